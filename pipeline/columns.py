@@ -1,0 +1,160 @@
+"""Arrow schemas of decoded events: what every source yields and the store takes in.
+
+One row is one version of one entity. The envelope columns come first in every table; `person_id` is
+a pseudonym in all of them, and the raw id travels in `IDENTITY` alone. Times are UTC.
+"""
+
+import pyarrow as pa
+
+UTC_TIME = pa.timestamp("us", tz="UTC")
+
+# `source` and `id` of the CloudEvents envelope, its optional `time`, and where the record stood in its
+# topic or file. The position is kept for tracing; it is no part of an entity's content.
+ENVELOPE = [
+    pa.field("event_source", pa.string(), nullable=False),
+    pa.field("event_id", pa.string(), nullable=False),
+    pa.field("event_time", UTC_TIME),
+    pa.field("source_partition", pa.int32(), nullable=False),
+    pa.field("source_offset", pa.int64(), nullable=False),
+]
+
+INVOLVEMENTS = pa.list_(pa.struct([pa.field("person_id", pa.string()), pa.field("role", pa.string())]))
+
+INCIDENT = pa.schema(
+    [
+        *ENVELOPE,
+        pa.field("incident_id", pa.string(), nullable=False),
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),  # recorded, amended, cancelled
+        pa.field("occurred_at", UTC_TIME, nullable=False),
+        pa.field("occurred_precision", pa.string(), nullable=False),  # instant, day, month
+        pa.field("is_ambiguous_hour", pa.bool_(), nullable=False),  # local time that occurred twice; the first was taken
+        pa.field("reported_at", UTC_TIME),
+        pa.field("offence_code", pa.string(), nullable=False),
+        pa.field("discovery", pa.string(), nullable=False),  # public, police, partner, sensor
+        pa.field("report_channel", pa.string()),  # call, tip, survey, officer, partner, sensor
+        pa.field("reporter_ref", pa.string()),
+        pa.field("report_subject", pa.string()),  # dealing, fear, paraphernalia, overdose
+        pa.field("lon", pa.float64()),  # WGS84 degrees; null where only area_id is known
+        pa.field("lat", pa.float64()),
+        pa.field("accuracy_m", pa.float64()),
+        pa.field("area_id", pa.string()),
+        pa.field("is_weapon", pa.bool_(), nullable=False),
+        pa.field("is_injury", pa.bool_(), nullable=False),
+        pa.field("is_domestic", pa.bool_(), nullable=False),
+        pa.field("drug_activity", pa.string()),  # possession, supply, production, paraphernalia
+        pa.field("substance", pa.string()),
+        pa.field("market_setting", pa.string()),  # open_air, house, online
+        pa.field("is_minor_victim", pa.bool_(), nullable=False),
+        pa.field("is_minor_used_by_adult", pa.bool_(), nullable=False),
+        pa.field("is_minor_present", pa.bool_(), nullable=False),
+        pa.field("involvements", INVOLVEMENTS),  # null where the source knows of no people
+    ]
+)
+
+PERSON = pa.schema(
+    [
+        *ENVELOPE,
+        pa.field("person_id", pa.string(), nullable=False),
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("birth_date", pa.date32()),
+        pa.field("birth_year", pa.int32()),
+        pa.field("deceased_at", UTC_TIME),
+        pa.field("is_treatment_consented", pa.bool_()),
+        pa.field("is_treatment_engaged", pa.bool_()),
+    ]
+)
+
+CUSTODY = pa.schema(
+    [
+        *ENVELOPE,
+        pa.field("person_id", pa.string(), nullable=False),
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("custody_from", UTC_TIME, nullable=False),
+        pa.field("custody_to", UTC_TIME),  # null while it lasts
+        pa.field("kind", pa.string(), nullable=False),  # custody, prison, hospital, absence
+    ]
+)
+
+WARRANT = pa.schema(
+    [
+        *ENVELOPE,
+        pa.field("warrant_id", pa.string(), nullable=False),
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("person_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # bench, arrest
+        pa.field("issued_at", UTC_TIME, nullable=False),
+        pa.field("status", pa.string(), nullable=False),  # outstanding, executed, recalled
+        pa.field("underlying_offence_code", pa.string(), nullable=False),
+    ]
+)
+
+STAFFING = pa.schema(
+    [
+        *ENVELOPE,
+        pa.field("area_id", pa.string(), nullable=False),
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("shift_start", UTC_TIME, nullable=False),
+        pa.field("shift_end", UTC_TIME, nullable=False),
+        pa.field("rostered_hours", pa.float64(), nullable=False),
+        pa.field("available_hours", pa.float64(), nullable=False),
+    ]
+)
+
+ACTION = pa.schema(
+    [
+        *ENVELOPE,
+        pa.field("action_id", pa.string(), nullable=False),
+        pa.field("version", pa.int64(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
+        pa.field("subject_person_id", pa.string()),  # pseudonym
+        pa.field("area_id", pa.string()),
+        pa.field("notice_id", pa.string()),
+        pa.field("at", UTC_TIME, nullable=False),
+        pa.field("hours", pa.float64()),
+        pa.field("detail", pa.string()),  # free words: manner of service, reason, outcome
+    ]
+)
+
+# Entity → schema, and the columns that identify one entity among its kind (versions share them).
+SCHEMAS: dict[str, pa.Schema] = {
+    "incident": INCIDENT,
+    "person": PERSON,
+    "custody": CUSTODY,
+    "warrant": WARRANT,
+    "staffing": STAFFING,
+    "action": ACTION,
+}
+ENTITY_KEYS: dict[str, tuple[str, ...]] = {
+    "incident": ("incident_id",),
+    "person": ("person_id",),
+    "custody": ("person_id", "custody_from"),
+    "warrant": ("warrant_id",),
+    "staffing": ("area_id", "shift_start", "shift_end"),
+    "action": ("action_id",),
+}
+TOPICS: dict[str, str] = {
+    "incidents": "incident",
+    "persons": "person",
+    "custody": "custody",
+    "warrants": "warrant",
+    "staffing": "staffing",
+    "actions": "action",
+}
+
+IDENTITY = pa.schema(
+    [pa.field("person_id", pa.string(), nullable=False), pa.field("raw_person_id", pa.string(), nullable=False)]
+)
+
+DEAD_LETTER = pa.schema(
+    [
+        pa.field("topic", pa.string(), nullable=False),  # topic, or the file's name
+        pa.field("source_partition", pa.int32(), nullable=False),
+        pa.field("source_offset", pa.int64(), nullable=False),  # offset, or the row's number from 0
+        pa.field("reason", pa.string(), nullable=False),  # a stable word, e.g. unknown_offence_code
+        pa.field("detail", pa.string(), nullable=False),  # a sentence, free of person ids
+        pa.field("mapping", pa.string()),  # name of the mapping the row came through; null for our own events
+        pa.field("payload", pa.binary(), nullable=False),  # the record as it arrived, for replay
+    ]
+)
