@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import approx_fprime
+from scipy.stats import nbinom
+
+from models.rates import SHAPE_BOUNDS, GammaPrior, fit_gamma_prior, negative_log_likelihood, posterior
+
+
+def draw_counts(prior: GammaPrior, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    exposure = rng.uniform(30, 900, n)
+    return rng.poisson(rng.gamma(prior.shape, 1 / prior.rate, n) * exposure), exposure
+
+
+@pytest.mark.parametrize("zero_truncated", [False, True])
+@pytest.mark.parametrize("planted", [GammaPrior(0.4, 300.0), GammaPrior(2.0, 500.0)])
+def test_fit_recovers_the_planted_prior(planted: GammaPrior, zero_truncated: bool) -> None:
+    count, exposure = draw_counts(planted, 60_000, seed=3)
+    seen = count > 0 if zero_truncated else slice(None)
+    found = fit_gamma_prior(count[seen], exposure[seen], zero_truncated=zero_truncated)
+    assert found.shape == pytest.approx(planted.shape, rel=0.12)
+    assert found.mean == pytest.approx(planted.mean, rel=0.06)
+
+
+def test_without_truncation_offenders_alone_give_a_biased_mean() -> None:
+    planted = GammaPrior(0.4, 300.0)
+    count, exposure = draw_counts(planted, 20_000, seed=4)
+    found = fit_gamma_prior(count[count > 0], exposure[count > 0])
+    assert found.mean > 1.5 * planted.mean
+
+
+@pytest.mark.parametrize("zero_truncated", [False, True])
+def test_likelihood_is_the_negative_binomial_and_its_gradient_is_right(zero_truncated: bool) -> None:
+    count, exposure = np.array([1.0, 2.0, 7.0, 1.0]), np.array([0.5, 1.0, 2.0, 3.0])
+    at = np.log([0.7, 1.3])
+    value, gradient = negative_log_likelihood(at, count, exposure, zero_truncated)
+    rate = 0.7 / 1.3
+    law = nbinom(0.7, rate / (rate + exposure))
+    expected = law.logpmf(count) - (np.log(law.sf(0)) if zero_truncated else 0)
+    constant = np.log([1.0, 2.0, 5040.0, 1.0])  # factorials of the counts
+    assert value == pytest.approx(-(expected + constant).mean())
+    numeric = approx_fprime(at, lambda x: negative_log_likelihood(x, count, exposure, zero_truncated)[0], 1e-7)
+    assert gradient == pytest.approx(numeric, rel=1e-4)
+
+
+def test_no_events_at_all_give_half_an_event_in_all_the_time_seen() -> None:
+    assert fit_gamma_prior([0, 0, 0], [10.0, 20.0, 30.0]) == GammaPrior(0.5, 60.0)
+    assert fit_gamma_prior([0, 0], [1.0, 2.0], zero_truncated=True) == GammaPrior(0.5, 3.0)
+
+
+def test_a_single_entity_weighs_as_much_as_itself() -> None:
+    assert fit_gamma_prior([3], [10.0]) == GammaPrior(3.5, 10.0)
+
+
+def test_counts_without_over_dispersion_get_a_finite_prior_at_their_mean() -> None:
+    found = fit_gamma_prior([2] * 50, [10.0] * 50)
+    assert found.shape == pytest.approx(SHAPE_BOUNDS[1], rel=0.01)
+    assert found.mean == pytest.approx(0.2, rel=1e-3)
+
+
+def test_entities_without_exposure_change_nothing() -> None:
+    assert fit_gamma_prior([3, 0, 1, 0], [10.0, 5.0, 7.0, 0.0]) == fit_gamma_prior([3, 0, 1], [10.0, 5.0, 7.0])
+
+
+def test_a_change_of_unit_changes_the_rate_alone() -> None:
+    count, exposure = draw_counts(GammaPrior(0.5, 200.0), 2_000, seed=5)
+    days, years = fit_gamma_prior(count, exposure), fit_gamma_prior(count, exposure / 365.25)
+    assert years.shape == pytest.approx(days.shape, rel=1e-6)
+    assert years.rate == pytest.approx(days.rate / 365.25, rel=1e-6)
+
+
+def test_posterior_adds_counts_and_exposure() -> None:
+    shape, rate = posterior(GammaPrior(0.5, 100.0), [0, 3], [50.0, 0.0])
+    assert shape.tolist() == [0.5, 3.5]
+    assert rate.tolist() == [150.0, 100.0]
+
+
+@pytest.mark.parametrize(
+    ("count", "exposure", "words"),
+    [
+        ([1], [1.0, 2.0], "one length"),
+        ([-1], [1.0], "count holds"),
+        ([1], [float("nan")], "exposure holds"),
+        ([0, 0], [0.0, 0.0], "exposure is zero"),
+    ],
+)
+def test_bad_input_is_named(count: list[float], exposure: list[float], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        fit_gamma_prior(count, exposure)
+
+
+def test_a_prior_must_be_proper() -> None:
+    with pytest.raises(ValueError, match="shape=0"):
+        GammaPrior(0, 1.0)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 400), st.floats(0.01, 4000)), min_size=1, max_size=40),
+    zero_truncated=st.booleans(),
+)
+def test_any_counts_give_a_proper_prior_twice_the_same(rows: list[tuple[int, float]], zero_truncated: bool) -> None:
+    count, exposure = zip(*rows, strict=True)
+    found = fit_gamma_prior(count, exposure, zero_truncated=zero_truncated)
+    assert 0 < found.shape < np.inf
+    assert 0 < found.rate < np.inf
+    assert found == fit_gamma_prior(count, exposure, zero_truncated=zero_truncated)
