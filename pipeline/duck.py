@@ -1,0 +1,172 @@
+"""DuckDB as harmspot opens it: UTC, no network, spills encrypted, files encrypted with a key that no message shows.
+
+DuckDB 1.5 writes encrypted files (AES-GCM) only with the OpenSSL of its httpfs extension, which comes signed in the Python
+package `duckdb_extension_httpfs`; the file systems of that extension are switched off.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+import duckdb_extension_httpfs
+
+from pipeline.errors import KeyFileError, StoreBusyError, StoreError
+
+Announce = Callable[[str], None]
+
+_LOG = logging.getLogger(__name__)
+_HELD = ("Could not set lock on file", "Unique file handle conflict")
+_SETTINGS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "memory_limit": "60%",  # leaves room for the frames beside it
+    "temp_file_encryption": "true",  # DuckDB encrypts its files, but not its spills, unless told
+}
+
+
+def say(message: str) -> None:
+    """Announce to the log: what a caller gets who passes no `announce`."""
+    _LOG.info(message)
+
+
+@cache
+def query(name: str) -> str:
+    """Text of `pipeline/sql/<name>.sql`."""
+    return (resources.files("pipeline") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def connect(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB that can attach encrypted files.
+
+    Parameters
+    ----------
+    spill
+        Folder for what does not fit into memory; DuckDB makes and removes it, and encrypts what it puts there.
+    """
+    connection = duckdb.connect(config={**_SETTINGS, "temp_directory": str(spill)})
+    connection.execute(f"LOAD {literal_sql(str(_httpfs()))}")
+    # Settings of extensions (time zone, file systems) exist only once a connection does.
+    connection.execute("SET disabled_filesystems = 'HTTPFileSystem,S3FileSystem,HuggingFaceFileSystem'")
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    return connection
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    encryption_key: str | None,
+    *,
+    alias: str,
+    read_only: bool = False,
+    wait_s: float = 0.0,
+    announce: Announce = say,
+) -> None:
+    """Attach the file at `path` as `alias`; a file held by another process is tried again for `wait_s` seconds.
+
+    Raises
+    ------
+    StoreBusyError
+        When the file is still held after `wait_s`; names the process where DuckDB does.
+    KeyFileError
+        When the file was written with another key, or without one.
+    StoreError
+        When the file is missing (`read_only`), no DuckDB file, or cannot be read.
+    """
+    deadline = time.monotonic() + wait_s
+    pause_s, is_announced = 0.05, False
+    while (holder := _attach_once(connection, path, encryption_key, alias, read_only)) is not None:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise StoreBusyError(
+                f"{path} is held by {holder}; waited {wait_s:g} s. Stop that process, or allow more time with store.wait_s."
+            )
+        if not is_announced:
+            announce(f"{path.name} is held by {holder}; waiting up to {wait_s:g} s.")
+            is_announced = True
+        time.sleep(min(pause_s, left_s))
+        pause_s = min(2 * pause_s, 1.0)
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what the block does, or nothing of it."""
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """Roll back, also where DuckDB has already done so by itself."""
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.TransactionException:
+        _LOG.debug("the transaction was rolled back already")
+
+
+def literal_sql(text: str) -> str:
+    """Text as an SQL string literal, for the few statements that bind no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name_sql(name: str) -> str:
+    """A column's name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _httpfs() -> Path:
+    found = sorted(Path(duckdb_extension_httpfs.__file__).parent.rglob("httpfs.duckdb_extension"))
+    if not found:
+        raise StoreError("duckdb_extension_httpfs holds no extension; reinstall the locked dependencies: make setup")
+    return found[-1]
+
+
+def _attach_once(
+    connection: duckdb.DuckDBPyConnection, path: Path, encryption_key: str | None, alias: str, read_only: bool
+) -> str | None:
+    """Attach, or say who holds the file."""
+    options = ["ENCRYPTION_KEY getvariable('encryption_key')"] if encryption_key else []
+    options += ["READ_ONLY"] if read_only else []
+    # A variable keeps the key out of the statement, and so out of every message and log that quotes it.
+    connection.execute("SET VARIABLE encryption_key = $key", {"key": encryption_key})
+    try:
+        options_text = f" ({', '.join(options)})" if options else ""
+        connection.execute(f"ATTACH {literal_sql(str(path))} AS {name_sql(alias)}{options_text}")
+    except duckdb.Error as error:
+        if any(held in str(error) for held in _HELD):
+            return _holder(str(error))
+        raise _explained(error, path) from None
+    finally:
+        connection.execute("RESET VARIABLE encryption_key")
+    return None
+
+
+def _holder(message: str) -> str:
+    found = re.search(r"PID (\d+)", message)
+    if found:
+        return f"process {found[1]}"
+    return "this very process" if "Unique file handle" in message else "another process"
+
+
+def _explained(error: duckdb.Error, path: Path) -> StoreError:
+    message = str(error)
+    if "Wrong encryption key" in message:
+        return KeyFileError(f"{path} was written with another key; put back the key file (or HARMSPOT_KEY) it was made with.")
+    if "without a key" in message:
+        return KeyFileError(f"{path} is encrypted and no key was given; set HARMSPOT_KEY or put the key file back.")
+    if "is not encrypted" in message:
+        return StoreError(f"{path} is not encrypted, so harmspot did not write it; move it away.")
+    if "does not exist" in message:
+        return StoreError(f"{path} does not exist; load or ingest something first (harmspot load, harmspot ingest).")
+    if "not a valid DuckDB" in message:
+        return StoreError(f"{path} is not a DuckDB file; move it away or restore it from a backup.")
+    return StoreError(f"{path} cannot be opened: {message.splitlines()[0]}")

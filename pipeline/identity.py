@@ -1,0 +1,26 @@
+"""Pseudonyms of people: the only form in which a person id leaves the decoder."""
+
+import hashlib
+import hmac
+
+
+class Pseudonymiser:
+    """Turn raw person ids into keyed pseudonyms: "p_" and 32 hexadecimal digits of HMAC-SHA256 (RFC 2104).
+
+    The same key gives the same pseudonym, so it joins; without the key a list of all possible ids is of no help.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._pseudonyms: dict[str, str] = {}
+
+    def __call__(self, raw_person_id: str) -> str:
+        """Pseudonym of one raw id; remembered, since the same people return in event after event."""
+        if raw_person_id not in self._pseudonyms:
+            digest = hmac.new(self._key, raw_person_id.encode(), hashlib.sha256).hexdigest()
+            self._pseudonyms[raw_person_id] = f"p_{digest[:32]}"
+        return self._pseudonyms[raw_person_id]
+
+    def __repr__(self) -> str:
+        """Neither the key nor any id."""
+        return f"{type(self).__name__}({len(self._pseudonyms)} remembered)"

@@ -1,0 +1,87 @@
+"""The secret of one home: 32 random bytes, from which the encryption key and the pseudonym key are derived."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.errors import KeyFileError
+
+KEY_VARIABLE = "HARMSPOT_KEY"
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Keys of one home; neither shows in its repr."""
+
+    encryption: str = field(repr=False)
+    pseudonym: bytes = field(repr=False)
+
+
+def create_key(home: Path) -> Key:
+    """Write a new secret to `home/key`, readable by its owner alone, and return its keys.
+
+    Raises
+    ------
+    KeyFileError
+        When a key is there already: replacing it would make the store unreadable.
+    """
+    path = home / "key"
+    home.mkdir(parents=True, exist_ok=True)
+    secret = secrets.token_bytes(_SECRET_BYTES)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise KeyFileError(f"{path} exists; replacing it would make the store unreadable. Move it away first.") from None
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secret.hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return derive_key(secret)
+
+
+def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
+    """Read the secret from HARMSPOT_KEY or `home/key` and return its keys.
+
+    Raises
+    ------
+    KeyFileError
+        When neither is there, the file can be read by others, or what it holds is not 64 hexadecimal characters.
+    """
+    if text := environment.get(KEY_VARIABLE):
+        return derive_key(_parse(text, KEY_VARIABLE))
+    path = home / "key"
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise KeyFileError(
+            f"{path} cannot be read ({error.strerror}); restore it, set {KEY_VARIABLE}, or make one with: harmspot init"
+        ) from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeyFileError(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); run: chmod 600 {path}")
+    return derive_key(_parse(text, str(path)))
+
+
+def derive_key(secret: bytes) -> Key:
+    """Keys for encryption and for pseudonyms, independent of one another (RFC 5869, expand step, one block each)."""
+    return Key(encryption=_expand(secret, b"harmspot encryption").hex(), pseudonym=_expand(secret, b"harmspot pseudonym"))
+
+
+def _expand(secret: bytes, purpose: bytes) -> bytes:
+    return hmac.new(secret, purpose + b"\x01", hashlib.sha256).digest()
+
+
+def _parse(text: str, origin: str) -> bytes:
+    try:
+        secret = bytes.fromhex(text.strip())
+    except ValueError:
+        secret = b""
+    if len(secret) != _SECRET_BYTES:
+        raise KeyFileError(f"{origin} holds no key: expected {2 * _SECRET_BYTES} hexadecimal characters.")
+    return secret
