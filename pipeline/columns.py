@@ -28,7 +28,7 @@ INCIDENT = pa.schema(
         pa.field("status", pa.string(), nullable=False),  # recorded, amended, cancelled
         pa.field("occurred_at", UTC_TIME, nullable=False),
         pa.field("occurred_precision", pa.string(), nullable=False),  # instant, day, month
-        pa.field("is_ambiguous_hour", pa.bool_(), nullable=False),  # local time that occurred twice; the first was taken
+        pa.field("is_ambiguous_hour", pa.bool_(), nullable=False),  # local time occurred twice; the first was taken
         pa.field("reported_at", UTC_TIME),
         pa.field("offence_code", pa.string(), nullable=False),
         pa.field("discovery", pa.string(), nullable=False),  # public, police, partner, sensor
