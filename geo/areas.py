@@ -1,0 +1,143 @@
+"""Areas: the districts, beats or wards that are ranked, read from a boundary file of any coordinate system."""
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from geo.crs import chosen_crs, metric_crs
+from geo.vector_file import read_vector_file
+
+
+def read_areas(
+    path: Path, *, id_column: str, name_column: str | None, version: str, crs: str | None, layer: str | None = None
+) -> gpd.GeoDataFrame:
+    """Read the areas of a boundary file and bring them into metres.
+
+    Rows of one id that lie apart are the parts of one area and are dissolved; invalid rings are made valid. Overlaps
+    of different areas are kept as published: `find_overlaps` lists them, and everything that lies in one counts for
+    the smallest area_id.
+
+    Parameters
+    ----------
+    path : GeoJSON, GeoPackage or GeoParquet file.
+    id_column : column with each area's own id; whole numbers lose a trailing ".0".
+    name_column : column with its name; None takes the id.
+    version : version of the boundary file, which becomes part of area_id.
+    crs : metric coordinate system, such as "EPSG:32618"; None takes the UTM zone of the areas' middle.
+    layer : layer of a GeoPackage with several.
+
+    Returns
+    -------
+    GeoDataFrame in metres, sorted by area_id: area_id ("<raw id>@<version>"), raw_area_id, area_name, geometry.
+
+    Raises
+    ------
+    ValueError : file, column or coordinate system missing; `crs` not metric; an id null, empty, or given twice (with
+        another name or over the same ground); a feature that is no polygon or has no area.
+    """
+    if not str(version).strip():
+        raise ValueError(f"version={version!r}: expected the version of boundary file {path}")
+    name_columns = [] if name_column is None else [name_column]
+    source = read_vector_file(path, columns=[id_column, *name_columns], layer=layer)
+    raw_ids = _texts(source[id_column])
+    _check_ids(raw_ids, path, id_column)
+    names = raw_ids if name_column is None else _texts(source[name_column]).where(source[name_column].notna(), raw_ids)
+    metric = source.to_crs(chosen_crs(source, crs, what=f"areas of {path}"))
+    parts = gpd.GeoDataFrame(
+        {"area_id": raw_ids + f"@{version}", "raw_area_id": raw_ids, "area_name": names},
+        geometry=_polygons(metric.geometry, raw_ids, path),
+        crs=metric.crs,
+    )
+    return _dissolved(parts, path)
+
+
+def find_overlaps(areas: gpd.GeoDataFrame, *, minimum_m2: float = 1.0) -> pd.DataFrame:
+    """Return the pairs of areas that share ground.
+
+    Parameters
+    ----------
+    areas : area_id, geometry; metric.
+    minimum_m2 : smaller overlaps are digitising noise and left out, square metres.
+
+    Returns
+    -------
+    DataFrame sorted by area_id, other_area_id: area_id (which gets the ground), other_area_id, overlap_m2.
+    """
+    metric_crs(areas.crs, what="areas")
+    ordered = areas.sort_values("area_id", ignore_index=True)
+    shapes, ids = ordered.geometry.to_numpy(), ordered["area_id"].to_numpy(dtype=object)
+    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    first, second = first[first < second], second[first < second]
+    overlap_m2 = shapely.area(shapely.intersection(shapes[first], shapes[second]))
+    pairs = pd.DataFrame({"area_id": ids[first], "other_area_id": ids[second], "overlap_m2": overlap_m2})
+    large = pairs[pairs["overlap_m2"] >= minimum_m2]
+    return large.sort_values(["area_id", "other_area_id"], ignore_index=True)
+
+
+def without_overlaps(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the areas by area_id, each less the ground of those before it, so that they share none."""
+    ordered = areas.sort_values("area_id", ignore_index=True)
+    shapes = ordered.geometry.to_numpy().copy()
+    tree = shapely.STRtree(shapes)
+    later, earlier = tree.query(shapes, predicate="intersects")
+    touching = earlier < later
+    later, earlier = later[touching], earlier[touching]
+    shares_ground = shapely.area(shapely.intersection(shapes[later], shapes[earlier])) > 0
+    original = shapes.copy()
+    for row in np.unique(later[shares_ground]):
+        before = earlier[shares_ground & (later == row)]
+        shapes[row] = shapely.difference(original[row], shapely.union_all(original[before]))
+    return ordered.set_geometry(gpd.GeoSeries(shapes, crs=areas.crs))
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """Return values as stripped text, missing ones empty, 24.0 as "24"."""
+    texts = values.astype("str").str.strip()
+    if pd.api.types.is_float_dtype(values):
+        texts = texts.str.removesuffix(".0")
+    return texts.where(values.notna(), "")
+
+
+def _check_ids(raw_ids: pd.Series, path: Path, id_column: str) -> None:
+    empty_rows = np.flatnonzero(raw_ids == "")
+    if empty_rows.size:
+        raise ValueError(f"{path}: column {id_column!r} is empty in feature {empty_rows[0] + 1} of {len(raw_ids)}")
+
+
+def _polygons(geometry: gpd.GeoSeries, raw_ids: pd.Series, path: Path) -> gpd.GeoSeries:
+    """Return valid polygons; making a ring valid can leave stray lines, which have no area and are dropped."""
+    is_polygon = geometry.geom_type.isin(["Polygon", "MultiPolygon"])
+    if not is_polygon.all():
+        row = int(np.flatnonzero(~is_polygon)[0])
+        raise ValueError(f"{path}: area {raw_ids[row]!r} is a {geometry.geom_type[row]}; expected a polygon")
+    # The "structure" method keeps holes holes where a ring crosses another; a zero buffer drops lines and points.
+    valid = geometry.where(geometry.is_valid, geometry.make_valid(method="structure").buffer(0))
+    without_area = np.flatnonzero(~(valid.area > 0))
+    if without_area.size:
+        raise ValueError(f"{path}: area {raw_ids[without_area[0]]!r} has no area")
+    return valid
+
+
+def _dissolved(parts: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    repeated = parts[parts["area_id"].duplicated(keep=False)]
+    if repeated.empty:
+        return parts.sort_values("area_id", ignore_index=True)
+    areas = parts.dissolve(by="area_id", as_index=False, sort=True)
+    _check_parts(repeated, areas.set_index("area_id"), path)
+    return areas[["area_id", "raw_area_id", "area_name", "geometry"]]
+
+
+def _check_parts(repeated: gpd.GeoDataFrame, areas: gpd.GeoDataFrame, path: Path) -> None:
+    by_id = repeated.groupby("area_id")
+    parts_m2 = repeated.area.groupby(repeated["area_id"]).sum()
+    covers_twice = parts_m2 > areas.area.reindex(parts_m2.index) * (1 + 1e-6)
+    wrong = parts_m2.index[covers_twice | by_id["area_name"].nunique().gt(1)]
+    if len(wrong):
+        raw_id = areas.loc[wrong[0], "raw_area_id"]
+        raise ValueError(
+            f"{path}: id {raw_id!r} stands for {by_id.size()[wrong[0]]} different features; parts of one area have one "
+            "name and lie apart"
+        )

@@ -1,0 +1,35 @@
+"""Points of interest: schools, transport stops, parks and treatment centres, by file."""
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+
+from geo.crs import metric_crs
+from geo.vector_file import read_vector_file
+
+KINDS = ("school", "transport", "park", "treatment")
+
+
+def read_points_of_interest(path: Path, crs: Any) -> gpd.GeoDataFrame:
+    """Read points (or outlines) of interest and bring them into `crs`.
+
+    Parameters
+    ----------
+    path : GeoJSON, GeoPackage or GeoParquet with column `kind`: school, transport, park or treatment.
+    crs : metric coordinate system.
+
+    Returns
+    -------
+    GeoDataFrame in file order: kind, geometry.
+
+    Raises
+    ------
+    ValueError : file, column `kind` or its coordinate system is missing, `crs` is not metric, or a kind is unknown.
+    """
+    target = metric_crs(crs, what="points of interest")
+    source = read_vector_file(path, columns=["kind"])
+    unknown = sorted(set(source["kind"].astype("str")[~source["kind"].isin(KINDS)]))
+    if unknown:
+        raise ValueError(f"{path}: unknown kinds {unknown}; expected {', '.join(KINDS)}")
+    return source[["kind", "geometry"]].to_crs(target)
