@@ -1,0 +1,82 @@
+"""Event files: one CloudEvents JSON object per line, plain or gzipped."""
+
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.batch import Record, RecordBatch, TopicPartition
+from pipeline.errors import SourceError
+
+_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+_BOM = b"\xef\xbb\xbf"
+
+
+class JsonLinesSource:
+    """Reads a file, or every event file of a folder in the order of their names.
+
+    A record's topic is the file's name without its ending, its partition 0, its offset the number of its line from 0.
+    Lines of nothing but white space are passed over; a byte-order mark is dropped.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"jsonl:{path.resolve()}"
+        self._paths = _event_files(path)
+
+    def batches(self, start: Mapping[TopicPartition, int], size: int) -> Iterator[RecordBatch]:
+        """Yield batches of at most `size` records, each file from its line in `start`; raises SourceError."""
+        records = self._records(start)
+        while batch := list(islice(records, size)):
+            yield RecordBatch(batch, {(record.topic, record.partition): record.offset + 1 for record in batch})
+
+    def _records(self, start: Mapping[TopicPartition, int]) -> Iterator[Record]:
+        for path in self._paths:
+            yield from _read(path, start.get((_topic(path), 0), 0))
+
+
+def _event_files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise SourceError(f"{path}: no such file or folder of events")
+    paths = sorted(found for found in path.iterdir() if found.is_file() and found.name.endswith(_SUFFIXES))
+    if not paths:
+        raise SourceError(f"{path}: no event files in this folder; expected names ending in {', '.join(_SUFFIXES)}")
+    _refuse_twins(paths)
+    return paths
+
+
+def _refuse_twins(paths: list[Path]) -> None:
+    by_topic: dict[str, Path] = {}
+    for path in paths:
+        twin = by_topic.setdefault(_topic(path), path)
+        if twin is not path:
+            raise SourceError(f"{path} and {twin.name} would both be topic {_topic(path)!r}; rename or remove one")
+
+
+def _topic(path: Path) -> str:
+    suffix = next((suffix for suffix in _SUFFIXES if path.name.endswith(suffix)), path.suffix)
+    return path.name.removesuffix(suffix)
+
+
+def _read(path: Path, first: int) -> Iterator[Record]:
+    line_number = -1
+    try:
+        with _open(path) as file:
+            for line_number, line in enumerate(file):
+                value = line.removeprefix(_BOM).strip() if line_number == 0 else line.strip()
+                if line_number >= first and value:
+                    yield Record(_topic(path), 0, line_number, value)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(f"{path}, after line {line_number + 1}: cannot be read ({error})") from error
+    if line_number + 1 < first:
+        raise SourceError(
+            f"{path} has {line_number + 1} lines, but {first} were read before: it was replaced by a shorter file. "
+            "Give the new file another name; events known already are recognised by source and id."
+        )
+
+
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
+    return gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")

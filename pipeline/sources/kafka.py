@@ -1,0 +1,251 @@
+"""Kafka topics, read until caught up and written with every record acknowledged.
+
+Offsets belong to our store, in the same transaction as the rows, so nothing is ever committed to a consumer group:
+every partition is assigned by hand and read from where the store left off.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from types import MappingProxyType
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+
+from pipeline import batch
+from pipeline.batch import Record, RecordBatch
+from pipeline.errors import SourceError
+
+_NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
+_SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
+_SHOWN = {"security_protocol", "sasl_mechanism", "ssl_check_hostname"}
+_POLL_MS = 200
+_FETCH_BYTES = 4 * 1024 * 1024
+
+
+class KafkaSource:
+    """Reads topics from given offsets to the ends they had when the reading began.
+
+    Parameters
+    ----------
+    bootstrap_servers
+        `host:port`, or several parted by commas.
+    topics
+        Names of the topics, prefix and all; each must exist.
+    security
+        kafka-python's `security_protocol`, `sasl_*` and `ssl_*` settings; never shown.
+    timeout_s
+        How long to wait for a broker to answer, and for the next record while there are some to come.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topics: Sequence[str],
+        security: Mapping[str, Any] = _NO_SECURITY,
+        *,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self.name = f"kafka:{bootstrap_servers}"
+        self._bootstrap_servers = bootstrap_servers
+        self._topics = sorted(topics)
+        self._security = _checked(security)
+        self._timeout_s = timeout_s
+
+    def __repr__(self) -> str:
+        return f"KafkaSource({self._bootstrap_servers!r}, {self._topics!r}, security={masked(self._security)!r})"
+
+    def batches(self, start: Mapping[batch.TopicPartition, int], size: int) -> Iterator[RecordBatch]:
+        """Yield batches of at most `size` records, each partition from its offset in `start` or its first record.
+
+        Raises SourceError where no broker answers, a topic is missing, or an offset of `start` is not in its topic.
+        """
+        with closing(self._connect()) as consumer:
+            try:
+                yield from self._read(consumer, start, size)
+            except OffsetOutOfRangeError as error:
+                raise SourceError(
+                    "Records were deleted by the topic's retention while they were read; run again."
+                ) from error
+            except KafkaError as error:
+                raise SourceError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
+
+    def _connect(self) -> KafkaConsumer:
+        with _connecting(self._bootstrap_servers, self._timeout_s):
+            return KafkaConsumer(
+                bootstrap_servers=self._bootstrap_servers.split(","),
+                client_id="harmspot",
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                allow_auto_create_topics=False,
+                isolation_level="read_committed",
+                max_partition_fetch_bytes=_FETCH_BYTES,
+                bootstrap_timeout_ms=round(self._timeout_s * 1000),
+                **self._security,
+            )
+
+    def _read(
+        self, consumer: KafkaConsumer, start: Mapping[batch.TopicPartition, int], size: int
+    ) -> Iterator[RecordBatch]:
+        partitions = self._partitions(consumer)
+        timeout_ms = round(self._timeout_s * 1000)
+        ends = consumer.end_offsets(partitions, timeout_ms=timeout_ms)
+        firsts = _first_offsets(start, consumer.beginning_offsets(partitions, timeout_ms=timeout_ms), ends)
+        behind = {partition for partition, first in firsts.items() if first < ends[partition]}
+        consumer.assign(sorted(behind))
+        for partition in sorted(behind):
+            consumer.seek(partition, firsts[partition])
+        while behind:
+            records, following = self._fill(consumer, behind, ends, size)
+            if records:
+                yield RecordBatch(records, following)
+
+    def _partitions(self, consumer: KafkaConsumer) -> list[TopicPartition]:
+        found = {topic: consumer.partitions_for_topic(topic) for topic in self._topics}
+        if missing := [topic for topic, numbers in found.items() if not numbers]:
+            raise SourceError(
+                f"{self._bootstrap_servers} has no topic {', '.join(missing)}; create it, "
+                "or correct kafka.topic_prefix if the topics have other names"
+            )
+        return [TopicPartition(topic, number) for topic, numbers in found.items() for number in sorted(numbers)]
+
+    def _fill(
+        self, consumer: KafkaConsumer, behind: set[TopicPartition], ends: Mapping[TopicPartition, int], size: int
+    ) -> tuple[list[Record], dict[batch.TopicPartition, int]]:
+        """Poll until the batch is full or all is read; partitions that are caught up leave `behind`."""
+        records: list[Record] = []
+        following: dict[batch.TopicPartition, int] = {}
+        deadline = time.monotonic() + self._timeout_s
+        while behind and len(records) < size:
+            found = consumer.poll(timeout_ms=_POLL_MS, max_records=size - len(records))
+            records += _records(found, ends)
+            moved = _moved(consumer, behind, ends, following)
+            following |= moved
+            if moved:
+                deadline = time.monotonic() + self._timeout_s
+            elif time.monotonic() > deadline:
+                raise SourceError(self._stalled(behind))
+            caught_up = {partition for partition in behind if following.get(tuple(partition), 0) >= ends[partition]}
+            consumer.pause(*caught_up)
+            behind -= caught_up
+        return records, following
+
+    def _stalled(self, behind: set[TopicPartition]) -> str:
+        places = ", ".join(f"{topic}[{partition}]" for topic, partition in sorted(behind))
+        return f"{self._bootstrap_servers} sent nothing for {self._timeout_s:g} s though {places} has more; run again"
+
+
+def write_records(
+    bootstrap_servers: str,
+    records: Iterable[tuple[str, str, bytes | None]],
+    security: Mapping[str, Any] = _NO_SECURITY,
+    *,
+    timeout_s: float = 30.0,
+) -> int:
+    """Send (topic, key, value) records and return how many, once all in-sync replicas have acknowledged every one.
+
+    The key is the entity's id, so that one entity's versions stay in one partition. Raises SourceError where no broker
+    answers or any record was not delivered; none of its words come from a record.
+    """
+    with _connecting(bootstrap_servers, timeout_s):
+        producer = KafkaProducer(
+            bootstrap_servers=bootstrap_servers.split(","),
+            client_id="harmspot",
+            acks="all",
+            linger_ms=20,
+            max_block_ms=round(timeout_s * 1000),
+            bootstrap_timeout_ms=round(timeout_s * 1000),
+            **_checked(security),
+        )
+    with closing(producer):
+        return _send_all(producer, records, timeout_s)
+
+
+def _send_all(producer: KafkaProducer, records: Iterable[tuple[str, str, bytes | None]], timeout_s: float) -> int:
+    failures: list[str] = []
+    sent = 0
+    try:
+        for topic, key, value in records:
+            future = producer.send(topic, value=value, key=key.encode())
+            future.add_errback(lambda error, topic=topic: failures.append(f"{type(error).__name__} on {topic}"))
+            sent += 1
+        producer.flush(timeout=timeout_s)
+    except KafkaError as error:
+        failures.append(type(error).__name__)
+    if failures:
+        raise SourceError(f"{len(failures)} of {sent} records were not delivered, the first for {failures[0]}")
+    return sent
+
+
+def masked(security: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with every value hidden that may be, or lead to, a secret."""
+    return {key: value if key in _SHOWN else "***" for key, value in sorted(security.items())}
+
+
+def _checked(security: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse settings of another kind here, for kafka-python's own refusal would print the values."""
+    unknown = sorted(key for key in security if key not in KafkaConsumer.DEFAULT_CONFIG)
+    unknown += sorted(key for key in security if key not in unknown and not key.startswith(_SECURITY_PREFIXES))
+    if unknown:
+        raise SourceError(f"kafka.security has {', '.join(unknown)}; expected security_protocol, sasl_* or ssl_* keys")
+    return dict(security)
+
+
+@contextmanager
+def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
+    """Turn what goes wrong while connecting into one sentence without settings in it."""
+    try:
+        yield
+    except (KafkaError, OSError, ValueError, AssertionError) as error:
+        raise SourceError(
+            f"No Kafka broker answers at {bootstrap_servers} within {timeout_s:g} s ({type(error).__name__}); "
+            "start it, or correct kafka.bootstrap_servers, kafka.security or KAFKA_BOOTSTRAP_SERVERS"
+        ) from None
+
+
+def _first_offsets(
+    start: Mapping[batch.TopicPartition, int],
+    beginnings: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+) -> dict[TopicPartition, int]:
+    """Return where each partition is read from; refuse an offset that its topic no longer has, or not yet."""
+    firsts = {partition: start.get(tuple(partition), beginning) for partition, beginning in beginnings.items()}
+    for partition, first in sorted(firsts.items()):
+        if not beginnings[partition] <= first <= ends[partition]:
+            raise SourceError(_out_of_range(partition, first, beginnings[partition], ends[partition]))
+    return firsts
+
+
+def _out_of_range(partition: TopicPartition, first: int, beginning: int, end: int) -> str:
+    place = f"{partition.topic}[{partition.partition}]"
+    cause = (
+        f"{beginning - first} records were deleted by its retention before they were read; load them from a copy"
+        if first < beginning
+        else "the topic was made anew"
+    )
+    return (
+        f"{place} holds offsets {beginning} to {end}, but the store stopped at {first}: {cause}, then forget the "
+        f"store's offset of {place} to read on from {beginning}; events known already are recognised by source and id."
+    )
+
+
+def _records(found: Mapping[TopicPartition, list], ends: Mapping[TopicPartition, int]) -> list[Record]:
+    return [
+        Record(message.topic, message.partition, message.offset, message.value)
+        for partition in sorted(found)
+        for message in found[partition]
+        if message.offset < ends[partition]
+    ]
+
+
+def _moved(
+    consumer: KafkaConsumer,
+    behind: set[TopicPartition],
+    ends: Mapping[TopicPartition, int],
+    following: Mapping[batch.TopicPartition, int],
+) -> dict[batch.TopicPartition, int]:
+    """Return the new positions; they pass over compacted records and transaction markers as polling does."""
+    positions = {tuple(partition): min(consumer.position(partition), ends[partition]) for partition in sorted(behind)}
+    return {place: position for place, position in positions.items() if position > following.get(place, 0)}

@@ -1,0 +1,83 @@
+"""Event files in Parquet: CloudEvents JSON in the column `value`, as a dump of topics has it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.batch import Record, RecordBatch, TopicPartition
+from pipeline.errors import SourceError
+
+_TYPES = {"value": pa.binary(), "topic": pa.string(), "partition": pa.int32(), "offset": pa.int64()}
+
+
+class ParquetSource:
+    """Reads a file whose column `value` (binary or text) holds events; `topic`, `partition`, `offset` are optional.
+
+    Where they are absent, the topic is the file's name without its ending, the partition 0, the offset the number of
+    the row from 0. Offsets must rise within their partition, or a later read could not go on where this one stopped.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise SourceError(f"{path}: no such Parquet file")
+        self.name = f"parquet:{path.resolve()}"
+        self._path = path
+
+    def batches(self, start: Mapping[TopicPartition, int], size: int) -> Iterator[RecordBatch]:
+        """Yield batches of at most `size` records, each partition from its offset in `start`; raises SourceError."""
+        following: dict[TopicPartition, int] = {}
+        row = 0
+        for chunk in self._chunks(size):
+            records = _records(chunk, self._path.stem, row)
+            row += chunk.num_rows
+            self._follow(records, following)
+            fresh = [record for record in records if record.offset >= start.get((record.topic, record.partition), 0)]
+            if fresh:
+                yield RecordBatch(fresh, {(record.topic, record.partition): record.offset + 1 for record in fresh})
+        self._refuse_shrunk(start, following)
+
+    def _chunks(self, size: int) -> Iterator[pa.RecordBatch]:
+        try:
+            with pq.ParquetFile(self._path) as file:
+                names = file.schema_arrow.names
+                if "value" not in names:
+                    raise SourceError(
+                        f"{self._path} has no column `value` with events, only {', '.join(names)}; "
+                        "a file of another shape is loaded through a mapping"
+                    )
+                columns = [name for name in _TYPES if name in names]
+                for chunk in file.iter_batches(batch_size=size, columns=columns):
+                    yield pa.record_batch({name: chunk[name].cast(_TYPES[name]) for name in columns})
+        except (pa.ArrowException, OSError) as error:
+            raise SourceError(f"{self._path}: cannot be read as a Parquet file of events ({error})") from error
+
+    def _follow(self, records: list[Record], following: dict[TopicPartition, int]) -> None:
+        for topic, partition, offset, _ in records:
+            if offset < following.get((topic, partition), 0):
+                raise SourceError(f"{self._path}: offsets of {topic}[{partition}] do not rise; sort the file by offset")
+            following[topic, partition] = offset + 1
+
+    def _refuse_shrunk(self, start: Mapping[TopicPartition, int], following: Mapping[TopicPartition, int]) -> None:
+        for (topic, partition), end in sorted(following.items()):
+            if end < start.get((topic, partition), 0):
+                raise SourceError(
+                    f"{self._path} ends at offset {end} of {topic}[{partition}], but {start[topic, partition]} were "
+                    "read before: it was replaced by a shorter file. Give the new file another name; events known "
+                    "already are recognised by source and id."
+                )
+
+
+def _records(chunk: pa.RecordBatch, topic: str, first_row: int) -> list[Record]:
+    rows = chunk.num_rows
+    columns = {name: chunk[name].to_pylist() for name in chunk.schema.names}
+    return list(
+        map(
+            Record,
+            columns.get("topic", [topic] * rows),
+            columns.get("partition", [0] * rows),
+            columns.get("offset", range(first_row, first_row + rows)),
+            columns["value"],
+        )
+    )
