@@ -1,0 +1,64 @@
+"""Facts about people, as the rules ask for them: one row per person, one column per question."""
+
+import numpy as np
+import pandas as pd
+
+from models.scoring import Scoring
+
+
+def gather_facts(
+    register: pd.DataFrame, events: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame, evidence: pd.DataFrame,
+    scoring: Scoring, previous_tiers: pd.DataFrame,
+) -> pd.DataFrame:  # fmt: skip
+    everybody = (
+        register.index.union(pd.Index(held["person_id"])).union(pd.Index(live["person_id"])).unique().sort_values()
+    )
+    known = register.reindex(everybody)
+    scored = scoring.people.reindex(everybody)
+    firm = held[is_evidenced(held)]
+
+    def among(ids: pd.Series) -> np.ndarray:
+        return everybody.isin(ids.unique())
+
+    def flag(column: pd.Series, missing: bool) -> np.ndarray:
+        return column.astype("boolean").fillna(missing).to_numpy(dtype=bool)
+
+    is_under_18 = flag(known["is_under_18"], False)
+    return pd.DataFrame(
+        {
+            "is_deceased": flag(known["is_deceased"], False),
+            "is_under_18": is_under_18,
+            "is_age_unknown": flag(known["is_age_unknown"], True),
+            "has_offence": among(firm.loc[~firm["is_use"], "person_id"])
+            | among(live.loc[~live["is_use"], "person_id"]),
+            "has_use": among(held.loc[held["is_use"], "person_id"]) | among(live.loc[live["is_use"], "person_id"]),
+            "is_child_concern": is_under_18 & (among(child_events(events)["person_id"]) | among(held["person_id"])),
+            "is_treatment_consented": flag(known["is_treatment_consented"], False),
+            "is_treatment_engaged": flag(known["is_treatment_engaged"], False),
+            "high_event_count": _high_events(evidence).reindex(everybody, fill_value=0).to_numpy(),
+            "has_harm": flag(scored["has_harm"], False),
+            "has_exposure": flag(scored["has_exposure"], False),
+            "is_above_average": (scored["harm_per_day_lo"] > scoring.mean_harm_per_day).to_numpy(),
+            "p_top_k": scored["p_top_k"].to_numpy(dtype=float),
+            "tier_before": previous_tiers.set_index("person_id")["tier"].reindex(everybody).to_numpy(),
+        },
+        index=everybody.rename("person_id"),
+    )
+
+
+def is_evidenced(held: pd.DataFrame) -> pd.Series:
+    """Charged or convicted, or suspected by somebody else than the police."""
+    return held["role"].ne("suspect") | held["factor"].gt(0)
+
+
+def child_events(events: pd.DataFrame) -> pd.DataFrame:
+    is_concern = events["role"].eq("victim") | (
+        events["is_minor_used_by_adult"] & events["role"].ne("no_further_action")
+    )
+    return events[is_concern & events["category"].ne("contact")]
+
+
+def _high_events(evidence: pd.DataFrame) -> pd.Series:
+    """Independent high-band incidents: several on one day are one spree and count once."""
+    high = evidence[evidence["band"].eq("high")]
+    return high["occurred_at"].dt.floor("D").groupby(high["person_id"]).nunique()

@@ -1,0 +1,124 @@
+"""People by harm: who is targeted, who is warned, who is helped, and who can never be listed.
+
+The order of work is the order of `assess_people`: a register of people with their ages, the evidence held against them,
+scores, facts, rules, lists. Nothing here names a person outside the frames it returns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from models import lists, rules
+from models.evidence import AXES, counted, offences
+from models.facts import gather_facts
+from models.register import make_register
+from models.scoring import score_people
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleConfig:
+    """Settings of the lists of people; meanings and units beside the defaults in configs/default.yaml."""
+
+    window_days: int
+    half_life_days: float
+    top_k: int
+    draws: int
+    concentration: float
+    weights: Mapping[str, float]
+    target_probability: float
+    warn_probability: float
+    leave_margin: float
+    minimum_exposure_days: float
+
+    def __post_init__(self) -> None:
+        for name in ("window_days", "half_life_days", "top_k", "draws", "concentration", "minimum_exposure_days"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above zero")
+        if set(self.weights) != set(AXES) or not all(weight >= 0 for weight in self.weights.values()):
+            raise ValueError(f"weights={dict(self.weights)!r}: expected {', '.join(AXES)}, each from zero up")
+        if not sum(self.weights.values()) > 0:
+            raise ValueError(f"weights={dict(self.weights)!r}: expected at least one above zero")
+        if not 0 < self.warn_probability <= self.target_probability <= 1:
+            raise ValueError(
+                f"warn_probability={self.warn_probability!r} and target_probability={self.target_probability!r}: "
+                "expected probabilities above zero, the first no greater than the second"
+            )
+        if not 0 <= self.leave_margin < self.warn_probability:
+            raise ValueError(f"leave_margin={self.leave_margin!r}: expected from zero to below warn_probability")
+
+    @property
+    def axis_weights(self) -> list[float]:
+        return [self.weights[axis] for axis in AXES]
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleLists:
+    """The restricted tables, less the columns of the run, and what stays inside the run.
+
+    `counts`: outcome, people (no ids; fit for reports and logs). `decisions`: by person, what each rule said, with
+    p_top_k, score and exposure_days; for explanations and tests, restricted like the lists.
+    """
+
+    warrant_queue: pd.DataFrame
+    person_tier: pd.DataFrame
+    dealer_ranking: pd.DataFrame
+    referral: pd.DataFrame
+    safeguarding: pd.DataFrame
+    counts: pd.DataFrame
+    decisions: pd.DataFrame
+
+
+def assess_people(
+    person_events: pd.DataFrame,
+    persons: pd.DataFrame,
+    custody: pd.DataFrame,
+    warrants: pd.DataFrame,
+    actions: pd.DataFrame,
+    codebook: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+    config: PeopleConfig,
+    seed: int,
+    previous_tiers: pd.DataFrame,
+) -> PeopleLists:
+    """Apply gates, scores, routes and tiers to everybody known.
+
+    Parameters
+    ----------
+    person_events, persons, custody, warrants, actions, codebook : frames of what was known at the clock. Events carry
+        `age_days` before `as_of`; persons one row each; a person without a row, or without birth date and year, is of
+        unknown age, and a year alone counts as born on its last day.
+    as_of : the clock (UTC); what happened later must not be in the frames.
+    previous_tiers : person_id, tier of the predecessor run, for leaving later than one enters.
+
+    Raises
+    ------
+    ValueError : a person has two rows, or a role, warrant kind or offence code is unknown. No message names a person.
+    """
+    register = make_register(persons, as_of)
+    recent = person_events[person_events["age_days"] < config.window_days]
+    held = offences(recent, codebook)
+    recent = recent.join(codebook["category"], on="offence_code")
+    live = lists.live_warrants(warrants, codebook, as_of)
+    evidence = counted(held, register["adult_from"], codebook)
+    scoring = score_people(register, evidence, custody, as_of=as_of, config=config, seed=seed)
+    facts = gather_facts(register, recent, held, live, evidence, scoring, previous_tiers)
+    decided = rules.decide(
+        facts,
+        target_probability=config.target_probability,
+        warn_probability=config.warn_probability,
+        leave_margin=config.leave_margin,
+    )
+    decisions = decided.join(scoring.people)
+    queue = lists.warrant_queue(live, decisions)
+    dealers = lists.dealer_ranking(decisions, held, evidence, config)
+    return PeopleLists(
+        warrant_queue=queue,
+        person_tier=lists.person_tier(decisions, facts, evidence, scoring, config, seed),
+        dealer_ranking=dealers,
+        referral=lists.referral(decisions, held, live, actions),
+        safeguarding=lists.safeguarding(decisions, facts, recent, held),
+        counts=lists.count_people(decisions, queue, dealers),
+        decisions=decisions,
+    )

@@ -1,0 +1,58 @@
+"""The register: how old everybody is, who has died, and what treatment is known with consent."""
+
+import pandas as pd
+
+OF_AGE = 18
+
+
+def make_register(persons: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """One row per person with the state at the clock.
+
+    Parameters
+    ----------
+    persons : person_id, birth_date (date or missing), birth_year, deceased_at, is_treatment_consented,
+        is_treatment_engaged; one row each.
+
+    Returns
+    -------
+    DataFrame by person_id, sorted: born_on, adult_from (the eighteenth birthday), deceased_at, is_age_unknown,
+    is_under_18, is_deceased, is_treatment_consented, is_treatment_engaged.
+
+    Raises
+    ------
+    ValueError : a person has two rows.
+    """
+    if persons["person_id"].duplicated().any():
+        raise ValueError("persons has two rows for one person: expected the latest version of each alone")
+    people = persons.set_index("person_id").sort_index()
+    born = _born(people)
+    came_of_age = 10_000 * OF_AGE + born  # as yyyymmdd: born on 29 February means of age on 1 March
+    adult_from = pd.to_datetime(_valid_day(came_of_age).astype("Int64").astype("string"), format="%Y%m%d", utc=True)
+    deceased_at = pd.to_datetime(people["deceased_at"], utc=True)
+    return pd.DataFrame(
+        {
+            "born_on": pd.to_datetime(born.astype("Int64").astype("string"), format="%Y%m%d"),
+            "adult_from": adult_from,
+            "deceased_at": deceased_at,
+            "is_age_unknown": born.isna(),
+            "is_under_18": born.notna() & (adult_from > as_of),
+            "is_deceased": deceased_at.le(as_of),
+            "is_treatment_consented": people["is_treatment_consented"].eq(True).fillna(False).astype(bool),
+            "is_treatment_engaged": people["is_treatment_engaged"].eq(True).fillna(False).astype(bool),
+        },
+        index=people.index,
+    )
+
+
+def _born(people: pd.DataFrame) -> pd.Series:
+    """Birth date as yyyymmdd; a year alone counts as its 31 December, the youngest the person can be."""
+    dates = pd.to_datetime(people["birth_date"])
+    exact = dates.dt.year * 10_000 + dates.dt.month * 100 + dates.dt.day
+    return exact.astype("Float64").fillna(people["birth_year"].astype("Float64") * 10_000 + 1231)
+
+
+def _valid_day(day: pd.Series) -> pd.Series:
+    """29 February moved to 1 March in years that lack it."""
+    year, is_leap_day = day // 10_000, (day % 10_000).eq(229)
+    is_leap_year = ((year % 4).eq(0) & (year % 100).ne(0)) | (year % 400).eq(0)
+    return day.mask(is_leap_day.fillna(False) & ~is_leap_year.fillna(False), year * 10_000 + 301)

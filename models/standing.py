@@ -1,0 +1,292 @@
+"""How people stand among each other: scores with their doubt, P(in the top K), interval of the rank.
+
+An axis's harm rate λ becomes a position λ / (λ + κ) between 0 and 1, where κ is the rate of the K-th worst person on
+that axis: half-way means "as bad as the last who could be attended to". Percentiles, the usual choice, flatten exactly
+the heavy tail a short list is about. A score is the weighted mean of the three positions, the weights drawn around the
+configured ones (Lahdelma and Salminen 2001, Operations Research 49:444).
+
+Those who can reach the top K are drawn in full. For the rest, the first two moments of every position are exact for a
+gamma rate (several bands are matched by one gamma, Satterthwaite 1946, Biometrics 2:110), and a beta distribution with
+the score's moments gives their chances.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import RectBivariateSpline
+from scipy.special import betainc, betaincinv, gammaincinv, gammaln
+
+from models.ranks import draw_gamma, draw_weights, rank_draws
+from models.rates import Floats
+
+INTERVAL = (0.1, 0.9)
+CHUNK = 400  # people drawn at a time: 400 × 2,000 draws × 9 rates are 58 MB
+OMITTED_IN_TOP = 0.05  # people not drawn may fill at most this many of the K places, in expectation
+LEVELS = np.linspace(0.0, 1.0, 129)  # scores at which the rest are counted
+FIRST_DRAWN = 200  # people drawn before it is known who else must be
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Gamma posteriors of event rates [n, k] with what an event of each column weighs and the axis it is on."""
+
+    shape: Floats
+    rate: Floats
+    harm_days: Floats  # [k]
+    axis: np.ndarray  # [k], position among the axes
+
+    def rows(self, which: np.ndarray) -> "Rates":
+        return Rates(self.shape[which], self.rate[which], self.harm_days, self.axis)
+
+    def by_axis(self, axes: int) -> Floats:
+        """Harm weights [k, axes]: rates @ this = harm rates per axis."""
+        return self.harm_days[:, None] * (self.axis[:, None] == np.arange(axes))
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What turns harm rates into scores: κ per axis, the weights, and drawn weights [draws, axes]."""
+
+    kappa: Floats
+    weights: Floats
+    concentration: float
+    drawn_weights: Floats
+
+    @classmethod
+    def fit(
+        cls, harm: Floats, has_evidence: np.ndarray, weights: Sequence[float], *, top_k: int, concentration: float,
+        draws: int, seed: int,
+    ) -> "Yardstick":  # fmt: skip
+        """Set κ from posterior mean harm [n, axes]: the K-th greatest among those with evidence on the axis.
+
+        With fewer of them the least one stands in; an axis without any evidence separates nobody (κ infinite).
+        """
+        kappa = np.full(harm.shape[1], np.inf)
+        for axis in range(harm.shape[1]):
+            evidenced = np.sort(harm[has_evidence[:, axis], axis])[::-1]
+            if evidenced.size:
+                kappa[axis] = evidenced[min(top_k, evidenced.size) - 1]
+        centre = np.asarray(weights, dtype=np.float64)
+        drawn = draw_weights(seed, weights, concentration, draws)
+        return cls(kappa, centre / centre.sum(), concentration, drawn)
+
+    def weight_products(self) -> Floats:
+        """E[w_a w_b] of the Dirichlet."""
+        outer = np.outer(self.weights, self.weights)
+        if np.isinf(self.concentration):
+            return outer
+        return (self.concentration * outer + np.diag(self.weights)) / (self.concentration + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Full draws of some people: scores [m, draws], and per person harm interval and share of each axis."""
+
+    scores: np.ndarray
+    harm_interval: Floats
+    shares: Floats
+
+
+def draw_scores(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick) -> Drawn:
+    """Draw scores in full, in chunks that bound the memory."""
+    draws, axes = yardstick.drawn_weights.shape
+    scores = np.empty((len(ids), draws), dtype=np.float32)
+    interval, shares = np.empty((len(ids), 2)), np.empty((len(ids), axes))
+    for start in range(0, len(ids), CHUNK):
+        part = slice(start, start + CHUNK)
+        drawn = draw_gamma(seed, ids[part], rates.shape[part], rates.rate[part], draws)
+        harm = drawn @ rates.by_axis(axes)
+        parts = harm / (harm + yardstick.kappa) * yardstick.drawn_weights
+        scores[part] = parts.sum(axis=2)
+        interval[part] = np.quantile(harm.sum(axis=2), INTERVAL, axis=1).T
+        shares[part] = _shares(parts.mean(axis=1))
+    return Drawn(scores, interval, shares)
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Score of each person as a beta distribution, and mean position per axis [n, axes]."""
+
+    alpha: Floats
+    beta: Floats
+    mean: Floats
+    parts: Floats
+
+    def above(self, level: float) -> Floats:
+        """P(score > level) per person."""
+        return 1.0 - betainc(self.alpha, self.beta, level)
+
+
+def score_moments(rates: Rates, yardstick: Yardstick) -> Moments:
+    """Mean and variance of each person's score without drawing, matched by a beta distribution."""
+    axes = len(yardstick.kappa)
+    by_axis = rates.by_axis(axes)
+    mean = (rates.shape / rates.rate) @ by_axis
+    variance = (rates.shape / rates.rate**2) @ by_axis**2
+    first, second = position_moments(mean, variance, yardstick.kappa)
+    score = first @ yardstick.weights
+    products = yardstick.weight_products()
+    square = ((first @ products) * first).sum(axis=1) + (second - first**2) @ np.diag(products)
+    spread = np.clip(square - score**2, 1e-12, None)
+    score = np.clip(score, 1e-12, 1 - 1e-12)
+    size = np.clip(score * (1 - score) / spread - 1, 1e-6, 1e8)
+    return Moments(score * size, (1 - score) * size, score, first * yardstick.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where people stand, and what it takes.
+
+    `table` on person ids: p_top_k, rank_lo, rank_hi, score, harm_per_day, harm_per_day_lo, harm_per_day_hi, share_0 …
+    per axis, is_drawn (in full; else the analytic values). `last_in`, `first_out` [draws]: the K-th and the next score.
+    """
+
+    table: pd.DataFrame
+    last_in: Floats
+    first_out: Floats
+
+    def chance(self, scores: np.ndarray, scores_instead: np.ndarray) -> Floats:
+        """P(in the top K) per person [m, draws] with other scores, everybody else as they are."""
+        is_in = scores >= self.last_in
+        return (scores_instead > np.where(is_in, self.first_out, self.last_in)).mean(axis=1)
+
+
+def stand(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick, top_k: int) -> Standing:
+    """Stand people against each other."""
+    moments = score_moments(rates, yardstick)
+    which = choose_drawn(seed, ids, rates, yardstick, moments, top_k)
+    drawn = draw_scores(seed, [ids[i] for i in which], rates.rows(which), yardstick)
+    rest = np.setdiff1d(np.arange(len(ids)), which)
+    rest_above = count_above(moments, rest)
+    table = _analytic(ids, rates, moments, drawn, rest_above, top_k)
+    table = _with_drawn(table, which, drawn, rest_above, top_k)
+    return Standing(table, thresholds(drawn, top_k), thresholds(drawn, top_k + 1))
+
+
+def choose_drawn(
+    seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick, moments: Moments, top_k: int
+) -> np.ndarray:
+    """Positions (ascending) of the people who can reach the top K.
+
+    A first lot is drawn, and its K-th best score bounds the true K-th best from below. Whoever else exceeds that bound
+    with more than a negligible chance is drawn as well, until the rest fill at most OMITTED_IN_TOP places.
+    """
+    n, first = len(ids), max(FIRST_DRAWN, 4 * top_k)
+    if n <= first:
+        return np.arange(n)
+    lead = moments.above(float(np.partition(moments.mean, -top_k)[-top_k]))
+    order = np.lexsort((np.arange(n), -moments.mean, -lead))
+    bounds = thresholds(draw_scores(seed, [ids[i] for i in order[:first]], rates.rows(order[:first]), yardstick), top_k)
+    chance = np.mean([moments.above(level) for level in np.quantile(bounds, np.linspace(0.05, 0.95, 7))], axis=0)
+    order = np.concatenate([order[:first], order[first:][np.argsort(-chance[order[first:]], kind="stable")]])
+    left_out = np.cumsum(chance[order][::-1])[::-1]  # places that everybody from here on would fill
+    return np.sort(order[: max(first, int((left_out > OMITTED_IN_TOP).sum()))])
+
+
+def thresholds(drawn: Drawn, top_k: int) -> Floats:
+    """The K-th best score of each draw; nothing where fewer than K people were drawn."""
+    if len(drawn.scores) < top_k:
+        return np.zeros(drawn.scores.shape[1])
+    return np.partition(drawn.scores, -top_k, axis=0)[-top_k].astype(np.float64)
+
+
+def count_above(moments: Moments, rest: np.ndarray) -> Callable[[np.ndarray], Floats]:
+    """How many of the rest are expected above a score, as a function of it.
+
+    People of nearly the same mean and spread are counted together, on a grid of their beta parameters.
+    """
+    if not rest.size:
+        return lambda scores: np.zeros(np.shape(scores))
+    parameters = np.round(np.log(np.column_stack([moments.alpha[rest], moments.beta[rest]])), 1)
+    kinds, sizes = np.unique(parameters, axis=0, return_counts=True)
+    alpha, beta = np.exp(kinds).T
+    expected = [(sizes * (1.0 - betainc(alpha, beta, level))).sum() for level in LEVELS]
+    return lambda scores: np.interp(scores, LEVELS, expected)
+
+
+def position_moments(mean: Floats, variance: Floats, kappa: Floats) -> tuple[Floats, Floats]:
+    """E[u] and E[u²] of u = λ / (λ + κ) for gamma λ of the given mean and variance, by a table made once."""
+    shape = np.clip(mean**2 / np.where(variance > 0, variance, np.inf), *SHAPES)
+    scaled = np.clip(kappa * shape / np.where(mean > 0, mean, 1e-300), *KAPPAS)
+    at = np.log(shape), np.log(scaled)
+    is_real = np.isfinite(kappa) & (mean > 0)
+    return tuple(np.where(is_real, np.exp(table.ev(*at)), 0.0) for table in _position_tables())  # type: ignore[return-value]
+
+
+SHAPES = (1e-4, 1e4)
+KAPPAS = (1e-6, 1e7)
+
+
+def _position_tables() -> list[RectBivariateSpline]:
+    """Splines of log E[u] and log E[u²] over (log shape, log κ·rate), by integrating over log λ."""
+    log_shape, log_kappa = _log_grid(SHAPES, 61), _log_grid(KAPPAS, 91)
+    t = np.linspace(-45.0, 10.0, 5501)
+    shape = np.exp(log_shape)[:, None]
+    density = np.exp(shape * t - np.exp(t) - gammaln(shape)) * (t[1] - t[0])
+    position = 1.0 / (1.0 + np.exp(log_kappa[:, None] - t))
+    return [RectBivariateSpline(log_shape, log_kappa, np.log(density @ (position**power).T)) for power in (1, 2)]
+
+
+def _log_grid(ends: tuple[float, float], size: int) -> Floats:
+    return np.linspace(float(np.log(ends[0])), float(np.log(ends[1])), size)
+
+
+def _analytic(
+    ids: Sequence[str], rates: Rates, moments: Moments, drawn: Drawn, rest_above: Callable, top_k: int
+) -> pd.DataFrame:
+    weighted = rates.shape / rates.rate * rates.harm_days
+    harm, variance = weighted.sum(axis=1), (weighted * rates.harm_days / rates.rate).sum(axis=1)
+    shape = harm**2 / variance
+    harm_lo, harm_hi = (gammaincinv(shape, tail) * harm / shape for tail in INTERVAL)
+    bounds = np.quantile(thresholds(drawn, top_k), np.linspace(0.05, 0.95, 7))
+    drawn_above = _mean_count_above(drawn)
+    score_lo, score_hi = (betaincinv(moments.alpha, moments.beta, tail) for tail in INTERVAL)
+    return pd.DataFrame(
+        {
+            "p_top_k": np.mean([moments.above(level) for level in bounds], axis=0),
+            "rank_lo": 1 + np.rint(drawn_above(score_hi) + rest_above(score_hi)).astype(np.int64),
+            "rank_hi": 1 + np.rint(drawn_above(score_lo) + rest_above(score_lo)).astype(np.int64),
+            "score": moments.mean,
+            "harm_per_day": harm,
+            "harm_per_day_lo": harm_lo,
+            "harm_per_day_hi": harm_hi,
+            **{f"share_{axis}": share for axis, share in enumerate(_shares(moments.parts).T)},
+            "is_drawn": False,
+        },
+        index=pd.Index(ids, name="person_id"),
+    )
+
+
+def _with_drawn(table: pd.DataFrame, which: np.ndarray, drawn: Drawn, rest_above: Callable, top_k: int) -> pd.DataFrame:
+    ranks = rank_draws(drawn.scores) + np.rint(rest_above(drawn.scores)).astype(np.int64)
+    rank_lo, rank_hi = np.quantile(ranks, INTERVAL, axis=1, method="inverted_cdf").astype(np.int64)
+    found = {
+        "p_top_k": (ranks <= top_k).mean(axis=1),
+        "rank_lo": rank_lo,
+        "rank_hi": rank_hi,
+        "score": drawn.scores.mean(axis=1, dtype=np.float64),
+        "harm_per_day_lo": drawn.harm_interval[:, 0],
+        "harm_per_day_hi": drawn.harm_interval[:, 1],
+        **{f"share_{axis}": share for axis, share in enumerate(drawn.shares.T)},
+        "is_drawn": True,
+    }
+    return table.assign(**{name: _put(table[name].to_numpy(), which, values) for name, values in found.items()})
+
+
+def _mean_count_above(drawn: Drawn) -> Callable[[np.ndarray], Floats]:
+    pooled = np.sort(drawn.scores, axis=None)
+    draws = drawn.scores.shape[1]
+    return lambda scores: (pooled.size - np.searchsorted(pooled, scores, side="right")) / draws
+
+
+def _put(values: np.ndarray, which: np.ndarray, new: object) -> np.ndarray:
+    values = values.copy()
+    values[which] = new
+    return values
+
+
+def _shares(parts: Floats) -> Floats:
+    whole = parts.sum(axis=1, keepdims=True)
+    return parts / np.where(whole > 0, whole, 1.0)
