@@ -1,0 +1,68 @@
+"""Street markets on the map: their outlines, and whether passers-by on the way to school, work or play see them."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from geo.cells import Grid
+from geo.crs import same_crs
+
+# Who should not have to walk past dealing: pupils, passengers, and people at play. Treatment is a different matter,
+# nearness to it must never count against anybody.
+VISIBLE_FROM = ("school", "transport", "park")
+
+ARC_SEGMENTS = 4  # per quarter circle; corners look round at street scale and files stay small
+
+
+def market_polygons(cells: pd.DataFrame, grid: Grid) -> gpd.GeoDataFrame:
+    """Draw each market as the outline of its cells, half a cell wider and with rounded corners.
+
+    Reports are placed to the nearest address or block at best, so that the street corners around a cell belong to the
+    market too; the rounding closes notches narrower than half a cell.
+
+    Parameters
+    ----------
+    cells : market_id, cell_ix, cell_iy; other columns are left alone.
+    grid : the cells' grid.
+
+    Returns
+    -------
+    GeoDataFrame in the grid's system, sorted by market_id: market_id, cell_count, area_m2 (of the outline), geometry.
+    Cells that lie apart make a polygon of several parts. Outlines of neighbouring markets may overlap.
+    """
+    distinct = cells[["market_id", "cell_ix", "cell_iy"]].drop_duplicates().reset_index(drop=True)
+    squares = gpd.GeoDataFrame(distinct, geometry=grid.squares(distinct["cell_ix"], distinct["cell_iy"]))
+    markets = squares.dissolve(by="market_id", method="coverage", aggfunc={"cell_ix": "size"})
+    markets = markets.rename(columns={"cell_ix": "cell_count"}).reset_index()
+    size = grid.size_m
+    wide = shapely.buffer(markets.geometry.to_numpy(), 0.75 * size, quad_segs=ARC_SEGMENTS)
+    outline = shapely.buffer(wide, -0.25 * size, quad_segs=ARC_SEGMENTS)
+    markets = markets.set_geometry(gpd.GeoSeries(outline, index=markets.index, crs=grid.crs))
+    markets["area_m2"] = markets.area
+    return markets[["market_id", "cell_count", "area_m2", "geometry"]]
+
+
+def visibility(
+    cells: pd.DataFrame, grid: Grid, points_of_interest: gpd.GeoDataFrame, *, distance_m: float
+) -> pd.Series:
+    """Return on the index of `cells` whether a school, transport stop or park lies near.
+
+    Parameters
+    ----------
+    cells : cell_ix, cell_iy.
+    grid : the cells' grid.
+    points_of_interest : kind, geometry, in the grid's system; treatment centres are passed over.
+    distance_m : at most this far from the nearest side of the cell; 0 inside it.
+
+    Raises
+    ------
+    ValueError : points in another or no coordinate system, or a distance that is negative or not finite.
+    """
+    same_crs(points_of_interest, grid.crs, what="points of interest")
+    if not (np.isfinite(distance_m) and distance_m >= 0):
+        raise ValueError(f"distance_m={distance_m!r}: expected metres ≥ 0")
+    places = points_of_interest.loc[points_of_interest["kind"].isin(VISIBLE_FROM)].geometry.to_numpy()
+    squares = grid.squares(cells["cell_ix"], cells["cell_iy"]).to_numpy()
+    near = shapely.STRtree(places).query(squares, predicate="dwithin", distance=distance_m)[0]
+    return pd.Series(np.isin(np.arange(len(cells)), near), index=cells.index, name="is_visible")
