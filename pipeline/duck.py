@@ -5,6 +5,7 @@ package `duckdb_extension_httpfs`; the file systems of that extension are switch
 """
 
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ _HELD = ("Could not set lock on file", "Unique file handle conflict")
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    "memory_limit": "60%",  # leaves room for the frames beside it
     "temp_file_encryption": "true",  # DuckDB encrypts its files, but not its spills, unless told
 }
 
@@ -48,8 +48,9 @@ def connect(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
     ----------
     spill
         Folder for what does not fit into memory; DuckDB makes and removes it, and encrypts what it puts there.
+        None spills nothing.
     """
-    connection = duckdb.connect(config={**_SETTINGS, "temp_directory": str(spill)})
+    connection = duckdb.connect(config={**_SETTINGS, "memory_limit": _memory_limit(), "temp_directory": str(spill or "")})
     connection.execute(f"LOAD {literal_sql(str(_httpfs()))}")
     # Settings of extensions (time zone, file systems) exist only once a connection does.
     connection.execute("SET disabled_filesystems = 'HTTPFileSystem,S3FileSystem,HuggingFaceFileSystem'")
@@ -123,6 +124,11 @@ def name_sql(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _memory_limit() -> str:
+    """Six tenths of the machine's memory: what is left is for the frames beside it."""
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') * 6 // 10}B"
+
+
 def _httpfs() -> Path:
     found = sorted(Path(duckdb_extension_httpfs.__file__).parent.rglob("httpfs.duckdb_extension"))
     if not found:
@@ -160,7 +166,9 @@ def _holder(message: str) -> str:
 def _explained(error: duckdb.Error, path: Path) -> StoreError:
     message = str(error)
     if "Wrong encryption key" in message:
-        return KeyFileError(f"{path} was written with another key; put back the key file (or HARMSPOT_KEY) it was made with.")
+        return KeyFileError(
+            f"{path} was written with another key; put back the key file (or HARMSPOT_KEY) it was made with."
+        )
     if "without a key" in message:
         return KeyFileError(f"{path} is encrypted and no key was given; set HARMSPOT_KEY or put the key file back.")
     if "is not encrypted" in message:

@@ -1,0 +1,161 @@
+"""Somebody else's files into a temporary table, and from there into incidents, without a look at single rows."""
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyproj
+
+from pipeline.columns import DEAD_LETTER
+from pipeline.duck import literal_sql, name_sql, query
+from pipeline.errors import SourceError
+from pipeline.mapping import Mapping, check_columns, content_of_row_sql, extract_sql, words_of
+from pipeline.versions import stage_sql
+from pipeline.zones import zone_spans
+
+SUFFIXES = (".parquet", ".csv", ".csv.gz")
+WGS84 = "EPSG:4326"
+
+
+def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping) -> None:
+    """Fill temporary table `raw` with the rows of a file, or of every file in a folder, in order of name.
+
+    CSV columns stay text. Column `harmspot_file` names each row's file. Lines that are no rows stay in DuckDB's table
+    `reject_errors`.
+
+    Raises
+    ------
+    SourceError
+        When there is no such file, or DuckDB cannot read it.
+    MappingError
+        When a column that the mapping names is missing.
+    """
+    source_sql = _source_sql(find_files(path), mapping)
+    connection.execute("DROP TABLE IF EXISTS temp.reject_errors; DROP TABLE IF EXISTS temp.reject_scans")
+    try:
+        present = [row[0] for row in connection.execute(f"DESCRIBE FROM {source_sql}").fetchall()]
+        check_columns(mapping, [name for name in present if name != "harmspot_file"], str(path))
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE raw AS FROM {source_sql}")
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+        raise SourceError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    connection.execute(query("mapped/raw_file"))
+
+
+def find_files(path: Path) -> list[Path]:
+    """Return the file, or the CSV or Parquet files anywhere below the folder, sorted."""
+    if not path.exists():
+        raise SourceError(f"{path} does not exist; name a CSV or Parquet file, or a folder of them")
+    found = sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
+    kinds = sorted({file.name.lower().endswith(".parquet") for file in found})
+    if not found or not found[0].name.lower().endswith(SUFFIXES):
+        raise SourceError(f"{path}: expected {', '.join(SUFFIXES)}, in a folder one of them at least")
+    if len(kinds) > 1:
+        raise SourceError(f"{path} holds both CSV and Parquet; load one kind at a time")
+    return found
+
+
+def stage_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
+    """Make temporary table `staged` of `raw`: incidents with content_hash, row_number, file and `rule` (see refusal.sql).
+
+    `horizon` is the latest moment an incident may be dated.
+    """
+    types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
+    _name_unidentified(connection, mapping, types)
+    _locate(connection, mapping.crs)
+    _fill_words(connection, mapping, horizon.year)
+    connection.execute(query("mapped/refusal"))
+    parameters = {
+        "source": mapping.source,
+        "precision": mapping.precision,
+        "discovery": mapping.discovery,
+        "horizon": horizon,
+    }
+    connection.execute(stage_sql("incident", query("mapped/incident")), parameters)
+
+
+def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
+    """Take the rows with a `rule` out of `staged` and return them, and the lines that are no rows, as dead letters."""
+    dead = connection.execute(query("mapped/dead_letter"), {"mapping": mapping_name}).to_arrow_table()
+    connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
+    connection.execute(query("mapped/reject_tables"))
+    unread = connection.execute(query("mapped/unread_line"), {"mapping": mapping_name}).to_arrow_table()
+    return pa.concat_tables([dead.cast(DEAD_LETTER), unread.cast(DEAD_LETTER)])
+
+
+def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Fill `raw` with the waiting dead letters that came through the mapping, and `tried` with which they are."""
+    connection.execute(query("mapped/tried_row"), {"mapping": mapping.name})
+    connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
+    columns = [f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.named().values()]
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
+        "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset AS harmspot_row, "
+        "topic AS harmspot_file FROM tried_row")
+    connection.execute(query("mapped/raw_file"))
+
+
+def refuse_again(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
+    """Take the rows with a `rule` out of `staged` and return them as the dead letters they were, for today's reason."""
+    dead = connection.execute(query("mapped/dead_again"), {"mapping": mapping_name}).to_arrow_table()
+    connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
+    return dead.cast(DEAD_LETTER)
+
+
+def _pointer(column: str) -> str:
+    """JSON pointer (RFC 6901) to a key."""
+    return "/" + column.replace("~", "~0").replace("/", "~1")
+
+
+def _source_sql(files: list[Path], mapping: Mapping) -> str:
+    names = f"[{', '.join(literal_sql(str(file)) for file in files)}]"
+    common = "filename = 'harmspot_file', union_by_name = true"
+    if files[0].name.lower().endswith(".parquet"):
+        return f"read_parquet({names}, {common}, hive_partitioning = false)"
+    return (
+        f"read_csv({names}, {common}, hive_partitioning = false, all_varchar = true, header = true, "
+        f"delim = {literal_sql(mapping.delimiter)}, quote = '\"', escape = '\"', comment = '', store_rejects = true)"
+    )
+
+
+def _name_unidentified(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
+    content = content_of_row_sql(mapping) if mapping.blank_id == "hash" and "harmspot_incident_id" not in types else None
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW unidentified AS "
+        f"SELECT raw.rowid AS row_number, harmspot_file AS file, {content or 'NULL::VARCHAR'} AS content "  # noqa: S608
+        f"FROM raw WHERE {_blank_id_sql(mapping) if content else 'false'}"
+    )
+    connection.execute(query("mapped/derived_id"))
+
+
+def _blank_id_sql(mapping: Mapping) -> str:
+    return f"nullif(trim(CAST({name_sql(mapping.columns.incident_id)} AS VARCHAR)), '') IS NULL"
+
+
+def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
+    """Make temporary view `located`: `extract` with lon and lat; only distinct points are transformed."""
+    if pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84):
+        connection.execute(query("mapped/located_in_degrees"))
+        return
+    points = connection.execute(query("mapped/distinct_point")).df()
+    transform = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform
+    lon, lat = transform(points["x"].to_numpy(dtype=float), points["y"].to_numpy(dtype=float))
+    is_placed = np.isfinite(lon) & np.isfinite(lat)
+    _fill(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_placed])
+    connection.execute(query("mapped/located_by_point"))
+
+
+def _fill_words(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
+    blank_is_null = mapping.offences.replace({"offence_detail": {"": None}, "discovery": {"": None}})
+    _fill(connection, "offence_word", blank_is_null.astype("str"))
+    _fill(connection, "status_word", words_of(mapping.statuses))
+    _fill(connection, "discovery_word", words_of(mapping.discoveries))
+    spans = zone_spans(mapping.time_zone or "UTC", last_year)
+    _fill(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+    connection.register("filling", rows)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM filling")
+    connection.unregister("filling")

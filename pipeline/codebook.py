@@ -1,0 +1,66 @@
+"""The codebook: what an offence code means and weighs, per scheme and day of validity."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import MappingError
+
+COLUMNS = ("valid_from", "offence_code", "label", "category", "axis", "harm_days", "is_visible")
+AXES = ("violence", "disorder", "minors", "none")
+HIGH_DAYS, MID_DAYS = 365.0, 30.0
+
+
+def read_codebook(path: Path, as_of: date) -> pd.DataFrame:
+    """Read the weights in force on a day: for each code the row with the latest valid_from that is not after it.
+
+    Returns
+    -------
+    DataFrame
+        Index offence_code, sorted; label, category, axis (violence, disorder, minors, none), harm_days (days of
+        guideline prison), band (high from 365, mid from 30, low), is_visible.
+
+    Raises
+    ------
+    MappingError
+        When the file cannot be read, lacks a column, has a weight that is missing or negative, or states a code twice
+        for one day.
+    """
+    rows = _read(path)
+    valid = rows[rows["valid_from"] <= pd.Timestamp(as_of)].sort_values(["offence_code", "valid_from"])
+    if valid.empty:
+        raise MappingError(f"codebook {path}: no row is valid on {as_of}; the first is on {rows['valid_from'].min():%Y-%m-%d}")
+    latest = valid.groupby("offence_code").tail(1).set_index("offence_code").sort_index()
+    band = np.select([latest["harm_days"] >= HIGH_DAYS, latest["harm_days"] >= MID_DAYS], ["high", "mid"], "low")
+    return latest.assign(band=band)[["label", "category", "axis", "harm_days", "band", "is_visible"]]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise MappingError(f"codebook {path} cannot be read: {error}") from None
+    missing = [name for name in COLUMNS if name not in rows]
+    if missing:
+        raise MappingError(f"codebook {path}: no column {missing[0]!r}; it has {list(rows.columns)}")
+    typed = rows.assign(
+        valid_from=pd.to_datetime(rows["valid_from"], format="%Y-%m-%d", errors="coerce"),
+        harm_days=pd.to_numeric(rows["harm_days"], errors="coerce"),
+        is_visible=rows["is_visible"].str.strip().str.lower().map({"true": True, "false": False}),
+    )
+    _refuse(path, rows, typed["valid_from"].isna(), "valid_from", "a day such as 2026-01-31")
+    _refuse(path, rows, ~(np.isfinite(typed["harm_days"]) & (typed["harm_days"] >= 0)), "harm_days", "days, 0 or more")
+    _refuse(path, rows, typed["is_visible"].isna(), "is_visible", "true or false")
+    _refuse(path, rows, ~typed["axis"].isin(AXES), "axis", f"one of {', '.join(AXES)}")
+    _refuse(path, rows, typed["offence_code"].str.strip() == "", "offence_code", "a code")
+    _refuse(path, rows, typed.duplicated(["offence_code", "valid_from"]), "offence_code", "one row per code and valid_from")
+    return typed.astype({"is_visible": bool})
+
+
+def _refuse(path: Path, rows: pd.DataFrame, is_wrong: pd.Series, column: str, expectation: str) -> None:
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong.to_numpy()))
+        line, code, value = row + 2, rows["offence_code"].iloc[row], rows[column].iloc[row]
+        raise MappingError(f"codebook {path}, line {line} ({code}): {column}={value!r}: expected {expectation}")

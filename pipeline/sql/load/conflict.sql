@@ -1,0 +1,52 @@
+-- How many new rows contradict another: the same version of an entity, or the same event, with different content.
+-- Within a batch a row is held against the first of its kind.
+WITH shared_version AS (
+    SELECT hash(entity_key, version) AS suspect
+    FROM arrival
+    GROUP BY suspect
+    HAVING count(*) > 1
+),
+shared_event AS (
+    SELECT hash(event_source, event_id) AS suspect
+    FROM arrival
+    GROUP BY suspect
+    HAVING count(*) > 1
+),
+other_content_of_version AS (
+    SELECT
+        row_number,
+        content_hash <> first_value(content_hash) OVER (
+            PARTITION BY entity_key, version ORDER BY arrival.row_number
+        ) AS is_other
+    FROM arrival
+    SEMI JOIN shared_version ON hash(entity_key, version) = suspect
+),
+other_content_of_event AS (
+    SELECT
+        row_number,
+        content_hash <> first_value(content_hash) OVER (
+            PARTITION BY event_source, event_id ORDER BY arrival.row_number
+        ) AS is_other
+    FROM arrival
+    SEMI JOIN shared_event ON hash(event_source, event_id) = suspect
+),
+contradiction AS (
+    SELECT row_number FROM other_content_of_version WHERE is_other
+    UNION
+    SELECT row_number FROM other_content_of_event WHERE is_other
+    UNION
+    SELECT arrival.row_number
+    FROM arrival
+    SEMI JOIN held
+        ON arrival.entity_key = held.entity_key
+        AND arrival.version = held.version
+        AND arrival.content_hash <> held.content_hash
+    UNION
+    SELECT arrival.row_number
+    FROM arrival
+    SEMI JOIN held
+        ON arrival.event_id = held.event_id
+        AND arrival.event_source = held.event_source
+        AND arrival.content_hash <> held.content_hash
+)
+SELECT count(*) FROM contradiction

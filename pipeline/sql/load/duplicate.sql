@@ -1,0 +1,32 @@
+-- Rows of the batch that the store holds already, or that the batch itself repeats: all but the first of each.
+WITH held_already AS (
+    SELECT arrival.row_number
+    FROM arrival
+    SEMI JOIN held
+        ON arrival.content_hash = held.content_hash
+        AND arrival.event_id = held.event_id
+        AND arrival.event_source = held.event_source
+        AND arrival.event_time IS NOT DISTINCT FROM held.event_time
+),
+repeated_hash AS ( -- one narrow column first: nearly always this leaves nothing to look at
+    SELECT content_hash
+    FROM arrival
+    GROUP BY content_hash
+    HAVING count(*) > 1
+),
+repeated AS (
+    SELECT
+        arrival.row_number,
+        row_number() OVER (
+            PARTITION BY event_source, event_id, event_time, content_hash
+            ORDER BY arrival.row_number
+        ) AS occurrence
+    FROM arrival
+    SEMI JOIN repeated_hash USING (content_hash)
+)
+DELETE FROM staged
+WHERE rowid IN (
+    SELECT row_number FROM held_already
+    UNION ALL
+    SELECT row_number FROM repeated WHERE occurrence > 1
+)

@@ -1,0 +1,12 @@
+-- The rows tried again that still are no incidents.
+SELECT
+    tried_row.topic,
+    0::INTEGER AS source_partition,
+    tried_row.source_offset,
+    refusal.reason,
+    refusal.detail,
+    $mapping AS mapping,
+    tried_row.bytes AS payload
+FROM staged
+JOIN refusal USING (rule)
+JOIN tried_row ON staged.row_number = tried_row.rowid

@@ -1,0 +1,95 @@
+-- Incidents of somebody else's file, each with the rule (see refusal.sql) that keeps it out, or null.
+-- Reads temporary tables: located (the file's columns under our names, with lon and lat), derived_id, raw_file,
+-- zone_span, offence_word, status_word, discovery_word.
+WITH translated AS (
+    SELECT
+        located.*,
+        coalesce(located.incident_id, located.harmspot_incident_id, derived_id.incident_id) AS id,
+        coalesce(located.harmspot_row, located.row_number - raw_file.first_row)::BIGINT AS file_row,
+        coalesce(located.occurred_at_absolute,
+            timezone('UTC', located.occurred_at_local - to_seconds(happened.offset_s))) AS occurred_at,
+        coalesce(happened.repeats_from <= located.occurred_at_local, false) AS occurs_twice,
+        coalesce(located.reported_at_absolute,
+            timezone('UTC', located.reported_at_local - to_seconds(told.offset_s))) AS reported_at,
+        CASE
+            WHEN located.is_updated_at_given THEN epoch(coalesce(
+                timezone('UTC', located.updated_at_absolute), located.updated_at_local))::BIGINT
+            WHEN located.is_version_given THEN located.version
+            ELSE 1
+        END AS stated_version,
+        CASE WHEN located.status IS NULL THEN 'recorded' ELSE status_word.meaning END AS stated_status,
+        coalesce(detailed.offence_code, plain.offence_code) AS offence_code,
+        coalesce(discovery_word.meaning, detailed.discovery, plain.discovery, $discovery) AS stated_discovery
+    FROM located
+    JOIN raw_file ON located.file = raw_file.file
+    LEFT JOIN derived_id ON located.row_number = derived_id.row_number
+    LEFT JOIN zone_span AS happened
+        ON year(located.occurred_at_local) = happened.year
+        AND located.occurred_at_local >= happened.local_from
+        AND located.occurred_at_local < happened.local_to
+    LEFT JOIN zone_span AS told
+        ON year(located.reported_at_local) = told.year
+        AND located.reported_at_local >= told.local_from
+        AND located.reported_at_local < told.local_to
+    LEFT JOIN offence_word AS plain
+        ON located.offence = plain.offence AND plain.offence_detail IS NULL
+    LEFT JOIN offence_word AS detailed
+        ON located.offence = detailed.offence AND located.offence_detail = detailed.offence_detail
+    LEFT JOIN status_word ON located.status = status_word.word
+    LEFT JOIN discovery_word ON located.discovery = discovery_word.word
+)
+SELECT
+    $source AS event_source,
+    CASE WHEN is_updated_at_given OR is_version_given THEN concat(id, '@', stated_version) ELSE id END AS event_id,
+    NULL::TIMESTAMPTZ AS event_time,
+    0::INTEGER AS source_partition,
+    file_row AS source_offset,
+    id AS incident_id,
+    stated_version AS version,
+    stated_status AS status,
+    occurred_at,
+    $precision AS occurred_precision,
+    occurs_twice AND $precision = 'instant' AS is_ambiguous_hour,
+    reported_at,
+    offence_code,
+    stated_discovery AS discovery,
+    NULL::VARCHAR AS report_channel,
+    NULL::VARCHAR AS reporter_ref,
+    NULL::VARCHAR AS report_subject,
+    lon,
+    lat,
+    NULL::DOUBLE AS accuracy_m,
+    area_id,
+    false AS is_weapon,
+    false AS is_injury,
+    is_domestic,
+    NULL::VARCHAR AS drug_activity,
+    NULL::VARCHAR AS substance,
+    NULL::VARCHAR AS market_setting,
+    false AS is_minor_victim,
+    false AS is_minor_used_by_adult,
+    false AS is_minor_present,
+    NULL::STRUCT(person_id VARCHAR, role VARCHAR)[] AS involvements,
+    row_number,
+    parse_filename(file) AS file,
+    CASE
+        WHEN NOT is_occurred_at_given THEN 'no_time'
+        WHEN occurred_at_local IS NULL AND occurred_at_absolute IS NULL THEN 'bad_time'
+        WHEN coalesce(occurred_at_local < TIMESTAMP '1901-01-01', occurred_at < TIMESTAMPTZ '1901-01-01 00:00:00+00')
+            THEN 'early_time'
+        WHEN occurred_at > $horizon OR year(occurred_at_local) > year($horizon::TIMESTAMPTZ) THEN 'future_time'
+        WHEN occurred_at IS NULL THEN 'no_zone'
+        WHEN is_reported_at_given AND reported_at IS NULL THEN 'bad_reported'
+        WHEN stated_version IS NULL THEN 'bad_version'
+        WHEN stated_status IS NULL THEN 'bad_status'
+        WHEN is_x_given <> is_y_given THEN 'half_location'
+        WHEN is_x_given AND (x IS NULL OR y IS NULL OR NOT isfinite(x) OR NOT isfinite(y)) THEN 'no_number'
+        WHEN is_x_given AND (lon IS NULL OR lon NOT BETWEEN -180 AND 180 OR lat NOT BETWEEN -90 AND 90) THEN 'off_earth'
+        WHEN x = 0 AND y = 0 THEN 'at_zero'
+        WHEN NOT is_x_given AND area_id IS NULL THEN 'no_location'
+        WHEN offence IS NULL THEN 'no_offence'
+        WHEN offence_code IS NULL THEN 'unknown_offence'
+        WHEN stated_discovery IS NULL THEN 'no_discovery'
+        WHEN id IS NULL THEN 'no_id'
+    END AS rule
+FROM translated

@@ -1,0 +1,21 @@
+-- Dead letters not waiting in the store already: the same record of the same topic waits once.
+INSERT INTO store.dead_letter
+WITH hashed AS (
+    SELECT *, md5_number(payload) AS payload_hash
+    FROM dead_arrived
+),
+distinct_letter AS (
+    SELECT *
+    FROM hashed
+    QUALIFY row_number() OVER (PARTITION BY topic, payload_hash ORDER BY source_partition, source_offset) = 1
+),
+waiting AS (
+    SELECT topic, payload_hash
+    FROM store.dead_letter
+    WHERE resolved_at IS NULL
+)
+SELECT
+    topic, source_partition, source_offset, reason, detail, mapping, payload, payload_hash,
+    $batch_id, $ingested_at, NULL
+FROM distinct_letter
+ANTI JOIN waiting USING (topic, payload_hash)

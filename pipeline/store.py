@@ -1,0 +1,288 @@
+"""The store: every version of every entity, what could not be used, and how far each source was read.
+
+The tables are a pure function of the set of events: order, batching and repetition change no answer. A batch's rows,
+identities, dead letters and offsets are one transaction, so a crash anywhere neither loses nor doubles an event.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping as MappingOf
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from pipeline import bulk
+from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
+from pipeline.columns import DEAD_LETTER, IDENTITY
+from pipeline.duck import Announce, attach, connect, query, say, transaction
+from pipeline.errors import StoreError
+from pipeline.key import Key
+from pipeline.mapping import Mapping, check_offence_codes
+from pipeline.migrations import migrate
+from pipeline.versions import arrival_sql, keep_sql, stage_sql
+
+HUMAN_EVENT_KINDS = ("review", "approve", "serve", "withdraw", "override")
+
+
+class _Batch(NamedTuple):
+    """What the rows of one transaction share."""
+
+    batch_id: int
+    ingested_at: datetime
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"batch_id": self.batch_id, "ingested_at": self.ingested_at}
+
+
+class Store:
+    """The open store and its one writer; a context manager. Made by `open_store`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, announce: Announce = say) -> None:
+        self._connection = connection
+        self._announce = announce
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write everything to the one file and let others have it."""
+        self._connection.close()
+
+    def commit(
+        self,
+        batch: DecodedBatch,
+        *,
+        source: str,
+        ingested_at: datetime,
+        next_offsets: MappingOf[TopicPartition, int],
+    ) -> BatchCounts:
+        """Keep one decoded batch and where to read on, in one transaction.
+
+        A row is a duplicate where the store (or the batch before it) holds the same content under the same
+        `event_source`, `event_id` and `event_time`. An `ingested_at` before the store's greatest is raised to it.
+        """
+        with transaction(self._connection):
+            number = self._new_batch(ingested_at)
+            counts = self._keep_decoded(batch, number)
+            self._keep_offsets(next_offsets)
+            self._keep_counts(number, source, counts)
+        return counts
+
+    def load_mapped(
+        self,
+        path: Path,
+        mapping: Mapping,
+        *,
+        offence_codes: frozenset[str],
+        ingested_at: datetime,
+        future_tolerance: timedelta,
+        announce: Announce | None = None,
+    ) -> BatchCounts:
+        """Load a file, or a folder of files, through a mapping, in one transaction.
+
+        Raises
+        ------
+        SourceError
+            When the file is missing or unreadable.
+        MappingError
+            When a column is missing, or the mapping gives an offence code that the codebook lacks.
+        """
+        check_offence_codes(mapping, offence_codes)
+        with transaction(self._connection):
+            number = self._new_batch(ingested_at)
+            bulk.read_raw(self._connection, path, mapping)
+            (announce or self._announce)(f"{path.name}: {self._count('raw'):,} rows read")
+            bulk.stage_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
+            dead = bulk.refuse(self._connection, mapping.name)
+            counts = self._keep_staged("incident", number) + self._keep_dead(dead, number)
+            self._keep_counts(number, path.name, counts)
+        return counts
+
+    def replay_events(self, decode: Callable[[list[Record]], DecodedBatch], *, ingested_at: datetime) -> BatchCounts:
+        """Read our own events among the waiting dead letters again; those that now pass are kept and resolved.
+
+        `decode` is a decoder's method with today's codebook. `dead` counts those that go on waiting.
+        """
+        rows = self._connection.execute(query("store/waiting_event")).fetchall()
+        records = [Record(*row) for row in rows]
+        return self._replay(records, decode, ingested_at) if records else BatchCounts()
+
+    def replay_mapped(
+        self, mapping: Mapping, *, offence_codes: frozenset[str], ingested_at: datetime, future_tolerance: timedelta
+    ) -> BatchCounts:
+        """Read the waiting rows that came through `mapping` again, as the mapping now is."""
+        check_offence_codes(mapping, offence_codes)
+        with transaction(self._connection):
+            number = self._new_batch(ingested_at)
+            bulk.read_waiting(self._connection, mapping)
+            bulk.stage_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
+            dead = bulk.refuse_again(self._connection, mapping.name)
+            self._mark_tried(dead, mapping.name, number)
+            counts = self._keep_staged("incident", number) + _dead_counts(dead)
+            self._keep_counts(number, f"replay of {mapping.name}", counts)
+        return counts
+
+    def waiting_mappings(self) -> list[str]:
+        """Names of the mappings through which waiting dead letters came, sorted."""
+        return [row[0] for row in self._connection.execute(query("store/waiting_mapping")).fetchall()]
+
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Return where to read on, by topic (or file) and partition."""
+        rows = self._connection.execute("SELECT topic, partition, next_offset FROM store.consumer_offset").fetchall()
+        return {(topic, partition): next_offset for topic, partition, next_offset in sorted(rows)}
+
+    def dead_letters(self) -> pd.DataFrame:
+        """Return the dead letters that wait, less payload: batch_id, ingested_at, topic … mapping, in order of arrival."""
+        return self._connection.execute(query("store/dead_letters")).df()
+
+    def batches(self) -> pd.DataFrame:
+        """Return every batch with its counts: rows_in == stored + duplicates + dead."""
+        return self._connection.execute(query("store/batches")).df()
+
+    def record_human_event(self, *, kind: str, actor: str, subject: str, at: datetime, detail: str = "") -> str:
+        """Append what a person did, and return its event_id; the same act is recorded once."""
+        if kind not in HUMAN_EVENT_KINDS:
+            raise StoreError(f"human event kind={kind!r}: expected one of {', '.join(HUMAN_EVENT_KINDS)}")
+        if not (actor.strip() and subject.strip()):
+            raise StoreError("a human event needs an actor and a subject; neither may be blank")
+        parts = (kind, actor, subject, at.isoformat(), detail)
+        event_id = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()[:32]
+        columns = {"event_id": event_id, "kind": kind, "actor": actor, "subject": subject, "at": at, "detail": detail}
+        with transaction(self._connection):
+            self._connection.execute(query("store/add_human_event"), columns)
+        return event_id
+
+    def human_events(self) -> pd.DataFrame:
+        """Return what people did: event_id, kind, actor, subject, at, detail, in order of time."""
+        return self._connection.execute(query("store/human_events")).df()
+
+    def resolve_pseudonym(self, person_id: str) -> str | None:
+        """Return the raw id behind a pseudonym, None where there is none. Log the access before you call this."""
+        row = self._connection.execute(
+            "SELECT raw_person_id FROM store.identity WHERE person_id = $person_id", {"person_id": person_id}
+        ).fetchone()
+        return row[0] if row else None
+
+    def _new_batch(self, ingested_at: datetime) -> _Batch:
+        row = self._connection.execute(query("store/new_batch"), {"ingested_at": ingested_at}).fetchone()
+        batch = _Batch(*row)
+        if batch.ingested_at > ingested_at:
+            self._announce(
+                f"the clock reads {ingested_at.isoformat()}, earlier than the store's last batch; "
+                f"ingested_at is {batch.ingested_at.isoformat()}. Set the clock right."
+            )
+        return batch
+
+    def _keep_decoded(self, batch: DecodedBatch, number: _Batch) -> BatchCounts:
+        counts = BatchCounts()
+        for entity, table in batch.tables.items():
+            if table.num_rows:
+                self._connection.register("arrived_rows", table)
+                self._connection.execute(stage_sql(entity))
+                self._connection.unregister("arrived_rows")
+                counts += self._keep_staged(entity, number)
+        self._execute_on("identity_arrived", batch.identity.cast(IDENTITY), "store/add_identity", {})
+        return counts + self._keep_dead(batch.dead_letters, number)
+
+    def _keep_staged(self, entity: str, number: _Batch) -> BatchCounts:
+        """Move what is new from `staged` into the entity's versions, and drop `staged`."""
+        self._connection.execute(arrival_sql(entity))
+        rows_in = self._count("staged")
+        self._connection.execute(query("load/duplicate"))
+        stored = self._count("staged")
+        conflicts = self._scalar(query("load/conflict"))
+        self._connection.execute(keep_sql(entity), number.parameters)
+        self._connection.execute("DROP TABLE staged")
+        if conflicts:
+            self._announce(
+                f"{conflicts:,} of the new {entity} rows contradict another of the same version or event; "
+                f"all are kept and the greater content hash is read"
+            )
+        return BatchCounts(rows_in=rows_in, stored=stored, duplicates=rows_in - stored, conflicts=conflicts)
+
+    def _keep_dead(self, dead_letters: pa.Table, number: _Batch) -> BatchCounts:
+        if dead_letters.num_rows:
+            self._execute_on("dead_arrived", dead_letters.cast(DEAD_LETTER), "store/add_dead_letter", number.parameters)
+        return _dead_counts(dead_letters)
+
+    def _keep_offsets(self, next_offsets: MappingOf[TopicPartition, int]) -> None:
+        for (topic, partition), next_offset in sorted(next_offsets.items()):
+            row = {"topic": topic, "partition": partition, "next_offset": next_offset}
+            self._connection.execute(query("store/add_offset"), row)
+
+    def _keep_counts(self, number: _Batch, source: str, counts: BatchCounts) -> None:
+        if counts.rows_in:
+            row = {name: getattr(counts, name) for name in ("rows_in", "stored", "duplicates", "dead", "conflicts")}
+            self._connection.execute(query("store/add_batch"), {**number.parameters, "source": source, **row})
+
+    def _replay(
+        self, records: list[Record], decode: Callable[[list[Record]], DecodedBatch], ingested_at: datetime
+    ) -> BatchCounts:
+        batch = decode(records)
+        tried = pa.table({"topic": [r.topic for r in records], "payload": pa.array([r.value for r in records], pa.binary())})
+        with transaction(self._connection):
+            number = self._new_batch(ingested_at)
+            self._fill_tried(tried)
+            self._mark_tried(batch.dead_letters, None, number)
+            still = DecodedBatch(batch.tables, batch.identity, DEAD_LETTER.empty_table())
+            counts = self._keep_decoded(still, number) + _dead_counts(batch.dead_letters)
+            self._keep_counts(number, "replay of events", counts)
+        return counts
+
+    def _fill_tried(self, tried: pa.Table) -> None:
+        self._execute_on("letters", tried, "store/tried_event", {})
+
+    def _mark_tried(self, dead_letters: pa.Table, mapping: str | None, number: _Batch) -> None:
+        parameters = {"mapping": mapping, "ingested_at": number.ingested_at}
+        self._execute_on("dead_arrived", dead_letters.cast(DEAD_LETTER), "store/mark_tried", parameters)
+
+    def _execute_on(self, name: str, rows: pa.Table, sql_name: str, parameters: dict[str, Any]) -> None:
+        self._connection.register(name, rows)
+        self._connection.execute(query(sql_name), parameters)
+        self._connection.unregister(name)
+
+    def _count(self, table: str) -> int:
+        return self._scalar(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own temporary tables
+
+    def _scalar(self, sql: str) -> int:
+        row = self._connection.execute(sql).fetchone()
+        return int(row[0]) if row else 0
+
+
+def open_store(path: Path, key: Key, *, wait_s: float, announce: Announce = say) -> Store:
+    """Open the store at `path` as its one writer, made and migrated where needed.
+
+    Raises
+    ------
+    StoreBusyError
+        When another process holds it for longer than `wait_s`.
+    KeyFileError
+        When it was written with another key.
+    StoreError
+        When it cannot be opened, or a newer harmspot wrote it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = connect(path.parent / "spill")
+    try:
+        attach(connection, path, key.encryption, alias="store", wait_s=wait_s, announce=announce)
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return Store(connection, announce)
+
+
+def _dead_counts(dead_letters: pa.Table) -> BatchCounts:
+    reasons = pd.Series(dead_letters["reason"].to_pylist(), dtype="str").value_counts().sort_index()
+    dead = dead_letters.num_rows
+    return BatchCounts(rows_in=dead, dead=dead, dead_by_reason={str(r): int(n) for r, n in reasons.items()})

@@ -1,0 +1,72 @@
+"""SQL that differs between entities in nothing but their columns, composed from `pipeline.columns`."""
+
+import pyarrow as pa
+
+from pipeline.columns import ENTITY_KEYS, ENVELOPE, SCHEMAS
+from pipeline.duck import name_sql
+
+_UNIT_SEPARATOR = "chr(31)"
+
+
+def data_fields(entity: str) -> list[pa.Field]:
+    """Columns of an entity that are its content: all but the envelope."""
+    envelope = {field.name for field in ENVELOPE}
+    return [field for field in SCHEMAS[entity] if field.name not in envelope]
+
+
+def content_hash_sql(entity: str) -> str:
+    """Hash of an entity's content as a 128-bit number, the same for every source and in every DuckDB.
+
+    The hashed text is `;column=value` for each column that says something; nulls and false say nothing, so that a
+    column added later leaves the hashes of earlier events alone. Text is preceded by its length, which keeps two
+    contents from sharing one text.
+    """
+    parts = ", ".join(_part_sql(field) for field in data_fields(entity))
+    return f"md5_number(concat({parts}))"
+
+
+def stage_sql(entity: str, arrived_sql: str = "FROM arrived_rows") -> str:
+    """Make temporary table `staged`: the rows of `arrived_sql` with their content_hash."""
+    return (
+        f"CREATE TEMP TABLE staged AS WITH arrived AS ({arrived_sql}) "  # noqa: S608 - composed of our own columns
+        f"SELECT *, {content_hash_sql(entity)} AS content_hash FROM arrived"
+    )
+
+
+def arrival_sql(entity: str) -> str:
+    """Make temporary views `arrival` and `held`: what duplicates and conflicts are found by, staged and stored."""
+    columns = f"event_source, event_id, event_time, version, content_hash, {_entity_key_sql(entity)} AS entity_key"
+    return (
+        f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT rowid AS row_number, {columns} FROM staged;"  # noqa: S608
+        f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns} FROM store.{entity}_version"
+    )
+
+
+def keep_sql(entity: str) -> str:
+    """Insert what is left in `staged` into the entity's versions; binds $ingested_at and $batch_id."""
+    columns = ", ".join([*(name_sql(field.name) for field in SCHEMAS[entity]), "content_hash"])
+    return (
+        f"INSERT INTO store.{entity}_version ({columns}, ingested_at, batch_id) "  # noqa: S608
+        f"SELECT {columns}, $ingested_at, $batch_id FROM staged"
+    )
+
+
+def _entity_key_sql(entity: str) -> str:
+    columns = [SCHEMAS[entity].field(name) for name in ENTITY_KEYS[entity]]
+    return columns[0].name if len(columns) == 1 else f"concat_ws({_UNIT_SEPARATOR}, {', '.join(map(_text_sql, columns))})"
+
+
+def _part_sql(field: pa.Field) -> str:
+    if pa.types.is_boolean(field.type) and not field.nullable:
+        return f"CASE WHEN {field.name} THEN ';{field.name}' END"
+    length = f"strlen({field.name}) || ':' || " if pa.types.is_string(field.type) else ""
+    return f"';{field.name}=' || {length}{_text_sql(field)}"
+
+
+def _text_sql(field: pa.Field) -> str:
+    name = name_sql(field.name)
+    if pa.types.is_timestamp(field.type):
+        return f"epoch_us({name})"
+    if pa.types.is_list(field.type):
+        return f"array_to_string(list_transform({name}, lambda x: concat(x.person_id, ' ', x.role)), ',')"
+    return name
