@@ -1,0 +1,54 @@
+"""A simulated town with planted truth: its events of six kinds, its map, and what is really so.
+
+`simulate` makes a whole history in one call; `new_town` and `step` live it day by day and let actions change it.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from models.simulate.events import TYPES, Emitted
+from models.simulate.sites import points_of_interest_geojson
+from models.simulate.state import TownState, new_town, step
+from models.simulate.town import areas_geojson
+from models.simulate.truth import truth_of
+
+__all__ = ["Emitted", "SimulatedTown", "TownState", "new_town", "simulate", "step", "truth_of"]
+
+STAFFING_DAYS = 56  # at the end of a simulated history that have shifts reported
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedTown:
+    """Records by topic as (key, JSON bytes) in order of arrival, the map as GeoJSON, the truth as in `truth_of`."""
+
+    records: dict[str, list[tuple[str, bytes]]]
+    areas: dict[str, Any]
+    points_of_interest: dict[str, Any]
+    truth: dict[str, pd.DataFrame]
+
+
+def simulate(*, seed: int, days: int = 730, end: date, with_markets: bool = True) -> SimulatedTown:
+    """Simulate a town's last `days` days before the local midnight that begins `end`.
+
+    What would arrive later is left out, as the town's office could not know it yet.
+
+    Raises
+    ------
+    ValueError : the seed is negative or days is below one.
+    """
+    founded = new_town(
+        seed,
+        start=end - timedelta(days=days),
+        with_markets=with_markets,
+        staffing_from_day=max(0, days - STAFFING_DAYS),
+    )
+    state, records = step(founded, (), days)
+    return SimulatedTown(
+        records={topic: [(r.key, r.value) for r in records if r.topic == topic] for topic in TYPES},
+        areas=areas_geojson(state.town),
+        points_of_interest=points_of_interest_geojson(state.sites),
+        truth=truth_of(state, records),
+    )

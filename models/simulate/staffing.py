@@ -1,0 +1,52 @@
+"""Officer hours by area and shift: in proportion to what happens there, but for one area that gets a third of it."""
+
+import numpy as np
+
+from models.simulate.background import expected_per_day
+from models.simulate.days import Day, iso
+from models.simulate.draws import Floats, generator
+from models.simulate.events import Emitted, emit
+from models.simulate.sites import Sites
+from models.simulate.town import Town
+
+SHIFT_STARTS_H = (7, 15, 23)
+SHIFT_HOURS = 8
+SHIFT_SHARES = np.array([0.34, 0.38, 0.28])
+HOURS_PER_INCIDENT = 9.0  # rostered officer-hours per expected background incident
+UNDERSTAFFED_SHARE = 0.33
+
+
+def rostered_per_day(town: Town, sites: Sites) -> Floats:
+    """Officer-hours rostered per day, by area."""
+    hours = HOURS_PER_INCIDENT * expected_per_day(town)
+    return np.where(np.arange(len(hours)) == sites.understaffed_area, UNDERSTAFFED_SHARE * hours, hours)
+
+
+def staffing_events(seed: int, day: Day, town: Town, sites: Sites) -> list[Emitted]:
+    """The three shifts that begin on a day, reported as each ends; abstractions take a sixth of the hours or so."""
+    rng = generator(seed, day.number, "staffing")
+    rostered = rostered_per_day(town, sites)[:, None] * SHIFT_SHARES
+    available = rostered * (1 - rng.beta(4, 20, rostered.shape))
+    starts_s = day.start_s + 3600 * np.array(SHIFT_STARTS_H)
+    ends_s = starts_s + 3600 * SHIFT_HOURS
+    starts, ends = iso(starts_s), iso(ends_s)
+    return [
+        emit(
+            seed,
+            "staffing",
+            area_id,
+            f"{area_id}.{starts[shift]}",
+            ends[shift],
+            {
+                "area_id": area_id,
+                "shift_start": starts[shift],
+                "shift_end": ends[shift],
+                "rostered_hours": round(float(rostered[area, shift]), 1),
+                "available_hours": round(float(available[area, shift]), 1),
+            },
+            int(ends_s[shift]) + 60,
+            "ordinary",
+        )
+        for area, area_id in enumerate(town.area_ids)
+        for shift in range(len(SHIFT_STARTS_H))
+    ]

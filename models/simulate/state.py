@@ -1,0 +1,192 @@
+"""A town in time: `new_town` founds it, `step` lives its days.
+
+A step is a pure function of (state, actions, days). Draws are made whether or not an action makes them matter, and
+thinned afterwards, so an action changes what it touches and reshuffles nothing else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from models.simulate.actions import Deed, action_events, read_actions, routine_actions
+from models.simulate.background import background
+from models.simulate.custody import Away, arrested, custody_events, new_stays, nobody_away
+from models.simulate.days import Day, day_of, midnight_s
+from models.simulate.defects import with_defects
+from models.simulate.draws import Floats
+from models.simulate.events import Emitted, incident_events
+from models.simulate.incident import concatenate
+from models.simulate.markets import MarketState, open_markets, respond, site_reports
+from models.simulate.offending import offending, withdrawn_supply
+from models.simulate.patrol import patrol
+from models.simulate.people import People, people_town
+from models.simulate.registers import person_events
+from models.simulate.sites import Sites, plant_sites
+from models.simulate.staffing import staffing_events
+from models.simulate.town import Town, build_town
+from models.simulate.versions import versions
+from models.simulate.warrants import warrant_events
+
+
+@dataclass(frozen=True, slots=True)
+class TownState:
+    """A town on the morning of day `day`: what never changes, and what does."""
+
+    seed: int
+    start: date
+    time_zone: str
+    staffing_from_day: int
+    town: Town
+    sites: Sites
+    people: People
+    day: int
+    markets: MarketState
+    away: Away
+    pending: tuple[Emitted, ...]  # made, and not yet arrived
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def day_at(self, ahead: int) -> Day:
+        """The local day that lies so many days ahead."""
+        return day_of(self.start, self.day + ahead, self.zone)
+
+
+def new_town(
+    seed: int,
+    *,
+    start: date,
+    time_zone: str = "Europe/London",
+    with_markets: bool = True,
+    staffing_from_day: int = 0,
+) -> TownState:
+    """Found a town.
+
+    Parameters
+    ----------
+    seed : from zero up; everything follows from it.
+    start : its first local day.
+    with_markets : False leaves out the three street markets and nothing else.
+    staffing_from_day : the day from which shifts are reported.
+    """
+    if seed < 0:
+        raise ValueError(f"seed={seed!r}: expected a whole number from zero up")
+    town = build_town(seed)
+    sites = plant_sites(seed, town, with_markets=with_markets)
+    people = people_town(seed, town, sites, start)
+    register = person_events(seed, people, midnight_s(start, ZoneInfo(time_zone)))
+    return TownState(
+        seed=seed,
+        start=start,
+        time_zone=time_zone,
+        staffing_from_day=staffing_from_day,
+        town=town,
+        sites=sites,
+        people=people,
+        day=0,
+        markets=open_markets(len(sites.markets), len(town.area_ids)),
+        away=nobody_away(len(people.ids)),
+        pending=tuple(with_defects(register)),
+    )
+
+
+def step(state: TownState, actions: Sequence[Mapping[str, Any]] = (), days: int = 1) -> tuple[TownState, list[Emitted]]:
+    """Live some days.
+
+    Parameters
+    ----------
+    actions : `data` of action events within these days: `kind`, `at`, and `area`, `subject` (a person id), `hours`
+        where they matter. `crackdown_start` spends `hours` a day in an area until `crackdown_end`; `visit` spends its
+        hours once; `announcement` makes sellers there believe what they hear; `arrest` takes its subject into custody.
+    days : how many.
+
+    Returns
+    -------
+    The town afterwards, and the records that arrived meanwhile, in order of arrival. Late ones stay pending.
+
+    Raises
+    ------
+    ValueError : days is below one, or an action lies outside the days or names what the town does not have.
+    """
+    if days < 1:
+        raise ValueError(f"days={days!r}: expected at least one")
+    end_s = state.day_at(days).start_s
+    deeds = read_actions(actions, state.town, state.people, state.day_at(0).start_s, end_s)
+    incidents, records = [], action_events(state.seed, deeds)
+    for _ in range(days):
+        state, rows, told = _live_a_day(state, deeds)
+        incidents.append(rows)
+        records += told
+    told_of = versions(concatenate(incidents), state.town)
+    records += incident_events(state.seed, told_of, state.town, state.people)
+    return _deliver(state, [*state.pending, *with_defects(records)], end_s)
+
+
+def _deliver(state: TownState, records: list[Emitted], end_s: int) -> tuple[TownState, list[Emitted]]:
+    ordered = sorted(records)
+    arrived = [record for record in ordered if record.arrives_s < end_s]
+    return replace(state, pending=tuple(ordered[len(arrived) :])), arrived
+
+
+def _live_a_day(state: TownState, deeds: list[Deed]) -> tuple[TownState, np.ndarray, list[Emitted]]:
+    seed, town, sites, people, day = state.seed, state.town, state.sites, state.people, state.day_at(0)
+    today = [deed for deed in deeds if day.start_s <= deed.at_s < day.end_s]
+    away, arrests = _carry_out_arrests(state, today)
+    markets = respond(_ordered(state.markets, today), sites, _visit_hours(today, len(town.area_ids)))
+    share = markets.dealing_share
+    known = offending(seed, day, town, sites, people, away.on(day) | _is_dead(people, day), share)
+    incidents = [
+        background(seed, day, town, people),
+        known,
+        withdrawn_supply(seed, day, town, sites, people),
+        patrol(seed, day, sites, people),
+        site_reports(seed, day, sites, people, share),
+    ]
+    stays = new_stays(seed, day, known, people, away)
+    told = [
+        *arrests,
+        *custody_events(seed, stays, people),
+        *warrant_events(seed, day, people),
+        *(staffing_events(seed, day, town, sites) if day.number >= state.staffing_from_day else ()),
+        *routine_actions(seed, day, town, people),
+    ]
+    tomorrow = replace(state, day=state.day + 1, markets=markets, away=away.with_stays(stays))
+    return tomorrow, concatenate(incidents), told
+
+
+def _carry_out_arrests(state: TownState, today: list[Deed]) -> tuple[Away, list[Emitted]]:
+    away = state.away
+    told: list[Emitted] = []
+    for deed in today:
+        if deed.kind == "arrest":
+            stays = arrested(np.array([deed.subject]), deed.at_s)
+            away = away.with_stays(stays)
+            told += custody_events(state.seed, stays, state.people)
+    return away, told
+
+
+def _ordered(markets: MarketState, today: list[Deed]) -> MarketState:
+    """Surges begin and end, and sellers are told."""
+    hours, told = markets.surge_hours.copy(), markets.were_told.copy()
+    for deed in today:
+        if deed.kind == "announcement":
+            told[deed.area] = True
+        elif deed.kind == "crackdown_start":
+            hours[deed.area] = deed.hours
+        elif deed.kind == "crackdown_end":
+            hours[deed.area], told[deed.area] = 0.0, False
+    return replace(markets, surge_hours=hours, were_told=told)
+
+
+def _visit_hours(today: list[Deed], areas: int) -> Floats:
+    visits = [deed for deed in today if deed.kind == "visit"]
+    return np.bincount([deed.area for deed in visits], [deed.hours for deed in visits], minlength=areas).astype(float)
+
+
+def _is_dead(people: People, day: Day) -> np.ndarray:
+    return (people.death_day >= 0) & (people.death_day <= day.number)

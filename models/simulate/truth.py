@@ -1,0 +1,119 @@
+"""What was planted, as tables that no scoring code may read: places, people and their true rates, defects."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+
+from models.simulate.days import midnight_s
+from models.simulate.events import Emitted
+from models.simulate.people import KIND, KINDS, RATE, RATES, USERS, People
+from models.simulate.staffing import rostered_per_day
+from models.simulate.state import TownState
+
+
+def truth_of(state: TownState, records: Sequence[Emitted]) -> dict[str, pd.DataFrame]:
+    """Truth on the morning of the state's day.
+
+    Returns
+    -------
+    `markets`: market_id, setting, is_flagrant, lon, lat, area_id, dealing_share.
+    `market_points`: market_id, lon, lat of every street point of a street market.
+    `decoys`: kind, lon, lat, area_id.
+    `areas`: area_id, rostered_hours_per_day, is_understaffed.
+    `people`: person_id, kind, birth_date, is_minor, is_age_unknown, is_target, uses_minors, is_possession_only,
+    is_bystander (victims and witnesses who do nothing), is_withdrawn_supply, is_deceased, is_treatment_consented,
+    market_id, home_area_id, and `<rate>_per_year` of each true rate at liberty.
+    `defects`: topic, label, n records among those given (malformed ones as `malformed:<kind>`).
+    """
+    return {
+        "markets": _markets(state),
+        "market_points": _market_points(state),
+        "decoys": _decoys(state),
+        "areas": _areas(state),
+        "people": _people(state),
+        "defects": _defects(records),
+    }
+
+
+def _markets(state: TownState) -> pd.DataFrame:
+    sites, town = (*state.sites.markets, state.sites.house), state.town
+    points = [int(site.points[0]) for site in sites]
+    return pd.DataFrame(
+        {
+            "market_id": [f"M{number + 1}" for number in range(len(sites) - 1)] + ["H1"],
+            "setting": [site.kind for site in sites],
+            "is_flagrant": [site.kind == "open_air" for site in sites],
+            "lon": town.lon[points],
+            "lat": town.lat[points],
+            "area_id": [town.area_ids[site.area] for site in sites],
+            "dealing_share": [*state.markets.dealing_share.tolist(), 1.0],
+        }
+    )
+
+
+def _market_points(state: TownState) -> pd.DataFrame:
+    rows = [(f"M{number + 1}", point) for number, site in enumerate(state.sites.markets) for point in site.points]
+    points = np.array([point for _, point in rows], dtype=np.int64)
+    ids = pd.Series([market_id for market_id, _ in rows], dtype=str)
+    return pd.DataFrame({"market_id": ids, "lon": state.town.lon[points], "lat": state.town.lat[points]})
+
+
+def _decoys(state: TownState) -> pd.DataFrame:
+    town, decoys = state.town, state.sites.decoys
+    points = [int(site.points[0]) for site in decoys]
+    return pd.DataFrame(
+        {
+            "kind": [site.kind for site in decoys],
+            "lon": town.lon[points],
+            "lat": town.lat[points],
+            "area_id": [town.area_ids[site.area] for site in decoys],
+        }
+    )
+
+
+def _areas(state: TownState) -> pd.DataFrame:
+    area_ids = list(state.town.area_ids)
+    return pd.DataFrame(
+        {
+            "area_id": area_ids,
+            "rostered_hours_per_day": rostered_per_day(state.town, state.sites),
+            "is_understaffed": np.arange(len(area_ids)) == state.sites.understaffed_area,
+        }
+    )
+
+
+def _people(state: TownState) -> pd.DataFrame:
+    people = state.people
+    now_s = midnight_s(state.start + timedelta(days=state.day), state.zone)
+    market_ids = np.array([*(f"M{number + 1}" for number in range(len(state.sites.markets))), None], dtype=object)
+    columns = {
+        "person_id": people.ids,
+        "kind": np.array(KINDS)[people.kind],
+        "birth_date": people.birth.astype("M8[s]"),
+        "is_minor": people.adult_s > now_s,
+        "is_age_unknown": ~people.knows_year,
+        "is_target": people.kind == KIND["target"],
+        "uses_minors": people.rates[:, RATE["minors_high"]] > 0,
+        "is_possession_only": _is_of(people, USERS),
+        "is_bystander": _is_of(people, ("victim", "witness")),
+        "is_withdrawn_supply": people.kind == KIND["withdrawn"],
+        "is_deceased": (people.death_day >= 0) & (people.death_day < state.day),
+        "is_treatment_consented": people.consent == 1,
+        "market_id": market_ids[people.market],
+        "home_area_id": np.array(state.town.area_ids)[people.home_area],
+    }
+    rates = {f"{rate}_per_year": people.rates[:, number] for number, rate in enumerate(RATES)}
+    return pd.DataFrame({**columns, **rates}).sort_values("person_id", ignore_index=True)
+
+
+def _is_of(people: People, kinds: tuple[str, ...]) -> np.ndarray:
+    return np.isin(people.kind, [KIND[kind] for kind in kinds])
+
+
+def _defects(records: Sequence[Emitted]) -> pd.DataFrame:
+    counts = sorted(Counter((record.topic, record.label) for record in records).items())
+    rows = [(topic, label, n) for (topic, label), n in counts if label != "ordinary"]
+    return pd.DataFrame(rows, columns=["topic", "label", "n"])
