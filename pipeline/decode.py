@@ -75,8 +75,10 @@ class Decoder:
         """
         people = People(self._pseudonymise)
         parsed, refused = _parse(records)
-        tables = {}
+        tables = {entity: schema.empty_table() for entity, schema in SCHEMAS.items()}
         for entity, found in parsed.items():
+            if not found.events:
+                continue
             columns = columns_of(entity, found.events, [records[at] for at in found.positions], people)
             tables[entity], refused_rows = self._sift(entity, columns)
             refused.update({found.positions[row]: refusal for row, refusal in refused_rows.items()})

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent.parent / "docs" / "events"
 def schema_of(event_type: type[Event]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of one event, envelope and data.
 
-    What no schema of single values can say stays with `pipeline.decode`: the codebook, dates to come, half a coordinate.
+    What a schema of single values cannot say stays with `pipeline.decode`: codebook, future dates, half a coordinate.
     """
     schema = msgspec.json.schema(event_type)
     return {

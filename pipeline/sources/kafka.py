@@ -4,6 +4,7 @@ Offsets belong to our store, in the same transaction as the rows, so nothing is 
 every partition is assigned by hand and read from where the store left off.
 """
 
+import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -197,12 +198,25 @@ def _checked(security: Mapping[str, Any]) -> dict[str, Any]:
 def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
     """Turn what goes wrong while connecting into one sentence without settings in it."""
     try:
+        _reach(bootstrap_servers.split(","), timeout_s)
         yield
     except (KafkaError, OSError, ValueError, AssertionError) as error:
         raise SourceError(
             f"No Kafka broker answers at {bootstrap_servers} within {timeout_s:g} s ({type(error).__name__}); "
             "start it, or correct kafka.bootstrap_servers, kafka.security or KAFKA_BOOTSTRAP_SERVERS"
         ) from None
+
+
+def _reach(servers: Sequence[str], timeout_s: float) -> None:
+    """Raise OSError unless a server accepts connections: kafka-python waits long for one and leaves sockets open."""
+    for server in servers:
+        host, port = server.strip().rsplit(":", 1) if ":" in server else (server.strip(), "9092")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_s / len(servers)).close()
+            return
+        except OSError as error:
+            refusal = error
+    raise refusal
 
 
 def _first_offsets(

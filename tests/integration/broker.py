@@ -59,7 +59,9 @@ def running_broker() -> Iterator[str]:
 def _jars() -> Path:
     """Return the folder with the broker's jars, filled by Maven the first time."""
     if missing := [program for program in ("java", "mvn", "sh") if shutil.which(program) is None]:
-        raise BrokerUnavailableError(f"no {' and no '.join(missing)} on the path (Java 17 or newer and Maven are needed)")
+        raise BrokerUnavailableError(
+            f"no {' and no '.join(missing)} on the path (Java 17 or newer and Maven are needed)"
+        )
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "harmspot"
     jars = cache / f"kafka-{_version()}"
     cache.mkdir(parents=True, exist_ok=True)
