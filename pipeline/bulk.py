@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyproj
 
 from pipeline.columns import DEAD_LETTER
-from pipeline.duck import literal_sql, name_sql, query
+from pipeline.duck import frame, literal_sql, name_sql, query
 from pipeline.errors import SourceError
 from pipeline.mapping import Mapping, check_columns, content_of_row_sql, extract_sql, words_of
 from pipeline.versions import stage_sql
@@ -138,7 +138,7 @@ def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
     if pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84):
         connection.execute(query("mapped/located_in_degrees"))
         return
-    points = connection.execute(query("mapped/distinct_point")).df()
+    points = frame(connection, query("mapped/distinct_point"))
     transform = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform
     lon, lat = transform(points["x"].to_numpy(dtype=float), points["y"].to_numpy(dtype=float))
     is_placed = np.isfinite(lon) & np.isfinite(lat)

@@ -8,14 +8,16 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import duckdb_extension_httpfs
+import pandas as pd
 
 from pipeline.errors import KeyFileError, StoreBusyError, StoreError
 
@@ -92,6 +94,14 @@ def attach(
             is_announced = True
         time.sleep(min(pause_s, left_s))
         pause_s = min(2 * pause_s, 1.0)
+
+
+def frame(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Rows of a query as a frame: times datetime64[us, UTC], dates objects, text str.
+
+    By way of Arrow: DuckDB 1.5's own conversion to pandas uses what pandas 3.1 deprecates.
+    """
+    return connection.execute(sql, parameters).to_arrow_table().to_pandas()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline import bulk
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.columns import DEAD_LETTER, IDENTITY
-from pipeline.duck import Announce, attach, connect, query, say, transaction
+from pipeline.duck import Announce, attach, connect, frame, query, say, transaction
 from pipeline.errors import StoreError
 from pipeline.key import Key
 from pipeline.mapping import Mapping, check_offence_codes
@@ -143,11 +143,11 @@ class Store:
 
     def dead_letters(self) -> pd.DataFrame:
         """Return the dead letters that wait, less payload: batch_id, ingested_at, topic … mapping, in order of arrival."""
-        return self._connection.execute(query("store/dead_letters")).df()
+        return frame(self._connection, query("store/dead_letters"))
 
     def batches(self) -> pd.DataFrame:
         """Return every batch with its counts: rows_in == stored + duplicates + dead."""
-        return self._connection.execute(query("store/batches")).df()
+        return frame(self._connection, query("store/batches"))
 
     def record_human_event(self, *, kind: str, actor: str, subject: str, at: datetime, detail: str = "") -> str:
         """Append what a person did, and return its event_id; the same act is recorded once."""
@@ -164,7 +164,7 @@ class Store:
 
     def human_events(self) -> pd.DataFrame:
         """Return what people did: event_id, kind, actor, subject, at, detail, in order of time."""
-        return self._connection.execute(query("store/human_events")).df()
+        return frame(self._connection, query("store/human_events"))
 
     def resolve_pseudonym(self, person_id: str) -> str | None:
         """Return the raw id behind a pseudonym, None where there is none. Log the access before you call this."""

@@ -1,0 +1,124 @@
+"""What was known: the events that had happened at one clock, as the store knew them at the other."""
+
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+
+from pipeline.duck import Announce, attach, connect, query, say
+from pipeline.errors import StoreError
+from pipeline.key import Key
+from pipeline.local_time import EARLIEST
+from pipeline.migrations import check_migrated
+
+# In order: superseded_incident serves the two after it.
+_TABLES = {
+    "superseded_incident": ("known_at",),
+    "incident_known": ("known_at", "as_of", "since"),
+    "involvement_known": ("known_at", "as_of", "since"),
+    "person_known": ("known_at", "as_of"),
+    "custody_known": ("known_at", "as_of"),
+    "warrant_known": ("known_at", "as_of"),
+    "staffing_known": ("known_at", "as_of"),
+    "action_known": ("known_at", "as_of"),
+}
+
+
+class Known:
+    """In-memory tables `<entity>_known` and `involvement_known` at both clocks; a context manager.
+
+    Columns are those of `pipeline.columns`, less envelope and involvements, plus event_time. Nothing holds the store
+    any more: it may be written meanwhile. The order of rows means nothing.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, as_of: datetime, known_at: datetime) -> None:
+        self.connection = connection
+        self.as_of = as_of
+        self.known_at = known_at
+
+    def __enter__(self) -> "Known":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+
+def open_known(
+    path: Path,
+    key: Key,
+    *,
+    as_of: datetime,
+    known_at: datetime | None = None,
+    since: datetime = EARLIEST,
+    wait_s: float,
+    announce: Announce = say,
+) -> Known:
+    """Copy what the store at `path` knew into memory and let the store go.
+
+    Parameters
+    ----------
+    as_of
+        What happened from here on is not there (exclusive).
+    known_at
+        What was ingested later is not there; None takes all that was.
+    since
+        Incidents before it are left out: a long history that nothing looks at costs memory.
+
+    Raises
+    ------
+    StoreError, KeyFileError, StoreBusyError
+        As `pipeline.duck.attach`; StoreError, too, for a clock without a zone.
+    """
+    _check_clocks(as_of=as_of, known_at=known_at, since=since)
+    connection = _read(path, key, wait_s, announce)
+    try:
+        resolved = known_at or _known_until(connection)
+        clocks = {"as_of": as_of, "known_at": resolved, "since": since}
+        for name, names in _TABLES.items():
+            connection.execute(query(f"known/{name}"), {clock: clocks[clock] for clock in names})
+        connection.execute("DETACH store; DROP TABLE superseded_incident")
+    except BaseException:
+        connection.close()
+        raise
+    return Known(connection, as_of, resolved)
+
+
+def resolve_known_at(
+    path: Path, key: Key, known_at: datetime | None = None, *, wait_s: float, announce: Announce = say
+) -> datetime:
+    """Return `known_at`, or where it is None when the store last learnt something."""
+    _check_clocks(known_at=known_at)
+    if known_at is not None:
+        return known_at
+    connection = _read(path, key, wait_s, announce)
+    try:
+        return _known_until(connection)
+    finally:
+        connection.close()
+
+
+def _read(path: Path, key: Key, wait_s: float, announce: Announce) -> duckdb.DuckDBPyConnection:
+    connection = connect(path.parent / "spill")
+    try:
+        attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, announce=announce)
+        check_migrated(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _known_until(connection: duckdb.DuckDBPyConnection) -> datetime:
+    row = connection.execute(query("store/known_until")).fetchone()
+    if row is None or row[0] is None:
+        raise StoreError("the store holds no events yet; load or ingest some first: harmspot load, harmspot ingest")
+    return row[0]
+
+
+def _check_clocks(**clocks: datetime | None) -> None:
+    for name, clock in clocks.items():
+        if clock is not None and clock.tzinfo is None:
+            raise StoreError(f"{name}={clock.isoformat()}: expected a time with a zone")

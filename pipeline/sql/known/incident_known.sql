@@ -1,0 +1,36 @@
+-- Incidents that had happened from $since until $as_of as the store knew them at $known_at: of each the latest version, unless that
+-- one cancels it. The order of the rows means nothing.
+CREATE TABLE incident_known AS
+SELECT
+    version.incident_id,
+    version.version,
+    version.status,
+    version.occurred_at,
+    version.occurred_precision,
+    version.is_ambiguous_hour,
+    version.reported_at,
+    version.offence_code,
+    version.discovery,
+    version.report_channel,
+    version.reporter_ref,
+    version.report_subject,
+    version.lon,
+    version.lat,
+    version.accuracy_m,
+    version.area_id,
+    version.is_weapon,
+    version.is_injury,
+    version.is_domestic,
+    version.drug_activity,
+    version.substance,
+    version.market_setting,
+    version.is_minor_victim,
+    version.is_minor_used_by_adult,
+    version.is_minor_present,
+    version.event_time
+FROM store.incident_version AS version
+ANTI JOIN superseded_incident ON version.rowid = superseded_incident.version_row
+WHERE version.ingested_at <= $known_at
+    AND version.occurred_at < $as_of
+    AND version.occurred_at >= $since
+    AND version.status <> 'cancelled'

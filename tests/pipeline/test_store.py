@@ -1,0 +1,320 @@
+"""The store: every event once, in one transaction, encrypted, and nobody else's while it is written."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from pipeline.batch import BatchCounts, DecodedBatch, Record
+from pipeline.columns import DEAD_LETTER, IDENTITY, SCHEMAS
+from pipeline.errors import KeyFileError, StoreBusyError, StoreError
+from pipeline.key import Key, derive_key
+from pipeline.store import Store, open_store
+
+KEY = derive_key(b"k" * 32)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+INCIDENT = {
+    "event_source": "force",
+    "event_id": "e1",
+    "event_time": None,
+    "source_partition": 0,
+    "source_offset": 0,
+    "incident_id": "i1",
+    "version": 1,
+    "status": "recorded",
+    "occurred_at": datetime(2026, 2, 1, 12, tzinfo=UTC),
+    "occurred_precision": "instant",
+    "is_ambiguous_hour": False,
+    "offence_code": "robbery",
+    "discovery": "public",
+    "lon": -75.25,
+    "lat": 39.5,
+    "is_weapon": True,
+    "is_injury": False,
+    "is_domestic": False,
+    "is_minor_victim": False,
+    "is_minor_used_by_adult": False,
+    "is_minor_present": False,
+    "involvements": [{"person_id": "p_1", "role": "charged"}],
+}
+LETTER = {
+    "topic": "incidents",
+    "source_partition": 0,
+    "source_offset": 7,
+    "reason": "unknown_offence_code",
+    "detail": "`offence_code` is not in the codebook.",
+    "mapping": None,
+    "payload": b"{}",
+}
+CUSTODY = {
+    "event_source": "force",
+    "event_id": "c1",
+    "source_partition": 0,
+    "source_offset": 0,
+    "person_id": "p_1",
+    "version": 1,
+    "custody_from": datetime(2026, 1, 1, tzinfo=UTC),
+    "kind": "custody",
+}
+
+
+def batch(*incidents: dict, letters: tuple[dict, ...] = (), people: tuple[tuple[str, str], ...] = (), **others: Any) -> DecodedBatch:
+    tables = {entity: pa.Table.from_pylist(others.get(entity, []), schema=schema) for entity, schema in SCHEMAS.items()}
+    tables["incident"] = pa.Table.from_pylist([INCIDENT | row for row in incidents], schema=SCHEMAS["incident"])
+    identity = [{"person_id": person, "raw_person_id": raw} for person, raw in people]
+    return DecodedBatch(
+        tables,
+        pa.Table.from_pylist(identity, schema=IDENTITY),
+        pa.Table.from_pylist([LETTER | row for row in letters], schema=DEAD_LETTER),
+    )
+
+
+def commit(store: Store, decoded: DecodedBatch, at: datetime = NOON, **offsets: int) -> BatchCounts:
+    return store.commit(
+        decoded, source="test", ingested_at=at, next_offsets={(topic, 0): n for topic, n in offsets.items()}
+    )
+
+
+def held(store: Store, sql: str) -> list[tuple]:
+    return store._connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.duckdb"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with open_store(path, KEY, wait_s=0) as opened:
+        yield opened
+
+
+def test_a_batch_is_kept_with_offsets_and_identities(path: Path) -> None:
+    with open_store(path, KEY, wait_s=0) as store:
+        counts = commit(store, batch({}, letters=({},), people=(("p_1", "Jo"),), custody=[CUSTODY]), incidents=8)
+        assert counts == BatchCounts(3, 2, 0, 1, 0, {"unknown_offence_code": 1})
+    with open_store(path, KEY, wait_s=0) as store:
+        assert store.offsets() == {("incidents", 0): 8}
+        assert store.resolve_pseudonym("p_1") == "Jo"
+        assert store.resolve_pseudonym("p_2") is None
+        assert held(store, "SELECT incident_id, ingested_at, batch_id FROM store.incident_version") == [("i1", NOON, 1)]
+        assert held(store, "SELECT involvements FROM store.incident_version") == [(INCIDENT["involvements"],)]
+        assert held(store, "SELECT person_id, kind FROM store.custody_version") == [("p_1", "custody")]
+        [letter] = store.dead_letters().to_dict("records")
+        assert (letter["reason"], letter["source_offset"]) == ("unknown_offence_code", 7)
+        [kept] = store.batches().to_dict("records")
+        assert (kept["rows_in"], kept["stored"], kept["dead"]) == (3, 2, 1)
+
+
+def test_the_tables_hold_the_columns_of_the_contract(store: Store) -> None:
+    for entity, schema in SCHEMAS.items():
+        rows = held(store, f"SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = '{entity}_version'")
+        expected = [(field.name, "YES" if field.nullable else "NO") for field in schema]
+        own = [(name, "NO") for name in ("content_hash", "ingested_at", "batch_id")]
+        assert sorted(rows) == sorted(expected + own)
+
+
+def test_a_repeat_is_a_duplicate_wherever_it_stood(store: Store) -> None:
+    twice = commit(store, batch({}, {"source_offset": 1}))
+    again = commit(store, batch({"source_offset": 5}), NOON + timedelta(hours=1))
+    assert (twice.stored, twice.duplicates, twice.conflicts) == (1, 1, 0)
+    assert (again.stored, again.duplicates, again.conflicts) == (0, 1, 0)
+
+
+def test_the_same_content_under_another_event_is_kept_without_conflict(store: Store) -> None:
+    counts = commit(store, batch({}, {"event_id": "e2"}))
+    assert (counts.stored, counts.conflicts) == (2, 0)
+
+
+@pytest.mark.parametrize("change", [{"event_id": "e2"}, {"version": 2}, {"incident_id": "i2"}])
+def test_a_contradiction_is_kept_and_counted_within_a_batch_and_between_batches(path: Path, change: dict) -> None:
+    """Same version with other content, or same event with other content."""
+    other = {"offence_code": "arson", **change}
+    expected = 1
+    with open_store(path, KEY, wait_s=0) as store:
+        counts = commit(store, batch({}, other))
+        assert (counts.stored, counts.conflicts) == (2, expected)
+    with open_store(path.with_name("second.duckdb"), KEY, wait_s=0) as store:
+        commit(store, batch(other))
+        counts = commit(store, batch({}))
+        assert (counts.stored, counts.conflicts) == (1, expected)
+
+
+def test_a_new_version_is_no_conflict(store: Store) -> None:
+    counts = commit(store, batch({}, {"event_id": "e2", "version": 2, "status": "cancelled"}))
+    assert (counts.stored, counts.conflicts) == (2, 0)
+
+
+def test_the_content_hash_is_the_md5_of_what_the_event_says(store: Store) -> None:
+    """Pinned: another hash would make every repeat of a stored event a new one."""
+    commit(store, batch({}))
+    text = (
+        ";incident_id=2:i1;version=1;status=8:recorded;occurred_at=1769947200000000;occurred_precision=7:instant"
+        ";offence_code=7:robbery;discovery=6:public;lon=-75.25;lat=39.5;is_weapon;involvements=p_1 charged"
+    )
+    # DuckDB's md5_number reads the digest as a little-endian number.
+    digest = int.from_bytes(hashlib.md5(text.encode()).digest(), "little")
+    assert held(store, "SELECT content_hash::VARCHAR FROM store.incident_version") == [(str(digest),)]
+
+
+def test_a_dead_letter_waits_once(store: Store) -> None:
+    first = commit(store, batch(letters=({}, {"source_offset": 9})))
+    again = commit(store, batch(letters=({}, {"payload": b"other"})))
+    assert (first.dead, again.dead, len(store.dead_letters())) == (2, 2, 2)
+
+
+def test_a_clock_that_went_back_loses_nothing(path: Path) -> None:
+    said: list[str] = []
+    with open_store(path, KEY, wait_s=0, announce=said.append) as store:
+        commit(store, batch({}))
+        commit(store, batch({"event_id": "e2", "incident_id": "i2"}), NOON - timedelta(days=1))
+        assert held(store, "SELECT DISTINCT ingested_at FROM store.incident_version") == [(NOON,)]
+    assert any("Set the clock right" in line for line in said)
+
+
+def test_a_failed_batch_leaves_the_store_as_it_was(store: Store) -> None:
+    broken = batch({}, people=(("p_1", "Jo"),))
+    broken.tables["custody"] = pa.table({"person_id": ["p_1"]})
+    with pytest.raises(duckdb.Error):
+        commit(store, broken, incidents=5)
+    assert held(store, "SELECT count(*) FROM store.incident_version") == [(0,)]
+    assert store.offsets() == {}
+    assert commit(store, batch({}), incidents=1).stored == 1
+
+
+def test_events_are_replayed_after_the_codebook_is_mended(store: Store) -> None:
+    commit(store, batch(letters=({"payload": b"mended"}, {"payload": b"hopeless", "source_offset": 8})))
+
+    def decode(records: list[Record]) -> DecodedBatch:
+        assert [record.value for record in records] == [b"mended", b"hopeless"]
+        return batch({}, letters=({"payload": b"hopeless", "source_offset": 8, "reason": "not_json"},), people=(("p_1", "Jo"),))
+
+    counts = store.replay_events(decode, ingested_at=NOON + timedelta(hours=1))
+    assert counts == BatchCounts(2, 1, 0, 1, 0, {"not_json": 1})
+    assert list(store.dead_letters()["reason"]) == ["not_json"]
+    assert store.resolve_pseudonym("p_1") == "Jo"
+    later = store.replay_events(lambda records: batch(letters=({"payload": b"hopeless", "source_offset": 8},)), ingested_at=NOON)
+    assert (later.rows_in, later.dead, len(store.dead_letters())) == (1, 1, 1)
+
+
+def test_nothing_to_replay_is_nothing(store: Store) -> None:
+    assert store.replay_events(lambda records: batch(), ingested_at=NOON) == BatchCounts()
+
+
+def test_what_people_do_is_appended_once(store: Store) -> None:
+    act = {"kind": "approve", "actor": "A. Boss", "subject": "notice 1", "at": NOON, "detail": ""}
+    assert store.record_human_event(**act) == store.record_human_event(**act)
+    store.record_human_event(**act | {"kind": "withdraw", "at": NOON + timedelta(hours=1)})
+    assert list(store.human_events()["kind"]) == ["approve", "withdraw"]
+    with pytest.raises(StoreError, match="expected one of"):
+        store.record_human_event(**act | {"kind": "forget"})
+    with pytest.raises(StoreError, match="blank"):
+        store.record_human_event(**act | {"actor": " "})
+
+
+def test_the_file_is_encrypted_and_another_key_is_refused(path: Path) -> None:
+    with open_store(path, KEY, wait_s=0) as store:
+        commit(store, batch({"reporter_ref": "TELLTALE" * 50}))
+    assert b"TELLTALE" not in path.read_bytes()
+    other = derive_key(b"o" * 32)
+    with pytest.raises(KeyFileError, match="another key") as caught:
+        open_store(path, other, wait_s=0)
+    assert other.encryption not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_no_key_and_no_database_are_refused_by_name(path: Path) -> None:
+    with open_store(path, KEY, wait_s=0):
+        pass
+    with pytest.raises(KeyFileError, match="no key was given"):
+        open_store(path, Key("", b""), wait_s=0)
+    path.write_bytes(b"junk" * 5000)
+    with pytest.raises(StoreError, match="not a DuckDB file"):
+        open_store(path, KEY, wait_s=0)
+
+
+def test_a_store_of_a_newer_harmspot_is_refused(path: Path) -> None:
+    with open_store(path, KEY, wait_s=0) as store:
+        store._connection.execute("INSERT INTO store.migration VALUES ('9999_future')")
+    with pytest.raises(StoreError, match="9999_future"):
+        open_store(path, KEY, wait_s=0)
+
+
+WRITER = """
+import os, sys, time
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from pipeline.key import derive_key
+from pipeline.store import open_store
+store = open_store(Path({path!r}), derive_key(b"k" * 32), wait_s=0)
+{body}
+"""
+ADD_ROWS = "INSERT INTO store.identity SELECT 'TELLTALE' || i, 'x' FROM range({count}) r(i)"
+
+
+def start_writer(path: Path, body: str) -> subprocess.Popen:
+    code = WRITER.format(root=str(Path(__file__).parents[2]), path=str(path), body=body)
+    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    return writer
+
+
+def test_a_second_writer_waits_says_so_and_names_the_first(path: Path) -> None:
+    writer = start_writer(path, "print('open', flush=True); time.sleep(60)")
+    said: list[str] = []
+    try:
+        with pytest.raises(StoreBusyError, match=f"process {writer.pid}"):
+            open_store(path, KEY, wait_s=0.2, announce=said.append)
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert said == [f"store.duckdb is held by process {writer.pid}; waiting up to 0.2 s."]
+    with open_store(path, KEY, wait_s=0):
+        pass
+
+
+def test_a_writer_of_this_very_process_is_waited_for_too(path: Path) -> None:
+    with open_store(path, KEY, wait_s=0), pytest.raises(StoreBusyError, match="this very process"):
+        open_store(path, KEY, wait_s=0)
+
+
+@pytest.mark.parametrize("count", [10, 300_000])
+def test_a_writer_killed_before_it_commits_changes_nothing(path: Path, count: int) -> None:
+    with open_store(path, KEY, wait_s=0) as store:
+        commit(store, batch({}, people=(("p_1", "Jo"),)))
+    body = (
+        f"store._connection.execute('BEGIN; {ADD_ROWS.format(count=count)}'.replace(chr(34), chr(39)))\n"
+        "print('written', flush=True)\nos.kill(os.getpid(), 9)"
+    ).replace("'TELLTALE'", "$$TELLTALE$$").replace("'x'", "$$x$$")
+    writer = start_writer(path, body)
+    writer.communicate()
+    assert writer.returncode == -signal.SIGKILL
+    assert not any(b"TELLTALE" in file.read_bytes() for file in path.parent.iterdir() if file.is_file())
+    with open_store(path, KEY, wait_s=0) as store:
+        assert held(store, "SELECT person_id FROM store.identity") == [("p_1",)]
+        assert held(store, "SELECT count(*) FROM store.incident_version") == [(1,)]
+
+
+def test_a_writer_killed_after_it_commits_has_committed_and_its_log_is_encrypted(path: Path) -> None:
+    body = (
+        "store._connection.execute('SET checkpoint_threshold = $$1TB$$')\n"
+        f"store._connection.execute('{ADD_ROWS.format(count=10)}')\n"
+        "print('written', flush=True)\nos.kill(os.getpid(), 9)"
+    ).replace("'TELLTALE'", "$$TELLTALE$$").replace("'x'", "$$x$$")
+    start_writer(path, body).communicate()
+    log = path.with_name("store.duckdb.wal")
+    assert log.exists()
+    assert b"TELLTALE" not in log.read_bytes()
+    with open_store(path, KEY, wait_s=0) as store:
+        assert held(store, "SELECT count(*) FROM store.identity") == [(10,)]
