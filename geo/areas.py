@@ -78,7 +78,10 @@ def find_overlaps(areas: gpd.GeoDataFrame, *, minimum_m2: float = 1.0) -> pd.Dat
 
 
 def without_overlaps(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the areas by area_id, each less the ground of those before it, so that they share none."""
+    """Return the areas by area_id, each less the ground of those before it, so that they share none.
+
+    One that others cover altogether comes out empty.
+    """
     ordered = areas.sort_values("area_id", ignore_index=True)
     shapes = ordered.geometry.to_numpy().copy()
     tree = shapely.STRtree(shapes)

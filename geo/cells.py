@@ -86,7 +86,8 @@ class Grid:
         ValueError : areas in another or no coordinate system, or a grid of more than 4 million boxes.
         """
         same_crs(areas, self.crs, what="areas")
-        parts = self._parts(without_overlaps(areas))
+        own = without_overlaps(areas)
+        parts = self._parts(own[~own.is_empty])
         largest = parts.sort_values(["cell_ix", "cell_iy", "part_m2", "area_id"], ascending=[True, True, False, True])
         by_cell = largest.groupby(["cell_ix", "cell_iy"], sort=True)
         cells = by_cell.agg(area_id=("area_id", "first"), inside_m2=("part_m2", "sum")).reset_index()

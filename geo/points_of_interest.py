@@ -29,7 +29,7 @@ def read_points_of_interest(path: Path, crs: Any) -> gpd.GeoDataFrame:
     """
     target = metric_crs(crs, what="points of interest")
     source = read_vector_file(path, columns=["kind"])
-    unknown = sorted(set(source["kind"].astype("str")[~source["kind"].isin(KINDS)]))
+    unknown = sorted(set(source["kind"].astype("str").fillna("")) - set(KINDS))
     if unknown:
         raise ValueError(f"{path}: unknown kinds {unknown}; expected {', '.join(KINDS)}")
     return source[["kind", "geometry"]].to_crs(target)

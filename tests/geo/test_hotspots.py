@@ -1,0 +1,238 @@
+"""Planted clusters are found, noise is not, and names last."""
+
+import warnings
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from geopandas.testing import assert_geodataframe_equal
+from scipy.special import ndtr
+from shapely import box
+
+from geo.cells import Grid
+from geo.hotspots import COLUMNS, adjust_for_false_discovery, find_hotspots, gi_star, neighbours, winsorise
+
+GRID = Grid("EPSG:32618", 150)
+SIDE = 50
+IX, IY = (axis.ravel() for axis in np.meshgrid(np.arange(SIDE), np.arange(SIDE)))
+
+
+def cells_with(harm: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"cell_ix": IX, "cell_iy": IY, "harm": harm.astype(float)})
+
+
+def noise(seed: int, mean: float = 1.0) -> np.ndarray:
+    return np.random.default_rng(seed).poisson(mean, SIDE * SIDE).astype(float)
+
+
+def block(west: int, south: int, width: int = 4, height: int = 4) -> np.ndarray:
+    return (west <= IX) & (west + width > IX) & (south <= IY) & (south + height > IY)
+
+
+def test_gi_star_agrees_with_esda() -> None:
+    from libpysal.weights import W
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # esda imports and warns as it pleases
+        from esda import G_Local
+    rng = np.random.default_rng(7)
+    ix, iy = np.unique(rng.integers(0, 15, (150, 2)), axis=0).T  # a ragged study area
+    harm = rng.lognormal(0, 1.5, ix.size)
+    weights = neighbours(ix, iy, 2.0)
+    rows = {i: np.flatnonzero(weights[[i], :].toarray()[0]).tolist() for i in range(ix.size)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = G_Local(harm, W(rows, silence_warnings=True), transform="B", star=True, permutations=0).Zs
+    assert gi_star(harm, weights)[0] == pytest.approx(theirs)
+
+
+def test_tail_p_values_are_near_those_of_shuffled_cells_where_the_normal_curve_is_not() -> None:
+    rng = np.random.default_rng(3)
+    ix, iy = (axis.ravel() for axis in np.meshgrid(np.arange(20), np.arange(20)))
+    harm = rng.poisson(0.15, 400) * 10.0 + rng.poisson(0.03, 400) * 365  # sparse and heavy-tailed
+    weights = neighbours(ix, iy, 2.0)
+    z, p = gi_star(harm, weights)
+    inner = np.asarray(weights.sum(axis=1)).ravel() == 13
+    shuffled = np.array([rng.choice(harm, 13, replace=False).sum() for _ in range(20_000)])
+    totals = weights @ harm
+    shuffled_p = (shuffled >= totals[:, None]).mean(axis=1)
+    tail = inner & (shuffled_p < 0.05)
+    assert tail.sum() >= 5
+    assert (np.abs(np.log(p[tail] / shuffled_p[tail])) < np.log(3)).all()
+    assert (ndtr(-z[tail]) < shuffled_p[tail] / 5).all()
+
+
+def test_neighbours_lie_within_the_band_and_include_the_cell() -> None:
+    weights = neighbours(IX, IY, 2.0)
+    middle = int(np.flatnonzero((IX == 30) & (IY == 30))[0])
+    near = np.hypot(IX - 30, IY - 30) <= 2
+    assert weights[[middle], :].toarray()[0].tolist() == near.astype(float).tolist()
+    assert near.sum() == 13
+
+
+def test_false_discovery_adjustment_by_hand() -> None:
+    # Benjamini and Hochberg: p × n / rank, then the running minimum from the largest.
+    adjusted = adjust_for_false_discovery(np.array([0.04, 0.01, 0.03, 0.5]))
+    assert adjusted == pytest.approx([0.04 * 4 / 3, 0.04, 0.04 * 4 / 3, 0.5])
+
+
+def test_one_extreme_cell_counts_as_much_as_the_quantile() -> None:
+    harm = np.append(np.arange(1.0, 1000), 5475)
+    assert winsorise(harm, 0.995).max() == pytest.approx(np.quantile(harm, 0.995))
+    assert winsorise(np.append(harm, np.zeros(5000)), 0.995).max() == pytest.approx(np.quantile(harm, 0.995))
+    assert winsorise(np.zeros(3), 0.995).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_planted_cluster_leads(seed: int) -> None:
+    planted = block(20, 30)
+    hotspots = find_hotspots(cells_with(noise(seed) + 8 * planted), GRID)
+    assert list(hotspots.columns) == COLUMNS
+    first = hotspots.iloc[0]
+    truth = GRID.squares(IX[planted], IY[planted]).union_all()
+    assert first["rank"] == 1
+    assert first.geometry.intersection(truth).area == pytest.approx(truth.area)  # the whole of it …
+    assert first.geometry.area <= box(*truth.bounds).buffer(300).area  # … and no more than the band around it
+    assert first["p_adjusted_min"] < 1e-6
+    assert first["area_m2"] == pytest.approx(first["cell_count"] * 150**2)
+    assert hotspots.crs == GRID.crs
+
+
+@pytest.mark.parametrize("mean", [0.03, 0.3, 5.0])
+def test_noise_has_no_hot_spot(mean: float) -> None:
+    # The rate at which any is found at all is the false-discovery rate: 5% of maps.
+    found = [len(find_hotspots(cells_with(noise(seed, mean)), GRID)) > 0 for seed in range(12)]
+    assert sum(found) <= 3
+
+
+def test_harm_weighs_and_not_the_number_of_cells_with_any() -> None:
+    light, heavy = block(10, 10), block(40, 40)
+    harm = noise(1) * 10 + 30.0 * light + 365.0 * heavy
+    hotspots = find_hotspots(cells_with(harm), GRID, winsor_quantile=1)
+    assert hotspots.geometry[0].contains(GRID.squares([41], [41]).centroid[0])
+    assert hotspots["harm_days"][0] == pytest.approx(
+        harm[gpd.GeoSeries(GRID.squares(IX, IY)).centroid.within(hotspots.geometry[0])].sum()
+    )
+
+
+def test_clusters_that_touch_at_a_corner_are_one_and_ranks_follow_harm() -> None:
+    harm = noise(2) + 30 * (block(5, 5) | block(9, 9)) + 15 * block(40, 40)
+    hotspots = find_hotspots(cells_with(harm), GRID)
+    assert hotspots["rank"].tolist() == list(range(1, len(hotspots) + 1))
+    assert hotspots["harm_days"].is_monotonic_decreasing
+    assert hotspots.geometry[0].intersects(GRID.squares([6], [6])[0])
+    assert hotspots.geometry[0].intersects(GRID.squares([11], [11])[0])
+
+
+def test_a_new_hot_spot_is_named_after_its_heaviest_cell() -> None:
+    peak = 9.0 * ((IX == 21) & (IY == 32))
+    hotspots = find_hotspots(cells_with(noise(0) + 8 * block(20, 30) + peak), GRID, winsor_quantile=1)
+    assert hotspots["hotspot_id"].tolist()[0] == "EPSG:32618:150:21:32"
+
+
+def test_a_hot_spot_keeps_its_name_while_it_lasts_though_its_peak_moves() -> None:
+    before = find_hotspots(cells_with(noise(0) + 8 * block(20, 30) + 9 * block(20, 30, 1, 1)), GRID, winsor_quantile=1)
+    moved = cells_with(noise(0) + 8 * block(21, 30) + 9 * block(24, 33, 1, 1))
+    assert before["hotspot_id"][0] == "EPSG:32618:150:20:30"
+    assert find_hotspots(moved, GRID, winsor_quantile=1)["hotspot_id"][0] == "EPSG:32618:150:24:33"
+    named = find_hotspots(moved, GRID, previous=before, winsor_quantile=1)
+    assert named["hotspot_id"][0] == "EPSG:32618:150:20:30"
+
+
+def test_the_greatest_overlap_gets_the_name_and_names_are_unique() -> None:
+    # One wide hot spot breaks in two; the larger part carries the name on, the other may not take it again.
+    whole = find_hotspots(cells_with(noise(0) + 20 * block(10, 10, 24, 4)), GRID).head(1)
+    broken = cells_with(noise(0) + 20 * (block(10, 10, 14, 4) | block(30, 10, 4, 4)))
+    parts = find_hotspots(broken, GRID, previous=whole)
+    large, small = parts.geometry[0], parts.geometry[1]
+    assert large.area > small.area
+    assert parts["hotspot_id"][0] == whole["hotspot_id"][0]
+    assert parts["hotspot_id"].is_unique
+
+
+def test_a_name_carried_off_by_another_cluster_is_not_given_twice() -> None:
+    harm = cells_with(noise(0) + 20 * block(10, 10) + 20 * block(40, 40))
+    fresh = find_hotspots(harm, GRID).head(2)
+    # The first place now continues a hot spot that bears the name which the second place would choose.
+    previous = fresh.head(1).assign(hotspot_id=fresh["hotspot_id"][1])
+    named = find_hotspots(harm, GRID, previous=previous)
+    assert named["hotspot_id"][0] == fresh["hotspot_id"][1]
+    assert named["hotspot_id"].is_unique
+    assert (named["hotspot_id"][1].startswith("EPSG:32618:150:")) and named["hotspot_id"][1] != fresh["hotspot_id"][1]
+
+
+def test_cells_leave_later_than_they_enter() -> None:
+    planted, faint = block(10, 10), block(40, 40, 3, 3)
+    strong = cells_with(noise(4) + 12 * planted + 12 * faint)
+    before = find_hotspots(strong, GRID)
+    # Fading: below what a newcomer needs, above what loses the place.
+    for excess in np.arange(3.0, 1.5, -0.25):
+        fading = cells_with(noise(4) + 12 * planted + excess * faint)
+        here = box(40 * 150, 40 * 150, 43 * 150, 43 * 150)
+        stays = find_hotspots(fading, GRID, previous=before).intersects(here).any()
+        enters = find_hotspots(fading, GRID).intersects(here).any()
+        assert stays or not enters
+        if stays and not enters:
+            return
+    pytest.fail("no strength of the cluster lay between entering and leaving")
+
+
+def test_the_answer_does_not_depend_on_the_order_of_cells_or_of_previous() -> None:
+    cells = cells_with(noise(5) + 20 * block(10, 10) + 20 * block(40, 40))
+    before = find_hotspots(cells_with(noise(6) + 20 * block(11, 10) + 20 * block(40, 41)), GRID)
+    once = find_hotspots(cells, GRID, previous=before)
+    again = find_hotspots(cells.sample(frac=1, random_state=1), GRID, previous=before.iloc[::-1])
+    assert_geodataframe_equal(once, again)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        cells_with(np.zeros(SIDE * SIDE)),
+        cells_with(np.full(SIDE * SIDE, 365.0)),
+        cells_with(np.full(SIDE * SIDE, 0.1)),
+        cells_with(np.zeros(SIDE * SIDE)).head(0),
+        cells_with(np.ones(SIDE * SIDE)).head(1),
+        cells_with(IX.astype(float)).head(2),
+    ],
+    ids=["no harm", "flat", "flat fraction", "no cells", "one cell", "two cells"],
+)
+def test_where_nothing_can_stand_out_the_frame_is_empty_and_whole(cells: pd.DataFrame) -> None:
+    hotspots = find_hotspots(cells, GRID)
+    assert hotspots.empty
+    assert list(hotspots.columns) == COLUMNS
+    assert hotspots.crs == GRID.crs
+    full = find_hotspots(cells_with(noise(0) + 8 * block(20, 30)), GRID)
+    assert hotspots.dtypes.astype(str).tolist() == full.dtypes.astype(str).tolist()
+    assert find_hotspots(cells, GRID, previous=full).empty
+    assert len(find_hotspots(cells_with(noise(0) + 8 * block(20, 30)), GRID, previous=hotspots)) == len(full)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"harm": [1.0, -1.0]}, "harm of 1 cells is negative"),
+        ({"harm": [1.0, np.nan]}, "harm of 1 cells is negative or not finite"),
+        ({"cell_ix": [1, 1]}, "is there twice"),
+    ],
+)
+def test_cells_that_make_no_sense_are_refused(change: dict, said: str) -> None:
+    cells = pd.DataFrame({"cell_ix": [1, 2], "cell_iy": [1, 1], "harm": [1.0, 2.0]}).assign(**change)
+    with pytest.raises(ValueError, match=said):
+        find_hotspots(cells, GRID)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"band_m": 0}, {"winsor_quantile": 0}, {"enter_p": 0.2}, {"leave_p": 1}, {"minimum_iou": 0}],
+)
+def test_settings_out_of_range_are_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(setting))}=.*expected"):
+        find_hotspots(cells_with(noise(0)), GRID, **setting)
+
+
+def test_previous_hot_spots_without_metres_are_refused() -> None:
+    before = find_hotspots(cells_with(noise(0) + 8 * block(20, 30)), GRID)
+    with pytest.raises(ValueError, match="previous hot spots: no coordinate system"):
+        find_hotspots(cells_with(noise(0)), GRID, previous=before.set_crs(None, allow_override=True))
