@@ -18,7 +18,9 @@ def gather_facts(
     firm = held[is_evidenced(held)]
 
     def among(ids: pd.Series) -> np.ndarray:
-        return everybody.isin(ids.unique())
+        is_among = np.zeros(len(everybody), dtype=bool)
+        is_among[everybody.get_indexer(pd.Index(ids.unique()))] = True
+        return is_among
 
     def flag(column: pd.Series, missing: bool) -> np.ndarray:
         return column.astype("boolean").fillna(missing).to_numpy(dtype=bool)

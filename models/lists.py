@@ -45,8 +45,10 @@ def warrant_queue(live: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     # Somebody held only over use of drugs may be summonsed, never arrested; behind the other gates stands no warrant.
     admitted = live[(gate == "passed") | ((gate == "treatment_information") & live["route"].eq("summons").to_numpy())]
     order = admitted.assign(
-        by_rule=admitted["rule"].map(rules.WARRANT_ORDER.index), by_band=admitted["underlying_band"].map(BANDS.index)
-    ).sort_values(["by_rule", "by_band", "issued_at", "warrant_id"], kind="stable")
+        by_rule=admitted["rule"].map(rules.WARRANT_ORDER.index),
+        is_arrest=admitted["kind"].eq("arrest"),
+        by_band=admitted["underlying_band"].map(BANDS.index),
+    ).sort_values(["by_rule", "is_arrest", "by_band", "issued_at", "warrant_id"], kind="stable")
     columns = ["warrant_id", "person_id", "kind", "route", "underlying_offence_code", "underlying_band", "issued_at"]
     queue = order[[*columns, "age_days", "rule"]].reset_index(drop=True)
     queue.insert(0, "position", np.arange(1, len(queue) + 1, dtype=np.int32))
@@ -110,12 +112,6 @@ def referral(decisions: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame, ac
     is_informed, is_diverted = decisions["gate"].eq("treatment_information"), decisions["route"].eq("diversion")
     referred = decisions[is_informed | is_diverted]
     is_informed = is_informed.reindex(referred.index)
-    behind = pd.concat(
-        [
-            held[["person_id", "incident_id", "age_days"]],
-            live.rename(columns={"warrant_id": "incident_id"})[["person_id", "incident_id", "age_days"]],
-        ]
-    )
     return pd.DataFrame(
         {
             "person_id": referred.index,
@@ -123,25 +119,23 @@ def referral(decisions: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame, ac
             "offered_at": _latest_action(actions, "referral_offered", referred.index),
             "started_at": _latest_action(actions, "referral_started", referred.index),
             "rule": np.where(is_informed, referred["gate_rule"], referred["route_rule"]),
-            "evidence_ids": _latest_ids(behind, referred.index),
+            "evidence_ids": _latest_ids(_grounds(held, live), referred.index),
         }
     )
 
 
 def safeguarding(
-    decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, held: pd.DataFrame
+    decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame
 ) -> pd.DataFrame:
     guarded = decisions[decisions["gate"].eq("safeguarding")]
     used = events[events["is_minor_used_by_adult"] & events["role"].ne("no_further_action")]
-    columns = ["person_id", "incident_id", "age_days"]
-    behind = pd.concat([held[columns], child_events(events)[columns]]).drop_duplicates(columns[:2])
     return pd.DataFrame(
         {
             "person_id": guarded.index,
             "reason": guarded["gate_rule"].to_numpy(),
             "is_used_by_adult": guarded.index.isin(used["person_id"]) & facts["is_under_18"].reindex(guarded.index),
             "rule": guarded["gate_rule"].to_numpy(),
-            "evidence_ids": _latest_ids(behind, guarded.index),
+            "evidence_ids": _latest_ids(_grounds(held, live, child_events(events)), guarded.index),
         }
     ).reset_index(drop=True)
 
@@ -197,6 +191,13 @@ def _ids(heaviest: pd.DataFrame, people: pd.Index) -> np.ndarray:
     return lists.where(lists.notna(), pd.Series([[]] * len(lists), index=lists.index, dtype=object)).to_numpy(
         dtype=object
     )
+
+
+def _grounds(held: pd.DataFrame, live: pd.DataFrame, *more: pd.DataFrame) -> pd.DataFrame:
+    """Incidents and warrants that can decide about a person: person_id, incident_id, age_days."""
+    columns = ["person_id", "incident_id", "age_days"]
+    warrants = live.rename(columns={"warrant_id": "incident_id"})
+    return pd.concat([frame[columns] for frame in (held, *more, warrants)]).drop_duplicates(columns[:2])
 
 
 def _latest_ids(behind: pd.DataFrame, people: pd.Index) -> np.ndarray:

@@ -118,7 +118,7 @@ def assess_people(
         person_tier=lists.person_tier(decisions, facts, evidence, scoring, config, seed),
         dealer_ranking=dealers,
         referral=lists.referral(decisions, held, live, actions),
-        safeguarding=lists.safeguarding(decisions, facts, recent, held),
+        safeguarding=lists.safeguarding(decisions, facts, recent, held, live),
         counts=lists.count_people(decisions, queue, dealers),
         decisions=decisions,
     )

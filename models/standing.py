@@ -12,6 +12,7 @@ the score's moments gives their chances.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -23,9 +24,9 @@ from models.rates import Floats
 
 INTERVAL = (0.1, 0.9)
 CHUNK = 400  # people drawn at a time: 400 × 2,000 draws × 9 rates are 58 MB
-OMITTED_IN_TOP = 0.05  # people not drawn may fill at most this many of the K places, in expectation
+OMITTED_SHARE = 0.01  # people not drawn may fill at most this share of the K places, in expectation
+LEAST_DRAWN, MOST_DRAWN = 200, 4_000
 LEVELS = np.linspace(0.0, 1.0, 129)  # scores at which the rest are counted
-FIRST_DRAWN = 200  # people drawn before it is known who else must be
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,40 +157,36 @@ class Standing:
 def stand(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick, top_k: int) -> Standing:
     """Stand people against each other."""
     moments = score_moments(rates, yardstick)
-    which = choose_drawn(seed, ids, rates, yardstick, moments, top_k)
+    which = choose_drawn(moments, top_k)
     drawn = draw_scores(seed, [ids[i] for i in which], rates.rows(which), yardstick)
     rest = np.setdiff1d(np.arange(len(ids)), which)
     rest_above = count_above(moments, rest)
-    table = _analytic(ids, rates, moments, drawn, rest_above, top_k)
-    table = _with_drawn(table, which, drawn, rest_above, top_k)
-    return Standing(table, thresholds(drawn, top_k), thresholds(drawn, top_k + 1))
+    table = _with_drawn(_analytic(ids, rates, moments, drawn, rest_above, top_k), which, drawn, rest_above, top_k)
+    return Standing(table, *(_entry(drawn, rest_above, places) for places in (top_k, top_k + 1)))
 
 
-def choose_drawn(
-    seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick, moments: Moments, top_k: int
-) -> np.ndarray:
-    """Positions (ascending) of the people who can reach the top K.
+def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:
+    """Positions (ascending) of the people who can reach the top K, and never fewer than LEAST_DRAWN.
 
-    A first lot is drawn, and its K-th best score bounds the true K-th best from below. Whoever else exceeds that bound
-    with more than a negligible chance is drawn as well, until the rest fill at most OMITTED_IN_TOP places.
+    At the score above which K people are expected, everybody has a chance. Those with the greatest are chosen until the
+    others would fill a negligible share of the K places, or until MOST_DRAWN: among so many equals nobody comes near.
     """
-    n, first = len(ids), max(FIRST_DRAWN, 4 * top_k)
-    if n <= first:
-        return np.arange(n)
-    lead = moments.above(float(np.partition(moments.mean, -top_k)[-top_k]))
-    order = np.lexsort((np.arange(n), -moments.mean, -lead))
-    bounds = thresholds(draw_scores(seed, [ids[i] for i in order[:first]], rates.rows(order[:first]), yardstick), top_k)
-    chance = np.mean([moments.above(level) for level in np.quantile(bounds, np.linspace(0.05, 0.95, 7))], axis=0)
-    order = np.concatenate([order[:first], order[first:][np.argsort(-chance[order[first:]], kind="stable")]])
+    everybody = np.arange(len(moments.mean))
+    expected = count_above(moments, everybody)
+    entry = float(np.interp(-top_k, -expected(LEVELS), LEVELS))
+    chance = moments.above(entry)
+    order = np.lexsort((everybody, -moments.mean, -chance))
     left_out = np.cumsum(chance[order][::-1])[::-1]  # places that everybody from here on would fill
-    return np.sort(order[: max(first, int((left_out > OMITTED_IN_TOP).sum()))])
+    needed = int((left_out > OMITTED_SHARE * top_k).sum())
+    return np.sort(order[: np.clip(needed, LEAST_DRAWN, MOST_DRAWN)])
 
 
-def thresholds(drawn: Drawn, top_k: int) -> Floats:
-    """The K-th best score of each draw; nothing where fewer than K people were drawn."""
-    if len(drawn.scores) < top_k:
-        return np.zeros(drawn.scores.shape[1])
-    return np.partition(drawn.scores, -top_k, axis=0)[-top_k].astype(np.float64)
+def _entry(drawn: Drawn, rest_above: Callable, places: int) -> Floats:
+    """The score of each draw that takes the last of so many places, those expected to go to the rest set aside."""
+    scores = np.sort(drawn.scores, axis=0)[::-1][:places].astype(np.float64)
+    taken = np.arange(1, len(scores) + 1)[:, None] + rest_above(scores) <= places
+    last = np.maximum(taken.sum(axis=0) - 1, 0)
+    return np.take_along_axis(scores, last[None, :], axis=0)[0] if len(scores) == places else np.zeros(scores.shape[1])
 
 
 def count_above(moments: Moments, rest: np.ndarray) -> Callable[[np.ndarray], Floats]:
@@ -219,6 +216,7 @@ SHAPES = (1e-4, 1e4)
 KAPPAS = (1e-6, 1e7)
 
 
+@cache
 def _position_tables() -> list[RectBivariateSpline]:
     """Splines of log E[u] and log E[u²] over (log shape, log κ·rate), by integrating over log λ."""
     log_shape, log_kappa = _log_grid(SHAPES, 61), _log_grid(KAPPAS, 91)
@@ -240,7 +238,7 @@ def _analytic(
     harm, variance = weighted.sum(axis=1), (weighted * rates.harm_days / rates.rate).sum(axis=1)
     shape = harm**2 / variance
     harm_lo, harm_hi = (gammaincinv(shape, tail) * harm / shape for tail in INTERVAL)
-    bounds = np.quantile(thresholds(drawn, top_k), np.linspace(0.05, 0.95, 7))
+    bounds = np.quantile(_entry(drawn, rest_above, top_k), np.linspace(0.05, 0.95, 7))
     drawn_above = _mean_count_above(drawn)
     score_lo, score_hi = (betaincinv(moments.alpha, moments.beta, tail) for tail in INTERVAL)
     return pd.DataFrame(

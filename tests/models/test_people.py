@@ -1,0 +1,547 @@
+"""Every rule about people as a property over generated towns: each of these tests guards somebody."""
+
+from dataclasses import fields
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from models.people import PeopleConfig, PeopleLists, assess_people
+
+AS_OF = pd.Timestamp("2026-01-01", tz="UTC")
+TIME = "datetime64[us, UTC]"
+CODEBOOK_FILE = Path(__file__).parents[2] / "configs" / "codebooks" / "harm.csv"
+CONFIG = PeopleConfig(
+    window_days=1825,
+    half_life_days=365,
+    top_k=5,
+    draws=120,
+    concentration=20,
+    weights={"violence": 0.5, "disorder": 0.2, "minors": 0.3},
+    target_probability=0.8,
+    warn_probability=0.2,
+    leave_margin=0.1,
+    minimum_exposure_days=30,
+)
+ENFORCEMENT = ("warrant_queue", "person_tier", "dealer_ranking")
+NO_TIERS = pd.DataFrame({"person_id": pd.Series(dtype=str), "tier": pd.Series(dtype=str)})
+TOWNS = st.integers(0, 5)  # few seeds, so that towns assessed once serve many tests
+few = settings(deadline=None, max_examples=3, derandomize=True, phases=[Phase.generate])  # towns do not shrink
+
+
+def read_codebook() -> pd.DataFrame:
+    book = pd.read_csv(CODEBOOK_FILE).set_index("offence_code").sort_index()
+    band = np.select([book["harm_days"] >= 365, book["harm_days"] >= 30], ["high", "mid"], "low")
+    return book.astype({"harm_days": float}).assign(band=band)
+
+
+CODEBOOK = read_codebook()
+HARMFUL = ["robbery", "wounding_with_intent", "violence_without_injury", "public_order", "arson"]
+CODES = [
+    *HARMFUL,
+    "child_criminal_exploitation",
+    "drug_supply",
+    "drug_possession",
+    "contact_stop",
+    "overdose",
+    "shoplifting",
+]
+ROLES = ["suspect", "charged", "convicted", "no_further_action", "victim", "witness"]
+
+
+def events_of(person_ids: np.ndarray, rng: np.random.Generator, prefix: str = "i", **fixed: object) -> pd.DataFrame:
+    n = len(person_ids)
+    age_days = rng.integers(0, 1500, n)
+    drawn = {
+        "person_id": person_ids,
+        "incident_id": [f"{prefix}{i}" for i in range(n)],
+        "role": rng.choice(ROLES, n, p=[0.2, 0.25, 0.25, 0.1, 0.15, 0.05]),
+        "offence_code": rng.choice(CODES, n, p=[0.15, 0.1, 0.1, 0.1, 0.05, 0.05, 0.15, 0.15, 0.05, 0.05, 0.05]),
+        "occurred_at": pd.Series(AS_OF - pd.to_timedelta(age_days * 24 + 3, unit="h")).astype(TIME),
+        "age_days": age_days,
+        "discovery": rng.choice(["public", "police", "partner", "sensor"], n, p=[0.6, 0.2, 0.1, 0.1]),
+        "drug_activity": pd.Series([None] * n, dtype=object),
+        "market_setting": pd.Series([None] * n, dtype=object),
+        "is_minor_victim": False,
+        "is_minor_used_by_adult": rng.random(n) < 0.05,
+        "in_flagrant_market": rng.random(n) < 0.3,
+    }
+    return pd.DataFrame(drawn | fixed)
+
+
+class Town:
+    """A generated town; `assess` gives its lists, with any frame replaced."""
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.rng, n = rng, 40
+        self.ids = np.array([f"p_{i:032x}" for i in rng.permutation(n)])
+        self.heavy = self.ids[:6]  # adults with much against them, whatever else is drawn
+        self.persons = self._persons(n)
+        counts = np.concatenate([np.full(6, 12), rng.poisson(2, n - 6)])
+        self.events = events_of(np.repeat(self.ids, counts), rng)
+        is_heavy = self.events["person_id"].isin(self.heavy)
+        spoken = events_of(
+            self.events.loc[is_heavy, "person_id"].to_numpy(), rng, "h", role="charged", discovery="public"
+        )
+        self.events = pd.concat([self.events, spoken], ignore_index=True)
+        self.custody = self._custody()
+        self.warrants = self._warrants()
+        self.actions = pd.DataFrame(
+            {
+                "kind": ["referral_offered", "referral_offered", "referral_started"],
+                "subject_person_id": self.ids[[7, 7, 7]],
+                "at": pd.to_datetime(["2025-03-01", "2025-05-01", "2025-05-03"], utc=True).astype(TIME),
+            }
+        )
+
+    def _persons(self, n: int) -> pd.DataFrame:
+        rng = self.rng
+        years = rng.integers(1970, 2014, n)
+        years[:6] = 1980
+        month = pd.Series(rng.integers(1, 13, n)).astype(str)
+        born = pd.Series(pd.to_datetime(pd.Series(years).astype(str) + "-" + month + "-17").dt.date)
+        kind = rng.choice(["date", "year", "none"], n, p=[0.7, 0.2, 0.1])
+        kind[:6] = "date"
+        died = pd.Series(pd.NaT, index=range(n), dtype=TIME).mask(rng.random(n) < 0.08, AS_OF - pd.Timedelta(days=3))
+        died[:6] = pd.NaT
+        return pd.DataFrame(
+            {
+                "person_id": self.ids,
+                "birth_date": born.where(kind == "date", pd.NaT),
+                "birth_year": pd.Series(years, dtype="Int32").where(kind == "year"),
+                "deceased_at": died,
+                "is_treatment_consented": rng.random(n) < 0.3,
+                "is_treatment_engaged": rng.random(n) < 0.3,
+            }
+        )
+
+    def _custody(self) -> pd.DataFrame:
+        who = self.rng.choice(self.ids, 12)
+        since = pd.Series(AS_OF - pd.to_timedelta(self.rng.integers(30, 900, 12), unit="D")).astype(TIME)
+        until = (since + pd.to_timedelta(self.rng.integers(1, 300, 12), unit="D")).where(self.rng.random(12) < 0.8)
+        return pd.DataFrame({"person_id": who, "custody_from": since, "custody_to": until, "kind": "custody"})
+
+    def _warrants(self) -> pd.DataFrame:
+        n, rng = 15, self.rng
+        return pd.DataFrame(
+            {
+                "warrant_id": [f"w{i}" for i in range(n)],
+                "person_id": rng.choice(self.ids, n),
+                "kind": rng.choice(["bench", "arrest"], n),
+                "issued_at": pd.Series(AS_OF - pd.to_timedelta(rng.integers(1, 900, n), unit="D")).astype(TIME),
+                "status": rng.choice(["outstanding", "executed", "recalled"], n, p=[0.7, 0.2, 0.1]),
+                "underlying_offence_code": rng.choice(["robbery", "arson", "shoplifting", "drug_possession"], n),
+            }
+        )
+
+    def assess(
+        self, previous: pd.DataFrame = NO_TIERS, config: PeopleConfig = CONFIG, **frames: pd.DataFrame
+    ) -> PeopleLists:
+        names = ("events", "persons", "custody", "warrants", "actions")
+        given_frames = [frames.get(name, getattr(self, name)) for name in names]
+        return assess_people(*given_frames, CODEBOOK, as_of=AS_OF, config=config, seed=5, previous_tiers=previous)
+
+    def no_warrant(self, person_ids: np.ndarray) -> pd.DataFrame:
+        return self.warrants[~self.warrants["person_id"].isin(person_ids)]
+
+
+@lru_cache(maxsize=16)
+def town(seed: int) -> tuple[Town, PeopleLists]:
+    made = Town(seed)
+    return made, made.assess()
+
+
+def assert_same(one: PeopleLists, other: PeopleLists, *names: str) -> None:
+    for name in names or [field.name for field in fields(PeopleLists)]:
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True, obj=name)
+
+
+def people_on(lists: PeopleLists, *names: str) -> set[str]:
+    return {person for name in names for person in getattr(lists, name)["person_id"]}
+
+
+def more(here: Town, count: int, prefix: str, **fixed: object) -> pd.DataFrame:
+    added = events_of(
+        np.random.default_rng(count).choice(here.ids, count), np.random.default_rng(count), prefix, **fixed
+    )
+    return pd.concat([here.events, added], ignore_index=True)
+
+
+def test_the_generated_town_fills_every_list() -> None:
+    """The other tests say what a list may not hold; this one sees to it that there is something to hold."""
+    lists = [town(seed)[1] for seed in range(3)]
+    for name in (*ENFORCEMENT, "referral", "safeguarding"):
+        assert sum(len(getattr(each, name)) for each in lists) > 3, name
+    assert {"target", "warn"} <= {tier for each in lists for tier in each.person_tier["tier"]}
+
+
+@few
+@given(seed=TOWNS)
+def test_minors_people_of_unknown_age_and_the_dead_are_on_no_list(seed: int) -> None:
+    here, lists = town(seed)
+    born = pd.to_datetime(here.persons["birth_date"])
+    last_year = here.persons["birth_year"].astype("Float64")
+    is_adult = born.le(pd.Timestamp("2008-01-01")) | last_year.le(2007).fillna(False)
+    barred = set(here.persons.loc[~is_adult | here.persons["deceased_at"].notna(), "person_id"])
+    assert not barred & people_on(lists, *ENFORCEMENT, "referral")
+    assert lists.decisions.loc[sorted(barred), "score"].isna().all()
+
+
+@few
+@given(seed=TOWNS)
+def test_children_and_people_of_unknown_age_go_to_safeguarding(seed: int) -> None:
+    here, _ = town(seed)
+    child, year_only, unknown, absent = here.heavy[:4]
+    persons = here.persons.set_index("person_id")
+    persons.loc[child, "birth_date"] = pd.Timestamp("2008-01-02").date()
+    persons.loc[[year_only, unknown], "birth_date"] = pd.NaT
+    persons.loc[year_only, "birth_year"] = 2008
+    persons = persons.drop(index=absent).reset_index()
+    lists = here.assess(persons=persons)
+    reasons = lists.safeguarding.set_index("person_id")["reason"]
+    expected = ["under_18", "under_18", "age_unknown", "age_unknown"]
+    assert reasons.reindex([child, year_only, unknown, absent]).tolist() == expected
+    assert not {child, year_only, unknown, absent} & people_on(lists, *ENFORCEMENT, "referral")
+    assert lists.safeguarding["evidence_ids"].str.len().gt(0).all()
+
+
+@few
+@given(seed=TOWNS, role=st.sampled_from(["victim", "witness", "no_further_action"]))
+def test_role_split_victims_and_witnesses_alone_are_unscorable(seed: int, role: str) -> None:
+    here, _ = town(seed)
+    is_theirs = here.events["person_id"].isin(here.heavy)
+    events = here.events.assign(role=here.events["role"].mask(is_theirs, role))
+    lists = here.assess(events=events, warrants=here.no_warrant(here.heavy))
+    assert not set(here.heavy) & people_on(lists, *ENFORCEMENT, "referral", "safeguarding")
+    assert (lists.decisions.loc[here.heavy, "gate"] == "unscorable").all()
+
+
+@few
+@given(seed=TOWNS)
+def test_a_victim_who_also_offends_is_ranked_on_the_offending_alone(seed: int) -> None:
+    here, lists = town(seed)
+    adults = here.heavy
+    suffered = events_of(
+        np.repeat(adults, 5), np.random.default_rng(1), "v", role="victim", is_minor_used_by_adult=False
+    )
+    assert_same(lists, here.assess(events=pd.concat([here.events, suffered], ignore_index=True)))
+
+
+@few
+@given(seed=TOWNS, count=st.integers(1, 300))
+def test_contact_is_zero(seed: int, count: int) -> None:
+    here, lists = town(seed)
+    assert_same(lists, here.assess(events=more(here, count, "stop", offence_code="contact_stop")))
+    assert_same(lists, here.assess(events=more(here, count, "nfa", role="no_further_action")))
+
+
+@few
+@given(seed=TOWNS, count=st.integers(1, 300))
+def test_overdoses_are_zero(seed: int, count: int) -> None:
+    here, lists = town(seed)
+    events = more(here, count, "od", offence_code="overdose", role="suspect", is_minor_used_by_adult=False)
+    assert_same(lists, here.assess(events=events))
+
+
+@few
+@given(seed=TOWNS, count=st.integers(1, 300), role=st.sampled_from(["suspect", "charged", "convicted"]))
+def test_what_the_police_found_themselves_raises_no_score(seed: int, count: int, role: str) -> None:
+    here, lists = town(seed)
+    found = more(here, count, "police", discovery="police", role=role, offence_code="robbery")
+    again = here.assess(events=found)
+    assert_same(lists, again, *ENFORCEMENT)
+    before = lists.decisions[["p_top_k", "score", "harm_per_day"]]
+    pd.testing.assert_frame_equal(before, again.decisions[before.columns].reindex(before.index), check_exact=True)
+
+
+@few
+@given(seed=TOWNS)
+def test_possession_only_is_never_enforced_and_always_informed(seed: int) -> None:
+    here, _ = town(seed)
+    is_theirs = here.events["person_id"].isin(here.heavy)
+    codes = here.events["offence_code"].mask(is_theirs, "drug_possession")
+    events = here.events.assign(
+        offence_code=codes, is_minor_used_by_adult=here.events["is_minor_used_by_adult"] & ~is_theirs
+    )
+    warrants = here.warrants.assign(
+        underlying_offence_code=here.warrants["underlying_offence_code"].mask(
+            here.warrants["person_id"].isin(here.heavy), "drug_possession"
+        )
+    )
+    lists = here.assess(events=events, warrants=warrants)
+    assert not set(here.heavy) & people_on(lists, "person_tier", "dealer_ranking")
+    routes = lists.warrant_queue.set_index("person_id")["route"]
+    assert (routes[routes.index.isin(here.heavy)] == "summons").all()
+    referred = lists.referral.set_index("person_id")["route"].reindex(here.heavy)
+    assert (referred == "treatment_information").all()
+
+
+@few
+@given(seed=TOWNS)
+def test_a_warrant_over_another_matter_ends_possession_only(seed: int) -> None:
+    here, _ = town(seed)
+    one = here.heavy[0]
+    events = here.events[~here.events["person_id"].eq(one)]
+    held = events_of(
+        np.array([one]), here.rng, "x", offence_code="drug_possession", role="charged", is_minor_used_by_adult=False
+    )
+    warrant = here.warrants.iloc[:1].assign(
+        warrant_id="wx", person_id=one, status="outstanding", kind="bench", underlying_offence_code="robbery"
+    )
+    warrants = pd.concat([here.no_warrant(np.array([one])), warrant], ignore_index=True)
+    lists = here.assess(events=pd.concat([events, held], ignore_index=True), warrants=warrants)
+    assert one not in people_on(lists, "person_tier", "dealer_ranking")
+    assert lists.decisions.loc[one, "gate"] == "passed"
+    assert lists.warrant_queue.set_index("person_id").loc[one, "route"] == "execute"
+
+
+@few
+@given(seed=TOWNS)
+def test_nobody_is_listed_without_harm(seed: int) -> None:
+    here, lists = town(seed)
+    events = here.events.join(CODEBOOK[["axis", "category"]], on="offence_code")
+    is_harm = events["axis"].ne("none") | events["is_minor_used_by_adult"]
+    is_evidence = events["role"].isin(["suspect", "charged", "convicted"]) & events["discovery"].ne("police")
+    harmful = set(events.loc[is_harm & is_evidence, "person_id"])
+    assert people_on(lists, "person_tier", "dealer_ranking") <= harmful
+    assert set(lists.decisions.index[lists.decisions["score"].notna()]) <= harmful
+
+
+@few
+@given(seed=TOWNS)
+def test_zero_harm_delists_at_the_next_run(seed: int) -> None:
+    here, lists = town(seed)
+    listed = lists.person_tier[["person_id", "tier"]]
+    dropped = here.events["role"].mask(here.events["person_id"].isin(listed["person_id"]), "no_further_action")
+    again = here.assess(events=here.events.assign(role=dropped), previous=listed)
+    assert not set(listed["person_id"]) & people_on(again, "person_tier", "dealer_ranking")
+
+
+@few
+@given(seed=TOWNS, count=st.integers(1, 200))
+def test_volume_of_supply_has_weight_zero(seed: int, count: int) -> None:
+    here, lists = town(seed)
+    sold = partial(
+        more,
+        here,
+        count,
+        "s",
+        role="convicted",
+        offence_code="drug_supply",
+        is_minor_used_by_adult=False,
+        discovery="public",
+    )
+    again = here.assess(events=sold())
+    assert_same(lists, again, "person_tier")
+    sellers = lists.dealer_ranking.set_index("person_id").drop(columns="rank")
+    assert set(sellers.index) <= set(again.dealer_ranking["person_id"])
+    after = again.dealer_ranking.set_index("person_id").drop(columns="rank").loc[sellers.index]
+    pd.testing.assert_frame_equal(sellers, after, check_exact=True)
+
+
+@few
+@given(seed=TOWNS)
+def test_a_supply_charge_later_withdrawn_takes_the_person_off(seed: int) -> None:
+    here, lists = town(seed)
+    sellers = lists.dealer_ranking["person_id"]
+    is_supply = here.events["offence_code"].eq("drug_supply")
+    again = here.assess(events=here.events.assign(role=here.events["role"].mask(is_supply, "no_further_action")))
+    assert again.dealer_ranking.empty
+    pd.testing.assert_series_equal(here.assess().dealer_ranking["person_id"], sellers)
+
+
+@few
+@given(seed=TOWNS)
+def test_dealers_sell_outside_flagrant_markets_and_stand_by_score(seed: int) -> None:
+    here, lists = town(seed)
+    is_outside = here.events["offence_code"].eq("drug_supply") & ~here.events["in_flagrant_market"]
+    assert people_on(lists, "dealer_ranking") <= set(here.events.loc[is_outside, "person_id"])
+    assert lists.dealer_ranking["score"].is_monotonic_decreasing
+    assert lists.dealer_ranking["rank"].tolist() == list(range(1, len(lists.dealer_ranking) + 1))
+
+
+@few
+@given(seed=TOWNS, consented=st.booleans())
+def test_treatment_data_can_only_lower_priority(seed: int, consented: bool) -> None:
+    here, _ = town(seed)
+    plain = here.assess(persons=here.persons.assign(is_treatment_consented=consented, is_treatment_engaged=False))
+    known = here.assess(persons=here.persons.assign(is_treatment_consented=True, is_treatment_engaged=True))
+    assert_same(plain, known, "warrant_queue", "safeguarding")
+    kept = known.person_tier.set_index("person_id")
+    before = plain.person_tier.set_index("person_id")
+    assert set(kept.index) <= set(before.index)
+    pd.testing.assert_frame_equal(kept, before.loc[kept.index], check_exact=True)
+    sellers = known.dealer_ranking["person_id"]
+    assert sellers.tolist() == [p for p in plain.dealer_ranking["person_id"] if p in set(sellers)]
+    assert kept["high_event_count"].gt(0).all()
+
+
+def test_someone_in_treatment_without_a_grave_incident_is_withheld_and_diverted() -> None:
+    """Somewhere the flag must bite, or its monotony says nothing."""
+    here = Town(3)
+    codes = here.events["offence_code"].mask(here.events["person_id"].isin(here.heavy), "arson")
+    events = here.events.assign(offence_code=codes, is_minor_used_by_adult=False)
+    in_treatment = here.persons.assign(is_treatment_consented=True, is_treatment_engaged=True)
+    before = here.assess(events=events, persons=here.persons.assign(is_treatment_consented=False))
+    after = here.assess(events=events, persons=in_treatment)
+    assert set(here.heavy) & people_on(before, "person_tier")
+    assert not set(here.heavy) & people_on(after, "person_tier", "dealer_ranking")
+    assert (after.referral.set_index("person_id").loc[here.heavy, "route"] == "diversion").all()
+
+
+@few
+@given(seed=TOWNS)
+def test_warrants_stand_bench_first_then_by_band_then_by_age(seed: int) -> None:
+    here, lists = town(seed)
+    queue = lists.warrant_queue
+    live = here.warrants.set_index("warrant_id").loc[queue["warrant_id"]]
+    assert (live["status"] == "outstanding").all()
+    key = [
+        (row.route != "execute", row.kind != "bench", ["high", "mid", "low"].index(row.underlying_band), -row.age_days)
+        for row in queue.itertuples()
+    ]
+    assert key == sorted(key)
+    is_use = queue["underlying_offence_code"].eq("drug_possession")
+    assert (queue["route"].eq("summons") == is_use).all()
+    adults = lists.decisions["gate"].isin(["passed", "treatment_information"])
+    outstanding = here.warrants[here.warrants["status"].eq("outstanding")]
+    assert set(queue["person_id"]) == set(outstanding["person_id"]) & set(adults.index[adults])
+
+
+@few
+@given(seed=TOWNS)
+def test_targets_have_two_grave_incidents_on_different_days(seed: int) -> None:
+    here, lists = town(seed)
+    targets = lists.person_tier[lists.person_tier["tier"].eq("target")]
+    assert targets["high_event_count"].ge(2).all()
+    one_day = here.events.assign(occurred_at=AS_OF - pd.Timedelta(hours=5), age_days=0)
+    assert not here.assess(events=one_day).person_tier["tier"].eq("target").any()
+
+
+@few
+@given(seed=TOWNS)
+def test_the_order_of_rows_decides_nothing(seed: int) -> None:
+    here, lists = town(seed)
+    names = ("events", "persons", "custody", "warrants", "actions")
+    shuffled = {name: getattr(here, name).sample(frac=1, random_state=seed % 1000) for name in names}
+    assert_same(lists, here.assess(**shuffled))
+
+
+@few
+@given(seed=TOWNS)
+def test_inputs_are_left_as_they_were(seed: int) -> None:
+    here, _ = town(seed)
+    names = ("events", "persons", "custody", "warrants", "actions")
+    before = {name: getattr(here, name).copy(deep=True) for name in names}
+    here.assess()
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(frame, getattr(here, name))
+
+
+def test_a_courier_of_seventeen_was_used_and_did_not_use() -> None:
+    here = Town(4)
+    one = here.heavy[0]
+    persons = here.persons.assign(
+        birth_date=here.persons["birth_date"].mask(here.persons["person_id"].eq(one), pd.Timestamp("2006-01-01").date())
+    )
+    mine = events_of(np.array([one] * 3), here.rng, "c", offence_code="drug_supply", role="charged", discovery="public")
+    mine = mine.assign(is_minor_used_by_adult=True)
+    when = pd.Series(pd.to_datetime(["2023-12-30", "2023-12-31", "2023-12-31"], utc=True)).astype(TIME)
+    others = here.events[~here.events["person_id"].eq(one)]
+
+    def assess(at: pd.Series) -> pd.Series:
+        dated = mine.assign(occurred_at=at, age_days=(AS_OF - at).dt.days)
+        return here.assess(events=pd.concat([others, dated], ignore_index=True), persons=persons).decisions.loc[one]
+
+    assert assess(when)["tier_rule"] == "no_harm"
+    of_age = assess(when + pd.Timedelta(days=1))
+    assert of_age["tier_rule"] != "no_harm"
+    assert of_age["share_2"] > 0.3
+
+
+def test_too_little_time_at_liberty_is_not_scored() -> None:
+    here = Town(5)
+    inside = pd.DataFrame(
+        {
+            "person_id": here.heavy,
+            "custody_from": pd.Series([AS_OF - pd.Timedelta(days=4000)] * 6).astype(TIME),
+            "custody_to": pd.Series([AS_OF - pd.Timedelta(days=20)] * 6).astype(TIME),
+            "kind": "prison",
+        }
+    )
+    lists = here.assess(custody=inside)
+    assert (lists.decisions.loc[here.heavy, "tier_rule"] == "insufficient_exposure").all()
+    assert not set(here.heavy) & people_on(lists, "person_tier", "dealer_ranking")
+
+
+def test_referral_says_what_was_offered_and_when() -> None:
+    here = Town(6)
+    one = here.ids[7]
+    held = events_of(
+        np.array([one]), here.rng, "x", offence_code="drug_possession", role="charged", is_minor_used_by_adult=False
+    )
+    events = pd.concat([here.events[~here.events["person_id"].eq(one)], held], ignore_index=True)
+    is_one = here.persons["person_id"].eq(one)
+    persons = here.persons.assign(
+        birth_date=here.persons["birth_date"].mask(is_one, pd.Timestamp("1990-01-01").date()),
+        deceased_at=here.persons["deceased_at"].mask(is_one),
+    )
+    lists = here.assess(events=events, persons=persons, warrants=here.no_warrant(np.array([one])))
+    row = lists.referral.set_index("person_id").loc[one]
+    assert row["offered_at"] == pd.Timestamp("2025-05-01", tz="UTC")
+    assert row["started_at"] == pd.Timestamp("2025-05-03", tz="UTC")
+    assert row["evidence_ids"] == ["x0"]
+
+
+def test_empty_frames_give_empty_lists() -> None:
+    here = Town(1)
+    names = ("events", "persons", "custody", "warrants", "actions")
+    lists = here.assess(**{name: getattr(here, name).iloc[:0] for name in names})
+    for name in (*ENFORCEMENT, "referral", "safeguarding"):
+        assert getattr(lists, name).empty, name
+    assert lists.counts["people"].eq(0).all()
+
+
+def test_counts_hold_no_person() -> None:
+    counts = town(1)[1].counts
+    assert list(counts.columns) == ["outcome", "people"]
+    assert not counts["outcome"].str.contains("p_").any()
+
+
+@pytest.mark.parametrize(
+    ("frame", "column", "value", "words"),
+    [
+        ("events", "role", "bystander", "role='bystander'"),
+        ("events", "offence_code", "mischief", "offence_code='mischief'"),
+        ("warrants", "underlying_offence_code", "mischief", "underlying_offence_code='mischief'"),
+        ("warrants", "kind", "search", "neither bench nor arrest"),
+        ("persons", "person_id", "p_same", "two rows for one person"),
+    ],
+)
+def test_errors_name_the_value_and_no_person(frame: str, column: str, value: str, words: str) -> None:
+    here = Town(1)
+    with pytest.raises(ValueError, match=words) as caught:
+        here.assess(**{frame: getattr(here, frame).assign(**{column: value})})
+    assert "p_" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("window_days", 0),
+        ("top_k", 0),
+        ("weights", {"violence": 1.0}),
+        ("weights", {"violence": 0, "disorder": 0, "minors": 0}),
+        ("warn_probability", 0.9),
+        ("leave_margin", 0.5),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(key: str, value: object) -> None:
+    values = {field.name: getattr(CONFIG, field.name) for field in fields(PeopleConfig)} | {key: value}
+    with pytest.raises(ValueError, match=key):
+        PeopleConfig(**values)
