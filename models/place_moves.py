@@ -73,8 +73,8 @@ def _fall_needed(
         return _falls_together(table, area, outside)
     wanted = factors[best] * now
     return (
-        f"If {noun} fell by {_figure(now - wanted)} {unit} (from {_figure(now)} to {_figure(wanted)}), other areas unchanged, "
-        "its score would be below that of the first area off the list."
+        f"If {noun} fell by {_figure(now - wanted)} {unit} (from {_figure(now)} to {_figure(wanted)}), "
+        "other areas unchanged, its score would be below that of the first area off the list."
     )
 
 
