@@ -10,10 +10,9 @@ import numpy as np
 
 from models.simulate.days import DAY_S, PROFILE, Day
 from models.simulate.draws import Ints, generator, mix, numbers, pick_by_row, uniforms
-from models.simulate.incident import blank, dress
-from models.simulate.people import People
+from models.simulate.incident import blank
 from models.simulate.town import PLACE, Town
-from models.simulate.vocabulary import CODE, CODES, NONE, SUBJECT
+from models.simulate.vocabulary import CODE, NONE, SUBJECT
 
 
 class Offence(NamedTuple):
@@ -27,20 +26,20 @@ class Offence(NamedTuple):
 
 
 OFFENCES = (
-    Offence("antisocial_behaviour", 7.5, "evening", "anywhere"),
-    Offence("violence_without_injury", 3.2, "evening", "anywhere"),
-    Offence("violence_with_injury", 1.2, "night", "night"),
-    Offence("stalking_harassment", 1.6, "daylight", "homes"),
-    Offence("public_order", 1.6, "evening", "night"),
-    Offence("criminal_damage", 2.6, "night", "anywhere"),
+    Offence("antisocial_behaviour", 5.5, "evening", "anywhere"),
+    Offence("violence_without_injury", 2.4, "evening", "anywhere"),
+    Offence("violence_with_injury", 1.0, "night", "night"),
+    Offence("stalking_harassment", 1.2, "daylight", "homes"),
+    Offence("public_order", 1.2, "evening", "night"),
+    Offence("criminal_damage", 2.0, "night", "anywhere"),
     Offence("arson", 0.08, "night", "anywhere", (0.8, 0.02, 0.08, 0.1)),
-    Offence("shoplifting", 2.6, "daylight", "shops"),
-    Offence("theft_other", 1.7, "daylight", "shops"),
+    Offence("shoplifting", 2.0, "daylight", "shops"),
+    Offence("theft_other", 1.3, "daylight", "shops"),
     Offence("theft_from_person", 0.35, "daylight", "shops"),
     Offence("bicycle_theft", 0.6, "daylight", "shops"),
     Offence("vehicle_theft", 0.6, "night", "homes", (0.9, 0.04, 0.0, 0.06)),
-    Offence("theft_from_vehicle", 1.2, "night", "homes"),
-    Offence("burglary_residential", 1.1, "round", "homes", (0.96, 0.01, 0.0, 0.03)),
+    Offence("theft_from_vehicle", 0.9, "night", "homes"),
+    Offence("burglary_residential", 1.0, "round", "homes", (0.96, 0.01, 0.0, 0.03)),
     Offence("burglary_non_residential", 0.35, "night", "shops", (0.8, 0.02, 0.0, 0.18)),
     Offence("robbery", 0.3, "evening", "night"),
     Offence("other_sexual", 0.3, "evening", "anywhere", (0.85, 0.0, 0.15, 0.0)),
@@ -59,34 +58,42 @@ OFFENCES = (
     Offence("overdose", 0.2, "round", "homes", (0.4, 0.0, 0.6, 0.0)),
     Offence("child_criminal_exploitation", 0.02, "daylight", "homes", (0.5, 0.0, 0.5, 0.0)),
 )
-_CODE = np.array([CODE[offence.code] for offence in OFFENCES])
 _PER_DAY = np.array([offence.per_day for offence in OFFENCES])
 _PROFILE = np.array([PROFILE[offence.profile] for offence in OFFENCES])
 _PLACE = np.array([PLACE[offence.place] for offence in OFFENCES])
 _FOUND_BY = np.array([offence.found_by for offence in OFFENCES])
 _SUBJECTS = {"drug_dealing_report": "dealing", "drug_paraphernalia": "paraphernalia", "overdose": "overdose"}
-_SUBJECT = np.array([SUBJECT[_SUBJECTS[code]] if code in _SUBJECTS else NONE for code in CODES])
+
+
+def _template() -> np.ndarray:
+    """A row for each of OFFENCES, with all that does not change from one to the next."""
+    rows = blank(np.zeros(len(OFFENCES), dtype=np.uint64))
+    rows["code"] = [CODE[offence.code] for offence in OFFENCES]
+    rows["subject"] = [SUBJECT.get(_SUBJECTS.get(offence.code, ""), NONE) for offence in OFFENCES]
+    rows["is_minor_used"] = rows["code"] == CODE["child_criminal_exploitation"]
+    rows["is_minor_victim"] = rows["is_minor_used"]
+    return rows
+
+
+_TEMPLATE = _template()
 
 _REPEATING = (CODE["burglary_residential"], CODE["violence_with_injury"])
 _REPEATS = 3  # at most so many repeats follow one incident
 _REPEAT_CHANCE = 0.22  # of each of them
 
 
-def background(seed: int, day: Day, town: Town, people: People) -> np.ndarray:
-    """Incidents of one day whose offender nobody knows, with the near repeats that follow on later days."""
+def background(seed: int, day: Day, town: Town) -> np.ndarray:
+    """Incidents of one day whose offender nobody knows."""
     rng = generator(seed, day.number, "background")
     expected = _PER_DAY * day.season * day.profile_factors[_PROFILE]
     offence = np.repeat(np.arange(len(OFFENCES)), rng.poisson(expected))
     u = rng.random((4, len(offence)))
-    rows = blank(numbers(seed, day.number, "background", len(offence)))
-    rows["code"] = _CODE[offence]
+    rows = _TEMPLATE[offence]
+    rows["number"] = numbers(seed, day.number, "background", len(offence))
     rows["occurred_s"] = day.seconds(_PROFILE[offence], u[0], u[1])
     rows["point"] = town.points(_PLACE[offence], u[2])
     rows["discovery"] = pick_by_row(u[3], _FOUND_BY[offence])
-    rows["subject"] = _SUBJECT[rows["code"]]
-    rows["is_minor_used"] = rows["code"] == CODE["child_criminal_exploitation"]
-    rows["is_minor_victim"] = rows["is_minor_used"]
-    return dress(np.concatenate([rows, _near_repeats(rows, town)]), people)
+    return rows
 
 
 def expected_per_day(town: Town) -> np.ndarray:
@@ -95,16 +102,16 @@ def expected_per_day(town: Town) -> np.ndarray:
     return np.bincount(town.area, by_point, minlength=len(town.area_ids))
 
 
-def _near_repeats(rows: np.ndarray, town: Town) -> np.ndarray:
-    """Copies next door within a fortnight, sooner rather than later."""
-    parents = rows[np.isin(rows["code"], _REPEATING)]
-    children = np.repeat(parents, _REPEATS)
-    turn = np.tile(np.arange(1, _REPEATS + 1), len(parents))
-    children["number"] = mix(children["number"], turn)
-    number = children["number"]
+def near_repeats(incidents: np.ndarray, town: Town) -> np.ndarray:
+    """What burglaries and assaults bring next door within a fortnight, sooner rather than later, by nobody known."""
+    parents = np.repeat(incidents[np.isin(incidents["code"], _REPEATING)], _REPEATS)
+    number = mix(parents["number"], np.arange(len(parents)) % _REPEATS + 1)
+    children = blank(number)
+    for name in ("code", "discovery"):
+        children[name] = parents[name]
     after_days = 1 + np.minimum(-4 * np.log1p(-uniforms(number, 20)), 12.9).astype(np.int64)
-    children["occurred_s"] += after_days * DAY_S
-    children["point"] = _next_door(town, children["point"], uniforms(number, 21))
+    children["occurred_s"] = parents["occurred_s"] + after_days * DAY_S
+    children["point"] = _next_door(town, parents["point"], uniforms(number, 21))
     return children[uniforms(number, 22) < _REPEAT_CHANCE]
 
 

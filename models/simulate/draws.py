@@ -36,7 +36,7 @@ def generator(seed: int, day: int, stream: str) -> np.random.Generator:
 
 def numbers(seed: int, day: int, stream: str, n: int) -> Numbers:
     """n numbers that name the things a stream makes on a day; they say nothing of either."""
-    return mix(seed, day + 1, STREAMS.index(stream), np.arange(n))
+    return mix(seed, (day + 1) * len(STREAMS) + STREAMS.index(stream), np.arange(n))
 
 
 def mix(*parts: npt.ArrayLike) -> Numbers:

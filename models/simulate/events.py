@@ -32,6 +32,7 @@ TYPES = {
     "actions": "harmspot.action.recorded.v1",
 }
 ACCURACY_M = 10.0
+_encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 class Emitted(NamedTuple):
@@ -62,7 +63,7 @@ def emit(
 
 def encode(event: Mapping[str, Any]) -> bytes:
     """Compact JSON."""
-    return json.dumps(event, separators=(",", ":")).encode()
+    return _encoder.encode(event).encode()
 
 
 def incident_events(seed: int, rows: np.ndarray, town: Town, people: People) -> list[Emitted]:

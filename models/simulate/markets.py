@@ -14,8 +14,8 @@ import numpy as np
 
 from models.simulate.days import PROFILE, Day
 from models.simulate.draws import STREAMS, Floats, Ints, mix, numbers, pick
-from models.simulate.incident import blank, concatenate, dress
-from models.simulate.people import SELLERS_PER_MARKET, People
+from models.simulate.incident import blank
+from models.simulate.people import SELLERS_PER_MARKET
 from models.simulate.sites import POINT_SHARES, Site, Sites
 from models.simulate.vocabulary import CHANNEL, CODE, DISCOVERY, NONE, SETTING, SUBJECT
 
@@ -102,48 +102,62 @@ HOUSE_MARKET = (
 )
 POLICE_DRUGS = (Report("drug_supply", 0.06, "officer"), Report("drug_possession", 0.12, "officer"))
 CALLERS_OF = {"open_air": 60, "bar_street": 80, "house": 5, "police_drugs": 1}
-_REPORTS_OF = {
+_REPORTS_OF: dict[str, Sequence[Report]] = {
     "open_air": STREET_MARKET,
     "bar_street": BAR_STREET,
     "house": HOUSE_MARKET,
     "police_drugs": POLICE_DRUGS,
 }
 _FOUND_BY_CHANNEL = {"officer": "police", "partner": "partner"}
-_SETTING_OF = {"open_air": "open_air", "house": "house"}
 _FIRST_CALLER = 100_000  # callers about sites are other people than those about the rest of the town
 
 
-def site_reports(seed: int, day: Day, sites: Sites, people: People, dealing_share: Floats) -> np.ndarray:
-    """Incidents of one day at markets and decoys; trade at full size is drawn, then thinned to the day's share."""
-    shares = [*dealing_share.tolist(), 1.0, 1.0, 1.0]
+class _Trade(NamedTuple):
+    """Columns of a site kind's reports; `template` holds the rows with all that does not change."""
+
+    template: np.ndarray
+    per_day: Floats
+    profile: Ints
+    remains: Floats
+
+
+def _trade(kind: str, reports: Sequence[Report]) -> _Trade:
+    rows = blank(np.zeros(len(reports), dtype=np.uint64))
+    rows["code"] = [CODE[report.code] for report in reports]
+    rows["channel"] = [CHANNEL[report.channel] for report in reports]
+    rows["discovery"] = [DISCOVERY[_FOUND_BY_CHANNEL.get(report.channel, "public")] for report in reports]
+    rows["subject"] = [SUBJECT.get(report.subject or "", NONE) for report in reports]
+    is_trade = rows["subject"] == SUBJECT["dealing"]
+    rows["setting"] = np.where(is_trade, SETTING.get(kind, NONE), NONE)
+    return _Trade(
+        rows,
+        np.array([report.per_day for report in reports]),
+        np.array([PROFILE[report.profile] for report in reports]),
+        np.array([report.remains for report in reports]),
+    )
+
+
+_TRADES = {kind: _trade(kind, reports) for kind, reports in _REPORTS_OF.items()}
+
+
+def site_reports(seed: int, day: Day, sites: Sites, dealing_share: Floats) -> list[np.ndarray]:
+    """Incidents of one day at each market and decoy; trade at full size is drawn, then thinned to the day's share."""
+    shares = [*dealing_share.tolist(), *(1.0 for _ in sites.decoys)]
     places = (*sites.markets, *sites.decoys)
-    tables = [_reports(seed, day, place, share) for place, share in zip(places, shares, strict=True)]
-    return dress(concatenate(tables), people)
+    return [_reports(seed, day, place, share) for place, share in zip(places, shares, strict=True)]
 
 
 def _reports(seed: int, day: Day, site: Site, dealing_share: float) -> np.ndarray:
-    reports: Sequence[Report] = _REPORTS_OF[site.kind]
+    trade = _TRADES[site.kind]
     # A site draws by its area: closing one market leaves the others' draws as they were.
     rng = np.random.default_rng([seed, day.number + 1, len(STREAMS), site.area])
-    kind = np.repeat(np.arange(len(reports)), rng.poisson([report.per_day for report in reports]))
+    kind = np.repeat(np.arange(len(trade.per_day)), rng.poisson(trade.per_day))
     u = rng.random((5, len(kind)))
-    rows = blank(mix(numbers(seed, day.number, "reports", 1), site.area, np.arange(len(kind))))
-    rows["code"] = _column([CODE[report.code] for report in reports], kind)
-    rows["channel"] = _column([CHANNEL[report.channel] for report in reports], kind)
-    rows["discovery"] = _column(
-        [DISCOVERY[_FOUND_BY_CHANNEL.get(report.channel, "public")] for report in reports], kind
-    )
-    rows["subject"] = _column([SUBJECT[report.subject] if report.subject else NONE for report in reports], kind)
-    profile = _column([PROFILE[report.profile] for report in reports], kind)
-    rows["occurred_s"] = day.seconds(profile, u[0], u[1])
+    rows = trade.template[kind]
+    rows["number"] = mix(numbers(seed, day.number, "reports", 1), site.area, np.arange(len(kind)))
+    rows["occurred_s"] = day.seconds(trade.profile[kind], u[0], u[1])
     rows["point"] = site.points[pick(u[2], POINT_SHARES)]
     caller = _FIRST_CALLER + 1000 * site.area + (u[3] * CALLERS_OF[site.kind]).astype(np.int64)
     rows["reporter"] = np.where(rows["discovery"] == DISCOVERY["public"], caller, NONE)
-    is_trade = rows["subject"] == SUBJECT["dealing"]
-    rows["setting"] = np.where(is_trade, SETTING.get(_SETTING_OF.get(site.kind, ""), NONE), NONE)
-    remains = np.array([report.remains for report in reports])[kind]
+    remains = trade.remains[kind]
     return rows[u[4] < remains + (1 - remains) * dealing_share]
-
-
-def _column(values: list[int], kind: Ints) -> Ints:
-    return np.array(values, dtype=np.int64)[kind]

@@ -6,7 +6,7 @@ import numpy as np
 
 from models.simulate.days import PROFILE, Day
 from models.simulate.draws import Floats, Ints, generator, numbers, pick, pick_by_row
-from models.simulate.incident import COMPANION, SUSPECT, VICTIM, blank, dress
+from models.simulate.incident import COMPANION, SUSPECT, VICTIM, blank
 from models.simulate.people import KIND, RATE, RATES, People
 from models.simulate.sites import POINT_SHARES, Sites
 from models.simulate.town import Town
@@ -93,7 +93,7 @@ def offending(
     rows["setting"] = _settings(people, person, rate, is_market_sale)
     share = dealing_share[people.market[person]] if len(dealing_share) else np.zeros(n)
     is_done = ~is_away[person] & (~is_market_sale | (u[9] < share))
-    return dress(rows[is_done], people)
+    return rows[is_done]
 
 
 def withdrawn_supply(seed: int, day: Day, town: Town, sites: Sites, people: People) -> np.ndarray:
@@ -107,7 +107,7 @@ def withdrawn_supply(seed: int, day: Day, town: Town, sites: Sites, people: Peop
     rows["person"][:, SUSPECT], rows["role"][:, SUSPECT] = users[turn], ROLE["charged"]
     rows["point"] = pick(np.array([0.5]), sites.patrol_weights)
     rows["withdrawn_after_s"] = 25 * 86400
-    return dress(rows, people)
+    return rows
 
 
 def _add_companions(rows: np.ndarray, people: People, rate: Ints, u: Floats) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from models.simulate.days import PROFILE, Day
 from models.simulate.draws import Ints, generator, numbers, pick
-from models.simulate.incident import SUSPECT, blank, dress
+from models.simulate.incident import SUSPECT, blank
 from models.simulate.people import People
 from models.simulate.sites import Sites
 from models.simulate.vocabulary import CODE, DISCOVERY, ROLE
@@ -29,7 +29,7 @@ def patrol(seed: int, day: Day, sites: Sites, people: People) -> np.ndarray:
     rows["point"] = pick(u[3], sites.patrol_weights)
     rows["person"][:, SUSPECT] = _whom(people, u[4], u[5])
     rows["role"][:, SUSPECT] = np.where(is_stop, ROLE["suspect"], ROLE["no_further_action"])
-    return dress(rows, people)
+    return rows
 
 
 def _whom(people: People, u_pool: np.ndarray, u_person: np.ndarray) -> Ints:

@@ -81,10 +81,10 @@ _GROUP_SIZE = 6
 class People:
     """Residents as columns; index i is person `ids[i]`.
 
-    kind: index into KINDS. birth: datetime64[D]; knows_date, knows_year, has_record: what a person event tells.
-    adult_s: the 18th birthday in UTC seconds. market: of a market seller, else −1. group: row of `groups` [g, 6], who
-    go together, else −1. rates [n, RATES]: events per year at liberty. consent, engaged: 1, 0 or −1 where unsaid.
-    engaged_day, death_day: when that happens, −1 never.
+    kind: index into KINDS, ascending. birth: datetime64[D]; knows_date, knows_year, has_record: what a person event
+    tells. adult_s: the 18th birthday in UTC seconds. market: of a market seller, else −1. group: row of `groups`
+    [g, 6], who go together, else −1. rates [n, RATES]: events per year at liberty. consent, engaged: 1, 0 or −1 where
+    unsaid. engaged_day, death_day: when that happens, −1 never.
     """
 
     ids: np.ndarray
@@ -106,7 +106,8 @@ class People:
 
     def of(self, *kinds: str) -> Ints:
         """Indexes of everybody of these kinds."""
-        return np.flatnonzero(np.isin(self.kind, [KIND[kind] for kind in kinds]))
+        ends = [np.searchsorted(self.kind, [KIND[kind], KIND[kind] + 1]) for kind in kinds]
+        return np.concatenate([np.arange(first, end) for first, end in ends])
 
     def companion(self, person: Ints, u: Floats) -> Ints:
         """Somebody else of each person's group; −1 for who goes alone."""

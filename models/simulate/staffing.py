@@ -12,7 +12,7 @@ from models.simulate.town import Town
 SHIFT_STARTS_H = (7, 15, 23)
 SHIFT_HOURS = 8
 SHIFT_SHARES = np.array([0.34, 0.38, 0.28])
-HOURS_PER_INCIDENT = 9.0  # rostered officer-hours per expected background incident
+HOURS_PER_INCIDENT = 11.0  # rostered officer-hours per expected background incident
 UNDERSTAFFED_SHARE = 0.33
 
 

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from models.simulate.actions import Deed, action_events, read_actions, routine_actions
-from models.simulate.background import background
+from models.simulate.background import background, near_repeats
 from models.simulate.custody import Away, arrested, custody_events, new_stays, nobody_away
 from models.simulate.days import Day, day_of, midnight_s
 from models.simulate.defects import with_defects
 from models.simulate.draws import Floats
 from models.simulate.events import Emitted, incident_events
-from models.simulate.incident import concatenate
+from models.simulate.incident import concatenate, dress
 from models.simulate.markets import MarketState, open_markets, respond, site_reports
 from models.simulate.offending import offending, withdrawn_supply
 from models.simulate.patrol import patrol
@@ -117,14 +117,20 @@ def step(state: TownState, actions: Sequence[Mapping[str, Any]] = (), days: int 
         raise ValueError(f"days={days!r}: expected at least one")
     end_s = state.day_at(days).start_s
     deeds = read_actions(actions, state.town, state.people, state.day_at(0).start_s, end_s)
-    incidents, records = [], action_events(state.seed, deeds)
+    incidents: list[np.ndarray] = []
+    records = action_events(state.seed, deeds)
     for _ in range(days):
         state, rows, told = _live_a_day(state, deeds)
-        incidents.append(rows)
+        incidents += rows
         records += told
-    told_of = versions(concatenate(incidents), state.town)
-    records += incident_events(state.seed, told_of, state.town, state.people)
+    records += _incident_records(state, concatenate(incidents))
     return _deliver(state, [*state.pending, *with_defects(records)], end_s)
+
+
+def _incident_records(state: TownState, incidents: np.ndarray) -> list[Emitted]:
+    repeated = concatenate([incidents, near_repeats(incidents, state.town)])
+    told_of = versions(dress(repeated, state.people), state.town)
+    return incident_events(state.seed, told_of, state.town, state.people)
 
 
 def _deliver(state: TownState, records: list[Emitted], end_s: int) -> tuple[TownState, list[Emitted]]:
@@ -133,7 +139,7 @@ def _deliver(state: TownState, records: list[Emitted], end_s: int) -> tuple[Town
     return replace(state, pending=tuple(ordered[len(arrived) :])), arrived
 
 
-def _live_a_day(state: TownState, deeds: list[Deed]) -> tuple[TownState, np.ndarray, list[Emitted]]:
+def _live_a_day(state: TownState, deeds: list[Deed]) -> tuple[TownState, list[np.ndarray], list[Emitted]]:
     seed, town, sites, people, day = state.seed, state.town, state.sites, state.people, state.day_at(0)
     today = [deed for deed in deeds if day.start_s <= deed.at_s < day.end_s]
     away, arrests = _carry_out_arrests(state, today)
@@ -141,11 +147,11 @@ def _live_a_day(state: TownState, deeds: list[Deed]) -> tuple[TownState, np.ndar
     share = markets.dealing_share
     known = offending(seed, day, town, sites, people, away.on(day) | _is_dead(people, day), share)
     incidents = [
-        background(seed, day, town, people),
+        background(seed, day, town),
         known,
         withdrawn_supply(seed, day, town, sites, people),
         patrol(seed, day, sites, people),
-        site_reports(seed, day, sites, people, share),
+        *site_reports(seed, day, sites, share),
     ]
     stays = new_stays(seed, day, known, people, away)
     told = [
@@ -156,7 +162,7 @@ def _live_a_day(state: TownState, deeds: list[Deed]) -> tuple[TownState, np.ndar
         *routine_actions(seed, day, town, people),
     ]
     tomorrow = replace(state, day=state.day + 1, markets=markets, away=away.with_stays(stays))
-    return tomorrow, concatenate(incidents), told
+    return tomorrow, incidents, told
 
 
 def _carry_out_arrests(state: TownState, today: list[Deed]) -> tuple[Away, list[Emitted]]:
