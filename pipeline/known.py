@@ -22,11 +22,13 @@ _TABLES = {
     "warrant_known": ("known_at", "as_of"),
     "staffing_known": ("known_at", "as_of"),
     "action_known": ("known_at", "as_of"),
+    "batch_known": ("known_at",),
+    "dead_letter_known": ("known_at",),
 }
 
 
 class Known:
-    """In-memory tables `<entity>_known` and `involvement_known` at both clocks; a context manager.
+    """In-memory tables `<entity>_known`, `involvement_known`, `batch_known`, `dead_letter_known`; a context manager.
 
     Columns are those of `pipeline.columns`, less envelope and involvements, plus event_time. Nothing holds the store
     any more: it may be written meanwhile. The order of rows means nothing.

@@ -1,0 +1,50 @@
+"""`harmspot backfill`: past days in order."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import Day, json_option, known_at_option, pass_home
+from flows.command.printing import print_summaries
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.command("backfill")
+@click.option("--from", "first", type=Day(), required=True, help="First local day.")
+@click.option("--to", "last", type=Day(), required=True, help="Last local day.")
+@click.option("--step-days", type=click.IntRange(1), default=1, show_default=True, help="Every so many days.")
+@known_at_option
+@click.option("--without-prefect", is_flag=True, help="Call the stages directly: no flow record.")
+@json_option
+@pass_home
+def command(
+    home: "Home",
+    first: date,
+    last: date,
+    step_days: int,
+    known_at: datetime | None,
+    without_prefect: bool,
+    as_json: bool,
+) -> None:
+    """Do the daily run for past days in ascending order, each compared with the one before.
+
+    \b
+    Example:
+      harmspot --home city backfill --from 2019-11-01 --to 2019-12-01 --step-days 7
+    """
+    home.ensure()
+    if without_prefect:
+        from flows.backfill import backfill
+
+        summaries = backfill(home, first, last, step_days, known_at)
+    else:
+        from flows.prefect_settings import embed_prefect
+
+        embed_prefect(home)
+        from flows.prefect_flows import backfill as backfill_flow
+
+        summaries = backfill_flow(home.path, first, last, home.config_file, known_at, step_days)
+    print_summaries(summaries, as_json=as_json)

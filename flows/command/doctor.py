@@ -1,0 +1,32 @@
+"""`harmspot doctor`: what is wrong here."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import json_option, pass_home
+from flows.command.printing import print_frame
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.command("doctor")
+@json_option
+@pass_home
+def command(home: "Home", as_json: bool) -> None:
+    """Check packages, settings, map, codebook, home, store, publication, access log and broker.
+
+    Exits 1 where anything is at fault, and says the way out.
+
+    \b
+    Example:
+      harmspot --home city --config configs/philadelphia.yaml doctor
+    """
+    from flows.doctor import examine
+
+    findings = examine(home)
+    print_frame(findings, title=f"home {home.path}", as_json=as_json)
+    if (findings["state"] == "fault").any():
+        sys.exit(1)

@@ -1,0 +1,61 @@
+"""`harmspot explain`: why an area or a person stands where it does."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import json_option, pass_home, reading_options
+from flows.command.printing import print_object
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.group("explain")
+def command() -> None:
+    """Say why an area or a person stands where it does, on what evidence, and what would change it.
+
+    \b
+    Examples:
+      harmspot --home town explain area 7
+      harmspot --home town explain person P000123 --purpose "review before visit" --reader "Insp. J. Reyes"
+    """
+
+
+@command.command("area")
+@click.argument("area")
+@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@json_option
+@pass_home
+def area(home: "Home", area: str, run_id: str | None, as_json: bool) -> None:
+    """Explain the rank of AREA, by its id with or without the version, or by its name.
+
+    \b
+    Example:
+      harmspot --home city explain area 24
+    """
+    from flows.explain import area_lines, find_area
+
+    row = find_area(home, area, run_id)
+    print_object(row, area_lines(row), as_json=as_json)
+
+
+@command.command("person")
+@click.argument("person")
+@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@reading_options
+@json_option
+@pass_home
+def person(
+    home: "Home", person: str, run_id: str | None, purpose: str | None, reader: str | None, as_json: bool
+) -> None:
+    """Explain where PERSON stands, by pseudonym or by the force's own id; the read is logged first.
+
+    \b
+    Example:
+      harmspot --home town explain person P000123 --purpose "review before visit" --reader "Insp. J. Reyes"
+    """
+    from flows.explain import person_lines, read_person
+
+    rows = read_person(home, person, run_id, purpose=purpose, reader=reader)
+    print_object(rows.as_json(), person_lines(rows), as_json=as_json)

@@ -1,0 +1,113 @@
+"""`harmspot forecast`: a harm forecast straight from a file."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import pass_home
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+class Box(click.ParamType):
+    """minx,miny,maxx,maxy in metres."""
+
+    name = "minx,miny,maxx,maxy"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[float, float, float, float]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            x_min, y_min, x_max, y_max = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r}: expected four numbers such as 480000,4412000,505000,4443000", param, context)
+        return x_min, y_min, x_max, y_max
+
+
+@click.command("forecast")
+@click.option(
+    "--events",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="CSV or Parquet with occurred_at, offence, lon, lat; or any file that --mapping reads.",
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]),
+    required=True,
+    help="Only earlier rows are used; local in --time-zone.",
+)
+@click.option("--time-zone", required=True, metavar="TZ", help="IANA zone of naive times, such as America/New_York.")
+@click.option("--horizon-days", type=click.IntRange(1), default=7, show_default=True, help="How far ahead.")
+@click.option(
+    "--cell-size-m",
+    type=click.FloatRange(min=0, min_open=True),
+    default=250,
+    show_default=True,
+    help="Side of a cell; grid lines lie on whole multiples of it.",
+)
+@click.option("--extent", type=Box(), required=True, help="What to forecast, in metres of --crs.")
+@click.option("--crs", required=True, metavar="EPSG:n", help="Metric coordinate system.")
+@click.option("--mapping", metavar="NAME|FILE", help="Mapping of somebody else's file; offences become our codes.")
+@click.option("--weights", type=click.Path(path_type=Path), help="CSV offence,harm_days (default: our codebook).")
+@click.option("--seed", type=int, default=None, help="Of the draws (default: the settings' seed).")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Parquet file to write, a row per cell.")
+@pass_home
+def command(
+    home: "Home",
+    events: Path,
+    as_of: datetime,
+    time_zone: str,
+    horizon_days: int,
+    cell_size_m: float,
+    extent: tuple[float, float, float, float],
+    crs: str,
+    mapping: str | None,
+    weights: Path | None,
+    seed: int | None,
+    out: Path,
+) -> None:
+    """Forecast harm and events per cell from a file of incidents; no home or store is needed.
+
+    \b
+    Example:
+      harmspot forecast --events incidents.parquet --as-of 2019-12-01 --time-zone America/New_York \\
+          --horizon-days 7 --cell-size-m 250 --extent 476000,4411000,505000,4443000 --crs EPSG:32618 \\
+          --weights weights.csv --out cells.parquet
+    """
+    from flows.forecast_file import (
+        Extent,
+        default_weights,
+        forecast_file,
+        read_events,
+        read_mapped_events,
+        read_weights,
+    )
+    from flows.settings import find_mapping
+    from geo.cells import Grid
+
+    settings = home.settings
+    incidents = read_mapped_events(events, find_mapping(mapping, Path.cwd())) if mapping else read_events(events)
+    table = forecast_file(
+        incidents,
+        read_weights(weights) if weights else default_weights(settings, as_of),
+        as_of=as_of,
+        horizon_days=horizon_days,
+        extent=Extent(*extent),
+        grid=Grid(crs=crs, size_m=cell_size_m),
+        time_zone=time_zone,
+        seed=settings.seed if seed is None else seed,
+        config=settings.forecast,
+    )
+    for note in table.attrs["notes"]:
+        home.announce(f"note: {note}")
+    table.to_parquet(out, index=False)
+    click.echo(
+        f"{len(table):,} cells, {table['expected_events'].sum():.1f} events and "
+        f"{table['expected_harm'].sum():,.0f} days of harm expected in {horizon_days} days: {out}"
+    )

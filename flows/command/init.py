@@ -1,0 +1,27 @@
+"""`harmspot init`: make a home."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import pass_home
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.command("init")
+@pass_home
+def command(home: "Home") -> None:
+    """Make a home: its folder, key and empty store. `load` and `ingest` do it too where it is missing.
+
+    \b
+    Example:
+      harmspot --home city init
+    """
+    from flows.ingest import open_home_store
+
+    home.ensure()
+    with open_home_store(home):
+        pass
+    click.echo(f"home {home.path}: store ready; next: harmspot --home {home.path} load FILE")

@@ -1,0 +1,26 @@
+"""`harmspot layers`: map layers and report of a kept run."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import pass_home
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.command("layers")
+@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@pass_home
+def command(home: "Home", run_id: str | None) -> None:
+    """Write the map layers and the report of a kept run again: GeoPackage, GeoParquet, GeoJSON, report.html.
+
+    \b
+    Example:
+      harmspot --home city --config configs/philadelphia.yaml layers
+    """
+    from flows.outputs import write_outputs
+
+    for path in write_outputs(home, run_id):
+        click.echo(path)

@@ -1,0 +1,36 @@
+"""`harmspot load`: files into the store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import json_option, pass_home
+from flows.command.printing import print_counts
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.command("load")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--mapping", metavar="NAME|FILE", help="Mapping for somebody else's file (default: ingest.mapping).")
+@json_option
+@pass_home
+def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> None:
+    """Load FILE: our own events (.jsonl, .jsonl.gz, .parquet), or with a mapping somebody else's CSV or Parquet.
+
+    FILE may be a folder of such files. Loading a file twice changes nothing.
+
+    \b
+    Examples:
+      harmspot --home town load town/events
+      harmspot --home city load --mapping philadelphia incidents.parquet
+      harmspot --home leeds load --mapping police_uk downloads/
+    """
+    from flows.ingest import load_file
+    from flows.settings import find_mapping
+
+    home.ensure()
+    chosen = find_mapping(mapping, Path.cwd()) if mapping else home.settings.ingest.mapping
+    print_counts(load_file(home, file, chosen), as_json=as_json)

@@ -1,0 +1,62 @@
+"""Options that several verbs share, and the home they all work on."""
+
+import functools
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import click
+
+
+class Day(click.ParamType):
+    """A calendar date."""
+
+    name = "DATE"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no date such as 2019-12-01", param, context)
+
+
+def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the verb its `Home` as first argument, importing what that needs only now."""
+
+    @functools.wraps(verb)
+    def with_home(*arguments: Any, **options: Any) -> Any:
+        from flows.home import Home
+
+        path, config_file, clock = click.get_current_context().obj
+        return verb(Home(path, config_file, clock), *arguments, **options)
+
+    return with_home
+
+
+def json_option(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(verb)
+
+
+def reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--purpose` and `--reader`, without which nothing about people is read."""
+    verb = click.option("--reader", metavar="NAME", help="Who reads; required for people, and logged.")(verb)
+    return click.option("--purpose", metavar="TEXT", help="Why; required for people, and logged.")(verb)
+
+
+def known_at_option(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--known-at`."""
+    from flows.command import Moment
+
+    return click.option(
+        "--known-at",
+        type=Moment(),
+        help="Use only what had been ingested by then (default: all of it).",
+    )(verb)
+
+
+def local(moment: datetime | None) -> str:
+    """Return a moment as text in UTC, to the second."""
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%SZ")

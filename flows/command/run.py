@@ -1,0 +1,43 @@
+"""`harmspot run`: the daily run."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import Day, json_option, known_at_option, pass_home
+from flows.command.printing import print_summary
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.command("run")
+@click.option("--as-of", type=Day(), help="Local day whose midnight ends what counts (default: today).")
+@known_at_option
+@click.option("--without-prefect", is_flag=True, help="Call the stages directly: no flow record, no artifacts.")
+@json_option
+@pass_home
+def command(home: "Home", as_of: date | None, known_at: datetime | None, without_prefect: bool, as_json: bool) -> None:
+    """Do the daily run: read the sources, rank places and people, draft notices, publish, write layers and report.
+
+    The same day, clocks and settings give the same run; a repeat changes nothing.
+
+    \b
+    Examples:
+      harmspot --home city run --as-of 2019-12-01
+      harmspot --home city run --as-of 2019-12-01 --known-at 2019-12-02T06:00:00Z
+    """
+    home.ensure()
+    if without_prefect:
+        from flows.daily import daily_run
+
+        summary = daily_run(home, as_of or home.today(), known_at)
+    else:
+        from flows.prefect_settings import embed_prefect
+
+        embed_prefect(home)
+        from flows.prefect_flows import daily
+
+        summary = daily(home.path, home.config_file, as_of, known_at, home.clock)
+    print_summary(home, summary, as_json=as_json)

@@ -1,0 +1,35 @@
+"""`harmspot schedule`: unattended runs."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import pass_home
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.command("schedule")
+@pass_home
+def command(home: "Home") -> None:
+    """Serve the deployments until stopped: the daily run, the late rerun (both on cron), ingest and backfill.
+
+    Cron times are those of section `schedule`, in the force's time zone. The deployments are registered with the
+    Prefect server at PREFECT_API_URL, or with one that is started here, and can be watched in its pages.
+
+    \b
+    Example:
+      harmspot --home city --config configs/philadelphia.yaml schedule
+    """
+    from flows.prefect_settings import embed_prefect
+
+    home.ensure()
+    embed_prefect(home)
+    from flows.prefect_server import prefect_server
+
+    with prefect_server(home):
+        # Prefect reads its address when it is imported, so only now.
+        from flows.deployments import serve_deployments
+
+        serve_deployments(home)

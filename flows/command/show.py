@@ -1,0 +1,114 @@
+"""`harmspot show`: published tables on screen."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import json_option, pass_home, reading_options
+from flows.command.printing import print_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from flows.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A table that can be shown: its published name, what is printed of it, and whether it is about people."""
+
+    table: str
+    columns: list[str]
+    is_about_people: bool = False
+
+
+TABLES = {
+    "areas": Shown("area_ranking", [
+        "rank", "area_id", "area_name", "rank_lo", "rank_hi", "p_top_k", "is_listed", "harm_per_day",
+        "crimes_per_officer_hour", "violence_share", "disorder_share", "minors_share", "ratio_share",
+    ]),
+    "cells": Shown("cell_forecast", [
+        "rank", "cell_id", "area_id", "expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events",
+        "p_top1", "naive_count", "naive_rank",
+    ]),
+    "hotspots": Shown("hotspot", ["rank", "hotspot_id", "cell_count", "harm_days", "z_max", "p_adjusted_min"]),
+    "markets": Shown("market", [
+        "rank", "market_id", "area_id", "grade", "score", "dealing_report_count", "caller_count", "source_count",
+        "active_week_count", "is_provisional",
+    ]),
+    "officers": Shown("officer_allocation", [
+        "area_id", "today_hours", "proposed_hours", "today_ratio", "proposed_ratio", "is_staffing_assumed",
+    ]),
+    "notices": Shown("area_notice", ["notice_id", "area_id", "market_id", "status", "language", "starts_on", "title"]),
+    "runs": Shown("run", ["run_id", "as_of", "known_at", "valid_to", "predecessor_run_id", "code_version", "seed"]),
+    "changes": Shown("place_change", ["place_kind", "place_id", "change", "rank_before", "rank_after", "why"]),
+    "quality": Shown("data_quality", ["measure", "value", "unit", "is_warning", "detail"]),
+    "people": Shown("person_tier", [
+        "rank", "person_id", "tier", "p_top_k", "rank_lo", "rank_hi", "harm_per_year", "rule", "list_status",
+    ], True),
+    "warrants": Shown("warrant_queue", [
+        "position", "warrant_id", "person_id", "kind", "route", "underlying_offence_code", "age_days", "rule",
+    ], True),
+    "dealers": Shown("dealer_ranking", ["rank", "person_id", "tier", "score", "harm_per_year"], True),
+    "referrals": Shown("referral", ["person_id", "route", "offered_at", "started_at", "rule"], True),
+    "safeguarding": Shown("safeguarding", ["person_id", "reason", "is_used_by_adult", "rule"], True),
+    "person-notices": Shown("person_notice", ["notice_id", "person_id", "status", "language", "respond_by"], True),
+    "person-changes": Shown("person_change", ["person_id", "change", "tier_before", "tier_after", "why"], True),
+}  # fmt: skip
+
+
+@click.command("show")
+@click.argument("table", type=click.Choice(list(TABLES)))
+@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows printed; --json prints all.")
+@reading_options
+@json_option
+@pass_home
+def command(
+    home: "Home", table: str, run_id: str | None, limit: int, purpose: str | None, reader: str | None, as_json: bool
+) -> None:
+    """Print a published TABLE. Tables about people need --purpose and --reader, and the read is logged.
+
+    \b
+    Examples:
+      harmspot --home town show areas
+      harmspot --home town show cells --limit 50
+      harmspot --home town show people --purpose "morning tasking" --reader "Insp. J. Reyes"
+      harmspot --home town show areas --json
+    """
+    shown = TABLES[table]
+    frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
+    is_whole = as_json or len(frame) <= limit
+    title = f"{table}: all {len(frame)} rows" if is_whole else f"{table}: first {limit} of {len(frame)} rows"
+    print_frame(frame if as_json else frame.head(limit), title=title, as_json=as_json, columns=shown.columns)
+    if shown.is_about_people and not as_json:
+        click.echo("A place on this list is not grounds for stop, arrest or eviction. People are shown by pseudonym.")
+
+
+def read_table(
+    home: "Home", shown: Shown, run_id: str | None, *, purpose: str | None, reader: str | None
+) -> "pd.DataFrame":
+    """Return a published table in rank order; one about people only with purpose and reader, which are logged first."""
+    from pipeline.publication import read_published, read_restricted, runs
+
+    if shown.table == "run":
+        return runs(home.path)
+    if not shown.is_about_people:
+        return _in_rank_order(read_published(home.path, shown.table, run_id))
+    rows = read_restricted(
+        home.path,
+        home.key,
+        shown.table,
+        reader=reader,
+        purpose=purpose,
+        log=home.access_log,
+        now=home.now(),
+        run_id=run_id,
+    )
+    return _in_rank_order(rows)
+
+
+def _in_rank_order(rows: "pd.DataFrame") -> "pd.DataFrame":
+    by = [column for column in ("rank", "position") if column in rows.columns]
+    return rows.sort_values(by, ignore_index=True) if by else rows

@@ -1,0 +1,36 @@
+"""`harmspot simulate`: a town as event files."""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import Day, pass_home
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.command("simulate")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--days", type=click.IntRange(1), default=730, show_default=True, help="How many days of history.")
+@click.option("--end", type=Day(), default="2026-01-01", show_default=True, help="Day after the last one.")
+@click.option("--without-markets", is_flag=True, help="A town with no street drug market.")
+@pass_home
+def command(home: "Home", folder: Path, seed: int, days: int, end: date, without_markets: bool) -> None:
+    """Write a simulated town into FOLDER: events of all six kinds, areas, points of interest, its configuration.
+
+    What was planted goes into FOLDER/truth, which no scoring code reads.
+
+    \b
+    Example:
+      harmspot simulate town --seed 7
+      harmspot --home home --config town/config.yaml load town/events
+      harmspot --home home --config town/config.yaml run --as-of 2026-01-01
+    """
+    from flows.town import write_town
+
+    town = write_town(folder, seed=seed, days=days, end=end, with_markets=not without_markets)
+    click.echo(f"{town.event_count:,} records in {folder / 'events'}; settings in {folder / 'config.yaml'}")

@@ -1,0 +1,45 @@
+"""The whole of harmspot on a simulated town, in one go."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+from flows.command.printing import print_frame
+from flows.command.show import TABLES, read_table
+from flows.home import Home
+from flows.ingest import load_file
+from flows.prefect_settings import embed_prefect
+from flows.town import TownFiles, write_town
+
+HISTORY_DAYS = 730
+SHOWN = {"areas": 12, "cells": 5, "markets": 10, "notices": 5}  # rows printed of each table
+
+
+def run_demo(folder: Path, *, seed: int, as_of: date, announce: Callable[[str], None]) -> None:
+    """Simulate, load, run as a Prefect flow, print the places and counts of people, say where the files are."""
+    announce(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
+    town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
+    home = _home_of(town, as_of, announce)
+    announce(f"loading {town.event_count:,} records")
+    counts = load_file(home, town.events, None)
+    announce(
+        f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
+        f"+ dead letters {counts.dead:,}"
+    )
+    embed_prefect(home)
+    from flows.prefect_flows import daily
+
+    summary = daily(home.path, home.config_file, as_of, None, home.clock)
+    for name, limit in SHOWN.items():
+        frame = read_table(home, TABLES[name], summary.run_id, purpose=None, reader=None).head(limit)
+        print_frame(frame, title=f"\n{name}", as_json=False, columns=TABLES[name].columns)
+    announce(summary.text())
+    announce("people (counts only): " + ", ".join(f"{name} {n}" for name, n in summary.people_counts.items()))
+    for path in (home.published, home.restricted, home.layers, home.report):
+        announce(f"  {path}")
+
+
+def _home_of(town: TownFiles, as_of: date, announce: Callable[[str], None]) -> Home:
+    """Return the demo's home, its clock standing at noon of the day of the run."""
+    clock = datetime.combine(as_of, time(12), tzinfo=UTC)
+    return Home(town.folder / "home", town.config_file, clock, announce).ensure()

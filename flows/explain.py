@@ -1,0 +1,87 @@
+"""Explanations of one area or one person, from the published rows."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from flows.command.printing import records
+from flows.home import Home
+from models.explain import explain_person
+from pipeline.errors import PublicationError
+from pipeline.identity import Pseudonymiser
+from pipeline.person_guard import PSEUDONYM
+from pipeline.publication import read_published, read_restricted
+
+PERSON_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "referral", "person_change")
+AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors", "ratio": "crimes per officer-hour"}
+
+
+def find_area(home: Home, area: str, run_id: str | None) -> dict[str, Any]:
+    """Return the row of `area_ranking` that `area` means; PublicationError names the areas there are."""
+    ranking = read_published(home.path, "area_ranking", run_id)
+    raw_id = ranking["area_id"].str.rsplit("@", n=1).str[0]
+    is_meant = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
+    if is_meant.sum() != 1:
+        raise PublicationError(f"area {area!r}: {is_meant.sum()} areas fit; known are {', '.join(ranking['area_id'])}")
+    return {**records(ranking[is_meant])[0], "area_count": len(ranking)}
+
+
+def area_lines(row: dict[str, Any]) -> list[str]:
+    """Explain a row of `area_ranking` in plain words."""
+    shares = ", ".join(f"{words} {row[f'{axis}_share']:.0%}" for axis, words in AXES.items())
+    without = ", ".join(f"without {words} {row[f'rank_without_{axis}']}" for axis, words in AXES.items())
+    return [
+        f"{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
+        f"(80% between {row['rank_lo']} and {row['rank_hi']}), {'listed' if row['is_listed'] else 'not listed'}",
+        f"Chance of being among the top: {row['p_top_k']:.2f}, with fixed axis weights {row['p_top_k_fixed_weights']:.2f}",
+        f"Harm {row['harm_per_day']:,.1f} days of guideline prison a day "
+        f"(80% between {row['harm_per_day_lo']:,.1f} and {row['harm_per_day_hi']:,.1f})",
+        f"What the score is made of: {shares}",
+        f"Rank {without}",
+        f"Counted incidents {row['public_count']:,}; discovered by police, shown apart, {row['police_count']:,}",
+        f"Officer hours a day {row['officer_hours']:,.0f}" + (" (ASSUMED)" if row["is_staffing_assumed"] else ""),
+        f"Heaviest evidence: {', '.join(row['evidence_ids']) or 'none'}",
+        *([row["moves_out_if"]] if row["moves_out_if"] else []),
+        "A rank says where harm was reported, not who lives there; it is no ground for a stop or a search.",
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRows:
+    """What the restricted tables of one run say of one person."""
+
+    person_id: str
+    tables: dict[str, pd.DataFrame]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the rows by table, tables without a row left out."""
+        return {name: records(rows) for name, rows in self.tables.items() if len(rows)}
+
+
+def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | None, reader: str | None) -> PersonRows:
+    """Return the rows of a person given by pseudonym or by the force's own id; each table read is logged first."""
+    person_id = person if re.fullmatch(PSEUDONYM, person) else Pseudonymiser(home.key.pseudonym)(person)
+    tables = {
+        name: read_restricted(
+            home.path,
+            home.key,
+            name,
+            reader=reader,
+            purpose=purpose,
+            log=home.access_log,
+            now=home.now(),
+            run_id=run_id,
+        )
+        for name in PERSON_TABLES
+    }
+    return PersonRows(person_id, {name: table[table["person_id"].eq(person_id)] for name, table in tables.items()})
+
+
+def person_lines(rows: PersonRows) -> list[str]:
+    """Explain a person's rows in plain words."""
+    changes = [
+        f"Since the last run: {row['change']}; {row['why']}" for row in rows.tables["person_change"].to_dict("records")
+    ]
+    return [*changes, *explain_person(rows.person_id, rows.tables)]

@@ -1,0 +1,37 @@
+"""Past days again, where data or corrections have arrived since they were run."""
+
+from datetime import date, datetime
+
+import pandas as pd
+
+from flows.daily import RunSummary, daily_run
+from flows.home import Home
+from flows.stage import Call, direct
+from pipeline.known import touched_days
+from pipeline.publication import runs
+
+
+def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
+    """Redo the latest kept days about which the store has learnt something since, oldest first.
+
+    Only days within `schedule.late_runs` are looked at. The earlier runs stay; a rerun has a later known_at.
+    """
+    kept = latest_by_day(runs(home.path)).tail(home.settings.schedule.late_runs)
+    is_touched = touched_days(
+        home.store,
+        home.key,
+        kept[["as_of", "known_at"]],
+        wait_s=home.settings.store.wait_s,
+        announce=home.announce,
+    )
+    days = [_local_day(home, as_of) for as_of in kept.loc[is_touched, "as_of"]]
+    return [daily_run(home, day, call=call) for day in days]
+
+
+def latest_by_day(kept: pd.DataFrame) -> pd.DataFrame:
+    """Return of each as_of the run with the greatest known_at, in ascending order."""
+    return kept.sort_values(["as_of", "known_at", "run_id"]).drop_duplicates("as_of", keep="last", ignore_index=True)
+
+
+def _local_day(home: Home, as_of: datetime) -> date:
+    return as_of.astimezone(home.settings.force.zone).date()

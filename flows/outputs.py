@@ -1,0 +1,65 @@
+"""Map layers and the report of a kept run; places only, and of people counts."""
+
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+
+from flows.assembly import Map, read_map
+from flows.home import Home
+from geo.cells import Grid
+from geo.layers import write_layers
+from pipeline.publication import read_published, runs, table_counts
+from pipeline.report import render_report
+
+TABLES = (
+    "area_ranking",
+    "cell_forecast",
+    "hotspot",
+    "market",
+    "officer_allocation",
+    "area_notice",
+    "place_change",
+    "data_quality",
+)
+
+
+def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
+    """Write the layers and the report of run `run_id` (default: the latest) and return their paths."""
+    kept = runs(home.path)
+    run = kept[kept["run_id"] == run_id].iloc[-1] if run_id else kept.iloc[-1]
+    tables = {name: read_published(home.path, name, run["run_id"]) for name in TABLES}
+    chart = read_map(home.settings)
+    layers = place_layers(tables, chart, run["crs"])
+    paths = write_layers(layers, home.layers, run=run.to_dict())
+    _, people_counts = table_counts(home.path, home.key, run["run_id"])
+    shapes = {**layers, "points_of_interest": chart.points_of_interest}
+    html = render_report(run.to_dict(), tables, shapes, people_counts)
+    _replace(home.report, html)
+    return [*paths, home.report]
+
+
+def place_layers(tables: dict[str, pd.DataFrame], chart: Map, crs: str) -> dict[str, gpd.GeoDataFrame]:
+    """Return one layer per theme in the run's metric coordinate system."""
+    areas = chart.areas[["area_id", "geometry"]].merge(tables["area_ranking"], on="area_id").sort_values("rank")
+    cells = tables["cell_forecast"]
+    grid = Grid(crs=crs, size_m=chart.grid.size_m)
+    squares = grid.squares(*grid.index(cells["x_min_m"] + grid.size_m / 2, cells["y_min_m"] + grid.size_m / 2))
+    return {
+        "areas": gpd.GeoDataFrame(areas, geometry="geometry", crs=crs),
+        "cells": gpd.GeoDataFrame(cells, geometry=squares.to_numpy(), crs=crs),
+        "hotspots": _from_wkb(tables["hotspot"], crs),
+        "markets": _from_wkb(tables["market"], crs),
+    }
+
+
+def _from_wkb(frame: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:
+    shapes = gpd.GeoSeries.from_wkb(frame["geometry_wkb"].map(bytes), crs=crs)
+    return gpd.GeoDataFrame(frame.drop(columns="geometry_wkb"), geometry=shapes.to_numpy(), crs=crs)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside and rename, so that nobody reads half a page."""
+    beside = path.with_suffix(".new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

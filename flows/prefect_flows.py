@@ -1,0 +1,89 @@
+"""The Prefect flows: each task is a decorator over a plain stage function, so one code path serves both ways to run.
+
+Frames pass from task to task in memory and are never persisted: no person row reaches Prefect's database.
+Retries stand on the edge stages alone; a model that fails fails for good.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.backfill import backfill as plain_backfill
+from flows.daily import EDGE_STAGES, RunSummary, daily_run
+from flows.home import Home
+from flows.ingest import ingest_sources
+from flows.late import rerun_late
+from pipeline.publication import read_published
+
+RETRY_DELAYS_S: list[float] = [1, 5, 25]  # growing, so that a broker or a lock has time to come back
+
+
+def call_as_task(stage: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a stage as a Prefect task of its own name."""
+    delays_s = RETRY_DELAYS_S if stage in EDGE_STAGES else []
+    as_task = task(
+        name=stage.__name__,
+        retries=len(delays_s),
+        retry_delay_seconds=delays_s,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )(stage)
+    return as_task(*arguments)
+
+
+@flow(name="harmspot-ingest", persist_result=False)
+def ingest(home: Path, config_file: Path | None = None) -> dict[str, int]:
+    """Read every source of the settings until caught up."""
+    counts = call_as_task(ingest_sources, Home(home, config_file).ensure())
+    return {"rows_in": counts.rows_in, "stored": counts.stored, "duplicates": counts.duplicates, "dead": counts.dead}
+
+
+@flow(name="harmspot-daily", persist_result=False)
+def daily(
+    home: Path,
+    config_file: Path | None = None,
+    as_of: date | None = None,
+    known_at: datetime | None = None,
+    clock: datetime | None = None,
+) -> RunSummary:
+    """Ingest, prioritise and publish one day; `as_of` is by default the local day of the clock."""
+    at = Home(home, config_file, clock)
+    summary = daily_run(at, as_of or at.today(), known_at, call=call_as_task)
+    _show_places(at, summary)
+    return summary
+
+
+@flow(name="harmspot-late", persist_result=False)
+def late(home: Path, config_file: Path | None = None, clock: datetime | None = None) -> list[RunSummary]:
+    """Redo the kept days that late data or corrections have touched, oldest first."""
+    return rerun_late(Home(home, config_file, clock), call=call_as_task)
+
+
+@flow(name="harmspot-backfill", persist_result=False)
+def backfill(
+    home: Path,
+    first: date,
+    last: date,
+    config_file: Path | None = None,
+    known_at: datetime | None = None,
+    step_days: int = 1,
+) -> list[RunSummary]:
+    """Run every `step_days`-th day from `first` to `last` in ascending order."""
+    return plain_backfill(Home(home, config_file), first, last, step_days, known_at, call=call_as_task)
+
+
+def _show_places(home: Home, summary: RunSummary) -> None:
+    """Leave the area ranking and a summary as artifacts; of people, counts alone."""
+    ranking = read_published(home.path, "area_ranking", summary.run_id)
+    columns = ["rank", "area_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_day", "crimes_per_officer_hour"]
+    create_table_artifact(
+        key="area-ranking",
+        table=ranking[columns].round(4).to_dict("records"),
+        description=f"Areas by harm, as of {summary.as_of}, run {summary.run_id}",
+    )
+    create_markdown_artifact(key="run-summary", markdown=summary.markdown())

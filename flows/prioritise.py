@@ -1,0 +1,211 @@
+"""From what was known to what is published: places, markets, people, allocation, notices, changes, quality."""
+
+from dataclasses import dataclass
+
+import duckdb
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from flows.assembly import (
+    Map,
+    PlaceFrames,
+    earliest,
+    person_events,
+    place_frames,
+    place_incidents,
+    read_map,
+    read_run_codebook,
+)
+from flows.home import Home
+from flows.identity import RunIdentity
+from flows.previous import Previous, read_previous
+from flows.quality import data_quality
+from flows.settings import Settings
+from flows.stage import Call
+from geo.hotspots import find_hotspots
+from geo.market_shapes import market_polygons, visibility
+from models.allocation import allocate_minimax
+from models.forecast import forecast_cells
+from models.markets import Markets, rank_markets
+from models.people import PeopleLists, assess_people
+from models.places import rank_areas
+from pipeline.known import open_known
+
+
+PEOPLE_TABLES = ("warrant_queue", "person_tier", "dealer_ranking", "referral", "safeguarding")
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """The tables of one run, less run columns; keys are table names."""
+
+    published: dict[str, pd.DataFrame]
+    restricted: dict[str, pd.DataFrame]
+    is_staffing_assumed: bool
+
+
+def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
+    """Do everything between the store and the publication; `call` says how a stage is called."""
+    settings, as_of = identity.settings, identity.as_of
+    chart = call(read_map, settings)
+    codebook = call(read_run_codebook, settings, as_of)
+    previous = call(read_previous, home, identity.predecessor_run_id)
+    with open_known(
+        home.store,
+        home.key,
+        as_of=as_of,
+        known_at=identity.known_at,
+        since=earliest(as_of, settings),
+        wait_s=settings.store.wait_s,
+        announce=home.announce,
+    ) as known:
+        call(place_incidents, known.connection, chart, codebook, as_of, settings)
+        frames = call(place_frames, known.connection, chart, as_of, settings)
+        ranking = call(rank_places, frames, chart, codebook, settings, previous)
+        forecast = call(forecast_places, frames, chart, codebook, settings)
+        hotspots = call(find_places_of_harm, frames, chart, codebook, settings, previous)
+        markets = call(find_street_markets, frames, chart, settings)
+        people = call(assess_everybody, known.connection, markets, codebook, as_of, settings, previous)
+        quality = call(data_quality, known.connection, frames, notes_of(forecast))
+    places = {
+        "area_ranking": ranking,
+        "cell_forecast": forecast,
+        "hotspot": with_wkb(hotspots),
+        "market": with_wkb(market_shapes(markets, chart)),
+        "officer_allocation": call(allocate_officers, ranking, settings),
+        "data_quality": quality,
+    }
+    lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
+    notices = call(draft_notices, places, lists, markets, chart, identity)
+    changes = call(find_changes, places, lists, previous)
+    return Products(
+        published={**places, "area_notice": notices.area, "place_change": changes.place},
+        restricted={**lists, "person_notice": notices.person, "person_change": changes.person},
+        is_staffing_assumed=bool(frames.officer_hours["is_assumed"].any()),
+    )
+
+
+def rank_places(
+    frames: PlaceFrames, chart: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+) -> pd.DataFrame:
+    """Return area_ranking less run columns."""
+    ranking = rank_areas(
+        frames.area_events,
+        frames.area_evidence,
+        codebook,
+        frames.officer_hours,
+        config=settings.places,
+        seed=settings.seed,
+        previously_listed=previous.listed_area_ids if previous else frozenset(),
+    )
+    return ranking.merge(chart.areas[["area_id", "area_name"]], on="area_id")
+
+
+def forecast_places(frames: PlaceFrames, chart: Map, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return cell_forecast less run columns, by rank; `attrs["notes"]` says what weakens it."""
+    outcome = forecast_cells(
+        frames.cell_events,
+        chart.cells[["cell_ix", "cell_iy"]],
+        codebook["harm_days"],
+        horizon_days=settings.forecast.horizon_days,
+        seed=settings.seed,
+        config=settings.forecast,
+    )
+    cells = chart.cells[["cell_id", "area_id", "x_min_m", "y_min_m"]].join(outcome)
+    cells = cells.assign(
+        cell_size_m=chart.grid.size_m,
+        horizon_days=settings.forecast.horizon_days,
+        rank=_rank(cells, "expected_harm"),
+        naive_rank=_rank(cells, "naive_count"),
+    ).sort_values("rank", ignore_index=True)
+    cells.attrs["notes"] = outcome.attrs.get("notes", [])
+    return cells
+
+
+def notes_of(frame: pd.DataFrame) -> list[str]:
+    """Return what a model said weakens its answer."""
+    return list(frame.attrs.get("notes", []))
+
+
+def _rank(cells: pd.DataFrame, column: str) -> pd.Series:
+    """Rank from 1 for the greatest, ties by cell_id."""
+    order = cells.assign(less=-cells[column]).sort_values(["less", "cell_id"]).index
+    return pd.Series(np.arange(1, len(order) + 1, dtype=np.int32), index=order)
+
+
+def find_places_of_harm(
+    frames: PlaceFrames, chart: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+) -> gpd.GeoDataFrame:
+    """Return hot spots of decayed harm within the window of the places."""
+    recent = frames.cell_events[frames.cell_events["age_days"] < settings.places.window_days]
+    decay = 0.5 ** (recent["age_days"] / settings.places.half_life_days)
+    weighed = recent.assign(harm=recent["n"] * recent["offence_code"].map(codebook["harm_days"]) * decay)
+    by_cell = weighed.groupby(["cell_ix", "cell_iy"], as_index=False)["harm"].sum()
+    cells = chart.cells[["cell_ix", "cell_iy"]].merge(by_cell, how="left").fillna({"harm": 0.0})
+    before = previous.hotspot_shapes(chart.grid.crs) if previous else None
+    return find_hotspots(cells, chart.grid, previous=before)
+
+
+def find_street_markets(frames: PlaceFrames, chart: Map, settings: Settings) -> Markets:
+    """Return the street markets of the last weeks."""
+    cells = chart.cells[["cell_ix", "cell_iy", "area_id"]]
+    is_visible = visibility(
+        cells, chart.grid, chart.points_of_interest, distance_m=settings.markets.visibility_distance_m
+    )
+    return rank_markets(frames.market_reports, cells.assign(is_visible=is_visible), config=settings.markets)
+
+
+def flagrant_cells(markets: Markets) -> pd.DataFrame:
+    """Return cell_ix, cell_iy of the flagrant markets."""
+    flagrant = markets.markets.loc[markets.markets["grade"] == "flagrant", "market_id"]
+    return markets.cells.loc[markets.cells["market_id"].isin(flagrant), ["cell_ix", "cell_iy"]]
+
+
+def assess_everybody(
+    connection: duckdb.DuckDBPyConnection,
+    markets: Markets,
+    codebook: pd.DataFrame,
+    as_of: pd.Timestamp,
+    settings: Settings,
+    previous: Previous | None,
+) -> PeopleLists:
+    """Return the lists of people; frames of people live no longer than this call and its result."""
+    known = {
+        name: connection.execute(f"SELECT * FROM {name}_known ORDER BY ALL").df()  # noqa: S608 - literals below
+        for name in ("person", "custody", "warrant", "action")
+    }
+    return assess_people(
+        person_events(connection, flagrant_cells(markets), as_of, settings),
+        known["person"],
+        known["custody"],
+        known["warrant"],
+        known["action"],
+        codebook,
+        as_of=pd.Timestamp(as_of),
+        config=settings.people,
+        seed=settings.seed,
+        previous_tiers=previous.person_tier if previous else pd.DataFrame({"person_id": [], "tier": []}, dtype="str"),
+    )
+
+
+def market_shapes(markets: Markets, chart: Map) -> gpd.GeoDataFrame:
+    """Return the markets with their outlines."""
+    shapes = market_polygons(markets.cells, chart.grid)[["market_id", "geometry"]]
+    return shapes.merge(markets.markets, on="market_id", how="right")
+
+
+def with_wkb(shapes: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return a plain table with column geometry_wkb in place of the geometry."""
+    wkb = pd.Series(shapes.geometry.to_wkb(), index=shapes.index, dtype=object)
+    return pd.DataFrame(shapes.drop(columns=shapes.geometry.name)).assign(geometry_wkb=wkb)
+
+
+def allocate_officers(ranking: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return officer_allocation less run columns: today's hours beside the minimax proposal."""
+    by_area = ranking.set_index("area_id").sort_index()
+    counted_per_day = by_area["public_count"] / settings.places.window_days
+    expected_per_day = by_area["crimes_per_officer_hour"] * by_area["officer_hours"]
+    return allocate_minimax(
+        expected_per_day.fillna(counted_per_day), by_area["officer_hours"], is_assumed=by_area["is_staffing_assumed"]
+    )

@@ -1,0 +1,280 @@
+"""Settings: default file, chosen file, environment, flag, in that order; frozen, typed, unknown keys refused."""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+
+from models.forecast import ForecastConfig
+from models.markets import MarketsConfig
+from models.notices import NoticesConfig
+from models.people import PeopleConfig
+from models.places import PlacesConfig
+from pipeline.errors import HarmspotError
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+ENVIRONMENT_PREFIX = "HARMSPOT__"
+
+
+class SettingsError(HarmspotError):
+    """A settings file or variable that cannot be used; says which key, what it held and what fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class AreasSettings:
+    """Where the areas to rank come from."""
+
+    path: Path | None
+    id_column: str
+    name_column: str | None
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffingSettings:
+    """Officer hours for the areas that no staffing event covers."""
+
+    path: Path | None
+    assumed_total_hours_per_day: float | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForceSettings:
+    """Whose places these are."""
+
+    name: str
+    time_zone: str
+    crs: str | None
+    areas: AreasSettings
+    points_of_interest: Path | None
+    staffing: StaffingSettings
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise SettingsError(
+                f"force.time_zone={self.time_zone!r}: expected an IANA zone such as 'Europe/London'"
+            ) from error
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """How events come in; `sources` are read at the start of every daily run."""
+
+    sources: tuple[str, ...]
+    mapping: Path | None
+    codebook: Path
+    batch_size: int
+    future_tolerance_minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How patient a writer is."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationSettings:
+    """How many runs are kept and how long their rows may be used."""
+
+    history_runs: int
+    valid_days: int
+    people_valid_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """Where the topics are; `security` goes to the client as it is and is never shown."""
+
+    bootstrap_servers: str
+    topic_prefix: str
+    security: Mapping[str, Any] = dataclasses.field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """When the deployments run, as cron in the force's time zone."""
+
+    daily: str
+    late: str
+    late_runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a run can be told."""
+
+    seed: int
+    force: ForceSettings
+    ingest: IngestSettings
+    store: StoreSettings
+    places: PlacesConfig
+    people: PeopleConfig
+    forecast: ForecastConfig
+    markets: MarketsConfig
+    notices: NoticesConfig
+    publication: PublicationSettings
+    kafka: KafkaSettings
+    schedule: ScheduleSettings
+
+    def identity(self) -> str:
+        """Return a hash of all that can change a run's content; files count by content elsewhere, not by path."""
+        deciding = {
+            "force": [self.force.name, self.force.time_zone, self.force.crs, self.force.staffing.note],
+            "assumed_hours": self.force.staffing.assumed_total_hours_per_day,
+            "area_columns": [self.force.areas.id_column, self.force.areas.name_column, self.force.areas.version],
+            "valid_days": [self.publication.valid_days, self.publication.people_valid_days],
+            **{
+                name: dataclasses.asdict(getattr(self, name))
+                for name in ("places", "people", "forecast", "markets", "notices")
+            },
+        }
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+PATH_KEYS = {
+    ("force", "areas", "path"),
+    ("force", "points_of_interest"),
+    ("force", "staffing", "path"),
+    ("ingest", "codebook"),
+}
+
+
+def load_settings(config_file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Join the default file, `config_file` and the environment into settings.
+
+    Raises
+    ------
+    SettingsError
+        An unreadable file, an unknown key (the nearest known one is named) or a value out of range.
+    """
+    default_file = CONFIGS / "default.yaml"
+    known = _read_yaml(default_file)
+    values = _resolve_paths(known, default_file.parent)
+    if config_file is not None:
+        chosen = _read_yaml(config_file)
+        _refuse_unknown_keys(chosen, known, str(config_file))
+        values = _merged(values, _resolve_paths(chosen, config_file.resolve().parent))
+    for name, text in sorted(environment.items()):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            override = _nested(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), yaml.safe_load(text))
+            _refuse_unknown_keys(override, known, f"environment variable {name}")
+            values = _merged(values, _resolve_paths(override, Path.cwd()))
+    if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
+        values["kafka"]["bootstrap_servers"] = environment["KAFKA_BOOTSTRAP_SERVERS"]
+    return _build(values)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"configuration {path}: {error.strerror}; give an existing file with --config") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"configuration {path}: not readable as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"configuration {path}: expected sections such as `force:`, found {type(content).__name__}")
+    return content
+
+
+def _refuse_unknown_keys(chosen: Mapping[str, Any], known: Mapping[str, Any], where: str, path: str = "") -> None:
+    for key, value in chosen.items():
+        if key not in known:
+            raise SettingsError(f"{where}: unknown key {path + str(key)!r}; {_nearest(str(key), known)}")
+        # `weights` and `security` hold keys of their own that their owners check.
+        if isinstance(known[key], dict) and key not in ("weights", "security"):
+            if not isinstance(value, dict):
+                raise SettingsError(f"{where}: {path + key}={value!r}: expected a section with {', '.join(known[key])}")
+            _refuse_unknown_keys(value, known[key], where, f"{path}{key}.")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(below[key], value)
+        if isinstance(value, dict) and isinstance(below.get(key), dict) and key != "weights"
+        else value
+        for key, value in above.items()
+    }
+    return {**below, **both}
+
+
+def _nested(keys: list[str], value: Any) -> dict[str, Any]:
+    return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
+
+
+def _resolve_paths(values: Mapping[str, Any], folder: Path, at: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return `values` with every path made absolute from the folder of the file that named it."""
+    resolved: dict[str, Any] = {}
+    for key, value in values.items():
+        here = (*at, key)
+        if isinstance(value, dict):
+            resolved[key] = _resolve_paths(value, folder, here)
+        elif here in PATH_KEYS and value is not None:
+            resolved[key] = (folder / value).resolve()
+        elif here == ("ingest", "mapping") and value is not None:
+            resolved[key] = find_mapping(str(value), folder)
+        elif here == ("ingest", "sources"):
+            resolved[key] = tuple(s if s == "kafka" else str((folder / s).resolve()) for s in value)
+        else:
+            resolved[key] = value
+    return resolved
+
+
+def find_mapping(name: str, folder: Path) -> Path:
+    """Return the mapping file that `name` means: a shipped mapping, or a path relative to `folder`.
+
+    Raises SettingsError naming the shipped mappings where there is neither.
+    """
+    shipped = CONFIGS / "mappings" / f"{name}.yaml"
+    candidates = [shipped] if Path(name).suffix == "" else [folder / name]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.resolve()
+    names = sorted(p.stem for p in (CONFIGS / "mappings").glob("*.yaml"))
+    raise SettingsError(
+        f"mapping {name!r}: not found; shipped are {', '.join(names)}, or give the path of a .yaml file"
+    )
+
+
+def _build(values: Mapping[str, Any]) -> Settings:
+    force = dict(values["force"])
+    force["areas"] = AreasSettings(**force["areas"])
+    force["staffing"] = StaffingSettings(**force["staffing"])
+    try:
+        return Settings(
+            seed=values["seed"],
+            force=ForceSettings(**force),
+            ingest=IngestSettings(**values["ingest"]),
+            store=StoreSettings(**values["store"]),
+            places=PlacesConfig(**values["places"]),
+            people=PeopleConfig(**values["people"]),
+            forecast=ForecastConfig(**values["forecast"]),
+            markets=MarketsConfig(**values["markets"]),
+            notices=NoticesConfig(**values["notices"]),
+            publication=PublicationSettings(**values["publication"]),
+            kafka=KafkaSettings(**values["kafka"]),
+            schedule=ScheduleSettings(**values["schedule"]),
+        )
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"configuration: {error}") from error

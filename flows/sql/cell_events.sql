@@ -1,0 +1,8 @@
+-- Counts by cell, offence and age: what the forecast learns from.
+SELECT cell_ix, cell_iy, offence_code, age_days, count(*) AS n
+FROM incident_placed
+WHERE cell_ix IS NOT NULL AND area_id IS NOT NULL
+    AND age_days < $history_days
+    AND list_contains($discoveries, discovery)
+GROUP BY ALL
+ORDER BY ALL

@@ -1,0 +1,57 @@
+"""A simulated town on disk: events, map, configuration, and the truth apart."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import yaml
+
+from models.simulate import simulate
+
+
+@dataclass(frozen=True, slots=True)
+class TownFiles:
+    """Where a town was written and how many records it has."""
+
+    folder: Path
+    event_count: int
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events"
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "config.yaml"
+
+
+def write_town(folder: Path, *, seed: int, days: int, end: date, with_markets: bool = True) -> TownFiles:
+    """Simulate a town and write `events/<topic>.jsonl`, the map, `config.yaml`, and `truth/*.parquet`."""
+    town = simulate(seed=seed, days=days, end=end, with_markets=with_markets)
+    for name in ("events", "truth"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for topic, records in town.records.items():
+        (folder / "events" / f"{topic}.jsonl").write_bytes(b"".join(value + b"\n" for _, value in records))
+    _write_json(folder / "areas.geojson", town.areas)
+    _write_json(folder / "points_of_interest.geojson", town.points_of_interest)
+    for name, frame in town.truth.items():
+        frame.to_parquet(folder / "truth" / f"{name}.parquet", index=False)
+    (folder / "config.yaml").write_text(yaml.safe_dump(_configuration(seed), sort_keys=False), encoding="utf-8")
+    return TownFiles(folder, sum(map(len, town.records.values())))
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _configuration(seed: int) -> dict[str, object]:
+    return {
+        "seed": seed,
+        "force": {
+            "name": f"Simulated town {seed}",
+            "time_zone": "Europe/London",
+            "areas": {"path": "areas.geojson", "id_column": "area_id", "name_column": "name", "version": "1"},
+            "points_of_interest": "points_of_interest.geojson",
+        },
+    }

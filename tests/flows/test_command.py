@@ -1,0 +1,76 @@
+"""Every verb: help with an example, quick; errors in a sentence with the way out."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from flows.command import VERBS, cli
+
+HARMSPOT = Path(sys.executable).parent / "harmspot"
+
+
+def harmspot(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HARMSPOT, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    assert command.help
+    assert re.search(r"Examples?:", command.help)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from flows.command import cli, VERBS; import click\n"
+        "for verb in VERBS: cli.get_command(click.Context(cli), verb).get_help(click.Context(cli))\n"
+        "print(sorted({'pandas', 'duckdb', 'prefect', 'geopandas', 'sklearn', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_verb_is_refused() -> None:
+    done = harmspot("rnu")
+    assert done.returncode == 2
+    assert "No such command" in done.stderr
+
+
+def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
+    done = harmspot("--home", tmp_path, "run", "--as-of", "yesterday")
+    assert done.returncode == 2
+    assert "'yesterday' is no date" in done.stderr
+
+
+def test_a_clock_without_zone_is_refused() -> None:
+    done = harmspot("--clock", "2026-01-01T00:00", "doctor")
+    assert done.returncode == 2
+    assert "names no zone" in done.stderr
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    done = harmspot("--home", tmp_path / "home", "load", tmp_path / "absent.jsonl")
+    assert done.returncode == 1
+    assert "absent.jsonl: no such file or folder" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_mapping_names_the_shipped_ones(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("a\n1\n")
+    done = harmspot("--home", tmp_path / "home", "load", "--mapping", "gotham", file)
+    assert done.returncode == 1
+    assert "shipped are chicago, philadelphia, police_uk" in done.stderr
+
+
+def test_people_are_not_read_without_purpose_and_reader(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert harmspot("--home", home, "init").returncode == 0
+    done = harmspot("--home", home, "show", "people")
+    assert done.returncode == 1
+    assert "--purpose" in done.stderr and "--reader" in done.stderr
