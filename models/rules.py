@@ -108,8 +108,11 @@ def tiers(target_probability: float, warn_probability: float, leave_margin: floa
     """The tier rules at the configured probabilities; who is listed leaves only `leave_margin` below the entry."""
 
     def reaches(probability: float, *tiers_before: str) -> Test:
+        # Rounded, since 0.8 − 0.1 is a hair above 0.7 and nobody's tier may hang on that hair.
+        entry, exit_ = round(probability, 9), round(probability - leave_margin, 9)
         return lambda f: (
-            f["is_above_average"] & f["p_top_k"].ge(probability - leave_margin * f["tier_before"].isin(tiers_before))
+            f["is_above_average"]
+            & f["p_top_k"].ge(entry).where(~f["tier_before"].isin(tiers_before), f["p_top_k"].ge(exit_))
         )
 
     is_target, is_warned = reaches(target_probability, "target"), reaches(warn_probability, "target", "warn")
