@@ -147,6 +147,13 @@ def site_reports(seed: int, day: Day, sites: Sites, dealing_share: Floats) -> li
     return [_reports(seed, day, place, share) for place, share in zip(places, shares, strict=True)]
 
 
+def expected_at_sites(sites: Sites, areas: int) -> Floats:
+    """Expected incidents per day at markets in full trade and at decoys, by area."""
+    places = (*sites.markets, *sites.decoys)
+    per_day = [float(_TRADES[place.kind].per_day.sum()) for place in places]
+    return np.bincount([place.area for place in places], per_day, minlength=areas).astype(np.float64)
+
+
 def _reports(seed: int, day: Day, site: Site, dealing_share: float) -> np.ndarray:
     trade = _TRADES[site.kind]
     # A site draws by its area: closing one market leaves the others' draws as they were.

@@ -9,7 +9,7 @@ from models.simulate.draws import Floats, Ints, generator, numbers, pick, pick_b
 from models.simulate.incident import COMPANION, SUSPECT, VICTIM, blank
 from models.simulate.people import KIND, RATE, RATES, People
 from models.simulate.sites import POINT_SHARES, Sites
-from models.simulate.town import Town
+from models.simulate.town import PLACE, Town
 from models.simulate.vocabulary import CODE, CODES, NONE, ROLE, SETTING
 
 
@@ -63,6 +63,7 @@ _FOUND_BY = np.array([DEEDS[rate].found_by for rate in RATES])
 _OUTCOME = np.array([DEEDS[rate].outcome for rate in RATES])
 _ALONE = [RATE["possession"], RATE["supply"], RATE["minors_high"]]
 _WITHDRAWN_EVERY_DAYS = 60
+HOME_SHARE = 0.7  # of deeds in the home area; the others anywhere
 
 
 def offending(
@@ -94,6 +95,15 @@ def offending(
     share = dealing_share[people.market[person]] if len(dealing_share) else np.zeros(n)
     is_done = ~is_away[person] & (~is_market_sale | (u[9] < share))
     return rows[is_done]
+
+
+def expected_of(people: People, town: Town) -> Floats:
+    """Expected incidents per day of known people at liberty, by area."""
+    per_day = people.rates.sum(axis=1) / 365.25
+    areas = len(town.area_ids)
+    anywhere = np.bincount(town.area, town.weights[PLACE["anywhere"]], minlength=areas)
+    at_home = np.bincount(people.home_area, per_day, minlength=areas)
+    return HOME_SHARE * at_home + (1 - HOME_SHARE) * per_day.sum() * anywhere
 
 
 def withdrawn_supply(seed: int, day: Day, town: Town, sites: Sites, people: People) -> np.ndarray:
@@ -130,7 +140,7 @@ def _add_used_minors(rows: np.ndarray, people: People, rate: Ints, u: Floats) ->
 def _points(
     town: Town, sites: Sites, people: People, person: Ints, rate: Ints, is_market_sale: np.ndarray, u: Floats
 ) -> Ints:
-    """Seven in ten in the home area, the others anywhere; possession where patrol is; sales at market or house."""
+    """Most in the home area, the others anywhere; possession where patrol is; sales at market or house."""
     at_home = town.points_in(people.home_area[person], u[1])
     anywhere = town.points(np.zeros(len(person), dtype=np.int64), u[1])
     patrolled = pick(u[1], sites.patrol_weights)
@@ -138,7 +148,7 @@ def _points(
     middles = np.array([site.points for site in (*sites.markets, sites.house)])
     is_house_sale = (rate == RATE["supply"]) & (people.kind[person] == KIND["house_seller"])
     return np.select(
-        [is_market_sale, is_house_sale, rate == RATE["possession"], u[0] < 0.7],
+        [is_market_sale, is_house_sale, rate == RATE["possession"], u[0] < HOME_SHARE],
         [middles[people.market[person], spot], middles[-1, 0], patrolled, at_home],
         anywhere,
     )

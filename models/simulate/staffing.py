@@ -6,26 +6,30 @@ from models.simulate.background import expected_per_day
 from models.simulate.days import Day, iso
 from models.simulate.draws import Floats, generator
 from models.simulate.events import Emitted, emit
+from models.simulate.markets import expected_at_sites
+from models.simulate.offending import expected_of
+from models.simulate.people import People
 from models.simulate.sites import Sites
 from models.simulate.town import Town
 
 SHIFT_STARTS_H = (7, 15, 23)
 SHIFT_HOURS = 8
 SHIFT_SHARES = np.array([0.34, 0.38, 0.28])
-HOURS_PER_INCIDENT = 11.0  # rostered officer-hours per expected background incident
+HOURS_PER_INCIDENT = 6.0  # rostered officer-hours per expected incident
 UNDERSTAFFED_SHARE = 0.33
 
 
-def rostered_per_day(town: Town, sites: Sites) -> Floats:
+def rostered_per_day(town: Town, sites: Sites, people: People) -> Floats:
     """Officer-hours rostered per day, by area."""
-    hours = HOURS_PER_INCIDENT * expected_per_day(town)
+    expected = expected_per_day(town) + expected_at_sites(sites, len(town.area_ids)) + expected_of(people, town)
+    hours = HOURS_PER_INCIDENT * expected
     return np.where(np.arange(len(hours)) == sites.understaffed_area, UNDERSTAFFED_SHARE * hours, hours)
 
 
-def staffing_events(seed: int, day: Day, town: Town, sites: Sites) -> list[Emitted]:
+def staffing_events(seed: int, day: Day, town: Town, sites: Sites, people: People) -> list[Emitted]:
     """The three shifts that begin on a day, reported as each ends; abstractions take a sixth of the hours or so."""
     rng = generator(seed, day.number, "staffing")
-    rostered = rostered_per_day(town, sites)[:, None] * SHIFT_SHARES
+    rostered = rostered_per_day(town, sites, people)[:, None] * SHIFT_SHARES
     available = rostered * (1 - rng.beta(4, 20, rostered.shape))
     starts_s = day.start_s + 3600 * np.array(SHIFT_STARTS_H)
     ends_s = starts_s + 3600 * SHIFT_HOURS

@@ -158,7 +158,7 @@ def _live_a_day(state: TownState, deeds: list[Deed]) -> tuple[TownState, list[np
         *arrests,
         *custody_events(seed, stays, people),
         *warrant_events(seed, day, people),
-        *(staffing_events(seed, day, town, sites) if day.number >= state.staffing_from_day else ()),
+        *(staffing_events(seed, day, town, sites, people) if day.number >= state.staffing_from_day else ()),
         *routine_actions(seed, day, town, people),
     ]
     tomorrow = replace(state, day=state.day + 1, markets=markets, away=away.with_stays(stays))

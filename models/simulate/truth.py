@@ -79,7 +79,7 @@ def _areas(state: TownState) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "area_id": area_ids,
-            "rostered_hours_per_day": rostered_per_day(state.town, state.sites),
+            "rostered_hours_per_day": rostered_per_day(state.town, state.sites, state.people),
             "is_understaffed": np.arange(len(area_ids)) == state.sites.understaffed_area,
         }
     )

@@ -1,0 +1,45 @@
+"""One simulated year, shared by the tests that only read it."""
+
+import json
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from models.simulate import SimulatedTown, simulate
+
+END = date(2026, 1, 1)
+
+
+@pytest.fixture(scope="session")
+def town() -> SimulatedTown:
+    return simulate(seed=11, days=365, end=END)
+
+
+@pytest.fixture(scope="session")
+def incidents(town: SimulatedTown) -> pd.DataFrame:
+    """The latest version of every incident that was not cancelled, broken records left out."""
+    rows = pd.DataFrame(filter(None, (readable(value) for _, value in town.records["incidents"])))
+    latest = rows.sort_values("version", kind="stable").drop_duplicates("incident_id", keep="last")
+    standing = latest[latest["status"] != "cancelled"].reset_index(drop=True)
+    return standing.assign(occurred_at=pd.to_datetime(standing["occurred_at"]))
+
+
+@pytest.fixture(scope="session")
+def involvements(incidents: pd.DataFrame) -> pd.DataFrame:
+    """One row per incident and person."""
+    held = incidents.dropna(subset=["involvements"]).explode("involvements", ignore_index=True)
+    people = pd.DataFrame(held["involvements"].tolist())
+    return pd.concat([held[["incident_id", "occurred_at", "offence_code", "discovery", "minors"]], people], axis=1)
+
+
+def readable(value: bytes) -> dict | None:
+    """Flat data of a sound incident event; None for one that was broken on purpose (its id says so)."""
+    try:
+        event = json.loads(value)
+        data = event["data"]
+        if event["id"].endswith(".x"):
+            return None
+    except (ValueError, KeyError, TypeError):
+        return None
+    return {**data, **{f"report_{key}": said for key, said in data["report"].items()}, **data["location"]}
