@@ -1,0 +1,126 @@
+"""One DuckDB file of a publication: written whole beside its predecessor, opened to be read only."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.duck import attach, connect, literal_sql, name_sql, query, transaction
+from pipeline.errors import StoreBusyError
+from pipeline.tables import Table
+
+
+@contextmanager
+def opened(path: Path, encryption_key: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection with the file attached as `kept`, read-only, and closed afterwards.
+
+    DuckDB's shell opens a file for writing unless told otherwise and so locks out everybody else. We then read a copy:
+    no reader can hold up a run.
+    """
+    with TemporaryDirectory(prefix="harmspot-") as folder, closing(_connect(encryption_key)) as connection:
+        try:
+            attach(connection, path, encryption_key, alias="kept", read_only=True)
+        except StoreBusyError:
+            copy = Path(shutil.copyfile(path, Path(folder) / path.name))
+            attach(connection, copy, encryption_key, alias="kept", read_only=True)
+        yield connection
+
+
+def write_file(
+    path: Path,
+    tables: Mapping[str, Table],
+    rows: Mapping[str, pa.Table],
+    *,
+    history: Path | None,
+    kept_run_ids: Sequence[str],
+    encryption_key: str | None,
+) -> None:
+    """Write a new file at `path`: of `history` the rows of `kept_run_ids`, then `rows`; flushed to the disk.
+
+    A table or column that `history` lacks stays empty for the kept runs, one that `tables` lacks is left behind.
+    """
+    with opened(history, encryption_key) if history else closing(_connect(encryption_key)) as connection:
+        attach(connection, path, encryption_key, alias="fresh")
+        shared = _shared_columns(connection, tables) if history else {}
+        with transaction(connection):
+            for name, table in tables.items():
+                connection.execute(";\n".join(create_table_sql(table)))
+                if name in shared:
+                    connection.execute(copy_history_sql(name, shared[name]), {"run_ids": list(kept_run_ids)})
+                _insert(connection, name, rows[name])
+        connection.execute("CHECKPOINT fresh")
+        connection.execute("DETACH fresh")
+    _flush(path)
+
+
+def create_table_sql(table: Table) -> Iterator[str]:
+    """Yield the statements that make an empty table of `fresh`, its view of the latest run, and their comments."""
+    columns = ", ".join(f"{name_sql(column.name)} {column.duckdb_type}" for column in table.columns)
+    yield f"CREATE TABLE fresh.{name_sql(table.name)} ({columns})"
+    yield f"COMMENT ON TABLE fresh.{name_sql(table.name)} IS {literal_sql(table.about)}"
+    for column in table.columns:
+        place = f"fresh.{name_sql(table.name)}.{name_sql(column.name)}"
+        yield f"COMMENT ON COLUMN {place} IS {literal_sql(column.comment)}"
+    yield latest_view_sql(table.name)
+
+
+def latest_view_sql(table_name: str) -> str:
+    """Return the statement that makes view `latest_<table>`; a planner in DuckDB's shell mostly wants only that."""
+    latest = "(SELECT run_id FROM run ORDER BY as_of DESC, known_at DESC, run_id DESC LIMIT 1)"
+    view, table = name_sql(f"latest_{table_name}"), name_sql(table_name)
+    return f"CREATE VIEW fresh.{view} AS SELECT * FROM {table} WHERE run_id = {latest}"  # noqa: S608 - from tables.yml
+
+
+def copy_history_sql(table_name: str, columns: Sequence[str]) -> str:
+    """Return the statement that copies the rows of the runs `$run_ids`, in the order in which they stand."""
+    table, listed = name_sql(table_name), ", ".join(name_sql(name) for name in columns)
+    return (
+        f"INSERT INTO fresh.{table} BY NAME "  # noqa: S608 - names come from tables.yml
+        f"SELECT {listed} FROM kept.{table} WHERE run_id IN (SELECT unnest($run_ids))"
+    )
+
+
+def insert_sql(table_name: str) -> str:
+    """Return the statement that adds the rows registered as `rows_of_this_run`."""
+    return f"INSERT INTO fresh.{name_sql(table_name)} BY NAME SELECT * FROM rows_of_this_run"  # noqa: S608 - tables.yml
+
+
+def rows_of_run_sql(table: Table) -> str:
+    """Return the query for the rows of run `$run_id`, sorted by key."""
+    key = ", ".join(name_sql(name) for name in table.key)
+    return f"SELECT * FROM kept.{name_sql(table.name)} WHERE run_id = $run_id ORDER BY {key}"  # noqa: S608 - tables.yml
+
+
+def counts_sql(table_names: Sequence[str]) -> str:
+    """Return the query for name and number of rows of run `$run_id`, a row for each table in the order given."""
+    return " UNION ALL ".join(
+        f"SELECT {literal_sql(name)}, count(*) FROM kept.{name_sql(name)} WHERE run_id = $run_id"  # noqa: S608 - tables.yml
+        for name in table_names
+    )
+
+
+def _connect(encryption_key: str | None) -> duckdb.DuckDBPyConnection:
+    return connect(is_encrypting=encryption_key is not None)
+
+
+def _shared_columns(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> dict[str, list[str]]:
+    """Columns by table that both the kept file and this version of harmspot know."""
+    kept = connection.execute(query("publication/kept_columns")).fetchall()
+    both = [(name, column) for name, column in kept if name in tables and column in tables[name].column_names]
+    return {name: [column for table_name, column in both if table_name == name] for name, _ in both}
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table_name: str, rows: pa.Table) -> None:
+    connection.register("rows_of_this_run", rows)
+    connection.execute(insert_sql(table_name))
+    connection.unregister("rows_of_this_run")
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
