@@ -1,0 +1,150 @@
+"""What differs between two runs, in words: who and what entered, left, rose or fell, and what moved most."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+# Column → what it is called. What moved most, relative to its size, is named as the reason.
+MEASURES: Mapping[str, Mapping[str, str]] = {
+    "area": {
+        "violence_per_day": "violence, in harm-days a day,",
+        "disorder_per_day": "disorder, in harm-days a day,",
+        "minors_per_day": "use of minors, in harm-days a day,",
+        "crimes_per_officer_hour": "crimes per officer-hour",
+    },
+    "market": {
+        "dealing_report_count": "the number of dealing reports",
+        "caller_count": "the number of callers",
+        "active_week_count": "the number of active weeks",
+        "disorder_part": "the standing on disorder",
+        "violence_part": "the standing on violence",
+        "fear_part": "the standing on fear",
+    },
+    "hotspot": {"harm_days": "harm in days", "cell_count": "the number of cells"},
+    "person": {
+        "violence": "the violence part of the score",
+        "disorder": "the disorder part of the score",
+        "minors": "the use-of-minors part of the score",
+        "p_top_k": "the chance of being in the top K",
+    },
+}
+EXTRA = {"area": ["is_listed"], "market": ["grade"], "hotspot": []}
+# Below this relative move a place counts as unmoved, and the others as the reason.
+SMALLEST_MOVE = 0.01
+PLACE_COLUMNS = ["place_kind", "place_id", "change", "rank_before", "rank_after", "why"]
+PERSON_COLUMNS = ["person_id", "change", "tier_before", "tier_after", "why"]
+
+
+def place_changes(before: pd.DataFrame, after: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Compare two runs' tables of one kind of place.
+
+    Parameters
+    ----------
+    before, after : `area_ranking`, `market` or `hotspot` of two runs: `<kind>_id`, rank and the measures of that kind.
+        Areas also carry is_listed, and entering or leaving is of the target list; for the others it is of the table.
+    kind : area, market or hotspot.
+
+    Returns
+    -------
+    DataFrame of `place_change` without the run's columns, sorted by place_id; unchanged places are left out.
+
+    Raises
+    ------
+    ValueError : an unknown kind.
+    """
+    if kind not in ("area", "market", "hotspot"):
+        raise ValueError(f"kind={kind!r}: expected area, market or hotspot")
+    key = f"{kind}_id"
+    both = _beside(before, after, key, ["rank", *EXTRA[kind], *MEASURES[kind]])
+    was, now = _is_member(both, "before"), _is_member(both, "after")
+    # Rank 1 is the top: a smaller number is a rise.
+    step = (both["rank_before"].astype(float) - both["rank_after"].astype(float)).fillna(0)
+    # An area that today's boundaries bring or take away is told whether listed or not.
+    was, now = was | ~both["is_there"].to_numpy(), now | ~both["was_there"].to_numpy()
+    changed = both.assign(change=_change(was, now, step))
+    changed["why"] = _why(changed, MEASURES[kind], subject="place")
+    changed = changed[changed["change"] != ""].reset_index(names="place_id").assign(place_kind=kind)
+    return changed[PLACE_COLUMNS].astype({"rank_before": "Int32", "rank_after": "Int32"})
+
+
+def person_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Compare two runs' `person_tier`: person_id, tier, score, p_top_k and the three shares.
+
+    Returns
+    -------
+    DataFrame of `person_change` without the run's columns, sorted by person_id; people whose tier stayed are left out.
+    """
+    both = _beside(_with_parts(before), _with_parts(after), "person_id", ["tier", *MEASURES["person"]])
+    levels = {"warn": 1, "target": 2}
+    level_before, level_after = (both[f"tier_{side}"].map(levels).fillna(0) for side in ("before", "after"))
+    step = level_after - level_before
+    changed = both.assign(change=_change(level_before.to_numpy() > 0, level_after.to_numpy() > 0, step))
+    changed["why"] = _why(changed, MEASURES["person"], subject="person")
+    return changed[changed["change"] != ""].reset_index(names="person_id")[PERSON_COLUMNS]
+
+
+def _with_parts(person_tier: pd.DataFrame) -> pd.DataFrame:
+    """The additive parts of the score by axis, beside what is there."""
+    axes = ("violence", "disorder", "minors")
+    return person_tier.assign(**{axis: person_tier[f"{axis}_share"] * person_tier["score"] for axis in axes})
+
+
+def _beside(before: pd.DataFrame, after: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
+    left, right = (frame.set_index(key)[columns] for frame in (before, after))
+    both = left.add_suffix("_before").join(right.add_suffix("_after"), how="outer").sort_index()
+    return both.rename_axis(key).assign(was_there=both.index.isin(left.index), is_there=both.index.isin(right.index))
+
+
+def _is_member(both: pd.DataFrame, side: str) -> npt.NDArray[np.bool_]:
+    present = both["was_there" if side == "before" else "is_there"].to_numpy(dtype=bool)
+    if f"is_listed_{side}" not in both:
+        return present
+    return present & both[f"is_listed_{side}"].eq(True).to_numpy(dtype=bool)
+
+
+def _change(was: npt.NDArray[np.bool_], now: npt.NDArray[np.bool_], step: pd.Series) -> npt.NDArray[np.str_]:
+    return np.select([~was & now, was & ~now, step > 0, step < 0], ["entered", "left", "rose", "fell"], "")
+
+
+def _why(changed: pd.DataFrame, measures: Mapping[str, str], *, subject: str) -> pd.Series:
+    """Name the measure that moved most in the direction of the change; if none did, the others moved."""
+    upward = np.where(changed["change"].isin(["entered", "rose"]), 1.0, -1.0)
+    moves = np.stack([_relative_move(changed, column) for column in measures], axis=1) * upward[:, None]
+    best = moves.argmax(axis=1)
+    why = pd.Series(f"This {subject} hardly moved; others did.", index=changed.index, dtype=object)
+    for position, (column, name) in enumerate(measures.items()):
+        is_reason = (best == position) & (moves[:, position] >= SMALLEST_MOVE)
+        why = why.mask(is_reason, _sentence(changed, column, name))
+    only_after = changed["is_there"] & ~changed["was_there"]
+    only_before = changed["was_there"] & ~changed["is_there"]
+    why = why.mask(only_after, f"This {subject} was not in the run before.")
+    return why.mask(only_before, f"This {subject} meets no test for the table any more.") + _regraded(changed)
+
+
+def _relative_move(changed: pd.DataFrame, column: str) -> Floats:
+    """From −1 to 1: the difference over the sum of sizes; zero where a value is unknown or both are nil."""
+    before, after = (changed[f"{column}_{side}"].to_numpy(dtype=float, na_value=np.nan) for side in ("before", "after"))
+    size = np.abs(before) + np.abs(after)
+    move = np.divide(after - before, size, out=np.zeros(len(size)), where=size > 0)
+    return np.nan_to_num(move)
+
+
+def _sentence(changed: pd.DataFrame, column: str, name: str) -> pd.Series:
+    before, after = (
+        changed[f"{column}_{side}"].astype(float).map("{:.3g}".format).astype(object) for side in ("before", "after")
+    )
+    return name[0].upper() + name[1:] + " went from " + before + " to " + after + "."
+
+
+def _regraded(changed: pd.DataFrame) -> pd.Series:
+    """A market's change of grade, as a sentence to add; empty where there is none."""
+    nothing = pd.Series("", index=changed.index, dtype=object)
+    if "grade_before" not in changed:
+        return nothing
+    before, after = changed["grade_before"].astype(object), changed["grade_after"].astype(object)
+    is_regraded = before.notna() & after.notna() & (before != after)
+    return nothing.mask(is_regraded, " Its grade went from " + before + " to " + after + ".")

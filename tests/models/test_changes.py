@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from models.changes import MEASURES, person_changes, place_changes
+
+TABLES = yaml.safe_load((Path(__file__).parents[2] / "pipeline/tables.yml").read_text(encoding="utf-8"))
+AREA = ["area_id", "rank", "is_listed", "violence_per_day", "disorder_per_day", "minors_per_day"]
+TIER = ["person_id", "tier", "score", "p_top_k", "violence_share", "disorder_share", "minors_share"]
+
+
+def areas(*rows: tuple[str, int, bool, float, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=AREA).assign(crimes_per_officer_hour=float("nan"))
+
+
+def tiers(*rows: tuple[str, str, float, float, float, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=TIER)
+
+
+def test_areas_by_hand() -> None:
+    before = areas(
+        ("a", 1, True, 9.0, 1.0, 0.0),
+        ("b", 2, False, 4.0, 1.0, 0.0),
+        ("c", 3, False, 2.0, 1.0, 0.0),
+        ("d", 4, False, 1.0, 1.0, 0.0),
+        ("old", 5, False, 0.0, 0.0, 0.0),
+        ("same", 6, False, 0.0, 0.0, 0.0),
+    )
+    after = areas(
+        ("a", 2, False, 5.0, 1.0, 0.0),
+        ("b", 1, True, 8.0, 1.1, 0.0),
+        ("c", 4, False, 2.0, 1.0, 0.0),
+        ("d", 3, False, 1.0, 2.0, 0.0),
+        ("new", 5, False, 0.0, 0.0, 0.0),
+        ("same", 6, False, 0.0, 3.0, 0.0),
+    )
+    changes = place_changes(before, after, "area").set_index("place_id")
+    assert changes["change"].to_dict() == {
+        "a": "left",
+        "b": "entered",
+        "c": "fell",
+        "d": "rose",
+        "new": "entered",
+        "old": "left",
+    }
+    assert changes["why"].to_dict() == {
+        "a": "Violence, in harm-days a day, went from 9 to 5.",
+        "b": "Violence, in harm-days a day, went from 4 to 8.",
+        "c": "This place hardly moved; others did.",
+        "d": "Disorder, in harm-days a day, went from 1 to 2.",
+        "new": "This place was not in the run before.",
+        "old": "This place meets no test for the table any more.",
+    }
+    assert changes.loc["b", ["rank_before", "rank_after"]].tolist() == [2, 1]
+    assert pd.isna(changes.loc["new", "rank_before"])
+    assert pd.isna(changes.loc["old", "rank_after"])
+
+
+def test_a_market_that_changes_grade_says_so() -> None:
+    columns = {column: [1.0] for column in MEASURES["market"]}
+    before = pd.DataFrame({"market_id": ["m"], "rank": [2], "grade": ["suspected"], **columns})
+    after = before.assign(rank=1, grade="flagrant", caller_count=12.0)
+    changes = place_changes(before, after, "market")
+    assert changes["why"].tolist() == [
+        "The number of callers went from 1 to 12. Its grade went from suspected to flagrant."
+    ]
+    assert list(changes.columns) == [*TABLES["published"]["place_change"]["columns"]]
+    assert place_changes(before[:0], after, "market")["change"].tolist() == ["entered"]
+    assert place_changes(before, after[:0], "market")["change"].tolist() == ["left"]
+
+
+def test_unchanged_and_empty_runs_say_nothing() -> None:
+    table = pd.DataFrame({"hotspot_id": ["h"], "rank": [1], "harm_days": [3.0], "cell_count": [2]})
+    for before, after in ((table, table), (table[:0], table[:0])):
+        changes = place_changes(before, after, "hotspot")
+        assert changes.empty
+        assert list(changes.columns) == [*TABLES["published"]["place_change"]["columns"]]
+
+
+def test_unknown_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match="kind='street'"):
+        place_changes(areas(), areas(), "street")
+
+
+def test_people_by_hand() -> None:
+    before = tiers(
+        ("p1", "warn", 0.5, 0.5, 0.6, 0.2, 0.2),
+        ("p2", "target", 0.9, 0.9, 0.6, 0.2, 0.2),
+        ("p3", "target", 0.9, 0.9, 0.6, 0.2, 0.2),
+        ("p4", "warn", 0.4, 0.5, 0.6, 0.2, 0.2),
+    )
+    after = tiers(
+        ("p1", "target", 0.9, 0.5, 0.9, 0.05, 0.05),
+        ("p2", "warn", 0.9, 0.6, 0.6, 0.2, 0.2),
+        ("p4", "warn", 0.6, 0.6, 0.6, 0.2, 0.2),
+        ("p5", "warn", 0.6, 0.6, 0.6, 0.2, 0.2),
+    )
+    changes = person_changes(before, after).set_index("person_id")
+    assert changes["change"].to_dict() == {"p1": "rose", "p2": "fell", "p3": "left", "p5": "entered"}
+    assert changes.loc["p1", "why"] == "The violence part of the score went from 0.3 to 0.81."
+    assert changes.loc["p2", "why"] == "The chance of being in the top K went from 0.9 to 0.6."
+    assert changes.loc["p1", ["tier_before", "tier_after"]].tolist() == ["warn", "target"]
+    assert pd.isna(changes.loc["p3", "tier_after"])
+    assert list(changes.reset_index().columns) == [*TABLES["restricted"]["person_change"]["columns"]]
+    assert not changes["why"].str.contains("p[0-9]", regex=True).any()

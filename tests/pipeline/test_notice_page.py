@@ -1,0 +1,195 @@
+import html
+import re
+from datetime import date
+from html.parser import HTMLParser
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import PublicationError
+from pipeline.notice_page import languages, render_notice, render_notices
+
+COMMON: dict[str, Any] = {
+    "notice_id": "n_1",
+    "status": "draft",
+    "language": "en",
+    "sender": "The chief constable",
+    "legal_basis": "The common-law duty of police to prevent crime and keep the peace",
+    "help_contact": "Ask at any police station or treatment centre",
+    "complaint_route": "Write to the force's professional standards department",
+    "written_on": date(2026, 3, 1),
+    "approved_by": "",
+    "evidence_ids": ["i1", "i2"],
+}
+AREA: dict[str, Any] = {
+    **COMMON,
+    "kind": "area",
+    "area_name": "Mill Lane",
+    "starts_on": date(2026, 3, 8),
+    "ends_on": date(2026, 4, 4),
+    "window_weeks": 12,
+    "is_provisional": False,
+    "behaviours": ["flagrant_dealing", "violence", "disorder", "using_minors"],
+    "facts": [
+        {"behaviour": "flagrant_dealing", "report_count": 24},
+        {"behaviour": "violence", "report_count": 1},
+    ],
+    "consequence": "daily_patrol_and_arrest_for_what_is_seen",
+}
+PERSON: dict[str, Any] = {
+    **COMMON,
+    "kind": "person",
+    "recipient": "[[recipient]]",
+    "respond_by": date(2026, 3, 15),
+    "behaviours": ["flagrant_dealing", "violence", "disorder", "using_minors"],
+    "facts": [
+        {
+            "behaviour": "violence",
+            "label": "Robbery",
+            "role": role,
+            "occurred_on": date(2026, 1, 30),
+            "evidence_id": f"i{i}",
+        }
+        for i, role in enumerate(["suspect", "charged", "convicted"])
+    ],
+    "consequence": "case_to_the_prosecutor_if_it_happens_again",
+}
+BOTH = pytest.mark.parametrize("fields", [AREA, PERSON], ids=["area", "person"])
+
+
+class Outline(HTMLParser):
+    """Tags in order, whether they close properly, and the visible text by block."""
+
+    VOID = ("br", "meta")
+    BLOCKS = ("p", "li", "h1", "h2", "title")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.blocks: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag in self.BLOCKS:
+            self.blocks.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in (*self.BLOCKS, "span"):
+            self.blocks[-1] += data
+
+
+def outline(fields: dict[str, Any]) -> Outline:
+    parsed = Outline(render_notice(fields).body_html)
+    assert parsed.open == []
+    return parsed
+
+
+def words_of(fields: dict[str, Any]) -> str:
+    return " ".join(" ".join(outline(fields).blocks).split())
+
+
+def reading_grade(text: str) -> float:
+    """Flesch–Kincaid grade: 0.39 words per sentence + 11.8 syllables per word − 15.59 (Kincaid et al. 1975).
+
+    A syllable is a run of vowels; a silent final e is none. Reading age is about five years more.
+    """
+    sentences = [part for part in re.split(r"[.!?:]\s|\n", text + "\n") if re.search("[a-z]", part)]
+    words = re.findall(r"[a-z']+", text.lower())
+    syllables = sum(max(1, len(re.findall("[aeiouy]+", re.sub("(?<!l)e$", "", word)))) for word in words)
+    return 0.39 * len(words) / len(sentences) + 11.8 * syllables / len(words) - 15.59
+
+
+def test_the_formula_by_hand() -> None:
+    assert reading_grade("The cat sat. It was on the mat.") == pytest.approx(0.39 * 4 + 11.8 - 15.59)
+    assert reading_grade("Organisations communicate responsibilities unsatisfactorily.") > 20
+
+
+@BOTH
+def test_a_child_of_twelve_can_read_it(fields: dict[str, Any]) -> None:
+    body = "\n".join(outline(fields).blocks)
+    for configured in ("legal_basis", "complaint_route", "help_contact"):
+        body = body.replace(html.unescape(fields[configured]), "the duty of the police")
+    assert reading_grade(body) <= 7
+
+
+@BOTH
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_required_part_is_on_the_page(fields: dict[str, Any], language: str) -> None:
+    text = words_of({**fields, "language": language})
+    for name in ("sender", "legal_basis", "help_contact", "complaint_route", "notice_id"):
+        assert fields[name] in text
+    assert len([tag for tag in outline({**fields, "language": language}).tags if tag == "h2"]) >= 5
+    assert 'class="line"></span>' in render_notice({**fields, "language": language}).body_html
+    assert f'lang="{language}"' in render_notice({**fields, "language": language}).body_html
+    assert ("2026" in text) and ("None" not in text)
+
+
+def test_english_says_what_must_be_said() -> None:
+    area, person = words_of(AREA), words_of(PERSON)
+    for text in (area, person):
+        assert "not a charge, caution or proof of guilt" in text
+        assert "ask us to put it right" in text
+        assert "Not valid until signed" in text
+    assert "24 reports of drugs sold" in area
+    assert "1 report of people hurt" in area
+    assert "From 8 March 2026 to 4 April 2026" in area
+    assert "To: [[recipient]]" in person
+    assert "until 15 March 2026" in person
+    assert "30 January 2026: Robbery (record i0). You are a suspect. No court has found" in person
+
+
+def test_spanish_dates_and_conduct() -> None:
+    text = words_of({**AREA, "language": "es"})
+    assert "Desde el 8 de marzo de 2026 hasta el 4 de abril de 2026" in text
+    assert "la venta de drogas a la vista de todos" in text
+    assert "no es una acusación" in text.lower()
+
+
+def test_a_provisional_notice_tells_its_approver() -> None:
+    assert "Provisional" not in words_of(AREA)
+    assert "Provisional" in words_of({**AREA, "is_provisional": True})
+
+
+@settings(deadline=None, max_examples=30)
+@given(name=st.text(max_size=40))
+def test_no_name_can_break_the_page(name: str) -> None:
+    hostile = outline({**AREA, "area_name": name + "</title><script>alert(1)</script>{{ 7 * 7 }}\"'"})
+    assert hostile.tags == outline(AREA).tags
+
+
+def test_the_headline_is_plain_text() -> None:
+    page = render_notice({**AREA, "area_name": "Bow & <i>Mile</i>"})
+    assert page.title == "Police will be at Bow & <i>Mile</i> each day from 8 March 2026"
+    assert "Bow &amp; &lt;i&gt;Mile&lt;/i&gt;" in page.body_html
+
+
+@BOTH
+def test_a_missing_field_is_an_error_that_names_it(fields: dict[str, Any]) -> None:
+    without = {key: value for key, value in fields.items() if key != "sender"}
+    with pytest.raises(PublicationError, match="sender"):
+        render_notice(without)
+
+
+def test_an_unknown_language_names_those_there_are() -> None:
+    assert languages() == ["en", "es"]
+    with pytest.raises(PublicationError, match="en, es"):
+        render_notice({**AREA, "language": "xx"})
+
+
+def test_frames_keep_their_index_and_pages_are_the_same_twice() -> None:
+    drafts = pd.DataFrame([AREA, {**AREA, "area_name": "Dock"}], index=[7, 3])
+    rendered = render_notices(drafts)
+    assert rendered.index.tolist() == [7, 3]
+    assert rendered.loc[3, "title"].startswith("Police will be at Dock")
+    pd.testing.assert_frame_equal(rendered, render_notices(drafts))
+    assert render_notices(drafts[:0]).empty
