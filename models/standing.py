@@ -25,7 +25,7 @@ from models.rates import Floats
 INTERVAL = (0.1, 0.9)
 CHUNK = 400  # people drawn at a time: 400 × 2,000 draws × 9 rates are 58 MB
 OMITTED_SHARE = 0.01  # people not drawn may fill at most this share of the K places, in expectation
-LEAST_DRAWN, MOST_DRAWN = 200, 4_000
+LEAST_DRAWN, MOST_DRAWN = 200, 2_500
 LEVELS = np.linspace(0.0, 1.0, 129)  # scores at which the rest are counted
 
 

@@ -71,7 +71,7 @@ def frames(n: int) -> list[pd.DataFrame]:
     none = pd.Series(dtype="str")
     times = pd.Series(dtype=TIME)
     columns = ["warrant_id", "person_id", "kind", "status", "underlying_offence_code"]
-    warrants = pd.DataFrame({name: none for name in columns} | {"issued_at": times})
+    warrants = pd.DataFrame(dict.fromkeys(columns, none) | {"issued_at": times})
     actions = pd.DataFrame({"kind": none, "subject_person_id": none, "at": times})
     book = pd.read_csv(CODEBOOK_FILE).set_index("offence_code").sort_index().astype({"harm_days": float})
     band = np.select([book["harm_days"] >= 365, book["harm_days"] >= 30], ["high", "mid"], "low")

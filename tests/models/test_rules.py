@@ -26,7 +26,7 @@ BLANK = {
 
 def decide(**facts: object) -> pd.Series:
     frame = pd.DataFrame([BLANK | facts], index=["a"])
-    return rules.decide(frame, target_probability=0.8, warn_probability=0.5, leave_margin=0.1).loc["a"]
+    return rules.decide(frame, target_probability=0.8, warn_probability=0.5, leave_margin=0.1).iloc[0]
 
 
 @pytest.mark.parametrize(
