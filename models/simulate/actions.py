@@ -20,7 +20,7 @@ AREA_KINDS = ("announcement", "crackdown_start", "crackdown_end", "visit")
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Order:
     """One action as the simulator carries it out; area and subject are indexes, −1 where there is none."""
 
     at_s: int
@@ -33,25 +33,25 @@ class Deed:
 
 def read_actions(
     actions: Sequence[Mapping[str, Any]], town: Town, people: People, from_s: int, to_s: int
-) -> list[Deed]:
+) -> list[Order]:
     """Check actions given as `data` of action events (`kind`, `at`, `area`, `subject`, `hours`, …), in order of time.
 
     Raises
     ------
     ValueError : an action lies outside from_s … to_s, or names no area or subject that the town has.
     """
-    deeds = sorted(
-        (_read(action, town, people) for action in actions), key=lambda deed: (deed.at_s, deed.data["action_id"])
+    orders = sorted(
+        (_read(action, town, people) for action in actions), key=lambda order: (order.at_s, order.data["action_id"])
     )
-    for deed in deeds:
-        if not from_s <= deed.at_s < to_s:
-            raise ValueError(f"at={deed.data['at']!r} of {deed.kind}: expected a time within the days of this step")
-    return deeds
+    for order in orders:
+        if not from_s <= order.at_s < to_s:
+            raise ValueError(f"at={order.data['at']!r} of {order.kind}: expected a time within the days of this step")
+    return orders
 
 
-def action_events(seed: int, deeds: Sequence[Deed]) -> list[Emitted]:
+def action_events(seed: int, orders: Sequence[Order]) -> list[Emitted]:
     """The actions as events, told at once."""
-    return [_told(seed, deed.data, deed.at_s) for deed in deeds]
+    return [_told(seed, order.data, order.at_s) for order in orders]
 
 
 def routine_actions(seed: int, day: Day, town: Town, people: People) -> list[Emitted]:
@@ -70,13 +70,13 @@ def routine_actions(seed: int, day: Day, town: Town, people: People) -> list[Emi
     return [_told(seed, data, at) for data, at in told]
 
 
-def _read(action: Mapping[str, Any], town: Town, people: People) -> Deed:
+def _read(action: Mapping[str, Any], town: Town, people: People) -> Order:
     kind, at_s = str(action["kind"]), seconds_of(action["at"])
     area = _index(town.area_ids, action.get("area"), "area", kind, kind in AREA_KINDS)
     subject = _index(people.ids.tolist(), action.get("subject"), "subject", kind, kind == "arrest")
     data = {"version": 1, "actor": "simulated", **action, "at": iso(np.array([at_s]))[0]}
     content = zlib.crc32(json.dumps(data, sort_keys=True).encode())
-    return Deed(at_s, kind, area, subject, float(action.get("hours") or 0.0), {"action_id": f"N{content:08x}", **data})
+    return Order(at_s, kind, area, subject, float(action.get("hours") or 0.0), {"action_id": f"N{content:08x}", **data})
 
 
 def _index(known: Sequence[str], value: str | None, name: str, kind: str, is_needed: bool) -> int:

@@ -17,7 +17,6 @@ STREAMS = (
     "people",
     "rates",
     "background",
-    "repeats",
     "offending",
     "patrol",
     "reports",

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from models.simulate.actions import Deed, action_events, read_actions, routine_actions
+from models.simulate.actions import Order, action_events, read_actions, routine_actions
 from models.simulate.background import background, near_repeats
 from models.simulate.custody import Away, arrested, custody_events, new_stays, nobody_away
 from models.simulate.days import Day, day_of, midnight_s
@@ -116,11 +116,11 @@ def step(state: TownState, actions: Sequence[Mapping[str, Any]] = (), days: int 
     if days < 1:
         raise ValueError(f"days={days!r}: expected at least one")
     end_s = state.day_at(days).start_s
-    deeds = read_actions(actions, state.town, state.people, state.day_at(0).start_s, end_s)
+    orders = read_actions(actions, state.town, state.people, state.day_at(0).start_s, end_s)
     incidents: list[np.ndarray] = []
-    records = action_events(state.seed, deeds)
+    records = action_events(state.seed, orders)
     for _ in range(days):
-        state, rows, told = _live_a_day(state, deeds)
+        state, rows, told = _live_a_day(state, orders)
         incidents += rows
         records += told
     records += _incident_records(state, concatenate(incidents))
@@ -139,9 +139,9 @@ def _deliver(state: TownState, records: list[Emitted], end_s: int) -> tuple[Town
     return replace(state, pending=tuple(ordered[len(arrived) :])), arrived
 
 
-def _live_a_day(state: TownState, deeds: list[Deed]) -> tuple[TownState, list[np.ndarray], list[Emitted]]:
+def _live_a_day(state: TownState, orders: list[Order]) -> tuple[TownState, list[np.ndarray], list[Emitted]]:
     seed, town, sites, people, day = state.seed, state.town, state.sites, state.people, state.day_at(0)
-    today = [deed for deed in deeds if day.start_s <= deed.at_s < day.end_s]
+    today = [order for order in orders if day.start_s <= order.at_s < day.end_s]
     away, arrests = _carry_out_arrests(state, today)
     markets = respond(_ordered(state.markets, today), sites, _visit_hours(today, len(town.area_ids)))
     share = markets.dealing_share
@@ -165,33 +165,35 @@ def _live_a_day(state: TownState, deeds: list[Deed]) -> tuple[TownState, list[np
     return tomorrow, incidents, told
 
 
-def _carry_out_arrests(state: TownState, today: list[Deed]) -> tuple[Away, list[Emitted]]:
+def _carry_out_arrests(state: TownState, today: list[Order]) -> tuple[Away, list[Emitted]]:
     away = state.away
     told: list[Emitted] = []
-    for deed in today:
-        if deed.kind == "arrest":
-            stays = arrested(np.array([deed.subject]), deed.at_s)
+    for order in today:
+        if order.kind == "arrest":
+            stays = arrested(np.array([order.subject]), order.at_s)
             away = away.with_stays(stays)
             told += custody_events(state.seed, stays, state.people)
     return away, told
 
 
-def _ordered(markets: MarketState, today: list[Deed]) -> MarketState:
+def _ordered(markets: MarketState, today: list[Order]) -> MarketState:
     """Surges begin and end, and sellers are told."""
     hours, told = markets.surge_hours.copy(), markets.were_told.copy()
-    for deed in today:
-        if deed.kind == "announcement":
-            told[deed.area] = True
-        elif deed.kind == "crackdown_start":
-            hours[deed.area] = deed.hours
-        elif deed.kind == "crackdown_end":
-            hours[deed.area], told[deed.area] = 0.0, False
+    for order in today:
+        if order.kind == "announcement":
+            told[order.area] = True
+        elif order.kind == "crackdown_start":
+            hours[order.area] = order.hours
+        elif order.kind == "crackdown_end":
+            hours[order.area], told[order.area] = 0.0, False
     return replace(markets, surge_hours=hours, were_told=told)
 
 
-def _visit_hours(today: list[Deed], areas: int) -> Floats:
-    visits = [deed for deed in today if deed.kind == "visit"]
-    return np.bincount([deed.area for deed in visits], [deed.hours for deed in visits], minlength=areas).astype(float)
+def _visit_hours(today: list[Order], areas: int) -> Floats:
+    visits = [order for order in today if order.kind == "visit"]
+    return np.bincount([order.area for order in visits], [order.hours for order in visits], minlength=areas).astype(
+        float
+    )
 
 
 def _is_dead(people: People, day: Day) -> np.ndarray:
