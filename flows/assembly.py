@@ -1,6 +1,6 @@
 """Frames for the models, assembled from what the store knew: SQL counts integers, geometry places distinct points."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -172,15 +172,29 @@ def _staffing_file(path: Path | None, areas: gpd.GeoDataFrame) -> pd.Series:
     return table.set_index(table["area_id"].replace(full_id))["available_hours_per_day"].astype(float)
 
 
-def person_events(
+@dataclass(frozen=True, slots=True)
+class PeopleFrames:
+    """What the models of people are given; it never leaves the process that made it."""
+
+    events: pd.DataFrame = field(repr=False)
+    persons: pd.DataFrame = field(repr=False)
+    custody: pd.DataFrame = field(repr=False)
+    warrants: pd.DataFrame = field(repr=False)
+    actions: pd.DataFrame = field(repr=False)
+
+
+def people_frames(
     connection: duckdb.DuckDBPyConnection, flagrant_cells: pd.DataFrame, as_of: datetime, settings: Settings
-) -> pd.DataFrame:
-    """Return one row per incident, person and role; `flagrant_cells` has cell_ix, cell_iy."""
+) -> PeopleFrames:
+    """Return the frames of people; `flagrant_cells` has cell_ix, cell_iy."""
     cells = flagrant_cells[["cell_ix", "cell_iy"]].astype(np.int64).drop_duplicates()
     connection.register("flagrant_cell", cells)
     events = query(connection, "person_events", **_clock(as_of, settings))
     connection.unregister("flagrant_cell")
-    return events
+    return PeopleFrames(
+        events,
+        *(connection.table(f"{name}_known").order("ALL").df() for name in ("person", "custody", "warrant", "action")),
+    )
 
 
 def read_run_codebook(settings: Settings, as_of: datetime) -> pd.DataFrame:

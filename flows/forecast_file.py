@@ -10,6 +10,8 @@ from pyproj import Transformer
 
 from geo.cells import Grid
 from models.forecast import ForecastConfig, forecast_cells
+from flows.settings import Settings
+from pipeline.codebook import read_codebook
 from pipeline.errors import SourceError
 
 CANONICAL = ("occurred_at", "offence", "lon", "lat")
@@ -75,6 +77,11 @@ def read_weights(path: Path) -> pd.Series:
         raise SourceError(f"{path}: offence {row['offence']!r} with harm_days {row['harm_days']!r}: "
                           "expected each offence once, with a number from zero up")  # fmt: skip
     return table.set_index("offence")["harm_days"].astype(float)
+
+
+def default_weights(settings: Settings, as_of: datetime) -> pd.Series:
+    """Return harm_days by offence code from the settings' codebook as it stood at `as_of`."""
+    return read_codebook(settings.ingest.codebook, as_of.date())["harm_days"]
 
 
 def forecast_file(

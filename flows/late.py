@@ -7,7 +7,7 @@ import pandas as pd
 from flows.daily import RunSummary, daily_run
 from flows.home import Home
 from flows.stage import Call, direct
-from pipeline.known import touched_days
+from pipeline.known import touched_runs
 from pipeline.publication import runs
 
 
@@ -17,7 +17,7 @@ def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
     Only days within `schedule.late_runs` are looked at. The earlier runs stay; a rerun has a later known_at.
     """
     kept = latest_by_day(runs(home.path)).tail(home.settings.schedule.late_runs)
-    is_touched = touched_days(
+    is_touched = touched_runs(
         home.store,
         home.key,
         kept[["as_of", "known_at"]],

@@ -1,6 +1,7 @@
 """Map layers and the report of a kept run; places only, and of people counts."""
 
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -9,6 +10,7 @@ from flows.assembly import Map, read_map
 from flows.home import Home
 from geo.cells import Grid
 from geo.layers import write_layers
+from pipeline.errors import PublicationError
 from pipeline.publication import read_published, runs, table_counts
 from pipeline.report import render_report
 
@@ -26,17 +28,24 @@ TABLES = (
 
 def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
     """Write the layers and the report of run `run_id` (default: the latest) and return their paths."""
-    kept = runs(home.path)
-    run = kept[kept["run_id"] == run_id].iloc[-1] if run_id else kept.iloc[-1]
+    run = _run(home, run_id)
     tables = {name: read_published(home.path, name, run["run_id"]) for name in TABLES}
     chart = read_map(home.settings)
     layers = place_layers(tables, chart, run["crs"])
-    paths = write_layers(layers, home.layers, run=run.to_dict())
+    paths = write_layers(layers, home.layers, run=run)
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     shapes = {**layers, "points_of_interest": chart.points_of_interest}
-    html = render_report(run.to_dict(), tables, shapes, people_counts)
+    html = render_report(run, tables, shapes, people_counts)
     _replace(home.report, html)
     return [*paths, home.report]
+
+
+def _run(home: Home, run_id: str | None) -> dict[str, Any]:
+    kept = runs(home.path)
+    chosen = kept[kept["run_id"] == run_id] if run_id else kept.tail(1)
+    if chosen.empty:
+        raise PublicationError(f"run {run_id or '(the latest)'} is not kept in {home.path}; `harmspot show runs` lists them")
+    return {str(name): value for name, value in chosen.iloc[0].items()}
 
 
 def place_layers(tables: dict[str, pd.DataFrame], chart: Map, crs: str) -> dict[str, gpd.GeoDataFrame]:

@@ -13,6 +13,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows.command.printing import records
 from flows.backfill import backfill as plain_backfill
 from flows.daily import EDGE_STAGES, RunSummary, daily_run
 from flows.home import Home
@@ -83,7 +84,7 @@ def _show_places(home: Home, summary: RunSummary) -> None:
     columns = ["rank", "area_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_day", "crimes_per_officer_hour"]
     create_table_artifact(
         key="area-ranking",
-        table=ranking[columns].round(4).to_dict("records"),
+        table=records(ranking.sort_values("rank")[columns].round(4)),
         description=f"Areas by harm, as of {summary.as_of}, run {summary.run_id}",
     )
     create_markdown_artifact(key="run-summary", markdown=summary.markdown())

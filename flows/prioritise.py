@@ -1,17 +1,18 @@
 """From what was known to what is published: places, markets, people, allocation, notices, changes, quality."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-import duckdb
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from flows.assembly import (
     Map,
+    PeopleFrames,
     PlaceFrames,
     earliest,
-    person_events,
+    people_frames,
     place_frames,
     place_incidents,
     read_map,
@@ -19,6 +20,7 @@ from flows.assembly import (
 )
 from flows.home import Home
 from flows.identity import RunIdentity
+from flows.notices import area_notices, person_notices
 from flows.previous import Previous, read_previous
 from flows.quality import data_quality
 from flows.settings import Settings
@@ -26,12 +28,12 @@ from flows.stage import Call
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from models.allocation import allocate_minimax
+from models.changes import person_changes, place_changes
 from models.forecast import forecast_cells
 from models.markets import Markets, rank_markets
 from models.people import PeopleLists, assess_people
 from models.places import rank_areas
 from pipeline.known import open_known
-
 
 PEOPLE_TABLES = ("warrant_queue", "person_tier", "dealer_ranking", "referral", "safeguarding")
 
@@ -66,7 +68,8 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         forecast = call(forecast_places, frames, chart, codebook, settings)
         hotspots = call(find_places_of_harm, frames, chart, codebook, settings, previous)
         markets = call(find_street_markets, frames, chart, settings)
-        people = call(assess_everybody, known.connection, markets, codebook, as_of, settings, previous)
+        persons = call(people_frames, known.connection, flagrant_cells(markets), as_of, settings)
+        people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         quality = call(data_quality, known.connection, frames, notes_of(forecast))
     places = {
         "area_ranking": ranking,
@@ -74,14 +77,17 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         "hotspot": with_wkb(hotspots),
         "market": with_wkb(market_shapes(markets, chart)),
         "officer_allocation": call(allocate_officers, ranking, settings),
+        "area_notice": call(area_notices, markets, chart, identity),
         "data_quality": quality,
     }
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
-    notices = call(draft_notices, places, lists, markets, chart, identity)
-    changes = call(find_changes, places, lists, previous)
     return Products(
-        published={**places, "area_notice": notices.area, "place_change": changes.place},
-        restricted={**lists, "person_notice": notices.person, "person_change": changes.person},
+        published={**places, "place_change": call(changed_places, places, previous)},
+        restricted={
+            **lists,
+            "person_notice": call(person_notices, people.person_tier, persons, codebook, identity),
+            "person_change": call(changed_people, people.person_tier, previous),
+        },
         is_staffing_assumed=bool(frames.officer_hours["is_assumed"].any()),
     )
 
@@ -163,30 +169,34 @@ def flagrant_cells(markets: Markets) -> pd.DataFrame:
 
 
 def assess_everybody(
-    connection: duckdb.DuckDBPyConnection,
-    markets: Markets,
-    codebook: pd.DataFrame,
-    as_of: pd.Timestamp,
-    settings: Settings,
-    previous: Previous | None,
+    frames: PeopleFrames, codebook: pd.DataFrame, as_of: datetime, settings: Settings, previous: Previous | None
 ) -> PeopleLists:
-    """Return the lists of people; frames of people live no longer than this call and its result."""
-    known = {
-        name: connection.execute(f"SELECT * FROM {name}_known ORDER BY ALL").df()  # noqa: S608 - literals below
-        for name in ("person", "custody", "warrant", "action")
-    }
+    """Return the lists of people."""
     return assess_people(
-        person_events(connection, flagrant_cells(markets), as_of, settings),
-        known["person"],
-        known["custody"],
-        known["warrant"],
-        known["action"],
+        frames.events,
+        frames.persons,
+        frames.custody,
+        frames.warrants,
+        frames.actions,
         codebook,
         as_of=pd.Timestamp(as_of),
         config=settings.people,
         seed=settings.seed,
         previous_tiers=previous.person_tier if previous else pd.DataFrame({"person_id": [], "tier": []}, dtype="str"),
     )
+
+
+def changed_places(places: dict[str, pd.DataFrame], previous: Previous | None) -> pd.DataFrame:
+    """Return place_change less run columns; nothing for a first run."""
+    kinds = {"area": "area_ranking", "market": "market", "hotspot": "hotspot"}
+    now = {kind: places[table] for kind, table in kinds.items()}
+    before = {kind: getattr(previous, table) if previous else now[kind] for kind, table in kinds.items()}
+    return pd.concat([place_changes(before[kind], now[kind], kind) for kind in kinds], ignore_index=True)
+
+
+def changed_people(person_tier: pd.DataFrame, previous: Previous | None) -> pd.DataFrame:
+    """Return person_change less run columns; nothing for a first run."""
+    return person_changes(previous.person_tier if previous else person_tier, person_tier)
 
 
 def market_shapes(markets: Markets, chart: Map) -> gpd.GeoDataFrame:

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 
 import duckdb
+import pandas as pd
 
 from pipeline.duck import Announce, attach, connect, query, say
 from pipeline.errors import StoreError
@@ -100,6 +101,19 @@ def resolve_known_at(
         return _known_until(connection)
     finally:
         connection.close()
+
+
+def touched_runs(path: Path, key: Key, run_clocks: pd.DataFrame, *, wait_s: float, announce: Announce = say) -> pd.Series:
+    """Return, on the index of `run_clocks` (as_of, known_at), whether the store has since learnt of the time before as_of."""
+    connection = _read(path, key, wait_s, announce)
+    try:
+        connection.register("run_clock", run_clocks[["as_of", "known_at"]])
+        touched = connection.execute(query("store/touched_run")).df()
+    finally:
+        connection.close()
+    flags = touched.set_index(["as_of", "known_at"])["is_touched"]
+    clocks = pd.MultiIndex.from_frame(run_clocks[["as_of", "known_at"]])
+    return pd.Series(flags.reindex(clocks).to_numpy(dtype=bool), index=run_clocks.index)
 
 
 def _read(path: Path, key: Key, wait_s: float, announce: Announce) -> duckdb.DuckDBPyConnection:
