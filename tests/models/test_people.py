@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from models.people import PeopleConfig, PeopleLists, assess_people
 
 AS_OF = pd.Timestamp("2026-01-01", tz="UTC")
 TIME = "datetime64[us, UTC]"
+TABLES_FILE = Path(__file__).parents[2] / "pipeline" / "tables.yml"
 CODEBOOK_FILE = Path(__file__).parents[2] / "configs" / "codebooks" / "harm.csv"
 CONFIG = PeopleConfig(
     window_days=1825,
@@ -545,3 +547,10 @@ def test_settings_that_mean_nothing_are_refused(key: str, value: object) -> None
     values = {field.name: getattr(CONFIG, field.name) for field in fields(PeopleConfig)} | {key: value}
     with pytest.raises(ValueError, match=key):
         PeopleConfig(**values)
+
+
+def test_lists_have_the_columns_that_are_published() -> None:
+    described = yaml.safe_load(TABLES_FILE.read_text())["restricted"]
+    lists = town(1)[1]
+    for name in (*ENFORCEMENT, "referral", "safeguarding"):
+        assert list(getattr(lists, name).columns) == list(described[name]["columns"]), name
