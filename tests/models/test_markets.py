@@ -1,3 +1,5 @@
+import json
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.markets import WEIGHTS, Markets, MarketsConfig, rank_markets
+from models.simulate import SimulatedTown, simulate
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["markets"]
@@ -92,6 +95,60 @@ def test_three_planted_markets_are_found_among_noise_and_no_false_flagrant_one(s
     assert set(found.loc[found["grade"] == "flagrant", "market_id"]) == {f"market_{x}_{y}" for x, y in planted}
     quiet = rank_markets(reports(background(seed)), CELLS, config=CONFIG).markets
     assert not (quiet["grade"] == "flagrant").any()
+
+
+TOWN_END = date(2026, 1, 1)
+DEGREES_PER_CELL = np.array([150 / 65_578, 150 / 111_317])  # at the simulated town's latitude
+TROUBLE = {
+    "antisocial_behaviour": "disorder",
+    "public_order": "disorder",
+    "criminal_damage": "disorder",
+    "robbery": "violence",
+    "violence_with_injury": "violence",
+    "violence_without_injury": "violence",
+    "drug_dealing_report": "dealing",
+    "overdose": "overdose",
+}
+
+
+def reports_of(town: SimulatedTown) -> pd.DataFrame:
+    """The latest version of every well-formed public report of a simulated town, on a grid of degrees."""
+    latest: dict[str, tuple[int, Row]] = {}
+    for _, raw in town.records["incidents"]:
+        try:
+            data = json.loads(raw)["data"]
+            at = pd.Timestamp(data["occurred_at"])
+            place = np.array([data["location"]["lon"], data["location"]["lat"]], float)
+            version, code, discovery = int(data["version"]), data["offence_code"], data["discovery"]
+            age_days = (pd.Timestamp(TOWN_END, tz="UTC") - at).days
+        except (ValueError, KeyError, TypeError):
+            continue
+        report = data.get("report", {})
+        kind = report.get("subject") or TROUBLE.get(code)
+        if discovery == "police" or kind is None or not abs(place - [1.35, 54.02]).max() < 0.5:
+            continue
+        ix, iy = np.floor(place / DEGREES_PER_CELL).astype(int).tolist()
+        row: Row = (ix, iy, kind, report.get("channel"), report.get("reporter_ref"), age_days, 7 <= at.hour <= 18)
+        if version >= latest.get(data["incident_id"], (0, row))[0]:
+            latest[data["incident_id"]] = (version, row)
+    found = reports([row for _, row in latest.values()])
+    return found[found["age_days"] >= 0]
+
+
+@pytest.mark.parametrize("with_markets", [True, False])
+def test_a_simulated_towns_markets_are_found_and_no_false_flagrant_one(with_markets: bool) -> None:
+    town = simulate(seed=11, days=100, end=TOWN_END, with_markets=with_markets)
+    seen = reports_of(town)
+    sides = [np.arange(seen[name].min(), seen[name].max() + 1) for name in ("cell_ix", "cell_iy")]
+    cells = pd.MultiIndex.from_product(sides, names=["cell_ix", "cell_iy"]).to_frame(index=False)
+    found = rank_markets(seen, cells.assign(area_id="a@1", is_visible=False), config=CONFIG).markets
+    flagrant = found.loc[found["grade"] == "flagrant", "market_id"].str.extract(r"market_(\d+)_(\d+)").astype(int)
+    truth = town.truth["markets"]
+    planted = np.floor(truth.loc[truth["is_flagrant"], ["lon", "lat"]].to_numpy(float) / DEGREES_PER_CELL)
+    apart = np.abs(flagrant.to_numpy()[:, None, :] - planted[None, :, :]).max(axis=2)
+    assert len(planted) == (3 if with_markets else 0)
+    assert len(flagrant) == len(planted)
+    assert (apart <= 1).any(axis=0).all()
 
 
 @pytest.mark.parametrize(
