@@ -7,9 +7,22 @@ from models.scoring import Scoring
 
 
 def gather_facts(
-    register: pd.DataFrame, events: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame, evidence: pd.DataFrame,
-    scoring: Scoring, previous_tiers: pd.DataFrame,
-) -> pd.DataFrame:  # fmt: skip
+    register: pd.DataFrame,
+    events: pd.DataFrame,
+    held: pd.DataFrame,
+    live: pd.DataFrame,
+    evidence: pd.DataFrame,
+    scoring: Scoring,
+    previous_tiers: pd.DataFrame,
+) -> pd.DataFrame:
+    """Gather the columns models.rules describes, for everybody in the register, under suspicion or under a live warrant.
+
+    Parameters
+    ----------
+    register, held, evidence, scoring : as models.register, models.evidence and models.scoring return them.
+    events : all involvements in the window, with `category`; only children are looked up in them.
+    live : live warrants with `is_use`. previous_tiers : person_id, tier.
+    """
     everybody = (
         register.index.union(pd.Index(held["person_id"])).union(pd.Index(live["person_id"])).unique().sort_values()
     )
@@ -18,8 +31,9 @@ def gather_facts(
     firm = held[is_evidenced(held)]
 
     def among(ids: pd.Series) -> np.ndarray:
+        at = everybody.get_indexer(pd.Index(ids.unique()))
         is_among = np.zeros(len(everybody), dtype=bool)
-        is_among[everybody.get_indexer(pd.Index(ids.unique()))] = True
+        is_among[at[at >= 0]] = True
         return is_among
 
     def flag(column: pd.Series, missing: bool) -> np.ndarray:

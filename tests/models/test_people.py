@@ -466,6 +466,21 @@ def test_a_courier_of_seventeen_was_used_and_did_not_use() -> None:
     assert of_age["share_2"] > 0.3
 
 
+def test_a_victim_outside_the_register_moves_nobody() -> None:
+    here = Town(1)
+    last = max(here.ids)
+    born = here.persons["birth_date"].mask(here.persons["person_id"].eq(last), pd.Timestamp("2012-01-01").date())
+    died = here.persons["deceased_at"].mask(here.persons["person_id"].eq(last))
+    frames = {
+        "persons": here.persons.assign(birth_date=born, deceased_at=died),
+        "warrants": here.no_warrant(np.array([last])),
+    }
+    events = here.events[~here.events["person_id"].eq(last)]
+    stranger = events_of(np.array(["q_stranger"]), here.rng, "x", role="victim", offence_code="robbery")
+    before = here.assess(events=events, **frames)
+    assert_same(before, here.assess(events=pd.concat([events, stranger], ignore_index=True), **frames))
+
+
 def test_too_little_time_at_liberty_is_not_scored() -> None:
     here = Town(5)
     inside = pd.DataFrame(
