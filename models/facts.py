@@ -15,7 +15,7 @@ def gather_facts(
     scoring: Scoring,
     previous_tiers: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Gather the columns models.rules describes, for everybody in the register, under suspicion or under a live warrant.
+    """Gather the columns models.rules describes, for everybody registered, suspected or under a warrant.
 
     Parameters
     ----------
