@@ -1,5 +1,6 @@
 """Somebody else's files into a temporary table, and from there into incidents, without a look at single rows."""
 
+import gzip
 from datetime import datetime
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyproj
 
-from pipeline.columns import DEAD_LETTER
+from pipeline.columns import DEAD_LETTER, ENVELOPE
 from pipeline.duck import frame, literal_sql, name_sql, query
 from pipeline.errors import SourceError
 from pipeline.mapping import Mapping, check_columns, content_of_row_sql, extract_sql, words_of
@@ -17,6 +18,12 @@ from pipeline.zones import zone_spans
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 WGS84 = "EPSG:4326"
+# The columns of an incident that a file of this kind can have, as sql/mapped/incident.sql yields them.
+STAGED = (
+    *(field.name for field in ENVELOPE),
+    *("incident_id", "version", "status", "occurred_at", "occurred_precision", "is_ambiguous_hour", "reported_at"),
+    *("offence_code", "discovery", "lon", "lat", "area_id", "is_domestic"),
+)
 
 
 def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping) -> None:
@@ -32,12 +39,14 @@ def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping
     MappingError
         When a column that the mapping names is missing.
     """
-    source_sql = _source_sql(find_files(path), mapping)
     connection.execute("DROP TABLE IF EXISTS temp.reject_errors; DROP TABLE IF EXISTS temp.reject_scans")
+    groups = _alike(find_files(path))
+    sources = [_source_sql(files, mapping) for files in groups]
     try:
-        present = [row[0] for row in connection.execute(f"DESCRIBE FROM {source_sql}").fetchall()]
-        check_columns(mapping, [name for name in present if name != "harmspot_file"], str(path))
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE raw AS FROM {source_sql}")
+        for files, source in zip(groups, sources, strict=True):
+            present = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
+            check_columns(mapping, [name for name in present if name != "harmspot_file"], str(files[0]))
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE raw AS FROM {' UNION ALL BY NAME FROM '.join(sources)}")
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
         raise SourceError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     connection.execute(query("mapped/raw_file"))
@@ -47,7 +56,9 @@ def find_files(path: Path) -> list[Path]:
     """Return the file, or the CSV or Parquet files anywhere below the folder, sorted."""
     if not path.exists():
         raise SourceError(f"{path} does not exist; name a CSV or Parquet file, or a folder of them")
-    found = sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
+    found = (
+        sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
+    )
     kinds = sorted({file.name.lower().endswith(".parquet") for file in found})
     if not found or not found[0].name.lower().endswith(SUFFIXES):
         raise SourceError(f"{path}: expected {', '.join(SUFFIXES)}, in a folder one of them at least")
@@ -57,7 +68,7 @@ def find_files(path: Path) -> list[Path]:
 
 
 def stage_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
-    """Make temporary table `staged` of `raw`: incidents with content_hash, row_number, file and `rule` (see refusal.sql).
+    """Make temporary table `staged` of `raw`: incidents, content_hash, row_number, file and `rule` (see refusal.sql).
 
     `horizon` is the latest moment an incident may be dated.
     """
@@ -73,7 +84,7 @@ def stage_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, hor
         "discovery": mapping.discovery,
         "horizon": horizon,
     }
-    connection.execute(stage_sql("incident", query("mapped/incident")), parameters)
+    connection.execute(stage_sql("incident", query("mapped/incident"), STAGED), parameters)
 
 
 def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
@@ -89,10 +100,14 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
     """Fill `raw` with the waiting dead letters that came through the mapping, and `tried` with which they are."""
     connection.execute(query("mapped/tried_row"), {"mapping": mapping.name})
     connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
-    columns = [f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.named().values()]
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
+    columns = [
+        f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.named().values()
+    ]
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
         "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset AS harmspot_row, "
-        "topic AS harmspot_file FROM tried_row")
+        "topic AS harmspot_file FROM tried_row"
+    )
     connection.execute(query("mapped/raw_file"))
 
 
@@ -108,11 +123,29 @@ def _pointer(column: str) -> str:
     return "/" + column.replace("~", "~0").replace("/", "~1")
 
 
+def _alike(files: list[Path]) -> list[list[Path]]:
+    """Group CSV files by their header, for DuckDB reads unlike ones by position; Parquet files need no grouping."""
+    groups: dict[bytes, list[Path]] = {}
+    for file in files:
+        groups.setdefault(_header(file), []).append(file)
+    return list(groups.values())
+
+
+def _header(file: Path) -> bytes:
+    if file.name.lower().endswith(".parquet"):
+        return b""
+    try:
+        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened:
+            return opened.readline().removeprefix(b"\xef\xbb\xbf").strip()
+    except (OSError, EOFError) as error:
+        raise SourceError(f"{file} cannot be read: {error}") from None
+
+
 def _source_sql(files: list[Path], mapping: Mapping) -> str:
     names = f"[{', '.join(literal_sql(str(file)) for file in files)}]"
-    common = "filename = 'harmspot_file', union_by_name = true"
+    common = "filename = 'harmspot_file'"
     if files[0].name.lower().endswith(".parquet"):
-        return f"read_parquet({names}, {common}, hive_partitioning = false)"
+        return f"read_parquet({names}, {common}, union_by_name = true, hive_partitioning = false)"
     return (
         f"read_csv({names}, {common}, hive_partitioning = false, all_varchar = true, header = true, "
         f"delim = {literal_sql(mapping.delimiter)}, quote = '\"', escape = '\"', comment = '', store_rejects = true)"
@@ -120,11 +153,12 @@ def _source_sql(files: list[Path], mapping: Mapping) -> str:
 
 
 def _name_unidentified(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
-    content = content_of_row_sql(mapping) if mapping.blank_id == "hash" and "harmspot_incident_id" not in types else None
+    is_hashed = mapping.blank_id == "hash" and "harmspot_incident_id" not in types
+    content = content_of_row_sql(mapping) if is_hashed else "NULL::VARCHAR"
+    condition = _blank_id_sql(mapping) if is_hashed else "false"
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW unidentified AS "
-        f"SELECT raw.rowid AS row_number, harmspot_file AS file, {content or 'NULL::VARCHAR'} AS content "  # noqa: S608
-        f"FROM raw WHERE {_blank_id_sql(mapping) if content else 'false'}"
+        "CREATE OR REPLACE TEMP VIEW unidentified AS SELECT raw.rowid AS row_number, harmspot_file AS file, "  # noqa: S608
+        f"{content} AS content FROM raw WHERE {condition}"
     )
     connection.execute(query("mapped/derived_id"))
 
@@ -147,8 +181,8 @@ def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
 
 
 def _fill_words(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
-    blank_is_null = mapping.offences.replace({"offence_detail": {"": None}, "discovery": {"": None}})
-    _fill(connection, "offence_word", blank_is_null.astype("str"))
+    _fill(connection, "offence_table", mapping.offences)
+    connection.execute(query("mapped/offence_word"))
     _fill(connection, "status_word", words_of(mapping.statuses))
     _fill(connection, "discovery_word", words_of(mapping.discoveries))
     spans = zone_spans(mapping.time_zone or "UTC", last_year)

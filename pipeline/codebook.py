@@ -31,7 +31,9 @@ def read_codebook(path: Path, as_of: date) -> pd.DataFrame:
     rows = _read(path)
     valid = rows[rows["valid_from"] <= pd.Timestamp(as_of)].sort_values(["offence_code", "valid_from"])
     if valid.empty:
-        raise MappingError(f"codebook {path}: no row is valid on {as_of}; the first is on {rows['valid_from'].min():%Y-%m-%d}")
+        raise MappingError(
+            f"codebook {path}: no row is valid on {as_of}; the first is on {rows['valid_from'].min():%Y-%m-%d}"
+        )
     latest = valid.groupby("offence_code").tail(1).set_index("offence_code").sort_index()
     band = np.select([latest["harm_days"] >= HIGH_DAYS, latest["harm_days"] >= MID_DAYS], ["high", "mid"], "low")
     return latest.assign(band=band)[["label", "category", "axis", "harm_days", "band", "is_visible"]]
@@ -55,7 +57,9 @@ def _read(path: Path) -> pd.DataFrame:
     _refuse(path, rows, typed["is_visible"].isna(), "is_visible", "true or false")
     _refuse(path, rows, ~typed["axis"].isin(AXES), "axis", f"one of {', '.join(AXES)}")
     _refuse(path, rows, typed["offence_code"].str.strip() == "", "offence_code", "a code")
-    _refuse(path, rows, typed.duplicated(["offence_code", "valid_from"]), "offence_code", "one row per code and valid_from")
+    _refuse(
+        path, rows, typed.duplicated(["offence_code", "valid_from"]), "offence_code", "one row per code and valid_from"
+    )
     return typed.astype({"is_visible": bool})
 
 

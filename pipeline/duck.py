@@ -1,7 +1,7 @@
-"""DuckDB as harmspot opens it: UTC, no network, spills encrypted, files encrypted with a key that no message shows.
+"""DuckDB as harmspot opens it: UTC, no network, spills and files encrypted with keys that no message shows.
 
-DuckDB 1.5 writes encrypted files (AES-GCM) only with the OpenSSL of its httpfs extension, which comes signed in the Python
-package `duckdb_extension_httpfs`; the file systems of that extension are switched off.
+DuckDB 1.5 writes encrypted files (AES-GCM) only with the OpenSSL of its httpfs extension, which comes signed in the
+Python package `duckdb_extension_httpfs`; the file systems of that extension are switched off.
 """
 
 import logging
@@ -92,7 +92,8 @@ def attach(
         left_s = deadline - time.monotonic()
         if left_s <= 0:
             raise StoreBusyError(
-                f"{path} is held by {holder}; waited {wait_s:g} s. Stop that process, or allow more time with store.wait_s."
+                f"{path} is held by {holder}; waited {wait_s:g} s. "
+                "Stop that process, or allow more time with store.wait_s."
             )
         if not is_announced:
             announce(f"{path.name} is held by {holder}; waiting up to {wait_s:g} s.")

@@ -37,7 +37,9 @@ def create_key(home: Path) -> Key:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise KeyFileError(f"{path} exists; replacing it would make the store unreadable. Move it away first.") from None
+        raise KeyFileError(
+            f"{path} exists; replacing it would make the store unreadable. Move it away first."
+        ) from None
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(secret.hex() + "\n")
         file.flush()
@@ -70,7 +72,9 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
 
 def derive_key(secret: bytes) -> Key:
     """Keys for encryption and for pseudonyms, independent of one another (RFC 5869, expand step, one block each)."""
-    return Key(encryption=_expand(secret, b"harmspot encryption").hex(), pseudonym=_expand(secret, b"harmspot pseudonym"))
+    return Key(
+        encryption=_expand(secret, b"harmspot encryption").hex(), pseudonym=_expand(secret, b"harmspot pseudonym")
+    )
 
 
 def _expand(secret: bytes, purpose: bytes) -> bytes:

@@ -6,7 +6,8 @@ The file's rows are read into a temporary table `raw`; `extract_sql` gives them 
 
 import difflib
 import re
-from collections.abc import Collection, Mapping as MappingOf
+from collections.abc import Collection
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -155,12 +156,14 @@ def extract_sql(mapping: Mapping, types: MappingOf[str, str]) -> str:
     # A replayed row brings its place in the file and its derived id along.
     row = ["rowid AS row_number", "harmspot_file AS file"]
     row += [f"{name if name in types else 'NULL'} AS {name}" for name in ("harmspot_row", "harmspot_incident_id")]
-    return "SELECT " + ",\n    ".join([*row, *parts]) + "\nFROM raw"  # noqa: S608 - names are quoted
+    return "SELECT " + ",\n    ".join([*row, *parts]) + "\nFROM raw"
 
 
 def content_of_row_sql(mapping: Mapping) -> str:
     """Text of what the mapping reads of a row: equal for rows that say the same."""
-    texts = ", ".join(f"coalesce(CAST({name_sql(theirs)} AS VARCHAR), '')" for theirs in mapping.columns.named().values())
+    texts = ", ".join(
+        f"coalesce(CAST({name_sql(theirs)} AS VARCHAR), '')" for theirs in mapping.columns.named().values()
+    )
     return f"concat_ws(chr(31), {texts})"
 
 
@@ -248,14 +251,18 @@ def _read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _checked(found: Any, expected: type, path: Path, place: str, given: frozenset[str] | set[str] = frozenset()) -> dict:
+def _checked(
+    found: Any, expected: type, path: Path, place: str, given: frozenset[str] | set[str] = frozenset()
+) -> dict:
     """Return `found` if its keys are fields of the dataclass `expected` and none that must be there is missing."""
     if not isinstance(found, dict):
         raise MappingError(f"{path}: {place}: expected keys and values, got {found!r}")
     known = {item.name for item in fields(expected)} - given
     for key in found:
         if key not in known:
-            raise MappingError(f"{path}: unknown key {key!r} in {place}{_meant(str(key), known)}; known: {sorted(known)}")
+            raise MappingError(
+                f"{path}: unknown key {key!r} in {place}{_meant(str(key), known)}; known: {sorted(known)}"
+            )
     return found
 
 

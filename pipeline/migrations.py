@@ -37,5 +37,7 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
     known = migration_names()
     unknown = sorted(set(applied) - set(known))
     if unknown:
-        raise StoreError(f"a newer harmspot wrote this store (migration {unknown[-1]}); install that version to open it")
+        raise StoreError(
+            f"a newer harmspot wrote this store (migration {unknown[-1]}); install that version to open it"
+        )
     return known[len(applied) :]

@@ -5,7 +5,8 @@ identities, dead letters and offsets are one transaction, so a crash anywhere ne
 """
 
 import hashlib
-from collections.abc import Callable, Mapping as MappingOf
+from collections.abc import Callable, Collection
+from collections.abc import Mapping as MappingOf
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -104,7 +105,7 @@ class Store:
             (announce or self._announce)(f"{path.name}: {self._count('raw'):,} rows read")
             bulk.stage_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
             dead = bulk.refuse(self._connection, mapping.name)
-            counts = self._keep_staged("incident", number) + self._keep_dead(dead, number)
+            counts = self._keep_staged("incident", number, bulk.STAGED) + self._keep_dead(dead, number)
             self._keep_counts(number, path.name, counts)
         return counts
 
@@ -128,7 +129,7 @@ class Store:
             bulk.stage_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
             dead = bulk.refuse_again(self._connection, mapping.name)
             self._mark_tried(dead, mapping.name, number)
-            counts = self._keep_staged("incident", number) + _dead_counts(dead)
+            counts = self._keep_staged("incident", number, bulk.STAGED) + _dead_counts(dead)
             self._keep_counts(number, f"replay of {mapping.name}", counts)
         return counts
 
@@ -142,7 +143,7 @@ class Store:
         return {(topic, partition): next_offset for topic, partition, next_offset in sorted(rows)}
 
     def dead_letters(self) -> pd.DataFrame:
-        """Return the dead letters that wait, less payload: batch_id, ingested_at, topic … mapping, in order of arrival."""
+        """Return the dead letters that wait: batch_id, ingested_at, topic … mapping, in order of arrival."""
         return frame(self._connection, query("store/dead_letters"))
 
     def batches(self) -> pd.DataFrame:
@@ -174,7 +175,7 @@ class Store:
         return row[0] if row else None
 
     def _new_batch(self, ingested_at: datetime) -> _Batch:
-        row = self._connection.execute(query("store/new_batch"), {"ingested_at": ingested_at}).fetchone()
+        [row] = self._connection.execute(query("store/new_batch"), {"ingested_at": ingested_at}).fetchall()
         batch = _Batch(*row)
         if batch.ingested_at > ingested_at:
             self._announce(
@@ -194,14 +195,14 @@ class Store:
         self._execute_on("identity_arrived", batch.identity.cast(IDENTITY), "store/add_identity", {})
         return counts + self._keep_dead(batch.dead_letters, number)
 
-    def _keep_staged(self, entity: str, number: _Batch) -> BatchCounts:
+    def _keep_staged(self, entity: str, number: _Batch, present: Collection[str] | None = None) -> BatchCounts:
         """Move what is new from `staged` into the entity's versions, and drop `staged`."""
         self._connection.execute(arrival_sql(entity))
         rows_in = self._count("staged")
         self._connection.execute(query("load/duplicate"))
         stored = self._count("staged")
         conflicts = self._scalar(query("load/conflict"))
-        self._connection.execute(keep_sql(entity), number.parameters)
+        self._connection.execute(keep_sql(entity, present), number.parameters)
         self._connection.execute("DROP TABLE staged")
         if conflicts:
             self._announce(
@@ -229,7 +230,9 @@ class Store:
         self, records: list[Record], decode: Callable[[list[Record]], DecodedBatch], ingested_at: datetime
     ) -> BatchCounts:
         batch = decode(records)
-        tried = pa.table({"topic": [r.topic for r in records], "payload": pa.array([r.value for r in records], pa.binary())})
+        tried = pa.table(
+            {"topic": [r.topic for r in records], "payload": pa.array([r.value for r in records], pa.binary())}
+        )
         with transaction(self._connection):
             number = self._new_batch(ingested_at)
             self._fill_tried(tried)

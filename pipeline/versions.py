@@ -1,5 +1,7 @@
 """SQL that differs between entities in nothing but their columns, composed from `pipeline.columns`."""
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
 from pipeline.columns import ENTITY_KEYS, ENVELOPE, SCHEMAS
@@ -14,22 +16,22 @@ def data_fields(entity: str) -> list[pa.Field]:
     return [field for field in SCHEMAS[entity] if field.name not in envelope]
 
 
-def content_hash_sql(entity: str) -> str:
+def content_hash_sql(entity: str, present: Collection[str] | None = None) -> str:
     """Hash of an entity's content as a 128-bit number, the same for every source and in every DuckDB.
 
     The hashed text is `;column=value` for each column that says something; nulls and false say nothing, so that a
-    column added later leaves the hashes of earlier events alone. Text is preceded by its length, which keeps two
-    contents from sharing one text.
+    column added later, or one that a source never has (not in `present`), leaves the hash alone. Text is preceded by
+    its length, which keeps two contents from sharing one text.
     """
-    parts = ", ".join(_part_sql(field) for field in data_fields(entity))
-    return f"md5_number(concat({parts}))"
+    fields = [field for field in data_fields(entity) if present is None or field.name in present]
+    return f"md5_number(concat({', '.join(map(_part_sql, fields))}))"
 
 
-def stage_sql(entity: str, arrived_sql: str = "FROM arrived_rows") -> str:
-    """Make temporary table `staged`: the rows of `arrived_sql` with their content_hash."""
+def stage_sql(entity: str, arrived_sql: str = "FROM arrived_rows", present: Collection[str] | None = None) -> str:
+    """Make temporary table `staged`: the rows of `arrived_sql`, which has the columns `present`, and content_hash."""
     return (
         f"CREATE TEMP TABLE staged AS WITH arrived AS ({arrived_sql}) "  # noqa: S608 - composed of our own columns
-        f"SELECT *, {content_hash_sql(entity)} AS content_hash FROM arrived"
+        f"SELECT *, {content_hash_sql(entity, present)} AS content_hash FROM arrived"
     )
 
 
@@ -42,9 +44,10 @@ def arrival_sql(entity: str) -> str:
     )
 
 
-def keep_sql(entity: str) -> str:
+def keep_sql(entity: str, present: Collection[str] | None = None) -> str:
     """Insert what is left in `staged` into the entity's versions; binds $ingested_at and $batch_id."""
-    columns = ", ".join([*(name_sql(field.name) for field in SCHEMAS[entity]), "content_hash"])
+    names = [field.name for field in SCHEMAS[entity] if present is None or field.name in present]
+    columns = ", ".join([*map(name_sql, names), "content_hash"])
     return (
         f"INSERT INTO store.{entity}_version ({columns}, ingested_at, batch_id) "  # noqa: S608
         f"SELECT {columns}, $ingested_at, $batch_id FROM staged"
@@ -53,14 +56,18 @@ def keep_sql(entity: str) -> str:
 
 def _entity_key_sql(entity: str) -> str:
     columns = [SCHEMAS[entity].field(name) for name in ENTITY_KEYS[entity]]
-    return columns[0].name if len(columns) == 1 else f"concat_ws({_UNIT_SEPARATOR}, {', '.join(map(_text_sql, columns))})"
+    return (
+        columns[0].name if len(columns) == 1 else f"concat_ws({_UNIT_SEPARATOR}, {', '.join(map(_text_sql, columns))})"
+    )
 
 
 def _part_sql(field: pa.Field) -> str:
+    """Arguments of `concat` for one column; what may be null is one argument, so that null drops it as a whole."""
+    label = f"';{field.name}='"
     if pa.types.is_boolean(field.type) and not field.nullable:
-        return f"CASE WHEN {field.name} THEN ';{field.name}' END"
-    length = f"strlen({field.name}) || ':' || " if pa.types.is_string(field.type) else ""
-    return f"';{field.name}=' || {length}{_text_sql(field)}"
+        return f"CASE WHEN {name_sql(field.name)} THEN ';{field.name}' END"
+    length = [f"strlen({name_sql(field.name)})", "':'"] if pa.types.is_string(field.type) else []
+    return (" || " if field.nullable else ", ").join([label, *length, _text_sql(field)])
 
 
 def _text_sql(field: pa.Field) -> str:

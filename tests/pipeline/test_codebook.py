@@ -63,7 +63,7 @@ def test_a_wrong_value_is_named_with_its_line(tmp_path: Path, old: str, new: str
 
 
 def test_a_code_stated_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match="line 3 .*one row per code"):
+    with pytest.raises(MappingError, match=r"line 3 .*one row per code"):
         read(tmp_path, ROBBERY, ROBBERY)
 
 

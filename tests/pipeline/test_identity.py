@@ -8,7 +8,7 @@ from pipeline.identity import Pseudonymiser
 
 
 def test_a_pseudonym_is_the_keyed_hash_of_the_id() -> None:
-    digest = hmac.new(b"key", "Jo 1".encode(), hashlib.sha256).hexdigest()
+    digest = hmac.new(b"key", b"Jo 1", hashlib.sha256).hexdigest()
     assert Pseudonymiser(b"key")("Jo 1") == f"p_{digest[:32]}"
 
 

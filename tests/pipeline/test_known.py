@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -248,6 +249,5 @@ def test_order_batches_and_repeats_of_events_change_nothing(data: st.DataObject)
     repeats = data.draw(st.lists(st.sampled_from(EVENTS), max_size=6))
     events = data.draw(st.permutations([*EVENTS, *repeats]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=3)))
-    edges = [0, *cuts, len(events)]
-    batches = [events[low:high] for low, high in zip(edges, edges[1:], strict=False)]
+    batches = [events[low:high] for low, high in pairwise([0, *cuts, len(events)])]
     assert tables(batches) == EXPECTED

@@ -67,7 +67,9 @@ CUSTODY = {
 }
 
 
-def batch(*incidents: dict, letters: tuple[dict, ...] = (), people: tuple[tuple[str, str], ...] = (), **others: Any) -> DecodedBatch:
+def batch(
+    *incidents: dict, letters: tuple[dict, ...] = (), people: tuple[tuple[str, str], ...] = (), **others: Any
+) -> DecodedBatch:
     tables = {entity: pa.Table.from_pylist(others.get(entity, []), schema=schema) for entity, schema in SCHEMAS.items()}
     tables["incident"] = pa.Table.from_pylist([INCIDENT | row for row in incidents], schema=SCHEMAS["incident"])
     identity = [{"person_id": person, "raw_person_id": raw} for person, raw in people]
@@ -118,7 +120,10 @@ def test_a_batch_is_kept_with_offsets_and_identities(path: Path) -> None:
 
 def test_the_tables_hold_the_columns_of_the_contract(store: Store) -> None:
     for entity, schema in SCHEMAS.items():
-        rows = held(store, f"SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = '{entity}_version'")
+        rows = held(
+            store,
+            f"SELECT column_name, is_nullable FROM information_schema.columns WHERE table_name = '{entity}_version'",
+        )
         expected = [(field.name, "YES" if field.nullable else "NO") for field in schema]
         own = [(name, "NO") for name in ("content_hash", "ingested_at", "batch_id")]
         assert sorted(rows) == sorted(expected + own)
@@ -197,13 +202,17 @@ def test_events_are_replayed_after_the_codebook_is_mended(store: Store) -> None:
 
     def decode(records: list[Record]) -> DecodedBatch:
         assert [record.value for record in records] == [b"mended", b"hopeless"]
-        return batch({}, letters=({"payload": b"hopeless", "source_offset": 8, "reason": "not_json"},), people=(("p_1", "Jo"),))
+        return batch(
+            {}, letters=({"payload": b"hopeless", "source_offset": 8, "reason": "not_json"},), people=(("p_1", "Jo"),)
+        )
 
     counts = store.replay_events(decode, ingested_at=NOON + timedelta(hours=1))
     assert counts == BatchCounts(2, 1, 0, 1, 0, {"not_json": 1})
     assert list(store.dead_letters()["reason"]) == ["not_json"]
     assert store.resolve_pseudonym("p_1") == "Jo"
-    later = store.replay_events(lambda records: batch(letters=({"payload": b"hopeless", "source_offset": 8},)), ingested_at=NOON)
+    later = store.replay_events(
+        lambda records: batch(letters=({"payload": b"hopeless", "source_offset": 8},)), ingested_at=NOON
+    )
     assert (later.rows_in, later.dead, len(store.dead_letters())) == (1, 1, 1)
 
 
@@ -294,9 +303,13 @@ def test_a_writer_killed_before_it_commits_changes_nothing(path: Path, count: in
     with open_store(path, KEY, wait_s=0) as store:
         commit(store, batch({}, people=(("p_1", "Jo"),)))
     body = (
-        f"store._connection.execute('BEGIN; {ADD_ROWS.format(count=count)}'.replace(chr(34), chr(39)))\n"
-        "print('written', flush=True)\nos.kill(os.getpid(), 9)"
-    ).replace("'TELLTALE'", "$$TELLTALE$$").replace("'x'", "$$x$$")
+        (
+            f"store._connection.execute('BEGIN; {ADD_ROWS.format(count=count)}'.replace(chr(34), chr(39)))\n"
+            "print('written', flush=True)\nos.kill(os.getpid(), 9)"
+        )
+        .replace("'TELLTALE'", "$$TELLTALE$$")
+        .replace("'x'", "$$x$$")
+    )
     writer = start_writer(path, body)
     writer.communicate()
     assert writer.returncode == -signal.SIGKILL
@@ -308,10 +321,14 @@ def test_a_writer_killed_before_it_commits_changes_nothing(path: Path, count: in
 
 def test_a_writer_killed_after_it_commits_has_committed_and_its_log_is_encrypted(path: Path) -> None:
     body = (
-        "store._connection.execute('SET checkpoint_threshold = $$1TB$$')\n"
-        f"store._connection.execute('{ADD_ROWS.format(count=10)}')\n"
-        "print('written', flush=True)\nos.kill(os.getpid(), 9)"
-    ).replace("'TELLTALE'", "$$TELLTALE$$").replace("'x'", "$$x$$")
+        (
+            "store._connection.execute('SET checkpoint_threshold = $$1TB$$')\n"
+            f"store._connection.execute('{ADD_ROWS.format(count=10)}')\n"
+            "print('written', flush=True)\nos.kill(os.getpid(), 9)"
+        )
+        .replace("'TELLTALE'", "$$TELLTALE$$")
+        .replace("'x'", "$$x$$")
+    )
     start_writer(path, body).communicate()
     log = path.with_name("store.duckdb.wal")
     assert log.exists()

@@ -4,6 +4,7 @@
 WITH translated AS (
     SELECT
         located.*,
+        raw_file.name AS file_name,
         coalesce(located.incident_id, located.harmspot_incident_id, derived_id.incident_id) AS id,
         coalesce(located.harmspot_row, located.row_number - raw_file.first_row)::BIGINT AS file_row,
         coalesce(located.occurred_at_absolute,
@@ -18,8 +19,8 @@ WITH translated AS (
             ELSE 1
         END AS stated_version,
         CASE WHEN located.status IS NULL THEN 'recorded' ELSE status_word.meaning END AS stated_status,
-        coalesce(detailed.offence_code, plain.offence_code) AS offence_code,
-        coalesce(discovery_word.meaning, detailed.discovery, plain.discovery, $discovery) AS stated_discovery
+        offence_word.offence_code,
+        coalesce(discovery_word.meaning, offence_word.discovery, $discovery) AS stated_discovery
     FROM located
     JOIN raw_file ON located.file = raw_file.file
     LEFT JOIN derived_id ON located.row_number = derived_id.row_number
@@ -31,10 +32,9 @@ WITH translated AS (
         ON year(located.reported_at_local) = told.year
         AND located.reported_at_local >= told.local_from
         AND located.reported_at_local < told.local_to
-    LEFT JOIN offence_word AS plain
-        ON located.offence = plain.offence AND plain.offence_detail IS NULL
-    LEFT JOIN offence_word AS detailed
-        ON located.offence = detailed.offence AND located.offence_detail = detailed.offence_detail
+    LEFT JOIN offence_word
+        ON located.offence = offence_word.offence
+        AND located.offence_detail IS NOT DISTINCT FROM offence_word.offence_detail
     LEFT JOIN status_word ON located.status = status_word.word
     LEFT JOIN discovery_word ON located.discovery = discovery_word.word
 )
@@ -53,25 +53,12 @@ SELECT
     reported_at,
     offence_code,
     stated_discovery AS discovery,
-    NULL::VARCHAR AS report_channel,
-    NULL::VARCHAR AS reporter_ref,
-    NULL::VARCHAR AS report_subject,
     lon,
     lat,
-    NULL::DOUBLE AS accuracy_m,
     area_id,
-    false AS is_weapon,
-    false AS is_injury,
     is_domestic,
-    NULL::VARCHAR AS drug_activity,
-    NULL::VARCHAR AS substance,
-    NULL::VARCHAR AS market_setting,
-    false AS is_minor_victim,
-    false AS is_minor_used_by_adult,
-    false AS is_minor_present,
-    NULL::STRUCT(person_id VARCHAR, role VARCHAR)[] AS involvements,
     row_number,
-    parse_filename(file) AS file,
+    file_name AS file,
     CASE
         WHEN NOT is_occurred_at_given THEN 'no_time'
         WHEN occurred_at_local IS NULL AND occurred_at_absolute IS NULL THEN 'bad_time'

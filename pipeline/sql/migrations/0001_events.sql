@@ -1,5 +1,6 @@
 -- Every version of every entity, with the content's hash and the batch that brought it. The columns are those of
--- pipeline/columns.py; a test holds the two together. No keys: duplicates are found by hash as a batch comes in.
+-- pipeline/columns.py; a test holds the two together. No keys: duplicates are found by hash as a batch comes in. The
+-- defaults are for sources that never have the column.
 
 CREATE TABLE store.incident_version (
     event_source VARCHAR NOT NULL,
@@ -23,15 +24,15 @@ CREATE TABLE store.incident_version (
     lat DOUBLE,
     accuracy_m DOUBLE,
     area_id VARCHAR,
-    is_weapon BOOLEAN NOT NULL,
-    is_injury BOOLEAN NOT NULL,
-    is_domestic BOOLEAN NOT NULL,
+    is_weapon BOOLEAN NOT NULL DEFAULT false,
+    is_injury BOOLEAN NOT NULL DEFAULT false,
+    is_domestic BOOLEAN NOT NULL DEFAULT false,
     drug_activity VARCHAR,
     substance VARCHAR,
     market_setting VARCHAR,
-    is_minor_victim BOOLEAN NOT NULL,
-    is_minor_used_by_adult BOOLEAN NOT NULL,
-    is_minor_present BOOLEAN NOT NULL,
+    is_minor_victim BOOLEAN NOT NULL DEFAULT false,
+    is_minor_used_by_adult BOOLEAN NOT NULL DEFAULT false,
+    is_minor_present BOOLEAN NOT NULL DEFAULT false,
     involvements STRUCT(person_id VARCHAR, role VARCHAR)[],
     content_hash UHUGEINT NOT NULL,
     ingested_at TIMESTAMPTZ NOT NULL,
