@@ -387,11 +387,14 @@ def test_someone_in_treatment_without_a_grave_incident_is_withheld_and_diverted(
     """Somewhere the flag must bite, or its monotony says nothing."""
     here = Town(3)
     codes = here.events["offence_code"].mask(here.events["person_id"].isin(here.heavy), "arson")
-    events = here.events.assign(offence_code=codes, is_minor_used_by_adult=False)
+    sold = events_of(here.heavy, here.rng, "s", offence_code="drug_supply", role="charged", in_flagrant_market=False)
+    events = pd.concat([here.events.assign(offence_code=codes), sold], ignore_index=True)
+    events = events.assign(is_minor_used_by_adult=False)
     in_treatment = here.persons.assign(is_treatment_consented=True, is_treatment_engaged=True)
     before = here.assess(events=events, persons=here.persons.assign(is_treatment_consented=False))
     after = here.assess(events=events, persons=in_treatment)
     assert set(here.heavy) & people_on(before, "person_tier")
+    assert set(here.heavy) <= people_on(before, "dealer_ranking")
     assert not set(here.heavy) & people_on(after, "person_tier", "dealer_ranking")
     assert (after.referral.set_index("person_id").loc[here.heavy, "route"] == "diversion").all()
 
