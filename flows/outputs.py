@@ -22,6 +22,7 @@ TABLES = (
     "officer_allocation",
     "area_notice",
     "place_change",
+    "outcome_monitor",
     "data_quality",
 )
 

@@ -21,6 +21,7 @@ from flows.assembly import (
 from flows.home import Home
 from flows.identity import RunIdentity
 from flows.notices import area_notices, person_notices
+from flows.outcomes import monitor_outcomes
 from flows.previous import Previous, read_previous
 from flows.quality import data_quality
 from flows.settings import Settings
@@ -70,6 +71,7 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         markets = call(find_street_markets, frames, chart, settings)
         persons = call(people_frames, known.connection, flagrant_cells(markets), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
+        outcomes = call(monitor_outcomes, home, identity, known.connection, codebook)
         quality = call(data_quality, known.connection, frames, notes_of(forecast))
     places = {
         "area_ranking": ranking,
@@ -78,6 +80,7 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         "market": with_wkb(market_shapes(markets, chart)),
         "officer_allocation": call(allocate_officers, ranking, settings),
         "area_notice": call(area_notices, markets, chart, identity),
+        "outcome_monitor": outcomes,
         "data_quality": quality,
     }
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}

@@ -37,6 +37,11 @@ TABLES = {
         "rank", "market_id", "area_id", "grade", "score", "dealing_report_count", "caller_count", "source_count",
         "active_week_count", "is_provisional",
     ]),
+    "outcomes": Shown("outcome_monitor", [
+        "forecast_as_of", "horizon_days", "event_count", "expected_events", "harm_days", "expected_harm",
+        "harm_share_top1", "naive_harm_share_top1", "harm_share_top5", "naive_harm_share_top5", "pai_top1",
+        "naive_pai_top1", "interval_coverage",
+    ]),
     "officers": Shown("officer_allocation", [
         "area_id", "today_hours", "proposed_hours", "today_ratio", "proposed_ratio", "is_staffing_assumed",
     ]),
@@ -110,5 +115,6 @@ def read_table(
 
 
 def _in_rank_order(rows: "pd.DataFrame") -> "pd.DataFrame":
-    by = [column for column in ("rank", "position") if column in rows.columns]
-    return rows.sort_values(by, ignore_index=True) if by else rows
+    rising = {"rank": True, "position": True, "forecast_as_of": False}  # of a record the latest is wanted first
+    by = [column for column in rising if column in rows.columns]
+    return rows.sort_values(by, ascending=[rising[column] for column in by], ignore_index=True) if by else rows

@@ -1,0 +1,114 @@
+"""How an earlier forecast did, once its horizon is over, beside the naive count made from the same past.
+
+Hit rate and predictive accuracy index are those of Chainey, Tompson and Uhlig (2008, Security Journal 21:4): the share
+of what happened that fell inside the chosen cells, and that share over the share of cells chosen.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+TOP_SHARES = {"top1": 0.01, "top5": 0.05}
+
+# What each method ranks cells by, for incidents and for harm: the forecast has an answer to each, a count has one.
+METHODS = {"": ("expected_events", "expected_harm"), "naive_": ("naive_count", "naive_count")}
+
+TIE_KEY = "harmspot ties 01"  # 16 characters, as the hash wants
+
+# Draws and sums add the same weights in another order; an end of an interval that is met but for that is met.
+ROUNDING = 1e-9
+
+SCORES = [
+    f"{prefix}{measure}_{top}"
+    for prefix in METHODS
+    for measure in ("hit_rate", "pai", "harm_share")
+    for top in TOP_SHARES
+]
+OUTCOME_COLUMNS = [
+    "cell_count",
+    "event_count",
+    "harm_days",
+    "expected_events",
+    "expected_harm",
+    "interval_coverage",
+    *SCORES,
+]
+
+
+def score_forecast(forecast: pd.DataFrame, realised: pd.DataFrame) -> pd.DataFrame:
+    """Score one run's forecast against what happened in its cells.
+
+    Parameters
+    ----------
+    forecast : cell_id (distinct), expected_events, expected_harm, expected_harm_lo, expected_harm_hi, naive_count.
+    realised : cell_id (distinct), n (incidents), harm (days) over the forecast's horizon; cells without incidents may
+        be left out, cells outside the forecast count for nothing.
+
+    Returns
+    -------
+    One row of OUTCOME_COLUMNS: hit_rate (share of the incidents), pai (hit rate over share of cells) and harm_share
+    (share of the harm) inside the 1% and 5% of cells ranked first, at least one cell; `naive_` the same where the naive
+    count ranks. Shares of nothing are missing. interval_coverage is the share of cells whose harm lay within their
+    interval. Equal cells come in one fixed order, which depends on their ids alone and is the same for both methods.
+
+    Raises
+    ------
+    ValueError : the forecast has no cells, or a cell twice.
+    """
+    if forecast.empty or forecast["cell_id"].duplicated().any():
+        raise ValueError(f"forecast: {len(forecast)} rows; expected at least one, and each cell once")
+    by_cell = realised.set_index("cell_id")[["n", "harm"]]
+    happened = by_cell.reindex(forecast["cell_id"].to_numpy()).fillna(0.0)
+    events, harm = happened["n"].to_numpy(np.float64), happened["harm"].to_numpy(np.float64)
+    return pd.DataFrame(
+        [
+            {
+                "cell_count": len(forecast),
+                "event_count": int(events.sum()),
+                "harm_days": harm.sum(),
+                "expected_events": forecast["expected_events"].sum(),
+                "expected_harm": forecast["expected_harm"].sum(),
+                "interval_coverage": _is_within(forecast, harm).mean(),
+                **_scores(forecast, events, harm),
+            }
+        ]
+    )[OUTCOME_COLUMNS]
+
+
+def fixed_order(cell_ids: pd.Series) -> Integers:
+    """Return each cell's place in a fixed permutation that its id alone decides: how ties are broken."""
+    ids = cell_ids.to_numpy(dtype=object)
+    hashed = pd.util.hash_array(ids, hash_key=TIE_KEY)
+    place = np.empty(len(ids), dtype=np.int64)
+    place[np.lexsort((pd.factorize(ids, sort=True)[0], hashed))] = np.arange(len(ids))
+    return place
+
+
+def _scores(forecast: pd.DataFrame, events: Floats, harm: Floats) -> dict[str, float]:
+    tie = fixed_order(forecast["cell_id"])
+    scores = {}
+    for prefix, (by_events, by_harm) in METHODS.items():
+        first_by_events = np.lexsort((tie, -forecast[by_events].to_numpy(np.float64)))
+        first_by_harm = np.lexsort((tie, -forecast[by_harm].to_numpy(np.float64)))
+        for top, share in TOP_SHARES.items():
+            count = max(1, round(share * len(forecast)))
+            hit_rate = _share(events, first_by_events[:count])
+            scores[f"{prefix}hit_rate_{top}"] = hit_rate
+            scores[f"{prefix}pai_{top}"] = hit_rate * len(forecast) / count
+            scores[f"{prefix}harm_share_{top}"] = _share(harm, first_by_harm[:count])
+    return scores
+
+
+def _share(values: Floats, chosen: Integers) -> float:
+    total = values.sum()
+    return float(values[chosen].sum() / total) if total > 0 else np.nan
+
+
+def _is_within(forecast: pd.DataFrame, harm: Floats) -> npt.NDArray[np.bool_]:
+    slack = ROUNDING * np.maximum(harm, 1.0)
+    lo, hi = (forecast[f"expected_harm_{end}"].to_numpy(np.float64) for end in ("lo", "hi"))
+    within: npt.NDArray[np.bool_] = (harm >= lo - slack) & (harm <= hi + slack)
+    return within
