@@ -36,6 +36,10 @@ class Atlas:
     block_row: Ints
     block_column: Ints
 
+    @property
+    def size(self) -> int:
+        return self.shape[0] * self.shape[1]
+
     def pixels(self, ix: npt.ArrayLike, iy: npt.ArrayLike) -> Ints:
         """Flat pixel of each cell, −1 where the cell is further than one block from every packed one."""
         ix, iy = np.asarray(ix, dtype=np.int64), np.asarray(iy, dtype=np.int64)

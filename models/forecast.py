@@ -1,26 +1,40 @@
 """Where next: expected harm and events per cell over the coming days, with their uncertainty, beside a naive count.
 
-Each offence has a rate of its own per cell: decayed counts, mixed over scales from the cell to the city, so that rare
-offences lean on wide scales and frequent ones on the cell. Harm is the sum of rates times harm days.
+Raw harm counts chase single homicides. Here every offence has a rate of its own per cell, made of decayed counts at
+several scales of time and space and of what the other offences tell, so that rare offences lean on wide scales and on
+frequent ones. How much, is learned from the given past alone, on windows of days that were once ahead. Harm is the sum
+of rates times harm days; its uncertainty comes from draws of the counts.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.atlas import Atlas, pack, smooth
-from models.predictive import draw_harm, summarise
+from models.forecast_fit import Window, fit_excess, fit_mixture, fit_powers, relative_log
+from models.forecast_history import History, read_history
+from models.forecast_scales import MEAN_LIVES, SCALE_COUNT, Pyramid, build_pyramid, decayed_rates
+from models.predictive import central_interval, chances_of_top, draw_harm
 
+Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 NAIVE_DAYS = 365
+TOP_SHARES = (0.01, 0.05)
+# Learning looks at this many windows, none shorter than this unless the past is, and none in the older half of it.
+WINDOWS = 3
+WINDOW_DAYS = 14
+# Cells without an event teach alike: of more than this many a window keeps an even sample, each standing for several.
+QUIET_ROWS = 8000
+# What counts deviate by where nothing could be learned: as near repeats and unsure rates usually make them.
+DEFAULT_EXCESS = (0.2, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastConfig:
-    """How far the forecast looks, ahead and back."""
+    """How far the forecast looks, ahead and back, and how many futures it draws."""
 
     horizon_days: int
     history_days: int
@@ -31,6 +45,16 @@ class ForecastConfig:
             value = getattr(self, name)
             if not (isinstance(value, int) and value >= 1):
                 raise ValueError(f"{name}={value!r}: expected a whole number from one up")
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the past taught: per offence a mixture of scales and powers; over all offences, how counts deviate."""
+
+    mixtures: Floats
+    powers: Floats
+    window_days: float
+    excess: tuple[float, float]
 
 
 def forecast_cells(
@@ -46,57 +70,168 @@ def forecast_cells(
 
     Parameters
     ----------
-    cell_events : cell_ix, cell_iy, offence_code, age_days (whole days before as_of, ≥ 0), n.
+    cell_events : cell_ix, cell_iy, offence_code, age_days (whole days before as_of, ≥ 0), n. Their order decides the
+        last bits of sums, so the same answer twice needs the same order twice. Events outside the cells are left out.
     cells : cell_ix, cell_iy; distinct.
-    harm_days : weight by offence code. Offences without one are left out of the forecast.
+    harm_days : weight by offence code. Offences without one above zero are left out.
 
     Returns
     -------
     DataFrame on cells' index: expected_harm, expected_harm_lo, expected_harm_hi (80% interval), expected_events,
-    p_top1, p_top5, naive_count (events of the last 365 days).
+    p_top1, p_top5 (chance of being in the top 1% and 5% by harm, equals at the edge sharing the places), naive_count
+    (events of the last 365 days). `attrs["notes"]` lists in words what weakens the forecast.
+
+    Raises
+    ------
+    ValueError : a cell repeats, a weight, age or count is negative or missing, or horizon_days is below one.
     """
-    events = cell_events[
-        cell_events["offence_code"].isin(harm_days.index) & (cell_events["age_days"] < config.history_days)
-    ]
-    codes = sorted(events["offence_code"].unique()) or sorted(harm_days.index)
-    weights = harm_days.reindex(codes).to_numpy(dtype=np.float64)
-    atlas = pack(cells["cell_ix"], cells["cell_iy"])
-    pixel = atlas.pixels(cells["cell_ix"], cells["cell_iy"])
-    rates = np.column_stack(
-        [_rate(events[events["offence_code"] == code], atlas, pixel) * horizon_days for code in codes]
-    )
-    summary = summarise(draw_harm(rates, weights, np.full(len(cells), 0.2), draws=config.draws, seed=seed))
-    recent = events[events["age_days"] < NAIVE_DAYS]
-    return pd.DataFrame(
-        {
-            "expected_harm": rates @ weights,
-            "expected_harm_lo": summary["harm_lo"].to_numpy(),
-            "expected_harm_hi": summary["harm_hi"].to_numpy(),
-            "expected_events": rates.sum(axis=1),
-            "p_top1": summary["p_top_0"].to_numpy(),
-            "p_top5": summary["p_top_1"].to_numpy(),
-            "naive_count": _counted(recent, atlas, recent["n"])[pixel].astype(np.int64),
-        },
-        index=cells.index,
-    )
+    _check(cells, harm_days, horizon_days)
+    if not len(cells):
+        return _forecast(cells, np.empty((0, 6)), np.empty(0), ("There are no cells to forecast.",))
+    pyramid = build_pyramid(cells["cell_ix"], cells["cell_iy"])
+    place = pyramid.places(cell_events["cell_ix"], cell_events["cell_iy"])
+    weights = harm_days[harm_days > 0].sort_index()
+    weights = weights[weights.index.isin(cell_events["offence_code"].unique())]
+    history = read_history(cell_events, place, tuple(weights.index), config.history_days)
+    days = weights.to_numpy(np.float64)
+    rates, excess = forecast_rates(history, pyramid, days, horizon_days)
+    drawn = draw_harm(rates, days, excess, draws=config.draws, seed=seed)
+    columns = [rates @ days, *central_interval(drawn), rates.sum(axis=1), *chances_of_top(drawn, TOP_SHARES)]
+    recent = (place >= 0) & cell_events["offence_code"].isin(weights.index) & (cell_events["age_days"] < NAIVE_DAYS)
+    naive = np.bincount(place[recent], cell_events["n"][recent], len(cells))
+    return _forecast(cells, np.column_stack(columns), naive, history.notes)
 
 
-def _counted(events: pd.DataFrame, atlas: Atlas, values: npt.ArrayLike) -> Floats:
-    pixel = atlas.pixels(events["cell_ix"], events["cell_iy"])
-    known = pixel >= 0
-    weights = np.asarray(values, dtype=np.float64)[known]
-    return np.bincount(pixel[known], weights, atlas.shape[0] * atlas.shape[1]).astype(np.float64, copy=False)
+def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizon_days: int) -> tuple[Floats, Floats]:
+    """Expected events [cells, offences] over the horizon, and by how much each cell's variance exceeds its mean."""
+    if not len(history.age):
+        return np.zeros((pyramid.cells, len(history.codes))), np.zeros(pyramid.cells)
+    is_grave = _grave(history, harm_days)
+    *windows, now = _windows(history, pyramid, horizon_days)
+    learned = _learn(windows, now, is_grave, history, horizon_days)
+    rates = _expected(now, learned, is_grave) * (horizon_days / learned.window_days)
+    clustering, doubt = learned.excess
+    return rates, clustering + doubt * rates.sum(axis=1)
 
 
-def _rate(events: pd.DataFrame, atlas: Atlas, pixel: npt.NDArray[np.int64]) -> Floats:
-    """Events per day and cell of one offence."""
-    mean_life = 200.0
-    seen_days = float(events["age_days"].max()) + 1 if len(events) else 1.0
-    decay = np.exp(-events["age_days"] / mean_life) / (mean_life * -np.expm1(-seen_days / mean_life))
-    raster = _counted(events, atlas, events["n"] * decay)
-    near = smooth(raster.reshape(atlas.shape), 1.5).ravel()[pixel]
-    own, city = raster[pixel], raster[pixel].mean()
-    # As many pseudo-days of the surroundings as it takes for them to show about two events.
-    trust = own / (own + 2 / mean_life)
-    rate: Floats = trust * own + (1 - trust) * (0.8 * near + 0.2 * city)
-    return rate
+def _grave(history: History, harm_days: Floats) -> npt.NDArray[np.bool_]:
+    """Which offences weigh more than the average event does."""
+    n = np.bincount(history.code, history.n, len(harm_days))
+    return harm_days > (n @ harm_days) / n.sum()
+
+
+def _windows(history: History, pyramid: Pyramid, horizon_days: int) -> list[Window]:
+    """Windows of the past, oldest first, and last the present, of which nothing has come yet."""
+    days = min(max(horizon_days, WINDOW_DAYS), int(history.span_days / 2 / WINDOWS))
+    ages = [days * n for n in range(WINDOWS if days else 0, -1, -1)]
+    known = decayed_rates(history, pyramid.cells, ages)
+    parts = max(1, days // horizon_days)
+    windows = [_window(history, pyramid, next(known), age, upto, parts) for age, upto in pairwise(ages)]
+    every, nothing = np.arange(pyramid.cells), np.empty((pyramid.cells, 0))
+    present = Window(_rates(pyramid, next(known), every), nothing, nothing, np.ones(pyramid.cells), float(days or 1))
+    return [*windows, present]
+
+
+def _window(history: History, pyramid: Pyramid, per_cell: Floats, age: int, upto: int, parts: int) -> Window:
+    codes, days = len(history.codes), age - upto
+    came = (history.age < age) & (history.age >= upto)
+    cell, n = history.cell[came], history.n[came]
+    events = _counted(cell, history.code[came], n, (pyramid.cells, codes))
+    part = (history.age[came] - upto) * parts // days
+    by_part = _counted(cell, part, n, (pyramid.cells, parts))
+    rows, weight = _sample(events.sum(axis=1) > 0)
+    return Window(_rates(pyramid, per_cell, rows), events[rows], by_part[rows], weight, float(days))
+
+
+def _counted(row: Ints, column: Ints, n: Floats, shape: tuple[int, int]) -> Floats:
+    return np.bincount(row * shape[1] + column, n, shape[0] * shape[1]).reshape(shape).astype(np.float64, copy=False)
+
+
+def _sample(is_busy: npt.NDArray[np.bool_]) -> tuple[Ints, Floats]:
+    """Rows of all busy cells and of an even sample of the quiet ones, and how many cells each row stands for."""
+    quiet = np.flatnonzero(~is_busy)
+    # Multiples of the golden ratio spread over the cells without keeping step with the rows of the grid.
+    sampled = quiet[(np.arange(len(quiet)) * 0.6180339887498949) % 1.0 < QUIET_ROWS / max(len(quiet), 1)]
+    busy = np.flatnonzero(is_busy)
+    stands_for = len(quiet) / max(len(sampled), 1)
+    return np.concatenate([busy, sampled]), np.repeat([1.0, stands_for], [len(busy), len(sampled)])
+
+
+def _rates(pyramid: Pyramid, per_cell: Floats, rows: Ints) -> Floats:
+    """Rates [offences, rows, mean lives × scales]."""
+    rates = pyramid.rates(per_cell, rows).reshape(-1, len(MEAN_LIVES), len(rows), SCALE_COUNT)
+    return np.ascontiguousarray(rates.transpose(0, 2, 1, 3)).reshape(len(rates), len(rows), -1)
+
+
+def _learn(
+    windows: list[Window], now: Window, is_grave: npt.NDArray[np.bool_], history: History, horizon_days: int
+) -> Learned:
+    offences = range(len(is_grave))
+    mixtures = np.stack([fit_mixture(windows, offence, now.rates.shape[2]) for offence in offences])
+    # Half an event in all that was seen is the least that an offence is expected at.
+    least = 0.5 / (history.span_days * len(now.weight))
+    level = np.maximum([(now.rates[k] @ mixtures[k]).mean() for k in offences], least) * now.days
+    columns = [_columns(window, mixtures, is_grave) for window in windows]
+    weight = np.concatenate([np.empty(0), *(window.weight for window in windows)])
+    powers = np.empty((len(offences), 4 + 2 * (SCALE_COUNT - 1)))
+    for k in offences:
+        start = np.zeros(powers.shape[1])
+        start[:2] = np.log(level[k]), 1.0
+        x = np.concatenate([np.empty((0, len(start))), *(_of_offence(shared, own, k) for shared, own in columns)])
+        events = np.concatenate([np.empty(0), *(window.events[:, k] for window in windows)])
+        powers[k] = fit_powers(x, events, weight, start)
+    learned = Learned(mixtures, powers, now.days, DEFAULT_EXCESS)
+    return learned if not windows else _with_excess(learned, windows, is_grave)
+
+
+def _with_excess(learned: Learned, windows: list[Window], is_grave: npt.NDArray[np.bool_]) -> Learned:
+    parts = windows[0].parts.shape[1]
+    expected = np.concatenate([_expected(window, learned, is_grave).sum(axis=1) for window in windows]) / parts
+    count = np.concatenate([window.parts for window in windows])
+    weight = np.concatenate([window.weight for window in windows])
+    excess = fit_excess(np.tile(expected, parts), count.ravel(order="F"), np.tile(weight, parts))
+    return Learned(learned.mixtures, learned.powers, learned.window_days, excess)
+
+
+def _expected(window: Window, learned: Learned, is_grave: npt.NDArray[np.bool_]) -> Floats:
+    """Expected events [cells, offences] over a window's days."""
+    shared, own = _columns(window, learned.mixtures, is_grave)
+    logs = [_of_offence(shared, own, k) @ powers for k, powers in enumerate(learned.powers)]
+    return np.exp(np.clip(np.column_stack(logs), -40, 20))
+
+
+def _columns(window: Window, mixtures: Floats, is_grave: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Columns that all offences share, and each offence's own [cells, offences]; both are relative logarithms."""
+    own = np.einsum("kcs,ks->ck", window.rates, mixtures)
+    usual = window.rates[:, :, -SCALE_COUNT:-1]  # longest mean life, every scale but the city
+    grave, every = usual[is_grave].sum(axis=0), usual.sum(axis=0)
+    groups = [own[:, is_grave].sum(axis=1), own[:, ~is_grave].sum(axis=1), *grave.T, *every.T]
+    shared = np.column_stack([_relative(group, window.weight) for group in groups])
+    return shared, np.column_stack([_relative(rate, window.weight) for rate in own.T])
+
+
+def _of_offence(shared: Floats, own: Floats, offence: int) -> Floats:
+    return np.column_stack([np.ones(len(shared)), own[:, offence], shared])
+
+
+def _relative(rate: Floats, weight: Floats) -> Floats:
+    return relative_log(rate, float(weight @ rate / weight.sum()))
+
+
+def _check(cells: pd.DataFrame, harm_days: pd.Series, horizon_days: int) -> None:
+    if horizon_days < 1:
+        raise ValueError(f"horizon_days={horizon_days!r}: expected a whole number from one up")
+    if cells.duplicated(["cell_ix", "cell_iy"]).any():
+        raise ValueError("cells repeat: expected each (cell_ix, cell_iy) once")
+    if not (np.isfinite(harm_days).all() and (harm_days >= 0).all() and harm_days.index.is_unique):
+        raise ValueError(
+            "harm_days holds a negative or missing weight or repeats a code: expected one from zero up each"
+        )
+
+
+def _forecast(cells: pd.DataFrame, columns: Floats, naive: npt.ArrayLike, notes: tuple[str, ...]) -> pd.DataFrame:
+    names = ["expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events", "p_top1", "p_top5"]
+    forecast = pd.DataFrame(columns, index=cells.index, columns=names)
+    forecast["naive_count"] = np.asarray(naive, dtype=np.int64)
+    forecast.attrs["notes"] = list(notes)
+    return forecast

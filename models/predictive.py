@@ -5,17 +5,14 @@ Counts are negative binomial. A negative binomial is a Poisson number of cluster
 is Poisson in each draw. So only what happens is drawn: a city's few thousand events, never its cells × draws zeros.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-# Cells whose draws are held densely at a time: bounds memory whatever the city.
-CHUNK_CELLS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ def draw_harm(rates: Floats, weights: Floats, excess: Floats, *, draws: int, see
     Parameters
     ----------
     rates : [cells, offences], expected events over the horizon.
-    weights : [offences], harm days of one event.
+    weights : [offences], harm days of one event, above zero.
     excess : [cells], variance of a cell's count over its mean, less one; ≥ 0.
 
     Returns
@@ -47,41 +44,54 @@ def draw_harm(rates: Floats, weights: Floats, excess: Floats, *, draws: int, see
     cell, size = _clusters(random, total, excess, draws)
     draw = random.integers(draws, size=len(cell))
     cell, draw = np.repeat(cell, size), np.repeat(draw, size)
-    harm = weights[_marks(random, rates, cell)]
-    return _added(cell, draw, harm, len(total), draws)
+    return _added(cell, draw, _marks(random, rates, cell), weights, len(total), draws)
 
 
-def summarise(drawn: HarmDraws, *, interval: float = 0.8, top_shares: tuple[float, ...] = (0.01, 0.05)) -> pd.DataFrame:
-    """Quantiles of harm and chances of rank, one row per cell: `harm_lo`, `harm_hi`, `p_top_<n>` by the n-th share.
+def central_interval(drawn: HarmDraws, *, interval: float = 0.8) -> tuple[Floats, Floats]:
+    """Lower and upper end of each cell's central interval of harm.
 
-    The lower end is the smallest value with at least (1 − interval) / 2 of the draws at or below it, the upper end
-    likewise. A cell is in the top share by as much as it gets when cells equal at the edge share the places left.
+    An end is the smallest harm with at least (1 − interval) / 2, or (1 + interval) / 2, of the draws at or below it.
     """
-    lo, hi = _quantiles(drawn, ((1 - interval) / 2, (1 + interval) / 2))
-    columns = {"harm_lo": lo, "harm_hi": hi}
-    for n, share in enumerate(top_shares):
-        columns[f"p_top_{n}"] = chance_of_top(drawn, max(1, round(share * drawn.cells)))
-    return pd.DataFrame(columns)
+    some = np.bincount(drawn.cell, minlength=drawn.cells)
+    places = [int(np.ceil((1 + side * interval) / 2 * drawn.draws)) - 1 - (drawn.draws - some) for side in (-1, 1)]
+    # Where even the upper end is nothing, there is nothing to sort.
+    lively = (places[1] >= 0)[drawn.cell]
+    cell, harm = drawn.cell[lively], drawn.harm[lively]
+    harm = harm[np.lexsort((harm, cell))]
+    start = np.searchsorted(cell, np.arange(drawn.cells))
+    lo, hi = (np.zeros(drawn.cells) for _ in places)
+    for end, place in zip((lo, hi), places, strict=True):
+        end[place >= 0] = harm[(start + place)[place >= 0]]
+    return lo, hi
 
 
-def chance_of_top(drawn: HarmDraws, places: int) -> Floats:
-    """Share of draws in which each cell is among the `places` with most harm, equals at the edge sharing theirs."""
-    order = np.lexsort((-drawn.harm, drawn.draw))
-    draw, harm = drawn.draw[order], drawn.harm[order]
-    starts = np.searchsorted(draw, np.arange(drawn.draws + 1))
+def chances_of_top(drawn: HarmDraws, shares: Sequence[float]) -> list[Floats]:
+    """For each share of the cells, how often each cell is among that many with most harm.
+
+    Cells equal at the edge share the places left: each counts with its part of a place.
+    """
+    # One number that sorts by draw, then from most to least harm; equal harms stay equal.
+    order = drawn.draw + 0.5 * (1 - drawn.harm / drawn.harm.max(initial=1.0))
+    ordered = np.sort(order)
+    starts = np.searchsorted(ordered, np.arange(drawn.draws + 1))
+    places = [max(1, round(share * drawn.cells)) for share in shares]
+    return [_chance_of_top(drawn, order, ordered, starts, place) for place in places]
+
+
+def _chance_of_top(drawn: HarmDraws, order: Floats, ordered: Floats, starts: Ints, places: int) -> Floats:
     some = np.diff(starts)
-    edge = np.zeros(drawn.draws)
-    full = some >= places
-    edge[full] = harm[starts[:-1][full] + places - 1]
-    above = np.bincount(draw, weights=harm > edge[draw], minlength=drawn.draws)
-    level = np.bincount(draw, weights=harm == edge[draw], minlength=drawn.draws)
-    level[~full] = drawn.cells - some[~full]
+    is_full = some >= places
+    # Draws with less harmed cells than places: all those are in, the others share what is left.
+    edge = np.arange(drawn.draws) + 0.75
+    edge[is_full] = ordered[starts[:-1][is_full] + places - 1]
+    rows = np.flatnonzero(order <= edge[drawn.draw])
+    draw, is_level = drawn.draw[rows], order[rows] == edge[drawn.draw[rows]]
+    above = np.bincount(draw[~is_level], minlength=drawn.draws)
+    level = np.where(is_full, np.bincount(draw[is_level], minlength=drawn.draws), drawn.cells - some)
     share = (places - above) / np.maximum(level, 1)
-    gain = (drawn.harm > edge[drawn.draw]) + (drawn.harm == edge[drawn.draw]) * share[drawn.draw]
-    # Where fewer cells than places have harm at all, those without share what is left.
-    idle = np.where(full, 0.0, share)
-    gain = gain - idle[drawn.draw]
-    return (np.bincount(drawn.cell, weights=gain, minlength=drawn.cells) + idle.sum()) / drawn.draws
+    idle = np.where(is_full, 0.0, share)
+    gain = np.where(is_level, share[draw], 1.0 - idle[draw])
+    return (np.bincount(drawn.cell[rows], gain, drawn.cells) + idle.sum()) / drawn.draws
 
 
 def _clusters(random: np.random.Generator, mean: Floats, excess: Floats, draws: int) -> tuple[Ints, Ints]:
@@ -99,32 +109,18 @@ def _clusters(random: np.random.Generator, mean: Floats, excess: Floats, draws: 
 def _marks(random: np.random.Generator, rates: Floats, cell: Ints) -> Ints:
     """Offence of each event, with the probabilities of its cell."""
     upto = np.cumsum(rates, axis=1)
-    at = random.random(len(cell)) * upto[cell, -1]
+    at = random.random(len(cell)) * rates.sum(axis=1)[cell]
     mark = np.zeros(len(cell), dtype=np.int64)
-    for n in range(rates.shape[1] - 1):
-        mark += at >= upto[cell, n]
+    for offence in range(rates.shape[1] - 1):
+        mark += at >= upto[cell, offence]
     return mark
 
 
-def _added(cell: Ints, draw: Ints, harm: Floats, cells: int, draws: int) -> HarmDraws:
-    key = cell * draws + draw
-    order = np.argsort(key, kind="stable")
-    key, harm = key[order], harm[order]
+def _added(cell: Ints, draw: Ints, mark: Ints, weights: Floats, cells: int, draws: int) -> HarmDraws:
+    # Sorting one number with the mark inside is faster than sorting the order of two, and fixes the order of the sums.
+    offences = max(len(weights), 1)
+    key, mark = np.divmod(np.sort((cell * draws + draw) * offences + mark), offences)
     first = np.flatnonzero(np.diff(key, prepend=-1))
-    sums = np.add.reduceat(harm, first) if len(first) else np.empty(0)
-    some = sums > 0
-    cell, draw = np.divmod(key[first[some]], draws)
-    return HarmDraws(cell, draw, sums[some], cells, draws)
-
-
-def _quantiles(drawn: HarmDraws, levels: tuple[float, float]) -> tuple[Floats, Floats]:
-    some = np.bincount(drawn.cell, minlength=drawn.cells)
-    order = np.lexsort((drawn.harm, drawn.cell))
-    harm, start = drawn.harm[order], np.cumsum(some) - some
-    ends = []
-    for level in levels:
-        place = int(np.ceil(level * drawn.draws)) - 1 - (drawn.draws - some)
-        end = np.zeros(drawn.cells)
-        end[place >= 0] = harm[(start + place)[place >= 0]]
-        ends.append(end)
-    return ends[0], ends[1]
+    harm = np.add.reduceat(weights[mark], first) if len(first) else np.empty(0)
+    cell, draw = np.divmod(key[first], draws)
+    return HarmDraws(cell, draw, harm, cells, draws)
