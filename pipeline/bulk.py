@@ -1,5 +1,6 @@
 """Somebody else's files into a temporary table, and from there into incidents, without a look at single rows."""
 
+import csv
 import gzip
 from datetime import datetime
 from pathlib import Path
@@ -146,10 +147,23 @@ def _source_sql(files: list[Path], mapping: Mapping) -> str:
     common = "filename = 'harmspot_file'"
     if files[0].name.lower().endswith(".parquet"):
         return f"read_parquet({names}, {common}, union_by_name = true, hive_partitioning = false)"
+    columns = ", ".join(f"{literal_sql(name)}: 'VARCHAR'" for name in _column_names(files[0], mapping.delimiter))
+    # Nothing is left to be detected: a single bad line could mislead a detector, or stop it.
     return (
-        f"read_csv({names}, {common}, hive_partitioning = false, all_varchar = true, header = true, "
-        f"delim = {literal_sql(mapping.delimiter)}, quote = '\"', escape = '\"', comment = '', store_rejects = true)"
+        f"read_csv({names}, {common}, hive_partitioning = false, auto_detect = false, columns = {{{columns}}}, "
+        f"header = true, delim = {literal_sql(mapping.delimiter)}, quote = '\"', escape = '\"', store_rejects = true)"
     )
+
+
+def _column_names(file: Path, delimiter: str) -> list[str]:
+    """Names in the header, blank ones and repeats made into names of their own."""
+    try:
+        found = next(csv.reader([_header(file).decode("utf-8")], delimiter=delimiter), [])
+    except (UnicodeDecodeError, csv.Error, TypeError) as error:
+        raise SourceError(f"{file}: the header cannot be read: {error}") from None
+    if not found:
+        raise SourceError(f"{file} is empty: expected a header and rows")
+    return [name if name and name not in found[:place] else f"column{place}" for place, name in enumerate(found)]
 
 
 def _name_unidentified(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:

@@ -152,6 +152,25 @@ def test_the_hour_that_occurs_twice_is_its_first_occurrence(
     assert held(store, "occurred_at, is_ambiguous_hour") == [(expected, is_ambiguous)]
 
 
+def test_broken_lines_stop_no_other(store: Store, tmp_path: Path) -> None:
+    good = b"i1,2018-07-01,Robbery,-75,39\r\n"
+    bad = b"i2,2018-07-01,caf\xe9,-75,39\r\n"
+    (tmp_path / "town.csv").write_bytes(b"\xef\xbb\xbf" + HEADER.strip().encode() + b"\r\n" + bad + good)
+    counts = load(store, tmp_path / "town.csv", write_mapping(tmp_path))
+    assert counts == BatchCounts(2, 1, 0, 1, 0, {"unread_line": 1})
+    assert held(store, "incident_id") == [("i1",)]
+
+
+def test_files_of_a_folder_may_order_their_columns_differently(store: Store, tmp_path: Path) -> None:
+    write_csv(tmp_path / "all", GOOD)
+    write_csv(tmp_path / "all", "Drugs,i2,39.5,-75.25,2018-07-01", header="what,id,y,x,when\n", name="other.csv")
+    assert load(store, tmp_path / "all", write_mapping(tmp_path)).stored == 2
+    assert held(store, "incident_id, offence_code, lon") == [
+        ("i1", "robbery", -75.25),
+        ("i2", "drug_possession", -75.25),
+    ]
+
+
 def test_a_time_without_zone_is_refused_where_the_mapping_names_none(store: Store, tmp_path: Path) -> None:
     counts = load(store, write_csv(tmp_path, GOOD), write_mapping(tmp_path, time_zone=None))
     assert counts.dead_by_reason == {"naive_time": 1}
@@ -315,9 +334,11 @@ def test_a_file_that_cannot_be_read_is_named(store: Store, tmp_path: Path) -> No
     (tmp_path / "broken.parquet").write_bytes(b"no parquet at all")
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "blank.csv").touch()
     failing_load(store, tmp_path / "broken.parquet", mapping, SourceError, "broken.parquet cannot be read")
     failing_load(store, tmp_path / "none.csv", mapping, SourceError, "does not exist")
     failing_load(store, tmp_path / "notes.txt", mapping, SourceError, "expected .parquet, .csv")
+    failing_load(store, tmp_path / "blank.csv", mapping, SourceError, "is empty")
     failing_load(store, tmp_path / "empty", mapping, SourceError, "expected .parquet, .csv")
 
 
