@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -96,15 +97,14 @@ def render_report(
 
 def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return what a reader must know before using the run, in words."""
-    quality = tables["data_quality"]
-    doubtful = quality[quality["is_warning"].astype(bool)]
+    quality = _records(tables["data_quality"])
+    doubtful = [row for row in quality if row["is_warning"] and row["measure"] != "staffing_assumed"]
     return [
         *(["Officer hours are assumed, not reported: crimes per officer-hour compares areas on a guess."]
           if run["is_staffing_assumed"] else []),
         *(["Markets are provisional: graded from single cells, before the full detector."]
           if tables["market"]["is_provisional"].astype(bool).any() else []),
-        *[_sentence(f"{words(row['measure'])} ({number(row['value'])} {row['unit']}): {row['detail']}")
-          for row in _records(doubtful) if row["measure"] != "staffing_assumed"],
+        *[_warning(row) for row in doubtful],
     ]  # fmt: skip
 
 
@@ -180,16 +180,24 @@ def _content_hash(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _sentence(text: str) -> str:
+def _warning(row: Mapping[str, Any]) -> str:
+    """A doubtful measure in words; a note is words already."""
+    text = row["detail"] or words(row["measure"])
+    if row["unit"] != "note":
+        text = f"{words(row['measure'])} ({number(row['value'])} {row['unit'] or ''}): {text}"
     return text[:1].upper() + text[1:]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as mappings, with None where a value is missing."""
-    return [
-        {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
-        for row in frame.drop(columns="geometry_wkb", errors="ignore").astype(object).to_dict("records")
-    ]
+    """Rows as mappings, with None where a value is missing and lists as lists."""
+    rows = frame.drop(columns="geometry_wkb", errors="ignore").astype(object).to_dict("records")
+    return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _by_rank(frame: pd.DataFrame, ranking: pd.DataFrame) -> pd.DataFrame:
