@@ -150,8 +150,7 @@
     });
   }
 
-  // Old runs say so; printing opens what is folded.
+  // An old run says so.
   const expired = document.getElementById("expired");
   expired.hidden = Date.now() <= Date.parse(expired.dataset.validTo);
-  addEventListener("beforeprint", () => { for (const one of document.querySelectorAll(".why details")) one.open = true; });
 })();
