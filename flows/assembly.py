@@ -45,7 +45,8 @@ class PlaceFrames:
 
 def query(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> pd.DataFrame:
     """Return the rows of `flows/sql/<name>.sql` with `$parameters` bound."""
-    return connection.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"), parameters or None).df()
+    text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
+    return connection.execute(text, parameters or None).to_arrow_table().to_pandas()
 
 
 def execute(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> None:
@@ -193,7 +194,10 @@ def people_frames(
     connection.unregister("flagrant_cell")
     return PeopleFrames(
         events,
-        *(connection.table(f"{name}_known").order("ALL").df() for name in ("person", "custody", "warrant", "action")),
+        *(
+            connection.table(f"{name}_known").order("ALL").to_arrow_table().to_pandas()
+            for name in ("person", "custody", "warrant", "action")
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """The whole of harmspot on a simulated town, in one go."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -9,6 +10,7 @@ from flows.command.show import TABLES, read_table
 from flows.home import Home
 from flows.ingest import load_file
 from flows.prefect_settings import embed_prefect
+from flows.settings import SettingsError
 from flows.town import TownFiles, write_town
 
 HISTORY_DAYS = 730
@@ -17,6 +19,7 @@ SHOWN = {"areas": 12, "cells": 5, "markets": 10, "notices": 5}  # rows printed o
 
 def run_demo(folder: Path, *, seed: int, as_of: date, announce: Callable[[str], None]) -> None:
     """Simulate, load, run as a Prefect flow, print the places and counts of people, say where the files are."""
+    _clear_earlier_demo(folder)
     announce(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
     town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
     home = _home_of(town, as_of, announce)
@@ -37,6 +40,16 @@ def run_demo(folder: Path, *, seed: int, as_of: date, announce: Callable[[str], 
     announce("people (counts only): " + ", ".join(f"{name} {n}" for name, n in summary.people_counts.items()))
     for path in (home.published, home.restricted, home.layers, home.report):
         announce(f"  {path}")
+
+
+def _clear_earlier_demo(folder: Path) -> None:
+    """Remove an earlier demo, so that every demo starts afresh; anything else that stands there is left alone."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    config_file = folder / "config.yaml"
+    if not (config_file.is_file() and "Simulated town" in config_file.read_text(encoding="utf-8")):
+        raise SettingsError(f"{folder} holds something other than a demo; choose another place with --folder")
+    shutil.rmtree(folder)
 
 
 def _home_of(town: TownFiles, as_of: date, announce: Callable[[str], None]) -> Home:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from pyproj import Transformer
 
+from flows.settings import Settings
 from geo.cells import Grid
 from models.forecast import ForecastConfig, forecast_cells
-from flows.settings import Settings
 from pipeline.codebook import read_codebook
 from pipeline.errors import SourceError
 

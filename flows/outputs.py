@@ -45,7 +45,9 @@ def _run(home: Home, run_id: str | None) -> dict[str, Any]:
     kept = runs(home.path)
     chosen = kept[kept["run_id"] == run_id] if run_id else kept.tail(1)
     if chosen.empty:
-        raise PublicationError(f"run {run_id or '(the latest)'} is not kept in {home.path}; `harmspot show runs` lists them")
+        raise PublicationError(
+            f"run {run_id or '(the latest)'} is not kept in {home.path}; `harmspot show runs` lists them"
+        )
     return {str(name): value for name, value in chosen.iloc[0].items()}
 
 

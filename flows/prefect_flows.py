@@ -13,8 +13,8 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.command.printing import records
 from flows.backfill import backfill as plain_backfill
+from flows.command.printing import records
 from flows.daily import EDGE_STAGES, RunSummary, daily_run
 from flows.home import Home
 from flows.ingest import ingest_sources

@@ -25,7 +25,7 @@ class AccessLog:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, *, reader: str, purpose: str, action: str, detail: Any = None, now: datetime) -> str:
+    def append(self, *, reader: str | None, purpose: str | None, action: str, detail: Any = None, now: datetime) -> str:
         """Write one entry to the disk before returning, and return its hash.
 
         `detail` is anything JSON can hold: counts, tables, run ids.
@@ -35,15 +35,13 @@ class AccessLog:
         PurposeError
             When reader or purpose is blank: people are not read without either.
         """
-        for name, value in (("reader", reader), ("purpose", purpose)):
-            if not value or not value.strip():
-                raise PurposeError(f"reading people needs a {name}: say --{name}, who reads or what for")
+        require_purpose(reader, purpose)
         if now.tzinfo is None:
             raise ValueError(f"now={now!r}: expected a time with a zone")
         entry = {
             "at": now.astimezone(UTC).isoformat(),
-            "reader": reader.strip(),
-            "purpose": purpose.strip(),
+            "reader": str(reader).strip(),
+            "purpose": str(purpose).strip(),
             "action": action,
             "detail": detail,
         }
@@ -85,6 +83,16 @@ class AccessLog:
             file.flush()
             os.fsync(file.fileno())
         return chained["hash"]
+
+
+def require_purpose(reader: str | None, purpose: str | None) -> None:
+    """Raise PurposeError where reader or purpose is blank: people are not read without either."""
+    missing = [name for name, value in (("purpose", purpose), ("reader", reader)) if not (value and value.strip())]
+    if missing:
+        raise PurposeError(
+            f"people are read with a purpose and by a named reader, which are logged; missing: {' and '.join(missing)}. "
+            'Say --purpose TEXT and --reader NAME, such as --purpose "morning tasking" --reader "Insp. J. Reyes"'
+        )
 
 
 def _hash(entry: dict[str, Any]) -> str:

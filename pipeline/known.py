@@ -108,7 +108,7 @@ def touched_runs(path: Path, key: Key, run_clocks: pd.DataFrame, *, wait_s: floa
     connection = _read(path, key, wait_s, announce)
     try:
         connection.register("run_clock", run_clocks[["as_of", "known_at"]])
-        touched = connection.execute(query("store/touched_run")).df()
+        touched = connection.execute(query("store/touched_run")).to_arrow_table().to_pandas()
     finally:
         connection.close()
     flags = touched.set_index(["as_of", "known_at"])["is_touched"]

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.access_log import AccessLog
+from pipeline.access_log import AccessLog, require_purpose
 from pipeline.duck import query
 from pipeline.errors import PublicationError
 from pipeline.key import Key
@@ -157,9 +157,10 @@ def read_restricted(
         raise PublicationError(
             f"{table_name!r} is no table of {RESTRICTED}; there are: {', '.join(read_tables().restricted)}"
         )
+    require_purpose(reader, purpose)
     wanted = _known_run(home, run_id)
     detail = {"table": table_name, "run_id": wanted}
-    log.append(reader=reader or "", purpose=purpose or "", action="read", detail=detail, now=now)
+    log.append(reader=reader, purpose=purpose, action="read", detail=detail, now=now)
     return _read(home / RESTRICTED, key.encryption, table, wanted)
 
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Where the town and its home go; a town already there is used again.",
+    help="Where the town and its home go; an earlier demo there is replaced.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the town.")
-@click.option("--as-of", type=Day(), default="2026-01-01", show_default=True, help="Day of the run.")
+@click.option("--as-of", type=Day(), help="Day of the run (default: today, so that its lists have not expired).")
 @pass_home
-def command(home: "Home", folder: Path, seed: int, as_of: date) -> None:
+def command(home: "Home", folder: Path, seed: int, as_of: date | None) -> None:
     """Simulate a town, consume its events, do the daily run as a Prefect flow, and show what came out.
 
     Of people only counts are printed.
@@ -34,4 +34,4 @@ def command(home: "Home", folder: Path, seed: int, as_of: date) -> None:
     """
     from flows.demo import run_demo
 
-    run_demo(folder, seed=seed, as_of=as_of, announce=home.announce)
+    run_demo(folder, seed=seed, as_of=as_of or home.now().date(), announce=home.announce)

@@ -32,7 +32,7 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in shown.columns:
         is_number = pd.api.types.is_numeric_dtype(shown[column]) and not pd.api.types.is_bool_dtype(shown[column])
-        table.add_column(str(column), justify="right" if is_number else "left", overflow="fold")
+        table.add_column(str(column).replace("_", " "), justify="right" if is_number else "left", overflow="fold")
     for row in shown.itertuples(index=False):
         table.add_row(*[_text(value) for value in row])
     console.print(table)

@@ -1,0 +1,41 @@
+"""One simulated town, loaded and run once, that the tests of the whole share."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from flows.daily import daily_run
+from flows.home import Home
+from flows.ingest import load_file
+from flows.town import TownFiles, write_town
+from tests.town import AS_OF, CLOCK, KEY, TownRun
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> TownFiles:
+    return write_town(tmp_path_factory.mktemp("town"), seed=11, days=500, end=AS_OF)
+
+
+@pytest.fixture(scope="session")
+def new_home(town: TownFiles) -> Callable[..., Home]:
+    """Homes on the town's settings that all have the same key and clock."""
+
+    def make(folder: Path, clock: datetime = CLOCK, announce: Callable[[str], None] = lambda text: None) -> Home:
+        folder.mkdir(parents=True, exist_ok=True)
+        key_file = folder / "key"
+        if not key_file.exists():
+            key_file.touch(mode=0o600)
+            key_file.write_text(KEY)
+        return Home(folder, town.config_file, clock, announce)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def town_run(town: TownFiles, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> TownRun:
+    said: list[str] = []
+    home = new_home(tmp_path_factory.mktemp("home"), announce=said.append)
+    loaded = load_file(home, town.events, None)
+    return TownRun(town, home, loaded, daily_run(home, AS_OF), said)

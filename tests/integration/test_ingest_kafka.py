@@ -1,0 +1,87 @@
+"""A town's events by topic and by file: the same store, ingest time, offset and batch aside, and resumed where left."""
+
+from collections.abc import Callable
+from pathlib import Path
+from zlib import crc32
+
+import duckdb
+import pytest
+from kafka import KafkaAdminClient
+
+from flows.home import Home
+from flows.ingest import ingest_kafka, load_file
+from flows.town import TownFiles
+from pipeline.columns import SCHEMAS, TOPICS
+from pipeline.duck import attach, connect
+from pipeline.sources.kafka import write_records
+
+pytestmark = pytest.mark.integration
+
+PARTITIONS = 3
+POSITION = {"source_partition", "source_offset"}
+
+
+@pytest.fixture
+def kafka_home(
+    new_home: Callable[..., Home], kafka_broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Home:
+    """A home that reads topics of its own on the broker."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_broker)
+    monkeypatch.setenv("HARMSPOT__KAFKA__TOPIC_PREFIX", topic_prefix)
+    monkeypatch.setenv("HARMSPOT__INGEST__BATCH_SIZE", "5000")
+    admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
+    admin.create_topics({topic_prefix + topic: {"num_partitions": PARTITIONS} for topic in TOPICS})
+    admin.close()
+    return new_home(tmp_path / "by topic")
+
+
+def send(address: str, prefix: str, town: TownFiles) -> int:
+    """Send every line of the town's files; the key only has to keep an entity's versions together."""
+    records = [
+        (prefix + topic, str(crc32(line) % 1000), line)
+        for topic in TOPICS
+        for line in (town.events / f"{topic}.jsonl").read_bytes().splitlines()
+    ]
+    return write_records(address, records)
+
+
+def quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def contents(connection: duckdb.DuckDBPyConnection, store: str) -> dict[str, list[tuple[object, ...]]]:
+    columns = {entity: [f.name for f in schema if f.name not in POSITION] for entity, schema in SCHEMAS.items()}
+    queries = {
+        **{f"{entity}_version": [*names, "content_hash"] for entity, names in columns.items()},
+        "identity": ["person_id", "raw_person_id"],
+        "dead_letter": ["reason", "mapping", "payload"],
+    }
+    return {
+        table: connection.execute(f'SELECT {quoted(names)} FROM "{store}".{table} ORDER BY ALL').fetchall()
+        for table, names in queries.items()
+    }
+
+
+def test_topics_and_files_give_the_same_store(
+    kafka_home: Home,
+    new_home: Callable[..., Home],
+    town: TownFiles,
+    kafka_broker: str,
+    topic_prefix: str,
+    tmp_path: Path,
+) -> None:
+    by_file = new_home(tmp_path / "by file")
+    loaded = load_file(by_file, town.events, None)
+    assert send(kafka_broker, topic_prefix, town) == town.event_count
+
+    ingested = ingest_kafka(kafka_home)
+    assert (ingested.rows_in, ingested.stored, ingested.dead) == (loaded.rows_in, loaded.stored, loaded.dead)
+    assert ingest_kafka(kafka_home).rows_in == 0  # resumed at the end
+
+    connection = connect(tmp_path / "spill")
+    for name, home in (("topic", kafka_home), ("file", by_file)):
+        attach(connection, home.store, home.key.encryption, alias=name, read_only=True)
+    by_topic_contents, by_file_contents = contents(connection, "topic"), contents(connection, "file")
+    connection.close()
+    assert len(by_file_contents["incident_version"]) > 10_000
+    assert by_topic_contents == by_file_contents
