@@ -189,15 +189,14 @@ def _warning(row: Mapping[str, Any]) -> str:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as mappings, with None where a value is missing and lists as lists."""
+    """Rows as mappings, with None where a value is missing."""
     rows = frame.drop(columns="geometry_wkb", errors="ignore").astype(object).to_dict("records")
-    return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
+    return [_known(row) for row in rows]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The row with None for what pandas reads as NaN."""
+    return {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
 
 
 def _by_rank(frame: pd.DataFrame, ranking: pd.DataFrame) -> pd.DataFrame:

@@ -217,6 +217,14 @@ def test_missing_figures_are_dashes() -> None:
     assert not re.search(r"\bnan\b|NaT|>None<", re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL))
 
 
+def test_a_first_run_read_back_from_its_table_has_no_predecessor() -> None:
+    of = tables()
+    of["place_change"] = of["place_change"].iloc[:0]
+    read_back = pd.Series([None], dtype="str").iloc[0]  # what a null text is after reading
+    assert "This is the first kept run" in page(of, predecessor_run_id=read_back)
+    assert "Nothing changed since run <code>r0</code>" in page(of, predecessor_run_id="r0")
+
+
 def test_a_pseudonym_is_refused_and_not_quoted() -> None:
     of = tables(f"near {PERSON}")
     with pytest.raises(PublicationError) as caught:
