@@ -65,7 +65,7 @@ def render_report(
     zone = ZoneInfo(run["time_zone"])
     ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
     html = _environment(zone).get_template("report.html.jinja").render(
-        run=run,
+        run=_plain_row(run),
         css=_asset("report.css"),
         js=_asset("report.js"),
         js_hash=_content_hash(_asset("report.js")),
@@ -189,14 +189,19 @@ def _warning(row: Mapping[str, Any]) -> str:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as mappings, with None where a value is missing."""
     rows = frame.drop(columns="geometry_wkb", errors="ignore").astype(object).to_dict("records")
-    return [_known(row) for row in rows]
+    return [_plain_row(row) for row in rows]
 
 
-def _known(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The row with None for what pandas reads as NaN."""
-    return {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+def _plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The row with None where a value is missing and lists as lists."""
+    return {str(name): _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _by_rank(frame: pd.DataFrame, ranking: pd.DataFrame) -> pd.DataFrame:
