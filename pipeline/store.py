@@ -99,12 +99,13 @@ class Store:
             When a column is missing, or the mapping gives an offence code that the codebook lacks.
         """
         check_offence_codes(mapping, offence_codes)
+        # Temporary tables need no transaction, and DuckDB reads committed ones on every thread, others on one.
+        number = self._new_batch(ingested_at)
+        bulk.read_raw(self._connection, path, mapping)
+        (announce or self._announce)(f"{path.name}: {self._count('raw'):,} rows read")
+        bulk.stage_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
+        dead = bulk.refuse(self._connection, mapping.name)
         with transaction(self._connection):
-            number = self._new_batch(ingested_at)
-            bulk.read_raw(self._connection, path, mapping)
-            (announce or self._announce)(f"{path.name}: {self._count('raw'):,} rows read")
-            bulk.stage_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
-            dead = bulk.refuse(self._connection, mapping.name)
             counts = self._keep_staged("incident", number, bulk.STAGED) + self._keep_dead(dead, number)
             self._keep_counts(number, path.name, counts)
         return counts

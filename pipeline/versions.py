@@ -8,6 +8,11 @@ from pipeline.columns import ENTITY_KEYS, ENVELOPE, SCHEMAS
 from pipeline.duck import name_sql
 
 _UNIT_SEPARATOR = "chr(31)"
+# Text of few known words, none of which holds a `;`.
+_CLOSED = {
+    *("status", "occurred_precision", "discovery", "report_channel", "report_subject"),
+    *("drug_activity", "market_setting"),
+}
 
 
 def data_fields(entity: str) -> list[pa.Field]:
@@ -20,8 +25,8 @@ def content_hash_sql(entity: str, present: Collection[str] | None = None) -> str
     """Hash of an entity's content as a 128-bit number, the same for every source and in every DuckDB.
 
     The hashed text is `;column=value` for each column that says something; nulls and false say nothing, so that a
-    column added later, or one that a source never has (not in `present`), leaves the hash alone. Text is preceded by
-    its length, which keeps two contents from sharing one text.
+    column added later, or one that a source never has (not in `present`), leaves the hash alone. Free text is preceded
+    by its length, which keeps two contents from sharing one text.
     """
     fields = [field for field in data_fields(entity) if present is None or field.name in present]
     return f"md5_number(concat({', '.join(map(_part_sql, fields))}))"
@@ -30,7 +35,7 @@ def content_hash_sql(entity: str, present: Collection[str] | None = None) -> str
 def stage_sql(entity: str, arrived_sql: str = "FROM arrived_rows", present: Collection[str] | None = None) -> str:
     """Make temporary table `staged`: the rows of `arrived_sql`, which has the columns `present`, and content_hash."""
     return (
-        f"CREATE TEMP TABLE staged AS WITH arrived AS ({arrived_sql}) "  # noqa: S608 - composed of our own columns
+        f"CREATE OR REPLACE TEMP TABLE staged AS WITH arrived AS ({arrived_sql}) "  # noqa: S608 - composed of our own columns
         f"SELECT *, {content_hash_sql(entity, present)} AS content_hash FROM arrived"
     )
 
@@ -66,7 +71,8 @@ def _part_sql(field: pa.Field) -> str:
     label = f"';{field.name}='"
     if pa.types.is_boolean(field.type) and not field.nullable:
         return f"CASE WHEN {name_sql(field.name)} THEN ';{field.name}' END"
-    length = [f"strlen({name_sql(field.name)})", "':'"] if pa.types.is_string(field.type) else []
+    is_free = pa.types.is_string(field.type) and field.name not in _CLOSED
+    length = [f"strlen({name_sql(field.name)})", "':'"] if is_free else []
     return (" || " if field.nullable else ", ").join([label, *length, _text_sql(field)])
 
 
