@@ -137,7 +137,7 @@ def _write_package(
     layers: Mapping[str, gpd.GeoDataFrame], styles: Mapping[str, str | None], folder: Path, as_of: pd.Timestamp
 ) -> Path:
     path = folder / PACKAGE_NAME
-    with _clock_of_gdal(as_of):
+    with clock_of_gdal(as_of):
         for theme, features in layers.items():
             pyogrio.write_dataframe(
                 _flat(features),
@@ -156,7 +156,7 @@ def _write_package(
 
 
 @contextmanager
-def _clock_of_gdal(now: pd.Timestamp) -> Iterator[None]:
+def clock_of_gdal(now: pd.Timestamp) -> Iterator[None]:
     """Let GDAL stamp what it writes with the run's time, for two writings of one run to be the same bytes."""
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": now.strftime("%Y-%m-%dT%H:%M:%S.000Z")})
