@@ -85,14 +85,23 @@ def command(
         default_weights,
         forecast_file,
         read_events,
-        read_mapped_events,
         read_weights,
     )
     from flows.settings import find_mapping
     from geo.cells import Grid
+    from pipeline.mapped_file import read_mapped_incidents
+    from pipeline.mapping import read_mapping
 
     settings = home.settings
-    incidents = read_mapped_events(events, find_mapping(mapping, Path.cwd())) if mapping else read_events(events)
+    if mapping:
+        incidents, unreadable = read_mapped_incidents(
+            events, read_mapping(find_mapping(mapping, Path.cwd())), horizon=home.now()
+        )
+        home.announce(
+            f"{len(incidents):,} incidents; {unreadable:,} rows that a load would make dead letters are left out"
+        )
+    else:
+        incidents = read_events(events)
     table = forecast_file(
         incidents,
         read_weights(weights) if weights else default_weights(settings, as_of),
