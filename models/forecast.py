@@ -6,7 +6,7 @@ frequent ones. How much, is learned from the given past alone, on windows of day
 of rates times harm days; its uncertainty comes from draws of the counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,12 +20,15 @@ from models.predictive import central_interval, chances_of_top, draw_harm
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 NAIVE_DAYS = 365
 TOP_SHARES = (0.01, 0.05)
-# Learning looks at this many windows, none shorter than this unless the past is, and none in the older half of it.
-WINDOWS = 3
+# Learning looks at windows of the past, the latest first, each longer than the one after it: the latest tell what holds
+# now, the long ones hold enough of what is rare. The first has this many days, or the horizon's, unless the past is so
+# short that they would reach into its older half.
 WINDOW_DAYS = 14
+WINDOW_GROWTH = (1, 2, 4)
 # Cells without an event teach alike: of more than this many a window keeps an even sample, each standing for several.
 QUIET_ROWS = 8000
 # What counts deviate by where nothing could be learned: as near repeats and unsure rates usually make them.
@@ -53,8 +56,22 @@ class Learned:
 
     mixtures: Floats
     powers: Floats
-    window_days: float
     excess: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Expected events [cells, offences] over the horizon, and what their uncertainty and value rest on.
+
+    `excess` [cells], by how much the variance of a cell's count exceeds its mean, over that mean; `harm_days`
+    [offences]; `naive_count` [cells]; `notes`, in words, what weakens the forecast.
+    """
+
+    rates: Floats
+    excess: Floats
+    harm_days: Floats
+    naive_count: Floats
+    notes: tuple[str, ...]
 
 
 def forecast_cells(
@@ -85,9 +102,22 @@ def forecast_cells(
     ------
     ValueError : a cell repeats, a weight, age or count is negative or missing, or horizon_days is below one.
     """
+    return draw_forecast(
+        predict_cells(cell_events, cells, harm_days, horizon_days=horizon_days, config=config),
+        cells.index,
+        seed=seed,
+        draws=config.draws,
+    )
+
+
+def predict_cells(
+    cell_events: pd.DataFrame, cells: pd.DataFrame, harm_days: pd.Series, *, horizon_days: int, config: ForecastConfig
+) -> Prediction:
+    """Learn from the past and expect what comes; arguments and errors are those of `forecast_cells`."""
     _check(cells, harm_days, horizon_days)
     if not len(cells):
-        return _forecast(cells, np.empty((0, 6)), np.empty(0), ("There are no cells to forecast.",))
+        nothing = np.empty(0)
+        return Prediction(np.empty((0, 0)), nothing, nothing, nothing, ("There are no cells to forecast.",))
     pyramid = build_pyramid(cells["cell_ix"], cells["cell_iy"])
     place = pyramid.places(cell_events["cell_ix"], cell_events["cell_iy"])
     weights = harm_days[harm_days > 0].sort_index()
@@ -95,11 +125,25 @@ def forecast_cells(
     history = read_history(cell_events, place, tuple(weights.index), config.history_days)
     days = weights.to_numpy(np.float64)
     rates, excess = forecast_rates(history, pyramid, days, horizon_days)
-    drawn = draw_harm(rates, days, excess, draws=config.draws, seed=seed)
-    columns = [rates @ days, *central_interval(drawn), rates.sum(axis=1), *chances_of_top(drawn, TOP_SHARES)]
     recent = (place >= 0) & cell_events["offence_code"].isin(weights.index) & (cell_events["age_days"] < NAIVE_DAYS)
     naive = np.bincount(place[recent], cell_events["n"][recent], len(cells))
-    return _forecast(cells, np.column_stack(columns), naive, history.notes)
+    return Prediction(rates, excess, days, naive.astype(np.float64), history.notes)
+
+
+def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: int) -> pd.DataFrame:
+    """Draw futures of a prediction and return the table that `forecast_cells` describes, on `index`."""
+    rates, days = prediction.rates, prediction.harm_days
+    columns = np.empty((len(rates), 6))
+    if len(rates):
+        drawn = draw_harm(rates, days, prediction.excess, draws=draws, seed=seed)
+        lo, hi = central_interval(drawn)
+        top1, top5 = chances_of_top(drawn, TOP_SHARES)
+        columns = np.column_stack([rates @ days, lo, hi, rates.sum(axis=1), top1, top5])
+    names = ["expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events", "p_top1", "p_top5"]
+    forecast = pd.DataFrame(columns, index=index, columns=names)
+    forecast["naive_count"] = prediction.naive_count.astype(np.int64)
+    forecast.attrs["notes"] = list(prediction.notes)
+    return forecast
 
 
 def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizon_days: int) -> tuple[Floats, Floats]:
@@ -108,13 +152,13 @@ def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizo
         return np.zeros((pyramid.cells, len(history.codes))), np.zeros(pyramid.cells)
     is_grave = _grave(history, harm_days)
     *windows, now = _windows(history, pyramid, horizon_days)
-    learned = _learn(windows, now, is_grave, history, horizon_days)
-    rates = _expected(now, learned, is_grave) * (horizon_days / learned.window_days)
+    learned = _learn(windows, now, is_grave, 0.5 / (history.span_days * pyramid.cells))
+    rates = _expected(now, learned, is_grave)
     clustering, doubt = learned.excess
     return rates, clustering + doubt * rates.sum(axis=1)
 
 
-def _grave(history: History, harm_days: Floats) -> npt.NDArray[np.bool_]:
+def _grave(history: History, harm_days: Floats) -> Bools:
     """Which offences weigh more than the average event does."""
     n = np.bincount(history.code, history.n, len(harm_days))
     return harm_days > (n @ harm_days) / n.sum()
@@ -122,18 +166,19 @@ def _grave(history: History, harm_days: Floats) -> npt.NDArray[np.bool_]:
 
 def _windows(history: History, pyramid: Pyramid, horizon_days: int) -> list[Window]:
     """Windows of the past, oldest first, and last the present, of which nothing has come yet."""
-    days = min(max(horizon_days, WINDOW_DAYS), int(history.span_days / 2 / WINDOWS))
-    ages = [days * n for n in range(WINDOWS if days else 0, -1, -1)]
+    first = min(max(horizon_days, WINDOW_DAYS), int(history.span_days / 2 / sum(WINDOW_GROWTH)))
+    starts = first * np.cumsum(WINDOW_GROWTH)[::-1] if first else ()
+    ages = [*(int(start) for start in starts), 0]
     known = decayed_rates(history, pyramid.cells, ages)
-    parts = max(1, days // horizon_days)
-    windows = [_window(history, pyramid, next(known), age, upto, parts) for age, upto in pairwise(ages)]
+    windows = [_window(history, pyramid, next(known), age, upto, horizon_days) for age, upto in pairwise(ages)]
     every, nothing = np.arange(pyramid.cells), np.empty((pyramid.cells, 0))
-    present = Window(_rates(pyramid, next(known), every), nothing, nothing, np.ones(pyramid.cells), float(days or 1))
-    return [*windows, present]
+    present = _rates(pyramid, next(known), every)
+    return [*windows, Window(present, nothing, nothing, np.ones(pyramid.cells), float(horizon_days))]
 
 
-def _window(history: History, pyramid: Pyramid, per_cell: Floats, age: int, upto: int, parts: int) -> Window:
+def _window(history: History, pyramid: Pyramid, per_cell: Floats, age: int, upto: int, horizon_days: int) -> Window:
     codes, days = len(history.codes), age - upto
+    parts = max(1, days // horizon_days)
     came = (history.age < age) & (history.age >= upto)
     cell, n = history.cell[came], history.n[came]
     events = _counted(cell, history.code[came], n, (pyramid.cells, codes))
@@ -147,7 +192,7 @@ def _counted(row: Ints, column: Ints, n: Floats, shape: tuple[int, int]) -> Floa
     return np.bincount(row * shape[1] + column, n, shape[0] * shape[1]).reshape(shape).astype(np.float64, copy=False)
 
 
-def _sample(is_busy: npt.NDArray[np.bool_]) -> tuple[Ints, Floats]:
+def _sample(is_busy: Bools) -> tuple[Ints, Floats]:
     """Rows of all busy cells and of an even sample of the quiet ones, and how many cells each row stands for."""
     quiet = np.flatnonzero(~is_busy)
     # Multiples of the golden ratio spread over the cells without keeping step with the rows of the grid.
@@ -163,44 +208,46 @@ def _rates(pyramid: Pyramid, per_cell: Floats, rows: Ints) -> Floats:
     return np.ascontiguousarray(rates.transpose(0, 2, 1, 3)).reshape(len(rates), len(rows), -1)
 
 
-def _learn(
-    windows: list[Window], now: Window, is_grave: npt.NDArray[np.bool_], history: History, horizon_days: int
-) -> Learned:
+def _learn(windows: list[Window], now: Window, is_grave: Bools, least: float) -> Learned:
+    """Learn from the windows; `least` is the rate per day and cell at which any offence is expected anyway."""
     offences = range(len(is_grave))
     mixtures = np.stack([fit_mixture(windows, offence, now.rates.shape[2]) for offence in offences])
-    # Half an event in all that was seen is the least that an offence is expected at.
-    least = 0.5 / (history.span_days * len(now.weight))
-    level = np.maximum([(now.rates[k] @ mixtures[k]).mean() for k in offences], least) * now.days
     columns = [_columns(window, mixtures, is_grave) for window in windows]
-    weight = np.concatenate([np.empty(0), *(window.weight for window in windows)])
-    powers = np.empty((len(offences), 4 + 2 * (SCALE_COUNT - 1)))
+    weight = _joined([window.weight for window in windows])
+    days = np.repeat([window.days for window in windows], [len(window.weight) for window in windows])
+    powers = np.zeros((len(offences), 4 + 2 * (SCALE_COUNT - 1)))
     for k in offences:
-        start = np.zeros(powers.shape[1])
-        start[:2] = np.log(level[k]), 1.0
-        x = np.concatenate([np.empty((0, len(start))), *(_of_offence(shared, own, k) for shared, own in columns)])
-        events = np.concatenate([np.empty(0), *(window.events[:, k] for window in windows)])
-        powers[k] = fit_powers(x, events, weight, start)
-    learned = Learned(mixtures, powers, now.days, DEFAULT_EXCESS)
-    return learned if not windows else _with_excess(learned, windows, is_grave)
+        # Without evidence: the own rate as it is.
+        powers[k, :2] = np.log(max((now.rates[k] @ mixtures[k]).mean(), least)), 1.0
+        if windows:
+            x = np.concatenate([_of_offence(shared, own, k) for shared, own in columns])
+            powers[k] = fit_powers(x, _joined([window.events[:, k] for window in windows]), weight, days, powers[k])
+    learned = Learned(mixtures, powers, DEFAULT_EXCESS)
+    return replace(learned, excess=_excess(learned, windows, is_grave)) if windows else learned
 
 
-def _with_excess(learned: Learned, windows: list[Window], is_grave: npt.NDArray[np.bool_]) -> Learned:
-    parts = windows[0].parts.shape[1]
-    expected = np.concatenate([_expected(window, learned, is_grave).sum(axis=1) for window in windows]) / parts
-    count = np.concatenate([window.parts for window in windows])
-    weight = np.concatenate([window.weight for window in windows])
-    excess = fit_excess(np.tile(expected, parts), count.ravel(order="F"), np.tile(weight, parts))
-    return Learned(learned.mixtures, learned.powers, learned.window_days, excess)
+def _excess(learned: Learned, windows: list[Window], is_grave: Bools) -> tuple[float, float]:
+    parts = [window.parts.shape[1] for window in windows]
+    expected = [_expected(window, learned, is_grave).sum(axis=1) / n for window, n in zip(windows, parts, strict=True)]
+    return fit_excess(
+        _joined([np.repeat(mean, n) for mean, n in zip(expected, parts, strict=True)]),
+        _joined([window.parts.ravel() for window in windows]),
+        _joined([np.repeat(window.weight, n) for window, n in zip(windows, parts, strict=True)]),
+    )
 
 
-def _expected(window: Window, learned: Learned, is_grave: npt.NDArray[np.bool_]) -> Floats:
+def _joined(parts: list[Floats]) -> Floats:
+    return np.concatenate([np.empty(0), *parts])
+
+
+def _expected(window: Window, learned: Learned, is_grave: Bools) -> Floats:
     """Expected events [cells, offences] over a window's days."""
     shared, own = _columns(window, learned.mixtures, is_grave)
     logs = [_of_offence(shared, own, k) @ powers for k, powers in enumerate(learned.powers)]
-    return np.exp(np.clip(np.column_stack(logs), -40, 20))
+    return np.exp(np.clip(np.column_stack(logs), -40, 20)) * window.days
 
 
-def _columns(window: Window, mixtures: Floats, is_grave: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _columns(window: Window, mixtures: Floats, is_grave: Bools) -> tuple[Floats, Floats]:
     """Columns that all offences share, and each offence's own [cells, offences]; both are relative logarithms."""
     own = np.einsum("kcs,ks->ck", window.rates, mixtures)
     usual = window.rates[:, :, -SCALE_COUNT:-1]  # longest mean life, every scale but the city
@@ -227,11 +274,3 @@ def _check(cells: pd.DataFrame, harm_days: pd.Series, horizon_days: int) -> None
         raise ValueError(
             "harm_days holds a negative or missing weight or repeats a code: expected one from zero up each"
         )
-
-
-def _forecast(cells: pd.DataFrame, columns: Floats, naive: npt.ArrayLike, notes: tuple[str, ...]) -> pd.DataFrame:
-    names = ["expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events", "p_top1", "p_top5"]
-    forecast = pd.DataFrame(columns, index=cells.index, columns=names)
-    forecast["naive_count"] = np.asarray(naive, dtype=np.int64)
-    forecast.attrs["notes"] = list(notes)
-    return forecast

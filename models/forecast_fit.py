@@ -72,19 +72,19 @@ def relative_log(rate: Floats, mean: Floats | float) -> Floats:
     return np.log(ratio + FLOOR)
 
 
-def fit_powers(x: Floats, events: Floats, weight: Floats, start: Floats) -> Floats:
-    """Coefficients [columns] of log expected events, by Newton steps on the penalised Poisson likelihood.
+def fit_powers(x: Floats, events: Floats, weight: Floats, days: Floats, start: Floats) -> Floats:
+    """Coefficients [columns] of log expected events per day, by Newton steps on the penalised Poisson likelihood.
 
     Parameters
     ----------
-    x : [rows, columns], the first column constant.
+    x : [rows, columns], the first column constant; each row was seen for `days` and stands for `weight` like it.
     start : the coefficients that hold without any evidence; the penalty draws towards them.
     """
     ridge = np.full(len(start), POWER_RIDGE)
     ridge[0] = LEVEL_RIDGE
     beta = start.copy()
     for _ in range(NEWTON_STEPS):
-        expected = weight * np.exp(np.clip(x @ beta, -40, 20))
+        expected = weight * days * np.exp(np.clip(x @ beta, -40, 20))
         slope = x.T @ (weight * events - expected) - ridge * (beta - start)
         step = np.linalg.solve((x.T * expected) @ x + np.diag(ridge), slope)
         # Long steps overshoot the exponential.

@@ -17,10 +17,10 @@ from models.forecast_history import History
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Mean lives of the decay in days: what is new, what is usual, what has always been.
-MEAN_LIVES = (45.0, 180.0, 1500.0)
+# Mean lives of the decay in days: what is new, and what has always been. A mixture of the two fades in between.
+MEAN_LIVES = (60.0, 1500.0)
 # Scales in space: (cells per side of a pixel, standard deviation in pixels); the last scale is the whole city.
-SCALES = ((1, 0.0), (1, 1.6), (4, 1.6))
+SCALES = ((1, 0.0), (1, 1.2), (4, 1.6))
 SCALE_COUNT = len(SCALES) + 1
 
 
@@ -67,6 +67,12 @@ class Pyramid:
             rates[:, :, n] = around / seen[rows]
         rates[:, :, -1] = per_cell.mean(axis=1)[:, None]
         return rates
+
+    def around(self, per_cell: Floats) -> Floats:
+        """One value per cell smoothed over its nearest neighbours, as a mean over the cells there are."""
+        every = np.arange(self.cells)
+        level, seen, sigma = self.levels[1], self.seen[1], SCALES[1][1]
+        return level.read(level.smoothed(per_cell[None], sigma), every)[0] / seen
 
 
 def build_pyramid(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Pyramid:
