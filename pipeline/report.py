@@ -2,23 +2,21 @@
 
 import base64
 import hashlib
-import math
 from collections.abc import Mapping
-from datetime import date, datetime
-from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.map_drawing import CELL_STEPS, PROBABILITY_STEPS, draw_map
+from pipeline.page import number, page_environment, page_row, page_rows, read_asset, words
 from pipeline.person_guard import refuse_people_in_text
+from pipeline.plots import line_plot
 
 FORECAST_ROWS = 20
+OUTCOME_ROWS = 8
 AXES = ("violence", "disorder", "minors", "ratio")
 AXIS_WORDS = {
     "violence": "violence",
@@ -51,7 +49,7 @@ def render_report(
         The row of table `run`.
     tables
         The run's tables of places as published: area_ranking, cell_forecast, hotspot, market, officer_allocation,
-        area_notice, place_change, data_quality.
+        area_notice, outcome_monitor, place_change, data_quality.
     shapes
         What the map shows, see `map_drawing.draw_map`.
     people_counts
@@ -64,25 +62,27 @@ def render_report(
     """
     zone = ZoneInfo(run["time_zone"])
     ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
-    html = _environment(zone).get_template("report.html.jinja").render(
-        run=_plain_row(run),
-        css=_asset("report.css"),
-        js=_asset("report.js"),
-        js_hash=_content_hash(_asset("report.js")),
+    html = page_environment(zone).get_template("report.html.jinja").render(
+        run=page_row(run),
+        css=read_asset("report.css") + read_asset("plots.css"),
+        js=read_asset("report.js"),
+        js_hash=_content_hash(read_asset("report.js")),
         warnings=warnings_of(run, tables),
         drawing=draw_map(shapes),
-        areas=_records(ranking),
+        areas=page_rows(ranking),
         area_count=len(ranking),
         names=dict(zip(ranking["area_id"], ranking["area_name"], strict=True)),
-        forecast=_records(tables["cell_forecast"].nsmallest(FORECAST_ROWS, "rank")),
+        forecast=page_rows(tables["cell_forecast"].nsmallest(FORECAST_ROWS, "rank")),
         forecast_count=len(tables["cell_forecast"]),
         overlap=naive_overlap(tables["cell_forecast"]),
-        hotspots=_records(tables["hotspot"].sort_values("rank")),
-        markets=_records(tables["market"].sort_values("rank")),
-        allocation=_records(_by_rank(tables["officer_allocation"], ranking)),
-        notices=_records(tables["area_notice"].sort_values("notice_id")),
-        changes=_records(tables["place_change"]),
-        quality=_records(tables["data_quality"]),
+        outcomes=page_rows(latest_outcomes(tables["outcome_monitor"])),
+        outcome_plot=plot_outcomes(tables["outcome_monitor"], zone),
+        hotspots=page_rows(tables["hotspot"].sort_values("rank")),
+        markets=page_rows(tables["market"].sort_values("rank")),
+        allocation=page_rows(_by_rank(tables["officer_allocation"], ranking)),
+        notices=page_rows(tables["area_notice"].sort_values("notice_id")),
+        changes=page_rows(tables["place_change"]),
+        quality=page_rows(tables["data_quality"]),
         balance=balance(tables["data_quality"]),
         people_counts=people_counts,
         people_words=PEOPLE_WORDS,
@@ -97,7 +97,7 @@ def render_report(
 
 def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return what a reader must know before using the run, in words."""
-    quality = _records(tables["data_quality"])
+    quality = page_rows(tables["data_quality"])
     doubtful = [row for row in quality if row["is_warning"] and row["measure"] != "staffing_assumed"]
     return [
         *(["Officer hours are assumed, not reported: crimes per officer-hour compares areas on a guess."]
@@ -123,56 +123,20 @@ def naive_overlap(forecast: pd.DataFrame) -> int:
     return int(((forecast["rank"] <= FORECAST_ROWS) & (forecast["naive_rank"] <= FORECAST_ROWS)).sum())
 
 
-def number(value: float | None, digits: int = 0) -> str:
-    """Return a figure with thousands apart, or a dash where there is none.
-
-    >>> number(1234.5, 1), number(None), number(0.0312, 2)
-    ('1,234.5', '–', '0.03')
-    """
-    return "–" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
+def latest_outcomes(record: pd.DataFrame) -> pd.DataFrame:
+    """Return the latest forecasts that have come due, the last first."""
+    return record.sort_values(["forecast_as_of", "forecast_run_id"], ascending=False).head(OUTCOME_ROWS)
 
 
-def percent(value: float | None) -> str:
-    """Return a share in whole percent; the ends are kept for certainty.
-
-    >>> percent(0.999), percent(1.0), percent(0.004), percent(0.42)
-    ('>99%', '100%', '<1%', '42%')
-    """
-    if value is None or math.isnan(value):
-        return "–"
-    if 0 < value < 0.005:
-        return "<1%"
-    return ">99%" if 0.995 <= value < 1 else f"{value:.0%}"
-
-
-def words(name: str) -> str:
-    """Return a name of a column or measure as words."""
-    return name.replace("_", " ")
-
-
-def _environment(zone: ZoneInfo) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pipeline"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def plot_outcomes(record: pd.DataFrame, zone: ZoneInfo) -> Markup:
+    """Return the share of harm in the top 5% of cells over time, the forecast's beside the naive count's."""
+    ordered = record.sort_values(["forecast_as_of", "forecast_run_id"])
+    series = {"forecast": ordered["harm_share_top5"], "naive count": ordered["naive_harm_share_top5"]}
+    return line_plot(
+        [f"{moment.astimezone(zone):%Y-%m-%d}" for moment in ordered["forecast_as_of"]],
+        {name: values.astype(float).tolist() for name, values in series.items()},
+        title="Share of harm in the 5% of cells ranked first, by forecast",
     )
-
-    def moment(value: datetime) -> str:
-        local = value.astimezone(zone)
-        return f"{local.day} {local:%B %Y, %H:%M}"
-
-    def day(value: date) -> str:
-        return f"{value.day} {value:%B %Y}"
-
-    environment.filters |= {"number": number, "percent": percent, "words": words, "moment": moment, "day": day}
-    return environment
-
-
-def _asset(name: str) -> Markup:
-    """A style sheet or script of ours, which goes into the page as it is."""
-    return Markup((resources.files("pipeline") / "templates" / name).read_text(encoding="utf-8"))
 
 
 def _content_hash(script: str) -> str:
@@ -186,22 +150,6 @@ def _warning(row: Mapping[str, Any]) -> str:
     if row["unit"] != "note":
         text = f"{words(row['measure'])} ({number(row['value'])} {row['unit'] or ''}): {text}"
     return text[:1].upper() + text[1:]
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = frame.drop(columns="geometry_wkb", errors="ignore").astype(object).to_dict("records")
-    return [_plain_row(row) for row in rows]
-
-
-def _plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The row with None where a value is missing and lists as lists."""
-    return {str(name): _plain(value) for name, value in row.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _by_rank(frame: pd.DataFrame, ranking: pd.DataFrame) -> pd.DataFrame:

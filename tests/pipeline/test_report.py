@@ -67,6 +67,9 @@ def tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
         "market": rows("market", 1, market_id="m1", area_id="b@1", grade="flagrant", is_provisional=True),
         "officer_allocation": rows("officer_allocation", 2, area_id=ids, today_hours=10.0, proposed_hours=[14.0, 6.0]),
         "area_notice": rows("area_notice", 1, area_id="b@1", title="To the street", body_html=f"<p>{name}</p>"),
+        "outcome_monitor": rows("outcome_monitor", 3, forecast_run_id=["r1", "r2", "r3"],
+                                harm_share_top5=[0.4, None, 0.3],
+                                forecast_as_of=pd.date_range("2026-02-01T05:00Z", periods=3, freq="7D")),
         "place_change": rows("place_change", 1, place_kind="area", place_id="a@1", change="rose", rank_before=None),
         "data_quality": pd.DataFrame(
             [("rows_in", 10.0, "rows", False, ""), ("versions_stored", 7.0, "rows", False, ""),
@@ -299,3 +302,16 @@ def test_points_of_interest_are_one_path_for_each_kind() -> None:
     )
     drawing = draw_map({**shapes(tables()), "points_of_interest": points})
     assert drawing.points == {"park": "M190 180h0", "school": "M180 180h0M200 180h0"}
+
+
+def test_the_record_of_earlier_forecasts_is_shown_the_latest_first() -> None:
+    html = page()
+    record = html[html.index('id="outcomes"') : html.index('id="markets"')]
+    made = re.findall(r"<th scope=\"row\">([^<]+)</th>", record)
+    assert made == ["15 February 2026, 00:00", "8 February 2026, 00:00", "1 February 2026, 00:00"]
+    assert 'class="line ours"' in record and 'class="line theirs"' in record
+    assert "naive count" in record
+
+
+def test_a_run_without_a_record_says_so() -> None:
+    assert "No earlier forecast has come due yet." in page({**tables(), "outcome_monitor": rows("outcome_monitor", 0)})

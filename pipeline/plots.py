@@ -1,0 +1,175 @@
+"""Plots as inline SVG for pages that need no network: lines over time, values with intervals, bars, calibration.
+
+Colours and fonts come from `templates/plots.css`; every text is escaped. The same figures give the same bytes.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+WIDTH, HEIGHT = 640, 240
+LEFT, RIGHT, TOP, BOTTOM = 48, 150, 12, 28
+ROW = 24
+LABEL_GAP = 15  # between labels that would lie on each other
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with its interval, one row of `interval_plot`; `kind` is ours, theirs or ceiling."""
+
+    label: str
+    value: float
+    lo: float
+    hi: float
+    kind: str
+
+
+def line_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *, title: str) -> Markup:
+    """Return shares (0 to 1) over time, a line for each series, its name at its end; missing values break the line.
+
+    Parameters
+    ----------
+    moments : what each place along the axis is called; the first and the last are written.
+    series : name → a value for each moment; the first series is ours.
+    """
+    top = _nice(max((v for values in series.values() for v in values if math.isfinite(v)), default=1.0))
+    step = (WIDTH - LEFT - RIGHT) / max(len(moments) - 1, 1)
+    xs = [LEFT + step * n for n in range(len(moments))]
+    lines = [
+        _line(xs, [_height(value, top) for value in values], "ours" if n == 0 else "theirs")
+        for n, values in enumerate(series.values())
+    ]
+    ends = {name: _height(_last(values), top) for name, values in series.items()}
+    return _figure(title, WIDTH, HEIGHT, [*_levels(top), *_ends(moments), *lines, *_names(ends)])
+
+
+def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool) -> Markup:
+    """Return one row per value: its name, a dot, its interval, and the figure."""
+    left, right = 230, 60
+    span = _nice(max((row.hi for row in rows if math.isfinite(row.hi)), default=1.0))
+    scale = (WIDTH - left - right) / span
+    marks = []
+    for n, row in enumerate(rows):
+        y = TOP + ROW * n + ROW / 2
+        text = f"{row.value:.1%}" if is_share else f"{row.value:.1f}"
+        marks.append(_text(left - 12, y + 4, row.label, f"label end {row.kind}"))
+        marks.append(_segment(left + row.lo * scale, y, left + row.hi * scale, y, f"whisk {row.kind}"))
+        marks.append(_dot(left + row.value * scale, y, 4.5, row.kind))
+        marks.append(_text(WIDTH - right + 12, y + 4, text, f"label {row.kind}"))
+    foot = TOP + ROW * len(rows)
+    axis = _segment(left, TOP, left, foot, "axis")
+    return _figure(title, WIDTH, foot + 8, [axis, *marks])
+
+
+def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float]) -> Markup:
+    """Return a bar for each tenth, and the band in which a forecast that knows its doubt keeps them."""
+    top = _nice(max([*shares, band[1]]))
+    width = (WIDTH - LEFT - RIGHT) / max(len(shares), 1)
+    bars = [
+        _box(LEFT + width * n + 2, _height(share, top), width - 4, HEIGHT - BOTTOM - _height(share, top), "bar")
+        for n, share in enumerate(shares)
+    ]
+    low, high = (_height(end, top) for end in band)
+    allowed = _box(LEFT, high, WIDTH - LEFT - RIGHT, low - high, "band")
+    name = _text(WIDTH - RIGHT + 8, (low + high) / 2 + 4, f"{band[0]:.0%} to {band[1]:.0%}", "label theirs")
+    return _figure(title, WIDTH, HEIGHT, [*_levels(top), allowed, *bars, name])
+
+
+def calibration_plot(points: Sequence[tuple[float, float, float]], *, title: str) -> Markup:
+    """Return what was forecast against what came, (forecast, observed, how many) each; a true forecast is diagonal."""
+    side = HEIGHT - TOP - BOTTOM
+    most = max((many for _, _, many in points), default=1.0)
+    dots = [
+        _dot(LEFT + forecast * side, _height(observed, 1.0), 2 + 5 * math.log1p(many) / math.log1p(most), "ours")
+        for forecast, observed, many in points
+    ]
+    diagonal = _segment(LEFT, _height(0, 1), LEFT + side, _height(1, 1), "axis dashed")
+    foot = [
+        _text(LEFT, HEIGHT - 8, "forecast 0%", "label theirs"),
+        _text(LEFT + side, HEIGHT - 8, "100%", "label end theirs"),
+    ]
+    return _figure(title, LEFT + side + 40, HEIGHT, [*_levels(1.0, LEFT + side), diagonal, *dots, *foot])
+
+
+def _figure(title: str, width: float, height: float, marks: Sequence[Markup]) -> Markup:
+    opening = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">')
+    return (
+        opening.format(_figure_number(width), _figure_number(height), title) + Markup("").join(marks) + Markup("</svg>")
+    )
+
+
+def _figure_number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _nice(value: float) -> float:
+    """The least of 1, 2, 2.5, 5 times a power of ten that is not below `value`."""
+    if not value > 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9))
+
+
+def _height(value: float, top: float) -> float:
+    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top
+
+
+def _levels(top: float, right: float = WIDTH - RIGHT) -> list[Markup]:
+    """Horizontal lines at nothing, a half and all of the axis, with their figures."""
+    marks = []
+    for level in (0.0, top / 2, top):
+        y = _height(level, top)
+        marks.append(_segment(LEFT, y, right, y, "level"))
+        marks.append(_text(LEFT - 8, y + 4, f"{level * 100:g}%", "label end theirs"))
+    return marks
+
+
+def _ends(moments: Sequence[str]) -> list[Markup]:
+    if not moments:
+        return []
+    first = _text(LEFT, HEIGHT - 8, moments[0], "label theirs")
+    return [first] if len(moments) == 1 else [first, _text(WIDTH - RIGHT, HEIGHT - 8, moments[-1], "label end theirs")]
+
+
+def _names(ends: Mapping[str, float]) -> list[Markup]:
+    """Names at the ends of lines, moved apart where they would lie on each other."""
+    marks, below = [], -math.inf
+    ours = next(iter(ends), "")
+    for name, y in sorted(((name, y) for name, y in ends.items() if math.isfinite(y)), key=lambda end: end[1]):
+        below = max(y, below + LABEL_GAP)
+        marks.append(_text(WIDTH - RIGHT + 10, below + 4, name, "label ours" if name == ours else "label theirs"))
+    return marks
+
+
+def _last(values: Sequence[float]) -> float:
+    return next((value for value in reversed(values) if math.isfinite(value)), math.nan)
+
+
+def _line(xs: Sequence[float], ys: Sequence[float], kind: str) -> Markup:
+    path, is_drawing = [], False
+    for x, y in zip(xs, ys, strict=True):
+        if math.isfinite(y):
+            path.append(f"{'L' if is_drawing else 'M'}{x:.1f} {y:.1f}")
+        is_drawing = math.isfinite(y)
+    dots = [_dot(x, y, 2.6, kind) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)]
+    return Markup('<path class="line {}" d="{}"/>').format(kind, "".join(path)) + Markup("").join(dots)
+
+
+def _segment(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+    return Markup('<path class="{}" d="{}"/>').format(kind, f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}")
+
+
+def _dot(x: float, y: float, radius: float, kind: str) -> Markup:
+    return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"/>').format(kind, f"{x:.1f}", f"{y:.1f}", f"{radius:.1f}")
+
+
+def _box(x: float, y: float, width: float, height: float, kind: str) -> Markup:
+    return Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>').format(
+        kind, *(f"{value:.1f}" for value in (x, y, width, height))
+    )
+
+
+def _text(x: float, y: float, text: str, kind: str) -> Markup:
+    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(kind, f"{x:.1f}", f"{y:.1f}", text)
