@@ -90,7 +90,7 @@ def require_purpose(reader: str | None, purpose: str | None) -> None:
     missing = [name for name, value in (("purpose", purpose), ("reader", reader)) if not (value and value.strip())]
     if missing:
         raise PurposeError(
-            f"people are read with a purpose and by a named reader, which are logged; missing: {' and '.join(missing)}. "
+            f"people are read for a purpose and by a named reader, both logged; missing: {' and '.join(missing)}. "
             'Say --purpose TEXT and --reader NAME, such as --purpose "morning tasking" --reader "Insp. J. Reyes"'
         )
 

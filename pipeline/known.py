@@ -103,8 +103,10 @@ def resolve_known_at(
         connection.close()
 
 
-def touched_runs(path: Path, key: Key, run_clocks: pd.DataFrame, *, wait_s: float, announce: Announce = say) -> pd.Series:
-    """Return, on the index of `run_clocks` (as_of, known_at), whether the store has since learnt of the time before as_of."""
+def touched_runs(
+    path: Path, key: Key, run_clocks: pd.DataFrame, *, wait_s: float, announce: Announce = say
+) -> pd.Series:
+    """Return, on the index of `run_clocks`, whether the store has learnt of the time before as_of after known_at."""
     connection = _read(path, key, wait_s, announce)
     try:
         connection.register("run_clock", run_clocks[["as_of", "known_at"]])
