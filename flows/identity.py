@@ -75,6 +75,7 @@ class RunIdentity:
             "force_name": self.settings.force.name,
             "time_zone": self.settings.force.time_zone,
             "crs": self.crs,
+            "top_k": self.settings.places.top_k,
             "is_staffing_assumed": is_staffing_assumed,
         }
 

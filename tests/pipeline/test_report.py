@@ -34,6 +34,7 @@ RUN: dict[str, Any] = {
     "force_name": "Testford",
     "time_zone": "America/New_York",
     "crs": CRS,
+    "top_k": 5,
     "is_staffing_assumed": False,
 }
 DEFAULTS: dict[str, Any] = {
