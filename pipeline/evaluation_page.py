@@ -9,6 +9,7 @@ from pipeline.page import page_environment, page_rows, read_asset
 from pipeline.plots import Interval, calibration_plot, decile_plot, interval_plot, line_plot
 
 OURS = "harmspot"
+OURS_BY_HARM = "harmspot, by harm"
 CEILING = "no method"
 COUNT = "count"
 BAND = (0.08, 0.12)  # of outcomes in each tenth
@@ -20,8 +21,8 @@ def render_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
     Parameters
     ----------
     title : what was tried.
-    tables : scores, differences, by_origin, transform, calibration, reliability, stability, columns as
-        `harmspot evaluate forecast --json` gives them.
+    tables : scores, by_origin, transform, calibration, reliability, stability, columns as `harmspot evaluate forecast
+        --json` gives them; differences with measure, against, difference, lo, hi, ratio.
     """
     scores = tables["scores"]
     plots = {
@@ -59,8 +60,7 @@ def _by_origin(by_origin: pd.DataFrame) -> Markup:
     """The harm forecast and the plain count, origin by origin."""
     rows = by_origin[(by_origin["metric"] == "harm_share") & (by_origin["share"] == 0.05)]
     wide = rows.pivot(index="origin_day", columns="method", values="value")  # noqa: PD010 - one value each
-    shown = [name for name in rows["method"].unique() if "harm" in name and name.startswith(OURS)]
-    shown += [name for name in rows["method"].unique() if name.startswith(COUNT)]
+    shown = [name for start in (OURS_BY_HARM, COUNT) for name in wide.columns if name.startswith(start)]
     days = pd.to_datetime(wide.index.to_numpy(), unit="D").strftime("%Y-%m-%d").tolist()
     series = {name: wide[name].tolist() for name in shown}
     return line_plot(days, series, title="Share of harm in 5% of cells over time")

@@ -93,7 +93,8 @@ def forecast(
     if out:
         from pipeline.evaluation_page import render_evaluation
 
-        out.write_text(render_evaluation(trial.title(), trial.tables()), encoding="utf-8")
+        tables = {**trial.tables(), "differences": difference_table(trial.evaluation)}
+        out.write_text(render_evaluation(trial.title(), tables), encoding="utf-8")
         home.announce(f"wrote {out}")
 
 

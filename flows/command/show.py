@@ -38,9 +38,8 @@ TABLES = {
         "active_week_count", "is_provisional",
     ]),
     "outcomes": Shown("outcome_monitor", [
-        "forecast_as_of", "horizon_days", "event_count", "expected_events", "harm_days", "expected_harm",
-        "harm_share_top1", "naive_harm_share_top1", "harm_share_top5", "naive_harm_share_top5", "pai_top1",
-        "naive_pai_top1", "interval_coverage",
+        "forecast_as_of", "event_count", "expected_events", "harm_share_top1", "naive_harm_share_top1",
+        "harm_share_top5", "naive_harm_share_top5", "pai_top1", "naive_pai_top1",
     ]),
     "officers": Shown("officer_allocation", [
         "area_id", "today_hours", "proposed_hours", "today_ratio", "proposed_ratio", "is_staffing_assumed",

@@ -15,7 +15,9 @@ def tables() -> dict[str, pd.DataFrame]:
     origins = pd.concat([names.assign(origin_day=20000 + 7 * n, value=0.1 + 0.01 * n) for n in range(4)])
     return {
         "scores": names.assign(value=0.2, lo=0.1, hi=0.3),
-        "differences": names.assign(against="count", difference=0.01, lo=-0.0123, hi=0.03, ratio=1.07),
+        "differences": pd.DataFrame(
+            {"measure": ["H@1%"], "against": "count", "difference": 0.01, "lo": -0.0123, "hi": 0.03, "ratio": 1.07}
+        ),
         "by_origin": origins,
         "transform": pd.DataFrame({"decile": range(1, 11), "share": 0.1}),
         "calibration": pd.DataFrame(
@@ -33,6 +35,13 @@ def test_the_page_holds_every_plot_and_figure() -> None:
     assert "coverage &lt;80%&gt;" in html
     for figure in ("-0.0123 to 0.0300", "1.07", "0.97", "2024-10-04"):
         assert figure in html
+
+
+def test_origin_by_origin_the_harm_forecast_stands_beside_the_count_alone() -> None:
+    html = render_evaluation("Testford", tables())
+    lines = html[html.index("origin by origin") : html.index("Incidents found")]
+    assert re.findall(r">([^<>]*)</text>", lines)[-2:] == ["harmspot, by harm", "count, 365 days"]
+    assert lines.count('class="line') == 2
 
 
 def test_the_page_needs_no_network_and_runs_no_script() -> None:
