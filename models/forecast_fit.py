@@ -1,17 +1,20 @@
 """Learning the forecast from the past alone: on windows of days that were once ahead, how should rates have been made?
 
-Two steps, both concave and both drawn towards stated defaults where the past is thin. First each offence's own rate is
+Three steps, the first two concave and drawn to stated defaults where the past is thin. First each offence's rate is
 a mixture of its rates at all scales of time and space; the mixture is the one under which the events that then came
 were most likely (the weights of self-exciting point processes are found in the same way: Mohler et al. 2011, Journal of
 the American Statistical Association 106:100). Then offences lend to each other: a Poisson regression multiplies powers
-of the own rate, of the rates of the graver and the lesser offences, and of all these at several scales.
+of the own rate, of the rates of the graver and the lesser offences, and of all these at several scales. Last, a cell's
+own count draws the rate to itself, the more the longer the cell was seen (gamma–Poisson; Clayton and Kaldor 1987,
+Biometrics 43:671).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from models.forecast_windows import Window
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,23 +25,10 @@ POWER_RIDGE = 10.0
 LEVEL_RIDGE = 0.5
 # Rates enter logarithms relative to the city's mean, and never as nothing: this share of the mean is added.
 FLOOR = 0.02
+# How many events a rate may be as sure of as it is before a cell's own count speaks; infinity silences the count.
+ANCHOR_STRENGTHS = (np.inf, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)
 MIXTURE_STEPS = 40
 NEWTON_STEPS = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What was known at the start of a window of days, and what came, for some cells.
-
-    `rates` [offences, cells, scales] per day; `events` [cells, offences] that came; `parts` [cells, parts of the
-    window], counts of all offences; `weight` [cells], how many cells each stands for; `days`, its length.
-    """
-
-    rates: Floats
-    events: Floats
-    parts: Floats
-    weight: Floats
-    days: float
 
 
 def fit_mixture(windows: Sequence[Window], offence: int, scales: int) -> Floats:
@@ -92,6 +82,33 @@ def fit_powers(x: Floats, events: Floats, weight: Floats, days: Floats, start: F
         if np.abs(step).max() < 1e-5:
             break
     return beta
+
+
+def anchored(rate: Floats, own: Floats, seen_days: Floats | float, strength: Floats | float) -> Floats:
+    """Rate drawn to a cell's own by the days it was seen: gamma–Poisson, the prior as strong as `strength` events."""
+    trust = seen_days / np.asarray(strength, dtype=np.float64)
+    return rate * (1 + trust * own) / (1 + trust * rate)
+
+
+def fit_anchor(
+    rate: Floats, own: Floats, events: Floats, weight: Floats, days: Floats, seen_days: Floats
+) -> tuple[float, float]:
+    """Strength under which the events that came were likeliest, and the level that then fits their number.
+
+    Parameters
+    ----------
+    rate, own, events, weight, days, seen_days : [rows], rates per day; a row stands for `weight` cells.
+    """
+    total = float(events @ weight)
+    if not total:
+        return np.inf, 1.0
+    fits = []
+    for strength in ANCHOR_STRENGTHS:
+        drawn = anchored(rate, own, seen_days, strength)
+        expected = float(drawn @ (weight * days))
+        likelihood = float((weight * events) @ np.log(np.maximum(drawn, 1e-300))) - total * np.log(expected)
+        fits.append((likelihood, strength, total / expected))
+    return max(fits)[1:]
 
 
 def fit_excess(expected: Floats, count: Floats, weight: Floats) -> tuple[float, float]:
