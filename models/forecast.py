@@ -32,7 +32,7 @@ class ForecastConfig:
 
     horizon_days: int
     history_days: int
-    draws: int = 400
+    draws: int = 256
 
     def __post_init__(self) -> None:
         for name in ("horizon_days", "history_days", "draws"):

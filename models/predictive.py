@@ -14,6 +14,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+# Cells summed densely at a time: bounds memory whatever the city.
+CHUNK_CELLS = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class HarmDraws:
@@ -44,7 +47,7 @@ def draw_harm(rates: Floats, weights: Floats, excess: Floats, *, draws: int, see
     cell, size = _clusters(random, total, excess, draws)
     draw = random.integers(draws, size=len(cell))
     cell, draw = np.repeat(cell, size), np.repeat(draw, size)
-    return _added(cell, draw, _marks(random, rates, cell), weights, len(total), draws)
+    return _added(cell, draw, weights[_marks(random, rates, cell)], len(total), draws)
 
 
 def central_interval(drawn: HarmDraws, *, interval: float = 0.8) -> tuple[Floats, Floats]:
@@ -116,11 +119,16 @@ def _marks(random: np.random.Generator, rates: Floats, cell: Ints) -> Ints:
     return mark
 
 
-def _added(cell: Ints, draw: Ints, mark: Ints, weights: Floats, cells: int, draws: int) -> HarmDraws:
-    # Sorting one number with the mark inside is faster than sorting the order of two, and fixes the order of the sums.
-    offences = max(len(weights), 1)
-    key, mark = np.divmod(np.sort((cell * draws + draw) * offences + mark), offences)
-    first = np.flatnonzero(np.diff(key, prepend=-1))
-    harm = np.add.reduceat(weights[mark], first) if len(first) else np.empty(0)
-    cell, draw = np.divmod(key[first], draws)
-    return HarmDraws(cell, draw, harm, cells, draws)
+def _added(cell: Ints, draw: Ints, harm: Floats, cells: int, draws: int) -> HarmDraws:
+    """Sum events of one cell and draw; cells come sorted, and a chunk of them at a time is summed densely."""
+    edges = np.arange(0, cells + CHUNK_CELLS, CHUNK_CELLS)
+    limits = np.searchsorted(cell, edges)
+    keys: list[Ints] = [np.empty(0, dtype=np.int64)]
+    sums: list[Floats] = [np.empty(0)]
+    for edge, start, stop in zip(edges[:-1], limits[:-1], limits[1:], strict=True):
+        dense = np.bincount((cell[start:stop] - edge) * draws + draw[start:stop], harm[start:stop]).astype(np.float64)
+        some = np.flatnonzero(dense).astype(np.int64)
+        keys.append(some + edge * draws)
+        sums.append(dense[some])
+    cell, draw = np.divmod(np.concatenate(keys), draws)
+    return HarmDraws(cell, draw, np.concatenate(sums), cells, draws)
