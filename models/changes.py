@@ -80,8 +80,10 @@ def person_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """
     both = _beside(_with_parts(before), _with_parts(after), "person_id", ["tier", *MEASURES["person"]])
     levels = {"warn": 1, "target": 2}
-    level_before, level_after = (both[f"tier_{side}"].map(levels).fillna(0) for side in ("before", "after"))
-    step = level_after - level_before
+    level_before, level_after = (
+        both[f"tier_{side}"].map(levels).astype(float).fillna(0) for side in ("before", "after")
+    )
+    step = (level_after - level_before).to_numpy()
     changed = both.assign(change=_change(level_before.to_numpy() > 0, level_after.to_numpy() > 0, step))
     changed["why"] = _why(changed, MEASURES["person"], subject="person")
     return changed[changed["change"] != ""].reset_index(names="person_id")[PERSON_COLUMNS]

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +61,8 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, datetime) and _plain(value) is not None:
+        return value.strftime("%Y-%m-%d %H:%MZ")
     plain = _plain(value)
     if plain is None:
         return "–"

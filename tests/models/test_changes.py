@@ -79,6 +79,12 @@ def test_unchanged_and_empty_runs_say_nothing() -> None:
         assert list(changes.columns) == [*TABLES["published"]["place_change"]["columns"]]
 
 
+def test_two_runs_without_people_say_nothing() -> None:
+    """As they come from a publication: no rows, and text columns that know they hold text."""
+    none = tiers().astype({"person_id": "str", "tier": "str"})
+    assert person_changes(none, none).empty
+
+
 def test_unknown_kinds_are_refused() -> None:
     with pytest.raises(ValueError, match="kind='street'"):
         place_changes(areas(), areas(), "street")
