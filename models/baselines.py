@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 NAIVE_DAYS = 365
 KDE_DAYS = 90
 HAWKES_DAYS = 365
-HAWKES_STEPS = 40
+HAWKES_STEPS = 20
 # The share of events a day may trigger in those after it: at one, a cell would never come to rest.
 HAWKES_MOST_TRIGGERED = 0.9
 # Offences that make up less than this share of all events are rare: a cell's own count says next to nothing.
@@ -62,20 +62,12 @@ def hawkes(past: CellEvents, horizon_days: int, days: int = HAWKES_DAYS) -> Floa
     The intensity of a cell is μ + Σ θ ω exp(−ω Δt) over its earlier events, θ and ω shared by all cells, fitted by
     expectation–maximisation (Mohler et al. 2015, Journal of the American Statistical Association 110:1399).
     """
-    daily = _by_day(past, days)
-    total = daily.sum()
-    if not total:
-        return np.zeros(past.cells)
-    steady, triggered, decay = daily.sum(axis=0) / days, 0.3, 0.1
-    for _ in range(HAWKES_STEPS):
-        own, caused, waited = _attribute(daily, steady, triggered, decay)
-        steady = own / days
-        triggered = min(caused / total, HAWKES_MOST_TRIGGERED)
-        decay = min(max(caused / max(waited, 1e-9), 1e-3), 2.0)
-    still_to_come = np.zeros(past.cells)
-    for today in daily:
-        still_to_come = (still_to_come + today) * np.exp(-decay)
-    return steady * horizon_days + triggered * still_to_come * -np.expm1(-decay * horizon_days)
+    everywhere = _by_day(past, days)
+    active = np.flatnonzero(everywhere.any(axis=0))
+    scores = np.zeros(past.cells)
+    if len(active):
+        scores[active] = _hawkes(everywhere[:, active], horizon_days)
+    return scores
 
 
 def look_ahead_count(both_sides: CellEvents) -> Floats:
@@ -92,6 +84,23 @@ def look_ahead_harm(both_sides: CellEvents, pyramid: Pyramid) -> Floats:
     for _ in range(RARE_PASSES):
         spread = pyramid.around(spread)
     return both_sides.count(harm * ~is_rare[both_sides.code]) + spread
+
+
+def _hawkes(daily: Floats, horizon_days: int) -> Floats:
+    """Fit on counts [days, cells], the oldest day first, and expect what comes."""
+    days, total = len(daily), daily.sum()
+    steady, triggered, decay = daily.sum(axis=0) / days, 0.3, 0.1
+    for _ in range(HAWKES_STEPS):
+        own, caused, waited = _attribute(daily, steady, triggered, decay)
+        steady = own / days
+        triggered = min(caused / total, HAWKES_MOST_TRIGGERED)
+        decay = min(max(caused / max(waited, 1e-9), 1e-3), 2.0)
+    pressure = np.zeros_like(steady)
+    for today in daily:
+        pressure = (pressure + today) * np.exp(-decay)
+    # From the first day ahead the pressure fades day by day, if nothing new comes.
+    days_of_pressure = np.expm1(-decay * horizon_days) / np.expm1(-decay)
+    return steady * horizon_days + triggered * decay * pressure * days_of_pressure
 
 
 def _by_day(past: CellEvents, days: int) -> Floats:
