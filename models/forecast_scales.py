@@ -35,7 +35,9 @@ class Level:
 
     def smoothed(self, per_cell: Floats, sigma: float) -> Floats:
         """Sum per_cell [layers, cells] into pixels, smooth, and return [layers, pixels]."""
-        raster = np.stack([np.bincount(self.pixel, layer, self.atlas.size) for layer in per_cell]).astype(np.float64)
+        raster = np.empty((len(per_cell), self.atlas.size))
+        for n, layer in enumerate(per_cell):
+            raster[n] = np.bincount(self.pixel, layer, self.atlas.size)
         return smooth(raster.reshape(-1, *self.atlas.shape), sigma).reshape(len(per_cell), -1)
 
     def read(self, raster: Floats, rows: Ints) -> Floats:
