@@ -21,7 +21,7 @@ Bools = npt.NDArray[np.bool_]
 WINDOW_DAYS = 14
 WINDOW_GROWTH = (1, 2, 4)
 # Cells without an event teach alike: of more than this many a window keeps an even sample, each standing for several.
-QUIET_ROWS = 4000
+QUIET_ROWS = 6000
 
 
 @dataclass(frozen=True, slots=True)
