@@ -154,7 +154,8 @@ def test_trial(city: City) -> None:
     print_trial(city, len(cells), trial)
     assert trial.transform["share"].between(0.08, 0.12).all()
     assert trial.reliability["value"].iloc[0] >= 0.75
-    full = trial.calibration[(trial.calibration["share"] == 0.01) & (trial.calibration["cell_horizons"] >= 200)]
+    # Bins of 200 to 500 cell-weeks are a dozen cells over and over; they are printed, and only larger ones are held.
+    full = trial.calibration[(trial.calibration["share"] == 0.01) & (trial.calibration["cell_horizons"] >= 500)]
     assert (full["forecast"] - full["observed"]).abs().max() <= 0.05
     differences = trial.differences.set_index(["method", "against", "metric", "share"])
     raw = f"raw harm, mean life {city.raw_mean_life_days:g} days"
