@@ -37,8 +37,8 @@ kafka: setup ## start one Apache Kafka broker on loopback in the foreground (Ctr
 	$(BIN)/python -m tests.integration.broker
 
 lock: setup ## lock the dependencies with hashes and no index address
-	$(BIN)/uv pip compile requirements.in -o requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
-	$(BIN)/uv pip compile requirements-dev.in -c requirements.lock -o requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+	$(BIN)/uv pip compile requirements.in -o requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet
+	$(BIN)/uv pip compile requirements-dev.in -c requirements.lock -o requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet
 
 clean: ## remove what the other verbs made
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

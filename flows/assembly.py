@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from flows.settings import Settings, SettingsError
-from geo.areas import read_areas
+from geo.areas import find_overlaps, read_areas
 from geo.cells import Grid
 from geo.crs import crs_name
 from geo.placement import place_points
@@ -19,6 +19,8 @@ from geo.points_of_interest import read_points_of_interest
 from pipeline.codebook import read_codebook
 
 SQL = Path(__file__).parent / "sql"
+# Said aloud, for without a single incident nothing in the frames would tell.
+POINT_TYPES = {"area_id": "str", "cell_ix": "Int64", "cell_iy": "Int64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,14 @@ def read_map(settings: Settings) -> Map:
     return Map(areas, grid, grid.cells_of(areas), _read_points_of_interest(force.points_of_interest, areas.crs))
 
 
+def overlap_notes(areas: gpd.GeoDataFrame) -> list[str]:
+    """Return what a reader should know of areas that cover the same ground, in words."""
+    pairs = find_overlaps(areas)
+    if pairs.empty:
+        return []
+    return [f"{len(pairs)} pairs of areas overlap; what lies in both counts for the one with the smaller area_id"]
+
+
 def _read_points_of_interest(path: Path | None, crs: Any) -> gpd.GeoDataFrame:
     if path is None:
         return gpd.GeoDataFrame({"kind": pd.Series(dtype="str")}, geometry=gpd.GeoSeries([], crs=crs))
@@ -102,7 +112,7 @@ def place_incidents(
 ) -> None:
     """Add tables `codebook`, `area_name`, `point_placed` and `incident_placed` to a known view's connection."""
     points = query(connection, "distinct_point")
-    placed = pd.concat([points, place_points(points, chart.areas, chart.grid)], axis=1)
+    placed = pd.concat([points, place_points(points, chart.areas, chart.grid)], axis=1).astype(POINT_TYPES)
     names = chart.areas[["raw_area_id", "area_id"]]
     for name, frame in {"codebook": codebook.reset_index(), "point_placed": placed, "area_name": names}.items():
         connection.register("incoming", pd.DataFrame(frame))

@@ -1,6 +1,7 @@
 """The daily run: ingest, prioritise, publish; plain stages that a caller may wrap as Prefect tasks."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -10,11 +11,11 @@ from flows.assembly import read_map
 from flows.home import Home
 from flows.identity import RunIdentity
 from flows.ingest import ingest_sources
-from flows.outputs import write_outputs
+from flows.outputs import write_outputs, written_run
 from flows.prioritise import Products, prioritise
 from flows.stage import Call, direct
 from pipeline.known import resolve_known_at
-from pipeline.publication import has_run, predecessor, publish, table_counts
+from pipeline.publication import has_run, predecessor, publish, runs, table_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,17 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
     `known_at` is by default the greatest time of ingestion in the store. `call` says how a stage is called.
     """
     began = time.perf_counter()
+    step = announced(home, call)
     if home.settings.ingest.sources:
-        call(ingest_sources, home)
-    identity = call(identify_run, home, home.midnight(day), known_at)
+        step(ingest_sources, home)
+    identity = step(identify_run, home, home.midnight(day), known_at)
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
-        call(publish_run, home, identity, prioritise(home, identity, call))
-        call(write_outputs, home, identity.run_id)
+        step(publish_run, home, identity, prioritise(home, identity, step))
+    # The page and layers are those of the latest day: an older one, run again, must not be taken for it.
+    latest = str(runs(home.path)["run_id"].iloc[-1])
+    if written_run(home) != latest:
+        step(write_outputs, home, latest)
     places, people = table_counts(home.path, home.key, identity.run_id)
     return RunSummary(
         identity.run_id, identity.as_of, identity.known_at, is_new, places, people, time.perf_counter() - began
@@ -74,10 +79,13 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
 def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunIdentity:
     """Return the identity of the run at both clocks, with its predecessor among the kept runs."""
     settings = home.settings
-    before = predecessor(home.path, as_of)
+    if known_at is not None and known_at > home.now():
+        home.announce(f"--known-at {known_at.isoformat()} is yet to come: what is loaded until then makes no new run")
+    resolved = resolve_known_at(home.store, home.key, known_at, wait_s=settings.store.wait_s, announce=home.announce)
+    before = predecessor(home.path, as_of, resolved)
     return RunIdentity(
         as_of=as_of,
-        known_at=resolve_known_at(home.store, home.key, known_at, wait_s=settings.store.wait_s, announce=home.announce),
+        known_at=resolved,
         predecessor_run_id=before["run_id"] if before else None,
         settings=settings,
         crs=read_map(settings).grid.crs,
@@ -98,6 +106,16 @@ def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[P
         valid_to=people_valid_to,
     )
     return list(result.paths)
+
+
+def announced(home: Home, call: Call) -> Call:
+    """Return `call`, saying each stage before it begins, so that nobody waits in silence."""
+
+    def step(stage: Callable[..., Any], *arguments: Any) -> Any:
+        home.announce(f"  {stage.__name__.replace('_', ' ')}")
+        return call(stage, *arguments)
+
+    return step
 
 
 EDGE_STAGES = (ingest_sources, publish_run)  # what meets brokers, locks and disks, and may be tried again

@@ -27,18 +27,29 @@ TABLES = (
 )
 
 
+WRITTEN = "run_id"  # file beside the layers, written last: whose they are
+
+
 def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
     """Write the layers and the report of run `run_id` (default: the latest) and return their paths."""
     run = _run(home, run_id)
     tables = {name: read_published(home.path, name, run["run_id"]) for name in TABLES}
     chart = read_map(home.settings)
     layers = place_layers(tables, chart, run["crs"])
+    (home.layers / WRITTEN).unlink(missing_ok=True)
     paths = write_layers(layers, home.layers, run=run)
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     shapes = {**layers, "points_of_interest": chart.points_of_interest}
     html = render_report(run, tables, shapes, people_counts)
     _replace(home.report, html)
+    _replace(home.layers / WRITTEN, run["run_id"])
     return [*paths, home.report]
+
+
+def written_run(home: Home) -> str | None:
+    """Return the run that layers and report show, or None where they are missing or were left half written."""
+    note = home.layers / WRITTEN
+    return note.read_text(encoding="utf-8") if note.is_file() and home.report.is_file() else None
 
 
 def _run(home: Home, run_id: str | None) -> dict[str, Any]:

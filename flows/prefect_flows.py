@@ -19,6 +19,7 @@ from flows.daily import EDGE_STAGES, RunSummary, daily_run
 from flows.home import Home
 from flows.ingest import ingest_sources
 from flows.late import rerun_late
+from pipeline.errors import BrokerError, StoreBusyError
 from pipeline.publication import read_published
 
 RETRY_DELAYS_S: list[float] = [1, 5, 25]  # growing, so that a broker or a lock has time to come back
@@ -31,10 +32,22 @@ def call_as_task(stage: Callable[..., Any], *arguments: Any) -> Any:
         name=stage.__name__,
         retries=len(delays_s),
         retry_delay_seconds=delays_s,
+        retry_condition_fn=_may_pass,
         cache_policy=NO_CACHE,
         persist_result=False,
     )(stage)
     return as_task(*arguments)
+
+
+def _may_pass(task: Any, run: Any, state: Any) -> bool:
+    """Return whether trying again can help: a broker or lock comes back, a missing file or a wrong key does not."""
+    try:
+        state.result()
+    except (BrokerError, StoreBusyError):
+        return True
+    except Exception:
+        return False
+    return False
 
 
 @flow(name="harmspot-ingest", persist_result=False)

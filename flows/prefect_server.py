@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from flows.home import Home
 from pipeline.errors import HarmspotError
@@ -34,9 +35,12 @@ def prefect_server(home: Home) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}/api"
     home.announce(f"starting a Prefect server on http://127.0.0.1:{port}")
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = home.path / "prefect" / "server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
-        _wait_until_healthy(address, server)
+        _wait_until_healthy(address, server, log)
         os.environ["PREFECT_API_URL"] = address
         yield address
     finally:
@@ -55,7 +59,7 @@ def _free_port() -> int:
         return port
 
 
-def _wait_until_healthy(address: str, server: subprocess.Popen[bytes]) -> None:
+def _wait_until_healthy(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
@@ -65,5 +69,6 @@ def _wait_until_healthy(address: str, server: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise PrefectServerError(
-        f"no Prefect server on {address} within {START_TIMEOUT_S:g} s; name a running one with PREFECT_API_URL"
+        f"no Prefect server on {address} within {START_TIMEOUT_S:g} s; {log} says why. "
+        "Or name a running server with PREFECT_API_URL"
     )

@@ -18,7 +18,8 @@ def embed_prefect(home: Home) -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": STARTUP_TIMEOUT_S,
-        "PREFECT_LOGGING_LEVEL": "WARNING",
+        # What goes wrong is said once, by the command itself; Prefect would add its own traceback of every layer.
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     }
     for name, value in defaults.items():

@@ -12,6 +12,7 @@ from flows.assembly import (
     PeopleFrames,
     PlaceFrames,
     earliest,
+    overlap_notes,
     people_frames,
     place_frames,
     place_incidents,
@@ -72,7 +73,7 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         persons = call(people_frames, known.connection, flagrant_cells(markets), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         outcomes = call(monitor_outcomes, home, identity, known.connection, codebook)
-        quality = call(data_quality, known.connection, frames, notes_of(forecast))
+        quality = call(data_quality, known.connection, frames, [*overlap_notes(chart.areas), *notes_of(forecast)])
     places = {
         "area_ranking": ranking,
         "cell_forecast": forecast,
@@ -149,7 +150,7 @@ def find_places_of_harm(
     """Return hot spots of decayed harm within the window of the places."""
     recent = frames.cell_events[frames.cell_events["age_days"] < settings.places.window_days]
     decay = 0.5 ** (recent["age_days"] / settings.places.half_life_days)
-    weighed = recent.assign(harm=recent["n"] * recent["offence_code"].map(codebook["harm_days"]) * decay)
+    weighed = recent.assign(harm=recent["n"] * codebook["harm_days"].reindex(recent["offence_code"]).to_numpy() * decay)
     by_cell = weighed.groupby(["cell_ix", "cell_iy"], as_index=False)["harm"].sum()
     cells = chart.cells[["cell_ix", "cell_iy"]].merge(by_cell, how="left").fillna({"harm": 0.0})
     before = previous.hotspot_shapes(chart.grid.crs) if previous else None

@@ -29,10 +29,11 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
         "rows_in": "rows read = versions stored + duplicates + dead letters",
         "versions_stored": "versions of events kept",
         "duplicates": "events that had been delivered before",
-        "dead_letters": "rows that could not be read; `harmspot replay` takes them after the cause is mended",
+        "dead_letters": "rows that could not be read as they came in",
+        "dead_letters_waiting": "dead letters that wait; `harmspot replay` takes them after the cause is mended",
         "conflicts": "different contents under one version; the greater content hash won",
     }
-    doubtful = {"dead_letters", "conflicts"}
+    doubtful = {"dead_letters_waiting", "conflicts"}
     return [
         *[(name, float(totals[name]), "rows", name in doubtful and totals[name] > 0, words[name]) for name in words],
         *[
@@ -46,7 +47,8 @@ def _placement_measures(placement: dict[str, int]) -> list[Measure]:
     total = max(placement["incident_count"], 1)
     is_far_out = placement["outside_count"] / total > OUTSIDE_WARNING_SHARE
     return [
-        ("incidents_in_window", placement["incident_count"], "incidents", False, "incidents that the run looked at"),
+        ("incidents_in_window", placement["incident_count"], "incidents", placement["incident_count"] == 0,
+         "incidents that the run looked at"),
         ("outside_areas", placement["outside_count"], "incidents", is_far_out, "points outside every area; not ranked"),
         ("area_only", placement["area_only_count"], "incidents", False, "known by area alone; in no cell"),
         ("area_unknown", placement["unknown_area_count"], "incidents", placement["unknown_area_count"] > 0,

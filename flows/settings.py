@@ -28,6 +28,13 @@ class SettingsError(HarmspotError):
     """A settings file or variable that cannot be used; says which key, what it held and what fits."""
 
 
+def _require_from(section: str, settings: Any, **least: float) -> None:
+    for key, bound in least.items():
+        value = getattr(settings, key)
+        if not value >= bound:
+            raise SettingsError(f"{section}.{key}={value!r}: expected at least {bound:g}")
+
+
 @dataclass(frozen=True, slots=True)
 class AreasSettings:
     """Where the areas to rank come from."""
@@ -81,12 +88,18 @@ class IngestSettings:
     batch_size: int
     future_tolerance_minutes: float
 
+    def __post_init__(self) -> None:
+        _require_from("ingest", self, batch_size=1, future_tolerance_minutes=0)
+
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
     """How patient a writer is."""
 
     wait_s: float
+
+    def __post_init__(self) -> None:
+        _require_from("store", self, wait_s=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,9 @@ class PublicationSettings:
     history_runs: int
     valid_days: int
     people_valid_days: int
+
+    def __post_init__(self) -> None:
+        _require_from("publication", self, history_runs=1, valid_days=1, people_valid_days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +130,9 @@ class ScheduleSettings:
     daily: str
     late: str
     late_runs: int
+
+    def __post_init__(self) -> None:
+        _require_from("schedule", self, late_runs=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +158,7 @@ class Settings:
             "force": [self.force.name, self.force.time_zone, self.force.crs, self.force.staffing.note],
             "assumed_hours": self.force.staffing.assumed_total_hours_per_day,
             "area_columns": [self.force.areas.id_column, self.force.areas.name_column, self.force.areas.version],
-            "valid_days": [self.publication.valid_days, self.publication.people_valid_days],
+            "publication": dataclasses.asdict(self.publication),
             **{
                 name: dataclasses.asdict(getattr(self, name))
                 for name in ("places", "people", "forecast", "markets", "notices")
@@ -173,12 +192,20 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
         values = _merged(values, _resolve_paths(chosen, config_file.resolve().parent))
     for name, text in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX):
-            override = _nested(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), yaml.safe_load(text))
+            override = _nested(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _yaml_or_text(text))
             _refuse_unknown_keys(override, known, f"environment variable {name}")
             values = _merged(values, _resolve_paths(override, Path.cwd()))
     if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
         values["kafka"]["bootstrap_servers"] = environment["KAFKA_BOOTSTRAP_SERVERS"]
     return _build(values)
+
+
+def _yaml_or_text(text: str) -> Any:
+    """Return the value of a variable; what is no YAML, such as the cron line `* * * * *`, is text."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -257,7 +284,25 @@ def find_mapping(name: str, folder: Path) -> Path:
     )
 
 
+def _check_types(section: str, expected: type, values: Mapping[str, Any]) -> None:
+    """Refuse a number where text belongs and the like, before it surfaces far from here."""
+    kinds: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
+    for field in dataclasses.fields(expected):
+        value = values.get(field.name)
+        allowed = kinds.get(field.type)
+        if field.name in values and allowed and (not isinstance(value, allowed) or isinstance(value, bool)):
+            raise SettingsError(f"{section}.{field.name}={value!r}: expected {_WORDS[field.type]}")
+
+
+_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", str: "text"}
+
+
 def _build(values: Mapping[str, Any]) -> Settings:
+    for field in dataclasses.fields(Settings):
+        if dataclasses.is_dataclass(field.type):
+            _check_types(field.name, field.type, values[field.name])  # type: ignore[arg-type]
+    if not isinstance(values["seed"], int):
+        raise SettingsError(f"seed={values['seed']!r}: expected a whole number")
     force = dict(values["force"])
     force["areas"] = AreasSettings(**force["areas"])
     force["staffing"] = StaffingSettings(**force["staffing"])

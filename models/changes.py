@@ -83,7 +83,7 @@ def person_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     level_before, level_after = (
         both[f"tier_{side}"].map(levels).astype(float).fillna(0) for side in ("before", "after")
     )
-    step = (level_after - level_before).to_numpy()
+    step = level_after - level_before
     changed = both.assign(change=_change(level_before.to_numpy() > 0, level_after.to_numpy() > 0, step))
     changed["why"] = _why(changed, MEASURES["person"], subject="person")
     return changed[changed["change"] != ""].reset_index(names="person_id")[PERSON_COLUMNS]
@@ -108,7 +108,9 @@ def _is_member(both: pd.DataFrame, side: str) -> npt.NDArray[np.bool_]:
     return present & both[f"is_listed_{side}"].eq(True).to_numpy(dtype=bool)
 
 
-def _change(was: npt.NDArray[np.bool_], now: npt.NDArray[np.bool_], step: pd.Series) -> npt.NDArray[np.str_]:
+def _change(
+    was: npt.NDArray[np.bool_], now: npt.NDArray[np.bool_], step: "Floats | pd.Series[float]"
+) -> npt.NDArray[np.str_]:
     return np.select([~was & now, was & ~now, step > 0, step < 0], ["entered", "left", "rose", "fell"], "")
 
 

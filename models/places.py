@@ -252,7 +252,9 @@ def _draw_band(
 
 
 def _known_percentiles(values: Floats) -> Floats:
-    """Percentiles among areas with a value; the middle one for those without."""
+    """Percentiles among areas with a value; the middle one for those without. Where all are alike, zero: no say."""
+    if values.size and np.nanmax(values, initial=-np.inf) <= np.nanmin(values, initial=np.inf):
+        return np.zeros(values.shape)
     known = ~np.isnan(values[:, 0]) if values.size else np.zeros(len(values), bool)
     placed = np.full(values.shape, 0.5)
     placed[known] = percentiles(values[known])
@@ -301,8 +303,11 @@ def _rates(drawn: _AxisDraws) -> pd.DataFrame:
 
 
 def _shares(weighed: Sequence[Floats]) -> pd.DataFrame:
+    """Shares of the score; all zero where the score is, for want of anything that tells areas apart."""
     means = np.stack([part.mean(axis=1) for part in weighed], axis=1)
-    return pd.DataFrame(means / means.sum(axis=1, keepdims=True), columns=[f"{axis}_share" for axis in AXES])
+    totals = means.sum(axis=1, keepdims=True)
+    shares = np.divide(means, totals, out=np.zeros(means.shape), where=totals > 0)
+    return pd.DataFrame(shares, columns=[f"{axis}_share" for axis in AXES])
 
 
 def _ranks_without(

@@ -34,3 +34,7 @@ class PublicationError(HarmspotError):
 
 class SourceError(HarmspotError):
     """A file or topic that cannot be read at all (a bad record in it is a dead letter instead)."""
+
+
+class BrokerError(SourceError):
+    """A broker that does not answer, or stopped to; it may come back."""

@@ -62,8 +62,9 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii", errors="replace")
     except OSError as error:
+        way_out = "a new one opens nothing old" if (home / "store.duckdb").exists() else "make one with: harmspot init"
         raise KeyFileError(
-            f"{path} cannot be read ({error.strerror}); restore it, set {KEY_VARIABLE}, or make one with: harmspot init"
+            f"{path} cannot be read ({error.strerror}); restore it or set {KEY_VARIABLE}; {way_out}"
         ) from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); run: chmod 600 {path}")

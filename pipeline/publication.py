@@ -102,10 +102,13 @@ def runs(home: Path) -> pd.DataFrame:
         return connection.execute(query("publication/runs")).to_arrow_table().to_pandas()
 
 
-def predecessor(home: Path, as_of: datetime) -> dict[str, Any] | None:
-    """Return the row of the kept run with the greatest as_of before `as_of`, or None where there is none."""
+def predecessor(home: Path, as_of: datetime, known_at: datetime) -> dict[str, Any] | None:
+    """Return the row of the kept run with the greatest as_of before `as_of`, or None where there is none.
+
+    A run that knew more than `known_at` is passed over: what is compared with it would know later things, too.
+    """
     kept = runs(home)
-    earlier = kept[kept["as_of"] < pd.Timestamp(as_of)]
+    earlier = kept[(kept["as_of"] < pd.Timestamp(as_of)) & (kept["known_at"] <= pd.Timestamp(known_at))]
     return None if earlier.empty else {str(name): value for name, value in earlier.iloc[-1].items()}
 
 

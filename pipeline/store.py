@@ -26,6 +26,9 @@ from pipeline.mapping import Mapping, check_offence_codes
 from pipeline.migrations import migrate
 from pipeline.versions import arrival_sql, keep_sql, stage_sql
 
+# Batches of one fixed clock stand a microsecond apart; more than this is a clock that went back.
+_CLOCK_STEP = timedelta(seconds=1)
+
 HUMAN_EVENT_KINDS = ("review", "approve", "serve", "withdraw", "override")
 
 
@@ -178,7 +181,7 @@ class Store:
     def _new_batch(self, ingested_at: datetime) -> _Batch:
         [row] = self._connection.execute(query("store/new_batch"), {"ingested_at": ingested_at}).fetchall()
         batch = _Batch(*row)
-        if batch.ingested_at > ingested_at:
+        if batch.ingested_at > ingested_at + _CLOCK_STEP:
             self._announce(
                 f"the clock reads {ingested_at.isoformat()}, earlier than the store's last batch; "
                 f"ingested_at is {batch.ingested_at.isoformat()}. Set the clock right."

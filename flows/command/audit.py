@@ -26,6 +26,8 @@ def command() -> None:
 def verify(home: "Home") -> None:
     """Check the hash chain of the access log; exits 1 and names the line where it is broken.
 
+    Lines cut off at the end leave the chain whole: compare the number of entries and the head with what you kept.
+
     \b
     Example:
       harmspot --home town audit verify
@@ -35,4 +37,8 @@ def verify(home: "Home") -> None:
         click.secho(problem, fg="red", err=True)
     if problems:
         sys.exit(1)
-    click.echo(f"access log {home.access_log.path}: the chain is whole")
+    count = sum(1 for _ in home.access_log.entries())
+    click.echo(
+        f"access log {home.access_log.path}: the chain is whole, {count:,} entries, head {home.access_log.head()}"
+    )
+    click.echo("Keep the head elsewhere: only it shows when the last entries were cut off.")

@@ -16,7 +16,7 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from pipeline import batch
 from pipeline.batch import Record, RecordBatch
-from pipeline.errors import SourceError
+from pipeline.errors import BrokerError, SourceError
 
 _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 _SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
@@ -70,7 +70,7 @@ class KafkaSource:
                     "Records were deleted by the topic's retention while they were read; run again."
                 ) from error
             except KafkaError as error:
-                raise SourceError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
+                raise BrokerError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
 
     def _connect(self) -> KafkaConsumer:
         with _connecting(self._bootstrap_servers, self._timeout_s):
@@ -127,7 +127,7 @@ class KafkaSource:
             if moved:
                 deadline = time.monotonic() + self._timeout_s
             elif time.monotonic() > deadline:
-                raise SourceError(self._stalled(behind))
+                raise BrokerError(self._stalled(behind))
             caught_up = {partition for partition in behind if following.get(tuple(partition), 0) >= ends[partition]}
             consumer.pause(*caught_up)
             behind -= caught_up
@@ -201,7 +201,7 @@ def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
         _reach(bootstrap_servers.split(","), timeout_s)
         yield
     except (KafkaError, OSError, ValueError, AssertionError) as error:
-        raise SourceError(
+        raise BrokerError(
             f"No Kafka broker answers at {bootstrap_servers} within {timeout_s:g} s ({type(error).__name__}); "
             "start it, or correct kafka.bootstrap_servers, kafka.security or KAFKA_BOOTSTRAP_SERVERS"
         ) from None

@@ -177,13 +177,22 @@ def test_a_rerun_of_a_day_stands_after_it(tmp_path: Path) -> None:
 
 
 def test_the_predecessor_is_the_greatest_earlier_as_of(tmp_path: Path) -> None:
-    assert predecessor(tmp_path, NOW) is None
+    assert predecessor(tmp_path, NOW, NOW) is None
     for day in (1, 3, 5):
         publish_day(tmp_path, day)
-    found = predecessor(tmp_path, run_row(5)["as_of"])
+    known_at = run_row(5)["known_at"]
+    found = predecessor(tmp_path, run_row(5)["as_of"], known_at)
     assert found is not None
     assert found["run_id"] == "run3"
-    assert predecessor(tmp_path, run_row(1)["as_of"]) is None
+    assert predecessor(tmp_path, run_row(1)["as_of"], known_at) is None
+
+
+def test_a_run_that_knew_more_is_no_predecessor(tmp_path: Path) -> None:
+    publish_day(tmp_path, 1, run_id="then", known=20)
+    publish_day(tmp_path, 1, run_id="now", known=25)
+    as_of = run_row(2)["as_of"]
+    found = [predecessor(tmp_path, as_of, run_row(1, known=day)["known_at"]) for day in (19, 22, 25)]
+    assert [run and run["run_id"] for run in found] == [None, "then", "now"]
 
 
 def test_views_show_the_latest_run(tmp_path: Path) -> None:
