@@ -1,7 +1,8 @@
 """What the past teaches about rates, and the rates that follow from it.
 
 An offence's own rate is a mixture of its rates at all scales; offences then lend to each other by powers; and where a
-cell was seen long enough, its own count draws the rate to itself. `models.forecast_fit` says how each part is found.
+cell was seen long enough, its own count draws the rate to itself. Grave offences are too rare to speak alone, so their
+counts in a cell speak together. `models.forecast_fit` says how each part is found.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,8 @@ class Learned:
     is_grave : [offences], those that weigh more than the average event.
     mixtures : [offences, mean lives × scales].
     powers : [offences, columns], a level and powers of the own and of the shared rates.
-    anchors : [offences, 2], how many events resist a cell's own count, and the level that goes with it.
+    anchors : [offences, 2], how many events resist a cell's own count, and the level that goes with it; grave offences
+        share one.
     excess : the two parameters of how counts deviate.
     """
 
@@ -56,8 +58,10 @@ def learn(windows: Sequence[Window], now: Window, is_grave: Bools, least: float)
 def expected_events(window: Window, learned: Learned) -> Floats:
     """Expected events [cells, offences] over a window's days."""
     strength, level = learned.anchors.T
-    rate = anchored(_lent(window, learned), window.usual[:, :, 0].T, window.seen_days, strength)
-    return rate * level * window.days
+    rate, peers = _lent(window, learned), _peers(learned.is_grave)
+    together = rate @ peers
+    drawn = anchored(together, window.usual[:, :, 0].T @ peers, window.seen_days, strength)
+    return rate * drawn / together * level * window.days
 
 
 def _powers(learned: Learned, windows: Sequence[Window]) -> Floats:
@@ -72,13 +76,19 @@ def _powers(learned: Learned, windows: Sequence[Window]) -> Floats:
 
 
 def _anchors(learned: Learned, windows: Sequence[Window]) -> Floats:
-    rate = np.concatenate([_lent(window, learned) for window in windows])
-    own = np.concatenate([window.usual[:, :, 0].T for window in windows])
-    events = np.concatenate([window.events for window in windows])
+    peers = _peers(learned.is_grave)
+    rate = np.concatenate([_lent(window, learned) for window in windows]) @ peers
+    own = np.concatenate([window.usual[:, :, 0].T for window in windows]) @ peers
+    events = np.concatenate([window.events for window in windows]) @ peers
     weight, days = np.concatenate([window.weight for window in windows]), _days(windows)
     seen_days = np.repeat([window.seen_days for window in windows], [len(window.weight) for window in windows])
     by_offence = zip(rate.T, own.T, events.T, strict=True)
     return np.array([fit_anchor(*columns, weight, days, seen_days) for columns in by_offence])
+
+
+def _peers(is_grave: Bools) -> Floats:
+    """Which offences [offences, offences] speak together: the grave ones, and each other one alone."""
+    return (np.outer(is_grave, is_grave) | np.eye(len(is_grave), dtype=np.bool_)).astype(np.float64)
 
 
 def _excess(learned: Learned, windows: Sequence[Window]) -> tuple[float, float]:
