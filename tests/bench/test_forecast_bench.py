@@ -154,15 +154,14 @@ def test_trial(city: City) -> None:
     print_trial(city, len(cells), trial)
     assert trial.transform["share"].between(0.08, 0.12).all()
     assert trial.reliability["value"].iloc[0] >= 0.75
-    # Bins of 200 to 500 cell-weeks are a dozen cells over and over; they are printed, and only larger ones are held.
-    full = trial.calibration[(trial.calibration["share"] == 0.01) & (trial.calibration["cell_horizons"] >= 500)]
+    full = trial.calibration[(trial.calibration["share"] == 0.01) & (trial.calibration["cell_horizons"] >= 200)]
     assert (full["forecast"] - full["observed"]).abs().max() <= 0.05
     differences = trial.differences.set_index(["method", "against", "metric", "share"])
     raw = f"raw harm, mean life {city.raw_mean_life_days:g} days"
     for share in (0.01, 0.05):
         assert differences["lo"][HARM_FORECAST, raw, "harm_share", share] > 0
-    # The issue asks for 1.15: Houston has 1.29; Philadelphia 1.14 to 1.15, by how ages are rounded and cells sampled.
-    assert differences["ratio"][HARM_FORECAST, raw, "harm_share", 0.01] >= 1.1
+        assert differences["ratio"][HARM_FORECAST, "look-ahead harm (no method)", "harm_share", share] >= 0.97
+    assert differences["ratio"][HARM_FORECAST, raw, "harm_share", 0.01] >= 1.15
     assert differences["ratio"][EVENTS_FORECAST, NAIVE, "pai", 0.01] >= 0.98
 
 
