@@ -208,6 +208,40 @@ def test_a_reader_keeps_reading_while_a_run_replaces_the_file(
         }
 
 
+@pytest.mark.parametrize("years", [-20, 4])
+def test_a_day_without_any_incident_runs_and_says_so(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path, years: int
+) -> None:
+    home = new_home(tmp_path / "empty")
+    load_file(home, town_run.files.events, None)
+    summary = daily_run(home, AS_OF.replace(year=AS_OF.year + years))
+    quality = read_published(home.path, "data_quality", summary.run_id).set_index("measure")
+    assert quality.loc["incidents_in_window", "value"] == 0
+    assert quality.loc["incidents_in_window", "is_warning"]
+    assert read_people(home, "person_tier", summary.run_id).empty
+
+
+def test_page_and_layers_are_those_of_the_latest_day_and_are_made_again(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    home = new_home(tmp_path / "outputs")
+    load_file(home, town_run.files.events, None)
+    latest = daily_run(home, AS_OF)
+    daily_run(home, AS_OF - timedelta(days=7))
+    assert latest.run_id in home.report.read_text()
+    home.report.unlink()
+    assert not daily_run(home, AS_OF - timedelta(days=7)).is_new
+    assert latest.run_id in home.report.read_text()
+
+
+def test_a_file_loaded_twice_changes_no_table(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> None:
+    other = new_home(tmp_path / "twice")
+    for _ in range(2):
+        load_file(other, town_run.files.events, None)
+    assert daily_run(other, AS_OF).run_id == town_run.summary.run_id
+    assert not any(differences(town_run.home, other).values())
+
+
 def test_no_person_is_in_anything_but_the_restricted_files(town_run: TownRun) -> None:
     """Raw ids and pseudonyms of everybody, looked for in every file that is not encrypted and in all that was said."""
     people = town_run.people()["person_id"].str.encode("utf-8").tolist()
