@@ -1,4 +1,5 @@
 # One verb per job. Every verb but `setup` and `clean` calls `setup` first, which does nothing when .venv is up to date.
+# The lock is whole, so pip resolves nothing (--no-deps): with hashes it would refuse what is pinned below the newest.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -11,7 +12,7 @@ setup: .venv/.ready ## make .venv with the locked dependencies and the harmspot 
 
 .venv/.ready: requirements-dev.lock requirements.in pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
@@ -37,8 +38,8 @@ kafka: setup ## start one Apache Kafka broker on loopback in the foreground (Ctr
 	$(BIN)/python -m tests.integration.broker
 
 lock: setup ## lock the dependencies with hashes and no index address
-	$(BIN)/uv pip compile requirements.in -o requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet
-	$(BIN)/uv pip compile requirements-dev.in -c requirements.lock -o requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet
+	$(BIN)/uv pip compile requirements.in -o requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+	$(BIN)/uv pip compile requirements-dev.in -c requirements.lock -o requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 clean: ## remove what the other verbs made
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
