@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import click
@@ -55,8 +55,3 @@ def known_at_option(verb: Callable[..., Any]) -> Callable[..., Any]:
         type=Moment(),
         help="Use only what had been ingested by then (default: all of it).",
     )(verb)
-
-
-def local(moment: datetime | None) -> str:
-    """Return a moment as text in UTC, to the second."""
-    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M:%SZ")
