@@ -13,6 +13,7 @@ from flows.identity import RunIdentity
 from flows.ingest import ingest_sources
 from flows.outputs import write_outputs, written_run
 from flows.prioritise import Products, prioritise
+from flows.projections import projector
 from flows.stage import Call, direct
 from pipeline.known import resolve_known_at
 from pipeline.publication import has_run, predecessor, publish, runs, table_counts
@@ -104,6 +105,7 @@ def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[P
         key=home.key,
         history_runs=identity.settings.publication.history_runs,
         valid_to=people_valid_to,
+        projector=projector(home),
     )
     return list(result.paths)
 

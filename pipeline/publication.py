@@ -3,12 +3,16 @@
 A run writes both files anew and renames them over the old ones, restricted first. Which runs there are is what
 `published.duckdb` says: a run that only the restricted file holds is one whose publication was interrupted, and it
 counts as not published until it is published again. A reader who has a file open keeps the old one.
+
+Projections show what people did. They belong to no run: every publication rebuilds them, and so does `project` after
+every act, which leaves all other tables as they are.
 """
 
 import fcntl
 import os
+import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,12 +27,24 @@ from pipeline.duck import query
 from pipeline.errors import PublicationError
 from pipeline.key import Key
 from pipeline.person_guard import refuse_people
-from pipeline.publication_file import counts_sql, opened, rows_of_run_sql, write_file
+from pipeline.publication_file import (
+    all_rows_sql,
+    counts_sql,
+    opened,
+    read_tables_of,
+    rewrite_tables,
+    rows_of_run_sql,
+    write_file,
+)
 from pipeline.tables import Table, conform, read_tables
 
 PUBLISHED = "published.duckdb"
 RESTRICTED = "restricted.duckdb"
 LOCK = "publication.lock"
+
+# Makes the rows of every projection by table name. It is called under the lock, so that of two acts at once the
+# publication shows both, whoever comes last.
+Projector = Callable[[], Mapping[str, pd.DataFrame]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,7 @@ def publish(
     key: Key,
     history_runs: int,
     valid_to: Mapping[str, datetime] | None = None,
+    projector: Projector = dict,
     wait_s: float = 60.0,
 ) -> PublishResult:
     """Replace both files by ones that hold the latest `history_runs` runs, this one among them.
@@ -58,9 +75,11 @@ def publish(
     run
         The row of table `run`. Its run_id, as_of and valid_to begin every row of every other table.
     published, restricted
-        One frame for each table of `tables.yml`, less the run columns.
+        One frame for each table of `tables.yml` that is no projection, less the run columns.
     valid_to
         By table, where its rows expire at another time than the run.
+    projector
+        Makes the projections; those it leaves out are empty.
     wait_s
         How long to wait for another publisher before giving up.
 
@@ -81,8 +100,40 @@ def publish(
         clean_up(home)
         is_new = not has_run(home, key, run["run_id"])
         if is_new:
-            _replace_pair(home, places, people, kept_run_ids=_kept_runs(home, run, history_runs), key=key)
+            shown_places, shown_people = _projected(projector())
+            _replace_pair(
+                home,
+                {**places, **shown_places},
+                {**people, **shown_people},
+                kept_run_ids=_kept_runs(home, run, history_runs),
+                key=key,
+            )
     return PublishResult(is_new, paths, counts)
+
+
+def project(home: Path, projector: Projector, *, key: Key, wait_s: float = 60.0) -> list[Path]:
+    """Rebuild every projection, restricted first, and return the files that were replaced.
+
+    A file whose projections stay as they are is left alone, and so is a home where nothing is published yet: its first
+    publication shows all.
+
+    Raises
+    ------
+    PublicationError
+        As `publish`. The files are as they were.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with _only_publisher(home, wait_s):
+        clean_up(home)
+        places, people = _projected(projector())
+        fresh = [
+            (_rewritten(home / RESTRICTED, read_tables().restricted, people, key.encryption), home / RESTRICTED),
+            (_rewritten(home / PUBLISHED, read_tables().published, places, None), home / PUBLISHED),
+        ]
+        replaced = [(beside, path) for beside, path in fresh if beside]
+        for beside, path in replaced:
+            _rename(beside, path)
+    return [path for _, path in replaced]
 
 
 def clean_up(home: Path) -> list[Path]:
@@ -119,7 +170,7 @@ def has_run(home: Path, key: Key, run_id: str) -> bool:
 
 
 def read_published(home: Path, table_name: str, run_id: str | None = None) -> pd.DataFrame:
-    """Return a table of places as one run (default: the latest) published it, sorted by its key.
+    """Return a table of places as one run (default: the latest) published it, or a projection; sorted by its key.
 
     Raises
     ------
@@ -144,7 +195,7 @@ def read_restricted(
     now: datetime,
     run_id: str | None = None,
 ) -> pd.DataFrame:
-    """Return a table of people as one run (default: the latest) published it, sorted by its key.
+    """Return a table of people as one run (default: the latest) published it, or a projection; sorted by its key.
 
     The read stands in the access log before anything is read.
 
@@ -173,6 +224,37 @@ def table_counts(home: Path, key: Key, run_id: str) -> tuple[dict[str, int], dic
     return places, _counts(home / RESTRICTED, key.encryption, read_tables().restricted, run_id)
 
 
+def _projected(frames: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
+    """Arrow rows of every projection, of places and of people."""
+    tables = read_tables()
+    if unexpected := sorted({*frames} - {*tables.projections}):
+        raise PublicationError(f"projections {unexpected}: no such tables with `projection: true` in tables.yml")
+    rows = {
+        name: conform(name, frames.get(name, pd.DataFrame(columns=tables.find(name).column_names)))
+        for name in tables.projections
+    }
+    places = {name: table for name, table in rows.items() if name in tables.published}
+    for name, table in places.items():
+        refuse_people(name, table)
+    return places, {name: table for name, table in rows.items() if name not in places}
+
+
+def _rewritten(
+    path: Path, tables: Mapping[str, Table], rows: Mapping[str, pa.Table], encryption_key: str | None
+) -> Path | None:
+    """Write the file anew beside itself where its projections differ from `rows`, and return where."""
+    if not (path.exists() and rows):
+        return None
+    kept = read_tables_of(path, {name: tables[name] for name in rows}, encryption_key)
+    changed = {name: table for name, table in rows.items() if name not in kept or not table.equals(kept[name])}
+    if not changed:
+        return None
+    fresh = path.with_name(f"{path.name}.new")
+    rewrite_tables(path, fresh, tables, changed, encryption_key)
+    shutil.copymode(path, fresh)
+    return fresh
+
+
 def _rows(
     tables: Mapping[str, Table],
     run: Mapping[str, Any],
@@ -180,7 +262,8 @@ def _rows(
     valid_to: Mapping[str, datetime],
 ) -> dict[str, pa.Table]:
     """Arrow rows by table, run columns put in front."""
-    missing, unexpected = sorted({*tables} - {*frames, "run"}), sorted({*frames} - {*tables} | ({*frames} & {"run"}))
+    wanted = {name for name, table in tables.items() if not table.is_projection} - {"run"}
+    missing, unexpected = sorted(wanted - {*frames}), sorted({*frames} - wanted)
     if missing or unexpected:
         raise PublicationError(f"a run publishes every table of pipeline/tables.yml: {missing=}, {unexpected=}")
     rows = {
@@ -263,8 +346,11 @@ def _known_run(home: Path, run_id: str | None) -> str:
 
 
 def _read(path: Path, encryption_key: str | None, table: Table, run_id: str) -> pd.DataFrame:
+    sql, parameters = (
+        (all_rows_sql(table), None) if table.is_projection else (rows_of_run_sql(table), {"run_id": run_id})
+    )
     with opened(path, encryption_key) as connection:
-        return connection.execute(rows_of_run_sql(table), {"run_id": run_id}).to_arrow_table().to_pandas()
+        return connection.execute(sql, parameters).to_arrow_table().to_pandas()
 
 
 def _run_ids(path: Path, encryption_key: str | None) -> list[str]:
@@ -273,7 +359,7 @@ def _run_ids(path: Path, encryption_key: str | None) -> list[str]:
 
 
 def _counts(path: Path, encryption_key: str | None, tables: Mapping[str, Table], run_id: str) -> dict[str, int]:
-    names = [name for name in tables if name != "run"]
+    names = [name for name, table in tables.items() if name != "run" and not table.is_projection]
     with opened(path, encryption_key) as connection:
         found = connection.execute(counts_sql(names), {"run_id": run_id}).fetchall()
     return dict(found)

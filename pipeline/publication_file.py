@@ -42,7 +42,8 @@ def write_file(
 ) -> None:
     """Write a new file at `path`: of `history` the rows of `kept_run_ids`, then `rows`; flushed to the disk.
 
-    A table or column that `history` lacks stays empty for the kept runs, one that `tables` lacks is left behind.
+    A table or column that `history` lacks stays empty for the kept runs, one that `tables` lacks is left behind. Of a
+    projection nothing is kept: `rows` holds all of it.
     """
     with opened(history, encryption_key) if history else closing(_connect(encryption_key)) as connection:
         attach(connection, path, encryption_key, alias="fresh")
@@ -50,12 +51,37 @@ def write_file(
         with transaction(connection):
             for name, table in tables.items():
                 connection.execute(";\n".join(create_table_sql(table)))
-                if name in shared:
+                if name in shared and not table.is_projection:
                     connection.execute(copy_history_sql(name, shared[name]), {"run_ids": list(kept_run_ids)})
                 _insert(connection, name, rows[name])
         connection.execute("CHECKPOINT fresh")
         connection.execute("DETACH fresh")
     _flush(path)
+
+
+def rewrite_tables(
+    path: Path, fresh: Path, tables: Mapping[str, Table], rows: Mapping[str, pa.Table], encryption_key: str | None
+) -> None:
+    """Write at `fresh` a copy of the file at `path` in which the tables of `rows` hold those rows alone; flushed."""
+    shutil.copyfile(path, fresh)
+    with closing(_connect(encryption_key)) as connection:
+        attach(connection, fresh, encryption_key, alias="fresh")
+        with transaction(connection):
+            for name, table_rows in rows.items():
+                connection.execute(drop_table_sql(name))
+                connection.execute(";\n".join(create_table_sql(tables[name])))
+                _insert(connection, name, table_rows)
+        connection.execute("CHECKPOINT fresh")
+        connection.execute("DETACH fresh")
+    _flush(fresh)
+
+
+def read_tables_of(path: Path, tables: Mapping[str, Table], encryption_key: str | None) -> dict[str, pa.Table]:
+    """Return all rows, sorted by key, of each of `tables` that the file has with exactly its columns."""
+    with opened(path, encryption_key) as connection:
+        shared = _shared_columns(connection, tables)
+        whole = {name: table for name, table in tables.items() if shared.get(name) == table.column_names}
+        return {name: connection.execute(all_rows_sql(table)).to_arrow_table() for name, table in whole.items()}
 
 
 def create_table_sql(table: Table) -> Iterator[str]:
@@ -66,14 +92,21 @@ def create_table_sql(table: Table) -> Iterator[str]:
     for column in table.columns:
         place = f"fresh.{name_sql(table.name)}.{name_sql(column.name)}"
         yield f"COMMENT ON COLUMN {place} IS {literal_sql(column.comment)}"
-    yield latest_view_sql(table.name)
+    yield latest_view_sql(table)
 
 
-def latest_view_sql(table_name: str) -> str:
+def drop_table_sql(table_name: str) -> str:
+    """Return the statements that drop a table of `fresh` and its view, where they are."""
+    view, table = name_sql(f"latest_{table_name}"), name_sql(table_name)
+    return f"DROP VIEW IF EXISTS fresh.{view}; DROP TABLE IF EXISTS fresh.{table}"
+
+
+def latest_view_sql(table: Table) -> str:
     """Return the statement that makes view `latest_<table>`; a planner in DuckDB's shell mostly wants only that."""
     latest = "(SELECT run_id FROM run ORDER BY as_of DESC, known_at DESC, run_id DESC LIMIT 1)"
-    view, table = name_sql(f"latest_{table_name}"), name_sql(table_name)
-    return f"CREATE VIEW fresh.{view} AS SELECT * FROM {table} WHERE run_id = {latest}"  # noqa: S608 - from tables.yml
+    only = "" if table.is_projection else f" WHERE run_id = {latest}"
+    view, name = name_sql(f"latest_{table.name}"), name_sql(table.name)
+    return f"CREATE VIEW fresh.{view} AS SELECT * FROM {name}{only}"  # noqa: S608 - from tables.yml
 
 
 def copy_history_sql(table_name: str, columns: Sequence[str]) -> str:
@@ -88,6 +121,12 @@ def copy_history_sql(table_name: str, columns: Sequence[str]) -> str:
 def insert_sql(table_name: str) -> str:
     """Return the statement that adds the rows registered as `rows_of_this_run`."""
     return f"INSERT INTO fresh.{name_sql(table_name)} BY NAME SELECT * FROM rows_of_this_run"  # noqa: S608 - tables.yml
+
+
+def all_rows_sql(table: Table) -> str:
+    """Return the query for every row, sorted by key."""
+    key = ", ".join(name_sql(name) for name in table.key)
+    return f"SELECT * FROM kept.{name_sql(table.name)} ORDER BY {key}"  # noqa: S608 - tables.yml
 
 
 def rows_of_run_sql(table: Table) -> str:

@@ -4,8 +4,7 @@ The tables are a pure function of the set of events: order, batching and repetit
 identities, dead letters and offsets are one transaction, so a crash anywhere neither loses nor doubles an event.
 """
 
-import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as MappingOf
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,19 +16,18 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import bulk
+from pipeline.acts import Act
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.columns import DEAD_LETTER, IDENTITY
 from pipeline.duck import Announce, attach, connect, frame, query, say, transaction
-from pipeline.errors import StoreError
 from pipeline.key import Key
 from pipeline.mapping import Mapping, check_offence_codes
 from pipeline.migrations import migrate
+from pipeline.outbox import OutboxMessage, as_rows
 from pipeline.versions import arrival_sql, keep_sql, stage_sql
 
 # Batches of one fixed clock stand a microsecond apart; more than this is a clock that went back.
 _CLOCK_STEP = timedelta(seconds=1)
-
-HUMAN_EVENT_KINDS = ("review", "approve", "serve", "withdraw", "override")
 
 
 class _Batch(NamedTuple):
@@ -69,8 +67,9 @@ class Store:
         source: str,
         ingested_at: datetime,
         next_offsets: MappingOf[TopicPartition, int],
+        messages: Sequence[OutboxMessage] = (),
     ) -> BatchCounts:
-        """Keep one decoded batch and where to read on, in one transaction.
+        """Keep one decoded batch, where to read on and what is to be told of it, in one transaction.
 
         A row is a duplicate where the store (or the batch before it) holds the same content under the same
         `event_source`, `event_id` and `event_time`. An `ingested_at` before the store's greatest is raised to it.
@@ -80,6 +79,7 @@ class Store:
             counts = self._keep_decoded(batch, number)
             self._keep_offsets(next_offsets)
             self._keep_counts(number, source, counts)
+            self._keep_messages(messages, number.ingested_at)
         return counts
 
     def load_mapped(
@@ -154,22 +154,36 @@ class Store:
         """Return every batch with its counts: rows_in == stored + duplicates + dead."""
         return frame(self._connection, query("store/batches"))
 
-    def record_human_event(self, *, kind: str, actor: str, subject: str, at: datetime, detail: str = "") -> str:
-        """Append what a person did, and return its event_id; the same act is recorded once."""
-        if kind not in HUMAN_EVENT_KINDS:
-            raise StoreError(f"human event kind={kind!r}: expected one of {', '.join(HUMAN_EVENT_KINDS)}")
-        if not (actor.strip() and subject.strip()):
-            raise StoreError("a human event needs an actor and a subject; neither may be blank")
-        parts = (kind, actor, subject, at.isoformat(), detail)
-        event_id = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()[:32]
-        columns = {"event_id": event_id, "kind": kind, "actor": actor, "subject": subject, "at": at, "detail": detail}
+    def record_human_event(self, act: Act, messages: Sequence[OutboxMessage] = ()) -> str:
+        """Append what a person did with what is to be told of it, in one transaction, and return its event_id.
+
+        The same act is recorded once, and so is the same message.
+        """
+        columns = act.columns()
         with transaction(self._connection):
             self._connection.execute(query("store/add_human_event"), columns)
-        return event_id
+            self._keep_messages(messages, act.at)
+        return str(columns["event_id"])
 
     def human_events(self) -> pd.DataFrame:
-        """Return what people did: event_id, kind, actor, subject, at, detail, in order of time."""
+        """Return what people did, in order of recording: sequence, event_id, kind, actor, subject_kind, … detail."""
         return frame(self._connection, query("store/human_events"))
+
+    def add_messages(self, messages: Sequence[OutboxMessage], at: datetime) -> None:
+        """Write messages that no act and no batch causes, such as what a run found; each is written once."""
+        with transaction(self._connection):
+            self._keep_messages(messages, at)
+
+    def undelivered(self, at_most: int) -> list[OutboxMessage]:
+        """Return the messages that wait, oldest first, no more than `at_most`."""
+        rows = self._connection.execute(query("store/undelivered"), {"at_most": at_most}).fetchall()
+        return [OutboxMessage(*row) for row in rows]
+
+    def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
+        """Note that messages were acknowledged; they are not sent again."""
+        with transaction(self._connection):
+            marked = {"message_ids": list(message_ids), "at": at}
+            self._connection.execute(query("store/mark_delivered"), marked)
 
     def resolve_pseudonym(self, person_id: str) -> str | None:
         """Return the raw id behind a pseudonym, None where there is none. Log the access before you call this."""
@@ -224,6 +238,10 @@ class Store:
         for (topic, partition), next_offset in sorted(next_offsets.items()):
             row = {"topic": topic, "partition": partition, "next_offset": next_offset}
             self._connection.execute(query("store/add_offset"), row)
+
+    def _keep_messages(self, messages: Sequence[OutboxMessage], at: datetime) -> None:
+        if messages:
+            self._execute_on("message_arrived", as_rows(messages), "store/add_message", {"created_at": at})
 
     def _keep_counts(self, number: _Batch, source: str, counts: BatchCounts) -> None:
         if counts.rows_in:

@@ -28,7 +28,7 @@ ARROW_TYPES = {
     "BLOB": pa.binary(),
 }
 
-RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # begin every table but `run`
+RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # begin every table but `run` and the projections
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: all its columns in order, and the ones that identify a row within a run."""
+    """A table: all its columns in order, and the ones that identify a row within a run.
+
+    A projection belongs to no run: it shows what people did, and is rebuilt whole whenever they do something.
+    """
 
     name: str
     about: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    is_projection: bool = False
 
     @property
     def column_names(self) -> list[str]:
@@ -72,6 +76,11 @@ class Tables:
 
     published: Mapping[str, Table]
     restricted: Mapping[str, Table]
+
+    @property
+    def projections(self) -> list[str]:
+        """Names of the tables that stand outside a run's identity."""
+        return [name for file in (self.published, self.restricted) for name in file if file[name].is_projection]
 
     def find(self, name: str) -> Table:
         """Return the table called `name`; raise PublicationError where neither file has one."""
@@ -132,7 +141,8 @@ def tables_markdown() -> str:
             "Written by `python -m pipeline.tables` from `pipeline/tables.yml`; a test holds it to that file. The",
             "databases carry the same words as comments: `SELECT * FROM duckdb_columns()`.",
             "",
-            "For each table there is a view `latest_<table>` with the rows of the latest run alone.",
+            "For each table there is a view `latest_<table>` with the rows of the latest run alone. A *projection*",
+            "belongs to no run: it shows what people did, and is rebuilt at every publication and after every act.",
             "",
             "## published.duckdb: places, not encrypted",
             "",
@@ -151,8 +161,9 @@ def _columns(described: Mapping[str, Mapping[str, str]]) -> tuple[Column, ...]:
 
 
 def _table(name: str, body: Mapping[str, Any], every_row: tuple[Column, ...]) -> Table:
-    before = () if name == "run" else every_row
-    return Table(name, body["about"], tuple(body["key"]), before + _columns(body["columns"]))
+    is_projection = bool(body.get("projection"))
+    before = () if name == "run" or is_projection else every_row
+    return Table(name, body["about"], tuple(body["key"]), before + _columns(body["columns"]), is_projection)
 
 
 def _check_columns(table: Table, frame: pd.DataFrame) -> None:
@@ -196,9 +207,10 @@ def _markdown(table: Table) -> list[str]:
         f"| `{column.name}` | {column.duckdb_type} | {column.unit or ''} | {column.meaning} |"
         for column in table.columns
     ]
-    per_row = (
-        "" if table.name == "run" else " One row per run and " + ", ".join(f"`{name}`" for name in table.key) + "."
-    )
+    key = ", ".join(f"`{name}`" for name in table.key)
+    per_row = f" One row per run and {key}."
+    if table.is_projection or table.name == "run":
+        per_row = f" *A projection:* one row per {key}." if table.is_projection else ""
     head = ["| column | type | unit | meaning |", "| --- | --- | --- | --- |"]
     return [f"### {table.name}", "", table.about + per_row, "", *head, *rows, ""]
 

@@ -17,6 +17,7 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 from pipeline import batch
 from pipeline.batch import Record, RecordBatch
 from pipeline.errors import BrokerError, SourceError
+from pipeline.outbox import OutboxMessage
 
 _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 _SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
@@ -138,6 +139,30 @@ class KafkaSource:
         return f"{self._bootstrap_servers} sent nothing for {self._timeout_s:g} s though {places} has more; run again"
 
 
+class KafkaPublisher:
+    """Sends the outbox's messages to their topics, prefix put before; one connection for its life (`close`)."""
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topic_prefix: str = "",
+        security: Mapping[str, Any] = _NO_SECURITY,
+        *,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self._topic_prefix = topic_prefix
+        self._timeout_s = timeout_s
+        self._producer = _producer(bootstrap_servers, security, timeout_s)
+
+    def publish(self, messages: Sequence[OutboxMessage]) -> None:
+        """Return once all in-sync replicas have acknowledged every message; raise SourceError where any was not."""
+        records = [(self._topic_prefix + message.topic, message.key, message.payload) for message in messages]
+        _send_all(self._producer, records, self._timeout_s)
+
+    def close(self) -> None:
+        self._producer.close()
+
+
 def write_records(
     bootstrap_servers: str,
     records: Iterable[tuple[str, str, bytes | None]],
@@ -150,8 +175,13 @@ def write_records(
     The key is the entity's id, so that one entity's versions stay in one partition. Raises SourceError where no broker
     answers or any record was not delivered; none of its words come from a record.
     """
+    with closing(_producer(bootstrap_servers, security, timeout_s)) as producer:
+        return _send_all(producer, records, timeout_s)
+
+
+def _producer(bootstrap_servers: str, security: Mapping[str, Any], timeout_s: float) -> KafkaProducer:
     with _connecting(bootstrap_servers, timeout_s):
-        producer = KafkaProducer(
+        return KafkaProducer(
             bootstrap_servers=bootstrap_servers.split(","),
             client_id="harmspot",
             acks="all",
@@ -160,8 +190,6 @@ def write_records(
             bootstrap_timeout_ms=round(timeout_s * 1000),
             **_checked(security),
         )
-    with closing(producer):
-        return _send_all(producer, records, timeout_s)
 
 
 def _send_all(producer: KafkaProducer, records: Iterable[tuple[str, str, bytes | None]], timeout_s: float) -> int:

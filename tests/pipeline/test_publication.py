@@ -18,9 +18,11 @@ from pipeline.access_log import AccessLog
 from pipeline.errors import KeyFileError, PublicationError, PurposeError
 from pipeline.key import Key, derive_key
 from pipeline.publication import (
+    Projector,
     clean_up,
     has_run,
     predecessor,
+    project,
     publish,
     read_published,
     read_restricted,
@@ -28,7 +30,7 @@ from pipeline.publication import (
     table_counts,
 )
 from pipeline.publication_file import opened
-from pipeline.tables import Table, Tables, read_tables
+from pipeline.tables import Column, Table, Tables, read_tables
 
 KEY = derive_key(b"k" * 32)
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -47,9 +49,18 @@ VALUES: dict[str, Any] = {
 }
 Frames = dict[str, pd.DataFrame]
 ALL = read_tables()
+CHOICE = Column("choice", "VARCHAR", "What was chosen.")
+PLACE_ACT = Table("place_act", "Of places.", ("id",), (Column("id", "VARCHAR", "What."), CHOICE), is_projection=True)
+PERSON_ACT = Table("person_act", "Of people.", ("id",), PLACE_ACT.columns, is_projection=True)
 FEW = Tables(
-    published={name: ALL.published[name] for name in ("run", "area_ranking", "hotspot", "market", "area_notice")},
-    restricted={name: ALL.restricted[name] for name in ("run", "person_tier", "referral")},
+    published={
+        **{name: ALL.published[name] for name in ("run", "area_ranking", "hotspot", "market", "area_notice")},
+        "place_act": PLACE_ACT,
+    },
+    restricted={
+        **{name: ALL.restricted[name] for name in ("run", "person_tier", "referral")},
+        "person_act": PERSON_ACT,
+    },
 )
 
 
@@ -57,10 +68,12 @@ FEW = Tables(
 def few_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish a few of the tables, which is quicker."""
     monkeypatch.setattr(publication, "read_tables", lambda: FEW)
+    monkeypatch.setattr("pipeline.tables.read_tables", lambda: FEW)
 
 
 def all_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publication, "read_tables", lambda: ALL)
+    monkeypatch.setattr("pipeline.tables.read_tables", lambda: ALL)
 
 
 def run_row(day: int, run_id: str | None = None, known: int = 20) -> dict[str, Any]:
@@ -84,8 +97,10 @@ def frame_of(table: Table, n: int) -> pd.DataFrame:
 def frames(n: int = 2) -> tuple[Frames, Frames]:
     tables = publication.read_tables()
     return (
-        {name: frame_of(table, n) for name, table in tables.published.items() if name != "run"},
-        {name: frame_of(table, n) for name, table in tables.restricted.items() if name != "run"},
+        *(
+            {name: frame_of(table, n) for name, table in file.items() if name != "run" and not table.is_projection}
+            for file in (tables.published, tables.restricted)
+        ),
     )
 
 
@@ -406,3 +421,80 @@ def test_a_column_added_since_stays_empty_for_kept_runs(tmp_path: Path, monkeypa
     assert read_published(tmp_path, "market", "run1")["grade"].isna().all()
     assert read_published(tmp_path, "market", "run2")["grade"].tolist() == ["v", "v"]
     assert len(read_published(tmp_path, "hotspot", "run1")) == 0
+
+
+def acts(place: str, person: str) -> Projector:
+    """A projector of one act upon a place and one upon a person."""
+    return lambda: {
+        "place_act": pd.DataFrame({"id": ["a"], "choice": [place]}),
+        "person_act": pd.DataFrame({"id": ["b"], "choice": [person]}),
+    }
+
+
+def everything(home: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables of both files."""
+    found = {}
+    for name, key in (("published", None), ("restricted", KEY.encryption)):
+        with opened(home / f"{name}.duckdb", key) as connection:
+            for table in getattr(FEW, name):
+                rows = connection.execute(f"SELECT * FROM kept.{table} ORDER BY ALL").fetchall()
+                found[f"{name}.{table}"] = rows
+    return found
+
+
+def test_an_act_between_two_runs_changes_only_the_projections(tmp_path: Path) -> None:
+    publish_day(tmp_path, 1)
+    before = everything(tmp_path)
+    project(tmp_path, acts("kept", "withdrawn"), key=KEY)
+    after = everything(tmp_path)
+    assert {name for name in after if after[name] != before[name]} == {"published.place_act", "restricted.person_act"}
+    assert after["published.place_act"] == [("a", "kept")]
+    assert read_published(tmp_path, "place_act")["choice"].tolist() == ["kept"]
+    with closing(duckdb.connect(str(tmp_path / "published.duckdb"), read_only=True)) as connection:
+        assert connection.execute("FROM latest_place_act").fetchall() == [("a", "kept")]
+
+
+def test_every_publication_rebuilds_the_projections_whole(tmp_path: Path) -> None:
+    publish_day(tmp_path, 1)
+    project(tmp_path, acts("kept", "withdrawn"), key=KEY)
+    places, people = frames()
+    publish(tmp_path, run_row(2), places, people, key=KEY, history_runs=3, projector=acts("broken", "served"))
+    assert everything(tmp_path)["published.place_act"] == [("a", "broken")]
+    assert table_counts(tmp_path, KEY, "run1")[0]["market"] == 2
+
+
+def test_files_are_replaced_restricted_first_and_only_where_a_projection_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_day(tmp_path, 1)
+    replaced: list[str] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda source, target: (replaced.append(target.name), replace(source, target)))
+    project(tmp_path, acts("a", "a"), key=KEY)
+    assert project(tmp_path, acts("a", "a"), key=KEY) == []
+    assert project(tmp_path, acts("b", "a"), key=KEY) == [tmp_path / "published.duckdb"]
+    assert replaced == ["restricted.duckdb", "published.duckdb", "published.duckdb"]
+    assert (tmp_path / "restricted.duckdb").stat().st_mode & 0o077 == 0
+
+
+def test_projections_before_the_first_run_wait_for_it(tmp_path: Path) -> None:
+    assert project(tmp_path, acts("a", "a"), key=KEY) == []
+    assert not (tmp_path / "published.duckdb").exists()
+
+
+def test_a_projection_of_places_holds_no_person(tmp_path: Path) -> None:
+    publish_day(tmp_path, 1)
+    before = everything(tmp_path)
+    with pytest.raises(PublicationError, match=r"place_act\.choice"):
+        project(tmp_path, acts(PERSON, "a"), key=KEY)
+    with pytest.raises(PublicationError, match="gossip"):
+        project(tmp_path, lambda: {"gossip": pd.DataFrame()}, key=KEY)
+    assert everything(tmp_path) == before
+
+
+def test_a_file_of_before_the_projection_gets_it(tmp_path: Path) -> None:
+    publish_day(tmp_path, 1)
+    with closing(duckdb.connect(str(tmp_path / "published.duckdb"))) as connection:
+        connection.execute("DROP VIEW latest_place_act; DROP TABLE place_act")
+    project(tmp_path, dict, key=KEY)
+    assert read_published(tmp_path, "place_act").empty

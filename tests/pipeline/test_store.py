@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from pipeline.acts import Act
 from pipeline.batch import BatchCounts, DecodedBatch, Record
 from pipeline.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.errors import KeyFileError, StoreBusyError, StoreError
 from pipeline.key import Key, derive_key
+from pipeline.outbox import make_message
 from pipeline.store import Store, open_store
 
 KEY = derive_key(b"k" * 32)
@@ -223,15 +226,58 @@ def test_nothing_to_replay_is_nothing(store: Store) -> None:
     assert store.replay_events(lambda records: batch(), ingested_at=NOON) == BatchCounts()
 
 
-def test_what_people_do_is_appended_once(store: Store) -> None:
-    act = {"kind": "approve", "actor": "A. Boss", "subject": "notice 1", "at": NOON, "detail": ""}
-    assert store.record_human_event(**act) == store.record_human_event(**act)
-    store.record_human_event(**act | {"kind": "withdraw", "at": NOON + timedelta(hours=1)})
-    assert list(store.human_events()["kind"]) == ["approve", "withdraw"]
-    with pytest.raises(StoreError, match="expected one of"):
-        store.record_human_event(**act | {"kind": "forget"})
-    with pytest.raises(StoreError, match="blank"):
-        store.record_human_event(**act | {"actor": " "})
+APPROVAL = Act("approved", "A. Boss", "notice", "n_1", NOON, {"reason": "read every record"})
+
+
+def test_what_people_do_is_appended_once_in_order_of_recording(store: Store) -> None:
+    earlier = replace(APPROVAL, kind="withdrawn", at=NOON - timedelta(hours=1))
+    assert store.record_human_event(APPROVAL) == store.record_human_event(APPROVAL) == APPROVAL.event_id
+    store.record_human_event(earlier)
+    events = store.human_events()
+    assert events[["sequence", "kind"]].to_numpy().tolist() == [[1, "approved"], [2, "withdrawn"]]
+    assert events["detail"].tolist() == ['{"reason":"read every record"}'] * 2
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (replace(APPROVAL, kind="forgotten"), "expected one of opened"),
+        (replace(APPROVAL, actor=" "), "neither may be blank"),
+        (replace(APPROVAL, subject_kind="whim"), "expected one of notice"),
+        (replace(APPROVAL, at=NOON.replace(tzinfo=None)), "a time with a zone"),
+        (replace(APPROVAL, detail={}), "`reason`"),
+        (replace(APPROVAL, detail={"reason": "two words", "mood": "bad"}), "mood"),
+        (replace(APPROVAL, kind="served", detail={"served_at": NOON, "manner": "by pigeon"}), "manner"),
+    ],
+)
+def test_an_act_that_does_not_fit_is_refused_and_nothing_is_written(store: Store, act: Act, said: str) -> None:
+    with pytest.raises(StoreError, match=said):
+        store.record_human_event(act, [MESSAGE])
+    assert store.human_events().empty
+    assert store.undelivered(10) == []
+
+
+MESSAGE = make_message("notices", "n_1", "harmspot.notice.approved.v1", {"notice_id": "n_1"}, time=NOON)
+OTHER = make_message("notices", "n_2", "harmspot.notice.approved.v1", {"notice_id": "n_2"}, time=NOON)
+
+
+def test_messages_are_written_once_with_what_causes_them_and_wait_until_marked(store: Store) -> None:
+    store.record_human_event(APPROVAL, [MESSAGE, MESSAGE])
+    store.record_human_event(APPROVAL, [MESSAGE])
+    store.commit(batch({}), source="a topic", ingested_at=NOON, next_offsets={("t", 0): 1}, messages=[OTHER, MESSAGE])
+    assert store.undelivered(10) == [MESSAGE, OTHER]
+    assert store.undelivered(1) == [MESSAGE]
+    store.mark_delivered([MESSAGE.message_id], NOON)
+    assert store.undelivered(10) == [OTHER]
+    store.record_human_event(APPROVAL, [MESSAGE])
+    assert store.undelivered(10) == [OTHER]
+
+
+def test_a_batch_that_fails_announces_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "_keep_counts", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        store.commit(batch({}), source="s", ingested_at=NOON, next_offsets={("t", 0): 1}, messages=[MESSAGE])
+    assert (store.undelivered(10), store.offsets()) == ([], {})
 
 
 def test_the_file_is_encrypted_and_another_key_is_refused(path: Path) -> None:

@@ -1,3 +1,12 @@
-INSERT INTO store.human_event
-SELECT $event_id, $kind, $actor, $subject, $at, $detail
+-- One act, unless it was recorded before; acts of one moment keep the order in which they were recorded.
+INSERT INTO store.human_event BY NAME
+SELECT
+    $event_id AS event_id,
+    $kind AS kind,
+    $actor AS actor,
+    $subject_kind AS subject_kind,
+    $subject AS subject,
+    $at AS "at",
+    $detail AS detail,
+    (SELECT coalesce(max(sequence), 0) + 1 FROM store.human_event) AS sequence
 WHERE $event_id NOT IN (SELECT event_id FROM store.human_event)

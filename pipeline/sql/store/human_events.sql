@@ -1,3 +1,3 @@
-SELECT event_id, kind, actor, subject, "at", detail
+SELECT sequence, event_id, kind, actor, subject_kind, subject, "at", detail
 FROM store.human_event
-ORDER BY "at", event_id
+ORDER BY sequence, "at", event_id
