@@ -1,4 +1,4 @@
-"""`harmspot evaluate`: how good the forecasts are, and whether incidents repeat nearby."""
+"""`harmspot evaluate`: how good forecasts and rates are, and whether incidents repeat nearby."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -11,17 +11,19 @@ from flows.command.printing import print_frame, print_object
 
 if TYPE_CHECKING:
     from flows.home import Home
+    from flows.people_evaluation import RecordsTrial
 
 
 @click.group("evaluate")
 def command() -> None:
-    """Measure the forecasts on what then happened, and the pattern they rest on.
+    """Measure forecasts and rates on what then happened, and the pattern they rest on.
 
     \b
     Examples:
       harmspot --home city --config configs/philadelphia.yaml evaluate forecast --origins 12 --out record.html
       harmspot --home city --config configs/philadelphia.yaml evaluate near-repeat
       harmspot evaluate nij --events portland.parquet --boundary districts.geojson --month 2017-02
+      harmspot evaluate people --records people.parquet --mapping configs/records/broward.yaml --out people.html
     """
 
 
@@ -206,3 +208,79 @@ def near_repeat(
         f"in the {found.days} days to {found.last_day}"
     )
     print_frame(found.table if as_json else band_labels(found.table), title=title, as_json=as_json)
+
+
+@command.command("people")
+@click.option(
+    "--records", type=click.Path(path_type=Path), required=True, help="CSV or Parquet, a row for each person."
+)
+@click.option(
+    "--mapping",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Which columns hold priors, years at risk, outcomes, published scores, groups; see configs/records.",
+)
+@click.option(
+    "--flagged",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    multiple=True,
+    default=(0.05, 0.2),
+    show_default=True,
+    help="Share of people flagged when groups are compared; may be repeated.",
+)
+@click.option("--resamples", type=click.IntRange(1), default=1000, show_default=True, help="Draws for the intervals.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Page with plots to write.")
+@json_option
+@pass_home
+def people(
+    home: "Home",
+    records: Path,
+    mapping: Path,
+    flagged: tuple[float, ...],
+    resamples: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Try the rate of offending on real people's records, beside a published risk score and a count of priors.
+
+    Nothing of the file is kept, and no group attribute enters a score: groups serve the comparison of false
+    positives alone, and those of fewer than ten people are shown without figures. Intervals have 95% and are paired.
+
+    \b
+    Example:
+      harmspot evaluate people --records compas_two_years.parquet --mapping configs/records/broward.yaml \\
+          --out people.html
+    """
+    from flows.people_evaluation import evaluate_records
+
+    home.announce(f"resampling the people {resamples} times")
+    trial = evaluate_records(records, mapping, flagged_shares=flagged, resamples=resamples, seed=home.settings.seed)
+    if as_json:
+        print_object(trial.as_json(), [], as_json=True)
+    else:
+        _print_people(trial)
+    if out:
+        from pipeline.people_evaluation_page import render_people_evaluation
+
+        out.write_text(render_people_evaluation(trial.mapping.about, trial.tables()), encoding="utf-8")
+        home.announce(f"wrote {out}")
+
+
+def _print_people(trial: "RecordsTrial") -> None:
+    click.echo(trial.mapping.about)
+    titles = {
+        "scores": "how well people are told apart, and share of outcomes in the top 5%",
+        "differences": "the rate less each of the others, 95% interval",
+        "calibration": "foretold and what came, by tenths",
+        "gaps": "false positives where the same share is flagged; excess is the rate's gap less the published score's",
+        "groups": "foretold and what came, by group; the interval is that of their difference",
+        "summary": "in short",
+    }
+    columns = {
+        "gaps": ["outcome", "flagged_share", "group", "rate_gap", "published_gap", "excess", "lo", "hi", "verdict"],
+    }
+    for name, table in trial.tables().items():
+        print_frame(table, title=titles[name], as_json=False, columns=columns.get(name))
+    for outcome, left_out in trial.left_out.items():
+        for reason, count in left_out.items():
+            click.echo(f"left out for {outcome}: {count:,} with {reason}")
