@@ -33,6 +33,8 @@ class _Context(Struct):
 _TYPE_OF_TAG: dict[str, type[Event]] = {str(event_type.__struct_config__.tag): event_type for event_type in EVENT_TYPES}
 _STEMS = {tag.rpartition(".v")[0] for tag in _TYPE_OF_TAG}
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:?\d\d)?")
+_BOM = b"\xef\xbb\xbf"
+_MALFORMED = "JSON is malformed: "
 _tree = msgspec.json.Decoder(float_hook=str)  # a number too large to hold is for `decode_event` to name
 
 # What msgspec says → our word, first match wins. Only the groups named here reach the sentence.
@@ -43,7 +45,7 @@ _WORDS = [
     (re.compile(r"Expected `str` of length >= 1$"), "empty_id", "is empty and should identify something"),
     (re.compile(r"Expected `(.+)` (of length )?(>=|<=) (\S+)$"), "bad_value", "should be {0} {1}{2} {3}"),
     (re.compile(r"Invalid (enum )?value"), "bad_value", "is none of the values that docs/events.md lists"),
-    (re.compile(r"Number out of range"), "bad_value", "is a number too large to hold"),
+    (re.compile(r"(Number|Integer value) out of range"), "bad_value", "is a number too large to hold"),
 ]
 
 
@@ -59,8 +61,19 @@ def diagnose(value: bytes | None, error: Exception | None) -> Refusal:
         return Refusal("not_utf8", f"Byte {wrong.start} of the record is not UTF-8.")
     except RecursionError:
         return Refusal("too_deep", "The record nests objects or arrays deeper than can be read.")
-    except ValueError:
-        return Refusal("not_json", "The record is not one JSON value.")
+    except msgspec.ValidationError:
+        return Refusal("bad_value", "The record holds a whole number too large for any field.")
+    except ValueError as wrong:
+        return Refusal("not_json", f"The record is not one JSON value: {_malformed(value, str(wrong))}.")
+
+
+def _malformed(value: bytes, message: str) -> str:
+    """Say where JSON breaks off; what msgspec says of it quotes nothing from the record."""
+    if value.startswith(_BOM):
+        return "it begins with a byte-order mark"
+    if message.startswith(_MALFORMED):
+        return message.removeprefix(_MALFORMED)
+    return "it is cut short, or holds half a surrogate pair"
 
 
 def _diagnose_json(found: Any, message: str) -> Refusal:

@@ -1,6 +1,6 @@
-"""What a well-formed event can still have wrong, found a column at a time: dates, places, codes, blank ids."""
+"""What a well-formed event can still have wrong, found a column at a time: dates, places, codes, ids."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from pipeline.local_time import EARLIEST, LATEST
 # Times that may lie ahead: rosters, planned releases, and the sender's own clock.
 _MAY_LIE_AHEAD = {"event_time", "custody_to", "shift_start", "shift_end"}
 _CODE_COLUMNS = ("offence_code", "underlying_offence_code")
-_MICROSECOND = np.timedelta64(1, "us")
+_LONGEST_SHIFT = timedelta(days=31)
 
 
 class Check(NamedTuple):
@@ -34,6 +34,7 @@ def checks_of(entity: str, table: pa.Table, offence_codes: pa.Array, horizon: da
         *_SPECIAL.get(entity, lambda table, horizon: [])(table, horizon),
         *(_unknown_code(table, name, offence_codes) for name in present),
         *(_blank(table, name) for name in ("event_source", "event_id", *ENTITY_KEYS[entity])),
+        *(_unprintable(table, name) for name in ("event_source", "event_id", *ENTITY_KEYS[entity])),
     ]
 
 
@@ -78,6 +79,14 @@ def _blank(table: pa.Table, name: str) -> Check:
     return Check(Refusal("empty_id", f"`{name}` is blank and should identify something."), holds)
 
 
+def _unprintable(table: pa.Table, name: str) -> Check:
+    """Two ids that look alike and differ by a control or zero-width character would be two entities."""
+    holds = np.zeros(table.num_rows, dtype=bool)
+    if pa.types.is_string(table.schema.field(name).type):
+        holds = _is_true(pc.invert(pc.utf8_is_printable(table[name])))
+    return Check(Refusal("bad_value", f"`{name}` holds control, zero-width or other characters not printed."), holds)
+
+
 def _location(table: pa.Table, horizon: datetime) -> list[Check]:
     lon, lat, area = (table[name].is_valid().to_numpy() for name in ("lon", "lat", "area_id"))
     at_zero = _is_true(pc.and_(pc.equal(table["lon"], 0.0), pc.equal(table["lat"], 0.0)))
@@ -112,8 +121,13 @@ def _stay(table: pa.Table, horizon: datetime) -> list[Check]:
 
 
 def _shift(table: pa.Table, horizon: datetime) -> list[Check]:
-    refusal = Refusal("bad_value", "`$.data.shift_end` is not after `$.data.shift_start`.")
-    return [Check(refusal, _is_true(pc.less_equal(table["shift_end"], table["shift_start"])))]
+    backward = Refusal("bad_value", "`$.data.shift_end` is not after `$.data.shift_start`.")
+    long = Refusal("bad_value", f"`$.data.shift_end` is over {_LONGEST_SHIFT.days} days after `$.data.shift_start`.")
+    length = pc.subtract(table["shift_end"], table["shift_start"])
+    return [
+        Check(backward, _is_true(pc.less_equal(length, timedelta(0)))),
+        Check(long, _is_true(pc.greater(length, _LONGEST_SHIFT))),
+    ]
 
 
 _SPECIAL = {"incident": _location, "person": _birth, "custody": _stay, "staffing": _shift}

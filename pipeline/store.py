@@ -28,6 +28,7 @@ from pipeline.versions import arrival_sql, keep_sql, stage_sql
 
 # Batches of one fixed clock stand a microsecond apart; more than this is a clock that went back.
 _CLOCK_STEP = timedelta(seconds=1)
+_REPLAY_PAGE = 1000  # dead letters tried again in one transaction; each may have 1 MiB
 
 
 class _Batch(NamedTuple):
@@ -116,11 +117,14 @@ class Store:
     def replay_events(self, decode: Callable[[list[Record]], DecodedBatch], *, ingested_at: datetime) -> BatchCounts:
         """Read our own events among the waiting dead letters again; those that now pass are kept and resolved.
 
-        `decode` is a decoder's method with today's codebook. `dead` counts those that go on waiting.
+        `decode` is a decoder's method with today's codebook. `dead` counts those that go on waiting. A page of letters
+        is a transaction, so that any number of them fits into memory.
         """
-        rows = self._connection.execute(query("store/waiting_event")).fetchall()
-        records = [Record(*row) for row in rows]
-        return self._replay(records, decode, ingested_at) if records else BatchCounts()
+        counts, after = BatchCounts(), -1
+        while rows := self._waiting_events(after):
+            after = rows[-1][0]
+            counts += self._replay([Record(*row[1:]) for row in rows], decode, ingested_at)
+        return counts
 
     def replay_mapped(
         self, mapping: Mapping, *, offence_codes: frozenset[str], ingested_at: datetime, future_tolerance: timedelta
@@ -191,6 +195,10 @@ class Store:
             "SELECT raw_person_id FROM store.identity WHERE person_id = $person_id", {"person_id": person_id}
         ).fetchone()
         return row[0] if row else None
+
+    def _waiting_events(self, after: int) -> list[tuple]:
+        parameters = {"after": after, "page": _REPLAY_PAGE}
+        return self._connection.execute(query("store/waiting_event"), parameters).fetchall()
 
     def _new_batch(self, ingested_at: datetime) -> _Batch:
         [row] = self._connection.execute(query("store/new_batch"), {"ingested_at": ingested_at}).fetchall()

@@ -23,7 +23,10 @@ _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 _SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
 _SHOWN = {"security_protocol", "sasl_mechanism", "ssl_check_hostname"}
 _POLL_MS = 200
-_FETCH_BYTES = 4 * 1024 * 1024
+# Bounds of what is in memory at once. A broker sends one record batch whole even where it is larger.
+_PARTITION_FETCH_BYTES = 4 * 1024 * 1024
+_FETCH_BYTES = 32 * 1024 * 1024
+_BATCH_BYTES = 64 * 1024 * 1024
 
 
 class KafkaSource:
@@ -83,7 +86,8 @@ class KafkaSource:
                 auto_offset_reset="none",
                 allow_auto_create_topics=False,
                 isolation_level="read_committed",
-                max_partition_fetch_bytes=_FETCH_BYTES,
+                max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
+                fetch_max_bytes=_FETCH_BYTES,
                 bootstrap_timeout_ms=round(self._timeout_s * 1000),
                 **self._security,
             )
@@ -116,13 +120,16 @@ class KafkaSource:
     def _fill(
         self, consumer: KafkaConsumer, behind: set[TopicPartition], ends: Mapping[TopicPartition, int], size: int
     ) -> tuple[list[Record], dict[batch.TopicPartition, int]]:
-        """Poll until the batch is full or all is read; partitions that are caught up leave `behind`."""
+        """Poll until the batch is full (records or bytes) or all is read; partitions caught up leave `behind`."""
         records: list[Record] = []
         following: dict[batch.TopicPartition, int] = {}
         deadline = time.monotonic() + self._timeout_s
-        while behind and len(records) < size:
+        bytes_held = 0
+        while behind and len(records) < size and bytes_held < _BATCH_BYTES:
             found = consumer.poll(timeout_ms=_POLL_MS, max_records=size - len(records))
-            records += _records(found, ends)
+            arrived = _records(found, ends)
+            bytes_held += sum(len(record.value or b"") for record in arrived)
+            records += arrived
             moved = _moved(consumer, behind, ends, following)
             following |= moved
             if moved:

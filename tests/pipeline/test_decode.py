@@ -14,6 +14,7 @@ from pipeline.batch import Record
 from pipeline.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.decode import Decoder
 from pipeline.events import EVENT_TYPES, encode_event
+from tests import poison
 from tests.pipeline.test_events import EVENTS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -202,6 +203,10 @@ UNUSABLE = [
     ("bad_value", event("incident", "data.occurred_at", SECRET)),
     ("bad_value", event("incident", "data.occurred_at", "2026-11-02")),
     ("bad_value", event("incident", "data.incident_id", SECRET * 50)),
+    ("bad_value", event("incident", "data.incident_id", "2026-000123\0")),
+    ("bad_value", event("incident", "id", "\u200b1")),
+    ("bad_value", event("incident").replace(b'"version": 1', b'"version": ' + b"9" * 5000)),
+    ("bad_value", event("staffing", "data.shift_end", "2126-11-02T14:00:00Z")),
     ("bad_value", event("custody", "data.to", "2026-09-01T00:00:00Z")),
     ("bad_value", event("staffing", "data.shift_end", "2026-11-02T14:00:00Z")),
     ("bad_value", event("person", "data.birth_year", 1989)),
@@ -234,6 +239,30 @@ UNUSABLE = [
 @pytest.mark.parametrize(("reason", "value"), UNUSABLE)
 def test_what_cannot_be_used_says_why(reason, value):
     assert reason_of(value) == reason
+
+
+def test_every_kind_of_poison_becomes_a_dead_letter_with_its_reason():
+    count = 2 * len(poison.KINDS) + len(poison.UNIFORM)
+    expected = [reason for reason, _ in poison.poisons(count)]
+    decoded = decode(*(value for _, value in poison.poisons(count)), *map(poison.good, range(50)))
+    assert decoded.dead_letters["reason"].to_pylist() == expected
+    assert decoded.tables["incident"]["event_id"].to_pylist() == [f"i{number}" for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (b"\xef\xbb\xbf{}", "it begins with a byte-order mark"),
+        (b'{"a": 1', "it is cut short"),
+        (b'{"a": NaN}', "invalid character (byte 6)"),
+        (b'{"a": "\\ud800x"}', "surrogate pair"),
+        (b"{} {}", "trailing characters (byte 4)"),
+        (b"{'a': 1}", "object keys must be strings (byte 1)"),
+    ],
+)
+def test_what_is_no_json_says_where_it_breaks_off(value, told):
+    (letter,) = decode(value).dead_letters.to_pylist()
+    assert told in letter["detail"]
 
 
 def test_the_docs_list_every_reason_in_use():

@@ -222,6 +222,35 @@ def test_events_are_replayed_after_the_codebook_is_mended(store: Store) -> None:
     assert (later.rows_in, later.dead, len(store.dead_letters())) == (1, 1, 1)
 
 
+def test_of_a_record_too_large_to_read_a_beginning_waits_and_is_not_tried_again(store: Store) -> None:
+    huge = {"reason": "too_large", "payload": b"x" * 2_000_000}
+    commit(store, batch(letters=(huge, {**huge, "payload": b"x" * 2_000_001, "source_offset": 8})))
+    commit(store, batch(letters=(huge,)))
+    assert held(
+        store, "SELECT octet_length(payload), count(DISTINCT payload_hash) FROM store.dead_letter GROUP BY ALL"
+    ) == [(4096, 2)]
+    assert store.replay_events(lambda records: batch(), ingested_at=NOON) == BatchCounts()
+    assert len(store.dead_letters()) == 2
+
+
+def test_a_replay_goes_through_any_number_of_letters_a_page_at_a_time(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.store._REPLAY_PAGE", 2)
+    payloads = [b"%d" % number for number in range(5)]
+    commit(store, batch(letters=tuple({"payload": payload} for payload in payloads)))
+    tried: list[list[bytes | None]] = []
+
+    def decode(records: list[Record]) -> DecodedBatch:
+        tried.append([record.value for record in records])
+        return batch(letters=tuple({"payload": record.value} for record in records))
+
+    counts = store.replay_events(decode, ingested_at=NOON)
+    assert (counts.rows_in, counts.dead, len(store.dead_letters())) == (5, 5, 5)
+    assert [len(page) for page in tried] == [2, 2, 1]
+    assert sorted(value or b"" for page in tried for value in page) == payloads
+
+
 def test_nothing_to_replay_is_nothing(store: Store) -> None:
     assert store.replay_events(lambda records: batch(), ingested_at=NOON) == BatchCounts()
 

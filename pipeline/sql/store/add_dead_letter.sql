@@ -1,4 +1,5 @@
--- Dead letters not waiting in the store already: the same record of the same topic waits once.
+-- Dead letters not waiting in the store already: the same record of the same topic waits once. Of a record too large to
+-- be read its first 4 KiB are kept, and the hash of all of it.
 INSERT INTO store.dead_letter
 WITH hashed AS (
     SELECT *, md5_number(payload) AS payload_hash
@@ -15,7 +16,8 @@ waiting AS (
     WHERE resolved_at IS NULL
 )
 SELECT
-    topic, source_partition, source_offset, reason, detail, mapping, payload, payload_hash,
-    $batch_id, $ingested_at, NULL
+    topic, source_partition, source_offset, reason, detail, mapping,
+    CASE WHEN reason = 'too_large' THEN payload[:4096] ELSE payload END,
+    payload_hash, $batch_id, $ingested_at, NULL
 FROM distinct_letter
 ANTI JOIN waiting USING (topic, payload_hash)
