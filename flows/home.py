@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from flows.settings import Settings, load_settings
+from flows.settings import Settings, SettingsError, load_settings
 from pipeline.access_log import AccessLog
 from pipeline.key import Key, create_key, load_key
 
@@ -30,7 +30,7 @@ class Home:
 
     @cached_property
     def settings(self) -> Settings:
-        return load_settings(self.config_file)
+        return load_settings(self.config_file or self._remembered_config())
 
     @cached_property
     def key(self) -> Key:
@@ -72,7 +72,36 @@ class Home:
             self.announce(
                 f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing opens without it"
             )
+        self._remember_config()
         return self
+
+    @property
+    def _memory(self) -> Path:
+        return self.path / "config-path"
+
+    def _remember_config(self) -> None:
+        """Note the chosen configuration, relative to the home, so that later commands need not name it again."""
+        if self.config_file is None:
+            return
+        named = os.path.relpath(self.config_file.resolve(), self.path.resolve())
+        if not self._memory.exists() or self._memory.read_text(encoding="utf-8").strip() != named:
+            self._memory.write_text(f"{named}\n", encoding="utf-8")
+            self.announce(f"home {self.path} remembers its configuration {self.config_file}; --config overrides it")
+
+    def _remembered_config(self) -> Path | None:
+        """Return the configuration the home was last made or run with, None where it never had one.
+
+        Raises SettingsError where that file is gone: the defaults in its place would rank other places.
+        """
+        if not self._memory.exists():
+            return None
+        remembered = self.path / self._memory.read_text(encoding="utf-8").strip()
+        if not remembered.is_file():
+            raise SettingsError(
+                f"home {self.path} remembers its configuration {remembered.resolve()}, which is gone; "
+                "name it with --config"
+            )
+        return remembered
 
     def _has_key(self) -> bool:
         return bool(os.environ.get("HARMSPOT_KEY")) or (self.path / "key").exists()

@@ -76,7 +76,7 @@ class Moment(click.ParamType):
     "config_file",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="HARMSPOT_CONFIG",
-    help="Settings over the defaults in configs/default.yaml (HARMSPOT_CONFIG).",
+    help="Settings over the defaults in configs/default.yaml (HARMSPOT_CONFIG); the home remembers them.",
 )
 @click.option("--clock", type=Moment(), envvar="HARMSPOT_CLOCK", help="The time to take as now, for reruns and tests.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -88,7 +88,7 @@ def cli(context: click.Context, home: Path, config_file: Path | None, clock: dat
     \b
     Example:
       harmspot --home city --config configs/philadelphia.yaml load incidents.parquet
-      harmspot --home city --config configs/philadelphia.yaml run --as-of 2019-12-01
+      harmspot --home city run --as-of 2019-12-01
       harmspot --home city show areas
     """
     context.obj = (home, config_file, clock)

@@ -22,7 +22,7 @@ def command(home: "Home", as_json: bool) -> None:
 
     \b
     Example:
-      harmspot --home city --config configs/philadelphia.yaml doctor
+      harmspot --home city doctor
     """
     from flows.doctor import examine
 

@@ -20,8 +20,8 @@ def command() -> None:
 
     \b
     Examples:
-      harmspot --home city --config configs/philadelphia.yaml evaluate forecast --origins 12 --out record.html
-      harmspot --home city --config configs/philadelphia.yaml evaluate near-repeat
+      harmspot --home city evaluate forecast --origins 12 --out record.html
+      harmspot --home city evaluate near-repeat
       harmspot evaluate nij --events portland.parquet --boundary districts.geojson --month 2017-02
       harmspot evaluate people --records people.parquet --mapping configs/records/broward.yaml --out people.html
     """
@@ -68,7 +68,7 @@ def forecast(
 
     \b
     Example:
-      harmspot --home city --config configs/philadelphia.yaml evaluate forecast --origins 12 --out record.html
+      harmspot --home city evaluate forecast --origins 12 --out record.html
     """
     from flows.evaluation import Plan, difference_table, evaluate_city, score_table, trial_object
 
@@ -197,7 +197,7 @@ def near_repeat(
 
     \b
     Example:
-      harmspot --home city --config configs/philadelphia.yaml evaluate near-repeat --offence robbery --days 365
+      harmspot --home city evaluate near-repeat --offence robbery --days 365
     """
     from flows.near_repeat import band_labels, find_near_repeats
 

@@ -18,7 +18,7 @@ def command(home: "Home", run_id: str | None) -> None:
 
     \b
     Example:
-      harmspot --home city --config configs/philadelphia.yaml layers
+      harmspot --home city layers
     """
     from flows.outputs import write_outputs
 

@@ -21,7 +21,7 @@ def command(home: "Home", mapping: Path | None, as_json: bool) -> None:
 
     \b
     Example:
-      harmspot --home city --config configs/philadelphia.yaml replay
+      harmspot --home city replay
     """
     from flows.replay import replay
 
