@@ -20,6 +20,7 @@ class Previous:
     market: pd.DataFrame
     hotspot: pd.DataFrame
     person_tier: pd.DataFrame
+    tier_term: pd.DataFrame
 
     @property
     def listed_area_ids(self) -> frozenset[str]:
@@ -36,14 +37,18 @@ def read_previous(home: Home, run_id: str | None) -> Previous | None:
         return None
     return Previous(
         **{name: read_published(home.path, name, run_id) for name in ("area_ranking", "market", "hotspot")},
-        person_tier=read_restricted(
-            home.path,
-            home.key,
-            "person_tier",
-            reader=READER,
-            purpose=PURPOSE,
-            log=home.access_log,
-            now=home.now(),
-            run_id=run_id,
-        ),
+        **{name: _read_people(home, name, run_id) for name in ("person_tier", "tier_term")},
+    )
+
+
+def _read_people(home: Home, table: str, run_id: str) -> pd.DataFrame:
+    return read_restricted(
+        home.path,
+        home.key,
+        table,
+        reader=READER,
+        purpose=PURPOSE,
+        log=home.access_log,
+        now=home.now(),
+        run_id=run_id,
     )

@@ -30,14 +30,23 @@ from flows.stage import Call
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from models.allocation import allocate_minimax
-from models.changes import person_changes, place_changes
+from models.changes import place_changes
 from models.forecast import forecast_cells
 from models.markets import Markets, rank_markets
-from models.people import PeopleLists, assess_people
+from models.people import PeopleLists, PreviousPeople, assess_people
 from models.places import rank_areas
 from pipeline.known import open_known
 
-PEOPLE_TABLES = ("warrant_queue", "person_tier", "dealer_ranking", "referral", "safeguarding")
+PEOPLE_TABLES = (
+    "warrant_queue",
+    "person_tier",
+    "dealer_ranking",
+    "referral",
+    "safeguarding",
+    "call_in",
+    "tier_term",
+    "person_change",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,8 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         persons = call(people_frames, known.connection, flagrant_cells(markets), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         outcomes = call(monitor_outcomes, home, identity, known.connection, codebook)
-        quality = call(data_quality, known.connection, frames, [*overlap_notes(chart.areas), *notes_of(forecast)])
+        notes = [*overlap_notes(chart.areas), *notes_of(forecast)]
+        quality = call(data_quality, known.connection, frames, people, notes)
     places = {
         "area_ranking": ranking,
         "cell_forecast": forecast,
@@ -90,7 +100,6 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         restricted={
             **lists,
             "person_notice": call(person_notices, people.person_tier, persons, codebook, identity),
-            "person_change": call(changed_people, people.person_tier, previous),
         },
         is_staffing_assumed=bool(frames.officer_hours["is_assumed"].any()),
     )
@@ -186,7 +195,7 @@ def assess_everybody(
         as_of=pd.Timestamp(as_of),
         config=settings.people,
         seed=settings.seed,
-        previous_tiers=previous.person_tier if previous else pd.DataFrame({"person_id": [], "tier": []}, dtype="str"),
+        previous=PreviousPeople(previous.person_tier, previous.tier_term) if previous else None,
     )
 
 
@@ -196,11 +205,6 @@ def changed_places(places: dict[str, pd.DataFrame], previous: Previous | None) -
     now = {kind: places[table] for kind, table in kinds.items()}
     before = {kind: getattr(previous, table) if previous else now[kind] for kind, table in kinds.items()}
     return pd.concat([place_changes(before[kind], now[kind], kind) for kind in kinds], ignore_index=True)
-
-
-def changed_people(person_tier: pd.DataFrame, previous: Previous | None) -> pd.DataFrame:
-    """Return person_change less run columns; nothing for a first run."""
-    return person_changes(previous.person_tier if previous else person_tier, person_tier)
 
 
 def market_shapes(markets: Markets, chart: Map) -> gpd.GeoDataFrame:

@@ -1,22 +1,27 @@
 """The `data_quality` table: what was counted, dropped, assumed or doubtful on the way to a run."""
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from flows.assembly import PlaceFrames, query
+from models.people import PeopleLists
 
 Measure = tuple[str, float, str, bool, str]
 
 OUTSIDE_WARNING_SHARE = 0.02  # more incidents outside every area than this and the map is suspect
 
 
-def data_quality(connection: duckdb.DuckDBPyConnection, frames: PlaceFrames, notes: list[str]) -> pd.DataFrame:
+def data_quality(
+    connection: duckdb.DuckDBPyConnection, frames: PlaceFrames, people: PeopleLists, notes: list[str]
+) -> pd.DataFrame:
     """Return data_quality less run columns; `notes` are what the models said weakens their answers."""
     measures = [
         *_ingest_measures(connection),
         *_placement_measures(frames.placement),
         *_precision_measures(connection),
         _staffing_measure(frames.officer_hours),
+        *_people_measures(people),
         *[(f"note_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
     ]
     return pd.DataFrame(measures, columns=["measure", "value", "unit", "is_warning", "detail"])
@@ -65,6 +70,16 @@ def _precision_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
         ("month_precision", float(row["month_count"]), "incidents", row["month_count"] > 0, "dated to the month only"),
         ("ambiguous_hour", float(row["ambiguous_count"]), "incidents", False,
          "in the hour that occurs twice; the first was taken"),
+    ]  # fmt: skip
+
+
+def _people_measures(people: PeopleLists) -> list[Measure]:
+    if np.isnan(people.gini):
+        return []
+    return [
+        ("people_gini", people.gini, "0 to 1", False, "how unequally counted incidents fall on adults at risk"),
+        ("people_gini_by_chance", people.gini_by_chance, "0 to 1", False,
+         "the same if every adult at risk had one rate: what lies below it is chance"),
     ]  # fmt: skip
 
 

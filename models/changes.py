@@ -71,8 +71,10 @@ def place_changes(before: pd.DataFrame, after: pd.DataFrame, kind: str) -> pd.Da
     return changed[PLACE_COLUMNS].astype({"rank_before": "Int32", "rank_after": "Int32"})
 
 
-def person_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def person_changes(before: pd.DataFrame, after: pd.DataFrame, why_now: pd.Series) -> pd.DataFrame:
     """Compare two runs' `person_tier`: person_id, tier, score, p_top_k and the three shares.
+
+    `why_now` says by person, in words, why the tier is what it is; of those in both runs what moved most is added.
 
     Returns
     -------
@@ -85,7 +87,9 @@ def person_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     )
     step = level_after - level_before
     changed = both.assign(change=_change(level_before.to_numpy() > 0, level_after.to_numpy() > 0, step))
-    changed["why"] = _why(changed, MEASURES["person"], subject="person")
+    moved = _why(changed, MEASURES["person"], subject="person")
+    is_in_both = changed["was_there"] & changed["is_there"]
+    changed["why"] = (why_now.reindex(changed.index).fillna("") + (" " + moved).where(is_in_both, "")).str.strip()
     return changed[changed["change"] != ""].reset_index(names="person_id")[PERSON_COLUMNS]
 
 

@@ -22,6 +22,7 @@ ROLE_FACTORS = {
     "victim": 0.0,
     "witness": 0.0,
 }
+OFFENDER_ROLES = frozenset(role for role, factor in ROLE_FACTORS.items() if factor > 0)
 NAMED_BY_OTHERS = ("public", "partner", "sensor")  # discoveries that can raise a score
 NO_OFFENCE = ("health", "contact")  # categories that are nobody's offence: overdoses, stops, contacts
 NO_WEIGHT = ("drugs", *NO_OFFENCE)  # neither use nor sale of drugs adds to a score, whatever the codebook says

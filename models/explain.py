@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from models.rules import WORDS
+from models.rules import RULES
 
 NOT_GROUNDS = (
     "Being on a list is not a charge, a caution or proof of guilt, and no grounds for a stop, an arrest or an eviction."
@@ -61,7 +61,7 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
 
 def _tier(row: Mapping) -> list[str]:
     return [
-        f"Tier {row['tier']}: {WORDS[row['rule']]} (rule {row['rule']})",
+        f"Tier {row['tier']}: {RULES[row['rule']].words} (rule {row['rule']})",
         f"Rank {row['rank']} (80% between {row['rank_lo']} and {row['rank_hi']}); "
         f"chance of being in the top group {row['p_top_k']:.2f}.",
         f"Harm {row['harm_per_year']:.0f} days of guideline prison per year at liberty "
@@ -85,18 +85,18 @@ def _dealer(row: Mapping) -> list[str]:
 
 def _warrant(row: Mapping) -> list[str]:
     return [
-        f"Warrant {row['warrant_id']}, position {row['position']}: {WORDS[row['rule']]} "
+        f"Warrant {row['warrant_id']}, position {row['position']}: {RULES[row['rule']].words} "
         f"Issued {row['age_days']} days ago over {row['underlying_offence_code']} (rule {row['rule']})."
     ]
 
 
 def _referral(row: Mapping) -> list[str]:
     offered = "not yet offered" if pd.isna(row["offered_at"]) else f"offered {row['offered_at']:%Y-%m-%d}"
-    return [f"Referral to {row['route'].replace('_', ' ')}: {WORDS[row['rule']]} ({offered}; rule {row['rule']})"]
+    return [f"Referral to {row['route'].replace('_', ' ')}: {RULES[row['rule']].words} ({offered}; rule {row['rule']})"]
 
 
 def _safeguarding(row: Mapping) -> list[str]:
-    return [f"Safeguarding: {WORDS[row['rule']]} (rule {row['rule']})"]
+    return [f"Safeguarding: {RULES[row['rule']].words} (rule {row['rule']})"]
 
 
 def _axes(row: Mapping) -> str:

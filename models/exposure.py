@@ -51,6 +51,12 @@ def liberty_days(
     return pd.Series(np.maximum(whole - lost.to_numpy(), 0.0), index=persons.index, name="liberty_days")
 
 
+def away_at(custody: pd.DataFrame, as_of: pd.Timestamp) -> pd.Index:
+    """People who are in custody, hospital or absence at the clock."""
+    is_going_on = custody["custody_from"].lt(as_of) & ~custody["custody_to"].lt(as_of)
+    return pd.Index(custody.loc[is_going_on, "person_id"].unique())
+
+
 def _risk_ages(persons: pd.DataFrame, as_of: pd.Timestamp, window_days: float) -> pd.DataFrame:
     responsible_at = (persons["born_on"] + pd.DateOffset(years=AGE_OF_RESPONSIBILITY)).dt.tz_localize("UTC")
     oldest = _age(responsible_at, as_of).fillna(window_days).clip(0, window_days)

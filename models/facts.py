@@ -13,7 +13,10 @@ def gather_facts(
     live: pd.DataFrame,
     evidence: pd.DataFrame,
     scoring: Scoring,
-    previous_tiers: pd.DataFrame,
+    tiers_before: pd.DataFrame,
+    *,
+    away: pd.Index,
+    term_over: pd.Index,
 ) -> pd.DataFrame:
     """Gather the columns models.rules describes, for everybody registered, suspected or under a warrant.
 
@@ -21,7 +24,8 @@ def gather_facts(
     ----------
     register, held, evidence, scoring : as models.register, models.evidence and models.scoring return them.
     events : all involvements in the window, with `category`; only children are looked up in them.
-    live : live warrants with `is_use`. previous_tiers : person_id, tier.
+    live : live warrants with `is_use`. tiers_before : person_id, tier.
+    away, term_over : people in custody, hospital or absence at the clock, and people whose listing has run its term.
     """
     everybody = (
         register.index.union(pd.Index(held["person_id"])).union(pd.Index(live["person_id"])).unique().sort_values()
@@ -51,12 +55,15 @@ def gather_facts(
             "is_child_concern": is_under_18 & (among(child_events(events)["person_id"]) | among(held["person_id"])),
             "is_treatment_consented": flag(known["is_treatment_consented"], False),
             "is_treatment_engaged": flag(known["is_treatment_engaged"], False),
+            "is_away": everybody.isin(away),
             "high_event_count": _high_events(evidence).reindex(everybody, fill_value=0).to_numpy(),
             "has_harm": flag(scored["has_harm"], False),
             "has_exposure": flag(scored["has_exposure"], False),
             "is_above_average": (scored["harm_per_day_lo"] > scoring.mean_harm_per_day).to_numpy(),
+            "sells_outside_market": among(sales_outside_markets(held)["person_id"]),
             "p_top_k": scored["p_top_k"].to_numpy(dtype=float),
-            "tier_before": previous_tiers.set_index("person_id")["tier"].reindex(everybody).to_numpy(),
+            "tier_before": tiers_before.set_index("person_id")["tier"].reindex(everybody).to_numpy(),
+            "is_term_over": everybody.isin(term_over),
         },
         index=everybody.rename("person_id"),
     )
@@ -65,6 +72,10 @@ def gather_facts(
 def is_evidenced(held: pd.DataFrame) -> pd.Series:
     """Charged or convicted, or suspected by somebody else than the police."""
     return held["role"].ne("suspect") | held["factor"].gt(0)
+
+
+def sales_outside_markets(held: pd.DataFrame) -> pd.DataFrame:
+    return held[held["is_supply"] & is_evidenced(held) & ~held["in_flagrant_market"].astype(bool)]
 
 
 def child_events(events: pd.DataFrame) -> pd.DataFrame:
@@ -76,5 +87,11 @@ def child_events(events: pd.DataFrame) -> pd.DataFrame:
 
 def _high_events(evidence: pd.DataFrame) -> pd.Series:
     """Independent high-band incidents: several on one day are one spree and count once."""
-    high = evidence[evidence["band"].eq("high")]
-    return high["occurred_at"].dt.floor("D").groupby(high["person_id"]).nunique()
+    return grave_incidents(evidence).groupby("person_id").size()
+
+
+def grave_incidents(evidence: pd.DataFrame) -> pd.DataFrame:
+    """High-band incidents with evidence, one for each person and day: person_id, incident_id, age_days."""
+    high = evidence[evidence["band"].eq("high")].sort_values(["person_id", "incident_id"], kind="stable")
+    days = high.assign(day=high["occurred_at"].dt.floor("D")).drop_duplicates(["person_id", "day"])
+    return days[["person_id", "incident_id", "age_days"]]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from models import rules
 from models.evidence import AXES, BANDS, SUPPLY_CODES
-from models.facts import child_events, is_evidenced
+from models.facts import child_events, grave_incidents, sales_outside_markets
 from models.leaving import moves_out
 from models.rates import Floats
 from models.scoring import Scoring
@@ -51,6 +51,7 @@ def warrant_queue(live: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     ).sort_values(["by_rule", "is_arrest", "by_band", "issued_at", "warrant_id"], kind="stable")
     columns = ["warrant_id", "person_id", "kind", "route", "underlying_offence_code", "underlying_band", "issued_at"]
     queue = order[[*columns, "age_days", "rule"]].reset_index(drop=True)
+    queue = queue.assign(rule_evidence_ids=pd.Series([[warrant] for warrant in queue["warrant_id"]], dtype=object))
     queue.insert(0, "position", np.arange(1, len(queue) + 1, dtype=np.int32))
     return queue
 
@@ -60,26 +61,35 @@ def person_tier(
     facts: pd.DataFrame,
     evidence: pd.DataFrame,
     scoring: Scoring,
+    terms: pd.DataFrame,
     config: "PeopleConfig",
     seed: int,
 ) -> pd.DataFrame:
+    """Targets and those to warn, by rank. Incidents a day, days since the last and harm are there to explain."""
     listed = decisions[decisions["tier"].isin(["target", "warn"])].sort_values("rank")
     latest = evidence.groupby("person_id")["age_days"].min()
     heaviest = _heaviest(evidence, listed.index, config.half_life_days)
+    counted, grave = _ids(heaviest, listed.index), _latest_ids(grave_incidents(evidence), listed.index)
+    is_grave = listed["tier_rule"].map(lambda name: rules.RULES[name].grounds == "grave").to_numpy(dtype=bool)
+    term = terms.set_index("person_id").reindex(listed.index)
     return pd.DataFrame(
         {
             "person_id": listed.index,
             "tier": listed["tier"].to_numpy(),
             **{name: listed[name].to_numpy(dtype=np.int32) for name in ("rank", "rank_lo", "rank_hi")},
-            **{name: listed[name].to_numpy(dtype=np.float64) for name in ("p_top_k", "score")},
+            **{name: listed[name].to_numpy(dtype=np.float64) for name in ("p_top_k", "p_top_k_fixed_weights", "score")},
             **_harm_per_year(listed),
             **_shares(listed),
             "high_event_count": facts["high_event_count"].reindex(listed.index).to_numpy(dtype=np.int32),
             "recency_days": latest.reindex(listed.index).to_numpy(dtype=np.int32),
+            "frequency_per_year": listed["events_per_day"].to_numpy(dtype=np.float64) * DAYS_PER_YEAR,
             "exposure_days": listed["exposure_days"].to_numpy(dtype=np.float64),
-            "evidence_ids": _ids(heaviest, listed.index),
+            "evidence_ids": counted,
             "moves_out_if": moves_out(listed, heaviest, evidence, scoring, config, seed),
             "rule": listed["tier_rule"].to_numpy(),
+            "rule_evidence_ids": pd.Series(grave).where(is_grave, pd.Series(counted)).to_numpy(dtype=object),
+            "term_from": term["term_from"].array,
+            "expires_at": term["expires_at"].array,
             "list_status": np.full(len(listed), "draft", dtype=object),
         }
     )
@@ -89,9 +99,7 @@ def dealer_ranking(
     decisions: pd.DataFrame, held: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig"
 ) -> pd.DataFrame:
     """Sellers outside flagrant markets. Selling decides who is in this view; harm alone decides the order."""
-    sales = held[held["is_supply"] & is_evidenced(held) & ~held["in_flagrant_market"].astype(bool)]
-    is_shown = decisions["gate"].eq("passed") & decisions["p_top_k"].notna() & ~decisions["is_withheld"]
-    sellers = decisions[is_shown & decisions.index.isin(sales["person_id"])]
+    sellers = decisions[decisions["view"].eq("dealer_ranking")]
     sellers = sellers.reset_index().sort_values(["score", "person_id"], ascending=[False, True]).set_index("person_id")
     heaviest = _heaviest(evidence, sellers.index, config.half_life_days)
     return pd.DataFrame(
@@ -104,6 +112,8 @@ def dealer_ranking(
             "harm_per_year": _harm_per_year(sellers)["harm_per_year"],
             **_shares(sellers),
             "evidence_ids": _ids(heaviest, sellers.index),
+            "rule": sellers["view_rule"].to_numpy(),
+            "rule_evidence_ids": _latest_ids(sales_outside_markets(held), sellers.index),
         }
     )
 
@@ -150,6 +160,8 @@ def count_people(decisions: pd.DataFrame, queue: pd.DataFrame, dealers: pd.DataF
         "in_treatment_withheld": int(decisions["is_withheld"].sum()),
         "insufficient_exposure": int(rulings.eq("insufficient_exposure").sum()),
         "no_harm": int(rulings.eq("no_harm").sum()),
+        "away": int(rulings.eq("away").sum()),
+        "term_over": int(rulings.eq("term_over").sum()),
         "scored": int(decisions["p_top_k"].notna().sum()),
         **{tier: int(tiers.eq(tier).sum()) for tier in ("target", "warn", "unlisted")},
         "dealer": len(dealers),

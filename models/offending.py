@@ -38,10 +38,13 @@ class Offending:
 def count_offending(counted: pd.DataFrame, person_ids: pd.Index, half_life_days: float) -> Offending:
     """Count evidence per person and column; an incident of age t weighs factor × ½^(t / half-life).
 
-    `counted` as models.evidence.counted returns, in its order; people outside `person_ids` are left out.
+    `counted` as models.evidence.counted returns; people outside `person_ids` are left out.
     """
     person = person_ids.get_indexer(pd.Index(counted["person_id"]))
     rows, person = counted[person >= 0], person[person >= 0]
+    # Sums of floats depend on their order: by what is added, so that the name of an incident cannot decide a bit.
+    order = np.lexsort((rows["harm_days"], rows["factor"], rows["age_days"], person))
+    rows, person = rows.iloc[order], person[order]
     column = pd.MultiIndex.from_tuples(COLUMNS).get_indexer(pd.MultiIndex.from_frame(rows[["axis", "band"]]))
     factor = rows["factor"].to_numpy(np.float64)
     weight = factor * np.exp2(-rows["age_days"].to_numpy(np.float64) / half_life_days)
@@ -74,7 +77,7 @@ def fit_priors(whole: Floats, weighted_share: Floats, days: Floats) -> list[Gamm
 
 def mean_factors(counted: pd.DataFrame) -> Floats:
     """Mean evidence factor per column; one where a column has no incident."""
-    means = counted.groupby(["axis", "band"])["factor"].mean()
+    means = counted.sort_values("factor").groupby(["axis", "band"])["factor"].mean()
     return means.reindex(pd.MultiIndex.from_tuples(COLUMNS)).fillna(1.0).to_numpy()
 
 

@@ -5,15 +5,21 @@ scores, facts, rules, lists. Nothing here names a person outside the frames it r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from models import lists, rules
+from models.callin import call_in
+from models.changes import person_changes
+from models.concentration import gini, gini_by_chance
+from models.departures import why_now
 from models.evidence import AXES, counted, offences
+from models.exposure import away_at
 from models.facts import gather_facts
 from models.register import make_register
-from models.scoring import score_people
+from models.scoring import Scoring, score_people
+from models.terms import next_terms, no_terms, over
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,20 @@ class PeopleConfig:
     warn_probability: float
     leave_margin: float
     minimum_exposure_days: float
+    term_days: int
+    call_in_size: int
+    attendance_probability: float
 
     def __post_init__(self) -> None:
-        for name in ("window_days", "half_life_days", "top_k", "draws", "concentration", "minimum_exposure_days"):
+        for name in (
+            "window_days",
+            "half_life_days",
+            "top_k",
+            "draws",
+            "concentration",
+            "minimum_exposure_days",
+            "term_days",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above zero")
         if set(self.weights) != set(AXES) or not all(weight >= 0 for weight in self.weights.values()):
@@ -44,6 +61,11 @@ class PeopleConfig:
                 f"warn_probability={self.warn_probability!r} and target_probability={self.target_probability!r}: "
                 "expected probabilities above zero, the first no greater than the second"
             )
+        if not self.call_in_size >= 1 or not 0 < self.attendance_probability <= 1:
+            raise ValueError(
+                f"call_in_size={self.call_in_size!r} and attendance_probability={self.attendance_probability!r}: "
+                "expected a whole number from one up and a probability above zero"
+            )
         if not 0 <= self.leave_margin < self.warn_probability:
             raise ValueError(f"leave_margin={self.leave_margin!r}: expected from zero to below warn_probability")
 
@@ -53,10 +75,19 @@ class PeopleConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviousPeople:
+    """What the predecessor run published of people: hysteresis, terms and changes look at it."""
+
+    person_tier: pd.DataFrame = field(repr=False)
+    tier_term: pd.DataFrame = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PeopleLists:
     """The restricted tables, less the columns of the run, and what stays inside the run.
 
-    `counts`: outcome, people (no ids; fit for reports and logs). `decisions`: by person, what each rule said, with
+    `counts`: outcome, people (no ids; fit for reports and logs). `gini`, `gini_by_chance`: how unequally counted
+    incidents fall on adults at risk, and would if all had one rate. `decisions`: by person, what each rule said, with
     p_top_k, score and exposure_days; for explanations and tests, restricted like the lists.
     """
 
@@ -65,8 +96,13 @@ class PeopleLists:
     dealer_ranking: pd.DataFrame
     referral: pd.DataFrame
     safeguarding: pd.DataFrame
+    call_in: pd.DataFrame
+    tier_term: pd.DataFrame
+    person_change: pd.DataFrame
     counts: pd.DataFrame
     decisions: pd.DataFrame
+    gini: float
+    gini_by_chance: float
 
 
 def assess_people(
@@ -80,7 +116,7 @@ def assess_people(
     as_of: pd.Timestamp,
     config: PeopleConfig,
     seed: int,
-    previous_tiers: pd.DataFrame,
+    previous: PreviousPeople | None = None,
 ) -> PeopleLists:
     """Apply gates, scores, routes and tiers to everybody known.
 
@@ -90,7 +126,8 @@ def assess_people(
         `age_days` before `as_of`; persons one row each; a person without a row, or without birth date and year, is of
         unknown age, and a year alone counts as born on its last day.
     as_of : the clock (UTC); what happened later must not be in the frames.
-    previous_tiers : person_id, tier of the predecessor run, for leaving later than one enters.
+    previous : what the predecessor run published, for leaving later than one enters, for terms and for changes; None
+        for a first run, which changes nothing and begins every term.
 
     Raises
     ------
@@ -103,7 +140,20 @@ def assess_people(
     live = lists.live_warrants(warrants, codebook, as_of)
     evidence = counted(held, register["adult_from"], codebook)
     scoring = score_people(register, evidence, custody, as_of=as_of, config=config, seed=seed)
-    facts = gather_facts(register, recent, held, live, evidence, scoring, previous_tiers)
+    latest = evidence.groupby("person_id")["occurred_at"].max()
+    terms = no_terms() if previous is None else previous.tier_term
+    tiers_before = _NO_TIERS if previous is None else previous.person_tier
+    facts = gather_facts(
+        register,
+        recent,
+        held,
+        live,
+        evidence,
+        scoring,
+        tiers_before,
+        away=away_at(custody, as_of),
+        term_over=over(terms, latest, as_of),
+    )
     decided = rules.decide(
         facts,
         target_probability=config.target_probability,
@@ -113,12 +163,30 @@ def assess_people(
     decisions = decided.join(scoring.people)
     queue = lists.warrant_queue(live, decisions)
     dealers = lists.dealer_ranking(decisions, held, evidence, config)
+    listed = decisions.index[decisions["tier"].isin(["target", "warn"])]
+    terms = next_terms(terms, latest, listed, as_of=as_of, term_days=config.term_days)
+    tiers = lists.person_tier(decisions, facts, evidence, scoring, terms, config, seed)
+    before = tiers if previous is None else previous.person_tier
+    unequal = _inequality(scoring)
     return PeopleLists(
         warrant_queue=queue,
-        person_tier=lists.person_tier(decisions, facts, evidence, scoring, config, seed),
+        person_tier=tiers,
         dealer_ranking=dealers,
         referral=lists.referral(decisions, held, live, actions),
         safeguarding=lists.safeguarding(decisions, facts, recent, held, live),
+        call_in=call_in(decisions, held, size=config.call_in_size, attendance=config.attendance_probability),
+        tier_term=terms,
+        person_change=person_changes(before, tiers, why_now(before, decisions, facts, recent, evidence)),
         counts=lists.count_people(decisions, queue, dealers),
         decisions=decisions,
+        gini=unequal[0],
+        gini_by_chance=unequal[1],
     )
+
+
+_NO_TIERS = pd.DataFrame({"person_id": [], "tier": []}, dtype="str")
+
+
+def _inequality(scoring: Scoring) -> tuple[float, float]:
+    count, days = scoring.offending.whole.sum(axis=1), scoring.people["liberty_days"].to_numpy()
+    return gini(count), gini_by_chance(count, days)

@@ -1,8 +1,8 @@
-"""The rules for people, in the order in which they hold: gates, routes, tiers.
+"""The rules for people, in the order in which they hold: gates, routes, tiers, and the views across tiers.
 
 A gate ends the matter: whoever it holds is never scored, listed or noticed. Routes come next, tiers last. Every rule
-is a name, a test on the facts, what follows, and a sentence a person can be told. Stops, contacts and arrests that came
-to nothing are no facts here at all.
+is a name, a test on the facts, what follows, a question and a sentence a person can be told, and what kind of evidence
+decides. Stops, contacts and arrests that came to nothing are no facts here at all, and nor are links between people.
 
 Facts are a DataFrame, one row per person:
     is_deceased, is_under_18, is_age_unknown
@@ -10,12 +10,15 @@ Facts are a DataFrame, one row per person:
     has_use                 possession, paraphernalia or drugs of unstated kind, or a live warrant over one
     is_child_concern        under 18 and suspect or victim of an offence, or in one where an adult used a minor
     is_treatment_consented, is_treatment_engaged
+    is_away                 in custody, in hospital or known to be away at the clock
     high_event_count        independent high-band incidents with evidence
     has_harm                some evidence counts on some axis
     has_exposure            enough time at liberty to be scored
     is_above_average        the lower end of the harm rate's interval exceeds the mean of all people at risk
+    sells_outside_market    a sale of drugs outside flagrant markets is evidenced
     p_top_k                 chance of being in the top K; NaN where not scored
     tier_before             target, warn or missing
+    is_term_over            listed for the whole term without a counted incident later than those it began with
 """
 
 from collections.abc import Callable, Sequence
@@ -31,12 +34,18 @@ INDEPENDENT_HIGH_EVENTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the rule book: whom it holds, what follows, and why in words."""
+    """One line of the rule book: whom it holds, what follows, what it asks and says in words, and on which grounds.
+
+    `grounds` names the evidence that decides: held (whatever is held against the person, warrants included), child,
+    counted (what raises the score), grave (high-band incidents), sales, warrant, links, or nothing where none does.
+    """
 
     name: str
     holds: Test
     outcome: str
+    asks: str
     words: str
+    grounds: str = ""
 
 
 GATES = (
@@ -44,31 +53,39 @@ GATES = (
         "deceased",
         lambda f: f["is_deceased"],
         "out",
+        "Has the person died?",
         "The person has died.",
     ),
     Rule(
         "nothing_held_against",
         lambda f: ~(f["has_offence"] | f["has_use"] | f["is_child_concern"]),
         "unscorable",
+        "Is nothing held against the person?",
         "Nothing is held against the person: victims, witnesses, contacts and dropped arrests are never scored.",
     ),
     Rule(
         "under_18",
         lambda f: f["is_under_18"],
         "safeguarding",
+        "Is the person under 18?",
         "The person is under 18: a matter for child protection, never for a list.",
+        "child",
     ),
     Rule(
         "age_unknown",
         lambda f: f["is_age_unknown"],
         "safeguarding",
+        "Is the person's age unknown?",
         "No birth date is known, so the person may be a child.",
+        "held",
     ),
     Rule(
         "possession_only",
         lambda f: ~f["has_offence"],
         "treatment_information",
+        "Is everything held against the person possession or use of drugs?",
         "Everything held against the person is possession or use of drugs: information on treatment, no enforcement.",
+        "held",
     ),
 )
 
@@ -77,9 +94,17 @@ ROUTES = (
         "diversion",
         lambda f: f["is_treatment_consented"] & f["high_event_count"].eq(0),
         "diversion",
+        "Is dependence known with the person's consent, and no grave incident?",
         "Dependence is known with the person's consent and no grave incident is: treatment is offered.",
+        "held",
     ),
 )
+
+
+def is_in_treatment(facts: pd.DataFrame) -> pd.Series:
+    """True where the route to treatment holds and the person has taken it."""
+    return ROUTES[0].holds(facts) & facts["is_treatment_engaged"]
+
 
 # Who passed the gates and is still not tiered.
 HOLDS = (
@@ -87,19 +112,36 @@ HOLDS = (
         "no_harm",
         lambda f: ~f["has_harm"],
         "unlisted",
+        "Is there no counted evidence of violence, disorder or use of minors?",
         "No evidence of violence, disorder or use of minors counts: nobody is listed without harm.",
     ),
     Rule(
         "insufficient_exposure",
         lambda f: ~f["has_exposure"],
         "unlisted",
+        "Has the person been at liberty for too short a time to be scored?",
         "Too little time at liberty to say how often the person offends.",
     ),
     Rule(
         "engaged_in_treatment",
-        lambda f: ROUTES[0].holds(f) & f["is_treatment_engaged"],
+        is_in_treatment,
         "unlisted",
+        "Is the person in treatment, with no grave incident known?",
         "The person is in treatment and no grave incident is known: kept off enforcement lists while it lasts.",
+    ),
+    Rule(
+        "away",
+        lambda f: f["is_away"],
+        "unlisted",
+        "Is the person in custody, in hospital or away?",
+        "In custody, in hospital or known to be away: nobody is targeted or warned who is not at liberty.",
+    ),
+    Rule(
+        "term_over",
+        lambda f: f["is_term_over"],
+        "unlisted",
+        "Has the person been listed for the whole term without a new counted incident?",
+        "The term of the listing is over and no new incident counted in it: off the list until one does.",
     ),
 )
 
@@ -121,17 +163,48 @@ def tiers(target_probability: float, warn_probability: float, leave_margin: floa
             "target_high_rate_serious",
             lambda f: is_target(f) & f["high_event_count"].ge(INDEPENDENT_HIGH_EVENTS),
             "target",
+            "Is the person very likely among the worst, with at least two independent grave incidents?",
             "Very likely among the worst, with at least two independent grave incidents.",
+            "grave",
         ),
         Rule(
             "warn_too_few_grave_incidents",
             is_target,
             "warn",
+            "Is the person very likely among the worst?",
             "Very likely among the worst, yet without two independent grave incidents: warned, not targeted.",
+            "counted",
         ),
-        Rule("warn_next_level", is_warned, "warn", "Likely among the worst, yet not surely enough to be a target."),
-        Rule("below_every_tier", lambda f: f["p_top_k"].notna(), "unlisted", "Not likely enough among the worst."),
+        Rule(
+            "warn_next_level",
+            is_warned,
+            "warn",
+            "Is the person likely among the worst?",
+            "Likely among the worst, yet not surely enough to be a target.",
+            "counted",
+        ),
     )
+
+
+BELOW = Rule(
+    "below_every_tier",
+    lambda f: f["p_top_k"].notna(),
+    "unlisted",
+    "Is the person scored, and not likely enough among the worst?",
+    "Not likely enough among the worst.",
+)
+
+# What is shown across tiers, whatever the tier.
+VIEWS = (
+    Rule(
+        "seller_outside_flagrant_market",
+        lambda f: f["sells_outside_market"] & f["p_top_k"].notna() & ~is_in_treatment(f),
+        "dealer_ranking",
+        "Is a sale of drugs outside flagrant markets evidenced?",
+        "Sold drugs outside a flagrant market: shown among sellers by violence, disorder and use of minors alone.",
+        "sales",
+    ),
+)
 
 
 def first_match(rules: Sequence[Rule], facts: pd.DataFrame, otherwise: str) -> pd.DataFrame:
@@ -151,31 +224,82 @@ def decide(
     -------
     DataFrame on facts' index: `gate` (out, unscorable, safeguarding, treatment_information, or passed), `gate_rule`;
     `route` (diversion or none), `route_rule`; `tier` (target, warn, unlisted, or none behind a gate), `tier_rule`;
-    `is_withheld`, in treatment and kept off every enforcement list.
+    `view` (dealer_ranking or none), `view_rule`; `is_withheld`, in treatment and kept off every list of people.
     """
     gate = first_match(GATES, facts, "passed")
     passed = gate["outcome"].eq("passed")
     route = first_match(ROUTES, facts, "none")
-    tier = first_match((*HOLDS, *tiers(target_probability, warn_probability, leave_margin)), facts, "unlisted")
+    ladder = (*HOLDS, *tiers(target_probability, warn_probability, leave_margin), BELOW)
+    tier, view = first_match(ladder, facts, "unlisted"), first_match(VIEWS, facts, "none")
     decided = gate.rename(columns={"outcome": "gate", "rule": "gate_rule"})
     return decided.assign(
         route=route["outcome"].where(passed, "none"),
         route_rule=route["rule"].where(passed, ""),
         tier=tier["outcome"].where(passed, "none"),
         tier_rule=tier["rule"].where(passed, ""),
+        view=view["outcome"].where(passed, "none"),
+        view_rule=view["rule"].where(passed, ""),
         is_withheld=passed & tier["rule"].eq("engaged_in_treatment"),
     )
 
 
 # Warrants: what the court has ordered stands before any reckoning of harm.
 WARRANT_RULES = (
-    Rule("summons_possession_only", lambda w: w["is_use"], "summons", "Possession only: a summons, no arrest."),
-    Rule("bench_warrant_first", lambda w: w["kind"].eq("bench"), "execute", "A court's bench warrant comes first."),
-    Rule("arrest_warrant_after", lambda w: w["kind"].eq("arrest"), "execute", "Arrest warrants follow bench warrants."),
+    Rule(
+        "summons_possession_only",
+        lambda w: w["is_use"],
+        "summons",
+        "Was the warrant issued over possession only?",
+        "Possession only: a summons, no arrest.",
+        "warrant",
+    ),
+    Rule(
+        "bench_warrant_first",
+        lambda w: w["kind"].eq("bench"),
+        "execute",
+        "Is it a court's bench warrant?",
+        "A court's bench warrant comes first.",
+        "warrant",
+    ),
+    Rule(
+        "arrest_warrant_after",
+        lambda w: w["kind"].eq("arrest"),
+        "execute",
+        "Is it an arrest warrant?",
+        "Arrest warrants follow bench warrants.",
+        "warrant",
+    ),
 )
 WARRANT_ORDER = ("bench_warrant_first", "arrest_warrant_after", "summons_possession_only")
 
-# Every sentence by the name of its rule, for explanations.
-WORDS: dict[str, str] = {
-    rule.name: rule.words for rule in (*GATES, *ROUTES, *HOLDS, *tiers(0.8, 0.5, 0.1), *WARRANT_RULES)
-}
+# Call-ins, on what was decided: the next level is warned, targets are charged instead.
+INVITED = Rule(
+    "invited_next_level",
+    lambda d: d["gate"].eq("passed") & d["tier"].eq("warn"),
+    "call_in",
+    "Is the person to be warned?",
+    "One of those whose invitation to a meeting spreads the warning furthest to people they are on record with.",
+    "links",
+)
+REACHED = Rule(
+    "reached_by_a_call_in",
+    lambda d: d["gate"].eq("passed") & ~d["is_withheld"],
+    "reached",
+    "Is the person an adult who passed every gate and is not in treatment?",
+    "May be reached through somebody invited; listed for nothing.",
+)
+
+_LADDER = (*GATES, *HOLDS, *tiers(0.8, 0.5, 0.1), BELOW)  # whatever the probabilities, the names and words are these
+
+# Every rule by its name, for explanations.
+RULES: dict[str, Rule] = {rule.name: rule for rule in (*_LADDER, *ROUTES, *VIEWS, *WARRANT_RULES, INVITED)}
+
+
+def path(name: str) -> list[tuple[Rule, bool]]:
+    """Every gate, hold and tier that was asked until rule `name` held, in order, and whether it held.
+
+    A view, a route or a warrant stands beside the tiers: of it every gate was asked, and the rule itself.
+    """
+    ladder = [rule.name for rule in _LADDER]
+    asked = _LADDER[: ladder.index(name)] if name in ladder else GATES
+    return [*((rule, False) for rule in asked), (RULES[name], True)]

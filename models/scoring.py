@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Scoring:
     """Everything a score was made from, for those scored and, in `people`, for everybody at risk.
 
-    `people` by person_id: exposure_days, has_harm, has_exposure, and, where scored, the standing.
+    `people` by person_id: exposure_days, liberty_days (not aged), has_harm, has_exposure, and, where scored, the
+    standing.
     """
 
     people: pd.DataFrame
@@ -63,7 +64,9 @@ def score_people(
     theirs = evidence[evidence["person_id"].isin(at_risk.index)]
     offending = count_offending(theirs, at_risk.index, config.half_life_days)
     has_harm, has_exposure = offending.has_evidence.any(axis=1), exposure >= config.minimum_exposure_days
-    people = pd.DataFrame({"exposure_days": exposure, "has_harm": has_harm, "has_exposure": has_exposure})
+    people = pd.DataFrame(
+        {"exposure_days": exposure, "liberty_days": days, "has_harm": has_harm, "has_exposure": has_exposure}
+    )
     priors = fit_priors(offending.whole, mean_factors(theirs), days.to_numpy()) if days.any() else []
     is_scored = (people["has_harm"] & people["has_exposure"]).to_numpy()
     if not is_scored.any():
@@ -88,8 +91,9 @@ def score_people(
 
 _NO_RATES = Rates(np.empty((0, 0)), np.empty((0, 0)), np.empty(0), np.empty(0, dtype=int))
 _UNSCORED = {
-    **dict.fromkeys(("p_top_k", "score", "rank", "rank_lo", "rank_hi"), np.nan),
-    **dict.fromkeys(("harm_per_day", "harm_per_day_lo", "harm_per_day_hi", "share_0", "share_1", "share_2"), np.nan),
+    **dict.fromkeys(("p_top_k", "p_top_k_fixed_weights", "score", "rank", "rank_lo", "rank_hi"), np.nan),
+    **dict.fromkeys(("harm_per_day", "harm_per_day_lo", "harm_per_day_hi", "events_per_day"), np.nan),
+    **dict.fromkeys(("share_0", "share_1", "share_2"), np.nan),
 }
 
 

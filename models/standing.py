@@ -83,9 +83,11 @@ class Yardstick:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Full draws of some people: scores [m, draws], and per person harm interval and share of each axis."""
+    """Full draws of some people: scores [m, draws], with drawn weights and with the configured ones, and per person
+    harm interval and share of each axis."""
 
     scores: np.ndarray
+    fixed_scores: np.ndarray
     harm_interval: Floats
     shares: Floats
 
@@ -93,17 +95,18 @@ class Drawn:
 def draw_scores(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick) -> Drawn:
     """Draw scores in full, in chunks that bound the memory."""
     draws, axes = yardstick.drawn_weights.shape
-    scores = np.empty((len(ids), draws), dtype=np.float32)
+    scores, fixed = np.empty((2, len(ids), draws), dtype=np.float32)
     interval, shares = np.empty((len(ids), 2)), np.empty((len(ids), axes))
     for start in range(0, len(ids), CHUNK):
         part = slice(start, start + CHUNK)
         drawn = draw_gamma(seed, ids[part], rates.shape[part], rates.rate[part], draws)
         harm = drawn @ rates.by_axis(axes)
-        parts = harm / (harm + yardstick.kappa) * yardstick.drawn_weights
-        scores[part] = parts.sum(axis=2)
+        positions = harm / (harm + yardstick.kappa)
+        parts = positions * yardstick.drawn_weights
+        scores[part], fixed[part] = parts.sum(axis=2), positions @ yardstick.weights
         interval[part] = np.quantile(harm.sum(axis=2), INTERVAL, axis=1).T
         shares[part] = _shares(parts.mean(axis=1))
-    return Drawn(scores, interval, shares)
+    return Drawn(scores, fixed, interval, shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,9 @@ def score_moments(rates: Rates, yardstick: Yardstick) -> Moments:
 class Standing:
     """Where people stand, and what it takes.
 
-    `table` on person ids: p_top_k, rank_lo, rank_hi, score, harm_per_day, harm_per_day_lo, harm_per_day_hi, share_0 …
-    per axis, is_drawn (in full; else the analytic values). `last_in`, `first_out` [draws]: the K-th and the next score.
+    `table` on person ids: p_top_k, p_top_k_fixed_weights, rank_lo, rank_hi, score, harm_per_day, harm_per_day_lo,
+    harm_per_day_hi, events_per_day, share_0 … per axis, is_drawn (in full; else the analytic values). `last_in`,
+    `first_out` [draws]: the K-th and the next score.
     """
 
     table: pd.DataFrame
@@ -162,7 +166,7 @@ def stand(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick, top
     rest = np.setdiff1d(np.arange(len(ids)), which)
     rest_above = count_above(moments, rest)
     table = _with_drawn(_analytic(ids, rates, moments, drawn, rest_above, top_k), which, drawn, rest_above, top_k)
-    return Standing(table, *(_entry(drawn, rest_above, places) for places in (top_k, top_k + 1)))
+    return Standing(table, *(_entry(drawn.scores, rest_above, places) for places in (top_k, top_k + 1)))
 
 
 def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:
@@ -181,9 +185,9 @@ def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:
     return np.sort(order[: np.clip(needed, LEAST_DRAWN, MOST_DRAWN)])
 
 
-def _entry(drawn: Drawn, rest_above: Callable, places: int) -> Floats:
+def _entry(score_draws: np.ndarray, rest_above: Callable, places: int) -> Floats:
     """The score of each draw that takes the last of so many places, those expected to go to the rest set aside."""
-    scores = np.sort(drawn.scores, axis=0)[::-1][:places].astype(np.float64)
+    scores = np.sort(score_draws, axis=0)[::-1][:places].astype(np.float64)
     taken = np.arange(1, len(scores) + 1)[:, None] + rest_above(scores) <= places
     last = np.maximum(taken.sum(axis=0) - 1, 0)
     return np.take_along_axis(scores, last[None, :], axis=0)[0] if len(scores) == places else np.zeros(scores.shape[1])
@@ -238,18 +242,21 @@ def _analytic(
     harm, variance = weighted.sum(axis=1), (weighted * rates.harm_days / rates.rate).sum(axis=1)
     shape = harm**2 / variance
     harm_lo, harm_hi = (gammaincinv(shape, tail) * harm / shape for tail in INTERVAL)
-    bounds = np.quantile(_entry(drawn, rest_above, top_k), np.linspace(0.05, 0.95, 7))
+    bounds = np.quantile(_entry(drawn.scores, rest_above, top_k), np.linspace(0.05, 0.95, 7))
     drawn_above = _mean_count_above(drawn)
     score_lo, score_hi = (betaincinv(moments.alpha, moments.beta, tail) for tail in INTERVAL)
+    chance = np.mean([moments.above(level) for level in bounds], axis=0)
     return pd.DataFrame(
         {
-            "p_top_k": np.mean([moments.above(level) for level in bounds], axis=0),
+            "p_top_k": chance,
+            "p_top_k_fixed_weights": chance,  # of people so far from the top, the weights decide nothing
             "rank_lo": 1 + np.rint(drawn_above(score_hi) + rest_above(score_hi)).astype(np.int64),
             "rank_hi": 1 + np.rint(drawn_above(score_lo) + rest_above(score_lo)).astype(np.int64),
             "score": moments.mean,
             "harm_per_day": harm,
             "harm_per_day_lo": harm_lo,
             "harm_per_day_hi": harm_hi,
+            "events_per_day": (rates.shape / rates.rate).sum(axis=1),
             **{f"share_{axis}": share for axis, share in enumerate(_shares(moments.parts).T)},
             "is_drawn": False,
         },
@@ -259,9 +266,11 @@ def _analytic(
 
 def _with_drawn(table: pd.DataFrame, which: np.ndarray, drawn: Drawn, rest_above: Callable, top_k: int) -> pd.DataFrame:
     ranks = rank_draws(drawn.scores) + np.rint(rest_above(drawn.scores)).astype(np.int64)
+    entry_fixed = _entry(drawn.fixed_scores, rest_above, top_k)
     rank_lo, rank_hi = np.quantile(ranks, INTERVAL, axis=1, method="inverted_cdf").astype(np.int64)
     found = {
         "p_top_k": (ranks <= top_k).mean(axis=1),
+        "p_top_k_fixed_weights": (drawn.fixed_scores >= entry_fixed).mean(axis=1),
         "rank_lo": rank_lo,
         "rank_hi": rank_hi,
         "score": drawn.scores.mean(axis=1, dtype=np.float64),

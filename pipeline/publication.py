@@ -350,7 +350,19 @@ def _read(path: Path, encryption_key: str | None, table: Table, run_id: str) -> 
         (all_rows_sql(table), None) if table.is_projection else (rows_of_run_sql(table), {"run_id": run_id})
     )
     with opened(path, encryption_key) as connection:
-        return connection.execute(sql, parameters).to_arrow_table().to_pandas()
+        kept = {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}
+        if table.name not in kept:
+            return _completed(table, pa.table({})).to_pandas()
+        rows = connection.execute(sql, parameters).to_arrow_table()
+        return _completed(table, rows).to_pandas()
+
+
+def _completed(table: Table, rows: pa.Table) -> pa.Table:
+    """Rows with every column: a file that an older harmspot wrote may lack some, which are then empty."""
+    for column in table.columns:
+        if column.name not in rows.column_names:
+            rows = rows.append_column(column.name, pa.nulls(len(rows), column.arrow_type))
+    return rows
 
 
 def _run_ids(path: Path, encryption_key: str | None) -> list[str]:

@@ -55,6 +55,10 @@ TABLES = {
         "position", "warrant_id", "person_id", "kind", "route", "underlying_offence_code", "age_days", "rule",
     ], True),
     "dealers": Shown("dealer_ranking", ["rank", "person_id", "tier", "score", "harm_per_year"], True),
+    "call-in": Shown("call_in", [
+        "position", "person_id", "attendance_probability", "linked_count", "reach_alone", "added_reach", "plan_reach",
+        "plan_gap",
+    ], True),
     "referrals": Shown("referral", ["person_id", "route", "offered_at", "started_at", "rule"], True),
     "safeguarding": Shown("safeguarding", ["person_id", "reason", "is_used_by_adult", "rule"], True),
     "person-notices": Shown("person_notice", ["notice_id", "person_id", "status", "language", "respond_by"], True),

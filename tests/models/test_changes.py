@@ -82,7 +82,7 @@ def test_unchanged_and_empty_runs_say_nothing() -> None:
 def test_two_runs_without_people_say_nothing() -> None:
     """As they come from a publication: no rows, and text columns that know they hold text."""
     none = tiers().astype({"person_id": "str", "tier": "str"})
-    assert person_changes(none, none).empty
+    assert person_changes(none, none, pd.Series(dtype=object)).empty
 
 
 def test_unknown_kinds_are_refused() -> None:
@@ -103,10 +103,12 @@ def test_people_by_hand() -> None:
         ("p4", "warn", 0.6, 0.6, 0.6, 0.2, 0.2),
         ("p5", "warn", 0.6, 0.6, 0.6, 0.2, 0.2),
     )
-    changes = person_changes(before, after).set_index("person_id")
+    why = pd.Series({"p1": "So it is.", "p3": "The person has died.", "p5": "Likely among the worst."})
+    changes = person_changes(before, after, why).set_index("person_id")
     assert changes["change"].to_dict() == {"p1": "rose", "p2": "fell", "p3": "left", "p5": "entered"}
-    assert changes.loc["p1", "why"] == "The violence part of the score went from 0.3 to 0.81."
+    assert changes.loc["p1", "why"] == "So it is. The violence part of the score went from 0.3 to 0.81."
     assert changes.loc["p2", "why"] == "The chance of being in the top K went from 0.9 to 0.6."
+    assert changes.loc[["p3", "p5"], "why"].tolist() == [why["p3"], why["p5"]]
     assert changes.loc["p1", ["tier_before", "tier_after"]].tolist() == ["warn", "target"]
     assert pd.isna(changes.loc["p3", "tier_after"])
     assert list(changes.reset_index().columns) == [*TABLES["restricted"]["person_change"]["columns"]]

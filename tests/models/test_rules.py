@@ -15,12 +15,15 @@ BLANK = {
     "is_child_concern": False,
     "is_treatment_consented": False,
     "is_treatment_engaged": False,
+    "is_away": False,
     "high_event_count": 2,
     "has_harm": True,
     "has_exposure": True,
     "is_above_average": True,
+    "sells_outside_market": False,
     "p_top_k": 0.9,
     "tier_before": None,
+    "is_term_over": False,
 }
 
 
@@ -131,6 +134,6 @@ def test_warrants(kind: str, is_use: bool, expected: tuple[str, str]) -> None:
 
 
 def test_every_rule_has_words_and_a_place() -> None:
-    assert all(words.endswith(".") for words in rules.WORDS.values())
+    assert all(rule.words.endswith(".") and rule.asks.endswith("?") for rule in rules.RULES.values())
     assert set(rules.WARRANT_ORDER) == {rule.name for rule in rules.WARRANT_RULES}
     assert rules.WARRANT_ORDER[:2] == ("bench_warrant_first", "arrest_warrant_after")
