@@ -7,15 +7,19 @@ import pandas as pd
 from flows.assembly import Map, PeopleFrames
 from flows.identity import RunIdentity
 from models.markets import Markets
-from models.notices import draft_area_notices, draft_person_notices
+from models.notices import draft_area_notices, draft_person_notices, fields_json
+from models.reading_age import LANGUAGE as READABLE_LANGUAGE
+from models.reading_age import reading_age
+from pipeline.notice_outline import letter_text
 from pipeline.notice_page import render_notices
 
 AREA_COLUMNS = [
-    "notice_id", "market_id", "area_id", "status", "language", "starts_on", "ends_on", "behaviours", "evidence_ids",
-    "title", "body_html",
+    "notice_id", "market_id", "area_id", "status", "language", "serve_by", "starts_on", "ends_on", "behaviours",
+    "evidence_ids", "title", "reading_age", "fields", "body_html",
 ]  # fmt: skip
 PERSON_COLUMNS = [
-    "notice_id", "person_id", "status", "language", "respond_by", "behaviours", "evidence_ids", "title", "body_html",
+    "notice_id", "person_id", "status", "language", "serve_by", "respond_by", "behaviours", "evidence_ids", "title",
+    "reading_age", "fields", "body_html",
 ]  # fmt: skip
 
 
@@ -30,7 +34,7 @@ def area_notices(markets: Markets, chart: Map, identity: RunIdentity) -> pd.Data
         window_weeks=settings.markets.window_weeks,
         config=settings.notices,
     )
-    return drafts.join(render_notices(drafts))[AREA_COLUMNS]
+    return _rendered(drafts)[AREA_COLUMNS]
 
 
 def person_notices(
@@ -46,7 +50,19 @@ def person_notices(
         time_zone=identity.settings.force.time_zone,
         config=identity.settings.notices,
     )
-    return drafts.join(render_notices(drafts))[PERSON_COLUMNS]
+    return _rendered(drafts)[PERSON_COLUMNS]
+
+
+def _rendered(drafts: pd.DataFrame) -> pd.DataFrame:
+    """Add title, page, reading age and all fields as JSON."""
+    pages = render_notices(drafts)
+    ages = [
+        reading_age(letter_text(body)) if language == READABLE_LANGUAGE else None
+        for body, language in zip(pages["body_html"], drafts["language"], strict=True)
+    ]
+    fields = [fields_json(row) for row in drafts.to_dict("records")]
+    more = {"reading_age": pd.array(ages, dtype="Float64"), "fields": pd.array(fields, dtype="str")}
+    return drafts.join(pages).assign(**more)
 
 
 def _local_day(identity: RunIdentity) -> date:

@@ -7,10 +7,11 @@ import pandas as pd
 
 from flows.home import Home
 from flows.ingest import open_home_store
+from flows.notice_records import notice_states
 from pipeline.publication import Projector, project
 
-# Each takes what people did (`Store.human_events`) and returns the projections it makes by table name.
-MAKERS: tuple[Callable[[pd.DataFrame], dict[str, pd.DataFrame]], ...] = ()
+# Each takes the home and what people did (`Store.human_events`), and returns the projections it makes by table name.
+MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (notice_states,)
 
 
 def projector(home: Home) -> Projector:
@@ -19,7 +20,7 @@ def projector(home: Home) -> Projector:
     def make() -> dict[str, pd.DataFrame]:
         with open_home_store(home) as store:
             events = store.human_events()
-        return {name: frame for maker in MAKERS for name, frame in maker(events).items()}
+        return {name: frame for maker in MAKERS for name, frame in maker(home, events).items()}
 
     return make
 

@@ -19,6 +19,7 @@ from models.notices import NoticesConfig
 from models.people import PeopleConfig
 from models.places import PlacesConfig
 from pipeline.errors import HarmspotError
+from pipeline.partners import Partner
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 ENVIRONMENT_PREFIX = "HARMSPOT__"
@@ -124,6 +125,21 @@ class KafkaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PartnersSettings:
+    """Who outside the force is told what, and by which way."""
+
+    to: tuple[str, ...]
+    recipients: tuple[Partner, ...]
+
+    def __post_init__(self) -> None:
+        if not self.to or set(self.to) - {"files", "kafka"}:
+            raise ValueError(f"partners.to={list(self.to)!r}: expected files, kafka or both")
+        names = [partner.name for partner in self.recipients]
+        if len(set(names)) < len(names):
+            raise ValueError(f"partners.recipients={names!r}: expected different names")
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleSettings:
     """When the deployments run, as cron in the force's time zone."""
 
@@ -150,6 +166,7 @@ class Settings:
     notices: NoticesConfig
     publication: PublicationSettings
     kafka: KafkaSettings
+    partners: PartnersSettings
     schedule: ScheduleSettings
 
     def identity(self) -> str:
@@ -284,6 +301,10 @@ def find_mapping(name: str, folder: Path) -> Path:
     )
 
 
+def _partners(to: Iterable[str], recipients: Iterable[Mapping[str, Any]]) -> PartnersSettings:
+    return PartnersSettings(tuple(to), tuple(Partner(**recipient) for recipient in recipients))
+
+
 def _check_types(section: str, expected: type, values: Mapping[str, Any]) -> None:
     """Refuse a number where text belongs and the like, before it surfaces far from here."""
     kinds: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
@@ -319,6 +340,7 @@ def _build(values: Mapping[str, Any]) -> Settings:
             notices=NoticesConfig(**values["notices"]),
             publication=PublicationSettings(**values["publication"]),
             kafka=KafkaSettings(**values["kafka"]),
+            partners=_partners(**values["partners"]),
             schedule=ScheduleSettings(**values["schedule"]),
         )
     except (TypeError, ValueError) as error:

@@ -7,6 +7,7 @@ is a draft: a named person approves it, and no function here sets another status
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ COMMON_FIELDS = (
     "help_contact",
     "complaint_route",
     "written_on",
+    "serve_by",
     "approved_by",
 )
 AREA_FIELDS = (
@@ -49,6 +51,7 @@ AREA_FIELDS = (
     "market_id",
     "area_id",
     "area_name",
+    "lead_days",
     "starts_on",
     "ends_on",
     "window_weeks",
@@ -59,6 +62,7 @@ FACT_FIELDS = {
     "area": {"behaviour", "report_count"},
     "person": {"behaviour", "label", "role", "occurred_on", "evidence_id"},
 }
+DAYS = ("written_on", "serve_by", "starts_on", "ends_on", "respond_by")
 MAY_BE_BLANK = {"approved_by", "is_provisional"}  # the approver signs by hand
 
 # Text that may not stand in a notice, and why. The offer of help may name treatment and housing; nothing else may.
@@ -84,29 +88,44 @@ FREE_TEXTS = ("sender", "legal_basis", "complaint_route", "help_contact")
 
 @dataclass(frozen=True, slots=True)
 class NoticesConfig:
-    """Who speaks, on what basis, with which offer and which dates."""
+    """Who speaks, on what basis, with which offer and which dates, in how plain English.
+
+    A text is one for all languages, or one for each by its tag.
+    """
 
     languages: Sequence[str]
-    sender: str
-    legal_basis: str
-    help_contact: str
-    complaint_route: str
+    sender: str | Mapping[str, str]
+    legal_basis: str | Mapping[str, str]
+    help_contact: str | Mapping[str, str]
+    complaint_route: str | Mapping[str, str]
+    decision_days: int
     lead_days: int
     operation_days: int
     response_days: int
+    reading_age: float
 
     def __post_init__(self) -> None:
         if isinstance(self.languages, str) or not self.languages or len(set(self.languages)) != len(self.languages):
             raise ValueError(f"notices.languages={self.languages!r}: expected a list of different language tags")
         for name in FREE_TEXTS:
-            value = getattr(self, name)
-            if not isinstance(value, str) or not value.strip():
-                raise ValueError(f"notices.{name}={value!r}: expected words; no notice may go without them")
-            for problem in _text_problems(f"notices.{name}", value, is_help=name == "help_contact"):
-                raise ValueError(problem)
-        for name in ("lead_days", "operation_days", "response_days"):
+            for language in self.languages:
+                value = self.text(name, language)
+                if not isinstance(value, str) or not value.strip():
+                    raise ValueError(
+                        f"notices.{name}={value!r}: expected words ({language}); no notice goes without them"
+                    )
+                for problem in _text_problems(f"notices.{name}", value, is_help=name == "help_contact"):
+                    raise ValueError(problem)
+        for name in ("decision_days", "lead_days", "operation_days", "response_days"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"notices.{name}={getattr(self, name)!r}: expected at least one day")
+        if not self.reading_age >= 5:
+            raise ValueError(f"notices.reading_age={self.reading_age!r}: expected years, 5 or more")
+
+    def text(self, name: str, language: str) -> str | None:
+        """Return one of FREE_TEXTS in a language, None where it has none."""
+        value = getattr(self, name)
+        return value.get(language) if isinstance(value, Mapping) else value
 
 
 def draft_area_notices(
@@ -125,7 +144,8 @@ def draft_area_notices(
     markets : columns of `market`; market_id, area_id, grade and is_provisional are used, in this order of rows.
     market_evidence : market_id, incident_id, kind, age_days (models.markets.Markets.evidence).
     area_names : index area_id.
-    as_of : local date of the run; the operation starts `config.lead_days` after it.
+    as_of : local date of the run. People have `config.decision_days` to serve the notice, and the operation starts
+        `config.lead_days` after the last of them.
     window_weeks : how far back the reports reach.
 
     Returns
@@ -142,14 +162,16 @@ def draft_area_notices(
     for market in markets[is_due].to_dict("records"):  # a handful: one letter each
         evidence = market_evidence[market_evidence["market_id"] == market["market_id"]]
         facts, evidence_ids = _area_facts(evidence)
+        starts_on = as_of + timedelta(days=config.decision_days + config.lead_days)
         drafts += [
             {
-                **_common("area", market["market_id"], language, as_of, facts, evidence_ids, config),
+                **_common("area", language, as_of, facts, evidence_ids, config),
                 "market_id": market["market_id"],
                 "area_id": market["area_id"],
                 "area_name": area_names.get(market["area_id"], market["area_id"]),
-                "starts_on": as_of + timedelta(days=config.lead_days),
-                "ends_on": as_of + timedelta(days=config.lead_days + config.operation_days - 1),
+                "lead_days": config.lead_days,
+                "starts_on": starts_on,
+                "ends_on": starts_on + timedelta(days=config.operation_days - 1),
                 "window_weeks": window_weeks,
                 "is_provisional": bool(market["is_provisional"]),
             }
@@ -198,10 +220,10 @@ def draft_person_notices(
         evidence_ids = list(dict.fromkeys(fact["evidence_id"] for fact in facts))
         drafts += [
             {
-                **_common("person", person_id, language, as_of, facts, evidence_ids, config),
+                **_common("person", language, as_of, facts, evidence_ids, config),
                 "person_id": person_id,
                 "recipient": RECIPIENT,
-                "respond_by": as_of + timedelta(days=config.response_days),
+                "respond_by": as_of + timedelta(days=config.decision_days + config.response_days),
             }
             for language in config.languages
             if facts
@@ -231,15 +253,27 @@ def check_notice(fields: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def notice_id(kind: str, subject: str, as_of: date, language: str) -> str:
-    """Id of a notice: the same subject on the same day in the same language is the same notice."""
-    text = "\x1f".join((kind, subject, as_of.isoformat(), language))
-    return "n_" + hashlib.sha256(text.encode()).hexdigest()[:24]
+def notice_id(fields: Mapping[str, Any]) -> str:
+    """Id of a notice: a hash of all that it says, so that what was approved is what is served."""
+    said = {name: value for name, value in fields.items() if name != "notice_id"}
+    return "n_" + hashlib.sha256(fields_json(said).encode()).hexdigest()[:24]
+
+
+def fields_json(fields: Mapping[Any, Any]) -> str:
+    """Return a notice's fields as canonical JSON, dates as ISO 8601."""
+    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=date.isoformat)
+
+
+def fields_from_json(text: str) -> dict[str, Any]:
+    """Return the fields that `fields_json` wrote."""
+    fields = json.loads(text)
+    for told in [fields, *fields.get("facts", [])]:
+        told |= {name: date.fromisoformat(told[name]) for name in (*DAYS, "occurred_on") if name in told}
+    return fields
 
 
 def _common(
     kind: str,
-    subject: str,
     language: str,
     as_of: date,
     facts: list[dict[str, Any]],
@@ -248,16 +282,16 @@ def _common(
 ) -> dict[str, Any]:
     told = {fact["behaviour"] for fact in facts}
     return {
-        "notice_id": notice_id(kind, subject, as_of, language),
         "kind": kind,
         "status": "draft",
         "language": language,
-        **{name: getattr(config, name) for name in FREE_TEXTS},
+        **{name: config.text(name, language) for name in FREE_TEXTS},
         "behaviours": [behaviour for behaviour in BEHAVIOURS if behaviour in told],
         "facts": facts,
         "evidence_ids": evidence_ids,
         "consequence": CONSEQUENCES[kind],
         "written_on": as_of,
+        "serve_by": as_of + timedelta(days=config.decision_days),
         "approved_by": "",
     }
 
@@ -315,10 +349,11 @@ def _require_adults(person_ids: pd.Series, persons: pd.DataFrame, as_of: date) -
 
 
 def _checked(drafts: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    for draft in drafts:
+    named = [{**draft, "notice_id": notice_id(draft)} for draft in drafts]
+    for draft in named:
         if problems := check_notice(draft):
             raise ValueError(f"notice {draft['notice_id']}: {'; '.join(problems)}")
-    return pd.DataFrame(drafts, columns=list(columns))
+    return pd.DataFrame(named, columns=list(columns))
 
 
 def _is_missing(fields: Mapping[str, Any], name: str) -> bool:
@@ -342,9 +377,15 @@ def _fact_problems(fields: Mapping[str, Any], kind: str) -> list[str]:
 
 
 def _date_problems(fields: Mapping[str, Any]) -> list[str]:
-    order = [fields.get(name) for name in ("written_on", "starts_on", "ends_on", "respond_by")]
-    days = [day for day in order if isinstance(day, date)]
-    return [] if days == sorted(days) else ["dates: expected written, start, end and answer in this order"]
+    days = [fields[name] for name in DAYS if isinstance(fields.get(name), date)]
+    problems = (
+        [] if days == sorted(days) else ["dates: expected written, serve by, start, end and answer in this order"]
+    )
+    if all(fields.get(name) for name in ("serve_by", "starts_on", "lead_days")):
+        lead = (fields["starts_on"] - fields["serve_by"]).days
+        if lead < fields["lead_days"]:
+            problems.append(f"lead_days: {lead} between serve_by and starts_on; {fields['lead_days']} were promised")
+    return problems
 
 
 def _text_problems(name: str, text: str, *, is_help: bool) -> list[str]:

@@ -33,6 +33,14 @@ class Purpose(_Detail, frozen=True, kw_only=True):
     purpose: Words
 
 
+class Draft(_Detail, frozen=True, kw_only=True):
+    """All that a notice says, field by field, as the run drafted it: kept before anything is done to it."""
+
+    fields: dict[str, Any]
+    run_id: str
+    known_at: datetime
+
+
 class Reason(_Detail, frozen=True, kw_only=True):
     """Why, and on which records."""
 
@@ -74,6 +82,7 @@ class Export(_Detail, frozen=True, kw_only=True):
 
 # Action events that come in on a topic are told by the same words: `notice_served` is `served`.
 DETAILS: dict[str, type[_Detail]] = {
+    "drafted": Draft,
     "opened": Purpose,
     "reviewed": Reason,
     "approved": Reason,

@@ -1,22 +1,25 @@
-"""Notices as printable pages: Jinja2 templates, one per kind and language, in plain words, on A4.
+"""Notices as printable pages: one skeleton for each kind, its words beside it in each language, on A4.
 
-Every value is escaped and a value that is missing is an error, so a page can neither be broken by a hostile place name
-nor go out with a hole in it.
+Every value is escaped and one that is missing is an error, so a page can neither be broken by a hostile place name nor
+go out with a hole in it. A page is made of few tags, which `pipeline.notice_pdf` knows.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, UndefinedError
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from pipeline.errors import PublicationError
 
 TEMPLATES = Path(__file__).parent / "templates"
+KINDS = ("area", "person")
 MONTHS = {
     "en": "January February March April May June July August September October November December",
     "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
@@ -36,7 +39,7 @@ def render_notices(drafts: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    drafts : one row per notice: kind (area or person), language, and the fields that the kind's template names
+    drafts : one row per notice: kind (area or person), language, and the fields that the kind's words name
         (models.notices drafts them all).
 
     Returns
@@ -49,36 +52,60 @@ def render_notices(drafts: pd.DataFrame) -> pd.DataFrame:
 
 
 def render_notice(fields: Mapping[Any, Any]) -> NoticePage:
-    """Render one notice from its fields with the template `notice_<kind>.<language>.html`.
+    """Render one notice from its fields with `notice_<kind>.html.jinja` and the words of its language.
 
     Raises
     ------
-    PublicationError : there is no such template, or a field it needs is missing.
+    PublicationError : there are no words for the kind in the language, or a field they name is missing.
     """
-    name = f"notice_{fields['kind']}.{fields['language']}.html"
+    environment, words = _environment(str(fields["language"])), _words(str(fields["kind"]), str(fields["language"]))
+
+    def say(name: str, **more: Any) -> Markup:
+        return Markup(environment.from_string(_word(words, name)).render({**fields, **more}))
+
+    named = {
+        "say": say,
+        "one_of": lambda name, key, **more: say(f"{name}.{key}", **more),
+    }
     try:
-        template = _environment(str(fields["language"])).get_template(name)
-        module: Any = template.make_module({str(key): value for key, value in fields.items()})
-    except TemplateNotFound as error:
-        raise PublicationError(
-            f"language {fields['language']!r}: no template {name}; there are {', '.join(languages())}; "
-            "write the template or change notices.languages"
-        ) from error
+        title = say("title")
+        page = environment.get_template(f"notice_{fields['kind']}.html.jinja").render(
+            {**fields, **named, "title": title}
+        )
     except UndefinedError as error:
         raise PublicationError(
             f"notice {fields.get('notice_id')}: {error.message}; draft it with that field"
         ) from error
-    return NoticePage(str(Markup(module.title).unescape()).strip(), str(module).strip() + "\n")
+    return NoticePage(str(title.unescape()).strip(), page.strip() + "\n")
 
 
 def languages() -> list[str]:
-    """Languages for which both kinds of notice have a template."""
-    by_kind = [
-        {path.name.split(".")[1] for path in TEMPLATES.glob(f"notice_{kind}.*.html")} for kind in ("area", "person")
-    ]
+    """Languages in which both kinds of notice have words."""
+    by_kind = [{path.name.split(".")[1] for path in TEMPLATES.glob(f"notice_{kind}.*.yml")} for kind in KINDS]
     return sorted(set.intersection(*by_kind))
 
 
+@cache
+def _words(kind: str, language: str) -> Mapping[str, Any]:
+    path = TEMPLATES / f"notice_{kind}.{language}.yml"
+    if kind not in KINDS or language not in languages():
+        raise PublicationError(
+            f"language {language!r}: no words {path.name}; there are {', '.join(languages())}; "
+            "write them or change notices.languages"
+        )
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _word(words: Mapping[str, Any], name: str) -> str:
+    found: Any = words
+    for part in name.split("."):
+        if part not in found:
+            raise PublicationError(f"no words for {name!r} in a notice; add them beside the others in templates/")
+        found = found[part]
+    return found
+
+
+@cache
 def _environment(language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),

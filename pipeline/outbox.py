@@ -42,7 +42,7 @@ class Publisher(Protocol):
 class Outbox(Protocol):
     """What delivery needs of a store."""
 
-    def undelivered(self, at_most: int) -> list[OutboxMessage]: ...
+    def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]: ...
 
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None: ...
 
@@ -84,15 +84,22 @@ def as_rows(messages: Sequence[OutboxMessage]) -> pa.Table:
     return pa.table([*columns, list(range(len(messages)))], schema=ARROW)
 
 
-def deliver(open_store: Callable[[], AbstractContextManager[Outbox]], publisher: Publisher, at: datetime) -> int:
-    """Deliver every message that waits, oldest first, and return how many; the store is let go while a publisher works.
+def deliver(
+    open_store: Callable[[], AbstractContextManager[Outbox]],
+    publisher: Publisher,
+    at: datetime,
+    topic: str | None = None,
+) -> int:
+    """Deliver every message that waits (on `topic`, where it is given), oldest first, and return how many.
+
+    The store is let go while a publisher works.
 
     Raises what the publisher raises; what it had not taken on goes on waiting.
     """
     delivered = 0
     while True:
         with open_store() as store:
-            messages = store.undelivered(BATCH)
+            messages = store.undelivered(BATCH, topic)
         if not messages:
             return delivered
         publisher.publish(messages)

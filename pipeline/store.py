@@ -178,9 +178,10 @@ class Store:
         with transaction(self._connection):
             self._keep_messages(messages, at)
 
-    def undelivered(self, at_most: int) -> list[OutboxMessage]:
-        """Return the messages that wait, oldest first, no more than `at_most`."""
-        rows = self._connection.execute(query("store/undelivered"), {"at_most": at_most}).fetchall()
+    def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]:
+        """Return the messages that wait (of `topic`, where it is given), oldest first, no more than `at_most`."""
+        parameters = {"at_most": at_most, "topic": topic}
+        rows = self._connection.execute(query("store/undelivered"), parameters).fetchall()
         return [OutboxMessage(*row) for row in rows]
 
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:

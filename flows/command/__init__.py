@@ -20,6 +20,7 @@ VERBS = {
     "late": "Redo the kept days that late data or corrections have touched.",
     "show": "Print a published table.",
     "explain": "Say why an area or a person stands where it does.",
+    "notices": "List, read, review, approve, serve and close notices.",
     "layers": "Write the map layers and the report of a kept run again.",
     "evaluate": "Measure forecasts on what then happened; near repeats; the NIJ challenge.",
     "simulate": "Write a simulated town as event files.",

@@ -6,7 +6,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from models.notices import NoticesConfig, check_notice, draft_area_notices, draft_person_notices, notice_id
+from models.notices import (
+    NoticesConfig,
+    check_notice,
+    draft_area_notices,
+    draft_person_notices,
+    fields_from_json,
+    fields_json,
+    notice_id,
+)
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["notices"]
@@ -90,31 +98,42 @@ def test_only_flagrant_and_provisional_markets_are_told() -> None:
         {"behaviour": "violence", "report_count": 1},
     ]
     assert first["evidence_ids"] == ["i2", "i3", "i1", "i5"]
-    assert (first["starts_on"], first["ends_on"]) == (date(2026, 3, 8), date(2026, 4, 4))
+    assert (first["serve_by"], first["starts_on"], first["ends_on"]) == (
+        date(2026, 3, 6),
+        date(2026, 3, 13),
+        date(2026, 4, 9),
+    )
     assert set(drafts["status"]) == {"draft"}
     assert set(drafts["approved_by"]) == {""}
 
 
 def test_columns_cover_the_published_ones() -> None:
     tables = yaml.safe_load((ROOT / "pipeline/tables.yml").read_text(encoding="utf-8"))
-    rendered = {"title", "body_html"}
+    rendered = {"title", "body_html", "fields", "reading_age"}
     assert set(tables["published"]["area_notice"]["columns"]) - rendered <= set(area_notices().columns)
     person = person_notices(person_events(ROBBERY))
     assert set(tables["restricted"]["person_notice"]["columns"]) - rendered <= set(person.columns)
 
 
-def test_ids_are_stable_and_differ_by_subject_day_and_language() -> None:
-    ids = {
-        notice_id(kind, subject, day, language)
-        for kind in ("area", "person")
-        for subject in ("m1", "m2")
-        for day in (AS_OF, date(2026, 3, 2))
-        for language in ("en", "es")
-    }
-    assert len(ids) == 16
+def test_the_id_is_of_all_that_is_said() -> None:
     both = area_notices(languages=["en", "es"])
     assert both["notice_id"].is_unique
     assert both.loc[both["language"] == "en", "notice_id"].tolist() == area_notices()["notice_id"].tolist()
+    for name in set(GOOD) - {"notice_id"}:
+        assert notice_id({**GOOD, name: "other"}) != GOOD["notice_id"], name
+
+
+@pytest.mark.parametrize("kind", ["area", "person"])
+def test_fields_come_back_from_json_as_they_were(kind: str) -> None:
+    fields = GOOD if kind == "area" else GOOD_PERSON
+    assert fields_from_json(fields_json(fields)) == fields
+
+
+def test_each_language_has_its_own_texts() -> None:
+    drafts = area_notices(languages=["en", "es"], sender={"en": "The chief", "es": "La jefa"}).set_index("language")
+    assert drafts["sender"].groupby(level=0).first().to_dict() == {"en": "The chief", "es": "La jefa"}
+    with pytest.raises(ValueError, match=r"notices.sender=None: expected words \(es\)"):
+        area_notices(languages=["en", "es"], sender={"en": "The chief"})
 
 
 def test_no_market_means_no_notice() -> None:
@@ -141,7 +160,7 @@ def test_a_person_is_told_recorded_facts_with_role_record_and_local_day() -> Non
     assert [fact["behaviour"] for fact in draft["facts"]] == ["violence", "using_minors", "flagrant_dealing"]
     assert draft["behaviours"] == ["flagrant_dealing", "violence", "using_minors"]
     assert draft["evidence_ids"] == ["i1", "i2", "i3"]
-    assert draft["respond_by"] == date(2026, 3, 15)
+    assert (draft["serve_by"], draft["respond_by"]) == (date(2026, 3, 6), date(2026, 3, 20))
     assert "recipient" in draft["recipient"]
 
 
@@ -204,7 +223,7 @@ def test_empty_tiers_bring_no_letter() -> None:
     assert draft_person_notices(tiers, events, ADULT, CODEBOOK, as_of=AS_OF, time_zone="UTC", config=CONFIG).empty
 
 
-GOOD: dict[str, Any] = {str(k): v for k, v in area_notices().iloc[0].items()}
+GOOD: dict[str, Any] = {str(k): v for k, v in area_notices().to_dict("records")[0].items()}
 GOOD_PERSON: dict[str, Any] = {str(k): v for k, v in person_notices(person_events(ROBBERY)).iloc[0].items()}
 
 
@@ -236,6 +255,7 @@ def test_every_required_field_is_missed(notice: dict[str, Any]) -> None:
         ({"legal_basis": "Your methadone record"}, "medical"),
         ({"legal_basis": "Possession of drugs"}, "possession"),
         ({"ends_on": date(2026, 1, 1)}, "dates"),
+        ({"serve_by": date(2026, 3, 7)}, "lead_days"),
         ({"facts": [{"behaviour": "violence", "report_count": 1, "reporter_ref": "r"}]}, "facts"),
         ({"facts": [{"behaviour": "disorder", "report_count": 1}]}, "facts"),
         ({"kind": "leaflet"}, "kind"),
@@ -271,6 +291,8 @@ def test_the_offer_of_help_may_name_treatment_and_housing() -> None:
         ("sender", " "),
         ("legal_basis", "Your landlord will hear of it"),
         ("lead_days", 0),
+        ("decision_days", 0),
+        ("reading_age", 2),
     ],
 )
 def test_settings_that_may_not_be_sent_are_refused(key: str, value: object) -> None:

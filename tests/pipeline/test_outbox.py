@@ -21,8 +21,8 @@ class ListOutbox:
         self.waiting = list(messages)
         self.is_open = False
 
-    def undelivered(self, at_most: int) -> list[OutboxMessage]:
-        return self.waiting[:at_most]
+    def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]:
+        return [message for message in self.waiting if topic in (None, message.topic)][:at_most]
 
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
         self.waiting = [message for message in self.waiting if message.message_id not in set(message_ids)]

@@ -1,6 +1,6 @@
--- The messages that wait, oldest first.
+-- The messages that wait (of one topic, where $topic is given), oldest first.
 SELECT topic, key, message_id, payload
 FROM store.outbox
-WHERE delivered_at IS NULL
+WHERE delivered_at IS NULL AND ($topic IS NULL OR topic = $topic)
 ORDER BY sequence
 LIMIT $at_most

@@ -1,0 +1,287 @@
+"""`harmspot notices`: from a draft to a notice served, kept or withdrawn."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flows.command import Moment
+from flows.command.options import json_option, pass_home, reading_options
+from flows.command.printing import print_frame, print_object
+
+if TYPE_CHECKING:
+    from flows.home import Home
+    from flows.notice_records import Notice
+
+COLUMNS = [
+    "notice_id", "kind", "state", "language", "subject", "serve_by", "first_day", "last_day", "reviewed_by",
+    "approved_by", "title",
+]  # fmt: skip
+
+
+@click.group("notices")
+def command() -> None:
+    """List, read, review, approve, serve and close notices: draft → reviewed → approved → served → kept or broken.
+
+    Two different named people review and approve, and both must have opened it. An act that a rule forbids is refused
+    with every reason, exits 1 and changes nothing.
+
+    \b
+    Examples:
+      harmspot --home town notices list
+      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review"
+      harmspot --home town notices review n_5f0c --by "Sgt. A. Bell" --reason "Read all five records; they hold."
+      harmspot --home town notices approve n_5f0c --by "Insp. J. Reyes" --reason "Lawful, needed, no lesser step."
+      harmspot --home town notices serve n_5f0c --by "PC 4411 Lund" --manner displayed
+    """
+
+
+@command.command("list")
+@click.option("--people", is_flag=True, help="Those to people, too; needs --purpose and --reader.")
+@click.option("--state", help="Only those in this state, such as draft or served.")
+@reading_options
+@json_option
+@pass_home
+def list_(
+    home: "Home", people: bool, state: str | None, purpose: str | None, reader: str | None, as_json: bool
+) -> None:
+    """List the drafts of the latest run and every notice that anybody opened.
+
+    \b
+    Examples:
+      harmspot --home town notices list
+      harmspot --home town notices list --people --purpose "morning review" --reader "Insp. J. Reyes"
+    """
+    import pandas as pd
+
+    from flows.notice_acts import known_notices
+
+    kinds = ["area", "person"] if people else ["area"]
+    found = known_notices(home, kinds, reader=reader, purpose=purpose)
+    rows = [_row(notice) for notice in found if state in (None, notice.standing.state)]
+    print_frame(pd.DataFrame(rows, columns=COLUMNS), title=f"notices: {len(rows)}", as_json=as_json)
+
+
+@command.command("show")
+@click.argument("notice_id", metavar="NOTICE")
+@click.option("--pdf", type=click.Path(dir_okay=False, path_type=Path), help="Write it as PDF, ready to print.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write it as a page.")
+@click.option("--recipient", help="Name to print on it; it is kept nowhere.")
+@reading_options
+@json_option
+@pass_home
+def show(
+    home: "Home",
+    notice_id: str,
+    pdf: Path | None,
+    html: Path | None,
+    recipient: str | None,
+    purpose: str | None,
+    reader: str | None,
+    as_json: bool,
+) -> None:
+    """Read NOTICE, with its records and all that was done to it. That --reader opened it is recorded.
+
+    Whoever reviews or approves must have opened it. Notices to people need --purpose and --reader.
+
+    \b
+    Examples:
+      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review"
+      harmspot --home town notices show n_5f0c --reader "PC 4411 Lund" --purpose "to serve it" --pdf notice.pdf
+    """
+    from flows.notice_acts import open_notice
+    from pipeline.notice_outline import letter_text
+
+    notice = open_notice(home, notice_id, reader=reader, purpose=purpose)
+    page = notice.page(recipient)
+    if html:
+        html.write_text(page.body_html, encoding="utf-8")
+        home.announce(f"wrote {html}")
+    if pdf:
+        pdf.write_bytes(_pdf(notice, page.title, page.body_html))
+        home.announce(f"wrote {pdf}")
+    print_object(_object(notice), [letter_text(page.body_html), "", *_history(notice)], as_json=as_json)
+
+
+def _act(kind: str, words: str, example: str, *options: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the verb that does one kind of act to a notice; `with_detail` turns its own options into particulars."""
+
+    def make(with_detail: Callable[..., dict[str, Any]]) -> click.Command:
+        def verb(home: "Home", notice_id: str, by: str, purpose: str | None, as_json: bool, **own: Any) -> None:
+            from flows.notice_acts import Deed, do
+
+            deed = Deed(kind, by, with_detail(home, **own))
+            notice = do(home, notice_id, deed, purpose=purpose or f"to have it {kind}")
+            print_object(_object(notice), [f"notice {notice_id} is {notice.standing.state}"], as_json=as_json)
+
+        verb.__doc__ = f"{words}\n\n\b\nExample:\n  harmspot --home town notices {with_detail.__name__} {example}\n"
+        verb = pass_home(verb)
+        verb = json_option(verb)
+        for option in reversed(options):
+            verb = option(verb)
+        verb = click.option("--purpose", metavar="TEXT", help="Why a notice to a person is read; logged.")(verb)
+        verb = click.option("--by", required=True, metavar="NAME", help="Who does it.")(verb)
+        verb = click.argument("notice_id", metavar="NOTICE")(verb)
+        made = click.command(with_detail.__name__)(verb)
+        command.add_command(made)
+        return made
+
+    return make
+
+
+REASON = click.option("--reason", required=True, metavar="TEXT", help="Why, in a sentence; one word is refused.")
+SPEAKER = click.option(
+    "--speaker",
+    type=click.Choice(["person", "resident", "partner"]),
+    default="person",
+    show_default=True,
+    help="Who speaks.",
+)
+
+
+@_act(
+    "reviewed",
+    "Say that NOTICE was read with its records and holds.",
+    'n_5f0c --by "Sgt. A. Bell" --reason "Read all five records; they hold."',
+    REASON,
+)
+def review(home: "Home", reason: str) -> dict[str, Any]:
+    return {"reason": reason}
+
+
+@_act(
+    "approved",
+    "Approve NOTICE; whoever reviewed it may not.",
+    'n_5f0c --by "Insp. J. Reyes" --reason "Lawful, needed, no lesser step."',
+    REASON,
+)
+def approve(home: "Home", reason: str) -> dict[str, Any]:
+    return {"reason": reason}
+
+
+@_act(
+    "served",
+    "Record that NOTICE was served: put up, posted, or told to the person's face.",
+    'n_5f0c --by "PC 4411 Lund" --manner displayed --at 2026-01-04T17:30:00Z',
+    click.option("--manner", required=True, help="A place's: displayed or posted; a person's: in_person."),
+    click.option("--at", "served_at", type=Moment(), help="When (default: now)."),
+)
+def serve(home: "Home", manner: str, served_at: datetime | None) -> dict[str, Any]:
+    return {"served_at": served_at or home.now(), "manner": manner}
+
+
+@_act(
+    "withdrawn",
+    "Withdraw NOTICE for good; it is never served again.",
+    'n_5f0c --by "Insp. J. Reyes" --reason "The market has closed."',
+    REASON,
+)
+def withdraw(home: "Home", reason: str) -> dict[str, Any]:
+    return {"reason": reason}
+
+
+@_act(
+    "kept",
+    "Say that what NOTICE announced was done.",
+    'n_5f0c --by "Sgt. A. Bell" --reason "Officers were there on all 28 days."',
+    REASON,
+)
+def keep(home: "Home", reason: str) -> dict[str, Any]:
+    return {"reason": reason}
+
+
+@_act(
+    "broken",
+    "Say that what NOTICE announced was not done.",
+    'n_5f0c --by "Sgt. A. Bell" --reason "Nobody was there after the first week."',
+    REASON,
+)
+def fail(home: "Home", reason: str) -> dict[str, Any]:
+    return {"reason": reason}
+
+
+@_act(
+    "represented",
+    "Record what somebody says for themselves or for the place; it reopens NOTICE.",
+    'n_5f0c --by "Sgt. A. Bell" --speaker resident --reason "The stall has moved away."',
+    REASON,
+    SPEAKER,
+)
+def represent(home: "Home", reason: str, speaker: str) -> dict[str, Any]:
+    return {"reason": reason, "by": speaker}
+
+
+@_act(
+    "contested",
+    "Record that somebody says NOTICE is wrong; it reopens it.",
+    'n_5f0c --by "Sgt. A. Bell" --speaker person --reason "He was abroad on that day."',
+    REASON,
+    SPEAKER,
+)
+def contest(home: "Home", reason: str, speaker: str) -> dict[str, Any]:
+    return {"reason": reason, "by": speaker}
+
+
+@command.command("deliver")
+@pass_home
+def deliver(home: "Home") -> None:
+    """Deliver to partners what waits for them; acts and runs do it, too.
+
+    \b
+    Example:
+      harmspot --home town notices deliver
+    """
+    from flows.partners import deliver_to_partners, say_who_is_told_nothing
+
+    say_who_is_told_nothing(home)
+    click.echo(f"delivered {deliver_to_partners(home):,} messages")
+
+
+def _row(notice: "Notice") -> dict[str, Any]:
+    from models.notice_lifecycle import last_day
+
+    fields, standing = notice.fields, notice.standing
+    return {
+        "notice_id": notice.notice_id,
+        "kind": notice.kind,
+        "state": standing.state,
+        "language": fields["language"],
+        "subject": fields.get("area_name") or notice.subject,
+        "serve_by": fields["serve_by"],
+        "first_day": fields.get("starts_on"),
+        "last_day": last_day(fields),
+        "reviewed_by": standing.reviewed_by,
+        "approved_by": standing.approved_by,
+        "title": notice.page().title,
+    }
+
+
+def _object(notice: "Notice") -> dict[str, Any]:
+    import json
+    from dataclasses import asdict
+
+    from models.notices import fields_json
+
+    steps = [asdict(step) for step in notice.steps]
+    standing = {**asdict(notice.standing), "opened_by": sorted(notice.standing.opened_by)}
+    plain = json.loads(json.dumps({"standing": standing, "steps": steps}, default=lambda value: value.isoformat()))
+    return {"notice_id": notice.notice_id, "fields": json.loads(fields_json(notice.fields)), **plain}
+
+
+def _history(notice: "Notice") -> list[str]:
+    fields, standing = notice.fields, notice.standing
+    return [
+        f"state {standing.state}; serve by {fields['serve_by']}; records: {', '.join(fields['evidence_ids'])}",
+        *[f"  {step.at:%Y-%m-%d %H:%MZ} {step.kind} by {step.actor} {step.reason}".rstrip() for step in notice.steps],
+    ]
+
+
+def _pdf(notice: "Notice", title: str, body_html: str) -> bytes:
+    from datetime import UTC, time
+
+    from pipeline.notice_pdf import notice_pdf
+
+    written_at = datetime.combine(notice.fields["written_on"], time(), tzinfo=UTC)
+    return notice_pdf(body_html, title=title, language=notice.fields["language"], written_at=written_at)

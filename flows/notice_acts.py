@@ -1,0 +1,145 @@
+"""What people do to notices: found, asked against the rules, appended, projected, told to partners."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from flows.home import Home
+from flows.ingest import open_home_store
+from flows.notice_records import Notice, make_step, notices_of
+from flows.partners import deliver_to_partners, notice_messages
+from flows.projections import project_home
+from models.notice_lifecycle import DECISIONS, Step, refusals
+from models.notices import fields_from_json, fields_json
+from models.reading_age import LANGUAGE as READABLE_LANGUAGE
+from models.reading_age import reading_age
+from pipeline.acts import MACHINE, Act, read_detail
+from pipeline.errors import HarmspotError
+from pipeline.notice_outline import letter_text
+from pipeline.publication import read_published, read_restricted, runs
+from pipeline.store import Store
+
+TABLES = {"area": "area_notice", "person": "person_notice"}
+
+
+class NoticeRefusedError(HarmspotError):
+    """An act upon a notice that a rule forbids; nothing was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An act somebody wants to do: its kind, who does it, and its particulars (pipeline.acts)."""
+
+    kind: str
+    actor: str
+    detail: Mapping[str, Any]
+
+
+def open_notice(home: Home, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
+    """Return a notice with all that was done to it, and record that `reader`, where one is named, opened it.
+
+    One about a person is read only with reader and purpose, and that stands in the access log first.
+
+    Raises NoticeRefusedError where no notice has that id.
+    """
+    with open_home_store(home) as store:
+        notice = _find(home, store, notice_id, reader=reader, purpose=purpose)
+        if not reader:
+            return notice
+        opened = record(home, store, notice, Deed("opened", reader, {"purpose": purpose or "to read it"}))
+    project_home(home)
+    return opened
+
+
+def do(home: Home, notice_id: str, deed: Deed, *, purpose: str | None = None) -> Notice:
+    """Do something to a notice, record it with what partners are told of it, and return the notice as it then stands.
+
+    A notice about a person is read for `purpose` by whoever does it, and that is logged.
+
+    Raises
+    ------
+    NoticeRefusedError
+        When a rule forbids it: every reason is named, and nothing is recorded.
+    """
+    with open_home_store(home) as store:
+        notice = _find(home, store, notice_id, reader=deed.actor, purpose=purpose)
+        after = record(home, store, notice, deed)
+    project_home(home)
+    deliver_to_partners(home)
+    return after
+
+
+def record(home: Home, store: Store, notice: Notice, deed: Deed) -> Notice:
+    """Ask the rules, append the act (and the draft before the first one), and return the notice as it then stands."""
+    act = Act(deed.kind, deed.actor.strip(), "notice", notice.notice_id, home.now(), deed.detail)
+    detail = read_detail(act.kind, act.detail_json)
+    step = make_step(act.kind, act.actor, act.at, detail, home.settings.force.zone)
+    if problems := [*refusals(notice.fields, notice.standing, step), *_hard_words(home, notice, step)]:
+        raise NoticeRefusedError(f"notice {notice.notice_id} is not {deed.kind}: {'; '.join(problems)}")
+    after = replace(notice, steps=(*notice.steps, step), is_recorded=True)
+    if not notice.is_recorded:
+        store.record_human_event(_draft(notice, act.at))
+    told = notice_messages(home, store, after.fields, notice.standing, after.standing, act.at)
+    store.record_human_event(act, told)
+    return after
+
+
+def known_notices(
+    home: Home, kinds: Sequence[str], *, reader: str | None = None, purpose: str | None = None
+) -> list[Notice]:
+    """Return the drafts of the latest run and every notice anybody opened, of the kinds asked for, newest first."""
+    with open_home_store(home) as store:
+        found = notices_of(store.human_events(), home.settings.force.zone)
+        drafts = {n.notice_id: n for kind in kinds for n in _drafts(home, kind, reader=reader, purpose=purpose)}
+    chosen = [notice for notice in {**drafts, **found}.values() if notice.kind in kinds]
+    return sorted(chosen, key=lambda n: (-n.fields["written_on"].toordinal(), n.kind, n.notice_id))
+
+
+def _find(home: Home, store: Store, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
+    found = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
+    if found and found.kind == "person":
+        detail = {"notice": notice_id}
+        home.access_log.append(reader=reader, purpose=purpose, action="read", detail=detail, now=home.now())
+    if found:
+        return found
+    areas = {notice.notice_id: notice for notice in _drafts(home, "area")}
+    if notice_id in areas:
+        return areas[notice_id]
+    people = {n.notice_id: n for n in _drafts(home, "person", reader=reader, purpose=purpose)}
+    if notice_id in people:
+        return people[notice_id]
+    raise NoticeRefusedError(
+        f"notice {notice_id!r}: neither a draft of the latest run nor one that was opened before; "
+        "harmspot notices list shows those there are"
+    )
+
+
+def _drafts(home: Home, kind: str, *, reader: str | None = None, purpose: str | None = None) -> list[Notice]:
+    """Return the drafts of the latest run; those about people with reader and purpose, logged."""
+    if kind == "area":
+        rows = read_published(home.path, TABLES[kind])
+    else:
+        log, now = home.access_log, home.now()
+        rows = read_restricted(home.path, home.key, TABLES[kind], reader=reader, purpose=purpose, log=log, now=now)
+    known = runs(home.path).set_index("run_id")["known_at"]
+    return [
+        Notice(row["notice_id"], fields_from_json(row["fields"]), row["run_id"], known[row["run_id"]].to_pydatetime())
+        for row in rows[["notice_id", "run_id", "fields"]].to_dict("records")
+    ]
+
+
+def _draft(notice: Notice, at: datetime) -> Act:
+    fields = msgspec.json.decode(fields_json(notice.fields))
+    detail = {"fields": fields, "run_id": notice.run_id, "known_at": notice.known_at}
+    return Act("drafted", MACHINE, "notice", notice.notice_id, at, detail)
+
+
+def _hard_words(home: Home, notice: Notice, step: Step) -> list[str]:
+    """Say where an English notice asks for an older reader than the settings allow."""
+    if step.kind not in DECISIONS or notice.fields.get("language") != READABLE_LANGUAGE:
+        return []
+    age, limit = reading_age(letter_text(notice.page().body_html)), home.settings.notices.reading_age
+    return [f"a reader must be {age:.1f} to follow it and notices.reading_age is {limit:g}"] if age > limit else []

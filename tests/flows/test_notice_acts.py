@@ -1,0 +1,153 @@
+"""Notices of a town, from draft to served: by verb and flow, recorded, projected, logged, told to partners."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from flows.command import cli
+from flows.home import Home
+from flows.ingest import open_home_store
+from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice
+from pipeline.errors import HarmspotError, PurposeError
+from pipeline.publication import read_published
+from tests.town import CLOCK, TownRun, read_people
+
+WHY = {"reason": "Read every record behind it; they hold."}
+BELL, REYES, LUND = "Sgt. A. Bell", "Insp. J. Reyes", "PC 4411 Lund"
+READING = {"reader": BELL, "purpose": "test"}
+
+
+@pytest.fixture
+def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    """A copy of the town's home, to act in."""
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    return new_home(tmp_path / "home")
+
+
+def first_notice(home: Home, kind: str) -> str:
+    return known_notices(home, [kind], **READING)[0].notice_id
+
+
+def events(home: Home) -> list[tuple[str, str]]:
+    with open_home_store(home) as store:
+        return [(kind, actor) for kind, actor in store.human_events()[["kind", "actor"]].to_numpy().tolist()]
+
+
+def approve(home: Home, notice_id: str) -> None:
+    for kind, actor in (("reviewed", BELL), ("approved", REYES)):
+        open_notice(home, notice_id, reader=actor, purpose="to decide")
+        do(home, notice_id, Deed(kind, actor, WHY), purpose="to decide")
+
+
+def serving(kind: str) -> Deed:
+    return Deed("served", LUND, {"served_at": CLOCK, "manner": {"area": "displayed", "person": "in_person"}[kind]})
+
+
+@pytest.mark.parametrize("kind", ["area", "person"])
+def test_a_notice_is_served_after_two_people_opened_and_decided(home: Home, kind: str) -> None:
+    notice_id = first_notice(home, kind)
+    approve(home, notice_id)
+    served = do(home, notice_id, serving(kind), purpose="to serve it")
+    assert (served.standing.state, served.standing.manner) == ("served", serving(kind).detail["manner"])
+    state = (
+        read_published(home.path, "area_notice_state")
+        if kind == "area"
+        else read_people(home, "person_notice_state", served.run_id)
+    ).iloc[0]
+    shown = ["notice_id", "state", "reviewed_by", "approved_by", "served_on"]
+    assert state[shown].tolist() == [notice_id, "served", BELL, REYES, CLOCK.date()]
+    assert f"{REYES}, 2026-01-01" in served.page().body_html
+    kinds = [event for event, _ in events(home)]
+    assert kinds == ["drafted", "opened", "reviewed", "opened", "approved", "served"]
+    assert known_notices(home, [kind], **READING)[0].standing.state in ("draft", "served")
+
+
+@pytest.mark.parametrize("kind", ["area", "person"])
+def test_what_is_refused_is_not_recorded(home: Home, kind: str) -> None:
+    notice_id = first_notice(home, kind)
+    with pytest.raises(NoticeRefusedError, match="opened it first"):
+        do(home, notice_id, Deed("reviewed", BELL, WHY), purpose="to decide")
+    assert events(home) == []
+    approve(home, notice_id)
+    before = events(home)
+    late = replace(home, clock=CLOCK + timedelta(days=6))
+    late_serving = replace(serving(kind), detail={**serving(kind).detail, "served_at": late.now()})
+    for actor, deed, said in (
+        (home, Deed("approved", BELL, WHY), "cannot be approved"),
+        (home, replace(serving(kind), detail={**serving(kind).detail, "manner": "in_person"}), "displayed"),
+        (late, late_serving, "too late"),
+        (home, Deed("withdrawn", REYES, {"reason": "no"}), "one word"),
+        (home, Deed("served", LUND, {"manner": "displayed"}), "served_at"),
+    ):
+        if kind == "person" and said == "displayed":
+            continue
+        with pytest.raises(HarmspotError, match=said):
+            do(actor, notice_id, deed, purpose="to decide")
+    assert events(home) == before
+
+
+def test_english_beyond_the_limit_is_refused_at_review(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARMSPOT__NOTICES__READING_AGE", "5")
+    strict = Home(home.path, home.config_file, home.clock, home.announce)
+    notice_id = first_notice(strict, "area")
+    open_notice(strict, notice_id, reader=BELL, purpose="to decide")
+    with pytest.raises(NoticeRefusedError, match=r"reading_age is 5"):
+        do(strict, notice_id, Deed("reviewed", BELL, WHY))
+
+
+def test_drafts_can_be_followed_by_a_reader_of_the_age_set(home: Home) -> None:
+    ages = read_published(home.path, "area_notice")["reading_age"]
+    assert ages.between(5, home.settings.notices.reading_age).all()
+
+
+def test_people_are_read_for_a_purpose_and_every_opening_is_logged(home: Home) -> None:
+    notice_id = first_notice(home, "person")
+    with pytest.raises(PurposeError):
+        open_notice(home, notice_id, reader=BELL, purpose=None)
+    open_notice(home, notice_id, reader=BELL, purpose="to decide")
+    open_notice(home, notice_id, reader=REYES, purpose="to decide, too")
+    last = list(home.access_log.entries())[-1]
+    assert (last["reader"], last["purpose"]) == (REYES, "to decide, too")
+    assert "p_" not in (home.path / "access.log").read_text()
+
+
+def test_an_unknown_notice_is_named(home: Home) -> None:
+    with pytest.raises(NoticeRefusedError, match=r"'n_0'.*notices list"):
+        open_notice(home, "n_0", **READING)
+
+
+def harmspot(home: Home, *words: str) -> Any:
+    arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat(), *words]
+    return CliRunner().invoke(cli, arguments)
+
+
+def test_the_verbs_do_the_whole_way(home: Home, tmp_path: Path) -> None:
+    [*_, last] = json.loads(harmspot(home, "notices", "list", "--json").stdout)
+    notice_id, pdf = last["notice_id"], tmp_path / "notice.pdf"
+    assert last["state"] == "draft"
+    for reader in (BELL, REYES):
+        shown = harmspot(home, "notices", "show", notice_id, "--reader", reader, "--purpose", "to decide")
+        assert "not a charge, caution or proof of guilt" in " ".join(shown.stdout.split())
+    refused = harmspot(home, "notices", "approve", notice_id, "--by", REYES, "--reason", "Lawful and needed.")
+    assert isinstance(refused.exception, NoticeRefusedError)
+    harmspot(home, "notices", "review", notice_id, "--by", BELL, "--reason", "The records hold.")
+    harmspot(home, "notices", "approve", notice_id, "--by", REYES, "--reason", "Lawful and needed.")
+    served = harmspot(home, "notices", "serve", notice_id, "--by", LUND, "--manner", "displayed", "--json")
+    assert json.loads(served.stdout)["standing"]["state"] == "served"
+    contested = harmspot(
+        home, "notices", "contest", notice_id, "--by", BELL, "--speaker", "resident", "--reason", "It has moved away."
+    )
+    assert contested.stdout == f"notice {notice_id} is draft\n"
+    harmspot(home, "notices", "withdraw", notice_id, "--by", REYES, "--reason", "The residents are right.")
+    harmspot(home, "notices", "show", notice_id, "--pdf", str(pdf))
+    assert pdf.read_bytes().startswith(b"%PDF-")
+    page = tmp_path / "page.html"
+    harmspot(home, "notices", "show", notice_id, "--html", str(page))
+    assert "Withdrawn. We no longer stand by this notice." in page.read_text()
