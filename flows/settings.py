@@ -140,6 +140,24 @@ class PartnersSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """How a continuous consumer reads: its group, the bounds of a micro-batch, and how often it reports."""
+
+    group: str
+    member: str | None
+    max_rows: int
+    max_bytes: int
+    linger_ms: float
+    session_timeout_s: float
+    progress_s: float
+
+    def __post_init__(self) -> None:
+        _require_from("stream", self, max_rows=1, max_bytes=1, linger_ms=0, session_timeout_s=1, progress_s=0)
+        if not self.group.strip():
+            raise SettingsError("stream.group is blank: expected the name of a consumer group")
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleSettings:
     """When the deployments run, as cron in the force's time zone."""
 
@@ -167,6 +185,7 @@ class Settings:
     publication: PublicationSettings
     kafka: KafkaSettings
     partners: PartnersSettings
+    stream: StreamSettings
     schedule: ScheduleSettings
 
     def identity(self) -> str:
@@ -341,6 +360,7 @@ def _build(values: Mapping[str, Any]) -> Settings:
             publication=PublicationSettings(**values["publication"]),
             kafka=KafkaSettings(**values["kafka"]),
             partners=_partners(**values["partners"]),
+            stream=StreamSettings(**values["stream"]),
             schedule=ScheduleSettings(**values["schedule"]),
         )
     except (TypeError, ValueError) as error:

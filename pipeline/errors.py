@@ -20,6 +20,10 @@ class StoreBusyError(StoreError):
     """Another process holds the store for longer than we were told to wait."""
 
 
+class StaleOffsetsError(StoreError):
+    """A batch that begins elsewhere than the store left off: another consumer took the partition over meanwhile."""
+
+
 class KeyFileError(StoreError):
     """The encryption key is missing, readable by others, or not the one the files were written with."""
 

@@ -20,11 +20,14 @@ from pipeline.acts import Act
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.columns import DEAD_LETTER, IDENTITY
 from pipeline.duck import Announce, attach, connect, frame, query, say, transaction
+from pipeline.errors import StaleOffsetsError
 from pipeline.key import Key
 from pipeline.mapping import Mapping, check_offence_codes
 from pipeline.migrations import migrate
 from pipeline.outbox import OutboxMessage, as_rows
 from pipeline.versions import arrival_sql, keep_sql, stage_sql
+
+Tell = Callable[[duckdb.DuckDBPyConnection], Sequence[OutboxMessage]]
 
 # Batches of one fixed clock stand a microsecond apart; more than this is a clock that went back.
 _CLOCK_STEP = timedelta(seconds=1)
@@ -68,19 +71,36 @@ class Store:
         source: str,
         ingested_at: datetime,
         next_offsets: MappingOf[TopicPartition, int],
+        first_offsets: MappingOf[TopicPartition, int | None] | None = None,
         messages: Sequence[OutboxMessage] = (),
+        tell: Tell | None = None,
     ) -> BatchCounts:
         """Keep one decoded batch, where to read on and what is to be told of it, in one transaction.
 
         A row is a duplicate where the store (or the batch before it) holds the same content under the same
         `event_source`, `event_id` and `event_time`. An `ingested_at` before the store's greatest is raised to it.
+
+        Parameters
+        ----------
+        first_offsets
+            Where the batch's reader took over each partition from the store (None: the store knew nothing of it), for
+            readers that share partitions. None asks nothing.
+        tell
+            Called with the connection once the rows are in, within the transaction; what it returns joins `messages`.
+
+        Raises
+        ------
+        StaleOffsetsError
+            When the store has moved on from `first_offsets`. Nothing is kept.
         """
         with transaction(self._connection):
+            self._check_offsets(first_offsets or {})
             number = self._new_batch(ingested_at)
             counts = self._keep_decoded(batch, number)
             self._keep_offsets(next_offsets)
             self._keep_counts(number, source, counts)
-            self._keep_messages(messages, number.ingested_at)
+            told = tell(self._connection) if tell else ()
+            self._keep_messages([*messages, *told], number.ingested_at)
         return counts
 
     def load_mapped(
@@ -242,6 +262,13 @@ class Store:
         if dead_letters.num_rows:
             self._execute_on("dead_arrived", dead_letters.cast(DEAD_LETTER), "store/add_dead_letter", number.parameters)
         return _dead_counts(dead_letters)
+
+    def _check_offsets(self, first_offsets: MappingOf[TopicPartition, int | None]) -> None:
+        held = self.offsets() if first_offsets else {}
+        stale = sorted(place for place, first in first_offsets.items() if held.get(place) != first)
+        if stale:
+            places = ", ".join(f"{topic}[{partition}]" for topic, partition in stale)
+            raise StaleOffsetsError(f"the store has moved on in {places} since this batch was read; read it again")
 
     def _keep_offsets(self, next_offsets: MappingOf[TopicPartition, int]) -> None:
         for (topic, partition), next_offset in sorted(next_offsets.items()):

@@ -14,6 +14,7 @@ VERBS = {
     "init": "Make a home: its folder, key and empty store.",
     "load": "Load a file of events, or somebody else's file through a mapping.",
     "ingest": "Consume the Kafka topics, or event files, until caught up.",
+    "stream": "Consume the Kafka topics continuously, in micro-batches.",
     "run": "Do the daily run: ingest, prioritise, publish.",
     "backfill": "Do the daily run for a range of past days, in order.",
     "forecast": "Forecast harm per cell straight from a file of incidents.",

@@ -55,7 +55,7 @@ class KafkaSource:
         self.name = f"kafka:{bootstrap_servers}"
         self._bootstrap_servers = bootstrap_servers
         self._topics = sorted(topics)
-        self._security = _checked(security)
+        self._security = checked_security(security)
         self._timeout_s = timeout_s
 
     def __repr__(self) -> str:
@@ -77,7 +77,7 @@ class KafkaSource:
                 raise BrokerError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
 
     def _connect(self) -> KafkaConsumer:
-        with _connecting(self._bootstrap_servers, self._timeout_s):
+        with connecting(self._bootstrap_servers, self._timeout_s):
             return KafkaConsumer(
                 bootstrap_servers=self._bootstrap_servers.split(","),
                 client_id="harmspot",
@@ -98,7 +98,7 @@ class KafkaSource:
         partitions = self._partitions(consumer)
         timeout_ms = round(self._timeout_s * 1000)
         ends = consumer.end_offsets(partitions, timeout_ms=timeout_ms)
-        firsts = _first_offsets(start, consumer.beginning_offsets(partitions, timeout_ms=timeout_ms), ends)
+        firsts = first_offsets(start, consumer.beginning_offsets(partitions, timeout_ms=timeout_ms), ends)
         behind = {partition for partition, first in firsts.items() if first < ends[partition]}
         consumer.assign(sorted(behind))
         for partition in sorted(behind):
@@ -187,7 +187,7 @@ def write_records(
 
 
 def _producer(bootstrap_servers: str, security: Mapping[str, Any], timeout_s: float) -> KafkaProducer:
-    with _connecting(bootstrap_servers, timeout_s):
+    with connecting(bootstrap_servers, timeout_s):
         return KafkaProducer(
             bootstrap_servers=bootstrap_servers.split(","),
             client_id="harmspot",
@@ -195,7 +195,7 @@ def _producer(bootstrap_servers: str, security: Mapping[str, Any], timeout_s: fl
             linger_ms=20,
             max_block_ms=round(timeout_s * 1000),
             bootstrap_timeout_ms=round(timeout_s * 1000),
-            **_checked(security),
+            **checked_security(security),
         )
 
 
@@ -220,7 +220,7 @@ def masked(security: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value if key in _SHOWN else "***" for key, value in sorted(security.items())}
 
 
-def _checked(security: Mapping[str, Any]) -> dict[str, Any]:
+def checked_security(security: Mapping[str, Any]) -> dict[str, Any]:
     """Refuse settings of another kind here, for kafka-python's own refusal would print the values."""
     unknown = sorted(key for key in security if key not in KafkaConsumer.DEFAULT_CONFIG)
     unknown += sorted(key for key in security if key not in unknown and not key.startswith(_SECURITY_PREFIXES))
@@ -230,7 +230,7 @@ def _checked(security: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
+def connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
     """Turn what goes wrong while connecting into one sentence without settings in it."""
     try:
         _reach(bootstrap_servers.split(","), timeout_s)
@@ -254,7 +254,7 @@ def _reach(servers: Sequence[str], timeout_s: float) -> None:
     raise refusal
 
 
-def _first_offsets(
+def first_offsets(
     start: Mapping[batch.TopicPartition, int],
     beginnings: Mapping[TopicPartition, int],
     ends: Mapping[TopicPartition, int],

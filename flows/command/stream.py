@@ -1,0 +1,44 @@
+"""`harmspot stream`: topics into the store, continuously."""
+
+import signal
+from dataclasses import asdict
+from threading import Event
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import json_option, pass_home
+from flows.command.printing import print_object
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+
+@click.command("stream")
+@click.option("--max-seconds", type=click.FloatRange(min=0), help="Stop after so long (default: never).")
+@click.option("--until-caught-up", is_flag=True, help="Stop once everything that the topics hold is stored.")
+@json_option
+@pass_home
+def command(home: "Home", max_seconds: float | None, until_caught_up: bool, as_json: bool) -> None:
+    """Consume the Kafka topics into the store until stopped (Ctrl-C or SIGTERM end it after the current batch).
+
+    Start it several times to share the partitions. A batch's rows, offsets and announcements are one transaction, so
+    it may be killed at any moment.
+
+    \b
+    Examples:
+      KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 harmspot --home town stream
+      harmspot --home town stream --until-caught-up --json
+    """
+    from flows.stream import StreamLimits, stream
+
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    summary = stream(home.ensure(), StreamLimits(max_seconds, until_caught_up), until=stop)
+    counts = summary.counts
+    lines = [
+        f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
+        f"+ dead letters {counts.dead:,}, in {summary.batches:,} batches; {summary.announced:,} changes announced"
+    ]
+    print_object(asdict(summary), lines, as_json=as_json)

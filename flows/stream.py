@@ -1,0 +1,354 @@
+"""`harmspot stream`: topics into the store in micro-batches, for as long as it is let, several processes at once.
+
+Entry point: `stream(home, StreamLimits(...), step=direct, until=Event())`.
+
+One thread polls, and so keeps its place in the group, whatever else goes on; one worker decodes a micro-batch, opens
+the store, keeps rows, offsets and announcements in one transaction, closes it, and delivers. While the worker is busy
+the next micro-batch gathers up to its bounds, then its partitions are paused. The store alone says where to read on:
+a batch that begins elsewhere than the store left off is dropped and read again, so neither a rebalance nor a process
+that was taken for dead can lose an event or keep it twice.
+
+`step(stage, *arguments)` calls every stage of a batch, as in the daily run, so that a test can stop the process before,
+within or after each: `STAGES` lists them in order.
+"""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from threading import Event
+
+import duckdb
+
+from flows.home import Home
+from flows.ingest import new_decoder
+from flows.stage import Call, direct
+from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
+from pipeline.columns import TOPICS
+from pipeline.errors import StaleOffsetsError, StoreError
+from pipeline.outbox import OutboxMessage, Publisher
+from pipeline.sources.kafka import KafkaPublisher
+from pipeline.sources.kafka_group import GroupReader
+from pipeline.store import Store
+from pipeline.store_door import StoreDoor
+
+CHANGES = "changes"
+_POLL_S = 0.05
+_POLL_RECORDS = 5_000
+_SWEEP = 1_000  # waiting announcements taken up at once
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """When to end by itself: after so many seconds, or once nothing is left to read. Neither: when told to."""
+
+    max_seconds: float | None = None
+    until_caught_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBatch:
+    """Consecutive records of each partition, from `first_offsets` (as the store has them) to `next_offsets`."""
+
+    generation: int
+    records: list[Record]
+    first_offsets: dict[TopicPartition, int | None]
+    next_offsets: dict[TopicPartition, int]
+
+
+@dataclass
+class StreamSummary:
+    """What a stream did until it ended."""
+
+    counts: BatchCounts = field(default_factory=BatchCounts)
+    batches: int = 0
+    read_again: int = 0
+    announced: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Gathering:
+    """The micro-batch that is being filled."""
+
+    max_rows: int
+    max_bytes: int
+    linger_s: float
+    held: dict[TopicPartition, int | None] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    following: dict[TopicPartition, int] = field(default_factory=dict)
+    size: int = 0
+    began: float = 0.0
+
+    def begin(self, held: dict[TopicPartition, int | None]) -> None:
+        """Forget what was gathered; the partitions are read from where the store stands (None: not at all yet)."""
+        self.held = held
+        self.records, self.following, self.size = [], {}, 0
+
+    def add(self, records: Sequence[Record], following: dict[TopicPartition, int], now: float) -> None:
+        if records and not self.records:
+            self.began = now
+        self.records += records
+        self.following |= following
+        self.size += sum(len(record.value or b"") for record in records)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.records) >= self.max_rows or self.size >= self.max_bytes
+
+    @property
+    def room(self) -> int:
+        return self.max_rows - len(self.records)
+
+    def is_due(self, now: float) -> bool:
+        return bool(self.records) and (self.is_full or now - self.began >= self.linger_s)
+
+    def take(self, generation: int) -> StreamBatch:
+        """Hand over what was gathered and go on from its end."""
+        firsts = {place: self.held.get(place) for place in self.following}
+        batch = StreamBatch(generation, self.records, firsts, self.following)
+        self.begin({**self.held, **self.following})
+        return batch
+
+
+class Keeper:
+    """What the worker does: everything that touches the store or sends an announcement."""
+
+    def __init__(self, home: Home, door: StoreDoor, source: str, publisher: Publisher, step: Call) -> None:
+        self._home = home
+        self._door = door
+        self._source = source
+        self._publisher = publisher
+        self._step = step
+        self._sent: list[str] = []  # delivered, but not yet marked so
+
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Return where the store stands, and take up what somebody else left unannounced."""
+        with self._door.opened() as store:
+            offsets = store.offsets()
+            waiting = store.undelivered(_SWEEP, CHANGES)
+        self._step(deliver_changes, self, waiting)
+        return offsets
+
+    def keep(self, batch: StreamBatch) -> tuple[BatchCounts, int]:
+        """Take a batch through every stage; return what became of its rows, and the number of announcements."""
+        decoded = self._step(decode_records, self._home, batch.records)
+        try:
+            with self._door.opened() as store:
+                counts = self._step(keep_records, self, store, batch, decoded)
+                waiting = store.undelivered(_SWEEP, CHANGES)
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise StoreError(f"{self._home.store} cannot be written: {str(error).splitlines()[0]}") from None
+        return counts, self._step(deliver_changes, self, waiting)
+
+    def commit(self, store: Store, batch: StreamBatch, decoded: DecodedBatch) -> BatchCounts:
+        self.mark(store)
+        return store.commit(
+            decoded,
+            source=self._source,
+            ingested_at=self._home.now(),
+            first_offsets=batch.first_offsets,
+            next_offsets=batch.next_offsets,
+        )
+
+    def deliver(self, waiting: Sequence[OutboxMessage]) -> int:
+        fresh = [message for message in waiting if message.message_id not in set(self._sent)]
+        if fresh:
+            self._publisher.publish(fresh)
+            self._sent += [message.message_id for message in fresh]
+        return len(fresh)
+
+    def mark(self, store: Store) -> None:
+        """Note what was delivered since the store was last open."""
+        if self._sent:
+            store.mark_delivered(self._sent, self._home.now())
+            self._sent = []
+
+    def finish(self) -> None:
+        """Note what was delivered last; not done, it would only be delivered again."""
+        if self._sent:
+            with self._door.opened() as store:
+                self.mark(store)
+
+
+def decode_records(home: Home, records: list[Record]) -> DecodedBatch:
+    """Decode with today's codebook and clock."""
+    return new_decoder(home).decode(records)
+
+
+def keep_records(keeper: Keeper, store: Store, batch: StreamBatch, decoded: DecodedBatch) -> BatchCounts:
+    """Keep rows, offsets and announcements in one transaction."""
+    return keeper.commit(store, batch, decoded)
+
+
+def deliver_changes(keeper: Keeper, waiting: list[OutboxMessage]) -> int:
+    """Send the announcements that wait; what is sent is noted when the store is next open."""
+    return keeper.deliver(waiting)
+
+
+def acknowledge_offsets(reader: GroupReader, batch: StreamBatch) -> None:
+    """Tell the broker how far the store is."""
+    reader.acknowledge(batch.next_offsets)
+
+
+STAGES = (decode_records, keep_records, deliver_changes, acknowledge_offsets)
+
+
+def stream(
+    home: Home, limits: StreamLimits = StreamLimits(), step: Call = direct, until: Event | None = None
+) -> StreamSummary:
+    """Consume the topics into the home's store until told to stop (`until`) or a limit is reached.
+
+    Raises
+    ------
+    SourceError, BrokerError
+        Where topics are missing, records were deleted before they were read, or the broker went for good.
+    StoreBusyError
+        Where another process holds the store for longer than `store.wait_s`. Nothing is lost: run again.
+    """
+    kafka, settings = home.settings.kafka, home.settings.stream
+    topics = [kafka.topic_prefix + topic for topic in TOPICS]
+    reader = GroupReader(
+        kafka.bootstrap_servers,
+        topics,
+        kafka.topic_prefix + settings.group,
+        kafka.security,
+        member=settings.member,
+        session_timeout_s=settings.session_timeout_s,
+    )
+    with (
+        closing(reader),
+        closing(KafkaPublisher(kafka.bootstrap_servers, kafka.topic_prefix, kafka.security)) as publisher,
+        StoreDoor(home.store, home.key, wait_s=home.settings.store.wait_s, announce=home.announce) as door,
+        ThreadPoolExecutor(1, thread_name_prefix="keeper") as worker,
+    ):
+        keeper = Keeper(home, door, reader.name, publisher, step)
+        loop = _Loop(home, reader, keeper, worker, step, limits, until or Event())
+        return loop.run()
+
+
+class _Loop:
+    """The polling thread."""
+
+    def __init__(
+        self,
+        home: Home,
+        reader: GroupReader,
+        keeper: Keeper,
+        worker: ThreadPoolExecutor,
+        step: Call,
+        limits: StreamLimits,
+        until: Event,
+    ) -> None:
+        settings = home.settings.stream
+        self._home, self._reader, self._keeper, self._worker = home, reader, keeper, worker
+        self._step, self._limits, self._until = step, limits, until
+        self._gathering = Gathering(settings.max_rows, settings.max_bytes, settings.linger_ms / 1000)
+        self._progress_s = settings.progress_s
+        self._busy: Future | None = None
+        self._batch: StreamBatch | None = None
+        self._placing: int | None = None  # the generation whose offsets the worker is looking up
+        self._generation = 0
+        self._summary = StreamSummary()
+        self._began = self._said = time.monotonic()
+        self._said_rows = 0
+
+    def run(self) -> StreamSummary:
+        while not self._is_over():
+            self._settle()
+            self._follow_assignment()
+            self._poll()
+            if self._busy is None and self._gathering.is_due(time.monotonic()):
+                self._start(self._gathering.take(self._generation))
+            self._say_progress()
+        self._finish()
+        return self._summary
+
+    def _poll(self) -> None:
+        if self._gathering.is_full:
+            self._reader.hold()
+        else:
+            self._reader.release()
+        records, following = self._reader.poll(_POLL_S, min(_POLL_RECORDS, max(1, self._gathering.room)))
+        if records and self._reader.generation == self._generation:
+            self._gathering.add(records, following, time.monotonic())
+
+    def _follow_assignment(self) -> None:
+        """After a rebalance: forget what was gathered, ask the store where to read on, and begin there."""
+        generation = self._reader.generation
+        if generation != self._generation:
+            self._generation = generation
+            self._gathering.begin({})
+        if self._busy is None and self._reader.unplaced():
+            self._placing = generation
+            self._busy = self._worker.submit(self._keeper.offsets)
+
+    def _start(self, batch: StreamBatch) -> None:
+        self._batch = batch
+        self._busy = self._worker.submit(self._keeper.keep, batch)
+
+    def _settle(self) -> None:
+        """Take what the worker has finished."""
+        if self._busy is None or not self._busy.done():
+            return
+        future, batch, placing = self._busy, self._batch, self._placing
+        self._busy = self._batch = self._placing = None
+        try:
+            result = future.result()
+        except StaleOffsetsError as error:
+            self._home.announce(str(error))
+            self._summary.read_again += 1
+            self._gathering.begin({})
+            self._reader.displace()
+            return
+        if placing is not None:
+            self._place(result, placing)
+        elif batch is not None:
+            self._count(batch, *result)
+
+    def _place(self, offsets: dict[TopicPartition, int], generation: int) -> None:
+        begun = self._reader.place(offsets, generation)
+        if begun:
+            self._gathering.begin({place: offsets.get(place) for place in begun})
+            self._home.announce(f"{self._reader.name}: reading {len(begun)} partitions from where the store left off")
+
+    def _count(self, batch: StreamBatch, counts: BatchCounts, announced: int) -> None:
+        self._summary.counts += counts
+        self._summary.batches += 1
+        self._summary.announced += announced
+        self._step(acknowledge_offsets, self._reader, batch)
+
+    def _say_progress(self, is_last: bool = False) -> None:
+        now, rows = time.monotonic(), self._summary.counts.rows_in
+        if not is_last and (now - self._said < self._progress_s or rows == self._said_rows):
+            return
+        rate = (rows - self._said_rows) / max(now - self._said, 1e-9)
+        counts = self._summary.counts
+        self._home.announce(
+            f"{self._reader.name}: {rows:,} rows, {counts.stored:,} stored, {counts.duplicates:,} repeats, "
+            f"{counts.dead:,} dead; {rate:,.0f} rows/s, {self._reader.lag():,} behind"
+        )
+        self._said, self._said_rows = now, rows
+
+    def _is_over(self) -> bool:
+        if self._until.is_set():
+            return True
+        elapsed = time.monotonic() - self._began
+        if self._limits.max_seconds is not None and elapsed >= self._limits.max_seconds:
+            return True
+        return self._limits.until_caught_up and self._has_nothing_left()
+
+    def _has_nothing_left(self) -> bool:
+        is_idle = self._busy is None and not self._gathering.records and self._reader.is_assigned()
+        return is_idle and not self._reader.unplaced() and self._reader.is_caught_up()
+
+    def _finish(self) -> None:
+        """End the batch in hand; what was only gathered is read again next time."""
+        while self._busy is not None:
+            self._reader.hold()
+            self._reader.poll(_POLL_S, 1)
+            self._settle()
+        self._worker.submit(self._keeper.finish).result()
+        self._summary.seconds = time.monotonic() - self._began
+        self._say_progress(is_last=True)

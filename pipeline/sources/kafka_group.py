@@ -1,0 +1,239 @@
+"""A member of a Kafka consumer group that reads on from where our store left off, not from where Kafka thinks.
+
+The broker only shares out partitions. A partition that falls to this member is paused until `place` says where the
+store wants it read from; what Kafka holds as committed offsets is written for tools that show lag, and never read.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from types import MappingProxyType
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.structs import OffsetAndMetadata
+
+from pipeline import batch
+from pipeline.batch import Record
+from pipeline.errors import BrokerError, SourceError
+from pipeline.sources.kafka import checked_security, connecting, first_offsets, masked
+
+_NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
+# Fetched but not yet read records live in memory, so this much at most for each partition.
+_FETCH_BYTES = 2 * 1024 * 1024
+_MAX_POLL_MS = 300_000
+
+
+@dataclass
+class Assignment(ConsumerRebalanceListener):
+    """Which partitions this member has; told from the client's own thread, so every look at it takes the lock."""
+
+    consumer: KafkaConsumer
+    lock: Lock = field(default_factory=Lock)
+    generation: int = 0
+    is_settled: bool = False  # false between giving partitions back and being given others
+    partitions: frozenset[TopicPartition] = frozenset()
+    placed: frozenset[TopicPartition] = frozenset()
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        with self.lock:
+            self.generation += 1
+            self.is_settled = False
+            self.partitions = self.partitions - set(revoked)
+            self.placed = self.placed - set(revoked)
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        # Paused and with a position, a partition is neither fetched nor looked up at the broker until it is placed.
+        self.consumer.pause(*assigned)
+        for partition in assigned:
+            self.consumer.seek(partition, 0)
+        with self.lock:
+            self.generation += 1
+            self.is_settled = True
+            self.partitions = frozenset(assigned)
+            self.placed = frozenset()
+
+
+class GroupReader:
+    """Reads the partitions that the group gives this member.
+
+    Parameters
+    ----------
+    bootstrap_servers, topics, security, timeout_s
+        As for `pipeline.sources.kafka.KafkaSource`.
+    group
+        The consumer group; members of one group share the partitions.
+    member
+        A name that survives a restart (Kafka's `group.instance.id`): a member that comes back under it has its
+        partitions again at once. None waits for the broker to miss the dead one.
+    session_timeout_s
+        How long the broker waits for a silent member.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topics: Sequence[str],
+        group: str,
+        security: Mapping[str, Any] = _NO_SECURITY,
+        *,
+        member: str | None = None,
+        session_timeout_s: float = 10.0,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self.name = f"kafka:{bootstrap_servers}"
+        self._bootstrap_servers = bootstrap_servers
+        self._security = checked_security(security)
+        self._timeout_ms = round(timeout_s * 1000)
+        with connecting(bootstrap_servers, timeout_s):
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=bootstrap_servers.split(","),
+                client_id="harmspot",
+                group_id=group,
+                group_instance_id=member,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                allow_auto_create_topics=False,
+                isolation_level="read_committed",
+                max_partition_fetch_bytes=_FETCH_BYTES,
+                session_timeout_ms=round(session_timeout_s * 1000),
+                heartbeat_interval_ms=round(session_timeout_s * 1000 / 4),
+                max_poll_interval_ms=_MAX_POLL_MS,
+                bootstrap_timeout_ms=self._timeout_ms,
+                metrics_enabled=False,
+                **self._security,
+            )
+        self._assignment = Assignment(self._consumer)
+        self._held = False
+        try:
+            self._require(sorted(topics))
+        except BaseException:
+            self._consumer.close(autocommit=False)
+            raise
+        self._consumer.subscribe(sorted(topics), listener=self._assignment)
+
+    def __repr__(self) -> str:
+        return f"GroupReader({self._bootstrap_servers!r}, security={masked(self._security)!r})"
+
+    @property
+    def generation(self) -> int:
+        """A number that changes with every assignment: what was read under another one may be somebody else's now."""
+        with self._assignment.lock:
+            return self._assignment.generation
+
+    def unplaced(self) -> list[batch.TopicPartition]:
+        """Partitions that wait to be told where to begin."""
+        with self._assignment.lock:
+            return sorted(map(tuple, self._assignment.partitions - self._assignment.placed))
+
+    def placed(self) -> list[batch.TopicPartition]:
+        """Partitions that are being read."""
+        with self._assignment.lock:
+            return sorted(map(tuple, self._assignment.placed))
+
+    def is_assigned(self) -> bool:
+        """Return whether the group has given this member its share, be it none."""
+        with self._assignment.lock:
+            return self._assignment.is_settled
+
+    def place(self, offsets: Mapping[batch.TopicPartition, int], generation: int) -> dict[batch.TopicPartition, int]:
+        """Begin every partition of the assignment at its offset in `offsets`, or at its first record.
+
+        Returns where each begins; nothing where the assignment is no longer that `generation`. Raises SourceError for
+        an offset that the topic no longer has, or not yet.
+        """
+        with self._assignment.lock:
+            partitions = sorted(self._assignment.partitions)
+            if self._assignment.generation != generation:
+                return {}
+        beginnings = self._consumer.beginning_offsets(partitions, timeout_ms=self._timeout_ms)
+        ends = self._consumer.end_offsets(partitions, timeout_ms=self._timeout_ms)
+        firsts = first_offsets(offsets, beginnings, ends)
+        with self._assignment.lock:
+            if self._assignment.generation != generation:
+                return {}
+            for partition, first in firsts.items():
+                self._consumer.seek(partition, first)
+            self._consumer.resume(*firsts)
+            self._assignment.placed = frozenset(firsts)
+        self._held = False
+        return {(partition.topic, partition.partition): first for partition, first in firsts.items()}
+
+    def poll(self, timeout_s: float, at_most: int) -> tuple[list[Record], dict[batch.TopicPartition, int]]:
+        """Return records that have come, and where each partition they are of goes on; also keeps the membership alive.
+
+        Raises SourceError where records were deleted before they were read, BrokerError where reading fails for good.
+        """
+        try:
+            found = self._consumer.poll(timeout_ms=round(timeout_s * 1000), max_records=at_most)
+        except OffsetOutOfRangeError as error:
+            raise SourceError(
+                "Records were deleted by the topic's retention while they were read; run again."
+            ) from error
+        except KafkaError as error:
+            raise BrokerError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
+        records, following = [], {}
+        for partition, messages in found.items():
+            topic, number = partition
+            records += [Record(topic, number, message.offset, message.value) for message in messages]
+            following[topic, number] = messages[-1].offset + 1
+        return records, following
+
+    def displace(self) -> None:
+        """Pause every partition until it is placed anew: the store is not where it was thought to be."""
+        partitions = self._placed()
+        self._consumer.pause(*partitions)
+        with self._assignment.lock:
+            self._assignment.placed = frozenset()
+
+    def hold(self) -> None:
+        """Fetch nothing more until `release`; polling goes on keeping the membership."""
+        if not self._held:
+            self._consumer.pause(*self._placed())
+            self._held = True
+
+    def release(self) -> None:
+        """Fetch again what is placed."""
+        if self._held:
+            self._consumer.resume(*self._placed())
+            self._held = False
+
+    def is_caught_up(self) -> bool:
+        """Return whether everything that the placed partitions hold now has been read."""
+        partitions = self._placed()
+        ends = self._consumer.end_offsets(partitions, timeout_ms=self._timeout_ms) if partitions else {}
+        return all((self._consumer.position(partition) or 0) >= end for partition, end in ends.items())
+
+    def lag(self) -> int:
+        """Records that the placed partitions are known to hold beyond those read."""
+        known = [(self._consumer.highwater(p), self._consumer.position(p)) for p in self._placed()]
+        return sum(max(0, end - position) for end, position in known if end is not None and position is not None)
+
+    def acknowledge(self, next_offsets: Mapping[batch.TopicPartition, int]) -> None:
+        """Tell the broker how far the store is, for tools that show lag; nothing depends on it."""
+        mine = {tuple(partition) for partition in self._placed()}
+        offsets = {TopicPartition(*p): OffsetAndMetadata(n, "", -1) for p, n in next_offsets.items() if p in mine}
+        if offsets:
+            self._consumer.commit_async(offsets)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close(autocommit=False, timeout_ms=5000)
+
+    def _placed(self) -> list[TopicPartition]:
+        with self._assignment.lock:
+            return sorted(self._assignment.placed & self._consumer.assignment())
+
+    def _require(self, topics: Sequence[str]) -> None:
+        """Refuse missing topics: the group would silently give nobody their partitions."""
+        deadline = time.monotonic() + min(5.0, self._timeout_ms / 1000)
+        while missing := [topic for topic in topics if not self._consumer.partitions_for_topic(topic)]:
+            if time.monotonic() > deadline:
+                raise SourceError(
+                    f"{self._bootstrap_servers} has no topic {', '.join(missing)}; create it, "
+                    "or correct kafka.topic_prefix if the topics have other names"
+                )
+            time.sleep(0.2)

@@ -1,0 +1,54 @@
+"""The door to a store that is opened, committed and closed again and again, as a stream does with every batch.
+
+Most of the time of opening a store goes into a new connection and its encryption; here one connection stays and only
+the file is attached and let go, so that others get their turn between two batches.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from pipeline.duck import Announce, attach, connect, say
+from pipeline.key import Key
+from pipeline.migrations import migrate
+from pipeline.store import Store
+
+
+class StoreDoor:
+    """Opens one store for one writer at a time; a context manager, used from one thread at a time."""
+
+    def __init__(self, path: Path, key: Key, *, wait_s: float, announce: Announce = say) -> None:
+        self._path = path
+        self._key = key
+        self._wait_s = wait_s
+        self._announce = announce
+        self._connection = connect(path.parent / "spill")
+
+    def __enter__(self) -> "StoreDoor":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def opened(self) -> Iterator[Store]:
+        """Yield the store, this process its one writer; afterwards the file is whole and free.
+
+        Raises what `pipeline.store.open_store` raises.
+        """
+        attach(
+            self._connection,
+            self._path,
+            self._key.encryption,
+            alias="store",
+            wait_s=self._wait_s,
+            announce=self._announce,
+        )
+        try:
+            migrate(self._connection)
+            yield Store(self._connection, self._announce)
+        finally:
+            self._connection.execute("DETACH store")

@@ -1,0 +1,238 @@
+"""The continuous consumer on a real broker: whatever happens to it, the store is that of the same events by file."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaAdminClient
+
+from flows.home import Home
+from flows.ingest import load_file
+from flows.stream import STAGES, StreamLimits, stream
+from flows.town import TownFiles
+from pipeline.columns import SCHEMAS, TOPICS
+from pipeline.duck import attach, connect, name_sql
+from pipeline.sources.kafka import write_records
+from pipeline.store import open_store
+
+pytestmark = pytest.mark.integration
+
+HARMSPOT = Path(sys.executable).parent / "harmspot"
+POSITION = {"source_partition", "source_offset"}
+SAMPLE = 1_500  # events: enough for several micro-batches
+CAUGHT_UP = StreamLimits(max_seconds=60, until_caught_up=True)
+
+
+@pytest.fixture
+def events(town: TownFiles, tmp_path: Path) -> Path:
+    """A folder of events of every topic, shuffled, some of them twice; corrections stand before originals."""
+    folder = tmp_path / "events"
+    folder.mkdir()
+    for topic in TOPICS:
+        lines = (town.events / f"{topic}.jsonl").read_bytes().splitlines()[-SAMPLE:]
+        lines += lines[:50]
+        random.Random(7).shuffle(lines)
+        (folder / f"{topic}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    return folder
+
+
+@pytest.fixture
+def by_topic(
+    new_home: Callable[..., Home], kafka_broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Home:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_broker)
+    monkeypatch.setenv("HARMSPOT__KAFKA__TOPIC_PREFIX", topic_prefix)
+    monkeypatch.setenv("HARMSPOT__STREAM__MAX_ROWS", "300")
+    monkeypatch.setenv("HARMSPOT__STREAM__SESSION_TIMEOUT_S", "6")
+    admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
+    admin.create_topics({topic_prefix + topic: {"num_partitions": 3} for topic in (*TOPICS, "changes")})
+    admin.close()
+    return new_home(tmp_path / "by topic")
+
+
+@pytest.fixture
+def oracle(new_home: Callable[..., Home], events: Path, tmp_path: Path) -> dict[str, list]:
+    home = new_home(tmp_path / "by file")
+    load_file(home, events, None)
+    return contents(home)
+
+
+def send(address: str, prefix: str, folder: Path) -> int:
+    """Send every line with no regard to entities, so that an entity's versions are spread over partitions."""
+    records = [
+        (prefix + topic, str(number % 997), line)
+        for topic in TOPICS
+        for number, line in enumerate((folder / f"{topic}.jsonl").read_bytes().splitlines())
+    ]
+    return write_records(address, records)
+
+
+def contents(home: Home) -> dict[str, list]:
+    """Everything in the store that the set of events decides: all but position, time and number of the batch."""
+    columns = {
+        f"{entity}_version": [*(f.name for f in schema if f.name not in POSITION), "content_hash"]
+        for entity, schema in SCHEMAS.items()
+    }
+    columns |= {"identity": ["person_id", "raw_person_id"], "dead_letter": ["reason", "mapping", "payload"]}
+    connection = connect(home.path / "spill")
+    attach(connection, home.store, home.key.encryption, alias="held", read_only=True)
+    found = {
+        table: connection.execute(f"SELECT {', '.join(map(name_sql, names))} FROM held.{table} ORDER BY ALL").fetchall()
+        for table, names in columns.items()
+    }
+    connection.close()
+    return found
+
+
+def command(home: Home, town: TownFiles, *options: str) -> list[str]:
+    return [str(HARMSPOT), "--home", str(home.path), "--config", str(town.config_file), "stream", *options]
+
+
+def test_the_store_is_that_of_the_same_events_by_file(
+    by_topic: Home, events: Path, oracle: dict[str, list], kafka_broker: str, topic_prefix: str
+) -> None:
+    sent = send(kafka_broker, topic_prefix, events)
+    summary = stream(by_topic, CAUGHT_UP)
+    counts = summary.counts
+    assert counts.rows_in == counts.stored + counts.duplicates + counts.dead == sent
+    assert summary.batches > 5
+    assert contents(by_topic) == oracle
+    assert stream(by_topic, CAUGHT_UP).counts.rows_in == 0  # a restart reads nothing again
+    assert send(kafka_broker, topic_prefix, events) == sent
+    again = stream(by_topic, CAUGHT_UP).counts
+    assert (again.rows_in, again.stored) == (sent, 0)  # and everything again changes nothing
+    assert contents(by_topic) == oracle
+
+
+def test_members_that_join_and_leave_share_the_work(
+    by_topic: Home,
+    new_home: Callable[..., Home],
+    events: Path,
+    oracle: dict[str, list],
+    kafka_broker: str,
+    topic_prefix: str,
+) -> None:
+    sent = send(kafka_broker, topic_prefix, events)
+    stops = [threading.Event() for _ in range(3)]
+    done: list[Any] = [None] * 3
+
+    def member(number: int) -> None:
+        done[number] = stream(new_home(by_topic.path), StreamLimits(max_seconds=60), until=stops[number])
+
+    threads = [threading.Thread(target=member, args=(number,)) for number in range(3)]
+    threads[0].start()
+    threads[1].start()
+    time.sleep(2)
+    stops[0].set()
+    threads[2].start()
+    threads[0].join()
+    stops[1].set()
+    threads[1].join()
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline and rows_kept(by_topic) < sent:
+        time.sleep(0.5)
+    stops[2].set()
+    threads[2].join()
+    assert contents(by_topic) == oracle
+    assert sum(summary.counts.rows_in for summary in done) == sent
+
+
+def rows_kept(home: Home) -> int:
+    with open_store(home.store, home.key, wait_s=30) as store:
+        return int(store.batches()["rows_in"].sum())
+
+
+def test_a_kill_at_any_stage_loses_and_doubles_nothing(
+    by_topic: Home,
+    town: TownFiles,
+    events: Path,
+    oracle: dict[str, list],
+    kafka_broker: str,
+    topic_prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HARMSPOT__STREAM__MEMBER", "the only one")
+    sent = send(kafka_broker, topic_prefix, events)
+    for number, stage in enumerate(STAGES):
+        when = "before" if number % 2 else "after"
+        program = [sys.executable, "-c", KILLED, by_topic.path, town.config_file, stage.__name__, when]
+        assert subprocess.run(list(map(str, program)), check=False, timeout=60).returncode == -signal.SIGKILL
+    stream(by_topic, CAUGHT_UP)
+    assert contents(by_topic) == oracle
+    assert rows_kept(by_topic) == sent
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from flows.home import Home
+from flows.stream import StreamLimits, stream
+
+home, config, doomed, when = sys.argv[1:]
+seen = []
+
+def step(stage, *arguments):
+    is_doomed = stage.__name__ == doomed and len(seen) > 2
+    seen.append(stage)
+    if is_doomed and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = stage(*arguments)
+    if is_doomed:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+stream(Home(Path(home), Path(config), announce=lambda text: None), StreamLimits(max_seconds=60), step)
+"""
+
+
+def test_a_signal_ends_it_after_the_batch_with_a_summary(
+    by_topic: Home, town: TownFiles, events: Path, kafka_broker: str, topic_prefix: str
+) -> None:
+    sent = send(kafka_broker, topic_prefix, events)
+    program = command(by_topic, town, "--json")
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while rows_kept(by_topic) == 0:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        out, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said.decode()
+    rows = json.loads(out)["counts"]["rows_in"]
+    assert 0 < rows <= sent
+    assert rows == rows_kept(by_topic)
+    assert b"rows/s" in said
+    assert b"P-" not in said
+
+
+def test_a_store_that_another_process_holds_is_waited_for(
+    by_topic: Home, events: Path, oracle: dict[str, list], kafka_broker: str, topic_prefix: str
+) -> None:
+    send(kafka_broker, topic_prefix, events)
+    said: list[str] = []
+    home = Home(by_topic.path, by_topic.config_file, by_topic.clock, said.append)
+    program = [sys.executable, "-c", HOLDER, str(by_topic.store), str(by_topic.path)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        stream(home, CAUGHT_UP)
+    assert any(f"held by process {holder.pid}" in line for line in said)
+    assert contents(by_topic) == oracle
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipeline.key import load_key
+from pipeline.store import open_store
+
+with open_store(Path(sys.argv[1]), load_key(Path(sys.argv[2])), wait_s=0):
+    print("held", flush=True)
+    time.sleep(3)
+"""
