@@ -1,4 +1,4 @@
-"""Somebody else's files into a temporary table, and from there into incidents, without a look at single rows."""
+"""Somebody else's files as one relation, and from there into incidents, without a look at single rows."""
 
 import csv
 import gzip
@@ -19,6 +19,8 @@ from pipeline.zones import zone_spans
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 WGS84 = "EPSG:4326"
+_OURS = ("harmspot_file", "file_row_number")  # columns that reading adds
+_ROW_BITS = 40  # of a row's number in a Parquet file; the bits above are the file's
 # The columns of an incident that a file of this kind can have, as sql/mapped/incident.sql yields them.
 STAGED = (
     *(field.name for field in ENVELOPE),
@@ -28,10 +30,10 @@ STAGED = (
 
 
 def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping) -> None:
-    """Fill temporary table `raw` with the rows of a file, or of every file in a folder, in order of name.
+    """Make temporary view `raw`: the rows of a file, or of every file in a folder, in order of name.
 
-    CSV columns stay text. Column `harmspot_file` names each row's file. Lines that are no rows stay in DuckDB's table
-    `reject_errors`.
+    Parquet is read where it lies. CSV is copied once, into `csv_row`: its columns stay text, and lines that are no rows
+    stay in DuckDB's table `reject_errors`. Column `harmspot_file` names each row's file, `harmspot_number` the row.
 
     Raises
     ------
@@ -46,11 +48,22 @@ def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping
     try:
         for files, source in zip(groups, sources, strict=True):
             present = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
-            check_columns(mapping, [name for name in present if name != "harmspot_file"], str(files[0]))
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE raw AS FROM {' UNION ALL BY NAME FROM '.join(sources)}")
+            check_columns(mapping, [name for name in present if name not in _OURS], str(files[0]))
+        _view_raw(connection, sources, is_parquet=groups[0][0].name.lower().endswith(".parquet"))
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
         raise SourceError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     connection.execute(query("mapped/raw_file"))
+
+
+def _view_raw(connection: duckdb.DuckDBPyConnection, sources: list[str], *, is_parquet: bool) -> None:
+    if is_parquet:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT * EXCLUDE (file_row_number), "  # noqa: S608
+            f"file_index::BIGINT << {_ROW_BITS} | file_row_number AS harmspot_number FROM {sources[0]}"
+        )
+        return
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE csv_row AS FROM {' UNION ALL BY NAME FROM '.join(sources)}")
+    connection.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT *, rowid AS harmspot_number FROM csv_row")
 
 
 def find_files(path: Path) -> list[Path]:
@@ -105,9 +118,9 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
         f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.named().values()
     ]
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
+        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
         "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset AS harmspot_row, "
-        "topic AS harmspot_file FROM tried_row"
+        "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
     )
     connection.execute(query("mapped/raw_file"))
 
@@ -146,7 +159,7 @@ def _source_sql(files: list[Path], mapping: Mapping) -> str:
     names = f"[{', '.join(literal_sql(str(file)) for file in files)}]"
     common = "filename = 'harmspot_file'"
     if files[0].name.lower().endswith(".parquet"):
-        return f"read_parquet({names}, {common}, union_by_name = true, hive_partitioning = false)"
+        return f"read_parquet({names}, {common}, file_row_number = true, union_by_name = true, hive_partitioning = false)"
     columns = ", ".join(f"{literal_sql(name)}: 'VARCHAR'" for name in _column_names(files[0], mapping.delimiter))
     # Nothing is left to be detected: a single bad line could mislead a detector, or stop it.
     return (
@@ -171,7 +184,7 @@ def _name_unidentified(connection: duckdb.DuckDBPyConnection, mapping: Mapping, 
     content = content_of_row_sql(mapping) if is_hashed else "NULL::VARCHAR"
     condition = _blank_id_sql(mapping) if is_hashed else "false"
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW unidentified AS SELECT raw.rowid AS row_number, harmspot_file AS file, "  # noqa: S608
+        "CREATE OR REPLACE TEMP VIEW unidentified AS SELECT harmspot_number AS row_number, harmspot_file AS file, "  # noqa: S608
         f"{content} AS content FROM raw WHERE {condition}"
     )
     connection.execute(query("mapped/derived_id"))

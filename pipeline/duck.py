@@ -122,6 +122,16 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def unordered(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let what the block inserts lie in any order: rows that deletions left gaps between go in twice as fast."""
+    connection.execute("SET preserve_insertion_order = false")
+    try:
+        yield
+    finally:
+        connection.execute("RESET preserve_insertion_order")
+
+
 def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     """Roll back, also where DuckDB has already done so by itself."""
     try:

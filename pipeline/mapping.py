@@ -1,6 +1,6 @@
 """How somebody else's file reads as incidents: a mapping (YAML) and its table of offences (CSV).
 
-The file's rows are read into a temporary table `raw`; `extract_sql` gives them our names and types, and
+The file's rows are the temporary view `raw`; `extract_sql` gives them our names and types, and
 `sql/mapped/incident.sql` makes incidents or reasons to refuse of them. Nothing here looks at single rows.
 """
 
@@ -154,7 +154,7 @@ def extract_sql(mapping: Mapping, types: MappingOf[str, str]) -> str:
     named = mapping.columns.named()
     parts = [read(ours, named.get(ours), types.get(named.get(ours, ""), "")) for ours, read in reads.items()]
     # A replayed row brings its place in the file and its derived id along.
-    row = ["rowid AS row_number", "harmspot_file AS file"]
+    row = ["harmspot_number AS row_number", "harmspot_file AS file"]
     row += [f"{name if name in types else 'NULL'} AS {name}" for name in ("harmspot_row", "harmspot_incident_id")]
     return "SELECT " + ",\n    ".join([*row, *parts]) + "\nFROM raw"
 

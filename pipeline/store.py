@@ -19,7 +19,7 @@ from pipeline import bulk
 from pipeline.acts import Act
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.columns import DEAD_LETTER, IDENTITY
-from pipeline.duck import Announce, attach, connect, frame, query, say, transaction
+from pipeline.duck import Announce, attach, connect, frame, query, say, transaction, unordered
 from pipeline.errors import StaleOffsetsError
 from pipeline.key import Key
 from pipeline.mapping import Mapping, check_offence_codes
@@ -249,7 +249,8 @@ class Store:
         self._connection.execute(query("load/duplicate"))
         stored = self._count("staged")
         conflicts = self._scalar(query("load/conflict"))
-        self._connection.execute(keep_sql(entity, present), number.parameters)
+        with unordered(self._connection):
+            self._connection.execute(keep_sql(entity, present), number.parameters)
         self._connection.execute("DROP TABLE staged")
         if conflicts:
             self._announce(

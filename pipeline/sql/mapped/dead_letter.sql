@@ -9,9 +9,9 @@ SELECT
     $mapping AS mapping,
     encode(CAST(json_merge_patch(
         to_json(raw),
-        json_object('harmspot_file', NULL, 'harmspot_incident_id', derived_id.incident_id)
+        json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_incident_id', derived_id.incident_id)
     ) AS VARCHAR)) AS payload
 FROM staged
 JOIN refusal USING (rule)
-JOIN raw ON staged.row_number = raw.rowid
+JOIN raw ON staged.row_number = raw.harmspot_number
 LEFT JOIN derived_id ON staged.row_number = derived_id.row_number

@@ -1,5 +1,5 @@
 -- The files of `raw` and the row at which each begins: files are read one after the other.
 CREATE OR REPLACE TEMP TABLE raw_file AS
-SELECT harmspot_file AS file, parse_filename(harmspot_file) AS name, min(rowid) AS first_row
+SELECT harmspot_file AS file, parse_filename(harmspot_file) AS name, min(harmspot_number) AS first_row
 FROM raw
 GROUP BY harmspot_file
