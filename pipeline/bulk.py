@@ -82,7 +82,7 @@ def find_files(path: Path) -> list[Path]:
 
 
 def stage_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
-    """Make temporary table `staged` of `raw`: incidents, content_hash, row_number, file and `rule` (see refusal.sql).
+    """Make temporary table `staged` of `raw`: incidents, content_hash, row_number and `rule` (see refusal.sql).
 
     `horizon` is the latest moment an incident may be dated.
     """
@@ -159,7 +159,9 @@ def _source_sql(files: list[Path], mapping: Mapping) -> str:
     names = f"[{', '.join(literal_sql(str(file)) for file in files)}]"
     common = "filename = 'harmspot_file'"
     if files[0].name.lower().endswith(".parquet"):
-        return f"read_parquet({names}, {common}, file_row_number = true, union_by_name = true, hive_partitioning = false)"
+        return (
+            f"read_parquet({names}, {common}, file_row_number = true, union_by_name = true, hive_partitioning = false)"
+        )
     columns = ", ".join(f"{literal_sql(name)}: 'VARCHAR'" for name in _column_names(files[0], mapping.delimiter))
     # Nothing is left to be detected: a single bad line could mislead a detector, or stop it.
     return (

@@ -246,6 +246,7 @@ class Store:
         """Move what is new from `staged` into the entity's versions, and drop `staged`."""
         self._connection.execute(arrival_sql(entity))
         rows_in = self._count("staged")
+        self._connection.execute(query("load/shared_event"))
         self._connection.execute(query("load/duplicate"))
         stored = self._count("staged")
         conflicts = self._scalar(query("load/conflict"))

@@ -1,5 +1,6 @@
 """SQL that differs between entities in nothing but their columns, composed from `pipeline.columns`."""
 
+import string
 from collections.abc import Collection
 
 import pyarrow as pa
@@ -7,6 +8,7 @@ import pyarrow as pa
 from pipeline.columns import ENTITY_KEYS, ENVELOPE, SCHEMAS
 from pipeline.duck import name_sql
 
+_LETTERS = string.ascii_letters
 _UNIT_SEPARATOR = "chr(31)"
 # Text of few known words, none of which holds a `;`.
 _CLOSED = {
@@ -24,12 +26,14 @@ def data_fields(entity: str) -> list[pa.Field]:
 def content_hash_sql(entity: str, present: Collection[str] | None = None) -> str:
     """Hash of an entity's content as a 128-bit number, the same for every source and in every DuckDB.
 
-    The hashed text is `;column=value` for each column that says something; nulls and false say nothing, so that a
-    column added later, or one that a source never has (not in `present`), leaves the hash alone. Free text is preceded
-    by its length, which keeps two contents from sharing one text.
+    The hashed text is, for each column that says something, `;`, a letter (`a` for the first of `data_fields`) and the
+    value; nulls and false say nothing, so that a column added at the end, or one that a source never has (not in
+    `present`), leaves the hash alone. Free text is preceded by its length, which keeps two contents from sharing one
+    text.
     """
-    fields = [field for field in data_fields(entity) if present is None or field.name in present]
-    return f"md5_number(concat({', '.join(map(_part_sql, fields))}))"
+    labelled = zip(_LETTERS, data_fields(entity), strict=False)
+    parts = [_part_sql(letter, field) for letter, field in labelled if present is None or field.name in present]
+    return f"md5_number(concat({', '.join(parts)}))"
 
 
 def stage_sql(entity: str, arrived_sql: str = "FROM arrived_rows", present: Collection[str] | None = None) -> str:
@@ -66,14 +70,13 @@ def _entity_key_sql(entity: str) -> str:
     )
 
 
-def _part_sql(field: pa.Field) -> str:
+def _part_sql(letter: str, field: pa.Field) -> str:
     """Arguments of `concat` for one column; what may be null is one argument, so that null drops it as a whole."""
-    label = f"';{field.name}='"
     if pa.types.is_boolean(field.type) and not field.nullable:
-        return f"CASE WHEN {name_sql(field.name)} THEN ';{field.name}' END"
+        return f"CASE WHEN {name_sql(field.name)} THEN ';{letter}' END"
     is_free = pa.types.is_string(field.type) and field.name not in _CLOSED
     length = [f"strlen({name_sql(field.name)})", "':'"] if is_free else []
-    return (" || " if field.nullable else ", ").join([label, *length, _text_sql(field)])
+    return (" || " if field.nullable else ", ").join([f"';{letter}'", *length, _text_sql(field)])
 
 
 def _text_sql(field: pa.Field) -> str:

@@ -1,13 +1,7 @@
 -- How many new rows contradict another: the same version of an entity, or the same event, with different content.
--- Within a batch a row is held against the first of its kind.
+-- Within a batch a row is held against the first of its kind. Reads shared_event.
 WITH shared_version AS (
     SELECT hash(entity_key, version) AS suspect
-    FROM arrival
-    GROUP BY suspect
-    HAVING count(*) > 1
-),
-shared_event AS (
-    SELECT hash(event_source, event_id) AS suspect
     FROM arrival
     GROUP BY suspect
     HAVING count(*) > 1

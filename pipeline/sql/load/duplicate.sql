@@ -1,4 +1,5 @@
--- Rows of the batch that the store holds already, or that the batch itself repeats: all but the first of each.
+-- Rows of the batch that the store holds already, or that the batch itself repeats: all but the first of each. Reads
+-- shared_event.
 WITH held_already AS (
     SELECT arrival.row_number
     FROM arrival
@@ -8,12 +9,6 @@ WITH held_already AS (
         AND arrival.event_source = held.event_source
         AND arrival.event_time IS NOT DISTINCT FROM held.event_time
 ),
-repeated_hash AS ( -- one narrow column first: nearly always this leaves nothing to look at
-    SELECT content_hash
-    FROM arrival
-    GROUP BY content_hash
-    HAVING count(*) > 1
-),
 repeated AS (
     SELECT
         arrival.row_number,
@@ -22,7 +17,7 @@ repeated AS (
             ORDER BY arrival.row_number
         ) AS occurrence
     FROM arrival
-    SEMI JOIN repeated_hash USING (content_hash)
+    SEMI JOIN shared_event ON hash(event_source, event_id) = suspect
 )
 DELETE FROM staged
 WHERE rowid IN (

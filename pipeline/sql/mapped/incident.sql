@@ -4,7 +4,6 @@
 WITH translated AS (
     SELECT
         located.*,
-        raw_file.name AS file_name,
         coalesce(located.incident_id, located.harmspot_incident_id, derived_id.incident_id) AS id,
         coalesce(located.harmspot_row, located.row_number - raw_file.first_row)::BIGINT AS file_row,
         coalesce(located.occurred_at_absolute,
@@ -58,7 +57,6 @@ SELECT
     area_id,
     is_domestic,
     row_number,
-    file_name AS file,
     CASE
         WHEN NOT is_occurred_at_given THEN 'no_time'
         WHEN occurred_at_local IS NULL AND occurred_at_absolute IS NULL THEN 'bad_time'
