@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check format bench kafka lock clean help
+.PHONY: setup demo test check format bench chaos kafka lock clean help
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -33,6 +33,9 @@ format: setup ## rewrite the code in the house format
 
 bench: setup ## measure; prints the figures that docs/benchmarks.md reports
 	$(BIN)/python -m pytest tests/bench -m bench -s -p no:cacheprovider
+
+chaos: setup ## do everything to a consumer that can break it: 100 random kills, broker, network, disk, locks, clocks, poison
+	$(BIN)/python -m tests.integration.chaos
 
 kafka: setup ## start one Apache Kafka broker on loopback in the foreground (Ctrl-C stops it)
 	$(BIN)/python -m tests.integration.broker

@@ -24,6 +24,8 @@ from pipeline.errors import KeyFileError, StoreBusyError, StoreError
 Announce = Callable[[str], None]
 
 _LOG = logging.getLogger(__name__)
+_FULL = ("No space left on device", "File too large", "Disk quota exceeded")
+_DAMAGED = ("Could not read enough bytes", "Corrupt database", "AES tag", "checksum", "erializ", "INTERNAL Error")
 _HELD = ("Could not set lock on file", "Unique file handle conflict")
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
@@ -132,11 +134,32 @@ def unordered(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("RESET preserve_insertion_order")
 
 
+def in_words(error: duckdb.Error) -> StoreError | None:
+    """Return what a full disk or a damaged file means for the user, and the way out; None for any other error."""
+    found = re.search(r'file "([^"]+)"', str(error))
+    place = found[1] if found else "a file of the home"
+    if any(sign in str(error) for sign in _FULL):
+        return StoreError(
+            f"{place} cannot be written: the disk is full. What was committed before stays, the batch at hand is not "
+            "kept. Free some space, then run the same again: it goes on where the store left off."
+        )
+    if any(sign in str(error) for sign in _DAMAGED):
+        return _damaged(place)
+    return None
+
+
+def _damaged(place: str | Path) -> StoreError:
+    return StoreError(
+        f"{place} is damaged: cut short or changed on the disk. Restore it from the backup; without one, move it away "
+        "and load the sources again, or for a publication run again. docs/operating.md says how."
+    )
+
+
 def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     """Roll back, also where DuckDB has already done so by itself."""
     try:
         connection.execute("ROLLBACK")
-    except duckdb.TransactionException:
+    except (duckdb.TransactionException, duckdb.FatalException):
         _LOG.debug("the transaction was rolled back already")
 
 
@@ -203,4 +226,6 @@ def _explained(error: duckdb.Error, path: Path) -> StoreError:
         return StoreError(f"{path} does not exist; load or ingest something first (harmspot load, harmspot ingest).")
     if "not a valid DuckDB" in message:
         return StoreError(f"{path} is not a DuckDB file; move it away or restore it from a backup.")
-    return StoreError(f"{path} cannot be opened: {message.splitlines()[0]}")
+    if any(sign in message for sign in _DAMAGED):
+        return _damaged(path)
+    return in_words(error) or StoreError(f"{path} cannot be opened: {message.splitlines()[0]}")

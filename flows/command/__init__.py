@@ -1,5 +1,6 @@
 """The `harmspot` command: one verb a file, imported only when it is called, so that `--help` answers at once."""
 
+import errno
 import importlib
 import os
 import sys
@@ -8,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 VERBS = {
     "demo": "Simulate a town and do the whole daily run on it.",
@@ -118,7 +121,23 @@ def main() -> None:
 def _report(error: Exception) -> None:
     from pipeline.errors import HarmspotError
 
+    error = _in_words(error)
     is_expected = isinstance(error, HarmspotError | ValueError | OSError)
     if "--debug" in sys.argv or not is_expected:
         traceback.print_exception(error)
     click.secho(f"harmspot: {error}", fg="red", err=True)
+
+
+def _in_words(error: Exception) -> Exception:
+    """Return our sentence for what DuckDB or the system says of a full disk or a damaged file."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return OSError(
+            f"{error.filename or 'a file'} cannot be written: the disk is full. Free some space, then run again"
+        )
+    if "duckdb" not in sys.modules:
+        return error
+    import duckdb
+
+    from pipeline.duck import in_words
+
+    return (in_words(error) if isinstance(error, duckdb.Error) else None) or error

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +29,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised_port}
 controller.listener.names=CONTROLLER
 log.dirs={folder}/logs
 auto.create.topics.enable=false
@@ -51,9 +51,26 @@ def running_broker() -> Iterator[str]:
     if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         yield given
         return
-    jars = _jars()
-    with tempfile.TemporaryDirectory(prefix="harmspot-kafka-") as name, _started(jars, Path(name)) as address:
-        yield address
+    with own_broker() as broker:
+        yield broker.address
+
+
+@contextmanager
+def own_broker(
+    advertised_port: int | None = None, before_start: Callable[[int], None] = lambda port: None
+) -> Iterator["Broker"]:
+    """Yield a new broker that ends with the block.
+
+    Clients are told `advertised_port`; `before_start` is given the true one, to put a proxy before it.
+    """
+    with tempfile.TemporaryDirectory(prefix="harmspot-kafka-") as folder:
+        broker = Broker(_jars(), Path(folder), advertised_port)
+        before_start(broker.port)
+        try:
+            broker.start()
+            yield broker
+        finally:
+            broker.kill()
 
 
 def _jars() -> Path:
@@ -86,29 +103,46 @@ def _version() -> str:
     return found
 
 
-@contextmanager
-def _started(jars: Path, folder: Path) -> Iterator[str]:
-    port, controller_port = _free_ports(2)
-    properties = folder / "server.properties"
-    properties.write_text(_PROPERTIES.format(port=port, controller_port=controller_port, folder=folder))
-    java = ["java", "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    format_storage = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(properties)]
-    log = folder / "broker.log"
-    with log.open("wb") as output:
-        if subprocess.run([*java, *format_storage], stdout=output, stderr=output, timeout=60).returncode:
-            raise BrokerUnavailableError(f"the broker's storage could not be made: {log.read_text()[-800:]}")
-        command = ["sh", "-c", f"exec 3<&0; {_SHELL}", "sh", *java, "kafka.Kafka", str(properties)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
-    try:
-        _wait_until_answering(process, port, log)
-        yield f"127.0.0.1:{port}"
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(timeout=30)
+class Broker:
+    """A broker that can be killed and started again on the same port with what it holds."""
+
+    def __init__(self, jars: Path, folder: Path, advertised_port: int | None = None) -> None:
+        self.port, controller_port = free_ports(2)
+        self._advertised_port = advertised_port or self.port
+        self._log = folder / "broker.log"
+        self._java = ["java", "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
+        self._properties = folder / "server.properties"
+        self._properties.write_text(
+            _PROPERTIES.format(
+                port=self.port, advertised_port=self._advertised_port, controller_port=controller_port, folder=folder
+            )
+        )
+        self._process: subprocess.Popen | None = None
+        format_storage = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._properties)]
+        with self._log.open("wb") as output:
+            done = subprocess.run([*self._java, *format_storage], stdout=output, stderr=output, timeout=60)
+        if done.returncode:
+            raise BrokerUnavailableError(f"the broker's storage could not be made: {self._log.read_text()[-800:]}")
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._advertised_port}"
+
+    def start(self) -> None:
+        command = ["sh", "-c", f"exec 3<&0; {_SHELL}", "sh", *self._java, "kafka.Kafka", str(self._properties)]
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
+        _wait_until_answering(self._process, self.port, self._advertised_port, self._log)
+
+    def kill(self) -> None:
+        """Stop it as a loss of power would; `start` brings it back."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            self._process.wait(timeout=30)
+        self._process = None
 
 
-def _wait_until_answering(process: subprocess.Popen, port: int, log: Path) -> None:
+def _wait_until_answering(process: subprocess.Popen, port: int, advertised_port: int, log: Path) -> None:
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
 
@@ -118,7 +152,8 @@ def _wait_until_answering(process: subprocess.Popen, port: int, log: Path) -> No
             raise BrokerUnavailableError(f"the broker stopped while starting: {log.read_text()[-800:]}")
         try:
             _probe(port)
-            KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", bootstrap_timeout_ms=5000).close()
+            # Behind a proxy the cluster answers where it says it is.
+            KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{advertised_port}", bootstrap_timeout_ms=5000).close()
             return
         except (OSError, KafkaError):
             time.sleep(0.1)
@@ -129,7 +164,7 @@ def _probe(port: int) -> None:
     socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [opened.getsockname()[1] for opened in sockets]
     for opened in sockets:

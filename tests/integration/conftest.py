@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 
@@ -17,10 +18,15 @@ def kafka_broker() -> Iterator[str]:
         try:
             address = stack.enter_context(running_broker())
         except BrokerUnavailableError as error:
-            if os.environ.get("HARMSPOT_REQUIRE_SERVERS") == "1":
-                pytest.fail(f"HARMSPOT_REQUIRE_SERVERS=1, but Kafka cannot run: {error}")
-            pytest.skip(f"Kafka cannot run here: {error}")
+            skip_or_fail(error)
         yield address
+
+
+def skip_or_fail(error: BrokerUnavailableError) -> NoReturn:
+    """Skip the test, or fail it where servers are required."""
+    if os.environ.get("HARMSPOT_REQUIRE_SERVERS") == "1":
+        pytest.fail(f"HARMSPOT_REQUIRE_SERVERS=1, but Kafka cannot run: {error}")
+    pytest.skip(f"Kafka cannot run here: {error}")
 
 
 @pytest.fixture

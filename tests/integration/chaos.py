@@ -1,0 +1,465 @@
+"""Everything that tries to break a consumer, and after each the proof that nothing was lost and nothing doubled.
+
+    python -m tests.integration.chaos --kills 100 --seed 1      (make chaos)
+
+A fault is done to a real command that reads real Kafka through a proxy. Then the command is run again, as a supervisor
+would, until it has caught up; nobody mends anything. Its store must then equal the one of an undisturbed run over the
+same topics (every version table, EXCEPT ALL both ways; time and number of batches aside), and hold exactly the
+versions and dead letters that the sender knows of.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.columns import SCHEMAS
+from pipeline.duck import attach, connect
+from pipeline.key import derive_key
+from tests.integration.broker import Broker, free_ports, own_broker
+from tests.integration.proxy import Proxy, running_proxy
+from tests.integration.traffic import Traffic, among
+from tests.integration.victim import STEPS, STREAM_STEPS, Victim, hold_store, run_at_once
+from tests.poison import KINDS, UNHEARD_OF, UNIFORM
+
+KEY = "5e" * 32
+ASIDE = {"ingested_at", "batch_id", "resolved_at"}
+POSITION = {"source_partition", "source_offset"}
+INGEST = ("ingest",)
+STREAM = ("stream", "--until-caught-up")
+CODEBOOK = Path(__file__).resolve().parents[2] / "configs" / "codebooks" / "harm.csv"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How hard to try."""
+
+    records: int  # sent for a fault to bite on
+    chunk: int  # sent before each random kill
+    kills: int
+    batches: int  # the first so many, in each of which every step kills
+    restarts: int
+    cuts: int
+    good: int
+    bad: int
+    huge: int
+    huge_bytes: int
+    backlogs: tuple[int, int]
+
+
+SHORT = Scale(300, 100, 3, 1, 1, 3, 5_000, 300, 2, 12_000_000, (2_000, 20_000))
+LONG = Scale(5_000, 300, 100, 3, 5, 40, 100_000, 1_000, 6, 50_000_000, (50_000, 400_000))
+
+
+@dataclass
+class Site:
+    """A home under attack, the topics it reads, and the verb that reads them."""
+
+    folder: Path
+    broker: Broker
+    proxy: Proxy
+    verb: tuple[str, ...] = INGEST
+    seed: int = 1
+    batch_size: int = 100
+    home: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.home = self.folder / "home"
+        self.random = random.Random(self.seed)
+        self.log = self.folder / "victim.log"
+        self.traffic = Traffic(self.broker.address, f"chaos-{uuid.uuid4().hex[:8]}.", self.seed)
+        self.traffic.make_topics()
+        self.runs = 0
+        self.aside = ASIDE
+
+    @property
+    def steps(self) -> dict:
+        return STEPS if self.verb == INGEST else {**STEPS, **STREAM_STEPS}
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        size = str(self.batch_size)
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.broker.address,
+            "HARMSPOT_KEY": KEY,
+            "HARMSPOT__KAFKA__TOPIC_PREFIX": self.traffic.prefix,
+            "HARMSPOT__INGEST__BATCH_SIZE": size,
+            **({"HARMSPOT__STREAM__MAX_ROWS": size, "HARMSPOT__STREAM__MEMBER": "one"} if self.verb != INGEST else {}),
+            **changes,
+        }
+
+    def start(
+        self, *verb: str, home: Path | None = None, dies_at=None, file_limit_bytes=None, **changes: str
+    ) -> Victim:
+        arguments = ["--home", str(home or self.home), *(verb or self.verb)]
+        self.runs += 1
+        return Victim(
+            arguments, self.environment(**changes), self.log, dies_at=dies_at, file_limit_bytes=file_limit_bytes
+        )
+
+    def settle(self) -> None:
+        """Run the command until it says that it has caught up, as a supervisor would."""
+        self.traffic.send_late()
+        for _ in range(5):
+            victim = self.start()
+            if victim.wait() == 0:
+                return
+        raise AssertionError(f"five runs in a row failed; the last said:\n{victim.said()[-3000:]}")
+
+    def audit(self) -> dict[str, int]:
+        """Hold the store to an undisturbed run over the same topics and to what was sent; return what it holds."""
+        oracle = self.folder / f"oracle-{uuid.uuid4().hex[:6]}"
+        run_at_once(["--home", str(oracle), *INGEST], self.environment(HARMSPOT__INGEST__BATCH_SIZE="50000"), self.log)
+        connection = connect(self.folder / "spill")
+        key = derive_key(bytes.fromhex(KEY)).encryption
+        for name, home in (("tried", self.home), ("oracle", oracle)):
+            attach(connection, home / "store.duckdb", key, alias=name, read_only=True, wait_s=10)
+        try:
+            _refuse_differences(connection, self.aside)
+            return self._held(connection)
+        finally:
+            connection.close()
+            shutil.rmtree(oracle)
+
+    def _held(self, connection) -> dict[str, int]:
+        entities = " UNION ALL ".join(f"SELECT '{entity}', event_id FROM tried.{entity}_version" for entity in SCHEMAS)
+        stored = connection.execute(entities).fetchall()
+        letters = connection.execute(
+            "SELECT topic, payload FROM tried.dead_letter WHERE resolved_at IS NULL AND reason <> 'too_large'"
+        ).fetchall()
+        assert sorted(stored) == sorted(self.traffic.expected), "the versions stored are not those that were sent"
+        prefix, held = self.traffic.prefix, {(topic, bytes(payload)) for topic, payload in letters}
+        sent = {(prefix + topic, value) for topic, value in self.traffic.poisons if len(value) <= 1 << 20}
+        assert (len(letters), held) == (len(held), sent), "the dead letters are not the records that cannot be used"
+        offsets = {
+            (topic, partition): following
+            for topic, partition, following in connection.execute("FROM tried.consumer_offset").fetchall()
+        }
+        ends = {place: end for place, end in self.traffic.ends().items() if end}
+        assert offsets == ends, "the store's offsets are not the topics' ends"
+        [(rows_in, batches)] = connection.execute(
+            "SELECT sum(rows_in), count(*) FROM tried.ingest_batch WHERE source LIKE 'kafka:%'"
+        ).fetchall()
+        assert rows_in == sum(ends.values()), "a record was counted twice or not at all"
+        return {"records": int(rows_in), "versions": len(stored), "dead letters": len(letters), "batches": batches}
+
+
+def _refuse_differences(connection, aside: set[str]) -> None:
+    tables = [*(f"{entity}_version" for entity in SCHEMAS), "identity", "dead_letter"]
+    for table in tables:
+        columns = connection.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE database_name = 'oracle' AND table_name = $table",
+            {"table": table},
+        ).fetchall()
+        listed = ", ".join(f'"{name}"' for (name,) in columns if name not in aside)
+        where = "WHERE resolved_at IS NULL" if table == "dead_letter" else ""
+        for one, other in (("tried", "oracle"), ("oracle", "tried")):
+            [(count,)] = connection.execute(
+                f"SELECT count(*) FROM (SELECT {listed} FROM {one}.{table} {where} "
+                f"EXCEPT ALL SELECT {listed} FROM {other}.{table} {where})"
+            ).fetchall()
+            assert count == 0, f"{count} rows of {table} are in {one} and not in {other}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a fault did, how often, and what the store held afterwards."""
+
+    fault: str
+    hits: str
+    runs: int
+    seconds: float
+    held: dict[str, int]
+
+
+Fault = Callable[[Site, Scale], str]
+
+
+def kill_at_random(site: Site, scale: Scale) -> str:
+    """Kill -9 at random moments, from the first instant of the process to after its end."""
+    life_s = 5.0
+    kills, moments = 0, 0
+    while kills < scale.kills:
+        site.traffic.send(scale.chunk)
+        began, victim = time.monotonic(), site.start()
+        moment_s = site.random.uniform(0, life_s)
+        while victim.is_alive() and time.monotonic() - began < moment_s:
+            time.sleep(0.002)
+        lived_s = time.monotonic() - began
+        if victim.kill():
+            kills += 1
+        else:
+            life_s = min(life_s, lived_s)  # it ends by itself after so long
+        moments += 1
+        assert moments < 3 * scale.kills + 10, "the command ends before it can be killed; send more"
+    return f"{kills} kills"
+
+
+def kill_at_each_step(site: Site, scale: Scale) -> str:
+    """Kill -9 before or after each step of a batch, at the first and at a later batch."""
+    hits = 0
+    for step in site.steps.values():
+        for count in range(1, scale.batches + 1):
+            site.traffic.send(3 * site.batch_size)
+            victim = site.start(dies_at=(step, count))
+            hits += victim.wait() == -9
+    assert hits >= len(site.steps), f"only {hits} of {scale.batches * len(site.steps)} steps were reached"
+    return f"{hits} kills in {len(site.steps)} steps"
+
+
+def restart_broker(site: Site, scale: Scale) -> str:
+    """Kill the broker while it is read and start it again."""
+    for _ in range(scale.restarts):
+        site.traffic.send(scale.records)
+        victim = site.start()
+        time.sleep(site.random.uniform(0.2, 1.0))
+        site.broker.kill()
+        time.sleep(0.5)
+        site.broker.start()
+        victim.wait()
+    return f"{scale.restarts} restarts"
+
+
+def cut_connection(site: Site, scale: Scale) -> str:
+    """Cut every connection again and again, refuse new ones for a while, and let them hang."""
+    cut = 0
+    while cut < scale.cuts:
+        site.traffic.send(scale.records)
+        victim = site.start()
+        while victim.is_alive() and cut < scale.cuts:
+            time.sleep(site.random.uniform(0.05, 0.4))
+            site.proxy.is_open = site.random.random() > 0.2
+            cut += site.proxy.cut()
+        site.proxy.is_open = True
+        site.proxy.hold()
+        time.sleep(0.5)
+        site.proxy.let_go()
+        victim.wait()
+    return f"{cut} connections cut"
+
+
+def fill_disk(site: Site, scale: Scale) -> str:
+    """Let the disk be full while batches are kept; then free it."""
+    site.traffic.send(scale.records)
+    with small_disk(site.home) as fill:
+        assert site.start().wait() == 0, site.log.read_text()[-2000:]
+        site.traffic.send(scale.records)
+        with fill() as limit:
+            victim = site.start(file_limit_bytes=limit)
+            code, said = victim.wait(), victim.said()
+        assert code == 1, f"a full disk went unnoticed:\n{said[-2000:]}"
+        assert "Traceback" not in said and "disk" in said.splitlines()[-1], said[-2000:]
+        site.settle()
+        kept = shutil.copytree(site.home, site.folder / "kept")
+    shutil.copytree(kept, site.home, dirs_exist_ok=True)
+    return "1 full disk"
+
+
+@contextmanager
+def small_disk(home: Path) -> Iterator[Callable]:
+    """Put `home` on a disk of 48 MB where mounting is permitted; yield what fills it, or else limits file sizes."""
+    home.mkdir(parents=True, exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "none", home], capture_output=True)
+    try:
+        yield (lambda: _filled(home)) if mounted.returncode == 0 else (lambda: _limited(home))
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run(["umount", home], check=True)
+
+
+@contextmanager
+def _filled(home: Path) -> Iterator[None]:
+    ballast = home / "ballast"
+    ballast.write_bytes(b"\0" * max(shutil.disk_usage(home).free - 64 * 1024, 0))
+    try:
+        yield None
+    finally:
+        ballast.unlink()
+
+
+@contextmanager
+def _limited(home: Path) -> Iterator[int]:
+    yield (home / "store.duckdb").stat().st_size
+
+
+def lock_store(site: Site, scale: Scale) -> str:
+    """Hold the store from another process: for a moment, and for longer than the command waits."""
+    site.traffic.send(scale.records)
+    site.settle()
+    site.traffic.send(scale.records)
+    holder = hold_store(site.home / "store.duckdb", KEY, 1.5, site.folder / "held-1")
+    assert site.start(HARMSPOT__STORE__WAIT_S="30").wait() == 0, site.log.read_text()[-2000:]
+    holder.join()
+    site.traffic.send(scale.records)
+    holder = hold_store(site.home / "store.duckdb", KEY, 30, site.folder / "held-2")
+    victim = site.start(HARMSPOT__STORE__WAIT_S="0.3")
+    code, said = victim.wait(), victim.said()
+    holder.kill()
+    holder.join()
+    assert code == 1 and f"held by process {holder.pid}" in said, said[-2000:]
+    return "2 locks"
+
+
+def skew_clock(site: Site, scale: Scale) -> str:
+    """Let the clock leap ahead, fall back, and stand before every event; those are replayed once it is right."""
+    clocks = ["2030-01-01T00:00:00Z", "2026-06-01T00:00:00Z", "2001-01-01T00:00:00Z", "2026-06-01T00:00:00Z"]
+    for clock in clocks:
+        site.traffic.send(scale.records)
+        assert site.start(HARMSPOT_CLOCK=clock).wait() == 0, site.log.read_text()[-2000:]
+    site.settle()
+    site.aside = ASIDE | POSITION  # of an event sent twice the second may have been stored first
+    assert site.start("replay").wait() == 0, site.log.read_text()[-2000:]
+    return f"{len(clocks)} clocks"
+
+
+def join_and_leave(site: Site, scale: Scale) -> str:
+    """Let two consumers share the work; one is killed, another joins, one is asked to go."""
+    hits = 0
+    for name in ("two", "three"):
+        site.traffic.send(scale.records)
+        wait = {"HARMSPOT__STORE__WAIT_S": "60"}
+        first = site.start(**wait)
+        other = site.start(**wait, **_named(site, name))
+        time.sleep(site.random.uniform(0.2, 1.5))
+        hits += first.kill()
+        time.sleep(site.random.uniform(0.0, 0.5))
+        other.terminate()
+        other.wait()
+        hits += 1
+    return f"{hits} left"
+
+
+def _named(site: Site, name: str) -> dict[str, str]:
+    return {} if site.verb == INGEST else {"HARMSPOT__STREAM__MEMBER": name}
+
+
+def poison(site: Site, scale: Scale) -> str:
+    """Hide every kind of unusable record, some of them huge, among good ones; mend the codebook and replay."""
+    site.batch_size = 20_000
+    huge = [("incidents", f"{n}", b"%d" % n + b"x" * scale.huge_bytes) for n in range(scale.huge)]
+    site.traffic.deliver([*huge, *among(scale.good, scale.bad - scale.huge)])
+    victim = site.start(*site.verb, "--json")
+    assert victim.wait() == 0, victim.said()[-2000:]
+    counts = json.loads(victim.said()[victim.said().index("{\n") :].rpartition("peak_mb")[0])
+    counts = counts.get("counts", counts)
+    assert (counts["rows_in"], counts["stored"], counts["dead"]) == (scale.good + scale.bad, scale.good, scale.bad)
+    codebook = site.folder / "mended.csv"
+    lines = CODEBOOK.read_text().splitlines()
+    codebook.write_text(
+        "\n".join([*lines, *(x.replace(",robbery,", f",{UNHEARD_OF},") for x in lines if ",robbery," in x)])
+    )
+    replay = site.start("replay", "--json", HARMSPOT__INGEST__CODEBOOK=str(codebook))
+    assert replay.wait() == 0, replay.said()[-2000:]
+    replayed = json.loads(replay.said()[replay.said().index("{\n") :].rpartition("peak_mb")[0])
+    unheard_of = counts["dead_by_reason"]["unknown_offence_code"]
+    assert replayed["stored"] == unheard_of, replayed
+    assert "unknown_offence_code" not in replayed["dead_by_reason"]
+    _print_reasons(counts, replayed)
+    return f"{scale.bad} of {len(KINDS) + len(UNIFORM)} kinds among {scale.good}, peak {victim.peak_mb():.0f} MB"
+
+
+def _print_reasons(counts: dict, replayed: dict) -> None:
+    reasons = ", ".join(f"{reason} {count}" for reason, count in counts["dead_by_reason"].items())
+    print(
+        f"poison: rows in {counts['rows_in']:,} = stored {counts['stored']:,} + dead letters {counts['dead']:,} "
+        f"({reasons}); replay with a mended codebook stored {replayed['stored']}, {replayed['dead']} go on waiting"
+    )
+
+
+def overload(site: Site, scale: Scale) -> str:
+    """Let the sender be far ahead; memory must not grow with the backlog."""
+    site.batch_size = 5_000
+    peaks = []
+    for count in scale.backlogs:
+        site.traffic.send(count)
+        victim = site.start()
+        assert victim.wait() == 0, victim.said()[-2000:]
+        peaks.append(victim.peak_mb())
+    return "backlog " + ", ".join(
+        f"{count:,}: peak {peak:.0f} MB" for count, peak in zip(scale.backlogs, peaks, strict=True)
+    )
+
+
+FAULTS: dict[str, Fault] = {
+    "killed at random": kill_at_random,
+    "killed at each step": kill_at_each_step,
+    "broker restarted": restart_broker,
+    "connection cut": cut_connection,
+    "disk full": fill_disk,
+    "store locked": lock_store,
+    "clock skewed": skew_clock,
+    "two consumers": join_and_leave,
+    "poison": poison,
+    "overload": overload,
+}
+UNAUDITED = {"poison"}  # counts its own records
+
+
+def suffer(site: Site, name: str, scale: Scale) -> Outcome:
+    """Do a fault, let the command catch up, and audit its store."""
+    began = time.monotonic()
+    hits = FAULTS[name](site, scale)
+    if name in UNAUDITED:
+        held = {}
+    else:
+        site.settle()
+        held = site.audit()
+    return Outcome(name, hits, site.runs, time.monotonic() - began, held)
+
+
+@contextmanager
+def battlefield() -> Iterator[tuple[Broker, Proxy]]:
+    """Yield a broker and the proxy that stands before it."""
+    (port,) = free_ports(1)
+    with ExitStack() as stack:
+        proxies: list[Proxy] = []
+
+        def stand_before(broker_port: int) -> None:
+            proxies.append(stack.enter_context(running_proxy(port, broker_port)))
+
+        broker = stack.enter_context(own_broker(port, stand_before))
+        yield broker, proxies[0]
+
+
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    print(f"{'fault':<20} {'runs':>5} {'seconds':>8} {'records':>9} {'versions':>9} {'letters':>8}  hits")
+    for o in outcomes:
+        numbers = [f"{o.held[name]:,}" if name in o.held else "–" for name in ("records", "versions", "dead letters")]
+        print(f"{o.fault:<20} {o.runs:>5} {o.seconds:>8.1f} {numbers[0]:>9} {numbers[1]:>9} {numbers[2]:>8}  {o.hits}")
+
+
+def main() -> None:
+    """Do every fault, long, to each verb that reads topics; print a line for each; fail at the first that breaks."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--kills", type=int, default=LONG.kills)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="as the tests do it")
+    parser.add_argument("--verb", choices=["ingest", "stream"], action="append", help="default: each there is")
+    parser.add_argument("--fault", choices=list(FAULTS), action="append", help="default: all")
+    chosen = parser.parse_args()
+    scale = SHORT if chosen.short else Scale(**{**LONG.__dict__, "kills": chosen.kills})
+    os.environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)  # faults are done to a broker of our own alone
+    verbs = {"ingest": INGEST, "stream": STREAM}
+    with tempfile.TemporaryDirectory(prefix="harmspot-chaos-") as folder, battlefield() as (broker, proxy):
+        for verb in chosen.verb or list(verbs):
+            outcomes = []
+            for number, name in enumerate(chosen.fault or FAULTS):
+                site = Site(Path(folder) / verb / str(number), broker, proxy, verbs[verb], chosen.seed)
+                with closing(site.traffic):
+                    outcomes.append(suffer(site, name, scale))
+                print(f"{verb}: {name}: {outcomes[-1].hits}, {outcomes[-1].seconds:.1f} s", flush=True)
+            print(f"\nharmspot {' '.join(verbs[verb])}, seed {chosen.seed}: every store as from an undisturbed run")
+            print_outcomes(outcomes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""A harmspot command in a process of its own that may be killed at any moment, or at a given step of a batch.
+
+The processes are forked from one server that has imported everything, so that they start at once; each is a whole
+process that runs the command as its user would, and dies by signal 9 like any other.
+"""
+
+import importlib
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 120
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["flows.ingest", "flows.replay", "flows.command.ingest", "kafka", "pipeline.store"])
+
+
+@dataclass(frozen=True)
+class Step:
+    """A place in a batch: before or after the given call of a method."""
+
+    module: str
+    owner: str
+    method: str
+    is_after: bool = True
+
+
+# In the order in which a batch goes through them.
+STEPS: dict[str, Step] = {
+    "before decoding": Step("pipeline.decode", "Decoder", "decode", is_after=False),
+    "decoded": Step("pipeline.decode", "Decoder", "decode"),
+    "rows kept": Step("pipeline.store", "Store", "_keep_decoded"),
+    "offsets kept": Step("pipeline.store", "Store", "_keep_offsets"),
+    "about to commit": Step("pipeline.store", "Store", "_keep_counts"),
+    "committed": Step("pipeline.store", "Store", "commit"),
+}
+STREAM_STEPS: dict[str, Step] = {
+    "before announcing": Step("flows.stream", "Keeper", "deliver", is_after=False),
+    "announced, not noted": Step("flows.stream", "Keeper", "deliver"),
+    "announcements noted": Step("pipeline.store", "Store", "mark_delivered"),
+    "before acknowledging": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge", is_after=False),
+    "acknowledged": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge"),
+}
+
+
+class Victim:
+    """One running command; its output goes to the end of `log`."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        dies_at: tuple[Step, int] | None = None,
+        file_limit_bytes: int | None = None,
+    ) -> None:
+        self.log = log
+        self._begins = log.stat().st_size if log.exists() else 0
+        self._process = _FORKS.Process(
+            target=_become, args=(list(arguments), dict(environment), log, dies_at, file_limit_bytes), daemon=True
+        )
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def kill(self) -> bool:
+        """Kill it with signal 9; return whether it was still alive."""
+        self._process.kill()
+        self._process.join()
+        return self._process.exitcode == -signal.SIGKILL
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
+        """Return its exit code, negative for a signal; kill it and fail where it does not end by itself."""
+        self._process.join(timeout_s)
+        if self._process.exitcode is None:
+            self.kill()
+            raise AssertionError(f"did not end within {timeout_s} s; said:\n{self.said()}")
+        return self._process.exitcode
+
+    def said(self) -> str:
+        with self.log.open("rb") as file:
+            file.seek(self._begins)
+            return file.read().decode()
+
+    def peak_mb(self) -> float:
+        """Return the greatest resident set of a command that ended by itself."""
+        return float(self.said().rpartition("peak_mb=")[2].split()[0])
+
+
+def run_at_once(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> str:
+    """Run a command that must succeed and return what it said."""
+    victim = Victim(arguments, environment, log)
+    assert victim.wait() == 0, victim.said()
+    return victim.said()
+
+
+def hold_store(path: Path, key_text: str, seconds: float, log: Path) -> Any:
+    """Hold the store as its one writer in a process of its own; return the process once it does."""
+    process = _FORKS.Process(target=_hold, args=(path, key_text, seconds, log), daemon=True)
+    process.start()
+    deadline = time.monotonic() + PATIENCE_S
+    while not log.exists() and process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return process
+
+
+def _become(
+    arguments: list[str],
+    environment: dict[str, str],
+    log: Path,
+    dies_at: tuple[Step, int] | None,
+    file_limit_bytes: int | None,
+) -> None:
+    os.environ.update(environment)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    if dies_at:
+        _plant(*dies_at)
+    if file_limit_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit_bytes, file_limit_bytes))
+    sys.argv = ["harmspot", *arguments]
+    from flows.command import main
+
+    main()
+    print(f"peak_mb={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}", flush=True)
+
+
+def _plant(step: Step, count: int) -> None:
+    """Let the `count`-th call of the step's method kill this process, before or after it did its work."""
+    owner = getattr(importlib.import_module(step.module), step.owner)
+    whole, calls = getattr(owner, step.method), 0
+
+    def deadly(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == count and not step.is_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = whole(*arguments, **options)
+        if calls == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, step.method, deadly)
+
+
+def _hold(path: Path, key_text: str, seconds: float, log: Path) -> None:
+    from pipeline.key import derive_key
+    from pipeline.store import open_store
+
+    with open_store(path, derive_key(bytes.fromhex(key_text)), wait_s=10):
+        log.touch()
+        time.sleep(seconds)
