@@ -12,9 +12,11 @@ from flows.home import Home
 from flows.identity import RunIdentity
 from flows.ingest import ingest_sources
 from flows.outputs import write_outputs, written_run
+from flows.partners import deliver_or_say
 from flows.prioritise import Products, prioritise
 from flows.projections import projector
 from flows.stage import Call, direct
+from flows.tending import tend_notices
 from pipeline.known import resolve_known_at
 from pipeline.publication import has_run, predecessor, publish, runs, table_counts
 
@@ -66,7 +68,10 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
     identity = step(identify_run, home, home.midnight(day), known_at)
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
-        step(publish_run, home, identity, prioritise(home, identity, step))
+        products = prioritise(home, identity, step)
+        step(tend_notices, home, identity, products)
+        step(publish_run, home, identity, products)
+        deliver_or_say(home)
     # The page and layers are those of the latest day: an older one, run again, must not be taken for it.
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if written_run(home) != latest:
@@ -120,4 +125,4 @@ def announced(home: Home, call: Call) -> Call:
     return step
 
 
-EDGE_STAGES = (ingest_sources, publish_run)  # what meets brokers, locks and disks, and may be tried again
+EDGE_STAGES = (ingest_sources, tend_notices, publish_run)  # what meets brokers, locks and disks, and may be tried again

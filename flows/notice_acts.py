@@ -10,7 +10,7 @@ import msgspec
 from flows.home import Home
 from flows.ingest import open_home_store
 from flows.notice_records import Notice, make_step, notices_of
-from flows.partners import deliver_to_partners, notice_messages
+from flows.partners import deliver_or_say, notice_messages
 from flows.projections import project_home
 from models.notice_lifecycle import DECISIONS, Step, refusals
 from models.notices import fields_from_json, fields_json
@@ -46,7 +46,7 @@ def open_notice(home: Home, notice_id: str, *, reader: str | None, purpose: str 
     Raises NoticeRefusedError where no notice has that id.
     """
     with open_home_store(home) as store:
-        notice = _find(home, store, notice_id, reader=reader, purpose=purpose)
+        notice = find_notice(home, store, notice_id, reader=reader, purpose=purpose)
         if not reader:
             return notice
         opened = record(home, store, notice, Deed("opened", reader, {"purpose": purpose or "to read it"}))
@@ -65,10 +65,10 @@ def do(home: Home, notice_id: str, deed: Deed, *, purpose: str | None = None) ->
         When a rule forbids it: every reason is named, and nothing is recorded.
     """
     with open_home_store(home) as store:
-        notice = _find(home, store, notice_id, reader=deed.actor, purpose=purpose)
+        notice = find_notice(home, store, notice_id, reader=deed.actor, purpose=purpose)
         after = record(home, store, notice, deed)
     project_home(home)
-    deliver_to_partners(home)
+    deliver_or_say(home)
     return after
 
 
@@ -98,7 +98,11 @@ def known_notices(
     return sorted(chosen, key=lambda n: (-n.fields["written_on"].toordinal(), n.kind, n.notice_id))
 
 
-def _find(home: Home, store: Store, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
+def find_notice(home: Home, store: Store, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
+    """Return a notice from the open store, or as a draft of the latest run; one about a person is read and logged.
+
+    Raises NoticeRefusedError where no notice has that id.
+    """
     found = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
     if found and found.kind == "person":
         detail = {"notice": notice_id}

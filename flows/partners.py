@@ -16,6 +16,7 @@ import pandas as pd
 from flows.home import Home
 from flows.ingest import open_home_store
 from models.notice_lifecycle import CLOSED, Standing
+from pipeline.errors import SourceError
 from pipeline.outbox import FilePublisher, OutboxMessage, Publisher, deliver
 from pipeline.partners import Partner
 from pipeline.sources.kafka import KafkaPublisher
@@ -76,6 +77,14 @@ def deliver_to_partners(home: Home) -> int:
         return 0
     with closing(_publisher(home)) as publisher:
         return sum(deliver(open_store, publisher, home.now(), topic) for topic in waiting)
+
+
+def deliver_or_say(home: Home) -> None:
+    """Deliver what waits for partners; where nobody takes it, say so and let it wait for the next time."""
+    try:
+        deliver_to_partners(home)
+    except (SourceError, OSError) as error:
+        home.announce(f"partners are not told yet: {error} Deliver it later: harmspot notices deliver")
 
 
 def say_who_is_told_nothing(home: Home) -> None:

@@ -56,6 +56,8 @@ class Products:
     published: dict[str, pd.DataFrame]
     restricted: dict[str, pd.DataFrame]
     is_staffing_assumed: bool
+    gates: pd.Series  # by person_id: what the gate said; never published
+    actions: pd.DataFrame  # what people did, as known; never published
 
 
 def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
@@ -102,6 +104,8 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
             "person_notice": call(person_notices, people.person_tier, persons, codebook, identity),
         },
         is_staffing_assumed=bool(frames.officer_hours["is_assumed"].any()),
+        gates=people.decisions["gate"],
+        actions=persons.actions,
     )
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline import bulk
 from pipeline.acts import Act
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
-from pipeline.columns import DEAD_LETTER, IDENTITY
+from pipeline.columns import DEAD_LETTER, IDENTITY, UTC_TIME
 from pipeline.duck import Announce, attach, connect, frame, query, say, transaction, unordered
 from pipeline.errors import StaleOffsetsError
 from pipeline.key import Key
@@ -209,6 +209,26 @@ class Store:
         with transaction(self._connection):
             marked = {"message_ids": list(message_ids), "at": at}
             self._connection.execute(query("store/mark_delivered"), marked)
+
+    def corrected_evidence(self, evidence: pd.DataFrame, known_at: datetime) -> pd.DataFrame:
+        """Return which records behind notices are known otherwise than when the notice was drafted.
+
+        Parameters
+        ----------
+        evidence
+            notice_id, incident_id, person_id (null where the notice is to a place), known_then.
+
+        Returns
+        -------
+        DataFrame
+            notice_id, incident_id, what (cancelled, amended, or cleared: the person has no such role any more).
+        """
+        types = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
+        rows = pa.table({name: pa.array(evidence[name], kind, from_pandas=True) for name, kind in types.items()})
+        self._connection.register("evidence", rows)
+        found = frame(self._connection, query("store/corrected_evidence"), {"known_at": known_at})
+        self._connection.unregister("evidence")
+        return found
 
     def resolve_pseudonym(self, person_id: str) -> str | None:
         """Return the raw id behind a pseudonym, None where there is none. Log the access before you call this."""

@@ -1,0 +1,52 @@
+-- Of the records behind notices (`evidence`: notice_id, incident_id, person_id, known_then), those that were known when
+-- the notice was drafted and are known otherwise at $known_at: cancelled, amended in what they are, or, where a letter
+-- goes to a person, with no role left that is held against that person.
+WITH version AS (
+    SELECT
+        evidence.notice_id,
+        evidence.incident_id,
+        evidence.person_id,
+        held.ingested_at <= evidence.known_then AS is_of_then,
+        held.status,
+        held.offence_code,
+        held.drug_activity,
+        held.involvements,
+        row_number() OVER (
+            PARTITION BY evidence.notice_id, evidence.incident_id, held.ingested_at <= evidence.known_then
+            ORDER BY
+                held.version DESC, held.content_hash DESC, held.event_source DESC, held.event_id DESC,
+                held.event_time DESC NULLS LAST
+        ) AS age,
+        row_number() OVER (
+            PARTITION BY evidence.notice_id, evidence.incident_id
+            ORDER BY
+                held.version DESC, held.content_hash DESC, held.event_source DESC, held.event_id DESC,
+                held.event_time DESC NULLS LAST
+        ) AS age_of_all
+    FROM store.incident_version AS held
+    JOIN evidence ON held.incident_id = evidence.incident_id
+    WHERE held.ingested_at <= $known_at
+),
+compared AS (
+    SELECT
+        latest.*,
+        former.offence_code IS DISTINCT FROM latest.offence_code
+            OR former.drug_activity IS DISTINCT FROM latest.drug_activity AS is_amended,
+        latest.person_id IS NOT NULL
+            AND len(list_filter(
+                coalesce(latest.involvements, []),
+                lambda part: part.person_id = latest.person_id AND part.role IN ('suspect', 'charged', 'convicted')
+            )) = 0 AS is_cleared
+    FROM version AS latest
+    JOIN version AS former
+        ON latest.notice_id = former.notice_id AND latest.incident_id = former.incident_id
+        AND former.is_of_then AND former.age = 1
+    WHERE latest.age_of_all = 1
+)
+SELECT
+    notice_id,
+    incident_id,
+    CASE WHEN status = 'cancelled' THEN 'cancelled' WHEN is_amended THEN 'amended' ELSE 'cleared' END AS what
+FROM compared
+WHERE status = 'cancelled' OR is_amended OR is_cleared
+ORDER BY notice_id, incident_id
