@@ -113,12 +113,21 @@ def place_incidents(
     """Add tables `codebook`, `area_name`, `point_placed` and `incident_placed` to a known view's connection."""
     points = query(connection, "distinct_point")
     placed = pd.concat([points, place_points(points, chart.areas, chart.grid)], axis=1).astype(POINT_TYPES)
-    names = chart.areas[["raw_area_id", "area_id"]]
-    for name, frame in {"codebook": codebook.reset_index(), "point_placed": placed, "area_name": names}.items():
-        connection.register("incoming", pd.DataFrame(frame))
-        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")  # noqa: S608 - names are literals above
-        connection.unregister("incoming")
+    area_names_of(connection, chart.areas)
+    for name, frame in {"codebook": codebook.reset_index(), "point_placed": placed}.items():
+        _create(connection, name, pd.DataFrame(frame))
     execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **_clock(as_of, settings))
+
+
+def area_names_of(connection: duckdb.DuckDBPyConnection, areas: gpd.GeoDataFrame) -> None:
+    """Add table `area_name`: areas by their own id and by the full one."""
+    _create(connection, "area_name", pd.DataFrame(areas[["raw_area_id", "area_id"]]))
+
+
+def _create(connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> None:
+    connection.register("incoming", frame)
+    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")  # noqa: S608 - callers name literals
+    connection.unregister("incoming")
 
 
 def place_frames(connection: duckdb.DuckDBPyConnection, chart: Map, as_of: datetime, settings: Settings) -> PlaceFrames:
@@ -172,15 +181,27 @@ def officer_hours(
 def _staffing_file(path: Path | None, areas: gpd.GeoDataFrame) -> pd.Series:
     if path is None:
         return pd.Series(dtype=float)
+    table = _by_area(path, "staffing file", ["available_hours_per_day"], areas)
+    return table.set_index("area_id")["available_hours_per_day"].astype(float)
+
+
+def group_shares(areas: gpd.GeoDataFrame, settings: Settings) -> pd.DataFrame | None:
+    """Return area_id, group, share as the file of equity shares has them, or None where none is named."""
+    path = settings.force.equity_shares
+    return None if path is None else _by_area(path, "equity shares", ["group", "share"], areas)
+
+
+def _by_area(path: Path, what: str, columns: list[str], areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Read a CSV with area_id and `columns`; areas go by their full id or the one in the boundary file."""
     table = pd.read_csv(path, dtype={"area_id": str})
-    missing = {"area_id", "available_hours_per_day"} - set(table.columns)
+    missing = {"area_id", *columns} - set(table.columns)
     if missing:
-        raise SettingsError(f"staffing file {path}: no column {sorted(missing)}; it has {list(table.columns)}")
+        raise SettingsError(f"{what} {path}: no column {sorted(missing)}; it has {list(table.columns)}")
     full_id = dict(zip(areas["raw_area_id"], areas["area_id"], strict=True))
     unknown = sorted(set(table["area_id"]) - set(full_id) - set(full_id.values()))
     if unknown:
-        raise SettingsError(f"staffing file {path}: area_id {unknown[0]!r} is no area; known are {sorted(full_id)}")
-    return table.set_index(table["area_id"].replace(full_id))["available_hours_per_day"].astype(float)
+        raise SettingsError(f"{what} {path}: area_id {unknown[0]!r} is no area; known are {sorted(full_id)}")
+    return table.assign(area_id=table["area_id"].replace(full_id))[["area_id", *columns]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ class RunIdentity:
     @property
     def boundaries_hash(self) -> str:
         force = self.settings.force
-        return _hash_of_files(force.areas.path, force.points_of_interest, force.staffing.path)
+        return _hash_of_files(
+            force.areas.path, force.points_of_interest, force.staffing.path, force.equity_shares, force.fidelity
+        )
 
     @property
     def codebook_hash(self) -> str:

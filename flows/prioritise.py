@@ -12,6 +12,7 @@ from flows.assembly import (
     PeopleFrames,
     PlaceFrames,
     earliest,
+    group_shares,
     overlap_notes,
     people_frames,
     place_frames,
@@ -23,14 +24,16 @@ from flows.home import Home
 from flows.identity import RunIdentity
 from flows.notices import area_notices, person_notices
 from flows.outcomes import monitor_outcomes
+from flows.plans import Plans, plan_frames, plan_operations
 from flows.previous import Previous, read_previous
 from flows.quality import data_quality
 from flows.settings import Settings
 from flows.stage import Call
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
-from models.allocation import allocate_minimax
+from models.allocation import Allocation, allocate
 from models.changes import place_changes
+from models.focus import rank_focus
 from models.forecast import forecast_cells
 from models.markets import Markets, rank_markets
 from models.people import PeopleLists, PreviousPeople, assess_people
@@ -83,15 +86,24 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         markets = call(find_street_markets, frames, chart, settings)
         persons = call(people_frames, known.connection, flagrant_cells(markets), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
+        plan_inputs = call(plan_frames, known.connection, markets, chart, as_of, settings)
         outcomes = call(monitor_outcomes, home, identity, known.connection, codebook)
         notes = [*overlap_notes(chart.areas), *notes_of(forecast)]
         quality = call(data_quality, known.connection, frames, people, notes)
+    plans: Plans = call(plan_operations, plan_inputs, forecast, codebook, chart, as_of, settings)
+    officers = call(allocate_officers, ranking, chart, settings)
     places = {
         "area_ranking": ranking,
         "cell_forecast": forecast,
         "hotspot": with_wkb(hotspots),
         "market": with_wkb(market_shapes(markets, chart)),
-        "officer_allocation": call(allocate_officers, ranking, settings),
+        "officer_allocation": officers.areas,
+        "allocation_curve": officers.curve,
+        "allocation_cost": officers.costs,
+        "crackdown_plan": plans.crackdowns,
+        "visit_plan": plans.visits,
+        "promise": plans.promises.promises,
+        "crime_focus": call(focus_on_crimes, frames, codebook, settings),
         "area_notice": call(area_notices, markets, chart, identity),
         "outcome_monitor": outcomes,
         "data_quality": quality,
@@ -223,11 +235,21 @@ def with_wkb(shapes: gpd.GeoDataFrame) -> pd.DataFrame:
     return pd.DataFrame(shapes.drop(columns=shapes.geometry.name)).assign(geometry_wkb=wkb)
 
 
-def allocate_officers(ranking: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Return officer_allocation less run columns: today's hours beside the minimax proposal."""
+def allocate_officers(ranking: pd.DataFrame, chart: Map, settings: Settings) -> Allocation:
+    """Return officer_allocation, allocation_curve and allocation_cost less run columns."""
     by_area = ranking.set_index("area_id").sort_index()
     counted_per_day = by_area["public_count"] / settings.places.window_days
     expected_per_day = by_area["crimes_per_officer_hour"] * by_area["officer_hours"]
-    return allocate_minimax(
-        expected_per_day.fillna(counted_per_day), by_area["officer_hours"], is_assumed=by_area["is_staffing_assumed"]
+    return allocate(
+        expected_per_day.fillna(counted_per_day),
+        by_area["harm_per_day"],
+        by_area["officer_hours"],
+        config=settings.allocation,
+        group_shares=group_shares(chart.areas, settings),
+        is_assumed=by_area["is_staffing_assumed"],
     )
+
+
+def focus_on_crimes(frames: PlaceFrames, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return crime_focus less run columns."""
+    return rank_focus(frames.area_events, codebook, discoveries=settings.places.discoveries)

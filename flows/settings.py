@@ -13,11 +13,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
+from models.allocation import AllocationConfig
+from models.benefit import BenefitConfig
+from models.crackdowns import CrackdownsConfig
 from models.forecast import ForecastConfig
 from models.markets import MarketsConfig
 from models.notices import NoticesConfig
 from models.people import PeopleConfig
 from models.places import PlacesConfig
+from models.promises import PromisesConfig
+from models.visits import VisitsConfig
 from pipeline.errors import HarmspotError
 from pipeline.partners import Partner
 
@@ -65,6 +70,8 @@ class ForceSettings:
     areas: AreasSettings
     points_of_interest: Path | None
     staffing: StaffingSettings
+    fidelity: Path
+    equity_shares: Path | None
 
     def __post_init__(self) -> None:
         try:
@@ -181,6 +188,11 @@ class Settings:
     people: PeopleConfig
     forecast: ForecastConfig
     markets: MarketsConfig
+    allocation: AllocationConfig
+    crackdowns: CrackdownsConfig
+    benefit: BenefitConfig
+    promises: PromisesConfig
+    visits: VisitsConfig
     notices: NoticesConfig
     publication: PublicationSettings
     kafka: KafkaSettings
@@ -197,7 +209,18 @@ class Settings:
             "publication": dataclasses.asdict(self.publication),
             **{
                 name: dataclasses.asdict(getattr(self, name))
-                for name in ("places", "people", "forecast", "markets", "notices")
+                for name in (
+                    "places",
+                    "people",
+                    "forecast",
+                    "markets",
+                    "allocation",
+                    "crackdowns",
+                    "benefit",
+                    "promises",
+                    "visits",
+                    "notices",
+                )
             },
         }
         return hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode()).hexdigest()[:16]
@@ -207,6 +230,8 @@ PATH_KEYS = {
     ("force", "areas", "path"),
     ("force", "points_of_interest"),
     ("force", "staffing", "path"),
+    ("force", "equity_shares"),
+    ("force", "fidelity"),
     ("ingest", "codebook"),
 }
 
@@ -356,6 +381,11 @@ def _build(values: Mapping[str, Any]) -> Settings:
             people=PeopleConfig(**values["people"]),
             forecast=ForecastConfig(**values["forecast"]),
             markets=MarketsConfig(**values["markets"]),
+            allocation=AllocationConfig(**values["allocation"]),
+            crackdowns=CrackdownsConfig(**values["crackdowns"]),
+            benefit=BenefitConfig(**values["benefit"]),
+            promises=PromisesConfig(**values["promises"]),
+            visits=VisitsConfig(**values["visits"]),
             notices=NoticesConfig(**values["notices"]),
             publication=PublicationSettings(**values["publication"]),
             kafka=KafkaSettings(**values["kafka"]),

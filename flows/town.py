@@ -33,12 +33,17 @@ def write_town(folder: Path, *, seed: int, days: int, end: date, with_markets: b
         (folder / name).mkdir(parents=True, exist_ok=True)
     for topic, records in town.records.items():
         (folder / "events" / f"{topic}.jsonl").write_bytes(b"".join(value + b"\n" for _, value in records))
-    _write_json(folder / "areas.geojson", town.areas)
-    _write_json(folder / "points_of_interest.geojson", town.points_of_interest)
+    write_map(folder, seed, town.areas, town.points_of_interest)
     for name, frame in town.truth.items():
         frame.to_parquet(folder / "truth" / f"{name}.parquet", index=False)
-    (folder / "config.yaml").write_text(yaml.safe_dump(_configuration(seed), sort_keys=False), encoding="utf-8")
     return TownFiles(folder, sum(map(len, town.records.values())))
+
+
+def write_map(folder: Path, seed: int, areas: object, points_of_interest: object) -> None:
+    """Write a town's map and `config.yaml`."""
+    _write_json(folder / "areas.geojson", areas)
+    _write_json(folder / "points_of_interest.geojson", points_of_interest)
+    (folder / "config.yaml").write_text(yaml.safe_dump(_configuration(seed), sort_keys=False), encoding="utf-8")
 
 
 def _write_json(path: Path, content: object) -> None:

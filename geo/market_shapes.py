@@ -59,10 +59,26 @@ def visibility(
     ------
     ValueError : points in another or no coordinate system, or a distance that is negative or not finite.
     """
+    return _near(cells, grid, points_of_interest, VISIBLE_FROM, distance_m).rename("is_visible")
+
+
+def near_treatment(
+    cells: pd.DataFrame, grid: Grid, points_of_interest: gpd.GeoDataFrame, *, distance_m: float
+) -> pd.Series:
+    """Return on the index of `cells` whether treatment or a needle exchange lies near: no operation may go there.
+
+    Parameters and errors are those of `visibility`.
+    """
+    return _near(cells, grid, points_of_interest, ("treatment",), distance_m).rename("is_near_treatment")
+
+
+def _near(
+    cells: pd.DataFrame, grid: Grid, points_of_interest: gpd.GeoDataFrame, kinds: tuple[str, ...], distance_m: float
+) -> pd.Series:
     same_crs(points_of_interest, grid.crs, what="points of interest")
     if not (np.isfinite(distance_m) and distance_m >= 0):
         raise ValueError(f"distance_m={distance_m!r}: expected metres ≥ 0")
-    places = points_of_interest.loc[points_of_interest["kind"].isin(VISIBLE_FROM)].geometry.to_numpy()
+    places = points_of_interest.loc[points_of_interest["kind"].isin(kinds)].geometry.to_numpy()
     squares = grid.squares(cells["cell_ix"], cells["cell_iy"]).to_numpy()
     near = shapely.STRtree(places).query(squares, predicate="dwithin", distance=distance_m)[0]
-    return pd.Series(np.isin(np.arange(len(cells)), near), index=cells.index, name="is_visible")
+    return pd.Series(np.isin(np.arange(len(cells)), near), index=cells.index)

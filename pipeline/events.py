@@ -36,6 +36,8 @@ CustodyKind = Literal["custody", "prison", "hospital", "absence"]
 WarrantKind = Literal["bench", "arrest"]
 WarrantStatus = Literal["outstanding", "executed", "recalled"]
 ActionKind = Literal[
+    "registration",
+    "partners_told",
     "announcement",
     "crackdown_start",
     "crackdown_end",

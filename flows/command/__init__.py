@@ -25,6 +25,8 @@ VERBS = {
     "show": "Print a published table.",
     "explain": "Say why an area or a person stands where it does.",
     "notices": "List, read, review, approve, serve and close notices.",
+    "plan": "Print officer hours, crackdowns, visits and what deserves attention.",
+    "promises": "Say what was announced, and whether it was kept.",
     "layers": "Write the map layers and the report of a kept run again.",
     "evaluate": "Measure forecasts on what then happened; near repeats; the NIJ challenge.",
     "simulate": "Write a simulated town as event files.",

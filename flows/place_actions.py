@@ -1,0 +1,81 @@
+"""What people do to places, recorded from the command: action events like those that arrive on the topic."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from flows.assembly import area_names_of, query, read_map
+from flows.home import Home
+from flows.ingest import new_decoder, open_home_store
+from flows.plans import calendar_of
+from models.crackdowns import announcement_problems
+from models.operations import operations_of
+from pipeline.batch import Record
+from pipeline.errors import SourceError
+from pipeline.events import Action, ActionRecorded, encode_event
+from pipeline.known import open_known
+from pipeline.publication import read_published
+
+SOURCE = "/harmspot/command"
+
+
+def record_action(home: Home, *, kind: str, area_id: str, actor: str, **particulars: Any) -> str:
+    """Store one action at an area, done now, and return its id; the same action at the same moment is one.
+
+    Raises SourceError where the store refuses it, or an announcement may not be made.
+    """
+    raw_area_id = area_id.rsplit("@", 1)[0]
+    at = home.now()
+    words = "\x1f".join([kind, raw_area_id, actor, at.isoformat(), *map(str, particulars.values())])
+    action_id = "C" + hashlib.sha256(words.encode()).hexdigest()[:16]
+    given = {name: value for name, value in particulars.items() if value is not None}
+    action = Action(action_id=action_id, version=1, kind=kind, actor=actor, area=raw_area_id, at=at, **given)  # type: ignore[arg-type]
+    event = ActionRecorded(specversion="1.0", id=f"{action_id}.1", source=SOURCE, time=at, data=action)
+    batch = new_decoder(home).decode([Record("actions", 0, 0, encode_event(event))])
+    with open_home_store(home) as store:
+        counts = store.commit(batch, source=SOURCE, ingested_at=at, next_offsets={})
+    if counts.dead:
+        raise SourceError(
+            f"{kind} at {raw_area_id}: refused ({', '.join(counts.dead_by_reason)}); nothing was recorded"
+        )
+    return action_id
+
+
+def refuse_early_announcement(home: Home, plan: pd.Series) -> None:
+    """Raise SourceError with every reason why the operation of a row of crackdown_plan may not be announced today."""
+    operations = operations_now(home, home.now())
+    own = operations[(operations["area_id"] == plan["area_id"]) & operations["ended_at"].isna()]
+    problems = announcement_problems(
+        {**dict(plan), "refused_because": list(plan["refused_because"])},
+        dict(own.iloc[-1]) if len(own) else {},
+        calendar=calendar_of(home.now(), home.settings),
+        config=home.settings.crackdowns,
+    )
+    if problems:
+        raise SourceError(f"{plan['market_id']} is not announced: {'; '.join(problems)}")
+
+
+def operations_now(home: Home, as_of: datetime) -> pd.DataFrame:
+    """Return the operations that the store knows of."""
+    settings = home.settings
+    with open_known(
+        home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, announce=home.announce
+    ) as known:
+        area_names_of(known.connection, read_map(settings).areas)
+        return operations_of(query(known.connection, "place_action"))
+
+
+def find_plan(home: Home, market: str) -> pd.Series:
+    """Return the row of the latest crackdown_plan for a market or an area; PublicationError names those there are."""
+    from pipeline.errors import PublicationError
+
+    plan = read_published(home.path, "crackdown_plan")
+    raw_id = plan["area_id"].str.rsplit("@", n=1).str[0]
+    rows = plan[plan["market_id"].eq(market) | plan["area_id"].eq(market) | raw_id.eq(market)]
+    if len(rows) == 0:
+        raise PublicationError(
+            f"market or area {market!r}: no plan; known are {', '.join(plan['market_id']) or 'none'}"
+        )
+    return rows.sort_values("position").iloc[0]

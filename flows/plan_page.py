@@ -1,0 +1,21 @@
+"""The page of plans of a kept run."""
+
+from pathlib import Path
+
+from flows.home import Home
+from models.equilibria import Equilibria, play
+from models.promises import words_of
+from pipeline.plan_page import render_plans
+from pipeline.publication import read_published
+
+TABLES = ("officer_allocation", "allocation_curve", "allocation_cost", "crackdown_plan", "visit_plan", "promise", "run")
+
+
+def write_plan_page(home: Home, run_id: str | None, path: Path) -> None:
+    """Write the plans of run `run_id` (default: the latest) with their pictures."""
+    tables = {name: read_published(home.path, name, run_id) for name in TABLES}
+    run = tables["run"].iloc[0]
+    day = run["as_of"].tz_convert(run["time_zone"]).date()
+    words = words_of(tables["promise"], home.settings.promises)
+    html = render_plans(f"{run['force_name']}, {day}", tables, play(Equilibria(), seed=int(run["seed"])), words)
+    path.write_text(html, encoding="utf-8")

@@ -1,0 +1,10 @@
+-- What was done to places: actions that name an area, oldest first. Whom they were done to is not read.
+WITH named AS (
+    SELECT raw_area_id, area_id FROM area_name
+    UNION
+    SELECT area_id, area_id FROM area_name
+)
+SELECT action.action_id, action.kind, named.area_id, action.notice_id, action."at", action.hours, action.detail
+FROM action_known AS action
+JOIN named ON action.area_id = named.raw_area_id
+ORDER BY action."at", action.action_id

@@ -1,0 +1,21 @@
+-- What public, partners and sensors reported at and around street markets in the last year, by market.
+SELECT
+    site.market_id,
+    site.is_core,
+    incident.occurred_at,
+    incident.age_days,
+    incident.offence_code,
+    CASE
+        WHEN incident.report_subject IS NOT NULL THEN incident.report_subject
+        WHEN incident.offence_code = 'drug_dealing_report' THEN 'dealing'
+        WHEN incident.offence_code = 'overdose' THEN 'overdose'
+        WHEN incident.offence_code = 'drug_paraphernalia' THEN 'paraphernalia'
+        WHEN codebook.axis IN ('disorder', 'violence') THEN codebook.axis
+    END AS kind
+FROM incident_placed AS incident
+JOIN site_cell AS site USING (cell_ix, cell_iy)
+JOIN codebook USING (offence_code)
+WHERE incident.discovery <> 'police'
+    AND coalesce(incident.report_channel, '') <> 'officer'
+    AND incident.age_days < 365
+ORDER BY site.market_id, incident.occurred_at, incident.incident_id

@@ -1,0 +1,104 @@
+"""Operations against street markets as the recorded actions tell them: one at a time in each area.
+
+An operation begins with its registration (or, where nobody registered it, with its announcement or first hours) and
+ends with `crackdown_end`. Particulars stand in an action's `detail` as `key=value; key=value`: market_id, outcome,
+comparison and stop_on of a registration, `phase=maintain` of the hours that hold a tipped market.
+"""
+
+from collections.abc import Hashable
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+Row = dict[Hashable, Any]  # one row of a frame
+
+OPENING = ("registration", "announcement", "crackdown_start")
+COLUMNS = (
+    "area_id", "market_id", "registered_at", "outcome", "comparison", "stop_on", "partners_told_at", "announced_at",
+    "notice_id", "promised_hours", "started_at", "surge_hours", "maintained_at", "maintenance_hours", "ended_at",
+    "arrest_count",
+)  # fmt: skip
+_MOMENTS = ("registered_at", "partners_told_at", "announced_at", "started_at", "maintained_at", "ended_at")
+
+
+def particulars(detail: str | None) -> dict[str, str]:
+    """Return the `key=value` pairs of an action's detail; free words are left out.
+
+    >>> particulars("market_id=market_3_4; outcome=calls about dealing; by hand")
+    {'market_id': 'market_3_4', 'outcome': 'calls about dealing'}
+    """
+    pairs = (part.partition("=") for part in (detail or "").split(";"))
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
+
+
+def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per operation, in order of area and time.
+
+    Parameters
+    ----------
+    actions : action_id, kind, area_id, notice_id, at (UTC), hours, detail; those without an area are left out.
+
+    Returns
+    -------
+    DataFrame with COLUMNS: moments in UTC, stop_on a date; what has not been done is null. Before it is registered an
+    operation has no market_id.
+    """
+    found: list[Row] = []
+    ordered = actions.dropna(subset="area_id").sort_values(["area_id", "at", "action_id"])
+    for _, of_area in ordered.groupby("area_id", sort=True):
+        current: Row | None = None
+        for action in of_area.to_dict("records"):  # actions on places are few
+            is_new = current is None or current["ended_at"] is not None or _begins_anew(action, current)
+            if is_new and action["kind"] in OPENING:
+                current = dict.fromkeys(COLUMNS) | {"area_id": action["area_id"], "arrest_count": 0}
+                found.append(current)
+            if current is not None and current["ended_at"] is None:
+                _record(current, action)
+    return _typed(pd.DataFrame(found, columns=list(COLUMNS)))
+
+
+def _begins_anew(action: Row, current: Row) -> bool:
+    """A registration after an operation has begun is that of the next one."""
+    return action["kind"] == "registration" and current["registered_at"] is not None
+
+
+def _record(operation: Row, action: Row) -> None:
+    told, at = particulars(_text(action["detail"])), action["at"]
+    match action["kind"]:
+        case "registration":
+            operation |= {name: told.get(name) for name in ("market_id", "outcome", "comparison")}
+            operation |= {"registered_at": at, "stop_on": _day(told.get("stop_on"))}
+        case "partners_told":
+            operation["partners_told_at"] = operation["partners_told_at"] or at
+        case "announcement" if operation["announced_at"] is None:
+            operation |= {
+                "announced_at": at,
+                "notice_id": _text(action["notice_id"]),
+                "promised_hours": action["hours"],
+            }
+        case "crackdown_start" if told.get("phase") == "maintain":
+            operation |= {"maintained_at": at, "maintenance_hours": action["hours"]}
+        case "crackdown_start":
+            operation |= {"started_at": operation["started_at"] or at, "surge_hours": action["hours"]}
+        case "crackdown_end":
+            operation["ended_at"] = at
+        case "arrest":
+            operation["arrest_count"] += 1
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    moments = {name: pd.to_datetime(frame[name], utc=True) for name in _MOMENTS}
+    hours = {name: frame[name].astype(float) for name in ("promised_hours", "surge_hours", "maintenance_hours")}
+    return frame.assign(**moments, **hours, arrest_count=frame["arrest_count"].astype("int64"))

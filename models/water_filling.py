@@ -1,0 +1,26 @@
+"""Water-filling: clip straight lines to their bounds at the one level at which they add up to a total."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+def fill(slope: Floats, offset: Floats, floor: Floats, ceiling: Floats, total: float) -> Floats:
+    """Return slope·t + offset clipped to [floor, ceiling] with the t at which it adds up to `total`.
+
+    In closed form: the sum is piecewise linear in t, with a bend wherever a line meets a bound. Slopes are above zero.
+    A total outside Σ floor … Σ ceiling gives the bound that is nearer.
+    """
+    meets_floor, meets_ceiling = (floor - offset) / slope, (ceiling - offset) / slope
+    bends = np.concatenate([meets_floor, meets_ceiling])
+    order = np.argsort(bends, kind="stable")
+    bends, slopes = bends[order], np.cumsum(np.concatenate([slope, -slope])[order])
+    sums = floor.sum() + np.concatenate([[0.0], np.cumsum(slopes[:-1] * np.diff(bends))])
+    at = int(np.clip(np.searchsorted(sums, total, side="right") - 1, 0, len(bends) - 1))
+    # The cumulated slope carries rounding; the slope of the lines between their bounds is exact.
+    level = bends[at]
+    free = (meets_floor <= level) & (meets_ceiling > level)
+    if free.any():
+        level += (total - np.clip(slope * level + offset, floor, ceiling).sum()) / slope[free].sum()
+    return np.clip(slope * level + offset, floor, ceiling)
