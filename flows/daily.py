@@ -9,12 +9,13 @@ from typing import Any
 
 from flows.assembly import read_map
 from flows.home import Home
-from flows.identity import RunIdentity
+from flows.identity import RunIdentity, hash_of_erasures
 from flows.ingest import ingest_sources
+from flows.lists import revoke_outdated
 from flows.outputs import write_outputs, written_run
 from flows.partners import deliver_or_say
 from flows.prioritise import Products, prioritise
-from flows.projections import projector
+from flows.projections import erased_in, project_home, projector
 from flows.stage import Call, direct
 from flows.tending import tend_notices
 from pipeline.known import resolve_known_at
@@ -95,6 +96,7 @@ def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunI
         predecessor_run_id=before["run_id"] if before else None,
         settings=settings,
         crs=read_map(settings).grid.crs,
+        erasures_hash=hash_of_erasures(erased_in(home)),
     )
 
 
@@ -112,6 +114,8 @@ def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[P
         valid_to=people_valid_to,
         projector=projector(home),
     )
+    if revoke_outdated(home):
+        project_home(home)
     return list(result.paths)
 
 

@@ -1,6 +1,5 @@
 """Explanations of one area or one person, from the published rows."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,6 @@ from flows.command.printing import records
 from flows.home import Home
 from models.explain import explain_person
 from pipeline.errors import PublicationError
-from pipeline.identity import Pseudonymiser
-from pipeline.person_guard import PSEUDONYM
 from pipeline.publication import read_published, read_restricted
 
 PERSON_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "referral", "person_change")
@@ -63,7 +60,7 @@ class PersonRows:
 
 def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | None, reader: str | None) -> PersonRows:
     """Return the rows of a person given by pseudonym or by the force's own id; each table read is logged first."""
-    person_id = person if re.fullmatch(PSEUDONYM, person) else Pseudonymiser(home.key.pseudonym)(person)
+    person_id = home.pseudonym_of(person)
     tables = {
         name: read_restricted(
             home.path,

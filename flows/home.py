@@ -1,6 +1,7 @@
 """One installation: its folder, settings, key and clock; what every command and flow is given."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -11,7 +12,9 @@ import click
 
 from flows.settings import Settings, SettingsError, load_settings
 from pipeline.access_log import AccessLog
+from pipeline.identity import Pseudonymiser
 from pipeline.key import Key, create_key, load_key
+from pipeline.person_guard import PSEUDONYM
 
 
 def announce(text: str) -> None:
@@ -35,6 +38,10 @@ class Home:
     @cached_property
     def key(self) -> Key:
         return load_key(self.path)
+
+    def pseudonym_of(self, person: str) -> str:
+        """Return the pseudonym of a person given by it or by the force's own id."""
+        return person if re.fullmatch(PSEUDONYM, person) else Pseudonymiser(self.key.pseudonym)(person)
 
     @property
     def store(self) -> Path:

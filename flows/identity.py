@@ -27,6 +27,7 @@ class RunIdentity:
     predecessor_run_id: str | None
     settings: Settings
     crs: str
+    erasures_hash: str | None = None  # who was erased is in no later run, so it is another run
 
     @property
     def run_id(self) -> str:
@@ -39,6 +40,7 @@ class RunIdentity:
             self.known_at.isoformat(),
             self.settings.seed,
             self.predecessor_run_id,
+            *([self.erasures_hash] if self.erasures_hash else []),
         ]
         return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]
 
@@ -92,6 +94,12 @@ def code_version() -> str:
         if path.suffix in {".py", ".sql", ".yml", ".jinja", ".html", ".css", ".js", ".qml"}
     ]
     return f"{version('harmspot')}+{_hash_of_files(*sources)}"
+
+
+def hash_of_erasures(person_ids: Iterable[str]) -> str | None:
+    """Return a hash of who was erased, None where nobody was."""
+    erased = sorted(person_ids)
+    return _hash_of_bytes(person_id.encode() for person_id in erased) if erased else None
 
 
 def _hash_of_files(*paths: Path | None) -> str:

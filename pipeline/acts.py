@@ -64,11 +64,12 @@ class Statement(_Detail, frozen=True, kw_only=True):
 
 
 class Override(_Detail, frozen=True, kw_only=True):
-    """An exception to a rule, until a moment."""
+    """An exception to a rule, until a moment; of a list, the person who is taken off."""
 
     reason: Words
     rule: Words
     expires_at: datetime
+    person_id: str | None = None
 
 
 class Export(_Detail, frozen=True, kw_only=True):

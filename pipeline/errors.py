@@ -36,6 +36,10 @@ class PublicationError(HarmspotError):
     """A run that cannot be published, or a publication that cannot be read."""
 
 
+class ExportError(HarmspotError):
+    """A list of people that may not leave the house, or an export that may not be used."""
+
+
 class SourceError(HarmspotError):
     """A file or topic that cannot be read at all (a bad record in it is a dead letter instead)."""
 

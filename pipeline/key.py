@@ -1,4 +1,4 @@
-"""The secret of one home: 32 random bytes, from which the encryption key and the pseudonym key are derived."""
+"""The secret of one home: 32 random bytes, and the keys for encryption, pseudonyms and signatures made of it."""
 
 import hashlib
 import hmac
@@ -17,10 +17,11 @@ _SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Keys of one home; neither shows in its repr."""
+    """Keys of one home; none shows in its repr."""
 
     encryption: str = field(repr=False)
     pseudonym: bytes = field(repr=False)
+    signing: bytes = field(repr=False)
 
 
 def create_key(home: Path) -> Key:
@@ -72,9 +73,11 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
 
 
 def derive_key(secret: bytes) -> Key:
-    """Keys for encryption and for pseudonyms, independent of one another (RFC 5869, expand step, one block each)."""
+    """Keys for each use, independent of one another (RFC 5869, expand step, one block each)."""
     return Key(
-        encryption=_expand(secret, b"harmspot encryption").hex(), pseudonym=_expand(secret, b"harmspot pseudonym")
+        encryption=_expand(secret, b"harmspot encryption").hex(),
+        pseudonym=_expand(secret, b"harmspot pseudonym"),
+        signing=_expand(secret, b"harmspot signing"),
     )
 
 

@@ -82,6 +82,7 @@ def open_known(
         clocks = {"as_of": as_of, "known_at": resolved, "since": since}
         for name, names in _TABLES.items():
             connection.execute(query(f"known/{name}"), {clock: clocks[clock] for clock in names})
+        connection.execute(query("known/without_erased"))
         connection.execute("DETACH store; DROP TABLE superseded_incident")
     except BaseException:
         connection.close()

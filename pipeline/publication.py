@@ -12,7 +12,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.access_log import AccessLog, require_purpose
-from pipeline.duck import query
+from pipeline.duck import name_sql, query
 from pipeline.errors import PublicationError
 from pipeline.key import Key
 from pipeline.person_guard import refuse_people
@@ -218,10 +218,64 @@ def read_restricted(
     return _read(home / RESTRICTED, key.encryption, table, wanted)
 
 
+def read_projections(home: Path, key: Key, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Return projections of people by name; call it only to decide what a logged read may show.
+
+    Raises
+    ------
+    PublicationError
+        When nothing is published yet.
+    """
+    _known_run(home, None)
+    tables = {name: read_tables().restricted[name] for name in names}
+    kept = read_tables_of(home / RESTRICTED, tables, key.encryption)
+    return {name: kept.get(name, _no_rows(table)).to_pandas() for name, table in tables.items()}
+
+
+def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetime | None:
+    """Return until when the rows of a run's list are valid, None where it has no row; says nothing about anybody."""
+    table = name_sql(read_tables().restricted[table_name].name)
+    with opened(home / RESTRICTED, key.encryption) as connection:
+        sql = f"SELECT max(valid_to) FROM kept.{table} WHERE run_id = $run_id"  # noqa: S608 - from tables.yml
+        row = connection.execute(sql, {"run_id": run_id}).fetchone()
+    return row[0] if row else None
+
+
+def forget_people(
+    home: Path, person_ids: Sequence[str], projector: Projector, *, key: Key, wait_s: float = 60.0
+) -> bool:
+    """Write the file of people anew without the rows of these people in any kept run; True where there was one.
+
+    Raises
+    ------
+    PublicationError
+        As `publish`. The file is as it was.
+    """
+    path = home / RESTRICTED
+    if not path.exists():
+        return False
+    with _only_publisher(home, wait_s):
+        clean_up(home)
+        tables = read_tables().restricted
+        rows = {name: _no_rows(table) for name, table in tables.items()} | _projected(projector())[1]
+        fresh = path.with_name(f"{RESTRICTED}.new")
+        kept = _run_ids(path, key.encryption)
+        write_file(
+            fresh, tables, rows, history=path, kept_run_ids=kept, encryption_key=key.encryption, forgotten=person_ids
+        )
+        shutil.copymode(path, fresh)
+        _rename(fresh, path)
+    return True
+
+
 def table_counts(home: Path, key: Key, run_id: str) -> tuple[dict[str, int], dict[str, int]]:
     """Return the rows of a run by table, of places and of people; counts say nothing about anybody."""
     places = _counts(home / PUBLISHED, None, read_tables().published, run_id)
     return places, _counts(home / RESTRICTED, key.encryption, read_tables().restricted, run_id)
+
+
+def _no_rows(table: Table) -> pa.Table:
+    return pa.schema([(column.name, column.arrow_type) for column in table.columns]).empty_table()
 
 
 def _projected(frames: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:

@@ -39,11 +39,13 @@ def write_file(
     history: Path | None,
     kept_run_ids: Sequence[str],
     encryption_key: str | None,
+    forgotten: Sequence[str] = (),
 ) -> None:
     """Write a new file at `path`: of `history` the rows of `kept_run_ids`, then `rows`; flushed to the disk.
 
-    A table or column that `history` lacks stays empty for the kept runs, one that `tables` lacks is left behind. Of a
-    projection nothing is kept: `rows` holds all of it.
+    Rows of `history` whose person_id is in `forgotten` are left behind. A table or column that `history` lacks stays
+    empty for the kept runs, one that `tables` lacks is left behind. Of a projection nothing is kept: `rows` holds all
+    of it.
     """
     with opened(history, encryption_key) if history else closing(_connect(encryption_key)) as connection:
         attach(connection, path, encryption_key, alias="fresh")
@@ -52,7 +54,8 @@ def write_file(
             for name, table in tables.items():
                 connection.execute(";\n".join(create_table_sql(table)))
                 if name in shared and not table.is_projection:
-                    connection.execute(copy_history_sql(name, shared[name]), {"run_ids": list(kept_run_ids)})
+                    copied = {"run_ids": list(kept_run_ids), "forgotten": list(forgotten)}
+                    connection.execute(copy_history_sql(name, shared[name]), copied)
                 _insert(connection, name, rows[name])
         connection.execute("CHECKPOINT fresh")
         connection.execute("DETACH fresh")
@@ -110,11 +113,13 @@ def latest_view_sql(table: Table) -> str:
 
 
 def copy_history_sql(table_name: str, columns: Sequence[str]) -> str:
-    """Return the statement that copies the rows of the runs `$run_ids`, in the order in which they stand."""
+    """Return the statement that copies the rows of the runs `$run_ids` less the people of `$forgotten`, in order."""
     table, listed = name_sql(table_name), ", ".join(name_sql(name) for name in columns)
+    person = "person_id" if "person_id" in columns else "''"
     return (
         f"INSERT INTO fresh.{table} BY NAME "  # noqa: S608 - names come from tables.yml
-        f"SELECT {listed} FROM kept.{table} WHERE run_id IN (SELECT unnest($run_ids))"
+        f"SELECT {listed} FROM kept.{table} WHERE run_id IN (SELECT unnest($run_ids)) "
+        f"AND {person} NOT IN (SELECT unnest($forgotten::VARCHAR[]))"
     )
 
 

@@ -29,6 +29,9 @@ from pipeline.versions import arrival_sql, keep_sql, stage_sql
 
 Tell = Callable[[duckdb.DuckDBPyConnection], Sequence[OutboxMessage]]
 
+# What stands in the identity table in place of the raw id of somebody who was erased.
+TOMBSTONE = "erased"
+
 # Batches of one fixed clock stand a microsecond apart; more than this is a clock that went back.
 _CLOCK_STEP = timedelta(seconds=1)
 _REPLAY_PAGE = 1000  # dead letters tried again in one transaction; each may have 1 MiB
@@ -240,6 +243,36 @@ class Store:
     def _waiting_events(self, after: int) -> list[tuple]:
         parameters = {"after": after, "page": _REPLAY_PAGE}
         return self._connection.execute(query("store/waiting_event"), parameters).fetchall()
+
+    def resolve_pseudonyms(self, person_ids: Sequence[str]) -> dict[str, str]:
+        """Return the raw ids behind pseudonyms, as far as there are any. Log the access before you call this."""
+        rows = self._connection.execute(query("store/resolved"), {"person_ids": list(person_ids)}).fetchall()
+        return dict(rows)
+
+    def erase_person(self, act: Act) -> int:
+        """Put a tombstone where the identity of the act's subject was, and record the act; one transaction.
+
+        The pseudonym stays, so that hashes and chains over it still verify, and is never given to anybody again.
+        Dead letters that hold the raw id lose their payload. Returns how many did.
+        """
+        columns = act.columns()
+        with transaction(self._connection):
+            raw_person_id = self.resolve_pseudonym(act.subject)
+            letters = self._erase_letters(raw_person_id) if raw_person_id not in (None, TOMBSTONE) else 0
+            self._connection.execute(query("store/bury_identity"), {"person_id": act.subject, "tombstone": TOMBSTONE})
+            self._connection.execute(
+                query("store/add_identity_tombstone"), {"person_id": act.subject, "tombstone": TOMBSTONE}
+            )
+            self._connection.execute(query("store/add_human_event"), columns)
+        self._connection.execute("CHECKPOINT store")
+        return letters
+
+    def _erase_letters(self, raw_person_id: str | None) -> int:
+        """Empty the payloads that hold a raw id; they are few, and looked at byte by byte as they may be no text."""
+        rows = self._connection.execute("SELECT rowid, payload FROM store.dead_letter").fetchall()
+        held = [number for number, payload in rows if str(raw_person_id).encode() in bytes(payload)]
+        self._connection.execute(query("store/empty_letter"), {"rows": held})
+        return len(held)
 
     def _new_batch(self, ingested_at: datetime) -> _Batch:
         [row] = self._connection.execute(query("store/new_batch"), {"ingested_at": ingested_at}).fetchall()

@@ -70,11 +70,19 @@ TABLES = {
 @click.argument("table", type=click.Choice(list(TABLES)))
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows printed; --json prints all.")
+@click.option("--resolve", "is_resolved", is_flag=True, help="Show the force's own ids of people, too; logged apart.")
 @reading_options
 @json_option
 @pass_home
 def command(
-    home: "Home", table: str, run_id: str | None, limit: int, purpose: str | None, reader: str | None, as_json: bool
+    home: "Home",
+    table: str,
+    run_id: str | None,
+    limit: int,
+    is_resolved: bool,
+    purpose: str | None,
+    reader: str | None,
+    as_json: bool,
 ) -> None:
     """Print a published TABLE. Tables about people need --purpose and --reader, and the read is logged.
 
@@ -87,33 +95,34 @@ def command(
     """
     shown = TABLES[table]
     frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
+    columns = shown.columns
+    if is_resolved and shown.is_about_people:
+        from flows.lists import resolve_people
+
+        frame = resolve_people(home, frame, reader=reader, purpose=purpose)
+        columns = [
+            name for column in columns for name in ((column, "raw_person_id") if column == "person_id" else (column,))
+        ]
     is_whole = as_json or len(frame) <= limit
     title = f"{table}: all {len(frame)} rows" if is_whole else f"{table}: first {limit} of {len(frame)} rows"
-    print_frame(frame if as_json else frame.head(limit), title=title, as_json=as_json, columns=shown.columns)
+    print_frame(frame if as_json else frame.head(limit), title=title, as_json=as_json, columns=columns)
     if shown.is_about_people and not as_json:
-        click.echo("A place on this list is not grounds for stop, arrest or eviction. People are shown by pseudonym.")
+        click.echo("A place on this list is not grounds for stop, arrest or eviction.")
 
 
 def read_table(
     home: "Home", shown: Shown, run_id: str | None, *, purpose: str | None, reader: str | None
 ) -> "pd.DataFrame":
     """Return a published table in rank order; one about people only with purpose and reader, which are logged first."""
-    from pipeline.publication import read_published, read_restricted, runs
+    from pipeline.publication import read_published, runs
 
     if shown.table == "run":
         return runs(home.path)
     if not shown.is_about_people:
         return _in_rank_order(read_published(home.path, shown.table, run_id))
-    rows = read_restricted(
-        home.path,
-        home.key,
-        shown.table,
-        reader=reader,
-        purpose=purpose,
-        log=home.access_log,
-        now=home.now(),
-        run_id=run_id,
-    )
+    from flows.lists import read_list
+
+    rows = read_list(home, shown.table, run_id, reader=reader, purpose=purpose)
     return _in_rank_order(rows)
 
 

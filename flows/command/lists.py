@@ -1,0 +1,171 @@
+"""`harmspot lists`: lists of people from draft to use and back, by named people."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.command.options import Day, json_option, pass_home, reading_options
+from flows.command.printing import print_frame
+
+if TYPE_CHECKING:
+    from flows.home import Home
+
+by_option = click.option("--by", metavar="NAME", required=True, help="Who answers for it.")
+reason_option = click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence.")
+
+
+@click.group("lists")
+def command() -> None:
+    """Open, approve, override, revoke and export the lists of people. No list is active until somebody approved it.
+
+    \b
+    Examples:
+      harmspot --home town lists show
+      harmspot --home town lists open person_tier-RUN --purpose "approve today's list" --reader "Insp. J. Reyes"
+      harmspot --home town lists approve person_tier-RUN --by "Insp. J. Reyes" --reason "evidence read, all four stand"
+    """
+
+
+@command.command("show")
+@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@json_option
+@pass_home
+def show(home: "Home", run_id: str | None, as_json: bool) -> None:
+    """Print the lists of a run with their standing, and how much people change; counts alone, nobody is shown.
+
+    \b
+    Example:
+      harmspot --home town lists show
+    """
+    from flows.lists import human_changes, shown_lists
+
+    print_frame(shown_lists(home, run_id), title="lists", as_json=as_json)
+    if as_json:
+        return
+    changes = human_changes(home)
+    if len(changes):
+        print_frame(changes, title="what people changed, over the kept runs", as_json=False)
+    for name in changes.loc[changes["is_alarm"], "list"]:
+        click.secho(f"ALARM: people change next to nothing of {name}: is the evidence read?", fg="red", err=True)
+
+
+@command.command("open")
+@click.argument("list_id")
+@reading_options
+@json_option
+@pass_home
+def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, as_json: bool) -> None:
+    """Print LIST_ID with the evidence behind every entry, and record that you opened it.
+
+    \b
+    Example:
+      harmspot --home town lists open person_tier-RUN --purpose "approve today's list" --reader "Insp. J. Reyes"
+    """
+    from flows.lists import open_list
+    from pipeline.export_file import NOT_GROUNDS
+
+    rows = open_list(home, list_id, reader=reader, purpose=purpose)
+    shown = rows.drop(columns=["run_id", "as_of", "valid_to"], errors="ignore")
+    print_frame(shown, title=f"{list_id}: {len(rows)} entries", as_json=as_json)
+    if not as_json:
+        click.echo(f"{NOT_GROUNDS} Why somebody is on it: harmspot explain person PSEUDONYM")
+
+
+@command.command("approve")
+@click.argument("list_id")
+@by_option
+@reason_option
+@pass_home
+def approve(home: "Home", list_id: str, by: str, reason: str) -> None:
+    """Make LIST_ID of the latest run active; only somebody who opened it may.
+
+    \b
+    Example:
+      harmspot --home town lists approve person_tier-RUN --by "Insp. J. Reyes" --reason "evidence read, all four stand"
+    """
+    from flows.lists import approve_list
+
+    approve_list(home, list_id, by=by, reason=reason)
+    click.echo(f"list {list_id} is active; {by} answers for it")
+
+
+@command.command("override")
+@click.argument("list_id")
+@click.argument("person")
+@by_option
+@reason_option
+@click.option("--until", type=Day(), required=True, help="Day on which the exception ends, within 90 days.")
+@pass_home
+def override(home: "Home", list_id: str, person: str, by: str, reason: str, until: date) -> None:
+    """Take PERSON off LIST_ID, and off the same list of later runs, until a day. Nobody can be put on a list.
+
+    \b
+    Example:
+      harmspot --home town lists override person_tier-RUN P000123 --by "Insp. J. Reyes" \\
+          --reason "incident 7 names his brother" --until 2026-03-01
+    """
+    from flows.lists import override_entry
+
+    expires_at: datetime = home.midnight(until)
+    override_entry(home, list_id, person, by=by, reason=reason, expires_at=expires_at)
+    click.echo(f"one person is off {list_id} until {until}; earlier copies of it must no longer be used")
+
+
+@command.command("revoke")
+@click.argument("list_id")
+@by_option
+@reason_option
+@pass_home
+def revoke(home: "Home", list_id: str, by: str, reason: str) -> None:
+    """End the use of LIST_ID and of all its copies, for good.
+
+    \b
+    Example:
+      harmspot --home town lists revoke person_tier-RUN --by "Supt. A. Lee" --reason "two incidents were recorded twice"
+    """
+    from flows.lists import revoke_list
+
+    revoke_list(home, list_id, by=by, reason=reason)
+    click.echo(f"list {list_id} is revoked; harmspot audit export refuses its copies")
+
+
+@command.command("export")
+@click.argument("list_id")
+@click.option("--recipient", metavar="NAME", required=True, help="To whom it goes.")
+@click.option("--agreement", "agreement_id", metavar="ID", required=True, help="Sharing agreement that allows it.")
+@reading_options
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
+@click.option("--resolve", "is_resolved", is_flag=True, help="Write the force's own ids instead of pseudonyms; logged.")
+@pass_home
+def export(
+    home: "Home",
+    list_id: str,
+    recipient: str,
+    agreement_id: str,
+    purpose: str | None,
+    reader: str | None,
+    out: Path,
+    is_resolved: bool,
+) -> None:
+    """Write an approved list that is still valid to a signed file for one recipient, with the fewest fields.
+
+    \b
+    Example:
+      harmspot --home town lists export warrant_queue-RUN --recipient "Warrant unit" --agreement ISA-7 \\
+          --purpose "serve warrants" --reader "Insp. J. Reyes" --out queue.json
+    """
+    from flows.lists import export_list
+
+    count = export_list(
+        home,
+        list_id,
+        out,
+        recipient=recipient,
+        agreement_id=agreement_id,
+        reader=reader,
+        purpose=purpose,
+        is_resolved=is_resolved,
+    )
+    click.echo(f"{out}: {count} entries for {recipient}; before each use: harmspot audit export {out}")

@@ -1,0 +1,48 @@
+"""Erasure of a person: a tombstone for the identity, no row in any publication, every copy of a list revoked."""
+
+from dataclasses import dataclass
+
+from flows.home import Home
+from flows.ingest import open_home_store
+from flows.lists import lists_holding, revoke_list
+from flows.projections import projector
+from pipeline.access_log import require_purpose
+from pipeline.acts import Act
+from pipeline.errors import PublicationError
+from pipeline.publication import forget_people
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure did: how many lists were revoked, and how many dead letters lost their payload."""
+
+    revoked_lists: int
+    emptied_letters: int
+
+
+def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | None, reason: str) -> Erasure:
+    """Erase a person given by pseudonym or by the force's own id; that it was done, by whom and why is logged first.
+
+    The raw id and every published row go; the pseudonym stays as a tombstone in the store, so that hashes and the log's
+    chain still verify, later runs leave the person out at every clock, and old events that come in again bring nobody
+    back. The order makes a repeat after a crash finish what was begun.
+
+    Raises
+    ------
+    PurposeError : without reader or purpose.
+    PublicationError : the reason is a single word.
+    """
+    require_purpose(reader, purpose)
+    if len(set(reason.lower().split())) < 2:
+        raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what ground")
+    person_id = home.pseudonym_of(person)
+    home.access_log.append(
+        reader=reader, purpose=purpose, action="erase", detail={"reason": reason, "people": 1}, now=home.now()
+    )
+    holding = lists_holding(home, person_id)
+    for list_id in holding:
+        revoke_list(home, list_id, by=str(reader), reason="somebody on it was erased")
+    with open_home_store(home) as store:
+        letters = store.erase_person(Act("erased", str(reader), "person", person_id, home.now(), {"reason": reason}))
+    forget_people(home.path, [person_id], projector(home), key=home.key)
+    return Erasure(len(holding), letters)

@@ -1,0 +1,80 @@
+"""What people did to lists, as the model reads it, and the tables that show it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from flows.home import Home
+from models import list_lifecycle as lifecycle
+from models.list_lifecycle import ListAct, ListStanding
+from pipeline.acts import read_detail
+from pipeline.tables import read_tables
+
+ACTS = ("opened", "approved", "revoked", "overridden")
+
+
+def list_acts(events: pd.DataFrame) -> list[ListAct]:
+    """Return what people did to lists, from what they did at all."""
+    chosen = events[events["subject_kind"].eq("list") & events["kind"].isin(ACTS)]
+    return [_list_act(row) for row in chosen.to_dict("records")]
+
+
+def make_list_projections(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return approval, list_revocation and list_exception from what people did."""
+    found = lifecycle.standings(list_acts(events))
+    return {
+        "approval": _frame("approval", [_approval_row(i, s) for i, s in found.items() if s.approved]),
+        "list_revocation": _frame("list_revocation", [_revocation_row(i, s) for i, s in found.items() if s.revoked]),
+        "list_exception": _frame(
+            "list_exception", [_exception_row(act) for standing in found.values() for act in standing.exceptions]
+        ).drop_duplicates(["list_id", "person_id", "excepted_at"]),
+    }
+
+
+def _list_act(row: Mapping[Any, Any]) -> ListAct:
+    detail = read_detail(row["kind"], row["detail"])
+    return ListAct(
+        row["kind"],
+        row["actor"],
+        row["subject"],
+        row["at"].to_pydatetime(),
+        reason=getattr(detail, "reason", ""),
+        person_id=getattr(detail, "person_id", None),
+        expires_at=getattr(detail, "expires_at", None),
+    )
+
+
+def _frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=read_tables().restricted[table].column_names)
+
+
+def _ids(list_id: str) -> dict[str, str]:
+    name, run_id = lifecycle.split_list_id(list_id)
+    return {"list_id": list_id, "list": name, "run_id": run_id}
+
+
+def _approval_row(list_id: str, standing: ListStanding) -> dict[str, Any]:
+    act = standing.approved
+    assert act
+    opened_at = next(at for name, at in standing.opened.items() if lifecycle.same_person(name, act.actor))
+    said = {"opened_at": opened_at, "approved_by": act.actor, "approved_at": act.at, "reason": act.reason}
+    return {**_ids(list_id), **said}
+
+
+def _revocation_row(list_id: str, standing: ListStanding) -> dict[str, Any]:
+    act = standing.revoked
+    assert act
+    return {**_ids(list_id), "revoked_by": act.actor, "revoked_at": act.at, "reason": act.reason}
+
+
+def _exception_row(act: ListAct) -> dict[str, Any]:
+    return {
+        "list_id": act.list_id,
+        "list": lifecycle.split_list_id(act.list_id)[0],
+        "person_id": act.person_id,
+        "excepted_by": act.actor,
+        "excepted_at": act.at,
+        "expires_at": act.expires_at,
+        "reason": act.reason,
+    }

@@ -1,0 +1,368 @@
+"""Lists of people: opened, approved, overridden, revoked, exported; each act recorded, each read logged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flows.command.printing import records
+from flows.home import Home
+from flows.ingest import open_home_store
+from flows.list_acts import list_acts
+from flows.projections import project_home
+from models import list_lifecycle as lifecycle
+from models.list_lifecycle import ListAct, ListStanding
+from pipeline.access_log import require_purpose
+from pipeline.acts import Act
+from pipeline.errors import ExportError, PublicationError
+from pipeline.export_file import NOT_GROUNDS, entry_token, read_export, write_export
+from pipeline.publication import list_valid_to, read_projections, read_restricted, runs, table_counts
+from pipeline.tables import read_tables
+
+LEFT = "revoke lists that hold somebody who left"
+# What a recipient needs to do what the list is for, and no more.
+EXPORTED = {
+    "warrant_queue": ["position", "warrant_id", "person_id", "kind", "route"],
+    "person_tier": ["person_id", "tier", "rule"],
+    "dealer_ranking": ["rank", "person_id"],
+    "call_in": ["person_id"],
+    "referral": ["person_id", "route"],
+    "safeguarding": ["person_id", "reason"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ListRun:
+    """One list of one kept run."""
+
+    list_id: str
+    list_name: str
+    run_id: str
+    valid_to: datetime
+
+
+def list_names() -> list[str]:
+    """Return the lists that this version publishes."""
+    return [name for name in lifecycle.LISTS if name in read_tables().restricted]
+
+
+def find_list(home: Home, list_id: str) -> ListRun:
+    """Return the list that an id means, or PublicationError where its run is not kept."""
+    try:
+        name, run_id = lifecycle.split_list_id(list_id)
+    except ValueError as error:
+        raise PublicationError(f"{error}; harmspot lists show prints those there are") from None
+    kept = runs(home.path).set_index("run_id")
+    if run_id not in kept.index:
+        raise PublicationError(f"list {list_id}: its run is not kept; harmspot lists show prints those that are")
+    return ListRun(list_id, name, run_id, _valid_to(home, name, run_id, kept.loc[run_id, "as_of"]))
+
+
+def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
+    """Return every list of a run (default: the latest): list_id, status, entries, who approved it; counts alone."""
+    kept = runs(home.path).set_index("run_id")
+    if kept.empty:
+        raise PublicationError(f"nothing is published in {home.path} yet; run: harmspot run")
+    wanted = run_id or str(kept.index[-1])
+    if wanted not in kept.index:
+        raise PublicationError(f"run {wanted!r} is not kept; harmspot show runs lists those that are")
+    entries = table_counts(home.path, home.key, wanted)[1]
+    found, now = _standings(home), home.now()
+    rows = [
+        {
+            "list_id": list_id,
+            "status": standing.status(valid_to, now),
+            "entries": entries[name],
+            "exceptions": len({act.person_id for act in standing.exceptions}),
+            "valid_to": valid_to,
+            "approved_by": standing.approved.actor if standing.approved else None,
+            "revoked_because": standing.revoked.reason if standing.revoked else None,
+        }
+        for name in list_names()
+        for list_id in [lifecycle.list_id_of(name, wanted)]
+        for standing in [found.get(list_id, lifecycle.NOTHING_DONE)]
+        for valid_to in [_valid_to(home, name, wanted, kept.loc[wanted, "as_of"])]
+    ]
+    return pd.DataFrame(rows)
+
+
+def human_changes(home: Home) -> pd.DataFrame:
+    """Return how much of what was decided on people changed, over every kept run; see `models.list_lifecycle`."""
+    found, kept = _standings(home), set(runs(home.path)["run_id"])
+    counts = {}
+    for list_id in found:
+        name, run_id = lifecycle.split_list_id(list_id)
+        if run_id in kept:
+            counts[list_id] = table_counts(home.path, home.key, run_id)[1].get(name, 0)
+    return lifecycle.human_changes(found, counts)
+
+
+def read_list(home: Home, table: str, run_id: str | None, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
+    """Return a table of people as it may be used now: excepted people left out, `list_status` as people made it.
+
+    Raises
+    ------
+    PurposeError, PublicationError : see `pipeline.publication.read_restricted`; the read is logged first.
+    """
+    rows = read_restricted(
+        home.path, home.key, table, reader=reader, purpose=purpose, log=home.access_log, now=home.now(), run_id=run_id
+    )
+    if table not in lifecycle.LISTS:
+        return rows
+    now = home.now()
+    exceptions = read_projections(home.path, home.key, ["list_exception"])["list_exception"]
+    in_force = exceptions[(exceptions["excepted_at"] <= now) & (now < exceptions["expires_at"])]
+    kept = lifecycle.without_withheld(
+        rows, table, zip(in_force["list"].astype(str), in_force["person_id"].astype(str), strict=True)
+    )
+    if kept.empty:
+        return kept
+    status = list_status(home, lifecycle.list_id_of(table, str(kept["run_id"].iloc[0])), kept["valid_to"].iloc[0])
+    return kept.assign(list_status=status)
+
+
+def list_status(home: Home, list_id: str, valid_to: datetime) -> str:
+    """Return revoked, expired, active or draft, from the projections."""
+    shown = read_projections(home.path, home.key, ["approval", "list_revocation"])
+    if list_id in set(shown["list_revocation"]["list_id"]):
+        return "revoked"
+    if home.now() >= valid_to:
+        return "expired"
+    return "active" if list_id in set(shown["approval"]["list_id"]) else "draft"
+
+
+def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
+    """Return a list with the evidence behind each entry; that it was opened, by whom, is recorded."""
+    wanted = find_list(home, list_id)
+    require_purpose(reader, purpose)
+    rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
+    _record(home, Act("opened", str(reader), "list", list_id, home.now(), {"purpose": str(purpose)}))
+    return rows
+
+
+def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
+    """Make a list active; only who opened it may, only while it is valid, and only the latest run's.
+
+    Raises
+    ------
+    PublicationError : a rule forbids it; the message says which.
+    """
+    wanted = find_list(home, list_id)
+    if home.now() >= wanted.valid_to:
+        raise PublicationError(f"list {list_id} expired on {wanted.valid_to:%Y-%m-%d}; approve that of a new run")
+    latest = str(runs(home.path)["run_id"].iloc[-1])
+    if wanted.run_id != latest:
+        raise PublicationError(f"list {list_id} is not of the latest run {latest}; approve what is known now")
+    if problems := home.access_log.verify():
+        raise PublicationError(f"list {list_id} cannot be approved while reads cannot be trusted: {problems[0]}")
+    _do(home, ListAct("approved", by, list_id, home.now(), reason), {"reason": reason})
+
+
+def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
+    """End a list's use for good, all its copies included."""
+    find_list(home, list_id)
+    _do(home, ListAct("revoked", by, list_id, home.now(), reason), {"reason": reason})
+
+
+def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: str, expires_at: datetime) -> None:
+    """Take one person off a list until `expires_at`, from this run on; the list's copies must no longer be used.
+
+    Raises
+    ------
+    PublicationError : a rule forbids it, or the person is not on the list.
+    """
+    wanted = find_list(home, list_id)
+    act = ListAct("overridden", by, list_id, home.now(), reason, home.pseudonym_of(person), expires_at)
+    _check(home, act)
+    rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"exception: {reason}")
+    if act.person_id not in set(rows["person_id"]):
+        raise PublicationError(f"list {list_id}: that person is not on it; an exception can add nobody")
+    detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": act.person_id}
+    _do(home, act, detail)
+
+
+def export_list(
+    home: Home,
+    list_id: str,
+    out: Path,
+    *,
+    recipient: str,
+    agreement_id: str,
+    reader: str | None,
+    purpose: str | None,
+    is_resolved: bool = False,
+) -> int:
+    """Write an approved, unexpired list to a signed file and return its number of entries; the disclosure is recorded.
+
+    Raises
+    ------
+    PurposeError : without reader or purpose.
+    ExportError : without recipient or agreement, or the list is not active.
+    """
+    wanted = find_list(home, list_id)
+    require_purpose(reader, purpose)
+    missing = [name for name, text in (("recipient", recipient), ("agreement", agreement_id)) if not text.strip()]
+    if missing:
+        raise ExportError(
+            f"list {list_id} goes to nobody without {' and '.join(missing)}: a sharing agreement names both"
+        )
+    status = list_status(home, list_id, wanted.valid_to)
+    if status != "active":
+        raise ExportError(f"list {list_id} is {status}: only an approved list that is still valid may leave the house")
+    rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
+    columns = EXPORTED[wanted.list_name]
+    body = {
+        "list_id": list_id,
+        "not_grounds": NOT_GROUNDS,
+        "run_id": wanted.run_id,
+        "exported_at": home.now().isoformat(),
+        "valid_to": wanted.valid_to.isoformat(),
+        "recipient": recipient.strip(),
+        "agreement_id": agreement_id.strip(),
+        "purpose": str(purpose).strip(),
+        "people": sorted({entry_token(person_id, home.key) for person_id in rows["person_id"]}),
+        "entries": [{**entry, "not_grounds": NOT_GROUNDS} for entry in _entries(home, rows, columns, is_resolved)],
+    }
+    detail = {"list_id": list_id, "recipient": recipient, "agreement_id": agreement_id, "entries": len(rows)}
+    _log(home, reader, purpose, "export", {**detail, "is_resolved": is_resolved})
+    signature = write_export(out, body, home.key)
+    shared = {"recipient": recipient, "agreement_id": agreement_id, "columns": columns, "valid_to": wanted.valid_to}
+    _record(home, Act("exported", str(reader), "list", list_id, home.now(), shared))
+    home.announce(f"wrote {out}, signature {signature[:12]}…")
+    return len(rows)
+
+
+def verify_export(home: Home, path: Path) -> dict[str, Any]:
+    """Return what an export says of itself where it may still be used.
+
+    Raises
+    ------
+    ExportError : it was altered, has expired, or was revoked: the list, or for somebody on it.
+    """
+    body = read_export(path, home.key)
+    list_id, valid_to = str(body["list_id"]), datetime.fromisoformat(body["valid_to"])
+    if home.now() >= valid_to:
+        raise ExportError(
+            f"{path}: list {list_id} expired at {valid_to:%Y-%m-%d %H:%M}Z; destroy it and ask for a new one"
+        )
+    shown = read_projections(home.path, home.key, ["approval", "list_revocation", "list_exception"])
+    revoked = shown["list_revocation"].set_index("list_id")
+    if list_id in revoked.index:
+        row = revoked.loc[list_id]
+        raise ExportError(f"{path}: list {list_id} was revoked by {row['revoked_by']} ({row['reason']}); destroy it")
+    if list_id not in set(shown["approval"]["list_id"]):
+        raise ExportError(f"{path}: nobody approved list {list_id}; destroy it")
+    exceptions = shown["list_exception"]
+    since = exceptions[
+        exceptions["list"].eq(lifecycle.split_list_id(list_id)[0])
+        & (exceptions["excepted_at"] >= pd.Timestamp(body["exported_at"]))
+    ]
+    if {entry_token(person_id, home.key) for person_id in since["person_id"]} & {*body["people"]}:
+        raise ExportError(f"{path}: somebody on list {list_id} was taken off since; destroy it and ask for a new one")
+    return {name: body[name] for name in ("list_id", "valid_to", "recipient", "agreement_id", "exported_at")}
+
+
+def revoke_outdated(home: Home) -> list[str]:
+    """Revoke every active list of an earlier run that holds somebody whom the latest run's list does not; return ids.
+
+    Who has no evidence left, or was corrected away, leaves every copy with the next run.
+    """
+    kept = runs(home.path)
+    if len(kept) < 2:
+        return []
+    latest, now = str(kept["run_id"].iloc[-1]), home.now()
+    as_of = kept.set_index("run_id")["as_of"]
+    revoked = []
+    for list_id, standing in _standings(home).items():
+        name, run_id = lifecycle.split_list_id(list_id)
+        if run_id == latest or run_id not in as_of.index or name not in list_names():
+            continue
+        if standing.status(_valid_to(home, name, run_id, as_of[run_id]), now) != "active":
+            continue
+        before, after = (_read_by_machine(home, name, run, LEFT) for run in (run_id, latest))
+        if left := lifecycle.who_left(before, after):
+            reason = f"{left} of those on it are on it no longer, as run {latest} has it"
+            act = ListAct("revoked", lifecycle.MACHINE, list_id, now, reason)
+            _record(home, Act(act.kind, act.actor, "list", list_id, now, {"reason": reason}))
+            revoked.append(list_id)
+    return revoked
+
+
+def lists_holding(home: Home, person_id: str) -> list[str]:
+    """Return the ids of the active lists that a person is on; each list looked into is logged like any other read."""
+    as_of = runs(home.path).set_index("run_id")["as_of"]
+    found = []
+    for list_id, standing in _standings(home).items():
+        name, run_id = lifecycle.split_list_id(list_id)
+        is_kept = run_id in as_of.index and name in list_names()
+        if is_kept and standing.status(_valid_to(home, name, run_id, as_of[run_id]), home.now()) == "active":
+            rows = _read_by_machine(home, name, run_id, "revoke lists that hold somebody who is erased")
+            found += [list_id] * bool(rows["person_id"].eq(person_id).any())
+    return found
+
+
+def resolve_people(home: Home, rows: pd.DataFrame, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
+    """Return the rows with the force's own ids in column raw_person_id; the resolving is logged apart, first."""
+    _log(home, reader, purpose, "resolve", {"people": int(rows["person_id"].nunique())})
+    with open_home_store(home) as store:
+        raw = store.resolve_pseudonyms(rows["person_id"].unique().tolist())
+    resolved = rows.assign(raw_person_id=rows["person_id"].map(raw))
+    place = list(rows.columns).index("person_id") + 1
+    return resolved[[*rows.columns[:place], "raw_person_id", *rows.columns[place:]]]
+
+
+def _valid_to(home: Home, list_name: str, run_id: str, as_of: Any) -> datetime:
+    """Until when the list is valid: what its rows say, and where it has none what the settings do."""
+    stated = list_valid_to(home.path, home.key, list_name, run_id)
+    return stated or (as_of + pd.Timedelta(days=home.settings.publication.people_valid_days)).to_pydatetime()
+
+
+def _standings(home: Home) -> dict[str, ListStanding]:
+    with open_home_store(home) as store:
+        return lifecycle.standings(list_acts(store.human_events()))
+
+
+def _check(home: Home, act: ListAct) -> None:
+    standing = _standings(home).get(act.list_id, lifecycle.NOTHING_DONE)
+    if words := lifecycle.refusal(standing, act):
+        raise PublicationError(f"list {act.list_id} cannot be {act.kind}: {words}")
+
+
+def _do(home: Home, act: ListAct, detail: Mapping[str, Any]) -> None:
+    _check(home, act)
+    _log(home, act.actor, act.reason, act.kind, {"list_id": act.list_id})
+    _record(home, Act(act.kind, act.actor, "list", act.list_id, act.at, detail))
+    project_home(home)
+
+
+def _record(home: Home, act: Act) -> None:
+    with open_home_store(home) as store:
+        store.record_human_event(act)
+
+
+def _log(home: Home, reader: str | None, purpose: str | None, action: str, detail: Mapping[str, Any]) -> None:
+    home.access_log.append(reader=reader, purpose=purpose, action=action, detail=dict(detail), now=home.now())
+
+
+def _read_by_machine(home: Home, table: str, run_id: str, purpose: str) -> pd.DataFrame:
+    return read_restricted(
+        home.path,
+        home.key,
+        table,
+        reader="harmspot run",
+        purpose=purpose,
+        log=home.access_log,
+        now=home.now(),
+        run_id=run_id,
+    )
+
+
+def _entries(home: Home, rows: pd.DataFrame, columns: list[str], is_resolved: bool) -> list[dict[str, Any]]:
+    if not is_resolved:
+        return records(rows[columns])
+    with open_home_store(home) as store:
+        raw = store.resolve_pseudonyms(rows["person_id"].unique().tolist())
+    return records(rows[columns].assign(person_id=rows["person_id"].map(raw)))

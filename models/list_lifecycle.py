@@ -1,0 +1,193 @@
+"""The life of a list of people: draft → active → revoked, or expired when its time has passed.
+
+A list's standing is a pure function of what people did, in the order in which it was recorded; an act that a rule
+forbids changes nothing, whoever recorded it. A list is active only after a named person who opened it approved it (Data
+Protection Act 2018, sections 49 and 50). An exception takes one person off until a day and can do nothing else: it may
+lower enforcement, never add anybody. Where people change next to nothing they are a rubber stamp, and an alarm says so.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+MACHINE = "harmspot"
+ENFORCEMENT_LISTS = ("warrant_queue", "person_tier", "dealer_ranking", "call_in")
+HELP_LISTS = ("referral", "safeguarding")
+LISTS = (*ENFORCEMENT_LISTS, *HELP_LISTS)
+LONGEST_EXCEPTION = timedelta(days=90)
+ALARM_BELOW = 0.02  # share of approved entries changed by people
+ALARM_FROM = 50  # entries; of fewer, none changed says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class ListAct:
+    """One act on a list: opened, approved, revoked or overridden; an exception names whom and until when."""
+
+    kind: str
+    actor: str
+    list_id: str
+    at: datetime
+    reason: str = ""
+    person_id: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListStanding:
+    """What people made of a list; `opened` has moments by name, `exceptions` the acts that took somebody off."""
+
+    opened: Mapping[str, datetime]
+    approved: ListAct | None = None
+    revoked: ListAct | None = None
+    exceptions: tuple[ListAct, ...] = ()
+
+    def status(self, valid_to: datetime, now: datetime) -> str:
+        """Return revoked, expired, active or draft."""
+        if self.revoked:
+            return "revoked"
+        if now >= valid_to:
+            return "expired"
+        return "active" if self.approved else "draft"
+
+
+NOTHING_DONE = ListStanding(opened={})
+
+
+def list_id_of(list_name: str, run_id: str) -> str:
+    """Return the id of a run's list."""
+    return f"{list_name}-{run_id}"
+
+
+def split_list_id(list_id: str) -> tuple[str, str]:
+    """Return list name and run id; ValueError names the id where it is none."""
+    name, _, run_id = list_id.rpartition("-")
+    if name not in LISTS or not run_id:
+        raise ValueError(f"{list_id!r} is no list: expected LIST-RUN with LIST one of {', '.join(LISTS)}")
+    return name, run_id
+
+
+# For each refusal: the acts it looks at, when it forbids them, and why.
+_Test = Callable[[ListStanding, ListAct], bool]
+REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
+    ("nobody", ("opened", "approved", "revoked", "overridden"), lambda s, a: not a.actor.strip(), "nobody is named"),
+    (
+        "by_machine",
+        ("opened", "approved", "overridden"),
+        lambda s, a: _name(a.actor).startswith(MACHINE),
+        "a named person must do it, not harmspot",
+    ),
+    (
+        "thin_reason",
+        ("approved", "revoked", "overridden"),
+        lambda s, a: len(set(a.reason.lower().split())) < 2,
+        "a reason of one word is none; say why in a sentence",
+    ),
+    (
+        "unopened",
+        ("approved", "overridden"),
+        lambda s, a: _name(a.actor) not in s.opened,
+        "whoever decides must have opened the list and its evidence first: harmspot lists open LIST_ID",
+    ),
+    ("revoked", ("approved", "revoked", "overridden"), lambda s, a: s.revoked is not None, "it was revoked"),
+    ("approved", ("approved",), lambda s, a: s.approved is not None, "it was approved before"),
+    (
+        "not_enforcement",
+        ("overridden",),
+        lambda s, a: split_list_id(a.list_id)[0] not in ENFORCEMENT_LISTS,
+        f"an exception can only lower enforcement: it takes somebody off {', '.join(ENFORCEMENT_LISTS)}, not off help",
+    ),
+    (
+        "nobody_excepted",
+        ("overridden",),
+        lambda s, a: not a.person_id,
+        "an exception is about one person who is on the list",
+    ),
+    (
+        "no_expiry",
+        ("overridden",),
+        lambda s, a: a.expires_at is None or not a.at < a.expires_at <= a.at + LONGEST_EXCEPTION,
+        f"an exception expires, after now and within {LONGEST_EXCEPTION.days} days",
+    ),
+)
+
+
+def refusal(standing: ListStanding, act: ListAct) -> str | None:
+    """Return why the act may not be done, in words, or None where it may."""
+    return next((words for _, acts, forbids, words in REFUSALS if act.kind in acts and forbids(standing, act)), None)
+
+
+def standings(acts: Iterable[ListAct]) -> dict[str, ListStanding]:
+    """Return the standing of every list that somebody did something to, from the acts in the order of recording."""
+    found: dict[str, ListStanding] = {}
+    for act in acts:
+        before = found.get(act.list_id, NOTHING_DONE)
+        if refusal(before, act) is None:
+            found[act.list_id] = _after(before, act)
+    return found
+
+
+def withheld(acts: Iterable[ListAct], now: datetime) -> set[tuple[str, str]]:
+    """Return (list name, person_id) of the exceptions in force: they hold in every run until they expire."""
+    return {
+        (split_list_id(act.list_id)[0], str(act.person_id))
+        for standing in standings(acts).values()
+        for act in standing.exceptions
+        if act.expires_at is not None and act.at <= now < act.expires_at
+    }
+
+
+def without_withheld(rows: pd.DataFrame, list_name: str, exceptions: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """Return the rows of a list less the people who are excepted from it; nothing is added or changed."""
+    off = {person_id for name, person_id in exceptions if name == list_name}
+    return rows[~rows["person_id"].isin(off)].reset_index(drop=True)
+
+
+def who_left(before: pd.DataFrame, after: pd.DataFrame) -> int:
+    """Return how many people on the earlier list are not on the later one."""
+    return len(set(before["person_id"]) - set(after["person_id"]))
+
+
+def human_changes(found: Mapping[str, ListStanding], entry_counts: Mapping[str, int]) -> pd.DataFrame:
+    """Return, list by list, how much of what was decided on people changed, and whether that is a rubber stamp.
+
+    Parameters
+    ----------
+    entry_counts : entries by list_id; lists without a count are passed over.
+
+    Returns
+    -------
+    list, decided_lists (approved, or revoked by a person), entries, changed_entries (taken off by an exception, or all
+    where a person revoked the list), changed_share, is_alarm (under 2% of fifty or more).
+    """
+    rows = []
+    for list_id, standing in found.items():
+        is_refused = standing.revoked is not None and not _name(standing.revoked.actor).startswith(MACHINE)
+        if list_id in entry_counts and (standing.approved or is_refused):
+            entries = entry_counts[list_id]
+            excepted = len({act.person_id for act in standing.exceptions})
+            rows.append((split_list_id(list_id)[0], 1, entries, entries if is_refused else min(excepted, entries)))
+    columns = ["list", "decided_lists", "entries", "changed_entries"]
+    total = pd.DataFrame(rows, columns=columns).groupby("list", as_index=False).sum()
+    share = total["changed_entries"] / total["entries"].where(total["entries"] > 0)
+    return total.assign(changed_share=share, is_alarm=(total["entries"] >= ALARM_FROM) & (share < ALARM_BELOW))
+
+
+def same_person(one: str, other: str) -> bool:
+    """Return whether two names are one, whatever their capitals and spaces."""
+    return _name(one) == _name(other)
+
+
+def _after(standing: ListStanding, act: ListAct) -> ListStanding:
+    if act.kind == "opened":
+        return replace(standing, opened={_name(act.actor): act.at, **standing.opened})
+    if act.kind == "approved":
+        return replace(standing, approved=act)
+    if act.kind == "revoked":
+        return replace(standing, revoked=act)
+    return replace(standing, exceptions=(*standing.exceptions, act))
+
+
+def _name(text: str) -> str:
+    return " ".join(text.lower().split())

@@ -1,0 +1,275 @@
+"""Lists of a simulated town from draft to use and back: approval, exceptions, copies, erasure, reading guards."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from flows import lists
+from flows.command import cli
+from flows.daily import daily_run
+from flows.erasure import erase_person
+from flows.explain import read_person
+from flows.home import Home
+from flows.ingest import load_file, open_home_store
+from models.list_lifecycle import LISTS, list_id_of
+from pipeline.errors import ExportError, HarmspotError, KeyFileError, PublicationError, PurposeError
+from pipeline.publication import read_restricted, runs
+from pipeline.store import TOMBSTONE
+from tests.town import AS_OF, CLOCK, TownRun
+
+READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
+
+
+@pytest.fixture
+def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    """A copy of the town's home, to act on."""
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    return new_home(tmp_path / "home")
+
+
+@pytest.fixture
+def tiers(town_run: TownRun) -> str:
+    return list_id_of("person_tier", town_run.summary.run_id)
+
+
+def at(home: Home, moment: datetime) -> Home:
+    return replace(home, clock=moment)
+
+
+def people(home: Home, table: str = "person_tier") -> pd.DataFrame:
+    return lists.read_list(home, table, None, reader=READER, purpose=PURPOSE)
+
+
+def approved(home: Home, list_id: str) -> Home:
+    lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
+    lists.approve_list(home, list_id, by=READER, reason=WHY)
+    return home
+
+
+def exported(home: Home, list_id: str, out: Path, **changes: object) -> Path:
+    chosen = {"recipient": "Offender unit", "agreement_id": "ISA-7", "reader": READER, "purpose": "visits", **changes}
+    lists.export_list(home, list_id, out, **chosen)  # type: ignore[arg-type]
+    return out
+
+
+def test_every_list_of_a_run_is_a_draft_until_approved(home: Home, tiers: str) -> None:
+    shown = lists.shown_lists(home, None).set_index("list_id")
+    assert set(shown["status"]) == {"draft"}
+    assert people(home)["list_status"].eq("draft").all()
+    approved(home, tiers)
+    shown = lists.shown_lists(home, None).set_index("list_id")
+    assert shown.loc[tiers, ["status", "approved_by"]].tolist() == ["active", READER]
+    assert shown["status"].eq("active").sum() == 1
+    assert people(home)["list_status"].eq("active").all()
+
+
+def test_human_gate(home: Home, tiers: str) -> None:
+    """Nobody approves unopened, for somebody else, without reason, from a log that was tampered with, or too late."""
+    with pytest.raises(PublicationError, match="opened the list"):
+        lists.approve_list(home, tiers, by=READER, reason=WHY)
+    lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
+    for by, reason, said in (("B. Lee", WHY, "opened the list"), (READER, "fine", "one word"), (" ", WHY, "nobody")):
+        with pytest.raises(PublicationError, match=said):
+            lists.approve_list(home, tiers, by=by, reason=reason)
+    with pytest.raises(PublicationError, match="expired"):
+        lists.approve_list(at(home, CLOCK + timedelta(days=120)), tiers, by=READER, reason=WHY)
+    with pytest.raises(PublicationError, match="is no list"):
+        lists.approve_list(home, "heat_list-1", by=READER, reason=WHY)
+    log = home.access_log.path
+    log.write_bytes(log.read_bytes().replace(b"Reyes", b"Roses", 1))
+    with pytest.raises(PublicationError, match="cannot be trusted"):
+        lists.approve_list(home, tiers, by=READER, reason=WHY)
+
+
+def test_opening_is_a_logged_read_and_an_act(home: Home, tiers: str) -> None:
+    before = sum(1 for _ in home.access_log.entries())
+    rows = lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
+    assert rows["evidence_ids"].map(len).gt(0).all()
+    entries = list(home.access_log.entries())[before:]
+    assert [entry["action"] for entry in entries] == ["read"]
+    with open_home_store(home) as store:
+        last = store.human_events().iloc[-1]
+    assert (last["kind"], last["actor"], last["subject"]) == ("opened", READER, tiers)
+
+
+def test_single_criteria_an_exception_takes_one_person_off_and_ends(home: Home, tiers: str) -> None:
+    approved(home, tiers)
+    before = people(home)
+    person_id = before["person_id"].iloc[0]
+    until = CLOCK + timedelta(days=20)
+    lists.override_entry(home, tiers, person_id, by=READER, reason="the incident names his brother", expires_at=until)
+    after = people(home)
+    assert set(before["person_id"]) - set(after["person_id"]) == {person_id}
+    pd.testing.assert_frame_equal(after, before[before["person_id"].ne(person_id)].reset_index(drop=True))
+    later = at(home, until)
+    assert person_id in set(people(later)["person_id"])
+    shown = lists.shown_lists(home, None).set_index("list_id")
+    assert shown.loc[tiers, "exceptions"] == 1
+    changes = lists.human_changes(home).set_index("list")
+    assert changes.loc["person_tier", "changed_entries"] == 1
+
+
+def test_nobody_can_be_added_to_a_list(home: Home, tiers: str, town_run: TownRun) -> None:
+    lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
+    before = people(home)
+    stranger = next(p for p in town_run.people()["person_id"] if p not in set(before["person_id"]))
+    until = CLOCK + timedelta(days=20)
+    with pytest.raises(PublicationError, match="can add nobody") as refused:
+        lists.override_entry(home, tiers, stranger, by=READER, reason="known to the team", expires_at=until)
+    assert stranger not in str(refused.value)
+    pd.testing.assert_frame_equal(people(home), before)
+
+
+def test_no_shadow_lists_a_copy_says_all_and_may_be_used(home: Home, tiers: str, tmp_path: Path) -> None:
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    body = json.loads(out.read_text())
+    assert {"list_id", "valid_to", "recipient", "agreement_id", "not_grounds", "signature"} <= set(body)
+    assert all("Not grounds for stop, arrest or eviction" in entry["not_grounds"] for entry in body["entries"])
+    assert set(body["entries"][0]) == {"person_id", "tier", "rule", "not_grounds"}
+    assert lists.verify_export(home, out)["recipient"] == "Offender unit"
+    with open_home_store(home) as store:
+        assert store.human_events()["kind"].iloc[-1] == "exported"
+    assert list(home.access_log.entries())[-1]["action"] == "export"
+
+
+def test_access_and_sharing_no_copy_without_approval_purpose_recipient_or_agreement(
+    home: Home, tiers: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "list.json"
+    with pytest.raises(ExportError, match="draft"):
+        exported(home, tiers, out)
+    approved(home, tiers)
+    for changes in ({"recipient": " "}, {"agreement_id": ""}):
+        with pytest.raises(ExportError, match="goes to nobody"):
+            exported(home, tiers, out, **changes)
+    for changes in ({"reader": None}, {"purpose": " "}):
+        with pytest.raises(PurposeError):
+            exported(home, tiers, out, **changes)
+    with pytest.raises(ExportError, match="expired"):
+        exported(at(home, CLOCK + timedelta(days=120)), tiers, out)
+    assert not out.exists()
+
+
+def test_expired_altered_and_revoked_copies_are_refused(home: Home, tiers: str, tmp_path: Path) -> None:
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    with pytest.raises(ExportError, match="expired"):
+        lists.verify_export(at(home, CLOCK + timedelta(days=120)), out)
+    altered = tmp_path / "altered.json"
+    altered.write_text(out.read_text().replace("Offender unit", "Housing unit "))
+    with pytest.raises(ExportError, match="altered"):
+        lists.verify_export(home, altered)
+    lists.revoke_list(home, tiers, by="Supt. A. Lee", reason="two incidents were recorded twice")
+    with pytest.raises(ExportError, match=r"revoked by Supt\. A\. Lee"):
+        lists.verify_export(home, out)
+    with pytest.raises(ExportError, match="is revoked"):
+        exported(home, tiers, tmp_path / "again.json")
+
+
+def test_a_copy_is_refused_once_somebody_on_it_was_taken_off(home: Home, tiers: str, tmp_path: Path) -> None:
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    chosen = people(home)["person_id"].iloc[0]
+    until = CLOCK + timedelta(days=20)
+    lists.override_entry(home, tiers, chosen, by=READER, reason="the incident names his brother", expires_at=until)
+    with pytest.raises(ExportError, match="taken off since"):
+        lists.verify_export(home, out)
+
+
+def test_the_commands_exit_with_the_reason(home: Home, tiers: str, tmp_path: Path) -> None:
+    arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat()]
+
+    def call(*more: str) -> str:
+        done = CliRunner().invoke(cli, [*arguments, *more], catch_exceptions=False)
+        return done.output
+
+    reading = ["--purpose", PURPOSE, "--reader", READER]
+    call("lists", "open", tiers, *reading)
+    assert "is active" in call("lists", "approve", tiers, "--by", READER, "--reason", WHY)
+    sharing = ["--recipient", "Unit", "--agreement", "ISA-7", "--out", str(tmp_path / "list.json")]
+    assert "entries for Unit" in call("lists", "export", tiers, *reading, *sharing)
+    assert "may be used until" in call("audit", "export", str(tmp_path / "list.json"))
+    assert "active" in call("lists", "show")
+    shown = json.loads(call("show", "people", "--resolve", "--json", *reading))
+    assert all(row["raw_person_id"].startswith("P") for row in shown)
+    assert [entry["action"] for entry in home.access_log.entries()][-1] == "resolve"
+    call("lists", "revoke", tiers, "--by", READER, "--reason", "an incident was withdrawn")
+    with pytest.raises(HarmspotError, match="revoked"):
+        call("audit", "export", str(tmp_path / "list.json"))
+
+
+def test_without_key_purpose_or_name_nothing_is_read(home: Home, tiers: str) -> None:
+    for reader, purpose in ((None, PURPOSE), (READER, None), (" ", PURPOSE), (READER, "")):
+        for read in (
+            lambda: lists.read_list(home, "person_tier", None, reader=reader, purpose=purpose),  # noqa: B023
+            lambda: lists.open_list(home, tiers, reader=reader, purpose=purpose),  # noqa: B023
+            lambda: read_person(home, "P000001", None, purpose=purpose, reader=reader),  # noqa: B023
+            lambda: lists.resolve_people(home, pd.DataFrame({"person_id": ["x"]}), reader=reader, purpose=purpose),  # noqa: B023
+            lambda: erase_person(home, "P000001", reader=reader, purpose=purpose, reason=WHY),  # noqa: B023
+        ):
+            with pytest.raises(PurposeError, match="--purpose"):
+                read()
+    (home.path / "key").unlink()
+    keyless = replace(home)
+    with pytest.raises(KeyFileError, match="key"):
+        lists.read_list(keyless, "person_tier", None, reader=READER, purpose=PURPOSE)
+
+
+def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run: TownRun, tmp_path: Path) -> None:
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    person_id = people(home)["person_id"].iloc[0]
+    with open_home_store(home) as store:
+        raw = str(store.resolve_pseudonym(person_id))
+    done = erase_person(home, raw, reader="Records, M. Ito", purpose="right to erasure", reason="court order seven")
+    assert done.revoked_lists == 1
+    assert not home.access_log.verify()
+    with pytest.raises(ExportError, match="revoked"):
+        lists.verify_export(home, out)
+    for table in LISTS:
+        if table in lists.list_names():
+            assert person_id not in set(people(home, table)["person_id"])
+
+    again = load_file(home, town_run.files.events, None)  # old events come in again
+    assert again.stored == 0
+    with open_home_store(home) as store:
+        assert store.resolve_pseudonym(person_id) == TOMBSTONE
+        assert raw not in store.resolve_pseudonyms(people(home)["person_id"].tolist()).values()
+    summary = daily_run(home, AS_OF)
+    assert summary.is_new
+    assert summary.run_id != town_run.summary.run_id
+    rows = read_restricted(
+        home.path, home.key, "person_tier", reader=READER, purpose=PURPOSE, log=home.access_log, now=CLOCK
+    )
+    assert len(rows)
+    assert person_id not in set(rows["person_id"])
+    assert len(runs(home.path)) == 2
+
+
+def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(home: Home, tiers: str, tmp_path: Path) -> None:
+    """Nine months on and with nothing new, somebody's evidence has faded; the list approved before must not be used."""
+    settings = home.settings
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    assert lists.revoke_outdated(home) == []
+    later = at(home, CLOCK + timedelta(days=1))
+    with open_home_store(later) as store:
+        gone = store.resolve_pseudonym(people(home)["person_id"].iloc[0])
+        batch_before = len(store.batches())
+    assert gone
+    event = {
+        "specversion": "1.0", "type": "harmspot.person.updated.v1", "source": "urn:test", "id": "died",
+        "time": "2026-01-01T10:00:00Z",
+        "data": {"person_id": gone, "version": 99, "birth_date": "1980-01-01", "deceased_at": "2026-01-01T09:00:00Z"},
+    }  # fmt: skip
+    (tmp_path / "persons.jsonl").write_text(json.dumps(event) + "\n")
+    load_file(later, tmp_path / "persons.jsonl", None)
+    with open_home_store(later) as store:
+        assert len(store.batches()) == batch_before + 1
+    daily_run(later, date(2026, 1, 2))
+    assert settings.publication.people_valid_days > 1
+    with pytest.raises(ExportError, match="revoked by harmspot"):
+        lists.verify_export(later, out)
