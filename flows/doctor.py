@@ -13,6 +13,7 @@ import pandas as pd
 from flows.assembly import read_map
 from flows.home import Home
 from flows.ingest import offence_codes, open_home_store
+from flows.lists import human_changes, shown_lists
 from pipeline.duck import connect
 from pipeline.errors import HarmspotError
 from pipeline.publication import runs
@@ -101,6 +102,17 @@ def _access_log(home: Home) -> tuple[State, str]:
     return ("fault", problems[0]) if problems else ("ok", "the chain is whole")
 
 
+def _lists(home: Home) -> tuple[State, str]:
+    if runs(home.path).empty:
+        return "ok", "no lists of people yet"
+    changes = human_changes(home)
+    stamped = changes.loc[changes["is_alarm"], "list"].tolist()
+    if stamped:
+        return "warning", f"people change under 2% of {', '.join(stamped)}: is the evidence read before it is approved?"
+    waiting = shown_lists(home, None)["status"].eq("draft").sum()
+    return "ok", f"{waiting} lists of the latest run wait for approval: `harmspot --home {home.path} lists show`"
+
+
 def _kafka(home: Home) -> tuple[State, str]:
     if "kafka" not in home.settings.ingest.sources:
         return "ok", "not among ingest.sources"
@@ -125,5 +137,6 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "store": _store,
     "publication": _publication,
     "access log": _access_log,
+    "lists of people": _lists,
     "kafka": _kafka,
 }

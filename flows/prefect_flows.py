@@ -4,6 +4,8 @@ Frames pass from task to task in memory and are never persisted: no person row r
 Retries stand on the edge stages alone; a model that fails fails for good.
 """
 
+import functools
+import traceback
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -19,7 +21,8 @@ from flows.daily import EDGE_STAGES, RunSummary, daily_run
 from flows.home import Home
 from flows.ingest import ingest_sources
 from flows.late import rerun_late
-from pipeline.errors import BrokerError, StoreBusyError
+from pipeline.errors import BrokerError, HarmspotError, StoreBusyError
+from pipeline.person_guard import without_people
 from pipeline.publication import read_published
 
 RETRY_DELAYS_S: list[float] = [1, 5, 25]  # growing, so that a broker or a lock has time to come back
@@ -35,8 +38,25 @@ def call_as_task(stage: Callable[..., Any], *arguments: Any) -> Any:
         retry_condition_fn=_may_pass,
         cache_policy=NO_CACHE,
         persist_result=False,
-    )(stage)
+    )(without_people_in_errors(stage))
     return as_task(*arguments)
+
+
+def without_people_in_errors(stage: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the stage with its errors blotted: Prefect keeps their text, and a library may quote what it failed on."""
+
+    @functools.wraps(stage)
+    def guarded(*arguments: Any) -> Any:
+        try:
+            return stage(*arguments)
+        except Exception as error:
+            told = "".join(traceback.format_exception(error))
+            if without_people(told) == told:
+                raise
+            blotted = f"{type(error).__name__} in {stage.__name__}: {without_people(str(error))}"
+        raise HarmspotError(blotted)
+
+    return guarded
 
 
 def _may_pass(task: Any, run: Any, state: Any) -> bool:

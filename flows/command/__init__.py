@@ -123,6 +123,7 @@ def main() -> None:
 
 def _report(error: Exception) -> None:
     from pipeline.errors import HarmspotError
+    from pipeline.person_guard import without_people
 
     error = _in_words(error)
     is_expected = isinstance(error, HarmspotError | ValueError | OSError)
@@ -144,3 +145,5 @@ def _in_words(error: Exception) -> Exception:
     from pipeline.duck import in_words
 
     return (in_words(error) if isinstance(error, duckdb.Error) else None) or error
+        click.echo(without_people("".join(traceback.format_exception(error))), err=True, nl=False)
+    click.secho(f"harmspot: {without_people(str(error))}", fg="red", err=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from flows.command import VERBS, cli
+from flows.command import VERBS, cli, main
 
 HARMSPOT = Path(sys.executable).parent / "harmspot"
 
@@ -74,3 +74,18 @@ def test_people_are_not_read_without_purpose_and_reader(tmp_path: Path) -> None:
     done = harmspot("--home", home, "show", "people")
     assert done.returncode == 1
     assert "--purpose" in done.stderr and "--reader" in done.stderr
+
+
+def test_a_traceback_names_nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    person_id = "p_" + "0a" * 16
+
+    def slip(**_: object) -> None:
+        raise KeyError(person_id)
+
+    monkeypatch.setattr("flows.command.cli", slip)
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().err
+    assert "[person]" in said
+    assert "Traceback" in said
+    assert person_id not in said
