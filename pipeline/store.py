@@ -4,6 +4,7 @@ The tables are a pure function of the set of events: order, batching and repetit
 identities, dead letters and offsets are one transaction, so a crash anywhere neither loses nor doubles an event.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as MappingOf
 from datetime import datetime, timedelta
@@ -253,12 +254,15 @@ class Store:
         """Put a tombstone where the identity of the act's subject was, and record the act; one transaction.
 
         The pseudonym stays, so that hashes and chains over it still verify, and is never given to anybody again.
-        Dead letters that hold the raw id lose their payload. Returns how many did.
+        Dead letters that hold the raw id lose their payload, and messages that hold either id do, too, and are never
+        sent. Returns how many dead letters there were.
         """
         columns = act.columns()
         with transaction(self._connection):
             raw_person_id = self.resolve_pseudonym(act.subject)
-            letters = self._erase_letters(raw_person_id) if raw_person_id not in (None, TOMBSTONE) else 0
+            raw_ids = [] if raw_person_id in (None, TOMBSTONE) else [str(raw_person_id)]
+            letters = self._empty("store.dead_letter", "store/empty_letter", raw_ids, {})
+            self._empty("store.outbox", "store/empty_message", [*raw_ids, act.subject], {"at": act.at})
             self._connection.execute(query("store/bury_identity"), {"person_id": act.subject, "tombstone": TOMBSTONE})
             self._connection.execute(
                 query("store/add_identity_tombstone"), {"person_id": act.subject, "tombstone": TOMBSTONE}
@@ -267,11 +271,19 @@ class Store:
         self._connection.execute("CHECKPOINT store")
         return letters
 
-    def _erase_letters(self, raw_person_id: str | None) -> int:
-        """Empty the payloads that hold a raw id; they are few, and looked at byte by byte as they may be no text."""
-        rows = self._connection.execute("SELECT rowid, payload FROM store.dead_letter").fetchall()
-        held = [number for number, payload in rows if str(raw_person_id).encode() in bytes(payload)]
-        self._connection.execute(query("store/empty_letter"), {"rows": held})
+    def _empty(self, table: str, sql_name: str, ids: Sequence[str], parameters: dict[str, Any]) -> int:
+        """Empty the payloads that hold one of the ids, and return how many; looked at as bytes, as they may be no text.
+
+        An id counts where no letter or digit goes on before or after it: P1 is not in P12.
+        """
+        if not ids:
+            return 0
+        held_id = re.compile(
+            rb"(?<![0-9A-Za-z])(" + b"|".join(re.escape(i.encode()) for i in ids) + rb")(?![0-9A-Za-z])"
+        )
+        rows = self._connection.execute(f"SELECT rowid, payload FROM {table}").fetchall()  # noqa: S608 - our tables
+        held = [number for number, payload in rows if held_id.search(bytes(payload))]
+        self._connection.execute(query(sql_name), {"rows": held, **parameters})
         return len(held)
 
     def _new_batch(self, ingested_at: datetime) -> _Batch:

@@ -12,6 +12,12 @@ from flows.command.printing import print_frame
 if TYPE_CHECKING:
     from flows.home import Home
 
+# What is read before a list is approved, of the columns that it has.
+EVIDENCE = [
+    "person_id", "position", "rank", "tier", "route", "reason", "kind", "warrant_id", "underlying_offence_code",
+    "high_event_count", "recency_days", "rule", "evidence_ids", "rule_evidence_ids", "moves_out_if",
+]  # fmt: skip
+
 by_option = click.option("--by", metavar="NAME", required=True, help="Who answers for it.")
 reason_option = click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence.")
 
@@ -67,8 +73,8 @@ def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, a
     from pipeline.export_file import NOT_GROUNDS
 
     rows = open_list(home, list_id, reader=reader, purpose=purpose)
-    shown = rows.drop(columns=["run_id", "as_of", "valid_to"], errors="ignore")
-    print_frame(shown, title=f"{list_id}: {len(rows)} entries", as_json=as_json)
+    wanted = [name for name in EVIDENCE if name in rows]
+    print_frame(rows, title=f"{list_id}: {len(rows)} entries", as_json=as_json, columns=wanted)
     if not as_json:
         click.echo(f"{NOT_GROUNDS} Why somebody is on it: harmspot explain person PSEUDONYM")
 

@@ -20,6 +20,7 @@ from flows.home import Home
 from flows.ingest import load_file, open_home_store
 from models.list_lifecycle import LISTS, list_id_of
 from pipeline.errors import ExportError, HarmspotError, KeyFileError, PublicationError, PurposeError
+from pipeline.outbox import make_message
 from pipeline.publication import read_restricted, runs
 from pipeline.store import TOMBSTONE
 from tests.town import AS_OF, CLOCK, TownRun
@@ -225,8 +226,17 @@ def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run:
     person_id = people(home)["person_id"].iloc[0]
     with open_home_store(home) as store:
         raw = str(store.resolve_pseudonym(person_id))
+        told = [
+            make_message("referrals", "k", "t", {"person": name}, time=CLOCK) for name in (raw, person_id, raw + "9")
+        ]
+        store.add_messages(told, CLOCK)
+    (tmp_path / "bad.jsonl").write_text(json.dumps({"type": "none", "data": {"person_id": raw}}) + "\n")
+    assert load_file(home, tmp_path / "bad.jsonl", None).dead == 1
     done = erase_person(home, raw, reader="Records, M. Ito", purpose="right to erasure", reason="court order seven")
-    assert done.revoked_lists == 1
+    assert (done.revoked_lists, done.emptied_letters) == (1, 1)
+    with open_home_store(home) as store:
+        waiting = {message.message_id for message in store.undelivered(1000)}
+    assert waiting & {message.message_id for message in told} == {told[2].message_id}
     assert not home.access_log.verify()
     with pytest.raises(ExportError, match="revoked"):
         lists.verify_export(home, out)

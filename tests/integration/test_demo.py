@@ -62,7 +62,7 @@ def unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.suffix == ".duckdb":
         with duckdb.connect(str(path), read_only=True) as connection:
             for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
-                yield f"{path}, {table}", connection.table(table).to_df().to_csv().encode()
+                yield f"{path}, {table}", connection.table(table).to_arrow_table().to_pandas().to_csv().encode()
 
 
 def naming(folder: Path, contents: Iterable[tuple[str, bytes]]) -> list[str]:
