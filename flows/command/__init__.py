@@ -128,8 +128,8 @@ def _report(error: Exception) -> None:
     error = _in_words(error)
     is_expected = isinstance(error, HarmspotError | ValueError | OSError)
     if "--debug" in sys.argv or not is_expected:
-        traceback.print_exception(error)
-    click.secho(f"harmspot: {error}", fg="red", err=True)
+        click.echo(without_people("".join(traceback.format_exception(error))), err=True, nl=False)
+    click.secho(f"harmspot: {without_people(str(error))}", fg="red", err=True)
 
 
 def _in_words(error: Exception) -> Exception:
@@ -145,5 +145,3 @@ def _in_words(error: Exception) -> Exception:
     from pipeline.duck import in_words
 
     return (in_words(error) if isinstance(error, duckdb.Error) else None) or error
-        click.echo(without_people("".join(traceback.format_exception(error))), err=True, nl=False)
-    click.secho(f"harmspot: {without_people(str(error))}", fg="red", err=True)
