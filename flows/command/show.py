@@ -45,6 +45,9 @@ TABLES = {
         "area_id", "today_hours", "proposed_hours", "today_ratio", "proposed_ratio", "is_staffing_assumed",
     ]),
     "notices": Shown("area_notice", ["notice_id", "area_id", "market_id", "status", "language", "starts_on", "title"]),
+    "notice-states": Shown("area_notice_state", [
+        "notice_id", "area_id", "state", "serve_by", "starts_on", "reviewed_by", "approved_by", "served_on", "why",
+    ]),
     "runs": Shown("run", ["run_id", "as_of", "known_at", "valid_to", "predecessor_run_id", "code_version", "seed"]),
     "changes": Shown("place_change", ["place_kind", "place_id", "change", "rank_before", "rank_after", "why"]),
     "quality": Shown("data_quality", ["measure", "value", "unit", "is_warning", "detail"]),
@@ -62,6 +65,9 @@ TABLES = {
     "referrals": Shown("referral", ["person_id", "route", "offered_at", "started_at", "rule"], True),
     "safeguarding": Shown("safeguarding", ["person_id", "reason", "is_used_by_adult", "rule"], True),
     "person-notices": Shown("person_notice", ["notice_id", "person_id", "status", "language", "respond_by"], True),
+    "person-notice-states": Shown("person_notice_state", [
+        "notice_id", "person_id", "state", "serve_by", "reviewed_by", "approved_by", "served_on", "why",
+    ], True),
     "person-changes": Shown("person_change", ["person_id", "change", "tier_before", "tier_after", "why"], True),
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -8,12 +9,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.reading_age import reading_age
 from pipeline.errors import PublicationError
-from pipeline.notice_outline import Block
+from pipeline.notice_outline import Block, letter_text
 from pipeline.notice_outline import outline as outline_of
 from pipeline.notice_page import TEMPLATES, languages, render_notice, render_notices
 from pipeline.notice_pdf import notice_pdf
 
+ROOT = Path(__file__).resolve().parents[2]
 COMMON: dict[str, Any] = {
     "notice_id": "n_1",
     "status": "draft",
@@ -98,6 +101,13 @@ def outline(fields: dict[str, Any]) -> Outline:
 
 def words_of(fields: dict[str, Any]) -> str:
     return " ".join(" ".join(outline(fields).blocks).split())
+
+
+@BOTH
+def test_a_child_of_twelve_can_read_it(fields: dict[str, Any]) -> None:
+    """The limit of the settings as shipped, for the shipped words with the shipped texts in them."""
+    limit = yaml.safe_load((ROOT / "configs" / "default.yaml").read_text(encoding="utf-8"))["notices"]["reading_age"]
+    assert reading_age(letter_text(render_notice(fields).body_html)) <= limit == 12
 
 
 @BOTH
