@@ -14,7 +14,7 @@ from flows.settings import SettingsError
 from flows.town import TownFiles, write_town
 
 HISTORY_DAYS = 730
-SHOWN = {"areas": 12, "cells": 5, "markets": 10, "notices": 5}  # rows printed of each table
+SHOWN = {"areas": 12, "cells": 5, "markets": 10, "crackdowns": 5, "notices": 5}  # rows printed of each table
 
 
 def run_demo(folder: Path, *, seed: int, as_of: date, announce: Callable[[str], None]) -> None:

@@ -20,7 +20,7 @@ def hardest_share(cost_lo: float, cost_hi: float) -> float:
     """Sanctions per seller and day at the hardest moment, max over f of (1 − f)(c_lo + f (c_hi − c_lo)).
 
     >>> round(hardest_share(0.105, 0.5), 4)
-    0.1581
+    0.1582
     """
     spread = cost_hi - cost_lo
     complied = float(np.clip((spread - cost_lo) / (2 * spread), 0, 1)) if spread > 0 else 0.0

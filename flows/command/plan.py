@@ -100,6 +100,7 @@ def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: boo
     print_frame(plan, title="street markets in order", as_json=as_json, columns=CRACKDOWN_COLUMNS)
     if not as_json:
         for row in plan.to_dict("records"):
+            click.echo(f"  {row['market_id']}: {row['why']}")
             for word, reasons in (("refused", row["refused_because"]), ("not shown", row["fidelity_missing"])):
                 for reason in reasons:
                     click.echo(f"  {row['market_id']}: {word}: {reason}")
@@ -214,7 +215,7 @@ def benefit(home: "Home", path: Path, as_json: bool) -> None:
     verdicts = weigh_file(path)
     print_frame(verdicts, title="proposals", as_json=as_json)
     if not verdicts["is_accepted"].all():
-        click.get_current_context().exit(3)
+        raise SystemExit(3)
 
 
 @command.command("rehearse")
@@ -275,7 +276,7 @@ ALLOCATION_TABLES = {
 }  # fmt: skip
 CRACKDOWN_COLUMNS = [
     "position", "area_id", "market_id", "phase", "next_step", "hours_today", "surge_hours", "hours_needed", "p_tips",
-    "baseline_per_day", "recent_per_day", "is_quiet", "harm_averted_lo", "starts_on", "why",
+    "baseline_per_day", "recent_per_day", "is_quiet", "harm_averted_lo", "starts_on",
 ]  # fmt: skip
 VISIT_COLUMNS = ["starts_at", "minutes", "cell_id", "area_id", "chosen_for"]
 PROMISE_COLUMNS = ["announced_at", "area_id", "promise_kind", "promised", "due_on", "status", "why"]

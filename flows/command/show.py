@@ -44,6 +44,11 @@ TABLES = {
     "officers": Shown("officer_allocation", [
         "area_id", "today_hours", "proposed_hours", "today_ratio", "proposed_ratio", "is_staffing_assumed",
     ]),
+    "crackdowns": Shown("crackdown_plan", [
+        "position", "market_id", "phase", "next_step", "hours_today", "hours_needed", "p_tips", "starts_on", "why",
+    ]),
+    "visits": Shown("visit_plan", ["cell_id", "visit_number", "area_id", "chosen_for", "starts_at", "minutes"]),
+    "promises": Shown("promise", ["announced_at", "area_id", "promise_kind", "promised", "due_on", "status", "why"]),
     "notices": Shown("area_notice", ["notice_id", "area_id", "market_id", "status", "language", "starts_on", "title"]),
     "notice-states": Shown("area_notice_state", [
         "notice_id", "area_id", "state", "serve_by", "starts_on", "reviewed_by", "approved_by", "served_on", "why",
