@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check format bench chaos kafka lock clean help
+.PHONY: setup demo test check format bench chaos kafka lock clean help mutants
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -36,6 +36,9 @@ bench: setup ## measure; prints the figures that docs/benchmarks.md reports
 
 chaos: setup ## do everything to a consumer that can break it: 100 random kills, broker, network, disk, locks, clocks, poison
 	$(BIN)/python -m tests.integration.chaos
+
+mutants: setup ## change the rules about people one by one, a few minutes; the tests must notice nine in ten
+	$(BIN)/python -m tests.mutants
 
 kafka: setup ## start one Apache Kafka broker on loopback in the foreground (Ctrl-C stops it)
 	$(BIN)/python -m tests.integration.broker

@@ -11,7 +11,16 @@ from models.explain import explain_person
 from pipeline.errors import PublicationError
 from pipeline.publication import read_published, read_restricted
 
-PERSON_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "referral", "person_change")
+PERSON_TABLES = (
+    "safeguarding",
+    "warrant_queue",
+    "person_tier",
+    "dealer_ranking",
+    "call_in",
+    "referral",
+    "tier_term",
+    "person_change",
+)
 AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors", "ratio": "crimes per officer-hour"}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from models.rules import RULES
+from models.rules import RULES, path
 
 NOT_GROUNDS = (
     "Being on a list is not a charge, a caution or proof of guilt, and no grounds for a stop, an arrest or an eviction."
@@ -14,6 +14,7 @@ CONTEST = (
     "standards department. A named person must then look at the evidence again and answer."
 )
 ABSENT = "On no list in this run."
+TIERS = {"target": "people to target, the high-rate serious", "warn": "people to warn, the next level"}
 
 
 def leaving_words(
@@ -49,37 +50,53 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         "warrant_queue": _warrant,
         "person_tier": _tier,
         "dealer_ranking": _dealer,
+        "call_in": _call_in,
         "referral": _referral,
     }
-    lines = []
-    for name, tell in tellers.items():
-        table = tables.get(name, pd.DataFrame({"person_id": []}))
-        for row in table[table["person_id"].eq(person_id)].to_dict("records"):
-            lines += tell(row)
-    return [*(lines or [ABSENT]), NOT_GROUNDS, CONTEST]
+    lines = [line for name, tell in tellers.items() for row in _rows(person_id, tables, name) for line in tell(row)]
+    used_up = [line for row in _rows(person_id, tables, "tier_term") for line in _used_up(row)]
+    return [*(lines or [ABSENT]), *used_up, NOT_GROUNDS, CONTEST]
+
+
+def _rows(person_id: str, tables: Mapping[str, pd.DataFrame], name: str) -> list[dict]:
+    table = tables.get(name, pd.DataFrame({"person_id": []}))
+    return table[table["person_id"].eq(person_id)].to_dict("records")
 
 
 def _tier(row: Mapping) -> list[str]:
     return [
-        f"Tier {row['tier']}: {RULES[row['rule']].words} (rule {row['rule']})",
-        f"Rank {row['rank']} (80% between {row['rank_lo']} and {row['rank_hi']}); "
-        f"chance of being in the top group {row['p_top_k']:.2f}.",
-        f"Harm {row['harm_per_year']:.0f} days of guideline prison per year at liberty "
-        f"(80% between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}), "
-        f"over {row['exposure_days']:.0f} weighted days at liberty.",
+        f"On the list of {TIERS[row['tier']]}. {RULES[row['rule']].words}",
+        f"What decided: {_ids(row['rule_evidence_ids'])} (rule {row['rule']}).",
+        *_path(row["rule"]),
+        f"How likely: {row['p_top_k']:.2f} to be in the top group; {row['p_top_k_fixed_weights']:.2f} were it certain "
+        f"how much each kind of harm weighs. Rank {row['rank']}; with 80% certainty between {row['rank_lo']} and "
+        f"{row['rank_hi']}.",
+        f"How much harm: {row['harm_per_year']:.0f} days of guideline prison per year at liberty, with 80% certainty "
+        f"between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}, seen over "
+        f"{row['exposure_days']:.0f} days at liberty, of which older ones weigh less.",
+        f"How often and when: about {row['frequency_per_year']:.1f} incidents per year at liberty, weighed by how sure "
+        f"the evidence is; the latest {row['recency_days']} days ago; grave ones on {row['high_event_count']} days.",
         _axes(row),
-        f"Grave incidents on different days: {row['high_event_count']}; "
-        f"latest counted incident {row['recency_days']} days ago.",
-        f"Heaviest evidence: {', '.join(row['evidence_ids'])}.",
+        f"Heaviest evidence: {_ids(row['evidence_ids'])}.",
         row["moves_out_if"],
+        f"Whatever the chance, the listing ends on {row['expires_at']:%Y-%m-%d} unless a new incident counts before.",
     ]
 
 
 def _dealer(row: Mapping) -> list[str]:
     return [
-        f"Seller outside flagrant markets, rank {row['rank']} among them; tier {row['tier']}. "
-        "What or how much is sold adds nothing.",
+        f"Among sellers outside flagrant markets, rank {row['rank']} by harm. {RULES[row['rule']].words}",
+        f"What decided: {_ids(row['rule_evidence_ids'])} (rule {row['rule']}). What or how much is sold adds nothing.",
         _axes(row),
+    ]
+
+
+def _call_in(row: Mapping) -> list[str]:
+    return [
+        f"To be invited, position {row['position']}, to a meeting where the warning is given. "
+        f"{RULES[row['rule']].words}",
+        f"On record with {row['linked_count']} other adults over {_ids(row['rule_evidence_ids'])} "
+        f"(rule {row['rule']}). Being on record with others raises no score and lists nobody.",
     ]
 
 
@@ -92,11 +109,37 @@ def _warrant(row: Mapping) -> list[str]:
 
 def _referral(row: Mapping) -> list[str]:
     offered = "not yet offered" if pd.isna(row["offered_at"]) else f"offered {row['offered_at']:%Y-%m-%d}"
-    return [f"Referral to {row['route'].replace('_', ' ')}: {RULES[row['rule']].words} ({offered}; rule {row['rule']})"]
+    started = "" if pd.isna(row["started_at"]) else f", started {row['started_at']:%Y-%m-%d}"
+    return [
+        f"To be offered {row['route'].replace('_', ' ')}: {RULES[row['rule']].words} ({offered}{started}; "
+        f"rule {row['rule']}; decided by {_ids(row['evidence_ids'])})",
+        *_path(row["rule"]),
+    ]
 
 
 def _safeguarding(row: Mapping) -> list[str]:
-    return [f"Safeguarding: {RULES[row['rule']].words} (rule {row['rule']})"]
+    return [
+        f"Safeguarding: {RULES[row['rule']].words} (rule {row['rule']}; decided by {_ids(row['evidence_ids'])})",
+        *_path(row["rule"]),
+    ]
+
+
+def _used_up(row: Mapping) -> list[str]:
+    if row["is_listed"]:
+        return []
+    return [
+        f"Was listed since {row['term_from']:%Y-%m-%d}. After {row['expires_at']:%Y-%m-%d} only an incident later than "
+        f"{row['counted_until']:%Y-%m-%d} could list the person again."
+    ]
+
+
+def _path(rule_name: str) -> list[str]:
+    asked = " ".join(f"{rule.asks} {'Yes' if held else 'No'}." for rule, held in path(rule_name))
+    return [f"What was asked, in order: {asked}"]
+
+
+def _ids(ids: object) -> str:
+    return ", ".join(ids) if ids is not None and len(ids) else "nothing on record"  # type: ignore[arg-type]
 
 
 def _axes(row: Mapping) -> str:

@@ -1,0 +1,26 @@
+"""Does an interval of the rank hold the true rank as often as it says, and does the top hold the harm?"""
+
+import numpy as np
+import pytest
+
+from tests.offenders import Scored, score_population, undecayed
+
+SEEDS = range(20)
+
+
+@pytest.fixture(scope="module")
+def populations() -> list[Scored]:
+    return [score_population(seed, 300, undecayed(top_k=20, draws=200)) for seed in SEEDS]
+
+
+def test_eighty_percent_intervals_hold_the_true_rank_eighty_times_in_a_hundred(populations: list[Scored]) -> None:
+    assert 0.77 <= np.mean([each.coverage for each in populations]) <= 0.83
+
+
+def test_the_top_holds_as_much_true_harm_as_the_greatest_posterior_means(populations: list[Scored]) -> None:
+    """Of harm weighed by three axes a part is bought for the axes' sake; the rest must not be lost to the method."""
+    chance, mean, count = (
+        np.mean([each.captured(by, 20) for each in populations]) for by in ("p_top_k", "harm_per_day", "raw_count")
+    )
+    assert chance > 0.9 * mean
+    assert chance > count
