@@ -61,7 +61,8 @@ def list_(
     kinds = ["area", "person"] if people else ["area"]
     found = known_notices(home, kinds, reader=reader, purpose=purpose)
     rows = [_row(notice) for notice in found if state in (None, notice.standing.state)]
-    print_frame(pd.DataFrame(rows, columns=COLUMNS), title=f"notices: {len(rows)}", as_json=as_json)
+    shown = COLUMNS[:-1]  # a title is long, and ids must not be broken over lines
+    print_frame(pd.DataFrame(rows, columns=COLUMNS), title=f"notices: {len(rows)}", as_json=as_json, columns=shown)
 
 
 @command.command("show")
