@@ -1,5 +1,6 @@
 """Frames for the models, assembled from what the store knew: SQL counts integers, geometry places distinct points."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,10 +46,12 @@ class PlaceFrames:
     placement: dict[str, int]
 
 
-def query(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> pd.DataFrame:
-    """Return the rows of `flows/sql/<name>.sql` with `$parameters` bound."""
+def query(
+    connection: duckdb.DuckDBPyConnection, name: str, *, categories: Sequence[str] = (), **parameters: Any
+) -> pd.DataFrame:
+    """Return the rows of `flows/sql/<name>.sql` with `$parameters` bound; columns of few words may be `categories`."""
     text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
-    return connection.execute(text, parameters or None).to_arrow_table().to_pandas()
+    return connection.execute(text, parameters or None).to_arrow_table().to_pandas(categories=categories)
 
 
 def execute(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> None:
@@ -145,7 +148,11 @@ def place_frames(connection: duckdb.DuckDBPyConnection, chart: Map, as_of: datet
         ),
         officer_hours=officer_hours(connection, chart.areas, as_of, settings),
         cell_events=query(
-            connection, "cell_events", history_days=settings.forecast.history_days, discoveries=discoveries
+            connection,
+            "cell_events",
+            categories=["offence_code"],
+            history_days=settings.forecast.history_days,
+            discoveries=discoveries,
         ),
         market_reports=query(
             connection,

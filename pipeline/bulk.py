@@ -29,11 +29,12 @@ STAGED = (
 )
 
 
-def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping) -> None:
+def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping) -> list[Path]:
     """Make temporary view `raw`: the rows of a file, or of every file in a folder, in order of name.
 
     Parquet is read where it lies. CSV is copied once, into `csv_row`: its columns stay text, and lines that are no rows
     stay in DuckDB's table `reject_errors`. Column `harmspot_file` names each row's file, `harmspot_number` the row.
+    Returns the files of a folder that `mapping.files` passes over.
 
     Raises
     ------
@@ -43,7 +44,8 @@ def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping
         When a column that the mapping names is missing.
     """
     connection.execute("DROP TABLE IF EXISTS temp.reject_errors; DROP TABLE IF EXISTS temp.reject_scans")
-    groups = _alike(find_files(path))
+    read, passed_over = find_files(path, mapping.files)
+    groups = _alike(read)
     sources = [_source_sql(files, mapping) for files in groups]
     try:
         for files, source in zip(groups, sources, strict=True):
@@ -53,6 +55,7 @@ def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
         raise SourceError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     connection.execute(query("mapped/raw_file"))
+    return passed_over
 
 
 def _view_raw(connection: duckdb.DuckDBPyConnection, sources: list[str], *, is_parquet: bool) -> None:
@@ -66,19 +69,25 @@ def _view_raw(connection: duckdb.DuckDBPyConnection, sources: list[str], *, is_p
     connection.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT *, rowid AS harmspot_number FROM csv_row")
 
 
-def find_files(path: Path) -> list[Path]:
-    """Return the file, or the CSV or Parquet files anywhere below the folder, sorted."""
+def find_files(path: Path, pattern: str = "*") -> tuple[list[Path], list[Path]]:
+    """Return the file, or the CSV or Parquet files anywhere below the folder, sorted; then those not like `pattern`."""
     if not path.exists():
         raise SourceError(f"{path} does not exist; name a CSV or Parquet file, or a folder of them")
     found = (
         sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
     )
+    passed_over = [file for file in found if path.is_dir() and not file.match(pattern)]
+    found = [file for file in found if file not in passed_over]
+    if passed_over and not found:
+        raise SourceError(
+            f"{path} holds no file like {pattern!r}, which the mapping reads; name a file to read it anyway"
+        )
     kinds = sorted({file.name.lower().endswith(".parquet") for file in found})
     if not found or not found[0].name.lower().endswith(SUFFIXES):
         raise SourceError(f"{path}: expected {', '.join(SUFFIXES)}, in a folder one of them at least")
     if len(kinds) > 1:
         raise SourceError(f"{path} holds both CSV and Parquet; load one kind at a time")
-    return found
+    return found, passed_over
 
 
 def stage_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:

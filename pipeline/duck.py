@@ -45,7 +45,9 @@ def query(name: str) -> str:
     return (resources.files("pipeline") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def connect(spill: Path | None = None, *, is_encrypting: bool = True) -> duckdb.DuckDBPyConnection:
+def connect(
+    spill: Path | None = None, *, is_encrypting: bool = True, at_most_bytes: int | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open an in-memory DuckDB that can attach encrypted files.
 
     Parameters
@@ -55,9 +57,11 @@ def connect(spill: Path | None = None, *, is_encrypting: bool = True) -> duckdb.
         None spills nothing.
     is_encrypting
         False leaves the httpfs extension alone, which takes most of the time: enough for files without people.
+    at_most_bytes
+        Memory that DuckDB may use, six tenths of the machine's at most: what is left is for the frames beside it.
     """
     connection = duckdb.connect(
-        config={**_SETTINGS, "memory_limit": _memory_limit(), "temp_directory": str(spill or "")}
+        config={**_SETTINGS, "memory_limit": _memory_limit(at_most_bytes), "temp_directory": str(spill or "")}
     )
     # Settings of extensions (time zone, file systems) exist only once a connection does.
     if is_encrypting:
@@ -173,9 +177,9 @@ def name_sql(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _memory_limit() -> str:
-    """Six tenths of the machine's memory: what is left is for the frames beside it."""
-    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') * 6 // 10}B"
+def _memory_limit(at_most_bytes: int | None) -> str:
+    share = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 6 // 10
+    return f"{min(share, at_most_bytes or share)}B"
 
 
 def _httpfs() -> Path:

@@ -13,6 +13,9 @@ from pipeline.key import Key
 from pipeline.local_time import EARLIEST
 from pipeline.migrations import check_migrated
 
+# Ten million incidents take 5 GB; what is beyond this is spilled, encrypted, and leaves room for the models' frames.
+_AT_MOST_BYTES = 1_500_000_000
+
 # In order: superseded_incident serves the two after it.
 _TABLES = {
     "superseded_incident": ("known_at",),
@@ -120,7 +123,7 @@ def touched_runs(
 
 
 def _read(path: Path, key: Key, wait_s: float, announce: Announce) -> duckdb.DuckDBPyConnection:
-    connection = connect(path.parent / "spill")
+    connection = connect(path.parent / "spill", at_most_bytes=_AT_MOST_BYTES)
     try:
         attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, announce=announce)
         check_migrated(connection)

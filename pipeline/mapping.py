@@ -67,6 +67,7 @@ class Mapping:
     precision: str = "instant"
     crs: str = "EPSG:4326"
     delimiter: str = ","
+    files: str = "*"  # which files of a folder are read, such as `*-street.csv`
     blank_id: str = "refuse"  # or `hash`: an id made of the row's content and its ordinal among equal rows
     discovery: str | None = None  # of every row, where neither offence nor column says another
     discoveries: MappingOf[str, str] = field(default_factory=dict)  # their word → ours

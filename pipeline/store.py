@@ -129,7 +129,12 @@ class Store:
         check_offence_codes(mapping, offence_codes)
         # Temporary tables need no transaction, and DuckDB reads committed ones on every thread, others on one.
         number = self._new_batch(ingested_at)
-        bulk.read_raw(self._connection, path, mapping)
+        passed_over = bulk.read_raw(self._connection, path, mapping)
+        if passed_over:
+            (announce or self._announce)(
+                f"{path.name}: {len(passed_over):,} files passed over, for mapping {mapping.name!r} reads "
+                f"{mapping.files} alone: {passed_over[0].name} and its like"
+            )
         (announce or self._announce)(f"{path.name}: {self._count('raw'):,} rows read")
         bulk.stage_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
         dead = bulk.refuse(self._connection, mapping.name)

@@ -171,6 +171,19 @@ def test_files_of_a_folder_may_order_their_columns_differently(store: Store, tmp
     ]
 
 
+def test_files_of_another_kind_are_passed_over_and_named(tmp_path: Path) -> None:
+    """As police.uk puts outcomes beside the crimes, with other columns."""
+    write_csv(tmp_path / "all", GOOD, name="2018-07-street.csv")
+    write_csv(tmp_path / "all", "i1,Fined", header="id,outcome\n", name="2018-07-outcomes.csv")
+    said: list[str] = []
+    mapping = write_mapping(tmp_path, files="*-street.csv")
+    with open_store(tmp_path / "store.duckdb", derive_key(b"k" * 32), wait_s=0, announce=said.append) as store:
+        assert load(store, tmp_path / "all", mapping).stored == 1
+        assert "1 files passed over" in said[0] and "2018-07-outcomes.csv" in said[0]
+        with pytest.raises(SourceError, match=r"holds no file like '\*-street.csv'"):
+            load(store, write_csv(tmp_path / "other", GOOD).parent, mapping)
+
+
 def test_a_time_without_zone_is_refused_where_the_mapping_names_none(store: Store, tmp_path: Path) -> None:
     counts = load(store, write_csv(tmp_path, GOOD), write_mapping(tmp_path, time_zone=None))
     assert counts.dead_by_reason == {"naive_time": 1}
