@@ -157,6 +157,7 @@ class StreamSettings:
     linger_ms: float
     session_timeout_s: float
     progress_s: float
+    live: bool
 
     def __post_init__(self) -> None:
         _require_from("stream", self, max_rows=1, max_bytes=1, linger_ms=0, session_timeout_s=1, progress_s=0)

@@ -23,17 +23,17 @@ import duckdb
 
 from flows.home import Home
 from flows.ingest import new_decoder
+from flows.live import CHANGES, Live, latest_run, start_live, write_live
 from flows.stage import Call, direct
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.columns import TOPICS
-from pipeline.errors import StaleOffsetsError, StoreError
+from pipeline.errors import SourceError, StaleOffsetsError, StoreError
 from pipeline.outbox import OutboxMessage, Publisher
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store import Store
 from pipeline.store_door import StoreDoor
 
-CHANGES = "changes"
 _POLL_S = 0.05
 _POLL_RECORDS = 5_000
 _SWEEP = 1_000  # waiting announcements taken up at once
@@ -122,6 +122,9 @@ class Keeper:
         self._publisher = publisher
         self._step = step
         self._sent: list[str] = []  # delivered, but not yet marked so
+        self.is_owing = False  # whether announcements wait that could not be delivered
+        self._live: Live | None = None
+        self._published_at: int | None = None  # when the publication that the live figures carry on was written
 
     def offsets(self) -> dict[TopicPartition, int]:
         """Return where the store stands, and take up what somebody else left unannounced."""
@@ -134,29 +137,74 @@ class Keeper:
     def keep(self, batch: StreamBatch) -> tuple[BatchCounts, int]:
         """Take a batch through every stage; return what became of its rows, and the number of announcements."""
         decoded = self._step(decode_records, self._home, batch.records)
+        is_live = self._home.settings.stream.live and len(batch.records) < self._home.settings.stream.max_rows
+        if is_live:
+            self._step(follow_run, self)
         try:
             with self._door.opened() as store:
-                counts = self._step(keep_records, self, store, batch, decoded)
+                counts = self._step(keep_records, self, store, batch, decoded, is_live)
                 waiting = store.undelivered(_SWEEP, CHANGES)
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise StoreError(f"{self._home.store} cannot be written: {str(error).splitlines()[0]}") from None
+        except BaseException:
+            self.forget_figures()  # they may hold what was not kept
+            raise
+        if is_live and self._live is not None and self._live.table is not None:
+            self._step(write_live, self._home, self._live)
         return counts, self._step(deliver_changes, self, waiting)
 
-    def commit(self, store: Store, batch: StreamBatch, decoded: DecodedBatch) -> BatchCounts:
+    def commit(self, store: Store, batch: StreamBatch, decoded: DecodedBatch, is_live: bool) -> BatchCounts:
         self.mark(store)
-        return store.commit(
-            decoded,
-            source=self._source,
-            ingested_at=self._home.now(),
-            first_offsets=batch.first_offsets,
-            next_offsets=batch.next_offsets,
-        )
+        try:
+            return store.commit(
+                decoded,
+                source=self._source,
+                ingested_at=self._home.now(),
+                first_offsets=batch.first_offsets,
+                next_offsets=batch.next_offsets,
+                tell=self.tell if is_live and self._live is not None else None,
+            )
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise StoreError(f"{self._home.store} cannot be written: {str(error).splitlines()[0]}") from None
+
+    def follow_run(self) -> None:
+        """Carry on the latest run; a new publication, or a failure, begins the figures anew."""
+        path = self._home.published
+        written = path.stat().st_mtime_ns if path.exists() else None
+        if written == self._published_at:
+            return
+        # Acts of people rewrite the publication, too; the figures of the same run go on.
+        if self._live is None or self._live.run_id != latest_run(self._home):
+            self.forget_figures()
+            self._live = start_live(self._home)
+        self._published_at = written
+
+    def tell(self, connection: duckdb.DuckDBPyConnection) -> list[OutboxMessage]:
+        """Announce what changed. Figures that cannot be carried on must not keep events from being stored."""
+        assert self._live is not None
+        try:
+            return self._live.tell(connection)
+        except ValueError as error:
+            self._home.announce(f"live figures stop until the next run: {error}")
+            self._live.close()
+            self._live = None
+            return []
+
+    def forget_figures(self) -> None:
+        if self._live is not None:
+            self._live.close()
+        self._live = self._published_at = None
 
     def deliver(self, waiting: Sequence[OutboxMessage]) -> int:
         fresh = [message for message in waiting if message.message_id not in set(self._sent)]
-        if fresh:
+        self.is_owing = False
+        if not fresh:
+            return 0
+        try:
             self._publisher.publish(fresh)
-            self._sent += [message.message_id for message in fresh]
+        except SourceError as error:
+            self.is_owing = True
+            self._home.announce(f"announcements wait in the store: {error}")
+            return 0
+        self._sent += [message.message_id for message in fresh]
         return len(fresh)
 
     def mark(self, store: Store) -> None:
@@ -167,6 +215,7 @@ class Keeper:
 
     def finish(self) -> None:
         """Note what was delivered last; not done, it would only be delivered again."""
+        self.forget_figures()
         if self._sent:
             with self._door.opened() as store:
                 self.mark(store)
@@ -177,9 +226,14 @@ def decode_records(home: Home, records: list[Record]) -> DecodedBatch:
     return new_decoder(home).decode(records)
 
 
-def keep_records(keeper: Keeper, store: Store, batch: StreamBatch, decoded: DecodedBatch) -> BatchCounts:
+def follow_run(keeper: Keeper) -> None:
+    """Read what the latest run knew, where it is another than before."""
+    keeper.follow_run()
+
+
+def keep_records(keeper: Keeper, store: Store, batch: StreamBatch, decoded: DecodedBatch, is_live: bool) -> BatchCounts:
     """Keep rows, offsets and announcements in one transaction."""
-    return keeper.commit(store, batch, decoded)
+    return keeper.commit(store, batch, decoded, is_live)
 
 
 def deliver_changes(keeper: Keeper, waiting: list[OutboxMessage]) -> int:
@@ -192,7 +246,7 @@ def acknowledge_offsets(reader: GroupReader, batch: StreamBatch) -> None:
     reader.acknowledge(batch.next_offsets)
 
 
-STAGES = (decode_records, keep_records, deliver_changes, acknowledge_offsets)
+STAGES = (decode_records, follow_run, keep_records, write_live, deliver_changes, acknowledge_offsets)
 
 
 def stream(
@@ -253,6 +307,7 @@ class _Loop:
         self._summary = StreamSummary()
         self._began = self._said = time.monotonic()
         self._said_rows = 0
+        self._tried = 0.0
 
     def run(self) -> StreamSummary:
         while not self._is_over():
@@ -282,6 +337,9 @@ class _Loop:
             self._gathering.begin({})
         if self._busy is None and self._reader.unplaced():
             self._placing = generation
+            self._busy = self._worker.submit(self._keeper.offsets)
+        elif self._busy is None and self._keeper.is_owing and time.monotonic() - self._tried >= self._progress_s:
+            self._tried = time.monotonic()
             self._busy = self._worker.submit(self._keeper.offsets)
 
     def _start(self, batch: StreamBatch) -> None:

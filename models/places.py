@@ -8,7 +8,7 @@ Research 49:444). What the police discovered on their own is counted beside the 
 discovered incidents follow the patrols (Ensign et al. 2018, PMLR 81).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ import pandas as pd
 
 from models.place_moves import moves_out_if
 from models.ranks import draw_gamma, draw_weights, percentiles, summarise_ranks
-from models.rates import fit_gamma_prior, posterior
+from models.rates import GammaPrior, fit_gamma_prior, posterior
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,6 +75,14 @@ class PlacesConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BandYardstick:
+    """What all areas together say of one group and severity band: how rates vary, and days of harm per incident."""
+
+    prior: GammaPrior
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class _AxisDraws:
     """Posterior draws of every axis, [areas, draws], in the areas' order; the ratio is NaN where hours are unknown."""
 
@@ -91,6 +99,7 @@ def rank_areas(
     config: PlacesConfig,
     seed: int,
     previously_listed: frozenset[str] = frozenset(),
+    yardsticks: Mapping[str, BandYardstick] | None = None,
 ) -> pd.DataFrame:
     """Rank areas by P(in the top K) over posterior draws in which the axis weights are drawn too.
 
@@ -104,6 +113,8 @@ def rank_areas(
     officer_hours : area_id, hours_per_day, is_assumed; one row per area. It says which areas there are. Zero hours are
         unknown hours: the ratio is then null and takes the middle percentile, which neither lists an area nor hides it.
     previously_listed : area_ids listed in the predecessor run, for hysteresis.
+    yardsticks : as `fit_yardsticks` returned them for an earlier clock; no area's rate then moves but by its own
+        events. None fits them to these events.
 
     Returns
     -------
@@ -118,8 +129,10 @@ def rank_areas(
     hours = _checked_hours(officer_hours)
     area_ids = hours.index
     events = _checked_events(area_events, area_ids, codebook, config.window_days)
-    counted = events[events["discovery"].isin(config.discoveries) & (events["harm_days"] > 0)]
-    drawn = _draw_axes(counted, hours["hours_per_day"].to_numpy(), area_ids, config, seed)
+    counted = _counted(events, config)
+    if yardsticks is None:
+        yardsticks = _yardsticks(counted, area_ids, config)
+    drawn = _draw_axes(counted, hours["hours_per_day"].to_numpy(), area_ids, config, seed, yardsticks)
 
     parts = {axis: _known_percentiles(drawn.axes[axis]) for axis in AXES}
     centre = [config.weights[axis] for axis in AXES]
@@ -147,6 +160,15 @@ def rank_areas(
         list_leave=config.list_leave,
     )
     return table.sort_values("rank", ignore_index=True)[COLUMNS]
+
+
+def fit_yardsticks(
+    area_events: pd.DataFrame, codebook: pd.DataFrame, officer_hours: pd.DataFrame, *, config: PlacesConfig
+) -> dict[str, BandYardstick]:
+    """Return what `rank_areas` measures single areas against, by group and band; arguments as there."""
+    area_ids = _checked_hours(officer_hours).index
+    events = _checked_events(area_events, area_ids, codebook, config.window_days)
+    return _yardsticks(_counted(events, config), area_ids, config)
 
 
 COLUMNS = [
@@ -208,19 +230,58 @@ def _checked_events(
     return events.join(weights).assign(area=area_ids.get_indexer(pd.Index(events["area_id"])))
 
 
-def _draw_axes(counted: pd.DataFrame, hours: Floats, area_ids: pd.Index, config: PlacesConfig, seed: int) -> _AxisDraws:
-    harm, crimes = {}, np.zeros((len(area_ids), config.draws))
+def _counted(events: pd.DataFrame, config: PlacesConfig) -> pd.DataFrame:
+    return events[events["discovery"].isin(config.discoveries) & (events["harm_days"] > 0)]
+
+
+def _bands(counted: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield every group and band with its events."""
     for group in GROUPS:
         of_group = counted[_in_group(counted, group)]
-        harm[group] = np.zeros((len(area_ids), config.draws))
         for band in BANDS:
-            of_band = of_group[of_group["band"] == band]
-            if of_band.empty:  # nothing reported anywhere: the rate has no weight to be multiplied with
-                continue
-            rates, weight = _draw_band(of_band, f"{group} {band}", area_ids, config, seed)
-            harm[group] += weight * rates
-            if group != "minors":  # those incidents are in one of the other groups already
-                crimes += rates
+            yield group, f"{group} {band}", of_group[of_group["band"] == band]
+
+
+def _yardsticks(counted: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> dict[str, BandYardstick]:
+    """Bands that nobody reported anything of have none: the rate has no weight to be multiplied with."""
+    return {stream: _yardstick(events, area_ids, config) for _, stream, events in _bands(counted) if not events.empty}
+
+
+def _yardstick(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> BandYardstick:
+    decayed, count, exposure = _decayed_counts(events, area_ids, config)
+    weight = np.bincount(np.zeros(len(events), int), weights=decayed * events["harm_days"].to_numpy())[0]
+    total = np.bincount(np.zeros(len(events), int), weights=decayed)[0]
+    return BandYardstick(fit_gamma_prior(count, exposure), float(weight / total))
+
+
+def _decayed_counts(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> tuple[Floats, Floats, Floats]:
+    """Decayed incidents one by one, their sum by area, and the exposure of each area."""
+    decayed = events["n"].to_numpy() * 0.5 ** (events["age_days"].to_numpy() / config.half_life_days)
+    count = np.bincount(events["area"].to_numpy(), weights=decayed, minlength=len(area_ids))
+    return (
+        decayed,
+        count.astype(np.float64),
+        np.full(len(area_ids), decayed_days(config.window_days, config.half_life_days)),
+    )
+
+
+def _draw_axes(
+    counted: pd.DataFrame,
+    hours: Floats,
+    area_ids: pd.Index,
+    config: PlacesConfig,
+    seed: int,
+    yardsticks: Mapping[str, BandYardstick],
+) -> _AxisDraws:
+    harm = {group: np.zeros((len(area_ids), config.draws)) for group in GROUPS}
+    crimes = np.zeros((len(area_ids), config.draws))
+    for group, stream, of_band in _bands(counted):
+        if stream not in yardsticks:
+            continue
+        rates = _draw_band(of_band, stream, area_ids, config, seed, yardsticks[stream].prior)
+        harm[group] += yardsticks[stream].weight * rates
+        if group != "minors":  # those incidents are in one of the other groups already
+            crimes += rates
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(hours[:, None] > 0, crimes / hours[:, None], np.nan)
     return _AxisDraws(
@@ -238,17 +299,13 @@ def _in_group(counted: pd.DataFrame, group: str) -> pd.Series:
 
 
 def _draw_band(
-    events: pd.DataFrame, stream: str, area_ids: pd.Index, config: PlacesConfig, seed: int
-) -> tuple[Floats, float]:
-    """Draws [areas, draws] of incidents per day in one severity band, and the band's mean weight in days."""
-    decayed = events["n"].to_numpy() * 0.5 ** (events["age_days"].to_numpy() / config.half_life_days)
-    count = np.bincount(events["area"].to_numpy(), weights=decayed, minlength=len(area_ids))
-    exposure = np.full(len(area_ids), decayed_days(config.window_days, config.half_life_days))
-    shape, rate = posterior(fit_gamma_prior(count, exposure), count, exposure)
+    events: pd.DataFrame, stream: str, area_ids: pd.Index, config: PlacesConfig, seed: int, prior: GammaPrior
+) -> Floats:
+    """Draws [areas, draws] of incidents per day in one severity band."""
+    _, count, exposure = _decayed_counts(events, area_ids, config)
+    shape, rate = posterior(prior, count, exposure)
     streams = [f"{area_id} {stream}" for area_id in area_ids]
-    rates = draw_gamma(seed, streams, shape[:, None], rate[:, None], config.draws)[:, :, 0]
-    weight = np.bincount(np.zeros(len(events), int), weights=decayed * events["harm_days"].to_numpy())[0]
-    return rates, float(weight / np.bincount(np.zeros(len(events), int), weights=decayed)[0])
+    return draw_gamma(seed, streams, shape[:, None], rate[:, None], config.draws)[:, :, 0]
 
 
 def _known_percentiles(values: Floats) -> Floats:

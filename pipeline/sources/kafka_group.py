@@ -25,6 +25,7 @@ _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 # Fetched but not yet read records live in memory, so this much at most for each partition.
 _FETCH_BYTES = 2 * 1024 * 1024
 _MAX_POLL_MS = 300_000
+_ANSWER_MS = 5_000
 
 
 @dataclass
@@ -142,15 +143,18 @@ class GroupReader:
     def place(self, offsets: Mapping[batch.TopicPartition, int], generation: int) -> dict[batch.TopicPartition, int]:
         """Begin every partition of the assignment at its offset in `offsets`, or at its first record.
 
-        Returns where each begins; nothing where the assignment is no longer that `generation`. Raises SourceError for
-        an offset that the topic no longer has, or not yet.
+        Returns where each begins; nothing where the assignment is no longer that `generation` or the broker does not
+        answer just now. Raises SourceError for an offset that the topic no longer has, or not yet.
         """
         with self._assignment.lock:
             partitions = sorted(self._assignment.partitions)
             if self._assignment.generation != generation:
                 return {}
-        beginnings = self._consumer.beginning_offsets(partitions, timeout_ms=self._timeout_ms)
-        ends = self._consumer.end_offsets(partitions, timeout_ms=self._timeout_ms)
+        try:
+            beginnings = self._consumer.beginning_offsets(partitions, timeout_ms=_ANSWER_MS) if partitions else {}
+            ends = self._consumer.end_offsets(partitions, timeout_ms=_ANSWER_MS) if partitions else {}
+        except KafkaError:
+            return {}
         firsts = first_offsets(offsets, beginnings, ends)
         with self._assignment.lock:
             if self._assignment.generation != generation:
@@ -204,7 +208,10 @@ class GroupReader:
     def is_caught_up(self) -> bool:
         """Return whether everything that the placed partitions hold now has been read."""
         partitions = self._placed()
-        ends = self._consumer.end_offsets(partitions, timeout_ms=self._timeout_ms) if partitions else {}
+        try:
+            ends = self._consumer.end_offsets(partitions, timeout_ms=_ANSWER_MS) if partitions else {}
+        except KafkaError:
+            return False
         return all((self._consumer.position(partition) or 0) >= end for partition, end in ends.items())
 
     def lag(self) -> int:
