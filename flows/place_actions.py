@@ -1,7 +1,7 @@
 """What people do to places, recorded from the command: action events like those that arrive on the topic."""
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from flows.assembly import area_names_of, query, read_map
 from flows.home import Home
 from flows.ingest import new_decoder, open_home_store
+from flows.notice_records import Notice, notices_of
 from flows.plans import calendar_of
 from models.crackdowns import announcement_problems
 from models.operations import operations_of
@@ -43,8 +44,12 @@ def record_action(home: Home, *, kind: str, area_id: str, actor: str, **particul
     return action_id
 
 
-def refuse_early_announcement(home: Home, plan: pd.Series) -> None:
-    """Raise SourceError with every reason why the operation of a row of crackdown_plan may not be announced today."""
+def announced_start(home: Home, plan: pd.Series, notice_id: str | None) -> date:
+    """Return the first day that the served notice of an operation names.
+
+    Raises SourceError with every reason why the operation of a row of crackdown_plan may not be announced today: the
+    plan's own, and a notice that is missing, not served, or about another place.
+    """
     operations = operations_now(home, home.now())
     own = operations[(operations["area_id"] == plan["area_id"]) & operations["ended_at"].isna()]
     problems = announcement_problems(
@@ -53,8 +58,25 @@ def refuse_early_announcement(home: Home, plan: pd.Series) -> None:
         calendar=calendar_of(home.now(), home.settings),
         config=home.settings.crackdowns,
     )
-    if problems:
+    notice, problem = _served_notice(home, plan, notice_id)
+    problems += [problem] if problem else []
+    if problems or notice is None:
         raise SourceError(f"{plan['market_id']} is not announced: {'; '.join(problems)}")
+    starts_on: date = notice.fields["starts_on"]
+    return starts_on
+
+
+def _served_notice(home: Home, plan: pd.Series, notice_id: str | None) -> tuple[Notice | None, str | None]:
+    """The notice, or what is wrong with it."""
+    if not notice_id:
+        return None, "no notice was served: harmspot notices serve, then name it with --notice"
+    with open_home_store(home) as store:
+        notice = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
+    if notice is None or notice.kind != "area" or notice.fields["area_id"] != plan["area_id"]:
+        return None, f"notice {notice_id} is no notice to {plan['area_id']} that anybody has opened"
+    if notice.standing.state != "served":
+        return None, f"notice {notice_id} is {notice.standing.state}, not served"
+    return notice, None
 
 
 def operations_now(home: Home, as_of: datetime) -> pd.DataFrame:

@@ -14,10 +14,13 @@ from typing import Any
 import pandas as pd
 
 from flows.assembly import Map, place_frames, place_incidents, read_map, read_run_codebook
+from flows.daily import identify_run, publish_run
 from flows.home import Home
 from flows.ingest import load_file
+from flows.notice_acts import Deed, do, open_notice
 from flows.plans import PlanFrames, calendar_of, plan_frames, promises_of, read_checklist
-from flows.prioritise import find_street_markets
+from flows.prioritise import find_street_markets, prioritise
+from flows.stage import direct
 from flows.town import write_map
 from models.crackdowns import plan_crackdowns
 from models.promises import Promises
@@ -25,10 +28,12 @@ from models.simulate import Emitted, TownState, new_town, step
 from models.simulate.sites import points_of_interest_geojson
 from models.simulate.town import areas_geojson
 from pipeline.known import open_known
+from pipeline.publication import read_published
 
 HISTORY_DAYS = 120  # before the office begins to plan
 LOOK_DAYS, ANSWER_DAYS = 7, 2  # how often it plans, how often officers learn what was reported
 STOP_DAYS = 90
+REVIEWERS = ("Insp. J. Reyes", "Supt. A. Okoro")
 COLUMNS = ["day", "policy", "area_id", "phase", "next_step", "hours_today", "dealing_share"]
 
 
@@ -79,6 +84,7 @@ class _Office:
     seen: list[Emitted] = field(default_factory=list)
     files: int = 0
     hours_spent: float = 0.0
+    due: dict[str, tuple[date, float]] = field(default_factory=dict)  # announced surges by area: first day, hours a day
     watched: set[str] = field(default_factory=set)
     reported: list[Emitted] = field(default_factory=list)  # since officers last answered
 
@@ -161,16 +167,31 @@ class _Office:
                     self._order("outreach", area, 10),
                 ]
             case "announce":
+                notice_id, starts_on = self._serve_notice(str(row["market_id"]))
                 self.watched.add(area)
-                return [self._order("announcement", area, 9, hours=surge)]
-            case "start":
-                self.orders_open[area] = surge
-                return [self._order("crackdown_start", area, 0, hours=surge)]
+                self.due[area] = (starts_on, surge)
+                detail = f"starts_on={starts_on}"
+                return [self._order("announcement", area, 13, hours=surge, notice_id=notice_id, detail=detail)]
             case "move":
                 self.orders_open[area] = round(float(row["maintenance_hours"]), 1)
                 hours = self.orders_open[area]
                 return [self._order("crackdown_start", area, 8, hours=hours, detail="phase=maintain")]
         return []
+
+    def _serve_notice(self, market_id: str) -> tuple[str, date]:
+        """Publish today's run; two people open, review and approve the market's notice, and it is put up."""
+        home = self.home
+        identity = identify_run(home, home.midnight(self.today), None)
+        publish_run(home, identity, prioritise(home, identity, direct))
+        drafts = read_published(home.path, "area_notice")
+        notice_id = str(drafts.loc[drafts["market_id"] == market_id, "notice_id"].iloc[0])
+        for reader in REVIEWERS:
+            open_notice(home, notice_id, reader=reader, purpose="to decide on it")
+        reason = {"reason": "the public reports behind it were read and hold"}
+        do(home, notice_id, Deed("reviewed", REVIEWERS[0], reason))
+        do(home, notice_id, Deed("approved", REVIEWERS[1], reason))
+        served = do(home, notice_id, Deed("served", "the beat team", {"served_at": home.now(), "manner": "displayed"}))
+        return notice_id, served.fields["starts_on"]
 
     def spread(self, day: int) -> list[dict[str, Any]]:
         """Announce everywhere at once, then share the budget equally, from the day on which the plan could begin."""
@@ -188,13 +209,23 @@ class _Office:
         left = days
         while left:
             span = min(ANSWER_DAYS, left)
-            answers = self._answers()
-            self.state, records = step(self.state, [*orders, *answers], span)
+            orders = [*orders, *self._answers(), *self._starts(span)]
+            self.state, records = step(self.state, orders, span)
             self.seen += records
             self.reported = records
             self.hours_spent += span * sum(self.orders_open.values())
             orders, left = [], left - span
             yield None
+
+    def _starts(self, span: int) -> list[dict[str, Any]]:
+        """Surges whose announced day comes within so many days: they begin on it."""
+        orders = []
+        for area, (starts_on, hours) in sorted(self.due.items()):
+            if starts_on < self.today + timedelta(days=span):
+                self.orders_open[area] = hours
+                orders.append(self._order("crackdown_start", area, 0, day=starts_on, hours=hours))
+        self.due = {area: due for area, due in self.due.items() if due[0] >= self.today + timedelta(days=span)}
+        return orders
 
     def _answers(self) -> list[dict[str, Any]]:
         """A sanction for each report of dealing at a market where officers are."""
@@ -209,8 +240,8 @@ class _Office:
                 orders += [self._order("sanction", area, 11, detail=f"answer {n + 1} of {many}") for n in range(many)]
         return orders
 
-    def _order(self, kind: str, area: str, hour: int, **rest: Any) -> dict[str, Any]:
-        at = datetime.combine(self.today, time(hour), tzinfo=self.home.settings.force.zone).astimezone(UTC)
+    def _order(self, kind: str, area: str, hour: int, *, day: date | None = None, **rest: Any) -> dict[str, Any]:
+        at = datetime.combine(day or self.today, time(hour), tzinfo=self.home.settings.force.zone).astimezone(UTC)
         return {"kind": kind, "area": area, "actor": "the office", "at": at.isoformat(), **rest}
 
     def _load(self) -> None:

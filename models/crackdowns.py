@@ -293,7 +293,8 @@ def _place_running(row: Row, calendar: Calendar, config: CrackdownsConfig) -> No
     )
     row |= {"is_running": True, "surge_hours": surge, "refused_because": []}
     row["maintenance_hours"] = _first_number(operation["maintenance_hours"], config.maintenance_share * surge)
-    starts_on = days["started"] or days["announced"] + timedelta(days=calendar.lead_days)
+    promised = operation["promised_start"] or days["announced"] + timedelta(days=calendar.lead_days)
+    starts_on = days["started"] or promised
     row |= {"tell_partners_on": days["partners_told"], "announce_on": days["announced"], "starts_on": starts_on}
     if days["maintained"]:
         row |= {"phase": "maintain", "next_step": "hold_it", "hours_today": row["maintenance_hours"]}

@@ -2,7 +2,7 @@
 
 An operation begins with its registration (or, where nobody registered it, with its announcement or first hours) and
 ends with `crackdown_end`. Particulars stand in an action's `detail` as `key=value; key=value`: market_id, outcome,
-comparison and stop_on of a registration, `phase=maintain` of the hours that hold a tipped market.
+comparison and stop_on of a registration, starts_on of an announcement, `phase=maintain` of the hours that hold a tipped market.
 """
 
 from collections.abc import Hashable
@@ -16,7 +16,7 @@ Row = dict[Hashable, Any]  # one row of a frame
 OPENING = ("registration", "announcement", "crackdown_start")
 COLUMNS = (
     "area_id", "market_id", "registered_at", "outcome", "comparison", "stop_on", "partners_told_at", "announced_at",
-    "notice_id", "promised_hours", "started_at", "surge_hours", "maintained_at", "maintenance_hours", "ended_at",
+    "notice_id", "promised_hours", "promised_start", "started_at", "surge_hours", "maintained_at", "maintenance_hours", "ended_at",
     "arrest_count",
 )  # fmt: skip
 _MOMENTS = ("registered_at", "partners_told_at", "announced_at", "started_at", "maintained_at", "ended_at")
@@ -41,8 +41,8 @@ def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with COLUMNS: moments in UTC, stop_on a date; what has not been done is null. Before it is registered an
-    operation has no market_id.
+    DataFrame with COLUMNS: moments in UTC, stop_on and promised_start dates; what has not been done is null. Before it is
+    registered an operation has no market_id.
     """
     found: list[Row] = []
     ordered = actions.dropna(subset="area_id").sort_values(["area_id", "at", "action_id"])
@@ -72,11 +72,8 @@ def _record(operation: Row, action: Row) -> None:
         case "partners_told":
             operation["partners_told_at"] = operation["partners_told_at"] or at
         case "announcement" if operation["announced_at"] is None:
-            operation |= {
-                "announced_at": at,
-                "notice_id": _text(action["notice_id"]),
-                "promised_hours": action["hours"],
-            }
+            operation |= {"announced_at": at, "notice_id": _text(action["notice_id"])}
+            operation |= {"promised_hours": action["hours"], "promised_start": _day(told.get("starts_on"))}
         case "crackdown_start" if told.get("phase") == "maintain":
             operation |= {"maintained_at": at, "maintenance_hours": action["hours"]}
         case "crackdown_start":

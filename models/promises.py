@@ -90,14 +90,16 @@ def track_promises(
     operations : `models.operations.operations_of`.
     violations : area_id, market_id, occurred_at (UTC): dealing reported at a market.
     actions : kind, area_id, at, hours.
-    lead_days, operation_days : what every announcement says of its first day and its length.
+    lead_days, operation_days : days to the first one where an announcement does not name it, and how many follow.
     """
     zone = ZoneInfo(time_zone)
     today = as_of.tz_convert(zone).date()
     rows: list[dict[str, Any]] = []
     answers = []
     for operation in operations.dropna(subset="announced_at").to_dict("records"):
-        starts_on = operation["announced_at"].tz_convert(zone).date() + timedelta(days=lead_days)
+        starts_on = operation["promised_start"] or (
+            operation["announced_at"].tz_convert(zone).date() + timedelta(days=lead_days)
+        )
         answered = _answers(operation, violations, actions, starts_on, operation_days, as_of, zone)
         answers.append(answered)
         rows += [

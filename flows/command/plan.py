@@ -184,13 +184,14 @@ def record(
     \b
     Example:
       harmspot --home town plan record partners_told A03 --actor "Public health"
-      harmspot --home town plan record announcement A03 --hours 52 --actor "Insp. J. Reyes"
+      harmspot --home town plan record announcement A03 --hours 52 --notice n_3f9a --actor "Insp. J. Reyes"
     """
-    from flows.place_actions import find_plan, record_action, refuse_early_announcement
+    from flows.place_actions import announced_start, find_plan, record_action
 
     plan = find_plan(home, market)
     if kind == "announcement":
-        refuse_early_announcement(home, plan)
+        starts_on = f"starts_on={announced_start(home, plan, notice_id)}"
+        detail = f"{starts_on}; {detail}" if detail else starts_on
     particulars = {"hours": hours, "notice_id": notice_id, "detail": detail}
     action_id = record_action(home, kind=kind, area_id=plan["area_id"], actor=actor, **particulars)
     click.echo(f"recorded {kind} at {plan['area_id']} as {action_id}")
