@@ -2,7 +2,8 @@
 
 An operation begins with its registration (or, where nobody registered it, with its announcement or first hours) and
 ends with `crackdown_end`. Particulars stand in an action's `detail` as `key=value; key=value`: market_id, outcome,
-comparison and stop_on of a registration, starts_on of an announcement, `phase=maintain` of the hours that hold a tipped market.
+comparison and stop_on of a registration, starts_on of an announcement, `phase=maintain` of the hours that hold a tipped
+market.
 """
 
 from collections.abc import Hashable
@@ -16,8 +17,8 @@ Row = dict[Hashable, Any]  # one row of a frame
 OPENING = ("registration", "announcement", "crackdown_start")
 COLUMNS = (
     "area_id", "market_id", "registered_at", "outcome", "comparison", "stop_on", "partners_told_at", "announced_at",
-    "notice_id", "promised_hours", "promised_start", "started_at", "surge_hours", "maintained_at", "maintenance_hours", "ended_at",
-    "arrest_count",
+    "notice_id", "promised_hours", "promised_start", "started_at", "surge_hours", "maintained_at",
+    "maintenance_hours", "ended_at", "arrest_count",
 )  # fmt: skip
 _MOMENTS = ("registered_at", "partners_told_at", "announced_at", "started_at", "maintained_at", "ended_at")
 
@@ -41,8 +42,8 @@ def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with COLUMNS: moments in UTC, stop_on and promised_start dates; what has not been done is null. Before it is
-    registered an operation has no market_id.
+    DataFrame with COLUMNS: moments in UTC, stop_on and promised_start dates; what has not been done is null.
+    Before it is registered an operation has no market_id.
     """
     found: list[Row] = []
     ordered = actions.dropna(subset="area_id").sort_values(["area_id", "at", "action_id"])

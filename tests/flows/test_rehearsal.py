@@ -6,7 +6,7 @@ import pytest
 
 from flows.rehearsal import Rehearsal, rehearse
 
-START, DAYS = date(2025, 10, 1), 49
+START, DAYS = date(2025, 10, 1), 56
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_a_market_goes_through_every_phase_and_tips(concentrated: Rehearsal) -> 
     first = concentrated.looks["area_id"].iloc[0]
     of_first = concentrated.looks[concentrated.looks["area_id"] == first]
     assert of_first["next_step"].drop_duplicates().tolist() == [
-        "register", "announce", "start", "go_on", "move", "hold_it",
+        "register", "announce", "wait", "go_on", "move", "hold_it",
     ]  # fmt: skip
     assert of_first["dealing_share"].tolist()[0] == 1
     assert of_first["dealing_share"].tolist()[-1] == 0
@@ -40,6 +40,7 @@ def test_the_promises_are_told_and_were_kept(concentrated: Rehearsal) -> None:
     assert settled.set_index("promise_kind")["status"].to_dict() == {
         "start": "kept", "hours": "kept", "response": "kept",
     }  # fmt: skip
+    assert settled["notice_id"].str.startswith("n_").all()  # of a notice that two people let go out
     assert concentrated.promises.certainty >= 0.9
     assert concentrated.promises.swiftness_h <= 72
 
