@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.list_lifecycle import (
@@ -90,6 +90,7 @@ def test_names_are_one_whatever_their_capitals_and_spaces() -> None:
     assert standings([act("opened", "a.  REYES"), act("approved", "A. Reyes")])[LIST].approved
 
 
+@settings(deadline=None)
 @given(ACTS)
 def test_human_gate_holds_in_every_history(acts: list[ListAct]) -> None:
     """Whoever approved is named, is not the machine, and opened the same list before."""
@@ -104,6 +105,7 @@ def test_human_gate_holds_in_every_history(acts: list[ListAct]) -> None:
             assert approver not in ("", "harmspot")
 
 
+@settings(deadline=None)
 @given(ACTS, st.integers(0, 100))
 def test_exceptions_only_take_off_and_always_end(acts: list[ListAct], days: int) -> None:
     now = START + timedelta(days=days)
@@ -117,6 +119,7 @@ def test_exceptions_only_take_off_and_always_end(acts: list[ListAct], days: int)
     assert not withheld(acts, START + timedelta(days=200))
 
 
+@settings(deadline=None)
 @given(ACTS)
 def test_forbidden_acts_leave_no_trace(acts: list[ListAct]) -> None:
     allowed = [

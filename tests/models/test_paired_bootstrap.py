@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -11,6 +11,7 @@ from models.paired_bootstrap import interval, rank_score, resamples
 SCORES = st.lists(st.integers(0, 4), min_size=2, max_size=30)
 
 
+@settings(deadline=None)
 @given(SCORES, st.randoms(use_true_random=False))
 def test_weighted_auc_is_that_of_the_people_repeated(scores: list[int], random: object) -> None:
     weights = np.array([random.randint(0, 3) for _ in scores], dtype=float)  # type: ignore[attr-defined]
@@ -23,6 +24,7 @@ def test_weighted_auc_is_that_of_the_people_repeated(scores: list[int], random: 
         assert found == pytest.approx(roc_auc_score(came[repeated], np.array(scores)[repeated]))
 
 
+@settings(deadline=None)
 @given(SCORES, st.floats(0.01, 0.99))
 def test_flags_are_dealt_in_full_and_equals_share(scores: list[int], share: float) -> None:
     flags = rank_score(scores).flags(np.ones(len(scores)), share)

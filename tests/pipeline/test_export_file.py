@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ExportError
@@ -37,6 +37,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_other_content_is_refused(signed: Path, data: st.DataObject) -> None:
     """One character is replaced; what then still says the same was no change."""

@@ -91,7 +91,11 @@ def run_row(day: int, run_id: str | None = None, known: int = 20) -> dict[str, A
 def frame_of(table: Table, n: int) -> pd.DataFrame:
     columns = [column for column in table.columns if column.name not in ("run_id", "as_of", "valid_to")]
     frame = pd.DataFrame({column.name: [VALUES[column.duckdb_type]] * n for column in columns})
-    return frame.assign(**{table.key[-1]: [f"id{i}" for i in reversed(range(n))]})
+    told_apart = table.column(table.key[-1])
+    moment = VALUES["TIMESTAMP WITH TIME ZONE"]
+    make = {"VARCHAR": "id{}".format, "TIMESTAMP WITH TIME ZONE": lambda i: moment + pd.Timedelta(days=i)}
+    values = [make.get(told_apart.duckdb_type, int)(i) for i in reversed(range(n))]
+    return frame.assign(**{told_apart.name: values})
 
 
 def frames(n: int = 2) -> tuple[Frames, Frames]:

@@ -267,7 +267,7 @@ def test_what_people_do_is_appended_once_in_order_of_recording(store: Store) -> 
 @pytest.mark.parametrize(
     ("act", "said"),
     [
-        (replace(APPROVAL, kind="forgotten"), "expected one of opened"),
+        (replace(APPROVAL, kind="forgotten"), "expected one of drafted"),
         (replace(APPROVAL, actor=" "), "neither may be blank"),
         (replace(APPROVAL, subject_kind="whim"), "expected one of notice"),
         (replace(APPROVAL, at=NOON.replace(tzinfo=None)), "a time with a zone"),
