@@ -1,47 +1,52 @@
 """What is wrong with an installation: one finding per check, each with the way out."""
 
 import shutil
-import socket
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
-from typing import Literal
 
 import duckdb
 import pandas as pd
 
 from flows.assembly import read_map
 from flows.home import Home
-from flows.ingest import offence_codes, open_home_store
+from flows.ingest import offence_codes
 from flows.lists import human_changes, shown_lists
-from pipeline.duck import connect
-from pipeline.errors import HarmspotError
+from flows.stream_health import Finding, State, broker, clock, waiting
+from pipeline.duck import connect, in_words
+from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication import runs
+from pipeline.store import StoreHealth, open_store
 
-State = Literal["ok", "warning", "fault"]
 LEAST_FREE_BYTES = 1 << 30
-BROKER_TIMEOUT_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    check: str
-    state: State
-    detail: str
+STORE_WAIT_S = 5.0
 
 
 def examine(home: Home) -> pd.DataFrame:
-    """Run every check and return check, state (ok, warning, fault) and detail; never raises for what it finds."""
-    return pd.DataFrame([_outcome(name, check, home) for name, check in CHECKS.items()])
+    """Run every check and return check, state (ok, warning, fault), detail, value; never raises for what it finds."""
+    findings = [found for name, check in CHECKS.items() for found in _outcomes(name, partial(_one, name, check, home))]
+    health, of_store = _store(home)
+    findings.append(of_store)
+    if health:
+        findings += _outcomes("dead letters", lambda: waiting(home, health))
+        findings += _outcomes("clock", lambda: clock(home, health))
+    findings += _outcomes("kafka", lambda: broker(home, health))
+    return pd.DataFrame(findings, columns=list(Finding._fields))
 
 
-def _outcome(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -> Finding:
+def _one(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -> list[Finding]:
+    return [Finding(name, *check(home))]
+
+
+def _outcomes(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
-        return Finding(name, *check(home))
+        return list(check())
     except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-        return Finding(name, "fault", str(error))
+        return [Finding(name, "fault", _words(error))]
+
+
+def _words(error: Exception) -> str:
+    return str((in_words(error) if isinstance(error, duckdb.Error) else None) or error)
 
 
 def _packages(home: Home) -> tuple[State, str]:
@@ -77,14 +82,18 @@ def _folder(home: Home) -> tuple[State, str]:
     return ("ok" if free > LEAST_FREE_BYTES else "warning"), f"{home.path}, {free / 1e9:.1f} GB free"
 
 
-def _store(home: Home) -> tuple[State, str]:
+def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
+    """Whether the store opens, and what stands in it; a store that is being written is left to its writer."""
     if not home.store.exists():
-        return "fault", f"{home.store} is missing: make it with `harmspot --home {home.path} init`"
-    with open_home_store(home) as store:
-        dead = len(store.dead_letters())
-    if dead:
-        return "warning", f"{dead:,} dead letters wait: mend their cause, then `harmspot --home {home.path} replay`"
-    return "ok", "opens with the key; no dead letters"
+        detail = f"{home.store} is missing: make it with `harmspot --home {home.path} init`"
+        return None, Finding("store", "fault", detail)
+    try:
+        with open_store(home.store, home.key, wait_s=STORE_WAIT_S, announce=home.announce) as store:
+            return store.health(), Finding("store", "ok", "opens with the key")
+    except StoreBusyError as error:
+        return None, Finding("store", "warning", f"not looked into: {error}")
+    except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
+        return None, Finding("store", "fault", _words(error))
 
 
 def _publication(home: Home) -> tuple[State, str]:
@@ -109,22 +118,8 @@ def _lists(home: Home) -> tuple[State, str]:
     stamped = changes.loc[changes["is_alarm"], "list"].tolist()
     if stamped:
         return "warning", f"people change under 2% of {', '.join(stamped)}: is the evidence read before it is approved?"
-    waiting = shown_lists(home, None)["status"].eq("draft").sum()
-    return "ok", f"{waiting} lists of the latest run wait for approval: `harmspot --home {home.path} lists show`"
-
-
-def _kafka(home: Home) -> tuple[State, str]:
-    if "kafka" not in home.settings.ingest.sources:
-        return "ok", "not among ingest.sources"
-    for server in _servers(home.settings.kafka.bootstrap_servers):
-        socket.create_connection(server, timeout=BROKER_TIMEOUT_S).close()
-    return "ok", home.settings.kafka.bootstrap_servers
-
-
-def _servers(bootstrap_servers: str) -> Iterator[tuple[str, int]]:
-    for server in bootstrap_servers.split(","):
-        host, _, port = server.strip().rpartition(":")
-        yield host, int(port)
+    drafts = shown_lists(home, None)["status"].eq("draft").sum()
+    return "ok", f"{drafts} lists of the latest run wait for approval: `harmspot --home {home.path} lists show`"
 
 
 CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
@@ -134,9 +129,7 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "map": _map,
     "codebook": _codebook,
     "home": _folder,
-    "store": _store,
     "publication": _publication,
     "access log": _access_log,
     "lists of people": _lists,
-    "kafka": _kafka,
 }

@@ -27,6 +27,7 @@ from flows.live import CHANGES, Live, latest_run, start_live, write_live
 from flows.stage import Call, direct
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.columns import TOPICS
+from pipeline.duck import in_words
 from pipeline.errors import SourceError, StaleOffsetsError, StoreError
 from pipeline.outbox import OutboxMessage, Publisher
 from pipeline.sources.kafka import KafkaPublisher
@@ -163,7 +164,9 @@ class Keeper:
                 tell=self.tell if is_live and self._live is not None else None,
             )
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise StoreError(f"{self._home.store} cannot be written: {str(error).splitlines()[0]}") from None
+            raise in_words(error) or StoreError(
+                f"{self._home.store} cannot be written: {str(error).splitlines()[0]}"
+            ) from None
 
     def follow_run(self) -> None:
         """Carry on the latest run; a new publication, or a failure, begins the figures anew."""

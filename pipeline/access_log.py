@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from io import BufferedRandom
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +75,23 @@ class AccessLog:
     def _append(self, entry: dict[str, Any]) -> str:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "r+b") as file:
+        with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two readers must not chain to the same line
             chained = {**entry, "previous": _head(file)}
             chained["hash"] = _hash(chained)
-            file.write(_mend(file) + _line(chained))
-            file.flush()
-            os.fsync(file.fileno())
+            self._write(file, _mend(file) + _line(chained))
         return chained["hash"]
+
+    def _write(self, file: FileIO, line: bytes) -> None:
+        """Write a line to the disk, or nothing of it: half an entry would look like one tampered with."""
+        begin, left = file.seek(0, os.SEEK_END), line
+        try:
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except OSError as error:
+            file.truncate(begin)
+            raise OSError(error.errno, f"no entry, so nothing is shown ({error.strerror})", str(self.path)) from None
 
 
 def require_purpose(reader: str | None, purpose: str | None) -> None:
@@ -117,7 +126,7 @@ def _check(line: bytes, previous: str) -> tuple[str | None, str]:
     return None, stated
 
 
-def _head(file: BufferedRandom | Any) -> str:
+def _head(file: FileIO | Any) -> str:
     """Return the hash of the last line, reading no more of the file than that."""
     end = file.seek(0, os.SEEK_END)
     if end == 0:
@@ -132,7 +141,7 @@ def _head(file: BufferedRandom | Any) -> str:
         size *= 2
 
 
-def _mend(file: BufferedRandom | Any) -> bytes:
+def _mend(file: FileIO | Any) -> bytes:
     """Return the line end that a crash kept from the last line, so that it breaks the chain alone."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - 1))

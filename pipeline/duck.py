@@ -144,8 +144,8 @@ def in_words(error: duckdb.Error) -> StoreError | None:
     place = found[1] if found else "a file of the home"
     if any(sign in str(error) for sign in _FULL):
         return StoreError(
-            f"{place} cannot be written: the disk is full. What was committed before stays, the batch at hand is not "
-            "kept. Free some space, then run the same again: it goes on where the store left off."
+            f"{place} cannot be written: the disk is full. What was committed stays, the batch at hand whole or not "
+            "at all. Free some space, then run the same again: it goes on where the store left off."
         )
     if any(sign in str(error) for sign in _DAMAGED):
         return _damaged(place)

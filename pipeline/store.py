@@ -7,6 +7,7 @@ identities, dead letters and offsets are one transaction, so a crash anywhere ne
 import re
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,17 @@ class _Batch(NamedTuple):
     @property
     def parameters(self) -> dict[str, Any]:
         return {"batch_id": self.batch_id, "ingested_at": self.ingested_at}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """What an operator looks at: what waits, how far the topics were read, and how fast."""
+
+    dead_letters: dict[str, int]  # by reason
+    undelivered: dict[str, tuple[int, datetime]]  # by topic: how many messages, the oldest since when
+    offsets: dict[TopicPartition, int]
+    last_ingested_at: datetime | None
+    rows_per_s: float | None
 
 
 class Store:
@@ -178,6 +190,19 @@ class Store:
         """Return where to read on, by topic (or file) and partition."""
         rows = self._connection.execute("SELECT topic, partition, next_offset FROM store.consumer_offset").fetchall()
         return {(topic, partition): next_offset for topic, partition, next_offset in sorted(rows)}
+
+    def health(self) -> StoreHealth:
+        """Return what waits here and how the topics were read."""
+        rows = self._connection.execute
+        [(rows_per_s,)] = rows(query("store/throughput")).fetchall()
+        messages = rows(query("store/waiting_message")).fetchall()
+        return StoreHealth(
+            dict(rows(query("store/waiting_reason")).fetchall()),
+            {topic: (count, oldest_at) for topic, count, oldest_at in messages},
+            self.offsets(),
+            rows("SELECT max(ingested_at) FROM store.ingest_batch").fetchall()[0][0],
+            rows_per_s,
+        )
 
     def dead_letters(self) -> pd.DataFrame:
         """Return the dead letters that wait: batch_id, ingested_at, topic … mapping, in order of arrival."""

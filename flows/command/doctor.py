@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @json_option
 @pass_home
 def command(home: "Home", as_json: bool) -> None:
-    """Check packages, settings, map, codebook, home, store, publication, access log and broker.
+    """Check packages, settings, map, codebook, home, publication, access log, store, what waits there, clock, broker.
+
+    Of the broker it shows how far behind each partition the store is, and the rows a second of the latest batches.
 
     Exits 1 where anything is at fault, and says the way out.
 
@@ -27,6 +29,6 @@ def command(home: "Home", as_json: bool) -> None:
     from flows.doctor import examine
 
     findings = examine(home)
-    print_frame(findings, title=f"home {home.path}", as_json=as_json)
+    print_frame(findings, title=f"home {home.path}", as_json=as_json, columns=["check", "state", "detail"])
     if (findings["state"] == "fault").any():
         sys.exit(1)

@@ -3,7 +3,6 @@
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,14 +25,32 @@ class JsonLinesSource:
         self._paths = _event_files(path)
 
     def batches(self, start: Mapping[TopicPartition, int], size: int) -> Iterator[RecordBatch]:
-        """Yield batches of at most `size` records, each file from its line in `start`; raises SourceError."""
-        records = self._records(start)
-        while batch := list(islice(records, size)):
-            yield RecordBatch(batch, {(record.topic, record.partition): record.offset + 1 for record in batch})
+        """Yield batches of at most `size` records, each file from its line in `start`.
+
+        Raises SourceError where a file cannot be read, once all before the damage has been yielded.
+        """
+        batch: list[Record] = []
+        damage: SourceError | None = None
+        try:
+            for record in self._records(start):
+                batch.append(record)
+                if len(batch) == size:
+                    yield _batch(batch)
+                    batch = []
+        except SourceError as error:
+            damage = error
+        if batch:
+            yield _batch(batch)
+        if damage:
+            raise damage
 
     def _records(self, start: Mapping[TopicPartition, int]) -> Iterator[Record]:
         for path in self._paths:
             yield from _read(path, start.get((_topic(path), 0), 0))
+
+
+def _batch(records: list[Record]) -> RecordBatch:
+    return RecordBatch(records, {(record.topic, record.partition): record.offset + 1 for record in records})
 
 
 def _event_files(path: Path) -> list[Path]:
@@ -70,7 +87,10 @@ def _read(path: Path, first: int) -> Iterator[Record]:
                 if line_number >= first and value:
                     yield Record(_topic(path), 0, line_number, value)
     except (OSError, EOFError, zlib.error) as error:
-        raise SourceError(f"{path}, after line {line_number + 1}: cannot be read ({error})") from error
+        raise SourceError(
+            f"{path}, after line {line_number + 1}: cannot be read ({error}); what stands before is loaded. Get a "
+            "whole copy of the file and load it again: events known already are recognised by source and id."
+        ) from error
     if line_number + 1 < first:
         raise SourceError(
             f"{path} has {line_number + 1} lines, but {first} were read before: it was replaced by a shorter file. "

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
@@ -27,6 +27,13 @@ _POLL_MS = 200
 _PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 _FETCH_BYTES = 32 * 1024 * 1024
 _BATCH_BYTES = 64 * 1024 * 1024
+
+
+class Bounds(NamedTuple):
+    """The first offset a partition still holds, and the one after its last."""
+
+    first: int
+    end: int
 
 
 class KafkaSource:
@@ -75,6 +82,18 @@ class KafkaSource:
                 ) from error
             except KafkaError as error:
                 raise BrokerError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
+
+    def bounds(self) -> dict[batch.TopicPartition, Bounds]:
+        """Return what every partition holds."""
+        timeout_ms = round(self._timeout_s * 1000)
+        with closing(self._connect()) as consumer:
+            try:
+                partitions = self._partitions(consumer)
+                firsts = consumer.beginning_offsets(partitions, timeout_ms=timeout_ms)
+                ends = consumer.end_offsets(partitions, timeout_ms=timeout_ms)
+            except KafkaError as error:
+                raise BrokerError(f"{self._bootstrap_servers} did not answer: {type(error).__name__}") from None
+        return {(p.topic, p.partition): Bounds(firsts[p], ends[p]) for p in partitions}
 
     def _connect(self) -> KafkaConsumer:
         with connecting(self._bootstrap_servers, self._timeout_s):
@@ -144,6 +163,17 @@ class KafkaSource:
     def _stalled(self, behind: set[TopicPartition]) -> str:
         places = ", ".join(f"{topic}[{partition}]" for topic, partition in sorted(behind))
         return f"{self._bootstrap_servers} sent nothing for {self._timeout_s:g} s though {places} has more; run again"
+
+
+def read_bounds(
+    bootstrap_servers: str,
+    topics: Sequence[str],
+    security: Mapping[str, Any] = _NO_SECURITY,
+    *,
+    timeout_s: float = 30.0,
+) -> dict[batch.TopicPartition, Bounds]:
+    """Return what every partition of the topics holds; raises SourceError as `KafkaSource.batches` does."""
+    return KafkaSource(bootstrap_servers, topics, security, timeout_s=timeout_s).bounds()
 
 
 class KafkaPublisher:

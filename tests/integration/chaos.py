@@ -56,7 +56,7 @@ class Scale:
     backlogs: tuple[int, int]
 
 
-SHORT = Scale(300, 100, 3, 1, 1, 3, 5_000, 300, 2, 12_000_000, (2_000, 20_000))
+SHORT = Scale(300, 100, 3, 1, 1, 3, 5_000, 300, 1, 12_000_000, (2_000, 20_000))
 LONG = Scale(5_000, 300, 100, 3, 5, 40, 100_000, 1_000, 6, 50_000_000, (50_000, 400_000))
 
 
@@ -206,14 +206,17 @@ def kill_at_random(site: Site, scale: Scale) -> str:
 
 def kill_at_each_step(site: Site, scale: Scale) -> str:
     """Kill -9 before or after each step of a batch, at the first and at a later batch."""
-    hits = 0
-    for step in site.steps.values():
+    hits, reached = 0, set()
+    for name, step in site.steps.items():
         for count in range(1, scale.batches + 1):
             site.traffic.send(3 * site.batch_size)
             victim = site.start(dies_at=(step, count))
-            hits += victim.wait() == -9
-    assert hits >= len(site.steps), f"only {hits} of {scale.batches * len(site.steps)} steps were reached"
-    return f"{hits} kills in {len(site.steps)} steps"
+            if victim.wait() == -9:
+                hits += 1
+                reached.add(name)
+    missed = sorted(site.steps.keys() - reached)
+    assert set(missed) <= {"announcements noted"}, f"never reached: {missed}"  # nothing to announce without a run
+    return f"{hits} kills in {len(reached)} steps"
 
 
 def restart_broker(site: Site, scale: Scale) -> str:
@@ -401,6 +404,7 @@ FAULTS: dict[str, Fault] = {
     "poison": poison,
     "overload": overload,
 }
+HELD = ("records", "versions", "dead letters", "batches")
 UNAUDITED = {"poison"}  # counts its own records
 
 
@@ -431,10 +435,12 @@ def battlefield() -> Iterator[tuple[Broker, Proxy]]:
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    print(f"{'fault':<20} {'runs':>5} {'seconds':>8} {'records':>9} {'versions':>9} {'letters':>8}  hits")
+    named = " ".join(f"{name.removeprefix('dead '):>9}" for name in HELD)
+    print(f"{'fault':<20} {'runs':>5} {'seconds':>8} {named}  hits")
     for o in outcomes:
-        numbers = [f"{o.held[name]:,}" if name in o.held else "–" for name in ("records", "versions", "dead letters")]
-        print(f"{o.fault:<20} {o.runs:>5} {o.seconds:>8.1f} {numbers[0]:>9} {numbers[1]:>9} {numbers[2]:>8}  {o.hits}")
+        numbers = [f"{o.held[name]:,}" if name in o.held else "–" for name in HELD]
+        counts = " ".join(f"{number:>9}" for number in numbers)
+        print(f"{o.fault:<20} {o.runs:>5} {o.seconds:>8.1f} {counts}  {o.hits}")
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.broker import Broker, BrokerUnavailableError
-from tests.integration.chaos import FAULTS, INGEST, SHORT, Site, battlefield, suffer
+from tests.integration.chaos import FAULTS, INGEST, SHORT, STREAM, Site, battlefield, suffer
 from tests.integration.conftest import skip_or_fail
 from tests.integration.proxy import Proxy
 
@@ -26,7 +26,15 @@ def ground() -> Iterator[tuple[Broker, Proxy]]:
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name != "overload"])
+def test_stream_survives(fault: str, ground: tuple[Broker, Proxy], tmp_path: Path) -> None:
+    endure(Site(tmp_path, *ground, STREAM, seed=7), fault)
+
+
+@pytest.mark.parametrize("fault", ["killed at random", "disk full"])
 def test_ingest_survives(fault: str, ground: tuple[Broker, Proxy], tmp_path: Path) -> None:
-    site = Site(tmp_path, *ground, INGEST, seed=7)
+    endure(Site(tmp_path, *ground, INGEST, seed=7), fault)
+
+
+def endure(site: Site, fault: str) -> None:
     with closing(site.traffic):
         suffer(site, fault, SHORT)

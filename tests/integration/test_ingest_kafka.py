@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from kafka import KafkaAdminClient
 
+from flows.doctor import examine
 from flows.home import Home
 from flows.ingest import ingest_kafka, load_file
 from flows.town import TownFiles
@@ -85,3 +86,15 @@ def test_topics_and_files_give_the_same_store(
     connection.close()
     assert len(by_file_contents["incident_version"]) > 10_000
     assert by_topic_contents == by_file_contents
+
+
+def test_the_doctor_shows_how_far_behind_each_partition_is(
+    kafka_home: Home, town: TownFiles, kafka_broker: str, topic_prefix: str
+) -> None:
+    write_records(kafka_broker, [(f"{topic_prefix}persons", "one", b"{")])
+    ingest_kafka(kafka_home)
+    write_records(kafka_broker, [(f"{topic_prefix}persons", "one", b"{"), (f"{topic_prefix}persons", "one", b"[")])
+    found = examine(kafka_home).set_index("check")
+    lags = found[found.index.str.startswith("lag: ")]["value"]
+    assert (len(lags), lags.sum(), (lags > 0).sum()) == (PARTITIONS * len(TOPICS), 2, 1)
+    assert "2 behind, read to 1 of 3" in found.loc[lags.idxmax(), "detail"]

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.access_log import GENESIS, AccessLog
 from pipeline.errors import PurposeError
+from tests.disk import no_file_beyond
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
@@ -85,3 +86,14 @@ def test_two_processes_write_one_chain(tmp_path: Path) -> None:
         writer.join()
     assert AccessLog(path).verify() == []
     assert sum(1 for _ in AccessLog(path).entries()) == 40
+
+
+def test_a_full_disk_leaves_the_log_whole_and_says_that_nothing_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    write(path, 3)
+    before = path.read_bytes()
+    with no_file_beyond(len(before) + 40), pytest.raises(OSError, match="nothing is shown"):
+        write(path, 1)
+    assert path.read_bytes() == before
+    write(path, 1)
+    assert AccessLog(path).verify() == []

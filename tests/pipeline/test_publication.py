@@ -15,6 +15,7 @@ import pytest
 
 from pipeline import publication
 from pipeline.access_log import AccessLog
+from pipeline.duck import in_words
 from pipeline.errors import KeyFileError, PublicationError, PurposeError
 from pipeline.key import Key, derive_key
 from pipeline.publication import (
@@ -31,6 +32,7 @@ from pipeline.publication import (
 )
 from pipeline.publication_file import opened
 from pipeline.tables import Column, Table, Tables, read_tables
+from tests.disk import no_file_beyond
 
 KEY = derive_key(b"k" * 32)
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -292,6 +294,17 @@ def test_a_failed_publication_leaves_the_files_as_they_were(tmp_path: Path) -> N
     with pytest.raises(PublicationError, match="person_tier"):
         publish(tmp_path, run_row(2), places, {**people, "person_tier": people["referral"]}, key=KEY, history_runs=3)
     assert [(tmp_path / name).stat().st_ino for name in ("published.duckdb", "restricted.duckdb")] == before
+
+
+def test_a_full_disk_leaves_the_files_as_they_were(tmp_path: Path) -> None:
+    publish_day(tmp_path, 1)
+    before = {name: (tmp_path / name).read_bytes() for name in (publication.PUBLISHED, publication.RESTRICTED)}
+    with no_file_beyond(300_000), pytest.raises(duckdb.Error) as caught:
+        publish_day(tmp_path, 2)
+    assert "the disk is full" in str(in_words(caught.value))
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    assert publish_day(tmp_path, 2).is_new
+    assert restricted_run_ids(tmp_path) == publication.runs(tmp_path)["run_id"].tolist()
 
 
 @pytest.mark.parametrize("missing", ["market", "person_tier"])

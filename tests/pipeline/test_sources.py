@@ -1,6 +1,7 @@
 """Sources of files: every record once, in order, from where the last reading stopped; and Kafka's settings."""
 
 import gzip
+import hashlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,13 +65,25 @@ def test_what_cannot_be_read_as_lines_says_why(tmp_path):
     with pytest.raises(SourceError, match=r"no event files.*\.jsonl"):
         JsonLinesSource(tmp_path)
     (tmp_path / "incidents.jsonl.gz").write_bytes(gzip.compress(b"x\n" * 1000)[:-9])
-    with pytest.raises(SourceError, match=r"incidents.jsonl.gz, after line \d+: cannot be read"):
+    with pytest.raises(SourceError, match=r"incidents.jsonl.gz, after line \d+: cannot be read .* load it again"):
         read(JsonLinesSource(tmp_path), 10_000)
     (tmp_path / "incidents.jsonl").write_bytes(b"x\n")
     with pytest.raises(SourceError, match="would both be topic 'incidents'"):
         JsonLinesSource(tmp_path)
     with pytest.raises(SourceError, match="has 1 lines, but 5 were read before"):
         read(JsonLinesSource(tmp_path / "incidents.jsonl"), start={("incidents", 0): 5})
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-500], lambda whole: whole[:-500] + b"?" * 500])
+def test_all_before_the_damage_of_a_file_is_read(tmp_path, damage):
+    lines = [hashlib.sha256(b"%d" % line).hexdigest().encode() for line in range(20_000)]
+    (tmp_path / "incidents.jsonl.gz").write_bytes(damage(gzip.compress(b"\n".join(lines))))
+    seen = []
+    with pytest.raises(SourceError, match="what stands before is loaded") as caught:
+        for batch in JsonLinesSource(tmp_path).batches({}, 700):
+            seen += [record.value for record in batch.records]
+    assert len(seen) > 15_000 and seen[:-1] == lines[: len(seen) - 1]  # the line at the damage may be cut or garbled
+    assert f"after line {len(seen)}:" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.string(), pa.large_string(), pa.large_binary()])

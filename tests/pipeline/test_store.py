@@ -17,10 +17,12 @@ import pytest
 from pipeline.acts import Act
 from pipeline.batch import BatchCounts, DecodedBatch, Record
 from pipeline.columns import DEAD_LETTER, IDENTITY, SCHEMAS
+from pipeline.duck import in_words
 from pipeline.errors import KeyFileError, StoreBusyError, StoreError
 from pipeline.key import Key, derive_key
 from pipeline.outbox import make_message
 from pipeline.store import Store, open_store
+from tests.disk import no_file_beyond
 
 KEY = derive_key(b"k" * 32)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -198,6 +200,28 @@ def test_a_failed_batch_leaves_the_store_as_it_was(store: Store) -> None:
     assert held(store, "SELECT count(*) FROM store.incident_version") == [(0,)]
     assert store.offsets() == {}
     assert commit(store, batch({}), incidents=1).stored == 1
+
+
+def test_a_full_disk_keeps_nothing_of_a_batch_and_says_so(path: Path) -> None:
+    with open_store(path, KEY, wait_s=0) as store:
+        commit(store, batch({}), incidents=1)
+    rows = [{"event_id": f"e{n}", "incident_id": f"i{n}", "reporter_ref": f"{n:0100}"} for n in range(3000)]
+    with no_file_beyond(100_000), pytest.raises(duckdb.Error) as caught, open_store(path, KEY, wait_s=0) as store:
+        commit(store, batch(*rows), incidents=3001)
+    assert "the disk is full" in str(in_words(caught.value))
+    with open_store(path, KEY, wait_s=0) as store:
+        assert store.offsets() == {("incidents", 0): 1}
+        assert commit(store, batch(*rows), incidents=3001).stored == 3000
+
+
+def test_a_damaged_store_says_so_with_the_way_out(path: Path) -> None:
+    with open_store(path, KEY, wait_s=0) as store:
+        commit(store, batch({}))
+    whole = path.read_bytes()
+    for damaged in (whole[:100], whole[:5000], whole[:4100] + b"?" * 99 + whole[4199:]):
+        path.write_bytes(damaged)
+        with pytest.raises(StoreError, match=r"is damaged.*backup"):
+            open_store(path, KEY, wait_s=0)
 
 
 def test_events_are_replayed_after_the_codebook_is_mended(store: Store) -> None:

@@ -1,0 +1,86 @@
+"""How the stream of events stands: lag by partition, throughput, what waits in the store, and whose clock is wrong.
+
+Each check yields (state, detail, value) under a name of its own; `flows.doctor` shows them.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Literal, NamedTuple
+
+from flows.home import Home
+from pipeline.batch import TopicPartition
+from pipeline.columns import TOPICS
+from pipeline.sources.kafka import Bounds, read_bounds
+from pipeline.store import StoreHealth
+
+State = Literal["ok", "warning", "fault"]
+CLOCK_TOLERANCE = timedelta(seconds=2)
+BROKER_TIMEOUT_S = 3.0
+
+
+class Finding(NamedTuple):
+    """What one check found: a sentence, and the number it turns on where there is one."""
+
+    check: str
+    state: State
+    detail: str
+    value: float | None = None
+
+
+def waiting(home: Home, health: StoreHealth) -> Iterator[Finding]:
+    """Dead letters by reason, and messages that were not delivered."""
+    for reason, letters in health.dead_letters.items():
+        yield Finding(f"dead letters: {reason}", "warning", f"{letters:,} wait: {_way_out(home, reason)}", letters)
+    if not health.dead_letters:
+        yield Finding("dead letters", "ok", "none wait", 0)
+    for topic, (messages, oldest_at) in health.undelivered.items():
+        detail = (
+            f"{messages:,} not delivered, the oldest since {oldest_at:%Y-%m-%d %H:%MZ}; they go with the next delivery"
+        )
+        yield Finding(f"outbox: {topic}", "warning", detail, messages)
+    if not health.undelivered:
+        yield Finding("outbox", "ok", "everything is delivered", 0)
+
+
+def _way_out(home: Home, reason: str) -> str:
+    if reason == "too_large":
+        return "the source has to send them smaller"
+    return f"mend their cause (docs/events.md), then `harmspot --home {home.path} replay`"
+
+
+def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:
+    """Whether the clock is behind the store, which never lets its own time fall."""
+    if health.last_ingested_at is None:
+        return
+    last, ahead = f"{health.last_ingested_at:%Y-%m-%d %H:%M:%SZ}", health.last_ingested_at - home.now()
+    if ahead > CLOCK_TOLERANCE:
+        detail = f"the clock is {ahead} behind the store's last batch ({last}): set it right"
+        yield Finding("clock", "warning", detail, ahead.total_seconds())
+    else:
+        yield Finding("clock", "ok", f"the last batch came in at {last}", 0.0)
+
+
+def broker(home: Home, health: StoreHealth | None) -> Iterator[Finding]:
+    """Whether the broker answers, how far each partition is read, and how fast the latest batches came in."""
+    kafka = home.settings.kafka
+    offsets = health.offsets if health else {}
+    topics = [kafka.topic_prefix + topic for topic in TOPICS]
+    if "kafka" not in home.settings.ingest.sources and not any(topic in topics for topic, _ in offsets):
+        yield Finding("kafka", "ok", "not among ingest.sources")
+        return
+    bounds = read_bounds(kafka.bootstrap_servers, topics, kafka.security, timeout_s=BROKER_TIMEOUT_S)
+    yield Finding("kafka", "ok", f"{kafka.bootstrap_servers} answers; {len(bounds)} partitions")
+    yield from map(partial(_lag, offsets), sorted(bounds.items()))
+    if health and health.rows_per_s is not None:
+        yield Finding("throughput", "ok", f"{health.rows_per_s:,.0f} rows/s over the latest batches", health.rows_per_s)
+
+
+def _lag(offsets: dict[TopicPartition, int], found: tuple[TopicPartition, Bounds]) -> Finding:
+    (topic, partition), bounds = found
+    name, following = f"lag: {topic}[{partition}]", offsets.get((topic, partition), bounds.first)
+    lag = bounds.end - following
+    if not bounds.first <= following <= bounds.end:
+        held = f"the topic holds {bounds.first:,} to {bounds.end:,}"
+        return Finding(name, "fault", f"the store stopped at {following:,}, but {held}: see docs/operating.md", lag)
+    return Finding(name, "warning" if lag else "ok", f"{lag:,} behind, read to {following:,} of {bounds.end:,}", lag)

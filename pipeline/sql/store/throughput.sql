@@ -1,0 +1,12 @@
+-- Rows a second over the latest batches from a broker: those after the first of them, from its end to the last one's.
+WITH latest AS (
+    SELECT *
+    FROM store.ingest_batch
+    WHERE source LIKE 'kafka:%'
+    ORDER BY batch_id DESC
+    LIMIT 20
+)
+SELECT
+    (sum(rows_in) - min_by(rows_in, batch_id)) / nullif(date_diff('microsecond', min(ingested_at), max(ingested_at)), 0)
+        * 1e6 AS rows_per_s
+FROM latest
