@@ -1,16 +1,24 @@
 """One simulated town, loaded and run once, that the tests of the whole share."""
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from flows.daily import daily_run
 from flows.home import Home
 from flows.ingest import load_file
 from flows.town import TownFiles, write_town
 from tests.town import AS_OF, CLOCK, KEY, TownRun
+
+# How long an example takes says something of the machine, nothing of the code; in CI the examples are always the same.
+settings.register_profile(
+    "harmspot", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("harmspot")
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ blobs = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(shapes=blobs, size_m=st.sampled_from([50.0, 150.0, 400.0]))
 def test_cells_partition_the_areas(shapes: list[object], size_m: float) -> None:
     grid = Grid(CRS, size_m)

@@ -94,7 +94,7 @@ def test_areas_in_degrees_are_refused() -> None:
         place_points(points_at((EAST, NORTH)), AREAS.to_crs("EPSG:4326"), GRID)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.floats(0.5, 1999.5), st.floats(0.5, 999.5)), min_size=1, max_size=40))
 def test_a_point_inside_an_area_lies_in_a_cell_of_the_areas(offsets: list[tuple[float, float]]) -> None:
     points = points_at(*[(EAST + east, NORTH + north) for east, north in offsets])

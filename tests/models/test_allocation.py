@@ -44,7 +44,7 @@ def test_hours_nobody_with_crime_may_take_go_to_the_others() -> None:
     assert allocate_minimax(crimes, hours)["proposed_hours"].tolist() == pytest.approx([20.0, 22.5, 7.5])
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(pairs=AREAS, floor=st.floats(0, 1), ceiling=st.floats(1, 4))
 def test_the_total_and_the_bounds_hold_and_nothing_beats_it(
     pairs: list[tuple[float, float]], floor: float, ceiling: float
@@ -132,7 +132,7 @@ def test_most_is_averted_where_the_next_hour_averts_most() -> None:
     assert mild == pytest.approx([20 + np.log(4) / (2 * kappa), 20 - np.log(4) / (2 * kappa)])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(pairs=HARMED, floor=st.floats(0.01, 1), ceiling=st.floats(1, 3), share=st.floats(0.05, 0.9))
 def test_removing_a_floor_never_averts_less_and_every_constraint_holds(
     pairs: list[tuple[float, float]], floor: float, ceiling: float, share: float

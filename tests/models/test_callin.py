@@ -72,7 +72,7 @@ def test_nobody_to_warn() -> None:
     assert call_in(decided(warned=0), held("01"), size=3, attendance=0.6).empty
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(
     links=st.lists(st.sets(st.integers(0, 7), min_size=1, max_size=4), max_size=10),
     size=st.integers(1, 5),

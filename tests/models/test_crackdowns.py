@@ -95,7 +95,7 @@ def test_all_hours_go_to_one_market_and_the_others_wait() -> None:
     assert "its turn comes" in found[found["phase"] == "hold"].iloc[0]["why"]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     budget=st.floats(0, 200),
     paces=st.lists(st.floats(0.2, 2.0), min_size=1, max_size=4),

@@ -77,7 +77,7 @@ def test_custody_of_people_outside_the_frame_is_left_out() -> None:
     assert days(persons(), stranger) == 1000
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(-50, 1200), st.integers(-50, 1200)), max_size=8),
     st.sampled_from([30.0, 365.0, np.inf]),

@@ -199,7 +199,7 @@ def test_a_recent_burst_counts_more_than_an_old_one():
     assert by_cell[2, 2] > by_cell[17, 17]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
 def test_the_place_of_the_grid_does_not_matter(right, up):
     events, cells, _ = town(petty=800, grave=80, days=200, side=9)

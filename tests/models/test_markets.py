@@ -204,7 +204,7 @@ def test_a_report_outside_the_known_cells_adds_its_cell() -> None:
     assert found.markets[["market_id", "area_id"]].to_numpy().tolist() == [[f"market_{SIDE + 4}_5", "a@1"]]
 
 
-@settings(deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(
     at=st.lists(st.tuples(st.integers(-3, SIDE + 3), st.integers(-3, SIDE + 3), st.integers(0, 90)), max_size=40),
     seed=st.integers(0, 3),
@@ -223,7 +223,7 @@ def test_overdoses_move_nothing_to_the_bit(at: list[tuple[int, int, int]], seed:
     assert by_id(again).loc["market_4_4", "overdose_count"] == near
 
 
-@settings(deadline=None, max_examples=3)
+@settings(max_examples=3)
 @given(order=st.permutations(range(40)))
 def test_the_order_of_rows_changes_no_bit(order: list[int]) -> None:
     frame = reports(market_rows(5, 5)[:20] + background(1, 20))

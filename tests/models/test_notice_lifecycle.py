@@ -297,5 +297,5 @@ class Office(RuleBasedStateMachine):
         assert all(taken.kind == "served" or len(taken.reason.split()) > 1 for _, taken in self.reached)
 
 
-Office.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+Office.TestCase.settings = settings(max_examples=150, stateful_step_count=25)
 TestOffice = Office.TestCase

@@ -63,7 +63,7 @@ def test_the_event_that_brought_people_in_counts_for_everybody() -> None:
     assert (score_records(known, index_events=1).shape > score_records(known, index_events=0).shape).all()
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 2**32 - 1))
 def test_no_group_attribute_moves_any_score(seed: int) -> None:
     known, came, attributes = planted(400)

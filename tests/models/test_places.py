@@ -119,7 +119,7 @@ def frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=EVENT_COLUMNS).astype({"is_minor_used_by_adult": bool, "age_days": int, "n": int})
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(rows=ROWS, more=ROWS)
 def test_what_the_police_discover_moves_nothing_to_the_bit(
     rows: list[tuple[object, ...]], more: list[tuple[object, ...]]
@@ -134,7 +134,7 @@ def test_what_the_police_discover_moves_nothing_to_the_bit(
     assert again["police_count"].sum() - once["police_count"].sum() == in_window
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(rows=ROWS, data=st.data())
 def test_the_order_of_rows_changes_no_bit(rows: list[tuple[object, ...]], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(rows))

@@ -15,7 +15,7 @@ def test_draws_have_the_moments_of_the_gamma() -> None:
     assert drawn.var(axis=1) == pytest.approx(np.array([[0.125, 1.0], [1.0, 4.0]]), rel=0.08)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(ids=IDS, seed=st.integers(-(2**40), 2**62), data=st.data())
 def test_nobody_else_can_move_an_entitys_draws(ids: list[str], seed: int, data: st.DataObject) -> None:
     n = len(ids)

@@ -96,7 +96,7 @@ def test_a_prior_must_be_proper() -> None:
         GammaPrior(0, 1.0)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     rows=st.lists(st.tuples(st.integers(0, 400), st.floats(0.01, 4000)), min_size=1, max_size=40),
     zero_truncated=st.booleans(),

@@ -14,7 +14,7 @@ EVEN = (
 )  # fmt: skip
 COMMON = ("has_offence", "has_harm", "has_exposure", "is_above_average")
 LEVEL = {"none": 0, "unlisted": 0, "warn": 1, "target": 2}
-draws = settings(deadline=None, max_examples=15, derandomize=True)
+draws = settings(max_examples=15, derandomize=True)
 SEEDS = st.integers(0, 10**6)
 
 

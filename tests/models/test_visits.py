@@ -17,7 +17,7 @@ def visits(seed: int = 1, day: date = date(2026, 7, 1), cells: pd.DataFrame = CE
     return plan_visits(cells, day=day, time_zone="Europe/London", seed=seed, config=CONFIG)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), day=st.dates(date(2025, 1, 1), date(2027, 1, 1)))
 def test_no_spot_is_left_for_longer_than_two_hours_of_the_shift(seed: int, day: date) -> None:
     for _, rows in visits(seed, day).groupby("cell_id"):

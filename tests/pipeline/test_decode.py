@@ -311,7 +311,7 @@ def test_the_clock_must_have_a_zone():
         Decoder(CODES, str, datetime(2026, 1, 1), timedelta(0))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(EVENTS, max_size=6), st.sampled_from([None, LONDON, NEW_YORK]))
 def test_rows_and_dead_letters_are_as_many_as_the_records(events, zone):
     decoded = decode(*map(encode_event, events), zone=zone)
@@ -322,13 +322,13 @@ def test_rows_and_dead_letters_are_as_many_as_the_records(events, zone):
     assert rows == {(events[at - 100].source, events[at - 100].id) for at in kept}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=60))
 def test_no_bytes_can_raise(value):
     assert reason_of(value) in {reason for reason, _ in UNUSABLE}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_no_mutation_of_a_good_event_can_raise(data):
     value = bytearray(event(data.draw(st.sampled_from(list(EXAMPLES)))))
@@ -348,7 +348,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(list(EXAMPLES)), st.data(), JSON)
 def test_no_value_in_any_field_can_raise_or_be_repeated(entity, data, value):
     place = data.draw(

@@ -243,7 +243,7 @@ def tables(batches: Sequence[Sequence[Event]]) -> dict[str, list[tuple]]:
 EXPECTED = tables([EVENTS])
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_order_batches_and_repeats_of_events_change_nothing(data: st.DataObject) -> None:
     repeats = data.draw(st.lists(st.sampled_from(EVENTS), max_size=6))

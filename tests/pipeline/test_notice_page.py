@@ -148,7 +148,7 @@ def test_a_provisional_notice_tells_its_approver() -> None:
     assert "Provisional" in words_of({**AREA, "is_provisional": True})
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(name=st.text(max_size=40))
 def test_no_name_can_break_the_page(name: str) -> None:
     hostile = outline({**AREA, "area_name": name + "</title><script>alert(1)</script>{{ 7 * 7 }}\"'"})

@@ -83,7 +83,7 @@ def contents(path: Path) -> tuple[list[tuple], list[tuple]]:
     return rows, held
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_any_delivery_of_the_same_events_gives_the_same_store(data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), label="events, some twice")
