@@ -17,5 +17,7 @@ def write_plan_page(home: Home, run_id: str | None, path: Path) -> None:
     run = tables["run"].iloc[0]
     day = run["as_of"].tz_convert(run["time_zone"]).date()
     words = words_of(tables["promise"], home.settings.promises)
-    html = render_plans(f"{run['force_name']}, {day}", tables, play(Equilibria(), seed=int(run["seed"])), words)
+    html = render_plans(
+        f"{run['force_name']}, {day}", tables, play(Equilibria(periods=60), seed=int(run["seed"])), words
+    )
     path.write_text(html, encoding="utf-8")

@@ -30,6 +30,7 @@ class PromisesConfig:
     response_deadline_h: float
     kept_rate_floor: float
     delivered_share: float
+    window_days: int
 
     def __post_init__(self) -> None:
         if not self.response_deadline_h > 0:
@@ -96,7 +97,9 @@ def track_promises(
     today = as_of.tz_convert(zone).date()
     rows: list[dict[str, Any]] = []
     answers = []
-    for operation in operations.dropna(subset="announced_at").to_dict("records"):
+    # A broken promise is not held against the office for ever, or it could never announce again.
+    is_recent = operations["announced_at"] >= as_of - pd.Timedelta(days=config.window_days)
+    for operation in operations[is_recent].to_dict("records"):
         starts_on = operation["promised_start"] or (
             operation["announced_at"].tz_convert(zone).date() + timedelta(days=lead_days)
         )

@@ -6,7 +6,7 @@ import pytest
 from models.operations import operations_of
 from models.promises import Promises, PromisesConfig, delivered_hours, track_promises
 
-CONFIG = PromisesConfig(response_deadline_h=72, kept_rate_floor=0.9, delivered_share=0.9)
+CONFIG = PromisesConfig(response_deadline_h=72, kept_rate_floor=0.9, delivered_share=0.9, window_days=180)
 
 
 def utc(day: str) -> pd.Timestamp:
@@ -91,3 +91,10 @@ def test_what_was_said_of_another_market_is_no_violation() -> None:
     done = actions(REGISTERED, TOLD, BEGUN)
     elsewhere = seen("11T10:00").assign(market_id="market_9_9")
     assert track(done, elsewhere, "2026-01-25").answers.empty
+
+
+def test_an_old_broken_promise_no_longer_stops_the_office() -> None:
+    done = actions(REGISTERED, TOLD)
+    assert not track(done, seen(), "2026-06-30").may_announce
+    later = track(done, seen(), "2026-07-04")
+    assert later.promises.empty and later.may_announce
