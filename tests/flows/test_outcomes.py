@@ -86,7 +86,11 @@ class Files:
     def put(self, home: Home, identity: RunIdentity, tables: dict[str, pd.DataFrame]) -> None:
         described = read_tables()
         places, people = (
-            {name: pd.DataFrame(columns=table.column_names[3:]) for name, table in file.items() if name != "run"}
+            {
+                name: pd.DataFrame(columns=table.column_names[3:])
+                for name, table in file.items()
+                if name != "run" and not table.is_projection
+            }
             for file in (described.published, described.restricted)
         )
         row = identity.row(is_staffing_assumed=False)
