@@ -138,14 +138,15 @@ def safeguarding(
     decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame
 ) -> pd.DataFrame:
     guarded = decisions[decisions["gate"].eq("safeguarding")]
-    used = events[events["is_minor_used_by_adult"] & events["role"].ne("no_further_action")]
+    concern = child_events(events)
+    used = concern[concern["is_minor_used_by_adult"]]
     return pd.DataFrame(
         {
             "person_id": guarded.index,
             "reason": guarded["gate_rule"].to_numpy(),
             "is_used_by_adult": guarded.index.isin(used["person_id"]) & facts["is_under_18"].reindex(guarded.index),
             "rule": guarded["gate_rule"].to_numpy(),
-            "evidence_ids": _latest_ids(_grounds(held, live, child_events(events)), guarded.index),
+            "evidence_ids": _latest_ids(_grounds(held, live, concern), guarded.index),
         }
     ).reset_index(drop=True)
 

@@ -412,11 +412,11 @@ def _read(path: Path, encryption_key: str | None, table: Table, run_id: str) -> 
 
 
 def _completed(table: Table, rows: pa.Table) -> pa.Table:
-    """Rows with every column: a file that an older harmspot wrote may lack some, which are then empty."""
+    """Rows with the table's columns: a file that an older harmspot wrote may lack some, which are then empty."""
     for column in table.columns:
         if column.name not in rows.column_names:
             rows = rows.append_column(column.name, pa.nulls(len(rows), column.arrow_type))
-    return rows
+    return rows.select(table.column_names)
 
 
 def _run_ids(path: Path, encryption_key: str | None) -> list[str]:

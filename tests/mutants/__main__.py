@@ -85,8 +85,7 @@ def _run(trials: list[Trial]) -> Iterable[tuple[Trial, bool]]:
 def _finished(running: dict[int, Trial]) -> tuple[Trial, bool]:
     process, status = os.wait()
     trial = running.pop(process)
-    if sys.stderr.isatty():
-        print(trial.what, "killed" if status else "SURVIVED", file=sys.stderr)
+    print("noticed " if status else "SURVIVED", trial.what, file=sys.stderr, flush=True)
     return trial, status != 0
 
 

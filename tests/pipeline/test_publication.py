@@ -434,6 +434,8 @@ def test_a_column_added_since_stays_empty_for_kept_runs(tmp_path: Path, monkeypa
     with closing(duckdb.connect(str(path))) as connection:
         connection.execute("DROP VIEW latest_market; ALTER TABLE market DROP COLUMN grade; DROP TABLE hotspot")
         connection.execute("ALTER TABLE market ADD COLUMN forgotten INTEGER")
+    for name in ("market", "hotspot"):  # before this version of harmspot has published anything
+        assert read_published(tmp_path, name).columns.tolist() == FEW.published[name].column_names
     publish_day(tmp_path, 2)
     assert read_published(tmp_path, "market", "run1")["grade"].isna().all()
     assert read_published(tmp_path, "market", "run2")["grade"].tolist() == ["v", "v"]
