@@ -18,7 +18,7 @@ from models.water_filling import fill
 
 Floats = npt.NDArray[np.float64]
 
-CHORDS, REFINEMENTS = 16, 3
+CHORDS, REFINEMENTS = 8, 4
 FEASIBLE = 1e-9  # hours by which a cap may seem broken through rounding
 
 
