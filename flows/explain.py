@@ -7,9 +7,10 @@ import pandas as pd
 
 from flows.command.printing import records
 from flows.home import Home
+from flows.lists import read_list
 from models.explain import explain_person
 from pipeline.errors import PublicationError
-from pipeline.publication import read_published, read_restricted
+from pipeline.publication import read_published
 
 PERSON_TABLES = (
     "safeguarding",
@@ -70,19 +71,7 @@ class PersonRows:
 def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | None, reader: str | None) -> PersonRows:
     """Return the rows of a person given by pseudonym or by the force's own id; each table read is logged first."""
     person_id = home.pseudonym_of(person)
-    tables = {
-        name: read_restricted(
-            home.path,
-            home.key,
-            name,
-            reader=reader,
-            purpose=purpose,
-            log=home.access_log,
-            now=home.now(),
-            run_id=run_id,
-        )
-        for name in PERSON_TABLES
-    }
+    tables = {name: read_list(home, name, run_id, reader=reader, purpose=purpose) for name in PERSON_TABLES}
     return PersonRows(person_id, {name: table[table["person_id"].eq(person_id)] for name, table in tables.items()})
 
 

@@ -72,7 +72,7 @@ def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, a
     from flows.lists import open_list
     from pipeline.export_file import NOT_GROUNDS
 
-    rows = open_list(home, list_id, reader=reader, purpose=purpose)
+    rows = open_list(home, list_id, reader=reader, purpose=purpose).assign(not_grounds=NOT_GROUNDS)
     wanted = [name for name in EVIDENCE if name in rows]
     print_frame(rows, title=f"{list_id}: {len(rows)} entries", as_json=as_json, columns=wanted)
     if not as_json:

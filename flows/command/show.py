@@ -114,6 +114,10 @@ def command(
         columns = [
             name for column in columns for name in ((column, "raw_person_id") if column == "person_id" else (column,))
         ]
+    if shown.is_about_people and as_json:
+        from pipeline.export_file import NOT_GROUNDS
+
+        frame = frame.assign(not_grounds=NOT_GROUNDS)  # an object may travel without the table that it stood in
     is_whole = as_json or len(frame) <= limit
     title = f"{table}: all {len(frame)} rows" if is_whole else f"{table}: first {limit} of {len(frame)} rows"
     print_frame(frame if as_json else frame.head(limit), title=title, as_json=as_json, columns=columns)

@@ -109,6 +109,7 @@ def test_single_criteria_an_exception_takes_one_person_off_and_ends(home: Home, 
     after = people(home)
     assert set(before["person_id"]) - set(after["person_id"]) == {person_id}
     pd.testing.assert_frame_equal(after, before[before["person_id"].ne(person_id)].reset_index(drop=True))
+    assert read_person(home, person_id, None, purpose=PURPOSE, reader=READER).tables["person_tier"].empty
     later = at(home, until)
     assert person_id in set(people(later)["person_id"])
     shown = lists.shown_lists(home, None).set_index("list_id")
@@ -198,7 +199,10 @@ def test_the_commands_exit_with_the_reason(home: Home, tiers: str, tmp_path: Pat
     assert "active" in call("lists", "show")
     shown = json.loads(call("show", "people", "--resolve", "--json", *reading))
     assert all(row["raw_person_id"].startswith("P") for row in shown)
-    assert [entry["action"] for entry in home.access_log.entries()][-1] == "resolve"
+    opened = json.loads(call("lists", "open", tiers, "--json", *reading))
+    for row in [*shown, *opened]:  # status_not_grounds
+        assert "Not grounds for stop, arrest or eviction" in row["not_grounds"]
+    assert "resolve" in [entry["action"] for entry in home.access_log.entries()]
     call("lists", "revoke", tiers, "--by", READER, "--reason", "an incident was withdrawn")
     with pytest.raises(HarmspotError, match="revoked"):
         call("audit", "export", str(tmp_path / "list.json"))
