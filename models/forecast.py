@@ -14,6 +14,7 @@ import pandas as pd
 
 from models.forecast_history import History, read_history
 from models.forecast_learn import expected_events, learn
+from models.forecast_memory import remember
 from models.forecast_scales import Pyramid, build_pyramid
 from models.forecast_windows import past_and_present
 from models.predictive import central_interval, chances_of_top, draw_harm
@@ -24,6 +25,8 @@ Bools = npt.NDArray[np.bool_]
 
 NAIVE_DAYS = 365
 TOP_SHARES = (0.01, 0.05)
+# Offences that make up less than this share of all events are rare: a cell's own count says next to nothing.
+RARE_SHARE = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +138,17 @@ def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizo
     windows, now = past_and_present(history, pyramid, horizon_days)
     # Half an event in all that was seen is the least that an offence is expected at.
     least = 0.5 / (history.span_days * pyramid.cells)
-    learned = learn(windows, now, _grave(history, harm_days), least)
-    rates = expected_events(now, learned)
+    is_grave, is_rare = _kinds(history, harm_days)
+    learned = learn(windows, now, is_grave, least)
+    rates = remember(expected_events(now, learned), history, pyramid, is_grave & is_rare, horizon_days)
     clustering, doubt = learned.excess
     return rates, clustering + doubt * rates.sum(axis=1)
 
 
-def _grave(history: History, harm_days: Floats) -> Bools:
-    """Which offences weigh more than the average event does."""
+def _kinds(history: History, harm_days: Floats) -> tuple[Bools, Bools]:
+    """Which offences are grave, as they weigh more than the average event does, and which are rare."""
     n = np.bincount(history.code, history.n, len(harm_days))
-    return harm_days > (n @ harm_days) / n.sum()
+    return harm_days > (n @ harm_days) / n.sum(), n < RARE_SHARE * n.sum()
 
 
 def _check(cells: pd.DataFrame, harm_days: pd.Series, horizon_days: int) -> None:

@@ -22,6 +22,9 @@ MEAN_LIVES = (60.0, 1500.0)
 # Scales in space: (cells per side of a pixel, standard deviation in pixels); the last scale is the whole city.
 SCALES = ((1, 0.0), (1, 1.2), (4, 1.6))
 SCALE_COUNT = len(SCALES) + 1
+# On the coarsest raster a Gaussian of this many pixels spreads over four cells, with what summing into pixels and
+# reading between them adds.
+SPREAD_SIGMA = 0.87
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,14 @@ class Pyramid:
         every = np.arange(self.cells)
         level, seen, sigma = self.levels[1], self.seen[1], SCALES[1][1]
         return level.read(level.smoothed(per_cell[None], sigma), every)[0] / seen
+
+    def spread(self, per_cell: Floats) -> Floats:
+        """Values per_cell [layers, cells] spread by a Gaussian of about four cells, as means over all cells there."""
+        every, one = np.arange(self.cells), np.ones((1, self.cells))
+        level = self.levels[-1]
+        return level.read(level.smoothed(per_cell, SPREAD_SIGMA), every) / level.read(
+            level.smoothed(one, SPREAD_SIGMA), every
+        )
 
 
 def build_pyramid(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Pyramid:
