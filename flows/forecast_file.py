@@ -28,7 +28,8 @@ class Extent:
 
     def __post_init__(self) -> None:
         if not (self.x_min_m < self.x_max_m and self.y_min_m < self.y_max_m):
-            raise ValueError(f"extent {self}: expected minx < maxx and miny < maxy")
+            box = f"{self.x_min_m:g},{self.y_min_m:g},{self.x_max_m:g},{self.y_max_m:g}"
+            raise ValueError(f"extent {box}: expected minx,miny,maxx,maxy with minx < maxx and miny < maxy")
 
     def cells(self, grid: Grid) -> pd.DataFrame:
         """Return cell_ix, cell_iy of every cell that shares ground with the box, from south-west to north-east."""
@@ -60,10 +61,20 @@ def read_events(path: Path) -> pd.DataFrame:
 
 
 def _times(values: pd.Series, path: Path) -> pd.Series:
+    form = None if values.dtype.kind == "M" else "ISO8601"
     try:
-        return pd.to_datetime(values, format="ISO8601" if values.dtype.kind not in "M" else None)
+        return pd.to_datetime(values, format=form)
     except (ValueError, TypeError) as error:
-        raise SourceError(f"{path}: column occurred_at: {error}; expected ISO 8601 times") from error
+        unread = pd.to_datetime(values, format=form, errors="coerce", utc=True).isna() & values.notna()
+        if not unread.any():
+            raise SourceError(
+                f"{path}: column occurred_at mixes times with and without a zone: write all of one kind"
+            ) from error
+        row = int(np.flatnonzero(unread)[0])
+        raise SourceError(
+            f"{path}: column occurred_at, row {row + 1}: {values.iloc[row]!r}; expected an ISO 8601 time, such as "
+            "2019-12-01T14:30"
+        ) from error
 
 
 def read_weights(path: Path) -> pd.Series:

@@ -130,7 +130,8 @@ def _close_gaps(age: Ints, n: Floats) -> tuple[Ints, list[str]]:
     days, per_day = _by_day(age, n)
     if not len(days):
         return age, []
-    usual = np.median(per_day)
+    # Where most days hold nothing, the median of the others says nothing of silence.
+    usual = min(float(np.median(per_day)), float(per_day.sum()) / int(days[-1] + 1))
     before = np.concatenate([[-1], days[:-1]])  # the day before the first is as_of
     silent = days - before - 1
     is_gap = (silent * usual >= SILENCE_EVENTS) & (silent >= max(3, SILENCE_EVENTS / usual))

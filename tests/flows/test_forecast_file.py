@@ -131,3 +131,22 @@ def test_the_command_writes_the_same_bytes_twice(tmp_path: Path) -> None:
         assert result.exit_code == 0, result.output
         written.append(out.read_bytes())
     assert written[0] == written[1]
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (["2010-01-01", "yesterday"], "row 2: 'yesterday'; expected an ISO 8601 time"),
+        (["2010-01-01T10:00", "2010-01-01T10:00+01:00"], "mixes times with and without a zone"),
+    ],
+)
+def test_a_time_that_cannot_be_read_is_named_with_its_row(tmp_path: Path, times: list[str], words: str) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("occurred_at,offence,lon,lat\n" + "".join(f"{time},theft,0,0\n" for time in times))
+    with pytest.raises(SourceError, match=words):
+        read_events(path)
+
+
+def test_an_extent_the_wrong_way_round_is_named_as_it_was_given() -> None:
+    with pytest.raises(ValueError, match="extent 10,0,5,5: expected minx,miny,maxx,maxy"):
+        Extent(10, 0, 5, 5)

@@ -68,3 +68,11 @@ def test_impossible_numbers_are_refused(column, value):
     events[column] = value
     with pytest.raises(ValueError, match=column):
         read_history(events, np.array([0]), ("a",), 1000)
+
+
+def test_a_quiet_village_is_not_a_source_that_fell_silent():
+    # Two events three days apart, eighty days ago: nothing says that the days since were not observed.
+    events = pd.DataFrame({"offence_code": ["theft"] * 2, "age_days": [81, 84], "n": [1, 1]})
+    history = read_history(events, np.zeros(2, dtype=np.int64), ("theft",), 1000)
+    assert history.age.tolist() == [81, 84]
+    assert not any("silent" in note for note in history.notes)
