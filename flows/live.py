@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from flows.assembly import Map, earliest, execute, place_frames, place_incidents, query, read_map, read_run_codebook
 from flows.home import Home
 from geo.placement import place_points
-from models.markets import Markets, rank_markets
+from models.markets import Markets, fit_market_priors, rank_markets
 from models.places import BandYardstick, fit_yardsticks, rank_areas
 from pipeline.known import Known, open_known
 from pipeline.outbox import OutboxMessage, make_message
@@ -62,6 +62,7 @@ class Live:
             frames.area_events, self._codebook, frames.officer_hours, config=self._settings.places
         )
         self._cells = _visible_cells(self._chart, self._settings.markets.visibility_distance_m)
+        self._priors = fit_market_priors(frames.market_reports, self._cells, config=self._settings.markets)
         ranking, market = (read_published(home.path, name, self.run_id) for name in ("area_ranking", "market"))
         self._begun = _standing(ranking, market)
         self._notices_of = _notices_of(read_published(home.path, "area_notice", self.run_id))
@@ -143,6 +144,7 @@ class Live:
             seed=self._settings.seed,
             previously_listed=frozenset(listed.index.get_level_values(1)),
             yardsticks=self._yardsticks,
+            is_explained=False,
         )
 
     def _rank_markets(self) -> Markets:
@@ -152,7 +154,7 @@ class Live:
             time_zone=self._settings.force.time_zone,
             window_days=7 * self._settings.markets.window_weeks,
         )
-        return rank_markets(reports, self._cells, config=self._settings.markets)
+        return rank_markets(reports, self._cells, config=self._settings.markets, priors=self._priors)
 
     def _evidence(self, changed: pd.DataFrame) -> pd.Series:
         """Whether the touched incidents that stand behind a drafted notice of the run still stand."""

@@ -133,6 +133,8 @@ class Keeper:
             offsets = store.offsets()
             waiting = store.undelivered(_SWEEP, CHANGES)
         self._step(deliver_changes, self, waiting)
+        if self._home.settings.stream.live:
+            self._step(follow_run, self)  # now, so that the first batch need not wait for it
         return offsets
 
     def keep(self, batch: StreamBatch) -> tuple[BatchCounts, int]:

@@ -9,6 +9,7 @@ an empirical-Bayes rate over neighbourhoods. A neighbourhood is a cell and its q
 the heaviest neighbourhood next to them, and those that meet at one summit are one market, so markets stay compact.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.ranks import percentiles
-from models.rates import fit_gamma_prior, posterior
+from models.rates import GammaPrior, fit_gamma_prior, posterior
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -78,7 +79,13 @@ COLUMNS = {
 }
 
 
-def rank_markets(market_reports: pd.DataFrame, cells: pd.DataFrame, *, config: MarketsConfig) -> Markets:
+def rank_markets(
+    market_reports: pd.DataFrame,
+    cells: pd.DataFrame,
+    *,
+    config: MarketsConfig,
+    priors: Mapping[str, GammaPrior] | None = None,
+) -> Markets:
     """Find street markets and grade them flagrant or suspected.
 
     Parameters
@@ -89,6 +96,7 @@ def rank_markets(market_reports: pd.DataFrame, cells: pd.DataFrame, *, config: M
         Rows that came through an officer, or are older than the window, are left out; so are other kinds.
     cells : cell_ix, cell_iy, area_id, is_visible (within `config.visibility_distance_m` of a school, transport or
         park); every cell of the areas. A report in another cell adds it, not visible.
+    priors : as `fit_market_priors` returned them for an earlier clock. None fits them to these reports.
 
     Returns
     -------
@@ -102,12 +110,23 @@ def rank_markets(market_reports: pd.DataFrame, cells: pd.DataFrame, *, config: M
     if dealing.empty:
         return _no_markets()
     grid = _Grid.over(cells, reports)
-    parts, nearby = _parts(reports, grid, config)
+    measured, exposure = _measured(reports, grid, config)
+    parts, nearby = _parts(measured, exposure, priors or _fitted(measured, exposure), reports, grid)
     market_of = _basins(grid, grid.count(dealing))
     table = _described(dealing, grid, market_of, nearby, parts)
     table["overdose_count"] = grid.around(grid.count(reports[reports["kind"] == "overdose"]))[table["cell"]]
     kept = _graded(table, dealing, config)
     return _published(kept, market_of, reports, grid)
+
+
+def fit_market_priors(
+    market_reports: pd.DataFrame, cells: pd.DataFrame, *, config: MarketsConfig
+) -> dict[str, GammaPrior] | None:
+    """Return how the rates of each part vary over neighbourhoods, None without a dealing report; as `rank_markets`."""
+    reports = _relevant(market_reports, config)
+    if not (reports["kind"] == "dealing").any():
+        return None
+    return _fitted(*_measured(reports, _Grid.over(cells, reports), config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +173,8 @@ def _relevant(market_reports: pd.DataFrame, config: MarketsConfig) -> pd.DataFra
     return kept.sort_values("incident_id", ignore_index=True)
 
 
-def _parts(reports: pd.DataFrame, grid: _Grid, config: MarketsConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The five parts of the score by cell, and which neighbourhood sources point at it."""
+def _measured(reports: pd.DataFrame, grid: _Grid, config: MarketsConfig) -> tuple[dict[str, Ints], Floats]:
+    """What is counted around each cell for the five parts and for trouble nearby, and its exposure in cell-weeks."""
     by_kind = {kind: reports[reports["kind"] == kind] for kind in ("dealing", "fear", "disorder", "violence")}
     counts = {kind: grid.around(grid.count(rows)) for kind, rows in by_kind.items()}
     dealing = by_kind["dealing"]
@@ -167,23 +186,38 @@ def _parts(reports: pd.DataFrame, grid: _Grid, config: MarketsConfig) -> tuple[p
         "fear": counts["fear"],
         "visibility": grid.around(in_sight + in_daylight),
         "persistence": _active_weeks(dealing, grid),
+        "trouble": counts["disorder"] + counts["violence"],
     }
-    exposure = (grid.sizes() * config.window_weeks).astype(np.float64)
-    parts = pd.DataFrame({part: _percentile(count, exposure) for part, count in measured.items()})
+    return measured, (grid.sizes() * config.window_weeks).astype(np.float64)
+
+
+def _fitted(measured: Mapping[str, Ints], exposure: Floats) -> dict[str, GammaPrior]:
+    return {part: fit_gamma_prior(count, exposure) for part, count in measured.items()}
+
+
+def _parts(
+    measured: Mapping[str, Ints],
+    exposure: Floats,
+    priors: Mapping[str, GammaPrior],
+    reports: pd.DataFrame,
+    grid: _Grid,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The five parts of the score by cell, and which neighbourhood sources point at it."""
+    places = {part: _percentile(count, exposure, priors[part]) for part, count in measured.items()}
+    parts = pd.DataFrame({part: places[part] for part in WEIGHTS})
     parts["score"] = sum(weight * parts[part] for part, weight in WEIGHTS.items())
-    trouble = counts["disorder"] + counts["violence"]
     nearby = pd.DataFrame(
         {
-            "has_trouble": (trouble > 0) & (_percentile(trouble, exposure) >= NEARBY_PERCENTILE),
+            "has_trouble": (measured["trouble"] > 0) & (places["trouble"] >= NEARBY_PERCENTILE),
             "has_paraphernalia": grid.around(grid.count(reports[reports["kind"] == "paraphernalia"])) > 0,
         }
     )
     return parts, nearby
 
 
-def _percentile(count: Ints, exposure: Floats) -> Floats:
+def _percentile(count: Ints, exposure: Floats, prior: GammaPrior) -> Floats:
     """Percentile of the posterior mean rate; a neighbourhood cut by the border leans on the city's rate."""
-    shape, rate = posterior(fit_gamma_prior(count, exposure), count, exposure)
+    shape, rate = posterior(prior, count, exposure)
     return percentiles((shape / rate)[:, None])[:, 0]
 
 

@@ -100,6 +100,7 @@ def rank_areas(
     seed: int,
     previously_listed: frozenset[str] = frozenset(),
     yardsticks: Mapping[str, BandYardstick] | None = None,
+    is_explained: bool = True,
 ) -> pd.DataFrame:
     """Rank areas by P(in the top K) over posterior draws in which the axis weights are drawn too.
 
@@ -115,6 +116,7 @@ def rank_areas(
     previously_listed : area_ids listed in the predecessor run, for hysteresis.
     yardsticks : as `fit_yardsticks` returned them for an earlier clock; no area's rate then moves but by its own
         events. None fits them to these events.
+    is_explained : False leaves `moves_out_if` null, which takes most of the time.
 
     Returns
     -------
@@ -152,13 +154,15 @@ def rank_areas(
     table["officer_hours"] = hours["hours_per_day"].to_numpy()
     table["is_staffing_assumed"] = hours["is_assumed"].to_numpy(dtype=bool)
     table["evidence_ids"] = _heaviest_evidence(area_evidence, codebook, area_ids, config)
-    table["moves_out_if"] = moves_out_if(
-        table,
-        {axis: (drawn.axes[axis], parts[axis]) for axis in AXES},
-        weights.mean(axis=0).tolist(),
-        top_k=config.top_k,
-        list_leave=config.list_leave,
-    )
+    table["moves_out_if"] = None
+    if is_explained:
+        table["moves_out_if"] = moves_out_if(
+            table,
+            {axis: (drawn.axes[axis], parts[axis]) for axis in AXES},
+            weights.mean(axis=0).tolist(),
+            top_k=config.top_k,
+            list_leave=config.list_leave,
+        )
     return table.sort_values("rank", ignore_index=True)[COLUMNS]
 
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.markets import WEIGHTS, Markets, MarketsConfig, rank_markets
+from models.markets import WEIGHTS, Markets, MarketsConfig, fit_market_priors, rank_markets
 from models.simulate import SimulatedTown, simulate
 
 ROOT = Path(__file__).parents[2]
@@ -246,3 +246,11 @@ def vars_of(found: Markets) -> list[pd.DataFrame]:
 def test_settings_that_mean_nothing_are_refused(key: str, value: float) -> None:
     with pytest.raises(ValueError, match=key):
         MarketsConfig(**{**DEFAULTS, key: value})
+
+
+def test_priors_held_from_the_same_reports_change_nothing() -> None:
+    rows = reports([*market_rows(5, 5), *background(3)])
+    held = fit_market_priors(rows, CELLS, config=CONFIG)
+    found, fitted = rank_markets(rows, CELLS, config=CONFIG, priors=held), rank_markets(rows, CELLS, config=CONFIG)
+    pd.testing.assert_frame_equal(found.markets, fitted.markets, check_exact=True)
+    assert fit_market_priors(reports([]), CELLS, config=CONFIG) is None

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.places import AXES, PlacesConfig, decayed_days, rank_areas
+from models.places import AXES, PlacesConfig, decayed_days, fit_yardsticks, rank_areas
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["places"]
@@ -153,6 +153,25 @@ def test_few_areas_and_no_events_still_rank(names: str, top_k: int) -> None:
     assert (table["harm_per_day"] == 0).all()
     assert table["crimes_per_officer_hour"].isna().all()
     assert table["p_top_k"].eq(float(top_k >= len(names))).all()  # equals share the last place: no entry by a tie
+
+
+def test_with_yardsticks_held_still_an_areas_rate_moves_by_its_own_events_alone() -> None:
+    before = events(("a", "robbery", 30), ("b", "robbery", 10), ("c", "robbery", 4))
+    after = events(("a", "robbery", 30), ("b", "robbery", 60), ("c", "robbery", 4))
+    staffing = hours(a=10, b=10, c=10)
+    held = fit_yardsticks(before, CODEBOOK, staffing, config=config())
+    rates = ["harm_per_day", "violence_per_day", "disorder_per_day", "crimes_per_officer_hour"]
+    tables = [
+        rank_areas(
+            rows, NO_EVIDENCE, CODEBOOK, staffing, config=config(), seed=7, yardsticks=held, is_explained=False
+        ).set_index("area_id")
+        for rows in (before, after)
+    ]
+    fitted = rank(before, staffing).set_index("area_id")
+    pd.testing.assert_frame_equal(tables[0][rates], fitted.loc[tables[0].index, rates], check_exact=True)
+    pd.testing.assert_frame_equal(tables[1].loc[["a", "c"], rates], tables[0].loc[["a", "c"], rates], check_exact=True)
+    assert tables[1].loc["b", "harm_per_day"] > tables[0].loc["b", "harm_per_day"]
+    assert tables[1]["moves_out_if"].isna().all()
 
 
 def test_unknown_hours_take_the_middle_percentile() -> None:
