@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyproj
 
 from pipeline.columns import DEAD_LETTER, ENVELOPE
-from pipeline.duck import frame, literal_sql, name_sql, query
+from pipeline.duck import frame, literal_sql, name_sql, query, unordered
 from pipeline.errors import SourceError
 from pipeline.mapping import Mapping, check_columns, content_of_row_sql, extract_sql, words_of
 from pipeline.versions import stage_sql
@@ -107,7 +107,8 @@ def stage_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, hor
         "discovery": mapping.discovery,
         "horizon": horizon,
     }
-    connection.execute(stage_sql("incident", query("mapped/incident"), STAGED), parameters)
+    with unordered(connection):
+        connection.execute(stage_sql("incident", query("mapped/incident"), STAGED), parameters)
 
 
 def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:

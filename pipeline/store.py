@@ -339,7 +339,7 @@ class Store:
 
     def _keep_staged(self, entity: str, number: _Batch, present: Collection[str] | None = None) -> BatchCounts:
         """Move what is new from `staged` into the entity's versions, and drop `staged`."""
-        self._connection.execute(arrival_sql(entity))
+        self._connection.execute(arrival_sql(entity, "row_number" if present else "rowid"))
         rows_in = self._count("staged")
         self._connection.execute(query("load/shared_event"))
         self._connection.execute(query("load/duplicate"))

@@ -44,11 +44,15 @@ def stage_sql(entity: str, arrived_sql: str = "FROM arrived_rows", present: Coll
     )
 
 
-def arrival_sql(entity: str) -> str:
-    """Make temporary views `arrival` and `held`: what duplicates and conflicts are found by, staged and stored."""
+def arrival_sql(entity: str, order: str = "rowid") -> str:
+    """Make temporary views `arrival` and `held`: what duplicates and conflicts are found by, staged and stored.
+
+    `order` is the column of `staged` that says which row came first.
+    """
     columns = f"event_source, event_id, event_time, version, content_hash, {_entity_key_sql(entity)} AS entity_key"
+    place = f"rowid AS staged_row, {order} AS row_number"
     return (
-        f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT rowid AS row_number, {columns} FROM staged;"  # noqa: S608
+        f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT {place}, {columns} FROM staged;"  # noqa: S608
         f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns} FROM store.{entity}_version"
     )
 

@@ -1,7 +1,7 @@
 -- Rows of the batch that the store holds already, or that the batch itself repeats: all but the first of each. Reads
 -- shared_event.
 WITH held_already AS (
-    SELECT arrival.row_number
+    SELECT arrival.staged_row
     FROM arrival
     SEMI JOIN held
         ON arrival.content_hash = held.content_hash
@@ -11,7 +11,7 @@ WITH held_already AS (
 ),
 repeated AS (
     SELECT
-        arrival.row_number,
+        arrival.staged_row,
         row_number() OVER (
             PARTITION BY event_source, event_id, event_time, content_hash
             ORDER BY arrival.row_number
@@ -21,7 +21,7 @@ repeated AS (
 )
 DELETE FROM staged
 WHERE rowid IN (
-    SELECT row_number FROM held_already
+    SELECT staged_row FROM held_already
     UNION ALL
-    SELECT row_number FROM repeated WHERE occurrence > 1
+    SELECT staged_row FROM repeated WHERE occurrence > 1
 )
