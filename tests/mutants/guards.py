@@ -1,41 +1,172 @@
-"""Guards of people that stand outside the rule book: each line takes one away, and some test must notice."""
+"""Guards of people that stand outside the rule book: each is taken away, and the test named here must notice."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A guard and the text that takes it away."""
+    """A guard, the text that takes it away, and who notices."""
 
     module: str
     guard: str
     old: str
     new: str
+    test: str
 
-
-BOTH = '(people["has_harm"] & people["has_exposure"])'
 
 GUARDS = (
-    Guard("evidence", "dropped arrests weigh nothing", '"no_further_action": 0.0', '"no_further_action": 0.1'),
-    Guard("evidence", "victims bear nothing", '"victim": 0.0', '"victim": 0.1'),
-    Guard("evidence", "witnesses bear nothing", '"witness": 0.0', '"witness": 0.1'),
-    Guard("evidence", "what the police find raises nothing", '"partner", "sensor")', '"partner", "sensor", "police")'),
-    Guard("evidence", "contacts are no offence", 'NO_OFFENCE = ("health", "contact")', 'NO_OFFENCE = ("health",)'),
-    Guard("evidence", "overdoses are no offence", 'NO_OFFENCE = ("health", "contact")', 'NO_OFFENCE = ("contact",)'),
-    Guard("evidence", "only adults use minors", '["is_minor_used_by_adult"] & is_of_age', '["is_minor_used_by_adult"]'),
-    Guard("register", "of age at eighteen", "OF_AGE = 18", "OF_AGE = 17"),
-    Guard("register", "a year counts as its last day", "10_000 + 1231", "10_000 + 101"),
-    Guard("facts", "who is not registered may be a child", '["is_age_unknown"], True)', '["is_age_unknown"], False)'),
-    Guard("facts", "a spree counts once", 'floor("D")', 'floor("s")'),
-    Guard("facts", "sales in flagrant markets concern the place", '~held["in_flagrant_market"].astype(bool)', "True"),
-    Guard("facts", "the police's own suspicion is no ground", '| held["factor"].gt(0)', '| held["factor"].ge(0)'),
-    Guard("lists", "users are not arrested", '(gate == "treatment_information") & live', '(gate != "") | live'),
-    Guard("exposure", "who is inside is not at liberty", '["custody_from"].lt(as_of)', '["custody_from"].gt(as_of)'),
-    Guard("terms", "listings end", '["expires_at"].le(as_of)', '["expires_at"].isna()'),
-    Guard("terms", "an earlier incident renews nothing", 'now.gt(terms["counted_until"])', "now.notna()"),
-    Guard("offending", "names of incidents decide no bit", "rows.iloc[order], person[order]", "rows, person"),
-    Guard("scoring", "nobody is scored without harm", BOTH, '(people["has_exposure"])'),
-    Guard("scoring", "too short a time is not scored", BOTH, '(people["has_harm"])'),
-    Guard("callin", "use of drugs links nobody", '~held["is_use"] &', ""),
-    Guard("callin", "only eligible adults are reached", 'held["person_id"].isin(reachable)', "True"),
-)  # fmt: skip
+    Guard(
+        "evidence",
+        "dropped arrests weigh nothing",
+        '"no_further_action": 0.0',
+        '"no_further_action": 0.1',
+        "test_people.py::test_contact_is_zero",
+    ),
+    Guard(
+        "evidence",
+        "victims bear nothing",
+        '"victim": 0.0',
+        '"victim": 0.1',
+        "test_people.py::test_a_victim_who_also_offends_is_ranked_on_the_offending_alone",
+    ),
+    Guard(
+        "evidence",
+        "witnesses bear nothing",
+        '"witness": 0.0',
+        '"witness": 0.1',
+        "test_people.py::test_role_split_victims_and_witnesses_alone_are_unscorable",
+    ),
+    Guard(
+        "evidence",
+        "what the police find raises nothing",
+        '"partner", "sensor")',
+        '"partner", "sensor", "police")',
+        "test_people.py::test_what_the_police_found_themselves_raises_no_score",
+    ),
+    Guard(
+        "evidence",
+        "contacts are no offence",
+        'NO_OFFENCE = ("health", "contact")',
+        'NO_OFFENCE = ("health",)',
+        "test_people.py::test_contact_is_zero",
+    ),
+    Guard(
+        "evidence",
+        "overdoses are no offence",
+        'NO_OFFENCE = ("health", "contact")',
+        'NO_OFFENCE = ("contact",)',
+        "test_people.py::test_overdoses_are_zero",
+    ),
+    Guard(
+        "evidence",
+        "only adults use minors",
+        '["is_minor_used_by_adult"] & is_of_age',
+        '["is_minor_used_by_adult"]',
+        "test_people.py::test_a_courier_of_seventeen_was_used_and_did_not_use",
+    ),
+    Guard(
+        "register",
+        "of age at eighteen",
+        "OF_AGE = 18",
+        "OF_AGE = 17",
+        "test_people.py::test_children_and_people_of_unknown_age_go_to_safeguarding",
+    ),
+    Guard(
+        "register",
+        "a year counts as its last day",
+        "10_000 + 1231",
+        "10_000 + 101",
+        "test_people.py::test_children_and_people_of_unknown_age_go_to_safeguarding",
+    ),
+    Guard(
+        "facts",
+        "who is not registered may be a child",
+        '["is_age_unknown"], True)',
+        '["is_age_unknown"], False)',
+        "test_people.py::test_children_and_people_of_unknown_age_go_to_safeguarding",
+    ),
+    Guard(
+        "facts",
+        "a spree counts once",
+        'floor("D")',
+        'floor("s")',
+        "test_people.py::test_targets_have_two_grave_incidents_on_different_days",
+    ),
+    Guard(
+        "facts",
+        "sales in flagrant markets concern the place",
+        '~held["in_flagrant_market"].astype(bool)',
+        "True",
+        "test_people.py::test_dealers_sell_outside_flagrant_markets_and_stand_by_score",
+    ),
+    Guard(
+        "facts",
+        "the police's own suspicion is no ground",
+        '| held["factor"].gt(0)',
+        '| held["factor"].ge(0)',
+        "test_callin.py::test_what_is_no_link",
+    ),
+    Guard(
+        "lists",
+        "users are not arrested",
+        '(gate == "treatment_information") & live',
+        '(gate != "") | live',
+        "test_people.py::test_warrants_stand_bench_first_then_by_band_then_by_age",
+    ),
+    Guard(
+        "exposure",
+        "who is inside is not at liberty",
+        '["custody_from"].lt(as_of)',
+        '["custody_from"].gt(as_of)',
+        "test_people.py::test_who_is_in_custody_is_neither_targeted_nor_warned_and_the_change_says_so",
+    ),
+    Guard(
+        "terms",
+        "listings end",
+        '["expires_at"].le(as_of)',
+        '["expires_at"].isna()',
+        "test_people.py::test_a_listing_ends_with_its_term_and_begins_again_with_a_new_incident_alone",
+    ),
+    Guard(
+        "terms",
+        "an earlier incident renews nothing",
+        'now.gt(terms["counted_until"])',
+        "now.notna()",
+        "test_terms.py::test_leaving_and_entering_again_does_not_lengthen_a_term",
+    ),
+    Guard(
+        "offending",
+        "names of incidents decide no bit",
+        "rows.iloc[order], person[order]",
+        "rows, person",
+        "test_people.py::test_links_between_people_raise_no_score_and_move_no_list",
+    ),
+    Guard(
+        "scoring",
+        "nobody is scored without harm",
+        '(people["has_harm"] & people["has_exposure"])',
+        '(people["has_exposure"])',
+        "test_people.py::test_nobody_is_listed_without_harm",
+    ),
+    Guard(
+        "scoring",
+        "too short a time is not scored",
+        '(people["has_harm"] & people["has_exposure"])',
+        '(people["has_harm"])',
+        "test_people.py::test_too_little_time_at_liberty_is_not_scored",
+    ),
+    Guard(
+        "callin",
+        "use of drugs links nobody",
+        '~held["is_use"] &',
+        "",
+        "test_callin.py::test_what_is_no_link",
+    ),
+    Guard(
+        "callin",
+        "only eligible adults are reached",
+        'held["person_id"].isin(reachable)',
+        "True",
+        "test_callin.py::test_only_the_next_level_is_invited_and_only_eligible_adults_are_counted",
+    ),
+)
