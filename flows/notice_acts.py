@@ -1,8 +1,8 @@
 """What people do to notices: found, asked against the rules, appended, projected, told to partners."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from flows.ingest import open_home_store
 from flows.notice_records import Notice, make_step, notices_of
 from flows.partners import deliver_or_say, notice_messages
 from flows.projections import project_home
-from models.notice_lifecycle import DECISIONS, Step, refusals
+from models.notice_lifecycle import DECISIONS, Step, is_live, is_superseded, refusals
 from models.notices import fields_from_json, fields_json
 from models.reading_age import LANGUAGE as READABLE_LANGUAGE
 from models.reading_age import reading_age
@@ -77,7 +77,8 @@ def record(home: Home, store: Store, notice: Notice, deed: Deed) -> Notice:
     act = Act(deed.kind, deed.actor.strip(), "notice", notice.notice_id, home.now(), deed.detail)
     detail = read_detail(act.kind, act.detail_json)
     step = make_step(act.kind, act.actor, act.at, detail, home.settings.force.zone)
-    if problems := [*refusals(notice.fields, notice.standing, step), *_hard_words(home, notice, step)]:
+    problems = refusals(notice.fields, notice.standing, step)
+    if problems := [*problems, *_second_notice(home, store, notice, step), *_hard_words(home, notice, step)]:
         raise NoticeRefusedError(f"notice {notice.notice_id} is not {deed.kind}: {'; '.join(problems)}")
     after = replace(notice, steps=(*notice.steps, step), is_recorded=True)
     if not notice.is_recorded:
@@ -96,6 +97,12 @@ def known_notices(
         drafts = {n.notice_id: n for kind in kinds for n in _drafts(home, kind, reader=reader, purpose=purpose)}
     chosen = [notice for notice in {**drafts, **found}.values() if notice.kind in kinds]
     return sorted(chosen, key=lambda n: (-n.fields["written_on"].toordinal(), n.kind, n.notice_id))
+
+
+def live_rival(notice: Notice, others: Iterable[Notice], on: date) -> str | None:
+    """Return the id of the live notice that says something else to the same market or person; None where none does."""
+    live = [other for other in others if is_live(other.fields, other.standing, on)]
+    return next((other.notice_id for other in live if is_superseded(notice.fields, other.fields)), None)
 
 
 def find_notice(home: Home, store: Store, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
@@ -139,6 +146,15 @@ def _draft(notice: Notice, at: datetime) -> Act:
     fields = msgspec.json.decode(fields_json(notice.fields))
     detail = {"fields": fields, "run_id": notice.run_id, "known_at": notice.known_at}
     return Act("drafted", MACHINE, "notice", notice.notice_id, at, detail)
+
+
+def _second_notice(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
+    """Say which live notice already tells the same market or person something else."""
+    if step.kind not in DECISIONS:
+        return []
+    known = notices_of(store.human_events(), home.settings.force.zone).values()
+    rival = live_rival(notice, known, step.on)
+    return [f"notice {rival} to the same subject is live; withdraw it first"] if rival else []
 
 
 def _hard_words(home: Home, notice: Notice, step: Step) -> list[str]:

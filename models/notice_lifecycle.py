@@ -20,6 +20,7 @@ MANNERS = {"area": ("displayed", "posted"), "person": ("in_person",)}
 # For each act: the state it leads to from each state in which it may be done.
 CLOSED = ("kept", "broken", "withdrawn", "expired")
 STATES = ("draft", "reviewed", "approved", "served", *CLOSED)
+LIVE = ("reviewed", "approved", "served")
 _SAME = {state: state for state in STATES}
 _REOPENED = {"draft": "draft", "reviewed": "draft", "approved": "draft", "served": "draft"}
 TRANSITIONS: Mapping[str, Mapping[str, str]] = {
@@ -210,6 +211,23 @@ def last_day(fields: Mapping[str, Any]) -> date:
 def last_day_to_decide(fields: Mapping[str, Any], standing: Standing) -> date:
     """Return until when it may be decided upon: the last day to serve it, or, once it is served, its own last day."""
     return last_day(fields) if standing.served_on else fields["serve_by"]
+
+
+def is_live(fields: Mapping[str, Any], standing: Standing, on: date) -> bool:
+    """Return whether a notice binds on a day: somebody stands by it or it is in people's hands, and its time runs."""
+    in_hands = standing.served_on is not None and standing.state not in CLOSED
+    return (standing.state in LIVE or in_hands) and on <= last_day_to_decide(fields, standing)
+
+
+def is_superseded(fields: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Return whether a notice says something else than the `live` one to the same market or person.
+
+    The same announcement of the same day in another language does not: the two go out together.
+    """
+    subject = {"area": "market_id", "person": "person_id"}[fields["kind"]]
+    is_same_subject = fields["kind"] == live["kind"] and fields[subject] == live[subject]
+    is_translation = fields["written_on"] == live["written_on"] and fields["language"] != live["language"]
+    return is_same_subject and fields["notice_id"] != live["notice_id"] and not is_translation
 
 
 def start_refusal(fields: Mapping[str, Any], standing: Standing, on: date) -> str | None:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 COLUMNS = [
     "notice_id", "kind", "state", "language", "subject", "serve_by", "first_day", "last_day", "reviewed_by",
-    "approved_by", "title",
+    "approved_by", "superseded_by", "title",
 ]  # fmt: skip
+# A title is long, and ids must not be broken over lines; --json has every column.
+SHOWN = ["notice_id", "state", "subject", "serve_by", "first_day", "last_day", "reviewed_by", "approved_by"]
 
 
 @click.group("notices")
@@ -49,6 +51,8 @@ def list_(
 ) -> None:
     """List the drafts of the latest run and every notice that anybody opened.
 
+    A draft to a market or person that another notice speaks to is named below the table: it cannot be decided upon.
+
     \b
     Examples:
       harmspot --home town notices list
@@ -56,13 +60,20 @@ def list_(
     """
     import pandas as pd
 
-    from flows.notice_acts import known_notices
+    from flows.notice_acts import known_notices, live_rival
 
     kinds = ["area", "person"] if people else ["area"]
     found = known_notices(home, kinds, reader=reader, purpose=purpose)
-    rows = [_row(notice) for notice in found if state in (None, notice.standing.state)]
-    shown = COLUMNS[:-1]  # a title is long, and ids must not be broken over lines
-    print_frame(pd.DataFrame(rows, columns=COLUMNS), title=f"notices: {len(rows)}", as_json=as_json, columns=shown)
+    today = home.now().astimezone(home.settings.force.zone).date()
+    chosen = [notice for notice in found if state in (None, notice.standing.state)]
+    listed = pd.DataFrame([_row(notice, live_rival(notice, found, today)) for notice in chosen], columns=COLUMNS)
+    shown = SHOWN if listed["language"].nunique() < 2 else [*SHOWN, "language"]
+    print_frame(listed, title=f"notices: {len(listed)}", as_json=as_json, columns=shown)
+    if not as_json:
+        for row in listed[listed["superseded_by"].notna()].to_dict("records"):
+            click.echo(
+                f"  {row['notice_id']}: superseded by {row['superseded_by']}, which is live; withdraw that first"
+            )
 
 
 @command.command("show")
@@ -240,8 +251,8 @@ def deliver(home: "Home") -> None:
     click.echo(f"delivered {deliver_to_partners(home):,} messages")
 
 
-def _row(notice: "Notice") -> dict[str, Any]:
-    from models.notice_lifecycle import last_day
+def _row(notice: "Notice", rival: str | None) -> dict[str, Any]:
+    from models.notice_lifecycle import CLOSED, last_day
 
     fields, standing = notice.fields, notice.standing
     return {
@@ -255,6 +266,7 @@ def _row(notice: "Notice") -> dict[str, Any]:
         "last_day": last_day(fields),
         "reviewed_by": standing.reviewed_by,
         "approved_by": standing.approved_by,
+        "superseded_by": None if standing.state in CLOSED else rival,
         "title": notice.page().title,
     }
 

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from flows.command import cli
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice
+from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice, record
+from models.notices import notice_id as id_of
 from pipeline.errors import HarmspotError, PurposeError
 from pipeline.publication import read_published
 from tests.town import CLOCK, TownRun, read_people
@@ -126,6 +127,26 @@ def test_an_unknown_notice_is_named(home: Home) -> None:
 def harmspot(home: Home, *words: str) -> Any:
     arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat(), *words]
     return CliRunner().invoke(cli, arguments)
+
+
+def test_a_second_notice_waits_until_the_live_one_is_withdrawn(home: Home) -> None:
+    first = known_notices(home, ["area"], **READING)[0]
+    fields = {**first.fields, "written_on": first.fields["written_on"] + timedelta(days=1)}
+    newer = replace(first, notice_id=id_of(fields), fields={**fields, "notice_id": id_of(fields)})
+    approve(home, first.notice_id)
+    with open_home_store(home) as store:
+        record(home, store, newer, Deed("opened", BELL, {"purpose": "test"}))
+    before = events(home)
+    with pytest.raises(NoticeRefusedError, match=f"{first.notice_id} .*is live; withdraw it first"):
+        do(home, newer.notice_id, Deed("reviewed", BELL, WHY))
+    assert events(home) == before
+    listed = {row["notice_id"]: row for row in json.loads(harmspot(home, "notices", "list", "--json").stdout)}
+    assert listed[newer.notice_id]["superseded_by"] == first.notice_id
+    assert listed[first.notice_id]["superseded_by"] is None
+    said = " ".join(harmspot(home, "notices", "list").stdout.split())
+    assert f"{newer.notice_id}: superseded by {first.notice_id}" in said
+    do(home, first.notice_id, Deed("withdrawn", REYES, WHY))
+    assert do(home, newer.notice_id, Deed("reviewed", BELL, WHY)).standing.state == "reviewed"
 
 
 def test_the_verbs_do_the_whole_way(home: Home, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from models.notice_lifecycle import (
     TRANSITIONS,
     Standing,
     Step,
+    is_live,
+    is_superseded,
     last_day,
     refusals,
     standing_of,
@@ -100,6 +102,36 @@ def test_the_whole_way(fields: dict[str, Any]) -> None:
     assert states == ["draft", "draft", "reviewed", "reviewed", "approved", "served"]
     for kind in ("kept", "broken", "withdrawn"):
         assert standing_of(fields, [*served(fields), step(kind, day=last_day(fields))]).state == kind
+
+
+@BOTH
+def test_a_notice_is_live_from_review_to_its_last_day_objected_to_or_not(fields: dict[str, Any]) -> None:
+    ways = {"draft": [], "reviewed": REVIEWED, "approved": APPROVED, "served": served(fields)}
+    contested = [*served(fields), step("contested")]
+    live = {name: is_live(fields, standing_of(fields, steps), WRITTEN) for name, steps in ways.items()}
+    assert live == {"draft": False, "reviewed": True, "approved": True, "served": True}
+    assert is_live(fields, standing_of(fields, contested), WRITTEN)
+    assert not is_live(fields, standing_of(fields, [*contested, step("withdrawn")]), WRITTEN)
+    over = timedelta(days=1)
+    assert not is_live(fields, standing_of(fields, APPROVED), fields["serve_by"] + over)
+    assert is_live(fields, standing_of(fields, served(fields)), last_day(fields))
+    assert not is_live(fields, standing_of(fields, served(fields)), last_day(fields) + over)
+
+
+def changed(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**fields, **more, "notice_id": notice_id({**fields, **more})}
+
+
+def test_only_another_announcement_to_the_same_market_or_person_is_superseded() -> None:
+    tomorrow = {"written_on": WRITTEN + timedelta(days=1)}
+    for fields, subject in ((AREA, "market_id"), (PERSON, "person_id")):
+        assert is_superseded(changed(fields, **tomorrow), fields)
+        assert is_superseded(changed(fields, legal_basis="Another"), fields)
+        assert is_superseded(changed(fields, language="es", **tomorrow), fields)
+        assert not is_superseded(fields, fields)
+        assert not is_superseded(changed(fields, language="es"), fields)
+        assert not is_superseded(changed(fields, **{subject: "another"}, **tomorrow), fields)
+    assert not is_superseded(AREA, PERSON)
 
 
 def test_every_state_is_reached_and_every_rule_is_told_apart() -> None:
