@@ -73,6 +73,8 @@ def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, a
     from pipeline.export_file import NOT_GROUNDS
 
     rows = open_list(home, list_id, reader=reader, purpose=purpose).assign(not_grounds=NOT_GROUNDS)
+    order = [name for name in ("position", "rank") if name in rows]
+    rows = rows.sort_values([*order, "person_id"], ignore_index=True)
     wanted = [name for name in EVIDENCE if name in rows]
     print_frame(rows, title=f"{list_id}: {len(rows)} entries", as_json=as_json, columns=wanted)
     if not as_json:

@@ -266,7 +266,7 @@ def _print_json(tables: "dict[str, pd.DataFrame]") -> None:
 ALLOCATION_TABLES = {
     "officer_allocation": ("officer hours a day", [
         "area_id", "today_hours", "proposed_hours", "marginal_hours_half", "marginal_hours", "marginal_hours_double",
-        "floor_hours", "ceiling_hours", "today_ratio", "proposed_ratio", "harm_per_day", "floor_price",
+        "today_ratio", "proposed_ratio", "floor_price",
     ]),
     "allocation_cost": ("what each limit costs (harm-days a day)", [
         "constraint_name", "price", "binding_count", "harm_lost_per_day", "limit_hours", "planned_hours",
@@ -276,8 +276,8 @@ ALLOCATION_TABLES = {
     ]),
 }  # fmt: skip
 CRACKDOWN_COLUMNS = [
-    "position", "area_id", "market_id", "phase", "next_step", "hours_today", "surge_hours", "hours_needed", "p_tips",
-    "baseline_per_day", "recent_per_day", "is_quiet", "harm_averted_lo", "starts_on",
+    "position", "market_id", "area_id", "phase", "next_step", "hours_today", "hours_needed", "p_tips", "is_quiet",
+    "starts_on",
 ]  # fmt: skip
 VISIT_COLUMNS = ["starts_at", "minutes", "cell_id", "area_id", "chosen_for"]
 PROMISE_COLUMNS = ["announced_at", "area_id", "promise_kind", "promised", "due_on", "status", "why"]

@@ -200,6 +200,7 @@ def test_the_commands_exit_with_the_reason(home: Home, tiers: str, tmp_path: Pat
     shown = json.loads(call("show", "people", "--resolve", "--json", *reading))
     assert all(row["raw_person_id"].startswith("P") for row in shown)
     opened = json.loads(call("lists", "open", tiers, "--json", *reading))
+    assert [row["rank"] for row in opened] == sorted(row["rank"] for row in opened)
     for row in [*shown, *opened]:  # status_not_grounds
         assert "Not grounds for stop, arrest or eviction" in row["not_grounds"]
     assert "resolve" in [entry["action"] for entry in home.access_log.entries()]
