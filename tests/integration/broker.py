@@ -57,14 +57,14 @@ def running_broker() -> Iterator[str]:
 
 @contextmanager
 def own_broker(
-    advertised_port: int | None = None, before_start: Callable[[int], None] = lambda port: None
+    advertised_port: int | None = None, before_start: Callable[[int], None] = lambda port: None, heap_mb: int = 256
 ) -> Iterator["Broker"]:
     """Yield a new broker that ends with the block.
 
     Clients are told `advertised_port`; `before_start` is given the true one, to put a proxy before it.
     """
     with tempfile.TemporaryDirectory(prefix="harmspot-kafka-") as folder:
-        broker = Broker(_jars(), Path(folder), advertised_port)
+        broker = Broker(_jars(), Path(folder), advertised_port, heap_mb)
         before_start(broker.port)
         try:
             broker.start()
@@ -106,11 +106,12 @@ def _version() -> str:
 class Broker:
     """A broker that can be killed and started again on the same port with what it holds."""
 
-    def __init__(self, jars: Path, folder: Path, advertised_port: int | None = None) -> None:
+    def __init__(self, jars: Path, folder: Path, advertised_port: int | None = None, heap_mb: int = 256) -> None:
         self.port, controller_port = free_ports(2)
         self._advertised_port = advertised_port or self.port
         self._log = folder / "broker.log"
-        self._java = ["java", "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
+        heap = ["-Xms64m", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        self._java = ["java", *heap, "-cp", f"{jars}/*"]
         self._properties = folder / "server.properties"
         self._properties.write_text(
             _PROPERTIES.format(

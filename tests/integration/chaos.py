@@ -34,6 +34,7 @@ from tests.poison import KINDS, UNHEARD_OF, UNIFORM
 KEY = "5e" * 32
 ASIDE = {"ingested_at", "batch_id", "resolved_at"}
 POSITION = {"source_partition", "source_offset"}
+HEAP_MB = 768  # the long scale sends records of 50 MB
 INGEST = ("ingest",)
 STREAM = ("stream", "--until-caught-up")
 CODEBOOK = Path(__file__).resolve().parents[2] / "configs" / "codebooks" / "harm.csv"
@@ -57,7 +58,7 @@ class Scale:
 
 
 SHORT = Scale(300, 100, 3, 1, 1, 3, 5_000, 300, 1, 12_000_000, (2_000, 20_000))
-LONG = Scale(5_000, 300, 100, 3, 5, 40, 100_000, 1_000, 3, 12_000_000, (50_000, 400_000))
+LONG = Scale(2_000, 200, 100, 2, 3, 20, 100_000, 1_000, 2, 50_000_000, (50_000, 400_000))
 
 
 @dataclass
@@ -348,8 +349,9 @@ def _named(site: Site, name: str) -> dict[str, str]:
 def poison(site: Site, scale: Scale) -> str:
     """Hide every kind of unusable record, some of them huge, among good ones; mend the codebook and replay."""
     site.batch_size = 20_000
-    huge = [("incidents", f"{n}", b"%d" % n + b"x" * scale.huge_bytes) for n in range(scale.huge)]
-    site.traffic.deliver([*huge, *among(scale.good, scale.bad - scale.huge)])
+    for number in range(scale.huge):  # one at a time, for each is in the broker's heap twice
+        site.traffic.deliver([("incidents", f"{number}", b"%d" % number + b"x" * scale.huge_bytes)])
+    site.traffic.deliver(list(among(scale.good, scale.bad - scale.huge)))
     victim = site.start(*site.verb, "--json")
     assert victim.wait() == 0, victim.said()[-2000:]
     counts = json.loads(victim.said()[victim.said().index("{\n") :].rpartition("peak_mb")[0])
@@ -363,11 +365,15 @@ def poison(site: Site, scale: Scale) -> str:
     replay = site.start("replay", "--json", HARMSPOT__INGEST__CODEBOOK=str(codebook))
     assert replay.wait() == 0, replay.said()[-2000:]
     replayed = json.loads(replay.said()[replay.said().index("{\n") :].rpartition("peak_mb")[0])
+    assert counts["dead_by_reason"]["too_large"] >= scale.huge
     unheard_of = counts["dead_by_reason"]["unknown_offence_code"]
     assert replayed["stored"] == unheard_of, replayed
     assert "unknown_offence_code" not in replayed["dead_by_reason"]
     _print_reasons(counts, replayed)
-    return f"{scale.bad} of {len(KINDS) + len(UNIFORM)} kinds among {scale.good}, peak {victim.peak_mb():.0f} MB"
+    return (
+        f"{scale.bad} of {len(KINDS) + len(UNIFORM)} kinds among {scale.good}, {scale.huge} of them of "
+        f"{scale.huge_bytes // 1_000_000} MB, peak {victim.peak_mb():.0f} MB"
+    )
 
 
 def _print_reasons(counts: dict, replayed: dict) -> None:
@@ -421,7 +427,7 @@ def suffer(site: Site, name: str, scale: Scale) -> Outcome:
 
 
 @contextmanager
-def battlefield() -> Iterator[tuple[Broker, Proxy]]:
+def battlefield(heap_mb: int = 256) -> Iterator[tuple[Broker, Proxy]]:
     """Yield a broker and the proxy that stands before it."""
     (port,) = free_ports(1)
     with ExitStack() as stack:
@@ -430,7 +436,7 @@ def battlefield() -> Iterator[tuple[Broker, Proxy]]:
         def stand_before(broker_port: int) -> None:
             proxies.append(stack.enter_context(running_proxy(port, broker_port)))
 
-        broker = stack.enter_context(own_broker(port, stand_before))
+        broker = stack.enter_context(own_broker(port, stand_before, heap_mb))
         yield broker, proxies[0]
 
 
@@ -455,7 +461,7 @@ def main() -> None:
     scale = SHORT if chosen.short else Scale(**{**LONG.__dict__, "kills": chosen.kills})
     os.environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)  # faults are done to a broker of our own alone
     verbs = {"ingest": INGEST, "stream": STREAM}
-    with tempfile.TemporaryDirectory(prefix="harmspot-chaos-") as folder, battlefield() as (broker, proxy):
+    with tempfile.TemporaryDirectory(prefix="harmspot-chaos-") as folder, battlefield(HEAP_MB) as (broker, proxy):
         for verb in chosen.verb or list(verbs):
             outcomes = []
             for number, name in enumerate(chosen.fault or FAULTS):
