@@ -100,7 +100,7 @@ class Victim:
 
     def peak_mb(self) -> float:
         """Return the greatest resident set of a command that ended by itself."""
-        return float(self.said().rpartition("peak_mb=")[2].split()[0])
+        return float(self.said().partition("peak_mb=")[2].split()[0])  # later commands write to the same log
 
 
 def run_at_once(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> str:
