@@ -30,6 +30,7 @@ class Traffic:
         self._producer: KafkaProducer | None = None
         self._number = 0
         self._versions: dict[int, int] = {}
+        self._incidents: list[int] = []  # the keys of _versions, to choose from
         self._sent: list[tuple[str, str, bytes]] = []
         self._late: list[tuple[str, str, bytes]] = []
         self._kinds = list(poison.KINDS.values())
@@ -105,8 +106,8 @@ class Traffic:
             return self._record("custody", "custody", f"Q-{number}", poison.stay(number))
         if chance < 0.25:
             return self._record("staffing", "staffing", f"A-{number}@1", poison.shift(number))
-        if chance < 0.40 and self._versions:
-            return self._incident(self._random.choice(list(self._versions)))
+        if chance < 0.40 and self._incidents:
+            return self._incident(self._random.choice(self._incidents))
         if chance < 0.45:  # the correction first, its original some time later
             original, correction = self._incident(number), self._incident(number)
             self._late.append(original)
@@ -115,6 +116,8 @@ class Traffic:
 
     def _incident(self, number: int) -> tuple[str, str, bytes]:
         """Return the next version of an incident; every ninth cancels it."""
+        if number not in self._versions:
+            self._incidents.append(number)
         version = self._versions[number] = self._versions.get(number, 0) + 1
         status = "recorded" if version == 1 else "cancelled" if number % 9 == 0 else "amended"
         event = {**poison.incident(number, version=version, status=status), "id": f"i{number}-{version}"}
