@@ -37,6 +37,7 @@ POSITION = {"source_partition", "source_offset"}
 HEAP_MB = 768  # the long scale sends records of 50 MB
 INGEST = ("ingest",)
 STREAM = ("stream", "--until-caught-up")
+MEMBER = {"HARMSPOT__STREAM__MEMBER": "one", "HARMSPOT__STREAM__SESSION_TIMEOUT_S": "6"}  # no broker takes less
 CODEBOOK = Path(__file__).resolve().parents[2] / "configs" / "codebooks" / "harm.csv"
 
 
@@ -57,7 +58,7 @@ class Scale:
     backlogs: tuple[int, int]
 
 
-SHORT = Scale(300, 100, 3, 1, 1, 3, 5_000, 300, 1, 12_000_000, (2_000, 20_000))
+SHORT = Scale(300, 100, 2, 1, 1, 3, 5_000, 300, 1, 12_000_000, (2_000, 20_000))
 LONG = Scale(2_000, 200, 100, 2, 3, 20, 100_000, 1_000, 2, 50_000_000, (50_000, 400_000))
 
 
@@ -94,7 +95,7 @@ class Site:
             "HARMSPOT_KEY": KEY,
             "HARMSPOT__KAFKA__TOPIC_PREFIX": self.traffic.prefix,
             "HARMSPOT__INGEST__BATCH_SIZE": size,
-            **({"HARMSPOT__STREAM__MAX_ROWS": size, "HARMSPOT__STREAM__MEMBER": "one"} if self.verb != INGEST else {}),
+            **({} if self.verb == INGEST else {**MEMBER, "HARMSPOT__STREAM__MAX_ROWS": size}),
             **changes,
         }
 

@@ -13,6 +13,7 @@ from tests import poison
 
 PARTITIONS = {"incidents": 3}
 HUGE_BYTES = 60_000_000
+FLUSH_S = 300  # kafka-python's checksum, in Python, takes half a minute for 50 MB on a busy machine
 
 
 @dataclass
@@ -66,7 +67,7 @@ class Traffic:
         failed: list[Exception] = []
         for topic, key, value in records:
             producer.send(self.prefix + topic, value=value, key=key.encode()).add_errback(failed.append)
-        producer.flush(timeout=60)
+        producer.flush(timeout=FLUSH_S)
         assert not failed, failed[0]
 
     def close(self) -> None:

@@ -1,8 +1,10 @@
 -- Dead letters not waiting in the store already: the same record of the same topic waits once. Of a record too large to
--- be read its first 4 KiB are kept, and the hash of all of it.
+-- be read its first 4 KiB are kept, and the hash of all of it; it is cut first, so that nothing after carries the rest.
 INSERT INTO store.dead_letter
 WITH hashed AS (
-    SELECT *, md5_number(payload) AS payload_hash
+    SELECT
+        * REPLACE (CASE WHEN reason = 'too_large' THEN payload[:4096] ELSE payload END AS payload),
+        md5_number(dead_arrived.payload) AS payload_hash
     FROM dead_arrived
 ),
 distinct_letter AS (
@@ -16,8 +18,6 @@ waiting AS (
     WHERE resolved_at IS NULL
 )
 SELECT
-    topic, source_partition, source_offset, reason, detail, mapping,
-    CASE WHEN reason = 'too_large' THEN payload[:4096] ELSE payload END,
-    payload_hash, $batch_id, $ingested_at, NULL
+    topic, source_partition, source_offset, reason, detail, mapping, payload, payload_hash, $batch_id, $ingested_at, NULL
 FROM distinct_letter
 ANTI JOIN waiting USING (topic, payload_hash)
