@@ -35,7 +35,7 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
         "versions_stored": "versions of events kept",
         "duplicates": "events that had been delivered before",
         "dead_letters": "rows that could not be read as they came in",
-        "dead_letters_waiting": "dead letters that wait; `harmspot replay` takes them after the cause is mended",
+        "dead_letters_waiting": "dead letters that wait; harmspot replay takes them after the cause is mended",
         "conflicts": "different contents under one version; the greater content hash won",
     }
     doubtful = {"dead_letters_waiting", "conflicts"}
