@@ -3,6 +3,7 @@
 The same page and moment give the same bytes: nothing of the clock or the machine goes in.
 """
 
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -29,16 +30,16 @@ def notice_pdf(body_html: str, *, title: str, language: str, written_at: datetim
     ------
     PublicationError : it holds a character that the typeface lacks, and would go out with a hole.
     """
-    letter = _Letter(title, language, written_at)
-    blocks = outline(body_html)
-    letter.refuse_holes(blocks)
-    is_on_file = False
-    for block in blocks:
-        if block.is_on_file_only and not is_on_file:
-            letter.add_page()
-            is_on_file = True
-        letter.draw(block)
-    return bytes(letter.output())
+    with closing(_Letter(title, language, written_at)) as letter:
+        blocks = outline(body_html)
+        letter.refuse_holes(blocks)
+        is_on_file = False
+        for block in blocks:
+            if block.is_on_file_only and not is_on_file:
+                letter.add_page()
+                is_on_file = True
+            letter.draw(block)
+        return bytes(letter.output())
 
 
 class _Letter(FPDF):
@@ -53,6 +54,12 @@ class _Letter(FPDF):
         self.set_lang(language)
         self.set_producer("harmspot")
         self.add_page()
+
+    def close(self) -> None:
+        """Let go of the typefaces' files, which fpdf2 keeps open."""
+        for typeface in self.fonts.values():
+            if isinstance(typeface, TTFFont):
+                typeface.close()
 
     def footer(self) -> None:
         if self.page_no() > 1:

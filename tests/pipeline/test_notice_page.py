@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -236,3 +237,13 @@ def test_a_pdf_never_goes_out_with_a_hole() -> None:
     page = render_notice({**AREA, "area_name": "水門"})
     with pytest.raises(PublicationError, match=r"U\+6C34"):
         notice_pdf(page.body_html, title=page.title, language="en", written_at=datetime(2026, 3, 1, tzinfo=UTC))
+
+
+def test_no_typeface_stays_open() -> None:
+    """A refused letter is the case that matters: what was raised keeps the half-drawn letter alive."""
+    written_at = datetime(2026, 3, 1, tzinfo=UTC)
+    notice_pdf("<h1>Whole</h1>", title="t", language="en", written_at=written_at)
+    with pytest.raises(PublicationError, match=r"U\+4E2D, which the typeface Lato lacks"):
+        notice_pdf("<h1>中</h1>", title="t", language="en", written_at=written_at)
+    links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()]  # noqa: PTH115
+    assert not [link for link in links if link.endswith(".ttf")]
