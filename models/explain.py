@@ -14,6 +14,7 @@ CONTEST = (
     "standards department. A named person must then look at the evidence again and answer."
 )
 ABSENT = "On no list in this run."
+AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors"}
 TIERS = {"target": "people to target, the high-rate serious", "warn": "people to warn, the next level"}
 
 
@@ -77,6 +78,7 @@ def _tier(row: Mapping) -> list[str]:
         f"How often and when: about {row['frequency_per_year']:.1f} incidents per year at liberty, weighed by how sure "
         f"the evidence is; the latest {row['recency_days']} days ago; grave ones on {row['high_event_count']} days.",
         _axes(row),
+        *_left_out(row),
         f"Heaviest evidence: {_ids(row['evidence_ids'])}.",
         row["moves_out_if"],
         f"Whatever the chance, the listing ends on {row['expires_at']:%Y-%m-%d} unless a new incident counts before.",
@@ -140,6 +142,30 @@ def _path(rule_name: str) -> list[str]:
 
 def _ids(ids: object) -> str:
     return ", ".join(ids) if ids is not None and len(ids) else "nothing on record"  # type: ignore[arg-type]
+
+
+def _left_out(row: Mapping) -> list[str]:
+    """Where the person would stand if one kind of harm did not count; nothing of a run that did not ask."""
+    known = {words: row.get(f"rank_without_{axis}") for axis, words in AXES.items()}
+    stands = [f"{_ordinal(int(rank))} without {words}" for words, rank in known.items() if not pd.isna(rank)]
+    if not stands:
+        return []
+    front = (
+        "Nobody scored is worse on all three kinds of harm."
+        if row.get("is_pareto")
+        else ("Somebody is as bad on each of the three kinds of harm and worse on one.")
+    )
+    return [f"If one kind of harm did not count, the person would stand {', '.join(stands)}. {front}"]
+
+
+def _ordinal(rank: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th, … 11th, … 21st.
+
+    >>> [_ordinal(rank) for rank in (1, 2, 3, 4, 11, 12, 13, 21, 112)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '112th']
+    """
+    ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank}{ending}"
 
 
 def _axes(row: Mapping) -> str:

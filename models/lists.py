@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from models import rules
+from models.axis_left_out import ranks_without
 from models.evidence import AXES, BANDS, SUPPLY_CODES
 from models.facts import child_events, grave_incidents, sales_outside_markets
 from models.leaving import moves_out
@@ -77,6 +78,8 @@ def person_tier(
             "person_id": listed.index,
             "tier": listed["tier"].to_numpy(),
             **{name: listed[name].to_numpy(dtype=np.int32) for name in ("rank", "rank_lo", "rank_hi")},
+            **_ranks_without(listed.index, scoring, config, seed),
+            "is_pareto": listed["is_pareto"].to_numpy(dtype=bool),
             **{name: listed[name].to_numpy(dtype=np.float64) for name in ("p_top_k", "p_top_k_fixed_weights", "score")},
             **_harm_per_year(listed),
             **_shares(listed),
@@ -186,6 +189,14 @@ def _harm_per_year(people: pd.DataFrame) -> dict[str, Floats]:
 
 def _shares(people: pd.DataFrame) -> dict[str, Floats]:
     return {f"{axis}_share": people[f"share_{i}"].to_numpy(dtype=np.float64) for i, axis in enumerate(AXES)}
+
+
+def _ranks_without(people: pd.Index, scoring: Scoring, config: "PeopleConfig", seed: int) -> dict[str, pd.Series]:
+    """Rank of each with one axis left out of the score; nobody is ranked for an empty list."""
+    if people.empty or scoring.yardstick is None:
+        return {f"rank_without_{axis}": pd.Series(dtype="Int32") for axis in AXES}
+    ranks = ranks_without(seed, scoring.scored.tolist(), scoring.rates, scoring.yardstick, config.top_k).loc[people]
+    return {f"rank_without_{axis}": ranks[f"without_{i}"].array for i, axis in enumerate(AXES)}
 
 
 def _heaviest(evidence: pd.DataFrame, people: pd.Index, half_life_days: float) -> pd.DataFrame:

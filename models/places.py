@@ -15,13 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.pareto import is_on_front
 from models.place_moves import moves_out_if
-from models.ranks import draw_gamma, draw_weights, percentiles, summarise_ranks
+from models.ranks import draw_gamma, draw_weights, percentiles, rank_by_chance, summarise_ranks
 from models.rates import GammaPrior, fit_gamma_prior, posterior
 
 Floats = npt.NDArray[np.float64]
 
 AXES = ("violence", "disorder", "minors", "ratio")
+PER_AXIS = ["violence_per_day", "disorder_per_day", "minors_per_day", "crimes_per_officer_hour"]
 BANDS = ("high", "mid", "low")
 # `rest` is every reported crime that is neither violence nor disorder: with those two it makes up all harm, once.
 GROUPS = ("violence", "disorder", "rest", "minors")
@@ -144,11 +146,11 @@ def rank_areas(
     fixed = _summed([weight * parts[axis] for weight, axis in zip(centre, AXES, strict=True)])
 
     table = pd.DataFrame({"area_id": area_ids}).join(summarise_ranks(scores, config.top_k, INTERVAL))
-    table["rank"] = _ranks(table["p_top_k"], table["score"], area_ids)
+    table["rank"] = rank_by_chance(table["p_top_k"], table["score"], area_ids)
     table["p_top_k_fixed_weights"] = _chance_in_top(fixed, config.top_k)
     table["is_listed"] = _is_listed(table, previously_listed, config)
     table = table.join(_rates(drawn)).join(_shares(weighed)).join(_ranks_without(weighed, weights, area_ids, config))
-    table["is_pareto"] = _is_pareto(table)
+    table["is_pareto"] = is_on_front(table[PER_AXIS].to_numpy())
     table["public_count"] = _whole_counts(counted, area_ids)
     table["police_count"] = _whole_counts(events[events["discovery"] == "police"], area_ids)
     table["officer_hours"] = hours["hours_per_day"].to_numpy()
@@ -329,13 +331,6 @@ def _summed(parts: Sequence[Floats]) -> Floats:
     return total
 
 
-def _ranks(p_top_k: npt.ArrayLike, score: npt.ArrayLike, area_ids: pd.Index) -> npt.NDArray[np.int64]:
-    order = np.lexsort((np.arange(len(area_ids)), -np.asarray(score), -np.asarray(p_top_k)))
-    ranks = np.empty(len(order), np.int64)
-    ranks[order] = np.arange(1, len(order) + 1)
-    return ranks
-
-
 def _chance_in_top(scores: Floats, top_k: int) -> Floats:
     """P(rank ≤ top_k): the share of draws in which an area stands above the (K+1)th; nobody enters by a tie."""
     if top_k >= len(scores):
@@ -379,19 +374,9 @@ def _ranks_without(
     for left_out, axis in enumerate(AXES):
         others = [part for i, part in enumerate(weighed) if i != left_out]
         scores = _summed(others) / np.maximum(1 - weights[:, left_out], np.finfo(float).tiny)
-        ranks[f"rank_without_{axis}"] = _ranks(_chance_in_top(scores, config.top_k), scores.mean(axis=1), area_ids)
+        chance = _chance_in_top(scores, config.top_k)
+        ranks[f"rank_without_{axis}"] = rank_by_chance(chance, scores.mean(axis=1), area_ids)
     return pd.DataFrame(ranks)
-
-
-def _is_pareto(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """True where no other area is as bad on every axis and worse on one; an unknown ratio compares as equal."""
-    no_better = np.ones((len(table), len(table)), bool)  # [other, area]
-    worse = np.zeros((len(table), len(table)), bool)
-    for column in ("violence_per_day", "disorder_per_day", "minors_per_day", "crimes_per_officer_hour"):
-        value = table[column].to_numpy()
-        no_better &= ~(value[:, None] < value[None, :])
-        worse |= value[:, None] > value[None, :]
-    return ~np.any(no_better & worse, axis=0)
 
 
 def _whole_counts(events: pd.DataFrame, area_ids: pd.Index) -> npt.NDArray[np.int64]:

@@ -89,6 +89,14 @@ def rank_draws(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return rankdata(-np.asarray(scores, dtype=np.float64), method="max", axis=0).astype(np.int64)
 
 
+def rank_by_chance(p_top_k: npt.ArrayLike, score: npt.ArrayLike, entity_ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Rank from 1 for the likeliest to be in the top K; equals by score, then by id, so that the order is total."""
+    order = np.lexsort((np.asarray(entity_ids, dtype=object), -np.asarray(score), -np.asarray(p_top_k)))
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(1, len(order) + 1)
+    return ranks
+
+
 def summarise_ranks(scores: npt.ArrayLike, top_k: int, interval: float = 0.8) -> pd.DataFrame:
     """Summarise score draws [n, draws] by entity.
 

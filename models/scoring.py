@@ -9,6 +9,8 @@ import pandas as pd
 from models.evidence import AXES
 from models.exposure import liberty_days
 from models.offending import Offending, count_offending, fit_priors, mean_factors, posterior_rates
+from models.pareto import is_on_front
+from models.ranks import rank_by_chance
 from models.rates import Floats, GammaPrior
 from models.standing import Rates, Standing, Yardstick, stand
 
@@ -85,7 +87,13 @@ def score_people(
     )
     ids = at_risk.index[is_scored]
     standing = stand(seed, ids.tolist(), scored, yardstick, config.top_k)
-    people = people.join(standing.table.assign(rank=_rank(standing.table)))
+    table = standing.table
+    table = table.assign(
+        rank=rank_by_chance(table["p_top_k"], table["score"], ids),
+        # Where nothing counts against somebody the rate is the prior's, and little time at liberty makes it greater.
+        is_pareto=is_on_front(np.where(offending.has_evidence, harm, 0.0)[is_scored]),
+    )
+    people = people.join(table)
     return Scoring(people, float(harm.sum(axis=1).mean()), ids, offending, priors, scored, yardstick, standing)
 
 
@@ -93,11 +101,5 @@ _NO_RATES = Rates(np.empty((0, 0)), np.empty((0, 0)), np.empty(0), np.empty(0, d
 _UNSCORED = {
     **dict.fromkeys(("p_top_k", "p_top_k_fixed_weights", "score", "rank", "rank_lo", "rank_hi"), np.nan),
     **dict.fromkeys(("harm_per_day", "harm_per_day_lo", "harm_per_day_hi", "events_per_day"), np.nan),
-    **dict.fromkeys(("share_0", "share_1", "share_2"), np.nan),
+    **dict.fromkeys(("share_0", "share_1", "share_2", "is_pareto"), np.nan),
 }
-
-
-def _rank(table: pd.DataFrame) -> pd.Series:
-    """1 is the person most likely in the top K; ties by score, then by id, so that the order is total."""
-    order = table.reset_index().sort_values(["p_top_k", "score", "person_id"], ascending=[False, False, True])
-    return pd.Series(np.arange(1, len(order) + 1), index=pd.Index(order["person_id"]))

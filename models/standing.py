@@ -10,7 +10,7 @@ gamma rate (several bands are matched by one gamma, Satterthwaite 1946, Biometri
 the score's moments gives their chances.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -73,6 +73,18 @@ class Yardstick:
         drawn = draw_weights(seed, weights, concentration, draws)
         return cls(kappa, centre / centre.sum(), concentration, drawn)
 
+    def without(self, axis: int) -> "Yardstick | None":
+        """The same with one axis left out, the others' weights scaled to one; None where they separate nobody.
+
+        What is left of a Dirichlet, scaled to one, is a Dirichlet of the concentration that is left.
+        """
+        weights = np.where(np.arange(len(self.weights)) == axis, 0.0, self.weights)
+        if not (weights[np.isfinite(self.kappa)] > 0).any():
+            return None
+        drawn = np.where(weights > 0, self.drawn_weights, 0.0)
+        left, drawn_left = weights.sum(), np.maximum(drawn.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        return Yardstick(self.kappa, weights / left, self.concentration * left, drawn / drawn_left)
+
     def weight_products(self) -> Floats:
         """E[w_a w_b] of the Dirichlet."""
         outer = np.outer(self.weights, self.weights)
@@ -97,16 +109,22 @@ def draw_scores(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstic
     draws, axes = yardstick.drawn_weights.shape
     scores, fixed = np.empty((2, len(ids), draws), dtype=np.float32)
     interval, shares = np.empty((len(ids), 2)), np.empty((len(ids), axes))
-    for start in range(0, len(ids), CHUNK):
-        part = slice(start, start + CHUNK)
-        drawn = draw_gamma(seed, ids[part], rates.shape[part], rates.rate[part], draws)
-        harm = drawn @ rates.by_axis(axes)
+    for part, harm in draw_harm(seed, ids, rates, yardstick):
         positions = harm / (harm + yardstick.kappa)
         parts = positions * yardstick.drawn_weights
         scores[part], fixed[part] = parts.sum(axis=2), positions @ yardstick.weights
         interval[part] = np.quantile(harm.sum(axis=2), INTERVAL, axis=1).T
         shares[part] = _shares(parts.mean(axis=1))
     return Drawn(scores, fixed, interval, shares)
+
+
+def draw_harm(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick) -> Iterator[tuple[slice, Floats]]:
+    """Yield the next people's places and their drawn harm rates [people, draws, axes]."""
+    draws, axes = yardstick.drawn_weights.shape
+    for start in range(0, len(ids), CHUNK):
+        part = slice(start, start + CHUNK)
+        drawn = draw_gamma(seed, ids[part], rates.shape[part], rates.rate[part], draws)
+        yield part, drawn @ rates.by_axis(axes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +184,7 @@ def stand(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick, top
     rest = np.setdiff1d(np.arange(len(ids)), which)
     rest_above = count_above(moments, rest)
     table = _with_drawn(_analytic(ids, rates, moments, drawn, rest_above, top_k), which, drawn, rest_above, top_k)
-    return Standing(table, *(_entry(drawn.scores, rest_above, places) for places in (top_k, top_k + 1)))
+    return Standing(table, *(entry_scores(drawn.scores, rest_above, places) for places in (top_k, top_k + 1)))
 
 
 def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:
@@ -185,12 +203,18 @@ def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:
     return np.sort(order[: np.clip(needed, LEAST_DRAWN, MOST_DRAWN)])
 
 
-def _entry(score_draws: np.ndarray, rest_above: Callable, places: int) -> Floats:
+def entry_scores(score_draws: np.ndarray, rest_above: Callable, places: int) -> Floats:
     """The score of each draw that takes the last of so many places, those expected to go to the rest set aside."""
     scores = np.sort(score_draws, axis=0)[::-1][:places].astype(np.float64)
     taken = np.arange(1, len(scores) + 1)[:, None] + rest_above(scores) <= places
     last = np.maximum(taken.sum(axis=0) - 1, 0)
     return np.take_along_axis(scores, last[None, :], axis=0)[0] if len(scores) == places else np.zeros(scores.shape[1])
+
+
+def chance_of_entry(moments: Moments, last_in: Floats) -> Floats:
+    """P(in the top K) per person, not drawn, given draws of the score that takes the last place."""
+    bounds = np.quantile(last_in, np.linspace(0.05, 0.95, 7))
+    return np.mean([moments.above(level) for level in bounds], axis=0)
 
 
 def count_above(moments: Moments, rest: np.ndarray) -> Callable[[np.ndarray], Floats]:
@@ -242,10 +266,9 @@ def _analytic(
     harm, variance = weighted.sum(axis=1), (weighted * rates.harm_days / rates.rate).sum(axis=1)
     shape = harm**2 / variance
     harm_lo, harm_hi = (gammaincinv(shape, tail) * harm / shape for tail in INTERVAL)
-    bounds = np.quantile(_entry(drawn.scores, rest_above, top_k), np.linspace(0.05, 0.95, 7))
     drawn_above = _mean_count_above(drawn)
     score_lo, score_hi = (betaincinv(moments.alpha, moments.beta, tail) for tail in INTERVAL)
-    chance = np.mean([moments.above(level) for level in bounds], axis=0)
+    chance = chance_of_entry(moments, entry_scores(drawn.scores, rest_above, top_k))
     return pd.DataFrame(
         {
             "p_top_k": chance,
@@ -266,7 +289,7 @@ def _analytic(
 
 def _with_drawn(table: pd.DataFrame, which: np.ndarray, drawn: Drawn, rest_above: Callable, top_k: int) -> pd.DataFrame:
     ranks = rank_draws(drawn.scores) + np.rint(rest_above(drawn.scores)).astype(np.int64)
-    entry_fixed = _entry(drawn.fixed_scores, rest_above, top_k)
+    entry_fixed = entry_scores(drawn.fixed_scores, rest_above, top_k)
     rank_lo, rank_hi = np.quantile(ranks, INTERVAL, axis=1, method="inverted_cdf").astype(np.int64)
     found = {
         "p_top_k": (ranks <= top_k).mean(axis=1),

@@ -11,6 +11,10 @@ TIER = pd.DataFrame(
             "rank": 1,
             "rank_lo": 1,
             "rank_hi": 6,
+            "rank_without_violence": 12,
+            "rank_without_disorder": 3,
+            "rank_without_minors": 1,
+            "is_pareto": True,
             "p_top_k": 0.91,
             "p_top_k_fixed_weights": 0.94,
             "harm_per_year": 300.0,
@@ -42,12 +46,25 @@ def test_a_listed_person_hears_why_how_sure_until_when_and_how_to_contest() -> N
         "0.91",
         "0.94",
         "violence makes 70%",
+        "would stand 12th without violence, 3rd without disorder, 1st without use of minors. Nobody scored is",
         "Heaviest evidence: i1, i2",
         "Leaves when",
         "ends on 2026-04-01 unless a new incident",
     ):
         assert part in words
     assert words.endswith(f"{NOT_GROUNDS}\n{CONTEST}")
+
+
+def test_what_cannot_be_said_of_one_axis_left_out_is_not_said() -> None:
+    """Without violence nothing was left to rank by; an older run did not ask at all."""
+    columns = ["rank_without_violence", "rank_without_disorder", "rank_without_minors"]
+    none = pd.array([None], dtype="Int32")
+    row = TIER.assign(rank_without_violence=none, is_pareto=False)
+    words = "\n".join(explain_person("p_a", {"person_tier": row}))
+    assert "would stand 3rd without disorder, 1st without use of minors. Somebody is as bad" in words
+    older = TIER.assign(**dict.fromkeys(columns, none), is_pareto=None)
+    for table in (older, TIER.drop(columns=[*columns, "is_pareto"])):
+        assert "would stand" not in "\n".join(explain_person("p_a", {"person_tier": table}))
 
 
 def test_a_listed_person_hears_every_question_that_was_asked() -> None:

@@ -1,6 +1,6 @@
 """Every rule about people as a property over generated towns: each of these tests guards somebody."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from random import Random
@@ -651,6 +651,37 @@ def test_too_little_time_at_liberty_is_not_scored() -> None:
     lists = here.assess(custody=inside)
     assert (lists.decisions.loc[here.heavy, "tier_rule"] == "insufficient_exposure").all()
     assert not set(here.heavy) & people_on(lists, "person_tier", "dealer_ranking")
+
+
+def test_the_front_holds_whom_nobody_exceeds_and_nobody_for_want_of_time_at_liberty() -> None:
+    here = Town(5)
+    worst, short, minors = here.heavy[:3]
+    deeds = {
+        worst: ("robbery", "public_order") * 6,
+        short: ("robbery", "public_order"),
+        minors: ("child_criminal_exploitation",) * 4,
+    }
+    who = np.array([person for person, codes in deeds.items() for _ in codes])
+    codes = [code for codes in deeds.values() for code in codes]
+    known = {"role": "convicted", "discovery": "public", "is_minor_used_by_adult": False, "offence_code": codes}
+    events = events_of(who, here.rng, age_days=100, occurred_at=AS_OF - pd.Timedelta(days=100), **known)
+    inside = pd.DataFrame(
+        {
+            "person_id": [short],
+            "custody_from": pd.Series([AS_OF - pd.Timedelta(days=4000)]).astype(TIME),
+            "custody_to": pd.Series([AS_OF - pd.Timedelta(days=700)]).astype(TIME),
+            "kind": "prison",
+        }
+    )
+    config = replace(CONFIG, top_k=2, warn_probability=0.2, minimum_exposure_days=1)
+    lists = here.assess(events=events.astype({"occurred_at": TIME}), custody=inside, config=config)
+    is_pareto = lists.decisions.loc[[worst, short, minors], "is_pareto"]
+    assert is_pareto.tolist() == [True, False, True]
+    listed = lists.person_tier.set_index("person_id")
+    assert listed.loc[[worst, minors], "is_pareto"].tolist() == [True, True]
+    assert listed.loc[worst, "rank_without_minors"] == 1
+    assert listed.loc[minors, "rank_without_minors"] == 3
+    assert listed.loc[minors, "rank_without_violence"] < 3
 
 
 def test_referral_says_what_was_offered_and_when() -> None:
