@@ -2,18 +2,22 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from flows.command.printing import print_frame
 from flows.command.show import TABLES, read_table
 from flows.home import Home
 from flows.ingest import load_file
+from flows.list_effects import register_effect, shown_effects
+from flows.lists import shown_lists
 from flows.prefect_settings import embed_prefect
 from flows.settings import SettingsError
 from flows.town import TownFiles, write_town
+from models.list_effects import CHOSEN_LISTS
 
 HISTORY_DAYS = 730
+EFFECT_DAYS = 90  # from the registration of what lists should bring about to its stop date
 SHOWN = {"areas": 12, "cells": 5, "markets": 10, "crackdowns": 5, "notices": 5}  # rows printed of each table
 
 
@@ -36,10 +40,29 @@ def run_demo(folder: Path, *, seed: int, as_of: date, announce: Callable[[str], 
     for name, limit in SHOWN.items():
         frame = read_table(home, TABLES[name], summary.run_id, purpose=None, reader=None).head(limit)
         print_frame(frame, title=f"\n{name}", as_json=False, columns=TABLES[name].columns)
+    _register_effects(home)
     announce(summary.text())
     announce("people (counts only): " + ", ".join(f"{name} {n}" for name, n in summary.people_counts.items()))
     for path in (home.published, home.restricted, home.layers, home.report):
         announce(f"  {path}")
+
+
+def _register_effects(home: Home) -> None:
+    """Register what the lists that choose people should bring about, and show that nobody has approved any yet."""
+    stop_on = home.today() + timedelta(days=EFFECT_DAYS)
+    for name in CHOSEN_LISTS:
+        register_effect(
+            home,
+            name,
+            outcome="harm reported of those listed, until the stop date",
+            comparison="those just below the list",
+            stop_on=stop_on,
+            by="Supt. A. Lee, invented for the demo",
+        )
+    effects = ["list", "outcome", "comparison", "registered_by", "stops_at"]
+    print_frame(shown_effects(home), title="\neffects of lists, registered", as_json=False, columns=effects)
+    lists = ["list_id", "status", "entries", "valid_to", "approved_by"]
+    print_frame(shown_lists(home, None), title="\nlists of people (counts only)", as_json=False, columns=lists)
 
 
 def _clear_earlier_demo(folder: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from flows.assembly import read_map
 from flows.home import Home
 from flows.ingest import offence_codes
+from flows.list_effects import lacking_effect
 from flows.lists import human_changes, shown_lists
 from flows.stream_health import Finding, State, broker, clock, waiting
 from pipeline.duck import connect, in_words
@@ -122,6 +123,17 @@ def _lists(home: Home) -> tuple[State, str]:
     return "ok", f"{drafts} lists of the latest run wait for approval: `harmspot --home {home.path} lists show`"
 
 
+def _effects(home: Home) -> tuple[State, str]:
+    if runs(home.path).empty:
+        return "ok", "no lists of people yet"
+    if lacking := lacking_effect(home):
+        said = (
+            f"`harmspot --home {home.path} lists effects` says what stands before the approval of {', '.join(lacking)}"
+        )
+        return "warning", said
+    return "ok", "what every list that needs it should bring about is registered"
+
+
 CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "packages": _packages,
     "encryption": _encryption,
@@ -132,4 +144,5 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "publication": _publication,
     "access log": _access_log,
     "lists of people": _lists,
+    "effects of lists": _effects,
 }

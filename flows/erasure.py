@@ -6,6 +6,7 @@ from flows.home import Home
 from flows.ingest import open_home_store
 from flows.lists import lists_holding, revoke_list
 from flows.projections import projector
+from models.actors import is_thin
 from pipeline.access_log import require_purpose
 from pipeline.acts import Act
 from pipeline.errors import PublicationError
@@ -33,7 +34,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     PublicationError : the reason is a single word.
     """
     require_purpose(reader, purpose)
-    if len(set(reason.lower().split())) < 2:
+    if is_thin(reason):
         raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what ground")
     person_id = home.pseudonym_of(person)
     home.access_log.append(

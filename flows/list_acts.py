@@ -1,12 +1,16 @@
 """What people did to lists, as the model reads it, and the tables that show it."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from flows.home import Home
 from models import list_lifecycle as lifecycle
+from models.actors import same_person
+from models.list_effects import EFFECT_ACTS, Effect, EffectAct, Effects, effects_of
 from models.list_lifecycle import ListAct, ListStanding
 from pipeline.acts import read_detail
 from pipeline.tables import read_tables
@@ -14,17 +18,28 @@ from pipeline.tables import read_tables
 ACTS = ("opened", "approved", "revoked", "overridden")
 
 
-def list_acts(events: pd.DataFrame) -> list[ListAct]:
-    """Return what people did to lists, from what they did at all."""
-    chosen = events[events["subject_kind"].eq("list") & events["kind"].isin(ACTS)]
-    return [_list_act(row) for row in chosen.to_dict("records")]
+def list_acts(events: pd.DataFrame) -> list[ListAct | EffectAct]:
+    """Return what people did to lists, and what they registered and evaluated of them, from what they did at all."""
+    chosen = events[events["subject_kind"].eq("list") & events["kind"].isin([*ACTS, *EFFECT_ACTS])]
+    return [_effect_act(row) if row["kind"] in EFFECT_ACTS else _list_act(row) for row in chosen.to_dict("records")]
+
+
+def list_effects(events: pd.DataFrame) -> Effects:
+    """Return what was registered and evaluated of every list, from what people did."""
+    return effects_of(act for act in list_acts(events) if isinstance(act, EffectAct))
+
+
+def effect_rows(events: pd.DataFrame) -> pd.DataFrame:
+    """Return list_effect from what people did."""
+    return _frame("list_effect", [_effect_row(each) for each in itertools.chain(*list_effects(events).values())])
 
 
 def make_list_projections(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return approval, list_revocation and list_exception from what people did."""
+    """Return approval, list_effect, list_revocation and list_exception from what people did."""
     found = lifecycle.standings(list_acts(events))
     return {
         "approval": _frame("approval", [_approval_row(i, s) for i, s in found.items() if s.approved]),
+        "list_effect": effect_rows(events),
         "list_revocation": _frame("list_revocation", [_revocation_row(i, s) for i, s in found.items() if s.revoked]),
         "list_exception": _frame(
             "list_exception", [_exception_row(act) for standing in found.values() for act in standing.exceptions]
@@ -45,6 +60,11 @@ def _list_act(row: Mapping[Any, Any]) -> ListAct:
     )
 
 
+def _effect_act(row: Mapping[Any, Any]) -> EffectAct:
+    detail = msgspec.structs.asdict(read_detail(row["kind"], row["detail"]))
+    return EffectAct(row["kind"], row["actor"], row["subject"], row["at"].to_pydatetime(), **detail)
+
+
 def _frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=read_tables().restricted[table].column_names)
 
@@ -57,9 +77,9 @@ def _ids(list_id: str) -> dict[str, str]:
 def _approval_row(list_id: str, standing: ListStanding) -> dict[str, Any]:
     act = standing.approved
     assert act
-    opened_at = next(at for name, at in standing.opened.items() if lifecycle.same_person(name, act.actor))
+    opened_at = next(at for name, at in standing.opened.items() if same_person(name, act.actor))
     said = {"opened_at": opened_at, "approved_by": act.actor, "approved_at": act.at, "reason": act.reason}
-    return {**_ids(list_id), **said}
+    return {**_ids(list_id), **said, "stops_at": standing.stops_at}
 
 
 def _revocation_row(list_id: str, standing: ListStanding) -> dict[str, Any]:
@@ -77,4 +97,20 @@ def _exception_row(act: ListAct) -> dict[str, Any]:
         "excepted_at": act.at,
         "expires_at": act.expires_at,
         "reason": act.reason,
+    }
+
+
+def _effect_row(effect: Effect) -> dict[str, Any]:
+    act, evaluated = effect.registered, effect.evaluated
+    said = {name: getattr(act, name) for name in ("outcome", "comparison", "stops_at")}
+    ended = {name: getattr(evaluated, name) if evaluated else None for name in ("found", "report", "report_sha256")}
+    return {
+        "list": act.list_name,
+        "registered_by": act.actor,
+        "registered_at": act.at,
+        **said,
+        "ends_at": effect.ends_at,
+        "evaluated_by": evaluated.actor if evaluated else None,
+        "evaluated_at": evaluated.at if evaluated else None,
+        **ended,
     }

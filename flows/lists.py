@@ -11,12 +11,12 @@ import pandas as pd
 from flows.command.printing import records
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.list_acts import list_acts
+from flows.list_acts import list_acts, list_effects
 from flows.projections import project_home
 from models import list_lifecycle as lifecycle
 from models.list_lifecycle import ListAct, ListStanding
 from pipeline.access_log import require_purpose
-from pipeline.acts import Act
+from pipeline.acts import MACHINE, Act
 from pipeline.errors import ExportError, PublicationError
 from pipeline.export_file import NOT_GROUNDS, entry_token, read_export, write_export
 from pipeline.publication import list_valid_to, read_projections, read_restricted, runs, table_counts
@@ -62,7 +62,10 @@ def find_list(home: Home, list_id: str) -> ListRun:
 
 
 def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
-    """Return every list of a run (default: the latest): list_id, status, entries, who approved it; counts alone."""
+    """Return every list of a run (default: the latest): list_id, status, entries, who approved it until when.
+
+    Counts alone.
+    """
     kept = runs(home.path).set_index("run_id")
     if kept.empty:
         raise PublicationError(f"nothing is published in {home.path} yet; run: harmspot run")
@@ -79,6 +82,7 @@ def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
             "exceptions": len({act.person_id for act in standing.exceptions}),
             "valid_to": valid_to,
             "approved_by": standing.approved.actor if standing.approved else None,
+            "stops_at": standing.stops_at,
             "revoked_because": standing.revoked.reason if standing.revoked else None,
         }
         for name in list_names()
@@ -129,9 +133,15 @@ def list_status(home: Home, list_id: str, valid_to: datetime) -> str:
     shown = read_projections(home.path, home.key, ["approval", "list_revocation"])
     if list_id in set(shown["list_revocation"]["list_id"]):
         return "revoked"
-    if home.now() >= valid_to:
+    if home.now() >= _usable_until(shown["approval"], list_id, valid_to):
         return "expired"
     return "active" if list_id in set(shown["approval"]["list_id"]) else "draft"
+
+
+def _usable_until(approvals: pd.DataFrame, list_id: str, valid_to: datetime) -> datetime:
+    """Until when a list may be used: while its rows are valid, and the effect lasts under which it was approved."""
+    stops = approvals.loc[approvals["list_id"].eq(list_id), "stops_at"].dropna()
+    return min([valid_to, *(stop.to_pydatetime() for stop in stops)])
 
 
 def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
@@ -144,7 +154,7 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
 
 
 def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
-    """Make a list active; only who opened it may, only while it is valid, and only the latest run's.
+    """Make a list active; only who opened it may, while it is valid, of the latest run, its effect registered.
 
     Raises
     ------
@@ -212,6 +222,8 @@ def export_list(
     status = list_status(home, list_id, wanted.valid_to)
     if status != "active":
         raise ExportError(f"list {list_id} is {status}: only an approved list that is still valid may leave the house")
+    approvals = read_projections(home.path, home.key, ["approval"])["approval"]
+    usable_until = _usable_until(approvals, list_id, wanted.valid_to)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
     columns = EXPORTED[wanted.list_name]
     body = {
@@ -219,7 +231,7 @@ def export_list(
         "not_grounds": NOT_GROUNDS,
         "run_id": wanted.run_id,
         "exported_at": home.now().isoformat(),
-        "valid_to": wanted.valid_to.isoformat(),
+        "valid_to": usable_until.isoformat(),
         "recipient": recipient.strip(),
         "agreement_id": agreement_id.strip(),
         "purpose": str(purpose).strip(),
@@ -229,7 +241,7 @@ def export_list(
     detail = {"list_id": list_id, "recipient": recipient, "agreement_id": agreement_id, "entries": len(rows)}
     _log(home, reader, purpose, "export", {**detail, "is_resolved": is_resolved})
     signature = write_export(out, body, home.key)
-    shared = {"recipient": recipient, "agreement_id": agreement_id, "columns": columns, "valid_to": wanted.valid_to}
+    shared = {"recipient": recipient, "agreement_id": agreement_id, "columns": columns, "valid_to": usable_until}
     _record(home, Act("exported", str(reader), "list", list_id, home.now(), shared))
     home.announce(f"wrote {out}, signature {signature[:12]}…")
     return len(rows)
@@ -244,11 +256,11 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
     """
     body = read_export(path, home.key)
     list_id, valid_to = str(body["list_id"]), datetime.fromisoformat(body["valid_to"])
-    if home.now() >= valid_to:
-        raise ExportError(
-            f"{path}: list {list_id} expired at {valid_to:%Y-%m-%d %H:%M}Z; destroy it and ask for a new one"
-        )
     shown = read_projections(home.path, home.key, ["approval", "list_revocation", "list_exception"])
+    if home.now() >= (usable_until := _usable_until(shown["approval"], list_id, valid_to)):
+        raise ExportError(
+            f"{path}: list {list_id} expired at {usable_until:%Y-%m-%d %H:%M}Z; destroy it and ask for a new one"
+        )
     revoked = shown["list_revocation"].set_index("list_id")
     if list_id in revoked.index:
         row = revoked.loc[list_id]
@@ -285,7 +297,7 @@ def revoke_outdated(home: Home) -> list[str]:
         before, after = (_read_by_machine(home, name, run, LEFT) for run in (run_id, latest))
         if left := lifecycle.who_left(before, after):
             reason = f"{left} of those on it are on it no longer, as run {latest} has it"
-            act = ListAct("revoked", lifecycle.MACHINE, list_id, now, reason)
+            act = ListAct("revoked", MACHINE, list_id, now, reason)
             _record(home, Act(act.kind, act.actor, "list", list_id, now, {"reason": reason}))
             revoked.append(list_id)
     return revoked
@@ -326,8 +338,10 @@ def _standings(home: Home) -> dict[str, ListStanding]:
 
 
 def _check(home: Home, act: ListAct) -> None:
-    standing = _standings(home).get(act.list_id, lifecycle.NOTHING_DONE)
-    if words := lifecycle.refusal(standing, act):
+    with open_home_store(home) as store:
+        events = store.human_events()
+    standing = lifecycle.standings(list_acts(events)).get(act.list_id, lifecycle.NOTHING_DONE)
+    if words := lifecycle.refusal(standing, act, list_effects(events)):
         raise PublicationError(f"list {act.list_id} cannot be {act.kind}: {words}")
 
 

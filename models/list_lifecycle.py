@@ -4,6 +4,8 @@ A list's standing is a pure function of what people did, in the order in which i
 forbids changes nothing, whoever recorded it. A list is active only after a named person who opened it approved it (Data
 Protection Act 2018, sections 49 and 50). An exception takes one person off until a day and can do nothing else: it may
 lower enforcement, never add anybody. Where people change next to nothing they are a rubber stamp, and an alarm says so.
+A list on which harmspot chooses people is approved only while its effect is registered (`models.list_effects`), and
+ends with that registration.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +14,9 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-MACHINE = "harmspot"
+from models.actors import is_machine, is_thin, name_of
+from models.list_effects import EffectAct, Effects, effects_after, latest_effect, missing_effect
+
 ENFORCEMENT_LISTS = ("warrant_queue", "person_tier", "dealer_ranking", "call_in")
 HELP_LISTS = ("referral", "safeguarding")
 LISTS = (*ENFORCEMENT_LISTS, *HELP_LISTS)
@@ -36,18 +40,22 @@ class ListAct:
 
 @dataclass(frozen=True, slots=True)
 class ListStanding:
-    """What people made of a list; `opened` has moments by name, `exceptions` the acts that took somebody off."""
+    """What people made of a list; `opened` has moments by name, `exceptions` the acts that took somebody off.
+
+    `stops_at` is when the registration ends under which it was approved; None where it needed none.
+    """
 
     opened: Mapping[str, datetime]
     approved: ListAct | None = None
     revoked: ListAct | None = None
     exceptions: tuple[ListAct, ...] = ()
+    stops_at: datetime | None = None
 
     def status(self, valid_to: datetime, now: datetime) -> str:
         """Return revoked, expired, active or draft."""
         if self.revoked:
             return "revoked"
-        if now >= valid_to:
+        if now >= (min(valid_to, self.stops_at) if self.stops_at else valid_to):
             return "expired"
         return "active" if self.approved else "draft"
 
@@ -75,19 +83,19 @@ REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
     (
         "by_machine",
         ("opened", "approved", "overridden"),
-        lambda s, a: _name(a.actor).startswith(MACHINE),
+        lambda s, a: is_machine(a.actor),
         "a named person must do it, not harmspot",
     ),
     (
         "thin_reason",
         ("approved", "revoked", "overridden"),
-        lambda s, a: len(set(a.reason.lower().split())) < 2,
+        lambda s, a: is_thin(a.reason),
         "a reason of one word is none; say why in a sentence",
     ),
     (
         "unopened",
         ("approved", "overridden"),
-        lambda s, a: _name(a.actor) not in s.opened,
+        lambda s, a: name_of(a.actor) not in s.opened,
         "whoever decides must have opened the list and its evidence first: harmspot lists open LIST_ID",
     ),
     ("revoked", ("approved", "revoked", "overridden"), lambda s, a: s.revoked is not None, "it was revoked"),
@@ -113,22 +121,28 @@ REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
 )
 
 
-def refusal(standing: ListStanding, act: ListAct) -> str | None:
-    """Return why the act may not be done, in words, or None where it may."""
-    return next((words for _, acts, forbids, words in REFUSALS if act.kind in acts and forbids(standing, act)), None)
+def refusal(standing: ListStanding, act: ListAct, effects: Effects) -> str | None:
+    """Return why the act may not be done, in words, or None where it may; `effects` are those registered by then."""
+    said = (words for _, acts, forbids, words in REFUSALS if act.kind in acts and forbids(standing, act))
+    return next(said, None) or (_unregistered(act, effects) if act.kind == "approved" else None)
 
 
-def standings(acts: Iterable[ListAct]) -> dict[str, ListStanding]:
+def standings(acts: Iterable[ListAct | EffectAct]) -> dict[str, ListStanding]:
     """Return the standing of every list that somebody did something to, from the acts in the order of recording."""
     found: dict[str, ListStanding] = {}
+    effects: Effects = {}
     for act in acts:
+        if isinstance(act, EffectAct):
+            effects = effects_after(effects, act)
+            found = {list_id: _shortened(standing, list_id, effects) for list_id, standing in found.items()}
+            continue
         before = found.get(act.list_id, NOTHING_DONE)
-        if refusal(before, act) is None:
-            found[act.list_id] = _after(before, act)
+        if refusal(before, act, effects) is None:
+            found[act.list_id] = _after(before, act, effects)
     return found
 
 
-def withheld(acts: Iterable[ListAct], now: datetime) -> set[tuple[str, str]]:
+def withheld(acts: Iterable[ListAct | EffectAct], now: datetime) -> set[tuple[str, str]]:
     """Return (list name, person_id) of the exceptions in force: they hold in every run until they expire."""
     return {
         (split_list_id(act.list_id)[0], str(act.person_id))
@@ -163,7 +177,7 @@ def human_changes(found: Mapping[str, ListStanding], entry_counts: Mapping[str, 
     """
     rows = []
     for list_id, standing in found.items():
-        is_refused = standing.revoked is not None and not _name(standing.revoked.actor).startswith(MACHINE)
+        is_refused = standing.revoked is not None and not is_machine(standing.revoked.actor)
         if list_id in entry_counts and (standing.approved or is_refused):
             entries = entry_counts[list_id]
             excepted = len({act.person_id for act in standing.exceptions})
@@ -174,20 +188,24 @@ def human_changes(found: Mapping[str, ListStanding], entry_counts: Mapping[str, 
     return total.assign(changed_share=share, is_alarm=(total["entries"] >= ALARM_FROM) & (share < ALARM_BELOW))
 
 
-def same_person(one: str, other: str) -> bool:
-    """Return whether two names are one, whatever their capitals and spaces."""
-    return _name(one) == _name(other)
+def _unregistered(act: ListAct, effects: Effects) -> str | None:
+    return missing_effect(effects, split_list_id(act.list_id)[0], act.at)
 
 
-def _after(standing: ListStanding, act: ListAct) -> ListStanding:
+def _after(standing: ListStanding, act: ListAct, effects: Effects) -> ListStanding:
     if act.kind == "opened":
-        return replace(standing, opened={_name(act.actor): act.at, **standing.opened})
+        return replace(standing, opened={name_of(act.actor): act.at, **standing.opened})
     if act.kind == "approved":
-        return replace(standing, approved=act)
+        effect = latest_effect(effects, split_list_id(act.list_id)[0])
+        return replace(standing, approved=act, stops_at=effect.ends_at if effect else None)
     if act.kind == "revoked":
         return replace(standing, revoked=act)
     return replace(standing, exceptions=(*standing.exceptions, act))
 
 
-def _name(text: str) -> str:
-    return " ".join(text.lower().split())
+def _shortened(standing: ListStanding, list_id: str, effects: Effects) -> ListStanding:
+    """An evaluation ends the registration, and with it whatever was approved under it."""
+    effect = latest_effect(effects, split_list_id(list_id)[0])
+    if standing.stops_at is None or effect is None:
+        return standing
+    return replace(standing, stops_at=min(standing.stops_at, effect.ends_at))

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from models.actors import is_machine, is_thin, name_of, same_person
 from models.notices import check_notice
 
-MACHINE = "harmspot"
 MANNERS = {"area": ("displayed", "posted"), "person": ("in_person",)}
 
 # For each act: the state it leads to from each state in which it may be done.
@@ -106,25 +106,25 @@ REFUSALS = (
     Refusal(
         "by_machine",
         BY_PEOPLE,
-        lambda fields, standing, step: _same_person(step.actor, MACHINE),
+        lambda fields, standing, step: is_machine(step.actor),
         "a named person must do it, not harmspot",
     ),
     Refusal(
         "thin_reason",
         REASONED,
-        lambda fields, standing, step: len(set(step.reason.lower().split())) < 2,
+        lambda fields, standing, step: is_thin(step.reason),
         "a reason of one word is none; say why in a sentence",
     ),
     Refusal(
         "unopened",
         ("reviewed", "approved"),
-        lambda fields, standing, step: _name(step.actor) not in standing.opened_by,
+        lambda fields, standing, step: name_of(step.actor) not in standing.opened_by,
         "whoever decides must have opened it first: harmspot notices show NOTICE",
     ),
     Refusal(
         "self_approval",
         ("approved",),
-        lambda fields, standing, step: _same_person(step.actor, standing.reviewed_by or ""),
+        lambda fields, standing, step: same_person(step.actor, standing.reviewed_by or ""),
         "whoever reviewed it may not approve it, too",
     ),
     Refusal(
@@ -247,7 +247,7 @@ def _has_days(fields: Mapping[str, Any]) -> bool:
 def _after(standing: Standing, step: Step) -> Standing:
     state = TRANSITIONS[step.kind][standing.state]
     if step.kind == "opened":
-        return replace(standing, opened_by=standing.opened_by | {_name(step.actor)})
+        return replace(standing, opened_by=standing.opened_by | {name_of(step.actor)})
     if step.kind in OBJECTIONS:
         return _reopened(standing, state)
     if step.kind == "reviewed":
@@ -267,11 +267,3 @@ def _reopened(standing: Standing, state: str) -> Standing:
         return replace(standing, objection_count=count)
     served = {name: getattr(standing, name) for name in ("served_at", "served_on", "manner")}
     return Standing(state=state, objection_count=count, **served)
-
-
-def _name(actor: str) -> str:
-    return " ".join(actor.casefold().split())
-
-
-def _same_person(one: str, other: str) -> bool:
-    return _name(one) == _name(other)

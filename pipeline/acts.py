@@ -81,6 +81,22 @@ class Export(_Detail, frozen=True, kw_only=True):
     valid_to: datetime
 
 
+class Registration(_Detail, frozen=True, kw_only=True):
+    """What a list should bring about, beside what, and when that stops; it cannot be changed afterwards."""
+
+    outcome: Words
+    comparison: Words
+    stops_at: datetime
+
+
+class Finding(_Detail, frozen=True, kw_only=True):
+    """What was found, and the report that it stands in: where it lies, and the hash of its content."""
+
+    found: Words
+    report: Words
+    report_sha256: Words
+
+
 # Action events that come in on a topic are told by the same words: `notice_served` is `served`.
 DETAILS: dict[str, type[_Detail]] = {
     "drafted": Draft,
@@ -98,6 +114,8 @@ DETAILS: dict[str, type[_Detail]] = {
     "revoked": Reason,
     "erased": Reason,
     "exported": Export,
+    "registered": Registration,
+    "evaluated": Finding,
 }
 
 

@@ -27,7 +27,7 @@ VERBS = {
     "notices": "List, read, review, approve, serve and close notices.",
     "plan": "Print officer hours, crackdowns, visits and what deserves attention.",
     "promises": "Say what was announced, and whether it was kept.",
-    "lists": "Open, approve, override, revoke and export the lists of people.",
+    "lists": "Register, open, approve, override, revoke and export the lists of people.",
     "layers": "Write the map layers and the report of a kept run again.",
     "evaluate": "Measure forecasts and rates on what then happened; near repeats; the NIJ challenge.",
     "simulate": "Write a simulated town as event files.",

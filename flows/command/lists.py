@@ -24,11 +24,13 @@ reason_option = click.option("--reason", metavar="TEXT", required=True, help="Wh
 
 @click.group("lists")
 def command() -> None:
-    """Open, approve, override, revoke and export the lists of people. No list is active until somebody approved it.
+    """Register, open, approve, override, revoke and export the lists of people. None is active until approved.
 
     \b
     Examples:
       harmspot --home town lists show
+      harmspot --home town lists register person_tier --outcome "harm reported of those listed, a year on" \\
+          --comparison "those just below the list" --stop-on 2026-04-01 --by "Supt. A. Lee"
       harmspot --home town lists open person_tier-RUN --purpose "approve today's list" --reader "Insp. J. Reyes"
       harmspot --home town lists approve person_tier-RUN --by "Insp. J. Reyes" --reason "evidence read, all four stand"
     """
@@ -55,6 +57,69 @@ def show(home: "Home", run_id: str | None, as_json: bool) -> None:
         print_frame(changes, title="what people changed, over the kept runs", as_json=False)
     for name in changes.loc[changes["is_alarm"], "list"]:
         click.secho(f"ALARM: people change next to nothing of {name}: is the evidence read?", fg="red", err=True)
+
+
+@command.command("register")
+@click.argument("list_name", metavar="LIST")
+@click.option("--outcome", required=True, help="What will be measured, in words.")
+@click.option("--comparison", required=True, help="What it will be compared with, in words.")
+@click.option("--stop-on", type=Day(), required=True, help="Day on which it ends and is evaluated, within 366 days.")
+@by_option
+@pass_home
+def register(home: "Home", list_name: str, outcome: str, comparison: str, stop_on: date, by: str) -> None:
+    """Register what LIST should bring about before any of its runs is approved; it cannot be changed afterwards.
+
+    LIST is person_tier, dealer_ranking or call_in: those on which harmspot chooses people. Lists approved under a
+    registration end with it, and the next one waits for its evaluation.
+
+    \b
+    Example:
+      harmspot --home town lists register person_tier --outcome "harm reported of those listed, a year on" \\
+          --comparison "those just below the list" --stop-on 2026-04-01 --by "Supt. A. Lee"
+    """
+    from flows.list_effects import register_effect
+
+    register_effect(home, list_name, outcome=outcome, comparison=comparison, stop_on=stop_on, by=by)
+    click.echo(f"the effect of {list_name} is registered until {stop_on}; {by} answers for it")
+
+
+@command.command("evaluate")
+@click.argument("list_name", metavar="LIST")
+@click.option("--found", metavar="TEXT", required=True, help="What came of it beside the comparison, in a sentence.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File that says it all.")
+@by_option
+@pass_home
+def evaluate(home: "Home", list_name: str, found: str, report: Path, by: str) -> None:
+    """Record what came of LIST as registered; that ends the registration, and every list approved under it.
+
+    \b
+    Example:
+      harmspot --home town lists evaluate person_tier --found "no less harm than just below the list" \\
+          --report evaluation-2026-04.pdf --by "Analyst, M. Ito"
+    """
+    from flows.list_effects import evaluate_effect
+
+    evaluate_effect(home, list_name, found=found, report=report, by=by)
+    click.echo(f"{list_name} is evaluated; register it anew before its lists are approved again")
+
+
+@command.command("effects")
+@json_option
+@pass_home
+def effects(home: "Home", as_json: bool) -> None:
+    """Print what lists should bring about as it was registered, and what came of it; nobody is shown.
+
+    \b
+    Example:
+      harmspot --home town lists effects
+    """
+    from flows.list_effects import lacking_effect, shown_effects
+
+    columns = ["list", "outcome", "comparison", "registered_by", "ends_at", "evaluated_by", "found", "report"]
+    print_frame(shown_effects(home), title="effects of lists", as_json=as_json, columns=columns)
+    if not as_json:
+        for words in lacking_effect(home).values():
+            click.echo(f"  {words}")
 
 
 @command.command("open")

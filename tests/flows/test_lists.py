@@ -1,5 +1,6 @@
 """Lists of a simulated town from draft to use and back: approval, exceptions, copies, erasure, reading guards."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -14,10 +15,12 @@ from click.testing import CliRunner
 from flows import lists
 from flows.command import cli
 from flows.daily import daily_run
+from flows.doctor import examine
 from flows.erasure import erase_person
 from flows.explain import read_person
 from flows.home import Home
 from flows.ingest import load_file, open_home_store
+from flows.list_effects import evaluate_effect, register_effect, shown_effects
 from models.list_lifecycle import LISTS, list_id_of
 from pipeline.errors import ExportError, HarmspotError, KeyFileError, PublicationError, PurposeError
 from pipeline.outbox import make_message
@@ -48,7 +51,15 @@ def people(home: Home, table: str = "person_tier") -> pd.DataFrame:
     return lists.read_list(home, table, None, reader=READER, purpose=PURPOSE)
 
 
+def registered(home: Home) -> Home:
+    """What the tiers should bring about, registered for two months from today."""
+    said = {"outcome": "harm reported a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
+    register_effect(home, "person_tier", stop_on=home.today() + timedelta(days=60), **said)
+    return home
+
+
 def approved(home: Home, list_id: str) -> Home:
+    registered(home)
     lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
     lists.approve_list(home, list_id, by=READER, reason=WHY)
     return home
@@ -75,7 +86,7 @@ def test_human_gate(home: Home, tiers: str) -> None:
     """Nobody approves unopened, for somebody else, without reason, from a log that was tampered with, or too late."""
     with pytest.raises(PublicationError, match="opened the list"):
         lists.approve_list(home, tiers, by=READER, reason=WHY)
-    lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
+    lists.open_list(registered(home), tiers, reader=READER, purpose=PURPOSE)
     for by, reason, said in (("B. Lee", WHY, "opened the list"), (READER, "fine", "one word"), (" ", WHY, "nobody")):
         with pytest.raises(PublicationError, match=said):
             lists.approve_list(home, tiers, by=by, reason=reason)
@@ -192,6 +203,11 @@ def test_the_commands_exit_with_the_reason(home: Home, tiers: str, tmp_path: Pat
 
     reading = ["--purpose", PURPOSE, "--reader", READER]
     call("lists", "open", tiers, *reading)
+    with pytest.raises(HarmspotError, match="no effect of person_tier is registered"):
+        call("lists", "approve", tiers, "--by", READER, "--reason", WHY)
+    said = ["--outcome", "harm reported a year on", "--comparison", "those just below", "--by", "Supt. A. Lee"]
+    assert "registered until 2026-03-01" in call("lists", "register", "person_tier", *said, "--stop-on", "2026-03-01")
+    assert "harm reported a year on" in call("lists", "effects")
     assert "is active" in call("lists", "approve", tiers, "--by", READER, "--reason", WHY)
     sharing = ["--recipient", "Unit", "--agreement", "ISA-7", "--out", str(tmp_path / "list.json")]
     assert "entries for Unit" in call("lists", "export", tiers, *reading, *sharing)
@@ -288,3 +304,63 @@ def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(home: Home, 
     assert settings.publication.people_valid_days > 1
     with pytest.raises(ExportError, match="revoked by harmspot"):
         lists.verify_export(later, out)
+
+
+def test_effect_registered(home: Home, tiers: str, tmp_path: Path) -> None:
+    """No approval without a registration; its stop date ends list and copies; renewal waits for the evaluation."""
+    lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
+    with pytest.raises(
+        PublicationError, match=f"list {tiers} cannot be approved: no effect of person_tier .* register"
+    ):
+        lists.approve_list(home, tiers, by=READER, reason=WHY)
+    registered(home)
+    with pytest.raises(PublicationError, match="cannot be changed"):
+        registered(home)
+    lists.approve_list(home, tiers, by=READER, reason=WHY)
+    out = exported(home, tiers, tmp_path / "list.json")
+    stop = CLOCK.date() + timedelta(days=60)
+    assert json.loads(out.read_text())["valid_to"] == home.midnight(stop).isoformat()
+
+    day_before, over = at(home, home.midnight(stop) - timedelta(seconds=1)), at(home, home.midnight(stop))
+    assert people(day_before)["list_status"].eq("active").all()
+    assert people(over)["list_status"].eq("expired").all()
+    assert lists.shown_lists(over, None).set_index("list_id").loc[tiers, "status"] == "expired"
+    with pytest.raises(ExportError, match="expired"):
+        lists.verify_export(over, out)
+    with pytest.raises(PublicationError, match="not evaluated: harmspot lists evaluate"):
+        registered(over)
+    with pytest.raises(PublicationError, match="no such file"):
+        evaluate_effect(over, "person_tier", found="no less harm", report=tmp_path / "none.pdf", by="M. Ito")
+    report = tmp_path / "report.txt"
+    report.write_text("no less harm than just below the list")
+    evaluate_effect(over, "person_tier", found="no less harm", report=report, by="M. Ito")
+    registered(over)
+    effects = shown_effects(over)
+    assert effects["evaluated_by"].isna().tolist() == [False, True]
+    assert effects["report_sha256"].iloc[0] == hashlib.sha256(report.read_bytes()).hexdigest()
+
+
+def test_an_early_evaluation_ends_a_copy_whose_own_date_is_later(home: Home, tiers: str, tmp_path: Path) -> None:
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    report = tmp_path / "report.txt"
+    report.write_text("more arrests, no less harm")
+    later = at(home, CLOCK + timedelta(days=2))
+    lists.verify_export(later, out)
+    evaluate_effect(later, "person_tier", found="more arrests, no less harm", report=report, by="M. Ito")
+    with pytest.raises(ExportError, match="expired"):
+        lists.verify_export(later, out)
+
+
+def test_what_a_court_ordered_and_what_helps_needs_no_registration(home: Home, town_run: TownRun) -> None:
+    for name in ("warrant_queue", "referral", "safeguarding"):
+        list_id = list_id_of(name, town_run.summary.run_id)
+        lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
+        lists.approve_list(home, list_id, by=READER, reason=WHY)
+    assert lists.shown_lists(home, None)["status"].eq("active").sum() == 3
+
+
+def test_doctor_says_what_stands_before_approval(home: Home) -> None:
+    found = examine(home).set_index("check").loc["effects of lists"]
+    assert found["state"] == "warning" and "lists effects" in found["detail"]
+    registered(home)
+    assert "person_tier" not in examine(home).set_index("check").loc["effects of lists", "detail"]

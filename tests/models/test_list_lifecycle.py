@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.list_effects import CHOSEN_LISTS, EffectAct, effects_of
 from models.list_lifecycle import (
     ENFORCEMENT_LISTS,
     LISTS,
@@ -33,6 +34,21 @@ def act(
     return ListAct(kind, actor, list_id, START + timedelta(hours=hours), reason, **more)  # type: ignore[arg-type]
 
 
+def registered(list_name: str = "person_tier", *, hours: float = 0, days: float = 60) -> EffectAct:
+    at = START + timedelta(hours=hours)
+    return EffectAct(
+        "registered", "A. Lee", list_name, at, "harm reported a year on", "those just below", at + timedelta(days=days)
+    )
+
+
+def evaluated(list_name: str = "person_tier", *, days: float) -> EffectAct:
+    at = START + timedelta(days=days)
+    return EffectAct("evaluated", "M. Ito", list_name, at, found="no less harm", report="r.pdf", report_sha256="0")
+
+
+REGISTERED = [registered(name) for name in CHOSEN_LISTS]
+
+
 def excepted(person_id: str = "p_1", days: float = 30, **more: object) -> ListAct:
     return act("overridden", person_id=person_id, expires_at=START + timedelta(days=days), **more)  # type: ignore[arg-type]
 
@@ -54,11 +70,13 @@ ACTS = st.lists(
 
 def test_a_list_is_active_once_somebody_who_opened_it_approved_it() -> None:
     later = START + timedelta(days=90)
-    one = standings([act("opened"), act("approved")])[LIST]
+    one = standings([*REGISTERED, act("opened"), act("approved")])[LIST]
     assert one.status(later, START) == "active"
-    assert one.status(later, later) == "expired"
+    assert one.status(START + timedelta(days=5), START + timedelta(days=5)) == "expired"
     assert NOTHING_DONE.status(later, START) == "draft"
-    assert standings([act("opened"), act("approved"), act("revoked")])[LIST].status(later, START) == "revoked"
+    assert (
+        standings([*REGISTERED, act("opened"), act("approved"), act("revoked")])[LIST].status(later, START) == "revoked"
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,20 +99,21 @@ def test_a_list_is_active_once_somebody_who_opened_it_approved_it() -> None:
     ],
 )
 def test_what_may_not_be_done(before: list[ListAct], asked: ListAct, said: str) -> None:
+    before = [*REGISTERED, *before]
     standing = standings(before).get(asked.list_id, NOTHING_DONE)
-    assert said in str(refusal(standing, asked))
+    assert said in str(refusal(standing, asked, effects_of(REGISTERED)))
     assert standings([*before, asked]).get(asked.list_id, NOTHING_DONE) == standing
 
 
 def test_names_are_one_whatever_their_capitals_and_spaces() -> None:
-    assert standings([act("opened", "a.  REYES"), act("approved", "A. Reyes")])[LIST].approved
+    assert standings([*REGISTERED, act("opened", "a.  REYES"), act("approved", "A. Reyes")])[LIST].approved
 
 
 @settings(deadline=None)
 @given(ACTS)
 def test_human_gate_holds_in_every_history(acts: list[ListAct]) -> None:
     """Whoever approved is named, is not the machine, and opened the same list before."""
-    for list_id, standing in standings(acts).items():
+    for list_id, standing in standings([*REGISTERED, *acts]).items():
         if standing.approved:
             place = acts.index(standing.approved)
             names = [
@@ -122,10 +141,13 @@ def test_exceptions_only_take_off_and_always_end(acts: list[ListAct], days: int)
 @settings(deadline=None)
 @given(ACTS)
 def test_forbidden_acts_leave_no_trace(acts: list[ListAct]) -> None:
+    effects = effects_of(REGISTERED)
     allowed = [
-        a for place, a in enumerate(acts) if refusal(standings(acts[:place]).get(a.list_id, NOTHING_DONE), a) is None
+        each
+        for place, each in enumerate(acts)
+        if refusal(standings([*REGISTERED, *acts[:place]]).get(each.list_id, NOTHING_DONE), each, effects) is None
     ]
-    assert standings(allowed) == standings(acts)
+    assert standings([*REGISTERED, *allowed]) == standings([*REGISTERED, *acts])
 
 
 def test_an_exception_holds_in_later_runs_until_it_expires() -> None:
@@ -140,7 +162,7 @@ def test_who_left_counts_people() -> None:
 
 
 def decided(count: int, exceptions: int) -> pd.DataFrame:
-    acts = [act("opened"), *[excepted(f"p_{n}") for n in range(exceptions)], act("approved")]
+    acts = [*REGISTERED, act("opened"), *[excepted(f"p_{n}") for n in range(exceptions)], act("approved")]
     return human_changes(standings(acts), {LIST: count})
 
 
@@ -155,7 +177,9 @@ def test_an_alarm_says_that_nobody_changes_anything(entries: int, exceptions: in
 
 def test_a_list_that_a_person_revoked_was_changed_whole_and_one_that_the_machine_did_not() -> None:
     for actor, changed in (("B. Lee", 80), ("harmspot", 0)):
-        found = human_changes(standings([act("opened"), act("approved"), act("revoked", actor)]), {LIST: 80})
+        found = human_changes(
+            standings([*REGISTERED, act("opened"), act("approved"), act("revoked", actor)]), {LIST: 80}
+        )
         assert found["changed_entries"].tolist() == [changed]
 
 
@@ -167,3 +191,70 @@ def test_nothing_decided_is_no_alarm() -> None:
 def test_ids_that_are_none_are_refused(list_id: str) -> None:
     with pytest.raises(ValueError, match="is no list"):
         split_list_id(list_id)
+
+
+def test_a_list_that_chooses_people_is_approved_only_while_its_effect_is_registered() -> None:
+    later = START + timedelta(days=90)
+    for name in LISTS:
+        one = list_id_of(name, "abc123")
+        acts = [act("opened", list_id=one), act("approved", list_id=one)]
+        needs_none = name in ("warrant_queue", "referral", "safeguarding")
+        assert standings(acts)[one].status(later, START) == ("active" if needs_none else "draft")
+        assert standings([registered(name), *acts])[one].status(later, START) == "active" or needs_none
+
+
+def test_a_list_ends_with_the_stop_date_of_its_registration_whatever_its_own_term() -> None:
+    one = standings([registered(days=10), act("opened"), act("approved")])[LIST]
+    later = START + timedelta(days=90)
+    assert one.status(later, START + timedelta(days=10, seconds=-1)) == "active"
+    assert one.status(later, START + timedelta(days=10)) == "expired"
+
+
+def test_an_early_evaluation_ends_the_lists_approved_under_it() -> None:
+    acts = [registered(days=60), act("opened"), act("approved"), evaluated(days=3)]
+    one = standings(acts)[LIST]
+    assert one.status(START + timedelta(days=90), START + timedelta(days=3)) == "expired"
+    again = standings([*acts, registered(hours=24 * 4, days=60)])[LIST]
+    assert again.status(START + timedelta(days=90), START + timedelta(days=5)) == "expired"
+
+
+EFFECT_ACTS = st.builds(
+    lambda kind, name, days, stop: (
+        registered(name, hours=24 * days, days=stop) if kind == "registered" else evaluated(name, days=days)
+    ),
+    st.sampled_from(["registered", "evaluated"]),
+    st.sampled_from(CHOSEN_LISTS),
+    st.integers(0, 40),
+    st.integers(1, 30),
+)
+APPROVALS = st.builds(
+    lambda name, days: [
+        act(kind, list_id=list_id_of(name, f"run{days}"), hours=24 * days) for kind in ("opened", "approved")
+    ],
+    st.sampled_from(LISTS),
+    st.integers(0, 60),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(EFFECT_ACTS.map(lambda each: [each]), APPROVALS), max_size=25), st.integers(0, 100))
+def test_effect_registered_holds_in_every_history(steps: list[list[ListAct | EffectAct]], days: int) -> None:
+    """Counted anew from the acts alone: who is active was registered before, not past a stop date, not evaluated."""
+    acts = [each for step in sorted(steps, key=lambda step: step[0].at) for each in step]
+    now, far = START + timedelta(days=days), START + timedelta(days=1000)
+    known = [each for each in acts if each.at <= now]
+    for list_id, standing in standings(known).items():
+        name, _ = split_list_id(list_id)
+        if standing.status(far, now) != "active" or name not in CHOSEN_LISTS:
+            continue
+        assert standing.approved
+        own = [each for each in known if isinstance(each, EffectAct) and each.list_name == name]
+        place = known.index(standing.approved)
+        assert any(
+            each.kind == "registered"
+            and known.index(each) < place
+            and each.stops_at is not None
+            and now < each.stops_at
+            and not any(e.kind == "evaluated" and each.at <= e.at and known.index(e) > place for e in own)
+            for each in own
+        )
