@@ -494,7 +494,8 @@ def test_targets_have_two_grave_incidents_on_different_days(seed: int) -> None:
     here, lists = town(seed)
     targets = lists.person_tier[lists.person_tier["tier"].eq("target")]
     assert targets["high_event_count"].ge(2).all()
-    one_day = here.events.assign(occurred_at=AS_OF - pd.Timedelta(hours=5), age_days=0)
+    minutes = pd.to_timedelta(np.arange(len(here.events)) % 120, unit="min")  # apart, and yet on one day
+    one_day = here.events.assign(occurred_at=AS_OF - pd.Timedelta(hours=5) - minutes, age_days=0)
     assert not here.assess(events=one_day).person_tier["tier"].eq("target").any()
 
 
