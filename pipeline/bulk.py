@@ -90,8 +90,8 @@ def find_files(path: Path, pattern: str = "*") -> tuple[list[Path], list[Path]]:
     return found, passed_over
 
 
-def stage_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
-    """Make temporary table `staged` of `raw`: incidents, content_hash, row_number and `rule` (see refusal.sql).
+def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
+    """Make temporary view `mapped` of `raw`: incidents, row_number and `rule` (see refusal.sql).
 
     `horizon` is the latest moment an incident may be dated.
     """
@@ -101,23 +101,44 @@ def stage_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, hor
     _locate(connection, mapping.crs)
     _fill_words(connection, mapping, horizon.year)
     connection.execute(query("mapped/refusal"))
-    parameters = {
-        "source": mapping.source,
-        "precision": mapping.precision,
-        "discovery": mapping.discovery,
-        "horizon": horizon,
-    }
+    # A view binds no parameters.
+    for name in ("source", "precision", "discovery"):
+        connection.execute(f"SET VARIABLE {name} = $value::VARCHAR", {"value": getattr(mapping, name)})
+    connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})
+    connection.execute(query("mapped/incident"))
+
+
+def is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether no row of `mapped` can repeat or contradict another, neither of its own nor of the store's.
+
+    It may say no where there is a repeat in name only, never yes where there is one.
+    """
+    # Sorted in numpy, which takes a quarter of the time of grouping in DuckDB; 16 bytes for each row.
+    for key in ("hash(event_id)", "hash(incident_id, version)"):
+        hashes = np.sort(connection.execute(f"SELECT {key} AS key FROM mapped").to_arrow_table()["key"].to_numpy())  # noqa: S608
+        if (hashes[1:] == hashes[:-1]).any():
+            return False
+    return not connection.execute(query("mapped/is_held")).fetchall()[0][0]
+
+
+def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool = False) -> None:
+    """Make temporary table `staged` of `mapped`, content_hash beside it: all of it, or what a rule keeps out."""
+    rows = "FROM mapped WHERE rule IS NOT NULL" if refused_only else "FROM mapped"
     with unordered(connection):
-        connection.execute(stage_sql("incident", query("mapped/incident"), STAGED), parameters)
+        connection.execute(stage_sql("incident", rows, STAGED))
 
 
 def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
-    """Take the rows with a `rule` out of `staged` and return them, and the lines that are no rows, as dead letters."""
+    """Take the rows with a `rule` out of `staged` and return them as dead letters."""
     dead = connection.execute(query("mapped/dead_letter"), {"mapping": mapping_name}).to_arrow_table()
     connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
+    return dead.cast(DEAD_LETTER)
+
+
+def unread_lines(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
+    """Return the lines of CSV that are no rows as dead letters."""
     connection.execute(query("mapped/reject_tables"))
-    unread = connection.execute(query("mapped/unread_line"), {"mapping": mapping_name}).to_arrow_table()
-    return pa.concat_tables([dead.cast(DEAD_LETTER), unread.cast(DEAD_LETTER)])
+    return connection.execute(query("mapped/unread_line"), {"mapping": mapping_name}).to_arrow_table().cast(DEAD_LETTER)
 
 
 def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:

@@ -9,8 +9,8 @@ from pipeline import bulk
 from pipeline.duck import connect
 from pipeline.mapping import Mapping
 
-COLUMNS = "SELECT occurred_at, offence_code AS offence, lon, lat FROM staged WHERE rule IS NULL ORDER BY ALL"
-UNREADABLE = "SELECT count(*) FROM staged WHERE rule IS NOT NULL"
+COLUMNS = "SELECT occurred_at, offence_code AS offence, lon, lat FROM mapped WHERE rule IS NULL ORDER BY ALL"
+UNREADABLE = "SELECT count(*) FROM mapped WHERE rule IS NOT NULL"
 
 
 def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) -> tuple[pd.DataFrame, int]:
@@ -33,7 +33,7 @@ def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) ->
     connection = connect(is_encrypting=False)
     try:
         bulk.read_raw(connection, path, mapping)
-        bulk.stage_incidents(connection, mapping, horizon)
+        bulk.map_incidents(connection, mapping, horizon)
         incidents = connection.execute(COLUMNS).to_arrow_table().to_pandas()
         row = connection.execute(UNREADABLE).fetchone()
     finally:

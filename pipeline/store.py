@@ -27,7 +27,7 @@ from pipeline.key import Key
 from pipeline.mapping import Mapping, check_offence_codes
 from pipeline.migrations import migrate
 from pipeline.outbox import OutboxMessage, as_rows
-from pipeline.versions import arrival_sql, keep_sql, stage_sql
+from pipeline.versions import arrival_sql, hashed_sql, keep_sql, stage_sql
 
 Tell = Callable[[duckdb.DuckDBPyConnection], Sequence[OutboxMessage]]
 
@@ -147,11 +147,16 @@ class Store:
                 f"{path.name}: {len(passed_over):,} files passed over, for mapping {mapping.name!r} reads "
                 f"{mapping.files} alone: {passed_over[0].name} and its like"
             )
-        (announce or self._announce)(f"{path.name}: {self._count('raw'):,} rows read")
-        bulk.stage_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
-        dead = bulk.refuse(self._connection, mapping.name)
+        rows_read = self._count("raw")
+        (announce or self._announce)(f"{path.name}: {rows_read:,} rows read")
+        bulk.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
+        # What repeats nothing, as nearly every file, goes in as it is read; what may repeat is staged and compared.
+        is_all_new = bulk.is_all_new(self._connection)
+        if not is_all_new:
+            bulk.stage_incidents(self._connection)
         with transaction(self._connection):
-            counts = self._keep_staged("incident", number, bulk.STAGED) + self._keep_dead(dead, number)
+            counts = self._keep_mapped(number, mapping, rows_read) if is_all_new else self._compare(number, mapping)
+            counts += self._keep_dead(bulk.unread_lines(self._connection, mapping.name), number)
             self._keep_counts(number, path.name, counts)
         return counts
 
@@ -175,7 +180,8 @@ class Store:
         with transaction(self._connection):
             number = self._new_batch(ingested_at)
             bulk.read_waiting(self._connection, mapping)
-            bulk.stage_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
+            bulk.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
+            bulk.stage_incidents(self._connection)
             dead = bulk.refuse_again(self._connection, mapping.name)
             self._mark_tried(dead, mapping.name, number)
             counts = self._keep_staged("incident", number, bulk.STAGED) + _dead_counts(dead)
@@ -355,6 +361,22 @@ class Store:
             )
         return BatchCounts(rows_in=rows_in, stored=stored, duplicates=rows_in - stored, conflicts=conflicts)
 
+    def _keep_mapped(self, number: _Batch, mapping: Mapping, rows_read: int) -> BatchCounts:
+        """Put the incidents of `mapped` into their versions straight from the file; the rest become dead letters."""
+        rows = hashed_sql("incident", "FROM mapped WHERE rule IS NULL", bulk.STAGED)
+        with unordered(self._connection):
+            stored = self._scalar(keep_sql("incident", bulk.STAGED, rows), number.parameters)
+        counts = BatchCounts(rows_in=stored, stored=stored)
+        if stored == rows_read:
+            return counts
+        bulk.stage_incidents(self._connection, refused_only=True)
+        return counts + self._keep_dead(bulk.refuse(self._connection, mapping.name), number)
+
+    def _compare(self, number: _Batch, mapping: Mapping) -> BatchCounts:
+        """Move what is new of `staged` into its versions; the rest are duplicates and dead letters."""
+        dead = bulk.refuse(self._connection, mapping.name)
+        return self._keep_staged("incident", number, bulk.STAGED) + self._keep_dead(dead, number)
+
     def _keep_dead(self, dead_letters: pa.Table, number: _Batch) -> BatchCounts:
         if dead_letters.num_rows:
             self._execute_on("dead_arrived", dead_letters.cast(DEAD_LETTER), "store/add_dead_letter", number.parameters)
@@ -412,8 +434,8 @@ class Store:
     def _count(self, table: str) -> int:
         return self._scalar(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own temporary tables
 
-    def _scalar(self, sql: str) -> int:
-        row = self._connection.execute(sql).fetchone()
+    def _scalar(self, sql: str, parameters: dict[str, Any] | None = None) -> int:
+        row = self._connection.execute(sql, parameters).fetchone()
         return int(row[0]) if row else 0
 
 

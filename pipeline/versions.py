@@ -38,10 +38,12 @@ def content_hash_sql(entity: str, present: Collection[str] | None = None) -> str
 
 def stage_sql(entity: str, arrived_sql: str = "FROM arrived_rows", present: Collection[str] | None = None) -> str:
     """Make temporary table `staged`: the rows of `arrived_sql`, which has the columns `present`, and content_hash."""
-    return (
-        f"CREATE OR REPLACE TEMP TABLE staged AS WITH arrived AS ({arrived_sql}) "  # noqa: S608 - composed of our own columns
-        f"SELECT *, {content_hash_sql(entity, present)} AS content_hash FROM arrived"
-    )
+    return f"CREATE OR REPLACE TEMP TABLE staged AS {hashed_sql(entity, arrived_sql, present)}"
+
+
+def hashed_sql(entity: str, arrived_sql: str, present: Collection[str] | None = None) -> str:
+    """Query of the rows of `arrived_sql`, which has the columns `present`, with content_hash."""
+    return f"SELECT *, {content_hash_sql(entity, present)} AS content_hash FROM ({arrived_sql})"  # noqa: S608 - ours
 
 
 def arrival_sql(entity: str, order: str = "rowid") -> str:
@@ -57,13 +59,13 @@ def arrival_sql(entity: str, order: str = "rowid") -> str:
     )
 
 
-def keep_sql(entity: str, present: Collection[str] | None = None) -> str:
-    """Insert what is left in `staged` into the entity's versions; binds $ingested_at and $batch_id."""
+def keep_sql(entity: str, present: Collection[str] | None = None, hashed: str = "FROM staged") -> str:
+    """Insert rows, content_hash among their columns, into the entity's versions; binds $ingested_at and $batch_id."""
     names = [field.name for field in SCHEMAS[entity] if present is None or field.name in present]
     columns = ", ".join([*map(name_sql, names), "content_hash"])
     return (
         f"INSERT INTO store.{entity}_version ({columns}, ingested_at, batch_id) "  # noqa: S608
-        f"SELECT {columns}, $ingested_at, $batch_id FROM staged"
+        f"SELECT {columns}, $ingested_at, $batch_id FROM ({hashed})"
     )
 
 

@@ -1,6 +1,7 @@
 -- Incidents of somebody else's file, each with the rule (see refusal.sql) that keeps it out, or null.
 -- Reads temporary tables: located (the file's columns under our names, with lon and lat), derived_id, raw_file,
--- zone_span, offence_word, status_word, discovery_word.
+-- zone_span, offence_word, status_word, discovery_word; and variables: source, precision, discovery, horizon.
+CREATE OR REPLACE TEMP VIEW mapped AS
 WITH translated AS (
     SELECT
         located.*,
@@ -19,7 +20,7 @@ WITH translated AS (
         END AS stated_version,
         CASE WHEN located.status IS NULL THEN 'recorded' ELSE status_word.meaning END AS stated_status,
         offence_word.offence_code,
-        coalesce(discovery_word.meaning, offence_word.discovery, $discovery) AS stated_discovery
+        coalesce(discovery_word.meaning, offence_word.discovery, getvariable('discovery')) AS stated_discovery
     FROM located
     JOIN raw_file ON located.file = raw_file.file
     LEFT JOIN derived_id ON located.row_number = derived_id.row_number
@@ -38,7 +39,7 @@ WITH translated AS (
     LEFT JOIN discovery_word ON located.discovery = discovery_word.word
 )
 SELECT
-    $source AS event_source,
+    getvariable('source') AS event_source,
     CASE WHEN is_updated_at_given OR is_version_given THEN concat(id, '@', stated_version) ELSE id END AS event_id,
     NULL::TIMESTAMPTZ AS event_time,
     0::INTEGER AS source_partition,
@@ -47,8 +48,8 @@ SELECT
     stated_version AS version,
     stated_status AS status,
     occurred_at,
-    $precision AS occurred_precision,
-    occurs_twice AND $precision = 'instant' AS is_ambiguous_hour,
+    getvariable('precision') AS occurred_precision,
+    occurs_twice AND getvariable('precision') = 'instant' AS is_ambiguous_hour,
     reported_at,
     offence_code,
     stated_discovery AS discovery,
@@ -62,7 +63,7 @@ SELECT
         WHEN occurred_at_local IS NULL AND occurred_at_absolute IS NULL THEN 'bad_time'
         WHEN coalesce(occurred_at_local < TIMESTAMP '1901-01-01', occurred_at < TIMESTAMPTZ '1901-01-01 00:00:00+00')
             THEN 'early_time'
-        WHEN occurred_at > $horizon OR year(occurred_at_local) > year($horizon::TIMESTAMPTZ) THEN 'future_time'
+        WHEN occurred_at > getvariable('horizon') OR year(occurred_at_local) > year(getvariable('horizon')::TIMESTAMPTZ) THEN 'future_time'
         WHEN occurred_at IS NULL THEN 'no_zone'
         WHEN is_reported_at_given AND reported_at IS NULL THEN 'bad_reported'
         WHEN stated_version IS NULL THEN 'bad_version'
