@@ -400,11 +400,18 @@ class _Loop:
         elapsed = time.monotonic() - self._began
         if self._limits.max_seconds is not None and elapsed >= self._limits.max_seconds:
             return True
-        return self._limits.until_caught_up and self._has_nothing_left()
+        if not self._limits.until_caught_up or not self._has_nothing_left():
+            return False
+        if not self._reader.is_whole():
+            held = len(self._reader.placed())
+            self._home.announce(
+                f"{self._reader.name}: caught up in {held} partitions; others of the group read the rest"
+            )
+        return True
 
     def _has_nothing_left(self) -> bool:
-        is_idle = self._busy is None and not self._gathering.records and self._reader.is_assigned()
-        return is_idle and not self._reader.unplaced() and self._reader.is_caught_up()
+        is_idle = self._busy is None and not self._gathering.records and not self._reader.unplaced()
+        return is_idle and self._reader.is_lasting() and self._reader.is_caught_up()
 
     def _finish(self) -> None:
         """End the batch in hand; what was only gathered is read again next time."""

@@ -26,6 +26,7 @@ _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 _FETCH_BYTES = 2 * 1024 * 1024
 _MAX_POLL_MS = 300_000
 _ANSWER_MS = 5_000
+_BEATS = 4  # heartbeats in one session timeout
 
 
 @dataclass
@@ -35,14 +36,14 @@ class Assignment(ConsumerRebalanceListener):
     consumer: KafkaConsumer
     lock: Lock = field(default_factory=Lock)
     generation: int = 0
-    is_settled: bool = False  # false between giving partitions back and being given others
+    settled_at: float | None = None  # when it last was given its share, by the monotonic clock; None while it has none
     partitions: frozenset[TopicPartition] = frozenset()
     placed: frozenset[TopicPartition] = frozenset()
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         with self.lock:
             self.generation += 1
-            self.is_settled = False
+            self.settled_at = None
             self.partitions = self.partitions - set(revoked)
             self.placed = self.placed - set(revoked)
 
@@ -53,7 +54,7 @@ class Assignment(ConsumerRebalanceListener):
             self.consumer.seek(partition, 0)
         with self.lock:
             self.generation += 1
-            self.is_settled = True
+            self.settled_at = time.monotonic()
             self.partitions = frozenset(assigned)
             self.placed = frozenset()
 
@@ -88,7 +89,10 @@ class GroupReader:
         self.name = f"kafka:{bootstrap_servers}"
         self._bootstrap_servers = bootstrap_servers
         self._security = checked_security(security)
+        self._topics = sorted(topics)
         self._timeout_ms = round(timeout_s * 1000)
+        # A member dead since the last rebalance is missed after one session, and the others hear of it a beat later.
+        self._until_lasting_s = session_timeout_s * (1 + 2 / _BEATS)
         with connecting(bootstrap_servers, timeout_s):
             self._consumer = KafkaConsumer(
                 bootstrap_servers=bootstrap_servers.split(","),
@@ -101,7 +105,7 @@ class GroupReader:
                 isolation_level="read_committed",
                 max_partition_fetch_bytes=_FETCH_BYTES,
                 session_timeout_ms=round(session_timeout_s * 1000),
-                heartbeat_interval_ms=round(session_timeout_s * 1000 / 4),
+                heartbeat_interval_ms=round(session_timeout_s * 1000 / _BEATS),
                 max_poll_interval_ms=_MAX_POLL_MS,
                 bootstrap_timeout_ms=self._timeout_ms,
                 metrics_enabled=False,
@@ -110,11 +114,13 @@ class GroupReader:
         self._assignment = Assignment(self._consumer)
         self._held = False
         try:
-            self._require(sorted(topics))
+            # Before anything is asked of the topics: what the client knows of topics it has not subscribed to counts as
+            # a change once it joins, and it joins a second time.
+            self._consumer.subscribe(self._topics, listener=self._assignment)
+            self._require()
         except BaseException:
             self._consumer.close(autocommit=False)
             raise
-        self._consumer.subscribe(sorted(topics), listener=self._assignment)
 
     def __repr__(self) -> str:
         return f"GroupReader({self._bootstrap_servers!r}, security={masked(self._security)!r})"
@@ -135,10 +141,23 @@ class GroupReader:
         with self._assignment.lock:
             return sorted(map(tuple, self._assignment.placed))
 
-    def is_assigned(self) -> bool:
-        """Return whether the group has given this member its share, be it none."""
+    def is_whole(self) -> bool:
+        """Return whether every partition of the topics is this member's."""
         with self._assignment.lock:
-            return self._assignment.is_settled
+            held = len(self._assignment.partitions)
+        return held == sum(len(self._consumer.partitions_for_topic(topic)) for topic in self._topics)
+
+    def is_lasting(self) -> bool:
+        """Return whether the group has given this member its share, be it none, and the rest is with living members.
+
+        A member may die right after a rebalance that gave it partitions. The broker misses it after the session timeout
+        and shares them out anew, so a share that has stood for longer, or is all there is, has nothing left to gain.
+        """
+        with self._assignment.lock:
+            settled_at = self._assignment.settled_at
+        if settled_at is None:
+            return False
+        return time.monotonic() - settled_at > self._until_lasting_s or self.is_whole()
 
     def place(self, offsets: Mapping[batch.TopicPartition, int], generation: int) -> dict[batch.TopicPartition, int]:
         """Begin every partition of the assignment at its offset in `offsets`, or at its first record.
@@ -171,6 +190,7 @@ class GroupReader:
 
         Raises SourceError where records were deleted before they were read, BrokerError where reading fails for good.
         """
+        self._take_up_join()
         try:
             found = self._consumer.poll(timeout_ms=round(timeout_s * 1000), max_records=at_most)
         except OffsetOutOfRangeError as error:
@@ -234,10 +254,19 @@ class GroupReader:
         with self._assignment.lock:
             return sorted(self._assignment.placed & self._consumer.assignment())
 
-    def _require(self, topics: Sequence[str]) -> None:
+    def _take_up_join(self) -> None:
+        """Go on with a join that a poll's end cut short: kafka-python 3.0 forgets one that new metadata began.
+
+        It would then hold no partition, send no heartbeat and never ask again.
+        """
+        coordinator = self._consumer._coordinator
+        if coordinator.rejoining and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
+
+    def _require(self) -> None:
         """Refuse missing topics: the group would silently give nobody their partitions."""
         deadline = time.monotonic() + min(5.0, self._timeout_ms / 1000)
-        while missing := [topic for topic in topics if not self._consumer.partitions_for_topic(topic)]:
+        while missing := [topic for topic in self._topics if not self._consumer.partitions_for_topic(topic)]:
             if time.monotonic() > deadline:
                 raise SourceError(
                     f"{self._bootstrap_servers} has no topic {', '.join(missing)}; create it, "

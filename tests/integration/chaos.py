@@ -37,8 +37,7 @@ POSITION = {"source_partition", "source_offset"}
 HEAP_MB = 768  # the long scale sends records of 50 MB
 INGEST = ("ingest",)
 STREAM = ("stream", "--until-caught-up")
-SESSION_S = 6  # no broker takes less
-MEMBER = {"HARMSPOT__STREAM__MEMBER": "one", "HARMSPOT__STREAM__SESSION_TIMEOUT_S": str(SESSION_S)}
+MEMBER = {"HARMSPOT__STREAM__MEMBER": "one", "HARMSPOT__STREAM__SESSION_TIMEOUT_S": "6"}  # no broker takes less
 CODEBOOK = Path(__file__).resolve().parents[2] / "configs" / "codebooks" / "harm.csv"
 
 
@@ -341,8 +340,6 @@ def join_and_leave(site: Site, scale: Scale) -> str:
         other.terminate()
         other.wait()
         hits += 1
-    if site.verb != INGEST:
-        time.sleep(SESSION_S + 1)  # one that went without a word keeps its partitions so long, and nobody reads them
     return f"{hits} left"
 
 

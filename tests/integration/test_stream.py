@@ -22,11 +22,11 @@ from flows.ingest import load_file
 from flows.live import write_live
 from flows.stream import STAGES, StreamLimits, follow_run, stream
 from flows.town import TownFiles
-from pipeline.batch import BatchCounts
 from pipeline.columns import SCHEMAS, TOPICS
 from pipeline.duck import attach, connect, name_sql
 from pipeline.publication import read_published
 from pipeline.sources.kafka import KafkaSource, write_records
+from pipeline.sources.kafka_group import GroupReader
 from pipeline.store import open_store
 from pipeline.tables import read_tables
 from tests.town import AS_OF, CLOCK, TownRun
@@ -53,15 +53,25 @@ def events(town: TownFiles, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def partitions() -> int:
+    return 3
+
+
+@pytest.fixture
 def by_topic(
-    new_home: Callable[..., Home], kafka_broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_home: Callable[..., Home],
+    kafka_broker: str,
+    topic_prefix: str,
+    partitions: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Home:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_broker)
     monkeypatch.setenv("HARMSPOT__KAFKA__TOPIC_PREFIX", topic_prefix)
     monkeypatch.setenv("HARMSPOT__STREAM__MAX_ROWS", "300")
     monkeypatch.setenv("HARMSPOT__STREAM__SESSION_TIMEOUT_S", "6")
     admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
-    admin.create_topics({topic_prefix + topic: {"num_partitions": 3} for topic in (*TOPICS, "changes")})
+    admin.create_topics({topic_prefix + topic: {"num_partitions": partitions} for topic in (*TOPICS, "changes")})
     admin.close()
     return new_home(tmp_path / "by topic")
 
@@ -153,10 +163,7 @@ def test_the_store_is_that_of_the_same_events_by_file(
     assert runs_alike(by_topic, by_topic.path.parent / "by file", new_home)
     assert stream(by_topic, CAUGHT_UP).counts.rows_in == 0  # a restart reads nothing again
     assert send(kafka_broker, topic_prefix, events) == sent
-    again = BatchCounts()
-    until = time.monotonic() + 60
-    while again.rows_in < sent and time.monotonic() < until:  # a group may still hold partitions for a member just gone
-        again += stream(by_topic, CAUGHT_UP).counts
+    again = stream(by_topic, CAUGHT_UP).counts
     assert (again.rows_in, again.stored) == (sent, 0)  # and everything again changes nothing
     assert contents(by_topic) == oracle
 
@@ -192,6 +199,65 @@ def test_members_that_join_and_leave_share_the_work(
     threads[2].join()
     assert contents(by_topic) == oracle
     assert sum(summary.counts.rows_in for summary in done) == sent
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_what_a_member_holds_that_died_as_it_was_given_it_is_waited_for(
+    by_topic: Home, partitions: int, events: Path, oracle: dict[str, list], kafka_broker: str, topic_prefix: str
+) -> None:
+    """Of each topic the dead member has the first partitions: of one partition all, of three two."""
+    sent = send(kafka_broker, topic_prefix, events)
+    program = [sys.executable, "-c", DIES_ONCE_IT_SHARES, kafka_broker, topic_prefix]
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as doomed:
+        assert doomed.stdout is not None
+        assert doomed.stdout.readline() == b"joined\n"
+        counts = stream(by_topic, CAUGHT_UP).counts
+    assert doomed.returncode == -signal.SIGKILL
+    assert counts.rows_in == sent
+    assert contents(by_topic) == oracle
+
+
+DIES_ONCE_IT_SHARES = """
+import os, signal, sys
+from pipeline.columns import TOPICS
+from pipeline.sources.kafka_group import GroupReader
+
+address, prefix = sys.argv[1:]
+reader = GroupReader(address, [prefix + t for t in TOPICS], prefix + "harmspot", member="first", session_timeout_s=6)
+while not reader.is_lasting():
+    reader.poll(0.05, 1)
+alone = reader.generation
+print("joined", flush=True)
+while reader.generation < alone + 2:  # until its partitions were taken back and given out anew
+    reader.poll(0.05, 1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("partitions", [1])
+def test_one_that_living_members_leave_nothing_says_so_and_ends(
+    by_topic: Home, events: Path, kafka_broker: str, topic_prefix: str
+) -> None:
+    send(kafka_broker, topic_prefix, events)
+    topics = [topic_prefix + topic for topic in TOPICS]
+    reader = GroupReader(kafka_broker, topics, topic_prefix + "harmspot", member="first", session_timeout_s=6)
+    is_over = threading.Event()
+
+    def hold() -> None:
+        while not is_over.is_set():
+            reader.poll(0.05, 1)
+        reader.close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    said: list[str] = []
+    try:
+        summary = stream(Home(by_topic.path, by_topic.config_file, by_topic.clock, said.append), CAUGHT_UP)
+    finally:
+        is_over.set()
+        holder.join()
+    assert summary.counts.rows_in == 0
+    assert any("caught up in 0 partitions; others of the group read the rest" in line for line in said)
 
 
 def rows_kept(home: Home) -> int:
