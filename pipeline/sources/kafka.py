@@ -23,6 +23,16 @@ _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 _SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
 _SHOWN = {"security_protocol", "sasl_mechanism", "ssl_check_hostname"}
 _POLL_MS = 200
+# What every consumer of ours is given: the store knows the offsets, and what is not committed is not read.
+_CONSUMER = MappingProxyType(
+    {
+        "client_id": "harmspot",
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "allow_auto_create_topics": False,
+        "isolation_level": "read_committed",
+    }
+)
 # Bounds of what is in memory at once. A broker sends one record batch whole even where it is larger.
 _PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 _FETCH_BYTES = 32 * 1024 * 1024
@@ -96,20 +106,14 @@ class KafkaSource:
         return {(p.topic, p.partition): Bounds(firsts[p], ends[p]) for p in partitions}
 
     def _connect(self) -> KafkaConsumer:
-        with connecting(self._bootstrap_servers, self._timeout_s):
-            return KafkaConsumer(
-                bootstrap_servers=self._bootstrap_servers.split(","),
-                client_id="harmspot",
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                allow_auto_create_topics=False,
-                isolation_level="read_committed",
-                max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
-                fetch_max_bytes=_FETCH_BYTES,
-                bootstrap_timeout_ms=round(self._timeout_s * 1000),
-                **self._security,
-            )
+        return open_consumer(
+            self._bootstrap_servers,
+            self._security,
+            self._timeout_s,
+            group_id=None,
+            max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
+            fetch_max_bytes=_FETCH_BYTES,
+        )
 
     def _read(
         self, consumer: KafkaConsumer, start: Mapping[batch.TopicPartition, int], size: int
@@ -165,6 +169,20 @@ class KafkaSource:
         return f"{self._bootstrap_servers} sent nothing for {self._timeout_s:g} s though {places} has more; run again"
 
 
+def open_consumer(
+    bootstrap_servers: str, security: Mapping[str, Any], timeout_s: float, **options: Any
+) -> KafkaConsumer:
+    """Connect a consumer with `options` of its own; raises BrokerError where no broker answers within `timeout_s`."""
+    with _connecting(bootstrap_servers, timeout_s):
+        return KafkaConsumer(
+            bootstrap_servers=bootstrap_servers.split(","),
+            bootstrap_timeout_ms=round(timeout_s * 1000),
+            **_CONSUMER,
+            **options,
+            **security,
+        )
+
+
 def read_bounds(
     bootstrap_servers: str,
     topics: Sequence[str],
@@ -217,7 +235,7 @@ def write_records(
 
 
 def _producer(bootstrap_servers: str, security: Mapping[str, Any], timeout_s: float) -> KafkaProducer:
-    with connecting(bootstrap_servers, timeout_s):
+    with _connecting(bootstrap_servers, timeout_s):
         return KafkaProducer(
             bootstrap_servers=bootstrap_servers.split(","),
             client_id="harmspot",
@@ -260,7 +278,7 @@ def checked_security(security: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
+def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
     """Turn what goes wrong while connecting into one sentence without settings in it."""
     try:
         _reach(bootstrap_servers.split(","), timeout_s)

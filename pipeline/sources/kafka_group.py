@@ -19,7 +19,7 @@ from kafka.structs import OffsetAndMetadata
 from pipeline import batch
 from pipeline.batch import Record
 from pipeline.errors import BrokerError, SourceError
-from pipeline.sources.kafka import checked_security, connecting, first_offsets, masked
+from pipeline.sources.kafka import checked_security, first_offsets, masked, open_consumer
 
 _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 # Fetched but not yet read records live in memory, so this much at most for each partition.
@@ -90,27 +90,21 @@ class GroupReader:
         self._bootstrap_servers = bootstrap_servers
         self._security = checked_security(security)
         self._topics = sorted(topics)
-        self._timeout_ms = round(timeout_s * 1000)
+        self._timeout_s = timeout_s
         # A member dead since the last rebalance is missed after one session, and the others hear of it a beat later.
         self._until_lasting_s = session_timeout_s * (1 + 2 / _BEATS)
-        with connecting(bootstrap_servers, timeout_s):
-            self._consumer = KafkaConsumer(
-                bootstrap_servers=bootstrap_servers.split(","),
-                client_id="harmspot",
-                group_id=group,
-                group_instance_id=member,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                allow_auto_create_topics=False,
-                isolation_level="read_committed",
-                max_partition_fetch_bytes=_FETCH_BYTES,
-                session_timeout_ms=round(session_timeout_s * 1000),
-                heartbeat_interval_ms=round(session_timeout_s * 1000 / _BEATS),
-                max_poll_interval_ms=_MAX_POLL_MS,
-                bootstrap_timeout_ms=self._timeout_ms,
-                metrics_enabled=False,
-                **self._security,
-            )
+        self._consumer = open_consumer(
+            bootstrap_servers,
+            self._security,
+            timeout_s,
+            group_id=group,
+            group_instance_id=member,
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            session_timeout_ms=round(session_timeout_s * 1000),
+            heartbeat_interval_ms=round(session_timeout_s * 1000 / _BEATS),
+            max_poll_interval_ms=_MAX_POLL_MS,
+            metrics_enabled=False,
+        )
         self._assignment = Assignment(self._consumer)
         self._held = False
         try:
@@ -265,7 +259,7 @@ class GroupReader:
 
     def _require(self) -> None:
         """Refuse missing topics: the group would silently give nobody their partitions."""
-        deadline = time.monotonic() + min(5.0, self._timeout_ms / 1000)
+        deadline = time.monotonic() + min(5.0, self._timeout_s)
         while missing := [topic for topic in self._topics if not self._consumer.partitions_for_topic(topic)]:
             if time.monotonic() > deadline:
                 raise SourceError(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import BrokerError, SourceError
-from pipeline.sources import kafka, kafka_group
+from pipeline.sources import kafka
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.sources.kafka_group import GroupReader
 
@@ -26,7 +26,7 @@ class Client:
     """Stands in for both of kafka-python's clients and remembers what it was given."""
 
     given: dict[str, Any]
-    DEFAULT_CONFIG = kafka_group.KafkaConsumer.DEFAULT_CONFIG
+    DEFAULT_CONFIG = kafka.KafkaConsumer.DEFAULT_CONFIG
 
     def __init__(self, **given: Any) -> None:
         type(self).given = given
@@ -48,7 +48,7 @@ def address() -> Iterator[str]:
 
 
 def test_tls_and_sasl_reach_consumer_and_producer(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_group, "KafkaConsumer", Client)
+    monkeypatch.setattr(kafka, "KafkaConsumer", Client)
     reader = GroupReader(address, ["incidents"], "g", SECURITY, member="one")
     assert SECURITY.items() <= Client.given.items()
     assert (Client.given["group_instance_id"], Client.given["enable_auto_commit"]) == ("one", False)
