@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.lists import lists_holding, revoke_list
+from flows.letters import withdraw_letters
+from flows.lists import end_list, lists_holding
 from flows.projections import projector
 from models.actors import is_thin
 from pipeline.access_log import require_purpose
@@ -40,9 +41,10 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     home.access_log.append(
         reader=reader, purpose=purpose, action="erase", detail={"reason": reason, "people": 1}, now=home.now()
     )
+    withdraw_letters(home, {person_id: "the person was erased"}, by=str(reader), is_opened_only=True)
     holding = lists_holding(home, person_id)
     for list_id in holding:
-        revoke_list(home, list_id, by=str(reader), reason="somebody on it was erased")
+        end_list(home, list_id, by=str(reader), reason="somebody on it was erased")
     with open_home_store(home) as store:
         letters = store.erase_person(Act("erased", str(reader), "person", person_id, home.now(), {"reason": reason}))
     forget_people(home.path, [person_id], projector(home), key=home.key)

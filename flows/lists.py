@@ -11,6 +11,7 @@ import pandas as pd
 from flows.command.printing import records
 from flows.home import Home
 from flows.ingest import open_home_store
+from flows.letters import LETTERS_TO, withdraw_letters
 from flows.list_acts import list_acts, list_effects
 from flows.projections import project_home
 from models import list_lifecycle as lifecycle
@@ -172,13 +173,26 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
 
 
 def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
-    """End a list's use for good, all its copies included."""
-    find_list(home, list_id)
+    """End a list's use for good, all its copies included, and withdraw the letters drafted to those on it."""
+    wanted = find_list(home, list_id)
+    act = ListAct("revoked", by, list_id, home.now(), reason)
+    _check(home, act)
+    if wanted.list_name == LETTERS_TO:
+        rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"revoke the list: {reason}")
+        why = f"{by} revoked the list of people that the person is on: {reason}"
+        withdraw_letters(home, dict.fromkeys(rows["person_id"], why), by=by, drafted_until=wanted.run_id)
+    _do(home, act, {"reason": reason})
+
+
+def end_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
+    """End a list's use, all its copies included; it says nothing against those on it, and their letters stand."""
     _do(home, ListAct("revoked", by, list_id, home.now(), reason), {"reason": reason})
 
 
 def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: str, expires_at: datetime) -> None:
     """Take one person off a list until `expires_at`, from this run on; the list's copies must no longer be used.
+
+    A letter that was drafted to the person and not yet served is withdrawn first.
 
     Raises
     ------
@@ -190,6 +204,8 @@ def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: st
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"exception: {reason}")
     if act.person_id not in set(rows["person_id"]):
         raise PublicationError(f"list {list_id}: that person is not on it; an exception can add nobody")
+    if wanted.list_name == LETTERS_TO:
+        withdraw_letters(home, {str(act.person_id): f"{by} took the person off the list of people: {reason}"}, by=by)
     detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": act.person_id}
     _do(home, act, detail)
 

@@ -11,6 +11,7 @@ import pandas as pd
 from flows.home import Home
 from flows.identity import RunIdentity
 from flows.ingest import open_home_store
+from flows.letters import withdraw_letters_at_run
 from flows.notice_acts import Deed, NoticeRefusedError, find_notice, record
 from flows.notice_records import Notice, notices_of
 from flows.partners import run_messages, say_who_is_told_nothing
@@ -37,7 +38,8 @@ def tend_notices(home: Home, identity: RunIdentity, products: Products) -> dict[
         counts = {
             "heard": _hear(home, store, products.actions),
             "broken": _break_promises(home, store, products.actions),
-            "withdrawn": _withdraw(home, store, identity, products.gates),
+            "withdrawn": _withdraw(home, store, identity, products.gates)
+            + withdraw_letters_at_run(home, store, identity, products),
             "expired": _let_lapse(home, store),
         }
         told = run_messages(home, store, products.restricted, products.actions, identity.as_of)

@@ -230,6 +230,20 @@ def is_superseded(fields: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     return is_same_subject and fields["notice_id"] != live["notice_id"] and not is_translation
 
 
+def withdrawal_reason(fields: Mapping[str, Any], standing: Standing, off: Mapping[str, str]) -> str | None:
+    """Return why a letter must be withdrawn now that its person is off the list of people; None where it may stand.
+
+    Parameters
+    ----------
+    off : by person_id of those who are off the list, why. What is in a person's hands already stays as it is: people
+        withdraw that, or a run where a record no longer holds, and the person is told.
+    """
+    is_pending = standing.state not in CLOSED and standing.served_on is None
+    if fields["kind"] != "person" or not is_pending or fields["person_id"] not in off:
+        return None
+    return f"Withdrawn because {off[fields['person_id']]}."
+
+
 def start_refusal(fields: Mapping[str, Any], standing: Standing, on: date) -> str | None:
     """Return why the announced operation may not start on a day; None where it may."""
     if standing.state != "served":

@@ -25,6 +25,7 @@ from models.notice_lifecycle import (
     refusals,
     standing_of,
     start_refusal,
+    withdrawal_reason,
 )
 from models.notices import AREA_FIELDS, check_notice, notice_id
 
@@ -331,3 +332,101 @@ class Office(RuleBasedStateMachine):
 
 Office.TestCase.settings = settings(max_examples=150, stateful_step_count=25)
 TestOffice = Office.TestCase
+
+
+@pytest.mark.parametrize(
+    ("fields", "steps", "is_withdrawn"),
+    [
+        (PERSON, [], True),
+        (PERSON, REVIEWED, True),
+        (PERSON, APPROVED, True),
+        (PERSON, served(PERSON), False),
+        (PERSON, [*served(PERSON), step("contested")], False),
+        (PERSON, [*APPROVED, step("contested")], True),
+        (PERSON, [*REVIEWED, step("withdrawn")], False),
+        (AREA, APPROVED, False),
+    ],
+)
+def test_off_the_list_a_letter_goes_unless_it_is_in_the_persons_hands(
+    fields: dict[str, Any], steps: list[Step], is_withdrawn: bool
+) -> None:
+    off = {PERSON["person_id"]: "the person died"}
+    reason = withdrawal_reason(fields, standing_of(fields, steps), off)
+    assert reason == ("Withdrawn because the person died." if is_withdrawn else None)
+    assert withdrawal_reason(fields, standing_of(fields, steps), {"p_" + "1" * 32: "the person died"}) is None
+
+
+PEOPLE = [f"p_{number:032x}" for number in range(3)]
+WHO = st.sampled_from(PEOPLE)
+
+
+class Desk(RuleBasedStateMachine):
+    """Letters on their way to people who are taken off the list, and put on it again by a later run."""
+
+    @initialize()
+    def morning(self) -> None:
+        self.listed = set(PEOPLE)
+        self.day = WRITTEN
+        self.letters: dict[str, tuple[dict[str, Any], list[Step]]] = {}
+        self.in_hands: dict[str, Standing] = {}
+
+    @rule(who=WHO)
+    def a_run_drafts(self, who: str) -> None:
+        self.listed.add(who)
+        self.day += timedelta(days=1)
+        days = {"written_on": self.day, "serve_by": self.day + timedelta(days=5)}
+        fields = changed(PERSON, person_id=who, respond_by=self.day + timedelta(days=14), **days)
+        self.letters[fields["notice_id"]] = (fields, [])
+
+    @precondition(lambda self: self.letters)
+    @rule(data=st.data(), times=st.integers(1, 5))
+    def people_carry_one_on(self, data: st.DataObject, times: int) -> None:
+        fields, steps = self.letters[data.draw(st.sampled_from(sorted(self.letters)))]
+        for _ in range(times):
+            standing = standing_of(fields, steps)
+            kind, actor = {"draft": ("reviewed", "Bell"), "reviewed": ("approved", "Reyes")}.get(
+                standing.state, ("served", "Lund")
+            )
+            act = serving(fields, self.day) if kind == "served" else step(kind, actor, self.day)
+            steps.extend([step("opened", actor, self.day), act])
+
+    @precondition(lambda self: self.letters)
+    @rule(data=st.data())
+    def somebody_objects(self, data: st.DataObject) -> None:
+        _, steps = self.letters[data.draw(st.sampled_from(sorted(self.letters)))]
+        steps.append(step("contested", day=self.day))
+
+    @rule(who=st.sets(WHO, min_size=1), why=st.sampled_from(["the list was revoked", "the person died"]))
+    def taken_off(self, who: set[str], why: str) -> None:
+        self.listed -= who
+        for fields, steps in self.letters.values():
+            before = standing_of(fields, steps)
+            if before.served_on is not None:
+                self.in_hands[fields["notice_id"]] = before
+            if reason := withdrawal_reason(fields, before, dict.fromkeys(who, why)):
+                steps.append(step("withdrawn", MACHINE, self.day, reason=reason))
+        for notice, before in self.in_hands.items():
+            assert standing_of(*self.letters[notice]) == before, "what is in somebody's hands stays as it is"
+        self.in_hands.clear()
+
+    @invariant()
+    def no_letter_waits_for_somebody_off_the_list(self) -> None:
+        for fields, steps in self.letters.values():
+            standing = standing_of(fields, steps)
+            is_waiting = standing.state not in CLOSED and standing.served_on is None
+            assert not (is_waiting and fields["person_id"] not in self.listed)
+
+    @invariant()
+    def what_was_withdrawn_says_why_and_is_never_served(self) -> None:
+        for fields, steps in self.letters.values():
+            standing = standing_of(fields, steps)
+            if standing.state == "withdrawn":
+                assert standing.closed_because in {
+                    "Withdrawn because the list was revoked.",
+                    "Withdrawn because the person died.",
+                }
+                assert standing.served_on is None
+
+
+Desk.TestCase.settings = settings(max_examples=60, stateful_step_count=20)
+TestDesk = Desk.TestCase

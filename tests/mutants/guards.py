@@ -218,4 +218,18 @@ GUARDS = (
         "False",
         "test_list_effects.py::test_no_history_renews_without_an_evaluation",
     ),
+    Guard(
+        "notice_lifecycle",
+        "off the list, no letter waits",
+        'not is_pending or fields["person_id"] not in off',
+        "True",
+        "test_notice_lifecycle.py::TestDesk",
+    ),
+    Guard(
+        "notice_lifecycle",
+        "what is in somebody's hands is not withdrawn in silence",
+        "standing.state not in CLOSED and standing.served_on is None",
+        "standing.state not in CLOSED",
+        "test_notice_lifecycle.py::TestDesk",
+    ),
 )

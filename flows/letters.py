@@ -1,0 +1,86 @@
+"""Letters to people who are off the list of people: withdrawn, by an act with its reason, before they are served."""
+
+from collections.abc import Iterable, Mapping
+
+from flows.home import Home
+from flows.identity import RunIdentity
+from flows.ingest import open_home_store
+from flows.list_acts import list_acts
+from flows.notice_acts import Deed, known_notices, record
+from flows.notice_records import Notice, notices_of
+from flows.prioritise import Products
+from models.list_lifecycle import withheld
+from models.notice_lifecycle import withdrawal_reason
+from models.notices import fields_from_json
+from pipeline.acts import MACHINE
+from pipeline.publication import runs
+from pipeline.store import Store
+
+LETTERS_TO = "person_tier"  # letters go to those on this list, and to nobody else
+
+
+def withdraw_letters(
+    home: Home, off: Mapping[str, str], *, by: str, drafted_until: str | None = None, is_opened_only: bool = False
+) -> int:
+    """Withdraw what was drafted and not yet served to people who are taken off the list, and return how many.
+
+    Parameters
+    ----------
+    off : by person_id, why. by : who takes them off; the reading of the letters is logged under this name.
+    drafted_until : a run; what a later run drafted stays, as it rests on a later list.
+    is_opened_only : leave drafts that nobody opened; they are in no record yet and go with the publication.
+    """
+    kept = runs(home.path)
+    if kept.empty or not off:
+        return 0
+    letters = known_notices(home, ["person"], reader=by, purpose="withdraw letters to people who are off the list")
+    if drafted_until:
+        as_of = kept.loc[kept["run_id"].eq(drafted_until), "as_of"].iloc[0]
+        last_day = as_of.astimezone(home.settings.force.zone).date()
+        letters = [letter for letter in letters if letter.fields["written_on"] <= last_day]
+    if is_opened_only:
+        letters = [letter for letter in letters if letter.is_recorded]
+    with open_home_store(home) as store:
+        return _withdraw(home, store, letters, off)
+
+
+def withdraw_letters_at_run(home: Home, store: Store, identity: RunIdentity, products: Products) -> int:
+    """Withdraw the letters to people who are not on the list that a run is about to publish, or excepted from it.
+
+    An exception is no input of a run, which therefore drafts a letter to the excepted, too: that one goes at once.
+    """
+    events = store.human_events()
+    recorded = notices_of(events, home.settings.force.zone)
+    excepted = {person for name, person in withheld(list_acts(events), home.now()) if name == LETTERS_TO}
+    drafts = products.restricted["person_notice"]
+    fresh = drafts[drafts["person_id"].isin(excepted) & ~drafts["notice_id"].isin(recorded)]
+    letters = [
+        *(letter for letter in recorded.values() if letter.kind == "person"),
+        *(
+            Notice(row["notice_id"], fields_from_json(row["fields"]), identity.run_id, identity.known_at)
+            for row in fresh.to_dict("records")
+        ),
+    ]
+    return _withdraw(home, store, letters, _off(letters, excepted, products))
+
+
+def _off(letters: Iterable[Notice], excepted: set[str], products: Products) -> dict[str, str]:
+    """Why each who is off the list is off it, by person_id, of those whom a letter speaks to."""
+    listed = set(products.restricted[LETTERS_TO]["person_id"])
+    why = products.restricted["person_change"].set_index("person_id")["why"].str.rstrip(".")
+    left = {person: f"the person left the list of people: {words}" for person, words in why.items()}
+    subjects = {letter.subject for letter in letters}
+    return {
+        **{person: left.get(person, "the person is not on the list of people") for person in subjects - listed},
+        **dict.fromkeys(subjects & excepted, "the person is excepted from the list of people"),
+    }
+
+
+def _withdraw(home: Home, store: Store, letters: Iterable[Notice], off: Mapping[str, str]) -> int:
+    """Withdraw each letter that may not stand. Whoever does it, harmspot follows a rule."""
+    count = 0
+    for letter in letters:
+        if reason := withdrawal_reason(letter.fields, letter.standing, off):
+            record(home, store, letter, Deed("withdrawn", MACHINE, {"reason": reason}))
+            count += 1
+    return count

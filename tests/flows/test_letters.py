@@ -1,0 +1,177 @@
+"""Whoever is taken off the list of people gets no letter that was drafted before; what was served stays as it is."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows import lists
+from flows.daily import daily_run
+from flows.erasure import erase_person
+from flows.home import Home
+from flows.ingest import load_file, open_home_store
+from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice
+from flows.notice_records import Notice
+from models.list_lifecycle import list_id_of
+from tests.town import AS_OF, CLOCK, TownRun, read_people
+
+READER, READING = "Insp. J. Reyes", {"reader": "Insp. J. Reyes", "purpose": "to decide"}
+WHY = {"reason": "Read every record behind it; they hold."}
+UNTIL = CLOCK + timedelta(days=20)
+
+
+@pytest.fixture
+def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    """A copy of the town's home, to act in."""
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    return new_home(tmp_path / "home")
+
+
+def letters(home: Home) -> dict[str, Notice]:
+    return {letter.notice_id: letter for letter in known_notices(home, ["person"], **READING)}
+
+
+def of_three_people(home: Home) -> list[Notice]:
+    return list({letter.subject: letter for letter in letters(home).values()}.values())[:3]
+
+
+def carry(home: Home, letter: Notice, to: str) -> None:
+    for kind, actor in (("reviewed", "Bell"), ("approved", "Reyes"))[: {"reviewed": 1}.get(to, 2)]:
+        open_notice(home, letter.notice_id, reader=actor, purpose="to decide")
+        do(home, letter.notice_id, Deed(kind, actor, WHY), purpose="to decide")
+    if to == "served":
+        served = Deed("served", "Lund", {"served_at": CLOCK, "manner": "in_person"})
+        do(home, letter.notice_id, served, purpose="to serve it")
+
+
+def open_tiers(home: Home, town_run: TownRun) -> str:
+    list_id = list_id_of("person_tier", town_run.summary.run_id)
+    lists.open_list(home, list_id, **READING)
+    return list_id
+
+
+def state(home: Home, letter: Notice) -> str:
+    return letters(home)[letter.notice_id].standing.state
+
+
+def test_an_exception_withdraws_what_was_drafted_to_the_person_and_to_nobody_else(
+    home: Home, town_run: TownRun
+) -> None:
+    one, other, _ = of_three_people(home)
+    carry(home, one, "approved")
+    carry(home, other, "reviewed")
+    list_id = open_tiers(home, town_run)
+    lists.override_entry(home, list_id, one.subject, by=READER, reason="it names his brother", expires_at=UNTIL)
+    assert state(home, other) == "reviewed"
+    theirs = [letter for letter in letters(home).values() if letter.subject == one.subject]
+    assert {letter.standing.state for letter in theirs} == {"withdrawn"}
+    row = read_people(home, "person_notice_state", town_run.summary.run_id).set_index("notice_id").loc[one.notice_id]
+    expected = f"Withdrawn because {READER} took the person off the list of people: it names his brother."
+    assert row[["state", "closed_by", "why"]].tolist() == ["withdrawn", "harmspot", expected]
+    with pytest.raises(NoticeRefusedError, match="while it is withdrawn"):
+        carry(home, one, "served")
+
+
+def test_an_exception_from_another_list_leaves_letters_alone(home: Home, town_run: TownRun) -> None:
+    list_id = list_id_of("dealer_ranking", town_run.summary.run_id)
+    sellers = set(lists.open_list(home, list_id, **READING)["person_id"])
+    one = next(letter for letter in letters(home).values() if letter.subject in sellers)
+    lists.override_entry(home, list_id, one.subject, by=READER, reason="it names his brother", expires_at=UNTIL)
+    assert state(home, one) == "draft"
+
+
+def test_a_revoked_list_withdraws_every_letter_to_those_on_it_but_what_is_in_their_hands(
+    home: Home, town_run: TownRun
+) -> None:
+    one, other, third = of_three_people(home)
+    carry(home, one, "served")
+    carry(home, other, "approved")
+    list_id = open_tiers(home, town_run)
+    lists.revoke_list(home, list_id, by=READER, reason="two incidents were recorded twice")
+    found = letters(home)
+    assert found.pop(one.notice_id).standing.state == "served"
+    assert {letter.standing.state for letter in found.values()} == {"withdrawn"}
+    assert third.notice_id in found
+    assert "revoked the list" in str(found[other.notice_id].standing.closed_because)
+
+
+def test_an_erasure_withdraws_the_letter_that_somebody_opened_and_records_no_other(
+    home: Home, town_run: TownRun
+) -> None:
+    one, other, third = of_three_people(home)
+    carry(home, one, "approved")
+    carry(home, third, "reviewed")
+    before = _events(home)
+    for letter in (one, other):
+        erase_person(home, letter.subject, reader=READER, purpose="right to erasure", reason="court order seven")
+    acts = [(kind, subject) for kind, subject in _events(home)[len(before) :] if kind not in ("erased", "revoked")]
+    assert acts == [("withdrawn", one.notice_id)]
+    assert state(home, third) == "reviewed"
+
+
+def _events(home: Home) -> list[tuple[str, str]]:
+    with open_home_store(home) as store:
+        return store.human_events()[["kind", "subject"]].to_numpy().tolist()
+
+
+@dataclass
+class NextDay:
+    """A home a day on: two people were taken into custody, one with the letter in hand, and one is excepted."""
+
+    home: Home
+    left: Notice
+    served: Notice
+    excepted: Notice
+    run_id: str
+
+
+@pytest.fixture(scope="module")
+def next_day(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NextDay]:
+    folder = tmp_path_factory.mktemp("letters")
+    shutil.copytree(town_run.home.path, folder / "home")
+    home = new_home(folder / "home")
+    left, served, excepted = of_three_people(home)
+    carry(home, left, "approved")
+    carry(home, served, "served")
+    list_id = open_tiers(home, town_run)
+    lists.override_entry(home, list_id, excepted.subject, by=READER, reason="it names his brother", expires_at=UNTIL)
+    with open_home_store(home) as store:
+        raw = store.resolve_pseudonyms([left.subject, served.subject])
+    data = [{"person_id": who, "version": 99, "from": "2026-01-01T10:00:00Z", "kind": "prison"} for who in raw.values()]
+    lines = [
+        {"specversion": "1.0", "type": "harmspot.custody.changed.v1", "source": "/test", "id": f"in{i}", "data": each}
+        for i, each in enumerate(data)
+    ]
+    (folder / "custody.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    later = new_home(folder / "home", CLOCK + timedelta(days=1))
+    assert load_file(later, folder / "custody.jsonl", None).stored == 2
+    summary = daily_run(later, AS_OF + timedelta(days=1))
+    yield NextDay(later, left, served, excepted, summary.run_id)
+
+
+def test_a_run_withdraws_the_letter_to_somebody_who_left_and_says_why(next_day: NextDay) -> None:
+    standing = letters(next_day.home)[next_day.left.notice_id].standing
+    assert standing.state == "withdrawn"
+    assert "left the list of people: In custody" in str(standing.closed_because)
+    change = read_people(next_day.home, "person_change", next_day.run_id).set_index("person_id")
+    assert change.loc[next_day.left.subject, "change"] == "left"
+
+
+def test_a_letter_in_somebodys_hands_stays_when_the_person_leaves_the_list(next_day: NextDay) -> None:
+    assert state(next_day.home, next_day.served) == "served"
+
+
+def test_what_a_run_drafts_to_somebody_excepted_is_withdrawn_at_once(next_day: NextDay) -> None:
+    drafts = read_people(next_day.home, "person_notice", next_day.run_id).set_index("notice_id")
+    theirs = drafts.index[drafts["person_id"].eq(next_day.excepted.subject)]
+    found = letters(next_day.home)
+    assert len(theirs)
+    assert {found[notice].standing.state for notice in theirs} == {"withdrawn"}
+    others = drafts.index[~drafts["person_id"].eq(next_day.excepted.subject)]
+    assert {found[notice].standing.state for notice in others} == {"draft"}
