@@ -6,7 +6,7 @@ give (Gini 1912; for offending, Fox and Tracy 1988, Journal of Quantitative Crim
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import poisson
+from scipy.special import pdtr, pdtrik
 
 
 def gini(values: npt.ArrayLike) -> float:
@@ -29,6 +29,6 @@ def gini_by_chance(count: npt.ArrayLike, exposure: npt.ArrayLike) -> float:
     weight, edges = np.histogram(exposure, bins=512)
     mean = (edges[:-1] + edges[1:]) / 2
     mean *= count.sum() / (weight @ mean)
-    k = np.arange(int(poisson.isf(1e-12, mean.max())) + 1)
-    below = weight @ poisson.cdf(k, mean[:, None]) / weight.sum()
+    k = np.arange(int(np.ceil(pdtrik(1 - 1e-12, mean.max()))) + 1)
+    below = weight @ pdtr(k, mean[:, None]) / weight.sum()
     return float((below * (1 - below)).sum() / (weight @ mean / weight.sum()))

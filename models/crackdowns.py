@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from scipy.stats import gamma
+from scipy.special import gammaincinv
 
 from models.benefit import BANDS, BenefitConfig, draw_averted, weigh
 from models.promises import Promises
@@ -186,7 +186,7 @@ def _quiet(core: pd.DataFrame, before: pd.DataFrame, config: CrackdownsConfig) -
     """Public reports lately against the baseline, the upper end of the 80% interval deciding."""
     recent = int((core["kind"].isin(TROUBLE) & (core["age_days"] < config.below_days)).sum())
     baseline = int(before["kind"].isin(TROUBLE).sum()) / config.baseline_days
-    upper = float(gamma.ppf(UPPER, recent + 0.5) / config.below_days)
+    upper = float(gammaincinv(recent + 0.5, UPPER) / config.below_days)
     return {
         "baseline_per_day": baseline,
         "recent_per_day": recent / config.below_days,

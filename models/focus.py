@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import gamma
+from scipy.special import gammaincinv
 
 from models.rates import fit_gamma_prior, posterior
 
@@ -62,7 +62,7 @@ def _compared(rows: pd.DataFrame) -> pd.DataFrame:
     if len(rows):
         prior = fit_gamma_prior(rows["public_count"], rows["expected"])
         shape, rate = posterior(prior, rows["public_count"], rows["expected"])
-        ratio, low = shape / rate, gamma.ppf(INTERVAL_LOW, shape) / rate
+        ratio, low = shape / rate, gammaincinv(shape, INTERVAL_LOW) / rate
     return rows.assign(rate_ratio=ratio, rate_ratio_lo=low)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import rankdata
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,8 +76,8 @@ def draw_weights(seed: int, weights: Sequence[float], concentration: float, draw
 
 def percentiles(values: npt.ArrayLike) -> Floats:
     """Percentile (0 to 1) of each entity within each draw of [n, draws]; equals share the middle of their places."""
-    values = np.asarray(values, dtype=np.float64)
-    return (rankdata(values, method="average", axis=0) - 0.5) / max(len(values), 1)
+    values = pd.DataFrame(np.asarray(values, dtype=np.float64))
+    return (values.rank(method="average").to_numpy() - 0.5) / max(len(values), 1)
 
 
 def rank_draws(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -86,7 +85,7 @@ def rank_draws(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
     The last place, because nobody may enter a list by a tie.
     """
-    return rankdata(-np.asarray(scores, dtype=np.float64), method="max", axis=0).astype(np.int64)
+    return pd.DataFrame(-np.asarray(scores, dtype=np.float64)).rank(method="max").to_numpy(np.int64)
 
 
 def rank_by_chance(p_top_k: npt.ArrayLike, score: npt.ArrayLike, entity_ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
