@@ -223,6 +223,8 @@ def export_list(
 ) -> int:
     """Write an approved, unexpired list to a signed file and return its number of entries; the disclosure is recorded.
 
+    No entry says that it is valid for longer than the person's own tier; whose tier is over stays at home.
+
     Raises
     ------
     PurposeError : without reader or purpose.
@@ -241,6 +243,8 @@ def export_list(
     approvals = read_projections(home.path, home.key, ["approval"])["approval"]
     usable_until = _usable_until(approvals, list_id, wanted.valid_to)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
+    rows = rows.assign(valid_to=_entries_valid_to(home, wanted, rows, usable_until, reader=reader, purpose=purpose))
+    rows = rows[rows["valid_to"] > home.now()]
     columns = EXPORTED[wanted.list_name]
     body = {
         "list_id": list_id,
@@ -252,7 +256,9 @@ def export_list(
         "agreement_id": agreement_id.strip(),
         "purpose": str(purpose).strip(),
         "people": sorted({entry_token(person_id, home.key) for person_id in rows["person_id"]}),
-        "entries": [{**entry, "not_grounds": NOT_GROUNDS} for entry in _entries(home, rows, columns, is_resolved)],
+        "entries": [
+            {**entry, "not_grounds": NOT_GROUNDS} for entry in _entries(home, rows, [*columns, "valid_to"], is_resolved)
+        ],
     }
     detail = {"list_id": list_id, "recipient": recipient, "agreement_id": agreement_id, "entries": len(rows)}
     _log(home, reader, purpose, "export", {**detail, "is_resolved": is_resolved})
@@ -264,7 +270,7 @@ def export_list(
 
 
 def verify_export(home: Home, path: Path) -> dict[str, Any]:
-    """Return what an export says of itself where it may still be used.
+    """Return what an export says of itself where it may still be used, and until when: while all its entries may.
 
     Raises
     ------
@@ -290,7 +296,14 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
     ]
     if {entry_token(person_id, home.key) for person_id in since["person_id"]} & {*body["people"]}:
         raise ExportError(f"{path}: somebody on list {list_id} was taken off since; destroy it and ask for a new one")
-    return {name: body[name] for name in ("list_id", "valid_to", "recipient", "agreement_id", "exported_at")}
+    ends = [datetime.fromisoformat(entry.get("valid_to", body["valid_to"])) for entry in body["entries"]]
+    if over := [str(number) for number, end in enumerate(ends, 1) if home.now() >= end]:
+        raise ExportError(
+            f"{path}: of list {list_id}, entries {', '.join(over)} of {len(ends)} are past the end of the person's own "
+            "tier; destroy it and ask for a new one"
+        )
+    said = {name: body[name] for name in ("list_id", "recipient", "agreement_id", "exported_at")}
+    return {**said, "valid_to": min([usable_until, *ends]).isoformat()}
 
 
 def revoke_outdated(home: Home) -> list[str]:
@@ -388,6 +401,16 @@ def _read_by_machine(home: Home, table: str, run_id: str, purpose: str) -> pd.Da
         now=home.now(),
         run_id=run_id,
     )
+
+
+def _entries_valid_to(
+    home: Home, of: ListRun, rows: pd.DataFrame, usable_until: datetime, *, reader: str | None, purpose: str | None
+) -> pd.Series:
+    """Until when each row may be used; the tiers are read, and logged, where the list is one of them."""
+    tiers = rows
+    if of.list_name in lifecycle.TIERED_LISTS and "expires_at" not in rows:
+        tiers = read_list(home, "person_tier", of.run_id, reader=reader, purpose=purpose)
+    return lifecycle.entries_valid_to(rows, of.list_name, tiers, usable_until)
 
 
 def _entries(home: Home, rows: pd.DataFrame, columns: list[str], is_resolved: bool) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from models.list_effects import EffectAct, Effects, effects_after, latest_effect
 ENFORCEMENT_LISTS = ("warrant_queue", "person_tier", "dealer_ranking", "call_in")
 HELP_LISTS = ("referral", "safeguarding")
 LISTS = (*ENFORCEMENT_LISTS, *HELP_LISTS)
+TIERED_LISTS = ("person_tier", "call_in")  # whoever is on them is there for the tier, and no longer than it lasts
 LONGEST_EXCEPTION = timedelta(days=90)
 ALARM_BELOW = 0.02  # share of approved entries changed by people
 ALARM_FROM = 50  # entries; of fewer, none changed says nothing
@@ -150,6 +151,18 @@ def withheld(acts: Iterable[ListAct | EffectAct], now: datetime) -> set[tuple[st
         for act in standing.exceptions
         if act.expires_at is not None and act.at <= now < act.expires_at
     }
+
+
+def entries_valid_to(rows: pd.DataFrame, list_name: str, tiers: pd.DataFrame, usable_until: datetime) -> pd.Series:
+    """Return until when each row of a list may be used: while the list may, and while the person's own tier lasts.
+
+    `tiers` : person_id, expires_at of the same run; who has no such moment is bound by the list alone.
+    """
+    until = pd.Series(pd.Timestamp(usable_until), index=rows.index)
+    if list_name not in TIERED_LISTS:
+        return until
+    own = rows["person_id"].map(tiers.set_index("person_id")["expires_at"])
+    return own.where(own < until, until)
 
 
 def without_withheld(rows: pd.DataFrame, list_name: str, exceptions: Iterable[tuple[str, str]]) -> pd.DataFrame:

@@ -51,15 +51,15 @@ def people(home: Home, table: str = "person_tier") -> pd.DataFrame:
     return lists.read_list(home, table, None, reader=READER, purpose=PURPOSE)
 
 
-def registered(home: Home) -> Home:
-    """What the tiers should bring about, registered for two months from today."""
+def registered(home: Home, name: str = "person_tier") -> Home:
+    """What a list should bring about, registered for two months from today."""
     said = {"outcome": "harm reported a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
-    register_effect(home, "person_tier", stop_on=home.today() + timedelta(days=60), **said)
+    register_effect(home, name, stop_on=home.today() + timedelta(days=60), **said)
     return home
 
 
-def approved(home: Home, list_id: str) -> Home:
-    registered(home)
+def approved(home: Home, list_id: str, name: str = "person_tier") -> Home:
+    registered(home, name)
     lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
     lists.approve_list(home, list_id, by=READER, reason=WHY)
     return home
@@ -145,7 +145,7 @@ def test_no_shadow_lists_a_copy_says_all_and_may_be_used(home: Home, tiers: str,
     body = json.loads(out.read_text())
     assert {"list_id", "valid_to", "recipient", "agreement_id", "not_grounds", "signature"} <= set(body)
     assert all("Not grounds for stop, arrest or eviction" in entry["not_grounds"] for entry in body["entries"])
-    assert set(body["entries"][0]) == {"person_id", "tier", "rule", "not_grounds"}
+    assert set(body["entries"][0]) == {"person_id", "tier", "rule", "valid_to", "not_grounds"}
     assert lists.verify_export(home, out)["recipient"] == "Offender unit"
     with open_home_store(home) as store:
         assert store.human_events()["kind"].iloc[-1] == "exported"
@@ -183,6 +183,33 @@ def test_expired_altered_and_revoked_copies_are_refused(home: Home, tiers: str, 
         lists.verify_export(home, out)
     with pytest.raises(ExportError, match="is revoked"):
         exported(home, tiers, tmp_path / "again.json")
+
+
+def test_no_entry_of_a_copy_outlives_the_persons_own_tier(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARMSPOT__PEOPLE__TERM_DAYS", "20")
+    home = Home(home.path, home.config_file, home.clock, home.announce)
+    run_id = daily_run(home, AS_OF).run_id
+    expires_at = people(home).set_index("person_id")["expires_at"]
+    assert expires_at.eq(pd.Timestamp(home.midnight(AS_OF + timedelta(days=20)))).all()
+    before, over = at(home, CLOCK + timedelta(days=19)), at(home, CLOCK + timedelta(days=20))
+    for name in ("person_tier", "call_in"):
+        list_id = list_id_of(name, run_id)
+        out = exported(approved(home, list_id, name), list_id, tmp_path / f"{name}.json")
+        body = json.loads(out.read_text())
+        assert {entry["valid_to"] for entry in body["entries"]} == {expires_at.iloc[0].isoformat()}
+        assert body["valid_to"] > body["entries"][0]["valid_to"]
+        assert lists.verify_export(before, out)["valid_to"] == expires_at.iloc[0].isoformat()
+        with pytest.raises(
+            ExportError, match=r"entries 1.* past the end of the person's own tier; .* ask for a new one"
+        ) as refused:
+            lists.verify_export(over, out)
+        assert "p_" not in str(refused.value).replace(str(tmp_path), "")
+        assert lists.export_list(
+            over, list_id, tmp_path / f"late_{name}.json", recipient="Unit", agreement_id="ISA-7",
+            reader=READER, purpose="visits",
+        ) == 0  # fmt: skip
 
 
 def test_a_copy_is_refused_once_somebody_on_it_was_taken_off(home: Home, tiers: str, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from models.list_lifecycle import (
     ENFORCEMENT_LISTS,
     LISTS,
     NOTHING_DONE,
+    TIERED_LISTS,
     ListAct,
+    entries_valid_to,
     human_changes,
     list_id_of,
     refusal,
@@ -258,3 +260,17 @@ def test_effect_registered_holds_in_every_history(steps: list[list[ListAct | Eff
             and not any(e.kind == "evaluated" and each.at <= e.at and known.index(e) > place for e in own)
             for each in own
         )
+
+
+def test_an_entry_lasts_no_longer_than_its_list_and_the_persons_own_tier() -> None:
+    until = pd.Timestamp(START + timedelta(days=60))
+    own = [START + timedelta(days=20), START + timedelta(days=90)]
+    tiers = pd.DataFrame({"person_id": ["p_2", "p_3"], "expires_at": own})
+    rows = pd.DataFrame({"person_id": ["p_1", "p_2", "p_3", "p_2"]})
+    for name in LISTS:
+        second = pd.Timestamp(own[0]) if name in TIERED_LISTS else until
+        ends = entries_valid_to(rows, name, tiers, START + timedelta(days=60))
+        assert ends.tolist() == [until, second, until, second], name
+    assert entries_valid_to(rows[:0], "person_tier", tiers, START).empty
+    unknown = tiers.assign(expires_at=pd.Series([pd.NaT, pd.NaT]).dt.tz_localize("UTC"))
+    assert entries_valid_to(rows, "person_tier", unknown, START + timedelta(days=60)).eq(until).all()

@@ -232,4 +232,11 @@ GUARDS = (
         "standing.state not in CLOSED",
         "test_notice_lifecycle.py::TestDesk",
     ),
+    Guard(
+        "list_lifecycle",
+        "a copy does not outlive the person's own tier",
+        "own.where(own < until, until)",
+        "until",
+        "test_list_lifecycle.py::test_an_entry_lasts_no_longer_than_its_list_and_the_persons_own_tier",
+    ),
 )
