@@ -27,6 +27,7 @@ from pipeline.key import Key
 from pipeline.mapping import Mapping, check_offence_codes
 from pipeline.migrations import migrate
 from pipeline.outbox import OutboxMessage, as_rows
+from pipeline.seen import Seen
 from pipeline.versions import arrival_sql, hashed_sql, keep_sql, stage_sql
 
 Tell = Callable[[duckdb.DuckDBPyConnection], Sequence[OutboxMessage]]
@@ -62,11 +63,17 @@ class StoreHealth:
 
 
 class Store:
-    """The open store and its one writer; a context manager. Made by `open_store`."""
+    """The open store and its one writer; a context manager. Made by `open_store`.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, announce: Announce = say) -> None:
+    `seen` outlives the opening, where a process opens the store again and again.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, announce: Announce = say, seen: Seen | None = None
+    ) -> None:
         self._connection = connection
         self._announce = announce
+        self._seen = seen
 
     def __enter__(self) -> "Store":
         return self
@@ -347,6 +354,8 @@ class Store:
         """Move what is new from `staged` into the entity's versions, and drop `staged`."""
         self._connection.execute(arrival_sql(entity, "row_number" if present else "rowid"))
         rows_in = self._count("staged")
+        if self._seen is not None:
+            self._execute_on("suspect", self._seen.suspects(self._connection, entity), "load/held_suspect", {})
         self._connection.execute(query("load/shared_event"))
         self._connection.execute(query("load/duplicate"))
         stored = self._count("staged")

@@ -12,6 +12,7 @@ from types import TracebackType
 from pipeline.duck import Announce, attach, connect, say
 from pipeline.key import Key
 from pipeline.migrations import migrate
+from pipeline.seen import Seen
 from pipeline.store import Store
 
 
@@ -24,6 +25,7 @@ class StoreDoor:
         self._wait_s = wait_s
         self._announce = announce
         self._connection = connect(path.parent / "spill")
+        self._seen = Seen()
 
     def __enter__(self) -> "StoreDoor":
         return self
@@ -49,6 +51,6 @@ class StoreDoor:
         )
         try:
             migrate(self._connection)
-            yield Store(self._connection, self._announce)
+            yield Store(self._connection, self._announce, self._seen)
         finally:
             self._connection.execute("DETACH store")

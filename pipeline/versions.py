@@ -55,7 +55,7 @@ def arrival_sql(entity: str, order: str = "rowid") -> str:
     place = f"rowid AS staged_row, {order} AS row_number"
     return (
         f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT {place}, {columns} FROM staged;"  # noqa: S608
-        f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns} FROM store.{entity}_version"
+        f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns}, batch_id, ingested_at FROM store.{entity}_version"
     )
 
 

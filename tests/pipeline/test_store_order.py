@@ -1,5 +1,6 @@
 """The store is a pure function of the set of events: any order, any batches, any repeats, any reader that was stale."""
 
+import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.batch import DecodedBatch
+from pipeline.batch import BatchCounts, DecodedBatch
 from pipeline.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.errors import StaleOffsetsError
 from pipeline.key import derive_key
 from pipeline.known import open_known
+from pipeline.store import open_store
 from pipeline.store_door import StoreDoor
 
 KEY = derive_key(b"k" * 32)
@@ -106,6 +108,45 @@ def test_any_delivery_of_the_same_events_gives_the_same_store(data: st.DataObjec
             with door.opened() as store:
                 assert store.offsets() == {PLACE: len(order)}
         assert contents(delivered) == contents(plain)
+
+
+@settings(max_examples=15)
+@given(
+    batches=st.lists(
+        st.tuples(st.integers(0, 1), st.lists(st.sampled_from(EVENTS), min_size=1, max_size=5)), min_size=1, max_size=6
+    )
+)
+def test_doors_that_remember_what_they_saw_count_as_one_that_looks_through_the_store(
+    batches: list[tuple[int, list[dict[str, Any]]]],
+) -> None:
+    """Two processes take turns; each remembers its own batches and has to hear of the other's."""
+    with tempfile.TemporaryDirectory() as name:
+        shared, looked_through = Path(name) / "shared.duckdb", Path(name) / "looked through.duckdb"
+        with StoreDoor(shared, KEY, wait_s=0) as one, StoreDoor(shared, KEY, wait_s=0) as other:
+            for which, rows in batches:
+                with open_store(looked_through, KEY, wait_s=0) as store:
+                    expected = store.commit(decoded(rows), source="test", ingested_at=NOON, next_offsets={})
+                assert count((one, other)[which], rows) == expected
+        assert contents(shared) == contents(looked_through)
+
+
+def test_a_door_is_not_fooled_by_a_store_that_came_back_from_a_backup(tmp_path: Path) -> None:
+    path, backup = tmp_path / "store.duckdb", tmp_path / "backup"
+    with StoreDoor(path, KEY, wait_s=0) as door:
+        count(door, EVENTS[:2])
+        shutil.copy(path, backup)
+        count(door, EVENTS[2:4])
+        count(door, EVENTS[2:4])  # only now it has taken up its own
+        shutil.copy(backup, path)
+        with StoreDoor(path, KEY, wait_s=0) as another:  # as many rows, and the same number of the batch
+            count(another, EVENTS[4:6], NOON + timedelta(seconds=1))
+        assert count(door, EVENTS[4:6]).duplicates == 2
+        assert count(door, EVENTS[2:4]).stored == 2
+
+
+def count(door: StoreDoor, rows: list[dict[str, Any]], at: datetime = NOON) -> BatchCounts:
+    with door.opened() as store:
+        return store.commit(decoded(rows), source="test", ingested_at=at, next_offsets={})
 
 
 def test_a_stale_batch_leaves_nothing_behind(tmp_path: Path) -> None:
