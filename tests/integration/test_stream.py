@@ -9,25 +9,29 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from kafka import KafkaAdminClient
 
 from flows.daily import daily_run
 from flows.home import Home
-from flows.ingest import load_file
-from flows.live import write_live
-from flows.stream import STAGES, StreamLimits, follow_run, stream
+from flows.ingest import load_file, new_decoder
+from flows.live import FILE, start_live, write_live
+from flows.stream import STAGES, StreamLimits, acknowledge_offsets, deliver_changes, follow_run, stream
 from flows.town import TownFiles
+from pipeline.batch import Record
 from pipeline.columns import SCHEMAS, TOPICS
 from pipeline.duck import attach, connect, name_sql
 from pipeline.publication import read_published
 from pipeline.sources.kafka import KafkaSource, write_records
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store import open_store
+from pipeline.store_door import StoreDoor
 from pipeline.tables import read_tables
 from tests.town import AS_OF, CLOCK, TownRun
 
@@ -276,7 +280,7 @@ def test_a_kill_at_any_stage_loses_and_doubles_nothing(
 ) -> None:
     monkeypatch.setenv("HARMSPOT__STREAM__MEMBER", "the only one")
     sent = send(kafka_broker, topic_prefix, events)
-    # Nothing is published here, so no figures are carried on; a test of its own does that.
+    # Nothing is published here, so no figures are carried on; the next test does that.
     for number, stage in enumerate(stage for stage in STAGES if stage not in (follow_run, write_live)):
         die(by_topic, town, stage.__name__, "before" if number % 2 else "after", calls=4)
     stream(by_topic, CAUGHT_UP)
@@ -284,9 +288,10 @@ def test_a_kill_at_any_stage_loses_and_doubles_nothing(
     assert rows_kept(by_topic) == sent
 
 
-def test_what_changed_is_announced_though_it_died_between_commit_and_delivery(
+def test_a_kill_at_any_stage_leaves_live_figures_whole_and_every_change_announced(
     by_topic: Home,
     town_run: TownRun,
+    new_home: Callable[..., Home],
     kafka_broker: str,
     topic_prefix: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -294,24 +299,50 @@ def test_what_changed_is_announced_though_it_died_between_commit_and_delivery(
     monkeypatch.setenv("HARMSPOT__STREAM__MEMBER", "the only one")
     shutil.copytree(town_run.home.path, by_topic.path, dirs_exist_ok=True)
     notice = read_published(by_topic.path, "area_notice").iloc[0]
-    topic, incident_id = topic_prefix + "incidents", notice["evidence_ids"][0]
-    latest = latest_event(town_run.files, incident_id)
-    latest["id"] = "withdrawn"
-    latest["data"] |= {"version": 1_000, "status": "cancelled"}
-    write_records(kafka_broker, [(topic, incident_id, json.dumps(latest).encode())])
-    die(by_topic, town_run.files, "deliver_changes", "before", calls=3)
-    with open_store(by_topic.store, by_topic.key, wait_s=30) as store:
-        [waiting] = store.undelivered(10, "changes")
+    turns = iter(evidence_turns(town_run.files, notice["evidence_ids"][0]))
+    topic, sent = f"{topic_prefix}incidents", []
+
+    def send_next() -> None:
+        sent.append(next(turns))
+        write_records(kafka_broker, [(topic, "evidence", sent[-1])])
+
+    send_next()
+    for number, stage in enumerate(STAGES):
+        die(by_topic, town_run.files, stage.__name__, "after" if number % 2 else "before", calls=2)
+        if stage in (write_live, deliver_changes, acknowledge_offsets):  # the batch was committed before it died
+            send_next()
     stream(by_topic, CAUGHT_UP)
-    records = [
-        record
-        for batch in KafkaSource(kafka_broker, [f"{topic_prefix}changes"]).batches({}, 10)
-        for record in batch.records
-    ]
-    assert [record.value for record in records] == [waiting.payload]
-    told = json.loads(waiting.payload)["data"]
-    assert (told["change"], told["incident_id"]) == ("notice_evidence_gone", incident_id)
-    assert notice["notice_id"] in told["notice_ids"]
+    read = KafkaSource(kafka_broker, [f"{topic_prefix}changes"]).batches({}, 100)
+    told = [json.loads(record.value or b"") for batch in read for record in batch.records]
+    changes = list({event["id"]: event["data"]["change"] for event in told}.values())
+    assert changes == ["notice_evidence_gone", "notice_evidence_back"] * 2
+    assert len(told) == len(changes) + 1  # what was delivered when it died at the last stage was delivered again
+    assert all(notice["notice_id"] in event["data"]["notice_ids"] for event in told)
+    undisturbed = new_home(by_topic.path.parent / "undisturbed")
+    shutil.copytree(town_run.home.path, undisturbed.path, dirs_exist_ok=True)
+    expected = figures_of(undisturbed, sent)
+    pd.testing.assert_frame_equal(pd.read_parquet(by_topic.path / FILE).drop(columns="updated_at"), expected)
+
+
+def evidence_turns(files: TownFiles, incident_id: str) -> list[bytes]:
+    """An incident cancelled, restored, cancelled, and restored as a graver one."""
+    event, turns = latest_event(files, incident_id), []
+    for number, status in enumerate(["cancelled", "amended", "cancelled", "amended"]):
+        data = event["data"] | {"version": 1_000 + number, "status": status}
+        data |= {"offence_code": "homicide"} if number == 3 else {}
+        turns.append(json.dumps(event | {"id": f"turn {number}", "data": data}).encode())
+    return turns
+
+
+def figures_of(home: Home, values: list[bytes]) -> pd.DataFrame:
+    """Live figures after the events have come in as one batch that nothing disturbed."""
+    records = [Record("incidents", 0, number, value) for number, value in enumerate(values)]
+    live = start_live(home)
+    assert live is not None
+    with StoreDoor(home.store, home.key, wait_s=5) as door, door.opened() as store, closing(live):
+        batch = new_decoder(home).decode(records)
+        store.commit(batch, source="test", ingested_at=home.now(), next_offsets={}, tell=live.tell)
+        return pd.read_parquet(write_live(home, live)).drop(columns="updated_at")
 
 
 def latest_event(files: TownFiles, incident_id: str) -> dict[str, Any]:
@@ -392,6 +423,7 @@ import sys, time
 from pathlib import Path
 from pipeline.key import load_key
 from pipeline.store import open_store
+from pipeline.store_door import StoreDoor
 from pipeline.tables import read_tables
 from tests.town import AS_OF, CLOCK, TownRun
 
