@@ -85,12 +85,21 @@ class Victim:
     def terminate(self) -> None:
         self._process.terminate()
 
-    def wait(self, timeout_s: float = PATIENCE_S) -> int:
-        """Return its exit code, negative for a signal; kill it and fail where it does not end by itself."""
-        self._process.join(timeout_s)
-        if self._process.exitcode is None:
-            self.kill()
-            raise AssertionError(f"did not end within {timeout_s} s; said:\n{self.said()}")
+    def wait(self, patience_s: float = PATIENCE_S) -> int:
+        """Return its exit code, negative for a signal.
+
+        Kill it and fail where it neither ends nor says anything for `patience_s`, or goes on for ten times as long.
+        """
+        began = heard = time.monotonic()
+        length = self._begins
+        while self._process.exitcode is None:
+            self._process.join(min(1.0, patience_s))
+            now = time.monotonic()
+            if self.log.exists() and self.log.stat().st_size != length:
+                heard, length = now, self.log.stat().st_size
+            if self._process.exitcode is None and now > min(heard + patience_s, began + 10 * patience_s):
+                self.kill()
+                raise AssertionError(f"neither ended nor said anything for {patience_s} s; said:\n{self.said()}")
         return self._process.exitcode
 
     def said(self) -> str:
