@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.assembly import read_map
+from flows.audits import begin_audits, halt
 from flows.home import Home
 from flows.identity import RunIdentity, hash_of_erasures
 from flows.ingest import ingest_sources
@@ -33,6 +34,7 @@ class RunSummary:
     place_counts: dict[str, int]
     people_counts: dict[str, int]
     seconds: float
+    halted_because: str | None = None  # why lists that choose people stay drafts, with the way out
 
     def as_json(self) -> dict[str, Any]:
         """Return one JSON-ready object."""
@@ -43,6 +45,7 @@ class RunSummary:
             "is_new": self.is_new,
             "counts": {**self.place_counts, **self.people_counts},
             "seconds": round(self.seconds, 3),
+            "halted_because": self.halted_because,
         }
 
     def text(self) -> str:
@@ -54,7 +57,8 @@ class RunSummary:
     def markdown(self) -> str:
         """Return the summary that stands beside the flow run; of people, counts alone."""
         rows = [f"| {name} | {n:,} |" for name, n in {**self.place_counts, **self.people_counts}.items()]
-        return "\n".join([f"# Run {self.run_id}", "", "| table | rows |", "| --- | --- |", *rows])
+        halted = [f"**{self.halted_because}**", ""] if self.halted_because else []
+        return "\n".join([f"# Run {self.run_id}", "", *halted, "| table | rows |", "| --- | --- |", *rows])
 
 
 def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Call = direct) -> RunSummary:
@@ -67,20 +71,22 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
     if home.settings.ingest.sources:
         step(ingest_sources, home)
     identity = step(identify_run, home, home.midnight(day), known_at)
+    step(begin_audits, home, identity)
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
         products = prioritise(home, identity, step)
         step(tend_notices, home, identity, products)
         step(publish_run, home, identity, products)
         deliver_or_say(home)
+    else:
+        project_home(home)  # what waits on the clock, such as an audit, may stand otherwise than when it was published
     # The page and layers are those of the latest day: an older one, run again, must not be taken for it.
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if written_run(home) != latest:
         step(write_outputs, home, latest)
     places, people = table_counts(home.path, home.key, identity.run_id)
-    return RunSummary(
-        identity.run_id, identity.as_of, identity.known_at, is_new, places, people, time.perf_counter() - began
-    )
+    seconds = time.perf_counter() - began
+    return RunSummary(identity.run_id, identity.as_of, identity.known_at, is_new, places, people, seconds, halt(home))
 
 
 def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunIdentity:
@@ -129,4 +135,9 @@ def announced(home: Home, call: Call) -> Call:
     return step
 
 
-EDGE_STAGES = (ingest_sources, tend_notices, publish_run)  # what meets brokers, locks and disks, and may be tried again
+EDGE_STAGES = (
+    ingest_sources,
+    begin_audits,
+    tend_notices,
+    publish_run,
+)  # what meets brokers, locks and disks, and may be tried again

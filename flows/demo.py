@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+from flows.audits import audit_reports
 from flows.command.printing import print_frame
 from flows.command.show import TABLES, read_table
 from flows.home import Home
@@ -41,6 +42,8 @@ def run_demo(folder: Path, *, seed: int, as_of: date, announce: Callable[[str], 
         frame = read_table(home, TABLES[name], summary.run_id, purpose=None, reader=None).head(limit)
         print_frame(frame, title=f"\n{name}", as_json=False, columns=TABLES[name].columns)
     _register_effects(home)
+    audits = ["report", "state", "signed_by", "fresh_until"]
+    print_frame(audit_reports(home), title="\naudits on which lists wait", as_json=False, columns=audits)
     announce(summary.text())
     announce("people (counts only): " + ", ".join(f"{name} {n}" for name, n in summary.people_counts.items()))
     for path in (home.published, home.restricted, home.layers, home.report):

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
@@ -9,6 +10,7 @@ import duckdb
 import pandas as pd
 
 from flows.assembly import read_map
+from flows.audits import audit_reports, halt
 from flows.home import Home
 from flows.ingest import offence_codes
 from flows.list_effects import lacking_effect
@@ -21,6 +23,7 @@ from pipeline.store import StoreHealth, open_store
 
 LEAST_FREE_BYTES = 1 << 30
 STORE_WAIT_S = 5.0
+AUDIT_NOTICE = timedelta(days=7)  # a report is asked for so long before it is due
 
 
 def examine(home: Home) -> pd.DataFrame:
@@ -134,6 +137,17 @@ def _effects(home: Home) -> tuple[State, str]:
     return "ok", "what every list that needs it should bring about is registered"
 
 
+def _audits(home: Home) -> tuple[State, str]:
+    if halted := halt(home):
+        return "fault", halted
+    reports = audit_reports(home).dropna(subset="fresh_until")
+    if reports.empty:
+        return "ok", "their clock starts with the first run"
+    due = ", ".join(f"{row.report} by {row.fresh_until:%Y-%m-%d}" for row in reports.itertuples())
+    is_near = (reports["fresh_until"] < pd.Timestamp(home.now() + AUDIT_NOTICE)).any()
+    return ("warning" if is_near else "ok"), f"due anew, or lists halt: {due}; harmspot audit record"
+
+
 CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "packages": _packages,
     "encryption": _encryption,
@@ -145,4 +159,5 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "access log": _access_log,
     "lists of people": _lists,
     "effects of lists": _effects,
+    "audits": _audits,
 }

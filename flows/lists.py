@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from flows.audits import halt, shown_halt
 from flows.command.printing import records
 from flows.home import Home
 from flows.ingest import open_home_store
@@ -15,6 +16,7 @@ from flows.letters import LETTERS_TO, withdraw_letters
 from flows.list_acts import list_acts, list_effects
 from flows.projections import project_home
 from models import list_lifecycle as lifecycle
+from models.audits import is_halted
 from models.list_lifecycle import ListAct, ListStanding
 from pipeline.access_log import require_purpose
 from pipeline.acts import MACHINE, Act
@@ -74,11 +76,11 @@ def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
     if wanted not in kept.index:
         raise PublicationError(f"run {wanted!r} is not kept; harmspot show runs lists those that are")
     entries = table_counts(home.path, home.key, wanted)[1]
-    found, now = _standings(home), home.now()
+    found, now, halted = _standings(home), home.now(), halt(home)
     rows = [
         {
             "list_id": list_id,
-            "status": standing.status(valid_to, now),
+            "status": standing.status(valid_to, now, is_halted=is_halted(name, halted)),
             "entries": entries[name],
             "exceptions": len({act.person_id for act in standing.exceptions}),
             "valid_to": valid_to,
@@ -130,13 +132,15 @@ def read_list(home: Home, table: str, run_id: str | None, *, reader: str | None,
 
 
 def list_status(home: Home, list_id: str, valid_to: datetime) -> str:
-    """Return revoked, expired, active or draft, from the projections."""
+    """Return revoked, expired, active, halted or draft, from the projections."""
     shown = read_projections(home.path, home.key, ["approval", "list_revocation"])
     if list_id in set(shown["list_revocation"]["list_id"]):
         return "revoked"
     if home.now() >= _usable_until(shown["approval"], list_id, valid_to):
         return "expired"
-    return "active" if list_id in set(shown["approval"]["list_id"]) else "draft"
+    if list_id not in set(shown["approval"]["list_id"]):
+        return "draft"
+    return "halted" if is_halted(lifecycle.split_list_id(list_id)[0], shown_halt(home)) else "active"
 
 
 def _usable_until(approvals: pd.DataFrame, list_id: str, valid_to: datetime) -> datetime:
@@ -167,6 +171,8 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if wanted.run_id != latest:
         raise PublicationError(f"list {list_id} is not of the latest run {latest}; approve what is known now")
+    if is_halted(wanted.list_name, halted := halt(home)):
+        raise PublicationError(f"list {list_id} cannot be approved. {halted}")
     if problems := home.access_log.verify():
         raise PublicationError(f"list {list_id} cannot be approved while reads cannot be trusted: {problems[0]}")
     _do(home, ListAct("approved", by, list_id, home.now(), reason), {"reason": reason})
@@ -238,6 +244,8 @@ def export_list(
             f"list {list_id} goes to nobody without {' and '.join(missing)}: a sharing agreement names both"
         )
     status = list_status(home, list_id, wanted.valid_to)
+    if status == "halted":
+        raise ExportError(f"list {list_id} may not leave the house. {shown_halt(home)}")
     if status != "active":
         raise ExportError(f"list {list_id} is {status}: only an approved list that is still valid may leave the house")
     approvals = read_projections(home.path, home.key, ["approval"])["approval"]
@@ -302,6 +310,8 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
             f"{path}: of list {list_id}, entries {', '.join(over)} of {len(ends)} are past the end of the person's own "
             "tier; destroy it and ask for a new one"
         )
+    if is_halted(lifecycle.split_list_id(list_id)[0], halted := shown_halt(home)):
+        raise ExportError(f"{path}: list {list_id} may not be used now. {halted}")
     said = {name: body[name] for name in ("list_id", "recipient", "agreement_id", "exported_at")}
     return {**said, "valid_to": min([usable_until, *ends]).isoformat()}
 

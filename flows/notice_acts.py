@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from flows.audit_acts import halt_of
 from flows.home import Home
 from flows.ingest import open_home_store
 from flows.notice_records import Notice, make_step, notices_of
@@ -78,7 +79,8 @@ def record(home: Home, store: Store, notice: Notice, deed: Deed) -> Notice:
     detail = read_detail(act.kind, act.detail_json)
     step = make_step(act.kind, act.actor, act.at, detail, home.settings.force.zone)
     problems = refusals(notice.fields, notice.standing, step)
-    if problems := [*problems, *_second_notice(home, store, notice, step), *_hard_words(home, notice, step)]:
+    problems += [*_second_notice(home, store, notice, step), *_hard_words(home, notice, step)]
+    if problems := [*problems, *_halted(home, store, notice, step)]:
         raise NoticeRefusedError(f"notice {notice.notice_id} is not {deed.kind}: {'; '.join(problems)}")
     after = replace(notice, steps=(*notice.steps, step), is_recorded=True)
     if not notice.is_recorded:
@@ -155,6 +157,14 @@ def _second_notice(home: Home, store: Store, notice: Notice, step: Step) -> list
     known = notices_of(store.human_events(), home.settings.force.zone).values()
     rival = live_rival(notice, known, step.on)
     return [f"notice {rival} to the same subject is live; withdraw it first"] if rival else []
+
+
+def _halted(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
+    """Say why nobody is warned while the lists behind it are halted; withdrawing and hearing go on."""
+    if step.kind not in DECISIONS or notice.kind != "person":
+        return []
+    halted = halt_of(home, store.human_events())
+    return [halted] if halted else []
 
 
 def _hard_words(home: Home, notice: Notice, step: Step) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed
 
 from flows.backfill import backfill as plain_backfill
 from flows.command.printing import records
@@ -26,6 +27,8 @@ from pipeline.person_guard import without_people
 from pipeline.publication import read_published
 
 RETRY_DELAYS_S: list[float] = [1, 5, 25]  # growing, so that a broker or a lock has time to come back
+
+HALTED = "Halted"  # a run that was done and published, and whose lists nobody may approve or use
 
 
 def call_as_task(stage: Callable[..., Any], *arguments: Any) -> Any:
@@ -89,13 +92,14 @@ def daily(
     at = Home(home, config_file, clock)
     summary = daily_run(at, as_of or at.today(), known_at, call=call_as_task)
     _show_places(at, summary)
-    return summary
+    return _ended([summary], summary)
 
 
 @flow(name="harmspot-late", persist_result=False)
 def late(home: Path, config_file: Path | None = None, clock: datetime | None = None) -> list[RunSummary]:
     """Redo the kept days that late data or corrections have touched, oldest first."""
-    return rerun_late(Home(home, config_file, clock), call=call_as_task)
+    summaries = rerun_late(Home(home, config_file, clock), call=call_as_task)
+    return _ended(summaries, summaries)
 
 
 @flow(name="harmspot-backfill", persist_result=False)
@@ -108,7 +112,18 @@ def backfill(
     step_days: int = 1,
 ) -> list[RunSummary]:
     """Run every `step_days`-th day from `first` to `last` in ascending order."""
-    return plain_backfill(Home(home, config_file), first, last, step_days, known_at, call=call_as_task)
+    summaries = plain_backfill(Home(home, config_file), first, last, step_days, known_at, call=call_as_task)
+    return _ended(summaries, summaries)
+
+
+def _ended(summaries: list[RunSummary], value: Any) -> Any:
+    """Return what the flow returns: `value`, in state Halted where the last run left lists halted.
+
+    Whoever calls the flow gets the value either way; whoever watches a schedule sees the state and its message.
+    """
+    if summaries and summaries[-1].halted_because:
+        return Completed(name=HALTED, message=summaries[-1].halted_because, data=value)
+    return value
 
 
 def _show_places(home: Home, summary: RunSummary) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from flows.audit_acts import make_audit_projections
 from flows.home import Home
 from flows.ingest import open_home_store
 from flows.list_acts import make_list_projections
@@ -12,7 +13,11 @@ from flows.notice_records import notice_states
 from pipeline.publication import Projector, project
 
 # Each takes the home and what people did (`Store.human_events`), and returns the projections it makes by table name.
-MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (notice_states, make_list_projections)
+MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (
+    notice_states,
+    make_list_projections,
+    make_audit_projections,
+)
 
 
 def projector(home: Home) -> Projector:

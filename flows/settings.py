@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 
 from models.allocation import AllocationConfig
+from models.audits import AuditsConfig
 from models.benefit import BenefitConfig
 from models.crackdowns import CrackdownsConfig
 from models.forecast import ForecastConfig
@@ -195,6 +196,7 @@ class Settings:
     promises: PromisesConfig
     visits: VisitsConfig
     notices: NoticesConfig
+    audits: AuditsConfig
     publication: PublicationSettings
     kafka: KafkaSettings
     partners: PartnersSettings
@@ -388,6 +390,7 @@ def _build(values: Mapping[str, Any]) -> Settings:
             promises=PromisesConfig(**values["promises"]),
             visits=VisitsConfig(**values["visits"]),
             notices=NoticesConfig(**values["notices"]),
+            audits=AuditsConfig(**values["audits"]),
             publication=PublicationSettings(**values["publication"]),
             kafka=KafkaSettings(**values["kafka"]),
             partners=_partners(**values["partners"]),

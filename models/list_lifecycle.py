@@ -52,13 +52,15 @@ class ListStanding:
     exceptions: tuple[ListAct, ...] = ()
     stops_at: datetime | None = None
 
-    def status(self, valid_to: datetime, now: datetime) -> str:
-        """Return revoked, expired, active or draft."""
+    def status(self, valid_to: datetime, now: datetime, *, is_halted: bool = False) -> str:
+        """Return revoked, expired, active, draft, or halted where audits hold back what would be active."""
         if self.revoked:
             return "revoked"
         if now >= (min(valid_to, self.stops_at) if self.stops_at else valid_to):
             return "expired"
-        return "active" if self.approved else "draft"
+        if not self.approved:
+            return "draft"
+        return "halted" if is_halted else "active"
 
 
 NOTHING_DONE = ListStanding(opened={})

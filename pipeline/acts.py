@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from pipeline.errors import StoreError
 
-SUBJECT_KINDS = ("notice", "list", "person", "run", "plan")
+SUBJECT_KINDS = ("notice", "list", "person", "run", "plan", "audit")
 MACHINE = "harmspot"  # the actor of what a run does by itself, such as to withdraw a notice
 
 Words = Annotated[str, Meta(min_length=1, max_length=4000)]
@@ -97,6 +97,16 @@ class Finding(_Detail, frozen=True, kw_only=True):
     report_sha256: Words
 
 
+class Beginning(_Detail, frozen=True, kw_only=True):
+    """That a home did its first run, from which the clock of the audits goes; no more is to be said."""
+
+
+class Audit(Finding, frozen=True, kw_only=True):
+    """What an audit found, in which report, and the midnight that begins the day on which that was made."""
+
+    made_at: datetime
+
+
 # Action events that come in on a topic are told by the same words: `notice_served` is `served`.
 DETAILS: dict[str, type[_Detail]] = {
     "drafted": Draft,
@@ -116,12 +126,14 @@ DETAILS: dict[str, type[_Detail]] = {
     "exported": Export,
     "registered": Registration,
     "evaluated": Finding,
+    "began": Beginning,
+    "audited": Audit,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act: who did what to which notice, list, person, run or plan, when (by the clock), and its particulars."""
+    """One act: who did what to which notice, list, person, run, plan or audit, when by the clock, its particulars."""
 
     kind: str
     actor: str

@@ -32,7 +32,7 @@ VERBS = {
     "evaluate": "Measure forecasts and rates on what then happened; near repeats; the NIJ challenge.",
     "simulate": "Write a simulated town as event files.",
     "replay": "Read the dead letters again after their cause is mended.",
-    "audit": "Verify the log of who read what; check a copy of a list; erase a person.",
+    "audit": "Sign the reports that keep lists going; verify the log of reads; check a copy; erase a person.",
     "schedule": "Serve the daily and late runs on cron.",
     "doctor": "Say what is wrong with an installation.",
 }

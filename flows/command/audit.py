@@ -1,26 +1,73 @@
-"""`harmspot audit`: who read what, whether a copy may still be used, and who asked to be forgotten."""
+"""`harmspot audit`: reports that keep lists going, who read what, whether a copy holds, who asked to be forgotten."""
 
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import pass_home, reading_options
+from flows.command.options import Day, json_option, pass_home, reading_options
+from flows.command.printing import print_frame
 
 if TYPE_CHECKING:
     from flows.home import Home
 
+REPORTS = ("fairness", "feedback", "displacement")  # models.audits.REPORTS, which imports what help must not
+
 
 @click.group("audit")
 def command() -> None:
-    """Check the log of who read what about people, check a copy of a list, erase a person.
+    """Sign reports on fairness, feedback and displacement, check the log of reads or a copy, erase a person.
 
     \b
     Examples:
+      harmspot --home town audit status
       harmspot --home town audit verify
       harmspot --home town audit export queue.json
     """
+
+
+@command.command("record")
+@click.argument("about", metavar="KIND", type=click.Choice(REPORTS))
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File of the report.")
+@click.option("--found", metavar="TEXT", required=True, help="What it says, in a sentence; never a name or person id.")
+@click.option("--by", metavar="NAME", required=True, help="Who read it and signs it.")
+@click.option("--made-on", type=Day(), help="Day on which it was made (default: today); its age counts from there.")
+@pass_home
+def record(home: "Home", about: str, report: Path, found: str, by: str, made_on: date | None) -> None:
+    """Record that you read and signed a report of KIND: fairness, feedback or displacement.
+
+    Where one of the three is older than 31 days, lists that choose people are neither approved nor used.
+
+    \b
+    Example:
+      harmspot --home town audit record fairness --report fairness-2026-01.pdf \\
+          --found "no group is listed more often than it is suspected" --by "Analyst, M. Ito"
+    """
+    from flows.audits import record_audit
+
+    due_on = record_audit(home, about, report=report, found=found, made_on=made_on or home.today(), by=by)
+    click.echo(f"the {about} report is signed by {by}; the next is due before {due_on}")
+
+
+@command.command("status")
+@json_option
+@pass_home
+def status(home: "Home", as_json: bool) -> None:
+    """Print how old the reports are on which the lists wait; exits 1 with the reason where lists are halted.
+
+    \b
+    Example:
+      harmspot --home town audit status
+    """
+    from flows.audits import audit_reports, halt
+
+    columns = ["report", "state", "made_at", "signed_by", "signed_at", "fresh_until"]
+    print_frame(audit_reports(home), title="audits", as_json=as_json, columns=columns)
+    if halted := halt(home):
+        click.secho(halted, fg="red", err=True)
+        sys.exit(1)
 
 
 @command.command("verify")

@@ -47,11 +47,14 @@ def show(home: "Home", run_id: str | None, as_json: bool) -> None:
     Example:
       harmspot --home town lists show
     """
+    from flows.audits import halt
     from flows.lists import human_changes, shown_lists
 
     print_frame(shown_lists(home, run_id), title="lists", as_json=as_json)
     if as_json:
         return
+    if halted := halt(home):
+        click.secho(halted, fg="red", err=True)
     changes = human_changes(home)
     if len(changes):
         print_frame(changes, title="what people changed, over the kept runs", as_json=False)

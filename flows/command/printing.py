@@ -94,6 +94,7 @@ def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None
         click.echo(json.dumps(summary.as_json(), indent=2))
         return
     click.echo(summary.text())
+    _print_halt(summary)
     for path in (home.published, home.restricted, home.layers, home.report):
         click.echo(f"  {path}")
 
@@ -105,8 +106,15 @@ def print_summaries(summaries: "list[RunSummary]", *, as_json: bool) -> None:
         return
     for summary in summaries:
         click.echo(summary.text())
-    if not summaries:
+    if summaries:
+        _print_halt(summaries[-1])
+    else:
         click.echo("nothing to redo")
+
+
+def _print_halt(summary: "RunSummary") -> None:
+    if summary.halted_because:
+        click.secho(summary.halted_because, fg="red", err=True)
 
 
 def print_object(content: dict[str, Any], lines: list[str], *, as_json: bool) -> None:

@@ -53,6 +53,9 @@ TABLES = {
     "notice-states": Shown("area_notice_state", [
         "notice_id", "area_id", "state", "serve_by", "starts_on", "reviewed_by", "approved_by", "served_on", "why",
     ]),
+    "audits": Shown("audit_report", [
+        "report", "state", "made_at", "signed_by", "signed_at", "fresh_until", "halted_because",
+    ]),
     "runs": Shown("run", ["run_id", "as_of", "known_at", "valid_to", "predecessor_run_id", "code_version", "seed"]),
     "changes": Shown("place_change", ["place_kind", "place_id", "change", "rank_before", "rank_after", "why"]),
     "quality": Shown("data_quality", ["measure", "value", "unit", "is_warning", "detail"]),

@@ -51,10 +51,10 @@ def people(home: Home, table: str = "person_tier") -> pd.DataFrame:
     return lists.read_list(home, table, None, reader=READER, purpose=PURPOSE)
 
 
-def registered(home: Home, name: str = "person_tier") -> Home:
-    """What a list should bring about, registered for two months from today."""
+def registered(home: Home, name: str = "person_tier", *, days: int = 60) -> Home:
+    """What a list should bring about, registered for so many days from today."""
     said = {"outcome": "harm reported a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
-    register_effect(home, name, stop_on=home.today() + timedelta(days=60), **said)
+    register_effect(home, name, stop_on=home.today() + timedelta(days=days), **said)
     return home
 
 
@@ -340,12 +340,12 @@ def test_effect_registered(home: Home, tiers: str, tmp_path: Path) -> None:
         PublicationError, match=f"list {tiers} cannot be approved: no effect of person_tier .* register"
     ):
         lists.approve_list(home, tiers, by=READER, reason=WHY)
-    registered(home)
+    registered(home, days=30)
     with pytest.raises(PublicationError, match="cannot be changed"):
-        registered(home)
+        registered(home, days=30)
     lists.approve_list(home, tiers, by=READER, reason=WHY)
     out = exported(home, tiers, tmp_path / "list.json")
-    stop = CLOCK.date() + timedelta(days=60)
+    stop = CLOCK.date() + timedelta(days=30)
     assert json.loads(out.read_text())["valid_to"] == home.midnight(stop).isoformat()
 
     day_before, over = at(home, home.midnight(stop) - timedelta(seconds=1)), at(home, home.midnight(stop))

@@ -38,7 +38,9 @@ def first_notice(home: Home, kind: str) -> str:
 
 def events(home: Home) -> list[tuple[str, str]]:
     with open_home_store(home) as store:
-        return [(kind, actor) for kind, actor in store.human_events()[["kind", "actor"]].to_numpy().tolist()]
+        done = store.human_events()
+    of_notices = done.loc[done["subject_kind"].eq("notice"), ["kind", "actor"]]
+    return [(kind, actor) for kind, actor in of_notices.to_numpy().tolist()]
 
 
 def approve(home: Home, notice_id: str) -> None:

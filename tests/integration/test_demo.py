@@ -42,6 +42,7 @@ def test_it_says_what_came_out_and_where(demo: tuple[Path, str]) -> None:
     folder, said = demo
     assert "flagrant" in said
     assert "people (counts only)" in said
+    assert "effects of lists, registered" in said and "audits on which lists wait" in said
     for name in ("published.duckdb", "restricted.duckdb", "layers", "report.html"):
         assert str(folder / "home" / name) in said
         assert (folder / "home" / name).exists()
@@ -146,6 +147,40 @@ def test_errors_name_nobody_either(demo: tuple[Path, str]) -> None:
     assert b"cast_by_library" in kept
     assert b"[person]" in kept
     assert not naming(folder, [*unpacked(out), *unpacked(err), *written(folder)])
+
+
+# As a deployment runs it, 40 days after the first run of the home, with no report signed since.
+HALTED = """
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from flows.home import Home
+from flows.prefect_settings import embed_prefect
+
+clock = datetime.fromisoformat("2026-02-10T12:00:00+00:00")
+home = Home(Path(sys.argv[1]), Path(sys.argv[2]), clock)
+embed_prefect(home)  # before anything imports Prefect
+from flows.prefect_flows import daily
+
+state = daily(home.path, home.config_file, home.now().date(), None, clock, return_state=True)
+print(state.name, state.type.value, state.message)
+print("value", daily(home.path, home.config_file, home.now().date(), None, clock).run_id)
+"""
+
+
+def test_a_scheduled_run_ends_in_state_halted_once_audits_are_stale(demo: tuple[Path, str], tmp_path: Path) -> None:
+    folder = tmp_path / "town"
+    shutil.copytree(demo[0], folder)
+    command = [sys.executable, "-c", HALTED, folder / "home", folder / "config.yaml"]
+    with (tmp_path / "out").open("w") as said, (tmp_path / "err").open("w") as complained:
+        subprocess.run(list(map(str, command)), stdout=said, stderr=complained, check=True, timeout=300)
+    told = (tmp_path / "out").read_text()
+    assert "Halted COMPLETED HALTED: person_tier" in told
+    assert "harmspot audit record fairness" in told
+    runs = json.loads(harmspot(folder, "show", "runs", "--json"))
+    assert len(runs) == 2 and f"value {runs[-1]['run_id']}" in told
+    assert not naming(folder, [*unpacked(tmp_path / "out"), *unpacked(tmp_path / "err"), *written(folder)])
 
 
 def test_layers_open_in_gis_tools(demo: tuple[Path, str]) -> None:

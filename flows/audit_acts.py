@@ -1,0 +1,53 @@
+"""What people signed in audits, as the model reads it, and the table that shows it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from flows.home import Home
+from models.audits import AUDIT_ACTS, AuditAct, ReportStanding, halted_because, report_standings
+from pipeline.acts import read_detail
+from pipeline.tables import read_tables
+
+
+def audit_acts(events: pd.DataFrame) -> list[AuditAct]:
+    """Return the first run and the signed reports, from what was done at all."""
+    chosen = events[events["kind"].isin(AUDIT_ACTS) & events["subject_kind"].isin(["run", "audit"])]
+    return [_audit_act(row) for row in chosen.to_dict("records")]
+
+
+def standings_now(home: Home, events: pd.DataFrame) -> list[ReportStanding]:
+    """Return where each report stands at the home's clock."""
+    return report_standings(audit_acts(events), home.now(), home.settings.audits)
+
+
+def halt_of(home: Home, events: pd.DataFrame) -> str | None:
+    """Return why lists that choose people are halted at the home's clock, None where they are not."""
+    return halted_because(standings_now(home, events), home.now())
+
+
+def make_audit_projections(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return audit_report from what people signed; its state is that at the home's clock."""
+    rows = [_row(standing, home.now()) for standing in standings_now(home, events)]
+    return {"audit_report": pd.DataFrame(rows, columns=read_tables().published["audit_report"].column_names)}
+
+
+def _audit_act(row: Mapping[Any, Any]) -> AuditAct:
+    detail = msgspec.structs.asdict(read_detail(row["kind"], row["detail"]))
+    return AuditAct(row["kind"], row["actor"], row["subject"], row["at"].to_pydatetime(), **detail)
+
+
+def _row(standing: ReportStanding, now: datetime) -> dict[str, Any]:
+    state = "stale" if standing.is_stale(now) else "fresh" if standing.made_at else "grace"
+    return {
+        "report": standing.about,
+        "state": state if standing.fresh_until else "not_begun",
+        "made_at": standing.made_at,
+        "signed_by": standing.signed_by,
+        "signed_at": standing.signed_at,
+        "fresh_until": standing.fresh_until,
+        "halted_because": halted_because([standing], now),
+    }

@@ -1,0 +1,207 @@
+"""Audits of a simulated town's home: grace, halt, what a halt leaves alone, and what ends it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from flows import lists
+from flows.audits import audit_reports, halt, record_audit, shown_halt
+from flows.command import cli
+from flows.daily import daily_run
+from flows.doctor import examine
+from flows.erasure import erase_person
+from flows.home import Home
+from flows.list_effects import register_effect
+from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice
+from models.audits import REPORTS
+from models.list_effects import CHOSEN_LISTS
+from models.list_lifecycle import LISTS, list_id_of
+from pipeline.errors import ExportError, PublicationError
+from pipeline.publication import read_published
+from tests.town import AS_OF, CLOCK, TownRun
+
+READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
+READING = {"reader": READER, "purpose": PURPOSE}
+
+
+@pytest.fixture
+def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    """A copy of the town's home, in which every list that needs it is registered."""
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    home = new_home(tmp_path / "home")
+    said = {"outcome": "harm reported a year on", "comparison": "those just below", "by": "Supt. A. Lee"}
+    for name in CHOSEN_LISTS:
+        register_effect(home, name, stop_on=home.today() + timedelta(days=89), **said)
+    return home
+
+
+@pytest.fixture
+def tiers(town_run: TownRun) -> str:
+    return list_id_of("person_tier", town_run.summary.run_id)
+
+
+def at(home: Home, days: float) -> Home:
+    return replace(home, clock=CLOCK + timedelta(days=days))
+
+
+def approve(home: Home, list_id: str) -> None:
+    lists.open_list(home, list_id, **READING)
+    lists.approve_list(home, list_id, by=READER, reason=WHY)
+
+
+def sign(home: Home, folder: Path, *reports: str, made_on: date | None = None, content: str = "no gap") -> None:
+    for about in reports or REPORTS:
+        file = folder / f"{about}.txt"
+        file.write_text(f"{about}: {content}, {home.now()}")
+        made = made_on or home.today()
+        record_audit(home, about, report=file, found="no gap was found", made_on=made, by="Analyst, M. Ito")
+
+
+def export(home: Home, list_id: str, out: Path) -> Path:
+    sharing = {"recipient": "Offender unit", "agreement_id": "ISA-7"}
+    lists.export_list(home, list_id, out, **sharing, **READING)
+    return out
+
+
+def status_of(home: Home, list_id: str) -> str:
+    return str(lists.shown_lists(home, None).set_index("list_id").loc[list_id, "status"])
+
+
+def test_the_first_run_starts_the_clock_and_nobody_is_halted_before_31_days(home: Home, tiers: str) -> None:
+    assert audit_reports(home)["state"].tolist() == ["grace"] * 3
+    assert halt(at(home, 30.9)) is None
+    approve(at(home, 30.9), tiers)
+    assert status_of(at(home, 30.9), tiers) == "active"
+
+
+def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
+    """A stale report holds back approval, use and copies of a list, says so everywhere, and a fresh one lets go."""
+    approve(home, tiers)
+    out = export(home, tiers, tmp_path / "list.json")
+    sign(at(home, 10), tmp_path, "fairness", "feedback")
+    late = at(home, 31)
+    assert lists.verify_export(at(home, 30.9), out)
+    assert "displacement" in str(halt(late)) and "fairness" not in str(halt(late))
+    assert halt(late) == shown_halt(late)
+    assert status_of(late, tiers) == "halted"
+    assert lists.read_list(late, "person_tier", None, **READING)["list_status"].eq("halted").all()
+    with pytest.raises(ExportError, match=r"may not be used now\. HALTED"):
+        lists.verify_export(late, out)
+    with pytest.raises(ExportError, match=r"may not leave the house\. HALTED"):
+        export(late, tiers, tmp_path / "again.json")
+    dealers = list_id_of("dealer_ranking", tiers.rpartition("-")[2])
+    with pytest.raises(PublicationError, match=r"cannot be approved\. HALTED.*harmspot audit record displacement"):
+        approve(late, dealers)
+    assert examine(late).set_index("check").loc["audits", "state"] == "fault"
+    assert examine(at(home, 25)).set_index("check").loc["audits", "state"] == "warning"
+
+    sign(late, tmp_path, "displacement")
+    assert halt(late) is None
+    assert status_of(late, tiers) == "active"
+    assert lists.verify_export(late, out)
+    approve(late, dealers)
+    assert examine(late).set_index("check").loc["audits", "state"] == "ok"
+    assert "fairness" in str(halt(at(home, 41)))
+
+
+def test_a_halted_run_is_done_and_stored_and_says_so(home: Home, town_run: TownRun) -> None:
+    late = at(home, 31)
+    said: list[str] = []
+    late.announce = said.append
+    again = daily_run(late, AS_OF)
+    assert not again.is_new  # the clock of the audits moves no run
+    assert again.run_id == town_run.summary.run_id
+    assert "HALTED" in str(again.halted_because) and str(again.halted_because) in again.markdown()
+    assert read_published(late.path, "audit_report")["state"].tolist() == ["stale"] * 3
+
+    fresh = daily_run(late, AS_OF + timedelta(days=31))
+    assert fresh.is_new and fresh.as_json()["halted_because"] == fresh.halted_because == halt(late)
+    assert fresh.people_counts["person_tier"] > 0
+    assert set(lists.shown_lists(late, None)["status"]) == {"draft"}
+
+
+def test_a_halt_leaves_alone_what_ends_helps_or_obeys_a_court(home: Home, tiers: str, tmp_path: Path) -> None:
+    approve(home, tiers)
+    late = at(home, 40)
+    run_id = tiers.rpartition("-")[2]
+    for name in sorted({*LISTS} - {*CHOSEN_LISTS}):
+        approve(late, list_id_of(name, run_id))
+        assert status_of(late, list_id_of(name, run_id)) == "active"
+        export(late, list_id_of(name, run_id), tmp_path / f"{name}.json")
+    rows = lists.read_list(late, "person_tier", None, **READING)
+    until = late.now() + timedelta(days=20)
+    person = rows["person_id"].iloc[0]
+    lists.override_entry(late, tiers, person, by=READER, reason="the incident names his brother", expires_at=until)
+    assert len(lists.read_list(late, "person_tier", None, **READING)) == len(rows) - 1
+    erased = erase_person(late, rows["person_id"].iloc[1], **READING, reason="court order seven")
+    assert erased.revoked_lists >= 1
+    sign(late, tmp_path)
+    assert status_of(late, tiers) == "revoked"  # what was ended in a halt does not come back with it
+
+
+def test_a_halted_list_expires_all_the_same(home: Home, tiers: str, tmp_path: Path) -> None:
+    approve(home, tiers)
+    out = export(home, tiers, tmp_path / "list.json")
+    end = at(home, 90)
+    assert status_of(end, tiers) == "expired"
+    with pytest.raises(ExportError, match="expired"):
+        lists.verify_export(end, out)
+    sign(end, tmp_path)
+    assert status_of(end, tiers) == "expired"
+
+
+def test_a_notice_to_a_person_waits_too_and_can_be_withdrawn(home: Home) -> None:
+    notice_id = known_notices(home, ["person"], **READING)[0].notice_id
+    sooner = at(home, 1)
+    open_notice(sooner, notice_id, **READING)
+    do(sooner, notice_id, Deed("reviewed", READER, {"reason": WHY}), purpose=PURPOSE)
+    # A month passes in the audits alone: the notice's own days go on.
+    halted = replace(sooner)
+    halted.settings = replace(sooner.settings, audits=replace(sooner.settings.audits, fresh_days=1))
+    open_notice(halted, notice_id, reader="Supt. A. Lee", purpose=PURPOSE)
+    with pytest.raises(NoticeRefusedError, match="HALTED"):
+        do(halted, notice_id, Deed("approved", "Supt. A. Lee", {"reason": WHY}), purpose=PURPOSE)
+    gone = do(halted, notice_id, Deed("withdrawn", READER, {"reason": WHY}), purpose=PURPOSE)
+    assert gone.standing.state == "withdrawn"
+
+
+def test_a_report_is_signed_once_while_it_is_fresh_and_must_be_there(home: Home, tmp_path: Path) -> None:
+    said = {"found": "no gap was found", "by": "Analyst, M. Ito"}
+    with pytest.raises(PublicationError, match=r"none.pdf: no such file"):
+        record_audit(home, "fairness", report=tmp_path / "none.pdf", made_on=AS_OF, **said)
+    file = tmp_path / "fairness.txt"
+    file.write_text("no gap")
+    with pytest.raises(PublicationError, match="older than 31 days"):
+        record_audit(home, "fairness", report=file, made_on=AS_OF - timedelta(days=31), **said)
+    with pytest.raises(PublicationError, match="that day has not come"):
+        record_audit(home, "fairness", report=file, made_on=AS_OF + timedelta(days=1), **said)
+    assert record_audit(home, "fairness", report=file, made_on=AS_OF, **said) == AS_OF + timedelta(days=31)
+    with pytest.raises(PublicationError, match="no younger"):
+        record_audit(at(home, 5), "fairness", report=file, made_on=AS_OF + timedelta(days=5), **said)
+
+
+def test_the_commands_say_it(home: Home, tmp_path: Path) -> None:
+    def call(days: float, *more: str) -> tuple[int, str]:
+        clock = (CLOCK + timedelta(days=days)).isoformat()
+        arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", clock]
+        done = CliRunner().invoke(cli, [*arguments, *more])
+        return done.exit_code, done.output
+
+    assert call(1, "audit", "status")[0] == 0
+    code, said = call(31, "audit", "status")
+    assert (code, "HALTED" in said) == (1, True)
+    assert "HALTED" in call(31, "run", "--as-of", AS_OF.isoformat(), "--without-prefect")[1]
+    report = tmp_path / "all.txt"
+    report.write_text("no gap, no loop, no harm moved")
+    for about in REPORTS:
+        signing = ["--report", str(report), "--found", "no gap was found", "--by", "Analyst, M. Ito"]
+        assert "the next is due before 2026-03-04" in call(31, "audit", "record", about, *signing)[1]
+    assert call(31, "audit", "status")[0] == 0
+    shown = json.loads(call(31, "show", "audits", "--json")[1])
+    assert [(row["report"], row["signed_by"]) for row in shown] == [(a, "Analyst, M. Ito") for a in sorted(REPORTS)]
