@@ -293,8 +293,8 @@ def _place_running(row: Row, calendar: Calendar, config: CrackdownsConfig) -> No
     )
     row |= {"is_running": True, "surge_hours": surge, "refused_because": []}
     row["maintenance_hours"] = _first_number(operation["maintenance_hours"], config.maintenance_share * surge)
-    promised = operation["promised_start"] or days["announced"] + timedelta(days=calendar.lead_days)
-    starts_on = days["started"] or promised
+    promised = days["started"] or operation["promised_start"]  # officers may have begun without an announcement
+    starts_on = promised or days["announced"] + timedelta(days=calendar.lead_days)
     row |= {"tell_partners_on": days["partners_told"], "announce_on": days["announced"], "starts_on": starts_on}
     if days["maintained"]:
         row |= {"phase": "maintain", "next_step": "hold_it", "hours_today": row["maintenance_hours"]}

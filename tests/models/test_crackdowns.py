@@ -237,3 +237,13 @@ def test_the_columns_are_those_described() -> None:
     expected = list(yaml.safe_load(text)["published"]["crackdown_plan"]["columns"])
     assert list(plan(sites("1"), NOTHING, TWO).reset_index().columns.sort_values()) == sorted(expected)
     assert plan(sites(), NOTHING, TWO).empty
+
+
+def test_officers_who_began_without_an_announcement_are_planned_with_and_it_is_missed() -> None:
+    """A start may arrive as an event of its own, whatever our commands would have refused."""
+    done = actions(registered("1", 20), ("crackdown_start", 10, "1", 40.0, None))
+    row = plan(sites("1"), done, events("market_1_0")).loc["A1"]
+    assert (row["phase"], row["next_step"], row["hours_today"]) == ("concentrate", "go_on", 40.0)
+    assert row["starts_on"] == date(2026, 2, 19)
+    shown = {item["item"] for item in CHECKLIST if item["fact"] in ("announced", "lead_time_given")}
+    assert shown <= set(row["fidelity_missing"])
