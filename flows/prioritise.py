@@ -24,7 +24,7 @@ from flows.home import Home
 from flows.identity import RunIdentity
 from flows.notices import area_notices, person_notices
 from flows.outcomes import monitor_outcomes
-from flows.plans import Plans, plan_frames, plan_operations
+from flows.plans import PlanFrames, Plans, plan_frames, plan_operations
 from flows.previous import Previous, read_previous
 from flows.quality import data_quality
 from flows.settings import Settings
@@ -33,6 +33,8 @@ from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from models.allocation import Allocation, allocate
 from models.changes import place_changes
+from models.displacement import measure_displacement
+from models.feedback import measure_feedback
 from models.focus import rank_focus
 from models.forecast import forecast_cells
 from models.markets import Markets, rank_markets
@@ -105,6 +107,8 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         "promise": plans.promises.promises,
         "crime_focus": call(focus_on_crimes, frames, codebook, settings),
         "area_notice": call(area_notices, markets, chart, identity),
+        "displacement": call(where_harm_went, plan_inputs, as_of, settings),
+        "feedback": call(where_police_find, ranking, officers.areas),
         "outcome_monitor": outcomes,
         "data_quality": quality,
     }
@@ -213,6 +217,23 @@ def assess_everybody(
         seed=settings.seed,
         previous=PreviousPeople(previous.person_tier, previous.tier_term) if previous else None,
     )
+
+
+def where_harm_went(frames: PlanFrames, as_of: datetime, settings: Settings) -> pd.DataFrame:
+    """Return displacement less run columns."""
+    return measure_displacement(
+        frames.sites,
+        frames.operations,
+        frames.site_events,
+        as_of=pd.Timestamp(as_of),
+        longest_days=settings.crackdowns.baseline_days,
+    )
+
+
+def where_police_find(ranking: pd.DataFrame, officers: pd.DataFrame) -> pd.DataFrame:
+    """Return feedback less run columns."""
+    counts = ranking[["area_id", "public_count", "police_count"]]
+    return measure_feedback(counts.merge(officers[["area_id", "today_hours", "proposed_hours"]], on="area_id"))
 
 
 def changed_places(places: dict[str, pd.DataFrame], previous: Previous | None) -> pd.DataFrame:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flows.home import Home
 
 REPORTS = ("fairness", "feedback", "displacement")  # models.audits.REPORTS, which imports what help must not
+DRAFTED = ("feedback", "displacement")  # flows.audit_page.INTROS
 
 
 @click.group("audit")
@@ -49,6 +50,24 @@ def record(home: "Home", about: str, report: Path, found: str, by: str, made_on:
 
     due_on = record_audit(home, about, report=report, found=found, made_on=made_on or home.today(), by=by)
     click.echo(f"the {about} report is signed by {by}; the next is due before {due_on}")
+
+
+@command.command("draft")
+@click.argument("about", metavar="KIND", type=click.Choice(DRAFTED))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Page to write.")
+@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@pass_home
+def draft(home: "Home", about: str, out: Path, run_id: str | None) -> None:
+    """Write what a run knows on displacement or feedback as a page, for a person to read, complete and sign.
+
+    \b
+    Example:
+      harmspot --home town audit draft displacement --out displacement.html
+    """
+    from flows.audit_page import write_audit_page
+
+    write_audit_page(home, about, run_id, out)
+    click.echo(f"wrote {out}; once it is read: harmspot audit record {about} --report {out} --found TEXT --by NAME")
 
 
 @command.command("status")

@@ -53,6 +53,14 @@ TABLES = {
     "notice-states": Shown("area_notice_state", [
         "notice_id", "area_id", "state", "serve_by", "starts_on", "reviewed_by", "approved_by", "served_on", "why",
     ]),
+    "displacement": Shown("displacement", [
+        "market_id", "started_at", "window_days", "target_change", "displaced", "displaced_lo", "displaced_hi", "wdd",
+        "is_alarm", "why",
+    ]),
+    "feedback": Shown("feedback", [
+        "area_id", "public_share", "police_share", "hours_share", "find_ratio", "find_ratio_lo", "find_ratio_hi",
+        "rank_public", "rank_with_police", "is_alarm",
+    ]),
     "audits": Shown("audit_report", [
         "report", "state", "made_at", "signed_by", "signed_at", "fresh_until", "halted_because",
     ]),

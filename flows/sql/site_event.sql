@@ -1,6 +1,7 @@
 -- What public, partners and sensors reported at and around street markets in the last year, by market.
 SELECT
     site.market_id,
+    incident.incident_id,
     site.is_core,
     incident.occurred_at,
     incident.age_days,

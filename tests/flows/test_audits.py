@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows import lists
+from flows.audit_page import write_audit_page
 from flows.audits import audit_reports, halt, record_audit, shown_halt
 from flows.command import cli
 from flows.daily import daily_run
@@ -19,6 +20,7 @@ from flows.erasure import erase_person
 from flows.home import Home
 from flows.list_effects import register_effect
 from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice
+from flows.place_actions import record_action
 from models.audits import REPORTS
 from models.list_effects import CHOSEN_LISTS
 from models.list_lifecycle import LISTS, list_id_of
@@ -205,3 +207,37 @@ def test_the_commands_say_it(home: Home, tmp_path: Path) -> None:
     assert call(31, "audit", "status")[0] == 0
     shown = json.loads(call(31, "show", "audits", "--json")[1])
     assert [(row["report"], row["signed_by"]) for row in shown] == [(a, "Analyst, M. Ito") for a in sorted(REPORTS)]
+
+
+def test_a_run_measures_feedback_area_by_area(town_run: TownRun) -> None:
+    table = town_run.published("feedback").set_index("area_id")
+    ranking = town_run.published("area_ranking").set_index("area_id")
+    counts = ranking.loc[table.index, ["public_count", "police_count"]]
+    assert (table[["public_count", "police_count"]] == counts).all().all()
+    assert counts["police_count"].sum() > 0
+    assert table[["public_share", "police_share", "hours_share"]].sum().round(9).tolist() == [1, 1, 1]
+
+
+def test_a_run_measures_displacement_of_what_was_started_and_drafts_the_report(home: Home, tmp_path: Path) -> None:
+    assert read_published(home.path, "displacement").empty
+    plan = read_published(home.path, "crackdown_plan").sort_values("position").iloc[0]
+    detail = f"market_id={plan['market_id']}; outcome=reports; comparison=others; stop_on=2026-09-01"
+    for days, kind, said in ((-40, "registration", {"detail": detail}), (-28, "crackdown_start", {"hours": 40.0})):
+        record_action(at(home, days), kind=kind, area_id=plan["area_id"], actor="Insp. A", **said)
+    later = at(home, 1)
+    daily_run(later, AS_OF + timedelta(days=1))
+    [row] = read_published(home.path, "displacement").to_dict("records")
+    assert (row["market_id"], row["window_days"], row["control_count"]) == (plan["market_id"], 28, 2)
+    assert row["target_before"] > 0 and row["control_before"] > 0
+    assert row["displaced_lo"] < row["displaced"] < row["displaced_hi"]
+
+    page = tmp_path / "displacement.html"
+    for about in ("displacement", "feedback"):
+        write_audit_page(later, about, None, tmp_path / f"{about}.html")
+    html = page.read_text()
+    assert plan["market_id"] in html and row["why"] in html
+    assert "http" not in html.replace("http-equiv", "")
+    write_audit_page(later, "displacement", None, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
+    record_audit(later, "displacement", report=page, found="nothing moved", made_on=later.today(), by="M. Ito")
+    assert audit_reports(later).set_index("report").loc["displacement", "state"] == "fresh"

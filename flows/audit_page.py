@@ -1,0 +1,30 @@
+"""Drafts of the reports that a run can give most of: displacement and feedback. Fairness needs records of groups."""
+
+from pathlib import Path
+
+from flows.home import Home
+from pipeline.audit_page import render_audit
+from pipeline.publication import read_published
+
+INTROS = {
+    "displacement": (
+        "Reports by public, partners and sensors at each market with an operation and in the ring around it, as many "
+        "days since its start as before, beside the mean market without one (Wheeler and Ratcliffe 2018). What rose "
+        "in the ring beyond the controls is displaced; an alarm: its 80% interval lies above zero. Other times, "
+        "targets, methods and offences are for the reader to look into; overdoses stand in crackdown_plan."
+    ),
+    "feedback": (
+        "What police discovered beside what was reported to them, area by area, and where officers are. harmspot "
+        "counts no discovered incident; rank_with_police says where the count would have led. An alarm: police find "
+        "more than the public reports, at 80%, where officers are more than the public's reports account for."
+    ),
+}
+
+
+def write_audit_page(home: Home, about: str, run_id: str | None, path: Path) -> None:
+    """Write what run `run_id` (default: the latest) knows on `about`, one of INTROS, as a page."""
+    run = read_published(home.path, "run", run_id).iloc[0]
+    day = run["as_of"].tz_convert(run["time_zone"]).date()
+    table = read_published(home.path, about, run_id).drop(columns=["run_id", "as_of", "valid_to"])
+    title = f"{run['force_name']}, {day}, run {run['run_id']}"
+    path.write_text(render_audit(about, title, INTROS[about], table), encoding="utf-8")

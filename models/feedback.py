@@ -1,0 +1,62 @@
+"""Whether what police find follows where police are, area by area: the loop that must stay open.
+
+Discovered incidents alone send police where they have been before (Ensign et al. 2018, Proceedings of Machine Learning
+Research 81). harmspot counts none of them; this says how far they would have led it. The ratio of an area's share of
+discovered to its share of publicly reported incidents is one where police find as the public reports; its 80% interval
+treats both counts as Poisson, half an incident added to each so that none is zero. An alarm: it lies above one where
+officers, too, are more than the public's reports account for.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+Z80 = float(norm.ppf(0.9))  # half width of an 80% interval in standard errors
+FEEDBACK_COLUMNS = (
+    "area_id", "public_count", "police_count", "public_share", "police_share", "hours_share", "proposed_share",
+    "find_ratio", "find_ratio_lo", "find_ratio_hi", "rank_public", "rank_with_police", "is_alarm",
+)  # fmt: skip
+
+
+def measure_feedback(areas: pd.DataFrame) -> pd.DataFrame:
+    """Compare discovered with reported incidents and officer hours.
+
+    Parameters
+    ----------
+    areas : area_id (distinct), public_count, police_count, today_hours, proposed_hours.
+
+    Returns
+    -------
+    DataFrame with FEEDBACK_COLUMNS, by area: shares of the total (missing where it is nothing), find_ratio with its 80%
+    interval, and the rank by count without and with what police discovered (1 has most, ties by area_id).
+    """
+    table = areas.sort_values("area_id", ignore_index=True)
+    public, police = (table[name].to_numpy(np.float64) for name in ("public_count", "police_count"))
+    hours, proposed = (_share(table[name].to_numpy(np.float64)) for name in ("today_hours", "proposed_hours"))
+    ratio = _share(police + 0.5) / _share(public + 0.5)
+    spread = np.exp(Z80 * np.sqrt(1 / (police + 0.5) + 1 / (public + 0.5)))
+    is_alarm = (ratio / spread > 1) & (hours > _share(public)) & (police.sum() > 0)
+    return table.assign(
+        public_share=_share(public),
+        police_share=_share(police),
+        hours_share=hours,
+        proposed_share=proposed,
+        find_ratio=ratio,
+        find_ratio_lo=ratio / spread,
+        find_ratio_hi=ratio * spread,
+        rank_public=_rank(public),
+        rank_with_police=_rank(public + police),
+        is_alarm=is_alarm,
+    )[list(FEEDBACK_COLUMNS)]
+
+
+def _share(values: np.ndarray) -> np.ndarray:
+    total = values.sum()
+    return values / total if total > 0 else np.full(len(values), np.nan)
+
+
+def _rank(counts: np.ndarray) -> np.ndarray:
+    """Rank from 1 for the most; the rows come by area_id, which breaks ties."""
+    rank = np.empty(len(counts), dtype=np.int32)
+    rank[np.argsort(-counts, kind="stable")] = np.arange(1, len(counts) + 1)
+    return rank
