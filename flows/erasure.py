@@ -12,12 +12,15 @@ from pipeline.access_log import require_purpose
 from pipeline.acts import Act
 from pipeline.errors import PublicationError
 from pipeline.publication import forget_people
+from pipeline.store import TOMBSTONE
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What an erasure did: how many lists were revoked, and how many dead letters lost their payload."""
+    """What an erasure found and did: was anybody known, or erased before; lists revoked, dead letters emptied."""
 
+    is_known: bool
+    was_erased: bool
     revoked_lists: int
     emptied_letters: int
 
@@ -27,7 +30,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
 
     The raw id and every published row go; the pseudonym stays as a tombstone in the store, so that hashes and the log's
     chain still verify, later runs leave the person out at every clock, and old events that come in again bring nobody
-    back. The order makes a repeat after a crash finish what was begun.
+    back. The order makes a repeat after a crash finish what was begun. Of somebody unknown a tombstone stays, too.
 
     Raises
     ------
@@ -46,6 +49,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     for list_id in holding:
         end_list(home, list_id, by=str(reader), reason="somebody on it was erased")
     with open_home_store(home) as store:
+        known_as = store.resolve_pseudonym(person_id)
         letters = store.erase_person(Act("erased", str(reader), "person", person_id, home.now(), {"reason": reason}))
     forget_people(home.path, [person_id], projector(home), key=home.key)
-    return Erasure(len(holding), letters)
+    return Erasure(known_as is not None, known_as == TOMBSTONE, len(holding), letters)

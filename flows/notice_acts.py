@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
+import pandas as pd
 
 from flows.audit_acts import halt_of
 from flows.home import Home
@@ -13,7 +14,7 @@ from flows.ingest import open_home_store
 from flows.notice_records import Notice, make_step, notices_of
 from flows.partners import deliver_or_say, notice_messages
 from flows.projections import project_home
-from models.notice_lifecycle import DECISIONS, Step, is_live, is_superseded, refusals
+from models.notice_lifecycle import CLOSED, DECISIONS, Step, is_live, is_outdated, is_superseded, refusals
 from models.notices import fields_from_json, fields_json
 from models.reading_age import LANGUAGE as READABLE_LANGUAGE
 from models.reading_age import reading_age
@@ -107,6 +108,30 @@ def live_rival(notice: Notice, others: Iterable[Notice], on: date) -> str | None
     return next((other.notice_id for other in live if is_superseded(notice.fields, other.fields)), None)
 
 
+def superseded_by(notice: Notice, others: Iterable[Notice], on: date) -> str | None:
+    """Return the id of the notice that speaks to the same market or person instead: a live one, or a newer draft."""
+    others = list(others)
+    if notice.standing.state in CLOSED:
+        return None
+    newer = [
+        other
+        for other in others
+        if is_outdated(notice.fields, notice.standing, other.fields) and other.standing.state not in CLOSED
+    ]
+    latest = max(newer, key=lambda n: (n.fields["written_on"], n.notice_id), default=None)
+    return live_rival(notice, others, on) or (latest.notice_id if latest else None)
+
+
+def marked(home: Home, rows: pd.DataFrame, kind: str, **reading: str | None) -> pd.DataFrame:
+    """Return rows of area_notice or person_notice with `state` and `superseded_by` as they stand now."""
+    known = known_notices(home, [kind], **reading)
+    by_id = {notice.notice_id: notice for notice in known}
+    drafts = [by_id.get(notice.notice_id, notice) for notice in _notices(home, rows)]
+    states = pd.array([draft.standing.state for draft in drafts], dtype="str")
+    instead = pd.array([superseded_by(draft, known, home.today()) for draft in drafts], dtype="str")
+    return rows.assign(state=states, superseded_by=instead)
+
+
 def find_notice(home: Home, store: Store, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
     """Return a notice from the open store, or as a draft of the latest run; one about a person is read and logged.
 
@@ -137,6 +162,11 @@ def _drafts(home: Home, kind: str, *, reader: str | None = None, purpose: str | 
     else:
         log, now = home.access_log, home.now()
         rows = read_restricted(home.path, home.key, TABLES[kind], reader=reader, purpose=purpose, log=log, now=now)
+    return _notices(home, rows)
+
+
+def _notices(home: Home, rows: pd.DataFrame) -> list[Notice]:
+    """Drafts from rows of a kept run."""
     known = runs(home.path).set_index("run_id")["known_at"]
     return [
         Notice(row["notice_id"], fields_from_json(row["fields"]), row["run_id"], known[row["run_id"]].to_pydatetime())

@@ -8,6 +8,7 @@ import pandas as pd
 
 from flows.assembly import Map, read_map
 from flows.home import Home
+from flows.notice_acts import marked
 from geo.cells import Grid
 from geo.layers import write_layers
 from pipeline.errors import PublicationError
@@ -34,6 +35,7 @@ def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
     """Write the layers and the report of run `run_id` (default: the latest) and return their paths."""
     run = _run(home, run_id)
     tables = {name: read_published(home.path, name, run["run_id"]) for name in TABLES}
+    tables["area_notice"] = marked(home, tables["area_notice"], "area")
     chart = read_map(home.settings)
     layers = place_layers(tables, chart, run["crs"])
     (home.layers / WRITTEN).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """What people do to places, recorded from the command: action events like those that arrive on the topic."""
 
 import hashlib
-from datetime import date, datetime
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -50,7 +50,7 @@ def announced_start(home: Home, plan: pd.Series, notice_id: str | None) -> date:
     Raises SourceError with every reason why the operation of a row of crackdown_plan may not be announced today: the
     plan's own, and a notice that is missing, not served, or about another place.
     """
-    operations = operations_now(home, home.now())
+    operations = operations_now(home)
     own = operations[(operations["area_id"] == plan["area_id"]) & operations["ended_at"].isna()]
     problems = announcement_problems(
         {**dict(plan), "refused_because": list(plan["refused_because"])},
@@ -79,9 +79,9 @@ def _served_notice(home: Home, plan: pd.Series, notice_id: str | None) -> tuple[
     return notice, None
 
 
-def operations_now(home: Home, as_of: datetime) -> pd.DataFrame:
-    """Return the operations that the store knows of."""
-    settings = home.settings
+def operations_now(home: Home) -> pd.DataFrame:
+    """Return the operations that the store knows of, with what was recorded at this very moment."""
+    settings, as_of = home.settings, home.now() + timedelta(microseconds=1)  # the clock of what is known is exclusive
     with open_known(
         home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, announce=home.announce
     ) as known:

@@ -230,6 +230,12 @@ def is_superseded(fields: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     return is_same_subject and fields["notice_id"] != live["notice_id"] and not is_translation
 
 
+def is_outdated(fields: Mapping[str, Any], standing: Standing, other: Mapping[str, Any]) -> bool:
+    """Return whether a draft that nobody has handed over says something else than a later one to the same subject."""
+    is_draft = standing.state == "draft" and standing.served_on is None
+    return is_draft and is_superseded(fields, other) and fields["written_on"] < other["written_on"]
+
+
 def withdrawal_reason(fields: Mapping[str, Any], standing: Standing, off: Mapping[str, str]) -> str | None:
     """Return why a letter must be withdrawn now that its person is off the list of people; None where it may stand.
 

@@ -49,7 +49,8 @@ def render_report(
         The row of table `run`.
     tables
         The run's tables of places as published: area_ranking, cell_forecast, hotspot, market, officer_allocation,
-        area_notice, outcome_monitor, place_change, data_quality.
+        area_notice, outcome_monitor, place_change, data_quality; area_notice with `state` and `superseded_by`, the
+        notice that speaks instead.
     shapes
         What the map shows, see `map_drawing.draw_map`.
     people_counts

@@ -139,6 +139,8 @@ def export(home: "Home", file: Path) -> None:
 def erase(home: "Home", person: str, reason: str, purpose: str | None, reader: str | None) -> None:
     """Erase PERSON, given by pseudonym or by the force's own id: a tombstone stays, so that old hashes still verify.
 
+    Exits 1 where nothing was known under the id; the tombstone stays then, too.
+
     \b
     Example:
       harmspot --home town audit erase P000123 --reason "court order 7, records sealed" \\
@@ -147,7 +149,16 @@ def erase(home: "Home", person: str, reason: str, purpose: str | None, reader: s
     from flows.erasure import erase_person
 
     done = erase_person(home, person, reader=reader, purpose=purpose, reason=reason)
+    if not done.is_known:
+        click.secho(
+            "nothing was known under that id, so nobody was erased; a tombstone keeps out whatever comes in under it "
+            "later. Was the id mistyped?",
+            fg="red",
+            err=True,
+        )
+        sys.exit(1)
+    found = "a tombstone stood there already" if done.was_erased else "one person erased"
     click.echo(
-        f"one person erased: {done.revoked_lists} active lists revoked, {done.emptied_letters} dead letters emptied; "
-        "the next run leaves the person out at every clock"
+        f"{found}: {done.revoked_lists} active lists revoked, "
+        f"{done.emptied_letters} dead letters emptied; the next run leaves the person out at every clock"
     )

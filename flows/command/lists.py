@@ -18,6 +18,9 @@ EVIDENCE = [
     "high_event_count", "recency_days", "rule", "evidence_ids", "rule_evidence_ids", "moves_out_if",
 ]  # fmt: skip
 
+# Until when an effect lasts stands in `lists effects`.
+STANDING = ["list_id", "status", "entries", "exceptions", "valid_to", "approved_by", "revoked_because"]
+
 by_option = click.option("--by", metavar="NAME", required=True, help="Who answers for it.")
 reason_option = click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence.")
 
@@ -50,7 +53,7 @@ def show(home: "Home", run_id: str | None, as_json: bool) -> None:
     from flows.audits import halt
     from flows.lists import human_changes, shown_lists
 
-    print_frame(shown_lists(home, run_id), title="lists", as_json=as_json)
+    print_frame(shown_lists(home, run_id), title="lists", as_json=as_json, columns=STANDING)
     if as_json:
         return
     if halted := halt(home):

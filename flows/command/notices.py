@@ -21,6 +21,7 @@ COLUMNS = [
 ]  # fmt: skip
 # A title is long, and ids must not be broken over lines; --json has every column.
 SHOWN = ["notice_id", "state", "subject", "serve_by", "first_day", "last_day", "reviewed_by", "approved_by"]
+SHOWN_WITH_PEOPLE = [name for name in SHOWN if name not in ("first_day", "last_day")]  # a pseudonym takes their place
 
 
 @click.group("notices")
@@ -51,7 +52,8 @@ def list_(
 ) -> None:
     """List the drafts of the latest run and every notice that anybody opened.
 
-    A draft to a market or person that another notice speaks to is named below the table: it cannot be decided upon.
+    A draft to a market or person that another notice speaks to is named below the table: where that one is live, it
+    cannot be decided upon; where that one is a newer draft, it knows more.
 
     \b
     Examples:
@@ -60,20 +62,22 @@ def list_(
     """
     import pandas as pd
 
-    from flows.notice_acts import known_notices, live_rival
+    from flows.notice_acts import known_notices, live_rival, superseded_by
 
     kinds = ["area", "person"] if people else ["area"]
     found = known_notices(home, kinds, reader=reader, purpose=purpose)
     today = home.now().astimezone(home.settings.force.zone).date()
     chosen = [notice for notice in found if state in (None, notice.standing.state)]
-    listed = pd.DataFrame([_row(notice, live_rival(notice, found, today)) for notice in chosen], columns=COLUMNS)
-    shown = SHOWN if listed["language"].nunique() < 2 else [*SHOWN, "language"]
+    listed = pd.DataFrame([_row(notice, superseded_by(notice, found, today)) for notice in chosen], columns=COLUMNS)
+    shown = SHOWN_WITH_PEOPLE if people else SHOWN
+    shown = shown if listed["language"].nunique() < 2 else [*shown, "language"]
     print_frame(listed, title=f"notices: {len(listed)}", as_json=as_json, columns=shown)
+    live = {rival for notice in chosen if (rival := live_rival(notice, found, today))}
     if not as_json:
         for row in listed[listed["superseded_by"].notna()].to_dict("records"):
-            click.echo(
-                f"  {row['notice_id']}: superseded by {row['superseded_by']}, which is live; withdraw that first"
-            )
+            instead = row["superseded_by"]
+            why = "which is live; withdraw that first" if instead in live else "a newer draft"
+            click.echo(f"  {row['notice_id']}: superseded by {instead}, {why}")
 
 
 @command.command("show")
@@ -251,8 +255,8 @@ def deliver(home: "Home") -> None:
     click.echo(f"delivered {deliver_to_partners(home):,} messages")
 
 
-def _row(notice: "Notice", rival: str | None) -> dict[str, Any]:
-    from models.notice_lifecycle import CLOSED, last_day
+def _row(notice: "Notice", instead: str | None) -> dict[str, Any]:
+    from models.notice_lifecycle import last_day
 
     fields, standing = notice.fields, notice.standing
     return {
@@ -266,7 +270,7 @@ def _row(notice: "Notice", rival: str | None) -> dict[str, Any]:
         "last_day": last_day(fields),
         "reviewed_by": standing.reviewed_by,
         "approved_by": standing.approved_by,
-        "superseded_by": None if standing.state in CLOSED else rival,
+        "superseded_by": instead,
         "title": notice.page().title,
     }
 

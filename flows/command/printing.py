@@ -3,7 +3,8 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -14,11 +15,16 @@ if TYPE_CHECKING:
     from flows.home import Home
     from pipeline.batch import BatchCounts
 
-PIPE_WIDTH = 160  # characters; wide enough that a redirected table is not cut to 80
+PIPE_WIDTH = 120  # characters; a redirected table is not cut to 80, and none is wider than our lines
+ID_WIDTH = 34  # characters of a pseudonym
 
 
 def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: list[str] | None = None) -> None:
-    """Print `columns` of a frame as a table, or all of it as a JSON array of objects."""
+    """Print `columns` of a frame as a table, or all of it as a JSON array of objects.
+
+    Words wrap where the table is too wide; ids, numbers and times are never broken over lines. Rows that no table of
+    this width can hold are printed one below the other.
+    """
     if as_json:
         click.echo(json.dumps(records(frame), indent=2, ensure_ascii=False))
         return
@@ -30,15 +36,62 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
     shown = frame[columns] if columns else frame
+    texts = {str(name): [_text(value) for value in shown[name]] for name in shown.columns}
+    sizes = [_sizes(name, cells, is_prose=_is_prose(shown[name], cells)) for name, cells in texts.items()]
+    room = console.width - 3 * len(sizes) - 1  # less a border and two blanks for each
+    if sum(least for least, _ in sizes) > room:
+        click.echo("\n".join([title, *_paragraphs(texts, console.width)]))
+        return
     table = Table(title=title, title_justify="left", header_style="bold")
-    for column in shown.columns:
-        is_number = pd.api.types.is_numeric_dtype(shown[column]) and not pd.api.types.is_bool_dtype(shown[column])
-        table.add_column(str(column).replace("_", " "), justify="right" if is_number else "left", overflow="fold")
-    for row in shown.itertuples(index=False):
-        table.add_row(*[_text(value) for value in row])
+    for name, width in zip(texts, fitted(sizes, room), strict=True):
+        is_number = pd.api.types.is_numeric_dtype(shown[name]) and not pd.api.types.is_bool_dtype(shown[name])
+        justify: Literal["right", "left"] = "right" if is_number else "left"
+        table.add_column(name.replace("_", " "), justify=justify, overflow="fold", width=width)
+    for row in zip(*texts.values(), strict=True):
+        table.add_row(*row)
     console.print(table)
     if frame.empty:
         console.print("no rows")
+
+
+def fitted(sizes: list[tuple[int, int]], room: int) -> list[int]:
+    """Return column widths that fill at most `room`: of each the least, and more to those that want it, least first.
+
+    `sizes` : least and wanted width of each column; the least must fit.
+    """
+    widths = [least for least, _ in sizes]
+    spare = room - sum(widths)
+    wanting = sorted(range(len(sizes)), key=lambda column: sizes[column][1] - sizes[column][0])
+    for place, column in enumerate(wanting):
+        least, wanted = sizes[column]
+        given = min(wanted - least, spare // (len(wanting) - place))
+        widths[column] += given
+        spare -= given
+    return widths
+
+
+def _sizes(name: str, cells: list[str], *, is_prose: bool) -> tuple[int, int]:
+    """Least and wanted width: prose may wrap between words, and a word longer than an id may be broken."""
+    header = name.split("_")
+    whole = max(map(len, [*cells, *header]))
+    if not is_prose:
+        return whole, whole
+    word = max(len(word) for cell in [*cells, *header] for word in cell.split())
+    return min(word, ID_WIDTH), whole
+
+
+def _paragraphs(texts: dict[str, list[str]], width: int) -> list[str]:
+    """One paragraph for each row: every column with its name, wrapped between words."""
+    names = [name.replace("_", " ") for name in texts]
+    rows = [" · ".join(map(" ".join, zip(names, row, strict=True))) for row in zip(*texts.values(), strict=True)]
+    return [fill(row, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False) for row in rows]
+
+
+def _is_prose(values: "pd.Series", cells: list[str]) -> bool:
+    """Return whether a column holds words or lists, which may wrap."""
+    import pandas as pd
+
+    return not pd.api.types.is_datetime64_any_dtype(values) and any(" " in cell for cell in cells)
 
 
 def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:

@@ -49,7 +49,9 @@ TABLES = {
     ]),
     "visits": Shown("visit_plan", ["cell_id", "visit_number", "area_id", "chosen_for", "starts_at", "minutes"]),
     "promises": Shown("promise", ["announced_at", "area_id", "promise_kind", "promised", "due_on", "status", "why"]),
-    "notices": Shown("area_notice", ["notice_id", "area_id", "market_id", "status", "language", "starts_on", "title"]),
+    "notices": Shown("area_notice", [
+        "notice_id", "area_id", "market_id", "state", "language", "starts_on", "superseded_by",
+    ]),
     "notice-states": Shown("area_notice_state", [
         "notice_id", "area_id", "state", "serve_by", "starts_on", "reviewed_by", "approved_by", "served_on", "why",
     ]),
@@ -64,14 +66,14 @@ TABLES = {
     "audits": Shown("audit_report", [
         "report", "state", "made_at", "signed_by", "signed_at", "fresh_until", "halted_because",
     ]),
-    "runs": Shown("run", ["run_id", "as_of", "known_at", "valid_to", "predecessor_run_id", "code_version", "seed"]),
+    "runs": Shown("run", ["run_id", "as_of", "known_at", "valid_to", "predecessor_run_id", "seed"]),
     "changes": Shown("place_change", ["place_kind", "place_id", "change", "rank_before", "rank_after", "why"]),
     "quality": Shown("data_quality", ["measure", "value", "unit", "is_warning", "detail"]),
     "people": Shown("person_tier", [
-        "rank", "person_id", "tier", "p_top_k", "rank_lo", "rank_hi", "harm_per_year", "rule", "list_status",
+        "rank", "person_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_year", "rule", "list_status",
     ], True),
     "warrants": Shown("warrant_queue", [
-        "position", "warrant_id", "person_id", "kind", "route", "underlying_offence_code", "age_days", "rule",
+        "position", "warrant_id", "person_id", "kind", "route", "underlying_offence_code",
     ], True),
     "dealers": Shown("dealer_ranking", ["rank", "person_id", "tier", "score", "harm_per_year"], True),
     "call-in": Shown("call_in", [
@@ -80,9 +82,11 @@ TABLES = {
     ], True),
     "referrals": Shown("referral", ["person_id", "route", "offered_at", "started_at", "rule"], True),
     "safeguarding": Shown("safeguarding", ["person_id", "reason", "is_used_by_adult", "rule"], True),
-    "person-notices": Shown("person_notice", ["notice_id", "person_id", "status", "language", "respond_by"], True),
+    "person-notices": Shown("person_notice", [
+        "notice_id", "person_id", "state", "language", "superseded_by",
+    ], True),
     "person-notice-states": Shown("person_notice_state", [
-        "notice_id", "person_id", "state", "serve_by", "reviewed_by", "approved_by", "served_on", "why",
+        "notice_id", "person_id", "state", "reviewed_by", "approved_by", "served_on", "why",
     ], True),
     "person-changes": Shown("person_change", ["person_id", "change", "tier_before", "tier_after", "why"], True),
 }  # fmt: skip
@@ -92,7 +96,7 @@ TABLES = {
 @click.argument("table", type=click.Choice(list(TABLES)))
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows printed; --json prints all.")
-@click.option("--resolve", "is_resolved", is_flag=True, help="Show the force's own ids of people, too; logged apart.")
+@click.option("--resolve", "is_resolved", is_flag=True, help="Show the force's own ids of people; logged apart.")
 @reading_options
 @json_option
 @pass_home
@@ -122,9 +126,7 @@ def command(
         from flows.lists import resolve_people
 
         frame = resolve_people(home, frame, reader=reader, purpose=purpose)
-        columns = [
-            name for column in columns for name in ((column, "raw_person_id") if column == "person_id" else (column,))
-        ]
+        columns = ["raw_person_id" if name == "person_id" else name for name in columns]  # --json has both
     if shown.is_about_people and as_json:
         from pipeline.export_file import NOT_GROUNDS
 
@@ -145,10 +147,15 @@ def read_table(
     if shown.table == "run":
         return runs(home.path)
     if not shown.is_about_people:
-        return _in_rank_order(read_published(home.path, shown.table, run_id))
-    from flows.lists import read_list
+        rows = read_published(home.path, shown.table, run_id)
+    else:
+        from flows.lists import read_list
 
-    rows = read_list(home, shown.table, run_id, reader=reader, purpose=purpose)
+        rows = read_list(home, shown.table, run_id, reader=reader, purpose=purpose)
+    if shown.table in ("area_notice", "person_notice"):
+        from flows.notice_acts import marked
+
+        return marked(home, rows, shown.table.removesuffix("_notice"), reader=reader, purpose=purpose)
     return _in_rank_order(rows)
 
 

@@ -235,7 +235,7 @@ def test_the_commands_exit_with_the_reason(home: Home, tiers: str, tmp_path: Pat
         call("lists", "approve", tiers, "--by", READER, "--reason", WHY)
     said = ["--outcome", "harm reported a year on", "--comparison", "those just below", "--by", "Supt. A. Lee"]
     assert "registered until 2026-03-01" in call("lists", "register", "person_tier", *said, "--stop-on", "2026-03-01")
-    assert "harm reported a year on" in call("lists", "effects")
+    assert "harm reported a year on" in call("lists", "effects", "--json")
     assert "is active" in call("lists", "approve", tiers, "--by", READER, "--reason", WHY)
     sharing = ["--recipient", "Unit", "--agreement", "ISA-7", "--out", str(tmp_path / "list.json")]
     assert "entries for Unit" in call("lists", "export", tiers, *reading, *sharing)
@@ -282,7 +282,7 @@ def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run:
     (tmp_path / "bad.jsonl").write_text(json.dumps({"type": "none", "data": {"person_id": raw}}) + "\n")
     assert load_file(home, tmp_path / "bad.jsonl", None).dead == 1
     done = erase_person(home, raw, reader="Records, M. Ito", purpose="right to erasure", reason="court order seven")
-    assert (done.revoked_lists, done.emptied_letters) == (1, 1)
+    assert (done.is_known, done.was_erased, done.revoked_lists, done.emptied_letters) == (True, False, 1, 1)
     with open_home_store(home) as store:
         waiting = {message.message_id for message in store.undelivered(1000)}
     assert waiting & {message.message_id for message in told} == {told[2].message_id}
@@ -307,6 +307,22 @@ def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run:
     assert len(rows)
     assert person_id not in set(rows["person_id"])
     assert len(runs(home.path)) == 2
+
+
+def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None:
+    arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat()]
+    asked = ["--reason", "court order seven", "--purpose", "right to erasure", "--reader", READER]
+    before = len(people(home))
+    first = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", *asked])
+    assert first.exit_code == 1
+    assert "nothing was known under that id" in first.output
+    assert "P-typo" not in first.output
+    assert "erase" in [entry["action"] for entry in home.access_log.entries()]
+    with open_home_store(home) as store:
+        assert store.resolve_pseudonym(home.pseudonym_of("P-typo")) == TOMBSTONE
+    assert len(people(home)) == before
+    again = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", *asked])
+    assert (again.exit_code, "a tombstone stood there already" in again.output) == (0, True)
 
 
 def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(home: Home, tiers: str, tmp_path: Path) -> None:

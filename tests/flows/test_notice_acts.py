@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from flows.command import cli
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice, record
+from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, marked, open_notice, record
+from models.notices import fields_json
 from models.notices import notice_id as id_of
 from pipeline.errors import HarmspotError, PurposeError
 from pipeline.publication import read_published
@@ -146,9 +147,31 @@ def test_a_second_notice_waits_until_the_live_one_is_withdrawn(home: Home) -> No
     assert listed[newer.notice_id]["superseded_by"] == first.notice_id
     assert listed[first.notice_id]["superseded_by"] is None
     said = " ".join(harmspot(home, "notices", "list").stdout.split())
-    assert f"{newer.notice_id}: superseded by {first.notice_id}" in said
+    assert f"{newer.notice_id}: superseded by {first.notice_id}, which is live" in said
     do(home, first.notice_id, Deed("withdrawn", REYES, WHY))
     assert do(home, newer.notice_id, Deed("reviewed", BELL, WHY)).standing.state == "reviewed"
+
+
+def test_a_draft_that_a_newer_one_took_the_place_of_says_so(home: Home) -> None:
+    first, *others = known_notices(home, ["area"], **READING)
+    fields = {**first.fields, "written_on": first.fields["written_on"] - timedelta(days=1)}
+    older = replace(first, notice_id=id_of(fields), fields={**fields, "notice_id": id_of(fields)})
+    with open_home_store(home) as store:
+        record(home, store, older, Deed("opened", BELL, {"purpose": "test"}))
+    listed = {row["notice_id"]: row for row in json.loads(harmspot(home, "notices", "list", "--json").stdout)}
+    assert listed[older.notice_id]["superseded_by"] == first.notice_id
+    said = " ".join(harmspot(home, "notices", "list").stdout.split())
+    assert f"{older.notice_id}: superseded by {first.notice_id}, a newer draft" in said
+    rows = read_published(home.path, "area_notice")
+    theirs = rows[rows["notice_id"].eq(first.notice_id)].assign(fields=fields_json(older.fields))
+    shown = marked(home, theirs.assign(notice_id=older.notice_id), "area")
+    assert shown[["state", "superseded_by"]].to_numpy().tolist() == [["draft", first.notice_id]]
+    now = json.loads(harmspot(home, "show", "notices", "--json").stdout)
+    assert {row["superseded_by"] for row in now} == {None}
+    do(home, older.notice_id, Deed("reviewed", BELL, WHY))
+    now = {row["notice_id"]: row for row in json.loads(harmspot(home, "show", "notices", "--json").stdout)}
+    assert now[first.notice_id]["superseded_by"] == older.notice_id
+    assert [now[other.notice_id]["superseded_by"] for other in others if other.subject != first.subject][:1] == [None]
 
 
 def test_the_verbs_do_the_whole_way(home: Home, tmp_path: Path) -> None:

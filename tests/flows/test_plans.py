@@ -1,5 +1,6 @@
 """Plans of a run: in the tables, on the page, and no announcement before its time."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,12 +57,23 @@ def test_nothing_is_announced_before_its_time(town_run: TownRun) -> None:
         find_plan(town_run.home, "nowhere")
 
 
+def test_a_registration_counts_at_once(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> None:
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    home = new_home(tmp_path / "home")
+    plan = find_plan(home, town_run.published("crackdown_plan").sort_values("position")["market_id"].iloc[0])
+    detail = f"market_id={plan['market_id']}; outcome=o; comparison=c; stop_on=2026-09-01"
+    record_action(home, kind="registration", area_id=plan["area_id"], actor="Insp. A", detail=detail)
+    with pytest.raises(SourceError, match="health partners have not been told") as refused:
+        announced_start(home, plan, None)
+    assert "not registered" not in str(refused.value)
+
+
 def test_what_is_recorded_is_an_action_like_any_other(new_home: Callable[..., Home], tmp_path: Path) -> None:
     home = new_home(tmp_path / "home")
     detail = "market_id=market_1_2; outcome=o; comparison=c; stop_on=2026-09-01"
     first = record_action(home, kind="registration", area_id="A03@1", actor="Insp. A", detail=detail)
     assert record_action(home, kind="registration", area_id="A03@1", actor="Insp. A", detail=detail) == first
-    operations = operations_now(home, datetime(2026, 2, 1, tzinfo=UTC))
+    operations = operations_now(home)
     assert operations[["area_id", "market_id"]].to_numpy().tolist() == [["A03@1", "market_1_2"]]
 
 

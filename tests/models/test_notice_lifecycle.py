@@ -20,6 +20,7 @@ from models.notice_lifecycle import (
     Standing,
     Step,
     is_live,
+    is_outdated,
     is_superseded,
     last_day,
     refusals,
@@ -133,6 +134,16 @@ def test_only_another_announcement_to_the_same_market_or_person_is_superseded() 
         assert not is_superseded(changed(fields, language="es"), fields)
         assert not is_superseded(changed(fields, **{subject: "another"}, **tomorrow), fields)
     assert not is_superseded(AREA, PERSON)
+
+
+@BOTH
+def test_a_draft_is_outdated_by_a_later_one_to_the_same_subject(fields: dict[str, Any]) -> None:
+    later = changed(fields, written_on=WRITTEN + timedelta(days=1))
+    assert is_outdated(fields, standing_of(fields, [step("opened")]), later)
+    assert not is_outdated(later, Standing(), fields)
+    assert not is_outdated(fields, Standing(), changed(fields, legal_basis="Another"))
+    assert not is_outdated(fields, standing_of(fields, REVIEWED), later)
+    assert not is_outdated(fields, standing_of(fields, [*served(fields), step("contested")]), later)
 
 
 def test_every_state_is_reached_and_every_rule_is_told_apart() -> None:

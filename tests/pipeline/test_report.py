@@ -67,7 +67,9 @@ def tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
         "hotspot": rows("hotspot", 1, hotspot_id="hs1"),
         "market": rows("market", 1, market_id="m1", area_id="b@1", grade="flagrant", is_provisional=True),
         "officer_allocation": rows("officer_allocation", 2, area_id=ids, today_hours=10.0, proposed_hours=[14.0, 6.0]),
-        "area_notice": rows("area_notice", 1, area_id="b@1", title="To the street", body_html=f"<p>{name}</p>"),
+        "area_notice": rows("area_notice", 2, area_id="b@1", title="To the street", body_html=f"<p>{name}</p>",
+                            language="en", notice_id=["n_1", "n_2"],
+                            state=["approved", "draft"], superseded_by=[None, "n_1"]),
         "outcome_monitor": rows("outcome_monitor", 3, forecast_run_id=["r1", "r2", "r3"],
                                 harm_share_top5=[0.4, None, 0.3],
                                 forecast_as_of=pd.date_range("2026-02-01T05:00Z", periods=3, freq="7D")),
@@ -194,6 +196,12 @@ def test_hostile_names_stay_text() -> None:
     assert parsed.tags.count("script") == 1
     assert parsed.handlers == []
     assert "{{ 7*7 }}" in html.replace("&#34;", '"')
+
+
+def test_a_draft_that_another_notice_speaks_instead_of_says_so() -> None:
+    html = page()
+    assert "draft, en; superseded by n_1" in html
+    assert html.count("superseded by") == 1
 
 
 def test_a_page_without_anything_but_areas_still_reads() -> None:

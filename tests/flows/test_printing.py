@@ -1,0 +1,72 @@
+"""Tables on screen: none wider than 120 characters, ids and numbers whole, prose wrapped, --json complete."""
+
+import json
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.command import cli
+from flows.command.printing import PIPE_WIDTH, fitted, print_frame
+from flows.command.show import TABLES
+from tests.town import CLOCK, TownRun
+
+SIZES = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 60)).map(lambda s: (s[0], s[0] + s[1])), max_size=8)
+
+
+@given(sizes=SIZES, spare=st.integers(0, 200))
+def test_columns_get_the_least_then_what_they_want_and_never_more_than_there_is(
+    sizes: list[tuple[int, int]], spare: int
+) -> None:
+    least, wanted = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
+    widths = fitted(sizes, least + spare)
+    assert all(low <= width <= high for width, (low, high) in zip(widths, sizes, strict=True))
+    assert sum(widths) == min(least + spare, wanted)
+
+
+def test_rows_that_no_table_can_hold_stand_one_below_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.DataFrame({f"id_{number}": [f"{number}" * 34, "short"] for number in range(5)})
+    print_frame(frame, title="wide", as_json=False)
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title == "wide"
+    assert max(map(len, lines)) <= PIPE_WIDTH
+    assert [line.startswith("id 0") for line in lines] == [True, False, False, True]
+    said = " ".join(" ".join(lines).split())
+    assert all(f"id {number} " + f"{number}" * 34 in said for number in range(5))
+
+
+def test_prose_wraps_between_words_and_ids_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    person = "p_" + "0123456789abcdef" * 2
+    frame = pd.DataFrame(
+        {
+            "person_id": [person],
+            "seen_at": pd.to_datetime(["2026-01-01T12:30Z"]),
+            "harm": [1234.5],
+            "evidence_ids": [["I" + "7" * 12, "I" + "8" * 12, "I" + "9" * 12]],
+            "why": ["a sentence of many words " * 12],
+        }
+    )
+    print_frame(frame, title="t", as_json=False)
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= PIPE_WIDTH
+    for whole in (person, "2026-01-01 12:30Z", "1,234", *frame["evidence_ids"].iloc[0]):
+        assert whole in out
+    assert out.count("sentence") == 12
+
+
+@pytest.mark.parametrize("table", list(TABLES))
+def test_a_table_of_the_town_fits_and_breaks_no_id(town_run: TownRun, table: str) -> None:
+    home = ["--home", str(town_run.home.path), "--config", str(town_run.home.config_file), "--clock", CLOCK.isoformat()]
+    words = ["show", table, "--purpose", "a test", "--reader", "A. Test"]
+    ways = [[], ["--resolve"]] if TABLES[table].is_about_people else [[]]
+    for more in ways:
+        text = CliRunner().invoke(cli, [*home, *words, *more], catch_exceptions=False).stdout
+        assert max(map(len, text.splitlines())) <= 120
+        rows = json.loads(CliRunner().invoke(cli, [*home, *words, *more, "--json"], catch_exceptions=False).stdout)
+        columns = [column for column in TABLES[table].columns if not (more and column == "person_id")]
+        for row in rows[:20]:
+            assert {*TABLES[table].columns} <= {*row}
+            cells = [row[column] for column in columns if isinstance(row[column], str)]
+            assert all(cell in text for cell in cells if " " not in cell and ":" not in cell)
