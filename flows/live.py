@@ -1,13 +1,15 @@
 """Live figures between two daily runs: the run's own models on what has come since, its yardsticks held still.
 
-What a run knew is read once and stays in memory; of every micro-batch only the incidents it touched are placed anew.
-An area's rate then moves by its own events alone, for how rates vary over areas, what an incident of a band weighs, the
-officer hours and the time at risk stay those of the run; what happened after the run's clock counts as of today. All
-of it is provisional: the next daily run replaces it. No person takes part.
+What a run knew is read once and stays in memory; of every micro-batch only the incidents it touched are placed anew,
+and only the areas in which they lie or lay are drawn anew before all are ranked. An area's rate then moves by its own
+events alone, for how rates vary over areas, what an incident of a band weighs, the officer hours and the time at risk
+stay those of the run; what happened after the run's clock counts as of today. All of it is provisional: the next daily
+run replaces it. No person takes part.
 """
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from flows.assembly import Map, earliest, execute, place_frames, place_incidents
 from flows.home import Home
 from geo.placement import place_points
 from models.markets import Markets, fit_market_priors, rank_markets
-from models.places import BandYardstick, fit_yardsticks, rank_areas
+from models.places import AreaDraws, draw_areas, fit_yardsticks, rank_drawn
 from pipeline.known import Known, open_known
 from pipeline.outbox import OutboxMessage, make_message
 from pipeline.person_guard import refuse_people
@@ -58,17 +60,20 @@ class Live:
         self._known = self._read_known()
         frames = place_frames(self._known.connection, self._chart, self._as_of, self._settings)
         self._officer_hours = frames.officer_hours
-        self._yardsticks: dict[str, BandYardstick] = fit_yardsticks(
+        self._yardsticks = fit_yardsticks(
             frames.area_events, self._codebook, frames.officer_hours, config=self._settings.places
         )
+        self._drawn = self._draw_areas(frames.area_events, frames.officer_hours)
         self._cells = _visible_cells(self._chart, self._settings.markets.visibility_distance_m)
         self._priors = fit_market_priors(frames.market_reports, self._cells, config=self._settings.markets)
+        self._reports = frames.market_reports
+        self._markets = self._rank_markets(self._reports)
         ranking, market = (read_published(home.path, name, self.run_id) for name in ("area_ranking", "market"))
         self._begun = _standing(ranking, market)
         self._notices_of = _notices_of(read_published(home.path, "area_notice", self.run_id))
         self._seen: int | None = None
         self.table: pd.DataFrame | None = None
-        self._known.connection.execute("CREATE SCHEMA moved")
+        self._known.connection.execute("CREATE SCHEMA moved; CREATE SCHEMA touched")
 
     def close(self) -> None:
         self._known.connection.close()
@@ -86,9 +91,11 @@ class Live:
         if changed.empty:
             return []
         self._take_up(changed)
-        ranking, markets = self._rank_areas(connection), self._rank_markets()
-        standing = pd.concat([_standing(ranking, markets.markets), self._evidence(changed)])
-        self.table = self._figures(ranking, markets.markets)
+        self._draw_touched()
+        self._follow_reports()
+        ranking, market = self._rank_areas(connection), self._markets.markets
+        standing = pd.concat([_standing(ranking, market), self._evidence(changed)])
+        self.table = self._figures(ranking, market)
         return self._messages(connection, standing, ranking)
 
     def _read_known(self) -> Known:
@@ -116,8 +123,7 @@ class Live:
         local = self._as_of.astimezone(self._settings.force.zone).replace(tzinfo=None)
         connection.execute((Path(__file__).parent / "sql" / "live_begin.sql").read_text(encoding="utf-8"))
         connection.unregister("placed")
-        connection.execute("SET search_path = 'moved,main'")
-        try:
+        with _searching(connection, "moved,main"):
             execute(
                 connection,
                 "incident_placed",
@@ -125,35 +131,51 @@ class Live:
                 as_of_local=local,
                 time_zone=self._settings.force.time_zone,
             )
-        finally:
-            connection.execute("SET search_path = 'main'")
         connection.execute((Path(__file__).parent / "sql" / "live_end.sql").read_text(encoding="utf-8"))
 
-    def _rank_areas(self, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-        places = self._settings.places
-        announced = self._announced(connection)
-        listed = announced[(announced.index.get_level_values(0) == "area") & (announced == "listed")]
-        events = query(self._known.connection, "area_events", window_days=places.window_days)
-        none = pd.DataFrame({"area_id": [], "incident_id": [], "offence_code": [], "age_days": []})
-        return rank_areas(
+    def _draw_areas(self, events: pd.DataFrame, officer_hours: pd.DataFrame) -> AreaDraws:
+        settings = self._settings
+        return draw_areas(
             events,
-            none.astype({"area_id": "str", "incident_id": "str", "offence_code": "str", "age_days": "int64"}),
             self._codebook,
-            self._officer_hours,
-            config=places,
-            seed=self._settings.seed,
-            previously_listed=frozenset(listed.index.get_level_values(1)),
+            officer_hours,
+            config=settings.places,
+            seed=settings.seed,
             yardsticks=self._yardsticks,
-            is_explained=False,
         )
 
-    def _rank_markets(self) -> Markets:
+    def _draw_touched(self) -> None:
+        """Draw anew the areas in which an incident of the batch lies or lay; the others' draws stay."""
+        connection = self._known.connection
+        touched = connection.execute("FROM touched.area").to_arrow_table()["area_id"].to_pylist()
+        with _searching(connection, "touched,main"):
+            events = query(connection, "area_events", window_days=self._settings.places.window_days)
+        officer_hours = self._officer_hours[self._officer_hours["area_id"].isin(touched)]
+        if touched:
+            self._drawn = self._drawn.with_areas(self._draw_areas(events, officer_hours))
+
+    def _rank_areas(self, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        announced = self._announced(connection)
+        listed = announced[(announced.index.get_level_values(0) == "area") & (announced == "listed")]
+        return rank_drawn(
+            self._drawn,
+            config=self._settings.places,
+            seed=self._settings.seed,
+            previously_listed=frozenset(listed.index.get_level_values(1)),
+        )
+
+    def _follow_reports(self) -> None:
+        """Rank the markets anew where the batch touched any report that can point at one."""
         reports = query(
             self._known.connection,
             "market_report",
             time_zone=self._settings.force.time_zone,
             window_days=7 * self._settings.markets.window_weeks,
         )
+        if not reports.equals(self._reports):
+            self._reports, self._markets = reports, self._rank_markets(reports)
+
+    def _rank_markets(self, reports: pd.DataFrame) -> Markets:
         return rank_markets(reports, self._cells, config=self._settings.markets, priors=self._priors)
 
     def _evidence(self, changed: pd.DataFrame) -> pd.Series:
@@ -212,6 +234,16 @@ class Live:
         cells = cells.assign(place_kind="cell").rename(columns={"cell_id": "place_id"})
         rows = [part.reindex(columns=columns) for part in (areas, markets, cells)]
         return pd.DataFrame({name: list(_values(rows, name)) for name in columns})
+
+
+@contextmanager
+def _searching(connection: duckdb.DuckDBPyConnection, schemas: str) -> Iterator[None]:
+    """Let the daily run's queries find their tables in these schemas, the first one that has it."""
+    connection.execute(f"SET search_path = '{schemas}'")
+    try:
+        yield
+    finally:
+        connection.execute("SET search_path = 'main'")
 
 
 def start_live(home: Home) -> Live | None:

@@ -85,11 +85,29 @@ class BandYardstick:
 
 
 @dataclass(frozen=True, slots=True)
-class _AxisDraws:
-    """Posterior draws of every axis, [areas, draws], in the areas' order; the ratio is NaN where hours are unknown."""
+class AreaDraws:
+    """What the events of each area come to: posterior draws [areas, draws] of every axis and of all harm, and counts.
 
-    axes: dict[str, Floats]
+    Rows are in the order of `officer_hours`, by area_id; the ratio is NaN where hours are unknown. An area's row rests
+    on its own events alone, so it may be drawn apart from the others. Made by `draw_areas`.
+    """
+
+    officer_hours: pd.DataFrame  # index area_id; hours_per_day, is_assumed
+    axes: Mapping[str, Floats]
     harm: Floats
+    public_count: npt.NDArray[np.int64]
+    police_count: npt.NDArray[np.int64]
+
+    def with_areas(self, drawn: "AreaDraws") -> "AreaDraws":
+        """Return these draws with what is `drawn` of some of the areas in the place of theirs."""
+        rows = self.officer_hours.index.get_indexer(drawn.officer_hours.index)
+        return AreaDraws(
+            self.officer_hours,
+            {axis: _replaced(draws, rows, drawn.axes[axis]) for axis, draws in self.axes.items()},
+            _replaced(self.harm, rows, drawn.harm),
+            _replaced(self.public_count, rows, drawn.public_count),
+            _replaced(self.police_count, rows, drawn.police_count),
+        )
 
 
 def rank_areas(
@@ -101,24 +119,15 @@ def rank_areas(
     config: PlacesConfig,
     seed: int,
     previously_listed: frozenset[str] = frozenset(),
-    yardsticks: Mapping[str, BandYardstick] | None = None,
-    is_explained: bool = True,
 ) -> pd.DataFrame:
     """Rank areas by P(in the top K) over posterior draws in which the axis weights are drawn too.
 
     Parameters
     ----------
-    area_events : area_id, offence_code, discovery, is_minor_used_by_adult (bool), age_days (whole days before as_of),
-        n (incidents). All discoveries; those outside `config.discoveries` are only counted.
+    area_events, codebook, officer_hours : as for `draw_areas`.
     area_evidence : area_id, incident_id, offence_code, age_days; candidates for the evidence shown, already free of
         police discoveries, at least the heaviest few of each area.
-    codebook : index offence_code; axis, harm_days, band.
-    officer_hours : area_id, hours_per_day, is_assumed; one row per area. It says which areas there are. Zero hours are
-        unknown hours: the ratio is then null and takes the middle percentile, which neither lists an area nor hides it.
     previously_listed : area_ids listed in the predecessor run, for hysteresis.
-    yardsticks : as `fit_yardsticks` returned them for an earlier clock; no area's rate then moves but by its own
-        events. None fits them to these events.
-    is_explained : False leaves `moves_out_if` null, which takes most of the time.
 
     Returns
     -------
@@ -127,17 +136,63 @@ def rank_areas(
 
     Raises
     ------
+    ValueError : as `draw_areas`.
+    """
+    drawn = draw_areas(area_events, codebook, officer_hours, config=config, seed=seed)
+    table = rank_drawn(drawn, config=config, seed=seed, previously_listed=previously_listed, is_explained=True)
+    table["evidence_ids"] = _heaviest_evidence(area_evidence, codebook, table["area_id"], config)
+    return table
+
+
+def draw_areas(
+    area_events: pd.DataFrame,
+    codebook: pd.DataFrame,
+    officer_hours: pd.DataFrame,
+    *,
+    config: PlacesConfig,
+    seed: int,
+    yardsticks: Mapping[str, BandYardstick] | None = None,
+) -> AreaDraws:
+    """Draw from the posterior of every area on every axis.
+
+    Parameters
+    ----------
+    area_events : area_id, offence_code, discovery, is_minor_used_by_adult (bool), age_days (whole days before as_of),
+        n (incidents). All discoveries; those outside `config.discoveries` are only counted.
+    codebook : index offence_code; axis, harm_days, band.
+    officer_hours : area_id, hours_per_day, is_assumed; one row per area. It says which areas there are. Zero hours are
+        unknown hours: the ratio is then null and takes the middle percentile, which neither lists an area nor hides it.
+    yardsticks : as `fit_yardsticks` returned them for an earlier clock or for more areas; no area's draws then move but
+        by its own events. None fits them to these events.
+
+    Raises
+    ------
     ValueError : an area repeats, an event names an area without a row in `officer_hours`, an offence is not in the
         codebook, or hours are negative.
     """
     hours = _checked_hours(officer_hours)
-    area_ids = hours.index
-    events = _checked_events(area_events, area_ids, codebook, config.window_days)
+    events = _checked_events(area_events, hours.index, codebook, config.window_days)
     counted = _counted(events, config)
     if yardsticks is None:
-        yardsticks = _yardsticks(counted, area_ids, config)
-    drawn = _draw_axes(counted, hours["hours_per_day"].to_numpy(), area_ids, config, seed, yardsticks)
+        yardsticks = _yardsticks(counted, hours.index, config)
+    axes, harm = _draw_axes(counted, hours["hours_per_day"].to_numpy(), hours.index, config, seed, yardsticks)
+    of_police = events[events["discovery"] == "police"]
+    return AreaDraws(hours, axes, harm, _whole_counts(counted, hours.index), _whole_counts(of_police, hours.index))
 
+
+def rank_drawn(
+    drawn: AreaDraws,
+    *,
+    config: PlacesConfig,
+    seed: int,
+    previously_listed: frozenset[str] = frozenset(),
+    is_explained: bool = False,
+) -> pd.DataFrame:
+    """Rank areas as `rank_areas` does, by draws that were made already; `evidence_ids` is left null.
+
+    `moves_out_if`, which takes most of the time, is null, too, unless `is_explained`.
+    """
+    area_ids = drawn.officer_hours.index
     parts = {axis: _known_percentiles(drawn.axes[axis]) for axis in AXES}
     centre = [config.weights[axis] for axis in AXES]
     weights = draw_weights(seed, centre, config.concentration, config.draws)
@@ -151,11 +206,11 @@ def rank_areas(
     table["is_listed"] = _is_listed(table, previously_listed, config)
     table = table.join(_rates(drawn)).join(_shares(weighed)).join(_ranks_without(weighed, weights, area_ids, config))
     table["is_pareto"] = is_on_front(table[PER_AXIS].to_numpy())
-    table["public_count"] = _whole_counts(counted, area_ids)
-    table["police_count"] = _whole_counts(events[events["discovery"] == "police"], area_ids)
-    table["officer_hours"] = hours["hours_per_day"].to_numpy()
-    table["is_staffing_assumed"] = hours["is_assumed"].to_numpy(dtype=bool)
-    table["evidence_ids"] = _heaviest_evidence(area_evidence, codebook, area_ids, config)
+    table["public_count"] = drawn.public_count
+    table["police_count"] = drawn.police_count
+    table["officer_hours"] = drawn.officer_hours["hours_per_day"].to_numpy()
+    table["is_staffing_assumed"] = drawn.officer_hours["is_assumed"].to_numpy(dtype=bool)
+    table["evidence_ids"] = None
     table["moves_out_if"] = None
     if is_explained:
         table["moves_out_if"] = moves_out_if(
@@ -171,7 +226,7 @@ def rank_areas(
 def fit_yardsticks(
     area_events: pd.DataFrame, codebook: pd.DataFrame, officer_hours: pd.DataFrame, *, config: PlacesConfig
 ) -> dict[str, BandYardstick]:
-    """Return what `rank_areas` measures single areas against, by group and band; arguments as there."""
+    """Return what `draw_areas` measures single areas against, by group and band; arguments as there."""
     area_ids = _checked_hours(officer_hours).index
     events = _checked_events(area_events, area_ids, codebook, config.window_days)
     return _yardsticks(_counted(events, config), area_ids, config)
@@ -278,7 +333,8 @@ def _draw_axes(
     config: PlacesConfig,
     seed: int,
     yardsticks: Mapping[str, BandYardstick],
-) -> _AxisDraws:
+) -> tuple[dict[str, Floats], Floats]:
+    """Draws of every axis, and of all harm."""
     harm = {group: np.zeros((len(area_ids), config.draws)) for group in GROUPS}
     crimes = np.zeros((len(area_ids), config.draws))
     for group, stream, of_band in _bands(counted):
@@ -290,10 +346,14 @@ def _draw_axes(
             crimes += rates
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(hours[:, None] > 0, crimes / hours[:, None], np.nan)
-    return _AxisDraws(
-        axes={"violence": harm["violence"], "disorder": harm["disorder"], "minors": harm["minors"], "ratio": ratio},
-        harm=harm["violence"] + harm["disorder"] + harm["rest"],
-    )
+    axes = {"violence": harm["violence"], "disorder": harm["disorder"], "minors": harm["minors"], "ratio": ratio}
+    return axes, harm["violence"] + harm["disorder"] + harm["rest"]
+
+
+def _replaced(values: npt.NDArray, rows: npt.NDArray, new: npt.NDArray) -> npt.NDArray:
+    copy = values.copy()
+    copy[rows] = new
+    return copy
 
 
 def _in_group(counted: pd.DataFrame, group: str) -> pd.Series:
@@ -344,7 +404,7 @@ def _is_listed(table: pd.DataFrame, previously_listed: frozenset[str], config: P
     return (table["p_top_k"] >= config.list_enter) | stays
 
 
-def _rates(drawn: _AxisDraws) -> pd.DataFrame:
+def _rates(drawn: AreaDraws) -> pd.DataFrame:
     tails = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
     lo, hi = np.quantile(drawn.harm, tails, axis=1)
     return pd.DataFrame(
@@ -386,7 +446,7 @@ def _whole_counts(events: pd.DataFrame, area_ids: pd.Index) -> npt.NDArray[np.in
 
 
 def _heaviest_evidence(
-    area_evidence: pd.DataFrame, codebook: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig
+    area_evidence: pd.DataFrame, codebook: pd.DataFrame, area_ids: pd.Series, config: PlacesConfig
 ) -> list[list[str]]:
     recent = area_evidence[area_evidence["age_days"] < config.window_days]
     harm_days = recent["offence_code"].map(codebook["harm_days"]).astype(float)

@@ -1,5 +1,12 @@
 -- The touched incidents leave, and those that still stand come back as they are now. What happened after the run's
--- clock has a negative age and counts as of today.
+-- clock has a negative age and counts as of today. Areas in which any of them lies or lay are touched.
+CREATE OR REPLACE TABLE touched.area AS
+SELECT area_id FROM main.incident_placed WHERE incident_id IN (SELECT incident_id FROM moved.changed)
+UNION
+SELECT area_id FROM moved.incident_placed;
+
+DELETE FROM touched.area WHERE area_id IS NULL;
+
 CREATE TABLE IF NOT EXISTS main.incident_since_run (incident_id VARCHAR, cell_ix BIGINT, cell_iy BIGINT);
 
 DELETE FROM main.incident_since_run WHERE incident_id IN (SELECT incident_id FROM moved.changed);
@@ -14,3 +21,6 @@ DELETE FROM main.incident_placed WHERE incident_id IN (SELECT incident_id FROM m
 INSERT INTO main.incident_placed
 SELECT * REPLACE (greatest(age_days, 0) AS age_days)
 FROM moved.incident_placed;
+
+CREATE OR REPLACE VIEW touched.incident_placed AS
+SELECT * FROM main.incident_placed SEMI JOIN touched.area USING (area_id);

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,24 @@ def test_only_what_a_batch_touched_moves(home: Home, door: StoreDoor, live: Live
     others = before.index.drop(touched)
     assert areas[touched] > before[touched]
     pd.testing.assert_series_equal(areas[others].astype(float), before[others], check_names=False, check_exact=True)
+
+
+def test_batch_by_batch_the_figures_are_those_of_everything_at_once(home: Home, door: StoreDoor, live: Live) -> None:
+    """Only what a batch touched is drawn anew: incidents that come, move to another area, weigh more, and are gone."""
+    here, there, *_ = read_published(home.path, "area_ranking")["area_id"]
+    commit(
+        home, door, live, incident("moves", location={"area_id": here}), incident("goes", location={"area_id": here})
+    )
+    commit(home, door, live, incident("moves", 2, location={"area_id": there}, status="amended"))
+    commit(home, door, live, incident("goes", 2, location={"area_id": here}, status="cancelled"))
+    commit(home, door, live, incident("nowhere", location={"lon": 1.0, "lat": 2.0}))
+    commit(home, door, live, incident("moves", 3, location={"area_id": there}, offence_code="homicide"))
+    at_once = start_live(home)
+    assert at_once is not None
+    with closing(at_once), door.opened() as store:
+        assert at_once.tell(store._connection) == []
+    assert live.table is not None
+    pd.testing.assert_frame_equal(live.table, at_once.table, check_exact=True)
 
 
 def test_evidence_that_is_cancelled_is_told_to_its_notice(home: Home, door: StoreDoor, live: Live) -> None:
