@@ -19,19 +19,15 @@ def audit_acts(events: pd.DataFrame) -> list[AuditAct]:
     return [_audit_act(row) for row in chosen.to_dict("records")]
 
 
-def standings_now(home: Home, events: pd.DataFrame) -> list[ReportStanding]:
-    """Return where each report stands at the home's clock."""
-    return report_standings(audit_acts(events), home.now(), home.settings.audits)
-
-
-def halt_of(home: Home, events: pd.DataFrame) -> str | None:
-    """Return why lists that choose people are halted at the home's clock, None where they are not."""
-    return halted_because(standings_now(home, events), home.now())
+def halt_of(home: Home, events: pd.DataFrame, at: datetime) -> str | None:
+    """Return why lists that choose people are halted at a moment, None where they are not."""
+    return halted_because(report_standings(audit_acts(events), at, home.settings.audits), at)
 
 
 def make_audit_projections(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return audit_report from what people signed; its state is that at the home's clock."""
-    rows = [_row(standing, home.now()) for standing in standings_now(home, events)]
+    standings = report_standings(audit_acts(events), home.now(), home.settings.audits)
+    rows = [_row(standing, home.now()) for standing in standings]
     return {"audit_report": pd.DataFrame(rows, columns=read_tables().published["audit_report"].column_names)}
 
 

@@ -54,7 +54,7 @@ def audit_reports(home: Home) -> pd.DataFrame:
 def halt(home: Home) -> str | None:
     """Return why lists that choose people are halted, from the store; None where they are not."""
     with open_home_store(home) as store:
-        return halt_of(home, store.human_events())
+        return halt_of(home, store.human_events(), home.now())
 
 
 def shown_halt(home: Home) -> str | None:

@@ -81,7 +81,7 @@ def record(home: Home, store: Store, notice: Notice, deed: Deed) -> Notice:
     step = make_step(act.kind, act.actor, act.at, detail, home.settings.force.zone)
     problems = refusals(notice.fields, notice.standing, step)
     problems += [*_second_notice(home, store, notice, step), *_hard_words(home, notice, step)]
-    if problems := [*problems, *_halted(home, store, notice, step)]:
+    if problems := [*problems, *_halted(home, store, notice, step, getattr(detail, "served_at", act.at))]:
         raise NoticeRefusedError(f"notice {notice.notice_id} is not {deed.kind}: {'; '.join(problems)}")
     after = replace(notice, steps=(*notice.steps, step), is_recorded=True)
     if not notice.is_recorded:
@@ -189,11 +189,14 @@ def _second_notice(home: Home, store: Store, notice: Notice, step: Step) -> list
     return [f"notice {rival} to the same subject is live; withdraw it first"] if rival else []
 
 
-def _halted(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
-    """Say why nobody is warned while the lists behind it are halted; withdrawing and hearing go on."""
+def _halted(home: Home, store: Store, notice: Notice, step: Step, at: datetime) -> list[str]:
+    """Say why nobody is warned while the lists behind it are halted; withdrawing and hearing go on.
+
+    What was served is asked of the moment at which it was: a halt since then makes no fact unrecorded.
+    """
     if step.kind not in DECISIONS or notice.kind != "person":
         return []
-    halted = halt_of(home, store.human_events())
+    halted = halt_of(home, store.human_events(), at)
     return [halted] if halted else []
 
 

@@ -159,18 +159,23 @@ def test_a_halted_list_expires_all_the_same(home: Home, tiers: str, tmp_path: Pa
 
 
 def test_a_notice_to_a_person_waits_too_and_can_be_withdrawn(home: Home) -> None:
-    notice_id = known_notices(home, ["person"], **READING)[0].notice_id
-    sooner = at(home, 1)
-    open_notice(sooner, notice_id, **READING)
-    do(sooner, notice_id, Deed("reviewed", READER, {"reason": WHY}), purpose=PURPOSE)
-    # A month passes in the audits alone: the notice's own days go on.
-    halted = replace(sooner)
-    halted.settings = replace(sooner.settings, audits=replace(sooner.settings.audits, fresh_days=1))
-    open_notice(halted, notice_id, reader="Supt. A. Lee", purpose=PURPOSE)
+    first, other = (notice.notice_id for notice in known_notices(home, ["person"], **READING)[:2])
+    for notice_id in (first, other):
+        for kind, actor in (("reviewed", READER), ("approved", "Supt. A. Lee")):
+            open_notice(home, notice_id, reader=actor, purpose=PURPOSE)
+            if (notice_id, kind) != (other, "approved"):
+                do(home, notice_id, Deed(kind, actor, {"reason": WHY}), purpose=PURPOSE)
+    # A month passes in the audits alone: the notices' own days go on.
+    halted = at(home, 1)
+    halted.settings = replace(home.settings, audits=replace(home.settings.audits, fresh_days=1))
     with pytest.raises(NoticeRefusedError, match="HALTED"):
-        do(halted, notice_id, Deed("approved", "Supt. A. Lee", {"reason": WHY}), purpose=PURPOSE)
-    gone = do(halted, notice_id, Deed("withdrawn", READER, {"reason": WHY}), purpose=PURPOSE)
-    assert gone.standing.state == "withdrawn"
+        do(halted, other, Deed("approved", "Supt. A. Lee", {"reason": WHY}), purpose=PURPOSE)
+    assert do(halted, other, Deed("withdrawn", READER, {"reason": WHY}), purpose=PURPOSE).standing.state == "withdrawn"
+    now, sooner = ({"served_at": clock, "manner": "in_person"} for clock in (halted.now(), home.now()))
+    with pytest.raises(NoticeRefusedError, match="HALTED"):
+        do(halted, first, Deed("served", "PC 4411 Lund", now), purpose=PURPOSE)
+    # What was handed over before the halt is a fact, and is recorded.
+    assert do(halted, first, Deed("served", "PC 4411 Lund", sooner), purpose=PURPOSE).standing.state == "served"
 
 
 def test_a_report_is_signed_once_while_it_is_fresh_and_must_be_there(home: Home, tmp_path: Path) -> None:
