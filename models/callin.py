@@ -41,7 +41,7 @@ def call_in(decisions: pd.DataFrame, held: pd.DataFrame, *, size: int, attendanc
     alone: a row about one person names no other.
     """
     invited = decisions[rules.INVITED.holds(decisions)].sort_values("rank", kind="stable")
-    reachable = decisions.index[rules.REACHED.holds(decisions)]
+    reachable = decisions.index[rules.may_be_reached(decisions)]
     links = evidenced_links(held, invited.index, reachable)
     people = pd.Index(links["linked_id"]).union(invited.index).unique().sort_values()
     chance = attendance * _adjacency(links, people, invited.index)

@@ -243,8 +243,24 @@ def decide(
     )
 
 
-# Warrants: what the court has ordered stands before any reckoning of harm.
+# Warrants: what the court has ordered stands before any reckoning of harm. In this order they stand in the queue.
 WARRANT_RULES = (
+    Rule(
+        "bench_warrant_first",
+        lambda w: w["kind"].eq("bench") & ~w["is_use"],
+        "execute",
+        "Is it a court's bench warrant?",
+        "A court's bench warrant comes first.",
+        "warrant",
+    ),
+    Rule(
+        "arrest_warrant_after",
+        lambda w: w["kind"].eq("arrest") & ~w["is_use"],
+        "execute",
+        "Is it an arrest warrant?",
+        "Arrest warrants follow bench warrants.",
+        "warrant",
+    ),
     Rule(
         "summons_possession_only",
         lambda w: w["is_use"],
@@ -253,24 +269,8 @@ WARRANT_RULES = (
         "Possession only: a summons, no arrest.",
         "warrant",
     ),
-    Rule(
-        "bench_warrant_first",
-        lambda w: w["kind"].eq("bench"),
-        "execute",
-        "Is it a court's bench warrant?",
-        "A court's bench warrant comes first.",
-        "warrant",
-    ),
-    Rule(
-        "arrest_warrant_after",
-        lambda w: w["kind"].eq("arrest"),
-        "execute",
-        "Is it an arrest warrant?",
-        "Arrest warrants follow bench warrants.",
-        "warrant",
-    ),
 )
-WARRANT_ORDER = ("bench_warrant_first", "arrest_warrant_after", "summons_possession_only")
+WARRANT_ORDER = tuple(rule.name for rule in WARRANT_RULES)
 
 # Call-ins, on what was decided: the next level is warned, targets are charged instead.
 INVITED = Rule(
@@ -281,13 +281,12 @@ INVITED = Rule(
     "One of those whose invitation to a meeting spreads the warning furthest to people they are on record with.",
     "links",
 )
-REACHED = Rule(
-    "reached_by_a_call_in",
-    lambda d: d["gate"].eq("passed") & ~d["is_withheld"],
-    "reached",
-    "Is the person an adult who passed every gate and is not in treatment?",
-    "May be reached through somebody invited; listed for nothing.",
-)
+
+
+def may_be_reached(decisions: pd.DataFrame) -> pd.Series:
+    """True for adults who passed every gate and are not in treatment: the warning may reach them, and lists nobody."""
+    return decisions["gate"].eq("passed") & ~decisions["is_withheld"]
+
 
 _LADDER = (*GATES, *HOLDS, *tiers(0.8, 0.5, 0.1), BELOW)  # whatever the probabilities, the names and words are these
 

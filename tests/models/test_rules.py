@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from models import rules
+from models.list_lifecycle import LISTS
 
 BLANK = {
     "is_deceased": False,
@@ -135,5 +136,8 @@ def test_warrants(kind: str, is_use: bool, expected: tuple[str, str]) -> None:
 
 def test_every_rule_has_words_and_a_place() -> None:
     assert all(rule.words.endswith(".") and rule.asks.endswith("?") for rule in rules.RULES.values())
-    assert set(rules.WARRANT_ORDER) == {rule.name for rule in rules.WARRANT_RULES}
-    assert rules.WARRANT_ORDER[:2] == ("bench_warrant_first", "arrest_warrant_after")
+    assert rules.WARRANT_ORDER == ("bench_warrant_first", "arrest_warrant_after", "summons_possession_only")
+
+
+def test_a_view_and_an_invitation_lead_to_a_list_of_that_name() -> None:
+    assert {rule.outcome for rule in (*rules.VIEWS, rules.INVITED)} == {"dealer_ranking", "call_in"} & set(LISTS)
