@@ -8,10 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from models.actors import MACHINE
 from models.notice_lifecycle import (
     CLOSED,
     DECISIONS,
-    MACHINE,
     MANNERS,
     OBJECTIONS,
     REFUSALS,
