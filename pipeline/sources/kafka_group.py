@@ -139,7 +139,9 @@ class GroupReader:
         """Return whether every partition of the topics is this member's."""
         with self._assignment.lock:
             held = len(self._assignment.partitions)
-        return held == sum(len(self._consumer.partitions_for_topic(topic)) for topic in self._topics)
+        known = [self._consumer.partitions_for_topic(topic) for topic in self._topics]
+        # Of a topic that the client has lost sight of it says None: nobody can tell whether the rest is with others.
+        return None not in known and held == sum(map(len, known))
 
     def is_lasting(self) -> bool:
         """Return whether the group has given this member its share, be it none, and the rest is with living members.

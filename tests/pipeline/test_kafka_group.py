@@ -31,8 +31,10 @@ class Client:
     def __init__(self, **given: Any) -> None:
         type(self).given = given
 
-    def partitions_for_topic(self, topic: str) -> set[int]:
-        return {0}
+    known: frozenset[int] | None = frozenset({0})
+
+    def partitions_for_topic(self, topic: str) -> frozenset[int] | None:
+        return self.known
 
     def subscribe(self, topics: list[str], listener: object) -> None:
         pass
@@ -59,6 +61,16 @@ def test_tls_and_sasl_reach_consumer_and_producer(address: str, monkeypatch: pyt
     assert SECURITY.items() <= Client.given.items()
     assert "hush" not in repr(publisher)
     publisher.close()
+
+
+def test_of_a_topic_out_of_sight_no_member_has_the_whole(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "KafkaConsumer", Client)
+    reader = GroupReader(address, ["incidents"], "g")
+    assert not reader.is_whole()
+    monkeypatch.setattr(Client, "known", frozenset())
+    assert reader.is_whole()
+    monkeypatch.setattr(Client, "known", None)
+    assert not reader.is_whole()
 
 
 def test_no_error_and_no_log_line_shows_a_secret(address: str, caplog: pytest.LogCaptureFixture) -> None:
