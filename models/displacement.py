@@ -39,7 +39,8 @@ def measure_displacement(
     Parameters
     ----------
     sites : market_id, area_id.
-    operations : `models.operations.operations_of`, with market_id.
+    operations : `models.operations.operations_of`, with market_id. One that was announced is no control from then on,
+        be it begun or not: the announcement is meant to change what people do.
     site_events : market_id, incident_id, occurred_at (UTC), kind (overdose is left out), is_core (within the market,
         and not only within the ring around it), of the last SEEN_DAYS before `as_of`; a row for each market nearby.
     longest_days : the window is no longer than this.
@@ -48,35 +49,38 @@ def measure_displacement(
     -------
     DataFrame with DISPLACEMENT_COLUMNS, by market: counts before and after (of controls the sum), and per control the
     changes beyond theirs, with 80% intervals; missing where no market without an operation can be compared with, or
-    fewer than SHORTEST_DAYS have passed. `why` says it in words.
+    fewer than SHORTEST_DAYS have passed, or are on record before it. `why` says it in words.
     """
-    begun = operations.dropna(subset=["market_id", "started_at"]).sort_values("started_at")
+    known = operations.dropna(subset="market_id")
+    known = known.assign(felt_from=known[["announced_at", "started_at"]].min(axis=1)).dropna(subset="felt_from")
+    begun = known.dropna(subset="started_at").sort_values("started_at")
     latest = begun.drop_duplicates("market_id", keep="last").sort_values("market_id")
     events = site_events[site_events["kind"] != "overdose"]
-    rows = [_measured(operation, sites, begun, events, as_of, longest_days) for operation in latest.to_dict("records")]
+    rows = [_measured(operation, sites, known, events, as_of, longest_days) for operation in latest.to_dict("records")]
     return pd.DataFrame(rows, columns=list(DISPLACEMENT_COLUMNS))
 
 
 def _measured(
     operation: Row,
     sites: pd.DataFrame,
-    begun: pd.DataFrame,
+    known: pd.DataFrame,
     events: pd.DataFrame,
     as_of: pd.Timestamp,
     longest_days: int,
 ) -> Row:
     days_since = (as_of - operation["started_at"]) / pd.Timedelta(days=1)
-    window_days = int(min(days_since, longest_days, SEEN_DAYS - days_since))
+    days_before = SEEN_DAYS - days_since
+    window_days = int(min(days_since, longest_days, days_before))
     row: Row = {name: operation[name] for name in ("market_id", "area_id", "started_at")}
     row |= {"window_days": max(window_days, 0), "control_count": 0, "is_alarm": False}
     if window_days < SHORTEST_DAYS:
-        return {**row, "why": f"fewer than {SHORTEST_DAYS} days can be compared"}
+        return {**row, "why": _too_short(days_before)}
     span = pd.Timedelta(days=window_days)
     begin, start, end = operation["started_at"] - span, operation["started_at"], operation["started_at"] + span
     seen = events[(events["occurred_at"] >= begin) & (events["occurred_at"] < end)]
     seen = seen.assign(is_after=seen["occurred_at"] >= start)
     own = seen[seen["market_id"] == operation["market_id"]]
-    busy = begun[(begun["started_at"] < end) & ~(begun["ended_at"] < begin)]
+    busy = known[(known["felt_from"] < end) & ~(known["ended_at"] < begin)]
     free = sites.loc[~sites["market_id"].isin([*busy["market_id"], operation["market_id"]]), "market_id"]
     # What lies near both would stand on both sides of the difference.
     others = seen[seen["market_id"].isin(free) & ~seen["incident_id"].isin(own["incident_id"])]
@@ -85,6 +89,12 @@ def _measured(
     if not len(free):
         return {**row, "why": "no market without an operation to compare with"}
     return {**row, **_differences(counts, len(free))}
+
+
+def _too_short(days_before: float) -> str:
+    if days_before < SHORTEST_DAYS:
+        return f"it began too long ago: only {max(int(days_before), 0)} days before it are on record"
+    return f"fewer than {SHORTEST_DAYS} days have passed since it began"
 
 
 def _counts(events: pd.DataFrame, core: str, ring: str) -> Row:

@@ -23,7 +23,7 @@ def measure_feedback(areas: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    areas : area_id (distinct), public_count, police_count, today_hours, proposed_hours.
+    areas : area_id (distinct), public_count, police_count, today_hours, proposed_hours; hours may be missing.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def measure_feedback(areas: pd.DataFrame) -> pd.DataFrame:
 
 
 def _share(values: np.ndarray) -> np.ndarray:
-    total = values.sum()
+    total = np.nansum(values)  # one area that is missing leaves the others comparable
     return values / total if total > 0 else np.full(len(values), np.nan)
 
 

@@ -15,13 +15,16 @@ START = AS_OF - pd.Timedelta(days=40)
 SITES = pd.DataFrame({"market_id": ["m1", "m2", "m3"], "area_id": ["a", "b", "c"]})
 
 
-def operation(market_id: str = "m1", started_at: Any = START, ended_at: Any = pd.NaT) -> dict[str, Any]:
+def operation(
+    market_id: str = "m1", started_at: Any = START, ended_at: Any = pd.NaT, announced_at: Any = pd.NaT
+) -> dict[str, Any]:
     area_id = SITES.set_index("market_id").loc[market_id, "area_id"]
-    return {"market_id": market_id, "area_id": area_id, "started_at": started_at, "ended_at": ended_at}
+    moments = {"announced_at": announced_at, "started_at": started_at, "ended_at": ended_at}
+    return {"market_id": market_id, "area_id": area_id, **moments}
 
 
 def operations(*rows: dict[str, Any]) -> pd.DataFrame:
-    moments = ["started_at", "ended_at"]
+    moments = ["announced_at", "started_at", "ended_at"]
     frame = pd.DataFrame(list(rows), columns=["market_id", "area_id", *moments])
     return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in moments})
 
@@ -100,11 +103,29 @@ def test_a_market_with_an_operation_of_its_own_is_no_control_and_without_control
     assert "no market without an operation" in none["why"]
 
 
-def test_too_few_days_are_not_compared() -> None:
-    for started_at in (AS_OF - pd.Timedelta(days=6), AS_OF - pd.Timedelta(days=360)):
-        begun = operations(operation(started_at=started_at))
-        row = measure_displacement(SITES, begun, frame(), as_of=AS_OF, longest_days=28).iloc[0]
-        assert pd.isna(row["wdd"]) and "fewer than 7 days" in row["why"]
+def test_a_market_that_was_told_of_an_operation_is_no_control_whether_or_not_it_began() -> None:
+    site_events = planted((40, 10), (20, 50), (30, 30), (20, 20))
+    after_window, within = START + pd.Timedelta(days=29), START + pd.Timedelta(days=9)
+    for started_at in (after_window, pd.NaT):
+        told = measure(site_events, operation("m2", started_at, announced_at=within)).set_index("market_id")
+        assert told.loc["m1", "control_count"] == 1
+        later = measure(site_events, operation("m2", started_at, announced_at=after_window)).set_index("market_id")
+        assert later.loc["m1", "control_count"] == 2
+        assert ("m2" in later.index) == (started_at is not pd.NaT), "what has not begun is not measured"
+
+
+@pytest.mark.parametrize(
+    ("days_since", "why"),
+    [
+        (6, "fewer than 7 days have passed since it began"),
+        (360, "it began too long ago: only 5 days before it are on record"),
+        (400, "it began too long ago: only 0 days before it are on record"),
+    ],
+)
+def test_too_few_days_are_not_compared(days_since: int, why: str) -> None:
+    begun = operations(operation(started_at=AS_OF - pd.Timedelta(days=days_since)))
+    row = measure_displacement(SITES, begun, frame(), as_of=AS_OF, longest_days=28).iloc[0]
+    assert pd.isna(row["wdd"]) and row["why"] == why
 
 
 def test_what_lies_near_both_markets_counts_on_one_side_alone() -> None:

@@ -49,6 +49,12 @@ def test_police_who_find_as_the_public_reports_raise_an_alarm_as_often_as_chance
     assert np.mean(alarms) <= 0.1
 
 
+def test_an_area_whose_hours_are_missing_silences_no_other() -> None:
+    table = measure_feedback(areas([30, 10, 10], [4, 12, 0], [10.0, 30.0, np.nan])).set_index("area_id")
+    assert table["hours_share"].tolist()[:2] == [0.25, 0.75] and np.isnan(table.loc["a2", "hours_share"])
+    assert table["is_alarm"].tolist() == [False, True, False]
+
+
 def test_nothing_found_and_nothing_reported_are_shares_of_nothing() -> None:
     table = measure_feedback(areas([0, 0], [0, 0], [0.0, 0.0]))
     assert table[["public_share", "police_share", "hours_share"]].isna().all().all()

@@ -63,7 +63,9 @@ SELECT
         WHEN occurred_at_local IS NULL AND occurred_at_absolute IS NULL THEN 'bad_time'
         WHEN coalesce(occurred_at_local < TIMESTAMP '1901-01-01', occurred_at < TIMESTAMPTZ '1901-01-01 00:00:00+00')
             THEN 'early_time'
-        WHEN occurred_at > getvariable('horizon') OR year(occurred_at_local) > year(getvariable('horizon')::TIMESTAMPTZ) THEN 'future_time'
+        WHEN occurred_at > getvariable('horizon')
+            OR year(occurred_at_local) > year(getvariable('horizon')::TIMESTAMPTZ)
+            THEN 'future_time'
         WHEN occurred_at IS NULL THEN 'no_zone'
         WHEN is_reported_at_given AND reported_at IS NULL THEN 'bad_reported'
         WHEN stated_version IS NULL THEN 'bad_version'
