@@ -11,8 +11,8 @@ Victims and witnesses have none. A link decides who is invited and nothing else:
 
 import numpy as np
 import pandas as pd
+import scipy  # its slow parts, optimize and interpolate, are imported with their first use
 from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 
 from models import rules
 from models.facts import is_evidenced
@@ -96,13 +96,15 @@ def choose(chance: sparse.csc_array, size: int) -> tuple[np.ndarray, float]:
     if size == candidates:
         return np.arange(candidates), _reach(chance)
     reach_first = np.r_[np.zeros(candidates), -np.ones(people)]
-    covered = LinearConstraint(sparse.hstack([-chance, sparse.eye_array(people)], format="csr"), -np.inf, 0)
-    count = LinearConstraint(np.r_[np.ones(candidates), np.zeros(people)][None, :], size, size)
+    covered = scipy.optimize.LinearConstraint(
+        sparse.hstack([-chance, sparse.eye_array(people)], format="csr"), -np.inf, 0
+    )
+    count = scipy.optimize.LinearConstraint(np.r_[np.ones(candidates), np.zeros(people)][None, :], size, size)
     found = _solve(reach_first, [covered, count], candidates)
     chosen = np.sort(_by_added_reach(chance, size)) if found.x is None else _picked(found.x, candidates)
     best = _reach(chance[:, chosen])
     bound = float(people) if found.mip_dual_bound is None else max(-float(found.mip_dual_bound), best)
-    as_good = LinearConstraint(-reach_first[None, :], best - TOLERANCE, np.inf)
+    as_good = scipy.optimize.LinearConstraint(-reach_first[None, :], best - TOLERANCE, np.inf)
     position_first = np.r_[np.arange(1.0, candidates + 1), np.zeros(people)]
     preferred = _solve(position_first, [covered, count, as_good], candidates)
     if preferred.x is not None:
@@ -111,10 +113,14 @@ def choose(chance: sparse.csc_array, size: int) -> tuple[np.ndarray, float]:
     return chosen, bound
 
 
-def _solve(objective: Floats, constraints: list[LinearConstraint], candidates: int) -> OptimizeResult:
+def _solve(
+    objective: Floats, constraints: "list[scipy.optimize.LinearConstraint]", candidates: int
+) -> "scipy.optimize.OptimizeResult":
     whole = np.arange(len(objective)) < candidates
     options = {"mip_rel_gap": 0.0, "node_limit": NODE_LIMIT}
-    return milp(objective, integrality=whole, bounds=Bounds(0, 1), constraints=constraints, options=options)
+    return scipy.optimize.milp(
+        objective, integrality=whole, bounds=scipy.optimize.Bounds(0, 1), constraints=constraints, options=options
+    )
 
 
 def _picked(solution: Floats, candidates: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
+import scipy  # its slow parts, optimize and interpolate, are imported with their first use
 from scipy.sparse import csr_array, kron, vstack
 
 from models.water_filling import fill
@@ -131,7 +131,7 @@ def _by_chords(harm: Floats, kappa: float, low: Floats, high: Floats, total: flo
     rows = vstack([csr_array(np.ones((1, slope.size))), kron(csr_array(caps.shares), piece)])
     limits = np.concatenate([[total - low.sum()], caps.caps - caps.shares @ low])
     scale = max(float(slope.max()), 1e-300)  # slopes of harm per hour can be tiny; HiGHS wants them near one
-    found = linprog(
+    found = scipy.optimize.linprog(
         -slope.ravel() / scale,
         A_ub=rows,
         b_ub=np.maximum(limits, 0.0),

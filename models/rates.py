@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+import scipy  # its slow parts, optimize and interpolate, are imported with their first use
 from scipy.special import digamma, gammaln
 
 Floats = npt.NDArray[np.float64]
@@ -108,7 +108,7 @@ def _maximise(count: Floats, exposure: Floats, zero_truncated: bool) -> tuple[fl
     )
     start_shape = np.clip(1 / max(spread, 1e-2), 0.05, 100)
     mean_bounds = (np.log(start_mean) - 12, np.log(start_mean) + 3)
-    found = minimize(
+    found = scipy.optimize.minimize(
         negative_log_likelihood,
         np.log([start_shape, start_mean]),
         args=(count, exposure, zero_truncated),

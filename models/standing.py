@@ -16,7 +16,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy.interpolate import RectBivariateSpline
+import scipy  # its slow parts, optimize and interpolate, are imported with their first use
 from scipy.special import betainc, betaincinv, gammaincinv, gammaln
 
 from models.ranks import draw_gamma, draw_weights, rank_draws
@@ -245,14 +245,17 @@ KAPPAS = (1e-6, 1e7)
 
 
 @cache
-def _position_tables() -> list[RectBivariateSpline]:
+def _position_tables() -> "list[scipy.interpolate.RectBivariateSpline]":
     """Splines of log E[u] and log E[u²] over (log shape, log κ·rate), by integrating over log λ."""
     log_shape, log_kappa = _log_grid(SHAPES, 61), _log_grid(KAPPAS, 91)
     t = np.linspace(-45.0, 10.0, 5501)
     shape = np.exp(log_shape)[:, None]
     density = np.exp(shape * t - np.exp(t) - gammaln(shape)) * (t[1] - t[0])
     position = 1.0 / (1.0 + np.exp(log_kappa[:, None] - t))
-    return [RectBivariateSpline(log_shape, log_kappa, np.log(density @ (position**power).T)) for power in (1, 2)]
+    return [
+        scipy.interpolate.RectBivariateSpline(log_shape, log_kappa, np.log(density @ (position**power).T))
+        for power in (1, 2)
+    ]
 
 
 def _log_grid(ends: tuple[float, float], size: int) -> Floats:

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -98,6 +99,7 @@ def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horiz
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     _name_unidentified(connection, mapping, types)
+    connection.execute(query("mapped/identified"))
     _locate(connection, mapping.crs)
     _fill_words(connection, mapping, horizon.year)
     connection.execute(query("mapped/refusal"))
@@ -113,14 +115,13 @@ def is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
 
     It may say no where there is a repeat in name only, never yes where there is one.
     """
-    # Sorted in numpy, which takes a quarter of the time of grouping in DuckDB; 16 bytes for each row.
     with unordered(connection):
-        hashes = connection.execute("SELECT hash(event_id), hash(incident_id, version) FROM mapped").to_arrow_table()
-    for column in hashes.columns:
-        keys = np.sort(column.to_numpy())
-        if (keys[1:] == keys[:-1]).any():
-            return False
-    return not connection.execute(query("mapped/is_held")).fetchall()[0][0]
+        connection.execute(query("mapped/identity_hash"))
+    hashes = connection.execute("FROM identity_hash").to_arrow_table()
+    connection.execute("DROP TABLE identity_hash")
+    with ThreadPoolExecutor() as pool:
+        repeats = any(pool.map(_repeats, hashes.columns))
+    return not repeats and not connection.execute(query("mapped/is_held")).fetchall()[0][0]
 
 
 def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool = False) -> None:
@@ -168,6 +169,12 @@ def refuse_again(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa
 def _pointer(column: str) -> str:
     """JSON pointer (RFC 6901) to a key."""
     return "/" + column.replace("~", "~0").replace("/", "~1")
+
+
+def _repeats(hashes: pa.ChunkedArray) -> bool:
+    """Whether a hash occurs twice; sorting takes a tenth of the time of grouping in DuckDB, and 8 bytes a row."""
+    ordered = np.sort(hashes.to_numpy())
+    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 def _alike(files: list[Path]) -> list[list[Path]]:

@@ -1,29 +1,21 @@
 -- Incidents of somebody else's file, each with the rule (see refusal.sql) that keeps it out, or null.
--- Reads temporary tables: located (the file's columns under our names, with lon and lat), derived_id, raw_file,
--- zone_span, offence_word, status_word, discovery_word; and variables: source, precision, discovery, horizon.
+-- Reads temporary tables: located (the file's columns under our names, identified, with lon and lat), raw_file, zone_span,
+-- offence_word, status_word, discovery_word; and variables: source, precision, discovery, horizon.
 CREATE OR REPLACE TEMP VIEW mapped AS
 WITH translated AS (
     SELECT
         located.*,
-        coalesce(located.incident_id, located.harmspot_incident_id, derived_id.incident_id) AS id,
         coalesce(located.harmspot_row, located.row_number - raw_file.first_row)::BIGINT AS file_row,
         coalesce(located.occurred_at_absolute,
-            timezone('UTC', located.occurred_at_local - to_seconds(happened.offset_s))) AS occurred_at,
+            make_timestamptz(epoch_us(located.occurred_at_local) - 1000000 * happened.offset_s)) AS occurred_at,
         coalesce(happened.repeats_from <= located.occurred_at_local, false) AS occurs_twice,
         coalesce(located.reported_at_absolute,
-            timezone('UTC', located.reported_at_local - to_seconds(told.offset_s))) AS reported_at,
-        CASE
-            WHEN located.is_updated_at_given THEN epoch(coalesce(
-                timezone('UTC', located.updated_at_absolute), located.updated_at_local))::BIGINT
-            WHEN located.is_version_given THEN located.version
-            ELSE 1
-        END AS stated_version,
+            make_timestamptz(epoch_us(located.reported_at_local) - 1000000 * told.offset_s)) AS reported_at,
         CASE WHEN located.status IS NULL THEN 'recorded' ELSE status_word.meaning END AS stated_status,
         offence_word.offence_code,
         coalesce(discovery_word.meaning, offence_word.discovery, getvariable('discovery')) AS stated_discovery
     FROM located
     JOIN raw_file ON located.file = raw_file.file
-    LEFT JOIN derived_id ON located.row_number = derived_id.row_number
     LEFT JOIN zone_span AS happened
         ON year(located.occurred_at_local) = happened.year
         AND located.occurred_at_local >= happened.local_from
@@ -40,7 +32,7 @@ WITH translated AS (
 )
 SELECT
     getvariable('source') AS event_source,
-    CASE WHEN is_updated_at_given OR is_version_given THEN concat(id, '@', stated_version) ELSE id END AS event_id,
+    event_id,
     NULL::TIMESTAMPTZ AS event_time,
     0::INTEGER AS source_partition,
     file_row AS source_offset,

@@ -1,5 +1,5 @@
 -- The file's coordinates in degrees of WGS84, by way of their distinct points; null where they are no place on Earth.
 CREATE OR REPLACE TEMP VIEW located AS
-SELECT extract.*, point_wgs84.lon, point_wgs84.lat
-FROM extract
+SELECT identified.*, point_wgs84.lon, point_wgs84.lat
+FROM identified
 LEFT JOIN point_wgs84 USING (x, y)
