@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from flows.audit_acts import halt_of
 from flows.audits import halt, shown_halt
 from flows.command.printing import records
 from flows.home import Home
@@ -67,7 +68,7 @@ def find_list(home: Home, list_id: str) -> ListRun:
 def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
     """Return every list of a run (default: the latest): list_id, status, entries, who approved it until when.
 
-    Counts alone.
+    Counts alone. `valid_to` is when its use ends: of its rows, or of the registration under which it was approved.
     """
     kept = runs(home.path).set_index("run_id")
     if kept.empty:
@@ -83,7 +84,7 @@ def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
             "status": standing.status(valid_to, now, is_halted=is_halted(name, halted)),
             "entries": entries[name],
             "exceptions": len({act.person_id for act in standing.exceptions}),
-            "valid_to": valid_to,
+            "valid_to": standing.usable_until(valid_to),
             "approved_by": standing.approved.actor if standing.approved else None,
             "stops_at": standing.stops_at,
             "revoked_because": standing.revoked.reason if standing.revoked else None,
@@ -171,8 +172,6 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if wanted.run_id != latest:
         raise PublicationError(f"list {list_id} is not of the latest run {latest}; approve what is known now")
-    if is_halted(wanted.list_name, halted := halt(home)):
-        raise PublicationError(f"list {list_id} cannot be approved. {halted}")
     if problems := home.access_log.verify():
         raise PublicationError(f"list {list_id} cannot be approved while reads cannot be trusted: {problems[0]}")
     _do(home, ListAct("approved", by, list_id, home.now(), reason), {"reason": reason})
@@ -243,13 +242,13 @@ def export_list(
         raise ExportError(
             f"list {list_id} goes to nobody without {' and '.join(missing)}: a sharing agreement names both"
         )
-    status = list_status(home, list_id, wanted.valid_to)
+    standing, halted = _standings(home).get(list_id, lifecycle.NOTHING_DONE), halt(home)
+    status = standing.status(wanted.valid_to, home.now(), is_halted=is_halted(wanted.list_name, halted))
     if status == "halted":
-        raise ExportError(f"list {list_id} may not leave the house. {shown_halt(home)}")
+        raise ExportError(f"list {list_id} may not leave the house. {halted}")
     if status != "active":
         raise ExportError(f"list {list_id} is {status}: only an approved list that is still valid may leave the house")
-    approvals = read_projections(home.path, home.key, ["approval"])["approval"]
-    usable_until = _usable_until(approvals, list_id, wanted.valid_to)
+    usable_until = standing.usable_until(wanted.valid_to)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
     rows = rows.assign(valid_to=_entries_valid_to(home, wanted, rows, usable_until, reader=reader, purpose=purpose))
     rows = rows[rows["valid_to"] > home.now()]
@@ -310,7 +309,7 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
             f"{path}: of list {list_id}, entries {', '.join(over)} of {len(ends)} are past the end of the person's own "
             "tier; destroy it and ask for a new one"
         )
-    if is_halted(lifecycle.split_list_id(list_id)[0], halted := shown_halt(home)):
+    if is_halted(lifecycle.split_list_id(list_id)[0], halted := halt(home)):
         raise ExportError(f"{path}: list {list_id} may not be used now. {halted}")
     said = {name: body[name] for name in ("list_id", "recipient", "agreement_id", "exported_at")}
     return {**said, "valid_to": min([usable_until, *ends]).isoformat()}
@@ -378,16 +377,25 @@ def _standings(home: Home) -> dict[str, ListStanding]:
 
 def _check(home: Home, act: ListAct) -> None:
     with open_home_store(home) as store:
-        events = store.human_events()
+        _refuse(home, act, store.human_events())
+
+
+def _refuse(home: Home, act: ListAct, events: pd.DataFrame) -> None:
+    """Raise PublicationError where a rule forbids the act after `events`, or a halt at its moment its approval."""
     standing = lifecycle.standings(list_acts(events)).get(act.list_id, lifecycle.NOTHING_DONE)
     if words := lifecycle.refusal(standing, act, list_effects(events)):
         raise PublicationError(f"list {act.list_id} cannot be {act.kind}: {words}")
+    halted = halt_of(home, events, act.at) if act.kind == "approved" else None
+    if is_halted(lifecycle.split_list_id(act.list_id)[0], halted):
+        raise PublicationError(f"list {act.list_id} cannot be approved. {halted}")
 
 
 def _do(home: Home, act: ListAct, detail: Mapping[str, Any]) -> None:
-    _check(home, act)
-    _log(home, act.actor, act.reason, act.kind, {"list_id": act.list_id})
-    _record(home, Act(act.kind, act.actor, "list", act.list_id, act.at, detail))
+    """Record an act in the opening of the store in which it was found to be allowed; nobody comes between."""
+    with open_home_store(home) as store:
+        _refuse(home, act, store.human_events())
+        _log(home, act.actor, act.reason, act.kind, {"list_id": act.list_id})
+        store.record_human_event(Act(act.kind, act.actor, "list", act.list_id, act.at, detail))
     project_home(home)
 
 
@@ -416,10 +424,22 @@ def _read_by_machine(home: Home, table: str, run_id: str, purpose: str) -> pd.Da
 def _entries_valid_to(
     home: Home, of: ListRun, rows: pd.DataFrame, usable_until: datetime, *, reader: str | None, purpose: str | None
 ) -> pd.Series:
-    """Until when each row may be used; the tiers are read, and logged, where the list is one of them."""
+    """Until when each row may be used; the tiers are read, and logged, where the list is of people on one.
+
+    All tiers: an exception takes somebody off `person_tier`, and makes no other entry last longer.
+    """
     tiers = rows
     if of.list_name in lifecycle.TIERED_LISTS and "expires_at" not in rows:
-        tiers = read_list(home, "person_tier", of.run_id, reader=reader, purpose=purpose)
+        tiers = read_restricted(
+            home.path,
+            home.key,
+            "person_tier",
+            reader=reader,
+            purpose=purpose,
+            log=home.access_log,
+            now=home.now(),
+            run_id=of.run_id,
+        )
     return lifecycle.entries_valid_to(rows, of.list_name, tiers, usable_until)
 
 

@@ -6,6 +6,9 @@ Protection Act 2018, sections 49 and 50). An exception takes one person off unti
 lower enforcement, never add anybody. Where people change next to nothing they are a rubber stamp, and an alarm says so.
 A list on which harmspot chooses people is approved only while its effect is registered (`models.list_effects`), and
 ends with that registration.
+
+A halt (`models.audits`) is no rule of these: it hangs on a setting that may change, so it is asked when an approval is
+recorded and at every use, and never again of what was recorded. A halted list is not used, whenever it was approved.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +23,7 @@ from models.list_effects import EffectAct, Effects, effects_after, latest_effect
 ENFORCEMENT_LISTS = ("warrant_queue", "person_tier", "dealer_ranking", "call_in")
 HELP_LISTS = ("referral", "safeguarding")
 LISTS = (*ENFORCEMENT_LISTS, *HELP_LISTS)
-TIERED_LISTS = ("person_tier", "call_in")  # whoever is on them is there for the tier, and no longer than it lasts
+TIERED_LISTS = ("person_tier", "call_in")  # whoever is on them is there for the tier alone, and while it lasts
 LONGEST_EXCEPTION = timedelta(days=90)
 ALARM_BELOW = 0.02  # share of approved entries changed by people
 ALARM_FROM = 50  # entries; of fewer, none changed says nothing
@@ -52,11 +55,15 @@ class ListStanding:
     exceptions: tuple[ListAct, ...] = ()
     stops_at: datetime | None = None
 
+    def usable_until(self, valid_to: datetime) -> datetime:
+        """Return until when it may be used at most: while its rows are valid, and its registration lasts."""
+        return min(valid_to, self.stops_at) if self.stops_at else valid_to
+
     def status(self, valid_to: datetime, now: datetime, *, is_halted: bool = False) -> str:
         """Return revoked, expired, active, draft, or halted where audits hold back what would be active."""
         if self.revoked:
             return "revoked"
-        if now >= (min(valid_to, self.stops_at) if self.stops_at else valid_to):
+        if now >= self.usable_until(valid_to):
             return "expired"
         if not self.approved:
             return "draft"

@@ -24,6 +24,7 @@ from flows.place_actions import record_action
 from models.audits import REPORTS
 from models.list_effects import CHOSEN_LISTS
 from models.list_lifecycle import LISTS, list_id_of
+from pipeline.access_log import AccessLog
 from pipeline.errors import ExportError, PublicationError
 from pipeline.publication import read_published
 from tests.town import AS_OF, CLOCK, TownRun
@@ -110,6 +111,36 @@ def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
     approve(late, dealers)
     assert examine(late).set_index("check").loc["audits", "state"] == "ok"
     assert "fairness" in str(halt(at(home, 41)))
+
+
+def test_a_shorter_term_halts_exports_and_copies_before_the_next_publication(
+    home: Home, tiers: str, tmp_path: Path
+) -> None:
+    approve(home, tiers)
+    out = export(home, tiers, tmp_path / "list.json")
+    shorter = at(home, 8)
+    shorter.settings = replace(home.settings, audits=replace(home.settings.audits, fresh_days=7))
+    assert shown_halt(shorter) is None and "HALTED" in str(halt(shorter))
+    with pytest.raises(ExportError, match=r"may not be used now\. HALTED"):
+        lists.verify_export(shorter, out)
+    with pytest.raises(ExportError, match=r"may not leave the house\. HALTED"):
+        export(shorter, tiers, tmp_path / "again.json")
+
+
+def test_a_halt_that_begins_while_an_approval_is_under_way_stops_it(
+    home: Home, tiers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists.open_list(home, tiers, **READING)
+    home.clock = CLOCK + timedelta(days=30.9)
+
+    def verify_slowly(log: AccessLog) -> list[str]:
+        home.clock = CLOCK + timedelta(days=31)
+        return []
+
+    monkeypatch.setattr(AccessLog, "verify", verify_slowly)
+    with pytest.raises(PublicationError, match=r"cannot be approved\. HALTED"):
+        lists.approve_list(home, tiers, by=READER, reason=WHY)
+    assert status_of(home, tiers) == "draft"
 
 
 def test_a_halted_run_is_done_and_stored_and_says_so(home: Home, town_run: TownRun) -> None:

@@ -213,6 +213,28 @@ def test_no_entry_of_a_copy_outlives_the_persons_own_tier(
         ) == 0  # fmt: skip
 
 
+def test_an_exception_from_the_tiers_makes_no_entry_of_a_call_in_last_longer(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARMSPOT__PEOPLE__TERM_DAYS", "20")
+    monkeypatch.setenv("HARMSPOT__PUBLICATION__HISTORY_RUNS", "1")
+    home = Home(home.path, home.config_file, home.clock, home.announce)
+    run_id = daily_run(home, AS_OF).run_id
+    tiers, called = (list_id_of(name, run_id) for name in ("person_tier", "call_in"))
+    approved(home, called, "call_in")
+    lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
+    first = people(home, "call_in")["person_id"].iloc[0]
+    until = CLOCK + timedelta(days=80)
+    lists.override_entry(home, tiers, first, by=READER, reason="the incident names his brother", expires_at=until)
+    before = sum(1 for _ in home.access_log.entries())
+    body = json.loads(exported(home, called, tmp_path / "called.json").read_text())
+    assert first in {entry["person_id"] for entry in body["entries"]}
+    tier_end = home.midnight(AS_OF + timedelta(days=20)).isoformat()
+    assert {entry["valid_to"] for entry in body["entries"]} == {tier_end}
+    reads = [e["detail"]["table"] for e in [*home.access_log.entries()][before:] if e["action"] == "read"]
+    assert reads == ["call_in", "person_tier"]
+
+
 def test_a_copy_is_refused_once_somebody_on_it_was_taken_off(home: Home, tiers: str, tmp_path: Path) -> None:
     out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
     chosen = people(home)["person_id"].iloc[0]
@@ -368,7 +390,8 @@ def test_effect_registered(home: Home, tiers: str, tmp_path: Path) -> None:
     day_before, over = at(home, home.midnight(stop) - timedelta(seconds=1)), at(home, home.midnight(stop))
     assert people(day_before)["list_status"].eq("active").all()
     assert people(over)["list_status"].eq("expired").all()
-    assert lists.shown_lists(over, None).set_index("list_id").loc[tiers, "status"] == "expired"
+    shown = lists.shown_lists(over, None).set_index("list_id").loc[tiers]
+    assert (shown["status"], shown["valid_to"]) == ("expired", home.midnight(stop))
     with pytest.raises(ExportError, match="expired"):
         lists.verify_export(over, out)
     with pytest.raises(PublicationError, match="not evaluated: harmspot lists evaluate"):
