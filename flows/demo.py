@@ -22,12 +22,12 @@ EFFECT_DAYS = 90  # from the registration of what lists should bring about to it
 SHOWN = {"areas": 12, "cells": 5, "markets": 10, "crackdowns": 5, "notices": 5}  # rows printed of each table
 
 
-def run_demo(folder: Path, *, seed: int, as_of: date, announce: Callable[[str], None]) -> None:
+def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, announce: Callable[[str], None]) -> None:
     """Simulate, load, run as a Prefect flow, print the places and counts of people, say where the files are."""
     _clear_earlier_demo(folder)
     announce(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
     town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
-    home = _home_of(town, as_of, announce)
+    home = _home_of(town, as_of, now, announce)
     announce(f"loading {town.event_count:,} records")
     counts = load_file(home, town.events, None)
     announce(
@@ -78,7 +78,11 @@ def _clear_earlier_demo(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _home_of(town: TownFiles, as_of: date, announce: Callable[[str], None]) -> Home:
-    """Return the demo's home, its clock standing at noon of the day of the run."""
-    clock = datetime.combine(as_of, time(12), tzinfo=UTC)
+def _home_of(town: TownFiles, as_of: date, now: datetime, announce: Callable[[str], None]) -> Home:
+    """Return the demo's home, its clock standing at noon of the day of the run.
+
+    Today it stands at `now` where noon is still to come, or what is done next would come before what the demo did.
+    """
+    noon = datetime.combine(as_of, time(12), tzinfo=UTC)
+    clock = min(noon, now) if as_of == now.date() else noon
     return Home(town.folder / "home", town.config_file, clock, announce).ensure()

@@ -34,4 +34,5 @@ def command(home: "Home", folder: Path, seed: int, as_of: date | None) -> None:
     """
     from flows.demo import run_demo
 
-    run_demo(folder, seed=seed, as_of=as_of or home.now().date(), announce=home.announce)
+    now = home.now()
+    run_demo(folder, seed=seed, as_of=as_of or now.date(), now=now, announce=home.announce)
