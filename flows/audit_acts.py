@@ -1,7 +1,7 @@
 """What people signed in audits, as the model reads it, and the table that shows it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 import msgspec
@@ -21,13 +21,13 @@ def audit_acts(events: pd.DataFrame) -> list[AuditAct]:
 
 def halt_of(home: Home, events: pd.DataFrame, at: datetime) -> str | None:
     """Return why lists that choose people are halted at a moment, None where they are not."""
-    return halted_because(report_standings(audit_acts(events), at, home.settings.audits), at)
+    return halted_because(report_standings(audit_acts(events), at, home.settings.audits), at, home.settings.force.zone)
 
 
 def make_audit_projections(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return audit_report from what people signed; its state is that at the home's clock."""
     standings = report_standings(audit_acts(events), home.now(), home.settings.audits)
-    rows = [_row(standing, home.now()) for standing in standings]
+    rows = [_row(standing, home.now(), home.settings.force.zone) for standing in standings]
     return {"audit_report": pd.DataFrame(rows, columns=read_tables().published["audit_report"].column_names)}
 
 
@@ -36,7 +36,7 @@ def _audit_act(row: Mapping[Any, Any]) -> AuditAct:
     return AuditAct(row["kind"], row["actor"], row["subject"], row["at"].to_pydatetime(), **detail)
 
 
-def _row(standing: ReportStanding, now: datetime) -> dict[str, Any]:
+def _row(standing: ReportStanding, now: datetime, zone: tzinfo) -> dict[str, Any]:
     state = "stale" if standing.is_stale(now) else "fresh" if standing.made_at else "grace"
     return {
         "report": standing.about,
@@ -45,5 +45,5 @@ def _row(standing: ReportStanding, now: datetime) -> dict[str, Any]:
         "signed_by": standing.signed_by,
         "signed_at": standing.signed_at,
         "fresh_until": standing.fresh_until,
-        "halted_because": halted_because([standing], now),
+        "halted_because": halted_because([standing], now, zone),
     }

@@ -1,5 +1,6 @@
 """Drafts of the reports that a run can give most of: displacement and feedback. Fairness needs records of groups."""
 
+from datetime import date
 from pathlib import Path
 
 from flows.home import Home
@@ -21,10 +22,14 @@ INTROS = {
 }
 
 
-def write_audit_page(home: Home, about: str, run_id: str | None, path: Path) -> None:
-    """Write what run `run_id` (default: the latest) knows on `about`, one of INTROS, as a page."""
+def write_audit_page(home: Home, about: str, run_id: str | None, path: Path) -> date:
+    """Write what run `run_id` (default: the latest) knows on `about`, one of INTROS, as a page.
+
+    Returns the run's local day: a report is as old as what it knows, whenever its page is written.
+    """
     run = read_published(home.path, "run", run_id).iloc[0]
-    day = run["as_of"].tz_convert(run["time_zone"]).date()
+    day: date = run["as_of"].tz_convert(run["time_zone"]).date()
     table = read_published(home.path, about, run_id).drop(columns=["run_id", "as_of", "valid_to"])
     title = f"{run['force_name']}, {day}, run {run['run_id']}"
     path.write_text(render_audit(about, title, INTROS[about], table), encoding="utf-8")
+    return day

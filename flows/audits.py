@@ -66,4 +66,4 @@ def shown_halt(home: Home) -> str | None:
         ReportStanding(about, fresh_until, None if pd.isna(made_at) else made_at)
         for about, fresh_until, made_at in shown[["report", "fresh_until", "made_at"]].itertuples(index=False)
     ]
-    return halted_because(known, home.now())
+    return halted_because(known, home.now(), home.settings.force.zone)

@@ -135,9 +135,5 @@ def announced(home: Home, call: Call) -> Call:
     return step
 
 
-EDGE_STAGES = (
-    ingest_sources,
-    begin_audits,
-    tend_notices,
-    publish_run,
-)  # what meets brokers, locks and disks, and may be tried again
+# What meets brokers, locks and disks, and may be tried again.
+EDGE_STAGES = (ingest_sources, begin_audits, tend_notices, publish_run)

@@ -143,7 +143,8 @@ def _audits(home: Home) -> tuple[State, str]:
     reports = audit_reports(home).dropna(subset="fresh_until")
     if reports.empty:
         return "ok", "their clock starts with the first run"
-    due = ", ".join(f"{row.report} by {row.fresh_until:%Y-%m-%d}" for row in reports.itertuples())
+    due_on = reports["fresh_until"].dt.tz_convert(home.settings.force.zone).dt.date
+    due = ", ".join(f"{report} by {day}" for report, day in zip(reports["report"], due_on, strict=True))
     is_near = (reports["fresh_until"] < pd.Timestamp(home.now() + AUDIT_NOTICE)).any()
     return ("warning" if is_near else "ok"), f"due anew, or lists halt: {due}; harmspot audit record"
 

@@ -4,8 +4,9 @@ The Gangs Matrix ran for years without an equality assessment, and nobody had to
 decides: whether the lists fall on groups alike (fairness), whether what police find feeds what police are told to look
 at (feedback; Ensign et al. 2018, Proceedings of Machine Learning Research 81), and whether harm moved elsewhere or
 changed its kind (displacement; Wheeler and Ratcliffe 2018, Crime Science 7:4). A report counts from the day on which it
-was made, once a named person has read it, signed it and said what it found; signing it again makes it no younger. The
-first run of a home starts the clock, so that nobody is halted on the first day.
+was made, once a named person has read it, signed it and said what it found. Each is a file of its own: one that was
+signed answers for no other kind, and is no younger for being signed again. The first run of a home starts the clock, so
+that nobody is halted on the first day.
 
 What halts are the lists on which harmspot chooses people. A halt takes from them and gives nothing: terms end,
 revocations, exceptions and erasures go on, and so do warrants, referrals and safeguarding.
@@ -13,7 +14,7 @@ revocations, exceptions and erasures go on, and so do warrants, referrals and sa
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from models.actors import is_machine, is_thin
 from models.list_effects import CHOSEN_LISTS
@@ -85,8 +86,8 @@ REFUSALS: tuple[tuple[str, _Test, str], ...] = (
     ("no_report", lambda signed, a: not (a.report and a.report_sha256), "it names no file"),
     (
         "signed_before",
-        lambda signed, a: any(s.about == a.about and s.report_sha256 == a.report_sha256 for s in signed),
-        "this very report was signed before; signing it again makes it no younger",
+        lambda signed, a: any(s.report_sha256 == a.report_sha256 for s in signed),
+        "this very file was signed before; each report is a file of its own, and signed again it is no younger",
     ),
 )
 
@@ -113,12 +114,15 @@ def report_standings(acts: Iterable[AuditAct], now: datetime, config: AuditsConf
     return [_standing(about, signed_reports(known), began_at, config) for about in REPORTS]
 
 
-def halted_because(standings: Iterable[ReportStanding], now: datetime) -> str | None:
-    """Return in a sentence why lists that choose people are halted, with the way out; None where they are not."""
+def halted_because(standings: Iterable[ReportStanding], now: datetime, zone: tzinfo) -> str | None:
+    """Return in a sentence why lists that choose people are halted, with the way out; None where they are not.
+
+    Days are told in `zone`, the force's.
+    """
     stale = [each for each in standings if each.is_stale(now)]
     if not stale:
         return None
-    why = " and ".join(map(_why, stale))
+    why = " and ".join(_why(each, zone) for each in stale)
     return (
         f"HALTED: {', '.join(CHOSEN_LISTS)} may be neither approved nor used, because {why}; "
         f"harmspot audit record {stale[0].about} --report FILE --found TEXT --by NAME"
@@ -142,7 +146,8 @@ def _standing(
     return ReportStanding(about, fresh_until, latest.made_at, latest.actor, latest.at)
 
 
-def _why(standing: ReportStanding) -> str:
+def _why(standing: ReportStanding, zone: tzinfo) -> str:
+    due_on = standing.fresh_until and standing.fresh_until.astimezone(zone).date()
     if standing.made_at is None:
-        return f"nobody has signed a {standing.about} report (due on {standing.fresh_until:%Y-%m-%d})"
-    return f"the {standing.about} report is stale (a new one was due on {standing.fresh_until:%Y-%m-%d})"
+        return f"nobody has signed a {standing.about} report (due on {due_on})"
+    return f"the {standing.about} report is stale (a new one was due on {due_on})"

@@ -9,12 +9,12 @@ import click
 
 from flows.command.options import Day, json_option, pass_home, reading_options
 from flows.command.printing import print_frame
+from models.audits import REPORTS
 
 if TYPE_CHECKING:
     from flows.home import Home
 
-REPORTS = ("fairness", "feedback", "displacement")  # models.audits.REPORTS, which imports what help must not
-DRAFTED = ("feedback", "displacement")  # flows.audit_page.INTROS
+DRAFTED = ("feedback", "displacement")  # flows.audit_page.INTROS, which imports what help must not
 
 
 @click.group("audit")
@@ -34,7 +34,11 @@ def command() -> None:
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File of the report.")
 @click.option("--found", metavar="TEXT", required=True, help="What it says, in a sentence; never a name or person id.")
 @click.option("--by", metavar="NAME", required=True, help="Who read it and signs it.")
-@click.option("--made-on", type=Day(), help="Day on which it was made (default: today); its age counts from there.")
+@click.option(
+    "--made-on",
+    type=Day(),
+    help="Day on which it was made (default: today), of a draft its run's; its age counts from there.",
+)
 @pass_home
 def record(home: "Home", about: str, report: Path, found: str, by: str, made_on: date | None) -> None:
     """Record that you read and signed a report of KIND: fairness, feedback or displacement.
@@ -66,8 +70,11 @@ def draft(home: "Home", about: str, out: Path, run_id: str | None) -> None:
     """
     from flows.audit_page import write_audit_page
 
-    write_audit_page(home, about, run_id, out)
-    click.echo(f"wrote {out}; once it is read: harmspot audit record {about} --report {out} --found TEXT --by NAME")
+    made_on = write_audit_page(home, about, run_id, out)
+    click.echo(
+        f"wrote {out}; once it is read: harmspot audit record {about} --report {out} --made-on {made_on} "
+        "--found TEXT --by NAME"
+    )
 
 
 @command.command("status")

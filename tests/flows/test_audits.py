@@ -1,6 +1,7 @@
 """Audits of a simulated town's home: grace, halt, what a halt leaves alone, and what ends it."""
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -235,14 +236,38 @@ def test_the_commands_say_it(home: Home, tmp_path: Path) -> None:
     code, said = call(31, "audit", "status")
     assert (code, "HALTED" in said) == (1, True)
     assert "HALTED" in call(31, "run", "--as-of", AS_OF.isoformat(), "--without-prefect")[1]
-    report = tmp_path / "all.txt"
-    report.write_text("no gap, no loop, no harm moved")
     for about in REPORTS:
+        report = tmp_path / f"{about}.txt"
+        report.write_text(f"{about}: no gap, no loop, no harm moved")
         signing = ["--report", str(report), "--found", "no gap was found", "--by", "Analyst, M. Ito"]
         assert "the next is due before 2026-03-04" in call(31, "audit", "record", about, *signing)[1]
     assert call(31, "audit", "status")[0] == 0
     shown = json.loads(call(31, "show", "audits", "--json")[1])
     assert [(row["report"], row["signed_by"]) for row in shown] == [(a, "Analyst, M. Ito") for a in sorted(REPORTS)]
+
+
+def test_a_draft_is_as_old_as_its_run(home: Home, tmp_path: Path) -> None:
+    """A page written today of a run of 31 days ago is no report of today, by the command that the draft prints."""
+    page = tmp_path / "feedback.html"
+    clock = (CLOCK + timedelta(days=31)).isoformat()
+    arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", clock]
+    said = CliRunner().invoke(cli, [*arguments, "audit", "draft", "feedback", "--out", str(page)]).output
+    asked = shlex.split(said.partition("harmspot ")[2])
+    assert asked[asked.index("--made-on") + 1] == AS_OF.isoformat()
+    filled = [{"TEXT": "no loop was found", "NAME": "Analyst, M. Ito"}.get(word, word) for word in asked]
+    with pytest.raises(PublicationError, match=f"made on {AS_OF}: older than 31 days"):
+        CliRunner().invoke(cli, [*arguments, *filled], catch_exceptions=False)
+
+
+def test_due_days_are_told_in_the_forces_zone(home: Home) -> None:
+    def told(days: float, zone: str) -> str:
+        there = at(home, days)
+        there.settings = replace(home.settings, force=replace(home.settings.force, time_zone=zone))
+        return str(examine(there).set_index("check").loc["audits", "detail"])
+
+    for days in (1, 32):
+        assert "2026-02-01" in told(days, "Europe/London")
+        assert "2026-02-02" in told(days, "Pacific/Auckland")
 
 
 def test_a_run_measures_feedback_area_by_area(town_run: TownRun) -> None:

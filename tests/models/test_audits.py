@@ -1,8 +1,9 @@
 """Audits: rules one by one, and over generated histories what no history may bring about."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -36,8 +37,8 @@ def signed(about: str = "fairness", at: float = 0, *, made: float | None = None,
     return AuditAct("audited", about=about, at=day(at), made_at=made_at, **said)
 
 
-def halt(acts: list[AuditAct], at: float, config: AuditsConfig = CONFIG) -> str | None:
-    return halted_because(report_standings(acts, day(at), config), day(at))
+def halt(acts: list[AuditAct], at: float, config: AuditsConfig = CONFIG, zone: tzinfo = UTC) -> str | None:
+    return halted_because(report_standings(acts, day(at), config), day(at), zone)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,7 @@ def halt(acts: list[AuditAct], at: float, config: AuditsConfig = CONFIG) -> str 
         ([], signed(report=""), "names no file"),
         ([], signed(report_sha256=""), "names no file"),
         ([signed(report_sha256="00")], signed(at=30, report_sha256="00"), "no younger"),
+        ([signed("fairness", report_sha256="00")], signed("feedback", report_sha256="00"), "a file of its own"),
     ],
 )
 def test_what_may_not_be_signed(before: list[AuditAct], asked: AuditAct, said: str) -> None:
@@ -58,9 +60,10 @@ def test_what_may_not_be_signed(before: list[AuditAct], asked: AuditAct, said: s
     assert signed_reports([*before, asked]) == signed_reports(before)
 
 
-def test_one_file_may_be_the_report_on_all_three() -> None:
-    acts = [signed(about, report_sha256="00") for about in REPORTS]
-    assert signed_reports(acts) == acts
+def test_one_file_ends_no_halt_but_of_one_kind() -> None:
+    acts = [BEGAN, *[signed(about, 31, report_sha256="00") for about in REPORTS]]
+    said = str(halt(acts, 31))
+    assert "feedback" in said and "displacement" in said and "fairness" not in said
 
 
 def test_the_first_run_starts_the_clock() -> None:
@@ -72,6 +75,12 @@ def test_the_first_run_starts_the_clock() -> None:
     assert "harmspot audit record fairness --report FILE" in said
     later = AuditAct("began", "harmspot", "run2", day(20))
     assert halt([BEGAN, later], 31)  # a home has one first run
+
+
+def test_a_day_is_the_forces_own() -> None:
+    assert "(due on 2026-02-02)" in str(halt([BEGAN], 31, zone=ZoneInfo("Pacific/Auckland")))
+    acts = [BEGAN, *[signed(about, 31) for about in REPORTS]]
+    assert "(a new one was due on 2026-03-05)" in str(halt(acts, 62, zone=ZoneInfo("Pacific/Auckland")))
 
 
 def test_one_stale_report_of_three_is_enough_and_is_named() -> None:
@@ -140,8 +149,8 @@ def test_nothing_but_a_younger_report_ends_a_halt(acts: list[AuditAct], count: i
     """Signing the same report again, late or by a machine leaves a halt as it was."""
     acts = sorted(acts, key=lambda act: act.at)
     again = [signed(act.about, 91 + n, made=91, report_sha256=act.report_sha256) for n, act in enumerate(acts[:count])]
-    known = {(act.about, act.report_sha256) for act in signed_reports([BEGAN, *acts])}
-    repeats = [act for act in again if (act.about, act.report_sha256) in known]
+    known = {act.report_sha256 for act in signed_reports([BEGAN, *acts])}
+    repeats = [act for act in again if act.report_sha256 in known]
     assert halt([BEGAN, *acts, *repeats], at + 91) == halt([BEGAN, *acts], at + 91)
 
 
