@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from flows.home import Home
 from flows.ingest import open_home_store
 from flows.letters import withdraw_letters
@@ -9,7 +11,7 @@ from flows.lists import end_list, lists_holding
 from flows.projections import projector
 from models.actors import is_thin
 from pipeline.access_log import require_purpose
-from pipeline.acts import Act
+from pipeline.acts import Act, read_detail
 from pipeline.errors import PublicationError
 from pipeline.publication import forget_people
 from pipeline.store import TOMBSTONE
@@ -30,7 +32,8 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
 
     The raw id and every published row go; the pseudonym stays as a tombstone in the store, so that hashes and the log's
     chain still verify, later runs leave the person out at every clock, and old events that come in again bring nobody
-    back. The order makes a repeat after a crash finish what was begun. Of somebody unknown a tombstone stays, too.
+    back. The order makes a repeat after a crash finish what was begun. Of somebody unknown a tombstone stays,
+    too, and a repeat says again that nobody was known.
 
     Raises
     ------
@@ -50,6 +53,14 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         end_list(home, list_id, by=str(reader), reason="somebody on it was erased")
     with open_home_store(home) as store:
         known_as = store.resolve_pseudonym(person_id)
-        letters = store.erase_person(Act("erased", str(reader), "person", person_id, home.now(), {"reason": reason}))
+        is_known = known_as is not None and _was_known(store.human_events(), person_id)
+        detail = {"reason": reason, "is_known": is_known}
+        letters = store.erase_person(Act("erased", str(reader), "person", person_id, home.now(), detail))
     forget_people(home.path, [person_id], projector(home), key=home.key)
-    return Erasure(known_as is not None, known_as == TOMBSTONE, len(holding), letters)
+    return Erasure(is_known, known_as == TOMBSTONE, len(holding), letters)
+
+
+def _was_known(events: pd.DataFrame, person_id: str) -> bool:
+    """Return whether no earlier erasure under the pseudonym found nobody: its tombstone is not a person."""
+    before = events[events["kind"].eq("erased") & events["subject"].eq(person_id)]
+    return all(read_detail("erased", detail).is_known for detail in before["detail"])

@@ -48,6 +48,12 @@ class Reason(_Detail, frozen=True, kw_only=True):
     evidence_ids: tuple[str, ...] = ()
 
 
+class Burial(Reason, frozen=True, kw_only=True):
+    """Why somebody was erased, and whether anything was known under the id."""
+
+    is_known: bool = True
+
+
 class Serving(_Detail, frozen=True, kw_only=True):
     """When and how it was handed over or put up."""
 
@@ -122,7 +128,7 @@ DETAILS: dict[str, type[_Detail]] = {
     "contested": Statement,
     "overridden": Override,
     "revoked": Reason,
-    "erased": Reason,
+    "erased": Burial,
     "exported": Export,
     "registered": Registration,
     "evaluated": Finding,

@@ -146,7 +146,7 @@ def export(home: "Home", file: Path) -> None:
 def erase(home: "Home", person: str, reason: str, purpose: str | None, reader: str | None) -> None:
     """Erase PERSON, given by pseudonym or by the force's own id: a tombstone stays, so that old hashes still verify.
 
-    Exits 1 where nothing was known under the id; the tombstone stays then, too.
+    Exits 1 where nothing was known under the id, a repeat included; the tombstone stays then, too.
 
     \b
     Example:

@@ -305,6 +305,8 @@ def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run:
     assert load_file(home, tmp_path / "bad.jsonl", None).dead == 1
     done = erase_person(home, raw, reader="Records, M. Ito", purpose="right to erasure", reason="court order seven")
     assert (done.is_known, done.was_erased, done.revoked_lists, done.emptied_letters) == (True, False, 1, 1)
+    repeat = erase_person(home, raw, reader="Records, M. Ito", purpose="right to erasure", reason="court order seven")
+    assert (repeat.is_known, repeat.was_erased) == (True, True)
     with open_home_store(home) as store:
         waiting = {message.message_id for message in store.undelivered(1000)}
     assert waiting & {message.message_id for message in told} == {told[2].message_id}
@@ -344,7 +346,7 @@ def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None
         assert store.resolve_pseudonym(home.pseudonym_of("P-typo")) == TOMBSTONE
     assert len(people(home)) == before
     again = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", *asked])
-    assert (again.exit_code, "a tombstone stood there already" in again.output) == (0, True)
+    assert (again.exit_code, again.output) == (first.exit_code, first.output)
 
 
 def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(home: Home, tiers: str, tmp_path: Path) -> None:
