@@ -6,17 +6,15 @@ from flows.home import Home
 from flows.identity import RunIdentity
 from flows.ingest import open_home_store
 from flows.list_acts import list_acts
-from flows.notice_acts import Deed, known_notices, record
+from flows.notice_acts import LETTERS_TO, Deed, known_notices, record
 from flows.notice_records import Notice, notices_of
 from flows.prioritise import Products
 from models.list_lifecycle import withheld
 from models.notice_lifecycle import withdrawal_reason
 from models.notices import fields_from_json
 from pipeline.acts import MACHINE
-from pipeline.publication import runs
+from pipeline.publication import read_restricted, runs
 from pipeline.store import Store
-
-LETTERS_TO = "person_tier"  # letters go to those on this list, and to nobody else
 
 
 def withdraw_letters(
@@ -35,12 +33,13 @@ def withdraw_letters(
         return 0
     letters = known_notices(home, ["person"], reader=by, purpose="withdraw letters to people who are off the list")
     if drafted_until:
-        as_of = kept.loc[kept["run_id"].eq(drafted_until), "as_of"].iloc[0]
-        last_day = as_of.astimezone(home.settings.force.zone).date()
-        letters = [letter for letter in letters if letter.fields["written_on"] <= last_day]
-    if is_opened_only:
-        letters = [letter for letter in letters if letter.is_recorded]
+        letters = _not_of_later_runs(home, letters, drafted_until, reader=by)
     with open_home_store(home) as store:
+        # Somebody may have served one since it was read.
+        recorded = notices_of(store.human_events(), home.settings.force.zone)
+        letters = [recorded.get(letter.notice_id, letter) for letter in letters]
+        if is_opened_only:
+            letters = [letter for letter in letters if letter.is_recorded]
         return _withdraw(home, store, letters, off)
 
 
@@ -64,10 +63,37 @@ def withdraw_letters_at_run(home: Home, store: Store, identity: RunIdentity, pro
     return _withdraw(home, store, letters, _off(letters, excepted, products))
 
 
+def _not_of_later_runs(home: Home, letters: Iterable[Notice], run_id: str, *, reader: str) -> list[Notice]:
+    """Return the letters that no run after `run_id` drafted: neither itself, nor word for word anew on the same day."""
+    kept = runs(home.path).set_index("run_id")
+    asked, after = kept.loc[run_id], kept.loc[run_id:].iloc[1:]
+    until = (asked["as_of"].astimezone(home.settings.force.zone).date(), asked["known_at"])
+    purpose = "tell which letters a later run of the day drafted, too"
+    again = {
+        notice_id
+        for later in after.index[after["as_of"] == asked["as_of"]]
+        for notice_id in read_restricted(
+            home.path,
+            home.key,
+            "person_notice",
+            reader=reader,
+            purpose=purpose,
+            log=home.access_log,
+            now=home.now(),
+            run_id=later,
+        )["notice_id"]
+    }
+    return [
+        letter
+        for letter in letters
+        if (letter.fields["written_on"], letter.known_at) <= until and letter.notice_id not in again
+    ]
+
+
 def _off(letters: Iterable[Notice], excepted: set[str], products: Products) -> dict[str, str]:
     """Why each who is off the list is off it, by person_id, of those whom a letter speaks to."""
     listed = set(products.restricted[LETTERS_TO]["person_id"])
-    why = products.restricted["person_change"].set_index("person_id")["why"].str.rstrip(".")
+    why = products.restricted["person_change"].set_index("person_id")["why"]
     left = {person: f"the person left the list of people: {words}" for person, words in why.items()}
     subjects = {letter.subject for letter in letters}
     return {

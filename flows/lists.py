@@ -13,8 +13,9 @@ from flows.audits import halt, shown_halt
 from flows.command.printing import records
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.letters import LETTERS_TO, withdraw_letters
+from flows.letters import withdraw_letters
 from flows.list_acts import list_acts, list_effects
+from flows.notice_acts import LETTERS_TO
 from flows.projections import project_home
 from models import list_lifecycle as lifecycle
 from models.audits import is_halted
@@ -181,7 +182,7 @@ def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     """End a list's use for good, all its copies included, and withdraw the letters drafted to those on it."""
     wanted = find_list(home, list_id)
     act = ListAct("revoked", by, list_id, home.now(), reason)
-    _check(home, act)
+    _check(home, act, {"reason": reason})
     if wanted.list_name == LETTERS_TO:
         rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"revoke the list: {reason}")
         why = f"{by} revoked the list of people that the person is on: {reason}"
@@ -205,13 +206,13 @@ def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: st
     """
     wanted = find_list(home, list_id)
     act = ListAct("overridden", by, list_id, home.now(), reason, home.pseudonym_of(person), expires_at)
-    _check(home, act)
+    detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": act.person_id}
+    _check(home, act, detail)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"exception: {reason}")
     if act.person_id not in set(rows["person_id"]):
         raise PublicationError(f"list {list_id}: that person is not on it; an exception can add nobody")
     if wanted.list_name == LETTERS_TO:
         withdraw_letters(home, {str(act.person_id): f"{by} took the person off the list of people: {reason}"}, by=by)
-    detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": act.person_id}
     _do(home, act, detail)
 
 
@@ -375,27 +376,34 @@ def _standings(home: Home) -> dict[str, ListStanding]:
         return lifecycle.standings(list_acts(store.human_events()))
 
 
-def _check(home: Home, act: ListAct) -> None:
+def _check(home: Home, act: ListAct, detail: Mapping[str, Any]) -> None:
     with open_home_store(home) as store:
-        _refuse(home, act, store.human_events())
+        _allowed(home, act, detail, store.human_events())
 
 
-def _refuse(home: Home, act: ListAct, events: pd.DataFrame) -> None:
-    """Raise PublicationError where a rule forbids the act after `events`, or a halt at its moment its approval."""
+def _allowed(home: Home, act: ListAct, detail: Mapping[str, Any], events: pd.DataFrame) -> Act:
+    """Return the act as the store records it.
+
+    Raises PublicationError where a rule forbids it after `events`, or a halt at its moment its approval; StoreError
+    where it cannot be written.
+    """
     standing = lifecycle.standings(list_acts(events)).get(act.list_id, lifecycle.NOTHING_DONE)
     if words := lifecycle.refusal(standing, act, list_effects(events)):
         raise PublicationError(f"list {act.list_id} cannot be {act.kind}: {words}")
     halted = halt_of(home, events, act.at) if act.kind == "approved" else None
     if is_halted(lifecycle.split_list_id(act.list_id)[0], halted):
         raise PublicationError(f"list {act.list_id} cannot be approved. {halted}")
+    allowed = Act(act.kind, act.actor, "list", act.list_id, act.at, detail)
+    allowed.columns()
+    return allowed
 
 
 def _do(home: Home, act: ListAct, detail: Mapping[str, Any]) -> None:
     """Record an act in the opening of the store in which it was found to be allowed; nobody comes between."""
     with open_home_store(home) as store:
-        _refuse(home, act, store.human_events())
+        allowed = _allowed(home, act, detail, store.human_events())
         _log(home, act.actor, act.reason, act.kind, {"list_id": act.list_id})
-        store.record_human_event(Act(act.kind, act.actor, "list", act.list_id, act.at, detail))
+        store.record_human_event(allowed)
     project_home(home)
 
 

@@ -11,9 +11,11 @@ import pandas as pd
 from flows.audit_acts import halt_of
 from flows.home import Home
 from flows.ingest import open_home_store
+from flows.list_acts import list_acts
 from flows.notice_records import Notice, make_step, notices_of
 from flows.partners import deliver_or_say, notice_messages
 from flows.projections import project_home
+from models.list_lifecycle import withheld
 from models.notice_lifecycle import CLOSED, DECISIONS, Step, is_live, is_outdated, is_superseded, refusals
 from models.notices import fields_from_json, fields_json
 from models.reading_age import LANGUAGE as READABLE_LANGUAGE
@@ -24,6 +26,7 @@ from pipeline.notice_outline import letter_text
 from pipeline.publication import read_published, read_restricted, runs
 from pipeline.store import Store
 
+LETTERS_TO = "person_tier"  # letters go to those on this list, and to nobody else
 TABLES = {"area": "area_notice", "person": "person_notice"}
 
 
@@ -81,7 +84,8 @@ def record(home: Home, store: Store, notice: Notice, deed: Deed) -> Notice:
     step = make_step(act.kind, act.actor, act.at, detail, home.settings.force.zone)
     problems = refusals(notice.fields, notice.standing, step)
     problems += [*_second_notice(home, store, notice, step), *_hard_words(home, notice, step)]
-    if problems := [*problems, *_halted(home, store, notice, step, getattr(detail, "served_at", act.at))]:
+    barred = _barred(home, store, notice, step, getattr(detail, "served_at", act.at))
+    if problems := [*problems, *_unless_breach(step, barred)]:
         raise NoticeRefusedError(f"notice {notice.notice_id} is not {deed.kind}: {'; '.join(problems)}")
     after = replace(notice, steps=(*notice.steps, step), is_recorded=True)
     if not notice.is_recorded:
@@ -189,15 +193,25 @@ def _second_notice(home: Home, store: Store, notice: Notice, step: Step) -> list
     return [f"notice {rival} to the same subject is live; withdraw it first"] if rival else []
 
 
-def _halted(home: Home, store: Store, notice: Notice, step: Step, at: datetime) -> list[str]:
-    """Say why nobody is warned while the lists behind it are halted; withdrawing and hearing go on.
+def _barred(home: Home, store: Store, notice: Notice, step: Step, at: datetime) -> list[str]:
+    """Say why the person is not warned: the lists behind it are halted, or leave the person out; the rest goes on.
 
     What was served is asked of the moment at which it was: a halt since then makes no fact unrecorded.
     """
     if step.kind not in DECISIONS or notice.kind != "person":
         return []
-    halted = halt_of(home, store.human_events(), at)
-    return [halted] if halted else []
+    events = store.human_events()
+    halted = halt_of(home, events, at)
+    is_excepted = (LETTERS_TO, notice.subject) in withheld(list_acts(events), at)
+    return [*([halted] if halted else []), *["the person is excepted from the list of people"] * is_excepted]
+
+
+def _unless_breach(step: Step, barred: list[str]) -> list[str]:
+    """Say why it is not done; what was handed over against a halt or an exception is a fact, and told as a breach."""
+    if step.breach:
+        return [] if barred else ["nothing stood against it at that moment; record it without --breach"]
+    told = "where it was handed over all the same, record that with --breach and how it came about"
+    return [*barred, told] if barred and step.kind == "served" else barred
 
 
 def _hard_words(home: Home, notice: Notice, step: Step) -> list[str]:

@@ -75,6 +75,7 @@ def make_step(kind: str, actor: str, at: datetime, detail: Any, zone: ZoneInfo) 
         reason=getattr(detail, "reason", ""),
         served_on=served_at.astimezone(zone).date() if served_at else None,
         manner=getattr(detail, "manner", None),
+        breach=getattr(detail, "breach", None),
     )
 
 

@@ -42,7 +42,7 @@ def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
     paths = write_layers(layers, home.layers, run=run)
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     shapes = {**layers, "points_of_interest": chart.points_of_interest}
-    html = render_report(run, tables, shapes, people_counts)
+    html = render_report(run, tables, shapes, people_counts, written_at=home.now())
     _replace(home.report, html)
     _replace(home.layers / WRITTEN, run["run_id"])
     return [*paths, home.report]

@@ -28,10 +28,10 @@ READING: Mapping[str, Any] = {"reader": MACHINE, "purpose": "hear an objection t
 def tend_notices(home: Home, identity: RunIdentity, products: Products) -> dict[str, int]:
     """Bring the notices up to what the run knows, and return how many were heard, broken, withdrawn and expired.
 
-    A run of an older day than the latest published one says nothing about today and does nothing.
+    A run of an older day than the latest published one, or of what was known before it, says nothing about today and
+    does nothing.
     """
-    kept = runs(home.path)
-    if len(kept) and identity.as_of < kept["as_of"].max():
+    if _is_older(identity, runs(home.path)):
         return {}
     say_who_is_told_nothing(home)
     with open_home_store(home) as store:
@@ -47,6 +47,12 @@ def tend_notices(home: Home, identity: RunIdentity, products: Products) -> dict[
     if said := [f"{count} {what}" for what, count in counts.items() if count]:
         home.announce(f"notices: {', '.join(said)}")
     return counts
+
+
+def _is_older(identity: RunIdentity, kept: pd.DataFrame) -> bool:
+    """Return whether a run stands before the latest one in the order of table `run`."""
+    pairs = list(zip(kept["as_of"], kept["known_at"], strict=True))
+    return bool(pairs) and (identity.as_of, identity.known_at) < pairs[-1]
 
 
 def _recorded(home: Home, store: Store) -> list[Notice]:

@@ -41,7 +41,10 @@ OBJECTIONS = ("represented", "contested")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act upon a notice: who, when, on which local day, why; when and how it was served."""
+    """One act upon a notice: who, when, on which local day, why; when and how it was served.
+
+    `breach` is how it came to be served although that was held back.
+    """
 
     kind: str
     actor: str
@@ -50,6 +53,7 @@ class Step:
     reason: str = ""
     served_on: date | None = None
     manner: str | None = None
+    breach: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Standing:
     served_at: datetime | None = None
     served_on: date | None = None
     manner: str | None = None
+    breach: str | None = None
     objection_count: int = 0
     closed_by: str | None = None
     closed_at: datetime | None = None
@@ -88,6 +93,7 @@ class Refusal:
 REASONED = ("reviewed", "approved", "kept", "broken", "withdrawn", "expired", *OBJECTIONS)
 BY_PEOPLE = ("opened", "reviewed", "approved", "served", *OBJECTIONS)
 DECISIONS = ("reviewed", "approved", "served")
+LONGEST_QUOTE = 1000  # characters of what another act says
 
 REFUSALS = (
     Refusal(
@@ -114,6 +120,12 @@ REFUSALS = (
         REASONED,
         lambda fields, standing, step: is_thin(step.reason),
         "a reason of one word is none; say why in a sentence",
+    ),
+    Refusal(
+        "thin_breach",
+        ("served",),
+        lambda fields, standing, step: step.breach is not None and is_thin(step.breach),
+        "one word does not tell how a breach came about; say it in a sentence",
     ),
     Refusal(
         "unopened",
@@ -247,7 +259,9 @@ def withdrawal_reason(fields: Mapping[str, Any], standing: Standing, off: Mappin
     is_pending = standing.state not in CLOSED and standing.served_on is None
     if fields["kind"] != "person" or not is_pending or fields["person_id"] not in off:
         return None
-    return f"Withdrawn because {off[fields['person_id']]}."
+    why = off[fields["person_id"]]
+    cut = why if len(why) <= LONGEST_QUOTE else f"{why[: LONGEST_QUOTE - 1]}…"  # the act it quotes has all of it
+    return f"Withdrawn because {cut.rstrip('. ')}."
 
 
 def start_refusal(fields: Mapping[str, Any], standing: Standing, on: date) -> str | None:
@@ -277,7 +291,8 @@ def _after(standing: Standing, step: Step) -> Standing:
         state = "served" if standing.served_on else state
         return replace(standing, state=state, approved_by=step.actor, approved_at=step.at, approved_on=step.on)
     if step.kind == "served":
-        return replace(standing, state=state, served_at=step.at, served_on=step.served_on, manner=step.manner)
+        served = {"served_at": step.at, "served_on": step.served_on, "manner": step.manner, "breach": step.breach}
+        return replace(standing, state=state, **served)  # type: ignore[arg-type]
     return replace(standing, state=state, closed_by=step.actor, closed_at=step.at, closed_because=step.reason)
 
 
@@ -285,5 +300,5 @@ def _reopened(standing: Standing, state: str) -> Standing:
     count = standing.objection_count + 1
     if standing.state in CLOSED:
         return replace(standing, objection_count=count)
-    served = {name: getattr(standing, name) for name in ("served_at", "served_on", "manner")}
+    served = {name: getattr(standing, name) for name in ("served_at", "served_on", "manner", "breach")}
     return Standing(state=state, objection_count=count, **served)

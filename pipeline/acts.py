@@ -55,10 +55,11 @@ class Burial(Reason, frozen=True, kw_only=True):
 
 
 class Serving(_Detail, frozen=True, kw_only=True):
-    """When and how it was handed over or put up."""
+    """When and how it was handed over or put up, and how it came about where that was a breach."""
 
     served_at: datetime
     manner: Manner
+    breach: Words | None = None
 
 
 class Statement(_Detail, frozen=True, kw_only=True):

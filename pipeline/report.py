@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,8 @@ def render_report(
     tables: Mapping[str, pd.DataFrame],
     shapes: Mapping[str, gpd.GeoDataFrame | None],
     people_counts: Mapping[str, int],
+    *,
+    written_at: datetime,
 ) -> str:
     """Return the page of one run as HTML; the same arguments give the same bytes.
 
@@ -55,6 +58,8 @@ def render_report(
         What the map shows, see `map_drawing.draw_map`.
     people_counts
         Rows of the run by restricted table.
+    written_at
+        The moment at which the notices stood as `state` and `superseded_by` say; the page says so.
 
     Raises
     ------
@@ -81,6 +86,7 @@ def render_report(
         hotspots=page_rows(tables["hotspot"].sort_values("rank")),
         markets=page_rows(tables["market"].sort_values("rank")),
         allocation=page_rows(_by_rank(tables["officer_allocation"], ranking)),
+        written_at=written_at,
         notices=page_rows(tables["area_notice"].sort_values("notice_id")),
         changes=page_rows(tables["place_change"]),
         quality=page_rows(tables["data_quality"]),

@@ -14,6 +14,7 @@ from flows.command.printing import print_frame, print_object
 if TYPE_CHECKING:
     from flows.home import Home
     from flows.notice_records import Notice
+    from models.notice_lifecycle import Step
 
 COLUMNS = [
     "notice_id", "kind", "state", "language", "subject", "serve_by", "first_day", "last_day", "reviewed_by",
@@ -183,9 +184,10 @@ def approve(home: "Home", reason: str) -> dict[str, Any]:
     'n_5f0c --by "PC 4411 Lund" --manner displayed --at 2026-01-04T17:30:00Z',
     click.option("--manner", required=True, help="A place's: displayed or posted; a person's: in_person."),
     click.option("--at", "served_at", type=Moment(), help="When (default: now)."),
+    click.option("--breach", metavar="TEXT", help="How it came about, where it was held back and handed over."),
 )
-def serve(home: "Home", manner: str, served_at: datetime | None) -> dict[str, Any]:
-    return {"served_at": served_at or home.now(), "manner": manner}
+def serve(home: "Home", manner: str, served_at: datetime | None, breach: str | None) -> dict[str, Any]:
+    return {"served_at": served_at or home.now(), "manner": manner, "breach": breach}
 
 
 @_act(
@@ -291,8 +293,12 @@ def _history(notice: "Notice") -> list[str]:
     fields, standing = notice.fields, notice.standing
     return [
         f"state {standing.state}; serve by {fields['serve_by']}; records: {', '.join(fields['evidence_ids'])}",
-        *[f"  {step.at:%Y-%m-%d %H:%MZ} {step.kind} by {step.actor} {step.reason}".rstrip() for step in notice.steps],
+        *[f"  {step.at:%Y-%m-%d %H:%MZ} {step.kind} by {step.actor} {_why(step)}".rstrip() for step in notice.steps],
     ]
+
+
+def _why(step: "Step") -> str:
+    return f"in breach: {step.breach}" if step.breach else step.reason
 
 
 def _pdf(notice: "Notice", title: str, body_html: str) -> bytes:

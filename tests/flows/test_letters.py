@@ -3,9 +3,10 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from flows.ingest import load_file, open_home_store
 from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice
 from flows.notice_records import Notice
 from models.list_lifecycle import list_id_of
+from pipeline.acts import Act
+from pipeline.errors import StoreError
 from tests.town import AS_OF, CLOCK, TownRun, read_people
 
 READER, READING = "Insp. J. Reyes", {"reader": "Insp. J. Reyes", "purpose": "to decide"}
@@ -97,6 +100,85 @@ def test_a_revoked_list_withdraws_every_letter_to_those_on_it_but_what_is_in_the
     assert {letter.standing.state for letter in found.values()} == {"withdrawn"}
     assert third.notice_id in found
     assert "revoked the list" in str(found[other.notice_id].standing.closed_because)
+
+
+def test_a_long_reason_stops_no_revocation_and_no_exception(home: Home, town_run: TownRun) -> None:
+    one, other, _ = of_three_people(home)
+    list_id, long = open_tiers(home, town_run), "two incidents were recorded twice. ".ljust(4000, "x")
+    lists.override_entry(home, list_id, one.subject, by=READER, reason=long, expires_at=UNTIL)
+    assert (state(home, one), state(home, other)) == ("withdrawn", "draft")
+    with pytest.raises(StoreError, match="do not fit"):
+        lists.revoke_list(home, list_id, by=READER, reason=f"{long}x")
+    assert state(home, other) == "draft", "what cannot be recorded withdraws nothing"
+    lists.revoke_list(home, list_id, by=READER, reason=long)
+    assert state(home, other) == "withdrawn"
+    assert lists.shown_lists(home, None).set_index("list_id").loc[list_id, "status"] == "revoked"
+
+
+def test_what_is_served_while_the_letters_are_being_read_is_not_withdrawn(
+    home: Home, town_run: TownRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other, _ = of_three_people(home)
+    carry(home, one, "approved")
+    list_id = open_tiers(home, town_run)
+
+    def read_then_serve(*arguments: Any, **reading: Any) -> list[Notice]:
+        found = known_notices(*arguments, **reading)
+        served = Deed("served", "Lund", {"served_at": CLOCK, "manner": "in_person"})
+        do(home, one.notice_id, served, purpose="to serve it")
+        return found
+
+    monkeypatch.setattr("flows.letters.known_notices", read_then_serve)
+    lists.revoke_list(home, list_id, by=READER, reason="two incidents were recorded twice")
+    assert (state(home, one), state(home, other)) == ("served", "withdrawn")
+
+
+def test_nobody_decides_on_a_letter_to_somebody_excepted(home: Home, town_run: TownRun) -> None:
+    """An exception recorded after a run looked withdraws nothing that the run then publishes."""
+    one, other, _ = of_three_people(home)
+    carry(home, other, "approved")
+    list_id = open_tiers(home, town_run)
+    for who in (one.subject, other.subject):
+        detail = {"reason": "it names his brother", "rule": "person_tier", "expires_at": UNTIL, "person_id": who}
+        with open_home_store(home) as store:
+            store.record_human_event(Act("overridden", READER, "list", list_id, CLOCK, detail))
+    with pytest.raises(NoticeRefusedError, match="the person is excepted from the list of people"):
+        carry(home, one, "reviewed")
+    served = {"served_at": CLOCK, "manner": "in_person"}
+    with pytest.raises(NoticeRefusedError, match=r"the person is excepted.*--breach"):
+        do(home, other.notice_id, Deed("served", "Lund", served), purpose="to serve it")
+    home = replace(home, clock=UNTIL)
+    with pytest.raises(NoticeRefusedError) as refused:
+        carry(home, one, "reviewed")
+    assert "excepted" not in str(refused.value), "an exception ends"
+
+
+def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_drafted(
+    home: Home, new_home: Callable[..., Home], town_run: TownRun, tmp_path: Path
+) -> None:
+    one, other, _ = of_three_people(home)
+    carry(home, one, "approved")
+    later = new_home(home.path, CLOCK + timedelta(hours=1))
+    data = {"person_id": "nobody else", "version": 1, "birth_date": "1990-05-05"}
+    envelope = {"specversion": "1.0", "type": "harmspot.person.updated.v1", "source": "/test", "id": "more"}
+    (tmp_path / "more.jsonl").write_text(json.dumps({**envelope, "data": data}) + "\n")
+    assert load_file(later, tmp_path / "more.jsonl", None).stored == 1
+    again = daily_run(later, AS_OF)
+    assert again.is_new and again.known_at > town_run.summary.known_at
+    lists.revoke_list(later, open_tiers(later, town_run), by=READER, reason="two incidents were recorded twice")
+    assert (state(later, one), state(later, other)) == ("approved", "draft")
+    second = list_id_of("person_tier", again.run_id)
+    lists.open_list(later, second, **READING)
+    lists.revoke_list(later, second, by=READER, reason="two incidents were recorded twice")
+    assert (state(later, one), state(later, other)) == ("withdrawn", "withdrawn")
+
+
+def test_a_run_as_known_before_the_latest_one_withdraws_nothing(home: Home) -> None:
+    one = of_three_people(home)[0]
+    carry(home, one, "approved")
+    past = daily_run(home, AS_OF, CLOCK - timedelta(seconds=1))
+    assert past.is_new and past.people_counts["person_tier"] == 0
+    assert state(home, one) == "approved"
 
 
 def test_an_erasure_withdraws_the_letter_that_somebody_opened_and_records_no_other(

@@ -73,6 +73,27 @@ def test_a_notice_is_served_after_two_people_opened_and_decided(home: Home, kind
     assert known_notices(home, [kind], **READING)[0].standing.state in ("draft", "served")
 
 
+def test_what_was_handed_over_in_a_halt_is_told_as_a_breach(home: Home) -> None:
+    letter, other = (notice.notice_id for notice in known_notices(home, ["person"], **READING)[:2])
+    approve(home, letter)
+    halted = replace(home, clock=CLOCK + timedelta(days=1))
+    halted.settings = replace(home.settings, audits=replace(home.settings.audits, fresh_days=1))
+    now, how = {"served_at": halted.now(), "manner": "in_person"}, "The officer had left before the halt was known."
+    with pytest.raises(NoticeRefusedError, match=r"HALTED.*record that with --breach"):
+        do(halted, letter, Deed("served", LUND, now), purpose="to serve it")
+    with pytest.raises(NoticeRefusedError, match="nothing stood against it"):
+        do(halted, letter, Deed("served", LUND, {**serving("person").detail, "breach": how}), purpose="to serve it")
+    served = do(halted, letter, Deed("served", LUND, {**now, "breach": how}), purpose="to serve it")
+    assert (served.standing.state, served.standing.breach) == ("served", how)
+    states = read_people(halted, "person_notice_state", served.run_id).set_index("notice_id")
+    assert states.loc[letter, ["state", "breach"]].tolist() == ["served", how]
+    shown = ["--home", str(home.path), "--config", str(home.config_file), "--clock", halted.now().isoformat()]
+    told = CliRunner().invoke(cli, [*shown, "notices", "show", letter, "--reader", BELL, "--purpose", "to look"])
+    assert f"served by {LUND} in breach: {how}" in " ".join(told.output.split())
+    with pytest.raises(NoticeRefusedError, match="HALTED"):
+        approve(halted, other)
+
+
 @pytest.mark.parametrize("kind", ["area", "person"])
 def test_what_is_refused_is_not_recorded(home: Home, kind: str) -> None:
     notice_id = first_notice(home, kind)

@@ -1,5 +1,6 @@
 """The life of a notice: what is forbidden is refused with a reason and changes nothing, in any order of acts."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from models.actors import MACHINE
 from models.notice_lifecycle import (
     CLOSED,
     DECISIONS,
+    LONGEST_QUOTE,
     MANNERS,
     OBJECTIONS,
     REFUSALS,
@@ -365,6 +367,24 @@ def test_off_the_list_a_letter_goes_unless_it_is_in_the_persons_hands(
     reason = withdrawal_reason(fields, standing_of(fields, steps), off)
     assert reason == ("Withdrawn because the person died." if is_withdrawn else None)
     assert withdrawal_reason(fields, standing_of(fields, steps), {"p_" + "1" * 32: "the person died"}) is None
+
+
+def test_a_withdrawal_quotes_another_act_in_one_sentence_of_bounded_length() -> None:
+    def quoted(why: str) -> str:
+        return str(withdrawal_reason(PERSON, standing_of(PERSON, []), {PERSON["person_id"]: why}))
+
+    assert quoted("the person died.") == quoted("the person died") == "Withdrawn because the person died."
+    assert quoted("x" * LONGEST_QUOTE) == f"Withdrawn because {'x' * LONGEST_QUOTE}."
+    assert quoted("x" * 4000) == f"Withdrawn because {'x' * (LONGEST_QUOTE - 1)}…."
+
+
+def test_a_breach_is_told_in_a_sentence_and_stays_with_what_was_served() -> None:
+    act = serving(PERSON, WRITTEN)
+    assert refusals(PERSON, standing_of(PERSON, APPROVED), replace(act, breach="oops"))
+    told = replace(act, breach="It was handed over before anybody looked.")
+    after = standing_of(PERSON, [*APPROVED, told])
+    assert (after.state, after.breach) == ("served", told.breach)
+    assert standing_of(PERSON, [*APPROVED, told, step("contested")]).breach == told.breach
 
 
 PEOPLE = [f"p_{number:032x}" for number in range(3)]

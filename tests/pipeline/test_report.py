@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -20,6 +21,7 @@ CRS = "EPSG:32618"
 HOSTILE = '<script>alert("x")</script>\' onload=x {{ 7*7 }}'
 PERSON = "p_" + "0123456789abcdef" * 2
 PEOPLE = {"run": 1, "warrant_queue": 1234, "person_tier": 7, "safeguarding": 3}
+WRITTEN_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 RUN: dict[str, Any] = {
     "run_id": "3f9a2c71b0de4418",
     "as_of": pd.Timestamp("2026-03-01T05:00Z"),
@@ -97,7 +99,7 @@ def shapes(of: dict[str, pd.DataFrame]) -> dict[str, gpd.GeoDataFrame | None]:
 
 def page(of: dict[str, pd.DataFrame] | None = None, **run: Any) -> str:
     of = of or tables()
-    return render_report({**RUN, **run}, of, shapes(of), PEOPLE)
+    return render_report({**RUN, **run}, of, shapes(of), PEOPLE, written_at=WRITTEN_AT)
 
 
 class Outline(HTMLParser):
@@ -202,6 +204,7 @@ def test_a_draft_that_another_notice_speaks_instead_of_says_so() -> None:
     html = page()
     assert "draft, en; superseded by n_1" in html
     assert html.count("superseded by") == 1
+    assert "State as of 2 March 2026, 04:30." in html
 
 
 def test_a_page_without_anything_but_areas_still_reads() -> None:
