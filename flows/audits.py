@@ -12,8 +12,9 @@ from flows.identity import RunIdentity
 from flows.ingest import open_home_store
 from flows.projections import project_home
 from flows.report_file import sealed_report
+from models.actors import MACHINE
 from models.audits import AuditAct, ReportStanding, halted_because, refusal
-from pipeline.acts import MACHINE, Act
+from pipeline.acts import Act
 from pipeline.errors import PublicationError
 from pipeline.publication import read_published, runs
 

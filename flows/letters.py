@@ -9,10 +9,10 @@ from flows.list_acts import list_acts
 from flows.notice_acts import LETTERS_TO, Deed, known_notices, record
 from flows.notice_records import Notice, notices_of
 from flows.prioritise import Products
+from models.actors import MACHINE
 from models.list_lifecycle import withheld
 from models.notice_lifecycle import withdrawal_reason
 from models.notices import fields_from_json
-from pipeline.acts import MACHINE
 from pipeline.publication import read_restricted, runs
 from pipeline.store import Store
 

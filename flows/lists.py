@@ -18,10 +18,11 @@ from flows.list_acts import list_acts, list_effects
 from flows.notice_acts import LETTERS_TO
 from flows.projections import project_home
 from models import list_lifecycle as lifecycle
+from models.actors import MACHINE
 from models.audits import is_halted
 from models.list_lifecycle import ListAct, ListStanding
 from pipeline.access_log import require_purpose
-from pipeline.acts import MACHINE, Act
+from pipeline.acts import Act
 from pipeline.errors import ExportError, PublicationError
 from pipeline.export_file import NOT_GROUNDS, entry_token, read_export, write_export
 from pipeline.publication import list_valid_to, read_projections, read_restricted, runs, table_counts

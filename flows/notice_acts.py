@@ -15,12 +15,13 @@ from flows.list_acts import list_acts
 from flows.notice_records import Notice, make_step, notices_of
 from flows.partners import deliver_or_say, notice_messages
 from flows.projections import project_home
+from models.actors import MACHINE
 from models.list_lifecycle import withheld
 from models.notice_lifecycle import CLOSED, DECISIONS, Step, is_live, is_outdated, is_superseded, refusals
 from models.notices import fields_from_json, fields_json
 from models.reading_age import LANGUAGE as READABLE_LANGUAGE
 from models.reading_age import reading_age
-from pipeline.acts import MACHINE, Act, read_detail
+from pipeline.acts import Act, read_detail
 from pipeline.errors import HarmspotError
 from pipeline.notice_outline import letter_text
 from pipeline.publication import read_published, read_restricted, runs

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from flows.home import Home
+from models.actors import MACHINE
 from models.notice_lifecycle import Standing, Step, standing_of
 from models.notices import fields_from_json, fields_json
-from pipeline.acts import MACHINE, read_detail
+from pipeline.acts import read_detail
 from pipeline.notice_page import NoticePage, render_notice
 from pipeline.tables import read_tables
 

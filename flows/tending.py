@@ -16,8 +16,9 @@ from flows.notice_acts import Deed, NoticeRefusedError, find_notice, record
 from flows.notice_records import Notice, notices_of
 from flows.partners import run_messages, say_who_is_told_nothing
 from flows.prioritise import Products
+from models.actors import MACHINE
 from models.notice_lifecycle import CLOSED, last_day_to_decide, start_refusal
-from pipeline.acts import MACHINE, read_detail
+from pipeline.acts import read_detail
 from pipeline.publication import runs
 from pipeline.store import Store
 

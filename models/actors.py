@@ -1,6 +1,6 @@
 """Who answers for an act: a named person, one whatever the capitals and spaces, in words that say something."""
 
-MACHINE = "harmspot"
+MACHINE = "harmspot"  # the actor of what a run does by itself, such as to withdraw a notice
 
 
 def name_of(actor: str) -> str:

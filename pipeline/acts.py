@@ -16,7 +16,6 @@ from msgspec import Meta, Struct
 from pipeline.errors import StoreError
 
 SUBJECT_KINDS = ("notice", "list", "person", "run", "plan", "audit")
-MACHINE = "harmspot"  # the actor of what a run does by itself, such as to withdraw a notice
 
 Words = Annotated[str, Meta(min_length=1, max_length=4000)]
 Manner = Literal["in_person", "posted", "displayed"]
