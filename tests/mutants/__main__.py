@@ -1,7 +1,8 @@
 """`make mutants`: do the tests of people notice when a rule is wrong or a guard is gone?
 
 Each mutant runs in a fork of one process that has imported everything: on a wrong rule book its own tests, then those
-of whole generated towns; without a guard the test that is named beside it. Nothing is random: the same tests, the same
+of whole generated towns; without a guard the test that is named beside it. Every such test runs once on the source as
+it stands, where it must pass: only then does a failure say anything. Nothing is random: the same tests, the same
 examples, the same mutants every time.
 """
 
@@ -9,7 +10,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,36 +25,56 @@ ROOT = Path(__file__).parents[2]
 RULE_TESTS = (("test_rules.py", "test_rule_properties.py"), ("test_callin.py", "test_people.py"))
 LEAST_KILLED = 0.9
 WORKERS = 2
+PARTS = ("rules", "guards")
+
+# What a fork ends with: two of pytest's own codes, and one for a wrong version that does not even load.
+SURVIVED, KILLED, UNLOADABLE = 0, 1, 99
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A module of models, a wrong version of it, and what is wrong, in words."""
+    """A version of a module of models, in words, and how what fails to load counts."""
 
     module: str
     source: str
     what: str
     tests: tuple[tuple[str, ...], ...] = RULE_TESTS
+    unloadable: int = UNLOADABLE
 
 
-def main() -> int:
-    """Print the survivors and the share killed; 0 where it is large enough and no guard can be taken away."""
+def main(parts: Sequence[str] = PARTS) -> int:
+    """Print the survivors and the share killed; 0 where it is large enough and no guard can be taken away.
+
+    Raises SystemExit where a test fails on the source as it stands, or a trial ends otherwise than by passing or
+    failing tests: neither says anything of a guard.
+    """
     began = time.perf_counter()
-    of_rules = [Trial("rules", m.source, f"rules.py:{m.line}: {m.what}") for m in mutants(_source("rules"))]
-    of_guards = [_without_guard(guard) for guard in GUARDS]
-    if any(is_killed for _, is_killed in _run([Trial("rules", _source("rules"), "rules.py as it stands")])):
-        raise SystemExit("the tests fail on the rule book as it stands, and can tell nothing from something")
+    # Whoever starts a rule book that does not load notices it; a guard that does not load was taken away wrongly.
+    rules = [
+        Trial("rules", m.source, f"rules.py:{m.line}: {m.what}", unloadable=KILLED) for m in mutants(_source("rules"))
+    ]
+    of_rules = rules if "rules" in parts else []
+    of_guards = [_without_guard(guard) for guard in GUARDS] if "guards" in parts else []
+    _check_as_it_stands(of_rules, of_guards)
     survived = [trial for trial, is_killed in _run([*of_rules, *of_guards]) if not is_killed]
     for trial in survived:
         print("survived:", trial.what)
     rules_left = sum(trial in survived for trial in of_rules)
     guards_left = len(survived) - rules_left
-    share = 1 - rules_left / len(of_rules)
+    share = 1 - rules_left / max(len(of_rules), 1)
     print(
         f"{len(of_rules) - rules_left} of {len(of_rules)} mutants of the rule book killed ({share:.1%}); "
         f"{len(of_guards) - guards_left} of {len(of_guards)} guards noticed; {time.perf_counter() - began:.0f} s"
     )
     return int(share < LEAST_KILLED or guards_left > 0)
+
+
+def _check_as_it_stands(*groups: list[Trial]) -> None:
+    """Run the tests of every trial once on the source as it stands."""
+    tests = dict.fromkeys((trial.module, trial.tests) for group in groups for trial in group)
+    standing = [Trial(module, _source(module), f"{module}.py as it stands: {named}", named) for module, named in tests]
+    if failing := [trial.what for trial, is_killed in _run(standing) if is_killed]:
+        raise SystemExit("fail on the source as it stands, and can tell nothing from something: " + "; ".join(failing))
 
 
 def _source(module: str) -> str:
@@ -62,8 +83,8 @@ def _source(module: str) -> str:
 
 def _without_guard(guard: Guard) -> Trial:
     source = _source(guard.module)
-    if guard.old not in source:
-        raise SystemExit(f"{guard.module}.py no longer holds {guard.old!r}: mend tests/mutants/guards.py")
+    if source.count(guard.old) != 1:
+        raise SystemExit(f"{guard.module}.py does not hold {guard.old!r} once: mend tests/mutants/guards.py")
     wrong = source.replace(guard.old, guard.new)
     return Trial(guard.module, wrong, f"{guard.module}.py without: {guard.guard}", ((guard.test,),))
 
@@ -83,25 +104,29 @@ def _run(trials: list[Trial]) -> Iterable[tuple[Trial, bool]]:
 
 def _finished(running: dict[int, Trial]) -> tuple[Trial, bool]:
     process, status = os.wait()
-    trial = running.pop(process)
-    print("noticed " if status else "SURVIVED", trial.what, file=sys.stderr, flush=True)
-    return trial, status != 0
+    trial, code = running.pop(process), os.waitstatus_to_exitcode(status)
+    if code not in (SURVIVED, KILLED):
+        raise SystemExit(
+            f"{trial.what}: ended with {code}, which is no verdict of {trial.tests}; see `pytest` exit codes"
+        )
+    print("noticed " if code == KILLED else "passed  ", trial.what, file=sys.stderr, flush=True)
+    return trial, code == KILLED
 
 
 def _try(trial: Trial) -> int:
-    """Run the tests on the wrong version; 0 where none of them fails."""
+    """Run the tests on the version; return SURVIVED where none fails, KILLED where one does, or what else happened."""
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     try:
         _put_in_place(trial)
-        for files in trial.tests:
-            paths = [str(ROOT / "tests" / "models" / name) for name in files]
-            if pytest.main(["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", *paths]) != 0:
-                return 1
-    except BaseException:
-        return 1  # what cannot even be imported is noticed
-    return 0
+    except Exception:
+        return trial.unloadable
+    for files in trial.tests:
+        paths = [str(ROOT / "tests" / "models" / name) for name in files]
+        if code := pytest.main(["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", *paths]):
+            return int(code)
+    return SURVIVED
 
 
 def _put_in_place(trial: Trial) -> None:
@@ -116,4 +141,4 @@ def _put_in_place(trial: Trial) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:] or PARTS))
