@@ -1,7 +1,8 @@
 """Events in: from Kafka, event files, or somebody else's file through a mapping, into the store."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from flows.home import Home
@@ -37,8 +38,14 @@ def new_decoder(home: Home) -> Decoder:
 
 
 def offence_codes(home: Home) -> frozenset[str]:
-    """Return the offence codes that may come in today."""
-    return frozenset(read_codebook(home.settings.ingest.codebook, home.now().date()).index)
+    """Return the offence codes that may come in today; the codebook is read again where it was written since."""
+    path = home.settings.ingest.codebook
+    return _codes_in_force(path, path.stat().st_mtime_ns if path.exists() else None, home.now().date())
+
+
+@lru_cache(maxsize=1)
+def _codes_in_force(codebook: Path, written_ns: int | None, day: date) -> frozenset[str]:
+    return frozenset(read_codebook(codebook, day).index)
 
 
 def ingest_sources(home: Home) -> BatchCounts:

@@ -2,20 +2,23 @@
 
 Entry point: `stream(home, StreamLimits(...), step=direct, until=Event())`.
 
-One thread polls, and so keeps its place in the group, whatever else goes on; one worker decodes a micro-batch, opens
-the store, keeps rows, offsets and announcements in one transaction, closes it, and delivers. While the worker is busy
-the next micro-batch gathers up to its bounds, then its partitions are paused. The store alone says where to read on:
-a batch that begins elsewhere than the store left off is dropped and read again, so neither a rebalance nor a process
-that was taken for dead can lose an event or keep it twice.
+One thread polls and decodes, and so keeps its place in the group, whatever else goes on; one worker opens the store,
+keeps a micro-batch's rows, offsets and announcements in one transaction, closes it, and delivers. Polling and decoding
+are Python and share a thread, for two would wait for each other; keeping is DuckDB and goes on beside them. While the
+worker is busy the next micro-batch is decoded and the one after it gathers up to its bounds, then the partitions are
+paused. The store alone says where to read on: a batch that begins elsewhere than the store left off is dropped and
+read again, so neither a rebalance nor a process that was taken for dead can lose an event or keep it twice.
 
 `step(stage, *arguments)` calls every stage of a batch, as in the daily run, so that a test can stop the process before,
 within or after each: `STAGES` lists them in order.
 """
 
+import gc
+import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -36,7 +39,11 @@ from pipeline.store import Store
 from pipeline.store_door import StoreDoor
 
 _POLL_S = 0.05
+_GLANCE_S = 0.001
 _POLL_RECORDS = 5_000
+_FILL_S = 1.0  # the longest that a batch is filled for where as much again waits
+_GARBAGE_AFTER = 100_000  # objects
+_TURN_S = 0.0005
 _SWEEP = 1_000  # waiting announcements taken up at once
 
 
@@ -50,10 +57,10 @@ class StreamLimits:
 
 @dataclass(frozen=True, slots=True)
 class StreamBatch:
-    """Consecutive records of each partition, from `first_offsets` (as the store has them) to `next_offsets`."""
+    """Decoded records of each partition, from `first_offsets` (as the store has them) to `next_offsets`."""
 
-    generation: int
-    records: list[Record]
+    decoded: DecodedBatch
+    is_behind: bool  # whether as much again was waiting
     first_offsets: dict[TopicPartition, int | None]
     next_offsets: dict[TopicPartition, int]
 
@@ -102,13 +109,15 @@ class Gathering:
     def room(self) -> int:
         return self.max_rows - len(self.records)
 
-    def is_due(self, now: float) -> bool:
-        return bool(self.records) and (self.is_full or now - self.began >= self.linger_s)
+    def is_due(self, now: float, linger_s: float | None = None) -> bool:
+        """Return whether to go on with what there is: a full batch, or one whose first record is so old."""
+        linger_s = self.linger_s if linger_s is None else max(linger_s, self.linger_s)
+        return bool(self.records) and (self.is_full or now - self.began >= linger_s)
 
-    def take(self, generation: int) -> StreamBatch:
-        """Hand over what was gathered and go on from its end."""
+    def take(self, decoded: DecodedBatch, is_behind: bool) -> StreamBatch:
+        """Hand over what was gathered, decoded, and go on from its end."""
         firsts = {place: self.held.get(place) for place in self.following}
-        batch = StreamBatch(generation, self.records, firsts, self.following)
+        batch = StreamBatch(decoded, is_behind or self.is_full, firsts, self.following)
         self.begin({**self.held, **self.following})
         return batch
 
@@ -139,13 +148,12 @@ class Keeper:
 
     def keep(self, batch: StreamBatch) -> tuple[BatchCounts, int]:
         """Take a batch through every stage; return what became of its rows, and the number of announcements."""
-        decoded = self._step(decode_records, self._home, batch.records)
-        is_live = self._home.settings.stream.live and len(batch.records) < self._home.settings.stream.max_rows
+        is_live = self._home.settings.stream.live and not batch.is_behind
         if is_live:
             self._step(follow_run, self)
         try:
             with self._door.opened() as store:
-                counts = self._step(keep_records, self, store, batch, decoded, is_live)
+                counts = self._step(keep_records, self, store, batch, is_live)
                 waiting = store.undelivered(_SWEEP, CHANGES)
         except BaseException:
             self.forget_figures()  # they may hold what was not kept
@@ -154,11 +162,11 @@ class Keeper:
             self._step(write_live, self._home, self._live)
         return counts, self._step(deliver_changes, self, waiting)
 
-    def commit(self, store: Store, batch: StreamBatch, decoded: DecodedBatch, is_live: bool) -> BatchCounts:
+    def commit(self, store: Store, batch: StreamBatch, is_live: bool) -> BatchCounts:
         self.mark(store)
         try:
             return store.commit(
-                decoded,
+                batch.decoded,
                 source=self._source,
                 ingested_at=self._home.now(),
                 first_offsets=batch.first_offsets,
@@ -236,9 +244,9 @@ def follow_run(keeper: Keeper) -> None:
     keeper.follow_run()
 
 
-def keep_records(keeper: Keeper, store: Store, batch: StreamBatch, decoded: DecodedBatch, is_live: bool) -> BatchCounts:
+def keep_records(keeper: Keeper, store: Store, batch: StreamBatch, is_live: bool) -> BatchCounts:
     """Keep rows, offsets and announcements in one transaction."""
-    return keeper.commit(store, batch, decoded, is_live)
+    return keeper.commit(store, batch, is_live)
 
 
 def deliver_changes(keeper: Keeper, waiting: list[OutboxMessage]) -> int:
@@ -277,6 +285,7 @@ def stream(
         session_timeout_s=settings.session_timeout_s,
     )
     with (
+        _in_long_turns(),
         closing(reader),
         closing(KafkaPublisher(kafka.bootstrap_servers, kafka.topic_prefix, kafka.security)) as publisher,
         StoreDoor(home.store, home.key, wait_s=home.settings.store.wait_s, announce=home.announce) as door,
@@ -287,8 +296,27 @@ def stream(
         return loop.run()
 
 
+@contextmanager
+def _in_long_turns() -> Iterator[None]:
+    """Look for garbage seldom, and hand Python's lock over soon.
+
+    Every 700 records the interpreter would look through all that it holds; what was there before the stream began is
+    never garbage. A thread back from DuckDB, or from reading 4 KiB of the network, would wait 5 ms for its turn.
+    """
+    thresholds, interval_s = gc.get_threshold(), sys.getswitchinterval()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_AFTER, *thresholds[1:])
+    sys.setswitchinterval(_TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval_s)
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
 class _Loop:
-    """The polling thread."""
+    """The polling and decoding thread."""
 
     def __init__(
         self,
@@ -305,8 +333,9 @@ class _Loop:
         self._step, self._limits, self._until = step, limits, until
         self._gathering = Gathering(settings.max_rows, settings.max_bytes, settings.linger_ms / 1000)
         self._progress_s = settings.progress_s
+        self._ready: StreamBatch | None = None  # decoded, waiting for the worker
         self._busy: Future | None = None
-        self._batch: StreamBatch | None = None
+        self._batch: StreamBatch | None = None  # with the worker
         self._placing: int | None = None  # the generation whose offsets the worker is looking up
         self._generation = 0
         self._summary = StreamSummary()
@@ -318,28 +347,45 @@ class _Loop:
         while not self._is_over():
             self._settle()
             self._follow_assignment()
+            self._start()
             self._poll()
-            if self._busy is None and self._gathering.is_due(time.monotonic()):
-                self._start(self._gathering.take(self._generation))
+            self._decode()
             self._say_progress()
         self._finish()
         return self._summary
 
     def _poll(self) -> None:
         if self._gathering.is_full:
-            self._reader.hold()
-        else:
-            self._reader.release()
-        records, following = self._reader.poll(_POLL_S, min(_POLL_RECORDS, max(1, self._gathering.room)))
+            self._wait_for_worker()
+            return
+        self._reader.release()
+        records, following = self._reader.poll(_POLL_S, min(_POLL_RECORDS, self._gathering.room))
         if records and self._reader.generation == self._generation:
             self._gathering.add(records, following, time.monotonic())
+
+    def _wait_for_worker(self) -> None:
+        """Wait a moment for the batch in hand; polling while nothing is fetched keeps the place in the group."""
+        self._reader.hold()
+        self._reader.poll(_GLANCE_S, 1)
+        if self._busy is not None:
+            wait([self._busy], _POLL_S)
+
+    def _decode(self) -> None:
+        """Decode what is due: a full batch also while the worker has another, less only when it is free."""
+        gathering, now = self._gathering, time.monotonic()
+        is_awaited = gathering.is_full or self._busy is None
+        if self._ready is not None or not is_awaited or not gathering.is_due(now):
+            return
+        is_behind = self._reader.lag() >= gathering.max_rows
+        if not is_behind or gathering.is_due(now, _FILL_S):
+            self._ready = gathering.take(self._step(decode_records, self._home, gathering.records), is_behind)
 
     def _follow_assignment(self) -> None:
         """After a rebalance: forget what was gathered, ask the store where to read on, and begin there."""
         generation = self._reader.generation
         if generation != self._generation:
             self._generation = generation
-            self._gathering.begin({})
+            self._forget()
         if self._busy is None and self._reader.unplaced():
             self._placing = generation
             self._busy = self._worker.submit(self._keeper.offsets)
@@ -347,9 +393,15 @@ class _Loop:
             self._tried = time.monotonic()
             self._busy = self._worker.submit(self._keeper.offsets)
 
-    def _start(self, batch: StreamBatch) -> None:
-        self._batch = batch
-        self._busy = self._worker.submit(self._keeper.keep, batch)
+    def _forget(self) -> None:
+        """Drop what was read and is not with the worker; it is read again from where the store stands."""
+        self._ready = None
+        self._gathering.begin({})
+
+    def _start(self) -> None:
+        if self._busy is None and self._ready is not None:
+            self._batch, self._ready = self._ready, None
+            self._busy = self._worker.submit(self._keeper.keep, self._batch)
 
     def _settle(self) -> None:
         """Take what the worker has finished."""
@@ -362,7 +414,7 @@ class _Loop:
         except StaleOffsetsError as error:
             self._home.announce(str(error))
             self._summary.read_again += 1
-            self._gathering.begin({})
+            self._forget()
             self._reader.displace()
             return
         if placing is not None:
@@ -410,14 +462,13 @@ class _Loop:
         return True
 
     def _has_nothing_left(self) -> bool:
-        is_idle = self._busy is None and not self._gathering.records and not self._reader.unplaced()
-        return is_idle and self._reader.is_lasting() and self._reader.is_caught_up()
+        is_idle = self._busy is None and self._ready is None and not self._gathering.records
+        return is_idle and not self._reader.unplaced() and self._reader.is_lasting() and self._reader.is_caught_up()
 
     def _finish(self) -> None:
         """End the batch in hand; what was only gathered is read again next time."""
         while self._busy is not None:
-            self._reader.hold()
-            self._reader.poll(_POLL_S, 1)
+            self._wait_for_worker()
             self._settle()
         self._worker.submit(self._keeper.finish).result()
         self._summary.seconds = time.monotonic() - self._began

@@ -24,6 +24,7 @@ from pipeline.local_time import to_utc
 _NAIVE = Refusal(
     "naive_time", "A time has no zone, and none is declared to read it in; send RFC 3339 times with an offset."
 )
+_PART = 10_000  # records that are typed events at once, which take several times the memory of their columns
 _ENTITIES = {event_type: event_type.entity for event_type in EVENT_TYPES}
 
 
@@ -74,15 +75,25 @@ class Decoder:
             pseudonym; the `DEAD_LETTER` rows. Rows and dead letters together are as many as the records.
         """
         people = People(self._pseudonymise)
+        parts = [self._decode_part(records[at : at + _PART], people) for at in range(0, len(records), _PART)]
+        tables = {
+            entity: pa.concat_tables([schema.empty_table(), *(part[entity] for part, _ in parts if entity in part)])
+            for entity, schema in SCHEMAS.items()
+        }
+        dead_letters = pa.concat_tables([DEAD_LETTER.empty_table(), *(dead for _, dead in parts)])
+        return DecodedBatch(tables, _identities(people, tables), dead_letters)
+
+    def _decode_part(self, records: Sequence[Record], people: People) -> tuple[dict[str, pa.Table], pa.Table]:
+        """Return the tables of the entities there are, and the dead letters."""
         parsed, refused = _parse(records)
-        tables = {entity: schema.empty_table() for entity, schema in SCHEMAS.items()}
+        tables = {}
         for entity, found in parsed.items():
             if not found.events:
                 continue
             columns = columns_of(entity, found.events, [records[at] for at in found.positions], people)
             tables[entity], refused_rows = self._sift(entity, columns)
             refused.update({found.positions[row]: refusal for row, refusal in refused_rows.items()})
-        return DecodedBatch(tables, _identities(people, tables), _dead_letters(records, refused))
+        return tables, _dead_letters(records, refused)
 
     def _sift(self, entity: str, columns: dict[str, Any]) -> tuple[pa.Table, dict[int, Refusal]]:
         """Return the rows that pass every check as a table, and for the other rows why they do not."""

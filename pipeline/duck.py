@@ -46,7 +46,11 @@ def query(name: str) -> str:
 
 
 def connect(
-    spill: Path | None = None, *, is_encrypting: bool = True, at_most_bytes: int | None = None
+    spill: Path | None = None,
+    *,
+    is_encrypting: bool = True,
+    at_most_bytes: int | None = None,
+    at_most_threads: int | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Open an in-memory DuckDB that can attach encrypted files.
 
@@ -59,10 +63,12 @@ def connect(
         False leaves the httpfs extension alone, which takes most of the time: enough for files without people.
     at_most_bytes
         Memory that DuckDB may use, six tenths of the machine's at most: what is left is for the frames beside it.
+    at_most_threads
+        Threads that DuckDB may use; None leaves it all cores.
     """
-    connection = duckdb.connect(
-        config={**_SETTINGS, "memory_limit": _memory_limit(at_most_bytes), "temp_directory": str(spill or "")}
-    )
+    limits: dict[str, Any] = {"memory_limit": _memory_limit(at_most_bytes), "temp_directory": str(spill or "")}
+    limits |= {"threads": at_most_threads} if at_most_threads else {}
+    connection = duckdb.connect(config={**_SETTINGS, **limits})
     # Settings of extensions (time zone, file systems) exist only once a connection does.
     if is_encrypting:
         connection.execute(f"LOAD {literal_sql(str(_httpfs()))}")

@@ -1,6 +1,5 @@
 """Pseudonyms of people: the only form in which a person id leaves the decoder."""
 
-import hashlib
 import hmac
 
 
@@ -17,8 +16,8 @@ class Pseudonymiser:
     def __call__(self, raw_person_id: str) -> str:
         """Pseudonym of one raw id; remembered, since the same people return in event after event."""
         if raw_person_id not in self._pseudonyms:
-            digest = hmac.new(self._key, raw_person_id.encode(), hashlib.sha256).hexdigest()
-            self._pseudonyms[raw_person_id] = f"p_{digest[:32]}"
+            digest = hmac.digest(self._key, raw_person_id.encode(), "sha256")
+            self._pseudonyms[raw_person_id] = f"p_{digest[:16].hex()}"
         return self._pseudonyms[raw_person_id]
 
     def __repr__(self) -> str:

@@ -24,7 +24,8 @@ class StoreDoor:
         self._key = key
         self._wait_s = wait_s
         self._announce = announce
-        self._connection = connect(path.parent / "spill")
+        # A batch is too small to share out: a second thread costs as much in waiting as the batch does.
+        self._connection = connect(path.parent / "spill", at_most_threads=1)
         self._seen = Seen()
 
     def __enter__(self) -> "StoreDoor":

@@ -18,6 +18,7 @@ from pipeline import batch
 from pipeline.batch import Record, RecordBatch
 from pipeline.errors import BrokerError, SourceError
 from pipeline.outbox import OutboxMessage
+from pipeline.sources.kafka_records import read_values_only
 
 _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 _SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
@@ -172,15 +173,20 @@ class KafkaSource:
 def open_consumer(
     bootstrap_servers: str, security: Mapping[str, Any], timeout_s: float, **options: Any
 ) -> KafkaConsumer:
-    """Connect a consumer with `options` of its own; raises BrokerError where no broker answers within `timeout_s`."""
+    """Connect a consumer with `options` of its own, which polls `Record`s.
+
+    Raises BrokerError where no broker answers within `timeout_s`.
+    """
     with _connecting(bootstrap_servers, timeout_s):
-        return KafkaConsumer(
+        consumer = KafkaConsumer(
             bootstrap_servers=bootstrap_servers.split(","),
             bootstrap_timeout_ms=round(timeout_s * 1000),
             **_CONSUMER,
             **options,
             **security,
         )
+    read_values_only(consumer)
+    return consumer
 
 
 def read_bounds(
@@ -328,13 +334,8 @@ def _out_of_range(partition: TopicPartition, first: int, beginning: int, end: in
     )
 
 
-def _records(found: Mapping[TopicPartition, list], ends: Mapping[TopicPartition, int]) -> list[Record]:
-    return [
-        Record(message.topic, message.partition, message.offset, message.value)
-        for partition in sorted(found)
-        for message in found[partition]
-        if message.offset < ends[partition]
-    ]
+def _records(found: Mapping[TopicPartition, list[Record]], ends: Mapping[TopicPartition, int]) -> list[Record]:
+    return [record for partition in sorted(found) for record in found[partition] if record.offset < ends[partition]]
 
 
 def _moved(

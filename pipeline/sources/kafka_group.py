@@ -13,6 +13,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
@@ -59,6 +60,18 @@ class Assignment(ConsumerRebalanceListener):
             self.placed = frozenset()
 
 
+class NamedFirst(RangePartitionAssignor):
+    """Kafka's range assignment, a share for every member.
+
+    kafka-python 3.0's own gives none to those of one kind that members of the other kind (with or without a name that
+    survives a restart) stand between.
+    """
+
+    @classmethod
+    def assign(cls, cluster: Any, members: Sequence[Any]) -> dict[str, Any]:
+        return super().assign(cluster, sorted(members, key=lambda member: member.group_instance_id is None))
+
+
 class GroupReader:
     """Reads the partitions that the group gives this member.
 
@@ -99,6 +112,7 @@ class GroupReader:
             timeout_s,
             group_id=group,
             group_instance_id=member,
+            partition_assignment_strategy=[NamedFirst],
             max_partition_fetch_bytes=_FETCH_BYTES,
             session_timeout_ms=round(session_timeout_s * 1000),
             heartbeat_interval_ms=round(session_timeout_s * 1000 / _BEATS),
@@ -195,11 +209,11 @@ class GroupReader:
             ) from error
         except KafkaError as error:
             raise BrokerError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
-        records, following = [], {}
-        for partition, messages in found.items():
-            topic, number = partition
-            records += [Record(topic, number, message.offset, message.value) for message in messages]
-            following[topic, number] = messages[-1].offset + 1
+        records: list[Record] = []
+        following = {}
+        for (topic, number), arrived in found.items():
+            records += arrived
+            following[topic, number] = arrived[-1].offset + 1
         return records, following
 
     def displace(self) -> None:

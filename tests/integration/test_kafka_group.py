@@ -1,7 +1,7 @@
 """A member of a group on a real broker: its share follows the topics, whatever its polls cut short."""
 
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 from kafka import KafkaAdminClient
@@ -30,3 +30,24 @@ def poll_until(reader: GroupReader, count: int) -> list[tuple[str, int]]:
     while len(reader.unplaced()) < count and time.monotonic() < deadline:
         reader.poll(0.001, 1)
     return reader.unplaced()
+
+
+def test_members_with_and_without_a_lasting_name_share_one_group(kafka_broker: str, topic_prefix: str) -> None:
+    topic = f"{topic_prefix}incidents"
+    admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
+    admin.create_topics({topic: {"num_partitions": 4}})
+    with closing(admin), ExitStack() as opened:
+        readers = [
+            opened.enter_context(
+                closing(GroupReader(kafka_broker, [topic], topic_prefix, member=name, session_timeout_s=6))
+            )
+            for name in (None, "night desk", None, "day desk")
+        ]
+        deadline = time.monotonic() + 30
+        while (shares := [reader.unplaced() for reader in readers]) and time.monotonic() < deadline:
+            if sorted(place for share in shares for place in share) == [(topic, n) for n in range(4)] and all(shares):
+                break
+            for reader in readers:
+                reader.poll(0.001, 1)
+    assert sorted(map(len, shares)) == [1, 1, 1, 1]
+    assert sorted(place for share in shares for place in share) == [(topic, n) for n in range(4)]

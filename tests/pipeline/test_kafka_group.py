@@ -3,6 +3,8 @@
 import logging
 import socket
 from collections.abc import Iterator
+from itertools import permutations
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from pipeline.errors import BrokerError, SourceError
 from pipeline.sources import kafka
 from pipeline.sources.kafka import KafkaPublisher
-from pipeline.sources.kafka_group import GroupReader
+from pipeline.sources.kafka_group import GroupReader, NamedFirst
 
 SECURITY = {
     "security_protocol": "SASL_SSL",
@@ -26,6 +28,7 @@ class Client:
     """Stands in for both of kafka-python's clients and remembers what it was given."""
 
     given: dict[str, Any]
+    _fetcher = SimpleNamespace()
     DEFAULT_CONFIG = kafka.KafkaConsumer.DEFAULT_CONFIG
 
     def __init__(self, **given: Any) -> None:
@@ -82,3 +85,17 @@ def test_no_error_and_no_log_line_shows_a_secret(address: str, caplog: pytest.Lo
     assert "sasl_hush" in str(unknown.value)
     for shown in (str(nobody.value), str(unknown.value).replace("sasl_hush", ""), caplog.text):
         assert "hush" not in shown
+
+
+@pytest.mark.parametrize("names", sorted(set(permutations([None, None, "day desk", "night desk"])), key=str))
+def test_every_member_has_a_share_in_whatever_order_the_broker_names_them(names: tuple[str | None, ...]) -> None:
+    metadata = SimpleNamespace(topics=["incidents"])
+    members = [
+        SimpleNamespace(member_id=f"m{number}", group_instance_id=name, metadata=metadata)
+        for number, name in enumerate(names)
+    ]
+    cluster = SimpleNamespace(partitions_for_topic=lambda topic: {0, 1, 2, 3, 4})
+    shares = NamedFirst.assign(cluster, members)
+    given = [dict(share.assigned_partitions).get("incidents", []) for share in shares.values()]
+    assert sorted(map(len, given)) == [1, 1, 1, 2]
+    assert sorted(number for share in given for number in share) == [0, 1, 2, 3, 4]
