@@ -36,7 +36,7 @@ def make_register(persons: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
             "deceased_at": deceased_at,
             "is_age_unknown": born.isna(),
             "is_under_18": born.notna() & (adult_from > as_of),
-            "is_deceased": deceased_at.le(as_of),
+            "is_deceased": deceased_at.notna(),  # any death that is known, be it after the clock
             "is_treatment_consented": people["is_treatment_consented"].eq(True).fillna(False).astype(bool),
             "is_treatment_engaged": people["is_treatment_engaged"].eq(True).fillna(False).astype(bool),
         },

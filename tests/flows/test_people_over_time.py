@@ -19,14 +19,26 @@ from tests.town import read_people
 FIRST, NEXT = date(2026, 1, 1), date(2026, 1, 2)
 KNOWN_FIRST, KNOWN_VICTIM, KNOWN_WITHDRAWN = (datetime(2026, 1, 2, hour, tzinfo=UTC) for hour in (6, 7, 8))
 SELLER, BOTH = "P-seller", "P-both"
+CHILD, DEAD = "P-child", "P-dead"
 ROBBERS = [f"P-robber-{i}" for i in range(20)]
 LISTS = ("person_tier", "dealer_ranking", "call_in", "warrant_queue", "referral", "safeguarding")
 RUN_COLUMNS = ["run_id", "as_of", "valid_to"]
 
 
-def event(kind: str, event_id: str, data: dict[str, Any]) -> str:
+def event(kind: str, event_id: str, data: dict[str, Any], time: str = "2025-12-31T00:00:00Z") -> str:
     envelope = {"specversion": "1.0", "id": event_id, "source": "/test", "type": f"harmspot.{kind}.v1"}
-    return json.dumps({**envelope, "time": "2025-12-31T00:00:00Z", "data": data})
+    return json.dumps({**envelope, "time": time, "data": data})
+
+
+def person(person_id: str, version: int = 1, time: str = "2025-12-31T00:00:00Z", **more: Any) -> str:
+    data = {"person_id": person_id, "version": version, "birth_date": "1985-05-05"}
+    return event("person.updated", f"{person_id}.{version}", {**data, **more}, time)
+
+
+def warrant(version: int, status: str, time: str = "2025-12-31T00:00:00Z") -> str:
+    data = {"warrant_id": "W1", "version": version, "person_id": BOTH, "kind": "bench", "status": status}
+    more = {"issued_at": "2025-12-01T00:00:00Z", "underlying_offence_code": "robbery"}
+    return event("warrant.changed", f"W1.{version}", {**data, **more}, time)
 
 
 def incident(number: int, code: str, who: dict[str, str], version: int = 1, **more: Any) -> str:
@@ -50,16 +62,27 @@ def supply(version: int, role: str) -> list[str]:
 
 
 def at_first() -> list[str]:
-    """A seller who uses minors and also holds drugs, one who robs, twenty who rob, and a hundred who do nothing."""
-    people = [SELLER, BOTH, *ROBBERS, *(f"P-quiet-{i}" for i in range(100))]
-    born = [
-        event("person.updated", f"{person}.1", {"person_id": person, "version": 1, "birth_date": "1985-05-05"})
-        for person in people
-    ]
+    """A seller who uses minors and also holds drugs, three who rob often, twenty who rob, a hundred who do nothing."""
+    people = [SELLER, BOTH, CHILD, DEAD, *ROBBERS, *(f"P-quiet-{i}" for i in range(100))]
+    born = [person(each) for each in people]
     robberies = [incident(i, "robbery", {robber: "convicted"}) for i, robber in enumerate(ROBBERS * 2)]
-    his = [incident(500 + i, "robbery", {BOTH: "convicted"}) for i in range(4)]
+    often = [
+        incident(number + i, "robbery", {each: "convicted"})
+        for number, each in ((500, BOTH), (600, CHILD), (800, DEAD))
+        for i in range(4)
+    ]
     held = [incident(950, "drug_possession", {SELLER: "charged"}, drugs={"activity": "possession"})]
-    return [*born, *robberies, *his, *held, *supply(1, "charged")]
+    return [*born, *robberies, *often, *held, *supply(1, "charged"), warrant(1, "outstanding")]
+
+
+def protecting() -> list[str]:
+    """What was recorded after midnight, and is known by the morning's run."""
+    at = "2026-01-02T05:00:00Z"
+    return [
+        person(CHILD, 2, at, birth_date="2010-05-05"),
+        person(DEAD, 2, at, deceased_at="2026-01-02T03:00:00Z"),
+        warrant(2, "recalled", at),
+    ]
 
 
 def suffered() -> list[str]:
@@ -100,7 +123,7 @@ def force(tmp_path_factory: pytest.TempPathFactory, new_home: Callable[..., Home
     made = Force(tmp_path_factory.mktemp("force"), new_home)
     made.load(at_first(), KNOWN_FIRST)
     made.load(suffered(), KNOWN_VICTIM)
-    made.load(supply(2, "no_further_action"), KNOWN_WITHDRAWN)
+    made.load([*supply(2, "no_further_action"), *protecting()], KNOWN_WITHDRAWN)
     return made
 
 
@@ -146,3 +169,14 @@ def test_with_known_at_the_person_is_back_on_in_the_old_run(
     assert (again.run_id, again.is_new) == (as_known_first.run_id, False)
     next_day = force.run(NEXT, KNOWN_VICTIM)
     assert force.lists_of(next_day, SELLER) >= {"person_tier", "dealer_ranking"}
+
+
+def test_what_protects_somebody_holds_in_the_mornings_run_and_in_a_backfill(
+    force: Force, as_known_first: RunSummary, withdrawn: RunSummary
+) -> None:
+    assert "person_tier" in force.lists_of(as_known_first, CHILD) & force.lists_of(as_known_first, DEAD)
+    assert force.lists_of(as_known_first, BOTH) >= {"person_tier", "warrant_queue"}
+    for run in (withdrawn, force.run(FIRST)):
+        assert force.lists_of(run, CHILD) == {"safeguarding"}
+        assert force.lists_of(run, DEAD) == set()
+        assert "warrant_queue" not in force.lists_of(run, BOTH)

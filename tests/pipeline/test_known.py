@@ -147,18 +147,113 @@ def test_involvements_are_those_of_the_latest_version_each_once(path: Path) -> N
         assert rows(view, "FROM involvement_known") == []
 
 
-@pytest.mark.parametrize("entity", ["person", "warrant"])
-def test_a_version_dated_after_as_of_is_not_known_then(path: Path, entity: str) -> None:
-    changed = {"person": {"is_treatment_engaged": True}, "warrant": {"status": "executed"}}[entity]
-    before, after = event(entity, "e1"), event(entity, "e2", 2, event_time=NOON, **changed)
-    keep(path, [before, after])
+def test_a_version_dated_after_as_of_is_not_known_then(path: Path) -> None:
+    keep(path, [event("warrant", "e1"), event("warrant", "e2", 2, event_time=NOON, kind="arrest")])
     with known(path) as view:
-        assert rows(view, f"SELECT version FROM {entity}_known") == [(1,)]
+        assert rows(view, "SELECT version, kind FROM warrant_known") == [(1, "bench")]
     with known(path, as_of=NOON + DAY) as view:
-        assert rows(view, f"SELECT version FROM {entity}_known") == [(2,)]
+        assert rows(view, "SELECT version, kind FROM warrant_known") == [(2, "arrest")]
 
 
-def test_the_future_of_a_person_is_unknown(path: Path) -> None:
+LATER = {"event_time": NOON + DAY}  # reported after every as_of of these tests
+BIRTHS = st.one_of(
+    st.just({"birth_date": None}),
+    st.integers(1990, 2015).map(lambda year: {"birth_date": None, "birth_year": year}),
+    st.integers(1990, 2015).map(lambda year: {"birth_date": date(year, 6, 1)}),
+)
+PERSONS = st.tuples(
+    st.integers(1, 3),
+    BIRTHS,
+    st.sampled_from([None, NOON - DAY, NOON + DAY]),
+    st.booleans(),
+    st.sampled_from([None, NOON - DAY, NOON + DAY]),
+)
+
+
+def years_old(birth: dict[str, Any]) -> float | None:
+    """At least so old at NOON; None where it may be anything."""
+    born = birth["birth_date"] or (date(birth["birth_year"], 12, 31) if "birth_year" in birth else None)
+    return born and (NOON.date() - born).days / 365.25
+
+
+@settings(max_examples=25, deadline=None)
+@given(drawn=st.lists(PERSONS, min_size=1, max_size=4))
+def test_what_protects_a_person_holds_as_soon_as_it_is_known_and_where_one_content_says_so(drawn: list) -> None:
+    events = [
+        event("person", f"e{i}", version, **birth, deceased_at=died, is_treatment_engaged=engaged, event_time=reported)
+        for i, (version, birth, died, engaged, reported) in enumerate(drawn)
+    ]
+    latest = [content for content in drawn if content[0] == max(version for version, *_ in drawn)]
+    ages = [years_old(birth) for _, birth, *_ in latest]
+    with TemporaryDirectory() as folder:
+        keep(Path(folder) / "store.duckdb", events)
+        with known(Path(folder) / "store.duckdb") as view:
+            columns = "birth_date, birth_year, deceased_at, is_treatment_engaged"
+            ((born_on, born_in, died, engaged),) = rows(view, f"SELECT {columns} FROM person_known")
+    age = years_old({"birth_date": born_on} | ({"birth_year": born_in} if born_in else {}))
+    is_child, is_unknown = any(a is not None and a < 18 for a in ages), None in ages
+    assert age == (min(a for a in ages if a is not None) if is_child or not is_unknown else None)
+    assert (died is not None) == any(content[2] for content in latest)
+    assert engaged >= any(content[3] for content in latest)
+
+
+def test_treatment_that_ended_after_as_of_still_went_on_and_consent_that_was_taken_back_is_none(path: Path) -> None:
+    in_treatment = {"is_treatment_consented": True, "is_treatment_engaged": True}
+    over = {"is_treatment_consented": False, "is_treatment_engaged": False}
+    keep(path, [event("person", "e1", **in_treatment), event("person", "e2", 2, **over, **LATER)])
+    sql = "SELECT is_treatment_consented, is_treatment_engaged FROM person_known"
+    with known(path) as view:
+        assert rows(view, sql) == [(False, True)]
+    with known(path, as_of=NOON + 2 * DAY) as view:
+        assert rows(view, sql) == [(False, False)]
+
+
+@pytest.mark.parametrize("ended", ["executed", "recalled"])
+def test_a_warrant_has_ended_as_soon_as_that_is_known_and_not_before(path: Path, ended: str) -> None:
+    keep(path, [event("warrant", "e1")], [event("warrant", "e2", 2, status=ended, **LATER)], step=DAY)
+    for known_at, status in ((NOON, "outstanding"), (NOON + DAY, ended)):
+        with known(path, known_at=known_at) as view:
+            assert rows(view, "SELECT version, status FROM warrant_known") == [(1, status)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    drawn=st.lists(
+        st.tuples(st.integers(1, 3), st.sampled_from(["outstanding", "executed", "recalled"]), st.booleans()),
+        min_size=1,
+        max_size=4,
+        unique=True,
+    )
+)
+def test_a_warrant_is_outstanding_only_where_nothing_ended_it(drawn: list[tuple[int, str, bool]]) -> None:
+    versions = [
+        event("warrant", f"e{i}", version, status=status, event_time=NOON + DAY if is_later else None)
+        for i, (version, status, is_later) in enumerate(drawn)
+    ]
+
+    def is_live(among: list[tuple[int, str, bool]]) -> bool:
+        last = max(version for version, *_ in among)
+        return all(status == "outstanding" for version, status, _ in among if version == last)
+
+    past = [content for content in drawn if not content[2]]
+    with TemporaryDirectory() as folder:
+        keep(Path(folder) / "store.duckdb", versions)
+        with known(Path(folder) / "store.duckdb") as view:
+            found = rows(view, "SELECT status = 'outstanding' FROM warrant_known")
+    assert found == ([(is_live(drawn) and is_live(past),)] if past else [])
+
+
+@pytest.mark.parametrize("birth", [{"birth_date": date(2010, 1, 1)}, {"birth_date": date(1980, 1, 1)}])
+def test_a_corrected_birth_date_holds_at_every_as_of_once_known_and_not_before(path: Path, birth: dict) -> None:
+    keep(path, [event("person", "e1")], [event("person", "e2", 2, **birth, **LATER)], step=DAY)
+    for as_of in (NOON - 9 * DAY, NOON, NOON + 9 * DAY):
+        with known(path, as_of=as_of) as view:
+            assert rows(view, "SELECT birth_date FROM person_known") == [(birth["birth_date"],)]
+        with known(path, as_of=as_of, known_at=NOON) as view:
+            assert rows(view, "SELECT birth_date FROM person_known") == [(date(1990, 1, 1),)]
+
+
+def test_the_future_of_a_person_is_unknown_but_for_a_death(path: Path) -> None:
     keep(
         path,
         [
@@ -170,7 +265,7 @@ def test_the_future_of_a_person_is_unknown(path: Path) -> None:
         ],
     )
     with known(path) as view:
-        assert rows(view, "SELECT deceased_at FROM person_known") == [(None,)]
+        assert rows(view, "SELECT deceased_at FROM person_known") == [(NOON,)]
         assert rows(view, "SELECT custody_to FROM custody_known ORDER BY custody_from") == [(NOON - DAY,), (None,)]
         assert rows(view, "FROM warrant_known") == []
 

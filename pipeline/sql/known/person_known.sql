@@ -1,17 +1,40 @@
--- People as described before $as_of and known at $known_at. A death still to come is no death yet.
+-- People as known at $known_at, whenever it was reported: a birth date was always so, and a death, consent or its end
+-- holds as soon as anybody knows. Treatment also holds that had not ended before $as_of.
+-- Where the latest version has several contents, the youngest age and any death count; who may be any age counts as
+-- eighteen today: older than a child, younger than every adult.
 CREATE TABLE person_known AS
+WITH version AS (
+    SELECT
+        *,
+        version = max(version) OVER (PARTITION BY person_id) AS is_latest,
+        version = max(version) FILTER (event_time IS NULL OR event_time < $as_of) OVER (PARTITION BY person_id) AS is_past
+    FROM store.person_version
+    WHERE ingested_at <= $known_at
+),
+together AS (
+    SELECT
+        * REPLACE (
+            min(deceased_at) FILTER (is_latest) OVER same_person AS deceased_at,
+            bool_or(is_treatment_consented) FILTER (is_latest) OVER same_person AS is_treatment_consented,
+            bool_or(is_treatment_engaged) FILTER (is_latest OR is_past) OVER same_person AS is_treatment_engaged
+        )
+    FROM version
+    WINDOW same_person AS (PARTITION BY person_id)
+)
 SELECT
     person_id,
     version,
     birth_date,
     birth_year,
-    CASE WHEN deceased_at < $as_of THEN deceased_at END AS deceased_at,
+    deceased_at,
     is_treatment_consented,
     is_treatment_engaged,
     event_time
-FROM store.person_version
-WHERE ingested_at <= $known_at AND (event_time IS NULL OR event_time < $as_of)
+FROM together
+WHERE is_latest
 QUALIFY row_number() OVER (
     PARTITION BY person_id
-    ORDER BY version DESC, content_hash DESC, event_source DESC, event_id DESC, event_time DESC NULLS LAST
+    ORDER BY
+        coalesce(birth_date, make_date(birth_year, 12, 31), CAST($as_of - INTERVAL 18 YEAR AS DATE)) DESC,
+        content_hash DESC, event_source DESC, event_id DESC, event_time DESC NULLS LAST
 ) = 1

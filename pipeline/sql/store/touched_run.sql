@@ -2,7 +2,7 @@
 WITH arrival AS (
     SELECT ingested_at, occurred_at AS happened_at FROM store.incident_version
     UNION ALL
-    SELECT ingested_at, event_time FROM store.person_version
+    SELECT ingested_at, NULL FROM store.person_version -- a birth date was always so: it bears on every run
     UNION ALL
     SELECT ingested_at, custody_from FROM store.custody_version
     UNION ALL
