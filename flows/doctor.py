@@ -104,7 +104,7 @@ def _publication(home: Home) -> tuple[State, str]:
     kept = runs(home.path)
     if kept.empty:
         return "warning", f"no run yet: `harmspot --home {home.path} run`"
-    latest = kept.sort_values(["as_of", "known_at"]).iloc[-1]
+    latest = kept.iloc[-1]
     state: State = "ok" if latest["valid_to"] > pd.Timestamp(home.now()) else "warning"
     expiry = "valid until" if state == "ok" else "EXPIRED at"
     return state, f"{len(kept)} runs kept; the latest is {latest['run_id']}, {expiry} {latest['valid_to']}"

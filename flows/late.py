@@ -2,8 +2,6 @@
 
 from datetime import date, datetime
 
-import pandas as pd
-
 from flows.daily import RunSummary, daily_run
 from flows.home import Home
 from flows.stage import Call, direct
@@ -16,7 +14,8 @@ def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
 
     Only days within `schedule.late_runs` are looked at. The earlier runs stay; a rerun has a later known_at.
     """
-    kept = latest_by_day(runs(home.path)).tail(home.settings.schedule.late_runs)
+    by_day = runs(home.path).drop_duplicates("as_of", keep="last")
+    kept = by_day.tail(home.settings.schedule.late_runs)
     is_touched = touched_runs(
         home.store,
         home.key,
@@ -26,11 +25,6 @@ def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
     )
     days = [_local_day(home, as_of) for as_of in kept.loc[is_touched, "as_of"]]
     return [daily_run(home, day, call=call) for day in days]
-
-
-def latest_by_day(kept: pd.DataFrame) -> pd.DataFrame:
-    """Return of each as_of the run with the greatest known_at, in ascending order."""
-    return kept.sort_values(["as_of", "known_at", "run_id"]).drop_duplicates("as_of", keep="last", ignore_index=True)
 
 
 def _local_day(home: Home, as_of: datetime) -> date:

@@ -41,6 +41,6 @@ def _check(path: Path, number: int, proposal: Any) -> None:
         raise SourceError(f"{where}: kind={proposal['kind']!r}: expected {' or '.join(KINDS)}")
     if unknown := sorted(set(proposal) - {"proposal_id", "kind", *NUMBERS}):
         raise SourceError(f"{where}: unknown {unknown[0]!r}; known are {', '.join(NUMBERS)}")
-    for name in set(proposal) & set(NUMBERS):
+    for name in filter(proposal.__contains__, NUMBERS):
         if isinstance(proposal[name], bool) or not isinstance(proposal[name], int | float | None):
             raise SourceError(f"{where}: {name} is no number")

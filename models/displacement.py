@@ -53,7 +53,7 @@ def measure_displacement(
     """
     known = operations.dropna(subset="market_id")
     known = known.assign(felt_from=known[["announced_at", "started_at"]].min(axis=1)).dropna(subset="felt_from")
-    begun = known.dropna(subset="started_at").sort_values("started_at")
+    begun = known.dropna(subset="started_at").sort_values(["started_at", "area_id"])
     latest = begun.drop_duplicates("market_id", keep="last").sort_values("market_id")
     events = site_events[site_events["kind"] != "overdose"]
     rows = [_measured(operation, sites, known, events, as_of, longest_days) for operation in latest.to_dict("records")]

@@ -46,7 +46,9 @@ def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
     Before it is registered an operation has no market_id.
     """
     found: list[Row] = []
-    ordered = actions.dropna(subset="area_id").sort_values(["area_id", "at", "action_id"])
+    # At one moment an operation ends before the next begins.
+    placed = actions.dropna(subset="area_id").assign(goes_on=actions["kind"] != "crackdown_end")
+    ordered = placed.sort_values(["area_id", "at", "goes_on", "action_id"])
     for _, of_area in ordered.groupby("area_id", sort=True):
         current: Row | None = None
         for action in of_area.to_dict("records"):  # actions on places are few

@@ -168,7 +168,8 @@ def delivered_hours(actions: pd.DataFrame, begin: pd.Timestamp, until: pd.Timest
         return 0.0
     visits = actions[(actions["kind"] == "visit") & (actions["at"] >= begin) & (actions["at"] < until)]
     spent, rate, since = float(visits["hours"].fillna(0).sum()), 0.0, begin
-    steps = actions[actions["kind"].isin(["crackdown_start", "crackdown_end"])].sort_values("at")
+    steps = actions[actions["kind"].isin(["crackdown_start", "crackdown_end"])]
+    steps = steps.sort_values(["at", "kind", "hours"])  # at one moment an operation ends before the next begins
     for kind, at, hours in steps[["kind", "at", "hours"]].itertuples(index=False):
         moment = min(max(at, begin), until)
         spent += rate * ((moment - since) / pd.Timedelta(days=1))

@@ -305,6 +305,6 @@ def _check_crs(crs: str) -> None:
 
 
 def _meant(word: str, known: Collection[str]) -> str:
-    folded = {re.sub(r"\W|_", "", k).lower(): k for k in known}
+    folded = {re.sub(r"\W|_", "", k).lower(): k for k in sorted(known)}
     close = difflib.get_close_matches(re.sub(r"\W|_", "", word).lower(), list(folded), n=1)
     return f" (did you mean {folded[close[0]]!r}?)" if close else ""

@@ -105,8 +105,11 @@ def drop_table_sql(table_name: str) -> str:
 
 
 def latest_view_sql(table: Table) -> str:
-    """Return the statement that makes view `latest_<table>`; a planner in DuckDB's shell mostly wants only that."""
-    latest = "(SELECT run_id FROM run ORDER BY as_of DESC, known_at DESC, run_id DESC LIMIT 1)"
+    """Return the statement that makes view `latest_<table>`; a planner in DuckDB's shell mostly wants only that.
+
+    Which run is the latest is told as in `publication/runs.sql`.
+    """
+    latest = "(SELECT run_id FROM run ORDER BY as_of DESC, known_at DESC, rowid DESC LIMIT 1)"
     only = "" if table.is_projection else f" WHERE run_id = {latest}"
     view, name = name_sql(f"latest_{table.name}"), name_sql(table.name)
     return f"CREATE VIEW fresh.{view} AS SELECT * FROM {name}{only}"  # noqa: S608 - from tables.yml
@@ -119,7 +122,8 @@ def copy_history_sql(table_name: str, columns: Sequence[str]) -> str:
     return (
         f"INSERT INTO fresh.{table} BY NAME "  # noqa: S608 - names come from tables.yml
         f"SELECT {listed} FROM kept.{table} WHERE run_id IN (SELECT unnest($run_ids)) "
-        f"AND {person} NOT IN (SELECT unnest($forgotten::VARCHAR[]))"
+        f"AND {person} NOT IN (SELECT unnest($forgotten::VARCHAR[])) "
+        "ORDER BY rowid"  # DuckDB's joins keep no order
     )
 
 

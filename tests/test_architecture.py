@@ -14,6 +14,14 @@ FORBIDDEN = {
     "pipeline": {"geo", "models", "flows", "prefect"},
     "flows": set(),
 }
+# Queries without an order: those that yield one row, and hashes by the million, which are sorted or looked up.
+ONE_ROW = {
+    *("flows/sql/ingest_totals", "flows/sql/last_incident", "flows/sql/placement_quality"),
+    *("flows/sql/precision_quality", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
+    *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/is_held", "pipeline/sql/store/known_until"),
+    *("pipeline/sql/store/new_batch", "pipeline/sql/store/throughput"),
+}
+HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}
 SOURCES = [path for package in FORBIDDEN for path in sorted((ROOT / package).rglob("*.py"))]
 
 
@@ -51,6 +59,24 @@ def test_the_clock_is_passed_in(package: str) -> None:
     assert not found, f"{found} read the clock"
 
 
+def outermost(sql: str) -> str:
+    """The last statement less its comments and all that stands in brackets."""
+    bare = re.sub(r"--.*", "", sql)
+    while (shorter := re.sub(r"\([^()]*\)", "", bare)) != bare:
+        bare = shorter
+    return [statement.strip() for statement in bare.split(";") if statement.strip()][-1]
+
+
+def test_every_query_says_in_which_order_its_rows_come() -> None:
+    """DuckDB keeps the order of a table it scans, not of joins, groups or windows: there its threads decide."""
+    files = sorted([*(ROOT / "pipeline" / "sql").rglob("*.sql"), *(ROOT / "flows" / "sql").rglob("*.sql")])
+    last = {str(file.relative_to(ROOT).with_suffix("")): outermost(file.read_text(encoding="utf-8")) for file in files}
+    queries = {name: sql for name, sql in last.items() if re.match("SELECT|WITH|FROM", sql) and "DELETE" not in sql}
+    unordered = {name for name, sql in queries.items() if "ORDER BY" not in sql}
+    assert len(queries) > 40
+    assert unordered == ONE_ROW | HASHES
+
+
 def test_every_setting_is_explained() -> None:
     lines = (ROOT / "configs" / "default.yaml").read_text(encoding="utf-8").splitlines()
     unexplained = [line for line in lines if re.match(r"\s*\w+: *\S", line) and "#" not in line]
@@ -61,9 +87,10 @@ def test_nothing_names_a_registry_or_a_machine() -> None:
     forbidden = re.compile(r"pypi\.org|pythonhosted|registry\.npmjs|repo1?\.maven|deb\.debian|/work/|/root/|/tmp/v\b")
     text_suffixes = {".py", ".md", ".yaml", ".yml", ".toml", ".lock", ".in", ".sql", ".xml", ".html", ".jinja", ""}
     skipped = {".git", ".venv", "demo", "__pycache__", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+    kept = [top for top in sorted(ROOT.iterdir()) if top.name not in skipped]
     named = [
         path
-        for path in sorted(ROOT.rglob("*"))
+        for path in [file for top in kept for file in (top, *sorted(top.rglob("*")))]
         if path.is_file()
         and path != Path(__file__).resolve()
         and path.suffix in text_suffixes

@@ -1,6 +1,7 @@
 """Operations as recorded actions tell them."""
 
 import pandas as pd
+import pytest
 
 from models.operations import COLUMNS, operations_of
 
@@ -68,3 +69,12 @@ def test_nothing_done_is_no_operation() -> None:
     empty = operations_of(actions())
     assert list(empty.columns) == list(COLUMNS) and empty.empty
     assert operations_of(actions(("visit", 1, 0.2, None))).empty
+
+
+@pytest.mark.parametrize("ids", [["n0", "n1", "n2"], ["n2", "n1", "n0"]])
+def test_at_one_moment_an_operation_ends_before_the_next_is_registered(ids: list[str]) -> None:
+    done = actions(("registration", 1, None, REGISTERED), ("registration", 8, None, REGISTERED.replace("1_2", "8_9")),
+                   ("crackdown_end", 8, None, None))  # fmt: skip
+    told = operations_of(done.assign(action_id=ids))
+    assert told["market_id"].tolist() == ["market_1_2", "market_8_9"]
+    assert told["ended_at"].notna().tolist() == [True, False]

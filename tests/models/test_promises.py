@@ -87,6 +87,13 @@ def test_hours_are_those_of_operations_and_visits() -> None:
     assert delivered_hours(done, until, begin) == 0
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_hours_of_an_operation_that_begins_as_another_ends_count(first: int) -> None:
+    both = [("crackdown_end", "12T00:00", None, None), ("crackdown_start", "12T00:00", 6.0, None)]
+    done = actions(BEGUN, both[first], both[1 - first])
+    assert delivered_hours(done, utc("2026-01-10"), utc("2026-01-14")) == pytest.approx(2 * 24 + 2 * 6)
+
+
 def test_what_was_said_of_another_market_is_no_violation() -> None:
     done = actions(REGISTERED, TOLD, BEGUN)
     elsewhere = seen("11T10:00").assign(market_id="market_9_9")

@@ -197,6 +197,34 @@ def test_a_rerun_of_a_day_stands_after_it(tmp_path: Path) -> None:
     assert read_published(tmp_path, "market")["run_id"].unique().tolist() == ["a"]
 
 
+def test_of_two_runs_that_knew_the_same_the_one_published_later_is_the_latest(tmp_path: Path) -> None:
+    published = ["m", "z", "a", "q"]
+    for run_id in published:
+        publish_day(tmp_path, 2, run_id=run_id, history_runs=9)
+    publish_day(tmp_path, 1, history_runs=9)
+    publish_day(tmp_path, 2, run_id="z", history_runs=9)  # is there already, and stays where it is
+    project(tmp_path, acts("kept", "served"), key=KEY)
+    assert runs(tmp_path)["run_id"].tolist() == ["run1", *published]
+    assert read_published(tmp_path, "market")["run_id"].unique().tolist() == ["q"]
+    with opened(tmp_path / "published.duckdb", None) as connection:
+        assert connection.execute("SELECT DISTINCT run_id FROM kept.latest_market").fetchall() == [("q",)]
+    found = predecessor(tmp_path, run_row(3)["as_of"], run_row(2)["known_at"])
+    assert found is not None
+    assert found["run_id"] == "q"
+
+
+def test_kept_rows_stay_in_their_order(tmp_path: Path) -> None:
+    many = 150_000  # more than DuckDB gives one thread
+    places, people = frames(n=1)
+    places["hotspot"] = frame_of(FEW.published["hotspot"], many)
+    publish(tmp_path, run_row(1), places, people, key=KEY, history_runs=3)
+    publish_day(tmp_path, 2)
+    with opened(tmp_path / "published.duckdb", None) as connection:
+        kept = connection.execute("SELECT hotspot_id FROM kept.hotspot").to_arrow_table()["hotspot_id"].to_pylist()
+    assert kept[:many] == sorted(kept[:many])
+    assert kept[many:] == ["id0", "id1"]
+
+
 def test_the_predecessor_is_the_greatest_earlier_as_of(tmp_path: Path) -> None:
     assert predecessor(tmp_path, NOW, NOW) is None
     for day in (1, 3, 5):

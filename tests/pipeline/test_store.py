@@ -254,12 +254,14 @@ def test_of_a_record_too_large_to_read_a_beginning_waits_and_is_not_tried_again(
     assert len(store.dead_letters()) == 2
 
 
-def test_a_replay_goes_through_any_number_of_letters_a_page_at_a_time(
+def test_a_replay_goes_through_any_number_of_letters_a_page_at_a_time_in_order_of_arrival(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.store._REPLAY_PAGE", 2)
-    payloads = [b"%d" % number for number in range(5)]
-    commit(store, batch(letters=tuple({"payload": payload} for payload in payloads)))
+    monkeypatch.setattr("pipeline.store._REPLAY_PAGE", 20)
+    payloads = [b"%d" % number for number in range(50)]
+    letters = tuple({"payload": payload, "source_offset": number} for number, payload in enumerate(payloads))
+    commit(store, batch(letters=letters[:25]))
+    commit(store, batch(letters=letters[25:]))
     tried: list[list[bytes | None]] = []
 
     def decode(records: list[Record]) -> DecodedBatch:
@@ -267,9 +269,9 @@ def test_a_replay_goes_through_any_number_of_letters_a_page_at_a_time(
         return batch(letters=tuple({"payload": record.value} for record in records))
 
     counts = store.replay_events(decode, ingested_at=NOON)
-    assert (counts.rows_in, counts.dead, len(store.dead_letters())) == (5, 5, 5)
-    assert [len(page) for page in tried] == [2, 2, 1]
-    assert sorted(value or b"" for page in tried for value in page) == payloads
+    assert (counts.rows_in, counts.dead, len(store.dead_letters())) == (50, 50, 50)
+    assert [len(page) for page in tried] == [20, 20, 10]
+    assert [value for page in tried for value in page] == payloads
 
 
 def test_nothing_to_replay_is_nothing(store: Store) -> None:

@@ -23,3 +23,4 @@ QUALIFY row_number() OVER (
     PARTITION BY incident_id
     ORDER BY version DESC, content_hash DESC, event_source DESC, event_id DESC, event_time DESC NULLS LAST
 ) = 1
+ORDER BY incident_id

@@ -10,3 +10,4 @@ SELECT
 FROM staged
 JOIN refusal USING (rule)
 JOIN tried_row ON staged.row_number = tried_row.rowid
+ORDER BY staged.row_number

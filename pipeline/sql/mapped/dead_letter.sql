@@ -16,3 +16,4 @@ JOIN refusal USING (rule)
 JOIN raw ON staged.row_number = raw.harmspot_number
 JOIN raw_file ON raw.harmspot_file = raw_file.file
 LEFT JOIN derived_id ON staged.row_number = derived_id.row_number
+ORDER BY staged.row_number

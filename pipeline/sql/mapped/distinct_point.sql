@@ -2,3 +2,4 @@
 SELECT DISTINCT x, y
 FROM extract
 WHERE isfinite(x) AND isfinite(y)
+ORDER BY x, y

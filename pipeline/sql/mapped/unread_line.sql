@@ -10,3 +10,4 @@ SELECT
 FROM reject_errors
 JOIN reject_scans USING (scan_id, file_id)
 GROUP BY ALL
+ORDER BY topic, source_offset, payload
