@@ -212,7 +212,7 @@ def assess_everybody(
         frames.warrants,
         frames.actions,
         codebook,
-        as_of=pd.Timestamp(as_of),
+        as_of=pd.Timestamp(as_of.astimezone(settings.force.zone)),
         config=settings.people,
         seed=settings.seed,
         previous=PreviousPeople(previous.person_tier, previous.tier_term) if previous else None,

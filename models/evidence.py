@@ -76,7 +76,7 @@ def use(rows: pd.DataFrame) -> pd.Series:
     return is_drugs & ~supply(rows)
 
 
-def counted(offences: pd.DataFrame, adult_from: pd.Series, codebook: pd.DataFrame) -> pd.DataFrame:
+def counted(offences: pd.DataFrame, adult_days: pd.Series, codebook: pd.DataFrame) -> pd.DataFrame:
     """What raises a score: one row per person, incident and axis.
 
     An incident counts on its offence's own axis, and on `minors` where an adult used a minor in it. Only somebody of
@@ -85,7 +85,7 @@ def counted(offences: pd.DataFrame, adult_from: pd.Series, codebook: pd.DataFram
     Parameters
     ----------
     offences : as `offences` returns.
-    adult_from : by person_id, the moment of the eighteenth birthday (UTC; NaT where unknown).
+    adult_days : by person_id, local days of age before the clock (NaN where unknown); age_days are such days, too.
     codebook : by offence_code: axis, harm_days.
 
     Returns
@@ -94,7 +94,7 @@ def counted(offences: pd.DataFrame, adult_from: pd.Series, codebook: pd.DataFram
     occurred_at.
     """
     evidenced = offences[offences["factor"] > 0]
-    is_of_age = evidenced["occurred_at"].to_numpy() >= adult_from.reindex(evidenced["person_id"]).to_numpy()
+    is_of_age = evidenced["age_days"].to_numpy() < adult_days.reindex(evidenced["person_id"]).to_numpy()
     is_on_axis = evidenced["axis"].isin(AXES) & ~evidenced["category"].isin(NO_WEIGHT)
     own = evidenced[is_on_axis & (evidenced["axis"].ne("minors") | is_of_age)]
     used = evidenced[evidenced["is_minor_used_by_adult"] & is_of_age & evidenced["axis"].ne("minors")]

@@ -76,7 +76,8 @@ def _tier(row: Mapping) -> list[str]:
         f"between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}, seen over "
         f"{row['exposure_days']:.0f} days at liberty, of which older ones weigh less.",
         f"How often and when: about {row['frequency_per_year']:.1f} incidents per year at liberty, weighed by how sure "
-        f"the evidence is; the latest {row['recency_days']} days ago; grave ones on {row['high_event_count']} days.",
+        f"the evidence is; the latest {row['recency_days']} days ago; grave ones at least a day apart: "
+        f"{row['high_event_count']}.",
         _axes(row),
         *_left_out(row),
         f"Heaviest evidence: {_ids(row['evidence_ids'])}.",

@@ -5,6 +5,8 @@ import pandas as pd
 
 from models.scoring import Scoring
 
+SPREE = pd.Timedelta(hours=24)
+
 
 def gather_facts(
     register: pd.DataFrame,
@@ -86,12 +88,25 @@ def child_events(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _high_events(evidence: pd.DataFrame) -> pd.Series:
-    """Independent high-band incidents: several on one day are one spree and count once."""
+    """Independent high-band incidents: several within 24 hours are one spree and count once."""
     return grave_incidents(evidence).groupby("person_id").size()
 
 
 def grave_incidents(evidence: pd.DataFrame) -> pd.DataFrame:
-    """High-band incidents with evidence, one for each person and day: person_id, incident_id, age_days."""
-    high = evidence[evidence["band"].eq("high")].sort_values(["person_id", "incident_id"], kind="stable")
-    days = high.assign(day=high["occurred_at"].dt.floor("D")).drop_duplicates(["person_id", "day"])
-    return days[["person_id", "incident_id", "age_days"]]
+    """High-band incidents with evidence, each person's at least 24 hours apart: person_id, incident_id, age_days.
+
+    From the first on, each that is far enough from the last one taken: no choice has more.
+    """
+    high = evidence[evidence["band"].eq("high")].sort_values(["person_id", "occurred_at", "incident_id"], kind="stable")
+    return high.loc[_are_apart(high["person_id"], high["occurred_at"]), ["person_id", "incident_id", "age_days"]]
+
+
+def _are_apart(person_id: pd.Series, occurred_at: pd.Series) -> list[bool]:
+    """Of rows in order of person and time, True for each person's first and what is a spree's length from the last."""
+    taken: dict[str, pd.Timestamp] = {}
+    apart = []
+    for person, at in zip(person_id, occurred_at, strict=True):
+        apart.append(person not in taken or at - taken[person] >= SPREE)
+        if apart[-1]:
+            taken[person] = at
+    return apart

@@ -125,7 +125,8 @@ def assess_people(
     person_events, persons, custody, warrants, actions, codebook : frames of what was known at the clock. Events carry
         `age_days` before `as_of`; persons one row each; a person without a row, or without birth date and year, is of
         unknown age, and a year alone counts as born on its last day.
-    as_of : the clock (UTC); what happened later must not be in the frames.
+    as_of : the clock, a local midnight in the force's zone, whose days are counted; what happened later must not be in
+        the frames.
     previous : what the predecessor run published, for leaving later than one enters, for terms and for changes; None
         for a first run, which changes nothing and begins every term.
 
@@ -138,7 +139,7 @@ def assess_people(
     held = offences(recent, codebook)
     recent = recent.join(codebook["category"], on="offence_code")
     live = lists.live_warrants(warrants, codebook, as_of)
-    evidence = counted(held, register["adult_from"], codebook)
+    evidence = counted(held, register["adult_days"], codebook)
     scoring = score_people(register, evidence, custody, as_of=as_of, config=config, seed=seed)
     latest = evidence.groupby("person_id")["occurred_at"].max()
     terms = no_terms() if previous is None else previous.tier_term

@@ -12,10 +12,12 @@ def make_register(persons: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     ----------
     persons : person_id, birth_date (date or missing), birth_year, deceased_at, is_treatment_consented,
         is_treatment_engaged; one row each.
+    as_of : the clock, a local midnight in the force's zone: a birthday is a local day.
 
     Returns
     -------
-    DataFrame by person_id, sorted: born_on, adult_from (the eighteenth birthday), deceased_at, is_age_unknown,
+    DataFrame by person_id, sorted: born_on, adult_days (local days of age before the clock, negative for
+        a child), deceased_at, is_age_unknown,
     is_under_18, is_deceased, is_treatment_consented, is_treatment_engaged.
 
     Raises
@@ -27,15 +29,16 @@ def make_register(persons: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     people = persons.set_index("person_id").sort_index()
     born = _born(people)
     came_of_age = 10_000 * OF_AGE + born  # as yyyymmdd: born on 29 February means of age on 1 March
-    adult_from = pd.to_datetime(_valid_day(came_of_age).astype("Int64").astype("string"), format="%Y%m%d", utc=True)
+    came_of_age_on = pd.to_datetime(_valid_day(came_of_age).astype("Int64").astype("string"), format="%Y%m%d")
+    adult_days = (as_of.tz_localize(None).normalize() - came_of_age_on).dt.days
     deceased_at = pd.to_datetime(people["deceased_at"], utc=True)
     return pd.DataFrame(
         {
             "born_on": pd.to_datetime(born.astype("Int64").astype("string"), format="%Y%m%d"),
-            "adult_from": adult_from,
+            "adult_days": adult_days,
             "deceased_at": deceased_at,
             "is_age_unknown": born.isna(),
-            "is_under_18": born.notna() & (adult_from > as_of),
+            "is_under_18": adult_days.lt(0),
             "is_deceased": deceased_at.notna(),  # any death that is known, be it after the clock
             "is_treatment_consented": people["is_treatment_consented"].eq(True).fillna(False).astype(bool),
             "is_treatment_engaged": people["is_treatment_engaged"].eq(True).fillna(False).astype(bool),

@@ -11,7 +11,7 @@ Facts are a DataFrame, one row per person:
     is_child_concern        under 18 and suspect or victim of an offence, or in one where an adult used a minor
     is_treatment_consented, is_treatment_engaged
     is_away                 in custody, in hospital or known to be away at the clock
-    high_event_count        independent high-band incidents with evidence
+    high_event_count        high-band incidents with evidence, at least 24 hours apart
     has_harm                some evidence counts on some axis
     has_exposure            enough time at liberty to be scored
     is_above_average        the lower end of the harm rate's interval exceeds the mean of all people at risk
@@ -239,7 +239,7 @@ def decide(
         tier_rule=tier["rule"].where(passed, ""),
         view=view["outcome"].where(passed, "none"),
         view_rule=view["rule"].where(passed, ""),
-        is_withheld=passed & tier["rule"].eq("engaged_in_treatment"),
+        is_withheld=passed & is_in_treatment(facts),
     )
 
 

@@ -1,7 +1,10 @@
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.evidence import bands, counted, offences
+from models.register import make_register
 
 TIME = pd.Timestamp("2025-06-01", tz="UTC")
 CODEBOOK = pd.DataFrame(
@@ -22,7 +25,7 @@ CODEBOOK = pd.DataFrame(
         "odd",
     ],
 )
-ADULT_FROM = pd.Series(pd.to_datetime(["2000-01-01", "2025-07-01"], utc=True), index=["a", "young"])
+ADULT_DAYS = pd.Series([9000, 10], index=["a", "young"])  # an incident 10 days ago was on the eve of the birthday
 
 
 def events(*rows: dict[str, object]) -> pd.DataFrame:
@@ -96,7 +99,7 @@ def test_what_counts_on_which_axis() -> None:
         ),
         CODEBOOK,
     )
-    rows = counted(held, ADULT_FROM, CODEBOOK)[["incident_id", "axis", "harm_days", "band"]].to_numpy().tolist()
+    rows = counted(held, ADULT_DAYS, CODEBOOK)[["incident_id", "axis", "harm_days", "band"]].to_numpy().tolist()
     assert rows == [
         ["i0", "violence", 365.0, "high"],
         ["i2", "minors", 400.0, "high"],
@@ -115,7 +118,29 @@ def test_only_somebody_of_age_can_have_used_a_minor() -> None:
         ),
         CODEBOOK,
     )
-    assert counted(held, ADULT_FROM, CODEBOOK)["axis"].tolist() == ["violence"]
+    assert counted(held, ADULT_DAYS, CODEBOOK)["axis"].tolist() == ["violence"]
+
+
+@given(
+    zone=st.sampled_from(["America/New_York", "Europe/Berlin", "Pacific/Auckland"]),
+    hours=st.integers(-72, 72),
+    days_ago=st.integers(0, 800),
+)
+def test_of_age_on_the_eighteenth_birthday_by_the_local_calendar(zone: str, hours: int, days_ago: int) -> None:
+    as_of = pd.Timestamp("2026-01-01", tz=zone)
+    birthday = as_of.tz_localize(None) - pd.Timedelta(days=days_ago)
+    local = birthday + pd.Timedelta(hours=hours)  # some hours before or after the local midnight that begins it
+    at = local.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
+    born_on = (birthday - pd.DateOffset(years=18)).date()
+    blank = {"birth_year": pd.array([pd.NA], "Int32"), "deceased_at": pd.NaT}
+    treatment = {"is_treatment_consented": False, "is_treatment_engaged": False}
+    adult_days = make_register(pd.DataFrame({"person_id": ["a"], "birth_date": [born_on], **blank, **treatment}), as_of)
+    age_days = (as_of.date() - local.date()).days - 1
+    held = offences(
+        events({"offence_code": "exploit", "occurred_at": at.tz_convert("UTC"), "age_days": age_days}), CODEBOOK
+    )
+    is_leap_birthday = (birthday.month, birthday.day) == (2, 29)
+    assert is_leap_birthday or len(counted(held, adult_days["adult_days"], CODEBOOK)) == (local >= birthday)
 
 
 def test_bands_by_harm() -> None:

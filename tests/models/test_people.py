@@ -490,13 +490,14 @@ def test_warrants_stand_bench_first_then_by_band_then_by_age(seed: int) -> None:
 
 @few
 @given(seed=TOWNS)
-def test_targets_have_two_grave_incidents_on_different_days(seed: int) -> None:
+def test_targets_have_two_grave_incidents_a_day_apart(seed: int) -> None:
     here, lists = town(seed)
     targets = lists.person_tier[lists.person_tier["tier"].eq("target")]
     assert targets["high_event_count"].ge(2).all()
-    minutes = pd.to_timedelta(np.arange(len(here.events)) % 120, unit="min")  # apart, and yet on one day
-    one_day = here.events.assign(occurred_at=AS_OF - pd.Timedelta(hours=5) - minutes, age_days=0)
-    assert not here.assess(events=one_day).person_tier["tier"].eq("target").any()
+    minutes = pd.to_timedelta(np.arange(len(here.events)) % 120, unit="min")  # apart, and yet one spree
+    for hours in (5, 23):  # within a day, and on both sides of midnight
+        spree = here.events.assign(occurred_at=AS_OF - pd.Timedelta(hours=hours) - minutes, age_days=0)
+        assert not here.assess(events=spree).person_tier["tier"].eq("target").any()
 
 
 @few
@@ -615,7 +616,7 @@ def test_a_courier_of_seventeen_was_used_and_did_not_use() -> None:
     others = here.events[~here.events["person_id"].eq(one)]
 
     def assess(at: pd.Series) -> pd.Series:
-        dated = mine.assign(occurred_at=at, age_days=(AS_OF - at).dt.days)
+        dated = mine.assign(occurred_at=at, age_days=(AS_OF - at).dt.days - 1)
         return here.assess(events=pd.concat([others, dated], ignore_index=True), persons=persons).decisions.loc[one]
 
     assert assess(when)["tier_rule"] == "no_harm"

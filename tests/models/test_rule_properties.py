@@ -78,7 +78,8 @@ def test_treatment_is_offered_without_a_grave_incident_and_withholds_while_it_la
     is_in_it = is_offered & frame["is_treatment_engaged"]
     assert decided.loc[is_in_it, "tier"].eq("unlisted").all()
     assert decided.loc[is_in_it, "view"].eq("none").all()
-    assert (decided["is_withheld"] <= is_in_it).all()
+    assert decided["is_withheld"].equals(is_in_it)
+    assert not (rules.may_be_reached(decided) & is_in_it).any()
 
 
 @draws

@@ -88,9 +88,9 @@ GUARDS = (
     Guard(
         "facts",
         "a spree counts once",
-        'floor("D")',
-        'floor("s")',
-        "test_people.py::test_targets_have_two_grave_incidents_on_different_days",
+        "SPREE = pd.Timedelta(hours=24)",
+        "SPREE = pd.Timedelta(hours=0)",
+        "test_people.py::test_targets_have_two_grave_incidents_a_day_apart",
     ),
     Guard(
         "facts",
