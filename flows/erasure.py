@@ -38,11 +38,12 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     Raises
     ------
     PurposeError : without reader or purpose.
-    PublicationError : the reason is a single word.
+    PublicationError : the reason is a single word. MentionError : the reason, or who gives it, names somebody.
     """
     require_purpose(reader, purpose)
     if is_thin(reason):
         raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what ground")
+    home.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
     person_id = home.pseudonym_of(person)
     home.access_log.append(
         reader=reader, purpose=purpose, action="erase", detail={"reason": reason, "people": 1}, now=home.now()

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -14,7 +14,9 @@ from flows.settings import Settings, SettingsError, load_settings
 from pipeline.access_log import AccessLog
 from pipeline.identity import Pseudonymiser
 from pipeline.key import Key, create_key, load_key
+from pipeline.mentions import may_name_somebody, refuse_pseudonyms
 from pipeline.person_guard import PSEUDONYM
+from pipeline.store import open_store
 
 
 def announce(text: str) -> None:
@@ -42,6 +44,16 @@ class Home:
     def pseudonym_of(self, person: str) -> str:
         """Return the pseudonym of a person given by it or by the force's own id."""
         return person if re.fullmatch(PSEUDONYM, person) else Pseudonymiser(self.key.pseudonym)(person)
+
+    def refuse_mentions(self, words: Mapping[str, str | None]) -> None:
+        """Raise MentionError naming the field of `words` that names somebody; the store must not be open.
+
+        It is opened only where something in the words could be a raw id.
+        """
+        refuse_pseudonyms(words)
+        if self.store.exists() and may_name_somebody(words):
+            with open_store(self.store, self.key, wait_s=self.settings.store.wait_s, announce=self.announce) as store:
+                store.refuse_mentions(words)
 
     @property
     def store(self) -> Path:

@@ -26,6 +26,7 @@ from pipeline.acts import Act
 from pipeline.errors import ExportError, PublicationError
 from pipeline.export_file import NOT_GROUNDS, entry_token, read_export, write_export
 from pipeline.publication import list_valid_to, read_projections, read_restricted, runs, table_counts
+from pipeline.store import Store
 from pipeline.tables import read_tables
 
 LEFT = "revoke lists that hold somebody who left"
@@ -379,15 +380,16 @@ def _standings(home: Home) -> dict[str, ListStanding]:
 
 def _check(home: Home, act: ListAct, detail: Mapping[str, Any]) -> None:
     with open_home_store(home) as store:
-        _allowed(home, act, detail, store.human_events())
+        _allowed(home, store, act, detail)
 
 
-def _allowed(home: Home, act: ListAct, detail: Mapping[str, Any], events: pd.DataFrame) -> Act:
+def _allowed(home: Home, store: Store, act: ListAct, detail: Mapping[str, Any]) -> Act:
     """Return the act as the store records it.
 
-    Raises PublicationError where a rule forbids it after `events`, or a halt at its moment its approval; StoreError
-    where it cannot be written.
+    Raises PublicationError where a rule forbids it after what was done, or a halt at its moment its approval;
+    StoreError where it cannot be written, MentionError where its words name somebody.
     """
+    events = store.human_events()
     standing = lifecycle.standings(list_acts(events)).get(act.list_id, lifecycle.NOTHING_DONE)
     if words := lifecycle.refusal(standing, act, list_effects(events)):
         raise PublicationError(f"list {act.list_id} cannot be {act.kind}: {words}")
@@ -396,13 +398,14 @@ def _allowed(home: Home, act: ListAct, detail: Mapping[str, Any], events: pd.Dat
         raise PublicationError(f"list {act.list_id} cannot be approved. {halted}")
     allowed = Act(act.kind, act.actor, "list", act.list_id, act.at, detail)
     allowed.columns()
+    store.refuse_mentions(allowed.words)
     return allowed
 
 
 def _do(home: Home, act: ListAct, detail: Mapping[str, Any]) -> None:
     """Record an act in the opening of the store in which it was found to be allowed; nobody comes between."""
     with open_home_store(home) as store:
-        allowed = _allowed(home, act, detail, store.human_events())
+        allowed = _allowed(home, store, act, detail)
         _log(home, act.actor, act.reason, act.kind, {"list_id": act.list_id})
         store.record_human_event(allowed)
     project_home(home)

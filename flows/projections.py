@@ -11,6 +11,7 @@ from flows.ingest import open_home_store
 from flows.list_acts import make_list_projections
 from flows.notice_records import notice_states
 from pipeline.publication import Projector, project
+from pipeline.tables import read_tables
 
 # Each takes the home and what people did (`Store.human_events`), and returns the projections it makes by table name.
 MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (
@@ -26,8 +27,10 @@ def projector(home: Home) -> Projector:
     def make() -> dict[str, pd.DataFrame]:
         with open_home_store(home) as store:
             events = store.human_events()
+            made = {name: frame for maker in MAKERS for name, frame in maker(home, events).items()}
+            places = {name: store.blot_words(frame) for name, frame in made.items() if name in read_tables().published}
         erased = erased_people(events)
-        return {name: _without(frame, erased) for maker in MAKERS for name, frame in maker(home, events).items()}
+        return {name: _without(frame, erased) for name, frame in {**made, **places}.items()}
 
     return make
 

@@ -19,6 +19,7 @@ from flows.prioritise import Products
 from models.actors import MACHINE
 from models.notice_lifecycle import CLOSED, last_day_to_decide, start_refusal
 from pipeline.acts import read_detail
+from pipeline.errors import MentionError
 from pipeline.publication import runs
 from pipeline.store import Store
 
@@ -78,7 +79,7 @@ def _hear(home: Home, store: Store, actions: pd.DataFrame) -> int:
             notice = find_notice(home, store, action["notice_id"], **READING)
             record(home, store, notice, Deed(OBJECTIONS[action["kind"]], action["actor"], detail))
             count += 1
-        except NoticeRefusedError as error:
+        except (NoticeRefusedError, MentionError) as error:
             home.announce(f"an objection was not heard: {error}")
     return count
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PurposeError
+from pipeline.mentions import refuse_pseudonyms
 
 GENESIS = "0" * 64
 
@@ -34,8 +35,11 @@ class AccessLog:
         ------
         PurposeError
             When reader or purpose is blank: people are not read without either.
+        MentionError
+            When something that is to be written holds a pseudonym.
         """
         require_purpose(reader, purpose)
+        refuse_pseudonyms({"reader": reader, "purpose": purpose, "detail": json.dumps(detail)})
         if now.tzinfo is None:
             raise ValueError(f"now={now!r}: expected a time with a zone")
         entry = {

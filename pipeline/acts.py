@@ -113,6 +113,8 @@ class Audit(Finding, frozen=True, kw_only=True):
     made_at: datetime
 
 
+IDS = ("person_id", "action_id", "run_id", "report_sha256")  # particulars that are one id, and no words
+
 # Action events that come in on a topic are told by the same words: `notice_served` is `served`.
 DETAILS: dict[str, type[_Detail]] = {
     "drafted": Draft,
@@ -158,6 +160,18 @@ class Act:
     def detail_json(self) -> str:
         """Return the particulars as canonical JSON, or raise StoreError naming what is wrong and never a value."""
         return msgspec.json.encode(self._detail(), order="deterministic").decode()
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Return who acts and every particular that is free words, by name: nobody is to be named in them.
+
+        The ids of the records that the act goes by are left out: one may be a person's id, too, and means none.
+        """
+        said = msgspec.structs.asdict(self._detail())
+        words = {name: each for name, each in said.items() if isinstance(each, str) and name not in IDS}
+        for record in said.get("evidence_ids", ()):
+            words = {name: text.replace(record, "") for name, text in words.items()}
+        return {"actor": self.actor, **words}
 
     def columns(self) -> dict[str, Any]:
         """Return the row of `store.human_event` less its sequence.

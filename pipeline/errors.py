@@ -32,6 +32,10 @@ class PurposeError(HarmspotError):
     """A read of people without a purpose and a named reader."""
 
 
+class MentionError(HarmspotError):
+    """Words that name a person, where nobody may be named."""
+
+
 class PublicationError(HarmspotError):
     """A run that cannot be published, or a publication that cannot be read."""
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pipeline.columns import ENTITY_KEYS, UTC_TIME
 from pipeline.diagnosis import Refusal
 from pipeline.local_time import EARLIEST, LATEST
+from pipeline.person_guard import PSEUDONYM
 
 # Times that may lie ahead: rosters, planned releases, and the sender's own clock.
 _MAY_LIE_AHEAD = {"event_time", "custody_to", "shift_start", "shift_end"}
@@ -35,6 +36,7 @@ def checks_of(entity: str, table: pa.Table, offence_codes: pa.Array, horizon: da
         *(_unknown_code(table, name, offence_codes) for name in present),
         *(_blank(table, name) for name in ("event_source", "event_id", *ENTITY_KEYS[entity])),
         *(_unprintable(table, name) for name in ("event_source", "event_id", *ENTITY_KEYS[entity])),
+        *(_named(table, name) for name in _words_of(table)),
     ]
 
 
@@ -77,6 +79,17 @@ def _blank(table: pa.Table, name: str) -> Check:
     if pa.types.is_string(table.schema.field(name).type):
         holds = _is_true(pc.utf8_is_space(table[name]))
     return Check(Refusal("empty_id", f"`{name}` is blank and should identify something."), holds)
+
+
+def _words_of(table: pa.Table) -> list[str]:
+    """Columns of text in which nobody is to be named; a reporter's ref is the source's own and goes nowhere."""
+    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    return [name for name in texts if name not in ("person_id", "subject_person_id", "reporter_ref")]
+
+
+def _named(table: pa.Table, name: str) -> Check:
+    detail = f"`{name}` holds a pseudonym of harmspot; send it again with words that name nobody."
+    return Check(Refusal("names_person", detail), _is_true(pc.match_substring_regex(table[name], PSEUDONYM)))
 
 
 def _unprintable(table: pa.Table, name: str) -> Check:

@@ -6,11 +6,13 @@ from types import TracebackType
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from pipeline.duck import Announce, attach, connect, query, say
 from pipeline.errors import StoreError
 from pipeline.key import Key
 from pipeline.local_time import EARLIEST
+from pipeline.mentions import without_mentions
 from pipeline.migrations import check_migrated
 
 # Ten million incidents take 5 GB; what is beyond this is spilled, encrypted, and leaves room for the models' frames.
@@ -29,6 +31,8 @@ _TABLES = {
     "batch_known": ("known_at",),
     "dead_letter_known": ("known_at",),
 }
+
+_BLOTTED = pa.schema([("said", pa.string()), ("clean", pa.string())])
 
 
 class Known:
@@ -86,6 +90,7 @@ def open_known(
         for name, names in _TABLES.items():
             connection.execute(query(f"known/{name}"), {clock: clocks[clock] for clock in names})
         connection.execute(query("known/without_erased"))
+        _blot_actions(connection)
         connection.execute("DETACH store; DROP TABLE superseded_incident")
     except BaseException:
         connection.close()
@@ -131,6 +136,16 @@ def _read(path: Path, key: Key, wait_s: float, announce: Announce) -> duckdb.Duc
         connection.close()
         raise
     return connection
+
+
+def _blot_actions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Blot people out of the words of actions: some are published, and what came in is not ours to refuse."""
+    for name in ("actor", "notice_id", "detail"):
+        texts = connection.execute(f"SELECT DISTINCT {name} FROM action_known WHERE {name} IS NOT NULL").fetchall()  # noqa: S608
+        clean = without_mentions(connection, (text for (text,) in texts))
+        connection.register("blotted", pa.table({"said": [*clean], "clean": [*clean.values()]}, _BLOTTED))
+        connection.execute(f"UPDATE action_known SET {name} = clean FROM blotted WHERE {name} = said")  # noqa: S608
+        connection.unregister("blotted")
 
 
 def _known_until(connection: duckdb.DuckDBPyConnection) -> datetime:

@@ -25,6 +25,7 @@ from pipeline.duck import Announce, attach, connect, frame, query, say, transact
 from pipeline.errors import StaleOffsetsError
 from pipeline.key import Key
 from pipeline.mapping import Mapping, check_offence_codes
+from pipeline.mentions import blot_words, refuse_mentions
 from pipeline.migrations import migrate
 from pipeline.outbox import OutboxMessage, as_rows
 from pipeline.seen import Seen
@@ -229,12 +230,26 @@ class Store:
         """Append what a person did with what is to be told of it, in one transaction, and return its event_id.
 
         The same act is recorded once, and so is the same message.
+
+        Raises
+        ------
+        MentionError
+            When its words name somebody. Nothing is recorded.
         """
         columns = act.columns()
+        self.refuse_mentions(act.words)
         with transaction(self._connection):
             self._connection.execute(query("store/add_human_event"), columns)
             self._keep_messages(messages, act.at)
         return str(columns["event_id"])
+
+    def refuse_mentions(self, words: MappingOf[str, str | None]) -> None:
+        """Raise MentionError naming the field of `words` that names somebody, by pseudonym or raw id."""
+        refuse_mentions(self._connection, words)
+
+    def blot_words(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame` with everybody, pseudonyms and raw ids, blotted out of its columns of text."""
+        return blot_words(self._connection, frame)
 
     def human_events(self) -> pd.DataFrame:
         """Return what people did, in order of recording: sequence, event_id, kind, actor, subject_kind, … detail."""
@@ -301,6 +316,7 @@ class Store:
         sent. Returns how many dead letters there were.
         """
         columns = act.columns()
+        self.refuse_mentions(act.words)
         with transaction(self._connection):
             raw_person_id = self.resolve_pseudonym(act.subject)
             raw_ids = [] if raw_person_id in (None, TOMBSTONE) else [str(raw_person_id)]

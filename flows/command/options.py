@@ -7,6 +7,12 @@ from typing import Any
 
 import click
 
+# Options that are free words, which are logged, recorded or published: nobody is to be named in them.
+WORDS = (
+    "actor", "agreement_id", "breach", "by", "comparison", "detail", "found", "outcome", "purpose", "reader", "reason",
+    "recipient",
+)  # fmt: skip
+
 
 class Day(click.ParamType):
     """A calendar date."""
@@ -30,7 +36,9 @@ def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
         from flows.home import Home
 
         path, config_file, clock = click.get_current_context().obj
-        return verb(Home(path, config_file, clock), *arguments, **options)
+        home = Home(path, config_file, clock)
+        home.refuse_mentions({f"--{name.replace('_', '-')}": options[name] for name in WORDS if name in options})
+        return verb(home, *arguments, **options)
 
     return with_home
 

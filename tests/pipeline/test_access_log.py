@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.access_log import GENESIS, AccessLog
-from pipeline.errors import PurposeError
+from pipeline.errors import MentionError, PurposeError
 from tests.disk import no_file_beyond
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -73,6 +73,19 @@ def test_nobody_reads_without_name_and_purpose(tmp_path: Path, reader: str, purp
     log = AccessLog(tmp_path / "access.log")
     with pytest.raises(PurposeError):
         log.append(reader=reader, purpose=purpose, action="show people", now=NOW)
+    assert not log.path.exists()
+
+
+PSEUDONYM = "p_" + "0f" * 16
+
+
+@pytest.mark.parametrize(
+    "said", [{"reader": PSEUDONYM}, {"purpose": f"on {PSEUDONYM}"}, {"detail": {"of": [PSEUDONYM]}}]
+)
+def test_nobody_is_named_in_the_log(tmp_path: Path, said: dict) -> None:
+    log = AccessLog(tmp_path / "access.log")
+    with pytest.raises(MentionError, match=f"^{next(iter(said))}: holds the id"):
+        log.append(**{"reader": "R. Eader", "purpose": "audit", "action": "show people", "now": NOW, **said})
     assert not log.path.exists()
 
 

@@ -27,6 +27,7 @@ EXAMPLES = {
     )
 }
 GONE = object()
+PSEUDONYM = "p_" + "0f" * 16
 SECRET = "Maria-Secret-4711"  # stands for a person's id wherever it turns up
 
 
@@ -231,6 +232,10 @@ UNUSABLE = [
     ("bad_coordinate", event("incident", "data.location", {"lon": 0, "lat": 0})),
     ("bad_coordinate", event("incident").replace(b"39.9938", b"1e999")),
     ("unknown_offence_code", event("incident", "data.offence_code", SECRET)),
+    ("names_person", event("incident", "data.incident_id", PSEUDONYM)),
+    ("names_person", event("incident", "id", f"about-{PSEUDONYM}")),
+    ("names_person", event("action", "data.detail", f"outcome=calls about {PSEUDONYM}; comparison=c")),
+    ("names_person", event("action", "data.actor", PSEUDONYM)),
     ("unknown_offence_code", event("incident", "data.offence_code", "")),
     ("unknown_offence_code", event("warrant", "data.underlying_offence_code", SECRET)),
 ]

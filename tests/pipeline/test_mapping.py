@@ -116,6 +116,7 @@ def test_a_mapped_row_hashes_as_the_same_event_does(store: Store, tmp_path: Path
         ("i1,2018-07-01,,-75,39", "missing_field"),
         ("i1,2018-07-01,Witchcraft,-75,39", "unknown_offence_code"),
         (" ,2018-07-01,Robbery,-75,39", "empty_id"),
+        (f"p_{'0f' * 16},2018-07-01,Robbery,-75,39", "names_person"),
         ("i1,2018-07-01,Robbery,-75", "unread_line"),
         ("i1,2018-07-01,Robbery,-75,39,7,8", "unread_line"),
     ],

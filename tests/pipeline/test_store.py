@@ -18,7 +18,7 @@ from pipeline.acts import Act
 from pipeline.batch import BatchCounts, DecodedBatch, Record
 from pipeline.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.duck import in_words
-from pipeline.errors import KeyFileError, StoreBusyError, StoreError
+from pipeline.errors import KeyFileError, MentionError, StoreBusyError, StoreError
 from pipeline.key import Key, derive_key
 from pipeline.outbox import make_message
 from pipeline.store import Store, open_store
@@ -307,6 +307,38 @@ def test_an_act_that_does_not_fit_is_refused_and_nothing_is_written(store: Store
         store.record_human_event(act, [MESSAGE])
     assert store.human_events().empty
     assert store.undelivered(10) == []
+
+
+PSEUDONYM = "p_" + "0f" * 16
+REPORT = {"found": "f", "report": "r", "report_sha256": PSEUDONYM, "made_at": NOON}
+SIGNED = Act("audited", "M. Ito", "audit", "fairness", NOON, REPORT)
+EXCEPTION = {"reason": "r", "rule": "l", "expires_at": NOON, "person_id": PSEUDONYM}
+OVERRIDDEN = Act("overridden", "M. Ito", "list", "l", NOON, EXCEPTION)
+
+
+@pytest.mark.parametrize("named", [PSEUDONYM, "P000123", "p000123"])
+@pytest.mark.parametrize(
+    ("act", "field"),
+    [(APPROVAL, "actor"), (APPROVAL, "reason"), (SIGNED, "found"), (SIGNED, "report"), (OVERRIDDEN, "reason")],
+)
+def test_an_act_whose_words_name_somebody_is_not_recorded(store: Store, act: Act, field: str, named: str) -> None:
+    commit(store, batch(people=((PSEUDONYM, "P000123"),)))
+    words = f"seen by {named}, twice"
+    wrong = replace(act, actor=words) if field == "actor" else replace(act, detail={**act.detail, field: words})
+    for refusing in (store.record_human_event, store.erase_person):
+        with pytest.raises(MentionError, match=f"^{field}: holds the id of a person") as refused:
+            refusing(wrong)
+        assert named not in str(refused.value)
+    assert store.human_events().empty
+    store.record_human_event(act)
+
+
+def test_an_act_may_name_the_records_it_goes_by_though_one_is_called_like_a_person(store: Store) -> None:
+    commit(store, batch(people=((PSEUDONYM, "100234"),)))
+    detail = {"reason": "record 100234 was amended", "evidence_ids": ["100234"]}
+    store.record_human_event(replace(APPROVAL, kind="withdrawn", detail=detail))
+    with pytest.raises(MentionError):
+        store.record_human_event(replace(APPROVAL, kind="withdrawn", detail={"reason": detail["reason"]}))
 
 
 MESSAGE = make_message("notices", "n_1", "harmspot.notice.approved.v1", {"notice_id": "n_1"}, time=NOON)

@@ -71,5 +71,6 @@ SELECT
         WHEN offence_code IS NULL THEN 'unknown_offence'
         WHEN stated_discovery IS NULL THEN 'no_discovery'
         WHEN id IS NULL THEN 'no_id'
+        WHEN regexp_matches(concat(id, ' ', area_id), 'p_[0-9a-f]{32}') THEN 'named'
     END AS rule
 FROM translated

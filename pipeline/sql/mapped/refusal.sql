@@ -19,5 +19,6 @@ FROM (
     ('no_location', 'no_location', 'The row has neither coordinates nor an area.'),
     ('no_offence', 'missing_field', '`offence` is blank.'),
     ('unknown_offence', 'unknown_offence_code', '`offence` is not in the mapping''s table of offences; add it there, then replay.'),
-    ('no_id', 'empty_id', '`incident_id` is blank and should identify something.')
+    ('no_id', 'empty_id', '`incident_id` is blank and should identify something.'),
+    ('named', 'names_person', '`incident_id` or an area holds a pseudonym of harmspot; send the source''s own.')
 ) AS refusals (rule, reason, detail)
