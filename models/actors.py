@@ -1,4 +1,10 @@
-"""Who answers for an act: a named person, one whatever the capitals and spaces, in words that say something."""
+"""Who answers for an act: a named person, one however the name is typed, in words that say something.
+
+harmspot authenticates nobody. It tells the names apart that are given to it; who may type which is for the system that
+it runs on.
+"""
+
+import unicodedata
 
 MACHINE = "harmspot"  # the actor of what a run does by itself, such as to withdraw a notice
 
@@ -6,10 +12,22 @@ MACHINE = "harmspot"  # the actor of what a run does by itself, such as to withd
 def name_of(actor: str) -> str:
     """Return the name by which two spellings are one person.
 
-    >>> name_of(" a.  REYES") == name_of("A. Reyes")
+    Capitals, spaces, punctuation, the width of letters, how an accent is made and what is not printed are no part of a
+    name; titles and accents are.
+
+    >>> name_of(" a.  REYES") == name_of("A Reyes")
     True
     """
-    return " ".join(actor.casefold().split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", actor).casefold())
+    return " ".join("".join(map(_folded, folded)).split())
+
+
+def _folded(letter: str) -> str:
+    """A space for what parts words, nothing for what is not printed, or the letter itself."""
+    kind = unicodedata.category(letter)
+    if letter.isspace() or kind[0] in "ZP":
+        return " "
+    return "" if kind in ("Cc", "Cf") else letter
 
 
 def same_person(one: str, other: str) -> bool:

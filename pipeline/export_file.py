@@ -7,13 +7,13 @@ changes a byte of what it says cannot sign it again. Every entry states what it 
 import hashlib
 import hmac
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ExportError
 from pipeline.key import Key
+from pipeline.new_file import write_new
 
 NOT_GROUNDS = "Not grounds for stop, arrest or eviction."
 KIND = "harmspot.list.export.v1"
@@ -29,15 +29,7 @@ def write_export(path: Path, body: Mapping[str, Any], key: Key) -> str:
     """
     signed = {"kind": KIND, **body}
     signed["signature"] = _signature(signed, key)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise ExportError(f"{path} exists; an export is never overwritten: name another file") from None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(signed, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_new(path, f"{json.dumps(signed, indent=2, ensure_ascii=False)}\n".encode())
     return str(signed["signature"])
 
 

@@ -101,7 +101,8 @@ def show(
 ) -> None:
     """Read NOTICE, with its records and all that was done to it. That --reader opened it is recorded.
 
-    Whoever reviews or approves must have opened it. Notices to people need --purpose and --reader.
+    Whoever reviews or approves must have opened it. Notices to people need --purpose and --reader. A file that it is
+    written to is a new one, which its owner alone can read.
 
     \b
     Examples:
@@ -109,15 +110,16 @@ def show(
       harmspot --home town notices show n_5f0c --reader "PC 4411 Lund" --purpose "to serve it" --pdf notice.pdf
     """
     from flows.notice_acts import open_notice
+    from pipeline.new_file import write_new
     from pipeline.notice_outline import letter_text
 
     notice = open_notice(home, notice_id, reader=reader, purpose=purpose)
     page = notice.page(recipient)
     if html:
-        html.write_text(page.body_html, encoding="utf-8")
+        write_new(html, page.body_html.encode())
         home.announce(f"wrote {html}")
     if pdf:
-        pdf.write_bytes(_pdf(notice, page.title, page.body_html))
+        write_new(pdf, _pdf(notice, page.title, page.body_html))
         home.announce(f"wrote {pdf}")
     print_object(_object(notice), [letter_text(page.body_html), "", *_history(notice)], as_json=as_json)
 

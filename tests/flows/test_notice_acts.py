@@ -1,6 +1,7 @@
 """Notices of a town, from draft to served: by verb and flow, recorded, projected, logged, told to partners."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ from flows.ingest import open_home_store
 from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, marked, open_notice, record
 from models.notices import fields_json
 from models.notices import notice_id as id_of
-from pipeline.errors import HarmspotError, PurposeError
+from pipeline.errors import ExportError, HarmspotError, PurposeError
 from pipeline.publication import read_published
 from tests.town import CLOCK, TownRun, read_people
 
@@ -193,6 +194,24 @@ def test_a_draft_that_a_newer_one_took_the_place_of_says_so(home: Home) -> None:
     now = {row["notice_id"]: row for row in json.loads(harmspot(home, "show", "notices", "--json").stdout)}
     assert now[first.notice_id]["superseded_by"] == older.notice_id
     assert [now[other.notice_id]["superseded_by"] for other in others if other.subject != first.subject][:1] == [None]
+
+
+@pytest.mark.parametrize("option", ["--pdf", "--html"])
+def test_a_letter_is_a_new_file_that_its_owner_alone_reads(home: Home, tmp_path: Path, option: str) -> None:
+    show = ("notices", "show", first_notice(home, "person"), "--reader", BELL, "--purpose", "to serve it", option)
+    letter, other = tmp_path / "letter", tmp_path / "other"
+    before = os.umask(0)
+    try:
+        harmspot(home, *show, str(letter))
+    finally:
+        os.umask(before)
+    assert letter.stat().st_mode & 0o777 == 0o600
+    other.write_text("somebody else's, readable by all")
+    (tmp_path / "link").symlink_to(other)
+    for there in (letter, tmp_path / "link"):
+        content = there.read_bytes()
+        assert isinstance(harmspot(home, *show, str(there)).exception, ExportError)
+        assert there.read_bytes() == content
 
 
 def test_the_verbs_do_the_whole_way(home: Home, tmp_path: Path) -> None:
