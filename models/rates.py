@@ -91,8 +91,9 @@ def negative_log_likelihood(
     by_rate = shape / rate - (shape + count) / (rate + exposure)
     by_shape = (digamma(shape + some) - digamma(shape)).sum() + (log_zero / shape).sum()
     if zero_truncated:
-        value -= np.log(-np.expm1(log_zero)).sum()
-        odds = 1 / np.expm1(-log_zero)  # chance of none over chance of some
+        some_chance = -np.expm1(log_zero)
+        value -= np.log(some_chance).sum()
+        odds = np.exp(log_zero) / some_chance  # chance of none over chance of some
         by_rate = by_rate + odds * shape * exposure / (rate * (rate + exposure))
         by_shape += (odds * log_zero / shape).sum()
     # The rate is shape / mean: it moves with both logarithms.

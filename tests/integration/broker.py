@@ -14,7 +14,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
@@ -63,8 +63,8 @@ def own_broker(
 
     Clients are told `advertised_port`; `before_start` is given the true one, to put a proxy before it.
     """
-    with tempfile.TemporaryDirectory(prefix="harmspot-kafka-") as folder:
-        broker = Broker(_jars(), Path(folder), advertised_port, heap_mb)
+    with tempfile.TemporaryDirectory(prefix="harmspot-kafka-") as folder, ports(2) as own:
+        broker = Broker(_jars(), Path(folder), own, advertised_port, heap_mb)
         before_start(broker.port)
         try:
             broker.start()
@@ -106,8 +106,10 @@ def _version() -> str:
 class Broker:
     """A broker that can be killed and started again on the same port with what it holds."""
 
-    def __init__(self, jars: Path, folder: Path, advertised_port: int | None = None, heap_mb: int = 256) -> None:
-        self.port, controller_port = free_ports(2)
+    def __init__(
+        self, jars: Path, folder: Path, own_ports: list[int], advertised_port: int | None = None, heap_mb: int = 256
+    ) -> None:
+        self.port, controller_port = own_ports
         self._advertised_port = advertised_port or self.port
         self._log = folder / "broker.log"
         heap = ["-Xms64m", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -165,12 +167,18 @@ def _probe(port: int) -> None:
     socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
+@contextmanager
+def ports(count: int) -> Iterator[list[int]]:
+    """Yield free ports of ours until the block ends: bound, so that the system gives them to nobody else meanwhile.
+
+    Nothing listens on them yet, and so whoever asks to share the address, as Java and Python's servers do, may.
+    """
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for opened in sockets:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(("127.0.0.1", 0))
+        yield [opened.getsockname()[1] for opened in sockets]
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from pipeline.columns import SCHEMAS
 from pipeline.duck import attach, connect
 from pipeline.key import derive_key
-from tests.integration.broker import Broker, free_ports, own_broker
+from tests.integration.broker import Broker, own_broker, ports
 from tests.integration.proxy import Proxy, running_proxy
 from tests.integration.traffic import Traffic, among
 from tests.integration.victim import STEPS, STREAM_STEPS, Victim, hold_store, run_at_once
@@ -305,7 +305,7 @@ def lock_store(site: Site, scale: Scale) -> str:
     assert site.start(HARMSPOT__STORE__WAIT_S="30").wait() == 0, site.log.read_text()[-2000:]
     holder.join()
     site.traffic.send(scale.records)
-    holder = hold_store(site.home / "store.duckdb", KEY, 30, site.folder / "held-2")
+    holder = hold_store(site.home / "store.duckdb", KEY, 600, site.folder / "held-2")  # until it is killed
     victim = site.start(HARMSPOT__STORE__WAIT_S="0.3")
     code, said = victim.wait(), victim.said()
     holder.kill()
@@ -430,8 +430,8 @@ def suffer(site: Site, name: str, scale: Scale) -> Outcome:
 @contextmanager
 def battlefield(heap_mb: int = 256) -> Iterator[tuple[Broker, Proxy]]:
     """Yield a broker and the proxy that stands before it."""
-    (port,) = free_ports(1)
     with ExitStack() as stack:
+        (port,) = stack.enter_context(ports(1))
         proxies: list[Proxy] = []
 
         def stand_before(broker_port: int) -> None:
