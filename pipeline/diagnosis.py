@@ -6,6 +6,7 @@ unknown key, for either may be a person's id or name.
 
 import difflib
 import re
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -142,7 +143,8 @@ def _meant(text: str, tag: str) -> str:
     return f"; was `{close[0]}` meant?" if close else ", which docs/events.md does not list."
 
 
-def _keys(event_type: type[Event]) -> list[str]:
+@cache
+def _keys(event_type: type[Event]) -> tuple[str, ...]:
     """Every key an event of this type can have, at any depth."""
     schemas = msgspec.json.schema(event_type)["$defs"].values()
-    return sorted({key for schema in schemas for key in schema["properties"]})
+    return tuple(sorted({key for schema in schemas for key in schema["properties"]}))

@@ -50,7 +50,7 @@ class ValuesOnly(Fetcher.PartitionRecords):
 
     def _of_batch(self, tp: TopicPartition, batch: DefaultRecordBatch) -> Iterator[Record]:
         batch._maybe_uncompress()
-        buffer, at, base_offset = batch._buffer, batch._pos, batch.base_offset
+        buffer, at, base_offset = bytes(batch._buffer), batch._pos, batch.base_offset
         topic, partition = tp
         try:
             for _ in range(batch.records_count):
@@ -60,7 +60,7 @@ class ValuesOnly(Fetcher.PartitionRecords):
                 offset_delta, at = decode_varint(buffer, at)
                 key_length, at = decode_varint(buffer, at)
                 value_length, at = decode_varint(buffer, at + max(0, key_length))
-                value = bytes(buffer[at : at + value_length]) if value_length >= 0 else None
+                value = buffer[at : at + value_length] if value_length >= 0 else None
                 if not at + max(0, value_length) < end <= len(buffer):  # headers follow, their number at least
                     raise ValueError(f"a record ends at {at + max(0, value_length)}, not before {end}")
                 at = end
