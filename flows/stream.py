@@ -13,12 +13,10 @@ read again, so neither a rebalance nor a process that was taken for dead can los
 within or after each: `STAGES` lists them in order.
 """
 
-import gc
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -42,8 +40,6 @@ _POLL_S = 0.05
 _GLANCE_S = 0.001
 _POLL_RECORDS = 5_000
 _FILL_S = 1.0  # the longest that a batch is filled for where as much again waits
-_GARBAGE_AFTER = 100_000  # objects
-_TURN_S = 0.0005
 _SWEEP = 1_000  # waiting announcements taken up at once
 
 
@@ -285,7 +281,6 @@ def stream(
         session_timeout_s=settings.session_timeout_s,
     )
     with (
-        _in_long_turns(),
         closing(reader),
         closing(KafkaPublisher(kafka.bootstrap_servers, kafka.topic_prefix, kafka.security)) as publisher,
         StoreDoor(home.store, home.key, wait_s=home.settings.store.wait_s, announce=home.announce) as door,
@@ -294,25 +289,6 @@ def stream(
         keeper = Keeper(home, door, reader.name, publisher, step)
         loop = _Loop(home, reader, keeper, worker, step, limits, until or Event())
         return loop.run()
-
-
-@contextmanager
-def _in_long_turns() -> Iterator[None]:
-    """Look for garbage seldom, and hand Python's lock over soon.
-
-    Every 700 records the interpreter would look through all that it holds; what was there before the stream began is
-    never garbage. A thread back from DuckDB, or from reading 4 KiB of the network, would wait 5 ms for its turn.
-    """
-    thresholds, interval_s = gc.get_threshold(), sys.getswitchinterval()
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_AFTER, *thresholds[1:])
-    sys.setswitchinterval(_TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval_s)
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
 
 class _Loop:
