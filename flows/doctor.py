@@ -15,6 +15,7 @@ from flows.home import Home
 from flows.ingest import offence_codes
 from flows.list_effects import lacking_effect
 from flows.lists import human_changes, shown_lists
+from flows.log_check import log_problems
 from flows.stream_health import Finding, State, broker, clock, waiting
 from pipeline.duck import connect, in_words
 from pipeline.errors import HarmspotError, StoreBusyError
@@ -111,8 +112,11 @@ def _publication(home: Home) -> tuple[State, str]:
 
 
 def _access_log(home: Home) -> tuple[State, str]:
-    problems = home.access_log.verify()
-    return ("fault", problems[0]) if problems else ("ok", "the chain is whole")
+    if problems := log_problems(home):
+        return "fault", problems[0]
+    if back := home.access_log.back_in_time():
+        return "warning", back[0]
+    return "ok", "the chain is whole"
 
 
 def _lists(home: Home) -> tuple[State, str]:

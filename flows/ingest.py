@@ -23,7 +23,8 @@ EVENT_FILE_SUFFIXES = (".jsonl", ".jsonl.gz")
 
 def open_home_store(home: Home) -> Store:
     """Return the home's store, opened as its one writer."""
-    return open_store(home.store, home.key, wait_s=home.settings.store.wait_s, announce=home.announce)
+    wait_s = home.settings.store.wait_s
+    return open_store(home.store, home.key, wait_s=wait_s, announce=home.announce, log=home.access_log)
 
 
 def new_decoder(home: Home) -> Decoder:

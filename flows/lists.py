@@ -15,6 +15,7 @@ from flows.home import Home
 from flows.ingest import open_home_store
 from flows.letters import withdraw_letters
 from flows.list_acts import list_acts, list_effects
+from flows.log_check import log_problems, refuse_earlier_clock
 from flows.notice_acts import LETTERS_TO
 from flows.projections import project_home
 from models import list_lifecycle as lifecycle
@@ -175,7 +176,7 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if wanted.run_id != latest:
         raise PublicationError(f"list {list_id} is not of the latest run {latest}; approve what is known now")
-    if problems := home.access_log.verify():
+    if problems := log_problems(home):
         raise PublicationError(f"list {list_id} cannot be approved while reads cannot be trusted: {problems[0]}")
     _do(home, ListAct("approved", by, list_id, home.now(), reason), {"reason": reason})
 
@@ -285,8 +286,10 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
     Raises
     ------
     ExportError : it was altered, has expired, or was revoked: the list, or for somebody on it.
+    ClockError : the clock stands before what was done last.
     """
     body = read_export(path, home.key)
+    refuse_earlier_clock(home)
     list_id, valid_to = str(body["list_id"]), datetime.fromisoformat(body["valid_to"])
     shown = read_projections(home.path, home.key, ["approval", "list_revocation", "list_exception"])
     if home.now() >= (usable_until := _usable_until(shown["approval"], list_id, valid_to)):

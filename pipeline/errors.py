@@ -32,6 +32,10 @@ class PurposeError(HarmspotError):
     """A read of people without a purpose and a named reader."""
 
 
+class ClockError(HarmspotError):
+    """A clock that stands before what was recorded last."""
+
+
 class MentionError(HarmspotError):
     """Words that name a person, where nobody may be named."""
 

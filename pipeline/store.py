@@ -18,8 +18,10 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import bulk
+from pipeline.access_log import AccessLog, LogMark
 from pipeline.acts import Act
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
+from pipeline.clock import refuse_earlier
 from pipeline.columns import DEAD_LETTER, IDENTITY, UTC_TIME
 from pipeline.duck import Announce, attach, connect, frame, query, say, transaction, unordered
 from pipeline.errors import StaleOffsetsError
@@ -66,13 +68,19 @@ class StoreHealth:
 class Store:
     """The open store and its one writer; a context manager. Made by `open_store`.
 
-    `seen` outlives the opening, where a process opens the store again and again.
+    `seen` outlives the opening, where a process opens the store again and again. `log` is where reads stand; every act
+    keeps how far it went.
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, announce: Announce = say, seen: Seen | None = None
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        announce: Announce = say,
+        seen: Seen | None = None,
+        log: AccessLog | None = None,
     ) -> None:
         self._connection = connection
+        self._log = log
         self._announce = announce
         self._seen = seen
 
@@ -235,13 +243,37 @@ class Store:
         ------
         MentionError
             When its words name somebody. Nothing is recorded.
+        ClockError
+            When it is dated before the last act. Nothing is recorded.
         """
-        columns = act.columns()
-        self.refuse_mentions(act.words)
+        columns = self._columns_of(act)
         with transaction(self._connection):
-            self._connection.execute(query("store/add_human_event"), columns)
+            self._add_act(columns)
             self._keep_messages(messages, act.at)
         return str(columns["event_id"])
+
+    def last_act_at(self) -> datetime | None:
+        """Return when, by the clock, the latest act was done; None where none was."""
+        [(last,)] = self._connection.execute('SELECT max("at") FROM store.human_event').fetchall()
+        return last
+
+    def log_mark(self) -> LogMark:
+        """Return how far the access log went at the last act."""
+        [row] = self._connection.execute("SELECT size_bytes, entry_hash FROM store.log_mark").fetchall()
+        return LogMark(*row)
+
+    def _columns_of(self, act: Act) -> dict[str, Any]:
+        """Return the row of an act that may be recorded."""
+        columns = act.columns()
+        self.refuse_mentions(act.words)
+        refuse_earlier(act.at, self.last_act_at(), "the last recorded act")
+        return columns
+
+    def _add_act(self, columns: dict[str, Any]) -> None:
+        self._connection.execute(query("store/add_human_event"), columns)
+        # Where the last mark is not in the log, it was cut off since: the mark stays, and tells.
+        if self._log and self._log.holds(self.log_mark()):
+            self._connection.execute(query("store/keep_log_mark"), self._log.mark()._asdict())
 
     def refuse_mentions(self, words: MappingOf[str, str | None]) -> None:
         """Raise MentionError naming the field of `words` that names somebody, by pseudonym or raw id."""
@@ -315,8 +347,7 @@ class Store:
         Dead letters that hold the raw id lose their payload, and messages that hold either id do, too, and are never
         sent. Returns how many dead letters there were.
         """
-        columns = act.columns()
-        self.refuse_mentions(act.words)
+        columns = self._columns_of(act)
         with transaction(self._connection):
             raw_person_id = self.resolve_pseudonym(act.subject)
             raw_ids = [] if raw_person_id in (None, TOMBSTONE) else [str(raw_person_id)]
@@ -326,7 +357,7 @@ class Store:
             self._connection.execute(
                 query("store/add_identity_tombstone"), {"person_id": act.subject, "tombstone": TOMBSTONE}
             )
-            self._connection.execute(query("store/add_human_event"), columns)
+            self._add_act(columns)
         self._connection.execute("CHECKPOINT store")
         return letters
 
@@ -464,7 +495,7 @@ class Store:
         return int(row[0]) if row else 0
 
 
-def open_store(path: Path, key: Key, *, wait_s: float, announce: Announce = say) -> Store:
+def open_store(path: Path, key: Key, *, wait_s: float, announce: Announce = say, log: AccessLog | None = None) -> Store:
     """Open the store at `path` as its one writer, made and migrated where needed.
 
     Raises
@@ -484,7 +515,7 @@ def open_store(path: Path, key: Key, *, wait_s: float, announce: Announce = say)
     except BaseException:
         connection.close()
         raise
-    return Store(connection, announce)
+    return Store(connection, announce, log=log)
 
 
 def _dead_counts(dead_letters: pa.Table) -> BatchCounts:

@@ -43,6 +43,6 @@ class TownRun:
 
 
 def read_people(home: Home, table: str, run_id: str) -> pd.DataFrame:
-    return read_restricted(
-        home.path, home.key, table, reader="a test", purpose="test", log=home.access_log, now=CLOCK, run_id=run_id
-    )
+    log = home.access_log
+    now = max(home.now(), log.last_at() or home.now())
+    return read_restricted(home.path, home.key, table, reader="a test", purpose="test", log=log, now=now, run_id=run_id)

@@ -99,24 +99,26 @@ def status(home: "Home", as_json: bool) -> None:
 @command.command("verify")
 @pass_home
 def verify(home: "Home") -> None:
-    """Check the hash chain of the access log; exits 1 and names the line where it is broken.
+    """Check the hash chain of the access log; exits 1 and names the line where it is broken, or dated back.
 
-    Lines cut off at the end leave the chain whole: compare the number of entries and the head with what you kept.
+    What was cut off the end shows where an act followed it, for the store keeps how far the log went with every act. Of
+    reads since the last act only the head tells that you kept elsewhere.
 
     \b
     Example:
       harmspot --home town audit verify
     """
-    problems = home.access_log.verify()
+    from flows.log_check import log_problems
+
+    problems = log_problems(home) or home.access_log.back_in_time()
     for problem in problems:
         click.secho(problem, fg="red", err=True)
     if problems:
         sys.exit(1)
-    count = sum(1 for _ in home.access_log.entries())
-    click.echo(
-        f"access log {home.access_log.path}: the chain is whole, {count:,} entries, head {home.access_log.head()}"
-    )
-    click.echo("Keep the head elsewhere: only it shows when the last entries were cut off.")
+    log = home.access_log
+    count, head = sum(1 for _ in log.entries()), log.mark().entry_hash
+    click.echo(f"access log {log.path}: the chain is whole, {count:,} entries, head {head}")
+    click.echo("Keep the head elsewhere: only it shows when entries since the last act were cut off.")
 
 
 @command.command("export")

@@ -134,7 +134,7 @@ def test_a_halt_that_begins_while_an_approval_is_under_way_stops_it(
     lists.open_list(home, tiers, **READING)
     home.clock = CLOCK + timedelta(days=30.9)
 
-    def verify_slowly(log: AccessLog) -> list[str]:
+    def verify_slowly(*_: object) -> list[str]:
         home.clock = CLOCK + timedelta(days=31)
         return []
 

@@ -195,13 +195,15 @@ def test_no_entry_of_a_copy_outlives_the_persons_own_tier(
     expires_at = people(home).set_index("person_id")["expires_at"]
     assert expires_at.eq(pd.Timestamp(home.midnight(AS_OF + timedelta(days=20)))).all()
     before, over = at(home, CLOCK + timedelta(days=19)), at(home, CLOCK + timedelta(days=20))
-    for name in ("person_tier", "call_in"):
-        list_id = list_id_of(name, run_id)
+    ids = {name: list_id_of(name, run_id) for name in ("person_tier", "call_in")}
+    for name, list_id in ids.items():
         out = exported(approved(home, list_id, name), list_id, tmp_path / f"{name}.json")
         body = json.loads(out.read_text())
         assert {entry["valid_to"] for entry in body["entries"]} == {expires_at.iloc[0].isoformat()}
         assert body["valid_to"] > body["entries"][0]["valid_to"]
         assert lists.verify_export(before, out)["valid_to"] == expires_at.iloc[0].isoformat()
+    for name, list_id in ids.items():
+        out = tmp_path / f"{name}.json"
         with pytest.raises(
             ExportError, match=r"entries 1.* past the end of the person's own tier; .* ask for a new one"
         ) as refused:

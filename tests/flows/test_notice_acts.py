@@ -108,9 +108,9 @@ def test_what_is_refused_is_not_recorded(home: Home, kind: str) -> None:
     for actor, deed, said in (
         (home, Deed("approved", BELL, WHY), "cannot be approved"),
         (home, replace(serving(kind), detail={**serving(kind).detail, "manner": "in_person"}), "displayed"),
-        (late, late_serving, "too late"),
         (home, Deed("withdrawn", REYES, {"reason": "no"}), "one word"),
         (home, Deed("served", LUND, {"manner": "displayed"}), "served_at"),
+        (late, late_serving, "too late"),
     ):
         if kind == "person" and said == "displayed":
             continue

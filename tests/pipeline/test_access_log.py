@@ -1,13 +1,13 @@
 """The access log: what is written chains, and what is changed is found."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from pipeline.access_log import GENESIS, AccessLog
-from pipeline.errors import MentionError, PurposeError
+from pipeline.access_log import NO_MARK, AccessLog
+from pipeline.errors import ClockError, MentionError, PurposeError
 from tests.disk import no_file_beyond
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -21,11 +21,11 @@ def write(path: Path, count: int) -> None:
 def test_a_written_log_is_whole(tmp_path: Path) -> None:
     log = AccessLog(tmp_path / "access.log")
     assert log.verify() == []
-    assert log.head() == GENESIS
+    assert log.mark() == NO_MARK
     write(log.path, 3)
     assert log.verify() == []
     assert [entry["detail"] for entry in log.entries()] == [{"n": 0}, {"n": 1}, {"n": 2}]
-    assert [entry["hash"] for entry in log.entries()][-1] == log.head()
+    assert [entry["hash"] for entry in log.entries()][-1] == log.mark().entry_hash
 
 
 def test_only_the_owner_reads_the_log(tmp_path: Path) -> None:
@@ -50,6 +50,51 @@ def test_a_dropped_line_is_found(tmp_path: Path) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[2])
     assert "line 2:" in AccessLog(path).verify()[0]
+
+
+@pytest.mark.parametrize("left", [0, 1, 2, None])
+def test_what_was_cut_off_before_a_mark_is_found(tmp_path: Path, left: int | None) -> None:
+    log = AccessLog(tmp_path / "access.log")
+    write(log.path, 3)
+    mark = log.mark()
+    write(log.path, 1)
+    assert log.verify(mark) == []
+    assert log.holds(mark)
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    log.path.write_bytes(b"".join(lines[:3]))
+    assert log.verify(mark) == []
+    if left is None:
+        log.path.unlink()
+    else:
+        log.path.write_bytes(b"".join(lines[:left]))
+    assert log.verify() == []
+    [problem] = log.verify(mark)
+    assert ("cut off" if left else "missing") in problem
+    for _ in range(9):  # grown beyond the mark again
+        log.append(reader="R. Eader", purpose="other", action="show people", now=NOW)
+    assert not log.holds(mark)
+    assert len(log.verify(mark)) == 1
+
+
+def test_no_entry_is_written_before_the_last_one(tmp_path: Path) -> None:
+    log = AccessLog(tmp_path / "access.log")
+    said = {"reader": "R. Eader", "purpose": "audit", "action": "show people"}
+    log.append(**said, now=NOW)
+    with pytest.raises(ClockError, match=r"reads 2026-03-01 08:54:59Z and .* is of 2026-03-01 09:00:00Z"):
+        log.append(**said, now=NOW - timedelta(minutes=5, seconds=1))
+    for _ in range(3):  # the skew of two clocks does not add up
+        log.append(**said, now=NOW - timedelta(minutes=5))
+    assert {entry["at"] for entry in log.entries()} == {NOW.isoformat()}
+    assert log.back_in_time() == []
+
+
+def test_an_entry_of_before_that_is_dated_back_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = AccessLog(tmp_path / "access.log")
+    monkeypatch.setattr("pipeline.access_log._time_of", lambda line: None)  # as if nobody asked
+    for day in (3, 1, 2, 4):
+        log.append(reader="R. Eader", purpose="audit", action="show", now=NOW.replace(day=day))
+    assert log.verify() == []
+    assert [found.split(": ")[0].rsplit(" ", 1)[1] for found in log.back_in_time()] == ["2", "3"]
 
 
 def test_a_torn_last_line_is_named_and_later_ones_are_not_taken_for_good(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pipeline.acts import Act
 from pipeline.batch import BatchCounts, DecodedBatch, Record
 from pipeline.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.duck import in_words
-from pipeline.errors import KeyFileError, MentionError, StoreBusyError, StoreError
+from pipeline.errors import ClockError, KeyFileError, MentionError, StoreBusyError, StoreError
 from pipeline.key import Key, derive_key
 from pipeline.outbox import make_message
 from pipeline.store import Store, open_store
@@ -282,7 +282,7 @@ APPROVAL = Act("approved", "A. Boss", "notice", "n_1", NOON, {"reason": "read ev
 
 
 def test_what_people_do_is_appended_once_in_order_of_recording(store: Store) -> None:
-    earlier = replace(APPROVAL, kind="withdrawn", at=NOON - timedelta(hours=1))
+    earlier = replace(APPROVAL, kind="withdrawn", at=NOON - timedelta(minutes=5))
     assert store.record_human_event(APPROVAL) == store.record_human_event(APPROVAL) == APPROVAL.event_id
     store.record_human_event(earlier)
     events = store.human_events()
@@ -307,6 +307,15 @@ def test_an_act_that_does_not_fit_is_refused_and_nothing_is_written(store: Store
         store.record_human_event(act, [MESSAGE])
     assert store.human_events().empty
     assert store.undelivered(10) == []
+
+
+def test_no_act_is_dated_before_the_last_one(store: Store) -> None:
+    store.record_human_event(APPROVAL)
+    earlier = replace(APPROVAL, kind="withdrawn", at=NOON - timedelta(minutes=5, seconds=1))
+    for refusing in (store.record_human_event, store.erase_person):
+        with pytest.raises(ClockError, match="the last recorded act is of"):
+            refusing(earlier)
+    assert store.human_events()["kind"].tolist() == ["approved"]
 
 
 PSEUDONYM = "p_" + "0f" * 16
