@@ -1,4 +1,4 @@
-"""Explanations of one area or one person, from the published rows."""
+"""Explanations of one area or one person, from the published rows and, of who is on no list, from the store."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,21 +7,18 @@ import pandas as pd
 
 from flows.command.printing import records
 from flows.home import Home
+from flows.identity import code_version
+from flows.ingest import open_home_store
 from flows.lists import read_list
+from flows.prioritise import people_of_run
 from models.explain import explain_person
+from models.lists import decision
 from pipeline.errors import PublicationError
-from pipeline.publication import read_published
+from pipeline.publication import read_published, runs
+from pipeline.store import TOMBSTONE
 
-PERSON_TABLES = (
-    "safeguarding",
-    "warrant_queue",
-    "person_tier",
-    "dealer_ranking",
-    "call_in",
-    "referral",
-    "tier_term",
-    "person_change",
-)
+LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
+PERSON_TABLES = (*LIST_TABLES, "tier_term", "person_change")
 AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors", "ratio": "crimes per officer-hour"}
 
 
@@ -58,7 +55,7 @@ def area_lines(row: dict[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class PersonRows:
-    """What the restricted tables of one run say of one person."""
+    """What the restricted tables of one run say of one person, and, where no list does, table `decision`."""
 
     person_id: str
     tables: dict[str, pd.DataFrame]
@@ -69,10 +66,37 @@ class PersonRows:
 
 
 def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | None, reader: str | None) -> PersonRows:
-    """Return the rows of a person given by pseudonym or by the force's own id; each table read is logged first."""
+    """Return the rows of a person given by pseudonym or by the force's own id; each table read is logged first.
+
+    Of somebody on no list the run's decision is made again from what it knew, as none of the unlisted is published.
+
+    Raises
+    ------
+    PublicationError : nobody is known under that id; that somebody asked is logged all the same.
+    """
     person_id = home.pseudonym_of(person)
-    tables = {name: read_list(home, name, run_id, reader=reader, purpose=purpose) for name in PERSON_TABLES}
-    return PersonRows(person_id, {name: table[table["person_id"].eq(person_id)] for name, table in tables.items()})
+    read = {name: read_list(home, name, run_id, reader=reader, purpose=purpose) for name in PERSON_TABLES}
+    with open_home_store(home) as store:
+        if store.resolve_pseudonym(person_id) in (None, TOMBSTONE):
+            raise PublicationError(
+                "nobody is known under that id. It is taken as written, capitals and spaces included: give the force's "
+                "own id, or the pseudonym that a list shows"
+            )
+    tables = {name: table[table["person_id"].eq(person_id)] for name, table in read.items()}
+    if all(tables[name].empty for name in LIST_TABLES):
+        tables["decision"] = _decision(home, person_id, run_id)
+    return PersonRows(person_id, tables)
+
+
+def _decision(home: Home, person_id: str, run_id: str | None) -> pd.DataFrame:
+    kept = runs(home.path)
+    wanted = kept[kept["run_id"].eq(run_id)] if run_id else kept
+    run = wanted.iloc[-1]
+    now = {"code_version": code_version(), "config_hash": home.settings.identity(), "seed": home.settings.seed}
+    if any(run[name] != value for name, value in now.items()):
+        home.announce("settings or version are not those of the run any more; what is said here goes by today's")
+    people = people_of_run(home, run)
+    return decision(person_id, people.decisions, people.evidence, home.settings.people)
 
 
 def person_lines(rows: PersonRows) -> list[str]:

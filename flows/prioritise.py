@@ -41,6 +41,7 @@ from models.markets import Markets, rank_markets
 from models.people import PeopleLists, PreviousPeople, assess_people
 from models.places import rank_areas
 from pipeline.known import open_known
+from pipeline.publication import runs
 
 PEOPLE_TABLES = (
     "warrant_queue",
@@ -199,6 +200,29 @@ def flagrant_cells(markets: Markets) -> pd.DataFrame:
     """Return cell_ix, cell_iy of the flagrant markets."""
     flagrant = markets.markets.loc[markets.markets["grade"] == "flagrant", "market_id"]
     return markets.cells.loc[markets.cells["market_id"].isin(flagrant), ["cell_ix", "cell_iy"]]
+
+
+def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
+    """Return the lists of people of a kept run, a row of table `run`, once more, with all that was decided.
+
+    Settings are today's. A predecessor that is kept no longer counts as none.
+    """
+    settings, as_of = home.settings, run["as_of"].to_pydatetime()
+    before = run["predecessor_run_id"] if run["predecessor_run_id"] in set(runs(home.path)["run_id"]) else None
+    chart, codebook, previous = read_map(settings), read_run_codebook(settings, as_of), read_previous(home, before)
+    with open_known(
+        home.store,
+        home.key,
+        as_of=as_of,
+        known_at=run["known_at"].to_pydatetime(),
+        since=earliest(as_of, settings),
+        wait_s=settings.store.wait_s,
+        announce=home.announce,
+    ) as known:
+        place_incidents(known.connection, chart, codebook, as_of, settings)
+        markets = find_street_markets(place_frames(known.connection, chart, as_of, settings), chart, settings)
+        persons = people_frames(known.connection, flagrant_cells(markets), as_of, settings)
+    return assess_everybody(persons, codebook, as_of, settings, previous)
 
 
 def assess_everybody(

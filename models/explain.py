@@ -14,6 +14,7 @@ CONTEST = (
     "standards department. A named person must then look at the evidence again and answer."
 )
 ABSENT = "On no list in this run."
+NOTHING_HELD = RULES["nothing_held_against"].words  # of who is in events alone, as a victim or witness
 AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors"}
 TIERS = {"target": "people to target, the high-rate serious", "warn": "people to warn, the next level"}
 
@@ -40,7 +41,8 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
 
     Parameters
     ----------
-    tables : the restricted tables of one run by name; absent ones count as empty.
+    tables : the restricted tables of one run by name; absent ones count as empty. Of somebody on no list, `decision` as
+        models.lists returns it says why.
 
     Returns
     -------
@@ -53,10 +55,12 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         "dealer_ranking": _dealer,
         "call_in": _call_in,
         "referral": _referral,
+        "decision": _decision,
     }
     lines = [line for name, tell in tellers.items() for row in _rows(person_id, tables, name) for line in tell(row)]
     used_up = [line for row in _rows(person_id, tables, "tier_term") for line in _used_up(row)]
-    return [*(lines or [ABSENT]), *used_up, NOT_GROUNDS, CONTEST]
+    unlisted = [ABSENT, NOTHING_HELD] if "decision" in tables else [ABSENT]
+    return [*(lines or unlisted), *used_up, NOT_GROUNDS, CONTEST]
 
 
 def _rows(person_id: str, tables: Mapping[str, pd.DataFrame], name: str) -> list[dict]:
@@ -69,12 +73,7 @@ def _tier(row: Mapping) -> list[str]:
         f"On the list of {TIERS[row['tier']]}. {RULES[row['rule']].words}",
         f"What decided: {_ids(row['rule_evidence_ids'])} (rule {row['rule']}).",
         *_path(row["rule"]),
-        f"How likely: {row['p_top_k']:.2f} to be in the top group; {row['p_top_k_fixed_weights']:.2f} were it certain "
-        f"how much each kind of harm weighs. Rank {row['rank']}; with 80% certainty between {row['rank_lo']} and "
-        f"{row['rank_hi']}.",
-        f"How much harm: {row['harm_per_year']:.0f} days of guideline prison per year at liberty, with 80% certainty "
-        f"between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}, seen over "
-        f"{row['exposure_days']:.0f} days at liberty, of which older ones weigh less.",
+        *_standing(row),
         f"How often and when: about {row['frequency_per_year']:.1f} incidents per year at liberty, weighed by how sure "
         f"the evidence is; the latest {row['recency_days']} days ago; grave ones at least a day apart: "
         f"{row['high_event_count']}.",
@@ -83,6 +82,29 @@ def _tier(row: Mapping) -> list[str]:
         f"Heaviest evidence: {_ids(row['evidence_ids'])}.",
         row["moves_out_if"],
         f"Whatever the chance, the listing ends on {row['expires_at']:%Y-%m-%d} unless a new incident counts before.",
+    ]
+
+
+def _standing(row: Mapping) -> list[str]:
+    return [
+        f"How likely: {row['p_top_k']:.2f} to be in the top group; {row['p_top_k_fixed_weights']:.2f} were it certain "
+        f"how much each kind of harm weighs. Rank {row['rank']:.0f}; with 80% certainty between {row['rank_lo']:.0f} "
+        f"and {row['rank_hi']:.0f}.",
+        f"How much harm: {row['harm_per_year']:.0f} days of guideline prison per year at liberty, with 80% certainty "
+        f"between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}, seen over "
+        f"{row['exposure_days']:.0f} days at liberty, of which older ones weigh less.",
+    ]
+
+
+def _decision(row: Mapping) -> list[str]:
+    is_taken_off = row["tier"] in TIERS
+    return [
+        ABSENT,
+        "A named person took this one off the list: an exception is in force." * is_taken_off
+        or f"What decided: {RULES[row['rule']].words} (rule {row['rule']})",
+        *([] if is_taken_off else _path(row["rule"])),
+        *([] if pd.isna(row["p_top_k"]) else [*_standing(row), _axes(row)]),
+        *([f"Heaviest evidence: {_ids(row['evidence_ids'])}."] if len(row["evidence_ids"]) else []),
     ]
 
 

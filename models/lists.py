@@ -98,6 +98,26 @@ def person_tier(
     )
 
 
+def decision(person_id: str, decisions: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig") -> pd.DataFrame:
+    """What was decided on one person, whatever list that leads to; no row where nobody had to decide anything."""
+    found = decisions[decisions.index == person_id]
+    is_gated = found["gate"].ne("passed")
+    return pd.DataFrame(
+        {
+            "person_id": found.index,
+            "tier": found["tier"].to_numpy(),
+            "rule": found["gate_rule"].where(is_gated, found["tier_rule"]).to_numpy(),
+            **{name: found[name].where(~is_gated).to_numpy(dtype=np.float64) for name in _STANDING},
+            **_harm_per_year(found),
+            **_shares(found),
+            "evidence_ids": _ids(_heaviest(evidence, found.index, config.half_life_days), found.index),
+        }
+    )
+
+
+_STANDING = ("p_top_k", "p_top_k_fixed_weights", "rank", "rank_lo", "rank_hi", "exposure_days")
+
+
 def dealer_ranking(
     decisions: pd.DataFrame, held: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig"
 ) -> pd.DataFrame:

@@ -88,7 +88,8 @@ class PeopleLists:
 
     `counts`: outcome, people (no ids; fit for reports and logs). `gini`, `gini_by_chance`: how unequally counted
     incidents fall on adults at risk, and would if all had one rate. `decisions`: by person, what each rule said, with
-    p_top_k, score and exposure_days; for explanations and tests, restricted like the lists.
+    p_top_k, score and exposure_days; `evidence`: what counts against whom. Both are for explanations and tests,
+    restricted like the lists.
     """
 
     warrant_queue: pd.DataFrame
@@ -101,6 +102,7 @@ class PeopleLists:
     person_change: pd.DataFrame
     counts: pd.DataFrame
     decisions: pd.DataFrame
+    evidence: pd.DataFrame
     gini: float
     gini_by_chance: float
 
@@ -180,6 +182,7 @@ def assess_people(
         person_change=person_changes(before, tiers, why_now(before, decisions, facts, recent, evidence)),
         counts=lists.count_people(decisions, queue, dealers),
         decisions=decisions,
+        evidence=evidence,
         gini=unequal[0],
         gini_by_chance=unequal[1],
     )

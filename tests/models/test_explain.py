@@ -1,6 +1,6 @@
 import pandas as pd
 
-from models.explain import ABSENT, CONTEST, NOT_GROUNDS, explain_person, leaving_words
+from models.explain import ABSENT, CONTEST, NOT_GROUNDS, NOTHING_HELD, explain_person, leaving_words
 
 DAY = pd.Timestamp("2026-01-01", tz="UTC")
 TIER = pd.DataFrame(
@@ -79,6 +79,10 @@ def test_a_listed_person_hears_every_question_that_was_asked() -> None:
 
 def test_somebody_on_no_list_hears_that_and_nobody_elses_lines() -> None:
     assert explain_person("p_b", {"person_tier": TIER}) == [ABSENT, NOT_GROUNDS, CONTEST]
+
+
+def test_somebody_about_whom_nothing_had_to_be_decided_hears_that_nothing_is_held() -> None:
+    assert explain_person("p_b", {"decision": TIER}) == [ABSENT, NOTHING_HELD, NOT_GROUNDS, CONTEST]
 
 
 def test_somebody_formerly_listed_hears_what_could_list_the_person_again() -> None:
