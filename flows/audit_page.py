@@ -2,9 +2,11 @@
 
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from flows.home import Home
 from pipeline.audit_page import render_audit
+from pipeline.page import local_moments
 from pipeline.publication import read_published
 
 INTROS = {
@@ -28,8 +30,9 @@ def write_audit_page(home: Home, about: str, run_id: str | None, path: Path) -> 
     Returns the run's local day: a report is as old as what it knows, whenever its page is written.
     """
     run = read_published(home.path, "run", run_id).iloc[0]
-    day: date = run["as_of"].tz_convert(run["time_zone"]).date()
+    zone = ZoneInfo(run["time_zone"])
+    day: date = run["as_of"].tz_convert(zone).date()
     table = read_published(home.path, about, run_id).drop(columns=["run_id", "as_of", "valid_to"])
     title = f"{run['force_name']}, {day}, run {run['run_id']}"
-    path.write_text(render_audit(about, title, INTROS[about], table), encoding="utf-8")
+    path.write_text(render_audit(about, title, INTROS[about], local_moments(table, zone), day), encoding="utf-8")
     return day

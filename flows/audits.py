@@ -9,14 +9,13 @@ import pandas as pd
 from flows.audit_acts import audit_acts, halt_of, make_audit_projections
 from flows.home import Home
 from flows.identity import RunIdentity
-from flows.ingest import open_home_store
+from flows.ingest import open_home_store, what_people_did
 from flows.projections import project_home
-from flows.report_file import sealed_report
+from flows.report_file import sealed_report, stated_day
 from models.actors import MACHINE
-from models.audits import AuditAct, ReportStanding, halted_because, refusal
+from models.audits import AuditAct, refusal
 from pipeline.acts import Act
 from pipeline.errors import PublicationError
-from pipeline.publication import read_published, runs
 
 
 def begin_audits(home: Home, identity: RunIdentity) -> None:
@@ -26,15 +25,18 @@ def begin_audits(home: Home, identity: RunIdentity) -> None:
             store.record_human_event(Act("began", MACHINE, "run", identity.run_id, home.now()))
 
 
-def record_audit(home: Home, about: str, *, report: Path, found: str, made_on: date, by: str) -> date:
+def record_audit(home: Home, about: str, *, report: Path, found: str, made_on: date | None, by: str) -> date:
     """Record that a named person read and signed a report on fairness, feedback or displacement; return when it ages.
+
+    `made_on` may be left out where the file says when it was made, and can say nothing else.
 
     Raises
     ------
-    PublicationError : a rule forbids it, the file cannot be read, or the report is too old to be fresh.
+    PublicationError : a rule forbids it, the file cannot be read, or it was made too long ago or nobody says when.
     """
-    fresh_days = home.settings.audits.fresh_days
-    said: dict[str, Any] = {"found": found, "made_at": home.midnight(made_on), **sealed_report(report)}
+    fresh_days, sealed = home.settings.audits.fresh_days, sealed_report(report)
+    made_on = _day_made(about, report, made_on)
+    said: dict[str, Any] = {"found": found, "made_at": home.midnight(made_on), **sealed}
     act = AuditAct("audited", by, about, home.now(), **said)
     if home.now() >= said["made_at"] + timedelta(days=fresh_days):
         raise PublicationError(f"{about} report made on {made_on}: older than {fresh_days} days; sign one made since")
@@ -46,25 +48,21 @@ def record_audit(home: Home, about: str, *, report: Path, found: str, made_on: d
     return made_on + timedelta(days=fresh_days)
 
 
+def _day_made(about: str, report: Path, told: date | None) -> date:
+    """Return the day on which a report was made, as it says itself, or as whoever signs it does."""
+    stated = stated_day(report)
+    if stated and told not in (None, stated):
+        raise PublicationError(f"{about} report {report}: made on {told}? It says {stated}; leave --made-on out")
+    if made_on := stated or told:
+        return made_on
+    raise PublicationError(f"{about} report {report} does not say when it was made: add --made-on DATE")
+
+
 def audit_reports(home: Home) -> pd.DataFrame:
     """Return table audit_report as it stands at the home's clock."""
-    with open_home_store(home) as store:
-        return make_audit_projections(home, store.human_events())["audit_report"]
+    return make_audit_projections(home, what_people_did(home))["audit_report"]
 
 
 def halt(home: Home) -> str | None:
-    """Return why lists that choose people are halted, from the store; None where they are not."""
-    with open_home_store(home) as store:
-        return halt_of(home, store.human_events(), home.now())
-
-
-def shown_halt(home: Home) -> str | None:
-    """Return the same from the publication, so that readers need not wait for the store."""
-    if runs(home.path).empty:
-        return None
-    shown = read_published(home.path, "audit_report").dropna(subset="fresh_until")
-    known = [
-        ReportStanding(about, fresh_until, None if pd.isna(made_at) else made_at)
-        for about, fresh_until, made_at in shown[["report", "fresh_until", "made_at"]].itertuples(index=False)
-    ]
-    return halted_because(known, home.now(), home.settings.force.zone)
+    """Return why lists that choose people are halted; None where they are not."""
+    return halt_of(home, what_people_did(home), home.now())

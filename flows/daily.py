@@ -11,12 +11,13 @@ from flows.assembly import read_map
 from flows.audits import begin_audits, halt
 from flows.home import Home
 from flows.identity import RunIdentity, hash_of_erasures
-from flows.ingest import ingest_sources
+from flows.ingest import ingest_sources, what_people_did
+from flows.list_acts import erased_people
 from flows.lists import revoke_outdated
 from flows.outputs import write_outputs, written_run
 from flows.partners import deliver_or_say
 from flows.prioritise import Products, prioritise
-from flows.projections import erased_in, project_home, projector
+from flows.projections import project_home, projector
 from flows.stage import Call, direct
 from flows.tending import tend_notices
 from pipeline.known import resolve_known_at
@@ -77,9 +78,8 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
         products = prioritise(home, identity, step)
         step(tend_notices, home, identity, products)
         step(publish_run, home, identity, products)
-        deliver_or_say(home)
-    else:
-        project_home(home)  # what waits on the clock, such as an audit, may stand otherwise than when it was published
+    step(bring_up_to_date, home)
+    deliver_or_say(home)
     # The page and layers are those of the latest day: an older one, run again, must not be taken for it.
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if written_run(home) != latest:
@@ -102,7 +102,7 @@ def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunI
         predecessor_run_id=before["run_id"] if before else None,
         settings=settings,
         crs=read_map(settings).grid.crs,
-        erasures_hash=hash_of_erasures(erased_in(home)),
+        erasures_hash=hash_of_erasures(erased_people(what_people_did(home))),
     )
 
 
@@ -120,9 +120,17 @@ def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[P
         valid_to=people_valid_to,
         projector=projector(home),
     )
-    if revoke_outdated(home):
-        project_home(home)
     return list(result.paths)
+
+
+def bring_up_to_date(home: Home) -> list[str]:
+    """Revoke what the latest run has outdated, show what people did and the clock changed, and return what was revoked.
+
+    Every run does it, a repeat as well: the one that published may have been stopped before it came to this.
+    """
+    revoked = revoke_outdated(home)
+    project_home(home)
+    return revoked
 
 
 def announced(home: Home, call: Call) -> Call:
@@ -136,4 +144,4 @@ def announced(home: Home, call: Call) -> Call:
 
 
 # What meets brokers, locks and disks, and may be tried again.
-EDGE_STAGES = (ingest_sources, begin_audits, tend_notices, publish_run)
+EDGE_STAGES = (ingest_sources, begin_audits, tend_notices, publish_run, bring_up_to_date)

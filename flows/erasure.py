@@ -8,12 +8,11 @@ from flows.home import Home
 from flows.ingest import open_home_store
 from flows.letters import withdraw_letters
 from flows.lists import end_list, lists_holding
-from flows.projections import projector
+from flows.projections import project_home
 from models.actors import is_thin
 from pipeline.access_log import require_purpose
 from pipeline.acts import Act, read_detail
 from pipeline.errors import PublicationError
-from pipeline.publication import forget_people
 from pipeline.store import TOMBSTONE
 
 
@@ -32,8 +31,9 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
 
     The raw id and every published row go; the pseudonym stays as a tombstone in the store, so that hashes and the log's
     chain still verify, later runs leave the person out at every clock, and old events that come in again bring nobody
-    back. The order makes a repeat after a crash finish what was begun. Of somebody unknown a tombstone stays,
-    too, and a repeat says again that nobody was known.
+    back. Given by the force's own id, dead letters and messages that name the person are emptied, also where no event
+    ever brought the person in. The order makes a repeat after a crash finish what was begun. Of somebody unknown a
+    tombstone stays, too, and a repeat says again that nobody was known.
 
     Raises
     ------
@@ -45,6 +45,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what ground")
     home.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
     person_id = home.pseudonym_of(person)
+    raw_person_id = None if person == person_id else person
     home.access_log.append(
         reader=reader, purpose=purpose, action="erase", detail={"reason": reason, "people": 1}, now=home.now()
     )
@@ -54,14 +55,16 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         end_list(home, list_id, by=str(reader), reason="somebody on it was erased")
     with open_home_store(home) as store:
         known_as = store.resolve_pseudonym(person_id)
-        is_known = known_as is not None and _was_known(store.human_events(), person_id)
+        is_named = raw_person_id is not None and store.is_named(raw_person_id)
+        is_known = is_named or (known_as is not None and _was_known(store.human_events(), person_id))
         detail = {"reason": reason, "is_known": is_known}
-        letters = store.erase_person(Act("erased", str(reader), "person", person_id, home.now(), detail))
-    forget_people(home.path, [person_id], projector(home), key=home.key)
+        buried = Act("erased", str(reader), "person", person_id, home.now(), detail)
+        letters = store.erase_person(buried, raw_person_id)
+    project_home(home)
     return Erasure(is_known, known_as == TOMBSTONE, len(holding), letters)
 
 
 def _was_known(events: pd.DataFrame, person_id: str) -> bool:
-    """Return whether no earlier erasure under the pseudonym found nobody: its tombstone is not a person."""
+    """Return whether an earlier erasure under the pseudonym, if any, found somebody: its tombstone is not a person."""
     before = events[events["kind"].eq("erased") & events["subject"].eq(person_id)]
-    return all(read_detail("erased", detail).is_known for detail in before["detail"])
+    return before.empty or any(read_detail("erased", detail).is_known for detail in before["detail"])

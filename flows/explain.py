@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from flows.prioritise import people_of_run
 from models.explain import explain_person
 from models.lists import decision
 from pipeline.errors import PublicationError
+from pipeline.page import local_moments
 from pipeline.publication import read_published, runs
 from pipeline.store import TOMBSTONE
 
@@ -99,9 +101,10 @@ def _decision(home: Home, person_id: str, run_id: str | None) -> pd.DataFrame:
     return decision(person_id, people.decisions, people.evidence, home.settings.people)
 
 
-def person_lines(rows: PersonRows) -> list[str]:
-    """Explain a person's rows in plain words."""
+def person_lines(rows: PersonRows, zone: ZoneInfo) -> list[str]:
+    """Explain a person's rows in plain words, days told on the zone's clock."""
+    tables = {name: local_moments(table, zone) for name, table in rows.tables.items()}
     changes = [
-        f"Since the last run: {row['change']}; {row['why']}" for row in rows.tables["person_change"].to_dict("records")
+        f"Since the last run: {row['change']}; {row['why']}" for row in tables["person_change"].to_dict("records")
     ]
-    return [*changes, *explain_person(rows.person_id, rows.tables)]
+    return [*changes, *explain_person(rows.person_id, tables)]

@@ -127,7 +127,15 @@ class Home:
 
     def today(self) -> date:
         """Return the local day of the clock."""
-        return self.now().astimezone(self.settings.force.zone).date()
+        return self.day_of(self.now())
+
+    def day_of(self, moment: datetime) -> date:
+        """Return the local day of a moment."""
+        return moment.astimezone(self.settings.force.zone).date()
+
+    def told(self, moment: datetime) -> str:
+        """Return a moment on the force's own clock, as people read it."""
+        return f"{moment.astimezone(self.settings.force.zone):%Y-%m-%d %H:%M %Z}"
 
     def midnight(self, day: date) -> datetime:
         """Return the local midnight that begins `day`, in UTC: what `--as-of DATE` means."""

@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+import pandas as pd
+
 from flows.home import Home
 from pipeline.batch import BatchCounts, Source
 from pipeline.codebook import read_codebook
@@ -27,6 +29,12 @@ def open_home_store(home: Home) -> Store:
     return open_store(home.store, home.key, wait_s=wait_s, announce=home.announce, log=home.access_log)
 
 
+def what_people_did(home: Home) -> pd.DataFrame:
+    """Return `Store.human_events` as it stands in the home's store: the truth that publications only show."""
+    with open_home_store(home) as store:
+        return store.human_events()
+
+
 def new_decoder(home: Home) -> Decoder:
     """Return a decoder with today's codebook and the home's pseudonym key."""
     return Decoder(
@@ -41,7 +49,7 @@ def new_decoder(home: Home) -> Decoder:
 def offence_codes(home: Home) -> frozenset[str]:
     """Return the offence codes that may come in today; the codebook is read again where it was written since."""
     path = home.settings.ingest.codebook
-    return _codes_in_force(path, path.stat().st_mtime_ns if path.exists() else None, home.now().date())
+    return _codes_in_force(path, path.stat().st_mtime_ns if path.exists() else None, home.today())
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,5 @@
 """Past days again, where data or corrections have arrived since they were run."""
 
-from datetime import date, datetime
-
 from flows.daily import RunSummary, daily_run
 from flows.home import Home
 from flows.stage import Call, direct
@@ -23,9 +21,5 @@ def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
         wait_s=home.settings.store.wait_s,
         announce=home.announce,
     )
-    days = [_local_day(home, as_of) for as_of in kept.loc[is_touched, "as_of"]]
+    days = [home.day_of(as_of) for as_of in kept.loc[is_touched, "as_of"]]
     return [daily_run(home, day, call=call) for day in days]
-
-
-def _local_day(home: Home, as_of: datetime) -> date:
-    return as_of.astimezone(home.settings.force.zone).date()

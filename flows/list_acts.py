@@ -29,6 +29,12 @@ def list_effects(events: pd.DataFrame) -> Effects:
     return effects_of(act for act in list_acts(events) if isinstance(act, EffectAct))
 
 
+def erased_people(events: pd.DataFrame) -> list[str]:
+    """Return the pseudonyms of the people who were erased, in order of erasure, from what people did."""
+    is_erasure = events["kind"].eq("erased") & events["subject_kind"].eq("person")
+    return events.loc[is_erasure, "subject"].drop_duplicates().tolist()
+
+
 def effect_rows(events: pd.DataFrame) -> pd.DataFrame:
     """Return list_effect from what people did."""
     return _frame("list_effect", [_effect_row(each) for each in itertools.chain(*list_effects(events).values())])

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from flows.home import Home
-from flows.ingest import open_home_store
+from flows.ingest import open_home_store, what_people_did
 from flows.list_acts import effect_rows, list_effects
 from flows.projections import project_home
 from flows.report_file import sealed_report
@@ -41,14 +41,12 @@ def evaluate_effect(home: Home, list_name: str, *, found: str, report: Path, by:
 
 def shown_effects(home: Home) -> pd.DataFrame:
     """Return every registration, by list in order: table list_effect as it stands now."""
-    with open_home_store(home) as store:
-        return effect_rows(store.human_events())
+    return effect_rows(what_people_did(home))
 
 
 def lacking_effect(home: Home) -> dict[str, str]:
     """Return why each list that needs a live registration may not be approved now, by list; empty where all may."""
-    with open_home_store(home) as store:
-        effects = list_effects(store.human_events())
+    effects = list_effects(what_people_did(home))
     why = {name: missing_effect(effects, name, home.now()) for name in CHOSEN_LISTS}
     return {name: words for name, words in why.items() if words}
 

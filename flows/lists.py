@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from flows.audit_acts import halt_of
-from flows.audits import halt, shown_halt
+from flows.audits import halt
 from flows.command.printing import records
 from flows.home import Home
-from flows.ingest import open_home_store
+from flows.ingest import open_home_store, what_people_did
 from flows.letters import withdraw_letters
-from flows.list_acts import list_acts, list_effects
+from flows.list_acts import erased_people, list_acts, list_effects
 from flows.log_check import log_problems, refuse_earlier_clock
 from flows.notice_acts import LETTERS_TO
 from flows.projections import project_home
@@ -26,7 +26,7 @@ from pipeline.access_log import require_purpose
 from pipeline.acts import Act
 from pipeline.errors import ExportError, PublicationError
 from pipeline.export_file import NOT_GROUNDS, entry_token, read_export, write_export
-from pipeline.publication import list_valid_to, read_projections, read_restricted, runs, table_counts
+from pipeline.publication import list_valid_to, read_restricted, runs, table_counts
 from pipeline.store import Store
 from pipeline.tables import read_tables
 
@@ -113,7 +113,9 @@ def human_changes(home: Home) -> pd.DataFrame:
 
 
 def read_list(home: Home, table: str, run_id: str | None, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
-    """Return a table of people as it may be used now: excepted people left out, `list_status` as people made it.
+    """Return a table of people as it may be used now: who is excepted or erased left out, `list_status` as it stands.
+
+    What people did is asked of the store: what a publication shows of it may be older by one act.
 
     Raises
     ------
@@ -122,36 +124,18 @@ def read_list(home: Home, table: str, run_id: str | None, *, reader: str | None,
     rows = read_restricted(
         home.path, home.key, table, reader=reader, purpose=purpose, log=home.access_log, now=home.now(), run_id=run_id
     )
+    events = what_people_did(home)
+    if "person_id" in rows:
+        rows = rows[~rows["person_id"].isin(erased_people(events))].reset_index(drop=True)
     if table not in lifecycle.LISTS:
         return rows
-    now = home.now()
-    exceptions = read_projections(home.path, home.key, ["list_exception"])["list_exception"]
-    in_force = exceptions[(exceptions["excepted_at"] <= now) & (now < exceptions["expires_at"])]
-    kept = lifecycle.without_withheld(
-        rows, table, zip(in_force["list"].astype(str), in_force["person_id"].astype(str), strict=True)
-    )
+    acts, now = list_acts(events), home.now()
+    kept = lifecycle.without_withheld(rows, table, lifecycle.withheld(acts, now))
     if kept.empty:
         return kept
-    status = list_status(home, lifecycle.list_id_of(table, str(kept["run_id"].iloc[0])), kept["valid_to"].iloc[0])
-    return kept.assign(list_status=status)
-
-
-def list_status(home: Home, list_id: str, valid_to: datetime) -> str:
-    """Return revoked, expired, active, halted or draft, from the projections."""
-    shown = read_projections(home.path, home.key, ["approval", "list_revocation"])
-    if list_id in set(shown["list_revocation"]["list_id"]):
-        return "revoked"
-    if home.now() >= _usable_until(shown["approval"], list_id, valid_to):
-        return "expired"
-    if list_id not in set(shown["approval"]["list_id"]):
-        return "draft"
-    return "halted" if is_halted(lifecycle.split_list_id(list_id)[0], shown_halt(home)) else "active"
-
-
-def _usable_until(approvals: pd.DataFrame, list_id: str, valid_to: datetime) -> datetime:
-    """Until when a list may be used: while its rows are valid, and the effect lasts under which it was approved."""
-    stops = approvals.loc[approvals["list_id"].eq(list_id), "stops_at"].dropna()
-    return min([valid_to, *(stop.to_pydatetime() for stop in stops)])
+    list_id = lifecycle.list_id_of(table, str(kept["run_id"].iloc[0]))
+    standing, halted = lifecycle.standings(acts).get(list_id, lifecycle.NOTHING_DONE), halt_of(home, events, now)
+    return kept.assign(list_status=standing.status(kept["valid_to"].iloc[0], now, is_halted=is_halted(table, halted)))
 
 
 def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
@@ -172,7 +156,7 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     """
     wanted = find_list(home, list_id)
     if home.now() >= wanted.valid_to:
-        raise PublicationError(f"list {list_id} expired on {wanted.valid_to:%Y-%m-%d}; approve that of a new run")
+        raise PublicationError(f"list {list_id} expired on {home.day_of(wanted.valid_to)}; approve that of a new run")
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if wanted.run_id != latest:
         raise PublicationError(f"list {list_id} is not of the latest run {latest}; approve what is known now")
@@ -283,6 +267,8 @@ def export_list(
 def verify_export(home: Home, path: Path) -> dict[str, Any]:
     """Return what an export says of itself where it may still be used, and until when: while all its entries may.
 
+    Whether it may is asked of the store; moments are told on the force's own clock.
+
     Raises
     ------
     ExportError : it was altered, has expired, or was revoked: the list, or for somebody on it.
@@ -290,35 +276,32 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
     """
     body = read_export(path, home.key)
     refuse_earlier_clock(home)
-    list_id, valid_to = str(body["list_id"]), datetime.fromisoformat(body["valid_to"])
-    shown = read_projections(home.path, home.key, ["approval", "list_revocation", "list_exception"])
-    if home.now() >= (usable_until := _usable_until(shown["approval"], list_id, valid_to)):
+    events, now = what_people_did(home), home.now()
+    list_id, acts = str(body["list_id"]), list_acts(events)
+    name, _ = lifecycle.split_list_id(list_id)
+    standing = lifecycle.standings(acts).get(list_id, lifecycle.NOTHING_DONE)
+    usable_until = standing.usable_until(datetime.fromisoformat(body["valid_to"]))
+    if now >= usable_until:
         raise ExportError(
-            f"{path}: list {list_id} expired at {usable_until:%Y-%m-%d %H:%M}Z; destroy it and ask for a new one"
+            f"{path}: list {list_id} expired at {home.told(usable_until)}; destroy it and ask for a new one"
         )
-    revoked = shown["list_revocation"].set_index("list_id")
-    if list_id in revoked.index:
-        row = revoked.loc[list_id]
-        raise ExportError(f"{path}: list {list_id} was revoked by {row['revoked_by']} ({row['reason']}); destroy it")
-    if list_id not in set(shown["approval"]["list_id"]):
+    if revoked := standing.revoked:
+        raise ExportError(f"{path}: list {list_id} was revoked by {revoked.actor} ({revoked.reason}); destroy it")
+    if not standing.approved:
         raise ExportError(f"{path}: nobody approved list {list_id}; destroy it")
-    exceptions = shown["list_exception"]
-    since = exceptions[
-        exceptions["list"].eq(lifecycle.split_list_id(list_id)[0])
-        & (exceptions["excepted_at"] >= pd.Timestamp(body["exported_at"]))
-    ]
-    if {entry_token(person_id, home.key) for person_id in since["person_id"]} & {*body["people"]}:
-        raise ExportError(f"{path}: somebody on list {list_id} was taken off since; destroy it and ask for a new one")
+    off = lifecycle.taken_off_since(acts, name, datetime.fromisoformat(body["exported_at"])) | {*erased_people(events)}
+    if {entry_token(person_id, home.key) for person_id in off} & {*body["people"]}:
+        raise ExportError(f"{path}: somebody on list {list_id} was taken off or erased since; ask for a new one")
     ends = [datetime.fromisoformat(entry.get("valid_to", body["valid_to"])) for entry in body["entries"]]
-    if over := [str(number) for number, end in enumerate(ends, 1) if home.now() >= end]:
+    if over := [str(number) for number, end in enumerate(ends, 1) if now >= end]:
         raise ExportError(
             f"{path}: of list {list_id}, entries {', '.join(over)} of {len(ends)} are past the end of the person's own "
             "tier; destroy it and ask for a new one"
         )
-    if is_halted(lifecycle.split_list_id(list_id)[0], halted := halt(home)):
+    if is_halted(name, halted := halt_of(home, events, now)):
         raise ExportError(f"{path}: list {list_id} may not be used now. {halted}")
     said = {name: body[name] for name in ("list_id", "recipient", "agreement_id", "exported_at")}
-    return {**said, "valid_to": min([usable_until, *ends]).isoformat()}
+    return {**said, "valid_to": home.told(min([usable_until, *ends]))}
 
 
 def revoke_outdated(home: Home) -> list[str]:
@@ -377,8 +360,7 @@ def _valid_to(home: Home, list_name: str, run_id: str, as_of: Any) -> datetime:
 
 
 def _standings(home: Home) -> dict[str, ListStanding]:
-    with open_home_store(home) as store:
-        return lifecycle.standings(list_acts(store.human_events()))
+    return lifecycle.standings(list_acts(what_people_did(home)))
 
 
 def _check(home: Home, act: ListAct, detail: Mapping[str, Any]) -> None:

@@ -85,7 +85,7 @@ def record(home: Home, store: Store, notice: Notice, deed: Deed) -> Notice:
     step = make_step(act.kind, act.actor, act.at, detail, home.settings.force.zone)
     problems = refusals(notice.fields, notice.standing, step)
     problems += [*_second_notice(home, store, notice, step), *_hard_words(home, notice, step)]
-    barred = _barred(home, store, notice, step, getattr(detail, "served_at", act.at))
+    barred = _barred(home, store, notice, step)
     if problems := [*problems, *_unless_breach(step, barred)]:
         raise NoticeRefusedError(f"notice {notice.notice_id} is not {deed.kind}: {'; '.join(problems)}")
     after = replace(notice, steps=(*notice.steps, step), is_recorded=True)
@@ -186,15 +186,15 @@ def _draft(notice: Notice, at: datetime) -> Act:
 
 
 def _second_notice(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
-    """Say which live notice already tells the same market or person something else."""
+    """Say which notice, live at the moment of the act, already tells the same market or person something else."""
     if step.kind not in DECISIONS:
         return []
     known = notices_of(store.human_events(), home.settings.force.zone).values()
-    rival = live_rival(notice, known, step.on)
+    rival = live_rival(notice, (other.as_of(step.moment) for other in known), home.day_of(step.moment))
     return [f"notice {rival} to the same subject is live; withdraw it first"] if rival else []
 
 
-def _barred(home: Home, store: Store, notice: Notice, step: Step, at: datetime) -> list[str]:
+def _barred(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
     """Say why the person is not warned: the lists behind it are halted, or leave the person out; the rest goes on.
 
     What was served is asked of the moment at which it was: a halt since then makes no fact unrecorded.
@@ -202,8 +202,8 @@ def _barred(home: Home, store: Store, notice: Notice, step: Step, at: datetime) 
     if step.kind not in DECISIONS or notice.kind != "person":
         return []
     events = store.human_events()
-    halted = halt_of(home, events, at)
-    is_excepted = (LETTERS_TO, notice.subject) in withheld(list_acts(events), at)
+    halted = halt_of(home, events, step.moment)
+    is_excepted = (LETTERS_TO, notice.subject) in withheld(list_acts(events), step.moment)
     return [*([halted] if halted else []), *["the person is excepted from the list of people"] * is_excepted]
 
 

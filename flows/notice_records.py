@@ -40,10 +40,14 @@ class Notice:
     def subject(self) -> str:
         return str(self.fields["market_id" if self.kind == "area" else "person_id"])
 
+    def as_of(self, moment: datetime) -> "Notice":
+        """Return it with what had been recorded by a moment."""
+        return replace(self, steps=tuple(step for step in self.steps if step.at <= moment))
+
     def page(self, recipient: str | None = None) -> NoticePage:
         """Render it as it stands now, its approver filled in, and its recipient where one is given."""
         standing = self.standing
-        signed = f"{standing.approved_by}, {standing.approved_at:%Y-%m-%d}" if standing.approved_at else ""
+        signed = f"{standing.approved_by}, {standing.approved_on}" if standing.approved_on else ""
         shown = {**self.fields, "status": standing.state, "approved_by": signed}
         return render_notice({**shown, "recipient": recipient} if recipient else shown)
 
@@ -74,6 +78,7 @@ def make_step(kind: str, actor: str, at: datetime, detail: Any, zone: ZoneInfo) 
         at=at,
         on=at.astimezone(zone).date(),
         reason=getattr(detail, "reason", ""),
+        served_at=served_at,
         served_on=served_at.astimezone(zone).date() if served_at else None,
         manner=getattr(detail, "manner", None),
         breach=getattr(detail, "breach", None),

@@ -59,7 +59,7 @@ def run_messages(
             told += _messages(home, store, topic, row["person_id"], row, at, person_id=row["person_id"])
     recent = actions[actions["kind"].isin(WATCHED) & (actions["at"] >= at - timedelta(days=WATCH_DAYS))]
     for action in recent.sort_values(["at", "action_id"]).to_dict("records"):
-        day = action["at"].astimezone(home.settings.force.zone).date()
+        day = home.day_of(action["at"])
         told += _watch(home, store, action["action_id"], WATCHED[action["kind"]], action, day, at)
     return told
 

@@ -8,9 +8,9 @@ import pandas as pd
 from flows.audit_acts import make_audit_projections
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.list_acts import make_list_projections
+from flows.list_acts import erased_people, make_list_projections
 from flows.notice_records import notice_states
-from pipeline.publication import Projector, project
+from pipeline.publication import Projector, Shown, project
 from pipeline.tables import read_tables
 
 # Each takes the home and what people did (`Store.human_events`), and returns the projections it makes by table name.
@@ -24,13 +24,12 @@ MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (
 def projector(home: Home) -> Projector:
     """Return what makes every projection from what stands in the home's store when it is called."""
 
-    def make() -> dict[str, pd.DataFrame]:
+    def make() -> Shown:
         with open_home_store(home) as store:
             events = store.human_events()
             made = {name: frame for maker in MAKERS for name, frame in maker(home, events).items()}
             places = {name: store.blot_words(frame) for name, frame in made.items() if name in read_tables().published}
-        erased = erased_people(events)
-        return {name: _without(frame, erased) for name, frame in {**made, **places}.items()}
+        return Shown({**made, **places}, erased_people(events))
 
     return make
 
@@ -38,19 +37,3 @@ def projector(home: Home) -> Projector:
 def project_home(home: Home) -> list[Path]:
     """Rebuild the projections after an act and return the files that were replaced."""
     return project(home.path, projector(home), key=home.key)
-
-
-def erased_people(events: pd.DataFrame) -> list[str]:
-    """Return the pseudonyms of the people who were erased, in order of erasure."""
-    is_erasure = events["kind"].eq("erased") & events["subject_kind"].eq("person")
-    return events.loc[is_erasure, "subject"].drop_duplicates().tolist()
-
-
-def erased_in(home: Home) -> list[str]:
-    """Return the pseudonyms of the people who were erased from the home's store."""
-    with open_home_store(home) as store:
-        return erased_people(store.human_events())
-
-
-def _without(frame: pd.DataFrame, erased: list[str]) -> pd.DataFrame:
-    return frame[~frame["person_id"].isin(erased)] if "person_id" in frame else frame

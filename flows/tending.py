@@ -100,7 +100,7 @@ def _break_promises(home: Home, store: Store, actions: pd.DataFrame) -> int:
         notice = live.get(action["notice_id"])
         if notice is None or notice.kind != "area" or notice.standing.state != "served":
             continue
-        day = action["at"].astimezone(home.settings.force.zone).date()
+        day = home.day_of(action["at"])
         if problem := start_refusal(notice.fields, notice.standing, day):
             reason = f"The operation started on {day}, but {problem}."
             live[notice.notice_id] = record(home, store, notice, Deed("broken", MACHINE, {"reason": reason}))

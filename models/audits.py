@@ -125,7 +125,7 @@ def halted_because(standings: Iterable[ReportStanding], now: datetime, zone: tzi
     why = " and ".join(_why(each, zone) for each in stale)
     return (
         f"HALTED: {', '.join(CHOSEN_LISTS)} may be neither approved nor used, because {why}; "
-        f"harmspot audit record {stale[0].about} --report FILE --found TEXT --by NAME"
+        f"harmspot audit record {stale[0].about} --report FILE --made-on DATE --found TEXT --by NAME"
     )
 
 

@@ -162,6 +162,16 @@ def withheld(acts: Iterable[ListAct | EffectAct], now: datetime) -> set[tuple[st
     }
 
 
+def taken_off_since(acts: Iterable[ListAct | EffectAct], list_name: str, since: datetime) -> set[str]:
+    """Return the person_id of each whom an exception took off a list, of whatever run, at `since` or later."""
+    return {
+        str(act.person_id)
+        for list_id, standing in standings(acts).items()
+        for act in standing.exceptions
+        if split_list_id(list_id)[0] == list_name and act.at >= since
+    }
+
+
 def entries_valid_to(rows: pd.DataFrame, list_name: str, tiers: pd.DataFrame, usable_until: datetime) -> pd.Series:
     """Return until when each row of a list may be used: while the list may, and while the person's own tier lasts.
 

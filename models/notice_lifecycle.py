@@ -1,5 +1,9 @@
 """The life of a notice: draft → reviewed → approved → served → kept | broken | withdrawn | expired.
 
+What was done and when it was recorded are two moments: people write down on Monday what they handed over on Friday.
+Such a fact is asked of the moment at which it happened, so a notice that a run let lapse over the weekend is served,
+and one that was withdrawn over the weekend stays withdrawn and says that it is in somebody's hands.
+
 The state is a pure function of what people did, in the order in which it was recorded. Every act is asked against one
 table of rules; one that a rule forbids changes nothing, whoever recorded it. Two different named people stand behind
 each notice, both of whom opened it (Data Protection Act 2018, sections 49 and 50: no significant decision by machine
@@ -27,9 +31,10 @@ TRANSITIONS: Mapping[str, Mapping[str, str]] = {
     "opened": _SAME,
     "reviewed": {"draft": "reviewed"},
     "approved": {"reviewed": "approved"},
-    "served": {"approved": "served"},
-    "kept": {"served": "kept"},
-    "broken": {"served": "broken"},
+    # What came about before a notice lapsed or was withdrawn can still be recorded after it.
+    "served": {"approved": "served", "expired": "served", "withdrawn": "withdrawn"},
+    "kept": {"served": "kept", "expired": "kept"},
+    "broken": {"served": "broken", "expired": "broken"},
     "withdrawn": {"draft": "withdrawn", "reviewed": "withdrawn", "approved": "withdrawn", "served": "withdrawn"},
     "expired": {"draft": "expired", "reviewed": "expired", "approved": "expired", "served": "expired"},
     # An objection is heard at any time; it can no longer change what is closed.
@@ -41,7 +46,7 @@ OBJECTIONS = ("represented", "contested")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act upon a notice: who, when, on which local day, why; when and how it was served.
+    """One act upon a notice: who, when it was recorded, on which local day, why; when and how it was handed over.
 
     `breach` is how it came to be served although that was held back.
     """
@@ -51,14 +56,23 @@ class Step:
     at: datetime
     on: date
     reason: str = ""
+    served_at: datetime | None = None
     served_on: date | None = None
     manner: str | None = None
     breach: str | None = None
 
+    @property
+    def moment(self) -> datetime:
+        """When it came about, whenever it was recorded."""
+        return self.served_at or self.at
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a notice stands: its state, and who brought it there when. `opened_by` counts since it last was a draft."""
+    """Where a notice stands: its state, and who brought it there when. `opened_by` counts since it last was a draft.
+
+    `served_at` is when it was handed over, on the local day `served_on`; `serving_recorded_at` when somebody said so.
+    """
 
     state: str = "draft"
     opened_by: frozenset[str] = frozenset()
@@ -69,6 +83,7 @@ class Standing:
     approved_on: date | None = None
     served_at: datetime | None = None
     served_on: date | None = None
+    serving_recorded_at: datetime | None = None
     manner: str | None = None
     breach: str | None = None
     objection_count: int = 0
@@ -93,6 +108,7 @@ class Refusal:
 REASONED = ("reviewed", "approved", "kept", "broken", "withdrawn", "expired", *OBJECTIONS)
 BY_PEOPLE = ("opened", "reviewed", "approved", "served", *OBJECTIONS)
 DECISIONS = ("reviewed", "approved", "served")
+SERVED = ("served_at", "served_on", "serving_recorded_at", "manner", "breach")  # what no objection undoes
 LONGEST_QUOTE = 1000  # characters of what another act says
 
 REFUSALS = (
@@ -141,7 +157,7 @@ REFUSALS = (
     ),
     Refusal(
         "lapsed",
-        DECISIONS,
+        ("reviewed", "approved"),
         lambda fields, standing, step: step.on > last_day_to_decide(fields, standing),
         "its time has passed; the next run drafts a new one",
     ),
@@ -154,14 +170,38 @@ REFUSALS = (
     Refusal(
         "no_serving_day",
         ("served",),
-        lambda fields, standing, step: step.served_on is None or step.served_on > step.on,
-        "say when it was served; a day to come is none",
+        lambda fields, standing, step: step.served_at is None or step.served_at > step.at,
+        "say when it was served; a moment to come is none",
     ),
     Refusal(
         "served_too_early",
         ("served",),
-        lambda fields, standing, step: (step.served_on or step.on) < (standing.approved_on or step.on),
+        lambda fields, standing, step: step.moment < (standing.approved_at or step.moment),
         "it was served before it was approved",
+    ),
+    Refusal(
+        "served_unapproved",
+        ("served",),
+        lambda fields, standing, step: standing.state in CLOSED and standing.approved_at is None,
+        "nobody had approved it",
+    ),
+    Refusal(
+        "served_closed",
+        ("served",),
+        lambda fields, standing, step: standing.closed_at is not None and step.moment >= standing.closed_at,
+        "it was {state} by then",
+    ),
+    Refusal(
+        "served_before",
+        ("served",),
+        lambda fields, standing, step: standing.served_on is not None,
+        "it was served on {served_on}",
+    ),
+    Refusal(
+        "never_served",
+        ("kept", "broken"),
+        lambda fields, standing, step: standing.served_on is None,
+        "it was never served, so it promised nothing",
     ),
     Refusal(
         "short_lead_time",
@@ -210,6 +250,7 @@ def refusals(fields: Mapping[str, Any], standing: Standing, step: Step) -> list[
         "serve_by": fields["serve_by"],
         "manners": " or ".join(MANNERS[fields["kind"]]),
         "last_day": last_day(fields),
+        "served_on": standing.served_on,
     }
     found = [rule for rule in REFUSALS if not rule.acts or step.kind in rule.acts]
     return [rule.words.format(**words) for rule in found if rule.holds(fields, standing, step)] + problems
@@ -291,14 +332,27 @@ def _after(standing: Standing, step: Step) -> Standing:
         state = "served" if standing.served_on else state
         return replace(standing, state=state, approved_by=step.actor, approved_at=step.at, approved_on=step.on)
     if step.kind == "served":
-        served = {"served_at": step.at, "served_on": step.served_on, "manner": step.manner, "breach": step.breach}
-        return replace(standing, state=state, **served)  # type: ignore[arg-type]
+        return _served(standing, step, state)
     return replace(standing, state=state, closed_by=step.actor, closed_at=step.at, closed_because=step.reason)
+
+
+def _served(standing: Standing, step: Step, state: str) -> Standing:
+    """Say that it was handed over; one that had lapsed meanwhile has not."""
+    standing = standing if state in CLOSED else replace(standing, closed_by=None, closed_at=None, closed_because=None)
+    return replace(
+        standing,
+        state=state,
+        served_at=step.served_at,
+        served_on=step.served_on,
+        serving_recorded_at=step.at,
+        manner=step.manner,
+        breach=step.breach,
+    )
 
 
 def _reopened(standing: Standing, state: str) -> Standing:
     count = standing.objection_count + 1
     if standing.state in CLOSED:
         return replace(standing, objection_count=count)
-    served = {name: getattr(standing, name) for name in ("served_at", "served_on", "manner", "breach")}
+    served = {name: getattr(standing, name) for name in SERVED}
     return Standing(state=state, objection_count=count, **served)

@@ -12,11 +12,12 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-UTC_ZONE = ZoneInfo("UTC")
 
+def page_environment(zone: ZoneInfo | None = None) -> Environment:
+    """Return what renders `templates/`: values escaped, missing ones refused, moments on the zone's clock.
 
-def page_environment(zone: ZoneInfo = UTC_ZONE) -> Environment:
-    """Return what renders `templates/`: values escaped, missing ones refused, moments on the zone's clock."""
+    A template that shows moments cannot be rendered without a zone.
+    """
     environment = Environment(
         loader=PackageLoader("pipeline"),
         autoescape=True,
@@ -32,8 +33,15 @@ def page_environment(zone: ZoneInfo = UTC_ZONE) -> Environment:
     def day(value: date) -> str:
         return f"{value.day} {value:%B %Y}"
 
-    environment.filters |= {"number": number, "percent": percent, "words": words, "moment": moment, "day": day}
+    environment.filters |= {"number": number, "percent": percent, "words": words, "day": day}
+    environment.filters |= {"moment": moment} if zone else {}
     return environment
+
+
+def local_moments(frame: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
+    """Return the frame with every moment on the zone's clock, so that its day is the day people know."""
+    moments = frame.select_dtypes("datetimetz")
+    return frame.assign(**{str(name): column.dt.tz_convert(zone) for name, column in moments.items()})
 
 
 def read_asset(name: str) -> Markup:

@@ -1,6 +1,7 @@
 """One self-contained page for planners: why one market at a time, the order, the hours, the promises; no network."""
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 from markupsafe import Markup
@@ -13,7 +14,9 @@ PLANS = {"averted_marginal": "averts most", "averted_minimax": "even ratio", "av
 DOSES = {1.0: "as assumed", 0.5: "half of it", 2.0: "twice"}
 
 
-def render_plans(title: str, tables: Mapping[str, pd.DataFrame], equilibria: pd.DataFrame, promise_words: str) -> str:
+def render_plans(
+    title: str, tables: Mapping[str, pd.DataFrame], equilibria: pd.DataFrame, promise_words: str, zone: ZoneInfo
+) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -22,6 +25,7 @@ def render_plans(title: str, tables: Mapping[str, pd.DataFrame], equilibria: pd.
     tables : officer_allocation, allocation_curve, allocation_cost, crackdown_plan, visit_plan, promise, as published.
     equilibria : policy, period, violator_share, sanctions_used (`models.equilibria.play`).
     promise_words : how well promises are kept, in a sentence.
+    zone : whose clock moments are told on.
 
     Raises
     ------
@@ -30,7 +34,7 @@ def render_plans(title: str, tables: Mapping[str, pd.DataFrame], equilibria: pd.
     """
     harm = float(tables["officer_allocation"]["harm_per_day"].sum()) or 1.0
     last = equilibria.groupby("policy", sort=False).tail(1)
-    html = page_environment().get_template("plans.html.jinja").render(
+    html = page_environment(zone).get_template("plans.html.jinja").render(
         title=title,
         css=read_asset("report.css") + read_asset("plots.css"),
         equilibria=plot_equilibria(equilibria),

@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,12 @@ from pipeline.person_guard import refuse_people
 from pipeline.publication_file import (
     all_rows_sql,
     counts_sql,
+    holds_people,
     opened,
     read_tables_of,
     rewrite_tables,
     rows_of_run_sql,
+    without_people,
     write_file,
 )
 from pipeline.tables import Table, conform, read_tables
@@ -42,9 +44,18 @@ PUBLISHED = "published.duckdb"
 RESTRICTED = "restricted.duckdb"
 LOCK = "publication.lock"
 
-# Makes the rows of every projection by table name. It is called under the lock, so that of two acts at once the
-# publication shows both, whoever comes last.
-Projector = Callable[[], Mapping[str, pd.DataFrame]]
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What people did, as it is to be shown: the rows of projections by table name, and whom no row may be about."""
+
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    erased: Sequence[str] = ()
+
+
+# Says what is to be shown. It is called under the lock, so that of two acts at once the publication shows both, whoever
+# comes last.
+Projector = Callable[[], Shown]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ def publish(
     key: Key,
     history_runs: int,
     valid_to: Mapping[str, datetime] | None = None,
-    projector: Projector = dict,
+    projector: Projector = Shown,
     wait_s: float = 60.0,
 ) -> PublishResult:
     """Replace both files by ones that hold the latest `history_runs` runs, this one among them.
@@ -79,7 +90,7 @@ def publish(
     valid_to
         By table, where its rows expire at another time than the run.
     projector
-        Makes the projections; those it leaves out are empty.
+        Makes the projections; those it leaves out are empty. Whoever it says was erased stays in no run.
     wait_s
         How long to wait for another publisher before giving up.
 
@@ -100,12 +111,14 @@ def publish(
         clean_up(home)
         is_new = not has_run(home, key, run["run_id"])
         if is_new:
-            shown_places, shown_people = _projected(projector())
+            shown = projector()
+            shown_places, shown_people = _projected(shown)
             _replace_pair(
                 home,
                 {**places, **shown_places},
                 {**people, **shown_people},
                 kept_run_ids=_kept_runs(home, run, history_runs),
+                erased=shown.erased,
                 key=key,
             )
     return PublishResult(is_new, paths, counts)
@@ -115,7 +128,8 @@ def project(home: Path, projector: Projector, *, key: Key, wait_s: float = 60.0)
     """Rebuild every projection, restricted first, and return the files that were replaced.
 
     A file whose projections stay as they are is left alone, and so is a home where nothing is published yet: its first
-    publication shows all.
+    publication shows all. Where somebody who was erased still is in a kept run, the file of people is written anew, so
+    that not even free space holds the rows.
 
     Raises
     ------
@@ -125,9 +139,10 @@ def project(home: Path, projector: Projector, *, key: Key, wait_s: float = 60.0)
     home.mkdir(parents=True, exist_ok=True)
     with _only_publisher(home, wait_s):
         clean_up(home)
-        places, people = _projected(projector())
+        shown = projector()
+        places, people = _projected(shown)
         fresh = [
-            (_rewritten(home / RESTRICTED, read_tables().restricted, people, key.encryption), home / RESTRICTED),
+            (_without_erased(home / RESTRICTED, people, key, shown.erased), home / RESTRICTED),
             (_rewritten(home / PUBLISHED, read_tables().published, places, None), home / PUBLISHED),
         ]
         replaced = [(beside, path) for beside, path in fresh if beside]
@@ -218,20 +233,6 @@ def read_restricted(
     return _read(home / RESTRICTED, key.encryption, table, wanted)
 
 
-def read_projections(home: Path, key: Key, names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return projections of people by name; call it only to decide what a logged read may show.
-
-    Raises
-    ------
-    PublicationError
-        When nothing is published yet.
-    """
-    _known_run(home, None)
-    tables = {name: read_tables().restricted[name] for name in names}
-    kept = read_tables_of(home / RESTRICTED, tables, key.encryption)
-    return {name: kept.get(name, _no_rows(table)).to_pandas() for name, table in tables.items()}
-
-
 def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetime | None:
     """Return until when the rows of a run's list are valid, None where it has no row; says nothing about anybody."""
     table = name_sql(read_tables().restricted[table_name].name)
@@ -239,33 +240,6 @@ def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetim
         sql = f"SELECT max(valid_to) FROM kept.{table} WHERE run_id = $run_id"  # noqa: S608 - from tables.yml
         row = connection.execute(sql, {"run_id": run_id}).fetchone()
     return row[0] if row else None
-
-
-def forget_people(
-    home: Path, person_ids: Sequence[str], projector: Projector, *, key: Key, wait_s: float = 60.0
-) -> bool:
-    """Write the file of people anew without the rows of these people in any kept run; True where there was one.
-
-    Raises
-    ------
-    PublicationError
-        As `publish`. The file is as it was.
-    """
-    path = home / RESTRICTED
-    if not path.exists():
-        return False
-    with _only_publisher(home, wait_s):
-        clean_up(home)
-        tables = read_tables().restricted
-        rows = {name: _no_rows(table) for name, table in tables.items()} | _projected(projector())[1]
-        fresh = path.with_name(f"{RESTRICTED}.new")
-        kept = _run_ids(path, key.encryption)
-        write_file(
-            fresh, tables, rows, history=path, kept_run_ids=kept, encryption_key=key.encryption, forgotten=person_ids
-        )
-        shutil.copymode(path, fresh)
-        _rename(fresh, path)
-    return True
 
 
 def table_counts(home: Path, key: Key, run_id: str) -> tuple[dict[str, int], dict[str, int]]:
@@ -278,13 +252,14 @@ def _no_rows(table: Table) -> pa.Table:
     return pa.schema([(column.name, column.arrow_type) for column in table.columns]).empty_table()
 
 
-def _projected(frames: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
+def _projected(shown: Shown) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
     """Arrow rows of every projection, of places and of people."""
     tables = read_tables()
-    if unexpected := sorted({*frames} - {*tables.projections}):
+    if unexpected := sorted({*shown.tables} - {*tables.projections}):
         raise PublicationError(f"projections {unexpected}: no such tables with `projection: true` in tables.yml")
+    empty = {name: pd.DataFrame(columns=tables.find(name).column_names) for name in tables.projections}
     rows = {
-        name: conform(name, frames.get(name, pd.DataFrame(columns=tables.find(name).column_names)))
+        name: without_people(conform(name, shown.tables.get(name, empty[name])), shown.erased)
         for name in tables.projections
     }
     places = {name: table for name, table in rows.items() if name in tables.published}
@@ -307,6 +282,15 @@ def _rewritten(
     rewrite_tables(path, fresh, tables, changed, encryption_key)
     shutil.copymode(path, fresh)
     return fresh
+
+
+def _without_erased(path: Path, projections: Mapping[str, pa.Table], key: Key, erased: Sequence[str]) -> Path | None:
+    """Write the file of people anew beside itself, where it holds anybody of `erased` or other projections."""
+    tables = read_tables().restricted
+    if not (path.exists() and holds_people(path, tables, key.encryption, erased)):
+        return _rewritten(path, tables, projections, key.encryption)
+    rows = {name: _no_rows(table) for name, table in tables.items()} | dict(projections)
+    return _write_beside(path, tables, rows, _run_ids(path, key.encryption), key.encryption, erased)
 
 
 def _rows(
@@ -333,22 +317,33 @@ def _kept_runs(home: Path, run: Mapping[str, Any], history_runs: int) -> list[st
 
 
 def _replace_pair(
-    home: Path, places: Mapping[str, pa.Table], people: Mapping[str, pa.Table], *, kept_run_ids: list[str], key: Key
+    home: Path,
+    places: Mapping[str, pa.Table],
+    people: Mapping[str, pa.Table],
+    *,
+    kept_run_ids: list[str],
+    erased: Sequence[str],
+    key: Key,
 ) -> None:
     """Write both files beside the old ones, then rename: restricted first, published last, which makes it so."""
     tables = read_tables()
-    fresh_people = _write_beside(home / RESTRICTED, tables.restricted, people, kept_run_ids, key.encryption)
+    fresh_people = _write_beside(home / RESTRICTED, tables.restricted, people, kept_run_ids, key.encryption, erased)
     fresh_places = _write_beside(home / PUBLISHED, tables.published, places, kept_run_ids, None)
     _rename(fresh_people, home / RESTRICTED)
     _rename(fresh_places, home / PUBLISHED)
 
 
 def _write_beside(
-    path: Path, tables: Mapping[str, Table], rows: Mapping[str, pa.Table], kept_run_ids: list[str], key: str | None
+    path: Path,
+    tables: Mapping[str, Table],
+    rows: Mapping[str, pa.Table],
+    kept_run_ids: list[str],
+    key: str | None,
+    erased: Sequence[str] = (),
 ) -> Path:
     fresh = path.with_name(f"{path.name}.new")
     history = path if path.exists() else None
-    write_file(fresh, tables, rows, history=history, kept_run_ids=kept_run_ids, encryption_key=key)
+    write_file(fresh, tables, rows, history=history, kept_run_ids=kept_run_ids, encryption_key=key, forgotten=erased)
     if key:
         fresh.chmod(0o600)
     return fresh

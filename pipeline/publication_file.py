@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.duck import attach, connect, literal_sql, name_sql, query, transaction
 from pipeline.errors import StoreBusyError
@@ -43,7 +44,7 @@ def write_file(
 ) -> None:
     """Write a new file at `path`: of `history` the rows of `kept_run_ids`, then `rows`; flushed to the disk.
 
-    Rows of `history` whose person_id is in `forgotten` are left behind. A table or column that `history` lacks stays
+    Rows whose person_id is in `forgotten` are left behind. A table or column that `history` lacks stays
     empty for the kept runs, one that `tables` lacks is left behind. Of a projection nothing is kept: `rows` holds all
     of it.
     """
@@ -56,7 +57,7 @@ def write_file(
                 if name in shared and not table.is_projection:
                     copied = {"run_ids": list(kept_run_ids), "forgotten": list(forgotten)}
                     connection.execute(copy_history_sql(name, shared[name]), copied)
-                _insert(connection, name, rows[name])
+                _insert(connection, name, without_people(rows[name], forgotten))
         connection.execute("CHECKPOINT fresh")
         connection.execute("DETACH fresh")
     _flush(path)
@@ -85,6 +86,25 @@ def read_tables_of(path: Path, tables: Mapping[str, Table], encryption_key: str 
         shared = _shared_columns(connection, tables)
         whole = {name: table for name, table in tables.items() if shared.get(name) == table.column_names}
         return {name: connection.execute(all_rows_sql(table)).to_arrow_table() for name, table in whole.items()}
+
+
+def without_people(rows: pa.Table, person_ids: Sequence[str]) -> pa.Table:
+    """Return the rows that are about nobody of `person_ids`; a table without a column person_id is about nobody."""
+    if not person_ids or "person_id" not in rows.column_names:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows["person_id"], pa.array(person_ids, pa.string()))))
+
+
+def holds_people(
+    path: Path, tables: Mapping[str, Table], encryption_key: str | None, person_ids: Sequence[str]
+) -> bool:
+    """Return whether any row of the file is about one of `person_ids`."""
+    if not person_ids:
+        return False
+    with opened(path, encryption_key) as connection:
+        shared = _shared_columns(connection, tables)
+        asked = [people_sql(name) for name, columns in shared.items() if "person_id" in columns]
+        return any(connection.execute(sql, {"person_ids": list(person_ids)}).fetchone() for sql in asked)
 
 
 def create_table_sql(table: Table) -> Iterator[str]:
@@ -125,6 +145,12 @@ def copy_history_sql(table_name: str, columns: Sequence[str]) -> str:
         f"AND {person} NOT IN (SELECT unnest($forgotten::VARCHAR[])) "
         "ORDER BY rowid"  # DuckDB's joins keep no order
     )
+
+
+def people_sql(table_name: str) -> str:
+    """Return the query for one row about anybody of `$person_ids`."""
+    table = name_sql(table_name)
+    return f"SELECT 1 FROM kept.{table} WHERE person_id IN (SELECT unnest($person_ids)) LIMIT 1"  # noqa: S608 - tables.yml
 
 
 def insert_sql(table_name: str) -> str:

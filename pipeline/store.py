@@ -4,6 +4,7 @@ The tables are a pure function of the set of events: order, batching and repetit
 identities, dead letters and offsets are one transaction, so a crash anywhere neither loses nor doubles an event.
 """
 
+import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Mapping as MappingOf
@@ -340,17 +341,22 @@ class Store:
         rows = self._connection.execute(query("store/resolved"), {"person_ids": list(person_ids)}).fetchall()
         return dict(rows)
 
-    def erase_person(self, act: Act) -> int:
+    def is_named(self, raw_person_id: str) -> bool:
+        """Return whether a dead letter or a message holds a raw id, be it of somebody whom no event ever brought in."""
+        return any(self._holding(table, [raw_person_id]) for table in ("store.dead_letter", "store.outbox"))
+
+    def erase_person(self, act: Act, raw_person_id: str | None = None) -> int:
         """Put a tombstone where the identity of the act's subject was, and record the act; one transaction.
 
         The pseudonym stays, so that hashes and chains over it still verify, and is never given to anybody again.
         Dead letters that hold the raw id lose their payload, and messages that hold either id do, too, and are never
-        sent. Returns how many dead letters there were.
+        sent. The raw id is the one that the identity held and, where whoever erases knows it, `raw_person_id`: letters
+        are what was never decoded, so they may name somebody who has no identity here. Returns how many there were.
         """
         columns = self._columns_of(act)
         with transaction(self._connection):
-            raw_person_id = self.resolve_pseudonym(act.subject)
-            raw_ids = [] if raw_person_id in (None, TOMBSTONE) else [str(raw_person_id)]
+            held = self.resolve_pseudonym(act.subject)
+            raw_ids = sorted({raw_id for raw_id in (held, raw_person_id) if raw_id not in (None, TOMBSTONE)}, key=str)
             letters = self._empty("store.dead_letter", "store/empty_letter", raw_ids, {})
             self._empty("store.outbox", "store/empty_message", [*raw_ids, act.subject], {"at": act.at})
             self._connection.execute(query("store/bury_identity"), {"person_id": act.subject, "tombstone": TOMBSTONE})
@@ -362,19 +368,24 @@ class Store:
         return letters
 
     def _empty(self, table: str, sql_name: str, ids: Sequence[str], parameters: dict[str, Any]) -> int:
-        """Empty the payloads that hold one of the ids, and return how many; looked at as bytes, as they may be no text.
-
-        An id counts where no letter or digit goes on before or after it: P1 is not in P12.
-        """
-        if not ids:
-            return 0
-        held_id = re.compile(
-            rb"(?<![0-9A-Za-z])(" + b"|".join(re.escape(i.encode()) for i in ids) + rb")(?![0-9A-Za-z])"
-        )
-        rows = self._connection.execute(f"SELECT rowid, payload FROM {table}").fetchall()  # noqa: S608 - our tables
-        held = [number for number, payload in rows if held_id.search(bytes(payload))]
+        """Empty the payloads that hold one of the ids, and return how many."""
+        held = self._holding(table, ids)
         self._connection.execute(query(sql_name), {"rows": held, **parameters})
         return len(held)
+
+    def _holding(self, table: str, ids: Sequence[str]) -> list[int]:
+        """Return the rows whose payload holds one of the ids; looked at as bytes, as they may be no text.
+
+        An id counts as it is or as JSON may escape it, where no letter or digit goes on before or after it: P1 is not
+        in P12.
+        """
+        if not ids:
+            return []
+        forms = {form for i in ids for form in (i, json.dumps(i)[1:-1], json.dumps(i, ensure_ascii=False)[1:-1])}
+        any_form = b"|".join(re.escape(form.encode()) for form in sorted(forms, key=len, reverse=True))
+        held_id = re.compile(rb"(?<![0-9A-Za-z])(" + any_form + rb")(?![0-9A-Za-z])")
+        rows = self._connection.execute(f"SELECT rowid, payload FROM {table}").fetchall()  # noqa: S608 - our tables
+        return [number for number, payload in rows if held_id.search(bytes(payload))]
 
     def _new_batch(self, ingested_at: datetime) -> _Batch:
         [row] = self._connection.execute(query("store/new_batch"), {"ingested_at": ingested_at}).fetchall()

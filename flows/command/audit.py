@@ -37,7 +37,7 @@ def command() -> None:
 @click.option(
     "--made-on",
     type=Day(),
-    help="Day on which it was made (default: today), of a draft its run's; its age counts from there.",
+    help="Day on which it was made, from which its age counts; a page of `audit draft` says it itself.",
 )
 @pass_home
 def record(home: "Home", about: str, report: Path, found: str, by: str, made_on: date | None) -> None:
@@ -47,12 +47,12 @@ def record(home: "Home", about: str, report: Path, found: str, by: str, made_on:
 
     \b
     Example:
-      harmspot --home town audit record fairness --report fairness-2026-01.pdf \\
+      harmspot --home town audit record fairness --report fairness-2026-01.pdf --made-on 2026-01-09 \\
           --found "no group is listed more often than it is suspected" --by "Analyst, M. Ito"
     """
     from flows.audits import record_audit
 
-    due_on = record_audit(home, about, report=report, found=found, made_on=made_on or home.today(), by=by)
+    due_on = record_audit(home, about, report=report, found=found, made_on=made_on, by=by)
     click.echo(f"the {about} report is signed by {by}; the next is due before {due_on}")
 
 
@@ -72,8 +72,8 @@ def draft(home: "Home", about: str, out: Path, run_id: str | None) -> None:
 
     made_on = write_audit_page(home, about, run_id, out)
     click.echo(
-        f"wrote {out}; once it is read: harmspot audit record {about} --report {out} --made-on {made_on} "
-        "--found TEXT --by NAME"
+        f"wrote {out}, which says that it was made on {made_on}; once it is read: "
+        f"harmspot audit record {about} --report {out} --found TEXT --by NAME"
     )
 
 

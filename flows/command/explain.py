@@ -58,4 +58,4 @@ def person(
     from flows.explain import person_lines, read_person
 
     rows = read_person(home, person, run_id, purpose=purpose, reader=reader)
-    print_object(rows.as_json(), person_lines(rows), as_json=as_json)
+    print_object(rows.as_json(), person_lines(rows, home.settings.force.zone), as_json=as_json)

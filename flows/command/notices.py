@@ -67,7 +67,7 @@ def list_(
 
     kinds = ["area", "person"] if people else ["area"]
     found = known_notices(home, kinds, reader=reader, purpose=purpose)
-    today = home.now().astimezone(home.settings.force.zone).date()
+    today = home.today()
     chosen = [notice for notice in found if state in (None, notice.standing.state)]
     listed = pd.DataFrame([_row(notice, superseded_by(notice, found, today)) for notice in chosen], columns=COLUMNS)
     shown = SHOWN_WITH_PEOPLE if people else SHOWN
@@ -185,7 +185,7 @@ def approve(home: "Home", reason: str) -> dict[str, Any]:
     "Record that NOTICE was served: put up, posted, or told to the person's face.",
     'n_5f0c --by "PC 4411 Lund" --manner displayed --at 2026-01-04T17:30:00Z',
     click.option("--manner", required=True, help="A place's: displayed or posted; a person's: in_person."),
-    click.option("--at", "served_at", type=Moment(), help="When (default: now)."),
+    click.option("--at", "served_at", type=Moment(), help="When it was; it may be recorded later (default: now)."),
     click.option("--breach", metavar="TEXT", help="How it came about, where it was held back and handed over."),
 )
 def serve(home: "Home", manner: str, served_at: datetime | None, breach: str | None) -> dict[str, Any]:
@@ -300,7 +300,9 @@ def _history(notice: "Notice") -> list[str]:
 
 
 def _why(step: "Step") -> str:
-    return f"in breach: {step.breach}" if step.breach else step.reason
+    if step.served_at:
+        return f"at {step.served_at:%Y-%m-%d %H:%MZ}" + (f", in breach: {step.breach}" if step.breach else "")
+    return step.reason
 
 
 def _pdf(notice: "Notice", title: str, body_html: str) -> bytes:

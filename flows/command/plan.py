@@ -1,11 +1,12 @@
 """`harmspot plan`: officer hours, crackdowns, visits and what deserves attention, as the latest run plans them."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from flows.command import Moment
 from flows.command.options import Day, json_option, pass_home
 from flows.command.printing import print_frame
 
@@ -175,11 +176,19 @@ def register(home: "Home", market: str, outcome: str, comparison: str, stop_on: 
 @click.option("--hours", type=click.FloatRange(0), help="Officer-hours: a day for an operation, in all for a visit.")
 @click.option("--notice", "notice_id", metavar="NOTICE_ID", help="Notice that told the place.")
 @click.option("--detail", help="Free words, or phase=maintain; never a name or a person id.")
+@click.option("--at", type=Moment(), help="When it was done; it may be recorded later (default: now).")
 @pass_home
 def record(
-    home: "Home", kind: str, market: str, actor: str, hours: float | None, notice_id: str | None, detail: str | None
+    home: "Home",
+    kind: str,
+    market: str,
+    actor: str,
+    hours: float | None,
+    notice_id: str | None,
+    detail: str | None,
+    at: datetime | None,
 ) -> None:
-    """Record what was done now at a MARKET or area. An announcement that may not be made yet is refused with reasons.
+    """Record what was done at a MARKET or area. An announcement that may not be made yet is refused with reasons.
 
     \b
     Example:
@@ -190,10 +199,10 @@ def record(
 
     plan = find_plan(home, market)
     if kind == "announcement":
-        starts_on = f"starts_on={announced_start(home, plan, notice_id)}"
+        starts_on = f"starts_on={announced_start(home, plan, notice_id, at or home.now())}"
         detail = f"{starts_on}; {detail}" if detail else starts_on
     particulars = {"hours": hours, "notice_id": notice_id, "detail": detail}
-    action_id = record_action(home, kind=kind, area_id=plan["area_id"], actor=actor, **particulars)
+    action_id = record_action(home, kind=kind, area_id=plan["area_id"], actor=actor, at=at, **particulars)
     click.echo(f"recorded {kind} at {plan['area_id']} as {action_id}")
 
 

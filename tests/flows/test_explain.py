@@ -3,13 +3,14 @@
 import json
 import shutil
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from flows.command import cli
-from flows.explain import LIST_TABLES
+from flows.explain import LIST_TABLES, PERSON_TABLES, PersonRows, person_lines
 from flows.home import Home
 from flows.prioritise import people_of_run
 from models.explain import explain_person
@@ -97,3 +98,23 @@ def test_a_decision_made_again_is_the_runs_own(home: Home, people: PeopleLists) 
         [again] = decision(row["person_id"], people.decisions, people.evidence, home.settings.people).to_dict("records")
         assert {name: again[name] for name in same} == {name: row[name] for name in same}
         assert list(again["evidence_ids"]) == list(row["evidence_ids"])
+
+
+def test_days_are_those_of_the_forces_own_clock() -> None:
+    """Midnight in UTC is the evening before in New York, and the same day in London."""
+    midnight = pd.Timestamp("2026-01-10", tz="UTC")
+    term = pd.DataFrame(
+        {
+            "person_id": ["p_a"],
+            "is_listed": [False],
+            "term_from": [midnight],
+            "expires_at": [midnight + pd.Timedelta(days=90)],
+            "counted_until": [midnight - pd.Timedelta(days=5)],
+        }
+    )
+    nobody = pd.DataFrame({"person_id": []})
+    rows = PersonRows("p_a", dict.fromkeys(PERSON_TABLES, nobody) | {"tier_term": term})
+    said = {zone: "\n".join(person_lines(rows, ZoneInfo(zone))) for zone in ("Europe/London", "America/New_York")}
+    told = "Was listed since {}. After {} only an incident later than {} could list the person again."
+    assert told.format("2026-01-10", "2026-04-10", "2026-01-05") in said["Europe/London"]
+    assert told.format("2026-01-09", "2026-04-09", "2026-01-04") in said["America/New_York"]

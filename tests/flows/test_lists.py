@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ from flows.home import Home
 from flows.ingest import load_file, open_home_store
 from flows.list_effects import evaluate_effect, register_effect, shown_effects
 from models.list_lifecycle import LISTS, list_id_of
+from pipeline.acts import Act
 from pipeline.errors import ExportError, HarmspotError, KeyFileError, PublicationError, PurposeError
 from pipeline.outbox import make_message
 from pipeline.publication import read_restricted, runs
@@ -98,6 +100,22 @@ def test_human_gate(home: Home, tiers: str) -> None:
     log.write_bytes(log.read_bytes().replace(b"Reyes", b"Roses", 1))
     with pytest.raises(PublicationError, match="cannot be trusted"):
         lists.approve_list(home, tiers, by=READER, reason=WHY)
+
+
+def test_ends_are_told_on_the_forces_own_clock(home: Home, tiers: str, tmp_path: Path) -> None:
+    """The list ends at an hour past midnight in London, which still is the day before in New York."""
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    over = at(home, CLOCK + timedelta(days=120))
+    for zone, day in (("Europe/London", "2026-04-01"), ("America/New_York", "2026-03-31")):
+        over.settings = replace(home.settings, force=replace(home.settings.force, time_zone=zone))
+        with pytest.raises(PublicationError, match=f"expired on {day};"):
+            lists.approve_list(over, tiers, by=READER, reason=WHY)
+    there = at(home, CLOCK + timedelta(days=1))
+    there.settings = over.settings
+    ends = lists.verify_export(there, out)["valid_to"]
+    with pytest.raises(ExportError, match=f"expired at {ends};"):
+        lists.verify_export(over, out)
+    assert ends.endswith(("EST", "EDT"))
 
 
 def test_opening_is_a_logged_read_and_an_act(home: Home, tiers: str) -> None:
@@ -201,7 +219,7 @@ def test_no_entry_of_a_copy_outlives_the_persons_own_tier(
         body = json.loads(out.read_text())
         assert {entry["valid_to"] for entry in body["entries"]} == {expires_at.iloc[0].isoformat()}
         assert body["valid_to"] > body["entries"][0]["valid_to"]
-        assert lists.verify_export(before, out)["valid_to"] == expires_at.iloc[0].isoformat()
+        assert lists.verify_export(before, out)["valid_to"] == home.told(expires_at.iloc[0])
     for name, list_id in ids.items():
         out = tmp_path / f"{name}.json"
         with pytest.raises(
@@ -242,8 +260,90 @@ def test_a_copy_is_refused_once_somebody_on_it_was_taken_off(home: Home, tiers: 
     chosen = people(home)["person_id"].iloc[0]
     until = CLOCK + timedelta(days=20)
     lists.override_entry(home, tiers, chosen, by=READER, reason="the incident names his brother", expires_at=until)
-    with pytest.raises(ExportError, match="taken off since"):
+    with pytest.raises(ExportError, match="taken off or erased since"):
         lists.verify_export(home, out)
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Does something and is killed once it stands in the store, before any publication shows it."""
+
+    def do(act: Callable[[], object]) -> None:
+        with monkeypatch.context() as patch:
+            for module in ("flows.lists", "flows.erasure", "flows.list_effects"):
+                patch.setattr(f"{module}.project_home", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                act()
+
+    return do
+
+
+Killed = Callable[[Callable[[], object]], None]
+
+
+def test_what_was_revoked_is_refused_before_any_publication_shows_it(
+    home: Home, tiers: str, tmp_path: Path, killed: Killed
+) -> None:
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    killed(lambda: lists.end_list(home, tiers, by="Supt. A. Lee", reason="two incidents were recorded twice"))
+    with pytest.raises(ExportError, match=r"revoked by Supt\. A\. Lee"):
+        lists.verify_export(home, out)
+    assert people(home)["list_status"].eq("revoked").all()
+
+
+def test_what_was_approved_holds_before_any_publication_shows_it(
+    home: Home, tiers: str, tmp_path: Path, killed: Killed
+) -> None:
+    lists.open_list(registered(home), tiers, reader=READER, purpose=PURPOSE)
+    killed(lambda: lists.approve_list(home, tiers, by=READER, reason=WHY))
+    assert people(home)["list_status"].eq("active").all()
+    assert lists.verify_export(home, exported(home, tiers, tmp_path / "list.json"))["list_id"] == tiers
+
+
+def test_whoever_was_taken_off_is_on_no_copy_before_any_publication_shows_it(
+    home: Home, tiers: str, tmp_path: Path, killed: Killed
+) -> None:
+    before = exported(approved(home, tiers), tiers, tmp_path / "before.json")
+    chosen = people(home)["person_id"].iloc[0]
+    until = CLOCK + timedelta(days=20)
+    killed(lambda: lists.override_entry(home, tiers, chosen, by=READER, reason="names his brother", expires_at=until))
+    with pytest.raises(ExportError, match="taken off or erased since"):
+        lists.verify_export(home, before)
+    assert chosen not in set(people(home)["person_id"])
+    after = json.loads(exported(home, tiers, tmp_path / "after.json").read_text())
+    assert after["entries"] and chosen not in {entry["person_id"] for entry in after["entries"]}
+
+
+def test_an_evaluation_ends_a_copy_before_any_publication_shows_it(
+    home: Home, tiers: str, tmp_path: Path, killed: Killed
+) -> None:
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    (tmp_path / "report.txt").write_text("no less harm than just below the list")
+    said = {"found": "no less harm", "report": tmp_path / "report.txt", "by": "Analyst, M. Ito"}
+    killed(lambda: evaluate_effect(home, "person_tier", **said))
+    with pytest.raises(ExportError, match="expired"):
+        lists.verify_export(home, out)
+
+
+def test_an_erasure_that_was_cut_short_shows_nobody_and_is_finished_by_the_next_act(
+    home: Home, tiers: str, tmp_path: Path, killed: Killed, town_run: TownRun
+) -> None:
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    gone = people(home)["person_id"].iloc[0]
+
+    def kept() -> set[str]:
+        rows = read_restricted(
+            home.path, home.key, "person_tier", reader=READER, purpose=PURPOSE, log=home.access_log, now=CLOCK
+        )
+        return set(rows["person_id"])
+
+    with open_home_store(home) as store:
+        store.erase_person(Act("erased", "Records, M. Ito", "person", gone, CLOCK, {"reason": "court order seven"}))
+    with pytest.raises(ExportError, match="taken off or erased since"):
+        lists.verify_export(home, out)
+    assert gone in kept() and gone not in set(people(home)["person_id"])
+    registered(home, "call_in")  # whatever act comes next
+    assert gone not in kept() and len(kept())
 
 
 def test_the_commands_exit_with_the_reason(home: Home, tiers: str, tmp_path: Path) -> None:
@@ -321,9 +421,10 @@ def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run:
 
     again = load_file(home, town_run.files.events, None)  # old events come in again
     assert again.stored == 0
+    left = people(home)["person_id"].tolist()
     with open_home_store(home) as store:
         assert store.resolve_pseudonym(person_id) == TOMBSTONE
-        assert raw not in store.resolve_pseudonyms(people(home)["person_id"].tolist()).values()
+        assert raw not in store.resolve_pseudonyms(left).values()
     summary = daily_run(home, AS_OF)
     assert summary.is_new
     assert summary.run_id != town_run.summary.run_id
@@ -333,6 +434,28 @@ def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run:
     assert len(rows)
     assert person_id not in set(rows["person_id"])
     assert len(runs(home.path)) == 2
+
+
+def test_somebody_who_never_came_in_is_erased_from_what_waits(home: Home, tmp_path: Path) -> None:
+    """A dead letter was never decoded, so no identity says whom it names; the force's own id does."""
+    raw, other = "Núñez/77", "Núñez/778"
+    broken = [{"type": "none", "data": {"person_id": name}} for name in (raw, other)]
+    lines = [json.dumps(broken[0]), json.dumps(broken[0], ensure_ascii=False), json.dumps(broken[1])]
+    (tmp_path / "bad.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert load_file(home, tmp_path / "bad.jsonl", None).dead == 3
+    with open_home_store(home) as store:
+        told = [make_message("referrals", "k", "t", {"person": name}, time=CLOCK) for name in (raw, other)]
+        store.add_messages(told, CLOCK)
+    asked = {"reader": "Records, M. Ito", "purpose": "right to erasure", "reason": "court order seven"}
+    unknown = erase_person(home, home.pseudonym_of(raw), **asked)
+    assert (unknown.is_known, unknown.emptied_letters) == (False, 0)
+    done = erase_person(home, raw, **asked)
+    assert (done.is_known, done.emptied_letters) == (True, 2)
+    with open_home_store(home) as store:
+        assert not store.is_named(raw) and store.is_named(other)
+        waiting = {message.message_id for message in store.undelivered(1000)}
+    assert waiting & {message.message_id for message in told} == {told[1].message_id}
+    assert erase_person(home, raw, **asked).is_known
 
 
 def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None:
@@ -351,14 +474,17 @@ def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None
     assert (again.exit_code, again.output) == (first.exit_code, first.output)
 
 
-def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(home: Home, tiers: str, tmp_path: Path) -> None:
-    """Nine months on and with nothing new, somebody's evidence has faded; the list approved before must not be used."""
+def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(
+    home: Home, tiers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has died since; the list approved before must not be used, though the run was killed and repeated."""
     settings = home.settings
     out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
     assert lists.revoke_outdated(home) == []
     later = at(home, CLOCK + timedelta(days=1))
+    listed = people(home)["person_id"].iloc[0]
     with open_home_store(later) as store:
-        gone = store.resolve_pseudonym(people(home)["person_id"].iloc[0])
+        gone = store.resolve_pseudonym(listed)
         batch_before = len(store.batches())
     assert gone
     event = {
@@ -370,7 +496,11 @@ def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(home: Home, 
     load_file(later, tmp_path / "persons.jsonl", None)
     with open_home_store(later) as store:
         assert len(store.batches()) == batch_before + 1
-    daily_run(later, date(2026, 1, 2))
+    with monkeypatch.context() as killed_after_publishing:
+        killed_after_publishing.setattr("flows.daily.revoke_outdated", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            daily_run(later, date(2026, 1, 2))
+    assert not daily_run(later, date(2026, 1, 2)).is_new
     assert settings.publication.people_valid_days > 1
     with pytest.raises(ExportError, match="revoked by harmspot"):
         lists.verify_export(later, out)

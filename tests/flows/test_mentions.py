@@ -12,7 +12,7 @@ from flows.audits import record_audit
 from flows.command import cli
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.place_actions import operations_now, record_action
+from flows.place_actions import operations_at, record_action
 from flows.projections import project_home
 from models.list_lifecycle import list_id_of
 from pipeline.errors import HarmspotError, MentionError, SourceError
@@ -83,7 +83,7 @@ def test_an_event_that_names_somebody_is_refused_or_blotted(home: Home, town_run
                 record_action(home, **said)
         else:
             record_action(home, **said)
-    operation = operations_now(home).set_index("area_id").loc[area_id]
+    operation = operations_at(home, home.now()).set_index("area_id").loc[area_id]
     assert (operation["outcome"], operation["market_id"]) == ("arrest of [person], by then", "market_1_2")
 
 

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from flows.command import cli
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, marked, open_notice, record
+from flows.notice_acts import Deed, NoticeRefusedError, do, find_notice, known_notices, marked, open_notice, record
+from models.actors import MACHINE
 from models.notices import fields_json
 from models.notices import notice_id as id_of
 from pipeline.errors import ExportError, HarmspotError, PurposeError
@@ -90,9 +91,61 @@ def test_what_was_handed_over_in_a_halt_is_told_as_a_breach(home: Home) -> None:
     assert states.loc[letter, ["state", "breach"]].tolist() == ["served", how]
     shown = ["--home", str(home.path), "--config", str(home.config_file), "--clock", halted.now().isoformat()]
     told = CliRunner().invoke(cli, [*shown, "notices", "show", letter, "--reader", BELL, "--purpose", "to look"])
-    assert f"served by {LUND} in breach: {how}" in " ".join(told.output.split())
+    said = f"served by {LUND} at {halted.now():%Y-%m-%d %H:%MZ}, in breach: {how}"
+    assert said in " ".join(told.output.split())
     with pytest.raises(NoticeRefusedError, match="HALTED"):
         approve(halted, other)
+
+
+@pytest.mark.parametrize("kind", ["area", "person"])
+def test_what_was_handed_over_in_time_is_recorded_after_a_run_let_it_lapse(home: Home, kind: str) -> None:
+    notice_id = first_notice(home, kind)
+    approve(home, notice_id)
+    fields = open_notice(home, notice_id, **READING).fields
+    last = home.midnight(fields["serve_by"]) + timedelta(hours=17)
+    later = replace(home, clock=last + timedelta(days=3))
+    deed = replace(serving(kind), detail={**serving(kind).detail, "served_at": last})
+    with open_home_store(later) as store:
+        notice = find_notice(later, store, notice_id, **READING)
+        reason = {"reason": "Its last day has passed."}
+        record(replace(home, clock=last + timedelta(days=1)), store, notice, Deed("expired", MACHINE, reason))
+    too_late = replace(deed, detail={**deed.detail, "served_at": last + timedelta(days=1)})
+    with pytest.raises(NoticeRefusedError, match="too late"):
+        do(later, notice_id, too_late, purpose="to serve it")
+    standing = do(later, notice_id, deed, purpose="to serve it").standing
+    assert (standing.state, standing.served_at, standing.serving_recorded_at) == ("served", last, later.now())
+    assert standing.served_on == fields["serve_by"]
+    if kind == "area":
+        row = read_published(home.path, "area_notice_state").set_index("notice_id").loc[notice_id]
+        assert (row["served_at"], row["serving_recorded_at"]) == (last, later.now())
+
+
+def test_a_later_letter_does_not_keep_the_hand_over_of_an_earlier_one_from_being_recorded(home: Home) -> None:
+    first = first_notice(home, "person")
+    approve(home, first)
+    letter = open_notice(home, first, **READING)
+    handed_over = home.now() + timedelta(hours=1)
+    fields = {**letter.fields, "written_on": home.day_of(handed_over + timedelta(days=1))}
+    fields["notice_id"] = id_of(fields)
+    later = replace(home, clock=handed_over + timedelta(days=2))
+    second = replace(letter, notice_id=fields["notice_id"], fields=fields, steps=(), is_recorded=False)
+    with open_home_store(later) as store:
+        lapsed = replace(home, clock=handed_over + timedelta(days=1))
+        withdrawn = record(lapsed, store, letter, Deed("withdrawn", REYES, WHY))
+        assert withdrawn.standing.state == "withdrawn"
+        opened = record(lapsed, store, second, Deed("opened", BELL, {"purpose": "to review it"}))
+        assert record(lapsed, store, opened, Deed("reviewed", BELL, WHY)).standing.state == "reviewed"
+    deed = Deed("served", LUND, {"served_at": handed_over, "manner": "in_person"})
+    assert do(later, first, deed, purpose="to serve it").standing.served_at == handed_over
+
+
+def test_a_letter_is_signed_on_the_forces_own_day(home: Home) -> None:
+    notice_id = first_notice(home, "person")
+    approve(home, notice_id)
+    for zone, day in (("Europe/London", "2026-01-01"), ("Pacific/Auckland", "2026-01-02")):
+        there = replace(home)
+        there.settings = replace(home.settings, force=replace(home.settings.force, time_zone=zone))
+        assert f"{REYES}, {day}" in open_notice(there, notice_id, **READING).page().body_html
 
 
 @pytest.mark.parametrize("kind", ["area", "person"])

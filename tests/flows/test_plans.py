@@ -2,14 +2,16 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from flows.heard_and_kept import visit_delivery
 from flows.home import Home
-from flows.place_actions import announced_start, find_plan, operations_now, record_action
+from flows.ingest import open_home_store
+from flows.place_actions import announced_start, find_plan, operations_at, record_action
 from flows.plan_page import write_plan_page
 from flows.plans import read_checklist
 from flows.proposals import weigh_file
@@ -48,11 +50,11 @@ def test_visits_are_planned_for_the_day_and_compared_with_those_made(town_run: T
 def test_nothing_is_announced_before_its_time(town_run: TownRun) -> None:
     plan = find_plan(town_run.home, town_run.published("crackdown_plan").sort_values("position")["market_id"].iloc[0])
     with pytest.raises(SourceError) as refused:
-        announced_start(town_run.home, plan, None)
+        announced_start(town_run.home, plan, None, CLOCK)
     for words in ("not registered beforehand", "health partners have not been told", "no notice was served"):
         assert words in str(refused.value)
     with pytest.raises(SourceError, match="n_1 is no notice"):
-        announced_start(town_run.home, plan, "n_1")
+        announced_start(town_run.home, plan, "n_1", CLOCK)
     with pytest.raises(PublicationError, match="known are market_"):
         find_plan(town_run.home, "nowhere")
 
@@ -64,7 +66,7 @@ def test_a_registration_counts_at_once(town_run: TownRun, new_home: Callable[...
     detail = f"market_id={plan['market_id']}; outcome=o; comparison=c; stop_on=2026-09-01"
     record_action(home, kind="registration", area_id=plan["area_id"], actor="Insp. A", detail=detail)
     with pytest.raises(SourceError, match="health partners have not been told") as refused:
-        announced_start(home, plan, None)
+        announced_start(home, plan, None, home.now())
     assert "not registered" not in str(refused.value)
 
 
@@ -73,8 +75,22 @@ def test_what_is_recorded_is_an_action_like_any_other(new_home: Callable[..., Ho
     detail = "market_id=market_1_2; outcome=o; comparison=c; stop_on=2026-09-01"
     first = record_action(home, kind="registration", area_id="A03@1", actor="Insp. A", detail=detail)
     assert record_action(home, kind="registration", area_id="A03@1", actor="Insp. A", detail=detail) == first
-    operations = operations_now(home)
+    operations = operations_at(home, home.now())
     assert operations[["area_id", "market_id"]].to_numpy().tolist() == [["A03@1", "market_1_2"]]
+
+
+def test_what_is_recorded_late_counts_from_when_it_was_done(new_home: Callable[..., Home], tmp_path: Path) -> None:
+    home, done_at = new_home(tmp_path / "home"), CLOCK - timedelta(days=3)
+    detail = "market_id=market_1_2; outcome=o; comparison=c; stop_on=2026-09-01"
+    said = {"area_id": "A03@1", "actor": "Insp. A"}
+    record_action(home, kind="registration", at=done_at - timedelta(hours=1), detail=detail, **said)
+    record_action(home, kind="crackdown_start", hours=40.0, at=done_at, **said)
+    assert operations_at(home, CLOCK)["started_at"].tolist() == [pd.Timestamp(done_at)]
+    assert operations_at(home, done_at - timedelta(hours=2)).empty
+    with open_home_store(home) as store:
+        assert store.batches()["ingested_at"].min() == pd.Timestamp(CLOCK)
+    with pytest.raises(SourceError, match="future_date"):
+        record_action(home, kind="visit", at=CLOCK + timedelta(days=1), **said)
 
 
 def test_the_page_holds_every_market_and_picture(town_run: TownRun, tmp_path: Path) -> None:

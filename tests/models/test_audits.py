@@ -72,7 +72,7 @@ def test_the_first_run_starts_the_clock() -> None:
     said = str(halt([BEGAN], 31))
     assert "HALTED: person_tier, dealer_ranking, call_in" in said
     assert all(f"nobody has signed a {about} report (due on 2026-02-01)" in said for about in REPORTS)
-    assert "harmspot audit record fairness --report FILE" in said
+    assert "harmspot audit record fairness --report FILE --made-on DATE" in said
     later = AuditAct("began", "harmspot", "run2", day(20))
     assert halt([BEGAN, later], 31)  # a home has one first run
 

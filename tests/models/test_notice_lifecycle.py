@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -82,9 +83,15 @@ BOTH = pytest.mark.parametrize("fields", [AREA, PERSON], ids=["area", "person"])
 WHY = "every record holds"
 
 
+def nine_on(day: date) -> datetime:
+    return datetime.combine(day, time(9), tzinfo=UTC)
+
+
 def step(kind: str, actor: str = "Bell", day: date = WRITTEN, **more: Any) -> Step:
-    at = datetime.combine(day, time(9), tzinfo=UTC)
-    return Step(kind, actor, at, day, **{"reason": WHY, **more})
+    """An act recorded at nine; what was served on a day was so at nine, too."""
+    served_on = more.get("served_on")
+    served_at = nine_on(served_on) if served_on else None
+    return Step(kind, actor, nine_on(day), day, **{"reason": WHY, "served_at": served_at, **more})
 
 
 def serving(fields: dict[str, Any], day: date = WRITTEN, **more: Any) -> Step:
@@ -190,7 +197,7 @@ def test_what_is_forbidden_is_refused_with_a_reason_and_changes_nothing(
     ("more", "said"),
     [
         ({"day": date(2026, 3, 7), "served_on": date(2026, 3, 7)}, "too late"),
-        ({"day": date(2026, 3, 5), "served_on": date(2026, 3, 6)}, "a day to come"),
+        ({"day": date(2026, 3, 5), "served_on": date(2026, 3, 6)}, "a moment to come"),
         ({"day": date(2026, 3, 5), "served_on": date(2026, 2, 28)}, "before it was approved"),
         ({"served_on": None}, "say when"),
     ],
@@ -247,6 +254,60 @@ def test_what_is_closed_stays_closed_and_an_objection_is_still_heard(fields: dic
     assert (standing.state, standing.objection_count) == (kind, 1)
     for other in set(TRANSITIONS) - {"opened", *OBJECTIONS}:
         assert refusals(fields, standing, step(other, "Reyes", last_day(fields)))
+
+
+FRIDAY, SATURDAY, MONDAY = date(2026, 3, 6), date(2026, 3, 7), date(2026, 3, 9)
+LAPSED = [*APPROVED, step("expired", MACHINE, SATURDAY)]
+
+
+@BOTH
+@pytest.mark.parametrize("before", [APPROVED, LAPSED], ids=["waiting", "lapsed"])
+def test_what_was_handed_over_in_time_is_served_whenever_it_is_recorded(
+    fields: dict[str, Any], before: list[Step]
+) -> None:
+    """Friday is the last day to serve it; a run lets it lapse on Saturday, and somebody writes it down on Monday."""
+    standing = standing_of(fields, [*before, serving(fields, MONDAY, served_on=FRIDAY)])
+    assert (standing.state, standing.closed_at) == ("served", None)
+    assert (standing.served_at, standing.serving_recorded_at) == (nine_on(FRIDAY), nine_on(MONDAY))
+    late = refusals(fields, standing_of(fields, before), serving(fields, MONDAY, served_on=SATURDAY))
+    assert any("too late" in problem for problem in late)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("before", "served_at", "said"),
+    [
+        (APPROVED, nine_on(MONDAY) + timedelta(minutes=1), "a moment to come"),
+        (APPROVED, nine_on(WRITTEN) - timedelta(minutes=1), "before it was approved"),
+        ([*REVIEWED, step("expired", MACHINE, SATURDAY)], nine_on(FRIDAY), "nobody had approved it"),
+        ([*APPROVED, step("withdrawn", day=FRIDAY)], nine_on(FRIDAY), "withdrawn by then"),
+        ([*APPROVED, step("withdrawn", day=FRIDAY)], nine_on(FRIDAY) + timedelta(minutes=1), "withdrawn by then"),
+    ],
+)
+def test_no_hand_over_is_recorded_that_cannot_have_been(
+    fields: dict[str, Any], before: list[Step], served_at: datetime, said: str
+) -> None:
+    act = serving(fields, MONDAY, served_on=served_at.date(), served_at=served_at)
+    assert any(said in problem for problem in refusals(fields, standing_of(fields, before), act))
+
+
+@BOTH
+def test_what_was_handed_over_before_it_was_withdrawn_says_so_and_stays_withdrawn(fields: dict[str, Any]) -> None:
+    steps = [*APPROVED, step("withdrawn", day=FRIDAY), serving(fields, MONDAY, served_on=WRITTEN)]
+    standing = standing_of(fields, steps)
+    assert (standing.state, standing.served_on, standing.closed_at) == ("withdrawn", WRITTEN, nine_on(FRIDAY))
+    again = refusals(fields, standing, serving(fields, MONDAY, served_on=WRITTEN))
+    assert again == [f"it was served on {WRITTEN}"]
+
+
+@BOTH
+@pytest.mark.parametrize("kind", ["kept", "broken"])
+def test_a_promise_that_lapsed_without_a_word_can_still_be_told_of(fields: dict[str, Any], kind: str) -> None:
+    over = last_day(fields) + timedelta(days=1)
+    lapsed = [*served(fields), step("expired", MACHINE, over)]
+    assert standing_of(fields, [*lapsed, step(kind, day=over)]).state == kind
+    never = standing_of(fields, [*LAPSED, step(kind, day=over)])
+    assert (never.state, never.closed_by) == ("expired", MACHINE)
 
 
 def test_nothing_starts_that_was_not_announced_in_time() -> None:
@@ -335,8 +396,17 @@ class Office(RuleBasedStateMachine):
 
     @invariant()
     def what_is_closed_is_never_opened_again(self) -> None:
+        """But one that lapsed, where somebody records later what had been done in time."""
         states = [state for state, _ in self.reached]
-        assert not any(state in CLOSED for state in states[:-1])
+        assert not any(state in CLOSED and state != "expired" for state in states[:-1])
+        assert all(after in ("served", "kept", "broken") for before, after in pairwise(states) if before == "expired")
+
+    @invariant()
+    def what_is_served_was_so_after_its_approval_and_before_anybody_said_so(self) -> None:
+        if self.standing.served_at and self.standing.state == "served":
+            assert self.standing.served_at <= self.standing.serving_recorded_at
+            approvals = [taken.at for state, taken in self.reached if state == "approved"]
+            assert approvals[0] <= self.standing.served_at
 
     @invariant()
     def every_decision_has_a_reason(self) -> None:

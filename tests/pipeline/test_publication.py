@@ -20,6 +20,7 @@ from pipeline.errors import KeyFileError, PublicationError, PurposeError
 from pipeline.key import Key, derive_key
 from pipeline.publication import (
     Projector,
+    Shown,
     clean_up,
     has_run,
     predecessor,
@@ -113,6 +114,14 @@ def frames(n: int = 2) -> tuple[Frames, Frames]:
 def publish_day(home: Path, day: int, *, history_runs: int = 3, n: int = 2, **row: Any) -> publication.PublishResult:
     places, people = frames(n)
     return publish(home, run_row(day, **row), places, people, key=KEY, history_runs=history_runs)
+
+
+def read(home: Path, run_id: str) -> pd.DataFrame:
+    """The tiers of a run, read by somebody for something."""
+    log = AccessLog(home / "access.log")
+    return read_restricted(
+        home, KEY, "person_tier", reader="A. Reyes", purpose="a test", log=log, now=NOW, run_id=run_id
+    )
 
 
 def restricted_run_ids(home: Path, key: Key = KEY) -> list[str]:
@@ -472,10 +481,12 @@ def test_a_column_added_since_stays_empty_for_kept_runs(tmp_path: Path, monkeypa
 
 def acts(place: str, person: str) -> Projector:
     """A projector of one act upon a place and one upon a person."""
-    return lambda: {
-        "place_act": pd.DataFrame({"id": ["a"], "choice": [place]}),
-        "person_act": pd.DataFrame({"id": ["b"], "choice": [person]}),
-    }
+    return lambda: Shown(
+        {
+            "place_act": pd.DataFrame({"id": ["a"], "choice": [place]}),
+            "person_act": pd.DataFrame({"id": ["b"], "choice": [person]}),
+        }
+    )
 
 
 def everything(home: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -535,7 +546,7 @@ def test_a_projection_of_places_holds_no_person(tmp_path: Path) -> None:
     with pytest.raises(PublicationError, match=r"place_act\.choice"):
         project(tmp_path, acts(PERSON, "a"), key=KEY)
     with pytest.raises(PublicationError, match="gossip"):
-        project(tmp_path, lambda: {"gossip": pd.DataFrame()}, key=KEY)
+        project(tmp_path, lambda: Shown({"gossip": pd.DataFrame()}), key=KEY)
     assert everything(tmp_path) == before
 
 
@@ -543,5 +554,29 @@ def test_a_file_of_before_the_projection_gets_it(tmp_path: Path) -> None:
     publish_day(tmp_path, 1)
     with closing(duckdb.connect(str(tmp_path / "published.duckdb"))) as connection:
         connection.execute("DROP VIEW latest_place_act; DROP TABLE place_act")
-    project(tmp_path, dict, key=KEY)
+    project(tmp_path, Shown, key=KEY)
     assert read_published(tmp_path, "place_act").empty
+
+
+def test_whoever_is_erased_stays_in_no_run_kept_or_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each publication and each act leaves the erased out, so that none need know of the act that erased them."""
+    all_tables(monkeypatch)
+
+    def with_people(day: int, **more: Any) -> None:
+        places, people = frames(1)
+        tiers = pd.concat([people["person_tier"]] * 2, ignore_index=True).assign(person_id=["p_gone", "p_stays"])
+        publish(tmp_path, run_row(day), places, people | {"person_tier": tiers}, key=KEY, history_runs=3, **more)
+
+    def listed(run_id: str) -> list[str]:
+        return read(tmp_path, run_id)["person_id"].tolist()
+
+    with_people(1)
+    with_people(2)
+    assert listed("run1") == listed("run2") == ["p_gone", "p_stays"]
+    counts = table_counts(tmp_path, KEY, "run1")[1]
+    assert project(tmp_path, lambda: Shown(erased=["p_gone"]), key=KEY) == [tmp_path / "restricted.duckdb"]
+    assert listed("run1") == listed("run2") == ["p_stays"]
+    assert table_counts(tmp_path, KEY, "run1")[1] == counts | {"person_tier": 1}
+    assert project(tmp_path, lambda: Shown(erased=["p_gone"]), key=KEY) == []
+    with_people(3, projector=lambda: Shown(erased=["p_gone", "p_stays"]))
+    assert listed("run1") == listed("run2") == listed("run3") == []
