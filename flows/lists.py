@@ -1,7 +1,6 @@
 """Lists of people: opened, approved, overridden, revoked, exported; each act recorded, each read logged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ from flows.audits import halt
 from flows.command.printing import records
 from flows.home import Home
 from flows.ingest import open_home_store, what_people_did
+from flows.known_now import ended_warrants, protected_on
 from flows.letters import withdraw_letters
 from flows.list_acts import erased_people, list_acts, list_effects
+from flows.list_runs import ListRun, find_list, list_names, lists_in_use, valid_to
 from flows.log_check import log_problems, refuse_earlier_clock
 from flows.notice_acts import LETTERS_TO
 from flows.projections import project_home
@@ -26,11 +27,11 @@ from pipeline.access_log import require_purpose
 from pipeline.acts import Act
 from pipeline.errors import ExportError, PublicationError
 from pipeline.export_file import NOT_GROUNDS, entry_token, read_export, write_export
-from pipeline.publication import list_valid_to, read_restricted, runs, table_counts
+from pipeline.publication import read_restricted, runs, table_counts
 from pipeline.store import Store
-from pipeline.tables import read_tables
 
-LEFT = "revoke lists that hold somebody who left"
+LEFT = "revoke lists that the latest run takes something back of"
+RUN_AGAIN = "harmspot run makes a new one"
 # What a recipient needs to do what the list is for, and no more.
 EXPORTED = {
     "warrant_queue": ["position", "warrant_id", "person_id", "kind", "route"],
@@ -40,33 +41,6 @@ EXPORTED = {
     "referral": ["person_id", "route"],
     "safeguarding": ["person_id", "reason"],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ListRun:
-    """One list of one kept run."""
-
-    list_id: str
-    list_name: str
-    run_id: str
-    valid_to: datetime
-
-
-def list_names() -> list[str]:
-    """Return the lists that this version publishes."""
-    return [name for name in lifecycle.LISTS if name in read_tables().restricted]
-
-
-def find_list(home: Home, list_id: str) -> ListRun:
-    """Return the list that an id means, or PublicationError where its run is not kept."""
-    try:
-        name, run_id = lifecycle.split_list_id(list_id)
-    except ValueError as error:
-        raise PublicationError(f"{error}; harmspot lists show prints those there are") from None
-    kept = runs(home.path).set_index("run_id")
-    if run_id not in kept.index:
-        raise PublicationError(f"list {list_id}: its run is not kept; harmspot lists show prints those that are")
-    return ListRun(list_id, name, run_id, _valid_to(home, name, run_id, kept.loc[run_id, "as_of"]))
 
 
 def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
@@ -85,10 +59,10 @@ def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
     rows = [
         {
             "list_id": list_id,
-            "status": standing.status(valid_to, now, is_halted=is_halted(name, halted)),
+            "status": standing.status(ends_at, now, is_halted=is_halted(name, halted)),
             "entries": entries[name],
             "exceptions": len({act.person_id for act in standing.exceptions}),
-            "valid_to": standing.usable_until(valid_to),
+            "valid_to": standing.usable_until(ends_at),
             "approved_by": standing.approved.actor if standing.approved else None,
             "stops_at": standing.stops_at,
             "revoked_because": standing.revoked.reason if standing.revoked else None,
@@ -96,7 +70,7 @@ def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
         for name in list_names()
         for list_id in [lifecycle.list_id_of(name, wanted)]
         for standing in [found.get(list_id, lifecycle.NOTHING_DONE)]
-        for valid_to in [_valid_to(home, name, wanted, kept.loc[wanted, "as_of"])]
+        for ends_at in [valid_to(home, name, wanted, kept.loc[wanted, "as_of"])]
     ]
     return pd.DataFrame(rows)
 
@@ -148,21 +122,31 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
 
 
 def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
-    """Make a list active; only who opened it may, while it is valid, of the latest run, its effect registered.
+    """Make a list active: of the latest run, while it is new, its effect registered, by somebody who opened it.
+
+    Nobody on it may have turned out, since the run, to be somebody who is never listed, and no warrant to be over.
 
     Raises
     ------
     PublicationError : a rule forbids it; the message says which.
     """
-    wanted = find_list(home, list_id)
-    if home.now() >= wanted.valid_to:
+    wanted, now = find_list(home, list_id), home.now()
+    if now >= wanted.valid_to:
         raise PublicationError(f"list {list_id} expired on {home.day_of(wanted.valid_to)}; approve that of a new run")
     latest = str(runs(home.path)["run_id"].iloc[-1])
-    if wanted.run_id != latest:
+    if wanted.as_of is None or wanted.run_id != latest:
         raise PublicationError(f"list {list_id} is not of the latest run {latest}; approve what is known now")
+    if now >= wanted.as_of + lifecycle.APPROVED_WITHIN:
+        raise PublicationError(
+            f"list {list_id} says how things stood on {home.day_of(wanted.as_of)}, more than "
+            f"{lifecycle.APPROVED_WITHIN.days} days ago; {RUN_AGAIN}"
+        )
     if problems := log_problems(home):
         raise PublicationError(f"list {list_id} cannot be approved while reads cannot be trusted: {problems[0]}")
-    _do(home, ListAct("approved", by, list_id, home.now(), reason), {"reason": reason})
+    act = ListAct("approved", by, list_id, home.now(), reason)
+    _check(home, act, {"reason": reason})
+    rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"approve the list: {reason}")
+    _do(home, act, {"reason": reason}, rows)
 
 
 def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
@@ -170,7 +154,8 @@ def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     wanted = find_list(home, list_id)
     act = ListAct("revoked", by, list_id, home.now(), reason)
     _check(home, act, {"reason": reason})
-    if wanted.list_name == LETTERS_TO:
+    # Of a run that is no longer kept nobody can say who was on the list; its letters go out no more (`notice_acts`).
+    if wanted.list_name == LETTERS_TO and wanted.is_kept:
         rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"revoke the list: {reason}")
         why = f"{by} revoked the list of people that the person is on: {reason}"
         withdraw_letters(home, dict.fromkeys(rows["person_id"], why), by=by, drafted_until=wanted.run_id)
@@ -221,7 +206,7 @@ def export_list(
     Raises
     ------
     PurposeError : without reader or purpose.
-    ExportError : without recipient or agreement, or the list is not active.
+    ExportError : without recipient or agreement, or the list is not active, or the store knows better of those on it.
     """
     wanted = find_list(home, list_id)
     require_purpose(reader, purpose)
@@ -240,6 +225,9 @@ def export_list(
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
     rows = rows.assign(valid_to=_entries_valid_to(home, wanted, rows, usable_until, reader=reader, purpose=purpose))
     rows = rows[rows["valid_to"] > home.now()]
+    with open_home_store(home) as store:
+        if outdated := _outdated(home, store, wanted.list_name, rows):
+            raise ExportError(f"list {list_id} may not leave the house: {outdated}; {RUN_AGAIN}")
     columns = EXPORTED[wanted.list_name]
     body = {
         "list_id": list_id,
@@ -271,14 +259,16 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ExportError : it was altered, has expired, or was revoked: the list, or for somebody on it.
+    ExportError : it was altered, has expired, was revoked (the list, or for somebody on it), or the store knows better.
     ClockError : the clock stands before what was done last.
     """
     body = read_export(path, home.key)
     refuse_earlier_clock(home)
-    events, now = what_people_did(home), home.now()
-    list_id, acts = str(body["list_id"]), list_acts(events)
+    list_id, now = str(body["list_id"]), home.now()
     name, _ = lifecycle.split_list_id(list_id)
+    with open_home_store(home) as store:
+        events, outdated = store.human_events(), _outdated_copy(home, store, name, body)
+    acts = list_acts(events)
     standing = lifecycle.standings(acts).get(list_id, lifecycle.NOTHING_DONE)
     usable_until = standing.usable_until(datetime.fromisoformat(body["valid_to"]))
     if now >= usable_until:
@@ -292,6 +282,8 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
     off = lifecycle.taken_off_since(acts, name, datetime.fromisoformat(body["exported_at"])) | {*erased_people(events)}
     if {entry_token(person_id, home.key) for person_id in off} & {*body["people"]}:
         raise ExportError(f"{path}: somebody on list {list_id} was taken off or erased since; ask for a new one")
+    if outdated:
+        raise ExportError(f"{path}: of list {list_id}, {outdated}; destroy it and ask for a new one")
     ends = [datetime.fromisoformat(entry.get("valid_to", body["valid_to"])) for entry in body["entries"]]
     if over := [str(number) for number, end in enumerate(ends, 1) if now >= end]:
         raise ExportError(
@@ -305,42 +297,42 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
 
 
 def revoke_outdated(home: Home) -> list[str]:
-    """Revoke every active list of an earlier run that holds somebody whom the latest run's list does not; return ids.
+    """Revoke each list in use that the latest run takes something back of, or whose run is kept no longer; return ids.
 
-    Who has no evidence left, or was corrected away, leaves every copy with the next run.
+    Who has no evidence left, or was corrected away, leaves every copy with the next run, and so does what was said of
+    somebody of whom it now says something milder. A list does not outlive its run among the kept ones.
     """
-    kept = runs(home.path)
-    if len(kept) < 2:
-        return []
-    latest, now = str(kept["run_id"].iloc[-1]), home.now()
-    as_of = kept.set_index("run_id")["as_of"]
+    kept, events, now = runs(home.path), what_people_did(home), home.now()
     revoked = []
-    for list_id, standing in _standings(home).items():
-        name, run_id = lifecycle.split_list_id(list_id)
-        if run_id == latest or run_id not in as_of.index or name not in list_names():
-            continue
-        if standing.status(_valid_to(home, name, run_id, as_of[run_id]), now) != "active":
-            continue
-        before, after = (_read_by_machine(home, name, run, LEFT) for run in (run_id, latest))
-        if left := lifecycle.who_left(before, after):
-            reason = f"{left} of those on it are on it no longer, as run {latest} has it"
-            act = ListAct("revoked", MACHINE, list_id, now, reason)
-            _record(home, Act(act.kind, act.actor, "list", list_id, now, {"reason": reason}))
-            revoked.append(list_id)
+    for each in lists_in_use(home, events, now):
+        if reason := _outdated_because(home, each, str(kept["run_id"].iloc[-1])):
+            _record(home, Act("revoked", MACHINE, "list", each.list_id, now, {"reason": reason}))
+            revoked.append(each.list_id)
     return revoked
 
 
+def _outdated_because(home: Home, each: ListRun, latest: str) -> str | None:
+    if not each.is_kept:
+        return "its run is kept no longer, so nobody can say who is on it"
+    if each.run_id == latest:
+        return None
+    before, after = (_read_by_machine(home, each.list_name, run, LEFT) for run in (each.run_id, latest))
+    count = lifecycle.taken_back(each.list_name, before, after)
+    return f"of {count} of those on it, run {latest} no longer says what it says, or says less" if count else None
+
+
 def lists_holding(home: Home, person_id: str) -> list[str]:
-    """Return the ids of the active lists that a person is on; each list looked into is logged like any other read."""
-    as_of = runs(home.path).set_index("run_id")["as_of"]
-    found = []
-    for list_id, standing in _standings(home).items():
-        name, run_id = lifecycle.split_list_id(list_id)
-        is_kept = run_id in as_of.index and name in list_names()
-        if is_kept and standing.status(_valid_to(home, name, run_id, as_of[run_id]), home.now()) == "active":
-            rows = _read_by_machine(home, name, run_id, "revoke lists that hold somebody who is erased")
-            found += [list_id] * bool(rows["person_id"].eq(person_id).any())
-    return found
+    """Return the ids of the lists in use that a person is or may be on: of a run that is kept no longer, any.
+
+    Each list looked into is logged like any other read.
+    """
+    purpose = "revoke lists that hold somebody who is erased"
+    return [
+        each.list_id
+        for each in lists_in_use(home, what_people_did(home), home.now())
+        if not each.is_kept
+        or _read_by_machine(home, each.list_name, each.run_id, purpose)["person_id"].eq(person_id).any()
+    ]
 
 
 def resolve_people(home: Home, rows: pd.DataFrame, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
@@ -351,12 +343,6 @@ def resolve_people(home: Home, rows: pd.DataFrame, *, reader: str | None, purpos
     resolved = rows.assign(raw_person_id=rows["person_id"].map(raw))
     place = list(rows.columns).index("person_id") + 1
     return resolved[[*rows.columns[:place], "raw_person_id", *rows.columns[place:]]]
-
-
-def _valid_to(home: Home, list_name: str, run_id: str, as_of: Any) -> datetime:
-    """Until when the list is valid: what its rows say, and where it has none what the settings do."""
-    stated = list_valid_to(home.path, home.key, list_name, run_id)
-    return stated or (as_of + pd.Timedelta(days=home.settings.publication.people_valid_days)).to_pydatetime()
 
 
 def _standings(home: Home) -> dict[str, ListStanding]:
@@ -387,13 +373,41 @@ def _allowed(home: Home, store: Store, act: ListAct, detail: Mapping[str, Any]) 
     return allowed
 
 
-def _do(home: Home, act: ListAct, detail: Mapping[str, Any]) -> None:
-    """Record an act in the opening of the store in which it was found to be allowed; nobody comes between."""
+def _do(home: Home, act: ListAct, detail: Mapping[str, Any], rows: pd.DataFrame | None = None) -> None:
+    """Record an act in the opening of the store in which it was found to be allowed; nobody comes between.
+
+    `rows` : of the list, where they must still be as the store knows things; PublicationError where they are not.
+    """
     with open_home_store(home) as store:
         allowed = _allowed(home, store, act, detail)
+        name, _ = lifecycle.split_list_id(act.list_id)
+        if rows is not None and (outdated := _outdated(home, store, name, rows)):
+            raise PublicationError(f"list {act.list_id} cannot be {act.kind}: {outdated}; {RUN_AGAIN}")
         _log(home, act.actor, act.reason, act.kind, {"list_id": act.list_id})
         store.record_human_event(allowed)
     project_home(home)
+
+
+def _outdated(home: Home, store: Store, list_name: str, rows: pd.DataFrame) -> str | None:
+    """Return in what the store knows better than the rows of a list, in words and counts; None where in nothing."""
+    people = protected_on(home, store, list_name, rows["person_id"])
+    ended = ended_warrants(home, store, list_name, rows.get("warrant_id", ()))
+    return _known_better(people, ended)
+
+
+def _outdated_copy(home: Home, store: Store, list_name: str, body: Mapping[str, Any]) -> str | None:
+    """Return the same of a copy, whose people are known by their tokens alone."""
+    people = protected_on(home, store, list_name, body["people"], named_by=lambda i: entry_token(i, home.key))
+    ended = ended_warrants(home, store, list_name, [e["warrant_id"] for e in body["entries"] if "warrant_id" in e])
+    return _known_better(people, ended)
+
+
+def _known_better(people: str | None, ended: int) -> str | None:
+    said = [
+        *([f"those on it are now known to be: {people}"] if people else []),
+        *([f"{ended} of its warrants executed or recalled"] if ended else []),
+    ]
+    return " and ".join(said) or None
 
 
 def _record(home: Home, act: Act) -> None:
@@ -421,10 +435,7 @@ def _read_by_machine(home: Home, table: str, run_id: str, purpose: str) -> pd.Da
 def _entries_valid_to(
     home: Home, of: ListRun, rows: pd.DataFrame, usable_until: datetime, *, reader: str | None, purpose: str | None
 ) -> pd.Series:
-    """Until when each row may be used; the tiers are read, and logged, where the list is of people on one.
-
-    All tiers: an exception takes somebody off `person_tier`, and makes no other entry last longer.
-    """
+    """Until when each row may be used; the tiers are read, and logged, where the list is of people on one."""
     tiers = rows
     if of.list_name in lifecycle.TIERED_LISTS and "expires_at" not in rows:
         tiers = read_restricted(

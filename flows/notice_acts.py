@@ -11,12 +11,14 @@ import pandas as pd
 from flows.audit_acts import halt_of
 from flows.home import Home
 from flows.ingest import open_home_store
+from flows.known_now import protected
 from flows.list_acts import list_acts
+from flows.list_runs import lists_in_use
 from flows.notice_records import Notice, make_step, notices_of
 from flows.partners import deliver_or_say, notice_messages
 from flows.projections import project_home
 from models.actors import MACHINE
-from models.list_lifecycle import withheld
+from models.list_lifecycle import list_id_of, withheld
 from models.notice_lifecycle import CLOSED, DECISIONS, Step, is_live, is_outdated, is_superseded, refusals
 from models.notices import fields_from_json, fields_json
 from models.reading_age import LANGUAGE as READABLE_LANGUAGE
@@ -195,7 +197,7 @@ def _second_notice(home: Home, store: Store, notice: Notice, step: Step) -> list
 
 
 def _barred(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
-    """Say why the person is not warned: the lists behind it are halted, or leave the person out; the rest goes on.
+    """Say why nothing goes to the person: halted lists, no active list, an exception, or what protects the person.
 
     What was served is asked of the moment at which it was: a halt since then makes no fact unrecorded.
     """
@@ -204,11 +206,33 @@ def _barred(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
     events = store.human_events()
     halted = halt_of(home, events, step.moment)
     is_excepted = (LETTERS_TO, notice.subject) in withheld(list_acts(events), step.moment)
-    return [*([halted] if halted else []), *["the person is excepted from the list of people"] * is_excepted]
+    why = protected(home, store, step.moment).get(notice.subject)
+    return [
+        *([halted] if halted else []),
+        *["the person is excepted from the list of people"] * is_excepted,
+        *([f"the person is known to be {why}; the next run withdraws it"] if why else []),
+        *_unlisted(home, events, notice, step),
+    ]
+
+
+def _unlisted(home: Home, events: pd.DataFrame, notice: Notice, step: Step) -> list[str]:
+    """Say that no list stands behind a letter about to go out: none active, of the run that drafted it or a later one.
+
+    A later run withdraws the letters to whoever is on its list no longer, so that its list stands behind the rest.
+    """
+    if step.kind not in ("approved", "served"):
+        return []
+    kept = runs(home.path)["run_id"].tolist()
+    later = kept[kept.index(notice.run_id) :] if notice.run_id in kept else kept
+    behind = {list_id_of(LETTERS_TO, run_id) for run_id in (notice.run_id, *later)}
+    if any(each.list_id in behind for each in lists_in_use(home, events, step.moment)):
+        return []
+    latest = list_id_of(LETTERS_TO, kept[-1])
+    return [f"no active list of people stood behind it; open and approve that first: harmspot lists approve {latest}"]
 
 
 def _unless_breach(step: Step, barred: list[str]) -> list[str]:
-    """Say why it is not done; what was handed over against a halt or an exception is a fact, and told as a breach."""
+    """Say why it is not done; what was handed over all the same is a fact, and told as a breach."""
     if step.breach:
         return [] if barred else ["nothing stood against it at that moment; record it without --breach"]
     told = "where it was handed over all the same, record that with --breach and how it came about"

@@ -24,6 +24,11 @@ ENFORCEMENT_LISTS = ("warrant_queue", "person_tier", "dealer_ranking", "call_in"
 HELP_LISTS = ("referral", "safeguarding")
 LISTS = (*ENFORCEMENT_LISTS, *HELP_LISTS)
 TIERED_LISTS = ("person_tier", "call_in")  # whoever is on them is there for the tier alone, and while it lasts
+# Where an exception from a list holds: whoever is not to be turned to for a tier is not called in for it, either.
+EXCEPTED_FROM = {"person_tier": ("person_tier", "call_in")}
+# What a list says of somebody, the gravest first: a later run that says a later word of these takes the earlier back.
+GRADES = {"warrant_queue": ("route", ("execute", "summons")), "person_tier": ("tier", ("target", "warn"))}
+APPROVED_WITHIN = timedelta(days=3)  # of the run's day: over a weekend, and no longer
 LONGEST_EXCEPTION = timedelta(days=90)
 ALARM_BELOW = 0.02  # share of approved entries changed by people
 ALARM_FROM = 50  # entries; of fewer, none changed says nothing
@@ -152,13 +157,20 @@ def standings(acts: Iterable[ListAct | EffectAct]) -> dict[str, ListStanding]:
     return found
 
 
+def excepted_from(list_id: str) -> tuple[str, ...]:
+    """Return the lists that an exception from one holds for."""
+    name, _ = split_list_id(list_id)
+    return EXCEPTED_FROM.get(name, (name,))
+
+
 def withheld(acts: Iterable[ListAct | EffectAct], now: datetime) -> set[tuple[str, str]]:
     """Return (list name, person_id) of the exceptions in force: they hold in every run until they expire."""
     return {
-        (split_list_id(act.list_id)[0], str(act.person_id))
+        (list_name, str(act.person_id))
         for standing in standings(acts).values()
         for act in standing.exceptions
         if act.expires_at is not None and act.at <= now < act.expires_at
+        for list_name in excepted_from(act.list_id)
     }
 
 
@@ -168,7 +180,7 @@ def taken_off_since(acts: Iterable[ListAct | EffectAct], list_name: str, since: 
         str(act.person_id)
         for list_id, standing in standings(acts).items()
         for act in standing.exceptions
-        if split_list_id(list_id)[0] == list_name and act.at >= since
+        if list_name in excepted_from(list_id) and act.at >= since
     }
 
 
@@ -190,9 +202,19 @@ def without_withheld(rows: pd.DataFrame, list_name: str, exceptions: Iterable[tu
     return rows[~rows["person_id"].isin(off)].reset_index(drop=True)
 
 
-def who_left(before: pd.DataFrame, after: pd.DataFrame) -> int:
-    """Return how many people on the earlier list are not on the later one."""
-    return len(set(before["person_id"]) - set(after["person_id"]))
+def taken_back(list_name: str, before: pd.DataFrame, after: pd.DataFrame) -> int:
+    """Return of how many people the later of two runs' lists no longer says what the earlier one does, or says less.
+
+    A row is gone with its person, or with the warrant it is about; it is milder as GRADES has it.
+    """
+    column, gravest_first = GRADES.get(list_name, ("person_id", ()))
+    key = [name for name in ("person_id", "warrant_id") if name in before]
+    wanted = list(dict.fromkeys([*key, column]))
+    both = before[wanted].merge(after[wanted], on=key, how="left", suffixes=("", "_after"), indicator=True)
+    is_gone = both["_merge"].eq("left_only")
+    grade = {word: place for place, word in enumerate(gravest_first)}
+    is_milder = both[f"{column}_after"].map(grade) > both[column].map(grade) if gravest_first else False
+    return int(both.loc[is_gone | is_milder, "person_id"].nunique())
 
 
 def human_changes(found: Mapping[str, ListStanding], entry_counts: Mapping[str, int]) -> pd.DataFrame:

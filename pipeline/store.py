@@ -325,6 +325,22 @@ class Store:
         self._connection.unregister("evidence")
         return found
 
+    def people_now(self, at: datetime) -> pd.DataFrame:
+        """Return everybody not erased as known at `at`, whatever a run knew: person_id, and what a register asks."""
+        return self._known_now("person", "store/person_now", at)
+
+    def live_warrants(self, at: datetime) -> set[str]:
+        """Return the warrants that are outstanding as known at `at`, whatever a run knew."""
+        return set(self._known_now("warrant", "store/live_warrant", at)["warrant_id"])
+
+    def _known_now(self, entity: str, sql_name: str, at: datetime) -> pd.DataFrame:
+        """Return the rows of a query on `<entity>_known`, which runs read, too, with both clocks at one moment."""
+        try:
+            self._connection.execute(query(f"known/{entity}_known"), {"known_at": at, "as_of": at})
+            return frame(self._connection, query(sql_name))
+        finally:
+            self._connection.execute(f"DROP TABLE IF EXISTS {entity}_known")
+
     def resolve_pseudonym(self, person_id: str) -> str | None:
         """Return the raw id behind a pseudonym, None where there is none. Log the access before you call this."""
         row = self._connection.execute(

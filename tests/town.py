@@ -1,13 +1,16 @@
 """A home with one run of a simulated town, and what was planted in it: what tests of the whole share."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 
 from flows.daily import RunSummary
 from flows.home import Home
+from flows.list_effects import register_effect
+from flows.lists import approve_list, open_list
 from flows.town import TownFiles
+from models.list_lifecycle import list_id_of
 from pipeline.batch import BatchCounts
 from pipeline.identity import Pseudonymiser
 from pipeline.publication import read_published, read_restricted
@@ -46,3 +49,13 @@ def read_people(home: Home, table: str, run_id: str) -> pd.DataFrame:
     log = home.access_log
     now = max(home.now(), log.last_at() or home.now())
     return read_restricted(home.path, home.key, table, reader="a test", purpose="test", log=log, now=now, run_id=run_id)
+
+
+def approve_tiers(home: Home, run_id: str) -> str:
+    """Register what person_tier should bring about, approve that of a run, as letters need it, and return its id."""
+    said = {"outcome": "harm reported a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
+    register_effect(home, "person_tier", stop_on=home.today() + timedelta(days=60), **said)
+    list_id = list_id_of("person_tier", run_id)
+    open_list(home, list_id, reader="Supt. A. Lee", purpose="approve the list")
+    approve_list(home, list_id, by="Supt. A. Lee", reason="evidence read and found sound")
+    return list_id

@@ -59,6 +59,13 @@ def approve(home: Home, list_id: str) -> None:
     lists.approve_list(home, list_id, by=READER, reason=WHY)
 
 
+def halted_soon(home: Home) -> Home:
+    """The home a day on, when reports of a day ago are stale: its lists are halted and still new."""
+    late = at(home, 1)
+    late.settings = replace(home.settings, audits=replace(home.settings.audits, fresh_days=1))
+    return late
+
+
 def sign(home: Home, folder: Path, *reports: str, made_on: date | None = None, content: str = "no gap") -> None:
     for about in reports or REPORTS:
         file = folder / f"{about}.txt"
@@ -80,14 +87,18 @@ def status_of(home: Home, list_id: str) -> str:
 def test_the_first_run_starts_the_clock_and_nobody_is_halted_before_31_days(home: Home, tiers: str) -> None:
     assert audit_reports(home)["state"].tolist() == ["grace"] * 3
     assert halt(at(home, 30.9)) is None
-    approve(at(home, 30.9), tiers)
+    approve(home, tiers)
     assert status_of(at(home, 30.9), tiers) == "active"
 
 
 def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
     """A stale report holds back approval, use and copies of a list, says so everywhere, and a fresh one lets go."""
+    dealers = list_id_of("dealer_ranking", tiers.rpartition("-")[2])
     approve(home, tiers)
     out = export(home, tiers, tmp_path / "list.json")
+    with pytest.raises(PublicationError, match=r"cannot be approved\. HALTED.*harmspot audit record fairness"):
+        approve(halted_soon(home), dealers)
+    approve(at(home, 1), dealers)
     sign(at(home, 10), tmp_path, "fairness", "feedback")
     late = at(home, 31)
     assert lists.verify_export(at(home, 30.9), out)
@@ -98,9 +109,7 @@ def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
         lists.verify_export(late, out)
     with pytest.raises(ExportError, match=r"may not leave the house\. HALTED"):
         export(late, tiers, tmp_path / "again.json")
-    dealers = list_id_of("dealer_ranking", tiers.rpartition("-")[2])
-    with pytest.raises(PublicationError, match=r"cannot be approved\. HALTED.*harmspot audit record displacement"):
-        approve(late, dealers)
+    assert status_of(late, dealers) == "halted"
     assert examine(late).set_index("check").loc["audits", "state"] == "fault"
     assert examine(at(home, 25)).set_index("check").loc["audits", "state"] == "warning"
 
@@ -108,7 +117,7 @@ def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
     assert halt(late) is None
     assert status_of(late, tiers) == "active"
     assert lists.verify_export(late, out)
-    approve(late, dealers)
+    assert status_of(late, dealers) == "active"
     assert examine(late).set_index("check").loc["audits", "state"] == "ok"
     assert "fairness" in str(halt(at(home, 41)))
 
@@ -132,10 +141,11 @@ def test_a_halt_that_begins_while_an_approval_is_under_way_stops_it(
     home: Home, tiers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lists.open_list(home, tiers, **READING)
-    home.clock = CLOCK + timedelta(days=30.9)
+    home.settings = halted_soon(home).settings
+    home.clock = CLOCK + timedelta(days=0.9)
 
     def verify_slowly(*_: object) -> list[str]:
-        home.clock = CLOCK + timedelta(days=31)
+        home.clock = CLOCK + timedelta(days=1)
         return []
 
     monkeypatch.setattr(AccessLog, "verify", verify_slowly)
@@ -162,7 +172,8 @@ def test_a_halted_run_is_done_and_stored_and_says_so(home: Home, town_run: TownR
 
 def test_a_halt_leaves_alone_what_ends_helps_or_obeys_a_court(home: Home, tiers: str, tmp_path: Path) -> None:
     approve(home, tiers)
-    late = at(home, 40)
+    late = halted_soon(home)
+    assert status_of(late, tiers) == "halted"
     run_id = tiers.rpartition("-")[2]
     for name in sorted({*LISTS} - {*CHOSEN_LISTS}):
         approve(late, list_id_of(name, run_id))
@@ -190,16 +201,15 @@ def test_a_halted_list_expires_all_the_same(home: Home, tiers: str, tmp_path: Pa
     assert status_of(end, tiers) == "expired"
 
 
-def test_a_notice_to_a_person_waits_too_and_can_be_withdrawn(home: Home) -> None:
+def test_a_notice_to_a_person_waits_too_and_can_be_withdrawn(home: Home, tiers: str) -> None:
+    approve(home, tiers)
     first, other = (notice.notice_id for notice in known_notices(home, ["person"], **READING)[:2])
     for notice_id in (first, other):
         for kind, actor in (("reviewed", READER), ("approved", "Supt. A. Lee")):
             open_notice(home, notice_id, reader=actor, purpose=PURPOSE)
             if (notice_id, kind) != (other, "approved"):
                 do(home, notice_id, Deed(kind, actor, {"reason": WHY}), purpose=PURPOSE)
-    # A month passes in the audits alone: the notices' own days go on.
-    halted = at(home, 1)
-    halted.settings = replace(home.settings, audits=replace(home.settings.audits, fresh_days=1))
+    halted = halted_soon(home)
     with pytest.raises(NoticeRefusedError, match="HALTED"):
         do(halted, other, Deed("approved", "Supt. A. Lee", {"reason": WHY}), purpose=PURPOSE)
     assert do(halted, other, Deed("withdrawn", READER, {"reason": WHY}), purpose=PURPOSE).standing.state == "withdrawn"

@@ -20,7 +20,7 @@ from flows.notice_records import Notice
 from models.list_lifecycle import list_id_of
 from pipeline.acts import Act
 from pipeline.errors import StoreError
-from tests.town import AS_OF, CLOCK, TownRun, read_people
+from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, read_people
 
 READER, READING = "Insp. J. Reyes", {"reader": "Insp. J. Reyes", "purpose": "to decide"}
 WHY = {"reason": "Read every record behind it; they hold."}
@@ -28,10 +28,17 @@ UNTIL = CLOCK + timedelta(days=20)
 
 
 @pytest.fixture
-def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
-    """A copy of the town's home, to act in."""
+def unapproved(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    """A copy of the town's home, in which every list is a draft."""
     shutil.copytree(town_run.home.path, tmp_path / "home")
     return new_home(tmp_path / "home")
+
+
+@pytest.fixture
+def home(unapproved: Home, town_run: TownRun) -> Home:
+    """A copy of the town's home, to act in: its list of people is active."""
+    approve_tiers(unapproved, town_run.summary.run_id)
+    return unapproved
 
 
 def letters(home: Home) -> dict[str, Notice]:
@@ -153,6 +160,52 @@ def test_nobody_decides_on_a_letter_to_somebody_excepted(home: Home, town_run: T
     assert "excepted" not in str(refused.value), "an exception ends"
 
 
+def test_no_letter_goes_out_from_a_list_that_nobody_approved_or_that_has_ended(
+    unapproved: Home, town_run: TownRun
+) -> None:
+    home = unapproved
+    one, other, third = of_three_people(home)
+    carry(home, one, "reviewed")
+    open_notice(home, one.notice_id, reader="Reyes", purpose="to decide")
+    with pytest.raises(NoticeRefusedError, match=r"no active list of people.*harmspot lists approve person_tier-"):
+        do(home, one.notice_id, Deed("approved", "Reyes", WHY), purpose="to decide")
+    list_id = approve_tiers(home, town_run.summary.run_id)
+    carry(home, other, "approved")
+    carry(home, third, "approved")
+    ended, later = (replace(home, clock=CLOCK + timedelta(hours=hours)) for hours in (2, 3))
+    lists.end_list(ended, list_id, by=READER, reason="two incidents were recorded twice")
+    late = {"served_at": later.now(), "manner": "in_person"}
+    with pytest.raises(NoticeRefusedError, match=r"no active list of people.*--breach"):
+        do(later, other.notice_id, Deed("served", "Lund", late), purpose="to serve it")
+    how = "The officer had left before the list ended."
+    done = do(later, other.notice_id, Deed("served", "Lund", {**late, "breach": how}), purpose="to serve it")
+    assert done.standing.breach == how
+    in_time = {"served_at": CLOCK + timedelta(hours=1), "manner": "in_person"}
+    assert do(later, third.notice_id, Deed("served", "Lund", in_time), purpose="to serve it").standing.breach is None
+
+
+def test_nobody_decides_on_a_letter_to_somebody_now_known_to_be_a_child(home: Home, tmp_path: Path) -> None:
+    one, other, _ = of_three_people(home)
+    carry(home, other, "approved")
+    with open_home_store(home) as store:
+        raw = store.resolve_pseudonyms([one.subject, other.subject])
+    lines = [
+        {"specversion": "1.0", "type": "harmspot.person.updated.v1", "source": "/test", "id": f"young{i}",
+         "data": {"person_id": who, "version": 99, "birth_date": "2010-05-05"}}
+        for i, who in enumerate(raw.values())
+    ]  # fmt: skip
+    (tmp_path / "young.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    later = replace(home, clock=CLOCK + timedelta(hours=1))
+    assert load_file(later, tmp_path / "young.jsonl", None).stored == 2
+    with pytest.raises(NoticeRefusedError, match="known to be under 18"):
+        carry(later, one, "reviewed")
+    served = {"served_at": later.now(), "manner": "in_person"}
+    with pytest.raises(NoticeRefusedError, match=r"known to be under 18.*--breach"):
+        do(later, other.notice_id, Deed("served", "Lund", served), purpose="to serve it")
+    sooner = Deed("served", "Lund", {**served, "served_at": CLOCK})
+    assert do(later, other.notice_id, sooner, purpose="to serve it").standing.state == "served", "nobody knew then"
+
+
 def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_drafted(
     home: Home, new_home: Callable[..., Home], town_run: TownRun, tmp_path: Path
 ) -> None:
@@ -169,8 +222,13 @@ def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_dra
     assert (state(later, one), state(later, other)) == ("approved", "draft")
     second = list_id_of("person_tier", again.run_id)
     lists.open_list(later, second, **READING)
+    handed_over = Deed("served", "Lund", {"served_at": later.now(), "manner": "in_person"})
+    with pytest.raises(NoticeRefusedError, match=f"no active list .* harmspot lists approve {second}"):
+        do(later, one.notice_id, handed_over, purpose="to serve it")
+    lists.approve_list(later, second, by=READER, reason="evidence read and found sound")
+    do(later, one.notice_id, handed_over, purpose="to serve it")
     lists.revoke_list(later, second, by=READER, reason="two incidents were recorded twice")
-    assert (state(later, one), state(later, other)) == ("withdrawn", "withdrawn")
+    assert (state(later, one), state(later, other)) == ("served", "withdrawn")
 
 
 def test_a_run_as_known_before_the_latest_one_withdraws_nothing(home: Home) -> None:
@@ -218,6 +276,7 @@ def next_day(
     folder = tmp_path_factory.mktemp("letters")
     shutil.copytree(town_run.home.path, folder / "home")
     home = new_home(folder / "home")
+    approve_tiers(home, town_run.summary.run_id)
     left, served, excepted = of_three_people(home)
     carry(home, left, "approved")
     carry(home, served, "served")

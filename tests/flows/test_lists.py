@@ -233,26 +233,123 @@ def test_no_entry_of_a_copy_outlives_the_persons_own_tier(
         ) == 0  # fmt: skip
 
 
-def test_an_exception_from_the_tiers_makes_no_entry_of_a_call_in_last_longer(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HARMSPOT__PEOPLE__TERM_DAYS", "20")
-    monkeypatch.setenv("HARMSPOT__PUBLICATION__HISTORY_RUNS", "1")
-    home = Home(home.path, home.config_file, home.clock, home.announce)
-    run_id = daily_run(home, AS_OF).run_id
+def test_whoever_is_excepted_from_the_tiers_is_called_in_by_no_list_and_no_copy(home: Home, tmp_path: Path) -> None:
+    run_id = str(runs(home.path)["run_id"].iloc[-1])
     tiers, called = (list_id_of(name, run_id) for name in ("person_tier", "call_in"))
-    approved(home, called, "call_in")
+    before = exported(approved(home, called, "call_in"), called, tmp_path / "before.json")
     lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
-    first = people(home, "call_in")["person_id"].iloc[0]
-    until = CLOCK + timedelta(days=80)
-    lists.override_entry(home, tiers, first, by=READER, reason="the incident names his brother", expires_at=until)
-    before = sum(1 for _ in home.access_log.entries())
-    body = json.loads(exported(home, called, tmp_path / "called.json").read_text())
-    assert first in {entry["person_id"] for entry in body["entries"]}
-    tier_end = home.midnight(AS_OF + timedelta(days=20)).isoformat()
-    assert {entry["valid_to"] for entry in body["entries"]} == {tier_end}
-    reads = [e["detail"]["table"] for e in [*home.access_log.entries()][before:] if e["action"] == "read"]
-    assert reads == ["call_in", "person_tier"]
+    invited, sellers = people(home, "call_in")["person_id"], people(home, "dealer_ranking")
+    until = CLOCK + timedelta(days=20)
+    lists.override_entry(home, tiers, invited[0], by=READER, reason="it names his brother", expires_at=until)
+    assert people(home, "call_in")["person_id"].tolist() == invited[1:].tolist()
+    pd.testing.assert_frame_equal(people(home, "dealer_ranking"), sellers)
+    with pytest.raises(ExportError, match="taken off or erased since"):
+        lists.verify_export(home, before)
+    after = json.loads(exported(home, called, tmp_path / "after.json").read_text())
+    assert {entry["person_id"] for entry in after["entries"]} == set(invited[1:])
+    assert lists.verify_export(home, tmp_path / "after.json")
+
+
+def told(home: Home, folder: Path, kind: str, *data: dict[str, object]) -> None:
+    """Load events of one kind, an hour on."""
+    envelope = {"specversion": "1.0", "type": f"harmspot.{kind}.v1", "source": "urn:test"}
+    lines = [json.dumps({**envelope, "id": f"{kind}{number}", "data": each}) for number, each in enumerate(data)]
+    (folder / f"{kind}.jsonl").write_text("\n".join(lines) + "\n")
+    assert load_file(home, folder / f"{kind}.jsonl", None).stored == len(data)
+
+
+def test_what_protects_a_person_holds_before_the_next_run(home: Home, tiers: str, tmp_path: Path) -> None:
+    """Three on the list turn out to be a child, dead and of unknown age: no approval, no export, no use of a copy."""
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    run_id = tiers.rpartition("-")[2]
+    called, children = (list_id_of(name, run_id) for name in ("call_in", "safeguarding"))
+    invited = people(home, "call_in")["person_id"].tolist()
+    others = [person_id for person_id in people(home)["person_id"] if person_id not in invited]
+    registered(home, "call_in")
+    for list_id in (called, children):
+        lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
+    with open_home_store(home) as store:
+        raw = [store.resolve_pseudonym(person_id) for person_id in (invited[0], *others[:2])]
+    later = at(home, CLOCK + timedelta(hours=1))
+    assert lists.verify_export(later, out)
+    found = ({"birth_date": "2010-05-05"}, {"birth_date": "1980-01-01", "deceased_at": "2026-01-01T12:30:00Z"}, {})
+    told(
+        later,
+        tmp_path,
+        "person.updated",
+        *({"person_id": who, "version": 99, **each} for who, each in zip(raw, found, strict=True)),
+    )
+    known = "1 dead, 1 of unknown age, 1 under 18"
+    with pytest.raises(PublicationError, match=r"cannot be approved: .* 1 under 18; harmspot run") as refused:
+        lists.approve_list(later, called, by=READER, reason=WHY)
+    assert not any(who in str(refused.value) for who in (*invited, *map(str, raw)))
+    with pytest.raises(ExportError, match=f"{known}; harmspot run"):
+        exported(later, tiers, tmp_path / "again.json", is_resolved=True)
+    with pytest.raises(ExportError, match=f"{known}; destroy it"):
+        lists.verify_export(later, out)
+    assert not (tmp_path / "again.json").exists()
+    lists.approve_list(later, children, by=READER, reason=WHY)  # it is there for children
+
+
+def test_a_warrant_that_was_recalled_is_on_no_copy_before_the_next_run(
+    home: Home, town_run: TownRun, tmp_path: Path
+) -> None:
+    queue = list_id_of("warrant_queue", town_run.summary.run_id)
+    out = exported(approved_queue(home, queue), queue, tmp_path / "queue.json")
+    row = people(home, "warrant_queue").iloc[0]
+    with open_home_store(home) as store:
+        raw = store.resolve_pseudonym(row["person_id"])
+    over = {"warrant_id": row["warrant_id"], "version": 99, "person_id": raw, "kind": row["kind"], "status": "recalled"}
+    issued = {"issued_at": row["issued_at"].isoformat(), "underlying_offence_code": row["underlying_offence_code"]}
+    later = at(home, CLOCK + timedelta(hours=1))
+    assert lists.verify_export(later, out)
+    told(later, tmp_path, "warrant.changed", {**over, **issued})
+    with pytest.raises(ExportError, match="1 of its warrants executed or recalled; destroy it"):
+        lists.verify_export(later, out)
+    with pytest.raises(ExportError, match="1 of its warrants executed or recalled; harmspot run"):
+        exported(later, queue, tmp_path / "again.json")
+
+
+def approved_queue(home: Home, queue: str) -> Home:
+    lists.open_list(home, queue, reader=READER, purpose=PURPOSE)
+    lists.approve_list(home, queue, by=READER, reason=WHY)
+    return home
+
+
+def test_a_list_is_approved_within_three_days_of_its_run(home: Home, tiers: str) -> None:
+    lists.open_list(registered(home), tiers, reader=READER, purpose=PURPOSE)
+    end = home.midnight(AS_OF) + timedelta(days=3)
+    with pytest.raises(PublicationError, match="stood on 2026-01-01, more than 3 days ago; harmspot run"):
+        lists.approve_list(at(home, end), tiers, by=READER, reason=WHY)
+    lists.approve_list(at(home, end - timedelta(seconds=1)), tiers, by=READER, reason=WHY)
+
+
+def test_a_list_ends_with_its_run_and_can_be_reached_until_then(
+    home: Home, tiers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its run is kept no longer, and harmspot was killed before it could end the lists of it."""
+    run_id = tiers.rpartition("-")[2]
+    queue, dealers = (list_id_of(name, run_id) for name in ("warrant_queue", "dealer_ranking"))
+    out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
+    approved(home, dealers, "dealer_ranking")
+    exported(approved_queue(home, queue), queue, tmp_path / "queue.json")
+    monkeypatch.setenv("HARMSPOT__PUBLICATION__HISTORY_RUNS", "1")
+    later = Home(home.path, home.config_file, CLOCK + timedelta(days=1), home.announce)
+    with monkeypatch.context() as killed_after_publishing:
+        killed_after_publishing.setattr("flows.daily.revoke_outdated", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            daily_run(later, AS_OF + timedelta(days=1))
+    assert run_id not in set(runs(home.path)["run_id"])
+    lists.revoke_list(later, queue, by=READER, reason="two incidents were recorded twice")
+    with pytest.raises(ExportError, match=rf"revoked by {READER}"):
+        lists.verify_export(later, tmp_path / "queue.json")
+    with pytest.raises(PublicationError, match="not kept"):
+        lists.revoke_list(later, "call_in-none", by=READER, reason="two incidents were recorded twice")
+    assert sorted(lists.lists_holding(later, "p_anybody")) == sorted([tiers, dealers])
+    assert sorted(lists.revoke_outdated(later)) == sorted([tiers, dealers])
+    with pytest.raises(ExportError, match=r"revoked by harmspot .its run is kept no longer"):
+        lists.verify_export(later, out)
+    assert lists.revoke_outdated(later) == [] == lists.lists_holding(later, "p_anybody")
 
 
 def test_a_copy_is_refused_once_somebody_on_it_was_taken_off(home: Home, tiers: str, tmp_path: Path) -> None:

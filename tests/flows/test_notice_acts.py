@@ -21,7 +21,7 @@ from models.notices import fields_json
 from models.notices import notice_id as id_of
 from pipeline.errors import ExportError, HarmspotError, PurposeError
 from pipeline.publication import read_published
-from tests.town import CLOCK, TownRun, read_people
+from tests.town import CLOCK, TownRun, approve_tiers, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
 BELL, REYES, LUND = "Sgt. A. Bell", "Insp. J. Reyes", "PC 4411 Lund"
@@ -30,9 +30,11 @@ READING = {"reader": BELL, "purpose": "test"}
 
 @pytest.fixture
 def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
-    """A copy of the town's home, to act in."""
+    """A copy of the town's home, to act in: its list of people is active."""
     shutil.copytree(town_run.home.path, tmp_path / "home")
-    return new_home(tmp_path / "home")
+    home = new_home(tmp_path / "home")
+    approve_tiers(home, town_run.summary.run_id)
+    return home
 
 
 def first_notice(home: Home, kind: str) -> str:

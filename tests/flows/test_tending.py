@@ -12,10 +12,11 @@ import pytest
 from flows.daily import daily_run
 from flows.home import Home
 from flows.ingest import load_file, open_home_store
+from flows.lists import shown_lists
 from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice
 from flows.notice_records import Notice
 from pipeline.publication import read_published
-from tests.town import AS_OF, CLOCK, TownRun, read_people
+from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
 PARTNERS = [
@@ -84,6 +85,7 @@ def tended(
         patch.setenv("HARMSPOT__PARTNERS__RECIPIENTS", json.dumps(PARTNERS))
         shutil.copytree(town_run.home.path, folder / "home")
         home = new_home(folder / "home")
+        approve_tiers(home, town_run.summary.run_id)
         areas = known_notices(home, ["area"])
         contested, corrected, started = (notice.notice_id for notice in areas[:3])
         letter = known_notices(home, ["person"], **READING)[0]
@@ -118,7 +120,7 @@ def test_a_notice_whose_evidence_was_corrected_away_is_withdrawn_says_so_and_is_
     state = read_published(tended.home.path, "area_notice_state").set_index("notice_id").loc[tended.corrected]
     assert state["state"] == "withdrawn"
     assert "was cancelled" in state["why"]
-    with pytest.raises(NoticeRefusedError, match="while it is withdrawn"):
+    with pytest.raises(NoticeRefusedError, match="it was served on 2026-01-01"):
         do(tended.home, tended.corrected, Deed("served", "Lund", {"served_at": CLOCK, "manner": "displayed"}))
     assert 'class="void"' in notice.page().body_html
 
@@ -146,6 +148,9 @@ def test_an_operation_before_its_announced_day_breaks_the_promise(tended: Tended
 
 def test_partners_are_told_their_own_fields_under_their_agreement(tended: Tended) -> None:
     files = {path.name: path for path in (tended.home.path / "partners").iterdir()}
+    # Who is to be helped is told while lists are drafts, and nothing of any other list ever is.
+    assert {name.split(".")[0] for name in files} == {"notices", "watches", "safeguarding", "referrals"}
+    assert set(shown_lists(tended.home, None)["status"]) == {"draft"}
     assert not any("landlords" in name for name in files)
     assert any("landlords has no agreement_id" in said for said in tended.told)
     told = {name: [json.loads(line)["data"] for line in path.read_text().splitlines()] for name, path in files.items()}

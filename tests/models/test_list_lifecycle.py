@@ -20,7 +20,8 @@ from models.list_lifecycle import (
     refusal,
     split_list_id,
     standings,
-    who_left,
+    taken_back,
+    taken_off_since,
     withheld,
     without_withheld,
 )
@@ -154,13 +155,54 @@ def test_forbidden_acts_leave_no_trace(acts: list[ListAct]) -> None:
 
 def test_an_exception_holds_in_later_runs_until_it_expires() -> None:
     acts = [act("opened"), excepted(days=30)]
-    assert withheld(acts, START) == {("person_tier", "p_1")}
-    assert withheld(acts, START + timedelta(days=29)) == {("person_tier", "p_1")}
+    off = {("person_tier", "p_1"), ("call_in", "p_1")}  # nobody is called in for a tier that is in doubt
+    assert withheld(acts, START) == off
+    assert withheld(acts, START + timedelta(days=29)) == off
     assert withheld(acts, START + timedelta(days=30)) == set()
 
 
-def test_who_left_counts_people() -> None:
-    assert who_left(pd.DataFrame({"person_id": ["a", "b", "b"]}), pd.DataFrame({"person_id": ["a", "c"]})) == 1
+@pytest.mark.parametrize(("name", "reached"), [("call_in", {"call_in"}), ("dealer_ranking", {"dealer_ranking"})])
+def test_an_exception_from_another_list_holds_for_that_one(name: str, reached: set[str]) -> None:
+    list_id = list_id_of(name, "abc123")
+    acts = [act("opened", list_id=list_id), excepted(list_id=list_id)]
+    assert {list_name for list_name, _ in withheld(acts, START)} == reached
+    assert [one for one in LISTS if taken_off_since(acts, one, START)] == sorted(reached)
+
+
+def test_an_exception_from_the_tiers_takes_nobody_off_a_copy_but_of_tiers_and_call_ins() -> None:
+    acts = [act("opened"), excepted(hours=2)]
+    assert [name for name in LISTS if taken_off_since(acts, name, START)] == ["person_tier", "call_in"]
+    assert not taken_off_since(acts, "call_in", START + timedelta(hours=3))
+
+
+def warrants(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["person_id", "warrant_id", "route"])
+
+
+def tiers(**rows: str) -> pd.DataFrame:
+    return pd.DataFrame({"person_id": list(rows), "tier": list(rows.values())})
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "count"),
+    [
+        ("warrant_queue", warrants(("a", "1", "execute")), warrants(("a", "1", "execute")), 0),
+        ("warrant_queue", warrants(("a", "1", "execute")), warrants(("a", "1", "summons")), 1),
+        ("warrant_queue", warrants(("a", "1", "summons")), warrants(("a", "1", "execute")), 0),
+        ("warrant_queue", warrants(("a", "1", "execute")), warrants(("a", "2", "execute")), 1),
+        ("warrant_queue", warrants(("a", "1", "execute"), ("a", "2", "execute")), warrants(), 1),
+        ("warrant_queue", warrants(("a", "1", "execute")), warrants(("b", "1", "execute")), 1),
+        ("person_tier", tiers(a="target", b="warn"), tiers(a="warn", b="target"), 1),
+        ("person_tier", tiers(a="target", b="warn"), tiers(a="target", c="warn"), 1),
+        ("dealer_ranking", tiers(a="target"), tiers(a="unlisted", b="warn"), 0),
+        ("call_in", tiers(a="warn", b="warn"), tiers(b="warn"), 1),
+        ("referral", warrants(("a", "1", "diversion")), warrants(("a", "1", "treatment_information")), 0),
+    ],
+)
+def test_a_copy_is_outdated_where_a_row_is_gone_or_milder(
+    name: str, before: pd.DataFrame, after: pd.DataFrame, count: int
+) -> None:
+    assert taken_back(name, before, after) == count
 
 
 def decided(count: int, exceptions: int) -> pd.DataFrame:

@@ -309,4 +309,25 @@ GUARDS = (
         '"active"',
         "test_audits.py::test_a_halt_only_takes_away_and_keeps_no_list_alive",
     ),
+    Guard(
+        "list_lifecycle",
+        "nobody is called in for a tier that is in doubt",
+        '"person_tier": ("person_tier", "call_in")',
+        '"person_tier": ("person_tier",)',
+        "test_list_lifecycle.py::test_an_exception_holds_in_later_runs_until_it_expires",
+    ),
+    Guard(
+        "list_lifecycle",
+        "a copy that says something graver is outdated",
+        "is_gone | is_milder",
+        "is_gone",
+        "test_list_lifecycle.py::test_a_copy_is_outdated_where_a_row_is_gone_or_milder",
+    ),
+    Guard(
+        "list_lifecycle",
+        "a warrant that is over outdates a copy, be the person on the queue for another",
+        '("person_id", "warrant_id") if name in before',
+        '("person_id",) if name in before',
+        "test_list_lifecycle.py::test_a_copy_is_outdated_where_a_row_is_gone_or_milder",
+    ),
 )

@@ -477,3 +477,37 @@ def test_a_writer_killed_after_it_commits_has_committed_and_its_log_is_encrypted
     assert b"TELLTALE" not in log.read_bytes()
     with open_store(path, KEY, wait_s=0) as store:
         assert held(store, "SELECT count(*) FROM store.identity") == [(10,)]
+
+
+WARRANT = {
+    "event_source": "force",
+    "event_time": None,
+    "source_partition": 0,
+    "source_offset": 0,
+    "person_id": "p_1",
+    "kind": "bench",
+    "issued_at": datetime(2026, 1, 1, tzinfo=UTC),
+    "underlying_offence_code": "robbery",
+}
+
+
+def test_what_is_known_now_is_asked_of_everybody_at_a_moment_and_leaves_nothing_behind(store: Store) -> None:
+    """Whom no event described is there all the same, who was erased is not; what comes later is not known yet."""
+    who = {"event_source": "force", "event_time": None, "source_partition": 0, "source_offset": 0, "person_id": "p_1"}
+    born = {**who, "event_id": "b1", "version": 1, "birth_date": datetime(1990, 5, 5, tzinfo=UTC).date()}
+    owed = [
+        {**WARRANT, "event_id": f"w{i}", "warrant_id": f"W{i}", "version": 1, "status": "outstanding"} for i in (1, 2)
+    ]
+    names = (("p_1", "one"), ("p_2", "two"), ("p_3", "three"))
+    commit(store, batch({"event_id": "e1"}, people=names, person=[born], warrant=owed))
+    later = NOON + timedelta(hours=1)
+    died = {**who, "event_id": "b2", "version": 2, "birth_year": 1990, "deceased_at": NOON}
+    recalled = {**owed[0], "event_id": "w3", "version": 2, "status": "recalled"}
+    commit(store, batch(person=[died], warrant=[recalled]), at=later)
+    store.erase_person(Act("erased", "M. Ito", "person", "p_3", later, {"reason": "court order seven"}))
+    for at, is_dead, live in ((NOON, False, {"W1", "W2"}), (later, True, {"W2"})):
+        known = store.people_now(at).set_index("person_id")
+        assert known.index.tolist() == ["p_1", "p_2"]
+        assert known["deceased_at"].notna().tolist() == [is_dead, False]
+        assert known.loc["p_2"].isna().all()
+        assert store.live_warrants(at) == live
