@@ -40,6 +40,7 @@ _POLL_S = 0.05
 _GLANCE_S = 0.001
 _POLL_RECORDS = 5_000
 _FILL_S = 1.0  # the longest that a batch is filled for where as much again waits
+_IDLE_S = 1.0  # the longest that offsets wait which moved on past no record
 _SWEEP = 1_000  # waiting announcements taken up at once
 
 
@@ -91,7 +92,7 @@ class Gathering:
         self.records, self.following, self.size = [], {}, 0
 
     def add(self, records: Sequence[Record], following: dict[TopicPartition, int], now: float) -> None:
-        if records and not self.records:
+        if not self.following or (records and not self.records):
             self.began = now
         self.records += records
         self.following |= following
@@ -106,9 +107,12 @@ class Gathering:
         return self.max_rows - len(self.records)
 
     def is_due(self, now: float, linger_s: float | None = None) -> bool:
-        """Return whether to go on with what there is: a full batch, or one whose first record is so old."""
-        linger_s = self.linger_s if linger_s is None else max(linger_s, self.linger_s)
-        return bool(self.records) and (self.is_full or now - self.began >= linger_s)
+        """Return whether to go on with what there is: a full batch, or one whose first record is so old.
+
+        Offsets that moved on past no record, as after a transaction's marker, can wait for one.
+        """
+        linger_s = max(self.linger_s, linger_s or 0.0, 0.0 if self.records else _IDLE_S)
+        return bool(self.following) and (self.is_full or now - self.began >= linger_s)
 
     def take(self, decoded: DecodedBatch, is_behind: bool) -> StreamBatch:
         """Hand over what was gathered, decoded, and go on from its end."""
@@ -336,7 +340,7 @@ class _Loop:
             return
         self._reader.release()
         records, following = self._reader.poll(_POLL_S, min(_POLL_RECORDS, self._gathering.room))
-        if records and self._reader.generation == self._generation:
+        if following and self._reader.generation == self._generation:
             self._gathering.add(records, following, time.monotonic())
 
     def _wait_for_worker(self) -> None:
@@ -406,7 +410,7 @@ class _Loop:
 
     def _count(self, batch: StreamBatch, counts: BatchCounts, announced: int) -> None:
         self._summary.counts += counts
-        self._summary.batches += 1
+        self._summary.batches += counts.rows_in > 0
         self._summary.announced += announced
         self._step(acknowledge_offsets, self._reader, batch)
 
@@ -438,7 +442,7 @@ class _Loop:
         return True
 
     def _has_nothing_left(self) -> bool:
-        is_idle = self._busy is None and self._ready is None and not self._gathering.records
+        is_idle = self._busy is None and self._ready is None and not self._gathering.following
         return is_idle and not self._reader.unplaced() and self._reader.is_lasting() and self._reader.is_caught_up()
 
     def _finish(self) -> None:

@@ -20,7 +20,7 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
-    """Consecutive records of one source, and where to go on reading once they are committed."""
+    """Consecutive records of one source, none perhaps, and where to go on reading once they are committed."""
 
     records: list[Record]
     next_offsets: dict[TopicPartition, int]

@@ -82,6 +82,8 @@ class KafkaSource:
     def batches(self, start: Mapping[batch.TopicPartition, int], size: int) -> Iterator[RecordBatch]:
         """Yield batches of at most `size` records, each partition from its offset in `start` or its first record.
 
+        A batch may hold no records, only where to go on: past transaction markers, and what was aborted or compacted.
+
         Raises SourceError where no broker answers, a topic is missing, or an offset of `start` is not in its topic.
         """
         with closing(self._connect()) as consumer:
@@ -128,9 +130,7 @@ class KafkaSource:
         for partition in sorted(behind):
             consumer.seek(partition, firsts[partition])
         while behind:
-            records, following = self._fill(consumer, behind, ends, size)
-            if records:
-                yield RecordBatch(records, following)
+            yield RecordBatch(*self._fill(consumer, behind, ends, size))
 
     def _partitions(self, consumer: KafkaConsumer) -> list[TopicPartition]:
         found = {topic: consumer.partitions_for_topic(topic) for topic in self._topics}

@@ -120,6 +120,7 @@ class GroupReader:
             metrics_enabled=False,
         )
         self._assignment = Assignment(self._consumer)
+        self._told: dict[TopicPartition, int] = {}  # where the placed partitions were said to go on
         self._held = False
         try:
             # Before anything is asked of the topics: what the client knows of topics it has not subscribed to counts as
@@ -192,11 +193,14 @@ class GroupReader:
                 self._consumer.seek(partition, first)
             self._consumer.resume(*firsts)
             self._assignment.placed = frozenset(firsts)
+        self._told = firsts
         self._held = False
         return {(partition.topic, partition.partition): first for partition, first in firsts.items()}
 
     def poll(self, timeout_s: float, at_most: int) -> tuple[list[Record], dict[batch.TopicPartition, int]]:
-        """Return records that have come, and where each partition they are of goes on; also keeps the membership alive.
+        """Return records that have come, and where each partition goes on that moved; also keeps the membership alive.
+
+        A partition moves without a record, too: past transaction markers, and what was aborted or compacted away.
 
         Raises SourceError where records were deleted before they were read, BrokerError where reading fails for good.
         """
@@ -209,12 +213,7 @@ class GroupReader:
             ) from error
         except KafkaError as error:
             raise BrokerError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
-        records: list[Record] = []
-        following = {}
-        for (topic, number), arrived in found.items():
-            records += arrived
-            following[topic, number] = arrived[-1].offset + 1
-        return records, following
+        return [record for arrived in found.values() for record in arrived], self._moved()
 
     def displace(self) -> None:
         """Pause every partition until it is placed anew: the store is not where it was thought to be."""
@@ -242,11 +241,11 @@ class GroupReader:
             ends = self._consumer.end_offsets(partitions, timeout_ms=_ANSWER_MS) if partitions else {}
         except KafkaError:
             return False
-        return all((self._consumer.position(partition) or 0) >= end for partition, end in ends.items())
+        return all((self._position(partition) or 0) >= end for partition, end in ends.items())
 
     def lag(self) -> int:
         """Records that the placed partitions are known to hold beyond those read."""
-        known = [(self._consumer.highwater(p), self._consumer.position(p)) for p in self._placed()]
+        known = [(self._consumer.highwater(p), self._position(p)) for p in self._placed()]
         return sum(max(0, end - position) for end, position in known if end is not None and position is not None)
 
     def acknowledge(self, next_offsets: Mapping[batch.TopicPartition, int]) -> None:
@@ -263,6 +262,17 @@ class GroupReader:
     def _placed(self) -> list[TopicPartition]:
         with self._assignment.lock:
             return sorted(self._assignment.placed & self._consumer.assignment())
+
+    def _moved(self) -> dict[batch.TopicPartition, int]:
+        positions = {partition: self._position(partition) for partition in self._placed()}
+        moved = {p: n for p, n in positions.items() if n is not None and n != self._told.get(p)}
+        self._told |= moved
+        return {(partition.topic, partition.partition): position for partition, position in moved.items()}
+
+    def _position(self, partition: TopicPartition) -> int | None:
+        """Return where a partition goes on; kafka-python's `position` would ask the broker first, and wait for it."""
+        state = self._consumer._subscription.assignment.get(partition)
+        return state.position.offset if state and state.position else None
 
     def _take_up_join(self) -> None:
         """Go on with a join that a poll's end cut short: kafka-python 3.0 forgets one that new metadata began.

@@ -2,12 +2,16 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from kafka import KafkaAdminClient
 
+from flows.home import Home
+from pipeline.columns import TOPICS
 from tests.integration.broker import BrokerUnavailableError, running_broker
 
 
@@ -33,3 +37,28 @@ def skip_or_fail(error: BrokerUnavailableError) -> NoReturn:
 def topic_prefix() -> str:
     """Return a prefix of its own for each test's topics, for the broker may be shared."""
     return f"test-{uuid.uuid4().hex[:12]}."
+
+
+@pytest.fixture
+def partitions() -> int:
+    """How many partitions each topic has."""
+    return 3
+
+
+@pytest.fixture
+def kafka_home(
+    new_home: Callable[..., Home],
+    kafka_broker: str,
+    topic_prefix: str,
+    partitions: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Home:
+    """A home that reads topics of its own on the broker."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_broker)
+    monkeypatch.setenv("HARMSPOT__KAFKA__TOPIC_PREFIX", topic_prefix)
+    monkeypatch.setenv("HARMSPOT__STREAM__SESSION_TIMEOUT_S", "6")  # no broker takes less
+    admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
+    admin.create_topics({topic_prefix + topic: {"num_partitions": partitions} for topic in (*TOPICS, "changes")})
+    admin.close()
+    return new_home(tmp_path / "by topic")

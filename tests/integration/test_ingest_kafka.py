@@ -6,7 +6,6 @@ from zlib import crc32
 
 import duckdb
 import pytest
-from kafka import KafkaAdminClient
 
 from flows.doctor import examine
 from flows.home import Home
@@ -18,22 +17,12 @@ from pipeline.sources.kafka import write_records
 
 pytestmark = pytest.mark.integration
 
-PARTITIONS = 3
 POSITION = {"source_partition", "source_offset"}
 
 
-@pytest.fixture
-def kafka_home(
-    new_home: Callable[..., Home], kafka_broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Home:
-    """A home that reads topics of its own on the broker."""
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_broker)
-    monkeypatch.setenv("HARMSPOT__KAFKA__TOPIC_PREFIX", topic_prefix)
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARMSPOT__INGEST__BATCH_SIZE", "5000")
-    admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
-    admin.create_topics({topic_prefix + topic: {"num_partitions": PARTITIONS} for topic in TOPICS})
-    admin.close()
-    return new_home(tmp_path / "by topic")
 
 
 def send(address: str, prefix: str, town: TownFiles) -> int:
@@ -89,12 +78,12 @@ def test_topics_and_files_give_the_same_store(
 
 
 def test_the_doctor_shows_how_far_behind_each_partition_is(
-    kafka_home: Home, town: TownFiles, kafka_broker: str, topic_prefix: str
+    kafka_home: Home, partitions: int, kafka_broker: str, topic_prefix: str
 ) -> None:
     write_records(kafka_broker, [(f"{topic_prefix}persons", "one", b"{")])
     ingest_kafka(kafka_home)
     write_records(kafka_broker, [(f"{topic_prefix}persons", "one", b"{"), (f"{topic_prefix}persons", "one", b"[")])
     found = examine(kafka_home).set_index("check")
     lags = found[found.index.str.startswith("lag: ")]["value"]
-    assert (len(lags), lags.sum(), (lags > 0).sum()) == (PARTITIONS * len(TOPICS), 2, 1)
+    assert (len(lags), lags.sum(), (lags > 0).sum()) == (partitions * len(TOPICS), 2, 1)
     assert "2 behind, read to 1 of 3" in found.loc[lags.idxmax(), "detail"]

@@ -16,7 +16,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from kafka import KafkaAdminClient
 
 from flows.daily import daily_run
 from flows.home import Home
@@ -57,27 +56,9 @@ def events(town: TownFiles, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def partitions() -> int:
-    return 3
-
-
-@pytest.fixture
-def by_topic(
-    new_home: Callable[..., Home],
-    kafka_broker: str,
-    topic_prefix: str,
-    partitions: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Home:
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_broker)
-    monkeypatch.setenv("HARMSPOT__KAFKA__TOPIC_PREFIX", topic_prefix)
+def by_topic(kafka_home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("HARMSPOT__STREAM__MAX_ROWS", "300")
-    monkeypatch.setenv("HARMSPOT__STREAM__SESSION_TIMEOUT_S", "6")
-    admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
-    admin.create_topics({topic_prefix + topic: {"num_partitions": partitions} for topic in (*TOPICS, "changes")})
-    admin.close()
-    return new_home(tmp_path / "by topic")
+    return kafka_home
 
 
 @pytest.fixture
