@@ -5,6 +5,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,13 @@ class KafkaSettings:
     bootstrap_servers: str
     topic_prefix: str
     security: Mapping[str, Any] = dataclasses.field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.security, Mapping):
+            raise SettingsError(
+                f"kafka.security is of type {type(self.security).__name__} (not shown, for it may be a secret): "
+                "expected a section such as {security_protocol: SASL_SSL, sasl_mechanism: PLAIN, …}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,11 +285,20 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"configuration {path}: {error.strerror}; give an existing file with --config") from error
-    except yaml.YAMLError as error:
-        raise SettingsError(f"configuration {path}: not readable as YAML: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise SettingsError(f"configuration {path}: not readable as YAML{_place_in_yaml(error)}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"configuration {path}: expected sections such as `force:`, found {type(content).__name__}")
     return content
+
+
+def _place_in_yaml(error: Exception) -> str:
+    """Return what is wrong where, without a word of the file, which may hold passwords."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return ""
+    problem = re.split("['\"]", getattr(error, "problem", None) or "")[0].strip()  # what is quoted stands in the file
+    return f": line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 def _refuse_unknown_keys(chosen: Mapping[str, Any], known: Mapping[str, Any], where: str, path: str = "") -> None:
@@ -291,7 +308,10 @@ def _refuse_unknown_keys(chosen: Mapping[str, Any], known: Mapping[str, Any], wh
         # `weights` and `security` hold keys of their own that their owners check.
         if isinstance(known[key], dict) and key not in ("weights", "security"):
             if not isinstance(value, dict):
-                raise SettingsError(f"{where}: {path + key}={value!r}: expected a section with {', '.join(known[key])}")
+                raise SettingsError(
+                    f"{where}: {path + key} is of type {type(value).__name__}: "
+                    f"expected a section with {', '.join(known[key])}"
+                )
             _refuse_unknown_keys(value, known[key], where, f"{path}{key}.")
 
 

@@ -4,6 +4,7 @@ Offsets belong to our store, in the same transaction as the rows, so nothing is 
 every partition is assigned by hand and read from where the store left off.
 """
 
+import re
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -279,7 +280,9 @@ def checked_security(security: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(key for key in security if key not in KafkaConsumer.DEFAULT_CONFIG)
     unknown += sorted(key for key in security if key not in unknown and not key.startswith(_SECURITY_PREFIXES))
     if unknown:
-        raise SourceError(f"kafka.security has {', '.join(unknown)}; expected security_protocol, sasl_* or ssl_* keys")
+        # `{sasl_plain_password:secret}`, without a blank after the colon, is one long key.
+        names = ", ".join(re.split(r"\W", key)[0] for key in unknown)
+        raise SourceError(f"kafka.security has {names}; expected security_protocol, sasl_* or ssl_* keys")
     return dict(security)
 
 

@@ -71,3 +71,30 @@ def test_identity_ignores_where_files_stand_and_sees_what_decides(tmp_path: Path
 def test_secrets_do_not_show(tmp_path: Path) -> None:
     chosen = written(tmp_path, "kafka: {security: {sasl_plain_password: hunter2}}\n")
     assert "hunter2" not in repr(load_settings(chosen, environment={}))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('kafka:\n  security: {sasl_plain_password: "Zebra-99}\n', "line 3, column 1: found unexpected end of stream"),
+        (
+            "kafka:\n  security:\n    sasl_plain_password: Zebra: 99\n",
+            "line 3, column 31: mapping values are not allowed",
+        ),
+        ("kafka:\n  security:\n    sasl_plain_password: @Zebra-99\n", "line 3, column 26: found character"),
+        ("kafka:\n  security:\n    sasl_plain_password: *Zebra-99\n", "line 3, column 26: found undefined alias"),
+        ("kafka:\n  security:\n    sasl_plain_password: !Zebra-99\n", "could not determine a constructor"),
+        ("kafka:\n  security:\n    sasl_plain_password: !!int Zebra-99\n", "not readable as YAML"),
+        ("kafka:\n  security: Zebra-99\n", "kafka.security is of type str"),
+        ("kafka: Zebra-99\n", "kafka is of type str: expected a section"),
+    ],
+)
+def test_no_error_repeats_what_may_be_a_secret(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file, {})
+    assert words in str(refused.value)
+    shown = str(refused.value).replace(str(file), "")
+    assert not any(part in shown for part in ("Zebra", "99", "aberZ"))
+    assert refused.value.__cause__ is None

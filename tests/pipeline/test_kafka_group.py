@@ -83,6 +83,9 @@ def test_no_error_and_no_log_line_shows_a_secret(address: str, caplog: pytest.Lo
     with pytest.raises(SourceError) as unknown:
         GroupReader(address, ["incidents"], "g", {**SECURITY, "sasl_hush": "hush-value"})
     assert "sasl_hush" in str(unknown.value)
+    with pytest.raises(SourceError, match="has sasl_plain_password; expected") as glued:
+        GroupReader(address, ["incidents"], "g", {"sasl_plain_password:hush-word": None})
+    assert "hush" not in str(glued.value)
     for shown in (str(nobody.value), str(unknown.value).replace("sasl_hush", ""), caplog.text):
         assert "hush" not in shown
 
