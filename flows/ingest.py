@@ -70,6 +70,9 @@ def ingest_kafka(home: Home) -> BatchCounts:
     kafka = home.settings.kafka
     topics = [kafka.topic_prefix + topic for topic in TOPICS]
     source = KafkaSource(kafka.bootstrap_servers, topics, kafka.security)
+    topic_ids = source.topic_ids()
+    with open_home_store(home) as store:
+        store.know_topics(topic_ids)
     return ingest_source(home, source, is_resumed=True)
 
 

@@ -136,9 +136,10 @@ class Keeper:
         self._live: Live | None = None
         self._published_at: int | None = None  # when the publication that the live figures carry on was written
 
-    def offsets(self) -> dict[TopicPartition, int]:
-        """Return where the store stands, and take up what somebody else left unannounced."""
+    def offsets(self, topic_ids: dict[str, str]) -> dict[TopicPartition, int]:
+        """Return where the store stands in these topics, and take up what somebody else left unannounced."""
         with self._door.opened() as store:
+            store.know_topics(topic_ids)
             offsets = store.offsets()
             waiting = store.undelivered(_SWEEP, CHANGES)
         self._step(deliver_changes, self, waiting)
@@ -368,10 +369,10 @@ class _Loop:
             self._forget()
         if self._busy is None and self._reader.unplaced():
             self._placing = generation
-            self._busy = self._worker.submit(self._keeper.offsets)
+            self._busy = self._worker.submit(self._keeper.offsets, self._reader.topic_ids())
         elif self._busy is None and self._keeper.is_owing and time.monotonic() - self._tried >= self._progress_s:
             self._tried = time.monotonic()
-            self._busy = self._worker.submit(self._keeper.offsets)
+            self._busy = self._worker.submit(self._keeper.offsets, self._reader.topic_ids())
 
     def _forget(self) -> None:
         """Drop what was read and is not with the worker; it is read again from where the store stands."""

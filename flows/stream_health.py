@@ -12,7 +12,7 @@ from flows.home import Home
 from pipeline.batch import TopicPartition
 from pipeline.columns import TOPICS
 from pipeline.sources.kafka import Bounds, read_bounds
-from pipeline.store import StoreHealth
+from pipeline.store import StoreHealth, another_topic
 
 State = Literal["ok", "warning", "fault"]
 CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -64,16 +64,23 @@ def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:
 def broker(home: Home, health: StoreHealth | None) -> Iterator[Finding]:
     """Whether the broker answers, how far each partition is read, and how fast the latest batches came in."""
     kafka = home.settings.kafka
-    offsets = health.offsets if health else {}
+    offsets, topic_ids = (health.offsets, health.topic_ids) if health else ({}, {})
     topics = [kafka.topic_prefix + topic for topic in TOPICS]
     if "kafka" not in home.settings.ingest.sources and not any(topic in topics for topic, _ in offsets):
         yield Finding("kafka", "ok", "not among ingest.sources")
         return
     bounds = read_bounds(kafka.bootstrap_servers, topics, kafka.security, timeout_s=BROKER_TIMEOUT_S)
     yield Finding("kafka", "ok", f"{kafka.bootstrap_servers} answers; {len(bounds)} partitions")
+    yield from _other_topics(topic_ids, bounds)
     yield from map(partial(_lag, offsets), sorted(bounds.items()))
     if health and health.rows_per_s is not None:
         yield Finding("throughput", "ok", f"{health.rows_per_s:,.0f} rows/s over the latest batches", health.rows_per_s)
+
+
+def _other_topics(topic_ids: dict[str, str], bounds: dict[TopicPartition, Bounds]) -> Iterator[Finding]:
+    for topic, topic_id in sorted({(topic, found.topic_id) for (topic, _), found in bounds.items() if found.topic_id}):
+        if topic_ids.get(topic, topic_id) != topic_id:
+            yield Finding(f"topic: {topic}", "fault", another_topic(topic))
 
 
 def _lag(offsets: dict[TopicPartition, int], found: tuple[TopicPartition, Bounds]) -> Finding:

@@ -25,7 +25,7 @@ from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.clock import refuse_earlier
 from pipeline.columns import DEAD_LETTER, IDENTITY, UTC_TIME
 from pipeline.duck import Announce, attach, connect, frame, query, say, transaction, unordered
-from pipeline.errors import StaleOffsetsError
+from pipeline.errors import SourceError, StaleOffsetsError
 from pipeline.key import Key
 from pipeline.mapping import Mapping, check_offence_codes
 from pipeline.mentions import blot_words, refuse_mentions
@@ -62,6 +62,7 @@ class StoreHealth:
     dead_letters: dict[str, int]  # by reason
     undelivered: dict[str, tuple[int, datetime]]  # by topic: how many messages, the oldest since when
     offsets: dict[TopicPartition, int]
+    topic_ids: dict[str, str]
     last_ingested_at: datetime | None
     rows_per_s: float | None
 
@@ -214,6 +215,37 @@ class Store:
         rows = self._connection.execute("SELECT topic, partition, next_offset FROM store.consumer_offset").fetchall()
         return {(topic, partition): next_offset for topic, partition, next_offset in sorted(rows)}
 
+    def topic_ids(self) -> dict[str, str]:
+        """Return the id of each topic that offsets are held of, as far as its broker has ids."""
+        return dict(self._connection.execute("SELECT topic, topic_id FROM store.topic_read ORDER BY topic").fetchall())
+
+    def know_topics(self, topic_ids: MappingOf[str, str]) -> None:
+        """Note the topics that are about to be read, and refuse one that is another than the store's offsets count in.
+
+        Raises
+        ------
+        SourceError
+            Naming the topic and the way out.
+        """
+        held = self.topic_ids()
+        if others := [topic for topic, topic_id in topic_ids.items() if held.get(topic, topic_id) != topic_id]:
+            raise SourceError(another_topic(others[0]))
+        fresh = {topic: topic_id for topic, topic_id in topic_ids.items() if topic not in held}
+        if fresh:
+            with transaction(self._connection):
+                self._connection.executemany("INSERT INTO store.topic_read VALUES ($1, $2)", [*fresh.items()])
+
+    def forget_offsets(self, topic: str, partition: int | None = None) -> dict[TopicPartition, int]:
+        """Forget how far a topic, or one partition of it, was read, and return that; of a topic also which it was."""
+        with transaction(self._connection):
+            held = {place: n for place, n in self.offsets().items() if place[0] == topic}
+            gone = {place: n for place, n in held.items() if partition in (None, place[1])}
+            for place in gone:
+                self._connection.execute("DELETE FROM store.consumer_offset WHERE topic = $1 AND partition = $2", place)
+            if gone == held:
+                self._connection.execute("DELETE FROM store.topic_read WHERE topic = $1", [topic])
+        return gone
+
     def health(self) -> StoreHealth:
         """Return what waits here and how the topics were read."""
         rows = self._connection.execute
@@ -223,6 +255,7 @@ class Store:
             dict(rows(query("store/waiting_reason")).fetchall()),
             {topic: (count, oldest_at) for topic, count, oldest_at in messages},
             self.offsets(),
+            self.topic_ids(),
             rows("SELECT max(ingested_at) FROM store.ingest_batch").fetchall()[0][0],
             rows_per_s,
         )
@@ -543,6 +576,15 @@ def open_store(path: Path, key: Key, *, wait_s: float, announce: Announce = say,
         connection.close()
         raise
     return Store(connection, announce, log=log)
+
+
+def another_topic(topic: str) -> str:
+    """Say that the offsets of a topic count in another one of its name, and the way out."""
+    return (
+        f"{topic} is not the topic that the store read: it was made anew, or kafka.bootstrap_servers names another "
+        f"cluster. Correct that, or read it from its first record: harmspot stream --forget-offset '{topic}'; events "
+        "known already are recognised by source and id."
+    )
 
 
 def _dead_counts(dead_letters: pa.Table) -> BatchCounts:

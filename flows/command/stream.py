@@ -22,9 +22,18 @@ _TURN_S = 0.0005
 @click.command("stream")
 @click.option("--max-seconds", type=click.FloatRange(min=0), help="Stop after so long (default: never).")
 @click.option("--until-caught-up", is_flag=True, help="Stop once everything that the topics hold is stored.")
+@click.option(
+    "--forget-offset",
+    "forgotten",
+    multiple=True,
+    metavar="TOPIC[PARTITION]",
+    help="Forget how far a topic, or one partition of it, was read, and end: it is then read from its first record.",
+)
 @json_option
 @pass_home
-def command(home: "Home", max_seconds: float | None, until_caught_up: bool, as_json: bool) -> None:
+def command(
+    home: "Home", max_seconds: float | None, until_caught_up: bool, forgotten: tuple[str, ...], as_json: bool
+) -> None:
     """Consume the Kafka topics into the store until stopped (Ctrl-C or SIGTERM end it after the current batch).
 
     Start it several times to share the partitions. A batch's rows, offsets and announcements are one transaction, so
@@ -34,9 +43,15 @@ def command(home: "Home", max_seconds: float | None, until_caught_up: bool, as_j
     Examples:
       KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 harmspot --home town stream
       harmspot --home town stream --until-caught-up --json
+      harmspot --home town stream --forget-offset 'incidents[0]'
     """
+    from flows.offsets import forget_offset
     from flows.stream import StreamLimits, stream
 
+    if forgotten:
+        for named in forgotten:
+            forget_offset(home, named)
+        return
     _take_long_turns()
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):

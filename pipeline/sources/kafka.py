@@ -42,10 +42,11 @@ _BATCH_BYTES = 64 * 1024 * 1024
 
 
 class Bounds(NamedTuple):
-    """The first offset a partition still holds, and the one after its last."""
+    """The first offset a partition still holds, the one after its last, and the id of its topic (None: it has none)."""
 
     first: int
     end: int
+    topic_id: str | None
 
 
 class KafkaSource:
@@ -107,7 +108,14 @@ class KafkaSource:
                 ends = consumer.end_offsets(partitions, timeout_ms=timeout_ms)
             except KafkaError as error:
                 raise BrokerError(f"{self._bootstrap_servers} did not answer: {type(error).__name__}") from None
-        return {(p.topic, p.partition): Bounds(firsts[p], ends[p]) for p in partitions}
+            ids = topic_ids(consumer, self._topics)
+        return {(p.topic, p.partition): Bounds(firsts[p], ends[p], ids.get(p.topic)) for p in partitions}
+
+    def topic_ids(self) -> dict[str, str]:
+        """Return the ids of the topics, as far as they have any."""
+        with closing(self._connect()) as consumer:
+            self._partitions(consumer)
+            return topic_ids(consumer, self._topics)
 
     def _connect(self) -> KafkaConsumer:
         return open_consumer(
@@ -188,6 +196,12 @@ def open_consumer(
         )
     read_values_only(consumer)
     return consumer
+
+
+def topic_ids(consumer: KafkaConsumer, topics: Iterable[str]) -> dict[str, str]:
+    """Return the id of each topic that the consumer knows one of; a topic that is made anew has another."""
+    found = {topic: consumer._cluster.topic_id(topic) for topic in topics}
+    return {topic: str(topic_id) for topic, topic_id in found.items() if topic_id and topic_id.int}
 
 
 def read_bounds(
@@ -332,8 +346,9 @@ def _out_of_range(partition: TopicPartition, first: int, beginning: int, end: in
         else "the topic was made anew"
     )
     return (
-        f"{place} holds offsets {beginning} to {end}, but the store stopped at {first}: {cause}, then forget the "
-        f"store's offset of {place} to read on from {beginning}; events known already are recognised by source and id."
+        f"{place} holds offsets {beginning} to {end}, but the store stopped at {first}: {cause}, then "
+        f"read on from {beginning}: harmspot stream --forget-offset '{place}'; events known already are recognised by "
+        "source and id."
     )
 
 

@@ -20,7 +20,7 @@ from kafka.structs import OffsetAndMetadata
 from pipeline import batch
 from pipeline.batch import Record
 from pipeline.errors import BrokerError, SourceError
-from pipeline.sources.kafka import checked_security, first_offsets, masked, open_consumer
+from pipeline.sources.kafka import checked_security, first_offsets, masked, open_consumer, topic_ids
 
 _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 # Fetched but not yet read records live in memory, so this much at most for each partition.
@@ -121,6 +121,7 @@ class GroupReader:
         )
         self._assignment = Assignment(self._consumer)
         self._told: dict[TopicPartition, int] = {}  # where the placed partitions were said to go on
+        self._topic_ids: dict[str, str] = {}
         self._held = False
         try:
             # Before anything is asked of the topics: what the client knows of topics it has not subscribed to counts as
@@ -139,6 +140,11 @@ class GroupReader:
         """A number that changes with every assignment: what was read under another one may be somebody else's now."""
         with self._assignment.lock:
             return self._assignment.generation
+
+    def topic_ids(self) -> dict[str, str]:
+        """Return the ids of the topics, as far as they have any; from now on no record of another one is read."""
+        self._topic_ids = topic_ids(self._consumer, self._topics)
+        return self._topic_ids
 
     def unplaced(self) -> list[batch.TopicPartition]:
         """Partitions that wait to be told where to begin."""
@@ -213,6 +219,8 @@ class GroupReader:
             ) from error
         except KafkaError as error:
             raise BrokerError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
+        if found:
+            self._refuse_others()
         return [record for arrived in found.values() for record in arrived], self._moved()
 
     def displace(self) -> None:
@@ -262,6 +270,11 @@ class GroupReader:
     def _placed(self) -> list[TopicPartition]:
         with self._assignment.lock:
             return sorted(self._assignment.placed & self._consumer.assignment())
+
+    def _refuse_others(self) -> None:
+        now = topic_ids(self._consumer, self._topic_ids)
+        if others := [topic for topic, known in self._topic_ids.items() if now.get(topic, known) != known]:
+            raise SourceError(f"{others[0]} was made anew while it was read; run again")
 
     def _moved(self) -> dict[batch.TopicPartition, int]:
         positions = {partition: self._position(partition) for partition in self._placed()}
