@@ -25,6 +25,7 @@ _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 _SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
 _SHOWN = {"security_protocol", "sasl_mechanism", "ssl_check_hostname"}
 _POLL_MS = 200
+_RECONNECT_MS = 1000  # the longest between two attempts to reach a broker that went; kafka-python's own is 30 s
 # What every consumer of ours is given: the store knows the offsets, and what is not committed is not read.
 _CONSUMER = MappingProxyType(
     {
@@ -33,6 +34,7 @@ _CONSUMER = MappingProxyType(
         "auto_offset_reset": "none",
         "allow_auto_create_topics": False,
         "isolation_level": "read_committed",
+        "reconnect_backoff_max_ms": _RECONNECT_MS,
     }
 )
 # Bounds of what is in memory at once. A broker sends one record batch whole even where it is larger.
@@ -262,6 +264,7 @@ def _producer(bootstrap_servers: str, security: Mapping[str, Any], timeout_s: fl
             client_id="harmspot",
             acks="all",
             linger_ms=20,
+            reconnect_backoff_max_ms=_RECONNECT_MS,
             max_block_ms=round(timeout_s * 1000),
             bootstrap_timeout_ms=round(timeout_s * 1000),
             **checked_security(security),

@@ -1,6 +1,7 @@
 """The Kafka source against Apache Kafka itself: the same events by topic and by file give the same tables."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -119,6 +120,17 @@ def test_one_reading_ends_where_the_topics_ended_when_it_began(kafka_broker, top
     (late,) = source.batches(stored, 10)
     assert [record.value for record in late.records] == [encode(PERSONS[0])]
     assert list(source.batches(stored | late.next_offsets, 10)) == []
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_what_the_broker_compressed_is_read(kafka_broker, topic_prefix, codec):
+    topic = topic_prefix + codec
+    with closing(KafkaAdminClient(bootstrap_servers=kafka_broker)) as admin:
+        admin.create_topics({topic: {"num_partitions": 1, "configs": {"compression.type": codec}}})
+    values = [encode(event) for event in INCIDENTS]
+    write_records(kafka_broker, [(topic, "one", value) for value in values])
+    read = [record.value for batch in KafkaSource(kafka_broker, [topic]).batches({}, 30) for record in batch.records]
+    assert read == values
 
 
 def test_a_tombstone_is_a_record(kafka_broker, topics):

@@ -57,11 +57,13 @@ def test_tls_and_sasl_reach_consumer_and_producer(address: str, monkeypatch: pyt
     reader = GroupReader(address, ["incidents"], "g", SECURITY, member="one")
     assert SECURITY.items() <= Client.given.items()
     assert (Client.given["group_instance_id"], Client.given["enable_auto_commit"]) == ("one", False)
+    assert Client.given["reconnect_backoff_max_ms"] == 1000  # or a broker that is back is noticed half a minute late
     assert "hush" not in repr(reader)
     reader.close()
     monkeypatch.setattr(kafka, "KafkaProducer", Client)
     publisher = KafkaPublisher(address, "", SECURITY)
     assert SECURITY.items() <= Client.given.items()
+    assert Client.given["reconnect_backoff_max_ms"] == 1000
     assert "hush" not in repr(publisher)
     publisher.close()
 
