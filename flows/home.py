@@ -84,7 +84,8 @@ class Home:
         return self.clock or datetime.now(UTC)
 
     def ensure(self) -> "Home":
-        """Make the folder and its key where they are missing, and say so."""
+        """Make the folder and its key where they are missing, and say so; nothing where the settings cannot be read."""
+        _ = self.settings
         self.path.mkdir(parents=True, exist_ok=True)
         if not (self.store.exists() or self._has_key()):
             create_key(self.path)

@@ -48,3 +48,10 @@ def test_a_configuration_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_without_a_configuration_the_defaults_hold(tmp_path: Path) -> None:
     Home(tmp_path / "home", announce=print).ensure()
     assert Home(tmp_path / "home").settings.force.name == "Unnamed force"
+
+
+def test_a_configuration_that_cannot_be_read_is_not_remembered(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent\.yaml"):
+        Home(tmp_path / "home", tmp_path / "absent.yaml", announce=print).ensure()
+    assert not (tmp_path / "home").exists()
+    assert Home(tmp_path / "home", announce=print).ensure().settings.force.name == "Unnamed force"

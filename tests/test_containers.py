@@ -1,0 +1,37 @@
+"""What goes into the image, and what the containers find when they start."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from pipeline.columns import TOPICS
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = {
+    "pyproject.toml",
+    "README.md",
+    "requirements.in",
+    "requirements.lock",
+    "pipeline",
+    "geo",
+    "models",
+    "flows",
+    "configs",
+}
+
+
+def test_the_image_holds_the_code_alone() -> None:
+    """A home may stand anywhere in the folder, so everything is left out but what is named."""
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    assert lines[0] == "*"
+    assert {line[1:] for line in lines if line.startswith("!")} == CODE
+    assert {"**/key", "**/*.duckdb", "**/access.log"} <= set(lines)
+
+
+def test_every_topic_is_made_before_anything_reads_it() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    made = re.search(r"for topic in ([\w ]+);", services["topics"]["command"][-1])
+    assert made and {*TOPICS, "changes", "notices", "referrals", "watches", "safeguarding"} == set(made[1].split())
+    for reader in ("worker", "stream"):
+        assert services[reader]["depends_on"]["topics"] == {"condition": "service_completed_successfully"}
