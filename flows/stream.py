@@ -313,7 +313,7 @@ class _Loop:
         self._home, self._reader, self._keeper, self._worker = home, reader, keeper, worker
         self._step, self._limits, self._until = step, limits, until
         self._gathering = Gathering(settings.max_rows, settings.max_bytes, settings.linger_ms / 1000)
-        self._progress_s = settings.progress_s
+        self._progress_s, self._session_s = settings.progress_s, settings.session_timeout_s
         self._ready: StreamBatch | None = None  # decoded, waiting for the worker
         self._busy: Future | None = None
         self._batch: StreamBatch | None = None  # with the worker
@@ -416,14 +416,16 @@ class _Loop:
         self._step(acknowledge_offsets, self._reader, batch)
 
     def _say_progress(self, is_last: bool = False) -> None:
-        now, rows = time.monotonic(), self._summary.counts.rows_in
-        if not is_last and (now - self._said < self._progress_s or rows == self._said_rows):
+        now, rows, silent_s = time.monotonic(), self._summary.counts.rows_in, self._reader.silent_s()
+        is_silent = silent_s > max(self._progress_s, self._session_s)
+        if not is_last and (now - self._said < self._progress_s or (rows == self._said_rows and not is_silent)):
             return
+        waiting = f"no word from the broker for {silent_s:,.0f} s" if is_silent else f"{self._reader.lag():,} behind"
         rate = (rows - self._said_rows) / max(now - self._said, 1e-9)
         counts = self._summary.counts
         self._home.announce(
             f"{self._reader.name}: {rows:,} rows, {counts.stored:,} stored, {counts.duplicates:,} repeats, "
-            f"{counts.dead:,} dead; {rate:,.0f} rows/s, {self._reader.lag():,} behind"
+            f"{counts.dead:,} dead; {rate:,.0f} rows/s, {waiting}"
         )
         self._said, self._said_rows = now, rows
 

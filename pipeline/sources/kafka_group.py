@@ -122,6 +122,7 @@ class GroupReader:
         self._assignment = Assignment(self._consumer)
         self._told: dict[TopicPartition, int] = {}  # where the placed partitions were said to go on
         self._topic_ids: dict[str, str] = {}
+        self._heard_at = time.monotonic()
         self._held = False
         try:
             # Before anything is asked of the topics: what the client knows of topics it has not subscribed to counts as
@@ -255,6 +256,12 @@ class GroupReader:
         """Records that the placed partitions are known to hold beyond those read."""
         known = [(self._consumer.highwater(p), self._position(p)) for p in self._placed()]
         return sum(max(0, end - position) for end, position in known if end is not None and position is not None)
+
+    def silent_s(self) -> float:
+        """Return for how long no broker has sent anything; heartbeats alone are answered several times a session."""
+        transports = [connection.transport for connection in list(self._consumer._manager._conns.values())]
+        self._heard_at = max([self._heard_at, *(transport.last_read for transport in transports if transport)])
+        return time.monotonic() - self._heard_at
 
     def acknowledge(self, next_offsets: Mapping[batch.TopicPartition, int]) -> None:
         """Tell the broker how far the store is, for tools that show lag; nothing depends on it."""

@@ -1,5 +1,6 @@
 """Every fault once, short, to each verb that reads topics; `make chaos` does them long."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests.integration.broker import Broker, BrokerUnavailableError
 from tests.integration.chaos import FAULTS, INGEST, SHORT, STREAM, Site, battlefield, suffer
 from tests.integration.conftest import skip_or_fail
 from tests.integration.proxy import Proxy
+from tests.integration.victim import PATIENCE_S, Victim
 
 pytestmark = pytest.mark.integration
 
@@ -33,6 +35,33 @@ def test_stream_survives(fault: str, ground: tuple[Broker, Proxy], tmp_path: Pat
 @pytest.mark.parametrize("fault", ["killed at random", "disk full"])
 def test_ingest_survives(fault: str, ground: tuple[Broker, Proxy], tmp_path: Path) -> None:
     endure(Site(tmp_path, *ground, INGEST, seed=7), fault)
+
+
+def test_a_broker_that_falls_silent_is_spoken_of(ground: tuple[Broker, Proxy], tmp_path: Path) -> None:
+    """What waits there cannot be known, so nothing is said of it."""
+    site = Site(tmp_path, *ground, STREAM, seed=7)
+    _, proxy = ground
+    with closing(site.traffic):
+        site.traffic.send(100)
+        victim = site.start("stream", HARMSPOT__STREAM__PROGRESS_S="1")
+        wait_until_said(victim, " 0 behind")
+        proxy.hold()
+        try:
+            wait_until_said(victim, "no word from the broker for ")
+            assert " behind" not in victim.said().splitlines()[-1]
+        finally:
+            proxy.let_go()
+        site.traffic.send(100)
+        wait_until_said(victim, "200 rows")
+        victim.terminate()
+        assert victim.wait() == 0, victim.said()
+
+
+def wait_until_said(victim: Victim, words: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while words not in victim.said():
+        assert victim.is_alive() and time.monotonic() < deadline, victim.said()[-2000:]
+        time.sleep(0.1)
 
 
 def endure(site: Site, fault: str) -> None:

@@ -103,6 +103,8 @@ class Victim:
         return self._process.exitcode
 
     def said(self) -> str:
+        if not self.log.exists():
+            return ""
         with self.log.open("rb") as file:
             file.seek(self._begins)
             return file.read().decode()
