@@ -244,6 +244,7 @@ PATH_KEYS = {
     ("force", "equity_shares"),
     ("force", "fidelity"),
     ("ingest", "codebook"),
+    *(("kafka", "security", f"ssl_{kind}file") for kind in ("ca", "cert", "key", "crl")),
 }
 
 
@@ -341,7 +342,7 @@ def _resolve_paths(values: Mapping[str, Any], folder: Path, at: tuple[str, ...] 
         here = (*at, key)
         if isinstance(value, dict):
             resolved[key] = _resolve_paths(value, folder, here)
-        elif here in PATH_KEYS and value is not None:
+        elif here in PATH_KEYS and isinstance(value, str | Path):
             resolved[key] = (folder / value).resolve()
         elif here == ("ingest", "mapping") and value is not None:
             resolved[key] = find_mapping(str(value), folder)

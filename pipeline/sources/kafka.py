@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from pipeline.sources.kafka_records import read_values_only
 
 _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 _SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
+_FILE_KEYS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 _SHOWN = {"security_protocol", "sasl_mechanism", "ssl_check_hostname"}
 _POLL_MS = 200
 _RECONNECT_MS = 1000  # the longest between two attempts to reach a broker that went; kafka-python's own is 30 s
@@ -300,7 +302,13 @@ def checked_security(security: Mapping[str, Any]) -> dict[str, Any]:
         # `{sasl_plain_password:secret}`, without a blank after the colon, is one long key.
         names = ", ".join(re.split(r"\W", key)[0] for key in unknown)
         raise SourceError(f"kafka.security has {names}; expected security_protocol, sasl_* or ssl_* keys")
-    return dict(security)
+    for key in _FILE_KEYS:
+        value = security.get(key)
+        if value is not None and not (isinstance(value, str | Path) and Path(value).is_file()):
+            raise SourceError(
+                f"kafka.security.{key} names no file: expected one that exists, relative to the configuration"
+            )
+    return {key: str(value) if isinstance(value, Path) else value for key, value in security.items()}
 
 
 @contextmanager

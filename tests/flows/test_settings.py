@@ -98,3 +98,9 @@ def test_no_error_repeats_what_may_be_a_secret(tmp_path: Path, text: str, words:
     shown = str(refused.value).replace(str(file), "")
     assert not any(part in shown for part in ("Zebra", "99", "aberZ"))
     assert refused.value.__cause__ is None
+
+
+def test_files_of_the_security_settings_are_relative_to_their_configuration(tmp_path: Path) -> None:
+    chosen = written(tmp_path, "kafka: {security: {ssl_cafile: ca.pem, ssl_password: key.pem}}\n")
+    security = load_settings(chosen, environment={}).kafka.security
+    assert security == {"ssl_cafile": (tmp_path / "ca.pem").resolve(), "ssl_password": "key.pem"}

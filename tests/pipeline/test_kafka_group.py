@@ -19,7 +19,7 @@ SECURITY = {
     "sasl_mechanism": "SCRAM-SHA-512",
     "sasl_plain_username": "hush-name",
     "sasl_plain_password": "hush-word",
-    "ssl_cafile": "/hush/ca.pem",
+    "ssl_cafile": __file__,
     "ssl_password": "hush-key",
 }
 
@@ -88,6 +88,10 @@ def test_no_error_and_no_log_line_shows_a_secret(address: str, caplog: pytest.Lo
     with pytest.raises(SourceError, match="has sasl_plain_password; expected") as glued:
         GroupReader(address, ["incidents"], "g", {"sasl_plain_password:hush-word": None})
     assert "hush" not in str(glued.value)
+    for no_file in ("/hush/ca.pem", 5):
+        with pytest.raises(SourceError, match=r"security\.ssl_cafile names no file") as absent:
+            GroupReader(address, ["incidents"], "g", {**SECURITY, "ssl_cafile": no_file})
+        assert "hush" not in str(absent.value)
     for shown in (str(nobody.value), str(unknown.value).replace("sasl_hush", ""), caplog.text):
         assert "hush" not in shown
 
