@@ -4,6 +4,7 @@ Offsets belong to our store, in the same transaction as the rows, so nothing is 
 every partition is assigned by hand and read from where the store left off.
 """
 
+import logging
 import re
 import socket
 import time
@@ -28,6 +29,13 @@ _FILE_KEYS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 _SHOWN = {"security_protocol", "sasl_mechanism", "ssl_check_hostname"}
 _POLL_MS = 200
 _RECONNECT_MS = 1000  # the longest between two attempts to reach a broker that went; kafka-python's own is 30 s
+# What kafka-python logs of a broker that refuses, and what that means; the nearer cause first.
+_REFUSALS = (
+    ("SaslAuthenticationFailedError", "refuses name or password: correct sasl_plain_username, sasl_plain_password"),
+    ("UnsupportedSaslMechanismError", "it has no such mechanism: correct kafka.security.sasl_mechanism"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: name its authority as kafka.security.ssl_cafile"),
+    ("[SSL", "TLS fails: correct kafka.security.security_protocol or ssl_certfile"),
+)
 # What every consumer of ours is given: the store knows the offsets, and what is not committed is not read.
 _CONSUMER = MappingProxyType(
     {
@@ -314,14 +322,32 @@ def checked_security(security: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
     """Turn what goes wrong while connecting into one sentence without settings in it."""
+    refusals = _Refusals()
+    log = logging.getLogger("kafka")
+    log.addHandler(refusals)
     try:
         _reach(bootstrap_servers.split(","), timeout_s)
         yield
     except (KafkaError, OSError, ValueError, AssertionError) as error:
+        if refusals.last:
+            raise BrokerError(f"{bootstrap_servers} answers, but {refusals.last}") from None
         raise BrokerError(
             f"No Kafka broker answers at {bootstrap_servers} within {timeout_s:g} s ({type(error).__name__}); "
             "start it, or correct kafka.bootstrap_servers, kafka.security or KAFKA_BOOTSTRAP_SERVERS"
         ) from None
+    finally:
+        log.removeHandler(refusals)
+
+
+class _Refusals(logging.Handler):
+    """Hears why a broker that answers is of no use: kafka-python tries on until its time is up, and only logs it."""
+
+    last: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for argument in record.args or ():
+            said = f"{type(argument).__name__}: {argument}" if isinstance(argument, Exception) else ""
+            self.last = next((words for sign, words in _REFUSALS if sign in said), self.last)
 
 
 def _reach(servers: Sequence[str], timeout_s: float) -> None:

@@ -40,6 +40,15 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
 
+_SASL = """\
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},SASL_PLAINTEXT://127.0.0.1:{sasl_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required user_reader="right";
+"""
+
 
 class BrokerUnavailableError(Exception):
     """No broker can be started here; the message says what is missing."""
@@ -57,14 +66,18 @@ def running_broker() -> Iterator[str]:
 
 @contextmanager
 def own_broker(
-    advertised_port: int | None = None, before_start: Callable[[int], None] = lambda port: None, heap_mb: int = 256
+    advertised_port: int | None = None,
+    before_start: Callable[[int], None] = lambda port: None,
+    heap_mb: int = 256,
+    sasl_port: int | None = None,
 ) -> Iterator["Broker"]:
     """Yield a new broker that ends with the block.
 
-    Clients are told `advertised_port`; `before_start` is given the true one, to put a proxy before it.
+    On `sasl_port` it asks for a password as well (SASL_PLAINTEXT, PLAIN; reader, right). Clients are told
+    `advertised_port`; `before_start` is given the true one, to put a proxy before it.
     """
     with tempfile.TemporaryDirectory(prefix="harmspot-kafka-") as folder, ports(2) as own:
-        broker = Broker(_jars(), Path(folder), own, advertised_port, heap_mb)
+        broker = Broker(_jars(), Path(folder), own, advertised_port, heap_mb, sasl_port)
         before_start(broker.port)
         try:
             broker.start()
@@ -107,7 +120,13 @@ class Broker:
     """A broker that can be killed and started again on the same port with what it holds."""
 
     def __init__(
-        self, jars: Path, folder: Path, own_ports: list[int], advertised_port: int | None = None, heap_mb: int = 256
+        self,
+        jars: Path,
+        folder: Path,
+        own_ports: list[int],
+        advertised_port: int | None = None,
+        heap_mb: int = 256,
+        sasl_port: int | None = None,
     ) -> None:
         self.port, controller_port = own_ports
         self._advertised_port = advertised_port or self.port
@@ -119,6 +138,7 @@ class Broker:
             _PROPERTIES.format(
                 port=self.port, advertised_port=self._advertised_port, controller_port=controller_port, folder=folder
             )
+            + (_SASL.format(port=self.port, controller_port=controller_port, sasl_port=sasl_port) if sasl_port else "")
         )
         self._process: subprocess.Popen | None = None
         format_storage = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._properties)]

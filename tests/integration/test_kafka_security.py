@@ -1,0 +1,51 @@
+"""A broker that answers but refuses: what is wrong with the settings is named, no value of them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from pipeline.errors import BrokerError, SourceError
+from pipeline.sources.kafka import read_bounds
+from tests.integration.broker import BrokerUnavailableError, own_broker, ports
+from tests.integration.conftest import skip_or_fail
+
+pytestmark = pytest.mark.integration
+
+RIGHT = {
+    "security_protocol": "SASL_PLAINTEXT",
+    "sasl_mechanism": "PLAIN",
+    "sasl_plain_username": "reader",
+    "sasl_plain_password": "right",
+}
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[str]:
+    """The address at which a broker asks for a password."""
+    with ExitStack() as stack:
+        try:
+            (port,) = stack.enter_context(ports(1))
+            stack.enter_context(own_broker(sasl_port=port))
+        except BrokerUnavailableError as error:
+            skip_or_fail(error)
+        yield f"127.0.0.1:{port}"
+
+
+def test_the_right_password_opens(guarded: str) -> None:
+    with pytest.raises(SourceError, match="has no topic absent"):
+        read_bounds(guarded, ["absent"], RIGHT, timeout_s=10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sasl_plain_password": "hush"}, "answers, but refuses name or password"),
+        ({"sasl_mechanism": "SCRAM-SHA-512"}, "answers, but it has no such mechanism"),
+        ({"security_protocol": "SASL_SSL"}, "answers, but TLS fails"),
+    ],
+)
+def test_what_it_refuses_is_named(guarded: str, changes: dict[str, str], words: str) -> None:
+    with pytest.raises(BrokerError, match=words) as refused:
+        read_bounds(guarded, ["absent"], RIGHT | changes, timeout_s=3)
+    assert "hush" not in str(refused.value) and "right" not in str(refused.value)
