@@ -35,6 +35,8 @@ _REFUSALS = (
     ("UnsupportedSaslMechanismError", "it has no such mechanism: correct kafka.security.sasl_mechanism"),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: name its authority as kafka.security.ssl_cafile"),
     ("[SSL", "TLS fails: correct kafka.security.security_protocol or ssl_certfile"),
+    # It may do so before its answer to a password or mechanism is read.
+    ("socket disconnected", "hangs up: correct security_protocol, sasl_mechanism, name and password, or see its log"),
 )
 # What every consumer of ours is given: the store knows the offsets, and what is not committed is not read.
 _CONSUMER = MappingProxyType(
@@ -329,8 +331,8 @@ def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
         _reach(bootstrap_servers.split(","), timeout_s)
         yield
     except (KafkaError, OSError, ValueError, AssertionError) as error:
-        if refusals.last:
-            raise BrokerError(f"{bootstrap_servers} answers, but {refusals.last}") from None
+        if refusals.nearest < len(_REFUSALS):
+            raise BrokerError(f"{bootstrap_servers} answers, but {_REFUSALS[refusals.nearest][1]}") from None
         raise BrokerError(
             f"No Kafka broker answers at {bootstrap_servers} within {timeout_s:g} s ({type(error).__name__}); "
             "start it, or correct kafka.bootstrap_servers, kafka.security or KAFKA_BOOTSTRAP_SERVERS"
@@ -342,12 +344,13 @@ def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
 class _Refusals(logging.Handler):
     """Hears why a broker that answers is of no use: kafka-python tries on until its time is up, and only logs it."""
 
-    last: str | None = None
+    nearest = len(_REFUSALS)  # the first of them that was heard
 
     def emit(self, record: logging.LogRecord) -> None:
         for argument in record.args or ():
             said = f"{type(argument).__name__}: {argument}" if isinstance(argument, Exception) else ""
-            self.last = next((words for sign, words in _REFUSALS if sign in said), self.last)
+            signs = (number for number, (sign, _) in enumerate(_REFUSALS) if sign in said)
+            self.nearest = min(self.nearest, next(signs, self.nearest))
 
 
 def _reach(servers: Sequence[str], timeout_s: float) -> None:
