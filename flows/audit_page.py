@@ -12,9 +12,11 @@ from pipeline.publication import read_published
 INTROS = {
     "displacement": (
         "Reports by public, partners and sensors at each market with an operation and in the ring around it, as many "
-        "days since its start as before, beside the mean market without one (Wheeler and Ratcliffe 2018). What rose "
-        "in the ring beyond the controls is displaced; an alarm: its 80% interval lies above zero. Other times, "
-        "targets, methods and offences are for the reader to look into; overdoses stand in crackdown_plan."
+        "days since its start as before, beside the five places without one whose past ran most like the market's "
+        "(Wheeler and Ratcliffe 2018), in reports and in days of harm: all, then by offence and by time of day. "
+        "What rose in the ring beyond the controls is displaced; an alarm: its 80% interval lies above zero, which "
+        "chance alone does in one row of ten. Other targets and methods are for the reader to look into; overdoses "
+        "stand in crackdown_plan."
     ),
     "feedback": (
         "What police discovered beside what was reported to them, area by area, and where officers are. harmspot "

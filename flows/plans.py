@@ -1,6 +1,7 @@
 """Plans of a run: operations against street markets, visits, and the promises that were made."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,8 @@ class PlanFrames:
     operations: pd.DataFrame
     actions: pd.DataFrame
     site_events: pd.DataFrame
+    compared_cells: pd.DataFrame  # market_id, cell_id of markets and, once one has an operation, of places like them
+    compared_events: pd.DataFrame  # as site_events, of all of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +55,21 @@ def plan_frames(
     actions = query(connection, "place_action")
     operations = _with_markets(operations_of(actions), markets.markets)
     sites = _sites(markets.markets, operations)
-    cells = _site_cells(sites, chart, settings)
-    connection.register("site_cell", cells[["market_id", "cell_ix", "cell_iy", "is_core"]])
-    events = query(connection, "site_event")
+    compared = _site_cells([*sites["market_id"], *_quiet_places(operations, chart, settings)], chart, settings)
+    connection.register("site_cell", compared[["market_id", "cell_ix", "cell_iy", "is_core"]])
+    events = query(connection, "site_event", time_zone=settings.force.time_zone)
     connection.unregister("site_cell")
-    patrol = cells[cells["is_patrol"]]
+    patrol = compared[compared["is_patrol"] & compared["market_id"].isin(sites["market_id"])].reset_index(drop=True)
+    is_near = near_treatment(patrol, chart.grid, chart.points_of_interest, distance_m=settings.crackdowns.buffer_m)
+    patrol = patrol.assign(is_near_treatment=is_near)
     by_market = patrol[~patrol["is_near_treatment"]].groupby("market_id")["cell_id"].agg(list)
     excluded = patrol.groupby("market_id")["is_near_treatment"].sum()
     sites = sites.assign(
         patrol_cell_ids=pd.Series([by_market.get(site, []) for site in sites["market_id"]], dtype=object),
         excluded_cell_count=excluded.reindex(sites["market_id"]).fillna(0).to_numpy(dtype=np.int64),
     )
-    return PlanFrames(sites, operations, actions, events)
+    of_markets = events[events["market_id"].isin(sites["market_id"])].reset_index(drop=True)
+    return PlanFrames(sites, operations, actions, of_markets, compared[["market_id", "cell_id"]], events)
 
 
 def plan_operations(
@@ -154,8 +160,8 @@ def _sites(markets: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:
 
 
 def _middle(market_id: str) -> tuple[int, int] | None:
-    """The heaviest cell, after which a market is named."""
-    found = re.fullmatch(r"market_(-?\d+)_(-?\d+)", market_id)
+    """The heaviest cell, after which a market is named, or the middle of another place."""
+    found = re.fullmatch(r"(?:market|place)_(-?\d+)_(-?\d+)", market_id)
     return (int(found[1]), int(found[2])) if found else None
 
 
@@ -164,22 +170,34 @@ def _is_same(left: str, right: str) -> bool:
     return a is not None and b is not None and max(abs(a[0] - b[0]), abs(a[1] - b[1])) <= SAME_CELLS
 
 
-def _site_cells(sites: pd.DataFrame, chart: Map, settings: Settings) -> pd.DataFrame:
-    """market_id, cell_ix, cell_iy, cell_id, is_core, is_patrol, is_near_treatment of cells around each market."""
-    size, cells = chart.grid.size_m, chart.cells
-    reach = max(CORE_CELLS, settings.crackdowns.watch_m / size)
-    parts = []
-    for market_id in sites["market_id"]:
-        ix, iy = _middle(market_id) or (0, 0)
-        away = np.hypot(cells["cell_ix"] - ix, cells["cell_iy"] - iy)
-        near = cells.loc[away <= reach, ["cell_ix", "cell_iy", "cell_id"]]
-        parts.append(near.assign(market_id=market_id, is_core=away <= CORE_CELLS, is_patrol=away <= PATROL_CELLS))
-    if not parts:
-        nothing = cells.loc[[], ["cell_ix", "cell_iy", "cell_id"]].assign(market_id=pd.Series(dtype=str))
-        return nothing.assign(**dict.fromkeys(("is_core", "is_patrol", "is_near_treatment"), pd.Series(dtype=bool)))
-    around = pd.concat(parts, ignore_index=True)
-    is_near = near_treatment(around, chart.grid, chart.points_of_interest, distance_m=settings.crackdowns.buffer_m)
-    return around.assign(is_near_treatment=is_near)
+def _site_cells(site_ids: Sequence[str], chart: Map, settings: Settings) -> pd.DataFrame:
+    """market_id, cell_ix, cell_iy, cell_id, is_core, is_patrol of cells around each site, as named after its middle."""
+    reach = _reach(chart, settings)
+    steps = np.arange(-int(reach), int(reach) + 1)
+    offsets = pd.DataFrame(
+        [(dx, dy, float(np.hypot(dx, dy))) for dx in steps for dy in steps], columns=["dx", "dy", "away"]
+    )
+    middles = pd.DataFrame([(site, *(_middle(site) or (0, 0))) for site in site_ids], columns=["market_id", "ix", "iy"])
+    middles = middles.astype({"ix": np.int64, "iy": np.int64})
+    around = middles.merge(offsets[offsets["away"] <= reach], how="cross")
+    around = around.assign(cell_ix=around["ix"] + around["dx"], cell_iy=around["iy"] + around["dy"])
+    placed = around.merge(chart.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"])
+    placed = placed.assign(is_core=placed["away"] <= CORE_CELLS, is_patrol=placed["away"] <= PATROL_CELLS)
+    return placed[["market_id", "cell_ix", "cell_iy", "cell_id", "is_core", "is_patrol"]]
+
+
+def _quiet_places(operations: pd.DataFrame, chart: Map, settings: Settings) -> list[str]:
+    """Places of a market's size that tile the map, to compare with; none while no operation has started."""
+    if operations["started_at"].isna().all():
+        return []
+    spacing = 2 * int(_reach(chart, settings)) + 1
+    middles = chart.cells[chart.cells["cell_ix"].mod(spacing).eq(0) & chart.cells["cell_iy"].mod(spacing).eq(0)]
+    return [f"place_{ix}_{iy}" for ix, iy in middles[["cell_ix", "cell_iy"]].itertuples(index=False)]
+
+
+def _reach(chart: Map, settings: Settings) -> float:
+    """How far a site reaches, its ring included, in cells."""
+    return max(CORE_CELLS, settings.crackdowns.watch_m / chart.grid.size_m)
 
 
 def _helped_areas(actions: pd.DataFrame, as_of: datetime) -> list[str]:

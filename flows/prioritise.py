@@ -246,9 +246,9 @@ def assess_everybody(
 def where_harm_went(frames: PlanFrames, as_of: datetime, settings: Settings) -> pd.DataFrame:
     """Return displacement less run columns."""
     return measure_displacement(
-        frames.sites,
+        frames.compared_cells,
         frames.operations,
-        frames.site_events,
+        frames.compared_events,
         as_of=pd.Timestamp(as_of),
         longest_days=settings.crackdowns.baseline_days,
     )

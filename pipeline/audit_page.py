@@ -32,7 +32,7 @@ def render_audit(about: str, title: str, intro: str, table: pd.DataFrame, made_o
         css=read_asset("report.css"),
         columns=list(table.columns),
         rows=page_rows(table),
-        alarm_count=int(table["is_alarm"].sum()),
+        alarm_count=int(table.filter(regex="^is_.*alarm$").any(axis=1).sum()),
     )  # fmt: skip
     refuse_people_in_text("the page of an audit", html)
     return html

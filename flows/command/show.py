@@ -56,8 +56,8 @@ TABLES = {
         "notice_id", "area_id", "state", "serve_by", "starts_on", "reviewed_by", "approved_by", "served_on", "why",
     ]),
     "displacement": Shown("displacement", [
-        "market_id", "started_at", "window_days", "target_change", "displaced", "displaced_lo", "displaced_hi", "wdd",
-        "is_alarm", "why",
+        "market_id", "split", "part", "window_days", "target_change", "displaced", "displaced_lo", "displaced_hi",
+        "harm_displaced_lo", "harm_displaced_hi", "is_alarm", "is_harm_alarm",
     ]),
     "feedback": Shown("feedback", [
         "area_id", "public_share", "police_share", "hours_share", "find_ratio", "find_ratio_lo", "find_ratio_hi",

@@ -21,6 +21,7 @@ SELECT
     recent.report_subject,
     recent.reporter_ref,
     recent.is_minor_used_by_adult,
+    recent.occurred_precision = 'instant' AS has_hour,
     recent.lon IS NOT NULL AS has_point,
     coalesce(place.area_id, CASE WHEN recent.lon IS NULL THEN named.area_id END) AS area_id,
     place.cell_ix,

@@ -1,4 +1,5 @@
--- What public, partners and sensors reported at and around street markets in the last year, by market.
+-- What public, partners and sensors reported at and around street markets in the last year, by market; and so at the
+-- other places of site_cell. By day is 7 to 19 o'clock.
 SELECT
     site.market_id,
     incident.incident_id,
@@ -6,6 +7,13 @@ SELECT
     incident.occurred_at,
     incident.age_days,
     incident.offence_code,
+    codebook.category,
+    codebook.harm_days,
+    CASE
+        WHEN NOT incident.has_hour THEN NULL
+        WHEN hour(timezone($time_zone, incident.occurred_at)) BETWEEN 7 AND 18 THEN 'by day'
+        ELSE 'by night'
+    END AS daypart,
     CASE
         WHEN incident.report_subject IS NOT NULL THEN incident.report_subject
         WHEN incident.offence_code = 'drug_dealing_report' THEN 'dealing'

@@ -303,8 +303,14 @@ def test_a_run_measures_displacement_of_what_was_started_and_drafts_the_report(h
         record_action(at(home, days), kind=kind, area_id=plan["area_id"], actor="Insp. A", **said)
     later = at(home, 1)
     daily_run(later, AS_OF + timedelta(days=1))
-    [row] = read_published(home.path, "displacement").to_dict("records")
-    assert (row["market_id"], row["window_days"], row["control_count"]) == (plan["market_id"], 28, 2)
+    table = read_published(home.path, "displacement")
+    assert set(table["split"]) == {"all", "offence", "time"}
+    [row] = table[table["split"] == "all"].to_dict("records")
+    assert (row["market_id"], row["window_days"], row["control_count"]) == (plan["market_id"], 28, 5)
+    assert plan["market_id"] not in row["control_ids"] and len(set(row["control_ids"])) == 5
+    by_offence = table[table["split"] == "offence"]
+    assert by_offence["displaced"].sum() == pytest.approx(row["displaced"])
+    assert by_offence["harm_wdd"].sum() == pytest.approx(row["harm_wdd"])
     assert row["target_before"] > 0 and row["control_before"] > 0
     assert row["displaced_lo"] < row["displaced"] < row["displaced_hi"]
 
