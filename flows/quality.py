@@ -80,6 +80,7 @@ def _people_measures(people: PeopleLists) -> list[Measure]:
         ("people_gini", people.gini, "0 to 1", False, "how unequally counted incidents fall on adults at risk"),
         ("people_gini_by_chance", people.gini_by_chance, "0 to 1", False,
          "the same if every adult at risk had one rate: what lies below it is chance"),
+        ("people_top_k", float(people.top_k), "people", False, "K of the lists of people: so many may be the worst"),
     ]  # fmt: skip
 
 

@@ -87,9 +87,9 @@ def _tier(row: Mapping) -> list[str]:
 
 def _standing(row: Mapping) -> list[str]:
     return [
-        f"How likely: {row['p_top_k']:.2f} to be in the top group; {row['p_top_k_fixed_weights']:.2f} were it certain "
-        f"how much each kind of harm weighs. Rank {row['rank']:.0f}; with 80% certainty between {row['rank_lo']:.0f} "
-        f"and {row['rank_hi']:.0f}.",
+        f"How likely: {row['p_top_k']:.2f} to be in the top group{_size(row)}; {row['p_top_k_fixed_weights']:.2f} were "
+        f"it certain how much each kind of harm weighs. Rank {row['rank']:.0f}; with 80% certainty between "
+        f"{row['rank_lo']:.0f} and {row['rank_hi']:.0f}.",
         f"How much harm: {row['harm_per_year']:.0f} days of guideline prison per year at liberty, with 80% certainty "
         f"between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}, seen over "
         f"{row['exposure_days']:.0f} days at liberty, of which older ones weigh less.",
@@ -179,6 +179,11 @@ def _left_out(row: Mapping) -> list[str]:
         else ("Somebody is as bad on each of the three kinds of harm and worse on one.")
     )
     return [f"If one kind of harm did not count, the person would stand {', '.join(stands)}. {front}"]
+
+
+def _size(row: Mapping) -> str:
+    """How many the top group holds; nothing of a run that did not say."""
+    return "" if pd.isna(row.get("top_k")) else f" of {row['top_k']:.0f}"
 
 
 def _ordinal(rank: int) -> str:

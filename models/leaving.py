@@ -59,7 +59,7 @@ def moves_out(
         _first_below(np.column_stack(ahead), leaves_below),
         strict=True,
     )
-    return [leaving_words(config.top_k, leaves_below, *about) for about in told]
+    return [leaving_words(scoring.top_k, leaves_below, *about) for about in told]
 
 
 def _without(

@@ -78,8 +78,9 @@ def person_tier(
             "person_id": listed.index,
             "tier": listed["tier"].to_numpy(),
             **{name: listed[name].to_numpy(dtype=np.int32) for name in ("rank", "rank_lo", "rank_hi")},
-            **_ranks_without(listed.index, scoring, config, seed),
+            **_ranks_without(listed.index, scoring, seed),
             "is_pareto": listed["is_pareto"].to_numpy(dtype=bool),
+            "top_k": np.full(len(listed), scoring.top_k, dtype=np.int32),
             **{name: listed[name].to_numpy(dtype=np.float64) for name in ("p_top_k", "p_top_k_fixed_weights", "score")},
             **_harm_per_year(listed),
             **_shares(listed),
@@ -211,11 +212,11 @@ def _shares(people: pd.DataFrame) -> dict[str, Floats]:
     return {f"{axis}_share": people[f"share_{i}"].to_numpy(dtype=np.float64) for i, axis in enumerate(AXES)}
 
 
-def _ranks_without(people: pd.Index, scoring: Scoring, config: "PeopleConfig", seed: int) -> dict[str, pd.Series]:
+def _ranks_without(people: pd.Index, scoring: Scoring, seed: int) -> dict[str, pd.Series]:
     """Rank of each with one axis left out of the score; nobody is ranked for an empty list."""
     if people.empty or scoring.yardstick is None:
         return {f"rank_without_{axis}": pd.Series(dtype="Int32") for axis in AXES}
-    ranks = ranks_without(seed, scoring.scored.tolist(), scoring.rates, scoring.yardstick, config.top_k).loc[people]
+    ranks = ranks_without(seed, scoring.scored.tolist(), scoring.rates, scoring.yardstick, scoring.top_k).loc[people]
     return {f"rank_without_{axis}": ranks[f"without_{i}"].array for i, axis in enumerate(AXES)}
 
 

@@ -29,6 +29,7 @@ class PeopleConfig:
     window_days: int
     half_life_days: float
     top_k: int
+    top_share: float
     draws: int
     concentration: float
     weights: Mapping[str, float]
@@ -56,6 +57,8 @@ class PeopleConfig:
             raise ValueError(f"weights={dict(self.weights)!r}: expected {', '.join(AXES)}, each from zero up")
         if not sum(self.weights.values()) > 0:
             raise ValueError(f"weights={dict(self.weights)!r}: expected at least one above zero")
+        if not 0 < self.top_share <= 1:
+            raise ValueError(f"top_share={self.top_share!r}: expected a share above zero, of one at most")
         if not 0 < self.warn_probability <= self.target_probability <= 1:
             raise ValueError(
                 f"warn_probability={self.warn_probability!r} and target_probability={self.target_probability!r}: "
@@ -87,9 +90,9 @@ class PeopleLists:
     """The restricted tables, less the columns of the run, and what stays inside the run.
 
     `counts`: outcome, people (no ids; fit for reports and logs). `gini`, `gini_by_chance`: how unequally counted
-    incidents fall on adults at risk, and would if all had one rate. `decisions`: by person, what each rule said, with
-    p_top_k, score and exposure_days; `evidence`: what counts against whom. Both are for explanations and tests,
-    restricted like the lists.
+    incidents fall on adults at risk, and would if all had one rate. `top_k`: the K that was used. `decisions`: by
+    person, what each rule said, with p_top_k, score and exposure_days; `evidence`: what counts against whom. Both are
+    for explanations and tests, restricted like the lists.
     """
 
     warrant_queue: pd.DataFrame
@@ -105,6 +108,7 @@ class PeopleLists:
     evidence: pd.DataFrame
     gini: float
     gini_by_chance: float
+    top_k: int
 
 
 def assess_people(
@@ -185,6 +189,7 @@ def assess_people(
         evidence=evidence,
         gini=unequal[0],
         gini_by_chance=unequal[1],
+        top_k=scoring.top_k,
     )
 
 

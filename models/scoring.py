@@ -23,12 +23,13 @@ class Scoring:
     """Everything a score was made from, for those scored and, in `people`, for everybody at risk.
 
     `people` by person_id: exposure_days, liberty_days (not aged), has_harm, has_exposure, and, where scored, the
-    standing.
+    standing. `top_k` is the K that was used.
     """
 
     people: pd.DataFrame
     mean_harm_per_day: float
     scored: pd.Index
+    top_k: int
     offending: Offending
     priors: list[GammaPrior]
     rates: Rates
@@ -72,21 +73,22 @@ def score_people(
     priors = fit_priors(offending.whole, mean_factors(theirs), days.to_numpy()) if days.any() else []
     is_scored = (people["has_harm"] & people["has_exposure"]).to_numpy()
     if not is_scored.any():
-        return Scoring(people.assign(**_UNSCORED), 0.0, at_risk.index[:0], offending, priors, _NO_RATES, None, None)
+        return Scoring(people.assign(**_UNSCORED), 0.0, at_risk.index[:0], 0, offending, priors, _NO_RATES, None, None)
     rates = posterior_rates(offending, priors, exposure.to_numpy())
     harm = rates.shape / rates.rate @ rates.by_axis(len(AXES))
     scored = rates.rows(is_scored)
+    top_k = places(config, int(is_scored.sum()))
     yardstick = Yardstick.fit(
         harm[is_scored],
         offending.has_evidence[is_scored],
         config.axis_weights,
-        top_k=config.top_k,
+        top_k=top_k,
         concentration=config.concentration,
         draws=config.draws,
         seed=seed,
     )
     ids = at_risk.index[is_scored]
-    standing = stand(seed, ids.tolist(), scored, yardstick, config.top_k)
+    standing = stand(seed, ids.tolist(), scored, yardstick, top_k)
     table = standing.table
     table = table.assign(
         rank=rank_by_chance(table["p_top_k"], table["score"], ids),
@@ -94,7 +96,12 @@ def score_people(
         is_pareto=is_on_front(np.where(offending.has_evidence, harm, 0.0)[is_scored]),
     )
     people = people.join(table)
-    return Scoring(people, float(harm.sum(axis=1).mean()), ids, offending, priors, scored, yardstick, standing)
+    return Scoring(people, float(harm.sum(axis=1).mean()), ids, top_k, offending, priors, scored, yardstick, standing)
+
+
+def places(config: "PeopleConfig", scored: int) -> int:
+    """K: whom the force can attend to, and never more than a share of those scored; none where they are too few."""
+    return min(config.top_k, int(round(config.top_share * scored, 9)))
 
 
 _NO_RATES = Rates(np.empty((0, 0)), np.empty((0, 0)), np.empty(0), np.empty(0, dtype=int))

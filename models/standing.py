@@ -62,13 +62,14 @@ class Yardstick:
     ) -> "Yardstick":  # fmt: skip
         """Set κ from posterior mean harm [n, axes]: the K-th greatest among those with evidence on the axis.
 
-        With fewer of them the least one stands in; an axis without any evidence separates nobody (κ infinite).
+        With fewer of them the least one stands in, where K is none the greatest; an axis without any evidence separates
+        nobody (κ infinite).
         """
         kappa = np.full(harm.shape[1], np.inf)
         for axis in range(harm.shape[1]):
             evidenced = np.sort(harm[has_evidence[:, axis], axis])[::-1]
             if evidenced.size:
-                kappa[axis] = evidenced[min(top_k, evidenced.size) - 1]
+                kappa[axis] = evidenced[np.clip(top_k, 1, evidenced.size) - 1]
         centre = np.asarray(weights, dtype=np.float64)
         drawn = draw_weights(seed, weights, concentration, draws)
         return cls(kappa, centre / centre.sum(), concentration, drawn)
@@ -204,7 +205,12 @@ def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:
 
 
 def entry_scores(score_draws: np.ndarray, rest_above: Callable, places: int) -> Floats:
-    """The score of each draw that takes the last of so many places, those expected to go to the rest set aside."""
+    """The score of each draw that takes the last of so many places, those expected to go to the rest set aside.
+
+    Where there is no place, one: no score exceeds it.
+    """
+    if places < 1:
+        return np.ones(score_draws.shape[1])
     scores = np.sort(score_draws, axis=0)[::-1][:places].astype(np.float64)
     taken = np.arange(1, len(scores) + 1)[:, None] + rest_above(scores) <= places
     last = np.maximum(taken.sum(axis=0) - 1, 0)

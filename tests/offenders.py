@@ -26,6 +26,7 @@ def undecayed(top_k: int, draws: int) -> PeopleConfig:
         window_days=WINDOW_DAYS,
         half_life_days=np.inf,
         top_k=top_k,
+        top_share=1,
         draws=draws,
         concentration=np.inf,
         weights={"violence": 0.5, "disorder": 0.2, "minors": 0.3},

@@ -38,6 +38,7 @@ CONFIG = PeopleConfig(
     window_days=1825,
     half_life_days=365,
     top_k=20,
+    top_share=0.05,
     draws=2000,
     concentration=20,
     weights={"violence": 0.5, "disorder": 0.2, "minors": 0.3},
@@ -196,7 +197,7 @@ def beside_true_rates(scoring: Scoring, truth: pd.DataFrame, evidence: pd.DataFr
 
 @pytest.mark.bench
 def test_coverage_and_captured_harm_in_simulated_towns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = dataclasses.replace(CONFIG, top_k=100, draws=1000)
+    config = dataclasses.replace(CONFIG, top_k=100, top_share=1, draws=1000)
     scored = [score_town(tmp_path / str(seed), seed, config=config) for seed in range(10)]
     with capsys.disabled():
         print(told("simulated towns", scored))

@@ -1,7 +1,7 @@
 """People through store and runs: what is withdrawn takes them off, what was known then still shows them."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,14 @@ class Force:
 
     def lists_of(self, run: RunSummary, person: str) -> set[str]:
         return {name for name in LISTS if self.pseudonym(person) in set(self.people(run, name)["person_id"])}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_force() -> Iterator[None]:
+    """A force of two dozen people scored, most of whom it may call the worst."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARMSPOT__PEOPLE__TOP_SHARE", "0.9")
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from models.people import PeopleConfig, PeopleLists, PreviousPeople, assess_people
+from models.scoring import places
 
 AS_OF = pd.Timestamp("2026-01-01", tz="UTC")
 TIME = "datetime64[us, UTC]"
@@ -22,6 +23,7 @@ CONFIG = PeopleConfig(
     window_days=1825,
     half_life_days=365,
     top_k=5,
+    top_share=0.25,
     draws=120,
     concentration=20,
     weights={"violence": 0.5, "disorder": 0.2, "minors": 0.3},
@@ -344,6 +346,33 @@ def test_nobody_is_listed_without_harm(seed: int) -> None:
     harmful = set(events.loc[is_harm & is_evidence, "person_id"])
     assert people_on(lists, "person_tier", "dealer_ranking") <= harmful
     assert set(lists.decisions.index[lists.decisions["score"].notna()]) <= harmful
+
+
+@pytest.mark.parametrize(("top_share", "top_k", "listed"), [(0.05, 0, 0), (0.25, 3, 0), (1, 12, 4)])
+def test_nobody_is_among_the_worst_for_want_of_others(top_share: float, top_k: int, listed: int) -> None:
+    """A quiet year: of 2,000 adults twelve are suspected of two lesser matters each, and twenty could be seen to.
+
+    Were no share asked, four of them would be warned, each certain to be among the worst twenty of twelve.
+    """
+    here = Town(1)
+    persons = quiet_adults(2000)
+    lesser = {"role": "suspect", "discovery": "public", "offence_code": "public_order", "is_minor_used_by_adult": False}
+    events = events_of(np.repeat(persons["person_id"].to_numpy()[:12], 2), here.rng, **lesser)
+    age_days = np.tile([40, 300], 12)
+    events = events.assign(age_days=age_days, occurred_at=AS_OF - pd.to_timedelta(age_days * 24 + 3, unit="h"))
+    config = replace(CONFIG, top_k=20, top_share=top_share, warn_probability=0.5)
+    none = {name: getattr(here, name).iloc[:0] for name in ("custody", "warrants", "actions")}
+    lists = here.assess(config=config, events=events, persons=persons, **none)
+    assert lists.decisions["p_top_k"].notna().sum() == 12
+    assert (lists.top_k, len(lists.person_tier)) == (top_k, listed)
+
+
+@given(scored=st.integers(0, 10_000), top_k=st.integers(1, 100), share=st.integers(1, 100))
+def test_places_are_never_more_than_the_share_of_those_scored(scored: int, top_k: int, share: int) -> None:
+    found = places(replace(CONFIG, top_k=top_k, top_share=share / 100), scored)
+    assert found <= top_k
+    assert 100 * found <= share * scored
+    assert found == top_k or 100 * (found + 1) > share * scored
 
 
 @few
@@ -675,7 +704,7 @@ def test_the_front_holds_whom_nobody_exceeds_and_nobody_for_want_of_time_at_libe
             "kind": "prison",
         }
     )
-    config = replace(CONFIG, top_k=2, warn_probability=0.2, minimum_exposure_days=1)
+    config = replace(CONFIG, top_k=2, top_share=1, warn_probability=0.2, minimum_exposure_days=1)
     lists = here.assess(events=events.astype({"occurred_at": TIME}), custody=inside, config=config)
     is_pareto = lists.decisions.loc[[worst, short, minors], "is_pareto"]
     assert is_pareto.tolist() == [True, False, True]
@@ -747,6 +776,8 @@ def test_errors_name_the_value_and_no_person(frame: str, column: str, value: str
     [
         ("window_days", 0),
         ("top_k", 0),
+        ("top_share", 0),
+        ("top_share", 1.1),
         ("weights", {"violence": 1.0}),
         ("weights", {"violence": 0, "disorder": 0, "minors": 0}),
         ("warn_probability", 0.9),

@@ -43,6 +43,14 @@ def test_an_axis_without_evidence_separates_nobody() -> None:
     assert fitted.kappa.tolist() == [2.0, np.inf]
 
 
+@pytest.mark.parametrize("people", [3, 400])
+def test_in_no_place_is_nobody(people: int) -> None:
+    ids, rates, _ = population(people, seed=4)
+    found = stand(1, ids, rates, yardstick(rates, 0), 0)
+    assert found.table[["p_top_k", "p_top_k_fixed_weights"]].eq(0).all(axis=None)
+    assert found.table["score"].between(0.01, 1, inclusive="neither").all()
+
+
 @pytest.mark.parametrize("concentration", [20.0, np.inf])
 def test_analytic_scores_agree_with_draws(concentration: float) -> None:
     ids, rates, _ = population(150, seed=2)
