@@ -20,7 +20,7 @@ from pipeline.publication import read_published, runs
 from pipeline.store import TOMBSTONE
 
 LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
-PERSON_TABLES = (*LIST_TABLES, "tier_term", "person_change")
+PERSON_TABLES = (*LIST_TABLES, "tier_term", "seller_term", "person_change")
 AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors", "ratio": "crimes per officer-hour"}
 
 

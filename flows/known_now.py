@@ -20,7 +20,11 @@ WARRANTS = "warrant_queue"
 
 
 def protected(home: Home, store: Store, at: datetime) -> pd.Series:
-    """Return by person_id why nobody may turn to the person as known at a moment: dead, under 18, of unknown age."""
+    """Return by person_id why nobody may turn to the person as known at a moment: dead, under 18, of unknown age.
+
+    Of the present all counts that came in, also by a clock that is ahead of this one.
+    """
+    at = store.moment_of_all_known(at) if at >= home.now() else at
     register = make_register(store.people_now(at), pd.Timestamp(at.astimezone(home.settings.force.zone)))
     why = np.select(
         [register["is_deceased"], register["is_under_18"], register["is_age_unknown"]],
@@ -48,4 +52,4 @@ def protected_on(
 def ended_warrants(home: Home, store: Store, list_name: str, warrant_ids: Iterable[str]) -> int:
     """Return how many of a queue's warrants are no longer to be executed; of other lists none are asked."""
     asked = set(warrant_ids) if list_name == WARRANTS else set()
-    return len(asked - store.live_warrants(home.now())) if asked else 0
+    return len(asked - store.live_warrants(store.moment_of_all_known(home.now()))) if asked else 0

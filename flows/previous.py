@@ -21,6 +21,7 @@ class Previous:
     hotspot: pd.DataFrame
     person_tier: pd.DataFrame
     tier_term: pd.DataFrame
+    seller_term: pd.DataFrame
 
     @property
     def listed_area_ids(self) -> frozenset[str]:
@@ -37,7 +38,7 @@ def read_previous(home: Home, run_id: str | None) -> Previous | None:
         return None
     return Previous(
         **{name: read_published(home.path, name, run_id) for name in ("area_ranking", "market", "hotspot")},
-        **{name: _read_people(home, name, run_id) for name in ("person_tier", "tier_term")},
+        **{name: _read_people(home, name, run_id) for name in ("person_tier", "tier_term", "seller_term")},
     )
 
 

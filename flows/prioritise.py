@@ -51,6 +51,7 @@ PEOPLE_TABLES = (
     "safeguarding",
     "call_in",
     "tier_term",
+    "seller_term",
     "person_change",
 )
 
@@ -239,7 +240,7 @@ def assess_everybody(
         as_of=pd.Timestamp(as_of.astimezone(settings.force.zone)),
         config=settings.people,
         seed=settings.seed,
-        previous=PreviousPeople(previous.person_tier, previous.tier_term) if previous else None,
+        previous=PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None,
     )
 
 

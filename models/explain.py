@@ -58,7 +58,13 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         "decision": _decision,
     }
     lines = [line for name, tell in tellers.items() for row in _rows(person_id, tables, name) for line in tell(row)]
-    used_up = [line for row in _rows(person_id, tables, "tier_term") for line in _used_up(row)]
+    terms = {"tier_term": ("listed", "an incident"), "seller_term": ("shown among sellers", "a sale")}
+    used_up = [
+        line
+        for name, words in terms.items()
+        for row in _rows(person_id, tables, name)
+        for line in _used_up(row, *words)
+    ]
     unlisted = [ABSENT, NOTHING_HELD] if "decision" in tables else [ABSENT]
     return [*(lines or unlisted), *used_up, NOT_GROUNDS, CONTEST]
 
@@ -149,12 +155,12 @@ def _safeguarding(row: Mapping) -> list[str]:
     ]
 
 
-def _used_up(row: Mapping) -> list[str]:
+def _used_up(row: Mapping, listed: str, cause: str) -> list[str]:
     if row["is_listed"]:
         return []
     return [
-        f"Was listed since {row['term_from']:%Y-%m-%d}. After {row['expires_at']:%Y-%m-%d} only an incident later than "
-        f"{row['counted_until']:%Y-%m-%d} could list the person again."
+        f"Was {listed} since {row['term_from']:%Y-%m-%d}. After {row['expires_at']:%Y-%m-%d} only {cause} later than "
+        f"{row['counted_until']:%Y-%m-%d} could bring the person back."
     ]
 
 

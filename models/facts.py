@@ -19,6 +19,7 @@ def gather_facts(
     *,
     away: pd.Index,
     term_over: pd.Index,
+    sale_term_over: pd.Index,
 ) -> pd.DataFrame:
     """Gather the columns models.rules describes, for everybody registered, suspected or under a warrant.
 
@@ -27,7 +28,8 @@ def gather_facts(
     register, held, evidence, scoring : as models.register, models.evidence and models.scoring return them.
     events : all involvements in the window, with `category`; only children are looked up in them.
     live : live warrants with `is_use`. tiers_before : person_id, tier.
-    away, term_over : people in custody, hospital or absence at the clock, and people whose listing has run its term.
+    away, term_over, sale_term_over : people in custody, hospital or absence at the clock, people whose listing has run
+        its term, and those who have been shown among sellers for theirs.
     """
     everybody = (
         register.index.union(pd.Index(held["person_id"])).union(pd.Index(live["person_id"])).unique().sort_values()
@@ -66,6 +68,7 @@ def gather_facts(
             "p_top_k": scored["p_top_k"].to_numpy(dtype=float),
             "tier_before": tiers_before.set_index("person_id")["tier"].reindex(everybody).to_numpy(),
             "is_term_over": everybody.isin(term_over),
+            "is_sale_term_over": everybody.isin(sale_term_over),
         },
         index=everybody.rename("person_id"),
     )

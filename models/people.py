@@ -16,7 +16,7 @@ from models.concentration import gini, gini_by_chance
 from models.departures import why_now
 from models.evidence import AXES, counted, offences
 from models.exposure import away_at
-from models.facts import gather_facts
+from models.facts import gather_facts, sales_outside_markets
 from models.register import make_register
 from models.scoring import Scoring, score_people
 from models.terms import next_terms, no_terms, over
@@ -83,6 +83,7 @@ class PreviousPeople:
 
     person_tier: pd.DataFrame = field(repr=False)
     tier_term: pd.DataFrame = field(repr=False)
+    seller_term: pd.DataFrame = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class PeopleLists:
     safeguarding: pd.DataFrame
     call_in: pd.DataFrame
     tier_term: pd.DataFrame
+    seller_term: pd.DataFrame
     person_change: pd.DataFrame
     counts: pd.DataFrame
     decisions: pd.DataFrame
@@ -148,7 +150,9 @@ def assess_people(
     evidence = counted(held, register["adult_days"], codebook)
     scoring = score_people(register, evidence, custody, as_of=as_of, config=config, seed=seed)
     latest = evidence.groupby("person_id")["occurred_at"].max()
+    latest_sale = sales_outside_markets(held).groupby("person_id")["occurred_at"].max()
     terms = no_terms() if previous is None else previous.tier_term
+    seller_terms = no_terms() if previous is None else previous.seller_term
     tiers_before = _NO_TIERS if previous is None else previous.person_tier
     facts = gather_facts(
         register,
@@ -160,6 +164,7 @@ def assess_people(
         tiers_before,
         away=away_at(custody, as_of),
         term_over=over(terms, latest, as_of),
+        sale_term_over=over(seller_terms, latest_sale, as_of),
     )
     decided = rules.decide(
         facts,
@@ -172,6 +177,8 @@ def assess_people(
     dealers = lists.dealer_ranking(decisions, held, evidence, config)
     listed = decisions.index[decisions["tier"].isin(["target", "warn"])]
     terms = next_terms(terms, latest, listed, as_of=as_of, term_days=config.term_days)
+    sellers = decisions.index[decisions["view"].eq("dealer_ranking")]
+    seller_terms = next_terms(seller_terms, latest_sale, sellers, as_of=as_of, term_days=config.term_days)
     tiers = lists.person_tier(decisions, facts, evidence, scoring, terms, config, seed)
     before = tiers if previous is None else previous.person_tier
     unequal = _inequality(scoring)
@@ -183,6 +190,7 @@ def assess_people(
         safeguarding=lists.safeguarding(decisions, facts, recent, held, live),
         call_in=call_in(decisions, held, size=config.call_in_size, attendance=config.attendance_probability),
         tier_term=terms,
+        seller_term=seller_terms,
         person_change=person_changes(before, tiers, why_now(before, decisions, facts, recent, evidence)),
         counts=lists.count_people(decisions, queue, dealers),
         decisions=decisions,

@@ -19,6 +19,7 @@ Facts are a DataFrame, one row per person:
     p_top_k                 chance of being in the top K; NaN where not scored
     tier_before             target, warn or missing
     is_term_over            listed for the whole term without a counted incident later than those it began with
+    is_sale_term_over       shown among sellers for the whole term without a later sale
 """
 
 from collections.abc import Callable, Sequence
@@ -198,9 +199,15 @@ BELOW = Rule(
 VIEWS = (
     Rule(
         "seller_outside_flagrant_market",
-        lambda f: f["sells_outside_market"] & f["p_top_k"].notna() & ~is_in_treatment(f),
+        lambda f: (
+            f["sells_outside_market"]
+            & ~f["is_sale_term_over"]
+            & ~f["is_away"]
+            & f["p_top_k"].notna()
+            & ~is_in_treatment(f)
+        ),
         "dealer_ranking",
-        "Is a sale of drugs outside flagrant markets evidenced?",
+        "Is a sale outside flagrant markets evidenced, of somebody at liberty whose term among sellers is not over?",
         "Sold drugs outside a flagrant market: shown among sellers by violence, disorder and use of minors alone.",
         "sales",
     ),

@@ -1,11 +1,16 @@
-"""Terms: how long somebody may stay on a list of people without new evidence.
+"""Terms: how long somebody may stay on a list of people, or among sellers, without new evidence.
 
-A term begins when a person is listed and anew when a run first counts an incident later than any before. Once it is
-over the person leaves, and only a later incident lists the person again: what once led to a listing is then used up
-(leaving as a designed step: National Integrated Offender Management Operational Guidance, de-selection).
+A term begins when a person is listed and anew when a run first counts an incident a day or more later than any before.
+Once it is over the person leaves, and only a later incident lists the person again: what once led to a listing is then
+used up (leaving as a designed step: National Integrated Offender Management Operational Guidance, de-selection).
 """
 
+from datetime import tzinfo
+
+import numpy as np
 import pandas as pd
+
+from models.facts import SPREE
 
 COLUMNS = ["person_id", "term_from", "counted_until", "expires_at", "is_listed"]
 MOMENT = "datetime64[us, UTC]"
@@ -36,6 +41,8 @@ def next_terms(
 
     Somebody without counted evidence has no term: nothing could list the person again.
 
+    `as_of` stands in the force's zone, whose days the term counts.
+
     Returns
     -------
     DataFrame sorted by person_id: person_id, term_from, counted_until (the latest incident that the term has seen),
@@ -46,11 +53,22 @@ def next_terms(
     begun = pd.DataFrame({"person_id": fresh, "term_from": as_of, "counted_until": latest.reindex(fresh).to_numpy()})
     both = pd.concat([running, begun.astype({"term_from": MOMENT, "counted_until": MOMENT})], ignore_index=True)
     return both.assign(
-        expires_at=both["term_from"] + pd.Timedelta(days=term_days), is_listed=both["person_id"].isin(listed)
+        expires_at=_days_later(both["term_from"], term_days, as_of.tz), is_listed=both["person_id"].isin(listed)
     ).sort_values("person_id", ignore_index=True)[COLUMNS]
 
 
+def _days_later(moments: pd.Series, days: int, zone: tzinfo | None) -> pd.Series:
+    """The same hour so many days of a zone's calendar on: the first of two such hours, the next where there is none."""
+    local = moments.dt.tz_convert(zone).dt.tz_localize(None) + pd.Timedelta(days=days)
+    first_of_two = np.ones(len(local), dtype=bool)
+    later = local.dt.tz_localize(zone, ambiguous=first_of_two, nonexistent="shift_forward")
+    return later.dt.tz_convert("UTC").astype(MOMENT)
+
+
 def _is_renewed(terms: pd.DataFrame, latest: pd.Series) -> pd.Series:
-    """True where an incident counts that is later than any the term has seen."""
+    """True where an incident counts that is later than any the term has seen.
+
+    One within a spree's length may be the same, told anew with another hour, or belong to it.
+    """
     now = latest.reindex(terms["person_id"]).set_axis(terms.index)
-    return now.gt(terms["counted_until"])
+    return now.ge(terms["counted_until"] + SPREE)

@@ -358,23 +358,23 @@ class Store:
         self._connection.unregister("evidence")
         return found
 
+    def moment_of_all_known(self, now: datetime) -> datetime:
+        """Return `now`, or when the store last learnt something, where its writer's clock was ahead of the asker's."""
+        [(known_until,)] = self._connection.execute(query("store/known_until")).fetchall()
+        return max(now, known_until or now)
+
     def people_now(self, at: datetime) -> pd.DataFrame:
-        """Return everybody not erased by all that is known, at `at`: person_id, and what a register asks."""
+        """Return everybody not erased as known at `at`, whatever a run knew: person_id, and what a register asks."""
         return self._known_now("person", "store/person_now", at)
 
     def live_warrants(self, at: datetime) -> set[str]:
-        """Return the warrants that are outstanding at `at`, by all that is known."""
+        """Return the warrants that are outstanding as known at `at`, whatever a run knew."""
         return set(self._known_now("warrant", "store/live_warrant", at)["warrant_id"])
 
     def _known_now(self, entity: str, sql_name: str, at: datetime) -> pd.DataFrame:
-        """Return the rows of a query on `<entity>_known`, which runs read, too.
-
-        What came in is known here, also where the clock of whoever took it in was ahead of this one.
-        """
-        [(known_until,)] = self._connection.execute(query("store/known_until")).fetchall()
-        clocks = {"known_at": max(at, known_until or at), "as_of": at}
+        """Return the rows of a query on `<entity>_known`, which runs read, too, with both clocks at one moment."""
         try:
-            self._connection.execute(query(f"known/{entity}_known"), clocks)
+            self._connection.execute(query(f"known/{entity}_known"), {"known_at": at, "as_of": at})
             return frame(self._connection, query(sql_name))
         finally:
             self._connection.execute(f"DROP TABLE IF EXISTS {entity}_known")

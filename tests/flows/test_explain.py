@@ -115,6 +115,6 @@ def test_days_are_those_of_the_forces_own_clock() -> None:
     nobody = pd.DataFrame({"person_id": []})
     rows = PersonRows("p_a", dict.fromkeys(PERSON_TABLES, nobody) | {"tier_term": term})
     said = {zone: "\n".join(person_lines(rows, ZoneInfo(zone))) for zone in ("Europe/London", "America/New_York")}
-    told = "Was listed since {}. After {} only an incident later than {} could list the person again."
+    told = "Was listed since {}. After {} only an incident later than {} could bring the person back."
     assert told.format("2026-01-10", "2026-04-10", "2026-01-05") in said["Europe/London"]
     assert told.format("2026-01-09", "2026-04-09", "2026-01-04") in said["America/New_York"]

@@ -151,7 +151,7 @@ def test_a_victim_who_is_also_an_offender_is_ranked_on_the_offending_alone(
     known_later = force.run(FIRST, KNOWN_VICTIM)
     assert known_later.run_id != as_known_first.run_id
     assert "person_tier" in force.lists_of(as_known_first, BOTH)
-    for name in (*LISTS, "tier_term", "person_change"):
+    for name in (*LISTS, "tier_term", "seller_term", "person_change"):
         before, after = (force.people(run, name).drop(columns=RUN_COLUMNS) for run in (as_known_first, known_later))
         pd.testing.assert_frame_equal(before, after, check_exact=True)
 

@@ -169,7 +169,7 @@ class Town:
     ) -> PeopleLists:
         names = ("events", "persons", "custody", "warrants", "actions")
         given_frames = [frames.get(name, getattr(self, name)) for name in names]
-        before = previous and PreviousPeople(previous.person_tier, previous.tier_term)
+        before = previous and PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term)
         return assess_people(*given_frames, CODEBOOK, as_of=as_of, config=config, seed=5, previous=before)
 
     def no_warrant(self, person_ids: np.ndarray) -> pd.DataFrame:
@@ -482,7 +482,7 @@ def test_links_between_people_raise_no_score_and_move_no_list(seed: int, count: 
     again = here.assess(events=linked(here.events, seed, count))
     shown = ["evidence_ids", "rule_evidence_ids", "moves_out_if"]  # incidents have other names now
     pd.testing.assert_frame_equal(lists.decisions, again.decisions, check_exact=True)
-    for name in (*ENFORCEMENT, "referral", "safeguarding", "tier_term"):
+    for name in (*ENFORCEMENT, "referral", "safeguarding", "tier_term", "seller_term"):
         mine, others = (getattr(each, name).drop(columns=shown, errors="ignore") for each in (lists, again))
         pd.testing.assert_frame_equal(mine, others, check_exact=True)
 
@@ -580,6 +580,28 @@ def test_a_listing_ends_with_its_term_and_begins_again_with_a_new_incident_alone
     assert set(back.person_tier["person_id"]) & listed == {again}
     term = back.tier_term.set_index("person_id").loc[again]
     assert term["expires_at"] == frames["as_of"] + pd.Timedelta(days=90)
+
+
+def test_an_entry_among_sellers_ends_with_its_term_and_in_custody_and_begins_again_with_a_new_sale_alone() -> None:
+    here, first = town(1)
+    sellers = set(first.dealer_ranking["person_id"])
+    assert sellers
+    one = sorted(sellers)[0]
+    since, until = pd.Series([AS_OF - pd.Timedelta(days=1)]).astype(TIME), pd.Series(pd.NaT, index=[0], dtype=TIME)
+    inside = pd.DataFrame({"person_id": [one], "custody_from": since, "custody_to": until, "kind": "custody"})
+    assert set(here.assess(custody=pd.concat([here.custody, inside])).dealer_ranking["person_id"]) == sellers - {one}
+    within = here.assess(previous=first, **later(here, 89))
+    assert set(within.dealer_ranking["person_id"]) & sellers
+    after = here.assess(previous=within, **later(here, 90))
+    assert not set(after.dealer_ranking["person_id"]) & sellers
+    frames = later(here, 130)
+    sale = events_of(
+        np.array([one]), here.rng, "n", role="charged", offence_code="drug_supply", in_flagrant_market=False
+    )
+    sale = sale.assign(occurred_at=AS_OF + pd.Timedelta(days=121), age_days=9)
+    events = pd.concat([frames["events"], sale], ignore_index=True)
+    back = here.assess(previous=after, as_of=frames["as_of"], events=events)
+    assert set(back.dealer_ranking["person_id"]) & sellers == {one}
 
 
 @few
@@ -793,5 +815,5 @@ def test_settings_that_mean_nothing_are_refused(key: str, value: object) -> None
 def test_lists_have_the_columns_that_are_published() -> None:
     described = yaml.safe_load(TABLES_FILE.read_text())["restricted"]
     lists = town(1)[1]
-    for name in (*ENFORCEMENT, "referral", "safeguarding", "call_in", "tier_term", "person_change"):
+    for name in (*ENFORCEMENT, "referral", "safeguarding", "call_in", "tier_term", "seller_term", "person_change"):
         assert list(getattr(lists, name).columns) == list(described[name]["columns"]), name

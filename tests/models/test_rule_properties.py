@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models import rules
 
 MARGINS = {"target_probability": 0.8, "warn_probability": 0.5, "leave_margin": 0.1}
-RARE = ("is_deceased", "is_under_18", "is_age_unknown", "is_away", "is_term_over")
+RARE = ("is_deceased", "is_under_18", "is_age_unknown", "is_away", "is_term_over", "is_sale_term_over")
 EVEN = (
     "has_use", "is_child_concern", "is_treatment_consented", "is_treatment_engaged", "sells_outside_market",
 )  # fmt: skip
@@ -126,7 +126,10 @@ def test_sellers_are_shown_by_selling_outside_markets_alone_and_it_moves_no_tier
     pd.testing.assert_frame_equal(decided.drop(columns=["view", "view_rule"]), none.drop(columns=["view", "view_rule"]))
     assert none["view"].eq("none").all()
     in_treatment = frame["is_treatment_consented"] & frame["is_treatment_engaged"] & frame["high_event_count"].eq(0)
-    is_shown = decided["gate"].eq("passed") & frame["sells_outside_market"] & frame["p_top_k"].notna() & ~in_treatment
+    is_shown = (
+        decided["gate"].eq("passed") & frame["sells_outside_market"] & frame["p_top_k"].notna() & ~in_treatment
+        & ~frame["is_away"] & ~frame["is_sale_term_over"]
+    )  # fmt: skip
     assert (decided["view"].eq("dealer_ranking") == is_shown).all()
     assert (decided["view_rule"].eq("seller_outside_flagrant_market") == is_shown).all()
 

@@ -25,6 +25,7 @@ BLANK = {
     "p_top_k": 0.9,
     "tier_before": None,
     "is_term_over": False,
+    "is_sale_term_over": False,
 }
 
 

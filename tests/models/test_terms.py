@@ -1,6 +1,7 @@
 """Terms of listings by hand."""
 
 import pandas as pd
+import pytest
 
 from models.terms import next_terms, no_terms, over
 
@@ -45,3 +46,26 @@ def test_a_later_incident_begins_another_term_and_an_earlier_one_does_not() -> N
 def test_without_counted_evidence_there_is_no_term() -> None:
     first = next_terms(no_terms(), latest(a=-20), pd.Index(["a"]), as_of=DAY, term_days=90)
     assert next_terms(first, latest(), pd.Index([]), as_of=at(1), term_days=90).empty
+
+
+def test_an_incident_told_anew_with_another_hour_begins_no_term() -> None:
+    first = next_terms(no_terms(), latest(a=-20), pd.Index(["a"]), as_of=DAY, term_days=90)
+    told_anew = latest(a=-20) + pd.Timedelta(hours=23)
+    assert next_terms(first, told_anew, pd.Index(["a"]), as_of=at(10), term_days=90).equals(first)
+    assert over(first, told_anew, at(90)).tolist() == ["a"]
+    assert over(first, latest(a=-19), at(90)).empty
+
+
+@pytest.mark.parametrize(
+    ("zone", "begins", "ends"),
+    [
+        ("Europe/London", "2026-03-01", "2026-05-29 23:00Z"),  # summer time has begun
+        ("America/Santiago", "2026-06-08", "2026-09-06 04:00Z"),  # that day has no midnight
+        ("America/Havana", "2026-08-03", "2026-11-01 04:00Z"),  # that day has two
+    ],
+)
+def test_a_term_counts_days_of_the_calendar_over_a_change_of_clocks(zone: str, begins: str, ends: str) -> None:
+    as_of = pd.Timestamp(begins, tz=zone)
+    first = next_terms(no_terms(), latest(a=-20), pd.Index(["a"]), as_of=as_of, term_days=90)
+    assert first["expires_at"].tolist() == [pd.Timestamp(ends)]
+    assert over(first, latest(a=-20), pd.Timestamp(ends).tz_convert(zone)).tolist() == ["a"]

@@ -130,7 +130,7 @@ GUARDS = (
     Guard(
         "terms",
         "an earlier incident renews nothing",
-        'now.gt(terms["counted_until"])',
+        'now.ge(terms["counted_until"] + SPREE)',
         "now.notna()",
         "test_terms.py::test_leaving_and_entering_again_does_not_lengthen_a_term",
     ),

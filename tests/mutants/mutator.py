@@ -90,7 +90,7 @@ def _constant(node: ast.AST) -> ast.AST:
 COLUMNS = (
     "is_deceased", "is_under_18", "is_age_unknown", "has_offence", "has_use", "is_child_concern",
     "is_treatment_consented", "is_treatment_engaged", "is_away", "has_harm", "has_exposure", "is_above_average",
-    "sells_outside_market", "is_term_over",
+    "sells_outside_market", "is_term_over", "is_sale_term_over",
 )  # fmt: skip
 
 
