@@ -8,6 +8,7 @@ SELECT
     incident_id,
     status = 'cancelled' AS is_cancelled,
     occurred_at,
+    occurred_precision,
     offence_code,
     discovery,
     report_channel,
