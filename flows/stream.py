@@ -22,6 +22,7 @@ from threading import Event
 
 import duckdb
 
+from flows.announcer import ANSWER_S, Announcer
 from flows.home import Home
 from flows.ingest import new_decoder
 from flows.live import CHANGES, Live, latest_run, start_live, write_live
@@ -29,8 +30,8 @@ from flows.stage import Call, direct
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.columns import TOPICS
 from pipeline.duck import in_words
-from pipeline.errors import SourceError, StaleOffsetsError, StoreError
-from pipeline.outbox import OutboxMessage, Publisher
+from pipeline.errors import StaleOffsetsError, StoreError
+from pipeline.outbox import OutboxMessage
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store import Store
@@ -41,7 +42,7 @@ _GLANCE_S = 0.001
 _POLL_RECORDS = 5_000
 _FILL_S = 1.0  # the longest that a batch is filled for where as much again waits
 _IDLE_S = 1.0  # the longest that offsets wait which moved on past no record
-_SWEEP = 1_000  # waiting announcements taken up at once
+_TEND_S = 5.0  # how often a new run is looked for while nothing comes in
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,46 +126,49 @@ class Gathering:
 class Keeper:
     """What the worker does: everything that touches the store or sends an announcement."""
 
-    def __init__(self, home: Home, door: StoreDoor, source: str, publisher: Publisher, step: Call) -> None:
+    def __init__(self, home: Home, door: StoreDoor, source: str, announcer: Announcer, step: Call) -> None:
         self._home = home
         self._door = door
         self._source = source
-        self._publisher = publisher
+        self._announcer = announcer
         self._step = step
-        self._sent: list[str] = []  # delivered, but not yet marked so
-        self.is_owing = False  # whether announcements wait that could not be delivered
         self._live: Live | None = None
         self._published_at: int | None = None  # when the publication that the live figures carry on was written
 
     def offsets(self, topic_ids: dict[str, str]) -> dict[TopicPartition, int]:
-        """Return where the store stands in these topics, and take up what somebody else left unannounced."""
+        """Return where the store stands in these topics."""
+        self._announcer.expect()  # whoever had the partitions before may have died over an announcement
         with self._door.opened() as store:
             store.know_topics(topic_ids)
-            offsets = store.offsets()
-            waiting = store.undelivered(_SWEEP, CHANGES)
-        self._step(deliver_changes, self, waiting)
-        if self._home.settings.stream.live:
-            self._step(follow_run, self)  # now, so that the first batch need not wait for it
-        return offsets
+            return store.offsets()
 
-    def keep(self, batch: StreamBatch) -> tuple[BatchCounts, int]:
-        """Take a batch through every stage; return what became of its rows, and the number of announcements."""
+    def tend(self) -> None:
+        """Do between batches what none of them should wait for: take up a new run, and send what waits."""
+        if self._home.settings.stream.live:
+            self._step(follow_run, self)
+        if self._announcer.is_due():
+            with self._door.opened() as store:
+                waiting = self._announcer.take(store)
+            self._step(deliver_changes, self._announcer, waiting)
+
+    def keep(self, batch: StreamBatch) -> BatchCounts:
+        """Take a batch through every stage and return what became of its rows."""
         is_live = self._home.settings.stream.live and not batch.is_behind
         if is_live:
             self._step(follow_run, self)
         try:
             with self._door.opened() as store:
                 counts = self._step(keep_records, self, store, batch, is_live)
-                waiting = store.undelivered(_SWEEP, CHANGES)
+                waiting = self._announcer.take(store)
         except BaseException:
             self.forget_figures()  # they may hold what was not kept
             raise
         if is_live and self._live is not None and self._live.table is not None:
             self._step(write_live, self._home, self._live)
-        return counts, self._step(deliver_changes, self, waiting)
+        self._step(deliver_changes, self._announcer, waiting)
+        return counts
 
     def commit(self, store: Store, batch: StreamBatch, is_live: bool) -> BatchCounts:
-        self.mark(store)
         try:
             return store.commit(
                 batch.decoded,
@@ -207,32 +211,12 @@ class Keeper:
             self._live.close()
         self._live = self._published_at = None
 
-    def deliver(self, waiting: Sequence[OutboxMessage]) -> int:
-        fresh = [message for message in waiting if message.message_id not in set(self._sent)]
-        self.is_owing = False
-        if not fresh:
-            return 0
-        try:
-            self._publisher.publish(fresh)
-        except SourceError as error:
-            self.is_owing = True
-            self._home.announce(f"announcements wait in the store: {error}")
-            return 0
-        self._sent += [message.message_id for message in fresh]
-        return len(fresh)
-
-    def mark(self, store: Store) -> None:
-        """Note what was delivered since the store was last open."""
-        if self._sent:
-            store.mark_delivered(self._sent, self._home.now())
-            self._sent = []
-
     def finish(self) -> None:
-        """Note what was delivered last; not done, it would only be delivered again."""
+        """Note what was delivered last."""
         self.forget_figures()
-        if self._sent:
+        if self._announcer.sent:
             with self._door.opened() as store:
-                self.mark(store)
+                self._announcer.note(store)
 
 
 def decode_records(home: Home, records: list[Record]) -> DecodedBatch:
@@ -250,9 +234,9 @@ def keep_records(keeper: Keeper, store: Store, batch: StreamBatch, is_live: bool
     return keeper.commit(store, batch, is_live)
 
 
-def deliver_changes(keeper: Keeper, waiting: list[OutboxMessage]) -> int:
-    """Send the announcements that wait; what is sent is noted when the store is next open."""
-    return keeper.deliver(waiting)
+def deliver_changes(announcer: Announcer, waiting: list[OutboxMessage]) -> None:
+    """Send the announcements that wait."""
+    announcer.deliver(waiting)
 
 
 def acknowledge_offsets(reader: GroupReader, batch: StreamBatch) -> None:
@@ -287,12 +271,17 @@ def stream(
     )
     with (
         closing(reader),
-        closing(KafkaPublisher(kafka.bootstrap_servers, kafka.topic_prefix, kafka.security)) as publisher,
+        closing(
+            KafkaPublisher(kafka.bootstrap_servers, kafka.topic_prefix, kafka.security, answer_s=ANSWER_S)
+        ) as publisher,
         StoreDoor(home.store, home.key, wait_s=home.settings.store.wait_s, announce=home.announce) as door,
         ThreadPoolExecutor(1, thread_name_prefix="keeper") as worker,
     ):
-        keeper = Keeper(home, door, reader.name, publisher, step)
-        loop = _Loop(home, reader, keeper, worker, step, limits, until or Event())
+        if settings.live:
+            publisher.require(CHANGES)
+        announcer = Announcer(home, publisher)
+        keeper = Keeper(home, door, reader.name, announcer, step)
+        loop = _Loop(home, reader, keeper, announcer, worker, step, limits, until or Event())
         return loop.run()
 
 
@@ -304,6 +293,7 @@ class _Loop:
         home: Home,
         reader: GroupReader,
         keeper: Keeper,
+        announcer: Announcer,
         worker: ThreadPoolExecutor,
         step: Call,
         limits: StreamLimits,
@@ -311,6 +301,7 @@ class _Loop:
     ) -> None:
         settings = home.settings.stream
         self._home, self._reader, self._keeper, self._worker = home, reader, keeper, worker
+        self._announcer = announcer
         self._step, self._limits, self._until = step, limits, until
         self._gathering = Gathering(settings.max_rows, settings.max_bytes, settings.linger_ms / 1000)
         self._progress_s, self._session_s = settings.progress_s, settings.session_timeout_s
@@ -322,7 +313,7 @@ class _Loop:
         self._summary = StreamSummary()
         self._began = self._said = time.monotonic()
         self._said_rows = 0
-        self._tried = 0.0
+        self._tended: float | None = None
 
     def run(self) -> StreamSummary:
         while not self._is_over():
@@ -367,12 +358,20 @@ class _Loop:
         if generation != self._generation:
             self._generation = generation
             self._forget()
-        if self._busy is None and self._reader.unplaced():
+        if self._busy is not None:
+            return
+        if self._reader.unplaced():
             self._placing = generation
             self._busy = self._worker.submit(self._keeper.offsets, self._reader.topic_ids())
-        elif self._busy is None and self._keeper.is_owing and time.monotonic() - self._tried >= self._progress_s:
-            self._tried = time.monotonic()
-            self._busy = self._worker.submit(self._keeper.offsets, self._reader.topic_ids())
+        elif self._is_to_tend():
+            self._busy = self._worker.submit(self._keeper.tend)
+
+    def _is_to_tend(self) -> bool:
+        """Return whether there may be something to see to and no batch would have to wait for it."""
+        if self._ready is not None or self._gathering.records or not self._reader.placed():
+            return False
+        is_new = self._tended is None or time.monotonic() - self._tended >= _TEND_S
+        return is_new or self._announcer.is_due()
 
     def _forget(self) -> None:
         """Drop what was read and is not with the worker; it is read again from where the store stands."""
@@ -401,7 +400,9 @@ class _Loop:
         if placing is not None:
             self._place(result, placing)
         elif batch is not None:
-            self._count(batch, *result)
+            self._count(batch, result)
+        else:
+            self._tended = time.monotonic()
 
     def _place(self, offsets: dict[TopicPartition, int], generation: int) -> None:
         begun = self._reader.place(offsets, generation)
@@ -409,10 +410,9 @@ class _Loop:
             self._gathering.begin({place: offsets.get(place) for place in begun})
             self._home.announce(f"{self._reader.name}: reading {len(begun)} partitions from where the store left off")
 
-    def _count(self, batch: StreamBatch, counts: BatchCounts, announced: int) -> None:
+    def _count(self, batch: StreamBatch, counts: BatchCounts) -> None:
         self._summary.counts += counts
         self._summary.batches += counts.rows_in > 0
-        self._summary.announced += announced
         self._step(acknowledge_offsets, self._reader, batch)
 
     def _say_progress(self, is_last: bool = False) -> None:
@@ -454,5 +454,6 @@ class _Loop:
             self._wait_for_worker()
             self._settle()
         self._worker.submit(self._keeper.finish).result()
+        self._summary.announced = self._announcer.delivered
         self._summary.seconds = time.monotonic() - self._began
         self._say_progress(is_last=True)

@@ -9,8 +9,10 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from flows.home import Home
+from flows.live import CHANGES
 from pipeline.batch import TopicPartition
 from pipeline.columns import TOPICS
+from pipeline.errors import SourceError
 from pipeline.sources.kafka import Bounds, read_bounds
 from pipeline.store import StoreHealth, another_topic
 
@@ -73,6 +75,8 @@ def broker(home: Home, health: StoreHealth | None) -> Iterator[Finding]:
     yield Finding("kafka", "ok", f"{kafka.bootstrap_servers} answers; {len(bounds)} partitions")
     yield from _other_topics(topic_ids, bounds)
     yield from map(partial(_lag, offsets), sorted(bounds.items()))
+    if home.settings.stream.live:
+        yield _announcing(home)
     if health and health.rows_per_s is not None:
         yield Finding("throughput", "ok", f"{health.rows_per_s:,.0f} rows/s over the latest batches", health.rows_per_s)
 
@@ -81,6 +85,18 @@ def _other_topics(topic_ids: dict[str, str], bounds: dict[TopicPartition, Bounds
     for topic, topic_id in sorted({(topic, found.topic_id) for (topic, _), found in bounds.items() if found.topic_id}):
         if topic_ids.get(topic, topic_id) != topic_id:
             yield Finding(f"topic: {topic}", "fault", another_topic(topic))
+
+
+def _announcing(home: Home) -> Finding:
+    """Whether there is a topic for announcements; only a stream needs it."""
+    kafka, topic = home.settings.kafka, home.settings.kafka.topic_prefix + CHANGES
+    try:
+        read_bounds(kafka.bootstrap_servers, [topic], kafka.security, timeout_s=BROKER_TIMEOUT_S)
+    except SourceError as error:
+        return Finding(
+            f"topic: {topic}", "warning", f"`harmspot stream` cannot start while stream.live is set: {error}"
+        )
+    return Finding(f"topic: {topic}", "ok", "there for announcements")
 
 
 def _lag(offsets: dict[TopicPartition, int], found: tuple[TopicPartition, Bounds]) -> Finding:

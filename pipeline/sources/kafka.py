@@ -28,6 +28,8 @@ _SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
 _FILE_KEYS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 _SHOWN = {"security_protocol", "sasl_mechanism", "ssl_check_hostname"}
 _POLL_MS = 200
+_LINGER_MS = 20
+_EXPIRY_S = 2.0  # within which the producer tells of a record whose time is over
 _RECONNECT_MS = 1000  # the longest between two attempts to reach a broker that went; kafka-python's own is 30 s
 # What kafka-python logs of a broker that refuses, and what that means; the nearer cause first.
 _REFUSALS = (
@@ -230,7 +232,10 @@ def read_bounds(
 
 
 class KafkaPublisher:
-    """Sends the outbox's messages to their topics, prefix put before; one connection for its life (`close`)."""
+    """Sends the outbox's messages to their topics, prefix put before; one connection for its life (`close`).
+
+    `timeout_s` is how long to wait for a broker at first, `answer_s` how long for what is asked of it later.
+    """
 
     def __init__(
         self,
@@ -239,15 +244,28 @@ class KafkaPublisher:
         security: Mapping[str, Any] = _NO_SECURITY,
         *,
         timeout_s: float = 30.0,
+        answer_s: float = 30.0,
     ) -> None:
+        self._bootstrap_servers = bootstrap_servers
         self._topic_prefix = topic_prefix
-        self._timeout_s = timeout_s
-        self._producer = _producer(bootstrap_servers, security, timeout_s)
+        self._answer_s = answer_s
+        self._producer = _producer(bootstrap_servers, security, timeout_s, answer_s)
+
+    def require(self, topic: str) -> None:
+        """Raise SourceError unless the topic can be written to; a broker that makes topics by itself makes it."""
+        name = self._topic_prefix + topic
+        try:
+            self._producer.partitions_for(name)
+        except KafkaError as error:
+            raise SourceError(
+                f"{self._bootstrap_servers} has no topic {name} for us ({type(error).__name__}); create it, "
+                "or correct kafka.topic_prefix if the topics have other names"
+            ) from None
 
     def publish(self, messages: Sequence[OutboxMessage]) -> None:
         """Return once all in-sync replicas have acknowledged every message; raise SourceError where any was not."""
         records = [(self._topic_prefix + message.topic, message.key, message.payload) for message in messages]
-        _send_all(self._producer, records, self._timeout_s)
+        _send_all(self._producer, records, self._answer_s)
 
     def close(self) -> None:
         self._producer.close()
@@ -265,25 +283,31 @@ def write_records(
     The key is the entity's id, so that one entity's versions stay in one partition. Raises SourceError where no broker
     answers or any record was not delivered; none of its words come from a record.
     """
-    with closing(_producer(bootstrap_servers, security, timeout_s)) as producer:
+    with closing(_producer(bootstrap_servers, security, timeout_s, timeout_s)) as producer:
         return _send_all(producer, records, timeout_s)
 
 
-def _producer(bootstrap_servers: str, security: Mapping[str, Any], timeout_s: float) -> KafkaProducer:
+def _producer(bootstrap_servers: str, security: Mapping[str, Any], timeout_s: float, answer_s: float) -> KafkaProducer:
     with _connecting(bootstrap_servers, timeout_s):
         return KafkaProducer(
             bootstrap_servers=bootstrap_servers.split(","),
             client_id="harmspot",
             acks="all",
-            linger_ms=20,
+            # kafka-python 3.0's idempotent producer sends nothing any more once the time of one of its records is over.
+            enable_idempotence=False,
+            max_in_flight_requests_per_connection=1,  # or a record sent again would come after a later one
+            linger_ms=_LINGER_MS,
             reconnect_backoff_max_ms=_RECONNECT_MS,
-            max_block_ms=round(timeout_s * 1000),
+            max_block_ms=round(answer_s * 1000),
+            request_timeout_ms=round(answer_s * 1000),
+            # What was given up must not come later, nor hold up the producer's end.
+            delivery_timeout_ms=round(answer_s * 1000) + _LINGER_MS,
             bootstrap_timeout_ms=round(timeout_s * 1000),
             **checked_security(security),
         )
 
 
-def _send_all(producer: KafkaProducer, records: Iterable[tuple[str, str, bytes | None]], timeout_s: float) -> int:
+def _send_all(producer: KafkaProducer, records: Iterable[tuple[str, str, bytes | None]], answer_s: float) -> int:
     failures: list[str] = []
     sent = 0
     try:
@@ -291,11 +315,11 @@ def _send_all(producer: KafkaProducer, records: Iterable[tuple[str, str, bytes |
             future = producer.send(topic, value=value, key=key.encode())
             future.add_errback(lambda error, topic=topic: failures.append(f"{type(error).__name__} on {topic}"))
             sent += 1
-        producer.flush(timeout=timeout_s)
+        producer.flush(timeout=answer_s + _EXPIRY_S)
     except KafkaError as error:
         failures.append(type(error).__name__)
     if failures:
-        raise SourceError(f"{len(failures)} of {sent} records were not delivered, the first for {failures[0]}")
+        raise SourceError(f"records were not delivered, the first for {failures[0]}")
     return sent
 
 

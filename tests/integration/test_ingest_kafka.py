@@ -6,6 +6,7 @@ from zlib import crc32
 
 import duckdb
 import pytest
+from kafka import KafkaAdminClient
 
 from flows.doctor import examine
 from flows.home import Home
@@ -87,3 +88,16 @@ def test_the_doctor_shows_how_far_behind_each_partition_is(
     lags = found[found.index.str.startswith("lag: ")]["value"]
     assert (len(lags), lags.sum(), (lags > 0).sum()) == (partitions * len(TOPICS), 2, 1)
     assert "2 behind, read to 1 of 3" in found.loc[lags.idxmax(), "detail"]
+    assert found.loc[f"topic: {topic_prefix}changes", "state"] == "ok"
+
+
+def test_the_doctor_says_where_there_is_no_topic_for_announcements(
+    kafka_home: Home, kafka_broker: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARMSPOT__INGEST__SOURCES", "[kafka]")
+    changes, admin = f"{topic_prefix}changes", KafkaAdminClient(bootstrap_servers=kafka_broker)
+    admin.delete_topics([changes])
+    admin.close()
+    found = examine(kafka_home).set_index("check").loc[f"topic: {changes}"]
+    assert found["state"] == "warning"
+    assert f"has no topic {changes}; create it" in found["detail"]

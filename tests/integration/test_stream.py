@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from kafka import KafkaAdminClient
 
 from flows.daily import daily_run
 from flows.home import Home
@@ -26,6 +27,8 @@ from flows.town import TownFiles
 from pipeline.batch import Record
 from pipeline.columns import SCHEMAS, TOPICS
 from pipeline.duck import attach, connect, name_sql
+from pipeline.errors import SourceError
+from pipeline.outbox import make_message
 from pipeline.publication import read_published
 from pipeline.sources.kafka import KafkaSource, write_records
 from pipeline.sources.kafka_group import GroupReader
@@ -264,7 +267,7 @@ def test_a_kill_at_any_stage_loses_and_doubles_nothing(
     sent = send(kafka_broker, topic_prefix, events)
     # Nothing is published here, so no figures are carried on; the next test does that.
     for number, stage in enumerate(stage for stage in STAGES if stage not in (follow_run, write_live)):
-        die(by_topic, town, stage.__name__, "before" if number % 2 else "after", calls=4)
+        die(by_topic, town, stage.__name__, "before" if number % 2 else "after", batches=2)
     stream(by_topic, CAUGHT_UP)
     assert contents(by_topic) == oracle
     assert rows_kept(by_topic) == sent
@@ -290,7 +293,7 @@ def test_a_kill_at_any_stage_leaves_live_figures_whole_and_every_change_announce
 
     send_next()
     for number, stage in enumerate(STAGES):
-        die(by_topic, town_run.files, stage.__name__, "after" if number % 2 else "before", calls=2)
+        die(by_topic, town_run.files, stage.__name__, "after" if number % 2 else "before", batches=1)
         if stage in (write_live, deliver_changes, acknowledge_offsets):  # the batch was committed before it died
             send_next()
     stream(by_topic, CAUGHT_UP)
@@ -335,9 +338,9 @@ def latest_event(files: TownFiles, incident_id: str) -> dict[str, Any]:
     return found
 
 
-def die(home: Home, files: TownFiles, stage: str, when: str, calls: int) -> None:
-    """Stream in a process that is killed before or after the stage, once so many stages were called."""
-    program = [sys.executable, "-c", KILLED, home.path, files.config_file, stage, when, calls]
+def die(home: Home, files: TownFiles, stage: str, when: str, batches: int) -> None:
+    """Stream in a process that is killed before or after the stage, once so many batches were decoded."""
+    program = [sys.executable, "-c", KILLED, home.path, files.config_file, stage, when, batches]
     killed = subprocess.run(list(map(str, program)), check=False, timeout=300)
     assert killed.returncode == -signal.SIGKILL
 
@@ -349,12 +352,12 @@ from pathlib import Path
 from flows.home import Home
 from flows.stream import StreamLimits, stream
 
-home, config, doomed, when, calls = sys.argv[1:]
+home, config, doomed, when, batches = sys.argv[1:]
 seen = []
 
 def step(stage, *arguments):
-    is_doomed = stage.__name__ == doomed and len(seen) >= int(calls)
-    seen.append(stage)
+    seen.append(stage.__name__)
+    is_doomed = stage.__name__ == doomed and seen.count("decode_records") >= int(batches)
     if is_doomed and when == "before":
         os.kill(os.getpid(), signal.SIGKILL)
     result = stage(*arguments)
@@ -365,6 +368,41 @@ def step(stage, *arguments):
 clock = datetime(2026, 1, 1, 13, tzinfo=UTC)
 stream(Home(Path(home), Path(config), clock, lambda text: None), StreamLimits(max_seconds=300), step)
 """
+
+
+def test_announcements_that_cannot_be_delivered_wait_and_events_are_stored(
+    by_topic: Home, events: Path, oracle: dict[str, list], kafka_broker: str, topic_prefix: str
+) -> None:
+    """Topic `changes` goes while it streams, and comes back later."""
+    sent = send(kafka_broker, topic_prefix, events)
+    waiting = [make_message("changes", str(n), "harmspot.place.changed.v1", {"n": n}, time=CLOCK) for n in range(1_200)]
+    with open_store(by_topic.store, by_topic.key, wait_s=30) as store:
+        store.add_messages(waiting, CLOCK)
+    admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
+    changes = f"{topic_prefix}changes"
+    gone: list[str] = []
+
+    def step(stage: Callable[..., Any], *arguments: Any) -> Any:
+        if not gone:
+            gone.append(changes)
+            admin.delete_topics(gone)
+            while changes in admin.list_topics():
+                time.sleep(0.05)
+        return stage(*arguments)
+
+    said: list[str] = []
+    home = Home(by_topic.path, by_topic.config_file, by_topic.clock, said.append)
+    summary = stream(home, CAUGHT_UP, step)
+    assert (summary.counts.rows_in, summary.announced) == (sent, 0)
+    assert contents(by_topic) == oracle
+    assert any("announcements wait in the store: records were not delivered" in line for line in said)
+    with pytest.raises(SourceError, match=f"has no topic {changes}"):
+        stream(by_topic, CAUGHT_UP)
+    admin.create_topics({changes: {"num_partitions": 1}})
+    admin.close()
+    assert stream(by_topic, CAUGHT_UP).announced == len(waiting)
+    read = KafkaSource(kafka_broker, [changes]).batches({}, 10_000)
+    assert [r.value for batch in read for r in batch.records] == [message.payload for message in waiting]
 
 
 def test_a_signal_ends_it_after_the_batch_with_a_summary(

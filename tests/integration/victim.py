@@ -41,8 +41,8 @@ STEPS: dict[str, Step] = {
     "committed": Step("pipeline.store", "Store", "commit"),
 }
 STREAM_STEPS: dict[str, Step] = {
-    "before announcing": Step("flows.stream", "Keeper", "deliver", is_after=False),
-    "announced, not noted": Step("flows.stream", "Keeper", "deliver"),
+    "before announcing": Step("flows.announcer", "Announcer", "deliver", is_after=False),
+    "announced, not noted": Step("flows.announcer", "Announcer", "deliver"),
     "announcements noted": Step("pipeline.store", "Store", "mark_delivered"),
     "before acknowledging": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge", is_after=False),
     "acknowledged": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge"),
