@@ -16,7 +16,7 @@ from flows.ingest import offence_codes
 from flows.list_effects import lacking_effect
 from flows.lists import human_changes, shown_lists
 from flows.log_check import log_problems
-from flows.stream_health import Finding, State, broker, clock, waiting
+from flows.stream_health import Finding, State, broker, clock, live_figures, waiting
 from pipeline.duck import connect, in_words
 from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication import runs
@@ -161,6 +161,7 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "codebook": _codebook,
     "home": _folder,
     "publication": _publication,
+    "live figures": live_figures,
     "access log": _access_log,
     "lists of people": _lists,
     "effects of lists": _effects,

@@ -75,6 +75,10 @@ class Live:
         self.table: pd.DataFrame | None = None
         self._known.connection.execute("CREATE SCHEMA moved; CREATE SCHEMA touched")
 
+    def is_over(self, at: datetime) -> bool:
+        """Return whether the run that the figures carry on has expired."""
+        return self._run["valid_to"] <= pd.Timestamp(at)
+
     def close(self) -> None:
         self._known.connection.close()
 
@@ -253,6 +257,15 @@ def start_live(home: Home) -> Live | None:
         return None
     run = {str(name): value for name, value in kept.iloc[-1].items()}
     return Live(home, run) if run["valid_to"] > pd.Timestamp(home.now()) else None
+
+
+def live_file(home: Home) -> tuple[str, datetime] | None:
+    """Return of which run `live.parquet` is and when it was written, None where there is none."""
+    path = home.path / FILE
+    if not path.exists():
+        return None
+    first = pq.read_table(path, columns=["run_id", "updated_at"]).slice(0, 1).to_pylist()
+    return (first[0]["run_id"], first[0]["updated_at"]) if first else None
 
 
 def latest_run(home: Home) -> str | None:

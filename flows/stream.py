@@ -14,9 +14,9 @@ within or after each: `STAGES` lists them in order.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -30,7 +30,7 @@ from flows.stage import Call, direct
 from pipeline.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.columns import TOPICS
 from pipeline.duck import in_words
-from pipeline.errors import StaleOffsetsError, StoreError
+from pipeline.errors import HarmspotError, StaleOffsetsError, StoreBusyError, StoreError
 from pipeline.outbox import OutboxMessage
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.sources.kafka_group import GroupReader
@@ -160,11 +160,13 @@ class Keeper:
             with self._door.opened() as store:
                 counts = self._step(keep_records, self, store, batch, is_live)
                 waiting = self._announcer.take(store)
+                # While nobody else can keep a batch, so that no older figures are written over newer ones.
+                if is_live and self._live is not None and self._live.table is not None:
+                    with self._figures():
+                        self._step(write_live, self._home, self._live)
         except BaseException:
             self.forget_figures()  # they may hold what was not kept
             raise
-        if is_live and self._live is not None and self._live.table is not None:
-            self._step(write_live, self._home, self._live)
         self._step(deliver_changes, self._announcer, waiting)
         return counts
 
@@ -187,24 +189,37 @@ class Keeper:
         """Carry on the latest run; a new publication, or a failure, begins the figures anew."""
         path = self._home.published
         written = path.stat().st_mtime_ns if path.exists() else None
-        if written == self._published_at:
+        if self._live is not None and self._live.is_over(self._home.now()):
+            self._home.announce(f"live figures stop until the next run: run {self._live.run_id} has expired")
+            self.forget_figures()
+        elif written == self._published_at:
             return
         # Acts of people rewrite the publication, too; the figures of the same run go on.
-        if self._live is None or self._live.run_id != latest_run(self._home):
-            self.forget_figures()
-            self._live = start_live(self._home)
+        with self._figures():
+            if self._live is None or self._live.run_id != latest_run(self._home):
+                self.forget_figures()
+                self._live = start_live(self._home)
         self._published_at = written
 
     def tell(self, connection: duckdb.DuckDBPyConnection) -> list[OutboxMessage]:
-        """Announce what changed. Figures that cannot be carried on must not keep events from being stored."""
+        """Announce what changed."""
         assert self._live is not None
-        try:
+        with self._figures():
             return self._live.tell(connection)
-        except ValueError as error:
-            self._home.announce(f"live figures stop until the next run: {error}")
-            self._live.close()
-            self._live = None
-            return []
+        return []
+
+    @contextmanager
+    def _figures(self) -> Iterator[None]:
+        """Give figures up that cannot be carried on: they must not keep events from being stored."""
+        try:
+            yield
+        except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
+            # What DuckDB says of its own may quote a value.
+            words = (in_words(error) or type(error).__name__) if isinstance(error, duckdb.Error) else error
+            self._home.announce(f"live figures stop until the next run: {words}")
+            published_at = self._published_at
+            self.forget_figures()
+            self._published_at = published_at
 
     def forget_figures(self) -> None:
         if self._live is not None:
@@ -259,7 +274,7 @@ def stream(
     StoreBusyError
         Where another process holds the store for longer than `store.wait_s`. Nothing is lost: run again.
     """
-    kafka, settings = home.settings.kafka, home.settings.stream
+    kafka, settings, until = home.settings.kafka, home.settings.stream, until or Event()
     topics = [kafka.topic_prefix + topic for topic in TOPICS]
     reader = GroupReader(
         kafka.bootstrap_servers,
@@ -274,14 +289,14 @@ def stream(
         closing(
             KafkaPublisher(kafka.bootstrap_servers, kafka.topic_prefix, kafka.security, answer_s=ANSWER_S)
         ) as publisher,
-        StoreDoor(home.store, home.key, wait_s=home.settings.store.wait_s, announce=home.announce) as door,
+        StoreDoor(home.store, home.key, wait_s=home.settings.store.wait_s, announce=home.announce, until=until) as door,
         ThreadPoolExecutor(1, thread_name_prefix="keeper") as worker,
     ):
         if settings.live:
             publisher.require(CHANGES)
         announcer = Announcer(home, publisher)
         keeper = Keeper(home, door, reader.name, announcer, step)
-        loop = _Loop(home, reader, keeper, announcer, worker, step, limits, until or Event())
+        loop = _Loop(home, reader, keeper, announcer, worker, step, limits, until)
         return loop.run()
 
 
@@ -397,6 +412,10 @@ class _Loop:
             self._forget()
             self._reader.displace()
             return
+        except StoreBusyError:
+            if not self._until.is_set():
+                raise
+            return  # whoever stops us does not wait for the store's turn; the batch is read again next time
         if placing is not None:
             self._place(result, placing)
         elif batch is not None:
@@ -453,7 +472,8 @@ class _Loop:
         while self._busy is not None:
             self._wait_for_worker()
             self._settle()
-        self._worker.submit(self._keeper.finish).result()
+        with suppress(StoreBusyError):  # what was delivered last is then delivered again
+            self._worker.submit(self._keeper.finish).result()
         self._summary.announced = self._announcer.delivered
         self._summary.seconds = time.monotonic() - self._began
         self._say_progress(is_last=True)

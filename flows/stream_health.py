@@ -8,11 +8,14 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal, NamedTuple
 
+import pandas as pd
+
 from flows.home import Home
-from flows.live import CHANGES
+from flows.live import CHANGES, FILE, latest_run, live_file
 from pipeline.batch import TopicPartition
 from pipeline.columns import TOPICS
 from pipeline.errors import SourceError
+from pipeline.publication import runs
 from pipeline.sources.kafka import Bounds, read_bounds
 from pipeline.store import StoreHealth, another_topic
 
@@ -61,6 +64,20 @@ def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:
         yield Finding("clock", "warning", detail, ahead.total_seconds())
     else:
         yield Finding("clock", "ok", f"the last batch came in at {last}", 0.0)
+
+
+def live_figures(home: Home) -> tuple[State, str]:
+    """Of which run `live.parquet` is, and how old; a stream replaces it with every batch that touches an incident."""
+    found = live_file(home)
+    if found is None:
+        return "ok", "none written"
+    run_id, written_at = found
+    age = f"written {home.now() - written_at} ago"
+    if run_id != latest_run(home):
+        return "warning", f"{FILE} is of run {run_id}, which is not the latest: not to be read; {age}"
+    if runs(home.path)["valid_to"].iloc[-1] <= pd.Timestamp(home.now()):
+        return "warning", f"{FILE} is of run {run_id}, which has expired: not to be read; {age}"
+    return "ok", f"of run {run_id}, {age}"
 
 
 def broker(home: Home, health: StoreHealth | None) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import duckdb
@@ -86,8 +87,11 @@ def attach(
     read_only: bool = False,
     wait_s: float = 0.0,
     announce: Announce = say,
+    until: Event | None = None,
 ) -> None:
     """Attach the file at `path` as `alias`; a file held by another process is tried again for `wait_s` seconds.
+
+    Once `until` is set nothing is waited for.
 
     Raises
     ------
@@ -98,11 +102,11 @@ def attach(
     StoreError
         When the file is missing (`read_only`), no DuckDB file, or cannot be read.
     """
-    deadline = time.monotonic() + wait_s
+    deadline, until = time.monotonic() + wait_s, until or Event()
     pause_s, is_announced = 0.05, False
     while (holder := _attach_once(connection, path, encryption_key, alias, read_only)) is not None:
         left_s = deadline - time.monotonic()
-        if left_s <= 0:
+        if left_s <= 0 or until.is_set():
             raise StoreBusyError(
                 f"{path} is held by {holder}; waited {wait_s:g} s. "
                 "Stop that process, or allow more time with store.wait_s."
@@ -110,7 +114,7 @@ def attach(
         if not is_announced:
             announce(f"{path.name} is held by {holder}; waiting up to {wait_s:g} s.")
             is_announced = True
-        time.sleep(min(pause_s, left_s))
+        until.wait(min(pause_s, left_s))
         pause_s = min(2 * pause_s, 1.0)
 
 

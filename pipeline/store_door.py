@@ -7,6 +7,7 @@ the file is attached and let go, so that others get their turn between two batch
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 
 from pipeline.duck import Announce, attach, connect, say
@@ -17,13 +18,19 @@ from pipeline.store import Store
 
 
 class StoreDoor:
-    """Opens one store for one writer at a time; a context manager, used from one thread at a time."""
+    """Opens one store for one writer at a time; a context manager, used from one thread at a time.
 
-    def __init__(self, path: Path, key: Key, *, wait_s: float, announce: Announce = say) -> None:
+    Once `until` is set it waits for nobody.
+    """
+
+    def __init__(
+        self, path: Path, key: Key, *, wait_s: float, announce: Announce = say, until: Event | None = None
+    ) -> None:
         self._path = path
         self._key = key
         self._wait_s = wait_s
         self._announce = announce
+        self._until = until
         # A batch is too small to share out: a second thread costs as much in waiting as the batch does.
         self._connection = connect(path.parent / "spill", at_most_threads=1)
         self._seen = Seen()
@@ -49,6 +56,7 @@ class StoreDoor:
             alias="store",
             wait_s=self._wait_s,
             announce=self._announce,
+            until=self._until,
         )
         try:
             migrate(self._connection)

@@ -444,6 +444,32 @@ def test_a_store_that_another_process_holds_is_waited_for(
     assert contents(by_topic) == oracle
 
 
+def test_a_signal_ends_it_also_while_another_process_holds_the_store(
+    by_topic: Home,
+    town: TownFiles,
+    events: Path,
+    kafka_broker: str,
+    topic_prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HARMSPOT__STORE__WAIT_S", "600")  # longer than the test has
+    send(kafka_broker, topic_prefix, events)
+    program = [sys.executable, "-c", HOLDER, str(by_topic.store), str(by_topic.path)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with subprocess.Popen(command(by_topic, town), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            said = b""
+            while f"held by process {holder.pid}".encode() not in said and process.poll() is None:
+                said += process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+            said += process.communicate(timeout=120)[1]
+        holder.communicate(b"")
+    assert process.returncode == 0, said.decode()
+    assert rows_kept(by_topic) == 0
+
+
 HOLDER = """
 import sys
 from pathlib import Path
