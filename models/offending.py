@@ -1,9 +1,9 @@
 """How often each person offends, per axis and severity band: posteriors from evidence and time at liberty.
 
-Priors are fitted on everyone at risk, offenders or not, since fitting them on offenders alone makes everybody look
-worse; where only offenders are known, the likelihood is truncated at zero. Whole incidents that do not age are fitted,
-because only they are counts; the posterior then takes evidence factors and age into account on both sides, events and
-time.
+Priors are fitted on whoever has evidence and time at liberty, by the likelihood of those who have at least one
+incident: only they are scored, and whom else the records happen to know (victims, people once stopped) moves nothing.
+Whole incidents that do not age are fitted, because only they are counts; the posterior then takes evidence factors
+and age into account on both sides, events and time.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from models.evidence import AXES, BANDS
-from models.rates import Floats, GammaPrior, fit_gamma_prior
+from models.rates import Floats, GammaPrior, fit_gamma_priors
 from models.standing import Rates
 
 COLUMNS = [(axis, band) for axis in AXES for band in BANDS]
-# Truncation at zero learns how rates vary from repeats alone: with fewer repeaters than this it learns nothing.
+# How rates vary among people with evidence is learnt from those who have more than one incident. With fewer of them
+# than this, everybody at risk is fitted as they are.
 MINIMUM_REPEATERS = 30
 
 
@@ -58,7 +59,7 @@ def count_offending(counted: pd.DataFrame, person_ids: pd.Index, half_life_days:
 
 
 def fit_priors(whole: Floats, weighted_share: Floats, days: Floats) -> list[GammaPrior]:
-    """Fit a prior per column over everyone at risk, in evidence-weighted events per day at liberty.
+    """Fit a prior per column, in evidence-weighted events per day at liberty.
 
     Parameters
     ----------
@@ -66,13 +67,9 @@ def fit_priors(whole: Floats, weighted_share: Floats, days: Floats) -> list[Gamm
     weighted_share : mean evidence factor of an incident per column [k]; it turns incidents into weighted ones.
     days : days at liberty in the window, not aged.
     """
-    only_offenders = bool((whole.sum(axis=1)[days > 0] > 0).all())
-    priors = []
-    for count, share in zip(whole.T, weighted_share, strict=True):
-        is_truncated = only_offenders and int((count > 1).sum()) >= MINIMUM_REPEATERS
-        prior = fit_gamma_prior(count, days, zero_truncated=is_truncated)
-        priors.append(GammaPrior(prior.shape, prior.rate / share))
-    return priors
+    repeaters = int((whole[days > 0].sum(axis=1) > 1).sum())
+    priors = fit_gamma_priors(whole, days, zero_truncated=repeaters >= MINIMUM_REPEATERS)
+    return [GammaPrior(prior.shape, prior.rate / share) for prior, share in zip(priors, weighted_share, strict=True)]
 
 
 def mean_factors(counted: pd.DataFrame) -> Floats:

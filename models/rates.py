@@ -38,37 +38,48 @@ class GammaPrior:
 
 
 def fit_gamma_prior(count: npt.ArrayLike, exposure: npt.ArrayLike, *, zero_truncated: bool = False) -> GammaPrior:
-    """Fit how rates vary over entities by maximum marginal likelihood.
+    """Fit how rates of one kind of event vary over entities: `fit_gamma_priors` for a single column."""
+    return fit_gamma_priors(np.asarray(count, dtype=np.float64)[..., None], exposure, zero_truncated=zero_truncated)[0]
+
+
+def fit_gamma_priors(
+    counts: npt.ArrayLike, exposure: npt.ArrayLike, *, zero_truncated: bool = False
+) -> list[GammaPrior]:
+    """Fit how rates vary over entities, one prior for each kind of event, by maximum marginal likelihood.
 
     Parameters
     ----------
-    count : events per entity, ≥ 0. Evidence counted in part makes them fractions; the likelihood is then a
-        quasi-likelihood, exact where all counts are whole.
-    exposure : time at risk of each entity, ≥ 0. Entities without any carry no information and are left out.
-    zero_truncated : True where entities are present only because they have an event. Entities without one are then
-        left out, and each remaining likelihood is divided by its chance of not being zero.
+    counts : [n, k] events per entity and kind, ≥ 0. Evidence counted in part makes them fractions; the likelihood is
+        then a quasi-likelihood, exact where all counts are whole.
+    exposure : [n] time at risk of each entity, ≥ 0. Entities without any carry no information and are left out.
+    zero_truncated : True where entities are present only because they have an event of some kind. Entities without
+        one are then left out, and the likelihood of each remaining one, over all kinds, is divided by its chance of
+        having none at all. Otherwise every kind is fitted by itself.
 
     Returns
     -------
-    GammaPrior in events per unit of exposure. Where the data cannot tell how rates vary, a stated prior stands in:
-    no event at all, Gamma(½, Σ exposure), half an event in all time seen; a single entity,
+    A GammaPrior per kind, in events per unit of exposure. Where the data cannot tell how rates vary, a stated prior
+    stands in: no event at all, Gamma(½, Σ exposure), half an event in all time seen; a single entity,
     Gamma(count + ½, exposure), which weighs as much as that entity; no over-dispersion, the greatest shape allowed.
 
     Raises
     ------
     ValueError : lengths differ, a value is negative or not finite, or no entity has exposure.
     """
-    count, exposure = _checked(count, exposure)
-    informative = (exposure > 0) & ((count > 0) | (not zero_truncated))
-    seen_exposure = float(exposure.sum())
-    count, exposure = count[informative], exposure[informative]
-    if not count.any():
-        return GammaPrior(0.5, seen_exposure)
-    if count.size == 1:
-        return GammaPrior(float(count[0]) + 0.5, float(exposure[0]))
-    unit = float(exposure.mean())  # exposures near one keep the search well scaled, whatever their unit
-    shape, rate = _maximise(count, exposure / unit, zero_truncated)
-    return GammaPrior(shape, rate * unit)
+    counts, exposure = _checked(counts, exposure, dimensions=2)
+    informative = (exposure > 0) & (counts.any(axis=1) | (not zero_truncated))
+    none_seen = GammaPrior(0.5, float(exposure.sum()))
+    counts, exposure = counts[informative], exposure[informative]
+    kinds = np.flatnonzero(counts.any(axis=0))
+    if len(exposure) == 1:
+        fitted = [GammaPrior(float(counts[0, kind]) + 0.5, float(exposure[0])) for kind in kinds]
+    elif zero_truncated and len(kinds):
+        fitted = _maximise(Tally.of(counts[:, kinds], exposure), zero_truncated=True)
+    else:
+        tallies = [Tally.of(counts[:, [kind]], exposure) for kind in kinds]
+        fitted = [_maximise(tally, zero_truncated=False)[0] for tally in tallies]
+    found = dict(zip(kinds.tolist(), fitted, strict=True))
+    return [found.get(kind, none_seen) for kind in range(counts.shape[1])]
 
 
 def posterior(prior: GammaPrior, count: npt.ArrayLike, exposure: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -77,57 +88,81 @@ def posterior(prior: GammaPrior, count: npt.ArrayLike, exposure: npt.ArrayLike) 
     return prior.shape + count, prior.rate + exposure
 
 
-def negative_log_likelihood(
-    log_shape_mean: Floats, count: Floats, exposure: Floats, zero_truncated: bool
-) -> tuple[float, Floats]:
-    """Minus the mean negative-binomial log-likelihood at (log shape, log mean), without constants, and its gradient."""
-    shape, mean = np.exp(log_shape_mean)
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All that the likelihood asks of counts [n, k] and exposures: most entities share theirs with many others.
+
+    `unit` is the mean exposure, in which `exposure` [u], without repeats, is given: exposures near one keep the search
+    well scaled. Per exposure, `entities` [u] and `events` [u, k]; per kind, the counts above zero and their numbers.
+    """
+
+    unit: float
+    exposure: Floats
+    entities: Floats
+    events: Floats
+    some: list[tuple[Floats, npt.NDArray[np.int64]]]
+
+    @classmethod
+    def of(cls, counts: Floats, exposure: Floats) -> "Tally":
+        unit = float(exposure.mean())
+        distinct, at, entities = np.unique(exposure / unit, return_inverse=True, return_counts=True)
+        events = np.column_stack([np.bincount(at, column, len(distinct)) for column in counts.T]).astype(np.float64)
+        some = [np.unique(column[column > 0], return_counts=True) for column in counts.T]
+        return cls(unit, distinct, entities.astype(np.float64), events, some)
+
+
+def negative_log_likelihood(log_shapes_means: Floats, tally: Tally, zero_truncated: bool) -> tuple[float, Floats]:
+    """Minus the mean negative-binomial log-likelihood, without constants, and its gradient.
+
+    At the k log-shapes and then the k log-means, in events per `tally.unit`.
+    """
+    shape, mean = np.exp(log_shapes_means.reshape(2, -1))
     rate = shape / mean
-    some = count[count > 0]  # for the rest the gamma functions cancel
-    log_zero = -shape * np.log1p(exposure / rate)  # log-chance of no event
-    value = (gammaln(shape + some) - gammaln(shape)).sum() + (
-        log_zero + count * np.log(exposure / (rate + exposure))
-    ).sum()
-    by_rate = shape / rate - (shape + count) / (rate + exposure)
-    by_shape = (digamma(shape + some) - digamma(shape)).sum() + (log_zero / shape).sum()
+    exposure, entities = tally.exposure[:, None], tally.entities[:, None]
+    log_zero = -shape * np.log1p(exposure / rate)  # [u, k] log-chance of no event of a kind
+    value = (entities * log_zero + tally.events * np.log(exposure / (rate + exposure))).sum()
+    by_rate = (entities * shape / rate - (entities * shape + tally.events) / (rate + exposure)).sum(axis=0)
+    by_shape = (entities * log_zero).sum(axis=0) / shape
+    for kind, (count, times) in enumerate(tally.some):  # for counts of zero the gamma functions cancel
+        value += (times * (gammaln(shape[kind] + count) - gammaln(shape[kind]))).sum()
+        by_shape[kind] += (times * (digamma(shape[kind] + count) - digamma(shape[kind]))).sum()
     if zero_truncated:
-        some_chance = -np.expm1(log_zero)
-        value -= np.log(some_chance).sum()
-        odds = np.exp(log_zero) / some_chance  # chance of none over chance of some
-        by_rate = by_rate + odds * shape * exposure / (rate * (rate + exposure))
-        by_shape += (odds * log_zero / shape).sum()
+        log_none = log_zero.sum(axis=1)  # log-chance of no event of any kind
+        some_chance = -np.expm1(log_none)
+        value -= (tally.entities * np.log(some_chance)).sum()
+        odds = (tally.entities * np.exp(log_none) / some_chance)[:, None]  # chance of none over chance of some
+        by_rate += (odds * shape * exposure / (rate * (rate + exposure))).sum(axis=0)
+        by_shape += (odds * log_zero).sum(axis=0) / shape
     # The rate is shape / mean: it moves with both logarithms.
-    by_log_rate = by_rate.sum() * rate
-    gradient = np.array([by_shape * shape + by_log_rate, -by_log_rate])
-    return -value / count.size, -gradient / count.size
+    by_log_rate = by_rate * rate
+    gradient = np.concatenate([by_shape * shape + by_log_rate, -by_log_rate])
+    return -value / tally.entities.sum(), -gradient / tally.entities.sum()
 
 
-def _maximise(count: Floats, exposure: Floats, zero_truncated: bool) -> tuple[float, float]:
-    start_mean = count.sum() / exposure.sum()
-    spread = ((count - start_mean * exposure) ** 2 - start_mean * exposure).sum() / (start_mean * exposure).dot(
-        start_mean * exposure
-    )
-    start_shape = np.clip(1 / max(spread, 1e-2), 0.05, 100)
-    mean_bounds = (np.log(start_mean) - 12, np.log(start_mean) + 3)
+def _maximise(tally: Tally, *, zero_truncated: bool) -> list[GammaPrior]:
+    time, squares = tally.entities * tally.exposure, np.array([(times * count**2).sum() for count, times in tally.some])
+    mean = tally.events.sum(axis=0) / time.sum()
+    mean_squares = mean**2 * (time * tally.exposure).sum()  # of the counts expected were all rates the mean
+    over = squares - 2 * mean * (tally.exposure[:, None] * tally.events).sum(axis=0) + mean_squares - mean * time.sum()
+    shape = np.clip(1 / np.maximum(over / mean_squares, 1e-2), 0.05, 100)
+    mean_bounds = np.log(mean)[:, None] + np.array([-12, 3])
     found = scipy.optimize.minimize(
         negative_log_likelihood,
-        np.log([start_shape, start_mean]),
-        args=(count, exposure, zero_truncated),
+        np.log(np.concatenate([shape, mean])),
+        args=(tally, zero_truncated),
         jac=True,
         method="L-BFGS-B",
-        bounds=[tuple(np.log(SHAPE_BOUNDS)), mean_bounds],
+        bounds=[*np.log([SHAPE_BOUNDS] * len(mean)), *mean_bounds],
         options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500},
     )
-    shape, mean = np.exp(found.x)
-    return float(shape), float(shape / mean)
+    shape, mean = np.exp(found.x.reshape(2, -1))
+    return [GammaPrior(a, b) for a, b in zip(shape.tolist(), (shape / mean * tally.unit).tolist(), strict=True)]
 
 
-def _checked(count: npt.ArrayLike, exposure: npt.ArrayLike) -> tuple[Floats, Floats]:
+def _checked(count: npt.ArrayLike, exposure: npt.ArrayLike, *, dimensions: int = 1) -> tuple[Floats, Floats]:
     count, exposure = np.asarray(count, dtype=np.float64), np.asarray(exposure, dtype=np.float64)
-    if count.ndim != 1 or count.shape != exposure.shape:
-        raise ValueError(
-            f"count has shape {count.shape} and exposure {exposure.shape}: expected two lists of one length"
-        )
+    if (count.ndim, exposure.ndim) != (dimensions, 1) or len(count) != len(exposure):
+        raise ValueError(f"count has shape {count.shape} and exposure {exposure.shape}: expected one length")
     for name, values in (("count", count), ("exposure", exposure)):
         if not (np.isfinite(values).all() and (values >= 0).all()):
             raise ValueError(f"{name} holds a negative or missing value: expected finite numbers from zero up")

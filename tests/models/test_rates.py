@@ -3,9 +3,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
+from scipy.special import gammaln
 from scipy.stats import nbinom
 
-from models.rates import SHAPE_BOUNDS, GammaPrior, fit_gamma_prior, negative_log_likelihood, posterior
+from models.rates import (
+    SHAPE_BOUNDS,
+    GammaPrior,
+    Tally,
+    fit_gamma_prior,
+    fit_gamma_priors,
+    negative_log_likelihood,
+    posterior,
+)
 
 
 def draw_counts(prior: GammaPrior, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -31,17 +40,57 @@ def test_without_truncation_offenders_alone_give_a_biased_mean() -> None:
     assert found.mean > 1.5 * planted.mean
 
 
+def drawn_together(priors: list[GammaPrior], n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    exposure = rng.choice([365.0, 500.0, 1825.0], n)
+    rates = np.column_stack([rng.gamma(prior.shape, 1 / prior.rate, n) for prior in priors])
+    return rng.poisson(rates * exposure[:, None]), exposure
+
+
+def test_all_kinds_are_recovered_from_those_who_have_an_event_of_any() -> None:
+    planted = [GammaPrior(0.4, 900.0), GammaPrior(1.5, 2000.0), GammaPrior(0.2, 1500.0)]
+    counts, exposure = drawn_together(planted, 80_000, seed=6)
+    known = counts.any(axis=1)
+    assert 0.3 < known.mean() < 0.8
+    for found, prior in zip(
+        fit_gamma_priors(counts[known], exposure[known], zero_truncated=True), planted, strict=True
+    ):
+        assert found.shape == pytest.approx(prior.shape, rel=0.05)
+        assert found.mean == pytest.approx(prior.mean, rel=0.03)
+
+
+def test_people_without_any_event_move_no_truncated_prior() -> None:
+    counts, exposure = drawn_together([GammaPrior(0.4, 900.0), GammaPrior(0.2, 1500.0)], 500, seed=7)
+    known = counts.any(axis=1)
+    everybody = fit_gamma_priors(counts, exposure, zero_truncated=True)
+    assert everybody == fit_gamma_priors(counts[known], exposure[known], zero_truncated=True)
+
+
+def test_a_kind_nobody_has_gets_half_an_event_in_all_the_time_seen() -> None:
+    counts = np.array([[1, 0], [3, 0], [0, 0]])
+    together = fit_gamma_priors(counts, [10.0, 20.0, 30.0], zero_truncated=True)
+    assert together[1] == GammaPrior(0.5, 60.0)
+    assert together[0] == fit_gamma_prior([1, 3], [10.0, 20.0], zero_truncated=True)
+
+
+def test_kinds_without_truncation_are_fitted_each_by_itself() -> None:
+    counts, exposure = drawn_together([GammaPrior(0.4, 900.0), GammaPrior(0.2, 1500.0)], 500, seed=8)
+    assert fit_gamma_priors(counts, exposure) == [fit_gamma_prior(column, exposure) for column in counts.T]
+
+
 @pytest.mark.parametrize("zero_truncated", [False, True])
 def test_likelihood_is_the_negative_binomial_and_its_gradient_is_right(zero_truncated: bool) -> None:
-    count, exposure = np.array([1.0, 2.0, 7.0, 1.0]), np.array([0.5, 1.0, 2.0, 3.0])
-    at = np.log([0.7, 1.3])
-    value, gradient = negative_log_likelihood(at, count, exposure, zero_truncated)
-    rate = 0.7 / 1.3
-    law = nbinom(0.7, rate / (rate + exposure))
-    expected = law.logpmf(count) - (np.log(law.sf(0)) if zero_truncated else 0)
-    constant = np.log([1.0, 2.0, 5040.0, 1.0])  # factorials of the counts
-    assert value == pytest.approx(-(expected + constant).mean())
-    numeric = approx_fprime(at, lambda x: negative_log_likelihood(x, count, exposure, zero_truncated)[0], 1e-7)
+    counts, exposure = np.array([[1.0, 0], [2, 1], [7, 0], [1, 3], [0, 1]]), np.array([0.5, 1.0, 2.0, 2.0, 1.0])
+    tally = Tally.of(counts, exposure)
+    shape, mean = np.array([0.7, 0.4]), np.array([1.3, 0.6]) / tally.unit
+    at = np.log(np.concatenate([shape, mean * tally.unit]))
+    value, gradient = negative_log_likelihood(at, tally, zero_truncated)
+    rate = shape / mean
+    law = nbinom(shape, rate / (rate + exposure[:, None]))
+    none = law.pmf(0).prod(axis=1)
+    expected = law.logpmf(counts).sum(axis=1) - (np.log(1 - none) if zero_truncated else 0)
+    assert value == pytest.approx(-(expected + gammaln(counts + 1).sum(axis=1)).mean())
+    numeric = approx_fprime(at, lambda x: negative_log_likelihood(x, tally, zero_truncated)[0], 1e-7)
     assert gradient == pytest.approx(numeric, rel=1e-4)
 
 
@@ -84,6 +133,7 @@ def test_posterior_adds_counts_and_exposure() -> None:
         ([-1], [1.0], "count holds"),
         ([1], [float("nan")], "exposure holds"),
         ([0, 0], [0.0, 0.0], "exposure is zero"),
+        ([[1], [2]], [1.0, 2.0], "one length"),
     ],
 )
 def test_bad_input_is_named(count: list[float], exposure: list[float], words: str) -> None:
