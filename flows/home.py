@@ -56,6 +56,12 @@ class Home:
                 store.refuse_mentions(words)
 
     @property
+    def consumer_group(self) -> str:
+        """The group in which `stream` reads, of this home alone: in one group, two homes would each get a part."""
+        own = f"harmspot-{self.key.home_name}"
+        return self.settings.kafka.topic_prefix + (self.settings.stream.group or own)
+
+    @property
     def store(self) -> Path:
         return self.path / "store.duckdb"
 

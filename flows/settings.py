@@ -159,7 +159,7 @@ class PartnersSettings:
 class StreamSettings:
     """How a continuous consumer reads: its group, the bounds of a micro-batch, and how often it reports."""
 
-    group: str
+    group: str | None
     member: str | None
     max_rows: int
     max_bytes: int
@@ -170,8 +170,8 @@ class StreamSettings:
 
     def __post_init__(self) -> None:
         _require_from("stream", self, max_rows=1, max_bytes=1, linger_ms=0, session_timeout_s=1, progress_s=0)
-        if not self.group.strip():
-            raise SettingsError("stream.group is blank: expected the name of a consumer group")
+        if self.group is not None and not self.group.strip():
+            raise SettingsError("stream.group is blank: expected the name of a consumer group, or null")
 
 
 @dataclass(frozen=True, slots=True)

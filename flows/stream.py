@@ -279,7 +279,7 @@ def stream(
     reader = GroupReader(
         kafka.bootstrap_servers,
         topics,
-        kafka.topic_prefix + settings.group,
+        home.consumer_group,
         kafka.security,
         member=settings.member,
         session_timeout_s=settings.session_timeout_s,

@@ -17,11 +17,12 @@ _SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Keys of one home; none shows in its repr."""
+    """Keys of one home; none shows in its repr. `home_name` tells homes apart and nothing of the secret."""
 
     encryption: str = field(repr=False)
     pseudonym: bytes = field(repr=False)
     signing: bytes = field(repr=False)
+    home_name: str = field(repr=False)
 
 
 def create_key(home: Path) -> Key:
@@ -78,6 +79,7 @@ def derive_key(secret: bytes) -> Key:
         encryption=_expand(secret, b"harmspot encryption").hex(),
         pseudonym=_expand(secret, b"harmspot pseudonym"),
         signing=_expand(secret, b"harmspot signing"),
+        home_name=_expand(secret, b"harmspot home name").hex()[:12],
     )
 
 

@@ -28,6 +28,7 @@ from pipeline.batch import Record
 from pipeline.columns import SCHEMAS, TOPICS
 from pipeline.duck import attach, connect, name_sql
 from pipeline.errors import SourceError
+from pipeline.key import create_key
 from pipeline.outbox import make_message
 from pipeline.publication import read_published
 from pipeline.sources.kafka import KafkaSource, write_records
@@ -189,13 +190,36 @@ def test_members_that_join_and_leave_share_the_work(
     assert sum(summary.counts.rows_in for summary in done) == sent
 
 
+def test_homes_beside_each_other_each_keep_everything(
+    by_topic: Home, town: TownFiles, events: Path, kafka_broker: str, topic_prefix: str
+) -> None:
+    other = Home(by_topic.path.parent / "other", town.config_file, CLOCK, lambda text: None)
+    create_key(other.path)
+    sent = send(kafka_broker, topic_prefix, events)
+    stops, done = [threading.Event() for _ in range(2)], threading.Barrier(3)
+
+    def run(home: Home, stop: threading.Event) -> None:
+        stream(home, StreamLimits(max_seconds=300), until=stop)
+        done.wait()
+
+    for home, stop in zip((by_topic, other), stops, strict=True):
+        threading.Thread(target=run, args=(home, stop)).start()
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and min(map(rows_kept, (by_topic, other))) < sent:
+        time.sleep(0.5)
+    for stop in stops:
+        stop.set()
+    done.wait()
+    assert rows_kept(by_topic) == rows_kept(other) == sent
+
+
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_what_a_member_holds_that_died_as_it_was_given_it_is_waited_for(
     by_topic: Home, partitions: int, events: Path, oracle: dict[str, list], kafka_broker: str, topic_prefix: str
 ) -> None:
     """Of each topic the dead member has the first partitions: of one partition all, of three two."""
     sent = send(kafka_broker, topic_prefix, events)
-    program = [sys.executable, "-c", DIES_ONCE_IT_SHARES, kafka_broker, topic_prefix]
+    program = [sys.executable, "-c", DIES_ONCE_IT_SHARES, kafka_broker, topic_prefix, by_topic.consumer_group]
     with subprocess.Popen(program, stdout=subprocess.PIPE) as doomed:
         assert doomed.stdout is not None
         assert doomed.stdout.readline() == b"joined\n"
@@ -210,8 +234,8 @@ import os, signal, sys
 from pipeline.columns import TOPICS
 from pipeline.sources.kafka_group import GroupReader
 
-address, prefix = sys.argv[1:]
-reader = GroupReader(address, [prefix + t for t in TOPICS], prefix + "harmspot", member="first", session_timeout_s=6)
+address, prefix, group = sys.argv[1:]
+reader = GroupReader(address, [prefix + t for t in TOPICS], group, member="first", session_timeout_s=6)
 while not reader.is_lasting():
     reader.poll(0.05, 1)
 alone = reader.generation
@@ -229,7 +253,7 @@ def test_one_that_living_members_leave_nothing_says_so_and_ends(
     send(kafka_broker, topic_prefix, events)
     topics = [topic_prefix + topic for topic in TOPICS]
     # A session that outlasts any pause of a busy machine: who is taken for dead leaves the other something.
-    reader = GroupReader(kafka_broker, topics, topic_prefix + "harmspot", member="first", session_timeout_s=120)
+    reader = GroupReader(kafka_broker, topics, by_topic.consumer_group, member="first", session_timeout_s=120)
     is_over = threading.Event()
 
     def hold() -> None:

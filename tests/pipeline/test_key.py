@@ -40,6 +40,12 @@ def test_encryption_and_pseudonym_keys_tell_nothing_of_each_other() -> None:
     assert key.encryption == "88f47f2351950432d269a955c29912df4c45ad170199c8d54dfaa69c2d4a98f4"
 
 
+def test_a_home_is_named_for_its_key() -> None:
+    key, other = derive_key(SECRET), derive_key(SECRET[::-1])
+    assert (key.home_name, len(other.home_name)) == ("5b07ed185459", 12)
+    assert other.home_name != key.home_name
+
+
 def test_the_key_shows_nowhere() -> None:
     key = derive_key(SECRET)
     assert repr(key) == str(key) == "Key()"
