@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from flows.home import Home
 from flows.ingest import new_decoder
 from flows.live import FILE, WORDS, Live, start_live, write_live
+from flows.town import TownFiles
 from pipeline.batch import Record
 from pipeline.outbox import OutboxMessage
 from pipeline.publication import read_published
@@ -146,17 +147,29 @@ def test_evidence_that_is_cancelled_is_told_to_its_notice(home: Home, door: Stor
     assert [(change["change"], set(change["notice_ids"])) for change in changes] == [("notice_evidence_gone", behind)]
 
 
-def test_a_market_whose_reports_are_cancelled_is_flagrant_no_more(home: Home, door: StoreDoor, live: Live) -> None:
+def test_a_market_is_flagrant_no_more_without_its_reports_and_turns_flagrant_as_they_come_back(
+    town: TownFiles, home: Home, door: StoreDoor, live: Live
+) -> None:
     market = read_published(home.path, "market")
-    assert (market["grade"] == "flagrant").any()
-    reports = live._known.connection.execute("SELECT incident_id FROM incident_placed WHERE report_subject = 'dealing'")
-    ids = [row[0] for row in reports.fetchall()]
-    area_id = market["area_id"].iloc[0]
-    changes = commit(
-        home, door, live, *[incident(i, 99, status="cancelled", location={"area_id": area_id}) for i in ids]
-    )
-    gone = {change["place_id"] for change in changes if change["change"] == "market_not_flagrant"}
-    assert gone == set(market.loc[market["grade"] == "flagrant", "market_id"])
+    flagrant = set(market.loc[market["grade"] == "flagrant", "market_id"])
+    assert flagrant
+    lines = (town.events / "incidents.jsonl").read_bytes().splitlines()
+    records = [Record("incidents", 0, n, line) for n, line in enumerate(lines) if b'"subject":"dealing"' in line]
+    dead = new_decoder(home).decode(records).dead_letters["source_offset"].to_pylist()
+    events = [json.loads(record.value or b"") for record in records if record.offset not in dead]
+    reports = list({event["data"]["incident_id"]: event for event in events}.values())
+
+    def told(version: int, status: str) -> list[tuple[str, str]]:
+        """What is announced of markets once their reports have this version and status."""
+        turned = [
+            event | {"id": f"{number}@{version}", "data": event["data"] | {"version": version, "status": status}}
+            for number, event in enumerate(reports)
+        ]
+        changes = commit(home, door, live, *turned)
+        return sorted((c["change"], c["place_id"]) for c in changes if c["place_kind"] == "market")
+
+    assert told(98, "cancelled") == sorted(("market_not_flagrant", each) for each in flagrant)
+    assert told(99, "amended") == sorted(("market_flagrant", each) for each in flagrant)
 
 
 def test_the_file_holds_places_alone_and_says_that_it_is_provisional(home: Home, door: StoreDoor, live: Live) -> None:
