@@ -13,6 +13,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -37,7 +38,8 @@ POSITION = {"source_partition", "source_offset"}
 HEAP_MB = 768  # the long scale sends records of 50 MB
 INGEST = ("ingest",)
 STREAM = ("stream", "--until-caught-up")
-MEMBER = {"HARMSPOT__STREAM__MEMBER": "one", "HARMSPOT__STREAM__SESSION_TIMEOUT_S": "6"}  # no broker takes less
+SESSION_S = 6  # no broker takes less
+MEMBER = {"HARMSPOT__STREAM__MEMBER": "one", "HARMSPOT__STREAM__SESSION_TIMEOUT_S": str(SESSION_S)}
 CODEBOOK = Path(__file__).resolve().parents[2] / "configs" / "codebooks" / "harm.csv"
 
 
@@ -99,14 +101,11 @@ class Site:
             **changes,
         }
 
-    def start(
-        self, *verb: str, home: Path | None = None, dies_at=None, file_limit_bytes=None, **changes: str
-    ) -> Victim:
-        arguments = ["--home", str(home or self.home), *(verb or self.verb)]
+    def start(self, *verb: str, dies_at=None, by=signal.SIGKILL, file_limit_bytes=None, **changes: str) -> Victim:
+        arguments = ["--home", str(self.home), *(verb or self.verb)]
         self.runs += 1
-        return Victim(
-            arguments, self.environment(**changes), self.log, dies_at=dies_at, file_limit_bytes=file_limit_bytes
-        )
+        environment = self.environment(**changes)
+        return Victim(arguments, environment, self.log, dies_at=dies_at, by=by, file_limit_bytes=file_limit_bytes)
 
     def settle(self) -> None:
         """Run the command until it says that it has caught up, as a supervisor would."""
@@ -343,6 +342,24 @@ def join_and_leave(site: Site, scale: Scale) -> str:
     return f"{hits} left"
 
 
+def freeze(site: Site, scale: Scale) -> str:
+    """Stop a consumer in a batch until the broker has missed it and another took over; then it goes on."""
+    wait = {"HARMSPOT__STORE__WAIT_S": "60"}
+    for name in ("decoded", "about to commit"):  # with a batch in its hands, and with the store, too
+        site.traffic.send(scale.records)
+        frozen = site.start(dies_at=(site.steps[name], 1), by=signal.SIGSTOP, **wait)
+        while not frozen.is_frozen():
+            assert frozen.is_alive(), frozen.said()[-2000:]
+            time.sleep(0.01)
+        other = site.start(**wait, **_named(site, "two"))
+        until = time.monotonic() + 2 * SESSION_S
+        while other.is_alive() and time.monotonic() < until:
+            time.sleep(0.1)
+        frozen.thaw()
+        assert (frozen.wait(), other.wait()) == (0, 0), site.log.read_text()[-2000:]
+    return "2 frozen"
+
+
 def _named(site: Site, name: str) -> dict[str, str]:
     return {} if site.verb == INGEST else {"HARMSPOT__STREAM__MEMBER": name}
 
@@ -408,6 +425,7 @@ FAULTS: dict[str, Fault] = {
     "store locked": lock_store,
     "clock skewed": skew_clock,
     "two consumers": join_and_leave,
+    "one frozen": freeze,
     "poison": poison,
     "overload": overload,
 }

@@ -1,4 +1,4 @@
-"""A harmspot command in a process of its own that may be killed at any moment, or at a given step of a batch.
+"""A harmspot command in a process of its own killed at any moment, or killed or frozen at a step of a batch.
 
 The processes are forked from one server that has imported everything, so that they start at once; each is a whole
 process that runs the command as its user would, and dies by signal 9 like any other.
@@ -59,12 +59,13 @@ class Victim:
         log: Path,
         *,
         dies_at: tuple[Step, int] | None = None,
+        by: signal.Signals = signal.SIGKILL,
         file_limit_bytes: int | None = None,
     ) -> None:
         self.log = log
         self._begins = log.stat().st_size if log.exists() else 0
         self._process = _FORKS.Process(
-            target=_become, args=(list(arguments), dict(environment), log, dies_at, file_limit_bytes), daemon=True
+            target=_become, args=(list(arguments), dict(environment), log, dies_at, by, file_limit_bytes), daemon=True
         )
         self._process.start()
 
@@ -84,6 +85,13 @@ class Victim:
 
     def terminate(self) -> None:
         self._process.terminate()
+
+    def is_frozen(self) -> bool:
+        """Return whether signal 19 has stopped it."""
+        return self.is_alive() and Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
 
     def wait(self, patience_s: float = PATIENCE_S) -> int:
         """Return its exit code, negative for a signal.
@@ -136,6 +144,7 @@ def _become(
     environment: dict[str, str],
     log: Path,
     dies_at: tuple[Step, int] | None,
+    by: signal.Signals,
     file_limit_bytes: int | None,
 ) -> None:
     os.environ.update(environment)
@@ -143,7 +152,7 @@ def _become(
     os.dup2(output, 1)
     os.dup2(output, 2)
     if dies_at:
-        _plant(*dies_at)
+        _plant(*dies_at, by)
     if file_limit_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit_bytes, file_limit_bytes))
     sys.argv = ["harmspot", *arguments]
@@ -153,8 +162,8 @@ def _become(
     print(f"peak_mb={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}", flush=True)
 
 
-def _plant(step: Step, count: int) -> None:
-    """Let the `count`-th call of the step's method kill this process, before or after it did its work."""
+def _plant(step: Step, count: int, by: signal.Signals) -> None:
+    """Let the `count`-th call of the step's method send this process a signal, before or after it did its work."""
     owner = getattr(importlib.import_module(step.module), step.owner)
     whole, calls = getattr(owner, step.method), 0
 
@@ -162,10 +171,10 @@ def _plant(step: Step, count: int) -> None:
         nonlocal calls
         calls += 1
         if calls == count and not step.is_after:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), by)
         result = whole(*arguments, **options)
         if calls == count:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), by)
         return result
 
     setattr(owner, step.method, deadly)
