@@ -427,7 +427,10 @@ class _Loop:
         begun = self._reader.place(offsets, generation)
         if begun:
             self._gathering.begin({place: offsets.get(place) for place in begun})
-            self._home.announce(f"{self._reader.name}: reading {len(begun)} partitions from where the store left off")
+            group = self._home.consumer_group
+            self._home.announce(
+                f"{self._reader.name}: reading {len(begun)} partitions in group {group} from where the store left off"
+            )
 
     def _count(self, batch: StreamBatch, counts: BatchCounts) -> None:
         self._summary.counts += counts
