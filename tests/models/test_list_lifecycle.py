@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.list_effects import CHOSEN_LISTS, EffectAct, effects_of
@@ -280,8 +280,15 @@ APPROVALS = st.builds(
 )
 
 
+APPROVED = [act("opened", hours=24), act("approved", hours=24)]
+
+
 @settings(deadline=None)
-@given(st.lists(st.one_of(EFFECT_ACTS.map(lambda each: [each]), APPROVALS), max_size=25), st.integers(0, 100))
+@example(steps=[APPROVED], days=2)  # without a registration
+@example(steps=[[registered(days=10)], APPROVED], days=20)  # past the stop date of one
+@given(
+    steps=st.lists(st.one_of(EFFECT_ACTS.map(lambda each: [each]), APPROVALS), max_size=25), days=st.integers(0, 100)
+)
 def test_effect_registered_holds_in_every_history(steps: list[list[ListAct | EffectAct]], days: int) -> None:
     """Counted anew from the acts alone: who is active was registered before, not past a stop date, not evaluated."""
     acts = [each for step in sorted(steps, key=lambda step: step[0].at) for each in step]
