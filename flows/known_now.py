@@ -1,8 +1,9 @@
 """What the store knows at this moment, asked before a list of people or a letter is used, whatever a run knew.
 
 A run looks at the store once. What comes in after it waits for no run where it protects somebody: whoever is now known
-to have died, to be under 18 or of unknown age is on no list and gets no letter, and no warrant is served that was
-executed or recalled. Who was erased is left out wherever people are read (`flows.list_acts.erased_people`).
+to have died, to be under 18 or of unknown age is on no list and gets no letter, no notice goes out whose evidence was
+corrected since, and no warrant is served that was executed or recalled. Who was erased is left out wherever people are
+read (`flows.list_acts.erased_people`).
 """
 
 from collections.abc import Callable, Iterable
@@ -19,12 +20,14 @@ CHILDREN = "safeguarding"  # who is on it is there for being under 18, or perhap
 WARRANTS = "warrant_queue"
 
 
-def protected(home: Home, store: Store, at: datetime) -> pd.Series:
-    """Return by person_id why nobody may turn to the person as known at a moment: dead, under 18, of unknown age.
+def known_until(home: Home, store: Store, at: datetime) -> datetime:
+    """Return a moment; of the present all counts that came in, also by a clock that is ahead of this one."""
+    return store.moment_of_all_known(at) if at >= home.now() else at
 
-    Of the present all counts that came in, also by a clock that is ahead of this one.
-    """
-    at = store.moment_of_all_known(at) if at >= home.now() else at
+
+def protected(home: Home, store: Store, at: datetime) -> pd.Series:
+    """Return by person_id why nobody may turn to the person as known at a moment: dead, under 18, of unknown age."""
+    at = known_until(home, store, at)
     register = make_register(store.people_now(at), pd.Timestamp(at.astimezone(home.settings.force.zone)))
     why = np.select(
         [register["is_deceased"], register["is_under_18"], register["is_age_unknown"]],

@@ -11,10 +11,10 @@ import pandas as pd
 from flows.audit_acts import halt_of
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.known_now import protected
+from flows.known_now import known_until, protected
 from flows.list_acts import list_acts
 from flows.list_runs import lists_in_use
-from flows.notice_records import Notice, make_step, notices_of
+from flows.notice_records import Notice, evidence_behind, make_step, notices_of
 from flows.partners import deliver_or_say, notice_messages
 from flows.projections import project_home
 from models.actors import MACHINE
@@ -197,12 +197,24 @@ def _second_notice(home: Home, store: Store, notice: Notice, step: Step) -> list
 
 
 def _barred(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
-    """Say why nothing goes to the person: halted lists, no active list, an exception, or what protects the person.
+    """Say why the notice goes to nobody: evidence corrected since, and of a letter all that protects the person.
 
     What was served is asked of the moment at which it was: a halt since then makes no fact unrecorded.
     """
-    if step.kind not in DECISIONS or notice.kind != "person":
+    if step.kind not in DECISIONS:
         return []
+    of_person = _barred_from_person(home, store, notice, step) if notice.kind == "person" else []
+    return [*_corrected(home, store, notice, step), *of_person]
+
+
+def _corrected(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
+    known_at = known_until(home, store, step.moment)
+    corrected = store.corrected_evidence(evidence_behind([notice]), known_at)
+    return [f"record {row.incident_id} behind it was {row.what}; run again" for row in corrected.itertuples()]
+
+
+def _barred_from_person(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
+    """Halted lists, no active list, an exception, or what protects the person."""
     events = store.human_events()
     halted = halt_of(home, events, step.moment)
     is_excepted = (LETTERS_TO, notice.subject) in withheld(list_acts(events), step.moment)

@@ -1,6 +1,6 @@
 """Notices as the store remembers them: what each says, what was done to it, where it stands, and that as tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,16 @@ class Notice:
         signed = f"{standing.approved_by}, {standing.approved_on}" if standing.approved_on else ""
         shown = {**self.fields, "status": standing.state, "approved_by": signed}
         return render_notice({**shown, "recipient": recipient} if recipient else shown)
+
+
+def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:
+    """Return the records that notices rest on, as `Store.corrected_evidence` takes them."""
+    rows = [
+        (notice.notice_id, incident_id, notice.fields.get("person_id"), notice.known_at)
+        for notice in notices
+        for incident_id in notice.fields["evidence_ids"]
+    ]
+    return pd.DataFrame(rows, columns=["notice_id", "incident_id", "person_id", "known_then"])
 
 
 def notices_of(events: pd.DataFrame, zone: ZoneInfo) -> dict[str, Notice]:

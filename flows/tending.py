@@ -13,7 +13,7 @@ from flows.identity import RunIdentity
 from flows.ingest import open_home_store
 from flows.letters import withdraw_letters_at_run
 from flows.notice_acts import Deed, NoticeRefusedError, find_notice, record
-from flows.notice_records import Notice, notices_of
+from flows.notice_records import Notice, evidence_behind, notices_of
 from flows.partners import run_messages, say_who_is_told_nothing
 from flows.prioritise import Products
 from models.actors import MACHINE
@@ -111,7 +111,7 @@ def _break_promises(home: Home, store: Store, actions: pd.DataFrame) -> int:
 def _withdraw(home: Home, store: Store, identity: RunIdentity, gates: pd.Series) -> int:
     """Withdraw each notice whose evidence was corrected away, or whose person can no longer be addressed."""
     live = _live(home, store)
-    corrected = store.corrected_evidence(_evidence(live), identity.known_at)
+    corrected = store.corrected_evidence(evidence_behind(live), identity.known_at)
     count = 0
     for notice in live:
         wrong = corrected[corrected["notice_id"] == notice.notice_id]
@@ -125,15 +125,6 @@ def _withdraw(home: Home, store: Store, identity: RunIdentity, gates: pd.Series)
             record(home, store, notice, Deed("withdrawn", MACHINE, detail))
             count += 1
     return count
-
-
-def _evidence(notices: list[Notice]) -> pd.DataFrame:
-    rows = [
-        (notice.notice_id, incident_id, notice.fields.get("person_id"), notice.known_at)
-        for notice in notices
-        for incident_id in notice.fields["evidence_ids"]
-    ]
-    return pd.DataFrame(rows, columns=["notice_id", "incident_id", "person_id", "known_then"])
 
 
 def _let_lapse(home: Home, store: Store) -> int:

@@ -1,7 +1,9 @@
 """A home with one run of a simulated town, and what was planted in it: what tests of the whole share."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -43,6 +45,19 @@ class TownRun:
 
     def restricted(self, table: str) -> pd.DataFrame:
         return read_people(self.home, table, self.summary.run_id)
+
+
+def event(kind: str, event_id: str, data: dict[str, Any]) -> str:
+    """A line of an event file."""
+    envelope = {"specversion": "1.0", "type": f"harmspot.{kind}.v1", "source": "/test", "id": event_id}
+    return json.dumps({**envelope, "data": data}) + "\n"
+
+
+def cancellation(incident_id: str) -> str:
+    """The event that takes an incident back."""
+    data = {"incident_id": incident_id, "version": 99, "status": "cancelled", "occurred_at": "2025-06-01T00:00:00Z"}
+    more = {"offence_code": "robbery", "discovery": "public", "location": {"area_id": "A01"}}
+    return event("incident.recorded", f"cancel-{incident_id}", {**data, **more})
 
 
 def read_people(home: Home, table: str, run_id: str) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """The daily run on a simulated town: planted truth is recovered, reruns agree, nobody is listed who must not be."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from flows.late import rerun_late
 from pipeline.duck import attach, connect
 from pipeline.publication import read_published, runs
 from pipeline.tables import read_tables
-from tests.town import AS_OF, CLOCK, TownRun, read_people
+from tests.town import AS_OF, CLOCK, TownRun, cancellation, read_people
 
 ENFORCEMENT_LISTS = ("person_tier", "dealer_ranking", "warrant_queue", "person_notice")
 
@@ -145,7 +144,7 @@ def test_corrections_change_the_present_and_not_the_past(
     first = daily_run(home, AS_OF)
     area = read_published(home.path, "area_ranking", first.run_id).sort_values("rank").iloc[0]
     correction = tmp_path / "incidents.jsonl"
-    correction.write_text("".join(_cancellation(incident_id) + "\n" for incident_id in area["evidence_ids"]))
+    correction.write_text("".join(map(cancellation, area["evidence_ids"])))
     later = new_home(tmp_path / "corrected", clock=CLOCK + timedelta(days=1))
     assert load_file(later, correction, None).stored == 3
 
@@ -159,20 +158,6 @@ def test_corrections_change_the_present_and_not_the_past(
     past = daily_run(later, AS_OF, first.known_at)
     assert (past.run_id, past.is_new) == (first.run_id, False)
     assert not rerun_late(later)
-
-
-def _cancellation(incident_id: str) -> str:
-    data = {
-        "incident_id": incident_id,
-        "version": 99,
-        "status": "cancelled",
-        "occurred_at": "2025-06-01T00:00:00Z",
-        "offence_code": "robbery",
-        "discovery": "public",
-        "location": {"area_id": "A01"},
-    }
-    envelope = {"specversion": "1.0", "type": "harmspot.incident.recorded.v1", "source": "/test"}
-    return json.dumps({**envelope, "id": f"cancel-{incident_id}", "data": data})
 
 
 def test_the_next_day_compares_with_its_predecessor(

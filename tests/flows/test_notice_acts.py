@@ -14,14 +14,14 @@ from click.testing import CliRunner
 
 from flows.command import cli
 from flows.home import Home
-from flows.ingest import open_home_store
+from flows.ingest import load_file, open_home_store
 from flows.notice_acts import Deed, NoticeRefusedError, do, find_notice, known_notices, marked, open_notice, record
 from models.actors import MACHINE
 from models.notices import fields_json
 from models.notices import notice_id as id_of
 from pipeline.errors import ExportError, HarmspotError, PurposeError
 from pipeline.publication import read_published
-from tests.town import CLOCK, TownRun, approve_tiers, read_people
+from tests.town import CLOCK, TownRun, approve_tiers, cancellation, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
 BELL, REYES, LUND = "Sgt. A. Bell", "Insp. J. Reyes", "PC 4411 Lund"
@@ -75,6 +75,28 @@ def test_a_notice_is_served_after_two_people_opened_and_decided(home: Home, kind
     kinds = [event for event, _ in events(home)]
     assert kinds == ["drafted", "opened", "reviewed", "opened", "approved", "served"]
     assert known_notices(home, [kind], **READING)[0].standing.state in ("draft", "served")
+
+
+@pytest.mark.parametrize("kind", ["area", "person"])
+def test_no_notice_goes_out_whose_evidence_was_cancelled_since_the_run(
+    home: Home, kind: str, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    notice_id = first_notice(home, kind)
+    approve(home, notice_id)
+    notice = next(each for each in known_notices(home, [kind], **READING) if each.notice_id == notice_id)
+    taken_back = notice.fields["evidence_ids"][0]
+    (tmp_path / "later.jsonl").write_text(cancellation(taken_back))
+    later = new_home(home.path, CLOCK + timedelta(hours=1))
+    load_file(later, tmp_path / "later.jsonl", None)
+    before = events(later)
+    with pytest.raises(NoticeRefusedError, match=f"record {taken_back} behind it was cancelled; run again"):
+        do(
+            later,
+            notice_id,
+            replace(serving(kind), detail={**serving(kind).detail, "served_at": later.clock}),
+            purpose="to serve it",
+        )
+    assert events(later) == before
 
 
 def test_what_was_handed_over_in_a_halt_is_told_as_a_breach(home: Home) -> None:

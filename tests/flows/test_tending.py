@@ -16,7 +16,7 @@ from flows.lists import shown_lists
 from flows.notice_acts import Deed, NoticeRefusedError, do, known_notices, open_notice
 from flows.notice_records import Notice
 from pipeline.publication import read_published
-from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, read_people
+from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, cancellation, event, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
 PARTNERS = [
@@ -32,17 +32,6 @@ PARTNERS = [
     },
     {"name": "landlords", "topics": {"notices": ["area_id"], "referrals": ["person_ref"]}},
 ]
-
-
-def event(kind: str, event_id: str, data: dict[str, Any]) -> str:
-    envelope = {"specversion": "1.0", "type": f"harmspot.{kind}.v1", "source": "/test", "id": event_id}
-    return json.dumps({**envelope, "data": data})
-
-
-def cancellation(incident_id: str) -> str:
-    data = {"incident_id": incident_id, "version": 99, "status": "cancelled", "occurred_at": "2025-06-01T00:00:00Z"}
-    more = {"offence_code": "robbery", "discovery": "public", "location": {"area_id": "A01"}}
-    return event("incident.recorded", f"cancel-{incident_id}", {**data, **more})
 
 
 def action(action_id: str, kind: str, notice_id: str, **more: Any) -> str:
@@ -103,7 +92,7 @@ def tended(
             action("a2", "contest", "n_0", detail="Nobody asked us at all."),
             action("a3", "crackdown_start", started, area="A01"),
         ]
-        (folder / "more.jsonl").write_text("\n".join(lines) + "\n")
+        (folder / "more.jsonl").write_text("".join(lines))
         told: list[str] = []
         later = new_home(folder / "home", CLOCK + timedelta(days=1), told.append)
         load_file(later, folder / "more.jsonl", None)
