@@ -6,6 +6,7 @@ Clayton and Kaldor 1987, Biometrics 43:671), so that an entity seen for a short 
 """
 
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +69,7 @@ def fit_gamma_priors(
     """
     counts, exposure = _checked(counts, exposure, dimensions=2)
     informative = (exposure > 0) & (counts.any(axis=1) | (not zero_truncated))
-    none_seen = GammaPrior(0.5, float(exposure.sum()))
+    none_seen = GammaPrior(0.5, fsum(exposure))
     counts, exposure = counts[informative], exposure[informative]
     kinds = np.flatnonzero(counts.any(axis=0))
     if len(exposure) == 1:
@@ -104,7 +105,7 @@ class Tally:
 
     @classmethod
     def of(cls, counts: Floats, exposure: Floats) -> "Tally":
-        unit = float(exposure.mean())
+        unit = fsum(exposure) / len(exposure)  # to the bit, whatever the order of entities
         distinct, at, entities = np.unique(exposure / unit, return_inverse=True, return_counts=True)
         events = np.column_stack([np.bincount(at, column, len(distinct)) for column in counts.T]).astype(np.float64)
         some = [np.unique(column[column > 0], return_counts=True) for column in counts.T]

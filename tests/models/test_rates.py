@@ -158,3 +158,18 @@ def test_any_counts_give_a_proper_prior_twice_the_same(rows: list[tuple[int, flo
     assert 0 < found.shape < np.inf
     assert 0 < found.rate < np.inf
     assert found == fit_gamma_prior(count, exposure, zero_truncated=zero_truncated)
+
+
+@settings(max_examples=25)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 400), st.integers(0, 3), st.integers(0, 1), st.floats(0.01, 4000)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_any_counts_of_several_kinds_give_proper_priors_in_any_order(rows: list[tuple[int, int, int, float]]) -> None:
+    *kinds, exposure = np.array(rows, dtype=float).T
+    found = fit_gamma_priors(np.column_stack(kinds), exposure, zero_truncated=True)
+    assert all(0 < prior.shape < np.inf and 0 < prior.rate < np.inf for prior in found)
+    assert found == fit_gamma_priors(np.column_stack(kinds)[::-1], exposure[::-1], zero_truncated=True)
