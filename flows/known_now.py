@@ -20,14 +20,8 @@ CHILDREN = "safeguarding"  # who is on it is there for being under 18, or perhap
 WARRANTS = "warrant_queue"
 
 
-def known_until(home: Home, store: Store, at: datetime) -> datetime:
-    """Return a moment; of the present all counts that came in, also by a clock that is ahead of this one."""
-    return store.moment_of_all_known(at) if at >= home.now() else at
-
-
 def protected(home: Home, store: Store, at: datetime) -> pd.Series:
     """Return by person_id why nobody may turn to the person as known at a moment: dead, under 18, of unknown age."""
-    at = known_until(home, store, at)
     register = make_register(store.people_now(at), pd.Timestamp(at.astimezone(home.settings.force.zone)))
     why = np.select(
         [register["is_deceased"], register["is_under_18"], register["is_age_unknown"]],
@@ -47,7 +41,7 @@ def protected_on(
     """
     if list_name == CHILDREN:
         return None
-    found = protected(home, store, home.now())
+    found = protected(home, store, store.moment_of_all_known(home.now()))
     counts = found[found.index.map(named_by).isin(list(people))].value_counts().sort_index()
     return ", ".join(f"{count} {why}" for why, count in counts.items()) or None
 

@@ -11,7 +11,7 @@ import pandas as pd
 from flows.audit_acts import halt_of
 from flows.home import Home
 from flows.ingest import open_home_store
-from flows.known_now import known_until, protected
+from flows.known_now import protected
 from flows.list_acts import list_acts
 from flows.list_runs import lists_in_use
 from flows.notice_records import Notice, evidence_behind, make_step, notices_of
@@ -24,6 +24,7 @@ from models.notices import fields_from_json, fields_json
 from models.reading_age import LANGUAGE as READABLE_LANGUAGE
 from models.reading_age import reading_age
 from pipeline.acts import Act, read_detail
+from pipeline.clock import SKEW
 from pipeline.errors import HarmspotError
 from pipeline.notice_outline import letter_text
 from pipeline.publication import read_published, read_restricted, runs
@@ -203,22 +204,26 @@ def _barred(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
     """
     if step.kind not in DECISIONS:
         return []
-    of_person = _barred_from_person(home, store, notice, step) if notice.kind == "person" else []
-    return [*_corrected(home, store, notice, step), *of_person]
-
-
-def _corrected(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
-    known_at = known_until(home, store, step.moment)
+    known_at = _known_at(store, step)
     corrected = store.corrected_evidence(evidence_behind([notice]), known_at)
-    return [f"record {row.incident_id} behind it was {row.what}; run again" for row in corrected.itertuples()]
+    return [
+        *(f"record {row.incident_id} behind it was {row.what}; run again" for row in corrected.itertuples()),
+        *(_barred_from_person(home, store, notice, step, known_at) if notice.kind == "person" else ()),
+    ]
 
 
-def _barred_from_person(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
-    """Halted lists, no active list, an exception, or what protects the person."""
+def _known_at(store: Store, step: Step) -> datetime:
+    """Return until when what is known counts; of the present all does, also by a clock that is ahead of this one."""
+    is_now = step.at - step.moment <= SKEW  # "now" is said a moment before it is recorded
+    return store.moment_of_all_known(step.at) if is_now else step.moment
+
+
+def _barred_from_person(home: Home, store: Store, notice: Notice, step: Step, known_at: datetime) -> list[str]:
+    """Say why nothing goes to the person: halted lists, no active list, an exception, or what protects the person."""
     events = store.human_events()
     halted = halt_of(home, events, step.moment)
     is_excepted = (LETTERS_TO, notice.subject) in withheld(list_acts(events), step.moment)
-    why = protected(home, store, step.moment).get(notice.subject)
+    why = protected(home, store, known_at).get(notice.subject)
     return [
         *([halted] if halted else []),
         *["the person is excepted from the list of people"] * is_excepted,

@@ -1,10 +1,9 @@
 """Whoever is taken off the list of people gets no letter that was drafted before; what was served stays as it is."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from flows.notice_records import Notice
 from models.list_lifecycle import list_id_of
 from pipeline.acts import Act
 from pipeline.errors import StoreError
-from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, read_people
+from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, cancellation, event, read_people
 
 READER, READING = "Insp. J. Reyes", {"reader": "Insp. J. Reyes", "purpose": "to decide"}
 WHY = {"reason": "Read every record behind it; they hold."}
@@ -190,11 +189,10 @@ def test_nobody_decides_on_a_letter_to_somebody_now_known_to_be_a_child(home: Ho
     with open_home_store(home) as store:
         raw = store.resolve_pseudonyms([one.subject, other.subject])
     lines = [
-        {"specversion": "1.0", "type": "harmspot.person.updated.v1", "source": "/test", "id": f"young{i}",
-         "data": {"person_id": who, "version": 99, "birth_date": "2010-05-05"}}
+        event("person.updated", f"young{i}", {"person_id": who, "version": 99, "birth_date": "2010-05-05"})
         for i, who in enumerate(raw.values())
-    ]  # fmt: skip
-    (tmp_path / "young.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ]
+    (tmp_path / "young.jsonl").write_text("".join(lines))
     later = replace(home, clock=CLOCK + timedelta(hours=1))
     assert load_file(later, tmp_path / "young.jsonl", None).stored == 2
     with pytest.raises(NoticeRefusedError, match="known to be under 18"):
@@ -206,6 +204,21 @@ def test_nobody_decides_on_a_letter_to_somebody_now_known_to_be_a_child(home: Ho
     assert do(later, other.notice_id, sooner, purpose="to serve it").standing.state == "served", "nobody knew then"
 
 
+def test_what_came_in_by_a_clock_ahead_of_ours_counts_now(home: Home, tmp_path: Path) -> None:
+    """Ours is the system's, which reads a little later at every look."""
+    one, *_ = of_three_people(home)
+    with open_home_store(home) as store:
+        [raw] = store.resolve_pseudonyms([one.subject]).values()
+    taken_back = one.fields["evidence_ids"][0]
+    young = event("person.updated", "young", {"person_id": raw, "version": 99, "birth_date": "2010-05-05"})
+    (tmp_path / "later.jsonl").write_text(young + cancellation(taken_back))
+    ahead = replace(home, clock=datetime.now(UTC) + timedelta(hours=1))
+    assert load_file(ahead, tmp_path / "later.jsonl", None).stored == 2
+    ours = replace(home, clock=None)
+    with pytest.raises(NoticeRefusedError, match=f"{taken_back} behind it was cancelled.*known to be under 18"):
+        carry(ours, one, "reviewed")
+
+
 def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_drafted(
     home: Home, new_home: Callable[..., Home], town_run: TownRun, tmp_path: Path
 ) -> None:
@@ -213,8 +226,7 @@ def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_dra
     carry(home, one, "approved")
     later = new_home(home.path, CLOCK + timedelta(hours=1))
     data = {"person_id": "nobody else", "version": 1, "birth_date": "1990-05-05"}
-    envelope = {"specversion": "1.0", "type": "harmspot.person.updated.v1", "source": "/test", "id": "more"}
-    (tmp_path / "more.jsonl").write_text(json.dumps({**envelope, "data": data}) + "\n")
+    (tmp_path / "more.jsonl").write_text(event("person.updated", "more", data))
     assert load_file(later, tmp_path / "more.jsonl", None).stored == 1
     again = daily_run(later, AS_OF)
     assert again.is_new and again.known_at > town_run.summary.known_at
@@ -285,11 +297,8 @@ def next_day(
     with open_home_store(home) as store:
         raw = store.resolve_pseudonyms([left.subject, served.subject])
     data = [{"person_id": who, "version": 99, "from": "2026-01-01T10:00:00Z", "kind": "prison"} for who in raw.values()]
-    lines = [
-        {"specversion": "1.0", "type": "harmspot.custody.changed.v1", "source": "/test", "id": f"in{i}", "data": each}
-        for i, each in enumerate(data)
-    ]
-    (folder / "custody.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    lines = [event("custody.changed", f"in{i}", each) for i, each in enumerate(data)]
+    (folder / "custody.jsonl").write_text("".join(lines))
     later = new_home(folder / "home", CLOCK + timedelta(days=1))
     assert load_file(later, folder / "custody.jsonl", None).stored == 2
     summary = daily_run(later, AS_OF + timedelta(days=1))
