@@ -74,11 +74,13 @@ def fit_gamma_priors(
     kinds = np.flatnonzero(counts.any(axis=0))
     if len(exposure) == 1:
         fitted = [GammaPrior(float(counts[0, kind]) + 0.5, float(exposure[0])) for kind in kinds]
-    elif zero_truncated and len(kinds):
-        fitted = _maximise(Tally.of(counts[:, kinds], exposure), zero_truncated=True)
     else:
-        tallies = [Tally.of(counts[:, [kind]], exposure) for kind in kinds]
-        fitted = [_maximise(tally, zero_truncated=False)[0] for tally in tallies]
+        together = [kinds] if zero_truncated and len(kinds) else kinds[:, None]
+        fitted = [
+            prior
+            for columns in together
+            for prior in _maximise(Tally.of(counts[:, columns], exposure), zero_truncated=zero_truncated)
+        ]
     found = dict(zip(kinds.tolist(), fitted, strict=True))
     return [found.get(kind, none_seen) for kind in range(counts.shape[1])]
 
@@ -163,7 +165,10 @@ def _maximise(tally: Tally, *, zero_truncated: bool) -> list[GammaPrior]:
 def _checked(count: npt.ArrayLike, exposure: npt.ArrayLike, *, dimensions: int = 1) -> tuple[Floats, Floats]:
     count, exposure = np.asarray(count, dtype=np.float64), np.asarray(exposure, dtype=np.float64)
     if (count.ndim, exposure.ndim) != (dimensions, 1) or len(count) != len(exposure):
-        raise ValueError(f"count has shape {count.shape} and exposure {exposure.shape}: expected one length")
+        raise ValueError(
+            f"count has shape {count.shape} and exposure {exposure.shape}: "
+            f"expected counts of dimension {dimensions} and a list of exposures, of one length"
+        )
     for name, values in (("count", count), ("exposure", exposure)):
         if not (np.isfinite(values).all() and (values >= 0).all()):
             raise ValueError(f"{name} holds a negative or missing value: expected finite numbers from zero up")

@@ -56,7 +56,7 @@ def score_people(
     config: "PeopleConfig",
     seed: int,
 ) -> Scoring:
-    """Score every adult with evidence and enough time at liberty; fit the priors on every adult at risk."""
+    """Score every adult with evidence and enough time at liberty; fit the priors on those with evidence."""
     at_risk = register[~(register["is_deceased"] | register["is_under_18"] | register["is_age_unknown"])]
 
     def days_at_liberty(half_life_days: float) -> pd.Series:

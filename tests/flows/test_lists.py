@@ -28,7 +28,7 @@ from pipeline.errors import ExportError, HarmspotError, KeyFileError, Publicatio
 from pipeline.outbox import make_message
 from pipeline.publication import read_restricted, runs
 from pipeline.store import TOMBSTONE
-from tests.town import AS_OF, CLOCK, TownRun
+from tests.town import AS_OF, CLOCK, TownRun, event
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
 
@@ -252,9 +252,8 @@ def test_whoever_is_excepted_from_the_tiers_is_called_in_by_no_list_and_no_copy(
 
 def told(home: Home, folder: Path, kind: str, *data: dict[str, object]) -> None:
     """Load events of one kind, an hour on."""
-    envelope = {"specversion": "1.0", "type": f"harmspot.{kind}.v1", "source": "urn:test"}
-    lines = [json.dumps({**envelope, "id": f"{kind}{number}", "data": each}) for number, each in enumerate(data)]
-    (folder / f"{kind}.jsonl").write_text("\n".join(lines) + "\n")
+    lines = [event(kind, f"{kind}{number}", each) for number, each in enumerate(data)]
+    (folder / f"{kind}.jsonl").write_text("".join(lines))
     assert load_file(home, folder / f"{kind}.jsonl", None).stored == len(data)
 
 
@@ -584,12 +583,12 @@ def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(
         gone = store.resolve_pseudonym(listed)
         batch_before = len(store.batches())
     assert gone
-    event = {
+    died = {
         "specversion": "1.0", "type": "harmspot.person.updated.v1", "source": "urn:test", "id": "died",
         "time": "2026-01-01T10:00:00Z",
         "data": {"person_id": gone, "version": 99, "birth_date": "1980-01-01", "deceased_at": "2026-01-01T09:00:00Z"},
     }  # fmt: skip
-    (tmp_path / "persons.jsonl").write_text(json.dumps(event) + "\n")
+    (tmp_path / "persons.jsonl").write_text(json.dumps(died) + "\n")
     load_file(later, tmp_path / "persons.jsonl", None)
     with open_home_store(later) as store:
         assert len(store.batches()) == batch_before + 1

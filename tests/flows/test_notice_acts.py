@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,8 @@ def approve(home: Home, notice_id: str) -> None:
         do(home, notice_id, Deed(kind, actor, WHY), purpose="to decide")
 
 
-def serving(kind: str) -> Deed:
-    return Deed("served", LUND, {"served_at": CLOCK, "manner": {"area": "displayed", "person": "in_person"}[kind]})
+def serving(kind: str, at: datetime = CLOCK) -> Deed:
+    return Deed("served", LUND, {"served_at": at, "manner": {"area": "displayed", "person": "in_person"}[kind]})
 
 
 @pytest.mark.parametrize("kind", ["area", "person"])
@@ -90,12 +90,7 @@ def test_no_notice_goes_out_whose_evidence_was_cancelled_since_the_run(
     load_file(later, tmp_path / "later.jsonl", None)
     before = events(later)
     with pytest.raises(NoticeRefusedError, match=f"record {taken_back} behind it was cancelled; run again"):
-        do(
-            later,
-            notice_id,
-            replace(serving(kind), detail={**serving(kind).detail, "served_at": later.clock}),
-            purpose="to serve it",
-        )
+        do(later, notice_id, serving(kind, later.now()), purpose="to serve it")
     assert events(later) == before
 
 

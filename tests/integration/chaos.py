@@ -101,11 +101,11 @@ class Site:
             **changes,
         }
 
-    def start(self, *verb: str, dies_at=None, by=signal.SIGKILL, file_limit_bytes=None, **changes: str) -> Victim:
+    def start(self, *verb: str, struck_at=None, by=signal.SIGKILL, file_limit_bytes=None, **changes: str) -> Victim:
         arguments = ["--home", str(self.home), *(verb or self.verb)]
         self.runs += 1
         environment = self.environment(**changes)
-        return Victim(arguments, environment, self.log, dies_at=dies_at, by=by, file_limit_bytes=file_limit_bytes)
+        return Victim(arguments, environment, self.log, struck_at=struck_at, by=by, file_limit_bytes=file_limit_bytes)
 
     def settle(self) -> None:
         """Run the command until it says that it has caught up, as a supervisor would."""
@@ -211,7 +211,7 @@ def kill_at_each_step(site: Site, scale: Scale) -> str:
     for name, step in site.steps.items():
         for count in range(1, scale.batches + 1):
             site.traffic.send(3 * site.batch_size)
-            victim = site.start(dies_at=(step, count))
+            victim = site.start(struck_at=(step, count))
             if victim.wait() == -9:
                 hits += 1
                 reached.add(name)
@@ -347,10 +347,8 @@ def freeze(site: Site, scale: Scale) -> str:
     wait = {"HARMSPOT__STORE__WAIT_S": "60"}
     for name in ("decoded", "about to commit"):  # with a batch in its hands, and with the store, too
         site.traffic.send(scale.records)
-        frozen = site.start(dies_at=(site.steps[name], 1), by=signal.SIGSTOP, **wait)
-        while not frozen.is_frozen():
-            assert frozen.is_alive(), frozen.said()[-2000:]
-            time.sleep(0.01)
+        frozen = site.start(struck_at=(site.steps[name], 1), by=signal.SIGSTOP, **wait)
+        frozen.wait_until_frozen()
         other = site.start(**wait, **_named(site, "two"))
         until = time.monotonic() + 2 * SESSION_S
         while other.is_alive() and time.monotonic() < until:

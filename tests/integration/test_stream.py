@@ -196,20 +196,19 @@ def test_homes_beside_each_other_each_keep_everything(
     other = Home(by_topic.path.parent / "other", town.config_file, CLOCK, lambda text: None)
     create_key(other.path)
     sent = send(kafka_broker, topic_prefix, events)
-    stops, done = [threading.Event() for _ in range(2)], threading.Barrier(3)
-
-    def run(home: Home, stop: threading.Event) -> None:
-        stream(home, StreamLimits(max_seconds=300), until=stop)
-        done.wait()
-
-    for home, stop in zip((by_topic, other), stops, strict=True):
-        threading.Thread(target=run, args=(home, stop)).start()
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=stream, args=(home, StreamLimits(max_seconds=300)), kwargs={"until": stop})
+        for home in (by_topic, other)
+    ]
+    for thread in threads:
+        thread.start()
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline and min(map(rows_kept, (by_topic, other))) < sent:
         time.sleep(0.5)
-    for stop in stops:
-        stop.set()
-    done.wait()
+    stop.set()
+    for thread in threads:
+        thread.join()
     assert rows_kept(by_topic) == rows_kept(other) == sent
 
 

@@ -1,4 +1,4 @@
-"""A harmspot command in a process of its own killed at any moment, or killed or frozen at a step of a batch.
+"""A harmspot command in a process of its own, to be killed at any moment, or killed or frozen at a step of a batch.
 
 The processes are forked from one server that has imported everything, so that they start at once; each is a whole
 process that runs the command as its user would, and dies by signal 9 like any other.
@@ -58,14 +58,14 @@ class Victim:
         environment: Mapping[str, str],
         log: Path,
         *,
-        dies_at: tuple[Step, int] | None = None,
+        struck_at: tuple[Step, int] | None = None,
         by: signal.Signals = signal.SIGKILL,
         file_limit_bytes: int | None = None,
     ) -> None:
         self.log = log
         self._begins = log.stat().st_size if log.exists() else 0
         self._process = _FORKS.Process(
-            target=_become, args=(list(arguments), dict(environment), log, dies_at, by, file_limit_bytes), daemon=True
+            target=_become, args=(list(arguments), dict(environment), log, struck_at, by, file_limit_bytes), daemon=True
         )
         self._process.start()
 
@@ -86,12 +86,20 @@ class Victim:
     def terminate(self) -> None:
         self._process.terminate()
 
-    def is_frozen(self) -> bool:
-        """Return whether signal 19 has stopped it."""
-        return self.is_alive() and Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    def wait_until_frozen(self) -> None:
+        """Return once signal 19 has stopped it; fail where it ends first, or is not stopped within `PATIENCE_S`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self._state() != "T":
+            assert self.is_alive() and time.monotonic() < deadline, self.said()[-2000:]
+            time.sleep(0.01)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
+
+    def _state(self) -> str:
+        """Return the letter of its state in /proc (proc(5)); nothing once it is gone."""
+        stat = Path(f"/proc/{self.pid}/stat")
+        return stat.read_text().rpartition(")")[2].split()[0] if stat.exists() else ""
 
     def wait(self, patience_s: float = PATIENCE_S) -> int:
         """Return its exit code, negative for a signal.
@@ -143,7 +151,7 @@ def _become(
     arguments: list[str],
     environment: dict[str, str],
     log: Path,
-    dies_at: tuple[Step, int] | None,
+    struck_at: tuple[Step, int] | None,
     by: signal.Signals,
     file_limit_bytes: int | None,
 ) -> None:
@@ -151,8 +159,8 @@ def _become(
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    if dies_at:
-        _plant(*dies_at, by)
+    if struck_at:
+        _plant(*struck_at, by)
     if file_limit_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit_bytes, file_limit_bytes))
     sys.argv = ["harmspot", *arguments]
