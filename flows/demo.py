@@ -5,17 +5,17 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from flows.audits import audit_reports
 from flows.command.printing import print_frame
 from flows.command.show import TABLES, read_table
-from flows.home import Home
-from flows.ingest import load_file
-from flows.list_effects import register_effect, shown_effects
-from flows.lists import shown_lists
-from flows.prefect_settings import embed_prefect
-from flows.settings import SettingsError
-from flows.town import TownFiles, write_town
-from models.list_effects import CHOSEN_LISTS
+from flows.decisions.audits import audit_reports
+from flows.decisions.list_effects import register_effect, shown_effects
+from flows.decisions.lists import shown_lists
+from flows.home.home import Home
+from flows.home.settings import SettingsError
+from flows.ingest.ingest import load_file
+from flows.schedule.prefect_settings import embed_prefect
+from flows.simulation.town import TownFiles, write_town
+from models.governance.list_effects import CHOSEN_LISTS
 
 HISTORY_DAYS = 730
 EFFECT_DAYS = 90  # from the registration of what lists should bring about to its stop date
@@ -35,7 +35,7 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, announce: C
         f"+ dead letters {counts.dead:,}"
     )
     embed_prefect(home)
-    from flows.prefect_flows import daily
+    from flows.schedule.prefect_flows import daily
 
     summary = daily(home.path, home.config_file, as_of, None, home.clock)
     for name, limit in SHOWN.items():

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from flows.daily import daily_run
-from flows.home import Home
-from flows.ingest import load_file
-from flows.town import TownFiles, write_town
+from flows.home.home import Home
+from flows.ingest.ingest import load_file
+from flows.schedule.daily import daily_run
+from flows.simulation.town import TownFiles, write_town
 from tests.town import AS_OF, CLOCK, KEY, TownRun
 
 # How long an example takes says something of the machine, nothing of the code; in CI the examples are always the same.

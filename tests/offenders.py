@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.evidence import AXES, BANDS
-from models.offending import COLUMNS
-from models.people import PeopleConfig
-from models.ranks import rank_draws
-from models.register import make_register
-from models.scoring import Scoring, score_people
+from models.people_lists.assess import PeopleConfig
+from models.people_scores.evidence import AXES, BANDS
+from models.people_scores.offending import COLUMNS
+from models.people_scores.person_status import make_register
+from models.people_scores.scoring import Scoring, score_people
+from models.statistics.rank_draws import rank_draws
 
 AS_OF = pd.Timestamp("2026-01-01", tz="UTC")
 TIME = "datetime64[us, UTC]"

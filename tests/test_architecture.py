@@ -42,7 +42,7 @@ def test_no_package_reaches_across(path: Path) -> None:
 
 def test_a_breach_would_be_found(tmp_path: Path) -> None:
     breach = tmp_path / "breach.py"
-    breach.write_text("def late():\n    from pipeline.store import Store\n")
+    breach.write_text("def late():\n    from pipeline.store.store import Store\n")
     assert FORBIDDEN["geo"] & set(imported_roots(breach)) == {"pipeline"}
 
 

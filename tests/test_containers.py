@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.columns import TOPICS
+from pipeline.events.columns import TOPICS
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = {

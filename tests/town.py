@@ -7,15 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from flows.daily import RunSummary
-from flows.home import Home
-from flows.list_effects import register_effect
-from flows.lists import approve_list, open_list
-from flows.town import TownFiles
-from models.list_lifecycle import list_id_of
-from pipeline.batch import BatchCounts
-from pipeline.identity import Pseudonymiser
-from pipeline.publication import read_published, read_restricted
+from flows.decisions.list_effects import register_effect
+from flows.decisions.lists import approve_list, open_list
+from flows.home.home import Home
+from flows.schedule.daily import RunSummary
+from flows.simulation.town import TownFiles
+from models.governance.list_lifecycle import list_id_of
+from pipeline.events.batch import BatchCounts
+from pipeline.privacy.pseudonyms import Pseudonymiser
+from pipeline.publication.publish import read_published, read_restricted
 
 AS_OF = date(2026, 1, 1)
 CLOCK = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -123,7 +123,7 @@ def main() -> None:
 
 def _report(error: Exception) -> None:
     from pipeline.errors import HarmspotError
-    from pipeline.person_guard import without_people
+    from pipeline.privacy.pii_guard import without_people
 
     error = _in_words(error)
     is_expected = isinstance(error, HarmspotError | ValueError | OSError)
@@ -142,6 +142,6 @@ def _in_words(error: Exception) -> Exception:
         return error
     import duckdb
 
-    from pipeline.duck import in_words
+    from pipeline.database import in_words
 
     return (in_words(error) if isinstance(error, duckdb.Error) else None) or error

@@ -9,12 +9,12 @@ import click
 
 from flows.command.options import Day, json_option, pass_home, reading_options
 from flows.command.printing import print_frame
-from models.audits import REPORTS
+from models.governance.audits import REPORTS
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
-DRAFTED = ("feedback", "displacement")  # flows.audit_page.INTROS, which imports what help must not
+DRAFTED = ("feedback", "displacement")  # flows.outputs.audit_page.INTROS, which imports what help must not
 
 
 @click.group("audit")
@@ -50,7 +50,7 @@ def record(home: "Home", about: str, report: Path, found: str, by: str, made_on:
       harmspot --home town audit record fairness --report fairness-2026-01.pdf --made-on 2026-01-09 \\
           --found "no group is listed more often than it is suspected" --by "Analyst, M. Ito"
     """
-    from flows.audits import record_audit
+    from flows.decisions.audits import record_audit
 
     due_on = record_audit(home, about, report=report, found=found, made_on=made_on, by=by)
     click.echo(f"the {about} report is signed by {by}; the next is due before {due_on}")
@@ -68,7 +68,7 @@ def draft(home: "Home", about: str, out: Path, run_id: str | None) -> None:
     Example:
       harmspot --home town audit draft displacement --out displacement.html
     """
-    from flows.audit_page import write_audit_page
+    from flows.outputs.audit_page import write_audit_page
 
     made_on = write_audit_page(home, about, run_id, out)
     click.echo(
@@ -87,7 +87,7 @@ def status(home: "Home", as_json: bool) -> None:
     Example:
       harmspot --home town audit status
     """
-    from flows.audits import audit_reports, halt
+    from flows.decisions.audits import audit_reports, halt
 
     columns = ["report", "state", "made_at", "signed_by", "signed_at", "fresh_until"]
     print_frame(audit_reports(home), title="audits", as_json=as_json, columns=columns)
@@ -108,7 +108,7 @@ def verify(home: "Home") -> None:
     Example:
       harmspot --home town audit verify
     """
-    from flows.log_check import log_problems
+    from flows.human_log.integrity import log_problems
 
     problems = log_problems(home) or home.access_log.back_in_time()
     for problem in problems:
@@ -131,7 +131,7 @@ def export(home: "Home", file: Path) -> None:
     Example:
       harmspot --home town audit export queue.json
     """
-    from flows.lists import verify_export
+    from flows.decisions.lists import verify_export
 
     said = verify_export(home, file)
     click.echo(
@@ -155,7 +155,7 @@ def erase(home: "Home", person: str, reason: str, purpose: str | None, reader: s
       harmspot --home town audit erase P000123 --reason "court order 7, records sealed" \\
           --purpose "right to erasure" --reader "Records, M. Ito"
     """
-    from flows.erasure import erase_person
+    from flows.decisions.erasure import erase_person
 
     done = erase_person(home, person, reader=reader, purpose=purpose, reason=reason)
     if not done.is_known:

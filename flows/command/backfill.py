@@ -9,7 +9,7 @@ from flows.command.options import Day, json_option, known_at_option, pass_home
 from flows.command.printing import print_summaries
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("backfill")
@@ -37,14 +37,14 @@ def command(
     """
     home.ensure()
     if without_prefect:
-        from flows.backfill import backfill
+        from flows.schedule.backfill import backfill
 
         summaries = backfill(home, first, last, step_days, known_at)
     else:
-        from flows.prefect_settings import embed_prefect
+        from flows.schedule.prefect_settings import embed_prefect
 
         embed_prefect(home)
-        from flows.prefect_flows import backfill as backfill_flow
+        from flows.schedule.prefect_flows import backfill as backfill_flow
 
         summaries = backfill_flow(home.path, first, last, home.config_file, known_at, step_days)
     print_summaries(summaries, as_json=as_json)

@@ -9,7 +9,7 @@ import click
 from flows.command.options import Day, pass_home
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("demo")

@@ -9,7 +9,7 @@ from flows.command.options import json_option, pass_home
 from flows.command.printing import print_frame
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("doctor")
@@ -26,7 +26,7 @@ def command(home: "Home", as_json: bool) -> None:
     Example:
       harmspot --home city doctor
     """
-    from flows.doctor import examine
+    from flows.health.doctor import examine
 
     findings = examine(home)
     print_frame(findings, title=f"home {home.path}", as_json=as_json, columns=["check", "state", "detail"])

@@ -10,8 +10,8 @@ from flows.command.options import Day, json_option, pass_home
 from flows.command.printing import print_frame, print_object
 
 if TYPE_CHECKING:
-    from flows.home import Home
-    from flows.people_evaluation import RecordsTrial
+    from flows.evaluation.people_validation import RecordsTrial
+    from flows.home.home import Home
 
 
 @click.group("evaluate")
@@ -70,7 +70,7 @@ def forecast(
     Example:
       harmspot --home city evaluate forecast --origins 12 --out record.html
     """
-    from flows.evaluation import Plan, difference_table, evaluate_city, score_table, trial_object
+    from flows.evaluation.forecast_backtest import Plan, difference_table, evaluate_city, score_table, trial_object
 
     settings = home.settings
     horizon_days = horizon_days or settings.forecast.horizon_days
@@ -93,7 +93,7 @@ def forecast(
         for note in trial.evaluation.notes:
             click.echo(f"note: {note}")
     if out:
-        from pipeline.evaluation_page import render_evaluation
+        from pipeline.pages.evaluation import render_evaluation
 
         tables = {**trial.tables(), "differences": difference_table(trial.evaluation)}
         out.write_text(render_evaluation(trial.title(), tables), encoding="utf-8")
@@ -155,7 +155,7 @@ def nij(
       harmspot evaluate nij --events portland.parquet --boundary districts.geojson \\
           --month 2016-12 --month 2017-01 --month 2017-02 --out entry
     """
-    from flows.nij import evaluate_nij, read_crimes, write_shapes
+    from flows.evaluation.nij import evaluate_nij, read_crimes, write_shapes
     from geo.vector_file import read_vector_file
 
     trial = evaluate_nij(
@@ -199,7 +199,7 @@ def near_repeat(
     Example:
       harmspot --home city evaluate near-repeat --offence robbery --days 365
     """
-    from flows.near_repeat import band_labels, find_near_repeats
+    from flows.evaluation.near_repeat import band_labels, find_near_repeats
 
     home.announce(f"shuffling the days {permutations} times")
     found = find_near_repeats(home, offence_codes, days=days, last_day=last, permutations=permutations)
@@ -251,7 +251,7 @@ def people(
       harmspot evaluate people --records compas_two_years.parquet --mapping configs/records/broward.yaml \\
           --out people.html
     """
-    from flows.people_evaluation import evaluate_records
+    from flows.evaluation.people_validation import evaluate_records
 
     home.announce(f"resampling the people {resamples} times")
     trial = evaluate_records(records, mapping, flagged_shares=flagged, resamples=resamples, seed=home.settings.seed)
@@ -260,7 +260,7 @@ def people(
     else:
         _print_people(trial)
     if out:
-        from pipeline.people_evaluation_page import render_people_evaluation
+        from pipeline.pages.people_validation import render_people_evaluation
 
         out.write_text(render_people_evaluation(trial.mapping.about, trial.tables()), encoding="utf-8")
         home.announce(f"wrote {out}")

@@ -8,7 +8,7 @@ from flows.command.options import json_option, pass_home, reading_options
 from flows.command.printing import print_object
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.group("explain")
@@ -34,7 +34,7 @@ def area(home: "Home", area: str, run_id: str | None, as_json: bool) -> None:
     Example:
       harmspot --home city explain area 24
     """
-    from flows.explain import area_lines, find_area
+    from flows.decisions.explain import area_lines, find_area
 
     row = find_area(home, area, run_id)
     print_object(row, area_lines(row), as_json=as_json)
@@ -55,7 +55,7 @@ def person(
     Example:
       harmspot --home town explain person P000123 --purpose "review before visit" --reader "Insp. J. Reyes"
     """
-    from flows.explain import person_lines, read_person
+    from flows.decisions.explain import person_lines, read_person
 
     rows = read_person(home, person, run_id, purpose=purpose, reader=reader)
     print_object(rows.as_json(), person_lines(rows, home.settings.force.zone), as_json=as_json)

@@ -9,7 +9,7 @@ import click
 from flows.command.options import pass_home
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 class Box(click.ParamType):
@@ -80,17 +80,17 @@ def command(
           --horizon-days 7 --cell-size-m 250 --extent 476000,4411000,505000,4443000 --crs EPSG:32618 \\
           --weights weights.csv --out cells.parquet
     """
-    from flows.forecast_file import (
+    from flows.evaluation.forecast_file import (
         Extent,
         default_weights,
         forecast_file,
         read_events,
         read_weights,
     )
-    from flows.settings import find_mapping
+    from flows.home.settings import find_mapping
     from geo.cells import Grid
-    from pipeline.mapped_file import read_mapped_incidents
-    from pipeline.mapping import read_mapping
+    from pipeline.sources.mapped_frame import read_mapped_incidents
+    from pipeline.sources.mapping import read_mapping
 
     settings = home.settings
     if mapping:

@@ -8,7 +8,7 @@ from flows.command.options import json_option, pass_home
 from flows.command.printing import print_counts
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("ingest")
@@ -23,6 +23,6 @@ def command(home: "Home", as_json: bool) -> None:
     Example:
       KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 harmspot --home town ingest
     """
-    from flows.ingest import ingest_kafka
+    from flows.ingest.ingest import ingest_kafka
 
     print_counts(ingest_kafka(home.ensure()), as_json=as_json)

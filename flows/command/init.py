@@ -7,7 +7,7 @@ import click
 from flows.command.options import pass_home
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("init")
@@ -19,7 +19,7 @@ def command(home: "Home") -> None:
     Example:
       harmspot --home city init
     """
-    from flows.ingest import open_home_store
+    from flows.ingest.ingest import open_home_store
 
     home.ensure()
     with open_home_store(home):

@@ -8,7 +8,7 @@ from flows.command.options import json_option, pass_home
 from flows.command.printing import print_summaries
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("late")
@@ -25,14 +25,14 @@ def command(home: "Home", without_prefect: bool, as_json: bool) -> None:
       harmspot --home city late
     """
     if without_prefect:
-        from flows.late import rerun_late
+        from flows.schedule.late import rerun_late
 
         summaries = rerun_late(home)
     else:
-        from flows.prefect_settings import embed_prefect
+        from flows.schedule.prefect_settings import embed_prefect
 
         embed_prefect(home)
-        from flows.prefect_flows import late
+        from flows.schedule.prefect_flows import late
 
         summaries = late(home.path, home.config_file, home.clock)
     print_summaries(summaries, as_json=as_json)

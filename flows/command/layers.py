@@ -7,7 +7,7 @@ import click
 from flows.command.options import pass_home
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("layers")
@@ -20,7 +20,7 @@ def command(home: "Home", run_id: str | None) -> None:
     Example:
       harmspot --home city layers
     """
-    from flows.outputs import write_outputs
+    from flows.outputs.render import write_outputs
 
     for path in write_outputs(home, run_id):
         click.echo(path)

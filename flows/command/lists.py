@@ -10,7 +10,7 @@ from flows.command.options import Day, json_option, pass_home, reading_options
 from flows.command.printing import print_frame
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 # What is read before a list is approved, of the columns that it has.
 EVIDENCE = [
@@ -50,8 +50,8 @@ def show(home: "Home", run_id: str | None, as_json: bool) -> None:
     Example:
       harmspot --home town lists show
     """
-    from flows.audits import halt
-    from flows.lists import human_changes, shown_lists
+    from flows.decisions.audits import halt
+    from flows.decisions.lists import human_changes, shown_lists
 
     print_frame(shown_lists(home, run_id), title="lists", as_json=as_json, columns=STANDING)
     if as_json:
@@ -83,7 +83,7 @@ def register(home: "Home", list_name: str, outcome: str, comparison: str, stop_o
       harmspot --home town lists register person_tier --outcome "harm reported of those listed, a year on" \\
           --comparison "those just below the list" --stop-on 2026-04-01 --by "Supt. A. Lee"
     """
-    from flows.list_effects import register_effect
+    from flows.decisions.list_effects import register_effect
 
     register_effect(home, list_name, outcome=outcome, comparison=comparison, stop_on=stop_on, by=by)
     click.echo(f"the effect of {list_name} is registered until {stop_on}; {by} answers for it")
@@ -103,7 +103,7 @@ def evaluate(home: "Home", list_name: str, found: str, report: Path, by: str) ->
       harmspot --home town lists evaluate person_tier --found "no less harm than just below the list" \\
           --report evaluation-2026-04.pdf --by "Analyst, M. Ito"
     """
-    from flows.list_effects import evaluate_effect
+    from flows.decisions.list_effects import evaluate_effect
 
     evaluate_effect(home, list_name, found=found, report=report, by=by)
     click.echo(f"{list_name} is evaluated; register it anew before its lists are approved again")
@@ -119,7 +119,7 @@ def effects(home: "Home", as_json: bool) -> None:
     Example:
       harmspot --home town lists effects
     """
-    from flows.list_effects import lacking_effect, shown_effects
+    from flows.decisions.list_effects import lacking_effect, shown_effects
 
     columns = ["list", "outcome", "comparison", "registered_by", "ends_at", "evaluated_by", "found", "report"]
     print_frame(shown_effects(home), title="effects of lists", as_json=as_json, columns=columns)
@@ -140,8 +140,8 @@ def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, a
     Example:
       harmspot --home town lists open person_tier-RUN --purpose "approve today's list" --reader "Insp. J. Reyes"
     """
-    from flows.lists import open_list
-    from pipeline.export_file import NOT_GROUNDS
+    from flows.decisions.lists import open_list
+    from pipeline.privacy.signed_export import NOT_GROUNDS
 
     rows = open_list(home, list_id, reader=reader, purpose=purpose).assign(not_grounds=NOT_GROUNDS)
     order = [name for name in ("position", "rank") if name in rows]
@@ -164,7 +164,7 @@ def approve(home: "Home", list_id: str, by: str, reason: str) -> None:
     Example:
       harmspot --home town lists approve person_tier-RUN --by "Insp. J. Reyes" --reason "evidence read, all four stand"
     """
-    from flows.lists import approve_list
+    from flows.decisions.lists import approve_list
 
     approve_list(home, list_id, by=by, reason=reason)
     click.echo(f"list {list_id} is active; {by} answers for it")
@@ -185,7 +185,7 @@ def override(home: "Home", list_id: str, person: str, by: str, reason: str, unti
       harmspot --home town lists override person_tier-RUN P000123 --by "Insp. J. Reyes" \\
           --reason "incident 7 names his brother" --until 2026-03-01
     """
-    from flows.lists import override_entry
+    from flows.decisions.lists import override_entry
 
     expires_at: datetime = home.midnight(until)
     override_entry(home, list_id, person, by=by, reason=reason, expires_at=expires_at)
@@ -204,7 +204,7 @@ def revoke(home: "Home", list_id: str, by: str, reason: str) -> None:
     Example:
       harmspot --home town lists revoke person_tier-RUN --by "Supt. A. Lee" --reason "two incidents were recorded twice"
     """
-    from flows.lists import revoke_list
+    from flows.decisions.lists import revoke_list
 
     revoke_list(home, list_id, by=by, reason=reason)
     click.echo(f"list {list_id} is revoked; harmspot audit export refuses its copies")
@@ -235,7 +235,7 @@ def export(
       harmspot --home town lists export warrant_queue-RUN --recipient "Warrant unit" --agreement ISA-7 \\
           --purpose "serve warrants" --reader "Insp. J. Reyes" --out queue.json
     """
-    from flows.lists import export_list
+    from flows.decisions.lists import export_list
 
     count = export_list(
         home,

@@ -9,7 +9,7 @@ from flows.command.options import json_option, pass_home
 from flows.command.printing import print_counts
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("load")
@@ -28,8 +28,8 @@ def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> Non
       harmspot --home city load --mapping philadelphia incidents.parquet
       harmspot --home leeds load --mapping police_uk downloads/
     """
-    from flows.ingest import load_file
-    from flows.settings import find_mapping
+    from flows.home.settings import find_mapping
+    from flows.ingest.ingest import load_file
 
     home.ensure()
     chosen = find_mapping(mapping, Path.cwd()) if mapping else home.settings.ingest.mapping

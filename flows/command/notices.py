@@ -12,9 +12,9 @@ from flows.command.options import json_option, pass_home, reading_options
 from flows.command.printing import print_frame, print_object
 
 if TYPE_CHECKING:
-    from flows.home import Home
-    from flows.notice_records import Notice
-    from models.notice_lifecycle import Step
+    from flows.home.home import Home
+    from flows.human_log.notice_records import Notice
+    from models.governance.notice_lifecycle import Step
 
 COLUMNS = [
     "notice_id", "kind", "state", "language", "subject", "serve_by", "first_day", "last_day", "reviewed_by",
@@ -63,7 +63,7 @@ def list_(
     """
     import pandas as pd
 
-    from flows.notice_acts import known_notices, live_rival, superseded_by
+    from flows.decisions.notice_decisions import known_notices, live_rival, superseded_by
 
     kinds = ["area", "person"] if people else ["area"]
     found = known_notices(home, kinds, reader=reader, purpose=purpose)
@@ -109,9 +109,9 @@ def show(
       harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review"
       harmspot --home town notices show n_5f0c --reader "PC 4411 Lund" --purpose "to serve it" --pdf notice.pdf
     """
-    from flows.notice_acts import open_notice
-    from pipeline.new_file import write_new
-    from pipeline.notice_outline import letter_text
+    from flows.decisions.notice_decisions import open_notice
+    from pipeline.pages.notice_outline import letter_text
+    from pipeline.privacy.private_file import write_new
 
     notice = open_notice(home, notice_id, reader=reader, purpose=purpose)
     page = notice.page(recipient)
@@ -129,7 +129,7 @@ def _act(kind: str, words: str, example: str, *options: Callable[..., Any]) -> C
 
     def make(with_detail: Callable[..., dict[str, Any]]) -> click.Command:
         def verb(home: "Home", notice_id: str, by: str, purpose: str | None, as_json: bool, **own: Any) -> None:
-            from flows.notice_acts import Deed, do
+            from flows.decisions.notice_decisions import Deed, do
 
             deed = Deed(kind, by, with_detail(home, **own))
             notice = do(home, notice_id, deed, purpose=purpose or f"to have it {kind}")
@@ -253,14 +253,14 @@ def deliver(home: "Home") -> None:
     Example:
       harmspot --home town notices deliver
     """
-    from flows.partners import deliver_to_partners, say_who_is_told_nothing
+    from flows.decisions.partners import deliver_to_partners, say_who_is_told_nothing
 
     say_who_is_told_nothing(home)
     click.echo(f"delivered {deliver_to_partners(home):,} messages")
 
 
 def _row(notice: "Notice", instead: str | None) -> dict[str, Any]:
-    from models.notice_lifecycle import last_day
+    from models.governance.notice_lifecycle import last_day
 
     fields, standing = notice.fields, notice.standing
     return {
@@ -283,7 +283,7 @@ def _object(notice: "Notice") -> dict[str, Any]:
     import json
     from dataclasses import asdict
 
-    from models.notices import fields_json
+    from models.governance.notice_drafts import fields_json
 
     steps = [asdict(step) for step in notice.steps]
     standing = {**asdict(notice.standing), "opened_by": sorted(notice.standing.opened_by)}
@@ -308,7 +308,7 @@ def _why(step: "Step") -> str:
 def _pdf(notice: "Notice", title: str, body_html: str) -> bytes:
     from datetime import UTC, time
 
-    from pipeline.notice_pdf import notice_pdf
+    from pipeline.pages.notice_pdf import notice_pdf
 
     written_at = datetime.combine(notice.fields["written_on"], time(), tzinfo=UTC)
     return notice_pdf(body_html, title=title, language=notice.fields["language"], written_at=written_at)

@@ -33,7 +33,7 @@ def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(verb)
     def with_home(*arguments: Any, **options: Any) -> Any:
-        from flows.home import Home
+        from flows.home.home import Home
 
         path, config_file, clock = click.get_current_context().obj
         home = Home(path, config_file, clock)

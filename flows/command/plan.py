@@ -13,7 +13,7 @@ from flows.command.printing import print_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 RECORDED = (
@@ -49,7 +49,7 @@ def areas(home: "Home", run_id: str | None, as_json: bool) -> None:
     Example:
       harmspot --home town plan areas
     """
-    from pipeline.publication import read_published
+    from pipeline.publication.publish import read_published
 
     tables = {name: read_published(home.path, name, run_id) for name in ALLOCATION_TABLES}
     if as_json:
@@ -72,8 +72,8 @@ def focus(home: "Home", area: str | None, run_id: str | None, top: int, as_json:
     Example:
       harmspot --home town plan focus --area A07 --top 5
     """
-    from flows.explain import find_area
-    from pipeline.publication import read_published
+    from flows.decisions.explain import find_area
+    from pipeline.publication.publish import read_published
 
     rows = read_published(home.path, "crime_focus", run_id)
     if area:
@@ -95,7 +95,7 @@ def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: boo
     Example:
       harmspot --home town plan crackdowns --page plans.html
     """
-    from pipeline.publication import read_published
+    from pipeline.publication.publish import read_published
 
     plan = read_published(home.path, "crackdown_plan", run_id).sort_values("position", ignore_index=True)
     print_frame(plan, title="street markets in order", as_json=as_json, columns=CRACKDOWN_COLUMNS)
@@ -106,7 +106,7 @@ def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: boo
                 for reason in reasons:
                     click.echo(f"  {row['market_id']}: {word}: {reason}")
     if page:
-        from flows.plan_page import write_plan_page
+        from flows.outputs.plan_page import write_plan_page
 
         write_plan_page(home, run_id, page)
         home.announce(f"wrote {page}")
@@ -126,10 +126,10 @@ def visits(home: "Home", run_id: str | None, delivered: bool, limit: int, as_jso
       harmspot --home town plan visits
       harmspot --home town plan visits --delivered
     """
-    from pipeline.publication import read_published
+    from pipeline.publication.publish import read_published
 
     if delivered:
-        from flows.heard_and_kept import visit_delivery
+        from flows.evaluation.visit_compliance import visit_delivery
 
         table, title = visit_delivery(home, home.now()), "visits planned and delivered"
     else:
@@ -156,7 +156,7 @@ def register(home: "Home", market: str, outcome: str, comparison: str, stop_on: 
       harmspot --home town plan register A03 --outcome "public reports at the market" \\
           --comparison "the other flagrant markets" --stop-on 2026-04-01 --actor "Insp. J. Reyes"
     """
-    from flows.place_actions import find_plan, record_action
+    from flows.decisions.place_actions import find_plan, record_action
 
     if stop_on <= home.today():
         raise click.BadParameter(f"{stop_on} is not after today", param_hint="--stop-on")
@@ -195,7 +195,7 @@ def record(
       harmspot --home town plan record partners_told A03 --actor "Public health"
       harmspot --home town plan record announcement A03 --hours 52 --notice n_3f9a --actor "Insp. J. Reyes"
     """
-    from flows.place_actions import announced_start, find_plan, record_action
+    from flows.decisions.place_actions import announced_start, find_plan, record_action
 
     plan = find_plan(home, market)
     if kind == "announcement":
@@ -220,7 +220,7 @@ def benefit(home: "Home", path: Path, as_json: bool) -> None:
     Example:
       harmspot plan benefit --file proposals.yaml
     """
-    from flows.proposals import weigh_file
+    from flows.decisions.benefit_cases import weigh_file
 
     verdicts = weigh_file(path)
     print_frame(verdicts, title="proposals", as_json=as_json)
@@ -244,7 +244,7 @@ def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int,
     """
     import pandas as pd
 
-    from flows.rehearsal import rehearse
+    from flows.simulation.rehearsal import rehearse
 
     if folder.exists() and any(folder.iterdir()):
         raise click.BadParameter(f"{folder} is not empty; choose another", param_hint="FOLDER")

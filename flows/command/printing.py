@@ -11,9 +11,9 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
-    from flows.daily import RunSummary
-    from flows.home import Home
-    from pipeline.batch import BatchCounts
+    from flows.home.home import Home
+    from flows.schedule.daily import RunSummary
+    from pipeline.events.batch import BatchCounts
 
 PIPE_WIDTH = 120  # characters; a redirected table is not cut to 80, and none is wider than our lines
 ID_WIDTH = 34  # characters of a pseudonym

@@ -9,7 +9,7 @@ from flows.command.plan import PROMISE_COLUMNS
 from flows.command.printing import print_frame
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("promises")
@@ -23,8 +23,8 @@ def command(home: "Home", run_id: str | None, as_json: bool) -> None:
     Example:
       harmspot --home town promises
     """
-    from models.promises import words_of
-    from pipeline.publication import read_published
+    from models.operations.promises import words_of
+    from pipeline.publication.publish import read_published
 
     promises = read_published(home.path, "promise", run_id)
     print_frame(promises, title="promises", as_json=as_json, columns=PROMISE_COLUMNS)

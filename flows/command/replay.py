@@ -9,7 +9,7 @@ from flows.command.options import json_option, pass_home
 from flows.command.printing import print_counts
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("replay")
@@ -23,6 +23,6 @@ def command(home: "Home", mapping: Path | None, as_json: bool) -> None:
     Example:
       harmspot --home city replay
     """
-    from flows.replay import replay
+    from flows.ingest.replay import replay
 
     print_counts(replay(home, mapping), as_json=as_json)

@@ -9,7 +9,7 @@ from flows.command.options import Day, json_option, known_at_option, pass_home
 from flows.command.printing import print_summary
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("run")
@@ -30,14 +30,14 @@ def command(home: "Home", as_of: date | None, known_at: datetime | None, without
     """
     home.ensure()
     if without_prefect:
-        from flows.daily import daily_run
+        from flows.schedule.daily import daily_run
 
         summary = daily_run(home, as_of or home.today(), known_at)
     else:
-        from flows.prefect_settings import embed_prefect
+        from flows.schedule.prefect_settings import embed_prefect
 
         embed_prefect(home)
-        from flows.prefect_flows import daily
+        from flows.schedule.prefect_flows import daily
 
         summary = daily(home.path, home.config_file, as_of, known_at, home.clock)
     print_summary(home, summary, as_json=as_json)

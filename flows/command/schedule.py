@@ -7,7 +7,7 @@ import click
 from flows.command.options import pass_home
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("schedule")
@@ -22,14 +22,14 @@ def command(home: "Home") -> None:
     Example:
       harmspot --home city --config configs/philadelphia.yaml schedule
     """
-    from flows.prefect_settings import embed_prefect
+    from flows.schedule.prefect_settings import embed_prefect
 
     home.ensure()
     embed_prefect(home)
-    from flows.prefect_server import prefect_server
+    from flows.schedule.prefect_server import prefect_server
 
     with prefect_server(home):
         # Prefect reads its address when it is imported, so only now.
-        from flows.deployments import serve_deployments
+        from flows.schedule.deployments import serve_deployments
 
         serve_deployments(home)

@@ -11,7 +11,7 @@ from flows.command.printing import print_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,12 @@ def command(
     frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
     columns = shown.columns
     if is_resolved and shown.is_about_people:
-        from flows.lists import resolve_people
+        from flows.decisions.lists import resolve_people
 
         frame = resolve_people(home, frame, reader=reader, purpose=purpose)
         columns = ["raw_person_id" if name == "person_id" else name for name in columns]  # --json has both
     if shown.is_about_people and as_json:
-        from pipeline.export_file import NOT_GROUNDS
+        from pipeline.privacy.signed_export import NOT_GROUNDS
 
         frame = frame.assign(not_grounds=NOT_GROUNDS)  # an object may travel without the table that it stood in
     is_whole = as_json or len(frame) <= limit
@@ -142,18 +142,18 @@ def read_table(
     home: "Home", shown: Shown, run_id: str | None, *, purpose: str | None, reader: str | None
 ) -> "pd.DataFrame":
     """Return a published table in rank order; one about people only with purpose and reader, which are logged first."""
-    from pipeline.publication import read_published, runs
+    from pipeline.publication.publish import read_published, runs
 
     if shown.table == "run":
         return runs(home.path)
     if not shown.is_about_people:
         rows = read_published(home.path, shown.table, run_id)
     else:
-        from flows.lists import read_list
+        from flows.decisions.lists import read_list
 
         rows = read_list(home, shown.table, run_id, reader=reader, purpose=purpose)
     if shown.table in ("area_notice", "person_notice"):
-        from flows.notice_acts import marked
+        from flows.decisions.notice_decisions import marked
 
         return marked(home, rows, shown.table.removesuffix("_notice"), reader=reader, purpose=purpose)
     return _in_rank_order(rows)

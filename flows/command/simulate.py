@@ -9,7 +9,7 @@ import click
 from flows.command.options import Day, pass_home
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 
 @click.command("simulate")
@@ -30,7 +30,7 @@ def command(home: "Home", folder: Path, seed: int, days: int, end: date, without
       harmspot --home home --config town/config.yaml load town/events
       harmspot --home home --config town/config.yaml run --as-of 2026-01-01
     """
-    from flows.town import write_town
+    from flows.simulation.town import write_town
 
     town = write_town(folder, seed=seed, days=days, end=end, with_markets=not without_markets)
     click.echo(f"{town.event_count:,} records in {folder / 'events'}; settings in {folder / 'config.yaml'}")

@@ -13,7 +13,7 @@ from flows.command.options import json_option, pass_home
 from flows.command.printing import print_object
 
 if TYPE_CHECKING:
-    from flows.home import Home
+    from flows.home.home import Home
 
 _GARBAGE_AFTER = 100_000  # objects
 _TURN_S = 0.0005
@@ -45,8 +45,8 @@ def command(
       harmspot --home town stream --until-caught-up --json
       harmspot --home town stream --forget-offset 'incidents[0]'
     """
-    from flows.offsets import forget_offset
-    from flows.stream import StreamLimits, stream
+    from flows.ingest.offsets import forget_offset
+    from flows.ingest.stream import StreamLimits, stream
 
     if forgotten:
         for named in forgotten:

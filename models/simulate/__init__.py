@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from models.simulate.events import TYPES, Emitted
-from models.simulate.sites import points_of_interest_geojson
+from models.simulate.output.events import TYPES, Emitted
 from models.simulate.state import TownState, new_town, step
-from models.simulate.town import areas_geojson
 from models.simulate.truth import truth_of
+from models.simulate.world.sites import points_of_interest_geojson
+from models.simulate.world.town import areas_geojson
 
 __all__ = ["Emitted", "SimulatedTown", "TownState", "new_town", "simulate", "step", "truth_of"]
 

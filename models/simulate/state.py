@@ -12,24 +12,24 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from models.simulate.actions import Order, action_events, read_actions, routine_actions
-from models.simulate.background import background, near_repeats
-from models.simulate.custody import Away, arrested, custody_events, new_stays, nobody_away
-from models.simulate.days import Day, day_of, midnight_s
-from models.simulate.defects import with_defects
-from models.simulate.draws import Floats
-from models.simulate.events import Emitted, incident_events
-from models.simulate.incident import concatenate, dress
-from models.simulate.markets import MarketState, open_markets, respond, site_reports
-from models.simulate.offending import offending, withdrawn_supply
-from models.simulate.patrol import patrol
-from models.simulate.people import People, people_town
-from models.simulate.registers import person_events
-from models.simulate.sites import Sites, plant_sites
-from models.simulate.staffing import staffing_events
-from models.simulate.town import Town, build_town
-from models.simulate.versions import versions
-from models.simulate.warrants import warrant_events
+from models.simulate.behaviour.actions import Order, action_events, read_actions, routine_actions
+from models.simulate.behaviour.background import background, near_repeats
+from models.simulate.behaviour.custody import Away, arrested, custody_events, new_stays, nobody_away
+from models.simulate.behaviour.markets import MarketState, open_markets, respond, site_reports
+from models.simulate.behaviour.offending import offending, withdrawn_supply
+from models.simulate.behaviour.patrol import patrol
+from models.simulate.behaviour.staffing import staffing_events
+from models.simulate.behaviour.warrants import warrant_events
+from models.simulate.output.defects import with_defects
+from models.simulate.output.events import Emitted, incident_events
+from models.simulate.output.incident import concatenate, dress
+from models.simulate.output.registers import person_events
+from models.simulate.output.versions import versions
+from models.simulate.world.days import Day, day_of, midnight_s
+from models.simulate.world.draws import Floats
+from models.simulate.world.people import People, people_town
+from models.simulate.world.sites import Sites, plant_sites
+from models.simulate.world.town import Town, build_town
 
 
 @dataclass(frozen=True, slots=True)

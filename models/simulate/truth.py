@@ -7,11 +7,11 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from models.simulate.days import midnight_s
-from models.simulate.events import Emitted
-from models.simulate.people import KIND, KINDS, RATE, RATES, USERS, People
-from models.simulate.staffing import rostered_per_day
+from models.simulate.behaviour.staffing import rostered_per_day
+from models.simulate.output.events import Emitted
 from models.simulate.state import TownState
+from models.simulate.world.days import midnight_s
+from models.simulate.world.people import KIND, KINDS, RATE, RATES, USERS, People
 
 
 def truth_of(state: TownState, records: Sequence[Emitted]) -> dict[str, pd.DataFrame]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.batch import Record, RecordBatch, TopicPartition
 from pipeline.errors import SourceError
+from pipeline.events.batch import Record, RecordBatch, TopicPartition
 
 _SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 _BOM = b"\xef\xbb\xbf"

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from pipeline import batch
-from pipeline.batch import Record, RecordBatch
 from pipeline.errors import BrokerError, SourceError
-from pipeline.outbox import OutboxMessage
+from pipeline.events import batch
+from pipeline.events.batch import Record, RecordBatch
+from pipeline.messages.outbox import OutboxMessage
 from pipeline.sources.kafka_records import read_values_only
 
 _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})

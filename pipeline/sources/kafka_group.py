@@ -17,9 +17,9 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
-from pipeline import batch
-from pipeline.batch import Record
 from pipeline.errors import BrokerError, SourceError
+from pipeline.events import batch
+from pipeline.events.batch import Record
 from pipeline.sources.kafka import checked_security, first_offsets, masked, open_consumer, topic_ids
 
 _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})

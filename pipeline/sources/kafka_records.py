@@ -17,7 +17,7 @@ from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecords
 from kafka.record.util import decode_varint
 
-from pipeline.batch import Record
+from pipeline.events.batch import Record
 
 
 class ValuesOnly(Fetcher.PartitionRecords):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.batch import Record, RecordBatch, TopicPartition
 from pipeline.errors import SourceError
+from pipeline.events.batch import Record, RecordBatch, TopicPartition
 
 _TYPES = {"value": pa.binary(), "topic": pa.string(), "partition": pa.int32(), "offset": pa.int64()}
 

@@ -10,10 +10,10 @@ from statistics import median
 
 import pytest
 
-from flows.home import Home
-from flows.ingest import new_decoder
-from pipeline.batch import DecodedBatch, Record
-from pipeline.store_door import StoreDoor
+from flows.home.home import Home
+from flows.ingest.ingest import new_decoder
+from pipeline.events.batch import DecodedBatch, Record
+from pipeline.store.session import StoreDoor
 from tests.bench.large_city import write_city
 from tests.bench.test_scale_bench import harmspot
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.duck import attach, connect
+from pipeline.database import attach, connect
 
 ROOT = Path(__file__).resolve().parents[2]
 INCIDENTS = ROOT.parent / "shared" / "data" / "philadelphia_2017_2019.parquet"
@@ -42,8 +42,8 @@ def copy_seconds(folder: Path) -> float:
 
 def load_seconds(folder: Path) -> float:
     """Seconds of loading the file through its mapping, from opening the store to closing it."""
-    from flows.home import Home
-    from flows.ingest import load_file
+    from flows.home.home import Home
+    from flows.ingest.ingest import load_file
 
     home = Home(folder / "home", ROOT / "configs" / "philadelphia.yaml", announce=lambda text: None).ensure()
     mapping = home.settings.ingest.mapping

@@ -14,8 +14,8 @@ import pandas as pd
 import pyproj
 import pytest
 
-from models.evaluation import EVENTS_FORECAST, HARM_FORECAST, NAIVE, Evaluation, evaluate_forecast, study_cells
-from models.forecast import ForecastConfig, forecast_cells
+from models.evaluation.backtest import EVENTS_FORECAST, HARM_FORECAST, NAIVE, Evaluation, evaluate_forecast, study_cells
+from models.forecast.forecast import ForecastConfig, forecast_cells
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CELL_SIZE_M = 250.0

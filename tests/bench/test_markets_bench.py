@@ -7,12 +7,12 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from flows.assembly import place_frames, place_incidents, read_map, read_run_codebook
-from flows.home import Home
-from flows.ingest import load_file
-from flows.prioritise import find_street_markets, market_shapes
-from flows.town import write_town
-from pipeline.known import open_known
+from flows.home.home import Home
+from flows.ingest.ingest import load_file
+from flows.run.assembly import place_frames, place_incidents, read_map, read_run_codebook
+from flows.run.prioritise import find_street_markets, market_shapes
+from flows.simulation.town import write_town
+from pipeline.store.snapshot import open_known
 
 pytestmark = pytest.mark.bench
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.nij import evaluate_nij, read_crimes
+from flows.evaluation.nij import evaluate_nij, read_crimes
 from geo.vector_file import read_vector_file
-from models.forecast import ForecastConfig
+from models.forecast.forecast import ForecastConfig
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CRIMES = DATA / "portland_nij_burglary_mvt_train_2012_2017.parquet"

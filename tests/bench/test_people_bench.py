@@ -15,19 +15,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.assembly import earliest, people_frames, place_incidents, read_map, read_run_codebook
-from flows.home import Home
-from flows.ingest import load_file
-from flows.town import write_town
-from models.evidence import AXES, BANDS, counted, offences
-from models.offending import COLUMNS, mean_factors
-from models.people import PeopleConfig, assess_people
-from models.ranks import rank_draws
-from models.register import make_register
-from models.scoring import Scoring, score_people
-from pipeline.identity import Pseudonymiser
-from pipeline.key import create_key
-from pipeline.known import open_known
+from flows.home.home import Home
+from flows.ingest.ingest import load_file
+from flows.run.assembly import earliest, people_frames, place_incidents, read_map, read_run_codebook
+from flows.simulation.town import write_town
+from models.people_lists.assess import PeopleConfig, assess_people
+from models.people_scores.evidence import AXES, BANDS, counted, offences
+from models.people_scores.offending import COLUMNS, mean_factors
+from models.people_scores.person_status import make_register
+from models.people_scores.scoring import Scoring, score_people
+from models.statistics.rank_draws import rank_draws
+from pipeline.privacy.keys import create_key
+from pipeline.privacy.pseudonyms import Pseudonymiser
+from pipeline.store.snapshot import open_known
 from tests.offenders import Scored, score_population, undecayed
 
 AS_OF = pd.Timestamp("2026-01-01", tz="UTC")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.allocation import AllocationConfig, allocate
+from models.operations.allocation import AllocationConfig, allocate
 
 pytestmark = pytest.mark.bench
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.people_evaluation import evaluate_records
-from models.paired_bootstrap import Floats, Ranking, rank_score
-from pipeline.records import Records, read_record_mapping, read_records, select_records
+from flows.evaluation.people_validation import evaluate_records
+from models.statistics.paired_bootstrap import Floats, Ranking, rank_score
+from pipeline.sources.validation_people import Records, read_record_mapping, read_records, select_records
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 MAPPINGS = Path(__file__).parents[2] / "configs" / "records"

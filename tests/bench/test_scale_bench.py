@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pipeline.duck import attach, connect
+from pipeline.database import attach, connect
 from tests.bench.large_city import AS_OF, write_city
 
 INCIDENTS = int(os.environ.get("HARMSPOT_BENCH_INCIDENTS", 10_000_000))

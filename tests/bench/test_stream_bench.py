@@ -22,13 +22,13 @@ import numpy as np
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from flows.daily import daily_run
-from flows.home import Home
-from flows.ingest import load_file
-from flows.town import write_town
-from pipeline.columns import TOPICS
-from pipeline.events import decode_event
-from pipeline.publication import read_published
+from flows.home.home import Home
+from flows.ingest.ingest import load_file
+from flows.schedule.daily import daily_run
+from flows.simulation.town import write_town
+from pipeline.events.columns import TOPICS
+from pipeline.events.schema import decode_event
+from pipeline.publication.publish import read_published
 from pipeline.sources.kafka import write_records
 from tests.integration.broker import BrokerUnavailableError, running_broker
 

@@ -23,9 +23,9 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.columns import SCHEMAS
-from pipeline.duck import attach, connect
-from pipeline.key import derive_key
+from pipeline.database import attach, connect
+from pipeline.events.columns import SCHEMAS
+from pipeline.privacy.keys import derive_key
 from tests.integration.broker import Broker, own_broker, ports
 from tests.integration.proxy import Proxy, running_proxy
 from tests.integration.traffic import Traffic, among

@@ -10,8 +10,8 @@ from typing import NoReturn
 import pytest
 from kafka import KafkaAdminClient
 
-from flows.home import Home
-from pipeline.columns import TOPICS
+from flows.home.home import Home
+from pipeline.events.columns import TOPICS
 from tests.integration.broker import BrokerUnavailableError, running_broker
 
 

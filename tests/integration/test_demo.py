@@ -14,8 +14,8 @@ import pandas as pd
 import pyogrio
 import pytest
 
-from pipeline.identity import Pseudonymiser
-from pipeline.key import load_key
+from pipeline.privacy.keys import load_key
+from pipeline.privacy.pseudonyms import Pseudonymiser
 
 pytestmark = pytest.mark.integration
 
@@ -99,17 +99,17 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from flows.home import Home
-from flows.prefect_settings import embed_prefect
+from flows.home.home import Home
+from flows.schedule.prefect_settings import embed_prefect
 
 home = Home(Path(sys.argv[1]), Path(sys.argv[2]), datetime.fromisoformat("2026-01-01T12:00:00+00:00"))
 embed_prefect(home)  # before anything imports Prefect
 from prefect import flow
 
-from flows.prefect_flows import call_as_task
-from models.register import make_register
-from pipeline.publication import read_restricted
-from pipeline.tables import conform
+from flows.schedule.prefect_flows import call_as_task
+from models.people_scores.person_status import make_register
+from pipeline.publication.publish import read_restricted
+from pipeline.publication.tables import conform
 
 reading = {"reader": "a test", "purpose": "test", "log": home.access_log, "now": home.now()}
 people = read_restricted(home.path, home.key, "person_tier", **reading)
@@ -155,13 +155,13 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from flows.home import Home
-from flows.prefect_settings import embed_prefect
+from flows.home.home import Home
+from flows.schedule.prefect_settings import embed_prefect
 
 clock = datetime.fromisoformat("2026-02-10T12:00:00+00:00")
 home = Home(Path(sys.argv[1]), Path(sys.argv[2]), clock)
 embed_prefect(home)  # before anything imports Prefect
-from flows.prefect_flows import daily
+from flows.schedule.prefect_flows import daily
 
 state = daily(home.path, home.config_file, home.now().date(), None, clock, return_state=True)
 print(state.name, state.type.value, state.message)

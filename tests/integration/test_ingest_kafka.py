@@ -8,12 +8,12 @@ import duckdb
 import pytest
 from kafka import KafkaAdminClient
 
-from flows.doctor import examine
-from flows.home import Home
-from flows.ingest import ingest_kafka, load_file
-from flows.town import TownFiles
-from pipeline.columns import SCHEMAS, TOPICS
-from pipeline.duck import attach, connect
+from flows.health.doctor import examine
+from flows.home.home import Home
+from flows.ingest.ingest import ingest_kafka, load_file
+from flows.simulation.town import TownFiles
+from pipeline.database import attach, connect
+from pipeline.events.columns import SCHEMAS, TOPICS
 from pipeline.sources.kafka import write_records
 
 pytestmark = pytest.mark.integration

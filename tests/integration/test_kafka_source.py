@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from pipeline.decode import Decoder
 from pipeline.errors import SourceError
+from pipeline.events.decoder import Decoder
 from pipeline.sources.jsonl import JsonLinesSource
 from pipeline.sources.kafka import KafkaSource, write_records
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from flows.home import Home
-from flows.ingest import open_home_store
-from flows.notice_acts import known_notices
-from flows.partners import deliver_to_partners
+from flows.decisions.notice_decisions import known_notices
+from flows.decisions.partners import deliver_to_partners
+from flows.home.home import Home
+from flows.ingest.ingest import open_home_store
 from pipeline.sources.kafka import KafkaSource
 from tests.town import TownRun
 
@@ -32,10 +32,10 @@ OFFICE = """
 import os, signal, sys
 from datetime import datetime
 from pathlib import Path
-from flows.home import Home
-from flows.notice_acts import Deed, do, open_notice
-import flows.partners as partners
-from pipeline.store import Store
+from flows.home.home import Home
+from flows.decisions.notice_decisions import Deed, do, open_notice
+import flows.decisions.partners as partners
+from pipeline.store.store import Store
 
 home, config, clock, point, *notices = sys.argv[1:]
 home = Home(Path(home), Path(config), datetime.fromisoformat(clock), lambda text: None)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.home import Home
-from flows.ingest import load_file
-from flows.town import TownFiles
-from pipeline.publication import runs
+from flows.home.home import Home
+from flows.ingest.ingest import load_file
+from flows.simulation.town import TownFiles
+from pipeline.publication.publish import runs
 
 pytestmark = pytest.mark.integration
 

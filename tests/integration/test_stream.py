@@ -18,24 +18,24 @@ import pandas as pd
 import pytest
 from kafka import KafkaAdminClient
 
-from flows.daily import daily_run
-from flows.home import Home
-from flows.ingest import load_file, new_decoder
-from flows.live import FILE, start_live, write_live
-from flows.stream import STAGES, StreamLimits, acknowledge_offsets, deliver_changes, follow_run, stream
-from flows.town import TownFiles
-from pipeline.batch import Record
-from pipeline.columns import SCHEMAS, TOPICS
-from pipeline.duck import attach, connect, name_sql
+from flows.home.home import Home
+from flows.ingest.ingest import load_file, new_decoder
+from flows.ingest.live import FILE, start_live, write_live
+from flows.ingest.stream import STAGES, StreamLimits, acknowledge_offsets, deliver_changes, follow_run, stream
+from flows.schedule.daily import daily_run
+from flows.simulation.town import TownFiles
+from pipeline.database import attach, connect, name_sql
 from pipeline.errors import SourceError
-from pipeline.key import create_key
-from pipeline.outbox import make_message
-from pipeline.publication import read_published
+from pipeline.events.batch import Record
+from pipeline.events.columns import SCHEMAS, TOPICS
+from pipeline.messages.outbox import make_message
+from pipeline.privacy.keys import create_key
+from pipeline.publication.publish import read_published
+from pipeline.publication.tables import read_tables
 from pipeline.sources.kafka import KafkaSource, write_records
 from pipeline.sources.kafka_group import GroupReader
-from pipeline.store import open_store
-from pipeline.store_door import StoreDoor
-from pipeline.tables import read_tables
+from pipeline.store.session import StoreDoor
+from pipeline.store.store import open_store
 from tests.town import AS_OF, CLOCK, TownRun
 
 pytestmark = pytest.mark.integration
@@ -230,7 +230,7 @@ def test_what_a_member_holds_that_died_as_it_was_given_it_is_waited_for(
 
 DIES_ONCE_IT_SHARES = """
 import os, signal, sys
-from pipeline.columns import TOPICS
+from pipeline.events.columns import TOPICS
 from pipeline.sources.kafka_group import GroupReader
 
 address, prefix, group = sys.argv[1:]
@@ -372,8 +372,8 @@ KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from flows.home import Home
-from flows.stream import StreamLimits, stream
+from flows.home.home import Home
+from flows.ingest.stream import StreamLimits, stream
 
 home, config, doomed, when, batches = sys.argv[1:]
 seen = []
@@ -496,8 +496,8 @@ def test_a_signal_ends_it_also_while_another_process_holds_the_store(
 HOLDER = """
 import sys
 from pathlib import Path
-from pipeline.key import load_key
-from pipeline.store import open_store
+from pipeline.privacy.keys import load_key
+from pipeline.store.store import open_store
 
 with open_store(Path(sys.argv[1]), load_key(Path(sys.argv[2])), wait_s=0):
     print("held", flush=True)

@@ -7,13 +7,13 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from flows.doctor import examine
-from flows.home import Home
-from flows.ingest import ingest_kafka
-from flows.offsets import forget_offset
-from flows.stream import StreamLimits, stream
-from pipeline.batch import BatchCounts
+from flows.health.doctor import examine
+from flows.home.home import Home
+from flows.ingest.ingest import ingest_kafka
+from flows.ingest.offsets import forget_offset
+from flows.ingest.stream import StreamLimits, stream
 from pipeline.errors import SourceError
+from pipeline.events.batch import BatchCounts
 from pipeline.sources.kafka import write_records
 from tests import poison
 

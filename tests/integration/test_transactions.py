@@ -6,11 +6,11 @@ from contextlib import closing
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
-from flows.doctor import examine
-from flows.home import Home
-from flows.ingest import ingest_kafka
-from flows.stream import StreamLimits, stream
-from pipeline.batch import BatchCounts
+from flows.health.doctor import examine
+from flows.home.home import Home
+from flows.ingest.ingest import ingest_kafka
+from flows.ingest.stream import StreamLimits, stream
+from pipeline.events.batch import BatchCounts
 from pipeline.sources.kafka import read_bounds
 from tests import poison
 

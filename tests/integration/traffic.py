@@ -8,7 +8,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from pipeline.columns import TOPICS
+from pipeline.events.columns import TOPICS
 from tests import poison
 
 PARTITIONS = {"incidents": 3}

@@ -18,7 +18,9 @@ from typing import Any
 
 PATIENCE_S = 120
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["flows.ingest", "flows.replay", "flows.command.ingest", "kafka", "pipeline.store"])
+_FORKS.set_forkserver_preload(
+    ["flows.ingest.ingest", "flows.ingest.replay", "flows.command.ingest", "kafka", "pipeline.store.store"]
+)
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,17 @@ class Step:
 
 # In the order in which a batch goes through them.
 STEPS: dict[str, Step] = {
-    "before decoding": Step("pipeline.decode", "Decoder", "decode", is_after=False),
-    "decoded": Step("pipeline.decode", "Decoder", "decode"),
-    "rows kept": Step("pipeline.store", "Store", "_keep_decoded"),
-    "offsets kept": Step("pipeline.store", "Store", "_keep_offsets"),
-    "about to commit": Step("pipeline.store", "Store", "_keep_counts"),
-    "committed": Step("pipeline.store", "Store", "commit"),
+    "before decoding": Step("pipeline.events.decoder", "Decoder", "decode", is_after=False),
+    "decoded": Step("pipeline.events.decoder", "Decoder", "decode"),
+    "rows kept": Step("pipeline.store.store", "Store", "_keep_decoded"),
+    "offsets kept": Step("pipeline.store.store", "Store", "_keep_offsets"),
+    "about to commit": Step("pipeline.store.store", "Store", "_keep_counts"),
+    "committed": Step("pipeline.store.store", "Store", "commit"),
 }
 STREAM_STEPS: dict[str, Step] = {
-    "before announcing": Step("flows.announcer", "Announcer", "deliver", is_after=False),
-    "announced, not noted": Step("flows.announcer", "Announcer", "deliver"),
-    "announcements noted": Step("pipeline.store", "Store", "mark_delivered"),
+    "before announcing": Step("flows.ingest.change_publisher", "Announcer", "deliver", is_after=False),
+    "announced, not noted": Step("flows.ingest.change_publisher", "Announcer", "deliver"),
+    "announcements noted": Step("pipeline.store.store", "Store", "mark_delivered"),
     "before acknowledging": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge", is_after=False),
     "acknowledged": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge"),
 }
@@ -189,8 +191,8 @@ def _plant(step: Step, count: int, by: signal.Signals) -> None:
 
 
 def _hold(path: Path, key_text: str, seconds: float, log: Path) -> None:
-    from pipeline.key import derive_key
-    from pipeline.store import open_store
+    from pipeline.privacy.keys import derive_key
+    from pipeline.store.store import open_store
 
     with open_store(path, derive_key(bytes.fromhex(key_text)), wait_s=10):
         log.touch()

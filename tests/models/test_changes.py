@@ -6,7 +6,7 @@ import yaml
 
 from models.changes import MEASURES, person_changes, place_changes
 
-TABLES = yaml.safe_load((Path(__file__).parents[2] / "pipeline/tables.yml").read_text(encoding="utf-8"))
+TABLES = yaml.safe_load((Path(__file__).parents[2] / "pipeline/publication/tables.yml").read_text(encoding="utf-8"))
 AREA = ["area_id", "rank", "is_listed", "violence_per_day", "disorder_per_day", "minors_per_day"]
 TIER = ["person_id", "tier", "score", "p_top_k", "violence_share", "disorder_share", "minors_share"]
 

@@ -17,12 +17,15 @@ from pathlib import Path
 import hypothesis  # noqa: F401 - imported once here instead of in every fork
 import pytest
 
-import models.people  # noqa: F401 - and with it whatever the forks change
+import models.people_lists.assess  # noqa: F401 - and with it whatever the forks change
 from tests.mutants.guards import GUARDS, Guard
 from tests.mutants.mutator import mutants
 
 ROOT = Path(__file__).parents[2]
-RULE_TESTS = (("test_rules.py", "test_rule_properties.py"), ("test_callin.py", "test_people.py"))
+RULE_TESTS = (
+    ("people_lists/test_rules.py", "people_lists/test_rule_properties.py"),
+    ("people_lists/test_call_in.py", "people_lists/test_assess.py"),
+)
 LEAST_KILLED = 0.9
 WORKERS = 2
 PARTS = ("rules", "guards")
@@ -51,7 +54,8 @@ def main(parts: Sequence[str] = PARTS) -> int:
     began = time.perf_counter()
     # Whoever starts a rule book that does not load notices it; a guard that does not load was taken away wrongly.
     rules = [
-        Trial("rules", m.source, f"rules.py:{m.line}: {m.what}", unloadable=KILLED) for m in mutants(_source("rules"))
+        Trial("people_lists/rules", m.source, f"rules.py:{m.line}: {m.what}", unloadable=KILLED)
+        for m in mutants(_source("people_lists/rules"))
     ]
     of_rules = rules if "rules" in parts else []
     of_guards = [_without_guard(guard) for guard in GUARDS] if "guards" in parts else []
@@ -131,7 +135,7 @@ def _try(trial: Trial) -> int:
 
 def _put_in_place(trial: Trial) -> None:
     """Replace the module's content, and what other modules took from it by name."""
-    module = importlib.import_module(f"models.{trial.module}")
+    module = importlib.import_module(f"models.{trial.module.replace('/', '.')}")
     before = dict(vars(module))
     exec(compile(trial.source, str(module.__file__), "exec"), vars(module))
     for other in [each for name, each in sys.modules.items() if name.startswith("models.")]:

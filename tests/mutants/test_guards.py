@@ -9,7 +9,13 @@ from tests.mutants import __main__ as run
 from tests.mutants.guards import GUARDS, Guard
 
 ROOT = Path(__file__).parents[2]
-GUARD = Guard("actors", "a guard", 'MACHINE = "harmspot"', 'MACHINE = "nobody"', "test_ranks.py::test_gone")
+GUARD = Guard(
+    "governance/actors",
+    "a guard",
+    'MACHINE = "harmspot"',
+    'MACHINE = "nobody"',
+    "statistics/test_rank_draws.py::test_gone",
+)
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.module}: {guard.guard}")
@@ -36,6 +42,6 @@ def test_a_test_that_does_not_exist_notices_nothing(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_guard_that_moved_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "GUARDS", (Guard("actors", "a guard", "no such line", "", GUARD.test),))
+    monkeypatch.setattr(run, "GUARDS", (Guard("governance/actors", "a guard", "no such line", "", GUARD.test),))
     with pytest.raises(SystemExit, match=r"actors\.py does not hold 'no such line' once"):
         run.main(["guards"])

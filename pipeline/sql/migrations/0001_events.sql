@@ -1,5 +1,5 @@
 -- Every version of every entity, with the content's hash and the batch that brought it. The columns are those of
--- pipeline/columns.py; a test holds the two together. No keys: duplicates are found by hash as a batch comes in. The
+-- pipeline/events/columns.py; a test holds the two together. No keys: duplicates are found by hash as a batch comes in. The
 -- defaults are for sources that never have the column.
 
 -- Ids and hashes of incidents stay uncompressed: to look for a compression that they do not have takes much of a bulk

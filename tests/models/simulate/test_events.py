@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from models.simulate import SimulatedTown
-from pipeline.batch import Record
-from pipeline.decode import Decoder
+from pipeline.events.batch import Record
+from pipeline.events.decoder import Decoder
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 REQUIRED = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.simulate import TownState, new_town, step
-from models.simulate.markets import COSTS, MarketState, open_markets, respond
+from models.simulate.behaviour.markets import COSTS, MarketState, open_markets, respond
 
 HOURS = 60.0
 

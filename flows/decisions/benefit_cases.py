@@ -1,0 +1,46 @@
+"""Proposals of arrests and operations by file, weighed one by one."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from models.operations.benefit import NUMBERS, weigh
+from pipeline.errors import SourceError
+from pipeline.privacy.pii_guard import PSEUDONYM
+
+KINDS = ("arrest", "operation")
+
+
+def weigh_file(path: Path) -> pd.DataFrame:
+    """Return the verdicts (`models.operations.benefit.weigh`) on a YAML list of proposals.
+
+    Each has proposal_id, kind (arrest or operation) and any of `models.operations.benefit.NUMBERS`. Raises SourceError
+    naming the proposal by its place in the file: an id is never repeated, for it might identify somebody.
+    """
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise SourceError(f"proposals {path}: not readable as YAML ({type(error).__name__})") from None
+    if not isinstance(content, list) or not content:
+        raise SourceError(f"proposals {path}: expected a list of proposals")
+    for number, proposal in enumerate(content, start=1):
+        _check(path, number, proposal)
+    return weigh(pd.DataFrame(content))
+
+
+def _check(path: Path, number: int, proposal: Any) -> None:
+    where = f"proposals {path}, proposal {number}"
+    if not isinstance(proposal, dict) or not {"proposal_id", "kind"} <= set(proposal):
+        raise SourceError(f"{where}: expected at least proposal_id and kind")
+    if re.search(PSEUDONYM, str(proposal["proposal_id"])):
+        raise SourceError(f"{where}: proposal_id names a person; give the proposal a number of its own")
+    if proposal["kind"] not in KINDS:
+        raise SourceError(f"{where}: kind={proposal['kind']!r}: expected {' or '.join(KINDS)}")
+    if unknown := sorted(set(proposal) - {"proposal_id", "kind", *NUMBERS}):
+        raise SourceError(f"{where}: unknown {unknown[0]!r}; known are {', '.join(NUMBERS)}")
+    for name in filter(proposal.__contains__, NUMBERS):
+        if isinstance(proposal[name], bool) or not isinstance(proposal[name], int | float | None):
+            raise SourceError(f"{where}: {name} is no number")

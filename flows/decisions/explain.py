@@ -1,0 +1,110 @@
+"""Explanations of one area or one person, from the published rows and, of who is on no list, from the store."""
+
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from flows.command.printing import records
+from flows.decisions.lists import read_list
+from flows.home.home import Home
+from flows.home.run_identity import code_version
+from flows.ingest.ingest import open_home_store
+from flows.run.prioritise import people_of_run
+from models.people_lists.explain import explain_person
+from models.people_lists.lists import decision
+from pipeline.errors import PublicationError
+from pipeline.pages.base import local_moments
+from pipeline.publication.publish import read_published, runs
+from pipeline.store.store import TOMBSTONE
+
+LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
+PERSON_TABLES = (*LIST_TABLES, "tier_term", "seller_term", "person_change")
+AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors", "ratio": "crimes per officer-hour"}
+
+
+def find_area(home: Home, area: str, run_id: str | None) -> dict[str, Any]:
+    """Return the row of `area_ranking` that `area` means; PublicationError names the areas there are."""
+    ranking = read_published(home.path, "area_ranking", run_id)
+    raw_id = ranking["area_id"].str.rsplit("@", n=1).str[0]
+    is_meant = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
+    if is_meant.sum() != 1:
+        raise PublicationError(f"area {area!r}: {is_meant.sum()} areas fit; known are {', '.join(ranking['area_id'])}")
+    return {**records(ranking[is_meant])[0], "area_count": len(ranking)}
+
+
+def area_lines(row: dict[str, Any]) -> list[str]:
+    """Explain a row of `area_ranking` in plain words."""
+    shares = ", ".join(f"{words} {row[f'{axis}_share']:.0%}" for axis, words in AXES.items())
+    without = ", ".join(f"without {words} {row[f'rank_without_{axis}']}" for axis, words in AXES.items())
+    return [
+        f"{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
+        f"(80% between {row['rank_lo']} and {row['rank_hi']}), {'listed' if row['is_listed'] else 'not listed'}",
+        f"Chance of being among the top: {row['p_top_k']:.2f} "
+        f"(with the axis weights held fixed {row['p_top_k_fixed_weights']:.2f})",
+        f"Harm {row['harm_per_day']:,.1f} days of guideline prison a day "
+        f"(80% between {row['harm_per_day_lo']:,.1f} and {row['harm_per_day_hi']:,.1f})",
+        f"What the score is made of: {shares}",
+        f"Rank {without}",
+        f"Counted incidents {row['public_count']:,}; discovered by police, shown apart, {row['police_count']:,}",
+        f"Officer hours a day {row['officer_hours']:,.0f}" + (" (ASSUMED)" if row["is_staffing_assumed"] else ""),
+        f"Heaviest evidence: {', '.join(row['evidence_ids']) or 'none'}",
+        *([row["moves_out_if"]] if row["moves_out_if"] else []),
+        "A rank says where harm was reported, not who lives there; it is no ground for a stop or a search.",
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRows:
+    """What the restricted tables of one run say of one person, and, where no list does, table `decision`."""
+
+    person_id: str
+    tables: dict[str, pd.DataFrame]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the rows by table, tables without a row left out."""
+        return {name: records(rows) for name, rows in self.tables.items() if len(rows)}
+
+
+def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | None, reader: str | None) -> PersonRows:
+    """Return the rows of a person given by pseudonym or by the force's own id; each table read is logged first.
+
+    Of somebody on no list the run's decision is made again from what it knew, as none of the unlisted is published.
+
+    Raises
+    ------
+    PublicationError : nobody is known under that id; that somebody asked is logged all the same.
+    """
+    person_id = home.pseudonym_of(person)
+    read = {name: read_list(home, name, run_id, reader=reader, purpose=purpose) for name in PERSON_TABLES}
+    with open_home_store(home) as store:
+        if store.resolve_pseudonym(person_id) in (None, TOMBSTONE):
+            raise PublicationError(
+                "nobody is known under that id. It is taken as written, capitals and spaces included: give the force's "
+                "own id, or the pseudonym that a list shows"
+            )
+    tables = {name: table[table["person_id"].eq(person_id)] for name, table in read.items()}
+    if all(tables[name].empty for name in LIST_TABLES):
+        tables["decision"] = _decision(home, person_id, run_id)
+    return PersonRows(person_id, tables)
+
+
+def _decision(home: Home, person_id: str, run_id: str | None) -> pd.DataFrame:
+    kept = runs(home.path)
+    wanted = kept[kept["run_id"].eq(run_id)] if run_id else kept
+    run = wanted.iloc[-1]
+    now = {"code_version": code_version(), "config_hash": home.settings.identity(), "seed": home.settings.seed}
+    if any(run[name] != value for name, value in now.items()):
+        home.announce("settings or version are not those of the run any more; what is said here goes by today's")
+    people = people_of_run(home, run)
+    return decision(person_id, people.decisions, people.evidence, home.settings.people)
+
+
+def person_lines(rows: PersonRows, zone: ZoneInfo) -> list[str]:
+    """Explain a person's rows in plain words, days told on the zone's clock."""
+    tables = {name: local_moments(table, zone) for name, table in rows.tables.items()}
+    changes = [
+        f"Since the last run: {row['change']}; {row['why']}" for row in tables["person_change"].to_dict("records")
+    ]
+    return [*changes, *explain_person(rows.person_id, tables)]

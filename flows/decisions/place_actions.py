@@ -1,0 +1,112 @@
+"""What people do to places, recorded from the command: action events like those that arrive on the topic."""
+
+import hashlib
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from flows.home.home import Home
+from flows.human_log.notice_records import Notice, notices_of
+from flows.ingest.ingest import new_decoder, open_home_store
+from flows.run.assembly import area_names_of, query, read_map
+from flows.run.plans import calendar_of
+from models.operations.crackdowns import announcement_problems
+from models.operations.history import operations_of
+from pipeline.errors import SourceError
+from pipeline.events.batch import Record
+from pipeline.events.schema import Action, ActionRecorded, encode_event
+from pipeline.publication.publish import read_published
+from pipeline.store.snapshot import open_known
+
+SOURCE = "/harmspot/command"
+
+
+def record_action(
+    home: Home, *, kind: str, area_id: str, actor: str, at: datetime | None = None, **particulars: Any
+) -> str:
+    """Store one action at an area, done at `at` (now), and return its id; the same action at the same moment is one.
+
+    The event says when it is recorded, its `data` when it was done.
+
+    Raises SourceError where the store refuses it, or an announcement may not be made.
+    """
+    raw_area_id = area_id.rsplit("@", 1)[0]
+    now = home.now()
+    at = at or now
+    words = "\x1f".join([kind, raw_area_id, actor, at.isoformat(), *map(str, particulars.values())])
+    action_id = "C" + hashlib.sha256(words.encode()).hexdigest()[:16]
+    given = {name: value for name, value in particulars.items() if value is not None}
+    action = Action(action_id=action_id, version=1, kind=kind, actor=actor, area=raw_area_id, at=at, **given)  # type: ignore[arg-type]
+    event = ActionRecorded(specversion="1.0", id=f"{action_id}.1", source=SOURCE, time=now, data=action)
+    batch = new_decoder(home).decode([Record("actions", 0, 0, encode_event(event))])
+    with open_home_store(home) as store:
+        counts = store.commit(batch, source=SOURCE, ingested_at=now, next_offsets={})
+    if counts.dead:
+        raise SourceError(
+            f"{kind} at {raw_area_id}: refused ({', '.join(counts.dead_by_reason)}); nothing was recorded"
+        )
+    return action_id
+
+
+def announced_start(home: Home, plan: pd.Series, notice_id: str | None, at: datetime) -> date:
+    """Return the first day that the served notice of an operation names.
+
+    Raises SourceError with every reason why the operation of a row of crackdown_plan may not be announced at `at`: the
+    plan's own, and a notice that is missing, not served by then, or about another place.
+    """
+    operations = operations_at(home, at)
+    own = operations[(operations["area_id"] == plan["area_id"]) & operations["ended_at"].isna()]
+    problems = announcement_problems(
+        {**dict(plan), "refused_because": list(plan["refused_because"])},
+        dict(own.iloc[-1]) if len(own) else {},
+        calendar=calendar_of(at, home.settings),
+        config=home.settings.crackdowns,
+    )
+    notice, problem = _served_notice(home, plan, notice_id, at)
+    problems += [problem] if problem else []
+    if problems or notice is None:
+        raise SourceError(f"{plan['market_id']} is not announced: {'; '.join(problems)}")
+    starts_on: date = notice.fields["starts_on"]
+    return starts_on
+
+
+def _served_notice(
+    home: Home, plan: pd.Series, notice_id: str | None, at: datetime
+) -> tuple[Notice | None, str | None]:
+    """The notice, or what is wrong with it."""
+    if not notice_id:
+        return None, "no notice was served: harmspot notices serve, then name it with --notice"
+    with open_home_store(home) as store:
+        notice = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
+    if notice is None or notice.kind != "area" or notice.fields["area_id"] != plan["area_id"]:
+        return None, f"notice {notice_id} is no notice to {plan['area_id']} that anybody has opened"
+    if notice.standing.state != "served":
+        return None, f"notice {notice_id} is {notice.standing.state}, not served"
+    if notice.standing.served_at is None or notice.standing.served_at > at:
+        return None, f"notice {notice_id} was served on {notice.standing.served_on}, after that"
+    return notice, None
+
+
+def operations_at(home: Home, at: datetime) -> pd.DataFrame:
+    """Return the operations that the store knows of, with what was done at this very moment."""
+    settings, as_of = home.settings, at + timedelta(microseconds=1)  # the clock of what is known is exclusive
+    with open_known(
+        home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, announce=home.announce
+    ) as known:
+        area_names_of(known.connection, read_map(settings).areas)
+        return operations_of(query(known.connection, "place_action"))
+
+
+def find_plan(home: Home, market: str) -> pd.Series:
+    """Return the row of the latest crackdown_plan for a market or an area; PublicationError names those there are."""
+    from pipeline.errors import PublicationError
+
+    plan = read_published(home.path, "crackdown_plan")
+    raw_id = plan["area_id"].str.rsplit("@", n=1).str[0]
+    rows = plan[plan["market_id"].eq(market) | plan["area_id"].eq(market) | raw_id.eq(market)]
+    if len(rows) == 0:
+        raise PublicationError(
+            f"market or area {market!r}: no plan; known are {', '.join(plan['market_id']) or 'none'}"
+        )
+    return rows.sort_values("position").iloc[0]

@@ -1,0 +1,185 @@
+"""The forecast tried on the loaded city: rolling origins in its past, beside the public methods."""
+
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from flows.command.printing import records
+from flows.evaluation.near_repeat import latest_day
+from flows.home.home import Home
+from flows.run.assembly import place_incidents, query, read_map, read_run_codebook
+from geo.cells import Grid
+from models.evaluation.backtest import Evaluation, evaluate_forecast, study_cells
+from pipeline.errors import StoreError
+from pipeline.store.snapshot import open_known
+
+EPOCH = date(1970, 1, 1)
+RAW_MEAN_LIFE_DAYS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When and how finely the forecast is tried; `last_day` None means the day of the latest incident."""
+
+    origins: int
+    every_days: int
+    horizon_days: int
+    cell_size_m: float
+    last_day: date | None = None
+    raw_mean_life_days: float = RAW_MEAN_LIFE_DAYS
+
+    def first_days(self, last_day: date) -> list[date]:
+        """Return the first days of the horizons, the last of which ends with `last_day`."""
+        latest = last_day - timedelta(days=self.horizon_days - 1)
+        return [latest - timedelta(days=self.every_days * n) for n in reversed(range(self.origins))]
+
+
+@dataclass(frozen=True, slots=True)
+class CityTrial:
+    """What was tried, on what, and what came of it."""
+
+    force_name: str
+    first_days: list[date]
+    horizon_days: int
+    cell_size_m: float
+    cell_count: int
+    event_count: int
+    evaluation: Evaluation
+
+    def title(self) -> str:
+        """Return one line that says what was tried."""
+        return (
+            f"{self.force_name}: {len(self.first_days)} origins from {self.first_days[0]} to {self.first_days[-1]}, "
+            f"{self.horizon_days} days ahead, {self.cell_count:,} cells of {self.cell_size_m:g} m, "
+            f"{self.event_count:,} incidents"
+        )
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables of the evaluation by name."""
+        every = {part.name: getattr(self.evaluation, part.name) for part in fields(self.evaluation)}
+        return {name: table for name, table in every.items() if isinstance(table, pd.DataFrame)}
+
+
+def evaluate_city(home: Home, plan: Plan) -> CityTrial:
+    """Try the forecast at each origin on the loaded city.
+
+    The study area is every cell with an incident before the first origin, and one ring of cells around them.
+
+    Raises
+    ------
+    StoreError : no incidents, or none before the first origin.
+    ValueError : see `models.evaluation.backtest.evaluate_forecast`.
+    """
+    settings = home.settings
+    with open_known(
+        home.store, home.key, as_of=home.now(), wait_s=settings.store.wait_s, announce=home.announce
+    ) as known:
+        last_day = plan.last_day or latest_day(
+            query(known.connection, "last_incident", time_zone=settings.force.time_zone)
+        )
+        incidents, codebook, crs = _incidents_until(home, known.connection, last_day)
+    grid = Grid(crs=crs, size_m=plan.cell_size_m)
+    cell_days = on_cells(incidents, grid)
+    first_days = plan.first_days(last_day)
+    origins = [(day - EPOCH).days for day in first_days]
+    if not (cell_days["day"] < origins[0]).any():
+        raise StoreError(
+            f"no incident before the first origin {first_days[0]}: take fewer origins (--origins), closer together "
+            "(--every-days), or a later --last"
+        )
+    cells = study_cells(cell_days, origins[0])
+    home.announce(
+        f"trying {len(origins)} origins on {len(cells):,} cells, every method at each; some seconds an origin"
+    )
+    evaluation = evaluate_forecast(
+        cell_days,
+        cells,
+        codebook["harm_days"],
+        origins,
+        horizon_days=plan.horizon_days,
+        seed=settings.seed,
+        config=settings.forecast,
+        raw_mean_life_days=plan.raw_mean_life_days,
+    )
+    return CityTrial(
+        settings.force.name,
+        first_days,
+        plan.horizon_days,
+        plan.cell_size_m,
+        len(cells),
+        int(cell_days["n"].sum()),
+        evaluation,
+    )
+
+
+def on_cells(incidents: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    """Return cell_ix, cell_iy, offence_code, day, n of incidents by point, in that order of rows."""
+    ix, iy = grid.index(incidents["x_m"], incidents["y_m"])
+    placed = incidents[["offence_code", "day", "n"]].assign(cell_ix=ix, cell_iy=iy)
+    keys = ["cell_ix", "cell_iy", "offence_code", "day"]
+    return placed.groupby(keys, as_index=False)[["n"]].sum()
+
+
+def score_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the means over the origins, a row per method: rates at 1% and 5% of cells, and stability."""
+    scores = evaluation.scores
+    wanted = {
+        "hit rate 1%": ("hit_rate", 0.01),
+        "PAI 1%": ("pai", 0.01),
+        "PEI 1%": ("pei", 0.01),
+        "RRI 1%": ("rri", 0.01),
+        "H@1%": ("harm_share", 0.01),
+        "H@5%": ("harm_share", 0.05),
+    }
+    columns = {
+        name: scores[(scores["metric"] == metric) & (scores["share"] == share)].set_index("method")["value"]
+        for name, (metric, share) in wanted.items()
+    }
+    stability = evaluation.stability.query("share == 0.01").set_index("method")["jaccard"]
+    table = pd.DataFrame({"method": scores["method"].unique()}).set_index("method")
+    return table.assign(**columns, **{"Jaccard 1%": stability}).reset_index()
+
+
+def difference_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Return how far the harm forecast is ahead of each method on harm, and the events forecast on incidents."""
+    found = evaluation.differences
+    on_harm = (found["metric"] == "harm_share") & found["method"].str.contains("by harm")
+    on_events = (found["metric"] == "pai") & found["method"].str.contains("by events") & (found["share"] == 0.01)
+    rows = found[on_harm | on_events].sort_values(["metric", "share"], kind="stable")
+    measure = rows["metric"].map({"harm_share": "H@", "pai": "PAI@"}) + rows["share"].map("{:.0%}".format)
+    return rows.assign(measure=measure)[["measure", "against", "difference", "lo", "hi", "ratio"]]
+
+
+def trial_object(trial: CityTrial) -> dict[str, Any]:
+    """Return everything that was found as one JSON-ready object; tables as lists of objects."""
+    return {
+        "force_name": trial.force_name,
+        "first_days": [day.isoformat() for day in trial.first_days],
+        "horizon_days": trial.horizon_days,
+        "cell_size_m": trial.cell_size_m,
+        "cell_count": trial.cell_count,
+        "event_count": trial.event_count,
+        **{name: records(table) for name, table in trial.tables().items()},
+        "notes": list(trial.evaluation.notes),
+    }
+
+
+def _incidents_until(
+    home: Home, connection: duckdb.DuckDBPyConnection, last_day: date
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Return incidents by point, offence and day up to and with `last_day`, the codebook, and the map's system."""
+    settings = home.settings
+    until = home.midnight(last_day + timedelta(days=1))
+    codebook, chart = read_run_codebook(settings, until), read_map(settings)
+    place_incidents(connection, chart, codebook, until, settings)
+    incidents = query(
+        connection,
+        "cell_day",
+        until=until,
+        discoveries=list(settings.places.discoveries),
+        time_zone=settings.force.time_zone,
+    )
+    return incidents, codebook, chart.grid.crs

@@ -1,0 +1,66 @@
+"""The rate of offending tried on real people's records: a file through a mapping, an outcome at a time."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flows.command.printing import records as as_records
+from models.evaluation.people_validation import PeopleTrial, PeopleTrialConfig, evaluate_people
+from pipeline.sources.validation_people import RecordMapping, Records, read_record_mapping, read_records, select_records
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsTrial:
+    """What was tried and what came of it, by outcome; `left_out` says how many people had to be, and why."""
+
+    mapping: RecordMapping
+    trials: dict[str, PeopleTrial]
+    left_out: dict[str, dict[str, int]]
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables of all outcomes by name, the outcome in front."""
+        names = [part.name for part in fields(PeopleTrial)]
+        return {
+            name: pd.concat(
+                [getattr(trial, name).assign(outcome=outcome) for outcome, trial in self.trials.items()],
+                ignore_index=True,
+            ).pipe(lambda table: table[["outcome", *table.columns.drop("outcome")]])
+            for name in names
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return one JSON-ready object: what was tried, who was left out, and every table as rows."""
+        rows = {name: as_records(table) for name, table in self.tables().items()}
+        return {"name": self.mapping.name, "about": self.mapping.about, "left_out": self.left_out, **rows}
+
+
+def evaluate_records(
+    path: Path, mapping_file: Path, *, flagged_shares: tuple[float, ...], resamples: int, seed: int
+) -> RecordsTrial:
+    """Try the rate on every outcome that the mapping names.
+
+    Raises
+    ------
+    MappingError, SourceError : see `pipeline.sources.validation_people`.
+    ValueError : see `models.evaluation.people_validation.evaluate_people`.
+    """
+    mapping = read_record_mapping(mapping_file)
+    rows = read_records(path)
+    config = PeopleTrialConfig(flagged_shares=flagged_shares, resamples=resamples, seed=seed)
+    selected = {name: select_records(rows, mapping, name) for name in mapping.outcomes}
+    trials = {name: _evaluate(selection, mapping, config) for name, selection in selected.items()}
+    return RecordsTrial(mapping, trials, {name: selection.left_out for name, selection in selected.items()})
+
+
+def _evaluate(selection: Records, mapping: RecordMapping, config: PeopleTrialConfig) -> PeopleTrial:
+    return evaluate_people(
+        selection.known,
+        selection.came,
+        selection.published,
+        selection.attributes,
+        index_events=mapping.index_events,
+        horizon_years=mapping.horizon_years,
+        config=config,
+    )

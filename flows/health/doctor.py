@@ -1,0 +1,169 @@
+"""What is wrong with an installation: one finding per check, each with the way out."""
+
+import shutil
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+
+import duckdb
+import pandas as pd
+
+from flows.decisions.audits import audit_reports, halt
+from flows.decisions.list_effects import lacking_effect
+from flows.decisions.lists import human_changes, shown_lists
+from flows.health.stream_health import Finding, State, broker, clock, live_figures, waiting
+from flows.home.home import Home
+from flows.human_log.integrity import log_problems
+from flows.ingest.ingest import offence_codes
+from flows.run.assembly import read_map
+from pipeline.database import connect, in_words
+from pipeline.errors import HarmspotError, StoreBusyError
+from pipeline.publication.publish import runs
+from pipeline.store.store import StoreHealth, open_store
+
+LEAST_FREE_BYTES = 1 << 30
+STORE_WAIT_S = 5.0
+AUDIT_NOTICE = timedelta(days=7)  # a report is asked for so long before it is due
+
+
+def examine(home: Home) -> pd.DataFrame:
+    """Run every check and return check, state (ok, warning, fault), detail, value; never raises for what it finds."""
+    findings = [found for name, check in CHECKS.items() for found in _outcomes(name, partial(_one, name, check, home))]
+    health, of_store = _store(home)
+    findings.append(of_store)
+    if health:
+        findings += _outcomes("dead letters", lambda: waiting(home, health))
+        findings += _outcomes("clock", lambda: clock(home, health))
+    findings += _outcomes("kafka", lambda: broker(home, health))
+    return pd.DataFrame(findings, columns=list(Finding._fields))
+
+
+def _one(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -> list[Finding]:
+    return [Finding(name, *check(home))]
+
+
+def _outcomes(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    try:
+        return list(check())
+    except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
+        return [Finding(name, "fault", _words(error))]
+
+
+def _words(error: Exception) -> str:
+    return str((in_words(error) if isinstance(error, duckdb.Error) else None) or error)
+
+
+def _packages(home: Home) -> tuple[State, str]:
+    names = ("duckdb", "duckdb-extension-httpfs", "prefect", "fastapi", "kafka-python")
+    versions = {name: version(name) for name in names}
+    if versions["duckdb"] != versions["duckdb-extension-httpfs"]:
+        return "fault", "duckdb and duckdb-extension-httpfs differ in version: install from requirements.lock"
+    return "ok", ", ".join(f"{name} {number}" for name, number in versions.items())
+
+
+def _encryption(home: Home) -> tuple[State, str]:
+    connect().close()
+    return "ok", "DuckDB can write encrypted files"
+
+
+def _settings(home: Home) -> tuple[State, str]:
+    return "ok", f"{home.settings.force.name}, {home.settings.force.time_zone}"
+
+
+def _map(home: Home) -> tuple[State, str]:
+    chart = read_map(home.settings)
+    return "ok", f"{len(chart.areas)} areas, {len(chart.cells):,} cells of {chart.grid.size_m:g} m in {chart.grid.crs}"
+
+
+def _codebook(home: Home) -> tuple[State, str]:
+    return "ok", f"{len(offence_codes(home))} offence codes in force"
+
+
+def _folder(home: Home) -> tuple[State, str]:
+    if not home.path.is_dir():
+        return "fault", f"{home.path} is no folder: make it with `harmspot --home {home.path} init`"
+    free = shutil.disk_usage(home.path).free
+    return ("ok" if free > LEAST_FREE_BYTES else "warning"), f"{home.path}, {free / 1e9:.1f} GB free"
+
+
+def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
+    """Whether the store opens, and what stands in it; a store that is being written is left to its writer."""
+    if not home.store.exists():
+        detail = f"{home.store} is missing: make it with `harmspot --home {home.path} init`"
+        return None, Finding("store", "fault", detail)
+    try:
+        with open_store(home.store, home.key, wait_s=STORE_WAIT_S, announce=home.announce) as store:
+            return store.health(), Finding("store", "ok", "opens with the key")
+    except StoreBusyError as error:
+        return None, Finding("store", "warning", f"not looked into: {error}")
+    except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
+        return None, Finding("store", "fault", _words(error))
+
+
+def _publication(home: Home) -> tuple[State, str]:
+    kept = runs(home.path)
+    if kept.empty:
+        return "warning", f"no run yet: `harmspot --home {home.path} run`"
+    latest = kept.iloc[-1]
+    state: State = "ok" if latest["valid_to"] > pd.Timestamp(home.now()) else "warning"
+    expiry = "valid until" if state == "ok" else "EXPIRED at"
+    return state, f"{len(kept)} runs kept; the latest is {latest['run_id']}, {expiry} {latest['valid_to']}"
+
+
+def _access_log(home: Home) -> tuple[State, str]:
+    if problems := log_problems(home):
+        return "fault", problems[0]
+    if back := home.access_log.back_in_time():
+        return "warning", back[0]
+    return "ok", "the chain is whole"
+
+
+def _lists(home: Home) -> tuple[State, str]:
+    if runs(home.path).empty:
+        return "ok", "no lists of people yet"
+    changes = human_changes(home)
+    stamped = changes.loc[changes["is_alarm"], "list"].tolist()
+    if stamped:
+        return "warning", f"people change under 2% of {', '.join(stamped)}: is the evidence read before it is approved?"
+    drafts = shown_lists(home, None)["status"].eq("draft").sum()
+    return "ok", f"{drafts} lists of the latest run wait for approval: `harmspot --home {home.path} lists show`"
+
+
+def _effects(home: Home) -> tuple[State, str]:
+    if runs(home.path).empty:
+        return "ok", "no lists of people yet"
+    if lacking := lacking_effect(home):
+        said = (
+            f"`harmspot --home {home.path} lists effects` says what stands before the approval of {', '.join(lacking)}"
+        )
+        return "warning", said
+    return "ok", "what every list that needs it should bring about is registered"
+
+
+def _audits(home: Home) -> tuple[State, str]:
+    if halted := halt(home):
+        return "fault", halted
+    reports = audit_reports(home).dropna(subset="fresh_until")
+    if reports.empty:
+        return "ok", "their clock starts with the first run"
+    due_on = reports["fresh_until"].dt.tz_convert(home.settings.force.zone).dt.date
+    due = ", ".join(f"{report} by {day}" for report, day in zip(reports["report"], due_on, strict=True))
+    is_near = (reports["fresh_until"] < pd.Timestamp(home.now() + AUDIT_NOTICE)).any()
+    return ("warning" if is_near else "ok"), f"due anew, or lists halt: {due}; harmspot audit record"
+
+
+CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
+    "packages": _packages,
+    "encryption": _encryption,
+    "settings": _settings,
+    "map": _map,
+    "codebook": _codebook,
+    "home": _folder,
+    "publication": _publication,
+    "live figures": live_figures,
+    "access log": _access_log,
+    "lists of people": _lists,
+    "effects of lists": _effects,
+    "audits": _audits,
+}

@@ -1,0 +1,113 @@
+"""What makes a run the same run: code, configuration, boundaries, codebook, both clocks, seed and predecessor."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flows.home.settings import Settings
+
+PACKAGES = ("pipeline", "geo", "models", "flows")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """The clocks and hashes of one run; `row` is its row in table `run`."""
+
+    as_of: datetime
+    known_at: datetime
+    predecessor_run_id: str | None
+    settings: Settings
+    crs: str
+    erasures_hash: str | None = None  # who was erased is in no later run, so it is another run
+
+    @property
+    def run_id(self) -> str:
+        deciding = [
+            code_version(),
+            self.settings.identity(),
+            self.boundaries_hash,
+            self.codebook_hash,
+            self.as_of.isoformat(),
+            self.known_at.isoformat(),
+            self.settings.seed,
+            self.predecessor_run_id,
+            *([self.erasures_hash] if self.erasures_hash else []),
+        ]
+        return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]
+
+    @property
+    def boundaries_hash(self) -> str:
+        force = self.settings.force
+        return _hash_of_files(
+            force.areas.path, force.points_of_interest, force.staffing.path, force.equity_shares, force.fidelity
+        )
+
+    @property
+    def codebook_hash(self) -> str:
+        return _hash_of_files(self.settings.ingest.codebook)
+
+    @property
+    def valid_to(self) -> datetime:
+        return self.as_of + timedelta(days=self.settings.publication.valid_days)
+
+    @property
+    def people_valid_to(self) -> datetime:
+        return self.as_of + timedelta(days=self.settings.publication.people_valid_days)
+
+    def row(self, *, is_staffing_assumed: bool) -> dict[str, Any]:
+        """Return the row of table `run`."""
+        return {
+            "run_id": self.run_id,
+            "as_of": pd.Timestamp(self.as_of),
+            "valid_to": pd.Timestamp(self.valid_to),
+            "known_at": pd.Timestamp(self.known_at),
+            "predecessor_run_id": self.predecessor_run_id,
+            "code_version": code_version(),
+            "config_hash": self.settings.identity(),
+            "boundaries_hash": self.boundaries_hash,
+            "codebook_hash": self.codebook_hash,
+            "seed": self.settings.seed,
+            "force_name": self.settings.force.name,
+            "time_zone": self.settings.force.time_zone,
+            "crs": self.crs,
+            "top_k": self.settings.places.top_k,
+            "is_staffing_assumed": is_staffing_assumed,
+        }
+
+
+@cache
+def code_version() -> str:
+    """Return harmspot's version with a hash of every file that can change a result."""
+    sources = [
+        path
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*"))
+        if path.suffix in {".py", ".sql", ".yml", ".jinja", ".html", ".css", ".js", ".qml"}
+    ]
+    return f"{version('harmspot')}+{_hash_of_files(*sources)}"
+
+
+def hash_of_erasures(person_ids: Iterable[str]) -> str | None:
+    """Return a hash of who was erased, None where nobody was."""
+    erased = sorted(person_ids)
+    return _hash_of_bytes(person_id.encode() for person_id in erased) if erased else None
+
+
+def _hash_of_files(*paths: Path | None) -> str:
+    return _hash_of_bytes(path.read_bytes() for path in paths if path is not None)
+
+
+def _hash_of_bytes(contents: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16]

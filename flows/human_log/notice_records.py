@@ -1,0 +1,116 @@
+"""Notices as the store remembers them: what each says, what was done to it, where it stands, and that as tables."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from flows.home.home import Home
+from models.governance.actors import MACHINE
+from models.governance.notice_drafts import fields_from_json, fields_json
+from models.governance.notice_lifecycle import Standing, Step, standing_of
+from pipeline.pages.notice import NoticePage, render_notice
+from pipeline.publication.tables import read_tables
+from pipeline.store.human_events import read_detail
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice: what it says, and what was done to it in order of recording. A draft nobody opened has no steps."""
+
+    notice_id: str
+    fields: Mapping[str, Any]
+    run_id: str
+    known_at: datetime
+    steps: tuple[Step, ...] = ()
+    is_recorded: bool = False
+
+    @property
+    def standing(self) -> Standing:
+        return standing_of(self.fields, self.steps)
+
+    @property
+    def kind(self) -> str:
+        return str(self.fields["kind"])
+
+    @property
+    def subject(self) -> str:
+        return str(self.fields["market_id" if self.kind == "area" else "person_id"])
+
+    def as_of(self, moment: datetime) -> "Notice":
+        """Return it with what had been recorded by a moment."""
+        return replace(self, steps=tuple(step for step in self.steps if step.at <= moment))
+
+    def page(self, recipient: str | None = None) -> NoticePage:
+        """Render it as it stands now, its approver filled in, and its recipient where one is given."""
+        standing = self.standing
+        signed = f"{standing.approved_by}, {standing.approved_on}" if standing.approved_on else ""
+        shown = {**self.fields, "status": standing.state, "approved_by": signed}
+        return render_notice({**shown, "recipient": recipient} if recipient else shown)
+
+
+def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:
+    """Return the records that notices rest on, as `Store.corrected_evidence` takes them."""
+    rows = [
+        (notice.notice_id, incident_id, notice.fields.get("person_id"), notice.known_at)
+        for notice in notices
+        for incident_id in notice.fields["evidence_ids"]
+    ]
+    return pd.DataFrame(rows, columns=["notice_id", "incident_id", "person_id", "known_then"])
+
+
+def notices_of(events: pd.DataFrame, zone: ZoneInfo) -> dict[str, Notice]:
+    """Return every notice anybody opened, by id, from what people did (`Store.human_events`)."""
+    notices: dict[str, Notice] = {}
+    about = events[events["subject_kind"] == "notice"]
+    for event in about.to_dict("records"):  # a few a day
+        detail = read_detail(event["kind"], event["detail"])
+        notice_id = event["subject"]
+        if event["kind"] == "drafted":
+            fields = fields_from_json(fields_json(detail.fields))
+            notices.setdefault(notice_id, Notice(notice_id, fields, detail.run_id, detail.known_at, (), True))
+        elif notice_id in notices:
+            step = make_step(event["kind"], event["actor"], event["at"].to_pydatetime(), detail, zone)
+            before = notices[notice_id]
+            notices[notice_id] = replace(before, steps=(*before.steps, step))
+    return notices
+
+
+def make_step(kind: str, actor: str, at: datetime, detail: Any, zone: ZoneInfo) -> Step:
+    """Return an act as the rules see it, its days in the force's zone."""
+    served_at = getattr(detail, "served_at", None)
+    return Step(
+        kind=kind,
+        actor=actor,
+        at=at,
+        on=at.astimezone(zone).date(),
+        reason=getattr(detail, "reason", ""),
+        served_at=served_at,
+        served_on=served_at.astimezone(zone).date() if served_at else None,
+        manner=getattr(detail, "manner", None),
+        breach=getattr(detail, "breach", None),
+    )
+
+
+def notice_states(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return area_notice_state and person_notice_state from what people did."""
+    notices = notices_of(events, home.settings.force.zone)
+    tables = {"area": "area_notice_state", "person": "person_notice_state"}
+    return {
+        table: pd.DataFrame(
+            [_state(notice) for notice in notices.values() if notice.kind == kind],
+            columns=read_tables().find(table).column_names,
+        )
+        for kind, table in tables.items()
+    }
+
+
+def _state(notice: Notice) -> dict[str, Any]:
+    standing = notice.standing
+    # People may write a name into a reason; of a place only harmspot's own words are published.
+    is_told = notice.kind == "person" or standing.closed_by == MACHINE
+    why = standing.closed_because if is_told else None
+    return {**notice.fields, **asdict(standing), "notice_id": notice.notice_id, "why": why}

@@ -1,0 +1,39 @@
+"""The projections: what people did, as tables that every publication and every act rebuilds."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from flows.home.home import Home
+from flows.human_log.audit_events import make_audit_projections
+from flows.human_log.list_events import erased_people, make_list_projections
+from flows.human_log.notice_records import notice_states
+from flows.ingest.ingest import open_home_store
+from pipeline.publication.publish import Projector, Shown, project
+from pipeline.publication.tables import read_tables
+
+# Each takes the home and what people did (`Store.human_events`), and returns the projections it makes by table name.
+MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (
+    notice_states,
+    make_list_projections,
+    make_audit_projections,
+)
+
+
+def projector(home: Home) -> Projector:
+    """Return what makes every projection from what stands in the home's store when it is called."""
+
+    def make() -> Shown:
+        with open_home_store(home) as store:
+            events = store.human_events()
+            made = {name: frame for maker in MAKERS for name, frame in maker(home, events).items()}
+            places = {name: store.blot_words(frame) for name, frame in made.items() if name in read_tables().published}
+        return Shown({**made, **places}, erased_people(events))
+
+    return make
+
+
+def project_home(home: Home) -> list[Path]:
+    """Rebuild the projections after an act and return the files that were replaced."""
+    return project(home.path, projector(home), key=home.key)

@@ -1,0 +1,132 @@
+"""Events in: from Kafka, event files, or somebody else's file through a mapping, into the store."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from flows.home.home import Home
+from pipeline.errors import SourceError
+from pipeline.events.batch import BatchCounts, Source
+from pipeline.events.codebook import read_codebook
+from pipeline.events.columns import TOPICS
+from pipeline.events.decoder import Decoder
+from pipeline.privacy.pseudonyms import Pseudonymiser
+from pipeline.sources.jsonl import JsonLinesSource
+from pipeline.sources.kafka import KafkaSource
+from pipeline.sources.mapping import read_mapping
+from pipeline.sources.parquet import ParquetSource
+from pipeline.store.store import Store, open_store
+
+EVENT_FILE_SUFFIXES = (".jsonl", ".jsonl.gz")
+
+
+def open_home_store(home: Home) -> Store:
+    """Return the home's store, opened as its one writer."""
+    wait_s = home.settings.store.wait_s
+    return open_store(home.store, home.key, wait_s=wait_s, announce=home.announce, log=home.access_log)
+
+
+def what_people_did(home: Home) -> pd.DataFrame:
+    """Return `Store.human_events` as it stands in the home's store: the truth that publications only show."""
+    with open_home_store(home) as store:
+        return store.human_events()
+
+
+def new_decoder(home: Home) -> Decoder:
+    """Return a decoder with today's codebook and the home's pseudonym key."""
+    return Decoder(
+        offence_codes=offence_codes(home),
+        pseudonymise=Pseudonymiser(home.key.pseudonym),
+        now=home.now(),
+        future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
+        default_zone=None,
+    )
+
+
+def offence_codes(home: Home) -> frozenset[str]:
+    """Return the offence codes that may come in today; the codebook is read again where it was written since."""
+    path = home.settings.ingest.codebook
+    return _codes_in_force(path, path.stat().st_mtime_ns if path.exists() else None, home.today())
+
+
+@lru_cache(maxsize=1)
+def _codes_in_force(codebook: Path, written_ns: int | None, day: date) -> frozenset[str]:
+    return frozenset(read_codebook(codebook, day).index)
+
+
+def ingest_sources(home: Home) -> BatchCounts:
+    """Read every source the settings name until caught up, and return what became of the rows."""
+    counts = BatchCounts()
+    for name in home.settings.ingest.sources:
+        counts += ingest_kafka(home) if name == "kafka" else load_file(home, Path(name), home.settings.ingest.mapping)
+    return counts
+
+
+def ingest_kafka(home: Home) -> BatchCounts:
+    """Consume the topics from where the store left off until their present ends."""
+    kafka = home.settings.kafka
+    topics = [kafka.topic_prefix + topic for topic in TOPICS]
+    source = KafkaSource(kafka.bootstrap_servers, topics, kafka.security)
+    topic_ids = source.topic_ids()
+    with open_home_store(home) as store:
+        store.know_topics(topic_ids)
+    return ingest_source(home, source, is_resumed=True)
+
+
+def ingest_source(home: Home, source: Source, *, is_resumed: bool) -> BatchCounts:
+    """Decode and commit a source batch by batch; each batch's rows and offsets are one transaction.
+
+    A topic is resumed where the store left off. A file is always read whole: two files may share a name, and what
+    was there before is a duplicate that changes nothing.
+    """
+    decoder = new_decoder(home)
+    counts = BatchCounts()
+    with open_home_store(home) as store:
+        start = store.offsets() if is_resumed else {}
+        for batch in source.batches(start, home.settings.ingest.batch_size):
+            counts += store.commit(
+                decoder.decode(batch.records),
+                source=source.name,
+                ingested_at=home.now(),
+                next_offsets=batch.next_offsets if is_resumed else {},
+            )
+            home.announce(f"{source.name}: {counts.rows_in:,} rows, {counts.stored:,} stored, {counts.dead:,} dead")
+    return counts
+
+
+def load_file(home: Home, path: Path, mapping: Path | None) -> BatchCounts:
+    """Load event files, or with `mapping` somebody else's CSV or Parquet, from a file or a folder."""
+    if not path.exists():
+        raise SourceError(f"{path}: no such file or folder; give the path of events or of a file that a mapping reads")
+    if mapping is None or _holds_events(path):
+        return ingest_source(home, _event_source(path), is_resumed=False)
+    with open_home_store(home) as store:
+        return store.load_mapped(
+            path,
+            read_mapping(mapping),
+            offence_codes=offence_codes(home),
+            ingested_at=home.now(),
+            future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
+            announce=home.announce,
+        )
+
+
+def _holds_events(path: Path) -> bool:
+    return any(file.name.endswith(EVENT_FILE_SUFFIXES) for file in _files(path))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return iter(sorted(path.iterdir())) if path.is_dir() else iter([path])
+
+
+def _event_source(path: Path) -> Source:
+    if path.suffix == ".parquet":
+        return ParquetSource(path)
+    if _holds_events(path):
+        return JsonLinesSource(path)
+    raise SourceError(
+        f"{path}: neither .jsonl nor .parquet events; to read somebody else's file name its mapping with --mapping"
+    )

@@ -1,0 +1,336 @@
+"""Live figures between two daily runs: the run's own models on what has come since, its yardsticks held still.
+
+What a run knew is read once and stays in memory; of every micro-batch only the incidents it touched are placed anew,
+and only the areas in which they lie or lay are drawn anew before all are ranked. An area's rate then moves by its own
+events alone, for how rates vary over areas, what an incident of a band weighs, the officer hours and the time at risk
+stay those of the run; what happened after the run's clock counts as of today. All of it is provisional: the next daily
+run replaces it. No person takes part.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flows.home.home import Home
+from flows.run.assembly import Map, earliest, execute, place_frames, place_incidents, query, read_map, read_run_codebook
+from geo.placement import place_points
+from models.places.markets import Markets, fit_market_priors, rank_markets
+from models.places.ranking import AreaDraws, draw_areas, fit_yardsticks, rank_drawn
+from pipeline.messages.outbox import OutboxMessage, make_message
+from pipeline.privacy.pii_guard import refuse_people
+from pipeline.publication.publish import read_published, runs
+from pipeline.store.announced_state import changed_incidents, keep_standing, last_batch, read_standing
+from pipeline.store.snapshot import Known, open_known
+
+CHANGES = "changes"
+EVENT_TYPE = "harmspot.place.changed.v1"
+FILE = "live.parquet"
+# What a change of standing is called; other changes are not worth telling anybody at once.
+WORDS = {
+    ("area", "listed"): "entered_top_k",
+    ("area", "unlisted"): "left_top_k",
+    ("market", "flagrant"): "market_flagrant",
+    ("market", "other"): "market_not_flagrant",
+    ("evidence", "gone"): "notice_evidence_gone",
+    ("evidence", "there"): "notice_evidence_back",
+}
+UNSAID = {"area": "unlisted", "market": "other", "evidence": "there"}
+
+
+class Live:
+    """The figures of one run, carried on. Made by `start_live`; `close` lets its memory go."""
+
+    def __init__(self, home: Home, run: dict[str, Any]) -> None:
+        self.run_id = str(run["run_id"])
+        self._home = home
+        self._run = run
+        self._as_of: datetime = run["as_of"].to_pydatetime()
+        self._settings = home.settings
+        self._chart = read_map(self._settings)
+        self._codebook = read_run_codebook(self._settings, self._as_of)
+        self._known = self._read_known()
+        frames = place_frames(self._known.connection, self._chart, self._as_of, self._settings)
+        self._officer_hours = frames.officer_hours
+        self._yardsticks = fit_yardsticks(
+            frames.area_events, self._codebook, frames.officer_hours, config=self._settings.places
+        )
+        self._drawn = self._draw_areas(frames.area_events, frames.officer_hours)
+        self._cells = _visible_cells(self._chart, self._settings.markets.visibility_distance_m)
+        self._priors = fit_market_priors(frames.market_reports, self._cells, config=self._settings.markets)
+        self._reports = frames.market_reports
+        self._markets = self._rank_markets(self._reports)
+        ranking, market = (read_published(home.path, name, self.run_id) for name in ("area_ranking", "market"))
+        self._begun = _standing(ranking, market)
+        self._notices_of = _notices_of(read_published(home.path, "area_notice", self.run_id))
+        self._seen: int | None = None
+        self.table: pd.DataFrame | None = None
+        self._known.connection.execute("CREATE SCHEMA moved; CREATE SCHEMA touched")
+
+    def is_over(self, at: datetime) -> bool:
+        """Return whether the run that the figures carry on has expired."""
+        return self._run["valid_to"] <= pd.Timestamp(at)
+
+    def close(self) -> None:
+        self._known.connection.close()
+
+    def tell(self, connection: duckdb.DuckDBPyConnection) -> list[OutboxMessage]:
+        """Take up what the store learnt and return what changed by it; called within the batch's transaction.
+
+        What was announced before is read from the store, so that consumers that share the partitions, and those that
+        come back after a crash, announce a change once.
+        """
+        if self._seen is None:
+            self._seen = last_batch(connection, self._run["known_at"].to_pydatetime())
+        changed = changed_incidents(connection, self._seen)
+        self._seen = last_batch(connection)
+        if changed.empty:
+            return []
+        self._take_up(changed)
+        self._draw_touched()
+        self._follow_reports()
+        ranking, market = self._rank_areas(connection), self._markets.markets
+        standing = pd.concat([_standing(ranking, market), self._evidence(changed)])
+        self.table = self._figures(ranking, market)
+        return self._messages(connection, standing, ranking)
+
+    def _read_known(self) -> Known:
+        known = open_known(
+            self._home.store,
+            self._home.key,
+            as_of=self._as_of,
+            known_at=self._run["known_at"].to_pydatetime(),
+            since=earliest(self._as_of, self._settings),
+            wait_s=self._settings.store.wait_s,
+            announce=self._home.announce,
+        )
+        place_incidents(known.connection, self._chart, self._codebook, self._as_of, self._settings)
+        return known
+
+    def _take_up(self, changed: pd.DataFrame) -> None:
+        """Put the changed incidents in the place of what was known of them; their points are placed as a run does."""
+        connection = self._known.connection
+        connection.register("changed", changed)
+        connection.execute("CREATE OR REPLACE TABLE moved.changed AS FROM changed")
+        connection.unregister("changed")
+        points = changed.loc[changed["lon"].notna(), ["lon", "lat"]].drop_duplicates(ignore_index=True)
+        placed = pd.concat([points, place_points(points, self._chart.areas, self._chart.grid)], axis=1)
+        connection.register("placed", placed.astype({"area_id": "str", "cell_ix": "Int64", "cell_iy": "Int64"}))
+        local = self._as_of.astimezone(self._settings.force.zone).replace(tzinfo=None)
+        connection.execute((Path(__file__).parents[1] / "sql" / "live_begin.sql").read_text(encoding="utf-8"))
+        connection.unregister("placed")
+        with _searching(connection, "moved,main"):
+            execute(
+                connection,
+                "incident_placed",
+                since=earliest(self._as_of, self._settings),
+                as_of_local=local,
+                time_zone=self._settings.force.time_zone,
+            )
+        connection.execute((Path(__file__).parents[1] / "sql" / "live_end.sql").read_text(encoding="utf-8"))
+
+    def _draw_areas(self, events: pd.DataFrame, officer_hours: pd.DataFrame) -> AreaDraws:
+        settings = self._settings
+        return draw_areas(
+            events,
+            self._codebook,
+            officer_hours,
+            config=settings.places,
+            seed=settings.seed,
+            yardsticks=self._yardsticks,
+        )
+
+    def _draw_touched(self) -> None:
+        """Draw anew the areas in which an incident of the batch lies or lay; the others' draws stay."""
+        connection = self._known.connection
+        touched = connection.execute("FROM touched.area").to_arrow_table()["area_id"].to_pylist()
+        with _searching(connection, "touched,main"):
+            events = query(connection, "area_events", window_days=self._settings.places.window_days)
+        officer_hours = self._officer_hours[self._officer_hours["area_id"].isin(touched)]
+        if touched:
+            self._drawn = self._drawn.with_areas(self._draw_areas(events, officer_hours))
+
+    def _rank_areas(self, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        announced = self._announced(connection)
+        listed = announced[(announced.index.get_level_values(0) == "area") & (announced == "listed")]
+        return rank_drawn(
+            self._drawn,
+            config=self._settings.places,
+            seed=self._settings.seed,
+            previously_listed=frozenset(listed.index.get_level_values(1)),
+        )
+
+    def _follow_reports(self) -> None:
+        """Rank the markets anew where the batch touched any report that can point at one."""
+        reports = query(
+            self._known.connection,
+            "market_report",
+            time_zone=self._settings.force.time_zone,
+            window_days=7 * self._settings.markets.window_weeks,
+        )
+        if not reports.equals(self._reports):
+            self._reports, self._markets = reports, self._rank_markets(reports)
+
+    def _rank_markets(self, reports: pd.DataFrame) -> Markets:
+        return rank_markets(reports, self._cells, config=self._settings.markets, priors=self._priors)
+
+    def _evidence(self, changed: pd.DataFrame) -> pd.Series:
+        """Whether the touched incidents that stand behind a drafted notice of the run still stand."""
+        behind = changed[changed["incident_id"].isin(self._notices_of.index)]
+        standing = pd.Series(np.where(behind["is_cancelled"], "gone", "there"), index=behind.index)
+        return _as_standing("evidence", behind["incident_id"], standing)
+
+    def _announced(self, connection: duckdb.DuckDBPyConnection) -> pd.Series:
+        kept = read_standing(connection, self.run_id)
+        return pd.concat([kept, self._begun[~self._begun.index.isin(kept.index)]])
+
+    def _messages(
+        self, connection: duckdb.DuckDBPyConnection, standing: pd.Series, ranking: pd.DataFrame
+    ) -> list[OutboxMessage]:
+        before = self._announced(connection)
+        # A market that no longer shows at all has stopped being flagrant, too.
+        vanished = before[(before.index.get_level_values(0) == "market") & ~before.index.isin(standing.index)]
+        now = pd.concat([standing, vanished.map(lambda _: "other")])
+        said = before.reindex(now.index)
+        unsaid = pd.Series(now.index.get_level_values(0), index=now.index).map(UNSAID)
+        moved = now[now.ne(said.fillna(unsaid))].sort_index()
+        keep_standing(connection, self.run_id, moved)
+        chance = ranking.set_index("area_id")["p_top_k"]
+        return [
+            self._message(kind, place_id, word, chance)
+            for (kind, place_id), new in moved.items()
+            if (word := WORDS.get((kind, new)))
+        ]
+
+    def _message(self, kind: str, place_id: str, word: str, chance: pd.Series) -> OutboxMessage:
+        data: dict[str, Any] = {
+            "change": word,
+            "run_id": self.run_id,
+            "is_provisional": True,
+            "batch_id": self._seen,
+        }
+        if kind == "evidence":
+            data |= {"place_kind": "notice", "notice_ids": sorted(self._notices_of.loc[[place_id]])}
+            data |= {"incident_id": place_id}
+        else:
+            data |= {"place_kind": kind, "place_id": place_id}
+        if kind == "area":
+            data["p_top_k"] = round(float(chance[place_id]), 4)
+        identity = [self.run_id, word, place_id, str(self._seen)]
+        return make_message(CHANGES, place_id, EVENT_TYPE, data, time=self._home.now(), identity=identity)
+
+    def _figures(self, ranking: pd.DataFrame, market: pd.DataFrame) -> pd.DataFrame:
+        """Rows of `live.parquet`: areas, markets, and cells with what was reported since the run."""
+        columns = ["place_kind", "place_id", "rank", "is_listed", "p_top_k", "harm_per_day", "grade", "new_incidents"]
+        areas = ranking.assign(place_kind="area").rename(columns={"area_id": "place_id"})
+        markets = market.assign(place_kind="market").rename(columns={"market_id": "place_id"})
+        cells = query(self._known.connection, "live_cell").merge(
+            self._chart.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"]
+        )
+        cells = cells.assign(place_kind="cell").rename(columns={"cell_id": "place_id"})
+        rows = [part.reindex(columns=columns) for part in (areas, markets, cells)]
+        return pd.DataFrame({name: list(_values(rows, name)) for name in columns})
+
+
+@contextmanager
+def _searching(connection: duckdb.DuckDBPyConnection, schemas: str) -> Iterator[None]:
+    """Let the daily run's queries find their tables in these schemas, the first one that has it."""
+    connection.execute(f"SET search_path = '{schemas}'")
+    try:
+        yield
+    finally:
+        connection.execute("SET search_path = 'main'")
+
+
+def start_live(home: Home) -> Live | None:
+    """Carry on the latest run, or return None where nothing is published yet or the run has expired."""
+    kept = runs(home.path)
+    if kept.empty:
+        return None
+    run = {str(name): value for name, value in kept.iloc[-1].items()}
+    return Live(home, run) if run["valid_to"] > pd.Timestamp(home.now()) else None
+
+
+def live_file(home: Home) -> tuple[str, datetime] | None:
+    """Return of which run `live.parquet` is and when it was written, None where there is none."""
+    path = home.path / FILE
+    if not path.exists():
+        return None
+    first = pq.read_table(path, columns=["run_id", "updated_at"]).slice(0, 1).to_pylist()
+    return (first[0]["run_id"], first[0]["updated_at"]) if first else None
+
+
+def latest_run(home: Home) -> str | None:
+    """Return the id of the latest run."""
+    kept = runs(home.path)
+    return None if kept.empty else str(kept["run_id"].iloc[-1])
+
+
+def write_live(home: Home, live: Live) -> Path:
+    """Replace `live.parquet`, places only, and return its path."""
+    assert live.table is not None
+    stamps = {"run_id": live.run_id, "updated_at": pd.Timestamp(home.now()), "is_provisional": True}
+    table = pa.table({name: pa.array(live.table[name], kind) for name, kind in LIVE_COLUMNS.items()})
+    for name, value in stamps.items():
+        table = table.append_column(name, pa.array([value] * len(table)))
+    refuse_people(FILE, table)
+    path = home.path / FILE
+    beside = path.with_suffix(".new")
+    pq.write_table(table, beside)
+    os.replace(beside, path)  # noqa: PTH105 - as everywhere in the publication
+    return path
+
+
+LIVE_COLUMNS = {
+    "place_kind": pa.string(),
+    "place_id": pa.string(),
+    "rank": pa.int64(),
+    "is_listed": pa.bool_(),
+    "p_top_k": pa.float64(),
+    "harm_per_day": pa.float64(),
+    "grade": pa.string(),
+    "new_incidents": pa.int64(),
+}
+
+
+def _values(rows: list[pd.DataFrame], name: str) -> Iterator[Any]:
+    for part in rows:
+        for value in part[name].tolist():
+            yield None if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)) else value
+
+
+def _visible_cells(chart: Map, distance_m: float) -> pd.DataFrame:
+    from geo.market_shapes import visibility
+
+    cells = chart.cells[["cell_ix", "cell_iy", "area_id"]]
+    return cells.assign(is_visible=visibility(cells, chart.grid, chart.points_of_interest, distance_m=distance_m))
+
+
+def _standing(ranking: pd.DataFrame, market: pd.DataFrame) -> pd.Series:
+    """What there is to announce of areas and markets, on (place_kind, place_id)."""
+    listed = pd.Series(np.where(ranking["is_listed"], "listed", "unlisted"), index=ranking.index)
+    flagrant = pd.Series(np.where(market["grade"] == "flagrant", "flagrant", "other"), index=market.index)
+    return pd.concat(
+        [_as_standing("area", ranking["area_id"], listed), _as_standing("market", market["market_id"], flagrant)]
+    )
+
+
+def _as_standing(kind: str, place_ids: pd.Series, standing: pd.Series) -> pd.Series:
+    index = pd.MultiIndex.from_arrays(
+        [[kind] * len(place_ids), place_ids.astype(str)], names=["place_kind", "place_id"]
+    )
+    return pd.Series(standing.to_numpy(dtype=object), index=index, name="standing", dtype=object)
+
+
+def _notices_of(area_notice: pd.DataFrame) -> pd.Series:
+    """Notices by the incidents behind them."""
+    rows = area_notice[["notice_id", "evidence_ids"]].explode("evidence_ids").dropna()
+    return rows.set_index("evidence_ids")["notice_id"]

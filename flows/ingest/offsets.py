@@ -1,0 +1,25 @@
+"""Where the store reads a topic on, forgotten: the way out where what it stands for is gone."""
+
+import re
+
+from flows.home.home import Home
+from flows.ingest.ingest import open_home_store
+from pipeline.errors import SourceError
+from pipeline.events.batch import TopicPartition
+
+
+def forget_offset(home: Home, named: str) -> dict[TopicPartition, int]:
+    """Forget where `named` (`TOPIC`, or `TOPIC[PARTITION]`) was read to, and say so; return the offsets forgotten.
+
+    It is then read from its first record; events known already are recognised by source and id. Raises SourceError
+    where the store holds no such offset.
+    """
+    topic, number = re.fullmatch(r"(.*?)(?:\[(\d+)\])?", named, re.DOTALL).groups()  # type: ignore[union-attr]
+    with open_home_store(home) as store:
+        forgotten = store.forget_offsets(topic, None if number is None else int(number))
+        if not forgotten:
+            held = ", ".join(f"{name}[{partition}]" for name, partition in store.offsets()) or "none"
+            raise SourceError(f"the store has no offset of {named!r}; it has those of: {held}")
+    for (name, partition), offset in forgotten.items():
+        home.announce(f"{name}[{partition}]: forgot offset {offset:,}; it is read from its first record")
+    return forgotten

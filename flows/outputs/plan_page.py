@@ -1,0 +1,25 @@
+"""The page of plans of a kept run."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flows.home.home import Home
+from models.operations.equilibria import Equilibria, play
+from models.operations.promises import words_of
+from pipeline.pages.plans import render_plans
+from pipeline.publication.publish import read_published
+
+TABLES = ("officer_allocation", "allocation_curve", "allocation_cost", "crackdown_plan", "visit_plan", "promise", "run")
+
+
+def write_plan_page(home: Home, run_id: str | None, path: Path) -> None:
+    """Write the plans of run `run_id` (default: the latest) with their pictures."""
+    tables = {name: read_published(home.path, name, run_id) for name in TABLES}
+    run = tables["run"].iloc[0]
+    zone = ZoneInfo(run["time_zone"])
+    day = run["as_of"].tz_convert(zone).date()
+    words = words_of(tables["promise"], home.settings.promises)
+    html = render_plans(
+        f"{run['force_name']}, {day}", tables, play(Equilibria(periods=60), seed=int(run["seed"])), words, zone
+    )
+    path.write_text(html, encoding="utf-8")

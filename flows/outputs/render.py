@@ -1,0 +1,90 @@
+"""Map layers and the report of a kept run; places only, and of people counts."""
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from flows.decisions.notice_decisions import marked
+from flows.home.home import Home
+from flows.run.assembly import Map, read_map
+from geo.cells import Grid
+from geo.layers import write_layers
+from pipeline.errors import PublicationError
+from pipeline.pages.report import render_report
+from pipeline.publication.publish import read_published, runs, table_counts
+
+TABLES = (
+    "area_ranking",
+    "cell_forecast",
+    "hotspot",
+    "market",
+    "officer_allocation",
+    "area_notice",
+    "place_change",
+    "outcome_monitor",
+    "data_quality",
+)
+
+
+WRITTEN = "run_id"  # file beside the layers, written last: whose they are
+
+
+def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
+    """Write the layers and the report of run `run_id` (default: the latest) and return their paths."""
+    run = _run(home, run_id)
+    tables = {name: read_published(home.path, name, run["run_id"]) for name in TABLES}
+    tables["area_notice"] = marked(home, tables["area_notice"], "area")
+    chart = read_map(home.settings)
+    layers = place_layers(tables, chart, run["crs"])
+    (home.layers / WRITTEN).unlink(missing_ok=True)
+    paths = write_layers(layers, home.layers, run=run)
+    _, people_counts = table_counts(home.path, home.key, run["run_id"])
+    shapes = {**layers, "points_of_interest": chart.points_of_interest}
+    html = render_report(run, tables, shapes, people_counts, written_at=home.now())
+    _replace(home.report, html)
+    _replace(home.layers / WRITTEN, run["run_id"])
+    return [*paths, home.report]
+
+
+def written_run(home: Home) -> str | None:
+    """Return the run that layers and report show, or None where they are missing or were left half written."""
+    note = home.layers / WRITTEN
+    return note.read_text(encoding="utf-8") if note.is_file() and home.report.is_file() else None
+
+
+def _run(home: Home, run_id: str | None) -> dict[str, Any]:
+    kept = runs(home.path)
+    chosen = kept[kept["run_id"] == run_id] if run_id else kept.tail(1)
+    if chosen.empty:
+        raise PublicationError(
+            f"run {run_id or '(the latest)'} is not kept in {home.path}; `harmspot show runs` lists them"
+        )
+    return {str(name): value for name, value in chosen.iloc[0].items()}
+
+
+def place_layers(tables: dict[str, pd.DataFrame], chart: Map, crs: str) -> dict[str, gpd.GeoDataFrame]:
+    """Return one layer per theme in the run's metric coordinate system."""
+    areas = chart.areas[["area_id", "geometry"]].merge(tables["area_ranking"], on="area_id").sort_values("rank")
+    cells = tables["cell_forecast"]
+    grid = Grid(crs=crs, size_m=chart.grid.size_m)
+    squares = grid.squares(*grid.index(cells["x_min_m"] + grid.size_m / 2, cells["y_min_m"] + grid.size_m / 2))
+    return {
+        "areas": gpd.GeoDataFrame(areas, geometry="geometry", crs=crs),
+        "cells": gpd.GeoDataFrame(cells, geometry=squares.to_numpy(), crs=crs),
+        "hotspots": _from_wkb(tables["hotspot"], crs),
+        "markets": _from_wkb(tables["market"], crs),
+    }
+
+
+def _from_wkb(frame: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:
+    shapes = gpd.GeoSeries.from_wkb(frame["geometry_wkb"].map(bytes), crs=crs)
+    return gpd.GeoDataFrame(frame.drop(columns="geometry_wkb"), geometry=shapes.to_numpy(), crs=crs)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside and rename, so that nobody reads half a page."""
+    beside = path.with_suffix(".new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

@@ -1,0 +1,244 @@
+"""Frames for the models, assembled from what the store knew: SQL counts integers, geometry places distinct points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from flows.home.settings import Settings, SettingsError
+from geo.areas import find_overlaps, read_areas
+from geo.cells import Grid
+from geo.crs import crs_name
+from geo.placement import place_points
+from geo.points_of_interest import read_points_of_interest
+from pipeline.events.codebook import read_codebook
+
+SQL = Path(__file__).parents[1] / "sql"
+# Said aloud, for without a single incident nothing in the frames would tell.
+POINT_TYPES = {"area_id": "str", "cell_ix": "Int64", "cell_iy": "Int64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The geography of a run: areas and points of interest in metres, and the grid laid over them."""
+
+    areas: gpd.GeoDataFrame  # area_id, raw_area_id, area_name, geometry
+    grid: Grid
+    cells: pd.DataFrame  # cell_ix, cell_iy, cell_id, area_id, x_min_m, y_min_m, inside_m2
+    points_of_interest: gpd.GeoDataFrame  # kind, geometry
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFrames:
+    """What the models of places are given; columns as each model documents them."""
+
+    area_events: pd.DataFrame
+    area_evidence: pd.DataFrame
+    officer_hours: pd.DataFrame
+    cell_events: pd.DataFrame
+    market_reports: pd.DataFrame
+    placement: dict[str, int]
+
+
+def query(
+    connection: duckdb.DuckDBPyConnection, name: str, *, categories: Sequence[str] = (), **parameters: Any
+) -> pd.DataFrame:
+    """Return the rows of `flows/sql/<name>.sql` with `$parameters` bound; columns of few words may be `categories`."""
+    text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
+    return connection.execute(text, parameters or None).to_arrow_table().to_pandas(categories=categories)
+
+
+def execute(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> None:
+    """Run `flows/sql/<name>.sql`, which makes a table, with `$parameters` bound."""
+    connection.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"), parameters or None)
+
+
+def read_map(settings: Settings) -> Map:
+    """Return the areas, grid and points of interest that the settings name.
+
+    Raises SettingsError where no areas are named, ValueError where they cannot be used.
+    """
+    force = settings.force
+    if force.areas.path is None:
+        raise SettingsError("force.areas.path is not set: name a GeoJSON, GeoPackage or GeoParquet file of areas")
+    areas = read_areas(
+        force.areas.path,
+        id_column=force.areas.id_column,
+        name_column=force.areas.name_column,
+        version=force.areas.version,
+        crs=force.crs,
+    )
+    grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
+    return Map(areas, grid, grid.cells_of(areas), _read_points_of_interest(force.points_of_interest, areas.crs))
+
+
+def overlap_notes(areas: gpd.GeoDataFrame) -> list[str]:
+    """Return what a reader should know of areas that cover the same ground, in words."""
+    pairs = find_overlaps(areas)
+    if pairs.empty:
+        return []
+    return [f"{len(pairs)} pairs of areas overlap; what lies in both counts for the one with the smaller area_id"]
+
+
+def _read_points_of_interest(path: Path | None, crs: Any) -> gpd.GeoDataFrame:
+    if path is None:
+        return gpd.GeoDataFrame({"kind": pd.Series(dtype="str")}, geometry=gpd.GeoSeries([], crs=crs))
+    return read_points_of_interest(path, crs)
+
+
+def earliest(as_of: datetime, settings: Settings) -> datetime:
+    """Return the moment before which no incident can matter to the run."""
+    return min(_earliest_of_places(as_of, settings), as_of - timedelta(days=settings.people.window_days + 1))
+
+
+def _earliest_of_places(as_of: datetime, settings: Settings) -> datetime:
+    days = max(settings.places.window_days, settings.forecast.history_days, 7 * settings.markets.window_weeks)
+    return as_of - timedelta(days=days + 1)
+
+
+def _clock(as_of: datetime, settings: Settings) -> dict[str, Any]:
+    """Return as_of as the wall clock shows it: days are local days, whatever the clocks did in between."""
+    return {
+        "as_of_local": as_of.astimezone(settings.force.zone).replace(tzinfo=None),
+        "time_zone": settings.force.time_zone,
+    }
+
+
+def place_incidents(
+    connection: duckdb.DuckDBPyConnection, chart: Map, codebook: pd.DataFrame, as_of: datetime, settings: Settings
+) -> None:
+    """Add tables `codebook`, `area_name`, `point_placed` and `incident_placed` to a known view's connection."""
+    points = query(connection, "distinct_point")
+    placed = pd.concat([points, place_points(points, chart.areas, chart.grid)], axis=1).astype(POINT_TYPES)
+    area_names_of(connection, chart.areas)
+    for name, frame in {"codebook": codebook.reset_index(), "point_placed": placed}.items():
+        _create(connection, name, pd.DataFrame(frame))
+    execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **_clock(as_of, settings))
+
+
+def area_names_of(connection: duckdb.DuckDBPyConnection, areas: gpd.GeoDataFrame) -> None:
+    """Add table `area_name`: areas by their own id and by the full one."""
+    _create(connection, "area_name", pd.DataFrame(areas[["raw_area_id", "area_id"]]))
+
+
+def _create(connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> None:
+    connection.register("incoming", frame)
+    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")  # noqa: S608 - callers name literals
+    connection.unregister("incoming")
+
+
+def place_frames(connection: duckdb.DuckDBPyConnection, chart: Map, as_of: datetime, settings: Settings) -> PlaceFrames:
+    """Return the frames of places; `place_incidents` must have run on the connection."""
+    places = settings.places
+    discoveries = list(places.discoveries)
+    return PlaceFrames(
+        area_events=query(connection, "area_events", window_days=places.window_days),
+        area_evidence=query(
+            connection,
+            "area_evidence",
+            window_days=places.window_days,
+            half_life_days=places.half_life_days,
+            discoveries=discoveries,
+        ),
+        officer_hours=officer_hours(connection, chart.areas, as_of, settings),
+        cell_events=query(
+            connection,
+            "cell_events",
+            categories=["offence_code"],
+            history_days=settings.forecast.history_days,
+            discoveries=discoveries,
+        ),
+        market_reports=query(
+            connection,
+            "market_report",
+            time_zone=settings.force.time_zone,
+            window_days=7 * settings.markets.window_weeks,
+        ),
+        placement={str(k): int(v) for k, v in query(connection, "placement_quality").iloc[0].items()},
+    )
+
+
+def officer_hours(
+    connection: duckdb.DuckDBPyConnection, areas: gpd.GeoDataFrame, as_of: datetime, settings: Settings
+) -> pd.DataFrame:
+    """Return area_id, hours_per_day, is_assumed: staffing events first, then the file, then the assumption.
+
+    An area that none of them covers has zero hours and counts as assumed.
+    """
+    reported = query(connection, "officer_hours", **_clock(as_of, settings)).set_index("area_id")["hours_per_day"]
+    filed = _staffing_file(settings.force.staffing.path, areas)
+    total = settings.force.staffing.assumed_total_hours_per_day or 0.0
+    area_ids = areas["area_id"].to_numpy()
+    known = reported.reindex(area_ids).fillna(filed.reindex(area_ids))
+    return pd.DataFrame(
+        {
+            "area_id": area_ids,
+            "hours_per_day": known.fillna(total / len(area_ids)).to_numpy(dtype=float),
+            "is_assumed": known.isna().to_numpy(),
+        }
+    )
+
+
+def _staffing_file(path: Path | None, areas: gpd.GeoDataFrame) -> pd.Series:
+    if path is None:
+        return pd.Series(dtype=float)
+    table = _by_area(path, "staffing file", ["available_hours_per_day"], areas)
+    return table.set_index("area_id")["available_hours_per_day"].astype(float)
+
+
+def group_shares(areas: gpd.GeoDataFrame, settings: Settings) -> pd.DataFrame | None:
+    """Return area_id, group, share as the file of equity shares has them, or None where none is named."""
+    path = settings.force.equity_shares
+    return None if path is None else _by_area(path, "equity shares", ["group", "share"], areas)
+
+
+def _by_area(path: Path, what: str, columns: list[str], areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Read a CSV with area_id and `columns`; areas go by their full id or the one in the boundary file."""
+    table = pd.read_csv(path, dtype={"area_id": str})
+    missing = {"area_id", *columns} - set(table.columns)
+    if missing:
+        raise SettingsError(f"{what} {path}: no column {sorted(missing)}; it has {list(table.columns)}")
+    full_id = dict(zip(areas["raw_area_id"], areas["area_id"], strict=True))
+    unknown = sorted(set(table["area_id"]) - set(full_id) - set(full_id.values()))
+    if unknown:
+        raise SettingsError(f"{what} {path}: area_id {unknown[0]!r} is no area; known are {sorted(full_id)}")
+    return table.assign(area_id=table["area_id"].replace(full_id))[["area_id", *columns]]
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFrames:
+    """What the models of people are given; it never leaves the process that made it."""
+
+    events: pd.DataFrame = field(repr=False)
+    persons: pd.DataFrame = field(repr=False)
+    custody: pd.DataFrame = field(repr=False)
+    warrants: pd.DataFrame = field(repr=False)
+    actions: pd.DataFrame = field(repr=False)
+
+
+def people_frames(
+    connection: duckdb.DuckDBPyConnection, flagrant_cells: pd.DataFrame, as_of: datetime, settings: Settings
+) -> PeopleFrames:
+    """Return the frames of people; `flagrant_cells` has cell_ix, cell_iy."""
+    cells = flagrant_cells[["cell_ix", "cell_iy"]].astype(np.int64).drop_duplicates()
+    connection.register("flagrant_cell", cells)
+    events = query(connection, "person_events", **_clock(as_of, settings))
+    connection.unregister("flagrant_cell")
+    return PeopleFrames(
+        events,
+        *(
+            connection.table(f"{name}_known").order("ALL").to_arrow_table().to_pandas()
+            for name in ("person", "custody", "warrant", "action")
+        ),
+    )
+
+
+def read_run_codebook(settings: Settings, as_of: datetime) -> pd.DataFrame:
+    """Return the codebook in force at `as_of`, by local date."""
+    return read_codebook(settings.ingest.codebook, as_of.astimezone(settings.force.zone).date())

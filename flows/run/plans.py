@@ -1,0 +1,217 @@
+"""Plans of a run: operations against street markets, visits, and the promises that were made."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import yaml
+
+from flows.home.settings import Settings, SettingsError
+from flows.run.assembly import Map, query
+from geo.market_shapes import near_treatment
+from models.operations.crackdowns import Calendar, plan_crackdowns
+from models.operations.history import operations_of
+from models.operations.promises import Promises, track_promises
+from models.operations.visits import plan_visits
+from models.places.markets import Markets
+
+# Around the middle of a market, in cells: where hours are spent (its eight neighbours), what counts as its own (two
+# cells away), and how far a market may have drifted and still be the same.
+PATROL_CELLS, CORE_CELLS, SAME_CELLS = 1.5, 2.9, 3
+HELP_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFrames:
+    """What the plans are made from."""
+
+    sites: pd.DataFrame
+    operations: pd.DataFrame
+    actions: pd.DataFrame
+    site_events: pd.DataFrame
+    compared_cells: pd.DataFrame  # market_id, cell_id of markets and, once one has an operation, of places like them
+    compared_events: pd.DataFrame  # as site_events, of all of these
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """The tables crackdown_plan and visit_plan less run columns, and the promises."""
+
+    crackdowns: pd.DataFrame
+    visits: pd.DataFrame
+    promises: Promises
+
+
+def plan_frames(
+    connection: duckdb.DuckDBPyConnection, markets: Markets, chart: Map, as_of: datetime, settings: Settings
+) -> PlanFrames:
+    """Return what was done and reported at every market and operation; `place_incidents` must have run."""
+    actions = query(connection, "place_action")
+    operations = _with_markets(operations_of(actions), markets.markets)
+    sites = _sites(markets.markets, operations)
+    compared = _site_cells([*sites["market_id"], *_quiet_places(operations, chart, settings)], chart, settings)
+    connection.register("site_cell", compared[["market_id", "cell_ix", "cell_iy", "is_core"]])
+    events = query(connection, "site_event", time_zone=settings.force.time_zone)
+    connection.unregister("site_cell")
+    patrol = compared[compared["is_patrol"] & compared["market_id"].isin(sites["market_id"])].reset_index(drop=True)
+    is_near = near_treatment(patrol, chart.grid, chart.points_of_interest, distance_m=settings.crackdowns.buffer_m)
+    patrol = patrol.assign(is_near_treatment=is_near)
+    by_market = patrol[~patrol["is_near_treatment"]].groupby("market_id")["cell_id"].agg(list)
+    excluded = patrol.groupby("market_id")["is_near_treatment"].sum()
+    sites = sites.assign(
+        patrol_cell_ids=pd.Series([by_market.get(site, []) for site in sites["market_id"]], dtype=object),
+        excluded_cell_count=excluded.reindex(sites["market_id"]).fillna(0).to_numpy(dtype=np.int64),
+    )
+    of_markets = events[events["market_id"].isin(sites["market_id"])].reset_index(drop=True)
+    return PlanFrames(sites, operations, actions, of_markets, compared[["market_id", "cell_id"]], events)
+
+
+def plan_operations(
+    frames: PlanFrames, forecast: pd.DataFrame, codebook: pd.DataFrame, chart: Map, as_of: datetime, settings: Settings
+) -> Plans:
+    """Return the plans; `forecast` is cell_forecast."""
+    promises = promises_of(frames, as_of, settings)
+    crackdowns = plan_crackdowns(
+        frames.sites,
+        frames.operations,
+        frames.site_events,
+        codebook["harm_days"],
+        promises,
+        _helped_areas(frames.actions, as_of),
+        read_checklist(settings.force.fidelity),
+        calendar=calendar_of(as_of, settings),
+        seed=settings.seed,
+        config=settings.crackdowns,
+        benefit=settings.benefit,
+    )
+    visits = plan_visits(
+        _visited_cells(crackdowns, forecast, settings),
+        day=as_of.astimezone(settings.force.zone).date(),
+        time_zone=settings.force.time_zone,
+        seed=settings.seed,
+        config=settings.visits,
+    )
+    return Plans(crackdowns, visits, promises)
+
+
+def promises_of(frames: PlanFrames, as_of: datetime, settings: Settings) -> Promises:
+    """Return every promise with its state at `as_of`."""
+    core = frames.site_events[frames.site_events["is_core"] & (frames.site_events["kind"] == "dealing")]
+    area_of = frames.sites.set_index("market_id")["area_id"]
+    violations = core[["market_id", "occurred_at"]].assign(area_id=core["market_id"].map(area_of))
+    return track_promises(
+        frames.operations,
+        violations,
+        frames.actions,
+        as_of=pd.Timestamp(as_of),
+        time_zone=settings.force.time_zone,
+        lead_days=settings.notices.lead_days,
+        operation_days=settings.notices.operation_days,
+        config=settings.promises,
+    )
+
+
+def calendar_of(as_of: datetime, settings: Settings) -> Calendar:
+    """Return the day of the plan and the days that notices promise."""
+    today = as_of.astimezone(settings.force.zone).date()
+    return Calendar(today, settings.force.time_zone, settings.notices.lead_days, settings.notices.operation_days)
+
+
+def read_checklist(path: Path) -> list[dict[str, str]]:
+    """Return the items of the fidelity checklist; SettingsError where one is no item, fact and phase."""
+    items: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for item in items if isinstance(items, list) else [items]:
+        if not isinstance(item, dict) or set(item) != {"item", "fact", "due"}:
+            raise SettingsError(f"fidelity checklist {path}: {item!r}: expected item, fact and due")
+        if item["due"] not in ("announce", "concentrate", "move", "maintain"):
+            raise SettingsError(f"fidelity checklist {path}: due={item['due']!r}: expected a phase")
+    return list(items)
+
+
+def _with_markets(operations: pd.DataFrame, markets: pd.DataFrame) -> pd.DataFrame:
+    """An operation that nobody registered is taken for one against the first market of its area."""
+    first = markets.drop_duplicates("area_id").set_index("area_id")["market_id"]
+    named = operations["market_id"].astype(object)
+    return operations.assign(market_id=named.where(named.notna(), operations["area_id"].map(first)))
+
+
+def _sites(markets: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:
+    """Markets of today, and of every operation the market it is against, be it still seen or not."""
+    own = operations.dropna(subset="market_id").drop_duplicates("market_id", keep="last")
+    own = own[own["market_id"].map(_middle).notna()]
+    seen = markets[["market_id", "area_id", "grade", "is_provisional"]]
+    taken: dict[str, dict[Any, Any]] = {}
+    for market_id, area_id in own[["market_id", "area_id"]].itertuples(index=False):
+        same = [m for m in seen.to_dict("records") if m["area_id"] == area_id and _is_same(m["market_id"], market_id)]
+        now: dict[Any, Any] = same[0] if same else {"grade": None, "is_provisional": False}
+        taken[market_id] = {**now, "market_id": market_id, "area_id": area_id}
+    drifted = [
+        any(area == row["area_id"] and _is_same(market, row["market_id"]) for row in taken.values())
+        for market, area in seen[["market_id", "area_id"]].itertuples(index=False)
+    ]
+    fresh = seen[~np.array(drifted, dtype=bool)]
+    return pd.DataFrame([*taken.values(), *fresh.to_dict("records")], columns=list(seen.columns))
+
+
+def _middle(market_id: str) -> tuple[int, int] | None:
+    """The heaviest cell, after which a market is named, or the middle of another place."""
+    found = re.fullmatch(r"(?:market|place)_(-?\d+)_(-?\d+)", market_id)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _is_same(left: str, right: str) -> bool:
+    a, b = _middle(left), _middle(right)
+    return a is not None and b is not None and max(abs(a[0] - b[0]), abs(a[1] - b[1])) <= SAME_CELLS
+
+
+def _site_cells(site_ids: Sequence[str], chart: Map, settings: Settings) -> pd.DataFrame:
+    """market_id, cell_ix, cell_iy, cell_id, is_core, is_patrol of cells around each site, as named after its middle."""
+    reach = _reach(chart, settings)
+    steps = np.arange(-int(reach), int(reach) + 1)
+    offsets = pd.DataFrame(
+        [(dx, dy, float(np.hypot(dx, dy))) for dx in steps for dy in steps], columns=["dx", "dy", "away"]
+    )
+    middles = pd.DataFrame([(site, *(_middle(site) or (0, 0))) for site in site_ids], columns=["market_id", "ix", "iy"])
+    middles = middles.astype({"ix": np.int64, "iy": np.int64})
+    around = middles.merge(offsets[offsets["away"] <= reach], how="cross")
+    around = around.assign(cell_ix=around["ix"] + around["dx"], cell_iy=around["iy"] + around["dy"])
+    placed = around.merge(chart.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"])
+    placed = placed.assign(is_core=placed["away"] <= CORE_CELLS, is_patrol=placed["away"] <= PATROL_CELLS)
+    return placed[["market_id", "cell_ix", "cell_iy", "cell_id", "is_core", "is_patrol"]]
+
+
+def _quiet_places(operations: pd.DataFrame, chart: Map, settings: Settings) -> list[str]:
+    """Places of a market's size that tile the map, to compare with; none while no operation has started."""
+    if operations["started_at"].isna().all():
+        return []
+    spacing = 2 * int(_reach(chart, settings)) + 1
+    middles = chart.cells[chart.cells["cell_ix"].mod(spacing).eq(0) & chart.cells["cell_iy"].mod(spacing).eq(0)]
+    return [f"place_{ix}_{iy}" for ix, iy in middles[["cell_ix", "cell_iy"]].itertuples(index=False)]
+
+
+def _reach(chart: Map, settings: Settings) -> float:
+    """How far a site reaches, its ring included, in cells."""
+    return max(CORE_CELLS, settings.crackdowns.watch_m / chart.grid.size_m)
+
+
+def _helped_areas(actions: pd.DataFrame, as_of: datetime) -> list[str]:
+    """Areas in which help was brought or offered lately."""
+    is_help = actions["kind"].isin(["outreach", "referral_offered"])
+    is_recent = actions["at"] >= pd.Timestamp(as_of - timedelta(days=HELP_DAYS))
+    return sorted(actions.loc[is_help & is_recent, "area_id"].unique())
+
+
+def _visited_cells(crackdowns: pd.DataFrame, forecast: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Cells of markets where officers are, then the first of the forecast."""
+    running = crackdowns[crackdowns["phase"].isin(["concentrate", "move", "maintain"])]
+    own = running[["patrol_cell_ids", "area_id", "market_id"]].explode("patrol_cell_ids").dropna()
+    own = own.rename(columns={"patrol_cell_ids": "cell_id", "market_id": "chosen_for"})
+    first = forecast.nsmallest(settings.visits.forecast_cells, "rank")[["cell_id", "area_id"]]
+    both = pd.concat([own, first.assign(chosen_for="forecast")], ignore_index=True)
+    return both.drop_duplicates("cell_id")[["cell_id", "area_id", "chosen_for"]]

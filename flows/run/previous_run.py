@@ -1,0 +1,55 @@
+"""What the predecessor run published: hysteresis and changes compare with it."""
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import pandas as pd
+
+from flows.home.home import Home
+from pipeline.publication.publish import read_published, read_restricted
+
+PURPOSE = "compare this run with its predecessor"
+READER = "harmspot run"
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """Tables of the predecessor run; None where there is no predecessor."""
+
+    area_ranking: pd.DataFrame
+    market: pd.DataFrame
+    hotspot: pd.DataFrame
+    person_tier: pd.DataFrame
+    tier_term: pd.DataFrame
+    seller_term: pd.DataFrame
+
+    @property
+    def listed_area_ids(self) -> frozenset[str]:
+        return frozenset(self.area_ranking.loc[self.area_ranking["is_listed"], "area_id"])
+
+    def hotspot_shapes(self, crs: str) -> gpd.GeoDataFrame:
+        shapes = gpd.GeoSeries.from_wkb(self.hotspot["geometry_wkb"].map(bytes), crs=crs)
+        return gpd.GeoDataFrame(self.hotspot.drop(columns="geometry_wkb"), geometry=shapes)
+
+
+def read_previous(home: Home, run_id: str | None) -> Previous | None:
+    """Return what run `run_id` published, or None for a first run; the read of people is logged like any other."""
+    if run_id is None:
+        return None
+    return Previous(
+        **{name: read_published(home.path, name, run_id) for name in ("area_ranking", "market", "hotspot")},
+        **{name: _read_people(home, name, run_id) for name in ("person_tier", "tier_term", "seller_term")},
+    )
+
+
+def _read_people(home: Home, table: str, run_id: str) -> pd.DataFrame:
+    return read_restricted(
+        home.path,
+        home.key,
+        table,
+        reader=READER,
+        purpose=PURPOSE,
+        log=home.access_log,
+        now=home.now(),
+        run_id=run_id,
+    )

@@ -1,0 +1,301 @@
+"""From what was known to what is published: places, markets, people, allocation, notices, changes, quality."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from flows.home.home import Home
+from flows.home.run_identity import RunIdentity
+from flows.home.settings import Settings
+from flows.home.stage import Call
+from flows.run.assembly import (
+    Map,
+    PeopleFrames,
+    PlaceFrames,
+    earliest,
+    group_shares,
+    overlap_notes,
+    people_frames,
+    place_frames,
+    place_incidents,
+    read_map,
+    read_run_codebook,
+)
+from flows.run.draft_notices import area_notices, person_notices
+from flows.run.outcomes import monitor_outcomes
+from flows.run.plans import PlanFrames, Plans, plan_frames, plan_operations
+from flows.run.previous_run import Previous, read_previous
+from flows.run.quality import data_quality
+from geo.hotspots import find_hotspots
+from geo.market_shapes import market_polygons, visibility
+from models.changes import place_changes
+from models.forecast.forecast import forecast_cells
+from models.operations.allocation import Allocation, allocate
+from models.people_lists.assess import PeopleLists, PreviousPeople, assess_people
+from models.places.crime_focus import rank_focus
+from models.places.displacement import measure_displacement
+from models.places.feedback import measure_feedback
+from models.places.markets import Markets, rank_markets
+from models.places.ranking import rank_areas
+from pipeline.publication.publish import runs
+from pipeline.store.snapshot import open_known
+
+PEOPLE_TABLES = (
+    "warrant_queue",
+    "person_tier",
+    "dealer_ranking",
+    "referral",
+    "safeguarding",
+    "call_in",
+    "tier_term",
+    "seller_term",
+    "person_change",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """The tables of one run, less run columns; keys are table names."""
+
+    published: dict[str, pd.DataFrame]
+    restricted: dict[str, pd.DataFrame]
+    is_staffing_assumed: bool
+    gates: pd.Series  # by person_id: what the gate said; never published
+    actions: pd.DataFrame  # what people did, as known; never published
+
+
+def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
+    """Do everything between the store and the publication; `call` says how a stage is called."""
+    settings, as_of = identity.settings, identity.as_of
+    chart = call(read_map, settings)
+    codebook = call(read_run_codebook, settings, as_of)
+    previous = call(read_previous, home, identity.predecessor_run_id)
+    with open_known(
+        home.store,
+        home.key,
+        as_of=as_of,
+        known_at=identity.known_at,
+        since=earliest(as_of, settings),
+        wait_s=settings.store.wait_s,
+        announce=home.announce,
+    ) as known:
+        call(place_incidents, known.connection, chart, codebook, as_of, settings)
+        frames = call(place_frames, known.connection, chart, as_of, settings)
+        ranking = call(rank_places, frames, chart, codebook, settings, previous)
+        forecast = call(forecast_places, frames, chart, codebook, settings)
+        hotspots = call(find_places_of_harm, frames, chart, codebook, settings, previous)
+        markets = call(find_street_markets, frames, chart, settings)
+        persons = call(people_frames, known.connection, flagrant_cells(markets), as_of, settings)
+        people = call(assess_everybody, persons, codebook, as_of, settings, previous)
+        plan_inputs = call(plan_frames, known.connection, markets, chart, as_of, settings)
+        outcomes = call(monitor_outcomes, home, identity, known.connection, codebook)
+        notes = [*overlap_notes(chart.areas), *notes_of(forecast)]
+        quality = call(data_quality, known.connection, frames, people, notes)
+    plans: Plans = call(plan_operations, plan_inputs, forecast, codebook, chart, as_of, settings)
+    officers = call(allocate_officers, ranking, chart, settings)
+    places = {
+        "area_ranking": ranking,
+        "cell_forecast": forecast,
+        "hotspot": with_wkb(hotspots),
+        "market": with_wkb(market_shapes(markets, chart)),
+        "officer_allocation": officers.areas,
+        "allocation_curve": officers.curve,
+        "allocation_cost": officers.costs,
+        "crackdown_plan": plans.crackdowns,
+        "visit_plan": plans.visits,
+        "promise": plans.promises.promises,
+        "crime_focus": call(focus_on_crimes, frames, codebook, settings),
+        "area_notice": call(area_notices, markets, chart, identity),
+        "displacement": call(where_harm_went, plan_inputs, as_of, settings),
+        "feedback": call(where_police_find, ranking, officers.areas),
+        "outcome_monitor": outcomes,
+        "data_quality": quality,
+    }
+    lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
+    return Products(
+        published={**places, "place_change": call(changed_places, places, previous)},
+        restricted={
+            **lists,
+            "person_notice": call(person_notices, people.person_tier, persons, codebook, identity),
+        },
+        is_staffing_assumed=bool(frames.officer_hours["is_assumed"].any()),
+        gates=people.decisions["gate"],
+        actions=persons.actions,
+    )
+
+
+def rank_places(
+    frames: PlaceFrames, chart: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+) -> pd.DataFrame:
+    """Return area_ranking less run columns."""
+    ranking = rank_areas(
+        frames.area_events,
+        frames.area_evidence,
+        codebook,
+        frames.officer_hours,
+        config=settings.places,
+        seed=settings.seed,
+        previously_listed=previous.listed_area_ids if previous else frozenset(),
+    )
+    return ranking.merge(chart.areas[["area_id", "area_name"]], on="area_id")
+
+
+def forecast_places(frames: PlaceFrames, chart: Map, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return cell_forecast less run columns, by rank; `attrs["notes"]` says what weakens it."""
+    outcome = forecast_cells(
+        frames.cell_events,
+        chart.cells[["cell_ix", "cell_iy"]],
+        codebook["harm_days"],
+        horizon_days=settings.forecast.horizon_days,
+        seed=settings.seed,
+        config=settings.forecast,
+    )
+    cells = chart.cells[["cell_id", "area_id", "x_min_m", "y_min_m"]].join(outcome)
+    cells = cells.assign(
+        cell_size_m=chart.grid.size_m,
+        horizon_days=settings.forecast.horizon_days,
+        rank=_rank(cells, "expected_harm"),
+        naive_rank=_rank(cells, "naive_count"),
+    ).sort_values("rank", ignore_index=True)
+    cells.attrs["notes"] = outcome.attrs.get("notes", [])
+    return cells
+
+
+def notes_of(frame: pd.DataFrame) -> list[str]:
+    """Return what a model said weakens its answer."""
+    return list(frame.attrs.get("notes", []))
+
+
+def _rank(cells: pd.DataFrame, column: str) -> pd.Series:
+    """Rank from 1 for the greatest, ties by cell_id."""
+    order = cells.assign(less=-cells[column]).sort_values(["less", "cell_id"]).index
+    return pd.Series(np.arange(1, len(order) + 1, dtype=np.int32), index=order)
+
+
+def find_places_of_harm(
+    frames: PlaceFrames, chart: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+) -> gpd.GeoDataFrame:
+    """Return hot spots of decayed harm within the window of the places."""
+    recent = frames.cell_events[frames.cell_events["age_days"] < settings.places.window_days]
+    decay = 0.5 ** (recent["age_days"] / settings.places.half_life_days)
+    weighed = recent.assign(harm=recent["n"] * codebook["harm_days"].reindex(recent["offence_code"]).to_numpy() * decay)
+    by_cell = weighed.groupby(["cell_ix", "cell_iy"], as_index=False)["harm"].sum()
+    cells = chart.cells[["cell_ix", "cell_iy"]].merge(by_cell, how="left").fillna({"harm": 0.0})
+    before = previous.hotspot_shapes(chart.grid.crs) if previous else None
+    return find_hotspots(cells, chart.grid, previous=before)
+
+
+def find_street_markets(frames: PlaceFrames, chart: Map, settings: Settings) -> Markets:
+    """Return the street markets of the last weeks."""
+    cells = chart.cells[["cell_ix", "cell_iy", "area_id"]]
+    is_visible = visibility(
+        cells, chart.grid, chart.points_of_interest, distance_m=settings.markets.visibility_distance_m
+    )
+    return rank_markets(frames.market_reports, cells.assign(is_visible=is_visible), config=settings.markets)
+
+
+def flagrant_cells(markets: Markets) -> pd.DataFrame:
+    """Return cell_ix, cell_iy of the flagrant markets."""
+    flagrant = markets.markets.loc[markets.markets["grade"] == "flagrant", "market_id"]
+    return markets.cells.loc[markets.cells["market_id"].isin(flagrant), ["cell_ix", "cell_iy"]]
+
+
+def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
+    """Return the lists of people of a kept run, a row of table `run`, once more, with all that was decided.
+
+    Settings are today's. A predecessor that is kept no longer counts as none.
+    """
+    settings, as_of = home.settings, run["as_of"].to_pydatetime()
+    before = run["predecessor_run_id"] if run["predecessor_run_id"] in set(runs(home.path)["run_id"]) else None
+    chart, codebook, previous = read_map(settings), read_run_codebook(settings, as_of), read_previous(home, before)
+    with open_known(
+        home.store,
+        home.key,
+        as_of=as_of,
+        known_at=run["known_at"].to_pydatetime(),
+        since=earliest(as_of, settings),
+        wait_s=settings.store.wait_s,
+        announce=home.announce,
+    ) as known:
+        place_incidents(known.connection, chart, codebook, as_of, settings)
+        markets = find_street_markets(place_frames(known.connection, chart, as_of, settings), chart, settings)
+        persons = people_frames(known.connection, flagrant_cells(markets), as_of, settings)
+    return assess_everybody(persons, codebook, as_of, settings, previous)
+
+
+def assess_everybody(
+    frames: PeopleFrames, codebook: pd.DataFrame, as_of: datetime, settings: Settings, previous: Previous | None
+) -> PeopleLists:
+    """Return the lists of people."""
+    return assess_people(
+        frames.events,
+        frames.persons,
+        frames.custody,
+        frames.warrants,
+        frames.actions,
+        codebook,
+        as_of=pd.Timestamp(as_of.astimezone(settings.force.zone)),
+        config=settings.people,
+        seed=settings.seed,
+        previous=PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None,
+    )
+
+
+def where_harm_went(frames: PlanFrames, as_of: datetime, settings: Settings) -> pd.DataFrame:
+    """Return displacement less run columns."""
+    return measure_displacement(
+        frames.compared_cells,
+        frames.operations,
+        frames.compared_events,
+        as_of=pd.Timestamp(as_of),
+        longest_days=settings.crackdowns.baseline_days,
+    )
+
+
+def where_police_find(ranking: pd.DataFrame, officers: pd.DataFrame) -> pd.DataFrame:
+    """Return feedback less run columns."""
+    counts = ranking[["area_id", "public_count", "police_count"]]
+    return measure_feedback(counts.merge(officers[["area_id", "today_hours", "proposed_hours"]], on="area_id"))
+
+
+def changed_places(places: dict[str, pd.DataFrame], previous: Previous | None) -> pd.DataFrame:
+    """Return place_change less run columns; nothing for a first run."""
+    kinds = {"area": "area_ranking", "market": "market", "hotspot": "hotspot"}
+    now = {kind: places[table] for kind, table in kinds.items()}
+    before = {kind: getattr(previous, table) if previous else now[kind] for kind, table in kinds.items()}
+    return pd.concat([place_changes(before[kind], now[kind], kind) for kind in kinds], ignore_index=True)
+
+
+def market_shapes(markets: Markets, chart: Map) -> gpd.GeoDataFrame:
+    """Return the markets with their outlines."""
+    shapes = market_polygons(markets.cells, chart.grid)[["market_id", "geometry"]]
+    return shapes.merge(markets.markets, on="market_id", how="right")
+
+
+def with_wkb(shapes: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return a plain table with column geometry_wkb in place of the geometry."""
+    wkb = pd.Series(shapes.geometry.to_wkb(), index=shapes.index, dtype=object)
+    return pd.DataFrame(shapes.drop(columns=shapes.geometry.name)).assign(geometry_wkb=wkb)
+
+
+def allocate_officers(ranking: pd.DataFrame, chart: Map, settings: Settings) -> Allocation:
+    """Return officer_allocation, allocation_curve and allocation_cost less run columns."""
+    by_area = ranking.set_index("area_id").sort_index()
+    counted_per_day = by_area["public_count"] / settings.places.window_days
+    expected_per_day = by_area["crimes_per_officer_hour"] * by_area["officer_hours"]
+    return allocate(
+        expected_per_day.fillna(counted_per_day),
+        by_area["harm_per_day"],
+        by_area["officer_hours"],
+        config=settings.allocation,
+        group_shares=group_shares(chart.areas, settings),
+        is_assumed=by_area["is_staffing_assumed"],
+    )
+
+
+def focus_on_crimes(frames: PlaceFrames, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return crime_focus less run columns."""
+    return rank_focus(frames.area_events, codebook, discoveries=settings.places.discoveries)

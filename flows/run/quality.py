@@ -1,0 +1,89 @@
+"""The `data_quality` table: what was counted, dropped, assumed or doubtful on the way to a run."""
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from flows.run.assembly import PlaceFrames, query
+from models.people_lists.assess import PeopleLists
+
+Measure = tuple[str, float, str, bool, str]
+
+OUTSIDE_WARNING_SHARE = 0.02  # more incidents outside every area than this and the map is suspect
+
+
+def data_quality(
+    connection: duckdb.DuckDBPyConnection, frames: PlaceFrames, people: PeopleLists, notes: list[str]
+) -> pd.DataFrame:
+    """Return data_quality less run columns; `notes` are what the models said weakens their answers."""
+    measures = [
+        *_ingest_measures(connection),
+        *_placement_measures(frames.placement),
+        *_precision_measures(connection),
+        _staffing_measure(frames.officer_hours),
+        *_people_measures(people),
+        *[(f"note_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
+    ]
+    return pd.DataFrame(measures, columns=["measure", "value", "unit", "is_warning", "detail"])
+
+
+def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
+    totals = query(connection, "ingest_totals").iloc[0]
+    dead = query(connection, "dead_by_reason")
+    words = {
+        "rows_in": "rows read = versions stored + duplicates + dead letters",
+        "versions_stored": "versions of events kept",
+        "duplicates": "events that had been delivered before",
+        "dead_letters": "rows that could not be read as they came in",
+        "dead_letters_waiting": "dead letters that wait; harmspot replay takes them after the cause is mended",
+        "conflicts": "different contents under one version; the greater content hash won",
+    }
+    doubtful = {"dead_letters_waiting", "conflicts"}
+    return [
+        *[(name, float(totals[name]), "rows", name in doubtful and totals[name] > 0, words[name]) for name in words],
+        *[
+            (f"dead_letters_{reason}", float(count), "rows", False, f"dead letters for {reason.replace('_', ' ')}")
+            for reason, count in zip(dead["reason"], dead["n"], strict=True)
+        ],
+    ]
+
+
+def _placement_measures(placement: dict[str, int]) -> list[Measure]:
+    total = max(placement["incident_count"], 1)
+    is_far_out = placement["outside_count"] / total > OUTSIDE_WARNING_SHARE
+    return [
+        ("incidents_in_window", placement["incident_count"], "incidents", placement["incident_count"] == 0,
+         "incidents that the run looked at"),
+        ("outside_areas", placement["outside_count"], "incidents", is_far_out, "points outside every area; not ranked"),
+        ("area_only", placement["area_only_count"], "incidents", False, "known by area alone; in no cell"),
+        ("area_unknown", placement["unknown_area_count"], "incidents", placement["unknown_area_count"] > 0,
+         "neither a point nor an area of today's map"),
+        ("police_discovered", placement["police_count"], "incidents", False,
+         "discovered by police: shown apart, they raise no score"),
+    ]  # fmt: skip
+
+
+def _precision_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
+    row = query(connection, "precision_quality").iloc[0]
+    return [
+        ("day_precision", float(row["day_count"]), "incidents", row["day_count"] > 0, "dated to the day only"),
+        ("month_precision", float(row["month_count"]), "incidents", row["month_count"] > 0, "dated to the month only"),
+        ("ambiguous_hour", float(row["ambiguous_count"]), "incidents", False,
+         "in the hour that occurs twice; the first was taken"),
+    ]  # fmt: skip
+
+
+def _people_measures(people: PeopleLists) -> list[Measure]:
+    if np.isnan(people.gini):
+        return []
+    return [
+        ("people_gini", people.gini, "0 to 1", False, "how unequally counted incidents fall on adults at risk"),
+        ("people_gini_by_chance", people.gini_by_chance, "0 to 1", False,
+         "the same if every adult at risk had one rate: what lies below it is chance"),
+        ("people_top_k", float(people.top_k), "people", False, "K of the lists of people: so many may be the worst"),
+    ]  # fmt: skip
+
+
+def _staffing_measure(hours: pd.DataFrame) -> Measure:
+    count = int(hours["is_assumed"].sum())
+    return ("staffing_assumed", float(count), "areas", count > 0, "officer hours are an assumption, not a report")

@@ -1,0 +1,26 @@
+"""The deployments that `harmspot schedule` serves."""
+
+from prefect import serve
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
+
+from flows.home.home import Home
+from flows.schedule.prefect_flows import backfill, daily, ingest, late
+
+
+def deployments(home: Home) -> list[RunnerDeployment]:
+    """Return the daily and late runs on their cron, and ingest and backfill to be started by hand."""
+    zone = home.settings.force.time_zone
+    schedule = home.settings.schedule
+    place = {"home": home.path.resolve(), "config_file": home.config_file and home.config_file.resolve()}
+    return [
+        RunnerDeployment.from_flow(daily, name="daily", schedule=Cron(schedule.daily, timezone=zone), parameters=place),
+        RunnerDeployment.from_flow(late, name="late", schedule=Cron(schedule.late, timezone=zone), parameters=place),
+        RunnerDeployment.from_flow(ingest, name="ingest", parameters=place),
+        RunnerDeployment.from_flow(backfill, name="backfill", parameters=place),
+    ]
+
+
+def serve_deployments(home: Home) -> None:
+    """Serve until stopped; one run at a time, for the store has one writer."""
+    serve(*deployments(home), limit=1)

@@ -1,0 +1,25 @@
+"""Past days again, where data or corrections have arrived since they were run."""
+
+from flows.home.home import Home
+from flows.home.stage import Call, direct
+from flows.schedule.daily import RunSummary, daily_run
+from pipeline.publication.publish import runs
+from pipeline.store.snapshot import touched_runs
+
+
+def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
+    """Redo the latest kept days about which the store has learnt something since, oldest first.
+
+    Only days within `schedule.late_runs` are looked at. The earlier runs stay; a rerun has a later known_at.
+    """
+    by_day = runs(home.path).drop_duplicates("as_of", keep="last")
+    kept = by_day.tail(home.settings.schedule.late_runs)
+    is_touched = touched_runs(
+        home.store,
+        home.key,
+        kept[["as_of", "known_at"]],
+        wait_s=home.settings.store.wait_s,
+        announce=home.announce,
+    )
+    days = [home.day_of(as_of) for as_of in kept.loc[is_touched, "as_of"]]
+    return [daily_run(home, day, call=call) for day in days]

@@ -1,0 +1,279 @@
+"""A rehearsal on the simulated town: what the plan brings there, and what the same hours bring when spread evenly.
+
+The office sees what arrives, plans as every day, and does what the plan says; officers answer what is reported at an
+announced market within two days. How sellers take it is stated in `models/simulate/behaviour/markets.py`.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flows.decisions.notice_decisions import Deed, do, open_notice
+from flows.home.home import Home
+from flows.home.stage import direct
+from flows.ingest.ingest import load_file
+from flows.run.assembly import Map, place_frames, place_incidents, read_map, read_run_codebook
+from flows.run.plans import PlanFrames, calendar_of, plan_frames, promises_of, read_checklist
+from flows.run.prioritise import find_street_markets, prioritise
+from flows.schedule.daily import identify_run, publish_run
+from flows.simulation.town import write_map
+from models.operations.crackdowns import plan_crackdowns
+from models.operations.promises import Promises
+from models.simulate import Emitted, TownState, new_town, step
+from models.simulate.world.sites import points_of_interest_geojson
+from models.simulate.world.town import areas_geojson
+from pipeline.publication.publish import read_published
+from pipeline.store.snapshot import open_known
+
+HISTORY_DAYS = 120  # before the office begins to plan
+LOOK_DAYS, ANSWER_DAYS = 7, 2  # how often it plans, how often officers learn what was reported
+STOP_DAYS = 90
+REVIEWERS = ("Insp. J. Reyes", "Supt. A. Okoro")
+COLUMNS = ["day", "policy", "area_id", "phase", "next_step", "hours_today", "dealing_share"]
+
+
+@dataclass
+class Rehearsal:
+    """What happened: every look of the office, and how much was dealt at each market in truth."""
+
+    looks: pd.DataFrame  # COLUMNS; dealing_share is truth, the office does not see it
+    plans: list[pd.DataFrame] = field(repr=False)
+    promises: Promises
+    least_share: dict[str, float]  # by area: the least share of sellers dealing under the policy
+    hours_spent: float
+
+
+def rehearse(
+    folder: Path, *, seed: int, start: date, days: int, policy: str, announce: Callable[[str], None] = lambda text: None
+) -> Rehearsal:
+    """Live a town under a policy, `concentrate` (do what the plan says) or `spread` (the same hours everywhere)."""
+    office = _Office.found(folder, seed, start, announce)
+    looks: list[pd.DataFrame] = []
+    plans: list[pd.DataFrame] = []
+    least = dict.fromkeys(office.market_areas, 1.0)
+    for day in range(0, days, LOOK_DAYS):
+        plan = pd.DataFrame()
+        if policy == "concentrate" or day == 0:  # who spreads evenly need not look again
+            plan, _ = office.look()
+            plans.append(plan)
+            announce(office.say(day, policy, plan))
+            looks.append(office.seen_in(plan).assign(day=day, policy=policy))
+        orders = office.follow(plan) if policy == "concentrate" else office.spread(day)
+        for _ in office.live(orders, LOOK_DAYS):
+            least = {area: min(share, office.truth()[area]) for area, share in least.items()}
+    plan, promises = office.look()
+    looks.append(office.seen_in(plan).assign(day=days, policy=policy))
+    announce(office.say(days, policy, plan))
+    return Rehearsal(pd.concat(looks, ignore_index=True)[COLUMNS], [*plans, plan], promises, least, office.hours_spent)
+
+
+@dataclass
+class _Office:
+    """A home, the town it polices, and where the two stand."""
+
+    folder: Path
+    state: TownState
+    home: Home
+    chart: Map
+    orders_open: dict[str, float] = field(default_factory=dict)  # hours a day by area
+    seen: list[Emitted] = field(default_factory=list)
+    files: int = 0
+    hours_spent: float = 0.0
+    due: dict[str, tuple[date, float]] = field(default_factory=dict)  # announced surges by area: first day, hours a day
+    watched: set[str] = field(default_factory=set)
+    reported: list[Emitted] = field(default_factory=list)  # since officers last answered
+
+    @classmethod
+    def found(cls, folder: Path, seed: int, start: date, announce: Callable[[str], None]) -> "_Office":
+        folder.mkdir(parents=True, exist_ok=True)
+        state = new_town(seed, start=start - timedelta(days=HISTORY_DAYS))
+        write_map(folder, seed, areas_geojson(state.town), points_of_interest_geojson(state.sites))
+        home = Home(folder / "home", folder / "config.yaml", _noon(start), lambda text: None).ensure()
+        office = cls(folder, state, home, read_map(home.settings))
+        announce(f"a town lives {HISTORY_DAYS} days before the office begins to plan")
+        office.state, records = step(office.state, (), HISTORY_DAYS)
+        office.seen = records
+        return office
+
+    @property
+    def market_areas(self) -> list[str]:
+        return [self.state.town.area_ids[market.area] for market in self.state.sites.markets]
+
+    @property
+    def today(self) -> date:
+        return self.state.day_at(0).local
+
+    def truth(self) -> dict[str, float]:
+        return dict(zip(self.market_areas, self.state.markets.dealing_share.tolist(), strict=True))
+
+    def seen_in(self, plan: pd.DataFrame) -> pd.DataFrame:
+        """The planted markets in a plan, with what is dealt there in truth."""
+        share = plan["area_id"].str.split("@").str[0].map(self.truth())
+        rows = plan[["area_id", "phase", "next_step", "hours_today"]].assign(dealing_share=share.astype(float))
+        return rows.dropna(subset="dealing_share")
+
+    def look(self) -> tuple[pd.DataFrame, Promises]:
+        """Load what has arrived and plan as of this morning."""
+        self.home.clock = _noon(self.today)
+        self._load()
+        home, settings = self.home, self.home.settings
+        as_of = home.midnight(self.today)
+        codebook = read_run_codebook(settings, as_of)
+        with open_known(
+            home.store, home.key, as_of=as_of, wait_s=settings.store.wait_s, announce=home.announce
+        ) as known:
+            place_incidents(known.connection, self.chart, codebook, as_of, settings)
+            markets = find_street_markets(
+                place_frames(known.connection, self.chart, as_of, settings), self.chart, settings
+            )
+            frames: PlanFrames = plan_frames(known.connection, markets, self.chart, as_of, settings)
+        promises = promises_of(frames, as_of, settings)
+        plan = plan_crackdowns(
+            frames.sites,
+            frames.operations,
+            frames.site_events,
+            codebook["harm_days"],
+            promises,
+            sorted(frames.actions.loc[frames.actions["kind"] == "outreach", "area_id"].unique()),
+            read_checklist(settings.force.fidelity),
+            calendar=calendar_of(as_of, settings),
+            seed=settings.seed,
+            config=settings.crackdowns,
+            benefit=settings.benefit,
+        )
+        return plan, promises
+
+    def follow(self, plan: pd.DataFrame) -> list[dict[str, Any]]:
+        """What the office does about a plan on the morning it reads it."""
+        return [order for row in plan.to_dict("records") for order in self._orders_for(row)]
+
+    def _orders_for(self, row: dict[Any, Any]) -> list[dict[str, Any]]:
+        area, surge = _raw(row["area_id"]), round(float(row["surge_hours"]), 1)
+        match row["next_step"]:
+            case "register":
+                stop_on = self.today + timedelta(days=STOP_DAYS)
+                detail = (
+                    f"market_id={row['market_id']}; outcome=public reports at the market; "
+                    f"comparison=the other flagrant markets; stop_on={stop_on}"
+                )
+                return [
+                    self._order("registration", area, 8, detail=detail),
+                    self._order("partners_told", area, 9),
+                    self._order("outreach", area, 10),
+                ]
+            case "announce":
+                notice_id, starts_on = self._serve_notice(str(row["market_id"]))
+                self.watched.add(area)
+                self.due[area] = (starts_on, surge)
+                detail = f"starts_on={starts_on}"
+                return [self._order("announcement", area, 13, hours=surge, notice_id=notice_id, detail=detail)]
+            case "move":
+                self.orders_open[area] = round(float(row["maintenance_hours"]), 1)
+                hours = self.orders_open[area]
+                return [self._order("crackdown_start", area, 8, hours=hours, detail="phase=maintain")]
+        return []
+
+    def _serve_notice(self, market_id: str) -> tuple[str, date]:
+        """Publish today's run; two people open, review and approve the market's notice, and it is put up."""
+        home = self.home
+        identity = identify_run(home, home.midnight(self.today), None)
+        publish_run(home, identity, prioritise(home, identity, direct))
+        drafts = read_published(home.path, "area_notice")
+        notice_id = str(drafts.loc[drafts["market_id"] == market_id, "notice_id"].iloc[0])
+        for reader in REVIEWERS:
+            open_notice(home, notice_id, reader=reader, purpose="to decide on it")
+        reason = {"reason": "the public reports behind it were read and hold"}
+        do(home, notice_id, Deed("reviewed", REVIEWERS[0], reason))
+        do(home, notice_id, Deed("approved", REVIEWERS[1], reason))
+        served = do(home, notice_id, Deed("served", "the beat team", {"served_at": home.now(), "manner": "displayed"}))
+        return notice_id, served.fields["starts_on"]
+
+    def spread(self, day: int) -> list[dict[str, Any]]:
+        """Announce everywhere at once, then share the budget equally, from the day on which the plan could begin."""
+        areas, budget = self.market_areas, self.home.settings.crackdowns.officer_hours_per_day
+        if day == LOOK_DAYS:
+            self.watched |= set(areas)
+            return [self._order("announcement", area, 9, hours=budget / len(areas)) for area in areas]
+        if day == 2 * LOOK_DAYS:
+            self.orders_open = dict.fromkeys(areas, budget / len(areas))
+            return [self._order("crackdown_start", area, 0, hours=budget / len(areas)) for area in areas]
+        return []
+
+    def live(self, orders: list[dict[str, Any]], days: int) -> Any:
+        """Live so many days, answering what is reported at announced markets; yields after every few."""
+        left = days
+        while left:
+            span = min(ANSWER_DAYS, left)
+            orders = [*orders, *self._answers(), *self._starts(span)]
+            self.state, records = step(self.state, orders, span)
+            self.seen += records
+            self.reported = records
+            self.hours_spent += span * sum(self.orders_open.values())
+            orders, left = [], left - span
+            yield None
+
+    def _starts(self, span: int) -> list[dict[str, Any]]:
+        """Surges whose announced day comes within so many days: they begin on it."""
+        orders = []
+        for area, (starts_on, hours) in sorted(self.due.items()):
+            if starts_on < self.today + timedelta(days=span):
+                self.orders_open[area] = hours
+                orders.append(self._order("crackdown_start", area, 0, day=starts_on, hours=hours))
+        self.due = {area: due for area, due in self.due.items() if due[0] >= self.today + timedelta(days=span)}
+        return orders
+
+    def _answers(self) -> list[dict[str, Any]]:
+        """A sanction for each report of dealing at a market where officers are."""
+        found = [_dealing_point(record) for record in self.reported]
+        town = self.state.town
+        orders = []
+        for market in self.state.sites.markets:
+            area = town.area_ids[market.area]
+            points = {(town.lon[p], town.lat[p]) for p in market.points.tolist()}
+            many = sum(point in points for point in found if point)
+            if area in self.watched and area in self.orders_open:
+                orders += [self._order("sanction", area, 11, detail=f"answer {n + 1} of {many}") for n in range(many)]
+        return orders
+
+    def _order(self, kind: str, area: str, hour: int, *, day: date | None = None, **rest: Any) -> dict[str, Any]:
+        at = datetime.combine(day or self.today, time(hour), tzinfo=self.home.settings.force.zone).astimezone(UTC)
+        return {"kind": kind, "area": area, "actor": "the office", "at": at.isoformat(), **rest}
+
+    def _load(self) -> None:
+        folder = self.folder / f"arrived_{self.files:03d}"
+        folder.mkdir()
+        for topic in sorted({record.topic for record in self.seen}):
+            lines = [record.value + b"\n" for record in self.seen if record.topic == topic]
+            (folder / f"{topic}.jsonl").write_bytes(b"".join(lines))
+        load_file(self.home, folder, None)
+        self.seen, self.files = [], self.files + 1
+
+    def say(self, day: int, policy: str, plan: pd.DataFrame) -> str:
+        shown = plan[["area_id", "phase", "next_step"]].astype(str).itertuples(index=False)
+        parts = [f"{_raw(area_id)} {phase} ({next_step})" for area_id, phase, next_step in shown]
+        return f"day {day:3d}, {policy}: {', '.join(parts) or 'no market'}"
+
+
+def _raw(area_id: str) -> str:
+    """The area's id in its boundary file."""
+    return area_id.rsplit("@", 1)[0]
+
+
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), tzinfo=UTC)
+
+
+def _dealing_point(record: Emitted) -> tuple[float, float] | None:
+    """Where dealing was reported, None for any other record."""
+    if record.topic != "incidents" or b'"subject":"dealing"' not in record.value:
+        return None
+    try:
+        location = json.loads(record.value)["data"]["location"]
+    except (ValueError, KeyError, TypeError):
+        return None  # one of the broken records that the town makes on purpose
+    return (location.get("lon"), location.get("lat"))

@@ -1,0 +1,334 @@
+"""Trials of the harm forecast on the past: rolling origins, public baselines, paired intervals, calibration, stability.
+
+Every origin is forecast from what lies before it and scored on the days after it. Hit rate, PAI = hit rate over area
+share (Chainey et al. 2008, Security Journal 21:4), PEI = hits over the most that as many cells could have held (Hunt
+2016), RRI, the recapture rate index (Levine 2008, Security Journal 21:295), and the share of harm inside.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import nbinom
+
+from models.evaluation import baselines
+from models.evaluation.baselines import CellEvents
+from models.forecast.forecast import TOP_SHARES, ForecastConfig, Prediction, draw_forecast, predict_cells
+from models.forecast.scales import Pyramid, build_pyramid
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+HARM_FORECAST, EVENTS_FORECAST, NAIVE = "harmspot, by harm", "harmspot, by events", "count, 365 days"
+METRICS = ("hit_rate", "pai", "pei", "rri", "harm_share")
+RESAMPLES = 2000
+# Only where an event is likely enough does a count say something about its distribution.
+BUSY_NO_EVENT = 0.8
+CALIBRATION_BINS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a trial found; every table is tidy.
+
+    scores : method, metric, share (of cells), value, lo, hi (95% block-bootstrap interval of the mean over origins).
+    differences : method, against, metric, share, difference, lo, hi, ratio (of the means).
+    transform : decile, share; of the randomised probability integral transform of counts in cells with P(none) < 0.8.
+    calibration : share, bin, cell_horizons, forecast, observed; chances of being in the top share.
+    reliability : measure, value.
+    stability : method, share, jaccard; of the top cells as of one day and as of the next.
+    by_origin : origin_day, method, metric, share, value.
+    notes : what weakened the last forecast.
+    """
+
+    scores: pd.DataFrame
+    differences: pd.DataFrame
+    transform: pd.DataFrame
+    calibration: pd.DataFrame
+    reliability: pd.DataFrame
+    stability: pd.DataFrame
+    by_origin: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One city's events [rows] by place in the list of cells, and how to score a horizon on them."""
+
+    events: pd.DataFrame
+    cells: pd.DataFrame
+    harm_days: pd.Series
+    pyramid: Pyramid
+    place: Ints
+    code: Ints
+    horizon_days: int
+
+    def predict(self, origin: int, config: ForecastConfig) -> Prediction:
+        before = self.events[self.events["day"] < origin]
+        past = before.assign(age_days=origin - 1 - before["day"]).drop(columns="day")
+        return predict_cells(past, self.cells, self.harm_days, horizon_days=self.horizon_days, config=config)
+
+    def between(self, first_day: float, last_day: float, *, excluding: range = range(0), now: int = 0) -> CellEvents:
+        """Events inside the cells from first_day up to, not including, last_day; ages count back from day `now`."""
+        day = self.events["day"].to_numpy()
+        rows = (day >= first_day) & (day < last_day) & (self.place >= 0) & (self.code >= 0)
+        rows &= ~((day >= excluding.start) & (day < excluding.stop))
+        n = self.events["n"].to_numpy(np.float64)[rows]
+        age = now - 1 - day[rows]
+        weights = self.harm_days.to_numpy(np.float64)
+        return CellEvents(len(self.cells), self.place[rows], self.code[rows], age, n, weights)
+
+    def outcome(self, origin: int) -> tuple[Floats, Floats]:
+        """Events and harm per cell over the horizon that begins at the origin."""
+        came = self.between(origin, origin + self.horizon_days)
+        return came.count(), came.count(came.harm_days[came.code])
+
+
+def study_cells(cell_days: pd.DataFrame, before_day: int) -> pd.DataFrame:
+    """Cells with an event before `before_day`, and one ring around them, sorted: cell_ix, cell_iy."""
+    seen = cell_days.loc[cell_days["day"] < before_day, ["cell_ix", "cell_iy"]].drop_duplicates().to_numpy()
+    ring = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), axis=-1).reshape(-1, 2)
+    around = np.unique((seen[:, None] + ring).reshape(-1, 2), axis=0)
+    return pd.DataFrame(around, columns=["cell_ix", "cell_iy"])
+
+
+def evaluate_forecast(
+    cell_days: pd.DataFrame,
+    cells: pd.DataFrame,
+    harm_days: pd.Series,
+    origins: Sequence[int],
+    *,
+    horizon_days: int,
+    seed: int,
+    config: ForecastConfig,
+    raw_mean_life_days: float = 120.0,
+) -> Evaluation:
+    """Try the forecast and the baselines at every origin.
+
+    Parameters
+    ----------
+    cell_days : cell_ix, cell_iy, offence_code, day (whole number), n.
+    cells : cell_ix, cell_iy; the study area.
+    harm_days : weight by offence code.
+    origins : first days of the horizons, rising. A forecast knows the days before; those from the origin on are scored.
+    raw_mean_life_days : how the raw harm count fades.
+
+    Raises
+    ------
+    ValueError : origins do not rise, or no event comes in any of the horizons.
+    """
+    if not (len(origins) and all(np.diff(origins) > 0)):
+        raise ValueError(f"origins={list(origins)!r}: expected at least one day, each later than the one before")
+    trial = _trial(cell_days, cells, harm_days, horizon_days)
+    # One fixed permutation breaks ties alike for all methods.
+    ties = np.random.default_rng(seed).permutation(len(cells))
+    rows, tops, forecasts = [], [], []
+    for origin in origins:
+        events, harm = trial.outcome(origin)
+        if not harm.sum():
+            continue
+        prediction = trial.predict(origin, config)
+        ranked = {name: ranking(score, ties) for name, score in _scores(trial, prediction, origin, raw_mean_life_days)}
+        before = trial.between(origin - baselines.NAIVE_DAYS, origin).count()
+        rows += [(origin, *row) for row in _metrics(ranked, events, harm, before)]
+        tops += _overlaps(trial, ranked, origin, config, ties)
+        drawn = draw_forecast(prediction, cells.index, seed=seed, draws=config.draws)
+        forecasts.append(_judged(drawn, prediction.excess, events, harm))
+    if not rows:
+        raise ValueError(f"no event comes in any of {len(origins)} horizons: expected origins inside the events' days")
+    by_origin = pd.DataFrame(rows, columns=["origin_day", "method", "metric", "share", "value"])
+    block = block_length(len(by_origin["origin_day"].unique()), origins, horizon_days)
+    judged = pd.concat(forecasts, ignore_index=True)
+    return Evaluation(
+        scores=_interval_table(by_origin, block, seed),
+        differences=_difference_table(by_origin, block, seed),
+        transform=transform_deciles(judged, seed),
+        calibration=pd.concat([calibration_table(judged, share) for share in TOP_SHARES], ignore_index=True),
+        reliability=_reliability(judged),
+        stability=_stability(tops),
+        by_origin=by_origin,
+        notes=tuple(forecasts[-1].attrs["notes"]),
+    )
+
+
+def ranking(score: Floats, ties: Ints) -> Ints:
+    """Places of the cells from the greatest score down, equals in the order of `ties`."""
+    return ties[np.argsort(-score[ties], kind="stable")]
+
+
+def places_of(share: float, cells: int) -> int:
+    """How many cells a share of them is: the nearest whole number, at least one."""
+    return max(1, round(share * cells))
+
+
+def top_parts(harm: Floats, places: int) -> Floats:
+    """How much of a place among the `places` most harmed each cell has: 0, 1, or a part where equals share the last."""
+    edge = np.sort(harm)[len(harm) - places]
+    above, level = harm > edge, harm == edge
+    return above + level * (places - above.sum()) / level.sum()
+
+
+def block_bootstrap(values: Floats, block: int, seed: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of the mean of a series, resampled in circular blocks (Politis and Romano 1992)."""
+    random = np.random.default_rng(seed)
+    starts = random.integers(len(values), size=(RESAMPLES, -(-len(values) // block)))
+    picked = (starts[:, :, None] + np.arange(block)).reshape(RESAMPLES, -1)[:, : len(values)] % len(values)
+    lo, hi = np.quantile(values[picked].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return float(lo), float(hi)
+
+
+def block_length(count: int, origins: Sequence[int], horizon_days: int) -> int:
+    """Origins per block: the cube root of their number, and enough that two horizons fit where horizons overlap."""
+    step = float(np.median(np.diff(origins))) if len(origins) > 1 else 1.0
+    overlap = int(np.ceil(2 * horizon_days / step)) if step < horizon_days else 1
+    return min(count, max(int(np.ceil(count ** (1 / 3))), overlap))
+
+
+def transform_deciles(judged: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Share of outcomes in each decile of the randomised probability integral transform; a tenth each is perfect.
+
+    Parameters
+    ----------
+    judged : expected_events, excess, events, p_none.
+    """
+    busy = judged[judged["p_none"] < BUSY_NO_EVENT]
+    mean, excess = busy["expected_events"].to_numpy(), np.maximum(busy["excess"].to_numpy(), 1e-9)
+    count, size, chance = busy["events"].to_numpy(), mean / excess, 1 / (1 + excess)
+    below, upto = nbinom.cdf(count - 1, size, chance), nbinom.cdf(count, size, chance)
+    transform = below + np.random.default_rng(seed).random(len(busy)) * (upto - below)
+    decile = np.minimum((transform * 10).astype(np.int64), 9)
+    share = np.bincount(decile, minlength=10) / max(len(busy), 1)
+    return pd.DataFrame({"decile": np.arange(1, 11), "share": share, "cell_horizons": len(busy)})
+
+
+def calibration_table(judged: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Forecast and observed chance of the top share, by bins of the forecast chance."""
+    forecast, observed = judged[f"p_top_{share}"].to_numpy(), judged[f"in_top_{share}"].to_numpy()
+    bin_ = np.minimum((forecast * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    n = np.bincount(bin_, minlength=CALIBRATION_BINS)
+    some = np.flatnonzero(n)
+    means = [np.bincount(bin_, values, CALIBRATION_BINS)[some] / n[some] for values in (forecast, observed)]
+    table = {"bin_from": some / CALIBRATION_BINS, "cell_horizons": n[some], "forecast": means[0], "observed": means[1]}
+    return pd.DataFrame({"share": share} | table)
+
+
+def _trial(cell_days: pd.DataFrame, cells: pd.DataFrame, harm_days: pd.Series, horizon_days: int) -> Trial:
+    pyramid = build_pyramid(cells["cell_ix"], cells["cell_iy"])
+    weights = harm_days[harm_days > 0].sort_index()
+    place = pyramid.places(cell_days["cell_ix"], cell_days["cell_iy"])
+    code = weights.index.get_indexer(pd.Index(cell_days["offence_code"])).astype(np.int64)
+    return Trial(cell_days, cells.reset_index(drop=True), weights, pyramid, place, code, horizon_days)
+
+
+def _scores(
+    trial: Trial, prediction: Prediction, origin: int, raw_mean_life_days: float
+) -> Iterator[tuple[str, Floats]]:
+    past = trial.between(-np.inf, origin, now=origin)
+    horizon = range(origin, origin + trial.horizon_days)
+    both_sides = trial.between(-np.inf, np.inf, excluding=horizon)
+    yield HARM_FORECAST, prediction.rates @ prediction.harm_days
+    yield EVENTS_FORECAST, prediction.rates.sum(axis=1)
+    yield NAIVE, baselines.naive_count(past)
+    yield f"raw harm, mean life {raw_mean_life_days:g} days", baselines.decayed_harm(past, raw_mean_life_days)
+    yield "kernel density, decayed", baselines.decayed_density(past, trial.pyramid)
+    yield "self-exciting process", baselines.hawkes(past, trial.horizon_days)
+    yield "look-ahead count (no method)", baselines.look_ahead_count(both_sides)
+    yield "look-ahead harm (no method)", baselines.look_ahead_harm(both_sides, trial.pyramid)
+
+
+def _metrics(
+    ranked: Mapping[str, Ints], events: Floats, harm: Floats, before: Floats
+) -> Iterator[tuple[str, str, float, float]]:
+    most = np.sort(events)[::-1]
+    for share in TOP_SHARES:
+        places = places_of(share, len(events))
+        for method, order in ranked.items():
+            top = order[:places]
+            hit_rate = events[top].sum() / events.sum()
+            values = (
+                hit_rate,
+                hit_rate / (places / len(events)),
+                events[top].sum() / most[:places].sum(),
+                hit_rate * before.sum() / before[top].sum() if before[top].any() else np.nan,
+                harm[top].sum() / harm.sum(),
+            )
+            yield from ((method, metric, share, float(value)) for metric, value in zip(METRICS, values, strict=True))
+
+
+def _overlaps(
+    trial: Trial, ranked: Mapping[str, Ints], origin: int, config: ForecastConfig, ties: Ints
+) -> list[tuple[str, float, float]]:
+    """Jaccard index of the top cells as of the origin and as of the day after."""
+    tomorrow = trial.predict(origin + 1, config)
+    later = {
+        HARM_FORECAST: ranking(tomorrow.rates @ tomorrow.harm_days, ties),
+        NAIVE: ranking(tomorrow.naive_count, ties),
+    }
+    sizes = {share: places_of(share, len(trial.cells)) for share in TOP_SHARES}
+    return [
+        (method, share, jaccard(ranked[method][:places], order[:places]))
+        for method, order in later.items()
+        for share, places in sizes.items()
+    ]
+
+
+def jaccard(one: Ints, other: Ints) -> float:
+    """Size of the common part of two sets over that of both together."""
+    common = len(np.intersect1d(one, other))
+    return common / (len(one) + len(other) - common)
+
+
+def _judged(drawn: pd.DataFrame, excess: Floats, events: Floats, harm: Floats) -> pd.DataFrame:
+    """A forecast beside what came: one row per cell."""
+    mean = drawn["expected_events"].to_numpy()
+    log_none = -mean * np.divide(np.log1p(excess), excess, out=np.ones_like(excess), where=excess > 1e-9)
+    parts = {f"in_top_{share}": top_parts(harm, places_of(share, len(harm))) for share in TOP_SHARES}
+    names = {f"p_top{share * 100:.0f}": f"p_top_{share}" for share in TOP_SHARES}
+    return drawn.rename(columns=names).assign(excess=excess, p_none=np.exp(log_none), events=events, harm=harm, **parts)
+
+
+def _reliability(judged: pd.DataFrame) -> pd.DataFrame:
+    busy = judged[judged["p_none"] < BUSY_NO_EVENT]
+    inside = (busy["harm"] >= busy["expected_harm_lo"]) & (busy["harm"] <= busy["expected_harm_hi"])
+    measures = {
+        "coverage of the 80% interval where P(no event) < 0.8": float(inside.mean()),
+        "cell-horizons where P(no event) < 0.8": float(len(busy)),
+        "events that came over events expected": float(judged["events"].sum() / judged["expected_events"].sum()),
+        "harm that came over harm expected": float(judged["harm"].sum() / judged["expected_harm"].sum()),
+    }
+    return pd.DataFrame(measures.items(), columns=["measure", "value"])
+
+
+def _stability(tops: list[tuple[str, float, float]]) -> pd.DataFrame:
+    overlaps = pd.DataFrame(tops, columns=["method", "share", "jaccard"])
+    return overlaps.groupby(["method", "share"])[["jaccard"]].mean().reset_index()
+
+
+Series = dict[tuple[str, str, float], Floats]
+
+
+def _series(by_origin: pd.DataFrame) -> Series:
+    """Values by origin of each (method, metric, share), in the order in which they were tried."""
+    groups = by_origin.groupby(["method", "metric", "share"], sort=False)["value"]
+    return {(method, metric, share): values.to_numpy() for (method, metric, share), values in groups}  # type: ignore[misc]
+
+
+def _interval_table(by_origin: pd.DataFrame, block: int, seed: int) -> pd.DataFrame:
+    series = _series(by_origin)
+    rows = [(*name, values.mean(), *block_bootstrap(values, block, seed)) for name, values in series.items()]
+    return pd.DataFrame(rows, columns=["method", "metric", "share", "value", "lo", "hi"])
+
+
+def _difference_table(by_origin: pd.DataFrame, block: int, seed: int) -> pd.DataFrame:
+    series = _series(by_origin)
+    others = [method for method in by_origin["method"].unique() if method not in (HARM_FORECAST, EVENTS_FORECAST)]
+    rows = []
+    for ours in (HARM_FORECAST, EVENTS_FORECAST):
+        for other in others:
+            for metric, share in by_origin[["metric", "share"]].drop_duplicates().itertuples(index=False):
+                mine, theirs = series[ours, metric, share], series[other, metric, share]
+                ends = block_bootstrap(mine - theirs, block, seed)
+                rows.append((ours, other, metric, share, (mine - theirs).mean(), *ends, mine.mean() / theirs.mean()))
+    return pd.DataFrame(rows, columns=["method", "against", "metric", "share", "difference", "lo", "hi", "ratio"])

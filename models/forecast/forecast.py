@@ -1,0 +1,162 @@
+"""Where next: expected harm and events per cell over the coming days, with their uncertainty, beside a naive count.
+
+Raw harm counts chase single homicides. Here every offence has a rate of its own per cell, made of decayed counts at
+several scales of time and space and of what the other offences tell, so that rare offences lean on wide scales and on
+frequent ones. How much, is learned from the given past alone, on windows of days that were once ahead. Harm is the sum
+of rates times harm days; its uncertainty comes from draws of the counts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.forecast.history import History, read_history
+from models.forecast.learn import expected_events, learn
+from models.forecast.long_memory import remember
+from models.forecast.predictive import central_interval, chances_of_top, draw_harm
+from models.forecast.scales import Pyramid, build_pyramid
+from models.forecast.windows import past_and_present
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+NAIVE_DAYS = 365
+TOP_SHARES = (0.01, 0.05)
+# Offences that make up less than this share of all events are rare: a cell's own count says next to nothing.
+RARE_SHARE = 0.025
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastConfig:
+    """How far the forecast looks, ahead and back, and how many futures it draws."""
+
+    horizon_days: int
+    history_days: int
+    draws: int = 256
+
+    def __post_init__(self) -> None:
+        for name in ("horizon_days", "history_days", "draws"):
+            value = getattr(self, name)
+            if not (isinstance(value, int) and value >= 1):
+                raise ValueError(f"{name}={value!r}: expected a whole number from one up")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Expected events [cells, offences] over the horizon, and what their uncertainty and value rest on.
+
+    `excess` [cells], by how much the variance of a cell's count exceeds its mean, over that mean; `harm_days`
+    [offences]; `naive_count` [cells]; `notes`, in words, what weakens the forecast.
+    """
+
+    rates: Floats
+    excess: Floats
+    harm_days: Floats
+    naive_count: Floats
+    notes: tuple[str, ...]
+
+
+def forecast_cells(
+    cell_events: pd.DataFrame,
+    cells: pd.DataFrame,
+    harm_days: pd.Series,
+    *,
+    horizon_days: int,
+    seed: int,
+    config: ForecastConfig,
+) -> pd.DataFrame:
+    """Forecast harm and events of each cell over the coming `horizon_days`.
+
+    Parameters
+    ----------
+    cell_events : cell_ix, cell_iy, offence_code, age_days (whole days before as_of, ≥ 0), n. Their order decides the
+        last bits of sums, so the same answer twice needs the same order twice. Events outside the cells are left out.
+    cells : cell_ix, cell_iy; distinct.
+    harm_days : weight by offence code. Offences without one above zero are left out.
+
+    Returns
+    -------
+    DataFrame on cells' index: expected_harm, expected_harm_lo, expected_harm_hi (80% interval), expected_events,
+    p_top1, p_top5 (chance of being in the top 1% and 5% by harm, equals at the edge sharing the places), naive_count
+    (events of the last 365 days). `attrs["notes"]` lists in words what weakens the forecast.
+
+    Raises
+    ------
+    ValueError : a cell repeats, a weight, age or count is negative or missing, or horizon_days is below one.
+    """
+    return draw_forecast(
+        predict_cells(cell_events, cells, harm_days, horizon_days=horizon_days, config=config),
+        cells.index,
+        seed=seed,
+        draws=config.draws,
+    )
+
+
+def predict_cells(
+    cell_events: pd.DataFrame, cells: pd.DataFrame, harm_days: pd.Series, *, horizon_days: int, config: ForecastConfig
+) -> Prediction:
+    """Learn from the past and expect what comes; arguments and errors are those of `forecast_cells`."""
+    _check(cells, harm_days, horizon_days)
+    if not len(cells):
+        nothing = np.empty(0)
+        return Prediction(np.empty((0, 0)), nothing, nothing, nothing, ("There are no cells to forecast.",))
+    pyramid = build_pyramid(cells["cell_ix"], cells["cell_iy"])
+    place = pyramid.places(cell_events["cell_ix"], cell_events["cell_iy"])
+    weights = harm_days[harm_days > 0].sort_index()
+    weights = weights[weights.index.isin(cell_events["offence_code"].unique())]
+    history = read_history(cell_events, place, tuple(weights.index), config.history_days)
+    days = weights.to_numpy(np.float64)
+    rates, excess = forecast_rates(history, pyramid, days, horizon_days)
+    recent = (place >= 0) & cell_events["offence_code"].isin(weights.index) & (cell_events["age_days"] < NAIVE_DAYS)
+    naive = np.bincount(place[recent], cell_events["n"][recent], len(cells))
+    return Prediction(rates, excess, days, naive.astype(np.float64), history.notes)
+
+
+def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: int) -> pd.DataFrame:
+    """Draw futures of a prediction and return the table that `forecast_cells` describes, on `index`."""
+    rates, days = prediction.rates, prediction.harm_days
+    columns = np.empty((len(rates), 6))
+    if len(rates):
+        drawn = draw_harm(rates, days, prediction.excess, draws=draws, seed=seed)
+        lo, hi = central_interval(drawn)
+        top1, top5 = chances_of_top(drawn, TOP_SHARES)
+        columns = np.column_stack([rates @ days, lo, hi, rates.sum(axis=1), top1, top5])
+    names = ["expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events", "p_top1", "p_top5"]
+    forecast = pd.DataFrame(columns, index=index, columns=names)
+    forecast["naive_count"] = prediction.naive_count.astype(np.int64)
+    forecast.attrs["notes"] = list(prediction.notes)
+    return forecast
+
+
+def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizon_days: int) -> tuple[Floats, Floats]:
+    """Expected events [cells, offences] over the horizon, and by how much each cell's variance exceeds its mean."""
+    if not len(history.age):
+        return np.zeros((pyramid.cells, len(history.codes))), np.zeros(pyramid.cells)
+    windows, now = past_and_present(history, pyramid, horizon_days)
+    # Half an event in all that was seen is the least that an offence is expected at.
+    least = 0.5 / (history.span_days * pyramid.cells)
+    is_grave, is_rare = _kinds(history, harm_days)
+    learned = learn(windows, now, is_grave, least)
+    rates = remember(expected_events(now, learned), history, pyramid, is_grave & is_rare, horizon_days)
+    clustering, doubt = learned.excess
+    return rates, clustering + doubt * rates.sum(axis=1)
+
+
+def _kinds(history: History, harm_days: Floats) -> tuple[Bools, Bools]:
+    """Which offences are grave, as they weigh more than the average event does, and which are rare."""
+    n = np.bincount(history.code, history.n, len(harm_days))
+    return harm_days > (n @ harm_days) / n.sum(), n < RARE_SHARE * n.sum()
+
+
+def _check(cells: pd.DataFrame, harm_days: pd.Series, horizon_days: int) -> None:
+    if horizon_days < 1:
+        raise ValueError(f"horizon_days={horizon_days!r}: expected a whole number from one up")
+    if cells.duplicated(["cell_ix", "cell_iy"]).any():
+        raise ValueError("cells repeat: expected each (cell_ix, cell_iy) once")
+    if not (np.isfinite(harm_days).all() and (harm_days >= 0).all() and harm_days.index.is_unique):
+        raise ValueError(
+            "harm_days holds a negative or missing weight or repeats a code: expected one from zero up each"
+        )

@@ -1,0 +1,142 @@
+"""Rates of each offence per cell at several scales of time and space, as of now and as of days in the past.
+
+A rate at a scale is the decayed count around a cell over the decayed time and the cells it was counted in, so the edge
+of the study area dilutes nothing. Wide scales are smoothed on a coarser raster and read back between its pixels, so
+every kernel is a few pixels wide and the cost follows the cells alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.forecast.cell_atlas import Atlas, pack, smooth
+from models.forecast.history import History
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+# Mean lives of the decay in days: what is new, and what has always been. A mixture of the two fades in between.
+MEAN_LIVES = (60.0, 1500.0)
+# Scales in space: (cells per side of a pixel, standard deviation in pixels); the last scale is the whole city.
+SCALES = ((1, 0.0), (1, 1.2), (4, 1.6))
+SCALE_COUNT = len(SCALES) + 1
+# On the coarsest raster a Gaussian of this many pixels spreads over four cells, with what summing into pixels and
+# reading between them adds.
+SPREAD_SIGMA = 0.87
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A raster of pixels of some size: where each cell lies on it and between which pixels it is read."""
+
+    atlas: Atlas
+    pixel: Ints
+    corner: Ints
+    corner_weight: Floats
+
+    def smoothed(self, per_cell: Floats, sigma: float) -> Floats:
+        """Sum per_cell [layers, cells] into pixels, smooth, and return [layers, pixels]."""
+        raster = np.empty((len(per_cell), self.atlas.size))
+        for n, layer in enumerate(per_cell):
+            raster[n] = np.bincount(self.pixel, layer, self.atlas.size)
+        return smooth(raster.reshape(-1, *self.atlas.shape), sigma).reshape(len(per_cell), -1)
+
+    def read(self, raster: Floats, rows: Ints) -> Floats:
+        """Return [layers, rows]: the rasters between the pixels around each of the cells `rows`."""
+        parts = zip(self.corner[:, rows], self.corner_weight[:, rows], strict=True)
+        return sum((raster[:, corner] * weight for corner, weight in parts), start=np.zeros((len(raster), len(rows))))
+
+
+@dataclass(frozen=True, slots=True)
+class Pyramid:
+    """The rasters of all scales over one list of cells, and how many cells each kernel sees."""
+
+    cells: int
+    levels: tuple[Level, ...]
+    seen: tuple[Floats, ...]
+
+    def places(self, ix: npt.ArrayLike, iy: npt.ArrayLike) -> Ints:
+        """Place in the list of cells of each (ix, iy), −1 where there is no such cell."""
+        fine = self.levels[0]
+        place = np.full(fine.atlas.size + 1, -1)
+        place[fine.pixel] = np.arange(self.cells)
+        return place[fine.atlas.pixels(ix, iy)]  # the spare pixel at the end answers for −1
+
+    def rates(self, per_cell: Floats, rows: Ints) -> Floats:
+        """Rates [layers, rows, scales] of the cells `rows` from rates per_cell [layers, cells] of every cell."""
+        rates = np.empty((len(per_cell), len(rows), SCALE_COUNT))
+        for n, ((_, sigma), level, seen) in enumerate(zip(SCALES, self.levels, self.seen, strict=True)):
+            around = level.read(level.smoothed(per_cell, sigma), rows) if sigma else per_cell[:, rows]
+            rates[:, :, n] = around / seen[rows]
+        rates[:, :, -1] = per_cell.mean(axis=1)[:, None]
+        return rates
+
+    def around(self, per_cell: Floats) -> Floats:
+        """One value per cell smoothed over its nearest neighbours, as a mean over the cells there are."""
+        every = np.arange(self.cells)
+        level, seen, sigma = self.levels[1], self.seen[1], SCALES[1][1]
+        return level.read(level.smoothed(per_cell[None], sigma), every)[0] / seen
+
+    def spread(self, per_cell: Floats) -> Floats:
+        """Values per_cell [layers, cells] spread by a Gaussian of about four cells, as means over all cells there."""
+        every, one = np.arange(self.cells), np.ones((1, self.cells))
+        level = self.levels[-1]
+        return level.read(level.smoothed(per_cell, SPREAD_SIGMA), every) / level.read(
+            level.smoothed(one, SPREAD_SIGMA), every
+        )
+
+
+def build_pyramid(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Pyramid:
+    """Build the rasters over the cells (ix, iy)."""
+    ix, iy = np.asarray(ix, dtype=np.int64), np.asarray(iy, dtype=np.int64)
+    by_factor = {factor: _level(ix, iy, factor) for factor in sorted({factor for factor, _ in SCALES})}
+    levels = tuple(by_factor[factor] for factor, _ in SCALES)
+    every, one = np.arange(len(ix)), np.ones((1, len(ix)))
+    seen = tuple(
+        level.read(level.smoothed(one, sigma), every)[0] if sigma else one[0]
+        for (_, sigma), level in zip(SCALES, levels, strict=True)
+    )
+    return Pyramid(len(ix), levels, seen)
+
+
+def decayed_rates(history: History, cells: int, ages: list[int]) -> Iterator[Floats]:
+    """Yield, for each of the falling `ages`, events per day and cell as known that many days ago.
+
+    Yields
+    ------
+    [offences × mean lives, cells]; every event is added once per mean life, then only fades.
+    """
+    sums = np.zeros((len(MEAN_LIVES), len(history.codes) * cells))
+    place = history.code * cells + history.cell
+    older = float("inf")
+    for age in ages:
+        new = (history.age >= age) & (history.age < older)
+        for n, mean_life in enumerate(MEAN_LIVES):
+            fresh = history.n[new] * np.exp(-(history.age[new] - age) / mean_life)
+            faded = np.exp(-(older - age) / mean_life)
+            sums[n] = sums[n] * faded + np.bincount(place[new], fresh, sums.shape[1])
+        older = age
+        yield _per_day(sums, len(history.codes), max(history.span_days - age, 1.0))
+
+
+def _per_day(sums: Floats, codes: int, days: float) -> Floats:
+    lives = np.asarray(MEAN_LIVES)
+    seen = -lives * np.expm1(-days / lives)
+    per_day = (sums / seen[:, None]).reshape(len(lives), codes, -1)
+    return np.ascontiguousarray(per_day.transpose(1, 0, 2)).reshape(codes * len(lives), -1)
+
+
+def _level(ix: Ints, iy: Ints, factor: int) -> Level:
+    atlas = pack(ix // factor, iy // factor)
+    pixel = atlas.pixels(ix // factor, iy // factor)
+    if factor == 1:
+        return Level(atlas, pixel, pixel[None], np.ones((1, len(ix))))
+    # The centre of a cell, in pixels from the centre of the pixel below and left of it.
+    x, y = (ix + 0.5) / factor - 0.5, (iy + 0.5) / factor - 0.5
+    left, bottom = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    right_part, upper_part = x - left, y - bottom
+    corner = np.stack([atlas.pixels(left + right, bottom + upper) for right in (0, 1) for upper in (0, 1)])
+    weight = np.stack([across * up for across in (1 - right_part, right_part) for up in (1 - upper_part, upper_part)])
+    return Level(atlas, pixel, corner, weight)

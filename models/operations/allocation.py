@@ -1,0 +1,298 @@
+"""Officer hours per area: the plan that evens out crimes per officer-hour beside the one that averts most harm.
+
+Minimax: minimise z subject to D_a ≤ z·x_a, Σ x_a = X and floor ≤ x_a ≤ ceiling for every area a. The best answer is
+water-filling: x_a = D_a·t clipped to its bounds, with the one t at which the hours add up (a continuous resource
+allocation; Patriksson 2008, European Journal of Operational Research 185:1). Among the optima it is the one that evens
+out the rest as well. The marginal plan and what it assumes stand in `models.operations.marginal_allocation`.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.operations.marginal_allocation import Caps, MarginalPlan, averted, harm_prices, most_averted
+from models.statistics.water_filling import fill
+
+Floats = npt.NDArray[np.float64]
+
+# The dose-effect of an officer-hour is rarely identified, so a plan is shown for half and for twice of it as well.
+KAPPA_MULTIPLES = {"half": 0.5, "default": 1.0, "double": 2.0}
+CURVE_STEPS = 11
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationConfig:
+    """Bounds relative to today, the assumed dose-effect, and how much of a burden any group may carry."""
+
+    floor_share: float
+    ceiling_share: float
+    averted_share: float
+    equity_cap_ratio: float
+
+    def __post_init__(self) -> None:
+        _check_bounds(self.floor_share, self.ceiling_share)
+        if not 0 < self.averted_share < 1:
+            raise ValueError(f"allocation.averted_share={self.averted_share!r}: expected a share between 0 and 1")
+        if not self.equity_cap_ratio > 0:
+            raise ValueError(f"allocation.equity_cap_ratio={self.equity_cap_ratio!r}: expected a number above zero")
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """The plans by area, the harm they avert as hours grow, and what every constraint costs."""
+
+    areas: pd.DataFrame  # the columns of `officer_allocation` without the run's
+    curve: pd.DataFrame  # those of `allocation_curve`
+    costs: pd.DataFrame  # those of `allocation_cost`
+
+
+def allocate(
+    crimes_per_day: pd.Series,
+    harm_per_day: pd.Series,
+    hours_today: pd.Series,
+    *,
+    config: AllocationConfig,
+    group_shares: pd.DataFrame | None = None,
+    is_assumed: pd.Series | None = None,
+) -> Allocation:
+    """Propose officer hours by both plans; today's total is kept.
+
+    Parameters
+    ----------
+    crimes_per_day : index area_id; expected crimes per day, ≥ 0.
+    harm_per_day : same index; harm-days per day, ≥ 0.
+    hours_today : same index; available officer-hours per day, ≥ 0. Zero is unknown: the area takes no part.
+    group_shares : area_id, group, share: which share of an area's hours falls on a group. No group may bear more than
+        `config.equity_cap_ratio` times its hours of today under the marginal plan (Wheeler 2019, Police Quarterly).
+    is_assumed : same index; True where today's hours are an assumption.
+
+    Raises
+    ------
+    ValueError : as `allocate_minimax`; an unknown area in group_shares; a cap that the floors alone break.
+    """
+    areas = allocate_minimax(
+        crimes_per_day,
+        hours_today,
+        floor_share=config.floor_share,
+        ceiling_share=config.ceiling_share,
+        is_assumed=is_assumed,
+    )
+    problem = _Problem.of(areas, harm_per_day, config, group_shares)
+    plans = {name: problem.solve(multiple) for name, multiple in KAPPA_MULTIPLES.items()}
+    floor_price, _ = harm_prices(problem.harm, problem.kappa, plans["default"], problem.caps)
+    areas = areas.assign(
+        harm_per_day=problem.harm,
+        floor_hours=problem.floor,
+        ceiling_hours=problem.ceiling,
+        marginal_hours=plans["default"].hours,
+        marginal_hours_half=plans["half"].hours,
+        marginal_hours_double=plans["double"].hours,
+        floor_price=np.where(plans["default"].hours <= problem.floor + TOUCHING, floor_price, 0.0),
+    )
+    return Allocation(areas, _curve(problem), _costs(problem, plans["default"]))
+
+
+TOUCHING = 1e-7  # hours; nearer to a bound than this is on it
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What the marginal plan is solved for, in order of area."""
+
+    harm: Floats
+    demand: Floats
+    today: Floats
+    floor: Floats
+    ceiling: Floats
+    kappa: float
+    caps: Caps
+
+    @classmethod
+    def of(
+        cls, areas: pd.DataFrame, harm_per_day: pd.Series, config: AllocationConfig, group_shares: pd.DataFrame | None
+    ) -> "_Problem":
+        today = areas["today_hours"].to_numpy(dtype=float)
+        harm = harm_per_day.reindex(areas["area_id"]).to_numpy(dtype=float)
+        if not (np.isfinite(harm).all() and (harm >= 0).all()):
+            raise ValueError("harm_per_day holds a negative or missing value: expected finite numbers from zero up")
+        mean_hours = float(today[today > 0].mean()) if (today > 0).any() else 1.0
+        return cls(
+            harm=harm,
+            demand=areas["crimes_per_day"].to_numpy(dtype=float),
+            today=today,
+            floor=config.floor_share * today,
+            ceiling=config.ceiling_share * today,
+            kappa=-float(np.log1p(-config.averted_share)) / mean_hours,
+            caps=_caps(areas["area_id"], today, group_shares, config.equity_cap_ratio),
+        )
+
+    def solve(self, multiple: float = 1.0, *, share: float = 1.0, without: str = "") -> MarginalPlan:
+        """The marginal plan at a multiple of κ and a share of today's hours, with one constraint left out."""
+        return most_averted(
+            self.harm,
+            multiple * self.kappa,
+            np.zeros_like(self.floor) if without == "floor" else self.floor,
+            np.where(self.today > 0, share * self.today.sum(), 0.0) if without == "ceiling" else self.ceiling,
+            share * float(self.today.sum()),
+            self.caps.without(without),
+        )
+
+
+def _caps(area_ids: pd.Series, today: Floats, group_shares: pd.DataFrame | None, ratio: float) -> Caps:
+    if group_shares is None or group_shares.empty:
+        return Caps.over(len(today))
+    unknown = sorted(set(group_shares["area_id"]) - set(area_ids))
+    if unknown:
+        raise ValueError(f"group_shares: area_id {unknown[0]!r} is no area of this run")
+    wide = group_shares.pivot(index="group", columns="area_id", values="share")  # noqa: PD010 - one value each
+    shares = wide.reindex(columns=area_ids.tolist()).fillna(0.0).sort_index()
+    matrix = shares.to_numpy(dtype=float)
+    if not (np.isfinite(matrix).all() and (matrix >= 0).all() and (matrix <= 1).all()):
+        raise ValueError("group_shares: a share is not between 0 and 1")
+    return Caps(tuple(map(str, shares.index)), matrix, ratio * (matrix @ today))
+
+
+def _curve(problem: _Problem) -> pd.DataFrame:
+    """Harm averted per day at half to one and a half times today's hours, by three plans and three doses.
+
+    Equity caps are hours of today, so the curve leaves them out; what they cost today stands among the costs.
+    """
+    low, high = _curve_range(problem)
+    problem = replace(problem, caps=Caps.over(len(problem.today)))
+    rows = []
+    for multiple in KAPPA_MULTIPLES.values():
+        kappa = multiple * problem.kappa
+        for share in np.linspace(low, high, CURVE_STEPS).tolist():
+            total = share * float(problem.today.sum())
+            even = fill_to_level(problem.demand, problem.floor, problem.ceiling, total)
+            rows.append(
+                {
+                    "kappa_multiple": multiple,
+                    "hours_share": round(share, 6),
+                    "total_hours": total,
+                    "averted_today": averted(problem.harm, share * problem.today, kappa),
+                    "averted_minimax": averted(problem.harm, even, kappa),
+                    "averted_marginal": averted(problem.harm, problem.solve(multiple, share=share).hours, kappa),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _curve_range(problem: _Problem) -> tuple[float, float]:
+    """Shares of today's hours that floors and ceilings leave room for."""
+    total = max(float(problem.today.sum()), 1e-12)
+    return max(0.5, float(problem.floor.sum()) / total), min(1.5, float(problem.ceiling.sum()) / total)
+
+
+def _costs(problem: _Problem, plan: MarginalPlan) -> pd.DataFrame:
+    """What each constraint costs: at the margin, and altogether against a plan without it."""
+    floor_price, ceiling_price = harm_prices(problem.harm, problem.kappa, plan, problem.caps)
+    at_floor = (plan.hours <= problem.floor + TOUCHING) & (problem.floor > 0)
+    at_ceiling = (plan.hours >= problem.ceiling - TOUCHING) & (problem.ceiling > 0)
+    best = averted(problem.harm, plan.hours, problem.kappa)
+
+    def lost(without: str) -> float:
+        return max(averted(problem.harm, problem.solve(without=without).hours, problem.kappa) - best, 0.0)
+
+    floor_worst, ceiling_worst = _greatest(floor_price, at_floor), _greatest(ceiling_price, at_ceiling)
+    named = [
+        ("hours", plan.hour_price, int(plan.hour_price > 0), np.nan, problem.today.sum(), plan.hours.sum()),
+        ("floor", floor_worst, int(at_floor.sum()), lost("floor"), problem.floor.sum(), np.nan),
+        ("ceiling", ceiling_worst, int(at_ceiling.sum()), lost("ceiling"), problem.ceiling.sum(), np.nan),
+        *[
+            (f"equity:{group}", price, int(price > 0), lost(f"equity:{group}"), cap, float(shares @ plan.hours))
+            for group, price, shares, cap in zip(
+                problem.caps.groups, plan.cap_prices, problem.caps.shares, problem.caps.caps, strict=True
+            )
+        ],
+    ]  # fmt: skip
+    columns = ["constraint_name", "price", "binding_count", "harm_lost_per_day", "limit_hours", "planned_hours"]
+    return pd.DataFrame(named, columns=columns)
+
+
+def _greatest(prices: Floats, is_binding: npt.NDArray[np.bool_]) -> float:
+    return float(prices[is_binding].max(initial=0.0))
+
+
+def allocate_minimax(
+    crimes_per_day: pd.Series,
+    hours_today: pd.Series,
+    *,
+    floor_share: float = 0.5,
+    ceiling_share: float = 2.0,
+    is_assumed: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Propose officer hours per area that minimise the greatest crimes per officer-hour; today's total is kept.
+
+    Parameters
+    ----------
+    crimes_per_day : index area_id; expected crimes per day, ≥ 0.
+    hours_today : same index; available officer-hours per day, ≥ 0. Zero is unknown: the area takes no part.
+    floor_share, ceiling_share : bounds relative to today. The floor is cover that no area may lose.
+    is_assumed : same index; True where today's hours are an assumption.
+
+    Returns
+    -------
+    DataFrame sorted by area_id: the columns of `officer_allocation` up to is_staffing_assumed, less the run's. Ratios
+    are null at zero hours.
+
+    Raises
+    ------
+    ValueError : indexes differ or repeat, a value is negative or not finite, or not 0 ≤ floor ≤ 1 ≤ ceiling.
+    """
+    today, crimes = hours_today.sort_index(), crimes_per_day.sort_index()
+    _check(crimes, today, floor_share, ceiling_share)
+    hours, demand = today.to_numpy(dtype=float), crimes.to_numpy(dtype=float)
+    proposed = fill_to_level(demand, floor_share * hours, ceiling_share * hours, float(hours.sum()))
+    assumed = pd.Series(False, index=today.index) if is_assumed is None else is_assumed.reindex(today.index)
+    return pd.DataFrame(
+        {
+            "area_id": today.index.to_numpy(),
+            "today_hours": hours,
+            "proposed_hours": proposed,
+            "crimes_per_day": demand,
+            "today_ratio": _ratio(demand, hours),
+            "proposed_ratio": _ratio(demand, proposed),
+            "is_staffing_assumed": assumed.to_numpy(dtype=bool),
+        }
+    )
+
+
+def fill_to_level(demand: Floats, floor: Floats, ceiling: Floats, total: float) -> Floats:
+    """Clip demand × t to [floor, ceiling] with the t that makes it add up to `total`; Σ floor ≤ total ≤ Σ ceiling.
+
+    Where every area with demand stands at its ceiling, what is left goes to the others, in proportion to their room.
+    """
+    wanting = demand > 0
+    filled = floor.copy()
+    left = total - float(floor[~wanting].sum())
+    if wanting.any():
+        filled[wanting] = fill(demand[wanting], np.zeros(int(wanting.sum())), floor[wanting], ceiling[wanting], left)
+    room = np.where(wanting, 0.0, ceiling - floor)
+    rest = total - float(filled.sum())
+    if rest > 0 and room.sum() > 0:
+        filled = filled + room * min(rest / room.sum(), 1.0)
+    return filled
+
+
+def _ratio(crimes: Floats, hours: Floats) -> Floats:
+    return np.divide(crimes, hours, out=np.full(len(hours), np.nan), where=hours > 0)
+
+
+def _check_bounds(floor_share: float, ceiling_share: float) -> None:
+    if not 0 <= floor_share <= 1 <= ceiling_share < np.inf:
+        raise ValueError(
+            f"floor_share={floor_share!r} and ceiling_share={ceiling_share!r}: expected a floor of 0 to 1 and "
+            "a ceiling of at least 1, or today's hours could not be spread"
+        )
+
+
+def _check(crimes: pd.Series, hours: pd.Series, floor_share: float, ceiling_share: float) -> None:
+    _check_bounds(floor_share, ceiling_share)
+    if hours.index.has_duplicates or not hours.index.equals(crimes.index):
+        raise ValueError("crimes_per_day and hours_today: expected the same areas, each once")
+    for name, values in (("crimes_per_day", crimes), ("hours_today", hours)):
+        if not (np.isfinite(values.to_numpy(dtype=float)).all() and (values >= 0).all()):
+            raise ValueError(f"{name} holds a negative or missing value: expected finite numbers from zero up")

@@ -1,0 +1,99 @@
+"""The benefit case: no arrest or operation is proposed without what it is expected to avert beside what it costs.
+
+Like is compared with like: the lower end of the 80% interval of harm-days averted has to exceed the days of custody and
+prison it imposes, for enforcement is itself a source of harm (Greenfield and Paoli 2013, International Journal of Drug
+Policy 24:177). Officer hours, interrupted treatment and the watch for overdoses stand beside it; they are other things.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.operations.tipping import Z_80
+from models.statistics.rank_draws import generator
+
+Floats = npt.NDArray[np.float64]
+
+BANDS = ("high", "mid", "low")
+NUMBERS = (
+    "harm_averted", "harm_averted_lo", "harm_averted_hi", "officer_hours", "custody_days", "prison_days",
+    "treatment_interrupted", "overdose_watch_days",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BenefitConfig:
+    """What operations like these have averted, and what an arrest costs in days."""
+
+    effect_lo: float
+    effect_hi: float
+    horizon_days: int
+    custody_days_per_arrest: float
+    prison_days_per_arrest: float
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.effect_lo < self.effect_hi <= 1:
+            raise ValueError(
+                f"benefit.effect_lo={self.effect_lo!r} and effect_hi={self.effect_hi!r}: "
+                "expected shares of harm, the lower first"
+            )
+        for name in ("horizon_days", "custody_days_per_arrest", "prison_days_per_arrest"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"benefit.{name}={getattr(self, name)!r}: expected zero or more")
+
+
+def weigh(proposals: pd.DataFrame) -> pd.DataFrame:
+    """Accept or reject proposals by their benefit case.
+
+    Parameters
+    ----------
+    proposals : proposal_id, kind (operation or arrest) and NUMBERS; harm and days in days of guideline prison. What is
+        missing is null.
+
+    Returns
+    -------
+    The proposals with is_accepted and why, in words. One without harm averted, its interval, or its days in custody and
+    prison is rejected: there is nothing to weigh.
+    """
+    rows = proposals.reindex(columns=["proposal_id", "kind", *NUMBERS])
+    numbers = rows[list(NUMBERS)].astype(float)
+    case = ["harm_averted", "harm_averted_lo", "harm_averted_hi", "custody_days", "prison_days"]
+    missing = numbers[case].isna()
+    is_disordered = (numbers["harm_averted_lo"] > numbers["harm_averted"]) | (
+        numbers["harm_averted"] > numbers["harm_averted_hi"]
+    )
+    imposed = numbers["custody_days"] + numbers["prison_days"]
+    is_met = numbers["harm_averted_lo"] > imposed
+    why = [
+        f"rejected: no benefit case, {', '.join(missing.columns[gaps])} is not stated"
+        if gaps.any()
+        else "rejected: the interval of harm averted does not hold its middle"
+        if disordered
+        else f"{'accepted' if met else 'rejected'}: at least {low:,.1f} harm-days averted (80%) against "
+        f"{days:,.1f} days of custody and prison"
+        for gaps, disordered, met, low, days in zip(
+            missing.to_numpy(), is_disordered, is_met, numbers["harm_averted_lo"], imposed, strict=True
+        )
+    ]
+    accepted = is_met & ~is_disordered & ~missing.any(axis=1)
+    return rows.assign(**numbers, is_accepted=accepted.to_numpy(bool), why=why)
+
+
+def draw_averted(
+    seed: int, site_id: str, counts: Floats, weights: Floats, days: float, *, config: BenefitConfig, draws: int
+) -> Floats:
+    """Draw harm-days that an operation averts over the horizon.
+
+    Parameters
+    ----------
+    counts, weights : [bands] publicly reported events at the place over `days`, and the mean harm-days of one.
+
+    The effect is that of operations like it, failed ones among them: a share between effect_lo and effect_hi at 80%.
+    """
+    rng = generator(seed, f"benefit:{site_id}")
+    harm_per_day = (rng.gamma(counts + 0.5, 1 / days, (draws, len(counts))) * weights).sum(axis=1)
+    middle, half = (config.effect_lo + config.effect_hi) / 2, (config.effect_hi - config.effect_lo) / 2
+    effect = np.clip(rng.normal(middle, half / Z_80, draws), -1, 1)
+    return harm_per_day * effect * config.horizon_days

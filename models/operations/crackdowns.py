@@ -1,0 +1,448 @@
+"""Crackdowns in order: concentrate on one street market until it tips, hold it with little, move on to the next.
+
+Dynamic concentration (Kleiman and Kilmer 2009, PNAS 106:14230): a declared order, a warning, and all hours in one place
+tip what the same hours spread out leave as it is. What replications teach stands in the rules: low arrest, help told
+first, a registered outcome, a checklist of fidelity (Saunders, Robbins and Ober 2017, Criminology & Public Policy 16:
+of seven trained sites, one worked). The phases are hold → announce → concentrate → maintain; move is the step between
+the last two.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from scipy.special import gammaincinv
+
+from models.operations.benefit import BANDS, BenefitConfig, draw_averted, weigh
+from models.operations.promises import Promises
+from models.operations.tipping import draw_hours_needed
+
+Row = dict[Hashable, Any]  # one row of a frame
+
+TROUBLE = ("dealing", "fear", "paraphernalia", "disorder", "violence")
+COVER = 0.8  # the proposed surge suffices in this share of the draws, if the budget allows
+UPPER = 0.9  # upper end of an 80% interval
+MOMENTS = ("registered_at", "partners_told_at", "announced_at", "started_at", "maintained_at")
+FACTS = (
+    "found_by_public_reports", "registered", "partners_told_first", "announced", "lead_time_given", "help_offered",
+    "hours_delivered", "answered_in_time", "within_arrest_budget", "maintained",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CrackdownsConfig:
+    """Budget, rules and assumptions of operations against street markets."""
+
+    officer_hours_per_day: float
+    arrest_budget: int
+    maintenance_share: float
+    below_days: int
+    below_share: float
+    baseline_days: int
+    minimum_p_tip: float
+    partner_lead_days: int
+    buffer_m: float
+    watch_days: int
+    watch_m: float
+    sellers_per_weekly_report: float
+    cost_lo: float
+    cost_hi: float
+    sanctions_per_hour: float
+    doubt_factor: float
+    draws: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if not getattr(self, field.name) >= 0:
+                raise ValueError(f"crackdowns.{field.name}={getattr(self, field.name)!r}: expected zero or more")
+        for name in ("below_days", "baseline_days", "draws", "sanctions_per_hour", "sellers_per_weekly_report"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"crackdowns.{name}={getattr(self, name)!r}: expected a number above zero")
+        if not 0 < self.cost_lo <= self.cost_hi:
+            raise ValueError(
+                f"crackdowns.cost_lo={self.cost_lo!r} and cost_hi={self.cost_hi!r}: expected costs above zero, the "
+                "lower first"
+            )
+        if not self.doubt_factor > 1:
+            raise ValueError(f"crackdowns.doubt_factor={self.doubt_factor!r}: expected a factor above one")
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The day of the plan and the days between the steps of an operation."""
+
+    today: date
+    time_zone: str
+    lead_days: int
+    operation_days: int
+
+    def day(self, moment: Any) -> date | None:
+        """The local day of a moment, None where there is none."""
+        return None if pd.isna(moment) else moment.tz_convert(ZoneInfo(self.time_zone)).date()
+
+
+def plan_crackdowns(
+    sites: pd.DataFrame,
+    operations: pd.DataFrame,
+    site_events: pd.DataFrame,
+    harm_days: pd.Series,
+    promises: Promises,
+    helped_areas: Sequence[str],
+    checklist: Sequence[Mapping[str, str]],
+    *,
+    calendar: Calendar,
+    seed: int,
+    config: CrackdownsConfig,
+    benefit: BenefitConfig,
+) -> pd.DataFrame:
+    """Order the markets and say of each what comes next.
+
+    Parameters
+    ----------
+    sites : market_id, area_id, grade (flagrant, suspected, or null where the detector no longer sees it),
+        is_provisional, patrol_cell_ids (lists), excluded_cell_count.
+    operations : `models.operations.history.operations_of`.
+    site_events : market_id, offence_code, kind (TROUBLE, overdose or null), age_days, is_core (within the market, and
+        not only within the watch around it): reports by public, partners and sensors of the last year.
+    harm_days : index offence_code.
+    promises : whether announcing is allowed.
+    helped_areas : areas in which help has been offered or brought.
+    checklist : item, fact (one of FACTS), due (the phase from which it is due).
+
+    Returns
+    -------
+    DataFrame: the columns of `crackdown_plan` without the run's, by position.
+    """
+    if unknown := [item["fact"] for item in checklist if item["fact"] not in FACTS]:
+        raise ValueError(f"fidelity checklist: fact {unknown[0]!r}; known are {', '.join(FACTS)}")
+    current = operations[operations["ended_at"].isna()].drop_duplicates("area_id", keep="last").set_index("area_id")
+    rows: list[Row] = []
+    for site in sites.sort_values("market_id").to_dict("records"):
+        events = site_events[site_events["market_id"] == site["market_id"]]
+        row = _measured(site, _operation_of(site, current), events, harm_days, calendar, seed, config, benefit)
+        rows.append(row)
+    _spend(rows, promises, calendar, config)
+    for row in rows:
+        row["fidelity_missing"] = _missing(row, promises, helped_areas, checklist, calendar, config)
+    return _published(rows, calendar)
+
+
+def _operation_of(site: Row, current: pd.DataFrame) -> Row:
+    """The running operation at this market; in its area there is only one, and it may be another market's."""
+    if site["area_id"] not in current.index:
+        return {}
+    operation: Row = {**current.loc[site["area_id"]].to_dict(), "area_id": site["area_id"]}
+    return operation if operation["market_id"] in (None, site["market_id"]) else {"is_elsewhere": True}
+
+
+def _measured(
+    site: Row,
+    operation: Row,
+    events: pd.DataFrame,
+    harm_days: pd.Series,
+    calendar: Calendar,
+    seed: int,
+    config: CrackdownsConfig,
+    benefit: BenefitConfig,
+) -> Row:
+    days = {name.removesuffix("_at"): calendar.day(operation.get(name)) for name in MOMENTS}
+    # Overdoses bring help and nothing else: they are no ground, no baseline and no harm to be averted by officers.
+    core = events[events["is_core"] & (events["kind"] != "overdose")]
+    started_ago = (calendar.today - days["started"]).days if days["started"] else 0
+    # What happens once an operation is registered is its outcome and no longer its ground.
+    begun_ago = (calendar.today - days["registered"]).days if days["registered"] else 0
+    before = core[(core["age_days"] >= begun_ago) & (core["age_days"] < begun_ago + config.baseline_days)]
+    is_dealing = before["kind"] == "dealing"
+    needed = draw_hours_needed(
+        seed,
+        site["market_id"],
+        int(is_dealing.sum()),
+        config.baseline_days / 7,
+        **{name: getattr(config, name) for name in _TIPPING},
+    )
+    return {
+        **site,
+        "days": days,
+        "operation": operation,
+        "needed": needed,
+        "started_ago": started_ago,
+        "arrest_budget": config.arrest_budget,
+        "arrest_count": operation.get("arrest_count", 0),
+        **{name: operation.get(name) for name in ("outcome", "comparison", "stop_on")},
+        **_quiet(core, before, config),
+        **_benefit(site, before, harm_days, seed, config, benefit),
+        **_watch(events, days["started"], started_ago, calendar, config),
+    }
+
+
+_TIPPING = ("sellers_per_weekly_report", "cost_lo", "cost_hi", "sanctions_per_hour", "doubt_factor", "draws")
+
+
+def _quiet(core: pd.DataFrame, before: pd.DataFrame, config: CrackdownsConfig) -> Row:
+    """Public reports lately against the baseline, the upper end of the 80% interval deciding."""
+    recent = int((core["kind"].isin(TROUBLE) & (core["age_days"] < config.below_days)).sum())
+    baseline = int(before["kind"].isin(TROUBLE).sum()) / config.baseline_days
+    upper = float(gammaincinv(recent + 0.5, UPPER) / config.below_days)
+    return {
+        "baseline_per_day": baseline,
+        "recent_per_day": recent / config.below_days,
+        "recent_per_day_hi": upper,
+        "is_quiet": upper < config.below_share * baseline,
+    }
+
+
+def _benefit(
+    site: Row, before: pd.DataFrame, harm_days: pd.Series, seed: int, config: CrackdownsConfig, benefit: BenefitConfig
+) -> Row:
+    harm = before["offence_code"].map(harm_days).fillna(0.0).astype(float)
+    band = pd.cut(harm, [0, 30, 365, np.inf], right=False, labels=list(reversed(BANDS)))
+    counted = harm.groupby(band, observed=False).agg(["size", "mean"]).fillna(0.0)
+    averted = draw_averted(
+        seed,
+        site["market_id"],
+        counted["size"].to_numpy(float),
+        counted["mean"].to_numpy(float),
+        float(config.baseline_days),
+        config=benefit,
+        draws=config.draws,
+    )
+    low, middle, high = np.quantile(averted, [0.1, 0.5, 0.9]).tolist()
+    case: Row = {
+        "harm_averted": middle,
+        "harm_averted_lo": low,
+        "harm_averted_hi": high,
+        "custody_days": config.arrest_budget * benefit.custody_days_per_arrest,
+        "prison_days": config.arrest_budget * benefit.prison_days_per_arrest,
+    }
+    verdict: Any = weigh(pd.DataFrame([{"proposal_id": site["market_id"], "kind": "operation", **case}])).iloc[0]
+    return {**dict(case), "is_benefit_met": bool(verdict["is_accepted"]), "benefit_why": verdict["why"]}
+
+
+def _watch(
+    events: pd.DataFrame, started: date | None, started_ago: int, calendar: Calendar, config: CrackdownsConfig
+) -> Row:
+    """Overdoses around the market: expected from the year before the operation, observed since it started."""
+    ages = events.loc[events["kind"] == "overdose", "age_days"]
+    earlier = max(365 - started_ago, 1)
+    since = (ages < started_ago) & (ages >= started_ago - config.watch_days)
+    return {
+        "watch_until": started + timedelta(days=config.watch_days) if started else None,
+        "overdose_expected": float((ages >= started_ago).sum()) / earlier * config.watch_days,
+        "overdose_observed": int(since.sum()) if started else 0,
+    }
+
+
+def announcement_problems(
+    plan: Mapping[str, Any], operation: Mapping[str, Any], *, calendar: Calendar, config: CrackdownsConfig
+) -> list[str]:
+    """Return why an operation may not be announced today, one sentence each; empty if it may.
+
+    plan : its row of `crackdown_plan`. operation : its row of `operations_of`, empty where none has begun.
+    """
+    problems = [f"refused: {reason}" for reason in plan["refused_because"]]
+    if plan["phase"] != "announce":
+        problems.append(f"its phase is {plan['phase']}: {plan['why']}")
+    lacking = [name for name in ("registered_at", "outcome", "comparison", "stop_on") if pd.isna(operation.get(name))]
+    if lacking:
+        problems.append(f"not registered beforehand ({', '.join(lacking)}): harmspot plan register")
+    told_on = calendar.day(operation.get("partners_told_at"))
+    if told_on is None:
+        problems.append("health partners have not been told: harmspot plan record partners_told")
+    elif calendar.today < (ready := told_on + timedelta(days=config.partner_lead_days)):
+        problems.append(f"health partners were told on {told_on}: not before {ready}")
+    return problems
+
+
+def _spend(rows: list[Row], promises: Promises, calendar: Calendar, config: CrackdownsConfig) -> None:
+    """Give the budget to what runs, then to the market that gives most for an hour; put the rows in order."""
+    for row in rows:
+        _place_running(row, calendar, config)
+    left = config.officer_hours_per_day - sum(row.get("hours_today", 0.0) for row in rows)
+    held = sum(row["maintenance_hours"] for row in rows if row.get("phase") in ("concentrate", "maintain"))
+    for row in rows:
+        if row.get("is_ready_to_move") and held <= config.officer_hours_per_day:
+            left += row["hours_today"] - row["maintenance_hours"]
+            row |= {
+                "phase": "move", "next_step": "move", "hours_today": row["maintenance_hours"],
+                "why": f"quiet for {config.below_days} days, and {row['maintenance_hours']:g} hours a day hold it",
+            }  # fmt: skip
+    waiting = sorted((row for row in rows if "phase" not in row), key=_worth)
+    for row in waiting:
+        left -= _place_candidate(row, left, promises, calendar, config)
+    running = ("concentrate", "announce", "move", "maintain", "hold")
+    rows.sort(key=lambda row: ("is_running" not in row, running.index(row["phase"]), _worth(row)))
+
+
+def _worth(row: Row) -> tuple[bool, float, str]:
+    """Registered first, then most harm averted per hour needed."""
+    per_hour = row["harm_averted"] / max(float(np.median(row["needed"])), 1e-9)
+    return row["days"]["registered"] is None, -per_hour, str(row["market_id"])
+
+
+def _place_running(row: Row, calendar: Calendar, config: CrackdownsConfig) -> None:
+    """Phase and hours of an operation that has been announced."""
+    operation, days = row["operation"], row["days"]
+    if not days["announced"] and not days["started"]:
+        return
+    surge = _first_number(
+        operation["surge_hours"], operation["promised_hours"], float(np.quantile(row["needed"], COVER))
+    )
+    row |= {"is_running": True, "surge_hours": surge, "refused_because": []}
+    row["maintenance_hours"] = _first_number(operation["maintenance_hours"], config.maintenance_share * surge)
+    promised = days["started"] or operation["promised_start"]  # officers may have begun without an announcement
+    starts_on = promised or days["announced"] + timedelta(days=calendar.lead_days)
+    row |= {"tell_partners_on": days["partners_told"], "announce_on": days["announced"], "starts_on": starts_on}
+    if days["maintained"]:
+        row |= {"phase": "maintain", "next_step": "hold_it", "hours_today": row["maintenance_hours"]}
+        row["why"] = (
+            "tipped and held" if row["is_quiet"] else "held, but its reports are no longer well below the baseline"
+        )
+    elif row["stop_on"] and calendar.today >= row["stop_on"]:
+        row |= {"phase": "hold", "next_step": "evaluate", "hours_today": 0.0}
+        row["why"] = f"its stop date {row['stop_on']} has come: evaluate it before anything is renewed"
+    elif days["started"]:
+        row |= {"phase": "concentrate", "next_step": "go_on", "hours_today": surge}
+        row["is_ready_to_move"] = row["is_quiet"] and row["started_ago"] >= config.below_days
+        row["why"] = f"{row['started_ago']} days of concentration; " + (
+            "quiet" if row["is_quiet"] else "its reports are not yet well below the baseline"
+        )
+    else:
+        is_due = calendar.today >= starts_on
+        row |= {"phase": "announce", "next_step": "start" if is_due else "wait", "hours_today": surge}
+        row["why"] = "the announced day has come" if is_due else f"announced; officers are there from {starts_on}"
+
+
+def _first_number(*values: Any) -> float:
+    return next(float(value) for value in values if not pd.isna(value))
+
+
+def _place_candidate(row: Row, left: float, promises: Promises, calendar: Calendar, config: CrackdownsConfig) -> float:
+    """Phase of a market without a running operation; returns the hours of the budget that it takes."""
+    days, needed = row["days"], row["needed"]
+    surge = min(float(np.quantile(needed, COVER)), max(left, 0.0))
+    p_tips = float((needed <= surge).mean())
+    refused = _refusals(row, promises, config)
+    takes_turn = not refused and p_tips >= config.minimum_p_tip
+    if not takes_turn and not refused:
+        surge, p_tips = _whole_budget(needed, config)
+    told_on = days["partners_told"] or calendar.today
+    announce_on = max(told_on + timedelta(days=config.partner_lead_days), calendar.today)
+    row |= {
+        "surge_hours": surge,
+        "maintenance_hours": config.maintenance_share * surge,
+        "phase": "announce" if takes_turn else "hold",
+        "hours_today": surge if takes_turn else 0.0,
+        "refused_because": refused,
+        "tell_partners_on": told_on if takes_turn else None,
+        "announce_on": announce_on if takes_turn else None,
+        "starts_on": announce_on + timedelta(days=calendar.lead_days) if takes_turn else None,
+        "next_step": _preparation(days, announce_on, calendar) if takes_turn else "nothing",
+        "why": _reason(takes_turn, refused, p_tips, config),
+    }
+    return surge if takes_turn else 0.0
+
+
+def _whole_budget(needed: np.ndarray, config: CrackdownsConfig) -> tuple[float, float]:
+    """What its turn would be with nothing else running."""
+    surge = min(float(np.quantile(needed, COVER)), config.officer_hours_per_day)
+    return surge, float((needed <= surge).mean())
+
+
+def _refusals(row: Row, promises: Promises, config: CrackdownsConfig) -> list[str]:
+    """Why it may not be announced at all, whatever the budget."""
+    found = []
+    if row["operation"].get("is_elsewhere"):
+        found.append("another operation runs in this area")
+    if row["grade"] != "flagrant" or row["is_provisional"]:
+        found.append("not flagrant by public reports")
+    if not row["patrol_cell_ids"]:
+        found.append(f"all of it lies within {config.buffer_m:g} m of treatment or needle exchange")
+    if not row["is_benefit_met"]:
+        found.append(f"its benefit case is {row['benefit_why']}")
+    if not promises.may_announce:
+        found.append(f"only {promises.kept_rate:.0%} of promises were kept: nothing more is announced")
+    return found
+
+
+def _preparation(days: Mapping[str, date | None], announce_on: date, calendar: Calendar) -> str:
+    """The next step before an announcement: no step may be left out."""
+    if not days["registered"]:
+        return "register"
+    if not days["partners_told"]:
+        return "tell_partners"
+    return "announce" if calendar.today >= announce_on else "wait"
+
+
+def _reason(takes_turn: bool, refused: list[str], p_tips: float, config: CrackdownsConfig) -> str:
+    if refused:
+        return "may not be announced"
+    if takes_turn:
+        return f"its turn: the hours tip it in {p_tips:.0%} of the draws"
+    if p_tips < config.minimum_p_tip:
+        return (
+            f"the whole budget would tip it in {p_tips:.0%} of the draws only: no promise is made that cannot be kept"
+        )
+    return "its turn comes when hours are free: spread over several markets they would tip none"
+
+
+def _missing(
+    row: Row,
+    promises: Promises,
+    helped_areas: Sequence[str],
+    checklist: Sequence[Mapping[str, str]],
+    calendar: Calendar,
+    config: CrackdownsConfig,
+) -> list[str]:
+    """Items of the checklist that are due in this phase and not shown by what was recorded."""
+    order = ("announce", "concentrate", "move", "maintain")
+    if row["phase"] not in order or not row.get("is_running"):
+        return []
+    days, own = row["days"], promises.promises[promises.promises["area_id"] == row["area_id"]]
+    broken = set(own.loc[own["status"] == "broken", "promise_kind"])
+    shown = {
+        "found_by_public_reports": row["baseline_per_day"] > 0,
+        "registered": bool(days["registered"] and row["outcome"] and row["comparison"] and row["stop_on"]),
+        "partners_told_first": bool(days["partners_told"] and _not_after(days["partners_told"], days["announced"])),
+        "announced": days["announced"] is not None,
+        "lead_time_given": not days["started"]
+        or bool(days["announced"] and (days["started"] - days["announced"]).days >= calendar.lead_days),
+        "help_offered": row["area_id"] in set(helped_areas),
+        "hours_delivered": "hours" not in broken,
+        "answered_in_time": "response" not in broken,
+        "within_arrest_budget": row["arrest_count"] <= config.arrest_budget,
+        "maintained": row["phase"] != "maintain" or days["maintained"] is not None,
+    }
+    at = order.index(row["phase"])
+    return [item["item"] for item in checklist if order.index(item["due"]) <= at and not shown[item["fact"]]]
+
+
+def _not_after(first: date, second: date | None) -> bool:
+    return second is None or first <= second
+
+
+def _published(rows: list[Row], calendar: Calendar) -> pd.DataFrame:
+    for position, row in enumerate(rows, start=1):
+        low, middle, high = np.quantile(row["needed"], [0.1, 0.5, 0.9]).tolist()
+        row |= {
+            "position": position,
+            "hours_needed": middle,
+            "hours_needed_lo": low,
+            "hours_needed_hi": high,
+            "p_tips": float((row["needed"] <= row["surge_hours"]).mean()),
+            "officer_hours": row["surge_hours"] * calendar.operation_days,
+        }
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+COLUMNS = (
+    "market_id", "area_id", "position", "phase", "next_step", "hours_today", "surge_hours", "maintenance_hours",
+    "hours_needed", "hours_needed_lo", "hours_needed_hi", "p_tips", "arrest_budget", "arrest_count", "tell_partners_on",
+    "announce_on", "starts_on", "outcome", "comparison", "stop_on", "baseline_per_day", "recent_per_day",
+    "recent_per_day_hi", "is_quiet", "harm_averted", "harm_averted_lo", "harm_averted_hi", "officer_hours",
+    "custody_days", "prison_days", "is_benefit_met", "patrol_cell_ids", "excluded_cell_count", "watch_until",
+    "overdose_expected", "overdose_observed", "fidelity_missing", "refused_because", "why",
+)  # fmt: skip

@@ -1,0 +1,145 @@
+"""Officer hours spread so that most harm is averted, where each further hour in an area averts less than the last.
+
+Maximise Σ H_a (1 − e^{−κ x_a}) subject to Σ x_a ≤ X, floors and ceilings, and Σ_a share_{g,a} x_a ≤ cap_g for every
+group g. H_a is measured harm per day; κ, the effect of an officer-hour, is rarely identified, so plans are shown for
+several. Without a cap that binds the answer is exact: the marginal harm κ H_a e^{−κ x_a} is the same wherever no bound
+is met, so that x_a = (ln κH_a − t)/κ clipped. With one it is a linear programme over chords of the curve, solved by
+HiGHS (Huangfu and Hall 2018, Mathematical Programming Computation 10:119) and solved again on finer chords nearby.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy  # its slow parts, optimize and interpolate, are imported with their first use
+from scipy.sparse import csr_array, kron, vstack
+
+from models.statistics.water_filling import fill
+
+Floats = npt.NDArray[np.float64]
+
+CHORDS, REFINEMENTS = 8, 4
+FEASIBLE = 1e-9  # hours by which a cap may seem broken through rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Hours that may fall on each group: `shares` [groups, areas] of an area's hours, `caps` [groups] in hours."""
+
+    groups: tuple[str, ...]
+    shares: Floats
+    caps: Floats
+
+    @classmethod
+    def over(cls, areas: int) -> "Caps":
+        """No cap on anybody."""
+        return cls((), np.zeros((0, areas)), np.zeros(0))
+
+    def without(self, name: str) -> "Caps":
+        """The same without the constraint called `equity:<group>`."""
+        kept = np.array([f"equity:{group}" != name for group in self.groups], dtype=bool)
+        groups = tuple(group for group, is_kept in zip(self.groups, kept, strict=True) if is_kept)
+        return Caps(groups, self.shares[kept], self.caps[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class MarginalPlan:
+    """Hours by area, and what one more hour altogether, or for a group, would avert (harm-days per day)."""
+
+    hours: Floats
+    hour_price: float
+    cap_prices: Floats
+
+
+def averted(harm: Floats, hours: Floats, kappa: float) -> float:
+    """Harm-days averted per day, Σ H (1 − e^{−κ x})."""
+    return float((harm * -np.expm1(-kappa * hours)).sum())
+
+
+def most_averted(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, total: float, caps: Caps) -> MarginalPlan:
+    """Return the plan that averts most harm.
+
+    Parameters
+    ----------
+    harm : [areas] harm-days per day, ≥ 0. kappa : per officer-hour, above zero.
+    floor, ceiling : [areas] hours; Σ floor ≤ total.
+    total : hours to spend. Without a binding cap all are spent, up to the ceilings; a cap may leave some unspent.
+
+    Raises
+    ------
+    ValueError : the floors alone break a cap; names the group, the cap and the least cap that could hold.
+    """
+    at_floors = caps.shares @ floor
+    for group, least, cap in zip(caps.groups, at_floors.tolist(), caps.caps.tolist(), strict=True):
+        if least > cap + FEASIBLE:
+            raise ValueError(
+                f"equity cap of group {group!r}: {cap:.6g} hours, but the floors alone bring it {least:.6g}; "
+                "lower allocation.floor_share or raise allocation.equity_cap_ratio"
+            )
+    hours = _filled(harm, kappa, floor, ceiling, total)
+    if (caps.shares @ hours <= caps.caps + FEASIBLE).all():
+        return MarginalPlan(hours, _level_price(harm, kappa, hours, floor, ceiling), np.zeros(len(caps.groups)))
+    return _under_caps(harm, kappa, floor, ceiling, total, caps)
+
+
+def harm_prices(harm: Floats, kappa: float, plan: MarginalPlan, caps: Caps) -> tuple[Floats, Floats]:
+    """What an hour less of floor, and an hour more of ceiling, would avert in each area, if it stands there."""
+    worth = kappa * harm * np.exp(-kappa * plan.hours)
+    due = plan.hour_price + plan.cap_prices @ caps.shares
+    return np.maximum(due - worth, 0.0), np.maximum(worth - due, 0.0)
+
+
+def _filled(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, total: float) -> Floats:
+    """Water-filling by marginal harm; hours that no area with harm may take go to the others by their room."""
+    harmed = harm > 0
+    hours = floor.copy()
+    if harmed.any():
+        left = total - float(floor[~harmed].sum())
+        slope = np.full(int(harmed.sum()), 1 / kappa)
+        hours[harmed] = fill(slope, np.log(kappa * harm[harmed]) / kappa, floor[harmed], ceiling[harmed], left)
+    room = np.where(harmed, 0.0, ceiling - floor)
+    rest = total - float(hours.sum())
+    if rest > 0 and room.sum() > 0:
+        hours = hours + room * min(rest / room.sum(), 1.0)
+    return hours
+
+
+def _level_price(harm: Floats, kappa: float, hours: Floats, floor: Floats, ceiling: Floats) -> float:
+    """Marginal harm at the level: that of areas between their bounds, or of the best that could take an hour."""
+    worth = kappa * harm * np.exp(-kappa * hours)
+    free = (hours > floor) & (hours < ceiling)
+    could = free if free.any() else hours < ceiling
+    return float(worth[could].max(initial=0.0))
+
+
+def _under_caps(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, total: float, caps: Caps) -> MarginalPlan:
+    low, high = floor, ceiling
+    for _ in range(REFINEMENTS):
+        plan = _by_chords(harm, kappa, low, high, total, caps)
+        width = (high - low) / CHORDS
+        low, high = np.maximum(floor, plan.hours - 2 * width), np.minimum(ceiling, plan.hours + 2 * width)
+    return plan
+
+
+def _by_chords(harm: Floats, kappa: float, low: Floats, high: Floats, total: float, caps: Caps) -> MarginalPlan:
+    """Linear programme over `CHORDS` pieces per area; harm averted is concave, so the pieces fill in order."""
+    ends = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, CHORDS + 1)
+    gain = np.diff(harm[:, None] * -np.expm1(-kappa * ends), axis=1)
+    width = np.diff(ends, axis=1)
+    slope = np.divide(gain, width, out=np.zeros_like(gain), where=width > 0)
+    piece = csr_array(np.ones((1, CHORDS)))
+    rows = vstack([csr_array(np.ones((1, slope.size))), kron(csr_array(caps.shares), piece)])
+    limits = np.concatenate([[total - low.sum()], caps.caps - caps.shares @ low])
+    scale = max(float(slope.max()), 1e-300)  # slopes of harm per hour can be tiny; HiGHS wants them near one
+    found = scipy.optimize.linprog(
+        -slope.ravel() / scale,
+        A_ub=rows,
+        b_ub=np.maximum(limits, 0.0),
+        bounds=np.column_stack([np.zeros(slope.size), width.ravel()]),
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-9},
+    )
+    if not found.success:
+        raise ValueError(f"officer hours under equity caps: HiGHS found no plan ({found.message})")
+    prices = -scale * found.ineqlin.marginals
+    return MarginalPlan(low + found.x.reshape(slope.shape).sum(axis=1), float(prices[0]), prices[1:])

@@ -1,0 +1,255 @@
+"""Promises: what was announced, by when, and whether it was kept; swiftness and certainty of consequences.
+
+A warning works as long as it is true: p falls with every promise that is not kept (Kleiman and Kilmer 2009, PNAS
+106:14230), so announcing stops when the share of kept promises falls below a floor. An announcement promises three
+things: to begin on the day, to be there with the hours named, and to answer what happens nevertheless in time.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+Row = dict[Hashable, Any]  # one row of a frame
+
+CONSEQUENCES = ("sanction", "arrest", "seizure")
+COLUMNS = (
+    "area_id", "promise_kind", "announced_at", "market_id", "notice_id", "promised", "due_on", "status",
+    "promised_amount", "delivered_amount", "why",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PromisesConfig:
+    """When an answer is swift, when hours count as delivered, and below which rate announcing stops."""
+
+    response_deadline_h: float
+    kept_rate_floor: float
+    delivered_share: float
+    window_days: int
+
+    def __post_init__(self) -> None:
+        if not self.response_deadline_h > 0:
+            raise ValueError(f"promises.response_deadline_h={self.response_deadline_h!r}: expected hours above zero")
+        for name in ("kept_rate_floor", "delivered_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"promises.{name}={getattr(self, name)!r}: expected a share from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """Every promise with its state, and how well promises are kept altogether."""
+
+    promises: pd.DataFrame  # the columns of `promise` without the run's
+    answers: pd.DataFrame  # area_id, violated_at, answered_at, hours: one row per violation under an announcement
+    kept_rate: float  # of those kept or broken; 1 where none has come due
+    swiftness_h: float  # median hours from violation to consequence; NaN where none was answered
+    certainty: float  # share of violations, due by now, that were answered in time; NaN where there was none
+    may_announce: bool
+
+    def text(self, config: PromisesConfig) -> str:
+        """Return how well promises are kept, in a line for a person."""
+        swift = (
+            "no consequence yet" if np.isnan(self.swiftness_h) else f"median {self.swiftness_h:.0f} h to a consequence"
+        )
+        sure = "no violation due" if np.isnan(self.certainty) else f"{self.certainty:.0%} answered in time"
+        return f"{words_of(self.promises, config)}; {swift}; {sure}"
+
+
+def words_of(promises: pd.DataFrame, config: PromisesConfig) -> str:
+    """Return how many of the promises (rows of `promise`) were kept, and whether announcing stops, in words."""
+    rate, due = _kept_rate(promises)
+    halt = "" if rate >= config.kept_rate_floor else "; ANNOUNCING STOPS until promises are kept again"
+    return f"{due} promises due, {rate:.0%} kept (floor {config.kept_rate_floor:.0%}){halt}"
+
+
+def _kept_rate(promises: pd.DataFrame) -> tuple[float, int]:
+    """Share kept of those that were kept or broken, and how many those are; 1 where none has come due."""
+    settled = promises[promises["status"].isin(["kept", "broken"])]
+    return (float((settled["status"] == "kept").mean()) if len(settled) else 1.0), len(settled)
+
+
+def track_promises(
+    operations: pd.DataFrame,
+    violations: pd.DataFrame,
+    actions: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+    time_zone: str,
+    lead_days: int,
+    operation_days: int,
+    config: PromisesConfig,
+) -> Promises:
+    """Compare what was announced with what was done by `as_of`.
+
+    Parameters
+    ----------
+    operations : `models.operations.history.operations_of`.
+    violations : area_id, market_id, occurred_at (UTC): dealing reported at a market.
+    actions : kind, area_id, at, hours.
+    lead_days, operation_days : days to the first one where an announcement does not name it, and how many follow.
+    """
+    zone = ZoneInfo(time_zone)
+    today = as_of.tz_convert(zone).date()
+    rows: list[dict[str, Any]] = []
+    answers = []
+    # A broken promise is not held against the office for ever, or it could never announce again.
+    is_recent = operations["announced_at"] >= as_of - pd.Timedelta(days=config.window_days)
+    for operation in operations[is_recent].to_dict("records"):
+        starts_on = operation["promised_start"] or (
+            operation["announced_at"].tz_convert(zone).date() + timedelta(days=lead_days)
+        )
+        answered = _answers(operation, violations, actions, starts_on, operation_days, as_of, zone)
+        answers.append(answered)
+        rows += [
+            {**_stem(operation), **promise}
+            for promise in (
+                _start(operation, starts_on, today, zone),
+                _hours(operation, actions, starts_on, operation_days, as_of, zone, config),
+                _response(answered, starts_on, operation_days, as_of, today, config),
+            )
+            if promise
+        ]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    record = pd.concat(answers, ignore_index=True) if answers else _no_answers()
+    return _summarised(table, record, as_of, config)
+
+
+def _stem(operation: Row) -> dict[str, Any]:
+    return {name: operation[name] for name in ("area_id", "announced_at", "market_id", "notice_id")}
+
+
+def _start(operation: Row, starts_on: date, today: date, zone: ZoneInfo) -> dict[str, Any]:
+    started = operation["started_at"]
+    began: date | None = None if pd.isna(started) else started.tz_convert(zone).date()
+    is_kept = began is not None and began <= starts_on
+    status = "kept" if is_kept else "broken" if today > starts_on else "open"
+    why = "not begun" if began is None else f"begun on {began}"
+    return {
+        "promise_kind": "start", "promised": f"officers are there from {starts_on}", "due_on": starts_on,
+        "status": status, "promised_amount": 1.0, "delivered_amount": float(is_kept), "why": why,
+    }  # fmt: skip
+
+
+def _hours(
+    operation: Row,
+    actions: pd.DataFrame,
+    starts_on: date,
+    operation_days: int,
+    as_of: pd.Timestamp,
+    zone: ZoneInfo,
+    config: PromisesConfig,
+) -> dict[str, Any] | None:
+    """Hours a day as announced, over the days of the operation that have passed; none where no hours were named."""
+    if pd.isna(operation["promised_hours"]):
+        return None
+    begin, end = _span(starts_on, operation_days, zone)
+    until = min(end, as_of)
+    days = max((until - begin) / pd.Timedelta(days=1), 0.0)
+    promised = float(operation["promised_hours"]) * days
+    delivered = delivered_hours(actions[actions["area_id"] == operation["area_id"]], begin, until)
+    is_enough = delivered >= config.delivered_share * promised
+    status = ("kept" if is_enough else "broken") if as_of >= end else "open"
+    return {
+        "promise_kind": "hours",
+        "promised": f"{operation['promised_hours']:g} officer-hours a day for {operation_days} days",
+        "due_on": end.tz_convert(zone).date(), "status": status, "promised_amount": promised,
+        "delivered_amount": delivered, "why": f"{delivered:,.0f} of {promised:,.0f} hours so far",
+    }  # fmt: skip
+
+
+def delivered_hours(actions: pd.DataFrame, begin: pd.Timestamp, until: pd.Timestamp) -> float:
+    """Officer-hours spent in an area between two moments: those of operations by the day, those of single visits."""
+    if until <= begin:
+        return 0.0
+    visits = actions[(actions["kind"] == "visit") & (actions["at"] >= begin) & (actions["at"] < until)]
+    spent, rate, since = float(visits["hours"].fillna(0).sum()), 0.0, begin
+    steps = actions[actions["kind"].isin(["crackdown_start", "crackdown_end"])]
+    steps = steps.sort_values(["at", "kind", "hours"])  # at one moment an operation ends before the next begins
+    for kind, at, hours in steps[["kind", "at", "hours"]].itertuples(index=False):
+        moment = min(max(at, begin), until)
+        spent += rate * ((moment - since) / pd.Timedelta(days=1))
+        rate, since = (float(hours or 0.0) if kind == "crackdown_start" else 0.0), moment
+    return spent + rate * ((until - since) / pd.Timedelta(days=1))
+
+
+def _response(
+    answered: pd.DataFrame,
+    starts_on: date,
+    operation_days: int,
+    as_of: pd.Timestamp,
+    today: date,
+    config: PromisesConfig,
+) -> dict[str, Any] | None:
+    """Violations answered in time, of those whose time is over; none before the first."""
+    due, in_time = _in_time(answered, as_of, config)
+    if not len(due):
+        return None
+    share = float(in_time.mean())
+    end = starts_on + timedelta(days=operation_days)
+    status = ("kept" if share >= config.kept_rate_floor else "broken") if today >= end else "open"
+    return {
+        "promise_kind": "response", "promised": f"an answer within {config.response_deadline_h:g} h", "due_on": end,
+        "status": status, "promised_amount": float(len(due)), "delivered_amount": float(in_time.sum()),
+        "why": f"{int(in_time.sum())} of {len(due)} violations answered in time",
+    }  # fmt: skip
+
+
+def _answers(
+    operation: Row,
+    violations: pd.DataFrame,
+    actions: pd.DataFrame,
+    starts_on: date,
+    operation_days: int,
+    as_of: pd.Timestamp,
+    zone: ZoneInfo,
+) -> pd.DataFrame:
+    """Give each violation the first consequence that comes after it and answers no earlier one."""
+    begin, end = _span(starts_on, operation_days, zone)
+    at_market = violations[violations["market_id"] == operation["market_id"]]
+    seen = at_market[(at_market["occurred_at"] >= begin) & (at_market["occurred_at"] < min(end, as_of))]
+    is_answer = (actions["area_id"] == operation["area_id"]) & actions["kind"].isin(CONSEQUENCES)
+    free = sorted(actions.loc[is_answer & (actions["at"] >= begin), "at"])
+    rows = []
+    for moment in sorted(seen["occurred_at"]):
+        answer = next((at for at in free if at >= moment), None)
+        if answer is not None:
+            free.remove(answer)
+        hours = np.nan if answer is None else (answer - moment) / pd.Timedelta(hours=1)
+        rows.append((operation["area_id"], moment, answer, hours))
+    return pd.DataFrame(rows, columns=["area_id", "violated_at", "answered_at", "hours"]) if rows else _no_answers()
+
+
+def _span(starts_on: date, days: int, zone: ZoneInfo) -> tuple[pd.Timestamp, pd.Timestamp]:
+    begin, end = (pd.Timestamp(day, tz=zone) for day in (starts_on, starts_on + timedelta(days=days)))
+    return begin.tz_convert("UTC"), end.tz_convert("UTC")
+
+
+def _in_time(answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig) -> tuple[pd.DataFrame, pd.Series]:
+    deadline = pd.Timedelta(hours=config.response_deadline_h)
+    in_time = answers["hours"].astype(float) <= config.response_deadline_h
+    is_due = in_time | (answers["violated_at"] + deadline <= as_of)
+    return answers[is_due], in_time[is_due]
+
+
+def _no_answers() -> pd.DataFrame:
+    moments = {name: pd.Series(dtype="datetime64[us, UTC]") for name in ("violated_at", "answered_at")}
+    return pd.DataFrame({"area_id": pd.Series(dtype=str), **moments, "hours": pd.Series(dtype=float)})
+
+
+def _summarised(table: pd.DataFrame, answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig) -> Promises:
+    kept_rate, _ = _kept_rate(table)
+    due, in_time = _in_time(answers, as_of, config)
+    hours = answers["hours"].astype(float).dropna()
+    return Promises(
+        promises=table,
+        answers=answers,
+        kept_rate=kept_rate,
+        swiftness_h=float(hours.median()) if len(hours) else float("nan"),
+        certainty=float(in_time.mean()) if len(due) else float("nan"),
+        may_announce=kept_rate >= config.kept_rate_floor,
+    )

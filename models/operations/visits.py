@@ -1,0 +1,69 @@
+"""Hot-spot visits: short, visible, at random times, never far apart.
+
+Ten to sixteen minutes is the dose after which a hot spot stays quiet longest (Koper 1995, Justice Quarterly 12:649),
+repeated at least every two hours at times that nobody can foresee.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from models.statistics.rank_draws import generator
+
+
+@dataclass(frozen=True, slots=True)
+class VisitsConfig:
+    """How many cells are visited, between which hours, how long and how often."""
+
+    forecast_cells: int
+    first_hour: float
+    last_hour: float
+    least_minutes: int
+    most_minutes: int
+    most_hours_between: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first_hour < self.last_hour <= 24:
+            raise ValueError(
+                f"visits.first_hour={self.first_hour!r} and last_hour={self.last_hour!r}: expected hours of one day"
+            )
+        if not 0 < self.least_minutes <= self.most_minutes < 60 * self.most_hours_between / 2:
+            raise ValueError(
+                f"visits.least_minutes={self.least_minutes!r} and most_minutes={self.most_minutes!r}: expected "
+                "minutes, the lesser first, and less than half of most_hours_between"
+            )
+
+
+COLUMNS = ("cell_id", "visit_number", "area_id", "chosen_for", "starts_at", "minutes")
+
+
+def plan_visits(cells: pd.DataFrame, *, day: date, time_zone: str, seed: int, config: VisitsConfig) -> pd.DataFrame:
+    """Draw the visits of a day.
+
+    Parameters
+    ----------
+    cells : cell_id, area_id, chosen_for; each cell once.
+    day : local date. Draws are keyed by (seed, day, cell).
+
+    Returns
+    -------
+    DataFrame with COLUMNS, by cell and time; starts_at in UTC. The first visit comes within `most_hours_between` of the
+    first hour, each next within as long of the one before, until less than that is left of the day.
+    """
+    zone = ZoneInfo(time_zone)
+    rows = []
+    for cell in cells.sort_values("cell_id").to_dict("records"):
+        rng = generator(seed, f"visits:{day}:{cell['cell_id']}")
+        gap, at, number = 60 * config.most_hours_between, 60 * config.first_hour, 0
+        at += rng.uniform(0, gap)
+        while at + config.most_minutes <= 60 * config.last_hour:
+            number += 1
+            minutes = int(rng.integers(config.least_minutes, config.most_minutes + 1))
+            starts_at = datetime.combine(day, time(), tzinfo=zone) + timedelta(minutes=int(at))
+            rows.append((cell["cell_id"], number, cell["area_id"], cell["chosen_for"], starts_at, minutes))
+            # Half the gap at least lies between visits, so that the day's number of them stays near the dose.
+            at += rng.uniform(gap / 2, gap)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.assign(starts_at=pd.to_datetime(frame["starts_at"], utc=True))

@@ -1,0 +1,209 @@
+"""People by harm: who is targeted, who is warned, who is helped, and who can never be listed.
+
+The order of work is the order of `assess_people`: a register of people with their ages, the evidence held against them,
+scores, facts, rules, lists. Nothing here names a person outside the frames it returns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from models.changes import person_changes
+from models.people_lists import lists, rules
+from models.people_lists.call_in import call_in
+from models.people_lists.listing_terms import next_terms, no_terms, over
+from models.people_lists.rule_features import gather_facts, sales_outside_markets
+from models.people_lists.tier_changes import why_now
+from models.people_scores.evidence import AXES, counted, offences
+from models.people_scores.exposure import away_at
+from models.people_scores.person_status import make_register
+from models.people_scores.scoring import Scoring, score_people
+from models.statistics.gini import gini, gini_by_chance
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleConfig:
+    """Settings of the lists of people; meanings and units beside the defaults in configs/default.yaml."""
+
+    window_days: int
+    half_life_days: float
+    top_k: int
+    top_share: float
+    draws: int
+    concentration: float
+    weights: Mapping[str, float]
+    target_probability: float
+    warn_probability: float
+    leave_margin: float
+    minimum_exposure_days: float
+    term_days: int
+    call_in_size: int
+    attendance_probability: float
+
+    def __post_init__(self) -> None:
+        for name in (
+            "window_days",
+            "half_life_days",
+            "top_k",
+            "draws",
+            "concentration",
+            "minimum_exposure_days",
+            "term_days",
+        ):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above zero")
+        if set(self.weights) != set(AXES) or not all(weight >= 0 for weight in self.weights.values()):
+            raise ValueError(f"weights={dict(self.weights)!r}: expected {', '.join(AXES)}, each from zero up")
+        if not sum(self.weights.values()) > 0:
+            raise ValueError(f"weights={dict(self.weights)!r}: expected at least one above zero")
+        if not 0 < self.top_share <= 1:
+            raise ValueError(f"top_share={self.top_share!r}: expected a share above zero, of one at most")
+        if not 0 < self.warn_probability <= self.target_probability <= 1:
+            raise ValueError(
+                f"warn_probability={self.warn_probability!r} and target_probability={self.target_probability!r}: "
+                "expected probabilities above zero, the first no greater than the second"
+            )
+        if not self.call_in_size >= 1 or not 0 < self.attendance_probability <= 1:
+            raise ValueError(
+                f"call_in_size={self.call_in_size!r} and attendance_probability={self.attendance_probability!r}: "
+                "expected a whole number from one up and a probability above zero"
+            )
+        if not 0 <= self.leave_margin < self.warn_probability:
+            raise ValueError(f"leave_margin={self.leave_margin!r}: expected from zero to below warn_probability")
+
+    @property
+    def axis_weights(self) -> list[float]:
+        return [self.weights[axis] for axis in AXES]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousPeople:
+    """What the predecessor run published of people: hysteresis, terms and changes look at it."""
+
+    person_tier: pd.DataFrame = field(repr=False)
+    tier_term: pd.DataFrame = field(repr=False)
+    seller_term: pd.DataFrame = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleLists:
+    """The restricted tables, less the columns of the run, and what stays inside the run.
+
+    `counts`: outcome, people (no ids; fit for reports and logs). `gini`, `gini_by_chance`: how unequally counted
+    incidents fall on adults at risk, and would if all had one rate. `top_k`: the K that was used. `decisions`: by
+    person, what each rule said, with p_top_k, score and exposure_days; `evidence`: what counts against whom. Both are
+    for explanations and tests, restricted like the lists.
+    """
+
+    warrant_queue: pd.DataFrame
+    person_tier: pd.DataFrame
+    dealer_ranking: pd.DataFrame
+    referral: pd.DataFrame
+    safeguarding: pd.DataFrame
+    call_in: pd.DataFrame
+    tier_term: pd.DataFrame
+    seller_term: pd.DataFrame
+    person_change: pd.DataFrame
+    counts: pd.DataFrame
+    decisions: pd.DataFrame
+    evidence: pd.DataFrame
+    gini: float
+    gini_by_chance: float
+    top_k: int
+
+
+def assess_people(
+    person_events: pd.DataFrame,
+    persons: pd.DataFrame,
+    custody: pd.DataFrame,
+    warrants: pd.DataFrame,
+    actions: pd.DataFrame,
+    codebook: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+    config: PeopleConfig,
+    seed: int,
+    previous: PreviousPeople | None = None,
+) -> PeopleLists:
+    """Apply gates, scores, routes and tiers to everybody known.
+
+    Parameters
+    ----------
+    person_events, persons, custody, warrants, actions, codebook : frames of what was known at the clock. Events carry
+        `age_days` before `as_of`; persons one row each; a person without a row, or without birth date and year, is of
+        unknown age, and a year alone counts as born on its last day.
+    as_of : the clock, a local midnight in the force's zone, whose days are counted; what happened later must not be in
+        the frames.
+    previous : what the predecessor run published, for leaving later than one enters, for terms and for changes; None
+        for a first run, which changes nothing and begins every term.
+
+    Raises
+    ------
+    ValueError : a person has two rows, or a role, warrant kind or offence code is unknown. No message names a person.
+    """
+    register = make_register(persons, as_of)
+    recent = person_events[person_events["age_days"] < config.window_days]
+    held = offences(recent, codebook)
+    recent = recent.join(codebook["category"], on="offence_code")
+    live = lists.live_warrants(warrants, codebook, as_of)
+    evidence = counted(held, register["adult_days"], codebook)
+    scoring = score_people(register, evidence, custody, as_of=as_of, config=config, seed=seed)
+    latest = evidence.groupby("person_id")["occurred_at"].max()
+    latest_sale = sales_outside_markets(held).groupby("person_id")["occurred_at"].max()
+    terms = no_terms() if previous is None else previous.tier_term
+    seller_terms = no_terms() if previous is None else previous.seller_term
+    tiers_before = _NO_TIERS if previous is None else previous.person_tier
+    facts = gather_facts(
+        register,
+        recent,
+        held,
+        live,
+        evidence,
+        scoring,
+        tiers_before,
+        away=away_at(custody, as_of),
+        term_over=over(terms, latest, as_of),
+        sale_term_over=over(seller_terms, latest_sale, as_of),
+    )
+    decided = rules.decide(
+        facts,
+        target_probability=config.target_probability,
+        warn_probability=config.warn_probability,
+        leave_margin=config.leave_margin,
+    )
+    decisions = decided.join(scoring.people)
+    queue = lists.warrant_queue(live, decisions)
+    dealers = lists.dealer_ranking(decisions, held, evidence, config)
+    listed = decisions.index[decisions["tier"].isin(["target", "warn"])]
+    terms = next_terms(terms, latest, listed, as_of=as_of, term_days=config.term_days)
+    sellers = decisions.index[decisions["view"].eq("dealer_ranking")]
+    seller_terms = next_terms(seller_terms, latest_sale, sellers, as_of=as_of, term_days=config.term_days)
+    tiers = lists.person_tier(decisions, facts, evidence, scoring, terms, config, seed)
+    before = tiers if previous is None else previous.person_tier
+    unequal = _inequality(scoring)
+    return PeopleLists(
+        warrant_queue=queue,
+        person_tier=tiers,
+        dealer_ranking=dealers,
+        referral=lists.referral(decisions, held, live, actions),
+        safeguarding=lists.safeguarding(decisions, facts, recent, held, live),
+        call_in=call_in(decisions, held, size=config.call_in_size, attendance=config.attendance_probability),
+        tier_term=terms,
+        seller_term=seller_terms,
+        person_change=person_changes(before, tiers, why_now(before, decisions, facts, recent, evidence)),
+        counts=lists.count_people(decisions, queue, dealers),
+        decisions=decisions,
+        evidence=evidence,
+        gini=unequal[0],
+        gini_by_chance=unequal[1],
+        top_k=scoring.top_k,
+    )
+
+
+_NO_TIERS = pd.DataFrame({"person_id": [], "tier": []}, dtype="str")
+
+
+def _inequality(scoring: Scoring) -> tuple[float, float]:
+    count, days = scoring.offending.whole.sum(axis=1), scoring.people["liberty_days"].to_numpy()
+    return gini(count), gini_by_chance(count, days)

@@ -1,0 +1,150 @@
+"""Who to warn together: the call-in that spreads the message furthest over evidenced links.
+
+A message to a few reaches those they offend with (group violence intervention; Braga and Weisburd 2012, Journal of
+Research in Crime and Delinquency 49:323). Choosing k to invite is maximum coverage with chances of attendance (Church
+and ReVelle 1974, Papers of the Regional Science Association 32:101; for call-ins, A. Wheeler): maximise Σ Rᵢ subject to
+Rᵢ ≤ Σ pⱼSⱼ over i and everybody linked to i, 0 ≤ Rᵢ ≤ 1, Σ Sⱼ = k, S whole.
+
+A link is an incident over which both are suspected, charged or convicted, and never one over use of drugs alone.
+Victims and witnesses have none. A link decides who is invited and nothing else: scores and tiers are made before.
+"""
+
+import numpy as np
+import pandas as pd
+import scipy  # its slow parts, optimize and interpolate, are imported with their first use
+from scipy import sparse
+
+from models.people_lists import rules
+from models.people_lists.rule_features import is_evidenced
+from models.statistics.empirical_bayes import Floats
+
+COLUMNS = [
+    "person_id", "position", "attendance_probability", "linked_count", "reach_alone", "added_reach", "plan_reach",
+    "plan_bound", "plan_gap", "rule", "rule_evidence_ids",
+]  # fmt: skip
+NODE_LIMIT = 20_000  # a limit in time would make the answer depend on the machine
+TOLERANCE = 1e-6
+
+
+def call_in(decisions: pd.DataFrame, held: pd.DataFrame, *, size: int, attendance: float) -> pd.DataFrame:
+    """Choose whom to invite.
+
+    Parameters
+    ----------
+    decisions : by person_id, as models.people_lists.rules.decide gives, with rank.
+    held : as models.people_scores.evidence.offences returns.
+    size : how many are invited, at most. attendance : chance that somebody invited comes.
+
+    Returns
+    -------
+    DataFrame of `call_in` without the run's columns, by position. What reaches whom is told in counts and incidents
+    alone: a row about one person names no other.
+    """
+    invited = decisions[rules.INVITED.holds(decisions)].sort_values("rank", kind="stable")
+    reachable = decisions.index[rules.may_be_reached(decisions)]
+    links = evidenced_links(held, invited.index, reachable)
+    people = pd.Index(links["linked_id"]).union(invited.index).unique().sort_values()
+    chance = attendance * _adjacency(links, people, invited.index)
+    chosen, bound = choose(chance, size)
+    order = _by_added_reach(chance[:, chosen], len(chosen))
+    chosen, ids = chosen[order], invited.index[chosen[order]]
+    reach = [_reach(chance[:, chosen[:n]]) for n in range(len(chosen) + 1)]
+    mine = links[links["person_id"].isin(ids)]
+    incidents = mine.sort_values(["age_days", "incident_id"]).groupby("person_id")["incident_id"].unique()
+    return pd.DataFrame(
+        {
+            "person_id": ids,
+            "position": np.arange(1, len(ids) + 1, dtype=np.int32),
+            "attendance_probability": attendance,
+            "linked_count": mine.groupby("person_id")["linked_id"].nunique().reindex(ids, fill_value=0).to_numpy(),
+            "reach_alone": np.asarray(chance[:, chosen].sum(axis=0)).ravel(),
+            "added_reach": np.diff(reach),
+            "plan_reach": reach[-1],
+            "plan_bound": bound,
+            "plan_gap": 1 - reach[-1] / bound if bound else 0.0,
+            "rule": rules.INVITED.name,
+            "rule_evidence_ids": pd.Series([list(incidents.get(i, ())) for i in ids], dtype=object),
+        },
+        columns=COLUMNS,
+    )
+
+
+def evidenced_links(held: pd.DataFrame, invited: pd.Index, reachable: pd.Index) -> pd.DataFrame:
+    """Pairs of one who may be invited and one who may be reached over the same incident.
+
+    Returns
+    -------
+    DataFrame: person_id, linked_id, incident_id, age_days; a row for each pair and incident.
+    """
+    firm = held[is_evidenced(held) & ~held["is_use"] & held["person_id"].isin(reachable)]
+    theirs = firm.loc[firm["person_id"].isin(invited), ["person_id", "incident_id", "age_days"]]
+    others = firm[["person_id", "incident_id"]].rename(columns={"person_id": "linked_id"})
+    pairs = theirs.merge(others, on="incident_id")
+    return pairs[pairs["person_id"].ne(pairs["linked_id"])].reset_index(drop=True)
+
+
+def choose(chance: sparse.csc_array, size: int) -> tuple[np.ndarray, float]:
+    """Choose columns of `chance` [people, candidates] for the greatest reach.
+
+    Returns
+    -------
+    Positions of the chosen, ascending, and a bound that no choice can exceed. Among choices of equal reach the one
+    whose positions add up to least is taken, so that whoever stands higher is invited first.
+    """
+    people, candidates = chance.shape
+    size = min(size, candidates)
+    if size == candidates:
+        return np.arange(candidates), _reach(chance)
+    reach_first = np.r_[np.zeros(candidates), -np.ones(people)]
+    covered = scipy.optimize.LinearConstraint(
+        sparse.hstack([-chance, sparse.eye_array(people)], format="csr"), -np.inf, 0
+    )
+    count = scipy.optimize.LinearConstraint(np.r_[np.ones(candidates), np.zeros(people)][None, :], size, size)
+    found = _solve(reach_first, [covered, count], candidates)
+    chosen = np.sort(_by_added_reach(chance, size)) if found.x is None else _picked(found.x, candidates)
+    best = _reach(chance[:, chosen])
+    bound = float(people) if found.mip_dual_bound is None else max(-float(found.mip_dual_bound), best)
+    as_good = scipy.optimize.LinearConstraint(-reach_first[None, :], best - TOLERANCE, np.inf)
+    position_first = np.r_[np.arange(1.0, candidates + 1), np.zeros(people)]
+    preferred = _solve(position_first, [covered, count, as_good], candidates)
+    if preferred.x is not None:
+        other = _picked(preferred.x, candidates)
+        chosen = other if _reach(chance[:, other]) >= best - 2 * TOLERANCE else chosen
+    return chosen, bound
+
+
+def _solve(
+    objective: Floats, constraints: "list[scipy.optimize.LinearConstraint]", candidates: int
+) -> "scipy.optimize.OptimizeResult":
+    whole = np.arange(len(objective)) < candidates
+    options = {"mip_rel_gap": 0.0, "node_limit": NODE_LIMIT}
+    return scipy.optimize.milp(
+        objective, integrality=whole, bounds=scipy.optimize.Bounds(0, 1), constraints=constraints, options=options
+    )
+
+
+def _picked(solution: Floats, candidates: int) -> np.ndarray:
+    return np.flatnonzero(solution[:candidates] > 0.5)
+
+
+def _adjacency(links: pd.DataFrame, people: pd.Index, invited: pd.Index) -> sparse.csc_array:
+    """[people, candidates]: 1 where linked, or the same person."""
+    pairs = links[["linked_id", "person_id"]].drop_duplicates()
+    row = np.r_[people.get_indexer(pd.Index(pairs["linked_id"])), people.get_indexer(invited)]
+    column = np.r_[invited.get_indexer(pd.Index(pairs["person_id"])), np.arange(len(invited))]
+    return sparse.csc_array((np.ones(len(row)), (row, column)), shape=(len(people), len(invited)))
+
+
+def _reach(chance: sparse.csc_array) -> float:
+    return float(np.minimum(chance.sum(axis=1), 1.0).sum())
+
+
+def _by_added_reach(chance: sparse.csc_array, size: int) -> np.ndarray:
+    """The `size` columns that add most, each in turn; the earlier column where two add the same."""
+    reached, order, dense = np.zeros(chance.shape[0]), list[int](), chance.toarray()
+    for _ in range(size):
+        gain = (np.minimum(reached[:, None] + dense, 1.0) - np.minimum(reached, 1.0)[:, None]).sum(axis=0).round(9)
+        gain[order] = -1.0
+        order.append(int(gain.argmax()))
+        reached += dense[:, order[-1]]
+    return np.asarray(order, dtype=int)

@@ -1,0 +1,209 @@
+"""Why somebody is on a list, in plain words: for the person, the officer who visits, the reviewer."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from models.people_lists.rules import RULES, path
+
+NOT_GROUNDS = (
+    "Being on a list is not a charge, a caution or proof of guilt, and no grounds for a stop, an arrest or an eviction."
+)
+CONTEST = (
+    "To contest: say which incident is wrong or not yours, to the contact on the notice or the force's professional "
+    "standards department. A named person must then look at the evidence again and answer."
+)
+ABSENT = "On no list in this run."
+NOTHING_HELD = RULES["nothing_held_against"].words  # of who is in events alone, as a victim or witness
+AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors"}
+TIERS = {"target": "people to target, the high-rate serious", "warn": "people to warn, the next level"}
+
+
+def leaving_words(
+    top_k: int, leaves_below: float, chance: float, incident_id: str, chance_without: float, months: int | None
+) -> str:
+    """One sentence or two on what would move a listed person off the list."""
+    quiet = (
+        f"without a new counted incident that takes about {months} months at liberty"
+        if months
+        else "without a new counted incident that takes more than three years at liberty"
+    )
+    effect = "off the list" if chance_without < leaves_below else "not enough by itself"
+    return (
+        f"Leaves when the chance of being among the worst {top_k} falls below {leaves_below:.2f} (now {chance:.2f}); "
+        f"{quiet}. "
+        f"If {incident_id} did not count, the chance would be {chance_without:.2f}: {effect}."
+    )
+
+
+def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Explain where a person stands in the restricted tables, line by line.
+
+    Parameters
+    ----------
+    tables : the restricted tables of one run by name; absent ones count as empty. Of somebody on no list, `decision` as
+        models.people_lists.lists returns it says why.
+
+    Returns
+    -------
+    Lines of plain words; the last two say what a list is not and how to contest it.
+    """
+    tellers = {
+        "safeguarding": _safeguarding,
+        "warrant_queue": _warrant,
+        "person_tier": _tier,
+        "dealer_ranking": _dealer,
+        "call_in": _call_in,
+        "referral": _referral,
+        "decision": _decision,
+    }
+    lines = [line for name, tell in tellers.items() for row in _rows(person_id, tables, name) for line in tell(row)]
+    terms = {"tier_term": ("listed", "an incident"), "seller_term": ("shown among sellers", "a sale")}
+    used_up = [
+        line
+        for name, words in terms.items()
+        for row in _rows(person_id, tables, name)
+        for line in _used_up(row, *words)
+    ]
+    unlisted = [ABSENT, NOTHING_HELD] if "decision" in tables else [ABSENT]
+    return [*(lines or unlisted), *used_up, NOT_GROUNDS, CONTEST]
+
+
+def _rows(person_id: str, tables: Mapping[str, pd.DataFrame], name: str) -> list[dict]:
+    table = tables.get(name, pd.DataFrame({"person_id": []}))
+    return table[table["person_id"].eq(person_id)].to_dict("records")
+
+
+def _tier(row: Mapping) -> list[str]:
+    return [
+        f"On the list of {TIERS[row['tier']]}. {RULES[row['rule']].words}",
+        f"What decided: {_ids(row['rule_evidence_ids'])} (rule {row['rule']}).",
+        *_path(row["rule"]),
+        *_standing(row),
+        f"How often and when: about {row['frequency_per_year']:.1f} incidents per year at liberty, weighed by how sure "
+        f"the evidence is; the latest {row['recency_days']} days ago; grave ones at least a day apart: "
+        f"{row['high_event_count']}.",
+        _axes(row),
+        *_left_out(row),
+        f"Heaviest evidence: {_ids(row['evidence_ids'])}.",
+        row["moves_out_if"],
+        f"Whatever the chance, the listing ends on {row['expires_at']:%Y-%m-%d} unless a new incident counts before.",
+    ]
+
+
+def _standing(row: Mapping) -> list[str]:
+    return [
+        f"How likely: {row['p_top_k']:.2f} to be in the top group{_size(row)}; {row['p_top_k_fixed_weights']:.2f} were "
+        f"it certain how much each kind of harm weighs. Rank {row['rank']:.0f}; with 80% certainty between "
+        f"{row['rank_lo']:.0f} and {row['rank_hi']:.0f}.",
+        f"How much harm: {row['harm_per_year']:.0f} days of guideline prison per year at liberty, with 80% certainty "
+        f"between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}, seen over "
+        f"{row['exposure_days']:.0f} days at liberty, of which older ones weigh less.",
+    ]
+
+
+def _decision(row: Mapping) -> list[str]:
+    is_taken_off = row["tier"] in TIERS
+    return [
+        ABSENT,
+        "A named person took this one off the list: an exception is in force." * is_taken_off
+        or f"What decided: {RULES[row['rule']].words} (rule {row['rule']})",
+        *([] if is_taken_off else _path(row["rule"])),
+        *([] if pd.isna(row["p_top_k"]) else [*_standing(row), _axes(row)]),
+        *([f"Heaviest evidence: {_ids(row['evidence_ids'])}."] if len(row["evidence_ids"]) else []),
+    ]
+
+
+def _dealer(row: Mapping) -> list[str]:
+    return [
+        f"Among sellers outside flagrant markets, rank {row['rank']} by harm. {RULES[row['rule']].words}",
+        f"What decided: {_ids(row['rule_evidence_ids'])} (rule {row['rule']}). What or how much is sold adds nothing.",
+        _axes(row),
+    ]
+
+
+def _call_in(row: Mapping) -> list[str]:
+    return [
+        f"To be invited, position {row['position']}, to a meeting where the warning is given. "
+        f"{RULES[row['rule']].words}",
+        f"On record with {row['linked_count']} other adults over {_ids(row['rule_evidence_ids'])} "
+        f"(rule {row['rule']}). Being on record with others raises no score and lists nobody.",
+    ]
+
+
+def _warrant(row: Mapping) -> list[str]:
+    return [
+        f"Warrant {row['warrant_id']}, position {row['position']}: {RULES[row['rule']].words} "
+        f"Issued {row['age_days']} days ago over {row['underlying_offence_code']} (rule {row['rule']})."
+    ]
+
+
+def _referral(row: Mapping) -> list[str]:
+    offered = "not yet offered" if pd.isna(row["offered_at"]) else f"offered {row['offered_at']:%Y-%m-%d}"
+    started = "" if pd.isna(row["started_at"]) else f", started {row['started_at']:%Y-%m-%d}"
+    return [
+        f"To be offered {row['route'].replace('_', ' ')}: {RULES[row['rule']].words} ({offered}{started}; "
+        f"rule {row['rule']}; decided by {_ids(row['evidence_ids'])})",
+        *_path(row["rule"]),
+    ]
+
+
+def _safeguarding(row: Mapping) -> list[str]:
+    return [
+        f"Safeguarding: {RULES[row['rule']].words} (rule {row['rule']}; decided by {_ids(row['evidence_ids'])})",
+        *_path(row["rule"]),
+    ]
+
+
+def _used_up(row: Mapping, listed: str, cause: str) -> list[str]:
+    if row["is_listed"]:
+        return []
+    return [
+        f"Was {listed} since {row['term_from']:%Y-%m-%d}. After {row['expires_at']:%Y-%m-%d} only {cause} later than "
+        f"{row['counted_until']:%Y-%m-%d} could bring the person back."
+    ]
+
+
+def _path(rule_name: str) -> list[str]:
+    asked = " ".join(f"{rule.asks} {'Yes' if held else 'No'}." for rule, held in path(rule_name))
+    return [f"What was asked, in order: {asked}"]
+
+
+def _ids(ids: object) -> str:
+    return ", ".join(ids) if ids is not None and len(ids) else "nothing on record"  # type: ignore[arg-type]
+
+
+def _left_out(row: Mapping) -> list[str]:
+    """Where the person would stand if one kind of harm did not count; nothing of a run that did not ask."""
+    known = {words: row.get(f"rank_without_{axis}") for axis, words in AXES.items()}
+    stands = [f"{_ordinal(int(rank))} without {words}" for words, rank in known.items() if not pd.isna(rank)]
+    if not stands:
+        return []
+    front = (
+        "Nobody scored is worse on all three kinds of harm."
+        if row.get("is_pareto")
+        else ("Somebody is as bad on each of the three kinds of harm and worse on one.")
+    )
+    return [f"If one kind of harm did not count, the person would stand {', '.join(stands)}. {front}"]
+
+
+def _size(row: Mapping) -> str:
+    """How many the top group holds; nothing of a run that did not say."""
+    return "" if pd.isna(row.get("top_k")) else f" of {row['top_k']:.0f}"
+
+
+def _ordinal(rank: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th, … 11th, … 21st.
+
+    >>> [_ordinal(rank) for rank in (1, 2, 3, 4, 11, 12, 13, 21, 112)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '112th']
+    """
+    ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank}{ending}"
+
+
+def _axes(row: Mapping) -> str:
+    return (
+        f"Of the score, violence makes {row['violence_share']:.0%}, disorder {row['disorder_share']:.0%}, "
+        f"use of minors {row['minors_share']:.0%}."
+    )

@@ -1,0 +1,258 @@
+"""The restricted lists, as frames: each takes what the rules decided and adds what a reader needs to see why."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from models.people_lists import rules
+from models.people_lists.rule_features import child_events, grave_incidents, sales_outside_markets
+from models.people_scores.counterfactuals import moves_out
+from models.people_scores.evidence import AXES, BANDS, SUPPLY_CODES
+from models.people_scores.leave_one_axis_out import ranks_without
+from models.people_scores.scoring import Scoring
+from models.statistics.empirical_bayes import Floats
+
+if TYPE_CHECKING:
+    from models.people_lists.assess import PeopleConfig
+
+DAYS_PER_YEAR = 365.25
+EVIDENCE_SHOWN = 3
+
+
+def live_warrants(warrants: pd.DataFrame, codebook: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Outstanding warrants with underlying band, `is_use`, age and the rule that holds each."""
+    live = warrants[warrants["status"].eq("outstanding") & warrants["issued_at"].lt(as_of)]
+    strange = sorted(set(live["underlying_offence_code"]) - set(codebook.index))
+    if strange:
+        raise ValueError(
+            f"underlying_offence_code={strange[0]!r}: not in the codebook; add it there or mend the warrant"
+        )
+    matter = codebook.reindex(live["underlying_offence_code"])
+    is_use = matter["category"].eq("drugs") & ~matter.index.isin(SUPPLY_CODES)
+    live = live.assign(
+        underlying_band=matter["band"].to_numpy(),
+        is_use=is_use.to_numpy(dtype=bool),
+        age_days=(as_of - live["issued_at"]).dt.days.astype("int32"),
+    )
+    ruled = rules.first_match(rules.WARRANT_RULES, live, "none")
+    if ruled["outcome"].eq("none").any():
+        raise ValueError("a live warrant is neither bench nor arrest: expected one of these kinds")
+    return live.assign(route=ruled["outcome"], rule=ruled["rule"])
+
+
+def warrant_queue(live: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    gate = decisions["gate"].reindex(live["person_id"]).to_numpy()
+    # Somebody held only over use of drugs may be summonsed, never arrested; behind the other gates stands no warrant.
+    admitted = live[(gate == "passed") | ((gate == "treatment_information") & live["route"].eq("summons").to_numpy())]
+    order = admitted.assign(
+        by_rule=admitted["rule"].map(rules.WARRANT_ORDER.index),
+        is_arrest=admitted["kind"].eq("arrest"),
+        by_band=admitted["underlying_band"].map(BANDS.index),
+    ).sort_values(["by_rule", "is_arrest", "by_band", "issued_at", "warrant_id"], kind="stable")
+    columns = ["warrant_id", "person_id", "kind", "route", "underlying_offence_code", "underlying_band", "issued_at"]
+    queue = order[[*columns, "age_days", "rule"]].reset_index(drop=True)
+    queue = queue.assign(rule_evidence_ids=pd.Series([[warrant] for warrant in queue["warrant_id"]], dtype=object))
+    queue.insert(0, "position", np.arange(1, len(queue) + 1, dtype=np.int32))
+    return queue
+
+
+def person_tier(
+    decisions: pd.DataFrame,
+    facts: pd.DataFrame,
+    evidence: pd.DataFrame,
+    scoring: Scoring,
+    terms: pd.DataFrame,
+    config: "PeopleConfig",
+    seed: int,
+) -> pd.DataFrame:
+    """Targets and those to warn, by rank. Incidents a day, days since the last and harm are there to explain."""
+    listed = decisions[decisions["tier"].isin(["target", "warn"])].sort_values("rank")
+    latest = evidence.groupby("person_id")["age_days"].min()
+    heaviest = _heaviest(evidence, listed.index, config.half_life_days)
+    counted, grave = _ids(heaviest, listed.index), _latest_ids(grave_incidents(evidence), listed.index)
+    is_grave = listed["tier_rule"].map(lambda name: rules.RULES[name].grounds == "grave").to_numpy(dtype=bool)
+    term = terms.set_index("person_id").reindex(listed.index)
+    return pd.DataFrame(
+        {
+            "person_id": listed.index,
+            "tier": listed["tier"].to_numpy(),
+            **{name: listed[name].to_numpy(dtype=np.int32) for name in ("rank", "rank_lo", "rank_hi")},
+            **_ranks_without(listed.index, scoring, seed),
+            "is_pareto": listed["is_pareto"].to_numpy(dtype=bool),
+            "top_k": np.full(len(listed), scoring.top_k, dtype=np.int32),
+            **{name: listed[name].to_numpy(dtype=np.float64) for name in ("p_top_k", "p_top_k_fixed_weights", "score")},
+            **_harm_per_year(listed),
+            **_shares(listed),
+            "high_event_count": facts["high_event_count"].reindex(listed.index).to_numpy(dtype=np.int32),
+            "recency_days": latest.reindex(listed.index).to_numpy(dtype=np.int32),
+            "frequency_per_year": listed["events_per_day"].to_numpy(dtype=np.float64) * DAYS_PER_YEAR,
+            "exposure_days": listed["exposure_days"].to_numpy(dtype=np.float64),
+            "evidence_ids": counted,
+            "moves_out_if": moves_out(listed, heaviest, evidence, scoring, config, seed),
+            "rule": listed["tier_rule"].to_numpy(),
+            "rule_evidence_ids": pd.Series(grave).where(is_grave, pd.Series(counted)).to_numpy(dtype=object),
+            "term_from": term["term_from"].array,
+            "expires_at": term["expires_at"].array,
+            "list_status": np.full(len(listed), "draft", dtype=object),
+        }
+    )
+
+
+def decision(person_id: str, decisions: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig") -> pd.DataFrame:
+    """What was decided on one person, whatever list that leads to; no row where nobody had to decide anything."""
+    found = decisions[decisions.index == person_id]
+    is_gated = found["gate"].ne("passed")
+    return pd.DataFrame(
+        {
+            "person_id": found.index,
+            "tier": found["tier"].to_numpy(),
+            "rule": found["gate_rule"].where(is_gated, found["tier_rule"]).to_numpy(),
+            **{name: found[name].where(~is_gated).to_numpy(dtype=np.float64) for name in _STANDING},
+            **_harm_per_year(found),
+            **_shares(found),
+            "evidence_ids": _ids(_heaviest(evidence, found.index, config.half_life_days), found.index),
+        }
+    )
+
+
+_STANDING = ("p_top_k", "p_top_k_fixed_weights", "rank", "rank_lo", "rank_hi", "exposure_days")
+
+
+def dealer_ranking(
+    decisions: pd.DataFrame, held: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig"
+) -> pd.DataFrame:
+    """Sellers outside flagrant markets. Selling decides who is in this view; harm alone decides the order."""
+    sellers = decisions[decisions["view"].eq("dealer_ranking")]
+    sellers = sellers.reset_index().sort_values(["score", "person_id"], ascending=[False, True]).set_index("person_id")
+    heaviest = _heaviest(evidence, sellers.index, config.half_life_days)
+    return pd.DataFrame(
+        {
+            "person_id": sellers.index,
+            "rank": np.arange(1, len(sellers) + 1, dtype=np.int32),
+            "tier": sellers["tier"].to_numpy(),
+            "score": sellers["score"].to_numpy(dtype=np.float64),
+            "p_top_k": sellers["p_top_k"].to_numpy(dtype=np.float64),
+            "harm_per_year": _harm_per_year(sellers)["harm_per_year"],
+            **_shares(sellers),
+            "evidence_ids": _ids(heaviest, sellers.index),
+            "rule": sellers["view_rule"].to_numpy(),
+            "rule_evidence_ids": _latest_ids(sales_outside_markets(held), sellers.index),
+        }
+    )
+
+
+def referral(decisions: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
+    is_informed, is_diverted = decisions["gate"].eq("treatment_information"), decisions["route"].eq("diversion")
+    referred = decisions[is_informed | is_diverted]
+    is_informed = is_informed.reindex(referred.index)
+    return pd.DataFrame(
+        {
+            "person_id": referred.index,
+            "route": np.where(is_informed, "treatment_information", "diversion"),
+            "offered_at": _latest_action(actions, "referral_offered", referred.index),
+            "started_at": _latest_action(actions, "referral_started", referred.index),
+            "rule": np.where(is_informed, referred["gate_rule"], referred["route_rule"]),
+            "evidence_ids": _latest_ids(_grounds(held, live), referred.index),
+        }
+    )
+
+
+def safeguarding(
+    decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame
+) -> pd.DataFrame:
+    guarded = decisions[decisions["gate"].eq("safeguarding")]
+    concern = child_events(events)
+    used = concern[concern["is_minor_used_by_adult"]]
+    return pd.DataFrame(
+        {
+            "person_id": guarded.index,
+            "reason": guarded["gate_rule"].to_numpy(),
+            "is_used_by_adult": guarded.index.isin(used["person_id"]) & facts["is_under_18"].reindex(guarded.index),
+            "rule": guarded["gate_rule"].to_numpy(),
+            "evidence_ids": _latest_ids(_grounds(held, live, concern), guarded.index),
+        }
+    ).reset_index(drop=True)
+
+
+def count_people(decisions: pd.DataFrame, queue: pd.DataFrame, dealers: pd.DataFrame) -> pd.DataFrame:
+    """People by outcome, for reports; ids nowhere."""
+    gates, tiers, rulings = decisions["gate"], decisions["tier"], decisions["tier_rule"]
+    people = {
+        "known": len(decisions),
+        **{gate: int(gates.eq(gate).sum()) for gate in ("out", "unscorable", "safeguarding", "treatment_information")},
+        "diversion": int(decisions["route"].eq("diversion").sum()),
+        "in_treatment_withheld": int(decisions["is_withheld"].sum()),
+        "insufficient_exposure": int(rulings.eq("insufficient_exposure").sum()),
+        "no_harm": int(rulings.eq("no_harm").sum()),
+        "away": int(rulings.eq("away").sum()),
+        "term_over": int(rulings.eq("term_over").sum()),
+        "scored": int(decisions["p_top_k"].notna().sum()),
+        **{tier: int(tiers.eq(tier).sum()) for tier in ("target", "warn", "unlisted")},
+        "dealer": len(dealers),
+        "warrant_execute": int(queue.loc[queue["route"].eq("execute"), "person_id"].nunique()),
+        "warrant_summons": int(queue.loc[queue["route"].eq("summons"), "person_id"].nunique()),
+    }
+    return pd.DataFrame({"outcome": list(people), "people": list(people.values())})
+
+
+# Columns shared by lists.
+
+
+def _harm_per_year(people: pd.DataFrame) -> dict[str, Floats]:
+    ends = {
+        "harm_per_year": "harm_per_day",
+        "harm_per_year_lo": "harm_per_day_lo",
+        "harm_per_year_hi": "harm_per_day_hi",
+    }
+    return {name: people[daily].to_numpy(dtype=np.float64) * DAYS_PER_YEAR for name, daily in ends.items()}
+
+
+def _shares(people: pd.DataFrame) -> dict[str, Floats]:
+    return {f"{axis}_share": people[f"share_{i}"].to_numpy(dtype=np.float64) for i, axis in enumerate(AXES)}
+
+
+def _ranks_without(people: pd.Index, scoring: Scoring, seed: int) -> dict[str, pd.Series]:
+    """Rank of each with one axis left out of the score; nobody is ranked for an empty list."""
+    if people.empty or scoring.yardstick is None:
+        return {f"rank_without_{axis}": pd.Series(dtype="Int32") for axis in AXES}
+    ranks = ranks_without(seed, scoring.scored.tolist(), scoring.rates, scoring.yardstick, scoring.top_k).loc[people]
+    return {f"rank_without_{axis}": ranks[f"without_{i}"].array for i, axis in enumerate(AXES)}
+
+
+def _heaviest(evidence: pd.DataFrame, people: pd.Index, half_life_days: float) -> pd.DataFrame:
+    """The heaviest incidents of each person: person_id, place (0 first), incident_id."""
+    theirs = evidence[evidence["person_id"].isin(people)]
+    weight = theirs["harm_days"] * theirs["factor"] * np.exp2(-theirs["age_days"] / half_life_days)
+    total = weight.groupby([theirs["person_id"], theirs["incident_id"]]).sum().rename("weight").reset_index()
+    order = total.sort_values(["person_id", "weight", "incident_id"], ascending=[True, False, True], kind="stable")
+    order = order.assign(place=order.groupby("person_id").cumcount())
+    return order[order["place"] < EVIDENCE_SHOWN].reset_index(drop=True)
+
+
+def _ids(heaviest: pd.DataFrame, people: pd.Index) -> np.ndarray:
+    """Lists of incident ids in the order of `people`; an empty list where there are none."""
+    lists = heaviest.groupby("person_id")["incident_id"].agg(list).reindex(people)
+    return lists.where(lists.notna(), pd.Series([[]] * len(lists), index=lists.index, dtype=object)).to_numpy(
+        dtype=object
+    )
+
+
+def _grounds(held: pd.DataFrame, live: pd.DataFrame, *more: pd.DataFrame) -> pd.DataFrame:
+    """Incidents and warrants that can decide about a person: person_id, incident_id, age_days."""
+    columns = ["person_id", "incident_id", "age_days"]
+    warrants = live.rename(columns={"warrant_id": "incident_id"})
+    return pd.concat([frame[columns] for frame in (held, *more, warrants)]).drop_duplicates(columns[:2])
+
+
+def _latest_ids(behind: pd.DataFrame, people: pd.Index) -> np.ndarray:
+    theirs = behind[behind["person_id"].isin(people)].sort_values(
+        ["person_id", "age_days", "incident_id"], kind="stable"
+    )
+    return _ids(theirs.groupby("person_id").head(EVIDENCE_SHOWN), people)
+
+
+def _latest_action(actions: pd.DataFrame, kind: str, people: pd.Index) -> pd.Series:
+    of_kind = actions[actions["kind"].eq(kind) & actions["subject_person_id"].notna()]
+    latest = of_kind.groupby("subject_person_id")["at"].max().reindex(people)
+    return pd.to_datetime(latest, utc=True).reset_index(drop=True)

@@ -1,0 +1,74 @@
+"""Why somebody's tier changed, in words: what the rule book now says, and which evidence no longer counts.
+
+The first cause that holds is told: a gate that closed, a reason to be held back, a term that is over, evidence that was
+withdrawn or corrected, or a chance that fell below where one leaves.
+"""
+
+import pandas as pd
+
+from models.people_lists.rules import BELOW, RULES
+from models.people_scores.evidence import OFFENDER_ROLES
+
+NO_LONGER_KNOWN = "nothing_held_against"  # whoever is in no table any more
+
+
+def why_now(
+    before: pd.DataFrame, decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, evidence: pd.DataFrame
+) -> pd.Series:
+    """Say by person why the tier is what it is, for everybody tiered then or now.
+
+    Parameters
+    ----------
+    before : person_tier of the predecessor run.
+    decisions, facts : as rules.decide and rule_features.gather_facts give them, with p_top_k.
+    events : involvements in the window: person_id, incident_id, role. evidence : as evidence.counted returns.
+    """
+    now = decisions.index[decisions["tier"].isin(["target", "warn"])]
+    people = now.union(pd.Index(before["person_id"])).sort_values()
+    lost = _lost_evidence(before, events, evidence).reindex(people, fill_value="")
+    chance = before.set_index("person_id")["p_top_k"].reindex(people)
+    rows = decisions.reindex(people)
+    rule = rows["gate_rule"].where(rows["gate"].ne("passed"), rows["tier_rule"]).fillna(NO_LONGER_KNOWN)
+    is_average = ~facts["is_above_average"].reindex(people, fill_value=False)
+    told = [_of_rule(*about) for about in zip(rule, chance, rows["p_top_k"].astype(float), is_average, strict=True)]
+    return (lost + pd.Series(told, index=people, dtype=object)).str.strip()
+
+
+def _of_rule(rule: str, chance_before: float, chance_now: float, is_average: bool) -> str:
+    if rule != BELOW.name:
+        return RULES[rule].words
+    if is_average:
+        return "The harm rate is no longer surely above the average of everybody at risk."
+    return f"The chance of being in the top group went from {chance_before:.2f} to {chance_now:.2f}. {BELOW.words}"
+
+
+def _lost_evidence(before: pd.DataFrame, events: pd.DataFrame, evidence: pd.DataFrame) -> pd.Series:
+    """By person, a sentence on each incident shown at the predecessor run that counts no more; ends in a space."""
+    shown = (
+        before[["person_id"]]
+        .assign(incident_id=pd.Series(_shown_ids(before), index=before.index))
+        .explode("incident_id")
+        .dropna()
+    )
+    key = ["person_id", "incident_id"]
+    counts = pd.MultiIndex.from_frame(evidence[key])
+    lost = shown[~pd.MultiIndex.from_frame(shown[key]).isin(counts)].drop_duplicates()
+    if lost.empty:
+        return pd.Series(dtype=object)
+    roles = events.merge(lost, on=key).groupby(key)["role"].agg(set)
+    known = roles.reindex(pd.MultiIndex.from_frame(lost[key]))
+    words = [_of_incident(i, r) for i, r in zip(lost["incident_id"], known, strict=True)]
+    return lost.assign(words=words).groupby("person_id")["words"].agg("".join)
+
+
+def _shown_ids(before: pd.DataFrame) -> list[list[str]]:
+    pairs = zip(before["evidence_ids"], before["rule_evidence_ids"], strict=True)
+    return [sorted({*heaviest, *(() if deciding is None else deciding)}) for heaviest, deciding in pairs]
+
+
+def _of_incident(incident_id: str, roles: object) -> str:
+    if not isinstance(roles, set):
+        return f"{incident_id} was withdrawn, corrected or has become too old, and counts no more. "
+    if "no_further_action" in roles and not roles & OFFENDER_ROLES:
+        return f"No further action was taken over {incident_id}, so it counts no more. "
+    return f"{incident_id} was corrected and counts no more. "

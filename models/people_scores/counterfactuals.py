@@ -1,0 +1,87 @@
+"""What would move a person off the list: the chance of being in the top K if something were otherwise.
+
+Everybody else stays as they are, and the person's own stream of draws is used again: the difference is the change's
+alone.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from models.people_lists.explain import leaving_words
+from models.people_scores.exposure import decayed_days
+from models.people_scores.offending import count_offending
+from models.people_scores.ranking import Rates, draw_scores
+from models.people_scores.scoring import Scoring
+from models.statistics.empirical_bayes import Floats
+
+if TYPE_CHECKING:
+    from models.people_lists.assess import PeopleConfig
+
+MONTHS_AHEAD = (1, 3, 6, 9, 12, 18, 24, 36)
+DAYS_PER_MONTH = 365.25 / 12
+
+
+def moves_out(
+    listed: pd.DataFrame,
+    heaviest: pd.DataFrame,
+    evidence: pd.DataFrame,
+    scoring: Scoring,
+    config: "PeopleConfig",
+    seed: int,
+) -> list[str]:
+    """Say in words, per listed person, below which chance they leave, and what would bring them there.
+
+    Parameters
+    ----------
+    listed : by person_id: p_top_k, exposure_days. heaviest : person_id, place (0 first), incident_id.
+    evidence : as models.people_scores.evidence.counted returns.
+    """
+    if listed.empty or scoring.standing is None or scoring.yardstick is None:
+        return []
+    standing, yardstick, ids = scoring.standing, scoring.yardstick, listed.index.tolist()
+    rates = scoring.rates.rows(scoring.scored.get_indexer(listed.index))
+    scores = draw_scores(seed, ids, rates, yardstick).scores
+
+    def chance(instead: Rates) -> Floats:
+        return standing.chance(scores, draw_scores(seed, ids, instead, yardstick).scores)
+
+    first = heaviest[heaviest["place"].eq(0)]
+    without = chance(_without(first, listed.index, rates, evidence, scoring, config.half_life_days))
+    exposure = listed["exposure_days"].to_numpy(dtype=np.float64)
+    ahead = [chance(_later(months, exposure, rates, scoring, config.half_life_days)) for months in MONTHS_AHEAD]
+    leaves_below = config.warn_probability - config.leave_margin
+    told = zip(
+        listed["p_top_k"],
+        first.set_index("person_id")["incident_id"].reindex(listed.index),
+        without,
+        _first_below(np.column_stack(ahead), leaves_below),
+        strict=True,
+    )
+    return [leaving_words(scoring.top_k, leaves_below, *about) for about in told]
+
+
+def _without(
+    incidents: pd.DataFrame, people: pd.Index, rates: Rates, evidence: pd.DataFrame, scoring: Scoring, half_life: float
+) -> Rates:
+    taken = evidence.merge(incidents[["person_id", "incident_id"]], on=["person_id", "incident_id"])
+    weight = count_offending(taken, people, half_life).weighted[:, scoring.used]
+    return Rates(rates.shape - weight, rates.rate, rates.harm_days, rates.axis)
+
+
+def _later(months: int, exposure: Floats, rates: Rates, scoring: Scoring, half_life: float) -> Rates:
+    """The same after so many months at liberty without a new counted incident."""
+    days = months * DAYS_PER_MONTH
+    kept = 2.0 ** (-days / half_life)
+    prior_shape = scoring.prior_shape
+    gained = exposure * (kept - 1) + decayed_days(days, 0.0, half_life)
+    shape = prior_shape + (rates.shape - prior_shape) * kept
+    return Rates(shape, rates.rate + gained[:, None], rates.harm_days, rates.axis)
+
+
+def _first_below(chances: Floats, level: float) -> list[int | None]:
+    """Months until the chance is below the level; None where it takes longer than we look."""
+    is_below = chances < level
+    months = np.asarray(MONTHS_AHEAD)[is_below.argmax(axis=1)]
+    return [int(month) if ever else None for month, ever in zip(months, np.any(is_below, axis=1).tolist(), strict=True)]

@@ -1,0 +1,112 @@
+"""Scores of people: from evidence and time at liberty to rates, and from rates to standing."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from models.people_scores.evidence import AXES
+from models.people_scores.exposure import liberty_days
+from models.people_scores.offending import Offending, count_offending, fit_priors, mean_factors, posterior_rates
+from models.people_scores.ranking import Rates, Standing, Yardstick, stand
+from models.statistics.empirical_bayes import Floats, GammaPrior
+from models.statistics.pareto import is_on_front
+from models.statistics.rank_draws import rank_by_chance
+
+if TYPE_CHECKING:
+    from models.people_lists.assess import PeopleConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Everything a score was made from, for those scored and, in `people`, for everybody at risk.
+
+    `people` by person_id: exposure_days, liberty_days (not aged), has_harm, has_exposure, and, where scored, the
+    standing. `top_k` is the K that was used.
+    """
+
+    people: pd.DataFrame
+    mean_harm_per_day: float
+    scored: pd.Index
+    top_k: int
+    offending: Offending
+    priors: list[GammaPrior]
+    rates: Rates
+    yardstick: Yardstick | None
+    standing: Standing | None
+
+    @property
+    def used(self) -> np.ndarray:
+        """[9]: columns in which anything counts, in the order of models.people_scores.offending.COLUMNS."""
+        return self.offending.harm_days > 0
+
+    @property
+    def prior_shape(self) -> Floats:
+        """Shape of the prior of each used column."""
+        return np.array([prior.shape for prior in self.priors])[self.used]
+
+
+def score_people(
+    register: pd.DataFrame,
+    evidence: pd.DataFrame,
+    custody: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+    config: "PeopleConfig",
+    seed: int,
+) -> Scoring:
+    """Score every adult with evidence and enough time at liberty; fit the priors on those with evidence."""
+    at_risk = register[~(register["is_deceased"] | register["is_under_18"] | register["is_age_unknown"])]
+
+    def days_at_liberty(half_life_days: float) -> pd.Series:
+        window = config.window_days
+        return liberty_days(at_risk, custody, as_of=as_of, window_days=window, half_life_days=half_life_days)
+
+    days, exposure = days_at_liberty(np.inf), days_at_liberty(config.half_life_days)
+    theirs = evidence[evidence["person_id"].isin(at_risk.index)]
+    offending = count_offending(theirs, at_risk.index, config.half_life_days)
+    has_harm, has_exposure = offending.has_evidence.any(axis=1), exposure >= config.minimum_exposure_days
+    people = pd.DataFrame(
+        {"exposure_days": exposure, "liberty_days": days, "has_harm": has_harm, "has_exposure": has_exposure}
+    )
+    priors = fit_priors(offending.whole, mean_factors(theirs), days.to_numpy()) if days.any() else []
+    is_scored = (people["has_harm"] & people["has_exposure"]).to_numpy()
+    if not is_scored.any():
+        return Scoring(people.assign(**_UNSCORED), 0.0, at_risk.index[:0], 0, offending, priors, _NO_RATES, None, None)
+    rates = posterior_rates(offending, priors, exposure.to_numpy())
+    harm = rates.shape / rates.rate @ rates.by_axis(len(AXES))
+    scored = rates.rows(is_scored)
+    top_k = places(config, int(is_scored.sum()))
+    yardstick = Yardstick.fit(
+        harm[is_scored],
+        offending.has_evidence[is_scored],
+        config.axis_weights,
+        top_k=top_k,
+        concentration=config.concentration,
+        draws=config.draws,
+        seed=seed,
+    )
+    ids = at_risk.index[is_scored]
+    standing = stand(seed, ids.tolist(), scored, yardstick, top_k)
+    table = standing.table
+    table = table.assign(
+        rank=rank_by_chance(table["p_top_k"], table["score"], ids),
+        # Where nothing counts against somebody the rate is the prior's, and little time at liberty makes it greater.
+        is_pareto=is_on_front(np.where(offending.has_evidence, harm, 0.0)[is_scored]),
+    )
+    people = people.join(table)
+    return Scoring(people, float(harm.sum(axis=1).mean()), ids, top_k, offending, priors, scored, yardstick, standing)
+
+
+def places(config: "PeopleConfig", scored: int) -> int:
+    """K: whom the force can attend to, and never more than a share of those scored; none where they are too few."""
+    return min(config.top_k, int(round(config.top_share * scored, 9)))
+
+
+_NO_RATES = Rates(np.empty((0, 0)), np.empty((0, 0)), np.empty(0), np.empty(0, dtype=int))
+_UNSCORED = {
+    **dict.fromkeys(("p_top_k", "p_top_k_fixed_weights", "score", "rank", "rank_lo", "rank_hi"), np.nan),
+    **dict.fromkeys(("harm_per_day", "harm_per_day_lo", "harm_per_day_hi", "events_per_day"), np.nan),
+    **dict.fromkeys(("share_0", "share_1", "share_2", "is_pareto"), np.nan),
+}

@@ -1,0 +1,458 @@
+"""Areas ranked by harm on four axes: violence, disorder, use of minors, crimes per officer-hour.
+
+Every axis but the last is a rate of harm: per severity band a gamma–Poisson empirical-Bayes rate of reported incidents
+(Clayton and Kaldor 1987, Biometrics 43:671), times the band's mean weight in days of guideline prison (Sherman,
+Neyroud and Neyroud 2016, Policing 10:171). The axes become percentiles in every posterior draw and are joined by
+weights that are drawn too: stochastic multicriteria acceptability analysis (Lahdelma and Salminen 2001, Operations
+Research 49:444). What the police discovered on their own is counted beside the ranking and moves nothing in it, because
+discovered incidents follow the patrols (Ensign et al. 2018, PMLR 81).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.places.counterfactuals import moves_out_if
+from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
+from models.statistics.pareto import is_on_front
+from models.statistics.rank_draws import draw_gamma, draw_weights, percentiles, rank_by_chance, summarise_ranks
+
+Floats = npt.NDArray[np.float64]
+
+AXES = ("violence", "disorder", "minors", "ratio")
+PER_AXIS = ["violence_per_day", "disorder_per_day", "minors_per_day", "crimes_per_officer_hour"]
+BANDS = ("high", "mid", "low")
+# `rest` is every reported crime that is neither violence nor disorder: with those two it makes up all harm, once.
+GROUPS = ("violence", "disorder", "rest", "minors")
+INTERVAL = 0.8
+EVIDENCE_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesConfig:
+    """How areas are ranked: window and decay, list size and hysteresis, draws and axis weights."""
+
+    cell_size_m: float
+    window_days: int
+    half_life_days: float
+    top_k: int
+    list_enter: float
+    list_leave: float
+    draws: int
+    concentration: float
+    weights: Mapping[str, float]
+    discoveries: Sequence[str]
+
+    def __post_init__(self) -> None:
+        for name in ("cell_size_m", "window_days", "half_life_days", "top_k", "draws", "concentration"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"places.{name}={getattr(self, name)!r}: expected a number above zero")
+        if not 0 <= self.list_leave <= self.list_enter <= 1:
+            raise ValueError(
+                f"places.list_leave={self.list_leave!r} and list_enter={self.list_enter!r}: "
+                "expected probabilities, leaving no higher than entering"
+            )
+        self._check_weights()
+        self._check_discoveries()
+
+    def _check_weights(self) -> None:
+        if set(self.weights) != set(AXES):
+            raise ValueError(f"places.weights={dict(self.weights)!r}: expected exactly the axes {', '.join(AXES)}")
+        values = [self.weights[axis] for axis in AXES]
+        if not all(0 <= value < 1 for value in values) or abs(sum(values) - 1) > 1e-9:
+            raise ValueError(
+                f"places.weights={dict(self.weights)!r}: expected weights from zero to below one that sum to 1"
+            )
+
+    def _check_discoveries(self) -> None:
+        allowed = {"public", "partner", "sensor"}
+        if isinstance(self.discoveries, str) or not self.discoveries or not set(self.discoveries) <= allowed:
+            raise ValueError(
+                f"places.discoveries={self.discoveries!r}: expected a list of public, partner, sensor; what the police "
+                "discover follows their patrols and may not raise a score"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class BandYardstick:
+    """What all areas together say of one group and severity band: how rates vary, and days of harm per incident."""
+
+    prior: GammaPrior
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class AreaDraws:
+    """What the events of each area come to: posterior draws [areas, draws] of every axis and of all harm, and counts.
+
+    Rows are in the order of `officer_hours`, by area_id; the ratio is NaN where hours are unknown. An area's row rests
+    on its own events alone, so it may be drawn apart from the others. Made by `draw_areas`.
+    """
+
+    officer_hours: pd.DataFrame  # index area_id; hours_per_day, is_assumed
+    axes: Mapping[str, Floats]
+    harm: Floats
+    public_count: npt.NDArray[np.int64]
+    police_count: npt.NDArray[np.int64]
+
+    def with_areas(self, drawn: "AreaDraws") -> "AreaDraws":
+        """Return these draws with what is `drawn` of some of the areas in the place of theirs."""
+        rows = self.officer_hours.index.get_indexer(drawn.officer_hours.index)
+        return AreaDraws(
+            self.officer_hours,
+            {axis: _replaced(draws, rows, drawn.axes[axis]) for axis, draws in self.axes.items()},
+            _replaced(self.harm, rows, drawn.harm),
+            _replaced(self.public_count, rows, drawn.public_count),
+            _replaced(self.police_count, rows, drawn.police_count),
+        )
+
+
+def rank_areas(
+    area_events: pd.DataFrame,
+    area_evidence: pd.DataFrame,
+    codebook: pd.DataFrame,
+    officer_hours: pd.DataFrame,
+    *,
+    config: PlacesConfig,
+    seed: int,
+    previously_listed: frozenset[str] = frozenset(),
+) -> pd.DataFrame:
+    """Rank areas by P(in the top K) over posterior draws in which the axis weights are drawn too.
+
+    Parameters
+    ----------
+    area_events, codebook, officer_hours : as for `draw_areas`.
+    area_evidence : area_id, incident_id, offence_code, age_days; candidates for the evidence shown, already free of
+        police discoveries, at least the heaviest few of each area.
+    previously_listed : area_ids listed in the predecessor run, for hysteresis.
+
+    Returns
+    -------
+    DataFrame in rank order (P(in the top K), then score, then area_id): the columns of `area_ranking`
+    without the run's columns and area_name. `moves_out_if` is null where the area is not listed.
+
+    Raises
+    ------
+    ValueError : as `draw_areas`.
+    """
+    drawn = draw_areas(area_events, codebook, officer_hours, config=config, seed=seed)
+    table = rank_drawn(drawn, config=config, seed=seed, previously_listed=previously_listed, is_explained=True)
+    table["evidence_ids"] = _heaviest_evidence(area_evidence, codebook, table["area_id"], config)
+    return table
+
+
+def draw_areas(
+    area_events: pd.DataFrame,
+    codebook: pd.DataFrame,
+    officer_hours: pd.DataFrame,
+    *,
+    config: PlacesConfig,
+    seed: int,
+    yardsticks: Mapping[str, BandYardstick] | None = None,
+) -> AreaDraws:
+    """Draw from the posterior of every area on every axis.
+
+    Parameters
+    ----------
+    area_events : area_id, offence_code, discovery, is_minor_used_by_adult (bool), age_days (whole days before as_of),
+        n (incidents). All discoveries; those outside `config.discoveries` are only counted.
+    codebook : index offence_code; axis, harm_days, band.
+    officer_hours : area_id, hours_per_day, is_assumed; one row per area. It says which areas there are. Zero hours are
+        unknown hours: the ratio is then null and takes the middle percentile, which neither lists an area nor hides it.
+    yardsticks : as `fit_yardsticks` returned them for an earlier clock or for more areas; no area's draws then move but
+        by its own events. None fits them to these events.
+
+    Raises
+    ------
+    ValueError : an area repeats, an event names an area without a row in `officer_hours`, an offence is not in the
+        codebook, or hours are negative.
+    """
+    hours = _checked_hours(officer_hours)
+    events = _checked_events(area_events, hours.index, codebook, config.window_days)
+    counted = _counted(events, config)
+    if yardsticks is None:
+        yardsticks = _yardsticks(counted, hours.index, config)
+    axes, harm = _draw_axes(counted, hours["hours_per_day"].to_numpy(), hours.index, config, seed, yardsticks)
+    of_police = events[events["discovery"] == "police"]
+    return AreaDraws(hours, axes, harm, _whole_counts(counted, hours.index), _whole_counts(of_police, hours.index))
+
+
+def rank_drawn(
+    drawn: AreaDraws,
+    *,
+    config: PlacesConfig,
+    seed: int,
+    previously_listed: frozenset[str] = frozenset(),
+    is_explained: bool = False,
+) -> pd.DataFrame:
+    """Rank areas as `rank_areas` does, by draws that were made already; `evidence_ids` is left null.
+
+    `moves_out_if`, which takes most of the time, is null, too, unless `is_explained`.
+    """
+    area_ids = drawn.officer_hours.index
+    parts = {axis: _known_percentiles(drawn.axes[axis]) for axis in AXES}
+    centre = [config.weights[axis] for axis in AXES]
+    weights = draw_weights(seed, centre, config.concentration, config.draws)
+    weighed = [weights[:, i] * parts[axis] for i, axis in enumerate(AXES)]
+    scores = _summed(weighed)
+    fixed = _summed([weight * parts[axis] for weight, axis in zip(centre, AXES, strict=True)])
+
+    table = pd.DataFrame({"area_id": area_ids}).join(summarise_ranks(scores, config.top_k, INTERVAL))
+    table["rank"] = rank_by_chance(table["p_top_k"], table["score"], area_ids)
+    table["p_top_k_fixed_weights"] = _chance_in_top(fixed, config.top_k)
+    table["is_listed"] = _is_listed(table, previously_listed, config)
+    table = table.join(_rates(drawn)).join(_shares(weighed)).join(_ranks_without(weighed, weights, area_ids, config))
+    table["is_pareto"] = is_on_front(table[PER_AXIS].to_numpy())
+    table["public_count"] = drawn.public_count
+    table["police_count"] = drawn.police_count
+    table["officer_hours"] = drawn.officer_hours["hours_per_day"].to_numpy()
+    table["is_staffing_assumed"] = drawn.officer_hours["is_assumed"].to_numpy(dtype=bool)
+    table["evidence_ids"] = None
+    table["moves_out_if"] = None
+    if is_explained:
+        table["moves_out_if"] = moves_out_if(
+            table,
+            {axis: (drawn.axes[axis], parts[axis]) for axis in AXES},
+            weights.mean(axis=0).tolist(),
+            top_k=config.top_k,
+            list_leave=config.list_leave,
+        )
+    return table.sort_values("rank", ignore_index=True)[COLUMNS]
+
+
+def fit_yardsticks(
+    area_events: pd.DataFrame, codebook: pd.DataFrame, officer_hours: pd.DataFrame, *, config: PlacesConfig
+) -> dict[str, BandYardstick]:
+    """Return what `draw_areas` measures single areas against, by group and band; arguments as there."""
+    area_ids = _checked_hours(officer_hours).index
+    events = _checked_events(area_events, area_ids, codebook, config.window_days)
+    return _yardsticks(_counted(events, config), area_ids, config)
+
+
+COLUMNS = [
+    "area_id",
+    "rank",
+    "rank_lo",
+    "rank_hi",
+    "p_top_k",
+    "p_top_k_fixed_weights",
+    "is_listed",
+    "score",
+    "harm_per_day",
+    "harm_per_day_lo",
+    "harm_per_day_hi",
+    "violence_per_day",
+    "disorder_per_day",
+    "minors_per_day",
+    "crimes_per_officer_hour",
+    *(f"{axis}_share" for axis in AXES),
+    *(f"rank_without_{axis}" for axis in AXES),
+    "is_pareto",
+    "public_count",
+    "police_count",
+    "officer_hours",
+    "is_staffing_assumed",
+    "evidence_ids",
+    "moves_out_if",
+]
+
+
+def decayed_days(window_days: int, half_life_days: float) -> float:
+    """Exposure in decayed days: Σ ½^(age / half-life) over the whole days of the window."""
+    return float(np.sum(0.5 ** (np.arange(window_days) / half_life_days)))
+
+
+def _checked_hours(officer_hours: pd.DataFrame) -> pd.DataFrame:
+    hours = officer_hours.set_index("area_id").sort_index()
+    if hours.index.has_duplicates:
+        repeated = hours.index[hours.index.duplicated()][0]
+        raise ValueError(f"officer_hours: area {repeated!r} has more than one row; expected one per area")
+    if not (hours["hours_per_day"] >= 0).all() or np.isinf(hours["hours_per_day"]).any():
+        raise ValueError(f"officer_hours: {sorted(set(hours['hours_per_day']))!r}: expected finite hours from zero up")
+    return hours
+
+
+def _checked_events(
+    area_events: pd.DataFrame, area_ids: pd.Index, codebook: pd.DataFrame, window_days: int
+) -> pd.DataFrame:
+    """Events inside the window with their area's position and their offence's weight, in a total order."""
+    events = area_events[area_events["age_days"] < window_days]
+    for column, known, where in (("area_id", area_ids, "officer_hours"), ("offence_code", codebook.index, "codebook")):
+        unknown = events.loc[~events[column].isin(known), column]
+        if len(unknown):
+            raise ValueError(f"area_events: {column} {unknown.iloc[0]!r} is not in {where}; add it there first")
+    # Sums of decayed counts depend on the order of adding, so the order is fixed by content, not by arrival.
+    order = ["area_id", "offence_code", "is_minor_used_by_adult", "age_days", "discovery", "n"]
+    events = events.sort_values(order, ignore_index=True)
+    weights = codebook.loc[events["offence_code"], ["axis", "harm_days", "band"]].reset_index(drop=True)
+    return events.join(weights).assign(area=area_ids.get_indexer(pd.Index(events["area_id"])))
+
+
+def _counted(events: pd.DataFrame, config: PlacesConfig) -> pd.DataFrame:
+    return events[events["discovery"].isin(config.discoveries) & (events["harm_days"] > 0)]
+
+
+def _bands(counted: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield every group and band with its events."""
+    for group in GROUPS:
+        of_group = counted[_in_group(counted, group)]
+        for band in BANDS:
+            yield group, f"{group} {band}", of_group[of_group["band"] == band]
+
+
+def _yardsticks(counted: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> dict[str, BandYardstick]:
+    """Bands that nobody reported anything of have none: the rate has no weight to be multiplied with."""
+    return {stream: _yardstick(events, area_ids, config) for _, stream, events in _bands(counted) if not events.empty}
+
+
+def _yardstick(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> BandYardstick:
+    decayed, count, exposure = _decayed_counts(events, area_ids, config)
+    weight = np.bincount(np.zeros(len(events), int), weights=decayed * events["harm_days"].to_numpy())[0]
+    total = np.bincount(np.zeros(len(events), int), weights=decayed)[0]
+    return BandYardstick(fit_gamma_prior(count, exposure), float(weight / total))
+
+
+def _decayed_counts(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> tuple[Floats, Floats, Floats]:
+    """Decayed incidents one by one, their sum by area, and the exposure of each area."""
+    decayed = events["n"].to_numpy() * 0.5 ** (events["age_days"].to_numpy() / config.half_life_days)
+    count = np.bincount(events["area"].to_numpy(), weights=decayed, minlength=len(area_ids))
+    return (
+        decayed,
+        count.astype(np.float64),
+        np.full(len(area_ids), decayed_days(config.window_days, config.half_life_days)),
+    )
+
+
+def _draw_axes(
+    counted: pd.DataFrame,
+    hours: Floats,
+    area_ids: pd.Index,
+    config: PlacesConfig,
+    seed: int,
+    yardsticks: Mapping[str, BandYardstick],
+) -> tuple[dict[str, Floats], Floats]:
+    """Draws of every axis, and of all harm."""
+    harm = {group: np.zeros((len(area_ids), config.draws)) for group in GROUPS}
+    crimes = np.zeros((len(area_ids), config.draws))
+    for group, stream, of_band in _bands(counted):
+        if stream not in yardsticks:
+            continue
+        rates = _draw_band(of_band, stream, area_ids, config, seed, yardsticks[stream].prior)
+        harm[group] += yardsticks[stream].weight * rates
+        if group != "minors":  # those incidents are in one of the other groups already
+            crimes += rates
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(hours[:, None] > 0, crimes / hours[:, None], np.nan)
+    axes = {"violence": harm["violence"], "disorder": harm["disorder"], "minors": harm["minors"], "ratio": ratio}
+    return axes, harm["violence"] + harm["disorder"] + harm["rest"]
+
+
+def _replaced(values: npt.NDArray, rows: npt.NDArray, new: npt.NDArray) -> npt.NDArray:
+    copy = values.copy()
+    copy[rows] = new
+    return copy
+
+
+def _in_group(counted: pd.DataFrame, group: str) -> pd.Series:
+    if group == "minors":
+        return (counted["axis"] == "minors") | counted["is_minor_used_by_adult"].astype(bool)
+    if group == "rest":
+        return ~counted["axis"].isin(["violence", "disorder"])
+    return counted["axis"] == group
+
+
+def _draw_band(
+    events: pd.DataFrame, stream: str, area_ids: pd.Index, config: PlacesConfig, seed: int, prior: GammaPrior
+) -> Floats:
+    """Draws [areas, draws] of incidents per day in one severity band."""
+    _, count, exposure = _decayed_counts(events, area_ids, config)
+    shape, rate = posterior(prior, count, exposure)
+    streams = [f"{area_id} {stream}" for area_id in area_ids]
+    return draw_gamma(seed, streams, shape[:, None], rate[:, None], config.draws)[:, :, 0]
+
+
+def _known_percentiles(values: Floats) -> Floats:
+    """Percentiles among areas with a value; the middle one for those without. Where all are alike, zero: no say."""
+    if values.size and np.nanmax(values, initial=-np.inf) <= np.nanmin(values, initial=np.inf):
+        return np.zeros(values.shape)
+    known = ~np.isnan(values[:, 0]) if values.size else np.zeros(len(values), bool)
+    placed = np.full(values.shape, 0.5)
+    placed[known] = percentiles(values[known])
+    return placed
+
+
+def _summed(parts: Sequence[Floats]) -> Floats:
+    total = np.zeros_like(parts[0])
+    for part in parts:
+        total = total + part
+    return total
+
+
+def _chance_in_top(scores: Floats, top_k: int) -> Floats:
+    """P(rank ≤ top_k): the share of draws in which an area stands above the (K+1)th; nobody enters by a tie."""
+    if top_k >= len(scores):
+        return np.ones(len(scores))
+    first_outside = np.partition(scores, len(scores) - top_k - 1, axis=0)[len(scores) - top_k - 1]
+    return (scores > first_outside).mean(axis=1)
+
+
+def _is_listed(table: pd.DataFrame, previously_listed: frozenset[str], config: PlacesConfig) -> pd.Series:
+    stays = table["area_id"].isin(previously_listed) & (table["p_top_k"] >= config.list_leave)
+    return (table["p_top_k"] >= config.list_enter) | stays
+
+
+def _rates(drawn: AreaDraws) -> pd.DataFrame:
+    tails = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
+    lo, hi = np.quantile(drawn.harm, tails, axis=1)
+    return pd.DataFrame(
+        {
+            "harm_per_day": drawn.harm.mean(axis=1),
+            "harm_per_day_lo": lo,
+            "harm_per_day_hi": hi,
+            **{f"{axis}_per_day": drawn.axes[axis].mean(axis=1) for axis in AXES[:3]},
+            "crimes_per_officer_hour": drawn.axes["ratio"].mean(axis=1),
+        }
+    )
+
+
+def _shares(weighed: Sequence[Floats]) -> pd.DataFrame:
+    """Shares of the score; all zero where the score is, for want of anything that tells areas apart."""
+    means = np.stack([part.mean(axis=1) for part in weighed], axis=1)
+    totals = means.sum(axis=1, keepdims=True)
+    shares = np.divide(means, totals, out=np.zeros(means.shape), where=totals > 0)
+    return pd.DataFrame(shares, columns=[f"{axis}_share" for axis in AXES])
+
+
+def _ranks_without(
+    weighed: Sequence[Floats], weights: Floats, area_ids: pd.Index, config: PlacesConfig
+) -> pd.DataFrame:
+    """Rank with each axis left out: the drawn weights of the others, scaled to one, are a Dirichlet of their own."""
+    ranks = {}
+    for left_out, axis in enumerate(AXES):
+        others = [part for i, part in enumerate(weighed) if i != left_out]
+        scores = _summed(others) / np.maximum(1 - weights[:, left_out], np.finfo(float).tiny)
+        chance = _chance_in_top(scores, config.top_k)
+        ranks[f"rank_without_{axis}"] = rank_by_chance(chance, scores.mean(axis=1), area_ids)
+    return pd.DataFrame(ranks)
+
+
+def _whole_counts(events: pd.DataFrame, area_ids: pd.Index) -> npt.NDArray[np.int64]:
+    counts = np.zeros(len(area_ids), np.int64)
+    np.add.at(counts, events["area"].to_numpy(), events["n"].to_numpy(dtype=np.int64))
+    return counts
+
+
+def _heaviest_evidence(
+    area_evidence: pd.DataFrame, codebook: pd.DataFrame, area_ids: pd.Series, config: PlacesConfig
+) -> list[list[str]]:
+    recent = area_evidence[area_evidence["age_days"] < config.window_days]
+    harm_days = recent["offence_code"].map(codebook["harm_days"]).astype(float)
+    weight = harm_days * 0.5 ** (recent["age_days"] / config.half_life_days)
+    ordered = recent.assign(weight=weight)[weight > 0].sort_values(
+        ["area_id", "weight", "incident_id"], ascending=[True, False, True]
+    )
+    shown = ordered.groupby("area_id").head(EVIDENCE_SHOWN).groupby("area_id")["incident_id"].agg(list)
+    return [list(shown.get(area_id, [])) for area_id in area_ids]

@@ -1,0 +1,125 @@
+"""Stays away from liberty: custody and prison after grave incidents, now and then hospital or absence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.simulate.output.events import Emitted, emit
+from models.simulate.output.incident import SUSPECT
+from models.simulate.world.days import DAY_S, Day, iso
+from models.simulate.world.draws import Ints, generator, uniforms
+from models.simulate.world.people import OFFENDERS, People
+from models.simulate.world.vocabulary import CODE, DISCOVERY, ROLE
+
+HELD_SHARE = 0.35  # of charged or convicted suspects of grave violence
+PRISON_FROM_DAYS = 60
+HOSPITAL_PER_DAY, ABSENCE_PER_DAY = 0.08, 0.04
+_GRAVE = [
+    CODE[code]
+    for code in ("homicide", "attempted_murder", "rape", "wounding_with_intent", "violence_with_injury", "robbery")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """By row: person, kind, first and last second."""
+
+    person: Ints
+    kind: np.ndarray
+    from_s: Ints
+    to_s: Ints
+
+    def take(self, rows: np.ndarray) -> "Stays":
+        return Stays(self.person[rows], self.kind[rows], self.from_s[rows], self.to_s[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """By person, the latest stay: first and last second, −1 where there was none."""
+
+    from_s: Ints
+    to_s: Ints
+
+    def on(self, day: Day) -> np.ndarray:
+        """Who is away for any part of the day."""
+        return (self.from_s < day.end_s) & (self.to_s > day.start_s)
+
+    def with_stays(self, stays: Stays) -> "Away":
+        from_s, to_s = self.from_s.copy(), self.to_s.copy()
+        from_s[stays.person], to_s[stays.person] = stays.from_s, stays.to_s
+        return Away(from_s, to_s)
+
+
+def nobody_away(people: int) -> Away:
+    return Away(np.full(people, -1), np.full(people, -1))
+
+
+def new_stays(seed: int, day: Day, incidents: np.ndarray, people: People, away: Away) -> Stays:
+    """Stays that today's incidents and chance bring; nobody gets a second one before the first has ended."""
+    held, chance = _held(incidents), _by_chance(seed, day, people)
+    stays = Stays(
+        np.concatenate([held.person, chance.person]),
+        np.concatenate([held.kind, chance.kind]),
+        np.concatenate([held.from_s, chance.from_s]),
+        np.concatenate([held.to_s, chance.to_s]),
+    )
+    first = np.zeros(len(stays.person), dtype=bool)
+    first[np.unique(stays.person, return_index=True)[1]] = True
+    return stays.take(first & (away.to_s[stays.person] < day.start_s))
+
+
+def arrested(person: Ints, at_s: int) -> Stays:
+    """Three days in custody from the moment of an arrest."""
+    n = len(person)
+    return Stays(person, np.full(n, "custody"), np.full(n, at_s), np.full(n, at_s + 3 * DAY_S))
+
+
+def custody_events(seed: int, stays: Stays, people: People) -> list[Emitted]:
+    """An open stay within the hour, and its end when it has come."""
+    ids, starts, ends = people.ids[stays.person].tolist(), iso(stays.from_s), iso(stays.to_s)
+    rows = zip(ids, stays.kind.tolist(), stays.from_s.tolist(), starts, stays.to_s.tolist(), ends, strict=True)
+    return [
+        emit(
+            seed,
+            "custody",
+            person_id,
+            f"{person_id}.{from_s}.{version}",
+            start if version == 1 else end,
+            {
+                "person_id": person_id,
+                "version": version,
+                "from": start,
+                **({} if version == 1 else {"to": end}),
+                "kind": kind,
+            },
+            (from_s if version == 1 else to_s) + 1800,
+            "ordinary",
+        )
+        for person_id, kind, from_s, start, to_s, end in rows
+        for version in (1, 2)
+    ]
+
+
+def _held(incidents: np.ndarray) -> Stays:
+    role, number = incidents["role"][:, SUSPECT], incidents["number"]
+    is_held = (
+        np.isin(incidents["code"], _GRAVE)
+        & np.isin(role, [ROLE["charged"], ROLE["convicted"]])
+        & (incidents["discovery"] != DISCOVERY["sensor"])
+        & (uniforms(number, 60) < HELD_SHARE)
+    )
+    number = number[is_held]
+    days = np.clip(20 * np.exp(1.6 * uniforms(number, 61)), 7, 200)
+    from_s = incidents["occurred_s"][is_held] + ((2 + 8 * uniforms(number, 62)) * DAY_S).astype(np.int64)
+    kind = np.where(days < PRISON_FROM_DAYS, "custody", "prison")
+    return Stays(incidents["person"][is_held, SUSPECT], kind, from_s, from_s + (days * DAY_S).astype(np.int64))
+
+
+def _by_chance(seed: int, day: Day, people: People) -> Stays:
+    rng = generator(seed, day.number, "custody")
+    hospital, absence = rng.poisson([HOSPITAL_PER_DAY, ABSENCE_PER_DAY])
+    n = hospital + absence
+    person = rng.choice(people.of(*OFFENDERS), n)
+    from_s = np.full(n, day.start_s + DAY_S // 2)
+    kind = np.where(np.arange(n) < hospital, "hospital", "absence")
+    return Stays(person, kind, from_s, from_s + rng.integers(3, 20, n) * DAY_S)

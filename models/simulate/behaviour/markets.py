@@ -1,0 +1,170 @@
+"""Street drug markets: what neighbours report of them, and how sellers answer to concentrated policing.
+
+A seller complies when the perceived risk of a sanction times its penalty exceeds what complying costs: p·P > C. The
+true risk is p = min(1, K/V): K sanctions that the hours spent there can deliver, shared among V who still deal. Such a
+market has two equilibria: thinly spread hours never reach anybody's C, the same hours in one place tip it, and once
+tipped, little holds it down (Kleiman and Kilmer 2009, PNAS 106:14230). An announcement makes sellers believe sooner.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from models.simulate.output.incident import blank
+from models.simulate.world.days import PROFILE, Day
+from models.simulate.world.draws import STREAMS, Floats, Ints, mix, numbers, pick
+from models.simulate.world.people import SELLERS_PER_MARKET
+from models.simulate.world.sites import POINT_SHARES, Site, Sites
+from models.simulate.world.vocabulary import CHANNEL, CODE, DISCOVERY, NONE, SETTING, SUBJECT
+
+PENALTY = 1.0
+COSTS = np.linspace(0.105, 0.5, SELLERS_PER_MARKET)  # of complying, by seller, in units of the penalty
+SANCTIONS_PER_HOUR = 0.1  # that one officer-hour at the market can deliver a day
+ROUTINE_HOURS = 2.0  # officer-hours a day that every market sees anyway
+LEARNING_PER_DAY, LEARNING_WHEN_TOLD = 0.06, 0.3  # how fast perceived risk follows the true one
+
+
+@dataclass(frozen=True, slots=True)
+class MarketState:
+    """By market: `perceived_risk` [m]; by area: `surge_hours` a day and whether sellers `were_told`."""
+
+    perceived_risk: Floats
+    surge_hours: Floats
+    were_told: np.ndarray
+
+    @property
+    def is_dealing(self) -> np.ndarray:
+        """[m, sellers]: who still deals."""
+        return self.perceived_risk[:, None] * PENALTY <= COSTS[None, :]
+
+    @property
+    def dealing_share(self) -> Floats:
+        """Share of each market's sellers who still deal."""
+        return self.is_dealing.mean(axis=1)
+
+
+def open_markets(markets: int, areas: int) -> MarketState:
+    """Markets in their high equilibrium: the risk that routine hours make, and everybody deals."""
+    risk = ROUTINE_HOURS * SANCTIONS_PER_HOUR / SELLERS_PER_MARKET
+    return MarketState(np.full(markets, risk), np.zeros(areas), np.zeros(areas, dtype=bool))
+
+
+def respond(state: MarketState, sites: Sites, visit_hours: Floats) -> MarketState:
+    """A day later: perceived risk has moved towards the true one.
+
+    visit_hours : officer-hours of single visits today, by area. Hours in an area with a market are spent at the market.
+    """
+    area = np.array([market.area for market in sites.markets], dtype=np.int64)
+    hours = ROUTINE_HOURS + state.surge_hours[area] + visit_hours[area]
+    dealing = state.is_dealing.sum(axis=1)
+    risk = np.minimum(1.0, hours * SANCTIONS_PER_HOUR / np.maximum(dealing, 1))
+    learning = np.where(state.were_told[area], LEARNING_WHEN_TOLD, LEARNING_PER_DAY)
+    return replace(state, perceived_risk=state.perceived_risk + learning * (risk - state.perceived_risk))
+
+
+class Report(NamedTuple):
+    """Something reported of a site: how often a day at full trade, how, and how much of it remains without trade."""
+
+    code: str
+    per_day: float
+    channel: str = "call"
+    subject: str | None = None
+    profile: str = "daylight"
+    remains: float = 0.0
+
+
+STREET_MARKET = (
+    Report("drug_dealing_report", 0.60, "call", "dealing"),
+    Report("drug_dealing_report", 0.14, "tip", "dealing"),
+    Report("drug_dealing_report", 0.06, "survey", "dealing"),
+    Report("antisocial_behaviour", 0.08, "survey", "fear", remains=0.2),
+    Report("drug_paraphernalia", 0.22, "call", "paraphernalia"),
+    Report("antisocial_behaviour", 0.42, profile="evening", remains=0.2),
+    Report("public_order", 0.18, profile="evening", remains=0.2),
+    Report("violence_without_injury", 0.14, profile="evening", remains=0.2),
+    Report("violence_with_injury", 0.13, profile="evening", remains=0.2),
+    Report("robbery", 0.05, profile="evening", remains=0.2),
+    Report("overdose", 0.06, "partner", "overdose"),
+    Report("weapons_possession", 0.03, "officer"),
+)
+BAR_STREET = (
+    Report("public_order", 0.45, profile="night"),
+    Report("antisocial_behaviour", 0.45, profile="night"),
+    Report("public_drunkenness", 0.3, profile="night"),
+    Report("violence_with_injury", 0.2, profile="night"),
+    Report("violence_without_injury", 0.15, profile="night"),
+)
+HOUSE_MARKET = (
+    Report("drug_dealing_report", 0.08, "tip", "dealing", profile="evening"),
+    Report("antisocial_behaviour", 0.04, profile="evening"),
+)
+POLICE_DRUGS = (Report("drug_supply", 0.06, "officer"), Report("drug_possession", 0.12, "officer"))
+CALLERS_OF = {"open_air": 60, "bar_street": 80, "house": 5, "police_drugs": 1}
+_REPORTS_OF: dict[str, Sequence[Report]] = {
+    "open_air": STREET_MARKET,
+    "bar_street": BAR_STREET,
+    "house": HOUSE_MARKET,
+    "police_drugs": POLICE_DRUGS,
+}
+_FOUND_BY_CHANNEL = {"officer": "police", "partner": "partner"}
+_FIRST_CALLER = 100_000  # callers about sites are other people than those about the rest of the town
+
+
+class _Trade(NamedTuple):
+    """Columns of a site kind's reports; `template` holds the rows with all that does not change."""
+
+    template: np.ndarray
+    per_day: Floats
+    profile: Ints
+    remains: Floats
+
+
+def _trade(kind: str, reports: Sequence[Report]) -> _Trade:
+    rows = blank(np.zeros(len(reports), dtype=np.uint64))
+    rows["code"] = [CODE[report.code] for report in reports]
+    rows["channel"] = [CHANNEL[report.channel] for report in reports]
+    rows["discovery"] = [DISCOVERY[_FOUND_BY_CHANNEL.get(report.channel, "public")] for report in reports]
+    rows["subject"] = [SUBJECT.get(report.subject or "", NONE) for report in reports]
+    is_trade = rows["subject"] == SUBJECT["dealing"]
+    rows["setting"] = np.where(is_trade, SETTING.get(kind, NONE), NONE)
+    return _Trade(
+        rows,
+        np.array([report.per_day for report in reports]),
+        np.array([PROFILE[report.profile] for report in reports]),
+        np.array([report.remains for report in reports]),
+    )
+
+
+_TRADES = {kind: _trade(kind, reports) for kind, reports in _REPORTS_OF.items()}
+
+
+def site_reports(seed: int, day: Day, sites: Sites, dealing_share: Floats) -> list[np.ndarray]:
+    """Incidents of one day at each market and decoy; trade at full size is drawn, then thinned to the day's share."""
+    shares = [*dealing_share.tolist(), *(1.0 for _ in sites.decoys)]
+    places = (*sites.markets, *sites.decoys)
+    return [_reports(seed, day, place, share) for place, share in zip(places, shares, strict=True)]
+
+
+def expected_at_sites(sites: Sites, areas: int) -> Floats:
+    """Expected incidents per day at markets in full trade and at decoys, by area."""
+    places = (*sites.markets, *sites.decoys)
+    per_day = [float(_TRADES[place.kind].per_day.sum()) for place in places]
+    return np.bincount([place.area for place in places], per_day, minlength=areas).astype(np.float64)
+
+
+def _reports(seed: int, day: Day, site: Site, dealing_share: float) -> np.ndarray:
+    trade = _TRADES[site.kind]
+    # A site draws by its area: closing one market leaves the others' draws as they were.
+    rng = np.random.default_rng([seed, day.number + 1, len(STREAMS), site.area])
+    kind = np.repeat(np.arange(len(trade.per_day)), rng.poisson(trade.per_day))
+    u = rng.random((5, len(kind)))
+    rows = trade.template[kind]
+    rows["number"] = mix(numbers(seed, day.number, "reports", 1), site.area, np.arange(len(kind)))
+    rows["occurred_s"] = day.seconds(trade.profile[kind], u[0], u[1])
+    rows["point"] = site.points[pick(u[2], POINT_SHARES)]
+    caller = _FIRST_CALLER + 1000 * site.area + (u[3] * CALLERS_OF[site.kind]).astype(np.int64)
+    rows["reporter"] = np.where(rows["discovery"] == DISCOVERY["public"], caller, NONE)
+    remains = trade.remains[kind]
+    return rows[u[4] < remains + (1 - remains) * dealing_share]

@@ -1,0 +1,159 @@
+"""What known people do: each offends at rates of their own while at liberty, alone or with a companion."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from models.simulate.output.incident import COMPANION, SUSPECT, VICTIM, blank
+from models.simulate.world.days import PROFILE, Day
+from models.simulate.world.draws import Floats, Ints, generator, numbers, pick, pick_by_row
+from models.simulate.world.people import KIND, RATE, RATES, People
+from models.simulate.world.sites import POINT_SHARES, Sites
+from models.simulate.world.town import PLACE, Town
+from models.simulate.world.vocabulary import CODE, CODES, NONE, ROLE, SETTING
+
+
+class Deed(NamedTuple):
+    """What a rate turns into: offence codes and their shares, the hours, who finds out, what becomes of suspects."""
+
+    codes: dict[str, float]
+    profile: str
+    found_by: tuple[float, float, float, float]
+    outcome: tuple[float, float, float] = (0.35, 0.25, 0.40)  # suspect, charged, convicted
+
+
+DEEDS: dict[str, Deed] = {
+    "violence_high": Deed(
+        {
+            "violence_with_injury": 0.64,
+            "robbery": 0.24,
+            "wounding_with_intent": 0.07,
+            "rape": 0.03,
+            "kidnapping": 0.01,
+            "attempted_murder": 0.008,
+            "homicide": 0.002,
+        },
+        "night",
+        (0.92, 0.04, 0.04, 0.0),
+    ),
+    "violence_mid": Deed({"weapons_possession": 0.85, "other_sexual": 0.15}, "evening", (0.3, 0.68, 0.02, 0.0)),
+    "violence_low": Deed(
+        {"violence_without_injury": 0.7, "stalking_harassment": 0.25, "family_offence": 0.05},
+        "evening",
+        (0.95, 0.03, 0.02, 0.0),
+    ),
+    "disorder_mid": Deed({"arson": 1.0}, "night", (0.9, 0.02, 0.03, 0.05)),
+    "disorder_low": Deed(
+        {"antisocial_behaviour": 0.5, "criminal_damage": 0.25, "public_order": 0.25}, "evening", (0.9, 0.1, 0.0, 0.0)
+    ),
+    "minors_high": Deed(
+        {"child_criminal_exploitation": 0.7, "supply_using_minor": 0.3}, "daylight", (0.6, 0.1, 0.3, 0.0)
+    ),
+    "property": Deed(
+        {"shoplifting": 0.45, "theft_other": 0.2, "burglary_residential": 0.15, "theft_from_vehicle": 0.2},
+        "daylight",
+        (0.95, 0.03, 0.0, 0.02),
+    ),
+    "supply": Deed({"drug_supply": 1.0}, "daylight", (0.3, 0.7, 0.0, 0.0)),
+    "possession": Deed({"drug_possession": 0.92, "drug_paraphernalia": 0.08}, "evening", (0.02, 0.98, 0.0, 0.0)),
+}
+_MIX = np.array([[DEEDS[rate].codes.get(code, 0.0) for code in CODES] for rate in RATES])
+_PROFILE = np.array([PROFILE[DEEDS[rate].profile] for rate in RATES])
+_FOUND_BY = np.array([DEEDS[rate].found_by for rate in RATES])
+_OUTCOME = np.array([DEEDS[rate].outcome for rate in RATES])
+_ALONE = [RATE["possession"], RATE["supply"], RATE["minors_high"]]
+_WITHDRAWN_EVERY_DAYS = 60
+HOME_SHARE = 0.7  # of deeds in the home area; the others anywhere
+
+
+def offending(
+    seed: int, day: Day, town: Town, sites: Sites, people: People, is_away: np.ndarray, dealing_share: Floats
+) -> np.ndarray:
+    """Incidents of one day by known people.
+
+    Parameters
+    ----------
+    is_away : by person, in custody, hospital or dead; draws are made for all and kept for those at liberty, so that
+        nobody's absence moves anybody else's draws.
+    dealing_share : by market, the share of its sellers who deal today.
+    """
+    rng = generator(seed, day.number, "offending")
+    n = rng.poisson(people.rates.sum() / 365.25)
+    u = rng.random((10, n))
+    person, rate = np.divmod(pick(u[0], people.rates.ravel()), len(RATES))
+    rows = blank(numbers(seed, day.number, "offending", n))
+    rows["code"] = pick_by_row(u[1], _MIX[rate])
+    rows["occurred_s"] = day.seconds(_PROFILE[rate], u[2], u[3])
+    rows["discovery"] = pick_by_row(u[4], _FOUND_BY[rate])
+    rows["person"][:, SUSPECT] = person
+    rows["role"][:, SUSPECT] = pick_by_row(u[5], _OUTCOME[rate])
+    _add_companions(rows, people, rate, u[6])
+    _add_used_minors(rows, people, rate, u[6])
+    is_market_sale = (rate == RATE["supply"]) & (people.market[person] != NONE)
+    rows["point"] = _points(town, sites, people, person, rate, is_market_sale, u[7:9])
+    rows["setting"] = _settings(people, person, rate, is_market_sale)
+    share = dealing_share[people.market[person]] if len(dealing_share) else np.zeros(n)
+    is_done = ~is_away[person] & (~is_market_sale | (u[9] < share))
+    return rows[is_done]
+
+
+def expected_of(people: People, town: Town) -> Floats:
+    """Expected incidents per day of known people at liberty, by area."""
+    per_day = people.rates.sum(axis=1) / 365.25
+    areas = len(town.area_ids)
+    anywhere = np.bincount(town.area, town.weights[PLACE["anywhere"]], minlength=areas)
+    at_home = np.bincount(people.home_area, per_day, minlength=areas)
+    return HOME_SHARE * at_home + (1 - HOME_SHARE) * per_day.sum() * anywhere
+
+
+def withdrawn_supply(seed: int, day: Day, town: Town, sites: Sites, people: People) -> np.ndarray:
+    """Supply charges against users that are withdrawn 25 days later, one every two months."""
+    turn, rest = divmod(day.number - 10, _WITHDRAWN_EVERY_DAYS)
+    users = people.of("withdrawn")
+    if rest or not 0 <= turn < len(users):
+        return blank(numbers(seed, day.number, "withdrawn", 0))
+    rows = blank(numbers(seed, day.number, "withdrawn", 1))
+    rows["code"], rows["occurred_s"], rows["discovery"] = CODE["drug_supply"], day.start_s + 12 * 3600, 1
+    rows["person"][:, SUSPECT], rows["role"][:, SUSPECT] = users[turn], ROLE["charged"]
+    rows["point"] = pick(np.array([0.5]), sites.patrol_weights)
+    rows["withdrawn_after_s"] = 25 * 86400
+    return rows
+
+
+def _add_companions(rows: np.ndarray, people: People, rate: Ints, u: Floats) -> None:
+    """Three incidents in ten have a second suspect, out of the first one's group."""
+    companion = people.companion(rows["person"][:, SUSPECT], np.minimum(u / 0.3, 0.999999))
+    is_joint = (u < 0.3) & (companion != NONE) & ~np.isin(rate, _ALONE)
+    rows["person"][is_joint, COMPANION] = companion[is_joint]
+    rows["role"][is_joint, COMPANION] = ROLE["suspect"]
+
+
+def _add_used_minors(rows: np.ndarray, people: People, rate: Ints, u: Floats) -> None:
+    """Where an adult uses a minor, the minor is there as a victim."""
+    minors = people.of("used_minor")
+    is_used = rate == RATE["minors_high"]
+    rows["person"][is_used, VICTIM] = minors[(u[is_used] * len(minors)).astype(np.int64)]
+    rows["role"][is_used, VICTIM] = ROLE["victim"]
+    rows["is_minor_used"], rows["is_minor_victim"] = is_used, is_used
+
+
+def _points(
+    town: Town, sites: Sites, people: People, person: Ints, rate: Ints, is_market_sale: np.ndarray, u: Floats
+) -> Ints:
+    """Most in the home area, the others anywhere; possession where patrol is; sales at market or house."""
+    at_home = town.points_in(people.home_area[person], u[1])
+    anywhere = town.points(np.zeros(len(person), dtype=np.int64), u[1])
+    patrolled = pick(u[1], sites.patrol_weights)
+    spot = pick(u[1], POINT_SHARES)
+    middles = np.array([site.points for site in (*sites.markets, sites.house)])
+    is_house_sale = (rate == RATE["supply"]) & (people.kind[person] == KIND["house_seller"])
+    return np.select(
+        [is_market_sale, is_house_sale, rate == RATE["possession"], u[0] < HOME_SHARE],
+        [middles[people.market[person], spot], middles[-1, 0], patrolled, at_home],
+        anywhere,
+    )
+
+
+def _settings(people: People, person: Ints, rate: Ints, is_market_sale: np.ndarray) -> Ints:
+    is_house_sale = (rate == RATE["supply"]) & (people.kind[person] == KIND["house_seller"])
+    return np.select([is_market_sale, is_house_sale], [SETTING["open_air"], SETTING["house"]], NONE)

@@ -1,0 +1,38 @@
+"""What patrol makes: stops, contacts and arrests to no further action, which fall on people as chance has it."""
+
+import numpy as np
+
+from models.simulate.output.incident import SUSPECT, blank
+from models.simulate.world.days import PROFILE, Day
+from models.simulate.world.draws import Ints, generator, numbers, pick
+from models.simulate.world.people import People
+from models.simulate.world.sites import Sites
+from models.simulate.world.vocabulary import CODE, DISCOVERY, ROLE
+
+STOPS_PER_DAY = 2.6
+DROPPED_ARRESTS_PER_DAY = 0.45
+DROPPED_OVER = ("violence_with_injury", "public_order", "theft_other", "drug_supply", "robbery")
+
+
+def patrol(seed: int, day: Day, sites: Sites, people: People) -> np.ndarray:
+    """Stops and dropped arrests of one day; half of them of the same few people, the others of anybody."""
+    rng = generator(seed, day.number, "patrol")
+    stops, arrests = rng.poisson([STOPS_PER_DAY, DROPPED_ARRESTS_PER_DAY])
+    n = stops + arrests
+    is_stop = np.arange(n) < stops
+    u = rng.random((6, n))
+    over = np.array([CODE[code] for code in DROPPED_OVER])[(u[0] * len(DROPPED_OVER)).astype(np.int64)]
+    rows = blank(numbers(seed, day.number, "patrol", n))
+    rows["code"] = np.where(is_stop, CODE["contact_stop"], over)
+    rows["discovery"] = DISCOVERY["police"]
+    rows["occurred_s"] = day.seconds(np.full(n, PROFILE["evening"]), u[1], u[2])
+    rows["point"] = pick(u[3], sites.patrol_weights)
+    rows["person"][:, SUSPECT] = _whom(people, u[4], u[5])
+    rows["role"][:, SUSPECT] = np.where(is_stop, ROLE["suspect"], ROLE["no_further_action"])
+    return rows
+
+
+def _whom(people: People, u_pool: np.ndarray, u_person: np.ndarray) -> Ints:
+    often, anybody = people.of("contacted"), people.of("contacted", "resident", "offender", "user", "victim")
+    one, other = often[(u_person * len(often)).astype(int)], anybody[(u_person * len(anybody)).astype(int)]
+    return np.where(u_pool < 0.5, one, other)

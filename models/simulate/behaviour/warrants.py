@@ -1,0 +1,73 @@
+"""Warrants: issued over all sorts of offences, executed or recalled later, or outstanding for good."""
+
+import numpy as np
+
+from models.simulate.output.events import Emitted, emit
+from models.simulate.world.days import DAY_S, Day, iso
+from models.simulate.world.draws import generator, numbers, pick
+from models.simulate.world.people import OFFENDERS, People
+
+WARRANTS_PER_DAY = 0.16
+OVER = {
+    "violence_with_injury": 0.25,
+    "violence_without_injury": 0.15,
+    "shoplifting": 0.2,
+    "criminal_damage": 0.1,
+    "burglary_residential": 0.15,
+    "drug_supply": 0.1,
+    "robbery": 0.05,
+}
+POSSESSION_SHARE = 0.25  # over possession, of people who never did anything else
+BENCH_SHARE = 0.6
+STANDING_SHARE = 0.45  # never executed nor recalled
+EXECUTED_SHARE = 0.75  # of those that end; the others are recalled
+
+
+def warrant_events(seed: int, day: Day, people: People) -> list[Emitted]:
+    """Warrants issued on one day, and how each ends."""
+    rng = generator(seed, day.number, "warrants")
+    n = rng.poisson(WARRANTS_PER_DAY)
+    u = rng.random((6, n))
+    is_possession = u[0] < POSSESSION_SHARE
+    over = np.array(list(OVER))[pick(u[1], list(OVER.values()))]
+    users, offenders = people.of("user"), people.of(*OFFENDERS)
+    person = np.where(
+        is_possession, users[(u[2] * len(users)).astype(int)], offenders[(u[2] * len(offenders)).astype(int)]
+    )
+    issued_s = np.full(n, day.start_s + 10 * 3600)
+    ended_s = issued_s + ((3 - 70 * np.log1p(-u[5])) * DAY_S).astype(np.int64)
+    fate = np.select([u[4] < STANDING_SHARE, u[5] < EXECUTED_SHARE], ["outstanding", "executed"], "recalled")
+    rows = zip(
+        [f"W{number:016x}" for number in numbers(seed, day.number, "warrants", n).tolist()],
+        people.ids[person].tolist(),
+        np.where(u[3] < BENCH_SHARE, "bench", "arrest").tolist(),
+        np.where(is_possession, "drug_possession", over).tolist(),
+        issued_s.tolist(),
+        iso(issued_s),
+        fate.tolist(),
+        ended_s.tolist(),
+        iso(ended_s),
+        strict=True,
+    )
+    return [
+        emit(
+            seed,
+            "warrants",
+            warrant_id,
+            f"{warrant_id}.{version}",
+            issued_at if version == 1 else ended_at,
+            {
+                "warrant_id": warrant_id,
+                "version": version,
+                "person_id": person_id,
+                "kind": kind,
+                "issued_at": issued_at,
+                "status": "outstanding" if version == 1 else end,
+                "underlying_offence_code": code,
+            },
+            issued if version == 1 else ended,
+            "ordinary",
+        )
+        for warrant_id, person_id, kind, code, issued, issued_at, end, ended, ended_at in rows
+        for version in ((1,) if end == "outstanding" else (1, 2))
+    ]

@@ -1,0 +1,4 @@
+"""What a simulated town reports: incidents, events, versions, registers, planted defects.
+
+May import world.
+"""

@@ -1,0 +1,174 @@
+"""CloudEvents 1.0 in structured JSON mode, as the six topics carry them (https://github.com/cloudevents/spec)."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from models.simulate.output.versions import LABELS
+from models.simulate.world.days import iso
+from models.simulate.world.people import People
+from models.simulate.world.town import Town
+from models.simulate.world.vocabulary import (
+    ACTIVITIES,
+    CHANNELS,
+    CODES,
+    DISCOVERIES,
+    NONE,
+    ROLES,
+    SETTINGS,
+    STATUSES,
+    SUBJECTS,
+    SUBSTANCES,
+)
+
+TYPES = {
+    "incidents": "harmspot.incident.recorded.v1",
+    "persons": "harmspot.person.updated.v1",
+    "custody": "harmspot.custody.changed.v1",
+    "warrants": "harmspot.warrant.changed.v1",
+    "staffing": "harmspot.staffing.reported.v1",
+    "actions": "harmspot.action.recorded.v1",
+}
+ACCURACY_M = 10.0
+_encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+
+
+class Emitted(NamedTuple):
+    """A record, when it arrives, and what is odd about it; the last is truth and no part of the record."""
+
+    arrives_s: int
+    topic: str
+    key: str
+    value: bytes
+    label: str
+
+
+def emit(
+    seed: int, topic: str, key: str, event_id: str, time: str, data: Mapping[str, Any], arrives_s: int, label: str
+) -> Emitted:
+    """Envelope and bytes of one event."""
+    event = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": f"/harmspot/simulator/{seed}",
+        "type": TYPES[topic],
+        "time": time,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    return Emitted(arrives_s, topic, key, encode(event), label)
+
+
+def encode(event: Mapping[str, Any]) -> bytes:
+    """Compact JSON."""
+    return _encoder.encode(event).encode()
+
+
+def incident_events(seed: int, rows: np.ndarray, town: Town, people: People) -> list[Emitted]:
+    """One event per version; what is not known is left out."""
+    ids = [f"I{number:016x}" for number in rows["number"].tolist()]
+    parts = zip(
+        ids,
+        rows["version"].tolist(),
+        iso(rows["recorded_s"]),
+        _incident_data(ids, rows, town, people),
+        rows["arrives_s"].tolist(),
+        _words(LABELS, rows["label"]),
+        strict=True,
+    )
+    return [
+        emit(seed, "incidents", incident_id, f"{incident_id}.{version}", time, data, arrives_s, str(label))
+        for incident_id, version, time, data, arrives_s, label in parts
+    ]
+
+
+def _incident_data(ids: list[str], rows: np.ndarray, town: Town, people: People) -> list[dict[str, Any]]:
+    columns = zip(
+        ids,
+        rows["version"].tolist(),
+        _words(STATUSES, rows["status"]),
+        iso(rows["occurred_s"]),
+        iso(rows["reported_s"]),
+        _words(CODES, rows["code"]),
+        _words(DISCOVERIES, rows["discovery"]),
+        _reports(rows),
+        _locations(rows, town),
+        _said("flags", rows, {"weapon": "is_weapon", "injury": "is_injury", "domestic": "is_domestic"}),
+        _drugs(rows),
+        _settings(rows),
+        _said(
+            "minors",
+            rows,
+            {"victim": "is_minor_victim", "used_by_adult": "is_minor_used", "present": "is_minor_present"},
+        ),
+        _involvements(rows, people),
+        strict=True,
+    )
+    names = ("incident_id", "version", "status", "occurred_at", "reported_at", "offence_code", "discovery")
+    return [
+        {**dict(zip(names, plain, strict=True)), **report, **place, **flags, **drugs, **market, **minors, **involved}
+        for *plain, report, place, flags, drugs, market, minors, involved in columns
+    ]
+
+
+def _words(vocabulary: tuple[str, ...], numbers: np.ndarray) -> list[str | None]:
+    """Words of the numbers; None for −1."""
+    return np.array([*vocabulary, None], dtype=object)[numbers].tolist()
+
+
+def _present(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _reports(rows: np.ndarray) -> list[dict[str, Any]]:
+    channels, subjects = _words(CHANNELS, rows["channel"]), _words(SUBJECTS, rows["subject"])
+    reporters = [None if caller == NONE else f"R{caller:06d}" for caller in rows["reporter"].tolist()]
+    return [
+        {"report": _present(channel=channel, reporter_ref=reporter, subject=subject)}
+        for channel, reporter, subject in zip(channels, reporters, subjects, strict=True)
+    ]
+
+
+def _locations(rows: np.ndarray, town: Town) -> list[dict[str, Any]]:
+    points = rows["point"]
+    area_ids = np.array(town.area_ids, dtype=object)[town.area[points]].tolist()
+    columns = zip(
+        rows["is_area_only"].tolist(), area_ids, town.lon[points].tolist(), town.lat[points].tolist(), strict=True
+    )
+    return [
+        {"location": {"area_id": area_id} if is_area_only else {"lon": lon, "lat": lat, "accuracy_m": ACCURACY_M}}
+        for is_area_only, area_id, lon, lat in columns
+    ]
+
+
+def _said(name: str, rows: np.ndarray, fields: dict[str, str]) -> list[dict[str, Any]]:
+    """The flags of each row that are true, under `name`; nothing where none is."""
+    columns = zip(*(rows[field].tolist() for field in fields.values()), strict=True)
+    return [
+        {name: {key: True for key, flag in zip(fields, flags, strict=True) if flag}} if any(flags) else {}
+        for flags in columns
+    ]
+
+
+def _drugs(rows: np.ndarray) -> list[dict[str, Any]]:
+    activities, substances = _words(ACTIVITIES, rows["activity"]), _words(SUBSTANCES, rows["substance"])
+    return [
+        {"drugs": {"activity": activity, "substance": substance}} if activity else {}
+        for activity, substance in zip(activities, substances, strict=True)
+    ]
+
+
+def _settings(rows: np.ndarray) -> list[dict[str, Any]]:
+    return [{"market": {"setting": setting}} if setting else {} for setting in _words(SETTINGS, rows["setting"])]
+
+
+def _involvements(rows: np.ndarray, people: People) -> list[dict[str, Any]]:
+    ids = np.array([*people.ids.tolist(), None], dtype=object)
+    persons, roles = ids[rows["person"]].tolist(), np.array([*ROLES, None], dtype=object)[rows["role"]].tolist()
+    found = [
+        [{"person_id": person, "role": role} for person, role in zip(*both, strict=True) if person]
+        for both in zip(persons, roles, strict=True)
+    ]
+    return [{"involvements": involved} if involved else {} for involved in found]

@@ -1,0 +1,144 @@
+"""Incidents as rows of a structured array, and the parts they share: discovery, reporters, victims, reporting delay."""
+
+import numpy as np
+
+from models.simulate.world.days import DAY_S
+from models.simulate.world.draws import Floats, Ints, Numbers, uniforms
+from models.simulate.world.people import People
+from models.simulate.world.vocabulary import ACTIVITY, CHANNEL, CODE, CODES, DISCOVERY, FIRST_CHANNEL, NONE, ROLE
+
+SUSPECT, COMPANION, VICTIM, WITNESS = range(4)  # slots of the people in an incident
+SLOTS = 4
+
+INCIDENT = np.dtype(
+    [
+        ("number", "u8"),
+        ("occurred_s", "i8"),  # UTC seconds, as all times here
+        ("reported_s", "i8"),
+        ("code", "i2"),
+        ("discovery", "i1"),
+        ("channel", "i1"),
+        ("reporter", "i4"),
+        ("subject", "i1"),
+        ("point", "i4"),
+        ("is_area_only", "?"),
+        ("is_weapon", "?"),
+        ("is_injury", "?"),
+        ("is_domestic", "?"),
+        ("activity", "i1"),
+        ("substance", "i1"),
+        ("setting", "i1"),
+        ("is_minor_victim", "?"),
+        ("is_minor_used", "?"),
+        ("is_minor_present", "?"),
+        ("person", "i4", (SLOTS,)),
+        ("role", "i1", (SLOTS,)),
+        ("withdrawn_after_s", "i8"),  # −1 where nothing is withdrawn on purpose
+        # What a version adds to the incident; `label` is its place in versions.LABELS.
+        ("version", "i2"),
+        ("status", "i1"),
+        ("recorded_s", "i8"),
+        ("arrives_s", "i8"),
+        ("label", "i1"),
+    ]
+)
+_NOTHING = ("channel", "reporter", "subject", "activity", "substance", "setting", "person", "role", "withdrawn_after_s")
+_INJURING = np.isin(CODES, ["homicide", "attempted_murder", "wounding_with_intent", "violence_with_injury"])
+_ARMED = np.isin(CODES, ["homicide", "attempted_murder", "wounding_with_intent", "robbery", "weapons_possession"])
+_AT_HOME = np.isin(CODES, ["violence_without_injury", "violence_with_injury", "stalking_harassment", "rape"])
+_VICTIM_SHARE = {
+    "homicide": 1.0,
+    "attempted_murder": 1.0,
+    "rape": 1.0,
+    "wounding_with_intent": 0.95,
+    "violence_with_injury": 0.7,
+    "violence_without_injury": 0.45,
+    "stalking_harassment": 0.6,
+    "other_sexual": 0.8,
+    "kidnapping": 1.0,
+    "robbery": 0.7,
+    "family_offence": 0.8,
+    "burglary_residential": 0.5,
+    "theft_from_person": 0.5,
+    "overdose": 0.0,
+}
+_VICTIM_CHANCE = np.array([_VICTIM_SHARE.get(code, 0.0) for code in CODES])
+_ACTIVITIES = {
+    "drug_supply": "supply",
+    "supply_using_minor": "supply",
+    "drug_possession": "possession",
+    "drug_paraphernalia": "paraphernalia",
+}
+_ACTIVITY = np.array([ACTIVITY[_ACTIVITIES[code]] if code in _ACTIVITIES else NONE for code in CODES])
+CALLERS = 20_000  # people who call about something once or twice
+
+
+def blank(number: Numbers) -> np.ndarray:
+    """Rows with numbers and nothing else said."""
+    rows = np.zeros(len(number), dtype=INCIDENT)
+    rows["number"] = number
+    for name in _NOTHING:
+        rows[name] = NONE
+    return rows
+
+
+def dress(rows: np.ndarray, people: People) -> np.ndarray:
+    """Fill in what follows from offence, discovery and number: flags, channel, caller, victim, witness, delay."""
+    dressed = rows.copy()
+    number, code = rows["number"], rows["code"]
+    is_public = rows["discovery"] == DISCOVERY["public"]
+    channel = np.where(
+        is_public & (uniforms(number, 1) < 0.1), CHANNEL["tip"], np.array(FIRST_CHANNEL)[rows["discovery"]]
+    )
+    dressed["channel"] = np.where(rows["channel"] == NONE, channel, rows["channel"])
+    caller = (uniforms(number, 2) * CALLERS).astype(np.int64)
+    dressed["reporter"] = np.where(is_public & (rows["reporter"] == NONE), caller, rows["reporter"])
+    dressed["activity"] = _ACTIVITY[code]
+    dressed["substance"] = np.where(_ACTIVITY[code] == NONE, NONE, (uniforms(number, 3) * 4).astype(np.int64))
+    dressed["is_weapon"] = _ARMED[code] & (uniforms(number, 4) < 0.6)
+    dressed["is_injury"] = _INJURING[code]
+    dressed["is_domestic"] = _AT_HOME[code] & (uniforms(number, 5) < 0.3)
+    dressed["is_area_only"] = (rows["discovery"] == DISCOVERY["partner"]) & (uniforms(number, 6) < 0.3)
+    dressed["reported_s"] = rows["occurred_s"] + _delay_s(number, code)
+    return _with_bystanders(dressed, people)
+
+
+def concatenate(tables: list[np.ndarray]) -> np.ndarray:
+    """One table of all the rows; an empty one where there is none."""
+    return np.concatenate(tables) if tables else np.zeros(0, dtype=INCIDENT)
+
+
+def _delay_s(number: Numbers, code: Ints) -> Ints:
+    """Minutes for most, half a day for what is found out later, never more than two days."""
+    median_s = np.where(np.isin(code, [CODE["burglary_residential"], CODE["vehicle_theft"]]), 5 * 3600, 1200)
+    spread = np.sqrt(-2 * np.log1p(-uniforms(number, 7))) * np.cos(2 * np.pi * uniforms(number, 8))
+    return np.minimum(median_s * np.exp(0.9 * spread), 2 * DAY_S).astype(np.int64)
+
+
+def _with_bystanders(rows: np.ndarray, people: People) -> np.ndarray:
+    """Add victims and witnesses where there is room; one victim in eight is an offender elsewhere."""
+    number, code = rows["number"], rows["code"]
+    victims = np.where(
+        uniforms(number, 9) < 0.875,
+        _one_of(people.of("victim"), uniforms(number, 10)),
+        _one_of(people.of("offender", "user"), uniforms(number, 10)),
+    )
+    is_hurt = (uniforms(number, 11) < _VICTIM_CHANCE[code]) & ~(rows["person"] == victims[:, None]).any(axis=1)
+    is_free = rows["person"][:, VICTIM] == NONE
+    _seat(rows, VICTIM, victims, ROLE["victim"], is_hurt & is_free)
+    is_seen = (_VICTIM_CHANCE[code] > 0) & (uniforms(number, 12) < 0.12)
+    _seat(rows, WITNESS, _one_of(people.of("witness"), uniforms(number, 13)), ROLE["witness"], is_seen)
+    victim = rows["person"][:, VICTIM]
+    rows["is_minor_victim"] |= (victim != NONE) & (rows["occurred_s"] < people.adult_s[victim])
+    rows["is_minor_present"] = rows["is_minor_victim"] | (uniforms(number, 14) < 0.01)
+    return rows
+
+
+def _one_of(pool: Ints, u: Floats) -> Ints:
+    return pool[(u * len(pool)).astype(np.int64)]
+
+
+def _seat(rows: np.ndarray, slot: int, person: Ints, role: int, is_seated: np.ndarray) -> None:
+    """Put people into a slot of rows that are this module's own copy."""
+    rows["person"][is_seated, slot] = person[is_seated]
+    rows["role"][is_seated, slot] = role

@@ -1,0 +1,4 @@
+"""Events: their schema, columns, checks, decoding, dead letters, and the codebook of offences.
+
+May import privacy and the shared modules of pipeline.
+"""

@@ -1,0 +1,68 @@
+"""What moves from a source to the store: raw records, decoded tables, and the count of what became of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import pyarrow as pa
+
+TopicPartition = tuple[str, int]
+
+
+class Record(NamedTuple):
+    """One record as it arrived; `offset` is the Kafka offset, or the line or row number from 0."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Consecutive records of one source, none perhaps, and where to go on reading once they are committed."""
+
+    records: list[Record]
+    next_offsets: dict[TopicPartition, int]
+
+
+class Source(Protocol):
+    """Anything that yields records in batches and ends when it has caught up."""
+
+    name: str
+
+    def batches(self, start: Mapping[TopicPartition, int], size: int) -> Iterator[RecordBatch]:
+        """Yield batches of at most `size` records, each partition from its offset in `start` (0 where absent)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedBatch:
+    """Tables by entity (schemas in `pipeline.events.columns.SCHEMAS`), identities and dead letters of one batch."""
+
+    tables: dict[str, pa.Table]
+    identity: pa.Table
+    dead_letters: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """What became of the rows of a batch: `rows_in == stored + duplicates + dead`; `conflicts` are among `stored`."""
+
+    rows_in: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    dead: int = 0
+    conflicts: int = 0
+    dead_by_reason: dict[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: "BatchCounts") -> "BatchCounts":
+        reasons = sorted(self.dead_by_reason.keys() | other.dead_by_reason.keys())
+        return BatchCounts(
+            self.rows_in + other.rows_in,
+            self.stored + other.stored,
+            self.duplicates + other.duplicates,
+            self.dead + other.dead,
+            self.conflicts + other.conflicts,
+            {r: self.dead_by_reason.get(r, 0) + other.dead_by_reason.get(r, 0) for r in reasons},
+        )

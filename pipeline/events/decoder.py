@@ -1,0 +1,166 @@
+"""Records in, Arrow tables out: events by entity, identities apart, and a dead letter for whatever cannot be used.
+
+Every record becomes exactly one row or one dead letter, and nothing a record contains can raise. The `type` of an event
+decides its table, whatever topic it came from. Columns are built one at a time from typed events, then whole columns
+are checked; a row that fails goes to the dead letters with the first reason that holds.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.events.batch import DecodedBatch, Record
+from pipeline.events.checks import Check, checks_of, first_that_holds
+from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS, UTC_TIME
+from pipeline.events.diagnosis import Refusal, diagnose
+from pipeline.events.flatten import People, columns_of, pseudonyms_in
+from pipeline.events.schema import EVENT_TYPES, MAX_EVENT_BYTES, Event, decode_event
+from pipeline.local_time import to_utc
+
+_NAIVE = Refusal(
+    "naive_time", "A time has no zone, and none is declared to read it in; send RFC 3339 times with an offset."
+)
+_PART = 10_000  # records that are typed events at once, which take several times the memory of their columns
+_ENTITIES = {event_type: event_type.entity for event_type in EVENT_TYPES}
+
+
+class _Parsed(NamedTuple):
+    """Events of one entity and where in the batch each stood."""
+
+    positions: list[int]
+    events: list[Event]
+
+
+class Decoder:
+    """Turns records into tables.
+
+    Parameters
+    ----------
+    offence_codes
+        Codes of the codebook; an incident or warrant with another one is a dead letter.
+    pseudonymise
+        Makes the pseudonym of a raw person id; it is asked once per person and batch.
+    now, future_tolerance
+        The clock (with a zone), and how far beyond it an event may be dated.
+    default_zone
+        Zone in which times without one are read; None refuses them.
+    """
+
+    def __init__(
+        self,
+        offence_codes: frozenset[str],
+        pseudonymise: Callable[[str], str],
+        now: datetime,
+        future_tolerance: timedelta,
+        default_zone: ZoneInfo | None = None,
+    ) -> None:
+        if now.tzinfo is None:
+            raise ValueError(f"now={now!r}: expected a time with a zone")
+        self._offence_codes = pa.array(sorted(offence_codes), pa.string())
+        self._pseudonymise = pseudonymise
+        self._horizon = now.astimezone(UTC) + future_tolerance
+        self._default_zone = default_zone
+
+    def decode(self, records: Sequence[Record]) -> DecodedBatch:
+        """Decode one batch; rows and dead letters keep the order of the records.
+
+        Returns
+        -------
+        DecodedBatch
+            Tables by entity with exactly `pipeline.events.columns.SCHEMAS`; one `IDENTITY` row per person in them,
+            sorted by pseudonym; the `DEAD_LETTER` rows. Rows and dead letters together are as many as the records.
+        """
+        people = People(self._pseudonymise)
+        parts = [self._decode_part(records[at : at + _PART], people) for at in range(0, len(records), _PART)]
+        tables = {
+            entity: pa.concat_tables([schema.empty_table(), *(part[entity] for part, _ in parts if entity in part)])
+            for entity, schema in SCHEMAS.items()
+        }
+        dead_letters = pa.concat_tables([DEAD_LETTER.empty_table(), *(dead for _, dead in parts)])
+        return DecodedBatch(tables, _identities(people, tables), dead_letters)
+
+    def _decode_part(self, records: Sequence[Record], people: People) -> tuple[dict[str, pa.Table], pa.Table]:
+        """Return the tables of the entities there are, and the dead letters."""
+        parsed, refused = _parse(records)
+        tables = {}
+        for entity, found in parsed.items():
+            if not found.events:
+                continue
+            columns = columns_of(entity, found.events, [records[at] for at in found.positions], people)
+            tables[entity], refused_rows = self._sift(entity, columns)
+            refused.update({found.positions[row]: refusal for row, refusal in refused_rows.items()})
+        return tables, _dead_letters(records, refused)
+
+    def _sift(self, entity: str, columns: dict[str, Any]) -> tuple[pa.Table, dict[int, Refusal]]:
+        """Return the rows that pass every check as a table, and for the other rows why they do not."""
+        columns, is_naive = self._in_utc(entity, columns)
+        table = pa.table({field.name: pa.array(columns[field.name], field.type) for field in SCHEMAS[entity]})
+        checks = [Check(_NAIVE, is_naive), *checks_of(entity, table, self._offence_codes, self._horizon)]
+        first = first_that_holds(checks, table.num_rows)
+        refused = {int(row): checks[first[row]].refusal for row in np.flatnonzero(first < len(checks))}
+        kept = table.filter(pa.array(first == len(checks))) if refused else table
+        return kept.cast(SCHEMAS[entity]), refused
+
+    def _in_utc(self, entity: str, columns: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
+        """Read times without a zone in the default zone; without one, tell which rows have such times."""
+        rows, zone = len(columns["event_id"]), self._default_zone
+        is_naive = np.zeros(rows, dtype=bool)
+        read: dict[str, list] = {"is_ambiguous_hour": [False] * rows}
+        for field in SCHEMAS[entity]:
+            if field.type == UTC_TIME and zone is None:
+                is_naive |= np.array([t is not None and t.tzinfo is None for t in columns[field.name]], dtype=bool)
+            elif field.type == UTC_TIME and zone is not None:
+                read[field.name], occurs_twice = to_utc(columns[field.name], zone)
+                if field.name == "occurred_at":
+                    read["is_ambiguous_hour"] = occurs_twice
+        return {**columns, **read}, is_naive
+
+
+def _parse(records: Sequence[Record]) -> tuple[dict[str, _Parsed], dict[int, Refusal]]:
+    """Return typed events by entity, and why the records at which positions are none."""
+    parsed = {entity: _Parsed([], []) for entity in SCHEMAS}
+    refused = {}
+    for position, record in enumerate(records):
+        value = record.value
+        if value is None or len(value) > MAX_EVENT_BYTES:
+            refused[position] = diagnose(value, None)
+            continue
+        try:
+            event = decode_event(value)
+        except (ValueError, RecursionError) as error:
+            refused[position] = diagnose(value, error)
+            continue
+        positions, events = parsed[_ENTITIES[type(event)]]
+        positions.append(position)
+        events.append(event)
+    return parsed, refused
+
+
+def _identities(people: People, tables: dict[str, pa.Table]) -> pa.Table:
+    """Return pseudonym and raw id of everybody in the tables; people of refused events alone are left out."""
+    present = pseudonyms_in(tables.values())
+    rows = sorted((pseudonym, raw) for raw, pseudonym in people.items() if pseudonym in present)
+    return pa.table(
+        {"person_id": [pseudonym for pseudonym, _ in rows], "raw_person_id": [raw for _, raw in rows]}, schema=IDENTITY
+    )
+
+
+def _dead_letters(records: Sequence[Record], refused: dict[int, Refusal]) -> pa.Table:
+    positions = sorted(refused)
+    dead = [records[position] for position in positions]
+    return pa.table(
+        {
+            "topic": [record.topic for record in dead],
+            "source_partition": [record.partition for record in dead],
+            "source_offset": [record.offset for record in dead],
+            "reason": [refused[position].reason for position in positions],
+            "detail": [refused[position].detail for position in positions],
+            "mapping": [None] * len(dead),
+            "payload": [record.value or b"" for record in dead],
+        },
+        schema=DEAD_LETTER,
+    )

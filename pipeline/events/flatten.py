@@ -1,0 +1,118 @@
+"""Columns of typed events: one list per column of `pipeline.events.columns.SCHEMAS`, built a column at a time."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, chain
+from operator import attrgetter
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.events.batch import Record
+from pipeline.events.columns import ENVELOPE, INVOLVEMENTS, SCHEMAS
+from pipeline.events.schema import Drugs, Event, Flags, Involvement, Location, Market, Minors, Report, Treatment
+
+# Columns whose place in `data` is not simply their own name.
+_PLACES: dict[str, dict[str, str]] = {
+    "incident": {
+        "report_channel": "report.channel",
+        "reporter_ref": "report.reporter_ref",
+        "report_subject": "report.subject",
+        "lon": "location.lon",
+        "lat": "location.lat",
+        "accuracy_m": "location.accuracy_m",
+        "area_id": "location.area_id",
+        "is_weapon": "flags.weapon",
+        "is_injury": "flags.injury",
+        "is_domestic": "flags.domestic",
+        "drug_activity": "drugs.activity",
+        "substance": "drugs.substance",
+        "market_setting": "market.setting",
+        "is_minor_victim": "minors.victim",
+        "is_minor_used_by_adult": "minors.used_by_adult",
+        "is_minor_present": "minors.present",
+    },
+    "person": {"is_treatment_consented": "treatment.consent", "is_treatment_engaged": "treatment.engaged"},
+    "custody": {},
+    "warrant": {},
+    "staffing": {},
+    "action": {"subject_person_id": "subject", "area_id": "area"},
+}
+# What a part of an event says that is absent or null.
+_ABSENT: dict[str, Any] = {
+    "report": Report(),
+    "location": Location(),
+    "flags": Flags(),
+    "drugs": Drugs(),
+    "market": Market(),
+    "minors": Minors(),
+    "treatment": Treatment(),
+}
+_COMPUTED = {"is_ambiguous_hour"}  # no source sends it: `pipeline.local_time` tells
+_PERSON_COLUMNS = {"person_id", "subject_person_id"}
+
+
+class People(dict):
+    """Raw person id → pseudonym, made once per person and batch; nobody (None) stays nobody."""
+
+    def __init__(self, pseudonymise: Callable[[str], str]) -> None:
+        super().__init__({None: None})
+        self._pseudonymise = pseudonymise
+
+    def __missing__(self, raw_person_id: str) -> str:
+        pseudonym = self[raw_person_id] = self._pseudonymise(raw_person_id)
+        return pseudonym
+
+
+def columns_of(entity: str, events: Sequence[Event], records: Sequence[Record], people: People) -> dict[str, Any]:
+    """Return column → values for the events of one entity and the records they came in, in their order.
+
+    Values are lists of Python objects; times are as the source wrote them, perhaps without a zone. `involvements` is
+    an Arrow array. Person ids are pseudonyms already, and `people` has met everybody in the events.
+    """
+    data = [event.data for event in events]
+    parts: dict[str, list] = {"": data}
+    columns = _envelope(events, records)
+    for name in SCHEMAS[entity].names[len(ENVELOPE) :]:
+        part, _, key = _PLACES[entity].get(name, name).rpartition(".")
+        if part not in parts:
+            absent = _ABSENT[part]
+            parts[part] = [found or absent for found in map(attrgetter(part), data)]
+        if name not in _COMPUTED:
+            columns[name] = list(map(attrgetter(key), parts[part]))
+    columns |= {name: list(map(people.__getitem__, columns[name])) for name in _PERSON_COLUMNS & columns.keys()}
+    if "involvements" in columns:
+        columns["involvements"] = _involvements(columns["involvements"], people)
+    return columns
+
+
+def _envelope(events: Sequence[Event], records: Sequence[Record]) -> dict[str, Any]:
+    return {
+        "event_source": [event.source for event in events],
+        "event_id": [event.id for event in events],
+        "event_time": [event.time for event in events],
+        "source_partition": [record.partition for record in records],
+        "source_offset": [record.offset for record in records],
+    }
+
+
+def _involvements(lists: Sequence[tuple[Involvement, ...] | None], people: People) -> pa.ListArray:
+    flat: list[Involvement] = list(chain.from_iterable(found or () for found in lists))
+    ends = accumulate((len(found or ()) for found in lists), initial=0)
+    roles = pa.StructArray.from_arrays(
+        [pa.array([people[i.person_id] for i in flat], pa.string()), pa.array([i.role for i in flat], pa.string())],
+        fields=list(INVOLVEMENTS.value_type),
+    )
+    is_unknown = pa.array([found is None for found in lists], pa.bool_())
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), roles, mask=is_unknown)
+
+
+def pseudonyms_in(tables: Iterable[pa.Table]) -> set[str]:
+    """Return every pseudonym that occurs in these tables."""
+    found: set[str] = set()
+    for table in tables:
+        for name in _PERSON_COLUMNS.intersection(table.column_names):
+            found.update(table[name].unique().to_pylist())
+        if "involvements" in table.column_names:
+            for chunk in table["involvements"].chunks:
+                found.update(chunk.flatten().field("person_id").unique().to_pylist())
+    return found - {None}

@@ -1,0 +1,4 @@
+"""Messages to others: the outbox that commits with the rows, and what partners may be told.
+
+May import the shared modules of pipeline; knows no store.
+"""

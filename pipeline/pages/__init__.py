@@ -1,0 +1,4 @@
+"""Pages for people: HTML report, plans, audits, evaluations, notices as HTML and PDF, and their SVG drawings.
+
+May import privacy and the shared modules of pipeline.
+"""

@@ -1,0 +1,93 @@
+"""What the pages share: templates with every value escaped, figures as words, rows of frames."""
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+from importlib import resources
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+
+def page_environment(zone: ZoneInfo | None = None) -> Environment:
+    """Return what renders `templates/`: values escaped, missing ones refused, moments on the zone's clock.
+
+    A template that shows moments cannot be rendered without a zone.
+    """
+    environment = Environment(
+        loader=PackageLoader("pipeline.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def moment(value: datetime) -> str:
+        local = value.astimezone(zone)
+        return f"{local.day} {local:%B %Y, %H:%M}"
+
+    def day(value: date) -> str:
+        return f"{value.day} {value:%B %Y}"
+
+    environment.filters |= {"number": number, "percent": percent, "words": words, "day": day}
+    environment.filters |= {"moment": moment} if zone else {}
+    return environment
+
+
+def local_moments(frame: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
+    """Return the frame with every moment on the zone's clock, so that its day is the day people know."""
+    moments = frame.select_dtypes("datetimetz")
+    return frame.assign(**{str(name): column.dt.tz_convert(zone) for name, column in moments.items()})
+
+
+def read_asset(name: str) -> Markup:
+    """Return a style sheet or script of ours, which goes into the page as it is."""
+    return Markup((resources.files("pipeline.pages") / "templates" / name).read_text(encoding="utf-8"))
+
+
+def page_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as mappings, with None where a value is missing and lists as lists."""
+    rows = frame.drop(columns="geometry_wkb", errors="ignore").astype(object).to_dict("records")
+    return [page_row(row) for row in rows]
+
+
+def page_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return one row in the same way."""
+    return {str(name): _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """Return a figure with thousands apart, or a dash where there is none.
+
+    >>> number(1234.5, 1), number(None), number(0.0312, 2)
+    ('1,234.5', '–', '0.03')
+    """
+    return "–" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """Return a share in whole percent; the ends are kept for certainty.
+
+    >>> percent(0.999), percent(1.0), percent(0.004), percent(0.42)
+    ('>99%', '100%', '<1%', '42%')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if 0 < value < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= value < 1 else f"{value:.0%}"
+
+
+def words(name: str) -> str:
+    """Return a name of a column or measure as words."""
+    return name.replace("_", " ")

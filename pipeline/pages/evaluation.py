@@ -1,0 +1,76 @@
+"""One self-contained page about a trial of the forecast on the past: plots and tables, no network needed."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from markupsafe import Markup
+
+from pipeline.pages.base import page_environment, page_rows, read_asset
+from pipeline.pages.svg_plots import Interval, calibration_plot, decile_plot, interval_plot, line_plot
+
+OURS = "harmspot"
+OURS_BY_HARM = "harmspot, by harm"
+CEILING = "no method"
+COUNT = "count"
+BAND = (0.08, 0.12)  # of outcomes in each tenth
+
+
+def render_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    title : what was tried.
+    tables : scores, by_origin, transform, calibration, reliability, stability, columns as `harmspot evaluate forecast
+        --json` gives them; differences with measure, against, difference, lo, hi, ratio.
+    """
+    scores = tables["scores"]
+    plots = {
+        "harm_1": _intervals(scores, "harm_share", 0.01, "Share of harm in 1% of cells, by method"),
+        "harm_5": _intervals(scores, "harm_share", 0.05, "Share of harm in 5% of cells, by method"),
+        "pai_1": _intervals(scores, "pai", 0.01, "Predictive accuracy index at 1% of cells, by method"),
+        "by_origin": _by_origin(tables["by_origin"]),
+        "transform": decile_plot(
+            tables["transform"]["share"].tolist(), title="Share of outcomes in each tenth of the forecast", band=BAND
+        ),
+        "calibration": _calibrations(tables["calibration"]),
+    }
+    return page_environment().get_template("evaluation.html.jinja").render(
+        title=title,
+        css=read_asset("report.css") + read_asset("plots.css"),
+        plots=plots,
+        **{name: page_rows(tables[name]) for name in ("differences", "reliability", "stability")},
+    )  # fmt: skip
+
+
+def _intervals(scores: pd.DataFrame, metric: str, share: float, title: str) -> Markup:
+    rows = scores[(scores["metric"] == metric) & (scores["share"] == share)]
+    columns = [rows[name].tolist() for name in ("method", "value", "lo", "hi")]
+    intervals = [Interval(name, value, lo, hi, _kind(name)) for name, value, lo, hi in zip(*columns, strict=True)]
+    return interval_plot(intervals, title=title, is_share=metric != "pai")
+
+
+def _kind(method: str) -> str:
+    if method.startswith(OURS):
+        return "ours"
+    return "ceiling" if CEILING in method else "theirs"
+
+
+def _by_origin(by_origin: pd.DataFrame) -> Markup:
+    """The harm forecast and the plain count, origin by origin."""
+    rows = by_origin[(by_origin["metric"] == "harm_share") & (by_origin["share"] == 0.05)]
+    wide = rows.pivot(index="origin_day", columns="method", values="value")  # noqa: PD010 - one value each
+    shown = [name for start in (OURS_BY_HARM, COUNT) for name in wide.columns if name.startswith(start)]
+    days = pd.to_datetime(wide.index.to_numpy(), unit="D").strftime("%Y-%m-%d").tolist()
+    series = {name: wide[name].tolist() for name in shown}
+    return line_plot(days, series, title="Share of harm in 5% of cells over time")
+
+
+def _calibrations(calibration: pd.DataFrame) -> dict[float, Markup]:
+    """What was forecast against what came, by top share."""
+    plots = {}
+    for share in calibration["share"].unique().tolist():
+        rows = calibration.loc[calibration["share"] == share, ["forecast", "observed", "cell_horizons"]]
+        points = [(forecast, came, many) for forecast, came, many in rows.to_numpy(dtype=float).tolist()]
+        plots[share] = calibration_plot(points, title=f"Chance of being in the top {share:.0%}: forecast and observed")
+    return plots

@@ -1,0 +1,160 @@
+"""Notices as PDF, from the very page that is published: A4, a typeface that carries Latin, Greek and Cyrillic.
+
+The same page and moment give the same bytes: nothing of the clock or the machine goes in.
+"""
+
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import fontpkg_lato
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+from fpdf.fonts import TTFFont
+
+from pipeline.errors import PublicationError
+from pipeline.pages.notice_outline import Block, outline
+
+FONTS = Path(fontpkg_lato.__file__).parent / "files"
+MARGIN_MM = 22.0
+LINE_MM = 5.0
+BODY_PT, H1_PT, H2_PT, FILE_PT = 11.0, 18.0, 12.5, 10.0
+TO_FILL_IN = "[[recipient]]"  # models.governance.notice_drafts.RECIPIENT: written by hand where nobody gave it
+INK, QUIET, RULE = (17, 17, 17), (85, 85, 85), (150, 150, 150)
+
+
+def notice_pdf(body_html: str, *, title: str, language: str, written_at: datetime) -> bytes:
+    """Return the page as PDF; `written_at` (with a zone) is the date it bears inside.
+
+    Raises
+    ------
+    PublicationError : it holds a character that the typeface lacks, and would go out with a hole.
+    """
+    with closing(_Letter(title, language, written_at)) as letter:
+        blocks = outline(body_html)
+        letter.refuse_holes(blocks)
+        is_on_file = False
+        for block in blocks:
+            if block.is_on_file_only and not is_on_file:
+                letter.add_page()
+                is_on_file = True
+            letter.draw(block)
+        return bytes(letter.output())
+
+
+class _Letter(FPDF):
+    def __init__(self, title: str, language: str, written_at: datetime) -> None:
+        super().__init__(format="A4", unit="mm")
+        self.set_margins(MARGIN_MM, 16, MARGIN_MM)
+        self.set_auto_page_break(True, margin=15)
+        for style, file in (("", "Lato-Regular.ttf"), ("B", "Lato-Bold.ttf")):
+            self.add_font("letter", style, FONTS / file)
+        self.set_creation_date(written_at)
+        self.set_title(title)
+        self.set_lang(language)
+        self.set_producer("harmspot")
+        self.add_page()
+
+    def close(self) -> None:
+        """Let go of the typefaces' files, which fpdf2 keeps open."""
+        for typeface in self.fonts.values():
+            if isinstance(typeface, TTFFont):
+                typeface.close()
+
+    def footer(self) -> None:
+        if self.page_no() > 1:
+            self.set_y(-12)
+            self._write(str(self.page_no()), 8, colour=QUIET, align="C")
+
+    def refuse_holes(self, blocks: list[Block]) -> None:
+        drawn = {ord(character) for block in blocks for character in block.text} - {ord("\n")}
+        typeface = self.fonts["letter"]
+        assert isinstance(typeface, TTFFont)  # for so it was added
+        if missing := sorted(drawn - set(typeface.cmap)):
+            named = ", ".join(f"U+{code:04X}" for code in missing[:5])
+            raise PublicationError(f"a notice holds {named}, which the typeface Lato lacks; write it in other letters")
+
+    def draw(self, block: Block) -> None:
+        draw = {"h1": self._headline, "h2": self._heading, "li": self._item}.get(block.tag, self._paragraph)
+        draw(block)
+
+    def _headline(self, block: Block) -> None:
+        self.ln(2)
+        self._write(block.text, H1_PT, style="B", line_mm=8.4)
+        self.ln(1)
+
+    def _heading(self, block: Block) -> None:
+        if self.will_page_break(4 * LINE_MM):  # a heading stays with what follows it
+            self.add_page()
+        self.ln(2.2)
+        self._write(block.text, H2_PT, style="B", line_mm=6.2)
+        self.ln(0.5)
+
+    def _item(self, block: Block) -> None:
+        size = FILE_PT if block.is_on_file_only else BODY_PT
+        top = self.y
+        self.set_font("letter", "", size)
+        self.set_x(MARGIN_MM + 2)
+        self.cell(4, LINE_MM, "•")
+        self.set_xy(MARGIN_MM + 6, top)
+        self._write(block.text, size, width=self.w - 2 * MARGIN_MM - 6)
+        self.ln(0.7)
+
+    def _paragraph(self, block: Block) -> None:
+        draw = {"from": self._sender, "not-proof": self._box, "void": self._box, "sign": self._signature}
+        if block.style in draw:
+            draw[block.style](block)
+            return
+        self._write(block.text, FILE_PT if block.is_on_file_only else BODY_PT)
+        self.ln(1.2)
+
+    def _sender(self, block: Block) -> None:
+        self._write(block.text.replace(TO_FILL_IN, "_" * 40), BODY_PT)
+        self.ln(2)
+        self._rule(self.x, self.w - MARGIN_MM)
+        self.ln(4)
+
+    def _box(self, block: Block) -> None:
+        """Set apart by a frame, for it must not be overlooked."""
+        self.ln(2.5)
+        self.set_draw_color(*INK)
+        is_void = block.style == "void"
+        size, align = (14.0, "C") if is_void else (BODY_PT, "L")
+        self.set_font("letter", "B", size)
+        self.multi_cell(
+            0, LINE_MM + 0.6, block.text, border=1, align=align, padding=3, new_x=XPos.LMARGIN, new_y=YPos.NEXT
+        )
+        self.ln(2)
+
+    def _signature(self, block: Block) -> None:
+        """The words, a line to sign on with the name already there if there is one, and what holds until then."""
+        signed, _, below = block.text.partition("\n")
+        asked, _, name = signed.partition(":")
+        if self.will_page_break(24):
+            self.add_page()
+        self.ln(6)
+        self._write(f"{asked}:", BODY_PT)
+        self.ln(6)
+        self._write(name.strip() or " ", BODY_PT, style="B")
+        self._rule(self.x, self.x + 110)
+        self.ln(2)
+        self._write(below, 9, colour=QUIET)
+
+    def _rule(self, start: float, end: float) -> None:
+        self.set_draw_color(*RULE)
+        self.line(start, self.y, end, self.y)
+
+    def _write(
+        self,
+        text: str,
+        size: float,
+        *,
+        style: str = "",
+        colour: tuple[int, int, int] = INK,
+        align: str = "L",
+        width: float = 0,
+        line_mm: float = LINE_MM,
+    ) -> None:
+        self.set_font("letter", style, size)
+        self.set_text_color(*colour)
+        self.multi_cell(width, line_mm, text, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)

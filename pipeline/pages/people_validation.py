@@ -1,0 +1,52 @@
+"""One self-contained page about a trial of the rate of offending on real people's records: plots and tables."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from markupsafe import Markup
+
+from pipeline.pages.base import page_environment, page_rows, read_asset
+from pipeline.pages.svg_plots import Interval, calibration_plot, interval_plot
+
+OURS = "rate"
+MEASURES = {"auc": "Chance of telling two people apart (AUC)", "top_share": "Share of outcomes in the top 5% of people"}
+
+
+def render_people_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    title : what was tried.
+    tables : scores, differences, calibration, gaps, groups, summary, as `harmspot evaluate people --json` gives them.
+    """
+    outcomes = [_section(outcome, tables) for outcome in tables["scores"]["outcome"].unique().tolist()]
+    template = page_environment().get_template("people_evaluation.html.jinja")
+    return template.render(title=title, css=read_asset("report.css") + read_asset("plots.css"), outcomes=outcomes)
+
+
+def _section(outcome: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, object]:
+    of = {name: table[table["outcome"] == outcome] for name, table in tables.items()}
+    return {
+        "name": outcome,
+        "plots": {words: _intervals(of["scores"], measure, words) for measure, words in MEASURES.items()},
+        "calibration": _calibration(of["calibration"]),
+        **{name: page_rows(of[name]) for name in ("differences", "gaps", "groups", "summary")},
+    }
+
+
+def _intervals(scores: pd.DataFrame, measure: str, title: str) -> Markup:
+    rows = scores.loc[scores["measure"] == measure, ["method", "value", "lo", "hi"]]
+    intervals = [
+        Interval(method, value, lo, hi, "ours" if method == OURS else "theirs")
+        for method, value, lo, hi in rows.itertuples(index=False)
+    ]
+    return interval_plot(intervals, title=title, is_share=True)
+
+
+def _calibration(tenths: pd.DataFrame) -> Markup:
+    points = [
+        (float(forecast), float(came), float(people))
+        for forecast, came, people in tenths[["forecast", "came", "people"]].to_numpy().tolist()
+    ]
+    return calibration_plot(points, title="Foretold and what came, tenth by tenth")

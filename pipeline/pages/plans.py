@@ -1,0 +1,80 @@
+"""One self-contained page for planners: why one market at a time, the order, the hours, the promises; no network."""
+
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+from markupsafe import Markup
+
+from pipeline.pages.base import page_environment, page_rows, read_asset
+from pipeline.pages.svg_plots import line_plot
+from pipeline.privacy.pii_guard import refuse_people_in_text
+
+PLANS = {"averted_marginal": "averts most", "averted_minimax": "even ratio", "averted_today": "as today"}
+DOSES = {1.0: "as assumed", 0.5: "half of it", 2.0: "twice"}
+
+
+def render_plans(
+    title: str, tables: Mapping[str, pd.DataFrame], equilibria: pd.DataFrame, promise_words: str, zone: ZoneInfo
+) -> str:
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    title : whose plans, as of when.
+    tables : officer_allocation, allocation_curve, allocation_cost, crackdown_plan, visit_plan, promise, as published.
+    equilibria : policy, period, violator_share, sanctions_used (`models.operations.equilibria.play`).
+    promise_words : how well promises are kept, in a sentence.
+    zone : whose clock moments are told on.
+
+    Raises
+    ------
+    PublicationError
+        Where the page would hold a pseudonym.
+    """
+    harm = float(tables["officer_allocation"]["harm_per_day"].sum()) or 1.0
+    last = equilibria.groupby("policy", sort=False).tail(1)
+    html = page_environment(zone).get_template("plans.html.jinja").render(
+        title=title,
+        css=read_asset("report.css") + read_asset("plots.css"),
+        equilibria=plot_equilibria(equilibria),
+        ends=page_rows(last),
+        by_plan=_by_plan(tables["allocation_curve"], harm),
+        by_dose=_by_dose(tables["allocation_curve"], harm),
+        costs=page_rows(tables["allocation_cost"]),
+        allocation=page_rows(tables["officer_allocation"].sort_values("area_id")),
+        crackdowns=page_rows(tables["crackdown_plan"].sort_values("position")),
+        visit_count=len(tables["visit_plan"]),
+        visited_count=tables["visit_plan"]["cell_id"].nunique(),
+        promises=page_rows(tables["promise"].sort_values(["announced_at", "promise_kind"])),
+        promise_words=promise_words,
+    )  # fmt: skip
+    refuse_people_in_text("the page of plans", html)
+    return html
+
+
+def plot_equilibria(equilibria: pd.DataFrame) -> Markup:
+    """Return the share of violators over the periods, a line for each policy."""
+    series = {str(policy): rows["violator_share"].tolist() for policy, rows in equilibria.groupby("policy", sort=False)}
+    periods = [f"period {period}" for period in sorted(equilibria["period"].unique().tolist())]
+    return line_plot(periods, series, title="Share of all who violate, by how sanctions are used")
+
+
+def _by_plan(curve: pd.DataFrame, harm: float) -> Markup:
+    rows = curve[curve["kappa_multiple"] == 1.0].sort_values("hours_share")
+    series = {words: (rows[name] / harm).tolist() for name, words in PLANS.items()}
+    return line_plot(_moments(rows), series, title="Share of harm averted by hours, for three plans")
+
+
+def _by_dose(curve: pd.DataFrame, harm: float) -> Markup:
+    by_dose = {
+        words: curve[curve["kappa_multiple"] == dose].sort_values("hours_share") for dose, words in DOSES.items()
+    }
+    series = {words: (rows["averted_marginal"] / harm).tolist() for words, rows in by_dose.items()}
+    return line_plot(
+        _moments(next(iter(by_dose.values()))), series, title="Share of harm averted, by what an hour does"
+    )
+
+
+def _moments(rows: pd.DataFrame) -> list[str]:
+    return [f"{share:.0%} of today's hours" for share in rows["hours_share"]]

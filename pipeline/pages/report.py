@@ -1,0 +1,163 @@
+"""One self-contained page about a run: map and tables of places, counts of people, how to read it; no network."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import geopandas as gpd
+import pandas as pd
+from markupsafe import Markup
+
+from pipeline.pages.base import number, page_environment, page_row, page_rows, read_asset, words
+from pipeline.pages.svg_map import CELL_STEPS, PROBABILITY_STEPS, draw_map
+from pipeline.pages.svg_plots import line_plot
+from pipeline.privacy.pii_guard import refuse_people_in_text
+
+FORECAST_ROWS = 20
+OUTCOME_ROWS = 8
+AXES = ("violence", "disorder", "minors", "ratio")
+AXIS_WORDS = {
+    "violence": "violence",
+    "disorder": "disorder",
+    "minors": "use of minors",
+    "ratio": "crimes per officer-hour",
+}
+PEOPLE_WORDS = {
+    "warrant_queue": "live warrants in the queue",
+    "person_tier": "people proposed as targets or for warning",
+    "dealer_ranking": "sellers outside flagrant markets, by harm",
+    "referral": "people to be offered treatment or help",
+    "safeguarding": "people under 18 or of unknown age, for child protection",
+    "person_notice": "notices to persons, drafted",
+    "person_change": "people who entered, left or moved",
+}
+
+
+def render_report(
+    run: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    shapes: Mapping[str, gpd.GeoDataFrame | None],
+    people_counts: Mapping[str, int],
+    *,
+    written_at: datetime,
+) -> str:
+    """Return the page of one run as HTML; the same arguments give the same bytes.
+
+    Parameters
+    ----------
+    run
+        The row of table `run`.
+    tables
+        The run's tables of places as published: area_ranking, cell_forecast, hotspot, market, officer_allocation,
+        area_notice, outcome_monitor, place_change, data_quality; area_notice with `state` and `superseded_by`, the
+        notice that speaks instead.
+    shapes
+        What the map shows, see `map_drawing.draw_map`.
+    people_counts
+        Rows of the run by restricted table.
+    written_at
+        The moment at which the notices stood as `state` and `superseded_by` say; the page says so.
+
+    Raises
+    ------
+    PublicationError
+        Where the page would hold a pseudonym.
+    """
+    zone = ZoneInfo(run["time_zone"])
+    ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
+    html = page_environment(zone).get_template("report.html.jinja").render(
+        run=page_row(run),
+        css=read_asset("report.css") + read_asset("plots.css"),
+        js=read_asset("report.js"),
+        js_hash=_content_hash(read_asset("report.js")),
+        warnings=warnings_of(run, tables),
+        drawing=draw_map(shapes),
+        areas=page_rows(ranking),
+        area_count=len(ranking),
+        names=dict(zip(ranking["area_id"], ranking["area_name"], strict=True)),
+        forecast=page_rows(tables["cell_forecast"].nsmallest(FORECAST_ROWS, "rank")),
+        forecast_count=len(tables["cell_forecast"]),
+        overlap=naive_overlap(tables["cell_forecast"]),
+        outcomes=page_rows(latest_outcomes(tables["outcome_monitor"])),
+        outcome_plot=plot_outcomes(tables["outcome_monitor"], zone),
+        hotspots=page_rows(tables["hotspot"].sort_values("rank")),
+        markets=page_rows(tables["market"].sort_values("rank")),
+        allocation=page_rows(_by_rank(tables["officer_allocation"], ranking)),
+        written_at=written_at,
+        notices=page_rows(tables["area_notice"].sort_values("notice_id")),
+        changes=page_rows(tables["place_change"]),
+        quality=page_rows(tables["data_quality"]),
+        balance=balance(tables["data_quality"]),
+        people_counts=people_counts,
+        people_words=PEOPLE_WORDS,
+        axes=AXES,
+        axis_words=AXIS_WORDS,
+        probability_steps=(0.0, *PROBABILITY_STEPS, 1.0),
+        cell_steps=CELL_STEPS,
+    )  # fmt: skip
+    refuse_people_in_text("report.html", html)
+    return html
+
+
+def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return what a reader must know before using the run, in words."""
+    quality = page_rows(tables["data_quality"])
+    doubtful = [row for row in quality if row["is_warning"] and row["measure"] != "staffing_assumed"]
+    return [
+        *(["Officer hours are assumed, not reported: crimes per officer-hour compares areas on a guess."]
+          if run["is_staffing_assumed"] else []),
+        *(["Markets are provisional: graded from single cells, before the full detector."]
+          if tables["market"]["is_provisional"].astype(bool).any() else []),
+        *[_warning(row) for row in doubtful],
+    ]  # fmt: skip
+
+
+def balance(quality: pd.DataFrame) -> dict[str, int] | None:
+    """Return rows in, stored, duplicates and dead letters, and what they differ by; None where one was not counted."""
+    counted = quality.set_index("measure")["value"]
+    parts = ["rows_in", "versions_stored", "duplicates", "dead_letters"]
+    if not set(parts) <= set(counted.index):
+        return None
+    numbers = {name: int(counted[name]) for name in parts}
+    return {**numbers, "difference": numbers["rows_in"] - sum(numbers[name] for name in parts[1:])}
+
+
+def naive_overlap(forecast: pd.DataFrame) -> int:
+    """Return how many of the forecast's top cells the naive count puts on top as well."""
+    return int(((forecast["rank"] <= FORECAST_ROWS) & (forecast["naive_rank"] <= FORECAST_ROWS)).sum())
+
+
+def latest_outcomes(record: pd.DataFrame) -> pd.DataFrame:
+    """Return the latest forecasts that have come due, the last first."""
+    return record.sort_values(["forecast_as_of", "forecast_run_id"], ascending=False).head(OUTCOME_ROWS)
+
+
+def plot_outcomes(record: pd.DataFrame, zone: ZoneInfo) -> Markup:
+    """Return the share of harm in the top 5% of cells over time, the forecast's beside the naive count's."""
+    ordered = record.sort_values(["forecast_as_of", "forecast_run_id"])
+    series = {"forecast": ordered["harm_share_top5"], "naive count": ordered["naive_harm_share_top5"]}
+    return line_plot(
+        [f"{moment.astimezone(zone):%Y-%m-%d}" for moment in ordered["forecast_as_of"]],
+        {name: values.astype(float).tolist() for name, values in series.items()},
+        title="Share of harm in the 5% of cells ranked first, by forecast",
+    )
+
+
+def _content_hash(script: str) -> str:
+    """The hash by which the page's policy lets this script, and no other, run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _warning(row: Mapping[str, Any]) -> str:
+    """A doubtful measure in words; a note is words already."""
+    text = row["detail"] or words(row["measure"])
+    if row["unit"] != "note":
+        text = f"{words(row['measure'])} ({number(row['value'])} {row['unit'] or ''}): {text}"
+    return text[:1].upper() + text[1:]
+
+
+def _by_rank(frame: pd.DataFrame, ranking: pd.DataFrame) -> pd.DataFrame:
+    return frame.merge(ranking[["area_id", "rank"]], on="area_id").sort_values(["rank", "area_id"])

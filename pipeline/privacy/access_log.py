@@ -1,0 +1,215 @@
+"""Who read what about people, when and why: JSON lines, each holding the hash of the one before.
+
+A line that was changed, dropped or moved breaks the chain at its place. That the last ones were cut off shows a mark of
+how far the log went, which is kept elsewhere: the store keeps one with every act (`AccessLog.mark`).
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.clock import SKEW, refuse_earlier
+from pipeline.errors import PurposeError
+from pipeline.privacy.pii_scan import refuse_pseudonyms
+
+GENESIS = "0" * 64
+
+
+class LogMark(NamedTuple):
+    """How far a log went: its size in bytes, and the hash of the entry that ends there."""
+
+    size_bytes: int
+    entry_hash: str
+
+
+NO_MARK = LogMark(0, GENESIS)
+
+
+class AccessLog:
+    """An append-only log at `path`; entries never hold a person id, neither raw nor pseudonym."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, *, reader: str | None, purpose: str | None, action: str, detail: Any = None, now: datetime) -> str:
+        """Write one entry to the disk before returning, and return its hash.
+
+        `detail` is anything JSON can hold: counts, tables, run ids.
+
+        Raises
+        ------
+        PurposeError
+            When reader or purpose is blank: people are not read without either.
+        MentionError
+            When something that is to be written holds a pseudonym.
+        ClockError
+            When `now` is before the last entry; within the skew of two clocks it is raised to that entry's time.
+        """
+        require_purpose(reader, purpose)
+        refuse_pseudonyms({"reader": reader, "purpose": purpose, "detail": json.dumps(detail)})
+        if now.tzinfo is None:
+            raise ValueError(f"now={now!r}: expected a time with a zone")
+        entry = {
+            "at": now.astimezone(UTC),
+            "reader": str(reader).strip(),
+            "purpose": str(purpose).strip(),
+            "action": action,
+            "detail": detail,
+        }
+        return self._append(entry)
+
+    def verify(self, mark: LogMark = NO_MARK) -> list[str]:
+        """Return what is wrong, the first broken line named; empty where the chain is whole and reaches `mark`."""
+        reached, size, previous = mark == NO_MARK, 0, GENESIS
+        with self.path.open("rb") if self.path.exists() else nullcontext(()) as file:
+            for number, line in enumerate(file, start=1):
+                problem, previous = _check(line, previous)
+                if problem:
+                    return [f"{self.path}, line {number}: {problem}; entries from here on cannot be trusted"]
+                size += len(line)
+                reached |= mark == (size, previous)
+        if reached:
+            return []
+        what = "entries were cut off or written anew" if size else "it is missing or empty"
+        return [f"{self.path}: {what}, for the store knows of reads that are not in it; bring it back from a backup"]
+
+    def back_in_time(self) -> list[str]:
+        """Return the entries that are dated before an earlier one by more than the skew of two clocks."""
+        latest, found = datetime.min.replace(tzinfo=UTC) + SKEW, []
+        for number, entry in enumerate(self.entries(), start=1):
+            at = datetime.fromisoformat(entry["at"])
+            if at < latest - SKEW:
+                found.append(f"{self.path}, line {number}: dated {entry['at']}, after an entry of {latest.isoformat()}")
+            latest = max(latest, at)
+        return found
+
+    def mark(self) -> LogMark:
+        """Return how far the log goes: kept elsewhere, it shows that nothing before it was cut off or changed."""
+        if not self.path.exists():
+            return NO_MARK
+        with self.path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)  # nobody is in the middle of a line
+            return LogMark(file.seek(0, os.SEEK_END), _head(file))
+
+    def holds(self, mark: LogMark) -> bool:
+        """Return whether an entry ends where the mark says, with the hash that it says."""
+        if mark == NO_MARK or not self.path.exists():
+            return mark == NO_MARK
+        with self.path.open("rb") as file:
+            is_long = file.seek(0, os.SEEK_END) >= mark.size_bytes
+            return is_long and _stated_hash(_last_line(file, mark.size_bytes)) == mark.entry_hash
+
+    def last_at(self) -> datetime | None:
+        """Return the time of the last entry, None where there is none that can be read."""
+        if not self.path.exists():
+            return None
+        with self.path.open("rb") as file:
+            return _time_of(_last_line(file))
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Yield the entries in order, unverified."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                yield from map(json.loads, file)
+
+    def _append(self, entry: dict[str, Any]) -> str:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "r+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two readers must not chain to the same line
+            last = _time_of(_last_line(file))
+            refuse_earlier(entry["at"], last, f"the last entry of {self.path}")
+            at = max(entry["at"], last or entry["at"])
+            chained = {**entry, "at": at.isoformat(), "previous": _head(file)}
+            chained["hash"] = _hash(chained)
+            self._write(file, _mend(file) + _line(chained))
+        return chained["hash"]
+
+    def _write(self, file: FileIO, line: bytes) -> None:
+        """Write a line to the disk, or nothing of it: half an entry would look like one tampered with."""
+        begin, left = file.seek(0, os.SEEK_END), line
+        try:
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except OSError as error:
+            file.truncate(begin)
+            raise OSError(error.errno, f"no entry, so nothing is shown ({error.strerror})", str(self.path)) from None
+
+
+def require_purpose(reader: str | None, purpose: str | None) -> None:
+    """Raise PurposeError where reader or purpose is blank: people are not read without either."""
+    missing = [name for name, value in (("purpose", purpose), ("reader", reader)) if not (value and value.strip())]
+    if missing:
+        raise PurposeError(
+            f"people are read for a purpose and by a named reader, both logged; missing: {' and '.join(missing)}. "
+            'Say --purpose TEXT and --reader NAME, such as --purpose "morning tasking" --reader "Insp. J. Reyes"'
+        )
+
+
+def _hash(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(_line(entry)).hexdigest()
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    return json.dumps(entry, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _check(line: bytes, previous: str) -> tuple[str | None, str]:
+    """Return what is wrong with a line, if anything, and its hash."""
+    try:
+        entry = json.loads(line)
+        stated = entry.pop("hash")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return "it is no entry", previous
+    if entry.get("previous") != previous:
+        return "an entry before it is missing or was changed", previous
+    if stated != _hash(entry) or line != _line({**entry, "hash": stated}):
+        return "it was changed", previous
+    return None, stated
+
+
+def _head(file: FileIO | Any) -> str:
+    """Return the hash of the last line."""
+    line = _last_line(file)
+    return _stated_hash(line) if line else GENESIS
+
+
+def _last_line(file: FileIO | Any, end: int | None = None) -> bytes:
+    """Return the last line (before `end`), reading no more of the file than that; empty where the file is."""
+    end, size = file.seek(0, os.SEEK_END) if end is None else end, 4096
+    while True:
+        start = max(0, end - size)
+        file.seek(start)
+        lines = file.read(end - start).rstrip(b"\n").split(b"\n")
+        if len(lines) > 1 or start == 0:
+            return bytes(lines[-1])
+        size *= 2
+
+
+def _mend(file: FileIO | Any) -> bytes:
+    """Return the line end that a crash kept from the last line, so that it breaks the chain alone."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - 1))
+    return b"" if file.read(1) in (b"", b"\n") else b"\n"
+
+
+def _time_of(line: bytes) -> datetime | None:
+    try:
+        return datetime.fromisoformat(json.loads(line)["at"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _stated_hash(line: bytes) -> str:
+    try:
+        return str(json.loads(line)["hash"])
+    except (ValueError, KeyError, TypeError):
+        return "unreadable"  # the next line then breaks the chain, and verify names this one

@@ -1,0 +1,64 @@
+"""A list of people that leaves the house: a signed file that says to whom, under what agreement and until when.
+
+The signature is an HMAC-SHA256 (RFC 2104) over the canonical JSON of everything else, with a key of the home: whoever
+changes a byte of what it says cannot sign it again. Every entry states what it is no grounds for.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ExportError
+from pipeline.privacy.keys import Key
+from pipeline.privacy.private_file import write_new
+
+NOT_GROUNDS = "Not grounds for stop, arrest or eviction."
+KIND = "harmspot.list.export.v1"
+
+
+def write_export(path: Path, body: Mapping[str, Any], key: Key) -> str:
+    """Write a new file, readable by its owner alone, and return its signature.
+
+    Raises
+    ------
+    ExportError
+        When the file is there already: an export is never overwritten.
+    """
+    signed = {"kind": KIND, **body}
+    signed["signature"] = _signature(signed, key)
+    write_new(path, f"{json.dumps(signed, indent=2, ensure_ascii=False)}\n".encode())
+    return str(signed["signature"])
+
+
+def read_export(path: Path, key: Key) -> dict[str, Any]:
+    """Return what an export says, its signature checked.
+
+    Raises
+    ------
+    ExportError
+        When it cannot be read, is no export, or was altered (or signed by another home).
+    """
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise ExportError(f"{path} cannot be read as an export: {reason}") from None
+    if not (isinstance(body, dict) and body.get("kind") == KIND and isinstance(body.get("signature"), str)):
+        raise ExportError(f"{path} is no export of a list of people; expected kind {KIND} and a signature")
+    stated = body.pop("signature")
+    if not hmac.compare_digest(stated.encode(), _signature(body, key).encode()):
+        raise ExportError(f"{path} was altered, or another home signed it: do not use it")
+    return body
+
+
+def entry_token(person_id: str, key: Key) -> str:
+    """Return what stands for a person in an export, so that the house can tell later who was on it and nobody else."""
+    return hmac.new(key.signing, f"entry {person_id}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _signature(body: Mapping[str, Any], key: Key) -> str:
+    canonical = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.new(key.signing, canonical, hashlib.sha256).hexdigest()

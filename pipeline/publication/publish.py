@@ -1,0 +1,428 @@
+"""The publication of a home: `published.duckdb` (places) and `restricted.duckdb` (people, encrypted), a pair.
+
+A run writes both files anew and renames them over the old ones, restricted first. Which runs there are is what
+`published.duckdb` says: a run that only the restricted file holds is one whose publication was interrupted, and it
+counts as not published until it is published again. A reader who has a file open keeps the old one.
+
+Projections show what people did. They belong to no run: every publication rebuilds them, and so does `project` after
+every act, which leaves all other tables as they are.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.database import name_sql, query
+from pipeline.errors import PublicationError
+from pipeline.privacy.access_log import AccessLog, require_purpose
+from pipeline.privacy.keys import Key
+from pipeline.privacy.pii_guard import refuse_people
+from pipeline.publication.duckdb_file import (
+    all_rows_sql,
+    counts_sql,
+    holds_people,
+    opened,
+    read_tables_of,
+    rewrite_tables,
+    rows_of_run_sql,
+    without_people,
+    write_file,
+)
+from pipeline.publication.tables import Table, conform, read_tables
+
+PUBLISHED = "published.duckdb"
+RESTRICTED = "restricted.duckdb"
+LOCK = "publication.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What people did, as it is to be shown: the rows of projections by table name, and whom no row may be about."""
+
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    erased: Sequence[str] = ()
+
+
+# Says what is to be shown. It is called under the lock, so that of two acts at once the publication shows both, whoever
+# comes last.
+Projector = Callable[[], Shown]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishResult:
+    """What a publication did: whether the run is new, the two files, and the rows of the run by table."""
+
+    is_new: bool
+    paths: tuple[Path, Path]
+    counts: dict[str, int]
+
+
+def publish(
+    home: Path,
+    run: Mapping[str, Any],
+    published: Mapping[str, pd.DataFrame],
+    restricted: Mapping[str, pd.DataFrame],
+    *,
+    key: Key,
+    history_runs: int,
+    valid_to: Mapping[str, datetime] | None = None,
+    projector: Projector = Shown,
+    wait_s: float = 60.0,
+) -> PublishResult:
+    """Replace both files by ones that hold the latest `history_runs` runs, this one among them.
+
+    Parameters
+    ----------
+    run
+        The row of table `run`. Its run_id, as_of and valid_to begin every row of every other table.
+    published, restricted
+        One frame for each table of `tables.yml` that is no projection, less the run columns.
+    valid_to
+        By table, where its rows expire at another time than the run.
+    projector
+        Makes the projections; those it leaves out are empty. Whoever it says was erased stays in no run.
+    wait_s
+        How long to wait for another publisher before giving up.
+
+    Raises
+    ------
+    PublicationError
+        When a frame does not fit `tables.yml`, holds something that looks like a person where places are published, or
+        another publisher holds the home for longer than `wait_s`. The files are as they were.
+    """
+    paths = (home / PUBLISHED, home / RESTRICTED)
+    places = _rows(read_tables().published, run, published, valid_to or {})
+    people = _rows(read_tables().restricted, run, restricted, valid_to or {})
+    for name, rows in places.items():
+        refuse_people(name, rows)
+    counts = {name: len(rows) for name, rows in {**people, **places}.items() if name != "run"}
+    home.mkdir(parents=True, exist_ok=True)
+    with _only_publisher(home, wait_s):
+        clean_up(home)
+        is_new = not has_run(home, key, run["run_id"])
+        if is_new:
+            shown = projector()
+            shown_places, shown_people = _projected(shown)
+            _replace_pair(
+                home,
+                {**places, **shown_places},
+                {**people, **shown_people},
+                kept_run_ids=_kept_runs(home, run, history_runs),
+                erased=shown.erased,
+                key=key,
+            )
+    return PublishResult(is_new, paths, counts)
+
+
+def project(home: Path, projector: Projector, *, key: Key, wait_s: float = 60.0) -> list[Path]:
+    """Rebuild every projection, restricted first, and return the files that were replaced.
+
+    A file whose projections stay as they are is left alone, and so is a home where nothing is published yet: its first
+    publication shows all. Where somebody who was erased still is in a kept run, the file of people is written anew, so
+    that not even free space holds the rows.
+
+    Raises
+    ------
+    PublicationError
+        As `publish`. The files are as they were.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with _only_publisher(home, wait_s):
+        clean_up(home)
+        shown = projector()
+        places, people = _projected(shown)
+        fresh = [
+            (_without_erased(home / RESTRICTED, people, key, shown.erased), home / RESTRICTED),
+            (_rewritten(home / PUBLISHED, read_tables().published, places, None), home / PUBLISHED),
+        ]
+        replaced = [(beside, path) for beside, path in fresh if beside]
+        for beside, path in replaced:
+            _rename(beside, path)
+    return [path for _, path in replaced]
+
+
+def clean_up(home: Path) -> list[Path]:
+    """Remove and return what an interrupted publication left beside the two files."""
+    left = [path for name in (PUBLISHED, RESTRICTED) for path in sorted(home.glob(f"{name}.new*"))]
+    for path in left:
+        path.unlink()
+    return left
+
+
+def runs(home: Path) -> pd.DataFrame:
+    """Return table `run`, the latest run last; empty where nothing is published yet."""
+    path = home / PUBLISHED
+    if not path.exists():
+        return pd.DataFrame(columns=read_tables().published["run"].column_names)
+    with opened(path, None) as connection:
+        return connection.execute(query("publication/runs")).to_arrow_table().to_pandas()
+
+
+def predecessor(home: Path, as_of: datetime, known_at: datetime) -> dict[str, Any] | None:
+    """Return the row of the kept run with the greatest as_of before `as_of`, or None where there is none.
+
+    A run that knew more than `known_at` is passed over: what is compared with it would know later things, too.
+    """
+    kept = runs(home)
+    earlier = kept[(kept["as_of"] < pd.Timestamp(as_of)) & (kept["known_at"] <= pd.Timestamp(known_at))]
+    return None if earlier.empty else {str(name): value for name, value in earlier.iloc[-1].items()}
+
+
+def has_run(home: Path, key: Key, run_id: str) -> bool:
+    """Return whether both files hold the run."""
+    files = ((home / PUBLISHED, None), (home / RESTRICTED, key.encryption))
+    return all(path.exists() and run_id in _run_ids(path, encryption_key) for path, encryption_key in files)
+
+
+def read_published(home: Path, table_name: str, run_id: str | None = None) -> pd.DataFrame:
+    """Return a table of places as one run (default: the latest) published it, or a projection; sorted by its key.
+
+    Raises
+    ------
+    PublicationError
+        When the table is not one of places, or the run is not kept.
+    """
+    if table_name not in read_tables().published:
+        raise PublicationError(
+            f"{table_name!r} is no table of {PUBLISHED}; there are: {', '.join(read_tables().published)}"
+        )
+    return _read(home / PUBLISHED, None, read_tables().published[table_name], _known_run(home, run_id))
+
+
+def read_restricted(
+    home: Path,
+    key: Key,
+    table_name: str,
+    *,
+    reader: str | None,
+    purpose: str | None,
+    log: AccessLog,
+    now: datetime,
+    run_id: str | None = None,
+) -> pd.DataFrame:
+    """Return a table of people as one run (default: the latest) published it, or a projection; sorted by its key.
+
+    The read stands in the access log before anything is read.
+
+    Raises
+    ------
+    PurposeError
+        Without a named reader and a purpose.
+    PublicationError
+        When the table is not one of people, or the run is not kept.
+    """
+    table = read_tables().restricted.get(table_name)
+    if table is None:
+        raise PublicationError(
+            f"{table_name!r} is no table of {RESTRICTED}; there are: {', '.join(read_tables().restricted)}"
+        )
+    require_purpose(reader, purpose)
+    wanted = _known_run(home, run_id)
+    detail = {"table": table_name, "run_id": wanted}
+    log.append(reader=reader, purpose=purpose, action="read", detail=detail, now=now)
+    return _read(home / RESTRICTED, key.encryption, table, wanted)
+
+
+def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetime | None:
+    """Return until when the rows of a run's list are valid, None where it has no row; says nothing about anybody."""
+    table = name_sql(read_tables().restricted[table_name].name)
+    with opened(home / RESTRICTED, key.encryption) as connection:
+        sql = f"SELECT max(valid_to) FROM kept.{table} WHERE run_id = $run_id"  # noqa: S608 - from tables.yml
+        row = connection.execute(sql, {"run_id": run_id}).fetchone()
+    return row[0] if row else None
+
+
+def table_counts(home: Path, key: Key, run_id: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the rows of a run by table, of places and of people; counts say nothing about anybody."""
+    places = _counts(home / PUBLISHED, None, read_tables().published, run_id)
+    return places, _counts(home / RESTRICTED, key.encryption, read_tables().restricted, run_id)
+
+
+def _no_rows(table: Table) -> pa.Table:
+    return pa.schema([(column.name, column.arrow_type) for column in table.columns]).empty_table()
+
+
+def _projected(shown: Shown) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
+    """Arrow rows of every projection, of places and of people."""
+    tables = read_tables()
+    if unexpected := sorted({*shown.tables} - {*tables.projections}):
+        raise PublicationError(f"projections {unexpected}: no such tables with `projection: true` in tables.yml")
+    empty = {name: pd.DataFrame(columns=tables.find(name).column_names) for name in tables.projections}
+    rows = {
+        name: without_people(conform(name, shown.tables.get(name, empty[name])), shown.erased)
+        for name in tables.projections
+    }
+    places = {name: table for name, table in rows.items() if name in tables.published}
+    for name, table in places.items():
+        refuse_people(name, table)
+    return places, {name: table for name, table in rows.items() if name not in places}
+
+
+def _rewritten(
+    path: Path, tables: Mapping[str, Table], rows: Mapping[str, pa.Table], encryption_key: str | None
+) -> Path | None:
+    """Write the file anew beside itself where its projections differ from `rows`, and return where."""
+    if not (path.exists() and rows):
+        return None
+    kept = read_tables_of(path, {name: tables[name] for name in rows}, encryption_key)
+    changed = {name: table for name, table in rows.items() if name not in kept or not table.equals(kept[name])}
+    if not changed:
+        return None
+    fresh = path.with_name(f"{path.name}.new")
+    rewrite_tables(path, fresh, tables, changed, encryption_key)
+    shutil.copymode(path, fresh)
+    return fresh
+
+
+def _without_erased(path: Path, projections: Mapping[str, pa.Table], key: Key, erased: Sequence[str]) -> Path | None:
+    """Write the file of people anew beside itself, where it holds anybody of `erased` or other projections."""
+    tables = read_tables().restricted
+    if not (path.exists() and holds_people(path, tables, key.encryption, erased)):
+        return _rewritten(path, tables, projections, key.encryption)
+    rows = {name: _no_rows(table) for name, table in tables.items()} | dict(projections)
+    return _write_beside(path, tables, rows, _run_ids(path, key.encryption), key.encryption, erased)
+
+
+def _rows(
+    tables: Mapping[str, Table],
+    run: Mapping[str, Any],
+    frames: Mapping[str, pd.DataFrame],
+    valid_to: Mapping[str, datetime],
+) -> dict[str, pa.Table]:
+    """Arrow rows by table, run columns put in front."""
+    wanted = {name for name, table in tables.items() if not table.is_projection} - {"run"}
+    missing, unexpected = sorted(wanted - {*frames}), sorted({*frames} - wanted)
+    if missing or unexpected:
+        raise PublicationError(
+            f"a run publishes every table of pipeline/publication/tables.yml: {missing=}, {unexpected=}"
+        )
+    rows = {
+        name: conform(name, frames[name], {**run, "valid_to": valid_to.get(name, run["valid_to"])}) for name in frames
+    }
+    return {"run": conform("run", pd.DataFrame([dict(run)])), **rows}
+
+
+def _kept_runs(home: Path, run: Mapping[str, Any], history_runs: int) -> list[str]:
+    """The runs that stay beside this one: the latest."""
+    others = [run_id for run_id in runs(home)["run_id"] if run_id != run["run_id"]]
+    return others[max(len(others) - (history_runs - 1), 0) :]
+
+
+def _replace_pair(
+    home: Path,
+    places: Mapping[str, pa.Table],
+    people: Mapping[str, pa.Table],
+    *,
+    kept_run_ids: list[str],
+    erased: Sequence[str],
+    key: Key,
+) -> None:
+    """Write both files beside the old ones, then rename: restricted first, published last, which makes it so."""
+    tables = read_tables()
+    fresh_people = _write_beside(home / RESTRICTED, tables.restricted, people, kept_run_ids, key.encryption, erased)
+    fresh_places = _write_beside(home / PUBLISHED, tables.published, places, kept_run_ids, None)
+    _rename(fresh_people, home / RESTRICTED)
+    _rename(fresh_places, home / PUBLISHED)
+
+
+def _write_beside(
+    path: Path,
+    tables: Mapping[str, Table],
+    rows: Mapping[str, pa.Table],
+    kept_run_ids: list[str],
+    key: str | None,
+    erased: Sequence[str] = (),
+) -> Path:
+    fresh = path.with_name(f"{path.name}.new")
+    history = path if path.exists() else None
+    write_file(fresh, tables, rows, history=history, kept_run_ids=kept_run_ids, encryption_key=key, forgotten=erased)
+    if key:
+        fresh.chmod(0o600)
+    return fresh
+
+
+def _rename(fresh: Path, path: Path) -> None:
+    """Rename and make the renaming last through a loss of power."""
+    os.replace(fresh, path)  # noqa: PTH105 - the one step that tests interrupt
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _only_publisher(home: Path, wait_s: float) -> Iterator[None]:
+    """Hold the home's lock; the system lets go of it when a process dies."""
+    deadline = time.monotonic() + wait_s
+    with (home / LOCK).open("a") as file:
+        while not _try_lock(file.fileno()):
+            if time.monotonic() >= deadline:
+                raise PublicationError(
+                    f"another process has been publishing into {home} for {wait_s:g} s; "
+                    "wait for it or stop it, then rerun"
+                )
+            time.sleep(0.05)
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _known_run(home: Path, run_id: str | None) -> str:
+    """The run asked for, or the latest."""
+    kept = runs(home)["run_id"].tolist()
+    if not kept:
+        raise PublicationError(f"nothing is published in {home} yet; run: harmspot run")
+    if run_id is not None and run_id not in kept:
+        raise PublicationError(
+            f"run {run_id!r} is not kept in {home}; harmspot show runs lists the {len(kept)} that are"
+        )
+    return run_id or str(kept[-1])
+
+
+def _read(path: Path, encryption_key: str | None, table: Table, run_id: str) -> pd.DataFrame:
+    sql, parameters = (
+        (all_rows_sql(table), None) if table.is_projection else (rows_of_run_sql(table), {"run_id": run_id})
+    )
+    with opened(path, encryption_key) as connection:
+        kept = {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}
+        if table.name not in kept:
+            return _completed(table, pa.table({})).to_pandas()
+        rows = connection.execute(sql, parameters).to_arrow_table()
+        return _completed(table, rows).to_pandas()
+
+
+def _completed(table: Table, rows: pa.Table) -> pa.Table:
+    """Rows with the table's columns: a file that an older harmspot wrote may lack some, which are then empty."""
+    for column in table.columns:
+        if column.name not in rows.column_names:
+            rows = rows.append_column(column.name, pa.nulls(len(rows), column.arrow_type))
+    return rows.select(table.column_names)
+
+
+def _run_ids(path: Path, encryption_key: str | None) -> list[str]:
+    with opened(path, encryption_key) as connection:
+        return [run_id for (run_id,) in connection.execute("SELECT run_id FROM kept.run").fetchall()]
+
+
+def _counts(path: Path, encryption_key: str | None, tables: Mapping[str, Table], run_id: str) -> dict[str, int]:
+    names = [name for name, table in tables.items() if name != "run" and not table.is_projection]
+    with opened(path, encryption_key) as connection:
+        found = connection.execute(counts_sql(names), {"run_id": run_id}).fetchall()
+    return dict(found)

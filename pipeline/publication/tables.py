@@ -1,0 +1,219 @@
+"""The published tables as `tables.yml` describes them, and frames made to fit.
+
+`python -m pipeline.publication.tables` writes the description as Markdown; it is kept as `docs/tables.md`.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from pipeline.errors import PublicationError
+
+ARROW_TYPES = {
+    "VARCHAR": pa.string(),
+    "VARCHAR[]": pa.list_(pa.string()),
+    "DOUBLE": pa.float64(),
+    "INTEGER": pa.int32(),
+    "BIGINT": pa.int64(),
+    "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
+    "BLOB": pa.binary(),
+}
+
+RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # begin every table but `run` and the projections
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: DuckDB type, what it means and, where it has one, its unit."""
+
+    name: str
+    duckdb_type: str
+    meaning: str
+    unit: str | None = None
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        return ARROW_TYPES[self.duckdb_type]
+
+    @property
+    def comment(self) -> str:
+        return f"{self.meaning} [{self.unit}]" if self.unit else self.meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: all its columns in order, and the ones that identify a row within a run.
+
+    A projection belongs to no run: it shows what people did, and is rebuilt whole whenever they do something.
+    """
+
+    name: str
+    about: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    is_projection: bool = False
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Every table of both files by name; `run` is in both and identifies a run."""
+
+    published: Mapping[str, Table]
+    restricted: Mapping[str, Table]
+
+    @property
+    def projections(self) -> list[str]:
+        """Names of the tables that stand outside a run's identity."""
+        return [name for file in (self.published, self.restricted) for name in file if file[name].is_projection]
+
+    def find(self, name: str) -> Table:
+        """Return the table called `name`; raise PublicationError where neither file has one."""
+        found = self.published.get(name) or self.restricted.get(name)
+        if found is None:
+            known = ", ".join(sorted({*self.published, *self.restricted}))
+            raise PublicationError(f"no table is called {name!r}; there are: {known}")
+        return found
+
+
+@cache
+def read_tables() -> Tables:
+    """Read `pipeline/publication/tables.yml`."""
+    text = (resources.files("pipeline.publication") / "tables.yml").read_text(encoding="utf-8")
+    described = yaml.safe_load(text)
+    every_row = _columns(described["every_row"])
+    return Tables(
+        published={name: _table(name, body, every_row) for name, body in described["published"].items()},
+        restricted={name: _table(name, body, every_row) for name, body in described["restricted"].items()},
+    )
+
+
+def conform(table_name: str, frame: pd.DataFrame, run: Mapping[str, Any] | None = None) -> pa.Table:
+    """Return `frame` as Arrow with exactly the table's columns and types, sorted by its key.
+
+    Parameters
+    ----------
+    table_name
+        A table of `tables.yml`.
+    frame
+        Rows less the run columns (all columns where `run` is None); any order of rows and columns.
+    run
+        Values of run_id, as_of and valid_to, put in front of every row.
+
+    Raises
+    ------
+    PublicationError
+        Where a column is missing or unexpected, a value does not fit its type, or the key is null or repeated. It names
+        table and column and never a value, which might identify a person.
+    """
+    table = read_tables().find(table_name)
+    given = frame if run is None else frame.assign(**{name: run[name] for name in RUN_COLUMNS})
+    _check_columns(table, given)
+    arrays = [_cast(table, column, given[column.name]) for column in table.columns]
+    rows = pa.table(arrays, names=table.column_names)
+    _check_key(table, rows)
+    return rows.sort_by([(name, "ascending") for name in table.key])
+
+
+def tables_markdown() -> str:
+    """Return the description of every table as a Markdown page."""
+    tables = read_tables()
+    own = {name: table for name, table in tables.restricted.items() if name not in tables.published}
+    return "\n".join(
+        [
+            "# Tables",
+            "",
+            "Written by `python -m pipeline.publication.tables` from `pipeline/publication/tables.yml`; a test holds it",
+            "to that file. The databases carry the same words as comments: `SELECT * FROM duckdb_columns()`.",
+            "",
+            "For each table there is a view `latest_<table>` with the rows of the latest run alone. A *projection*",
+            "belongs to no run: it shows what people did, and is rebuilt at every publication and after every act.",
+            "",
+            "## published.duckdb: places, not encrypted",
+            "",
+            *[line for table in tables.published.values() for line in _markdown(table)],
+            "## restricted.duckdb: people, encrypted; reading needs a purpose and a named reader",
+            "",
+            "It holds table `run` too, so that it says itself which runs it keeps.",
+            "",
+            *[line for table in own.values() for line in _markdown(table)],
+        ]
+    )
+
+
+def _columns(described: Mapping[str, Mapping[str, str]]) -> tuple[Column, ...]:
+    return tuple(Column(name, body["type"], body["meaning"], body.get("unit")) for name, body in described.items())
+
+
+def _table(name: str, body: Mapping[str, Any], every_row: tuple[Column, ...]) -> Table:
+    is_projection = bool(body.get("projection"))
+    before = () if name == "run" or is_projection else every_row
+    return Table(name, body["about"], tuple(body["key"]), before + _columns(body["columns"]), is_projection)
+
+
+def _check_columns(table: Table, frame: pd.DataFrame) -> None:
+    missing = [name for name in table.column_names if name not in frame.columns]
+    unexpected = sorted(str(name) for name in frame.columns if name not in table.column_names)
+    if missing or unexpected or not frame.columns.is_unique:
+        doubled = sorted(set(frame.columns[frame.columns.duplicated()]))
+        raise PublicationError(
+            f"table {table.name!r} does not fit pipeline/publication/tables.yml: missing columns {missing}, "
+            f"unexpected {unexpected}, doubled {doubled}"
+        )
+
+
+def _cast(table: Table, column: Column, values: pd.Series) -> pa.Array:
+    """Cast without loss; NaN and NaT become null."""
+    is_naive = pa.types.is_timestamp(column.arrow_type) and values.dtype.kind == "M" and values.dt.tz is None
+    try:
+        if is_naive:
+            raise pa.ArrowInvalid("naive time")
+        array = pa.array(values, type=column.arrow_type, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError):
+        raise PublicationError(
+            f"column {table.name}.{column.name} holds a value that is no {column.duckdb_type} (its dtype is "
+            f"{values.dtype}); mend the stage that made it"
+        ) from None
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _check_key(table: Table, rows: pa.Table) -> None:
+    key = rows.select(list(table.key))
+    null = [name for name in table.key if key[name].null_count]
+    if null or len(key.group_by(list(table.key)).aggregate([])) < len(key):
+        raise PublicationError(
+            f"table {table.name!r} has rows that its key {list(table.key)} does not tell apart"
+            + (f": {null} is null" if null else "")
+        )
+
+
+def _markdown(table: Table) -> list[str]:
+    rows = [
+        f"| `{column.name}` | {column.duckdb_type} | {column.unit or ''} | {column.meaning} |"
+        for column in table.columns
+    ]
+    key = ", ".join(f"`{name}`" for name in table.key)
+    per_row = f" One row per run and {key}."
+    if table.is_projection or table.name == "run":
+        per_row = f" *A projection:* one row per {key}." if table.is_projection else ""
+    head = ["| column | type | unit | meaning |", "| --- | --- | --- | --- |"]
+    return [f"### {table.name}", "", table.about + per_row, "", *head, *rows, ""]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(tables_markdown())

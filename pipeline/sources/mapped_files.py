@@ -1,0 +1,264 @@
+"""Somebody else's files as one relation, and from there into incidents, without a look at single rows."""
+
+import csv
+import gzip
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyproj
+
+from pipeline.database import frame, literal_sql, name_sql, query, unordered
+from pipeline.errors import SourceError
+from pipeline.events.columns import DEAD_LETTER, ENVELOPE
+from pipeline.events.version_sql import stage_sql
+from pipeline.sources.mapping import Mapping, check_columns, content_of_row_sql, extract_sql, words_of
+from pipeline.sources.time_zones import zone_spans
+
+SUFFIXES = (".parquet", ".csv", ".csv.gz")
+WGS84 = "EPSG:4326"
+_OURS = ("harmspot_file", "file_row_number")  # columns that reading adds
+_ROW_BITS = 40  # of a row's number in a Parquet file; the bits above are the file's
+# The columns of an incident that a file of this kind can have, as sql/mapped/incident.sql yields them.
+STAGED = (
+    *(field.name for field in ENVELOPE),
+    *("incident_id", "version", "status", "occurred_at", "occurred_precision", "is_ambiguous_hour", "reported_at"),
+    *("offence_code", "discovery", "lon", "lat", "area_id", "is_domestic"),
+)
+
+
+def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping) -> list[Path]:
+    """Make temporary view `raw`: the rows of a file, or of every file in a folder, in order of name.
+
+    Parquet is read where it lies. CSV is copied once, into `csv_row`: its columns stay text, and lines that are no rows
+    stay in DuckDB's table `reject_errors`. Column `harmspot_file` names each row's file, `harmspot_number` the row.
+    Returns the files of a folder that `mapping.files` passes over.
+
+    Raises
+    ------
+    SourceError
+        When there is no such file, or DuckDB cannot read it.
+    MappingError
+        When a column that the mapping names is missing.
+    """
+    connection.execute("DROP TABLE IF EXISTS temp.reject_errors; DROP TABLE IF EXISTS temp.reject_scans")
+    read, passed_over = find_files(path, mapping.files)
+    groups = _alike(read)
+    sources = [_source_sql(files, mapping) for files in groups]
+    try:
+        for files, source in zip(groups, sources, strict=True):
+            present = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
+            check_columns(mapping, [name for name in present if name not in _OURS], str(files[0]))
+        _view_raw(connection, sources, is_parquet=groups[0][0].name.lower().endswith(".parquet"))
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+        raise SourceError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    connection.execute(query("mapped/raw_file"))
+    return passed_over
+
+
+def _view_raw(connection: duckdb.DuckDBPyConnection, sources: list[str], *, is_parquet: bool) -> None:
+    if is_parquet:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT * EXCLUDE (file_row_number), "  # noqa: S608
+            f"file_index::BIGINT << {_ROW_BITS} | file_row_number AS harmspot_number FROM {sources[0]}"
+        )
+        return
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE csv_row AS FROM {' UNION ALL BY NAME FROM '.join(sources)}")
+    connection.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT *, rowid AS harmspot_number FROM csv_row")
+
+
+def find_files(path: Path, pattern: str = "*") -> tuple[list[Path], list[Path]]:
+    """Return the file, or the CSV or Parquet files anywhere below the folder, sorted; then those not like `pattern`."""
+    if not path.exists():
+        raise SourceError(f"{path} does not exist; name a CSV or Parquet file, or a folder of them")
+    found = (
+        sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
+    )
+    passed_over = [file for file in found if path.is_dir() and not file.match(pattern)]
+    found = [file for file in found if file not in passed_over]
+    if passed_over and not found:
+        raise SourceError(
+            f"{path} holds no file like {pattern!r}, which the mapping reads; name a file to read it anyway"
+        )
+    kinds = sorted({file.name.lower().endswith(".parquet") for file in found})
+    if not found or not found[0].name.lower().endswith(SUFFIXES):
+        raise SourceError(f"{path}: expected {', '.join(SUFFIXES)}, in a folder one of them at least")
+    if len(kinds) > 1:
+        raise SourceError(f"{path} holds both CSV and Parquet; load one kind at a time")
+    return found, passed_over
+
+
+def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
+    """Make temporary view `mapped` of `raw`: incidents, row_number and `rule` (see refusal.sql).
+
+    `horizon` is the latest moment an incident may be dated.
+    """
+    types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
+    _name_unidentified(connection, mapping, types)
+    connection.execute(query("mapped/identified"))
+    _locate(connection, mapping.crs)
+    _fill_words(connection, mapping, horizon.year)
+    connection.execute(query("mapped/refusal"))
+    # A view binds no parameters.
+    for name in ("source", "precision", "discovery"):
+        connection.execute(f"SET VARIABLE {name} = $value::VARCHAR", {"value": getattr(mapping, name)})
+    connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})
+    connection.execute(query("mapped/incident"))
+
+
+def is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether no row of `mapped` can repeat or contradict another, neither of its own nor of the store's.
+
+    It may say no where there is a repeat in name only, never yes where there is one.
+    """
+    with unordered(connection):
+        connection.execute(query("mapped/identity_hash"))
+    hashes = connection.execute("FROM identity_hash").to_arrow_table()
+    connection.execute("DROP TABLE identity_hash")
+    with ThreadPoolExecutor() as pool:
+        repeats = any(pool.map(_repeats, hashes.columns))
+    return not repeats and not connection.execute(query("mapped/is_held")).fetchall()[0][0]
+
+
+def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool = False) -> None:
+    """Make temporary table `staged` of `mapped`, content_hash beside it: all of it, or what a rule keeps out."""
+    rows = "FROM mapped WHERE rule IS NOT NULL" if refused_only else "FROM mapped"
+    with unordered(connection):
+        connection.execute(stage_sql("incident", rows, STAGED))
+
+
+def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
+    """Take the rows with a `rule` out of `staged` and return them as dead letters."""
+    dead = connection.execute(query("mapped/dead_letter"), {"mapping": mapping_name}).to_arrow_table()
+    connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
+    return dead.cast(DEAD_LETTER)
+
+
+def unread_lines(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
+    """Return the lines of CSV that are no rows as dead letters."""
+    connection.execute(query("mapped/reject_tables"))
+    return connection.execute(query("mapped/unread_line"), {"mapping": mapping_name}).to_arrow_table().cast(DEAD_LETTER)
+
+
+def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Fill `raw` with the waiting dead letters that came through the mapping, and `tried` with which they are."""
+    connection.execute(query("mapped/tried_row"), {"mapping": mapping.name})
+    connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
+    columns = [
+        f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.named().values()
+    ]
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
+        "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset AS harmspot_row, "
+        "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
+    )
+    connection.execute(query("mapped/raw_file"))
+
+
+def refuse_again(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
+    """Take the rows with a `rule` out of `staged` and return them as the dead letters they were, for today's reason."""
+    dead = connection.execute(query("mapped/dead_again"), {"mapping": mapping_name}).to_arrow_table()
+    connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
+    return dead.cast(DEAD_LETTER)
+
+
+def _pointer(column: str) -> str:
+    """JSON pointer (RFC 6901) to a key."""
+    return "/" + column.replace("~", "~0").replace("/", "~1")
+
+
+def _repeats(hashes: pa.ChunkedArray) -> bool:
+    """Whether a hash occurs twice; sorting takes a tenth of the time of grouping in DuckDB, and 8 bytes a row."""
+    ordered = np.sort(hashes.to_numpy())
+    return bool((ordered[1:] == ordered[:-1]).any())
+
+
+def _alike(files: list[Path]) -> list[list[Path]]:
+    """Group CSV files by their header, for DuckDB reads unlike ones by position; Parquet files need no grouping."""
+    groups: dict[bytes, list[Path]] = {}
+    for file in files:
+        groups.setdefault(_header(file), []).append(file)
+    return list(groups.values())
+
+
+def _header(file: Path) -> bytes:
+    if file.name.lower().endswith(".parquet"):
+        return b""
+    try:
+        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened:
+            return opened.readline().removeprefix(b"\xef\xbb\xbf").strip()
+    except (OSError, EOFError) as error:
+        raise SourceError(f"{file} cannot be read: {error}") from None
+
+
+def _source_sql(files: list[Path], mapping: Mapping) -> str:
+    names = f"[{', '.join(literal_sql(str(file)) for file in files)}]"
+    common = "filename = 'harmspot_file'"
+    if files[0].name.lower().endswith(".parquet"):
+        return (
+            f"read_parquet({names}, {common}, file_row_number = true, union_by_name = true, hive_partitioning = false)"
+        )
+    columns = ", ".join(f"{literal_sql(name)}: 'VARCHAR'" for name in _column_names(files[0], mapping.delimiter))
+    # Nothing is left to be detected: a single bad line could mislead a detector, or stop it.
+    return (
+        f"read_csv({names}, {common}, hive_partitioning = false, auto_detect = false, columns = {{{columns}}}, "
+        f"header = true, delim = {literal_sql(mapping.delimiter)}, quote = '\"', escape = '\"', store_rejects = true)"
+    )
+
+
+def _column_names(file: Path, delimiter: str) -> list[str]:
+    """Names in the header, blank ones and repeats made into names of their own."""
+    try:
+        found = next(csv.reader([_header(file).decode("utf-8")], delimiter=delimiter), [])
+    except (UnicodeDecodeError, csv.Error, TypeError) as error:
+        raise SourceError(f"{file}: the header cannot be read: {error}") from None
+    if not found:
+        raise SourceError(f"{file} is empty: expected a header and rows")
+    return [name if name and name not in found[:place] else f"column{place}" for place, name in enumerate(found)]
+
+
+def _name_unidentified(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
+    is_hashed = mapping.blank_id == "hash" and "harmspot_incident_id" not in types
+    content = content_of_row_sql(mapping) if is_hashed else "NULL::VARCHAR"
+    condition = _blank_id_sql(mapping) if is_hashed else "false"
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW unidentified AS SELECT harmspot_number AS row_number, harmspot_file AS file, "  # noqa: S608
+        f"{content} AS content FROM raw WHERE {condition}"
+    )
+    connection.execute(query("mapped/derived_id"))
+
+
+def _blank_id_sql(mapping: Mapping) -> str:
+    return f"nullif(trim(CAST({name_sql(mapping.columns.incident_id)} AS VARCHAR)), '') IS NULL"
+
+
+def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
+    """Make temporary view `located`: `extract` with lon and lat; only distinct points are transformed."""
+    if pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84):
+        connection.execute(query("mapped/located_in_degrees"))
+        return
+    points = frame(connection, query("mapped/distinct_point"))
+    transform = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform
+    lon, lat = transform(points["x"].to_numpy(dtype=float), points["y"].to_numpy(dtype=float))
+    is_placed = np.isfinite(lon) & np.isfinite(lat)
+    _fill(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_placed])
+    connection.execute(query("mapped/located_by_point"))
+
+
+def _fill_words(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
+    _fill(connection, "offence_table", mapping.offences)
+    connection.execute(query("mapped/offence_word"))
+    _fill(connection, "status_word", words_of(mapping.statuses))
+    _fill(connection, "discovery_word", words_of(mapping.discoveries))
+    spans = zone_spans(mapping.time_zone or "UTC", last_year)
+    _fill(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+    connection.register("filling", rows)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM filling")
+    connection.unregister("filling")

@@ -1,0 +1,598 @@
+"""The store: every version of every entity, what could not be used, and how far each source was read.
+
+The tables are a pure function of the set of events: order, batching and repetition change no answer. A batch's rows,
+identities, dead letters and offsets are one transaction, so a crash anywhere neither loses nor doubles an event.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Sequence
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.clock import refuse_earlier
+from pipeline.database import Announce, attach, connect, frame, query, say, transaction, unordered
+from pipeline.errors import SourceError, StaleOffsetsError
+from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
+from pipeline.events.columns import DEAD_LETTER, IDENTITY, UTC_TIME
+from pipeline.events.version_sql import arrival_sql, hashed_sql, keep_sql, stage_sql
+from pipeline.messages.outbox import OutboxMessage, as_rows
+from pipeline.privacy.access_log import AccessLog, LogMark
+from pipeline.privacy.keys import Key
+from pipeline.privacy.pii_scan import blot_words, refuse_mentions
+from pipeline.sources import mapped_files
+from pipeline.sources.mapping import Mapping, check_offence_codes
+from pipeline.store.dedup_index import Seen
+from pipeline.store.human_events import Act
+from pipeline.store.migrations import migrate
+
+Tell = Callable[[duckdb.DuckDBPyConnection], Sequence[OutboxMessage]]
+
+# What stands in the identity table in place of the raw id of somebody who was erased.
+TOMBSTONE = "erased"
+
+# Batches of one fixed clock stand a microsecond apart; more than this is a clock that went back.
+_CLOCK_STEP = timedelta(seconds=1)
+_REPLAY_PAGE = 1000  # dead letters tried again in one transaction; each may have 1 MiB
+
+
+class _Batch(NamedTuple):
+    """What the rows of one transaction share."""
+
+    batch_id: int
+    ingested_at: datetime
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"batch_id": self.batch_id, "ingested_at": self.ingested_at}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """What an operator looks at: what waits, how far the topics were read, and how fast."""
+
+    dead_letters: dict[str, int]  # by reason
+    undelivered: dict[str, tuple[int, datetime]]  # by topic: how many messages, the oldest since when
+    offsets: dict[TopicPartition, int]
+    topic_ids: dict[str, str]
+    last_ingested_at: datetime | None
+    rows_per_s: float | None
+
+
+class Store:
+    """The open store and its one writer; a context manager. Made by `open_store`.
+
+    `seen` outlives the opening, where a process opens the store again and again. `log` is where reads stand; every act
+    keeps how far it went.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        announce: Announce = say,
+        seen: Seen | None = None,
+        log: AccessLog | None = None,
+    ) -> None:
+        self._connection = connection
+        self._log = log
+        self._announce = announce
+        self._seen = seen
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write everything to the one file and let others have it."""
+        self._connection.close()
+
+    def commit(
+        self,
+        batch: DecodedBatch,
+        *,
+        source: str,
+        ingested_at: datetime,
+        next_offsets: MappingOf[TopicPartition, int],
+        first_offsets: MappingOf[TopicPartition, int | None] | None = None,
+        messages: Sequence[OutboxMessage] = (),
+        tell: Tell | None = None,
+    ) -> BatchCounts:
+        """Keep one decoded batch, where to read on and what is to be told of it, in one transaction.
+
+        A row is a duplicate where the store (or the batch before it) holds the same content under the same
+        `event_source`, `event_id` and `event_time`. An `ingested_at` before the store's greatest is raised to it.
+
+        Parameters
+        ----------
+        first_offsets
+            Where the batch's reader took over each partition from the store (None: the store knew nothing of it), for
+            readers that share partitions. None asks nothing.
+        tell
+            Called with the connection once the rows are in, within the transaction; what it returns joins `messages`.
+
+        Raises
+        ------
+        StaleOffsetsError
+            When the store has moved on from `first_offsets`. Nothing is kept.
+        """
+        with transaction(self._connection):
+            self._check_offsets(first_offsets or {})
+            number = self._new_batch(ingested_at)
+            counts = self._keep_decoded(batch, number)
+            self._keep_offsets(next_offsets)
+            self._keep_counts(number, source, counts)
+            told = tell(self._connection) if tell else ()
+            self._keep_messages([*messages, *told], number.ingested_at)
+        return counts
+
+    def load_mapped(
+        self,
+        path: Path,
+        mapping: Mapping,
+        *,
+        offence_codes: frozenset[str],
+        ingested_at: datetime,
+        future_tolerance: timedelta,
+        announce: Announce | None = None,
+    ) -> BatchCounts:
+        """Load a file, or a folder of files, through a mapping, in one transaction.
+
+        Raises
+        ------
+        SourceError
+            When the file is missing or unreadable.
+        MappingError
+            When a column is missing, or the mapping gives an offence code that the codebook lacks.
+        """
+        check_offence_codes(mapping, offence_codes)
+        # Temporary tables need no transaction, and DuckDB reads committed ones on every thread, others on one.
+        number = self._new_batch(ingested_at)
+        passed_over = mapped_files.read_raw(self._connection, path, mapping)
+        if passed_over:
+            (announce or self._announce)(
+                f"{path.name}: {len(passed_over):,} files passed over, for mapping {mapping.name!r} reads "
+                f"{mapping.files} alone: {passed_over[0].name} and its like"
+            )
+        rows_read = self._count("raw")
+        (announce or self._announce)(f"{path.name}: {rows_read:,} rows read")
+        mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
+        # What repeats nothing, as nearly every file, goes in as it is read; what may repeat is staged and compared.
+        is_all_new = mapped_files.is_all_new(self._connection)
+        if not is_all_new:
+            mapped_files.stage_incidents(self._connection)
+        with transaction(self._connection):
+            counts = self._keep_mapped(number, mapping, rows_read) if is_all_new else self._compare(number, mapping)
+            counts += self._keep_dead(mapped_files.unread_lines(self._connection, mapping.name), number)
+            self._keep_counts(number, path.name, counts)
+        return counts
+
+    def replay_events(self, decode: Callable[[list[Record]], DecodedBatch], *, ingested_at: datetime) -> BatchCounts:
+        """Read our own events among the waiting dead letters again; those that now pass are kept and resolved.
+
+        `decode` is a decoder's method with today's codebook. `dead` counts those that go on waiting. A page of letters
+        is a transaction, so that any number of them fits into memory.
+        """
+        counts, after = BatchCounts(), -1
+        while rows := self._waiting_events(after):
+            after = rows[-1][0]
+            counts += self._replay([Record(*row[1:]) for row in rows], decode, ingested_at)
+        return counts
+
+    def replay_mapped(
+        self, mapping: Mapping, *, offence_codes: frozenset[str], ingested_at: datetime, future_tolerance: timedelta
+    ) -> BatchCounts:
+        """Read the waiting rows that came through `mapping` again, as the mapping now is."""
+        check_offence_codes(mapping, offence_codes)
+        with transaction(self._connection):
+            number = self._new_batch(ingested_at)
+            mapped_files.read_waiting(self._connection, mapping)
+            mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
+            mapped_files.stage_incidents(self._connection)
+            dead = mapped_files.refuse_again(self._connection, mapping.name)
+            self._mark_tried(dead, mapping.name, number)
+            counts = self._keep_staged("incident", number, mapped_files.STAGED) + _dead_counts(dead)
+            self._keep_counts(number, f"replay of {mapping.name}", counts)
+        return counts
+
+    def waiting_mappings(self) -> list[str]:
+        """Names of the mappings through which waiting dead letters came, sorted."""
+        return [row[0] for row in self._connection.execute(query("store/waiting_mapping")).fetchall()]
+
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Return where to read on, by topic (or file) and partition."""
+        rows = self._connection.execute("SELECT topic, partition, next_offset FROM store.consumer_offset").fetchall()
+        return {(topic, partition): next_offset for topic, partition, next_offset in sorted(rows)}
+
+    def topic_ids(self) -> dict[str, str]:
+        """Return the id of each topic that offsets are held of, as far as its broker has ids."""
+        return dict(self._connection.execute("SELECT topic, topic_id FROM store.topic_read ORDER BY topic").fetchall())
+
+    def know_topics(self, topic_ids: MappingOf[str, str]) -> None:
+        """Note the topics that are about to be read, and refuse one that is another than the store's offsets count in.
+
+        Raises
+        ------
+        SourceError
+            Naming the topic and the way out.
+        """
+        held = self.topic_ids()
+        if others := [topic for topic, topic_id in topic_ids.items() if held.get(topic, topic_id) != topic_id]:
+            raise SourceError(another_topic(others[0]))
+        fresh = {topic: topic_id for topic, topic_id in topic_ids.items() if topic not in held}
+        if fresh:
+            with transaction(self._connection):
+                self._connection.executemany("INSERT INTO store.topic_read VALUES ($1, $2)", [*fresh.items()])
+
+    def forget_offsets(self, topic: str, partition: int | None = None) -> dict[TopicPartition, int]:
+        """Forget how far a topic, or one partition of it, was read, and return that; of a topic also which it was."""
+        with transaction(self._connection):
+            held = {place: n for place, n in self.offsets().items() if place[0] == topic}
+            gone = {place: n for place, n in held.items() if partition in (None, place[1])}
+            for place in gone:
+                self._connection.execute("DELETE FROM store.consumer_offset WHERE topic = $1 AND partition = $2", place)
+            if gone == held:
+                self._connection.execute("DELETE FROM store.topic_read WHERE topic = $1", [topic])
+        return gone
+
+    def health(self) -> StoreHealth:
+        """Return what waits here and how the topics were read."""
+        rows = self._connection.execute
+        [(rows_per_s,)] = rows(query("store/throughput")).fetchall()
+        messages = rows(query("store/waiting_message")).fetchall()
+        return StoreHealth(
+            dict(rows(query("store/waiting_reason")).fetchall()),
+            {topic: (count, oldest_at) for topic, count, oldest_at in messages},
+            self.offsets(),
+            self.topic_ids(),
+            rows("SELECT max(ingested_at) FROM store.ingest_batch").fetchall()[0][0],
+            rows_per_s,
+        )
+
+    def dead_letters(self) -> pd.DataFrame:
+        """Return the dead letters that wait: batch_id, ingested_at, topic … mapping, in order of arrival."""
+        return frame(self._connection, query("store/dead_letters"))
+
+    def batches(self) -> pd.DataFrame:
+        """Return every batch with its counts: rows_in == stored + duplicates + dead."""
+        return frame(self._connection, query("store/batches"))
+
+    def record_human_event(self, act: Act, messages: Sequence[OutboxMessage] = ()) -> str:
+        """Append what a person did with what is to be told of it, in one transaction, and return its event_id.
+
+        The same act is recorded once, and so is the same message.
+
+        Raises
+        ------
+        MentionError
+            When its words name somebody. Nothing is recorded.
+        ClockError
+            When it is dated before the last act. Nothing is recorded.
+        """
+        columns = self._columns_of(act)
+        with transaction(self._connection):
+            self._add_act(columns)
+            self._keep_messages(messages, act.at)
+        return str(columns["event_id"])
+
+    def last_act_at(self) -> datetime | None:
+        """Return when, by the clock, the latest act was done; None where none was."""
+        [(last,)] = self._connection.execute('SELECT max("at") FROM store.human_event').fetchall()
+        return last
+
+    def log_mark(self) -> LogMark:
+        """Return how far the access log went at the last act."""
+        [row] = self._connection.execute("SELECT size_bytes, entry_hash FROM store.log_mark").fetchall()
+        return LogMark(*row)
+
+    def _columns_of(self, act: Act) -> dict[str, Any]:
+        """Return the row of an act that may be recorded."""
+        columns = act.columns()
+        self.refuse_mentions(act.words)
+        refuse_earlier(act.at, self.last_act_at(), "the last recorded act")
+        return columns
+
+    def _add_act(self, columns: dict[str, Any]) -> None:
+        self._connection.execute(query("store/add_human_event"), columns)
+        # Where the last mark is not in the log, it was cut off since: the mark stays, and tells.
+        if self._log and self._log.holds(self.log_mark()):
+            self._connection.execute(query("store/keep_log_mark"), self._log.mark()._asdict())
+
+    def refuse_mentions(self, words: MappingOf[str, str | None]) -> None:
+        """Raise MentionError naming the field of `words` that names somebody, by pseudonym or raw id."""
+        refuse_mentions(self._connection, words)
+
+    def blot_words(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame` with everybody, pseudonyms and raw ids, blotted out of its columns of text."""
+        return blot_words(self._connection, frame)
+
+    def human_events(self) -> pd.DataFrame:
+        """Return what people did, in order of recording: sequence, event_id, kind, actor, subject_kind, … detail."""
+        return frame(self._connection, query("store/human_events"))
+
+    def add_messages(self, messages: Sequence[OutboxMessage], at: datetime) -> None:
+        """Write messages that no act and no batch causes, such as what a run found; each is written once."""
+        with transaction(self._connection):
+            self._keep_messages(messages, at)
+
+    def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]:
+        """Return the messages that wait (of `topic`, where it is given), oldest first, no more than `at_most`."""
+        parameters = {"at_most": at_most, "topic": topic}
+        rows = self._connection.execute(query("store/undelivered"), parameters).fetchall()
+        return [OutboxMessage(*row) for row in rows]
+
+    def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
+        """Note that messages were acknowledged; they are not sent again."""
+        with transaction(self._connection):
+            marked = {"message_ids": list(message_ids), "at": at}
+            self._connection.execute(query("store/mark_delivered"), marked)
+
+    def corrected_evidence(self, evidence: pd.DataFrame, known_at: datetime) -> pd.DataFrame:
+        """Return which records behind notices are known otherwise than when the notice was drafted.
+
+        Parameters
+        ----------
+        evidence
+            notice_id, incident_id, person_id (null where the notice is to a place), known_then.
+
+        Returns
+        -------
+        DataFrame
+            notice_id, incident_id, what (cancelled, amended, or cleared: the person has no such role any more).
+        """
+        types = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
+        rows = pa.table({name: pa.array(evidence[name], kind, from_pandas=True) for name, kind in types.items()})
+        self._connection.register("evidence", rows)
+        found = frame(self._connection, query("store/corrected_evidence"), {"known_at": known_at})
+        self._connection.unregister("evidence")
+        return found
+
+    def moment_of_all_known(self, now: datetime) -> datetime:
+        """Return `now`, or when the store last learnt something, where its writer's clock was ahead of the asker's."""
+        [(known_until,)] = self._connection.execute(query("store/known_until")).fetchall()
+        return max(now, known_until or now)
+
+    def people_now(self, at: datetime) -> pd.DataFrame:
+        """Return everybody not erased as known at `at`, whatever a run knew: person_id, and what a register asks."""
+        return self._known_now("person", "store/person_now", at)
+
+    def live_warrants(self, at: datetime) -> set[str]:
+        """Return the warrants that are outstanding as known at `at`, whatever a run knew."""
+        return set(self._known_now("warrant", "store/live_warrant", at)["warrant_id"])
+
+    def _known_now(self, entity: str, sql_name: str, at: datetime) -> pd.DataFrame:
+        """Return the rows of a query on `<entity>_known`, which runs read, too, with both clocks at one moment."""
+        try:
+            self._connection.execute(query(f"known/{entity}_known"), {"known_at": at, "as_of": at})
+            return frame(self._connection, query(sql_name))
+        finally:
+            self._connection.execute(f"DROP TABLE IF EXISTS {entity}_known")
+
+    def resolve_pseudonym(self, person_id: str) -> str | None:
+        """Return the raw id behind a pseudonym, None where there is none. Log the access before you call this."""
+        row = self._connection.execute(
+            "SELECT raw_person_id FROM store.identity WHERE person_id = $person_id", {"person_id": person_id}
+        ).fetchone()
+        return row[0] if row else None
+
+    def _waiting_events(self, after: int) -> list[tuple]:
+        parameters = {"after": after, "page": _REPLAY_PAGE}
+        return self._connection.execute(query("store/waiting_event"), parameters).fetchall()
+
+    def resolve_pseudonyms(self, person_ids: Sequence[str]) -> dict[str, str]:
+        """Return the raw ids behind pseudonyms, as far as there are any. Log the access before you call this."""
+        rows = self._connection.execute(query("store/resolved"), {"person_ids": list(person_ids)}).fetchall()
+        return dict(rows)
+
+    def is_named(self, raw_person_id: str) -> bool:
+        """Return whether a dead letter or a message holds a raw id, be it of somebody whom no event ever brought in."""
+        return any(self._holding(table, [raw_person_id]) for table in ("store.dead_letter", "store.outbox"))
+
+    def erase_person(self, act: Act, raw_person_id: str | None = None) -> int:
+        """Put a tombstone where the identity of the act's subject was, and record the act; one transaction.
+
+        The pseudonym stays, so that hashes and chains over it still verify, and is never given to anybody again.
+        Dead letters that hold the raw id lose their payload, and messages that hold either id do, too, and are never
+        sent. The raw id is the one that the identity held and, where whoever erases knows it, `raw_person_id`: letters
+        are what was never decoded, so they may name somebody who has no identity here. Returns how many there were.
+        """
+        columns = self._columns_of(act)
+        with transaction(self._connection):
+            held = self.resolve_pseudonym(act.subject)
+            raw_ids = sorted({raw_id for raw_id in (held, raw_person_id) if raw_id not in (None, TOMBSTONE)}, key=str)
+            letters = self._empty("store.dead_letter", "store/empty_letter", raw_ids, {})
+            self._empty("store.outbox", "store/empty_message", [*raw_ids, act.subject], {"at": act.at})
+            self._connection.execute(query("store/bury_identity"), {"person_id": act.subject, "tombstone": TOMBSTONE})
+            self._connection.execute(
+                query("store/add_identity_tombstone"), {"person_id": act.subject, "tombstone": TOMBSTONE}
+            )
+            self._add_act(columns)
+        self._connection.execute("CHECKPOINT store")
+        return letters
+
+    def _empty(self, table: str, sql_name: str, ids: Sequence[str], parameters: dict[str, Any]) -> int:
+        """Empty the payloads that hold one of the ids, and return how many."""
+        held = self._holding(table, ids)
+        self._connection.execute(query(sql_name), {"rows": held, **parameters})
+        return len(held)
+
+    def _holding(self, table: str, ids: Sequence[str]) -> list[int]:
+        """Return the rows whose payload holds one of the ids; looked at as bytes, as they may be no text.
+
+        An id counts as it is or as JSON may escape it, where no letter or digit goes on before or after it: P1 is not
+        in P12.
+        """
+        if not ids:
+            return []
+        forms = {form for i in ids for form in (i, json.dumps(i)[1:-1], json.dumps(i, ensure_ascii=False)[1:-1])}
+        any_form = b"|".join(re.escape(form.encode()) for form in sorted(forms, key=len, reverse=True))
+        held_id = re.compile(rb"(?<![0-9A-Za-z])(" + any_form + rb")(?![0-9A-Za-z])")
+        rows = self._connection.execute(f"SELECT rowid, payload FROM {table}").fetchall()  # noqa: S608 - our tables
+        return [number for number, payload in rows if held_id.search(bytes(payload))]
+
+    def _new_batch(self, ingested_at: datetime) -> _Batch:
+        [row] = self._connection.execute(query("store/new_batch"), {"ingested_at": ingested_at}).fetchall()
+        batch = _Batch(*row)
+        if batch.ingested_at > ingested_at + _CLOCK_STEP:
+            self._announce(
+                f"the clock reads {ingested_at.isoformat()}, earlier than the store's last batch; "
+                f"ingested_at is {batch.ingested_at.isoformat()}. Set the clock right."
+            )
+        return batch
+
+    def _keep_decoded(self, batch: DecodedBatch, number: _Batch) -> BatchCounts:
+        counts = BatchCounts()
+        for entity, table in batch.tables.items():
+            if table.num_rows:
+                self._connection.register("arrived_rows", table)
+                self._connection.execute(stage_sql(entity))
+                self._connection.unregister("arrived_rows")
+                counts += self._keep_staged(entity, number)
+        self._execute_on("identity_arrived", batch.identity.cast(IDENTITY), "store/add_identity", {})
+        return counts + self._keep_dead(batch.dead_letters, number)
+
+    def _keep_staged(self, entity: str, number: _Batch, present: Collection[str] | None = None) -> BatchCounts:
+        """Move what is new from `staged` into the entity's versions, and drop `staged`."""
+        self._connection.execute(arrival_sql(entity, "row_number" if present else "rowid"))
+        rows_in = self._count("staged")
+        if self._seen is not None:
+            self._execute_on("suspect", self._seen.suspects(self._connection, entity), "load/held_suspect", {})
+        self._connection.execute(query("load/shared_event"))
+        self._connection.execute(query("load/duplicate"))
+        stored = self._count("staged")
+        conflicts = self._scalar(query("load/conflict"))
+        with unordered(self._connection):
+            self._connection.execute(keep_sql(entity, present), number.parameters)
+        self._connection.execute("DROP TABLE staged")
+        if conflicts:
+            self._announce(
+                f"{conflicts:,} of the new {entity} rows contradict another of the same version or event; "
+                f"all are kept and the greater content hash is read"
+            )
+        return BatchCounts(rows_in=rows_in, stored=stored, duplicates=rows_in - stored, conflicts=conflicts)
+
+    def _keep_mapped(self, number: _Batch, mapping: Mapping, rows_read: int) -> BatchCounts:
+        """Put the incidents of `mapped` into their versions straight from the file; the rest become dead letters."""
+        rows = hashed_sql("incident", "FROM mapped WHERE rule IS NULL", mapped_files.STAGED)
+        with unordered(self._connection):
+            stored = self._scalar(keep_sql("incident", mapped_files.STAGED, rows), number.parameters)
+        counts = BatchCounts(rows_in=stored, stored=stored)
+        if stored == rows_read:
+            return counts
+        mapped_files.stage_incidents(self._connection, refused_only=True)
+        return counts + self._keep_dead(mapped_files.refuse(self._connection, mapping.name), number)
+
+    def _compare(self, number: _Batch, mapping: Mapping) -> BatchCounts:
+        """Move what is new of `staged` into its versions; the rest are duplicates and dead letters."""
+        dead = mapped_files.refuse(self._connection, mapping.name)
+        return self._keep_staged("incident", number, mapped_files.STAGED) + self._keep_dead(dead, number)
+
+    def _keep_dead(self, dead_letters: pa.Table, number: _Batch) -> BatchCounts:
+        if dead_letters.num_rows:
+            self._execute_on("dead_arrived", dead_letters.cast(DEAD_LETTER), "store/add_dead_letter", number.parameters)
+        return _dead_counts(dead_letters)
+
+    def _check_offsets(self, first_offsets: MappingOf[TopicPartition, int | None]) -> None:
+        held = self.offsets() if first_offsets else {}
+        stale = sorted(place for place, first in first_offsets.items() if held.get(place) != first)
+        if stale:
+            places = ", ".join(f"{topic}[{partition}]" for topic, partition in stale)
+            raise StaleOffsetsError(f"the store has moved on in {places} since this batch was read; read it again")
+
+    def _keep_offsets(self, next_offsets: MappingOf[TopicPartition, int]) -> None:
+        for (topic, partition), next_offset in sorted(next_offsets.items()):
+            row = {"topic": topic, "partition": partition, "next_offset": next_offset}
+            self._connection.execute(query("store/add_offset"), row)
+
+    def _keep_messages(self, messages: Sequence[OutboxMessage], at: datetime) -> None:
+        if messages:
+            self._execute_on("message_arrived", as_rows(messages), "store/add_message", {"created_at": at})
+
+    def _keep_counts(self, number: _Batch, source: str, counts: BatchCounts) -> None:
+        if counts.rows_in:
+            row = {name: getattr(counts, name) for name in ("rows_in", "stored", "duplicates", "dead", "conflicts")}
+            self._connection.execute(query("store/add_batch"), {**number.parameters, "source": source, **row})
+
+    def _replay(
+        self, records: list[Record], decode: Callable[[list[Record]], DecodedBatch], ingested_at: datetime
+    ) -> BatchCounts:
+        batch = decode(records)
+        tried = pa.table(
+            {"topic": [r.topic for r in records], "payload": pa.array([r.value for r in records], pa.binary())}
+        )
+        with transaction(self._connection):
+            number = self._new_batch(ingested_at)
+            self._fill_tried(tried)
+            self._mark_tried(batch.dead_letters, None, number)
+            still = DecodedBatch(batch.tables, batch.identity, DEAD_LETTER.empty_table())
+            counts = self._keep_decoded(still, number) + _dead_counts(batch.dead_letters)
+            self._keep_counts(number, "replay of events", counts)
+        return counts
+
+    def _fill_tried(self, tried: pa.Table) -> None:
+        self._execute_on("letters", tried, "store/tried_event", {})
+
+    def _mark_tried(self, dead_letters: pa.Table, mapping: str | None, number: _Batch) -> None:
+        parameters = {"mapping": mapping, "ingested_at": number.ingested_at}
+        self._execute_on("dead_arrived", dead_letters.cast(DEAD_LETTER), "store/mark_tried", parameters)
+
+    def _execute_on(self, name: str, rows: pa.Table, sql_name: str, parameters: dict[str, Any]) -> None:
+        self._connection.register(name, rows)
+        self._connection.execute(query(sql_name), parameters)
+        self._connection.unregister(name)
+
+    def _count(self, table: str) -> int:
+        return self._scalar(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own temporary tables
+
+    def _scalar(self, sql: str, parameters: dict[str, Any] | None = None) -> int:
+        row = self._connection.execute(sql, parameters).fetchone()
+        return int(row[0]) if row else 0
+
+
+def open_store(path: Path, key: Key, *, wait_s: float, announce: Announce = say, log: AccessLog | None = None) -> Store:
+    """Open the store at `path` as its one writer, made and migrated where needed.
+
+    Raises
+    ------
+    StoreBusyError
+        When another process holds it for longer than `wait_s`.
+    KeyFileError
+        When it was written with another key.
+    StoreError
+        When it cannot be opened, or a newer harmspot wrote it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = connect(path.parent / "spill")
+    try:
+        attach(connection, path, key.encryption, alias="store", wait_s=wait_s, announce=announce)
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return Store(connection, announce, log=log)
+
+
+def another_topic(topic: str) -> str:
+    """Say that the offsets of a topic count in another one of its name, and the way out."""
+    return (
+        f"{topic} is not the topic that the store read: it was made anew, or kafka.bootstrap_servers names another "
+        f"cluster. Correct that, or read it from its first record: harmspot stream --forget-offset '{topic}'; events "
+        "known already are recognised by source and id."
+    )
+
+
+def _dead_counts(dead_letters: pa.Table) -> BatchCounts:
+    reasons = pd.Series(dead_letters["reason"].to_pylist(), dtype="str").value_counts().sort_index()
+    dead = dead_letters.num_rows
+    return BatchCounts(rows_in=dead, dead=dead, dead_by_reason={str(r): int(n) for r, n in reasons.items()})

@@ -1,0 +1,77 @@
+"""What the doctor says of the store, of what waits in it, of the clock and of a broker that does not answer."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.health.doctor import examine
+from flows.home.home import Home
+from flows.ingest.ingest import load_file
+from pipeline.messages.outbox import make_message
+from pipeline.store.store import open_store
+from tests import poison
+
+CLOCK = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    home = new_home(tmp_path / "home", CLOCK)
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(
+        b"\n".join([poison.good(1), poison.encode(poison.incident(2, offence_code="unheard_of")), b"{", b"{]"])
+    )
+    load_file(home, file, None)
+    return home
+
+
+def findings(home: Home) -> pd.DataFrame:
+    return examine(home).set_index("check")
+
+
+def test_dead_letters_are_counted_by_reason_with_the_way_out(home: Home) -> None:
+    found = findings(home)
+    assert (found.loc["dead letters: not_json", "state"], found.loc["dead letters: not_json", "value"]) == (
+        "warning",
+        2,
+    )
+    assert "replay" in found.loc["dead letters: unknown_offence_code", "detail"]
+    assert found.loc["outbox", "state"] == "ok"
+    assert found.loc["kafka", "detail"] == "not among ingest.sources"
+
+
+def test_messages_that_wait_are_told_by_topic(home: Home) -> None:
+    with open_store(home.store, home.key, wait_s=0) as store:
+        store.add_messages([make_message("changes", "a", "harmspot.place.changed.v1", {"n": 1}, time=CLOCK)], CLOCK)
+    assert findings(home).loc["outbox: changes", "value"] == 1
+
+
+def test_a_clock_behind_the_store_is_told(home: Home) -> None:
+    assert findings(home).loc["clock", "state"] == "ok"
+    home.clock = CLOCK - timedelta(hours=1)
+    found = findings(home).loc["clock"]
+    assert (found["state"], found["value"]) == ("warning", 3600)
+
+
+def test_a_store_that_is_being_written_is_left_to_its_writer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.health.doctor.STORE_WAIT_S", 0.1)
+    with open_store(home.store, home.key, wait_s=0):
+        found = findings(home).loc["store"]
+    assert found["state"] == "warning" and "is held by" in found["detail"]
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:5000], lambda whole: whole[:4100] + b"?" * 99 + whole[4199:]])
+def test_a_damaged_store_is_told_with_the_way_out(home: Home, damage: Callable[[bytes], bytes]) -> None:
+    home.store.write_bytes(damage(home.store.read_bytes()))
+    found = findings(home).loc["store"]
+    assert found["state"] == "fault" and "is damaged" in found["detail"] and "backup" in found["detail"]
+
+
+def test_a_broker_that_does_not_answer_is_told_in_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("HARMSPOT__INGEST__SOURCES", "[kafka]")
+    found = findings(Home(home.path, home.config_file, CLOCK, home.announce)).loc["kafka"]
+    assert found["state"] == "fault" and "No Kafka broker answers at 127.0.0.1:1" in found["detail"]

@@ -1,0 +1,106 @@
+"""Settings: order of precedence, closed keys, paths relative to the file that names them."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.home.settings import CONFIGS, SettingsError, load_settings
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "force.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_load() -> None:
+    settings = load_settings(environment={})
+    assert settings.places.cell_size_m == 150
+    assert settings.ingest.codebook == CONFIGS / "codebooks" / "harm.csv"
+
+
+def test_file_overrides_default_and_environment_overrides_file(tmp_path: Path) -> None:
+    chosen = written(tmp_path, "places: {top_k: 7, draws: 500}\n")
+    settings = load_settings(chosen, environment={"HARMSPOT__PLACES__TOP_K": "9"})
+    assert (settings.places.top_k, settings.places.draws) == (9, 500)
+
+
+def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
+    chosen = written(tmp_path, "force: {areas: {path: map/areas.geojson}}\n")
+    assert load_settings(chosen, environment={}).force.areas.path == tmp_path / "map" / "areas.geojson"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("plaices: {}\n", "did you mean 'places'"),
+        ("places: {top_q: 3}\n", "'places.top_q'; did you mean 'top_k'"),
+        ("places: 3\n", "expected a section"),
+        ("- a\n", "expected sections"),
+        ("places: {draws: 0}\n", "draws"),
+        ("places: {discoveries: [public, police]}\n", "police"),
+        ("force: {time_zone: Mars/Olympus}\n", "expected an IANA zone"),
+        ("ingest: {mapping: nowhere}\n", "shipped are"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_way_out(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        load_settings(written(tmp_path, text), environment={})
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="give an existing file"):
+        load_settings(tmp_path / "absent.yaml", environment={})
+
+
+def test_a_misspelt_variable_is_refused() -> None:
+    with pytest.raises(SettingsError, match="HARMSPOT__PLACES__TOPK"):
+        load_settings(environment={"HARMSPOT__PLACES__TOPK": "3"})
+
+
+def test_identity_ignores_where_files_stand_and_sees_what_decides(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    text = "force: {areas: {path: areas.geojson}}\n"
+    here = load_settings(written(tmp_path / "a", text), environment={})
+    there = load_settings(written(tmp_path / "b", text), environment={})
+    changed = load_settings(written(tmp_path / "b", text + "places: {top_k: 6}\n"), environment={})
+    assert here.identity() == there.identity() != changed.identity()
+
+
+def test_secrets_do_not_show(tmp_path: Path) -> None:
+    chosen = written(tmp_path, "kafka: {security: {sasl_plain_password: hunter2}}\n")
+    assert "hunter2" not in repr(load_settings(chosen, environment={}))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('kafka:\n  security: {sasl_plain_password: "Zebra-99}\n', "line 3, column 1: found unexpected end of stream"),
+        (
+            "kafka:\n  security:\n    sasl_plain_password: Zebra: 99\n",
+            "line 3, column 31: mapping values are not allowed",
+        ),
+        ("kafka:\n  security:\n    sasl_plain_password: @Zebra-99\n", "line 3, column 26: found character"),
+        ("kafka:\n  security:\n    sasl_plain_password: *Zebra-99\n", "line 3, column 26: found undefined alias"),
+        ("kafka:\n  security:\n    sasl_plain_password: !Zebra-99\n", "could not determine a constructor"),
+        ("kafka:\n  security:\n    sasl_plain_password: !!int Zebra-99\n", "not readable as YAML"),
+        ("kafka:\n  security: Zebra-99\n", "kafka.security is of type str"),
+        ("kafka: Zebra-99\n", "kafka is of type str: expected a section"),
+    ],
+)
+def test_no_error_repeats_what_may_be_a_secret(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file, {})
+    assert words in str(refused.value)
+    shown = str(refused.value).replace(str(file), "")
+    assert not any(part in shown for part in ("Zebra", "99", "aberZ"))
+    assert refused.value.__cause__ is None
+
+
+def test_files_of_the_security_settings_are_relative_to_their_configuration(tmp_path: Path) -> None:
+    chosen = written(tmp_path, "kafka: {security: {ssl_cafile: ca.pem, ssl_password: key.pem}}\n")
+    security = load_settings(chosen, environment={}).kafka.security
+    assert security == {"ssl_cafile": (tmp_path / "ca.pem").resolve(), "ssl_password": "key.pem"}

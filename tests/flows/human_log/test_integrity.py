@@ -1,0 +1,111 @@
+"""The log of reads and the store vouch for each other: nothing is cut off unseen, and no clock goes back."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flows.command import cli
+from flows.decisions import lists
+from flows.decisions.list_effects import register_effect
+from flows.health.doctor import examine
+from flows.home.home import Home
+from flows.human_log.integrity import log_problems
+from flows.ingest.ingest import open_home_store
+from models.governance.list_lifecycle import list_id_of
+from pipeline.errors import ClockError, PublicationError, StoreError
+from pipeline.store.store import Store
+from tests.town import CLOCK, TownRun
+
+READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
+
+
+@pytest.fixture
+def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    """A copy of the town's home, with a list that somebody opened."""
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    home = new_home(tmp_path / "home")
+    said = {"outcome": "harm a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
+    register_effect(home, "person_tier", stop_on=home.today() + timedelta(days=60), **said)
+    lists.open_list(home, list_id(town_run), reader=READER, purpose=PURPOSE)
+    return home
+
+
+def list_id(town_run: TownRun) -> str:
+    return list_id_of("person_tier", town_run.summary.run_id)
+
+
+def verify(path: Path) -> Result:
+    return CliRunner().invoke(cli, ["--home", str(path), "--clock", CLOCK.isoformat(), "audit", "verify"])
+
+
+@pytest.mark.parametrize("left", ["nothing", "no file", "all but one", "grown again"])
+def test_a_log_that_was_cut_is_found_and_no_list_approved(home: Home, town_run: TownRun, left: str) -> None:
+    assert verify(home.path).exit_code == 0
+    log = home.access_log.path
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join({"nothing": [], "all but one": lines[:-1]}.get(left, [])))
+    if left == "no file":
+        log.unlink()
+    if left == "grown again":
+        for _ in range(2 * len(lines)):
+            lists.read_list(home, "person_tier", None, reader=READER, purpose="something else")
+        lists.open_list(home, list_id(town_run), reader="B. Lee", purpose=PURPOSE)
+    found = verify(home.path)
+    assert found.exit_code == 1
+    assert "bring it back from a backup" in found.output
+    assert examine(home).set_index("check").loc["access log", "state"] == "fault"
+    with pytest.raises(PublicationError, match="cannot be trusted"):
+        lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
+    log.write_bytes(b"".join(lines))
+    lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
+    assert log_problems(home) == []
+
+
+def test_a_home_that_is_none_verifies_nothing(tmp_path: Path) -> None:
+    done = verify(tmp_path / "typo")
+    assert done.exit_code == 1
+    assert isinstance(done.exception, StoreError)
+    assert "no home" in str(done.exception)
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_crash_between_log_and_store_leaves_a_log_that_holds(
+    home: Home, town_run: TownRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as crash:
+        crash.setattr(Store, "record_human_event", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
+    assert log_problems(home) == []
+    lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
+
+
+def test_no_clock_goes_back(home: Home, town_run: TownRun, tmp_path: Path) -> None:
+    said: dict[str, Any] = {"recipient": "Unit", "agreement_id": "ISA-7", "reader": READER, "purpose": "visits"}
+    lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
+    lists.export_list(home, list_id(town_run), tmp_path / "copy.json", **said)
+    late = replace(home, clock=CLOCK + timedelta(days=100))
+    with pytest.raises(Exception, match="expired"):
+        lists.verify_export(late, tmp_path / "copy.json")
+    lists.verify_export(replace(home, clock=CLOCK - timedelta(minutes=4)), tmp_path / "copy.json")
+    lists.read_list(late, "person_tier", None, reader=READER, purpose=PURPOSE)
+    with open_home_store(home) as store:
+        acts = store.human_events()
+    undone: tuple[Callable[[], Any], ...] = (
+        lambda: lists.verify_export(home, tmp_path / "copy.json"),
+        lambda: lists.export_list(home, list_id(town_run), tmp_path / "again.json", **said),
+        lambda: lists.revoke_list(home, list_id(town_run), by=READER, reason=WHY),
+        lambda: lists.read_list(home, "person_tier", None, reader=READER, purpose=PURPOSE),
+    )
+    for undo in undone:
+        with pytest.raises(ClockError, match=r"the clock reads 2026-01-01 12:00:00Z and .* is of 2026-04-11 12:00:00Z"):
+            undo()
+    assert not (tmp_path / "again.json").exists()
+    with open_home_store(home) as store:
+        assert store.human_events().equals(acts)

@@ -1,0 +1,143 @@
+"""Plans of a run: in the tables, on the page, and no announcement before its time."""
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows.decisions.benefit_cases import weigh_file
+from flows.decisions.place_actions import announced_start, find_plan, operations_at, record_action
+from flows.evaluation.visit_compliance import visit_delivery
+from flows.home.home import Home
+from flows.home.settings import SettingsError
+from flows.ingest.ingest import open_home_store
+from flows.outputs.plan_page import write_plan_page
+from flows.run.plans import read_checklist
+from models.operations.crackdowns import FACTS
+from pipeline.errors import HarmspotError, PublicationError, SourceError
+from tests.town import CLOCK, TownRun
+
+
+def test_one_flagrant_market_has_its_turn_and_the_others_wait(town_run: TownRun) -> None:
+    plan = town_run.published("crackdown_plan").sort_values("position")
+    flagrant = town_run.published("market").query("grade == 'flagrant'")
+    assert set(plan["market_id"]) == set(town_run.published("market")["market_id"])
+    assert (plan["phase"] == "announce").sum() == 1
+    assert plan["market_id"].iloc[0] in set(flagrant["market_id"])
+    assert plan["hours_today"].sum() <= town_run.home.settings.crackdowns.officer_hours_per_day
+
+
+def test_both_plans_keep_every_bound_to_a_millionth(town_run: TownRun) -> None:
+    plan = town_run.published("officer_allocation")
+    for name in ("proposed_hours", "marginal_hours", "marginal_hours_half", "marginal_hours_double"):
+        assert plan[name].sum() == pytest.approx(plan["today_hours"].sum(), abs=1e-6)
+        assert (plan[name] >= plan["floor_hours"] - 1e-6).all()
+        assert (plan[name] <= plan["ceiling_hours"] + 1e-6).all()
+
+
+def test_visits_are_planned_for_the_day_and_compared_with_those_made(town_run: TownRun) -> None:
+    visits = town_run.published("visit_plan")
+    assert visits["cell_id"].nunique() == town_run.home.settings.visits.forecast_cells
+    assert set(visits["starts_at"].dt.tz_convert("Europe/London").dt.date) == {CLOCK.date()}
+    table = visit_delivery(town_run.home, datetime(2026, 1, 2, tzinfo=UTC))
+    assert table["planned_visits"].sum() == len(visits)
+    assert (table["delivered_minutes"] >= 0).all()
+
+
+def test_nothing_is_announced_before_its_time(town_run: TownRun) -> None:
+    plan = find_plan(town_run.home, town_run.published("crackdown_plan").sort_values("position")["market_id"].iloc[0])
+    with pytest.raises(SourceError) as refused:
+        announced_start(town_run.home, plan, None, CLOCK)
+    for words in ("not registered beforehand", "health partners have not been told", "no notice was served"):
+        assert words in str(refused.value)
+    with pytest.raises(SourceError, match="n_1 is no notice"):
+        announced_start(town_run.home, plan, "n_1", CLOCK)
+    with pytest.raises(PublicationError, match="known are market_"):
+        find_plan(town_run.home, "nowhere")
+
+
+def test_a_registration_counts_at_once(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> None:
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    home = new_home(tmp_path / "home")
+    plan = find_plan(home, town_run.published("crackdown_plan").sort_values("position")["market_id"].iloc[0])
+    detail = f"market_id={plan['market_id']}; outcome=o; comparison=c; stop_on=2026-09-01"
+    record_action(home, kind="registration", area_id=plan["area_id"], actor="Insp. A", detail=detail)
+    with pytest.raises(SourceError, match="health partners have not been told") as refused:
+        announced_start(home, plan, None, home.now())
+    assert "not registered" not in str(refused.value)
+
+
+def test_what_is_recorded_is_an_action_like_any_other(new_home: Callable[..., Home], tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    detail = "market_id=market_1_2; outcome=o; comparison=c; stop_on=2026-09-01"
+    first = record_action(home, kind="registration", area_id="A03@1", actor="Insp. A", detail=detail)
+    assert record_action(home, kind="registration", area_id="A03@1", actor="Insp. A", detail=detail) == first
+    operations = operations_at(home, home.now())
+    assert operations[["area_id", "market_id"]].to_numpy().tolist() == [["A03@1", "market_1_2"]]
+
+
+def test_what_is_recorded_late_counts_from_when_it_was_done(new_home: Callable[..., Home], tmp_path: Path) -> None:
+    home, done_at = new_home(tmp_path / "home"), CLOCK - timedelta(days=3)
+    detail = "market_id=market_1_2; outcome=o; comparison=c; stop_on=2026-09-01"
+    said = {"area_id": "A03@1", "actor": "Insp. A"}
+    record_action(home, kind="registration", at=done_at - timedelta(hours=1), detail=detail, **said)
+    record_action(home, kind="crackdown_start", hours=40.0, at=done_at, **said)
+    assert operations_at(home, CLOCK)["started_at"].tolist() == [pd.Timestamp(done_at)]
+    assert operations_at(home, done_at - timedelta(hours=2)).empty
+    with open_home_store(home) as store:
+        assert store.batches()["ingested_at"].min() == pd.Timestamp(CLOCK)
+    with pytest.raises(SourceError, match="future_date"):
+        record_action(home, kind="visit", at=CLOCK + timedelta(days=1), **said)
+
+
+def test_the_page_holds_every_market_and_picture(town_run: TownRun, tmp_path: Path) -> None:
+    path = tmp_path / "plans.html"
+    write_plan_page(town_run.home, None, path)
+    html = path.read_text(encoding="utf-8")
+    assert all(market_id in html for market_id in town_run.published("crackdown_plan")["market_id"])
+    assert html.count("<svg") == 3
+    assert "http" not in html.replace("http-equiv", "")
+    write_plan_page(town_run.home, None, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == path.read_bytes()
+
+
+def test_the_shipped_checklist_reads_and_a_broken_one_is_named(town_run: TownRun, tmp_path: Path) -> None:
+    assert {item["fact"] for item in read_checklist(town_run.home.settings.force.fidelity)} == set(FACTS)
+    path = tmp_path / "list.yaml"
+    path.write_text("- {item: x, fact: registered}\n")
+    with pytest.raises(SettingsError, match="expected item, fact and due"):
+        read_checklist(path)
+
+
+GOOD = (
+    "{proposal_id: op, kind: operation, harm_averted: 9, harm_averted_lo: 5, harm_averted_hi: 12, "
+    "custody_days: 1, prison_days: 1}"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[]", "expected a list"),
+        ("- {kind: arrest}", "proposal 1: expected at least proposal_id"),
+        (f"- {GOOD}\n- {{proposal_id: p_{'0' * 32}, kind: arrest}}", "proposal 2: proposal_id names a person"),
+        ("- {proposal_id: a, kind: sweep}", "expected arrest or operation"),
+        ("- {proposal_id: a, kind: arrest, custody_days: many}", "custody_days is no number"),
+        ("- {proposal_id: a, kind: arrest, glory: 3}", "unknown 'glory'"),
+    ],
+)
+def test_proposals_that_cannot_be_weighed_are_named_by_place(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "proposals.yaml"
+    path.write_text(text)
+    with pytest.raises(HarmspotError, match=words) as refused:
+        weigh_file(path)
+    assert "0" * 32 not in str(refused.value)
+
+
+def test_proposals_are_weighed_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "proposals.yaml"
+    path.write_text(f"- {GOOD}\n- {{proposal_id: a, kind: arrest, officer_hours: 3}}\n")
+    assert weigh_file(path)["is_accepted"].tolist() == [True, False]

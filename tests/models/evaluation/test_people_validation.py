@@ -1,0 +1,140 @@
+"""Trials on planted people: a true rate wins and calibrates, a planted gap is seen, and groups never enter a score."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.evaluation.people_validation import (
+    FIXED_RATE,
+    PRIORS,
+    PUBLISHED,
+    RATE,
+    PeopleTrial,
+    PeopleTrialConfig,
+    evaluate_people,
+    score_records,
+)
+
+CONFIG = PeopleTrialConfig(flagged_shares=(0.2,), resamples=200, seed=3)
+
+
+def planted(people: int = 6000, seed: int = 1) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
+    """People whose rates are gamma, seen for 1 to 40 years, and followed for two."""
+    random = np.random.default_rng(seed)
+    rate = random.gamma(0.8, 1 / 2.5, people)
+    years = random.uniform(1, 40, people)
+    known = pd.DataFrame({"priors": random.poisson(rate * years), "years_at_risk": years})
+    came = (random.poisson(rate * 2) > 0).astype(int)
+    return known, came, pd.DataFrame({"coin": random.choice(["heads", "tails"], people)})
+
+
+def trial(**changes: object) -> PeopleTrial:
+    known, came, attributes = planted()
+    given = {"published": known["priors"], "attributes": attributes, "index_events": 0, **changes}
+    return evaluate_people(known, came, horizon_years=2, config=CONFIG, **given)  # type: ignore[arg-type]
+
+
+def test_a_true_rate_beats_a_count_and_foretells_what_comes() -> None:
+    found = trial()
+    ahead = found.differences.set_index(["against", "measure"])
+    assert ahead.loc[(PRIORS, "auc"), "lo"] > 0
+    assert ahead.loc[(PUBLISHED, "auc"), "difference"] == ahead.loc[(PRIORS, "auc"), "difference"]
+    assert found.summary.set_index("measure").loc["outcomes for each event foretold", "value"] == pytest.approx(
+        1, abs=0.1
+    )
+    assert (found.calibration["forecast"] - found.calibration["came"]).abs().max() < 0.06
+
+
+def test_the_fixed_rate_is_the_one_it_says() -> None:
+    known, came, attributes = planted(500)
+    found = evaluate_people(
+        known, came, (known["priors"] + 1) / (known["years_at_risk"] + 2), attributes,
+        index_events=0, horizon_years=2, config=CONFIG,
+    )  # fmt: skip
+    values = found.scores.set_index(["method", "measure"])["value"]
+    assert values[FIXED_RATE, "auc"] == values[PUBLISHED, "auc"]
+    assert values[RATE, "auc"] != values[FIXED_RATE, "auc"]
+
+
+def test_the_event_that_brought_people_in_counts_for_everybody() -> None:
+    known, _, _ = planted(500)
+    assert (score_records(known, index_events=1).shape > score_records(known, index_events=0).shape).all()
+
+
+@settings(max_examples=5)
+@given(st.integers(0, 2**32 - 1))
+def test_no_group_attribute_moves_any_score(seed: int) -> None:
+    known, came, attributes = planted(400)
+    shuffled = attributes.sample(frac=1, random_state=seed).reset_index(drop=True)
+    config = PeopleTrialConfig(flagged_shares=(0.2,), resamples=5, seed=3)
+    found = [
+        evaluate_people(known, came, known["priors"], groups, index_events=0, horizon_years=2, config=config)
+        for groups in (attributes, shuffled)
+    ]
+    for table in ("scores", "differences", "calibration", "summary"):
+        pd.testing.assert_frame_equal(getattr(found[0], table), getattr(found[1], table))
+
+
+@pytest.mark.parametrize("column", ["race", "sex", "age_cat", "postcode"])
+def test_a_score_is_given_no_further_column(column: str) -> None:
+    known, _, _ = planted(50)
+    with pytest.raises(ValueError, match="nothing else"):
+        score_records(known.assign(**{column: 1}), index_events=0)
+
+
+def test_a_planted_gap_is_found_and_called_wider_or_narrower() -> None:
+    known, _, attributes = planted()
+    unfair = score_records(known, index_events=0).mean + 2.0 * (attributes["coin"] == "heads")
+    gaps = trial(published=unfair).gaps.set_index("group")
+    assert gaps.loc["heads", "published_gap"] > 0.2
+    assert abs(gaps.loc["heads", "rate_gap"]) < 0.03
+    assert gaps["verdict"].tolist() == ["narrower", "narrower"]
+
+
+def test_gaps_by_hand() -> None:
+    """Ten people of each group without the outcome, five with; the score flags the six with the most priors."""
+    known = pd.DataFrame({"priors": [9] * 6 + [0] * 24, "years_at_risk": 10.0})
+    came = np.array([1] * 2 + [0] * 4 + [0] * 6 + [1] * 3 + [1] * 5 + [0] * 10)
+    attributes = pd.DataFrame({"side": ["left"] * 15 + ["right"] * 15})
+    config = PeopleTrialConfig(flagged_shares=(0.2,), resamples=2, seed=1)
+    gaps = evaluate_people(known, came, None, attributes, index_events=0, horizon_years=1, config=config).gaps
+    left, right = gaps.to_dict("records")
+    assert (left["people"], left["without_outcome"]) == (15, 10)
+    assert left["rate_fpr"] == pytest.approx(0.4)
+    assert right["rate_fpr"] == pytest.approx(0)
+    assert left["rate_gap"] == pytest.approx(0.4)
+    assert right["rate_gap"] == pytest.approx(-0.4)
+    assert left["verdict"] == ""  # nothing to be compared with
+
+
+def test_groups_of_fewer_than_ten_have_no_figure() -> None:
+    known, came, _ = planted(400)
+    few = pd.DataFrame({"town": ["small"] * 9 + ["large"] * 391})
+    found = evaluate_people(known, came, known["priors"], few, index_events=0, horizon_years=2, config=CONFIG)
+    shown = found.gaps.set_index("group").loc["small"]
+    assert shown["verdict"] == "too few"
+    assert shown[["rate_fpr", "rate_gap", "published_fpr", "published_gap", "excess", "lo", "hi"]].isna().all()
+    assert (shown["people"], shown["without_outcome"]) == (0, 0)
+    assert found.groups.set_index("group").loc["small", ["came", "forecast", "lo", "hi"]].isna().all()
+
+
+def test_people_without_a_stated_group_are_a_group() -> None:
+    known, came, attributes = planted(400)
+    some = attributes.assign(coin=attributes["coin"].where(attributes.index >= 50))
+    found = evaluate_people(known, came, None, some, index_events=0, horizon_years=2, config=CONFIG)
+    assert "not stated" in found.groups["group"].tolist()
+
+
+@pytest.mark.parametrize("came", [0, 1, 2])
+def test_outcomes_have_to_differ_and_be_none_or_one(came: int) -> None:
+    known, _, attributes = planted(20)
+    with pytest.raises(ValueError, match="0 or 1"):
+        evaluate_people(known, [came] * 20, None, attributes, index_events=0, horizon_years=2, config=CONFIG)
+
+
+@pytest.mark.parametrize(("name", "value"), [("flagged_shares", (0.0,)), ("flagged_shares", (1.0,)), ("resamples", 0)])
+def test_settings_that_make_no_sense_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        PeopleTrialConfig(**{"flagged_shares": (0.1,), "resamples": 5, "seed": 1, name: value})  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""A name is one person's however it is typed, and harmspot is itself in whatever letters."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.governance.actors import is_machine, name_of, same_person
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Jos\u00e9 Reyes", "Jose\u0301 Reyes"),
+        ("A. Reyes", "A Reyes"),
+        ("A.Reyes", "a. reyes"),
+        ("J. Reyes", "J.\u200b Re\u200dyes\ufeff"),
+        ("J. Reyes", "\uff2a\uff0e\u3000\uff32\uff45\uff59\uff45\uff53"),
+        ("J. Reyes", "J.\u00a0Reyes\n"),
+        ("O'Neil", "O\u2019Neil"),
+        ("Anne-Marie Stra\u00dfe", "Anne\u2010Marie STRASSE"),
+    ],
+)
+def test_two_spellings_are_one_person(one: str, other: str) -> None:
+    assert same_person(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Insp. J. Reyes", "J. Reyes"), ("J. Reyes", "J. Reyez"), ("Jos\u00e9", "Jose"), ("AB", "A B")]
+)
+def test_what_is_told_apart(one: str, other: str) -> None:
+    assert not same_person(one, other)
+
+
+@pytest.mark.parametrize(
+    "name", ["harmspot", "\uff48armspot", "Harm\u200bspot run", "\u2066harmspot\u2069", "'harmspot'"]
+)
+def test_harmspot_is_itself_in_any_letters(name: str) -> None:
+    assert is_machine(name)
+
+
+@given(st.text())
+def test_a_folded_name_is_its_own(name: str) -> None:
+    assert name_of(name_of(name)) == name_of(name)

@@ -1,0 +1,147 @@
+"""What a list should bring about: rules one by one, and over generated histories what none may bring about."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.governance.list_effects import (
+    CHOSEN_LISTS,
+    LONGEST_REGISTRATION,
+    EffectAct,
+    effects_of,
+    latest_effect,
+    missing_effect,
+    refusal,
+)
+from models.governance.list_lifecycle import LISTS
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LIST = "person_tier"
+
+
+def registered(days: float = 0, *, until: float | None = 30, name: str = LIST, **more: Any) -> EffectAct:
+    at = START + timedelta(days=days)
+    said = {"outcome": "harm reported a year on", "comparison": "those just below", "actor": "A. Lee", **more}
+    stops_at = None if until is None else START + timedelta(days=until)
+    return EffectAct("registered", list_name=name, at=at, stops_at=stops_at, **said)
+
+
+def evaluated(days: float = 40, *, name: str = LIST, **more: Any) -> EffectAct:
+    said = {"actor": "M. Ito", "found": "no less harm", "report": "r.pdf", "report_sha256": "00", **more}
+    return EffectAct("evaluated", list_name=name, at=START + timedelta(days=days), **said)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "said"),
+    [
+        ([], registered(actor=" "), "nobody"),
+        ([], registered(actor="harmspot run"), "named person"),
+        ([], registered(name="warrant_queue"), "a court fills the warrant queue"),
+        ([], registered(name="referral"), "help waits for no comparison"),
+        ([], registered(outcome="harm"), "more than one word"),
+        ([], registered(comparison="none none"), "more than one word"),
+        ([], registered(until=None), "within 366 days"),
+        ([], registered(until=0), "within 366 days"),
+        ([], registered(until=366.1), "within 366 days"),
+        ([registered()], registered(3, until=60), "cannot be changed"),
+        ([registered()], registered(30, until=60), "not evaluated"),
+        ([], evaluated(), "no registration waits"),
+        ([registered(), evaluated()], evaluated(41), "no registration waits"),
+        ([registered(5)], evaluated(3), "no registration waits"),
+        ([registered()], evaluated(actor="harmspot"), "named person"),
+        ([registered()], evaluated(found="good"), "one word"),
+        ([registered()], evaluated(report=""), "names the report"),
+        ([registered()], evaluated(report_sha256=""), "names the report"),
+    ],
+)
+def test_what_may_not_be_done(before: list[EffectAct], asked: EffectAct, said: str) -> None:
+    effects = effects_of(before)
+    assert said in str(refusal(effects, asked))
+    assert effects_of([*before, asked]) == effects
+
+
+def test_a_list_may_be_approved_from_its_registration_until_its_stop_date() -> None:
+    effects = effects_of([registered(1)])
+    for days, said in (
+        (0.9, "no effect"),
+        (1, None),
+        (29.9, None),
+        (30, "is not evaluated"),
+        (300, "is not evaluated"),
+    ):
+        words = missing_effect(effects, LIST, START + timedelta(days=days))
+        assert (words is None) if said is None else (said in str(words) and LIST in str(words))
+
+
+def test_a_missing_evaluation_blocks_renewal_and_an_evaluation_opens_it() -> None:
+    after = START + timedelta(days=41)
+    assert "lists evaluate person_tier" in str(missing_effect(effects_of([registered()]), LIST, after))
+    over = effects_of([registered(), evaluated()])
+    assert "over and evaluated; harmspot lists register" in str(missing_effect(over, LIST, after))
+    again = effects_of([registered(), evaluated(), registered(40.5, until=80)])
+    assert missing_effect(again, LIST, after) is None
+    assert [each.evaluated is None for each in again[LIST]] == [False, True]
+
+
+def test_an_early_evaluation_ends_a_registration() -> None:
+    effects = effects_of([registered(), evaluated(10)])
+    latest = latest_effect(effects, LIST)
+    assert latest and latest.ends_at == START + timedelta(days=10)
+    assert missing_effect(effects, LIST, START + timedelta(days=10))
+
+
+@pytest.mark.parametrize("name", sorted({*LISTS} - {*CHOSEN_LISTS}))
+def test_what_a_court_ordered_and_what_helps_waits_for_no_registration(name: str) -> None:
+    assert missing_effect({}, name, START) is None
+
+
+def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
+    """The usual thing three times out of four, so that histories get somewhere."""
+    return st.sampled_from([usual] * 3 * len(others) + list(others))
+
+
+ACTS = st.lists(
+    st.one_of(
+        st.builds(
+            lambda days, lasts, **more: registered(days, until=lasts and days + lasts, **more),
+            st.integers(0, 100),
+            mostly(20, None, -5, 400),
+            name=mostly(LIST, *LISTS),
+            actor=mostly("A. Lee", "harmspot", " "),
+            outcome=mostly("harm reported", "", "harm"),
+        ),
+        st.builds(
+            evaluated,
+            st.integers(0, 100),
+            name=mostly(LIST, *LISTS),
+            actor=mostly("M. Ito", "harmspot"),
+            report=mostly("r.pdf", ""),
+        ),
+    ),
+    max_size=25,
+)
+
+
+@given(ACTS)
+def test_no_history_renews_without_an_evaluation(acts: list[EffectAct]) -> None:
+    """All but the last registration of a list are evaluated, whole, by people, and end within a year."""
+    for name, effects in effects_of(acts).items():
+        assert name in CHOSEN_LISTS
+        assert all(each.evaluated for each in effects[:-1])
+        for each in effects:
+            assert each.registered.actor == "A. Lee" and each.registered.outcome == "harm reported"
+            assert each.registered.stops_at
+            assert each.registered.at <= each.ends_at
+            assert each.registered.stops_at <= each.registered.at + LONGEST_REGISTRATION
+            if each.evaluated:
+                assert each.evaluated.actor == "M. Ito" and each.evaluated.report
+                assert each.ends_at <= each.evaluated.at
+
+
+@given(ACTS)
+def test_forbidden_acts_leave_no_trace(acts: list[EffectAct]) -> None:
+    allowed = [each for place, each in enumerate(acts) if refusal(effects_of(acts[:place]), each) is None]
+    assert effects_of(allowed) == effects_of(acts)

@@ -1,0 +1,249 @@
+"""The planner on literal markets: one at a time, nothing left out before an announcement, moved on from when quiet."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.operations.benefit import BenefitConfig
+from models.operations.crackdowns import Calendar, CrackdownsConfig, announcement_problems, plan_crackdowns
+from models.operations.history import operations_of
+from models.operations.promises import Promises
+
+ROOT = Path(__file__).parents[3]
+DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))
+CONFIG = CrackdownsConfig(**{**DEFAULTS["crackdowns"], "draws": 500})
+BENEFIT = BenefitConfig(**DEFAULTS["benefit"])
+CHECKLIST = yaml.safe_load((ROOT / "configs/fidelity.yaml").read_text(encoding="utf-8"))
+TODAY = date(2026, 3, 1)
+CALENDAR = Calendar(TODAY, "UTC", lead_days=7, operation_days=28)
+HARM = pd.Series({"drug_dealing_report": 1.0, "robbery": 365.0})
+
+
+def promises(kept: float = 1.0) -> Promises:
+    table = pd.DataFrame({"area_id": [], "promise_kind": [], "status": []})
+    return Promises(table, pd.DataFrame(), kept, float("nan"), float("nan"), kept >= 0.9)
+
+
+def sites(*ids: str, **changes: Any) -> pd.DataFrame:
+    frame = pd.DataFrame({"market_id": [f"market_{i}_0" for i in ids], "area_id": [f"A{i}" for i in ids]})
+    cells = [["c1", "c2"]] * len(frame)
+    return frame.assign(
+        **{"grade": "flagrant", "is_provisional": False, "patrol_cell_ids": cells, "excluded_cell_count": 0, **changes}
+    )
+
+
+def events(market: str, per_day: float = 0.8, *, quiet_days: int = 0, days: int = 365) -> pd.DataFrame:
+    """Dealing reports at an even pace and a robbery a fortnight, silent over the last days."""
+    dealing = np.arange(quiet_days, days, 1 / per_day).astype(int)
+    robbery = np.arange(max(quiet_days, 3), days, 14)
+    frame = pd.DataFrame({"age_days": np.concatenate([dealing, robbery])})
+    kinds = ["dealing"] * len(dealing) + ["violence"] * len(robbery)
+    codes = ["drug_dealing_report"] * len(dealing) + ["robbery"] * len(robbery)
+    return frame.assign(market_id=market, kind=kinds, offence_code=codes, is_core=True)
+
+
+def actions(*rows: tuple[str, int, str, float | None, str | None]) -> pd.DataFrame:
+    """(kind, days ago, area number, hours, detail)."""
+    frame = pd.DataFrame(rows, columns=["kind", "ago", "number", "hours", "detail"])
+    at = pd.Timestamp(TODAY, tz="UTC") - pd.to_timedelta(frame["ago"].astype(int), unit="D")
+    return frame.assign(
+        at=at, area_id="A" + frame["number"], notice_id=None, action_id=[f"n{i}" for i in range(len(frame))]
+    )
+
+
+def registered(number: str, ago: int, stop_on: str = "2026-12-01") -> tuple[str, int, str, None, str]:
+    return (
+        "registration",
+        ago,
+        number,
+        None,
+        f"market_id=market_{number}_0; outcome=o; comparison=c; stop_on={stop_on}",
+    )
+
+
+def plan(
+    where: pd.DataFrame, done: pd.DataFrame, happened: pd.DataFrame, *, kept: float = 1.0, **changes: Any
+) -> pd.DataFrame:
+    config = CrackdownsConfig(**{**{f: getattr(CONFIG, f) for f in CONFIG.__slots__}, **changes})
+    return plan_crackdowns(
+        where, operations_of(done), happened, HARM, promises(kept), ["A1"], CHECKLIST,
+        calendar=CALENDAR, seed=1, config=config, benefit=BENEFIT,
+    ).set_index("area_id")  # fmt: skip
+
+
+NOTHING = actions()
+TWO = pd.concat([events("market_1_0"), events("market_2_0", 0.7)])
+
+
+def test_all_hours_go_to_one_market_and_the_others_wait() -> None:
+    found = plan(sites("1", "2"), NOTHING, TWO)
+    assert sorted(found["phase"]) == ["announce", "hold"]
+    first = found[found["phase"] == "announce"].iloc[0]
+    assert (first["position"], first["next_step"]) == (1, "register")
+    assert first["hours_needed_lo"] < first["hours_needed"] < first["hours_needed_hi"]
+    assert 0.5 <= first["p_tips"] <= 0.85
+    assert (first["tell_partners_on"], first["announce_on"], first["starts_on"]) == (
+        TODAY, date(2026, 3, 4), date(2026, 3, 11),
+    )  # fmt: skip
+    assert "its turn comes" in found[found["phase"] == "hold"].iloc[0]["why"]
+
+
+@settings(max_examples=25)
+@given(
+    budget=st.floats(0, 200),
+    paces=st.lists(st.floats(0.2, 2.0), min_size=1, max_size=4),
+    kept=st.sampled_from([0.5, 1.0]),
+)
+def test_the_budget_holds_and_no_hopeless_promise_is_made(budget: float, paces: list[float], kept: float) -> None:
+    ids = [str(i) for i in range(len(paces))]
+    happened = pd.concat([events(f"market_{i}_0", pace) for i, pace in zip(ids, paces, strict=True)])
+    found = plan(sites(*ids), NOTHING, happened, kept=kept, officer_hours_per_day=budget)
+    assert found["hours_today"].sum() <= budget + 1e-9
+    chosen = found[found["phase"] == "announce"]
+    assert (chosen["p_tips"] >= CONFIG.minimum_p_tip).all()
+    assert not len(chosen) or kept == 1.0
+
+
+def test_the_steps_before_an_announcement_come_one_by_one() -> None:
+    at = sites("1")
+    steps = [
+        (actions(registered("1", 1)), "tell_partners"),
+        (actions(registered("1", 1), ("partners_told", 1, "1", None, None)), "wait"),
+        (actions(registered("1", 4), ("partners_told", 3, "1", None, None)), "announce"),
+        (
+            actions(registered("1", 9), ("partners_told", 8, "1", None, None), ("announcement", 3, "1", 50.0, None)),
+            "wait",
+        ),
+        (
+            actions(registered("1", 15), ("partners_told", 12, "1", None, None), ("announcement", 7, "1", 50.0, None)),
+            "start",
+        ),
+    ]
+    for done, step in steps:
+        row = plan(at, done, events("market_1_0")).iloc[0]
+        assert (row["phase"], row["next_step"]) == ("announce", step)
+
+
+def test_an_announcement_needs_registration_and_partners_and_kept_promises() -> None:
+    at = sites("1")
+    bare = plan(at, NOTHING, events("market_1_0")).iloc[0]
+    problems = announcement_problems(bare.to_dict(), {}, calendar=CALENDAR, config=CONFIG)
+    assert ["registered" in p or "partners" in p for p in problems] == [True, True]
+    done = actions(registered("1", 4), ("partners_told", 1, "1", None, None))
+    early = announcement_problems(
+        bare.to_dict(), operations_of(done).iloc[0].to_dict(), calendar=CALENDAR, config=CONFIG
+    )
+    assert early == ["health partners were told on 2026-02-28: not before 2026-03-03"]
+    done = actions(registered("1", 4), ("partners_told", 3, "1", None, None))
+    operation = operations_of(done).iloc[0].to_dict()
+    assert announcement_problems(bare.to_dict(), operation, calendar=CALENDAR, config=CONFIG) == []
+    broken = plan(at, done, events("market_1_0"), kept=0.5).iloc[0]
+    assert "50% of promises were kept" in broken["refused_because"][0]
+    assert announcement_problems(broken.to_dict(), operation, calendar=CALENDAR, config=CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"grade": "suspected"}, "not flagrant"),
+        ({"is_provisional": True}, "not flagrant"),
+        ({"patrol_cell_ids": [[]], "excluded_cell_count": 9}, "treatment or needle exchange"),
+    ],
+)
+def test_what_may_not_be_announced_says_why(changes: dict[str, Any], words: str) -> None:
+    row = plan(sites("1", **changes), NOTHING, events("market_1_0")).iloc[0]
+    assert (row["phase"], row["hours_today"]) == ("hold", 0)
+    assert words in row["refused_because"][0]
+
+
+def test_without_a_benefit_case_there_is_no_operation() -> None:
+    row = plan(sites("1"), NOTHING, events("market_1_0"), arrest_budget=10_000).iloc[0]
+    assert row["phase"] == "hold" and not row["is_benefit_met"]
+    assert "days of custody and prison" in row["refused_because"][0]
+
+
+RUNNING = [registered("1", 60), ("partners_told", 58, "1", None, None), ("announcement", 50, "1", 50.0, None)]
+
+
+def test_a_quiet_market_is_moved_on_from_and_its_hours_go_to_the_next() -> None:
+    done = actions(*RUNNING, ("crackdown_start", 40, "1", 50.0, None))
+    happened = pd.concat([events("market_1_0", quiet_days=35), events("market_2_0", 0.7)])
+    found = plan(sites("1", "2"), done, happened)
+    assert found.loc["A1", ["phase", "next_step", "hours_today"]].tolist() == ["move", "move", 5.0]
+    assert found.loc["A2", "phase"] == "announce"
+    loud = plan(sites("1", "2"), done, TWO)
+    assert loud.loc["A1", ["phase", "hours_today"]].tolist() == ["concentrate", 50.0]
+    assert loud.loc["A2", "phase"] == "hold"
+
+
+def test_nobody_moves_on_before_the_days_are_over_or_without_maintenance() -> None:
+    happened = events("market_1_0", quiet_days=30)
+    early = actions(*RUNNING, ("crackdown_start", 20, "1", 50.0, None))
+    assert plan(sites("1"), early, happened).loc["A1", "phase"] == "concentrate"
+    done = actions(*RUNNING, ("crackdown_start", 40, "1", 50.0, None))
+    assert plan(sites("1"), done, happened, officer_hours_per_day=3).loc["A1", "phase"] == "concentrate"
+
+
+def test_a_held_market_keeps_its_small_dose() -> None:
+    done = actions(
+        *RUNNING, ("crackdown_start", 40, "1", 50.0, None), ("crackdown_start", 5, "1", 5.0, "phase=maintain")
+    )
+    row = plan(sites("1", grade=None), done, events("market_1_0", quiet_days=35)).iloc[0]
+    assert row[["phase", "next_step", "hours_today", "why"]].tolist() == ["maintain", "hold_it", 5.0, "tipped and held"]
+
+
+def test_after_its_stop_date_an_operation_is_evaluated_first() -> None:
+    done = actions(registered("1", 60, "2026-03-01"), *RUNNING[1:], ("crackdown_start", 40, "1", 50.0, None))
+    row = plan(sites("1"), done, events("market_1_0")).iloc[0]
+    assert (row["phase"], row["next_step"], row["hours_today"]) == ("hold", "evaluate", 0)
+
+
+def test_the_checklist_names_what_was_left_out() -> None:
+    whole = plan(sites("1"), actions(*RUNNING, ("crackdown_start", 40, "1", 50.0, None)), events("market_1_0")).iloc[0]
+    assert whole["fidelity_missing"] == []
+    hasty = actions(("announcement", 10, "1", 50.0, None), ("crackdown_start", 9, "1", 50.0, None))
+    rushed = plan(sites("1"), hasty, events("market_1_0")).iloc[0]
+    assert len(rushed["fidelity_missing"]) == 3
+    with pytest.raises(ValueError, match="fact 'luck'"):
+        plan_crackdowns(
+            sites("1"), operations_of(NOTHING), TWO, HARM, promises(), [],
+            [{"item": "x", "fact": "luck", "due": "announce"}],
+            calendar=CALENDAR, seed=1, config=CONFIG, benefit=BENEFIT,
+        )  # fmt: skip
+
+
+def test_overdoses_open_a_watch_and_move_nothing_else() -> None:
+    done = actions(*RUNNING, ("crackdown_start", 10, "1", 50.0, None))
+    overdoses = pd.DataFrame({"age_days": [1, 5, 40, 100, 200], "kind": "overdose", "offence_code": "overdose",
+                              "market_id": "market_1_0", "is_core": True})  # fmt: skip
+    calm, watched = (
+        plan(sites("1"), done, h).iloc[0] for h in (events("market_1_0"), pd.concat([events("market_1_0"), overdoses]))
+    )
+    assert (watched["overdose_observed"], watched["watch_until"]) == (2, date(2026, 3, 12))
+    assert watched["overdose_expected"] == pytest.approx(3 / 355 * 21)
+    moved = [name for name in calm.index if str(calm[name]) != str(watched[name])]
+    assert moved == ["overdose_expected", "overdose_observed"]
+
+
+def test_the_columns_are_those_described() -> None:
+    text = (ROOT / "pipeline/publication/tables.yml").read_text(encoding="utf-8")
+    expected = list(yaml.safe_load(text)["published"]["crackdown_plan"]["columns"])
+    assert list(plan(sites("1"), NOTHING, TWO).reset_index().columns.sort_values()) == sorted(expected)
+    assert plan(sites(), NOTHING, TWO).empty
+
+
+def test_officers_who_began_without_an_announcement_are_planned_with_and_it_is_missed() -> None:
+    """A start may arrive as an event of its own, whatever our commands would have refused."""
+    done = actions(registered("1", 20), ("crackdown_start", 10, "1", 40.0, None))
+    row = plan(sites("1"), done, events("market_1_0")).loc["A1"]
+    assert (row["phase"], row["next_step"], row["hours_today"]) == ("concentrate", "go_on", 40.0)
+    assert row["starts_on"] == date(2026, 2, 19)
+    shown = {item["item"] for item in CHECKLIST if item["fact"] in ("announced", "lead_time_given")}
+    assert shown <= set(row["fidelity_missing"])

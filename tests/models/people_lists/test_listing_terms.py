@@ -1,0 +1,71 @@
+"""Terms of listings by hand."""
+
+import pandas as pd
+import pytest
+
+from models.people_lists.listing_terms import next_terms, no_terms, over
+
+DAY = pd.Timestamp("2026-01-01", tz="UTC")
+
+
+def at(days: int) -> pd.Timestamp:
+    return DAY + pd.Timedelta(days=days)
+
+
+def latest(**days: int) -> pd.Series:
+    return pd.Series({person: at(n) for person, n in days.items()}, dtype="datetime64[us, UTC]")
+
+
+def test_a_term_begins_with_the_listing_and_lasts_through_it() -> None:
+    first = next_terms(no_terms(), latest(a=-20, b=-3), pd.Index(["a"]), as_of=DAY, term_days=90)
+    assert first.to_numpy().tolist() == [["a", DAY, at(-20), at(90), True]]
+    second = next_terms(first, latest(a=-20, b=-3), pd.Index(["b"]), as_of=at(5), term_days=90)
+    assert second["person_id"].tolist() == ["a", "b"]
+    assert second["expires_at"].tolist() == [at(90), at(95)]
+    assert second["is_listed"].tolist() == [False, True]
+
+
+def test_leaving_and_entering_again_does_not_lengthen_a_term() -> None:
+    first = next_terms(no_terms(), latest(a=-20), pd.Index(["a"]), as_of=DAY, term_days=90)
+    away = next_terms(first, latest(a=-20), pd.Index([]), as_of=at(30), term_days=90)
+    back = next_terms(away, latest(a=-20), pd.Index(["a"]), as_of=at(60), term_days=90)
+    assert back["expires_at"].tolist() == [at(90)]
+    assert over(back, latest(a=-20), at(89)).empty
+    assert over(back, latest(a=-20), at(90)).tolist() == ["a"]
+
+
+def test_a_later_incident_begins_another_term_and_an_earlier_one_does_not() -> None:
+    first = next_terms(no_terms(), latest(a=-20), pd.Index(["a"]), as_of=DAY, term_days=90)
+    assert over(first, latest(a=80), at(90)).empty
+    renewed = next_terms(first, latest(a=80), pd.Index(["a"]), as_of=at(81), term_days=90)
+    assert renewed["expires_at"].tolist() == [at(171)]
+    corrected = next_terms(renewed, latest(a=-20), pd.Index(["a"]), as_of=at(82), term_days=90)
+    assert corrected["counted_until"].tolist() == [at(80)]
+
+
+def test_without_counted_evidence_there_is_no_term() -> None:
+    first = next_terms(no_terms(), latest(a=-20), pd.Index(["a"]), as_of=DAY, term_days=90)
+    assert next_terms(first, latest(), pd.Index([]), as_of=at(1), term_days=90).empty
+
+
+def test_an_incident_told_anew_with_another_hour_begins_no_term() -> None:
+    first = next_terms(no_terms(), latest(a=-20), pd.Index(["a"]), as_of=DAY, term_days=90)
+    told_anew = latest(a=-20) + pd.Timedelta(hours=23)
+    assert next_terms(first, told_anew, pd.Index(["a"]), as_of=at(10), term_days=90).equals(first)
+    assert over(first, told_anew, at(90)).tolist() == ["a"]
+    assert over(first, latest(a=-19), at(90)).empty
+
+
+@pytest.mark.parametrize(
+    ("zone", "begins", "ends"),
+    [
+        ("Europe/London", "2026-03-01", "2026-05-29 23:00Z"),  # summer time has begun
+        ("America/Santiago", "2026-06-08", "2026-09-06 04:00Z"),  # that day has no midnight
+        ("America/Havana", "2026-08-03", "2026-11-01 04:00Z"),  # that day has two
+    ],
+)
+def test_a_term_counts_days_of_the_calendar_over_a_change_of_clocks(zone: str, begins: str, ends: str) -> None:
+    as_of = pd.Timestamp(begins, tz=zone)
+    first = next_terms(no_terms(), latest(a=-20), pd.Index(["a"]), as_of=as_of, term_days=90)
+    assert first["expires_at"].tolist() == [pd.Timestamp(ends)]
+    assert over(first, latest(a=-20), pd.Timestamp(ends).tz_convert(zone)).tolist() == ["a"]

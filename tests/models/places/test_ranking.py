@@ -1,0 +1,281 @@
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.places.ranking import AXES, PlacesConfig, decayed_days, draw_areas, fit_yardsticks, rank_areas, rank_drawn
+
+ROOT = Path(__file__).parents[3]
+DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["places"]
+
+CODEBOOK = pd.DataFrame(
+    [
+        ("antisocial_behaviour", "disorder", 1.0, "low"),
+        ("burglary", "none", 273.5, "mid"),
+        ("child_exploitation", "minors", 365.0, "high"),
+        ("contact_stop", "none", 0.0, "low"),
+        ("robbery", "violence", 365.0, "high"),
+        ("theft", "none", 2.0, "low"),
+        ("violence_minor", "violence", 10.0, "low"),
+    ],
+    columns=["offence_code", "axis", "harm_days", "band"],
+).set_index("offence_code")
+
+
+def config(**changes: object) -> PlacesConfig:
+    return PlacesConfig(**{**DEFAULTS, "top_k": 1, "draws": 400, **changes})
+
+
+def events(*rows: tuple[str, str, int]) -> pd.DataFrame:
+    """Public events of one day before as_of: (area_id, offence_code, n)."""
+    frame = pd.DataFrame(rows, columns=["area_id", "offence_code", "n"])
+    return frame.assign(discovery="public", is_minor_used_by_adult=False, age_days=1)
+
+
+def hours(**per_day: float) -> pd.DataFrame:
+    return pd.DataFrame({"area_id": list(per_day), "hours_per_day": list(per_day.values()), "is_assumed": False})
+
+
+NO_EVIDENCE = pd.DataFrame(
+    {"area_id": pd.Series(dtype=str), "incident_id": pd.Series(dtype=str), "offence_code": pd.Series(dtype=str)}
+).assign(age_days=pd.Series(dtype=int))
+
+
+def rank(area_events: pd.DataFrame, officer_hours: pd.DataFrame, **changes: object) -> pd.DataFrame:
+    return rank_areas(area_events, NO_EVIDENCE, CODEBOOK, officer_hours, config=config(**changes), seed=7)
+
+
+def test_the_violent_area_leads_and_every_part_says_why() -> None:
+    area_events = events(
+        ("a", "robbery", 40), ("a", "antisocial_behaviour", 5), ("b", "antisocial_behaviour", 60), ("c", "theft", 20)
+    )
+    table = rank(area_events, hours(a=10.0, b=20.0, c=20.0)).set_index("area_id")
+    assert table["rank"].to_dict() == {"a": 1, "b": 2, "c": 3}
+    assert table.loc["a", "p_top_k"] > 0.8
+    assert table["is_listed"].to_dict() == {"a": True, "b": False, "c": False}
+    assert table.loc["a", "violence_share"] > table.loc["a", "disorder_share"]
+    assert table[[f"{axis}_share" for axis in AXES]].sum(axis=1).to_numpy() == pytest.approx(1)
+    assert table.loc["b", "rank_without_violence"] == 1
+    assert table["is_pareto"].to_dict() == {"a": True, "b": True, "c": False}
+    assert "fell by" in table.loc["a", "moves_out_if"]
+    assert table["moves_out_if"].isna().to_dict() == {"a": False, "b": True, "c": True}
+    assert table["public_count"].to_dict() == {"a": 45, "b": 60, "c": 20}
+
+
+def test_columns_are_the_published_ones() -> None:
+    published = yaml.safe_load((ROOT / "pipeline/publication/tables.yml").read_text(encoding="utf-8"))["published"][
+        "area_ranking"
+    ]
+    table = rank(events(("a", "theft", 1)), hours(a=1.0, b=1.0))
+    assert list(table.columns) == [name for name in published["columns"] if name != "area_name"]
+
+
+def test_rates_follow_decayed_counts_where_there_is_much_evidence() -> None:
+    area_events = events(("a", "robbery", 4000), ("b", "robbery", 2000)).assign(age_days=180)
+    table = rank(area_events, hours(a=8.0, b=8.0), draws=2000).set_index("area_id")
+    days = decayed_days(365, 180)
+    assert days == pytest.approx(sum(0.5 ** (age / 180) for age in range(365)))
+    assert table.loc["a", "violence_per_day"] == pytest.approx(365 * 2000 / days, rel=0.02)
+    assert table.loc["b", "harm_per_day"] == pytest.approx(365 * 1000 / days, rel=0.02)
+    assert table.loc["a", "crimes_per_officer_hour"] == pytest.approx(2000 / days / 8, rel=0.02)
+    assert table.loc["a", "harm_per_day_lo"] < table.loc["a", "harm_per_day"] < table.loc["a", "harm_per_day_hi"]
+
+
+def test_use_of_a_minor_counts_with_the_weight_of_its_offence_and_crime_only_once() -> None:
+    flagged = events(("a", "theft", 3000), ("b", "theft", 3000))
+    flagged["is_minor_used_by_adult"] = flagged["area_id"] == "a"
+    table = rank(flagged, hours(a=1.0, b=1.0)).set_index("area_id")
+    assert table.loc["a", "minors_per_day"] > 100 * table.loc["b", "minors_per_day"]
+    assert table.loc["a", "minors_per_day"] == pytest.approx(table.loc["a", "harm_per_day"], rel=0.05)
+    assert table.loc["a", "crimes_per_officer_hour"] == pytest.approx(
+        table.loc["b", "crimes_per_officer_hour"], rel=0.05
+    )
+
+
+def test_contacts_old_events_and_health_events_raise_nothing() -> None:
+    base = events(("a", "theft", 5), ("b", "robbery", 2))
+    noise = pd.concat([base, events(("a", "contact_stop", 900)), events(("a", "robbery", 900)).assign(age_days=365)])
+    pd.testing.assert_frame_equal(rank(base, hours(a=1.0, b=1.0)), rank(noise, hours(a=1.0, b=1.0)))
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c"]),
+        st.sampled_from(list(CODEBOOK.index)),
+        st.sampled_from(["public", "partner", "police"]),
+        st.booleans(),
+        st.integers(0, 400),
+        st.integers(1, 9),
+    ),
+    max_size=25,
+)
+EVENT_COLUMNS = ["area_id", "offence_code", "discovery", "is_minor_used_by_adult", "age_days", "n"]
+
+
+def frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=EVENT_COLUMNS).astype({"is_minor_used_by_adult": bool, "age_days": int, "n": int})
+
+
+@settings(max_examples=10)
+@given(rows=ROWS, more=ROWS)
+def test_what_the_police_discover_moves_nothing_to_the_bit(
+    rows: list[tuple[object, ...]], more: list[tuple[object, ...]]
+) -> None:
+    discovered = frame(more).assign(discovery="police")
+    once = rank(frame(rows), hours(a=5.0, b=0.0, c=9.0), draws=50)
+    again = rank(pd.concat([discovered, frame(rows)]), hours(a=5.0, b=0.0, c=9.0), draws=50)
+    pd.testing.assert_frame_equal(
+        once.drop(columns="police_count"), again.drop(columns="police_count"), check_exact=True
+    )
+    in_window = discovered[discovered["age_days"] < 365]["n"].sum()
+    assert again["police_count"].sum() - once["police_count"].sum() == in_window
+
+
+@settings(max_examples=5)
+@given(rows=ROWS, data=st.data())
+def test_the_order_of_rows_changes_no_bit(rows: list[tuple[object, ...]], data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(rows))
+    officer_hours = hours(a=5.0, b=3.0, c=9.0)
+    pd.testing.assert_frame_equal(
+        rank(frame(rows), officer_hours, draws=50), rank(frame(shuffled), officer_hours[::-1], draws=50)
+    )
+
+
+@pytest.mark.parametrize("names", ["a", "ab", "abc"])
+@pytest.mark.parametrize("top_k", [1, 3, 9])
+def test_few_areas_and_no_events_still_rank(names: str, top_k: int) -> None:
+    table = rank(events().astype({"n": int}), hours(**dict.fromkeys(names, 0.0)), top_k=top_k)
+    assert table["rank"].tolist() == list(range(1, len(names) + 1))
+    assert table["area_id"].tolist() == sorted(names)
+    assert (table["harm_per_day"] == 0).all()
+    assert table["crimes_per_officer_hour"].isna().all()
+    assert table["p_top_k"].eq(float(top_k >= len(names))).all()  # equals share the last place: no entry by a tie
+
+
+def test_with_yardsticks_held_still_an_areas_rate_moves_by_its_own_events_alone() -> None:
+    before = events(("a", "robbery", 30), ("b", "robbery", 10), ("c", "robbery", 4))
+    after = events(("a", "robbery", 30), ("b", "robbery", 60), ("c", "robbery", 4))
+    staffing = hours(a=10, b=10, c=10)
+    held = fit_yardsticks(before, CODEBOOK, staffing, config=config())
+    rates = ["harm_per_day", "violence_per_day", "disorder_per_day", "crimes_per_officer_hour"]
+    drawn = [draw_areas(rows, CODEBOOK, staffing, config=config(), seed=7, yardsticks=held) for rows in (before, after)]
+    tables = [rank_drawn(draws, config=config(), seed=7).set_index("area_id") for draws in drawn]
+    fitted = rank(before, staffing).set_index("area_id")
+    pd.testing.assert_frame_equal(tables[0][rates], fitted.loc[tables[0].index, rates], check_exact=True)
+    pd.testing.assert_frame_equal(tables[1].loc[["a", "c"], rates], tables[0].loc[["a", "c"], rates], check_exact=True)
+    assert tables[1].loc["b", "harm_per_day"] > tables[0].loc["b", "harm_per_day"]
+    assert tables[1]["moves_out_if"].isna().all()
+    # The one whose events changed may be drawn alone.
+    alone = draw_areas(events(("b", "robbery", 60)), CODEBOOK, hours(b=10), config=config(), seed=7, yardsticks=held)
+    again = rank_drawn(drawn[0].with_areas(alone), config=config(), seed=7).set_index("area_id")
+    pd.testing.assert_frame_equal(again, tables[1], check_exact=True)
+
+
+def test_unknown_hours_take_the_middle_percentile() -> None:
+    area_events = events(("a", "theft", 9), ("b", "theft", 9), ("c", "theft", 900))
+    table = rank(area_events, hours(a=5.0, b=0.0, c=5.0), concentration=float("inf")).set_index("area_id")
+    weighed = table["score"] * table["ratio_share"]
+    assert weighed["b"] == pytest.approx(0.2 * 0.5)
+    assert weighed["a"] == pytest.approx(0.2 * 0.25)
+    assert np.isnan(table.loc["b", "crimes_per_officer_hour"])
+
+
+def test_a_listed_area_stays_between_leaving_and_entering() -> None:
+    area_events = events(("a", "robbery", 9), ("b", "robbery", 9))
+    officer_hours = hours(a=5.0, b=5.0)
+    strict = config(list_enter=1.0, list_leave=0.1)
+
+    def listed(before: frozenset[str]) -> set[str]:
+        table = rank_areas(
+            area_events, NO_EVIDENCE, CODEBOOK, officer_hours, config=strict, seed=1, previously_listed=before
+        )
+        return set(table.loc[table["is_listed"], "area_id"])
+
+    assert listed(frozenset()) == set()
+    assert listed(frozenset({"b"})) == {"b"}
+    assert listed(frozenset({"a", "b", "gone"})) == {"a", "b"}
+
+
+def test_evidence_is_the_three_heaviest_after_decay_ties_by_id() -> None:
+    evidence = pd.DataFrame(
+        [
+            ("a", "i4", "theft", 0),
+            ("a", "i3", "robbery", 360),
+            ("a", "i2", "robbery", 10),
+            ("a", "i1", "robbery", 10),
+            ("a", "i0", "robbery", 365),
+            ("b", "i9", "contact_stop", 0),
+        ],
+        columns=["area_id", "incident_id", "offence_code", "age_days"],
+    )
+    table = rank_areas(
+        events(("a", "theft", 5)), evidence, CODEBOOK, hours(a=1.0, b=1.0), config=config(), seed=1
+    ).set_index("area_id")
+    assert table["evidence_ids"].to_dict() == {"a": ["i1", "i2", "i3"], "b": []}
+
+
+def test_the_figure_that_moves_an_area_out_is_about_right() -> None:
+    area_events = events(*[(f"a{i:02d}", "robbery", 10 * (i + 1)) for i in range(30)])
+    officer_hours = hours(**{f"a{i:02d}": 10.0 for i in range(30)})
+    before = rank(area_events, officer_hours, top_k=3, draws=1000)
+    top = before.iloc[0]
+    words = top["moves_out_if"]
+    now, wanted = (float(part) for part in words.split("(from ")[1].split(")")[0].split(" to "))
+    assert now == pytest.approx(top["violence_per_day"], rel=0.01)
+    assert wanted < before.iloc[3]["violence_per_day"]
+    fewer = area_events.copy()
+    fewer.loc[fewer["area_id"] == top["area_id"], "n"] = int(300 * wanted / now)
+    after = rank(fewer, officer_hours, top_k=3, draws=1000).set_index("area_id")
+    assert after.loc[top["area_id"], "rank"] > 3
+
+
+def test_planted_order_is_recovered_within_its_intervals() -> None:
+    rng = np.random.default_rng(3)
+    true = np.sort(rng.gamma(1.0, 0.5, 60))[::-1]
+    names = [f"a{i:02d}" for i in range(60)]
+    drawn = events(*[(name, "robbery", n) for name, n in zip(names, rng.poisson(true * 365), strict=True) if n])
+    table = rank(drawn.assign(age_days=90), hours(**dict.fromkeys(names, 10.0)), top_k=10).set_index("area_id")
+    assert len(set(table.index[:10]) & set(names[:10])) >= 8
+    assert np.corrcoef(table.loc[names, "rank"], np.arange(60))[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"weights": {"violence": 1.0}}, "weights"),
+        ({"weights": {**DEFAULTS["weights"], "ratio": 0.3}}, "weights"),
+        ({"weights": {"violence": 1.0, "disorder": 0, "minors": 0, "ratio": 0}}, "weights"),
+        ({"discoveries": ["public", "police"]}, "police"),
+        ({"discoveries": []}, "discoveries"),
+        ({"discoveries": "public"}, "discoveries"),
+        ({"list_leave": 0.7}, "list_leave"),
+        ({"half_life_days": 0}, "half_life_days"),
+        ({"draws": 0}, "draws"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(changes: dict[str, object], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        config(**changes)
+
+
+def test_default_settings_are_accepted() -> None:
+    assert asdict(PlacesConfig(**DEFAULTS)) == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("area_events", "officer_hours", "named"),
+    [
+        (events(("z", "theft", 1)), hours(a=1.0), "'z' is not in officer_hours"),
+        (events(("a", "barratry", 1)), hours(a=1.0), "'barratry' is not in codebook"),
+        (events(("a", "theft", 1)), hours(a=-1.0), "expected finite hours"),
+        (events(("a", "theft", 1)), pd.concat([hours(a=1.0)] * 2), "more than one row"),
+    ],
+)
+def test_frames_that_do_not_fit_are_named(area_events: pd.DataFrame, officer_hours: pd.DataFrame, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        rank(area_events, officer_hours)

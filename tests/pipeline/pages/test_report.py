@@ -1,0 +1,329 @@
+"""The page and its map: complete, self-contained, the same every time, and proof against hostile names and people."""
+
+import base64
+import hashlib
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+
+from pipeline.errors import PublicationError
+from pipeline.pages.report import balance, naive_overlap, render_report, warnings_of
+from pipeline.pages.svg_map import DRAWN_SHARE, draw_map, outline
+from pipeline.publication.tables import read_tables
+
+CRS = "EPSG:32618"
+HOSTILE = '<script>alert("x")</script>\' onload=x {{ 7*7 }}'
+PERSON = "p_" + "0123456789abcdef" * 2
+PEOPLE = {"run": 1, "warrant_queue": 1234, "person_tier": 7, "safeguarding": 3}
+WRITTEN_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+RUN: dict[str, Any] = {
+    "run_id": "3f9a2c71b0de4418",
+    "as_of": pd.Timestamp("2026-03-01T05:00Z"),
+    "valid_to": pd.Timestamp("2026-03-03T05:00Z"),
+    "known_at": pd.Timestamp("2026-03-01T06:30Z"),
+    "predecessor_run_id": None,
+    "code_version": "0.1.0+abc",
+    "config_hash": "c0ffee",
+    "boundaries_hash": "b0b",
+    "codebook_hash": "cafe",
+    "seed": 1,
+    "force_name": "Testford",
+    "time_zone": "America/New_York",
+    "crs": CRS,
+    "top_k": 5,
+    "is_staffing_assumed": False,
+}
+DEFAULTS: dict[str, Any] = {
+    "VARCHAR": "v",
+    "VARCHAR[]": ["v", "w"],
+    "DOUBLE": 0.5,
+    "INTEGER": 1,
+    "BIGINT": 2,
+    "BOOLEAN": False,
+    "DATE": pd.Timestamp("2026-03-08").date(),
+    "TIMESTAMP WITH TIME ZONE": RUN["as_of"],
+    "BLOB": b"\x01",
+}
+
+
+def rows(table: str, n: int, **values: Any) -> pd.DataFrame:
+    """`n` rows of a table with every column, `values` put in."""
+    columns = read_tables().published[table].columns
+    return pd.DataFrame({column.name: [DEFAULTS[column.duckdb_type]] * n for column in columns}).assign(**values)
+
+
+def tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
+    ids = ["a@1", "b@1"]
+    return {
+        "area_ranking": rows("area_ranking", 2, area_id=ids, area_name=[name, "Hill"], rank=[1, 2], rank_hi=[1, 2],
+                             p_top_k=[0.9, 0.1], is_listed=[True, False]),
+        "cell_forecast": rows("cell_forecast", 40, cell_id=[f"c{i:02d}" for i in range(40)], area_id="a@1",
+                              rank=range(1, 41), naive_rank=range(40, 0, -1),
+                              expected_harm=[41.0 - i for i in range(1, 41)]),
+        "hotspot": rows("hotspot", 1, hotspot_id="hs1"),
+        "market": rows("market", 1, market_id="m1", area_id="b@1", grade="flagrant", is_provisional=True),
+        "officer_allocation": rows("officer_allocation", 2, area_id=ids, today_hours=10.0, proposed_hours=[14.0, 6.0]),
+        "area_notice": rows("area_notice", 2, area_id="b@1", title="To the street", body_html=f"<p>{name}</p>",
+                            language="en", notice_id=["n_1", "n_2"],
+                            state=["approved", "draft"], superseded_by=[None, "n_1"]),
+        "outcome_monitor": rows("outcome_monitor", 3, forecast_run_id=["r1", "r2", "r3"],
+                                harm_share_top5=[0.4, None, 0.3],
+                                forecast_as_of=pd.date_range("2026-02-01T05:00Z", periods=3, freq="7D")),
+        "place_change": rows("place_change", 1, place_kind="area", place_id="a@1", change="rose", rank_before=None),
+        "data_quality": pd.DataFrame(
+            [("rows_in", 10.0, "rows", False, ""), ("versions_stored", 7.0, "rows", False, ""),
+             ("duplicates", 1.0, "rows", False, ""), ("dead_letters", 2.0, "rows", True, "could not be read")],
+            columns=["measure", "value", "unit", "is_warning", "detail"]),
+    }  # fmt: skip
+
+
+def shapes(of: dict[str, pd.DataFrame]) -> dict[str, gpd.GeoDataFrame | None]:
+    def layer(frame: pd.DataFrame, geometry: list[shapely.Geometry]) -> gpd.GeoDataFrame:
+        return gpd.GeoDataFrame(frame.drop(columns="geometry_wkb", errors="ignore"), geometry=geometry, crs=CRS)
+
+    cells = [shapely.box(150 * i, 0, 150 * i + 150, 150) for i in range(len(of["cell_forecast"]))]
+    return {
+        "areas": layer(of["area_ranking"], [shapely.box(0, 0, 3000, 6000), shapely.box(3000, 0, 6000, 6000)]),
+        "cells": layer(of["cell_forecast"], cells),
+        "hotspots": layer(of["hotspot"], [shapely.box(100, 100, 900, 900)] * len(of["hotspot"])),
+        "markets": layer(of["market"], [shapely.box(4000, 4000, 4300, 4300)] * len(of["market"])),
+        "points_of_interest": None,
+    }
+
+
+def page(of: dict[str, pd.DataFrame] | None = None, **run: Any) -> str:
+    of = of or tables()
+    return render_report({**RUN, **run}, of, shapes(of), PEOPLE, written_at=WRITTEN_AT)
+
+
+class Outline(HTMLParser):
+    """Counts tags, keeps ids and every address, and checks that elements close in order."""
+
+    VOID = ("meta", "input", "br", "img", "link", "hr")
+    DRAWN = ("path", "circle", "rect")
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        self.ids += [found["id"]] if found.get("id") else []  # type: ignore[list-item]
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "action", "data")]
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_stands_alone() -> None:
+    html = page()
+    outline = Outline(html)
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert all(address.startswith("#") for address in outline.addresses)
+    assert {address[1:] for address in outline.addresses} <= set(outline.ids)
+    assert "http://" not in html
+    assert "https://" not in html
+    assert not re.search(r"@import|url\(", html)
+
+
+def test_only_our_script_may_run() -> None:
+    html = page()
+    script = html.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in html
+    assert html.count("<script") == 1
+
+
+def test_the_same_run_gives_the_same_bytes() -> None:
+    assert page() == page()
+
+
+def test_the_page_says_what_when_until_and_counts_of_people() -> None:
+    html = page()
+    for said in (
+        "Testford", "1 March 2026, 00:00", "3 March 2026, 00:00", "1 of 2 areas is on the target list", "Old Town",
+        "1,234", "live warrants", "What a score does not mean", RUN["run_id"], "it adds up",
+    ):  # fmt: skip
+        assert said in html, said
+
+
+@pytest.mark.parametrize("rows_in", [10.0, 12.0])
+def test_rows_that_went_missing_are_said(rows_in: float) -> None:
+    of = tables()
+    of["data_quality"] = of["data_quality"].assign(value=[rows_in, 7.0, 1.0, 2.0])
+    assert balance(of["data_quality"]) == {
+        "rows_in": rows_in, "versions_stored": 7, "duplicates": 1, "dead_letters": 2, "difference": rows_in - 10
+    }  # fmt: skip
+    assert ("2 rows are unaccounted for" in page(of)) is (rows_in == 12)
+    assert balance(of["data_quality"].iloc[1:]) is None
+
+
+def test_assumptions_and_doubts_come_first() -> None:
+    assert warnings_of(RUN, tables()) == [
+        "Markets are provisional: graded from single cells, before the full detector.",
+        "Dead letters (2 rows): could not be read",
+    ]
+    assert warnings_of({**RUN, "is_staffing_assumed": True}, tables())[0].startswith("Officer hours are assumed")
+    assert "Officer hours are assumed" in page(is_staffing_assumed=True)
+
+
+def test_hostile_names_stay_text() -> None:
+    of = tables(HOSTILE)
+    of["data_quality"] = of["data_quality"].assign(detail=HOSTILE)
+    of["place_change"] = of["place_change"].assign(why=HOSTILE)
+    of["market"] = of["market"].assign(grade=HOSTILE)
+    html = page(of, force_name=HOSTILE)
+    parsed = Outline(html)
+    assert parsed.tags.count("script") == 1
+    assert parsed.handlers == []
+    assert "{{ 7*7 }}" in html.replace("&#34;", '"')
+
+
+def test_a_draft_that_another_notice_speaks_instead_of_says_so() -> None:
+    html = page()
+    assert "draft, en; superseded by n_1" in html
+    assert html.count("superseded by") == 1
+    assert "State as of 2 March 2026, 04:30." in html
+
+
+def test_a_page_without_anything_but_areas_still_reads() -> None:
+    of = {name: frame if name == "area_ranking" else frame.iloc[:0] for name, frame in tables().items()}
+    of["area_ranking"] = of["area_ranking"].assign(is_listed=False)
+    html = page(of)
+    assert Outline(html).open == []
+    for said in (
+        "None of 2 areas",
+        "No cell was forecast",
+        "No market was found",
+        "No notice was drafted",
+        "first kept run",
+    ):
+        assert said in html
+
+
+def test_missing_figures_are_dashes() -> None:
+    of = tables()
+    nothing = {name: None for name in of["area_ranking"].columns if name.endswith(("_share", "_per_day", "_lo", "_hi"))}
+    of["area_ranking"] = of["area_ranking"].assign(
+        **{**nothing, "rank_lo": 1, "rank_hi": 2, "moves_out_if": None, "evidence_ids": None}
+    )
+    html = page(of)
+    assert not re.search(r"\bnan\b|NaT|>None<", re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL))
+
+
+def test_a_first_run_read_back_from_its_table_has_no_predecessor() -> None:
+    of = tables()
+    of["place_change"] = of["place_change"].iloc[:0]
+    read_back = pd.Series([None], dtype="str").iloc[0]  # what a null text is after reading
+    assert "This is the first kept run" in page(of, predecessor_run_id=read_back)
+    assert "Nothing changed since run <code>r0</code>" in page(of, predecessor_run_id="r0")
+
+
+def test_a_pseudonym_is_refused_and_not_quoted() -> None:
+    of = tables(f"near {PERSON}")
+    with pytest.raises(PublicationError) as caught:
+        page(of)
+    assert PERSON not in str(caught.value)
+
+
+def test_inputs_are_left_alone() -> None:
+    of = tables()
+    before = {name: frame.copy() for name, frame in of.items()}
+    page(of)
+    for name, frame in of.items():
+        pd.testing.assert_frame_equal(frame, before[name])
+
+
+def test_the_forecast_stands_beside_the_count() -> None:
+    assert naive_overlap(tables()["cell_forecast"]) == 0
+    same = tables()["cell_forecast"].assign(naive_rank=range(1, 41))
+    assert naive_overlap(same) == 20
+
+
+def test_outlines_run_east_and_south_from_the_corner_in_whole_metres() -> None:
+    square = shapely.Polygon([(10, 20), (10, 30), (20, 30), (20, 20)])
+    assert outline(square, (0, 0, 100, 100)) == "M10 80l0 -10 10 0 0 10z"
+    holed = shapely.Polygon([(0, 0), (0, 9), (9, 9), (9, 0)], [[(3, 3), (6, 3), (6, 6), (3, 6)]])
+    assert outline(holed, (0, 0, 9, 9)).count("M") == 2
+    two = shapely.MultiPolygon([square, shapely.box(50, 50, 60, 60)])
+    assert outline(two, (0, 0, 100, 100)).count("z") == 2
+
+
+def test_the_map_draws_the_top_cells_the_greatest_last() -> None:
+    drawing = draw_map(shapes(tables()))
+    assert drawing.cell_count == len(drawing.cells) == DRAWN_SHARE * 40
+    assert [shape.row["rank"] for shape in drawing.cells] == [2, 1]
+    assert drawing.cell_share_of_harm == pytest.approx((40 + 39) / 820)
+    assert [shape.grade for shape in drawing.areas] == [5, 1]
+    assert (drawing.width_m, drawing.height_m) == (6360, 6360)
+    assert drawing.scale_m == 1000
+
+
+def test_neighbours_keep_their_common_border_when_simplified() -> None:
+    wiggle = [(3000 + 0.2 * (i % 2), 10 * i) for i in range(601)]
+    west = shapely.Polygon([(0, 6000), (0, 0), *wiggle])
+    east = shapely.Polygon([(6000, 6000), (6000, 0), *wiggle])
+    layers = shapes(tables())
+    areas = layers["areas"]
+    assert areas is not None
+    layers["areas"] = areas.set_geometry(gpd.GeoSeries([west, east], crs=CRS))
+    one, other = draw_map(layers).areas
+    # Of 599 corners on the border one is left, the same for both.
+    assert one.outline == "M3180 6180l0 -5990 0 -10 -3000 0 0 6000z"
+    assert other.outline == "M3180 6180l0 -5990 0 -10 3000 0 0 6000z"
+
+
+def test_layers_in_another_coordinate_system_are_refused() -> None:
+    layers = shapes(tables())
+    markets = layers["markets"]
+    assert markets is not None
+    with pytest.raises(ValueError, match="markets have crs EPSG:32617"):
+        draw_map({**layers, "markets": markets.set_crs("EPSG:32617", allow_override=True)})
+    areas = layers["areas"]
+    assert areas is not None
+    with pytest.raises(ValueError, match="expected a metric one"):
+        draw_map({"areas": areas.set_crs("EPSG:4326", allow_override=True)})
+    with pytest.raises(ValueError, match="at least one area"):
+        draw_map({"areas": None})
+
+
+def test_points_of_interest_are_one_path_for_each_kind() -> None:
+    points = gpd.GeoDataFrame(
+        {"kind": ["school", "park", "school"]}, geometry=gpd.points_from_xy([0, 10, 20], [6000, 6000, 6000]), crs=CRS
+    )
+    drawing = draw_map({**shapes(tables()), "points_of_interest": points})
+    assert drawing.points == {"park": "M190 180h0", "school": "M180 180h0M200 180h0"}
+
+
+def test_the_record_of_earlier_forecasts_is_shown_the_latest_first() -> None:
+    html = page()
+    record = html[html.index('id="outcomes"') : html.index('id="markets"')]
+    made = re.findall(r"<th scope=\"row\">([^<]+)</th>", record)
+    assert made == ["15 February 2026, 00:00", "8 February 2026, 00:00", "1 February 2026, 00:00"]
+    assert 'class="line ours"' in record and 'class="line theirs"' in record
+    assert "naive count" in record
+
+
+def test_a_run_without_a_record_says_so() -> None:
+    assert "No earlier forecast has come due yet." in page({**tables(), "outcome_monitor": rows("outcome_monitor", 0)})
