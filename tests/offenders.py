@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.people_lists.assess import PeopleConfig
+from models.people_scores.config import PeopleConfig
 from models.people_scores.evidence import AXES, BANDS
 from models.people_scores.offending import COLUMNS
 from models.people_scores.person_status import make_register

@@ -3,17 +3,71 @@
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FORBIDDEN = {
-    "geo": {"pipeline", "models", "flows", "kafka", "prefect", "duckdb", "yaml"},
-    "models": {"pipeline", "geo", "flows", "kafka", "prefect", "duckdb", "yaml"},
-    "pipeline": {"geo", "models", "flows", "prefect"},
+OUTSIDE = {  # libraries that a package does not know
+    "geo": {"kafka", "prefect", "duckdb", "yaml"},
+    "models": {"kafka", "prefect", "duckdb", "yaml"},
+    "pipeline": {"prefect"},
     "flows": set(),
 }
+SHARED = {"pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database"}
+PIPELINE = {
+    "pipeline.errors": set(),
+    "pipeline.local_time": set(),
+    "pipeline.clock": {"pipeline.errors"},
+    "pipeline.database": {"pipeline.errors"},
+    "pipeline.messages": SHARED,
+    "pipeline.privacy": SHARED,
+    "pipeline.events": SHARED | {"pipeline.privacy"},
+    "pipeline.publication": SHARED | {"pipeline.privacy"},
+    "pipeline.pages": SHARED | {"pipeline.privacy"},
+    "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
+    "pipeline.store": SHARED | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources"},
+}
+MODELS = {
+    "models.changes": set(),
+    "models.statistics": set(),
+    "models.forecast": set(),
+    "models.governance": set(),
+    "models.places": {"models.statistics"},
+    "models.operations": {"models.statistics"},
+    "models.people_scores": {"models.statistics"},
+    "models.people_lists": {"models.statistics", "models.people_scores", "models.changes"},
+    "models.evaluation": {"models.statistics", "models.forecast"},
+    "models.simulate.world": set(),
+    "models.simulate.output": {"models.simulate.world"},
+    "models.simulate.behaviour": {"models.simulate.world", "models.simulate.output"},
+    "models.simulate": {"models.simulate.world", "models.simulate.output", "models.simulate.behaviour"},
+}
+FLOWS = {  # from the ground up: a room may import those above it in this list, less what stands behind the name
+    "flows.home": set(),
+    "flows.human_log": {"flows.home"},
+    "flows.run": {"flows.home"},
+    "flows.evaluation": {"flows.home", "flows.run"},
+    "flows.ingest": {"flows.home", "flows.run"},
+    "flows.decisions": {"flows.home", "flows.human_log", "flows.ingest", "flows.run"},
+    "flows.outputs": {"flows.home", "flows.human_log", "flows.run", "flows.decisions"},
+    "flows.health": {"flows.home", "flows.human_log", "flows.run", "flows.ingest", "flows.decisions"},
+    "flows.schedule": {
+        *("flows.home", "flows.human_log", "flows.run", "flows.ingest", "flows.decisions", "flows.outputs"),
+        "flows.health",
+    },
+    "flows.simulation": {"flows.home", "flows.run", "flows.ingest", "flows.decisions", "flows.schedule"},
+    "flows.command": {
+        *("flows.home", "flows.human_log", "flows.run", "flows.evaluation", "flows.ingest", "flows.decisions"),
+        *("flows.outputs", "flows.health", "flows.schedule", "flows.simulation"),
+    },
+}
+ALLOWED: dict[str, set[str]] = (
+    PIPELINE | MODELS | {room: {*below, "pipeline", "geo", "models"} for room, below in FLOWS.items()}
+)
+DOZEN = 12
+PACKAGES = ("geo", "models", "pipeline", "flows")
 # Queries without an order: those that yield one row, and hashes by the million, which are sorted or looked up.
 ONE_ROW = {
     *("flows/sql/ingest_totals", "flows/sql/last_incident", "flows/sql/placement_quality"),
@@ -22,28 +76,111 @@ ONE_ROW = {
     *("pipeline/sql/store/new_batch", "pipeline/sql/store/throughput"),
 }
 HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}
-SOURCES = [path for package in FORBIDDEN for path in sorted((ROOT / package).rglob("*.py"))]
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
 
 
-def imported_roots(path: Path) -> Iterator[str]:
+def imported(path: Path) -> Iterator[str]:
+    """Yield every module that a file imports, inside functions and under TYPE_CHECKING, too."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import; name the package"
-            yield (node.module or "").split(".")[0]
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else node.module or ""
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_package_reaches_across(path: Path) -> None:
-    crossed = FORBIDDEN[path.relative_to(ROOT).parts[0]] & set(imported_roots(path))
-    assert not crossed, f"{path} imports {sorted(crossed)}"
+def room_of(module: str) -> str:
+    """The room in which a module stands; a module directly in a package, and each of the flat geo, is its own."""
+    if module in ALLOWED:
+        return module
+    above = module.rpartition(".")[0]
+    return above if above in ALLOWED else module
 
 
-def test_a_breach_would_be_found(tmp_path: Path) -> None:
+def breaches(module: str, path: Path) -> list[str]:
+    """What a module imports that its room may not."""
+    package, room = module.split(".")[0], room_of(module)
+    found = []
+    for name in imported(path):
+        root, target = name.split(".")[0], room_of(name)
+        if root in OUTSIDE[package]:
+            found.append(name)
+        elif root in PACKAGES and target != room:
+            allowed = {"geo"} if package == "geo" else ALLOWED.get(room, set())
+            if target not in allowed and root not in allowed:
+                found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_every_room_imports_only_what_it_may(module: str) -> None:
+    crossed = breaches(module, MODULES[module])
+    assert not crossed, f"{module}, in room {room_of(module)}, may not import {crossed}"
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("geo.cells", "def late():\n    from pipeline.store.store import Store\n"),
+        ("models.statistics.gini", "import duckdb\n"),
+        ("models.forecast.fit", "from models.places import ranking\n"),
+        ("models.people_scores.scoring", "from models.people_lists.rules import RULES\n"),
+        ("flows.run.plans", "if TYPE_CHECKING:\n    from flows.decisions.lists import open_list\n"),
+        ("pipeline.pages.report", "from pipeline.store.snapshot import open_snapshot\n"),
+        ("pipeline.events.batch", "import prefect.flows\n"),
+    ],
+)
+def test_one_import_that_breaks_a_rule_is_found(tmp_path: Path, module: str, line: str) -> None:
     breach = tmp_path / "breach.py"
-    breach.write_text("def late():\n    from pipeline.store.store import Store\n")
-    assert FORBIDDEN["geo"] & set(imported_roots(breach)) == {"pipeline"}
+    breach.write_text(MODULES[module].read_text(encoding="utf-8") + line, encoding="utf-8")
+    assert breaches(module, breach)
+
+
+def first_circle(arrows: dict[str, set[str]]) -> list[str]:
+    """Modules or rooms that import each other in a loop; empty where there is none."""
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_files_and_no_rooms_import_each_other_in_a_circle() -> None:
+    files = {module: {name for name in imported(path) if name in MODULES} for module, path in MODULES.items()}
+    rooms: dict[str, set[str]] = {}
+    for module, names in files.items():
+        rooms.setdefault(room_of(module), set()).update({room_of(name) for name in names} - {room_of(module)})
+    assert not first_circle(files)
+    assert not first_circle(rooms)
+    assert not first_circle({room: below & set(ALLOWED) for room, below in ALLOWED.items()})
+    assert first_circle({"a": {"b"}, "b": {"a"}})
+
+
+def test_a_room_has_a_dozen_files_at_most_and_says_what_belongs_in_it() -> None:
+    for room in sorted(
+        set(ALLOWED) - {"flows.command"} - {name for name in ALLOWED if MODULES[name].stem != "__init__"}
+    ):
+        folder = MODULES[room].parent
+        files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= DOZEN, f"{room} has {len(files)} files; a dozen at most"
+        assert "import" in (ast.get_docstring(ast.parse(MODULES[room].read_text(encoding="utf-8"))) or "").lower(), room
+
+
+def test_every_module_stands_in_a_room() -> None:
+    homeless = [m for m in MODULES if m not in PACKAGES and not m.startswith("geo.") and room_of(m) not in ALLOWED]
+    assert not homeless
+
+
+def test_tests_stand_in_the_rooms_of_what_they_test() -> None:
+    folders = {
+        str(path.parent.relative_to(ROOT / "tests"))
+        for p in PACKAGES
+        for path in (ROOT / "tests" / p).rglob("test_*.py")
+    }
+    assert folders <= {*PACKAGES, *(room.replace(".", "/") for room in ALLOWED)}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,6 +1,8 @@
 """`harmspot demo`: everything, on a simulated town."""
 
-from datetime import date
+import shutil
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,11 @@ from flows.command.options import Day, pass_home
 
 if TYPE_CHECKING:
     from flows.home.home import Home
+    from flows.simulation.town import TownFiles
+
+HISTORY_DAYS = 730
+EFFECT_DAYS = 90  # from the registration of what lists should bring about to its stop date
+SHOWN = {"areas": 12, "cells": 5, "markets": 10, "crackdowns": 5, "notices": 5}  # rows printed of each table
 
 
 @click.command("demo")
@@ -32,7 +39,87 @@ def command(home: "Home", folder: Path, seed: int, as_of: date | None) -> None:
     Example:
       harmspot demo --seed 7
     """
-    from flows.demo import run_demo
-
     now = home.now()
     run_demo(folder, seed=seed, as_of=as_of or now.date(), now=now, announce=home.announce)
+
+
+def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, announce: Callable[[str], None]) -> None:
+    """Simulate, load, run as a Prefect flow, print the places and counts of people, say where the files are."""
+    from flows.command.printing import print_frame
+    from flows.command.show import TABLES, read_table
+    from flows.decisions.audits import audit_reports
+    from flows.ingest.ingest import load_file
+    from flows.schedule.prefect_settings import embed_prefect
+    from flows.simulation.town import write_town
+
+    _clear_earlier_demo(folder)
+    announce(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
+    town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
+    home = _home_of(town, as_of, now, announce)
+    announce(f"loading {town.event_count:,} records")
+    counts = load_file(home, town.events, None)
+    announce(
+        f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
+        f"+ dead letters {counts.dead:,}"
+    )
+    embed_prefect(home)
+    from flows.schedule.prefect_flows import daily
+
+    summary = daily(home.path, home.config_file, as_of, None, home.clock)
+    for name, limit in SHOWN.items():
+        frame = read_table(home, TABLES[name], summary.run_id, purpose=None, reader=None).head(limit)
+        print_frame(frame, title=f"\n{name}", as_json=False, columns=TABLES[name].columns)
+    _register_effects(home)
+    audits = ["report", "state", "signed_by", "fresh_until"]
+    print_frame(audit_reports(home), title="\naudits on which lists wait", as_json=False, columns=audits)
+    announce(summary.text())
+    announce("people (counts only): " + ", ".join(f"{name} {n}" for name, n in summary.people_counts.items()))
+    for path in (home.published, home.restricted, home.layers, home.report):
+        announce(f"  {path}")
+
+
+def _register_effects(home: "Home") -> None:
+    """Register what the lists that choose people should bring about, and show that nobody has approved any yet."""
+    from flows.command.printing import print_frame
+    from flows.decisions.list_effects import register_effect, shown_effects
+    from flows.decisions.lists import shown_lists
+    from models.governance.list_effects import CHOSEN_LISTS
+
+    stop_on = home.today() + timedelta(days=EFFECT_DAYS)
+    for name in CHOSEN_LISTS:
+        register_effect(
+            home,
+            name,
+            outcome="harm reported of those listed, until the stop date",
+            comparison="those just below the list",
+            stop_on=stop_on,
+            by="Supt. A. Lee, invented for the demo",
+        )
+    effects = ["list", "outcome", "comparison", "registered_by", "stops_at"]
+    print_frame(shown_effects(home), title="\neffects of lists, registered", as_json=False, columns=effects)
+    lists = ["list_id", "status", "entries", "valid_to", "approved_by"]
+    print_frame(shown_lists(home, None), title="\nlists of people (counts only)", as_json=False, columns=lists)
+
+
+def _clear_earlier_demo(folder: Path) -> None:
+    """Remove an earlier demo, so that every demo starts afresh; anything else that stands there is left alone."""
+    from flows.home.settings import SettingsError
+
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    config_file = folder / "config.yaml"
+    if not (config_file.is_file() and "Simulated town" in config_file.read_text(encoding="utf-8")):
+        raise SettingsError(f"{folder} holds something other than a demo; choose another place with --folder")
+    shutil.rmtree(folder)
+
+
+def _home_of(town: "TownFiles", as_of: date, now: datetime, announce: Callable[[str], None]) -> "Home":
+    """Return the demo's home, its clock standing at noon of the day of the run.
+
+    Today it stands at `now` where noon is still to come, or what is done next would come before what the demo did.
+    """
+    from flows.home.home import Home
+
+    noon = datetime.combine(as_of, time(12), tzinfo=UTC)
+    clock = min(noon, now) if as_of == now.date() else noon
+    return Home(town.folder / "home", town.config_file, clock, announce).ensure()

@@ -19,7 +19,7 @@ def command(home: "Home") -> None:
     Example:
       harmspot --home city init
     """
-    from flows.ingest.ingest import open_home_store
+    from flows.home.store_access import open_home_store
 
     home.ensure()
     with open_home_store(home):

@@ -267,9 +267,9 @@ def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int,
 def _print_json(tables: "dict[str, pd.DataFrame]") -> None:
     import json
 
-    from flows.command.printing import records
+    from flows.home.rows import to_json_rows
 
-    click.echo(json.dumps({name: records(frame) for name, frame in tables.items()}, indent=2, ensure_ascii=False))
+    click.echo(json.dumps({name: to_json_rows(frame) for name, frame in tables.items()}, indent=2, ensure_ascii=False))
 
 
 ALLOCATION_TABLES = {

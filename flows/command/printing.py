@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from flows.home.rows import json_value, to_json_rows
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -26,7 +28,7 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
     this width can hold are printed one below the other.
     """
     if as_json:
-        click.echo(json.dumps(records(frame), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(to_json_rows(frame), indent=2, ensure_ascii=False))
         return
     import pandas as pd
     from rich.console import Console
@@ -94,29 +96,10 @@ def _is_prose(values: "pd.Series", cells: list[str]) -> bool:
     return not pd.api.types.is_datetime64_any_dtype(values) and any(" " in cell for cell in cells)
 
 
-def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Return a frame as JSON-ready objects; geometries are left to the layers."""
-    plain = frame.drop(columns=[c for c in frame.columns if c.endswith("_wkb")])
-    return [{str(key): _plain(value) for key, value in row.items()} for row in plain.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    import numpy as np
-    import pandas as pd
-
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or value is pd.NaT or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
-        return None
-    return value.isoformat() if hasattr(value, "isoformat") else value
-
-
 def _text(value: Any) -> str:
-    if isinstance(value, datetime) and _plain(value) is not None:
+    if isinstance(value, datetime) and json_value(value) is not None:
         return value.strftime("%Y-%m-%d %H:%MZ")
-    plain = _plain(value)
+    plain = json_value(value)
     if plain is None:
         return "–"
     if isinstance(plain, bool):

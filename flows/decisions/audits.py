@@ -8,10 +8,10 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
+from flows.home.store_access import open_home_store, what_people_did
 from flows.human_log.audit_events import audit_acts, halt_of, make_audit_projections
 from flows.human_log.projections import project_home
 from flows.human_log.report_file import sealed_report, stated_day
-from flows.ingest.ingest import open_home_store, what_people_did
 from models.governance.actors import MACHINE
 from models.governance.audits import AuditAct, refusal
 from pipeline.errors import PublicationError

@@ -7,8 +7,8 @@ import pandas as pd
 from flows.decisions.lists import end_list, lists_holding
 from flows.decisions.person_notices import withdraw_letters
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.projections import project_home
-from flows.ingest.ingest import open_home_store
 from models.governance.actors import is_thin
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from flows.command.printing import records
 from flows.decisions.lists import read_list
 from flows.home.home import Home
+from flows.home.rows import to_json_rows
 from flows.home.run_identity import code_version
-from flows.ingest.ingest import open_home_store
+from flows.home.store_access import open_home_store
 from flows.run.prioritise import people_of_run
 from models.people_lists.explain import explain_person
 from models.people_lists.lists import decision
@@ -31,7 +31,7 @@ def find_area(home: Home, area: str, run_id: str | None) -> dict[str, Any]:
     is_meant = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
     if is_meant.sum() != 1:
         raise PublicationError(f"area {area!r}: {is_meant.sum()} areas fit; known are {', '.join(ranking['area_id'])}")
-    return {**records(ranking[is_meant])[0], "area_count": len(ranking)}
+    return {**to_json_rows(ranking[is_meant])[0], "area_count": len(ranking)}
 
 
 def area_lines(row: dict[str, Any]) -> list[str]:
@@ -64,7 +64,7 @@ class PersonRows:
 
     def as_json(self) -> dict[str, Any]:
         """Return the rows by table, tables without a row left out."""
-        return {name: records(rows) for name, rows in self.tables.items() if len(rows)}
+        return {name: to_json_rows(rows) for name, rows in self.tables.items() if len(rows)}
 
 
 def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | None, reader: str | None) -> PersonRows:

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from flows.home.home import Home
+from flows.home.store_access import open_home_store, what_people_did
 from flows.human_log.list_events import effect_rows, list_effects
 from flows.human_log.projections import project_home
 from flows.human_log.report_file import sealed_report
-from flows.ingest.ingest import open_home_store, what_people_did
 from models.governance.list_effects import CHOSEN_LISTS, EffectAct, missing_effect, refusal
 from pipeline.errors import PublicationError
 from pipeline.store.human_events import Act

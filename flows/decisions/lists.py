@@ -7,18 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from flows.command.printing import records
 from flows.decisions.audits import halt
 from flows.decisions.notice_decisions import LETTERS_TO
 from flows.decisions.person_notices import withdraw_letters
 from flows.home.home import Home
+from flows.home.rows import to_json_rows
+from flows.home.store_access import open_home_store, what_people_did
 from flows.human_log.audit_events import halt_of
 from flows.human_log.integrity import log_problems, refuse_earlier_clock
 from flows.human_log.list_events import erased_people, list_acts, list_effects
 from flows.human_log.list_runs import ListRun, find_list, list_names, lists_in_use, valid_to
 from flows.human_log.projections import project_home
 from flows.human_log.protection import ended_warrants, protected_on
-from flows.ingest.ingest import open_home_store, what_people_did
 from models.governance import list_lifecycle as lifecycle
 from models.governance.actors import MACHINE
 from models.governance.audits import is_halted
@@ -453,7 +453,7 @@ def _entries_valid_to(
 
 def _entries(home: Home, rows: pd.DataFrame, columns: list[str], is_resolved: bool) -> list[dict[str, Any]]:
     if not is_resolved:
-        return records(rows[columns])
+        return to_json_rows(rows[columns])
     with open_home_store(home) as store:
         raw = store.resolve_pseudonyms(rows["person_id"].unique().tolist())
-    return records(rows[columns].assign(person_id=rows["person_id"].map(raw)))
+    return to_json_rows(rows[columns].assign(person_id=rows["person_id"].map(raw)))

@@ -10,13 +10,13 @@ import pandas as pd
 
 from flows.decisions.partners import deliver_or_say, notice_messages
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.audit_events import halt_of
 from flows.human_log.list_events import list_acts
 from flows.human_log.list_runs import lists_in_use
 from flows.human_log.notice_records import Notice, evidence_behind, make_step, notices_of
 from flows.human_log.projections import project_home
 from flows.human_log.protection import protected
-from flows.ingest.ingest import open_home_store
 from models.governance.actors import MACHINE
 from models.governance.list_lifecycle import list_id_of, withheld
 from models.governance.notice_drafts import fields_from_json, fields_json

@@ -13,8 +13,8 @@ from flows.decisions.partners import run_messages, say_who_is_told_nothing
 from flows.decisions.person_notices import withdraw_letters_at_run
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
+from flows.home.store_access import open_home_store
 from flows.human_log.notice_records import Notice, evidence_behind, notices_of
-from flows.ingest.ingest import open_home_store
 from flows.run.prioritise import Products
 from models.governance.actors import MACHINE
 from models.governance.notice_lifecycle import CLOSED, last_day_to_decide, start_refusal

@@ -14,7 +14,7 @@ import msgspec
 import pandas as pd
 
 from flows.home.home import Home
-from flows.ingest.ingest import open_home_store
+from flows.home.store_access import open_home_store
 from models.governance.notice_lifecycle import CLOSED, Standing
 from pipeline.errors import SourceError
 from pipeline.messages.outbox import FilePublisher, OutboxMessage, Publisher, deliver

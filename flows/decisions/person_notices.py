@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from flows.decisions.notice_decisions import LETTERS_TO, Deed, known_notices, record
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
+from flows.home.store_access import open_home_store
 from flows.human_log.list_events import list_acts
 from flows.human_log.notice_records import Notice, notices_of
-from flows.ingest.ingest import open_home_store
 from flows.run.prioritise import Products
 from models.governance.actors import MACHINE
 from models.governance.list_lifecycle import withheld

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.notice_records import Notice, notices_of
-from flows.ingest.ingest import new_decoder, open_home_store
+from flows.ingest.ingest import new_decoder
 from flows.run.assembly import area_names_of, query, read_map
 from flows.run.plans import calendar_of
 from models.operations.crackdowns import announcement_problems

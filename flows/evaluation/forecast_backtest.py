@@ -7,9 +7,9 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from flows.command.printing import records
 from flows.evaluation.near_repeat import latest_day
 from flows.home.home import Home
+from flows.home.rows import to_json_rows
 from flows.run.assembly import place_incidents, query, read_map, read_run_codebook
 from geo.cells import Grid
 from models.evaluation.backtest import Evaluation, evaluate_forecast, study_cells
@@ -162,7 +162,7 @@ def trial_object(trial: CityTrial) -> dict[str, Any]:
         "cell_size_m": trial.cell_size_m,
         "cell_count": trial.cell_count,
         "event_count": trial.event_count,
-        **{name: records(table) for name, table in trial.tables().items()},
+        **{name: to_json_rows(table) for name, table in trial.tables().items()},
         "notes": list(trial.evaluation.notes),
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.command.printing import records as as_records
+from flows.home.rows import to_json_rows as as_records
 from models.evaluation.people_validation import PeopleTrial, PeopleTrialConfig, evaluate_people
 from pipeline.sources.validation_people import RecordMapping, Records, read_record_mapping, read_records, select_records
 

@@ -22,7 +22,7 @@ from models.operations.benefit import BenefitConfig
 from models.operations.crackdowns import CrackdownsConfig
 from models.operations.promises import PromisesConfig
 from models.operations.visits import VisitsConfig
-from models.people_lists.assess import PeopleConfig
+from models.people_scores.config import PeopleConfig
 from models.places.markets import MarketsConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import HarmspotError

@@ -1,7 +1,7 @@
 """What the access log and the store say of each other: nothing cut off, and no clock that went back."""
 
 from flows.home.home import Home
-from flows.ingest.ingest import open_home_store
+from flows.home.store_access import open_home_store
 from pipeline.clock import refuse_earlier
 from pipeline.errors import StoreError
 from pipeline.privacy.access_log import NO_MARK

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from flows.home.home import Home
+from flows.home.store_access import what_people_did
 from flows.human_log.list_events import list_acts
-from flows.ingest.ingest import what_people_did
 from models.governance import list_lifecycle as lifecycle
 from models.governance.list_lifecycle import ListStanding
 from pipeline.errors import PublicationError

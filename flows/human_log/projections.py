@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.audit_events import make_audit_projections
 from flows.human_log.list_events import erased_people, make_list_projections
 from flows.human_log.notice_records import notice_states
-from flows.ingest.ingest import open_home_store
 from pipeline.publication.publish import Projector, Shown, project
 from pipeline.publication.tables import read_tables
 

@@ -5,9 +5,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 
-import pandas as pd
-
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from pipeline.errors import SourceError
 from pipeline.events.batch import BatchCounts, Source
 from pipeline.events.codebook import read_codebook
@@ -18,21 +17,8 @@ from pipeline.sources.jsonl import JsonLinesSource
 from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.mapping import read_mapping
 from pipeline.sources.parquet import ParquetSource
-from pipeline.store.store import Store, open_store
 
 EVENT_FILE_SUFFIXES = (".jsonl", ".jsonl.gz")
-
-
-def open_home_store(home: Home) -> Store:
-    """Return the home's store, opened as its one writer."""
-    wait_s = home.settings.store.wait_s
-    return open_store(home.store, home.key, wait_s=wait_s, announce=home.announce, log=home.access_log)
-
-
-def what_people_did(home: Home) -> pd.DataFrame:
-    """Return `Store.human_events` as it stands in the home's store: the truth that publications only show."""
-    with open_home_store(home) as store:
-        return store.human_events()
 
 
 def new_decoder(home: Home) -> Decoder:

@@ -3,7 +3,7 @@
 import re
 
 from flows.home.home import Home
-from flows.ingest.ingest import open_home_store
+from flows.home.store_access import open_home_store
 from pipeline.errors import SourceError
 from pipeline.events.batch import TopicPartition
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from flows.home.home import Home
 from flows.home.settings import find_mapping
-from flows.ingest.ingest import new_decoder, offence_codes, open_home_store
+from flows.home.store_access import open_home_store
+from flows.ingest.ingest import new_decoder, offence_codes
 from pipeline.events.batch import BatchCounts
 from pipeline.sources.mapping import Mapping, read_mapping
 

@@ -14,9 +14,10 @@ from flows.decisions.partners import deliver_or_say
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity, hash_of_erasures
 from flows.home.stage import Call, direct
+from flows.home.store_access import what_people_did
 from flows.human_log.list_events import erased_people
 from flows.human_log.projections import project_home, projector
-from flows.ingest.ingest import ingest_sources, what_people_did
+from flows.ingest.ingest import ingest_sources
 from flows.outputs.render import write_outputs, written_run
 from flows.run.assembly import read_map
 from flows.run.prioritise import Products, prioritise

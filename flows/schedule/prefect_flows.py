@@ -16,8 +16,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed
 
-from flows.command.printing import records
 from flows.home.home import Home
+from flows.home.rows import to_json_rows
 from flows.ingest.ingest import ingest_sources
 from flows.schedule.backfill import backfill as plain_backfill
 from flows.schedule.daily import EDGE_STAGES, RunSummary, daily_run
@@ -132,7 +132,7 @@ def _show_places(home: Home, summary: RunSummary) -> None:
     columns = ["rank", "area_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_day", "crimes_per_officer_hour"]
     create_table_artifact(
         key="area-ranking",
-        table=records(ranking.sort_values("rank")[columns].round(4)),
+        table=to_json_rows(ranking.sort_values("rank")[columns].round(4)),
         description=f"Areas by harm, as of {summary.as_of}, run {summary.run_id}",
     )
     create_markdown_artifact(key="run-summary", markdown=summary.markdown())

@@ -4,7 +4,6 @@ The order of work is the order of `assess_people`: a register of people with the
 scores, facts, rules, lists. Nothing here names a person outside the frames it returns.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -15,66 +14,12 @@ from models.people_lists.call_in import call_in
 from models.people_lists.listing_terms import next_terms, no_terms, over
 from models.people_lists.rule_features import gather_facts, sales_outside_markets
 from models.people_lists.tier_changes import why_now
-from models.people_scores.evidence import AXES, counted, offences
+from models.people_scores.config import PeopleConfig
+from models.people_scores.evidence import counted, offences
 from models.people_scores.exposure import away_at
 from models.people_scores.person_status import make_register
 from models.people_scores.scoring import Scoring, score_people
 from models.statistics.gini import gini, gini_by_chance
-
-
-@dataclass(frozen=True, slots=True)
-class PeopleConfig:
-    """Settings of the lists of people; meanings and units beside the defaults in configs/default.yaml."""
-
-    window_days: int
-    half_life_days: float
-    top_k: int
-    top_share: float
-    draws: int
-    concentration: float
-    weights: Mapping[str, float]
-    target_probability: float
-    warn_probability: float
-    leave_margin: float
-    minimum_exposure_days: float
-    term_days: int
-    call_in_size: int
-    attendance_probability: float
-
-    def __post_init__(self) -> None:
-        for name in (
-            "window_days",
-            "half_life_days",
-            "top_k",
-            "draws",
-            "concentration",
-            "minimum_exposure_days",
-            "term_days",
-        ):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above zero")
-        if set(self.weights) != set(AXES) or not all(weight >= 0 for weight in self.weights.values()):
-            raise ValueError(f"weights={dict(self.weights)!r}: expected {', '.join(AXES)}, each from zero up")
-        if not sum(self.weights.values()) > 0:
-            raise ValueError(f"weights={dict(self.weights)!r}: expected at least one above zero")
-        if not 0 < self.top_share <= 1:
-            raise ValueError(f"top_share={self.top_share!r}: expected a share above zero, of one at most")
-        if not 0 < self.warn_probability <= self.target_probability <= 1:
-            raise ValueError(
-                f"warn_probability={self.warn_probability!r} and target_probability={self.target_probability!r}: "
-                "expected probabilities above zero, the first no greater than the second"
-            )
-        if not self.call_in_size >= 1 or not 0 < self.attendance_probability <= 1:
-            raise ValueError(
-                f"call_in_size={self.call_in_size!r} and attendance_probability={self.attendance_probability!r}: "
-                "expected a whole number from one up and a probability above zero"
-            )
-        if not 0 <= self.leave_margin < self.warn_probability:
-            raise ValueError(f"leave_margin={self.leave_margin!r}: expected from zero to below warn_probability")
-
-    @property
-    def axis_weights(self) -> list[float]:
-        return [self.weights[axis] for axis in AXES]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,23 +19,6 @@ AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors
 TIERS = {"target": "people to target, the high-rate serious", "warn": "people to warn, the next level"}
 
 
-def leaving_words(
-    top_k: int, leaves_below: float, chance: float, incident_id: str, chance_without: float, months: int | None
-) -> str:
-    """One sentence or two on what would move a listed person off the list."""
-    quiet = (
-        f"without a new counted incident that takes about {months} months at liberty"
-        if months
-        else "without a new counted incident that takes more than three years at liberty"
-    )
-    effect = "off the list" if chance_without < leaves_below else "not enough by itself"
-    return (
-        f"Leaves when the chance of being among the worst {top_k} falls below {leaves_below:.2f} (now {chance:.2f}); "
-        f"{quiet}. "
-        f"If {incident_id} did not count, the chance would be {chance_without:.2f}: {effect}."
-    )
-
-
 def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Explain where a person stands in the restricted tables, line by line.
 

@@ -14,7 +14,7 @@ from models.people_scores.scoring import Scoring
 from models.statistics.empirical_bayes import Floats
 
 if TYPE_CHECKING:
-    from models.people_lists.assess import PeopleConfig
+    from models.people_scores.config import PeopleConfig
 
 DAYS_PER_YEAR = 365.25
 EVIDENCE_SHOWN = 3

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from models.people_lists.explain import leaving_words
 from models.people_scores.exposure import decayed_days
 from models.people_scores.offending import count_offending
 from models.people_scores.ranking import Rates, draw_scores
@@ -17,7 +16,7 @@ from models.people_scores.scoring import Scoring
 from models.statistics.empirical_bayes import Floats
 
 if TYPE_CHECKING:
-    from models.people_lists.assess import PeopleConfig
+    from models.people_scores.config import PeopleConfig
 
 MONTHS_AHEAD = (1, 3, 6, 9, 12, 18, 24, 36)
 DAYS_PER_MONTH = 365.25 / 12
@@ -85,3 +84,20 @@ def _first_below(chances: Floats, level: float) -> list[int | None]:
     is_below = chances < level
     months = np.asarray(MONTHS_AHEAD)[is_below.argmax(axis=1)]
     return [int(month) if ever else None for month, ever in zip(months, np.any(is_below, axis=1).tolist(), strict=True)]
+
+
+def leaving_words(
+    top_k: int, leaves_below: float, chance: float, incident_id: str, chance_without: float, months: int | None
+) -> str:
+    """One sentence or two on what would move a listed person off the list."""
+    quiet = (
+        f"without a new counted incident that takes about {months} months at liberty"
+        if months
+        else "without a new counted incident that takes more than three years at liberty"
+    )
+    effect = "off the list" if chance_without < leaves_below else "not enough by itself"
+    return (
+        f"Leaves when the chance of being among the worst {top_k} falls below {leaves_below:.2f} (now {chance:.2f}); "
+        f"{quiet}. "
+        f"If {incident_id} did not count, the chance would be {chance_without:.2f}: {effect}."
+    )

@@ -15,7 +15,7 @@ from models.statistics.pareto import is_on_front
 from models.statistics.rank_draws import rank_by_chance
 
 if TYPE_CHECKING:
-    from models.people_lists.assess import PeopleConfig
+    from models.people_scores.config import PeopleConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,8 +138,8 @@ def tables_markdown() -> str:
         [
             "# Tables",
             "",
-            "Written by `python -m pipeline.publication.tables` from `pipeline/publication/tables.yml`; a test holds it",
-            "to that file. The databases carry the same words as comments: `SELECT * FROM duckdb_columns()`.",
+            "Written by `python -m pipeline.publication.tables` from `pipeline/publication/tables.yml`; a test holds",
+            "it to that file. The databases carry the same words as comments: `SELECT * FROM duckdb_columns()`.",
             "",
             "For each table there is a view `latest_<table>` with the rows of the latest run alone. A *projection*",
             "belongs to no run: it shows what people did, and is rebuilt at every publication and after every act.",

@@ -19,7 +19,8 @@ from flows.home.home import Home
 from flows.ingest.ingest import load_file
 from flows.run.assembly import earliest, people_frames, place_incidents, read_map, read_run_codebook
 from flows.simulation.town import write_town
-from models.people_lists.assess import PeopleConfig, assess_people
+from models.people_lists.assess import assess_people
+from models.people_scores.config import PeopleConfig
 from models.people_scores.evidence import AXES, BANDS, counted, offences
 from models.people_scores.offending import COLUMNS, mean_factors
 from models.people_scores.person_status import make_register

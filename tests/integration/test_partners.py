@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient
 from flows.decisions.notice_decisions import known_notices
 from flows.decisions.partners import deliver_to_partners
 from flows.home.home import Home
-from flows.ingest.ingest import open_home_store
+from flows.home.store_access import open_home_store
 from pipeline.sources.kafka import KafkaSource
 from tests.town import TownRun
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.demo import _home_of
+from flows.command.demo import _home_of
 from flows.simulation.town import TownFiles
 
 DAY = date(2026, 3, 2)

@@ -20,7 +20,8 @@ from flows.decisions.explain import read_person
 from flows.decisions.list_effects import evaluate_effect, register_effect, shown_effects
 from flows.health.doctor import examine
 from flows.home.home import Home
-from flows.ingest.ingest import load_file, open_home_store
+from flows.home.store_access import open_home_store
+from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import LISTS, list_id_of
 from pipeline.errors import ExportError, HarmspotError, KeyFileError, PublicationError, PurposeError

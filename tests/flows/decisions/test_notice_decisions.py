@@ -24,7 +24,8 @@ from flows.decisions.notice_decisions import (
     record,
 )
 from flows.home.home import Home
-from flows.ingest.ingest import load_file, open_home_store
+from flows.home.store_access import open_home_store
+from flows.ingest.ingest import load_file
 from models.governance.actors import MACHINE
 from models.governance.notice_drafts import fields_json
 from models.governance.notice_drafts import notice_id as id_of

@@ -12,8 +12,9 @@ import pytest
 from flows.decisions.lists import shown_lists
 from flows.decisions.notice_decisions import Deed, NoticeRefusedError, do, known_notices, open_notice
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.notice_records import Notice
-from flows.ingest.ingest import load_file, open_home_store
+from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from pipeline.publication.publish import read_published
 from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, cancellation, event, read_people

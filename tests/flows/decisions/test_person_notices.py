@@ -13,8 +13,9 @@ from flows.decisions import lists
 from flows.decisions.erasure import erase_person
 from flows.decisions.notice_decisions import Deed, NoticeRefusedError, do, known_notices, open_notice
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.notice_records import Notice
-from flows.ingest.ingest import load_file, open_home_store
+from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import StoreError

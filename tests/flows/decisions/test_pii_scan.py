@@ -12,8 +12,8 @@ from flows.decisions import lists
 from flows.decisions.audits import record_audit
 from flows.decisions.place_actions import operations_at, record_action
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.projections import project_home
-from flows.ingest.ingest import open_home_store
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import HarmspotError, MentionError, SourceError
 from pipeline.publication.publish import read_published

@@ -15,8 +15,8 @@ from flows.decisions import lists
 from flows.decisions.list_effects import register_effect
 from flows.health.doctor import examine
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.integrity import log_problems
-from flows.ingest.ingest import open_home_store
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import ClockError, PublicationError, StoreError
 from pipeline.store.store import Store

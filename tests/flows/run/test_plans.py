@@ -13,7 +13,7 @@ from flows.decisions.place_actions import announced_start, find_plan, operations
 from flows.evaluation.visit_compliance import visit_delivery
 from flows.home.home import Home
 from flows.home.settings import SettingsError
-from flows.ingest.ingest import open_home_store
+from flows.home.store_access import open_home_store
 from flows.outputs.plan_page import write_plan_page
 from flows.run.plans import read_checklist
 from models.operations.crackdowns import FACTS

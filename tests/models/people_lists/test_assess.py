@@ -12,7 +12,8 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from models.people_lists.assess import PeopleConfig, PeopleLists, PreviousPeople, assess_people
+from models.people_lists.assess import PeopleLists, PreviousPeople, assess_people
+from models.people_scores.config import PeopleConfig
 from models.people_scores.scoring import places
 
 AS_OF = pd.Timestamp("2026-01-01", tz="UTC")

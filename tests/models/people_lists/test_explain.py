@@ -1,6 +1,7 @@
 import pandas as pd
 
-from models.people_lists.explain import ABSENT, CONTEST, NOT_GROUNDS, NOTHING_HELD, explain_person, leaving_words
+from models.people_lists.explain import ABSENT, CONTEST, NOT_GROUNDS, NOTHING_HELD, explain_person
+from models.people_scores.counterfactuals import leaving_words
 
 DAY = pd.Timestamp("2026-01-01", tz="UTC")
 TIER = pd.DataFrame(
