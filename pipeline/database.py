@@ -22,7 +22,7 @@ import pandas as pd
 
 from pipeline.errors import KeyFileError, StoreBusyError, StoreError
 
-Announce = Callable[[str], None]
+Progress = Callable[[str], None]
 
 _LOG = logging.getLogger(__name__)
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded")
@@ -35,7 +35,7 @@ _SETTINGS = {
 }
 
 
-def say(message: str) -> None:
+def log_progress(message: str) -> None:
     """Announce to the log: what a caller gets who passes no `announce`."""
     _LOG.info(message)
 
@@ -86,7 +86,7 @@ def attach(
     alias: str,
     read_only: bool = False,
     wait_s: float = 0.0,
-    announce: Announce = say,
+    progress: Progress = log_progress,
     until: Event | None = None,
 ) -> None:
     """Attach the file at `path` as `alias`; a file held by another process is tried again for `wait_s` seconds.
@@ -112,7 +112,7 @@ def attach(
                 "Stop that process, or allow more time with store.wait_s."
             )
         if not is_announced:
-            announce(f"{path.name} is held by {holder}; waiting up to {wait_s:g} s.")
+            progress(f"{path.name} is held by {holder}; waiting up to {wait_s:g} s.")
             is_announced = True
         until.wait(min(pause_s, left_s))
         pause_s = min(2 * pause_s, 1.0)
@@ -148,7 +148,7 @@ def unordered(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("RESET preserve_insertion_order")
 
 
-def in_words(error: duckdb.Error) -> StoreError | None:
+def explain_duckdb_error(error: duckdb.Error) -> StoreError | None:
     """Return what a full disk or a damaged file means for the user, and the way out; None for any other error."""
     found = re.search(r'file "([^"]+)"', str(error))
     place = found[1] if found else "a file of the home"
@@ -242,4 +242,4 @@ def _explained(error: duckdb.Error, path: Path) -> StoreError:
         return StoreError(f"{path} is not a DuckDB file; move it away or restore it from a backup.")
     if any(sign in message for sign in _DAMAGED):
         return _damaged(path)
-    return in_words(error) or StoreError(f"{path} cannot be opened: {message.splitlines()[0]}")
+    return explain_duckdb_error(error) or StoreError(f"{path} cannot be opened: {message.splitlines()[0]}")

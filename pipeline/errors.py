@@ -36,7 +36,7 @@ class ClockError(HarmspotError):
     """A clock that stands before what was recorded last."""
 
 
-class MentionError(HarmspotError):
+class PersonMentionedError(HarmspotError):
     """Words that name a person, where nobody may be named."""
 
 

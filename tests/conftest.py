@@ -30,13 +30,13 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> TownFiles:
 def new_home(town: TownFiles) -> Callable[..., Home]:
     """Homes on the town's settings that all have the same key and clock."""
 
-    def make(folder: Path, clock: datetime = CLOCK, announce: Callable[[str], None] = lambda text: None) -> Home:
+    def make(folder: Path, clock: datetime = CLOCK, progress: Callable[[str], None] = lambda text: None) -> Home:
         folder.mkdir(parents=True, exist_ok=True)
         key_file = folder / "key"
         if not key_file.exists():
             key_file.touch(mode=0o600)
             key_file.write_text(KEY)
-        return Home(folder, town.config_file, clock, announce)
+        return Home(folder, town.config_file, clock, progress)
 
     return make
 
@@ -44,6 +44,6 @@ def new_home(town: TownFiles) -> Callable[..., Home]:
 @pytest.fixture(scope="session")
 def town_run(town: TownFiles, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> TownRun:
     said: list[str] = []
-    home = new_home(tmp_path_factory.mktemp("home"), announce=said.append)
+    home = new_home(tmp_path_factory.mktemp("home"), progress=said.append)
     loaded = load_file(home, town.events, None)
     return TownRun(town, home, loaded, daily_run(home, AS_OF), said)

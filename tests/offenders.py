@@ -68,7 +68,7 @@ def score_population(seed: int, people: int, config: PeopleConfig) -> Scored:
     scoring = score_people(
         _register(ids), _evidence(ids, count, rng), _custody(ids, away_days), as_of=AS_OF, config=config, seed=seed
     )
-    assert scoring.standing is not None
+    assert scoring.ranking is not None
     return Scored(scoring, _beside_truth(scoring, ids, true_per_day, count))
 
 
@@ -76,10 +76,10 @@ def _beside_truth(scoring: Scoring, ids: pd.Index, true_per_day: np.ndarray, cou
     at = ids.get_indexer(scoring.scored)
     true_harm = true_per_day[at] * np.array(list(HARM_DAYS.values()))
     by_axis = true_harm.reshape(len(at), len(AXES), len(BANDS)).sum(axis=2)
-    yardstick = scoring.yardstick
-    assert yardstick is not None and scoring.standing is not None
-    score = by_axis / (by_axis + yardstick.kappa) @ yardstick.weights
-    return scoring.standing.table.assign(
+    scale = scoring.scale
+    assert scale is not None and scoring.ranking is not None
+    score = by_axis / (by_axis + scale.kappa) @ scale.weights
+    return scoring.ranking.table.assign(
         true_rank=rank_draws(score[:, None])[:, 0],
         true_harm=true_harm.sum(axis=1),
         raw_harm=count[at] @ np.array(list(HARM_DAYS.values())),

@@ -125,14 +125,14 @@ def _report(error: Exception) -> None:
     from pipeline.errors import HarmspotError
     from pipeline.privacy.pii_guard import without_people
 
-    error = _in_words(error)
+    error = _explained(error)
     is_expected = isinstance(error, HarmspotError | ValueError | OSError)
     if "--debug" in sys.argv or not is_expected:
         click.echo(without_people("".join(traceback.format_exception(error))), err=True, nl=False)
     click.secho(f"harmspot: {without_people(str(error))}", fg="red", err=True)
 
 
-def _in_words(error: Exception) -> Exception:
+def _explained(error: Exception) -> Exception:
     """Return our sentence for what DuckDB or the system says of a full disk or a damaged file."""
     if isinstance(error, OSError) and error.errno in _FULL:
         return OSError(
@@ -142,6 +142,6 @@ def _in_words(error: Exception) -> Exception:
         return error
     import duckdb
 
-    from pipeline.database import in_words
+    from pipeline.database import explain_duckdb_error
 
-    return (in_words(error) if isinstance(error, duckdb.Error) else None) or error
+    return (explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error

@@ -40,10 +40,10 @@ def command(home: "Home", folder: Path, seed: int, as_of: date | None) -> None:
       harmspot demo --seed 7
     """
     now = home.now()
-    run_demo(folder, seed=seed, as_of=as_of or now.date(), now=now, announce=home.announce)
+    run_demo(folder, seed=seed, as_of=as_of or now.date(), now=now, progress=home.progress)
 
 
-def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, announce: Callable[[str], None]) -> None:
+def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: Callable[[str], None]) -> None:
     """Simulate, load, run as a Prefect flow, print the places and counts of people, say where the files are."""
     from flows.command.printing import print_frame
     from flows.command.show import TABLES, read_table
@@ -53,12 +53,12 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, announce: C
     from flows.simulation.town import write_town
 
     _clear_earlier_demo(folder)
-    announce(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
+    progress(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
     town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
-    home = _home_of(town, as_of, now, announce)
-    announce(f"loading {town.event_count:,} records")
+    home = _home_of(town, as_of, now, progress)
+    progress(f"loading {town.event_count:,} records")
     counts = load_file(home, town.events, None)
-    announce(
+    progress(
         f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
         f"+ dead letters {counts.dead:,}"
     )
@@ -72,10 +72,10 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, announce: C
     _register_effects(home)
     audits = ["report", "state", "signed_by", "fresh_until"]
     print_frame(audit_reports(home), title="\naudits on which lists wait", as_json=False, columns=audits)
-    announce(summary.text())
-    announce("people (counts only): " + ", ".join(f"{name} {n}" for name, n in summary.people_counts.items()))
+    progress(summary.text())
+    progress("people (counts only): " + ", ".join(f"{name} {n}" for name, n in summary.people_counts.items()))
     for path in (home.published, home.restricted, home.layers, home.report):
-        announce(f"  {path}")
+        progress(f"  {path}")
 
 
 def _register_effects(home: "Home") -> None:
@@ -113,7 +113,7 @@ def _clear_earlier_demo(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _home_of(town: "TownFiles", as_of: date, now: datetime, announce: Callable[[str], None]) -> "Home":
+def _home_of(town: "TownFiles", as_of: date, now: datetime, progress: Callable[[str], None]) -> "Home":
     """Return the demo's home, its clock standing at noon of the day of the run.
 
     Today it stands at `now` where noon is still to come, or what is done next would come before what the demo did.
@@ -122,4 +122,4 @@ def _home_of(town: "TownFiles", as_of: date, now: datetime, announce: Callable[[
 
     noon = datetime.combine(as_of, time(12), tzinfo=UTC)
     clock = min(noon, now) if as_of == now.date() else noon
-    return Home(town.folder / "home", town.config_file, clock, announce).ensure()
+    return Home(town.folder / "home", town.config_file, clock, progress).ensure()

@@ -97,7 +97,7 @@ def forecast(
 
         tables = {**trial.tables(), "differences": difference_table(trial.evaluation)}
         out.write_text(render_evaluation(trial.title(), tables), encoding="utf-8")
-        home.announce(f"wrote {out}")
+        home.progress(f"wrote {out}")
 
 
 @command.command("nij")
@@ -166,13 +166,13 @@ def nij(
         config=home.settings.forecast,
         seed=home.settings.seed,
         choice_months=choice_months,
-        announce=home.announce,
+        progress=home.progress,
     )
     print_frame(trial.scores, title="forecasts of held-back months", as_json=as_json)
     for choice in trial.choices:
-        home.announce(choice.text())
+        home.progress(choice.text())
     for path in write_shapes(trial, out) if out else []:
-        home.announce(f"wrote {path}")
+        home.progress(f"wrote {path}")
 
 
 @command.command("near-repeat")
@@ -201,7 +201,7 @@ def near_repeat(
     """
     from flows.evaluation.near_repeat import band_labels, find_near_repeats
 
-    home.announce(f"shuffling the days {permutations} times")
+    home.progress(f"shuffling the days {permutations} times")
     found = find_near_repeats(home, offence_codes, days=days, last_day=last, permutations=permutations)
     title = (
         f"near repeats of {', '.join(found.offence_codes)}: {found.incident_count:,} incidents "
@@ -253,7 +253,7 @@ def people(
     """
     from flows.evaluation.people_validation import evaluate_records
 
-    home.announce(f"resampling the people {resamples} times")
+    home.progress(f"resampling the people {resamples} times")
     trial = evaluate_records(records, mapping, flagged_shares=flagged, resamples=resamples, seed=home.settings.seed)
     if as_json:
         print_object(trial.as_json(), [], as_json=True)
@@ -263,7 +263,7 @@ def people(
         from pipeline.pages.people_validation import render_people_evaluation
 
         out.write_text(render_people_evaluation(trial.mapping.about, trial.tables()), encoding="utf-8")
-        home.announce(f"wrote {out}")
+        home.progress(f"wrote {out}")
 
 
 def _print_people(trial: "RecordsTrial") -> None:

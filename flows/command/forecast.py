@@ -97,7 +97,7 @@ def command(
         incidents, unreadable = read_mapped_incidents(
             events, read_mapping(find_mapping(mapping, Path.cwd())), horizon=home.now()
         )
-        home.announce(
+        home.progress(
             f"{len(incidents):,} incidents; {unreadable:,} rows that a load would make dead letters are left out"
         )
     else:
@@ -114,7 +114,7 @@ def command(
         config=settings.forecast,
     )
     for note in table.attrs["notes"]:
-        home.announce(f"note: {note}")
+        home.progress(f"note: {note}")
     table.to_parquet(out, index=False)
     click.echo(
         f"{len(table):,} cells, {table['expected_events'].sum():.1f} events and "

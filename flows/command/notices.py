@@ -14,7 +14,7 @@ from flows.command.printing import print_frame, print_object
 if TYPE_CHECKING:
     from flows.home.home import Home
     from flows.human_log.notice_records import Notice
-    from models.governance.notice_lifecycle import Step
+    from models.governance.notice_lifecycle import NoticeEvent
 
 COLUMNS = [
     "notice_id", "kind", "state", "language", "subject", "serve_by", "first_day", "last_day", "reviewed_by",
@@ -63,12 +63,12 @@ def list_(
     """
     import pandas as pd
 
-    from flows.decisions.notice_decisions import known_notices, live_rival, superseded_by
+    from flows.decisions.notice_decisions import all_notices, live_rival, superseded_by
 
     kinds = ["area", "person"] if people else ["area"]
-    found = known_notices(home, kinds, reader=reader, purpose=purpose)
+    found = all_notices(home, kinds, reader=reader, purpose=purpose)
     today = home.today()
-    chosen = [notice for notice in found if state in (None, notice.standing.state)]
+    chosen = [notice for notice in found if state in (None, notice.status.state)]
     listed = pd.DataFrame([_row(notice, superseded_by(notice, found, today)) for notice in chosen], columns=COLUMNS)
     shown = SHOWN_WITH_PEOPLE if people else SHOWN
     shown = shown if listed["language"].nunique() < 2 else [*shown, "language"]
@@ -110,18 +110,18 @@ def show(
       harmspot --home town notices show n_5f0c --reader "PC 4411 Lund" --purpose "to serve it" --pdf notice.pdf
     """
     from flows.decisions.notice_decisions import open_notice
-    from pipeline.pages.notice_outline import letter_text
+    from pipeline.pages.notice_outline import notice_text
     from pipeline.privacy.private_file import write_new
 
     notice = open_notice(home, notice_id, reader=reader, purpose=purpose)
     page = notice.page(recipient)
     if html:
         write_new(html, page.body_html.encode())
-        home.announce(f"wrote {html}")
+        home.progress(f"wrote {html}")
     if pdf:
         write_new(pdf, _pdf(notice, page.title, page.body_html))
-        home.announce(f"wrote {pdf}")
-    print_object(_object(notice), [letter_text(page.body_html), "", *_history(notice)], as_json=as_json)
+        home.progress(f"wrote {pdf}")
+    print_object(_object(notice), [notice_text(page.body_html), "", *_history(notice)], as_json=as_json)
 
 
 def _act(kind: str, words: str, example: str, *options: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,11 +129,11 @@ def _act(kind: str, words: str, example: str, *options: Callable[..., Any]) -> C
 
     def make(with_detail: Callable[..., dict[str, Any]]) -> click.Command:
         def verb(home: "Home", notice_id: str, by: str, purpose: str | None, as_json: bool, **own: Any) -> None:
-            from flows.decisions.notice_decisions import Deed, do
+            from flows.decisions.notice_decisions import Decision, do
 
-            deed = Deed(kind, by, with_detail(home, **own))
-            notice = do(home, notice_id, deed, purpose=purpose or f"to have it {kind}")
-            print_object(_object(notice), [f"notice {notice_id} is {notice.standing.state}"], as_json=as_json)
+            decision = Decision(kind, by, with_detail(home, **own))
+            notice = do(home, notice_id, decision, purpose=purpose or f"to have it {kind}")
+            print_object(_object(notice), [f"notice {notice_id} is {notice.status.state}"], as_json=as_json)
 
         verb.__doc__ = f"{words}\n\n\b\nExample:\n  harmspot --home town notices {with_detail.__name__} {example}\n"
         verb = pass_home(verb)
@@ -253,27 +253,27 @@ def deliver(home: "Home") -> None:
     Example:
       harmspot --home town notices deliver
     """
-    from flows.decisions.partners import deliver_to_partners, say_who_is_told_nothing
+    from flows.decisions.partners import deliver_to_partners, log_partners_not_told
 
-    say_who_is_told_nothing(home)
+    log_partners_not_told(home)
     click.echo(f"delivered {deliver_to_partners(home):,} messages")
 
 
 def _row(notice: "Notice", instead: str | None) -> dict[str, Any]:
     from models.governance.notice_lifecycle import last_day
 
-    fields, standing = notice.fields, notice.standing
+    fields, status = notice.fields, notice.status
     return {
         "notice_id": notice.notice_id,
         "kind": notice.kind,
-        "state": standing.state,
+        "state": status.state,
         "language": fields["language"],
         "subject": fields.get("area_name") or notice.subject,
         "serve_by": fields["serve_by"],
         "first_day": fields.get("starts_on"),
         "last_day": last_day(fields),
-        "reviewed_by": standing.reviewed_by,
-        "approved_by": standing.approved_by,
+        "reviewed_by": status.reviewed_by,
+        "approved_by": status.approved_by,
         "superseded_by": instead,
         "title": notice.page().title,
     }
@@ -285,24 +285,27 @@ def _object(notice: "Notice") -> dict[str, Any]:
 
     from models.governance.notice_drafts import fields_json
 
-    steps = [asdict(step) for step in notice.steps]
-    standing = {**asdict(notice.standing), "opened_by": sorted(notice.standing.opened_by)}
-    plain = json.loads(json.dumps({"standing": standing, "steps": steps}, default=lambda value: value.isoformat()))
+    events = [asdict(event) for event in notice.events]
+    status = {**asdict(notice.status), "opened_by": sorted(notice.status.opened_by)}
+    plain = json.loads(json.dumps({"standing": status, "steps": events}, default=lambda value: value.isoformat()))
     return {"notice_id": notice.notice_id, "fields": json.loads(fields_json(notice.fields)), **plain}
 
 
 def _history(notice: "Notice") -> list[str]:
-    fields, standing = notice.fields, notice.standing
+    fields, status = notice.fields, notice.status
     return [
-        f"state {standing.state}; serve by {fields['serve_by']}; records: {', '.join(fields['evidence_ids'])}",
-        *[f"  {step.at:%Y-%m-%d %H:%MZ} {step.kind} by {step.actor} {_why(step)}".rstrip() for step in notice.steps],
+        f"state {status.state}; serve by {fields['serve_by']}; records: {', '.join(fields['evidence_ids'])}",
+        *[
+            f"  {event.at:%Y-%m-%d %H:%MZ} {event.kind} by {event.actor} {_why(event)}".rstrip()
+            for event in notice.events
+        ],
     ]
 
 
-def _why(step: "Step") -> str:
-    if step.served_at:
-        return f"at {step.served_at:%Y-%m-%d %H:%MZ}" + (f", in breach: {step.breach}" if step.breach else "")
-    return step.reason
+def _why(event: "NoticeEvent") -> str:
+    if event.served_at:
+        return f"at {event.served_at:%Y-%m-%d %H:%MZ}" + (f", in breach: {event.breach}" if event.breach else "")
+    return event.reason
 
 
 def _pdf(notice: "Notice", title: str, body_html: str) -> bytes:

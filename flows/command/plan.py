@@ -109,7 +109,7 @@ def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: boo
         from flows.outputs.plan_page import write_plan_page
 
         write_plan_page(home, run_id, page)
-        home.announce(f"wrote {page}")
+        home.progress(f"wrote {page}")
 
 
 @command.command("visits")
@@ -250,7 +250,7 @@ def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int,
         raise click.BadParameter(f"{folder} is not empty; choose another", param_hint="FOLDER")
     config = home.settings.promises
     played = {
-        policy: rehearse(folder / policy, seed=seed, start=start, days=days, policy=policy, announce=home.announce)
+        policy: rehearse(folder / policy, seed=seed, start=start, days=days, policy=policy, progress=home.progress)
         for policy in ("concentrate", "spread")
     }
     looks = pd.concat([rehearsal.looks for rehearsal in played.values()], ignore_index=True)

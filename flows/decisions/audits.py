@@ -8,21 +8,21 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
-from flows.home.store_access import open_home_store, what_people_did
-from flows.human_log.audit_events import audit_acts, halt_of, make_audit_projections
+from flows.home.store_access import open_home_store, read_human_events
+from flows.human_log.audit_events import audit_events, halt_of, make_audit_projections
 from flows.human_log.projections import project_home
 from flows.human_log.report_file import sealed_report, stated_day
 from models.governance.actors import MACHINE
-from models.governance.audits import AuditAct, refusal
+from models.governance.audits import AuditEvent, refusal
 from pipeline.errors import PublicationError
-from pipeline.store.human_events import Act
+from pipeline.store.human_events import HumanEvent
 
 
 def begin_audits(home: Home, identity: RunIdentity) -> None:
     """Start the clock of the audits with the home's first run; later runs leave it alone."""
     with open_home_store(home) as store:
-        if not any(act.kind == "began" for act in audit_acts(store.human_events())):
-            store.record_human_event(Act("began", MACHINE, "run", identity.run_id, home.now()))
+        if not any(event.kind == "began" for event in audit_events(store.human_events())):
+            store.record_human_event(HumanEvent("began", MACHINE, "run", identity.run_id, home.now()))
 
 
 def record_audit(home: Home, about: str, *, report: Path, found: str, made_on: date | None, by: str) -> date:
@@ -37,13 +37,13 @@ def record_audit(home: Home, about: str, *, report: Path, found: str, made_on: d
     fresh_days, sealed = home.settings.audits.fresh_days, sealed_report(report)
     made_on = _day_made(about, report, made_on)
     said: dict[str, Any] = {"found": found, "made_at": home.midnight(made_on), **sealed}
-    act = AuditAct("audited", by, about, home.now(), **said)
+    event = AuditEvent("audited", by, about, home.now(), **said)
     if home.now() >= said["made_at"] + timedelta(days=fresh_days):
         raise PublicationError(f"{about} report made on {made_on}: older than {fresh_days} days; sign one made since")
     with open_home_store(home) as store:
-        if words := refusal(audit_acts(store.human_events()), act):
+        if words := refusal(audit_events(store.human_events()), event):
             raise PublicationError(f"{about} report {report} is not recorded: {words}")
-        store.record_human_event(Act("audited", by, "audit", about, act.at, said))
+        store.record_human_event(HumanEvent("audited", by, "audit", about, event.at, said))
     project_home(home)
     return made_on + timedelta(days=fresh_days)
 
@@ -60,9 +60,9 @@ def _day_made(about: str, report: Path, told: date | None) -> date:
 
 def audit_reports(home: Home) -> pd.DataFrame:
     """Return table audit_report as it stands at the home's clock."""
-    return make_audit_projections(home, what_people_did(home))["audit_report"]
+    return make_audit_projections(home, read_human_events(home))["audit_report"]
 
 
 def halt(home: Home) -> str | None:
     """Return why lists that choose people are halted; None where they are not."""
-    return halt_of(home, what_people_did(home), home.now())
+    return halt_of(home, read_human_events(home), home.now())

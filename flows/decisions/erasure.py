@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from flows.decisions.lists import end_list, lists_holding
-from flows.decisions.person_notices import withdraw_letters
+from flows.decisions.person_notices import withdraw_person_notices
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.projections import project_home
 from models.governance.actors import is_thin
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose
-from pipeline.store.human_events import Act, read_detail
+from pipeline.store.human_events import HumanEvent, read_detail
 from pipeline.store.store import TOMBSTONE
 
 
@@ -38,7 +38,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     Raises
     ------
     PurposeError : without reader or purpose.
-    PublicationError : the reason is a single word. MentionError : the reason, or who gives it, names somebody.
+    PublicationError : the reason is a single word. PersonMentionedError : the reason, or who gives it, names somebody.
     """
     require_purpose(reader, purpose)
     if is_thin(reason):
@@ -49,7 +49,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     home.access_log.append(
         reader=reader, purpose=purpose, action="erase", detail={"reason": reason, "people": 1}, now=home.now()
     )
-    withdraw_letters(home, {person_id: "the person was erased"}, by=str(reader), is_opened_only=True)
+    withdraw_person_notices(home, {person_id: "the person was erased"}, by=str(reader), is_opened_only=True)
     holding = lists_holding(home, person_id)
     for list_id in holding:
         end_list(home, list_id, by=str(reader), reason="somebody on it was erased")
@@ -58,10 +58,10 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         is_named = raw_person_id is not None and store.is_named(raw_person_id)
         is_known = is_named or (known_as is not None and _was_known(store.human_events(), person_id))
         detail = {"reason": reason, "is_known": is_known}
-        buried = Act("erased", str(reader), "person", person_id, home.now(), detail)
-        letters = store.erase_person(buried, raw_person_id)
+        buried = HumanEvent("erased", str(reader), "person", person_id, home.now(), detail)
+        notices = store.erase_person(buried, raw_person_id)
     project_home(home)
-    return Erasure(is_known, known_as == TOMBSTONE, len(holding), letters)
+    return Erasure(is_known, known_as == TOMBSTONE, len(holding), notices)
 
 
 def _was_known(events: pd.DataFrame, person_id: str) -> bool:

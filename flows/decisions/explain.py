@@ -96,7 +96,7 @@ def _decision(home: Home, person_id: str, run_id: str | None) -> pd.DataFrame:
     run = wanted.iloc[-1]
     now = {"code_version": code_version(), "config_hash": home.settings.identity(), "seed": home.settings.seed}
     if any(run[name] != value for name, value in now.items()):
-        home.announce("settings or version are not those of the run any more; what is said here goes by today's")
+        home.progress("settings or version are not those of the run any more; what is said here goes by today's")
     people = people_of_run(home, run)
     return decision(person_id, people.decisions, people.evidence, home.settings.people)
 

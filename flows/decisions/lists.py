@@ -8,26 +8,26 @@ from typing import Any
 import pandas as pd
 
 from flows.decisions.audits import halt
-from flows.decisions.notice_decisions import LETTERS_TO
-from flows.decisions.person_notices import withdraw_letters
+from flows.decisions.notice_decisions import PERSON_NOTICES_OF
+from flows.decisions.person_notices import withdraw_person_notices
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
-from flows.home.store_access import open_home_store, what_people_did
+from flows.home.store_access import open_home_store, read_human_events
 from flows.human_log.audit_events import halt_of
 from flows.human_log.integrity import log_problems, refuse_earlier_clock
-from flows.human_log.list_events import erased_people, list_acts, list_effects
+from flows.human_log.list_events import erased_people, list_effects, list_events
 from flows.human_log.list_runs import ListRun, find_list, list_names, lists_in_use, valid_to
 from flows.human_log.projections import project_home
 from flows.human_log.protection import ended_warrants, protected_on
 from models.governance import list_lifecycle as lifecycle
 from models.governance.actors import MACHINE
 from models.governance.audits import is_halted
-from models.governance.list_lifecycle import ListAct, ListStanding
+from models.governance.list_lifecycle import ListEvent, ListStatus
 from pipeline.errors import ExportError, PublicationError
 from pipeline.privacy.access_log import require_purpose
 from pipeline.privacy.signed_export import NOT_GROUNDS, entry_token, read_export, write_export
 from pipeline.publication.publish import read_restricted, runs, table_counts
-from pipeline.store.human_events import Act
+from pipeline.store.human_events import HumanEvent
 from pipeline.store.store import Store
 
 LEFT = "revoke lists that the latest run takes something back of"
@@ -55,21 +55,21 @@ def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
     if wanted not in kept.index:
         raise PublicationError(f"run {wanted!r} is not kept; harmspot show runs lists those that are")
     entries = table_counts(home.path, home.key, wanted)[1]
-    found, now, halted = _standings(home), home.now(), halt(home)
+    found, now, halted = _statuses(home), home.now(), halt(home)
     rows = [
         {
             "list_id": list_id,
-            "status": standing.status(ends_at, now, is_halted=is_halted(name, halted)),
+            "status": status.state_at(ends_at, now, is_halted=is_halted(name, halted)),
             "entries": entries[name],
-            "exceptions": len({act.person_id for act in standing.exceptions}),
-            "valid_to": standing.usable_until(ends_at),
-            "approved_by": standing.approved.actor if standing.approved else None,
-            "stops_at": standing.stops_at,
-            "revoked_because": standing.revoked.reason if standing.revoked else None,
+            "exceptions": len({event.person_id for event in status.exceptions}),
+            "valid_to": status.usable_until(ends_at),
+            "approved_by": status.approved.actor if status.approved else None,
+            "stops_at": status.stops_at,
+            "revoked_because": status.revoked.reason if status.revoked else None,
         }
         for name in list_names()
         for list_id in [lifecycle.list_id_of(name, wanted)]
-        for standing in [found.get(list_id, lifecycle.NOTHING_DONE)]
+        for status in [found.get(list_id, lifecycle.NOTHING_DONE)]
         for ends_at in [valid_to(home, name, wanted, kept.loc[wanted, "as_of"])]
     ]
     return pd.DataFrame(rows)
@@ -77,7 +77,7 @@ def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
 
 def human_changes(home: Home) -> pd.DataFrame:
     """Return how much of what was decided on people changed, in every kept run (`list_lifecycle`)."""
-    found, kept = _standings(home), set(runs(home.path)["run_id"])
+    found, kept = _statuses(home), set(runs(home.path)["run_id"])
     counts = {}
     for list_id in found:
         name, run_id = lifecycle.split_list_id(list_id)
@@ -98,18 +98,18 @@ def read_list(home: Home, table: str, run_id: str | None, *, reader: str | None,
     rows = read_restricted(
         home.path, home.key, table, reader=reader, purpose=purpose, log=home.access_log, now=home.now(), run_id=run_id
     )
-    events = what_people_did(home)
+    recorded = read_human_events(home)
     if "person_id" in rows:
-        rows = rows[~rows["person_id"].isin(erased_people(events))].reset_index(drop=True)
+        rows = rows[~rows["person_id"].isin(erased_people(recorded))].reset_index(drop=True)
     if table not in lifecycle.LISTS:
         return rows
-    acts, now = list_acts(events), home.now()
-    kept = lifecycle.without_withheld(rows, table, lifecycle.withheld(acts, now))
+    events, now = list_events(recorded), home.now()
+    kept = lifecycle.without_withheld(rows, table, lifecycle.withheld(events, now))
     if kept.empty:
         return kept
     list_id = lifecycle.list_id_of(table, str(kept["run_id"].iloc[0]))
-    standing, halted = lifecycle.standings(acts).get(list_id, lifecycle.NOTHING_DONE), halt_of(home, events, now)
-    return kept.assign(list_status=standing.status(kept["valid_to"].iloc[0], now, is_halted=is_halted(table, halted)))
+    status, halted = lifecycle.statuses(events).get(list_id, lifecycle.NOTHING_DONE), halt_of(home, recorded, now)
+    return kept.assign(list_status=status.state_at(kept["valid_to"].iloc[0], now, is_halted=is_halted(table, halted)))
 
 
 def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
@@ -117,7 +117,7 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
     wanted = find_list(home, list_id)
     require_purpose(reader, purpose)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
-    _record(home, Act("opened", str(reader), "list", list_id, home.now(), {"purpose": str(purpose)}))
+    _record(home, HumanEvent("opened", str(reader), "list", list_id, home.now(), {"purpose": str(purpose)}))
     return rows
 
 
@@ -143,28 +143,28 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
         )
     if problems := log_problems(home):
         raise PublicationError(f"list {list_id} cannot be approved while reads cannot be trusted: {problems[0]}")
-    act = ListAct("approved", by, list_id, home.now(), reason)
-    _check(home, act, {"reason": reason})
+    event = ListEvent("approved", by, list_id, home.now(), reason)
+    _check(home, event, {"reason": reason})
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"approve the list: {reason}")
-    _do(home, act, {"reason": reason}, rows)
+    _do(home, event, {"reason": reason}, rows)
 
 
 def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     """End a list's use for good, all its copies included, and withdraw the letters drafted to those on it."""
     wanted = find_list(home, list_id)
-    act = ListAct("revoked", by, list_id, home.now(), reason)
-    _check(home, act, {"reason": reason})
+    event = ListEvent("revoked", by, list_id, home.now(), reason)
+    _check(home, event, {"reason": reason})
     # Of a run that is no longer kept nobody can say who was on the list; its letters go out no more (`notice_acts`).
-    if wanted.list_name == LETTERS_TO and wanted.is_kept:
+    if wanted.list_name == PERSON_NOTICES_OF and wanted.is_kept:
         rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"revoke the list: {reason}")
         why = f"{by} revoked the list of people that the person is on: {reason}"
-        withdraw_letters(home, dict.fromkeys(rows["person_id"], why), by=by, drafted_until=wanted.run_id)
-    _do(home, act, {"reason": reason})
+        withdraw_person_notices(home, dict.fromkeys(rows["person_id"], why), by=by, drafted_until=wanted.run_id)
+    _do(home, event, {"reason": reason})
 
 
 def end_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     """End a list's use, all its copies included; it says nothing against those on it, and their letters stand."""
-    _do(home, ListAct("revoked", by, list_id, home.now(), reason), {"reason": reason})
+    _do(home, ListEvent("revoked", by, list_id, home.now(), reason), {"reason": reason})
 
 
 def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: str, expires_at: datetime) -> None:
@@ -177,15 +177,17 @@ def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: st
     PublicationError : a rule forbids it, or the person is not on the list.
     """
     wanted = find_list(home, list_id)
-    act = ListAct("overridden", by, list_id, home.now(), reason, home.pseudonym_of(person), expires_at)
-    detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": act.person_id}
-    _check(home, act, detail)
+    event = ListEvent("overridden", by, list_id, home.now(), reason, home.pseudonym_of(person), expires_at)
+    detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": event.person_id}
+    _check(home, event, detail)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"exception: {reason}")
-    if act.person_id not in set(rows["person_id"]):
+    if event.person_id not in set(rows["person_id"]):
         raise PublicationError(f"list {list_id}: that person is not on it; an exception can add nobody")
-    if wanted.list_name == LETTERS_TO:
-        withdraw_letters(home, {str(act.person_id): f"{by} took the person off the list of people: {reason}"}, by=by)
-    _do(home, act, detail)
+    if wanted.list_name == PERSON_NOTICES_OF:
+        withdraw_person_notices(
+            home, {str(event.person_id): f"{by} took the person off the list of people: {reason}"}, by=by
+        )
+    _do(home, event, detail)
 
 
 def export_list(
@@ -215,13 +217,13 @@ def export_list(
         raise ExportError(
             f"list {list_id} goes to nobody without {' and '.join(missing)}: a sharing agreement names both"
         )
-    standing, halted = _standings(home).get(list_id, lifecycle.NOTHING_DONE), halt(home)
-    status = standing.status(wanted.valid_to, home.now(), is_halted=is_halted(wanted.list_name, halted))
-    if status == "halted":
+    status, halted = _statuses(home).get(list_id, lifecycle.NOTHING_DONE), halt(home)
+    state = status.state_at(wanted.valid_to, home.now(), is_halted=is_halted(wanted.list_name, halted))
+    if state == "halted":
         raise ExportError(f"list {list_id} may not leave the house. {halted}")
-    if status != "active":
-        raise ExportError(f"list {list_id} is {status}: only an approved list that is still valid may leave the house")
-    usable_until = standing.usable_until(wanted.valid_to)
+    if state != "active":
+        raise ExportError(f"list {list_id} is {state}: only an approved list that is still valid may leave the house")
+    usable_until = status.usable_until(wanted.valid_to)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
     rows = rows.assign(valid_to=_entries_valid_to(home, wanted, rows, usable_until, reader=reader, purpose=purpose))
     rows = rows[rows["valid_to"] > home.now()]
@@ -247,8 +249,8 @@ def export_list(
     _log(home, reader, purpose, "export", {**detail, "is_resolved": is_resolved})
     signature = write_export(out, body, home.key)
     shared = {"recipient": recipient, "agreement_id": agreement_id, "columns": columns, "valid_to": usable_until}
-    _record(home, Act("exported", str(reader), "list", list_id, home.now(), shared))
-    home.announce(f"wrote {out}, signature {signature[:12]}…")
+    _record(home, HumanEvent("exported", str(reader), "list", list_id, home.now(), shared))
+    home.progress(f"wrote {out}, signature {signature[:12]}…")
     return len(rows)
 
 
@@ -267,19 +269,21 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
     list_id, now = str(body["list_id"]), home.now()
     name, _ = lifecycle.split_list_id(list_id)
     with open_home_store(home) as store:
-        events, outdated = store.human_events(), _outdated_copy(home, store, name, body)
-    acts = list_acts(events)
-    standing = lifecycle.standings(acts).get(list_id, lifecycle.NOTHING_DONE)
-    usable_until = standing.usable_until(datetime.fromisoformat(body["valid_to"]))
+        recorded, outdated = store.human_events(), _outdated_copy(home, store, name, body)
+    events = list_events(recorded)
+    status = lifecycle.statuses(events).get(list_id, lifecycle.NOTHING_DONE)
+    usable_until = status.usable_until(datetime.fromisoformat(body["valid_to"]))
     if now >= usable_until:
         raise ExportError(
-            f"{path}: list {list_id} expired at {home.told(usable_until)}; destroy it and ask for a new one"
+            f"{path}: list {list_id} expired at {home.local_text(usable_until)}; destroy it and ask for a new one"
         )
-    if revoked := standing.revoked:
+    if revoked := status.revoked:
         raise ExportError(f"{path}: list {list_id} was revoked by {revoked.actor} ({revoked.reason}); destroy it")
-    if not standing.approved:
+    if not status.approved:
         raise ExportError(f"{path}: nobody approved list {list_id}; destroy it")
-    off = lifecycle.taken_off_since(acts, name, datetime.fromisoformat(body["exported_at"])) | {*erased_people(events)}
+    off = lifecycle.taken_off_since(events, name, datetime.fromisoformat(body["exported_at"])) | {
+        *erased_people(recorded)
+    }
     if {entry_token(person_id, home.key) for person_id in off} & {*body["people"]}:
         raise ExportError(f"{path}: somebody on list {list_id} was taken off or erased since; ask for a new one")
     if outdated:
@@ -290,10 +294,10 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
             f"{path}: of list {list_id}, entries {', '.join(over)} of {len(ends)} are past the end of the person's own "
             "tier; destroy it and ask for a new one"
         )
-    if is_halted(name, halted := halt_of(home, events, now)):
+    if is_halted(name, halted := halt_of(home, recorded, now)):
         raise ExportError(f"{path}: list {list_id} may not be used now. {halted}")
     said = {name: body[name] for name in ("list_id", "recipient", "agreement_id", "exported_at")}
-    return {**said, "valid_to": home.told(min([usable_until, *ends]))}
+    return {**said, "valid_to": home.local_text(min([usable_until, *ends]))}
 
 
 def revoke_outdated(home: Home) -> list[str]:
@@ -302,11 +306,11 @@ def revoke_outdated(home: Home) -> list[str]:
     Who has no evidence left, or was corrected away, leaves every copy with the next run, and so does what was said of
     somebody of whom it now says something milder. A list does not outlive its run among the kept ones.
     """
-    kept, events, now = runs(home.path), what_people_did(home), home.now()
+    kept, events, now = runs(home.path), read_human_events(home), home.now()
     revoked = []
     for each in lists_in_use(home, events, now):
         if reason := _outdated_because(home, each, str(kept["run_id"].iloc[-1])):
-            _record(home, Act("revoked", MACHINE, "list", each.list_id, now, {"reason": reason}))
+            _record(home, HumanEvent("revoked", MACHINE, "list", each.list_id, now, {"reason": reason}))
             revoked.append(each.list_id)
     return revoked
 
@@ -317,7 +321,7 @@ def _outdated_because(home: Home, each: ListRun, latest: str) -> str | None:
     if each.run_id == latest:
         return None
     before, after = (_read_by_machine(home, each.list_name, run, LEFT) for run in (each.run_id, latest))
-    count = lifecycle.taken_back(each.list_name, before, after)
+    count = lifecycle.count_downgraded(each.list_name, before, after)
     return f"of {count} of those on it, run {latest} no longer says what it says, or says less" if count else None
 
 
@@ -329,7 +333,7 @@ def lists_holding(home: Home, person_id: str) -> list[str]:
     purpose = "revoke lists that hold somebody who is erased"
     return [
         each.list_id
-        for each in lists_in_use(home, what_people_did(home), home.now())
+        for each in lists_in_use(home, read_human_events(home), home.now())
         if not each.is_kept
         or _read_by_machine(home, each.list_name, each.run_id, purpose)["person_id"].eq(person_id).any()
     ]
@@ -345,45 +349,45 @@ def resolve_people(home: Home, rows: pd.DataFrame, *, reader: str | None, purpos
     return resolved[[*rows.columns[:place], "raw_person_id", *rows.columns[place:]]]
 
 
-def _standings(home: Home) -> dict[str, ListStanding]:
-    return lifecycle.standings(list_acts(what_people_did(home)))
+def _statuses(home: Home) -> dict[str, ListStatus]:
+    return lifecycle.statuses(list_events(read_human_events(home)))
 
 
-def _check(home: Home, act: ListAct, detail: Mapping[str, Any]) -> None:
+def _check(home: Home, event: ListEvent, detail: Mapping[str, Any]) -> None:
     with open_home_store(home) as store:
-        _allowed(home, store, act, detail)
+        _allowed(home, store, event, detail)
 
 
-def _allowed(home: Home, store: Store, act: ListAct, detail: Mapping[str, Any]) -> Act:
+def _allowed(home: Home, store: Store, event: ListEvent, detail: Mapping[str, Any]) -> HumanEvent:
     """Return the act as the store records it.
 
     Raises PublicationError where a rule forbids it after what was done, or a halt at its moment its approval;
-    StoreError where it cannot be written, MentionError where its words name somebody.
+    StoreError where it cannot be written, PersonMentionedError where its words name somebody.
     """
     events = store.human_events()
-    standing = lifecycle.standings(list_acts(events)).get(act.list_id, lifecycle.NOTHING_DONE)
-    if words := lifecycle.refusal(standing, act, list_effects(events)):
-        raise PublicationError(f"list {act.list_id} cannot be {act.kind}: {words}")
-    halted = halt_of(home, events, act.at) if act.kind == "approved" else None
-    if is_halted(lifecycle.split_list_id(act.list_id)[0], halted):
-        raise PublicationError(f"list {act.list_id} cannot be approved. {halted}")
-    allowed = Act(act.kind, act.actor, "list", act.list_id, act.at, detail)
+    status = lifecycle.statuses(list_events(events)).get(event.list_id, lifecycle.NOTHING_DONE)
+    if words := lifecycle.refusal(status, event, list_effects(events)):
+        raise PublicationError(f"list {event.list_id} cannot be {event.kind}: {words}")
+    halted = halt_of(home, events, event.at) if event.kind == "approved" else None
+    if is_halted(lifecycle.split_list_id(event.list_id)[0], halted):
+        raise PublicationError(f"list {event.list_id} cannot be approved. {halted}")
+    allowed = HumanEvent(event.kind, event.actor, "list", event.list_id, event.at, detail)
     allowed.columns()
     store.refuse_mentions(allowed.words)
     return allowed
 
 
-def _do(home: Home, act: ListAct, detail: Mapping[str, Any], rows: pd.DataFrame | None = None) -> None:
+def _do(home: Home, event: ListEvent, detail: Mapping[str, Any], rows: pd.DataFrame | None = None) -> None:
     """Record an act in the opening of the store in which it was found to be allowed; nobody comes between.
 
     `rows` : of the list, where they must still be as the store knows things; PublicationError where they are not.
     """
     with open_home_store(home) as store:
-        allowed = _allowed(home, store, act, detail)
-        name, _ = lifecycle.split_list_id(act.list_id)
+        allowed = _allowed(home, store, event, detail)
+        name, _ = lifecycle.split_list_id(event.list_id)
         if rows is not None and (outdated := _outdated(home, store, name, rows)):
-            raise PublicationError(f"list {act.list_id} cannot be {act.kind}: {outdated}; {RUN_AGAIN}")
-        _log(home, act.actor, act.reason, act.kind, {"list_id": act.list_id})
+            raise PublicationError(f"list {event.list_id} cannot be {event.kind}: {outdated}; {RUN_AGAIN}")
+        _log(home, event.actor, event.reason, event.kind, {"list_id": event.list_id})
         store.record_human_event(allowed)
     project_home(home)
 
@@ -410,9 +414,9 @@ def _known_better(people: str | None, ended: int) -> str | None:
     return " and ".join(said) or None
 
 
-def _record(home: Home, act: Act) -> None:
+def _record(home: Home, event: HumanEvent) -> None:
     with open_home_store(home) as store:
-        store.record_human_event(act)
+        store.record_human_event(event)
 
 
 def _log(home: Home, reader: str | None, purpose: str | None, action: str, detail: Mapping[str, Any]) -> None:

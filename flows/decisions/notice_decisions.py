@@ -8,29 +8,37 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from flows.decisions.partners import deliver_or_say, notice_messages
+from flows.decisions.partners import deliver_or_log, notice_messages
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.audit_events import halt_of
-from flows.human_log.list_events import list_acts
+from flows.human_log.list_events import list_events
 from flows.human_log.list_runs import lists_in_use
-from flows.human_log.notice_records import Notice, evidence_behind, make_step, notices_of
+from flows.human_log.notice_records import Notice, evidence_behind, make_notice_event, notices_of
 from flows.human_log.projections import project_home
 from flows.human_log.protection import protected
 from models.governance.actors import MACHINE
 from models.governance.list_lifecycle import list_id_of, withheld
 from models.governance.notice_drafts import fields_from_json, fields_json
-from models.governance.notice_lifecycle import CLOSED, DECISIONS, Step, is_live, is_outdated, is_superseded, refusals
+from models.governance.notice_lifecycle import (
+    CLOSED,
+    DECISIONS,
+    NoticeEvent,
+    is_live,
+    is_outdated,
+    is_superseded,
+    refusals,
+)
 from models.governance.reading_age import LANGUAGE as READABLE_LANGUAGE
 from models.governance.reading_age import reading_age
 from pipeline.clock import SKEW
 from pipeline.errors import HarmspotError
-from pipeline.pages.notice_outline import letter_text
+from pipeline.pages.notice_outline import notice_text
 from pipeline.publication.publish import read_published, read_restricted, runs
-from pipeline.store.human_events import Act, read_detail
+from pipeline.store.human_events import HumanEvent, read_detail
 from pipeline.store.store import Store
 
-LETTERS_TO = "person_tier"  # letters go to those on this list, and to nobody else
+PERSON_NOTICES_OF = "person_tier"  # letters go to those on this list, and to nobody else
 TABLES = {"area": "area_notice", "person": "person_notice"}
 
 
@@ -39,7 +47,7 @@ class NoticeRefusedError(HarmspotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Decision:
     """An act somebody wants to do: its kind, who does it, and its particulars (pipeline.store.human_events)."""
 
     kind: str
@@ -58,12 +66,12 @@ def open_notice(home: Home, notice_id: str, *, reader: str | None, purpose: str 
         notice = find_notice(home, store, notice_id, reader=reader, purpose=purpose)
         if not reader:
             return notice
-        opened = record(home, store, notice, Deed("opened", reader, {"purpose": purpose or "to read it"}))
+        opened = record(home, store, notice, Decision("opened", reader, {"purpose": purpose or "to read it"}))
     project_home(home)
     return opened
 
 
-def do(home: Home, notice_id: str, deed: Deed, *, purpose: str | None = None) -> Notice:
+def do(home: Home, notice_id: str, decision: Decision, *, purpose: str | None = None) -> Notice:
     """Do something to a notice, record it with what partners are told of it, and return the notice as it then stands.
 
     A notice about a person is read for `purpose` by whoever does it, and that is logged.
@@ -74,32 +82,35 @@ def do(home: Home, notice_id: str, deed: Deed, *, purpose: str | None = None) ->
         When a rule forbids it: every reason is named, and nothing is recorded.
     """
     with open_home_store(home) as store:
-        notice = find_notice(home, store, notice_id, reader=deed.actor, purpose=purpose)
-        after = record(home, store, notice, deed)
+        notice = find_notice(home, store, notice_id, reader=decision.actor, purpose=purpose)
+        after = record(home, store, notice, decision)
     project_home(home)
-    deliver_or_say(home)
+    deliver_or_log(home)
     return after
 
 
-def record(home: Home, store: Store, notice: Notice, deed: Deed) -> Notice:
+def record(home: Home, store: Store, notice: Notice, decision: Decision) -> Notice:
     """Ask the rules, append the act (and the draft before the first one), and return the notice as it then stands."""
-    act = Act(deed.kind, deed.actor.strip(), "notice", notice.notice_id, home.now(), deed.detail)
-    detail = read_detail(act.kind, act.detail_json)
-    step = make_step(act.kind, act.actor, act.at, detail, home.settings.force.zone)
-    problems = refusals(notice.fields, notice.standing, step)
-    problems += [*_second_notice(home, store, notice, step), *_hard_words(home, notice, step)]
-    barred = _barred(home, store, notice, step)
-    if problems := [*problems, *_unless_breach(step, barred)]:
-        raise NoticeRefusedError(f"notice {notice.notice_id} is not {deed.kind}: {'; '.join(problems)}")
-    after = replace(notice, steps=(*notice.steps, step), is_recorded=True)
+    human_event = HumanEvent(
+        decision.kind, decision.actor.strip(), "notice", notice.notice_id, home.now(), decision.detail
+    )
+    detail = read_detail(human_event.kind, human_event.detail_json)
+    zone = home.settings.force.zone
+    event = make_notice_event(human_event.kind, human_event.actor, human_event.at, detail, zone)
+    problems = refusals(notice.fields, notice.status, event)
+    problems += [*_second_notice(home, store, notice, event), *_hard_words(home, notice, event)]
+    barred = _barred(home, store, notice, event)
+    if problems := [*problems, *_unless_breach(event, barred)]:
+        raise NoticeRefusedError(f"notice {notice.notice_id} is not {decision.kind}: {'; '.join(problems)}")
+    after = replace(notice, events=(*notice.events, event), is_recorded=True)
     if not notice.is_recorded:
-        store.record_human_event(_draft(notice, act.at))
-    told = notice_messages(home, store, after.fields, notice.standing, after.standing, act.at)
-    store.record_human_event(act, told)
+        store.record_human_event(_draft(notice, human_event.at))
+    told = notice_messages(home, store, after.fields, notice.status, after.status, human_event.at)
+    store.record_human_event(human_event, told)
     return after
 
 
-def known_notices(
+def all_notices(
     home: Home, kinds: Sequence[str], *, reader: str | None = None, purpose: str | None = None
 ) -> list[Notice]:
     """Return the drafts of the latest run and every notice anybody opened, of the kinds asked for, newest first."""
@@ -112,19 +123,19 @@ def known_notices(
 
 def live_rival(notice: Notice, others: Iterable[Notice], on: date) -> str | None:
     """Return the id of the live notice that says something else to the same market or person; None where none does."""
-    live = [other for other in others if is_live(other.fields, other.standing, on)]
+    live = [other for other in others if is_live(other.fields, other.status, on)]
     return next((other.notice_id for other in live if is_superseded(notice.fields, other.fields)), None)
 
 
 def superseded_by(notice: Notice, others: Iterable[Notice], on: date) -> str | None:
     """Return the id of the notice that speaks to the same market or person instead: a live one, or a newer draft."""
     others = list(others)
-    if notice.standing.state in CLOSED:
+    if notice.status.state in CLOSED:
         return None
     newer = [
         other
         for other in others
-        if is_outdated(notice.fields, notice.standing, other.fields) and other.standing.state not in CLOSED
+        if is_outdated(notice.fields, notice.status, other.fields) and other.status.state not in CLOSED
     ]
     latest = max(newer, key=lambda n: (n.fields["written_on"], n.notice_id), default=None)
     return live_rival(notice, others, on) or (latest.notice_id if latest else None)
@@ -132,10 +143,10 @@ def superseded_by(notice: Notice, others: Iterable[Notice], on: date) -> str | N
 
 def marked(home: Home, rows: pd.DataFrame, kind: str, **reading: str | None) -> pd.DataFrame:
     """Return rows of area_notice or person_notice with `state` and `superseded_by` as they stand now."""
-    known = known_notices(home, [kind], **reading)
+    known = all_notices(home, [kind], **reading)
     by_id = {notice.notice_id: notice for notice in known}
     drafts = [by_id.get(notice.notice_id, notice) for notice in _notices(home, rows)]
-    states = pd.array([draft.standing.state for draft in drafts], dtype="str")
+    states = pd.array([draft.status.state for draft in drafts], dtype="str")
     instead = pd.array([superseded_by(draft, known, home.today()) for draft in drafts], dtype="str")
     return rows.assign(state=states, superseded_by=instead)
 
@@ -182,83 +193,83 @@ def _notices(home: Home, rows: pd.DataFrame) -> list[Notice]:
     ]
 
 
-def _draft(notice: Notice, at: datetime) -> Act:
+def _draft(notice: Notice, at: datetime) -> HumanEvent:
     fields = msgspec.json.decode(fields_json(notice.fields))
     detail = {"fields": fields, "run_id": notice.run_id, "known_at": notice.known_at}
-    return Act("drafted", MACHINE, "notice", notice.notice_id, at, detail)
+    return HumanEvent("drafted", MACHINE, "notice", notice.notice_id, at, detail)
 
 
-def _second_notice(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
+def _second_notice(home: Home, store: Store, notice: Notice, event: NoticeEvent) -> list[str]:
     """Say which notice, live at the moment of the act, already tells the same market or person something else."""
-    if step.kind not in DECISIONS:
+    if event.kind not in DECISIONS:
         return []
     known = notices_of(store.human_events(), home.settings.force.zone).values()
-    rival = live_rival(notice, (other.as_of(step.moment) for other in known), home.day_of(step.moment))
+    rival = live_rival(notice, (other.as_of(event.moment) for other in known), home.day_of(event.moment))
     return [f"notice {rival} to the same subject is live; withdraw it first"] if rival else []
 
 
-def _barred(home: Home, store: Store, notice: Notice, step: Step) -> list[str]:
+def _barred(home: Home, store: Store, notice: Notice, event: NoticeEvent) -> list[str]:
     """Say why the notice goes to nobody: evidence corrected since, and of a letter all that protects the person.
 
     What was served is asked of the moment at which it was: a halt since then makes no fact unrecorded.
     """
-    if step.kind not in DECISIONS:
+    if event.kind not in DECISIONS:
         return []
-    known_at = _known_at(store, step)
+    known_at = _known_at(store, event)
     corrected = store.corrected_evidence(evidence_behind([notice]), known_at)
     return [
         *(f"record {row.incident_id} behind it was {row.what}; run again" for row in corrected.itertuples()),
-        *(_barred_from_person(home, store, notice, step, known_at) if notice.kind == "person" else ()),
+        *(_barred_from_person(home, store, notice, event, known_at) if notice.kind == "person" else ()),
     ]
 
 
-def _known_at(store: Store, step: Step) -> datetime:
+def _known_at(store: Store, event: NoticeEvent) -> datetime:
     """Return until when what is known counts; of the present all does, also by a clock that is ahead of this one."""
-    is_now = step.at - step.moment <= SKEW  # "now" is said a moment before it is recorded
-    return store.moment_of_all_known(step.at) if is_now else step.moment
+    is_now = event.at - event.moment <= SKEW  # "now" is said a moment before it is recorded
+    return store.latest_known_at(event.at) if is_now else event.moment
 
 
-def _barred_from_person(home: Home, store: Store, notice: Notice, step: Step, known_at: datetime) -> list[str]:
+def _barred_from_person(home: Home, store: Store, notice: Notice, event: NoticeEvent, known_at: datetime) -> list[str]:
     """Say why nothing goes to the person: halted lists, no active list, an exception, or what protects the person."""
     events = store.human_events()
-    halted = halt_of(home, events, step.moment)
-    is_excepted = (LETTERS_TO, notice.subject) in withheld(list_acts(events), step.moment)
+    halted = halt_of(home, events, event.moment)
+    is_excepted = (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(events), event.moment)
     why = protected(home, store, known_at).get(notice.subject)
     return [
         *([halted] if halted else []),
         *["the person is excepted from the list of people"] * is_excepted,
         *([f"the person is known to be {why}; the next run withdraws it"] if why else []),
-        *_unlisted(home, events, notice, step),
+        *_unlisted(home, events, notice, event),
     ]
 
 
-def _unlisted(home: Home, events: pd.DataFrame, notice: Notice, step: Step) -> list[str]:
+def _unlisted(home: Home, events: pd.DataFrame, notice: Notice, event: NoticeEvent) -> list[str]:
     """Say that no list stands behind a letter about to go out: none active, of the run that drafted it or a later one.
 
     A later run withdraws the letters to whoever is on its list no longer, so that its list stands behind the rest.
     """
-    if step.kind not in ("approved", "served"):
+    if event.kind not in ("approved", "served"):
         return []
     kept = runs(home.path)["run_id"].tolist()
     later = kept[kept.index(notice.run_id) :] if notice.run_id in kept else kept
-    behind = {list_id_of(LETTERS_TO, run_id) for run_id in (notice.run_id, *later)}
-    if any(each.list_id in behind for each in lists_in_use(home, events, step.moment)):
+    behind = {list_id_of(PERSON_NOTICES_OF, run_id) for run_id in (notice.run_id, *later)}
+    if any(each.list_id in behind for each in lists_in_use(home, events, event.moment)):
         return []
-    latest = list_id_of(LETTERS_TO, kept[-1])
+    latest = list_id_of(PERSON_NOTICES_OF, kept[-1])
     return [f"no active list of people stood behind it; open and approve that first: harmspot lists approve {latest}"]
 
 
-def _unless_breach(step: Step, barred: list[str]) -> list[str]:
+def _unless_breach(event: NoticeEvent, barred: list[str]) -> list[str]:
     """Say why it is not done; what was handed over all the same is a fact, and told as a breach."""
-    if step.breach:
+    if event.breach:
         return [] if barred else ["nothing stood against it at that moment; record it without --breach"]
     told = "where it was handed over all the same, record that with --breach and how it came about"
-    return [*barred, told] if barred and step.kind == "served" else barred
+    return [*barred, told] if barred and event.kind == "served" else barred
 
 
-def _hard_words(home: Home, notice: Notice, step: Step) -> list[str]:
+def _hard_words(home: Home, notice: Notice, event: NoticeEvent) -> list[str]:
     """Say where an English notice asks for an older reader than the settings allow."""
-    if step.kind not in DECISIONS or notice.fields.get("language") != READABLE_LANGUAGE:
+    if event.kind not in DECISIONS or notice.fields.get("language") != READABLE_LANGUAGE:
         return []
-    age, limit = reading_age(letter_text(notice.page().body_html)), home.settings.notices.reading_age
+    age, limit = reading_age(notice_text(notice.page().body_html)), home.settings.notices.reading_age
     return [f"a reader must be {age:.1f} to follow it and notices.reading_age is {limit:g}"] if age > limit else []

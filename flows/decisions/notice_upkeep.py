@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from flows.decisions.notice_decisions import Deed, NoticeRefusedError, find_notice, record
-from flows.decisions.partners import run_messages, say_who_is_told_nothing
-from flows.decisions.person_notices import withdraw_letters_at_run
+from flows.decisions.notice_decisions import Decision, NoticeRefusedError, find_notice, record
+from flows.decisions.partners import log_partners_not_told, run_messages
+from flows.decisions.person_notices import withdraw_person_notices_at_run
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.home.store_access import open_home_store
@@ -18,7 +18,7 @@ from flows.human_log.notice_records import Notice, evidence_behind, notices_of
 from flows.run.prioritise import Products
 from models.governance.actors import MACHINE
 from models.governance.notice_lifecycle import CLOSED, last_day_to_decide, start_refusal
-from pipeline.errors import MentionError
+from pipeline.errors import PersonMentionedError
 from pipeline.publication.publish import runs
 from pipeline.store.human_events import read_detail
 from pipeline.store.store import Store
@@ -27,7 +27,7 @@ OBJECTIONS = {"representation": "represented", "contest": "contested"}
 READING: Mapping[str, Any] = {"reader": MACHINE, "purpose": "hear an objection to a notice"}
 
 
-def tend_notices(home: Home, identity: RunIdentity, products: Products) -> dict[str, int]:
+def maintain_notices(home: Home, identity: RunIdentity, products: Products) -> dict[str, int]:
     """Bring the notices up to what the run knows, and return how many were heard, broken, withdrawn and expired.
 
     A run of an older day than the latest published one, or of what was known before it, says nothing about today and
@@ -35,19 +35,19 @@ def tend_notices(home: Home, identity: RunIdentity, products: Products) -> dict[
     """
     if _is_older(identity, runs(home.path)):
         return {}
-    say_who_is_told_nothing(home)
+    log_partners_not_told(home)
     with open_home_store(home) as store:
         counts = {
             "heard": _hear(home, store, products.actions),
             "broken": _break_promises(home, store, products.actions),
             "withdrawn": _withdraw(home, store, identity, products.gates)
-            + withdraw_letters_at_run(home, store, identity, products),
+            + withdraw_person_notices_at_run(home, store, identity, products),
             "expired": _let_lapse(home, store),
         }
         told = run_messages(home, store, products.restricted, products.actions, identity.as_of)
         store.add_messages(told, home.now())
     if said := [f"{count} {what}" for what, count in counts.items() if count]:
-        home.announce(f"notices: {', '.join(said)}")
+        home.progress(f"notices: {', '.join(said)}")
     return counts
 
 
@@ -62,7 +62,7 @@ def _recorded(home: Home, store: Store) -> list[Notice]:
 
 
 def _live(home: Home, store: Store) -> list[Notice]:
-    return [notice for notice in _recorded(home, store) if notice.standing.state not in CLOSED]
+    return [notice for notice in _recorded(home, store) if notice.status.state not in CLOSED]
 
 
 def _hear(home: Home, store: Store, actions: pd.DataFrame) -> int:
@@ -77,10 +77,10 @@ def _hear(home: Home, store: Store, actions: pd.DataFrame) -> int:
         detail = {"reason": f"Heard by way of an action event: {said}", "action_id": action["action_id"]}
         try:
             notice = find_notice(home, store, action["notice_id"], **READING)
-            record(home, store, notice, Deed(OBJECTIONS[action["kind"]], action["actor"], detail))
+            record(home, store, notice, Decision(OBJECTIONS[action["kind"]], action["actor"], detail))
             count += 1
-        except (NoticeRefusedError, MentionError) as error:
-            home.announce(f"an objection was not heard: {error}")
+        except (NoticeRefusedError, PersonMentionedError) as error:
+            home.progress(f"an objection was not heard: {error}")
     return count
 
 
@@ -98,12 +98,12 @@ def _break_promises(home: Home, store: Store, actions: pd.DataFrame) -> int:
     count = 0
     for action in starts.sort_values(["at", "action_id"]).to_dict("records"):
         notice = live.get(action["notice_id"])
-        if notice is None or notice.kind != "area" or notice.standing.state != "served":
+        if notice is None or notice.kind != "area" or notice.status.state != "served":
             continue
         day = home.day_of(action["at"])
-        if problem := start_refusal(notice.fields, notice.standing, day):
+        if problem := start_refusal(notice.fields, notice.status, day):
             reason = f"The operation started on {day}, but {problem}."
-            live[notice.notice_id] = record(home, store, notice, Deed("broken", MACHINE, {"reason": reason}))
+            live[notice.notice_id] = record(home, store, notice, Decision("broken", MACHINE, {"reason": reason}))
             count += 1
     return count
 
@@ -122,7 +122,7 @@ def _withdraw(home: Home, store: Store, identity: RunIdentity, gates: pd.Series)
         if reasons:
             reason = f"Withdrawn because {'; '.join(reasons)}."
             detail = {"reason": reason, "evidence_ids": tuple(wrong["incident_id"])}
-            record(home, store, notice, Deed("withdrawn", MACHINE, detail))
+            record(home, store, notice, Decision("withdrawn", MACHINE, detail))
             count += 1
     return count
 
@@ -130,8 +130,8 @@ def _withdraw(home: Home, store: Store, identity: RunIdentity, gates: pd.Series)
 def _let_lapse(home: Home, store: Store) -> int:
     """Let lapse what was looked at and never served in time, and what is over without a word whether it was kept."""
     today = home.today()
-    lapsed = [n for n in _live(home, store) if today > last_day_to_decide(n.fields, n.standing)]
+    lapsed = [n for n in _live(home, store) if today > last_day_to_decide(n.fields, n.status)]
     for notice in lapsed:
-        day = last_day_to_decide(notice.fields, notice.standing)
-        record(home, store, notice, Deed("expired", MACHINE, {"reason": f"Its last day was {day}."}))
+        day = last_day_to_decide(notice.fields, notice.status)
+        record(home, store, notice, Decision("expired", MACHINE, {"reason": f"Its last day was {day}."}))
     return len(lapsed)

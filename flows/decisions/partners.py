@@ -15,7 +15,7 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from models.governance.notice_lifecycle import CLOSED, Standing
+from models.governance.notice_lifecycle import CLOSED, NoticeStatus
 from pipeline.errors import SourceError
 from pipeline.messages.outbox import FilePublisher, OutboxMessage, Publisher, deliver
 from pipeline.messages.partners import Partner
@@ -29,7 +29,7 @@ WATCHED = {"crackdown_start": "crackdown", "seizure": "seizure"}
 
 
 def notice_messages(
-    home: Home, store: Store, fields: Mapping[str, Any], before: Standing, after: Standing, at: datetime
+    home: Home, store: Store, fields: Mapping[str, Any], before: NoticeStatus, after: NoticeStatus, at: datetime
 ) -> list[OutboxMessage]:
     """Return what partners are told of a notice that was served, or of one served before that is closed."""
     is_news = after.state != before.state and (after.state == "served" or (after.state in CLOSED and before.served_on))
@@ -79,19 +79,19 @@ def deliver_to_partners(home: Home) -> int:
         return sum(deliver(open_store, publisher, home.now(), topic) for topic in waiting)
 
 
-def deliver_or_say(home: Home) -> None:
+def deliver_or_log(home: Home) -> None:
     """Deliver what waits for partners; where nobody takes it, say so and let it wait for the next time."""
     try:
         deliver_to_partners(home)
     except (SourceError, OSError) as error:
-        home.announce(f"partners are not told yet: {error} Deliver it later: harmspot notices deliver")
+        home.progress(f"partners are not told yet: {error} Deliver it later: harmspot notices deliver")
 
 
-def say_who_is_told_nothing(home: Home) -> None:
+def log_partners_not_told(home: Home) -> None:
     """Say which partners have no agreement, for nothing goes out to them."""
     for partner in home.settings.partners.recipients:
         if not partner.has_agreement:
-            home.announce(f"partner {partner.name} has no agreement_id: nothing goes out to it")
+            home.progress(f"partner {partner.name} has no agreement_id: nothing goes out to it")
 
 
 class _Publishers:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from flows.decisions.notice_decisions import LETTERS_TO, Deed, known_notices, record
+from flows.decisions.notice_decisions import PERSON_NOTICES_OF, Decision, all_notices, record
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.home.store_access import open_home_store
-from flows.human_log.list_events import list_acts
+from flows.human_log.list_events import list_events
 from flows.human_log.notice_records import Notice, notices_of
 from flows.run.prioritise import Products
 from models.governance.actors import MACHINE
@@ -17,7 +17,7 @@ from pipeline.publication.publish import read_restricted, runs
 from pipeline.store.store import Store
 
 
-def withdraw_letters(
+def withdraw_person_notices(
     home: Home, off: Mapping[str, str], *, by: str, drafted_until: str | None = None, is_opened_only: bool = False
 ) -> int:
     """Withdraw what was drafted and not yet served to people who are taken off the list, and return how many.
@@ -31,39 +31,39 @@ def withdraw_letters(
     kept = runs(home.path)
     if kept.empty or not off:
         return 0
-    letters = known_notices(home, ["person"], reader=by, purpose="withdraw letters to people who are off the list")
+    notices = all_notices(home, ["person"], reader=by, purpose="withdraw letters to people who are off the list")
     if drafted_until:
-        letters = _not_of_later_runs(home, letters, drafted_until, reader=by)
+        notices = _not_of_later_runs(home, notices, drafted_until, reader=by)
     with open_home_store(home) as store:
         # Somebody may have served one since it was read.
         recorded = notices_of(store.human_events(), home.settings.force.zone)
-        letters = [recorded.get(letter.notice_id, letter) for letter in letters]
+        notices = [recorded.get(notice.notice_id, notice) for notice in notices]
         if is_opened_only:
-            letters = [letter for letter in letters if letter.is_recorded]
-        return _withdraw(home, store, letters, off)
+            notices = [notice for notice in notices if notice.is_recorded]
+        return _withdraw(home, store, notices, off)
 
 
-def withdraw_letters_at_run(home: Home, store: Store, identity: RunIdentity, products: Products) -> int:
+def withdraw_person_notices_at_run(home: Home, store: Store, identity: RunIdentity, products: Products) -> int:
     """Withdraw the letters to people who are not on the list that a run is about to publish, or excepted from it.
 
     An exception is no input of a run, which therefore drafts a letter to the excepted, too: that one goes at once.
     """
     events = store.human_events()
     recorded = notices_of(events, home.settings.force.zone)
-    excepted = {person for name, person in withheld(list_acts(events), home.now()) if name == LETTERS_TO}
+    excepted = {person for name, person in withheld(list_events(events), home.now()) if name == PERSON_NOTICES_OF}
     drafts = products.restricted["person_notice"]
     fresh = drafts[drafts["person_id"].isin(excepted) & ~drafts["notice_id"].isin(recorded)]
-    letters = [
-        *(letter for letter in recorded.values() if letter.kind == "person"),
+    notices = [
+        *(notice for notice in recorded.values() if notice.kind == "person"),
         *(
             Notice(row["notice_id"], fields_from_json(row["fields"]), identity.run_id, identity.known_at)
             for row in fresh.to_dict("records")
         ),
     ]
-    return _withdraw(home, store, letters, _off(letters, excepted, products))
+    return _withdraw(home, store, notices, _off(notices, excepted, products))
 
 
-def _not_of_later_runs(home: Home, letters: Iterable[Notice], run_id: str, *, reader: str) -> list[Notice]:
+def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, reader: str) -> list[Notice]:
     """Return the letters that no run after `run_id` drafted: neither itself, nor word for word anew on the same day."""
     kept = runs(home.path).set_index("run_id")
     asked, after = kept.loc[run_id], kept.loc[run_id:].iloc[1:]
@@ -84,29 +84,29 @@ def _not_of_later_runs(home: Home, letters: Iterable[Notice], run_id: str, *, re
         )["notice_id"]
     }
     return [
-        letter
-        for letter in letters
-        if (letter.fields["written_on"], letter.known_at) <= until and letter.notice_id not in again
+        notice
+        for notice in notices
+        if (notice.fields["written_on"], notice.known_at) <= until and notice.notice_id not in again
     ]
 
 
-def _off(letters: Iterable[Notice], excepted: set[str], products: Products) -> dict[str, str]:
+def _off(notices: Iterable[Notice], excepted: set[str], products: Products) -> dict[str, str]:
     """Why each who is off the list is off it, by person_id, of those whom a letter speaks to."""
-    listed = set(products.restricted[LETTERS_TO]["person_id"])
+    listed = set(products.restricted[PERSON_NOTICES_OF]["person_id"])
     why = products.restricted["person_change"].set_index("person_id")["why"]
     left = {person: f"the person left the list of people: {words}" for person, words in why.items()}
-    subjects = {letter.subject for letter in letters}
+    subjects = {notice.subject for notice in notices}
     return {
         **{person: left.get(person, "the person is not on the list of people") for person in subjects - listed},
         **dict.fromkeys(subjects & excepted, "the person is excepted from the list of people"),
     }
 
 
-def _withdraw(home: Home, store: Store, letters: Iterable[Notice], off: Mapping[str, str]) -> int:
+def _withdraw(home: Home, store: Store, notices: Iterable[Notice], off: Mapping[str, str]) -> int:
     """Withdraw each letter that may not stand. Whoever does it, harmspot follows a rule."""
     count = 0
-    for letter in letters:
-        if reason := withdrawal_reason(letter.fields, letter.standing, off):
-            record(home, store, letter, Deed("withdrawn", MACHINE, {"reason": reason}))
+    for notice in notices:
+        if reason := withdrawal_reason(notice.fields, notice.status, off):
+            record(home, store, notice, Decision("withdrawn", MACHINE, {"reason": reason}))
             count += 1
     return count

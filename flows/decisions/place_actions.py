@@ -18,7 +18,7 @@ from pipeline.errors import SourceError
 from pipeline.events.batch import Record
 from pipeline.events.schema import Action, ActionRecorded, encode_event
 from pipeline.publication.publish import read_published
-from pipeline.store.snapshot import open_known
+from pipeline.store.snapshot import open_snapshot
 
 SOURCE = "/harmspot/command"
 
@@ -82,21 +82,21 @@ def _served_notice(
         notice = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
     if notice is None or notice.kind != "area" or notice.fields["area_id"] != plan["area_id"]:
         return None, f"notice {notice_id} is no notice to {plan['area_id']} that anybody has opened"
-    if notice.standing.state != "served":
-        return None, f"notice {notice_id} is {notice.standing.state}, not served"
-    if notice.standing.served_at is None or notice.standing.served_at > at:
-        return None, f"notice {notice_id} was served on {notice.standing.served_on}, after that"
+    if notice.status.state != "served":
+        return None, f"notice {notice_id} is {notice.status.state}, not served"
+    if notice.status.served_at is None or notice.status.served_at > at:
+        return None, f"notice {notice_id} was served on {notice.status.served_on}, after that"
     return notice, None
 
 
 def operations_at(home: Home, at: datetime) -> pd.DataFrame:
     """Return the operations that the store knows of, with what was done at this very moment."""
     settings, as_of = home.settings, at + timedelta(microseconds=1)  # the clock of what is known is exclusive
-    with open_known(
-        home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, announce=home.announce
-    ) as known:
-        area_names_of(known.connection, read_map(settings).areas)
-        return operations_of(query(known.connection, "place_action"))
+    with open_snapshot(
+        home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, progress=home.progress
+    ) as snapshot:
+        area_names_of(snapshot.connection, read_map(settings).areas)
+        return operations_of(query(snapshot.connection, "place_action"))
 
 
 def find_plan(home: Home, market: str) -> pd.Series:

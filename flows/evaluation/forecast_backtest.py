@@ -14,7 +14,7 @@ from flows.run.assembly import place_incidents, query, read_map, read_run_codebo
 from geo.cells import Grid
 from models.evaluation.backtest import Evaluation, evaluate_forecast, study_cells
 from pipeline.errors import StoreError
-from pipeline.store.snapshot import open_known
+from pipeline.store.snapshot import open_snapshot
 
 EPOCH = date(1970, 1, 1)
 RAW_MEAN_LIFE_DAYS = 120.0
@@ -74,13 +74,13 @@ def evaluate_city(home: Home, plan: Plan) -> CityTrial:
     ValueError : see `models.evaluation.backtest.evaluate_forecast`.
     """
     settings = home.settings
-    with open_known(
-        home.store, home.key, as_of=home.now(), wait_s=settings.store.wait_s, announce=home.announce
-    ) as known:
+    with open_snapshot(
+        home.store, home.key, as_of=home.now(), wait_s=settings.store.wait_s, progress=home.progress
+    ) as snapshot:
         last_day = plan.last_day or latest_day(
-            query(known.connection, "last_incident", time_zone=settings.force.time_zone)
+            query(snapshot.connection, "last_incident", time_zone=settings.force.time_zone)
         )
-        incidents, codebook, crs = _incidents_until(home, known.connection, last_day)
+        incidents, codebook, crs = _incidents_until(home, snapshot.connection, last_day)
     grid = Grid(crs=crs, size_m=plan.cell_size_m)
     cell_days = on_cells(incidents, grid)
     first_days = plan.first_days(last_day)
@@ -91,7 +91,7 @@ def evaluate_city(home: Home, plan: Plan) -> CityTrial:
             "(--every-days), or a later --last"
         )
     cells = study_cells(cell_days, origins[0])
-    home.announce(
+    home.progress(
         f"trying {len(origins)} origins on {len(cells):,} cells, every method at each; some seconds an origin"
     )
     evaluation = evaluate_forecast(
@@ -173,8 +173,8 @@ def _incidents_until(
     """Return incidents by point, offence and day up to and with `last_day`, the codebook, and the map's system."""
     settings = home.settings
     until = home.midnight(last_day + timedelta(days=1))
-    codebook, chart = read_run_codebook(settings, until), read_map(settings)
-    place_incidents(connection, chart, codebook, until, settings)
+    codebook, geography = read_run_codebook(settings, until), read_map(settings)
+    place_incidents(connection, geography, codebook, until, settings)
     incidents = query(
         connection,
         "cell_day",
@@ -182,4 +182,4 @@ def _incidents_until(
         discoveries=list(settings.places.discoveries),
         time_zone=settings.force.time_zone,
     )
-    return incidents, codebook, chart.grid.crs
+    return incidents, codebook, geography.grid.crs

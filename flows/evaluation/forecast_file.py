@@ -171,13 +171,13 @@ def _cell_events(placed: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     x, y = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(lon, lat)
     has_place = np.isfinite(x) & np.isfinite(y)
     ix, iy = grid.index(x[has_place], y[has_place])
-    known = placed[has_place]
+    snapshot = placed[has_place]
     counted = pd.DataFrame(
         {
             "cell_ix": ix,
             "cell_iy": iy,
-            "offence_code": known["offence"].to_numpy(),
-            "age_days": known["age_days"].to_numpy(),
+            "offence_code": snapshot["offence"].to_numpy(),
+            "age_days": snapshot["age_days"].to_numpy(),
         }
     )
     return counted.value_counts(sort=False).rename("n").reset_index().sort_values(

@@ -11,7 +11,7 @@ from flows.home.home import Home
 from flows.run.assembly import place_incidents, query, read_map, read_run_codebook
 from geo.near_repeat import knox_table
 from pipeline.errors import StoreError
-from pipeline.store.snapshot import open_known
+from pipeline.store.snapshot import open_snapshot
 
 # The first band is the same point: publishers move incidents to the middle of their block.
 DISTANCE_BANDS_M = (0, 100, 200, 300, 400)
@@ -51,17 +51,19 @@ def find_near_repeats(
     StoreError : no such incident in these days.
     """
     settings = home.settings
-    with open_known(
-        home.store, home.key, as_of=home.now(), wait_s=settings.store.wait_s, announce=home.announce
-    ) as known:
-        last_day = last_day or latest_day(query(known.connection, "last_incident", time_zone=settings.force.time_zone))
+    with open_snapshot(
+        home.store, home.key, as_of=home.now(), wait_s=settings.store.wait_s, progress=home.progress
+    ) as snapshot:
+        last_day = last_day or latest_day(
+            query(snapshot.connection, "last_incident", time_zone=settings.force.time_zone)
+        )
         as_of = home.midnight(last_day + timedelta(days=1))
         codebook = read_run_codebook(settings, as_of)
         codes = check_codes(offence_codes, codebook)
-        chart = read_map(settings)
-        place_incidents(known.connection, chart, codebook, as_of, settings)
+        geography = read_map(settings)
+        place_incidents(snapshot.connection, geography, codebook, as_of, settings)
         points = query(
-            known.connection,
+            snapshot.connection,
             "near_repeat_point",
             since=home.midnight(last_day - timedelta(days=days - 1)),
             until=as_of,
@@ -76,7 +78,7 @@ def find_near_repeats(
         )
     table = knox_table(
         points,
-        crs=chart.grid.crs,
+        crs=geography.grid.crs,
         distance_bands_m=DISTANCE_BANDS_M,
         day_bands=DAY_BANDS,
         permutations=permutations,

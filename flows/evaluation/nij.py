@@ -120,7 +120,7 @@ def evaluate_nij(
     seed: int,
     sizes_ft: Sequence[int] = SIZES_FT,
     choice_months: int = CHOICE_MONTHS,
-    announce: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> NijTrial:
     """Choose cells on the past, forecast each held-back month from what came before it, and score the forecasts.
 
@@ -150,7 +150,7 @@ def evaluate_nij(
 
     choices, shapes, scores = [], [], []
     for crime, offences in kinds_of_crime(crimes["offence"]).items():
-        announce(f"{crime}: choosing cells on {choice_span[0]:%Y-%m} to {choice_span[-1]:%Y-%m}")
+        progress(f"{crime}: choosing cells on {choice_span[0]:%Y-%m} to {choice_span[-1]:%Y-%m}")
         own = crimes[crimes["offence"].isin(offences)]
         choice = choose(crime, own, sizes_ft, choice_span, ahead, maximise=maximise)
         months_ahead = {month: ahead(own, choice.size_ft, month) for month in held_back}

@@ -7,7 +7,7 @@ import pandas as pd
 from flows.home.home import Home
 from flows.run.assembly import area_names_of, query, read_map
 from pipeline.publication.publish import read_published, runs
-from pipeline.store.snapshot import open_known
+from pipeline.store.snapshot import open_snapshot
 
 
 def visit_delivery(home: Home, as_of: datetime) -> pd.DataFrame:
@@ -31,11 +31,11 @@ def visit_delivery(home: Home, as_of: datetime) -> pd.DataFrame:
 
 def _delivered(home: Home, as_of: datetime) -> pd.DataFrame:
     settings = home.settings
-    with open_known(
-        home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, announce=home.announce
-    ) as known:
-        area_names_of(known.connection, read_map(settings).areas)
-        actions = query(known.connection, "place_action")
+    with open_snapshot(
+        home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, progress=home.progress
+    ) as snapshot:
+        area_names_of(snapshot.connection, read_map(settings).areas)
+        actions = query(snapshot.connection, "place_action")
     visits = actions[actions["kind"] == "visit"]
     minutes = (60 * visits["hours"].fillna(0.0)).astype(float)
     by_day = visits.assign(day=visits["at"].dt.tz_convert(settings.force.zone).dt.date, minutes=minutes)

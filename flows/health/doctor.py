@@ -17,7 +17,7 @@ from flows.home.home import Home
 from flows.human_log.integrity import log_problems
 from flows.ingest.ingest import offence_codes
 from flows.run.assembly import read_map
-from pipeline.database import connect, in_words
+from pipeline.database import connect, explain_duckdb_error
 from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication.publish import runs
 from pipeline.store.store import StoreHealth, open_store
@@ -51,7 +51,7 @@ def _outcomes(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding
 
 
 def _words(error: Exception) -> str:
-    return str((in_words(error) if isinstance(error, duckdb.Error) else None) or error)
+    return str((explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error)
 
 
 def _packages(home: Home) -> tuple[State, str]:
@@ -72,8 +72,12 @@ def _settings(home: Home) -> tuple[State, str]:
 
 
 def _map(home: Home) -> tuple[State, str]:
-    chart = read_map(home.settings)
-    return "ok", f"{len(chart.areas)} areas, {len(chart.cells):,} cells of {chart.grid.size_m:g} m in {chart.grid.crs}"
+    geography = read_map(home.settings)
+    return (
+        "ok",
+        f"{len(geography.areas)} areas, {len(geography.cells):,} cells of {geography.grid.size_m:g} m "
+        f"in {geography.grid.crs}",
+    )
 
 
 def _codebook(home: Home) -> tuple[State, str]:
@@ -93,7 +97,7 @@ def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
         detail = f"{home.store} is missing: make it with `harmspot --home {home.path} init`"
         return None, Finding("store", "fault", detail)
     try:
-        with open_store(home.store, home.key, wait_s=STORE_WAIT_S, announce=home.announce) as store:
+        with open_store(home.store, home.key, wait_s=STORE_WAIT_S, progress=home.progress) as store:
             return store.health(), Finding("store", "ok", "opens with the key")
     except StoreBusyError as error:
         return None, Finding("store", "warning", f"not looked into: {error}")

@@ -19,7 +19,7 @@ from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.store.store import open_store
 
 
-def announce(text: str) -> None:
+def progress(text: str) -> None:
     """Say on the error stream what is going on, so that standard output holds results alone."""
     click.echo(text, err=True)
 
@@ -31,7 +31,7 @@ class Home:
     path: Path
     config_file: Path | None = None
     clock: datetime | None = None
-    announce: Callable[[str], None] = field(default=announce, repr=False)
+    progress: Callable[[str], None] = field(default=progress, repr=False)
 
     @cached_property
     def settings(self) -> Settings:
@@ -46,13 +46,13 @@ class Home:
         return person if re.fullmatch(PSEUDONYM, person) else Pseudonymiser(self.key.pseudonym)(person)
 
     def refuse_mentions(self, words: Mapping[str, str | None]) -> None:
-        """Raise MentionError naming the field of `words` that names somebody; the store must not be open.
+        """Raise PersonMentionedError naming the field of `words` that names somebody; the store must not be open.
 
         It is opened only where something in the words could be a raw id.
         """
         refuse_pseudonyms(words)
         if self.store.exists() and may_name_somebody(words):
-            with open_store(self.store, self.key, wait_s=self.settings.store.wait_s, announce=self.announce) as store:
+            with open_store(self.store, self.key, wait_s=self.settings.store.wait_s, progress=self.progress) as store:
                 store.refuse_mentions(words)
 
     @property
@@ -95,7 +95,7 @@ class Home:
         self.path.mkdir(parents=True, exist_ok=True)
         if not (self.store.exists() or self._has_key()):
             create_key(self.path)
-            self.announce(
+            self.progress(
                 f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing opens without it"
             )
         self._remember_config()
@@ -112,7 +112,7 @@ class Home:
         named = os.path.relpath(self.config_file.resolve(), self.path.resolve())
         if not self._memory.exists() or self._memory.read_text(encoding="utf-8").strip() != named:
             self._memory.write_text(f"{named}\n", encoding="utf-8")
-            self.announce(f"home {self.path} remembers its configuration {self.config_file}; --config overrides it")
+            self.progress(f"home {self.path} remembers its configuration {self.config_file}; --config overrides it")
 
     def _remembered_config(self) -> Path | None:
         """Return the configuration the home was last made or run with, None where it never had one.
@@ -140,7 +140,7 @@ class Home:
         """Return the local day of a moment."""
         return moment.astimezone(self.settings.force.zone).date()
 
-    def told(self, moment: datetime) -> str:
+    def local_text(self, moment: datetime) -> str:
         """Return a moment on the force's own clock, as people read it."""
         return f"{moment.astimezone(self.settings.force.zone):%Y-%m-%d %H:%M %Z}"
 

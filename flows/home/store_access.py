@@ -9,10 +9,10 @@ from pipeline.store.store import Store, open_store
 def open_home_store(home: Home) -> Store:
     """Return the home's store, opened as its one writer."""
     wait_s = home.settings.store.wait_s
-    return open_store(home.store, home.key, wait_s=wait_s, announce=home.announce, log=home.access_log)
+    return open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
 
 
-def what_people_did(home: Home) -> pd.DataFrame:
+def read_human_events(home: Home) -> pd.DataFrame:
     """Return `Store.human_events` as it stands in the home's store: the truth that publications only show."""
     with open_home_store(home) as store:
         return store.human_events()

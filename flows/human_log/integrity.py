@@ -16,9 +16,11 @@ def log_problems(home: Home) -> list[str]:
         raise StoreError(f"{home.path} is no home, for it has no store: name another with --home, or harmspot init")
     with open_home_store(home) as store:
         mark = store.log_mark()
-        acts = store.human_events()
+        events = store.human_events()
     # Acts on lists of people are logged first; those of a store without a mark are from before it kept one.
-    is_logged = acts["subject_kind"].eq("list") & acts["kind"].isin(["opened", "approved", "overridden", "exported"])
+    is_logged = events["subject_kind"].eq("list") & events["kind"].isin(
+        ["opened", "approved", "overridden", "exported"]
+    )
     if mark == NO_MARK and is_logged.any() and not home.access_log.path.exists():
         return [f"{home.access_log.path} is missing, and lists of people were read; bring it back from a backup"]
     return home.access_log.verify(mark)
@@ -27,5 +29,5 @@ def log_problems(home: Home) -> list[str]:
 def refuse_earlier_clock(home: Home) -> None:
     """Raise ClockError where the clock stands before the last act or the last logged read."""
     with open_home_store(home) as store:
-        refuse_earlier(home.now(), store.last_act_at(), "the last recorded act")
+        refuse_earlier(home.now(), store.last_event_at(), "the last recorded act")
     refuse_earlier(home.now(), home.access_log.last_at(), f"the last entry of {home.access_log.path}")

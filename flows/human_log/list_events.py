@@ -10,23 +10,25 @@ import pandas as pd
 from flows.home.home import Home
 from models.governance import list_lifecycle as lifecycle
 from models.governance.actors import same_person
-from models.governance.list_effects import EFFECT_ACTS, Effect, EffectAct, Effects, effects_of
-from models.governance.list_lifecycle import ListAct, ListStanding
+from models.governance.list_effects import EFFECT_EVENTS, Effect, EffectEvent, Effects, effects_of
+from models.governance.list_lifecycle import ListEvent, ListStatus
 from pipeline.publication.tables import read_tables
 from pipeline.store.human_events import read_detail
 
 ACTS = ("opened", "approved", "revoked", "overridden")
 
 
-def list_acts(events: pd.DataFrame) -> list[ListAct | EffectAct]:
+def list_events(events: pd.DataFrame) -> list[ListEvent | EffectEvent]:
     """Return what people did to lists, and what they registered and evaluated of them, from what they did at all."""
-    chosen = events[events["subject_kind"].eq("list") & events["kind"].isin([*ACTS, *EFFECT_ACTS])]
-    return [_effect_act(row) if row["kind"] in EFFECT_ACTS else _list_act(row) for row in chosen.to_dict("records")]
+    chosen = events[events["subject_kind"].eq("list") & events["kind"].isin([*ACTS, *EFFECT_EVENTS])]
+    return [
+        _effect_event(row) if row["kind"] in EFFECT_EVENTS else _list_event(row) for row in chosen.to_dict("records")
+    ]
 
 
 def list_effects(events: pd.DataFrame) -> Effects:
     """Return what was registered and evaluated of every list, from what people did."""
-    return effects_of(act for act in list_acts(events) if isinstance(act, EffectAct))
+    return effects_of(event for event in list_events(events) if isinstance(event, EffectEvent))
 
 
 def erased_people(events: pd.DataFrame) -> list[str]:
@@ -42,20 +44,20 @@ def effect_rows(events: pd.DataFrame) -> pd.DataFrame:
 
 def make_list_projections(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return approval, list_effect, list_revocation and list_exception from what people did."""
-    found = lifecycle.standings(list_acts(events))
+    found = lifecycle.statuses(list_events(events))
     return {
         "approval": _frame("approval", [_approval_row(i, s) for i, s in found.items() if s.approved]),
         "list_effect": effect_rows(events),
         "list_revocation": _frame("list_revocation", [_revocation_row(i, s) for i, s in found.items() if s.revoked]),
         "list_exception": _frame(
-            "list_exception", [_exception_row(act) for standing in found.values() for act in standing.exceptions]
+            "list_exception", [_exception_row(event) for status in found.values() for event in status.exceptions]
         ).drop_duplicates(["list_id", "person_id", "excepted_at"]),
     }
 
 
-def _list_act(row: Mapping[Any, Any]) -> ListAct:
+def _list_event(row: Mapping[Any, Any]) -> ListEvent:
     detail = read_detail(row["kind"], row["detail"])
-    return ListAct(
+    return ListEvent(
         row["kind"],
         row["actor"],
         row["subject"],
@@ -66,9 +68,9 @@ def _list_act(row: Mapping[Any, Any]) -> ListAct:
     )
 
 
-def _effect_act(row: Mapping[Any, Any]) -> EffectAct:
+def _effect_event(row: Mapping[Any, Any]) -> EffectEvent:
     detail = msgspec.structs.asdict(read_detail(row["kind"], row["detail"]))
-    return EffectAct(row["kind"], row["actor"], row["subject"], row["at"].to_pydatetime(), **detail)
+    return EffectEvent(row["kind"], row["actor"], row["subject"], row["at"].to_pydatetime(), **detail)
 
 
 def _frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -80,40 +82,40 @@ def _ids(list_id: str) -> dict[str, str]:
     return {"list_id": list_id, "list": name, "run_id": run_id}
 
 
-def _approval_row(list_id: str, standing: ListStanding) -> dict[str, Any]:
-    act = standing.approved
-    assert act
-    opened_at = next(at for name, at in standing.opened.items() if same_person(name, act.actor))
-    said = {"opened_at": opened_at, "approved_by": act.actor, "approved_at": act.at, "reason": act.reason}
-    return {**_ids(list_id), **said, "stops_at": standing.stops_at}
+def _approval_row(list_id: str, status: ListStatus) -> dict[str, Any]:
+    event = status.approved
+    assert event
+    opened_at = next(at for name, at in status.opened.items() if same_person(name, event.actor))
+    said = {"opened_at": opened_at, "approved_by": event.actor, "approved_at": event.at, "reason": event.reason}
+    return {**_ids(list_id), **said, "stops_at": status.stops_at}
 
 
-def _revocation_row(list_id: str, standing: ListStanding) -> dict[str, Any]:
-    act = standing.revoked
-    assert act
-    return {**_ids(list_id), "revoked_by": act.actor, "revoked_at": act.at, "reason": act.reason}
+def _revocation_row(list_id: str, status: ListStatus) -> dict[str, Any]:
+    event = status.revoked
+    assert event
+    return {**_ids(list_id), "revoked_by": event.actor, "revoked_at": event.at, "reason": event.reason}
 
 
-def _exception_row(act: ListAct) -> dict[str, Any]:
+def _exception_row(event: ListEvent) -> dict[str, Any]:
     return {
-        "list_id": act.list_id,
-        "list": lifecycle.split_list_id(act.list_id)[0],
-        "person_id": act.person_id,
-        "excepted_by": act.actor,
-        "excepted_at": act.at,
-        "expires_at": act.expires_at,
-        "reason": act.reason,
+        "list_id": event.list_id,
+        "list": lifecycle.split_list_id(event.list_id)[0],
+        "person_id": event.person_id,
+        "excepted_by": event.actor,
+        "excepted_at": event.at,
+        "expires_at": event.expires_at,
+        "reason": event.reason,
     }
 
 
 def _effect_row(effect: Effect) -> dict[str, Any]:
-    act, evaluated = effect.registered, effect.evaluated
-    said = {name: getattr(act, name) for name in ("outcome", "comparison", "stops_at")}
+    event, evaluated = effect.registered, effect.evaluated
+    said = {name: getattr(event, name) for name in ("outcome", "comparison", "stops_at")}
     ended = {name: getattr(evaluated, name) if evaluated else None for name in ("found", "report", "report_sha256")}
     return {
-        "list": act.list_name,
-        "registered_by": act.actor,
-        "registered_at": act.at,
+        "list": event.list_name,
+        "registered_by": event.actor,
+        "registered_at": event.at,
         **said,
         "ends_at": effect.ends_at,
         "evaluated_by": evaluated.actor if evaluated else None,

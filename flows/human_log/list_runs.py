@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from flows.home.home import Home
-from flows.home.store_access import what_people_did
-from flows.human_log.list_events import list_acts
+from flows.home.store_access import read_human_events
+from flows.human_log.list_events import list_events
 from models.governance import list_lifecycle as lifecycle
-from models.governance.list_lifecycle import ListStanding
+from models.governance.list_lifecycle import ListStatus
 from pipeline.errors import PublicationError
 from pipeline.publication.publish import list_valid_to, runs
 from pipeline.publication.tables import read_tables
@@ -43,9 +43,9 @@ def find_list(home: Home, list_id: str) -> ListRun:
         lifecycle.split_list_id(list_id)
     except ValueError as error:
         raise PublicationError(f"{error}; harmspot lists show prints those there are") from None
-    standing = lifecycle.standings(list_acts(what_people_did(home))).get(list_id, lifecycle.NOTHING_DONE)
-    found = _list_run(home, runs(home.path), list_id, standing)
-    if not (found.is_kept or standing.approved):
+    status = lifecycle.statuses(list_events(read_human_events(home))).get(list_id, lifecycle.NOTHING_DONE)
+    found = _list_run(home, runs(home.path), list_id, status)
+    if not (found.is_kept or status.approved):
         raise PublicationError(f"list {list_id}: its run is not kept; harmspot lists show prints those that are")
     return found
 
@@ -56,23 +56,23 @@ def lists_in_use(home: Home, events: pd.DataFrame, at: datetime) -> list[ListRun
     `events` : what people did, of which counts what was recorded by then.
     """
     kept = runs(home.path)
-    done = [act for act in list_acts(events) if act.at <= at]
+    done = [event for event in list_events(events) if event.at <= at]
     return [
         found
-        for list_id, standing in lifecycle.standings(done).items()
-        if standing.approved and not standing.revoked
-        for found in [_list_run(home, kept, list_id, standing)]
-        if standing.status(found.valid_to, at) == "active" and found.list_name in list_names()
+        for list_id, status in lifecycle.statuses(done).items()
+        if status.approved and not status.revoked
+        for found in [_list_run(home, kept, list_id, status)]
+        if status.state_at(found.valid_to, at) == "active" and found.list_name in list_names()
     ]
 
 
-def _list_run(home: Home, kept: pd.DataFrame, list_id: str, standing: ListStanding) -> ListRun:
+def _list_run(home: Home, kept: pd.DataFrame, list_id: str, status: ListStatus) -> ListRun:
     name, run_id = lifecycle.split_list_id(list_id)
     as_of = kept.set_index("run_id")["as_of"].get(run_id)
     if as_of is not None:
         return ListRun(list_id, name, run_id, as_of.to_pydatetime(), valid_to(home, name, run_id, as_of))
     # A list is approved after its run, so it is valid no longer than this.
-    approved_at = standing.approved.at if standing.approved else home.now()
+    approved_at = status.approved.at if status.approved else home.now()
     return ListRun(list_id, name, run_id, None, approved_at + _term(home))
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from flows.home.home import Home
 from models.governance.actors import MACHINE
 from models.governance.notice_drafts import fields_from_json, fields_json
-from models.governance.notice_lifecycle import Standing, Step, standing_of
+from models.governance.notice_lifecycle import NoticeEvent, NoticeStatus, status_of
 from pipeline.pages.notice import NoticePage, render_notice
 from pipeline.publication.tables import read_tables
 from pipeline.store.human_events import read_detail
@@ -25,12 +25,12 @@ class Notice:
     fields: Mapping[str, Any]
     run_id: str
     known_at: datetime
-    steps: tuple[Step, ...] = ()
+    events: tuple[NoticeEvent, ...] = ()
     is_recorded: bool = False
 
     @property
-    def standing(self) -> Standing:
-        return standing_of(self.fields, self.steps)
+    def status(self) -> NoticeStatus:
+        return status_of(self.fields, self.events)
 
     @property
     def kind(self) -> str:
@@ -42,13 +42,13 @@ class Notice:
 
     def as_of(self, moment: datetime) -> "Notice":
         """Return it with what had been recorded by a moment."""
-        return replace(self, steps=tuple(step for step in self.steps if step.at <= moment))
+        return replace(self, events=tuple(event for event in self.events if event.at <= moment))
 
     def page(self, recipient: str | None = None) -> NoticePage:
         """Render it as it stands now, its approver filled in, and its recipient where one is given."""
-        standing = self.standing
-        signed = f"{standing.approved_by}, {standing.approved_on}" if standing.approved_on else ""
-        shown = {**self.fields, "status": standing.state, "approved_by": signed}
+        status = self.status
+        signed = f"{status.approved_by}, {status.approved_on}" if status.approved_on else ""
+        shown = {**self.fields, "status": status.state, "approved_by": signed}
         return render_notice({**shown, "recipient": recipient} if recipient else shown)
 
 
@@ -66,23 +66,23 @@ def notices_of(events: pd.DataFrame, zone: ZoneInfo) -> dict[str, Notice]:
     """Return every notice anybody opened, by id, from what people did (`Store.human_events`)."""
     notices: dict[str, Notice] = {}
     about = events[events["subject_kind"] == "notice"]
-    for event in about.to_dict("records"):  # a few a day
-        detail = read_detail(event["kind"], event["detail"])
-        notice_id = event["subject"]
-        if event["kind"] == "drafted":
+    for row in about.to_dict("records"):  # a few a day
+        detail = read_detail(row["kind"], row["detail"])
+        notice_id = row["subject"]
+        if row["kind"] == "drafted":
             fields = fields_from_json(fields_json(detail.fields))
             notices.setdefault(notice_id, Notice(notice_id, fields, detail.run_id, detail.known_at, (), True))
         elif notice_id in notices:
-            step = make_step(event["kind"], event["actor"], event["at"].to_pydatetime(), detail, zone)
+            event = make_notice_event(row["kind"], row["actor"], row["at"].to_pydatetime(), detail, zone)
             before = notices[notice_id]
-            notices[notice_id] = replace(before, steps=(*before.steps, step))
+            notices[notice_id] = replace(before, events=(*before.events, event))
     return notices
 
 
-def make_step(kind: str, actor: str, at: datetime, detail: Any, zone: ZoneInfo) -> Step:
+def make_notice_event(kind: str, actor: str, at: datetime, detail: Any, zone: ZoneInfo) -> NoticeEvent:
     """Return an act as the rules see it, its days in the force's zone."""
     served_at = getattr(detail, "served_at", None)
-    return Step(
+    return NoticeEvent(
         kind=kind,
         actor=actor,
         at=at,
@@ -109,8 +109,8 @@ def notice_states(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _state(notice: Notice) -> dict[str, Any]:
-    standing = notice.standing
+    status = notice.status
     # People may write a name into a reason; of a place only harmspot's own words are published.
-    is_told = notice.kind == "person" or standing.closed_by == MACHINE
-    why = standing.closed_because if is_told else None
-    return {**notice.fields, **asdict(standing), "notice_id": notice.notice_id, "why": why}
+    is_told = notice.kind == "person" or status.closed_by == MACHINE
+    why = status.closed_because if is_told else None
+    return {**notice.fields, **asdict(status), "notice_id": notice.notice_id, "why": why}

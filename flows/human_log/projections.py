@@ -28,7 +28,9 @@ def projector(home: Home) -> Projector:
         with open_home_store(home) as store:
             events = store.human_events()
             made = {name: frame for maker in MAKERS for name, frame in maker(home, events).items()}
-            places = {name: store.blot_words(frame) for name, frame in made.items() if name in read_tables().published}
+            places = {
+                name: store.redact_words(frame) for name, frame in made.items() if name in read_tables().published
+            }
         return Shown({**made, **places}, erased_people(events))
 
     return make

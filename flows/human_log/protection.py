@@ -41,7 +41,7 @@ def protected_on(
     """
     if list_name == CHILDREN:
         return None
-    found = protected(home, store, store.moment_of_all_known(home.now()))
+    found = protected(home, store, store.latest_known_at(home.now()))
     counts = found[found.index.map(named_by).isin(list(people))].value_counts().sort_index()
     return ", ".join(f"{count} {why}" for why, count in counts.items()) or None
 
@@ -49,4 +49,4 @@ def protected_on(
 def ended_warrants(home: Home, store: Store, list_name: str, warrant_ids: Iterable[str]) -> int:
     """Return how many of a queue's warrants are no longer to be executed; of other lists none are asked."""
     asked = set(warrant_ids) if list_name == WARRANTS else set()
-    return len(asked - store.live_warrants(store.moment_of_all_known(home.now()))) if asked else 0
+    return len(asked - store.live_warrants(store.latest_known_at(home.now()))) if asked else 0

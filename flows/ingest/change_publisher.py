@@ -16,7 +16,7 @@ _PAUSE_S = 5.0  # from a failed delivery to the next one at least,
 _PAUSES = 4  # and so many times as long as it took: what cannot be delivered has a fifth of the time at most
 
 
-class Announcer:
+class ChangePublisher:
     """Sends what waits in a store on topic `changes`, oldest first; used from one thread at a time."""
 
     def __init__(self, home: Home, publisher: Publisher) -> None:
@@ -54,7 +54,7 @@ class Announcer:
         except SourceError as error:
             ended = time.monotonic()
             self._is_owing, self._not_before = True, ended + max(_PAUSE_S, _PAUSES * (ended - began))
-            self._home.announce(f"announcements wait in the store: {error}")
+            self._home.progress(f"announcements wait in the store: {error}")
             return
         self.sent = [message.message_id for message in waiting]
         self.delivered += len(waiting)

@@ -79,7 +79,7 @@ def ingest_source(home: Home, source: Source, *, is_resumed: bool) -> BatchCount
                 ingested_at=home.now(),
                 next_offsets=batch.next_offsets if is_resumed else {},
             )
-            home.announce(f"{source.name}: {counts.rows_in:,} rows, {counts.stored:,} stored, {counts.dead:,} dead")
+            home.progress(f"{source.name}: {counts.rows_in:,} rows, {counts.stored:,} stored, {counts.dead:,} dead")
     return counts
 
 
@@ -96,7 +96,7 @@ def load_file(home: Home, path: Path, mapping: Path | None) -> BatchCounts:
             offence_codes=offence_codes(home),
             ingested_at=home.now(),
             future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
-            announce=home.announce,
+            progress=home.progress,
         )
 
 

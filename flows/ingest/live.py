@@ -24,12 +24,12 @@ from flows.home.home import Home
 from flows.run.assembly import Map, earliest, execute, place_frames, place_incidents, query, read_map, read_run_codebook
 from geo.placement import place_points
 from models.places.markets import Markets, fit_market_priors, rank_markets
-from models.places.ranking import AreaDraws, draw_areas, fit_yardsticks, rank_drawn
+from models.places.ranking import AreaDraws, draw_areas, fit_band_priors, rank_drawn
 from pipeline.messages.outbox import OutboxMessage, make_message
 from pipeline.privacy.pii_guard import refuse_people
 from pipeline.publication.publish import read_published, runs
-from pipeline.store.announced_state import changed_incidents, keep_standing, last_batch, read_standing
-from pipeline.store.snapshot import Known, open_known
+from pipeline.store.announced_state import changed_incidents, keep_announced_state, last_batch, read_announced_state
+from pipeline.store.snapshot import Snapshot, open_snapshot
 
 CHANGES = "changes"
 EVENT_TYPE = "harmspot.place.changed.v1"
@@ -57,10 +57,10 @@ class Live:
         self._settings = home.settings
         self._chart = read_map(self._settings)
         self._codebook = read_run_codebook(self._settings, self._as_of)
-        self._known = self._read_known()
-        frames = place_frames(self._known.connection, self._chart, self._as_of, self._settings)
+        self._snapshot = self._read_snapshot()
+        frames = place_frames(self._snapshot.connection, self._chart, self._as_of, self._settings)
         self._officer_hours = frames.officer_hours
-        self._yardsticks = fit_yardsticks(
+        self._band_priors = fit_band_priors(
             frames.area_events, self._codebook, frames.officer_hours, config=self._settings.places
         )
         self._drawn = self._draw_areas(frames.area_events, frames.officer_hours)
@@ -73,14 +73,14 @@ class Live:
         self._notices_of = _notices_of(read_published(home.path, "area_notice", self.run_id))
         self._seen: int | None = None
         self.table: pd.DataFrame | None = None
-        self._known.connection.execute("CREATE SCHEMA moved; CREATE SCHEMA touched")
+        self._snapshot.connection.execute("CREATE SCHEMA moved; CREATE SCHEMA touched")
 
     def is_over(self, at: datetime) -> bool:
         """Return whether the run that the figures carry on has expired."""
         return self._run["valid_to"] <= pd.Timestamp(at)
 
     def close(self) -> None:
-        self._known.connection.close()
+        self._snapshot.connection.close()
 
     def tell(self, connection: duckdb.DuckDBPyConnection) -> list[OutboxMessage]:
         """Take up what the store learnt and return what changed by it; called within the batch's transaction.
@@ -102,22 +102,22 @@ class Live:
         self.table = self._figures(ranking, market)
         return self._messages(connection, standing, ranking)
 
-    def _read_known(self) -> Known:
-        known = open_known(
+    def _read_snapshot(self) -> Snapshot:
+        snapshot = open_snapshot(
             self._home.store,
             self._home.key,
             as_of=self._as_of,
             known_at=self._run["known_at"].to_pydatetime(),
             since=earliest(self._as_of, self._settings),
             wait_s=self._settings.store.wait_s,
-            announce=self._home.announce,
+            progress=self._home.progress,
         )
-        place_incidents(known.connection, self._chart, self._codebook, self._as_of, self._settings)
-        return known
+        place_incidents(snapshot.connection, self._chart, self._codebook, self._as_of, self._settings)
+        return snapshot
 
     def _take_up(self, changed: pd.DataFrame) -> None:
         """Put the changed incidents in the place of what was known of them; their points are placed as a run does."""
-        connection = self._known.connection
+        connection = self._snapshot.connection
         connection.register("changed", changed)
         connection.execute("CREATE OR REPLACE TABLE moved.changed AS FROM changed")
         connection.unregister("changed")
@@ -145,12 +145,12 @@ class Live:
             officer_hours,
             config=settings.places,
             seed=settings.seed,
-            yardsticks=self._yardsticks,
+            band_priors=self._band_priors,
         )
 
     def _draw_touched(self) -> None:
         """Draw anew the areas in which an incident of the batch lies or lay; the others' draws stay."""
-        connection = self._known.connection
+        connection = self._snapshot.connection
         touched = connection.execute("FROM touched.area").to_arrow_table()["area_id"].to_pylist()
         with _searching(connection, "touched,main"):
             events = query(connection, "area_events", window_days=self._settings.places.window_days)
@@ -171,7 +171,7 @@ class Live:
     def _follow_reports(self) -> None:
         """Rank the markets anew where the batch touched any report that can point at one."""
         reports = query(
-            self._known.connection,
+            self._snapshot.connection,
             "market_report",
             time_zone=self._settings.force.time_zone,
             window_days=7 * self._settings.markets.window_weeks,
@@ -189,7 +189,7 @@ class Live:
         return _as_standing("evidence", behind["incident_id"], standing)
 
     def _announced(self, connection: duckdb.DuckDBPyConnection) -> pd.Series:
-        kept = read_standing(connection, self.run_id)
+        kept = read_announced_state(connection, self.run_id)
         return pd.concat([kept, self._begun[~self._begun.index.isin(kept.index)]])
 
     def _messages(
@@ -202,7 +202,7 @@ class Live:
         said = before.reindex(now.index)
         unsaid = pd.Series(now.index.get_level_values(0), index=now.index).map(UNSAID)
         moved = now[now.ne(said.fillna(unsaid))].sort_index()
-        keep_standing(connection, self.run_id, moved)
+        keep_announced_state(connection, self.run_id, moved)
         chance = ranking.set_index("area_id")["p_top_k"]
         return [
             self._message(kind, place_id, word, chance)
@@ -232,7 +232,7 @@ class Live:
         columns = ["place_kind", "place_id", "rank", "is_listed", "p_top_k", "harm_per_day", "grade", "new_incidents"]
         areas = ranking.assign(place_kind="area").rename(columns={"area_id": "place_id"})
         markets = market.assign(place_kind="market").rename(columns={"market_id": "place_id"})
-        cells = query(self._known.connection, "live_cell").merge(
+        cells = query(self._snapshot.connection, "live_cell").merge(
             self._chart.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"]
         )
         cells = cells.assign(place_kind="cell").rename(columns={"cell_id": "place_id"})
@@ -307,11 +307,13 @@ def _values(rows: list[pd.DataFrame], name: str) -> Iterator[Any]:
             yield None if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)) else value
 
 
-def _visible_cells(chart: Map, distance_m: float) -> pd.DataFrame:
+def _visible_cells(geography: Map, distance_m: float) -> pd.DataFrame:
     from geo.market_shapes import visibility
 
-    cells = chart.cells[["cell_ix", "cell_iy", "area_id"]]
-    return cells.assign(is_visible=visibility(cells, chart.grid, chart.points_of_interest, distance_m=distance_m))
+    cells = geography.cells[["cell_ix", "cell_iy", "area_id"]]
+    return cells.assign(
+        is_visible=visibility(cells, geography.grid, geography.points_of_interest, distance_m=distance_m)
+    )
 
 
 def _standing(ranking: pd.DataFrame, market: pd.DataFrame) -> pd.Series:

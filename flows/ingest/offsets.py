@@ -21,5 +21,5 @@ def forget_offset(home: Home, named: str) -> dict[TopicPartition, int]:
             held = ", ".join(f"{name}[{partition}]" for name, partition in store.offsets()) or "none"
             raise SourceError(f"the store has no offset of {named!r}; it has those of: {held}")
     for (name, partition), offset in forgotten.items():
-        home.announce(f"{name}[{partition}]: forgot offset {offset:,}; it is read from its first record")
+        home.progress(f"{name}[{partition}]: forgot offset {offset:,}; it is read from its first record")
     return forgotten

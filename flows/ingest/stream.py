@@ -24,17 +24,17 @@ import duckdb
 
 from flows.home.home import Home
 from flows.home.stage import Call, direct
-from flows.ingest.change_publisher import ANSWER_S, Announcer
+from flows.ingest.change_publisher import ANSWER_S, ChangePublisher
 from flows.ingest.ingest import new_decoder
 from flows.ingest.live import CHANGES, Live, latest_run, start_live, write_live
-from pipeline.database import in_words
+from pipeline.database import explain_duckdb_error
 from pipeline.errors import HarmspotError, StaleOffsetsError, StoreBusyError, StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.columns import TOPICS
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.sources.kafka_group import GroupReader
-from pipeline.store.session import StoreDoor
+from pipeline.store.session import StoreSession
 from pipeline.store.store import Store
 
 _POLL_S = 0.05
@@ -75,7 +75,7 @@ class StreamSummary:
 
 
 @dataclass
-class Gathering:
+class BatchBuffer:
     """The micro-batch that is being filled."""
 
     max_rows: int
@@ -123,12 +123,12 @@ class Gathering:
         return batch
 
 
-class Keeper:
+class StoreWorker:
     """What the worker does: everything that touches the store or sends an announcement."""
 
-    def __init__(self, home: Home, door: StoreDoor, source: str, announcer: Announcer, step: Call) -> None:
+    def __init__(self, home: Home, session: StoreSession, source: str, announcer: ChangePublisher, step: Call) -> None:
         self._home = home
-        self._door = door
+        self._session = session
         self._source = source
         self._announcer = announcer
         self._step = step
@@ -138,16 +138,16 @@ class Keeper:
     def offsets(self, topic_ids: dict[str, str]) -> dict[TopicPartition, int]:
         """Return where the store stands in these topics."""
         self._announcer.expect()  # whoever had the partitions before may have died over an announcement
-        with self._door.opened() as store:
+        with self._session.opened() as store:
             store.know_topics(topic_ids)
             return store.offsets()
 
-    def tend(self) -> None:
+    def idle(self) -> None:
         """Do between batches what none of them should wait for: take up a new run, and send what waits."""
         if self._home.settings.stream.live:
             self._step(follow_run, self)
         if self._announcer.is_due():
-            with self._door.opened() as store:
+            with self._session.opened() as store:
                 waiting = self._announcer.take(store)
             self._step(deliver_changes, self._announcer, waiting)
 
@@ -157,7 +157,7 @@ class Keeper:
         if is_live:
             self._step(follow_run, self)
         try:
-            with self._door.opened() as store:
+            with self._session.opened() as store:
                 counts = self._step(keep_records, self, store, batch, is_live)
                 waiting = self._announcer.take(store)
                 # While nobody else can keep a batch, so that no older figures are written over newer ones.
@@ -181,7 +181,7 @@ class Keeper:
                 tell=self.tell if is_live and self._live is not None else None,
             )
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise in_words(error) or StoreError(
+            raise explain_duckdb_error(error) or StoreError(
                 f"{self._home.store} cannot be written: {str(error).splitlines()[0]}"
             ) from None
 
@@ -190,7 +190,7 @@ class Keeper:
         path = self._home.published
         written = path.stat().st_mtime_ns if path.exists() else None
         if self._live is not None and self._live.is_over(self._home.now()):
-            self._home.announce(f"live figures stop until the next run: run {self._live.run_id} has expired")
+            self._home.progress(f"live figures stop until the next run: run {self._live.run_id} has expired")
             self.forget_figures()
         elif written == self._published_at:
             return
@@ -215,8 +215,8 @@ class Keeper:
             yield
         except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
             # What DuckDB says of its own may quote a value.
-            words = (in_words(error) or type(error).__name__) if isinstance(error, duckdb.Error) else error
-            self._home.announce(f"live figures stop until the next run: {words}")
+            words = (explain_duckdb_error(error) or type(error).__name__) if isinstance(error, duckdb.Error) else error
+            self._home.progress(f"live figures stop until the next run: {words}")
             published_at = self._published_at
             self.forget_figures()
             self._published_at = published_at
@@ -230,7 +230,7 @@ class Keeper:
         """Note what was delivered last."""
         self.forget_figures()
         if self._announcer.sent:
-            with self._door.opened() as store:
+            with self._session.opened() as store:
                 self._announcer.note(store)
 
 
@@ -239,17 +239,17 @@ def decode_records(home: Home, records: list[Record]) -> DecodedBatch:
     return new_decoder(home).decode(records)
 
 
-def follow_run(keeper: Keeper) -> None:
+def follow_run(store_worker: StoreWorker) -> None:
     """Read what the latest run knew, where it is another than before."""
-    keeper.follow_run()
+    store_worker.follow_run()
 
 
-def keep_records(keeper: Keeper, store: Store, batch: StreamBatch, is_live: bool) -> BatchCounts:
+def keep_records(store_worker: StoreWorker, store: Store, batch: StreamBatch, is_live: bool) -> BatchCounts:
     """Keep rows, offsets and announcements in one transaction."""
-    return keeper.commit(store, batch, is_live)
+    return store_worker.commit(store, batch, is_live)
 
 
-def deliver_changes(announcer: Announcer, waiting: list[OutboxMessage]) -> None:
+def deliver_changes(announcer: ChangePublisher, waiting: list[OutboxMessage]) -> None:
     """Send the announcements that wait."""
     announcer.deliver(waiting)
 
@@ -289,14 +289,16 @@ def stream(
         closing(
             KafkaPublisher(kafka.bootstrap_servers, kafka.topic_prefix, kafka.security, answer_s=ANSWER_S)
         ) as publisher,
-        StoreDoor(home.store, home.key, wait_s=home.settings.store.wait_s, announce=home.announce, until=until) as door,
+        StoreSession(
+            home.store, home.key, wait_s=home.settings.store.wait_s, progress=home.progress, until=until
+        ) as session,
         ThreadPoolExecutor(1, thread_name_prefix="keeper") as worker,
     ):
         if settings.live:
             publisher.require(CHANGES)
-        announcer = Announcer(home, publisher)
-        keeper = Keeper(home, door, reader.name, announcer, step)
-        loop = _Loop(home, reader, keeper, announcer, worker, step, limits, until)
+        announcer = ChangePublisher(home, publisher)
+        store_worker = StoreWorker(home, session, reader.name, announcer, step)
+        loop = _Loop(home, reader, store_worker, announcer, worker, step, limits, until)
         return loop.run()
 
 
@@ -307,18 +309,18 @@ class _Loop:
         self,
         home: Home,
         reader: GroupReader,
-        keeper: Keeper,
-        announcer: Announcer,
+        store_worker: StoreWorker,
+        announcer: ChangePublisher,
         worker: ThreadPoolExecutor,
         step: Call,
         limits: StreamLimits,
         until: Event,
     ) -> None:
         settings = home.settings.stream
-        self._home, self._reader, self._keeper, self._worker = home, reader, keeper, worker
+        self._home, self._reader, self._keeper, self._worker = home, reader, store_worker, worker
         self._announcer = announcer
         self._step, self._limits, self._until = step, limits, until
-        self._gathering = Gathering(settings.max_rows, settings.max_bytes, settings.linger_ms / 1000)
+        self._gathering = BatchBuffer(settings.max_rows, settings.max_bytes, settings.linger_ms / 1000)
         self._progress_s, self._session_s = settings.progress_s, settings.session_timeout_s
         self._ready: StreamBatch | None = None  # decoded, waiting for the worker
         self._busy: Future | None = None
@@ -332,7 +334,7 @@ class _Loop:
 
     def run(self) -> StreamSummary:
         while not self._is_over():
-            self._settle()
+            self._collect()
             self._follow_assignment()
             self._start()
             self._poll()
@@ -359,13 +361,13 @@ class _Loop:
 
     def _decode(self) -> None:
         """Decode what is due: a full batch also while the worker has another, less only when it is free."""
-        gathering, now = self._gathering, time.monotonic()
-        is_awaited = gathering.is_full or self._busy is None
-        if self._ready is not None or not is_awaited or not gathering.is_due(now):
+        buffer, now = self._gathering, time.monotonic()
+        is_awaited = buffer.is_full or self._busy is None
+        if self._ready is not None or not is_awaited or not buffer.is_due(now):
             return
-        is_behind = self._reader.lag() >= gathering.max_rows
-        if not is_behind or gathering.is_due(now, _FILL_S):
-            self._ready = gathering.take(self._step(decode_records, self._home, gathering.records), is_behind)
+        is_behind = self._reader.lag() >= buffer.max_rows
+        if not is_behind or buffer.is_due(now, _FILL_S):
+            self._ready = buffer.take(self._step(decode_records, self._home, buffer.records), is_behind)
 
     def _follow_assignment(self) -> None:
         """After a rebalance: forget what was gathered, ask the store where to read on, and begin there."""
@@ -378,10 +380,10 @@ class _Loop:
         if self._reader.unplaced():
             self._placing = generation
             self._busy = self._worker.submit(self._keeper.offsets, self._reader.topic_ids())
-        elif self._is_to_tend():
-            self._busy = self._worker.submit(self._keeper.tend)
+        elif self._needs_upkeep():
+            self._busy = self._worker.submit(self._keeper.idle)
 
-    def _is_to_tend(self) -> bool:
+    def _needs_upkeep(self) -> bool:
         """Return whether there may be something to see to and no batch would have to wait for it."""
         if self._ready is not None or self._gathering.records or not self._reader.placed():
             return False
@@ -398,7 +400,7 @@ class _Loop:
             self._batch, self._ready = self._ready, None
             self._busy = self._worker.submit(self._keeper.keep, self._batch)
 
-    def _settle(self) -> None:
+    def _collect(self) -> None:
         """Take what the worker has finished."""
         if self._busy is None or not self._busy.done():
             return
@@ -407,7 +409,7 @@ class _Loop:
         try:
             result = future.result()
         except StaleOffsetsError as error:
-            self._home.announce(str(error))
+            self._home.progress(str(error))
             self._summary.read_again += 1
             self._forget()
             self._reader.displace()
@@ -428,7 +430,7 @@ class _Loop:
         if begun:
             self._gathering.begin({place: offsets.get(place) for place in begun})
             group = self._home.consumer_group
-            self._home.announce(
+            self._home.progress(
                 f"{self._reader.name}: reading {len(begun)} partitions in group {group} from where the store left off"
             )
 
@@ -445,7 +447,7 @@ class _Loop:
         waiting = f"no word from the broker for {silent_s:,.0f} s" if is_silent else f"{self._reader.lag():,} behind"
         rate = (rows - self._said_rows) / max(now - self._said, 1e-9)
         counts = self._summary.counts
-        self._home.announce(
+        self._home.progress(
             f"{self._reader.name}: {rows:,} rows, {counts.stored:,} stored, {counts.duplicates:,} repeats, "
             f"{counts.dead:,} dead; {rate:,.0f} rows/s, {waiting}"
         )
@@ -461,7 +463,7 @@ class _Loop:
             return False
         if not self._reader.is_whole():
             held = len(self._reader.placed())
-            self._home.announce(
+            self._home.progress(
                 f"{self._reader.name}: caught up in {held} partitions; others of the group read the rest"
             )
         return True
@@ -474,7 +476,7 @@ class _Loop:
         """End the batch in hand; what was only gathered is read again next time."""
         while self._busy is not None:
             self._wait_for_worker()
-            self._settle()
+            self._collect()
         with suppress(StoreBusyError):  # what was delivered last is then delivered again
             self._worker.submit(self._keeper.finish).result()
         self._summary.announced = self._announcer.delivered

@@ -36,12 +36,12 @@ def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
     run = _run(home, run_id)
     tables = {name: read_published(home.path, name, run["run_id"]) for name in TABLES}
     tables["area_notice"] = marked(home, tables["area_notice"], "area")
-    chart = read_map(home.settings)
-    layers = place_layers(tables, chart, run["crs"])
+    geography = read_map(home.settings)
+    layers = place_layers(tables, geography, run["crs"])
     (home.layers / WRITTEN).unlink(missing_ok=True)
     paths = write_layers(layers, home.layers, run=run)
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
-    shapes = {**layers, "points_of_interest": chart.points_of_interest}
+    shapes = {**layers, "points_of_interest": geography.points_of_interest}
     html = render_report(run, tables, shapes, people_counts, written_at=home.now())
     _replace(home.report, html)
     _replace(home.layers / WRITTEN, run["run_id"])
@@ -64,11 +64,11 @@ def _run(home: Home, run_id: str | None) -> dict[str, Any]:
     return {str(name): value for name, value in chosen.iloc[0].items()}
 
 
-def place_layers(tables: dict[str, pd.DataFrame], chart: Map, crs: str) -> dict[str, gpd.GeoDataFrame]:
+def place_layers(tables: dict[str, pd.DataFrame], geography: Map, crs: str) -> dict[str, gpd.GeoDataFrame]:
     """Return one layer per theme in the run's metric coordinate system."""
-    areas = chart.areas[["area_id", "geometry"]].merge(tables["area_ranking"], on="area_id").sort_values("rank")
+    areas = geography.areas[["area_id", "geometry"]].merge(tables["area_ranking"], on="area_id").sort_values("rank")
     cells = tables["cell_forecast"]
-    grid = Grid(crs=crs, size_m=chart.grid.size_m)
+    grid = Grid(crs=crs, size_m=geography.grid.size_m)
     squares = grid.squares(*grid.index(cells["x_min_m"] + grid.size_m / 2, cells["y_min_m"] + grid.size_m / 2))
     return {
         "areas": gpd.GeoDataFrame(areas, geometry="geometry", crs=crs),

@@ -111,12 +111,12 @@ def _clock(as_of: datetime, settings: Settings) -> dict[str, Any]:
 
 
 def place_incidents(
-    connection: duckdb.DuckDBPyConnection, chart: Map, codebook: pd.DataFrame, as_of: datetime, settings: Settings
+    connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame, as_of: datetime, settings: Settings
 ) -> None:
     """Add tables `codebook`, `area_name`, `point_placed` and `incident_placed` to a known view's connection."""
     points = query(connection, "distinct_point")
-    placed = pd.concat([points, place_points(points, chart.areas, chart.grid)], axis=1).astype(POINT_TYPES)
-    area_names_of(connection, chart.areas)
+    placed = pd.concat([points, place_points(points, geography.areas, geography.grid)], axis=1).astype(POINT_TYPES)
+    area_names_of(connection, geography.areas)
     for name, frame in {"codebook": codebook.reset_index(), "point_placed": placed}.items():
         _create(connection, name, pd.DataFrame(frame))
     execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **_clock(as_of, settings))
@@ -133,7 +133,9 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFram
     connection.unregister("incoming")
 
 
-def place_frames(connection: duckdb.DuckDBPyConnection, chart: Map, as_of: datetime, settings: Settings) -> PlaceFrames:
+def place_frames(
+    connection: duckdb.DuckDBPyConnection, geography: Map, as_of: datetime, settings: Settings
+) -> PlaceFrames:
     """Return the frames of places; `place_incidents` must have run on the connection."""
     places = settings.places
     discoveries = list(places.discoveries)
@@ -146,7 +148,7 @@ def place_frames(connection: duckdb.DuckDBPyConnection, chart: Map, as_of: datet
             half_life_days=places.half_life_days,
             discoveries=discoveries,
         ),
-        officer_hours=officer_hours(connection, chart.areas, as_of, settings),
+        officer_hours=officer_hours(connection, geography.areas, as_of, settings),
         cell_events=query(
             connection,
             "cell_events",
@@ -175,12 +177,12 @@ def officer_hours(
     filed = _staffing_file(settings.force.staffing.path, areas)
     total = settings.force.staffing.assumed_total_hours_per_day or 0.0
     area_ids = areas["area_id"].to_numpy()
-    known = reported.reindex(area_ids).fillna(filed.reindex(area_ids))
+    snapshot = reported.reindex(area_ids).fillna(filed.reindex(area_ids))
     return pd.DataFrame(
         {
             "area_id": area_ids,
-            "hours_per_day": known.fillna(total / len(area_ids)).to_numpy(dtype=float),
-            "is_assumed": known.isna().to_numpy(),
+            "hours_per_day": snapshot.fillna(total / len(area_ids)).to_numpy(dtype=float),
+            "is_assumed": snapshot.isna().to_numpy(),
         }
     )
 
@@ -233,7 +235,7 @@ def people_frames(
     return PeopleFrames(
         events,
         *(
-            connection.table(f"{name}_known").order("ALL").to_arrow_table().to_pandas()
+            connection.table(f"{name}_snapshot").order("ALL").to_arrow_table().to_pandas()
             for name in ("person", "custody", "warrant", "action")
         ),
     )

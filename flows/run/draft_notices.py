@@ -11,7 +11,7 @@ from models.governance.reading_age import LANGUAGE as READABLE_LANGUAGE
 from models.governance.reading_age import reading_age
 from models.places.markets import Markets
 from pipeline.pages.notice import render_notices
-from pipeline.pages.notice_outline import letter_text
+from pipeline.pages.notice_outline import notice_text
 
 AREA_COLUMNS = [
     "notice_id", "market_id", "area_id", "status", "language", "serve_by", "starts_on", "ends_on", "behaviours",
@@ -23,13 +23,13 @@ PERSON_COLUMNS = [
 ]  # fmt: skip
 
 
-def area_notices(markets: Markets, chart: Map, identity: RunIdentity) -> pd.DataFrame:
+def area_notices(markets: Markets, geography: Map, identity: RunIdentity) -> pd.DataFrame:
     """Return area_notice less run columns."""
     settings = identity.settings
     drafts = draft_area_notices(
         markets.markets,
         markets.evidence,
-        chart.areas.set_index("area_id")["area_name"],
+        geography.areas.set_index("area_id")["area_name"],
         as_of=_local_day(identity),
         window_weeks=settings.markets.window_weeks,
         config=settings.notices,
@@ -57,7 +57,7 @@ def _rendered(drafts: pd.DataFrame) -> pd.DataFrame:
     """Add title, page, reading age and all fields as JSON."""
     pages = render_notices(drafts)
     ages = [
-        reading_age(letter_text(body)) if language == READABLE_LANGUAGE else None
+        reading_age(notice_text(body)) if language == READABLE_LANGUAGE else None
         for body, language in zip(pages["body_html"], drafts["language"], strict=True)
     ]
     fields = [fields_json(row) for row in drafts.to_dict("records")]

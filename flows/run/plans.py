@@ -49,18 +49,20 @@ class Plans:
 
 
 def plan_frames(
-    connection: duckdb.DuckDBPyConnection, markets: Markets, chart: Map, as_of: datetime, settings: Settings
+    connection: duckdb.DuckDBPyConnection, markets: Markets, geography: Map, as_of: datetime, settings: Settings
 ) -> PlanFrames:
     """Return what was done and reported at every market and operation; `place_incidents` must have run."""
     actions = query(connection, "place_action")
     operations = _with_markets(operations_of(actions), markets.markets)
     sites = _sites(markets.markets, operations)
-    compared = _site_cells([*sites["market_id"], *_quiet_places(operations, chart, settings)], chart, settings)
+    compared = _site_cells([*sites["market_id"], *_quiet_places(operations, geography, settings)], geography, settings)
     connection.register("site_cell", compared[["market_id", "cell_ix", "cell_iy", "is_core"]])
     events = query(connection, "site_event", time_zone=settings.force.time_zone)
     connection.unregister("site_cell")
     patrol = compared[compared["is_patrol"] & compared["market_id"].isin(sites["market_id"])].reset_index(drop=True)
-    is_near = near_treatment(patrol, chart.grid, chart.points_of_interest, distance_m=settings.crackdowns.buffer_m)
+    is_near = near_treatment(
+        patrol, geography.grid, geography.points_of_interest, distance_m=settings.crackdowns.buffer_m
+    )
     patrol = patrol.assign(is_near_treatment=is_near)
     by_market = patrol[~patrol["is_near_treatment"]].groupby("market_id")["cell_id"].agg(list)
     excluded = patrol.groupby("market_id")["is_near_treatment"].sum()
@@ -73,7 +75,12 @@ def plan_frames(
 
 
 def plan_operations(
-    frames: PlanFrames, forecast: pd.DataFrame, codebook: pd.DataFrame, chart: Map, as_of: datetime, settings: Settings
+    frames: PlanFrames,
+    forecast: pd.DataFrame,
+    codebook: pd.DataFrame,
+    geography: Map,
+    as_of: datetime,
+    settings: Settings,
 ) -> Plans:
     """Return the plans; `forecast` is cell_forecast."""
     promises = promises_of(frames, as_of, settings)
@@ -170,9 +177,9 @@ def _is_same(left: str, right: str) -> bool:
     return a is not None and b is not None and max(abs(a[0] - b[0]), abs(a[1] - b[1])) <= SAME_CELLS
 
 
-def _site_cells(site_ids: Sequence[str], chart: Map, settings: Settings) -> pd.DataFrame:
+def _site_cells(site_ids: Sequence[str], geography: Map, settings: Settings) -> pd.DataFrame:
     """market_id, cell_ix, cell_iy, cell_id, is_core, is_patrol of cells around each site, as named after its middle."""
-    reach = _reach(chart, settings)
+    reach = _reach(geography, settings)
     steps = np.arange(-int(reach), int(reach) + 1)
     offsets = pd.DataFrame(
         [(dx, dy, float(np.hypot(dx, dy))) for dx in steps for dy in steps], columns=["dx", "dy", "away"]
@@ -181,23 +188,25 @@ def _site_cells(site_ids: Sequence[str], chart: Map, settings: Settings) -> pd.D
     middles = middles.astype({"ix": np.int64, "iy": np.int64})
     around = middles.merge(offsets[offsets["away"] <= reach], how="cross")
     around = around.assign(cell_ix=around["ix"] + around["dx"], cell_iy=around["iy"] + around["dy"])
-    placed = around.merge(chart.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"])
+    placed = around.merge(geography.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"])
     placed = placed.assign(is_core=placed["away"] <= CORE_CELLS, is_patrol=placed["away"] <= PATROL_CELLS)
     return placed[["market_id", "cell_ix", "cell_iy", "cell_id", "is_core", "is_patrol"]]
 
 
-def _quiet_places(operations: pd.DataFrame, chart: Map, settings: Settings) -> list[str]:
+def _quiet_places(operations: pd.DataFrame, geography: Map, settings: Settings) -> list[str]:
     """Places of a market's size that tile the map, to compare with; none while no operation has started."""
     if operations["started_at"].isna().all():
         return []
-    spacing = 2 * int(_reach(chart, settings)) + 1
-    middles = chart.cells[chart.cells["cell_ix"].mod(spacing).eq(0) & chart.cells["cell_iy"].mod(spacing).eq(0)]
+    spacing = 2 * int(_reach(geography, settings)) + 1
+    middles = geography.cells[
+        geography.cells["cell_ix"].mod(spacing).eq(0) & geography.cells["cell_iy"].mod(spacing).eq(0)
+    ]
     return [f"place_{ix}_{iy}" for ix, iy in middles[["cell_ix", "cell_iy"]].itertuples(index=False)]
 
 
-def _reach(chart: Map, settings: Settings) -> float:
+def _reach(geography: Map, settings: Settings) -> float:
     """How far a site reaches, its ring included, in cells."""
-    return max(CORE_CELLS, settings.crackdowns.watch_m / chart.grid.size_m)
+    return max(CORE_CELLS, settings.crackdowns.watch_m / geography.grid.size_m)
 
 
 def _helped_areas(actions: pd.DataFrame, as_of: datetime) -> list[str]:

@@ -41,7 +41,7 @@ from models.places.feedback import measure_feedback
 from models.places.markets import Markets, rank_markets
 from models.places.ranking import rank_areas
 from pipeline.publication.publish import runs
-from pipeline.store.snapshot import open_known
+from pipeline.store.snapshot import open_snapshot
 
 PEOPLE_TABLES = (
     "warrant_queue",
@@ -70,37 +70,37 @@ class Products:
 def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
     """Do everything between the store and the publication; `call` says how a stage is called."""
     settings, as_of = identity.settings, identity.as_of
-    chart = call(read_map, settings)
+    geography = call(read_map, settings)
     codebook = call(read_run_codebook, settings, as_of)
     previous = call(read_previous, home, identity.predecessor_run_id)
-    with open_known(
+    with open_snapshot(
         home.store,
         home.key,
         as_of=as_of,
         known_at=identity.known_at,
         since=earliest(as_of, settings),
         wait_s=settings.store.wait_s,
-        announce=home.announce,
-    ) as known:
-        call(place_incidents, known.connection, chart, codebook, as_of, settings)
-        frames = call(place_frames, known.connection, chart, as_of, settings)
-        ranking = call(rank_places, frames, chart, codebook, settings, previous)
-        forecast = call(forecast_places, frames, chart, codebook, settings)
-        hotspots = call(find_places_of_harm, frames, chart, codebook, settings, previous)
-        markets = call(find_street_markets, frames, chart, settings)
-        persons = call(people_frames, known.connection, flagrant_cells(markets), as_of, settings)
+        progress=home.progress,
+    ) as snapshot:
+        call(place_incidents, snapshot.connection, geography, codebook, as_of, settings)
+        frames = call(place_frames, snapshot.connection, geography, as_of, settings)
+        ranking = call(rank_places, frames, geography, codebook, settings, previous)
+        forecast = call(forecast_places, frames, geography, codebook, settings)
+        hotspots = call(find_places_of_harm, frames, geography, codebook, settings, previous)
+        markets = call(find_street_markets, frames, geography, settings)
+        persons = call(people_frames, snapshot.connection, flagrant_cells(markets), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
-        plan_inputs = call(plan_frames, known.connection, markets, chart, as_of, settings)
-        outcomes = call(monitor_outcomes, home, identity, known.connection, codebook)
-        notes = [*overlap_notes(chart.areas), *notes_of(forecast)]
-        quality = call(data_quality, known.connection, frames, people, notes)
-    plans: Plans = call(plan_operations, plan_inputs, forecast, codebook, chart, as_of, settings)
-    officers = call(allocate_officers, ranking, chart, settings)
+        plan_inputs = call(plan_frames, snapshot.connection, markets, geography, as_of, settings)
+        outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
+        notes = [*overlap_notes(geography.areas), *notes_of(forecast)]
+        quality = call(data_quality, snapshot.connection, frames, people, notes)
+    plans: Plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
+    officers = call(allocate_officers, ranking, geography, settings)
     places = {
         "area_ranking": ranking,
         "cell_forecast": forecast,
         "hotspot": with_wkb(hotspots),
-        "market": with_wkb(market_shapes(markets, chart)),
+        "market": with_wkb(market_shapes(markets, geography)),
         "officer_allocation": officers.areas,
         "allocation_curve": officers.curve,
         "allocation_cost": officers.costs,
@@ -108,7 +108,7 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         "visit_plan": plans.visits,
         "promise": plans.promises.promises,
         "crime_focus": call(focus_on_crimes, frames, codebook, settings),
-        "area_notice": call(area_notices, markets, chart, identity),
+        "area_notice": call(area_notices, markets, geography, identity),
         "displacement": call(where_harm_went, plan_inputs, as_of, settings),
         "feedback": call(where_police_find, ranking, officers.areas),
         "outcome_monitor": outcomes,
@@ -128,7 +128,7 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
 
 
 def rank_places(
-    frames: PlaceFrames, chart: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+    frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
 ) -> pd.DataFrame:
     """Return area_ranking less run columns."""
     ranking = rank_areas(
@@ -140,22 +140,22 @@ def rank_places(
         seed=settings.seed,
         previously_listed=previous.listed_area_ids if previous else frozenset(),
     )
-    return ranking.merge(chart.areas[["area_id", "area_name"]], on="area_id")
+    return ranking.merge(geography.areas[["area_id", "area_name"]], on="area_id")
 
 
-def forecast_places(frames: PlaceFrames, chart: Map, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def forecast_places(frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Return cell_forecast less run columns, by rank; `attrs["notes"]` says what weakens it."""
     outcome = forecast_cells(
         frames.cell_events,
-        chart.cells[["cell_ix", "cell_iy"]],
+        geography.cells[["cell_ix", "cell_iy"]],
         codebook["harm_days"],
         horizon_days=settings.forecast.horizon_days,
         seed=settings.seed,
         config=settings.forecast,
     )
-    cells = chart.cells[["cell_id", "area_id", "x_min_m", "y_min_m"]].join(outcome)
+    cells = geography.cells[["cell_id", "area_id", "x_min_m", "y_min_m"]].join(outcome)
     cells = cells.assign(
-        cell_size_m=chart.grid.size_m,
+        cell_size_m=geography.grid.size_m,
         horizon_days=settings.forecast.horizon_days,
         rank=_rank(cells, "expected_harm"),
         naive_rank=_rank(cells, "naive_count"),
@@ -176,23 +176,23 @@ def _rank(cells: pd.DataFrame, column: str) -> pd.Series:
 
 
 def find_places_of_harm(
-    frames: PlaceFrames, chart: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+    frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
 ) -> gpd.GeoDataFrame:
     """Return hot spots of decayed harm within the window of the places."""
     recent = frames.cell_events[frames.cell_events["age_days"] < settings.places.window_days]
     decay = 0.5 ** (recent["age_days"] / settings.places.half_life_days)
     weighed = recent.assign(harm=recent["n"] * codebook["harm_days"].reindex(recent["offence_code"]).to_numpy() * decay)
     by_cell = weighed.groupby(["cell_ix", "cell_iy"], as_index=False)["harm"].sum()
-    cells = chart.cells[["cell_ix", "cell_iy"]].merge(by_cell, how="left").fillna({"harm": 0.0})
-    before = previous.hotspot_shapes(chart.grid.crs) if previous else None
-    return find_hotspots(cells, chart.grid, previous=before)
+    cells = geography.cells[["cell_ix", "cell_iy"]].merge(by_cell, how="left").fillna({"harm": 0.0})
+    before = previous.hotspot_shapes(geography.grid.crs) if previous else None
+    return find_hotspots(cells, geography.grid, previous=before)
 
 
-def find_street_markets(frames: PlaceFrames, chart: Map, settings: Settings) -> Markets:
+def find_street_markets(frames: PlaceFrames, geography: Map, settings: Settings) -> Markets:
     """Return the street markets of the last weeks."""
-    cells = chart.cells[["cell_ix", "cell_iy", "area_id"]]
+    cells = geography.cells[["cell_ix", "cell_iy", "area_id"]]
     is_visible = visibility(
-        cells, chart.grid, chart.points_of_interest, distance_m=settings.markets.visibility_distance_m
+        cells, geography.grid, geography.points_of_interest, distance_m=settings.markets.visibility_distance_m
     )
     return rank_markets(frames.market_reports, cells.assign(is_visible=is_visible), config=settings.markets)
 
@@ -210,19 +210,21 @@ def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
     """
     settings, as_of = home.settings, run["as_of"].to_pydatetime()
     before = run["predecessor_run_id"] if run["predecessor_run_id"] in set(runs(home.path)["run_id"]) else None
-    chart, codebook, previous = read_map(settings), read_run_codebook(settings, as_of), read_previous(home, before)
-    with open_known(
+    geography, codebook, previous = read_map(settings), read_run_codebook(settings, as_of), read_previous(home, before)
+    with open_snapshot(
         home.store,
         home.key,
         as_of=as_of,
         known_at=run["known_at"].to_pydatetime(),
         since=earliest(as_of, settings),
         wait_s=settings.store.wait_s,
-        announce=home.announce,
-    ) as known:
-        place_incidents(known.connection, chart, codebook, as_of, settings)
-        markets = find_street_markets(place_frames(known.connection, chart, as_of, settings), chart, settings)
-        persons = people_frames(known.connection, flagrant_cells(markets), as_of, settings)
+        progress=home.progress,
+    ) as snapshot:
+        place_incidents(snapshot.connection, geography, codebook, as_of, settings)
+        markets = find_street_markets(
+            place_frames(snapshot.connection, geography, as_of, settings), geography, settings
+        )
+        persons = people_frames(snapshot.connection, flagrant_cells(markets), as_of, settings)
     return assess_everybody(persons, codebook, as_of, settings, previous)
 
 
@@ -269,9 +271,9 @@ def changed_places(places: dict[str, pd.DataFrame], previous: Previous | None) -
     return pd.concat([place_changes(before[kind], now[kind], kind) for kind in kinds], ignore_index=True)
 
 
-def market_shapes(markets: Markets, chart: Map) -> gpd.GeoDataFrame:
+def market_shapes(markets: Markets, geography: Map) -> gpd.GeoDataFrame:
     """Return the markets with their outlines."""
-    shapes = market_polygons(markets.cells, chart.grid)[["market_id", "geometry"]]
+    shapes = market_polygons(markets.cells, geography.grid)[["market_id", "geometry"]]
     return shapes.merge(markets.markets, on="market_id", how="right")
 
 
@@ -281,7 +283,7 @@ def with_wkb(shapes: gpd.GeoDataFrame) -> pd.DataFrame:
     return pd.DataFrame(shapes.drop(columns=shapes.geometry.name)).assign(geometry_wkb=wkb)
 
 
-def allocate_officers(ranking: pd.DataFrame, chart: Map, settings: Settings) -> Allocation:
+def allocate_officers(ranking: pd.DataFrame, geography: Map, settings: Settings) -> Allocation:
     """Return officer_allocation, allocation_curve and allocation_cost less run columns."""
     by_area = ranking.set_index("area_id").sort_index()
     counted_per_day = by_area["public_count"] / settings.places.window_days
@@ -291,7 +293,7 @@ def allocate_officers(ranking: pd.DataFrame, chart: Map, settings: Settings) -> 
         by_area["harm_per_day"],
         by_area["officer_hours"],
         config=settings.allocation,
-        group_shares=group_shares(chart.areas, settings),
+        group_shares=group_shares(geography.areas, settings),
         is_assumed=by_area["is_staffing_assumed"],
     )
 

@@ -23,6 +23,6 @@ def backfill(
     days = [first + timedelta(days=n) for n in range(0, (last - first).days + 1, step_days)]
     summaries = []
     for number, day in enumerate(days, start=1):
-        home.announce(f"backfill {day} ({number} of {len(days)})")
+        home.progress(f"backfill {day} ({number} of {len(days)})")
         summaries.append(daily_run(home, day, known_at, call=call))
     return summaries

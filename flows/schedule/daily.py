@@ -9,12 +9,12 @@ from typing import Any
 
 from flows.decisions.audits import begin_audits, halt
 from flows.decisions.lists import revoke_outdated
-from flows.decisions.notice_upkeep import tend_notices
-from flows.decisions.partners import deliver_or_say
+from flows.decisions.notice_upkeep import maintain_notices
+from flows.decisions.partners import deliver_or_log
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity, hash_of_erasures
 from flows.home.stage import Call, direct
-from flows.home.store_access import what_people_did
+from flows.home.store_access import read_human_events
 from flows.human_log.list_events import erased_people
 from flows.human_log.projections import project_home, projector
 from flows.ingest.ingest import ingest_sources
@@ -77,10 +77,10 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
         products = prioritise(home, identity, step)
-        step(tend_notices, home, identity, products)
+        step(maintain_notices, home, identity, products)
         step(publish_run, home, identity, products)
     step(bring_up_to_date, home)
-    deliver_or_say(home)
+    deliver_or_log(home)
     # The page and layers are those of the latest day: an older one, run again, must not be taken for it.
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if written_run(home) != latest:
@@ -94,8 +94,8 @@ def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunI
     """Return the identity of the run at both clocks, with its predecessor among the kept runs."""
     settings = home.settings
     if known_at is not None and known_at > home.now():
-        home.announce(f"--known-at {known_at.isoformat()} is yet to come: what is loaded until then makes no new run")
-    resolved = resolve_known_at(home.store, home.key, known_at, wait_s=settings.store.wait_s, announce=home.announce)
+        home.progress(f"--known-at {known_at.isoformat()} is yet to come: what is loaded until then makes no new run")
+    resolved = resolve_known_at(home.store, home.key, known_at, wait_s=settings.store.wait_s, progress=home.progress)
     before = predecessor(home.path, as_of, resolved)
     return RunIdentity(
         as_of=as_of,
@@ -103,7 +103,7 @@ def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunI
         predecessor_run_id=before["run_id"] if before else None,
         settings=settings,
         crs=read_map(settings).grid.crs,
-        erasures_hash=hash_of_erasures(erased_people(what_people_did(home))),
+        erasures_hash=hash_of_erasures(erased_people(read_human_events(home))),
     )
 
 
@@ -138,11 +138,11 @@ def announced(home: Home, call: Call) -> Call:
     """Return `call`, saying each stage before it begins, so that nobody waits in silence."""
 
     def step(stage: Callable[..., Any], *arguments: Any) -> Any:
-        home.announce(f"  {stage.__name__.replace('_', ' ')}")
+        home.progress(f"  {stage.__name__.replace('_', ' ')}")
         return call(stage, *arguments)
 
     return step
 
 
 # What meets brokers, locks and disks, and may be tried again.
-EDGE_STAGES = (ingest_sources, begin_audits, tend_notices, publish_run, bring_up_to_date)
+EDGE_STAGES = (ingest_sources, begin_audits, maintain_notices, publish_run, bring_up_to_date)

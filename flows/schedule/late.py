@@ -19,7 +19,7 @@ def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
         home.key,
         kept[["as_of", "known_at"]],
         wait_s=home.settings.store.wait_s,
-        announce=home.announce,
+        progress=home.progress,
     )
     days = [home.day_of(as_of) for as_of in kept.loc[is_touched, "as_of"]]
     return [daily_run(home, day, call=call) for day in days]

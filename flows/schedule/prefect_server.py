@@ -33,7 +33,7 @@ def prefect_server(home: Home) -> Iterator[str]:
         return
     port = _free_port()
     address = f"http://127.0.0.1:{port}/api"
-    home.announce(f"starting a Prefect server on http://127.0.0.1:{port}")
+    home.progress(f"starting a Prefect server on http://127.0.0.1:{port}")
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     log = home.path / "prefect" / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.decisions.notice_decisions import Deed, do, open_notice
+from flows.decisions.notice_decisions import Decision, do, open_notice
 from flows.home.home import Home
 from flows.home.stage import direct
 from flows.ingest.ingest import load_file
@@ -28,7 +28,7 @@ from models.simulate import Emitted, TownState, new_town, step
 from models.simulate.world.sites import points_of_interest_geojson
 from models.simulate.world.town import areas_geojson
 from pipeline.publication.publish import read_published
-from pipeline.store.snapshot import open_known
+from pipeline.store.snapshot import open_snapshot
 
 HISTORY_DAYS = 120  # before the office begins to plan
 LOOK_DAYS, ANSWER_DAYS = 7, 2  # how often it plans, how often officers learn what was reported
@@ -49,10 +49,10 @@ class Rehearsal:
 
 
 def rehearse(
-    folder: Path, *, seed: int, start: date, days: int, policy: str, announce: Callable[[str], None] = lambda text: None
+    folder: Path, *, seed: int, start: date, days: int, policy: str, progress: Callable[[str], None] = lambda text: None
 ) -> Rehearsal:
     """Live a town under a policy, `concentrate` (do what the plan says) or `spread` (the same hours everywhere)."""
-    office = _Office.found(folder, seed, start, announce)
+    office = _Office.found(folder, seed, start, progress)
     looks: list[pd.DataFrame] = []
     plans: list[pd.DataFrame] = []
     least = dict.fromkeys(office.market_areas, 1.0)
@@ -61,14 +61,14 @@ def rehearse(
         if policy == "concentrate" or day == 0:  # who spreads evenly need not look again
             plan, _ = office.look()
             plans.append(plan)
-            announce(office.say(day, policy, plan))
+            progress(office.say(day, policy, plan))
             looks.append(office.seen_in(plan).assign(day=day, policy=policy))
         orders = office.follow(plan) if policy == "concentrate" else office.spread(day)
         for _ in office.live(orders, LOOK_DAYS):
             least = {area: min(share, office.truth()[area]) for area, share in least.items()}
     plan, promises = office.look()
     looks.append(office.seen_in(plan).assign(day=days, policy=policy))
-    announce(office.say(days, policy, plan))
+    progress(office.say(days, policy, plan))
     return Rehearsal(pd.concat(looks, ignore_index=True)[COLUMNS], [*plans, plan], promises, least, office.hours_spent)
 
 
@@ -79,7 +79,7 @@ class _Office:
     folder: Path
     state: TownState
     home: Home
-    chart: Map
+    geography: Map
     orders_open: dict[str, float] = field(default_factory=dict)  # hours a day by area
     seen: list[Emitted] = field(default_factory=list)
     files: int = 0
@@ -89,13 +89,13 @@ class _Office:
     reported: list[Emitted] = field(default_factory=list)  # since officers last answered
 
     @classmethod
-    def found(cls, folder: Path, seed: int, start: date, announce: Callable[[str], None]) -> "_Office":
+    def found(cls, folder: Path, seed: int, start: date, progress: Callable[[str], None]) -> "_Office":
         folder.mkdir(parents=True, exist_ok=True)
         state = new_town(seed, start=start - timedelta(days=HISTORY_DAYS))
         write_map(folder, seed, areas_geojson(state.town), points_of_interest_geojson(state.sites))
         home = Home(folder / "home", folder / "config.yaml", _noon(start), lambda text: None).ensure()
         office = cls(folder, state, home, read_map(home.settings))
-        announce(f"a town lives {HISTORY_DAYS} days before the office begins to plan")
+        progress(f"a town lives {HISTORY_DAYS} days before the office begins to plan")
         office.state, records = step(office.state, (), HISTORY_DAYS)
         office.seen = records
         return office
@@ -124,14 +124,14 @@ class _Office:
         home, settings = self.home, self.home.settings
         as_of = home.midnight(self.today)
         codebook = read_run_codebook(settings, as_of)
-        with open_known(
-            home.store, home.key, as_of=as_of, wait_s=settings.store.wait_s, announce=home.announce
-        ) as known:
-            place_incidents(known.connection, self.chart, codebook, as_of, settings)
+        with open_snapshot(
+            home.store, home.key, as_of=as_of, wait_s=settings.store.wait_s, progress=home.progress
+        ) as snapshot:
+            place_incidents(snapshot.connection, self.geography, codebook, as_of, settings)
             markets = find_street_markets(
-                place_frames(known.connection, self.chart, as_of, settings), self.chart, settings
+                place_frames(snapshot.connection, self.geography, as_of, settings), self.geography, settings
             )
-            frames: PlanFrames = plan_frames(known.connection, markets, self.chart, as_of, settings)
+            frames: PlanFrames = plan_frames(snapshot.connection, markets, self.geography, as_of, settings)
         promises = promises_of(frames, as_of, settings)
         plan = plan_crackdowns(
             frames.sites,
@@ -188,9 +188,11 @@ class _Office:
         for reader in REVIEWERS:
             open_notice(home, notice_id, reader=reader, purpose="to decide on it")
         reason = {"reason": "the public reports behind it were read and hold"}
-        do(home, notice_id, Deed("reviewed", REVIEWERS[0], reason))
-        do(home, notice_id, Deed("approved", REVIEWERS[1], reason))
-        served = do(home, notice_id, Deed("served", "the beat team", {"served_at": home.now(), "manner": "displayed"}))
+        do(home, notice_id, Decision("reviewed", REVIEWERS[0], reason))
+        do(home, notice_id, Decision("approved", REVIEWERS[1], reason))
+        served = do(
+            home, notice_id, Decision("served", "the beat team", {"served_at": home.now(), "manner": "displayed"})
+        )
         return notice_id, served.fields["starts_on"]
 
     def spread(self, day: int) -> list[dict[str, Any]]:

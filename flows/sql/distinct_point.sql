@@ -1,5 +1,5 @@
 -- The distinct coordinates of the incidents: far fewer than incidents, so only they are placed.
 SELECT DISTINCT lon, lat
-FROM incident_known
+FROM incident_snapshot
 WHERE lon IS NOT NULL
 ORDER BY lon, lat

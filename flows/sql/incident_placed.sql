@@ -3,7 +3,7 @@
 CREATE TABLE incident_placed AS
 WITH recent AS (
     SELECT *
-    FROM incident_known
+    FROM incident_snapshot
     WHERE occurred_at >= $since
 ),
 named AS (

@@ -6,6 +6,6 @@ SELECT
     coalesce(sum(duplicates), 0) AS duplicates,
     coalesce(sum(dead), 0) AS dead_letters,
     coalesce(sum(conflicts), 0) AS conflicts,
-    (SELECT count(*) FROM dead_letter_known) AS dead_letters_waiting
-FROM batch_known
+    (SELECT count(*) FROM dead_letter_snapshot) AS dead_letters_waiting
+FROM batch_snapshot
 WHERE stored > 0 AND NOT starts_with(source, 'replay of ')

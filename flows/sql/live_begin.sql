@@ -1,6 +1,6 @@
--- Of the incidents that a batch touched (moved.changed), those that still stand, as `incident_known` has them; and
+-- Of the incidents that a batch touched (moved.changed), those that still stand, as `incident_snapshot` has them; and
 -- where their points lie (`placed`), for the points nobody has placed yet.
-CREATE OR REPLACE TABLE moved.incident_known AS
+CREATE OR REPLACE TABLE moved.incident_snapshot AS
 SELECT * EXCLUDE (is_cancelled)
 FROM moved.changed
 WHERE NOT is_cancelled;

@@ -4,7 +4,7 @@ SELECT
     place.x_m,
     place.y_m,
     CAST(timezone($time_zone, incident.occurred_at) AS DATE) - DATE '1970-01-01' AS day
-FROM incident_known AS incident
+FROM incident_snapshot AS incident
 JOIN point_placed AS place ON incident.lon = place.lon AND incident.lat = place.lat
 WHERE incident.occurred_at >= $since
     AND incident.occurred_at < $until

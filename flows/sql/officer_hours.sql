@@ -9,7 +9,7 @@ recent AS (
         named.area_id,
         CAST((date_diff('microsecond', timezone($time_zone, staffing.shift_start), $as_of_local) - 1) // 86400000000 AS INTEGER) AS age_days,
         CAST(staffing.available_hours AS DECIMAL(18, 4)) AS hours
-    FROM staffing_known AS staffing
+    FROM staffing_snapshot AS staffing
     JOIN named ON staffing.area_id = named.raw_area_id
 )
 SELECT area_id, CAST(sum(hours) AS DOUBLE) / count(DISTINCT age_days) AS hours_per_day

@@ -12,8 +12,8 @@ SELECT
     incident.is_minor_victim,
     incident.is_minor_used_by_adult,
     flagrant.cell_ix IS NOT NULL AS in_flagrant_market
-FROM involvement_known AS involved
-JOIN incident_known AS incident USING (incident_id)
+FROM involvement_snapshot AS involved
+JOIN incident_snapshot AS incident USING (incident_id)
 LEFT JOIN point_placed AS place ON incident.lon = place.lon AND incident.lat = place.lat
 LEFT JOIN flagrant_cell AS flagrant ON place.cell_ix = flagrant.cell_ix AND place.cell_iy = flagrant.cell_iy
 ORDER BY involved.person_id, incident.incident_id, involved.role

@@ -5,6 +5,6 @@ WITH named AS (
     SELECT area_id, area_id FROM area_name
 )
 SELECT action.action_id, action.kind, named.area_id, action.notice_id, action."at", action.hours, action.detail
-FROM action_known AS action
+FROM action_snapshot AS action
 JOIN named ON action.area_id = named.raw_area_id
 ORDER BY action."at", action.action_id

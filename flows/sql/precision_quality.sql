@@ -3,4 +3,4 @@ SELECT
     count(*) FILTER (WHERE occurred_precision = 'day') AS day_count,
     count(*) FILTER (WHERE occurred_precision = 'month') AS month_count,
     count(*) FILTER (WHERE is_ambiguous_hour) AS ambiguous_count
-FROM incident_known
+FROM incident_snapshot

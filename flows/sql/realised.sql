@@ -1,7 +1,7 @@
 -- What happened from $begin until $end inside the areas, by point and offence: what a forecast made at $begin foresaw
 -- or not. The same discoverers count as in the forecast itself.
 SELECT incident.lon, incident.lat, incident.offence_code, count(*) AS n
-FROM incident_known AS incident
+FROM incident_snapshot AS incident
 JOIN point_placed AS place ON incident.lon = place.lon AND incident.lat = place.lat
 WHERE incident.occurred_at >= $begin
     AND incident.occurred_at < $end

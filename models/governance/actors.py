@@ -22,12 +22,12 @@ def name_of(actor: str) -> str:
     return " ".join("".join(map(_folded, folded)).split())
 
 
-def _folded(letter: str) -> str:
+def _folded(notice: str) -> str:
     """A space for what parts words, nothing for what is not printed, or the letter itself."""
-    kind = unicodedata.category(letter)
-    if letter.isspace() or kind[0] in "ZP":
+    kind = unicodedata.category(notice)
+    if notice.isspace() or kind[0] in "ZP":
         return " "
-    return "" if kind in ("Cc", "Cf") else letter
+    return "" if kind in ("Cc", "Cf") else notice
 
 
 def same_person(one: str, other: str) -> bool:

@@ -21,7 +21,7 @@ from models.governance.list_effects import CHOSEN_LISTS
 
 REPORTS = ("fairness", "feedback", "displacement")
 LONGEST_FRESH_DAYS = 31
-AUDIT_ACTS = ("began", "audited")
+AUDIT_EVENTS = ("began", "audited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class AuditsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditAct:
+class AuditEvent:
     """`began`: a home's first run. `audited`: somebody signed a report, made at the midnight that begins its day."""
 
     kind: str
@@ -50,7 +50,7 @@ class AuditAct:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportStanding:
+class ReportStatus:
     """One of REPORTS: when the youngest signed one was made, who signed it when, and until when it is fresh.
 
     `fresh_until` counts from the first run where none was signed since; None before that run.
@@ -68,7 +68,7 @@ class ReportStanding:
 
 
 # For each refusal: when it forbids signing, given what was signed before, and why.
-_Test = Callable[[Sequence[AuditAct], AuditAct], bool]
+_Test = Callable[[Sequence[AuditEvent], AuditEvent], bool]
 REFUSALS: tuple[tuple[str, _Test, str], ...] = (
     ("nobody", lambda signed, a: not a.actor.strip(), "nobody is named"),
     ("by_machine", lambda signed, a: is_machine(a.actor), "a named person must read and sign it, not harmspot"),
@@ -92,34 +92,34 @@ REFUSALS: tuple[tuple[str, _Test, str], ...] = (
 )
 
 
-def refusal(acts: Iterable[AuditAct], act: AuditAct) -> str | None:
+def refusal(events: Iterable[AuditEvent], event: AuditEvent) -> str | None:
     """Return why a report may not be signed after `acts`, in words, or None where it may."""
-    signed = signed_reports(acts)
-    return next((words for _, forbids, words in REFUSALS if forbids(signed, act)), None)
+    signed = signed_reports(events)
+    return next((words for _, forbids, words in REFUSALS if forbids(signed, event)), None)
 
 
-def signed_reports(acts: Iterable[AuditAct]) -> list[AuditAct]:
+def signed_reports(events: Iterable[AuditEvent]) -> list[AuditEvent]:
     """Return the reports that were signed, in the order of recording; what a rule forbids counts not."""
-    signed: list[AuditAct] = []
-    for act in acts:
-        if act.kind == "audited" and not any(forbids(signed, act) for _, forbids, _ in REFUSALS):
-            signed.append(act)
+    signed: list[AuditEvent] = []
+    for event in events:
+        if event.kind == "audited" and not any(forbids(signed, event) for _, forbids, _ in REFUSALS):
+            signed.append(event)
     return signed
 
 
-def report_standings(acts: Iterable[AuditAct], now: datetime, config: AuditsConfig) -> list[ReportStanding]:
+def report_statuses(events: Iterable[AuditEvent], now: datetime, config: AuditsConfig) -> list[ReportStatus]:
     """Return where each of REPORTS stands at `now`; what was done later does not count."""
-    known = [act for act in acts if act.at <= now]
-    began_at = min((act.at for act in known if act.kind == "began"), default=None)
-    return [_standing(about, signed_reports(known), began_at, config) for about in REPORTS]
+    known = [event for event in events if event.at <= now]
+    began_at = min((event.at for event in known if event.kind == "began"), default=None)
+    return [_status(about, signed_reports(known), began_at, config) for about in REPORTS]
 
 
-def halted_because(standings: Iterable[ReportStanding], now: datetime, zone: tzinfo) -> str | None:
+def halted_because(statuses: Iterable[ReportStatus], now: datetime, zone: tzinfo) -> str | None:
     """Return in a sentence why lists that choose people are halted, with the way out; None where they are not.
 
     Days are told in `zone`, the force's.
     """
-    stale = [each for each in standings if each.is_stale(now)]
+    stale = [each for each in statuses if each.is_stale(now)]
     if not stale:
         return None
     why = " and ".join(_why(each, zone) for each in stale)
@@ -134,20 +134,18 @@ def is_halted(list_name: str, halt: str | None) -> bool:
     return halt is not None and list_name in CHOSEN_LISTS
 
 
-def _standing(
-    about: str, signed: Sequence[AuditAct], began_at: datetime | None, config: AuditsConfig
-) -> ReportStanding:
-    own = [act for act in signed if act.about == about and act.made_at is not None]
-    latest = max(own, key=lambda act: (act.made_at, act.at), default=None)
+def _status(about: str, signed: Sequence[AuditEvent], began_at: datetime | None, config: AuditsConfig) -> ReportStatus:
+    own = [event for event in signed if event.about == about and event.made_at is not None]
+    latest = max(own, key=lambda event: (event.made_at, event.at), default=None)
     moments = [moment for moment in (began_at, latest and latest.made_at) if moment]
     fresh_until = max(moments) + timedelta(days=config.fresh_days) if began_at else None
     if latest is None:
-        return ReportStanding(about, fresh_until)
-    return ReportStanding(about, fresh_until, latest.made_at, latest.actor, latest.at)
+        return ReportStatus(about, fresh_until)
+    return ReportStatus(about, fresh_until, latest.made_at, latest.actor, latest.at)
 
 
-def _why(standing: ReportStanding, zone: tzinfo) -> str:
-    due_on = standing.fresh_until and standing.fresh_until.astimezone(zone).date()
-    if standing.made_at is None:
-        return f"nobody has signed a {standing.about} report (due on {due_on})"
-    return f"the {standing.about} report is stale (a new one was due on {due_on})"
+def _why(status: ReportStatus, zone: tzinfo) -> str:
+    due_on = status.fresh_until and status.fresh_until.astimezone(zone).date()
+    if status.made_at is None:
+        return f"nobody has signed a {status.about} report (due on {due_on})"
+    return f"the {status.about} report is stale (a new one was due on {due_on})"

@@ -19,11 +19,11 @@ from models.governance.actors import is_machine, is_thin
 
 CHOSEN_LISTS = ("person_tier", "dealer_ranking", "call_in")
 LONGEST_REGISTRATION = timedelta(days=366)
-EFFECT_ACTS = ("registered", "evaluated")
+EFFECT_EVENTS = ("registered", "evaluated")
 
 
 @dataclass(frozen=True, slots=True)
-class EffectAct:
+class EffectEvent:
     """One act on what a list should bring about; `stops_at` is the local midnight that begins the stop date."""
 
     kind: str
@@ -42,8 +42,8 @@ class EffectAct:
 class Effect:
     """A registration, and its evaluation once there is one."""
 
-    registered: EffectAct
-    evaluated: EffectAct | None = None
+    registered: EffectEvent
+    evaluated: EffectEvent | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -59,13 +59,13 @@ class Effect:
 Effects = Mapping[str, tuple[Effect, ...]]  # by list name, in the order of registration
 
 # For each refusal: the acts it looks at, when it forbids them given the list's latest effect, and why.
-_Test = Callable[[Effect | None, EffectAct], bool]
+_Test = Callable[[Effect | None, EffectEvent], bool]
 REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
-    ("nobody", EFFECT_ACTS, lambda e, a: not a.actor.strip(), "nobody is named"),
-    ("by_machine", EFFECT_ACTS, lambda e, a: is_machine(a.actor), "a named person must do it, not harmspot"),
+    ("nobody", EFFECT_EVENTS, lambda e, a: not a.actor.strip(), "nobody is named"),
+    ("by_machine", EFFECT_EVENTS, lambda e, a: is_machine(a.actor), "a named person must do it, not harmspot"),
     (
         "not_chosen",
-        EFFECT_ACTS,
+        EFFECT_EVENTS,
         lambda e, a: a.list_name not in CHOSEN_LISTS,
         f"only {', '.join(CHOSEN_LISTS)} need it: a court fills the warrant queue, and help waits for no comparison",
     ),
@@ -114,27 +114,29 @@ REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
 )
 
 
-def refusal(effects: Effects, act: EffectAct) -> str | None:
+def refusal(effects: Effects, event: EffectEvent) -> str | None:
     """Return why the act may not be done, in words, or None where it may."""
-    latest = latest_effect(effects, act.list_name)
-    return next((words for _, acts, forbids, words in REFUSALS if act.kind in acts and forbids(latest, act)), None)
+    latest = latest_effect(effects, event.list_name)
+    return next(
+        (words for _, events, forbids, words in REFUSALS if event.kind in events and forbids(latest, event)), None
+    )
 
 
-def effects_after(effects: Effects, act: EffectAct) -> Effects:
+def effects_after(effects: Effects, event: EffectEvent) -> Effects:
     """Return the effects with the act done; as they were where a rule forbids it, whoever recorded it."""
-    if refusal(effects, act):
+    if refusal(effects, event):
         return effects
-    before = effects.get(act.list_name, ())
-    if act.kind == "registered":
-        return {**effects, act.list_name: (*before, Effect(act))}
-    return {**effects, act.list_name: (*before[:-1], replace(before[-1], evaluated=act))}
+    before = effects.get(event.list_name, ())
+    if event.kind == "registered":
+        return {**effects, event.list_name: (*before, Effect(event))}
+    return {**effects, event.list_name: (*before[:-1], replace(before[-1], evaluated=event))}
 
 
-def effects_of(acts: Iterable[EffectAct]) -> Effects:
+def effects_of(events: Iterable[EffectEvent]) -> Effects:
     """Return every registration by list name, from the acts in the order of recording."""
     effects: Effects = {}
-    for act in acts:
-        effects = effects_after(effects, act)
+    for event in events:
+        effects = effects_after(effects, event)
     return effects
 
 

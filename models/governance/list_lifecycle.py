@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from models.governance.actors import is_machine, is_thin, name_of
-from models.governance.list_effects import EffectAct, Effects, effects_after, latest_effect, missing_effect
+from models.governance.list_effects import EffectEvent, Effects, effects_after, latest_effect, missing_effect
 
 ENFORCEMENT_LISTS = ("warrant_queue", "person_tier", "dealer_ranking", "call_in")
 HELP_LISTS = ("referral", "safeguarding")
@@ -36,7 +36,7 @@ ALARM_FROM = 50  # entries; of fewer, none changed says nothing
 
 
 @dataclass(frozen=True, slots=True)
-class ListAct:
+class ListEvent:
     """One act on a list: opened, approved, revoked or overridden; an exception names whom and until when."""
 
     kind: str
@@ -49,23 +49,23 @@ class ListAct:
 
 
 @dataclass(frozen=True, slots=True)
-class ListStanding:
+class ListStatus:
     """What people made of a list; `opened` has moments by name, `exceptions` the acts that took somebody off.
 
     `stops_at` is when the registration ends under which it was approved; None where it needed none.
     """
 
     opened: Mapping[str, datetime]
-    approved: ListAct | None = None
-    revoked: ListAct | None = None
-    exceptions: tuple[ListAct, ...] = ()
+    approved: ListEvent | None = None
+    revoked: ListEvent | None = None
+    exceptions: tuple[ListEvent, ...] = ()
     stops_at: datetime | None = None
 
     def usable_until(self, valid_to: datetime) -> datetime:
         """Return until when it may be used at most: while its rows are valid, and its registration lasts."""
         return min(valid_to, self.stops_at) if self.stops_at else valid_to
 
-    def status(self, valid_to: datetime, now: datetime, *, is_halted: bool = False) -> str:
+    def state_at(self, valid_to: datetime, now: datetime, *, is_halted: bool = False) -> str:
         """Return revoked, expired, active, draft, or halted where audits hold back what would be active."""
         if self.revoked:
             return "revoked"
@@ -76,7 +76,7 @@ class ListStanding:
         return "halted" if is_halted else "active"
 
 
-NOTHING_DONE = ListStanding(opened={})
+NOTHING_DONE = ListStatus(opened={})
 
 
 def list_id_of(list_name: str, run_id: str) -> str:
@@ -93,7 +93,7 @@ def split_list_id(list_id: str) -> tuple[str, str]:
 
 
 # For each refusal: the acts it looks at, when it forbids them, and why.
-_Test = Callable[[ListStanding, ListAct], bool]
+_Test = Callable[[ListStatus, ListEvent], bool]
 REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
     ("nobody", ("opened", "approved", "revoked", "overridden"), lambda s, a: not a.actor.strip(), "nobody is named"),
     (
@@ -137,24 +137,24 @@ REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
 )
 
 
-def refusal(standing: ListStanding, act: ListAct, effects: Effects) -> str | None:
+def refusal(status: ListStatus, event: ListEvent, effects: Effects) -> str | None:
     """Return why the act may not be done, in words, or None where it may; `effects` are those registered by then."""
-    said = (words for _, acts, forbids, words in REFUSALS if act.kind in acts and forbids(standing, act))
-    return next(said, None) or (_unregistered(act, effects) if act.kind == "approved" else None)
+    said = (words for _, events, forbids, words in REFUSALS if event.kind in events and forbids(status, event))
+    return next(said, None) or (_unregistered(event, effects) if event.kind == "approved" else None)
 
 
-def standings(acts: Iterable[ListAct | EffectAct]) -> dict[str, ListStanding]:
+def statuses(events: Iterable[ListEvent | EffectEvent]) -> dict[str, ListStatus]:
     """Return the standing of every list that somebody did something to, from the acts in the order of recording."""
-    found: dict[str, ListStanding] = {}
+    found: dict[str, ListStatus] = {}
     effects: Effects = {}
-    for act in acts:
-        if isinstance(act, EffectAct):
-            effects = effects_after(effects, act)
-            found = {list_id: _shortened(standing, list_id, effects) for list_id, standing in found.items()}
+    for event in events:
+        if isinstance(event, EffectEvent):
+            effects = effects_after(effects, event)
+            found = {list_id: _shortened(status, list_id, effects) for list_id, status in found.items()}
             continue
-        before = found.get(act.list_id, NOTHING_DONE)
-        if refusal(before, act, effects) is None:
-            found[act.list_id] = _after(before, act, effects)
+        before = found.get(event.list_id, NOTHING_DONE)
+        if refusal(before, event, effects) is None:
+            found[event.list_id] = _after(before, event, effects)
     return found
 
 
@@ -164,24 +164,24 @@ def excepted_from(list_id: str) -> tuple[str, ...]:
     return EXCEPTED_FROM.get(name, (name,))
 
 
-def withheld(acts: Iterable[ListAct | EffectAct], now: datetime) -> set[tuple[str, str]]:
+def withheld(events: Iterable[ListEvent | EffectEvent], now: datetime) -> set[tuple[str, str]]:
     """Return (list name, person_id) of the exceptions in force: they hold in every run until they expire."""
     return {
-        (list_name, str(act.person_id))
-        for standing in standings(acts).values()
-        for act in standing.exceptions
-        if act.expires_at is not None and act.at <= now < act.expires_at
-        for list_name in excepted_from(act.list_id)
+        (list_name, str(event.person_id))
+        for status in statuses(events).values()
+        for event in status.exceptions
+        if event.expires_at is not None and event.at <= now < event.expires_at
+        for list_name in excepted_from(event.list_id)
     }
 
 
-def taken_off_since(acts: Iterable[ListAct | EffectAct], list_name: str, since: datetime) -> set[str]:
+def taken_off_since(events: Iterable[ListEvent | EffectEvent], list_name: str, since: datetime) -> set[str]:
     """Return the person_id of each whom an exception took off a list, of whatever run, at `since` or later."""
     return {
-        str(act.person_id)
-        for list_id, standing in standings(acts).items()
-        for act in standing.exceptions
-        if list_name in excepted_from(list_id) and act.at >= since
+        str(event.person_id)
+        for list_id, status in statuses(events).items()
+        for event in status.exceptions
+        if list_name in excepted_from(list_id) and event.at >= since
     }
 
 
@@ -203,7 +203,7 @@ def without_withheld(rows: pd.DataFrame, list_name: str, exceptions: Iterable[tu
     return rows[~rows["person_id"].isin(off)].reset_index(drop=True)
 
 
-def taken_back(list_name: str, before: pd.DataFrame, after: pd.DataFrame) -> int:
+def count_downgraded(list_name: str, before: pd.DataFrame, after: pd.DataFrame) -> int:
     """Return of how many people the later of two runs' lists no longer says what the earlier one does, or says less.
 
     A row is gone with its person, or with the warrant it is about; it is milder as GRADES has it.
@@ -218,7 +218,7 @@ def taken_back(list_name: str, before: pd.DataFrame, after: pd.DataFrame) -> int
     return int(both.loc[is_gone | is_milder, "person_id"].nunique())
 
 
-def human_changes(found: Mapping[str, ListStanding], entry_counts: Mapping[str, int]) -> pd.DataFrame:
+def human_changes(found: Mapping[str, ListStatus], entry_counts: Mapping[str, int]) -> pd.DataFrame:
     """Return, list by list, how much of what was decided on people changed, and whether that is a rubber stamp.
 
     Parameters
@@ -231,11 +231,11 @@ def human_changes(found: Mapping[str, ListStanding], entry_counts: Mapping[str, 
     where a person revoked the list), changed_share, is_alarm (under 2% of fifty or more).
     """
     rows = []
-    for list_id, standing in found.items():
-        is_refused = standing.revoked is not None and not is_machine(standing.revoked.actor)
-        if list_id in entry_counts and (standing.approved or is_refused):
+    for list_id, status in found.items():
+        is_refused = status.revoked is not None and not is_machine(status.revoked.actor)
+        if list_id in entry_counts and (status.approved or is_refused):
             entries = entry_counts[list_id]
-            excepted = len({act.person_id for act in standing.exceptions})
+            excepted = len({event.person_id for event in status.exceptions})
             rows.append((split_list_id(list_id)[0], 1, entries, entries if is_refused else min(excepted, entries)))
     columns = ["list", "decided_lists", "entries", "changed_entries"]
     total = pd.DataFrame(rows, columns=columns).groupby("list", as_index=False).sum()
@@ -243,24 +243,24 @@ def human_changes(found: Mapping[str, ListStanding], entry_counts: Mapping[str, 
     return total.assign(changed_share=share, is_alarm=(total["entries"] >= ALARM_FROM) & (share < ALARM_BELOW))
 
 
-def _unregistered(act: ListAct, effects: Effects) -> str | None:
-    return missing_effect(effects, split_list_id(act.list_id)[0], act.at)
+def _unregistered(event: ListEvent, effects: Effects) -> str | None:
+    return missing_effect(effects, split_list_id(event.list_id)[0], event.at)
 
 
-def _after(standing: ListStanding, act: ListAct, effects: Effects) -> ListStanding:
-    if act.kind == "opened":
-        return replace(standing, opened={name_of(act.actor): act.at, **standing.opened})
-    if act.kind == "approved":
-        effect = latest_effect(effects, split_list_id(act.list_id)[0])
-        return replace(standing, approved=act, stops_at=effect.ends_at if effect else None)
-    if act.kind == "revoked":
-        return replace(standing, revoked=act)
-    return replace(standing, exceptions=(*standing.exceptions, act))
+def _after(status: ListStatus, event: ListEvent, effects: Effects) -> ListStatus:
+    if event.kind == "opened":
+        return replace(status, opened={name_of(event.actor): event.at, **status.opened})
+    if event.kind == "approved":
+        effect = latest_effect(effects, split_list_id(event.list_id)[0])
+        return replace(status, approved=event, stops_at=effect.ends_at if effect else None)
+    if event.kind == "revoked":
+        return replace(status, revoked=event)
+    return replace(status, exceptions=(*status.exceptions, event))
 
 
-def _shortened(standing: ListStanding, list_id: str, effects: Effects) -> ListStanding:
+def _shortened(status: ListStatus, list_id: str, effects: Effects) -> ListStatus:
     """An evaluation ends the registration, and with it whatever was approved under it."""
     effect = latest_effect(effects, split_list_id(list_id)[0])
-    if standing.stops_at is None or effect is None:
-        return standing
-    return replace(standing, stops_at=min(standing.stops_at, effect.ends_at))
+    if status.stops_at is None or effect is None:
+        return status
+    return replace(status, stops_at=min(status.stops_at, effect.ends_at))

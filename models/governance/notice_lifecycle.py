@@ -45,7 +45,7 @@ OBJECTIONS = ("represented", "contested")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NoticeEvent:
     """One act upon a notice: who, when it was recorded, on which local day, why; when and how it was handed over.
 
     `breach` is how it came to be served although that was held back.
@@ -68,7 +68,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class NoticeStatus:
     """Where a notice stands: its state, and who brought it there when. `opened_by` counts since it last was a draft.
 
     `served_at` is when it was handed over, on the local day `served_on`; `serving_recorded_at` when somebody said so.
@@ -92,7 +92,7 @@ class Standing:
     closed_because: str | None = None
 
 
-Test = Callable[[Mapping[str, Any], Standing, Step], bool]
+Test = Callable[[Mapping[str, Any], NoticeStatus, NoticeEvent], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Refusal:
     """One line of the rule book: the acts it looks at, when it forbids them, and why in words."""
 
     name: str
-    acts: Sequence[str]
+    events: Sequence[str]
     holds: Test
     words: str
 
@@ -115,125 +115,125 @@ REFUSALS = (
     Refusal(
         "unknown_act",
         (),
-        lambda fields, standing, step: step.kind not in TRANSITIONS,
+        lambda fields, status, event: event.kind not in TRANSITIONS,
         "no such act",
     ),
     Refusal(
         "wrong_state",
         (),
-        lambda fields, standing, step: standing.state not in TRANSITIONS.get(step.kind, _SAME),
+        lambda fields, status, event: status.state not in TRANSITIONS.get(event.kind, _SAME),
         "it cannot be {act} while it is {state}",
     ),
-    Refusal("nobody", (), lambda fields, standing, step: not step.actor.strip(), "nobody is named as doing it"),
+    Refusal("nobody", (), lambda fields, status, event: not event.actor.strip(), "nobody is named as doing it"),
     Refusal(
         "by_machine",
         BY_PEOPLE,
-        lambda fields, standing, step: is_machine(step.actor),
+        lambda fields, status, event: is_machine(event.actor),
         "a named person must do it, not harmspot",
     ),
     Refusal(
         "thin_reason",
         REASONED,
-        lambda fields, standing, step: is_thin(step.reason),
+        lambda fields, status, event: is_thin(event.reason),
         "a reason of one word is none; say why in a sentence",
     ),
     Refusal(
         "thin_breach",
         ("served",),
-        lambda fields, standing, step: step.breach is not None and is_thin(step.breach),
+        lambda fields, status, event: event.breach is not None and is_thin(event.breach),
         "one word does not tell how a breach came about; say it in a sentence",
     ),
     Refusal(
         "unopened",
         ("reviewed", "approved"),
-        lambda fields, standing, step: name_of(step.actor) not in standing.opened_by,
+        lambda fields, status, event: name_of(event.actor) not in status.opened_by,
         "whoever decides must have opened it first: harmspot notices show NOTICE",
     ),
     Refusal(
         "self_approval",
         ("approved",),
-        lambda fields, standing, step: same_person(step.actor, standing.reviewed_by or ""),
+        lambda fields, status, event: same_person(event.actor, status.reviewed_by or ""),
         "whoever reviewed it may not approve it, too",
     ),
     Refusal(
         "lapsed",
         ("reviewed", "approved"),
-        lambda fields, standing, step: step.on > last_day_to_decide(fields, standing),
+        lambda fields, status, event: event.on > last_day_to_decide(fields, status),
         "its time has passed; the next run drafts a new one",
     ),
     Refusal(
         "no_manner",
         ("served",),
-        lambda fields, standing, step: step.manner not in MANNERS[fields["kind"]],
+        lambda fields, status, event: event.manner not in MANNERS[fields["kind"]],
         "say how it was served: {manners}",
     ),
     Refusal(
         "no_serving_day",
         ("served",),
-        lambda fields, standing, step: step.served_at is None or step.served_at > step.at,
+        lambda fields, status, event: event.served_at is None or event.served_at > event.at,
         "say when it was served; a moment to come is none",
     ),
     Refusal(
         "served_too_early",
         ("served",),
-        lambda fields, standing, step: step.moment < (standing.approved_at or step.moment),
+        lambda fields, status, event: event.moment < (status.approved_at or event.moment),
         "it was served before it was approved",
     ),
     Refusal(
         "served_unapproved",
         ("served",),
-        lambda fields, standing, step: standing.state in CLOSED and standing.approved_at is None,
+        lambda fields, status, event: status.state in CLOSED and status.approved_at is None,
         "nobody had approved it",
     ),
     Refusal(
         "served_closed",
         ("served",),
-        lambda fields, standing, step: standing.closed_at is not None and step.moment >= standing.closed_at,
+        lambda fields, status, event: status.closed_at is not None and event.moment >= status.closed_at,
         "it was {state} by then",
     ),
     Refusal(
         "served_before",
         ("served",),
-        lambda fields, standing, step: standing.served_on is not None,
+        lambda fields, status, event: status.served_on is not None,
         "it was served on {served_on}",
     ),
     Refusal(
         "never_served",
         ("kept", "broken"),
-        lambda fields, standing, step: standing.served_on is None,
+        lambda fields, status, event: status.served_on is None,
         "it was never served, so it promised nothing",
     ),
     Refusal(
         "short_lead_time",
         ("served",),
-        lambda fields, standing, step: (step.served_on or step.on) > fields["serve_by"],
+        lambda fields, status, event: (event.served_on or event.on) > fields["serve_by"],
         "it was served after {serve_by}, too late for people to change what they do before the first day",
     ),
     Refusal(
         "not_over",
         ("kept",),
-        lambda fields, standing, step: step.on < last_day(fields),
+        lambda fields, status, event: event.on < last_day(fields),
         "what was announced lasts until {last_day}; it can be kept no sooner",
     ),
     Refusal(
         "not_lapsed",
         ("expired",),
-        lambda fields, standing, step: step.on <= last_day_to_decide(fields, standing),
+        lambda fields, status, event: event.on <= last_day_to_decide(fields, status),
         "its time has not passed yet",
     ),
 )
 
 
-def standing_of(fields: Mapping[str, Any], steps: Sequence[Step]) -> Standing:
+def status_of(fields: Mapping[str, Any], events: Sequence[NoticeEvent]) -> NoticeStatus:
     """Return where the notice with `fields` stands after `steps`, in order of recording; forbidden ones count not."""
-    standing = Standing()
-    for step in steps:
-        if not refusals(fields, standing, step):
-            standing = _after(standing, step)
-    return standing
+    status = NoticeStatus()
+    for event in events:
+        if not refusals(fields, status, event):
+            status = _after(status, event)
+    return status
 
 
-def refusals(fields: Mapping[str, Any], standing: Standing, step: Step) -> list[str]:
+def refusals(fields: Mapping[str, Any], status: NoticeStatus, event: NoticeEvent) -> list[str]:
     """Return why the act is forbidden, a sentence each; empty where it may be done.
 
     Parameters
@@ -243,17 +243,17 @@ def refusals(fields: Mapping[str, Any], standing: Standing, step: Step) -> list[
     """
     if not _has_days(fields):
         return check_notice(fields)
-    problems = check_notice(fields) if step.kind in DECISIONS else []
+    problems = check_notice(fields) if event.kind in DECISIONS else []
     words = {
-        "act": step.kind,
-        "state": standing.state,
+        "act": event.kind,
+        "state": status.state,
         "serve_by": fields["serve_by"],
         "manners": " or ".join(MANNERS[fields["kind"]]),
         "last_day": last_day(fields),
-        "served_on": standing.served_on,
+        "served_on": status.served_on,
     }
-    found = [rule for rule in REFUSALS if not rule.acts or step.kind in rule.acts]
-    return [rule.words.format(**words) for rule in found if rule.holds(fields, standing, step)] + problems
+    found = [rule for rule in REFUSALS if not rule.events or event.kind in rule.events]
+    return [rule.words.format(**words) for rule in found if rule.holds(fields, status, event)] + problems
 
 
 def last_day(fields: Mapping[str, Any]) -> date:
@@ -261,15 +261,15 @@ def last_day(fields: Mapping[str, Any]) -> date:
     return fields["ends_on"] if fields["kind"] == "area" else fields["respond_by"]
 
 
-def last_day_to_decide(fields: Mapping[str, Any], standing: Standing) -> date:
+def last_day_to_decide(fields: Mapping[str, Any], status: NoticeStatus) -> date:
     """Return until when it may be decided upon: the last day to serve it, or, once it is served, its own last day."""
-    return last_day(fields) if standing.served_on else fields["serve_by"]
+    return last_day(fields) if status.served_on else fields["serve_by"]
 
 
-def is_live(fields: Mapping[str, Any], standing: Standing, on: date) -> bool:
+def is_live(fields: Mapping[str, Any], status: NoticeStatus, on: date) -> bool:
     """Return whether a notice binds on a day: somebody stands by it or it is in people's hands, and its time runs."""
-    in_hands = standing.served_on is not None and standing.state not in CLOSED
-    return (standing.state in LIVE or in_hands) and on <= last_day_to_decide(fields, standing)
+    in_hands = status.served_on is not None and status.state not in CLOSED
+    return (status.state in LIVE or in_hands) and on <= last_day_to_decide(fields, status)
 
 
 def is_superseded(fields: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
@@ -283,13 +283,13 @@ def is_superseded(fields: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     return is_same_subject and fields["notice_id"] != live["notice_id"] and not is_translation
 
 
-def is_outdated(fields: Mapping[str, Any], standing: Standing, other: Mapping[str, Any]) -> bool:
+def is_outdated(fields: Mapping[str, Any], status: NoticeStatus, other: Mapping[str, Any]) -> bool:
     """Return whether a draft that nobody has handed over says something else than a later one to the same subject."""
-    is_draft = standing.state == "draft" and standing.served_on is None
+    is_draft = status.state == "draft" and status.served_on is None
     return is_draft and is_superseded(fields, other) and fields["written_on"] < other["written_on"]
 
 
-def withdrawal_reason(fields: Mapping[str, Any], standing: Standing, off: Mapping[str, str]) -> str | None:
+def withdrawal_reason(fields: Mapping[str, Any], status: NoticeStatus, off: Mapping[str, str]) -> str | None:
     """Return why a letter must be withdrawn now that its person is off the list of people; None where it may stand.
 
     Parameters
@@ -297,7 +297,7 @@ def withdrawal_reason(fields: Mapping[str, Any], standing: Standing, off: Mappin
     off : by person_id of those who are off the list, why. What is in a person's hands already stays as it is: people
         withdraw that, or a run where a record no longer holds, and the person is told.
     """
-    is_pending = standing.state not in CLOSED and standing.served_on is None
+    is_pending = status.state not in CLOSED and status.served_on is None
     if fields["kind"] != "person" or not is_pending or fields["person_id"] not in off:
         return None
     why = off[fields["person_id"]]
@@ -305,10 +305,10 @@ def withdrawal_reason(fields: Mapping[str, Any], standing: Standing, off: Mappin
     return f"Withdrawn because {cut.rstrip('. ')}."
 
 
-def start_refusal(fields: Mapping[str, Any], standing: Standing, on: date) -> str | None:
+def start_refusal(fields: Mapping[str, Any], status: NoticeStatus, on: date) -> str | None:
     """Return why the announced operation may not start on a day; None where it may."""
-    if standing.state != "served":
-        return f"it is {standing.state}: nothing starts that was not announced"
+    if status.state != "served":
+        return f"it is {status.state}: nothing starts that was not announced"
     if on < fields["starts_on"]:
         return f"it was announced for {fields['starts_on']} and no sooner"
     return None
@@ -319,40 +319,40 @@ def _has_days(fields: Mapping[str, Any]) -> bool:
     return all(isinstance(fields.get(name), date) for name in (last or "", "serve_by"))
 
 
-def _after(standing: Standing, step: Step) -> Standing:
-    state = TRANSITIONS[step.kind][standing.state]
-    if step.kind == "opened":
-        return replace(standing, opened_by=standing.opened_by | {name_of(step.actor)})
-    if step.kind in OBJECTIONS:
-        return _reopened(standing, state)
-    if step.kind == "reviewed":
-        return replace(standing, state=state, reviewed_by=step.actor, reviewed_at=step.at)
-    if step.kind == "approved":
+def _after(status: NoticeStatus, event: NoticeEvent) -> NoticeStatus:
+    state = TRANSITIONS[event.kind][status.state]
+    if event.kind == "opened":
+        return replace(status, opened_by=status.opened_by | {name_of(event.actor)})
+    if event.kind in OBJECTIONS:
+        return _reopened(status, state)
+    if event.kind == "reviewed":
+        return replace(status, state=state, reviewed_by=event.actor, reviewed_at=event.at)
+    if event.kind == "approved":
         # What people hold in their hands already is served, once two others have stood by it.
-        state = "served" if standing.served_on else state
-        return replace(standing, state=state, approved_by=step.actor, approved_at=step.at, approved_on=step.on)
-    if step.kind == "served":
-        return _served(standing, step, state)
-    return replace(standing, state=state, closed_by=step.actor, closed_at=step.at, closed_because=step.reason)
+        state = "served" if status.served_on else state
+        return replace(status, state=state, approved_by=event.actor, approved_at=event.at, approved_on=event.on)
+    if event.kind == "served":
+        return _served(status, event, state)
+    return replace(status, state=state, closed_by=event.actor, closed_at=event.at, closed_because=event.reason)
 
 
-def _served(standing: Standing, step: Step, state: str) -> Standing:
+def _served(status: NoticeStatus, event: NoticeEvent, state: str) -> NoticeStatus:
     """Say that it was handed over; one that had lapsed meanwhile has not."""
-    standing = standing if state in CLOSED else replace(standing, closed_by=None, closed_at=None, closed_because=None)
+    status = status if state in CLOSED else replace(status, closed_by=None, closed_at=None, closed_because=None)
     return replace(
-        standing,
+        status,
         state=state,
-        served_at=step.served_at,
-        served_on=step.served_on,
-        serving_recorded_at=step.at,
-        manner=step.manner,
-        breach=step.breach,
+        served_at=event.served_at,
+        served_on=event.served_on,
+        serving_recorded_at=event.at,
+        manner=event.manner,
+        breach=event.breach,
     )
 
 
-def _reopened(standing: Standing, state: str) -> Standing:
-    count = standing.objection_count + 1
-    if standing.state in CLOSED:
-        return replace(standing, objection_count=count)
-    served = {name: getattr(standing, name) for name in SERVED}
-    return Standing(state=state, objection_count=count, **served)
+def _reopened(status: NoticeStatus, state: str) -> NoticeStatus:
+    count = status.objection_count + 1
+    if status.state in CLOSED:
+        return replace(status, objection_count=count)
+    served = {name: getattr(status, name) for name in SERVED}
+    return NoticeStatus(state=state, objection_count=count, **served)

@@ -12,7 +12,7 @@ from models.changes import person_changes
 from models.people_lists import lists, rules
 from models.people_lists.call_in import call_in
 from models.people_lists.listing_terms import next_terms, no_terms, over
-from models.people_lists.rule_features import gather_facts, sales_outside_markets
+from models.people_lists.rule_features import make_rule_features, sales_outside_markets
 from models.people_lists.tier_changes import why_now
 from models.people_scores.config import PeopleConfig
 from models.people_scores.evidence import counted, offences
@@ -87,22 +87,22 @@ def assess_people(
     ------
     ValueError : a person has two rows, or a role, warrant kind or offence code is unknown. No message names a person.
     """
-    register = make_register(persons, as_of)
+    status = make_register(persons, as_of)
     recent = person_events[person_events["age_days"] < config.window_days]
-    held = offences(recent, codebook)
+    offences_held = offences(recent, codebook)
     recent = recent.join(codebook["category"], on="offence_code")
     live = lists.live_warrants(warrants, codebook, as_of)
-    evidence = counted(held, register["adult_days"], codebook)
-    scoring = score_people(register, evidence, custody, as_of=as_of, config=config, seed=seed)
+    evidence = counted(offences_held, status["adult_days"], codebook)
+    scoring = score_people(status, evidence, custody, as_of=as_of, config=config, seed=seed)
     latest = evidence.groupby("person_id")["occurred_at"].max()
-    latest_sale = sales_outside_markets(held).groupby("person_id")["occurred_at"].max()
+    latest_sale = sales_outside_markets(offences_held).groupby("person_id")["occurred_at"].max()
     terms = no_terms() if previous is None else previous.tier_term
     seller_terms = no_terms() if previous is None else previous.seller_term
     tiers_before = _NO_TIERS if previous is None else previous.person_tier
-    facts = gather_facts(
-        register,
+    facts = make_rule_features(
+        status,
         recent,
-        held,
+        offences_held,
         live,
         evidence,
         scoring,
@@ -119,7 +119,7 @@ def assess_people(
     )
     decisions = decided.join(scoring.people)
     queue = lists.warrant_queue(live, decisions)
-    dealers = lists.dealer_ranking(decisions, held, evidence, config)
+    dealers = lists.dealer_ranking(decisions, offences_held, evidence, config)
     listed = decisions.index[decisions["tier"].isin(["target", "warn"])]
     terms = next_terms(terms, latest, listed, as_of=as_of, term_days=config.term_days)
     sellers = decisions.index[decisions["view"].eq("dealer_ranking")]
@@ -131,9 +131,9 @@ def assess_people(
         warrant_queue=queue,
         person_tier=tiers,
         dealer_ranking=dealers,
-        referral=lists.referral(decisions, held, live, actions),
-        safeguarding=lists.safeguarding(decisions, facts, recent, held, live),
-        call_in=call_in(decisions, held, size=config.call_in_size, attendance=config.attendance_probability),
+        referral=lists.referral(decisions, offences_held, live, actions),
+        safeguarding=lists.safeguarding(decisions, facts, recent, offences_held, live),
+        call_in=call_in(decisions, offences_held, size=config.call_in_size, attendance=config.attendance_probability),
         tier_term=terms,
         seller_term=seller_terms,
         person_change=person_changes(before, tiers, why_now(before, decisions, facts, recent, evidence)),

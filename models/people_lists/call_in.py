@@ -26,7 +26,7 @@ NODE_LIMIT = 20_000  # a limit in time would make the answer depend on the machi
 TOLERANCE = 1e-6
 
 
-def call_in(decisions: pd.DataFrame, held: pd.DataFrame, *, size: int, attendance: float) -> pd.DataFrame:
+def call_in(decisions: pd.DataFrame, offences_held: pd.DataFrame, *, size: int, attendance: float) -> pd.DataFrame:
     """Choose whom to invite.
 
     Parameters
@@ -42,7 +42,7 @@ def call_in(decisions: pd.DataFrame, held: pd.DataFrame, *, size: int, attendanc
     """
     invited = decisions[rules.INVITED.holds(decisions)].sort_values("rank", kind="stable")
     reachable = decisions.index[rules.may_be_reached(decisions)]
-    links = evidenced_links(held, invited.index, reachable)
+    links = evidenced_links(offences_held, invited.index, reachable)
     people = pd.Index(links["linked_id"]).union(invited.index).unique().sort_values()
     chance = attendance * _adjacency(links, people, invited.index)
     chosen, bound = choose(chance, size)
@@ -69,14 +69,16 @@ def call_in(decisions: pd.DataFrame, held: pd.DataFrame, *, size: int, attendanc
     )
 
 
-def evidenced_links(held: pd.DataFrame, invited: pd.Index, reachable: pd.Index) -> pd.DataFrame:
+def evidenced_links(offences_held: pd.DataFrame, invited: pd.Index, reachable: pd.Index) -> pd.DataFrame:
     """Pairs of one who may be invited and one who may be reached over the same incident.
 
     Returns
     -------
     DataFrame: person_id, linked_id, incident_id, age_days; a row for each pair and incident.
     """
-    firm = held[is_evidenced(held) & ~held["is_use"] & held["person_id"].isin(reachable)]
+    firm = offences_held[
+        is_evidenced(offences_held) & ~offences_held["is_use"] & offences_held["person_id"].isin(reachable)
+    ]
     theirs = firm.loc[firm["person_id"].isin(invited), ["person_id", "incident_id", "age_days"]]
     others = firm[["person_id", "incident_id"]].rename(columns={"person_id": "linked_id"})
     pairs = theirs.merge(others, on="incident_id")

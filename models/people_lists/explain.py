@@ -148,7 +148,7 @@ def _used_up(row: Mapping, listed: str, cause: str) -> list[str]:
 
 
 def _path(rule_name: str) -> list[str]:
-    asked = " ".join(f"{rule.asks} {'Yes' if held else 'No'}." for rule, held in path(rule_name))
+    asked = " ".join(f"{rule.asks} {'Yes' if offences_held else 'No'}." for rule, offences_held in path(rule_name))
     return [f"What was asked, in order: {asked}"]
 
 

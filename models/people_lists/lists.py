@@ -120,7 +120,7 @@ _STANDING = ("p_top_k", "p_top_k_fixed_weights", "rank", "rank_lo", "rank_hi", "
 
 
 def dealer_ranking(
-    decisions: pd.DataFrame, held: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig"
+    decisions: pd.DataFrame, offences_held: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig"
 ) -> pd.DataFrame:
     """Sellers outside flagrant markets. Selling decides who is in this view; harm alone decides the order."""
     sellers = decisions[decisions["view"].eq("dealer_ranking")]
@@ -137,12 +137,14 @@ def dealer_ranking(
             **_shares(sellers),
             "evidence_ids": _ids(heaviest, sellers.index),
             "rule": sellers["view_rule"].to_numpy(),
-            "rule_evidence_ids": _latest_ids(sales_outside_markets(held), sellers.index),
+            "rule_evidence_ids": _latest_ids(sales_outside_markets(offences_held), sellers.index),
         }
     )
 
 
-def referral(decisions: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
+def referral(
+    decisions: pd.DataFrame, offences_held: pd.DataFrame, live: pd.DataFrame, actions: pd.DataFrame
+) -> pd.DataFrame:
     is_informed, is_diverted = decisions["gate"].eq("treatment_information"), decisions["route"].eq("diversion")
     referred = decisions[is_informed | is_diverted]
     is_informed = is_informed.reindex(referred.index)
@@ -153,13 +155,13 @@ def referral(decisions: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame, ac
             "offered_at": _latest_action(actions, "referral_offered", referred.index),
             "started_at": _latest_action(actions, "referral_started", referred.index),
             "rule": np.where(is_informed, referred["gate_rule"], referred["route_rule"]),
-            "evidence_ids": _latest_ids(_grounds(held, live), referred.index),
+            "evidence_ids": _latest_ids(_grounds(offences_held, live), referred.index),
         }
     )
 
 
 def safeguarding(
-    decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, held: pd.DataFrame, live: pd.DataFrame
+    decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, offences_held: pd.DataFrame, live: pd.DataFrame
 ) -> pd.DataFrame:
     guarded = decisions[decisions["gate"].eq("safeguarding")]
     concern = child_events(events)
@@ -170,7 +172,7 @@ def safeguarding(
             "reason": guarded["gate_rule"].to_numpy(),
             "is_used_by_adult": guarded.index.isin(used["person_id"]) & facts["is_under_18"].reindex(guarded.index),
             "rule": guarded["gate_rule"].to_numpy(),
-            "evidence_ids": _latest_ids(_grounds(held, live, concern), guarded.index),
+            "evidence_ids": _latest_ids(_grounds(offences_held, live, concern), guarded.index),
         }
     ).reset_index(drop=True)
 
@@ -214,9 +216,9 @@ def _shares(people: pd.DataFrame) -> dict[str, Floats]:
 
 def _ranks_without(people: pd.Index, scoring: Scoring, seed: int) -> dict[str, pd.Series]:
     """Rank of each with one axis left out of the score; nobody is ranked for an empty list."""
-    if people.empty or scoring.yardstick is None:
+    if people.empty or scoring.scale is None:
         return {f"rank_without_{axis}": pd.Series(dtype="Int32") for axis in AXES}
-    ranks = ranks_without(seed, scoring.scored.tolist(), scoring.rates, scoring.yardstick, scoring.top_k).loc[people]
+    ranks = ranks_without(seed, scoring.scored.tolist(), scoring.rates, scoring.scale, scoring.top_k).loc[people]
     return {f"rank_without_{axis}": ranks[f"without_{i}"].array for i, axis in enumerate(AXES)}
 
 
@@ -238,11 +240,11 @@ def _ids(heaviest: pd.DataFrame, people: pd.Index) -> np.ndarray:
     )
 
 
-def _grounds(held: pd.DataFrame, live: pd.DataFrame, *more: pd.DataFrame) -> pd.DataFrame:
+def _grounds(offences_held: pd.DataFrame, live: pd.DataFrame, *more: pd.DataFrame) -> pd.DataFrame:
     """Incidents and warrants that can decide about a person: person_id, incident_id, age_days."""
     columns = ["person_id", "incident_id", "age_days"]
     warrants = live.rename(columns={"warrant_id": "incident_id"})
-    return pd.concat([frame[columns] for frame in (held, *more, warrants)]).drop_duplicates(columns[:2])
+    return pd.concat([frame[columns] for frame in (offences_held, *more, warrants)]).drop_duplicates(columns[:2])
 
 
 def _latest_ids(behind: pd.DataFrame, people: pd.Index) -> np.ndarray:

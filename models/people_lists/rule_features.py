@@ -8,10 +8,10 @@ from models.people_scores.scoring import Scoring
 SPREE = pd.Timedelta(hours=24)
 
 
-def gather_facts(
-    register: pd.DataFrame,
+def make_rule_features(
+    status: pd.DataFrame,
     events: pd.DataFrame,
-    held: pd.DataFrame,
+    offences_held: pd.DataFrame,
     live: pd.DataFrame,
     evidence: pd.DataFrame,
     scoring: Scoring,
@@ -32,11 +32,14 @@ def gather_facts(
         its term, and those who have been shown among sellers for theirs.
     """
     everybody = (
-        register.index.union(pd.Index(held["person_id"])).union(pd.Index(live["person_id"])).unique().sort_values()
+        status.index.union(pd.Index(offences_held["person_id"]))
+        .union(pd.Index(live["person_id"]))
+        .unique()
+        .sort_values()
     )
-    known = register.reindex(everybody)
+    known = status.reindex(everybody)
     scored = scoring.people.reindex(everybody)
-    firm = held[is_evidenced(held)]
+    firm = offences_held[is_evidenced(offences_held)]
 
     def among(ids: pd.Series) -> np.ndarray:
         at = everybody.get_indexer(pd.Index(ids.unique()))
@@ -55,8 +58,10 @@ def gather_facts(
             "is_age_unknown": flag(known["is_age_unknown"], True),
             "has_offence": among(firm.loc[~firm["is_use"], "person_id"])
             | among(live.loc[~live["is_use"], "person_id"]),
-            "has_use": among(held.loc[held["is_use"], "person_id"]) | among(live.loc[live["is_use"], "person_id"]),
-            "is_child_concern": is_under_18 & (among(child_events(events)["person_id"]) | among(held["person_id"])),
+            "has_use": among(offences_held.loc[offences_held["is_use"], "person_id"])
+            | among(live.loc[live["is_use"], "person_id"]),
+            "is_child_concern": is_under_18
+            & (among(child_events(events)["person_id"]) | among(offences_held["person_id"])),
             "is_treatment_consented": flag(known["is_treatment_consented"], False),
             "is_treatment_engaged": flag(known["is_treatment_engaged"], False),
             "is_away": everybody.isin(away),
@@ -64,7 +69,7 @@ def gather_facts(
             "has_harm": flag(scored["has_harm"], False),
             "has_exposure": flag(scored["has_exposure"], False),
             "is_above_average": (scored["harm_per_day_lo"] > scoring.mean_harm_per_day).to_numpy(),
-            "sells_outside_market": among(sales_outside_markets(held)["person_id"]),
+            "sells_outside_market": among(sales_outside_markets(offences_held)["person_id"]),
             "p_top_k": scored["p_top_k"].to_numpy(dtype=float),
             "tier_before": tiers_before.set_index("person_id")["tier"].reindex(everybody).to_numpy(),
             "is_term_over": everybody.isin(term_over),
@@ -74,13 +79,15 @@ def gather_facts(
     )
 
 
-def is_evidenced(held: pd.DataFrame) -> pd.Series:
+def is_evidenced(offences_held: pd.DataFrame) -> pd.Series:
     """Charged or convicted, or suspected by somebody else than the police."""
-    return held["role"].ne("suspect") | held["factor"].gt(0)
+    return offences_held["role"].ne("suspect") | offences_held["factor"].gt(0)
 
 
-def sales_outside_markets(held: pd.DataFrame) -> pd.DataFrame:
-    return held[held["is_supply"] & is_evidenced(held) & ~held["in_flagrant_market"].astype(bool)]
+def sales_outside_markets(offences_held: pd.DataFrame) -> pd.DataFrame:
+    return offences_held[
+        offences_held["is_supply"] & is_evidenced(offences_held) & ~offences_held["in_flagrant_market"].astype(bool)
+    ]
 
 
 def child_events(events: pd.DataFrame) -> pd.DataFrame:

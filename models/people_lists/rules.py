@@ -216,9 +216,9 @@ VIEWS = (
 
 def first_match(rules: Sequence[Rule], facts: pd.DataFrame, otherwise: str) -> pd.DataFrame:
     """Outcome and rule name of the first rule that holds, per row; `otherwise` and no name where none does."""
-    held = [rule.holds(facts).to_numpy(dtype=bool) for rule in rules]
-    outcome = np.select(held, [rule.outcome for rule in rules], otherwise)
-    name = np.select(held, [rule.name for rule in rules], "")
+    offences_held = [rule.holds(facts).to_numpy(dtype=bool) for rule in rules]
+    outcome = np.select(offences_held, [rule.outcome for rule in rules], otherwise)
+    name = np.select(offences_held, [rule.name for rule in rules], "")
     return pd.DataFrame({"outcome": outcome, "rule": name}, index=facts.index)
 
 

@@ -20,7 +20,7 @@ def why_now(
     Parameters
     ----------
     before : person_tier of the predecessor run.
-    decisions, facts : as rules.decide and rule_features.gather_facts give them, with p_top_k.
+    decisions, facts : as rules.decide and rule_features.make_rule_features give them, with p_top_k.
     events : involvements in the window: person_id, incident_id, role. evidence : as evidence.counted returns.
     """
     now = decisions.index[decisions["tier"].isin(["target", "warn"])]

@@ -37,14 +37,14 @@ def moves_out(
     listed : by person_id: p_top_k, exposure_days. heaviest : person_id, place (0 first), incident_id.
     evidence : as models.people_scores.evidence.counted returns.
     """
-    if listed.empty or scoring.standing is None or scoring.yardstick is None:
+    if listed.empty or scoring.ranking is None or scoring.scale is None:
         return []
-    standing, yardstick, ids = scoring.standing, scoring.yardstick, listed.index.tolist()
+    ranking, scale, ids = scoring.ranking, scoring.scale, listed.index.tolist()
     rates = scoring.rates.rows(scoring.scored.get_indexer(listed.index))
-    scores = draw_scores(seed, ids, rates, yardstick).scores
+    scores = draw_scores(seed, ids, rates, scale).scores
 
     def chance(instead: Rates) -> Floats:
-        return standing.chance(scores, draw_scores(seed, ids, instead, yardstick).scores)
+        return ranking.chance(scores, draw_scores(seed, ids, instead, scale).scores)
 
     first = heaviest[heaviest["place"].eq(0)]
     without = chance(_without(first, listed.index, rates, evidence, scoring, config.half_life_days))
@@ -58,7 +58,7 @@ def moves_out(
         _first_below(np.column_stack(ahead), leaves_below),
         strict=True,
     )
-    return [leaving_words(scoring.top_k, leaves_below, *about) for about in told]
+    return [counterfactual_text(scoring.top_k, leaves_below, *about) for about in told]
 
 
 def _without(
@@ -86,7 +86,7 @@ def _first_below(chances: Floats, level: float) -> list[int | None]:
     return [int(month) if ever else None for month, ever in zip(months, np.any(is_below, axis=1).tolist(), strict=True)]
 
 
-def leaving_words(
+def counterfactual_text(
     top_k: int, leaves_below: float, chance: float, incident_id: str, chance_without: float, months: int | None
 ) -> str:
     """One sentence or two on what would move a listed person off the list."""

@@ -14,7 +14,7 @@ import pandas as pd
 from models.people_scores.ranking import (
     Moments,
     Rates,
-    Yardstick,
+    ScoreScale,
     chance_of_entry,
     choose_drawn,
     count_above,
@@ -26,19 +26,19 @@ from models.statistics.empirical_bayes import Floats
 from models.statistics.rank_draws import rank_by_chance
 
 
-def ranks_without(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick, top_k: int) -> pd.DataFrame:
+def ranks_without(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale, top_k: int) -> pd.DataFrame:
     """Rank everybody without each axis, by P(in the top K), then score, then id, as with all of them.
 
     Returns
     -------
     DataFrame on `ids`: Int32 `without_0` … per axis, missing where the axes that are left separate nobody.
     """
-    axes = range(len(yardstick.kappa))
-    left = {axis: measure for axis in axes if (measure := yardstick.without(axis))}
+    axes = range(len(scale.kappa))
+    left = {axis: measure for axis in axes if (measure := scale.without(axis))}
     moments = {axis: score_moments(rates, measure) for axis, measure in left.items()}
     # Whoever could reach the top without some axis is drawn once, and stands in full without each of them.
     which = reduce(np.union1d, (choose_drawn(of, top_k) for of in moments.values()), np.empty(0, dtype=int))
-    scores = _draw_scores(seed, [ids[i] for i in which], rates.rows(which), yardstick, left)
+    scores = _draw_scores(seed, [ids[i] for i in which], rates.rows(which), scale, left)
     ranks = {axis: _ranks(ids, moments[axis], which, scores[axis], top_k) for axis in left}
     missing = pd.array([None] * len(ids), dtype="Int32")
     columns = {f"without_{axis}": pd.array(ranks[axis], dtype="Int32") if axis in ranks else missing for axis in axes}
@@ -46,12 +46,12 @@ def ranks_without(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardst
 
 
 def _draw_scores(
-    seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick, left: dict[int, Yardstick]
+    seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale, left: dict[int, ScoreScale]
 ) -> dict[int, np.ndarray]:
     """Drawn scores [people, draws] without each axis."""
-    scores = {axis: np.empty((len(ids), len(yardstick.drawn_weights)), dtype=np.float32) for axis in left}
-    for part, harm in draw_harm(seed, ids, rates, yardstick):
-        positions = harm / (harm + yardstick.kappa)
+    scores = {axis: np.empty((len(ids), len(scale.drawn_weights)), dtype=np.float32) for axis in left}
+    for part, harm in draw_harm(seed, ids, rates, scale):
+        positions = harm / (harm + scale.kappa)
         for axis, measure in left.items():
             scores[axis][part] = (positions * measure.drawn_weights).sum(axis=2)
     return scores

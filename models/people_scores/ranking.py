@@ -47,7 +47,7 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
-class Yardstick:
+class ScoreScale:
     """What turns harm rates into scores: κ per axis, the weights, and drawn weights [draws, axes]."""
 
     kappa: Floats
@@ -59,7 +59,7 @@ class Yardstick:
     def fit(
         cls, harm: Floats, has_evidence: np.ndarray, weights: Sequence[float], *, top_k: int, concentration: float,
         draws: int, seed: int,
-    ) -> "Yardstick":  # fmt: skip
+    ) -> "ScoreScale":  # fmt: skip
         """Set κ from posterior mean harm [n, axes]: the K-th greatest among those with evidence on the axis.
 
         With fewer of them the least one stands in, where K is none the greatest; an axis without any evidence separates
@@ -74,7 +74,7 @@ class Yardstick:
         drawn = draw_weights(seed, weights, concentration, draws)
         return cls(kappa, centre / centre.sum(), concentration, drawn)
 
-    def without(self, axis: int) -> "Yardstick | None":
+    def without(self, axis: int) -> "ScoreScale | None":
         """The same with one axis left out, the others' weights scaled to one; None where they separate nobody.
 
         What is left of a Dirichlet, scaled to one, is a Dirichlet of the concentration that is left.
@@ -84,7 +84,7 @@ class Yardstick:
             return None
         drawn = np.where(weights > 0, self.drawn_weights, 0.0)
         left, drawn_left = weights.sum(), np.maximum(drawn.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        return Yardstick(self.kappa, weights / left, self.concentration * left, drawn / drawn_left)
+        return ScoreScale(self.kappa, weights / left, self.concentration * left, drawn / drawn_left)
 
     def weight_products(self) -> Floats:
         """E[w_a w_b] of the Dirichlet."""
@@ -105,23 +105,23 @@ class Drawn:
     shares: Floats
 
 
-def draw_scores(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick) -> Drawn:
+def draw_scores(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale) -> Drawn:
     """Draw scores in full, in chunks that bound the memory."""
-    draws, axes = yardstick.drawn_weights.shape
+    draws, axes = scale.drawn_weights.shape
     scores, fixed = np.empty((2, len(ids), draws), dtype=np.float32)
     interval, shares = np.empty((len(ids), 2)), np.empty((len(ids), axes))
-    for part, harm in draw_harm(seed, ids, rates, yardstick):
-        positions = harm / (harm + yardstick.kappa)
-        parts = positions * yardstick.drawn_weights
-        scores[part], fixed[part] = parts.sum(axis=2), positions @ yardstick.weights
+    for part, harm in draw_harm(seed, ids, rates, scale):
+        positions = harm / (harm + scale.kappa)
+        parts = positions * scale.drawn_weights
+        scores[part], fixed[part] = parts.sum(axis=2), positions @ scale.weights
         interval[part] = np.quantile(harm.sum(axis=2), INTERVAL, axis=1).T
         shares[part] = _shares(parts.mean(axis=1))
     return Drawn(scores, fixed, interval, shares)
 
 
-def draw_harm(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick) -> Iterator[tuple[slice, Floats]]:
+def draw_harm(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale) -> Iterator[tuple[slice, Floats]]:
     """Yield the next people's places and their drawn harm rates [people, draws, axes]."""
-    draws, axes = yardstick.drawn_weights.shape
+    draws, axes = scale.drawn_weights.shape
     for start in range(0, len(ids), CHUNK):
         part = slice(start, start + CHUNK)
         drawn = draw_gamma(seed, ids[part], rates.shape[part], rates.rate[part], draws)
@@ -142,24 +142,24 @@ class Moments:
         return 1.0 - betainc(self.alpha, self.beta, level)
 
 
-def score_moments(rates: Rates, yardstick: Yardstick) -> Moments:
+def score_moments(rates: Rates, scale: ScoreScale) -> Moments:
     """Mean and variance of each person's score without drawing, matched by a beta distribution."""
-    axes = len(yardstick.kappa)
+    axes = len(scale.kappa)
     by_axis = rates.by_axis(axes)
     mean = (rates.shape / rates.rate) @ by_axis
     variance = (rates.shape / rates.rate**2) @ by_axis**2
-    first, second = position_moments(mean, variance, yardstick.kappa)
-    score = first @ yardstick.weights
-    products = yardstick.weight_products()
+    first, second = position_moments(mean, variance, scale.kappa)
+    score = first @ scale.weights
+    products = scale.weight_products()
     square = ((first @ products) * first).sum(axis=1) + (second - first**2) @ np.diag(products)
     spread = np.clip(square - score**2, 1e-12, None)
     score = np.clip(score, 1e-12, 1 - 1e-12)
     size = np.clip(score * (1 - score) / spread - 1, 1e-6, 1e8)
-    return Moments(score * size, (1 - score) * size, score, first * yardstick.weights)
+    return Moments(score * size, (1 - score) * size, score, first * scale.weights)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PeopleRanking:
     """Where people stand, and what it takes.
 
     `table` on person ids: p_top_k, p_top_k_fixed_weights, rank_lo, rank_hi, score, harm_per_day, harm_per_day_lo,
@@ -177,15 +177,15 @@ class Standing:
         return (scores_instead > np.where(is_in, self.first_out, self.last_in)).mean(axis=1)
 
 
-def stand(seed: int, ids: Sequence[str], rates: Rates, yardstick: Yardstick, top_k: int) -> Standing:
+def rank_people(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale, top_k: int) -> PeopleRanking:
     """Stand people against each other."""
-    moments = score_moments(rates, yardstick)
+    moments = score_moments(rates, scale)
     which = choose_drawn(moments, top_k)
-    drawn = draw_scores(seed, [ids[i] for i in which], rates.rows(which), yardstick)
+    drawn = draw_scores(seed, [ids[i] for i in which], rates.rows(which), scale)
     rest = np.setdiff1d(np.arange(len(ids)), which)
     rest_above = count_above(moments, rest)
     table = _with_drawn(_analytic(ids, rates, moments, drawn, rest_above, top_k), which, drawn, rest_above, top_k)
-    return Standing(table, *(entry_scores(drawn.scores, rest_above, places) for places in (top_k, top_k + 1)))
+    return PeopleRanking(table, *(entry_scores(drawn.scores, rest_above, places) for places in (top_k, top_k + 1)))
 
 
 def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 from models.people_scores.evidence import AXES
 from models.people_scores.exposure import liberty_days
 from models.people_scores.offending import Offending, count_offending, fit_priors, mean_factors, posterior_rates
-from models.people_scores.ranking import Rates, Standing, Yardstick, stand
+from models.people_scores.ranking import PeopleRanking, Rates, ScoreScale, rank_people
 from models.statistics.empirical_bayes import Floats, GammaPrior
 from models.statistics.pareto import is_on_front
 from models.statistics.rank_draws import rank_by_chance
@@ -33,8 +33,8 @@ class Scoring:
     offending: Offending
     priors: list[GammaPrior]
     rates: Rates
-    yardstick: Yardstick | None
-    standing: Standing | None
+    scale: ScoreScale | None
+    ranking: PeopleRanking | None
 
     @property
     def used(self) -> np.ndarray:
@@ -48,7 +48,7 @@ class Scoring:
 
 
 def score_people(
-    register: pd.DataFrame,
+    status: pd.DataFrame,
     evidence: pd.DataFrame,
     custody: pd.DataFrame,
     *,
@@ -57,7 +57,7 @@ def score_people(
     seed: int,
 ) -> Scoring:
     """Score every adult with evidence and enough time at liberty; fit the priors on those with evidence."""
-    at_risk = register[~(register["is_deceased"] | register["is_under_18"] | register["is_age_unknown"])]
+    at_risk = status[~(status["is_deceased"] | status["is_under_18"] | status["is_age_unknown"])]
 
     def days_at_liberty(half_life_days: float) -> pd.Series:
         window = config.window_days
@@ -78,7 +78,7 @@ def score_people(
     harm = rates.shape / rates.rate @ rates.by_axis(len(AXES))
     scored = rates.rows(is_scored)
     top_k = places(config, int(is_scored.sum()))
-    yardstick = Yardstick.fit(
+    scale = ScoreScale.fit(
         harm[is_scored],
         offending.has_evidence[is_scored],
         config.axis_weights,
@@ -88,15 +88,15 @@ def score_people(
         seed=seed,
     )
     ids = at_risk.index[is_scored]
-    standing = stand(seed, ids.tolist(), scored, yardstick, top_k)
-    table = standing.table
+    ranking = rank_people(seed, ids.tolist(), scored, scale, top_k)
+    table = ranking.table
     table = table.assign(
         rank=rank_by_chance(table["p_top_k"], table["score"], ids),
         # Where nothing counts against somebody the rate is the prior's, and little time at liberty makes it greater.
         is_pareto=is_on_front(np.where(offending.has_evidence, harm, 0.0)[is_scored]),
     )
     people = people.join(table)
-    return Scoring(people, float(harm.sum(axis=1).mean()), ids, top_k, offending, priors, scored, yardstick, standing)
+    return Scoring(people, float(harm.sum(axis=1).mean()), ids, top_k, offending, priors, scored, scale, ranking)
 
 
 def places(config: "PeopleConfig", scored: int) -> int:

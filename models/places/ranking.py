@@ -77,7 +77,7 @@ class PlacesConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class BandYardstick:
+class BandPrior:
     """What all areas together say of one group and severity band: how rates vary, and days of harm per incident."""
 
     prior: GammaPrior
@@ -151,7 +151,7 @@ def draw_areas(
     *,
     config: PlacesConfig,
     seed: int,
-    yardsticks: Mapping[str, BandYardstick] | None = None,
+    band_priors: Mapping[str, BandPrior] | None = None,
 ) -> AreaDraws:
     """Draw from the posterior of every area on every axis.
 
@@ -162,8 +162,8 @@ def draw_areas(
     codebook : index offence_code; axis, harm_days, band.
     officer_hours : area_id, hours_per_day, is_assumed; one row per area. It says which areas there are. Zero hours are
         unknown hours: the ratio is then null and takes the middle percentile, which neither lists an area nor hides it.
-    yardsticks : as `fit_yardsticks` returned them for an earlier clock or for more areas; no area's draws then move but
-        by its own events. None fits them to these events.
+    yardsticks : as `fit_band_priors` returned them for an earlier clock or for more areas; no area's draws then move
+    but by its own events. None fits them to these events.
 
     Raises
     ------
@@ -173,9 +173,9 @@ def draw_areas(
     hours = _checked_hours(officer_hours)
     events = _checked_events(area_events, hours.index, codebook, config.window_days)
     counted = _counted(events, config)
-    if yardsticks is None:
-        yardsticks = _yardsticks(counted, hours.index, config)
-    axes, harm = _draw_axes(counted, hours["hours_per_day"].to_numpy(), hours.index, config, seed, yardsticks)
+    if band_priors is None:
+        band_priors = _band_priors(counted, hours.index, config)
+    axes, harm = _draw_axes(counted, hours["hours_per_day"].to_numpy(), hours.index, config, seed, band_priors)
     of_police = events[events["discovery"] == "police"]
     return AreaDraws(hours, axes, harm, _whole_counts(counted, hours.index), _whole_counts(of_police, hours.index))
 
@@ -223,13 +223,13 @@ def rank_drawn(
     return table.sort_values("rank", ignore_index=True)[COLUMNS]
 
 
-def fit_yardsticks(
+def fit_band_priors(
     area_events: pd.DataFrame, codebook: pd.DataFrame, officer_hours: pd.DataFrame, *, config: PlacesConfig
-) -> dict[str, BandYardstick]:
+) -> dict[str, BandPrior]:
     """Return what `draw_areas` measures single areas against, by group and band; arguments as there."""
     area_ids = _checked_hours(officer_hours).index
     events = _checked_events(area_events, area_ids, codebook, config.window_days)
-    return _yardsticks(_counted(events, config), area_ids, config)
+    return _band_priors(_counted(events, config), area_ids, config)
 
 
 COLUMNS = [
@@ -303,16 +303,16 @@ def _bands(counted: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
             yield group, f"{group} {band}", of_group[of_group["band"] == band]
 
 
-def _yardsticks(counted: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> dict[str, BandYardstick]:
+def _band_priors(counted: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> dict[str, BandPrior]:
     """Bands that nobody reported anything of have none: the rate has no weight to be multiplied with."""
     return {stream: _yardstick(events, area_ids, config) for _, stream, events in _bands(counted) if not events.empty}
 
 
-def _yardstick(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> BandYardstick:
+def _yardstick(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> BandPrior:
     decayed, count, exposure = _decayed_counts(events, area_ids, config)
     weight = np.bincount(np.zeros(len(events), int), weights=decayed * events["harm_days"].to_numpy())[0]
     total = np.bincount(np.zeros(len(events), int), weights=decayed)[0]
-    return BandYardstick(fit_gamma_prior(count, exposure), float(weight / total))
+    return BandPrior(fit_gamma_prior(count, exposure), float(weight / total))
 
 
 def _decayed_counts(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> tuple[Floats, Floats, Floats]:
@@ -332,16 +332,16 @@ def _draw_axes(
     area_ids: pd.Index,
     config: PlacesConfig,
     seed: int,
-    yardsticks: Mapping[str, BandYardstick],
+    band_priors: Mapping[str, BandPrior],
 ) -> tuple[dict[str, Floats], Floats]:
     """Draws of every axis, and of all harm."""
     harm = {group: np.zeros((len(area_ids), config.draws)) for group in GROUPS}
     crimes = np.zeros((len(area_ids), config.draws))
     for group, stream, of_band in _bands(counted):
-        if stream not in yardsticks:
+        if stream not in band_priors:
             continue
-        rates = _draw_band(of_band, stream, area_ids, config, seed, yardsticks[stream].prior)
-        harm[group] += yardsticks[stream].weight * rates
+        rates = _draw_band(of_band, stream, area_ids, config, seed, band_priors[stream].prior)
+        harm[group] += band_priors[stream].weight * rates
         if group != "minors":  # those incidents are in one of the other groups already
             crimes += rates
     with np.errstate(divide="ignore", invalid="ignore"):

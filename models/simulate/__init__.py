@@ -1,7 +1,7 @@
 """A simulated town with planted truth: its events of six kinds, its map, and what is really so.
 
-`simulate` makes a whole history in one call; `new_town` and `step` live it day by day and let actions change it. `state` and `truth` may import the
-rooms below: behaviour, output and world.
+`simulate` makes a whole history in one call; `new_town` and `step` live it day by day and let actions change it.
+`state` and `truth` may import the rooms below: behaviour, output and world.
 """
 
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ def outline(body_html: str) -> list[Block]:
     return parser.blocks
 
 
-def letter_text(body_html: str) -> str:
+def notice_text(body_html: str) -> str:
     """Return what the reader of a notice reads, a block a line: the letter without the copy on file."""
     return "\n".join(block.text for block in outline(body_html) if not block.is_on_file_only)
 

@@ -47,7 +47,7 @@ class AccessLog:
         ------
         PurposeError
             When reader or purpose is blank: people are not read without either.
-        MentionError
+        PersonMentionedError
             When something that is to be written holds a pseudonym.
         ClockError
             When `now` is before the last entry; within the skew of two clocks it is raised to that entry's time.

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.database import query
-from pipeline.errors import MentionError
+from pipeline.errors import PersonMentionedError
 from pipeline.privacy.pii_guard import PSEUDONYM, without_people
 
 BLOT = "[person]"
@@ -23,7 +23,7 @@ _BEGIN, _END = re.compile(r"(?<![^\W_])(?=\S)"), re.compile(r"(?<=\S)(?![^\W_])"
 
 
 def refuse_pseudonyms(words: Mapping[str, str | None]) -> None:
-    """Raise MentionError naming the field of `words` that holds a pseudonym."""
+    """Raise PersonMentionedError naming the field of `words` that holds a pseudonym."""
     _refuse(name for name, text in words.items() if text and re.search(PSEUDONYM, text, re.IGNORECASE))
 
 
@@ -33,7 +33,7 @@ def may_name_somebody(words: Mapping[str, str | None]) -> bool:
 
 
 def refuse_mentions(connection: duckdb.DuckDBPyConnection, words: Mapping[str, str | None]) -> None:
-    """Raise MentionError naming the field of `words` that holds a pseudonym or a raw id of the attached `store`."""
+    """Raise PersonMentionedError naming the field of `words` that holds a pseudonym or a raw id of the store."""
     refuse_pseudonyms(words)
     given = {name: text for name, text in words.items() if text}
     _refuse(name for name, text in given.items() if _named_in(connection, [text]))
@@ -48,7 +48,7 @@ def without_mentions(connection: duckdb.DuckDBPyConnection, texts: Iterable[str]
     return {text: clean for text, clean in blotted.items() if clean != text}
 
 
-def blot_words(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame) -> pd.DataFrame:
+def redact_words(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` with everybody blotted out of its columns of text."""
     texts = [name for name in frame if pd.api.types.is_string_dtype(frame[name]) or frame[name].dtype == object]
     clean = without_mentions(connection, (text for name in texts for text in frame[name] if isinstance(text, str)))
@@ -57,7 +57,7 @@ def blot_words(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame) -> pd
 
 def _refuse(fields: Iterable[str]) -> None:
     if named := ", ".join(fields):
-        raise MentionError(
+        raise PersonMentionedError(
             f"{named}: holds the id of a person, and words are kept where nobody may be named. Say it without the id, "
             "such as 'the person'; a number that happens to be somebody's id can be written in words"
         )

@@ -211,7 +211,7 @@ class GroupReader:
 
         Raises SourceError where records were deleted before they were read, BrokerError where reading fails for good.
         """
-        self._take_up_join()
+        self._apply_join()
         try:
             found = self._consumer.poll(timeout_ms=round(timeout_s * 1000), max_records=at_most)
         except OffsetOutOfRangeError as error:
@@ -294,7 +294,7 @@ class GroupReader:
         state = self._consumer._subscription.assignment.get(partition)
         return state.position.offset if state and state.position else None
 
-    def _take_up_join(self) -> None:
+    def _apply_join(self) -> None:
         """Go on with a join that a poll's end cut short: kafka-python 3.0 forgets one that new metadata began.
 
         It would then hold no partition, send no heartbeat and never ask again.

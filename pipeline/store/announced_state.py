@@ -22,17 +22,17 @@ def changed_incidents(connection: duckdb.DuckDBPyConnection, seen: int) -> pd.Da
     return frame(connection, query("live/changed_incident"), {"seen": seen})
 
 
-def read_standing(connection: duckdb.DuckDBPyConnection, run_id: str) -> pd.Series:
+def read_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str) -> pd.Series:
     """Return what was last announced since the run, on (place_kind, place_id); empty where nothing was."""
-    rows = frame(connection, query("live/standing"), {"run_id": run_id})
+    rows = frame(connection, query("live/announced_state"), {"run_id": run_id})
     return rows.set_index(["place_kind", "place_id"])["standing"]
 
 
-def keep_standing(connection: duckdb.DuckDBPyConnection, run_id: str, standing: pd.Series) -> None:
+def keep_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str, standing: pd.Series) -> None:
     """Keep what is now announced; call it within the transaction that keeps the announcements."""
     if standing.empty:
         return
     rows = pa.Table.from_pandas(standing.rename("standing").reset_index(), schema=COLUMNS, preserve_index=False)
     connection.register("standing_arrived", rows)
-    connection.execute(query("live/keep_standing"), {"run_id": run_id})
+    connection.execute(query("live/keep_announced_state"), {"run_id": run_id})
     connection.unregister("standing_arrived")

@@ -26,7 +26,7 @@ class _Extent(NamedTuple):
     last_ingested_at: datetime | None = None
 
 
-class Seen:
+class DedupIndex:
     """Hashes of the versions of each entity that a store holds; 16 bytes a row. Begins with nothing."""
 
     def __init__(self) -> None:

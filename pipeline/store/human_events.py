@@ -140,7 +140,7 @@ DETAILS: dict[str, type[_Detail]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class HumanEvent:
     """One act: who did what to which notice, list, person, run, plan or audit, when by the clock, its particulars."""
 
     kind: str

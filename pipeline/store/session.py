@@ -10,32 +10,32 @@ from pathlib import Path
 from threading import Event
 from types import TracebackType
 
-from pipeline.database import Announce, attach, connect, say
+from pipeline.database import Progress, attach, connect, log_progress
 from pipeline.privacy.keys import Key
-from pipeline.store.dedup_index import Seen
+from pipeline.store.dedup_index import DedupIndex
 from pipeline.store.migrations import migrate
 from pipeline.store.store import Store
 
 
-class StoreDoor:
+class StoreSession:
     """Opens one store for one writer at a time; a context manager, used from one thread at a time.
 
     Once `until` is set it waits for nobody.
     """
 
     def __init__(
-        self, path: Path, key: Key, *, wait_s: float, announce: Announce = say, until: Event | None = None
+        self, path: Path, key: Key, *, wait_s: float, progress: Progress = log_progress, until: Event | None = None
     ) -> None:
         self._path = path
         self._key = key
         self._wait_s = wait_s
-        self._announce = announce
+        self._announce = progress
         self._until = until
         # A batch is too small to share out: a second thread costs as much in waiting as the batch does.
         self._connection = connect(path.parent / "spill", at_most_threads=1)
-        self._seen = Seen()
+        self._dedup_index = DedupIndex()
 
-    def __enter__(self) -> "StoreDoor":
+    def __enter__(self) -> "StoreSession":
         return self
 
     def __exit__(
@@ -55,11 +55,11 @@ class StoreDoor:
             self._key.encryption,
             alias="store",
             wait_s=self._wait_s,
-            announce=self._announce,
+            progress=self._announce,
             until=self._until,
         )
         try:
             migrate(self._connection)
-            yield Store(self._connection, self._announce, self._seen)
+            yield Store(self._connection, self._announce, self._dedup_index)
         finally:
             self._connection.execute("DETACH store")

@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.database import Announce, attach, connect, query, say
+from pipeline.database import Progress, attach, connect, log_progress, query
 from pipeline.errors import StoreError
 from pipeline.local_time import EARLIEST
 from pipeline.privacy.keys import Key
@@ -21,22 +21,23 @@ _AT_MOST_BYTES = 1_500_000_000
 # In order: superseded_incident serves the two after it.
 _TABLES = {
     "superseded_incident": ("known_at",),
-    "incident_known": ("known_at", "as_of", "since"),
-    "involvement_known": ("known_at", "as_of", "since"),
-    "person_known": ("known_at", "as_of"),
-    "custody_known": ("known_at", "as_of"),
-    "warrant_known": ("known_at", "as_of"),
-    "staffing_known": ("known_at", "as_of"),
-    "action_known": ("known_at", "as_of"),
-    "batch_known": ("known_at",),
-    "dead_letter_known": ("known_at",),
+    "incident_snapshot": ("known_at", "as_of", "since"),
+    "involvement_snapshot": ("known_at", "as_of", "since"),
+    "person_snapshot": ("known_at", "as_of"),
+    "custody_snapshot": ("known_at", "as_of"),
+    "warrant_snapshot": ("known_at", "as_of"),
+    "staffing_snapshot": ("known_at", "as_of"),
+    "action_snapshot": ("known_at", "as_of"),
+    "batch_snapshot": ("known_at",),
+    "dead_letter_snapshot": ("known_at",),
 }
 
 _BLOTTED = pa.schema([("said", pa.string()), ("clean", pa.string())])
 
 
-class Known:
-    """In-memory tables `<entity>_known`, `involvement_known`, `batch_known`, `dead_letter_known`; a context manager.
+class Snapshot:
+    """In-memory tables `<entity>_snapshot`, `involvement_snapshot`, `batch_snapshot`, `dead_letter_snapshot`; a
+    context manager.
 
     Columns are those of `pipeline.events.columns`, less envelope and involvements, plus event_time. Nothing holds the
     store any more: it may be written meanwhile. The order of rows means nothing.
@@ -47,7 +48,7 @@ class Known:
         self.as_of = as_of
         self.known_at = known_at
 
-    def __enter__(self) -> "Known":
+    def __enter__(self) -> "Snapshot":
         return self
 
     def __exit__(
@@ -56,7 +57,7 @@ class Known:
         self.connection.close()
 
 
-def open_known(
+def open_snapshot(
     path: Path,
     key: Key,
     *,
@@ -64,8 +65,8 @@ def open_known(
     known_at: datetime | None = None,
     since: datetime = EARLIEST,
     wait_s: float,
-    announce: Announce = say,
-) -> Known:
+    progress: Progress = log_progress,
+) -> Snapshot:
     """Copy what the store at `path` knew into memory and let the store go.
 
     Parameters
@@ -83,29 +84,29 @@ def open_known(
         As `pipeline.database.attach`; StoreError, too, for a clock without a zone.
     """
     _check_clocks(as_of=as_of, known_at=known_at, since=since)
-    connection = _read(path, key, wait_s, announce)
+    connection = _read(path, key, wait_s, progress)
     try:
         resolved = known_at or _known_until(connection)
         clocks = {"as_of": as_of, "known_at": resolved, "since": since}
         for name, names in _TABLES.items():
-            connection.execute(query(f"known/{name}"), {clock: clocks[clock] for clock in names})
-        connection.execute(query("known/without_erased"))
-        _blot_actions(connection)
+            connection.execute(query(f"snapshot/{name}"), {clock: clocks[clock] for clock in names})
+        connection.execute(query("snapshot/without_erased"))
+        _redact_actions(connection)
         connection.execute("DETACH store; DROP TABLE superseded_incident")
     except BaseException:
         connection.close()
         raise
-    return Known(connection, as_of, resolved)
+    return Snapshot(connection, as_of, resolved)
 
 
 def resolve_known_at(
-    path: Path, key: Key, known_at: datetime | None = None, *, wait_s: float, announce: Announce = say
+    path: Path, key: Key, known_at: datetime | None = None, *, wait_s: float, progress: Progress = log_progress
 ) -> datetime:
     """Return `known_at`, or where it is None when the store last learnt something."""
     _check_clocks(known_at=known_at)
     if known_at is not None:
         return known_at
-    connection = _read(path, key, wait_s, announce)
+    connection = _read(path, key, wait_s, progress)
     try:
         return _known_until(connection)
     finally:
@@ -113,10 +114,10 @@ def resolve_known_at(
 
 
 def touched_runs(
-    path: Path, key: Key, run_clocks: pd.DataFrame, *, wait_s: float, announce: Announce = say
+    path: Path, key: Key, run_clocks: pd.DataFrame, *, wait_s: float, progress: Progress = log_progress
 ) -> pd.Series:
     """Return, on the index of `run_clocks`, whether the store has learnt of the time before as_of after known_at."""
-    connection = _read(path, key, wait_s, announce)
+    connection = _read(path, key, wait_s, progress)
     try:
         connection.register("run_clock", run_clocks[["as_of", "known_at"]])
         touched = connection.execute(query("store/touched_run")).to_arrow_table().to_pandas()
@@ -127,10 +128,10 @@ def touched_runs(
     return pd.Series(flags.reindex(clocks).to_numpy(dtype=bool), index=run_clocks.index)
 
 
-def _read(path: Path, key: Key, wait_s: float, announce: Announce) -> duckdb.DuckDBPyConnection:
+def _read(path: Path, key: Key, wait_s: float, progress: Progress) -> duckdb.DuckDBPyConnection:
     connection = connect(path.parent / "spill", at_most_bytes=_AT_MOST_BYTES)
     try:
-        attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, announce=announce)
+        attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, progress=progress)
         check_migrated(connection)
     except BaseException:
         connection.close()
@@ -138,13 +139,13 @@ def _read(path: Path, key: Key, wait_s: float, announce: Announce) -> duckdb.Duc
     return connection
 
 
-def _blot_actions(connection: duckdb.DuckDBPyConnection) -> None:
+def _redact_actions(connection: duckdb.DuckDBPyConnection) -> None:
     """Blot people out of the words of actions: some are published, and what came in is not ours to refuse."""
     for name in ("actor", "notice_id", "detail"):
-        texts = connection.execute(f"SELECT DISTINCT {name} FROM action_known WHERE {name} IS NOT NULL").fetchall()  # noqa: S608
+        texts = connection.execute(f"SELECT DISTINCT {name} FROM action_snapshot WHERE {name} IS NOT NULL").fetchall()  # noqa: S608
         clean = without_mentions(connection, (text for (text,) in texts))
         connection.register("blotted", pa.table({"said": [*clean], "clean": [*clean.values()]}, _BLOTTED))
-        connection.execute(f"UPDATE action_known SET {name} = clean FROM blotted WHERE {name} = said")  # noqa: S608
+        connection.execute(f"UPDATE action_snapshot SET {name} = clean FROM blotted WHERE {name} = said")  # noqa: S608
         connection.unregister("blotted")
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.clock import refuse_earlier
-from pipeline.database import Announce, attach, connect, frame, query, say, transaction, unordered
+from pipeline.database import Progress, attach, connect, frame, log_progress, query, transaction, unordered
 from pipeline.errors import SourceError, StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, UTC_TIME
@@ -27,11 +27,11 @@ from pipeline.events.version_sql import arrival_sql, hashed_sql, keep_sql, stage
 from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
 from pipeline.privacy.keys import Key
-from pipeline.privacy.pii_scan import blot_words, refuse_mentions
+from pipeline.privacy.pii_scan import redact_words, refuse_mentions
 from pipeline.sources import mapped_files
 from pipeline.sources.mapping import Mapping, check_offence_codes
-from pipeline.store.dedup_index import Seen
-from pipeline.store.human_events import Act
+from pipeline.store.dedup_index import DedupIndex
+from pipeline.store.human_events import HumanEvent
 from pipeline.store.migrations import migrate
 
 Tell = Callable[[duckdb.DuckDBPyConnection], Sequence[OutboxMessage]]
@@ -77,14 +77,14 @@ class Store:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        announce: Announce = say,
-        seen: Seen | None = None,
+        progress: Progress = log_progress,
+        dedup_index: DedupIndex | None = None,
         log: AccessLog | None = None,
     ) -> None:
         self._connection = connection
         self._log = log
-        self._announce = announce
-        self._seen = seen
+        self._announce = progress
+        self._dedup_index = dedup_index
 
     def __enter__(self) -> "Store":
         return self
@@ -145,7 +145,7 @@ class Store:
         offence_codes: frozenset[str],
         ingested_at: datetime,
         future_tolerance: timedelta,
-        announce: Announce | None = None,
+        progress: Progress | None = None,
     ) -> BatchCounts:
         """Load a file, or a folder of files, through a mapping, in one transaction.
 
@@ -161,12 +161,12 @@ class Store:
         number = self._new_batch(ingested_at)
         passed_over = mapped_files.read_raw(self._connection, path, mapping)
         if passed_over:
-            (announce or self._announce)(
+            (progress or self._announce)(
                 f"{path.name}: {len(passed_over):,} files passed over, for mapping {mapping.name!r} reads "
                 f"{mapping.files} alone: {passed_over[0].name} and its like"
             )
         rows_read = self._count("raw")
-        (announce or self._announce)(f"{path.name}: {rows_read:,} rows read")
+        (progress or self._announce)(f"{path.name}: {rows_read:,} rows read")
         mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
         # What repeats nothing, as nearly every file, goes in as it is read; what may repeat is staged and compared.
         is_all_new = mapped_files.is_all_new(self._connection)
@@ -268,25 +268,25 @@ class Store:
         """Return every batch with its counts: rows_in == stored + duplicates + dead."""
         return frame(self._connection, query("store/batches"))
 
-    def record_human_event(self, act: Act, messages: Sequence[OutboxMessage] = ()) -> str:
+    def record_human_event(self, event: HumanEvent, messages: Sequence[OutboxMessage] = ()) -> str:
         """Append what a person did with what is to be told of it, in one transaction, and return its event_id.
 
         The same act is recorded once, and so is the same message.
 
         Raises
         ------
-        MentionError
+        PersonMentionedError
             When its words name somebody. Nothing is recorded.
         ClockError
             When it is dated before the last act. Nothing is recorded.
         """
-        columns = self._columns_of(act)
+        columns = self._columns_of(event)
         with transaction(self._connection):
-            self._add_act(columns)
-            self._keep_messages(messages, act.at)
+            self._add_event(columns)
+            self._keep_messages(messages, event.at)
         return str(columns["event_id"])
 
-    def last_act_at(self) -> datetime | None:
+    def last_event_at(self) -> datetime | None:
         """Return when, by the clock, the latest act was done; None where none was."""
         [(last,)] = self._connection.execute('SELECT max("at") FROM store.human_event').fetchall()
         return last
@@ -296,26 +296,26 @@ class Store:
         [row] = self._connection.execute("SELECT size_bytes, entry_hash FROM store.log_mark").fetchall()
         return LogMark(*row)
 
-    def _columns_of(self, act: Act) -> dict[str, Any]:
+    def _columns_of(self, event: HumanEvent) -> dict[str, Any]:
         """Return the row of an act that may be recorded."""
-        columns = act.columns()
-        self.refuse_mentions(act.words)
-        refuse_earlier(act.at, self.last_act_at(), "the last recorded act")
+        columns = event.columns()
+        self.refuse_mentions(event.words)
+        refuse_earlier(event.at, self.last_event_at(), "the last recorded act")
         return columns
 
-    def _add_act(self, columns: dict[str, Any]) -> None:
+    def _add_event(self, columns: dict[str, Any]) -> None:
         self._connection.execute(query("store/add_human_event"), columns)
         # Where the last mark is not in the log, it was cut off since: the mark stays, and tells.
         if self._log and self._log.holds(self.log_mark()):
             self._connection.execute(query("store/keep_log_mark"), self._log.mark()._asdict())
 
     def refuse_mentions(self, words: MappingOf[str, str | None]) -> None:
-        """Raise MentionError naming the field of `words` that names somebody, by pseudonym or raw id."""
+        """Raise PersonMentionedError naming the field of `words` that names somebody, by pseudonym or raw id."""
         refuse_mentions(self._connection, words)
 
-    def blot_words(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def redact_words(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return `frame` with everybody, pseudonyms and raw ids, blotted out of its columns of text."""
-        return blot_words(self._connection, frame)
+        return redact_words(self._connection, frame)
 
     def human_events(self) -> pd.DataFrame:
         """Return what people did, in order of recording: sequence, event_id, kind, actor, subject_kind, … detail."""
@@ -358,7 +358,7 @@ class Store:
         self._connection.unregister("evidence")
         return found
 
-    def moment_of_all_known(self, now: datetime) -> datetime:
+    def latest_known_at(self, now: datetime) -> datetime:
         """Return `now`, or when the store last learnt something, where its writer's clock was ahead of the asker's."""
         [(known_until,)] = self._connection.execute(query("store/known_until")).fetchall()
         return max(now, known_until or now)
@@ -372,12 +372,12 @@ class Store:
         return set(self._known_now("warrant", "store/live_warrant", at)["warrant_id"])
 
     def _known_now(self, entity: str, sql_name: str, at: datetime) -> pd.DataFrame:
-        """Return the rows of a query on `<entity>_known`, which runs read, too, with both clocks at one moment."""
+        """Return the rows of a query on `<entity>_snapshot`, which runs read, too, with both clocks at one moment."""
         try:
-            self._connection.execute(query(f"known/{entity}_known"), {"known_at": at, "as_of": at})
+            self._connection.execute(query(f"snapshot/{entity}_snapshot"), {"known_at": at, "as_of": at})
             return frame(self._connection, query(sql_name))
         finally:
-            self._connection.execute(f"DROP TABLE IF EXISTS {entity}_known")
+            self._connection.execute(f"DROP TABLE IF EXISTS {entity}_snapshot")
 
     def resolve_pseudonym(self, person_id: str) -> str | None:
         """Return the raw id behind a pseudonym, None where there is none. Log the access before you call this."""
@@ -399,7 +399,7 @@ class Store:
         """Return whether a dead letter or a message holds a raw id, be it of somebody whom no event ever brought in."""
         return any(self._holding(table, [raw_person_id]) for table in ("store.dead_letter", "store.outbox"))
 
-    def erase_person(self, act: Act, raw_person_id: str | None = None) -> int:
+    def erase_person(self, event: HumanEvent, raw_person_id: str | None = None) -> int:
         """Put a tombstone where the identity of the act's subject was, and record the act; one transaction.
 
         The pseudonym stays, so that hashes and chains over it still verify, and is never given to anybody again.
@@ -407,19 +407,19 @@ class Store:
         sent. The raw id is the one that the identity held and, where whoever erases knows it, `raw_person_id`: letters
         are what was never decoded, so they may name somebody who has no identity here. Returns how many there were.
         """
-        columns = self._columns_of(act)
+        columns = self._columns_of(event)
         with transaction(self._connection):
-            held = self.resolve_pseudonym(act.subject)
+            held = self.resolve_pseudonym(event.subject)
             raw_ids = sorted({raw_id for raw_id in (held, raw_person_id) if raw_id not in (None, TOMBSTONE)}, key=str)
-            letters = self._empty("store.dead_letter", "store/empty_letter", raw_ids, {})
-            self._empty("store.outbox", "store/empty_message", [*raw_ids, act.subject], {"at": act.at})
-            self._connection.execute(query("store/bury_identity"), {"person_id": act.subject, "tombstone": TOMBSTONE})
+            notices = self._empty("store.dead_letter", "store/empty_dead_letter", raw_ids, {})
+            self._empty("store.outbox", "store/empty_message", [*raw_ids, event.subject], {"at": event.at})
+            self._connection.execute(query("store/bury_identity"), {"person_id": event.subject, "tombstone": TOMBSTONE})
             self._connection.execute(
-                query("store/add_identity_tombstone"), {"person_id": act.subject, "tombstone": TOMBSTONE}
+                query("store/add_identity_tombstone"), {"person_id": event.subject, "tombstone": TOMBSTONE}
             )
-            self._add_act(columns)
+            self._add_event(columns)
         self._connection.execute("CHECKPOINT store")
-        return letters
+        return notices
 
     def _empty(self, table: str, sql_name: str, ids: Sequence[str], parameters: dict[str, Any]) -> int:
         """Empty the payloads that hold one of the ids, and return how many."""
@@ -466,8 +466,8 @@ class Store:
         """Move what is new from `staged` into the entity's versions, and drop `staged`."""
         self._connection.execute(arrival_sql(entity, "row_number" if present else "rowid"))
         rows_in = self._count("staged")
-        if self._seen is not None:
-            self._execute_on("suspect", self._seen.suspects(self._connection, entity), "load/held_suspect", {})
+        if self._dedup_index is not None:
+            self._execute_on("suspect", self._dedup_index.suspects(self._connection, entity), "load/held_suspect", {})
         self._connection.execute(query("load/shared_event"))
         self._connection.execute(query("load/duplicate"))
         stored = self._count("staged")
@@ -560,7 +560,9 @@ class Store:
         return int(row[0]) if row else 0
 
 
-def open_store(path: Path, key: Key, *, wait_s: float, announce: Announce = say, log: AccessLog | None = None) -> Store:
+def open_store(
+    path: Path, key: Key, *, wait_s: float, progress: Progress = log_progress, log: AccessLog | None = None
+) -> Store:
     """Open the store at `path` as its one writer, made and migrated where needed.
 
     Raises
@@ -575,12 +577,12 @@ def open_store(path: Path, key: Key, *, wait_s: float, announce: Announce = say,
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = connect(path.parent / "spill")
     try:
-        attach(connection, path, key.encryption, alias="store", wait_s=wait_s, announce=announce)
+        attach(connection, path, key.encryption, alias="store", wait_s=wait_s, progress=progress)
         migrate(connection)
     except BaseException:
         connection.close()
         raise
-    return Store(connection, announce, log=log)
+    return Store(connection, progress, log=log)
 
 
 def another_topic(topic: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from flows.home.home import Home
 from flows.ingest.ingest import new_decoder
 from pipeline.events.batch import DecodedBatch, Record
-from pipeline.store.session import StoreDoor
+from pipeline.store.session import StoreSession
 from tests.bench.large_city import write_city
 from tests.bench.test_scale_bench import harmspot
 
@@ -34,10 +34,10 @@ def incident(number: int) -> Record:
     return Record("incidents", 0, number, json.dumps({**kind, "data": data | place}).encode())
 
 
-def kept_s(home: Home, door: StoreDoor, decoded: DecodedBatch) -> float:
+def kept_s(home: Home, session: StoreSession, decoded: DecodedBatch) -> float:
     """Seconds from opening the store to having closed it."""
     began = time.perf_counter()
-    with door.opened() as store:
+    with session.opened() as store:
         counts = store.commit(decoded, source="bench", ingested_at=home.now(), next_offsets={})
     assert counts.stored + counts.duplicates == ROWS
     return time.perf_counter() - began
@@ -47,10 +47,10 @@ def kept_s(home: Home, door: StoreDoor, decoded: DecodedBatch) -> float:
 def test_a_batch_into_a_store_of(incidents: int, tmp_path: Path) -> None:
     write_city(tmp_path, incidents, people=1000)
     harmspot(tmp_path, "load", str(tmp_path / "incidents.parquet"))
-    home = Home(tmp_path / "home", tmp_path / "config.yaml", announce=lambda text: None)
-    with StoreDoor(home.store, home.key, wait_s=5) as door:
-        first, *later = (kept_s(home, door, batch(home, number)) for number in range(BATCHES))
-        again = [kept_s(home, door, batch(home, number)) for number in range(BATCHES // 4)]
+    home = Home(tmp_path / "home", tmp_path / "config.yaml", progress=lambda text: None)
+    with StoreSession(home.store, home.key, wait_s=5) as session:
+        first, *later = (kept_s(home, session, batch(home, number)) for number in range(BATCHES))
+        again = [kept_s(home, session, batch(home, number)) for number in range(BATCHES // 4)]
     print(
         f"\n{incidents:,} incidents: the first batch {first:.2f} s, each of {len(later)} more {median(later):.3f} s, "
         f"each of {len(again)} sent again {median(again):.3f} s"

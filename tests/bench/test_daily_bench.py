@@ -45,7 +45,7 @@ def load_seconds(folder: Path) -> float:
     from flows.home.home import Home
     from flows.ingest.ingest import load_file
 
-    home = Home(folder / "home", ROOT / "configs" / "philadelphia.yaml", announce=lambda text: None).ensure()
+    home = Home(folder / "home", ROOT / "configs" / "philadelphia.yaml", progress=lambda text: None).ensure()
     mapping = home.settings.ingest.mapping
     began = time.perf_counter()
     counts = load_file(home, INCIDENTS, mapping)

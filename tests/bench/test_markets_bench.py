@@ -12,7 +12,7 @@ from flows.ingest.ingest import load_file
 from flows.run.assembly import place_frames, place_incidents, read_map, read_run_codebook
 from flows.run.prioritise import find_street_markets, market_shapes
 from flows.simulation.town import write_town
-from pipeline.store.snapshot import open_known
+from pipeline.store.snapshot import open_snapshot
 
 pytestmark = pytest.mark.bench
 
@@ -28,7 +28,7 @@ def found_markets(folder: Path, seed: int, with_markets: bool) -> tuple[gpd.GeoD
     load_file(home, town.events, None)
     as_of, settings = home.midnight(END), home.settings
     chart = read_map(settings)
-    with open_known(home.store, home.key, as_of=as_of, wait_s=1) as known:
+    with open_snapshot(home.store, home.key, as_of=as_of, wait_s=1) as known:
         place_incidents(known.connection, chart, read_run_codebook(settings, as_of), as_of, settings)
         frames = place_frames(known.connection, chart, as_of, settings)
     shapes = market_shapes(find_street_markets(frames, chart, settings), chart)

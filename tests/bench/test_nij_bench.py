@@ -33,7 +33,7 @@ def test_held_back_months(maximise: str) -> None:
         maximise=maximise,
         config=ForecastConfig(horizon_days=31, history_days=1095, draws=1),
         seed=20261123,
-        announce=lambda text: None,
+        progress=lambda text: None,
     )
     print(f"\nNIJ rules, Portland, cells chosen for {maximise} on the year before")
     for choice in trial.choices:

@@ -28,7 +28,7 @@ from models.people_scores.scoring import Scoring, score_people
 from models.statistics.rank_draws import rank_draws
 from pipeline.privacy.keys import create_key
 from pipeline.privacy.pseudonyms import Pseudonymiser
-from pipeline.store.snapshot import open_known
+from pipeline.store.snapshot import open_snapshot
 from tests.offenders import Scored, score_population, undecayed
 
 AS_OF = pd.Timestamp("2026-01-01", tz="UTC")
@@ -161,16 +161,16 @@ def score_town(folder: Path, seed: int, *, config: PeopleConfig) -> Scored:
     load_file(home, files.events, None)
     settings, as_of = home.settings, home.midnight(day)
     codebook = read_run_codebook(settings, as_of)
-    with open_known(
-        home.store, home.key, as_of=as_of, since=earliest(as_of, settings), wait_s=9, announce=str.strip
+    with open_snapshot(
+        home.store, home.key, as_of=as_of, since=earliest(as_of, settings), wait_s=9, progress=str.strip
     ) as known:
         place_incidents(known.connection, read_map(settings), codebook, as_of, settings)
         nowhere = pd.DataFrame({"cell_ix": [], "cell_iy": []}, dtype=np.int64)
         frames = people_frames(known.connection, nowhere, as_of, settings)
     clock = pd.Timestamp(as_of.astimezone(settings.force.zone))
-    register = make_register(frames.persons, clock)
-    evidence = counted(offences(frames.events, codebook), register["adult_days"], codebook)
-    scoring = score_people(register, evidence, frames.custody, as_of=clock, config=config, seed=seed)
+    status = make_register(frames.persons, clock)
+    evidence = counted(offences(frames.events, codebook), status["adult_days"], codebook)
+    scoring = score_people(status, evidence, frames.custody, as_of=clock, config=config, seed=seed)
     truth = pd.read_parquet(folder / "truth" / "people.parquet")
     truth = truth.set_index(truth["person_id"].map(Pseudonymiser(home.key.pseudonym))).reindex(scoring.scored)
     return Scored(scoring, beside_true_rates(scoring, truth, evidence))
@@ -178,17 +178,17 @@ def score_town(folder: Path, seed: int, *, config: PeopleConfig) -> Scored:
 
 def beside_true_rates(scoring: Scoring, truth: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
     """The standing with true rank and harm; a true rate counts as the evidence of its column does on average."""
-    assert scoring.standing is not None
-    assert scoring.yardstick is not None
+    assert scoring.ranking is not None
+    assert scoring.scale is not None
     rates = np.column_stack(
         [truth[f"{TRUE_RATES[c]}_per_year"] if c in TRUE_RATES else np.zeros(len(truth)) for c in COLUMNS]
     )
     harm = rates / 365.25 * mean_factors(evidence) * scoring.offending.harm_days
     by_axis = harm.reshape(len(truth), len(AXES), len(BANDS)).sum(axis=2)
-    score = by_axis / (by_axis + scoring.yardstick.kappa) @ scoring.yardstick.weights
+    score = by_axis / (by_axis + scoring.scale.kappa) @ scoring.scale.weights
     at = scoring.offending.person_ids.get_indexer(scoring.scored)
     whole = scoring.offending.whole[at]
-    return scoring.standing.table.assign(
+    return scoring.ranking.table.assign(
         true_rank=rank_draws(score[:, None])[:, 0],
         true_harm=harm.sum(axis=1),
         raw_harm=whole @ scoring.offending.harm_days,

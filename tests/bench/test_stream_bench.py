@@ -100,7 +100,7 @@ def test_stream_beside_a_bare_poll_loop(broker: str, tmp_path: Path) -> None:
     ratios = []
     for number in range(REPETITIONS):
         bare = bare_rate(broker, prefix + "incidents")
-        home = Home(tmp_path / f"home {number}", files.config_file, announce=lambda text: None).ensure()
+        home = Home(tmp_path / f"home {number}", files.config_file, progress=lambda text: None).ensure()
         streamed = stream_rate(home, broker, prefix)
         ratios.append(streamed / bare)
         print(f"\nbare poll {bare:,.0f} records/s, stream {streamed:,.0f} committed rows/s, ratio {ratios[-1]:.2f}")
@@ -122,7 +122,7 @@ def unlike(lines: list[bytes], topic: str) -> Iterator[tuple[str, str, bytes]]:
 def test_from_append_to_announcement(broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     today = datetime.now(UTC).date()
     files = write_town(tmp_path / "town", seed=11, days=500, end=today)
-    home = Home(tmp_path / "home", files.config_file, announce=lambda text: None).ensure()
+    home = Home(tmp_path / "home", files.config_file, progress=lambda text: None).ensure()
     load_file(home, files.events, None)
     daily_run(home, today)
     prefix = make_topics(broker)

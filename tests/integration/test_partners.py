@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from flows.decisions.notice_decisions import known_notices
+from flows.decisions.notice_decisions import all_notices
 from flows.decisions.partners import deliver_to_partners
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
@@ -65,7 +65,7 @@ def home_of(
 
 def serve_and_die(home: Home, point: str) -> list[str]:
     """Serve two notices to places in a process that is killed at `point` of the last one, and return their ids."""
-    notices = [notice.notice_id for notice in known_notices(home, ["area"])[:2]]
+    notices = [notice.notice_id for notice in all_notices(home, ["area"])[:2]]
     arguments = [home.path, home.config_file, home.now().isoformat(), point, *notices]
     done = subprocess.run([sys.executable, "-c", OFFICE, *map(str, arguments)], env=os.environ, check=False)
     assert done.returncode == -signal.SIGKILL
@@ -73,7 +73,7 @@ def serve_and_die(home: Home, point: str) -> list[str]:
 
 
 def states(home: Home, notices: list[str]) -> set[str]:
-    found = {notice.notice_id: notice.standing.state for notice in known_notices(home, ["area"])}
+    found = {notice.notice_id: notice.standing.state for notice in all_notices(home, ["area"])}
     return {found[notice_id] for notice_id in notices}
 
 

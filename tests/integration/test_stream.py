@@ -34,7 +34,7 @@ from pipeline.publication.publish import read_published
 from pipeline.publication.tables import read_tables
 from pipeline.sources.kafka import KafkaSource, write_records
 from pipeline.sources.kafka_group import GroupReader
-from pipeline.store.session import StoreDoor
+from pipeline.store.session import StoreSession
 from pipeline.store.store import open_store
 from tests.town import AS_OF, CLOCK, TownRun
 
@@ -347,7 +347,7 @@ def figures_of(home: Home, values: list[bytes]) -> pd.DataFrame:
     records = [Record("incidents", 0, number, value) for number, value in enumerate(values)]
     live = start_live(home)
     assert live is not None
-    with StoreDoor(home.store, home.key, wait_s=5) as door, door.opened() as store, closing(live):
+    with StoreSession(home.store, home.key, wait_s=5) as session, session.opened() as store, closing(live):
         batch = new_decoder(home).decode(records)
         store.commit(batch, source="test", ingested_at=home.now(), next_offsets={}, tell=live.tell)
         return pd.read_parquet(write_live(home, live)).drop(columns="updated_at")

@@ -43,8 +43,8 @@ STEPS: dict[str, Step] = {
     "committed": Step("pipeline.store.store", "Store", "commit"),
 }
 STREAM_STEPS: dict[str, Step] = {
-    "before announcing": Step("flows.ingest.change_publisher", "Announcer", "deliver", is_after=False),
-    "announced, not noted": Step("flows.ingest.change_publisher", "Announcer", "deliver"),
+    "before announcing": Step("flows.ingest.change_publisher", "ChangePublisher", "deliver", is_after=False),
+    "announced, not noted": Step("flows.ingest.change_publisher", "ChangePublisher", "deliver"),
     "announcements noted": Step("pipeline.store.store", "Store", "mark_delivered"),
     "before acknowledging": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge", is_after=False),
     "acknowledged": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge"),

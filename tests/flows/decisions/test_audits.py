@@ -16,7 +16,7 @@ from flows.decisions import lists
 from flows.decisions.audits import audit_reports, halt, record_audit
 from flows.decisions.erasure import erase_person
 from flows.decisions.list_effects import register_effect
-from flows.decisions.notice_decisions import Deed, NoticeRefusedError, do, known_notices, open_notice
+from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.decisions.place_actions import record_action
 from flows.health.doctor import examine
 from flows.home.home import Home
@@ -157,7 +157,7 @@ def test_a_halt_that_begins_while_an_approval_is_under_way_stops_it(
 def test_a_halted_run_is_done_and_stored_and_says_so(home: Home, town_run: TownRun) -> None:
     late = at(home, 31)
     said: list[str] = []
-    late.announce = said.append
+    late.progress = said.append
     again = daily_run(late, AS_OF)
     assert not again.is_new  # the clock of the audits moves no run
     assert again.run_id == town_run.summary.run_id
@@ -203,21 +203,23 @@ def test_a_halted_list_expires_all_the_same(home: Home, tiers: str, tmp_path: Pa
 
 def test_a_notice_to_a_person_waits_too_and_can_be_withdrawn(home: Home, tiers: str) -> None:
     approve(home, tiers)
-    first, other = (notice.notice_id for notice in known_notices(home, ["person"], **READING)[:2])
+    first, other = (notice.notice_id for notice in all_notices(home, ["person"], **READING)[:2])
     for notice_id in (first, other):
         for kind, actor in (("reviewed", READER), ("approved", "Supt. A. Lee")):
             open_notice(home, notice_id, reader=actor, purpose=PURPOSE)
             if (notice_id, kind) != (other, "approved"):
-                do(home, notice_id, Deed(kind, actor, {"reason": WHY}), purpose=PURPOSE)
+                do(home, notice_id, Decision(kind, actor, {"reason": WHY}), purpose=PURPOSE)
     halted = halted_soon(home)
     with pytest.raises(NoticeRefusedError, match="HALTED"):
-        do(halted, other, Deed("approved", "Supt. A. Lee", {"reason": WHY}), purpose=PURPOSE)
-    assert do(halted, other, Deed("withdrawn", READER, {"reason": WHY}), purpose=PURPOSE).standing.state == "withdrawn"
+        do(halted, other, Decision("approved", "Supt. A. Lee", {"reason": WHY}), purpose=PURPOSE)
+    assert (
+        do(halted, other, Decision("withdrawn", READER, {"reason": WHY}), purpose=PURPOSE).status.state == "withdrawn"
+    )
     now, sooner = ({"served_at": clock, "manner": "in_person"} for clock in (halted.now(), home.now()))
     with pytest.raises(NoticeRefusedError, match="HALTED"):
-        do(halted, first, Deed("served", "PC 4411 Lund", now), purpose=PURPOSE)
+        do(halted, first, Decision("served", "PC 4411 Lund", now), purpose=PURPOSE)
     # What was handed over before the halt is a fact, and is recorded.
-    assert do(halted, first, Deed("served", "PC 4411 Lund", sooner), purpose=PURPOSE).standing.state == "served"
+    assert do(halted, first, Decision("served", "PC 4411 Lund", sooner), purpose=PURPOSE).status.state == "served"
 
 
 def test_a_report_is_signed_once_while_it_is_fresh_and_must_be_there(home: Home, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from models.governance.list_lifecycle import LISTS, list_id_of
 from pipeline.errors import ExportError, HarmspotError, KeyFileError, PublicationError, PurposeError
 from pipeline.messages.outbox import make_message
 from pipeline.publication.publish import read_restricted, runs
-from pipeline.store.human_events import Act
+from pipeline.store.human_events import HumanEvent
 from pipeline.store.store import TOMBSTONE
 from tests.town import AS_OF, CLOCK, TownRun, event
 
@@ -209,7 +209,7 @@ def test_no_entry_of_a_copy_outlives_the_persons_own_tier(
 ) -> None:
     monkeypatch.setenv("HARMSPOT__PEOPLE__TERM_DAYS", "20")
     monkeypatch.setenv("HARMSPOT__PUBLICATION__HISTORY_RUNS", "1")  # of two runs at the same clocks neither is later
-    home = Home(home.path, home.config_file, home.clock, home.announce)
+    home = Home(home.path, home.config_file, home.clock, home.progress)
     run_id = daily_run(home, AS_OF).run_id
     expires_at = people(home).set_index("person_id")["expires_at"]
     assert expires_at.eq(pd.Timestamp(home.midnight(AS_OF + timedelta(days=20)))).all()
@@ -334,7 +334,7 @@ def test_a_list_ends_with_its_run_and_can_be_reached_until_then(
     approved(home, dealers, "dealer_ranking")
     exported(approved_queue(home, queue), queue, tmp_path / "queue.json")
     monkeypatch.setenv("HARMSPOT__PUBLICATION__HISTORY_RUNS", "1")
-    later = Home(home.path, home.config_file, CLOCK + timedelta(days=1), home.announce)
+    later = Home(home.path, home.config_file, CLOCK + timedelta(days=1), home.progress)
     with monkeypatch.context() as killed_after_publishing:
         killed_after_publishing.setattr("flows.schedule.daily.revoke_outdated", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -365,12 +365,12 @@ def test_a_copy_is_refused_once_somebody_on_it_was_taken_off(home: Home, tiers: 
 def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """Does something and is killed once it stands in the store, before any publication shows it."""
 
-    def do(act: Callable[[], object]) -> None:
+    def do(event: Callable[[], object]) -> None:
         with monkeypatch.context() as patch:
             for module in ("flows.decisions.lists", "flows.decisions.erasure", "flows.decisions.list_effects"):
                 patch.setattr(f"{module}.project_home", Mock(side_effect=KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
-                act()
+                event()
 
     return do
 
@@ -435,7 +435,9 @@ def test_an_erasure_that_was_cut_short_shows_nobody_and_is_finished_by_the_next_
         return set(rows["person_id"])
 
     with open_home_store(home) as store:
-        store.erase_person(Act("erased", "Records, M. Ito", "person", gone, CLOCK, {"reason": "court order seven"}))
+        store.erase_person(
+            HumanEvent("erased", "Records, M. Ito", "person", gone, CLOCK, {"reason": "court order seven"})
+        )
     with pytest.raises(ExportError, match="taken off or erased since"):
         lists.verify_export(home, out)
     assert gone in kept() and gone not in set(people(home)["person_id"])

@@ -14,11 +14,11 @@ from click.testing import CliRunner
 
 from flows.command import cli
 from flows.decisions.notice_decisions import (
-    Deed,
+    Decision,
     NoticeRefusedError,
+    all_notices,
     do,
     find_notice,
-    known_notices,
     marked,
     open_notice,
     record,
@@ -48,7 +48,7 @@ def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Ho
 
 
 def first_notice(home: Home, kind: str) -> str:
-    return known_notices(home, [kind], **READING)[0].notice_id
+    return all_notices(home, [kind], **READING)[0].notice_id
 
 
 def events(home: Home) -> list[tuple[str, str]]:
@@ -61,11 +61,11 @@ def events(home: Home) -> list[tuple[str, str]]:
 def approve(home: Home, notice_id: str) -> None:
     for kind, actor in (("reviewed", BELL), ("approved", REYES)):
         open_notice(home, notice_id, reader=actor, purpose="to decide")
-        do(home, notice_id, Deed(kind, actor, WHY), purpose="to decide")
+        do(home, notice_id, Decision(kind, actor, WHY), purpose="to decide")
 
 
-def serving(kind: str, at: datetime = CLOCK) -> Deed:
-    return Deed("served", LUND, {"served_at": at, "manner": {"area": "displayed", "person": "in_person"}[kind]})
+def serving(kind: str, at: datetime = CLOCK) -> Decision:
+    return Decision("served", LUND, {"served_at": at, "manner": {"area": "displayed", "person": "in_person"}[kind]})
 
 
 @pytest.mark.parametrize("kind", ["area", "person"])
@@ -73,7 +73,7 @@ def test_a_notice_is_served_after_two_people_opened_and_decided(home: Home, kind
     notice_id = first_notice(home, kind)
     approve(home, notice_id)
     served = do(home, notice_id, serving(kind), purpose="to serve it")
-    assert (served.standing.state, served.standing.manner) == ("served", serving(kind).detail["manner"])
+    assert (served.status.state, served.status.manner) == ("served", serving(kind).detail["manner"])
     state = (
         read_published(home.path, "area_notice_state")
         if kind == "area"
@@ -84,7 +84,7 @@ def test_a_notice_is_served_after_two_people_opened_and_decided(home: Home, kind
     assert f"{REYES}, 2026-01-01" in served.page().body_html
     kinds = [event for event, _ in events(home)]
     assert kinds == ["drafted", "opened", "reviewed", "opened", "approved", "served"]
-    assert known_notices(home, [kind], **READING)[0].standing.state in ("draft", "served")
+    assert all_notices(home, [kind], **READING)[0].status.state in ("draft", "served")
 
 
 @pytest.mark.parametrize("kind", ["area", "person"])
@@ -93,33 +93,38 @@ def test_no_notice_goes_out_whose_evidence_was_cancelled_since_the_run(
 ) -> None:
     notice_id = first_notice(home, kind)
     approve(home, notice_id)
-    notice = next(each for each in known_notices(home, [kind], **READING) if each.notice_id == notice_id)
-    taken_back = notice.fields["evidence_ids"][0]
-    (tmp_path / "later.jsonl").write_text(cancellation(taken_back))
+    notice = next(each for each in all_notices(home, [kind], **READING) if each.notice_id == notice_id)
+    count_downgraded = notice.fields["evidence_ids"][0]
+    (tmp_path / "later.jsonl").write_text(cancellation(count_downgraded))
     later = new_home(home.path, CLOCK + timedelta(hours=1))
     load_file(later, tmp_path / "later.jsonl", None)
     before = events(later)
-    with pytest.raises(NoticeRefusedError, match=f"record {taken_back} behind it was cancelled; run again"):
+    with pytest.raises(NoticeRefusedError, match=f"record {count_downgraded} behind it was cancelled; run again"):
         do(later, notice_id, serving(kind, later.now()), purpose="to serve it")
     assert events(later) == before
 
 
 def test_what_was_handed_over_in_a_halt_is_told_as_a_breach(home: Home) -> None:
-    letter, other = (notice.notice_id for notice in known_notices(home, ["person"], **READING)[:2])
-    approve(home, letter)
+    notice_id, other = (notice.notice_id for notice in all_notices(home, ["person"], **READING)[:2])
+    approve(home, notice_id)
     halted = replace(home, clock=CLOCK + timedelta(days=1))
     halted.settings = replace(home.settings, audits=replace(home.settings.audits, fresh_days=1))
     now, how = {"served_at": halted.now(), "manner": "in_person"}, "The officer had left before the halt was known."
     with pytest.raises(NoticeRefusedError, match=r"HALTED.*record that with --breach"):
-        do(halted, letter, Deed("served", LUND, now), purpose="to serve it")
+        do(halted, notice_id, Decision("served", LUND, now), purpose="to serve it")
     with pytest.raises(NoticeRefusedError, match="nothing stood against it"):
-        do(halted, letter, Deed("served", LUND, {**serving("person").detail, "breach": how}), purpose="to serve it")
-    served = do(halted, letter, Deed("served", LUND, {**now, "breach": how}), purpose="to serve it")
-    assert (served.standing.state, served.standing.breach) == ("served", how)
+        do(
+            halted,
+            notice_id,
+            Decision("served", LUND, {**serving("person").detail, "breach": how}),
+            purpose="to serve it",
+        )
+    served = do(halted, notice_id, Decision("served", LUND, {**now, "breach": how}), purpose="to serve it")
+    assert (served.status.state, served.status.breach) == ("served", how)
     states = read_people(halted, "person_notice_state", served.run_id).set_index("notice_id")
-    assert states.loc[letter, ["state", "breach"]].tolist() == ["served", how]
+    assert states.loc[notice_id, ["state", "breach"]].tolist() == ["served", how]
     shown = ["--home", str(home.path), "--config", str(home.config_file), "--clock", halted.now().isoformat()]
-    told = CliRunner().invoke(cli, [*shown, "notices", "show", letter, "--reader", BELL, "--purpose", "to look"])
+    told = CliRunner().invoke(cli, [*shown, "notices", "show", notice_id, "--reader", BELL, "--purpose", "to look"])
     said = f"served by {LUND} at {halted.now():%Y-%m-%d %H:%MZ}, in breach: {how}"
     assert said in " ".join(told.output.split())
     with pytest.raises(NoticeRefusedError, match="HALTED"):
@@ -133,17 +138,17 @@ def test_what_was_handed_over_in_time_is_recorded_after_a_run_let_it_lapse(home:
     fields = open_notice(home, notice_id, **READING).fields
     last = home.midnight(fields["serve_by"]) + timedelta(hours=17)
     later = replace(home, clock=last + timedelta(days=3))
-    deed = replace(serving(kind), detail={**serving(kind).detail, "served_at": last})
+    decision = replace(serving(kind), detail={**serving(kind).detail, "served_at": last})
     with open_home_store(later) as store:
         notice = find_notice(later, store, notice_id, **READING)
         reason = {"reason": "Its last day has passed."}
-        record(replace(home, clock=last + timedelta(days=1)), store, notice, Deed("expired", MACHINE, reason))
-    too_late = replace(deed, detail={**deed.detail, "served_at": last + timedelta(days=1)})
+        record(replace(home, clock=last + timedelta(days=1)), store, notice, Decision("expired", MACHINE, reason))
+    too_late = replace(decision, detail={**decision.detail, "served_at": last + timedelta(days=1)})
     with pytest.raises(NoticeRefusedError, match="too late"):
         do(later, notice_id, too_late, purpose="to serve it")
-    standing = do(later, notice_id, deed, purpose="to serve it").standing
-    assert (standing.state, standing.served_at, standing.serving_recorded_at) == ("served", last, later.now())
-    assert standing.served_on == fields["serve_by"]
+    status = do(later, notice_id, decision, purpose="to serve it").status
+    assert (status.state, status.served_at, status.serving_recorded_at) == ("served", last, later.now())
+    assert status.served_on == fields["serve_by"]
     if kind == "area":
         row = read_published(home.path, "area_notice_state").set_index("notice_id").loc[notice_id]
         assert (row["served_at"], row["serving_recorded_at"]) == (last, later.now())
@@ -152,20 +157,20 @@ def test_what_was_handed_over_in_time_is_recorded_after_a_run_let_it_lapse(home:
 def test_a_later_letter_does_not_keep_the_hand_over_of_an_earlier_one_from_being_recorded(home: Home) -> None:
     first = first_notice(home, "person")
     approve(home, first)
-    letter = open_notice(home, first, **READING)
+    notice = open_notice(home, first, **READING)
     handed_over = home.now() + timedelta(hours=1)
-    fields = {**letter.fields, "written_on": home.day_of(handed_over + timedelta(days=1))}
+    fields = {**notice.fields, "written_on": home.day_of(handed_over + timedelta(days=1))}
     fields["notice_id"] = id_of(fields)
     later = replace(home, clock=handed_over + timedelta(days=2))
-    second = replace(letter, notice_id=fields["notice_id"], fields=fields, steps=(), is_recorded=False)
+    second = replace(notice, notice_id=fields["notice_id"], fields=fields, events=(), is_recorded=False)
     with open_home_store(later) as store:
         lapsed = replace(home, clock=handed_over + timedelta(days=1))
-        withdrawn = record(lapsed, store, letter, Deed("withdrawn", REYES, WHY))
-        assert withdrawn.standing.state == "withdrawn"
-        opened = record(lapsed, store, second, Deed("opened", BELL, {"purpose": "to review it"}))
-        assert record(lapsed, store, opened, Deed("reviewed", BELL, WHY)).standing.state == "reviewed"
-    deed = Deed("served", LUND, {"served_at": handed_over, "manner": "in_person"})
-    assert do(later, first, deed, purpose="to serve it").standing.served_at == handed_over
+        withdrawn = record(lapsed, store, notice, Decision("withdrawn", REYES, WHY))
+        assert withdrawn.status.state == "withdrawn"
+        opened = record(lapsed, store, second, Decision("opened", BELL, {"purpose": "to review it"}))
+        assert record(lapsed, store, opened, Decision("reviewed", BELL, WHY)).status.state == "reviewed"
+    decision = Decision("served", LUND, {"served_at": handed_over, "manner": "in_person"})
+    assert do(later, first, decision, purpose="to serve it").status.served_at == handed_over
 
 
 def test_a_letter_is_signed_on_the_forces_own_day(home: Home) -> None:
@@ -181,33 +186,33 @@ def test_a_letter_is_signed_on_the_forces_own_day(home: Home) -> None:
 def test_what_is_refused_is_not_recorded(home: Home, kind: str) -> None:
     notice_id = first_notice(home, kind)
     with pytest.raises(NoticeRefusedError, match="opened it first"):
-        do(home, notice_id, Deed("reviewed", BELL, WHY), purpose="to decide")
+        do(home, notice_id, Decision("reviewed", BELL, WHY), purpose="to decide")
     assert events(home) == []
     approve(home, notice_id)
     before = events(home)
     late = replace(home, clock=CLOCK + timedelta(days=6))
     late_serving = replace(serving(kind), detail={**serving(kind).detail, "served_at": late.now()})
-    for actor, deed, said in (
-        (home, Deed("approved", BELL, WHY), "cannot be approved"),
+    for actor, decision, said in (
+        (home, Decision("approved", BELL, WHY), "cannot be approved"),
         (home, replace(serving(kind), detail={**serving(kind).detail, "manner": "in_person"}), "displayed"),
-        (home, Deed("withdrawn", REYES, {"reason": "no"}), "one word"),
-        (home, Deed("served", LUND, {"manner": "displayed"}), "served_at"),
+        (home, Decision("withdrawn", REYES, {"reason": "no"}), "one word"),
+        (home, Decision("served", LUND, {"manner": "displayed"}), "served_at"),
         (late, late_serving, "too late"),
     ):
         if kind == "person" and said == "displayed":
             continue
         with pytest.raises(HarmspotError, match=said):
-            do(actor, notice_id, deed, purpose="to decide")
+            do(actor, notice_id, decision, purpose="to decide")
     assert events(home) == before
 
 
 def test_english_beyond_the_limit_is_refused_at_review(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARMSPOT__NOTICES__READING_AGE", "5")
-    strict = Home(home.path, home.config_file, home.clock, home.announce)
+    strict = Home(home.path, home.config_file, home.clock, home.progress)
     notice_id = first_notice(strict, "area")
     open_notice(strict, notice_id, reader=BELL, purpose="to decide")
     with pytest.raises(NoticeRefusedError, match=r"reading_age is 5"):
-        do(strict, notice_id, Deed("reviewed", BELL, WHY))
+        do(strict, notice_id, Decision("reviewed", BELL, WHY))
 
 
 def test_drafts_can_be_followed_by_a_reader_of_the_age_set(home: Home) -> None:
@@ -237,31 +242,31 @@ def harmspot(home: Home, *words: str) -> Any:
 
 
 def test_a_second_notice_waits_until_the_live_one_is_withdrawn(home: Home) -> None:
-    first = known_notices(home, ["area"], **READING)[0]
+    first = all_notices(home, ["area"], **READING)[0]
     fields = {**first.fields, "written_on": first.fields["written_on"] + timedelta(days=1)}
     newer = replace(first, notice_id=id_of(fields), fields={**fields, "notice_id": id_of(fields)})
     approve(home, first.notice_id)
     with open_home_store(home) as store:
-        record(home, store, newer, Deed("opened", BELL, {"purpose": "test"}))
+        record(home, store, newer, Decision("opened", BELL, {"purpose": "test"}))
     before = events(home)
     with pytest.raises(NoticeRefusedError, match=f"{first.notice_id} .*is live; withdraw it first"):
-        do(home, newer.notice_id, Deed("reviewed", BELL, WHY))
+        do(home, newer.notice_id, Decision("reviewed", BELL, WHY))
     assert events(home) == before
     listed = {row["notice_id"]: row for row in json.loads(harmspot(home, "notices", "list", "--json").stdout)}
     assert listed[newer.notice_id]["superseded_by"] == first.notice_id
     assert listed[first.notice_id]["superseded_by"] is None
     said = " ".join(harmspot(home, "notices", "list").stdout.split())
     assert f"{newer.notice_id}: superseded by {first.notice_id}, which is live" in said
-    do(home, first.notice_id, Deed("withdrawn", REYES, WHY))
-    assert do(home, newer.notice_id, Deed("reviewed", BELL, WHY)).standing.state == "reviewed"
+    do(home, first.notice_id, Decision("withdrawn", REYES, WHY))
+    assert do(home, newer.notice_id, Decision("reviewed", BELL, WHY)).status.state == "reviewed"
 
 
 def test_a_draft_that_a_newer_one_took_the_place_of_says_so(home: Home) -> None:
-    first, *others = known_notices(home, ["area"], **READING)
+    first, *others = all_notices(home, ["area"], **READING)
     fields = {**first.fields, "written_on": first.fields["written_on"] - timedelta(days=1)}
     older = replace(first, notice_id=id_of(fields), fields={**fields, "notice_id": id_of(fields)})
     with open_home_store(home) as store:
-        record(home, store, older, Deed("opened", BELL, {"purpose": "test"}))
+        record(home, store, older, Decision("opened", BELL, {"purpose": "test"}))
     listed = {row["notice_id"]: row for row in json.loads(harmspot(home, "notices", "list", "--json").stdout)}
     assert listed[older.notice_id]["superseded_by"] == first.notice_id
     said = " ".join(harmspot(home, "notices", "list").stdout.split())
@@ -272,7 +277,7 @@ def test_a_draft_that_a_newer_one_took_the_place_of_says_so(home: Home) -> None:
     assert shown[["state", "superseded_by"]].to_numpy().tolist() == [["draft", first.notice_id]]
     now = json.loads(harmspot(home, "show", "notices", "--json").stdout)
     assert {row["superseded_by"] for row in now} == {None}
-    do(home, older.notice_id, Deed("reviewed", BELL, WHY))
+    do(home, older.notice_id, Decision("reviewed", BELL, WHY))
     now = {row["notice_id"]: row for row in json.loads(harmspot(home, "show", "notices", "--json").stdout)}
     assert now[first.notice_id]["superseded_by"] == older.notice_id
     assert [now[other.notice_id]["superseded_by"] for other in others if other.subject != first.subject][:1] == [None]
@@ -281,16 +286,16 @@ def test_a_draft_that_a_newer_one_took_the_place_of_says_so(home: Home) -> None:
 @pytest.mark.parametrize("option", ["--pdf", "--html"])
 def test_a_letter_is_a_new_file_that_its_owner_alone_reads(home: Home, tmp_path: Path, option: str) -> None:
     show = ("notices", "show", first_notice(home, "person"), "--reader", BELL, "--purpose", "to serve it", option)
-    letter, other = tmp_path / "letter", tmp_path / "other"
+    notice, other = tmp_path / "letter", tmp_path / "other"
     before = os.umask(0)
     try:
-        harmspot(home, *show, str(letter))
+        harmspot(home, *show, str(notice))
     finally:
         os.umask(before)
-    assert letter.stat().st_mode & 0o777 == 0o600
+    assert notice.stat().st_mode & 0o777 == 0o600
     other.write_text("somebody else's, readable by all")
     (tmp_path / "link").symlink_to(other)
-    for there in (letter, tmp_path / "link"):
+    for there in (notice, tmp_path / "link"):
         content = there.read_bytes()
         assert isinstance(harmspot(home, *show, str(there)).exception, ExportError)
         assert there.read_bytes() == content

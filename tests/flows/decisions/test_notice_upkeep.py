@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.decisions.lists import shown_lists
-from flows.decisions.notice_decisions import Deed, NoticeRefusedError, do, known_notices, open_notice
+from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.notice_records import Notice
@@ -53,7 +53,7 @@ class Tended:
     raw_minor: str
 
     def notice(self, notice_id: str) -> Notice:
-        return next(n for n in known_notices(self.home, ["area", "person"], **READING) if n.notice_id == notice_id)
+        return next(n for n in all_notices(self.home, ["area", "person"], **READING) if n.notice_id == notice_id)
 
 
 READING = {"reader": "a test", "purpose": "test"}
@@ -62,8 +62,8 @@ READING = {"reader": "a test", "purpose": "test"}
 def serve(home: Home, notice_id: str, manner: str) -> None:
     for kind, actor in (("reviewed", "Bell"), ("approved", "Reyes")):
         open_notice(home, notice_id, reader=actor, purpose="to decide")
-        do(home, notice_id, Deed(kind, actor, WHY), purpose="to decide")
-    do(home, notice_id, Deed("served", "Lund", {"served_at": CLOCK, "manner": manner}), purpose="to serve it")
+        do(home, notice_id, Decision(kind, actor, WHY), purpose="to decide")
+    do(home, notice_id, Decision("served", "Lund", {"served_at": CLOCK, "manner": manner}), purpose="to serve it")
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +76,15 @@ def tended(
         shutil.copytree(town_run.home.path, folder / "home")
         home = new_home(folder / "home")
         approve_tiers(home, town_run.summary.run_id)
-        areas = known_notices(home, ["area"])
+        areas = all_notices(home, ["area"])
         contested, corrected, started = (notice.notice_id for notice in areas[:3])
-        letter = known_notices(home, ["person"], **READING)[0]
+        person_notice = all_notices(home, ["person"], **READING)[0]
         for notice_id in (contested, corrected, started):
             serve(home, notice_id, "displayed")
-        serve(home, letter.notice_id, "in_person")
+        serve(home, person_notice.notice_id, "in_person")
 
         truth = town_run.truth("people")["person_id"]
-        raw = truth[town_run.people()["person_id"].eq(letter.subject).to_numpy()].iloc[0]
+        raw = truth[town_run.people()["person_id"].eq(person_notice.subject).to_numpy()].iloc[0]
         incident_id = next(n for n in areas if n.notice_id == corrected).fields["evidence_ids"][0]
         lines = [
             cancellation(incident_id),
@@ -98,42 +98,42 @@ def tended(
         later = new_home(folder / "home", CLOCK + timedelta(days=1), told.append)
         load_file(later, folder / "more.jsonl", None)
         daily_run(later, AS_OF + timedelta(days=1))
-        yield Tended(later, told, contested, corrected, started, letter.notice_id, raw)
+        yield Tended(later, told, contested, corrected, started, person_notice.notice_id, raw)
 
 
 def test_a_notice_whose_evidence_was_corrected_away_is_withdrawn_says_so_and_is_never_served_again(
     tended: Tended,
 ) -> None:
     notice = tended.notice(tended.corrected)
-    assert notice.standing.state == "withdrawn"
-    assert notice.standing.closed_by == "harmspot"
+    assert notice.status.state == "withdrawn"
+    assert notice.status.closed_by == "harmspot"
     state = read_published(tended.home.path, "area_notice_state").set_index("notice_id").loc[tended.corrected]
     assert state["state"] == "withdrawn"
     assert "was cancelled" in state["why"]
     with pytest.raises(NoticeRefusedError, match="it was served on 2026-01-01"):
-        do(tended.home, tended.corrected, Deed("served", "Lund", {"served_at": CLOCK, "manner": "displayed"}))
+        do(tended.home, tended.corrected, Decision("served", "Lund", {"served_at": CLOCK, "manner": "displayed"}))
     assert 'class="void"' in notice.page().body_html
 
 
 def test_a_person_who_turns_out_to_be_a_child_is_no_longer_addressed(tended: Tended) -> None:
-    standing = tended.notice(tended.minor).standing
-    assert (standing.state, standing.closed_by) == ("withdrawn", "harmspot")
-    assert "safeguarding" in str(standing.closed_because)
+    status = tended.notice(tended.minor).status
+    assert (status.state, status.closed_by) == ("withdrawn", "harmspot")
+    assert "safeguarding" in str(status.closed_because)
     drafts = read_people(tended.home, "person_notice", tended.notice(tended.contested).run_id)
     assert tended.minor in set(drafts["notice_id"]), "the run that drafted it keeps it"
 
 
 def test_an_objection_on_a_topic_reopens_its_notice_once(tended: Tended) -> None:
     notice = tended.notice(tended.contested)
-    assert (notice.standing.state, notice.standing.objection_count) == ("draft", 1)
-    assert notice.steps[-1].actor == "R. Esident"
+    assert (notice.status.state, notice.status.objection_count) == ("draft", 1)
+    assert notice.events[-1].actor == "R. Esident"
     assert any("objection was not heard" in said and "n_0" in said for said in tended.told)
 
 
 def test_an_operation_before_its_announced_day_breaks_the_promise(tended: Tended) -> None:
-    standing = tended.notice(tended.started).standing
-    assert (standing.state, standing.closed_by) == ("broken", "harmspot")
-    assert "no sooner" in str(standing.closed_because)
+    status = tended.notice(tended.started).status
+    assert (status.state, status.closed_by) == ("broken", "harmspot")
+    assert "no sooner" in str(status.closed_because)
 
 
 def test_partners_are_told_their_own_fields_under_their_agreement(tended: Tended) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from flows.decisions import lists
 from flows.decisions.erasure import erase_person
-from flows.decisions.notice_decisions import Deed, NoticeRefusedError, do, known_notices, open_notice
+from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.notice_records import Notice
@@ -19,7 +19,7 @@ from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import StoreError
-from pipeline.store.human_events import Act
+from pipeline.store.human_events import HumanEvent
 from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, cancellation, event, read_people
 
 READER, READING = "Insp. J. Reyes", {"reader": "Insp. J. Reyes", "purpose": "to decide"}
@@ -41,21 +41,21 @@ def home(unapproved: Home, town_run: TownRun) -> Home:
     return unapproved
 
 
-def letters(home: Home) -> dict[str, Notice]:
-    return {letter.notice_id: letter for letter in known_notices(home, ["person"], **READING)}
+def notices(home: Home) -> dict[str, Notice]:
+    return {notice.notice_id: notice for notice in all_notices(home, ["person"], **READING)}
 
 
 def of_three_people(home: Home) -> list[Notice]:
-    return list({letter.subject: letter for letter in letters(home).values()}.values())[:3]
+    return list({notice.subject: notice for notice in notices(home).values()}.values())[:3]
 
 
-def carry(home: Home, letter: Notice, to: str) -> None:
+def carry(home: Home, notice: Notice, to: str) -> None:
     for kind, actor in (("reviewed", "Bell"), ("approved", "Reyes"))[: {"reviewed": 1}.get(to, 2)]:
-        open_notice(home, letter.notice_id, reader=actor, purpose="to decide")
-        do(home, letter.notice_id, Deed(kind, actor, WHY), purpose="to decide")
+        open_notice(home, notice.notice_id, reader=actor, purpose="to decide")
+        do(home, notice.notice_id, Decision(kind, actor, WHY), purpose="to decide")
     if to == "served":
-        served = Deed("served", "Lund", {"served_at": CLOCK, "manner": "in_person"})
-        do(home, letter.notice_id, served, purpose="to serve it")
+        served = Decision("served", "Lund", {"served_at": CLOCK, "manner": "in_person"})
+        do(home, notice.notice_id, served, purpose="to serve it")
 
 
 def open_tiers(home: Home, town_run: TownRun) -> str:
@@ -64,8 +64,8 @@ def open_tiers(home: Home, town_run: TownRun) -> str:
     return list_id
 
 
-def state(home: Home, letter: Notice) -> str:
-    return letters(home)[letter.notice_id].standing.state
+def state(home: Home, notice: Notice) -> str:
+    return notices(home)[notice.notice_id].status.state
 
 
 def test_an_exception_withdraws_what_was_drafted_to_the_person_and_to_nobody_else(
@@ -77,8 +77,8 @@ def test_an_exception_withdraws_what_was_drafted_to_the_person_and_to_nobody_els
     list_id = open_tiers(home, town_run)
     lists.override_entry(home, list_id, one.subject, by=READER, reason="it names his brother", expires_at=UNTIL)
     assert state(home, other) == "reviewed"
-    theirs = [letter for letter in letters(home).values() if letter.subject == one.subject]
-    assert {letter.standing.state for letter in theirs} == {"withdrawn"}
+    theirs = [notice for notice in notices(home).values() if notice.subject == one.subject]
+    assert {notice.status.state for notice in theirs} == {"withdrawn"}
     row = read_people(home, "person_notice_state", town_run.summary.run_id).set_index("notice_id").loc[one.notice_id]
     expected = f"Withdrawn because {READER} took the person off the list of people: it names his brother."
     assert row[["state", "closed_by", "why"]].tolist() == ["withdrawn", "harmspot", expected]
@@ -89,7 +89,7 @@ def test_an_exception_withdraws_what_was_drafted_to_the_person_and_to_nobody_els
 def test_an_exception_from_another_list_leaves_letters_alone(home: Home, town_run: TownRun) -> None:
     list_id = list_id_of("dealer_ranking", town_run.summary.run_id)
     sellers = set(lists.open_list(home, list_id, **READING)["person_id"])
-    one = next(letter for letter in letters(home).values() if letter.subject in sellers)
+    one = next(notice for notice in notices(home).values() if notice.subject in sellers)
     lists.override_entry(home, list_id, one.subject, by=READER, reason="it names his brother", expires_at=UNTIL)
     assert state(home, one) == "draft"
 
@@ -102,11 +102,11 @@ def test_a_revoked_list_withdraws_every_letter_to_those_on_it_but_what_is_in_the
     carry(home, other, "approved")
     list_id = open_tiers(home, town_run)
     lists.revoke_list(home, list_id, by=READER, reason="two incidents were recorded twice")
-    found = letters(home)
-    assert found.pop(one.notice_id).standing.state == "served"
-    assert {letter.standing.state for letter in found.values()} == {"withdrawn"}
+    found = notices(home)
+    assert found.pop(one.notice_id).status.state == "served"
+    assert {notice.status.state for notice in found.values()} == {"withdrawn"}
     assert third.notice_id in found
-    assert "revoked the list" in str(found[other.notice_id].standing.closed_because)
+    assert "revoked the list" in str(found[other.notice_id].status.closed_because)
 
 
 def test_a_long_reason_stops_no_revocation_and_no_exception(home: Home, town_run: TownRun) -> None:
@@ -130,12 +130,12 @@ def test_what_is_served_while_the_letters_are_being_read_is_not_withdrawn(
     list_id = open_tiers(home, town_run)
 
     def read_then_serve(*arguments: Any, **reading: Any) -> list[Notice]:
-        found = known_notices(*arguments, **reading)
-        served = Deed("served", "Lund", {"served_at": CLOCK, "manner": "in_person"})
+        found = all_notices(*arguments, **reading)
+        served = Decision("served", "Lund", {"served_at": CLOCK, "manner": "in_person"})
         do(home, one.notice_id, served, purpose="to serve it")
         return found
 
-    monkeypatch.setattr("flows.decisions.person_notices.known_notices", read_then_serve)
+    monkeypatch.setattr("flows.decisions.person_notices.all_notices", read_then_serve)
     lists.revoke_list(home, list_id, by=READER, reason="two incidents were recorded twice")
     assert (state(home, one), state(home, other)) == ("served", "withdrawn")
 
@@ -148,12 +148,12 @@ def test_nobody_decides_on_a_letter_to_somebody_excepted(home: Home, town_run: T
     for who in (one.subject, other.subject):
         detail = {"reason": "it names his brother", "rule": "person_tier", "expires_at": UNTIL, "person_id": who}
         with open_home_store(home) as store:
-            store.record_human_event(Act("overridden", READER, "list", list_id, CLOCK, detail))
+            store.record_human_event(HumanEvent("overridden", READER, "list", list_id, CLOCK, detail))
     with pytest.raises(NoticeRefusedError, match="the person is excepted from the list of people"):
         carry(home, one, "reviewed")
     served = {"served_at": CLOCK, "manner": "in_person"}
     with pytest.raises(NoticeRefusedError, match=r"the person is excepted.*--breach"):
-        do(home, other.notice_id, Deed("served", "Lund", served), purpose="to serve it")
+        do(home, other.notice_id, Decision("served", "Lund", served), purpose="to serve it")
     home = replace(home, clock=UNTIL)
     with pytest.raises(NoticeRefusedError) as refused:
         carry(home, one, "reviewed")
@@ -168,7 +168,7 @@ def test_no_letter_goes_out_from_a_list_that_nobody_approved_or_that_has_ended(
     carry(home, one, "reviewed")
     open_notice(home, one.notice_id, reader="Reyes", purpose="to decide")
     with pytest.raises(NoticeRefusedError, match=r"no active list of people.*harmspot lists approve person_tier-"):
-        do(home, one.notice_id, Deed("approved", "Reyes", WHY), purpose="to decide")
+        do(home, one.notice_id, Decision("approved", "Reyes", WHY), purpose="to decide")
     list_id = approve_tiers(home, town_run.summary.run_id)
     carry(home, other, "approved")
     carry(home, third, "approved")
@@ -176,12 +176,12 @@ def test_no_letter_goes_out_from_a_list_that_nobody_approved_or_that_has_ended(
     lists.end_list(ended, list_id, by=READER, reason="two incidents were recorded twice")
     late = {"served_at": later.now(), "manner": "in_person"}
     with pytest.raises(NoticeRefusedError, match=r"no active list of people.*--breach"):
-        do(later, other.notice_id, Deed("served", "Lund", late), purpose="to serve it")
+        do(later, other.notice_id, Decision("served", "Lund", late), purpose="to serve it")
     how = "The officer had left before the list ended."
-    done = do(later, other.notice_id, Deed("served", "Lund", {**late, "breach": how}), purpose="to serve it")
-    assert done.standing.breach == how
+    done = do(later, other.notice_id, Decision("served", "Lund", {**late, "breach": how}), purpose="to serve it")
+    assert done.status.breach == how
     in_time = {"served_at": CLOCK + timedelta(hours=1), "manner": "in_person"}
-    assert do(later, third.notice_id, Deed("served", "Lund", in_time), purpose="to serve it").standing.breach is None
+    assert do(later, third.notice_id, Decision("served", "Lund", in_time), purpose="to serve it").status.breach is None
 
 
 def test_nobody_decides_on_a_letter_to_somebody_now_known_to_be_a_child(home: Home, tmp_path: Path) -> None:
@@ -200,9 +200,9 @@ def test_nobody_decides_on_a_letter_to_somebody_now_known_to_be_a_child(home: Ho
         carry(later, one, "reviewed")
     served = {"served_at": later.now(), "manner": "in_person"}
     with pytest.raises(NoticeRefusedError, match=r"known to be under 18.*--breach"):
-        do(later, other.notice_id, Deed("served", "Lund", served), purpose="to serve it")
-    sooner = Deed("served", "Lund", {**served, "served_at": CLOCK})
-    assert do(later, other.notice_id, sooner, purpose="to serve it").standing.state == "served", "nobody knew then"
+        do(later, other.notice_id, Decision("served", "Lund", served), purpose="to serve it")
+    sooner = Decision("served", "Lund", {**served, "served_at": CLOCK})
+    assert do(later, other.notice_id, sooner, purpose="to serve it").status.state == "served", "nobody knew then"
 
 
 def test_what_came_in_by_a_clock_ahead_of_ours_counts_now(home: Home, tmp_path: Path) -> None:
@@ -210,13 +210,13 @@ def test_what_came_in_by_a_clock_ahead_of_ours_counts_now(home: Home, tmp_path: 
     one, *_ = of_three_people(home)
     with open_home_store(home) as store:
         [raw] = store.resolve_pseudonyms([one.subject]).values()
-    taken_back = one.fields["evidence_ids"][0]
+    count_downgraded = one.fields["evidence_ids"][0]
     young = event("person.updated", "young", {"person_id": raw, "version": 99, "birth_date": "2010-05-05"})
-    (tmp_path / "later.jsonl").write_text(young + cancellation(taken_back))
+    (tmp_path / "later.jsonl").write_text(young + cancellation(count_downgraded))
     ahead = replace(home, clock=datetime.now(UTC) + timedelta(hours=1))
     assert load_file(ahead, tmp_path / "later.jsonl", None).stored == 2
     ours = replace(home, clock=None)
-    with pytest.raises(NoticeRefusedError, match=f"{taken_back} behind it was cancelled.*known to be under 18"):
+    with pytest.raises(NoticeRefusedError, match=f"{count_downgraded} behind it was cancelled.*known to be under 18"):
         carry(ours, one, "reviewed")
 
 
@@ -235,7 +235,7 @@ def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_dra
     assert (state(later, one), state(later, other)) == ("approved", "draft")
     second = list_id_of("person_tier", again.run_id)
     lists.open_list(later, second, **READING)
-    handed_over = Deed("served", "Lund", {"served_at": later.now(), "manner": "in_person"})
+    handed_over = Decision("served", "Lund", {"served_at": later.now(), "manner": "in_person"})
     with pytest.raises(NoticeRefusedError, match=f"no active list .* harmspot lists approve {second}"):
         do(later, one.notice_id, handed_over, purpose="to serve it")
     lists.approve_list(later, second, by=READER, reason="evidence read and found sound")
@@ -259,10 +259,10 @@ def test_an_erasure_withdraws_the_letter_that_somebody_opened_and_records_no_oth
     carry(home, one, "approved")
     carry(home, third, "reviewed")
     before = _events(home)
-    for letter in (one, other):
-        erase_person(home, letter.subject, reader=READER, purpose="right to erasure", reason="court order seven")
-    acts = [(kind, subject) for kind, subject in _events(home)[len(before) :] if kind not in ("erased", "revoked")]
-    assert acts == [("withdrawn", one.notice_id)]
+    for notice in (one, other):
+        erase_person(home, notice.subject, reader=READER, purpose="right to erasure", reason="court order seven")
+    events = [(kind, subject) for kind, subject in _events(home)[len(before) :] if kind not in ("erased", "revoked")]
+    assert events == [("withdrawn", one.notice_id)]
     assert state(home, third) == "reviewed"
 
 
@@ -307,9 +307,9 @@ def next_day(
 
 
 def test_a_run_withdraws_the_letter_to_somebody_who_left_and_says_why(next_day: NextDay) -> None:
-    standing = letters(next_day.home)[next_day.left.notice_id].standing
-    assert standing.state == "withdrawn"
-    assert "left the list of people: In custody" in str(standing.closed_because)
+    status = notices(next_day.home)[next_day.left.notice_id].status
+    assert status.state == "withdrawn"
+    assert "left the list of people: In custody" in str(status.closed_because)
     change = read_people(next_day.home, "person_change", next_day.run_id).set_index("person_id")
     assert change.loc[next_day.left.subject, "change"] == "left"
 
@@ -321,8 +321,8 @@ def test_a_letter_in_somebodys_hands_stays_when_the_person_leaves_the_list(next_
 def test_what_a_run_drafts_to_somebody_excepted_is_withdrawn_at_once(next_day: NextDay) -> None:
     drafts = read_people(next_day.home, "person_notice", next_day.run_id).set_index("notice_id")
     theirs = drafts.index[drafts["person_id"].eq(next_day.excepted.subject)]
-    found = letters(next_day.home)
+    found = notices(next_day.home)
     assert len(theirs)
-    assert {found[notice].standing.state for notice in theirs} == {"withdrawn"}
+    assert {found[notice].status.state for notice in theirs} == {"withdrawn"}
     others = drafts.index[~drafts["person_id"].eq(next_day.excepted.subject)]
-    assert {found[notice].standing.state for notice in others} == {"draft"}
+    assert {found[notice].status.state for notice in others} == {"draft"}

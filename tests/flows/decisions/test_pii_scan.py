@@ -15,7 +15,7 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.projections import project_home
 from models.governance.list_lifecycle import list_id_of
-from pipeline.errors import HarmspotError, MentionError, SourceError
+from pipeline.errors import HarmspotError, PersonMentionedError, SourceError
 from pipeline.publication.publish import read_published
 from pipeline.store.store import Store
 from tests.town import CLOCK, TownRun
@@ -46,7 +46,7 @@ def test_a_read_for_a_purpose_that_names_somebody_is_refused_and_not_logged(
     before = [*home.access_log.entries()]
     arguments = ["--home", str(home.path), "--clock", CLOCK.isoformat(), "explain", "person", raw_id, *options]
     done = CliRunner().invoke(cli, arguments)
-    assert isinstance(done.exception, MentionError)
+    assert isinstance(done.exception, PersonMentionedError)
     assert str(done.exception).startswith(f"--{field}: holds the id of a person")
     assert named not in str(done.exception) + done.output
     assert [*home.access_log.entries()] == before
@@ -54,23 +54,23 @@ def test_a_read_for_a_purpose_that_names_somebody_is_refused_and_not_logged(
 
 @pytest.mark.parametrize("act", ["override", "revoke"])
 def test_an_act_upon_a_list_that_names_somebody_leaves_no_trace(
-    home: Home, town_run: TownRun, raw_id: str, act: str
+    home: Home, town_run: TownRun, raw_id: str, event: str
 ) -> None:
     list_id = list_id_of("person_tier", town_run.summary.run_id)
     person = lists.read_list(home, "person_tier", None, reader=READER, purpose="test")["person_id"].iloc[0]
     lists.open_list(home, list_id, reader=READER, purpose="approve the list")
     before = home.access_log.path.read_bytes()
     with open_home_store(home) as store:
-        acts = store.human_events()
+        events = store.human_events()
     said = {"by": READER, "reason": f"wrong about {raw_id}, says the court"}
-    with pytest.raises(MentionError, match=r"^reason: holds"):
-        if act == "override":
+    with pytest.raises(PersonMentionedError, match=r"^reason: holds"):
+        if event == "override":
             lists.override_entry(home, list_id, person, expires_at=home.midnight(home.today()).replace(day=20), **said)
         else:
             lists.revoke_list(home, list_id, **said)
     assert home.access_log.path.read_bytes() == before
     with open_home_store(home) as store:
-        assert store.human_events().equals(acts)
+        assert store.human_events().equals(events)
 
 
 def test_an_event_that_names_somebody_is_refused_or_blotted(home: Home, town_run: TownRun, raw_id: str) -> None:

@@ -44,7 +44,7 @@ def trial_of(crimes: pd.DataFrame, months: list[date] = MONTHS, maximise: str = 
         seed=1,
         sizes_ft=(400, 600),
         choice_months=2,
-        announce=lambda text: None,
+        progress=lambda text: None,
     )
 
 

@@ -73,5 +73,5 @@ def test_a_damaged_store_is_told_with_the_way_out(home: Home, damage: Callable[[
 def test_a_broker_that_does_not_answer_is_told_in_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("HARMSPOT__INGEST__SOURCES", "[kafka]")
-    found = findings(Home(home.path, home.config_file, CLOCK, home.announce)).loc["kafka"]
+    found = findings(Home(home.path, home.config_file, CLOCK, home.progress)).loc["kafka"]
     assert found["state"] == "fault" and "No Kafka broker answers at 127.0.0.1:1" in found["detail"]

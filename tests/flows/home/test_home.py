@@ -16,14 +16,14 @@ def write_config(path: Path, name: str) -> Path:
 def test_a_home_remembers_its_configuration(tmp_path: Path) -> None:
     said: list[str] = []
     config = write_config(tmp_path / "force.yaml", "Northshire")
-    Home(tmp_path / "home", config, announce=said.append).ensure()
+    Home(tmp_path / "home", config, progress=said.append).ensure()
     assert Home(tmp_path / "home").settings.force.name == "Northshire"
     assert any("remembers its configuration" in text for text in said)
 
 
 def test_a_named_configuration_overrides_the_remembered_one_and_takes_its_place(tmp_path: Path) -> None:
-    Home(tmp_path / "home", write_config(tmp_path / "old.yaml", "Old"), announce=print).ensure()
-    other = Home(tmp_path / "home", write_config(tmp_path / "new.yaml", "New"), announce=print)
+    Home(tmp_path / "home", write_config(tmp_path / "old.yaml", "Old"), progress=print).ensure()
+    other = Home(tmp_path / "home", write_config(tmp_path / "new.yaml", "New"), progress=print)
     assert other.settings.force.name == "New"
     assert Home(tmp_path / "home").settings.force.name == "Old"
     other.ensure()
@@ -32,26 +32,26 @@ def test_a_named_configuration_overrides_the_remembered_one_and_takes_its_place(
 
 def test_folder_and_configuration_may_move_together(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    Home(tmp_path / "a" / "home", write_config(tmp_path / "a" / "c.yaml", "Moved"), announce=print).ensure()
+    Home(tmp_path / "a" / "home", write_config(tmp_path / "a" / "c.yaml", "Moved"), progress=print).ensure()
     (tmp_path / "a").rename(tmp_path / "b")
     assert Home(tmp_path / "b" / "home").settings.force.name == "Moved"
 
 
 def test_a_configuration_that_is_gone_is_named(tmp_path: Path) -> None:
     config = write_config(tmp_path / "force.yaml", "Gone")
-    Home(tmp_path / "home", config, announce=print).ensure()
+    Home(tmp_path / "home", config, progress=print).ensure()
     config.unlink()
     with pytest.raises(SettingsError, match=r"force\.yaml, which is gone; name it with --config"):
         _ = Home(tmp_path / "home").settings
 
 
 def test_without_a_configuration_the_defaults_hold(tmp_path: Path) -> None:
-    Home(tmp_path / "home", announce=print).ensure()
+    Home(tmp_path / "home", progress=print).ensure()
     assert Home(tmp_path / "home").settings.force.name == "Unnamed force"
 
 
 def test_a_configuration_that_cannot_be_read_is_not_remembered(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.yaml"):
-        Home(tmp_path / "home", tmp_path / "absent.yaml", announce=print).ensure()
+        Home(tmp_path / "home", tmp_path / "absent.yaml", progress=print).ensure()
     assert not (tmp_path / "home").exists()
-    assert Home(tmp_path / "home", announce=print).ensure().settings.force.name == "Unnamed force"
+    assert Home(tmp_path / "home", progress=print).ensure().settings.force.name == "Unnamed force"

@@ -96,7 +96,7 @@ def test_no_clock_goes_back(home: Home, town_run: TownRun, tmp_path: Path) -> No
     lists.verify_export(replace(home, clock=CLOCK - timedelta(minutes=4)), tmp_path / "copy.json")
     lists.read_list(late, "person_tier", None, reader=READER, purpose=PURPOSE)
     with open_home_store(home) as store:
-        acts = store.human_events()
+        events = store.human_events()
     undone: tuple[Callable[[], Any], ...] = (
         lambda: lists.verify_export(home, tmp_path / "copy.json"),
         lambda: lists.export_list(home, list_id(town_run), tmp_path / "again.json", **said),
@@ -108,4 +108,4 @@ def test_no_clock_goes_back(home: Home, town_run: TownRun, tmp_path: Path) -> No
             undo()
     assert not (tmp_path / "again.json").exists()
     with open_home_store(home) as store:
-        assert store.human_events().equals(acts)
+        assert store.human_events().equals(events)

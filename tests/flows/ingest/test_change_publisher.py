@@ -7,11 +7,11 @@ import pytest
 
 from flows.home.home import Home
 from flows.ingest import change_publisher as module
-from flows.ingest.change_publisher import Announcer
+from flows.ingest.change_publisher import ChangePublisher
 from flows.ingest.live import CHANGES
 from pipeline.errors import SourceError
 from pipeline.messages.outbox import BATCH, MemoryPublisher, OutboxMessage, make_message
-from pipeline.store.session import StoreDoor
+from pipeline.store.session import StoreSession
 
 
 @pytest.fixture
@@ -20,26 +20,26 @@ def home(new_home: Callable[..., Home], tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def door(home: Home) -> Iterator[StoreDoor]:
-    with StoreDoor(home.store, home.key, wait_s=5) as opened:
+def session(home: Home) -> Iterator[StoreSession]:
+    with StoreSession(home.store, home.key, wait_s=5) as opened:
         yield opened
 
 
-def add(home: Home, door: StoreDoor, numbers: range) -> list[str]:
+def add(home: Home, session: StoreSession, numbers: range) -> list[str]:
     messages = [make_message(CHANGES, str(n), "harmspot.place.changed.v1", {"n": n}, time=home.now()) for n in numbers]
-    with door.opened() as store:
+    with session.opened() as store:
         store.add_messages(messages, home.now())
     return [message.key for message in messages]
 
 
-def deliver(announcer: Announcer, door: StoreDoor) -> None:
-    with door.opened() as store:
+def deliver(announcer: ChangePublisher, session: StoreSession) -> None:
+    with session.opened() as store:
         waiting = announcer.take(store)
     announcer.deliver(waiting)
 
 
-def waiting(door: StoreDoor) -> list[str]:
-    with door.opened() as store:
+def waiting(session: StoreSession) -> list[str]:
+    with session.opened() as store:
         return [message.key for message in store.undelivered(10_000, CHANGES)]
 
 
@@ -66,51 +66,53 @@ class Refusing(MemoryPublisher):
         super().publish(messages)
 
 
-def test_however_many_wait_all_are_sent_once_and_in_order(home: Home, door: StoreDoor) -> None:
-    keys = add(home, door, range(2 * BATCH + 500))
+def test_however_many_wait_all_are_sent_once_and_in_order(home: Home, session: StoreSession) -> None:
+    keys = add(home, session, range(2 * BATCH + 500))
     publisher = MemoryPublisher()
-    announcer = Announcer(home, publisher)
+    announcer = ChangePublisher(home, publisher)
     for _ in range(3):
         assert announcer.is_due()
-        deliver(announcer, door)
+        deliver(announcer, session)
     assert not announcer.is_due()
     assert [message.key for message in publisher.messages] == keys
     assert announcer.delivered == len(keys)
-    with door.opened() as store:
+    with session.opened() as store:
         announcer.note(store)
-    assert waiting(door) == []
+    assert waiting(session) == []
 
 
 def test_after_a_refusal_nothing_is_tried_until_a_fifth_of_the_time_went_into_it(
-    home: Home, door: StoreDoor, monkeypatch: pytest.MonkeyPatch
+    home: Home, session: StoreSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     publisher = Refusing(clock)
     said: list[str] = []
-    announcer = Announcer(Home(home.path, home.config_file, home.clock, said.append), publisher)
-    keys = add(home, door, range(3))
-    deliver(announcer, door)
+    announcer = ChangePublisher(Home(home.path, home.config_file, home.clock, said.append), publisher)
+    keys = add(home, session, range(3))
+    deliver(announcer, session)
     assert said == ["announcements wait in the store: records were not delivered"]
     publisher.is_refusing = False
     clock.now += 11.9
-    deliver(announcer, door)  # with a batch that was kept meanwhile
+    deliver(announcer, session)  # with a batch that was kept meanwhile
     assert not announcer.is_due()
     assert publisher.messages == []
     clock.now += 0.2
     assert announcer.is_due()
-    deliver(announcer, door)
+    deliver(announcer, session)
     assert [message.key for message in publisher.messages] == keys
     assert not announcer.is_due()
 
 
-def test_what_another_process_left_is_looked_for_when_its_partitions_come_over(home: Home, door: StoreDoor) -> None:
+def test_what_another_process_left_is_looked_for_when_its_partitions_come_over(
+    home: Home, session: StoreSession
+) -> None:
     publisher = MemoryPublisher()
-    announcer = Announcer(home, publisher)
-    deliver(announcer, door)
-    keys = add(home, door, range(2))
+    announcer = ChangePublisher(home, publisher)
+    deliver(announcer, session)
+    keys = add(home, session, range(2))
     assert not announcer.is_due()
     announcer.expect()
     assert announcer.is_due()
-    deliver(announcer, door)
+    deliver(announcer, session)
     assert [message.key for message in publisher.messages] == keys

@@ -20,7 +20,7 @@ from flows.simulation.town import TownFiles
 from pipeline.events.batch import Record
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.publication.publish import read_published
-from pipeline.store.session import StoreDoor
+from pipeline.store.session import StoreSession
 from tests.town import CLOCK, TownRun
 
 SCHEMA = Draft202012Validator(json.loads(Path("docs/changes.schema.json").read_text()))
@@ -35,8 +35,8 @@ def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Ho
 
 
 @pytest.fixture
-def door(home: Home) -> Iterator[StoreDoor]:
-    with StoreDoor(home.store, home.key, wait_s=5) as opened:
+def session(home: Home) -> Iterator[StoreSession]:
+    with StoreSession(home.store, home.key, wait_s=5) as opened:
         yield opened
 
 
@@ -48,12 +48,12 @@ def live(home: Home) -> Iterator[Live]:
     started.close()
 
 
-def commit(home: Home, door: StoreDoor, live: Live, *events: dict[str, Any]) -> list[dict[str, Any]]:
+def commit(home: Home, session: StoreSession, live: Live, *events: dict[str, Any]) -> list[dict[str, Any]]:
     """Keep the events as one batch and return what it announced."""
     records = [Record("incidents", 0, number, json.dumps(event).encode()) for number, event in enumerate(events)]
     decoded = new_decoder(home).decode(records)
     assert decoded.dead_letters.num_rows == 0
-    with door.opened() as store:
+    with session.opened() as store:
         before = {message.message_id for message in store.undelivered(10_000)}
         store.commit(decoded, source="test", ingested_at=home.now(), next_offsets={}, tell=live.tell)
         return [said(message) for message in store.undelivered(10_000) if message.message_id not in before]
@@ -92,27 +92,29 @@ def wave(area_id: str, status: str, version: int) -> list[dict[str, Any]]:
     ]
 
 
-def test_an_area_enters_once_and_leaves_when_its_events_are_cancelled(home: Home, door: StoreDoor, live: Live) -> None:
+def test_an_area_enters_once_and_leaves_when_its_events_are_cancelled(
+    home: Home, session: StoreSession, live: Live
+) -> None:
     ranking = read_published(home.path, "area_ranking")
     last = ranking.sort_values("rank").iloc[-1]["area_id"]
-    entered = commit(home, door, live, *wave(last, "recorded", 1))
+    entered = commit(home, session, live, *wave(last, "recorded", 1))
     assert (last, "entered_top_k") in {(change["place_id"], change["change"]) for change in entered}
     assert all(change["is_provisional"] and change["run_id"] == live.run_id for change in entered)
-    assert commit(home, door, live, *wave(last, "recorded", 1)) == []  # repeats announce nothing
+    assert commit(home, session, live, *wave(last, "recorded", 1)) == []  # repeats announce nothing
     restarted = start_live(home)
     assert restarted is not None
-    assert commit(home, door, restarted, incident("x", location={"area_id": last})) == []  # nor does a restart
-    left = commit(home, door, restarted, *wave(last, "cancelled", 2))
+    assert commit(home, session, restarted, incident("x", location={"area_id": last})) == []  # nor does a restart
+    left = commit(home, session, restarted, *wave(last, "cancelled", 2))
     restarted.close()
     assert (last, "left_top_k") in {(change["place_id"], change["change"]) for change in left}
     assert len({change["id"] for change in entered + left}) == len(entered + left)
 
 
-def test_only_what_a_batch_touched_moves(home: Home, door: StoreDoor, live: Live) -> None:
+def test_only_what_a_batch_touched_moves(home: Home, session: StoreSession, live: Live) -> None:
     """With the run's yardsticks nobody else's events change an area's rate, to the bit."""
     before = read_published(home.path, "area_ranking").set_index("area_id")["harm_per_day"]
     touched = before.index[0]
-    commit(home, door, live, incident("n", location={"area_id": touched}))
+    commit(home, session, live, incident("n", location={"area_id": touched}))
     assert live.table is not None
     areas = live.table[live.table["place_kind"] == "area"].set_index("place_id")["harm_per_day"]
     others = before.index.drop(touched)
@@ -120,35 +122,37 @@ def test_only_what_a_batch_touched_moves(home: Home, door: StoreDoor, live: Live
     pd.testing.assert_series_equal(areas[others].astype(float), before[others], check_names=False, check_exact=True)
 
 
-def test_batch_by_batch_the_figures_are_those_of_everything_at_once(home: Home, door: StoreDoor, live: Live) -> None:
+def test_batch_by_batch_the_figures_are_those_of_everything_at_once(
+    home: Home, session: StoreSession, live: Live
+) -> None:
     """Only what a batch touched is drawn anew: incidents that come, move to another area, weigh more, and are gone."""
     here, there, *_ = read_published(home.path, "area_ranking")["area_id"]
     commit(
-        home, door, live, incident("moves", location={"area_id": here}), incident("goes", location={"area_id": here})
+        home, session, live, incident("moves", location={"area_id": here}), incident("goes", location={"area_id": here})
     )
-    commit(home, door, live, incident("moves", 2, location={"area_id": there}, status="amended"))
-    commit(home, door, live, incident("goes", 2, location={"area_id": here}, status="cancelled"))
-    commit(home, door, live, incident("nowhere", location={"lon": 1.0, "lat": 2.0}))
-    commit(home, door, live, incident("moves", 3, location={"area_id": there}, offence_code="homicide"))
+    commit(home, session, live, incident("moves", 2, location={"area_id": there}, status="amended"))
+    commit(home, session, live, incident("goes", 2, location={"area_id": here}, status="cancelled"))
+    commit(home, session, live, incident("nowhere", location={"lon": 1.0, "lat": 2.0}))
+    commit(home, session, live, incident("moves", 3, location={"area_id": there}, offence_code="homicide"))
     at_once = start_live(home)
     assert at_once is not None
-    with closing(at_once), door.opened() as store:
+    with closing(at_once), session.opened() as store:
         assert at_once.tell(store._connection) == []
     assert live.table is not None
     pd.testing.assert_frame_equal(live.table, at_once.table, check_exact=True)
 
 
-def test_evidence_that_is_cancelled_is_told_to_its_notice(home: Home, door: StoreDoor, live: Live) -> None:
+def test_evidence_that_is_cancelled_is_told_to_its_notice(home: Home, session: StoreSession, live: Live) -> None:
     notices = read_published(home.path, "area_notice")
     evidence = notices["evidence_ids"].iloc[0][0]
     cancelled = incident(evidence, 99, status="cancelled", location={"area_id": notices["area_id"].iloc[0]})
-    changes = [change for change in commit(home, door, live, cancelled) if change["place_kind"] == "notice"]
+    changes = [change for change in commit(home, session, live, cancelled) if change["place_kind"] == "notice"]
     behind = {row.notice_id for row in notices.itertuples() if evidence in row.evidence_ids}
     assert [(change["change"], set(change["notice_ids"])) for change in changes] == [("notice_evidence_gone", behind)]
 
 
 def test_a_market_is_flagrant_no_more_without_its_reports_and_turns_flagrant_as_they_come_back(
-    town: TownFiles, home: Home, door: StoreDoor, live: Live
+    town: TownFiles, home: Home, session: StoreSession, live: Live
 ) -> None:
     market = read_published(home.path, "market")
     flagrant = set(market.loc[market["grade"] == "flagrant", "market_id"])
@@ -165,18 +169,20 @@ def test_a_market_is_flagrant_no_more_without_its_reports_and_turns_flagrant_as_
             event | {"id": f"{number}@{version}", "data": event["data"] | {"version": version, "status": status}}
             for number, event in enumerate(reports)
         ]
-        changes = commit(home, door, live, *turned)
+        changes = commit(home, session, live, *turned)
         return sorted((c["change"], c["place_id"]) for c in changes if c["place_kind"] == "market")
 
     assert told(98, "cancelled") == sorted(("market_not_flagrant", each) for each in flagrant)
     assert told(99, "amended") == sorted(("market_flagrant", each) for each in flagrant)
 
 
-def test_the_file_holds_places_alone_and_says_that_it_is_provisional(home: Home, door: StoreDoor, live: Live) -> None:
+def test_the_file_holds_places_alone_and_says_that_it_is_provisional(
+    home: Home, session: StoreSession, live: Live
+) -> None:
     involved = [{"person_id": "P-secret", "role": "suspect"}]
     cell = read_published(home.path, "cell_forecast").iloc[0]
     areas = read_published(home.path, "area_ranking")
-    commit(home, door, live, incident("n", location={"area_id": areas["area_id"].iloc[0]}, involvements=involved))
+    commit(home, session, live, incident("n", location={"area_id": areas["area_id"].iloc[0]}, involvements=involved))
     table = pd.read_parquet(write_live(home, live))
     assert (home.path / FILE).exists()
     assert table["is_provisional"].all()

@@ -13,14 +13,14 @@ import pytest
 from flows.health.stream_health import live_figures
 from flows.home.home import Home
 from flows.home.stage import direct
-from flows.ingest.change_publisher import Announcer
+from flows.ingest.change_publisher import ChangePublisher
 from flows.ingest.ingest import new_decoder
 from flows.ingest.live import FILE
-from flows.ingest.stream import Keeper, StreamBatch
+from flows.ingest.stream import StoreWorker, StreamBatch
 from pipeline.errors import StoreBusyError
 from pipeline.events.batch import Record
 from pipeline.messages.outbox import MemoryPublisher
-from pipeline.store.session import StoreDoor
+from pipeline.store.session import StoreSession
 from tests.flows.ingest.test_live import incident
 from tests.town import CLOCK, TownRun
 
@@ -40,14 +40,14 @@ def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Ho
 @pytest.fixture
 def said(home: Home) -> list[str]:
     lines: list[str] = []
-    home.announce = lines.append
+    home.progress = lines.append
     return lines
 
 
 @pytest.fixture
-def keeper(home: Home, said: list[str]) -> Iterator[Keeper]:
-    with StoreDoor(home.store, home.key, wait_s=5) as door:
-        keeper = Keeper(home, door, "test", Announcer(home, MemoryPublisher()), direct)
+def keeper(home: Home, said: list[str]) -> Iterator[StoreWorker]:
+    with StoreSession(home.store, home.key, wait_s=5) as session:
+        keeper = StoreWorker(home, session, "test", ChangePublisher(home, MemoryPublisher()), direct)
         yield keeper
         keeper.forget_figures()
 
@@ -72,7 +72,7 @@ def block_file(home: Home) -> None:
 
 @pytest.mark.parametrize("harm", [lose_map, cut_publication, block_file])
 def test_figures_that_cannot_be_kept_stop_and_events_are_stored(
-    home: Home, said: list[str], keeper: Keeper, harm: Callable[[Home], None]
+    home: Home, said: list[str], keeper: StoreWorker, harm: Callable[[Home], None]
 ) -> None:
     harm(home)
     kept = [keeper.keep(batch(home, incident_id)).stored for incident_id in ("new1", "new2")]
@@ -81,7 +81,7 @@ def test_figures_that_cannot_be_kept_stop_and_events_are_stored(
 
 
 def test_an_error_of_duckdb_in_the_figures_is_told_without_what_it_quotes(
-    home: Home, said: list[str], keeper: Keeper
+    home: Home, said: list[str], keeper: StoreWorker
 ) -> None:
     keeper.follow_run()
     assert keeper._live is not None
@@ -90,7 +90,9 @@ def test_an_error_of_duckdb_in_the_figures_is_told_without_what_it_quotes(
     assert said[-1] == "live figures stop until the next run: CatalogException"
 
 
-def test_an_expired_run_is_not_carried_on_though_the_process_lives(home: Home, said: list[str], keeper: Keeper) -> None:
+def test_an_expired_run_is_not_carried_on_though_the_process_lives(
+    home: Home, said: list[str], keeper: StoreWorker
+) -> None:
     assert keeper.keep(batch(home, "new1")).stored == 1
     assert live_figures(home)[0] == "ok"
     written = (home.path / FILE).read_bytes()
@@ -106,8 +108,8 @@ def test_an_expired_run_is_not_carried_on_though_the_process_lives(home: Home, s
 def test_whoever_is_told_to_stop_waits_for_nobodys_store(home: Home) -> None:
     told = Event()
     with (
-        StoreDoor(home.store, home.key, wait_s=600, announce=lambda text: told.set(), until=told) as waiting,
-        StoreDoor(home.store, home.key, wait_s=5) as holder,
+        StoreSession(home.store, home.key, wait_s=600, progress=lambda text: told.set(), until=told) as waiting,
+        StoreSession(home.store, home.key, wait_s=5) as holder,
         holder.opened(),
         pytest.raises(StoreBusyError),
         waiting.opened(),

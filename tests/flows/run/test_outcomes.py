@@ -38,7 +38,7 @@ def connection_of(incidents: list[tuple[str, int, str, str]]) -> duckdb.DuckDBPy
     placed = POINTS
     assert len(frame) and len(placed)
     connection.execute(
-        "CREATE TABLE incident_known AS SELECT * REPLACE (occurred_at::TIMESTAMPTZ AS occurred_at) FROM frame"
+        "CREATE TABLE incident_snapshot AS SELECT * REPLACE (occurred_at::TIMESTAMPTZ AS occurred_at) FROM frame"
     )
     connection.execute("CREATE TABLE point_placed AS SELECT * FROM placed")
     return connection
@@ -99,7 +99,7 @@ class Files:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return Home(tmp_path, announce=lambda text: None).ensure()
+    return Home(tmp_path, progress=lambda text: None).ensure()
 
 
 @pytest.fixture

@@ -11,34 +11,34 @@ from hypothesis import strategies as st
 
 from models.governance.audits import (
     REPORTS,
-    AuditAct,
+    AuditEvent,
     AuditsConfig,
     halted_because,
     is_halted,
     refusal,
-    report_standings,
+    report_statuses,
     signed_reports,
 )
 from models.governance.list_effects import CHOSEN_LISTS
-from models.governance.list_lifecycle import LISTS, NOTHING_DONE, ListAct, ListStanding
+from models.governance.list_lifecycle import LISTS, NOTHING_DONE, ListEvent, ListStatus
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CONFIG = AuditsConfig(fresh_days=31)
-BEGAN = AuditAct("began", "harmspot", "run1", START)
+BEGAN = AuditEvent("began", "harmspot", "run1", START)
 
 
 def day(number: float) -> datetime:
     return START + timedelta(days=number)
 
 
-def signed(about: str = "fairness", at: float = 0, *, made: float | None = None, **more: Any) -> AuditAct:
+def signed(about: str = "fairness", at: float = 0, *, made: float | None = None, **more: Any) -> AuditEvent:
     said = {"actor": "M. Ito", "found": "no gap found", "report": "r.pdf", "report_sha256": f"{about}{at}", **more}
     made_at = day(at if made is None else made)
-    return AuditAct("audited", about=about, at=day(at), made_at=made_at, **said)
+    return AuditEvent("audited", about=about, at=day(at), made_at=made_at, **said)
 
 
-def halt(acts: list[AuditAct], at: float, config: AuditsConfig = CONFIG, zone: tzinfo = UTC) -> str | None:
-    return halted_because(report_standings(acts, day(at), config), day(at), zone)
+def halt(events: list[AuditEvent], at: float, config: AuditsConfig = CONFIG, zone: tzinfo = UTC) -> str | None:
+    return halted_because(report_statuses(events, day(at), config), day(at), zone)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def halt(acts: list[AuditAct], at: float, config: AuditsConfig = CONFIG, zone: t
         ([signed("fairness", report_sha256="00")], signed("feedback", report_sha256="00"), "a file of its own"),
     ],
 )
-def test_what_may_not_be_signed(before: list[AuditAct], asked: AuditAct, said: str) -> None:
+def test_what_may_not_be_signed(before: list[AuditEvent], asked: AuditEvent, said: str) -> None:
     assert said in str(refusal(before, asked))
     assert signed_reports([*before, asked]) == signed_reports(before)
 
 
 def test_one_file_ends_no_halt_but_of_one_kind() -> None:
-    acts = [BEGAN, *[signed(about, 31, report_sha256="00") for about in REPORTS]]
-    said = str(halt(acts, 31))
+    events = [BEGAN, *[signed(about, 31, report_sha256="00") for about in REPORTS]]
+    said = str(halt(events, 31))
     assert "feedback" in said and "displacement" in said and "fairness" not in said
 
 
@@ -73,39 +73,39 @@ def test_the_first_run_starts_the_clock() -> None:
     assert "HALTED: person_tier, dealer_ranking, call_in" in said
     assert all(f"nobody has signed a {about} report (due on 2026-02-01)" in said for about in REPORTS)
     assert "harmspot audit record fairness --report FILE --made-on DATE" in said
-    later = AuditAct("began", "harmspot", "run2", day(20))
+    later = AuditEvent("began", "harmspot", "run2", day(20))
     assert halt([BEGAN, later], 31)  # a home has one first run
 
 
 def test_a_day_is_the_forces_own() -> None:
     assert "(due on 2026-02-02)" in str(halt([BEGAN], 31, zone=ZoneInfo("Pacific/Auckland")))
-    acts = [BEGAN, *[signed(about, 31) for about in REPORTS]]
-    assert "(a new one was due on 2026-03-05)" in str(halt(acts, 62, zone=ZoneInfo("Pacific/Auckland")))
+    events = [BEGAN, *[signed(about, 31) for about in REPORTS]]
+    assert "(a new one was due on 2026-03-05)" in str(halt(events, 62, zone=ZoneInfo("Pacific/Auckland")))
 
 
 def test_one_stale_report_of_three_is_enough_and_is_named() -> None:
-    acts = [BEGAN, *[signed(about, 10) for about in REPORTS], signed("fairness", 35), signed("feedback", 35)]
-    assert halt(acts, 40.9) is None
-    said = str(halt(acts, 41))
+    events = [BEGAN, *[signed(about, 10) for about in REPORTS], signed("fairness", 35), signed("feedback", 35)]
+    assert halt(events, 40.9) is None
+    said = str(halt(events, 41))
     assert "the displacement report is stale (a new one was due on 2026-02-11)" in said
     assert "fairness" not in said and "feedback" not in said
 
 
 def test_age_counts_from_the_day_the_report_was_made_and_not_from_its_signature() -> None:
-    acts = [BEGAN, *[signed(about, 30, made=10) for about in REPORTS]]
-    assert halt(acts, 40.9) is None
-    assert halt(acts, 41)
+    events = [BEGAN, *[signed(about, 30, made=10) for about in REPORTS]]
+    assert halt(events, 40.9) is None
+    assert halt(events, 41)
 
 
 def test_an_older_report_signed_later_takes_nothing_back() -> None:
-    acts = [BEGAN, *[signed(about, 30) for about in REPORTS], signed("fairness", 32, made=5)]
-    assert halt(acts, 60) is None
+    events = [BEGAN, *[signed(about, 30) for about in REPORTS], signed("fairness", 32, made=5)]
+    assert halt(events, 60) is None
 
 
 def test_what_is_done_later_than_the_clock_does_not_count() -> None:
-    acts = [BEGAN, *[signed(about, 50) for about in REPORTS]]
-    assert halt(acts, 40)
-    assert halt(acts, 50) is None
+    events = [BEGAN, *[signed(about, 50) for about in REPORTS]]
+    assert halt(events, 40)
+    assert halt(events, 50) is None
 
 
 @pytest.mark.parametrize("days", [0, -1, 32, 1000])
@@ -133,40 +133,49 @@ ACTS = st.lists(ACT, max_size=25)
 
 @settings(max_examples=300)
 @given(st.sampled_from(REPORTS), st.lists(ACT, max_size=4), st.integers(0, 60), st.integers(1, 31))
-def test_audit_or_halt_holds_in_every_history(about: str, acts: list[AuditAct], at: int, fresh_days: int) -> None:
+def test_audit_or_halt_holds_in_every_history(about: str, events: list[AuditEvent], at: int, fresh_days: int) -> None:
     """Counted anew from the acts alone: lists go on only in the first days, or on a young report somebody signed."""
     now, fresh = day(at), timedelta(days=fresh_days)
-    acts = [replace(act, about=about) for act in acts]
+    events = [replace(event, about=about) for event in events]
     others = [signed(other, at) for other in REPORTS if other != about]
-    is_going_on = halt([BEGAN, *acts, *others], at, AuditsConfig(fresh_days)) is None
-    young = [act for act in acts if act.made_at is not None and act.made_at <= act.at <= now < act.made_at + fresh]
-    by_people = [act for act in young if act.actor == "M. Ito" and act.found == "no gap found" and act.report_sha256]
+    is_going_on = halt([BEGAN, *events, *others], at, AuditsConfig(fresh_days)) is None
+    young = [
+        event
+        for event in events
+        if event.made_at is not None and event.made_at <= event.at <= now < event.made_at + fresh
+    ]
+    by_people = [
+        event for event in young if event.actor == "M. Ito" and event.found == "no gap found" and event.report_sha256
+    ]
     assert not is_going_on or by_people or now < START + fresh
 
 
 @given(ACTS, st.integers(0, 25), st.integers(0, 60))
-def test_nothing_but_a_younger_report_ends_a_halt(acts: list[AuditAct], count: int, at: int) -> None:
+def test_nothing_but_a_younger_report_ends_a_halt(events: list[AuditEvent], count: int, at: int) -> None:
     """Signing the same report again, late or by a machine leaves a halt as it was."""
-    acts = sorted(acts, key=lambda act: act.at)
-    again = [signed(act.about, 91 + n, made=91, report_sha256=act.report_sha256) for n, act in enumerate(acts[:count])]
-    known = {act.report_sha256 for act in signed_reports([BEGAN, *acts])}
-    repeats = [act for act in again if act.report_sha256 in known]
-    assert halt([BEGAN, *acts, *repeats], at + 91) == halt([BEGAN, *acts], at + 91)
+    events = sorted(events, key=lambda event: event.at)
+    again = [
+        signed(event.about, 91 + n, made=91, report_sha256=event.report_sha256)
+        for n, event in enumerate(events[:count])
+    ]
+    known = {event.report_sha256 for event in signed_reports([BEGAN, *events])}
+    repeats = [event for event in again if event.report_sha256 in known]
+    assert halt([BEGAN, *events, *repeats], at + 91) == halt([BEGAN, *events], at + 91)
 
 
 STANDINGS = st.builds(
-    ListStanding,
+    ListStatus,
     st.just({}),
-    approved=st.sampled_from([None, ListAct("approved", "A", "person_tier-1", START)]),
-    revoked=st.sampled_from([None, ListAct("revoked", "A", "person_tier-1", START)]),
+    approved=st.sampled_from([None, ListEvent("approved", "A", "person_tier-1", START)]),
+    revoked=st.sampled_from([None, ListEvent("revoked", "A", "person_tier-1", START)]),
     stops_at=st.one_of(st.none(), st.integers(0, 90).map(day)),
 )
 
 
 @given(STANDINGS, st.integers(0, 100), st.integers(0, 100))
-def test_a_halt_only_takes_away_and_keeps_no_list_alive(standing: ListStanding, valid: int, at: int) -> None:
-    free = standing.status(day(valid), day(at))
-    halted = standing.status(day(valid), day(at), is_halted=True)
+def test_a_halt_only_takes_away_and_keeps_no_list_alive(status: ListStatus, valid: int, at: int) -> None:
+    free = status.state_at(day(valid), day(at))
+    halted = status.state_at(day(valid), day(at), is_halted=True)
     assert halted == ("halted" if free == "active" else free)
 
 
@@ -174,4 +183,4 @@ def test_warrants_help_and_children_are_never_halted() -> None:
     assert [name for name in LISTS if is_halted(name, "HALTED")] == list(CHOSEN_LISTS)
     assert not any(is_halted(name, None) for name in LISTS)
     assert {"warrant_queue", "referral", "safeguarding"}.isdisjoint(CHOSEN_LISTS)
-    assert NOTHING_DONE.status(day(1), day(0), is_halted=True) == "draft"
+    assert NOTHING_DONE.state_at(day(1), day(0), is_halted=True) == "draft"

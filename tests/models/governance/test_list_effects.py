@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.governance.list_effects import (
     CHOSEN_LISTS,
     LONGEST_REGISTRATION,
-    EffectAct,
+    EffectEvent,
     effects_of,
     latest_effect,
     missing_effect,
@@ -22,16 +22,16 @@ START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LIST = "person_tier"
 
 
-def registered(days: float = 0, *, until: float | None = 30, name: str = LIST, **more: Any) -> EffectAct:
+def registered(days: float = 0, *, until: float | None = 30, name: str = LIST, **more: Any) -> EffectEvent:
     at = START + timedelta(days=days)
     said = {"outcome": "harm reported a year on", "comparison": "those just below", "actor": "A. Lee", **more}
     stops_at = None if until is None else START + timedelta(days=until)
-    return EffectAct("registered", list_name=name, at=at, stops_at=stops_at, **said)
+    return EffectEvent("registered", list_name=name, at=at, stops_at=stops_at, **said)
 
 
-def evaluated(days: float = 40, *, name: str = LIST, **more: Any) -> EffectAct:
+def evaluated(days: float = 40, *, name: str = LIST, **more: Any) -> EffectEvent:
     said = {"actor": "M. Ito", "found": "no less harm", "report": "r.pdf", "report_sha256": "00", **more}
-    return EffectAct("evaluated", list_name=name, at=START + timedelta(days=days), **said)
+    return EffectEvent("evaluated", list_name=name, at=START + timedelta(days=days), **said)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def evaluated(days: float = 40, *, name: str = LIST, **more: Any) -> EffectAct:
         ([registered()], evaluated(report_sha256=""), "names the report"),
     ],
 )
-def test_what_may_not_be_done(before: list[EffectAct], asked: EffectAct, said: str) -> None:
+def test_what_may_not_be_done(before: list[EffectEvent], asked: EffectEvent, said: str) -> None:
     effects = effects_of(before)
     assert said in str(refusal(effects, asked))
     assert effects_of([*before, asked]) == effects
@@ -126,9 +126,9 @@ ACTS = st.lists(
 
 
 @given(ACTS)
-def test_no_history_renews_without_an_evaluation(acts: list[EffectAct]) -> None:
+def test_no_history_renews_without_an_evaluation(events: list[EffectEvent]) -> None:
     """All but the last registration of a list are evaluated, whole, by people, and end within a year."""
-    for name, effects in effects_of(acts).items():
+    for name, effects in effects_of(events).items():
         assert name in CHOSEN_LISTS
         assert all(each.evaluated for each in effects[:-1])
         for each in effects:
@@ -142,6 +142,6 @@ def test_no_history_renews_without_an_evaluation(acts: list[EffectAct]) -> None:
 
 
 @given(ACTS)
-def test_forbidden_acts_leave_no_trace(acts: list[EffectAct]) -> None:
-    allowed = [each for place, each in enumerate(acts) if refusal(effects_of(acts[:place]), each) is None]
-    assert effects_of(allowed) == effects_of(acts)
+def test_forbidden_acts_leave_no_trace(events: list[EffectEvent]) -> None:
+    allowed = [each for place, each in enumerate(events) if refusal(effects_of(events[:place]), each) is None]
+    assert effects_of(allowed) == effects_of(events)

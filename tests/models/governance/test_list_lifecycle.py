@@ -7,20 +7,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.governance.list_effects import CHOSEN_LISTS, EffectAct, effects_of
+from models.governance.list_effects import CHOSEN_LISTS, EffectEvent, effects_of
 from models.governance.list_lifecycle import (
     ENFORCEMENT_LISTS,
     LISTS,
     NOTHING_DONE,
     TIERED_LISTS,
-    ListAct,
+    ListEvent,
+    count_downgraded,
     entries_valid_to,
     human_changes,
     list_id_of,
     refusal,
     split_list_id,
-    standings,
-    taken_back,
+    statuses,
     taken_off_since,
     withheld,
     without_withheld,
@@ -31,34 +31,34 @@ LIST = list_id_of("person_tier", "abc123")
 WHY = "evidence read and found sound"
 
 
-def act(
+def event(
     kind: str, actor: str = "A. Reyes", *, list_id: str = LIST, hours: float = 0, reason: str = WHY, **more: object
 ):  # type: ignore[no-untyped-def]
-    return ListAct(kind, actor, list_id, START + timedelta(hours=hours), reason, **more)  # type: ignore[arg-type]
+    return ListEvent(kind, actor, list_id, START + timedelta(hours=hours), reason, **more)  # type: ignore[arg-type]
 
 
-def registered(list_name: str = "person_tier", *, hours: float = 0, days: float = 60) -> EffectAct:
+def registered(list_name: str = "person_tier", *, hours: float = 0, days: float = 60) -> EffectEvent:
     at = START + timedelta(hours=hours)
-    return EffectAct(
+    return EffectEvent(
         "registered", "A. Lee", list_name, at, "harm reported a year on", "those just below", at + timedelta(days=days)
     )
 
 
-def evaluated(list_name: str = "person_tier", *, days: float) -> EffectAct:
+def evaluated(list_name: str = "person_tier", *, days: float) -> EffectEvent:
     at = START + timedelta(days=days)
-    return EffectAct("evaluated", "M. Ito", list_name, at, found="no less harm", report="r.pdf", report_sha256="0")
+    return EffectEvent("evaluated", "M. Ito", list_name, at, found="no less harm", report="r.pdf", report_sha256="0")
 
 
 REGISTERED = [registered(name) for name in CHOSEN_LISTS]
 
 
-def excepted(person_id: str = "p_1", days: float = 30, **more: object) -> ListAct:
-    return act("overridden", person_id=person_id, expires_at=START + timedelta(days=days), **more)  # type: ignore[arg-type]
+def excepted(person_id: str = "p_1", days: float = 30, **more: object) -> ListEvent:
+    return event("overridden", person_id=person_id, expires_at=START + timedelta(days=days), **more)  # type: ignore[arg-type]
 
 
 ACTS = st.lists(
     st.builds(
-        ListAct,
+        ListEvent,
         st.sampled_from(["opened", "approved", "revoked", "overridden"]),
         st.sampled_from(["A. Reyes", "a.  reyes", "B. Lee", "harmspot", " "]),
         st.sampled_from([list_id_of(name, "abc123") for name in LISTS]),
@@ -73,106 +73,107 @@ ACTS = st.lists(
 
 def test_a_list_is_active_once_somebody_who_opened_it_approved_it() -> None:
     later = START + timedelta(days=90)
-    one = standings([*REGISTERED, act("opened"), act("approved")])[LIST]
-    assert one.status(later, START) == "active"
-    assert one.status(START + timedelta(days=5), START + timedelta(days=5)) == "expired"
-    assert NOTHING_DONE.status(later, START) == "draft"
+    one = statuses([*REGISTERED, event("opened"), event("approved")])[LIST]
+    assert one.state_at(later, START) == "active"
+    assert one.state_at(START + timedelta(days=5), START + timedelta(days=5)) == "expired"
+    assert NOTHING_DONE.state_at(later, START) == "draft"
     assert (
-        standings([*REGISTERED, act("opened"), act("approved"), act("revoked")])[LIST].status(later, START) == "revoked"
+        statuses([*REGISTERED, event("opened"), event("approved"), event("revoked")])[LIST].state_at(later, START)
+        == "revoked"
     )
 
 
 @pytest.mark.parametrize(
     ("before", "asked", "said"),
     [
-        ([], act("approved"), "opened the list"),
-        ([act("opened", "B. Lee")], act("approved"), "opened the list"),
-        ([act("opened")], act("approved", reason="fine"), "one word"),
-        ([act("opened")], act("approved", reason="fine Fine"), "one word"),
-        ([act("opened")], act("approved", " "), "nobody"),
-        ([act("opened", "harmspot")], act("approved", "harmspot run"), "named person"),
-        ([act("opened"), act("approved")], act("approved"), "before"),
-        ([act("opened"), act("revoked")], act("approved"), "revoked"),
+        ([], event("approved"), "opened the list"),
+        ([event("opened", "B. Lee")], event("approved"), "opened the list"),
+        ([event("opened")], event("approved", reason="fine"), "one word"),
+        ([event("opened")], event("approved", reason="fine Fine"), "one word"),
+        ([event("opened")], event("approved", " "), "nobody"),
+        ([event("opened", "harmspot")], event("approved", "harmspot run"), "named person"),
+        ([event("opened"), event("approved")], event("approved"), "before"),
+        ([event("opened"), event("revoked")], event("approved"), "revoked"),
         ([], excepted(), "opened the list"),
-        ([act("opened")], excepted(days=0), "expires"),
-        ([act("opened")], excepted(days=91), "expires"),
-        ([act("opened")], act("overridden", person_id="p_1"), "expires"),
-        ([act("opened")], act("overridden", expires_at=START + timedelta(days=3)), "one person"),
-        ([act("opened", list_id="safeguarding-abc")], excepted(list_id="safeguarding-abc"), "only lower enforcement"),
+        ([event("opened")], excepted(days=0), "expires"),
+        ([event("opened")], excepted(days=91), "expires"),
+        ([event("opened")], event("overridden", person_id="p_1"), "expires"),
+        ([event("opened")], event("overridden", expires_at=START + timedelta(days=3)), "one person"),
+        ([event("opened", list_id="safeguarding-abc")], excepted(list_id="safeguarding-abc"), "only lower enforcement"),
     ],
 )
-def test_what_may_not_be_done(before: list[ListAct], asked: ListAct, said: str) -> None:
+def test_what_may_not_be_done(before: list[ListEvent], asked: ListEvent, said: str) -> None:
     before = [*REGISTERED, *before]
-    standing = standings(before).get(asked.list_id, NOTHING_DONE)
-    assert said in str(refusal(standing, asked, effects_of(REGISTERED)))
-    assert standings([*before, asked]).get(asked.list_id, NOTHING_DONE) == standing
+    status = statuses(before).get(asked.list_id, NOTHING_DONE)
+    assert said in str(refusal(status, asked, effects_of(REGISTERED)))
+    assert statuses([*before, asked]).get(asked.list_id, NOTHING_DONE) == status
 
 
 def test_names_are_one_whatever_their_capitals_and_spaces() -> None:
-    assert standings([*REGISTERED, act("opened", "a.  REYES"), act("approved", "A. Reyes")])[LIST].approved
+    assert statuses([*REGISTERED, event("opened", "a.  REYES"), event("approved", "A. Reyes")])[LIST].approved
 
 
 @settings(deadline=None)
 @given(ACTS)
-def test_human_gate_holds_in_every_history(acts: list[ListAct]) -> None:
+def test_human_gate_holds_in_every_history(events: list[ListEvent]) -> None:
     """Whoever approved is named, is not the machine, and opened the same list before."""
-    for list_id, standing in standings([*REGISTERED, *acts]).items():
-        if standing.approved:
-            place = acts.index(standing.approved)
+    for list_id, status in statuses([*REGISTERED, *events]).items():
+        if status.approved:
+            place = events.index(status.approved)
             names = [
-                " ".join(a.actor.lower().split()) for a in acts[:place] if a.kind == "opened" and a.list_id == list_id
+                " ".join(a.actor.lower().split()) for a in events[:place] if a.kind == "opened" and a.list_id == list_id
             ]
-            approver = " ".join(standing.approved.actor.lower().split())
+            approver = " ".join(status.approved.actor.lower().split())
             assert approver in names
             assert approver not in ("", "harmspot")
 
 
 @settings(deadline=None)
 @given(ACTS, st.integers(0, 100))
-def test_exceptions_only_take_off_and_always_end(acts: list[ListAct], days: int) -> None:
+def test_exceptions_only_take_off_and_always_end(events: list[ListEvent], days: int) -> None:
     now = START + timedelta(days=days)
     rows = pd.DataFrame({"person_id": ["p_1", "p_2", "p_3"], "rank": [1, 2, 3]})
     for name in LISTS:
-        left = without_withheld(rows, name, withheld(acts, now))
+        left = without_withheld(rows, name, withheld(events, now))
         assert rows.merge(left).equals(left)  # nobody added, nobody changed, the order kept
         assert "p_3" in set(left["person_id"])
         if name not in ENFORCEMENT_LISTS:
             assert len(left) == 3
-    assert not withheld(acts, START + timedelta(days=200))
+    assert not withheld(events, START + timedelta(days=200))
 
 
 @settings(deadline=None)
 @given(ACTS)
-def test_forbidden_acts_leave_no_trace(acts: list[ListAct]) -> None:
+def test_forbidden_acts_leave_no_trace(events: list[ListEvent]) -> None:
     effects = effects_of(REGISTERED)
     allowed = [
         each
-        for place, each in enumerate(acts)
-        if refusal(standings([*REGISTERED, *acts[:place]]).get(each.list_id, NOTHING_DONE), each, effects) is None
+        for place, each in enumerate(events)
+        if refusal(statuses([*REGISTERED, *events[:place]]).get(each.list_id, NOTHING_DONE), each, effects) is None
     ]
-    assert standings([*REGISTERED, *allowed]) == standings([*REGISTERED, *acts])
+    assert statuses([*REGISTERED, *allowed]) == statuses([*REGISTERED, *events])
 
 
 def test_an_exception_holds_in_later_runs_until_it_expires() -> None:
-    acts = [act("opened"), excepted(days=30)]
+    events = [event("opened"), excepted(days=30)]
     off = {("person_tier", "p_1"), ("call_in", "p_1")}  # nobody is called in for a tier that is in doubt
-    assert withheld(acts, START) == off
-    assert withheld(acts, START + timedelta(days=29)) == off
-    assert withheld(acts, START + timedelta(days=30)) == set()
+    assert withheld(events, START) == off
+    assert withheld(events, START + timedelta(days=29)) == off
+    assert withheld(events, START + timedelta(days=30)) == set()
 
 
 @pytest.mark.parametrize(("name", "reached"), [("call_in", {"call_in"}), ("dealer_ranking", {"dealer_ranking"})])
 def test_an_exception_from_another_list_holds_for_that_one(name: str, reached: set[str]) -> None:
     list_id = list_id_of(name, "abc123")
-    acts = [act("opened", list_id=list_id), excepted(list_id=list_id)]
-    assert {list_name for list_name, _ in withheld(acts, START)} == reached
-    assert [one for one in LISTS if taken_off_since(acts, one, START)] == sorted(reached)
+    events = [event("opened", list_id=list_id), excepted(list_id=list_id)]
+    assert {list_name for list_name, _ in withheld(events, START)} == reached
+    assert [one for one in LISTS if taken_off_since(events, one, START)] == sorted(reached)
 
 
 def test_an_exception_from_the_tiers_takes_nobody_off_a_copy_but_of_tiers_and_call_ins() -> None:
-    acts = [act("opened"), excepted(hours=2)]
-    assert [name for name in LISTS if taken_off_since(acts, name, START)] == ["person_tier", "call_in"]
-    assert not taken_off_since(acts, "call_in", START + timedelta(hours=3))
+    events = [event("opened"), excepted(hours=2)]
+    assert [name for name in LISTS if taken_off_since(events, name, START)] == ["person_tier", "call_in"]
+    assert not taken_off_since(events, "call_in", START + timedelta(hours=3))
 
 
 def warrants(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -202,12 +203,12 @@ def tiers(**rows: str) -> pd.DataFrame:
 def test_a_copy_is_outdated_where_a_row_is_gone_or_milder(
     name: str, before: pd.DataFrame, after: pd.DataFrame, count: int
 ) -> None:
-    assert taken_back(name, before, after) == count
+    assert count_downgraded(name, before, after) == count
 
 
 def decided(count: int, exceptions: int) -> pd.DataFrame:
-    acts = [*REGISTERED, act("opened"), *[excepted(f"p_{n}") for n in range(exceptions)], act("approved")]
-    return human_changes(standings(acts), {LIST: count})
+    events = [*REGISTERED, event("opened"), *[excepted(f"p_{n}") for n in range(exceptions)], event("approved")]
+    return human_changes(statuses(events), {LIST: count})
 
 
 @pytest.mark.parametrize(
@@ -222,13 +223,13 @@ def test_an_alarm_says_that_nobody_changes_anything(entries: int, exceptions: in
 def test_a_list_that_a_person_revoked_was_changed_whole_and_one_that_the_machine_did_not() -> None:
     for actor, changed in (("B. Lee", 80), ("harmspot", 0)):
         found = human_changes(
-            standings([*REGISTERED, act("opened"), act("approved"), act("revoked", actor)]), {LIST: 80}
+            statuses([*REGISTERED, event("opened"), event("approved"), event("revoked", actor)]), {LIST: 80}
         )
         assert found["changed_entries"].tolist() == [changed]
 
 
 def test_nothing_decided_is_no_alarm() -> None:
-    assert human_changes(standings([act("opened")]), {LIST: 80}).empty
+    assert human_changes(statuses([event("opened")]), {LIST: 80}).empty
 
 
 @pytest.mark.parametrize("list_id", ["", "person_tier", "person_tier-", "heat_list-abc"])
@@ -241,28 +242,28 @@ def test_a_list_that_chooses_people_is_approved_only_while_its_effect_is_registe
     later = START + timedelta(days=90)
     for name in LISTS:
         one = list_id_of(name, "abc123")
-        acts = [act("opened", list_id=one), act("approved", list_id=one)]
+        events = [event("opened", list_id=one), event("approved", list_id=one)]
         needs_none = name in ("warrant_queue", "referral", "safeguarding")
-        assert standings(acts)[one].status(later, START) == ("active" if needs_none else "draft")
-        assert standings([registered(name), *acts])[one].status(later, START) == "active" or needs_none
+        assert statuses(events)[one].state_at(later, START) == ("active" if needs_none else "draft")
+        assert statuses([registered(name), *events])[one].state_at(later, START) == "active" or needs_none
 
 
 def test_a_list_ends_with_the_stop_date_of_its_registration_whatever_its_own_term() -> None:
-    one = standings([registered(days=10), act("opened"), act("approved")])[LIST]
+    one = statuses([registered(days=10), event("opened"), event("approved")])[LIST]
     later = START + timedelta(days=90)
-    assert one.status(later, START + timedelta(days=10, seconds=-1)) == "active"
-    assert one.status(later, START + timedelta(days=10)) == "expired"
+    assert one.state_at(later, START + timedelta(days=10, seconds=-1)) == "active"
+    assert one.state_at(later, START + timedelta(days=10)) == "expired"
 
 
 def test_an_early_evaluation_ends_the_lists_approved_under_it() -> None:
-    acts = [registered(days=60), act("opened"), act("approved"), evaluated(days=3)]
-    one = standings(acts)[LIST]
-    assert one.status(START + timedelta(days=90), START + timedelta(days=3)) == "expired"
-    again = standings([*acts, registered(hours=24 * 4, days=60)])[LIST]
-    assert again.status(START + timedelta(days=90), START + timedelta(days=5)) == "expired"
+    events = [registered(days=60), event("opened"), event("approved"), evaluated(days=3)]
+    one = statuses(events)[LIST]
+    assert one.state_at(START + timedelta(days=90), START + timedelta(days=3)) == "expired"
+    again = statuses([*events, registered(hours=24 * 4, days=60)])[LIST]
+    assert again.state_at(START + timedelta(days=90), START + timedelta(days=5)) == "expired"
 
 
-EFFECT_ACTS = st.builds(
+EFFECT_EVENTS = st.builds(
     lambda kind, name, days, stop: (
         registered(name, hours=24 * days, days=stop) if kind == "registered" else evaluated(name, days=days)
     ),
@@ -273,34 +274,34 @@ EFFECT_ACTS = st.builds(
 )
 APPROVALS = st.builds(
     lambda name, days: [
-        act(kind, list_id=list_id_of(name, f"run{days}"), hours=24 * days) for kind in ("opened", "approved")
+        event(kind, list_id=list_id_of(name, f"run{days}"), hours=24 * days) for kind in ("opened", "approved")
     ],
     st.sampled_from(LISTS),
     st.integers(0, 60),
 )
 
 
-APPROVED = [act("opened", hours=24), act("approved", hours=24)]
+APPROVED = [event("opened", hours=24), event("approved", hours=24)]
 
 
 @settings(deadline=None)
-@example(steps=[APPROVED], days=2)  # without a registration
-@example(steps=[[registered(days=10)], APPROVED], days=20)  # past the stop date of one
+@example(groups=[APPROVED], days=2)  # without a registration
+@example(groups=[[registered(days=10)], APPROVED], days=20)  # past the stop date of one
 @given(
-    steps=st.lists(st.one_of(EFFECT_ACTS.map(lambda each: [each]), APPROVALS), max_size=25), days=st.integers(0, 100)
+    groups=st.lists(st.one_of(EFFECT_EVENTS.map(lambda each: [each]), APPROVALS), max_size=25), days=st.integers(0, 100)
 )
-def test_effect_registered_holds_in_every_history(steps: list[list[ListAct | EffectAct]], days: int) -> None:
+def test_effect_registered_holds_in_every_history(groups: list[list[ListEvent | EffectEvent]], days: int) -> None:
     """Counted anew from the acts alone: who is active was registered before, not past a stop date, not evaluated."""
-    acts = [each for step in sorted(steps, key=lambda step: step[0].at) for each in step]
+    events = [each for group in sorted(groups, key=lambda group: group[0].at) for each in group]
     now, far = START + timedelta(days=days), START + timedelta(days=1000)
-    known = [each for each in acts if each.at <= now]
-    for list_id, standing in standings(known).items():
+    known = [each for each in events if each.at <= now]
+    for list_id, status in statuses(known).items():
         name, _ = split_list_id(list_id)
-        if standing.status(far, now) != "active" or name not in CHOSEN_LISTS:
+        if status.state_at(far, now) != "active" or name not in CHOSEN_LISTS:
             continue
-        assert standing.approved
-        own = [each for each in known if isinstance(each, EffectAct) and each.list_name == name]
-        place = known.index(standing.approved)
+        assert status.approved
+        own = [each for each in known if isinstance(each, EffectEvent) and each.list_name == name]
+        place = known.index(status.approved)
         assert any(
             each.kind == "registered"
             and known.index(each) < place

@@ -21,15 +21,15 @@ from models.governance.notice_lifecycle import (
     REFUSALS,
     STATES,
     TRANSITIONS,
-    Standing,
-    Step,
+    NoticeEvent,
+    NoticeStatus,
     is_live,
     is_outdated,
     is_superseded,
     last_day,
     refusals,
-    standing_of,
     start_refusal,
+    status_of,
     withdrawal_reason,
 )
 
@@ -87,46 +87,46 @@ def nine_on(day: date) -> datetime:
     return datetime.combine(day, time(9), tzinfo=UTC)
 
 
-def step(kind: str, actor: str = "Bell", day: date = WRITTEN, **more: Any) -> Step:
+def event_of(kind: str, actor: str = "Bell", day: date = WRITTEN, **more: Any) -> NoticeEvent:
     """An act recorded at nine; what was served on a day was so at nine, too."""
     served_on = more.get("served_on")
     served_at = nine_on(served_on) if served_on else None
-    return Step(kind, actor, nine_on(day), day, **{"reason": WHY, "served_at": served_at, **more})
+    return NoticeEvent(kind, actor, nine_on(day), day, **{"reason": WHY, "served_at": served_at, **more})
 
 
-def serving(fields: dict[str, Any], day: date = WRITTEN, **more: Any) -> Step:
-    return step("served", "Lund", day, **{"served_on": day, "manner": MANNERS[fields["kind"]][0], **more})
+def serving(fields: dict[str, Any], day: date = WRITTEN, **more: Any) -> NoticeEvent:
+    return event_of("served", "Lund", day, **{"served_on": day, "manner": MANNERS[fields["kind"]][0], **more})
 
 
-REVIEWED = [step("opened"), step("reviewed")]
-APPROVED = [*REVIEWED, step("opened", "Reyes"), step("approved", "Reyes")]
+REVIEWED = [event_of("opened"), event_of("reviewed")]
+APPROVED = [*REVIEWED, event_of("opened", "Reyes"), event_of("approved", "Reyes")]
 
 
-def served(fields: dict[str, Any]) -> list[Step]:
+def served(fields: dict[str, Any]) -> list[NoticeEvent]:
     return [*APPROVED, serving(fields)]
 
 
 @BOTH
 def test_the_whole_way(fields: dict[str, Any]) -> None:
     assert check_notice(fields) == []
-    states = [standing_of(fields, served(fields)[:n]).state for n in range(6)]
+    states = [status_of(fields, served(fields)[:n]).state for n in range(6)]
     assert states == ["draft", "draft", "reviewed", "reviewed", "approved", "served"]
     for kind in ("kept", "broken", "withdrawn"):
-        assert standing_of(fields, [*served(fields), step(kind, day=last_day(fields))]).state == kind
+        assert status_of(fields, [*served(fields), event_of(kind, day=last_day(fields))]).state == kind
 
 
 @BOTH
 def test_a_notice_is_live_from_review_to_its_last_day_objected_to_or_not(fields: dict[str, Any]) -> None:
     ways = {"draft": [], "reviewed": REVIEWED, "approved": APPROVED, "served": served(fields)}
-    contested = [*served(fields), step("contested")]
-    live = {name: is_live(fields, standing_of(fields, steps), WRITTEN) for name, steps in ways.items()}
+    contested = [*served(fields), event_of("contested")]
+    live = {name: is_live(fields, status_of(fields, events), WRITTEN) for name, events in ways.items()}
     assert live == {"draft": False, "reviewed": True, "approved": True, "served": True}
-    assert is_live(fields, standing_of(fields, contested), WRITTEN)
-    assert not is_live(fields, standing_of(fields, [*contested, step("withdrawn")]), WRITTEN)
+    assert is_live(fields, status_of(fields, contested), WRITTEN)
+    assert not is_live(fields, status_of(fields, [*contested, event_of("withdrawn")]), WRITTEN)
     over = timedelta(days=1)
-    assert not is_live(fields, standing_of(fields, APPROVED), fields["serve_by"] + over)
-    assert is_live(fields, standing_of(fields, served(fields)), last_day(fields))
-    assert not is_live(fields, standing_of(fields, served(fields)), last_day(fields) + over)
+    assert not is_live(fields, status_of(fields, APPROVED), fields["serve_by"] + over)
+    assert is_live(fields, status_of(fields, served(fields)), last_day(fields))
+    assert not is_live(fields, status_of(fields, served(fields)), last_day(fields) + over)
 
 
 def changed(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -148,11 +148,11 @@ def test_only_another_announcement_to_the_same_market_or_person_is_superseded() 
 @BOTH
 def test_a_draft_is_outdated_by_a_later_one_to_the_same_subject(fields: dict[str, Any]) -> None:
     later = changed(fields, written_on=WRITTEN + timedelta(days=1))
-    assert is_outdated(fields, standing_of(fields, [step("opened")]), later)
-    assert not is_outdated(later, Standing(), fields)
-    assert not is_outdated(fields, Standing(), changed(fields, legal_basis="Another"))
-    assert not is_outdated(fields, standing_of(fields, REVIEWED), later)
-    assert not is_outdated(fields, standing_of(fields, [*served(fields), step("contested")]), later)
+    assert is_outdated(fields, status_of(fields, [event_of("opened")]), later)
+    assert not is_outdated(later, NoticeStatus(), fields)
+    assert not is_outdated(fields, NoticeStatus(), changed(fields, legal_basis="Another"))
+    assert not is_outdated(fields, status_of(fields, REVIEWED), later)
+    assert not is_outdated(fields, status_of(fields, [*served(fields), event_of("contested")]), later)
 
 
 def test_every_state_is_reached_and_every_rule_is_told_apart() -> None:
@@ -162,34 +162,34 @@ def test_every_state_is_reached_and_every_rule_is_told_apart() -> None:
 
 @BOTH
 @pytest.mark.parametrize(
-    ("before", "act", "said"),
+    ("before", "event", "said"),
     [
-        ([], step("reviewed"), "opened it first"),
-        (REVIEWED, step("approved", "Reyes"), "opened it first"),
-        (REVIEWED, step("approved"), "reviewed it may not approve it"),
-        ([*REVIEWED, step("opened", "bELL ")], step("approved", " bell"), "reviewed it may not approve it"),
-        ([], step("approved", "Reyes"), "cannot be approved while it is draft"),
-        (APPROVED, step("reviewed"), "cannot be reviewed while it is approved"),
-        ([step("opened")], step("reviewed", reason="fine"), "one word"),
-        ([step("opened")], step("reviewed", reason="ok  OK ok"), "one word"),
-        ([], step("withdrawn", reason=" "), "one word"),
-        ([], step("opened", " "), "nobody is named"),
-        ([step("opened", "harmspot")], step("reviewed", "Harmspot"), "not harmspot"),
-        ([step("opened")], step("reviewed", day=date(2026, 3, 7)), "time has passed"),
-        (APPROVED, step("served", served_on=WRITTEN), "say how it was served"),
-        (APPROVED, step("served", served_on=WRITTEN, manner="by pigeon"), "say how it was served"),
-        ([], step("expired"), "has not passed yet"),
-        ([], step("kept", day=date(2027, 1, 1)), "cannot be kept while it is draft"),
-        ([], step("forgotten"), "no such act"),
+        ([], event_of("reviewed"), "opened it first"),
+        (REVIEWED, event_of("approved", "Reyes"), "opened it first"),
+        (REVIEWED, event_of("approved"), "reviewed it may not approve it"),
+        ([*REVIEWED, event_of("opened", "bELL ")], event_of("approved", " bell"), "reviewed it may not approve it"),
+        ([], event_of("approved", "Reyes"), "cannot be approved while it is draft"),
+        (APPROVED, event_of("reviewed"), "cannot be reviewed while it is approved"),
+        ([event_of("opened")], event_of("reviewed", reason="fine"), "one word"),
+        ([event_of("opened")], event_of("reviewed", reason="ok  OK ok"), "one word"),
+        ([], event_of("withdrawn", reason=" "), "one word"),
+        ([], event_of("opened", " "), "nobody is named"),
+        ([event_of("opened", "harmspot")], event_of("reviewed", "Harmspot"), "not harmspot"),
+        ([event_of("opened")], event_of("reviewed", day=date(2026, 3, 7)), "time has passed"),
+        (APPROVED, event_of("served", served_on=WRITTEN), "say how it was served"),
+        (APPROVED, event_of("served", served_on=WRITTEN, manner="by pigeon"), "say how it was served"),
+        ([], event_of("expired"), "has not passed yet"),
+        ([], event_of("kept", day=date(2027, 1, 1)), "cannot be kept while it is draft"),
+        ([], event_of("forgotten"), "no such act"),
     ],
 )
 def test_what_is_forbidden_is_refused_with_a_reason_and_changes_nothing(
-    fields: dict[str, Any], before: list[Step], act: Step, said: str
+    fields: dict[str, Any], before: list[NoticeEvent], event: NoticeEvent, said: str
 ) -> None:
-    standing = standing_of(fields, before)
-    problems = refusals(fields, standing, act)
+    status = status_of(fields, before)
+    problems = refusals(fields, status, event)
     assert any(said in problem for problem in problems), problems
-    assert standing_of(fields, [*before, act]) == standing
+    assert status_of(fields, [*before, event]) == status
 
 
 @BOTH
@@ -203,8 +203,8 @@ def test_what_is_forbidden_is_refused_with_a_reason_and_changes_nothing(
     ],
 )
 def test_lead_time_holds(fields: dict[str, Any], more: dict[str, Any], said: str) -> None:
-    standing = standing_of(fields, APPROVED)
-    problems = refusals(fields, standing, serving(fields, **more))
+    status = status_of(fields, APPROVED)
+    problems = refusals(fields, status, serving(fields, **more))
     assert any(said in problem for problem in problems), problems
 
 
@@ -214,62 +214,64 @@ def test_no_one_decides_on_a_notice_that_lacks_a_field_or_holds_a_forbidden_one(
     fields: dict[str, Any], kind: str
 ) -> None:
     before = {"reviewed": REVIEWED[:1], "approved": APPROVED[:3], "served": APPROVED}[kind]
-    act = {"reviewed": step("reviewed"), "approved": step("approved", "Reyes"), "served": serving(fields)}[kind]
-    standing = standing_of(fields, before)
-    assert refusals(fields, standing, act) == []
+    event = {"reviewed": event_of("reviewed"), "approved": event_of("approved", "Reyes"), "served": serving(fields)}[
+        kind
+    ]
+    status = status_of(fields, before)
+    assert refusals(fields, status, event) == []
     for name in fields:
         lacking = {key: value for key, value in fields.items() if key != name}
-        assert any(name in problem for problem in refusals(lacking, standing, act)), name
+        assert any(name in problem for problem in refusals(lacking, status, event)), name
     for change in ({"score": 0.9}, {"legal_basis": "You may lose your tenancy"}, {"sender": "The rank 1 desk"}):
-        assert refusals({**fields, **change}, standing, act)
+        assert refusals({**fields, **change}, status, event)
 
 
 @BOTH
 @pytest.mark.parametrize("objection", OBJECTIONS)
 def test_an_objection_reopens_what_was_decided(fields: dict[str, Any], objection: str) -> None:
-    steps = [*APPROVED, step(objection, "Bell")]
-    standing = standing_of(fields, steps)
-    assert (standing.state, standing.reviewed_by, standing.objection_count) == ("draft", None, 1)
-    assert refusals(fields, standing, step("reviewed")), "it must be opened anew"
-    again = [*steps, *APPROVED]
-    assert standing_of(fields, again).state == "approved"
+    events = [*APPROVED, event_of(objection, "Bell")]
+    status = status_of(fields, events)
+    assert (status.state, status.reviewed_by, status.objection_count) == ("draft", None, 1)
+    assert refusals(fields, status, event_of("reviewed")), "it must be opened anew"
+    again = [*events, *APPROVED]
+    assert status_of(fields, again).state == "approved"
 
 
 @BOTH
 def test_what_is_in_peoples_hands_stands_again_once_two_others_looked_anew(fields: dict[str, Any]) -> None:
     later = date(2026, 3, 16)  # past serve_by, within what was announced
-    contested = [*served(fields), step("contested", day=later)]
-    assert standing_of(fields, contested).state == "draft"
-    anew = [step("opened", day=later), step("reviewed", day=later)]
-    anew += [step("opened", "Reyes", later), step("approved", "Reyes", later)]
-    standing = standing_of(fields, [*contested, *anew])
-    assert (standing.state, standing.served_on) == ("served", WRITTEN)
+    contested = [*served(fields), event_of("contested", day=later)]
+    assert status_of(fields, contested).state == "draft"
+    anew = [event_of("opened", day=later), event_of("reviewed", day=later)]
+    anew += [event_of("opened", "Reyes", later), event_of("approved", "Reyes", later)]
+    status = status_of(fields, [*contested, *anew])
+    assert (status.state, status.served_on) == ("served", WRITTEN)
 
 
 @BOTH
 @pytest.mark.parametrize("kind", ["withdrawn", "kept", "broken"])
 def test_what_is_closed_stays_closed_and_an_objection_is_still_heard(fields: dict[str, Any], kind: str) -> None:
-    closed = [*served(fields), step(kind, day=last_day(fields))]
-    standing = standing_of(fields, [*closed, step("contested", day=last_day(fields))])
-    assert (standing.state, standing.objection_count) == (kind, 1)
+    closed = [*served(fields), event_of(kind, day=last_day(fields))]
+    status = status_of(fields, [*closed, event_of("contested", day=last_day(fields))])
+    assert (status.state, status.objection_count) == (kind, 1)
     for other in set(TRANSITIONS) - {"opened", *OBJECTIONS}:
-        assert refusals(fields, standing, step(other, "Reyes", last_day(fields)))
+        assert refusals(fields, status, event_of(other, "Reyes", last_day(fields)))
 
 
 FRIDAY, SATURDAY, MONDAY = date(2026, 3, 6), date(2026, 3, 7), date(2026, 3, 9)
-LAPSED = [*APPROVED, step("expired", MACHINE, SATURDAY)]
+LAPSED = [*APPROVED, event_of("expired", MACHINE, SATURDAY)]
 
 
 @BOTH
 @pytest.mark.parametrize("before", [APPROVED, LAPSED], ids=["waiting", "lapsed"])
 def test_what_was_handed_over_in_time_is_served_whenever_it_is_recorded(
-    fields: dict[str, Any], before: list[Step]
+    fields: dict[str, Any], before: list[NoticeEvent]
 ) -> None:
     """Friday is the last day to serve it; a run lets it lapse on Saturday, and somebody writes it down on Monday."""
-    standing = standing_of(fields, [*before, serving(fields, MONDAY, served_on=FRIDAY)])
-    assert (standing.state, standing.closed_at) == ("served", None)
-    assert (standing.served_at, standing.serving_recorded_at) == (nine_on(FRIDAY), nine_on(MONDAY))
-    late = refusals(fields, standing_of(fields, before), serving(fields, MONDAY, served_on=SATURDAY))
+    status = status_of(fields, [*before, serving(fields, MONDAY, served_on=FRIDAY)])
+    assert (status.state, status.closed_at) == ("served", None)
+    assert (status.served_at, status.serving_recorded_at) == (nine_on(FRIDAY), nine_on(MONDAY))
+    late = refusals(fields, status_of(fields, before), serving(fields, MONDAY, served_on=SATURDAY))
     assert any("too late" in problem for problem in late)
 
 
@@ -279,24 +281,24 @@ def test_what_was_handed_over_in_time_is_served_whenever_it_is_recorded(
     [
         (APPROVED, nine_on(MONDAY) + timedelta(minutes=1), "a moment to come"),
         (APPROVED, nine_on(WRITTEN) - timedelta(minutes=1), "before it was approved"),
-        ([*REVIEWED, step("expired", MACHINE, SATURDAY)], nine_on(FRIDAY), "nobody had approved it"),
-        ([*APPROVED, step("withdrawn", day=FRIDAY)], nine_on(FRIDAY), "withdrawn by then"),
-        ([*APPROVED, step("withdrawn", day=FRIDAY)], nine_on(FRIDAY) + timedelta(minutes=1), "withdrawn by then"),
+        ([*REVIEWED, event_of("expired", MACHINE, SATURDAY)], nine_on(FRIDAY), "nobody had approved it"),
+        ([*APPROVED, event_of("withdrawn", day=FRIDAY)], nine_on(FRIDAY), "withdrawn by then"),
+        ([*APPROVED, event_of("withdrawn", day=FRIDAY)], nine_on(FRIDAY) + timedelta(minutes=1), "withdrawn by then"),
     ],
 )
 def test_no_hand_over_is_recorded_that_cannot_have_been(
-    fields: dict[str, Any], before: list[Step], served_at: datetime, said: str
+    fields: dict[str, Any], before: list[NoticeEvent], served_at: datetime, said: str
 ) -> None:
-    act = serving(fields, MONDAY, served_on=served_at.date(), served_at=served_at)
-    assert any(said in problem for problem in refusals(fields, standing_of(fields, before), act))
+    event = serving(fields, MONDAY, served_on=served_at.date(), served_at=served_at)
+    assert any(said in problem for problem in refusals(fields, status_of(fields, before), event))
 
 
 @BOTH
 def test_what_was_handed_over_before_it_was_withdrawn_says_so_and_stays_withdrawn(fields: dict[str, Any]) -> None:
-    steps = [*APPROVED, step("withdrawn", day=FRIDAY), serving(fields, MONDAY, served_on=WRITTEN)]
-    standing = standing_of(fields, steps)
-    assert (standing.state, standing.served_on, standing.closed_at) == ("withdrawn", WRITTEN, nine_on(FRIDAY))
-    again = refusals(fields, standing, serving(fields, MONDAY, served_on=WRITTEN))
+    events = [*APPROVED, event_of("withdrawn", day=FRIDAY), serving(fields, MONDAY, served_on=WRITTEN)]
+    status = status_of(fields, events)
+    assert (status.state, status.served_on, status.closed_at) == ("withdrawn", WRITTEN, nine_on(FRIDAY))
+    again = refusals(fields, status, serving(fields, MONDAY, served_on=WRITTEN))
     assert again == [f"it was served on {WRITTEN}"]
 
 
@@ -304,23 +306,23 @@ def test_what_was_handed_over_before_it_was_withdrawn_says_so_and_stays_withdraw
 @pytest.mark.parametrize("kind", ["kept", "broken"])
 def test_a_promise_that_lapsed_without_a_word_can_still_be_told_of(fields: dict[str, Any], kind: str) -> None:
     over = last_day(fields) + timedelta(days=1)
-    lapsed = [*served(fields), step("expired", MACHINE, over)]
-    assert standing_of(fields, [*lapsed, step(kind, day=over)]).state == kind
-    never = standing_of(fields, [*LAPSED, step(kind, day=over)])
+    lapsed = [*served(fields), event_of("expired", MACHINE, over)]
+    assert status_of(fields, [*lapsed, event_of(kind, day=over)]).state == kind
+    never = status_of(fields, [*LAPSED, event_of(kind, day=over)])
     assert (never.state, never.closed_by) == ("expired", MACHINE)
 
 
 def test_nothing_starts_that_was_not_announced_in_time() -> None:
     first = AREA["starts_on"]
-    assert "approved" in str(start_refusal(AREA, standing_of(AREA, APPROVED), first))
-    standing = standing_of(AREA, served(AREA))
-    assert "no sooner" in str(start_refusal(AREA, standing, first - timedelta(days=1)))
-    assert start_refusal(AREA, standing, first) is None
+    assert "approved" in str(start_refusal(AREA, status_of(AREA, APPROVED), first))
+    status = status_of(AREA, served(AREA))
+    assert "no sooner" in str(start_refusal(AREA, status, first - timedelta(days=1)))
+    assert start_refusal(AREA, status, first) is None
 
 
 def test_a_promise_is_kept_no_sooner_than_it_is_over() -> None:
-    standing = standing_of(AREA, served(AREA))
-    assert any("no sooner" in problem for problem in refusals(AREA, standing, step("kept", day=AREA["starts_on"])))
+    status = status_of(AREA, served(AREA))
+    assert any("no sooner" in problem for problem in refusals(AREA, status, event_of("kept", day=AREA["starts_on"])))
 
 
 ACTORS = st.sampled_from(["Bell", "Reyes", "Lund", " bell", MACHINE, " "])
@@ -334,10 +336,10 @@ class Office(RuleBasedStateMachine):
     @initialize(fields=st.sampled_from([AREA, PERSON]), spoilt=st.booleans())
     def draft(self, fields: dict[str, Any], spoilt: bool) -> None:
         self.fields = {**fields, "score": 1} if spoilt else fields
-        self.steps: list[Step] = []
+        self.events: list[NoticeEvent] = []
         self.day = WRITTEN
-        self.standing = Standing()
-        self.reached: list[tuple[str, Step]] = []
+        self.status = NoticeStatus()
+        self.reached: list[tuple[str, NoticeEvent]] = []
 
     @rule(
         kind=st.sampled_from(sorted({*TRANSITIONS, "forgotten"})),
@@ -347,15 +349,15 @@ class Office(RuleBasedStateMachine):
         manner=st.sampled_from(["in_person", "displayed", None]),
         back=st.sampled_from([-1, 0, 0, 1]),
     )
-    def act(self, kind: str, actor: str, reason: str, days: int, manner: str | None, back: int) -> None:
+    def event_of(self, kind: str, actor: str, reason: str, days: int, manner: str | None, back: int) -> None:
         self._do(kind, actor, reason, days, manner, back)
 
-    @precondition(lambda self: self.standing.state in ("draft", "reviewed", "approved"))
+    @precondition(lambda self: self.status.state in ("draft", "reviewed", "approved"))
     @rule(days=st.sampled_from([0, 0, 1]))
     def a_good_next_act(self, days: int) -> None:
         """Bad luck alone seldom gets anywhere."""
         kind, actor = {"draft": ("reviewed", "Bell"), "reviewed": ("approved", "Reyes")}.get(
-            self.standing.state, ("served", "Lund")
+            self.status.state, ("served", "Lund")
         )
         self._do("opened", actor, WHY, days, None, 0)
         self._do(kind, actor, WHY, 0, MANNERS[self.fields["kind"]][0], 0)
@@ -363,36 +365,36 @@ class Office(RuleBasedStateMachine):
     def _do(self, kind: str, actor: str, reason: str, days: int, manner: str | None, back: int) -> None:
         self.day += timedelta(days=days)
         served_on = self.day - timedelta(days=back) if kind == "served" else None
-        taken = step(kind, actor, self.day, reason=reason, manner=manner, served_on=served_on)
-        problems = refusals(self.fields, self.standing, taken)
-        self.steps.append(taken)
-        after = standing_of(self.fields, self.steps)
+        taken = event_of(kind, actor, self.day, reason=reason, manner=manner, served_on=served_on)
+        problems = refusals(self.fields, self.status, taken)
+        self.events.append(taken)
+        after = status_of(self.fields, self.events)
         assert all(problem.strip() for problem in problems)
         if problems:
-            assert after == self.standing, "what is refused changes nothing"
-        elif after.state != self.standing.state:
+            assert after == self.status, "what is refused changes nothing"
+        elif after.state != self.status.state:
             self.reached.append((after.state, taken))
-        self.standing = after
+        self.status = after
 
     @invariant()
     def two_people_stand_behind_what_is_approved(self) -> None:
-        if self.standing.state in ("approved", "served"):
-            names = {str(name).casefold().strip() for name in (self.standing.reviewed_by, self.standing.approved_by)}
+        if self.status.state in ("approved", "served"):
+            names = {str(name).casefold().strip() for name in (self.status.reviewed_by, self.status.approved_by)}
             assert len(names) == 2
             assert MACHINE not in names
-            opened = {taken.actor.casefold().strip() for taken in self.steps if taken.kind == "opened"}
+            opened = {taken.actor.casefold().strip() for taken in self.events if taken.kind == "opened"}
             assert names <= opened
 
     @invariant()
     def what_is_served_left_its_lead_time(self) -> None:
-        if self.standing.served_on:
-            assert WRITTEN <= self.standing.served_on <= self.fields["serve_by"]
-            assert self.standing.manner in MANNERS[self.fields["kind"]]
+        if self.status.served_on:
+            assert WRITTEN <= self.status.served_on <= self.fields["serve_by"]
+            assert self.status.manner in MANNERS[self.fields["kind"]]
 
     @invariant()
     def a_spoilt_notice_gets_nowhere(self) -> None:
         if "score" in self.fields:
-            assert self.standing.state in ("draft", "withdrawn", "expired")
+            assert self.status.state in ("draft", "withdrawn", "expired")
 
     @invariant()
     def what_is_closed_is_never_opened_again(self) -> None:
@@ -403,10 +405,10 @@ class Office(RuleBasedStateMachine):
 
     @invariant()
     def what_is_served_was_so_after_its_approval_and_before_anybody_said_so(self) -> None:
-        if self.standing.served_at and self.standing.state == "served":
-            assert self.standing.served_at <= self.standing.serving_recorded_at
+        if self.status.served_at and self.status.state == "served":
+            assert self.status.served_at <= self.status.serving_recorded_at
             approvals = [taken.at for state, taken in self.reached if state == "approved"]
-            assert approvals[0] <= self.standing.served_at
+            assert approvals[0] <= self.status.served_at
 
     @invariant()
     def every_decision_has_a_reason(self) -> None:
@@ -424,24 +426,24 @@ TestOffice = Office.TestCase
         (PERSON, REVIEWED, True),
         (PERSON, APPROVED, True),
         (PERSON, served(PERSON), False),
-        (PERSON, [*served(PERSON), step("contested")], False),
-        (PERSON, [*APPROVED, step("contested")], True),
-        (PERSON, [*REVIEWED, step("withdrawn")], False),
+        (PERSON, [*served(PERSON), event_of("contested")], False),
+        (PERSON, [*APPROVED, event_of("contested")], True),
+        (PERSON, [*REVIEWED, event_of("withdrawn")], False),
         (AREA, APPROVED, False),
     ],
 )
 def test_off_the_list_a_letter_goes_unless_it_is_in_the_persons_hands(
-    fields: dict[str, Any], steps: list[Step], is_withdrawn: bool
+    fields: dict[str, Any], events: list[NoticeEvent], is_withdrawn: bool
 ) -> None:
     off = {PERSON["person_id"]: "the person died"}
-    reason = withdrawal_reason(fields, standing_of(fields, steps), off)
+    reason = withdrawal_reason(fields, status_of(fields, events), off)
     assert reason == ("Withdrawn because the person died." if is_withdrawn else None)
-    assert withdrawal_reason(fields, standing_of(fields, steps), {"p_" + "1" * 32: "the person died"}) is None
+    assert withdrawal_reason(fields, status_of(fields, events), {"p_" + "1" * 32: "the person died"}) is None
 
 
 def test_a_withdrawal_quotes_another_act_in_one_sentence_of_bounded_length() -> None:
     def quoted(why: str) -> str:
-        return str(withdrawal_reason(PERSON, standing_of(PERSON, []), {PERSON["person_id"]: why}))
+        return str(withdrawal_reason(PERSON, status_of(PERSON, []), {PERSON["person_id"]: why}))
 
     assert quoted("the person died.") == quoted("the person died") == "Withdrawn because the person died."
     assert quoted("x" * LONGEST_QUOTE) == f"Withdrawn because {'x' * LONGEST_QUOTE}."
@@ -449,12 +451,12 @@ def test_a_withdrawal_quotes_another_act_in_one_sentence_of_bounded_length() -> 
 
 
 def test_a_breach_is_told_in_a_sentence_and_stays_with_what_was_served() -> None:
-    act = serving(PERSON, WRITTEN)
-    assert refusals(PERSON, standing_of(PERSON, APPROVED), replace(act, breach="oops"))
-    told = replace(act, breach="It was handed over before anybody looked.")
-    after = standing_of(PERSON, [*APPROVED, told])
+    event = serving(PERSON, WRITTEN)
+    assert refusals(PERSON, status_of(PERSON, APPROVED), replace(event, breach="oops"))
+    told = replace(event, breach="It was handed over before anybody looked.")
+    after = status_of(PERSON, [*APPROVED, told])
     assert (after.state, after.breach) == ("served", told.breach)
-    assert standing_of(PERSON, [*APPROVED, told, step("contested")]).breach == told.breach
+    assert status_of(PERSON, [*APPROVED, told, event_of("contested")]).breach == told.breach
 
 
 PEOPLE = [f"p_{number:032x}" for number in range(3)]
@@ -468,8 +470,8 @@ class Desk(RuleBasedStateMachine):
     def morning(self) -> None:
         self.listed = set(PEOPLE)
         self.day = WRITTEN
-        self.letters: dict[str, tuple[dict[str, Any], list[Step]]] = {}
-        self.in_hands: dict[str, Standing] = {}
+        self.notices: dict[str, tuple[dict[str, Any], list[NoticeEvent]]] = {}
+        self.in_hands: dict[str, NoticeStatus] = {}
 
     @rule(who=WHO)
     def a_run_drafts(self, who: str) -> None:
@@ -477,56 +479,56 @@ class Desk(RuleBasedStateMachine):
         self.day += timedelta(days=1)
         days = {"written_on": self.day, "serve_by": self.day + timedelta(days=5)}
         fields = changed(PERSON, person_id=who, respond_by=self.day + timedelta(days=14), **days)
-        self.letters[fields["notice_id"]] = (fields, [])
+        self.notices[fields["notice_id"]] = (fields, [])
 
-    @precondition(lambda self: self.letters)
+    @precondition(lambda self: self.notices)
     @rule(data=st.data(), times=st.integers(1, 5))
     def people_carry_one_on(self, data: st.DataObject, times: int) -> None:
-        fields, steps = self.letters[data.draw(st.sampled_from(sorted(self.letters)))]
+        fields, events = self.notices[data.draw(st.sampled_from(sorted(self.notices)))]
         for _ in range(times):
-            standing = standing_of(fields, steps)
+            status = status_of(fields, events)
             kind, actor = {"draft": ("reviewed", "Bell"), "reviewed": ("approved", "Reyes")}.get(
-                standing.state, ("served", "Lund")
+                status.state, ("served", "Lund")
             )
-            act = serving(fields, self.day) if kind == "served" else step(kind, actor, self.day)
-            steps.extend([step("opened", actor, self.day), act])
+            event = serving(fields, self.day) if kind == "served" else event_of(kind, actor, self.day)
+            events.extend([event_of("opened", actor, self.day), event])
 
-    @precondition(lambda self: self.letters)
+    @precondition(lambda self: self.notices)
     @rule(data=st.data())
     def somebody_objects(self, data: st.DataObject) -> None:
-        _, steps = self.letters[data.draw(st.sampled_from(sorted(self.letters)))]
-        steps.append(step("contested", day=self.day))
+        _, events = self.notices[data.draw(st.sampled_from(sorted(self.notices)))]
+        events.append(event_of("contested", day=self.day))
 
     @rule(who=st.sets(WHO, min_size=1), why=st.sampled_from(["the list was revoked", "the person died"]))
     def taken_off(self, who: set[str], why: str) -> None:
         self.listed -= who
-        for fields, steps in self.letters.values():
-            before = standing_of(fields, steps)
+        for fields, events in self.notices.values():
+            before = status_of(fields, events)
             if before.served_on is not None:
                 self.in_hands[fields["notice_id"]] = before
             if reason := withdrawal_reason(fields, before, dict.fromkeys(who, why)):
-                steps.append(step("withdrawn", MACHINE, self.day, reason=reason))
+                events.append(event_of("withdrawn", MACHINE, self.day, reason=reason))
         for notice, before in self.in_hands.items():
-            assert standing_of(*self.letters[notice]) == before, "what is in somebody's hands stays as it is"
+            assert status_of(*self.notices[notice]) == before, "what is in somebody's hands stays as it is"
         self.in_hands.clear()
 
     @invariant()
     def no_letter_waits_for_somebody_off_the_list(self) -> None:
-        for fields, steps in self.letters.values():
-            standing = standing_of(fields, steps)
-            is_waiting = standing.state not in CLOSED and standing.served_on is None
+        for fields, events in self.notices.values():
+            status = status_of(fields, events)
+            is_waiting = status.state not in CLOSED and status.served_on is None
             assert not (is_waiting and fields["person_id"] not in self.listed)
 
     @invariant()
     def what_was_withdrawn_says_why_and_is_never_served(self) -> None:
-        for fields, steps in self.letters.values():
-            standing = standing_of(fields, steps)
-            if standing.state == "withdrawn":
-                assert standing.closed_because in {
+        for fields, events in self.notices.values():
+            status = status_of(fields, events)
+            if status.state == "withdrawn":
+                assert status.closed_because in {
                     "Withdrawn because the list was revoked.",
                     "Withdrawn because the person died.",
                 }
-                assert standing.served_on is None
+                assert status.served_on is None
 
 
 Desk.TestCase.settings = settings(max_examples=60, stateful_step_count=20)

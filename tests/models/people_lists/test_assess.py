@@ -324,14 +324,14 @@ def test_a_warrant_over_another_matter_ends_possession_only(seed: int) -> None:
     here, _ = town(seed)
     one = here.heavy[0]
     events = here.events[~here.events["person_id"].eq(one)]
-    held = events_of(
+    offences_held = events_of(
         np.array([one]), here.rng, "x", offence_code="drug_possession", role="charged", is_minor_used_by_adult=False
     )
     warrant = here.warrants.iloc[:1].assign(
         warrant_id="wx", person_id=one, status="outstanding", kind="bench", underlying_offence_code="robbery"
     )
     warrants = pd.concat([here.no_warrant(np.array([one])), warrant], ignore_index=True)
-    lists = here.assess(events=pd.concat([events, held], ignore_index=True), warrants=warrants)
+    lists = here.assess(events=pd.concat([events, offences_held], ignore_index=True), warrants=warrants)
     assert one not in people_on(lists, "person_tier", "dealer_ranking")
     assert lists.decisions.loc[one, "gate"] == "passed"
     assert lists.warrant_queue.set_index("person_id").loc[one, "route"] == "execute"
@@ -741,10 +741,10 @@ def test_the_front_holds_whom_nobody_exceeds_and_nobody_for_want_of_time_at_libe
 def test_referral_says_what_was_offered_and_when() -> None:
     here = Town(6)
     one = here.ids[7]
-    held = events_of(
+    offences_held = events_of(
         np.array([one]), here.rng, "x", offence_code="drug_possession", role="charged", is_minor_used_by_adult=False
     )
-    events = pd.concat([here.events[~here.events["person_id"].eq(one)], held], ignore_index=True)
+    events = pd.concat([here.events[~here.events["person_id"].eq(one)], offences_held], ignore_index=True)
     is_one = here.persons["person_id"].eq(one)
     persons = here.persons.assign(
         birth_date=here.persons["birth_date"].mask(is_one, pd.Timestamp("1990-01-01").date()),

@@ -24,7 +24,7 @@ def decided(warned: int = 4, **changes: dict[str, object]) -> pd.DataFrame:
     return people
 
 
-def held(*incidents: str, **fixed: object) -> pd.DataFrame:
+def offences_held(*incidents: str, **fixed: object) -> pd.DataFrame:
     """Incidents as words: "046" is one over which p0, p4 and p6 are charged."""
     rows = [(f"p{digit}", f"i{word}") for word in incidents for digit in word]
     frame = pd.DataFrame(rows, columns=["person_id", "incident_id"])
@@ -32,7 +32,7 @@ def held(*incidents: str, **fixed: object) -> pd.DataFrame:
 
 
 def test_by_hand() -> None:
-    plan = call_in(decided(), held("0456", "14", "27", "3"), size=2, attendance=0.6)
+    plan = call_in(decided(), offences_held("0456", "14", "27", "3"), size=2, attendance=0.6)
     assert list(plan.columns) == COLUMNS
     assert plan["person_id"].tolist() == ["p0", "p2"]  # p1 reaches as many as p2, but p4 is reached already
     assert plan["linked_count"].tolist() == [3, 1]
@@ -43,7 +43,7 @@ def test_by_hand() -> None:
 
 
 def test_equals_go_to_whoever_stands_higher() -> None:
-    plan = call_in(decided(), held("3", "2", "1", "0"), size=2, attendance=0.6)
+    plan = call_in(decided(), offences_held("3", "2", "1", "0"), size=2, attendance=0.6)
     assert plan["person_id"].tolist() == ["p0", "p1"]
 
 
@@ -55,21 +55,23 @@ def test_only_the_next_level_is_invited_and_only_eligible_adults_are_counted() -
         p6={"is_withheld": True},
         p7={"gate": "unscorable"},
     )
-    plan = call_in(people, held("1234567", "04"), size=3, attendance=0.5)
+    plan = call_in(people, offences_held("1234567", "04"), size=3, attendance=0.5)
     assert plan["person_id"].tolist() == ["p1", "p2", "p3"]
     assert plan["linked_count"].tolist() == [2, 2, 2]
 
 
 def test_what_is_no_link() -> None:
     ids = pd.Index(PEOPLE)
-    assert len(evidenced_links(held("01"), ids, ids)) == 2
-    assert evidenced_links(held("01", is_use=True), ids, ids).empty
-    assert evidenced_links(held("01", role="suspect", factor=0.0), ids, ids).empty  # the police's own suspicion
-    assert evidenced_links(held("01"), ids, ids[1:]).empty
+    assert len(evidenced_links(offences_held("01"), ids, ids)) == 2
+    assert evidenced_links(offences_held("01", is_use=True), ids, ids).empty
+    assert evidenced_links(
+        offences_held("01", role="suspect", factor=0.0), ids, ids
+    ).empty  # the police's own suspicion
+    assert evidenced_links(offences_held("01"), ids, ids[1:]).empty
 
 
 def test_nobody_to_warn() -> None:
-    assert call_in(decided(warned=0), held("01"), size=3, attendance=0.6).empty
+    assert call_in(decided(warned=0), offences_held("01"), size=3, attendance=0.6).empty
 
 
 @settings(max_examples=40, derandomize=True)
@@ -82,7 +84,7 @@ def test_nobody_to_warn() -> None:
 def test_no_choice_reaches_further_and_the_order_of_rows_decides_nothing(
     links: list[set[int]], size: int, attendance: float, seed: int
 ) -> None:
-    people, rows = decided(warned=6), held(*["".join(map(str, sorted(link))) for link in links])
+    people, rows = decided(warned=6), offences_held(*["".join(map(str, sorted(link))) for link in links])
     plan = call_in(people, rows, size=size, attendance=attendance)
     chance = np.zeros((8, 6))
     chance[np.arange(6), np.arange(6)] = attendance

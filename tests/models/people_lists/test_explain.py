@@ -1,7 +1,7 @@
 import pandas as pd
 
 from models.people_lists.explain import ABSENT, CONTEST, NOT_GROUNDS, NOTHING_HELD, explain_person
-from models.people_scores.counterfactuals import leaving_words
+from models.people_scores.counterfactuals import counterfactual_text
 
 DAY = pd.Timestamp("2026-01-01", tz="UTC")
 TIER = pd.DataFrame(
@@ -155,9 +155,9 @@ def test_help_that_was_offered_and_taken_says_when() -> None:
 
 
 def test_what_moves_a_person_out() -> None:
-    words = leaving_words(20, 0.4, 0.83, "i9", 0.31, 6)
+    words = counterfactual_text(20, 0.4, 0.83, "i9", 0.31, 6)
     assert "below 0.40 (now 0.83)" in words
     assert "about 6 months" in words
     assert "If i9 did not count, the chance would be 0.31: off the list." in words
-    assert "more than three years" in leaving_words(20, 0.4, 0.83, "i9", 0.5, None)
-    assert "not enough by itself" in leaving_words(20, 0.4, 0.83, "i9", 0.5, None)
+    assert "more than three years" in counterfactual_text(20, 0.4, 0.83, "i9", 0.5, None)
+    assert "not enough by itself" in counterfactual_text(20, 0.4, 0.83, "i9", 0.5, None)

@@ -54,8 +54,8 @@ def events(*rows: dict[str, object]) -> pd.DataFrame:
     ],
 )
 def test_factor_by_role_and_discovery(role: str, discovery: str, factor: float) -> None:
-    held = offences(events({"role": role, "discovery": discovery}), CODEBOOK)
-    assert held["factor"].tolist() == [factor]
+    offences_held = offences(events({"role": role, "discovery": discovery}), CODEBOOK)
+    assert offences_held["factor"].tolist() == [factor]
 
 
 @pytest.mark.parametrize("role", ["no_further_action", "victim", "witness"])
@@ -65,12 +65,12 @@ def test_other_roles_are_no_offence(role: str) -> None:
 
 def test_the_strongest_role_of_an_incident_counts_once() -> None:
     rows = [{"incident_id": "x", "role": role} for role in ("charged", "convicted", "suspect", "victim")]
-    held = offences(events(*rows), CODEBOOK)
-    assert held[["incident_id", "role", "factor"]].to_numpy().tolist() == [["x", "convicted", 1.0]]
+    offences_held = offences(events(*rows), CODEBOOK)
+    assert offences_held[["incident_id", "role", "factor"]].to_numpy().tolist() == [["x", "convicted", 1.0]]
 
 
 def test_use_and_supply() -> None:
-    held = offences(
+    offences_held = offences(
         events(
             {"offence_code": "drug_possession"},
             {"offence_code": "drug_unspecified"},
@@ -82,12 +82,12 @@ def test_use_and_supply() -> None:
         ),
         CODEBOOK,
     )
-    assert held["is_use"].tolist() == [True, True, False, False, False]
-    assert held["is_supply"].tolist() == [False, False, True, True, False]
+    assert offences_held["is_use"].tolist() == [True, True, False, False, False]
+    assert offences_held["is_supply"].tolist() == [False, False, True, True, False]
 
 
 def test_what_counts_on_which_axis() -> None:
-    held = offences(
+    offences_held = offences(
         events(
             {},
             {"offence_code": "drug_supply"},
@@ -99,7 +99,9 @@ def test_what_counts_on_which_axis() -> None:
         ),
         CODEBOOK,
     )
-    rows = counted(held, ADULT_DAYS, CODEBOOK)[["incident_id", "axis", "harm_days", "band"]].to_numpy().tolist()
+    rows = (
+        counted(offences_held, ADULT_DAYS, CODEBOOK)[["incident_id", "axis", "harm_days", "band"]].to_numpy().tolist()
+    )
     assert rows == [
         ["i0", "violence", 365.0, "high"],
         ["i2", "minors", 400.0, "high"],
@@ -110,7 +112,7 @@ def test_what_counts_on_which_axis() -> None:
 
 
 def test_only_somebody_of_age_can_have_used_a_minor() -> None:
-    held = offences(
+    offences_held = offences(
         events(
             {"person_id": "young", "is_minor_used_by_adult": True},
             {"person_id": "young", "offence_code": "exploit"},
@@ -118,7 +120,7 @@ def test_only_somebody_of_age_can_have_used_a_minor() -> None:
         ),
         CODEBOOK,
     )
-    assert counted(held, ADULT_DAYS, CODEBOOK)["axis"].tolist() == ["violence"]
+    assert counted(offences_held, ADULT_DAYS, CODEBOOK)["axis"].tolist() == ["violence"]
 
 
 @given(
@@ -136,11 +138,11 @@ def test_of_age_on_the_eighteenth_birthday_by_the_local_calendar(zone: str, hour
     treatment = {"is_treatment_consented": False, "is_treatment_engaged": False}
     adult_days = make_register(pd.DataFrame({"person_id": ["a"], "birth_date": [born_on], **blank, **treatment}), as_of)
     age_days = (as_of.date() - local.date()).days - 1
-    held = offences(
+    offences_held = offences(
         events({"offence_code": "exploit", "occurred_at": at.tz_convert("UTC"), "age_days": age_days}), CODEBOOK
     )
     is_leap_birthday = (birthday.month, birthday.day) == (2, 29)
-    assert is_leap_birthday or len(counted(held, adult_days["adult_days"], CODEBOOK)) == (local >= birthday)
+    assert is_leap_birthday or len(counted(offences_held, adult_days["adult_days"], CODEBOOK)) == (local >= birthday)
 
 
 def test_bands_by_harm() -> None:

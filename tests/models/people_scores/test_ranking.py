@@ -2,15 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.people_scores import ranking as standing
+from models.people_scores import ranking as ranking
 from models.people_scores.ranking import (
     Rates,
-    Yardstick,
+    ScoreScale,
     choose_drawn,
     draw_scores,
     position_moments,
+    rank_people,
     score_moments,
-    stand,
 )
 from models.statistics.rank_draws import draw_gamma, percentiles, rank_draws, summarise_ranks
 
@@ -28,10 +28,12 @@ def population(n: int, seed: int) -> tuple[list[str], Rates, np.ndarray]:
     return [f"id{i}" for i in range(n)], Rates(shape + count, shape / mean + exposure, HARM_DAYS, AXIS), true
 
 
-def yardstick(rates: Rates, top_k: int, *, concentration: float = 20, draws: int = 400) -> Yardstick:
+def scale(rates: Rates, top_k: int, *, concentration: float = 20, draws: int = 400) -> ScoreScale:
     harm = rates.shape / rates.rate @ rates.by_axis(3)
     everyone = np.ones(harm.shape, dtype=bool)
-    return Yardstick.fit(harm, everyone, [0.5, 0.2, 0.3], top_k=top_k, concentration=concentration, draws=draws, seed=1)
+    return ScoreScale.fit(
+        harm, everyone, [0.5, 0.2, 0.3], top_k=top_k, concentration=concentration, draws=draws, seed=1
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,14 +49,14 @@ def test_moments_of_a_position_agree_with_draws(shape: float, rate: float, kappa
 
 def test_an_axis_without_evidence_separates_nobody() -> None:
     harm, evidence = np.array([[3.0, 1.0], [2.0, 1.0]]), np.array([[True, False], [True, False]])
-    fitted = Yardstick.fit(harm, evidence, [0.5, 0.5], top_k=5, concentration=20, draws=3, seed=1)
+    fitted = ScoreScale.fit(harm, evidence, [0.5, 0.5], top_k=5, concentration=20, draws=3, seed=1)
     assert fitted.kappa.tolist() == [2.0, np.inf]
 
 
 @pytest.mark.parametrize("people", [3, 400])
 def test_in_no_place_is_nobody(people: int) -> None:
     ids, rates, _ = population(people, seed=4)
-    found = stand(1, ids, rates, yardstick(rates, 0), 0)
+    found = rank_people(1, ids, rates, scale(rates, 0), 0)
     assert found.table[["p_top_k", "p_top_k_fixed_weights"]].eq(0).all(axis=None)
     assert found.table["score"].between(0.01, 1, inclusive="neither").all()
 
@@ -62,7 +64,7 @@ def test_in_no_place_is_nobody(people: int) -> None:
 @pytest.mark.parametrize("concentration", [20.0, np.inf])
 def test_analytic_scores_agree_with_draws(concentration: float) -> None:
     ids, rates, _ = population(150, seed=2)
-    measure = yardstick(rates, 20, concentration=concentration, draws=4000)
+    measure = scale(rates, 20, concentration=concentration, draws=4000)
     moments, drawn = score_moments(rates, measure), draw_scores(1, ids, rates, measure).scores
     assert np.abs(moments.mean - drawn.mean(axis=1)).max() < 0.015
     for level in (0.1, 0.3, 0.5):
@@ -74,11 +76,11 @@ def test_analytic_scores_agree_with_draws(concentration: float) -> None:
 
 def test_partly_analytic_standing_agrees_with_full_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     ids, rates, _ = population(1500, seed=3)
-    measure = yardstick(rates, 10)
-    part = stand(1, ids, rates, measure, 10).table
+    measure = scale(rates, 10)
+    part = rank_people(1, ids, rates, measure, 10).table
     assert 200 <= part["is_drawn"].sum() < 1300
-    monkeypatch.setattr(standing, "LEAST_DRAWN", 1500)
-    full = stand(1, ids, rates, measure, 10).table
+    monkeypatch.setattr(ranking, "LEAST_DRAWN", 1500)
+    full = rank_people(1, ids, rates, measure, 10).table
     assert full["is_drawn"].all()
     assert (part["p_top_k"] - full["p_top_k"]).abs().max() < 0.03
     assert part["score"].to_numpy() == pytest.approx(full["score"].to_numpy(), abs=0.03)
@@ -93,9 +95,9 @@ def test_partly_analytic_standing_agrees_with_full_draws(monkeypatch: pytest.Mon
 
 def test_those_left_out_could_fill_next_to_no_place() -> None:
     ids, rates, _ = population(1500, seed=4)
-    measure = yardstick(rates, 10)
+    measure = scale(rates, 10)
     chosen = choose_drawn(score_moments(rates, measure), 10)
-    full = stand(1, ids, rates, measure, 10).table["p_top_k"]
+    full = rank_people(1, ids, rates, measure, 10).table["p_top_k"]
     assert np.delete(full.to_numpy(), chosen).sum() < 0.3
 
 
@@ -103,8 +105,8 @@ def test_rank_interval_covers_the_true_rank_as_often_as_it_says() -> None:
     covered = []
     for seed in range(6):
         ids, rates, true = population(300, seed)
-        measure = yardstick(rates, 20, concentration=np.inf)
-        table = stand(seed, ids, rates, measure, 20).table
+        measure = scale(rates, 20, concentration=np.inf)
+        table = rank_people(seed, ids, rates, measure, 20).table
         harm = true @ rates.by_axis(3)
         rank = rank_draws((harm / (harm + measure.kappa) @ measure.weights)[:, None])[:, 0]
         covered.append(table["rank_lo"].le(rank) & table["rank_hi"].ge(rank))
@@ -115,12 +117,12 @@ def test_positions_keep_true_harm_in_the_top_that_percentiles_lose() -> None:
     by_position, by_percentile, by_mean = [], [], []
     for seed in range(5):
         ids, rates, true = population(1500, seed + 10)
-        measure = yardstick(rates, 20, draws=200)
+        measure = scale(rates, 20, draws=200)
         harm = rates.shape / rates.rate @ rates.by_axis(3)
         drawn = draw_gamma(seed, ids, rates.shape, rates.rate, 200) @ rates.by_axis(3)
         ranked = np.stack([percentiles(drawn[:, :, axis]) for axis in range(3)], axis=2)
         chance = summarise_ranks((ranked * measure.drawn_weights).sum(axis=2), 20)["p_top_k"]
-        top = stand(seed, ids, rates, measure, 20).table["p_top_k"]
+        top = rank_people(seed, ids, rates, measure, 20).table["p_top_k"]
         for found, score in ((by_position, top), (by_percentile, chance), (by_mean, harm.sum(axis=1))):
             found.append((true @ HARM_DAYS)[np.argsort(-np.asarray(score), kind="stable")[:20]].sum())
     assert np.sum(by_position) > 1.1 * np.sum(by_percentile)
@@ -133,8 +135,8 @@ def test_with_one_axis_the_top_holds_as_much_true_harm_as_by_posterior_mean() ->
         ids, rates, true = population(1500, seed + 10)
         harm = rates.shape / rates.rate @ rates.by_axis(3)
         everyone = np.ones(harm.shape, dtype=bool)
-        measure = Yardstick.fit(harm, everyone, [1, 0, 0], top_k=100, concentration=20, draws=300, seed=1)
-        top = stand(seed, ids, rates, measure, 100).table["p_top_k"].to_numpy()
+        measure = ScoreScale.fit(harm, everyone, [1, 0, 0], top_k=100, concentration=20, draws=300, seed=1)
+        top = rank_people(seed, ids, rates, measure, 100).table["p_top_k"].to_numpy()
         violence = (true @ rates.by_axis(3))[:, 0]
         by_chance += violence[np.argsort(-top, kind="stable")[:100]].sum()
         by_mean += violence[np.argsort(-harm[:, 0], kind="stable")[:100]].sum()
@@ -143,7 +145,7 @@ def test_with_one_axis_the_top_holds_as_much_true_harm_as_by_posterior_mean() ->
 
 def test_harm_and_shares_by_hand() -> None:
     rates = Rates(np.array([[2.0, 1.0, 3.0, 0.5]]), np.full((1, 4), 4.0), HARM_DAYS, AXIS)
-    table = stand(1, ["a"], rates, yardstick(rates, 1, draws=4000), 1).table
+    table = rank_people(1, ["a"], rates, scale(rates, 1, draws=4000), 1).table
     assert table.loc["a", "harm_per_day"] == pytest.approx((2 * 700 + 10 + 3 * 2 + 0.5 * 365) / 4)
     assert table.loc["a", ["share_0", "share_1", "share_2"]].sum() == pytest.approx(1)
     assert table.loc["a", "share_0"] > table.loc["a", "share_2"] > table.loc["a", "share_1"]
@@ -151,6 +153,6 @@ def test_harm_and_shares_by_hand() -> None:
 
 
 def test_chance_with_other_scores_sets_the_person_aside() -> None:
-    held = standing.Standing(pd.DataFrame(), last_in=np.array([0.5, 0.5]), first_out=np.array([0.3, 0.4]))
+    offences_held = ranking.PeopleRanking(pd.DataFrame(), last_in=np.array([0.5, 0.5]), first_out=np.array([0.3, 0.4]))
     now = np.array([[0.5, 0.2]])  # in the top K in the first draw alone
-    assert held.chance(now, np.array([[0.35, 0.45]])).tolist() == [0.5]
+    assert offences_held.chance(now, np.array([[0.35, 0.45]])).tolist() == [0.5]

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.places.ranking import AXES, PlacesConfig, decayed_days, draw_areas, fit_yardsticks, rank_areas, rank_drawn
+from models.places.ranking import AXES, PlacesConfig, decayed_days, draw_areas, fit_band_priors, rank_areas, rank_drawn
 
 ROOT = Path(__file__).parents[3]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["places"]
@@ -161,9 +161,11 @@ def test_with_yardsticks_held_still_an_areas_rate_moves_by_its_own_events_alone(
     before = events(("a", "robbery", 30), ("b", "robbery", 10), ("c", "robbery", 4))
     after = events(("a", "robbery", 30), ("b", "robbery", 60), ("c", "robbery", 4))
     staffing = hours(a=10, b=10, c=10)
-    held = fit_yardsticks(before, CODEBOOK, staffing, config=config())
+    held = fit_band_priors(before, CODEBOOK, staffing, config=config())
     rates = ["harm_per_day", "violence_per_day", "disorder_per_day", "crimes_per_officer_hour"]
-    drawn = [draw_areas(rows, CODEBOOK, staffing, config=config(), seed=7, yardsticks=held) for rows in (before, after)]
+    drawn = [
+        draw_areas(rows, CODEBOOK, staffing, config=config(), seed=7, band_priors=held) for rows in (before, after)
+    ]
     tables = [rank_drawn(draws, config=config(), seed=7).set_index("area_id") for draws in drawn]
     fitted = rank(before, staffing).set_index("area_id")
     pd.testing.assert_frame_equal(tables[0][rates], fitted.loc[tables[0].index, rates], check_exact=True)
@@ -171,7 +173,7 @@ def test_with_yardsticks_held_still_an_areas_rate_moves_by_its_own_events_alone(
     assert tables[1].loc["b", "harm_per_day"] > tables[0].loc["b", "harm_per_day"]
     assert tables[1]["moves_out_if"].isna().all()
     # The one whose events changed may be drawn alone.
-    alone = draw_areas(events(("b", "robbery", 60)), CODEBOOK, hours(b=10), config=config(), seed=7, yardsticks=held)
+    alone = draw_areas(events(("b", "robbery", 60)), CODEBOOK, hours(b=10), config=config(), seed=7, band_priors=held)
     again = rank_drawn(drawn[0].with_areas(alone), config=config(), seed=7).set_index("area_id")
     pd.testing.assert_frame_equal(again, tables[1], check_exact=True)
 

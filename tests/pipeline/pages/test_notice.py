@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.governance.reading_age import reading_age
 from pipeline.errors import PublicationError
 from pipeline.pages.notice import TEMPLATES, languages, render_notice, render_notices
-from pipeline.pages.notice_outline import Block, letter_text
+from pipeline.pages.notice_outline import Block, notice_text
 from pipeline.pages.notice_outline import outline as outline_of
 from pipeline.pages.notice_pdf import notice_pdf
 
@@ -108,7 +108,7 @@ def words_of(fields: dict[str, Any]) -> str:
 def test_a_child_of_twelve_can_read_it(fields: dict[str, Any]) -> None:
     """The limit of the settings as shipped, for the shipped words with the shipped texts in them."""
     limit = yaml.safe_load((ROOT / "configs" / "default.yaml").read_text(encoding="utf-8"))["notices"]["reading_age"]
-    assert reading_age(letter_text(render_notice(fields).body_html)) <= limit == 12
+    assert reading_age(notice_text(render_notice(fields).body_html)) <= limit == 12
 
 
 @BOTH

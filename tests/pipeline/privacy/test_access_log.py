@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ClockError, MentionError, PurposeError
+from pipeline.errors import ClockError, PersonMentionedError, PurposeError
 from pipeline.privacy.access_log import NO_MARK, AccessLog
 from tests.disk import no_file_beyond
 
@@ -129,7 +129,7 @@ PSEUDONYM = "p_" + "0f" * 16
 )
 def test_nobody_is_named_in_the_log(tmp_path: Path, said: dict) -> None:
     log = AccessLog(tmp_path / "access.log")
-    with pytest.raises(MentionError, match=f"^{next(iter(said))}: holds the id"):
+    with pytest.raises(PersonMentionedError, match=f"^{next(iter(said))}: holds the id"):
         log.append(**{"reader": "R. Eader", "purpose": "audit", "action": "show people", "now": NOW, **said})
     assert not log.path.exists()
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import MentionError
-from pipeline.privacy.pii_scan import blot_words, may_name_somebody, refuse_mentions, without_mentions
+from pipeline.errors import PersonMentionedError
+from pipeline.privacy.pii_scan import may_name_somebody, redact_words, refuse_mentions, without_mentions
 
 PSEUDONYM = "p_" + "0f" * 16
 RAW_IDS = ("P000123", "NHS 943-476", "20881", "77", "erased")
@@ -36,7 +36,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     ],
 )
 def test_who_is_named_is_refused_and_not_repeated(connection: duckdb.DuckDBPyConnection, text: str) -> None:
-    with pytest.raises(MentionError, match=r"^reason: holds the id of a person.*Say it without") as refused:
+    with pytest.raises(PersonMentionedError, match=r"^reason: holds the id of a person.*Say it without") as refused:
         refuse_mentions(connection, {"actor": "Insp. J. Reyes", "reason": text})
     assert not any(raw.lower() in str(refused.value).lower() for raw in (*RAW_IDS[:3], PSEUDONYM))
 
@@ -64,7 +64,7 @@ def test_blotted_words_name_nobody(connection: duckdb.DuckDBPyConnection, raw: s
 
 def test_a_frame_is_blotted_in_its_words_alone(connection: duckdb.DuckDBPyConnection) -> None:
     frame = pd.DataFrame({"signed_by": ["P000123, Sgt.", "A. Bell"], "hours": [20881, 77], "ids": [["P000123"], []]})
-    clean = blot_words(connection, frame)
+    clean = redact_words(connection, frame)
     assert clean["signed_by"].tolist() == ["[person], Sgt.", "A. Bell"]
     pd.testing.assert_frame_equal(clean[["hours", "ids"]], frame[["hours", "ids"]])
 

@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from pipeline.database import in_words
+from pipeline.database import explain_duckdb_error
 from pipeline.errors import KeyFileError, PublicationError, PurposeError
 from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import Key, derive_key
@@ -338,7 +338,7 @@ def test_a_full_disk_leaves_the_files_as_they_were(tmp_path: Path) -> None:
     before = {name: (tmp_path / name).read_bytes() for name in (publication.PUBLISHED, publication.RESTRICTED)}
     with no_file_beyond(300_000), pytest.raises(duckdb.Error) as caught:
         publish_day(tmp_path, 2)
-    assert "the disk is full" in str(in_words(caught.value))
+    assert "the disk is full" in str(explain_duckdb_error(caught.value))
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     assert publish_day(tmp_path, 2).is_new
     assert restricted_run_ids(tmp_path) == publication.runs(tmp_path)["run_id"].tolist()

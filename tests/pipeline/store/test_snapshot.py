@@ -17,7 +17,7 @@ from pipeline.errors import StoreError
 from pipeline.events.batch import DecodedBatch
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE, IDENTITY, SCHEMAS
 from pipeline.privacy.keys import derive_key
-from pipeline.store.snapshot import Known, open_known, resolve_known_at
+from pipeline.store.snapshot import Snapshot, open_snapshot, resolve_known_at
 from pipeline.store.store import open_store
 
 KEY = derive_key(b"k" * 32)
@@ -82,11 +82,11 @@ def keep(path: Path, *batches: Sequence[Event], at: datetime = NOON, step: timed
             store.commit(decoded(events), source="test", ingested_at=at + number * step, next_offsets={})
 
 
-def known(path: Path, as_of: datetime = NOON, known_at: datetime | None = None, **options: Any) -> Known:
-    return open_known(path, KEY, as_of=as_of, known_at=known_at, wait_s=0, **options)
+def known(path: Path, as_of: datetime = NOON, known_at: datetime | None = None, **options: Any) -> Snapshot:
+    return open_snapshot(path, KEY, as_of=as_of, known_at=known_at, wait_s=0, **options)
 
 
-def rows(view: Known, sql: str) -> list[tuple]:
+def rows(view: Snapshot, sql: str) -> list[tuple]:
     return view.connection.execute(sql).fetchall()
 
 
@@ -98,32 +98,32 @@ def path(tmp_path: Path) -> Path:
 def test_the_latest_version_counts_in_whatever_order_they_came(path: Path) -> None:
     keep(path, [event("incident", "e2", 2, offence_code="arson")], [event("incident", "e1")])
     with known(path) as view:
-        assert rows(view, "SELECT incident_id, version, offence_code FROM incident_known") == [("i1", 2, "arson")]
+        assert rows(view, "SELECT incident_id, version, offence_code FROM incident_snapshot") == [("i1", 2, "arson")]
 
 
 def test_a_cancelled_incident_is_gone_and_back_at_the_old_clock(path: Path) -> None:
     keep(path, [event("incident", "e1")], [event("incident", "e2", 2, status="cancelled")], step=DAY)
     with known(path) as view:
-        assert rows(view, "FROM incident_known") == []
+        assert rows(view, "FROM incident_snapshot") == []
         assert view.known_at == NOON + DAY
     with known(path, known_at=NOON) as view:
-        assert rows(view, "SELECT status FROM incident_known") == [("recorded",)]
+        assert rows(view, "SELECT status FROM incident_snapshot") == [("recorded",)]
 
 
 def test_what_happens_at_as_of_has_not_happened_yet(path: Path) -> None:
     keep(path, [event("incident", "e1"), event("staffing", "s1"), event("action", "a1")])
     with known(path, as_of=NOON - DAY) as view:
-        for table in ("incident_known", "staffing_known", "action_known"):
+        for table in ("incident_snapshot", "staffing_snapshot", "action_snapshot"):
             assert rows(view, f"FROM {table}") == []
     with known(path, as_of=NOON - DAY + timedelta(microseconds=1)) as view:
-        for table in ("incident_known", "staffing_known", "action_known"):
+        for table in ("incident_snapshot", "staffing_snapshot", "action_snapshot"):
             assert len(rows(view, f"FROM {table}")) == 1
 
 
 def test_a_correction_can_move_an_incident_past_as_of(path: Path) -> None:
     keep(path, [event("incident", "e1"), event("incident", "e2", 2, occurred_at=NOON + DAY)], at=NOON + 2 * DAY)
     with known(path) as view:
-        assert rows(view, "FROM incident_known") == []
+        assert rows(view, "FROM incident_snapshot") == []
 
 
 def test_incidents_before_since_are_left_out_with_their_people(path: Path) -> None:
@@ -131,8 +131,8 @@ def test_incidents_before_since_are_left_out_with_their_people(path: Path) -> No
     old = event("incident", "e1", incident_id="old", occurred_at=NOON - 9 * DAY, involvements=people)
     keep(path, [old, event("incident", "e2", involvements=people)])
     with known(path, since=NOON - 2 * DAY) as view:
-        assert rows(view, "SELECT incident_id FROM incident_known") == [("i1",)]
-        assert rows(view, "SELECT incident_id FROM involvement_known") == [("i1",)]
+        assert rows(view, "SELECT incident_id FROM incident_snapshot") == [("i1",)]
+        assert rows(view, "SELECT incident_id FROM involvement_snapshot") == [("i1",)]
 
 
 def test_involvements_are_those_of_the_latest_version_each_once(path: Path) -> None:
@@ -142,17 +142,17 @@ def test_involvements_are_those_of_the_latest_version_each_once(path: Path) -> N
     keep(path, [first, second])
     with known(path) as view:
         expected = [("i1", "p1", "no_further_action"), ("i1", "p2", "victim")]
-        assert rows(view, "SELECT incident_id, person_id, role FROM involvement_known ORDER BY ALL") == expected
+        assert rows(view, "SELECT incident_id, person_id, role FROM involvement_snapshot ORDER BY ALL") == expected
     with known(path, known_at=NOON - DAY) as view:
-        assert rows(view, "FROM involvement_known") == []
+        assert rows(view, "FROM involvement_snapshot") == []
 
 
 def test_a_version_dated_after_as_of_is_not_known_then(path: Path) -> None:
     keep(path, [event("warrant", "e1"), event("warrant", "e2", 2, event_time=NOON, kind="arrest")])
     with known(path) as view:
-        assert rows(view, "SELECT version, kind FROM warrant_known") == [(1, "bench")]
+        assert rows(view, "SELECT version, kind FROM warrant_snapshot") == [(1, "bench")]
     with known(path, as_of=NOON + DAY) as view:
-        assert rows(view, "SELECT version, kind FROM warrant_known") == [(2, "arrest")]
+        assert rows(view, "SELECT version, kind FROM warrant_snapshot") == [(2, "arrest")]
 
 
 LATER = {"event_time": NOON + DAY}  # reported after every as_of of these tests
@@ -189,7 +189,7 @@ def test_what_protects_a_person_holds_as_soon_as_it_is_known_and_where_one_conte
         keep(Path(folder) / "store.duckdb", events)
         with known(Path(folder) / "store.duckdb") as view:
             columns = "birth_date, birth_year, deceased_at, is_treatment_engaged"
-            ((born_on, born_in, died, engaged),) = rows(view, f"SELECT {columns} FROM person_known")
+            ((born_on, born_in, died, engaged),) = rows(view, f"SELECT {columns} FROM person_snapshot")
     age = years_old({"birth_date": born_on} | ({"birth_year": born_in} if born_in else {}))
     is_child, is_unknown = any(a is not None and a < 18 for a in ages), None in ages
     assert age == (min(a for a in ages if a is not None) if is_child or not is_unknown else None)
@@ -201,7 +201,7 @@ def test_treatment_that_ended_after_as_of_still_went_on_and_consent_that_was_tak
     in_treatment = {"is_treatment_consented": True, "is_treatment_engaged": True}
     over = {"is_treatment_consented": False, "is_treatment_engaged": False}
     keep(path, [event("person", "e1", **in_treatment), event("person", "e2", 2, **over, **LATER)])
-    sql = "SELECT is_treatment_consented, is_treatment_engaged FROM person_known"
+    sql = "SELECT is_treatment_consented, is_treatment_engaged FROM person_snapshot"
     with known(path) as view:
         assert rows(view, sql) == [(False, True)]
     with known(path, as_of=NOON + 2 * DAY) as view:
@@ -213,7 +213,7 @@ def test_a_warrant_has_ended_as_soon_as_that_is_known_and_not_before(path: Path,
     keep(path, [event("warrant", "e1")], [event("warrant", "e2", 2, status=ended, **LATER)], step=DAY)
     for known_at, status in ((NOON, "outstanding"), (NOON + DAY, ended)):
         with known(path, known_at=known_at) as view:
-            assert rows(view, "SELECT version, status FROM warrant_known") == [(1, status)]
+            assert rows(view, "SELECT version, status FROM warrant_snapshot") == [(1, status)]
 
 
 @settings(max_examples=20, deadline=None)
@@ -239,7 +239,7 @@ def test_a_warrant_is_outstanding_only_where_nothing_ended_it(drawn: list[tuple[
     with TemporaryDirectory() as folder:
         keep(Path(folder) / "store.duckdb", versions)
         with known(Path(folder) / "store.duckdb") as view:
-            found = rows(view, "SELECT status = 'outstanding' FROM warrant_known")
+            found = rows(view, "SELECT status = 'outstanding' FROM warrant_snapshot")
     assert found == ([(is_live(drawn) and is_live(past),)] if past else [])
 
 
@@ -248,9 +248,9 @@ def test_a_corrected_birth_date_holds_at_every_as_of_once_known_and_not_before(p
     keep(path, [event("person", "e1")], [event("person", "e2", 2, **birth, **LATER)], step=DAY)
     for as_of in (NOON - 9 * DAY, NOON, NOON + 9 * DAY):
         with known(path, as_of=as_of) as view:
-            assert rows(view, "SELECT birth_date FROM person_known") == [(birth["birth_date"],)]
+            assert rows(view, "SELECT birth_date FROM person_snapshot") == [(birth["birth_date"],)]
         with known(path, as_of=as_of, known_at=NOON) as view:
-            assert rows(view, "SELECT birth_date FROM person_known") == [(date(1990, 1, 1),)]
+            assert rows(view, "SELECT birth_date FROM person_snapshot") == [(date(1990, 1, 1),)]
 
 
 def test_the_future_of_a_person_is_unknown_but_for_a_death(path: Path) -> None:
@@ -265,9 +265,9 @@ def test_the_future_of_a_person_is_unknown_but_for_a_death(path: Path) -> None:
         ],
     )
     with known(path) as view:
-        assert rows(view, "SELECT deceased_at FROM person_known") == [(NOON,)]
-        assert rows(view, "SELECT custody_to FROM custody_known ORDER BY custody_from") == [(NOON - DAY,), (None,)]
-        assert rows(view, "FROM warrant_known") == []
+        assert rows(view, "SELECT deceased_at FROM person_snapshot") == [(NOON,)]
+        assert rows(view, "SELECT custody_to FROM custody_snapshot ORDER BY custody_from") == [(NOON - DAY,), (None,)]
+        assert rows(view, "FROM warrant_snapshot") == []
 
 
 def test_the_tables_have_the_columns_of_the_contract(path: Path) -> None:
@@ -275,16 +275,16 @@ def test_the_tables_have_the_columns_of_the_contract(path: Path) -> None:
     left_out = {field.name for field in ENVELOPE} | {"involvements"}
     with known(path) as view:
         for entity, schema in SCHEMAS.items():
-            found = view.connection.execute(f"FROM {entity}_known").to_arrow_table().column_names
+            found = view.connection.execute(f"FROM {entity}_snapshot").to_arrow_table().column_names
             assert found == [name for name in schema.names if name not in left_out] + ["event_time"]
-            assert len(frame(view.connection, f"FROM {entity}_known")) == 1
+            assert len(frame(view.connection, f"FROM {entity}_snapshot")) == 1
 
 
 def test_the_store_may_be_written_while_the_known_is_read(path: Path) -> None:
     keep(path, [event("incident", "e1")])
     with known(path) as view:
         keep(path, [event("incident", "e2", incident_id="i2")], at=NOON + DAY)
-        assert rows(view, "SELECT incident_id FROM incident_known") == [("i1",)]
+        assert rows(view, "SELECT incident_id FROM incident_snapshot") == [("i1",)]
 
 
 def test_known_at_is_when_the_store_last_learnt_something(path: Path) -> None:
@@ -324,7 +324,7 @@ EVENTS = [
     event("staffing", "e1", available_hours=2.0),
     event("staffing", "e2"),
 ]
-VIEWS = [*(f"{entity}_known" for entity in SCHEMAS), "involvement_known"]
+VIEWS = [*(f"{entity}_snapshot" for entity in SCHEMAS), "involvement_snapshot"]
 
 
 def tables(batches: Sequence[Sequence[Event]]) -> dict[str, list[tuple]]:

@@ -14,13 +14,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipeline.database import in_words
-from pipeline.errors import ClockError, KeyFileError, MentionError, StoreBusyError, StoreError
+from pipeline.database import explain_duckdb_error
+from pipeline.errors import ClockError, KeyFileError, PersonMentionedError, StoreBusyError, StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.messages.outbox import make_message
 from pipeline.privacy.keys import Key, derive_key
-from pipeline.store.human_events import Act
+from pipeline.store.human_events import HumanEvent
 from pipeline.store.store import Store, open_store
 from tests.disk import no_file_beyond
 
@@ -73,7 +73,7 @@ CUSTODY = {
 
 
 def batch(
-    *incidents: dict, letters: tuple[dict, ...] = (), people: tuple[tuple[str, str], ...] = (), **others: Any
+    *incidents: dict, notices: tuple[dict, ...] = (), people: tuple[tuple[str, str], ...] = (), **others: Any
 ) -> DecodedBatch:
     tables = {entity: pa.Table.from_pylist(others.get(entity, []), schema=schema) for entity, schema in SCHEMAS.items()}
     tables["incident"] = pa.Table.from_pylist([INCIDENT | row for row in incidents], schema=SCHEMAS["incident"])
@@ -81,7 +81,7 @@ def batch(
     return DecodedBatch(
         tables,
         pa.Table.from_pylist(identity, schema=IDENTITY),
-        pa.Table.from_pylist([LETTER | row for row in letters], schema=DEAD_LETTER),
+        pa.Table.from_pylist([LETTER | row for row in notices], schema=DEAD_LETTER),
     )
 
 
@@ -108,7 +108,7 @@ def store(path: Path) -> Iterator[Store]:
 
 def test_a_batch_is_kept_with_offsets_and_identities(path: Path) -> None:
     with open_store(path, KEY, wait_s=0) as store:
-        counts = commit(store, batch({}, letters=({},), people=(("p_1", "Jo"),), custody=[CUSTODY]), incidents=8)
+        counts = commit(store, batch({}, notices=({},), people=(("p_1", "Jo"),), custody=[CUSTODY]), incidents=8)
         assert counts == BatchCounts(3, 2, 0, 1, 0, {"unknown_offence_code": 1})
     with open_store(path, KEY, wait_s=0) as store:
         assert store.offsets() == {("incidents", 0): 8}
@@ -117,8 +117,8 @@ def test_a_batch_is_kept_with_offsets_and_identities(path: Path) -> None:
         assert held(store, "SELECT incident_id, ingested_at, batch_id FROM store.incident_version") == [("i1", NOON, 1)]
         assert held(store, "SELECT involvements FROM store.incident_version") == [(INCIDENT["involvements"],)]
         assert held(store, "SELECT person_id, kind FROM store.custody_version") == [("p_1", "custody")]
-        [letter] = store.dead_letters().to_dict("records")
-        assert (letter["reason"], letter["source_offset"]) == ("unknown_offence_code", 7)
+        [notice] = store.dead_letters().to_dict("records")
+        assert (notice["reason"], notice["source_offset"]) == ("unknown_offence_code", 7)
         [kept] = store.batches().to_dict("records")
         assert (kept["rows_in"], kept["stored"], kept["dead"]) == (3, 2, 1)
 
@@ -175,14 +175,14 @@ def test_the_content_hash_is_the_md5_of_what_the_event_says(store: Store) -> Non
 
 
 def test_a_dead_letter_waits_once(store: Store) -> None:
-    first = commit(store, batch(letters=({}, {"source_offset": 9})))
-    again = commit(store, batch(letters=({}, {"payload": b"other"})))
+    first = commit(store, batch(notices=({}, {"source_offset": 9})))
+    again = commit(store, batch(notices=({}, {"payload": b"other"})))
     assert (first.dead, again.dead, len(store.dead_letters())) == (2, 2, 2)
 
 
 def test_a_clock_that_went_back_loses_nothing(path: Path) -> None:
     said: list[str] = []
-    with open_store(path, KEY, wait_s=0, announce=said.append) as store:
+    with open_store(path, KEY, wait_s=0, progress=said.append) as store:
         commit(store, batch({}))
         commit(store, batch({"event_id": "e2", "incident_id": "i2"}), NOON - timedelta(days=1))
         assert held(store, "SELECT DISTINCT ingested_at FROM store.incident_version ORDER BY ALL") == [
@@ -208,7 +208,7 @@ def test_a_full_disk_keeps_nothing_of_a_batch_and_says_so(path: Path) -> None:
     rows = [{"event_id": f"e{n}", "incident_id": f"i{n}", "reporter_ref": f"{n:0100}"} for n in range(3000)]
     with no_file_beyond(100_000), pytest.raises(duckdb.Error) as caught, open_store(path, KEY, wait_s=0) as store:
         commit(store, batch(*rows), incidents=3001)
-    assert "the disk is full" in str(in_words(caught.value))
+    assert "the disk is full" in str(explain_duckdb_error(caught.value))
     with open_store(path, KEY, wait_s=0) as store:
         assert store.offsets() == {("incidents", 0): 1}
         assert commit(store, batch(*rows), incidents=3001).stored == 3000
@@ -225,12 +225,12 @@ def test_a_damaged_store_says_so_with_the_way_out(path: Path) -> None:
 
 
 def test_events_are_replayed_after_the_codebook_is_mended(store: Store) -> None:
-    commit(store, batch(letters=({"payload": b"mended"}, {"payload": b"hopeless", "source_offset": 8})))
+    commit(store, batch(notices=({"payload": b"mended"}, {"payload": b"hopeless", "source_offset": 8})))
 
     def decode(records: list[Record]) -> DecodedBatch:
         assert [record.value for record in records] == [b"mended", b"hopeless"]
         return batch(
-            {}, letters=({"payload": b"hopeless", "source_offset": 8, "reason": "not_json"},), people=(("p_1", "Jo"),)
+            {}, notices=({"payload": b"hopeless", "source_offset": 8, "reason": "not_json"},), people=(("p_1", "Jo"),)
         )
 
     counts = store.replay_events(decode, ingested_at=NOON + timedelta(hours=1))
@@ -238,15 +238,15 @@ def test_events_are_replayed_after_the_codebook_is_mended(store: Store) -> None:
     assert list(store.dead_letters()["reason"]) == ["not_json"]
     assert store.resolve_pseudonym("p_1") == "Jo"
     later = store.replay_events(
-        lambda records: batch(letters=({"payload": b"hopeless", "source_offset": 8},)), ingested_at=NOON
+        lambda records: batch(notices=({"payload": b"hopeless", "source_offset": 8},)), ingested_at=NOON
     )
     assert (later.rows_in, later.dead, len(store.dead_letters())) == (1, 1, 1)
 
 
 def test_of_a_record_too_large_to_read_a_beginning_waits_and_is_not_tried_again(store: Store) -> None:
     huge = {"reason": "too_large", "payload": b"x" * 2_000_000}
-    commit(store, batch(letters=(huge, {**huge, "payload": b"x" * 2_000_001, "source_offset": 8})))
-    commit(store, batch(letters=(huge,)))
+    commit(store, batch(notices=(huge, {**huge, "payload": b"x" * 2_000_001, "source_offset": 8})))
+    commit(store, batch(notices=(huge,)))
     assert held(
         store, "SELECT octet_length(payload), count(DISTINCT payload_hash) FROM store.dead_letter GROUP BY ALL"
     ) == [(4096, 2)]
@@ -259,14 +259,14 @@ def test_a_replay_goes_through_any_number_of_letters_a_page_at_a_time_in_order_o
 ) -> None:
     monkeypatch.setattr("pipeline.store.store._REPLAY_PAGE", 20)
     payloads = [b"%d" % number for number in range(50)]
-    letters = tuple({"payload": payload, "source_offset": number} for number, payload in enumerate(payloads))
-    commit(store, batch(letters=letters[:25]))
-    commit(store, batch(letters=letters[25:]))
+    notices = tuple({"payload": payload, "source_offset": number} for number, payload in enumerate(payloads))
+    commit(store, batch(notices=notices[:25]))
+    commit(store, batch(notices=notices[25:]))
     tried: list[list[bytes | None]] = []
 
     def decode(records: list[Record]) -> DecodedBatch:
         tried.append([record.value for record in records])
-        return batch(letters=tuple({"payload": record.value} for record in records))
+        return batch(notices=tuple({"payload": record.value} for record in records))
 
     counts = store.replay_events(decode, ingested_at=NOON)
     assert (counts.rows_in, counts.dead, len(store.dead_letters())) == (50, 50, 50)
@@ -278,7 +278,7 @@ def test_nothing_to_replay_is_nothing(store: Store) -> None:
     assert store.replay_events(lambda records: batch(), ingested_at=NOON) == BatchCounts()
 
 
-APPROVAL = Act("approved", "A. Boss", "notice", "n_1", NOON, {"reason": "read every record"})
+APPROVAL = HumanEvent("approved", "A. Boss", "notice", "n_1", NOON, {"reason": "read every record"})
 
 
 def test_what_people_do_is_appended_once_in_order_of_recording(store: Store) -> None:
@@ -291,7 +291,7 @@ def test_what_people_do_is_appended_once_in_order_of_recording(store: Store) -> 
 
 
 @pytest.mark.parametrize(
-    ("act", "said"),
+    ("event", "said"),
     [
         (replace(APPROVAL, kind="forgotten"), "expected one of drafted"),
         (replace(APPROVAL, actor=" "), "neither may be blank"),
@@ -302,9 +302,9 @@ def test_what_people_do_is_appended_once_in_order_of_recording(store: Store) -> 
         (replace(APPROVAL, kind="served", detail={"served_at": NOON, "manner": "by pigeon"}), "manner"),
     ],
 )
-def test_an_act_that_does_not_fit_is_refused_and_nothing_is_written(store: Store, act: Act, said: str) -> None:
+def test_an_act_that_does_not_fit_is_refused_and_nothing_is_written(store: Store, event: HumanEvent, said: str) -> None:
     with pytest.raises(StoreError, match=said):
-        store.record_human_event(act, [MESSAGE])
+        store.record_human_event(event, [MESSAGE])
     assert store.human_events().empty
     assert store.undelivered(10) == []
 
@@ -320,33 +320,35 @@ def test_no_act_is_dated_before_the_last_one(store: Store) -> None:
 
 PSEUDONYM = "p_" + "0f" * 16
 REPORT = {"found": "f", "report": "r", "report_sha256": PSEUDONYM, "made_at": NOON}
-SIGNED = Act("audited", "M. Ito", "audit", "fairness", NOON, REPORT)
+SIGNED = HumanEvent("audited", "M. Ito", "audit", "fairness", NOON, REPORT)
 EXCEPTION = {"reason": "r", "rule": "l", "expires_at": NOON, "person_id": PSEUDONYM}
-OVERRIDDEN = Act("overridden", "M. Ito", "list", "l", NOON, EXCEPTION)
+OVERRIDDEN = HumanEvent("overridden", "M. Ito", "list", "l", NOON, EXCEPTION)
 
 
 @pytest.mark.parametrize("named", [PSEUDONYM, "P000123", "p000123"])
 @pytest.mark.parametrize(
-    ("act", "field"),
+    ("event", "field"),
     [(APPROVAL, "actor"), (APPROVAL, "reason"), (SIGNED, "found"), (SIGNED, "report"), (OVERRIDDEN, "reason")],
 )
-def test_an_act_whose_words_name_somebody_is_not_recorded(store: Store, act: Act, field: str, named: str) -> None:
+def test_an_act_whose_words_name_somebody_is_not_recorded(
+    store: Store, event: HumanEvent, field: str, named: str
+) -> None:
     commit(store, batch(people=((PSEUDONYM, "P000123"),)))
     words = f"seen by {named}, twice"
-    wrong = replace(act, actor=words) if field == "actor" else replace(act, detail={**act.detail, field: words})
+    wrong = replace(event, actor=words) if field == "actor" else replace(event, detail={**event.detail, field: words})
     for refusing in (store.record_human_event, store.erase_person):
-        with pytest.raises(MentionError, match=f"^{field}: holds the id of a person") as refused:
+        with pytest.raises(PersonMentionedError, match=f"^{field}: holds the id of a person") as refused:
             refusing(wrong)
         assert named not in str(refused.value)
     assert store.human_events().empty
-    store.record_human_event(act)
+    store.record_human_event(event)
 
 
 def test_an_act_may_name_the_records_it_goes_by_though_one_is_called_like_a_person(store: Store) -> None:
     commit(store, batch(people=((PSEUDONYM, "100234"),)))
     detail = {"reason": "record 100234 was amended", "evidence_ids": ["100234"]}
     store.record_human_event(replace(APPROVAL, kind="withdrawn", detail=detail))
-    with pytest.raises(MentionError):
+    with pytest.raises(PersonMentionedError):
         store.record_human_event(replace(APPROVAL, kind="withdrawn", detail={"reason": detail["reason"]}))
 
 
@@ -426,7 +428,7 @@ def test_a_second_writer_waits_says_so_and_names_the_first(path: Path) -> None:
     said: list[str] = []
     try:
         with pytest.raises(StoreBusyError, match=f"process {writer.pid}"):
-            open_store(path, KEY, wait_s=0.2, announce=said.append)
+            open_store(path, KEY, wait_s=0.2, progress=said.append)
     finally:
         writer.kill()
         writer.communicate()
@@ -504,7 +506,7 @@ def test_what_is_known_now_is_asked_of_everybody_at_a_moment_and_leaves_nothing_
     died = {**who, "event_id": "b2", "version": 2, "birth_year": 1990, "deceased_at": NOON}
     recalled = {**owed[0], "event_id": "w3", "version": 2, "status": "recalled"}
     commit(store, batch(person=[died], warrant=[recalled]), at=later)
-    store.erase_person(Act("erased", "M. Ito", "person", "p_3", later, {"reason": "court order seven"}))
+    store.erase_person(HumanEvent("erased", "M. Ito", "person", "p_3", later, {"reason": "court order seven"}))
     for at, is_dead, live in ((NOON, False, {"W1", "W2"}), (later, True, {"W2"})):
         known = store.people_now(at).set_index("person_id")
         assert known.index.tolist() == ["p_1", "p_2"]

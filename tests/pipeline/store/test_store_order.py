@@ -15,8 +15,8 @@ from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.privacy.keys import derive_key
-from pipeline.store.session import StoreDoor
-from pipeline.store.snapshot import open_known
+from pipeline.store.session import StoreSession
+from pipeline.store.snapshot import open_snapshot
 from pipeline.store.store import open_store
 
 KEY = derive_key(b"k" * 32)
@@ -62,7 +62,7 @@ def decoded(rows: list[dict[str, Any]]) -> DecodedBatch:
     return DecodedBatch(tables, IDENTITY.empty_table(), DEAD_LETTER.empty_table())
 
 
-def keep(door: StoreDoor, rows: list[dict[str, Any]], first: int | None, following: int) -> None:
+def keep(door: StoreSession, rows: list[dict[str, Any]], first: int | None, following: int) -> None:
     with door.opened() as store:
         store.commit(
             decoded(rows),
@@ -75,10 +75,12 @@ def keep(door: StoreDoor, rows: list[dict[str, Any]], first: int | None, followi
 
 def contents(path: Path) -> tuple[list[tuple], list[tuple]]:
     """Every version, and what holds in the end."""
-    with open_known(path, KEY, as_of=NOON, wait_s=0) as known:
-        latest = known.connection.execute("SELECT incident_id, version, offence_code FROM incident_known ORDER BY ALL")
+    with open_snapshot(path, KEY, as_of=NOON, wait_s=0) as known:
+        latest = known.connection.execute(
+            "SELECT incident_id, version, offence_code FROM incident_snapshot ORDER BY ALL"
+        )
         held = latest.fetchall()
-    with StoreDoor(path, KEY, wait_s=0) as door, door.opened() as store:
+    with StoreSession(path, KEY, wait_s=0) as door, door.opened() as store:
         rows = store._connection.execute(
             "SELECT event_id, status, occurred_at, offence_code, content_hash FROM store.incident_version ORDER BY ALL"
         ).fetchall()
@@ -94,9 +96,9 @@ def test_any_delivery_of_the_same_events_gives_the_same_store(data: st.DataObjec
     redelivered = data.draw(st.sets(st.sampled_from(cuts)), label="batches that a stale reader brings again")
     with tempfile.TemporaryDirectory() as name:
         delivered, plain = Path(name) / "delivered.duckdb", Path(name) / "plain.duckdb"
-        with StoreDoor(plain, KEY, wait_s=0) as door:
+        with StoreSession(plain, KEY, wait_s=0) as door:
             keep(door, [row for row in EVENTS if row in chosen], None, 1)
-        with StoreDoor(delivered, KEY, wait_s=0) as door:
+        with StoreSession(delivered, KEY, wait_s=0) as door:
             begun = 0
             for end in cuts:
                 rows = order[begun:end]
@@ -122,7 +124,7 @@ def test_doors_that_remember_what_they_saw_count_as_one_that_looks_through_the_s
     """Two processes take turns; each remembers its own batches and has to hear of the other's."""
     with tempfile.TemporaryDirectory() as name:
         shared, looked_through = Path(name) / "shared.duckdb", Path(name) / "looked through.duckdb"
-        with StoreDoor(shared, KEY, wait_s=0) as one, StoreDoor(shared, KEY, wait_s=0) as other:
+        with StoreSession(shared, KEY, wait_s=0) as one, StoreSession(shared, KEY, wait_s=0) as other:
             for which, rows in batches:
                 with open_store(looked_through, KEY, wait_s=0) as store:
                     expected = store.commit(decoded(rows), source="test", ingested_at=NOON, next_offsets={})
@@ -132,26 +134,26 @@ def test_doors_that_remember_what_they_saw_count_as_one_that_looks_through_the_s
 
 def test_a_door_is_not_fooled_by_a_store_that_came_back_from_a_backup(tmp_path: Path) -> None:
     path, backup = tmp_path / "store.duckdb", tmp_path / "backup"
-    with StoreDoor(path, KEY, wait_s=0) as door:
+    with StoreSession(path, KEY, wait_s=0) as door:
         count(door, EVENTS[:2])
         shutil.copy(path, backup)
         count(door, EVENTS[2:4])
         count(door, EVENTS[2:4])  # only now it has taken up its own
         shutil.copy(backup, path)
-        with StoreDoor(path, KEY, wait_s=0) as another:  # as many rows, and the same number of the batch
+        with StoreSession(path, KEY, wait_s=0) as another:  # as many rows, and the same number of the batch
             count(another, EVENTS[4:6], NOON + timedelta(seconds=1))
         assert count(door, EVENTS[4:6]).duplicates == 2
         assert count(door, EVENTS[2:4]).stored == 2
 
 
-def count(door: StoreDoor, rows: list[dict[str, Any]], at: datetime = NOON) -> BatchCounts:
+def count(door: StoreSession, rows: list[dict[str, Any]], at: datetime = NOON) -> BatchCounts:
     with door.opened() as store:
         return store.commit(decoded(rows), source="test", ingested_at=at, next_offsets={})
 
 
 def test_a_stale_batch_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
-    with StoreDoor(path, KEY, wait_s=0) as door:
+    with StoreSession(path, KEY, wait_s=0) as door:
         keep(door, EVENTS[:1], None, 1)
         with pytest.raises(StaleOffsetsError, match="read it again"):
             keep(door, EVENTS[1:2], None, 2)

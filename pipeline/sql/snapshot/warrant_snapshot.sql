@@ -1,6 +1,6 @@
 -- Warrants issued before $as_of, in the state that was reported before it; that one was executed or recalled holds as
 -- soon as it is known at $known_at, and also where only one of several contents of a version says so.
-CREATE TABLE warrant_known AS
+CREATE TABLE warrant_snapshot AS
 WITH version AS (
     SELECT
         *,

@@ -1,5 +1,5 @@
 -- What became of the rows that had come in by $known_at: rows_in = stored + duplicates + dead in every batch.
-CREATE TABLE batch_known AS
+CREATE TABLE batch_snapshot AS
 SELECT batch_id, source, ingested_at, rows_in, stored, duplicates, dead, conflicts
 FROM store.ingest_batch
 WHERE ingested_at <= $known_at

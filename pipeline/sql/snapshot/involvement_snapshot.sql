@@ -1,5 +1,5 @@
--- Who had which part in the incidents of incident_known: one row per incident, person and role.
-CREATE TABLE involvement_known AS
+-- Who had which part in the incidents of incident_snapshot: one row per incident, person and role.
+CREATE TABLE involvement_snapshot AS
 WITH unnested AS (
     SELECT version.incident_id, unnest(version.involvements) AS involvement
     FROM store.incident_version AS version

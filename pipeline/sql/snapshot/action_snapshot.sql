@@ -1,5 +1,5 @@
 -- Actions taken before $as_of, as known at $known_at.
-CREATE TABLE action_known AS
+CREATE TABLE action_snapshot AS
 WITH latest AS (
     SELECT *
     FROM store.action_version

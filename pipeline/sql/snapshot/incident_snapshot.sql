@@ -1,6 +1,6 @@
 -- Incidents that had happened from $since until $as_of as the store knew them at $known_at: of each the latest version, unless that
 -- one cancels it. The order of the rows means nothing.
-CREATE TABLE incident_known AS
+CREATE TABLE incident_snapshot AS
 SELECT
     version.incident_id,
     version.version,

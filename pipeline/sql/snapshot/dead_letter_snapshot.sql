@@ -1,5 +1,5 @@
 -- The dead letters that were waiting at $known_at, less their payload.
-CREATE TABLE dead_letter_known AS
+CREATE TABLE dead_letter_snapshot AS
 SELECT topic, source_partition, source_offset, reason, mapping, ingested_at
 FROM store.dead_letter
 WHERE ingested_at <= $known_at AND (resolved_at IS NULL OR resolved_at > $known_at)

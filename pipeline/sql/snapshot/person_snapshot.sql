@@ -2,7 +2,7 @@
 -- holds as soon as anybody knows. Treatment also holds that had not ended before $as_of.
 -- Where the latest version has several contents, the youngest age and any death count; who may be any age counts as
 -- eighteen today: older than a child, younger than every adult.
-CREATE TABLE person_known AS
+CREATE TABLE person_snapshot AS
 WITH version AS (
     SELECT
         *,

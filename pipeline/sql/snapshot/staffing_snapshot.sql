@@ -1,5 +1,5 @@
 -- Shifts that had begun before $as_of, as known at $known_at.
-CREATE TABLE staffing_known AS
+CREATE TABLE staffing_snapshot AS
 WITH latest AS (
     SELECT *
     FROM store.staffing_version

@@ -1,5 +1,5 @@
 -- Stays that had begun before $as_of, as known at $known_at. One that had not ended by then has no end.
-CREATE TABLE custody_known AS
+CREATE TABLE custody_snapshot AS
 WITH latest AS (
     SELECT *
     FROM store.custody_version
