@@ -1,14 +1,14 @@
-# One verb per job. Every verb but `setup` and `clean` calls `setup` first, which does nothing when .venv is up to date.
-# The lock is whole, so pip resolves nothing (--no-deps): with hashes it would refuse what is pinned below the newest.
+# One target per job. Every target except `setup` and `clean` runs `setup` first, which does nothing if .venv is current.
+# The lock is complete, so pip resolves nothing (--no-deps): with hashes it would refuse pins below the newest version.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check format bench mutants chaos kafka lock clean help
+.PHONY: setup demo test check format wheel docs bench mutants chaos kafka lock clean help
 
-help: ## list the verbs
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
 
-setup: .venv/.ready ## make .venv with the locked dependencies and the harmspot command
+setup: .venv/.ready ## create .venv with the locked dependencies and the harmspot command
 
 .venv/.ready: requirements-dev.lock requirements.in pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -16,10 +16,10 @@ setup: .venv/.ready ## make .venv with the locked dependencies and the harmspot 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-demo: setup ## simulate a town, consume its events, do the daily run, print the rankings, write databases, layers, report.html
+demo: setup ## simulate a town, consume its events, do the daily run, print rankings, write databases, layers, report.html
 	$(BIN)/harmspot demo
 
-test: setup ## run every test but the benchmarks
+test: setup ## run all tests except the benchmarks
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/bench
 
 check: setup ## format (check only), lint, types
@@ -27,17 +27,29 @@ check: setup ## format (check only), lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: setup ## rewrite the code in the house format
+format: setup ## format the code and fix lint errors
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## measure; prints the figures that docs/benchmarks.md reports
+wheel: setup ## build the wheel in dist/, install it into an empty environment elsewhere, run its demo there
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(PYTHON) -m venv $$folder/env; \
+	$$folder/env/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; \
+	$$folder/env/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl; \
+	cd $$folder && env/bin/harmspot demo
+
+docs: setup ## build the docs site in site/, links checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+
+bench: setup ## run the benchmarks; prints the figures in docs/benchmarks.md
 	$(BIN)/python -m pytest tests/bench -m bench -s -p no:cacheprovider
 
-chaos: setup ## do everything to a consumer that can break it: 100 random kills, broker, network, disk, locks, clocks, poison
+chaos: setup ## inject faults into a consumer: 100 random kills, broker, network, disk, locks, clocks, poison records
 	$(BIN)/python -m tests.integration.chaos
 
-mutants: setup ## change the rules about people one by one, a few minutes; the tests must notice nine in ten
+mutants: setup ## mutate the rules about people one by one, a few minutes; the tests must detect nine in ten
 	$(BIN)/python -m tests.mutants
 
 kafka: setup ## start one Apache Kafka broker on loopback in the foreground (Ctrl-C stops it)
@@ -47,5 +59,5 @@ lock: setup ## lock the dependencies with hashes and no index address
 	$(BIN)/uv pip compile requirements.in -o requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 	$(BIN)/uv pip compile requirements-dev.in -c requirements.lock -o requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-clean: ## remove what the other verbs made
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove all files made by the other targets
+	rm -rf .venv demo build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

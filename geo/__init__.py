@@ -1,4 +1,4 @@
-"""Pure geometry in metres: areas, cells, hot spots, market shapes, map layers. Flat, one file a noun.
+"""Pure geometry in metres: areas, cells, hot spots, market shapes, map layers. One flat package.
 
-Imports nothing of the other packages.
+Imports no other package of the project.
 """

@@ -16,27 +16,35 @@ def read_areas(
 ) -> gpd.GeoDataFrame:
     """Read the areas of a boundary file and bring them into metres.
 
-    Rows of one id that lie apart are the parts of one area and are dissolved; invalid rings are made valid. Overlaps
-    of different areas are kept as published: `find_overlaps` lists them, and everything that lies in one counts for
-    the smallest area_id.
+    Disjoint rows with one id are parts of one area and are dissolved; invalid rings are made valid. Overlaps of
+    different areas are kept as published: `find_overlaps` lists them, and everything in an overlap counts for the
+    smallest area_id.
 
     Parameters
     ----------
-    path : GeoJSON, GeoPackage or GeoParquet file.
-    id_column : column with each area's own id; whole numbers lose a trailing ".0".
-    name_column : column with its name; None takes the id.
-    version : version of the boundary file, which becomes part of area_id.
-    crs : metric coordinate system, such as "EPSG:32618"; None takes the UTM zone of the areas' middle.
-    layer : layer of a GeoPackage with several.
+    path : Path
+        GeoJSON, GeoPackage or GeoParquet file.
+    id_column : str
+        column with the id of each area; whole numbers lose a trailing ".0".
+    name_column : str | None
+        column with the name; None uses the id.
+    version : str
+        version of the boundary file, which becomes part of area_id.
+    crs : str | None
+        metric coordinate system, such as "EPSG:32618"; None uses the UTM zone of the areas' centre.
+    layer : str | None
+        layer to read if a GeoPackage has several.
 
     Returns
     -------
-    GeoDataFrame in metres, sorted by area_id: area_id ("<raw id>@<version>"), raw_area_id, area_name, geometry.
+    gpd.GeoDataFrame
+        In metres, sorted by area_id: area_id ("<raw id>@<version>"), raw_area_id, area_name, geometry.
 
     Raises
     ------
-    ValueError : file, column or coordinate system missing; `crs` not metric; an id null, empty, or given twice (with
-        another name or over the same ground); a feature that is no polygon or has no area.
+    ValueError
+        The file, a column or the coordinate system is missing; `crs` is not metric; an id is null, empty, or repeated
+        (with another name or over the same ground); a feature is not a polygon or has no area.
     """
     if not str(version).strip():
         raise ValueError(f"version={version!r}: expected the version of boundary file {path}")
@@ -55,16 +63,19 @@ def read_areas(
 
 
 def find_overlaps(areas: gpd.GeoDataFrame, *, minimum_m2: float = 1.0) -> pd.DataFrame:
-    """Return the pairs of areas that share ground.
+    """Return the pairs of areas that overlap.
 
     Parameters
     ----------
-    areas : area_id, geometry; metric.
-    minimum_m2 : smaller overlaps are digitising noise and left out, square metres.
+    areas : gpd.GeoDataFrame
+        area_id, geometry; metric.
+    minimum_m2 : float
+        smaller overlaps are left out as digitising noise, square metres.
 
     Returns
     -------
-    DataFrame sorted by area_id, other_area_id: area_id (which gets the ground), other_area_id, overlap_m2.
+    pd.DataFrame
+        Sorted by area_id, other_area_id: area_id (which gets the ground), other_area_id, overlap_m2.
     """
     metric_crs(areas.crs, what="areas")
     ordered = areas.sort_values("area_id", ignore_index=True)
@@ -78,9 +89,9 @@ def find_overlaps(areas: gpd.GeoDataFrame, *, minimum_m2: float = 1.0) -> pd.Dat
 
 
 def without_overlaps(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the areas by area_id, each less the ground of those before it, so that they share none.
+    """Return the areas by area_id, each minus the ground of those before it, so that none overlap.
 
-    One that others cover altogether comes out empty.
+    An area that others cover completely becomes empty.
     """
     ordered = areas.sort_values("area_id", ignore_index=True)
     shapes = ordered.geometry.to_numpy().copy()
@@ -111,12 +122,12 @@ def _check_ids(raw_ids: pd.Series, path: Path, id_column: str) -> None:
 
 
 def _polygons(geometry: gpd.GeoSeries, raw_ids: pd.Series, path: Path) -> gpd.GeoSeries:
-    """Return valid polygons; making a ring valid can leave stray lines, which have no area and are dropped."""
+    """Return valid polygons; stray lines from making a ring valid have no area and are dropped."""
     is_polygon = geometry.geom_type.isin(["Polygon", "MultiPolygon"])
     if not is_polygon.all():
         row = int(np.flatnonzero(~is_polygon)[0])
         raise ValueError(f"{path}: area {raw_ids[row]!r} is a {geometry.geom_type[row]}; expected a polygon")
-    # The "structure" method keeps holes holes where a ring crosses another; a zero buffer drops lines and points.
+    # The "structure" method keeps holes if rings cross; a zero buffer drops lines and points.
     valid = geometry.where(geometry.is_valid, geometry.make_valid(method="structure").buffer(0))
     without_area = np.flatnonzero(~(valid.area > 0))
     if without_area.size:
@@ -141,6 +152,6 @@ def _check_parts(repeated: gpd.GeoDataFrame, areas: gpd.GeoDataFrame, path: Path
     if len(wrong):
         raw_id = areas.loc[wrong[0], "raw_area_id"]
         raise ValueError(
-            f"{path}: id {raw_id!r} stands for {by_id.size()[wrong[0]]} different features; parts of one area have one "
-            "name and lie apart"
+            f"{path}: id {raw_id!r} is used by {by_id.size()[wrong[0]]} different features; parts of one area must "
+            "have one name and not overlap"
         )

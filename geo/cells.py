@@ -1,4 +1,4 @@
-"""Square cells on whole multiples of their size, so that two runs, two forces or two days lay the same grid."""
+"""Square cells aligned to whole multiples of their size, so that all runs, forces and days have the same grid."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ from geo.crs import crs_name, metric_crs, same_crs
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Of a cell: a part this small is the rounding of a border that runs along a grid line.
+# Share of a cell: a smaller part is rounding of a border along a grid line.
 SMALLEST_SHARE = 1e-9
 
-# More boxes than this mean a slip of units, and would fill the memory before anyone noticed.
+# More boxes than this indicate an error of units, and would exhaust memory.
 MOST_BOXES = 4_000_000
 
 
@@ -25,7 +25,7 @@ MOST_BOXES = 4_000_000
 class Grid:
     """The grid of one metric coordinate system and one cell size in metres.
 
-    Cell (ix, iy) covers ix·size_m ≤ x < (ix + 1)·size_m, and y likewise: every point lies in exactly one.
+    Cell (ix, iy) covers ix·size_m ≤ x < (ix + 1)·size_m, and y likewise: every point is in exactly one cell.
 
     >>> grid = Grid("EPSG:32618", 150)
     >>> ix, iy = grid.index([483_000.0, 483_149.9], [4_426_650.0, 4_426_649.9])
@@ -42,7 +42,7 @@ class Grid:
             raise ValueError(f"size_m={self.size_m!r}: expected metres above zero")
 
     def index(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Integers, Integers]:
-        """Return cell indices of points in metres; ValueError where a coordinate is not finite."""
+        """Return cell indices of points in metres; raise ValueError if a coordinate is not finite."""
         return self._axis_index(x, "x"), self._axis_index(y, "y")
 
     def _axis_index(self, metres: npt.ArrayLike, axis: str) -> Integers:
@@ -50,7 +50,7 @@ class Grid:
         if not np.isfinite(values).all():
             raise ValueError(f"{axis}: {np.count_nonzero(~np.isfinite(values))} coordinates are not finite metres")
         index = np.floor(values / self.size_m)
-        # The quotient may round across a grid line; the line itself, index × size, decides.
+        # The quotient may round across a grid line, so compare with the line itself, index × size.
         index = index - (index * self.size_m > values) + ((index + 1) * self.size_m <= values)
         return index.astype(np.int64)
 
@@ -69,21 +69,24 @@ class Grid:
         return shapely.box(ix * size, iy * size, (ix + 1) * size, (iy + 1) * size)
 
     def cells_of(self, areas: gpd.GeoDataFrame) -> pd.DataFrame:
-        """Return every cell that shares ground with the areas.
+        """Return every cell that overlaps the areas.
 
         Parameters
         ----------
-        areas : area_id, geometry (polygons), in the grid's coordinate system.
+        areas : gpd.GeoDataFrame
+            area_id, geometry (polygons), in the grid's coordinate system.
 
         Returns
         -------
-        DataFrame sorted by cell_ix, cell_iy: cell_ix, cell_iy, cell_id, area_id of the largest part (the smallest id
-        where parts are equal), x_min_m, y_min_m, inside_m2 (ground inside the areas, square metres; it sums to the
-        area of their union).
+        pd.DataFrame
+            Sorted by cell_ix, cell_iy: cell_ix, cell_iy, cell_id, area_id of the largest part (the smallest id where
+            parts are equal), x_min_m, y_min_m, inside_m2 (ground inside the areas, square metres; it sums to the area
+            of their union).
 
         Raises
         ------
-        ValueError : areas in another or no coordinate system, or a grid of more than 4 million boxes.
+        ValueError
+            The areas have another or no coordinate system, or the grid has more than 4 million boxes.
         """
         same_crs(areas, self.crs, what="areas")
         own = without_overlaps(areas)
@@ -97,7 +100,7 @@ class Grid:
         return cells[["cell_ix", "cell_iy", "cell_id", "area_id", "x_min_m", "y_min_m", "inside_m2"]]
 
     def _parts(self, areas: gpd.GeoDataFrame) -> pd.DataFrame:
-        """Return one row per area and cell that share ground; only boxes on a border are cut, the rest are whole."""
+        """Return one row per overlapping area and cell; only boxes on a border are clipped."""
         shapes = areas.geometry.to_numpy()
         shapely.prepare(shapes)
         row, ix, iy = self._candidates(shapes)

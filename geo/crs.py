@@ -1,4 +1,4 @@
-"""Coordinate systems: every length and area in `geo` is in true metres, or it is refused."""
+"""Coordinate systems: `geo` accepts only systems in true metres."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from pyproj.exceptions import CRSError
 
 EXAMPLE = 'for example "EPSG:32618" (UTM zone 18N) or "EPSG:27700" (British National Grid)'
 
-# Web Mercator calls its unit a metre, but at 40° of latitude that metre is 0.77 m long. National grids stay within
+# Web Mercator's unit is named metre, but at 40° of latitude it is 0.77 m long. National grids are accurate within
 # 0.1% and continental equal-area ones within 5%.
 LARGEST_SCALE_ERROR = 0.05
 
@@ -18,12 +18,15 @@ def metric_crs(crs: Any, *, what: str) -> CRS:
 
     Parameters
     ----------
-    crs : anything pyproj understands: "EPSG:32618", a CRS, well-known text.
-    what : what carries it, for the error text.
+    crs : Any
+        any input of pyproj: "EPSG:32618", a CRS, well-known text.
+    what : str
+        name of the object, for the error message.
 
     Raises
     ------
-    ValueError : it is missing, unknown, geographic, or its unit is not the metre.
+    ValueError
+        The system is missing, unknown, geographic, or its unit is not the metre.
     """
     if crs is None:
         raise ValueError(f"{what}: no coordinate system; expected one in metres, {EXAMPLE}")
@@ -38,7 +41,7 @@ def metric_crs(crs: Any, *, what: str) -> CRS:
 
 
 def crs_name(crs: CRS) -> str:
-    """Return the short name, such as EPSG:32618, or the full definition where the system has none."""
+    """Return the short name, such as EPSG:32618, or the full definition if the system has none."""
     authority = crs.to_authority()
     return ":".join(authority) if authority else str(crs.to_string())
 
@@ -51,12 +54,13 @@ def same_crs(frame: gpd.GeoDataFrame | gpd.GeoSeries, crs: Any, *, what: str) ->
 
 
 def chosen_crs(frame: gpd.GeoDataFrame, crs: Any | None, *, what: str) -> CRS:
-    """Return the metric system to use for `frame`: `crs` where given and fit, else the UTM zone of its middle.
+    """Return the metric system to use for `frame`: `crs` if given and accurate, else the UTM zone of its centre.
 
     Raises
     ------
-    ValueError : `crs` is not metric, or its metre is off by more than 5% in the middle of the frame, as that of
-        Web Mercator is; or there is no UTM zone here.
+    ValueError
+        `crs` is not metric, its scale error is above 5% at the centre of the frame (as for Web Mercator), or there is
+        no UTM zone there.
     """
     if crs is None:
         try:
@@ -65,7 +69,7 @@ def chosen_crs(frame: gpd.GeoDataFrame, crs: Any | None, *, what: str) -> CRS:
             raise ValueError(f"{what}: no UTM zone covers it; name a coordinate system in metres, {EXAMPLE}") from cause
     found = metric_crs(crs, what=what)
     scale_error = _scale_error(frame, found)
-    if not scale_error <= LARGEST_SCALE_ERROR:  # also where it is not a number, far outside the system's domain
+    if not scale_error <= LARGEST_SCALE_ERROR:  # also if NaN, far outside the domain of the system
         zone = crs_name(frame.estimate_utm_crs())
         raise ValueError(
             f"{what}: a metre of {crs_name(found)} is off by {scale_error:.0%} there; expected at most "

@@ -1,13 +1,13 @@
-"""Hot spots: significant clusters of harm as polygons whose names last from run to run.
+"""Hot spots: significant clusters of harm as polygons with ids that persist from run to run.
 
 Local statistic: Gi* of Getis and Ord (1992, Geographical Analysis 24:189) in the standardised form of Ord and Getis
-(1995, Geographical Analysis 27:286). Its values are weighted by harm, its neighbours are all cells within a band.
-False discoveries among the many cells: Benjamini and Hochberg (1995, JRSS B 57:289).
+(1995, Geographical Analysis 27:286). Values are weighted by harm; neighbours are all cells within a band.
+Multiple testing: Benjamini and Hochberg (1995, JRSS B 57:289).
 
-Harm is rare and heavy-tailed, and a sum over a dozen cells is then far from normal: read from the normal curve, pure
-chance makes hot spots by the score. The p-value is therefore read from a Pearson type III curve with the exact
-mean, variance and skewness of the sum under random permutation of the cells (Mielke, Berry and Brier 1981, Monthly
-Weather Review 109:120), which needs no draws.
+Harm is rare and heavy-tailed, so a sum over a dozen cells is far from normal, and a normal approximation gives many
+false hot spots. The p-value is therefore from a Pearson type III distribution with the exact mean,
+variance and skewness of the sum under random permutation of the cells (Mielke, Berry and Brier 1981, Monthly Weather
+Review 109:120), which needs no draws.
 """
 
 import geopandas as gpd
@@ -27,7 +27,7 @@ Booleans = npt.NDArray[np.bool_]
 
 COLUMNS = ["hotspot_id", "rank", "cell_count", "area_m2", "harm_days", "z_max", "p_adjusted_min", "geometry"]
 
-# Below this skewness the Pearson curve and the normal one agree to more digits than its gamma functions hold.
+# Below this skewness the Pearson and normal distributions agree to more digits than the gamma functions have.
 SMALLEST_SKEWNESS = 1e-4
 
 
@@ -46,27 +46,36 @@ def find_hotspots(
 
     Parameters
     ----------
-    cells : every cell of the study area once, those without harm too: cell_ix, cell_iy, harm (days, ≥ 0, over the
+    cells : pd.DataFrame
+        every cell of the study area once, including those without harm: cell_ix, cell_iy, harm (days, ≥ 0, over the
         window; a sum or an empirical-Bayes rate).
-    grid : the cells' grid.
-    previous : hot spots of the run before: hotspot_id, geometry. Its cells stay while p ≤ `leave_p`, and a cluster
-        that overlaps one of its polygons keeps the name.
-    band_m : cells whose centres are at most this far apart are neighbours, metres.
-    winsor_quantile : harm above this quantile of the cells with harm counts as much as the quantile, so that one
-        homicide does not paint its surroundings for a year.
-    enter_p, leave_p : false-discovery rate at which a cell enters, and at which one that was hot before stays.
-    minimum_iou : overlap (intersection over union) with a previous hot spot from which its name is kept; the
-        greatest overlap is served first and each name once.
+    grid : Grid
+        the cells' grid.
+    previous : gpd.GeoDataFrame | None
+        hot spots of the previous run: hotspot_id, geometry. Its cells stay while p ≤ `leave_p`, and a cluster that
+        overlaps one of its polygons keeps the id.
+    band_m : float
+        cells whose centres are at most this far apart are neighbours, metres.
+    winsor_quantile : float
+        harm above this quantile of the cells with harm is set to the quantile, so that one homicide does not dominate
+        its surroundings for a year.
+    enter_p, leave_p : float
+        false-discovery rate at which a cell enters, and at which a previously hot cell stays.
+    minimum_iou : float
+        minimum overlap (intersection over union) with a previous hot spot to keep its id; ids are assigned by
+        decreasing overlap, each once.
 
     Returns
     -------
-    GeoDataFrame in the grid's system, sorted by rank: hotspot_id, rank (1 has the most harm), cell_count, area_m2
-    (of whole squares), harm_days (winsorised), z_max (Gi*), p_adjusted_min, geometry. Empty where nothing stands out.
+    gpd.GeoDataFrame
+        In the grid's system, sorted by rank: hotspot_id, rank (1 has the most harm), cell_count, area_m2 (of whole
+        squares), harm_days (winsorised), z_max (Gi*), p_adjusted_min, geometry. Empty without significant clusters.
 
     Raises
     ------
-    ValueError : a cell given twice, harm negative or not finite, `previous` without a coordinate system, or a
-        setting out of range.
+    ValueError
+        A cell is repeated, harm is negative or not finite, `previous` has no coordinate system, or a setting is out of
+        range.
     """
     _check_settings(band_m, winsor_quantile, enter_p, leave_p, minimum_iou)
     ordered = _checked(cells)
@@ -85,7 +94,7 @@ def find_hotspots(
 
 
 def winsorise(harm: Floats, quantile: float) -> Floats:
-    """Return harm cut off at its quantile among the cells that have any; adding empty ground changes nothing."""
+    """Return harm truncated at its quantile among cells with harm; cells without harm do not change the result."""
     positive = harm[harm > 0]
     return np.minimum(harm, np.quantile(positive, quantile)) if positive.size else harm
 
@@ -110,7 +119,7 @@ def gi_star(values: Floats, weights: csr_array) -> tuple[Floats, Floats]:
     count = np.asarray(weights.sum(axis=1)).ravel()
     deviation = values - values.mean() if n else values
     squares, cubes = float((deviation**2).sum()), float((deviation**3).sum())
-    # A total of `count` cells drawn from n without replacement has these moments.
+    # Moments of the sum of `count` cells drawn from n without replacement.
     variance = squares * count * (n - count) / max(n * (n - 1), 1)
     third = cubes * count * (n - count) * (n - 2 * count) / max(n * (n - 1) * (n - 2), 1)
     varies = variance > 1e-12 * float((values**2).sum())
@@ -120,7 +129,7 @@ def gi_star(values: Floats, weights: csr_array) -> tuple[Floats, Floats]:
 
 
 def _pearson_tail(z: Floats, skewness: Floats) -> Floats:
-    """Return P(Z ≥ z) for a standardised Pearson type III variable: a gamma variable shifted, mirrored if need be."""
+    """Return P(Z ≥ z) for a standardised Pearson type III variable: a shifted, possibly mirrored gamma variable."""
     is_skewed = np.abs(skewness) > SMALLEST_SKEWNESS
     shape = 4.0 / np.where(is_skewed, skewness, 1.0) ** 2
     point = shape + np.sign(skewness) * z * np.sqrt(shape)
@@ -153,7 +162,7 @@ def _checked(cells: pd.DataFrame) -> pd.DataFrame:
     twice = ordered.duplicated(["cell_ix", "cell_iy"])
     if twice.any():
         ix, iy = ordered.loc[twice, ["cell_ix", "cell_iy"]].iloc[0]
-        raise ValueError(f"cells: ({ix}, {iy}) is there twice; sum the harm of each cell first")
+        raise ValueError(f"cells: ({ix}, {iy}) occurs more than once; sum the harm of each cell first")
     bad = int((~np.isfinite(ordered["harm"]) | (ordered["harm"] < 0)).sum())
     if bad:
         raise ValueError(f"cells: harm of {bad} cells is negative or not finite; expected days ≥ 0")
@@ -161,7 +170,7 @@ def _checked(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _previous_shapes(previous: gpd.GeoDataFrame | None, grid: Grid) -> gpd.GeoDataFrame:
-    """Return hotspot_id and geometry of the run before in the grid's system, in a total order."""
+    """Return hotspot_id and geometry of the previous run in the grid's system, in a total order."""
     if previous is None:
         return gpd.GeoDataFrame({"hotspot_id": pd.Series(dtype="str")}, geometry=[], crs=grid.crs)
     metric_crs(previous.crs, what="previous hot spots")
@@ -178,7 +187,7 @@ def _lies_in(shapes: gpd.GeoDataFrame, ix: Integers, iy: Integers, grid: Grid) -
 def _clusters(hot: pd.DataFrame, grid: Grid) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
     """Return the clusters by rank, and the hot cells with the row of their cluster, heaviest cells first.
 
-    Cells that share a side or a corner are of one cluster.
+    Cells that share a side or a corner are in one cluster.
     """
     ix, iy = hot["cell_ix"].to_numpy(), hot["cell_iy"].to_numpy()
     queen = neighbours(ix, iy, np.sqrt(2))
@@ -192,7 +201,7 @@ def _clusters(hot: pd.DataFrame, grid: Grid) -> tuple[gpd.GeoDataFrame, pd.DataF
         z_max=("z", "max"),
         p_adjusted_min=("p_adjusted", "min"),
     )
-    # Squares meet edge to edge, which is what the fast union of a coverage asks for.
+    # Squares meet edge to edge, as the fast coverage union requires.
     shapes = squares[["label", "geometry"]].dissolve(by="label", method="coverage").geometry
     ranked = gpd.GeoDataFrame(clusters, geometry=shapes.reindex(clusters.index), crs=grid.crs).sort_values(
         ["harm_days", "z_max"], ascending=False, kind="stable"
@@ -205,12 +214,12 @@ def _clusters(hot: pd.DataFrame, grid: Grid) -> tuple[gpd.GeoDataFrame, pd.DataF
 def _names(
     clusters: gpd.GeoDataFrame, hot: pd.DataFrame, before: gpd.GeoDataFrame, grid: Grid, minimum_iou: float
 ) -> pd.Series:
-    """Return each cluster's name: that of the hot spot it continues, else that of its heaviest cell."""
+    """Return each cluster's id: that of the hot spot it continues, else that of its cell with most harm."""
     kept = _continued(clusters, before, minimum_iou)
     fresh = hot[~hot["row"].isin(kept.index)]
     cell_ids = pd.Series(grid.cell_id(fresh["cell_ix"], fresh["cell_iy"]), index=fresh.index, dtype="str")
     named = fresh.assign(hotspot_id=cell_ids, is_taken=cell_ids.isin(kept))
-    # A cell whose name another cluster has carried off is passed over while there is a next heaviest.
+    # A cell whose id another cluster has kept is skipped if the cluster has another cell.
     first = named.sort_values("is_taken", kind="stable").groupby("row")[["hotspot_id", "is_taken"]].first()
     free = first["hotspot_id"].map(lambda name: _free_name(name, set(kept)))
     return pd.concat([kept, free]).reindex(clusters.index)
@@ -221,7 +230,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _continued(clusters: gpd.GeoDataFrame, before: gpd.GeoDataFrame, minimum_iou: float) -> pd.Series:
-    """Return the previous name of each cluster that continues a hot spot, greatest overlap first, each name once."""
+    """Return the previous id of each cluster that continues a hot spot, by decreasing overlap, each id once."""
     new, old = clusters.geometry.to_numpy(), before.geometry.to_numpy()
     new_row, old_row = shapely.STRtree(old).query(new, predicate="intersects")
     shared_m2 = shapely.area(shapely.intersection(new[new_row], old[old_row]))

@@ -1,7 +1,7 @@
 """Map layers of a run: one GeoPackage with styles, and each theme as GeoParquet and GeoJSON.
 
-The same layers and run give the same bytes. GeoPackage: OGC 12-128; its styles lie in `layer_styles`, where QGIS looks
-for them. GeoParquet keeps the metric coordinate system; GeoJSON is RFC 7946: WGS84 degrees with seven decimals.
+The same layers and run give the same bytes. GeoPackage: OGC 12-128; its styles are in `layer_styles`, where QGIS
+reads them. GeoParquet keeps the metric coordinate system; GeoJSON is RFC 7946: WGS84 degrees with seven decimals.
 """
 
 import math
@@ -41,36 +41,41 @@ GEOMETRY_TYPES = {
 
 
 def write_layers(layers: Mapping[str, gpd.GeoDataFrame], folder: Path, *, run: Mapping[str, Any]) -> list[Path]:
-    """Write the layers of a run and put them in place when all are whole.
+    """Write the layers of a run and move them into place when all are complete.
 
     Parameters
     ----------
-    layers : theme → features in metres, in the order they are to be written; an empty one gives an empty layer. A
-        theme for which `geo/styles` has a style gets it. Lists become text joined by "; "; in GeoParquet they stay.
-    folder : where to; made where absent.
-    run : run_id, as_of and valid_to (with time zone), written to every feature; other keys are passed over.
+    layers : Mapping[str, gpd.GeoDataFrame]
+        theme → features in metres, in the order of writing; an empty frame gives an empty layer. A theme with a style
+        in `geo/styles` gets it. Lists become text joined by "; ", except in GeoParquet.
+    folder : Path
+        output folder; created if absent.
+    run : Mapping[str, Any]
+        run_id, as_of and valid_to (with time zone), written to every feature; other keys are ignored.
 
     Returns
     -------
-    Paths of `harmspot.gpkg` (a layer per theme, and `layer_styles`), then per theme `<theme>.parquet`,
-    `<theme>.geojson` and, where it has a style, `<theme>.qml`, which QGIS picks up with the file of the same name.
+    list[Path]
+        Paths of `harmspot.gpkg` (a layer per theme, and `layer_styles`), then per theme `<theme>.parquet`,
+        `<theme>.geojson` and, with a style, `<theme>.qml`, which QGIS loads with the file of the same name.
 
     Raises
     ------
-    ValueError : no layers; a theme's name unfit for a table; a layer without or with a geographic coordinate system
-        or a missing geometry; anything that names a person; `run` incomplete or a time without zone.
+    ValueError
+        There are no layers; a theme is not a valid table name; a layer has no or a geographic coordinate system or a
+        missing geometry; a layer names a person; `run` is incomplete or has a time without zone.
     """
     if not layers:
-        raise ValueError("layers: there are none; expected at least one theme")
+        raise ValueError("layers: no themes; expected at least one")
     stamp = _run_stamp(run)
     stamped = {theme: _stamped(theme, features, stamp) for theme, features in layers.items()}
     styles = {theme: _style(theme, len(features)) for theme, features in stamped.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    # Beside their place, so that putting them there is a rename and nobody reads half a file.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".layers-") as beside:
-        written = [_write_package(stamped, styles, Path(beside), stamp["as_of"])]
+    # Write in the same folder, so that moving is an atomic rename and no reader sees an incomplete file.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".layers-") as staging:
+        written = [_write_package(stamped, styles, Path(staging), stamp["as_of"])]
         for theme, features in stamped.items():
-            written += _write_theme(theme, features, styles[theme], Path(beside))
+            written += _write_theme(theme, features, styles[theme], Path(staging))
         return [path.replace(folder / path.name) for path in written]
 
 
@@ -86,9 +91,9 @@ def _run_stamp(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stamped(theme: str, features: gpd.GeoDataFrame, stamp: Mapping[str, Any]) -> gpd.GeoDataFrame:
-    """Return the features with the run's columns first and the geometry last, refusing what must not leave."""
+    """Return the features with the run's columns first and the geometry last; raise if they must not be exported."""
     if not THEME_NAME.fullmatch(theme) or theme == "layer_styles":
-        raise ValueError(f"theme {theme!r}: expected small letters, digits and underscores, and not layer_styles")
+        raise ValueError(f"theme {theme!r}: expected lower-case letters, digits and underscores, and not layer_styles")
     metric_crs(features.crs, what=f"layer {theme}")
     _refuse_persons(theme, features)
     without_shape = int((features.geometry.isna() | features.geometry.is_empty).sum())
@@ -106,15 +111,17 @@ def _refuse_persons(theme: str, features: gpd.GeoDataFrame) -> None:
     columns = [str(name) for name in [*features.columns, *features.index.names]]
     named = [name for name in columns if PERSON_COLUMN.fullmatch(name)]
     if named:
-        raise ValueError(f"layer {theme}: column {named[0]!r} names persons; no layer may, leave it out")
+        raise ValueError(f"layer {theme}: column {named[0]!r} identifies persons, which no layer may; leave it out")
     texts = _as_text(features).select_dtypes(include=["object", "string", "category"])
     for name in texts.columns:
         if texts[name].astype("str").str.contains(PSEUDONYM, regex=True, na=False).any():
-            raise ValueError(f"layer {theme}: column {name!r} holds the pseudonym of a person; no layer may")
+            raise ValueError(
+                f"layer {theme}: column {name!r} has the pseudonym of a person, which no layer may; leave it out"
+            )
 
 
 def _as_text(features: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return the attributes with lists joined to text, for formats and checks that know no lists."""
+    """Return the attributes with lists joined to text, for formats and checks without lists."""
     attributes = pd.DataFrame(features.drop(columns=features.geometry.name))
     may_hold_lists = [str(name) for name, column in attributes.items() if pd.api.types.is_object_dtype(column)]
     return attributes.assign(**{name: attributes[name].map(_joined) for name in may_hold_lists})
@@ -125,7 +132,7 @@ def _joined(value: Any) -> Any:
 
 
 def _style(theme: str, count: int) -> str | None:
-    """Return the theme's style with the number of features that make up each share of them filled in."""
+    """Return the theme's style with the number of features of each top share filled in."""
     path = STYLES / f"{theme}.qml"
     if not path.exists():
         return None
@@ -157,7 +164,7 @@ def _write_package(
 
 @contextmanager
 def clock_of_gdal(now: pd.Timestamp) -> Iterator[None]:
-    """Let GDAL stamp what it writes with the run's time, for two writings of one run to be the same bytes."""
+    """Set GDAL's timestamps to the run's time, so that the files of one run are byte-identical."""
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": now.strftime("%Y-%m-%dT%H:%M:%S.000Z")})
     try:
@@ -167,7 +174,7 @@ def clock_of_gdal(now: pd.Timestamp) -> Iterator[None]:
 
 
 def _style_table(styles: Mapping[str, str | None], as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the styles in the columns QGIS reads; it takes an empty schema for "in this file"."""
+    """Return the styles in the columns QGIS reads; an empty schema means "in this file"."""
     styled = {theme: style for theme, style in styles.items() if style is not None}
     rows = pd.DataFrame({"f_table_name": list(styled), "styleQML": list(styled.values())}, dtype="str")
     constants = {"f_table_catalog": "", "f_table_schema": "", "f_geometry_column": GEOMETRY_NAME, "styleSLD": ""}
@@ -208,5 +215,5 @@ def _flat(features: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def _geometry_type(features: gpd.GeoDataFrame) -> str:
     found = set(features.geom_type)
     if not found:
-        return "MultiPolygon"  # of places, as all themes are so far
+        return "MultiPolygon"  # the type of all current themes
     return next((name for kinds, name in GEOMETRY_TYPES.items() if found <= kinds), "Unknown")

@@ -1,4 +1,4 @@
-"""Street markets on the map: their outlines, and whether passers-by on the way to school, work or play see them."""
+"""Outlines of street markets, and their visibility from schools, transport stops and parks."""
 
 import geopandas as gpd
 import numpy as np
@@ -8,28 +8,31 @@ import shapely
 from geo.cells import Grid
 from geo.crs import same_crs
 
-# Who should not have to walk past dealing: pupils, passengers, and people at play. Treatment is a different matter,
-# nearness to it must never count against anybody.
+# Places whose users should not have to pass dealing. Treatment centres are not included, because proximity to
+# treatment must never count against anybody.
 VISIBLE_FROM = ("school", "transport", "park")
 
-ARC_SEGMENTS = 4  # per quarter circle; corners look round at street scale and files stay small
+ARC_SEGMENTS = 4  # per quarter circle; corners look round at street scale and files are small
 
 
 def market_polygons(cells: pd.DataFrame, grid: Grid) -> gpd.GeoDataFrame:
     """Draw each market as the outline of its cells, half a cell wider and with rounded corners.
 
-    Reports are placed to the nearest address or block at best, so that the street corners around a cell belong to the
-    market too; the rounding closes notches narrower than half a cell.
+    Reports are placed to the nearest address or block at best, so the street corners around a cell belong to the market
+    too; the rounding closes notches narrower than half a cell.
 
     Parameters
     ----------
-    cells : market_id, cell_ix, cell_iy; other columns are left alone.
-    grid : the cells' grid.
+    cells : pd.DataFrame
+        market_id, cell_ix, cell_iy; other columns are ignored.
+    grid : Grid
+        the cells' grid.
 
     Returns
     -------
-    GeoDataFrame in the grid's system, sorted by market_id: market_id, cell_count, area_m2 (of the outline), geometry.
-    Cells that lie apart make a polygon of several parts. Outlines of neighbouring markets may overlap.
+    gpd.GeoDataFrame
+        In the grid's system, sorted by market_id: market_id, cell_count, area_m2 (of the outline), geometry. Disjoint
+        cells give a multipart polygon. Outlines of neighbouring markets may overlap.
     """
     distinct = cells[["market_id", "cell_ix", "cell_iy"]].drop_duplicates().reset_index(drop=True)
     squares = gpd.GeoDataFrame(distinct, geometry=grid.squares(distinct["cell_ix"], distinct["cell_iy"]))
@@ -46,18 +49,23 @@ def market_polygons(cells: pd.DataFrame, grid: Grid) -> gpd.GeoDataFrame:
 def visibility(
     cells: pd.DataFrame, grid: Grid, points_of_interest: gpd.GeoDataFrame, *, distance_m: float
 ) -> pd.Series:
-    """Return on the index of `cells` whether a school, transport stop or park lies near.
+    """Return on the index of `cells` whether a school, transport stop or park is near.
 
     Parameters
     ----------
-    cells : cell_ix, cell_iy.
-    grid : the cells' grid.
-    points_of_interest : kind, geometry, in the grid's system; treatment centres are passed over.
-    distance_m : at most this far from the nearest side of the cell; 0 inside it.
+    cells : pd.DataFrame
+        cell_ix, cell_iy.
+    grid : Grid
+        the cells' grid.
+    points_of_interest : gpd.GeoDataFrame
+        kind, geometry, in the grid's system; treatment centres are ignored.
+    distance_m : float
+        maximum distance from the nearest side of the cell; 0 inside it.
 
     Raises
     ------
-    ValueError : points in another or no coordinate system, or a distance that is negative or not finite.
+    ValueError
+        The points have another or no coordinate system, or the distance is negative or not finite.
     """
     return _near(cells, grid, points_of_interest, VISIBLE_FROM, distance_m).rename("is_visible")
 
@@ -65,7 +73,7 @@ def visibility(
 def near_treatment(
     cells: pd.DataFrame, grid: Grid, points_of_interest: gpd.GeoDataFrame, *, distance_m: float
 ) -> pd.Series:
-    """Return on the index of `cells` whether treatment or a needle exchange lies near: no operation may go there.
+    """Return on the index of `cells` whether treatment or a needle exchange is near, where no operation is allowed.
 
     Parameters and errors are those of `visibility`.
     """

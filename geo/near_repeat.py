@@ -1,8 +1,8 @@
-"""Near repeats: are incidents close in space also close in time, more than chance would have it?
+"""Near repeats: test whether incidents that are close in space are also close in time more often than by chance.
 
 Test of Knox (1964, Applied Statistics 13:25) with ratios by band as in the near-repeat work of Ratcliffe and Rengert
-(2008, Security Journal 21:58): pairs of incidents are counted by distance and by days apart, and again after the days
-have been dealt out anew among the places, which keeps where and when but breaks what joins them.
+(2008, Security Journal 21:58): pairs of incidents are counted by distance and by days apart, and again after random
+permutation of the days among the places, which keeps both distributions but removes their association.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from geo.crs import metric_crs
 
 Integers = npt.NDArray[np.int64]
 
-# Pairs grow with the square of a pile: more than this would fill the memory and say nothing new.
+# Pairs grow with the square of the number of points; more than this would exhaust memory.
 MOST_PAIRS = 20_000_000
 
 
@@ -33,24 +33,32 @@ def knox_table(
 
     Parameters
     ----------
-    points : one row per incident: x_m, y_m (metres), day (whole number).
-    crs : metric coordinate system of x_m and y_m.
-    distance_bands_m : upper edges, rising; the first band starts at 0 and includes it, each further one starts above
-        the edge before. A first edge of 0 makes "the same place" a band of its own.
-    day_bands : upper edges of the days apart, in the same way.
-    permutations : how often the days are shuffled.
-    seed : of the shuffles.
+    points : pd.DataFrame
+        one row per incident: x_m, y_m (metres), day (whole number).
+    crs : str
+        metric coordinate system of x_m and y_m.
+    distance_bands_m : Sequence[float]
+        upper edges, increasing; the first band includes 0, each further one starts above the previous edge. A first
+        edge of 0 makes "the same place" a band of its own.
+    day_bands : Sequence[int]
+        upper edges of the days apart, in the same way.
+    permutations : int
+        number of shuffles of the days.
+    seed : int
+        seed of the shuffles.
 
     Returns
     -------
-    DataFrame, one row per pair of bands: distance_from_m, distance_to_m, day_from, day_to, pairs (observed),
-    expected_pairs (mean of the shuffles), ratio (observed over expected; missing where none is expected), p_value
-    ((1 + shuffles with as many pairs or more) / (1 + shuffles)). Bands other than a first one exclude their
-    distance_from_m, and day_from is the first day of the band.
+    pd.DataFrame
+        One row per pair of bands: distance_from_m, distance_to_m, day_from, day_to, pairs (observed), expected_pairs
+        (mean of the shuffles), ratio (observed over expected; missing if none is expected), p_value ((1 + shuffles with
+        at least as many pairs) / (1 + shuffles)). Bands other than the first exclude their distance_from_m, and
+        day_from is the first day of the band.
 
     Raises
     ------
-    ValueError : `crs` not metric, a value missing, bands not rising, or more than 20 million pairs.
+    ValueError
+        `crs` is not metric, a value is missing, bands do not increase, or there are more than 20 million pairs.
     """
     metric_crs(crs, what="points")
     distance_edges, day_edges = _edges(distance_bands_m, "distance_bands_m"), _edges(day_bands, "day_bands")
@@ -59,7 +67,7 @@ def knox_table(
     day = _days(points)
     first, second, distance_band = _pairs(points[["x_m", "y_m"]].to_numpy(np.float64), distance_edges)
 
-    last_day = int(day_edges[-1]) + 1  # stands for all that are too far apart: a band of its own, dropped below
+    last_day = int(day_edges[-1]) + 1  # all pairs too far apart: a separate band, dropped below
     band_of_days = np.searchsorted(day_edges, np.arange(last_day + 1))
     width = day_edges.size + 1
 
@@ -81,7 +89,7 @@ def knox_table(
 def _edges(bands: Sequence[float], name: str) -> npt.NDArray[np.float64]:
     edges = np.asarray(bands, dtype=np.float64)
     if not edges.size or not np.isfinite(edges).all() or edges[0] < 0 or (np.diff(edges) <= 0).any():
-        raise ValueError(f"{name}={list(bands)!r}: expected rising upper edges, the first at least 0")
+        raise ValueError(f"{name}={list(bands)!r}: expected increasing upper edges, the first at least 0")
     return edges
 
 
@@ -108,7 +116,7 @@ def _pairs(
         raise ValueError(f"{count:,} pairs within {distance_edges[-1]:g} m; take fewer points or narrower bands")
     pairs = tree.query_pairs(distance_edges[-1], output_type="ndarray")
     apart = np.hypot(*(places[pairs[:, 0]] - places[pairs[:, 1]]).T)
-    # A pair on the last edge may come out beyond it by rounding; the tree has found it within.
+    # A pair on the last edge may be beyond it by rounding; the tree has found it within.
     band = np.minimum(np.searchsorted(distance_edges, apart), distance_edges.size - 1)
     return pairs[:, 0], pairs[:, 1], band
 

@@ -1,8 +1,8 @@
-"""Cells in feet under the rules of the Real-Time Crime Forecasting Challenge, and a forecast as the shapes it asks for.
+"""Cells in feet by the rules of the Real-Time Crime Forecasting Challenge, and forecasts in its file format.
 
 National Institute of Justice (2016), Real-Time Crime Forecasting Challenge Posting, table 2: coordinates in EPSG:2913
-(NAD83(HARN) / Oregon North, international feet); square cells of one size with 62,500 to 360,000 square feet, trimmed
-where the boundary cuts them, that cover the whole police bureau. Everything else in `geo` is in metres.
+(NAD83(HARN) / Oregon North, international feet); square cells of one size with 62,500 to 360,000 square feet, clipped
+to the boundary, that cover the whole police bureau. Everything else in `geo` is in metres.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ Integers = npt.NDArray[np.int64]
 CRS = "EPSG:2913"
 LEAST_CELL_FT2, MOST_CELL_FT2 = 62_500, 360_000
 
-# Of a cell: what a boundary that runs along a grid line leaves by rounding.
+# Share of a cell: a smaller part is rounding of a boundary along a grid line.
 SMALLEST_SHARE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class NijGrid:
-    """Square cells of `size_ft` feet on whole multiples of it.
+    """Square cells of `size_ft` feet, aligned to whole multiples of it.
 
     >>> NijGrid(500).index([7_661_410], [682_295])
     (array([15322]), array([1364]))
@@ -50,19 +50,22 @@ class NijGrid:
         return east.astype(np.int64), north.astype(np.int64)
 
     def cells_of(self, boundary: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-        """Return every cell that shares ground with the boundary, from south-west to north-east, trimmed to it.
+        """Return every cell that overlaps the boundary, clipped to it, from south-west to north-east.
 
         Parameters
         ----------
-        boundary : polygons, in any coordinate system.
+        boundary : gpd.GeoDataFrame
+            polygons, in any coordinate system.
 
         Returns
         -------
-        GeoDataFrame in EPSG:2913: cell_ix, cell_iy, area_ft2 (inside the boundary, square feet), geometry.
+        gpd.GeoDataFrame
+            In EPSG:2913: cell_ix, cell_iy, area_ft2 (inside the boundary, square feet), geometry.
 
         Raises
         ------
-        ValueError : the boundary is empty or has no coordinate system.
+        ValueError
+            The boundary is empty or has no coordinate system.
         """
         whole = _in_feet(boundary)
         west, south, east, north = whole.bounds
@@ -90,24 +93,31 @@ class NijGrid:
 
 
 def to_feet(lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return points in degrees (WGS84) as feet of EPSG:2913, to the thousandth."""
+    """Return points in degrees (WGS84) as feet of EPSG:2913, rounded to 0.001."""
     points = gpd.GeoSeries(gpd.points_from_xy(lon, lat), crs="EPSG:4326").to_crs(CRS)
     return points.x.to_numpy().round(3), points.y.to_numpy().round(3)
 
 
 def write_forecast(cells: gpd.GeoDataFrame, is_hotspot: npt.ArrayLike, folder: Path, *, name: str, day: date) -> Path:
-    """Write a forecast as the challenge takes it, `<name>.shp` and its companions, and as a layer of `nij.gpkg`.
+    """Write a forecast as the shapefile of the challenge, `<name>.shp`, and as a layer of `nij.gpkg`.
 
     Parameters
     ----------
-    cells : area_ft2, geometry, as `NijGrid.cells_of` returns them.
-    is_hotspot : on the rows of cells.
-    folder : where to; it must be there.
-    day : stamped on the files, so that the same forecast gives the same bytes.
+    cells : gpd.GeoDataFrame
+        area_ft2, geometry, as returned by `NijGrid.cells_of`.
+    is_hotspot : npt.ArrayLike
+        one value per row of cells.
+    folder : Path
+        output folder; it must exist.
+    name : str
+        name of the file and of the layer.
+    day : date
+        date stamp of the files, so that the same forecast gives the same bytes.
 
     Returns
     -------
-    Path of the shapefile. Fields: id (from 1), hotspot (0 or 1), area (square feet).
+    Path
+        Path of the shapefile. Fields: id (from 1), hotspot (0 or 1), area (square feet).
     """
     fields = pd.DataFrame(
         {
@@ -140,6 +150,6 @@ def write_forecast(cells: gpd.GeoDataFrame, is_hotspot: npt.ArrayLike, folder: P
 def _in_feet(boundary: gpd.GeoDataFrame) -> shapely.Geometry:
     if boundary.crs is None or boundary.empty:
         raise ValueError(
-            f"boundary: {len(boundary)} shapes, coordinate system {boundary.crs}; expected polygons in one"
+            f"boundary: {len(boundary)} shapes, coordinate system {boundary.crs}; expected polygons in any system"
         )
     return shapely.union_all(boundary.to_crs(CRS).geometry.make_valid().to_numpy())

@@ -1,4 +1,4 @@
-"""Placement: which area and which cell each distinct point lies in."""
+"""Assign distinct points to areas and cells."""
 
 import geopandas as gpd
 import numpy as np
@@ -11,24 +11,29 @@ from geo.crs import same_crs
 
 
 def place_points(points: pd.DataFrame, areas: gpd.GeoDataFrame, grid: Grid) -> pd.DataFrame:
-    """Place distinct points in areas and cells.
+    """Assign distinct points to areas and cells.
 
     Parameters
     ----------
-    points : lon, lat in degrees (WGS84); any index.
-    areas : area_id, geometry, in the grid's coordinate system.
-    grid : the cells.
+    points : pd.DataFrame
+        lon, lat in degrees (WGS84); any index.
+    areas : gpd.GeoDataFrame
+        area_id, geometry, in the grid's coordinate system.
+    grid : Grid
+        the cells.
 
     Returns
     -------
-    DataFrame on the index of `points`: area_id (missing outside every area; the smallest id where several cover the
-    point, as on a common border), cell_ix, cell_iy (Int64), x_m, y_m (metres). A point so far off that the
-    coordinate system has no place for it has neither cell nor metres.
+    pd.DataFrame
+        On the index of `points`: area_id (missing outside every area; the smallest id if several cover the point, as on
+        a common border), cell_ix, cell_iy (Int64), x_m, y_m (metres). A point outside the domain of the coordinate
+        system has neither cell nor metres.
 
     Raises
     ------
-    ValueError : a column is missing, a coordinate is missing or not in degrees, or the areas are in another or no
-        coordinate system.
+    ValueError
+        A column is missing, a coordinate is missing or not in degrees, or the areas have another or no coordinate
+        system.
     """
     same_crs(areas, grid.crs, what="areas")
     lon, lat = _degrees(points, "lon", 180), _degrees(points, "lat", 90)
@@ -61,7 +66,7 @@ def _area_ids(x: Floats, y: Floats, has_place: np.ndarray, areas: gpd.GeoDataFra
     ordered = areas.sort_values("area_id")
     tree_points = shapely.points(x[has_place], y[has_place])
     area_row, point_row = shapely.STRtree(tree_points).query(ordered.geometry.to_numpy(), predicate="covers")
-    # Areas come in the order of their ids, so that the least row of those covering a point is the smallest id.
+    # Areas are in order of id, so the lowest row that covers a point has the smallest id.
     first_row = np.full(len(tree_points), len(ordered), dtype=np.int64)
     np.minimum.at(first_row, point_row, area_row)
     ids = np.array([*ordered["area_id"], None], dtype=object)

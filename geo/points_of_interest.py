@@ -1,4 +1,4 @@
-"""Points of interest: schools, transport stops, parks and treatment centres, by file."""
+"""Points of interest from a file: schools, transport stops, parks and treatment centres."""
 
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,24 @@ KINDS = ("school", "transport", "park", "treatment")
 
 
 def read_points_of_interest(path: Path, crs: Any) -> gpd.GeoDataFrame:
-    """Read points (or outlines) of interest and bring them into `crs`.
+    """Read points (or outlines) of interest and reproject them to `crs`.
 
     Parameters
     ----------
-    path : GeoJSON, GeoPackage or GeoParquet with column `kind`: school, transport, park or treatment.
-    crs : metric coordinate system.
+    path : Path
+        GeoJSON, GeoPackage or GeoParquet with column `kind`: school, transport, park or treatment.
+    crs : Any
+        metric coordinate system.
 
     Returns
     -------
-    GeoDataFrame in file order: kind, geometry.
+    gpd.GeoDataFrame
+        In file order: kind, geometry.
 
     Raises
     ------
-    ValueError : file, column `kind` or its coordinate system is missing, `crs` is not metric, or a kind is unknown.
+    ValueError
+        File, column `kind` or its coordinate system is missing, `crs` is not metric, or a kind is unknown.
     """
     target = metric_crs(crs, what="points of interest")
     source = read_vector_file(path, columns=["kind"])

@@ -1,4 +1,4 @@
-"""Read a GeoJSON, GeoPackage or GeoParquet file, and refuse one whose coordinate system is not known."""
+"""Read a GeoJSON, GeoPackage or GeoParquet file; raise if its coordinate system is unknown."""
 
 from pathlib import Path
 
@@ -17,14 +17,18 @@ def read_vector_file(path: Path, *, columns: list[str], layer: str | None = None
 
     Parameters
     ----------
-    path : GeoJSON, GeoPackage, GeoParquet, or whatever else GDAL reads.
-    columns : columns that must be there.
-    layer : layer to read, needed where a GeoPackage has several.
+    path : Path
+        GeoJSON, GeoPackage, GeoParquet, or another format of GDAL.
+    columns : list[str]
+        required columns.
+    layer : str | None
+        layer to read, required if a GeoPackage has several.
 
     Raises
     ------
-    ValueError : the file is absent, cannot be read, has no features, several layers, a null geometry or no coordinate
-        system; degrees out of range; a column is missing, and then the text lists those there are.
+    ValueError
+        The file is absent or unreadable, or has no features, several layers, a null geometry or no coordinate system;
+        degrees are out of range; or a column is missing (the message lists the existing ones).
     """
     path = Path(path)
     if not path.exists():
@@ -64,11 +68,11 @@ def _check(frame: gpd.GeoDataFrame, path: Path, columns: list[str]) -> None:
 
 
 def _check_degrees(frame: gpd.GeoDataFrame, path: Path) -> None:
-    # A GeoJSON file that names no system is in degrees by definition, whatever its numbers mean.
+    # A GeoJSON file without a named system is in degrees by definition, even if its numbers are not.
     if not frame.crs.is_geographic:
         return
     bounds = shapely.total_bounds(frame.geometry.to_numpy())
     if not (np.abs(bounds[[0, 2]]) <= 180).all() or not (np.abs(bounds[[1, 3]]) <= 90).all():
         raise ValueError(
-            f"{path}: coordinates up to {np.abs(bounds).max():.6g} are not degrees, but no other system is named"
+            f"{path}: coordinates up to {np.abs(bounds).max():.6g} are not degrees, but the file names no other system"
         )

@@ -1,4 +1,4 @@
-"""What differs between two runs, in words: who and what entered, left, rose or fell, and what moved most."""
+"""Differences between two runs: which places and people entered, left, rose or fell, and which measure changed most."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
-# Column → what it is called. What moved most, relative to its size, is named as the reason.
+# Column → its name in a sentence. The measure with the largest relative change is named as the reason.
 MEASURES: Mapping[str, Mapping[str, str]] = {
     "area": {
         "violence_per_day": "violence, in harm-days a day,",
@@ -33,37 +33,41 @@ MEASURES: Mapping[str, Mapping[str, str]] = {
     },
 }
 EXTRA = {"area": ["is_listed"], "market": ["grade"], "hotspot": []}
-# Below this relative move a place counts as unmoved, and the others as the reason.
+# Below this relative change a place counts as unchanged, and the reason names the other places.
 SMALLEST_MOVE = 0.01
 PLACE_COLUMNS = ["place_kind", "place_id", "change", "rank_before", "rank_after", "why"]
 PERSON_COLUMNS = ["person_id", "change", "tier_before", "tier_after", "why"]
 
 
 def place_changes(before: pd.DataFrame, after: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Compare two runs' tables of one kind of place.
+    """Compare the tables of one kind of place in two runs.
 
     Parameters
     ----------
-    before, after : `area_ranking`, `market` or `hotspot` of two runs: `<kind>_id`, rank and the measures of that kind.
-        Areas also carry is_listed, and entering or leaving is of the target list; for the others it is of the table.
-    kind : area, market or hotspot.
+    before, after : pd.DataFrame
+        `area_ranking`, `market` or `hotspot` of two runs: `<kind>_id`, rank and the measures of that kind. Areas also
+        have is_listed: they enter or leave the target list; other places enter or leave the table.
+    kind : str
+        area, market or hotspot.
 
     Returns
     -------
-    DataFrame of `place_change` without the run's columns, sorted by place_id; unchanged places are left out.
+    pd.DataFrame
+        Rows of `place_change` without the run's columns, sorted by place_id; unchanged places are left out.
 
     Raises
     ------
-    ValueError : an unknown kind.
+    ValueError
+        `kind` is unknown.
     """
     if kind not in ("area", "market", "hotspot"):
         raise ValueError(f"kind={kind!r}: expected area, market or hotspot")
     key = f"{kind}_id"
-    both = _beside(before, after, key, ["rank", *EXTRA[kind], *MEASURES[kind]])
+    both = _join_runs(before, after, key, ["rank", *EXTRA[kind], *MEASURES[kind]])
     was, now = _is_member(both, "before"), _is_member(both, "after")
-    # Rank 1 is the top: a smaller number is a rise.
+    # Rank 1 is the top, so a smaller rank is a rise.
     step = (both["rank_before"].astype(float) - both["rank_after"].astype(float)).fillna(0)
-    # An area that today's boundaries bring or take away is told whether listed or not.
+    # An area that a change of boundaries adds or removes is reported whether it is listed or not.
     was, now = was | ~both["is_there"].to_numpy(), now | ~both["was_there"].to_numpy()
     changed = both.assign(change=_change(was, now, step))
     changed["why"] = _why(changed, MEASURES[kind], subject="place")
@@ -72,15 +76,22 @@ def place_changes(before: pd.DataFrame, after: pd.DataFrame, kind: str) -> pd.Da
 
 
 def person_changes(before: pd.DataFrame, after: pd.DataFrame, why_now: pd.Series) -> pd.DataFrame:
-    """Compare two runs' `person_tier`: person_id, tier, score, p_top_k and the three shares.
+    """Compare the tables `person_tier` of two runs.
 
-    `why_now` says by person, in words, why the tier is what it is; of those in both runs what moved most is added.
+    Parameters
+    ----------
+    before, after : pd.DataFrame
+        person_id, tier, score, p_top_k and the three shares.
+    why_now : pd.Series
+        reason of the current tier by person_id, as text. For people in both runs, the measure that changed most is
+        appended.
 
     Returns
     -------
-    DataFrame of `person_change` without the run's columns, sorted by person_id; people whose tier stayed are left out.
+    pd.DataFrame
+        Rows of `person_change` without the run's columns, sorted by person_id; people with the same tier are left out.
     """
-    both = _beside(_with_parts(before), _with_parts(after), "person_id", ["tier", *MEASURES["person"]])
+    both = _join_runs(_with_parts(before), _with_parts(after), "person_id", ["tier", *MEASURES["person"]])
     levels = {"warn": 1, "target": 2}
     level_before, level_after = (
         both[f"tier_{side}"].map(levels).astype(float).fillna(0) for side in ("before", "after")
@@ -94,12 +105,12 @@ def person_changes(before: pd.DataFrame, after: pd.DataFrame, why_now: pd.Series
 
 
 def _with_parts(person_tier: pd.DataFrame) -> pd.DataFrame:
-    """The additive parts of the score by axis, beside what is there."""
+    """Return the table with the additive parts of the score by axis added."""
     axes = ("violence", "disorder", "minors")
     return person_tier.assign(**{axis: person_tier[f"{axis}_share"] * person_tier["score"] for axis in axes})
 
 
-def _beside(before: pd.DataFrame, after: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
+def _join_runs(before: pd.DataFrame, after: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:
     left, right = (frame.set_index(key)[columns] for frame in (before, after))
     both = left.add_suffix("_before").join(right.add_suffix("_after"), how="outer").sort_index()
     return both.rename_axis(key).assign(was_there=both.index.isin(left.index), is_there=both.index.isin(right.index))
@@ -119,7 +130,7 @@ def _change(
 
 
 def _why(changed: pd.DataFrame, measures: Mapping[str, str], *, subject: str) -> pd.Series:
-    """Name the measure that moved most in the direction of the change; if none did, the others moved."""
+    """Name the measure that changed most in the direction of the change; if none did, the others changed."""
     upward = np.where(changed["change"].isin(["entered", "rose"]), 1.0, -1.0)
     moves = np.stack([_relative_move(changed, column) for column in measures], axis=1) * upward[:, None]
     best = moves.argmax(axis=1)
@@ -134,7 +145,7 @@ def _why(changed: pd.DataFrame, measures: Mapping[str, str], *, subject: str) ->
 
 
 def _relative_move(changed: pd.DataFrame, column: str) -> Floats:
-    """From −1 to 1: the difference over the sum of sizes; zero where a value is unknown or both are nil."""
+    """Return the difference over the sum of absolute values, from −1 to 1; zero if one is unknown or both are zero."""
     before, after = (changed[f"{column}_{side}"].to_numpy(dtype=float, na_value=np.nan) for side in ("before", "after"))
     size = np.abs(before) + np.abs(after)
     move = np.divide(after - before, size, out=np.zeros(len(size)), where=size > 0)
@@ -149,7 +160,7 @@ def _sentence(changed: pd.DataFrame, column: str, name: str) -> pd.Series:
 
 
 def _regraded(changed: pd.DataFrame) -> pd.Series:
-    """A market's change of grade, as a sentence to add; empty where there is none."""
+    """Return a sentence on a market's change of grade; empty without one."""
     nothing = pd.Series("", index=changed.index, dtype=object)
     if "grade_before" not in changed:
         return nothing

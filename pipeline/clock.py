@@ -1,20 +1,20 @@
-"""A clock that goes back undoes every expiry, so nothing is done, read or checked before what was recorded last."""
+"""Refuse a clock earlier than the latest recorded time, because it would undo every expiry."""
 
 from datetime import UTC, datetime, timedelta
 
 from pipeline.errors import ClockError
 
-SKEW = timedelta(minutes=5)  # the clocks of two machines that are set by the network differ by seconds; this is ample
+SKEW = timedelta(minutes=5)  # NTP-synchronised clocks differ by seconds, so this is ample
 
 
 def refuse_earlier(now: datetime, last: datetime | None, what: str) -> None:
-    """Raise ClockError where `now` is more than SKEW before `last`, the time of `what`."""
+    """Raise ClockError if `now` is more than SKEW before `last`, the time of `what`."""
     if last is not None and now < last - SKEW:
         raise ClockError(
-            f"the clock reads {_said(now)} and {what} is of {_said(last)}: time does not go back. "
-            "Set the clock right (--clock and HARMSPOT_CLOCK set it, too), or wait until then"
+            f"the clock reads {_format(now)} and {what} is dated {_format(last)}, which is later. "
+            "Correct the clock (also --clock and HARMSPOT_CLOCK), or wait until then"
         )
 
 
-def _said(moment: datetime) -> str:
+def _format(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -1,4 +1,4 @@
-"""DuckDB as harmspot opens it: UTC, no network, spills and files encrypted with keys that no message shows.
+"""DuckDB connections as harmspot uses them: UTC, no network, files and spills encrypted, keys never shown.
 
 DuckDB 1.5 writes encrypted files (AES-GCM) only with the OpenSSL of its httpfs extension, which comes signed in the
 Python package `duckdb_extension_httpfs`; the file systems of that extension are switched off.
@@ -25,24 +25,24 @@ from pipeline.errors import KeyFileError, StoreBusyError, StoreError
 Progress = Callable[[str], None]
 
 _LOG = logging.getLogger(__name__)
-_FULL = ("No space left on device", "File too large", "Disk quota exceeded")
-_DAMAGED = ("Could not read enough bytes", "Corrupt database", "AES tag", "checksum", "erializ", "INTERNAL Error")
-_HELD = ("Could not set lock on file", "Unique file handle conflict")
+_DISK_FULL_SIGNS = ("No space left on device", "File too large", "Disk quota exceeded")
+_DAMAGE_SIGNS = ("Could not read enough bytes", "Corrupt database", "AES tag", "checksum", "erializ", "INTERNAL Error")
+_LOCK_SIGNS = ("Could not set lock on file", "Unique file handle conflict")
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    "temp_file_encryption": "true",  # DuckDB encrypts its files, but not its spills, unless told
+    "temp_file_encryption": "true",  # by default DuckDB encrypts its files but not its spills
 }
 
 
 def log_progress(message: str) -> None:
-    """Announce to the log: what a caller gets who passes no `announce`."""
+    """Write progress to the log; the default progress callback."""
     _LOG.info(message)
 
 
 @cache
 def query(name: str) -> str:
-    """Text of `pipeline/sql/<name>.sql`."""
+    """Return the text of `pipeline/sql/<name>.sql`."""
     return (resources.files("pipeline") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
@@ -57,15 +57,14 @@ def connect(
 
     Parameters
     ----------
-    spill
-        Folder for what does not fit into memory; DuckDB makes and removes it, and encrypts what it puts there.
-        None spills nothing.
-    is_encrypting
-        False leaves the httpfs extension alone, which takes most of the time: enough for files without people.
-    at_most_bytes
-        Memory that DuckDB may use, six tenths of the machine's at most: what is left is for the frames beside it.
-    at_most_threads
-        Threads that DuckDB may use; None leaves it all cores.
+    spill : Path or None
+        Folder for data that does not fit into memory; DuckDB creates, encrypts and removes it. None disables spilling.
+    is_encrypting : bool
+        False skips loading the httpfs extension, which takes most of the time; sufficient for files without people.
+    at_most_bytes : int or None
+        Memory limit of DuckDB in bytes, at most 60 % of the machine's; the rest is for frames in Python.
+    at_most_threads : int or None
+        Thread limit of DuckDB; None allows all cores.
     """
     limits: dict[str, Any] = {"memory_limit": _memory_limit(at_most_bytes), "temp_directory": str(spill or "")}
     limits |= {"threads": at_most_threads} if at_most_threads else {}
@@ -89,18 +88,16 @@ def attach(
     progress: Progress = log_progress,
     until: Event | None = None,
 ) -> None:
-    """Attach the file at `path` as `alias`; a file held by another process is tried again for `wait_s` seconds.
-
-    Once `until` is set nothing is waited for.
+    """Attach the file at `path` as `alias`; retry for `wait_s` seconds, or until `until` is set, if it is locked.
 
     Raises
     ------
     StoreBusyError
-        When the file is still held after `wait_s`; names the process where DuckDB does.
+        When the file is still locked after `wait_s`; the message names the process if DuckDB does.
     KeyFileError
         When the file was written with another key, or without one.
     StoreError
-        When the file is missing (`read_only`), no DuckDB file, or cannot be read.
+        When the file is missing (`read_only`), not a DuckDB file, or unreadable.
     """
     deadline, until = time.monotonic() + wait_s, until or Event()
     pause_s, is_announced = 0.05, False
@@ -119,16 +116,16 @@ def attach(
 
 
 def frame(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Rows of a query as a frame: times datetime64[us, UTC], dates objects, text str.
+    """Return the rows of a query as a frame: times datetime64[us, UTC], dates objects, text str.
 
-    By way of Arrow: DuckDB 1.5's own conversion to pandas uses what pandas 3.1 deprecates.
+    The conversion uses Arrow, because DuckDB 1.5's own conversion to pandas uses features that pandas 3.1 deprecates.
     """
     return connection.execute(sql, parameters).to_arrow_table().to_pandas()
 
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commit what the block does, or nothing of it."""
+    """Run the block in a transaction: commit at its end, roll back on any exception."""
     connection.execute("BEGIN TRANSACTION")
     try:
         yield
@@ -140,7 +137,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 @contextmanager
 def unordered(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Let what the block inserts lie in any order: rows that deletions left gaps between go in twice as fast."""
+    """Disable insertion-order preservation inside the block; doubles insert speed into tables with deleted rows."""
     connection.execute("SET preserve_insertion_order = false")
     try:
         yield
@@ -149,28 +146,28 @@ def unordered(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def explain_duckdb_error(error: duckdb.Error) -> StoreError | None:
-    """Return what a full disk or a damaged file means for the user, and the way out; None for any other error."""
+    """Return a StoreError with the remedy for a full disk or a damaged file; None for any other error."""
     found = re.search(r'file "([^"]+)"', str(error))
     place = found[1] if found else "a file of the home"
-    if any(sign in str(error) for sign in _FULL):
+    if any(sign in str(error) for sign in _DISK_FULL_SIGNS):
         return StoreError(
-            f"{place} cannot be written: the disk is full. What was committed stays, the batch at hand whole or not "
-            "at all. Free some space, then run the same again: it goes on where the store left off."
+            f"{place} cannot be written: the disk is full. Committed data is kept; the current batch is stored "
+            "entirely or not at all. Free some space and run the same command again: it resumes from the store."
         )
-    if any(sign in str(error) for sign in _DAMAGED):
-        return _damaged(place)
+    if any(sign in str(error) for sign in _DAMAGE_SIGNS):
+        return _damage_error(place)
     return None
 
 
-def _damaged(place: str | Path) -> StoreError:
+def _damage_error(place: str | Path) -> StoreError:
     return StoreError(
-        f"{place} is damaged: cut short or changed on the disk. Restore it from the backup; without one, move it away "
-        "and load the sources again, or for a publication run again. docs/operating.md says how."
+        f"{place} is damaged: truncated or changed on the disk. Restore it from the backup; without one, move it away "
+        "and load the sources again, or for a publication run again; see docs/operating.md."
     )
 
 
 def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    """Roll back, also where DuckDB has already done so by itself."""
+    """Roll back; does nothing if DuckDB has already rolled back."""
     try:
         connection.execute("ROLLBACK")
     except (duckdb.TransactionException, duckdb.FatalException):
@@ -178,12 +175,12 @@ def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def literal_sql(text: str) -> str:
-    """Text as an SQL string literal, for the few statements that bind no parameters."""
+    """Return the text as an SQL string literal, for the few statements that cannot bind parameters."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def name_sql(name: str) -> str:
-    """A column's name as a quoted SQL identifier."""
+    """Return the name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -195,51 +192,49 @@ def _memory_limit(at_most_bytes: int | None) -> str:
 def _httpfs() -> Path:
     found = sorted(Path(duckdb_extension_httpfs.__file__).parent.rglob("httpfs.duckdb_extension"))
     if not found:
-        raise StoreError("duckdb_extension_httpfs holds no extension; reinstall the locked dependencies: make setup")
+        raise StoreError("duckdb_extension_httpfs contains no extension; reinstall the locked dependencies: make setup")
     return found[-1]
 
 
 def _attach_once(
     connection: duckdb.DuckDBPyConnection, path: Path, encryption_key: str | None, alias: str, read_only: bool
 ) -> str | None:
-    """Attach, or say who holds the file."""
+    """Attach the file; return the holder of its lock if it is locked."""
     options = ["ENCRYPTION_KEY getvariable('encryption_key')"] if encryption_key else []
     options += ["READ_ONLY"] if read_only else []
-    # A variable keeps the key out of the statement, and so out of every message and log that quotes it.
+    # A variable keeps the key out of the statement, and so out of messages and logs that quote the statement.
     connection.execute("SET VARIABLE encryption_key = $key", {"key": encryption_key})
     try:
         options_text = f" ({', '.join(options)})" if options else ""
         connection.execute(f"ATTACH {literal_sql(str(path))} AS {name_sql(alias)}{options_text}")
     except duckdb.Error as error:
-        if any(held in str(error) for held in _HELD):
-            return _holder(str(error))
-        raise _explained(error, path) from None
+        if any(held in str(error) for held in _LOCK_SIGNS):
+            return _lock_holder(str(error))
+        raise _attach_error(error, path) from None
     finally:
         connection.execute("RESET VARIABLE encryption_key")
     return None
 
 
-def _holder(message: str) -> str:
+def _lock_holder(message: str) -> str:
     found = re.search(r"PID (\d+)", message)
     if found:
         return f"process {found[1]}"
-    return "this very process" if "Unique file handle" in message else "another process"
+    return "this process" if "Unique file handle" in message else "another process"
 
 
-def _explained(error: duckdb.Error, path: Path) -> StoreError:
+def _attach_error(error: duckdb.Error, path: Path) -> StoreError:
     message = str(error)
     if "Wrong encryption key" in message:
-        return KeyFileError(
-            f"{path} was written with another key; put back the key file (or HARMSPOT_KEY) it was made with."
-        )
+        return KeyFileError(f"{path} was written with another key; restore the original key file or HARMSPOT_KEY.")
     if "without a key" in message:
-        return KeyFileError(f"{path} is encrypted and no key was given; set HARMSPOT_KEY or put the key file back.")
+        return KeyFileError(f"{path} is encrypted and no key was given; set HARMSPOT_KEY or restore the key file.")
     if "is not encrypted" in message:
         return StoreError(f"{path} is not encrypted, so harmspot did not write it; move it away.")
     if "does not exist" in message:
         return StoreError(f"{path} does not exist; load or ingest something first (harmspot load, harmspot ingest).")
     if "not a valid DuckDB" in message:
         return StoreError(f"{path} is not a DuckDB file; move it away or restore it from a backup.")
-    if any(sign in message for sign in _DAMAGED):
-        return _damaged(path)
+    if any(sign in message for sign in _DAMAGE_SIGNS):
+        return _damage_error(path)
     return explain_duckdb_error(error) or StoreError(f"{path} cannot be opened: {message.splitlines()[0]}")

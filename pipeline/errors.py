@@ -1,15 +1,15 @@
-"""The errors harmspot raises at its edges; each message names the thing, the value and the way out.
+"""The errors harmspot reports to users; each message names the object, the value and the remedy.
 
-No message may carry a person identifier, raw or pseudonym: messages reach logs.
+No message may contain a person identifier, raw or pseudonymous, because messages are logged.
 """
 
 
 class HarmspotError(Exception):
-    """Base of every error a user can cause and mend; the command prints it without a traceback."""
+    """Base of every error a user can cause and fix; the command prints it without a traceback."""
 
 
 class MappingError(HarmspotError):
-    """A mapping, codebook or source file that is missing, misshapen or does not fit the other."""
+    """A mapping, codebook or source file is missing, malformed or inconsistent with another."""
 
 
 class StoreError(HarmspotError):
@@ -17,40 +17,40 @@ class StoreError(HarmspotError):
 
 
 class StoreBusyError(StoreError):
-    """Another process holds the store for longer than we were told to wait."""
+    """Another process holds the store for longer than the configured wait."""
 
 
 class StaleOffsetsError(StoreError):
-    """A batch that begins elsewhere than the store left off: another consumer took the partition over meanwhile."""
+    """A batch does not start at the store's offset, because another consumer took over the partition."""
 
 
 class KeyFileError(StoreError):
-    """The encryption key is missing, readable by others, or not the one the files were written with."""
+    """The encryption key is missing, readable by others, or differs from the key of the files."""
 
 
 class PurposeError(HarmspotError):
-    """A read of people without a purpose and a named reader."""
+    """People are read without a purpose or a named reader."""
 
 
 class ClockError(HarmspotError):
-    """A clock that stands before what was recorded last."""
+    """The clock is earlier than the latest recorded time."""
 
 
 class PersonMentionedError(HarmspotError):
-    """Words that name a person, where nobody may be named."""
+    """A text names a person where PII is forbidden."""
 
 
 class PublicationError(HarmspotError):
-    """A run that cannot be published, or a publication that cannot be read."""
+    """A run cannot be published, or a publication cannot be read."""
 
 
 class ExportError(HarmspotError):
-    """A list of people that may not leave the house, or an export that may not be used."""
+    """A list of people may not be exported, or an export may not be used."""
 
 
 class SourceError(HarmspotError):
-    """A file or topic that cannot be read at all (a bad record in it is a dead letter instead)."""
+    """A file or topic cannot be read at all (a single bad record becomes a dead letter instead)."""
 
 
 class BrokerError(SourceError):
-    """A broker that does not answer, or stopped to; it may come back."""
+    """A broker does not answer, or has stopped answering; it may recover."""

@@ -1,20 +1,20 @@
-"""Times in UTC from times that may have no zone of their own."""
+"""Convert local times without a time zone to UTC."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-# Outside these years a time is a sentinel or a slip, and zone arithmetic may leave the calendar.
+# Outside these years a time is a sentinel or an error, and zone arithmetic may overflow the calendar.
 EARLIEST = datetime(1901, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def to_utc(times: Sequence[datetime | None], zone: ZoneInfo) -> tuple[list[datetime | None], list[bool]]:
-    """Read naive times in `zone` and tell which of them occurred twice there.
+    """Convert naive times in `zone` to UTC and flag those that occurred twice there.
 
-    An hour that occurs twice is taken as its first occurrence. An hour that a zone leaps over is read with the offset
-    before the leap: 02:30 becomes 03:30 where clocks go from 02:00 to 03:00. Both are PEP 495's `fold=0`, and what ICU
-    and Java do with the leap. Times that have a zone, and those outside `EARLIEST` … `LATEST`, come back as they are.
+    An ambiguous time is read as its first occurrence. A nonexistent (skipped) time is read with the offset before the
+    change: 02:30 becomes 03:30 where clocks go from 02:00 to 03:00. Both are PEP 495's `fold=0`, and ICU and
+    Java treat skipped times the same. Times with a zone, or outside `EARLIEST` … `LATEST`, are returned unchanged.
     """
     is_local = [t is not None and t.tzinfo is None and EARLIEST.year <= t.year < LATEST.year for t in times]
     if not any(is_local):
@@ -27,6 +27,6 @@ def to_utc(times: Sequence[datetime | None], zone: ZoneInfo) -> tuple[list[datet
 
 
 def _occurs_twice(local: datetime) -> bool:
-    """Clocks went back over this time: its second occurrence has the smaller offset (a leap has the larger one)."""
+    """Return whether clocks went back over this time: the second occurrence has the smaller offset (skips: larger)."""
     first, second = local.utcoffset(), local.replace(fold=1).utcoffset()
     return first is not None and second is not None and first > second

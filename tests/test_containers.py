@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = {
     "pyproject.toml",
     "README.md",
+    "LICENSE",
     "requirements.in",
     "requirements.lock",
     "pipeline",

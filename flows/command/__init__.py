@@ -1,4 +1,4 @@
-"""The `harmspot` command: one verb a file, imported only when it is called, so that `--help` answers at once."""
+"""The `harmspot` command. Each verb has its own module, imported only when called, so that `--help` is fast."""
 
 import errno
 import importlib
@@ -13,60 +13,65 @@ import click
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 VERBS = {
-    "demo": "Simulate a town and do the whole daily run on it.",
-    "init": "Make a home: its folder, key and empty store.",
-    "load": "Load a file of events, or somebody else's file through a mapping.",
-    "ingest": "Consume the Kafka topics, or event files, until caught up.",
+    "demo": "Simulate a town and do the complete daily run on it.",
+    "init": "Create a home: its folder, key and empty store.",
+    "upgrade": "Migrate a home created by an earlier version to this version.",
+    "load": "Load a file of events, or another system's file through a mapping.",
+    "ingest": "Consume the Kafka topics until caught up, then stop.",
     "stream": "Consume the Kafka topics continuously, in micro-batches.",
     "run": "Do the daily run: ingest, prioritise, publish.",
     "backfill": "Do the daily run for a range of past days, in order.",
     "forecast": "Forecast harm per cell straight from a file of incidents.",
-    "late": "Redo the kept days that late data or corrections have touched.",
+    "late": "Re-run retained days affected by late-arriving or corrected data.",
     "show": "Print a published table.",
-    "explain": "Say why an area or a person stands where it does.",
+    "explain": "Explain the rank of an area or person.",
     "notices": "List, read, review, approve, serve and close notices.",
-    "plan": "Print officer hours, crackdowns, visits and what deserves attention.",
-    "promises": "Say what was announced, and whether it was kept.",
+    "plan": "Print officer hours, crackdowns, visits and focus offences; register and record operations.",
+    "promises": "Print announced promises and whether they were kept.",
     "lists": "Register, open, approve, override, revoke and export the lists of people.",
-    "layers": "Write the map layers and the report of a kept run again.",
-    "evaluate": "Measure forecasts and rates on what then happened; near repeats; the NIJ challenge.",
+    "layers": "Rewrite the map layers and the report of a kept run.",
+    "evaluate": "Score forecasts and person rates against outcomes; test near repeats; run the NIJ challenge.",
     "simulate": "Write a simulated town as event files.",
-    "replay": "Read the dead letters again after their cause is mended.",
-    "audit": "Sign the reports that keep lists going; verify the log of reads; check a copy; erase a person.",
-    "schedule": "Serve the daily and late runs on cron.",
-    "doctor": "Say what is wrong with an installation.",
+    "replay": "Reprocess dead letters after fixing their cause.",
+    "audit": "Sign periodic audit reports, verify the access log, check an exported list, erase a person.",
+    "schedule": "Run the daily and late runs on a cron schedule.",
+    "doctor": "Check the installation and report problems.",
 }
 
 
 class Verbs(click.Group):
-    """A group whose verbs live in modules of their own, found by name."""
+    """A command group that imports the module of a verb when the verb is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names of the verbs in help order."""
         return list(VERBS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import and return the command of a verb; None for an unknown name."""
         if name not in VERBS:
             return None
         command: click.Command = importlib.import_module(f"flows.command.{name}").command
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs and their help texts without importing their modules."""
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
 
 
 class Moment(click.ParamType):
-    """An ISO 8601 date-time with its zone."""
+    """An ISO 8601 date-time with a time zone."""
 
     name = "ISO8601"
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> datetime:
+        """Return the time in UTC; fail if it cannot be parsed or has no time zone."""
         try:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no ISO 8601 time such as 2019-12-01T05:00:00Z", param, context)
+            self.fail(f"{value!r} is not an ISO 8601 time such as 2019-12-01T05:00:00Z", param, context)
         if moment.tzinfo is None:
-            self.fail(f"{value!r} names no zone; add Z or an offset such as +01:00", param, context)
+            self.fail(f"{value!r} has no time zone; add Z or an offset such as +01:00", param, context)
         return moment.astimezone(UTC)
 
 
@@ -77,21 +82,23 @@ class Moment(click.ParamType):
     envvar="HARMSPOT_HOME",
     default=Path("harmspot-home"),
     show_default=True,
-    help="Folder of store, publications and key (HARMSPOT_HOME).",
+    help="Folder with store, publications and key (HARMSPOT_HOME).",
 )
 @click.option(
     "--config",
     "config_file",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="HARMSPOT_CONFIG",
-    help="Settings over the defaults in configs/default.yaml (HARMSPOT_CONFIG); the home remembers them.",
+    help="Settings that override configs/default.yaml (HARMSPOT_CONFIG); saved in the home.",
 )
-@click.option("--clock", type=Moment(), envvar="HARMSPOT_CLOCK", help="The time to take as now, for reruns and tests.")
+@click.option(
+    "--clock", type=Moment(), envvar="HARMSPOT_CLOCK", help="Use this as the current time, for reruns and tests."
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="harmspot")
 @click.pass_context
 def cli(context: click.Context, home: Path, config_file: Path | None, clock: datetime | None, debug: bool) -> None:
-    """Rank places and people by harm, say in advance what will happen, send users to treatment.
+    """Rank places and people by harm, announce police action in advance, refer drug users to treatment.
 
     \b
     Example:
@@ -103,7 +110,7 @@ def cli(context: click.Context, home: Path, config_file: Path | None, clock: dat
 
 
 def main() -> None:
-    """Run the command; a user's error prints one sentence and exits 1, `--debug` shows where it came from."""
+    """Run the command. An expected error prints one sentence and exits 1; `--debug` adds the traceback."""
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -114,7 +121,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output went away, as `head` does; that is no error of ours.
+        # The reader of our output closed the pipe, as `head` does; this is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         _report(error)
@@ -133,7 +140,7 @@ def _report(error: Exception) -> None:
 
 
 def _explained(error: Exception) -> Exception:
-    """Return our sentence for what DuckDB or the system says of a full disk or a damaged file."""
+    """Return a readable error for a full disk or a damaged file; any other error unchanged."""
     if isinstance(error, OSError) and error.errno in _FULL:
         return OSError(
             f"{error.filename or 'a file'} cannot be written: the disk is full. Free some space, then run again"

@@ -1,4 +1,4 @@
-"""`harmspot audit`: reports that keep lists going, who read what, whether a copy holds, who asked to be forgotten."""
+"""`harmspot audit`: periodic audit reports, the access log, checks of exported lists, erasure of people."""
 
 import sys
 from datetime import date
@@ -14,12 +14,12 @@ from models.governance.audits import REPORTS
 if TYPE_CHECKING:
     from flows.home.home import Home
 
-DRAFTED = ("feedback", "displacement")  # flows.outputs.audit_page.INTROS, which imports what help must not
+DRAFTED = ("feedback", "displacement")  # keys of flows.outputs.audit_page.INTROS, too slow to import for --help
 
 
 @click.group("audit")
 def command() -> None:
-    """Sign reports on fairness, feedback and displacement, check the log of reads or a copy, erase a person.
+    """Sign reports on fairness, feedback and displacement, verify the access log, check an export, erase a person.
 
     \b
     Examples:
@@ -31,19 +31,21 @@ def command() -> None:
 
 @command.command("record")
 @click.argument("about", metavar="KIND", type=click.Choice(REPORTS))
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File of the report.")
-@click.option("--found", metavar="TEXT", required=True, help="What it says, in a sentence; never a name or person id.")
-@click.option("--by", metavar="NAME", required=True, help="Who read it and signs it.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Report file.")
+@click.option(
+    "--found", metavar="TEXT", required=True, help="Finding of the report in one sentence, without names or person ids."
+)
+@click.option("--by", metavar="NAME", required=True, help="Who read and signs the report.")
 @click.option(
     "--made-on",
     type=Day(),
-    help="Day on which it was made, from which its age counts; a page of `audit draft` says it itself.",
+    help="Day the report was made; its age counts from there. Not needed for a page of `audit draft`, which states it.",
 )
 @pass_home
 def record(home: "Home", about: str, report: Path, found: str, by: str, made_on: date | None) -> None:
     """Record that you read and signed a report of KIND: fairness, feedback or displacement.
 
-    Where one of the three is older than 31 days, lists that choose people are neither approved nor used.
+    If one of the three is older than 31 days, lists that choose people cannot be approved or used.
 
     \b
     Example:
@@ -62,7 +64,7 @@ def record(home: "Home", about: str, report: Path, found: str, by: str, made_on:
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
 @pass_home
 def draft(home: "Home", about: str, out: Path, run_id: str | None) -> None:
-    """Write what a run knows on displacement or feedback as a page, for a person to read, complete and sign.
+    """Write a run's results on displacement or feedback as a page, for a person to read, complete and sign.
 
     \b
     Example:
@@ -72,7 +74,7 @@ def draft(home: "Home", about: str, out: Path, run_id: str | None) -> None:
 
     made_on = write_audit_page(home, about, run_id, out)
     click.echo(
-        f"wrote {out}, which says that it was made on {made_on}; once it is read: "
+        f"wrote {out}, dated {made_on}; after reading it: "
         f"harmspot audit record {about} --report {out} --found TEXT --by NAME"
     )
 
@@ -81,7 +83,7 @@ def draft(home: "Home", about: str, out: Path, run_id: str | None) -> None:
 @json_option
 @pass_home
 def status(home: "Home", as_json: bool) -> None:
-    """Print how old the reports are on which the lists wait; exits 1 with the reason where lists are halted.
+    """Print the age of each audit report; exits 1 with the reason if lists are halted.
 
     \b
     Example:
@@ -99,10 +101,10 @@ def status(home: "Home", as_json: bool) -> None:
 @command.command("verify")
 @pass_home
 def verify(home: "Home") -> None:
-    """Check the hash chain of the access log; exits 1 and names the line where it is broken, or dated back.
+    """Check the hash chain of the access log; exits 1 and names the line where it is broken or goes back in time.
 
-    What was cut off the end shows where an act followed it, for the store keeps how far the log went with every act. Of
-    reads since the last act only the head tells that you kept elsewhere.
+    The store records the length of the log with every human event, so entries removed from the end before the last
+    event are detected. For reads since then, only a copy of the head that you kept elsewhere shows a removal.
 
     \b
     Example:
@@ -117,15 +119,15 @@ def verify(home: "Home") -> None:
         sys.exit(1)
     log = home.access_log
     count, head = sum(1 for _ in log.entries()), log.mark().entry_hash
-    click.echo(f"access log {log.path}: the chain is whole, {count:,} entries, head {head}")
-    click.echo("Keep the head elsewhere: only it shows when entries since the last act were cut off.")
+    click.echo(f"access log {log.path}: the chain is intact, {count:,} entries, head {head}")
+    click.echo("Keep the head elsewhere: only it shows whether entries since the last human event were removed.")
 
 
 @command.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @pass_home
 def export(home: "Home", file: Path) -> None:
-    """Check that the copy in FILE is unaltered, not expired and not revoked; exits 1 with the reason otherwise.
+    """Check that the exported list in FILE is unaltered, not expired and not revoked; exits 1 with the reason if not.
 
     \b
     Example:
@@ -133,22 +135,22 @@ def export(home: "Home", file: Path) -> None:
     """
     from flows.decisions.lists import verify_export
 
-    said = verify_export(home, file)
+    export = verify_export(home, file)
     click.echo(
-        f"{file}: list {said['list_id']} for {said['recipient']} under {said['agreement_id']} may be used until "
-        f"{said['valid_to']}. Not grounds for stop, arrest or eviction."
+        f"{file}: list {export['list_id']} for {export['recipient']} under {export['agreement_id']} may be used until "
+        f"{export['valid_to']}. Not grounds for stop, arrest or eviction."
     )
 
 
 @command.command("erase")
 @click.argument("person")
-@click.option("--reason", metavar="TEXT", required=True, help="Who asked, and on what ground, in a sentence.")
+@click.option("--reason", metavar="TEXT", required=True, help="Who asked and on what legal ground, in a sentence.")
 @reading_options
 @pass_home
 def erase(home: "Home", person: str, reason: str, purpose: str | None, reader: str | None) -> None:
-    """Erase PERSON, given by pseudonym or by the force's own id: a tombstone stays, so that old hashes still verify.
+    """Erase PERSON, given by pseudonym or by the force's own id; a tombstone remains, so that old hashes still verify.
 
-    Exits 1 where nothing was known under the id, a repeat included; the tombstone stays then, too.
+    Exits 1 if nothing was stored under the id, also when repeated; the tombstone remains in that case, too.
 
     \b
     Example:
@@ -160,14 +162,14 @@ def erase(home: "Home", person: str, reason: str, purpose: str | None, reader: s
     done = erase_person(home, person, reader=reader, purpose=purpose, reason=reason)
     if not done.is_known:
         click.secho(
-            "nothing was known under that id, so nobody was erased; a tombstone keeps out whatever comes in under it "
-            "later. Was the id mistyped?",
+            "no person with that id, so nobody was erased; a tombstone blocks data that arrives under it later. "
+            "Was the id mistyped?",
             fg="red",
             err=True,
         )
         sys.exit(1)
-    found = "a tombstone stood there already" if done.was_erased else "one person erased"
+    outcome = "the person was erased before" if done.was_erased else "one person erased"
     click.echo(
-        f"{found}: {done.revoked_lists} active lists revoked, "
-        f"{done.emptied_letters} dead letters emptied; the next run leaves the person out at every clock"
+        f"{outcome}: {done.revoked_lists} active lists revoked, "
+        f"{done.emptied_letters} dead letters emptied; later runs exclude the person, whatever their clocks"
     )

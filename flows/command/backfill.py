@@ -1,4 +1,4 @@
-"""`harmspot backfill`: past days in order."""
+"""`harmspot backfill`: the daily run for past days, in order."""
 
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 @click.command("backfill")
 @click.option("--from", "first", type=Day(), required=True, help="First local day.")
 @click.option("--to", "last", type=Day(), required=True, help="Last local day.")
-@click.option("--step-days", type=click.IntRange(1), default=1, show_default=True, help="Every so many days.")
+@click.option(
+    "--step-days", type=click.IntRange(1), default=1, show_default=True, help="Days from one run to the next."
+)
 @known_at_option
-@click.option("--without-prefect", is_flag=True, help="Call the stages directly: no flow record.")
+@click.option("--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records.")
 @json_option
 @pass_home
 def command(
@@ -29,7 +31,7 @@ def command(
     without_prefect: bool,
     as_json: bool,
 ) -> None:
-    """Do the daily run for past days in ascending order, each compared with the one before.
+    """Do the daily run for past days in ascending order, each compared with the previous one.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`harmspot demo`: everything, on a simulated town."""
+"""`harmspot demo`: the complete pipeline on a simulated town."""
 
 import shutil
 from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flows.simulation.town import TownFiles
 
 HISTORY_DAYS = 730
-EFFECT_DAYS = 90  # from the registration of what lists should bring about to its stop date
+EFFECT_DAYS = 90  # from the registration of the expected effect of a list to its stop date
 SHOWN = {"areas": 12, "cells": 5, "markets": 10, "crackdowns": 5, "notices": 5}  # rows printed of each table
 
 
@@ -25,15 +25,15 @@ SHOWN = {"areas": 12, "cells": 5, "markets": 10, "crackdowns": 5, "notices": 5} 
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Where the town and its home go; an earlier demo there is replaced.",
+    help="Folder for the town and its home; an earlier demo in it is replaced.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the town.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the town.")
 @click.option("--as-of", type=Day(), help="Day of the run (default: today, so that its lists have not expired).")
 @pass_home
 def command(home: "Home", folder: Path, seed: int, as_of: date | None) -> None:
-    """Simulate a town, consume its events, do the daily run as a Prefect flow, and show what came out.
+    """Simulate a town, consume its events, do the daily run as a Prefect flow, and print the results.
 
-    Of people only counts are printed.
+    Of people, only counts are printed.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def command(home: "Home", folder: Path, seed: int, as_of: date | None) -> None:
 
 
 def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: Callable[[str], None]) -> None:
-    """Simulate, load, run as a Prefect flow, print the places and counts of people, say where the files are."""
+    """Simulate, load, run as a Prefect flow; print the places, counts of people and paths of the files."""
     from flows.command.printing import print_frame
     from flows.command.show import TABLES, read_table
     from flows.decisions.audits import audit_reports
@@ -71,7 +71,7 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
         print_frame(frame, title=f"\n{name}", as_json=False, columns=TABLES[name].columns)
     _register_effects(home)
     audits = ["report", "state", "signed_by", "fresh_until"]
-    print_frame(audit_reports(home), title="\naudits on which lists wait", as_json=False, columns=audits)
+    print_frame(audit_reports(home), title="\naudits that lists depend on", as_json=False, columns=audits)
     progress(summary.text())
     progress("people (counts only): " + ", ".join(f"{name} {n}" for name, n in summary.people_counts.items()))
     for path in (home.published, home.restricted, home.layers, home.report):
@@ -79,7 +79,7 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
 
 
 def _register_effects(home: "Home") -> None:
-    """Register what the lists that choose people should bring about, and show that nobody has approved any yet."""
+    """Register the expected effects of the lists that choose people, and print the lists, all still unapproved."""
     from flows.command.printing import print_frame
     from flows.decisions.list_effects import register_effect, shown_effects
     from flows.decisions.lists import shown_lists
@@ -102,21 +102,21 @@ def _register_effects(home: "Home") -> None:
 
 
 def _clear_earlier_demo(folder: Path) -> None:
-    """Remove an earlier demo, so that every demo starts afresh; anything else that stands there is left alone."""
+    """Remove an earlier demo from the folder; raise SettingsError if the folder holds anything else."""
     from flows.home.settings import SettingsError
 
     if not folder.exists() or not any(folder.iterdir()):
         return
     config_file = folder / "config.yaml"
     if not (config_file.is_file() and "Simulated town" in config_file.read_text(encoding="utf-8")):
-        raise SettingsError(f"{folder} holds something other than a demo; choose another place with --folder")
+        raise SettingsError(f"{folder} contains something other than a demo; choose another folder with --folder")
     shutil.rmtree(folder)
 
 
 def _home_of(town: "TownFiles", as_of: date, now: datetime, progress: Callable[[str], None]) -> "Home":
-    """Return the demo's home, its clock standing at noon of the day of the run.
+    """Return the demo's home, with its clock set to noon of the day of the run.
 
-    Today it stands at `now` where noon is still to come, or what is done next would come before what the demo did.
+    If that day is today and noon is in the future, the clock is `now`: later commands must not precede the demo's.
     """
     from flows.home.home import Home
 

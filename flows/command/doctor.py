@@ -1,4 +1,4 @@
-"""`harmspot doctor`: what is wrong here."""
+"""`harmspot doctor`: check the installation and report problems."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 @json_option
 @pass_home
 def command(home: "Home", as_json: bool) -> None:
-    """Check packages, settings, map, codebook, home, publication, access log, store, what waits there, clock, broker.
+    """Check packages, settings, map, codebook, home, publication, access log, store, its queues, clock and broker.
 
-    Of the broker it shows how far behind each partition the store is, and the rows a second of the latest batches.
+    For the broker it prints the lag of each partition and the rows per second of the latest batches.
 
-    Exits 1 where anything is at fault, and says the way out.
+    Exits 1 if any check finds a fault; each finding names the remedy.
 
     \b
     Example:

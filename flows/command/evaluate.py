@@ -1,4 +1,4 @@
-"""`harmspot evaluate`: how good forecasts and rates are, and whether incidents repeat nearby."""
+"""`harmspot evaluate`: score forecasts and person rates against outcomes, and test for near repeats."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("evaluate")
 def command() -> None:
-    """Measure forecasts and rates on what then happened, and the pattern they rest on.
+    """Score forecasts and person rates against outcomes, and test the near-repeat pattern behind them.
 
     \b
     Examples:
@@ -28,23 +28,21 @@ def command() -> None:
 
 
 @command.command("forecast")
-@click.option(
-    "--origins", type=click.IntRange(1), default=12, show_default=True, help="How many days to forecast from."
-)
-@click.option("--every-days", type=click.IntRange(1), help="Days from one to the next (default: the horizon).")
-@click.option("--last", type=Day(), help="Last day that is scored (default: that of the latest incident).")
-@click.option("--horizon-days", type=click.IntRange(1), help="How far ahead (default: that of the settings).")
+@click.option("--origins", type=click.IntRange(1), default=12, show_default=True, help="Number of forecast origins.")
+@click.option("--every-days", type=click.IntRange(1), help="Days between origins (default: the horizon).")
+@click.option("--last", type=Day(), help="Last day that is scored (default: day of the latest incident).")
+@click.option("--horizon-days", type=click.IntRange(1), help="Days ahead (default: from the settings).")
 @click.option(
     "--cell-size-m",
     type=click.FloatRange(min=0, min_open=True),
-    help="Side of a cell (default: that of the settings).",
+    help="Side of a cell in metres (default: from the settings).",
 )
 @click.option(
     "--raw-mean-life-days",
     type=click.FloatRange(min=0, min_open=True),
     default=120,
     show_default=True,
-    help="How the raw harm count, one of the rivals, fades.",
+    help="Mean life, in days, of the decay in the raw harm count, one of the baselines.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Page with plots to write.")
 @json_option
@@ -60,11 +58,11 @@ def forecast(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Forecast the loaded city from days in its past and score what then happened, beside the public methods.
+    """Forecast the loaded city from past days and score the forecasts against outcomes, beside published methods.
 
     Hit rate, PAI, PEI and RRI count incidents in the 1% of cells ranked first; H@1% and H@5% are shares of the harm.
-    Differences have 95% block-bootstrap intervals over the origins. Look-ahead rows see both sides of the days that
-    are forecast: no method, but the ceiling.
+    Differences have 95% block-bootstrap intervals over the origins. Look-ahead rows use data from before and after
+    the forecast days: they are an upper bound, not a method.
 
     \b
     Example:
@@ -89,7 +87,7 @@ def forecast(
         click.echo(trial.title())
         print_frame(score_table(trial.evaluation), title="means over the origins", as_json=False)
         print_frame(difference_table(trial.evaluation), title="harmspot less each method, 95% interval", as_json=False)
-        print_frame(trial.evaluation.reliability, title="how sure it is, and whether rightly", as_json=False)
+        print_frame(trial.evaluation.reliability, title="calibration of the uncertainty", as_json=False)
         for note in trial.evaluation.notes:
             click.echo(f"note: {note}")
     if out:
@@ -115,23 +113,23 @@ def forecast(
     multiple=True,
     required=True,
     metavar="YYYY-MM",
-    help="A month to hold back and forecast from what came before it; may be repeated.",
+    help="Month to hold out and forecast from earlier data; may be repeated.",
 )
 @click.option(
     "--maximise",
     type=click.Choice(["pai", "pei"]),
     default="pai",
     show_default=True,
-    help="What cell size and forecast area are chosen for.",
+    help="Score that cell size and forecast area are tuned for.",
 )
 @click.option(
     "--choice-months",
     type=click.IntRange(1),
     default=12,
     show_default=True,
-    help="How many months before the first held-back one they are chosen on.",
+    help="Number of months before the first held-out one to tune on.",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the forecasts as shapes.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the forecasts as shapefiles.")
 @json_option
 @pass_home
 def nij(
@@ -144,11 +142,11 @@ def nij(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Forecast held-back months under the rules of the NIJ Real-Time Crime Forecasting Challenge; print PAI and PEI*.
+    """Forecast held-out months under the rules of the NIJ Real-Time Crime Forecasting Challenge; print PAI and PEI*.
 
-    Cells have 62,500 to 360,000 square feet, the forecast 0.25 to 0.75 square miles, both in EPSG:2913. Which, is
-    chosen on the months before the first one held back, once per kind of crime. Each offence is forecast apart, and
-    all together. --out writes each forecast as a shapefile with fields id, hotspot and area, and all as nij.gpkg.
+    Cells have 62,500 to 360,000 square feet, the forecast 0.25 to 0.75 square miles, both in EPSG:2913. Both sizes
+    are tuned on the months before the first held-out one, once per kind of crime. Each offence is forecast separately,
+    and all together. --out writes each forecast as a shapefile with fields id, hotspot and area, and all as nij.gpkg.
 
     \b
     Example:
@@ -168,7 +166,7 @@ def nij(
         choice_months=choice_months,
         progress=home.progress,
     )
-    print_frame(trial.scores, title="forecasts of held-back months", as_json=as_json)
+    print_frame(trial.scores, title="forecasts of held-out months", as_json=as_json)
     for choice in trial.choices:
         home.progress(choice.text())
     for path in write_shapes(trial, out) if out else []:
@@ -183,17 +181,23 @@ def nij(
     multiple=True,
     help="Code of the codebook; may be repeated (default: every burglary).",
 )
-@click.option("--days", type=click.IntRange(1), default=365, show_default=True, help="How many days are looked at.")
-@click.option("--last", type=Day(), help="Last of these days (default: that of the latest incident).")
-@click.option("--permutations", type=click.IntRange(19), default=999, show_default=True, help="Shuffles of the days.")
+@click.option("--days", type=click.IntRange(1), default=365, show_default=True, help="Number of days to analyse.")
+@click.option("--last", type=Day(), help="Last of these days (default: day of the latest incident).")
+@click.option(
+    "--permutations",
+    type=click.IntRange(19),
+    default=999,
+    show_default=True,
+    help="Number of permutations of the days.",
+)
 @json_option
 @pass_home
 def near_repeat(
     home: "Home", offence_codes: tuple[str, ...], days: int, last: date | None, permutations: int, as_json: bool
 ) -> None:
-    """Count pairs of incidents by distance and days apart, and compare with days shuffled among the places (Knox).
+    """Count pairs of incidents by distance and days apart, and compare with permuted days (Knox test).
 
-    A ratio of 1.5 is half as many pairs again as chance would have; p is how often chance had as many.
+    A ratio of 1.5 means 50% more pairs than expected by chance; p is the share of permutations with as many pairs.
 
     \b
     Example:
@@ -201,7 +205,7 @@ def near_repeat(
     """
     from flows.evaluation.near_repeat import band_labels, find_near_repeats
 
-    home.progress(f"shuffling the days {permutations} times")
+    home.progress(f"permuting the days {permutations} times")
     found = find_near_repeats(home, offence_codes, days=days, last_day=last, permutations=permutations)
     title = (
         f"near repeats of {', '.join(found.offence_codes)}: {found.incident_count:,} incidents "
@@ -212,7 +216,7 @@ def near_repeat(
 
 @command.command("people")
 @click.option(
-    "--records", type=click.Path(path_type=Path), required=True, help="CSV or Parquet, a row for each person."
+    "--records", type=click.Path(path_type=Path), required=True, help="CSV or Parquet with one row per person."
 )
 @click.option(
     "--mapping",
@@ -228,7 +232,13 @@ def near_repeat(
     show_default=True,
     help="Share of people flagged when groups are compared; may be repeated.",
 )
-@click.option("--resamples", type=click.IntRange(1), default=1000, show_default=True, help="Draws for the intervals.")
+@click.option(
+    "--resamples",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Bootstrap resamples for the intervals.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Page with plots to write.")
 @json_option
 @pass_home
@@ -241,10 +251,10 @@ def people(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Try the rate of offending on real people's records, beside a published risk score and a count of priors.
+    """Validate the rate of offending on real records of people, beside a published risk score and a count of priors.
 
-    Nothing of the file is kept, and no group attribute enters a score: groups serve the comparison of false
-    positives alone, and those of fewer than ten people are shown without figures. Intervals have 95% and are paired.
+    Nothing of the file is stored. No group attribute enters a score: groups serve only to compare false positives, and
+    groups of fewer than ten people are shown without figures. Intervals are 95% and paired.
 
     \b
     Example:
@@ -269,12 +279,12 @@ def people(
 def _print_people(trial: "RecordsTrial") -> None:
     click.echo(trial.mapping.about)
     titles = {
-        "scores": "how well people are told apart, and share of outcomes in the top 5%",
-        "differences": "the rate less each of the others, 95% interval",
-        "calibration": "foretold and what came, by tenths",
-        "gaps": "false positives where the same share is flagged; excess is the rate's gap less the published score's",
-        "groups": "foretold and what came, by group; the interval is that of their difference",
-        "summary": "in short",
+        "scores": "discrimination, and share of outcomes in the top 5%",
+        "differences": "the rate less each other score, 95% interval",
+        "calibration": "predicted and observed outcomes, by decile",
+        "gaps": "false positives with the same share flagged; excess is the rate's gap less the published score's",
+        "groups": "predicted and observed outcomes, by group, with the interval of their difference",
+        "summary": "summary",
     }
     columns = {
         "gaps": ["outcome", "flagged_share", "group", "rate_gap", "published_gap", "excess", "lo", "hi", "verdict"],

@@ -1,4 +1,4 @@
-"""`harmspot explain`: why an area or a person stands where it does."""
+"""`harmspot explain`: explain the rank of an area or person."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @click.group("explain")
 def command() -> None:
-    """Say why an area or a person stands where it does, on what evidence, and what would change it.
+    """Explain the rank of an area or person: the evidence behind it and what would change it.
 
     \b
     Examples:
@@ -28,7 +28,7 @@ def command() -> None:
 @json_option
 @pass_home
 def area(home: "Home", area: str, run_id: str | None, as_json: bool) -> None:
-    """Explain the rank of AREA, by its id with or without the version, or by its name.
+    """Explain the rank of AREA, given by its id with or without the version, or by its name.
 
     \b
     Example:
@@ -49,7 +49,7 @@ def area(home: "Home", area: str, run_id: str | None, as_json: bool) -> None:
 def person(
     home: "Home", person: str, run_id: str | None, purpose: str | None, reader: str | None, as_json: bool
 ) -> None:
-    """Explain where PERSON stands, by pseudonym or by the force's own id; the read is logged first.
+    """Explain the rank of PERSON, given by pseudonym or by the force's own id; the read is logged first.
 
     \b
     Example:

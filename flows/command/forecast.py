@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 class Box(click.ParamType):
-    """minx,miny,maxx,maxy in metres."""
+    """A bounding box: minx,miny,maxx,maxy in metres."""
 
     name = "minx,miny,maxx,maxy"
 
     def convert(
         self, value: object, param: click.Parameter | None, context: click.Context | None
     ) -> tuple[float, float, float, float]:
+        """Return the four coordinates; fail unless there are exactly four numbers."""
         if isinstance(value, tuple):
             return value
         try:
@@ -40,23 +41,27 @@ class Box(click.ParamType):
     "--as-of",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]),
     required=True,
-    help="Only earlier rows are used; local in --time-zone.",
+    help="Use only earlier rows; local time in --time-zone.",
 )
 @click.option("--time-zone", required=True, metavar="TZ", help="IANA zone of naive times, such as America/New_York.")
-@click.option("--horizon-days", type=click.IntRange(1), default=7, show_default=True, help="How far ahead.")
+@click.option("--horizon-days", type=click.IntRange(1), default=7, show_default=True, help="Days ahead.")
 @click.option(
     "--cell-size-m",
     type=click.FloatRange(min=0, min_open=True),
     default=250,
     show_default=True,
-    help="Side of a cell; grid lines lie on whole multiples of it.",
+    help="Side of a cell in metres; grid lines lie on whole multiples of it.",
 )
-@click.option("--extent", type=Box(), required=True, help="What to forecast, in metres of --crs.")
+@click.option("--extent", type=Box(), required=True, help="Area to forecast, in metres of --crs.")
 @click.option("--crs", required=True, metavar="EPSG:n", help="Metric coordinate system.")
-@click.option("--mapping", metavar="NAME|FILE", help="Mapping of somebody else's file; offences become our codes.")
+@click.option(
+    "--mapping",
+    metavar="NAME|FILE",
+    help="Mapping for another system's file; its offences become codes of our codebook.",
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="CSV offence,harm_days (default: our codebook).")
-@click.option("--seed", type=int, default=None, help="Of the draws (default: the settings' seed).")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Parquet file to write, a row per cell.")
+@click.option("--seed", type=int, default=None, help="Seed of the draws (default: from the settings).")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Parquet file to write, one row per cell.")
 @pass_home
 def command(
     home: "Home",
@@ -98,7 +103,7 @@ def command(
             events, read_mapping(find_mapping(mapping, Path.cwd())), horizon=home.now()
         )
         home.progress(
-            f"{len(incidents):,} incidents; {unreadable:,} rows that a load would make dead letters are left out"
+            f"{len(incidents):,} incidents; skipped {unreadable:,} rows that a load would store as dead letters"
         )
     else:
         incidents = read_events(events)

@@ -1,4 +1,4 @@
-"""`harmspot ingest`: topics into the store."""
+"""`harmspot ingest`: read the Kafka topics into the store."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_home
 def command(home: "Home", as_json: bool) -> None:
-    """Consume the Kafka topics from where the store left off until caught up, then stop.
+    """Consume the Kafka topics from the stored offsets until caught up, then stop.
 
     Brokers come from kafka.bootstrap_servers or KAFKA_BOOTSTRAP_SERVERS.
 

@@ -1,4 +1,4 @@
-"""`harmspot init`: make a home."""
+"""`harmspot init`: create a home."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @click.command("init")
 @pass_home
 def command(home: "Home") -> None:
-    """Make a home: its folder, key and empty store. `load` and `ingest` do it too where it is missing.
+    """Create a home: its folder, key and empty store. `load` and `ingest` also create it if it is missing.
 
     \b
     Example:

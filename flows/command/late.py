@@ -1,4 +1,4 @@
-"""`harmspot late`: past days again, where late data touched them."""
+"""`harmspot late`: re-run past days affected by late data."""
 
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 @click.command("late")
-@click.option("--without-prefect", is_flag=True, help="Call the stages directly: no flow record.")
+@click.option("--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records.")
 @json_option
 @pass_home
 def command(home: "Home", without_prefect: bool, as_json: bool) -> None:
-    """Redo the latest kept days (schedule.late_runs) for which data or corrections have arrived since.
+    """Re-run those of the latest retained days (schedule.late_runs) for which data or corrections have arrived since.
 
-    Earlier runs stay as they were: a rerun has a later known-at and so a run_id of its own.
+    Earlier runs are unchanged: a rerun has a later known_at and therefore its own run_id.
 
     \b
     Example:

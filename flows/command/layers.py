@@ -1,4 +1,4 @@
-"""`harmspot layers`: map layers and report of a kept run."""
+"""`harmspot layers`: rewrite the map layers and the report of a kept run."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
 @pass_home
 def command(home: "Home", run_id: str | None) -> None:
-    """Write the map layers and the report of a kept run again: GeoPackage, GeoParquet, GeoJSON, report.html.
+    """Rewrite the map layers and the report of a kept run: GeoPackage, GeoParquet, GeoJSON, report.html.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`harmspot lists`: lists of people from draft to use and back, by named people."""
+"""`harmspot lists`: named people open, approve, override, revoke and export the lists of people."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -12,17 +12,17 @@ from flows.command.printing import print_frame
 if TYPE_CHECKING:
     from flows.home.home import Home
 
-# What is read before a list is approved, of the columns that it has.
+# Columns printed before a list is approved, as far as the list has them.
 EVIDENCE = [
     "person_id", "position", "rank", "tier", "route", "reason", "kind", "warrant_id", "underlying_offence_code",
     "high_event_count", "recency_days", "rule", "evidence_ids", "rule_evidence_ids", "moves_out_if",
 ]  # fmt: skip
 
-# Until when an effect lasts stands in `lists effects`.
-STANDING = ["list_id", "status", "entries", "exceptions", "valid_to", "approved_by", "revoked_because"]
+# `lists effects` prints when the registration of an effect ends.
+STATUS_COLUMNS = ["list_id", "status", "entries", "exceptions", "valid_to", "approved_by", "revoked_because"]
 
-by_option = click.option("--by", metavar="NAME", required=True, help="Who answers for it.")
-reason_option = click.option("--reason", metavar="TEXT", required=True, help="Why, in a sentence.")
+by_option = click.option("--by", metavar="NAME", required=True, help="Who is accountable for it.")
+reason_option = click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence.")
 
 
 @click.group("lists")
@@ -44,7 +44,7 @@ def command() -> None:
 @json_option
 @pass_home
 def show(home: "Home", run_id: str | None, as_json: bool) -> None:
-    """Print the lists of a run with their standing, and how much people change; counts alone, nobody is shown.
+    """Print the lists of a run with their status, and how much people change them; counts only, no persons.
 
     \b
     Example:
@@ -53,30 +53,32 @@ def show(home: "Home", run_id: str | None, as_json: bool) -> None:
     from flows.decisions.audits import halt
     from flows.decisions.lists import human_changes, shown_lists
 
-    print_frame(shown_lists(home, run_id), title="lists", as_json=as_json, columns=STANDING)
+    print_frame(shown_lists(home, run_id), title="lists", as_json=as_json, columns=STATUS_COLUMNS)
     if as_json:
         return
     if halted := halt(home):
         click.secho(halted, fg="red", err=True)
     changes = human_changes(home)
     if len(changes):
-        print_frame(changes, title="what people changed, over the kept runs", as_json=False)
+        print_frame(changes, title="human changes to lists, over the kept runs", as_json=False)
     for name in changes.loc[changes["is_alarm"], "list"]:
-        click.secho(f"ALARM: people change next to nothing of {name}: is the evidence read?", fg="red", err=True)
+        click.secho(f"ALARM: people change almost nothing on {name}: do they read the evidence?", fg="red", err=True)
 
 
 @command.command("register")
 @click.argument("list_name", metavar="LIST")
-@click.option("--outcome", required=True, help="What will be measured, in words.")
-@click.option("--comparison", required=True, help="What it will be compared with, in words.")
-@click.option("--stop-on", type=Day(), required=True, help="Day on which it ends and is evaluated, within 366 days.")
+@click.option("--outcome", required=True, help="Outcome that will be measured, in words.")
+@click.option("--comparison", required=True, help="Comparison for the outcome, in words.")
+@click.option(
+    "--stop-on", type=Day(), required=True, help="Day on which the registration ends and is evaluated, within 366 days."
+)
 @by_option
 @pass_home
 def register(home: "Home", list_name: str, outcome: str, comparison: str, stop_on: date, by: str) -> None:
-    """Register what LIST should bring about before any of its runs is approved; it cannot be changed afterwards.
+    """Register the expected effect of LIST before any of its runs is approved; it cannot be changed afterwards.
 
-    LIST is person_tier, dealer_ranking or call_in: those on which harmspot chooses people. Lists approved under a
-    registration end with it, and the next one waits for its evaluation.
+    LIST is person_tier, dealer_ranking or call_in: the lists for which harmspot chooses people. Lists approved under a
+    registration end with it. The next registration requires the evaluation of this one.
 
     \b
     Example:
@@ -86,17 +88,19 @@ def register(home: "Home", list_name: str, outcome: str, comparison: str, stop_o
     from flows.decisions.list_effects import register_effect
 
     register_effect(home, list_name, outcome=outcome, comparison=comparison, stop_on=stop_on, by=by)
-    click.echo(f"the effect of {list_name} is registered until {stop_on}; {by} answers for it")
+    click.echo(f"the effect of {list_name} is registered until {stop_on}; {by} is accountable for it")
 
 
 @command.command("evaluate")
 @click.argument("list_name", metavar="LIST")
-@click.option("--found", metavar="TEXT", required=True, help="What came of it beside the comparison, in a sentence.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File that says it all.")
+@click.option("--found", metavar="TEXT", required=True, help="Result beside the comparison, in a sentence.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File with the full evaluation."
+)
 @by_option
 @pass_home
 def evaluate(home: "Home", list_name: str, found: str, report: Path, by: str) -> None:
-    """Record what came of LIST as registered; that ends the registration, and every list approved under it.
+    """Record the evaluation of the registered effect of LIST; this ends the registration and every list under it.
 
     \b
     Example:
@@ -106,14 +110,14 @@ def evaluate(home: "Home", list_name: str, found: str, report: Path, by: str) ->
     from flows.decisions.list_effects import evaluate_effect
 
     evaluate_effect(home, list_name, found=found, report=report, by=by)
-    click.echo(f"{list_name} is evaluated; register it anew before its lists are approved again")
+    click.echo(f"{list_name} is evaluated; register its effect again before approving its lists")
 
 
 @command.command("effects")
 @json_option
 @pass_home
 def effects(home: "Home", as_json: bool) -> None:
-    """Print what lists should bring about as it was registered, and what came of it; nobody is shown.
+    """Print the registered effects of lists and their evaluations; no persons are shown.
 
     \b
     Example:
@@ -124,8 +128,8 @@ def effects(home: "Home", as_json: bool) -> None:
     columns = ["list", "outcome", "comparison", "registered_by", "ends_at", "evaluated_by", "found", "report"]
     print_frame(shown_effects(home), title="effects of lists", as_json=as_json, columns=columns)
     if not as_json:
-        for words in lacking_effect(home).values():
-            click.echo(f"  {words}")
+        for reason in lacking_effect(home).values():
+            click.echo(f"  {reason}")
 
 
 @command.command("open")
@@ -134,7 +138,7 @@ def effects(home: "Home", as_json: bool) -> None:
 @json_option
 @pass_home
 def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, as_json: bool) -> None:
-    """Print LIST_ID with the evidence behind every entry, and record that you opened it.
+    """Print LIST_ID with the evidence for every entry, and record that you opened it.
 
     \b
     Example:
@@ -149,7 +153,7 @@ def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, a
     wanted = [name for name in EVIDENCE if name in rows]
     print_frame(rows, title=f"{list_id}: {len(rows)} entries", as_json=as_json, columns=wanted)
     if not as_json:
-        click.echo(f"{NOT_GROUNDS} Why somebody is on it: harmspot explain person PSEUDONYM")
+        click.echo(f"{NOT_GROUNDS} To see why a person is on it: harmspot explain person PSEUDONYM")
 
 
 @command.command("approve")
@@ -158,7 +162,7 @@ def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, a
 @reason_option
 @pass_home
 def approve(home: "Home", list_id: str, by: str, reason: str) -> None:
-    """Make LIST_ID of the latest run active; only somebody who opened it may.
+    """Make LIST_ID of the latest run active; only a person who opened it may approve it.
 
     \b
     Example:
@@ -167,7 +171,7 @@ def approve(home: "Home", list_id: str, by: str, reason: str) -> None:
     from flows.decisions.lists import approve_list
 
     approve_list(home, list_id, by=by, reason=reason)
-    click.echo(f"list {list_id} is active; {by} answers for it")
+    click.echo(f"list {list_id} is active; {by} is accountable for it")
 
 
 @command.command("override")
@@ -178,7 +182,7 @@ def approve(home: "Home", list_id: str, by: str, reason: str) -> None:
 @click.option("--until", type=Day(), required=True, help="Day on which the exception ends, within 90 days.")
 @pass_home
 def override(home: "Home", list_id: str, person: str, by: str, reason: str, until: date) -> None:
-    """Take PERSON off LIST_ID, and off the same list of later runs, until a day. Nobody can be put on a list.
+    """Remove PERSON from LIST_ID, and from the same list of later runs, until a day. Nobody can be added to a list.
 
     \b
     Example:
@@ -189,7 +193,7 @@ def override(home: "Home", list_id: str, person: str, by: str, reason: str, unti
 
     expires_at: datetime = home.midnight(until)
     override_entry(home, list_id, person, by=by, reason=reason, expires_at=expires_at)
-    click.echo(f"one person is off {list_id} until {until}; earlier copies of it must no longer be used")
+    click.echo(f"one person is removed from {list_id} until {until}; earlier copies of it must no longer be used")
 
 
 @command.command("revoke")
@@ -198,7 +202,7 @@ def override(home: "Home", list_id: str, person: str, by: str, reason: str, unti
 @reason_option
 @pass_home
 def revoke(home: "Home", list_id: str, by: str, reason: str) -> None:
-    """End the use of LIST_ID and of all its copies, for good.
+    """Revoke LIST_ID and all its copies permanently.
 
     \b
     Example:
@@ -212,8 +216,10 @@ def revoke(home: "Home", list_id: str, by: str, reason: str) -> None:
 
 @command.command("export")
 @click.argument("list_id")
-@click.option("--recipient", metavar="NAME", required=True, help="To whom it goes.")
-@click.option("--agreement", "agreement_id", metavar="ID", required=True, help="Sharing agreement that allows it.")
+@click.option("--recipient", metavar="NAME", required=True, help="Recipient of the file.")
+@click.option(
+    "--agreement", "agreement_id", metavar="ID", required=True, help="Sharing agreement that permits the export."
+)
 @reading_options
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.option("--resolve", "is_resolved", is_flag=True, help="Write the force's own ids instead of pseudonyms; logged.")
@@ -228,7 +234,7 @@ def export(
     out: Path,
     is_resolved: bool,
 ) -> None:
-    """Write an approved list that is still valid to a signed file for one recipient, with the fewest fields.
+    """Write an approved, valid list to a signed file for one recipient, with only the fields the recipient needs.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`harmspot load`: files into the store."""
+"""`harmspot load`: load event files into the store."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @click.command("load")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--mapping", metavar="NAME|FILE", help="Mapping for somebody else's file (default: ingest.mapping).")
+@click.option("--mapping", metavar="NAME|FILE", help="Mapping for another system's file (default: ingest.mapping).")
 @json_option
 @pass_home
 def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> None:
-    """Load FILE: our own events (.jsonl, .jsonl.gz, .parquet), or with a mapping somebody else's CSV or Parquet.
+    """Load FILE: our own events (.jsonl, .jsonl.gz, .parquet), or with a mapping another system's CSV or Parquet.
 
     FILE may be a folder of such files. Loading a file twice changes nothing.
 

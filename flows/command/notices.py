@@ -1,4 +1,4 @@
-"""`harmspot notices`: from a draft to a notice served, kept or withdrawn."""
+"""`harmspot notices`: review, approve, serve and close notices."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,17 +20,17 @@ COLUMNS = [
     "notice_id", "kind", "state", "language", "subject", "serve_by", "first_day", "last_day", "reviewed_by",
     "approved_by", "superseded_by", "title",
 ]  # fmt: skip
-# A title is long, and ids must not be broken over lines; --json has every column.
+# Titles are omitted because ids must not wrap; --json has every column.
 SHOWN = ["notice_id", "state", "subject", "serve_by", "first_day", "last_day", "reviewed_by", "approved_by"]
-SHOWN_WITH_PEOPLE = [name for name in SHOWN if name not in ("first_day", "last_day")]  # a pseudonym takes their place
+SHOWN_WITH_PEOPLE = [name for name in SHOWN if name not in ("first_day", "last_day")]  # room for the pseudonym
 
 
 @click.group("notices")
 def command() -> None:
     """List, read, review, approve, serve and close notices: draft → reviewed → approved → served → kept or broken.
 
-    Two different named people review and approve, and both must have opened it. An act that a rule forbids is refused
-    with every reason, exits 1 and changes nothing.
+    Two different named people review and approve, and both must have opened the notice. A decision that a rule forbids
+    is refused with every reason, exits 1 and changes nothing.
 
     \b
     Examples:
@@ -43,18 +43,18 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--people", is_flag=True, help="Those to people, too; needs --purpose and --reader.")
-@click.option("--state", help="Only those in this state, such as draft or served.")
+@click.option("--people", is_flag=True, help="Include notices to people; needs --purpose and --reader.")
+@click.option("--state", help="Only notices in this state, such as draft or served.")
 @reading_options
 @json_option
 @pass_home
 def list_(
     home: "Home", people: bool, state: str | None, purpose: str | None, reader: str | None, as_json: bool
 ) -> None:
-    """List the drafts of the latest run and every notice that anybody opened.
+    """List the drafts of the latest run and every notice that was ever opened.
 
-    A draft to a market or person that another notice speaks to is named below the table: where that one is live, it
-    cannot be decided upon; where that one is a newer draft, it knows more.
+    The lines below the table name each draft superseded by another notice to the same market or person. If that notice
+    is live, the draft cannot be decided upon; if it is a newer draft, it is based on later data.
 
     \b
     Examples:
@@ -77,15 +77,17 @@ def list_(
     if not as_json:
         for row in listed[listed["superseded_by"].notna()].to_dict("records"):
             instead = row["superseded_by"]
-            why = "which is live; withdraw that first" if instead in live else "a newer draft"
+            why = "which is live; withdraw it first" if instead in live else "a newer draft"
             click.echo(f"  {row['notice_id']}: superseded by {instead}, {why}")
 
 
 @command.command("show")
 @click.argument("notice_id", metavar="NOTICE")
-@click.option("--pdf", type=click.Path(dir_okay=False, path_type=Path), help="Write it as PDF, ready to print.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write it as a page.")
-@click.option("--recipient", help="Name to print on it; it is kept nowhere.")
+@click.option(
+    "--pdf", type=click.Path(dir_okay=False, path_type=Path), help="Write the notice as a PDF, ready to print."
+)
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the notice as an HTML page.")
+@click.option("--recipient", help="Name to print on the notice; it is not stored.")
 @reading_options
 @json_option
 @pass_home
@@ -99,10 +101,10 @@ def show(
     reader: str | None,
     as_json: bool,
 ) -> None:
-    """Read NOTICE, with its records and all that was done to it. That --reader opened it is recorded.
+    """Print NOTICE with its records and history, and record that --reader opened it.
 
-    Whoever reviews or approves must have opened it. Notices to people need --purpose and --reader. A file that it is
-    written to is a new one, which its owner alone can read.
+    The reviewer and the approver must have opened it. Notices to people need --purpose and --reader. --pdf and --html
+    write a new file that only its owner can read.
 
     \b
     Examples:
@@ -124,8 +126,8 @@ def show(
     print_object(_object(notice), [notice_text(page.body_html), "", *_history(notice)], as_json=as_json)
 
 
-def _act(kind: str, words: str, example: str, *options: Callable[..., Any]) -> Callable[..., Any]:
-    """Make the verb that does one kind of act to a notice; `with_detail` turns its own options into particulars."""
+def _decision_verb(kind: str, summary: str, example: str, *options: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a decorator that makes the verb for one kind of decision; the function turns its options into details."""
 
     def make(with_detail: Callable[..., dict[str, Any]]) -> click.Command:
         def verb(home: "Home", notice_id: str, by: str, purpose: str | None, as_json: bool, **own: Any) -> None:
@@ -135,13 +137,13 @@ def _act(kind: str, words: str, example: str, *options: Callable[..., Any]) -> C
             notice = do(home, notice_id, decision, purpose=purpose or f"to have it {kind}")
             print_object(_object(notice), [f"notice {notice_id} is {notice.status.state}"], as_json=as_json)
 
-        verb.__doc__ = f"{words}\n\n\b\nExample:\n  harmspot --home town notices {with_detail.__name__} {example}\n"
+        verb.__doc__ = f"{summary}\n\n\b\nExample:\n  harmspot --home town notices {with_detail.__name__} {example}\n"
         verb = pass_home(verb)
         verb = json_option(verb)
         for option in reversed(options):
             verb = option(verb)
-        verb = click.option("--purpose", metavar="TEXT", help="Why a notice to a person is read; logged.")(verb)
-        verb = click.option("--by", required=True, metavar="NAME", help="Who does it.")(verb)
+        verb = click.option("--purpose", metavar="TEXT", help="Purpose of reading a notice to a person; logged.")(verb)
+        verb = click.option("--by", required=True, metavar="NAME", help="Name of the person acting.")(verb)
         verb = click.argument("notice_id", metavar="NOTICE")(verb)
         made = click.command(with_detail.__name__)(verb)
         command.add_command(made)
@@ -150,104 +152,120 @@ def _act(kind: str, words: str, example: str, *options: Callable[..., Any]) -> C
     return make
 
 
-REASON = click.option("--reason", required=True, metavar="TEXT", help="Why, in a sentence; one word is refused.")
+REASON = click.option(
+    "--reason", required=True, metavar="TEXT", help="Reason, in a sentence; a single word is refused."
+)
 SPEAKER = click.option(
     "--speaker",
     type=click.Choice(["person", "resident", "partner"]),
     default="person",
     show_default=True,
-    help="Who speaks.",
+    help="Who makes the statement.",
 )
 
 
-@_act(
+@_decision_verb(
     "reviewed",
-    "Say that NOTICE was read with its records and holds.",
+    "Record that you checked NOTICE against its records and that it is correct.",
     'n_5f0c --by "Sgt. A. Bell" --reason "Read all five records; they hold."',
     REASON,
 )
 def review(home: "Home", reason: str) -> dict[str, Any]:
+    """Return the details of a review."""
     return {"reason": reason}
 
 
-@_act(
+@_decision_verb(
     "approved",
-    "Approve NOTICE; whoever reviewed it may not.",
+    "Approve NOTICE; the reviewer may not approve it.",
     'n_5f0c --by "Insp. J. Reyes" --reason "Lawful, needed, no lesser step."',
     REASON,
 )
 def approve(home: "Home", reason: str) -> dict[str, Any]:
+    """Return the details of an approval."""
     return {"reason": reason}
 
 
-@_act(
+@_decision_verb(
     "served",
-    "Record that NOTICE was served: put up, posted, or told to the person's face.",
+    "Record that NOTICE was served: displayed, posted, or handed over in person.",
     'n_5f0c --by "PC 4411 Lund" --manner displayed --at 2026-01-04T17:30:00Z',
-    click.option("--manner", required=True, help="A place's: displayed or posted; a person's: in_person."),
-    click.option("--at", "served_at", type=Moment(), help="When it was; it may be recorded later (default: now)."),
-    click.option("--breach", metavar="TEXT", help="How it came about, where it was held back and handed over."),
+    click.option(
+        "--manner", required=True, help="Of a notice to a place: displayed or posted; to a person: in_person."
+    ),
+    click.option(
+        "--at", "served_at", type=Moment(), help="Time of service, which may be earlier than now (default: now)."
+    ),
+    click.option(
+        "--breach", metavar="TEXT", help="How a notice that must not be served was served anyway; records a breach."
+    ),
 )
 def serve(home: "Home", manner: str, served_at: datetime | None, breach: str | None) -> dict[str, Any]:
+    """Return the details of a service; `served_at` defaults to now."""
     return {"served_at": served_at or home.now(), "manner": manner, "breach": breach}
 
 
-@_act(
+@_decision_verb(
     "withdrawn",
-    "Withdraw NOTICE for good; it is never served again.",
+    "Withdraw NOTICE permanently; it can never be served again.",
     'n_5f0c --by "Insp. J. Reyes" --reason "The market has closed."',
     REASON,
 )
 def withdraw(home: "Home", reason: str) -> dict[str, Any]:
+    """Return the details of a withdrawal."""
     return {"reason": reason}
 
 
-@_act(
+@_decision_verb(
     "kept",
-    "Say that what NOTICE announced was done.",
+    "Record that what NOTICE announced was done.",
     'n_5f0c --by "Sgt. A. Bell" --reason "Officers were there on all 28 days."',
     REASON,
 )
 def keep(home: "Home", reason: str) -> dict[str, Any]:
+    """Return the details of the decision that a notice was kept."""
     return {"reason": reason}
 
 
-@_act(
+@_decision_verb(
     "broken",
-    "Say that what NOTICE announced was not done.",
+    "Record that what NOTICE announced was not done.",
     'n_5f0c --by "Sgt. A. Bell" --reason "Nobody was there after the first week."',
     REASON,
 )
 def fail(home: "Home", reason: str) -> dict[str, Any]:
+    """Return the details of the decision that a notice was broken."""
     return {"reason": reason}
 
 
-@_act(
+@_decision_verb(
     "represented",
-    "Record what somebody says for themselves or for the place; it reopens NOTICE.",
+    "Record a representation by the person or on behalf of the place; it reopens NOTICE.",
     'n_5f0c --by "Sgt. A. Bell" --speaker resident --reason "The stall has moved away."',
     REASON,
     SPEAKER,
 )
 def represent(home: "Home", reason: str, speaker: str) -> dict[str, Any]:
+    """Return the details of a representation."""
     return {"reason": reason, "by": speaker}
 
 
-@_act(
+@_decision_verb(
     "contested",
-    "Record that somebody says NOTICE is wrong; it reopens it.",
+    "Record that NOTICE is contested as wrong; it reopens NOTICE.",
     'n_5f0c --by "Sgt. A. Bell" --speaker person --reason "He was abroad on that day."',
     REASON,
     SPEAKER,
 )
 def contest(home: "Home", reason: str, speaker: str) -> dict[str, Any]:
+    """Return the details of an objection that a notice is wrong."""
     return {"reason": reason, "by": speaker}
 
 
 @command.command("deliver")
 @pass_home
 def deliver(home: "Home") -> None:
-    """Deliver to partners what waits for them; acts and runs do it, too.
+    """Deliver pending messages to partners; decisions on notices and runs also do this.
 
     \b
     Example:

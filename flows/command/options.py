@@ -1,4 +1,4 @@
-"""Options that several verbs share, and the home they all work on."""
+"""Options shared by several verbs, and the decorator that passes the home."""
 
 import functools
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-# Options that are free words, which are logged, recorded or published: nobody is to be named in them.
-WORDS = (
+# Free-text options, which are logged, recorded or published: they must not name a person.
+FREE_TEXT = (
     "actor", "agreement_id", "breach", "by", "comparison", "detail", "found", "outcome", "purpose", "reader", "reason",
     "recipient",
 )  # fmt: skip
@@ -20,16 +20,17 @@ class Day(click.ParamType):
     name = "DATE"
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> date:
+        """Return the date; fail if the value is not an ISO 8601 date."""
         if isinstance(value, date):
             return value
         try:
             return date.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no date such as 2019-12-01", param, context)
+            self.fail(f"{value!r} is not a date such as 2019-12-01", param, context)
 
 
 def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give the verb its `Home` as first argument, importing what that needs only now."""
+    """Pass a `Home` to the verb as its first argument; its modules are imported only when the verb is called."""
 
     @functools.wraps(verb)
     def with_home(*arguments: Any, **options: Any) -> Any:
@@ -37,7 +38,7 @@ def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
 
         path, config_file, clock = click.get_current_context().obj
         home = Home(path, config_file, clock)
-        home.refuse_mentions({f"--{name.replace('_', '-')}": options[name] for name in WORDS if name in options})
+        home.refuse_mentions({f"--{name.replace('_', '-')}": options[name] for name in FREE_TEXT if name in options})
         return verb(home, *arguments, **options)
 
     return with_home
@@ -49,9 +50,11 @@ def json_option(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--purpose` and `--reader`, without which nothing about people is read."""
-    verb = click.option("--reader", metavar="NAME", help="Who reads; required for people, and logged.")(verb)
-    return click.option("--purpose", metavar="TEXT", help="Why; required for people, and logged.")(verb)
+    """Add `--purpose` and `--reader`, which every read of data about people requires."""
+    verb = click.option("--reader", metavar="NAME", help="Who reads; required for data about people, and logged.")(verb)
+    return click.option(
+        "--purpose", metavar="TEXT", help="Purpose of the read; required for data about people, and logged."
+    )(verb)
 
 
 def known_at_option(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,5 +64,5 @@ def known_at_option(verb: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--known-at",
         type=Moment(),
-        help="Use only what had been ingested by then (default: all of it).",
+        help="Use only data ingested by this time (default: all data).",
     )(verb)

@@ -1,4 +1,4 @@
-"""`harmspot plan`: officer hours, crackdowns, visits and what deserves attention, as the latest run plans them."""
+"""`harmspot plan`: print the plans of a run; register, record and weigh operations; simulate the plan."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ RECORDED = (
 
 @click.group("plan")
 def command() -> None:
-    """Print what a run plans; nothing here moves an officer before a named person decides.
+    """Print the plans of a run, register and record operations. No plan takes effect until a named person decides.
 
     \b
     Examples:
@@ -43,7 +43,7 @@ def command() -> None:
 @json_option
 @pass_home
 def areas(home: "Home", run_id: str | None, as_json: bool) -> None:
-    """Print officer hours by area: today, the minimax plan, the plan that averts most harm, and what limits cost.
+    """Print officer hours by area: today, the minimax plan, the plan that averts most harm, and the cost of each limit.
 
     \b
     Example:
@@ -60,13 +60,13 @@ def areas(home: "Home", run_id: str | None, as_json: bool) -> None:
 
 
 @command.command("focus")
-@click.option("--area", metavar="AREA_ID", help="One area, by its full id or that of the boundary file.")
+@click.option("--area", metavar="AREA_ID", help="One area, by its full id or its id in the boundary file.")
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Offences per area; --json has all.")
 @json_option
 @pass_home
 def focus(home: "Home", area: str | None, run_id: str | None, top: int, as_json: bool) -> None:
-    """Print the offences that deserve special attention: harm, visibility and public reports side by side.
+    """Print the focus offences of each area: harm, visibility and public reports side by side.
 
     \b
     Example:
@@ -80,16 +80,16 @@ def focus(home: "Home", area: str | None, run_id: str | None, top: int, as_json:
         rows = rows[rows["area_id"] == find_area(home, area, run_id)["area_id"]]
     ordered = rows.sort_values(["area_id", "focus_rank"], ignore_index=True)
     shown = ordered if as_json else ordered[ordered["focus_rank"] <= top]
-    print_frame(shown, title="offences that deserve attention", as_json=as_json, columns=FOCUS_COLUMNS)
+    print_frame(shown, title="focus offences", as_json=as_json, columns=FOCUS_COLUMNS)
 
 
 @command.command("crackdowns")
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
-@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), help="Page with pictures to write.")
+@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), help="HTML page with charts to write.")
 @json_option
 @pass_home
 def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: bool) -> None:
-    """Print the street markets in the order in which officers concentrate on them, and what comes next at each.
+    """Print the street markets in the order of the planned crackdowns, and the next step at each.
 
     \b
     Example:
@@ -98,13 +98,13 @@ def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: boo
     from pipeline.publication.publish import read_published
 
     plan = read_published(home.path, "crackdown_plan", run_id).sort_values("position", ignore_index=True)
-    print_frame(plan, title="street markets in order", as_json=as_json, columns=CRACKDOWN_COLUMNS)
+    print_frame(plan, title="street markets in planned order", as_json=as_json, columns=CRACKDOWN_COLUMNS)
     if not as_json:
         for row in plan.to_dict("records"):
             click.echo(f"  {row['market_id']}: {row['why']}")
-            for word, reasons in (("refused", row["refused_because"]), ("not shown", row["fidelity_missing"])):
+            for label, reasons in (("refused", row["refused_because"]), ("not shown", row["fidelity_missing"])):
                 for reason in reasons:
-                    click.echo(f"  {row['market_id']}: {word}: {reason}")
+                    click.echo(f"  {row['market_id']}: {label}: {reason}")
     if page:
         from flows.outputs.plan_page import write_plan_page
 
@@ -114,12 +114,12 @@ def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: boo
 
 @command.command("visits")
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
-@click.option("--delivered", is_flag=True, help="Compare the visits of every kept run with those recorded.")
+@click.option("--delivered", is_flag=True, help="Compare the planned visits of every kept run with recorded ones.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows printed; --json prints all.")
 @json_option
 @pass_home
 def visits(home: "Home", run_id: str | None, delivered: bool, limit: int, as_json: bool) -> None:
-    """Print the day's short visits to hot spots, or whether those of the days before were made.
+    """Print the day's planned short visits to hot spots, or compare past planned visits with recorded ones.
 
     \b
     Example:
@@ -143,10 +143,10 @@ def visits(home: "Home", run_id: str | None, delivered: bool, limit: int, as_jso
 
 @command.command("register")
 @click.argument("market")
-@click.option("--outcome", required=True, help="What will be measured, in words.")
-@click.option("--comparison", required=True, help="What it will be compared with, in words.")
-@click.option("--stop-on", type=Day(), required=True, help="Day on which it ends and is evaluated.")
-@click.option("--actor", required=True, metavar="NAME", help="Who registers it.")
+@click.option("--outcome", required=True, help="Outcome that will be measured, in words.")
+@click.option("--comparison", required=True, help="Comparison for the outcome, in words.")
+@click.option("--stop-on", type=Day(), required=True, help="Day on which the operation ends and is evaluated.")
+@click.option("--actor", required=True, metavar="NAME", help="Who registers the operation.")
 @pass_home
 def register(home: "Home", market: str, outcome: str, comparison: str, stop_on: date, actor: str) -> None:
     """Register an operation against a MARKET or area before anything is announced; it cannot be changed afterwards.
@@ -160,9 +160,9 @@ def register(home: "Home", market: str, outcome: str, comparison: str, stop_on: 
 
     if stop_on <= home.today():
         raise click.BadParameter(f"{stop_on} is not after today", param_hint="--stop-on")
-    for name, words in (("--outcome", outcome), ("--comparison", comparison)):
-        if not words.strip() or ";" in words:
-            raise click.BadParameter("expected words without a semicolon", param_hint=name)
+    for name, text in (("--outcome", outcome), ("--comparison", comparison)):
+        if not text.strip() or ";" in text:
+            raise click.BadParameter("expected text without a semicolon", param_hint=name)
     plan = find_plan(home, market)
     detail = f"market_id={plan['market_id']}; outcome={outcome}; comparison={comparison}; stop_on={stop_on}"
     action_id = record_action(home, kind="registration", area_id=plan["area_id"], actor=actor, detail=detail)
@@ -173,10 +173,10 @@ def register(home: "Home", market: str, outcome: str, comparison: str, stop_on: 
 @click.argument("kind", type=click.Choice(RECORDED))
 @click.argument("market")
 @click.option("--actor", required=True, metavar="NAME", help="Who did it.")
-@click.option("--hours", type=click.FloatRange(0), help="Officer-hours: a day for an operation, in all for a visit.")
-@click.option("--notice", "notice_id", metavar="NOTICE_ID", help="Notice that told the place.")
-@click.option("--detail", help="Free words, or phase=maintain; never a name or a person id.")
-@click.option("--at", type=Moment(), help="When it was done; it may be recorded later (default: now).")
+@click.option("--hours", type=click.FloatRange(0), help="Officer-hours: per day for an operation, total for a visit.")
+@click.option("--notice", "notice_id", metavar="NOTICE_ID", help="Notice that was served for the operation.")
+@click.option("--detail", help="Free text, or phase=maintain; no names or person ids.")
+@click.option("--at", type=Moment(), help="Time of the action, which may be earlier than now (default: now).")
 @pass_home
 def record(
     home: "Home",
@@ -188,7 +188,7 @@ def record(
     detail: str | None,
     at: datetime | None,
 ) -> None:
-    """Record what was done at a MARKET or area. An announcement that may not be made yet is refused with reasons.
+    """Record an action at a MARKET or area. An announcement that is not allowed yet is refused with reasons.
 
     \b
     Example:
@@ -207,14 +207,16 @@ def record(
 
 
 @command.command("benefit")
-@click.option("--file", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="YAML list.")
+@click.option(
+    "--file", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="YAML list of proposals."
+)
 @json_option
 @pass_home
 def benefit(home: "Home", path: Path, as_json: bool) -> None:
     """Weigh proposed arrests and operations: harm averted against days of custody and prison. Exit 3: some rejected.
 
     Each proposal has proposal_id, kind (arrest or operation), harm_averted, harm_averted_lo and harm_averted_hi (80%),
-    custody_days and prison_days, and beside them officer_hours, treatment_interrupted, overdose_watch_days.
+    custody_days and prison_days; also officer_hours, treatment_interrupted and overdose_watch_days.
 
     \b
     Example:
@@ -230,13 +232,13 @@ def benefit(home: "Home", path: Path, as_json: bool) -> None:
 
 @command.command("rehearse")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Of the town.")
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Seed of the town.")
 @click.option("--start", type=Day(), default="2026-01-01", show_default=True, help="Day on which planning begins.")
-@click.option("--days", type=click.IntRange(7), default=84, show_default=True, help="How long it goes on.")
+@click.option("--days", type=click.IntRange(7), default=84, show_default=True, help="Number of days.")
 @json_option
 @pass_home
 def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int, as_json: bool) -> None:
-    """Follow the plan in a simulated town, beside the same hours spread evenly. Takes a minute or so.
+    """Simulate the plan in a simulated town, beside the same hours spread evenly. Takes about a minute.
 
     \b
     Example:
@@ -249,16 +251,16 @@ def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int,
     if folder.exists() and any(folder.iterdir()):
         raise click.BadParameter(f"{folder} is not empty; choose another", param_hint="FOLDER")
     config = home.settings.promises
-    played = {
+    rehearsals = {
         policy: rehearse(folder / policy, seed=seed, start=start, days=days, policy=policy, progress=home.progress)
         for policy in ("concentrate", "spread")
     }
-    looks = pd.concat([rehearsal.looks for rehearsal in played.values()], ignore_index=True)
-    print_frame(looks, title="what was planned, and the share of sellers who dealt in truth", as_json=as_json)
+    looks = pd.concat([rehearsal.looks for rehearsal in rehearsals.values()], ignore_index=True)
+    print_frame(looks, title="plans, and the true share of sellers who dealt", as_json=as_json)
     if as_json:
         return
-    print_frame(played["concentrate"].promises.promises, title="promises", as_json=False, columns=PROMISE_COLUMNS)
-    for policy, rehearsal in played.items():
+    print_frame(rehearsals["concentrate"].promises.promises, title="promises", as_json=False, columns=PROMISE_COLUMNS)
+    for policy, rehearsal in rehearsals.items():
         least = ", ".join(f"{area} {share:.0%}" for area, share in sorted(rehearsal.least_share.items()))
         click.echo(f"{policy}: {rehearsal.hours_spent:,.0f} hours; least share of sellers dealing: {least}")
         click.echo(f"  {rehearsal.promises.text(config)}")
@@ -277,10 +279,10 @@ ALLOCATION_TABLES = {
         "area_id", "today_hours", "proposed_hours", "marginal_hours_half", "marginal_hours", "marginal_hours_double",
         "today_ratio", "proposed_ratio", "floor_price",
     ]),
-    "allocation_cost": ("what each limit costs (harm-days a day)", [
+    "allocation_cost": ("cost of each limit (harm-days a day)", [
         "constraint_name", "price", "binding_count", "harm_lost_per_day", "limit_hours", "planned_hours",
     ]),
-    "allocation_curve": ("harm averted a day, by how many hours and what an hour does", [
+    "allocation_curve": ("harm averted a day, by officer hours and effect per hour", [
         "kappa_multiple", "hours_share", "total_hours", "averted_today", "averted_minimax", "averted_marginal",
     ]),
 }  # fmt: skip

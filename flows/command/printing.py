@@ -1,4 +1,4 @@
-"""Tables and objects on standard output, for people and for programs."""
+"""Print tables and objects on standard output, as text or JSON."""
 
 import json
 from dataclasses import asdict
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from flows.schedule.daily import RunSummary
     from pipeline.events.batch import BatchCounts
 
-PIPE_WIDTH = 120  # characters; a redirected table is not cut to 80, and none is wider than our lines
+PIPE_WIDTH = 120  # characters; width of redirected tables, instead of the default 80
 ID_WIDTH = 34  # characters of a pseudonym
 
 
 def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: list[str] | None = None) -> None:
     """Print `columns` of a frame as a table, or all of it as a JSON array of objects.
 
-    Words wrap where the table is too wide; ids, numbers and times are never broken over lines. Rows that no table of
-    this width can hold are printed one below the other.
+    Text wraps if the table is too wide; ids, numbers and times are never broken over lines. If the columns do not fit
+    even so, each row is printed as a paragraph.
     """
     if as_json:
         click.echo(json.dumps(to_json_rows(frame), indent=2, ensure_ascii=False))
@@ -40,7 +40,7 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
     shown = frame[columns] if columns else frame
     texts = {str(name): [_text(value) for value in shown[name]] for name in shown.columns}
     sizes = [_sizes(name, cells, is_prose=_is_prose(shown[name], cells)) for name, cells in texts.items()]
-    room = console.width - 3 * len(sizes) - 1  # less a border and two blanks for each
+    room = console.width - 3 * len(sizes) - 1  # minus a border and two blanks per column
     if sum(least for least, _ in sizes) > room:
         click.echo("\n".join([title, *_paragraphs(texts, console.width)]))
         return
@@ -57,23 +57,28 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
 
 
 def fitted(sizes: list[tuple[int, int]], room: int) -> list[int]:
-    """Return column widths that fill at most `room`: of each the least, and more to those that want it, least first.
+    """Return column widths that fill at most `room`: each minimum, then spare width to the smallest needs first.
 
-    `sizes` : least and wanted width of each column; the least must fit.
+    Parameters
+    ----------
+    sizes : list of (int, int)
+        Minimum and wanted width of each column, in characters; the minima must fit.
+    room : int
+        Available width, in characters.
     """
     widths = [least for least, _ in sizes]
     spare = room - sum(widths)
-    wanting = sorted(range(len(sizes)), key=lambda column: sizes[column][1] - sizes[column][0])
-    for place, column in enumerate(wanting):
+    by_need = sorted(range(len(sizes)), key=lambda column: sizes[column][1] - sizes[column][0])
+    for place, column in enumerate(by_need):
         least, wanted = sizes[column]
-        given = min(wanted - least, spare // (len(wanting) - place))
+        given = min(wanted - least, spare // (len(by_need) - place))
         widths[column] += given
         spare -= given
     return widths
 
 
 def _sizes(name: str, cells: list[str], *, is_prose: bool) -> tuple[int, int]:
-    """Least and wanted width: prose may wrap between words, and a word longer than an id may be broken."""
+    """Return minimum and wanted width: prose wraps between words, and a word longer than an id may be broken."""
     header = name.split("_")
     whole = max(map(len, [*cells, *header]))
     if not is_prose:
@@ -83,14 +88,14 @@ def _sizes(name: str, cells: list[str], *, is_prose: bool) -> tuple[int, int]:
 
 
 def _paragraphs(texts: dict[str, list[str]], width: int) -> list[str]:
-    """One paragraph for each row: every column with its name, wrapped between words."""
+    """Return one paragraph per row: every column with its name, wrapped between words."""
     names = [name.replace("_", " ") for name in texts]
     rows = [" · ".join(map(" ".join, zip(names, row, strict=True))) for row in zip(*texts.values(), strict=True)]
     return [fill(row, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False) for row in rows]
 
 
 def _is_prose(values: "pd.Series", cells: list[str]) -> bool:
-    """Return whether a column holds words or lists, which may wrap."""
+    """Return whether a column holds text or lists, which may wrap."""
     import pandas as pd
 
     return not pd.api.types.is_datetime64_any_dtype(values) and any(" " in cell for cell in cells)
@@ -110,7 +115,7 @@ def _text(value: Any) -> str:
 
 
 def print_counts(counts: "BatchCounts", *, as_json: bool) -> None:
-    """Print what became of the rows that were read."""
+    """Print the counts of rows read, stored, duplicate and dead."""
     if as_json:
         click.echo(json.dumps(asdict(counts), indent=2))
         return
@@ -125,7 +130,7 @@ def print_counts(counts: "BatchCounts", *, as_json: bool) -> None:
 
 
 def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None:
-    """Print one run: what it counted, how long it took, where its outputs are."""
+    """Print one run: its counts, duration and output paths."""
     if as_json:
         click.echo(json.dumps(summary.as_json(), indent=2))
         return
@@ -136,7 +141,7 @@ def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None
 
 
 def print_summaries(summaries: "list[RunSummary]", *, as_json: bool) -> None:
-    """Print several runs, a line each."""
+    """Print several runs, one line each."""
     if as_json:
         click.echo(json.dumps([summary.as_json() for summary in summaries], indent=2))
         return
@@ -145,7 +150,7 @@ def print_summaries(summaries: "list[RunSummary]", *, as_json: bool) -> None:
     if summaries:
         _print_halt(summaries[-1])
     else:
-        click.echo("nothing to redo")
+        click.echo("no run needed")
 
 
 def _print_halt(summary: "RunSummary") -> None:
@@ -154,5 +159,5 @@ def _print_halt(summary: "RunSummary") -> None:
 
 
 def print_object(content: dict[str, Any], lines: list[str], *, as_json: bool) -> None:
-    """Print an explanation: lines for people, the rows behind them for programs."""
+    """Print `lines`, or `content` as JSON."""
     click.echo(json.dumps(content, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))

@@ -1,4 +1,4 @@
-"""`harmspot promises`: what was announced, by when, and whether it was kept."""
+"""`harmspot promises`: announced promises, their due dates and whether they were kept."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_home
 def command(home: "Home", run_id: str | None, as_json: bool) -> None:
-    """Print every promise with its state. When too few are kept, nothing more may be announced.
+    """Print every promise with its status. If too few are kept, no further operation may be announced.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`harmspot replay`: dead letters again."""
+"""`harmspot replay`: reprocess dead letters."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 @click.command("replay")
-@click.option("--mapping", type=click.Path(path_type=Path), help="The mended mapping, where it is none of the shipped.")
+@click.option("--mapping", type=click.Path(path_type=Path), help="The corrected mapping, if it is not a shipped one.")
 @json_option
 @pass_home
 def command(home: "Home", mapping: Path | None, as_json: bool) -> None:
-    """Read the dead letters again after their cause (codebook, mapping) is mended; what still fails goes on waiting.
+    """Reprocess dead letters after fixing their cause (codebook, mapping); those that still fail stay dead letters.
 
     \b
     Example:

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.option("--as-of", type=Day(), help="Local day whose midnight ends what counts (default: today).")
+@click.option("--as-of", type=Day(), help="Local day; only events before 00:00 of that day count (default: today).")
 @known_at_option
-@click.option("--without-prefect", is_flag=True, help="Call the stages directly: no flow record, no artifacts.")
+@click.option(
+    "--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records and artifacts."
+)
 @json_option
 @pass_home
 def command(home: "Home", as_of: date | None, known_at: datetime | None, without_prefect: bool, as_json: bool) -> None:
     """Do the daily run: read the sources, rank places and people, draft notices, publish, write layers and report.
 
-    The same day, clocks and settings give the same run; a repeat changes nothing.
+    The same day, clocks and settings give the same run; repeating it changes nothing.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`harmspot schedule`: unattended runs."""
+"""`harmspot schedule`: scheduled, unattended runs."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ def command(home: "Home") -> None:
     """Serve the deployments until stopped: the daily run, the late rerun (both on cron), ingest and backfill.
 
     Cron times are those of section `schedule`, in the force's time zone. The deployments are registered with the
-    Prefect server at PREFECT_API_URL, or with one that is started here, and can be watched in its pages.
+    Prefect server at PREFECT_API_URL, or with one started by this command, whose web pages show them.
 
     \b
     Example:
@@ -29,7 +29,7 @@ def command(home: "Home") -> None:
     from flows.schedule.prefect_server import prefect_server
 
     with prefect_server(home):
-        # Prefect reads its address when it is imported, so only now.
+        # Prefect reads its address at import, so import it only here.
         from flows.schedule.deployments import serve_deployments
 
         serve_deployments(home)

@@ -1,4 +1,4 @@
-"""`harmspot show`: published tables on screen."""
+"""`harmspot show`: print published tables."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A table that can be shown: its published name, what is printed of it, and whether it is about people."""
+    """A table that can be printed: its published name, printed columns, and whether it is about people."""
 
     table: str
     columns: list[str]
@@ -96,7 +96,7 @@ TABLES = {
 @click.argument("table", type=click.Choice(list(TABLES)))
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows printed; --json prints all.")
-@click.option("--resolve", "is_resolved", is_flag=True, help="Show the force's own ids of people; logged apart.")
+@click.option("--resolve", "is_resolved", is_flag=True, help="Show the force's own ids of people; logged separately.")
 @reading_options
 @json_option
 @pass_home
@@ -130,7 +130,7 @@ def command(
     if shown.is_about_people and as_json:
         from pipeline.privacy.signed_export import NOT_GROUNDS
 
-        frame = frame.assign(not_grounds=NOT_GROUNDS)  # an object may travel without the table that it stood in
+        frame = frame.assign(not_grounds=NOT_GROUNDS)  # a JSON object may be copied out of its table
     is_whole = as_json or len(frame) <= limit
     title = f"{table}: all {len(frame)} rows" if is_whole else f"{table}: first {limit} of {len(frame)} rows"
     print_frame(frame if as_json else frame.head(limit), title=title, as_json=as_json, columns=columns)
@@ -141,7 +141,7 @@ def command(
 def read_table(
     home: "Home", shown: Shown, run_id: str | None, *, purpose: str | None, reader: str | None
 ) -> "pd.DataFrame":
-    """Return a published table in rank order; one about people only with purpose and reader, which are logged first."""
+    """Return a published table in rank order; one about people requires purpose and reader, logged first."""
     from pipeline.publication.publish import read_published, runs
 
     if shown.table == "run":
@@ -160,6 +160,6 @@ def read_table(
 
 
 def _in_rank_order(rows: "pd.DataFrame") -> "pd.DataFrame":
-    rising = {"rank": True, "position": True, "forecast_as_of": False}  # of a record the latest is wanted first
-    by = [column for column in rising if column in rows.columns]
-    return rows.sort_values(by, ascending=[rising[column] for column in by], ignore_index=True) if by else rows
+    ascending = {"rank": True, "position": True, "forecast_as_of": False}  # latest forecast first
+    by = [column for column in ascending if column in rows.columns]
+    return rows.sort_values(by, ascending=[ascending[column] for column in by], ignore_index=True) if by else rows

@@ -1,4 +1,4 @@
-"""`harmspot simulate`: a town as event files."""
+"""`harmspot simulate`: write a simulated town as event files."""
 
 from datetime import date
 from pathlib import Path
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 @click.command("simulate")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
-@click.option("--days", type=click.IntRange(1), default=730, show_default=True, help="How many days of history.")
+@click.option("--days", type=click.IntRange(1), default=730, show_default=True, help="Days of history.")
 @click.option("--end", type=Day(), default="2026-01-01", show_default=True, help="Day after the last one.")
-@click.option("--without-markets", is_flag=True, help="A town with no street drug market.")
+@click.option("--without-markets", is_flag=True, help="Simulate a town without street drug markets.")
 @pass_home
 def command(home: "Home", folder: Path, seed: int, days: int, end: date, without_markets: bool) -> None:
     """Write a simulated town into FOLDER: events of all six kinds, areas, points of interest, its configuration.
 
-    What was planted goes into FOLDER/truth, which no scoring code reads.
+    The simulated ground truth goes into FOLDER/truth, which no scoring code reads.
 
     \b
     Example:

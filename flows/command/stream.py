@@ -1,4 +1,4 @@
-"""`harmspot stream`: topics into the store, continuously."""
+"""`harmspot stream`: consume the Kafka topics into the store continuously."""
 
 import gc
 import signal
@@ -15,19 +15,19 @@ from flows.command.printing import print_object
 if TYPE_CHECKING:
     from flows.home.home import Home
 
-_GARBAGE_AFTER = 100_000  # objects
-_TURN_S = 0.0005
+_GC_THRESHOLD = 100_000  # objects
+_SWITCH_INTERVAL_S = 0.0005
 
 
 @click.command("stream")
-@click.option("--max-seconds", type=click.FloatRange(min=0), help="Stop after so long (default: never).")
-@click.option("--until-caught-up", is_flag=True, help="Stop once everything that the topics hold is stored.")
+@click.option("--max-seconds", type=click.FloatRange(min=0), help="Stop after this many seconds (default: never).")
+@click.option("--until-caught-up", is_flag=True, help="Stop once all records of the topics are stored.")
 @click.option(
     "--forget-offset",
     "forgotten",
     multiple=True,
     metavar="TOPIC[PARTITION]",
-    help="Forget how far a topic, or one partition of it, was read, and end: it is then read from its first record.",
+    help="Delete the stored offsets of a topic or one partition and exit; it is then read from its first record.",
 )
 @json_option
 @pass_home
@@ -36,8 +36,8 @@ def command(
 ) -> None:
     """Consume the Kafka topics into the store until stopped (Ctrl-C or SIGTERM end it after the current batch).
 
-    Start it several times to share the partitions. A batch's rows, offsets and announcements are one transaction, so
-    it may be killed at any moment.
+    Several processes share the partitions. A batch's rows, offsets and change messages are one transaction, so a
+    process may be killed at any moment.
 
     \b
     Examples:
@@ -49,10 +49,10 @@ def command(
     from flows.ingest.stream import StreamLimits, stream
 
     if forgotten:
-        for named in forgotten:
-            forget_offset(home, named)
+        for partition in forgotten:
+            forget_offset(home, partition)
         return
-    _take_long_turns()
+    _tune_interpreter()
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -65,12 +65,12 @@ def command(
     print_object(asdict(summary), lines, as_json=as_json)
 
 
-def _take_long_turns() -> None:
-    """Let this process look for garbage seldom, and hand Python's lock over soon.
+def _tune_interpreter() -> None:
+    """Run the garbage collector rarely, and shorten the thread switch interval.
 
-    After every 700 objects it would look through more and more of what it holds; what is there before the stream begins
-    is never garbage. A thread back from DuckDB, or from 4 KiB of the network, would wait 5 ms for its turn.
+    By default every 700 new objects trigger a collection over ever more objects; those that exist before the stream
+    starts are never garbage. A thread that returns from DuckDB or a 4 KiB network read would wait 5 ms for the GIL.
     """
     gc.freeze()
-    gc.set_threshold(_GARBAGE_AFTER)
-    sys.setswitchinterval(_TURN_S)
+    gc.set_threshold(_GC_THRESHOLD)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)

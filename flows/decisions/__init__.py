@@ -1,4 +1,4 @@
-"""What people decide, written to the log: lists, notices, audits, erasures, actions, partners told.
+"""Human decisions, recorded in the log: lists, notices, audits, erasures, place actions, messages to partners.
 
 May import home, human_log, ingest and run.
 """

@@ -1,4 +1,4 @@
-"""Proposals of arrests and operations by file, weighed one by one."""
+"""Benefit cases of proposed arrests and operations, read from a file."""
 
 import re
 from pathlib import Path
@@ -17,8 +17,12 @@ KINDS = ("arrest", "operation")
 def weigh_file(path: Path) -> pd.DataFrame:
     """Return the verdicts (`models.operations.benefit.weigh`) on a YAML list of proposals.
 
-    Each has proposal_id, kind (arrest or operation) and any of `models.operations.benefit.NUMBERS`. Raises SourceError
-    naming the proposal by its place in the file: an id is never repeated, for it might identify somebody.
+    Each has proposal_id, kind (arrest or operation) and any of `models.operations.benefit.NUMBERS`.
+
+    Raises
+    ------
+    SourceError
+        If a proposal is invalid. The error gives its position in the file, not its id, which might identify a person.
     """
     try:
         content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -36,11 +40,11 @@ def _check(path: Path, number: int, proposal: Any) -> None:
     if not isinstance(proposal, dict) or not {"proposal_id", "kind"} <= set(proposal):
         raise SourceError(f"{where}: expected at least proposal_id and kind")
     if re.search(PSEUDONYM, str(proposal["proposal_id"])):
-        raise SourceError(f"{where}: proposal_id names a person; give the proposal a number of its own")
+        raise SourceError(f"{where}: proposal_id names a person; give the proposal its own number")
     if proposal["kind"] not in KINDS:
         raise SourceError(f"{where}: kind={proposal['kind']!r}: expected {' or '.join(KINDS)}")
     if unknown := sorted(set(proposal) - {"proposal_id", "kind", *NUMBERS}):
         raise SourceError(f"{where}: unknown {unknown[0]!r}; known are {', '.join(NUMBERS)}")
     for name in filter(proposal.__contains__, NUMBERS):
         if isinstance(proposal[name], bool) or not isinstance(proposal[name], int | float | None):
-            raise SourceError(f"{where}: {name} is no number")
+            raise SourceError(f"{where}: {name} is not a number")

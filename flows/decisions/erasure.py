@@ -1,4 +1,4 @@
-"""Erasure of a person: a tombstone for the identity, no row in any publication, every copy of a list revoked."""
+"""Erasure of a person: replace the identity by a tombstone, delete published rows, revoke lists with the person."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from pipeline.store.store import TOMBSTONE
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What an erasure found and did: was anybody known, or erased before; lists revoked, dead letters emptied."""
+    """Result of an erasure: whether the person was known or erased before; lists revoked, dead letters emptied."""
 
     is_known: bool
     was_erased: bool
@@ -27,22 +27,26 @@ class Erasure:
 
 
 def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | None, reason: str) -> Erasure:
-    """Erase a person given by pseudonym or by the force's own id; that it was done, by whom and why is logged first.
+    """Erase a person given by pseudonym or by the force's own id; the access log records reader and reason first.
 
-    The raw id and every published row go; the pseudonym stays as a tombstone in the store, so that hashes and the log's
-    chain still verify, later runs leave the person out at every clock, and old events that come in again bring nobody
-    back. Given by the force's own id, dead letters and messages that name the person are emptied, also where no event
-    ever brought the person in. The order makes a repeat after a crash finish what was begun. Of somebody unknown a
-    tombstone stays, too, and a repeat says again that nobody was known.
+    The raw id and every published row are deleted. The pseudonym remains as a tombstone in the store, so that hashes
+    and the log's chain still verify, later runs exclude the person at every clock, and old events that arrive again do
+    not restore the person. With the force's own id, dead letters and messages that name the person are emptied, also if
+    the store has no event of the person. Repeating an erasure after a crash completes it. An unknown person gets a
+    tombstone, too, and a repeat reports again that the person was unknown.
 
     Raises
     ------
-    PurposeError : without reader or purpose.
-    PublicationError : the reason is a single word. PersonMentionedError : the reason, or who gives it, names somebody.
+    PurposeError
+        Without reader or purpose.
+    PublicationError
+        If the reason is a single word.
+    PersonMentionedError
+        If the reason, purpose or reader names a person.
     """
     require_purpose(reader, purpose)
     if is_thin(reason):
-        raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what ground")
+        raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what legal ground")
     home.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
     person_id = home.pseudonym_of(person)
     raw_person_id = None if person == person_id else person
@@ -58,13 +62,13 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         is_named = raw_person_id is not None and store.is_named(raw_person_id)
         is_known = is_named or (known_as is not None and _was_known(store.human_events(), person_id))
         detail = {"reason": reason, "is_known": is_known}
-        buried = HumanEvent("erased", str(reader), "person", person_id, home.now(), detail)
-        notices = store.erase_person(buried, raw_person_id)
+        event = HumanEvent("erased", str(reader), "person", person_id, home.now(), detail)
+        emptied_letters = store.erase_person(event, raw_person_id)
     project_home(home)
-    return Erasure(is_known, known_as == TOMBSTONE, len(holding), notices)
+    return Erasure(is_known, known_as == TOMBSTONE, len(holding), emptied_letters)
 
 
 def _was_known(events: pd.DataFrame, person_id: str) -> bool:
-    """Return whether an earlier erasure under the pseudonym, if any, found somebody: its tombstone is not a person."""
+    """Return False if earlier erasures under the pseudonym found nobody: then the tombstone stands for no person."""
     before = events[events["kind"].eq("erased") & events["subject"].eq(person_id)]
     return before.empty or any(read_detail("erased", detail).is_known for detail in before["detail"])

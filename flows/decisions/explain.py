@@ -1,4 +1,4 @@
-"""Explanations of one area or one person, from the published rows and, of who is on no list, from the store."""
+"""Explain one area or person from the published rows; for a person on no list, from the store."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,19 +25,19 @@ AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors
 
 
 def find_area(home: Home, area: str, run_id: str | None) -> dict[str, Any]:
-    """Return the row of `area_ranking` that `area` means; PublicationError names the areas there are."""
+    """Return the row of `area_ranking` for an id or name; PublicationError lists the known areas."""
     ranking = read_published(home.path, "area_ranking", run_id)
     raw_id = ranking["area_id"].str.rsplit("@", n=1).str[0]
-    is_meant = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
-    if is_meant.sum() != 1:
-        raise PublicationError(f"area {area!r}: {is_meant.sum()} areas fit; known are {', '.join(ranking['area_id'])}")
-    return {**to_json_rows(ranking[is_meant])[0], "area_count": len(ranking)}
+    is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
+    if is_match.sum() != 1:
+        raise PublicationError(f"area {area!r}: {is_match.sum()} match; known are {', '.join(ranking['area_id'])}")
+    return {**to_json_rows(ranking[is_match])[0], "area_count": len(ranking)}
 
 
 def area_lines(row: dict[str, Any]) -> list[str]:
-    """Explain a row of `area_ranking` in plain words."""
-    shares = ", ".join(f"{words} {row[f'{axis}_share']:.0%}" for axis, words in AXES.items())
-    without = ", ".join(f"without {words} {row[f'rank_without_{axis}']}" for axis, words in AXES.items())
+    """Return the lines that explain a row of `area_ranking`."""
+    shares = ", ".join(f"{label} {row[f'{axis}_share']:.0%}" for axis, label in AXES.items())
+    without = ", ".join(f"without {label} {row[f'rank_without_{axis}']}" for axis, label in AXES.items())
     return [
         f"{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
         f"(80% between {row['rank_lo']} and {row['rank_hi']}), {'listed' if row['is_listed'] else 'not listed'}",
@@ -57,32 +57,33 @@ def area_lines(row: dict[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class PersonRows:
-    """What the restricted tables of one run say of one person, and, where no list does, table `decision`."""
+    """Rows of one person in the restricted tables of a run; table `decision` if the person is on no list."""
 
     person_id: str
     tables: dict[str, pd.DataFrame]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the rows by table, tables without a row left out."""
+        """Return the rows by table, without empty tables."""
         return {name: to_json_rows(rows) for name, rows in self.tables.items() if len(rows)}
 
 
 def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | None, reader: str | None) -> PersonRows:
     """Return the rows of a person given by pseudonym or by the force's own id; each table read is logged first.
 
-    Of somebody on no list the run's decision is made again from what it knew, as none of the unlisted is published.
+    For a person on no list, the run's decision is recomputed from its inputs, because unlisted people are unpublished.
 
     Raises
     ------
-    PublicationError : nobody is known under that id; that somebody asked is logged all the same.
+    PublicationError
+        If there is no person with that id; the read is logged in that case, too.
     """
     person_id = home.pseudonym_of(person)
     read = {name: read_list(home, name, run_id, reader=reader, purpose=purpose) for name in PERSON_TABLES}
     with open_home_store(home) as store:
         if store.resolve_pseudonym(person_id) in (None, TOMBSTONE):
             raise PublicationError(
-                "nobody is known under that id. It is taken as written, capitals and spaces included: give the force's "
-                "own id, or the pseudonym that a list shows"
+                "no person with that id (ids match exactly, including case and spaces): give the force's own id, or "
+                "the pseudonym that a list shows"
             )
     tables = {name: table[table["person_id"].eq(person_id)] for name, table in read.items()}
     if all(tables[name].empty for name in LIST_TABLES):
@@ -96,13 +97,13 @@ def _decision(home: Home, person_id: str, run_id: str | None) -> pd.DataFrame:
     run = wanted.iloc[-1]
     now = {"code_version": code_version(), "config_hash": home.settings.identity(), "seed": home.settings.seed}
     if any(run[name] != value for name, value in now.items()):
-        home.progress("settings or version are not those of the run any more; what is said here goes by today's")
+        home.progress("settings or version have changed since the run; this explanation uses the current ones")
     people = people_of_run(home, run)
     return decision(person_id, people.decisions, people.evidence, home.settings.people)
 
 
 def person_lines(rows: PersonRows, zone: ZoneInfo) -> list[str]:
-    """Explain a person's rows in plain words, days told on the zone's clock."""
+    """Return the lines that explain a person's rows, with local days of the zone."""
     tables = {name: local_moments(table, zone) for name, table in rows.tables.items()}
     changes = [
         f"Since the last run: {row['change']}; {row['why']}" for row in tables["person_change"].to_dict("records")

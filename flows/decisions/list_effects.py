@@ -1,4 +1,4 @@
-"""What lists of people should bring about: registered and evaluated by named people, as acts that are never edited."""
+"""Expected effects of lists of people: named people register and evaluate them, as events that are never edited."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -18,42 +18,44 @@ from pipeline.store.human_events import HumanEvent
 
 
 def register_effect(home: Home, list_name: str, *, outcome: str, comparison: str, stop_on: date, by: str) -> None:
-    """Register what a list should bring about, beside what, until the day `stop_on` begins.
+    """Register the expected effect of a list and its comparison, until the day `stop_on` begins.
 
     Raises
     ------
-    PublicationError : a rule forbids it; the message says which.
+    PublicationError
+        If a rule forbids it; the message names the rule.
     """
-    said: dict[str, Any] = {"outcome": outcome, "comparison": comparison, "stops_at": home.midnight(stop_on)}
-    _do(home, EffectEvent("registered", by, list_name, home.now(), **said), said)
+    details: dict[str, Any] = {"outcome": outcome, "comparison": comparison, "stops_at": home.midnight(stop_on)}
+    _record_checked(home, EffectEvent("registered", by, list_name, home.now(), **details), details)
 
 
 def evaluate_effect(home: Home, list_name: str, *, found: str, report: Path, by: str) -> None:
-    """Record what came of a list's registration, which ends it and the use of every list approved under it.
+    """Record the evaluation of a registered effect; this ends the registration and every list approved under it.
 
     Raises
     ------
-    PublicationError : a rule forbids it, or the report cannot be read; the message says which.
+    PublicationError
+        If a rule forbids it, or the report cannot be read; the message says which.
     """
-    said: dict[str, Any] = {"found": found, **sealed_report(report)}
-    _do(home, EffectEvent("evaluated", by, list_name, home.now(), **said), said)
+    details: dict[str, Any] = {"found": found, **sealed_report(report)}
+    _record_checked(home, EffectEvent("evaluated", by, list_name, home.now(), **details), details)
 
 
 def shown_effects(home: Home) -> pd.DataFrame:
-    """Return every registration, by list in order: table list_effect as it stands now."""
+    """Return every registration in order, by list: the current table list_effect."""
     return effect_rows(read_human_events(home))
 
 
 def lacking_effect(home: Home) -> dict[str, str]:
-    """Return why each list that needs a live registration may not be approved now, by list; empty where all may."""
+    """Return, by list, why each list that needs a live registration cannot be approved now; empty if all can."""
     effects = list_effects(read_human_events(home))
     why = {name: missing_effect(effects, name, home.now()) for name in CHOSEN_LISTS}
-    return {name: words for name, words in why.items() if words}
+    return {name: reason for name, reason in why.items() if reason}
 
 
-def _do(home: Home, event: EffectEvent, detail: Mapping[str, Any]) -> None:
+def _record_checked(home: Home, event: EffectEvent, detail: Mapping[str, Any]) -> None:
     with open_home_store(home) as store:
-        if words := refusal(list_effects(store.human_events()), event):
-            raise PublicationError(f"list {event.list_name} cannot be {event.kind}: {words}")
+        if problem := refusal(list_effects(store.human_events()), event):
+            raise PublicationError(f"list {event.list_name} cannot be {event.kind}: {problem}")
         store.record_human_event(HumanEvent(event.kind, event.actor, "list", event.list_name, event.at, detail))
     project_home(home)

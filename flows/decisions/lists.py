@@ -1,4 +1,4 @@
-"""Lists of people: opened, approved, overridden, revoked, exported; each act recorded, each read logged."""
+"""Lists of people: open, approve, override, revoke, export. Each decision is recorded, each read logged."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,7 +32,7 @@ from pipeline.store.store import Store
 
 LEFT = "revoke lists that the latest run takes something back of"
 RUN_AGAIN = "harmspot run makes a new one"
-# What a recipient needs to do what the list is for, and no more.
+# The columns that a recipient needs for the purpose of the list, and no others.
 EXPORTED = {
     "warrant_queue": ["position", "warrant_id", "person_id", "kind", "route"],
     "person_tier": ["person_id", "tier", "rule"],
@@ -44,9 +44,9 @@ EXPORTED = {
 
 
 def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
-    """Return every list of a run (default: the latest): list_id, status, entries, who approved it until when.
+    """Return every list of a run (default: the latest): list_id, status, entries, approval and expiry.
 
-    Counts alone. `valid_to` is when its use ends: of its rows, or of the registration under which it was approved.
+    Counts only. `valid_to` is when its use ends: with its rows or with the registration under which it was approved.
     """
     kept = runs(home.path).set_index("run_id")
     if kept.empty:
@@ -76,7 +76,7 @@ def shown_lists(home: Home, run_id: str | None) -> pd.DataFrame:
 
 
 def human_changes(home: Home) -> pd.DataFrame:
-    """Return how much of what was decided on people changed, in every kept run (`list_lifecycle`)."""
+    """Return how often people changed lists, over every kept run (`list_lifecycle.human_changes`)."""
     found, kept = _statuses(home), set(runs(home.path)["run_id"])
     counts = {}
     for list_id in found:
@@ -87,13 +87,15 @@ def human_changes(home: Home) -> pd.DataFrame:
 
 
 def read_list(home: Home, table: str, run_id: str | None, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
-    """Return a table of people as it may be used now: who is excepted or erased left out, `list_status` as it stands.
+    """Return a usable table of people: without excepted or erased people, with the current `list_status`.
 
-    What people did is asked of the store: what a publication shows of it may be older by one act.
+    Human decisions are read from the store, because the publication may lag behind it by one event. The read is logged
+    first.
 
     Raises
     ------
-    PurposeError, PublicationError : see `pipeline.publication.publish.read_restricted`; the read is logged first.
+    PurposeError, PublicationError
+        As in `pipeline.publication.publish.read_restricted`.
     """
     rows = read_restricted(
         home.path, home.key, table, reader=reader, purpose=purpose, log=home.access_log, now=home.now(), run_id=run_id
@@ -113,7 +115,7 @@ def read_list(home: Home, table: str, run_id: str | None, *, reader: str | None,
 
 
 def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
-    """Return a list with the evidence behind each entry; that it was opened, by whom, is recorded."""
+    """Return a list with the evidence behind each entry, and record who opened it."""
     wanted = find_list(home, list_id)
     require_purpose(reader, purpose)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
@@ -122,59 +124,63 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
 
 
 def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
-    """Make a list active: of the latest run, while it is new, its effect registered, by somebody who opened it.
+    """Make a list of the latest run active, if it is recent, its effect is registered and `by` opened it.
 
-    Nobody on it may have turned out, since the run, to be somebody who is never listed, and no warrant to be over.
+    Approval fails if data since the run show that a person on it must never be listed, or that a warrant has ended.
 
     Raises
     ------
-    PublicationError : a rule forbids it; the message says which.
+    PublicationError
+        If a rule forbids it; the message names the rule.
     """
     wanted, now = find_list(home, list_id), home.now()
     if now >= wanted.valid_to:
-        raise PublicationError(f"list {list_id} expired on {home.day_of(wanted.valid_to)}; approve that of a new run")
+        raise PublicationError(
+            f"list {list_id} expired on {home.day_of(wanted.valid_to)}; approve the list of a new run"
+        )
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if wanted.as_of is None or wanted.run_id != latest:
-        raise PublicationError(f"list {list_id} is not of the latest run {latest}; approve what is known now")
+        raise PublicationError(f"list {list_id} is not of the latest run {latest}; approve the list of that run")
     if now >= wanted.as_of + lifecycle.APPROVED_WITHIN:
         raise PublicationError(
-            f"list {list_id} says how things stood on {home.day_of(wanted.as_of)}, more than "
+            f"list {list_id} describes the state on {home.day_of(wanted.as_of)}, more than "
             f"{lifecycle.APPROVED_WITHIN.days} days ago; {RUN_AGAIN}"
         )
     if problems := log_problems(home):
-        raise PublicationError(f"list {list_id} cannot be approved while reads cannot be trusted: {problems[0]}")
+        raise PublicationError(f"list {list_id} cannot be approved while the access log is not trusted: {problems[0]}")
     event = ListEvent("approved", by, list_id, home.now(), reason)
     _check(home, event, {"reason": reason})
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"approve the list: {reason}")
-    _do(home, event, {"reason": reason}, rows)
+    _record_checked(home, event, {"reason": reason}, rows)
 
 
 def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
-    """End a list's use for good, all its copies included, and withdraw the letters drafted to those on it."""
+    """Revoke a list and all its copies permanently, and withdraw the person notices drafted to people on it."""
     wanted = find_list(home, list_id)
     event = ListEvent("revoked", by, list_id, home.now(), reason)
     _check(home, event, {"reason": reason})
-    # Of a run that is no longer kept nobody can say who was on the list; its letters go out no more (`notice_acts`).
+    # If the run is no longer kept, the people on it are unknown; rules in `notice_decisions` block its person notices.
     if wanted.list_name == PERSON_NOTICES_OF and wanted.is_kept:
         rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"revoke the list: {reason}")
         why = f"{by} revoked the list of people that the person is on: {reason}"
         withdraw_person_notices(home, dict.fromkeys(rows["person_id"], why), by=by, drafted_until=wanted.run_id)
-    _do(home, event, {"reason": reason})
+    _record_checked(home, event, {"reason": reason})
 
 
 def end_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
-    """End a list's use, all its copies included; it says nothing against those on it, and their letters stand."""
-    _do(home, ListEvent("revoked", by, list_id, home.now(), reason), {"reason": reason})
+    """Revoke a list and all its copies, but keep the person notices drafted to people on it."""
+    _record_checked(home, ListEvent("revoked", by, list_id, home.now(), reason), {"reason": reason})
 
 
 def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: str, expires_at: datetime) -> None:
-    """Take one person off a list until `expires_at`, from this run on; the list's copies must no longer be used.
+    """Remove one person from a list until `expires_at`, from this run on; the list's copies must no longer be used.
 
-    A letter that was drafted to the person and not yet served is withdrawn first.
+    A person notice that was drafted and not yet served is withdrawn first.
 
     Raises
     ------
-    PublicationError : a rule forbids it, or the person is not on the list.
+    PublicationError
+        If a rule forbids it, or the person is not on the list.
     """
     wanted = find_list(home, list_id)
     event = ListEvent("overridden", by, list_id, home.now(), reason, home.pseudonym_of(person), expires_at)
@@ -182,12 +188,12 @@ def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: st
     _check(home, event, detail)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"exception: {reason}")
     if event.person_id not in set(rows["person_id"]):
-        raise PublicationError(f"list {list_id}: that person is not on it; an exception can add nobody")
+        raise PublicationError(f"list {list_id}: that person is not on it; an exception cannot add anybody")
     if wanted.list_name == PERSON_NOTICES_OF:
         withdraw_person_notices(
             home, {str(event.person_id): f"{by} took the person off the list of people: {reason}"}, by=by
         )
-    _do(home, event, detail)
+    _record_checked(home, event, detail)
 
 
 def export_list(
@@ -203,33 +209,35 @@ def export_list(
 ) -> int:
     """Write an approved, unexpired list to a signed file and return its number of entries; the disclosure is recorded.
 
-    No entry says that it is valid for longer than the person's own tier; whose tier is over stays at home.
+    No entry is valid for longer than the person's own tier; people whose tier has ended are not exported.
 
     Raises
     ------
-    PurposeError : without reader or purpose.
-    ExportError : without recipient or agreement, or the list is not active, or the store knows better of those on it.
+    PurposeError
+        Without reader or purpose.
+    ExportError
+        Without recipient or agreement, if the list is not active, or if newer data in the store contradict it.
     """
     wanted = find_list(home, list_id)
     require_purpose(reader, purpose)
     missing = [name for name, text in (("recipient", recipient), ("agreement", agreement_id)) if not text.strip()]
     if missing:
         raise ExportError(
-            f"list {list_id} goes to nobody without {' and '.join(missing)}: a sharing agreement names both"
+            f"list {list_id} cannot be exported without {' and '.join(missing)}: a sharing agreement names both"
         )
     status, halted = _statuses(home).get(list_id, lifecycle.NOTHING_DONE), halt(home)
     state = status.state_at(wanted.valid_to, home.now(), is_halted=is_halted(wanted.list_name, halted))
     if state == "halted":
-        raise ExportError(f"list {list_id} may not leave the house. {halted}")
+        raise ExportError(f"list {list_id} cannot be exported: {halted}")
     if state != "active":
-        raise ExportError(f"list {list_id} is {state}: only an approved list that is still valid may leave the house")
+        raise ExportError(f"list {list_id} is {state}: only an approved, valid list can be exported")
     usable_until = status.usable_until(wanted.valid_to)
     rows = read_list(home, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
     rows = rows.assign(valid_to=_entries_valid_to(home, wanted, rows, usable_until, reader=reader, purpose=purpose))
     rows = rows[rows["valid_to"] > home.now()]
     with open_home_store(home) as store:
         if outdated := _outdated(home, store, wanted.list_name, rows):
-            raise ExportError(f"list {list_id} may not leave the house: {outdated}; {RUN_AGAIN}")
+            raise ExportError(f"list {list_id} cannot be exported: {outdated}; {RUN_AGAIN}")
     columns = EXPORTED[wanted.list_name]
     body = {
         "list_id": list_id,
@@ -255,14 +263,16 @@ def export_list(
 
 
 def verify_export(home: Home, path: Path) -> dict[str, Any]:
-    """Return what an export says of itself where it may still be used, and until when: while all its entries may.
+    """Check an export against the store and return its metadata; `valid_to` is when its first entry expires.
 
-    Whether it may is asked of the store; moments are told on the force's own clock.
+    `valid_to` is text in the force's time zone.
 
     Raises
     ------
-    ExportError : it was altered, has expired, was revoked (the list, or for somebody on it), or the store knows better.
-    ClockError : the clock stands before what was done last.
+    ExportError
+        If it was altered, has expired, was revoked (the list, or for a person on it), or newer data contradict it.
+    ClockError
+        If the clock is before the last recorded event.
     """
     body = read_export(path, home.key)
     refuse_earlier_clock(home)
@@ -285,37 +295,37 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
         *erased_people(recorded)
     }
     if {entry_token(person_id, home.key) for person_id in off} & {*body["people"]}:
-        raise ExportError(f"{path}: somebody on list {list_id} was taken off or erased since; ask for a new one")
+        raise ExportError(f"{path}: a person on list {list_id} was taken off or erased since; ask for a new one")
     if outdated:
-        raise ExportError(f"{path}: of list {list_id}, {outdated}; destroy it and ask for a new one")
+        raise ExportError(f"{path}: list {list_id}: {outdated}; destroy it and ask for a new one")
     ends = [datetime.fromisoformat(entry.get("valid_to", body["valid_to"])) for entry in body["entries"]]
     if over := [str(number) for number, end in enumerate(ends, 1) if now >= end]:
         raise ExportError(
-            f"{path}: of list {list_id}, entries {', '.join(over)} of {len(ends)} are past the end of the person's own "
+            f"{path}: list {list_id}: entries {', '.join(over)} of {len(ends)} are past the end of the person's own "
             "tier; destroy it and ask for a new one"
         )
     if is_halted(name, halted := halt_of(home, recorded, now)):
         raise ExportError(f"{path}: list {list_id} may not be used now. {halted}")
-    said = {name: body[name] for name in ("list_id", "recipient", "agreement_id", "exported_at")}
-    return {**said, "valid_to": home.local_text(min([usable_until, *ends]))}
+    metadata = {name: body[name] for name in ("list_id", "recipient", "agreement_id", "exported_at")}
+    return {**metadata, "valid_to": home.local_text(min([usable_until, *ends]))}
 
 
 def revoke_outdated(home: Home) -> list[str]:
-    """Revoke each list in use that the latest run takes something back of, or whose run is kept no longer; return ids.
+    """Revoke each list in use that the latest run downgrades, or whose run is no longer kept; return the list ids.
 
-    Who has no evidence left, or was corrected away, leaves every copy with the next run, and so does what was said of
-    somebody of whom it now says something milder. A list does not outlive its run among the kept ones.
+    A list is downgraded if the latest run removes a person from it, for lack of evidence or after a correction, or
+    lists a person at a milder level.
     """
     kept, events, now = runs(home.path), read_human_events(home), home.now()
     revoked = []
     for each in lists_in_use(home, events, now):
-        if reason := _outdated_because(home, each, str(kept["run_id"].iloc[-1])):
+        if reason := _revocation_reason(home, each, str(kept["run_id"].iloc[-1])):
             _record(home, HumanEvent("revoked", MACHINE, "list", each.list_id, now, {"reason": reason}))
             revoked.append(each.list_id)
     return revoked
 
 
-def _outdated_because(home: Home, each: ListRun, latest: str) -> str | None:
+def _revocation_reason(home: Home, each: ListRun, latest: str) -> str | None:
     if not each.is_kept:
         return "its run is kept no longer, so nobody can say who is on it"
     if each.run_id == latest:
@@ -326,9 +336,9 @@ def _outdated_because(home: Home, each: ListRun, latest: str) -> str | None:
 
 
 def lists_holding(home: Home, person_id: str) -> list[str]:
-    """Return the ids of the lists in use that a person is or may be on: of a run that is kept no longer, any.
+    """Return the ids of the lists in use with the person, and of all lists in use whose run is no longer kept.
 
-    Each list looked into is logged like any other read.
+    Each read of a list is logged.
     """
     purpose = "revoke lists that hold somebody who is erased"
     return [
@@ -340,7 +350,7 @@ def lists_holding(home: Home, person_id: str) -> list[str]:
 
 
 def resolve_people(home: Home, rows: pd.DataFrame, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
-    """Return the rows with the force's own ids in column raw_person_id; the resolving is logged apart, first."""
+    """Return the rows with the force's own ids in column raw_person_id; this is logged first, as a separate action."""
     _log(home, reader, purpose, "resolve", {"people": int(rows["person_id"].nunique())})
     with open_home_store(home) as store:
         raw = store.resolve_pseudonyms(rows["person_id"].unique().tolist())
@@ -359,15 +369,21 @@ def _check(home: Home, event: ListEvent, detail: Mapping[str, Any]) -> None:
 
 
 def _allowed(home: Home, store: Store, event: ListEvent, detail: Mapping[str, Any]) -> HumanEvent:
-    """Return the act as the store records it.
+    """Return the event as the store records it.
 
-    Raises PublicationError where a rule forbids it after what was done, or a halt at its moment its approval;
-    StoreError where it cannot be written, PersonMentionedError where its words name somebody.
+    Raises
+    ------
+    PublicationError
+        If a rule forbids it given the earlier events, or a halt at its time forbids an approval.
+    StoreError
+        If it cannot be written.
+    PersonMentionedError
+        If its text names a person.
     """
     events = store.human_events()
     status = lifecycle.statuses(list_events(events)).get(event.list_id, lifecycle.NOTHING_DONE)
-    if words := lifecycle.refusal(status, event, list_effects(events)):
-        raise PublicationError(f"list {event.list_id} cannot be {event.kind}: {words}")
+    if problem := lifecycle.refusal(status, event, list_effects(events)):
+        raise PublicationError(f"list {event.list_id} cannot be {event.kind}: {problem}")
     halted = halt_of(home, events, event.at) if event.kind == "approved" else None
     if is_halted(lifecycle.split_list_id(event.list_id)[0], halted):
         raise PublicationError(f"list {event.list_id} cannot be approved. {halted}")
@@ -377,10 +393,19 @@ def _allowed(home: Home, store: Store, event: ListEvent, detail: Mapping[str, An
     return allowed
 
 
-def _do(home: Home, event: ListEvent, detail: Mapping[str, Any], rows: pd.DataFrame | None = None) -> None:
-    """Record an act in the opening of the store in which it was found to be allowed; nobody comes between.
+def _record_checked(home: Home, event: ListEvent, detail: Mapping[str, Any], rows: pd.DataFrame | None = None) -> None:
+    """Check and record an event in one store session, so that no other process can write in between.
 
-    `rows` : of the list, where they must still be as the store knows things; PublicationError where they are not.
+    Parameters
+    ----------
+    home : Home
+        Home of the store.
+    event : ListEvent
+        The event.
+    detail : mapping
+        Details of the event, as the store records them.
+    rows : DataFrame or None
+        Rows of the list; if given and newer data in the store contradict them, PublicationError is raised.
     """
     with open_home_store(home) as store:
         allowed = _allowed(home, store, event, detail)
@@ -393,25 +418,25 @@ def _do(home: Home, event: ListEvent, detail: Mapping[str, Any], rows: pd.DataFr
 
 
 def _outdated(home: Home, store: Store, list_name: str, rows: pd.DataFrame) -> str | None:
-    """Return in what the store knows better than the rows of a list, in words and counts; None where in nothing."""
+    """Return how newer data in the store contradict the rows of a list, as counts; None if they do not."""
     people = protected_on(home, store, list_name, rows["person_id"])
     ended = ended_warrants(home, store, list_name, rows.get("warrant_id", ()))
-    return _known_better(people, ended)
+    return _contradictions(people, ended)
 
 
 def _outdated_copy(home: Home, store: Store, list_name: str, body: Mapping[str, Any]) -> str | None:
-    """Return the same of a copy, whose people are known by their tokens alone."""
+    """Return the same for an exported copy, which identifies people only by their tokens."""
     people = protected_on(home, store, list_name, body["people"], named_by=lambda i: entry_token(i, home.key))
     ended = ended_warrants(home, store, list_name, [e["warrant_id"] for e in body["entries"] if "warrant_id" in e])
-    return _known_better(people, ended)
+    return _contradictions(people, ended)
 
 
-def _known_better(people: str | None, ended: int) -> str | None:
-    said = [
+def _contradictions(people: str | None, ended: int) -> str | None:
+    parts = [
         *([f"those on it are now known to be: {people}"] if people else []),
         *([f"{ended} of its warrants executed or recalled"] if ended else []),
     ]
-    return " and ".join(said) or None
+    return " and ".join(parts) or None
 
 
 def _record(home: Home, event: HumanEvent) -> None:
@@ -439,7 +464,7 @@ def _read_by_machine(home: Home, table: str, run_id: str, purpose: str) -> pd.Da
 def _entries_valid_to(
     home: Home, of: ListRun, rows: pd.DataFrame, usable_until: datetime, *, reader: str | None, purpose: str | None
 ) -> pd.Series:
-    """Until when each row may be used; the tiers are read, and logged, where the list is of people on one."""
+    """Return until when each row may be used; for lists of people with a tier, the tiers are read and logged."""
     tiers = rows
     if of.list_name in lifecycle.TIERED_LISTS and "expires_at" not in rows:
         tiers = read_restricted(

@@ -1,4 +1,4 @@
-"""What people do to notices: found, asked against the rules, appended, projected, told to partners."""
+"""Decisions on notices: find the notice, check the rules, append the event, project it, notify partners."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,17 +38,17 @@ from pipeline.publication.publish import read_published, read_restricted, runs
 from pipeline.store.human_events import HumanEvent, read_detail
 from pipeline.store.store import Store
 
-PERSON_NOTICES_OF = "person_tier"  # letters go to those on this list, and to nobody else
+PERSON_NOTICES_OF = "person_tier"  # person notices go only to people on this list
 TABLES = {"area": "area_notice", "person": "person_notice"}
 
 
 class NoticeRefusedError(HarmspotError):
-    """An act upon a notice that a rule forbids; nothing was recorded."""
+    """A rule forbids a decision on a notice; nothing was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An act somebody wants to do: its kind, who does it, and its particulars (pipeline.store.human_events)."""
+    """A requested decision: its kind, actor and details (pipeline.store.human_events)."""
 
     kind: str
     actor: str
@@ -56,11 +56,14 @@ class Decision:
 
 
 def open_notice(home: Home, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
-    """Return a notice with all that was done to it, and record that `reader`, where one is named, opened it.
+    """Return a notice with its events, and record that `reader`, if given, opened it.
 
-    One about a person is read only with reader and purpose, and that stands in the access log first.
+    A notice to a person requires reader and purpose, which the access log records first.
 
-    Raises NoticeRefusedError where no notice has that id.
+    Raises
+    ------
+    NoticeRefusedError
+        If no notice has that id.
     """
     with open_home_store(home) as store:
         notice = find_notice(home, store, notice_id, reader=reader, purpose=purpose)
@@ -72,14 +75,14 @@ def open_notice(home: Home, notice_id: str, *, reader: str | None, purpose: str 
 
 
 def do(home: Home, notice_id: str, decision: Decision, *, purpose: str | None = None) -> Notice:
-    """Do something to a notice, record it with what partners are told of it, and return the notice as it then stands.
+    """Record a decision on a notice with the messages to partners, and return the updated notice.
 
-    A notice about a person is read for `purpose` by whoever does it, and that is logged.
+    The read of a notice to a person is logged with the actor and `purpose`.
 
     Raises
     ------
     NoticeRefusedError
-        When a rule forbids it: every reason is named, and nothing is recorded.
+        If a rule forbids the decision: the message names every reason, and nothing is recorded.
     """
     with open_home_store(home) as store:
         notice = find_notice(home, store, notice_id, reader=decision.actor, purpose=purpose)
@@ -90,7 +93,7 @@ def do(home: Home, notice_id: str, decision: Decision, *, purpose: str | None = 
 
 
 def record(home: Home, store: Store, notice: Notice, decision: Decision) -> Notice:
-    """Ask the rules, append the act (and the draft before the first one), and return the notice as it then stands."""
+    """Check the rules, append the event (before the first one also the draft), and return the updated notice."""
     human_event = HumanEvent(
         decision.kind, decision.actor.strip(), "notice", notice.notice_id, home.now(), decision.detail
     )
@@ -98,22 +101,22 @@ def record(home: Home, store: Store, notice: Notice, decision: Decision) -> Noti
     zone = home.settings.force.zone
     event = make_notice_event(human_event.kind, human_event.actor, human_event.at, detail, zone)
     problems = refusals(notice.fields, notice.status, event)
-    problems += [*_second_notice(home, store, notice, event), *_hard_words(home, notice, event)]
-    barred = _barred(home, store, notice, event)
-    if problems := [*problems, *_unless_breach(event, barred)]:
+    problems += [*_rival_problems(home, store, notice, event), *_reading_age_problems(home, notice, event)]
+    protection = _protection_problems(home, store, notice, event)
+    if problems := [*problems, *_with_breach(event, protection)]:
         raise NoticeRefusedError(f"notice {notice.notice_id} is not {decision.kind}: {'; '.join(problems)}")
     after = replace(notice, events=(*notice.events, event), is_recorded=True)
     if not notice.is_recorded:
         store.record_human_event(_draft(notice, human_event.at))
-    told = notice_messages(home, store, after.fields, notice.status, after.status, human_event.at)
-    store.record_human_event(human_event, told)
+    messages = notice_messages(home, store, after.fields, notice.status, after.status, human_event.at)
+    store.record_human_event(human_event, messages)
     return after
 
 
 def all_notices(
     home: Home, kinds: Sequence[str], *, reader: str | None = None, purpose: str | None = None
 ) -> list[Notice]:
-    """Return the drafts of the latest run and every notice anybody opened, of the kinds asked for, newest first."""
+    """Return the drafts of the latest run and every opened notice, of the given kinds, newest first."""
     with open_home_store(home) as store:
         found = notices_of(store.human_events(), home.settings.force.zone)
         drafts = {n.notice_id: n for kind in kinds for n in _drafts(home, kind, reader=reader, purpose=purpose)}
@@ -122,13 +125,13 @@ def all_notices(
 
 
 def live_rival(notice: Notice, others: Iterable[Notice], on: date) -> str | None:
-    """Return the id of the live notice that says something else to the same market or person; None where none does."""
+    """Return the id of a different live notice to the same market or person; None if there is none."""
     live = [other for other in others if is_live(other.fields, other.status, on)]
     return next((other.notice_id for other in live if is_superseded(notice.fields, other.fields)), None)
 
 
 def superseded_by(notice: Notice, others: Iterable[Notice], on: date) -> str | None:
-    """Return the id of the notice that speaks to the same market or person instead: a live one, or a newer draft."""
+    """Return the id of the live notice or newer draft to the same market or person that supersedes this one."""
     others = list(others)
     if notice.status.state in CLOSED:
         return None
@@ -142,7 +145,7 @@ def superseded_by(notice: Notice, others: Iterable[Notice], on: date) -> str | N
 
 
 def marked(home: Home, rows: pd.DataFrame, kind: str, **reading: str | None) -> pd.DataFrame:
-    """Return rows of area_notice or person_notice with `state` and `superseded_by` as they stand now."""
+    """Return rows of area_notice or person_notice with the current `state` and `superseded_by`."""
     known = all_notices(home, [kind], **reading)
     by_id = {notice.notice_id: notice for notice in known}
     drafts = [by_id.get(notice.notice_id, notice) for notice in _notices(home, rows)]
@@ -152,9 +155,12 @@ def marked(home: Home, rows: pd.DataFrame, kind: str, **reading: str | None) -> 
 
 
 def find_notice(home: Home, store: Store, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
-    """Return a notice from the open store, or as a draft of the latest run; one about a person is read and logged.
+    """Return a notice from the open store, or as a draft of the latest run; the read of a person notice is logged.
 
-    Raises NoticeRefusedError where no notice has that id.
+    Raises
+    ------
+    NoticeRefusedError
+        If no notice has that id.
     """
     found = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
     if found and found.kind == "person":
@@ -169,13 +175,13 @@ def find_notice(home: Home, store: Store, notice_id: str, *, reader: str | None,
     if notice_id in people:
         return people[notice_id]
     raise NoticeRefusedError(
-        f"notice {notice_id!r}: neither a draft of the latest run nor one that was opened before; "
-        "harmspot notices list shows those there are"
+        f"notice {notice_id!r}: neither a draft of the latest run nor a notice opened before; "
+        "harmspot notices list shows all notices"
     )
 
 
 def _drafts(home: Home, kind: str, *, reader: str | None = None, purpose: str | None = None) -> list[Notice]:
-    """Return the drafts of the latest run; those about people with reader and purpose, logged."""
+    """Return the drafts of the latest run; those to people require reader and purpose, and the read is logged."""
     if kind == "area":
         rows = read_published(home.path, TABLES[kind])
     else:
@@ -185,7 +191,7 @@ def _drafts(home: Home, kind: str, *, reader: str | None = None, purpose: str | 
 
 
 def _notices(home: Home, rows: pd.DataFrame) -> list[Notice]:
-    """Drafts from rows of a kept run."""
+    """Return notices from the rows of a kept run."""
     known = runs(home.path).set_index("run_id")["known_at"]
     return [
         Notice(row["notice_id"], fields_from_json(row["fields"]), row["run_id"], known[row["run_id"]].to_pydatetime())
@@ -199,8 +205,8 @@ def _draft(notice: Notice, at: datetime) -> HumanEvent:
     return HumanEvent("drafted", MACHINE, "notice", notice.notice_id, at, detail)
 
 
-def _second_notice(home: Home, store: Store, notice: Notice, event: NoticeEvent) -> list[str]:
-    """Say which notice, live at the moment of the act, already tells the same market or person something else."""
+def _rival_problems(home: Home, store: Store, notice: Notice, event: NoticeEvent) -> list[str]:
+    """Return the problem that, at the time of the decision, another notice to the same market or person was live."""
     if event.kind not in DECISIONS:
         return []
     known = notices_of(store.human_events(), home.settings.force.zone).values()
@@ -208,10 +214,10 @@ def _second_notice(home: Home, store: Store, notice: Notice, event: NoticeEvent)
     return [f"notice {rival} to the same subject is live; withdraw it first"] if rival else []
 
 
-def _barred(home: Home, store: Store, notice: Notice, event: NoticeEvent) -> list[str]:
-    """Say why the notice goes to nobody: evidence corrected since, and of a letter all that protects the person.
+def _protection_problems(home: Home, store: Store, notice: Notice, event: NoticeEvent) -> list[str]:
+    """Return why the notice must not be served: corrected evidence and, for a person notice, protection of the person.
 
-    What was served is asked of the moment at which it was: a halt since then makes no fact unrecorded.
+    A service is checked at the time of service: a later halt does not prevent recording it.
     """
     if event.kind not in DECISIONS:
         return []
@@ -219,18 +225,18 @@ def _barred(home: Home, store: Store, notice: Notice, event: NoticeEvent) -> lis
     corrected = store.corrected_evidence(evidence_behind([notice]), known_at)
     return [
         *(f"record {row.incident_id} behind it was {row.what}; run again" for row in corrected.itertuples()),
-        *(_barred_from_person(home, store, notice, event, known_at) if notice.kind == "person" else ()),
+        *(_person_problems(home, store, notice, event, known_at) if notice.kind == "person" else ()),
     ]
 
 
 def _known_at(store: Store, event: NoticeEvent) -> datetime:
-    """Return until when what is known counts; of the present all does, also by a clock that is ahead of this one."""
-    is_now = event.at - event.moment <= SKEW  # "now" is said a moment before it is recorded
+    """Return the known_at of a check; for the present, include events ingested by a process whose clock is ahead."""
+    is_now = event.at - event.moment <= SKEW  # the time of a decision slightly precedes its recording
     return store.latest_known_at(event.at) if is_now else event.moment
 
 
-def _barred_from_person(home: Home, store: Store, notice: Notice, event: NoticeEvent, known_at: datetime) -> list[str]:
-    """Say why nothing goes to the person: halted lists, no active list, an exception, or what protects the person."""
+def _person_problems(home: Home, store: Store, notice: Notice, event: NoticeEvent, known_at: datetime) -> list[str]:
+    """Return why the person must not be addressed: halted lists, no active list, an exception, or protected status."""
     events = store.human_events()
     halted = halt_of(home, events, event.moment)
     is_excepted = (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(events), event.moment)
@@ -244,9 +250,9 @@ def _barred_from_person(home: Home, store: Store, notice: Notice, event: NoticeE
 
 
 def _unlisted(home: Home, events: pd.DataFrame, notice: Notice, event: NoticeEvent) -> list[str]:
-    """Say that no list stands behind a letter about to go out: none active, of the run that drafted it or a later one.
+    """Return the problem that no list of the drafting run or a later one is active, for an approval or a service.
 
-    A later run withdraws the letters to whoever is on its list no longer, so that its list stands behind the rest.
+    A later run withdraws the notices to people no longer on its list, so that its list supports the remaining ones.
     """
     if event.kind not in ("approved", "served"):
         return []
@@ -256,20 +262,20 @@ def _unlisted(home: Home, events: pd.DataFrame, notice: Notice, event: NoticeEve
     if any(each.list_id in behind for each in lists_in_use(home, events, event.moment)):
         return []
     latest = list_id_of(PERSON_NOTICES_OF, kept[-1])
-    return [f"no active list of people stood behind it; open and approve that first: harmspot lists approve {latest}"]
+    return [f"no active list of people supported it; open and approve the list first: harmspot lists approve {latest}"]
 
 
-def _unless_breach(event: NoticeEvent, barred: list[str]) -> list[str]:
-    """Say why it is not done; what was handed over all the same is a fact, and told as a breach."""
+def _with_breach(event: NoticeEvent, protection: list[str]) -> list[str]:
+    """Return why a decision is refused; a service that happened anyway is recorded as a breach."""
     if event.breach:
-        return [] if barred else ["nothing stood against it at that moment; record it without --breach"]
-    told = "where it was handed over all the same, record that with --breach and how it came about"
-    return [*barred, told] if barred and event.kind == "served" else barred
+        return [] if protection else ["nothing prohibited it at that time; record it without --breach"]
+    hint = "if it was handed over anyway, record that with --breach and how it happened"
+    return [*protection, hint] if protection and event.kind == "served" else protection
 
 
-def _hard_words(home: Home, notice: Notice, event: NoticeEvent) -> list[str]:
-    """Say where an English notice asks for an older reader than the settings allow."""
+def _reading_age_problems(home: Home, notice: Notice, event: NoticeEvent) -> list[str]:
+    """Return the problem that an English notice exceeds the reading age that the settings allow."""
     if event.kind not in DECISIONS or notice.fields.get("language") != READABLE_LANGUAGE:
         return []
     age, limit = reading_age(notice_text(notice.page().body_html)), home.settings.notices.reading_age
-    return [f"a reader must be {age:.1f} to follow it and notices.reading_age is {limit:g}"] if age > limit else []
+    return [f"its reading age is {age:.1f} years, and notices.reading_age is {limit:g}"] if age > limit else []

@@ -1,6 +1,7 @@
-"""What each run does about notices: hears objections, withdraws what no longer holds, lets lapse, tells partners.
+"""Notice maintenance per run: record objections, withdraw invalid notices, expire old ones, notify partners.
 
-All by acts of "harmspot", recorded before the run is published, so that its projections show them.
+The actor of every event is "harmspot". The events are recorded before the run is published, so that its projections
+include them.
 """
 
 from collections.abc import Mapping
@@ -28,31 +29,31 @@ READING: Mapping[str, Any] = {"reader": MACHINE, "purpose": "hear an objection t
 
 
 def maintain_notices(home: Home, identity: RunIdentity, products: Products) -> dict[str, int]:
-    """Bring the notices up to what the run knows, and return how many were heard, broken, withdrawn and expired.
+    """Update the notices from the run; return counts of objections heard, and notices broken, withdrawn, expired.
 
-    A run of an older day than the latest published one, or of what was known before it, says nothing about today and
-    does nothing.
+    A run with an earlier as_of or known_at than the latest published one does nothing, because it does not describe the
+    present.
     """
     if _is_older(identity, runs(home.path)):
         return {}
     log_partners_not_told(home)
     with open_home_store(home) as store:
         counts = {
-            "heard": _hear(home, store, products.actions),
-            "broken": _break_promises(home, store, products.actions),
+            "heard": _record_objections(home, store, products.actions),
+            "broken": _mark_broken(home, store, products.actions),
             "withdrawn": _withdraw(home, store, identity, products.gates)
             + withdraw_person_notices_at_run(home, store, identity, products),
-            "expired": _let_lapse(home, store),
+            "expired": _expire(home, store),
         }
-        told = run_messages(home, store, products.restricted, products.actions, identity.as_of)
-        store.add_messages(told, home.now())
-    if said := [f"{count} {what}" for what, count in counts.items() if count]:
-        home.progress(f"notices: {', '.join(said)}")
+        messages = run_messages(home, store, products.restricted, products.actions, identity.as_of)
+        store.add_messages(messages, home.now())
+    if changes := [f"{count} {what}" for what, count in counts.items() if count]:
+        home.progress(f"notices: {', '.join(changes)}")
     return counts
 
 
 def _is_older(identity: RunIdentity, kept: pd.DataFrame) -> bool:
-    """Return whether a run stands before the latest one in the order of table `run`."""
+    """Return whether a run precedes the latest one in the order of table `run`."""
     pairs = list(zip(kept["as_of"], kept["known_at"], strict=True))
     return bool(pairs) and (identity.as_of, identity.known_at) < pairs[-1]
 
@@ -65,34 +66,34 @@ def _live(home: Home, store: Store) -> list[Notice]:
     return [notice for notice in _recorded(home, store) if notice.status.state not in CLOSED]
 
 
-def _hear(home: Home, store: Store, actions: pd.DataFrame) -> int:
-    """Record each objection that came as an action event, once; one that names no notice is announced."""
-    told = actions[actions["kind"].isin(OBJECTIONS) & actions["notice_id"].notna()]
-    heard = _heard_action_ids(store)
+def _record_objections(home: Home, store: Store, actions: pd.DataFrame) -> int:
+    """Record each objection received as an action event, once; report objections that cannot be recorded."""
+    objections = actions[actions["kind"].isin(OBJECTIONS) & actions["notice_id"].notna()]
+    recorded_ids = _recorded_action_ids(store)
     count = 0
-    for action in told.sort_values(["at", "action_id"]).to_dict("records"):
-        if action["action_id"] in heard:
+    for action in objections.sort_values(["at", "action_id"]).to_dict("records"):
+        if action["action_id"] in recorded_ids:
             continue
-        said = action["detail"] or "no words were sent"
-        detail = {"reason": f"Heard by way of an action event: {said}", "action_id": action["action_id"]}
+        text = action["detail"] or "no words were sent"
+        detail = {"reason": f"Heard by way of an action event: {text}", "action_id": action["action_id"]}
         try:
             notice = find_notice(home, store, action["notice_id"], **READING)
             record(home, store, notice, Decision(OBJECTIONS[action["kind"]], action["actor"], detail))
             count += 1
         except (NoticeRefusedError, PersonMentionedError) as error:
-            home.progress(f"an objection was not heard: {error}")
+            home.progress(f"an objection was not recorded: {error}")
     return count
 
 
-def _heard_action_ids(store: Store) -> set[str]:
+def _recorded_action_ids(store: Store) -> set[str]:
     events = store.human_events()
     objections = events[events["kind"].isin(OBJECTIONS.values())]
     details = [read_detail(*row) for row in objections[["kind", "detail"]].itertuples(index=False)]
     return {detail.action_id for detail in details if detail.action_id}
 
 
-def _break_promises(home: Home, store: Store, actions: pd.DataFrame) -> int:
-    """Say that a notice was broken where its operation started before the day it announced."""
+def _mark_broken(home: Home, store: Store, actions: pd.DataFrame) -> int:
+    """Mark a notice broken if its operation started before the announced day."""
     starts = actions[actions["kind"].eq("crackdown_start") & actions["notice_id"].notna()]
     live = {notice.notice_id: notice for notice in _live(home, store)}
     count = 0
@@ -127,11 +128,11 @@ def _withdraw(home: Home, store: Store, identity: RunIdentity, gates: pd.Series)
     return count
 
 
-def _let_lapse(home: Home, store: Store) -> int:
-    """Let lapse what was looked at and never served in time, and what is over without a word whether it was kept."""
+def _expire(home: Home, store: Store) -> int:
+    """Expire opened notices not served in time, and served ones that ended without being marked kept or broken."""
     today = home.today()
-    lapsed = [n for n in _live(home, store) if today > last_day_to_decide(n.fields, n.status)]
-    for notice in lapsed:
+    overdue = [n for n in _live(home, store) if today > last_day_to_decide(n.fields, n.status)]
+    for notice in overdue:
         day = last_day_to_decide(notice.fields, notice.status)
         record(home, store, notice, Decision("expired", MACHINE, {"reason": f"Its last day was {day}."}))
-    return len(lapsed)
+    return len(overdue)

@@ -1,7 +1,7 @@
-"""What partners are told: notices as they change, referrals, overdose watches and safeguarding cases of a run.
+"""Messages to partners: changes of notices, and the referrals, overdose watches and safeguarding cases of a run.
 
-Messages are written in the transaction of what causes them and delivered after it. Person ids leave the house only for
-a partner whose agreement names them, and each disclosure stands in the access log first.
+Messages are written in the transaction of their cause and delivered after it. Person ids are sent only to a partner
+whose agreement names them, and the access log records each disclosure first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,43 +31,58 @@ WATCHED = {"crackdown_start": "crackdown", "seizure": "seizure"}
 def notice_messages(
     home: Home, store: Store, fields: Mapping[str, Any], before: NoticeStatus, after: NoticeStatus, at: datetime
 ) -> list[OutboxMessage]:
-    """Return what partners are told of a notice that was served, or of one served before that is closed."""
+    """Return the messages to partners about a notice that was served, or was served before and is now closed."""
     is_news = after.state != before.state and (after.state == "served" or (after.state in CLOSED and before.served_on))
     if not is_news:
         return []
     data = {**fields, "state": after.state, "served_on": after.served_on, "manner": after.manner}
-    told = _messages(home, store, "notices", fields["notice_id"], data, at, person_id=fields.get("person_id"))
+    messages = _messages(home, store, "notices", fields["notice_id"], data, at, person_id=fields.get("person_id"))
     if fields["kind"] == "area" and after.state == "served":
-        told += _watch(home, store, fields["notice_id"], "announced crackdown", fields, fields["starts_on"], at)
-    return told
+        messages += _watch(home, store, fields["notice_id"], "announced crackdown", fields, fields["starts_on"], at)
+    return messages
 
 
 def run_messages(
     home: Home, store: Store, lists: Mapping[str, pd.DataFrame], actions: pd.DataFrame, at: datetime
 ) -> list[OutboxMessage]:
-    """Return what partners are told of a run.
+    """Return the messages to partners about a run.
 
     Parameters
     ----------
-    lists : tables `referral` and `safeguarding`, less run columns.
-    actions : kind, action_id, area_id, at of what was done lately; a seizure or crackdown opens an overdose watch.
-    at : the run's as_of.
+    home : Home
+        Home of the run.
+    store : Store
+        Open store of the home.
+    lists : mapping of str to DataFrame
+        Tables `referral` and `safeguarding`, without run columns.
+    actions : DataFrame
+        Columns kind, action_id, area_id and at of recent actions; a seizure or crackdown opens an overdose watch.
+    at : datetime
+        The run's as_of.
+
+    Returns
+    -------
+    list of OutboxMessage
+        One message per partner and topic that it receives.
     """
-    told: list[OutboxMessage] = []
+    messages: list[OutboxMessage] = []
     for topic, table in (("referrals", "referral"), ("safeguarding", "safeguarding")):
         for row in lists[table].to_dict("records"):
-            told += _messages(home, store, topic, row["person_id"], row, at, person_id=row["person_id"])
+            messages += _messages(home, store, topic, row["person_id"], row, at, person_id=row["person_id"])
     recent = actions[actions["kind"].isin(WATCHED) & (actions["at"] >= at - timedelta(days=WATCH_DAYS))]
     for action in recent.sort_values(["at", "action_id"]).to_dict("records"):
         day = home.day_of(action["at"])
-        told += _watch(home, store, action["action_id"], WATCHED[action["kind"]], action, day, at)
-    return told
+        messages += _watch(home, store, action["action_id"], WATCHED[action["kind"]], action, day, at)
+    return messages
 
 
 def deliver_to_partners(home: Home) -> int:
-    """Deliver what waits for partners, to files or topics as the settings say, and return how many messages.
+    """Deliver pending messages to partners, to files or topics as set, and return the number of messages.
 
-    Raises BrokerError or OSError where a publisher cannot take them; they go on waiting.
+    Raises
+    ------
+    BrokerError, OSError
+        If a publisher fails; the messages stay in the outbox.
     """
     topics = [topic for partner in home.settings.partners.recipients for topic in partner.own_topics()]
     open_store = partial(open_home_store, home)
@@ -80,22 +95,24 @@ def deliver_to_partners(home: Home) -> int:
 
 
 def deliver_or_log(home: Home) -> None:
-    """Deliver what waits for partners; where nobody takes it, say so and let it wait for the next time."""
+    """Deliver pending messages to partners; on failure, log it and leave the messages for the next delivery."""
     try:
         deliver_to_partners(home)
     except (SourceError, OSError) as error:
-        home.progress(f"partners are not told yet: {error} Deliver it later: harmspot notices deliver")
+        home.progress(
+            f"messages to partners are not delivered yet: {error} Deliver them later: harmspot notices deliver"
+        )
 
 
 def log_partners_not_told(home: Home) -> None:
-    """Say which partners have no agreement, for nothing goes out to them."""
+    """Log which partners have no agreement and therefore receive nothing."""
     for partner in home.settings.partners.recipients:
         if not partner.has_agreement:
-            home.progress(f"partner {partner.name} has no agreement_id: nothing goes out to it")
+            home.progress(f"partner {partner.name} has no agreement_id: nothing is sent to it")
 
 
 class _Publishers:
-    """Several publishers as one: a message is delivered once all of them took it."""
+    """Several publishers as one: a message is delivered when all of them have accepted it."""
 
     def __init__(self, publishers: Sequence[Publisher]) -> None:
         self._publishers = publishers
@@ -139,12 +156,12 @@ def _messages(
 ) -> list[OutboxMessage]:
     """Return one message for each partner on the topic."""
     plain = {str(name): _plain(value) for name, value in data.items()}
-    told = []
+    messages = []
     for partner in home.settings.partners.recipients:
-        named = {"person_ref": _person_ref(home, store, topic, partner, person_id)} if person_id else {}
-        message = partner.message(topic, entity_id, {**plain, **named}, at)
-        told += [message] if message else []
-    return told
+        reference = {"person_ref": _person_ref(home, store, topic, partner, person_id)} if person_id else {}
+        message = partner.message(topic, entity_id, {**plain, **reference}, at)
+        messages += [message] if message else []
+    return messages
 
 
 def _person_ref(home: Home, store: Store, topic: str, partner: Partner, person_id: str) -> str | None:
@@ -161,7 +178,7 @@ def _person_ref(home: Home, store: Store, topic: str, partner: Partner, person_i
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON holds it; what is missing is None."""
+    """Return a value as a JSON type; a missing value becomes None."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if not isinstance(value, list | tuple | dict) and pd.isna(value):

@@ -1,4 +1,4 @@
-"""Letters to people who are off the list of people: withdrawn, by an act with its reason, before they are served."""
+"""Withdraw unserved person notices to people who are off the list of people, with a recorded reason."""
 
 from collections.abc import Iterable, Mapping
 
@@ -20,13 +20,25 @@ from pipeline.store.store import Store
 def withdraw_person_notices(
     home: Home, off: Mapping[str, str], *, by: str, drafted_until: str | None = None, is_opened_only: bool = False
 ) -> int:
-    """Withdraw what was drafted and not yet served to people who are taken off the list, and return how many.
+    """Withdraw unserved notices to people who are removed from the list, and return how many.
 
     Parameters
     ----------
-    off : by person_id, why. by : who takes them off; the reading of the letters is logged under this name.
-    drafted_until : a run; what a later run drafted stays, as it rests on a later list.
-    is_opened_only : leave drafts that nobody opened; they are in no record yet and go with the publication.
+    home : Home
+        Home of the notices.
+    off : mapping of str to str
+        Reason by person_id.
+    by : str
+        Who removes them; the read of the notices is logged under this name.
+    drafted_until : str or None
+        A run_id; notices drafted by a later run are kept, because they are based on a later list.
+    is_opened_only : bool
+        Skip drafts that nobody opened; they are not recorded yet and disappear with the publication.
+
+    Returns
+    -------
+    int
+        Number of notices withdrawn.
     """
     kept = runs(home.path)
     if kept.empty or not off:
@@ -35,7 +47,7 @@ def withdraw_person_notices(
     if drafted_until:
         notices = _not_of_later_runs(home, notices, drafted_until, reader=by)
     with open_home_store(home) as store:
-        # Somebody may have served one since it was read.
+        # A notice may have been served since it was read.
         recorded = notices_of(store.human_events(), home.settings.force.zone)
         notices = [recorded.get(notice.notice_id, notice) for notice in notices]
         if is_opened_only:
@@ -44,9 +56,9 @@ def withdraw_person_notices(
 
 
 def withdraw_person_notices_at_run(home: Home, store: Store, identity: RunIdentity, products: Products) -> int:
-    """Withdraw the letters to people who are not on the list that a run is about to publish, or excepted from it.
+    """Withdraw the notices to people who are not on the list that a run is about to publish, or excepted from it.
 
-    An exception is no input of a run, which therefore drafts a letter to the excepted, too: that one goes at once.
+    Exceptions are not an input of a run, so the run also drafts notices to excepted people: these are withdrawn here.
     """
     events = store.human_events()
     recorded = notices_of(events, home.settings.force.zone)
@@ -64,14 +76,14 @@ def withdraw_person_notices_at_run(home: Home, store: Store, identity: RunIdenti
 
 
 def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, reader: str) -> list[Notice]:
-    """Return the letters that no run after `run_id` drafted: neither itself, nor word for word anew on the same day."""
+    """Return the notices that no run after `run_id` drafted, either new or again with the same id on the same day."""
     kept = runs(home.path).set_index("run_id")
-    asked, after = kept.loc[run_id], kept.loc[run_id:].iloc[1:]
-    until = (asked["as_of"].astimezone(home.settings.force.zone).date(), asked["known_at"])
+    given, after = kept.loc[run_id], kept.loc[run_id:].iloc[1:]
+    until = (given["as_of"].astimezone(home.settings.force.zone).date(), given["known_at"])
     purpose = "tell which letters a later run of the day drafted, too"
-    again = {
+    drafted_again = {
         notice_id
-        for later in after.index[after["as_of"] == asked["as_of"]]
+        for later in after.index[after["as_of"] == given["as_of"]]
         for notice_id in read_restricted(
             home.path,
             home.key,
@@ -86,15 +98,15 @@ def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, re
     return [
         notice
         for notice in notices
-        if (notice.fields["written_on"], notice.known_at) <= until and notice.notice_id not in again
+        if (notice.fields["written_on"], notice.known_at) <= until and notice.notice_id not in drafted_again
     ]
 
 
 def _off(notices: Iterable[Notice], excepted: set[str], products: Products) -> dict[str, str]:
-    """Why each who is off the list is off it, by person_id, of those whom a letter speaks to."""
+    """Return, by person_id, why each addressee of a notice who is off the list is off it."""
     listed = set(products.restricted[PERSON_NOTICES_OF]["person_id"])
     why = products.restricted["person_change"].set_index("person_id")["why"]
-    left = {person: f"the person left the list of people: {words}" for person, words in why.items()}
+    left = {person: f"the person left the list of people: {reason}" for person, reason in why.items()}
     subjects = {notice.subject for notice in notices}
     return {
         **{person: left.get(person, "the person is not on the list of people") for person in subjects - listed},
@@ -103,7 +115,7 @@ def _off(notices: Iterable[Notice], excepted: set[str], products: Products) -> d
 
 
 def _withdraw(home: Home, store: Store, notices: Iterable[Notice], off: Mapping[str, str]) -> int:
-    """Withdraw each letter that may not stand. Whoever does it, harmspot follows a rule."""
+    """Withdraw every notice that must not be served; the recorded actor is always harmspot."""
     count = 0
     for notice in notices:
         if reason := withdrawal_reason(notice.fields, notice.status, off):

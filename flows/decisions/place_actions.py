@@ -1,4 +1,4 @@
-"""What people do to places, recorded from the command: action events like those that arrive on the topic."""
+"""Actions at places, recorded from the command as action events like those of topic `actions`."""
 
 import hashlib
 from datetime import date, datetime, timedelta
@@ -26,17 +26,21 @@ SOURCE = "/harmspot/command"
 def record_action(
     home: Home, *, kind: str, area_id: str, actor: str, at: datetime | None = None, **particulars: Any
 ) -> str:
-    """Store one action at an area, done at `at` (now), and return its id; the same action at the same moment is one.
+    """Store one action at an area, done at `at` (default: now), and return its id.
 
-    The event says when it is recorded, its `data` when it was done.
+    The same action at the same time has the same id and is stored once. The event's `time` is when it is recorded, its
+    `data.at` when it was done.
 
-    Raises SourceError where the store refuses it, or an announcement may not be made.
+    Raises
+    ------
+    SourceError
+        If the store refuses it, or an announcement is not allowed.
     """
     raw_area_id = area_id.rsplit("@", 1)[0]
     now = home.now()
     at = at or now
-    words = "\x1f".join([kind, raw_area_id, actor, at.isoformat(), *map(str, particulars.values())])
-    action_id = "C" + hashlib.sha256(words.encode()).hexdigest()[:16]
+    content = "\x1f".join([kind, raw_area_id, actor, at.isoformat(), *map(str, particulars.values())])
+    action_id = "C" + hashlib.sha256(content.encode()).hexdigest()[:16]
     given = {name: value for name, value in particulars.items() if value is not None}
     action = Action(action_id=action_id, version=1, kind=kind, actor=actor, area=raw_area_id, at=at, **given)  # type: ignore[arg-type]
     event = ActionRecorded(specversion="1.0", id=f"{action_id}.1", source=SOURCE, time=now, data=action)
@@ -53,8 +57,11 @@ def record_action(
 def announced_start(home: Home, plan: pd.Series, notice_id: str | None, at: datetime) -> date:
     """Return the first day that the served notice of an operation names.
 
-    Raises SourceError with every reason why the operation of a row of crackdown_plan may not be announced at `at`: the
-    plan's own, and a notice that is missing, not served by then, or about another place.
+    Raises
+    ------
+    SourceError
+        If the operation of a row of crackdown_plan may not be announced at `at`, with every reason: those of the plan,
+        and a notice that is missing, not served by then, or about another place.
     """
     operations = operations_at(home, at)
     own = operations[(operations["area_id"] == plan["area_id"]) & operations["ended_at"].isna()]
@@ -67,7 +74,7 @@ def announced_start(home: Home, plan: pd.Series, notice_id: str | None, at: date
     notice, problem = _served_notice(home, plan, notice_id, at)
     problems += [problem] if problem else []
     if problems or notice is None:
-        raise SourceError(f"{plan['market_id']} is not announced: {'; '.join(problems)}")
+        raise SourceError(f"{plan['market_id']} cannot be announced: {'; '.join(problems)}")
     starts_on: date = notice.fields["starts_on"]
     return starts_on
 
@@ -75,23 +82,23 @@ def announced_start(home: Home, plan: pd.Series, notice_id: str | None, at: date
 def _served_notice(
     home: Home, plan: pd.Series, notice_id: str | None, at: datetime
 ) -> tuple[Notice | None, str | None]:
-    """The notice, or what is wrong with it."""
+    """Return the notice, or the problem with it."""
     if not notice_id:
-        return None, "no notice was served: harmspot notices serve, then name it with --notice"
+        return None, "no notice was served: run harmspot notices serve, then give its id with --notice"
     with open_home_store(home) as store:
         notice = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
     if notice is None or notice.kind != "area" or notice.fields["area_id"] != plan["area_id"]:
-        return None, f"notice {notice_id} is no notice to {plan['area_id']} that anybody has opened"
+        return None, f"notice {notice_id} is not a notice to {plan['area_id']} that anybody has opened"
     if notice.status.state != "served":
         return None, f"notice {notice_id} is {notice.status.state}, not served"
     if notice.status.served_at is None or notice.status.served_at > at:
-        return None, f"notice {notice_id} was served on {notice.status.served_on}, after that"
+        return None, f"notice {notice_id} was served on {notice.status.served_on}, after the announcement"
     return notice, None
 
 
 def operations_at(home: Home, at: datetime) -> pd.DataFrame:
-    """Return the operations that the store knows of, with what was done at this very moment."""
-    settings, as_of = home.settings, at + timedelta(microseconds=1)  # the clock of what is known is exclusive
+    """Return the operations in the store, including actions at exactly `at`."""
+    settings, as_of = home.settings, at + timedelta(microseconds=1)  # as_of is exclusive
     with open_snapshot(
         home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, progress=home.progress
     ) as snapshot:
@@ -100,7 +107,7 @@ def operations_at(home: Home, at: datetime) -> pd.DataFrame:
 
 
 def find_plan(home: Home, market: str) -> pd.Series:
-    """Return the row of the latest crackdown_plan for a market or an area; PublicationError names those there are."""
+    """Return the row of the latest crackdown_plan for a market or area; PublicationError lists the known markets."""
     from pipeline.errors import PublicationError
 
     plan = read_published(home.path, "crackdown_plan")

@@ -1,4 +1,4 @@
-"""The forecast tried on the loaded city: rolling origins in its past, beside the public methods."""
+"""Backtest of the forecast on the loaded city: rolling origins, compared with published methods."""
 
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ RAW_MEAN_LIFE_DAYS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When and how finely the forecast is tried; `last_day` None means the day of the latest incident."""
+    """Origins and cell size of a backtest; `last_day` None means the day of the latest incident."""
 
     origins: int
     every_days: int
@@ -39,7 +39,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class CityTrial:
-    """What was tried, on what, and what came of it."""
+    """The setup and the results of a backtest."""
 
     force_name: str
     first_days: list[date]
@@ -50,7 +50,7 @@ class CityTrial:
     evaluation: Evaluation
 
     def title(self) -> str:
-        """Return one line that says what was tried."""
+        """Return a one-line summary of the setup."""
         return (
             f"{self.force_name}: {len(self.first_days)} origins from {self.first_days[0]} to {self.first_days[-1]}, "
             f"{self.horizon_days} days ahead, {self.cell_count:,} cells of {self.cell_size_m:g} m, "
@@ -64,14 +64,16 @@ class CityTrial:
 
 
 def evaluate_city(home: Home, plan: Plan) -> CityTrial:
-    """Try the forecast at each origin on the loaded city.
+    """Backtest the forecast at each origin on the loaded city.
 
     The study area is every cell with an incident before the first origin, and one ring of cells around them.
 
     Raises
     ------
-    StoreError : no incidents, or none before the first origin.
-    ValueError : see `models.evaluation.backtest.evaluate_forecast`.
+    StoreError
+        There are no incidents, or none before the first origin.
+    ValueError
+        See `models.evaluation.backtest.evaluate_forecast`.
     """
     settings = home.settings
     with open_snapshot(
@@ -87,12 +89,12 @@ def evaluate_city(home: Home, plan: Plan) -> CityTrial:
     origins = [(day - EPOCH).days for day in first_days]
     if not (cell_days["day"] < origins[0]).any():
         raise StoreError(
-            f"no incident before the first origin {first_days[0]}: take fewer origins (--origins), closer together "
+            f"no incident before the first origin {first_days[0]}: use fewer origins (--origins), closer together "
             "(--every-days), or a later --last"
         )
     cells = study_cells(cell_days, origins[0])
     home.progress(
-        f"trying {len(origins)} origins on {len(cells):,} cells, every method at each; some seconds an origin"
+        f"testing every method at {len(origins)} origins on {len(cells):,} cells; this takes some seconds per origin"
     )
     evaluation = evaluate_forecast(
         cell_days,
@@ -116,7 +118,7 @@ def evaluate_city(home: Home, plan: Plan) -> CityTrial:
 
 
 def on_cells(incidents: pd.DataFrame, grid: Grid) -> pd.DataFrame:
-    """Return cell_ix, cell_iy, offence_code, day, n of incidents by point, in that order of rows."""
+    """Return cell_ix, cell_iy, offence_code, day, n of incidents by point, sorted by these columns."""
     ix, iy = grid.index(incidents["x_m"], incidents["y_m"])
     placed = incidents[["offence_code", "day", "n"]].assign(cell_ix=ix, cell_iy=iy)
     keys = ["cell_ix", "cell_iy", "offence_code", "day"]
@@ -144,7 +146,7 @@ def score_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def difference_table(evaluation: Evaluation) -> pd.DataFrame:
-    """Return how far the harm forecast is ahead of each method on harm, and the events forecast on incidents."""
+    """Return the differences of the harm forecast to each method on harm, and of the events forecast on incidents."""
     found = evaluation.differences
     on_harm = (found["metric"] == "harm_share") & found["method"].str.contains("by harm")
     on_events = (found["metric"] == "pai") & found["method"].str.contains("by events") & (found["share"] == 0.01)
@@ -154,7 +156,7 @@ def difference_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def trial_object(trial: CityTrial) -> dict[str, Any]:
-    """Return everything that was found as one JSON-ready object; tables as lists of objects."""
+    """Return all results as one JSON-ready object, with tables as lists of objects."""
     return {
         "force_name": trial.force_name,
         "first_days": [day.isoformat() for day in trial.first_days],
@@ -170,7 +172,7 @@ def trial_object(trial: CityTrial) -> dict[str, Any]:
 def _incidents_until(
     home: Home, connection: duckdb.DuckDBPyConnection, last_day: date
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Return incidents by point, offence and day up to and with `last_day`, the codebook, and the map's system."""
+    """Return incidents by point, offence and day up to and including `last_day`, the codebook, and the map's CRS."""
     settings = home.settings
     until = home.midnight(last_day + timedelta(days=1))
     codebook, geography = read_run_codebook(settings, until), read_map(settings)

@@ -1,4 +1,4 @@
-"""A forecast straight from a file of incidents, without a store: what `harmspot forecast` does."""
+"""Forecast from a file of incidents, without a store, as `harmspot forecast` does."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,9 +32,9 @@ class Extent:
             raise ValueError(f"extent {box}: expected minx,miny,maxx,maxy with minx < maxx and miny < maxy")
 
     def cells(self, grid: Grid) -> pd.DataFrame:
-        """Return cell_ix, cell_iy of every cell that shares ground with the box, from south-west to north-east."""
+        """Return cell_ix, cell_iy of every cell that overlaps the box, from south-west to north-east."""
         ix, iy = grid.index([self.x_min_m, self.x_max_m], [self.y_min_m, self.y_max_m])
-        # A box that ends on a grid line shares no ground with the cell beyond it.
+        # A box that ends on a grid line does not overlap the cell beyond it.
         ends_on_line = np.array([ix[1] * grid.size_m == self.x_max_m, iy[1] * grid.size_m == self.y_max_m])
         columns = np.arange(ix[0], ix[1] + 1 - ends_on_line[0])
         rows = np.arange(iy[0], iy[1] + 1 - ends_on_line[1])
@@ -45,7 +45,10 @@ class Extent:
 def read_events(path: Path) -> pd.DataFrame:
     """Return occurred_at (naive local, or absolute), offence, lon, lat of a CSV or Parquet file.
 
-    Raises SourceError where the file cannot be read or a column is missing.
+    Raises
+    ------
+    SourceError
+        The file cannot be read, or a column is missing.
     """
     try:
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
@@ -65,12 +68,12 @@ def _times(values: pd.Series, path: Path) -> pd.Series:
     try:
         return pd.to_datetime(values, format=form)
     except (ValueError, TypeError) as error:
-        unread = pd.to_datetime(values, format=form, errors="coerce", utc=True).isna() & values.notna()
-        if not unread.any():
+        is_invalid = pd.to_datetime(values, format=form, errors="coerce", utc=True).isna() & values.notna()
+        if not is_invalid.any():
             raise SourceError(
-                f"{path}: column occurred_at mixes times with and without a zone: write all of one kind"
+                f"{path}: column occurred_at mixes times with and without a zone; write all with or all without one"
             ) from error
-        row = int(np.flatnonzero(unread)[0])
+        row = int(np.flatnonzero(is_invalid)[0])
         raise SourceError(
             f"{path}: column occurred_at, row {row + 1}: {values.iloc[row]!r}; expected an ISO 8601 time, such as "
             "2019-12-01T14:30"
@@ -78,7 +81,7 @@ def _times(values: pd.Series, path: Path) -> pd.Series:
 
 
 def read_weights(path: Path) -> pd.Series:
-    """Return harm_days by offence from a CSV `offence,harm_days`; SourceError where it is misshapen."""
+    """Return harm_days by offence from a CSV `offence,harm_days`; raise SourceError if it is malformed."""
     table = pd.read_csv(path, dtype={"offence": "str"})
     if not {"offence", "harm_days"} <= set(table.columns):
         raise SourceError(f"{path}: expected columns offence,harm_days; it has {', '.join(table.columns)}")
@@ -86,12 +89,12 @@ def read_weights(path: Path) -> pd.Series:
     if len(bad):
         row = bad.iloc[0]
         raise SourceError(f"{path}: offence {row['offence']!r} with harm_days {row['harm_days']!r}: "
-                          "expected each offence once, with a number from zero up")  # fmt: skip
+                          "expected each offence once, with a number of at least 0")  # fmt: skip
     return table.set_index("offence")["harm_days"].astype(float)
 
 
 def default_weights(settings: Settings, as_of: datetime) -> pd.Series:
-    """Return harm_days by offence code from the settings' codebook as it stood at `as_of`."""
+    """Return harm_days by offence code from the settings' codebook in force at `as_of`."""
     return read_codebook(settings.ingest.codebook, as_of.date())["harm_days"]
 
 
@@ -111,14 +114,35 @@ def forecast_file(
 
     Parameters
     ----------
-    events : as `read_events` returns them; times without a zone are local in `time_zone`.
-    harm_days : weight by offence; every offence of the events must have one.
-    as_of : end of the known past, local in `time_zone` where it has no zone.
+    events : pd.DataFrame
+        As `read_events` returns them; times without a zone are local in `time_zone`.
+    harm_days : pd.Series
+        Weight by offence, in days; every offence of the events must have one.
+    as_of : datetime
+        End of the past to learn from, local in `time_zone` if it has no zone.
+    horizon_days : int
+        Days to forecast.
+    extent : Extent
+        The box to forecast.
+    grid : Grid
+        Grid of the cells.
+    time_zone : str
+        IANA time zone of the local times.
+    seed : int
+        Seed of the random draws.
+    config : ForecastConfig
+        Settings of the forecast.
 
     Returns
     -------
-    x_min_m, y_min_m and the columns of `forecast_cells`; `attrs["notes"]` says what weakens the forecast, among it
-    how many rows were left out and why.
+    pd.DataFrame
+        x_min_m, y_min_m and the columns of `forecast_cells`; `attrs["notes"]` lists limitations, including the number
+        of rows left out and why.
+
+    Raises
+    ------
+    ValueError
+        An offence has no harm weight.
     """
     placed, notes = _before(events, as_of, time_zone)
     unweighted = sorted(set(placed["offence"]) - set(harm_days.index))
@@ -143,12 +167,12 @@ def forecast_file(
 
 
 def _before(events: pd.DataFrame, as_of: datetime, time_zone: str) -> tuple[pd.DataFrame, list[str]]:
-    """Return the usable events before `as_of` with age_days, and what was left out, in words."""
+    """Return the usable events before `as_of` with age_days, and notes on the rows left out."""
     age = _local(pd.Series([as_of]), time_zone).iloc[0] - _local(events["occurred_at"], time_zone)
     is_past = age > pd.Timedelta(0)
     has_point = np.isfinite(events["lon"].to_numpy(float)) & np.isfinite(events["lat"].to_numpy(float))
     usable = is_past & has_point & events["offence"].notna()
-    # Day 0 is [as_of − 1 day, as_of): a moment exactly one day before still belongs to it.
+    # Day 0 is [as_of − 1 day, as_of): it includes the moment exactly one day before.
     age_days = (np.ceil(age[usable] / pd.Timedelta(days=1)) - 1).astype(np.int64)
     left_out = {
         "not before as-of": int((~is_past & age.notna()).sum()),
@@ -160,13 +184,13 @@ def _before(events: pd.DataFrame, as_of: datetime, time_zone: str) -> tuple[pd.D
 
 
 def _local(times: pd.Series, time_zone: str) -> pd.Series:
-    """Return wall-clock times: days are local days, whatever the clocks did in between."""
+    """Return wall-clock times: days are local days, also across clock changes."""
     stamps = pd.Series(pd.to_datetime(times))
     return stamps if stamps.dt.tz is None else stamps.dt.tz_convert(time_zone).dt.tz_localize(None)
 
 
 def _cell_events(placed: pd.DataFrame, grid: Grid) -> pd.DataFrame:
-    """Count events by cell, offence and age; a point the coordinate system cannot hold has no cell."""
+    """Count events by cell, offence and age; a point outside the coordinate system has no cell."""
     lon, lat = placed["lon"].to_numpy(float), placed["lat"].to_numpy(float)
     x, y = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(lon, lat)
     has_place = np.isfinite(x) & np.isfinite(y)

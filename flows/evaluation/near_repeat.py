@@ -1,4 +1,4 @@
-"""Near repeats in the loaded city: does one incident make another nearby and soon after more likely than chance?"""
+"""Near repeats in the loaded city: more pairs of incidents close in space and time than chance explains."""
 
 import difflib
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ PERMUTATIONS = 999
 
 @dataclass(frozen=True, slots=True)
 class NearRepeats:
-    """A Knox table and what it was made from: the days until `last_day` and the incidents among them."""
+    """A Knox table and its input: the days up to `last_day` and the number of incidents in them."""
 
     table: pd.DataFrame
     offence_codes: list[str]
@@ -38,17 +38,32 @@ def find_near_repeats(
     last_day: date | None = None,
     permutations: int = PERMUTATIONS,
 ) -> NearRepeats:
-    """Return the Knox table of the incidents of `days` local days up to and with `last_day`.
+    """Return the Knox table of the incidents of `days` local days up to and including `last_day`.
 
     Parameters
     ----------
-    offence_codes : codes of the codebook; none takes every burglary, of which near repeats are best known.
-    last_day : by default the day of the latest incident.
+    home : Home
+        Home of the city.
+    offence_codes : Sequence[str]
+        Codes of the codebook; none selects all burglaries, whose near repeats are best documented.
+    days : int
+        Number of local days.
+    last_day : date | None
+        Last of these days; by default the day of the latest incident.
+    permutations : int
+        Number of random permutations.
+
+    Returns
+    -------
+    NearRepeats
+        The Knox table and its input.
 
     Raises
     ------
-    ValueError : a code is not in the codebook, or there are too many pairs.
-    StoreError : no such incident in these days.
+    ValueError
+        A code is not in the codebook, or there are too many pairs.
+    StoreError
+        There is no such incident in these days.
     """
     settings = home.settings
     with open_snapshot(
@@ -88,7 +103,7 @@ def find_near_repeats(
 
 
 def latest_day(found: pd.DataFrame) -> date:
-    """Return the day of the latest incident; StoreError where the store has none."""
+    """Return the day of the latest incident; raise StoreError if the store has none."""
     day = found["day"].iloc[0]
     if pd.isna(day):
         raise StoreError("the store holds no incidents; load some first: harmspot load")
@@ -96,7 +111,7 @@ def latest_day(found: pd.DataFrame) -> date:
 
 
 def check_codes(offence_codes: Sequence[str], codebook: pd.DataFrame) -> list[str]:
-    """Return the codes asked for, or those of every burglary; ValueError for one that is not in the codebook."""
+    """Return the given codes, or those of all burglaries; raise ValueError if one is not in the codebook."""
     for code in offence_codes:
         if code not in codebook.index:
             close = difflib.get_close_matches(code, codebook.index, n=3) or list(codebook.index)
@@ -105,15 +120,16 @@ def check_codes(offence_codes: Sequence[str], codebook: pd.DataFrame) -> list[st
 
 
 def band_labels(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a Knox table for reading: bands as words, pairs, ratio, p, and where that is less than chance allows.
+    """Return a readable Knox table: bands as text, pairs, ratio, p, and a mark where p is significant.
 
-    So many bands are looked at that one in twenty would seem to stand out; each must pass 0.05 over their number.
+    With many bands, about one in twenty would be significant by chance; the threshold is therefore 0.05 divided by
+    their number (Bonferroni).
     """
-    at_once = table["distance_to_m"] == 0
+    is_same_point = table["distance_to_m"] == 0
     metres = table["distance_from_m"].map("{:.0f}".format) + "–" + table["distance_to_m"].map("{:.0f} m".format)
     return pd.DataFrame(
         {
-            "distance": metres.mask(at_once, "same point"),
+            "distance": metres.mask(is_same_point, "same point"),
             "days apart": table["day_from"].astype("str") + "–" + table["day_to"].astype("str"),
             "pairs": table["pairs"],
             "expected": table["expected_pairs"].round(1),

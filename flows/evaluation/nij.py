@@ -1,7 +1,7 @@
-"""A forecast under the rules of the NIJ Real-Time Crime Forecasting Challenge, scored on months that were held back.
+"""A forecast under the rules of the NIJ Real-Time Crime Forecasting Challenge, scored on held-out months.
 
-Cell size and forecast area are ours to choose within the rules. They are chosen once per kind of crime, on the months
-before the first one held back, by what forecasts of those months would have been worth.
+The rules leave cell size and forecast area open within bounds. They are chosen once per kind of crime, by the scores
+of forecasts of the months before the first held-out month.
 """
 
 import re
@@ -34,12 +34,12 @@ CHOICE_MONTHS = 12
 TOGETHER = "all together"
 METHODS = {"harmspot": "expected", "naive count": "naive_count"}
 
-CellsBySize = Mapping[int, gpd.GeoDataFrame]  # size in feet → cells, with `tie`: their place in a fixed order
+CellsBySize = Mapping[int, gpd.GeoDataFrame]  # size in feet → cells, with `tie`: their rank in a fixed order
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Cell size and forecast area of one kind of crime, and what they were worth on the months of the choice."""
+    """Cell size and forecast area of one kind of crime, and their scores on the selection months."""
 
     crime: str
     size_ft: int
@@ -48,16 +48,16 @@ class Choice:
     pei: float
 
     def text(self) -> str:
-        """Return one line for a person."""
+        """Return a one-line summary."""
         return (
             f"{self.crime}: cells of {self.size_ft} feet, {self.target_ft2 / SQUARE_MILE_FT2:g} square miles; "
-            f"on the months of the choice PAI {self.pai:.1f}, PEI* {self.pei:.2f}"
+            f"on the selection months PAI {self.pai:.1f}, PEI* {self.pei:.2f}"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class MonthAhead:
-    """A month that was forecast, on some cells: expected crimes, naive count, and what came."""
+    """The forecast of one month by cell: expected crimes, naive count, and observed crimes."""
 
     cells: gpd.GeoDataFrame
     expected: npt.NDArray[np.float64]
@@ -65,18 +65,18 @@ class MonthAhead:
     came: npt.NDArray[np.int64]
 
     def hotspots(self, method: str, target_ft2: float) -> npt.NDArray[np.bool_]:
-        """Return the cells that `method` (of METHODS) would have forecast."""
+        """Return the cells that `method` (of METHODS) selects as hot spots."""
         ranked_by = getattr(self, METHODS[method])
         return choose_cells(ranked_by, self.cells["area_ft2"], self.cells["tie"], target_ft2=target_ft2)
 
     def score(self, method: str, target_ft2: float) -> pd.DataFrame:
-        """Return what these cells were worth, as `score_cells` does."""
+        """Return the scores of these cells, as `score_cells` does."""
         return score_cells(self.came, self.cells["area_ft2"], self.hotspots(method, target_ft2))
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One forecast as it is handed in."""
+    """One forecast as submitted."""
 
     crime: str
     month: pd.Timestamp
@@ -85,12 +85,13 @@ class Shape:
 
     @property
     def name(self) -> str:
+        """The name of the file, without suffix."""
         return f"{re.sub(r'[^a-z0-9]+', '_', self.crime.lower()).strip('_')}_{self.month:%Y%m}"
 
 
 @dataclass(frozen=True, slots=True)
 class NijTrial:
-    """What was chosen, what is handed in, and how it did."""
+    """The choices, the submitted forecasts and their scores."""
 
     choices: list[Choice]
     shapes: list[Shape]
@@ -101,7 +102,7 @@ Forecaster = Callable[[pd.DataFrame, int, pd.Timestamp], MonthAhead]  # of crime
 
 
 def read_crimes(path: Path) -> pd.DataFrame:
-    """Return offence, day (midnight), x_ft, y_ft of a file that `read_events` takes; rows without a point stay out."""
+    """Return offence, day (midnight), x_ft, y_ft of a file that `read_events` takes, without rows that lack a point."""
     events = read_events(path)
     has_point = np.isfinite(events[["lon", "lat"]].to_numpy(float)).all(axis=1)
     usable = events[has_point & events["offence"].notna() & events["occurred_at"].notna()]
@@ -122,27 +123,41 @@ def evaluate_nij(
     choice_months: int = CHOICE_MONTHS,
     progress: Callable[[str], None],
 ) -> NijTrial:
-    """Choose cells on the past, forecast each held-back month from what came before it, and score the forecasts.
+    """Choose cells on the past, then forecast each held-out month from earlier crimes and score it.
 
     Parameters
     ----------
-    crimes : as `read_crimes` returns them.
-    boundary : the police bureau, polygons.
-    months : days in the months held back.
-    maximise : pai or pei, which of the two the choice makes great.
-    sizes_ft : the cell sizes to choose from.
-    choice_months : how many months before the first one held back the choice is made on.
+    crimes : pd.DataFrame
+        As `read_crimes` returns them.
+    boundary : gpd.GeoDataFrame
+        Polygons of the police bureau.
+    months : Sequence[date]
+        Days in the held-out months.
+    maximise : str
+        `pai` or `pei`, the score that the choice maximises.
+    config : ForecastConfig
+        Settings of the forecast.
+    seed : int
+        Seed of the random draws.
+    sizes_ft : Sequence[int]
+        Cell sizes to choose from, in feet.
+    choice_months : int
+        Number of selection months before the first held-out month.
+    progress : Callable[[str], None]
+        Logger of progress.
 
     Returns
     -------
-    NijTrial; `scores`: crime, month (as 2017-02, or "all"), method, cell_size_ft and the columns of `score_cells`.
+    NijTrial
+        `scores` has crime, month (as 2017-02, or "all"), method, cell_size_ft and the columns of `score_cells`.
 
     Raises
     ------
-    ValueError : no month, no crime before it, or something outside the challenge's rules.
+    ValueError
+        There is no month, no crime before it, or something violates the challenge's rules.
     """
-    held_back = sorted({pd.Timestamp(month).replace(day=1) for month in months})
-    choice_span = _months_before(held_back, choice_months, crimes["day"].min())
+    held_out = sorted({pd.Timestamp(month).replace(day=1) for month in months})
+    choice_span = _months_before(held_out, choice_months, crimes["day"].min())
     cells = {size_ft: _with_tie(NijGrid(size_ft).cells_of(boundary)) for size_ft in sizes_ft}
 
     def ahead(own: pd.DataFrame, size_ft: int, month: pd.Timestamp) -> MonthAhead:
@@ -153,7 +168,7 @@ def evaluate_nij(
         progress(f"{crime}: choosing cells on {choice_span[0]:%Y-%m} to {choice_span[-1]:%Y-%m}")
         own = crimes[crimes["offence"].isin(offences)]
         choice = choose(crime, own, sizes_ft, choice_span, ahead, maximise=maximise)
-        months_ahead = {month: ahead(own, choice.size_ft, month) for month in held_back}
+        months_ahead = {month: ahead(own, choice.size_ft, month) for month in held_out}
         choices.append(choice)
         shapes += [
             Shape(crime, month, one.cells, one.hotspots("harmspot", choice.target_ft2))
@@ -164,10 +179,10 @@ def evaluate_nij(
 
 
 def kinds_of_crime(offences: pd.Series) -> dict[str, list[str]]:
-    """Return each offence apart and, of several, all of them together."""
+    """Return each offence as a kind and, if there are several, all of them together as another."""
     names = sorted(offences.unique())
-    apart = {name: [name] for name in names}
-    return apart if len(names) == 1 else {**apart, TOGETHER: names}
+    single = {name: [name] for name in names}
+    return single if len(names) == 1 else {**single, TOGETHER: names}
 
 
 def choose(
@@ -179,13 +194,13 @@ def choose(
     *,
     maximise: str,
 ) -> Choice:
-    """Return the cell size and forecast area that would have done best over the months; larger ones where equal."""
+    """Return the cell size and forecast area with the best score over the months; on a tie, the larger ones."""
     tried = []
     for size_ft in sizes_ft:
         months_ahead = [ahead(crimes, size_ft, month) for month in months]
         for target_ft2 in TARGETS_FT2:
-            worth = pool_scores(pd.concat([one.score("harmspot", target_ft2) for one in months_ahead])).iloc[0]
-            tried.append(Choice(crime, size_ft, target_ft2, float(worth["pai"]), float(worth["pei"])))
+            pooled = pool_scores(pd.concat([one.score("harmspot", target_ft2) for one in months_ahead])).iloc[0]
+            tried.append(Choice(crime, size_ft, target_ft2, float(pooled["pai"]), float(pooled["pei"])))
     return max(tried, key=lambda choice: (getattr(choice, maximise), choice.size_ft, choice.target_ft2))
 
 
@@ -198,7 +213,7 @@ def forecast_month(
     config: ForecastConfig,
     seed: int,
 ) -> MonthAhead:
-    """Forecast the month that begins at `month` from the crimes before it, and count those that came in it."""
+    """Forecast the month that begins at `month` from the crimes before it, and count those in it."""
     ix, iy = grid.index(crimes["x_ft"], crimes["y_ft"])
     age_days = (month - crimes["day"]).dt.days.to_numpy() - 1
     placed = pd.DataFrame(
@@ -209,7 +224,7 @@ def forecast_month(
     outcome = forecast_cells(
         _counted(placed[age_days >= 0], list(placed.columns)),
         here,
-        # A crime is a crime: the challenge knows no harm.
+        # The challenge weights all crimes equally.
         pd.Series(1.0, index=sorted(crimes["offence"].unique())),
         horizon_days=horizon_days,
         seed=seed,
@@ -235,14 +250,14 @@ def write_shapes(trial: NijTrial, folder: Path) -> list[Path]:
     ]
 
 
-def _months_before(held_back: Sequence[pd.Timestamp], count: int, first_day: pd.Timestamp) -> list[pd.Timestamp]:
-    """Return the months to choose on: `count` of them, or as many as have a past to forecast from."""
-    if not held_back:
-        raise ValueError("months: none held back; expected at least one, such as 2017-02")
-    months = [held_back[0] - pd.DateOffset(months=n) for n in range(count, 0, -1)]
+def _months_before(held_out: Sequence[pd.Timestamp], count: int, first_day: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return the selection months: `count` of them, or as many as have earlier crimes to learn from."""
+    if not held_out:
+        raise ValueError("months: none held out; expected at least one, such as 2017-02")
+    months = [held_out[0] - pd.DateOffset(months=n) for n in range(count, 0, -1)]
     usable = [month for month in months if month > first_day]
     if not usable:
-        raise ValueError(f"months: no whole month of crimes before {held_back[0]:%Y-%m} to choose cells on")
+        raise ValueError(f"months: no whole month of crimes before {held_out[0]:%Y-%m} to choose cells on")
     return usable
 
 
@@ -255,7 +270,7 @@ def _counted(placed: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def _scores(choice: Choice, method: str, months_ahead: Mapping[pd.Timestamp, MonthAhead]) -> pd.DataFrame:
-    """Return the rows of one crime and method: each month, then all of them as one."""
+    """Return the rows of one crime and method: each month, then all months pooled."""
     rows = pd.concat([one.score(method, choice.target_ft2) for one in months_ahead.values()], ignore_index=True)
     names = [f"{month:%Y-%m}" for month in months_ahead]
     if len(names) > 1:

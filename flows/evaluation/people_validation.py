@@ -1,4 +1,4 @@
-"""The rate of offending tried on real people's records: a file through a mapping, an outcome at a time."""
+"""Validation of the offending rate on records of real people: a file read through a mapping, by outcome."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -6,21 +6,21 @@ from typing import Any
 
 import pandas as pd
 
-from flows.home.rows import to_json_rows as as_records
+from flows.home.rows import to_json_rows
 from models.evaluation.people_validation import PeopleTrial, PeopleTrialConfig, evaluate_people
 from pipeline.sources.validation_people import RecordMapping, Records, read_record_mapping, read_records, select_records
 
 
 @dataclass(frozen=True, slots=True)
 class RecordsTrial:
-    """What was tried and what came of it, by outcome; `left_out` says how many people had to be, and why."""
+    """The setup and the results by outcome; `left_out` counts the people left out by reason."""
 
     mapping: RecordMapping
     trials: dict[str, PeopleTrial]
     left_out: dict[str, dict[str, int]]
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return the tables of all outcomes by name, the outcome in front."""
+        """Return the tables of all outcomes by name, with the outcome as first column."""
         names = [part.name for part in fields(PeopleTrial)]
         return {
             name: pd.concat(
@@ -31,20 +31,24 @@ class RecordsTrial:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """Return one JSON-ready object: what was tried, who was left out, and every table as rows."""
-        rows = {name: as_records(table) for name, table in self.tables().items()}
+        """Return one JSON-ready object: the setup, counts of people left out, and every table as rows."""
+        rows = {name: to_json_rows(table) for name, table in self.tables().items()}
         return {"name": self.mapping.name, "about": self.mapping.about, "left_out": self.left_out, **rows}
 
 
 def evaluate_records(
     path: Path, mapping_file: Path, *, flagged_shares: tuple[float, ...], resamples: int, seed: int
 ) -> RecordsTrial:
-    """Try the rate on every outcome that the mapping names.
+    """Evaluate the rate on every outcome that the mapping names.
 
     Raises
     ------
-    MappingError, SourceError : see `pipeline.sources.validation_people`.
-    ValueError : see `models.evaluation.people_validation.evaluate_people`.
+    MappingError
+        See `pipeline.sources.validation_people`.
+    SourceError
+        See `pipeline.sources.validation_people`.
+    ValueError
+        See `models.evaluation.people_validation.evaluate_people`.
     """
     mapping = read_record_mapping(mapping_file)
     rows = read_records(path)

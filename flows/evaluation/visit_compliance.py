@@ -1,4 +1,4 @@
-"""Heard and kept: are the visits of the office those of the street?"""
+"""Visit compliance: compare planned hot-spot visits with recorded ones."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from pipeline.store.snapshot import open_snapshot
 
 
 def visit_delivery(home: Home, as_of: datetime) -> pd.DataFrame:
-    """Return planned and delivered visits by area and local day, of every kept run whose day has begun by `as_of`.
+    """Return planned and delivered visits by area and local day, of all kept runs whose day has begun by `as_of`.
 
     Columns: day, area_id, planned_visits, planned_minutes, delivered_visits, delivered_minutes, delivered_share.
     """

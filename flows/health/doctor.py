@@ -1,4 +1,4 @@
-"""What is wrong with an installation: one finding per check, each with the way out."""
+"""Check an installation: one finding per check, with the remedy for each problem."""
 
 import shutil
 from collections.abc import Callable, Iterable
@@ -24,14 +24,16 @@ from pipeline.store.store import StoreHealth, open_store
 
 LEAST_FREE_BYTES = 1 << 30
 STORE_WAIT_S = 5.0
-AUDIT_NOTICE = timedelta(days=7)  # a report is asked for so long before it is due
+AUDIT_NOTICE = timedelta(days=7)  # warn this long before a report is due
 
 
 def examine(home: Home) -> pd.DataFrame:
-    """Run every check and return check, state (ok, warning, fault), detail, value; never raises for what it finds."""
-    findings = [found for name, check in CHECKS.items() for found in _outcomes(name, partial(_one, name, check, home))]
-    health, of_store = _store(home)
-    findings.append(of_store)
+    """Run every check and return check, state (ok, warning, fault), detail, value; a failing check does not raise."""
+    findings = [
+        found for name, check in CHECKS.items() for found in _outcomes(name, partial(_single, name, check, home))
+    ]
+    health, store_finding = _store(home)
+    findings.append(store_finding)
     if health:
         findings += _outcomes("dead letters", lambda: waiting(home, health))
         findings += _outcomes("clock", lambda: clock(home, health))
@@ -39,7 +41,7 @@ def examine(home: Home) -> pd.DataFrame:
     return pd.DataFrame(findings, columns=list(Finding._fields))
 
 
-def _one(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -> list[Finding]:
+def _single(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -> list[Finding]:
     return [Finding(name, *check(home))]
 
 
@@ -47,10 +49,10 @@ def _outcomes(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding
     try:
         return list(check())
     except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-        return [Finding(name, "fault", _words(error))]
+        return [Finding(name, "fault", _error_text(error))]
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str((explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error)
 
 
@@ -86,23 +88,23 @@ def _codebook(home: Home) -> tuple[State, str]:
 
 def _folder(home: Home) -> tuple[State, str]:
     if not home.path.is_dir():
-        return "fault", f"{home.path} is no folder: make it with `harmspot --home {home.path} init`"
+        return "fault", f"{home.path} is not a folder: create it with `harmspot --home {home.path} init`"
     free = shutil.disk_usage(home.path).free
     return ("ok" if free > LEAST_FREE_BYTES else "warning"), f"{home.path}, {free / 1e9:.1f} GB free"
 
 
 def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
-    """Whether the store opens, and what stands in it; a store that is being written is left to its writer."""
+    """Return the health of the store, if it opens, and a finding; a store held by a writer is not checked."""
     if not home.store.exists():
-        detail = f"{home.store} is missing: make it with `harmspot --home {home.path} init`"
+        detail = f"{home.store} is missing: create it with `harmspot --home {home.path} init`"
         return None, Finding("store", "fault", detail)
     try:
         with open_store(home.store, home.key, wait_s=STORE_WAIT_S, progress=home.progress) as store:
             return store.health(), Finding("store", "ok", "opens with the key")
     except StoreBusyError as error:
-        return None, Finding("store", "warning", f"not looked into: {error}")
+        return None, Finding("store", "warning", f"not checked: {error}")
     except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-        return None, Finding("store", "fault", _words(error))
+        return None, Finding("store", "fault", _error_text(error))
 
 
 def _publication(home: Home) -> tuple[State, str]:
@@ -120,16 +122,19 @@ def _access_log(home: Home) -> tuple[State, str]:
         return "fault", problems[0]
     if back := home.access_log.back_in_time():
         return "warning", back[0]
-    return "ok", "the chain is whole"
+    return "ok", "the chain is intact"
 
 
 def _lists(home: Home) -> tuple[State, str]:
     if runs(home.path).empty:
         return "ok", "no lists of people yet"
     changes = human_changes(home)
-    stamped = changes.loc[changes["is_alarm"], "list"].tolist()
-    if stamped:
-        return "warning", f"people change under 2% of {', '.join(stamped)}: is the evidence read before it is approved?"
+    rarely_changed = changes.loc[changes["is_alarm"], "list"].tolist()
+    if rarely_changed:
+        return (
+            "warning",
+            f"people change under 2% of {', '.join(rarely_changed)}: is the evidence read before approval?",
+        )
     drafts = shown_lists(home, None)["status"].eq("draft").sum()
     return "ok", f"{drafts} lists of the latest run wait for approval: `harmspot --home {home.path} lists show`"
 
@@ -138,11 +143,9 @@ def _effects(home: Home) -> tuple[State, str]:
     if runs(home.path).empty:
         return "ok", "no lists of people yet"
     if lacking := lacking_effect(home):
-        said = (
-            f"`harmspot --home {home.path} lists effects` says what stands before the approval of {', '.join(lacking)}"
-        )
-        return "warning", said
-    return "ok", "what every list that needs it should bring about is registered"
+        detail = f"`harmspot --home {home.path} lists effects` says what prevents the approval of {', '.join(lacking)}"
+        return "warning", detail
+    return "ok", "the expected effect of every list that needs one is registered"
 
 
 def _audits(home: Home) -> tuple[State, str]:
@@ -150,11 +153,11 @@ def _audits(home: Home) -> tuple[State, str]:
         return "fault", halted
     reports = audit_reports(home).dropna(subset="fresh_until")
     if reports.empty:
-        return "ok", "their clock starts with the first run"
+        return "ok", "their clock starts at the first run"
     due_on = reports["fresh_until"].dt.tz_convert(home.settings.force.zone).dt.date
     due = ", ".join(f"{report} by {day}" for report, day in zip(reports["report"], due_on, strict=True))
     is_near = (reports["fresh_until"] < pd.Timestamp(home.now() + AUDIT_NOTICE)).any()
-    return ("warning" if is_near else "ok"), f"due anew, or lists halt: {due}; harmspot audit record"
+    return ("warning" if is_near else "ok"), f"next reports due, or lists halt: {due}; harmspot audit record"
 
 
 CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {

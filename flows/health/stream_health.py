@@ -1,6 +1,6 @@
-"""How the stream of events stands: lag by partition, throughput, what waits in the store, and whose clock is wrong.
+"""Checks of the event stream: lag by partition, throughput, dead letters, undelivered messages and the clock.
 
-Each check yields (state, detail, value) under a name of its own; `flows.health.doctor` shows them.
+Each check yields findings with a name, state, detail and value; `flows.health.doctor` shows them.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ BROKER_TIMEOUT_S = 3.0
 
 
 class Finding(NamedTuple):
-    """What one check found: a sentence, and the number it turns on where there is one."""
+    """Result of one check: a sentence and, if there is one, the number it depends on."""
 
     check: str
     state: State
@@ -34,54 +34,54 @@ class Finding(NamedTuple):
 
 
 def waiting(home: Home, health: StoreHealth) -> Iterator[Finding]:
-    """Dead letters by reason, and messages that were not delivered."""
-    for reason, letters in health.dead_letters.items():
-        yield Finding(f"dead letters: {reason}", "warning", f"{letters:,} wait: {_way_out(home, reason)}", letters)
+    """Yield the dead letters by reason, and the undelivered messages by topic."""
+    for reason, count in health.dead_letters.items():
+        yield Finding(f"dead letters: {reason}", "warning", f"{count:,} pending: {_remedy(home, reason)}", count)
     if not health.dead_letters:
-        yield Finding("dead letters", "ok", "none wait", 0)
+        yield Finding("dead letters", "ok", "none", 0)
     for topic, (messages, oldest_at) in health.undelivered.items():
         detail = (
-            f"{messages:,} not delivered, the oldest since {oldest_at:%Y-%m-%d %H:%MZ}; they go with the next delivery"
+            f"{messages:,} not delivered, the oldest since {oldest_at:%Y-%m-%d %H:%MZ}; the next delivery sends them"
         )
         yield Finding(f"outbox: {topic}", "warning", detail, messages)
     if not health.undelivered:
-        yield Finding("outbox", "ok", "everything is delivered", 0)
+        yield Finding("outbox", "ok", "all messages are delivered", 0)
 
 
-def _way_out(home: Home, reason: str) -> str:
+def _remedy(home: Home, reason: str) -> str:
     if reason == "too_large":
-        return "the source has to send them smaller"
-    return f"mend their cause (docs/events.md), then `harmspot --home {home.path} replay`"
+        return "the source has to send smaller records"
+    return f"fix their cause (docs/events.md), then `harmspot --home {home.path} replay`"
 
 
 def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:
-    """Whether the clock is behind the store, which never lets its own time fall."""
+    """Yield whether the clock is behind the store, whose own time never decreases."""
     if health.last_ingested_at is None:
         return
     last, ahead = f"{health.last_ingested_at:%Y-%m-%d %H:%M:%SZ}", health.last_ingested_at - home.now()
     if ahead > CLOCK_TOLERANCE:
-        detail = f"the clock is {ahead} behind the store's last batch ({last}): set it right"
+        detail = f"the clock is {ahead} behind the store's last batch ({last}): correct the clock"
         yield Finding("clock", "warning", detail, ahead.total_seconds())
     else:
-        yield Finding("clock", "ok", f"the last batch came in at {last}", 0.0)
+        yield Finding("clock", "ok", f"the last batch was ingested at {last}", 0.0)
 
 
 def live_figures(home: Home) -> tuple[State, str]:
-    """Of which run `live.parquet` is, and how old; a stream replaces it with every batch that touches an incident."""
-    found = live_file(home)
-    if found is None:
+    """Return the run and age of `live.parquet`; a stream replaces it with every batch that changes an incident."""
+    header = live_file(home)
+    if header is None:
         return "ok", "none written"
-    run_id, written_at = found
+    run_id, written_at = header
     age = f"written {home.now() - written_at} ago"
     if run_id != latest_run(home):
-        return "warning", f"{FILE} is of run {run_id}, which is not the latest: not to be read; {age}"
+        return "warning", f"{FILE} is of run {run_id}, which is not the latest: do not use it; {age}"
     if runs(home.path)["valid_to"].iloc[-1] <= pd.Timestamp(home.now()):
-        return "warning", f"{FILE} is of run {run_id}, which has expired: not to be read; {age}"
+        return "warning", f"{FILE} is of run {run_id}, which has expired: do not use it; {age}"
     return "ok", f"of run {run_id}, {age}"
 
 
 def broker(home: Home, health: StoreHealth | None) -> Iterator[Finding]:
-    """Whether the broker answers, how far each partition is read, and how fast the latest batches came in."""
+    """Yield whether the broker answers, the lag of each partition, and the throughput of the latest batches."""
     kafka = home.settings.kafka
     offsets, topic_ids = (health.offsets, health.topic_ids) if health else ({}, {})
     topics = [kafka.topic_prefix + topic for topic in TOPICS]
@@ -90,22 +90,22 @@ def broker(home: Home, health: StoreHealth | None) -> Iterator[Finding]:
         return
     bounds = read_bounds(kafka.bootstrap_servers, topics, kafka.security, timeout_s=BROKER_TIMEOUT_S)
     yield Finding("kafka", "ok", f"{kafka.bootstrap_servers} answers; {len(bounds)} partitions")
-    yield from _other_topics(topic_ids, bounds)
+    yield from _recreated_topics(topic_ids, bounds)
     yield from map(partial(_lag, offsets), sorted(bounds.items()))
     if home.settings.stream.live:
-        yield _announcing(home)
+        yield _changes_topic(home)
     if health and health.rows_per_s is not None:
         yield Finding("throughput", "ok", f"{health.rows_per_s:,.0f} rows/s over the latest batches", health.rows_per_s)
 
 
-def _other_topics(topic_ids: dict[str, str], bounds: dict[TopicPartition, Bounds]) -> Iterator[Finding]:
+def _recreated_topics(topic_ids: dict[str, str], bounds: dict[TopicPartition, Bounds]) -> Iterator[Finding]:
     for topic, topic_id in sorted({(topic, found.topic_id) for (topic, _), found in bounds.items() if found.topic_id}):
         if topic_ids.get(topic, topic_id) != topic_id:
             yield Finding(f"topic: {topic}", "fault", another_topic(topic))
 
 
-def _announcing(home: Home) -> Finding:
-    """Whether there is a topic for announcements; only a stream needs it."""
+def _changes_topic(home: Home) -> Finding:
+    """Return whether the topic for change messages exists; only a stream needs it."""
     kafka, topic = home.settings.kafka, home.settings.kafka.topic_prefix + CHANGES
     try:
         read_bounds(kafka.bootstrap_servers, [topic], kafka.security, timeout_s=BROKER_TIMEOUT_S)
@@ -113,7 +113,7 @@ def _announcing(home: Home) -> Finding:
         return Finding(
             f"topic: {topic}", "warning", f"`harmspot stream` cannot start while stream.live is set: {error}"
         )
-    return Finding(f"topic: {topic}", "ok", "there for announcements")
+    return Finding(f"topic: {topic}", "ok", "exists; change messages go there")
 
 
 def _lag(offsets: dict[TopicPartition, int], found: tuple[TopicPartition, Bounds]) -> Finding:

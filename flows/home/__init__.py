@@ -1,4 +1,4 @@
-"""One installation: its folder, settings, clock, the identity of a run, and the way into its store.
+"""One installation: its folder, settings, clock, run identity and store access.
 
-May import models (for their settings) and pipeline; no other room of flows.
+May import models (for their settings) and pipeline; no other package of flows.
 """

@@ -1,4 +1,4 @@
-"""One installation: its folder, settings, key and clock; what every command and flow is given."""
+"""One installation: its folder, settings, key and clock, passed to every command and flow."""
 
 import os
 import re
@@ -20,13 +20,13 @@ from pipeline.store.store import open_store
 
 
 def progress(text: str) -> None:
-    """Say on the error stream what is going on, so that standard output holds results alone."""
+    """Print a progress message to standard error, so that standard output holds results only."""
     click.echo(text, err=True)
 
 
 @dataclass
 class Home:
-    """The folder that holds store, publications, layers and key, with the settings to work on it."""
+    """The folder that holds store, publications, layers and key, with its settings and clock."""
 
     path: Path
     config_file: Path | None = None
@@ -35,20 +35,32 @@ class Home:
 
     @cached_property
     def settings(self) -> Settings:
+        """The settings of the chosen configuration, else of the one recorded in the home."""
         return load_settings(self.config_file or self._remembered_config())
 
     @cached_property
     def key(self) -> Key:
+        """The key of the home."""
         return load_key(self.path)
 
     def pseudonym_of(self, person: str) -> str:
-        """Return the pseudonym of a person given by it or by the force's own id."""
+        """Return the pseudonym of a person given as a pseudonym or as the force's own id."""
         return person if re.fullmatch(PSEUDONYM, person) else Pseudonymiser(self.key.pseudonym)(person)
 
     def refuse_mentions(self, words: Mapping[str, str | None]) -> None:
-        """Raise PersonMentionedError naming the field of `words` that names somebody; the store must not be open.
+        """Raise PersonMentionedError if a text names a person; the store must not be open.
 
-        It is opened only where something in the words could be a raw id.
+        The store is opened only if a text could contain a raw id.
+
+        Parameters
+        ----------
+        words : Mapping[str, str | None]
+            Texts by field name.
+
+        Raises
+        ------
+        PersonMentionedError
+            A text names a person; the error names its field.
         """
         refuse_pseudonyms(words)
         if self.store.exists() and may_name_somebody(words):
@@ -57,46 +69,52 @@ class Home:
 
     @property
     def consumer_group(self) -> str:
-        """The group in which `stream` reads, of this home alone: in one group, two homes would each get a part."""
+        """The consumer group of `stream`, unique to this home: two homes in one group would each get a part."""
         own = f"harmspot-{self.key.home_name}"
         return self.settings.kafka.topic_prefix + (self.settings.stream.group or own)
 
     @property
     def store(self) -> Path:
+        """The path of the store."""
         return self.path / "store.duckdb"
 
     @property
     def published(self) -> Path:
+        """The path of the publication about places."""
         return self.path / "published.duckdb"
 
     @property
     def restricted(self) -> Path:
+        """The path of the restricted publication about people."""
         return self.path / "restricted.duckdb"
 
     @property
     def layers(self) -> Path:
+        """The folder of map layers."""
         return self.path / "layers"
 
     @property
     def report(self) -> Path:
+        """The path of the report."""
         return self.path / "report.html"
 
     @property
     def access_log(self) -> AccessLog:
+        """The log of reads of restricted tables."""
         return AccessLog(self.path / "access.log")
 
     def now(self) -> datetime:
-        """Return the clock that was passed in, or the system's; the one place that reads it."""
+        """Return the clock that was passed in, or the system clock; no other code reads the system clock."""
         return self.clock or datetime.now(UTC)
 
     def ensure(self) -> "Home":
-        """Make the folder and its key where they are missing, and say so; nothing where the settings cannot be read."""
+        """Create the folder and its key if missing, and log it; create nothing if the settings cannot be read."""
         _ = self.settings
         self.path.mkdir(parents=True, exist_ok=True)
         if not (self.store.exists() or self._has_key()):
             create_key(self.path)
             self.progress(
-                f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing opens without it"
+                f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing can be opened without it"
             )
         self._remember_config()
         return self
@@ -106,7 +124,7 @@ class Home:
         return self.path / "config-path"
 
     def _remember_config(self) -> None:
-        """Note the chosen configuration, relative to the home, so that later commands need not name it again."""
+        """Record the path of the chosen configuration, relative to the home, as the default of later commands."""
         if self.config_file is None:
             return
         named = os.path.relpath(self.config_file.resolve(), self.path.resolve())
@@ -115,16 +133,19 @@ class Home:
             self.progress(f"home {self.path} remembers its configuration {self.config_file}; --config overrides it")
 
     def _remembered_config(self) -> Path | None:
-        """Return the configuration the home was last made or run with, None where it never had one.
+        """Return the configuration the home was last created or run with, None if it never had one.
 
-        Raises SettingsError where that file is gone: the defaults in its place would rank other places.
+        Raises
+        ------
+        SettingsError
+            That file is missing; the defaults would give different rankings.
         """
         if not self._memory.exists():
             return None
         remembered = self.path / self._memory.read_text(encoding="utf-8").strip()
         if not remembered.is_file():
             raise SettingsError(
-                f"home {self.path} remembers its configuration {remembered.resolve()}, which is gone; "
+                f"home {self.path} remembers its configuration {remembered.resolve()}, which is missing; "
                 "name it with --config"
             )
         return remembered
@@ -141,9 +162,9 @@ class Home:
         return moment.astimezone(self.settings.force.zone).date()
 
     def local_text(self, moment: datetime) -> str:
-        """Return a moment on the force's own clock, as people read it."""
+        """Return a moment as text in the force's time zone."""
         return f"{moment.astimezone(self.settings.force.zone):%Y-%m-%d %H:%M %Z}"
 
     def midnight(self, day: date) -> datetime:
-        """Return the local midnight that begins `day`, in UTC: what `--as-of DATE` means."""
+        """Return the local midnight that begins `day`, in UTC: the meaning of `--as-of DATE`."""
         return datetime.combine(day, time(), tzinfo=self.settings.force.zone).astimezone(UTC)

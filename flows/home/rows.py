@@ -7,13 +7,13 @@ if TYPE_CHECKING:
 
 
 def to_json_rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Return a frame as JSON-ready objects; geometries are left to the layers."""
+    """Return a frame as JSON-ready objects, without geometries."""
     plain = frame.drop(columns=[c for c in frame.columns if c.endswith("_wkb")])
     return [{str(key): json_value(value) for key, value in row.items()} for row in plain.to_dict("records")]
 
 
 def json_value(value: Any) -> Any:
-    """Return a value as JSON knows it: NumPy scalars as Python's, missing ones as None, times as ISO 8601."""
+    """Return a JSON-ready value: NumPy scalars as Python scalars, missing values as None, times as ISO 8601."""
     import numpy as np
     import pandas as pd
 

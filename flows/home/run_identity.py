@@ -1,4 +1,4 @@
-"""What makes a run the same run: code, configuration, boundaries, codebook, both clocks, seed and predecessor."""
+"""Identity of a run: code, configuration, boundaries, codebook, both clocks, seed and predecessor."""
 
 import hashlib
 import json
@@ -27,10 +27,11 @@ class RunIdentity:
     predecessor_run_id: str | None
     settings: Settings
     crs: str
-    erasures_hash: str | None = None  # who was erased is in no later run, so it is another run
+    erasures_hash: str | None = None  # erased people are in no later run, so the run is a different one
 
     @property
     def run_id(self) -> str:
+        """A hash of everything that decides the content of the run."""
         deciding = [
             code_version(),
             self.settings.identity(),
@@ -46,6 +47,7 @@ class RunIdentity:
 
     @property
     def boundaries_hash(self) -> str:
+        """A hash of the files of the force: areas, points of interest, staffing, equity shares, fidelity."""
         force = self.settings.force
         return _hash_of_files(
             force.areas.path, force.points_of_interest, force.staffing.path, force.equity_shares, force.fidelity
@@ -53,14 +55,17 @@ class RunIdentity:
 
     @property
     def codebook_hash(self) -> str:
+        """A hash of the codebook file."""
         return _hash_of_files(self.settings.ingest.codebook)
 
     @property
     def valid_to(self) -> datetime:
+        """The moment until which rows about places may be used."""
         return self.as_of + timedelta(days=self.settings.publication.valid_days)
 
     @property
     def people_valid_to(self) -> datetime:
+        """The moment until which rows about people may be used."""
         return self.as_of + timedelta(days=self.settings.publication.people_valid_days)
 
     def row(self, *, is_staffing_assumed: bool) -> dict[str, Any]:
@@ -86,7 +91,7 @@ class RunIdentity:
 
 @cache
 def code_version() -> str:
-    """Return harmspot's version with a hash of every file that can change a result."""
+    """Return harmspot's version and a hash of all files that can change a result."""
     sources = [
         path
         for package in PACKAGES
@@ -97,7 +102,7 @@ def code_version() -> str:
 
 
 def hash_of_erasures(person_ids: Iterable[str]) -> str | None:
-    """Return a hash of who was erased, None where nobody was."""
+    """Return a hash of the erased people, or None if there are none."""
     erased = sorted(person_ids)
     return _hash_of_bytes(person_id.encode() for person_id in erased) if erased else None
 

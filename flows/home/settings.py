@@ -33,7 +33,7 @@ ENVIRONMENT_PREFIX = "HARMSPOT__"
 
 
 class SettingsError(HarmspotError):
-    """A settings file or variable that cannot be used; says which key, what it held and what fits."""
+    """A settings file or variable is invalid; the message names the key, its value and what is expected."""
 
 
 def _require_from(section: str, settings: Any, **least: float) -> None:
@@ -55,7 +55,7 @@ class AreasSettings:
 
 @dataclass(frozen=True, slots=True)
 class StaffingSettings:
-    """Officer hours for the areas that no staffing event covers."""
+    """Officer hours of the areas that no staffing event covers."""
 
     path: Path | None
     assumed_total_hours_per_day: float | None
@@ -64,7 +64,7 @@ class StaffingSettings:
 
 @dataclass(frozen=True, slots=True)
 class ForceSettings:
-    """Whose places these are."""
+    """The police force: name, time zone, coordinate system, areas and reference files."""
 
     name: str
     time_zone: str
@@ -85,12 +85,13 @@ class ForceSettings:
 
     @property
     def zone(self) -> ZoneInfo:
+        """The time zone."""
         return ZoneInfo(self.time_zone)
 
 
 @dataclass(frozen=True, slots=True)
 class IngestSettings:
-    """How events come in; `sources` are read at the start of every daily run."""
+    """How events are ingested; `sources` are read at the start of every daily run."""
 
     sources: tuple[str, ...]
     mapping: Path | None
@@ -104,7 +105,7 @@ class IngestSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """How patient a writer is."""
+    """How long a process waits for the store, in seconds."""
 
     wait_s: float
 
@@ -114,7 +115,7 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class PublicationSettings:
-    """How many runs are kept and how long their rows may be used."""
+    """The number of runs kept and the days for which their rows may be used."""
 
     history_runs: int
     valid_days: int
@@ -126,7 +127,7 @@ class PublicationSettings:
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Where the topics are; `security` goes to the client as it is and is never shown."""
+    """The brokers and topics; `security` is passed to the client unchanged and never shown."""
 
     bootstrap_servers: str
     topic_prefix: str
@@ -135,14 +136,14 @@ class KafkaSettings:
     def __post_init__(self) -> None:
         if not isinstance(self.security, Mapping):
             raise SettingsError(
-                f"kafka.security is of type {type(self.security).__name__} (not shown, for it may be a secret): "
+                f"kafka.security is of type {type(self.security).__name__} (not shown: it may be a secret): "
                 "expected a section such as {security_protocol: SASL_SSL, sasl_mechanism: PLAIN, …}"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class PartnersSettings:
-    """Who outside the force is told what, and by which way."""
+    """Recipients of messages outside the force, and their channels."""
 
     to: tuple[str, ...]
     recipients: tuple[Partner, ...]
@@ -157,7 +158,7 @@ class PartnersSettings:
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """How a continuous consumer reads: its group, the bounds of a micro-batch, and how often it reports."""
+    """How a continuous consumer reads: its group, the bounds of a micro-batch, and its reporting interval."""
 
     group: str | None
     member: str | None
@@ -176,7 +177,7 @@ class StreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSettings:
-    """When the deployments run, as cron in the force's time zone."""
+    """The schedule of the deployments, as cron lines in the force's time zone."""
 
     daily: str
     late: str
@@ -188,7 +189,7 @@ class ScheduleSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a run can be told."""
+    """All settings of a run."""
 
     seed: int
     force: ForceSettings
@@ -212,7 +213,7 @@ class Settings:
     schedule: ScheduleSettings
 
     def identity(self) -> str:
-        """Return a hash of all that can change a run's content; files count by content elsewhere, not by path."""
+        """Return a hash of all settings that can change a run's content; files are hashed elsewhere, by content."""
         deciding = {
             "force": [self.force.name, self.force.time_zone, self.force.crs, self.force.staffing.note],
             "assumed_hours": self.force.staffing.assumed_total_hours_per_day,
@@ -249,12 +250,12 @@ PATH_KEYS = {
 
 
 def load_settings(config_file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Join the default file, `config_file` and the environment into settings.
+    """Merge the default file, `config_file` and the environment into settings.
 
     Raises
     ------
     SettingsError
-        An unreadable file, an unknown key (the nearest known one is named) or a value out of range.
+        A file is unreadable, a key is unknown (the nearest known key is named) or a value is out of range.
     """
     default_file = CONFIGS / "default.yaml"
     known = _read_yaml(default_file)
@@ -274,7 +275,7 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
 
 
 def _yaml_or_text(text: str) -> Any:
-    """Return the value of a variable; what is no YAML, such as the cron line `* * * * *`, is text."""
+    """Return the value of a variable; text that is not YAML, such as the cron line `* * * * *`, is returned as is."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
@@ -287,18 +288,18 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SettingsError(f"configuration {path}: {error.strerror}; give an existing file with --config") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"configuration {path}: not readable as YAML{_place_in_yaml(error)}") from None
+        raise SettingsError(f"configuration {path}: not readable as YAML{_yaml_problem(error)}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"configuration {path}: expected sections such as `force:`, found {type(content).__name__}")
     return content
 
 
-def _place_in_yaml(error: Exception) -> str:
-    """Return what is wrong where, without a word of the file, which may hold passwords."""
+def _yaml_problem(error: Exception) -> str:
+    """Return the place and kind of a YAML error, without any text of the file, which may hold passwords."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return ""
-    problem = re.split("['\"]", getattr(error, "problem", None) or "")[0].strip()  # what is quoted stands in the file
+    problem = re.split("['\"]", getattr(error, "problem", None) or "")[0].strip()  # quoted text comes from the file
     return f": line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
@@ -306,7 +307,7 @@ def _refuse_unknown_keys(chosen: Mapping[str, Any], known: Mapping[str, Any], wh
     for key, value in chosen.items():
         if key not in known:
             raise SettingsError(f"{where}: unknown key {path + str(key)!r}; {_nearest(str(key), known)}")
-        # `weights` and `security` hold keys of their own that their owners check.
+        # `weights` and `security` have free keys, which their consumers check.
         if isinstance(known[key], dict) and key not in ("weights", "security"):
             if not isinstance(value, dict):
                 raise SettingsError(
@@ -354,9 +355,12 @@ def _resolve_paths(values: Mapping[str, Any], folder: Path, at: tuple[str, ...] 
 
 
 def find_mapping(name: str, folder: Path) -> Path:
-    """Return the mapping file that `name` means: a shipped mapping, or a path relative to `folder`.
+    """Return the mapping file for `name`: a shipped mapping, or a path relative to `folder`.
 
-    Raises SettingsError naming the shipped mappings where there is neither.
+    Raises
+    ------
+    SettingsError
+        There is neither; the message lists the shipped mappings.
     """
     shipped = CONFIGS / "mappings" / f"{name}.yaml"
     candidates = [shipped] if Path(name).suffix == "" else [folder / name]
@@ -374,16 +378,16 @@ def _partners(to: Iterable[str], recipients: Iterable[Mapping[str, Any]]) -> Par
 
 
 def _check_types(section: str, expected: type, values: Mapping[str, Any]) -> None:
-    """Refuse a number where text belongs and the like, before it surfaces far from here."""
+    """Raise SettingsError if a value has the wrong type, such as a number instead of text."""
     kinds: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
     for field in dataclasses.fields(expected):
         value = values.get(field.name)
         allowed = kinds.get(field.type)
         if field.name in values and allowed and (not isinstance(value, allowed) or isinstance(value, bool)):
-            raise SettingsError(f"{section}.{field.name}={value!r}: expected {_WORDS[field.type]}")
+            raise SettingsError(f"{section}.{field.name}={value!r}: expected {_TYPE_NAMES[field.type]}")
 
 
-_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", str: "text"}
+_TYPE_NAMES: dict[Any, str] = {int: "a whole number", float: "a number", str: "text"}
 
 
 def _build(values: Mapping[str, Any]) -> Settings:

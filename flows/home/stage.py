@@ -1,4 +1,4 @@
-"""How a stage is called: as the plain function it is, or by a caller that wraps it, as a Prefect task."""
+"""How a stage is called: directly as a function, or through a wrapper, such as a Prefect task."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,5 +7,5 @@ Call = Callable[..., Any]
 
 
 def direct(stage: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a stage as the function it is."""
+    """Call a stage directly."""
     return stage(*arguments)

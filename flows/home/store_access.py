@@ -1,4 +1,4 @@
-"""The home's store, opened as its one writer, and the human events it holds."""
+"""Access to the home's store as its single writer, and to its human events."""
 
 import pandas as pd
 
@@ -7,12 +7,12 @@ from pipeline.store.store import Store, open_store
 
 
 def open_home_store(home: Home) -> Store:
-    """Return the home's store, opened as its one writer."""
+    """Open the home's store as its single writer and return it."""
     wait_s = home.settings.store.wait_s
     return open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
 
 
 def read_human_events(home: Home) -> pd.DataFrame:
-    """Return `Store.human_events` as it stands in the home's store: the truth that publications only show."""
+    """Return the current `Store.human_events` of the home; publications show only projections of it."""
     with open_home_store(home) as store:
         return store.human_events()

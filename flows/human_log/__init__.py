@@ -1,4 +1,4 @@
-"""The log of what people decided, read: lists, notices, audits, projections, protection checks, integrity.
+"""Reading of the human-decision log: lists, notices, audits, projections, protection checks, integrity.
 
-May import home. What writes to the log is in decisions.
+May import home. The package decisions writes to the log.
 """

@@ -1,4 +1,4 @@
-"""What people signed in audits, as the model reads it, and the table that shows it."""
+"""Convert audit events to model objects and to table audit_report."""
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
@@ -14,18 +14,18 @@ from pipeline.store.human_events import read_detail
 
 
 def audit_events(events: pd.DataFrame) -> list[AuditEvent]:
-    """Return the first run and the signed reports, from what was done at all."""
+    """Return the first run and the signed reports from all human events."""
     chosen = events[events["kind"].isin(AUDIT_EVENTS) & events["subject_kind"].isin(["run", "audit"])]
     return [_audit_event(row) for row in chosen.to_dict("records")]
 
 
 def halt_of(home: Home, events: pd.DataFrame, at: datetime) -> str | None:
-    """Return why lists that choose people are halted at a moment, None where they are not."""
+    """Return why lists of people are halted at a moment, or None if they are not."""
     return halted_because(report_statuses(audit_events(events), at, home.settings.audits), at, home.settings.force.zone)
 
 
 def make_audit_projections(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return audit_report from what people signed; its state is that at the home's clock."""
+    """Return audit_report from the audit events, with the state at the home's clock."""
     statuses = report_statuses(audit_events(events), home.now(), home.settings.audits)
     rows = [_row(status, home.now(), home.settings.force.zone) for status in statuses]
     return {"audit_report": pd.DataFrame(rows, columns=read_tables().published["audit_report"].column_names)}

@@ -1,4 +1,4 @@
-"""What people did to lists, as the model reads it, and the tables that show it."""
+"""Convert list decisions to model objects and to their tables."""
 
 import itertools
 from collections.abc import Mapping
@@ -15,35 +15,35 @@ from models.governance.list_lifecycle import ListEvent, ListStatus
 from pipeline.publication.tables import read_tables
 from pipeline.store.human_events import read_detail
 
-ACTS = ("opened", "approved", "revoked", "overridden")
+LIST_DECISIONS = ("opened", "approved", "revoked", "overridden")
 
 
 def list_events(events: pd.DataFrame) -> list[ListEvent | EffectEvent]:
-    """Return what people did to lists, and what they registered and evaluated of them, from what they did at all."""
-    chosen = events[events["subject_kind"].eq("list") & events["kind"].isin([*ACTS, *EFFECT_EVENTS])]
+    """Return the list decisions, and the registrations and evaluations of lists, from all human events."""
+    chosen = events[events["subject_kind"].eq("list") & events["kind"].isin([*LIST_DECISIONS, *EFFECT_EVENTS])]
     return [
         _effect_event(row) if row["kind"] in EFFECT_EVENTS else _list_event(row) for row in chosen.to_dict("records")
     ]
 
 
 def list_effects(events: pd.DataFrame) -> Effects:
-    """Return what was registered and evaluated of every list, from what people did."""
+    """Return the registrations and evaluations of every list from the human events."""
     return effects_of(event for event in list_events(events) if isinstance(event, EffectEvent))
 
 
 def erased_people(events: pd.DataFrame) -> list[str]:
-    """Return the pseudonyms of the people who were erased, in order of erasure, from what people did."""
+    """Return the pseudonyms of erased people, in order of erasure, from the human events."""
     is_erasure = events["kind"].eq("erased") & events["subject_kind"].eq("person")
     return events.loc[is_erasure, "subject"].drop_duplicates().tolist()
 
 
 def effect_rows(events: pd.DataFrame) -> pd.DataFrame:
-    """Return list_effect from what people did."""
+    """Return list_effect from the human events."""
     return _frame("list_effect", [_effect_row(each) for each in itertools.chain(*list_effects(events).values())])
 
 
 def make_list_projections(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return approval, list_effect, list_revocation and list_exception from what people did."""
+    """Return approval, list_effect, list_revocation and list_exception from the human events."""
     found = lifecycle.statuses(list_events(events))
     return {
         "approval": _frame("approval", [_approval_row(i, s) for i, s in found.items() if s.approved]),
@@ -86,8 +86,8 @@ def _approval_row(list_id: str, status: ListStatus) -> dict[str, Any]:
     event = status.approved
     assert event
     opened_at = next(at for name, at in status.opened.items() if same_person(name, event.actor))
-    said = {"opened_at": opened_at, "approved_by": event.actor, "approved_at": event.at, "reason": event.reason}
-    return {**_ids(list_id), **said, "stops_at": status.stops_at}
+    approval = {"opened_at": opened_at, "approved_by": event.actor, "approved_at": event.at, "reason": event.reason}
+    return {**_ids(list_id), **approval, "stops_at": status.stops_at}
 
 
 def _revocation_row(list_id: str, status: ListStatus) -> dict[str, Any]:
@@ -110,15 +110,17 @@ def _exception_row(event: ListEvent) -> dict[str, Any]:
 
 def _effect_row(effect: Effect) -> dict[str, Any]:
     event, evaluated = effect.registered, effect.evaluated
-    said = {name: getattr(event, name) for name in ("outcome", "comparison", "stops_at")}
-    ended = {name: getattr(evaluated, name) if evaluated else None for name in ("found", "report", "report_sha256")}
+    registration = {name: getattr(event, name) for name in ("outcome", "comparison", "stops_at")}
+    evaluation = {
+        name: getattr(evaluated, name) if evaluated else None for name in ("found", "report", "report_sha256")
+    }
     return {
         "list": event.list_name,
         "registered_by": event.actor,
         "registered_at": event.at,
-        **said,
+        **registration,
         "ends_at": effect.ends_at,
         "evaluated_by": evaluated.actor if evaluated else None,
         "evaluated_at": evaluated.at if evaluated else None,
-        **ended,
+        **evaluation,
     }

@@ -1,4 +1,4 @@
-"""Notices as the store remembers them: what each says, what was done to it, where it stands, and that as tables."""
+"""Notices from the store: fields, events and status of each, and their tables."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +19,7 @@ from pipeline.store.human_events import read_detail
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice: what it says, and what was done to it in order of recording. A draft nobody opened has no steps."""
+    """A notice: its fields, and its events in order of recording. A draft that nobody opened has no events."""
 
     notice_id: str
     fields: Mapping[str, Any]
@@ -30,22 +30,25 @@ class Notice:
 
     @property
     def status(self) -> NoticeStatus:
+        """The status after all events."""
         return status_of(self.fields, self.events)
 
     @property
     def kind(self) -> str:
+        """`area` or `person`."""
         return str(self.fields["kind"])
 
     @property
     def subject(self) -> str:
+        """The id of the market or person."""
         return str(self.fields["market_id" if self.kind == "area" else "person_id"])
 
     def as_of(self, moment: datetime) -> "Notice":
-        """Return it with what had been recorded by a moment."""
+        """Return the notice with only the events recorded by a moment."""
         return replace(self, events=tuple(event for event in self.events if event.at <= moment))
 
     def page(self, recipient: str | None = None) -> NoticePage:
-        """Render it as it stands now, its approver filled in, and its recipient where one is given."""
+        """Render the notice with its current status, its approver and, if given, its recipient."""
         status = self.status
         signed = f"{status.approved_by}, {status.approved_on}" if status.approved_on else ""
         shown = {**self.fields, "status": status.state, "approved_by": signed}
@@ -53,7 +56,7 @@ class Notice:
 
 
 def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:
-    """Return the records that notices rest on, as `Store.corrected_evidence` takes them."""
+    """Return the incidents that notices cite as evidence, as `Store.corrected_evidence` takes them."""
     rows = [
         (notice.notice_id, incident_id, notice.fields.get("person_id"), notice.known_at)
         for notice in notices
@@ -63,10 +66,10 @@ def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:
 
 
 def notices_of(events: pd.DataFrame, zone: ZoneInfo) -> dict[str, Notice]:
-    """Return every notice anybody opened, by id, from what people did (`Store.human_events`)."""
+    """Return every opened notice, by id, from the human events (`Store.human_events`)."""
     notices: dict[str, Notice] = {}
-    about = events[events["subject_kind"] == "notice"]
-    for row in about.to_dict("records"):  # a few a day
+    of_notices = events[events["subject_kind"] == "notice"]
+    for row in of_notices.to_dict("records"):  # a few a day
         detail = read_detail(row["kind"], row["detail"])
         notice_id = row["subject"]
         if row["kind"] == "drafted":
@@ -80,7 +83,7 @@ def notices_of(events: pd.DataFrame, zone: ZoneInfo) -> dict[str, Notice]:
 
 
 def make_notice_event(kind: str, actor: str, at: datetime, detail: Any, zone: ZoneInfo) -> NoticeEvent:
-    """Return an act as the rules see it, its days in the force's zone."""
+    """Return a human event as the rules take it, with days in the force's zone."""
     served_at = getattr(detail, "served_at", None)
     return NoticeEvent(
         kind=kind,
@@ -96,7 +99,7 @@ def make_notice_event(kind: str, actor: str, at: datetime, detail: Any, zone: Zo
 
 
 def notice_states(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return area_notice_state and person_notice_state from what people did."""
+    """Return area_notice_state and person_notice_state from the human events."""
     notices = notices_of(events, home.settings.force.zone)
     tables = {"area": "area_notice_state", "person": "person_notice_state"}
     return {
@@ -110,7 +113,7 @@ def notice_states(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _state(notice: Notice) -> dict[str, Any]:
     status = notice.status
-    # People may write a name into a reason; of a place only harmspot's own words are published.
-    is_told = notice.kind == "person" or status.closed_by == MACHINE
-    why = status.closed_because if is_told else None
+    # Reasons by people may contain a name; for places only harmspot's own text is published.
+    is_publishable = notice.kind == "person" or status.closed_by == MACHINE
+    why = status.closed_because if is_publishable else None
     return {**notice.fields, **asdict(status), "notice_id": notice.notice_id, "why": why}

@@ -1,4 +1,4 @@
-"""The projections: what people did, as tables that every publication and every act rebuilds."""
+"""Projections: tables of human decisions, rebuilt by every publication and every decision."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from flows.human_log.notice_records import notice_states
 from pipeline.publication.publish import Projector, Shown, project
 from pipeline.publication.tables import read_tables
 
-# Each takes the home and what people did (`Store.human_events`), and returns the projections it makes by table name.
+# Each takes the home and the human events (`Store.human_events`) and returns projections by table name.
 MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (
     notice_states,
     make_list_projections,
@@ -22,7 +22,7 @@ MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (
 
 
 def projector(home: Home) -> Projector:
-    """Return what makes every projection from what stands in the home's store when it is called."""
+    """Return a function that builds every projection from the contents of the home's store at the time of its call."""
 
     def make() -> Shown:
         with open_home_store(home) as store:
@@ -37,5 +37,5 @@ def projector(home: Home) -> Projector:
 
 
 def project_home(home: Home) -> list[Path]:
-    """Rebuild the projections after an act and return the files that were replaced."""
+    """Rebuild the projections after a decision and return the replaced files."""
     return project(home.path, projector(home), key=home.key)

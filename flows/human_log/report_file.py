@@ -1,4 +1,4 @@
-"""A report that somebody answers for: where it lies, the hash by which it is known again, the day it says of itself."""
+"""Signed report files: path, SHA-256 hash and stated day."""
 
 import hashlib
 import re
@@ -9,14 +9,14 @@ from pipeline.errors import PublicationError
 
 
 def sealed_report(path: Path) -> dict[str, str]:
-    """Return report and report_sha256 of a file; PublicationError where there is none, or nothing in it."""
+    """Return report and report_sha256 of a file; raise PublicationError if it is missing or empty."""
     content = path.read_bytes() if path.is_file() else b""
     if not content.strip():
-        raise PublicationError(f"report {path}: no such file, or an empty one; name the file that the report stands in")
+        raise PublicationError(f"report {path}: no such file, or an empty one; name the file that contains the report")
     return {"report": str(path), "report_sha256": hashlib.sha256(content).hexdigest()}
 
 
 def stated_day(path: Path) -> date | None:
-    """Return the day on which a report says it was made, as pages of `audit draft` do; None where it does not say."""
-    said = re.search(rb'<meta name="harmspot-made-on" content="([0-9]{4}-[0-9]{2}-[0-9]{2})">', path.read_bytes())
-    return date.fromisoformat(said[1].decode()) if said else None
+    """Return the day of making stated in a report, as in pages of `audit draft`; None if it states none."""
+    found = re.search(rb'<meta name="harmspot-made-on" content="([0-9]{4}-[0-9]{2}-[0-9]{2})">', path.read_bytes())
+    return date.fromisoformat(found[1].decode()) if found else None

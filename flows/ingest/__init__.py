@@ -1,4 +1,4 @@
-"""Events into the store: files and topics, replay, offsets, the stream and its live figures.
+"""Ingestion of events into the store: files and topics, replay, offsets, the stream and its live figures.
 
 May import home and run.
 """

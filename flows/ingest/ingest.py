@@ -1,4 +1,4 @@
-"""Events in: from Kafka, event files, or somebody else's file through a mapping, into the store."""
+"""Ingest events into the store: from Kafka, event files, or third-party files through a mapping."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -33,7 +33,7 @@ def new_decoder(home: Home) -> Decoder:
 
 
 def offence_codes(home: Home) -> frozenset[str]:
-    """Return the offence codes that may come in today; the codebook is read again where it was written since."""
+    """Return the offence codes in force today; the codebook is re-read after its file has changed."""
     path = home.settings.ingest.codebook
     return _codes_in_force(path, path.stat().st_mtime_ns if path.exists() else None, home.today())
 
@@ -44,7 +44,7 @@ def _codes_in_force(codebook: Path, written_ns: int | None, day: date) -> frozen
 
 
 def ingest_sources(home: Home) -> BatchCounts:
-    """Read every source the settings name until caught up, and return what became of the rows."""
+    """Read every source named in the settings until caught up, and return the counts of rows by outcome."""
     counts = BatchCounts()
     for name in home.settings.ingest.sources:
         counts += ingest_kafka(home) if name == "kafka" else load_file(home, Path(name), home.settings.ingest.mapping)
@@ -52,7 +52,7 @@ def ingest_sources(home: Home) -> BatchCounts:
 
 
 def ingest_kafka(home: Home) -> BatchCounts:
-    """Consume the topics from where the store left off until their present ends."""
+    """Consume the topics from the stored offsets up to their current ends."""
     kafka = home.settings.kafka
     topics = [kafka.topic_prefix + topic for topic in TOPICS]
     source = KafkaSource(kafka.bootstrap_servers, topics, kafka.security)
@@ -65,8 +65,8 @@ def ingest_kafka(home: Home) -> BatchCounts:
 def ingest_source(home: Home, source: Source, *, is_resumed: bool) -> BatchCounts:
     """Decode and commit a source batch by batch; each batch's rows and offsets are one transaction.
 
-    A topic is resumed where the store left off. A file is always read whole: two files may share a name, and what
-    was there before is a duplicate that changes nothing.
+    A topic is resumed at its stored offsets. A file is always read whole: two files may share a name, and rows read
+    before are duplicates that change nothing.
     """
     decoder = new_decoder(home)
     counts = BatchCounts()
@@ -84,9 +84,9 @@ def ingest_source(home: Home, source: Source, *, is_resumed: bool) -> BatchCount
 
 
 def load_file(home: Home, path: Path, mapping: Path | None) -> BatchCounts:
-    """Load event files, or with `mapping` somebody else's CSV or Parquet, from a file or a folder."""
+    """Load event files, or with `mapping` third-party CSV or Parquet, from a file or a folder."""
     if not path.exists():
-        raise SourceError(f"{path}: no such file or folder; give the path of events or of a file that a mapping reads")
+        raise SourceError(f"{path}: no such file or folder; give event files or a file that a mapping can read")
     if mapping is None or _holds_events(path):
         return ingest_source(home, _event_source(path), is_resumed=False)
     with open_home_store(home) as store:
@@ -114,5 +114,5 @@ def _event_source(path: Path) -> Source:
     if _holds_events(path):
         return JsonLinesSource(path)
     raise SourceError(
-        f"{path}: neither .jsonl nor .parquet events; to read somebody else's file name its mapping with --mapping"
+        f"{path}: neither .jsonl nor .parquet events; to read a third-party file, name its mapping with --mapping"
     )

@@ -1,10 +1,10 @@
-"""Live figures between two daily runs: the run's own models on what has come since, its yardsticks held still.
+"""Live figures between two daily runs: the run's own models applied to newer events, with its priors fixed.
 
-What a run knew is read once and stays in memory; of every micro-batch only the incidents it touched are placed anew,
-and only the areas in which they lie or lay are drawn anew before all are ranked. An area's rate then moves by its own
-events alone, for how rates vary over areas, what an incident of a band weighs, the officer hours and the time at risk
-stay those of the run; what happened after the run's clock counts as of today. All of it is provisional: the next daily
-run replaces it. No person takes part.
+The run's snapshot is read once and stays in memory. For each micro-batch, only the changed incidents are placed again,
+and only the areas that contain or contained them are redrawn before all areas are ranked. An area's rate thus changes
+by its own events alone: the variance of rates over areas, the mean weight of an incident by band, the officer hours and
+the time at risk stay those of the run. Events after the run's clock count as of today. All figures are provisional: the
+next daily run replaces them. They contain no data about persons.
 """
 
 import os
@@ -34,7 +34,7 @@ from pipeline.store.snapshot import Snapshot, open_snapshot
 CHANGES = "changes"
 EVENT_TYPE = "harmspot.place.changed.v1"
 FILE = "live.parquet"
-# What a change of standing is called; other changes are not worth telling anybody at once.
+# The published name of each change of state; other changes are not announced at once.
 WORDS = {
     ("area", "listed"): "entered_top_k",
     ("area", "unlisted"): "left_top_k",
@@ -43,11 +43,11 @@ WORDS = {
     ("evidence", "gone"): "notice_evidence_gone",
     ("evidence", "there"): "notice_evidence_back",
 }
-UNSAID = {"area": "unlisted", "market": "other", "evidence": "there"}
+DEFAULT_STATE = {"area": "unlisted", "market": "other", "evidence": "there"}
 
 
 class Live:
-    """The figures of one run, carried on. Made by `start_live`; `close` lets its memory go."""
+    """The figures of one run, updated by later events. Made by `start_live`; `close` frees its memory."""
 
     def __init__(self, home: Home, run: dict[str, Any]) -> None:
         self.run_id = str(run["run_id"])
@@ -55,52 +55,53 @@ class Live:
         self._run = run
         self._as_of: datetime = run["as_of"].to_pydatetime()
         self._settings = home.settings
-        self._chart = read_map(self._settings)
+        self._geography = read_map(self._settings)
         self._codebook = read_run_codebook(self._settings, self._as_of)
         self._snapshot = self._read_snapshot()
-        frames = place_frames(self._snapshot.connection, self._chart, self._as_of, self._settings)
+        frames = place_frames(self._snapshot.connection, self._geography, self._as_of, self._settings)
         self._officer_hours = frames.officer_hours
         self._band_priors = fit_band_priors(
             frames.area_events, self._codebook, frames.officer_hours, config=self._settings.places
         )
         self._drawn = self._draw_areas(frames.area_events, frames.officer_hours)
-        self._cells = _visible_cells(self._chart, self._settings.markets.visibility_distance_m)
+        self._cells = _visible_cells(self._geography, self._settings.markets.visibility_distance_m)
         self._priors = fit_market_priors(frames.market_reports, self._cells, config=self._settings.markets)
         self._reports = frames.market_reports
         self._markets = self._rank_markets(self._reports)
         ranking, market = (read_published(home.path, name, self.run_id) for name in ("area_ranking", "market"))
-        self._begun = _standing(ranking, market)
+        self._state_of_run = _announceable_state(ranking, market)
         self._notices_of = _notices_of(read_published(home.path, "area_notice", self.run_id))
-        self._seen: int | None = None
+        self._last_batch: int | None = None
         self.table: pd.DataFrame | None = None
         self._snapshot.connection.execute("CREATE SCHEMA moved; CREATE SCHEMA touched")
 
     def is_over(self, at: datetime) -> bool:
-        """Return whether the run that the figures carry on has expired."""
+        """Return whether the run behind the figures has expired."""
         return self._run["valid_to"] <= pd.Timestamp(at)
 
     def close(self) -> None:
+        """Close the snapshot and free its memory."""
         self._snapshot.connection.close()
 
     def tell(self, connection: duckdb.DuckDBPyConnection) -> list[OutboxMessage]:
-        """Take up what the store learnt and return what changed by it; called within the batch's transaction.
+        """Apply the newly stored events and return the changes to announce; called within the batch's transaction.
 
-        What was announced before is read from the store, so that consumers that share the partitions, and those that
-        come back after a crash, announce a change once.
+        Earlier announcements are read from the store, so that consumers that share the partitions, and those that
+        restart after a crash, announce each change once.
         """
-        if self._seen is None:
-            self._seen = last_batch(connection, self._run["known_at"].to_pydatetime())
-        changed = changed_incidents(connection, self._seen)
-        self._seen = last_batch(connection)
+        if self._last_batch is None:
+            self._last_batch = last_batch(connection, self._run["known_at"].to_pydatetime())
+        changed = changed_incidents(connection, self._last_batch)
+        self._last_batch = last_batch(connection)
         if changed.empty:
             return []
-        self._take_up(changed)
+        self._apply(changed)
         self._draw_touched()
-        self._follow_reports()
+        self._rerank_markets()
         ranking, market = self._rank_areas(connection), self._markets.markets
-        standing = pd.concat([_standing(ranking, market), self._evidence(changed)])
+        states = pd.concat([_announceable_state(ranking, market), self._evidence(changed)])
         self.table = self._figures(ranking, market)
-        return self._messages(connection, standing, ranking)
+        return self._messages(connection, states, ranking)
 
     def _read_snapshot(self) -> Snapshot:
         snapshot = open_snapshot(
@@ -112,22 +113,22 @@ class Live:
             wait_s=self._settings.store.wait_s,
             progress=self._home.progress,
         )
-        place_incidents(snapshot.connection, self._chart, self._codebook, self._as_of, self._settings)
+        place_incidents(snapshot.connection, self._geography, self._codebook, self._as_of, self._settings)
         return snapshot
 
-    def _take_up(self, changed: pd.DataFrame) -> None:
-        """Put the changed incidents in the place of what was known of them; their points are placed as a run does."""
+    def _apply(self, changed: pd.DataFrame) -> None:
+        """Replace the stored versions of the changed incidents; place their points as a run does."""
         connection = self._snapshot.connection
         connection.register("changed", changed)
         connection.execute("CREATE OR REPLACE TABLE moved.changed AS FROM changed")
         connection.unregister("changed")
         points = changed.loc[changed["lon"].notna(), ["lon", "lat"]].drop_duplicates(ignore_index=True)
-        placed = pd.concat([points, place_points(points, self._chart.areas, self._chart.grid)], axis=1)
+        placed = pd.concat([points, place_points(points, self._geography.areas, self._geography.grid)], axis=1)
         connection.register("placed", placed.astype({"area_id": "str", "cell_ix": "Int64", "cell_iy": "Int64"}))
         local = self._as_of.astimezone(self._settings.force.zone).replace(tzinfo=None)
         connection.execute((Path(__file__).parents[1] / "sql" / "live_begin.sql").read_text(encoding="utf-8"))
         connection.unregister("placed")
-        with _searching(connection, "moved,main"):
+        with _search_path(connection, "moved,main"):
             execute(
                 connection,
                 "incident_placed",
@@ -149,10 +150,10 @@ class Live:
         )
 
     def _draw_touched(self) -> None:
-        """Draw anew the areas in which an incident of the batch lies or lay; the others' draws stay."""
+        """Redraw the areas that contain or contained an incident of the batch; the draws of other areas stay."""
         connection = self._snapshot.connection
         touched = connection.execute("FROM touched.area").to_arrow_table()["area_id"].to_pylist()
-        with _searching(connection, "touched,main"):
+        with _search_path(connection, "touched,main"):
             events = query(connection, "area_events", window_days=self._settings.places.window_days)
         officer_hours = self._officer_hours[self._officer_hours["area_id"].isin(touched)]
         if touched:
@@ -168,8 +169,8 @@ class Live:
             previously_listed=frozenset(listed.index.get_level_values(1)),
         )
 
-    def _follow_reports(self) -> None:
-        """Rank the markets anew where the batch touched any report that can point at one."""
+    def _rerank_markets(self) -> None:
+        """Rank the markets again if the batch changed any report that can indicate one."""
         reports = query(
             self._snapshot.connection,
             "market_report",
@@ -183,39 +184,39 @@ class Live:
         return rank_markets(reports, self._cells, config=self._settings.markets, priors=self._priors)
 
     def _evidence(self, changed: pd.DataFrame) -> pd.Series:
-        """Whether the touched incidents that stand behind a drafted notice of the run still stand."""
-        behind = changed[changed["incident_id"].isin(self._notices_of.index)]
-        standing = pd.Series(np.where(behind["is_cancelled"], "gone", "there"), index=behind.index)
-        return _as_standing("evidence", behind["incident_id"], standing)
+        """Return the state, `gone` or `there`, of changed incidents that are evidence of the run's drafted notices."""
+        cited = changed[changed["incident_id"].isin(self._notices_of.index)]
+        states = pd.Series(np.where(cited["is_cancelled"], "gone", "there"), index=cited.index)
+        return _indexed_state("evidence", cited["incident_id"], states)
 
     def _announced(self, connection: duckdb.DuckDBPyConnection) -> pd.Series:
         kept = read_announced_state(connection, self.run_id)
-        return pd.concat([kept, self._begun[~self._begun.index.isin(kept.index)]])
+        return pd.concat([kept, self._state_of_run[~self._state_of_run.index.isin(kept.index)]])
 
     def _messages(
-        self, connection: duckdb.DuckDBPyConnection, standing: pd.Series, ranking: pd.DataFrame
+        self, connection: duckdb.DuckDBPyConnection, states: pd.Series, ranking: pd.DataFrame
     ) -> list[OutboxMessage]:
         before = self._announced(connection)
-        # A market that no longer shows at all has stopped being flagrant, too.
-        vanished = before[(before.index.get_level_values(0) == "market") & ~before.index.isin(standing.index)]
-        now = pd.concat([standing, vanished.map(lambda _: "other")])
-        said = before.reindex(now.index)
-        unsaid = pd.Series(now.index.get_level_values(0), index=now.index).map(UNSAID)
-        moved = now[now.ne(said.fillna(unsaid))].sort_index()
-        keep_announced_state(connection, self.run_id, moved)
+        # A market that is no longer found at all is no longer flagrant either.
+        missing = before[(before.index.get_level_values(0) == "market") & ~before.index.isin(states.index)]
+        now = pd.concat([states, missing.map(lambda _: "other")])
+        announced = before.reindex(now.index)
+        default = pd.Series(now.index.get_level_values(0), index=now.index).map(DEFAULT_STATE)
+        changed = now[now.ne(announced.fillna(default))].sort_index()
+        keep_announced_state(connection, self.run_id, changed)
         chance = ranking.set_index("area_id")["p_top_k"]
         return [
-            self._message(kind, place_id, word, chance)
-            for (kind, place_id), new in moved.items()
-            if (word := WORDS.get((kind, new)))
+            self._message(kind, place_id, change, chance)
+            for (kind, place_id), new in changed.items()
+            if (change := WORDS.get((kind, new)))
         ]
 
-    def _message(self, kind: str, place_id: str, word: str, chance: pd.Series) -> OutboxMessage:
+    def _message(self, kind: str, place_id: str, change: str, chance: pd.Series) -> OutboxMessage:
         data: dict[str, Any] = {
-            "change": word,
+            "change": change,
             "run_id": self.run_id,
             "is_provisional": True,
-            "batch_id": self._seen,
+            "batch_id": self._last_batch,
         }
         if kind == "evidence":
             data |= {"place_kind": "notice", "notice_ids": sorted(self._notices_of.loc[[place_id]])}
@@ -224,16 +225,16 @@ class Live:
             data |= {"place_kind": kind, "place_id": place_id}
         if kind == "area":
             data["p_top_k"] = round(float(chance[place_id]), 4)
-        identity = [self.run_id, word, place_id, str(self._seen)]
+        identity = [self.run_id, change, place_id, str(self._last_batch)]
         return make_message(CHANGES, place_id, EVENT_TYPE, data, time=self._home.now(), identity=identity)
 
     def _figures(self, ranking: pd.DataFrame, market: pd.DataFrame) -> pd.DataFrame:
-        """Rows of `live.parquet`: areas, markets, and cells with what was reported since the run."""
+        """Return the rows of `live.parquet`: areas, markets, and cells with incidents since the run."""
         columns = ["place_kind", "place_id", "rank", "is_listed", "p_top_k", "harm_per_day", "grade", "new_incidents"]
         areas = ranking.assign(place_kind="area").rename(columns={"area_id": "place_id"})
         markets = market.assign(place_kind="market").rename(columns={"market_id": "place_id"})
         cells = query(self._snapshot.connection, "live_cell").merge(
-            self._chart.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"]
+            self._geography.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"]
         )
         cells = cells.assign(place_kind="cell").rename(columns={"cell_id": "place_id"})
         rows = [part.reindex(columns=columns) for part in (areas, markets, cells)]
@@ -241,8 +242,8 @@ class Live:
 
 
 @contextmanager
-def _searching(connection: duckdb.DuckDBPyConnection, schemas: str) -> Iterator[None]:
-    """Let the daily run's queries find their tables in these schemas, the first one that has it."""
+def _search_path(connection: duckdb.DuckDBPyConnection, schemas: str) -> Iterator[None]:
+    """Resolve the tables of the daily run's queries in these schemas, in this order."""
     connection.execute(f"SET search_path = '{schemas}'")
     try:
         yield
@@ -251,7 +252,7 @@ def _searching(connection: duckdb.DuckDBPyConnection, schemas: str) -> Iterator[
 
 
 def start_live(home: Home) -> Live | None:
-    """Carry on the latest run, or return None where nothing is published yet or the run has expired."""
+    """Return the live figures of the latest run, or None if no run is published or it has expired."""
     kept = runs(home.path)
     if kept.empty:
         return None
@@ -260,7 +261,7 @@ def start_live(home: Home) -> Live | None:
 
 
 def live_file(home: Home) -> tuple[str, datetime] | None:
-    """Return of which run `live.parquet` is and when it was written, None where there is none."""
+    """Return the run id and time of writing of `live.parquet`, or None if there is no such file."""
     path = home.path / FILE
     if not path.exists():
         return None
@@ -269,13 +270,13 @@ def live_file(home: Home) -> tuple[str, datetime] | None:
 
 
 def latest_run(home: Home) -> str | None:
-    """Return the id of the latest run."""
+    """Return the id of the latest run, or None if there is none."""
     kept = runs(home.path)
     return None if kept.empty else str(kept["run_id"].iloc[-1])
 
 
 def write_live(home: Home, live: Live) -> Path:
-    """Replace `live.parquet`, places only, and return its path."""
+    """Replace `live.parquet`, which holds places only, and return its path."""
     assert live.table is not None
     stamps = {"run_id": live.run_id, "updated_at": pd.Timestamp(home.now()), "is_provisional": True}
     table = pa.table({name: pa.array(live.table[name], kind) for name, kind in LIVE_COLUMNS.items()})
@@ -283,9 +284,9 @@ def write_live(home: Home, live: Live) -> Path:
         table = table.append_column(name, pa.array([value] * len(table)))
     refuse_people(FILE, table)
     path = home.path / FILE
-    beside = path.with_suffix(".new")
-    pq.write_table(table, beside)
-    os.replace(beside, path)  # noqa: PTH105 - as everywhere in the publication
+    temporary = path.with_suffix(".new")
+    pq.write_table(table, temporary)
+    os.replace(temporary, path)  # noqa: PTH105 - as everywhere in pipeline.publication
     return path
 
 
@@ -316,23 +317,23 @@ def _visible_cells(geography: Map, distance_m: float) -> pd.DataFrame:
     )
 
 
-def _standing(ranking: pd.DataFrame, market: pd.DataFrame) -> pd.Series:
-    """What there is to announce of areas and markets, on (place_kind, place_id)."""
+def _announceable_state(ranking: pd.DataFrame, market: pd.DataFrame) -> pd.Series:
+    """Return the announceable state of areas and markets, indexed by (place_kind, place_id)."""
     listed = pd.Series(np.where(ranking["is_listed"], "listed", "unlisted"), index=ranking.index)
     flagrant = pd.Series(np.where(market["grade"] == "flagrant", "flagrant", "other"), index=market.index)
     return pd.concat(
-        [_as_standing("area", ranking["area_id"], listed), _as_standing("market", market["market_id"], flagrant)]
+        [_indexed_state("area", ranking["area_id"], listed), _indexed_state("market", market["market_id"], flagrant)]
     )
 
 
-def _as_standing(kind: str, place_ids: pd.Series, standing: pd.Series) -> pd.Series:
+def _indexed_state(kind: str, place_ids: pd.Series, states: pd.Series) -> pd.Series:
     index = pd.MultiIndex.from_arrays(
         [[kind] * len(place_ids), place_ids.astype(str)], names=["place_kind", "place_id"]
     )
-    return pd.Series(standing.to_numpy(dtype=object), index=index, name="standing", dtype=object)
+    return pd.Series(states.to_numpy(dtype=object), index=index, name="state", dtype=object)
 
 
 def _notices_of(area_notice: pd.DataFrame) -> pd.Series:
-    """Notices by the incidents behind them."""
+    """Return the notice ids, indexed by the incidents they cite as evidence."""
     rows = area_notice[["notice_id", "evidence_ids"]].explode("evidence_ids").dropna()
     return rows.set_index("evidence_ids")["notice_id"]

@@ -1,4 +1,4 @@
-"""Where the store reads a topic on, forgotten: the way out where what it stands for is gone."""
+"""Reset the stored offsets of a topic that was recreated or truncated."""
 
 import re
 
@@ -9,10 +9,26 @@ from pipeline.events.batch import TopicPartition
 
 
 def forget_offset(home: Home, named: str) -> dict[TopicPartition, int]:
-    """Forget where `named` (`TOPIC`, or `TOPIC[PARTITION]`) was read to, and say so; return the offsets forgotten.
+    """Delete the stored offsets of `named`, log each and return them.
 
-    It is then read from its first record; events known already are recognised by source and id. Raises SourceError
-    where the store holds no such offset.
+    The topic is then read from its first record; stored events are recognised by source and id.
+
+    Parameters
+    ----------
+    home : Home
+        Home whose store holds the offsets.
+    named : str
+        `TOPIC`, or `TOPIC[PARTITION]`.
+
+    Returns
+    -------
+    dict[TopicPartition, int]
+        The deleted offset of each partition.
+
+    Raises
+    ------
+    SourceError
+        The store holds no such offset.
     """
     topic, number = re.fullmatch(r"(.*?)(?:\[(\d+)\])?", named, re.DOTALL).groups()  # type: ignore[union-attr]
     with open_home_store(home) as store:

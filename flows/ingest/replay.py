@@ -1,4 +1,4 @@
-"""Dead letters again, after the codebook or a mapping has been mended."""
+"""Reprocess dead letters after the codebook or a mapping was fixed."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -12,10 +12,10 @@ from pipeline.sources.mapping import Mapping, read_mapping
 
 
 def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:
-    """Read every waiting dead letter again; those that now pass are stored and resolved, the rest go on waiting.
+    """Reprocess every waiting dead letter; those that now pass are stored and resolved, the rest keep waiting.
 
-    Rows that came through a mapping use the mapping of that name: `mapping_file` where it has that name, else the
-    settings' own, else a shipped one.
+    Rows read through a mapping use the mapping of that name: `mapping_file` if it has that name, else the one in the
+    settings, else a shipped one.
     """
     now = home.now()
     with open_home_store(home) as store:

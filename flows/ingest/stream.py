@@ -1,16 +1,17 @@
-"""`harmspot stream`: topics into the store in micro-batches, for as long as it is let, several processes at once.
+"""`harmspot stream`: ingest topics into the store in micro-batches until stopped; several processes may run at once.
 
 Entry point: `stream(home, StreamLimits(...), step=direct, until=Event())`.
 
-One thread polls and decodes, and so keeps its place in the group, whatever else goes on; one worker opens the store,
-keeps a micro-batch's rows, offsets and announcements in one transaction, closes it, and delivers. Polling and decoding
-are Python and share a thread, for two would wait for each other; keeping is DuckDB and goes on beside them. While the
-worker is busy the next micro-batch is decoded and the one after it gathers up to its bounds, then the partitions are
-paused. The store alone says where to read on: a batch that begins elsewhere than the store left off is dropped and
-read again, so neither a rebalance nor a process that was taken for dead can lose an event or keep it twice.
+One thread polls and decodes; its steady polling keeps its membership in the consumer group. One worker opens the
+store, stores a micro-batch's rows, offsets and change messages in one transaction, closes it, and delivers the
+messages. Polling and decoding are Python code and share a thread, because the GIL would serialise two; storing is
+DuckDB and runs in parallel. While the worker is busy, the next micro-batch is decoded and the one after it is buffered
+up to its bounds; then the partitions are paused. The store alone determines the next offsets: a batch that does not
+begin at the stored offsets is dropped and read again, so neither a rebalance nor a process wrongly presumed dead can
+lose an event or store it twice.
 
 `step(stage, *arguments)` calls every stage of a batch, as in the daily run, so that a test can stop the process before,
-within or after each: `STAGES` lists them in order.
+within or after each. `STAGES` lists the stages in order.
 """
 
 import time
@@ -40,14 +41,14 @@ from pipeline.store.store import Store
 _POLL_S = 0.05
 _GLANCE_S = 0.001
 _POLL_RECORDS = 5_000
-_FILL_S = 1.0  # the longest that a batch is filled for where as much again waits
-_IDLE_S = 1.0  # the longest that offsets wait which moved on past no record
-_TEND_S = 5.0  # how often a new run is looked for while nothing comes in
+_FILL_S = 1.0  # longest time to fill a batch while at least another full batch is waiting
+_IDLE_S = 1.0  # longest time that offsets which advanced without a record wait
+_UPKEEP_S = 5.0  # interval of checks for a new run while no records arrive
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """When to end by itself: after so many seconds, or once nothing is left to read. Neither: when told to."""
+    """When to end: after `max_seconds`, or once nothing is left to read; with neither, only when told to."""
 
     max_seconds: float | None = None
     until_caught_up: bool = False
@@ -58,14 +59,14 @@ class StreamBatch:
     """Decoded records of each partition, from `first_offsets` (as the store has them) to `next_offsets`."""
 
     decoded: DecodedBatch
-    is_behind: bool  # whether as much again was waiting
+    is_behind: bool  # whether at least another full batch was waiting
     first_offsets: dict[TopicPartition, int | None]
     next_offsets: dict[TopicPartition, int]
 
 
 @dataclass
 class StreamSummary:
-    """What a stream did until it ended."""
+    """Counts of a stream from its start to its end."""
 
     counts: BatchCounts = field(default_factory=BatchCounts)
     batches: int = 0
@@ -88,11 +89,12 @@ class BatchBuffer:
     began: float = 0.0
 
     def begin(self, held: dict[TopicPartition, int | None]) -> None:
-        """Forget what was gathered; the partitions are read from where the store stands (None: not at all yet)."""
+        """Clear the buffer; set the offsets at which the store stands in each partition (None: none stored yet)."""
         self.held = held
         self.records, self.following, self.size = [], {}, 0
 
     def add(self, records: Sequence[Record], following: dict[TopicPartition, int], now: float) -> None:
+        """Append records and the offsets after them; `now` is the monotonic clock in seconds."""
         if not self.following or (records and not self.records):
             self.began = now
         self.records += records
@@ -101,30 +103,32 @@ class BatchBuffer:
 
     @property
     def is_full(self) -> bool:
+        """Whether a bound on rows or bytes is reached."""
         return len(self.records) >= self.max_rows or self.size >= self.max_bytes
 
     @property
     def room(self) -> int:
+        """The number of rows that still fit."""
         return self.max_rows - len(self.records)
 
     def is_due(self, now: float, linger_s: float | None = None) -> bool:
-        """Return whether to go on with what there is: a full batch, or one whose first record is so old.
+        """Return whether to process the buffer: it is full, or its first record is at least `linger_s` old.
 
-        Offsets that moved on past no record, as after a transaction's marker, can wait for one.
+        Offsets that advanced without a record, as after a transaction marker, may wait for a record.
         """
         linger_s = max(self.linger_s, linger_s or 0.0, 0.0 if self.records else _IDLE_S)
         return bool(self.following) and (self.is_full or now - self.began >= linger_s)
 
     def take(self, decoded: DecodedBatch, is_behind: bool) -> StreamBatch:
-        """Hand over what was gathered, decoded, and go on from its end."""
-        firsts = {place: self.held.get(place) for place in self.following}
-        batch = StreamBatch(decoded, is_behind or self.is_full, firsts, self.following)
+        """Return the buffered records, decoded, as a batch; continue from its end."""
+        first_offsets = {partition: self.held.get(partition) for partition in self.following}
+        batch = StreamBatch(decoded, is_behind or self.is_full, first_offsets, self.following)
         self.begin({**self.held, **self.following})
         return batch
 
 
 class StoreWorker:
-    """What the worker does: everything that touches the store or sends an announcement."""
+    """The worker thread's tasks: everything that accesses the store or sends a message."""
 
     def __init__(self, home: Home, session: StoreSession, source: str, announcer: ChangePublisher, step: Call) -> None:
         self._home = home
@@ -133,17 +137,17 @@ class StoreWorker:
         self._announcer = announcer
         self._step = step
         self._live: Live | None = None
-        self._published_at: int | None = None  # when the publication that the live figures carry on was written
+        self._published_at: int | None = None  # mtime of the publication behind the live figures, ns
 
     def offsets(self, topic_ids: dict[str, str]) -> dict[TopicPartition, int]:
-        """Return where the store stands in these topics."""
-        self._announcer.expect()  # whoever had the partitions before may have died over an announcement
+        """Record the topic ids and return the stored offsets."""
+        self._announcer.expect()  # a previous owner of the partitions may have died with messages undelivered
         with self._session.opened() as store:
             store.know_topics(topic_ids)
             return store.offsets()
 
     def idle(self) -> None:
-        """Do between batches what none of them should wait for: take up a new run, and send what waits."""
+        """Do work that no batch should wait for: switch to a new run, and deliver queued messages."""
         if self._home.settings.stream.live:
             self._step(follow_run, self)
         if self._announcer.is_due():
@@ -152,7 +156,7 @@ class StoreWorker:
             self._step(deliver_changes, self._announcer, waiting)
 
     def keep(self, batch: StreamBatch) -> BatchCounts:
-        """Take a batch through every stage and return what became of its rows."""
+        """Run every stage of a batch and return the counts of its rows by outcome."""
         is_live = self._home.settings.stream.live and not batch.is_behind
         if is_live:
             self._step(follow_run, self)
@@ -160,17 +164,18 @@ class StoreWorker:
             with self._session.opened() as store:
                 counts = self._step(keep_records, self, store, batch, is_live)
                 waiting = self._announcer.take(store)
-                # While nobody else can keep a batch, so that no older figures are written over newer ones.
+                # Written while the store is locked, so that older figures never overwrite newer ones.
                 if is_live and self._live is not None and self._live.table is not None:
                     with self._figures():
                         self._step(write_live, self._home, self._live)
         except BaseException:
-            self.forget_figures()  # they may hold what was not kept
+            self.forget_figures()  # they may include events that were not stored
             raise
         self._step(deliver_changes, self._announcer, waiting)
         return counts
 
     def commit(self, store: Store, batch: StreamBatch, is_live: bool) -> BatchCounts:
+        """Store a batch in one transaction; raise StoreError if the store cannot be written."""
         try:
             return store.commit(
                 batch.decoded,
@@ -186,7 +191,7 @@ class StoreWorker:
             ) from None
 
     def follow_run(self) -> None:
-        """Carry on the latest run; a new publication, or a failure, begins the figures anew."""
+        """Switch to the latest run; a new publication, or a failure, restarts the live figures."""
         path = self._home.published
         written = path.stat().st_mtime_ns if path.exists() else None
         if self._live is not None and self._live.is_over(self._home.now()):
@@ -194,7 +199,7 @@ class StoreWorker:
             self.forget_figures()
         elif written == self._published_at:
             return
-        # Acts of people rewrite the publication, too; the figures of the same run go on.
+        # Human decisions rewrite the publication, too; the figures of the same run continue.
         with self._figures():
             if self._live is None or self._live.run_id != latest_run(self._home):
                 self.forget_figures()
@@ -202,7 +207,7 @@ class StoreWorker:
         self._published_at = written
 
     def tell(self, connection: duckdb.DuckDBPyConnection) -> list[OutboxMessage]:
-        """Announce what changed."""
+        """Return messages about the changes, for the outbox."""
         assert self._live is not None
         with self._figures():
             return self._live.tell(connection)
@@ -210,24 +215,25 @@ class StoreWorker:
 
     @contextmanager
     def _figures(self) -> Iterator[None]:
-        """Give figures up that cannot be carried on: they must not keep events from being stored."""
+        """Disable live figures on error so that event storage continues."""
         try:
             yield
         except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-            # What DuckDB says of its own may quote a value.
-            words = (explain_duckdb_error(error) or type(error).__name__) if isinstance(error, duckdb.Error) else error
-            self._home.progress(f"live figures stop until the next run: {words}")
+            # DuckDB's own messages may quote a value.
+            text = (explain_duckdb_error(error) or type(error).__name__) if isinstance(error, duckdb.Error) else error
+            self._home.progress(f"live figures stop until the next run: {text}")
             published_at = self._published_at
             self.forget_figures()
             self._published_at = published_at
 
     def forget_figures(self) -> None:
+        """Discard the live figures and free their memory."""
         if self._live is not None:
             self._live.close()
         self._live = self._published_at = None
 
     def finish(self) -> None:
-        """Note what was delivered last."""
+        """Discard the live figures and mark the last delivered messages."""
         self.forget_figures()
         if self._announcer.sent:
             with self._session.opened() as store:
@@ -235,27 +241,27 @@ class StoreWorker:
 
 
 def decode_records(home: Home, records: list[Record]) -> DecodedBatch:
-    """Decode with today's codebook and clock."""
+    """Decode records with today's codebook and clock."""
     return new_decoder(home).decode(records)
 
 
 def follow_run(store_worker: StoreWorker) -> None:
-    """Read what the latest run knew, where it is another than before."""
+    """Switch the live figures to the latest run if it has changed."""
     store_worker.follow_run()
 
 
 def keep_records(store_worker: StoreWorker, store: Store, batch: StreamBatch, is_live: bool) -> BatchCounts:
-    """Keep rows, offsets and announcements in one transaction."""
+    """Store rows, offsets and change messages in one transaction."""
     return store_worker.commit(store, batch, is_live)
 
 
 def deliver_changes(announcer: ChangePublisher, waiting: list[OutboxMessage]) -> None:
-    """Send the announcements that wait."""
+    """Deliver the queued change messages."""
     announcer.deliver(waiting)
 
 
 def acknowledge_offsets(reader: GroupReader, batch: StreamBatch) -> None:
-    """Tell the broker how far the store is."""
+    """Commit the batch's next offsets to the broker."""
     reader.acknowledge(batch.next_offsets)
 
 
@@ -269,10 +275,12 @@ def stream(
 
     Raises
     ------
-    SourceError, BrokerError
-        Where topics are missing, records were deleted before they were read, or the broker went for good.
+    SourceError
+        Topics are missing, or records were deleted before they were read.
+    BrokerError
+        The broker is permanently gone.
     StoreBusyError
-        Where another process holds the store for longer than `store.wait_s`. Nothing is lost: run again.
+        Another process holds the store for longer than `store.wait_s`. Nothing is lost: run again.
     """
     kafka, settings, until = home.settings.kafka, home.settings.stream, until or Event()
     topics = [kafka.topic_prefix + topic for topic in TOPICS]
@@ -292,7 +300,7 @@ def stream(
         StoreSession(
             home.store, home.key, wait_s=home.settings.store.wait_s, progress=home.progress, until=until
         ) as session,
-        ThreadPoolExecutor(1, thread_name_prefix="keeper") as worker,
+        ThreadPoolExecutor(1, thread_name_prefix="store-worker") as worker,
     ):
         if settings.live:
             publisher.require(CHANGES)
@@ -317,20 +325,20 @@ class _Loop:
         until: Event,
     ) -> None:
         settings = home.settings.stream
-        self._home, self._reader, self._keeper, self._worker = home, reader, store_worker, worker
+        self._home, self._reader, self._store_worker, self._worker = home, reader, store_worker, worker
         self._announcer = announcer
         self._step, self._limits, self._until = step, limits, until
-        self._gathering = BatchBuffer(settings.max_rows, settings.max_bytes, settings.linger_ms / 1000)
+        self._buffer = BatchBuffer(settings.max_rows, settings.max_bytes, settings.linger_ms / 1000)
         self._progress_s, self._session_s = settings.progress_s, settings.session_timeout_s
         self._ready: StreamBatch | None = None  # decoded, waiting for the worker
         self._busy: Future | None = None
         self._batch: StreamBatch | None = None  # with the worker
-        self._placing: int | None = None  # the generation whose offsets the worker is looking up
+        self._seek_generation: int | None = None  # group generation whose offsets the worker is reading
         self._generation = 0
         self._summary = StreamSummary()
-        self._began = self._said = time.monotonic()
-        self._said_rows = 0
-        self._tended: float | None = None
+        self._began = self._reported = time.monotonic()
+        self._reported_rows = 0
+        self._last_upkeep: float | None = None
 
     def run(self) -> StreamSummary:
         while not self._is_over():
@@ -339,99 +347,99 @@ class _Loop:
             self._start()
             self._poll()
             self._decode()
-            self._say_progress()
+            self._report_progress()
         self._finish()
         return self._summary
 
     def _poll(self) -> None:
-        if self._gathering.is_full:
+        if self._buffer.is_full:
             self._wait_for_worker()
             return
         self._reader.release()
-        records, following = self._reader.poll(_POLL_S, min(_POLL_RECORDS, self._gathering.room))
+        records, following = self._reader.poll(_POLL_S, min(_POLL_RECORDS, self._buffer.room))
         if following and self._reader.generation == self._generation:
-            self._gathering.add(records, following, time.monotonic())
+            self._buffer.add(records, following, time.monotonic())
 
     def _wait_for_worker(self) -> None:
-        """Wait a moment for the batch in hand; polling while nothing is fetched keeps the place in the group."""
+        """Wait briefly for the worker; polling while the partitions are paused keeps the group membership."""
         self._reader.hold()
         self._reader.poll(_GLANCE_S, 1)
         if self._busy is not None:
             wait([self._busy], _POLL_S)
 
     def _decode(self) -> None:
-        """Decode what is due: a full batch also while the worker has another, less only when it is free."""
-        buffer, now = self._gathering, time.monotonic()
-        is_awaited = buffer.is_full or self._busy is None
-        if self._ready is not None or not is_awaited or not buffer.is_due(now):
+        """Decode the buffer if due: a full one also while the worker is busy, a partial one only when it is free."""
+        buffer, now = self._buffer, time.monotonic()
+        may_decode = buffer.is_full or self._busy is None
+        if self._ready is not None or not may_decode or not buffer.is_due(now):
             return
         is_behind = self._reader.lag() >= buffer.max_rows
         if not is_behind or buffer.is_due(now, _FILL_S):
             self._ready = buffer.take(self._step(decode_records, self._home, buffer.records), is_behind)
 
     def _follow_assignment(self) -> None:
-        """After a rebalance: forget what was gathered, ask the store where to read on, and begin there."""
+        """After a rebalance, clear the buffer, read the stored offsets and seek to them."""
         generation = self._reader.generation
         if generation != self._generation:
             self._generation = generation
-            self._forget()
+            self._drop_buffered()
         if self._busy is not None:
             return
         if self._reader.unplaced():
-            self._placing = generation
-            self._busy = self._worker.submit(self._keeper.offsets, self._reader.topic_ids())
+            self._seek_generation = generation
+            self._busy = self._worker.submit(self._store_worker.offsets, self._reader.topic_ids())
         elif self._needs_upkeep():
-            self._busy = self._worker.submit(self._keeper.idle)
+            self._busy = self._worker.submit(self._store_worker.idle)
 
     def _needs_upkeep(self) -> bool:
-        """Return whether there may be something to see to and no batch would have to wait for it."""
-        if self._ready is not None or self._gathering.records or not self._reader.placed():
+        """Return whether upkeep may be due and no batch would have to wait for it."""
+        if self._ready is not None or self._buffer.records or not self._reader.placed():
             return False
-        is_new = self._tended is None or time.monotonic() - self._tended >= _TEND_S
-        return is_new or self._announcer.is_due()
+        is_check_due = self._last_upkeep is None or time.monotonic() - self._last_upkeep >= _UPKEEP_S
+        return is_check_due or self._announcer.is_due()
 
-    def _forget(self) -> None:
-        """Drop what was read and is not with the worker; it is read again from where the store stands."""
+    def _drop_buffered(self) -> None:
+        """Drop the records not yet given to the worker; they are read again from the stored offsets."""
         self._ready = None
-        self._gathering.begin({})
+        self._buffer.begin({})
 
     def _start(self) -> None:
         if self._busy is None and self._ready is not None:
             self._batch, self._ready = self._ready, None
-            self._busy = self._worker.submit(self._keeper.keep, self._batch)
+            self._busy = self._worker.submit(self._store_worker.keep, self._batch)
 
     def _collect(self) -> None:
-        """Take what the worker has finished."""
+        """Process the result of the worker's finished task, if any."""
         if self._busy is None or not self._busy.done():
             return
-        future, batch, placing = self._busy, self._batch, self._placing
-        self._busy = self._batch = self._placing = None
+        future, batch, seek_generation = self._busy, self._batch, self._seek_generation
+        self._busy = self._batch = self._seek_generation = None
         try:
             result = future.result()
         except StaleOffsetsError as error:
             self._home.progress(str(error))
             self._summary.read_again += 1
-            self._forget()
+            self._drop_buffered()
             self._reader.displace()
             return
         except StoreBusyError:
             if not self._until.is_set():
                 raise
-            return  # whoever stops us does not wait for the store's turn; the batch is read again next time
-        if placing is not None:
-            self._place(result, placing)
+            return  # stopping does not wait for the store lock; the batch is read again next time
+        if seek_generation is not None:
+            self._seek(result, seek_generation)
         elif batch is not None:
             self._count(batch, result)
         else:
-            self._tended = time.monotonic()
+            self._last_upkeep = time.monotonic()
 
-    def _place(self, offsets: dict[TopicPartition, int], generation: int) -> None:
-        begun = self._reader.place(offsets, generation)
-        if begun:
-            self._gathering.begin({place: offsets.get(place) for place in begun})
+    def _seek(self, offsets: dict[TopicPartition, int], generation: int) -> None:
+        partitions = self._reader.place(offsets, generation)
+        if partitions:
+            self._buffer.begin({partition: offsets.get(partition) for partition in partitions})
             group = self._home.consumer_group
             self._home.progress(
-                f"{self._reader.name}: reading {len(begun)} partitions in group {group} from where the store left off"
+                f"{self._reader.name}: reading {len(partitions)} partitions in group {group} from the stored offsets"
             )
 
     def _count(self, batch: StreamBatch, counts: BatchCounts) -> None:
@@ -439,19 +447,19 @@ class _Loop:
         self._summary.batches += counts.rows_in > 0
         self._step(acknowledge_offsets, self._reader, batch)
 
-    def _say_progress(self, is_last: bool = False) -> None:
+    def _report_progress(self, is_last: bool = False) -> None:
         now, rows, silent_s = time.monotonic(), self._summary.counts.rows_in, self._reader.silent_s()
         is_silent = silent_s > max(self._progress_s, self._session_s)
-        if not is_last and (now - self._said < self._progress_s or (rows == self._said_rows and not is_silent)):
+        if not is_last and (now - self._reported < self._progress_s or (rows == self._reported_rows and not is_silent)):
             return
-        waiting = f"no word from the broker for {silent_s:,.0f} s" if is_silent else f"{self._reader.lag():,} behind"
-        rate = (rows - self._said_rows) / max(now - self._said, 1e-9)
+        status = f"no word from the broker for {silent_s:,.0f} s" if is_silent else f"{self._reader.lag():,} behind"
+        rate = (rows - self._reported_rows) / max(now - self._reported, 1e-9)
         counts = self._summary.counts
         self._home.progress(
             f"{self._reader.name}: {rows:,} rows, {counts.stored:,} stored, {counts.duplicates:,} repeats, "
-            f"{counts.dead:,} dead; {rate:,.0f} rows/s, {waiting}"
+            f"{counts.dead:,} dead; {rate:,.0f} rows/s, {status}"
         )
-        self._said, self._said_rows = now, rows
+        self._reported, self._reported_rows = now, rows
 
     def _is_over(self) -> bool:
         if self._until.is_set():
@@ -469,16 +477,16 @@ class _Loop:
         return True
 
     def _has_nothing_left(self) -> bool:
-        is_idle = self._busy is None and self._ready is None and not self._gathering.following
+        is_idle = self._busy is None and self._ready is None and not self._buffer.following
         return is_idle and not self._reader.unplaced() and self._reader.is_lasting() and self._reader.is_caught_up()
 
     def _finish(self) -> None:
-        """End the batch in hand; what was only gathered is read again next time."""
+        """Finish the worker's current batch; buffered records are read again next time."""
         while self._busy is not None:
             self._wait_for_worker()
             self._collect()
-        with suppress(StoreBusyError):  # what was delivered last is then delivered again
-            self._worker.submit(self._keeper.finish).result()
+        with suppress(StoreBusyError):  # the last delivered messages are then delivered again
+            self._worker.submit(self._store_worker.finish).result()
         self._summary.announced = self._announcer.delivered
         self._summary.seconds = time.monotonic() - self._began
-        self._say_progress(is_last=True)
+        self._report_progress(is_last=True)

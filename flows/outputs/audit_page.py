@@ -1,4 +1,4 @@
-"""Drafts of the reports that a run can give most of: displacement and feedback. Fairness needs records of groups."""
+"""Draft audit reports from a run: displacement and feedback. Fairness needs records of groups, which a run lacks."""
 
 from datetime import date
 from pathlib import Path
@@ -12,24 +12,38 @@ from pipeline.publication.publish import read_published
 INTROS = {
     "displacement": (
         "Reports by public, partners and sensors at each market with an operation and in the ring around it, as many "
-        "days since its start as before, beside the five places without one whose past ran most like the market's "
+        "days since its start as before, beside the five places without one whose past is most like the market's "
         "(Wheeler and Ratcliffe 2018), in reports and in days of harm: all, then by offence and by time of day. "
-        "What rose in the ring beyond the controls is displaced; an alarm: its 80% interval lies above zero, which "
-        "chance alone does in one row of ten. Other targets and methods are for the reader to look into; overdoses "
-        "stand in crackdown_plan."
+        "An increase in the ring beyond the controls is displacement; an alarm means that its 80% interval lies above "
+        "zero, which happens by chance in one row of ten. The reader has to examine other targets and methods; "
+        "overdoses are in crackdown_plan."
     ),
     "feedback": (
         "What police discovered beside what was reported to them, area by area, and where officers are. harmspot "
-        "counts no discovered incident; rank_with_police says where the count would have led. An alarm: police find "
-        "more than the public reports, at 80%, where officers are more than the public's reports account for."
+        "counts no discovered incident; rank_with_police is the rank if it did. An alarm means that police find more "
+        "than the public reports, at 80%, where the share of officer hours exceeds that of public reports."
     ),
 }
 
 
 def write_audit_page(home: Home, about: str, run_id: str | None, path: Path) -> date:
-    """Write what run `run_id` (default: the latest) knows on `about`, one of INTROS, as a page.
+    """Write the results of a run on one audit topic as a page, and return the day from which the report's age counts.
 
-    Returns the run's local day: a report is as old as what it knows, whenever its page is written.
+    Parameters
+    ----------
+    home : Home
+        Home of the publication.
+    about : str
+        Topic: a key of INTROS.
+    run_id : str or None
+        A kept run; by default the latest.
+    path : Path
+        Page to write.
+
+    Returns
+    -------
+    date
+        The run's local day: a report is as old as its data, whenever its page is written.
     """
     run = read_published(home.path, "run", run_id).iloc[0]
     zone = ZoneInfo(run["time_zone"])

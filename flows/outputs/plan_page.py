@@ -1,4 +1,4 @@
-"""The page of plans of a kept run."""
+"""HTML page with the plans of a kept run."""
 
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,13 +13,13 @@ TABLES = ("officer_allocation", "allocation_curve", "allocation_cost", "crackdow
 
 
 def write_plan_page(home: Home, run_id: str | None, path: Path) -> None:
-    """Write the plans of run `run_id` (default: the latest) with their pictures."""
+    """Write the plans of run `run_id` (default: the latest) with their charts."""
     tables = {name: read_published(home.path, name, run_id) for name in TABLES}
     run = tables["run"].iloc[0]
     zone = ZoneInfo(run["time_zone"])
     day = run["as_of"].tz_convert(zone).date()
-    words = words_of(tables["promise"], home.settings.promises)
+    promise_text = words_of(tables["promise"], home.settings.promises)
     html = render_plans(
-        f"{run['force_name']}, {day}", tables, play(Equilibria(periods=60), seed=int(run["seed"])), words, zone
+        f"{run['force_name']}, {day}", tables, play(Equilibria(periods=60), seed=int(run["seed"])), promise_text, zone
     )
     path.write_text(html, encoding="utf-8")

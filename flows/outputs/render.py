@@ -1,4 +1,4 @@
-"""Map layers and the report of a kept run; places only, and of people counts."""
+"""Map layers and the report of a kept run: places, and only counts of people."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ TABLES = (
 )
 
 
-WRITTEN = "run_id"  # file beside the layers, written last: whose they are
+WRITTEN = "run_id"  # file beside the layers, written last, with their run_id
 
 
 def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
@@ -49,7 +49,7 @@ def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
 
 
 def written_run(home: Home) -> str | None:
-    """Return the run that layers and report show, or None where they are missing or were left half written."""
+    """Return the run_id of layers and report; None if they are missing or incomplete."""
     note = home.layers / WRITTEN
     return note.read_text(encoding="utf-8") if note.is_file() and home.report.is_file() else None
 
@@ -84,7 +84,7 @@ def _from_wkb(frame: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside and rename, so that nobody reads half a page."""
+    """Write to a temporary file and rename it, so that no reader sees an incomplete page."""
     beside = path.with_suffix(".new")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)

@@ -1,4 +1,4 @@
-"""Frames for the models, assembled from what the store knew: SQL counts integers, geometry places distinct points."""
+"""Frames for the models, assembled from a snapshot: SQL counts integers, geometry places distinct points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from geo.points_of_interest import read_points_of_interest
 from pipeline.events.codebook import read_codebook
 
 SQL = Path(__file__).parents[1] / "sql"
-# Said aloud, for without a single incident nothing in the frames would tell.
+# Explicit, because types cannot be inferred when there is no incident.
 POINT_TYPES = {"area_id": "str", "cell_ix": "Int64", "cell_iy": "Int64"}
 
 
@@ -36,7 +36,7 @@ class Map:
 
 @dataclass(frozen=True, slots=True)
 class PlaceFrames:
-    """What the models of places are given; columns as each model documents them."""
+    """Input frames of the models of places; each model documents its columns."""
 
     area_events: pd.DataFrame
     area_evidence: pd.DataFrame
@@ -49,7 +49,7 @@ class PlaceFrames:
 def query(
     connection: duckdb.DuckDBPyConnection, name: str, *, categories: Sequence[str] = (), **parameters: Any
 ) -> pd.DataFrame:
-    """Return the rows of `flows/sql/<name>.sql` with `$parameters` bound; columns of few words may be `categories`."""
+    """Return the rows of `flows/sql/<name>.sql` with `$parameters` bound; read text columns in `categories` as such."""
     text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
     return connection.execute(text, parameters or None).to_arrow_table().to_pandas(categories=categories)
 
@@ -60,13 +60,18 @@ def execute(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any)
 
 
 def read_map(settings: Settings) -> Map:
-    """Return the areas, grid and points of interest that the settings name.
+    """Return the areas, grid and points of interest named in the settings.
 
-    Raises SettingsError where no areas are named, ValueError where they cannot be used.
+    Raises
+    ------
+    SettingsError
+        The settings name no areas.
+    ValueError
+        The areas cannot be used.
     """
     force = settings.force
     if force.areas.path is None:
-        raise SettingsError("force.areas.path is not set: name a GeoJSON, GeoPackage or GeoParquet file of areas")
+        raise SettingsError("force.areas.path is not set; name a GeoJSON, GeoPackage or GeoParquet file of areas")
     areas = read_areas(
         force.areas.path,
         id_column=force.areas.id_column,
@@ -79,7 +84,7 @@ def read_map(settings: Settings) -> Map:
 
 
 def overlap_notes(areas: gpd.GeoDataFrame) -> list[str]:
-    """Return what a reader should know of areas that cover the same ground, in words."""
+    """Return notes about areas that overlap."""
     pairs = find_overlaps(areas)
     if pairs.empty:
         return []
@@ -93,7 +98,7 @@ def _read_points_of_interest(path: Path | None, crs: Any) -> gpd.GeoDataFrame:
 
 
 def earliest(as_of: datetime, settings: Settings) -> datetime:
-    """Return the moment before which no incident can matter to the run."""
+    """Return the moment before which no incident affects the run."""
     return min(_earliest_of_places(as_of, settings), as_of - timedelta(days=settings.people.window_days + 1))
 
 
@@ -103,7 +108,7 @@ def _earliest_of_places(as_of: datetime, settings: Settings) -> datetime:
 
 
 def _clock(as_of: datetime, settings: Settings) -> dict[str, Any]:
-    """Return as_of as the wall clock shows it: days are local days, whatever the clocks did in between."""
+    """Return as_of as local wall-clock time: days are local days, also across clock changes."""
     return {
         "as_of_local": as_of.astimezone(settings.force.zone).replace(tzinfo=None),
         "time_zone": settings.force.time_zone,
@@ -113,7 +118,7 @@ def _clock(as_of: datetime, settings: Settings) -> dict[str, Any]:
 def place_incidents(
     connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame, as_of: datetime, settings: Settings
 ) -> None:
-    """Add tables `codebook`, `area_name`, `point_placed` and `incident_placed` to a known view's connection."""
+    """Add tables `codebook`, `area_name`, `point_placed` and `incident_placed` to a snapshot's connection."""
     points = query(connection, "distinct_point")
     placed = pd.concat([points, place_points(points, geography.areas, geography.grid)], axis=1).astype(POINT_TYPES)
     area_names_of(connection, geography.areas)
@@ -123,7 +128,7 @@ def place_incidents(
 
 
 def area_names_of(connection: duckdb.DuckDBPyConnection, areas: gpd.GeoDataFrame) -> None:
-    """Add table `area_name`: areas by their own id and by the full one."""
+    """Add table `area_name`: the raw and the full id of each area."""
     _create(connection, "area_name", pd.DataFrame(areas[["raw_area_id", "area_id"]]))
 
 
@@ -136,7 +141,7 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFram
 def place_frames(
     connection: duckdb.DuckDBPyConnection, geography: Map, as_of: datetime, settings: Settings
 ) -> PlaceFrames:
-    """Return the frames of places; `place_incidents` must have run on the connection."""
+    """Return the frames of places; call `place_incidents` on the connection first."""
     places = settings.places
     discoveries = list(places.discoveries)
     return PlaceFrames(
@@ -195,13 +200,13 @@ def _staffing_file(path: Path | None, areas: gpd.GeoDataFrame) -> pd.Series:
 
 
 def group_shares(areas: gpd.GeoDataFrame, settings: Settings) -> pd.DataFrame | None:
-    """Return area_id, group, share as the file of equity shares has them, or None where none is named."""
+    """Return area_id, group, share from the file of equity shares, or None if the settings name none."""
     path = settings.force.equity_shares
     return None if path is None else _by_area(path, "equity shares", ["group", "share"], areas)
 
 
 def _by_area(path: Path, what: str, columns: list[str], areas: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Read a CSV with area_id and `columns`; areas go by their full id or the one in the boundary file."""
+    """Read a CSV with area_id and `columns`; area_id may be the full id or the one in the boundary file."""
     table = pd.read_csv(path, dtype={"area_id": str})
     missing = {"area_id", *columns} - set(table.columns)
     if missing:
@@ -209,13 +214,13 @@ def _by_area(path: Path, what: str, columns: list[str], areas: gpd.GeoDataFrame)
     full_id = dict(zip(areas["raw_area_id"], areas["area_id"], strict=True))
     unknown = sorted(set(table["area_id"]) - set(full_id) - set(full_id.values()))
     if unknown:
-        raise SettingsError(f"{what} {path}: area_id {unknown[0]!r} is no area; known are {sorted(full_id)}")
+        raise SettingsError(f"{what} {path}: area_id {unknown[0]!r} is not an area; known areas: {sorted(full_id)}")
     return table.assign(area_id=table["area_id"].replace(full_id))[["area_id", *columns]]
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleFrames:
-    """What the models of people are given; it never leaves the process that made it."""
+    """Input frames of the models of people; they stay in the process that made them."""
 
     events: pd.DataFrame = field(repr=False)
     persons: pd.DataFrame = field(repr=False)

@@ -1,4 +1,4 @@
-"""Drafted notices of a run: fields from the models, pages from the templates. Always drafts; people approve."""
+"""Draft notices of a run: fields from the models, pages from the templates. People approve them."""
 
 from datetime import date
 

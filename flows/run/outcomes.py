@@ -1,7 +1,7 @@
-"""The record of a run: how the forecasts of the runs before it did, once what they foretold had happened or not.
+"""The forecast record of a run: scores of the forecasts of earlier runs whose horizon has ended.
 
-A run's record is its predecessor's, and a row for each forecast on the chain of predecessors that has come due since.
-So it follows from the run's identity, whatever other runs the files hold beside it.
+A run's record is its predecessor's record plus a row for each forecast on the chain of predecessors that has come due
+since. It therefore depends only on the run's identity, not on other runs in the files.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -25,10 +25,10 @@ RECORD_COLUMNS = ["forecast_run_id", "forecast_as_of", "horizon_days", *OUTCOME_
 def monitor_outcomes(
     home: Home, identity: RunIdentity, connection: duckdb.DuckDBPyConnection, codebook: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return outcome_monitor less run columns, the latest forecast last; `place_incidents` must have run.
+    """Return outcome_monitor less run columns, the latest forecast last; call `place_incidents` first.
 
-    Forecasts older than a year drop out. What is scored once stays as it was scored: corrections that arrive later are
-    taken in by a rerun of the days they touch.
+    Forecasts older than a year are dropped. A score is never changed: later corrections take effect when the affected
+    days are rerun.
     """
     before = _record_of(home, identity)
     chain = predecessors(runs(home.path), identity.predecessor_run_id)
@@ -41,7 +41,7 @@ def monitor_outcomes(
 
 
 def predecessors(kept: pd.DataFrame, run_id: str | None) -> pd.DataFrame:
-    """Return of the `kept` runs the one named, its predecessor, that one's predecessor and so on, the latest first."""
+    """Return run `run_id` and its chain of predecessors among the `kept` runs, the latest first."""
     predecessor_of = dict(zip(kept["run_id"], kept["predecessor_run_id"], strict=True))
     chain: list[str] = []
     while run_id is not None and run_id in predecessor_of:
@@ -51,7 +51,7 @@ def predecessors(kept: pd.DataFrame, run_id: str | None) -> pd.DataFrame:
 
 
 def _record_of(home: Home, identity: RunIdentity) -> pd.DataFrame:
-    """Return the predecessor's own record, less what is older than a year."""
+    """Return the predecessor's record without rows older than a year."""
     if identity.predecessor_run_id is None:
         return pd.DataFrame(columns=RECORD_COLUMNS)
     record = read_published(home.path, "outcome_monitor", identity.predecessor_run_id)[RECORD_COLUMNS]
@@ -65,7 +65,7 @@ def _score(
     codebook: pd.DataFrame,
     run: pd.Series,
 ) -> pd.DataFrame:
-    """Return the one row of an earlier run, or none while its horizon is not over."""
+    """Return the row of an earlier run, or no row while its horizon has not ended."""
     forecast = read_published(home.path, "cell_forecast", run["run_id"])
     horizon_days = int(forecast["horizon_days"].max()) if len(forecast) else 0
     begin = run["as_of"].to_pydatetime()
@@ -86,8 +86,8 @@ def _score(
 
 
 def horizon_end(as_of: datetime, horizon_days: int, time_zone: str) -> datetime:
-    """Return the moment `horizon_days` local days after `as_of`: the same wall-clock time, whatever the clocks did."""
-    # Adding to a time with a zone moves the clock on the wall, not the hours that pass.
+    """Return the moment `horizon_days` local days after `as_of`, at the same wall-clock time."""
+    # Addition to a time with a zone changes the wall-clock time, not the elapsed hours.
     return (as_of.astimezone(ZoneInfo(time_zone)) + timedelta(days=horizon_days)).astimezone(UTC)
 
 

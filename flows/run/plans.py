@@ -1,4 +1,4 @@
-"""Plans of a run: operations against street markets, visits, and the promises that were made."""
+"""Plans of a run: operations against street markets, visits, and promises."""
 
 import re
 from collections.abc import Sequence
@@ -21,22 +21,24 @@ from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
 from models.places.markets import Markets
 
-# Around the middle of a market, in cells: where hours are spent (its eight neighbours), what counts as its own (two
-# cells away), and how far a market may have drifted and still be the same.
+# Distances from the middle of a market, in cells: the patrolled cells (its eight neighbours), its core (two cells
+# away), and the largest drift at which a market counts as the same.
 PATROL_CELLS, CORE_CELLS, SAME_CELLS = 1.5, 2.9, 3
 HELP_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFrames:
-    """What the plans are made from."""
+    """Input frames of the plans."""
 
     sites: pd.DataFrame
     operations: pd.DataFrame
     actions: pd.DataFrame
     site_events: pd.DataFrame
-    compared_cells: pd.DataFrame  # market_id, cell_id of markets and, once one has an operation, of places like them
-    compared_events: pd.DataFrame  # as site_events, of all of these
+    compared_cells: (
+        pd.DataFrame
+    )  # market_id, cell_id of markets and, once an operation has started, of comparison places
+    compared_events: pd.DataFrame  # as site_events, for all compared_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Plans:
 def plan_frames(
     connection: duckdb.DuckDBPyConnection, markets: Markets, geography: Map, as_of: datetime, settings: Settings
 ) -> PlanFrames:
-    """Return what was done and reported at every market and operation; `place_incidents` must have run."""
+    """Return actions and reports at every market and operation; call `place_incidents` first."""
     actions = query(connection, "place_action")
     operations = _with_markets(operations_of(actions), markets.markets)
     sites = _sites(markets.markets, operations)
@@ -125,13 +127,13 @@ def promises_of(frames: PlanFrames, as_of: datetime, settings: Settings) -> Prom
 
 
 def calendar_of(as_of: datetime, settings: Settings) -> Calendar:
-    """Return the day of the plan and the days that notices promise."""
+    """Return the day of the plan and the periods, in days, announced in notices."""
     today = as_of.astimezone(settings.force.zone).date()
     return Calendar(today, settings.force.time_zone, settings.notices.lead_days, settings.notices.operation_days)
 
 
 def read_checklist(path: Path) -> list[dict[str, str]]:
-    """Return the items of the fidelity checklist; SettingsError where one is no item, fact and phase."""
+    """Return the items of the fidelity checklist; raise SettingsError if one is not item, fact and phase."""
     items: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     for item in items if isinstance(items, list) else [items]:
         if not isinstance(item, dict) or set(item) != {"item", "fact", "due"}:
@@ -142,32 +144,32 @@ def read_checklist(path: Path) -> list[dict[str, str]]:
 
 
 def _with_markets(operations: pd.DataFrame, markets: pd.DataFrame) -> pd.DataFrame:
-    """An operation that nobody registered is taken for one against the first market of its area."""
+    """Assign each operation without a registered market to the first market of its area."""
     first = markets.drop_duplicates("area_id").set_index("area_id")["market_id"]
     named = operations["market_id"].astype(object)
     return operations.assign(market_id=named.where(named.notna(), operations["area_id"].map(first)))
 
 
 def _sites(markets: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:
-    """Markets of today, and of every operation the market it is against, be it still seen or not."""
+    """Return today's markets, and the market of every operation, whether or not it is still found."""
     own = operations.dropna(subset="market_id").drop_duplicates("market_id", keep="last")
     own = own[own["market_id"].map(_middle).notna()]
     seen = markets[["market_id", "area_id", "grade", "is_provisional"]]
-    taken: dict[str, dict[Any, Any]] = {}
+    of_operations: dict[str, dict[Any, Any]] = {}
     for market_id, area_id in own[["market_id", "area_id"]].itertuples(index=False):
         same = [m for m in seen.to_dict("records") if m["area_id"] == area_id and _is_same(m["market_id"], market_id)]
         now: dict[Any, Any] = same[0] if same else {"grade": None, "is_provisional": False}
-        taken[market_id] = {**now, "market_id": market_id, "area_id": area_id}
+        of_operations[market_id] = {**now, "market_id": market_id, "area_id": area_id}
     drifted = [
-        any(area == row["area_id"] and _is_same(market, row["market_id"]) for row in taken.values())
+        any(area == row["area_id"] and _is_same(market, row["market_id"]) for row in of_operations.values())
         for market, area in seen[["market_id", "area_id"]].itertuples(index=False)
     ]
     fresh = seen[~np.array(drifted, dtype=bool)]
-    return pd.DataFrame([*taken.values(), *fresh.to_dict("records")], columns=list(seen.columns))
+    return pd.DataFrame([*of_operations.values(), *fresh.to_dict("records")], columns=list(seen.columns))
 
 
 def _middle(market_id: str) -> tuple[int, int] | None:
-    """The heaviest cell, after which a market is named, or the middle of another place."""
+    """Return the cell in the id: the heaviest cell of a market, or the middle of another place."""
     found = re.fullmatch(r"(?:market|place)_(-?\d+)_(-?\d+)", market_id)
     return (int(found[1]), int(found[2])) if found else None
 
@@ -178,7 +180,7 @@ def _is_same(left: str, right: str) -> bool:
 
 
 def _site_cells(site_ids: Sequence[str], geography: Map, settings: Settings) -> pd.DataFrame:
-    """market_id, cell_ix, cell_iy, cell_id, is_core, is_patrol of cells around each site, as named after its middle."""
+    """Return market_id, cell_ix, cell_iy, cell_id, is_core, is_patrol of the cells around each site's middle."""
     reach = _reach(geography, settings)
     steps = np.arange(-int(reach), int(reach) + 1)
     offsets = pd.DataFrame(
@@ -194,7 +196,7 @@ def _site_cells(site_ids: Sequence[str], geography: Map, settings: Settings) -> 
 
 
 def _quiet_places(operations: pd.DataFrame, geography: Map, settings: Settings) -> list[str]:
-    """Places of a market's size that tile the map, to compare with; none while no operation has started."""
+    """Return comparison places of a market's size that tile the map; none while no operation has started."""
     if operations["started_at"].isna().all():
         return []
     spacing = 2 * int(_reach(geography, settings)) + 1
@@ -205,19 +207,19 @@ def _quiet_places(operations: pd.DataFrame, geography: Map, settings: Settings) 
 
 
 def _reach(geography: Map, settings: Settings) -> float:
-    """How far a site reaches, its ring included, in cells."""
+    """Return the radius of a site including its surrounding ring, in cells."""
     return max(CORE_CELLS, settings.crackdowns.watch_m / geography.grid.size_m)
 
 
 def _helped_areas(actions: pd.DataFrame, as_of: datetime) -> list[str]:
-    """Areas in which help was brought or offered lately."""
+    """Return the areas with outreach or offered referrals in the last `HELP_DAYS` days."""
     is_help = actions["kind"].isin(["outreach", "referral_offered"])
     is_recent = actions["at"] >= pd.Timestamp(as_of - timedelta(days=HELP_DAYS))
     return sorted(actions.loc[is_help & is_recent, "area_id"].unique())
 
 
 def _visited_cells(crackdowns: pd.DataFrame, forecast: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Cells of markets where officers are, then the first of the forecast."""
+    """Return the patrolled cells of running operations, then the top cells of the forecast."""
     running = crackdowns[crackdowns["phase"].isin(["concentrate", "move", "maintain"])]
     own = running[["patrol_cell_ids", "area_id", "market_id"]].explode("patrol_cell_ids").dropna()
     own = own.rename(columns={"patrol_cell_ids": "cell_id", "market_id": "chosen_for"})

@@ -1,4 +1,4 @@
-"""What the predecessor run published: hysteresis and changes compare with it."""
+"""Tables of the predecessor run, for hysteresis and change detection."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ READER = "harmspot run"
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """Tables of the predecessor run; None where there is no predecessor."""
+    """Tables of the predecessor run."""
 
     area_ranking: pd.DataFrame
     market: pd.DataFrame
@@ -25,15 +25,17 @@ class Previous:
 
     @property
     def listed_area_ids(self) -> frozenset[str]:
+        """The ids of the listed areas."""
         return frozenset(self.area_ranking.loc[self.area_ranking["is_listed"], "area_id"])
 
     def hotspot_shapes(self, crs: str) -> gpd.GeoDataFrame:
+        """Return the hot spots with geometries in `crs`."""
         shapes = gpd.GeoSeries.from_wkb(self.hotspot["geometry_wkb"].map(bytes), crs=crs)
         return gpd.GeoDataFrame(self.hotspot.drop(columns="geometry_wkb"), geometry=shapes)
 
 
 def read_previous(home: Home, run_id: str | None) -> Previous | None:
-    """Return what run `run_id` published, or None for a first run; the read of people is logged like any other."""
+    """Return what run `run_id` published, or None for a first run; reads of people are logged."""
     if run_id is None:
         return None
     return Previous(

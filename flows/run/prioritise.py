@@ -1,4 +1,4 @@
-"""From what was known to what is published: places, markets, people, allocation, notices, changes, quality."""
+"""The stages of a run from snapshot to published tables: places, people, plans, notices, changes, quality."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,12 +63,12 @@ class Products:
     published: dict[str, pd.DataFrame]
     restricted: dict[str, pd.DataFrame]
     is_staffing_assumed: bool
-    gates: pd.Series  # by person_id: what the gate said; never published
-    actions: pd.DataFrame  # what people did, as known; never published
+    gates: pd.Series  # by person_id: result of the gate; never published
+    actions: pd.DataFrame  # actions in the snapshot; never published
 
 
 def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
-    """Do everything between the store and the publication; `call` says how a stage is called."""
+    """Compute all tables of a run from the store; `call` calls each stage."""
     settings, as_of = identity.settings, identity.as_of
     geography = call(read_map, settings)
     codebook = call(read_run_codebook, settings, as_of)
@@ -144,7 +144,7 @@ def rank_places(
 
 
 def forecast_places(frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Return cell_forecast less run columns, by rank; `attrs["notes"]` says what weakens it."""
+    """Return cell_forecast less run columns, by rank; `attrs["notes"]` lists its limitations."""
     outcome = forecast_cells(
         frames.cell_events,
         geography.cells[["cell_ix", "cell_iy"]],
@@ -165,7 +165,7 @@ def forecast_places(frames: PlaceFrames, geography: Map, codebook: pd.DataFrame,
 
 
 def notes_of(frame: pd.DataFrame) -> list[str]:
-    """Return what a model said weakens its answer."""
+    """Return the limitations that a model noted."""
     return list(frame.attrs.get("notes", []))
 
 
@@ -178,11 +178,13 @@ def _rank(cells: pd.DataFrame, column: str) -> pd.Series:
 def find_places_of_harm(
     frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
 ) -> gpd.GeoDataFrame:
-    """Return hot spots of decayed harm within the window of the places."""
+    """Return hot spots of decayed harm within the window of the place models."""
     recent = frames.cell_events[frames.cell_events["age_days"] < settings.places.window_days]
     decay = 0.5 ** (recent["age_days"] / settings.places.half_life_days)
-    weighed = recent.assign(harm=recent["n"] * codebook["harm_days"].reindex(recent["offence_code"]).to_numpy() * decay)
-    by_cell = weighed.groupby(["cell_ix", "cell_iy"], as_index=False)["harm"].sum()
+    weighted = recent.assign(
+        harm=recent["n"] * codebook["harm_days"].reindex(recent["offence_code"]).to_numpy() * decay
+    )
+    by_cell = weighted.groupby(["cell_ix", "cell_iy"], as_index=False)["harm"].sum()
     cells = geography.cells[["cell_ix", "cell_iy"]].merge(by_cell, how="left").fillna({"harm": 0.0})
     before = previous.hotspot_shapes(geography.grid.crs) if previous else None
     return find_hotspots(cells, geography.grid, previous=before)
@@ -204,9 +206,9 @@ def flagrant_cells(markets: Markets) -> pd.DataFrame:
 
 
 def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
-    """Return the lists of people of a kept run, a row of table `run`, once more, with all that was decided.
+    """Recompute the lists of people of a kept run, with all decisions; `run` is its row of table `run`.
 
-    Settings are today's. A predecessor that is kept no longer counts as none.
+    The current settings apply. A predecessor that is no longer kept is ignored.
     """
     settings, as_of = home.settings, run["as_of"].to_pydatetime()
     before = run["predecessor_run_id"] if run["predecessor_run_id"] in set(runs(home.path)["run_id"]) else None

@@ -1,4 +1,4 @@
-"""The `data_quality` table: what was counted, dropped, assumed or doubtful on the way to a run."""
+"""The `data_quality` table: counts of rows used, dropped, assumed or doubtful in a run."""
 
 import duckdb
 import numpy as np
@@ -9,13 +9,13 @@ from models.people_lists.assess import PeopleLists
 
 Measure = tuple[str, float, str, bool, str]
 
-OUTSIDE_WARNING_SHARE = 0.02  # more incidents outside every area than this and the map is suspect
+OUTSIDE_WARNING_SHARE = 0.02  # share of incidents outside every area above which the map is suspect
 
 
 def data_quality(
     connection: duckdb.DuckDBPyConnection, frames: PlaceFrames, people: PeopleLists, notes: list[str]
 ) -> pd.DataFrame:
-    """Return data_quality less run columns; `notes` are what the models said weakens their answers."""
+    """Return data_quality less run columns; `notes` are the limitations that the models noted."""
     measures = [
         *_ingest_measures(connection),
         *_placement_measures(frames.placement),
@@ -30,7 +30,7 @@ def data_quality(
 def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     totals = query(connection, "ingest_totals").iloc[0]
     dead = query(connection, "dead_by_reason")
-    words = {
+    details = {
         "rows_in": "rows read = versions stored + duplicates + dead letters",
         "versions_stored": "versions of events kept",
         "duplicates": "events that had been delivered before",
@@ -40,7 +40,10 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     }
     doubtful = {"dead_letters_waiting", "conflicts"}
     return [
-        *[(name, float(totals[name]), "rows", name in doubtful and totals[name] > 0, words[name]) for name in words],
+        *[
+            (name, float(totals[name]), "rows", name in doubtful and totals[name] > 0, details[name])
+            for name in details
+        ],
         *[
             (f"dead_letters_{reason}", float(count), "rows", False, f"dead letters for {reason.replace('_', ' ')}")
             for reason, count in zip(dead["reason"], dead["n"], strict=True)

@@ -1,4 +1,4 @@
-"""Past days, in ascending order, so that each has its predecessor to compare with."""
+"""Run past days in ascending order, so that each run has its predecessor."""
 
 from datetime import date, datetime, timedelta
 
@@ -15,7 +15,7 @@ def backfill(
     known_at: datetime | None = None,
     call: Call = direct,
 ) -> list[RunSummary]:
-    """Run every `step_days`-th local day from `first` to `last`; raise ValueError where the range is empty."""
+    """Run every `step_days`-th local day from `first` to `last`; raise ValueError if the range is empty."""
     if last < first:
         raise ValueError(f"backfill from {first} to {last}: the first day must not be after the last")
     if step_days < 1:

@@ -27,7 +27,7 @@ from pipeline.store.snapshot import resolve_known_at
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a run did: identity, clocks, counts by table, seconds."""
+    """Summary of a run: identity, clocks, counts by table, seconds."""
 
     run_id: str
     as_of: datetime
@@ -36,7 +36,7 @@ class RunSummary:
     place_counts: dict[str, int]
     people_counts: dict[str, int]
     seconds: float
-    halted_because: str | None = None  # why lists that choose people stay drafts, with the way out
+    halted_because: str | None = None  # why lists that choose people cannot be approved, with the remedy
 
     def as_json(self) -> dict[str, Any]:
         """Return one JSON-ready object."""
@@ -51,22 +51,36 @@ class RunSummary:
         }
 
     def text(self) -> str:
-        """Return one line for a person."""
+        """Return one line of text."""
         what = "published" if self.is_new else "was already published; nothing changed"
         places = ", ".join(f"{n:,} {name}" for name, n in self.place_counts.items() if n)
         return f"run {self.run_id} as of {self.as_of:%Y-%m-%d %H:%M}Z {what} in {self.seconds:.1f} s: {places}"
 
     def markdown(self) -> str:
-        """Return the summary that stands beside the flow run; of people, counts alone."""
+        """Return the summary attached to the flow run; of people, only counts."""
         rows = [f"| {name} | {n:,} |" for name, n in {**self.place_counts, **self.people_counts}.items()]
         halted = [f"**{self.halted_because}**", ""] if self.halted_because else []
         return "\n".join([f"# Run {self.run_id}", "", *halted, "| table | rows |", "| --- | --- |", *rows])
 
 
 def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Call = direct) -> RunSummary:
-    """Do the whole daily run for the local `day`; a run that both files already hold is left alone.
+    """Do the complete daily run for a local day; a run that is already published is not repeated.
 
-    `known_at` is by default the greatest time of ingestion in the store. `call` says how a stage is called.
+    Parameters
+    ----------
+    home : Home
+        Home to run in.
+    day : date
+        Local day; its midnight is the run's as_of.
+    known_at : datetime or None
+        Second clock of the run; by default the latest time of ingestion in the store.
+    call : Call
+        Function that calls a stage, directly or as a Prefect task.
+
+    Returns
+    -------
+    RunSummary
+        Identity, counts and duration of the run.
     """
     began = time.perf_counter()
     step = announced(home, call)
@@ -81,7 +95,7 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
         step(publish_run, home, identity, products)
     step(bring_up_to_date, home)
     deliver_or_log(home)
-    # The page and layers are those of the latest day: an older one, run again, must not be taken for it.
+    # The report and layers show the latest run: an older day that is run again must not replace them.
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if written_run(home) != latest:
         step(write_outputs, home, latest)
@@ -94,7 +108,9 @@ def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunI
     """Return the identity of the run at both clocks, with its predecessor among the kept runs."""
     settings = home.settings
     if known_at is not None and known_at > home.now():
-        home.progress(f"--known-at {known_at.isoformat()} is yet to come: what is loaded until then makes no new run")
+        home.progress(
+            f"--known-at {known_at.isoformat()} is in the future: data loaded until then will not make a new run"
+        )
     resolved = resolve_known_at(home.store, home.key, known_at, wait_s=settings.store.wait_s, progress=home.progress)
     before = predecessor(home.path, as_of, resolved)
     return RunIdentity(
@@ -108,7 +124,7 @@ def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunI
 
 
 def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[Path]:
-    """Write both files anew and rename them over the old ones, restricted first."""
+    """Write both publication files and rename them over the old ones, restricted first."""
     row = identity.row(is_staffing_assumed=products.is_staffing_assumed)
     people_valid_to = dict.fromkeys(products.restricted, identity.people_valid_to)
     result = publish(
@@ -125,9 +141,9 @@ def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[P
 
 
 def bring_up_to_date(home: Home) -> list[str]:
-    """Revoke what the latest run has outdated, show what people did and the clock changed, and return what was revoked.
+    """Revoke lists that the latest run downgrades, refresh the projections, and return the revoked list ids.
 
-    Every run does it, a repeat as well: the one that published may have been stopped before it came to this.
+    Every run does this, including a repeat, because the run that published may have stopped before this stage.
     """
     revoked = revoke_outdated(home)
     project_home(home)
@@ -135,7 +151,7 @@ def bring_up_to_date(home: Home) -> list[str]:
 
 
 def announced(home: Home, call: Call) -> Call:
-    """Return `call`, saying each stage before it begins, so that nobody waits in silence."""
+    """Return `call`, with the name of each stage logged before it begins."""
 
     def step(stage: Callable[..., Any], *arguments: Any) -> Any:
         home.progress(f"  {stage.__name__.replace('_', ' ')}")
@@ -144,5 +160,5 @@ def announced(home: Home, call: Call) -> Call:
     return step
 
 
-# What meets brokers, locks and disks, and may be tried again.
+# Stages that use brokers, locks and disks, and may be retried.
 EDGE_STAGES = (ingest_sources, begin_audits, maintain_notices, publish_run, bring_up_to_date)

@@ -9,18 +9,22 @@ from flows.schedule.prefect_flows import backfill, daily, ingest, late
 
 
 def deployments(home: Home) -> list[RunnerDeployment]:
-    """Return the daily and late runs on their cron, and ingest and backfill to be started by hand."""
+    """Return the daily and late runs with their cron schedules, and ingest and backfill for manual starts."""
     zone = home.settings.force.time_zone
     schedule = home.settings.schedule
-    place = {"home": home.path.resolve(), "config_file": home.config_file and home.config_file.resolve()}
+    parameters = {"home": home.path.resolve(), "config_file": home.config_file and home.config_file.resolve()}
     return [
-        RunnerDeployment.from_flow(daily, name="daily", schedule=Cron(schedule.daily, timezone=zone), parameters=place),
-        RunnerDeployment.from_flow(late, name="late", schedule=Cron(schedule.late, timezone=zone), parameters=place),
-        RunnerDeployment.from_flow(ingest, name="ingest", parameters=place),
-        RunnerDeployment.from_flow(backfill, name="backfill", parameters=place),
+        RunnerDeployment.from_flow(
+            daily, name="daily", schedule=Cron(schedule.daily, timezone=zone), parameters=parameters
+        ),
+        RunnerDeployment.from_flow(
+            late, name="late", schedule=Cron(schedule.late, timezone=zone), parameters=parameters
+        ),
+        RunnerDeployment.from_flow(ingest, name="ingest", parameters=parameters),
+        RunnerDeployment.from_flow(backfill, name="backfill", parameters=parameters),
     ]
 
 
 def serve_deployments(home: Home) -> None:
-    """Serve until stopped; one run at a time, for the store has one writer."""
+    """Serve until stopped; one run at a time, because the store has one writer."""
     serve(*deployments(home), limit=1)

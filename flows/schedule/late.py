@@ -1,4 +1,4 @@
-"""Past days again, where data or corrections have arrived since they were run."""
+"""Re-run past days for which data or corrections have arrived since their runs."""
 
 from flows.home.home import Home
 from flows.home.stage import Call, direct
@@ -8,9 +8,9 @@ from pipeline.store.snapshot import touched_runs
 
 
 def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
-    """Redo the latest kept days about which the store has learnt something since, oldest first.
+    """Re-run those of the latest retained days that data stored since then affect, oldest first.
 
-    Only days within `schedule.late_runs` are looked at. The earlier runs stay; a rerun has a later known_at.
+    Only the latest `schedule.late_runs` days are checked. The earlier runs remain; a rerun has a later known_at.
     """
     by_day = runs(home.path).drop_duplicates("as_of", keep="last")
     kept = by_day.tail(home.settings.schedule.late_runs)

@@ -1,7 +1,7 @@
-"""The Prefect flows: each task is a decorator over a plain stage function, so one code path serves both ways to run.
+"""The Prefect flows. Each task wraps a plain stage function, so runs with and without Prefect share one code path.
 
 Frames pass from task to task in memory and are never persisted: no person row reaches Prefect's database.
-Retries stand on the edge stages alone; a model that fails fails for good.
+Only the edge stages are retried; a failure in a model is final.
 """
 
 import functools
@@ -26,19 +26,19 @@ from pipeline.errors import BrokerError, HarmspotError, StoreBusyError
 from pipeline.privacy.pii_guard import without_people
 from pipeline.publication.publish import read_published
 
-RETRY_DELAYS_S: list[float] = [1, 5, 25]  # growing, so that a broker or a lock has time to come back
+RETRY_DELAYS_S: list[float] = [1, 5, 25]  # growing, so that a broker or lock has time to recover
 
-HALTED = "Halted"  # a run that was done and published, and whose lists nobody may approve or use
+HALTED = "Halted"  # the run was published, but its lists cannot be approved or used
 
 
 def call_as_task(stage: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a stage as a Prefect task of its own name."""
+    """Call a stage as a Prefect task with the stage's name."""
     delays_s = RETRY_DELAYS_S if stage in EDGE_STAGES else []
     as_task = task(
         name=stage.__name__,
         retries=len(delays_s),
         retry_delay_seconds=delays_s,
-        retry_condition_fn=_may_pass,
+        retry_condition_fn=_is_transient,
         cache_policy=NO_CACHE,
         persist_result=False,
     )(without_people_in_errors(stage))
@@ -46,24 +46,24 @@ def call_as_task(stage: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def without_people_in_errors(stage: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the stage with its errors blotted: Prefect keeps their text, and a library may quote what it failed on."""
+    """Return the stage with PII redacted from its errors: Prefect stores their text, and libraries may quote data."""
 
     @functools.wraps(stage)
     def guarded(*arguments: Any) -> Any:
         try:
             return stage(*arguments)
         except Exception as error:
-            told = "".join(traceback.format_exception(error))
-            if without_people(told) == told:
+            text = "".join(traceback.format_exception(error))
+            if without_people(text) == text:
                 raise
-            blotted = f"{type(error).__name__} in {stage.__name__}: {without_people(str(error))}"
-        raise HarmspotError(blotted)
+            redacted = f"{type(error).__name__} in {stage.__name__}: {without_people(str(error))}"
+        raise HarmspotError(redacted)
 
     return guarded
 
 
-def _may_pass(task: Any, run: Any, state: Any) -> bool:
-    """Return whether trying again can help: a broker or lock comes back, a missing file or a wrong key does not."""
+def _is_transient(task: Any, run: Any, state: Any) -> bool:
+    """Return whether a retry can help: a broker or lock may recover, a missing file or a wrong key does not."""
     try:
         state.result()
     except (BrokerError, StoreBusyError):
@@ -91,15 +91,15 @@ def daily(
     """Ingest, prioritise and publish one day; `as_of` is by default the local day of the clock."""
     at = Home(home, config_file, clock)
     summary = daily_run(at, as_of or at.today(), known_at, call=call_as_task)
-    _show_places(at, summary)
-    return _ended([summary], summary)
+    _create_artifacts(at, summary)
+    return _flow_result([summary], summary)
 
 
 @flow(name="harmspot-late", persist_result=False)
 def late(home: Path, config_file: Path | None = None, clock: datetime | None = None) -> list[RunSummary]:
-    """Redo the kept days that late data or corrections have touched, oldest first."""
+    """Re-run retained days affected by late-arriving or corrected data, oldest first."""
     summaries = rerun_late(Home(home, config_file, clock), call=call_as_task)
-    return _ended(summaries, summaries)
+    return _flow_result(summaries, summaries)
 
 
 @flow(name="harmspot-backfill", persist_result=False)
@@ -113,21 +113,21 @@ def backfill(
 ) -> list[RunSummary]:
     """Run every `step_days`-th day from `first` to `last` in ascending order."""
     summaries = plain_backfill(Home(home, config_file), first, last, step_days, known_at, call=call_as_task)
-    return _ended(summaries, summaries)
+    return _flow_result(summaries, summaries)
 
 
-def _ended(summaries: list[RunSummary], value: Any) -> Any:
-    """Return what the flow returns: `value`, in state Halted where the last run left lists halted.
+def _flow_result(summaries: list[RunSummary], value: Any) -> Any:
+    """Return the flow's result: `value`, in state Halted if lists are halted after the last run.
 
-    Whoever calls the flow gets the value either way; whoever watches a schedule sees the state and its message.
+    The caller of the flow gets the value in both cases; the schedule shows the state and its message.
     """
     if summaries and summaries[-1].halted_because:
         return Completed(name=HALTED, message=summaries[-1].halted_because, data=value)
     return value
 
 
-def _show_places(home: Home, summary: RunSummary) -> None:
-    """Leave the area ranking and a summary as artifacts; of people, counts alone."""
+def _create_artifacts(home: Home, summary: RunSummary) -> None:
+    """Create artifacts with the area ranking and a summary; of people, only counts."""
     ranking = read_published(home.path, "area_ranking", summary.run_id)
     columns = ["rank", "area_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_day", "crimes_per_officer_hour"]
     create_table_artifact(

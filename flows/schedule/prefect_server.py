@@ -1,6 +1,6 @@
-"""A Prefect server of our own for `harmspot schedule`, on loopback, where the user names none.
+"""A local Prefect server for `harmspot schedule`, on loopback, used if the user sets no PREFECT_API_URL.
 
-The ephemeral server that a single run starts runs no scheduler, so cron would never fire on it.
+The ephemeral server that a single run starts runs no scheduler, so cron schedules would never fire on it.
 """
 
 import os
@@ -27,7 +27,7 @@ class PrefectServerError(HarmspotError):
 
 @contextmanager
 def prefect_server(home: Home) -> Iterator[str]:
-    """Yield the address of a Prefect API: the user's PREFECT_API_URL, or a server that lives as long as the block."""
+    """Yield the address of a Prefect API: the user's PREFECT_API_URL, or a server that runs until the block ends."""
     if "PREFECT_API_URL" in os.environ:
         yield os.environ["PREFECT_API_URL"]
         return
@@ -70,5 +70,5 @@ def _wait_until_healthy(address: str, server: subprocess.Popen[bytes], log: Path
             return
     raise PrefectServerError(
         f"no Prefect server on {address} within {START_TIMEOUT_S:g} s; {log} says why. "
-        "Or name a running server with PREFECT_API_URL"
+        "Or set PREFECT_API_URL to a running server"
     )

@@ -1,4 +1,4 @@
-"""How Prefect is embedded: its state inside the home, no telemetry, patience for two cores."""
+"""Settings of embedded Prefect: its state in the home, no telemetry, a start timeout that suits two cores."""
 
 import os
 
@@ -9,16 +9,16 @@ STARTUP_TIMEOUT_S = "90"
 
 
 def embed_prefect(home: Home) -> None:
-    """Set Prefect's environment before it is imported; whatever the user has set stays.
+    """Set Prefect's environment before it is imported; variables that the user has set are kept.
 
-    A PREFECT_API_URL of the user's means a server of theirs; without one Prefect starts its own inside this process.
+    With PREFECT_API_URL, Prefect uses that server; without it, Prefect starts its own in this process.
     """
     defaults = {
         "PREFECT_HOME": str((home.path / "prefect").resolve()),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": STARTUP_TIMEOUT_S,
-        # What goes wrong is said once, by the command itself; Prefect would add its own traceback of every layer.
+        # The command reports an error once; Prefect would add a traceback for every layer.
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     }

@@ -1,7 +1,7 @@
-"""A rehearsal on the simulated town: what the plan brings there, and what the same hours bring when spread evenly.
+"""Simulation of the plan on the simulated town, compared with the same hours spread evenly.
 
-The office sees what arrives, plans as every day, and does what the plan says; officers answer what is reported at an
-announced market within two days. How sellers take it is stated in `models/simulate/behaviour/markets.py`.
+The planning office reads the ingested events, plans as in a daily run, and follows the plan; officers respond to
+reports at an announced market within two days. `models/simulate/behaviour/markets.py` states how sellers respond.
 """
 
 import json
@@ -30,8 +30,8 @@ from models.simulate.world.town import areas_geojson
 from pipeline.publication.publish import read_published
 from pipeline.store.snapshot import open_snapshot
 
-HISTORY_DAYS = 120  # before the office begins to plan
-LOOK_DAYS, ANSWER_DAYS = 7, 2  # how often it plans, how often officers learn what was reported
+HISTORY_DAYS = 120  # simulated before the office begins to plan
+LOOK_DAYS, ANSWER_DAYS = 7, 2  # intervals of planning and of responses to reports, in days
 STOP_DAYS = 90
 REVIEWERS = ("Insp. J. Reyes", "Supt. A. Okoro")
 COLUMNS = ["day", "policy", "area_id", "phase", "next_step", "hours_today", "dealing_share"]
@@ -39,49 +39,49 @@ COLUMNS = ["day", "policy", "area_id", "phase", "next_step", "hours_today", "dea
 
 @dataclass
 class Rehearsal:
-    """What happened: every look of the office, and how much was dealt at each market in truth."""
+    """The result: every plan of the office, and the true dealing at each market."""
 
-    looks: pd.DataFrame  # COLUMNS; dealing_share is truth, the office does not see it
+    looks: pd.DataFrame  # COLUMNS; dealing_share is the truth, which the office does not see
     plans: list[pd.DataFrame] = field(repr=False)
     promises: Promises
-    least_share: dict[str, float]  # by area: the least share of sellers dealing under the policy
+    least_share: dict[str, float]  # by area: the smallest share of sellers dealing under the policy
     hours_spent: float
 
 
 def rehearse(
     folder: Path, *, seed: int, start: date, days: int, policy: str, progress: Callable[[str], None] = lambda text: None
 ) -> Rehearsal:
-    """Live a town under a policy, `concentrate` (do what the plan says) or `spread` (the same hours everywhere)."""
-    office = _Office.found(folder, seed, start, progress)
+    """Simulate a town under a policy, `concentrate` (follow the plan) or `spread` (the same hours everywhere)."""
+    office = _Office.create(folder, seed, start, progress)
     looks: list[pd.DataFrame] = []
     plans: list[pd.DataFrame] = []
     least = dict.fromkeys(office.market_areas, 1.0)
     for day in range(0, days, LOOK_DAYS):
         plan = pd.DataFrame()
-        if policy == "concentrate" or day == 0:  # who spreads evenly need not look again
-            plan, _ = office.look()
+        if policy == "concentrate" or day == 0:  # an even spread needs no further plan
+            plan, _ = office.make_plan()
             plans.append(plan)
-            progress(office.say(day, policy, plan))
-            looks.append(office.seen_in(plan).assign(day=day, policy=policy))
-        orders = office.follow(plan) if policy == "concentrate" else office.spread(day)
-        for _ in office.live(orders, LOOK_DAYS):
+            progress(office.summary(day, policy, plan))
+            looks.append(office.dealing_in(plan).assign(day=day, policy=policy))
+        orders = office.orders_from(plan) if policy == "concentrate" else office.spread_orders(day)
+        for _ in office.simulate(orders, LOOK_DAYS):
             least = {area: min(share, office.truth()[area]) for area, share in least.items()}
-    plan, promises = office.look()
-    looks.append(office.seen_in(plan).assign(day=days, policy=policy))
-    progress(office.say(days, policy, plan))
+    plan, promises = office.make_plan()
+    looks.append(office.dealing_in(plan).assign(day=days, policy=policy))
+    progress(office.summary(days, policy, plan))
     return Rehearsal(pd.concat(looks, ignore_index=True)[COLUMNS], [*plans, plan], promises, least, office.hours_spent)
 
 
 @dataclass
 class _Office:
-    """A home, the town it polices, and where the two stand."""
+    """A home, the town it polices, and the state of both."""
 
     folder: Path
     state: TownState
     home: Home
     geography: Map
     orders_open: dict[str, float] = field(default_factory=dict)  # hours a day by area
-    seen: list[Emitted] = field(default_factory=list)
+    pending: list[Emitted] = field(default_factory=list)
     files: int = 0
     hours_spent: float = 0.0
     due: dict[str, tuple[date, float]] = field(default_factory=dict)  # announced surges by area: first day, hours a day
@@ -89,15 +89,15 @@ class _Office:
     reported: list[Emitted] = field(default_factory=list)  # since officers last answered
 
     @classmethod
-    def found(cls, folder: Path, seed: int, start: date, progress: Callable[[str], None]) -> "_Office":
+    def create(cls, folder: Path, seed: int, start: date, progress: Callable[[str], None]) -> "_Office":
         folder.mkdir(parents=True, exist_ok=True)
         state = new_town(seed, start=start - timedelta(days=HISTORY_DAYS))
         write_map(folder, seed, areas_geojson(state.town), points_of_interest_geojson(state.sites))
         home = Home(folder / "home", folder / "config.yaml", _noon(start), lambda text: None).ensure()
         office = cls(folder, state, home, read_map(home.settings))
-        progress(f"a town lives {HISTORY_DAYS} days before the office begins to plan")
+        progress(f"simulating {HISTORY_DAYS} days before the office begins to plan")
         office.state, records = step(office.state, (), HISTORY_DAYS)
-        office.seen = records
+        office.pending = records
         return office
 
     @property
@@ -111,14 +111,14 @@ class _Office:
     def truth(self) -> dict[str, float]:
         return dict(zip(self.market_areas, self.state.markets.dealing_share.tolist(), strict=True))
 
-    def seen_in(self, plan: pd.DataFrame) -> pd.DataFrame:
-        """The planted markets in a plan, with what is dealt there in truth."""
+    def dealing_in(self, plan: pd.DataFrame) -> pd.DataFrame:
+        """Return the planted markets in a plan, with their true share of dealing."""
         share = plan["area_id"].str.split("@").str[0].map(self.truth())
         rows = plan[["area_id", "phase", "next_step", "hours_today"]].assign(dealing_share=share.astype(float))
         return rows.dropna(subset="dealing_share")
 
-    def look(self) -> tuple[pd.DataFrame, Promises]:
-        """Load what has arrived and plan as of this morning."""
+    def make_plan(self) -> tuple[pd.DataFrame, Promises]:
+        """Load the newly emitted events and plan as of this morning."""
         self.home.clock = _noon(self.today)
         self._load()
         home, settings = self.home, self.home.settings
@@ -148,8 +148,8 @@ class _Office:
         )
         return plan, promises
 
-    def follow(self, plan: pd.DataFrame) -> list[dict[str, Any]]:
-        """What the office does about a plan on the morning it reads it."""
+    def orders_from(self, plan: pd.DataFrame) -> list[dict[str, Any]]:
+        """Return the orders that the office gives from a plan."""
         return [order for row in plan.to_dict("records") for order in self._orders_for(row)]
 
     def _orders_for(self, row: dict[Any, Any]) -> list[dict[str, Any]]:
@@ -179,7 +179,7 @@ class _Office:
         return []
 
     def _serve_notice(self, market_id: str) -> tuple[str, date]:
-        """Publish today's run; two people open, review and approve the market's notice, and it is put up."""
+        """Publish today's run; two people open, review and approve the market's notice, and it is displayed."""
         home = self.home
         identity = identify_run(home, home.midnight(self.today), None)
         publish_run(home, identity, prioritise(home, identity, direct))
@@ -195,7 +195,7 @@ class _Office:
         )
         return notice_id, served.fields["starts_on"]
 
-    def spread(self, day: int) -> list[dict[str, Any]]:
+    def spread_orders(self, day: int) -> list[dict[str, Any]]:
         """Announce everywhere at once, then share the budget equally, from the day on which the plan could begin."""
         areas, budget = self.market_areas, self.home.settings.crackdowns.officer_hours_per_day
         if day == LOOK_DAYS:
@@ -206,21 +206,21 @@ class _Office:
             return [self._order("crackdown_start", area, 0, hours=budget / len(areas)) for area in areas]
         return []
 
-    def live(self, orders: list[dict[str, Any]], days: int) -> Any:
-        """Live so many days, answering what is reported at announced markets; yields after every few."""
+    def simulate(self, orders: list[dict[str, Any]], days: int) -> Any:
+        """Simulate `days` days, responding to reports at announced markets; yield after every few days."""
         left = days
         while left:
             span = min(ANSWER_DAYS, left)
-            orders = [*orders, *self._answers(), *self._starts(span)]
+            orders = [*orders, *self._responses(), *self._starts(span)]
             self.state, records = step(self.state, orders, span)
-            self.seen += records
+            self.pending += records
             self.reported = records
             self.hours_spent += span * sum(self.orders_open.values())
             orders, left = [], left - span
             yield None
 
     def _starts(self, span: int) -> list[dict[str, Any]]:
-        """Surges whose announced day comes within so many days: they begin on it."""
+        """Return orders to begin the surges whose announced day is within `span` days."""
         orders = []
         for area, (starts_on, hours) in sorted(self.due.items()):
             if starts_on < self.today + timedelta(days=span):
@@ -229,17 +229,17 @@ class _Office:
         self.due = {area: due for area, due in self.due.items() if due[0] >= self.today + timedelta(days=span)}
         return orders
 
-    def _answers(self) -> list[dict[str, Any]]:
-        """A sanction for each report of dealing at a market where officers are."""
+    def _responses(self) -> list[dict[str, Any]]:
+        """Return a sanction for each report of dealing at a market where officers are."""
         found = [_dealing_point(record) for record in self.reported]
         town = self.state.town
         orders = []
         for market in self.state.sites.markets:
             area = town.area_ids[market.area]
             points = {(town.lon[p], town.lat[p]) for p in market.points.tolist()}
-            many = sum(point in points for point in found if point)
+            count = sum(point in points for point in found if point)
             if area in self.watched and area in self.orders_open:
-                orders += [self._order("sanction", area, 11, detail=f"answer {n + 1} of {many}") for n in range(many)]
+                orders += [self._order("sanction", area, 11, detail=f"answer {n + 1} of {count}") for n in range(count)]
         return orders
 
     def _order(self, kind: str, area: str, hour: int, *, day: date | None = None, **rest: Any) -> dict[str, Any]:
@@ -249,20 +249,20 @@ class _Office:
     def _load(self) -> None:
         folder = self.folder / f"arrived_{self.files:03d}"
         folder.mkdir()
-        for topic in sorted({record.topic for record in self.seen}):
-            lines = [record.value + b"\n" for record in self.seen if record.topic == topic]
+        for topic in sorted({record.topic for record in self.pending}):
+            lines = [record.value + b"\n" for record in self.pending if record.topic == topic]
             (folder / f"{topic}.jsonl").write_bytes(b"".join(lines))
         load_file(self.home, folder, None)
-        self.seen, self.files = [], self.files + 1
+        self.pending, self.files = [], self.files + 1
 
-    def say(self, day: int, policy: str, plan: pd.DataFrame) -> str:
+    def summary(self, day: int, policy: str, plan: pd.DataFrame) -> str:
         shown = plan[["area_id", "phase", "next_step"]].astype(str).itertuples(index=False)
         parts = [f"{_raw(area_id)} {phase} ({next_step})" for area_id, phase, next_step in shown]
         return f"day {day:3d}, {policy}: {', '.join(parts) or 'no market'}"
 
 
 def _raw(area_id: str) -> str:
-    """The area's id in its boundary file."""
+    """Return the area's id in its boundary file."""
     return area_id.rsplit("@", 1)[0]
 
 
@@ -271,11 +271,11 @@ def _noon(day: date) -> datetime:
 
 
 def _dealing_point(record: Emitted) -> tuple[float, float] | None:
-    """Where dealing was reported, None for any other record."""
+    """Return the point of a report of dealing, None for any other record."""
     if record.topic != "incidents" or b'"subject":"dealing"' not in record.value:
         return None
     try:
         location = json.loads(record.value)["data"]["location"]
     except (ValueError, KeyError, TypeError):
-        return None  # one of the broken records that the town makes on purpose
+        return None  # one of the malformed records that the town emits on purpose
     return (location.get("lon"), location.get("lat"))

@@ -1,4 +1,4 @@
-"""A simulated town on disk: events, map, configuration, and the truth apart."""
+"""A simulated town on disk: events, map, configuration and, in a separate folder, the truth."""
 
 import json
 from dataclasses import dataclass
@@ -12,17 +12,19 @@ from models.simulate import simulate
 
 @dataclass(frozen=True, slots=True)
 class TownFiles:
-    """Where a town was written and how many records it has."""
+    """The folder of a written town and its number of records."""
 
     folder: Path
     event_count: int
 
     @property
     def events(self) -> Path:
+        """The folder of the event files."""
         return self.folder / "events"
 
     @property
     def config_file(self) -> Path:
+        """The path of the configuration."""
         return self.folder / "config.yaml"
 
 

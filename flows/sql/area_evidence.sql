@@ -1,4 +1,4 @@
--- The incidents that weigh most in each area after decay: candidates for the evidence shown beside a rank.
+-- The incidents with the largest weight after decay in each area: candidates for the evidence shown with a rank.
 WITH weighed AS (
     SELECT
         placed.area_id,

@@ -1,4 +1,4 @@
--- Incidents by point, offence and local day (since 1970) up to $until: what rolling origins are tried on.
+-- Incidents by point, offence and local day (since 1970) up to $until: the input of the backtest.
 SELECT
     place.x_m,
     place.y_m,

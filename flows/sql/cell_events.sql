@@ -1,4 +1,4 @@
--- Counts by cell, offence and age: what the forecast learns from. What weighs nothing (overdoses, contacts) is no offence.
+-- Counts by cell, offence and age: the input of the forecast. Records with weight 0 (overdoses, contacts) are not offences.
 SELECT cell_ix, cell_iy, offence_code, age_days, count(*) AS n
 FROM incident_placed
 JOIN codebook USING (offence_code)

@@ -1,4 +1,4 @@
--- The distinct coordinates of the incidents: far fewer than incidents, so only they are placed.
+-- The distinct coordinates of the incidents: far fewer than incidents, so placement uses these only.
 SELECT DISTINCT lon, lat
 FROM incident_snapshot
 WHERE lon IS NOT NULL

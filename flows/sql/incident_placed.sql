@@ -1,5 +1,5 @@
 -- Every incident inside the window with its area and cell. Incidents that name an area but no point have no cell;
--- those outside every area keep a null area and are counted, never used. Day 0 is the last local day before as_of.
+-- those outside every area have a null area and are counted but not used. Day 0 is the last local day before as_of.
 CREATE TABLE incident_placed AS
 WITH recent AS (
     SELECT *

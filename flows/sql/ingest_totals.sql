@@ -1,5 +1,5 @@
--- What became of the rows of every batch that brought anything new: rows_in = versions_stored + duplicates +
--- dead_letters. A file loaded again brings nothing, and a replay's rows came in with the batch it took them from.
+-- Row counts of every batch that stored a new version: rows_in = versions_stored + duplicates +
+-- dead_letters. A file loaded again stores nothing; rows of a replay are counted in their original batch.
 SELECT
     coalesce(sum(rows_in), 0) AS rows_in,
     coalesce(sum(stored), 0) AS versions_stored,

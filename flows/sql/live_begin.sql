@@ -1,5 +1,5 @@
--- Of the incidents that a batch touched (moved.changed), those that still stand, as `incident_snapshot` has them; and
--- where their points lie (`placed`), for the points nobody has placed yet.
+-- The incidents that a batch changed (moved.changed) and that are not cancelled, in the form of `incident_snapshot`;
+-- and the placement of their points (`placed`), for points not placed before.
 CREATE OR REPLACE TABLE moved.incident_snapshot AS
 SELECT * EXCLUDE (is_cancelled)
 FROM moved.changed

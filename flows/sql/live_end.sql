@@ -1,5 +1,5 @@
--- The touched incidents leave, and those that still stand come back as they are now. What happened after the run's
--- clock has a negative age and counts as of today. Areas in which any of them lies or lay are touched.
+-- Replaces the changed incidents by their current versions, without cancelled ones. Incidents after the run's clock have
+-- a negative age and count as of today. touched.area holds the areas that contain or contained a changed incident.
 CREATE OR REPLACE TABLE touched.area AS
 SELECT area_id FROM main.incident_placed WHERE incident_id IN (SELECT incident_id FROM moved.changed)
 UNION

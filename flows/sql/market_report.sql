@@ -1,4 +1,4 @@
--- Reports of the last weeks that can point at a street market; what the police discovered is not among them.
+-- Reports of the last weeks that can indicate a street market, without incidents discovered by police.
 WITH kinds AS (
     SELECT
         incident_id,

@@ -1,5 +1,5 @@
--- Where and on which local day incidents of some offences happened inside the areas. What is known to the month only
--- has no day to be near another.
+-- Point and local day of incidents of some offences inside the areas. Incidents dated to the month only are left out,
+-- because they have no day.
 SELECT
     place.x_m,
     place.y_m,

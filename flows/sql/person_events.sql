@@ -1,4 +1,4 @@
--- One row per incident, person and role, with what the rules about people look at.
+-- One row per incident, person and role, with the inputs of the rules about people.
 SELECT
     involved.person_id,
     incident.incident_id,

@@ -1,4 +1,4 @@
--- What was done to places: actions that name an area, oldest first. Whom they were done to is not read.
+-- Actions at places: actions that name an area, oldest first. The persons concerned are not read.
 WITH named AS (
     SELECT raw_area_id, area_id FROM area_name
     UNION

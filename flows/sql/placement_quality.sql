@@ -1,4 +1,4 @@
--- What the placement could not use, counted: facts about today's map and the source, not errors.
+-- Counts of incidents that the placement could not use: facts about the current map and the source, not errors.
 SELECT
     count(*) AS incident_count,
     count(*) FILTER (WHERE area_id IS NULL AND has_point) AS outside_count,

@@ -1,5 +1,5 @@
--- What happened from $begin until $end inside the areas, by point and offence: what a forecast made at $begin foresaw
--- or not. The same discoverers count as in the forecast itself.
+-- Incidents from $begin until $end inside the areas, by point and offence: the outcomes of a forecast made at $begin.
+-- The same discoverers count as in the forecast itself.
 SELECT incident.lon, incident.lat, incident.offence_code, count(*) AS n
 FROM incident_snapshot AS incident
 JOIN point_placed AS place ON incident.lon = place.lon AND incident.lat = place.lat

@@ -1,5 +1,5 @@
--- What public, partners and sensors reported at and around street markets in the last year, by market; and so at the
--- other places of site_cell. By day is 7 to 19 o'clock.
+-- Reports by public, partners and sensors at and around street markets in the last year, by market, and likewise at the
+-- other places of site_cell. Daytime is 7 to 19 o'clock.
 SELECT
     site.market_id,
     incident.incident_id,

@@ -1,4 +1,4 @@
-"""Evaluation of forecasts and people scores against what then happened, with baselines.
+"""Evaluation of forecasts and people scores against the outcomes, with baselines.
 
 May import forecast and statistics.
 """

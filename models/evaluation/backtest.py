@@ -1,8 +1,8 @@
-"""Trials of the harm forecast on the past: rolling origins, public baselines, paired intervals, calibration, stability.
+"""Backtests of the harm forecast: rolling origins, public baselines, paired intervals, calibration, stability.
 
-Every origin is forecast from what lies before it and scored on the days after it. Hit rate, PAI = hit rate over area
-share (Chainey et al. 2008, Security Journal 21:4), PEI = hits over the most that as many cells could have held (Hunt
-2016), RRI, the recapture rate index (Levine 2008, Security Journal 21:295), and the share of harm inside.
+Every origin is forecast from the days before it and scored on the days after it. The metrics are hit rate; PAI = hit
+rate over area share (Chainey et al. 2008, Security Journal 21:4); PEI = hits over the most that as many cells could
+have had (Hunt 2016); RRI, the recapture rate index (Levine 2008, Security Journal 21:295); and harm share.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,23 +24,33 @@ Floats = npt.NDArray[np.float64]
 HARM_FORECAST, EVENTS_FORECAST, NAIVE = "harmspot, by harm", "harmspot, by events", "count, 365 days"
 METRICS = ("hit_rate", "pai", "pei", "rri", "harm_share")
 RESAMPLES = 2000
-# Only where an event is likely enough does a count say something about its distribution.
+# The distribution of counts is tested only on cells with P(no event) below this.
 BUSY_NO_EVENT = 0.8
 CALIBRATION_BINS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a trial found; every table is tidy.
+    """Results of a backtest; every table is tidy.
 
-    scores : method, metric, share (of cells), value, lo, hi (95% block-bootstrap interval of the mean over origins).
-    differences : method, against, metric, share, difference, lo, hi, ratio (of the means).
-    transform : decile, share; of the randomised probability integral transform of counts in cells with P(none) < 0.8.
-    calibration : share, bin, cell_horizons, forecast, observed; chances of being in the top share.
-    reliability : measure, value.
-    stability : method, share, jaccard; of the top cells as of one day and as of the next.
-    by_origin : origin_day, method, metric, share, value.
-    notes : what weakened the last forecast.
+    Attributes
+    ----------
+    scores : pd.DataFrame
+        method, metric, share (of cells), value, lo, hi (95% block-bootstrap interval of the mean over origins).
+    differences : pd.DataFrame
+        method, against, metric, share, difference, lo, hi, ratio (of the means).
+    transform : pd.DataFrame
+        decile, share; of the randomised probability integral transform of counts in cells with P(none) < 0.8.
+    calibration : pd.DataFrame
+        share, bin, cell_horizons, forecast, observed; chances of being in the top share.
+    reliability : pd.DataFrame
+        measure, value.
+    stability : pd.DataFrame
+        method, share, jaccard; overlap of the top cells of one day and the next.
+    by_origin : pd.DataFrame
+        origin_day, method, metric, share, value.
+    notes : tuple[str, ...]
+        limitations of the last forecast.
     """
 
     scores: pd.DataFrame
@@ -55,7 +65,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One city's events [rows] by place in the list of cells, and how to score a horizon on them."""
+    """One city's events [rows] by position in the list of cells, with the inputs to forecast and score a horizon."""
 
     events: pd.DataFrame
     cells: pd.DataFrame
@@ -66,12 +76,13 @@ class Trial:
     horizon_days: int
 
     def predict(self, origin: int, config: ForecastConfig) -> Prediction:
+        """Forecast the horizon that begins at the origin from the days before it."""
         before = self.events[self.events["day"] < origin]
         past = before.assign(age_days=origin - 1 - before["day"]).drop(columns="day")
         return predict_cells(past, self.cells, self.harm_days, horizon_days=self.horizon_days, config=config)
 
     def between(self, first_day: float, last_day: float, *, excluding: range = range(0), now: int = 0) -> CellEvents:
-        """Events inside the cells from first_day up to, not including, last_day; ages count back from day `now`."""
+        """Return events inside the cells from first_day up to, not including, last_day; ages count back from `now`."""
         day = self.events["day"].to_numpy()
         rows = (day >= first_day) & (day < last_day) & (self.place >= 0) & (self.code >= 0)
         rows &= ~((day >= excluding.start) & (day < excluding.stop))
@@ -81,13 +92,13 @@ class Trial:
         return CellEvents(len(self.cells), self.place[rows], self.code[rows], age, n, weights)
 
     def outcome(self, origin: int) -> tuple[Floats, Floats]:
-        """Events and harm per cell over the horizon that begins at the origin."""
-        came = self.between(origin, origin + self.horizon_days)
-        return came.count(), came.count(came.harm_days[came.code])
+        """Return events and harm per cell over the horizon that begins at the origin."""
+        realised = self.between(origin, origin + self.horizon_days)
+        return realised.count(), realised.count(realised.harm_days[realised.code])
 
 
 def study_cells(cell_days: pd.DataFrame, before_day: int) -> pd.DataFrame:
-    """Cells with an event before `before_day`, and one ring around them, sorted: cell_ix, cell_iy."""
+    """Return cells with an event before `before_day` and one ring around them, sorted: cell_ix, cell_iy."""
     seen = cell_days.loc[cell_days["day"] < before_day, ["cell_ix", "cell_iy"]].drop_duplicates().to_numpy()
     ring = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), axis=-1).reshape(-1, 2)
     around = np.unique((seen[:, None] + ring).reshape(-1, 2), axis=0)
@@ -105,24 +116,30 @@ def evaluate_forecast(
     config: ForecastConfig,
     raw_mean_life_days: float = 120.0,
 ) -> Evaluation:
-    """Try the forecast and the baselines at every origin.
+    """Evaluate the forecast and the baselines at every origin.
 
     Parameters
     ----------
-    cell_days : cell_ix, cell_iy, offence_code, day (whole number), n.
-    cells : cell_ix, cell_iy; the study area.
-    harm_days : weight by offence code.
-    origins : first days of the horizons, rising. A forecast knows the days before; those from the origin on are scored.
-    raw_mean_life_days : how the raw harm count fades.
+    cell_days : pd.DataFrame
+        cell_ix, cell_iy, offence_code, day (whole number), n.
+    cells : pd.DataFrame
+        cell_ix, cell_iy; the study area.
+    harm_days : pd.Series
+        weight by offence code.
+    origins : Sequence[int]
+        first days of the horizons, increasing. A forecast uses the days before; those from the origin on are scored.
+    raw_mean_life_days : float
+        mean life of the decay of the raw harm count.
 
     Raises
     ------
-    ValueError : origins do not rise, or no event comes in any of the horizons.
+    ValueError
+        Origins do not increase, or no horizon has an event.
     """
     if not (len(origins) and all(np.diff(origins) > 0)):
-        raise ValueError(f"origins={list(origins)!r}: expected at least one day, each later than the one before")
+        raise ValueError(f"origins={list(origins)!r}: expected at least one day, in increasing order")
     trial = _trial(cell_days, cells, harm_days, horizon_days)
-    # One fixed permutation breaks ties alike for all methods.
+    # One fixed permutation breaks ties in the same way for all methods.
     ties = np.random.default_rng(seed).permutation(len(cells))
     rows, tops, forecasts = [], [], []
     for origin in origins:
@@ -137,7 +154,7 @@ def evaluate_forecast(
         drawn = draw_forecast(prediction, cells.index, seed=seed, draws=config.draws)
         forecasts.append(_judged(drawn, prediction.excess, events, harm))
     if not rows:
-        raise ValueError(f"no event comes in any of {len(origins)} horizons: expected origins inside the events' days")
+        raise ValueError(f"no event in any of {len(origins)} horizons: expected origins within the days of the events")
     by_origin = pd.DataFrame(rows, columns=["origin_day", "method", "metric", "share", "value"])
     block = block_length(len(by_origin["origin_day"].unique()), origins, horizon_days)
     judged = pd.concat(forecasts, ignore_index=True)
@@ -154,24 +171,24 @@ def evaluate_forecast(
 
 
 def ranking(score: Floats, ties: Ints) -> Ints:
-    """Places of the cells from the greatest score down, equals in the order of `ties`."""
+    """Return positions of the cells by decreasing score; equal scores come in the order of `ties`."""
     return ties[np.argsort(-score[ties], kind="stable")]
 
 
 def places_of(share: float, cells: int) -> int:
-    """How many cells a share of them is: the nearest whole number, at least one."""
+    """Return the number of cells in a share of them: the nearest whole number, at least one."""
     return max(1, round(share * cells))
 
 
 def top_parts(harm: Floats, places: int) -> Floats:
-    """How much of a place among the `places` most harmed each cell has: 0, 1, or a part where equals share the last."""
+    """Return each cell's membership [0, 1] in the `places` cells with most harm; ties at the edge share the rest."""
     edge = np.sort(harm)[len(harm) - places]
     above, level = harm > edge, harm == edge
     return above + level * (places - above.sum()) / level.sum()
 
 
 def block_bootstrap(values: Floats, block: int, seed: int, level: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean of a series, resampled in circular blocks (Politis and Romano 1992)."""
+    """Return the interval of the mean of a series by circular block bootstrap (Politis and Romano 1992)."""
     random = np.random.default_rng(seed)
     starts = random.integers(len(values), size=(RESAMPLES, -(-len(values) // block)))
     picked = (starts[:, :, None] + np.arange(block)).reshape(RESAMPLES, -1)[:, : len(values)] % len(values)
@@ -180,18 +197,19 @@ def block_bootstrap(values: Floats, block: int, seed: int, level: float = 0.95) 
 
 
 def block_length(count: int, origins: Sequence[int], horizon_days: int) -> int:
-    """Origins per block: the cube root of their number, and enough that two horizons fit where horizons overlap."""
+    """Return origins per block: the cube root of their number, and at least two horizons if horizons overlap."""
     step = float(np.median(np.diff(origins))) if len(origins) > 1 else 1.0
     overlap = int(np.ceil(2 * horizon_days / step)) if step < horizon_days else 1
     return min(count, max(int(np.ceil(count ** (1 / 3))), overlap))
 
 
 def transform_deciles(judged: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Share of outcomes in each decile of the randomised probability integral transform; a tenth each is perfect.
+    """Return the share of outcomes per decile of the randomised probability integral transform; 0.1 is perfect.
 
     Parameters
     ----------
-    judged : expected_events, excess, events, p_none.
+    judged : pd.DataFrame
+        expected_events, excess, events, p_none.
     """
     busy = judged[judged["p_none"] < BUSY_NO_EVENT]
     mean, excess = busy["expected_events"].to_numpy(), np.maximum(busy["excess"].to_numpy(), 1e-9)
@@ -204,7 +222,7 @@ def transform_deciles(judged: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def calibration_table(judged: pd.DataFrame, share: float) -> pd.DataFrame:
-    """Forecast and observed chance of the top share, by bins of the forecast chance."""
+    """Return forecast and observed probability of being in the top share, by bins of the forecast probability."""
     forecast, observed = judged[f"p_top_{share}"].to_numpy(), judged[f"in_top_{share}"].to_numpy()
     bin_ = np.minimum((forecast * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
     n = np.bincount(bin_, minlength=CALIBRATION_BINS)
@@ -260,7 +278,7 @@ def _metrics(
 def _overlaps(
     trial: Trial, ranked: Mapping[str, Ints], origin: int, config: ForecastConfig, ties: Ints
 ) -> list[tuple[str, float, float]]:
-    """Jaccard index of the top cells as of the origin and as of the day after."""
+    """Return the Jaccard index of the top cells of the origin and of the next day."""
     tomorrow = trial.predict(origin + 1, config)
     later = {
         HARM_FORECAST: ranking(tomorrow.rates @ tomorrow.harm_days, ties),
@@ -275,13 +293,13 @@ def _overlaps(
 
 
 def jaccard(one: Ints, other: Ints) -> float:
-    """Size of the common part of two sets over that of both together."""
+    """Return the size of the intersection of two sets over that of their union."""
     common = len(np.intersect1d(one, other))
     return common / (len(one) + len(other) - common)
 
 
 def _judged(drawn: pd.DataFrame, excess: Floats, events: Floats, harm: Floats) -> pd.DataFrame:
-    """A forecast beside what came: one row per cell."""
+    """Return a forecast joined to the outcomes, one row per cell."""
     mean = drawn["expected_events"].to_numpy()
     log_none = -mean * np.divide(np.log1p(excess), excess, out=np.ones_like(excess), where=excess > 1e-9)
     parts = {f"in_top_{share}": top_parts(harm, places_of(share, len(harm))) for share in TOP_SHARES}
@@ -310,7 +328,7 @@ Series = dict[tuple[str, str, float], Floats]
 
 
 def _series(by_origin: pd.DataFrame) -> Series:
-    """Values by origin of each (method, metric, share), in the order in which they were tried."""
+    """Return values by origin of each (method, metric, share), in order of evaluation."""
     groups = by_origin.groupby(["method", "metric", "share"], sort=False)["value"]
     return {(method, metric, share): values.to_numpy() for (method, metric, share), values in groups}  # type: ignore[misc]
 

@@ -1,7 +1,7 @@
-"""Plain and published methods, to stand beside the forecast in every trial.
+"""Simple and published baselines for every backtest of the forecast.
 
-Each takes the past inside the study area and returns one score per cell; the greater, the sooner a patrol goes there.
-Two rows look at both sides of the days that are forecast: no method, but the ceiling that any may be held against.
+Each takes the past inside the study area and returns one score per cell; cells with higher scores are patrolled first.
+The two look-ahead scores also use the days after the horizon: they are not methods but a ceiling to compare with.
 """
 
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ NAIVE_DAYS = 365
 KDE_DAYS = 90
 HAWKES_DAYS = 365
 HAWKES_STEPS = 20
-# The share of events a day may trigger in those after it: at one, a cell would never come to rest.
+# Upper bound of the branching ratio (events triggered per event): at one, the process would not be stationary.
 HAWKES_MOST_TRIGGERED = 0.9
-# Offences that make up less than this share of all events are rare: a cell's own count says next to nothing.
+# Offences below this share of all events are rare: a single cell's count has almost no information.
 RARE_SHARE = 0.025
 RARE_PASSES = 6
 
 
 @dataclass(frozen=True, slots=True)
 class CellEvents:
-    """Events: `cell` place in the list of cells, `code` place in the weights, `age` in whole days, `n` how many."""
+    """Events: `cell` and `code` are positions in the cells and the weights, `age` is in days, `n` is the count."""
 
     cells: int
     cell: Ints
@@ -37,30 +37,30 @@ class CellEvents:
     harm_days: Floats
 
     def count(self, weight: npt.ArrayLike = 1.0) -> Floats:
-        """Sum of n × weight per cell."""
+        """Return the sum of n × weight per cell."""
         return np.bincount(self.cell, self.n * np.asarray(weight), self.cells).astype(np.float64, copy=False)
 
 
 def naive_count(past: CellEvents, days: int = NAIVE_DAYS) -> Floats:
-    """Events in the same cell over the last `days`: the map on the wall, and the baseline to beat."""
+    """Return events in the same cell over the last `days`, the standard baseline."""
     return past.count(past.age < days)
 
 
 def decayed_harm(past: CellEvents, mean_life_days: float) -> Floats:
-    """Harm in the same cell, every event fading by exp(−age / mean life)."""
+    """Return harm in the same cell, with events decayed by exp(−age / mean life)."""
     return past.count(past.harm_days[past.code] * np.exp(-past.age / mean_life_days))
 
 
 def decayed_density(past: CellEvents, pyramid: Pyramid) -> Floats:
-    """Kernel density of events, a Gaussian of about one cell, fading with a mean life of 90 days."""
+    """Return the kernel density of events: a Gaussian of about one cell, decayed with a mean life of 90 days."""
     return pyramid.around(past.count(np.exp(-past.age / KDE_DAYS)))
 
 
 def hawkes(past: CellEvents, horizon_days: int, days: int = HAWKES_DAYS) -> Floats:
-    """Expected events of a self-exciting process on the grid: a steady rate per cell, and after every event more.
+    """Return expected events of a self-exciting process on the grid.
 
-    The intensity of a cell is μ + Σ θ ω exp(−ω Δt) over its earlier events, θ and ω shared by all cells, fitted by
-    expectation–maximisation (Mohler et al. 2015, Journal of the American Statistical Association 110:1399).
+    The intensity of a cell is μ + Σ θ ω exp(−ω Δt) over its earlier events. θ and ω are shared by all cells and fitted
+    by expectation–maximisation (Mohler et al. 2015, Journal of the American Statistical Association 110:1399).
     """
     everywhere = _by_day(past, days)
     active = np.flatnonzero(everywhere.any(axis=0))
@@ -71,12 +71,12 @@ def hawkes(past: CellEvents, horizon_days: int, days: int = HAWKES_DAYS) -> Floa
 
 
 def look_ahead_count(both_sides: CellEvents) -> Floats:
-    """Events of all time but the days that are forecast."""
+    """Return events of all days outside the horizon."""
     return both_sides.count()
 
 
 def look_ahead_harm(both_sides: CellEvents, pyramid: Pyramid) -> Floats:
-    """Harm of all time but the days that are forecast, rare offences spread over about a kilometre of cells."""
+    """Return harm of all days outside the horizon, with rare offences smoothed over about a kilometre."""
     n = np.bincount(both_sides.code, both_sides.n, len(both_sides.harm_days))
     is_rare = n < RARE_SHARE * n.sum()
     harm = both_sides.harm_days[both_sides.code]
@@ -87,7 +87,7 @@ def look_ahead_harm(both_sides: CellEvents, pyramid: Pyramid) -> Floats:
 
 
 def _hawkes(daily: Floats, horizon_days: int) -> Floats:
-    """Fit on counts [days, cells], the oldest day first, and expect what comes."""
+    """Fit on counts [days, cells], oldest day first, and return expected events over the horizon."""
     days, total = len(daily), daily.sum()
     steady, triggered, decay = daily.sum(axis=0) / days, 0.3, 0.1
     for _ in range(HAWKES_STEPS):
@@ -98,25 +98,25 @@ def _hawkes(daily: Floats, horizon_days: int) -> Floats:
     pressure = np.zeros_like(steady)
     for today in daily:
         pressure = (pressure + today) * np.exp(-decay)
-    # From the first day ahead the pressure fades day by day, if nothing new comes.
+    # Over the horizon the excitation decays day by day, without new events.
     days_of_pressure = np.expm1(-decay * horizon_days) / np.expm1(-decay)
     return steady * horizon_days + triggered * decay * pressure * days_of_pressure
 
 
 def _by_day(past: CellEvents, days: int) -> Floats:
-    """Counts [days, cells], the oldest day first."""
+    """Return counts [days, cells], oldest day first."""
     recent = past.age < days
     key = (days - 1 - past.age[recent]) * past.cells + past.cell[recent]
     return np.bincount(key, past.n[recent], days * past.cells).astype(np.float64, copy=False).reshape(days, -1)
 
 
 def _attribute(daily: Floats, steady: Floats, triggered: float, decay: float) -> tuple[Floats, float, float]:
-    """Events per cell owed to the steady rate; events caused by others; and the days those waited."""
+    """Return background events per cell, the number of triggered events, and their total delay in days."""
     own, caused, waited = np.zeros_like(steady), 0.0, 0.0
     pressure, delay = np.zeros_like(steady), np.zeros_like(steady)
     fade = float(np.exp(-decay))
     for today in daily:
-        # Both sums run over earlier events: of exp(−ω Δt), and of Δt exp(−ω Δt).
+        # Sums over earlier events of exp(−ω Δt) and of Δt exp(−ω Δt).
         delay, pressure = (delay + pressure) * fade, pressure * fade
         cause = triggered * decay * pressure
         intensity = steady + cause

@@ -1,8 +1,8 @@
-"""Choosing and scoring cells as the Real-Time Crime Forecasting Challenge does.
+"""Choose and score cells by the rules of the Real-Time Crime Forecasting Challenge.
 
 National Institute of Justice (2016), Real-Time Crime Forecasting Challenge Posting: a forecast is 0.25 to 0.75 square
-miles; PAI = (n/N) / (a/A) with n of N crimes in forecast area a of the whole area A (Chainey, Tompson and Uhlig 2008,
-Security Journal 21:4); PEI* = n/n*, where n* is the most that the same area could have held (Hunt 2016).
+miles; PAI = (n/N) / (a/A) with n of N crimes in forecast area a of the total area A (Chainey, Tompson and Uhlig 2008,
+Security Journal 21:4); PEI* = n/n*, where n* is the most crimes that the same area could have had (Hunt 2016).
 """
 
 import numpy as np
@@ -16,17 +16,21 @@ LEAST_FORECAST_FT2, MOST_FORECAST_FT2 = 0.25 * SQUARE_MILE_FT2, 0.75 * SQUARE_MI
 def choose_cells(
     expected: npt.ArrayLike, area_ft2: npt.ArrayLike, tie: npt.ArrayLike, *, target_ft2: float
 ) -> npt.NDArray[np.bool_]:
-    """Return which cells are forecast: the fewest of the first that reach `target_ft2`, within 0.75 square miles.
+    """Return which cells are forecast: the fewest top cells that reach `target_ft2`, up to 0.75 square miles.
 
     Parameters
     ----------
-    expected : crimes expected in each cell; the greatest come first.
-    area_ft2 : each cell's ground, square feet.
-    tie : decides between cells that expect as many; the least comes first.
+    expected : npt.ArrayLike
+        crimes expected in each cell; the highest come first.
+    area_ft2 : npt.ArrayLike
+        area of each cell, square feet.
+    tie : npt.ArrayLike
+        order of cells with equal expected crimes; the lowest comes first.
 
     Raises
     ------
-    ValueError : the target is not within the rules, or the cells cannot reach it.
+    ValueError
+        The target is outside the rules, or the cells are too small for it.
     """
     if not LEAST_FORECAST_FT2 <= target_ft2 <= MOST_FORECAST_FT2:
         raise ValueError(f"target_ft2={target_ft2!r}: the challenge expects 0.25 to 0.75 square miles, in square feet")
@@ -43,20 +47,23 @@ def choose_cells(
 
 
 def score_cells(count: npt.ArrayLike, area_ft2: npt.ArrayLike, is_hotspot: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    """Return what a forecast was worth, as one row.
+    """Return the scores of a forecast as one row.
 
     Parameters
     ----------
-    count : crimes that came in each cell.
-    area_ft2 : each cell's ground, square feet.
-    is_hotspot : the cells forecast.
+    count : npt.ArrayLike
+        crimes in each cell over the horizon.
+    area_ft2 : npt.ArrayLike
+        area of each cell, square feet.
+    is_hotspot : npt.NDArray[np.bool_]
+        the forecast cells.
 
     Returns
     -------
-    cells, square_miles (forecast), n (crimes in them), n_all (crimes in all cells), n_best (crimes in as many cells,
-    had the fullest been chosen; the boundary may have trimmed them less, so there could not have been more),
-    n_by_chance (crimes in as much ground were they spread evenly), pai, pei (PEI*); the last two missing where nothing
-    happened.
+    pd.DataFrame
+        cells, square_miles (forecast), n (crimes in them), n_all (crimes in all cells), n_best (crimes in the same
+        number of cells with the most crimes; an upper bound, as the boundary may trim those cells less), n_by_chance
+        (crimes in an equal area if spread evenly), pai, pei (PEI*); the last two are missing without crimes.
     """
     crimes, ground = np.asarray(count, dtype=np.int64), np.asarray(area_ft2, dtype=np.float64)
     cells = int(is_hotspot.sum())
@@ -74,7 +81,7 @@ def score_cells(count: npt.ArrayLike, area_ft2: npt.ArrayLike, is_hotspot: npt.N
 
 
 def pool_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return several forecasts, rows of `score_cells`, as one row: crimes added, ground averaged."""
+    """Return several rows of `score_cells` as one row: crimes are summed, areas averaged."""
     sums = scores[["n", "n_all", "n_best", "n_by_chance"]].sum().to_frame().T
     counts = sums.astype({"n": "int64", "n_all": "int64", "n_best": "int64"})
     averages = {"cells": round(scores["cells"].mean()), "square_miles": scores["square_miles"].mean()}

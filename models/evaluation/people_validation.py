@@ -1,10 +1,9 @@
-"""Trials of the rate of offending on real people's records, beside a published risk score and a plain count of priors.
+"""Validation of the offending rate on real people's records, against a published risk score and a count of priors.
 
-The rate is the gamma-Poisson posterior mean of `models.statistics.empirical_bayes`: events over years
-at risk, its prior fitted on everybody in the file. Where all are in it because of one more event, that event counts,
-too, and the fit is zero-truncated. No outcome and no group attribute is known to the score: `score_records` takes
-two columns and refuses any other. Group attributes serve the audit alone (Hardt, Price and Srebro 2016 on
-false-positive rates).
+The rate is the gamma–Poisson posterior mean of `models.statistics.empirical_bayes`: events over years at risk, with a
+prior fitted on everybody in the file. If an index event brought everybody into the file, that event counts too, and
+the fit is zero-truncated. The score uses no outcome and no group attribute: `score_records` takes two columns and
+rejects any other. Group attributes are used only in the audit (Hardt, Price and Srebro 2016 on false-positive rates).
 """
 
 from collections.abc import Sequence
@@ -18,17 +17,17 @@ from scipy.optimize import brentq
 from models.statistics.empirical_bayes import fit_gamma_prior, posterior
 from models.statistics.paired_bootstrap import Floats, Ranking, interval, rank_score, resamples
 
-KNOWN = ("priors", "years_at_risk")  # all that a score may know
+KNOWN = ("priors", "years_at_risk")  # the only inputs of a score
 RATE, FIXED_RATE, PUBLISHED, PRIORS = "rate", "(priors + 1) / (years + 2)", "published score", "count of priors"
 TOP_SHARE = 0.05
-SUPPRESSED_BELOW = 10  # people; smaller groups are named without a figure
+SUPPRESSED_BELOW = 10  # people; figures of smaller groups are suppressed
 TENTHS = 10
 NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleTrialConfig:
-    """How the trial is made: shares of people flagged when groups are compared, resamples, seed."""
+    """Settings of the validation: shares of people flagged in group comparisons, resamples, seed."""
 
     flagged_shares: Sequence[float]
     resamples: int
@@ -44,16 +43,24 @@ class PeopleTrialConfig:
 
 @dataclass(frozen=True, slots=True)
 class PeopleTrial:
-    """What a trial found for one outcome; every interval has 95% and comes from the same resamples.
+    """Results for one outcome; all intervals are 95% and come from the same resamples.
 
-    scores : method, measure (auc, top_share), value, lo, hi; top_share is the share of outcomes in the top 5%.
-    differences : against, measure, difference, lo, hi; of the rate less the method.
-    calibration : tenth (1 has the least), people, forecast, came.
-    gaps : flagged_share, attribute, group, people, without_outcome, rate_fpr, rate_gap, published_fpr, published_gap,
-        excess, lo, hi, verdict. A gap is the group's false-positive rate less that of everybody else; excess is the
-        rate's gap less the published score's, both without sign; verdict is narrower, wider, level or too few.
-    groups : attribute, group, people, came, forecast, lo, hi; the interval is that of came less forecast.
-    summary : measure, value.
+    Attributes
+    ----------
+    scores : pd.DataFrame
+        method, measure (auc, top_share), value, lo, hi; top_share is the share of outcomes in the top 5%.
+    differences : pd.DataFrame
+        against, measure, difference, lo, hi; the rate minus the method.
+    calibration : pd.DataFrame
+        tenth (1 has the lowest forecasts), people, forecast, came.
+    gaps : pd.DataFrame
+        flagged_share, attribute, group, people, without_outcome, rate_fpr, rate_gap, published_fpr, published_gap,
+        excess, lo, hi, verdict. A gap is the group's false-positive rate minus that of everybody else; excess is the
+        absolute gap of the rate minus that of the published score; verdict is narrower, wider, level or too few.
+    groups : pd.DataFrame
+        attribute, group, people, came, forecast, lo, hi; the interval is that of came minus forecast.
+    summary : pd.DataFrame
+        measure, value.
     """
 
     scores: pd.DataFrame
@@ -66,34 +73,38 @@ class PeopleTrial:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The rates of everybody: posterior shape and rate, from which mean and chances follow."""
+    """Posterior of each person's rate: gamma shape and rate."""
 
     shape: Floats
     rate: Floats
 
     @property
     def mean(self) -> Floats:
+        """Posterior mean rate per person, events per year."""
         return self.shape / self.rate
 
     def chance(self, years: float) -> Floats:
-        """Chance of at least one event within `years`."""
+        """Return P(at least one event within `years`) per person."""
         return 1 - (self.rate / (self.rate + years)) ** self.shape
 
 
 def score_records(known: pd.DataFrame, *, index_events: int) -> Scored:
-    """Give everybody a rate of events per year at risk.
+    """Fit the posterior rate of events per year at risk of each person.
 
     Parameters
     ----------
-    known : priors (events, ≥ 0) and years_at_risk (≥ 0), and nothing else.
-    index_events : how many events beyond the priors brought everybody into the file; 0 where all at risk are in it.
+    known : pd.DataFrame
+        priors (events, ≥ 0) and years_at_risk (≥ 0); no other column.
+    index_events : int
+        number of events besides the priors that brought everybody into the file; 0 if the file has everybody at risk.
 
     Raises
     ------
-    ValueError : a column is missing or unexpected, or a value is negative or missing.
+    ValueError
+        A column is missing or unexpected, or a value is negative or missing.
     """
     if set(known.columns) != set(KNOWN):
-        raise ValueError(f"columns {sorted(known.columns)}: a score knows {' and '.join(KNOWN)} and nothing else")
+        raise ValueError(f"columns {sorted(known.columns)}: expected {' and '.join(KNOWN)} and no other")
     count, years = known["priors"] + index_events, known["years_at_risk"]
     prior = fit_gamma_prior(count, years, zero_truncated=index_events > 0)
     return Scored(*posterior(prior, count, years))
@@ -109,22 +120,27 @@ def evaluate_people(
     horizon_years: float,
     config: PeopleTrialConfig,
 ) -> PeopleTrial:
-    """Score everybody on `known` alone and compare with what came.
+    """Score everybody from `known` alone and compare with the outcomes.
 
     Parameters
     ----------
-    known : see `score_records`; all other arguments have its length.
-    came : 1 where the outcome came within the horizon, else 0.
-    published : the risk score to be compared with, greater for more risk; None where there is none.
-    attributes : a column for each kind of group, for the audit.
+    known : pd.DataFrame
+        see `score_records`; all other arguments have its length.
+    came : npt.ArrayLike
+        1 if the outcome occurred within the horizon, else 0.
+    published : npt.ArrayLike | None
+        risk score to compare with, higher for more risk; None without one.
+    attributes : pd.DataFrame
+        one column per kind of group, for the audit.
 
     Raises
     ------
-    ValueError : see `score_records`; or came is not 0 and 1, or nobody or everybody has the outcome.
+    ValueError
+        See `score_records`; or `came` is not 0 and 1, or nobody or everybody has the outcome.
     """
     outcome = np.asarray(came, dtype=np.float64)
     if not (np.isin(outcome, (0, 1)).all() and 0 < outcome.mean() < 1):
-        raise ValueError("the outcome has to be 0 or 1, and some people have to have it and some not")
+        raise ValueError("the outcome (came): expected 0 or 1, with both values present")
     scored = score_records(known, index_events=index_events)
     priors, years = known["priors"].to_numpy(np.float64), known["years_at_risk"].to_numpy(np.float64)
     scores = {RATE: scored.mean, FIXED_RATE: (priors + 1) / (years + 2), PRIORS: priors}
@@ -176,7 +192,7 @@ def _difference_table(methods: list[str], drawn: Floats) -> pd.DataFrame:
 
 
 def _multiple(scored: Scored, came: Floats, years: float) -> float:
-    """How many times its rate everybody would have to be given for as many outcomes to be foretold as came."""
+    """Return the factor on all rates at which the expected number of outcomes equals the observed one."""
 
     def surplus(log_multiple: float) -> float:
         return float(scored.chance(np.exp(log_multiple) * years).mean() - came.mean())
@@ -196,12 +212,13 @@ def _calibration(forecast: Floats, came: Floats) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Members:
-    """Who belongs to which group: names of (attribute, group), and people × groups of 0 and 1."""
+    """Group membership: names of (attribute, group), and a 0/1 matrix of people × groups."""
 
     names: list[tuple[str, str]]
     within: Floats
 
     def sums(self, values: Floats) -> Floats:
+        """Return the sum of values per group."""
         return values @ self.within
 
 
@@ -216,7 +233,7 @@ def _members(attributes: pd.DataFrame) -> _Members:
 
 
 def _false_positives(flags: Floats, free: Floats, members: _Members) -> tuple[Floats, Floats]:
-    """False-positive rate of each group, and what it is above that of everybody else."""
+    """Return the false-positive rate of each group, and its difference from that of everybody else."""
     flagged, all_free = flags * free, free.sum()
     wrongly, within = members.sums(flagged), members.sums(free)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -227,7 +244,7 @@ def _false_positives(flags: Floats, free: Floats, members: _Members) -> tuple[Fl
 def _gap_table(
     rankings: dict[str, Ranking], came: Floats, members: _Members, weights: list[Floats], config: PeopleTrialConfig
 ) -> pd.DataFrame:
-    """False-positive rates of groups where the same share of people is flagged by either score."""
+    """Return false-positive rates of groups if both scores flag the same share of people."""
     compared = [RATE] + [PUBLISHED] * (PUBLISHED in rankings)
     people, free = members.sums(np.ones(len(came))), members.sums(1 - came)
     parts = []
@@ -242,7 +259,7 @@ def _gap_table(
         excess = gap[:, 0] - gap[:, -1] if len(compared) > 1 else np.full_like(gap[:, 0], np.nan)
         is_few = (people < SUPPRESSED_BELOW) | (free < SUPPRESSED_BELOW)
         excess[:, is_few] = np.nan
-        # Without anybody in a resample there is no rate; a whole column of such is a group too small to be shown.
+        # A resample without members of a group has no rate; a column with only such resamples is suppressed.
         lo, hi = interval(np.where(np.isnan(excess[0]), 0, excess[1:]))
         table = pd.DataFrame(members.names, columns=["attribute", "group"]).assign(
             flagged_share=share, people=people.astype(int), without_outcome=free.astype(int)
@@ -267,7 +284,7 @@ def _gap_table(
 
 
 def _group_table(forecast: Floats, came: Floats, members: _Members, weights: list[Floats]) -> pd.DataFrame:
-    """Whether what was foretold came, group by group."""
+    """Return forecast and observed outcomes by group."""
     people = members.sums(np.ones(len(came)))
     is_few = people < SUPPRESSED_BELOW
     many = np.where(people > 0, people, 1)

@@ -1,8 +1,8 @@
-"""An atlas packs scattered grid cells into one small dense raster, so that smoothing costs what the cells cost.
+"""Pack scattered grid cells into one small dense raster, so that the cost of smoothing depends on the number of cells.
 
-Study areas have strays: one incident with a mistyped coordinate lies fifty kilometres out, and the rectangle around
-everything would hold millions of empty pixels. Here the rectangle is never made. Cells are grouped into islands that no
-kernel of the allowed reach can bridge, and the islands' own rectangles are laid side by side on shelves.
+Study areas have outliers: one mistyped coordinate can lie fifty kilometres away, and the bounding rectangle would have
+millions of empty pixels. The atlas avoids that rectangle. It groups cells into islands that are further apart than the
+reach of a kernel, and packs the rectangles of the islands side by side on shelves.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,24 @@ from scipy.sparse.csgraph import connected_components
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Pixels per side of a block, and the greatest reach of a kernel: every island keeps one empty block around it.
+# Pixels per side of a block, and maximum reach of a kernel: every island has a margin of one empty block.
 REACH = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Atlas:
-    """Where each block of pixels lies on the raster.
+    """Position of each block of pixels on the raster.
 
-    `block_keys` are sorted; `block_row`, `block_column` give the first pixel of each on a raster of `shape`; `origin`
-    and `span` turn a block's indices into its key.
+    Attributes
+    ----------
+    shape : tuple[int, int]
+        rows and columns of the raster.
+    origin, span : tuple[int, int]
+        offset and size that convert the indices of a block into its key.
+    block_keys : Ints
+        keys of the blocks, sorted.
+    block_row, block_column : Ints
+        first pixel of each block.
     """
 
     shape: tuple[int, int]
@@ -38,10 +46,11 @@ class Atlas:
 
     @property
     def size(self) -> int:
+        """Number of pixels of the raster."""
         return self.shape[0] * self.shape[1]
 
     def pixels(self, ix: npt.ArrayLike, iy: npt.ArrayLike) -> Ints:
-        """Flat pixel of each cell, −1 where the cell is further than one block from every packed one."""
+        """Return the flat pixel of each cell, −1 if it is more than one block from every packed cell."""
         ix, iy = np.asarray(ix, dtype=np.int64), np.asarray(iy, dtype=np.int64)
         block_x, block_y = ix // REACH - self.origin[0], iy // REACH - self.origin[1]
         inside = (block_x >= 0) & (block_x < self.span[0]) & (block_y >= 0) & (block_y < self.span[1])
@@ -56,7 +65,8 @@ def pack(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Atlas:
 
     Raises
     ------
-    ValueError : there is no cell.
+    ValueError
+        There are no cells.
     """
     ix, iy = np.asarray(ix, dtype=np.int64), np.asarray(iy, dtype=np.int64)
     if not ix.size:
@@ -80,9 +90,9 @@ def pack(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Atlas:
 
 
 def smooth(rasters: Floats, sigma: float) -> Floats:
-    """Smooth [..., rows, columns] with a Gaussian of `sigma` pixels cut at REACH; a sigma of zero changes nothing.
+    """Smooth [..., rows, columns] with a Gaussian of `sigma` pixels, truncated at REACH; zero sigma changes nothing.
 
-    The kernel sums to one; what falls off the edge of the raster is lost.
+    The kernel sums to one; mass beyond the edge of the raster is lost.
     """
     if sigma == 0:
         return rasters
@@ -99,7 +109,7 @@ def _surrounded(keys: Ints, stride: int) -> Ints:
 
 
 def _islands(keys: Ints, stride: int) -> Ints:
-    """Number of each block's island; blocks that touch by side or corner share one."""
+    """Return the island number of each block; blocks that share a side or corner are in one island."""
     pairs = [_touching(keys, step) for step in (1, stride - 1, stride, stride + 1)]
     one, other = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
     graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(len(keys), len(keys)))
@@ -118,7 +128,7 @@ def _least(values: Ints, group: Ints) -> Ints:
 
 
 def _shelve(width: Sequence[int] | Ints, height: Sequence[int] | Ints) -> tuple[Ints, Ints, tuple[int, int]]:
-    """Lay rectangles on shelves, tallest first; return left, bottom and the (rows, columns) they need together."""
+    """Pack rectangles on shelves, tallest first; return left, bottom and the (rows, columns) of the raster."""
     width, height = np.asarray(width, dtype=np.int64), np.asarray(height, dtype=np.int64)
     room = max(int(width.max()), int(np.ceil(np.sqrt((width * height).sum()))))
     left, bottom = np.empty_like(width), np.empty_like(height)

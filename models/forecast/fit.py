@@ -1,12 +1,11 @@
-"""Learning the forecast from the past alone: on windows of days that were once ahead, how should rates have been made?
+"""Fit the parameters of the forecast on past windows of days.
 
-Three steps, the first two concave and drawn to stated defaults where the past is thin. First each offence's rate is
-a mixture of its rates at all scales of time and space; the mixture is the one under which the events that then came
-were most likely (the weights of self-exciting point processes are found in the same way: Mohler et al. 2011, Journal of
-the American Statistical Association 106:100). Then offences lend to each other: a Poisson regression multiplies powers
-of the own rate, of the rates of the graver and the lesser offences, and of all these at several scales. Last, a cell's
-own count draws the rate to itself, the more the longer the cell was seen (gamma–Poisson; Clayton and Kaldor 1987,
-Biometrics 43:671).
+The fit has three steps; the first two are concave and shrink to fixed defaults if data are sparse. First, the rate of
+each offence is a mixture of its rates at all scales of time and space, with maximum-likelihood weights (as for
+self-exciting point processes: Mohler et al. 2011, Journal of the American Statistical Association 106:100). Second,
+offences share information: a Poisson regression multiplies powers of the own rate, of the rates of the graver and the
+lesser offences, and of all these at several scales. Third, rates are shrunk towards a cell's own count, more strongly
+the longer the cell was observed (gamma–Poisson; Clayton and Kaldor 1987, Biometrics 43:671).
 """
 
 from collections.abc import Sequence
@@ -18,29 +17,29 @@ from models.forecast.windows import Window
 
 Floats = npt.NDArray[np.float64]
 
-# Defaults weigh as much as this many events for a mixture, and as ridge penalties of this size for powers.
+# Weight of the defaults: this many events for a mixture, and a ridge penalty of this size for powers.
 MIXTURE_EVENTS = 3.0
 POWER_RIDGE = 10.0
-# The level itself is drawn towards the long-run rate only as half an event would draw it.
+# The level is shrunk towards the long-run rate with the weight of half an event.
 LEVEL_RIDGE = 0.5
-# Rates enter logarithms relative to the city's mean, and never as nothing: this share of the mean is added.
+# Logarithms are of rates relative to the city's mean, plus this share of the mean to avoid log(0).
 FLOOR = 0.02
-# How many events a rate may be as sure of as it is before a cell's own count speaks; infinity silences the count.
+# Candidate prior strengths in events, against which a cell's own count is weighed; infinity ignores the count.
 ANCHOR_STRENGTHS = (np.inf, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)
 MIXTURE_STEPS = 40
 NEWTON_STEPS = 25
 
 
 def fit_mixture(windows: Sequence[Window], offence: int, scales: int) -> Floats:
-    """Weights [scales] of an offence's rates, by expectation–maximisation of the Poisson likelihood.
+    """Return weights [scales] of an offence's rates, by expectation–maximisation of the Poisson likelihood.
 
-    The default gives each scale an equal part and counts as MIXTURE_EVENTS events.
+    The default has equal weights and counts as MIXTURE_EVENTS events.
     """
     default = np.full(scales, 1 / scales)
-    came = [window.events[:, offence] > 0 for window in windows]
-    events = np.concatenate([[0.0], *(w.events[rows, offence] for w, rows in zip(windows, came, strict=True))])
+    has_event = [window.events[:, offence] > 0 for window in windows]
+    events = np.concatenate([[0.0], *(w.events[rows, offence] for w, rows in zip(windows, has_event, strict=True))])
     rates = np.concatenate(
-        [np.zeros((1, scales)), *(w.rates[offence, rows] * w.days for w, rows in zip(windows, came, strict=True))]
+        [np.zeros((1, scales)), *(w.rates[offence, rows] * w.days for w, rows in zip(windows, has_event, strict=True))]
     )
     exposure = sum((w.days * (w.weight @ w.rates[offence]) for w in windows), start=np.zeros(scales))
     if not (exposure > 0).all() or not events.any():
@@ -57,18 +56,26 @@ def fit_mixture(windows: Sequence[Window], offence: int, scales: int) -> Floats:
 
 
 def relative_log(rate: Floats, mean: Floats | float) -> Floats:
-    """log(rate / mean + FLOOR), the scale on which rates multiply; nothing over nothing counts as the mean."""
+    """Return log(rate / mean + FLOOR); where the mean is zero, the ratio counts as one."""
     ratio = np.divide(rate, mean, out=np.ones_like(rate), where=np.broadcast_to(np.asarray(mean) > 0, rate.shape))
     return np.log(ratio + FLOOR)
 
 
 def fit_powers(x: Floats, events: Floats, weight: Floats, days: Floats, start: Floats) -> Floats:
-    """Coefficients [columns] of log expected events per day, by Newton steps on the penalised Poisson likelihood.
+    """Fit coefficients [columns] of log expected events per day by Newton steps on the penalised Poisson likelihood.
 
     Parameters
     ----------
-    x : [rows, columns], the first column constant; each row was seen for `days` and stands for `weight` like it.
-    start : the coefficients that hold without any evidence; the penalty draws towards them.
+    x : Floats
+        [rows, columns], the first column constant.
+    events : Floats
+        [rows], events of each row.
+    weight : Floats
+        [rows], number of cells that each row represents.
+    days : Floats
+        [rows], observed days of each row.
+    start : Floats
+        [columns], coefficients without evidence; the penalty shrinks towards them.
     """
     ridge = np.full(len(start), POWER_RIDGE)
     ridge[0] = LEVEL_RIDGE
@@ -85,7 +92,7 @@ def fit_powers(x: Floats, events: Floats, weight: Floats, days: Floats, start: F
 
 
 def anchored(rate: Floats, own: Floats, seen_days: Floats | float, strength: Floats | float) -> Floats:
-    """Rate drawn to a cell's own by the days it was seen: gamma–Poisson, the prior as strong as `strength` events."""
+    """Shrink rates towards a cell's own by its observed days: gamma–Poisson with a prior of `strength` events."""
     trust = seen_days / np.asarray(strength, dtype=np.float64)
     return rate * (1 + trust * own) / (1 + trust * rate)
 
@@ -93,11 +100,18 @@ def anchored(rate: Floats, own: Floats, seen_days: Floats | float, strength: Flo
 def fit_anchor(
     rate: Floats, own: Floats, events: Floats, weight: Floats, days: Floats, seen_days: Floats
 ) -> tuple[float, float]:
-    """Strength under which the events that came were likeliest, and the level that then fits their number.
+    """Return the maximum-likelihood strength, and the level at which expected events match their number.
 
     Parameters
     ----------
-    rate, own, events, weight, days, seen_days : [rows], rates per day; a row stands for `weight` cells.
+    rate, own : Floats
+        [rows], learned rate and the cell's own, per day.
+    events : Floats
+        [rows], events of each row.
+    weight : Floats
+        [rows], number of cells that each row represents.
+    days, seen_days : Floats
+        [rows], days of the window and observed days before it.
     """
     total = float(events @ weight)
     if not total:
@@ -114,7 +128,7 @@ def fit_anchor(
 def fit_excess(expected: Floats, count: Floats, weight: Floats) -> tuple[float, float]:
     """Fit (c, d) ≥ 0 of variance = mean × (1 + c + d × mean) by weighted least squares on squared errors.
 
-    c is clustering (near repeats), which no forecast of the mean removes; d is what the rates themselves are unsure of.
+    c is clustering (near repeats), which no forecast of the mean removes; d is the uncertainty of the rates.
     """
     surplus = (count - expected) ** 2 - expected
     trust = weight / (expected + 2 * expected**2 + 1e-12)

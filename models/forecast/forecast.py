@@ -1,9 +1,9 @@
-"""Where next: expected harm and events per cell over the coming days, with their uncertainty, beside a naive count.
+"""Forecast of harm and events per cell over the coming days, with uncertainty and a naive count for comparison.
 
-Raw harm counts chase single homicides. Here every offence has a rate of its own per cell, made of decayed counts at
-several scales of time and space and of what the other offences tell, so that rare offences lean on wide scales and on
-frequent ones. How much, is learned from the given past alone, on windows of days that were once ahead. Harm is the sum
-of rates times harm days; its uncertainty comes from draws of the counts.
+Raw harm counts overreact to single homicides. Here every offence has its own rate per cell, from decayed counts at
+several scales of time and space and from the rates of the other offences, so that rare offences rely on wide scales
+and on frequent offences. The weights are learned from past windows of the given events only. Harm is the sum of rates
+times harm days; its uncertainty comes from draws of the counts.
 """
 
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ Bools = npt.NDArray[np.bool_]
 
 NAIVE_DAYS = 365
 TOP_SHARES = (0.01, 0.05)
-# Offences that make up less than this share of all events are rare: a cell's own count says next to nothing.
+# Offences below this share of all events are rare: a single cell's count has almost no information.
 RARE_SHARE = 0.025
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastConfig:
-    """How far the forecast looks, ahead and back, and how many futures it draws."""
+    """Horizon, length of the history, and number of predictive draws."""
 
     horizon_days: int
     history_days: int
@@ -41,15 +41,25 @@ class ForecastConfig:
         for name in ("horizon_days", "history_days", "draws"):
             value = getattr(self, name)
             if not (isinstance(value, int) and value >= 1):
-                raise ValueError(f"{name}={value!r}: expected a whole number from one up")
+                raise ValueError(f"{name}={value!r}: expected a whole number ≥ 1")
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Expected events [cells, offences] over the horizon, and what their uncertainty and value rest on.
+    """Expected events over the horizon, with the inputs of their uncertainty and harm.
 
-    `excess` [cells], by how much the variance of a cell's count exceeds its mean, over that mean; `harm_days`
-    [offences]; `naive_count` [cells]; `notes`, in words, what weakens the forecast.
+    Attributes
+    ----------
+    rates : Floats
+        [cells, offences], expected events.
+    excess : Floats
+        [cells], variance of the count over its mean, minus one.
+    harm_days : Floats
+        [offences], weight per event.
+    naive_count : Floats
+        [cells], events of the last 365 days.
+    notes : tuple[str, ...]
+        limitations of the forecast, as text.
     """
 
     rates: Floats
@@ -72,20 +82,25 @@ def forecast_cells(
 
     Parameters
     ----------
-    cell_events : cell_ix, cell_iy, offence_code, age_days (whole days before as_of, ≥ 0), n. Their order decides the
-        last bits of sums, so the same answer twice needs the same order twice. Events outside the cells are left out.
-    cells : cell_ix, cell_iy; distinct.
-    harm_days : weight by offence code. Offences without one above zero are left out.
+    cell_events : pd.DataFrame
+        cell_ix, cell_iy, offence_code, age_days (whole days before as_of, ≥ 0), n. Sums depend on the order in their
+        last bits, so identical output needs identical order. Events outside the cells are left out.
+    cells : pd.DataFrame
+        cell_ix, cell_iy; distinct.
+    harm_days : pd.Series
+        weight by offence code. Offences without a weight above zero are left out.
 
     Returns
     -------
-    DataFrame on cells' index: expected_harm, expected_harm_lo, expected_harm_hi (80% interval), expected_events,
-    p_top1, p_top5 (chance of being in the top 1% and 5% by harm, equals at the edge sharing the places), naive_count
-    (events of the last 365 days). `attrs["notes"]` lists in words what weakens the forecast.
+    pd.DataFrame
+        On cells' index: expected_harm, expected_harm_lo, expected_harm_hi (80% interval), expected_events, p_top1,
+        p_top5 (probability of being in the top 1% and 5% by harm; ties at the edge share the ranks), naive_count
+        (events of the last 365 days). `attrs["notes"]` lists limitations of the forecast as text.
 
     Raises
     ------
-    ValueError : a cell repeats, a weight, age or count is negative or missing, or horizon_days is below one.
+    ValueError
+        A cell repeats, a weight, age or count is negative or missing, or horizon_days is below one.
     """
     return draw_forecast(
         predict_cells(cell_events, cells, harm_days, horizon_days=horizon_days, config=config),
@@ -98,7 +113,7 @@ def forecast_cells(
 def predict_cells(
     cell_events: pd.DataFrame, cells: pd.DataFrame, harm_days: pd.Series, *, horizon_days: int, config: ForecastConfig
 ) -> Prediction:
-    """Learn from the past and expect what comes; arguments and errors are those of `forecast_cells`."""
+    """Fit the model on the past and return expected events; arguments and errors are those of `forecast_cells`."""
     _check(cells, harm_days, horizon_days)
     if not len(cells):
         nothing = np.empty(0)
@@ -116,7 +131,7 @@ def predict_cells(
 
 
 def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: int) -> pd.DataFrame:
-    """Draw futures of a prediction and return the table that `forecast_cells` describes, on `index`."""
+    """Draw from the predictive distribution and return the table of `forecast_cells` on `index`."""
     rates, days = prediction.rates, prediction.harm_days
     columns = np.empty((len(rates), 6))
     if len(rates):
@@ -132,31 +147,31 @@ def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: 
 
 
 def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizon_days: int) -> tuple[Floats, Floats]:
-    """Expected events [cells, offences] over the horizon, and by how much each cell's variance exceeds its mean."""
+    """Return expected events [cells, offences] over the horizon, and the excess variance of each cell's count."""
     if not len(history.age):
         return np.zeros((pyramid.cells, len(history.codes))), np.zeros(pyramid.cells)
     windows, now = past_and_present(history, pyramid, horizon_days)
-    # Half an event in all that was seen is the least that an offence is expected at.
+    # The minimum rate of an offence is half an event in the whole history.
     least = 0.5 / (history.span_days * pyramid.cells)
-    is_grave, is_rare = _kinds(history, harm_days)
-    learned = learn(windows, now, is_grave, least)
-    rates = remember(expected_events(now, learned), history, pyramid, is_grave & is_rare, horizon_days)
+    is_high_harm, is_rare = _kinds(history, harm_days)
+    learned = learn(windows, now, is_high_harm, least)
+    rates = remember(expected_events(now, learned), history, pyramid, is_high_harm & is_rare, horizon_days)
     clustering, doubt = learned.excess
     return rates, clustering + doubt * rates.sum(axis=1)
 
 
 def _kinds(history: History, harm_days: Floats) -> tuple[Bools, Bools]:
-    """Which offences are grave, as they weigh more than the average event does, and which are rare."""
+    """Return which offences are high-harm (weight above that of the average event), and which are rare."""
     n = np.bincount(history.code, history.n, len(harm_days))
     return harm_days > (n @ harm_days) / n.sum(), n < RARE_SHARE * n.sum()
 
 
 def _check(cells: pd.DataFrame, harm_days: pd.Series, horizon_days: int) -> None:
     if horizon_days < 1:
-        raise ValueError(f"horizon_days={horizon_days!r}: expected a whole number from one up")
+        raise ValueError(f"horizon_days={horizon_days!r}: expected a whole number ≥ 1")
     if cells.duplicated(["cell_ix", "cell_iy"]).any():
         raise ValueError("cells repeat: expected each (cell_ix, cell_iy) once")
     if not (np.isfinite(harm_days).all() and (harm_days >= 0).all() and harm_days.index.is_unique):
         raise ValueError(
-            "harm_days holds a negative or missing weight or repeats a code: expected one from zero up each"
+            "harm_days holds a negative or missing weight or repeats a code: expected one weight ≥ 0 per code"
         )

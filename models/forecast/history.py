@@ -1,8 +1,8 @@
-"""The past as a forecast reads it: events by cell, offence and observed day, and in words what weakens them.
+"""Input of the forecast: events by cell, offence and observed day, with notes on data quality.
 
-A forecast counts days of observation, not days of the calendar. Days on which a whole city that reports daily is silent
-were not observed, so they are taken out. Sources that know only the month put all its events on one day, so these are
-spread over the days up to the next such day.
+A forecast counts observed days, not calendar days. Days without any event in a city that reports daily were not
+observed and are removed. Sources that record only the month put all its events on one day; these are spread over the
+days up to the next such day.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-# A silence is a gap in the source, not luck, where this many events were to be expected in it: e⁻²⁰ is no accident.
+# Days without events are a gap in the source if this many events were expected: by chance P = e⁻²⁰.
 SILENCE_EVENTS = 20.0
-# A source speaks in lumps where the typical event's day follows the one before it by at least this many days ...
+# A source reports in lumps if the day of the typical event is at least this many days after the previous one ...
 LUMP_DAYS = 5
-# ... and holds at least this many events: a village with an event a week reports daily all the same.
+# ... and has at least this many events: a village with one event a week may still report daily.
 LUMP_EVENTS = 10.0
-# With fewer events than this, rates are mostly prior.
+# With fewer events than this, the prior dominates the rates.
 FEW_EVENTS = 200
 SHORT_DAYS = 56
 STALE_DAYS = 7
@@ -33,8 +33,20 @@ EVENT_COLUMNS = ("cell_ix", "cell_iy", "offence_code", "age_days", "n")
 class History:
     """Events inside the study area, in the order given.
 
-    `cell` and `code` are places in the list of cells and in `codes`; `age` counts observed days before as_of; `n`
-    counts events; `span_days` is how long the source has been observed; `notes` say what weakens a forecast.
+    Attributes
+    ----------
+    codes : tuple[str, ...]
+        offence codes.
+    cell, code : Ints
+        positions in the list of cells and in `codes`.
+    age : Ints
+        observed days before as_of.
+    n : Floats
+        number of events.
+    span_days : float
+        length of the observed history.
+    notes : tuple[str, ...]
+        limitations of a forecast, as text.
     """
 
     codes: tuple[str, ...]
@@ -47,17 +59,23 @@ class History:
 
 
 def read_history(cell_events: pd.DataFrame, cell: Ints, codes: tuple[str, ...], history_days: int) -> History:
-    """Read `cell_events` (cell_ix, cell_iy, offence_code, age_days, n) as a History.
+    """Convert cell events into a History.
 
     Parameters
     ----------
-    cell : place of each event's cell in the list of cells, −1 outside it.
-    codes : the offences to keep.
-    history_days : events this old or older are left out.
+    cell_events : pd.DataFrame
+        cell_ix, cell_iy, offence_code, age_days, n.
+    cell : Ints
+        position of each event's cell in the list of cells, −1 outside it.
+    codes : tuple[str, ...]
+        the offences to keep.
+    history_days : int
+        events this old or older are left out.
 
     Raises
     ------
-    ValueError : an age or a count is negative or missing.
+    ValueError
+        An age or a count is negative or missing.
     """
     age, n = _whole(cell_events, "age_days"), _whole(cell_events, "n")
     code = pd.Index(codes).get_indexer(pd.Index(cell_events["offence_code"])).astype(np.int64)
@@ -70,7 +88,7 @@ def read_history(cell_events: pd.DataFrame, cell: Ints, codes: tuple[str, ...], 
     cell, code, age, count = cell[is_past], code[is_past], age[is_past], count[is_past]
     age, gap_notes = _close_gaps(age, count)
     total = float(count.sum())
-    # The source began some time before its first event: on average one event's share of the span before.
+    # The source began before its first event: on average by the mean interval between events.
     span_days = float(age.max() + 1) * (total + 1) / total if len(age) else 0.0
     span_days = min(span_days, float(history_days))
     notes += [*lump_notes, *gap_notes, *_thin(total, span_days)]
@@ -80,7 +98,7 @@ def read_history(cell_events: pd.DataFrame, cell: Ints, codes: tuple[str, ...], 
 def _whole(events: pd.DataFrame, column: str) -> Ints:
     values = events[column].to_numpy()
     if len(values) and not (np.isfinite(values).all() and (values >= 0).all()):
-        raise ValueError(f"cell_events.{column} holds a negative or missing value: expected whole numbers from zero up")
+        raise ValueError(f"cell_events.{column} holds a negative or missing value: expected whole numbers ≥ 0")
     return values.astype(np.int64)
 
 
@@ -90,10 +108,10 @@ def _left_out(n: Ints, rows: Bools, reason: str) -> list[str]:
 
 
 def _spread_lumps(age: Ints, n: Floats) -> tuple[Ints, Bools, list[str]]:
-    """Spread the events of a source that knows only weeks or months over the days each lump stands for.
+    """Spread the events of a source that records only weeks or months over the days of each lump.
 
-    A lump stands for the days from its own to the next one. One that reaches past as_of holds events yet to come, so
-    it is not among those to keep.
+    A lump covers the days from its own to the next one. A lump that extends beyond as_of has future events and is
+    marked for removal.
     """
     days, per_day = _by_day(age, n)
     if len(days) < 3:
@@ -103,7 +121,7 @@ def _spread_lumps(age: Ints, n: Floats) -> tuple[Ints, Bools, list[str]]:
     if usual_gap < LUMP_DAYS or np.median(per_day) < LUMP_EVENTS:
         return age, np.ones(len(age), dtype=np.bool_), []
     lump, room = np.searchsorted(days, age), np.concatenate([[usual_gap], gap])
-    # Steps of the golden ratio fill a lump evenly whatever the order of its cells.
+    # Multiples of the golden ratio fill a lump evenly for any order of its cells.
     shift = np.floor(_golden(_place_within(lump)) * room[lump]).astype(np.int64)
     notes = [f"The source dates events to about every {usual_gap:.0f} days only; they are spread over those days."]
     is_past = age + 1 >= 0.9 * usual_gap
@@ -113,7 +131,7 @@ def _spread_lumps(age: Ints, n: Floats) -> tuple[Ints, Bools, list[str]]:
 
 
 def _place_within(group: Ints) -> Ints:
-    """Number of each row within its group, from zero."""
+    """Return the number of each row within its group, from zero."""
     order = np.argsort(group, kind="stable")
     first = np.cumsum(np.bincount(group)) - np.bincount(group)
     place = np.empty_like(group)
@@ -126,11 +144,11 @@ def _golden(place: Ints) -> Floats:
 
 
 def _close_gaps(age: Ints, n: Floats) -> tuple[Ints, list[str]]:
-    """Take days out of which nothing is known, the latest ones too."""
+    """Remove unobserved days, including the latest ones."""
     days, per_day = _by_day(age, n)
     if not len(days):
         return age, []
-    # Where most days hold nothing, the median of the others says nothing of silence.
+    # If most days have no events, the median of the other days does not show a gap.
     usual = min(float(np.median(per_day)), float(per_day.sum()) / int(days[-1] + 1))
     before = np.concatenate([[-1], days[:-1]])  # the day before the first is as_of
     silent = days - before - 1

@@ -1,8 +1,8 @@
-"""What the past teaches about rates, and the rates that follow from it.
+"""Learn the parameters of the rates from past windows, and compute the rates.
 
-An offence's own rate is a mixture of its rates at all scales; offences then lend to each other by powers; and where a
-cell was seen long enough, its own count draws the rate to itself. Grave offences are too rare to speak alone, so their
-counts in a cell speak together. `models.forecast.fit` says how each part is found.
+The own rate of an offence is a mixture of its rates at all scales; a regression with powers shares information between
+offences; and the rate of a cell is shrunk towards its own count by its observed days. High-harm offences are too rare
+to use singly, so their counts in a cell are pooled. `models.forecast.fit` fits each part.
 """
 
 from collections.abc import Sequence
@@ -17,37 +17,44 @@ from models.forecast.windows import Window
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-# By how much counts deviate where nothing could be learned: as near repeats and unsure rates usually make them.
+# Excess variance without data to learn from: typical values for near repeats and uncertain rates.
 DEFAULT_EXCESS = (0.2, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What the past taught.
+    """Parameters learned from the past.
 
-    is_grave : [offences], those that weigh more than the average event.
-    mixtures : [offences, mean lives × scales].
-    powers : [offences, columns], a level and powers of the own and of the shared rates.
-    anchors : [offences, 2], how many events resist a cell's own count, and the level that goes with it; grave offences
-        share one.
-    excess : the two parameters of how counts deviate.
+    Attributes
+    ----------
+    is_high_harm : Bools
+        [offences], weight above that of the average event.
+    mixtures : Floats
+        [offences, mean lives × scales].
+    powers : Floats
+        [offences, columns], a level and powers of the own and of the shared rates.
+    anchors : Floats
+        [offences, 2], prior strength in events against a cell's own count, and the matching level; high-harm offences
+        share one pair.
+    excess : tuple[float, float]
+        the two parameters of the excess variance (`fit_excess`).
     """
 
-    is_grave: Bools
+    is_high_harm: Bools
     mixtures: Floats
     powers: Floats
     anchors: Floats
     excess: tuple[float, float]
 
 
-def learn(windows: Sequence[Window], now: Window, is_grave: Bools, least: float) -> Learned:
-    """Learn from the windows; `least` is the rate per day and cell at which any offence is expected anyway."""
-    mixtures = np.stack([fit_mixture(windows, offence, now.rates.shape[2]) for offence in range(len(is_grave))])
+def learn(windows: Sequence[Window], now: Window, is_high_harm: Bools, least: float) -> Learned:
+    """Learn from the windows; `least` is the minimum rate of any offence per day and cell."""
+    mixtures = np.stack([fit_mixture(windows, offence, now.rates.shape[2]) for offence in range(len(is_high_harm))])
     level = np.log(np.maximum(np.einsum("kcs,ks->k", now.rates, mixtures) / len(now.weight), least))
-    unlent = np.zeros((len(is_grave), 4 + 2 * now.usual.shape[2]))
-    unlent[:, 0], unlent[:, 1] = level, 1.0
-    unanchored = np.tile([np.inf, 1.0], (len(is_grave), 1))
-    learned = Learned(is_grave, mixtures, unlent, unanchored, DEFAULT_EXCESS)
+    default_powers = np.zeros((len(is_high_harm), 4 + 2 * now.usual.shape[2]))
+    default_powers[:, 0], default_powers[:, 1] = level, 1.0
+    default_anchors = np.tile([np.inf, 1.0], (len(is_high_harm), 1))
+    learned = Learned(is_high_harm, mixtures, default_powers, default_anchors, DEFAULT_EXCESS)
     if not windows:
         return learned
     learned = replace(learned, powers=_powers(learned, windows))
@@ -56,9 +63,9 @@ def learn(windows: Sequence[Window], now: Window, is_grave: Bools, least: float)
 
 
 def expected_events(window: Window, learned: Learned) -> Floats:
-    """Expected events [cells, offences] over a window's days."""
+    """Return expected events [cells, offences] over the days of a window."""
     strength, level = learned.anchors.T
-    rate, peers = _lent(window, learned), _peers(learned.is_grave)
+    rate, peers = _regressed(window, learned), _peers(learned.is_high_harm)
     together = rate @ peers
     drawn = anchored(together, window.usual[:, :, 0].T @ peers, window.seen_days, strength)
     return rate * drawn / together * level * window.days
@@ -76,8 +83,8 @@ def _powers(learned: Learned, windows: Sequence[Window]) -> Floats:
 
 
 def _anchors(learned: Learned, windows: Sequence[Window]) -> Floats:
-    peers = _peers(learned.is_grave)
-    rate = np.concatenate([_lent(window, learned) for window in windows]) @ peers
+    peers = _peers(learned.is_high_harm)
+    rate = np.concatenate([_regressed(window, learned) for window in windows]) @ peers
     own = np.concatenate([window.usual[:, :, 0].T for window in windows]) @ peers
     events = np.concatenate([window.events for window in windows]) @ peers
     weight, days = np.concatenate([window.weight for window in windows]), _days(windows)
@@ -86,9 +93,9 @@ def _anchors(learned: Learned, windows: Sequence[Window]) -> Floats:
     return np.array([fit_anchor(*columns, weight, days, seen_days) for columns in by_offence])
 
 
-def _peers(is_grave: Bools) -> Floats:
-    """Which offences [offences, offences] speak together: the grave ones, and each other one alone."""
-    return (np.outer(is_grave, is_grave) | np.eye(len(is_grave), dtype=np.bool_)).astype(np.float64)
+def _peers(is_high_harm: Bools) -> Floats:
+    """Return which offences [offences, offences] are pooled: all high-harm ones, and each other one alone."""
+    return (np.outer(is_high_harm, is_high_harm) | np.eye(len(is_high_harm), dtype=np.bool_)).astype(np.float64)
 
 
 def _excess(learned: Learned, windows: Sequence[Window]) -> tuple[float, float]:
@@ -101,19 +108,19 @@ def _excess(learned: Learned, windows: Sequence[Window]) -> tuple[float, float]:
     )
 
 
-def _lent(window: Window, learned: Learned) -> Floats:
-    """Rates [cells, offences] per day before a cell's own count draws them to itself."""
+def _regressed(window: Window, learned: Learned) -> Floats:
+    """Return rates [cells, offences] per day before shrinkage towards a cell's own count."""
     shared, own = _columns(window, learned)
     logs = [_of_offence(shared, own, offence) @ powers for offence, powers in enumerate(learned.powers)]
     return np.exp(np.clip(np.column_stack(logs), -40, 20))
 
 
 def _columns(window: Window, learned: Learned) -> tuple[Floats, Floats]:
-    """Columns that all offences share, and each offence's own [cells, offences]; all are relative logarithms."""
+    """Return the columns shared by all offences, and each offence's own [cells, offences], as relative logarithms."""
     own = np.einsum("kcs,ks->ck", window.rates, learned.mixtures)
-    grave, every = window.usual[learned.is_grave].sum(axis=0), window.usual.sum(axis=0)
-    lesser = own[:, ~learned.is_grave].sum(axis=1)
-    shared = [own[:, learned.is_grave].sum(axis=1), lesser, *grave.T, *every.T]
+    high_harm, every = window.usual[learned.is_high_harm].sum(axis=0), window.usual.sum(axis=0)
+    lesser = own[:, ~learned.is_high_harm].sum(axis=1)
+    shared = [own[:, learned.is_high_harm].sum(axis=1), lesser, *high_harm.T, *every.T]
     return _relative(shared, window.weight), _relative(list(own.T), window.weight)
 
 

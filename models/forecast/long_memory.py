@@ -1,9 +1,9 @@
-"""Long memory: what a cell has always seen draws the learned rates to itself, the more the longer the past.
+"""Shrink learned rates towards each cell's long-run mean, more strongly the longer its history.
 
-Rates are learned by likelihood, where the many quiet cells outvote the few in which most harm comes, so they come out a
-little flat just there. A cell's own count of a frequent offence is the better witness the more events were to be
-expected in it (gamma–Poisson). A grave offence too rare for that is spread over about a kilometre instead. How
-strongly, was chosen by the harm found on early origins of two cities, not by likelihood (docs/decisions.md).
+The likelihood is dominated by the many quiet cells, so the learned rates are a little too flat in the few cells with
+most harm. A cell's own count of a frequent offence gets more weight the more events were expected in it
+(gamma–Poisson). A high-harm offence too rare for that is smoothed over about a kilometre instead. The strengths were
+chosen by the harm captured on early origins of two cities, not by likelihood (docs/decisions.md).
 """
 
 import numpy as np
@@ -18,23 +18,26 @@ Bools = npt.NDArray[np.bool_]
 
 # Mean life of the memory in days.
 MEMORY_LIFE = 500.0
-# As many expected events of an offence in a cell make its own count and its learned rate equal witnesses.
+# With this many expected events of an offence, a cell's own count and its learned rate have equal weight.
 OWN_EVENTS = 5.0
-# A rare grave offence stands half on what was learned and half on its surroundings after this many days of past.
+# After this many days of history, the rate of a rare high-harm offence is half learned, half from its surroundings.
 WIDE_DAYS = 250.0
 
 
 def remember(rates: Floats, history: History, pyramid: Pyramid, is_rare: Bools, horizon_days: int) -> Floats:
-    """Draw rates to what was always seen.
+    """Shrink rates towards the long-run mean.
 
     Parameters
     ----------
-    rates : [cells, offences], expected events over the horizon.
-    is_rare : [offences], those spread over their surroundings; all others lean on the cell's own count.
+    rates : Floats
+        [cells, offences], expected events over the horizon.
+    is_rare : Bools
+        [offences], those smoothed over their surroundings; all others use the cell's own count.
 
     Returns
     -------
-    [cells, offences], expected events over the horizon.
+    Floats
+        [cells, offences], expected events over the horizon.
     """
     seen_days = -MEMORY_LIFE * np.expm1(-history.span_days / MEMORY_LIFE)
     faded = history.n * np.exp(-history.age / MEMORY_LIFE)

@@ -1,7 +1,7 @@
-"""How an earlier forecast did, once its horizon is over, beside the naive count made from the same past.
+"""Score an earlier forecast after its horizon, against the naive count from the same past.
 
 Hit rate and predictive accuracy index are those of Chainey, Tompson and Uhlig (2008, Security Journal 21:4): the share
-of what happened that fell inside the chosen cells, and that share over the share of cells chosen.
+of events inside the chosen cells, and that share over the share of cells chosen.
 """
 
 import numpy as np
@@ -13,12 +13,12 @@ Integers = npt.NDArray[np.int64]
 
 TOP_SHARES = {"top1": 0.01, "top5": 0.05}
 
-# What each method ranks cells by, for incidents and for harm: the forecast has an answer to each, a count has one.
+# Columns by which each method ranks cells, for incidents and for harm; the naive count uses one for both.
 METHODS = {"": ("expected_events", "expected_harm"), "naive_": ("naive_count", "naive_count")}
 
-TIE_KEY = "harmspot ties 01"  # 16 characters, as the hash wants
+TIE_KEY = "harmspot ties 01"  # 16 characters, as the hash requires
 
-# Draws and sums add the same weights in another order; an end of an interval that is met but for that is met.
+# Draws and sums add the same weights in different orders; tolerance of the comparison with an interval's end.
 ROUNDING = 1e-9
 
 SCORES = [
@@ -39,30 +39,35 @@ OUTCOME_COLUMNS = [
 
 
 def score_forecast(forecast: pd.DataFrame, realised: pd.DataFrame) -> pd.DataFrame:
-    """Score one run's forecast against what happened in its cells.
+    """Score the forecast of one run against the events in its cells.
 
     Parameters
     ----------
-    forecast : cell_id (distinct), expected_events, expected_harm, expected_harm_lo, expected_harm_hi, naive_count.
-    realised : cell_id (distinct), n (incidents), harm (days) over the forecast's horizon; cells without incidents may
-        be left out, cells outside the forecast count for nothing.
+    forecast : pd.DataFrame
+        cell_id (distinct), expected_events, expected_harm, expected_harm_lo, expected_harm_hi, naive_count.
+    realised : pd.DataFrame
+        cell_id (distinct), n (incidents), harm (days) over the forecast's horizon; cells without incidents may be left
+        out; cells outside the forecast are ignored.
 
     Returns
     -------
-    One row of OUTCOME_COLUMNS: hit_rate (share of the incidents), pai (hit rate over share of cells) and harm_share
-    (share of the harm) inside the 1% and 5% of cells ranked first, at least one cell; `naive_` the same where the naive
-    count ranks. Shares of nothing are missing. interval_coverage is the share of cells whose harm lay within their
-    interval. Equal cells come in one fixed order, which depends on their ids alone and is the same for both methods.
+    pd.DataFrame
+        One row of OUTCOME_COLUMNS: hit_rate (share of the incidents), pai (hit rate over share of cells) and harm_share
+        (share of the harm) inside the top 1% and 5% of cells, at least one cell; `naive_` the same with cells ranked by
+        the naive count. Shares of a zero total are missing. interval_coverage is the share of cells whose harm is
+        within their interval. Ties are broken by one fixed order, which depends only on the ids and is the same for
+        both methods.
 
     Raises
     ------
-    ValueError : the forecast has no cells, or a cell twice.
+    ValueError
+        The forecast has no cells, or repeats a cell.
     """
     if forecast.empty or forecast["cell_id"].duplicated().any():
         raise ValueError(f"forecast: {len(forecast)} rows; expected at least one, and each cell once")
     by_cell = realised.set_index("cell_id")[["n", "harm"]]
-    happened = by_cell.reindex(forecast["cell_id"].to_numpy()).fillna(0.0)
-    events, harm = happened["n"].to_numpy(np.float64), happened["harm"].to_numpy(np.float64)
+    observed = by_cell.reindex(forecast["cell_id"].to_numpy()).fillna(0.0)
+    events, harm = observed["n"].to_numpy(np.float64), observed["harm"].to_numpy(np.float64)
     return pd.DataFrame(
         [
             {
@@ -79,7 +84,7 @@ def score_forecast(forecast: pd.DataFrame, realised: pd.DataFrame) -> pd.DataFra
 
 
 def fixed_order(cell_ids: pd.Series) -> Integers:
-    """Return each cell's place in a fixed permutation that its id alone decides: how ties are broken."""
+    """Return each cell's position in a fixed permutation of the ids, which breaks ties."""
     ids = cell_ids.to_numpy(dtype=object)
     hashed = pd.util.hash_array(ids, hash_key=TIE_KEY)
     place = np.empty(len(ids), dtype=np.int64)

@@ -1,8 +1,8 @@
-"""From rates to what may happen: draws of next week's events, cell by cell, and what they say about harm.
+"""Predictive draws of events per cell from rates, and the distribution of harm.
 
 Counts are negative binomial. A negative binomial is a Poisson number of clusters whose sizes are logarithmic
-(Quenouille 1949, Biometrics 5:162), and a Poisson number of clusters over all draws, dealt out to the draws at random,
-is Poisson in each draw. So only what happens is drawn: a city's few thousand events, never its cells × draws zeros.
+(Quenouille 1949, Biometrics 5:162), and a Poisson number of clusters over all draws, assigned to the draws at
+random, is Poisson in each draw. So only events are drawn, a few thousand per city, and not the zeros of cells × draws.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-# Cells summed densely at a time: bounds memory whatever the city.
+# Cells summed densely at a time; bounds memory for any size of city.
 CHUNK_CELLS = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class HarmDraws:
-    """Harm above zero of each (cell, draw), sorted by cell then draw; everything else is zero."""
+    """Non-zero harm of each (cell, draw), sorted by cell, then draw; all other harm is zero."""
 
     cell: Ints
     draw: Ints
@@ -34,13 +34,17 @@ def draw_harm(rates: Floats, weights: Floats, excess: Floats, *, draws: int, see
 
     Parameters
     ----------
-    rates : [cells, offences], expected events over the horizon.
-    weights : [offences], harm days of one event, above zero.
-    excess : [cells], variance of a cell's count over its mean, less one; ≥ 0.
+    rates : Floats
+        [cells, offences], expected events over the horizon.
+    weights : Floats
+        [offences], harm days of one event, above zero.
+    excess : Floats
+        [cells], variance of a cell's count over its mean, minus one; ≥ 0.
 
     Returns
     -------
-    HarmDraws, the same for the same seed.
+    HarmDraws
+        Deterministic for a given seed.
     """
     random = np.random.Generator(np.random.Philox(seed))
     total = rates.sum(axis=1)
@@ -51,15 +55,15 @@ def draw_harm(rates: Floats, weights: Floats, excess: Floats, *, draws: int, see
 
 
 def central_interval(drawn: HarmDraws, *, interval: float = 0.8) -> tuple[Floats, Floats]:
-    """Lower and upper end of each cell's central interval of harm.
+    """Return lower and upper end of each cell's central interval of harm.
 
     An end is the smallest harm with at least (1 − interval) / 2, or (1 + interval) / 2, of the draws at or below it.
     """
     some = np.bincount(drawn.cell, minlength=drawn.cells)
     places = [int(np.ceil((1 + side * interval) / 2 * drawn.draws)) - 1 - (drawn.draws - some) for side in (-1, 1)]
-    # Where even the upper end is nothing, there is nothing to sort.
-    lively = (places[1] >= 0)[drawn.cell]
-    cell, harm = drawn.cell[lively], drawn.harm[lively]
+    # Cells whose upper end is zero need no sorting.
+    has_upper = (places[1] >= 0)[drawn.cell]
+    cell, harm = drawn.cell[has_upper], drawn.harm[has_upper]
     harm = harm[np.lexsort((harm, cell))]
     start = np.searchsorted(cell, np.arange(drawn.cells))
     lo, hi = (np.zeros(drawn.cells) for _ in places)
@@ -69,11 +73,11 @@ def central_interval(drawn: HarmDraws, *, interval: float = 0.8) -> tuple[Floats
 
 
 def chances_of_top(drawn: HarmDraws, shares: Sequence[float]) -> list[Floats]:
-    """For each share of the cells, how often each cell is among that many with most harm.
+    """Return, per share, the probability that each cell is in that top share of cells by harm.
 
-    Cells equal at the edge share the places left: each counts with its part of a place.
+    Ties at the edge share the remaining places: each counts with its part of a place.
     """
-    # One number that sorts by draw, then from most to least harm; equal harms stay equal.
+    # Sort key: by draw, then by decreasing harm; equal harms have equal keys.
     order = drawn.draw + 0.5 * (1 - drawn.harm / drawn.harm.max(initial=1.0))
     ordered = np.sort(order)
     starts = np.searchsorted(ordered, np.arange(drawn.draws + 1))
@@ -84,7 +88,7 @@ def chances_of_top(drawn: HarmDraws, shares: Sequence[float]) -> list[Floats]:
 def _chance_of_top(drawn: HarmDraws, order: Floats, ordered: Floats, starts: Ints, places: int) -> Floats:
     some = np.diff(starts)
     is_full = some >= places
-    # Draws with less harmed cells than places: all those are in, the others share what is left.
+    # In draws with fewer cells with harm than places, all those are in, and the others share the remaining places.
     edge = np.arange(drawn.draws) + 0.75
     edge[is_full] = ordered[starts[:-1][is_full] + places - 1]
     rows = np.flatnonzero(order <= edge[drawn.draw])
@@ -98,9 +102,9 @@ def _chance_of_top(drawn: HarmDraws, order: Floats, ordered: Floats, starts: Int
 
 
 def _clusters(random: np.random.Generator, mean: Floats, excess: Floats, draws: int) -> tuple[Ints, Ints]:
-    """Cell and size of every cluster in all draws together."""
+    """Return cell and size of every cluster over all draws."""
     theta = excess / (1 + excess)
-    # log(1 + e) / e tends to one: without excess every cluster is a single event.
+    # log(1 + e) / e tends to one as e → 0: without excess every cluster is a single event.
     clusters = mean * np.divide(np.log1p(excess), excess, out=np.ones_like(excess), where=excess > 1e-9)
     cell = np.repeat(np.arange(len(mean)), random.poisson(clusters * draws))
     size = np.ones(len(cell), dtype=np.int64)
@@ -110,7 +114,7 @@ def _clusters(random: np.random.Generator, mean: Floats, excess: Floats, draws: 
 
 
 def _marks(random: np.random.Generator, rates: Floats, cell: Ints) -> Ints:
-    """Offence of each event, with the probabilities of its cell."""
+    """Draw the offence of each event with the probabilities of its cell."""
     upto = np.cumsum(rates, axis=1)
     at = random.random(len(cell)) * rates.sum(axis=1)[cell]
     mark = np.zeros(len(cell), dtype=np.int64)
@@ -120,7 +124,7 @@ def _marks(random: np.random.Generator, rates: Floats, cell: Ints) -> Ints:
 
 
 def _added(cell: Ints, draw: Ints, harm: Floats, cells: int, draws: int) -> HarmDraws:
-    """Sum events of one cell and draw; cells come sorted, and a chunk of them at a time is summed densely."""
+    """Sum harm by cell and draw; the cells must be sorted, and are summed densely in chunks."""
     edges = np.arange(0, cells + CHUNK_CELLS, CHUNK_CELLS)
     limits = np.searchsorted(cell, edges)
     keys: list[Ints] = [np.empty(0, dtype=np.int64)]

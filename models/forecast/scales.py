@@ -1,8 +1,8 @@
 """Rates of each offence per cell at several scales of time and space, as of now and as of days in the past.
 
-A rate at a scale is the decayed count around a cell over the decayed time and the cells it was counted in, so the edge
-of the study area dilutes nothing. Wide scales are smoothed on a coarser raster and read back between its pixels, so
-every kernel is a few pixels wide and the cost follows the cells alone.
+A rate at a scale is the decayed count around a cell over the decayed time and the number of cells counted, so there is
+no dilution at the edge of the study area. Wide scales are smoothed on a coarser raster and interpolated, so every
+kernel is a few pixels wide and the cost depends only on the number of cells.
 """
 
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ from models.forecast.history import History
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Mean lives of the decay in days: what is new, and what has always been. A mixture of the two fades in between.
+# Mean lives of the decay in days, recent and long-run. Mixtures of the two give intermediate decay.
 MEAN_LIVES = (60.0, 1500.0)
 # Scales in space: (cells per side of a pixel, standard deviation in pixels); the last scale is the whole city.
 SCALES = ((1, 0.0), (1, 1.2), (4, 1.6))
 SCALE_COUNT = len(SCALES) + 1
-# On the coarsest raster a Gaussian of this many pixels spreads over four cells, with what summing into pixels and
-# reading between them adds.
+# On the coarsest raster a Gaussian of this many pixels has, with binning and interpolation, a standard deviation of
+# about four cells.
 SPREAD_SIGMA = 0.87
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A raster of pixels of some size: where each cell lies on it and between which pixels it is read."""
+    """A raster with one pixel size: the pixel of each cell, and the pixels and weights of its interpolation."""
 
     atlas: Atlas
     pixel: Ints
@@ -44,28 +44,28 @@ class Level:
         return smooth(raster.reshape(-1, *self.atlas.shape), sigma).reshape(len(per_cell), -1)
 
     def read(self, raster: Floats, rows: Ints) -> Floats:
-        """Return [layers, rows]: the rasters between the pixels around each of the cells `rows`."""
+        """Return the rasters interpolated at the cells `rows`, [layers, rows]."""
         parts = zip(self.corner[:, rows], self.corner_weight[:, rows], strict=True)
         return sum((raster[:, corner] * weight for corner, weight in parts), start=np.zeros((len(raster), len(rows))))
 
 
 @dataclass(frozen=True, slots=True)
 class Pyramid:
-    """The rasters of all scales over one list of cells, and how many cells each kernel sees."""
+    """The rasters of all scales over one list of cells, and the number of cells in reach of each kernel."""
 
     cells: int
     levels: tuple[Level, ...]
     seen: tuple[Floats, ...]
 
     def places(self, ix: npt.ArrayLike, iy: npt.ArrayLike) -> Ints:
-        """Place in the list of cells of each (ix, iy), −1 where there is no such cell."""
+        """Return the position of each (ix, iy) in the list of cells, −1 if it is not there."""
         fine = self.levels[0]
         place = np.full(fine.atlas.size + 1, -1)
         place[fine.pixel] = np.arange(self.cells)
-        return place[fine.atlas.pixels(ix, iy)]  # the spare pixel at the end answers for −1
+        return place[fine.atlas.pixels(ix, iy)]  # the extra pixel at the end is read for −1
 
     def rates(self, per_cell: Floats, rows: Ints) -> Floats:
-        """Rates [layers, rows, scales] of the cells `rows` from rates per_cell [layers, cells] of every cell."""
+        """Return rates [layers, rows, scales] of the cells `rows` from rates per_cell [layers, cells] of all cells."""
         rates = np.empty((len(per_cell), len(rows), SCALE_COUNT))
         for n, ((_, sigma), level, seen) in enumerate(zip(SCALES, self.levels, self.seen, strict=True)):
             around = level.read(level.smoothed(per_cell, sigma), rows) if sigma else per_cell[:, rows]
@@ -74,13 +74,13 @@ class Pyramid:
         return rates
 
     def around(self, per_cell: Floats) -> Floats:
-        """One value per cell smoothed over its nearest neighbours, as a mean over the cells there are."""
+        """Smooth one value per cell over its nearest neighbours, as a mean over existing cells."""
         every = np.arange(self.cells)
         level, seen, sigma = self.levels[1], self.seen[1], SCALES[1][1]
         return level.read(level.smoothed(per_cell[None], sigma), every)[0] / seen
 
     def spread(self, per_cell: Floats) -> Floats:
-        """Values per_cell [layers, cells] spread by a Gaussian of about four cells, as means over all cells there."""
+        """Smooth per_cell [layers, cells] with a Gaussian of about four cells, as means over existing cells."""
         every, one = np.arange(self.cells), np.ones((1, self.cells))
         level = self.levels[-1]
         return level.read(level.smoothed(per_cell, SPREAD_SIGMA), every) / level.read(
@@ -102,11 +102,12 @@ def build_pyramid(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Pyramid:
 
 
 def decayed_rates(history: History, cells: int, ages: list[int]) -> Iterator[Floats]:
-    """Yield, for each of the falling `ages`, events per day and cell as known that many days ago.
+    """Yield events per day and cell as known `age` days ago, for each of the decreasing `ages`.
 
     Yields
     ------
-    [offences × mean lives, cells]; every event is added once per mean life, then only fades.
+    Floats
+        [offences × mean lives, cells]; every event is added once per mean life, then only decays.
     """
     sums = np.zeros((len(MEAN_LIVES), len(history.codes) * cells))
     place = history.code * cells + history.cell
@@ -133,7 +134,7 @@ def _level(ix: Ints, iy: Ints, factor: int) -> Level:
     pixel = atlas.pixels(ix // factor, iy // factor)
     if factor == 1:
         return Level(atlas, pixel, pixel[None], np.ones((1, len(ix))))
-    # The centre of a cell, in pixels from the centre of the pixel below and left of it.
+    # The centre of a cell, in pixels from the centre of the pixel to its lower left.
     x, y = (ix + 0.5) / factor - 0.5, (iy + 0.5) / factor - 0.5
     left, bottom = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     right_part, upper_part = x - left, y - bottom

@@ -1,6 +1,6 @@
-"""Windows of the past that were once ahead: what was known at the start of each, and what then came.
+"""Training windows of the past: the rates known at the start of each, and the events in it.
 
-The latest window tells what holds now; the older ones, each longer than the one after it, hold enough of what is rare.
+The latest window reflects the present; the older ones, each longer than the next, have enough rare events.
 """
 
 from dataclasses import dataclass
@@ -16,23 +16,30 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-# The latest window has this many days, or the horizon's, unless the past is so short that the windows together would
-# reach into its older half; the others are this many times as long.
+# Minimum days of the latest window (or the horizon if longer), reduced if the windows would reach into the older half
+# of the history; and the length of each window relative to the latest.
 WINDOW_DAYS = 14
 WINDOW_GROWTH = (1, 2, 4)
-# Cells without an event teach alike: of more than this many a window keeps an even sample, each standing for several.
+# Cells without events are similar: a window samples them evenly down to this number, with weights.
 QUIET_ROWS = 6000
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was known at the start of a window of days, and what came, for some cells.
+    """Rates known at the start of a window of days, and the events in it, for some cells.
 
-    rates : [offences, cells, mean lives × scales], events per day.
-    events : [cells, offences] that came.
-    parts : [cells, parts of the window about as long as the horizon], counts of all offences.
-    weight : [cells], how many cells each stands for.
-    days, seen_days : the window's length, and that of the past before it, faded by the longest mean life.
+    Attributes
+    ----------
+    rates : Floats
+        [offences, cells, mean lives × scales], events per day.
+    events : Floats
+        [cells, offences], events in the window.
+    parts : Floats
+        [cells, parts], counts of all offences; the parts of the window are about as long as the horizon.
+    weight : Floats
+        [cells], number of cells that each represents.
+    days, seen_days : float
+        length of the window, and of the history before it decayed with the longest mean life.
     """
 
     rates: Floats
@@ -44,12 +51,12 @@ class Window:
 
     @property
     def usual(self) -> Floats:
-        """Rates [offences, cells, scales but the city] at the longest mean life; the first scale is the cell's own."""
+        """Rates [offences, cells, scales except the city] at the longest mean life; the first is the cell itself."""
         return self.rates[:, :, -SCALE_COUNT:-1]
 
 
 def past_and_present(history: History, pyramid: Pyramid, horizon_days: int) -> tuple[list[Window], Window]:
-    """Windows of the past, oldest first, and the present with all cells, of which nothing has come yet."""
+    """Return the past windows, oldest first, and the window of the horizon with all cells and no events yet."""
     latest = min(max(horizon_days, WINDOW_DAYS), int(history.span_days / 2 / sum(WINDOW_GROWTH)))
     ages = [latest * sum(WINDOW_GROWTH[:n]) for n in range(len(WINDOW_GROWTH) if latest else 0, -1, -1)]
     known = decayed_rates(history, pyramid.cells, ages)
@@ -62,10 +69,10 @@ def past_and_present(history: History, pyramid: Pyramid, horizon_days: int) -> t
 def _window(history: History, pyramid: Pyramid, per_cell: Floats, age: int, upto: int, horizon_days: int) -> Window:
     codes, days = len(history.codes), age - upto
     parts = max(1, days // horizon_days)
-    came = (history.age < age) & (history.age >= upto)
-    cell, n = history.cell[came], history.n[came]
-    events = _counted(cell, history.code[came], n, (pyramid.cells, codes))
-    by_part = _counted(cell, (history.age[came] - upto) * parts // days, n, (pyramid.cells, parts))
+    in_window = (history.age < age) & (history.age >= upto)
+    cell, n = history.cell[in_window], history.n[in_window]
+    events = _counted(cell, history.code[in_window], n, (pyramid.cells, codes))
+    by_part = _counted(cell, (history.age[in_window] - upto) * parts // days, n, (pyramid.cells, parts))
     rows, weight = _sample(events.sum(axis=1) > 0)
     rates = _rates(pyramid, per_cell, rows)
     return Window(rates, events[rows], by_part[rows], weight, float(days), _seen_days(history, age))
@@ -80,16 +87,16 @@ def _counted(row: Ints, column: Ints, n: Floats, shape: tuple[int, int]) -> Floa
 
 
 def _sample(is_busy: Bools) -> tuple[Ints, Floats]:
-    """Rows of all busy cells and of an even sample of the quiet ones, and how many cells each row stands for."""
+    """Return rows of all busy cells and of an even sample of the quiet ones, and the number of cells per row."""
     quiet = np.flatnonzero(~is_busy)
-    # Multiples of the golden ratio spread over the cells without keeping step with the rows of the grid.
+    # Multiples of the golden ratio spread evenly over the cells without aliasing with the rows of the grid.
     sampled = quiet[(np.arange(len(quiet)) * 0.6180339887498949) % 1.0 < QUIET_ROWS / max(len(quiet), 1)]
     busy = np.flatnonzero(is_busy)
-    stands_for = len(quiet) / max(len(sampled), 1)
-    return np.concatenate([busy, sampled]), np.repeat([1.0, stands_for], [len(busy), len(sampled)])
+    cells_per_row = len(quiet) / max(len(sampled), 1)
+    return np.concatenate([busy, sampled]), np.repeat([1.0, cells_per_row], [len(busy), len(sampled)])
 
 
 def _rates(pyramid: Pyramid, per_cell: Floats, rows: Ints) -> Floats:
-    """Rates [offences, rows, mean lives × scales]."""
+    """Return rates [offences, rows, mean lives × scales]."""
     rates = pyramid.rates(per_cell, rows).reshape(-1, len(MEAN_LIVES), len(rows), SCALE_COUNT)
     return np.ascontiguousarray(rates.transpose(0, 2, 1, 3)).reshape(len(rates), len(rows), -1)

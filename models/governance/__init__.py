@@ -1,4 +1,4 @@
-"""Who decides what, in which order: life cycles of lists and notices, notice drafts, effects, audits.
+"""Rules of human decisions: life cycles of lists and notices, notice drafts, effects of lists, audits.
 
-Imports no other room.
+This package imports no other package of models.
 """

@@ -1,7 +1,7 @@
-"""Who answers for an act: a named person, one however the name is typed, in words that say something.
+"""Names of the people who decide: comparison of names, the machine's own name, and the least content of a reason.
 
-harmspot authenticates nobody. It tells the names apart that are given to it; who may type which is for the system that
-it runs on.
+harmspot authenticates nobody. It only compares the names that it is given; the system on which it runs controls who
+may enter which name.
 """
 
 import unicodedata
@@ -10,40 +10,40 @@ MACHINE = "harmspot"  # the actor of what a run does by itself, such as to withd
 
 
 def name_of(actor: str) -> str:
-    """Return the name by which two spellings are one person.
+    """Return the normalised name: two spellings of one name have the same.
 
-    Capitals, spaces, punctuation, the width of letters, how an accent is made and what is not printed are no part of a
-    name; titles and accents are.
+    Case, spaces, punctuation, letter width, the encoding of accents and unprintable characters are ignored; titles and
+    accents are not.
 
     >>> name_of(" a.  REYES") == name_of("A Reyes")
     True
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", actor).casefold())
-    return " ".join("".join(map(_folded, folded)).split())
+    return " ".join("".join(map(_folded_letter, folded)).split())
 
 
-def _folded(notice: str) -> str:
-    """A space for what parts words, nothing for what is not printed, or the letter itself."""
-    kind = unicodedata.category(notice)
-    if notice.isspace() or kind[0] in "ZP":
+def _folded_letter(letter: str) -> str:
+    """Return a space for a separator, nothing for an unprintable character, else the letter itself."""
+    category = unicodedata.category(letter)
+    if letter.isspace() or category[0] in "ZP":
         return " "
-    return "" if kind in ("Cc", "Cf") else notice
+    return "" if category in ("Cc", "Cf") else letter
 
 
 def same_person(one: str, other: str) -> bool:
-    """Return whether two names are one person's."""
+    """Return whether two names are the same after normalisation."""
     return name_of(one) == name_of(other)
 
 
 def is_machine(actor: str) -> bool:
-    """Return whether harmspot itself acts, under whatever further words."""
+    """Return whether the actor is harmspot itself; words after its name are ignored."""
     return name_of(actor).startswith(MACHINE)
 
 
-def is_thin(words: str) -> bool:
-    """Return whether words are too few to be a reason: one, or one repeated.
+def is_thin(text: str) -> bool:
+    """Return whether a text is too short to be a reason: it has fewer than two different words.
 
     >>> is_thin("fine Fine"), is_thin("evidence read")
     (True, False)
     """
-    return len(set(words.casefold().split())) < 2
+    return len(set(text.casefold().split())) < 2

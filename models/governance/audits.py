@@ -1,15 +1,15 @@
-"""Audits: fairness, feedback and displacement are looked into anew within a month, or lists of people halt.
+"""Audits: lists of people are halted unless reports on fairness, feedback and displacement are at most a month old.
 
-The Gangs Matrix ran for years without an equality assessment, and nobody had to look. So the age of three reports
-decides: whether the lists fall on groups alike (fairness), whether what police find feeds what police are told to look
-at (feedback; Ensign et al. 2018, Proceedings of Machine Learning Research 81), and whether harm moved elsewhere or
-changed its kind (displacement; Wheeler and Ratcliffe 2018, Crime Science 7:4). A report counts from the day on which it
-was made, once a named person has read it, signed it and said what it found. Each is a file of its own: one that was
-signed answers for no other kind, and is no younger for being signed again. The first run of a home starts the clock, so
-that nobody is halted on the first day.
+The Gangs Matrix ran for years without an equality assessment, because nothing required one. The ages of three reports
+therefore decide: whether the lists affect groups alike (fairness), whether police discoveries drive later police
+attention (feedback; Ensign et al. 2018, Proceedings of Machine Learning Research 81), and whether harm moved elsewhere
+or changed its kind (displacement; Wheeler and Ratcliffe 2018, Crime Science 7:4). The age of a report counts from the
+day on which it was made, once a named person has read it, signed it and recorded its finding. Each report is a file of
+its own: a signed file counts for one kind only, and signing it again does not renew it. The first run of a home starts
+the clock, so that no list is halted on the first day.
 
-What halts are the lists on which harmspot chooses people. A halt takes from them and gives nothing: terms end,
-revocations, exceptions and erasures go on, and so do warrants, referrals and safeguarding.
+A halt applies to the lists on which harmspot chooses people. It only restricts: terms still end, and revocations,
+exceptions, erasures, warrants, referrals and safeguarding continue.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +26,7 @@ AUDIT_EVENTS = ("began", "audited")
 
 @dataclass(frozen=True, slots=True)
 class AuditsConfig:
-    """How many days a report stays fresh; a force may ask for less than a month, never for more."""
+    """Number of days for which a report stays fresh; a force may set less than a month but not more."""
 
     fresh_days: int
 
@@ -37,7 +37,10 @@ class AuditsConfig:
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """`began`: a home's first run. `audited`: somebody signed a report, made at the midnight that begins its day."""
+    """Audit event: `began` is the first run of a home; `audited` is the signature of a report.
+
+    `made_at` is the local midnight at the start of the day on which the report was made.
+    """
 
     kind: str
     actor: str
@@ -51,9 +54,9 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class ReportStatus:
-    """One of REPORTS: when the youngest signed one was made, who signed it when, and until when it is fresh.
+    """Status of one of REPORTS: when the newest signed report was made, who signed it, when, and its expiry.
 
-    `fresh_until` counts from the first run where none was signed since; None before that run.
+    `fresh_until` counts from the first run if no report was signed since; it is None before that run.
     """
 
     about: str
@@ -63,43 +66,47 @@ class ReportStatus:
     signed_at: datetime | None = None
 
     def is_stale(self, now: datetime) -> bool:
-        """Return whether its time has passed."""
+        """Return whether the report is stale at `now`."""
         return self.fresh_until is not None and now >= self.fresh_until
 
 
-# For each refusal: when it forbids signing, given what was signed before, and why.
+# For each refusal: its name, the test on earlier signatures and the event, and the message.
 _Test = Callable[[Sequence[AuditEvent], AuditEvent], bool]
 REFUSALS: tuple[tuple[str, _Test, str], ...] = (
-    ("nobody", lambda signed, a: not a.actor.strip(), "nobody is named"),
-    ("by_machine", lambda signed, a: is_machine(a.actor), "a named person must read and sign it, not harmspot"),
-    ("unknown", lambda signed, a: a.about not in REPORTS, f"expected one of {', '.join(REPORTS)}"),
+    ("nobody", lambda signed, a: not a.actor.strip(), "actor is missing; give the name of the person who signs"),
+    ("by_machine", lambda signed, a: is_machine(a.actor), "a named person must read and sign the report, not harmspot"),
+    (
+        "unknown",
+        lambda signed, a: a.about not in REPORTS,
+        f"unknown kind of report; expected one of {', '.join(REPORTS)}",
+    ),
     (
         "not_made",
         lambda signed, a: a.made_at is None or a.made_at > a.at,
-        "it counts from the day on which it was made, and that day has not come",
+        "the day on which the report was made is missing or in the future; its age counts from that day",
     ),
     (
         "thin_finding",
         lambda signed, a: is_thin(a.found),
-        "a finding of one word is none; say in a sentence what the report says",
+        "finding too short: give at least two different words on what the report says",
     ),
-    ("no_report", lambda signed, a: not (a.report and a.report_sha256), "it names no file"),
+    ("no_report", lambda signed, a: not (a.report and a.report_sha256), "the report file is missing"),
     (
         "signed_before",
         lambda signed, a: any(s.report_sha256 == a.report_sha256 for s in signed),
-        "this very file was signed before; each report is a file of its own, and signed again it is no younger",
+        "this file was signed before; each report needs a file of its own, and a second signature does not renew it",
     ),
 )
 
 
 def refusal(events: Iterable[AuditEvent], event: AuditEvent) -> str | None:
-    """Return why a report may not be signed after `acts`, in words, or None where it may."""
+    """Return why a report may not be signed after the earlier `events`; None if it may."""
     signed = signed_reports(events)
-    return next((words for _, forbids, words in REFUSALS if forbids(signed, event)), None)
+    return next((message for _, forbids, message in REFUSALS if forbids(signed, event)), None)
 
 
 def signed_reports(events: Iterable[AuditEvent]) -> list[AuditEvent]:
-    """Return the reports that were signed, in the order of recording; what a rule forbids counts not."""
+    """Return the signed reports in the order of recording; events that a rule forbids are ignored."""
     signed: list[AuditEvent] = []
     for event in events:
         if event.kind == "audited" and not any(forbids(signed, event) for _, forbids, _ in REFUSALS):
@@ -108,29 +115,29 @@ def signed_reports(events: Iterable[AuditEvent]) -> list[AuditEvent]:
 
 
 def report_statuses(events: Iterable[AuditEvent], now: datetime, config: AuditsConfig) -> list[ReportStatus]:
-    """Return where each of REPORTS stands at `now`; what was done later does not count."""
-    known = [event for event in events if event.at <= now]
-    began_at = min((event.at for event in known if event.kind == "began"), default=None)
-    return [_status(about, signed_reports(known), began_at, config) for about in REPORTS]
+    """Return the status of each of REPORTS at `now`; later events are ignored."""
+    past = [event for event in events if event.at <= now]
+    began_at = min((event.at for event in past if event.kind == "began"), default=None)
+    return [_status(about, signed_reports(past), began_at, config) for about in REPORTS]
 
 
 def halted_because(statuses: Iterable[ReportStatus], now: datetime, zone: tzinfo) -> str | None:
-    """Return in a sentence why lists that choose people are halted, with the way out; None where they are not.
+    """Return in a sentence why lists that choose people are halted, and how to end that; None if they are not.
 
-    Days are told in `zone`, the force's.
+    Days are in `zone`, the time zone of the force.
     """
     stale = [each for each in statuses if each.is_stale(now)]
     if not stale:
         return None
-    why = " and ".join(_why(each, zone) for each in stale)
+    reasons = " and ".join(_why(each, zone) for each in stale)
     return (
-        f"HALTED: {', '.join(CHOSEN_LISTS)} may be neither approved nor used, because {why}; "
+        f"HALTED: {', '.join(CHOSEN_LISTS)} may be neither approved nor used, because {reasons}; "
         f"harmspot audit record {stale[0].about} --report FILE --made-on DATE --found TEXT --by NAME"
     )
 
 
 def is_halted(list_name: str, halt: str | None) -> bool:
-    """Return whether a halt stops a list: not where a court or a duty of care chose the people."""
+    """Return whether a halt applies to a list; it does not if a court or a duty of care chose the people."""
     return halt is not None and list_name in CHOSEN_LISTS
 
 

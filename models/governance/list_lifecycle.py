@@ -1,15 +1,15 @@
-"""The life of a list of people: draft → active → revoked, or expired when its time has passed.
+"""Life cycle of a list of people: draft → active → revoked, or expired at the end of its validity.
 
-A list's standing is a pure function of what people did, in the order in which it was recorded; an act that a rule
-forbids changes nothing, whoever recorded it. A list is active only after a named person who opened it approved it (Data
-Protection Act 2018, sections 49 and 50). An exception takes one person off until a day and can do nothing else: it may
-lower enforcement, never add anybody. Where people change next to nothing they are a rubber stamp, and an alarm says so.
-A list on which harmspot chooses people is approved only while its effect is registered
-(`models.governance.list_effects`), and ends with that registration.
+The status of a list is a pure function of its human events in the order of recording; an event that a rule forbids
+changes nothing. A list is active only after a named person who opened it approved it (Data Protection Act 2018,
+sections 49 and 50). An exception takes one person off until a day: it can lower enforcement and cannot add anybody.
+If people change almost nothing, their approval is a rubber stamp, and an alarm reports it. A list on which harmspot
+chooses people is approved only while its effect is registered (`models.governance.list_effects`), and ends with that
+registration.
 
-A halt (`models.governance.audits`) is no rule of these: it hangs on a setting that may change, so it is asked when
-an approval is recorded and at every use, and never again of what was recorded. A halted list is not used, whenever
-it was approved.
+A halt (`models.governance.audits`) is not one of these rules, because it depends on a setting that may change. It is
+checked when an approval is recorded and at every use, but not when recorded events are read again. A halted list is
+not used, whenever it was approved.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,20 +24,23 @@ from models.governance.list_effects import EffectEvent, Effects, effects_after, 
 ENFORCEMENT_LISTS = ("warrant_queue", "person_tier", "dealer_ranking", "call_in")
 HELP_LISTS = ("referral", "safeguarding")
 LISTS = (*ENFORCEMENT_LISTS, *HELP_LISTS)
-TIERED_LISTS = ("person_tier", "call_in")  # whoever is on them is there for the tier alone, and while it lasts
-# Where an exception from a list holds: whoever is not to be turned to for a tier is not called in for it, either.
+TIERED_LISTS = ("person_tier", "call_in")  # people are on them only because of their tier and while it lasts
+# Lists that an exception from a list applies to: an exception from a tier also applies to its call-in.
 EXCEPTED_FROM = {"person_tier": ("person_tier", "call_in")}
-# What a list says of somebody, the gravest first: a later run that says a later word of these takes the earlier back.
+# Grades of a list's rows, the most severe first: a later grade in a later run is a downgrade.
 GRADES = {"warrant_queue": ("route", ("execute", "summons")), "person_tier": ("tier", ("target", "warn"))}
-APPROVED_WITHIN = timedelta(days=3)  # of the run's day: over a weekend, and no longer
+APPROVED_WITHIN = timedelta(days=3)  # after the day of the run: long enough for a weekend
 LONGEST_EXCEPTION = timedelta(days=90)
 ALARM_BELOW = 0.02  # share of approved entries changed by people
-ALARM_FROM = 50  # entries; of fewer, none changed says nothing
+ALARM_FROM = 50  # entries; with fewer, no change is not informative
 
 
 @dataclass(frozen=True, slots=True)
 class ListEvent:
-    """One act on a list: opened, approved, revoked or overridden; an exception names whom and until when."""
+    """One human event on a list: opened, approved, revoked or overridden.
+
+    An exception (overridden) has `person_id` and `expires_at`.
+    """
 
     kind: str
     actor: str
@@ -50,9 +53,9 @@ class ListEvent:
 
 @dataclass(frozen=True, slots=True)
 class ListStatus:
-    """What people made of a list; `opened` has moments by name, `exceptions` the acts that took somebody off.
+    """Status of a list; `opened` has moments by name, `exceptions` the events that took somebody off.
 
-    `stops_at` is when the registration ends under which it was approved; None where it needed none.
+    `stops_at` is the end of the registration under which the list was approved; None if it needed none.
     """
 
     opened: Mapping[str, datetime]
@@ -62,11 +65,11 @@ class ListStatus:
     stops_at: datetime | None = None
 
     def usable_until(self, valid_to: datetime) -> datetime:
-        """Return until when it may be used at most: while its rows are valid, and its registration lasts."""
+        """Return the last moment of use: the earlier of the end of its rows' validity and of its registration."""
         return min(valid_to, self.stops_at) if self.stops_at else valid_to
 
     def state_at(self, valid_to: datetime, now: datetime, *, is_halted: bool = False) -> str:
-        """Return revoked, expired, active, draft, or halted where audits hold back what would be active."""
+        """Return revoked, expired, active, draft, or halted if an audit halt applies to an active list."""
         if self.revoked:
             return "revoked"
         if now >= self.usable_until(valid_to):
@@ -85,17 +88,28 @@ def list_id_of(list_name: str, run_id: str) -> str:
 
 
 def split_list_id(list_id: str) -> tuple[str, str]:
-    """Return list name and run id; ValueError names the id where it is none."""
+    """Return list name and run id of a list id.
+
+    Raises
+    ------
+    ValueError
+        The id is not a list id; the message names it.
+    """
     name, _, run_id = list_id.rpartition("-")
     if name not in LISTS or not run_id:
-        raise ValueError(f"{list_id!r} is no list: expected LIST-RUN with LIST one of {', '.join(LISTS)}")
+        raise ValueError(f"{list_id!r} is not a list id: expected LIST-RUN with LIST one of {', '.join(LISTS)}")
     return name, run_id
 
 
-# For each refusal: the acts it looks at, when it forbids them, and why.
+# For each refusal: its name, the kinds of event it applies to, the test, and the message.
 _Test = Callable[[ListStatus, ListEvent], bool]
 REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
-    ("nobody", ("opened", "approved", "revoked", "overridden"), lambda s, a: not a.actor.strip(), "nobody is named"),
+    (
+        "nobody",
+        ("opened", "approved", "revoked", "overridden"),
+        lambda s, a: not a.actor.strip(),
+        "actor is missing; give the name of the person",
+    ),
     (
         "by_machine",
         ("opened", "approved", "overridden"),
@@ -106,45 +120,45 @@ REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
         "thin_reason",
         ("approved", "revoked", "overridden"),
         lambda s, a: is_thin(a.reason),
-        "a reason of one word is none; say why in a sentence",
+        "reason too short: give at least two different words",
     ),
     (
         "unopened",
         ("approved", "overridden"),
         lambda s, a: name_of(a.actor) not in s.opened,
-        "whoever decides must have opened the list and its evidence first: harmspot lists open LIST_ID",
+        "the actor must open the list and its evidence first: harmspot lists open LIST_ID",
     ),
-    ("revoked", ("approved", "revoked", "overridden"), lambda s, a: s.revoked is not None, "it was revoked"),
-    ("approved", ("approved",), lambda s, a: s.approved is not None, "it was approved before"),
+    ("revoked", ("approved", "revoked", "overridden"), lambda s, a: s.revoked is not None, "the list was revoked"),
+    ("approved", ("approved",), lambda s, a: s.approved is not None, "the list is already approved"),
     (
         "not_enforcement",
         ("overridden",),
         lambda s, a: split_list_id(a.list_id)[0] not in ENFORCEMENT_LISTS,
-        f"an exception can only lower enforcement: it takes somebody off {', '.join(ENFORCEMENT_LISTS)}, not off help",
+        f"an exception can only lower enforcement: it applies to {', '.join(ENFORCEMENT_LISTS)}, not to lists of help",
     ),
     (
         "nobody_excepted",
         ("overridden",),
         lambda s, a: not a.person_id,
-        "an exception is about one person who is on the list",
+        "person_id is missing: an exception is for one person on the list",
     ),
     (
         "no_expiry",
         ("overridden",),
         lambda s, a: a.expires_at is None or not a.at < a.expires_at <= a.at + LONGEST_EXCEPTION,
-        f"an exception expires, after now and within {LONGEST_EXCEPTION.days} days",
+        f"the exception must expire after now and within {LONGEST_EXCEPTION.days} days",
     ),
 )
 
 
 def refusal(status: ListStatus, event: ListEvent, effects: Effects) -> str | None:
-    """Return why the act may not be done, in words, or None where it may; `effects` are those registered by then."""
-    said = (words for _, events, forbids, words in REFUSALS if event.kind in events and forbids(status, event))
-    return next(said, None) or (_unregistered(event, effects) if event.kind == "approved" else None)
+    """Return why the event is not allowed, None if it is; `effects` are those registered before it."""
+    messages = (message for _, kinds, forbids, message in REFUSALS if event.kind in kinds and forbids(status, event))
+    return next(messages, None) or (_unregistered(event, effects) if event.kind == "approved" else None)
 
 
 def statuses(events: Iterable[ListEvent | EffectEvent]) -> dict[str, ListStatus]:
-    """Return the standing of every list that somebody did something to, from the acts in the order of recording."""
+    """Return the status of every list with human events, from the events in the order of recording."""
     found: dict[str, ListStatus] = {}
     effects: Effects = {}
     for event in events:
@@ -159,13 +173,13 @@ def statuses(events: Iterable[ListEvent | EffectEvent]) -> dict[str, ListStatus]
 
 
 def excepted_from(list_id: str) -> tuple[str, ...]:
-    """Return the lists that an exception from one holds for."""
+    """Return the names of the lists that an exception from one list applies to."""
     name, _ = split_list_id(list_id)
     return EXCEPTED_FROM.get(name, (name,))
 
 
 def withheld(events: Iterable[ListEvent | EffectEvent], now: datetime) -> set[tuple[str, str]]:
-    """Return (list name, person_id) of the exceptions in force: they hold in every run until they expire."""
+    """Return (list name, person_id) of the exceptions in force; they apply to every run until they expire."""
     return {
         (list_name, str(event.person_id))
         for status in statuses(events).values()
@@ -176,7 +190,7 @@ def withheld(events: Iterable[ListEvent | EffectEvent], now: datetime) -> set[tu
 
 
 def taken_off_since(events: Iterable[ListEvent | EffectEvent], list_name: str, since: datetime) -> set[str]:
-    """Return the person_id of each whom an exception took off a list, of whatever run, at `since` or later."""
+    """Return the person_id of everybody whom an exception took off a list of any run at `since` or later."""
     return {
         str(event.person_id)
         for list_id, status in statuses(events).items()
@@ -186,9 +200,18 @@ def taken_off_since(events: Iterable[ListEvent | EffectEvent], list_name: str, s
 
 
 def entries_valid_to(rows: pd.DataFrame, list_name: str, tiers: pd.DataFrame, usable_until: datetime) -> pd.Series:
-    """Return until when each row of a list may be used: while the list may, and while the person's own tier lasts.
+    """Return until when each row of a list may be used: the end of the list or of the person's own tier.
 
-    `tiers` : person_id, expires_at of the same run; who has no such moment is bound by the list alone.
+    Parameters
+    ----------
+    rows : DataFrame
+        The rows of the list; person_id is used.
+    list_name : str
+        One of LISTS; only TIERED_LISTS depend on the tier.
+    tiers : DataFrame
+        person_id, expires_at of the same run; only the list limits a person without expires_at.
+    usable_until : datetime
+        End of the list.
     """
     until = pd.Series(pd.Timestamp(usable_until), index=rows.index)
     if list_name not in TIERED_LISTS:
@@ -198,37 +221,41 @@ def entries_valid_to(rows: pd.DataFrame, list_name: str, tiers: pd.DataFrame, us
 
 
 def without_withheld(rows: pd.DataFrame, list_name: str, exceptions: Iterable[tuple[str, str]]) -> pd.DataFrame:
-    """Return the rows of a list less the people who are excepted from it; nothing is added or changed."""
+    """Return the rows of a list without the people excepted from it; no row is added or changed."""
     off = {person_id for name, person_id in exceptions if name == list_name}
     return rows[~rows["person_id"].isin(off)].reset_index(drop=True)
 
 
 def count_downgraded(list_name: str, before: pd.DataFrame, after: pd.DataFrame) -> int:
-    """Return of how many people the later of two runs' lists no longer says what the earlier one does, or says less.
+    """Return how many people a later run removes from a list or downgrades.
 
-    A row is gone with its person, or with the warrant it is about; it is milder as GRADES has it.
+    A row is gone if its person, or the warrant it is about, is not in `after`; GRADES defines a milder grade.
     """
-    column, gravest_first = GRADES.get(list_name, ("person_id", ()))
+    column, most_severe_first = GRADES.get(list_name, ("person_id", ()))
     key = [name for name in ("person_id", "warrant_id") if name in before]
     wanted = list(dict.fromkeys([*key, column]))
     both = before[wanted].merge(after[wanted], on=key, how="left", suffixes=("", "_after"), indicator=True)
     is_gone = both["_merge"].eq("left_only")
-    grade = {word: place for place, word in enumerate(gravest_first)}
-    is_milder = both[f"{column}_after"].map(grade) > both[column].map(grade) if gravest_first else False
+    grade = {name: number for number, name in enumerate(most_severe_first)}
+    is_milder = both[f"{column}_after"].map(grade) > both[column].map(grade) if most_severe_first else False
     return int(both.loc[is_gone | is_milder, "person_id"].nunique())
 
 
 def human_changes(found: Mapping[str, ListStatus], entry_counts: Mapping[str, int]) -> pd.DataFrame:
-    """Return, list by list, how much of what was decided on people changed, and whether that is a rubber stamp.
+    """Return for each list how many of the decided entries people changed, and whether that is a rubber stamp.
 
     Parameters
     ----------
-    entry_counts : entries by list_id; lists without a count are passed over.
+    found : Mapping of str to ListStatus
+        Status by list_id.
+    entry_counts : Mapping of str to int
+        Entries by list_id; lists without a count are skipped.
 
     Returns
     -------
-    list, decided_lists (approved, or revoked by a person), entries, changed_entries (taken off by an exception, or all
-    where a person revoked the list), changed_share, is_alarm (under 2% of fifty or more).
+    DataFrame
+        list, decided_lists (approved, or revoked by a person), entries, changed_entries (taken off by an exception,
+        or all if a person revoked the list), changed_share, is_alarm (under 2% of fifty or more).
     """
     rows = []
     for list_id, status in found.items():
@@ -259,7 +286,7 @@ def _after(status: ListStatus, event: ListEvent, effects: Effects) -> ListStatus
 
 
 def _shortened(status: ListStatus, list_id: str, effects: Effects) -> ListStatus:
-    """An evaluation ends the registration, and with it whatever was approved under it."""
+    """Return the status after a registration changed: an evaluation ends the lists approved under it."""
     effect = latest_effect(effects, split_list_id(list_id)[0])
     if status.stops_at is None or effect is None:
         return status

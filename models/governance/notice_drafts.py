@@ -1,9 +1,9 @@
-"""Drafts of notices to places and people: what the law and fairness require in them, and what may never be there.
+"""Drafts of notices to places and people: the content that law and fairness require, and forbidden content.
 
 Notices carry three messages, a moral voice of the community, the exact legal exposure, a genuine offer of help, as in
 custom notifications (Kennedy and Friedrich 2014, Custom Notifications, US Department of Justice COPS Office). Facts
-and opinions stay apart and the reader learns his rights (Data Protection Act 2018, sections 38 and 44 to 47). A draft
-is a draft: a named person approves it, and no function here sets another status.
+and opinions are kept apart and readers learn their rights (Data Protection Act 2018, sections 38 and 44 to 47). Every
+notice here has the status draft: only a named person approves it.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 BEHAVIOURS = ("flagrant_dealing", "violence", "disorder", "using_minors")
-# What the force can itself deliver; each template says it in its own language.
+# Consequences that the force itself can deliver; each template states them in its own language.
 CONSEQUENCES = {
     "area": "daily_patrol_and_arrest_for_what_is_seen",
     "person": "case_to_the_prosecutor_if_it_happens_again",
@@ -65,22 +65,24 @@ FACT_FIELDS = {
 DAYS = ("written_on", "serve_by", "starts_on", "ends_on", "respond_by")
 MAY_BE_BLANK = {"approved_by", "is_provisional"}  # the approver signs by hand
 
-# Text that may not stand in a notice, and why. The offer of help may name treatment and housing; nothing else may.
+# Text forbidden in a notice, and the rule. Only the offer of help may mention treatment and housing.
 NEVER = {
     r"\b(scores?|scored|rank(s|ed|ing)?|percentiles?|probabilit\w+|top[ -]?\d+|risk level)\b": (
-        "scores and ranks are never told"
+        "must not state scores or ranks"
     ),
     r"\b(drugs?|cannabis|heroin|cocaine)\W+possession|possession of (drugs?|cannabis|heroin|cocaine)": (
-        "possession is no ground"
+        "possession is not a ground for a notice"
     ),
-    r"\bp_[0-9a-f]{8,}\b|\b(reporters?|callers?|informants?|witness(es)?|victims?)\b": "no data on third parties",
+    r"\bp_[0-9a-f]{8,}\b|\b(reporters?|callers?|informants?|witness(es)?|victims?)\b": (
+        "must not contain data on third parties"
+    ),
 }
 ONLY_AS_HELP = {
     r"\b(tenan\w+|evict\w*|landlord\w*|housing|your home|benefits|welfare|universal credit)\b": (
-        "no threat to housing or benefits"
+        "must not threaten housing or benefits"
     ),
     r"\b(overdos\w+|addict\w*|dependen\w+|diagnos\w+|methadone|mental health|treatments?|medical|patients?)\b": (
-        "no medical or treatment data"
+        "must not contain medical or treatment data"
     ),
 }
 FREE_TEXTS = ("sender", "legal_basis", "complaint_route", "help_contact")
@@ -88,9 +90,9 @@ FREE_TEXTS = ("sender", "legal_basis", "complaint_route", "help_contact")
 
 @dataclass(frozen=True, slots=True)
 class NoticesConfig:
-    """Who speaks, on what basis, with which offer and which dates, in how plain English.
+    """Settings of notices: sender, legal basis, offer of help, complaint route, periods in days, reading age in years.
 
-    A text is one for all languages, or one for each by its tag.
+    Each text is one for all languages, or one for each language by its tag.
     """
 
     languages: Sequence[str]
@@ -111,9 +113,7 @@ class NoticesConfig:
             for language in self.languages:
                 value = self.text(name, language)
                 if not isinstance(value, str) or not value.strip():
-                    raise ValueError(
-                        f"notices.{name}={value!r}: expected words ({language}); no notice goes without them"
-                    )
+                    raise ValueError(f"notices.{name}={value!r}: expected a text ({language}); every notice needs one")
                 for problem in _text_problems(f"notices.{name}", value, is_help=name == "help_contact"):
                     raise ValueError(problem)
         for name in ("decision_days", "lead_days", "operation_days", "response_days"):
@@ -123,7 +123,7 @@ class NoticesConfig:
             raise ValueError(f"notices.reading_age={self.reading_age!r}: expected years, 5 or more")
 
     def text(self, name: str, language: str) -> str | None:
-        """Return one of FREE_TEXTS in a language, None where it has none."""
+        """Return one of FREE_TEXTS in a language; None if it is not set."""
         value = getattr(self, name)
         return value.get(language) if isinstance(value, Mapping) else value
 
@@ -137,29 +137,38 @@ def draft_area_notices(
     window_weeks: int,
     config: NoticesConfig,
 ) -> pd.DataFrame:
-    """Draft what a place is to be told: for flagrant markets, and for suspected ones that are provisional, so marked.
+    """Draft notices to places: for flagrant markets and for provisional suspected ones, which are marked so.
 
     Parameters
     ----------
-    markets : columns of `market`; market_id, area_id, grade and is_provisional are used, in this order of rows.
-    market_evidence : market_id, incident_id, kind, age_days (models.places.markets.Markets.evidence).
-    area_names : index area_id.
-    as_of : local date of the run. People have `config.decision_days` to serve the notice, and the operation starts
+    markets : DataFrame
+        Columns of `market`; market_id, area_id, grade and is_provisional are used. The order of rows is kept.
+    market_evidence : DataFrame
+        market_id, incident_id, kind, age_days (models.places.markets.Markets.evidence).
+    area_names : Series
+        Names with index area_id.
+    as_of : date
+        Local date of the run. The notice is to be served within `config.decision_days`, and the operation starts
         `config.lead_days` after the last of them.
-    window_weeks : how far back the reports reach.
+    window_weeks : int
+        Length of the period of the reports, in weeks.
+    config : NoticesConfig
+        Texts, languages and periods.
 
     Returns
     -------
-    DataFrame with AREA_FIELDS, one row per market and language. `facts` counts reports by behaviour; `evidence_ids`
-    are the latest reports of each.
+    DataFrame
+        AREA_FIELDS, one row per market and language. `facts` counts reports by behaviour; `evidence_ids` are the
+        latest reports of each.
 
     Raises
     ------
-    ValueError : a draft breaks a rule; names the field and the rule.
+    ValueError
+        A draft breaks a rule; the message names the field and the rule.
     """
     is_due = (markets["grade"] == "flagrant") | markets["is_provisional"].astype(bool)
     drafts = []
-    for market in markets[is_due].to_dict("records"):  # a handful: one letter each
+    for market in markets[is_due].to_dict("records"):  # few rows: one notice each
         evidence = market_evidence[market_evidence["market_id"] == market["market_id"]]
         facts, evidence_ids = _area_facts(evidence)
         starts_on = as_of + timedelta(days=config.decision_days + config.lead_days)
@@ -190,32 +199,43 @@ def draft_person_notices(
     time_zone: str,
     config: NoticesConfig,
 ) -> pd.DataFrame:
-    """Draft what each person on a tier is to be told, from the recorded facts behind it.
+    """Draft notices to the people on a tier, from the recorded facts behind it.
 
     Parameters
     ----------
-    person_tier : person_id, tier (target or warn), evidence_ids (lists); one row per person, in order of rank.
-    person_events : person_id, incident_id, role, offence_code, occurred_at (UTC), drug_activity,
-        is_minor_used_by_adult, in_flagrant_market. Only what a person is suspected of, charged with or convicted of is
-        told, only where it is a behaviour, and never possession.
-    persons : person_id, birth_date, birth_year.
-    codebook : index offence_code; label, axis.
-    as_of : local date of the run. time_zone : in which an incident's day is told.
+    person_tier : DataFrame
+        person_id, tier (target or warn), evidence_ids (lists); one row per person, in order of rank.
+    person_events : DataFrame
+        person_id, incident_id, role, offence_code, occurred_at (UTC), drug_activity, is_minor_used_by_adult,
+        in_flagrant_market. Only incidents in which the person is suspect, charged or convicted are stated, only if
+        they are one of BEHAVIOURS, and never possession.
+    persons : DataFrame
+        person_id, birth_date, birth_year.
+    codebook : DataFrame
+        label, axis with index offence_code.
+    as_of : date
+        Local date of the run.
+    time_zone : str
+        Time zone of the days on which incidents occurred.
+    config : NoticesConfig
+        Texts, languages and periods.
 
     Returns
     -------
-    DataFrame with PERSON_FIELDS, one row per person and language. People without a behaviour to speak of get none.
+    DataFrame
+        PERSON_FIELDS, one row per person and language; no row for people without a behaviour to address.
 
     Raises
     ------
-    ValueError : somebody is under 18 or of unknown age, a tier is neither target nor warn, or a draft breaks a rule.
+    ValueError
+        Somebody is under 18 or of unknown age, a tier is neither target nor warn, or a draft breaks a rule.
     """
     if not person_tier["tier"].isin(["target", "warn"]).all():
-        raise ValueError("person_tier: a tier is neither target nor warn; only those two are told")
+        raise ValueError("person_tier: a tier is neither target nor warn; only those two get notices")
     _require_adults(person_tier["person_id"], persons, as_of)
     facts_by_person = _person_facts(person_tier, person_events, codebook, time_zone)
     drafts = []
-    for person_id in person_tier["person_id"].tolist():  # a list of people is short: one letter each
+    for person_id in person_tier["person_id"].tolist():  # a list of people is short: one notice each
         facts = facts_by_person.get(person_id, [])
         evidence_ids = list(dict.fromkeys(fact["evidence_id"] for fact in facts))
         drafts += [
@@ -232,20 +252,20 @@ def draft_person_notices(
 
 
 def check_notice(fields: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with a notice's fields, one sentence each that names field and rule; empty if nothing is."""
+    """Return the problems of a notice's fields, each with the field and the rule; empty if there are none."""
     kind = fields.get("kind")
     if kind not in FACT_FIELDS:
-        return [f"kind: {kind!r} is neither area nor person"]
+        return [f"kind: {kind!r}, expected area or person"]
     required = AREA_FIELDS if kind == "area" else PERSON_FIELDS
     problems = [f"{name}: required and missing" for name in required if _is_missing(fields, name)]
     problems += [f"{name}: not a field of this notice" for name in fields if name not in required]
     for name, expected in (("status", "draft"), ("approved_by", ""), ("consequence", CONSEQUENCES[kind])):
         if fields.get(name, expected) != expected:
-            problems.append(f"{name}: expected {expected!r}; only people approve, and only what the force can deliver")
+            problems.append(f"{name}: expected {expected!r}; only people approve, and only deliverable consequences")
     if kind == "person" and fields.get("recipient") != RECIPIENT:
-        problems.append("recipient: a name is filled in only when the notice is served")
+        problems.append(f"recipient: expected {RECIPIENT!r}; the name is filled in when the notice is served")
     problems += [
-        f"behaviours: {b!r} is no conduct to address" for b in fields.get("behaviours", ()) if b not in BEHAVIOURS
+        f"behaviours: {b!r} is not one of the behaviours" for b in fields.get("behaviours", ()) if b not in BEHAVIOURS
     ]
     problems += _fact_problems(fields, kind) + _date_problems(fields)
     for name in FREE_TEXTS:
@@ -254,9 +274,9 @@ def check_notice(fields: Mapping[str, Any]) -> list[str]:
 
 
 def notice_id(fields: Mapping[str, Any]) -> str:
-    """Id of a notice: a hash of all that it says, so that what was approved is what is served."""
-    said = {name: value for name, value in fields.items() if name != "notice_id"}
-    return "n_" + hashlib.sha256(fields_json(said).encode()).hexdigest()[:24]
+    """Return the id of a notice: a hash of all its fields, so that the served notice is the approved one."""
+    content = {name: value for name, value in fields.items() if name != "notice_id"}
+    return "n_" + hashlib.sha256(fields_json(content).encode()).hexdigest()[:24]
 
 
 def fields_json(fields: Mapping[Any, Any]) -> str:
@@ -267,8 +287,8 @@ def fields_json(fields: Mapping[Any, Any]) -> str:
 def fields_from_json(text: str) -> dict[str, Any]:
     """Return the fields that `fields_json` wrote."""
     fields = json.loads(text)
-    for told in [fields, *fields.get("facts", [])]:
-        told |= {name: date.fromisoformat(told[name]) for name in (*DAYS, "occurred_on") if name in told}
+    for part in [fields, *fields.get("facts", [])]:
+        part |= {name: date.fromisoformat(part[name]) for name in (*DAYS, "occurred_on") if name in part}
     return fields
 
 
@@ -280,13 +300,13 @@ def _common(
     evidence_ids: list[str],
     config: NoticesConfig,
 ) -> dict[str, Any]:
-    told = {fact["behaviour"] for fact in facts}
+    addressed = {fact["behaviour"] for fact in facts}
     return {
         "kind": kind,
         "status": "draft",
         "language": language,
         **{name: config.text(name, language) for name in FREE_TEXTS},
-        "behaviours": [behaviour for behaviour in BEHAVIOURS if behaviour in told],
+        "behaviours": [behaviour for behaviour in BEHAVIOURS if behaviour in addressed],
         "facts": facts,
         "evidence_ids": evidence_ids,
         "consequence": CONSEQUENCES[kind],
@@ -309,23 +329,23 @@ def _area_facts(evidence: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]
 def _person_facts(
     person_tier: pd.DataFrame, person_events: pd.DataFrame, codebook: pd.DataFrame, time_zone: str
 ) -> dict[str, list[dict[str, Any]]]:
-    """Facts by person, newest first: an incident behind the tier, with the gravest role in it."""
+    """Return facts by person, newest first: one per incident behind the tier, with the most severe role in it."""
     behind = person_tier[["person_id", "evidence_ids"]].explode("evidence_ids")
     behind = behind.rename(columns={"evidence_ids": "incident_id"}).dropna().astype({"incident_id": object})
     own = person_events[person_events["role"].isin(ROLES)]
     own = own[~own["drug_activity"].isin(["possession", "paraphernalia"])]
-    told = own.assign(behaviour=_behaviour(own, codebook), label=own["offence_code"].map(codebook["label"]))
-    told = told.assign(gravity=told["role"].map({role: i for i, role in enumerate(ROLES)}))
-    told = told.dropna(subset="behaviour").merge(behind, on=["person_id", "incident_id"])
-    told = told.sort_values(["occurred_at", "incident_id", "gravity"], ascending=[False, True, False])
-    told = told.drop_duplicates(["person_id", "incident_id"])
-    days = told["occurred_at"].dt.tz_convert(ZoneInfo(time_zone)).dt.date
-    facts = told.assign(occurred_on=days, evidence_id=told["incident_id"])[
+    rows = own.assign(behaviour=_behaviour(own, codebook), label=own["offence_code"].map(codebook["label"]))
+    rows = rows.assign(severity=rows["role"].map({role: i for i, role in enumerate(ROLES)}))
+    rows = rows.dropna(subset="behaviour").merge(behind, on=["person_id", "incident_id"])
+    rows = rows.sort_values(["occurred_at", "incident_id", "severity"], ascending=[False, True, False])
+    rows = rows.drop_duplicates(["person_id", "incident_id"])
+    days = rows["occurred_at"].dt.tz_convert(ZoneInfo(time_zone)).dt.date
+    facts = rows.assign(occurred_on=days, evidence_id=rows["incident_id"])[
         ["person_id", *sorted(FACT_FIELDS["person"])]
     ]
     return {
-        str(person_id): [{str(k): v for k, v in row.items() if k != "person_id"} for row in rows.to_dict("records")]
-        for person_id, rows in facts.groupby("person_id", sort=True)
+        str(person_id): [{str(k): v for k, v in row.items() if k != "person_id"} for row in group.to_dict("records")]
+        for person_id, group in facts.groupby("person_id", sort=True)
     }
 
 
@@ -338,14 +358,17 @@ def _behaviour(events: pd.DataFrame, codebook: pd.DataFrame) -> pd.Series:
 
 
 def _require_adults(person_ids: pd.Series, persons: pd.DataFrame, as_of: date) -> None:
-    """A year alone counts as born on its last day; without either, somebody may be a child."""
-    known = persons.drop_duplicates("person_id").set_index("person_id").reindex(person_ids)
-    year = known["birth_year"].astype(float)
-    day = pd.to_datetime(known["birth_date"], errors="coerce")
+    """Raise ValueError unless everybody is an adult.
+
+    A year without a date counts as born on its last day; a person without either may be a child.
+    """
+    register = persons.drop_duplicates("person_id").set_index("person_id").reindex(person_ids)
+    year = register["birth_year"].astype(float)
+    day = pd.to_datetime(register["birth_date"], errors="coerce")
     day = day.fillna(pd.to_datetime(year.map(lambda y: f"{y:.0f}-12-31", na_action="ignore"), errors="coerce"))
     last_birthday = pd.Timestamp(as_of) - pd.DateOffset(years=ADULT_YEARS)
     if not (day <= last_birthday).all():
-        raise ValueError("person_tier: somebody is under 18 or of unknown age; that is for safeguarding, not a notice")
+        raise ValueError("person_tier: somebody is under 18 or of unknown age; refer to safeguarding, not a notice")
 
 
 def _checked(drafts: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
@@ -365,26 +388,26 @@ def _fact_problems(fields: Mapping[str, Any], kind: str) -> list[str]:
     problems = []
     for fact in fields.get("facts", ()):
         if set(fact) != FACT_FIELDS[kind]:
-            problems.append(f"facts: {sorted(fact)} are told; expected exactly {sorted(FACT_FIELDS[kind])}")
+            problems.append(f"facts: fields are {sorted(fact)}; expected exactly {sorted(FACT_FIELDS[kind])}")
         if fact.get("behaviour") not in fields.get("behaviours", ()):
-            problems.append("facts: a fact stands under no behaviour that is addressed")
+            problems.append("facts: the behaviour of a fact is not among behaviours")
         if kind == "person" and fact.get("evidence_id") not in fields.get("evidence_ids", ()):
-            problems.append("facts: a fact without its record among evidence_ids")
+            problems.append("facts: the record of a fact is not among evidence_ids")
         if kind == "person" and fact.get("role") not in ROLES:
-            problems.append("facts: a role that is no ground; only suspect, charged, convicted")
+            problems.append(f"facts: a role is not a ground; expected one of {', '.join(ROLES)}")
         problems += _text_problems("facts", str(fact.get("label", "")), is_help=False)
     return problems
 
 
 def _date_problems(fields: Mapping[str, Any]) -> list[str]:
     days = [fields[name] for name in DAYS if isinstance(fields.get(name), date)]
-    problems = (
-        [] if days == sorted(days) else ["dates: expected written, serve by, start, end and answer in this order"]
-    )
+    problems = [] if days == sorted(days) else [f"dates: expected {', '.join(DAYS)} in this order"]
     if all(fields.get(name) for name in ("serve_by", "starts_on", "lead_days")):
         lead = (fields["starts_on"] - fields["serve_by"]).days
         if lead < fields["lead_days"]:
-            problems.append(f"lead_days: {lead} between serve_by and starts_on; {fields['lead_days']} were promised")
+            problems.append(
+                f"lead_days: {lead} days from serve_by to starts_on; expected at least {fields['lead_days']}"
+            )
     return problems
 
 

@@ -1,14 +1,13 @@
-"""The life of a notice: draft → reviewed → approved → served → kept | broken | withdrawn | expired.
+"""Life cycle of a notice: draft → reviewed → approved → served → kept | broken | withdrawn | expired.
 
-What was done and when it was recorded are two moments: people write down on Monday what they handed over on Friday.
-Such a fact is asked of the moment at which it happened, so a notice that a run let lapse over the weekend is served,
-and one that was withdrawn over the weekend stays withdrawn and says that it is in somebody's hands.
+An event has two times: when it happened and when it was recorded. People may record on Monday what they served on
+Friday. Service is judged by when it happened: a notice that expired over the weekend becomes served, and one that was
+withdrawn over the weekend stays withdrawn and records that it was served.
 
-The state is a pure function of what people did, in the order in which it was recorded. Every act is asked against one
-table of rules; one that a rule forbids changes nothing, whoever recorded it. Two different named people stand behind
-each notice, both of whom opened it (Data Protection Act 2018, sections 49 and 50: no significant decision by machine
-alone). An objection reopens a notice: what was reviewed or approved must be looked at again, and a notice already
-served stands again only once two people have looked anew.
+The state is a pure function of the human events in the order of recording. One table of rules checks every event; an
+event that a rule forbids changes nothing. Two different named people decide on each notice, and both open it first
+(Data Protection Act 2018, sections 49 and 50: no significant decision by machine alone). An objection reopens a notice:
+it must be reviewed and approved again, and a notice already served is in force again only after two people did so.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from models.governance.notice_drafts import check_notice
 
 MANNERS = {"area": ("displayed", "posted"), "person": ("in_person",)}
 
-# For each act: the state it leads to from each state in which it may be done.
+# For each kind of event: the next state by each state in which the event is allowed.
 CLOSED = ("kept", "broken", "withdrawn", "expired")
 STATES = ("draft", "reviewed", "approved", "served", *CLOSED)
 LIVE = ("reviewed", "approved", "served")
@@ -31,13 +30,13 @@ TRANSITIONS: Mapping[str, Mapping[str, str]] = {
     "opened": _SAME,
     "reviewed": {"draft": "reviewed"},
     "approved": {"reviewed": "approved"},
-    # What came about before a notice lapsed or was withdrawn can still be recorded after it.
+    # A service before a notice expired or was withdrawn can still be recorded afterwards.
     "served": {"approved": "served", "expired": "served", "withdrawn": "withdrawn"},
     "kept": {"served": "kept", "expired": "kept"},
     "broken": {"served": "broken", "expired": "broken"},
     "withdrawn": {"draft": "withdrawn", "reviewed": "withdrawn", "approved": "withdrawn", "served": "withdrawn"},
     "expired": {"draft": "expired", "reviewed": "expired", "approved": "expired", "served": "expired"},
-    # An objection is heard at any time; it can no longer change what is closed.
+    # An objection is recorded in any state; it does not change a closed notice.
     "represented": {**_SAME, **_REOPENED},
     "contested": {**_SAME, **_REOPENED},
 }
@@ -46,9 +45,9 @@ OBJECTIONS = ("represented", "contested")
 
 @dataclass(frozen=True, slots=True)
 class NoticeEvent:
-    """One act upon a notice: who, when it was recorded, on which local day, why; when and how it was handed over.
+    """One human event on a notice: actor, time of recording, local day, reason; time and manner of service.
 
-    `breach` is how it came to be served although that was held back.
+    `breach` explains why the notice was served although service was barred.
     """
 
     kind: str
@@ -63,15 +62,15 @@ class NoticeEvent:
 
     @property
     def moment(self) -> datetime:
-        """When it came about, whenever it was recorded."""
+        """Time of the event itself: of the service, else of the recording."""
         return self.served_at or self.at
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeStatus:
-    """Where a notice stands: its state, and who brought it there when. `opened_by` counts since it last was a draft.
+    """Status of a notice: its state, and who set it when. `opened_by` counts since it last was a draft.
 
-    `served_at` is when it was handed over, on the local day `served_on`; `serving_recorded_at` when somebody said so.
+    `served_at` is the time of service, on the local day `served_on`; `serving_recorded_at` is when that was recorded.
     """
 
     state: str = "draft"
@@ -97,34 +96,39 @@ Test = Callable[[Mapping[str, Any], NoticeStatus, NoticeEvent], bool]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One line of the rule book: the acts it looks at, when it forbids them, and why in words."""
+    """One rule: its name, the kinds of event it applies to (all if empty), its test, and its message."""
 
     name: str
     events: Sequence[str]
     holds: Test
-    words: str
+    message: str
 
 
 REASONED = ("reviewed", "approved", "kept", "broken", "withdrawn", "expired", *OBJECTIONS)
 BY_PEOPLE = ("opened", "reviewed", "approved", "served", *OBJECTIONS)
 DECISIONS = ("reviewed", "approved", "served")
-SERVED = ("served_at", "served_on", "serving_recorded_at", "manner", "breach")  # what no objection undoes
-LONGEST_QUOTE = 1000  # characters of what another act says
+SERVED = ("served_at", "served_on", "serving_recorded_at", "manner", "breach")  # kept after an objection
+LONGEST_QUOTE = 1000  # characters quoted from another event
 
 REFUSALS = (
     Refusal(
-        "unknown_act",
+        "unknown_kind",
         (),
         lambda fields, status, event: event.kind not in TRANSITIONS,
-        "no such act",
+        "unknown decision {kind!r}: expected one of {kinds}",
     ),
     Refusal(
         "wrong_state",
         (),
         lambda fields, status, event: status.state not in TRANSITIONS.get(event.kind, _SAME),
-        "it cannot be {act} while it is {state}",
+        "it cannot be {kind} while it is {state}",
     ),
-    Refusal("nobody", (), lambda fields, status, event: not event.actor.strip(), "nobody is named as doing it"),
+    Refusal(
+        "nobody",
+        (),
+        lambda fields, status, event: not event.actor.strip(),
+        "actor is missing; give the name of the person",
+    ),
     Refusal(
         "by_machine",
         BY_PEOPLE,
@@ -135,97 +139,97 @@ REFUSALS = (
         "thin_reason",
         REASONED,
         lambda fields, status, event: is_thin(event.reason),
-        "a reason of one word is none; say why in a sentence",
+        "reason too short: give at least two different words",
     ),
     Refusal(
         "thin_breach",
         ("served",),
         lambda fields, status, event: event.breach is not None and is_thin(event.breach),
-        "one word does not tell how a breach came about; say it in a sentence",
+        "breach too short: give at least two different words on how it happened",
     ),
     Refusal(
         "unopened",
         ("reviewed", "approved"),
         lambda fields, status, event: name_of(event.actor) not in status.opened_by,
-        "whoever decides must have opened it first: harmspot notices show NOTICE",
+        "the actor must open the notice first: harmspot notices show NOTICE",
     ),
     Refusal(
         "self_approval",
         ("approved",),
         lambda fields, status, event: same_person(event.actor, status.reviewed_by or ""),
-        "whoever reviewed it may not approve it, too",
+        "the reviewer may not approve the notice; a second person must",
     ),
     Refusal(
         "lapsed",
         ("reviewed", "approved"),
         lambda fields, status, event: event.on > last_day_to_decide(fields, status),
-        "its time has passed; the next run drafts a new one",
+        "the last day to decide was {decide_by}; the next run drafts a new notice",
     ),
     Refusal(
         "no_manner",
         ("served",),
         lambda fields, status, event: event.manner not in MANNERS[fields["kind"]],
-        "say how it was served: {manners}",
+        "manner of service is missing or unknown: expected {manners}",
     ),
     Refusal(
         "no_serving_day",
         ("served",),
         lambda fields, status, event: event.served_at is None or event.served_at > event.at,
-        "say when it was served; a moment to come is none",
+        "served_at is missing or in the future",
     ),
     Refusal(
         "served_too_early",
         ("served",),
         lambda fields, status, event: event.moment < (status.approved_at or event.moment),
-        "it was served before it was approved",
+        "served_at is before the approval",
     ),
     Refusal(
         "served_unapproved",
         ("served",),
         lambda fields, status, event: status.state in CLOSED and status.approved_at is None,
-        "nobody had approved it",
+        "the notice was never approved",
     ),
     Refusal(
         "served_closed",
         ("served",),
         lambda fields, status, event: status.closed_at is not None and event.moment >= status.closed_at,
-        "it was {state} by then",
+        "the notice was already {state} at served_at",
     ),
     Refusal(
         "served_before",
         ("served",),
         lambda fields, status, event: status.served_on is not None,
-        "it was served on {served_on}",
+        "it was already served on {served_on}",
     ),
     Refusal(
         "never_served",
         ("kept", "broken"),
         lambda fields, status, event: status.served_on is None,
-        "it was never served, so it promised nothing",
+        "the notice was never served, so nothing was announced",
     ),
     Refusal(
         "short_lead_time",
         ("served",),
         lambda fields, status, event: (event.served_on or event.on) > fields["serve_by"],
-        "it was served after {serve_by}, too late for people to change what they do before the first day",
+        "served too late: {serve_by} was the last day that leaves people time to change before the first day",
     ),
     Refusal(
         "not_over",
         ("kept",),
         lambda fields, status, event: event.on < last_day(fields),
-        "what was announced lasts until {last_day}; it can be kept no sooner",
+        "cannot be marked kept before {last_day}, the end of the announced period",
     ),
     Refusal(
         "not_lapsed",
         ("expired",),
         lambda fields, status, event: event.on <= last_day_to_decide(fields, status),
-        "its time has not passed yet",
+        "cannot expire yet: {decide_by} has not passed",
     ),
 )
 
 
 def status_of(fields: Mapping[str, Any], events: Sequence[NoticeEvent]) -> NoticeStatus:
-    """Return where the notice with `fields` stands after `steps`, in order of recording; forbidden ones count not."""
+    """Return the status of the notice with `fields` after `events` in recording order; forbidden ones are ignored."""
     status = NoticeStatus()
     for event in events:
         if not refusals(fields, status, event):
@@ -234,48 +238,55 @@ def status_of(fields: Mapping[str, Any], events: Sequence[NoticeEvent]) -> Notic
 
 
 def refusals(fields: Mapping[str, Any], status: NoticeStatus, event: NoticeEvent) -> list[str]:
-    """Return why the act is forbidden, a sentence each; empty where it may be done.
+    """Return why the event is forbidden, one message for each rule; empty if it is allowed.
 
     Parameters
     ----------
-    fields : all that the notice says (AREA_FIELDS or PERSON_FIELDS). Whoever reviews, approves or serves
-        it finds every missing and every forbidden field named.
+    fields : Mapping of str to Any
+        All fields of the notice (AREA_FIELDS or PERSON_FIELDS). For reviewed, approved and served, the messages
+        also name every missing and every forbidden field.
+    status : NoticeStatus
+        Status before the event.
+    event : NoticeEvent
+        The event to check.
     """
     if not _has_days(fields):
         return check_notice(fields)
     problems = check_notice(fields) if event.kind in DECISIONS else []
-    words = {
-        "act": event.kind,
+    values = {
+        "kind": event.kind,
+        "kinds": ", ".join(TRANSITIONS),
         "state": status.state,
         "serve_by": fields["serve_by"],
         "manners": " or ".join(MANNERS[fields["kind"]]),
         "last_day": last_day(fields),
+        "decide_by": last_day_to_decide(fields, status),
         "served_on": status.served_on,
     }
-    found = [rule for rule in REFUSALS if not rule.events or event.kind in rule.events]
-    return [rule.words.format(**words) for rule in found if rule.holds(fields, status, event)] + problems
+    rules = [rule for rule in REFUSALS if not rule.events or event.kind in rule.events]
+    return [rule.message.format(**values) for rule in rules if rule.holds(fields, status, event)] + problems
 
 
 def last_day(fields: Mapping[str, Any]) -> date:
-    """Return the last day of what is announced: of the operation, or of the offer of help."""
+    """Return the last day of the announced period: of the operation, or of the offer of help."""
     return fields["ends_on"] if fields["kind"] == "area" else fields["respond_by"]
 
 
 def last_day_to_decide(fields: Mapping[str, Any], status: NoticeStatus) -> date:
-    """Return until when it may be decided upon: the last day to serve it, or, once it is served, its own last day."""
+    """Return the last day for decisions: the last day to serve the notice or, once served, its own last day."""
     return last_day(fields) if status.served_on else fields["serve_by"]
 
 
 def is_live(fields: Mapping[str, Any], status: NoticeStatus, on: date) -> bool:
-    """Return whether a notice binds on a day: somebody stands by it or it is in people's hands, and its time runs."""
-    in_hands = status.served_on is not None and status.state not in CLOSED
-    return (status.state in LIVE or in_hands) and on <= last_day_to_decide(fields, status)
+    """Return whether a notice is in force on a day: reviewed, approved or served, not closed, and not past its end."""
+    is_served = status.served_on is not None and status.state not in CLOSED
+    return (status.state in LIVE or is_served) and on <= last_day_to_decide(fields, status)
 
 
 def is_superseded(fields: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
-    """Return whether a notice says something else than the `live` one to the same market or person.
+    """Return whether a notice differs from the `live` one to the same market or person.
 
-    The same announcement of the same day in another language does not: the two go out together.
+    A translation (same day, another language) does not count: the two are served together.
     """
     subject = {"area": "market_id", "person": "person_id"}[fields["kind"]]
     is_same_subject = fields["kind"] == live["kind"] and fields[subject] == live[subject]
@@ -284,29 +295,34 @@ def is_superseded(fields: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
 
 
 def is_outdated(fields: Mapping[str, Any], status: NoticeStatus, other: Mapping[str, Any]) -> bool:
-    """Return whether a draft that nobody has handed over says something else than a later one to the same subject."""
+    """Return whether a draft that was not served differs from a later notice to the same subject."""
     is_draft = status.state == "draft" and status.served_on is None
     return is_draft and is_superseded(fields, other) and fields["written_on"] < other["written_on"]
 
 
 def withdrawal_reason(fields: Mapping[str, Any], status: NoticeStatus, off: Mapping[str, str]) -> str | None:
-    """Return why a letter must be withdrawn now that its person is off the list of people; None where it may stand.
+    """Return why a person notice must be withdrawn because its person is off the list; None if it need not be.
 
     Parameters
     ----------
-    off : by person_id of those who are off the list, why. What is in a person's hands already stays as it is: people
-        withdraw that, or a run where a record no longer holds, and the person is told.
+    fields : Mapping of str to Any
+        All fields of the notice.
+    status : NoticeStatus
+        Status of the notice. A served notice is not withdrawn here: people withdraw it, or a run does if a record
+        no longer holds, and the person is told.
+    off : Mapping of str to str
+        Reason by person_id, for those who are off the list.
     """
     is_pending = status.state not in CLOSED and status.served_on is None
     if fields["kind"] != "person" or not is_pending or fields["person_id"] not in off:
         return None
-    why = off[fields["person_id"]]
-    cut = why if len(why) <= LONGEST_QUOTE else f"{why[: LONGEST_QUOTE - 1]}…"  # the act it quotes has all of it
-    return f"Withdrawn because {cut.rstrip('. ')}."
+    reason = off[fields["person_id"]]
+    quoted = reason if len(reason) <= LONGEST_QUOTE else f"{reason[: LONGEST_QUOTE - 1]}…"  # its event has the whole
+    return f"Withdrawn because {quoted.rstrip('. ')}."
 
 
 def start_refusal(fields: Mapping[str, Any], status: NoticeStatus, on: date) -> str | None:
-    """Return why the announced operation may not start on a day; None where it may."""
+    """Return why the announced operation may not start on a day; None if it may."""
     if status.state != "served":
         return f"it is {status.state}: nothing starts that was not announced"
     if on < fields["starts_on"]:
@@ -328,7 +344,7 @@ def _after(status: NoticeStatus, event: NoticeEvent) -> NoticeStatus:
     if event.kind == "reviewed":
         return replace(status, state=state, reviewed_by=event.actor, reviewed_at=event.at)
     if event.kind == "approved":
-        # What people hold in their hands already is served, once two others have stood by it.
+        # A notice that was served before an objection is served again once two people have approved it.
         state = "served" if status.served_on else state
         return replace(status, state=state, approved_by=event.actor, approved_at=event.at, approved_on=event.on)
     if event.kind == "served":
@@ -337,7 +353,7 @@ def _after(status: NoticeStatus, event: NoticeEvent) -> NoticeStatus:
 
 
 def _served(status: NoticeStatus, event: NoticeEvent, state: str) -> NoticeStatus:
-    """Say that it was handed over; one that had lapsed meanwhile has not."""
+    """Return the status after the service was recorded; an expired notice is open again."""
     status = status if state in CLOSED else replace(status, closed_by=None, closed_at=None, closed_because=None)
     return replace(
         status,

@@ -1,9 +1,9 @@
-"""Officer hours per area: the plan that evens out crimes per officer-hour beside the one that averts most harm.
+"""Officer hours per area: the plan that evens out crimes per officer-hour, and the plan that averts most harm.
 
-Minimax: minimise z subject to D_a ≤ z·x_a, Σ x_a = X and floor ≤ x_a ≤ ceiling for every area a. The best answer is
-water-filling: x_a = D_a·t clipped to its bounds, with the one t at which the hours add up (a continuous resource
-allocation; Patriksson 2008, European Journal of Operational Research 185:1). Among the optima it is the one that evens
-out the rest as well. The marginal plan and what it assumes stand in `models.operations.marginal_allocation`.
+Minimax: minimise z subject to D_a ≤ z·x_a, Σ x_a = X and floor ≤ x_a ≤ ceiling for every area a. The solution is
+water-filling: x_a = D_a·t clipped to its bounds, with the t at which the hours sum to X (a continuous resource
+allocation; Patriksson 2008, European Journal of Operational Research 185:1). Among the optima it is the one that also
+evens out the other areas. `models.operations.marginal_allocation` describes the marginal plan and its assumptions.
 """
 
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ from models.statistics.water_filling import fill
 
 Floats = npt.NDArray[np.float64]
 
-# The dose-effect of an officer-hour is rarely identified, so a plan is shown for half and for twice of it as well.
+# The effect of an officer-hour is rarely identified, so plans are also shown for half and twice the assumed effect.
 KAPPA_MULTIPLES = {"half": 0.5, "default": 1.0, "double": 2.0}
 CURVE_STEPS = 11
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationConfig:
-    """Bounds relative to today, the assumed dose-effect, and how much of a burden any group may carry."""
+    """Bounds relative to today, the assumed dose-effect, and the greatest burden of any group."""
 
     floor_share: float
     ceiling_share: float
@@ -41,7 +41,7 @@ class AllocationConfig:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """The plans by area, the harm they avert as hours grow, and what every constraint costs."""
+    """The plans by area, the harm they avert as hours increase, and the cost of each constraint."""
 
     areas: pd.DataFrame  # the columns of `officer_allocation` without the run's
     curve: pd.DataFrame  # those of `allocation_curve`
@@ -61,16 +61,29 @@ def allocate(
 
     Parameters
     ----------
-    crimes_per_day : index area_id; expected crimes per day, ≥ 0.
-    harm_per_day : same index; harm-days per day, ≥ 0.
-    hours_today : same index; available officer-hours per day, ≥ 0. Zero is unknown: the area takes no part.
-    group_shares : area_id, group, share: which share of an area's hours falls on a group. No group may bear more than
+    crimes_per_day : Series
+        Index area_id; expected crimes per day, ≥ 0.
+    harm_per_day : Series
+        Same index; harm-days per day, ≥ 0.
+    hours_today : Series
+        Same index; available officer-hours per day, ≥ 0. Zero means unknown: the area is left out.
+    config : AllocationConfig
+        Bounds, dose-effect and equity cap.
+    group_shares : DataFrame, optional
+        area_id, group, share: the share of an area's hours that falls on a group. No group may bear more than
         `config.equity_cap_ratio` times its hours of today under the marginal plan (Wheeler 2019, Police Quarterly).
-    is_assumed : same index; True where today's hours are an assumption.
+    is_assumed : Series, optional
+        Same index; True where today's hours are an assumption.
+
+    Returns
+    -------
+    Allocation
+        Both plans, the curve and the costs of the constraints.
 
     Raises
     ------
-    ValueError : as `allocate_minimax`; an unknown area in group_shares; a cap that the floors alone break.
+    ValueError
+        As `allocate_minimax`; if group_shares has an unknown area; if the floors alone break a cap.
     """
     areas = allocate_minimax(
         crimes_per_day,
@@ -94,12 +107,12 @@ def allocate(
     return Allocation(areas, _curve(problem), _costs(problem, plans["default"]))
 
 
-TOUCHING = 1e-7  # hours; nearer to a bound than this is on it
+TOUCHING = 1e-7  # hours; a plan closer to a bound than this is at the bound
 
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """What the marginal plan is solved for, in order of area."""
+    """Inputs of the marginal plan, in order of area."""
 
     harm: Floats
     demand: Floats
@@ -129,7 +142,7 @@ class _Problem:
         )
 
     def solve(self, multiple: float = 1.0, *, share: float = 1.0, without: str = "") -> MarginalPlan:
-        """The marginal plan at a multiple of κ and a share of today's hours, with one constraint left out."""
+        """Return the marginal plan at a multiple of κ and a share of today's hours, with one constraint left out."""
         return most_averted(
             self.harm,
             multiple * self.kappa,
@@ -145,7 +158,7 @@ def _caps(area_ids: pd.Series, today: Floats, group_shares: pd.DataFrame | None,
         return Caps.over(len(today))
     unknown = sorted(set(group_shares["area_id"]) - set(area_ids))
     if unknown:
-        raise ValueError(f"group_shares: area_id {unknown[0]!r} is no area of this run")
+        raise ValueError(f"group_shares: area_id {unknown[0]!r} is not an area of this run")
     wide = group_shares.pivot(index="group", columns="area_id", values="share")  # noqa: PD010 - one value each
     shares = wide.reindex(columns=area_ids.tolist()).fillna(0.0).sort_index()
     matrix = shares.to_numpy(dtype=float)
@@ -155,9 +168,9 @@ def _caps(area_ids: pd.Series, today: Floats, group_shares: pd.DataFrame | None,
 
 
 def _curve(problem: _Problem) -> pd.DataFrame:
-    """Harm averted per day at half to one and a half times today's hours, by three plans and three doses.
+    """Return harm averted per day at 0.5 to 1.5 times today's hours, by three plans and three doses.
 
-    Equity caps are hours of today, so the curve leaves them out; what they cost today stands among the costs.
+    Equity caps are relative to today's hours, so the curve leaves them out; the costs include their cost today.
     """
     low, high = _curve_range(problem)
     problem = replace(problem, caps=Caps.over(len(problem.today)))
@@ -181,13 +194,13 @@ def _curve(problem: _Problem) -> pd.DataFrame:
 
 
 def _curve_range(problem: _Problem) -> tuple[float, float]:
-    """Shares of today's hours that floors and ceilings leave room for."""
+    """Return the least and greatest share of today's hours that floors and ceilings allow."""
     total = max(float(problem.today.sum()), 1e-12)
     return max(0.5, float(problem.floor.sum()) / total), min(1.5, float(problem.ceiling.sum()) / total)
 
 
 def _costs(problem: _Problem, plan: MarginalPlan) -> pd.DataFrame:
-    """What each constraint costs: at the margin, and altogether against a plan without it."""
+    """Return the cost of each constraint: at the margin, and in total against a plan without it."""
     floor_price, ceiling_price = harm_prices(problem.harm, problem.kappa, plan, problem.caps)
     at_floor = (plan.hours <= problem.floor + TOUCHING) & (problem.floor > 0)
     at_ceiling = (plan.hours >= problem.ceiling - TOUCHING) & (problem.ceiling > 0)
@@ -197,7 +210,7 @@ def _costs(problem: _Problem, plan: MarginalPlan) -> pd.DataFrame:
         return max(averted(problem.harm, problem.solve(without=without).hours, problem.kappa) - best, 0.0)
 
     floor_worst, ceiling_worst = _greatest(floor_price, at_floor), _greatest(ceiling_price, at_ceiling)
-    named = [
+    rows = [
         ("hours", plan.hour_price, int(plan.hour_price > 0), np.nan, problem.today.sum(), plan.hours.sum()),
         ("floor", floor_worst, int(at_floor.sum()), lost("floor"), problem.floor.sum(), np.nan),
         ("ceiling", ceiling_worst, int(at_ceiling.sum()), lost("ceiling"), problem.ceiling.sum(), np.nan),
@@ -209,7 +222,7 @@ def _costs(problem: _Problem, plan: MarginalPlan) -> pd.DataFrame:
         ],
     ]  # fmt: skip
     columns = ["constraint_name", "price", "binding_count", "harm_lost_per_day", "limit_hours", "planned_hours"]
-    return pd.DataFrame(named, columns=columns)
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _greatest(prices: Floats, is_binding: npt.NDArray[np.bool_]) -> float:
@@ -228,19 +241,25 @@ def allocate_minimax(
 
     Parameters
     ----------
-    crimes_per_day : index area_id; expected crimes per day, ≥ 0.
-    hours_today : same index; available officer-hours per day, ≥ 0. Zero is unknown: the area takes no part.
-    floor_share, ceiling_share : bounds relative to today. The floor is cover that no area may lose.
-    is_assumed : same index; True where today's hours are an assumption.
+    crimes_per_day : Series
+        Index area_id; expected crimes per day, ≥ 0.
+    hours_today : Series
+        Same index; available officer-hours per day, ≥ 0. Zero means unknown: the area is left out.
+    floor_share, ceiling_share : float
+        Bounds relative to today. The floor is the cover that every area keeps.
+    is_assumed : Series, optional
+        Same index; True where today's hours are an assumption.
 
     Returns
     -------
-    DataFrame sorted by area_id: the columns of `officer_allocation` up to is_staffing_assumed, less the run's. Ratios
-    are null at zero hours.
+    DataFrame
+        Sorted by area_id: the columns of `officer_allocation` up to is_staffing_assumed, without the run's. Ratios are
+        null at zero hours.
 
     Raises
     ------
-    ValueError : indexes differ or repeat, a value is negative or not finite, or not 0 ≤ floor ≤ 1 ≤ ceiling.
+    ValueError
+        If indexes differ or repeat, a value is negative or not finite, or not 0 ≤ floor ≤ 1 ≤ ceiling.
     """
     today, crimes = hours_today.sort_index(), crimes_per_day.sort_index()
     _check(crimes, today, floor_share, ceiling_share)
@@ -261,16 +280,18 @@ def allocate_minimax(
 
 
 def fill_to_level(demand: Floats, floor: Floats, ceiling: Floats, total: float) -> Floats:
-    """Clip demand × t to [floor, ceiling] with the t that makes it add up to `total`; Σ floor ≤ total ≤ Σ ceiling.
+    """Clip demand × t to [floor, ceiling] with the t at which the sum is `total`; Σ floor ≤ total ≤ Σ ceiling.
 
-    Where every area with demand stands at its ceiling, what is left goes to the others, in proportion to their room.
+    If every area with demand is at its ceiling, the remaining hours go to the others, in proportion to their room.
     """
-    wanting = demand > 0
+    has_demand = demand > 0
     filled = floor.copy()
-    left = total - float(floor[~wanting].sum())
-    if wanting.any():
-        filled[wanting] = fill(demand[wanting], np.zeros(int(wanting.sum())), floor[wanting], ceiling[wanting], left)
-    room = np.where(wanting, 0.0, ceiling - floor)
+    available = total - float(floor[~has_demand].sum())
+    if has_demand.any():
+        filled[has_demand] = fill(
+            demand[has_demand], np.zeros(int(has_demand.sum())), floor[has_demand], ceiling[has_demand], available
+        )
+    room = np.where(has_demand, 0.0, ceiling - floor)
     rest = total - float(filled.sum())
     if rest > 0 and room.sum() > 0:
         filled = filled + room * min(rest / room.sum(), 1.0)

@@ -1,8 +1,8 @@
-"""The benefit case: no arrest or operation is proposed without what it is expected to avert beside what it costs.
+"""Benefit cases: every proposed arrest or operation has its expected averted harm compared with its costs.
 
-Like is compared with like: the lower end of the 80% interval of harm-days averted has to exceed the days of custody and
-prison it imposes, for enforcement is itself a source of harm (Greenfield and Paoli 2013, International Journal of Drug
-Policy 24:177). Officer hours, interrupted treatment and the watch for overdoses stand beside it; they are other things.
+Both sides are in the same unit: the lower end of the 80% interval of harm-days averted must exceed the days of custody
+and prison imposed, because enforcement is itself a source of harm (Greenfield and Paoli 2013, International Journal of
+Drug Policy 24:177). Officer hours, interrupted treatment and the overdose watch have other units and are shown beside.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ NUMBERS = (
 
 @dataclass(frozen=True, slots=True)
 class BenefitConfig:
-    """What operations like these have averted, and what an arrest costs in days."""
+    """Effect of similar operations, and the days that an arrest costs."""
 
     effect_lo: float
     effect_hi: float
@@ -49,13 +49,15 @@ def weigh(proposals: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    proposals : proposal_id, kind (operation or arrest) and NUMBERS; harm and days in days of guideline prison. What is
-        missing is null.
+    proposals : DataFrame
+        proposal_id, kind (operation or arrest) and NUMBERS; harm and days in days of guideline prison. Missing values
+        are null.
 
     Returns
     -------
-    The proposals with is_accepted and why, in words. One without harm averted, its interval, or its days in custody and
-    prison is rejected: there is nothing to weigh.
+    DataFrame
+        The proposals with is_accepted and why (text). A proposal without harm averted, its interval, or its days of
+        custody and prison is rejected as incomplete.
     """
     rows = proposals.reindex(columns=["proposal_id", "kind", *NUMBERS])
     numbers = rows[list(NUMBERS)].astype(float)
@@ -86,11 +88,27 @@ def draw_averted(
 ) -> Floats:
     """Draw harm-days that an operation averts over the horizon.
 
+    The effect is that of similar operations, failed ones included: a share between effect_lo and effect_hi at 80%.
+
     Parameters
     ----------
-    counts, weights : [bands] publicly reported events at the place over `days`, and the mean harm-days of one.
+    seed : int
+        Seed of the run; draws are keyed by (seed, site).
+    site_id : str
+        The site of the operation.
+    counts, weights : Floats
+        [bands] publicly reported events at the site over `days`, and the mean harm-days of one.
+    days : float
+        Days over which the events were counted.
+    config : BenefitConfig
+        Effect and horizon.
+    draws : int
+        Number of draws.
 
-    The effect is that of operations like it, failed ones among them: a share between effect_lo and effect_hi at 80%.
+    Returns
+    -------
+    Floats
+        [draws] harm-days averted.
     """
     rng = generator(seed, f"benefit:{site_id}")
     harm_per_day = (rng.gamma(counts + 0.5, 1 / days, (draws, len(counts))) * weights).sum(axis=1)

@@ -1,10 +1,10 @@
-"""Crackdowns in order: concentrate on one street market until it tips, hold it with little, move on to the next.
+"""Crackdowns in order: concentrate on one street market until it tips, maintain it with few hours, move to the next.
 
 Dynamic concentration (Kleiman and Kilmer 2009, PNAS 106:14230): a declared order, a warning, and all hours in one place
-tip what the same hours spread out leave as it is. What replications teach stands in the rules: low arrest, help told
-first, a registered outcome, a checklist of fidelity (Saunders, Robbins and Ober 2017, Criminology & Public Policy 16:
-of seven trained sites, one worked). The phases are hold → announce → concentrate → maintain; move is the step between
-the last two.
+tip markets that the same hours, spread out, leave unchanged. The rules follow the replications: few arrests, health
+partners told first, a registered outcome, a checklist of fidelity (Saunders, Robbins and Ober 2017, Criminology &
+Public Policy 16: of seven trained sites, one worked). The phases are hold → announce → concentrate → maintain; move is
+the step between the last two.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -24,7 +24,7 @@ from models.operations.tipping import draw_hours_needed
 Row = dict[Hashable, Any]  # one row of a frame
 
 TROUBLE = ("dealing", "fear", "paraphernalia", "disorder", "violence")
-COVER = 0.8  # the proposed surge suffices in this share of the draws, if the budget allows
+COVER = 0.8  # share of the draws in which the proposed surge suffices, if the budget allows
 UPPER = 0.9  # upper end of an 80% interval
 MOMENTS = ("registered_at", "partners_told_at", "announced_at", "started_at", "maintained_at")
 FACTS = (
@@ -73,7 +73,7 @@ class CrackdownsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The day of the plan and the days between the steps of an operation."""
+    """Date of the plan, and days between the steps of an operation."""
 
     today: date
     time_zone: str
@@ -81,7 +81,7 @@ class Calendar:
     operation_days: int
 
     def day(self, moment: Any) -> date | None:
-        """The local day of a moment, None where there is none."""
+        """Return the local day of a time, None if it is missing."""
         return None if pd.isna(moment) else moment.tz_convert(ZoneInfo(self.time_zone)).date()
 
 
@@ -99,47 +99,68 @@ def plan_crackdowns(
     config: CrackdownsConfig,
     benefit: BenefitConfig,
 ) -> pd.DataFrame:
-    """Order the markets and say of each what comes next.
+    """Rank the markets and determine the next step of each.
 
     Parameters
     ----------
-    sites : market_id, area_id, grade (flagrant, suspected, or null where the detector no longer sees it),
-        is_provisional, patrol_cell_ids (lists), excluded_cell_count.
-    operations : `models.operations.history.operations_of`.
-    site_events : market_id, offence_code, kind (TROUBLE, overdose or null), age_days, is_core (within the market, and
-        not only within the watch around it): reports by public, partners and sensors of the last year.
-    harm_days : index offence_code.
-    promises : whether announcing is allowed.
-    helped_areas : areas in which help has been offered or brought.
-    checklist : item, fact (one of FACTS), due (the phase from which it is due).
+    sites : DataFrame
+        market_id, area_id, grade (flagrant, suspected, or null if no longer detected), is_provisional, patrol_cell_ids
+        (lists), excluded_cell_count.
+    operations : DataFrame
+        As `models.operations.history.operations_of` returns.
+    site_events : DataFrame
+        market_id, offence_code, kind (TROUBLE, overdose or null), age_days, is_core (within the market, and not only
+        within the watch area around it): reports by public, partners and sensors of the last year.
+    harm_days : Series
+        Index offence_code.
+    promises : Promises
+        Promises so far, and whether announcing is allowed.
+    helped_areas : sequence of str
+        Areas in which help has been offered or provided.
+    checklist : sequence of mappings
+        item, fact (one of FACTS), due (the phase from which it is due).
+    calendar : Calendar
+        Date of the plan, and days between the steps.
+    seed : int
+        Seed of the run; draws are keyed by (seed, market).
+    config : CrackdownsConfig
+        Budget, rules and assumptions.
+    benefit : BenefitConfig
+        Assumptions of the benefit case.
 
     Returns
     -------
-    DataFrame: the columns of `crackdown_plan` without the run's, by position.
+    DataFrame
+        The columns of `crackdown_plan` without the run's, by position.
+
+    Raises
+    ------
+    ValueError
+        If the checklist names an unknown fact.
     """
     if unknown := [item["fact"] for item in checklist if item["fact"] not in FACTS]:
-        raise ValueError(f"fidelity checklist: fact {unknown[0]!r}; known are {', '.join(FACTS)}")
+        raise ValueError(f"fidelity checklist: fact {unknown[0]!r}: expected one of {', '.join(FACTS)}")
     current = operations[operations["ended_at"].isna()].drop_duplicates("area_id", keep="last").set_index("area_id")
     rows: list[Row] = []
     for site in sites.sort_values("market_id").to_dict("records"):
         events = site_events[site_events["market_id"] == site["market_id"]]
-        row = _measured(site, _operation_of(site, current), events, harm_days, calendar, seed, config, benefit)
+        row = _site_row(site, _operation_of(site, current), events, harm_days, calendar, seed, config, benefit)
         rows.append(row)
-    _spend(rows, promises, calendar, config)
+    _allocate_budget(rows, promises, calendar, config)
     for row in rows:
         row["fidelity_missing"] = _missing(row, promises, helped_areas, checklist, calendar, config)
-    return _published(rows, calendar)
+    return _plan_table(rows, calendar)
 
 
 def _operation_of(site: Row, current: pd.DataFrame) -> Row:
-    """The running operation at this market; in its area there is only one, and it may be another market's."""
+    """Return the running operation at this market; its area has only one, which may be at another market."""
     if site["area_id"] not in current.index:
         return {}
     operation: Row = {**current.loc[site["area_id"]].to_dict(), "area_id": site["area_id"]}
     return operation if operation["market_id"] in (None, site["market_id"]) else {"is_elsewhere": True}
 
 
-def _measured(
+def _site_row(
     site: Row,
     operation: Row,
     events: pd.DataFrame,
@@ -150,10 +171,10 @@ def _measured(
     benefit: BenefitConfig,
 ) -> Row:
     days = {name.removesuffix("_at"): calendar.day(operation.get(name)) for name in MOMENTS}
-    # Overdoses bring help and nothing else: they are no ground, no baseline and no harm to be averted by officers.
+    # Overdoses lead only to help: they are not a ground, not in the baseline and not harm that officers avert.
     core = events[events["is_core"] & (events["kind"] != "overdose")]
     started_ago = (calendar.today - days["started"]).days if days["started"] else 0
-    # What happens once an operation is registered is its outcome and no longer its ground.
+    # Events after an operation is registered are its outcome and no longer its ground.
     begun_ago = (calendar.today - days["registered"]).days if days["registered"] else 0
     before = core[(core["age_days"] >= begun_ago) & (core["age_days"] < begun_ago + config.baseline_days)]
     is_dealing = before["kind"] == "dealing"
@@ -173,17 +194,17 @@ def _measured(
         "arrest_budget": config.arrest_budget,
         "arrest_count": operation.get("arrest_count", 0),
         **{name: operation.get(name) for name in ("outcome", "comparison", "stop_on")},
-        **_quiet(core, before, config),
+        **_report_rates(core, before, config),
         **_benefit(site, before, harm_days, seed, config, benefit),
-        **_watch(events, days["started"], started_ago, calendar, config),
+        **_overdose_watch(events, days["started"], started_ago, calendar, config),
     }
 
 
 _TIPPING = ("sellers_per_weekly_report", "cost_lo", "cost_hi", "sanctions_per_hour", "doubt_factor", "draws")
 
 
-def _quiet(core: pd.DataFrame, before: pd.DataFrame, config: CrackdownsConfig) -> Row:
-    """Public reports lately against the baseline, the upper end of the 80% interval deciding."""
+def _report_rates(core: pd.DataFrame, before: pd.DataFrame, config: CrackdownsConfig) -> Row:
+    """Compare recent public reports with the baseline; the upper end of the 80% interval decides."""
     recent = int((core["kind"].isin(TROUBLE) & (core["age_days"] < config.below_days)).sum())
     baseline = int(before["kind"].isin(TROUBLE).sum()) / config.baseline_days
     upper = float(gammaincinv(recent + 0.5, UPPER) / config.below_days)
@@ -222,10 +243,10 @@ def _benefit(
     return {**dict(case), "is_benefit_met": bool(verdict["is_accepted"]), "benefit_why": verdict["why"]}
 
 
-def _watch(
+def _overdose_watch(
     events: pd.DataFrame, started: date | None, started_ago: int, calendar: Calendar, config: CrackdownsConfig
 ) -> Row:
-    """Overdoses around the market: expected from the year before the operation, observed since it started."""
+    """Return overdoses around the market: expected from the year before the operation, observed since its start."""
     ages = events.loc[events["kind"] == "overdose", "age_days"]
     earlier = max(365 - started_ago, 1)
     since = (ages < started_ago) & (ages >= started_ago - config.watch_days)
@@ -239,16 +260,30 @@ def _watch(
 def announcement_problems(
     plan: Mapping[str, Any], operation: Mapping[str, Any], *, calendar: Calendar, config: CrackdownsConfig
 ) -> list[str]:
-    """Return why an operation may not be announced today, one sentence each; empty if it may.
+    """Return the reasons why an operation may not be announced today, one sentence each.
 
-    plan : its row of `crackdown_plan`. operation : its row of `operations_of`, empty where none has begun.
+    Parameters
+    ----------
+    plan : mapping
+        Its row of `crackdown_plan`.
+    operation : mapping
+        Its row of `operations_of`, empty if none has begun.
+    calendar : Calendar
+        Date of the plan, and days between the steps.
+    config : CrackdownsConfig
+        Lead time of health partners.
+
+    Returns
+    -------
+    list of str
+        The reasons; empty if the operation may be announced.
     """
     problems = [f"refused: {reason}" for reason in plan["refused_because"]]
     if plan["phase"] != "announce":
         problems.append(f"its phase is {plan['phase']}: {plan['why']}")
-    lacking = [name for name in ("registered_at", "outcome", "comparison", "stop_on") if pd.isna(operation.get(name))]
-    if lacking:
-        problems.append(f"not registered beforehand ({', '.join(lacking)}): harmspot plan register")
+    missing = [name for name in ("registered_at", "outcome", "comparison", "stop_on") if pd.isna(operation.get(name))]
+    if missing:
+        problems.append(f"not registered beforehand ({', '.join(missing)}): harmspot plan register")
     told_on = calendar.day(operation.get("partners_told_at"))
     if told_on is None:
         problems.append("health partners have not been told: harmspot plan record partners_told")
@@ -257,34 +292,34 @@ def announcement_problems(
     return problems
 
 
-def _spend(rows: list[Row], promises: Promises, calendar: Calendar, config: CrackdownsConfig) -> None:
-    """Give the budget to what runs, then to the market that gives most for an hour; put the rows in order."""
+def _allocate_budget(rows: list[Row], promises: Promises, calendar: Calendar, config: CrackdownsConfig) -> None:
+    """Allocate the budget to running operations, then by harm averted per hour; sort the rows."""
     for row in rows:
-        _place_running(row, calendar, config)
+        _schedule_running(row, calendar, config)
     left = config.officer_hours_per_day - sum(row.get("hours_today", 0.0) for row in rows)
-    held = sum(row["maintenance_hours"] for row in rows if row.get("phase") in ("concentrate", "maintain"))
+    maintenance = sum(row["maintenance_hours"] for row in rows if row.get("phase") in ("concentrate", "maintain"))
     for row in rows:
-        if row.get("is_ready_to_move") and held <= config.officer_hours_per_day:
+        if row.get("is_ready_to_move") and maintenance <= config.officer_hours_per_day:
             left += row["hours_today"] - row["maintenance_hours"]
             row |= {
                 "phase": "move", "next_step": "move", "hours_today": row["maintenance_hours"],
                 "why": f"quiet for {config.below_days} days, and {row['maintenance_hours']:g} hours a day hold it",
             }  # fmt: skip
-    waiting = sorted((row for row in rows if "phase" not in row), key=_worth)
+    waiting = sorted((row for row in rows if "phase" not in row), key=_priority)
     for row in waiting:
-        left -= _place_candidate(row, left, promises, calendar, config)
+        left -= _schedule_candidate(row, left, promises, calendar, config)
     running = ("concentrate", "announce", "move", "maintain", "hold")
-    rows.sort(key=lambda row: ("is_running" not in row, running.index(row["phase"]), _worth(row)))
+    rows.sort(key=lambda row: ("is_running" not in row, running.index(row["phase"]), _priority(row)))
 
 
-def _worth(row: Row) -> tuple[bool, float, str]:
-    """Registered first, then most harm averted per hour needed."""
+def _priority(row: Row) -> tuple[bool, float, str]:
+    """Return the sort key: registered first, then most harm averted per hour needed."""
     per_hour = row["harm_averted"] / max(float(np.median(row["needed"])), 1e-9)
     return row["days"]["registered"] is None, -per_hour, str(row["market_id"])
 
 
-def _place_running(row: Row, calendar: Calendar, config: CrackdownsConfig) -> None:
-    """Phase and hours of an operation that has been announced."""
+def _schedule_running(row: Row, calendar: Calendar, config: CrackdownsConfig) -> None:
+    """Set phase and hours of an operation that has been announced or started."""
     operation, days = row["operation"], row["days"]
     if not days["announced"] and not days["started"]:
         return
@@ -320,8 +355,10 @@ def _first_number(*values: Any) -> float:
     return next(float(value) for value in values if not pd.isna(value))
 
 
-def _place_candidate(row: Row, left: float, promises: Promises, calendar: Calendar, config: CrackdownsConfig) -> float:
-    """Phase of a market without a running operation; returns the hours of the budget that it takes."""
+def _schedule_candidate(
+    row: Row, left: float, promises: Promises, calendar: Calendar, config: CrackdownsConfig
+) -> float:
+    """Set the phase of a market without a running operation; return the hours of the budget it takes."""
     days, needed = row["days"], row["needed"]
     surge = min(float(np.quantile(needed, COVER)), max(left, 0.0))
     p_tips = float((needed <= surge).mean())
@@ -347,29 +384,29 @@ def _place_candidate(row: Row, left: float, promises: Promises, calendar: Calend
 
 
 def _whole_budget(needed: np.ndarray, config: CrackdownsConfig) -> tuple[float, float]:
-    """What its turn would be with nothing else running."""
+    """Return the surge hours and P(tips) with the whole budget."""
     surge = min(float(np.quantile(needed, COVER)), config.officer_hours_per_day)
     return surge, float((needed <= surge).mean())
 
 
 def _refusals(row: Row, promises: Promises, config: CrackdownsConfig) -> list[str]:
-    """Why it may not be announced at all, whatever the budget."""
-    found = []
+    """Return the reasons why it may not be announced, whatever the budget."""
+    reasons = []
     if row["operation"].get("is_elsewhere"):
-        found.append("another operation runs in this area")
+        reasons.append("another operation runs in this area")
     if row["grade"] != "flagrant" or row["is_provisional"]:
-        found.append("not flagrant by public reports")
+        reasons.append("not flagrant by public reports")
     if not row["patrol_cell_ids"]:
-        found.append(f"all of it lies within {config.buffer_m:g} m of treatment or needle exchange")
+        reasons.append(f"all of it lies within {config.buffer_m:g} m of treatment or needle exchange")
     if not row["is_benefit_met"]:
-        found.append(f"its benefit case is {row['benefit_why']}")
+        reasons.append(f"its benefit case is {row['benefit_why']}")
     if not promises.may_announce:
-        found.append(f"only {promises.kept_rate:.0%} of promises were kept: nothing more is announced")
-    return found
+        reasons.append(f"only {promises.kept_rate:.0%} of promises were kept: nothing more is announced")
+    return reasons
 
 
 def _preparation(days: Mapping[str, date | None], announce_on: date, calendar: Calendar) -> str:
-    """The next step before an announcement: no step may be left out."""
+    """Return the next step before an announcement; no step may be skipped."""
     if not days["registered"]:
         return "register"
     if not days["partners_told"]:
@@ -397,7 +434,7 @@ def _missing(
     calendar: Calendar,
     config: CrackdownsConfig,
 ) -> list[str]:
-    """Items of the checklist that are due in this phase and not shown by what was recorded."""
+    """Return the items of the checklist that are due in this phase and that the records do not show."""
     order = ("announce", "concentrate", "move", "maintain")
     if row["phase"] not in order or not row.get("is_running"):
         return []
@@ -424,7 +461,7 @@ def _not_after(first: date, second: date | None) -> bool:
     return second is None or first <= second
 
 
-def _published(rows: list[Row], calendar: Calendar) -> pd.DataFrame:
+def _plan_table(rows: list[Row], calendar: Calendar) -> pd.DataFrame:
     for position, row in enumerate(rows, start=1):
         low, middle, high = np.quantile(row["needed"], [0.1, 0.5, 0.9]).tolist()
         row |= {

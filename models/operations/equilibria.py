@@ -1,10 +1,10 @@
-"""Why concentrating beats spreading: the two equilibria of deterrence, small enough to look at.
+"""Why concentrating beats spreading: a small simulation of the two equilibria of deterrence.
 
-Many who may break a rule, few sanctions. Each complies while the risk he perceives times the penalty (here 1) exceeds
-what complying costs him; perceived risk follows the true one. Spread, the K sanctions of a period fall on V violators
-by chance, p = min(1, K/V): with many violators nobody has much to fear, and nobody stops. In a declared order, the same
-K are certain for those who come first; they stop, and the next are first (Kleiman and Kilmer 2009, PNAS 106:14230).
-The model assumes people who are informed and can be deterred; it shows a mechanism and predicts no street.
+Many agents may break a rule; sanctions are few. Each agent complies while perceived risk times the penalty (here 1)
+exceeds the cost of complying; perceived risk follows the true risk. If the K sanctions of a period are spread, they
+fall on V violators by chance, p = min(1, K/V): with many violators the risk is low and nobody stops. In a declared
+order, the same K sanctions are certain for the first in order; these stop, and the next become first (Kleiman and
+Kilmer 2009, PNAS 106:14230). The model assumes informed, deterrable people; it shows a mechanism and is no forecast.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ POLICIES = ("concentrated", "spread", "spread with a surge")
 
 @dataclass(frozen=True, slots=True)
 class Equilibria:
-    """Sizes of the demonstration."""
+    """Parameters of the simulation."""
 
     agents: int = 100
     sanctions: int = 10
@@ -31,12 +31,20 @@ class Equilibria:
 
 
 def play(model: Equilibria, *, seed: int) -> pd.DataFrame:
-    """Play every policy in many towns at once.
+    """Simulate every policy in many towns at once.
+
+    Parameters
+    ----------
+    model : Equilibria
+        Parameters of the simulation.
+    seed : int
+        Seed of the agents' costs of complying.
 
     Returns
     -------
-    DataFrame: policy, period (from 0, before anything), violator_share (mean over towns), lo, hi (80% of towns),
-    sanctions_used (mean, up to then).
+    DataFrame
+        policy, period (from 0, the initial state), violator_share (mean over towns), lo, hi (80% of towns),
+        sanctions_used (mean of the sanctions used before the period).
     """
     costs = np.random.default_rng([seed, 77]).uniform(model.cost_lo, model.cost_hi, (model.towns, model.agents))
     return pd.concat([_play(model, costs, policy) for policy in POLICIES], ignore_index=True)
@@ -57,7 +65,7 @@ def _play(model: Equilibria, costs: np.ndarray, policy: str) -> pd.DataFrame:
 
 
 def _true_risk(violates: np.ndarray, sanctions: int, policy: str) -> np.ndarray:
-    """Risk of a sanction for each who violates, or would: by chance, or certain for the first in order."""
+    """Return each agent's risk of a sanction when violating: by chance, or certain for the first in order."""
     if policy == POLICIES[0]:
         before = np.cumsum(violates, axis=1) - violates
         return (before < sanctions).astype(float)

@@ -1,9 +1,8 @@
-"""Operations against street markets as the recorded actions tell them: one at a time in each area.
+"""Operations against street markets, folded from the recorded actions: one at a time in each area.
 
-An operation begins with its registration (or, where nobody registered it, with its announcement or first hours) and
-ends with `crackdown_end`. Particulars stand in an action's `detail` as `key=value; key=value`: market_id, outcome,
-comparison and stop_on of a registration, starts_on of an announcement, `phase=maintain` of the hours that hold a tipped
-market.
+An operation begins with its registration (or, if unregistered, with its announcement or first hours) and ends with
+`crackdown_end`. The `detail` of an action holds `key=value; key=value`: market_id, outcome, comparison and stop_on of a
+registration, starts_on of an announcement, `phase=maintain` of the hours that hold a tipped market.
 """
 
 from collections.abc import Hashable
@@ -24,7 +23,7 @@ _MOMENTS = ("registered_at", "partners_told_at", "announced_at", "started_at", "
 
 
 def particulars(detail: str | None) -> dict[str, str]:
-    """Return the `key=value` pairs of an action's detail; free words are left out.
+    """Return the `key=value` pairs of an action's detail; free text is left out.
 
     >>> particulars("market_id=market_3_4; outcome=calls about dealing; by hand")
     {'market_id': 'market_3_4', 'outcome': 'calls about dealing'}
@@ -38,46 +37,48 @@ def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    actions : action_id, kind, area_id, notice_id, at (UTC), hours, detail; those without an area are left out.
+    actions : DataFrame
+        action_id, kind, area_id, notice_id, at (UTC), hours, detail; actions without an area are left out.
 
     Returns
     -------
-    DataFrame with COLUMNS: moments in UTC, stop_on and promised_start dates; what has not been done is null.
-    Before it is registered an operation has no market_id.
+    DataFrame
+        COLUMNS: times in UTC, stop_on and promised_start dates; steps not yet done are null. An operation has no
+        market_id before it is registered.
     """
-    found: list[Row] = []
-    # At one moment an operation ends before the next begins.
-    placed = actions.dropna(subset="area_id").assign(goes_on=actions["kind"] != "crackdown_end")
-    ordered = placed.sort_values(["area_id", "at", "goes_on", "action_id"])
+    operations: list[Row] = []
+    # At the same time an operation ends before the next begins.
+    in_areas = actions.dropna(subset="area_id").assign(is_after_end=actions["kind"] != "crackdown_end")
+    ordered = in_areas.sort_values(["area_id", "at", "is_after_end", "action_id"])
     for _, of_area in ordered.groupby("area_id", sort=True):
         current: Row | None = None
         for action in of_area.to_dict("records"):  # actions on places are few
-            is_new = current is None or current["ended_at"] is not None or _begins_anew(action, current)
+            is_new = current is None or current["ended_at"] is not None or _starts_next(action, current)
             if is_new and action["kind"] in OPENING:
                 current = dict.fromkeys(COLUMNS) | {"area_id": action["area_id"], "arrest_count": 0}
-                found.append(current)
+                operations.append(current)
             if current is not None and current["ended_at"] is None:
                 _record(current, action)
-    return _typed(pd.DataFrame(found, columns=list(COLUMNS)))
+    return _typed(pd.DataFrame(operations, columns=list(COLUMNS)))
 
 
-def _begins_anew(action: Row, current: Row) -> bool:
-    """A registration after an operation has begun is that of the next one."""
+def _starts_next(action: Row, current: Row) -> bool:
+    """Return True for a registration while the current operation has one: it starts the next operation."""
     return action["kind"] == "registration" and current["registered_at"] is not None
 
 
 def _record(operation: Row, action: Row) -> None:
-    told, at = particulars(_text(action["detail"])), action["at"]
+    details, at = particulars(_text(action["detail"])), action["at"]
     match action["kind"]:
         case "registration":
-            operation |= {name: told.get(name) for name in ("market_id", "outcome", "comparison")}
-            operation |= {"registered_at": at, "stop_on": _day(told.get("stop_on"))}
+            operation |= {name: details.get(name) for name in ("market_id", "outcome", "comparison")}
+            operation |= {"registered_at": at, "stop_on": _day(details.get("stop_on"))}
         case "partners_told":
             operation["partners_told_at"] = operation["partners_told_at"] or at
         case "announcement" if operation["announced_at"] is None:
             operation |= {"announced_at": at, "notice_id": _text(action["notice_id"])}
-            operation |= {"promised_hours": action["hours"], "promised_start": _day(told.get("starts_on"))}
-        case "crackdown_start" if told.get("phase") == "maintain":
+            operation |= {"promised_hours": action["hours"], "promised_start": _day(details.get("starts_on"))}
+        case "crackdown_start" if details.get("phase") == "maintain":
             operation |= {"maintained_at": at, "maintenance_hours": action["hours"]}
         case "crackdown_start":
             operation |= {"started_at": operation["started_at"] or at, "surge_hours": action["hours"]}

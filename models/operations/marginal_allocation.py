@@ -1,10 +1,11 @@
-"""Officer hours spread so that most harm is averted, where each further hour in an area averts less than the last.
+"""Allocate officer hours to avert most harm, with diminishing returns of hours in an area.
 
 Maximise Σ H_a (1 − e^{−κ x_a}) subject to Σ x_a ≤ X, floors and ceilings, and Σ_a share_{g,a} x_a ≤ cap_g for every
 group g. H_a is measured harm per day; κ, the effect of an officer-hour, is rarely identified, so plans are shown for
-several. Without a cap that binds the answer is exact: the marginal harm κ H_a e^{−κ x_a} is the same wherever no bound
-is met, so that x_a = (ln κH_a − t)/κ clipped. With one it is a linear programme over chords of the curve, solved by
-HiGHS (Huangfu and Hall 2018, Mathematical Programming Computation 10:119) and solved again on finer chords nearby.
+several. Without a binding cap the solution is exact: the marginal harm κ H_a e^{−κ x_a} is equal in all areas between
+their bounds, so that x_a = (ln κH_a − t)/κ clipped. With a binding cap it is a linear programme over chords of the
+curve, solved by HiGHS (Huangfu and Hall 2018, Mathematical Programming Computation 10:119) and again on finer chords
+nearby.
 """
 
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from models.statistics.water_filling import fill
 Floats = npt.NDArray[np.float64]
 
 CHORDS, REFINEMENTS = 8, 4
-FEASIBLE = 1e-9  # hours by which a cap may seem broken through rounding
+FEASIBLE = 1e-9  # hours by which rounding may exceed a cap
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Hours that may fall on each group: `shares` [groups, areas] of an area's hours, `caps` [groups] in hours."""
+    """Caps on the hours of each group: `shares` [groups, areas] of an area's hours, `caps` [groups] in hours."""
 
     groups: tuple[str, ...]
     shares: Floats
@@ -32,11 +33,11 @@ class Caps:
 
     @classmethod
     def over(cls, areas: int) -> "Caps":
-        """No cap on anybody."""
+        """Return caps on no group."""
         return cls((), np.zeros((0, areas)), np.zeros(0))
 
     def without(self, name: str) -> "Caps":
-        """The same without the constraint called `equity:<group>`."""
+        """Return the caps without the constraint called `equity:<group>`."""
         kept = np.array([f"equity:{group}" != name for group in self.groups], dtype=bool)
         groups = tuple(group for group, is_kept in zip(self.groups, kept, strict=True) if is_kept)
         return Caps(groups, self.shares[kept], self.caps[kept])
@@ -44,7 +45,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class MarginalPlan:
-    """Hours by area, and what one more hour altogether, or for a group, would avert (harm-days per day)."""
+    """Hours by area, and the harm-days per day that one more hour in total, or for a group, would avert."""
 
     hours: Floats
     hour_price: float
@@ -52,7 +53,7 @@ class MarginalPlan:
 
 
 def averted(harm: Floats, hours: Floats, kappa: float) -> float:
-    """Harm-days averted per day, Σ H (1 − e^{−κ x})."""
+    """Return harm-days averted per day, Σ H (1 − e^{−κ x})."""
     return float((harm * -np.expm1(-kappa * hours)).sum())
 
 
@@ -61,13 +62,26 @@ def most_averted(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, tot
 
     Parameters
     ----------
-    harm : [areas] harm-days per day, ≥ 0. kappa : per officer-hour, above zero.
-    floor, ceiling : [areas] hours; Σ floor ≤ total.
-    total : hours to spend. Without a binding cap all are spent, up to the ceilings; a cap may leave some unspent.
+    harm : Floats
+        [areas] harm-days per day, ≥ 0.
+    kappa : float
+        Effect per officer-hour, above zero.
+    floor, ceiling : Floats
+        [areas] hours; Σ floor ≤ total.
+    total : float
+        Hours to spend. Without a binding cap all are spent, up to the ceilings; a cap may leave some unspent.
+    caps : Caps
+        Caps on the hours of groups.
+
+    Returns
+    -------
+    MarginalPlan
+        Hours by area, and the prices of the total and of each cap.
 
     Raises
     ------
-    ValueError : the floors alone break a cap; names the group, the cap and the least cap that could hold.
+    ValueError
+        If the floors alone break a cap; names the group, the cap and the least feasible cap.
     """
     at_floors = caps.shares @ floor
     for group, least, cap in zip(caps.groups, at_floors.tolist(), caps.caps.tolist(), strict=True):
@@ -83,21 +97,21 @@ def most_averted(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, tot
 
 
 def harm_prices(harm: Floats, kappa: float, plan: MarginalPlan, caps: Caps) -> tuple[Floats, Floats]:
-    """What an hour less of floor, and an hour more of ceiling, would avert in each area, if it stands there."""
-    worth = kappa * harm * np.exp(-kappa * plan.hours)
-    due = plan.hour_price + plan.cap_prices @ caps.shares
-    return np.maximum(due - worth, 0.0), np.maximum(worth - due, 0.0)
+    """Return, per area at its floor or ceiling, the harm that an hour less of floor or more of ceiling would avert."""
+    marginal = kappa * harm * np.exp(-kappa * plan.hours)
+    price = plan.hour_price + plan.cap_prices @ caps.shares
+    return np.maximum(price - marginal, 0.0), np.maximum(marginal - price, 0.0)
 
 
 def _filled(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, total: float) -> Floats:
-    """Water-filling by marginal harm; hours that no area with harm may take go to the others by their room."""
-    harmed = harm > 0
+    """Fill by marginal harm; hours above the ceilings of areas with harm go to the others by their room."""
+    has_harm = harm > 0
     hours = floor.copy()
-    if harmed.any():
-        left = total - float(floor[~harmed].sum())
-        slope = np.full(int(harmed.sum()), 1 / kappa)
-        hours[harmed] = fill(slope, np.log(kappa * harm[harmed]) / kappa, floor[harmed], ceiling[harmed], left)
-    room = np.where(harmed, 0.0, ceiling - floor)
+    if has_harm.any():
+        available = total - float(floor[~has_harm].sum())
+        slope, level = np.full(int(has_harm.sum()), 1 / kappa), np.log(kappa * harm[has_harm]) / kappa
+        hours[has_harm] = fill(slope, level, floor[has_harm], ceiling[has_harm], available)
+    room = np.where(has_harm, 0.0, ceiling - floor)
     rest = total - float(hours.sum())
     if rest > 0 and room.sum() > 0:
         hours = hours + room * min(rest / room.sum(), 1.0)
@@ -105,11 +119,11 @@ def _filled(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, total: f
 
 
 def _level_price(harm: Floats, kappa: float, hours: Floats, floor: Floats, ceiling: Floats) -> float:
-    """Marginal harm at the level: that of areas between their bounds, or of the best that could take an hour."""
-    worth = kappa * harm * np.exp(-kappa * hours)
+    """Return the marginal harm of areas between their bounds, or the greatest of areas below their ceilings."""
+    marginal = kappa * harm * np.exp(-kappa * hours)
     free = (hours > floor) & (hours < ceiling)
-    could = free if free.any() else hours < ceiling
-    return float(worth[could].max(initial=0.0))
+    candidates = free if free.any() else hours < ceiling
+    return float(marginal[candidates].max(initial=0.0))
 
 
 def _under_caps(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, total: float, caps: Caps) -> MarginalPlan:
@@ -122,7 +136,7 @@ def _under_caps(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, tota
 
 
 def _by_chords(harm: Floats, kappa: float, low: Floats, high: Floats, total: float, caps: Caps) -> MarginalPlan:
-    """Linear programme over `CHORDS` pieces per area; harm averted is concave, so the pieces fill in order."""
+    """Solve a linear programme over `CHORDS` pieces per area; harm averted is concave, so the pieces fill in order."""
     ends = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, CHORDS + 1)
     gain = np.diff(harm[:, None] * -np.expm1(-kappa * ends), axis=1)
     width = np.diff(ends, axis=1)
@@ -130,7 +144,7 @@ def _by_chords(harm: Floats, kappa: float, low: Floats, high: Floats, total: flo
     piece = csr_array(np.ones((1, CHORDS)))
     rows = vstack([csr_array(np.ones((1, slope.size))), kron(csr_array(caps.shares), piece)])
     limits = np.concatenate([[total - low.sum()], caps.caps - caps.shares @ low])
-    scale = max(float(slope.max()), 1e-300)  # slopes of harm per hour can be tiny; HiGHS wants them near one
+    scale = max(float(slope.max()), 1e-300)  # slopes of harm per hour can be tiny; HiGHS needs them near one
     found = scipy.optimize.linprog(
         -slope.ravel() / scale,
         A_ub=rows,

@@ -1,8 +1,8 @@
-"""Promises: what was announced, by when, and whether it was kept; swiftness and certainty of consequences.
+"""Promises: what was announced, when it is due, whether it was kept; swiftness and certainty of consequences.
 
-A warning works as long as it is true: p falls with every promise that is not kept (Kleiman and Kilmer 2009, PNAS
-106:14230), so announcing stops when the share of kept promises falls below a floor. An announcement promises three
-things: to begin on the day, to be there with the hours named, and to answer what happens nevertheless in time.
+A warning works only while it is credible: p falls with every broken promise (Kleiman and Kilmer 2009, PNAS 106:14230),
+so announcing stops when the share of kept promises falls below a floor. An announcement makes three promises: to begin
+on the announced day, to deliver the announced hours, and to respond to violations in time.
 """
 
 from collections.abc import Hashable
@@ -25,7 +25,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class PromisesConfig:
-    """When an answer is swift, when hours count as delivered, and below which rate announcing stops."""
+    """Deadline of responses, share of hours that counts as delivered, and kept rate below which announcing stops."""
 
     response_deadline_h: float
     kept_rate_floor: float
@@ -42,17 +42,17 @@ class PromisesConfig:
 
 @dataclass(frozen=True, slots=True)
 class Promises:
-    """Every promise with its state, and how well promises are kept altogether."""
+    """Every promise with its status, and the overall rates."""
 
     promises: pd.DataFrame  # the columns of `promise` without the run's
     answers: pd.DataFrame  # area_id, violated_at, answered_at, hours: one row per violation under an announcement
-    kept_rate: float  # of those kept or broken; 1 where none has come due
-    swiftness_h: float  # median hours from violation to consequence; NaN where none was answered
-    certainty: float  # share of violations, due by now, that were answered in time; NaN where there was none
+    kept_rate: float  # of promises kept or broken; 1 where none is due
+    swiftness_h: float  # median hours from violation to consequence; NaN where there was none
+    certainty: float  # share of violations due by now that were answered in time; NaN where none is due
     may_announce: bool
 
     def text(self, config: PromisesConfig) -> str:
-        """Return how well promises are kept, in a line for a person."""
+        """Return one line of text on how well promises are kept."""
         swift = (
             "no consequence yet" if np.isnan(self.swiftness_h) else f"median {self.swiftness_h:.0f} h to a consequence"
         )
@@ -61,14 +61,14 @@ class Promises:
 
 
 def words_of(promises: pd.DataFrame, config: PromisesConfig) -> str:
-    """Return how many of the promises (rows of `promise`) were kept, and whether announcing stops, in words."""
+    """Return text on how many promises (rows of `promise`) were kept, and whether announcing stops."""
     rate, due = _kept_rate(promises)
     halt = "" if rate >= config.kept_rate_floor else "; ANNOUNCING STOPS until promises are kept again"
     return f"{due} promises due, {rate:.0%} kept (floor {config.kept_rate_floor:.0%}){halt}"
 
 
 def _kept_rate(promises: pd.DataFrame) -> tuple[float, int]:
-    """Share kept of those that were kept or broken, and how many those are; 1 where none has come due."""
+    """Return the share kept of promises kept or broken, and the number of these; a share of 1 where none is due."""
     settled = promises[promises["status"].isin(["kept", "broken"])]
     return (float((settled["status"] == "kept").mean()) if len(settled) else 1.0), len(settled)
 
@@ -84,20 +84,37 @@ def track_promises(
     operation_days: int,
     config: PromisesConfig,
 ) -> Promises:
-    """Compare what was announced with what was done by `as_of`.
+    """Compare announcements with the actions recorded by `as_of`.
 
     Parameters
     ----------
-    operations : `models.operations.history.operations_of`.
-    violations : area_id, market_id, occurred_at (UTC): dealing reported at a market.
-    actions : kind, area_id, at, hours.
-    lead_days, operation_days : days to the first one where an announcement does not name it, and how many follow.
+    operations : DataFrame
+        As `models.operations.history.operations_of` returns.
+    violations : DataFrame
+        area_id, market_id, occurred_at (UTC): dealing reported at a market.
+    actions : DataFrame
+        kind, area_id, at, hours.
+    as_of : Timestamp
+        The clock.
+    time_zone : str
+        Zone of the local days.
+    lead_days : int
+        Days from announcement to first day, if the announcement does not name the first day.
+    operation_days : int
+        Days that an operation lasts.
+    config : PromisesConfig
+        Deadline, floor and window.
+
+    Returns
+    -------
+    Promises
+        Promises of the window, responses and overall rates.
     """
     zone = ZoneInfo(time_zone)
     today = as_of.tz_convert(zone).date()
     rows: list[dict[str, Any]] = []
     answers = []
-    # A broken promise is not held against the office for ever, or it could never announce again.
+    # Broken promises leave the window, or the force could never announce again.
     is_recent = operations["announced_at"] >= as_of - pd.Timedelta(days=config.window_days)
     for operation in operations[is_recent].to_dict("records"):
         starts_on = operation["promised_start"] or (
@@ -106,7 +123,7 @@ def track_promises(
         answered = _answers(operation, violations, actions, starts_on, operation_days, as_of, zone)
         answers.append(answered)
         rows += [
-            {**_stem(operation), **promise}
+            {**_operation_columns(operation), **promise}
             for promise in (
                 _start(operation, starts_on, today, zone),
                 _hours(operation, actions, starts_on, operation_days, as_of, zone, config),
@@ -115,11 +132,11 @@ def track_promises(
             if promise
         ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    record = pd.concat(answers, ignore_index=True) if answers else _no_answers()
-    return _summarised(table, record, as_of, config)
+    all_answers = pd.concat(answers, ignore_index=True) if answers else _no_answers()
+    return _summary(table, all_answers, as_of, config)
 
 
-def _stem(operation: Row) -> dict[str, Any]:
+def _operation_columns(operation: Row) -> dict[str, Any]:
     return {name: operation[name] for name in ("area_id", "announced_at", "market_id", "notice_id")}
 
 
@@ -144,7 +161,7 @@ def _hours(
     zone: ZoneInfo,
     config: PromisesConfig,
 ) -> dict[str, Any] | None:
-    """Hours a day as announced, over the days of the operation that have passed; none where no hours were named."""
+    """Return the promise of hours a day over the past days of the operation; None if no hours were announced."""
     if pd.isna(operation["promised_hours"]):
         return None
     begin, end = _span(starts_on, operation_days, zone)
@@ -163,14 +180,15 @@ def _hours(
 
 
 def delivered_hours(actions: pd.DataFrame, begin: pd.Timestamp, until: pd.Timestamp) -> float:
-    """Officer-hours spent in an area between two moments: those of operations by the day, those of single visits."""
+    """Return the officer-hours spent in an area between two times: operations by the day, plus single visits."""
     if until <= begin:
         return 0.0
     visits = actions[(actions["kind"] == "visit") & (actions["at"] >= begin) & (actions["at"] < until)]
     spent, rate, since = float(visits["hours"].fillna(0).sum()), 0.0, begin
-    steps = actions[actions["kind"].isin(["crackdown_start", "crackdown_end"])]
-    steps = steps.sort_values(["at", "kind", "hours"])  # at one moment an operation ends before the next begins
-    for kind, at, hours in steps[["kind", "at", "hours"]].itertuples(index=False):
+    changes = actions[actions["kind"].isin(["crackdown_start", "crackdown_end"])]
+    # At the same time an operation ends before the next begins.
+    changes = changes.sort_values(["at", "kind", "hours"])
+    for kind, at, hours in changes[["kind", "at", "hours"]].itertuples(index=False):
         moment = min(max(at, begin), until)
         spent += rate * ((moment - since) / pd.Timedelta(days=1))
         rate, since = (float(hours or 0.0) if kind == "crackdown_start" else 0.0), moment
@@ -185,7 +203,7 @@ def _response(
     today: date,
     config: PromisesConfig,
 ) -> dict[str, Any] | None:
-    """Violations answered in time, of those whose time is over; none before the first."""
+    """Return the promise of responses: violations answered in time, of those due; None before the first is due."""
     due, in_time = _in_time(answered, as_of, config)
     if not len(due):
         return None
@@ -208,14 +226,14 @@ def _answers(
     as_of: pd.Timestamp,
     zone: ZoneInfo,
 ) -> pd.DataFrame:
-    """Give each violation the first consequence that comes after it and answers no earlier one."""
+    """Match each violation with the first later consequence that no earlier violation was matched with."""
     begin, end = _span(starts_on, operation_days, zone)
     at_market = violations[violations["market_id"] == operation["market_id"]]
-    seen = at_market[(at_market["occurred_at"] >= begin) & (at_market["occurred_at"] < min(end, as_of))]
+    reported = at_market[(at_market["occurred_at"] >= begin) & (at_market["occurred_at"] < min(end, as_of))]
     is_answer = (actions["area_id"] == operation["area_id"]) & actions["kind"].isin(CONSEQUENCES)
     free = sorted(actions.loc[is_answer & (actions["at"] >= begin), "at"])
     rows = []
-    for moment in sorted(seen["occurred_at"]):
+    for moment in sorted(reported["occurred_at"]):
         answer = next((at for at in free if at >= moment), None)
         if answer is not None:
             free.remove(answer)
@@ -241,7 +259,7 @@ def _no_answers() -> pd.DataFrame:
     return pd.DataFrame({"area_id": pd.Series(dtype=str), **moments, "hours": pd.Series(dtype=float)})
 
 
-def _summarised(table: pd.DataFrame, answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig) -> Promises:
+def _summary(table: pd.DataFrame, answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig) -> Promises:
     kept_rate, _ = _kept_rate(table)
     due, in_time = _in_time(answers, as_of, config)
     hours = answers["hours"].astype(float).dropna()

@@ -1,9 +1,9 @@
-"""How many officer-hours a day tip a street market, and how sure that is.
+"""Officer-hours a day needed to tip a street market, with their uncertainty.
 
 A seller complies when the risk of a sanction times its penalty exceeds what complying costs: p·P > C, and K sanctions
 a day among V sellers make p = K/V (Kleiman and Kilmer 2009, PNAS 106:14230). With costs spread evenly from c_lo to c_hi
-(in units of P), those with the least to lose give way first and raise the risk of the rest; after a share f has, the
-next needs K > V (1 − f) (c_lo + f (c_hi − c_lo)). The hardest moment on the way decides how many it takes.
+(in units of P), sellers with the least cost comply first, which raises the risk of the rest; after a share f has
+complied, the next needs K > V (1 − f) (c_lo + f (c_hi − c_lo)). The maximum over f is the number of sanctions needed.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ Z_80 = 1.2815515655446004  # half of an 80% interval, in standard deviations
 
 
 def hardest_share(cost_lo: float, cost_hi: float) -> float:
-    """Sanctions per seller and day at the hardest moment, max over f of (1 − f)(c_lo + f (c_hi − c_lo)).
+    """Return the sanctions needed per seller and day, max over f of (1 − f)(c_lo + f (c_hi − c_lo)).
 
     >>> round(hardest_share(0.105, 0.5), 4)
     0.1582
@@ -40,10 +40,10 @@ def draw_hours_needed(
     doubt_factor: float,
     draws: int,
 ) -> Floats:
-    """Draw officer-hours a day that tip a market, by its public reports of dealing over some weeks.
+    """Draw the officer-hours a day that tip a market, given its public reports of dealing over some weeks.
 
     The report rate is a gamma posterior; sellers per report, the scale of costs and sanctions per hour are each known
-    within `doubt_factor` either way, at 80%. Draws are keyed by (seed, site).
+    to within a factor of `doubt_factor` at 80%. Draws are keyed by (seed, site).
     """
     rng = generator(seed, f"tipping:{site_id}")
     weekly = rng.gamma(dealing_reports + 0.5, 1 / weeks, draws)

@@ -1,7 +1,7 @@
-"""Hot-spot visits: short, visible, at random times, never far apart.
+"""Hot-spot visits: short, visible, at random times, with bounded gaps.
 
-Ten to sixteen minutes is the dose after which a hot spot stays quiet longest (Koper 1995, Justice Quarterly 12:649),
-repeated at least every two hours at times that nobody can foresee.
+A hot spot stays quiet longest after visits of ten to sixteen minutes (Koper 1995, Justice Quarterly 12:649), repeated
+at least every two hours at unpredictable times.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from models.statistics.rank_draws import generator
 
 @dataclass(frozen=True, slots=True)
 class VisitsConfig:
-    """How many cells are visited, between which hours, how long and how often."""
+    """Number of cells to visit, hours of the day, and length and gaps of visits."""
 
     forecast_cells: int
     first_hour: float
@@ -32,7 +32,7 @@ class VisitsConfig:
         if not 0 < self.least_minutes <= self.most_minutes < 60 * self.most_hours_between / 2:
             raise ValueError(
                 f"visits.least_minutes={self.least_minutes!r} and most_minutes={self.most_minutes!r}: expected "
-                "minutes, the lesser first, and less than half of most_hours_between"
+                "minutes, the lower first, and less than half of most_hours_between"
             )
 
 
@@ -44,13 +44,22 @@ def plan_visits(cells: pd.DataFrame, *, day: date, time_zone: str, seed: int, co
 
     Parameters
     ----------
-    cells : cell_id, area_id, chosen_for; each cell once.
-    day : local date. Draws are keyed by (seed, day, cell).
+    cells : DataFrame
+        cell_id, area_id, chosen_for; each cell once.
+    day : date
+        Local date.
+    time_zone : str
+        Zone of the local date.
+    seed : int
+        Seed of the run; draws are keyed by (seed, day, cell).
+    config : VisitsConfig
+        Hours, minutes and gaps of visits.
 
     Returns
     -------
-    DataFrame with COLUMNS, by cell and time; starts_at in UTC. The first visit comes within `most_hours_between` of the
-    first hour, each next within as long of the one before, until less than that is left of the day.
+    DataFrame
+        COLUMNS, by cell and time; starts_at in UTC. The first visit starts within `most_hours_between` of the first
+        hour, and each next within as long of the one before, until the day has too little time left.
     """
     zone = ZoneInfo(time_zone)
     rows = []
@@ -63,7 +72,7 @@ def plan_visits(cells: pd.DataFrame, *, day: date, time_zone: str, seed: int, co
             minutes = int(rng.integers(config.least_minutes, config.most_minutes + 1))
             starts_at = datetime.combine(day, time(), tzinfo=zone) + timedelta(minutes=int(at))
             rows.append((cell["cell_id"], number, cell["area_id"], cell["chosen_for"], starts_at, minutes))
-            # Half the gap at least lies between visits, so that the day's number of them stays near the dose.
+            # Visits are at least half the gap apart, so that their number in a day stays near the dose.
             at += rng.uniform(gap / 2, gap)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.assign(starts_at=pd.to_datetime(frame["starts_at"], utc=True))

@@ -1,7 +1,7 @@
-"""People by harm: who is targeted, who is warned, who is helped, and who can never be listed.
+"""Assess people by harm: who is targeted, warned or helped, and who can never be listed.
 
-The order of work is the order of `assess_people`: a register of people with their ages, the evidence held against them,
-scores, facts, rules, lists. Nothing here names a person outside the frames it returns.
+`assess_people` works in this order: status of each person, evidence, scores, rule features, rules, lists. Only the
+frames it returns contain person ids.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from models.statistics.gini import gini, gini_by_chance
 
 @dataclass(frozen=True, slots=True)
 class PreviousPeople:
-    """What the predecessor run published of people: hysteresis, terms and changes look at it."""
+    """Tables of people of the predecessor run, for hysteresis, terms and changes."""
 
     person_tier: pd.DataFrame = field(repr=False)
     tier_term: pd.DataFrame = field(repr=False)
@@ -33,12 +33,12 @@ class PreviousPeople:
 
 @dataclass(frozen=True, slots=True)
 class PeopleLists:
-    """The restricted tables, less the columns of the run, and what stays inside the run.
+    """The restricted tables, without the columns of the run, and results that are not published.
 
     `counts`: outcome, people (no ids; fit for reports and logs). `gini`, `gini_by_chance`: how unequally counted
-    incidents fall on adults at risk, and would if all had one rate. `top_k`: the K that was used. `decisions`: by
-    person, what each rule said, with p_top_k, score and exposure_days; `evidence`: what counts against whom. Both are
-    for explanations and tests, restricted like the lists.
+    incidents are distributed over adults at risk, and would be if all had one rate. `top_k`: the K that was used.
+    `decisions`: per person the outcome of each rule, with p_top_k, score and exposure_days; `evidence`: the counted
+    evidence per person. Both are for explanations and tests, restricted like the lists.
     """
 
     warrant_queue: pd.DataFrame
@@ -71,21 +71,33 @@ def assess_people(
     seed: int,
     previous: PreviousPeople | None = None,
 ) -> PeopleLists:
-    """Apply gates, scores, routes and tiers to everybody known.
+    """Apply gates, scores, routes and tiers to everybody in the snapshot.
 
     Parameters
     ----------
-    person_events, persons, custody, warrants, actions, codebook : frames of what was known at the clock. Events carry
-        `age_days` before `as_of`; persons one row each; a person without a row, or without birth date and year, is of
-        unknown age, and a year alone counts as born on its last day.
-    as_of : the clock, a local midnight in the force's zone, whose days are counted; what happened later must not be in
-        the frames.
-    previous : what the predecessor run published, for leaving later than one enters, for terms and for changes; None
-        for a first run, which changes nothing and begins every term.
+    person_events, persons, custody, warrants, actions, codebook : DataFrame
+        Snapshot at the clock. Events have `age_days` before `as_of`; `persons` has one row each. A person without a
+        row, or without birth date and year, is of unknown age; a year alone counts as born on its last day.
+    as_of : Timestamp
+        The clock, a local midnight in the force's zone, whose days are counted. The frames must hold nothing that
+        happened later.
+    config : PeopleConfig
+        Settings of scores and lists.
+    seed : int
+        Seed of the run; draws are keyed by (seed, person).
+    previous : PreviousPeople, optional
+        Tables of the predecessor run, for hysteresis, terms and changes; None for a first run, which has no changes
+        and begins every term.
+
+    Returns
+    -------
+    PeopleLists
+        The restricted tables, with counts, decisions and evidence.
 
     Raises
     ------
-    ValueError : a person has two rows, or a role, warrant kind or offence code is unknown. No message names a person.
+    ValueError
+        If a person has two rows, or a role, warrant kind or offence code is unknown. No message names a person.
     """
     status = make_register(persons, as_of)
     recent = person_events[person_events["age_days"] < config.window_days]
@@ -126,7 +138,7 @@ def assess_people(
     seller_terms = next_terms(seller_terms, latest_sale, sellers, as_of=as_of, term_days=config.term_days)
     tiers = lists.person_tier(decisions, facts, evidence, scoring, terms, config, seed)
     before = tiers if previous is None else previous.person_tier
-    unequal = _inequality(scoring)
+    observed_gini, chance_gini = _inequality(scoring)
     return PeopleLists(
         warrant_queue=queue,
         person_tier=tiers,
@@ -140,8 +152,8 @@ def assess_people(
         counts=lists.count_people(decisions, queue, dealers),
         decisions=decisions,
         evidence=evidence,
-        gini=unequal[0],
-        gini_by_chance=unequal[1],
+        gini=observed_gini,
+        gini_by_chance=chance_gini,
         top_k=scoring.top_k,
     )
 

@@ -1,12 +1,12 @@
-"""Who to warn together: the call-in that spreads the message furthest over evidenced links.
+"""Call-ins: choose the people to warn together so that the message spreads furthest over evidenced links.
 
-A message to a few reaches those they offend with (group violence intervention; Braga and Weisburd 2012, Journal of
+A message to a few people reaches their co-offenders (group violence intervention; Braga and Weisburd 2012, Journal of
 Research in Crime and Delinquency 49:323). Choosing k to invite is maximum coverage with chances of attendance (Church
 and ReVelle 1974, Papers of the Regional Science Association 32:101; for call-ins, A. Wheeler): maximise Σ Rᵢ subject to
 Rᵢ ≤ Σ pⱼSⱼ over i and everybody linked to i, 0 ≤ Rᵢ ≤ 1, Σ Sⱼ = k, S whole.
 
-A link is an incident over which both are suspected, charged or convicted, and never one over use of drugs alone.
-Victims and witnesses have none. A link decides who is invited and nothing else: scores and tiers are made before.
+A link is an incident over which both people are suspected, charged or convicted, except for use of drugs alone.
+Victims and witnesses have no links. Links decide only who is invited: scores and tiers are computed before.
 """
 
 import numpy as np
@@ -22,23 +22,29 @@ COLUMNS = [
     "person_id", "position", "attendance_probability", "linked_count", "reach_alone", "added_reach", "plan_reach",
     "plan_bound", "plan_gap", "rule", "rule_evidence_ids",
 ]  # fmt: skip
-NODE_LIMIT = 20_000  # a limit in time would make the answer depend on the machine
+NODE_LIMIT = 20_000  # a time limit would make the answer depend on the machine
 TOLERANCE = 1e-6
 
 
 def call_in(decisions: pd.DataFrame, offences_held: pd.DataFrame, *, size: int, attendance: float) -> pd.DataFrame:
-    """Choose whom to invite.
+    """Choose the people to invite.
 
     Parameters
     ----------
-    decisions : by person_id, as models.people_lists.rules.decide gives, with rank.
-    held : as models.people_scores.evidence.offences returns.
-    size : how many are invited, at most. attendance : chance that somebody invited comes.
+    decisions : DataFrame
+        Index person_id: as models.people_lists.rules.decide returns, with rank.
+    offences_held : DataFrame
+        As models.people_scores.evidence.offences returns.
+    size : int
+        The greatest number of people to invite.
+    attendance : float
+        Probability that a person invited attends.
 
     Returns
     -------
-    DataFrame of `call_in` without the run's columns, by position. What reaches whom is told in counts and incidents
-    alone: a row about one person names no other.
+    DataFrame
+        The table `call_in` without the run's columns, by position. Reach is given only as counts and incidents: a row
+        about one person names no other.
     """
     invited = decisions[rules.INVITED.holds(decisions)].sort_values("rank", kind="stable")
     reachable = decisions.index[rules.may_be_reached(decisions)]
@@ -49,14 +55,16 @@ def call_in(decisions: pd.DataFrame, offences_held: pd.DataFrame, *, size: int, 
     order = _by_added_reach(chance[:, chosen], len(chosen))
     chosen, ids = chosen[order], invited.index[chosen[order]]
     reach = [_reach(chance[:, chosen[:n]]) for n in range(len(chosen) + 1)]
-    mine = links[links["person_id"].isin(ids)]
-    incidents = mine.sort_values(["age_days", "incident_id"]).groupby("person_id")["incident_id"].unique()
+    links_of_chosen = links[links["person_id"].isin(ids)]
+    latest_first = links_of_chosen.sort_values(["age_days", "incident_id"])
+    incidents = latest_first.groupby("person_id")["incident_id"].unique()
+    linked = links_of_chosen.groupby("person_id")["linked_id"].nunique()
     return pd.DataFrame(
         {
             "person_id": ids,
             "position": np.arange(1, len(ids) + 1, dtype=np.int32),
             "attendance_probability": attendance,
-            "linked_count": mine.groupby("person_id")["linked_id"].nunique().reindex(ids, fill_value=0).to_numpy(),
+            "linked_count": linked.reindex(ids, fill_value=0).to_numpy(),
             "reach_alone": np.asarray(chance[:, chosen].sum(axis=0)).ravel(),
             "added_reach": np.diff(reach),
             "plan_reach": reach[-1],
@@ -70,28 +78,46 @@ def call_in(decisions: pd.DataFrame, offences_held: pd.DataFrame, *, size: int, 
 
 
 def evidenced_links(offences_held: pd.DataFrame, invited: pd.Index, reachable: pd.Index) -> pd.DataFrame:
-    """Pairs of one who may be invited and one who may be reached over the same incident.
+    """Return the pairs of a person who may be invited and one who may be reached, linked by an incident.
+
+    Parameters
+    ----------
+    offences_held : DataFrame
+        As models.people_scores.evidence.offences returns.
+    invited : Index
+        People who may be invited.
+    reachable : Index
+        People whom the warning may reach.
 
     Returns
     -------
-    DataFrame: person_id, linked_id, incident_id, age_days; a row for each pair and incident.
+    DataFrame
+        person_id, linked_id, incident_id, age_days; one row per pair and incident.
     """
-    firm = offences_held[
+    evidenced = offences_held[
         is_evidenced(offences_held) & ~offences_held["is_use"] & offences_held["person_id"].isin(reachable)
     ]
-    theirs = firm.loc[firm["person_id"].isin(invited), ["person_id", "incident_id", "age_days"]]
-    others = firm[["person_id", "incident_id"]].rename(columns={"person_id": "linked_id"})
-    pairs = theirs.merge(others, on="incident_id")
+    of_invited = evidenced.loc[evidenced["person_id"].isin(invited), ["person_id", "incident_id", "age_days"]]
+    others = evidenced[["person_id", "incident_id"]].rename(columns={"person_id": "linked_id"})
+    pairs = of_invited.merge(others, on="incident_id")
     return pairs[pairs["person_id"].ne(pairs["linked_id"])].reset_index(drop=True)
 
 
 def choose(chance: sparse.csc_array, size: int) -> tuple[np.ndarray, float]:
-    """Choose columns of `chance` [people, candidates] for the greatest reach.
+    """Choose columns of `chance` for the greatest reach.
+
+    Parameters
+    ----------
+    chance : csc_array
+        [people, candidates]: probability that inviting the candidate reaches the person.
+    size : int
+        The greatest number of candidates to choose.
 
     Returns
     -------
-    Positions of the chosen, ascending, and a bound that no choice can exceed. Among choices of equal reach the one
-    whose positions add up to least is taken, so that whoever stands higher is invited first.
+    tuple of ndarray and float
+        Positions of the chosen, ascending, and an upper bound on the reach of any choice. Among choices of equal reach
+        the one with the least sum of positions is taken, which prefers higher-ranked candidates.
     """
     people, candidates = chance.shape
     size = min(size, candidates)
@@ -110,18 +136,18 @@ def choose(chance: sparse.csc_array, size: int) -> tuple[np.ndarray, float]:
     position_first = np.r_[np.arange(1.0, candidates + 1), np.zeros(people)]
     preferred = _solve(position_first, [covered, count, as_good], candidates)
     if preferred.x is not None:
-        other = _picked(preferred.x, candidates)
-        chosen = other if _reach(chance[:, other]) >= best - 2 * TOLERANCE else chosen
+        alternative = _picked(preferred.x, candidates)
+        chosen = alternative if _reach(chance[:, alternative]) >= best - 2 * TOLERANCE else chosen
     return chosen, bound
 
 
 def _solve(
     objective: Floats, constraints: "list[scipy.optimize.LinearConstraint]", candidates: int
 ) -> "scipy.optimize.OptimizeResult":
-    whole = np.arange(len(objective)) < candidates
+    is_integer = np.arange(len(objective)) < candidates
     options = {"mip_rel_gap": 0.0, "node_limit": NODE_LIMIT}
     return scipy.optimize.milp(
-        objective, integrality=whole, bounds=scipy.optimize.Bounds(0, 1), constraints=constraints, options=options
+        objective, integrality=is_integer, bounds=scipy.optimize.Bounds(0, 1), constraints=constraints, options=options
     )
 
 
@@ -130,7 +156,7 @@ def _picked(solution: Floats, candidates: int) -> np.ndarray:
 
 
 def _adjacency(links: pd.DataFrame, people: pd.Index, invited: pd.Index) -> sparse.csc_array:
-    """[people, candidates]: 1 where linked, or the same person."""
+    """Return [people, candidates]: 1 where linked, or the same person."""
     pairs = links[["linked_id", "person_id"]].drop_duplicates()
     row = np.r_[people.get_indexer(pd.Index(pairs["linked_id"])), people.get_indexer(invited)]
     column = np.r_[invited.get_indexer(pd.Index(pairs["person_id"])), np.arange(len(invited))]
@@ -142,7 +168,7 @@ def _reach(chance: sparse.csc_array) -> float:
 
 
 def _by_added_reach(chance: sparse.csc_array, size: int) -> np.ndarray:
-    """The `size` columns that add most, each in turn; the earlier column where two add the same."""
+    """Return `size` columns, greedily by added reach; of equal columns the earlier one."""
     reached, order, dense = np.zeros(chance.shape[0]), list[int](), chance.toarray()
     for _ in range(size):
         gain = (np.minimum(reached[:, None] + dense, 1.0) - np.minimum(reached, 1.0)[:, None]).sum(axis=0).round(9)

@@ -1,4 +1,4 @@
-"""Why somebody is on a list, in plain words: for the person, the officer who visits, the reviewer."""
+"""Explain in plain language why a person is on a list: for the person, the visiting officer, the reviewer."""
 
 from collections.abc import Mapping
 
@@ -14,24 +14,28 @@ CONTEST = (
     "standards department. A named person must then look at the evidence again and answer."
 )
 ABSENT = "On no list in this run."
-NOTHING_HELD = RULES["nothing_held_against"].words  # of who is in events alone, as a victim or witness
+NOTHING_HELD = RULES["nothing_held_against"].words  # for people who occur in events only, as a victim or witness
 AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors"}
 TIERS = {"target": "people to target, the high-rate serious", "warn": "people to warn, the next level"}
 
 
 def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Explain where a person stands in the restricted tables, line by line.
+    """Explain a person's entries in the restricted tables, line by line.
 
     Parameters
     ----------
-    tables : the restricted tables of one run by name; absent ones count as empty. Of somebody on no list, `decision` as
-        models.people_lists.lists returns it says why.
+    person_id : str
+        The person to explain.
+    tables : mapping of str to DataFrame
+        The restricted tables of one run by name; absent ones count as empty. For a person on no list, the table
+        `decision`, as models.people_lists.lists returns it, gives the reason.
 
     Returns
     -------
-    Lines of plain words; the last two say what a list is not and how to contest it.
+    list of str
+        Lines of plain language; the last two say what a list is not and how to contest it.
     """
-    tellers = {
+    formatters = {
         "safeguarding": _safeguarding,
         "warrant_queue": _warrant,
         "person_tier": _tier,
@@ -40,16 +44,21 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         "referral": _referral,
         "decision": _decision,
     }
-    lines = [line for name, tell in tellers.items() for row in _rows(person_id, tables, name) for line in tell(row)]
-    terms = {"tier_term": ("listed", "an incident"), "seller_term": ("shown among sellers", "a sale")}
-    used_up = [
+    lines = [
         line
-        for name, words in terms.items()
+        for name, lines_of in formatters.items()
         for row in _rows(person_id, tables, name)
-        for line in _used_up(row, *words)
+        for line in lines_of(row)
+    ]
+    terms = {"tier_term": ("listed", "an incident"), "seller_term": ("shown among sellers", "a sale")}
+    expired_terms = [
+        line
+        for name, texts in terms.items()
+        for row in _rows(person_id, tables, name)
+        for line in _expired_term(row, *texts)
     ]
     unlisted = [ABSENT, NOTHING_HELD] if "decision" in tables else [ABSENT]
-    return [*(lines or unlisted), *used_up, NOT_GROUNDS, CONTEST]
+    return [*(lines or unlisted), *expired_terms, NOT_GROUNDS, CONTEST]
 
 
 def _rows(person_id: str, tables: Mapping[str, pd.DataFrame], name: str) -> list[dict]:
@@ -62,19 +71,19 @@ def _tier(row: Mapping) -> list[str]:
         f"On the list of {TIERS[row['tier']]}. {RULES[row['rule']].words}",
         f"What decided: {_ids(row['rule_evidence_ids'])} (rule {row['rule']}).",
         *_path(row["rule"]),
-        *_standing(row),
+        *_rank_lines(row),
         f"How often and when: about {row['frequency_per_year']:.1f} incidents per year at liberty, weighed by how sure "
         f"the evidence is; the latest {row['recency_days']} days ago; grave ones at least a day apart: "
         f"{row['high_event_count']}.",
         _axes(row),
-        *_left_out(row),
+        *_ranks_without_axis(row),
         f"Heaviest evidence: {_ids(row['evidence_ids'])}.",
         row["moves_out_if"],
         f"Whatever the chance, the listing ends on {row['expires_at']:%Y-%m-%d} unless a new incident counts before.",
     ]
 
 
-def _standing(row: Mapping) -> list[str]:
+def _rank_lines(row: Mapping) -> list[str]:
     return [
         f"How likely: {row['p_top_k']:.2f} to be in the top group{_size(row)}; {row['p_top_k_fixed_weights']:.2f} were "
         f"it certain how much each kind of harm weighs. Rank {row['rank']:.0f}; with 80% certainty between "
@@ -86,13 +95,13 @@ def _standing(row: Mapping) -> list[str]:
 
 
 def _decision(row: Mapping) -> list[str]:
-    is_taken_off = row["tier"] in TIERS
+    is_exempted = row["tier"] in TIERS
     return [
         ABSENT,
-        "A named person took this one off the list: an exception is in force." * is_taken_off
+        "A named person took this one off the list: an exception is in force." * is_exempted
         or f"What decided: {RULES[row['rule']].words} (rule {row['rule']})",
-        *([] if is_taken_off else _path(row["rule"])),
-        *([] if pd.isna(row["p_top_k"]) else [*_standing(row), _axes(row)]),
+        *([] if is_exempted else _path(row["rule"])),
+        *([] if pd.isna(row["p_top_k"]) else [*_rank_lines(row), _axes(row)]),
         *([f"Heaviest evidence: {_ids(row['evidence_ids'])}."] if len(row["evidence_ids"]) else []),
     ]
 
@@ -138,7 +147,7 @@ def _safeguarding(row: Mapping) -> list[str]:
     ]
 
 
-def _used_up(row: Mapping, listed: str, cause: str) -> list[str]:
+def _expired_term(row: Mapping, listed: str, cause: str) -> list[str]:
     if row["is_listed"]:
         return []
     return [
@@ -148,7 +157,7 @@ def _used_up(row: Mapping, listed: str, cause: str) -> list[str]:
 
 
 def _path(rule_name: str) -> list[str]:
-    asked = " ".join(f"{rule.asks} {'Yes' if offences_held else 'No'}." for rule, offences_held in path(rule_name))
+    asked = " ".join(f"{rule.asks} {'Yes' if holds else 'No'}." for rule, holds in path(rule_name))
     return [f"What was asked, in order: {asked}"]
 
 
@@ -156,22 +165,22 @@ def _ids(ids: object) -> str:
     return ", ".join(ids) if ids is not None and len(ids) else "nothing on record"  # type: ignore[arg-type]
 
 
-def _left_out(row: Mapping) -> list[str]:
-    """Where the person would stand if one kind of harm did not count; nothing of a run that did not ask."""
-    known = {words: row.get(f"rank_without_{axis}") for axis, words in AXES.items()}
-    stands = [f"{_ordinal(int(rank))} without {words}" for words, rank in known.items() if not pd.isna(rank)]
-    if not stands:
+def _ranks_without_axis(row: Mapping) -> list[str]:
+    """Return a line on the ranks with one kind of harm left out; none if the run did not compute them."""
+    ranks = {harm: row.get(f"rank_without_{axis}") for axis, harm in AXES.items()}
+    texts = [f"{_ordinal(int(rank))} without {harm}" for harm, rank in ranks.items() if not pd.isna(rank)]
+    if not texts:
         return []
     front = (
         "Nobody scored is worse on all three kinds of harm."
         if row.get("is_pareto")
         else ("Somebody is as bad on each of the three kinds of harm and worse on one.")
     )
-    return [f"If one kind of harm did not count, the person would stand {', '.join(stands)}. {front}"]
+    return [f"If one kind of harm did not count, the person would stand {', '.join(texts)}. {front}"]
 
 
 def _size(row: Mapping) -> str:
-    """How many the top group holds; nothing of a run that did not say."""
+    """Return the size of the top group; empty if the run did not record it."""
     return "" if pd.isna(row.get("top_k")) else f" of {row['top_k']:.0f}"
 
 

@@ -1,8 +1,9 @@
-"""Terms: how long somebody may stay on a list of people, or among sellers, without new evidence.
+"""Terms: how long a person may stay on a list of people, or among sellers, without new evidence.
 
-A term begins when a person is listed and anew when a run first counts an incident a day or more later than any before.
-Once it is over the person leaves, and only a later incident lists the person again: what once led to a listing is then
-used up (leaving as a designed step: National Integrated Offender Management Operational Guidance, de-selection).
+A term begins when a person is listed, and again when a run first counts an incident a day or more later than any
+before. When the term is over the person leaves the list, and only a later incident can list the person again: the
+evidence of the earlier listing is used up (leaving is a designed step: National Integrated Offender Management
+Operational Guidance, de-selection).
 """
 
 from datetime import tzinfo
@@ -17,40 +18,61 @@ MOMENT = "datetime64[us, UTC]"
 
 
 def no_terms() -> pd.DataFrame:
-    """Return the terms before the first run."""
+    """Return an empty frame of terms, as before the first run."""
     kinds = {"person_id": "str", **dict.fromkeys(COLUMNS[1:4], MOMENT), "is_listed": "bool"}
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
 def over(terms: pd.DataFrame, latest: pd.Series, as_of: pd.Timestamp) -> pd.Index:
-    """People whose term is over and in whom no later incident has counted since.
+    """Return the people whose term is over and who have no later counted incident.
 
     Parameters
     ----------
-    terms : as `next_terms` returned at the predecessor run.
-    latest : by person_id, when the latest counted incident happened.
+    terms : DataFrame
+        As `next_terms` returned at the predecessor run.
+    latest : Series
+        Index person_id; time of the latest counted incident.
+    as_of : Timestamp
+        The clock.
+
+    Returns
+    -------
+    Index
+        Ids of these people.
     """
-    spent = terms[terms["expires_at"].le(as_of) & ~_is_renewed(terms, latest)]
-    return pd.Index(spent["person_id"])
+    expired = terms[terms["expires_at"].le(as_of) & ~_is_renewed(terms, latest)]
+    return pd.Index(expired["person_id"])
 
 
 def next_terms(
     terms: pd.DataFrame, latest: pd.Series, listed: pd.Index, *, as_of: pd.Timestamp, term_days: int
 ) -> pd.DataFrame:
-    """Terms after this run, of everybody listed and of those whose evidence was used up by an earlier listing.
+    """Return the terms after this run: of everybody listed, and of people whose evidence an earlier listing used up.
 
-    Somebody without counted evidence has no term: nothing could list the person again.
+    A person without counted evidence has no term: nothing could list the person again.
 
-    `as_of` stands in the force's zone, whose days the term counts.
+    Parameters
+    ----------
+    terms : DataFrame
+        As returned at the predecessor run.
+    latest : Series
+        Index person_id; time of the latest counted incident.
+    listed : Index
+        People listed by this run.
+    as_of : Timestamp
+        The clock, in the force's zone, whose days the term counts.
+    term_days : int
+        Length of a term.
 
     Returns
     -------
-    DataFrame sorted by person_id: person_id, term_from, counted_until (the latest incident that the term has seen),
-    expires_at, is_listed.
+    DataFrame
+        Sorted by person_id: person_id, term_from, counted_until (the latest incident counted in the term), expires_at,
+        is_listed.
     """
     running = terms[~_is_renewed(terms, latest) & terms["person_id"].isin(latest.index)]
-    fresh = listed[~listed.isin(running["person_id"])]
-    begun = pd.DataFrame({"person_id": fresh, "term_from": as_of, "counted_until": latest.reindex(fresh).to_numpy()})
+    new = listed[~listed.isin(running["person_id"])]
+    begun = pd.DataFrame({"person_id": new, "term_from": as_of, "counted_until": latest.reindex(new).to_numpy()})
     both = pd.concat([running, begun.astype({"term_from": MOMENT, "counted_until": MOMENT})], ignore_index=True)
     return both.assign(
         expires_at=_days_later(both["term_from"], term_days, as_of.tz), is_listed=both["person_id"].isin(listed)
@@ -58,7 +80,7 @@ def next_terms(
 
 
 def _days_later(moments: pd.Series, days: int, zone: tzinfo | None) -> pd.Series:
-    """The same hour so many days of a zone's calendar on: the first of two such hours, the next where there is none."""
+    """Add calendar days in a zone at the same local hour: the first where it occurs twice, the next where skipped."""
     local = moments.dt.tz_convert(zone).dt.tz_localize(None) + pd.Timedelta(days=days)
     first_of_two = np.ones(len(local), dtype=bool)
     later = local.dt.tz_localize(zone, ambiguous=first_of_two, nonexistent="shift_forward")
@@ -66,9 +88,9 @@ def _days_later(moments: pd.Series, days: int, zone: tzinfo | None) -> pd.Series
 
 
 def _is_renewed(terms: pd.DataFrame, latest: pd.Series) -> pd.Series:
-    """True where an incident counts that is later than any the term has seen.
+    """Return True where an incident is counted that is later than any in the term.
 
-    One within a spree's length may be the same, told anew with another hour, or belong to it.
+    An incident within SPREE of the last may be the same one, corrected to another hour, or part of the same spree.
     """
     now = latest.reindex(terms["person_id"]).set_axis(terms.index)
     return now.ge(terms["counted_until"] + SPREE)

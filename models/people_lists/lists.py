@@ -1,4 +1,4 @@
-"""The restricted lists, as frames: each takes what the rules decided and adds what a reader needs to see why."""
+"""The restricted lists, as frames: each takes the decisions of the rules and adds the columns that explain them."""
 
 from typing import TYPE_CHECKING
 
@@ -21,29 +21,30 @@ EVIDENCE_SHOWN = 3
 
 
 def live_warrants(warrants: pd.DataFrame, codebook: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Outstanding warrants with underlying band, `is_use`, age and the rule that holds each."""
+    """Return the outstanding warrants with underlying band, `is_use`, age and the rule that applies to each."""
     live = warrants[warrants["status"].eq("outstanding") & warrants["issued_at"].lt(as_of)]
-    strange = sorted(set(live["underlying_offence_code"]) - set(codebook.index))
-    if strange:
+    unknown = sorted(set(live["underlying_offence_code"]) - set(codebook.index))
+    if unknown:
         raise ValueError(
-            f"underlying_offence_code={strange[0]!r}: not in the codebook; add it there or mend the warrant"
+            f"underlying_offence_code={unknown[0]!r}: not in the codebook; add it there or correct the warrant"
         )
-    matter = codebook.reindex(live["underlying_offence_code"])
-    is_use = matter["category"].eq("drugs") & ~matter.index.isin(SUPPLY_CODES)
+    offence = codebook.reindex(live["underlying_offence_code"])
+    is_use = offence["category"].eq("drugs") & ~offence.index.isin(SUPPLY_CODES)
     live = live.assign(
-        underlying_band=matter["band"].to_numpy(),
+        underlying_band=offence["band"].to_numpy(),
         is_use=is_use.to_numpy(dtype=bool),
         age_days=(as_of - live["issued_at"]).dt.days.astype("int32"),
     )
-    ruled = rules.first_match(rules.WARRANT_RULES, live, "none")
-    if ruled["outcome"].eq("none").any():
+    matched = rules.first_match(rules.WARRANT_RULES, live, "none")
+    if matched["outcome"].eq("none").any():
         raise ValueError("a live warrant is neither bench nor arrest: expected one of these kinds")
-    return live.assign(route=ruled["outcome"], rule=ruled["rule"])
+    return live.assign(route=matched["outcome"], rule=matched["rule"])
 
 
 def warrant_queue(live: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return the queue of live warrants in the order of execution, with the rule of each."""
     gate = decisions["gate"].reindex(live["person_id"]).to_numpy()
-    # Somebody held only over use of drugs may be summonsed, never arrested; behind the other gates stands no warrant.
+    # A person with only use of drugs may be summonsed, never arrested; the other gates admit no warrant.
     admitted = live[(gate == "passed") | ((gate == "treatment_information") & live["route"].eq("summons").to_numpy())]
     order = admitted.assign(
         by_rule=admitted["rule"].map(rules.WARRANT_ORDER.index),
@@ -66,7 +67,7 @@ def person_tier(
     config: "PeopleConfig",
     seed: int,
 ) -> pd.DataFrame:
-    """Targets and those to warn, by rank. Incidents a day, days since the last and harm are there to explain."""
+    """Return targets and people to warn, by rank; frequency, recency and harm are columns for explanation."""
     listed = decisions[decisions["tier"].isin(["target", "warn"])].sort_values("rank")
     latest = evidence.groupby("person_id")["age_days"].min()
     heaviest = _heaviest(evidence, listed.index, config.half_life_days)
@@ -100,7 +101,7 @@ def person_tier(
 
 
 def decision(person_id: str, decisions: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig") -> pd.DataFrame:
-    """What was decided on one person, whatever list that leads to; no row where nobody had to decide anything."""
+    """Return the decision on one person, on whichever list; no row if there was nothing to decide."""
     found = decisions[decisions.index == person_id]
     is_gated = found["gate"].ne("passed")
     return pd.DataFrame(
@@ -108,7 +109,7 @@ def decision(person_id: str, decisions: pd.DataFrame, evidence: pd.DataFrame, co
             "person_id": found.index,
             "tier": found["tier"].to_numpy(),
             "rule": found["gate_rule"].where(is_gated, found["tier_rule"]).to_numpy(),
-            **{name: found[name].where(~is_gated).to_numpy(dtype=np.float64) for name in _STANDING},
+            **{name: found[name].where(~is_gated).to_numpy(dtype=np.float64) for name in _RANK_COLUMNS},
             **_harm_per_year(found),
             **_shares(found),
             "evidence_ids": _ids(_heaviest(evidence, found.index, config.half_life_days), found.index),
@@ -116,13 +117,13 @@ def decision(person_id: str, decisions: pd.DataFrame, evidence: pd.DataFrame, co
     )
 
 
-_STANDING = ("p_top_k", "p_top_k_fixed_weights", "rank", "rank_lo", "rank_hi", "exposure_days")
+_RANK_COLUMNS = ("p_top_k", "p_top_k_fixed_weights", "rank", "rank_lo", "rank_hi", "exposure_days")
 
 
 def dealer_ranking(
     decisions: pd.DataFrame, offences_held: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig"
 ) -> pd.DataFrame:
-    """Sellers outside flagrant markets. Selling decides who is in this view; harm alone decides the order."""
+    """Return sellers outside flagrant markets: selling decides who is in this view, harm alone decides the order."""
     sellers = decisions[decisions["view"].eq("dealer_ranking")]
     sellers = sellers.reset_index().sort_values(["score", "person_id"], ascending=[False, True]).set_index("person_id")
     heaviest = _heaviest(evidence, sellers.index, config.half_life_days)
@@ -145,6 +146,7 @@ def dealer_ranking(
 def referral(
     decisions: pd.DataFrame, offences_held: pd.DataFrame, live: pd.DataFrame, actions: pd.DataFrame
 ) -> pd.DataFrame:
+    """Return the people to be offered treatment, by information or diversion, with offers and starts recorded."""
     is_informed, is_diverted = decisions["gate"].eq("treatment_information"), decisions["route"].eq("diversion")
     referred = decisions[is_informed | is_diverted]
     is_informed = is_informed.reindex(referred.index)
@@ -163,6 +165,7 @@ def referral(
 def safeguarding(
     decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, offences_held: pd.DataFrame, live: pd.DataFrame
 ) -> pd.DataFrame:
+    """Return the people under 18 or of unknown age, with the reason and the evidence."""
     guarded = decisions[decisions["gate"].eq("safeguarding")]
     concern = child_events(events)
     used = concern[concern["is_minor_used_by_adult"]]
@@ -178,7 +181,7 @@ def safeguarding(
 
 
 def count_people(decisions: pd.DataFrame, queue: pd.DataFrame, dealers: pd.DataFrame) -> pd.DataFrame:
-    """People by outcome, for reports; ids nowhere."""
+    """Count people by outcome, for reports; the counts hold no ids."""
     gates, tiers, rulings = decisions["gate"], decisions["tier"], decisions["tier_rule"]
     people = {
         "known": len(decisions),
@@ -215,7 +218,7 @@ def _shares(people: pd.DataFrame) -> dict[str, Floats]:
 
 
 def _ranks_without(people: pd.Index, scoring: Scoring, seed: int) -> dict[str, pd.Series]:
-    """Rank of each with one axis left out of the score; nobody is ranked for an empty list."""
+    """Return the rank of each person with one axis left out of the score; an empty list ranks nobody."""
     if people.empty or scoring.scale is None:
         return {f"rank_without_{axis}": pd.Series(dtype="Int32") for axis in AXES}
     ranks = ranks_without(seed, scoring.scored.tolist(), scoring.rates, scoring.scale, scoring.top_k).loc[people]
@@ -223,17 +226,17 @@ def _ranks_without(people: pd.Index, scoring: Scoring, seed: int) -> dict[str, p
 
 
 def _heaviest(evidence: pd.DataFrame, people: pd.Index, half_life_days: float) -> pd.DataFrame:
-    """The heaviest incidents of each person: person_id, place (0 first), incident_id."""
-    theirs = evidence[evidence["person_id"].isin(people)]
-    weight = theirs["harm_days"] * theirs["factor"] * np.exp2(-theirs["age_days"] / half_life_days)
-    total = weight.groupby([theirs["person_id"], theirs["incident_id"]]).sum().rename("weight").reset_index()
+    """Return the heaviest incidents of each person: person_id, place (0 first), incident_id."""
+    own = evidence[evidence["person_id"].isin(people)]
+    weight = own["harm_days"] * own["factor"] * np.exp2(-own["age_days"] / half_life_days)
+    total = weight.groupby([own["person_id"], own["incident_id"]]).sum().rename("weight").reset_index()
     order = total.sort_values(["person_id", "weight", "incident_id"], ascending=[True, False, True], kind="stable")
     order = order.assign(place=order.groupby("person_id").cumcount())
     return order[order["place"] < EVIDENCE_SHOWN].reset_index(drop=True)
 
 
 def _ids(heaviest: pd.DataFrame, people: pd.Index) -> np.ndarray:
-    """Lists of incident ids in the order of `people`; an empty list where there are none."""
+    """Return lists of incident ids in the order of `people`; an empty list where there are none."""
     lists = heaviest.groupby("person_id")["incident_id"].agg(list).reindex(people)
     return lists.where(lists.notna(), pd.Series([[]] * len(lists), index=lists.index, dtype=object)).to_numpy(
         dtype=object
@@ -241,17 +244,17 @@ def _ids(heaviest: pd.DataFrame, people: pd.Index) -> np.ndarray:
 
 
 def _grounds(offences_held: pd.DataFrame, live: pd.DataFrame, *more: pd.DataFrame) -> pd.DataFrame:
-    """Incidents and warrants that can decide about a person: person_id, incident_id, age_days."""
+    """Return the incidents and warrants that can decide about a person: person_id, incident_id, age_days."""
     columns = ["person_id", "incident_id", "age_days"]
     warrants = live.rename(columns={"warrant_id": "incident_id"})
     return pd.concat([frame[columns] for frame in (offences_held, *more, warrants)]).drop_duplicates(columns[:2])
 
 
-def _latest_ids(behind: pd.DataFrame, people: pd.Index) -> np.ndarray:
-    theirs = behind[behind["person_id"].isin(people)].sort_values(
+def _latest_ids(incidents: pd.DataFrame, people: pd.Index) -> np.ndarray:
+    own = incidents[incidents["person_id"].isin(people)].sort_values(
         ["person_id", "age_days", "incident_id"], kind="stable"
     )
-    return _ids(theirs.groupby("person_id").head(EVIDENCE_SHOWN), people)
+    return _ids(own.groupby("person_id").head(EVIDENCE_SHOWN), people)
 
 
 def _latest_action(actions: pd.DataFrame, kind: str, people: pd.Index) -> pd.Series:

@@ -1,8 +1,8 @@
-"""The rules for people, in the order in which they hold: gates, routes, tiers, and the views across tiers.
+"""The rules for people, in the order in which they apply: gates, routes, tiers, and views across tiers.
 
-A gate ends the matter: whoever it holds is never scored, listed or noticed. Routes come next, tiers last. Every rule
-is a name, a test on the facts, what follows, a question and a sentence a person can be told, and what kind of evidence
-decides. Stops, contacts and arrests that came to nothing are no facts here at all, and nor are links between people.
+Gates come first: a person whom a gate holds is never scored, listed or sent a notice. Routes come next, tiers last.
+A rule has a name, a test on the facts, an outcome, a question and a sentence for the person, and the kind of evidence
+that decides. Stops, contacts, arrests without further action and links between people are not among the facts.
 
 Facts are a DataFrame, one row per person:
     is_deceased, is_under_18, is_age_unknown
@@ -12,10 +12,10 @@ Facts are a DataFrame, one row per person:
     is_treatment_consented, is_treatment_engaged
     is_away                 in custody, in hospital or known to be away at the clock
     high_event_count        high-band incidents with evidence, at least 24 hours apart
-    has_harm                some evidence counts on some axis
+    has_harm                counted evidence on at least one axis
     has_exposure            enough time at liberty to be scored
     is_above_average        the lower end of the harm rate's interval exceeds the mean of all people at risk
-    sells_outside_market    a sale of drugs outside flagrant markets is evidenced
+    sells_outside_market    an evidenced sale of drugs outside flagrant markets
     p_top_k                 chance of being in the top K; NaN where not scored
     tier_before             target, warn or missing
     is_term_over            listed for the whole term without a counted incident later than those it began with
@@ -35,10 +35,10 @@ INDEPENDENT_HIGH_EVENTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the rule book: whom it holds, what follows, what it asks and says in words, and on which grounds.
+    """One rule: its test, its outcome, its question and its text, and the kind of evidence that decides.
 
-    `grounds` names the evidence that decides: held (whatever is held against the person, warrants included), child,
-    counted (what raises the score), grave (high-band incidents), sales, warrant, links, or nothing where none does.
+    `grounds` names that evidence: held (everything held against the person, warrants included), child, counted (the
+    evidence that raises the score), grave (high-band incidents), sales, warrant, links, or empty where none decides.
     """
 
     name: str
@@ -103,11 +103,11 @@ ROUTES = (
 
 
 def is_in_treatment(facts: pd.DataFrame) -> pd.Series:
-    """True where the route to treatment holds and the person has taken it."""
+    """Return True where the route to treatment holds and the person is engaged in it."""
     return ROUTES[0].holds(facts) & facts["is_treatment_engaged"]
 
 
-# Who passed the gates and is still not tiered.
+# Reasons not to tier a person who passed the gates.
 HOLDS = (
     Rule(
         "no_harm",
@@ -148,10 +148,10 @@ HOLDS = (
 
 
 def tiers(target_probability: float, warn_probability: float, leave_margin: float) -> tuple[Rule, ...]:
-    """The tier rules at the configured probabilities; who is listed leaves only `leave_margin` below the entry."""
+    """Return the tier rules at the configured probabilities; a listed person leaves `leave_margin` below the entry."""
 
     def reaches(probability: float, *tiers_before: str) -> Test:
-        # Rounded, since 0.8 − 0.1 is a hair above 0.7 and nobody's tier may hang on that hair.
+        # Rounded, since 0.8 − 0.1 is slightly above 0.7 in floats and must not decide a tier.
         entry, exit_ = round(probability, 9), round(probability - leave_margin, 9)
         return lambda f: (
             f["is_above_average"]
@@ -195,7 +195,7 @@ BELOW = Rule(
     "Not likely enough among the worst.",
 )
 
-# What is shown across tiers, whatever the tier.
+# Views across tiers, whatever the tier.
 VIEWS = (
     Rule(
         "seller_outside_flagrant_market",
@@ -215,23 +215,34 @@ VIEWS = (
 
 
 def first_match(rules: Sequence[Rule], facts: pd.DataFrame, otherwise: str) -> pd.DataFrame:
-    """Outcome and rule name of the first rule that holds, per row; `otherwise` and no name where none does."""
-    offences_held = [rule.holds(facts).to_numpy(dtype=bool) for rule in rules]
-    outcome = np.select(offences_held, [rule.outcome for rule in rules], otherwise)
-    name = np.select(offences_held, [rule.name for rule in rules], "")
+    """Return, per row, outcome and name of the first rule that holds; `otherwise` and no name where none does."""
+    holds = [rule.holds(facts).to_numpy(dtype=bool) for rule in rules]
+    outcome = np.select(holds, [rule.outcome for rule in rules], otherwise)
+    name = np.select(holds, [rule.name for rule in rules], "")
     return pd.DataFrame({"outcome": outcome, "rule": name}, index=facts.index)
 
 
 def decide(
     facts: pd.DataFrame, *, target_probability: float, warn_probability: float, leave_margin: float
 ) -> pd.DataFrame:
-    """Decide for every person.
+    """Apply the rules to every person.
+
+    Parameters
+    ----------
+    facts : DataFrame
+        As models.people_lists.rule_features.make_rule_features returns.
+    target_probability, warn_probability : float
+        P(in the top K) from which a person is targeted or warned.
+    leave_margin : float
+        How far below these a listed person leaves.
 
     Returns
     -------
-    DataFrame on facts' index: `gate` (out, unscorable, safeguarding, treatment_information, or passed), `gate_rule`;
-    `route` (diversion or none), `route_rule`; `tier` (target, warn, unlisted, or none behind a gate), `tier_rule`;
-    `view` (dealer_ranking or none), `view_rule`; `is_withheld`, in treatment and kept off every list of people.
+    DataFrame
+        On the index of `facts`: `gate` (out, unscorable, safeguarding, treatment_information, or passed), `gate_rule`;
+        `route` (diversion or none), `route_rule`; `tier` (target, warn, unlisted, or none if a gate holds),
+        `tier_rule`; `view` (dealer_ranking or none), `view_rule`; `is_withheld` (in treatment and kept off every list
+        of people).
     """
     gate = first_match(GATES, facts, "passed")
     passed = gate["outcome"].eq("passed")
@@ -250,7 +261,7 @@ def decide(
     )
 
 
-# Warrants: what the court has ordered stands before any reckoning of harm. In this order they stand in the queue.
+# Warrants: a court order takes precedence over any harm score. The queue is in the order of these rules.
 WARRANT_RULES = (
     Rule(
         "bench_warrant_first",
@@ -279,7 +290,7 @@ WARRANT_RULES = (
 )
 WARRANT_ORDER = tuple(rule.name for rule in WARRANT_RULES)
 
-# Call-ins, on what was decided: the next level is warned, targets are charged instead.
+# Call-ins, on the decisions: the next level is warned; targets are charged instead.
 INVITED = Rule(
     "invited_next_level",
     lambda d: d["gate"].eq("passed") & d["tier"].eq("warn"),
@@ -291,21 +302,21 @@ INVITED = Rule(
 
 
 def may_be_reached(decisions: pd.DataFrame) -> pd.Series:
-    """True for adults who passed every gate and are not in treatment: the warning may reach them, and lists nobody."""
+    """Return True for people past every gate and not in treatment: the warning may reach them and lists nobody."""
     return decisions["gate"].eq("passed") & ~decisions["is_withheld"]
 
 
-_LADDER = (*GATES, *HOLDS, *tiers(0.8, 0.5, 0.1), BELOW)  # whatever the probabilities, the names and words are these
+_LADDER = (*GATES, *HOLDS, *tiers(0.8, 0.5, 0.1), BELOW)  # names and texts do not depend on the probabilities
 
 # Every rule by its name, for explanations.
 RULES: dict[str, Rule] = {rule.name: rule for rule in (*_LADDER, *ROUTES, *VIEWS, *WARRANT_RULES, INVITED)}
 
 
 def path(name: str) -> list[tuple[Rule, bool]]:
-    """Every gate, hold and tier that was asked until rule `name` held, in order, and whether it held.
+    """Return every gate, hold and tier tested until rule `name` held, in order, and whether it held.
 
-    A view, a route or a warrant stands beside the tiers: of it every gate was asked, and the rule itself.
+    A view, a route or a warrant is outside the ladder of tiers: its path is every gate, then the rule itself.
     """
     ladder = [rule.name for rule in _LADDER]
-    asked = _LADDER[: ladder.index(name)] if name in ladder else GATES
-    return [*((rule, False) for rule in asked), (RULES[name], True)]
+    tested = _LADDER[: ladder.index(name)] if name in ladder else GATES
+    return [*((rule, False) for rule in tested), (RULES[name], True)]

@@ -1,7 +1,7 @@
-"""Why somebody's tier changed, in words: what the rule book now says, and which evidence no longer counts.
+"""Reasons for changes of tier, as text: the rule that now applies, and the evidence that no longer counts.
 
-The first cause that holds is told: a gate that closed, a reason to be held back, a term that is over, evidence that was
-withdrawn or corrected, or a chance that fell below where one leaves.
+The text gives the first cause that holds: a gate, a hold, a term that is over, or a chance that fell below the level
+of leaving; sentences on evidence withdrawn or corrected come before it.
 """
 
 import pandas as pd
@@ -9,19 +9,29 @@ import pandas as pd
 from models.people_lists.rules import BELOW, RULES
 from models.people_scores.evidence import OFFENDER_ROLES
 
-NO_LONGER_KNOWN = "nothing_held_against"  # whoever is in no table any more
+NO_LONGER_KNOWN = "nothing_held_against"  # people who are in no table any more
 
 
 def why_now(
     before: pd.DataFrame, decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, evidence: pd.DataFrame
 ) -> pd.Series:
-    """Say by person why the tier is what it is, for everybody tiered then or now.
+    """Return, per person tiered before or now, the reason for the present tier.
 
     Parameters
     ----------
-    before : person_tier of the predecessor run.
-    decisions, facts : as rules.decide and rule_features.make_rule_features give them, with p_top_k.
-    events : involvements in the window: person_id, incident_id, role. evidence : as evidence.counted returns.
+    before : DataFrame
+        person_tier of the predecessor run.
+    decisions, facts : DataFrame
+        As rules.decide (with p_top_k) and rule_features.make_rule_features return them.
+    events : DataFrame
+        Involvements in the window: person_id, incident_id, role.
+    evidence : DataFrame
+        As evidence.counted returns.
+
+    Returns
+    -------
+    Series
+        Index person_id; text.
     """
     now = decisions.index[decisions["tier"].isin(["target", "warn"])]
     people = now.union(pd.Index(before["person_id"])).sort_values()
@@ -30,11 +40,13 @@ def why_now(
     rows = decisions.reindex(people)
     rule = rows["gate_rule"].where(rows["gate"].ne("passed"), rows["tier_rule"]).fillna(NO_LONGER_KNOWN)
     is_average = ~facts["is_above_average"].reindex(people, fill_value=False)
-    told = [_of_rule(*about) for about in zip(rule, chance, rows["p_top_k"].astype(float), is_average, strict=True)]
-    return (lost + pd.Series(told, index=people, dtype=object)).str.strip()
+    texts = [
+        _rule_text(*values) for values in zip(rule, chance, rows["p_top_k"].astype(float), is_average, strict=True)
+    ]
+    return (lost + pd.Series(texts, index=people, dtype=object)).str.strip()
 
 
-def _of_rule(rule: str, chance_before: float, chance_now: float, is_average: bool) -> str:
+def _rule_text(rule: str, chance_before: float, chance_now: float, is_average: bool) -> str:
     if rule != BELOW.name:
         return RULES[rule].words
     if is_average:
@@ -43,7 +55,7 @@ def _of_rule(rule: str, chance_before: float, chance_now: float, is_average: boo
 
 
 def _lost_evidence(before: pd.DataFrame, events: pd.DataFrame, evidence: pd.DataFrame) -> pd.Series:
-    """By person, a sentence on each incident shown at the predecessor run that counts no more; ends in a space."""
+    """Return, per person, a sentence on each incident of the predecessor run that no longer counts; ends in a space."""
     shown = (
         before[["person_id"]]
         .assign(incident_id=pd.Series(_shown_ids(before), index=before.index))
@@ -57,8 +69,8 @@ def _lost_evidence(before: pd.DataFrame, events: pd.DataFrame, evidence: pd.Data
         return pd.Series(dtype=object)
     roles = events.merge(lost, on=key).groupby(key)["role"].agg(set)
     known = roles.reindex(pd.MultiIndex.from_frame(lost[key]))
-    words = [_of_incident(i, r) for i, r in zip(lost["incident_id"], known, strict=True)]
-    return lost.assign(words=words).groupby("person_id")["words"].agg("".join)
+    texts = [_incident_text(i, r) for i, r in zip(lost["incident_id"], known, strict=True)]
+    return lost.assign(text=texts).groupby("person_id")["text"].agg("".join)
 
 
 def _shown_ids(before: pd.DataFrame) -> list[list[str]]:
@@ -66,7 +78,7 @@ def _shown_ids(before: pd.DataFrame) -> list[list[str]]:
     return [sorted({*heaviest, *(() if deciding is None else deciding)}) for heaviest, deciding in pairs]
 
 
-def _of_incident(incident_id: str, roles: object) -> str:
+def _incident_text(incident_id: str, roles: object) -> str:
     if not isinstance(roles, set):
         return f"{incident_id} was withdrawn, corrected or has become too old, and counts no more. "
     if "no_further_action" in roles and not roles & OFFENDER_ROLES:

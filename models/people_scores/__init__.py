@@ -1,4 +1,4 @@
 """Scores of people: status, evidence, exposure, offending rates, ranks, counterfactuals.
 
-May import statistics. Lists are made of scores in people_lists.
+May import statistics. The package people_lists turns scores into lists.
 """

@@ -8,7 +8,7 @@ from models.people_scores.evidence import AXES
 
 @dataclass(frozen=True, slots=True)
 class PeopleConfig:
-    """Settings of the lists of people; meanings and units beside the defaults in configs/default.yaml."""
+    """Settings of the lists of people; configs/default.yaml gives meanings and units beside the defaults."""
 
     window_days: int
     half_life_days: float
@@ -38,11 +38,11 @@ class PeopleConfig:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above zero")
         if set(self.weights) != set(AXES) or not all(weight >= 0 for weight in self.weights.values()):
-            raise ValueError(f"weights={dict(self.weights)!r}: expected {', '.join(AXES)}, each from zero up")
+            raise ValueError(f"weights={dict(self.weights)!r}: expected {', '.join(AXES)}, each zero or more")
         if not sum(self.weights.values()) > 0:
             raise ValueError(f"weights={dict(self.weights)!r}: expected at least one above zero")
         if not 0 < self.top_share <= 1:
-            raise ValueError(f"top_share={self.top_share!r}: expected a share above zero, of one at most")
+            raise ValueError(f"top_share={self.top_share!r}: expected a share above zero and at most one")
         if not 0 < self.warn_probability <= self.target_probability <= 1:
             raise ValueError(
                 f"warn_probability={self.warn_probability!r} and target_probability={self.target_probability!r}: "
@@ -51,11 +51,14 @@ class PeopleConfig:
         if not self.call_in_size >= 1 or not 0 < self.attendance_probability <= 1:
             raise ValueError(
                 f"call_in_size={self.call_in_size!r} and attendance_probability={self.attendance_probability!r}: "
-                "expected a whole number from one up and a probability above zero"
+                "expected a whole number of at least one and a probability above zero"
             )
         if not 0 <= self.leave_margin < self.warn_probability:
-            raise ValueError(f"leave_margin={self.leave_margin!r}: expected from zero to below warn_probability")
+            raise ValueError(
+                f"leave_margin={self.leave_margin!r}: expected zero or more and less than warn_probability"
+            )
 
     @property
     def axis_weights(self) -> list[float]:
+        """Weights in the order of AXES."""
         return [self.weights[axis] for axis in AXES]

@@ -1,7 +1,6 @@
-"""What would move a person off the list: the chance of being in the top K if something were otherwise.
+"""Counterfactuals: the chance of a listed person of being in the top K if one thing were different.
 
-Everybody else stays as they are, and the person's own stream of draws is used again: the difference is the change's
-alone.
+All other people stay fixed, and the person's own random stream is reused, so the difference is due to the change alone.
 """
 
 from typing import TYPE_CHECKING
@@ -30,12 +29,27 @@ def moves_out(
     config: "PeopleConfig",
     seed: int,
 ) -> list[str]:
-    """Say in words, per listed person, below which chance they leave, and what would bring them there.
+    """Return, per listed person, a text: the chance below which they leave, and what would lower it that far.
 
     Parameters
     ----------
-    listed : by person_id: p_top_k, exposure_days. heaviest : person_id, place (0 first), incident_id.
-    evidence : as models.people_scores.evidence.counted returns.
+    listed : DataFrame
+        Index person_id: p_top_k, exposure_days.
+    heaviest : DataFrame
+        person_id, place (0 first), incident_id.
+    evidence : DataFrame
+        As models.people_scores.evidence.counted returns.
+    scoring : Scoring
+        Rates, scale and ranking of this run.
+    config : PeopleConfig
+        Half-life, entry probability and leave margin.
+    seed : int
+        Seed of the run; the draws are keyed by (seed, person).
+
+    Returns
+    -------
+    list of str
+        One text per row of `listed`; empty where nobody is listed or scored.
     """
     if listed.empty or scoring.ranking is None or scoring.scale is None:
         return []
@@ -43,34 +57,35 @@ def moves_out(
     rates = scoring.rates.rows(scoring.scored.get_indexer(listed.index))
     scores = draw_scores(seed, ids, rates, scale).scores
 
-    def chance(instead: Rates) -> Floats:
-        return ranking.chance(scores, draw_scores(seed, ids, instead, scale).scores)
+    def chance(changed: Rates) -> Floats:
+        return ranking.chance(scores, draw_scores(seed, ids, changed, scale).scores)
 
     first = heaviest[heaviest["place"].eq(0)]
-    without = chance(_without(first, listed.index, rates, evidence, scoring, config.half_life_days))
+    without = chance(_rates_without(first, listed.index, rates, evidence, scoring, config.half_life_days))
     exposure = listed["exposure_days"].to_numpy(dtype=np.float64)
-    ahead = [chance(_later(months, exposure, rates, scoring, config.half_life_days)) for months in MONTHS_AHEAD]
+    ahead = [chance(_rates_after(months, exposure, rates, scoring, config.half_life_days)) for months in MONTHS_AHEAD]
     leaves_below = config.warn_probability - config.leave_margin
-    told = zip(
+    arguments = zip(
         listed["p_top_k"],
         first.set_index("person_id")["incident_id"].reindex(listed.index),
         without,
         _first_below(np.column_stack(ahead), leaves_below),
         strict=True,
     )
-    return [counterfactual_text(scoring.top_k, leaves_below, *about) for about in told]
+    return [counterfactual_text(scoring.top_k, leaves_below, *values) for values in arguments]
 
 
-def _without(
+def _rates_without(
     incidents: pd.DataFrame, people: pd.Index, rates: Rates, evidence: pd.DataFrame, scoring: Scoring, half_life: float
 ) -> Rates:
-    taken = evidence.merge(incidents[["person_id", "incident_id"]], on=["person_id", "incident_id"])
-    weight = count_offending(taken, people, half_life).weighted[:, scoring.used]
+    """Return the rates of `people` with `incidents` removed from the evidence."""
+    removed = evidence.merge(incidents[["person_id", "incident_id"]], on=["person_id", "incident_id"])
+    weight = count_offending(removed, people, half_life).weighted[:, scoring.used]
     return Rates(rates.shape - weight, rates.rate, rates.harm_days, rates.axis)
 
 
-def _later(months: int, exposure: Floats, rates: Rates, scoring: Scoring, half_life: float) -> Rates:
-    """The same after so many months at liberty without a new counted incident."""
+def _rates_after(months: int, exposure: Floats, rates: Rates, scoring: Scoring, half_life: float) -> Rates:
+    """Return the rates after so many months at liberty without a new counted incident."""
     days = months * DAYS_PER_MONTH
     kept = 2.0 ** (-days / half_life)
     prior_shape = scoring.prior_shape
@@ -80,16 +95,19 @@ def _later(months: int, exposure: Floats, rates: Rates, scoring: Scoring, half_l
 
 
 def _first_below(chances: Floats, level: float) -> list[int | None]:
-    """Months until the chance is below the level; None where it takes longer than we look."""
+    """Return the months until the chance is below the level; None where it takes longer than MONTHS_AHEAD."""
     is_below = chances < level
     months = np.asarray(MONTHS_AHEAD)[is_below.argmax(axis=1)]
-    return [int(month) if ever else None for month, ever in zip(months, np.any(is_below, axis=1).tolist(), strict=True)]
+    return [
+        int(month) if reached else None
+        for month, reached in zip(months, np.any(is_below, axis=1).tolist(), strict=True)
+    ]
 
 
 def counterfactual_text(
     top_k: int, leaves_below: float, chance: float, incident_id: str, chance_without: float, months: int | None
 ) -> str:
-    """One sentence or two on what would move a listed person off the list."""
+    """Return two or three sentences on what would take a listed person off the list."""
     quiet = (
         f"without a new counted incident that takes about {months} months at liberty"
         if months

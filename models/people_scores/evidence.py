@@ -1,10 +1,10 @@
-"""What is held against a person: incidents with a role, a factor for how sure it is, and the axis it counts on.
+"""Evidence against a person: incidents with the person's role, a factor for certainty, and the axis they count on.
 
-An arrest is no evidence and a contact even less: lists built on them have failed (City of Chicago Office of Inspector
+Neither an arrest nor a contact is evidence: lists built on them have failed (City of Chicago Office of Inspector
 General 2020, on the Strategic Subject List; Los Angeles Police Commission Inspector General 2019, on LASER). Roles are
-kept per incident, since one person can be offender here and victim there (Data Protection Act 2018, section 38).
-Incidents the police found themselves measure policing (Sherman, Neyroud and Neyroud 2016, Policing 10:171), so they add
-nothing to a score.
+kept per incident, since one person can be an offender in one and a victim in another (Data Protection Act 2018, section
+38). Incidents discovered by the police measure policing (Sherman, Neyroud and Neyroud 2016, Policing 10:171), so they
+add nothing to a score.
 """
 
 import numpy as np
@@ -24,31 +24,35 @@ ROLE_FACTORS = {
 }
 OFFENDER_ROLES = frozenset(role for role, factor in ROLE_FACTORS.items() if factor > 0)
 NAMED_BY_OTHERS = ("public", "partner", "sensor")  # discoveries that can raise a score
-NO_OFFENCE = ("health", "contact")  # categories that are nobody's offence: overdoses, stops, contacts
-NO_WEIGHT = ("drugs", *NO_OFFENCE)  # neither use nor sale of drugs adds to a score, whatever the codebook says
+NO_OFFENCE = ("health", "contact")  # categories that are not offences: overdoses, stops, contacts
+NO_WEIGHT = ("drugs", *NO_OFFENCE)  # use and sale of drugs add nothing to a score, whatever the codebook says
 SUPPLY_CODES = ("drug_supply", "drug_production")
 SUPPLY_ACTIVITIES = ("supply", "production")
 USE_ACTIVITIES = ("possession", "paraphernalia")
 
 
 def offences(person_events: pd.DataFrame, codebook: pd.DataFrame) -> pd.DataFrame:
-    """Incidents in which a person is suspected, charged or convicted; one row per person and incident.
+    """Return the incidents in which a person is suspected, charged or convicted; one row per person and incident.
 
     Parameters
     ----------
-    person_events : person_id, incident_id, role, offence_code, occurred_at, age_days, discovery, drug_activity,
+    person_events : DataFrame
+        person_id, incident_id, role, offence_code, occurred_at, age_days, discovery, drug_activity,
         is_minor_used_by_adult, in_flagrant_market; one row per incident, person and role.
-    codebook : by offence_code: category, axis, harm_days, band.
+    codebook : DataFrame
+        Index offence_code: category, axis, harm_days, band.
 
     Returns
     -------
-    DataFrame sorted by person_id, incident_id: both, offence_code, occurred_at, age_days, role (the strongest),
-    `factor` (0 where the police found it), `is_use` (possession, paraphernalia or drugs of unstated kind), `is_supply`,
-    is_minor_used_by_adult, in_flagrant_market, category, axis, band, harm_days.
+    DataFrame
+        Sorted by person_id, incident_id: both, offence_code, occurred_at, age_days, role (the strongest), discovery,
+        `factor` (0 where the police discovered it), `is_use` (possession, paraphernalia or drugs of unstated kind),
+        `is_supply`, is_minor_used_by_adult, in_flagrant_market, category, axis, band, harm_days.
 
     Raises
     ------
-    ValueError : a role or an offence code is unknown.
+    ValueError
+        If a role or an offence code is unknown.
     """
     _refuse_unknown("role", person_events["role"], ROLE_FACTORS)
     _refuse_unknown("offence_code", person_events["offence_code"], codebook.index)
@@ -66,32 +70,36 @@ def offences(person_events: pd.DataFrame, codebook: pd.DataFrame) -> pd.DataFram
 
 
 def supply(rows: pd.DataFrame) -> pd.Series:
-    """True where drugs were sold or made, by offence_code or drug_activity."""
+    """Return True where drugs were sold or made, by offence_code or drug_activity."""
     return rows["offence_code"].isin(SUPPLY_CODES) | rows["drug_activity"].isin(SUPPLY_ACTIVITIES)
 
 
 def use(rows: pd.DataFrame) -> pd.Series:
-    """True where drugs were only held or used; drugs of unstated kind are given the benefit of the doubt."""
+    """Return True where drugs were only possessed or used; drugs of unstated kind count as use."""
     is_drugs = rows["category"].eq("drugs") | (rows["drug_activity"].isin(USE_ACTIVITIES) & rows["axis"].eq("none"))
     return is_drugs & ~supply(rows)
 
 
 def counted(offences: pd.DataFrame, adult_days: pd.Series, codebook: pd.DataFrame) -> pd.DataFrame:
-    """What raises a score: one row per person, incident and axis.
+    """Return the evidence that raises a score: one row per person, incident and axis.
 
-    An incident counts on its offence's own axis, and on `minors` where an adult used a minor in it. Only somebody of
-    age at the time can have used a minor: a courier of seventeen was used.
+    An incident counts on its offence's own axis, and on `minors` where an adult used a minor in it. Only a person who
+    was an adult at the time can have used a minor: a courier aged 17 was used.
 
     Parameters
     ----------
-    offences : as `offences` returns.
-    adult_days : by person_id, local days of age before the clock (NaN where unknown); age_days are such days, too.
-    codebook : by offence_code: axis, harm_days.
+    offences : DataFrame
+        As `offences` returns.
+    adult_days : Series
+        Index person_id; local days from the 18th birthday to the clock (NaN where unknown), comparable with age_days.
+    codebook : DataFrame
+        Index offence_code: axis, harm_days.
 
     Returns
     -------
-    DataFrame sorted by person_id, incident_id, axis: person_id, incident_id, axis, band, harm_days, factor, age_days,
-    occurred_at.
+    DataFrame
+        Sorted by person_id, incident_id, axis: person_id, incident_id, axis, band, harm_days, factor, age_days,
+        occurred_at.
     """
     evidenced = offences[offences["factor"] > 0]
     is_of_age = evidenced["age_days"].to_numpy() < adult_days.reindex(evidenced["person_id"]).to_numpy()
@@ -105,17 +113,17 @@ def counted(offences: pd.DataFrame, adult_days: pd.Series, codebook: pd.DataFram
 
 
 def bands(harm_days: pd.Series) -> np.ndarray:
-    """Severity band of each harm weight: high from a year of prison, mid from 30 days, low below."""
+    """Return the severity band of each harm weight: high from a year of prison, mid from 30 days, low below."""
     return np.select([harm_days >= BAND_FLOORS["high"], harm_days >= BAND_FLOORS["mid"]], ["high", "mid"], "low")
 
 
 def _exploitation_days(rows: pd.DataFrame, codebook: pd.DataFrame) -> pd.Series:
-    """The lightest weight the codebook gives to using a minor; the offence's own where it lists none."""
+    """Return the least weight the codebook gives to using a minor; the offence's own where it lists none."""
     listed = codebook.loc[codebook["axis"].eq("minors"), "harm_days"]
     return rows["harm_days"] if listed.empty else pd.Series(float(listed.min()), index=rows.index)
 
 
-def _refuse_unknown(column: str, values: pd.Series, known: object) -> None:
-    strange = sorted(set(values.unique()) - set(known))  # type: ignore[call-overload]
-    if strange:
-        raise ValueError(f"{column}={strange[0]!r}: expected one of {', '.join(sorted(known))}")  # type: ignore[call-overload]
+def _refuse_unknown(column: str, values: pd.Series, expected: object) -> None:
+    unknown = sorted(set(values.unique()) - set(expected))  # type: ignore[call-overload]
+    if unknown:
+        raise ValueError(f"{column}={unknown[0]!r}: expected one of {', '.join(sorted(expected))}")  # type: ignore[call-overload]

@@ -1,8 +1,8 @@
-"""Time at liberty: the days on which a person could have offended, recent days weighing more.
+"""Time at liberty: the days on which a person could have offended, with more weight on recent days.
 
-Somebody in custody, prison or hospital, or known to be away, cannot offend in the street; a rate that forgets this
-calls the imprisoned reformed (Piquero et al. 2001, "Assessing the impact of exposure time and incapacitation on
-longitudinal trajectories of criminal offending", Journal of Adolescent Research 16:54).
+A person in custody, prison or hospital, or known to be away, cannot offend in the street; a rate that ignores this
+mistakes incapacitation for desistance (Piquero et al. 2001, "Assessing the impact of exposure time and incapacitation
+on longitudinal trajectories of criminal offending", Journal of Adolescent Research 16:54).
 """
 
 import numpy as np
@@ -12,14 +12,15 @@ import pandas as pd
 from models.statistics.empirical_bayes import Floats
 
 SECONDS_PER_DAY = 86_400
-# Nobody younger can offend in law (England and Wales: Children and Young Persons Act 1963, section 16).
+# Minimum age of criminal responsibility (England and Wales: Children and Young Persons Act 1963, section 16).
 AGE_OF_RESPONSIBILITY = 10
 
 
 def decayed_days(age_from: npt.ArrayLike, age_to: npt.ArrayLike, half_life_days: float) -> Floats:
-    """Days between two ages, a day of age t weighing ½^(t / half-life): (h / ln 2)(½^(to / h) − ½^(from / h)).
+    """Return the days between two ages, where a day of age t weighs ½^(t / half-life).
 
-    Ages are days before the clock, so `age_from` ≥ `age_to` ≥ 0; an infinite half-life gives plain days.
+    The closed form is (h / ln 2)(½^(to / h) − ½^(from / h)). Ages are days before the clock, so `age_from` ≥ `age_to`
+    ≥ 0; an infinite half-life gives plain days.
     """
     age_from, age_to = np.asarray(age_from, dtype=np.float64), np.asarray(age_to, dtype=np.float64)
     if np.isinf(half_life_days):
@@ -30,18 +31,27 @@ def decayed_days(age_from: npt.ArrayLike, age_to: npt.ArrayLike, half_life_days:
 def liberty_days(
     persons: pd.DataFrame, custody: pd.DataFrame, *, as_of: pd.Timestamp, window_days: float, half_life_days: float
 ) -> pd.Series:
-    """Weighted days at liberty within the window, per person.
+    """Return the weighted days at liberty within the window, per person.
 
     Parameters
     ----------
-    persons : index person_id; `born_on` (datetime or NaT) and `deceased_at` (UTC or NaT). A person is at risk from the
-        later of the window's start and the tenth birthday, until the clock or death.
-    custody : person_id, custody_from, custody_to (NaT while it lasts); all kinds are time away. Intervals may overlap,
-        and time covered twice is taken off once.
+    persons : DataFrame
+        Index person_id; `born_on` (datetime or NaT) and `deceased_at` (UTC or NaT). A person is at risk from the later
+        of the window's start and the tenth birthday, until the clock or death.
+    custody : DataFrame
+        person_id, custody_from, custody_to (NaT while it lasts); all kinds are time away. Intervals may overlap; time
+        covered twice is subtracted once.
+    as_of : Timestamp
+        The clock.
+    window_days : float
+        Length of the window that ends at the clock.
+    half_life_days : float
+        Half-life of a day's weight; infinite for plain days.
 
     Returns
     -------
-    Series on persons' index, days ≥ 0.
+    Series
+        On the index of `persons`, days ≥ 0.
     """
     at_risk = _risk_ages(persons, as_of, window_days)
     whole = decayed_days(at_risk["oldest"], at_risk["newest"], half_life_days)
@@ -52,9 +62,9 @@ def liberty_days(
 
 
 def away_at(custody: pd.DataFrame, as_of: pd.Timestamp) -> pd.Index:
-    """People who are in custody, hospital or absence at the clock."""
-    is_going_on = custody["custody_from"].lt(as_of) & ~custody["custody_to"].lt(as_of)
-    return pd.Index(custody.loc[is_going_on, "person_id"].unique())
+    """Return the people who are in custody, in hospital or absent at the clock."""
+    is_current = custody["custody_from"].lt(as_of) & ~custody["custody_to"].lt(as_of)
+    return pd.Index(custody.loc[is_current, "person_id"].unique())
 
 
 def _risk_ages(persons: pd.DataFrame, as_of: pd.Timestamp, window_days: float) -> pd.DataFrame:
@@ -65,7 +75,7 @@ def _risk_ages(persons: pd.DataFrame, as_of: pd.Timestamp, window_days: float) -
 
 
 def _away_ages(custody: pd.DataFrame, at_risk: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Intervals away as ages within the time at risk, without overlap."""
+    """Return the intervals away as ages within the time at risk, without overlap."""
     risk = at_risk.reindex(custody["person_id"]).reset_index(drop=True)
     away = pd.DataFrame(
         {
@@ -77,7 +87,7 @@ def _away_ages(custody: pd.DataFrame, at_risk: pd.DataFrame, as_of: pd.Timestamp
         }
     ).dropna(subset=["oldest", "newest"])
     away = away.sort_values(["person_id", "oldest", "newest"], ascending=[True, False, False], kind="stable")
-    # Going forward in time, an interval begins no earlier than all the former ones of that person have ended.
+    # In order of time, each interval begins no earlier than the end of all earlier ones of that person.
     reached = away.groupby("person_id")["newest"].cummin().groupby(away["person_id"]).shift()
     oldest = np.minimum(away["oldest"], reached.fillna(np.inf))
     return away.assign(oldest=np.maximum(oldest, away["newest"]))

@@ -1,13 +1,13 @@
-"""How people stand among each other: scores with their doubt, P(in the top K), interval of the rank.
+"""Ranking of people: scores with their uncertainty, P(in the top K) and the interval of the rank.
 
 An axis's harm rate λ becomes a position λ / (λ + κ) between 0 and 1, where κ is the rate of the K-th worst person on
-that axis: half-way means "as bad as the last who could be attended to". Percentiles, the usual choice, flatten exactly
-the heavy tail a short list is about. A score is the weighted mean of the three positions, the weights drawn around the
-configured ones (Lahdelma and Salminen 2001, Operations Research 49:444).
+that axis: 0.5 means "as bad as the last person within the force's capacity". Percentiles, the usual choice, flatten
+the heavy tail that a short list is about. A score is the weighted mean of the three positions, with weights drawn
+around the configured ones (Lahdelma and Salminen 2001, Operations Research 49:444).
 
-Those who can reach the top K are drawn in full. For the rest, the first two moments of every position are exact for a
-gamma rate (several bands are matched by one gamma, Satterthwaite 1946, Biometrics 2:110), and a beta distribution with
-the score's moments gives their chances.
+People who can reach the top K are drawn in full. For the rest, the first two moments of every position are exact for a
+gamma rate (one gamma matches several bands, Satterthwaite 1946, Biometrics 2:110), and a beta distribution with the
+moments of the score gives their chances.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ from models.statistics.empirical_bayes import Floats
 from models.statistics.rank_draws import draw_gamma, draw_weights, rank_draws
 
 INTERVAL = (0.1, 0.9)
-CHUNK = 400  # people drawn at a time: 400 × 2,000 draws × 9 rates are 58 MB
+CHUNK = 400  # people per chunk of draws: 400 × 2,000 draws × 9 rates are 58 MB
 OMITTED_SHARE = 0.01  # people not drawn may fill at most this share of the K places, in expectation
 LEAST_DRAWN, MOST_DRAWN = 200, 2_500
 LEVELS = np.linspace(0.0, 1.0, 129)  # scores at which the rest are counted
@@ -31,7 +31,7 @@ LEVELS = np.linspace(0.0, 1.0, 129)  # scores at which the rest are counted
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Gamma posteriors of event rates [n, k] with what an event of each column weighs and the axis it is on."""
+    """Gamma posteriors of event rates [n, k], with the harm weight and the axis of each column."""
 
     shape: Floats
     rate: Floats
@@ -39,16 +39,17 @@ class Rates:
     axis: np.ndarray  # [k], position among the axes
 
     def rows(self, which: np.ndarray) -> "Rates":
+        """Return the rates of some people, by position or mask."""
         return Rates(self.shape[which], self.rate[which], self.harm_days, self.axis)
 
     def by_axis(self, axes: int) -> Floats:
-        """Harm weights [k, axes]: rates @ this = harm rates per axis."""
+        """Return harm weights [k, axes]; rates @ weights are harm rates per axis."""
         return self.harm_days[:, None] * (self.axis[:, None] == np.arange(axes))
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreScale:
-    """What turns harm rates into scores: κ per axis, the weights, and drawn weights [draws, axes]."""
+    """Scale that converts harm rates into scores: κ per axis, the weights, and drawn weights [draws, axes]."""
 
     kappa: Floats
     weights: Floats
@@ -62,7 +63,7 @@ class ScoreScale:
     ) -> "ScoreScale":  # fmt: skip
         """Set κ from posterior mean harm [n, axes]: the K-th greatest among those with evidence on the axis.
 
-        With fewer of them the least one stands in, where K is none the greatest; an axis without any evidence separates
+        With fewer than K people κ is the least rate, with K = 0 the greatest. An axis without any evidence separates
         nobody (κ infinite).
         """
         kappa = np.full(harm.shape[1], np.inf)
@@ -75,9 +76,10 @@ class ScoreScale:
         return cls(kappa, centre / centre.sum(), concentration, drawn)
 
     def without(self, axis: int) -> "ScoreScale | None":
-        """The same with one axis left out, the others' weights scaled to one; None where they separate nobody.
+        """Return the scale with one axis left out and the other weights rescaled; None where they separate nobody.
 
-        What is left of a Dirichlet, scaled to one, is a Dirichlet of the concentration that is left.
+        The remaining components of a Dirichlet, rescaled to sum to one, are a Dirichlet with the remaining
+        concentration.
         """
         weights = np.where(np.arange(len(self.weights)) == axis, 0.0, self.weights)
         if not (weights[np.isfinite(self.kappa)] > 0).any():
@@ -87,7 +89,7 @@ class ScoreScale:
         return ScoreScale(self.kappa, weights / left, self.concentration * left, drawn / drawn_left)
 
     def weight_products(self) -> Floats:
-        """E[w_a w_b] of the Dirichlet."""
+        """Return E[w_a w_b] of the Dirichlet."""
         outer = np.outer(self.weights, self.weights)
         if np.isinf(self.concentration):
             return outer
@@ -96,8 +98,11 @@ class ScoreScale:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Full draws of some people: scores [m, draws], with drawn weights and with the configured ones, and per person
-    harm interval and share of each axis."""
+    """Full draws of some people.
+
+    Scores [m, draws] with drawn weights and with the configured ones; per person the harm interval and the share of
+    each axis.
+    """
 
     scores: np.ndarray
     fixed_scores: np.ndarray
@@ -106,7 +111,7 @@ class Drawn:
 
 
 def draw_scores(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale) -> Drawn:
-    """Draw scores in full, in chunks that bound the memory."""
+    """Draw scores in full, in chunks that bound the memory used."""
     draws, axes = scale.drawn_weights.shape
     scores, fixed = np.empty((2, len(ids), draws), dtype=np.float32)
     interval, shares = np.empty((len(ids), 2)), np.empty((len(ids), axes))
@@ -120,7 +125,7 @@ def draw_scores(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale) 
 
 
 def draw_harm(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale) -> Iterator[tuple[slice, Floats]]:
-    """Yield the next people's places and their drawn harm rates [people, draws, axes]."""
+    """Yield the slice of each chunk of people and their drawn harm rates [people, draws, axes]."""
     draws, axes = scale.drawn_weights.shape
     for start in range(0, len(ids), CHUNK):
         part = slice(start, start + CHUNK)
@@ -138,12 +143,12 @@ class Moments:
     parts: Floats
 
     def above(self, level: float) -> Floats:
-        """P(score > level) per person."""
+        """Return P(score > level) per person."""
         return 1.0 - betainc(self.alpha, self.beta, level)
 
 
 def score_moments(rates: Rates, scale: ScoreScale) -> Moments:
-    """Mean and variance of each person's score without drawing, matched by a beta distribution."""
+    """Match each person's score by a beta distribution with the exact mean and variance, without drawing."""
     axes = len(scale.kappa)
     by_axis = rates.by_axis(axes)
     mean = (rates.shape / rates.rate) @ by_axis
@@ -160,7 +165,7 @@ def score_moments(rates: Rates, scale: ScoreScale) -> Moments:
 
 @dataclass(frozen=True, slots=True)
 class PeopleRanking:
-    """Where people stand, and what it takes.
+    """The ranking, and the scores needed to enter the top K.
 
     `table` on person ids: p_top_k, p_top_k_fixed_weights, rank_lo, rank_hi, score, harm_per_day, harm_per_day_lo,
     harm_per_day_hi, events_per_day, share_0 … per axis, is_drawn (in full; else the analytic values). `last_in`,
@@ -171,14 +176,14 @@ class PeopleRanking:
     last_in: Floats
     first_out: Floats
 
-    def chance(self, scores: np.ndarray, scores_instead: np.ndarray) -> Floats:
-        """P(in the top K) per person [m, draws] with other scores, everybody else as they are."""
+    def chance(self, scores: np.ndarray, changed_scores: np.ndarray) -> Floats:
+        """Return P(in the top K) per person if their scores [m, draws] changed and all others stayed fixed."""
         is_in = scores >= self.last_in
-        return (scores_instead > np.where(is_in, self.first_out, self.last_in)).mean(axis=1)
+        return (changed_scores > np.where(is_in, self.first_out, self.last_in)).mean(axis=1)
 
 
 def rank_people(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale, top_k: int) -> PeopleRanking:
-    """Stand people against each other."""
+    """Rank people by their posterior rates."""
     moments = score_moments(rates, scale)
     which = choose_drawn(moments, top_k)
     drawn = draw_scores(seed, [ids[i] for i in which], rates.rows(which), scale)
@@ -189,25 +194,26 @@ def rank_people(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale, 
 
 
 def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:
-    """Positions (ascending) of the people who can reach the top K, and never fewer than LEAST_DRAWN.
+    """Return the positions (ascending) of people who can reach the top K, at least LEAST_DRAWN of them.
 
-    At the score above which K people are expected, everybody has a chance. Those with the greatest are chosen until the
-    others would fill a negligible share of the K places, or until MOST_DRAWN: among so many equals nobody comes near.
+    The entry score is that above which K people are expected. People are chosen by their chance of exceeding it, until
+    the others would fill a negligible share of the K places, or until MOST_DRAWN: among so many equals no chance is
+    great.
     """
     everybody = np.arange(len(moments.mean))
     expected = count_above(moments, everybody)
     entry = float(np.interp(-top_k, -expected(LEVELS), LEVELS))
     chance = moments.above(entry)
     order = np.lexsort((everybody, -moments.mean, -chance))
-    left_out = np.cumsum(chance[order][::-1])[::-1]  # places that everybody from here on would fill
+    left_out = np.cumsum(chance[order][::-1])[::-1]  # places filled, in expectation, by people from here on
     needed = int((left_out > OMITTED_SHARE * top_k).sum())
     return np.sort(order[: np.clip(needed, LEAST_DRAWN, MOST_DRAWN)])
 
 
 def entry_scores(score_draws: np.ndarray, rest_above: Callable, places: int) -> Floats:
-    """The score of each draw that takes the last of so many places, those expected to go to the rest set aside.
+    """Return, per draw, the score that takes the last of so many places, less those expected to go to the rest.
 
-    Where there is no place, one: no score exceeds it.
+    With no place the result is one, which no score exceeds.
     """
     if places < 1:
         return np.ones(score_draws.shape[1])
@@ -218,15 +224,15 @@ def entry_scores(score_draws: np.ndarray, rest_above: Callable, places: int) -> 
 
 
 def chance_of_entry(moments: Moments, last_in: Floats) -> Floats:
-    """P(in the top K) per person, not drawn, given draws of the score that takes the last place."""
+    """Return P(in the top K) per person not drawn, given draws of the score that takes the last place."""
     bounds = np.quantile(last_in, np.linspace(0.05, 0.95, 7))
     return np.mean([moments.above(level) for level in bounds], axis=0)
 
 
 def count_above(moments: Moments, rest: np.ndarray) -> Callable[[np.ndarray], Floats]:
-    """How many of the rest are expected above a score, as a function of it.
+    """Return a function of a score: how many of the rest are expected above it.
 
-    People of nearly the same mean and spread are counted together, on a grid of their beta parameters.
+    People with nearly the same mean and variance are counted together, on a grid of their beta parameters.
     """
     if not rest.size:
         return lambda scores: np.zeros(np.shape(scores))
@@ -238,7 +244,7 @@ def count_above(moments: Moments, rest: np.ndarray) -> Callable[[np.ndarray], Fl
 
 
 def position_moments(mean: Floats, variance: Floats, kappa: Floats) -> tuple[Floats, Floats]:
-    """E[u] and E[u²] of u = λ / (λ + κ) for gamma λ of the given mean and variance, by a table made once."""
+    """Return E[u] and E[u²] of u = λ / (λ + κ) for gamma λ of given mean and variance, from a cached table."""
     shape = np.clip(mean**2 / np.where(variance > 0, variance, np.inf), *SHAPES)
     scaled = np.clip(kappa * shape / np.where(mean > 0, mean, 1e-300), *KAPPAS)
     at = np.log(shape), np.log(scaled)
@@ -252,7 +258,7 @@ KAPPAS = (1e-6, 1e7)
 
 @cache
 def _position_tables() -> "list[scipy.interpolate.RectBivariateSpline]":
-    """Splines of log E[u] and log E[u²] over (log shape, log κ·rate), by integrating over log λ."""
+    """Return splines of log E[u] and log E[u²] over (log shape, log κ·rate), by integrating over log λ."""
     log_shape, log_kappa = _log_grid(SHAPES, 61), _log_grid(KAPPAS, 91)
     t = np.linspace(-45.0, 10.0, 5501)
     shape = np.exp(log_shape)[:, None]
@@ -281,7 +287,7 @@ def _analytic(
     return pd.DataFrame(
         {
             "p_top_k": chance,
-            "p_top_k_fixed_weights": chance,  # of people so far from the top, the weights decide nothing
+            "p_top_k_fixed_weights": chance,  # so far from the top, the weights make no difference
             "rank_lo": 1 + np.rint(drawn_above(score_hi) + rest_above(score_hi)).astype(np.int64),
             "rank_hi": 1 + np.rint(drawn_above(score_lo) + rest_above(score_lo)).astype(np.int64),
             "score": moments.mean,
@@ -300,7 +306,7 @@ def _with_drawn(table: pd.DataFrame, which: np.ndarray, drawn: Drawn, rest_above
     ranks = rank_draws(drawn.scores) + np.rint(rest_above(drawn.scores)).astype(np.int64)
     entry_fixed = entry_scores(drawn.fixed_scores, rest_above, top_k)
     rank_lo, rank_hi = np.quantile(ranks, INTERVAL, axis=1, method="inverted_cdf").astype(np.int64)
-    found = {
+    columns = {
         "p_top_k": (ranks <= top_k).mean(axis=1),
         "p_top_k_fixed_weights": (drawn.fixed_scores >= entry_fixed).mean(axis=1),
         "rank_lo": rank_lo,
@@ -311,7 +317,7 @@ def _with_drawn(table: pd.DataFrame, which: np.ndarray, drawn: Drawn, rest_above
         **{f"share_{axis}": share for axis, share in enumerate(drawn.shares.T)},
         "is_drawn": True,
     }
-    return table.assign(**{name: _put(table[name].to_numpy(), which, values) for name, values in found.items()})
+    return table.assign(**{name: _put(table[name].to_numpy(), which, values) for name, values in columns.items()})
 
 
 def _mean_count_above(drawn: Drawn) -> Callable[[np.ndarray], Floats]:
@@ -327,5 +333,5 @@ def _put(values: np.ndarray, which: np.ndarray, new: object) -> np.ndarray:
 
 
 def _shares(parts: Floats) -> Floats:
-    whole = parts.sum(axis=1, keepdims=True)
-    return parts / np.where(whole > 0, whole, 1.0)
+    total = parts.sum(axis=1, keepdims=True)
+    return parts / np.where(total > 0, total, 1.0)

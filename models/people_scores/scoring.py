@@ -1,4 +1,4 @@
-"""Scores of people: from evidence and time at liberty to rates, and from rates to standing."""
+"""Scores of people: from evidence and time at liberty to rates, and from rates to ranks."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """Everything a score was made from, for those scored and, in `people`, for everybody at risk.
+    """Inputs and results of scoring: of those scored and, in `people`, of everybody at risk.
 
-    `people` by person_id: exposure_days, liberty_days (not aged), has_harm, has_exposure, and, where scored, the
-    standing. `top_k` is the K that was used.
+    `people` by person_id: exposure_days, liberty_days (without decay), has_harm, has_exposure, and, where scored, the
+    columns of the ranking. `top_k` is the K that was used.
     """
 
     people: pd.DataFrame
@@ -38,7 +38,7 @@ class Scoring:
 
     @property
     def used(self) -> np.ndarray:
-        """[9]: columns in which anything counts, in the order of models.people_scores.offending.COLUMNS."""
+        """Columns with any counted incident [9], in the order of models.people_scores.offending.COLUMNS."""
         return self.offending.harm_days > 0
 
     @property
@@ -64,13 +64,13 @@ def score_people(
         return liberty_days(at_risk, custody, as_of=as_of, window_days=window, half_life_days=half_life_days)
 
     days, exposure = days_at_liberty(np.inf), days_at_liberty(config.half_life_days)
-    theirs = evidence[evidence["person_id"].isin(at_risk.index)]
-    offending = count_offending(theirs, at_risk.index, config.half_life_days)
+    at_risk_evidence = evidence[evidence["person_id"].isin(at_risk.index)]
+    offending = count_offending(at_risk_evidence, at_risk.index, config.half_life_days)
     has_harm, has_exposure = offending.has_evidence.any(axis=1), exposure >= config.minimum_exposure_days
     people = pd.DataFrame(
         {"exposure_days": exposure, "liberty_days": days, "has_harm": has_harm, "has_exposure": has_exposure}
     )
-    priors = fit_priors(offending.whole, mean_factors(theirs), days.to_numpy()) if days.any() else []
+    priors = fit_priors(offending.whole, mean_factors(at_risk_evidence), days.to_numpy()) if days.any() else []
     is_scored = (people["has_harm"] & people["has_exposure"]).to_numpy()
     if not is_scored.any():
         return Scoring(people.assign(**_UNSCORED), 0.0, at_risk.index[:0], 0, offending, priors, _NO_RATES, None, None)
@@ -92,7 +92,7 @@ def score_people(
     table = ranking.table
     table = table.assign(
         rank=rank_by_chance(table["p_top_k"], table["score"], ids),
-        # Where nothing counts against somebody the rate is the prior's, and little time at liberty makes it greater.
+        # Without evidence on an axis the rate is the prior's, which is greater with less time at liberty: use zero.
         is_pareto=is_on_front(np.where(offending.has_evidence, harm, 0.0)[is_scored]),
     )
     people = people.join(table)
@@ -100,7 +100,7 @@ def score_people(
 
 
 def places(config: "PeopleConfig", scored: int) -> int:
-    """K: whom the force can attend to, and never more than a share of those scored; none where they are too few."""
+    """Return K: the force's capacity, at most a share of those scored; zero where too few are scored."""
     return min(config.top_k, int(round(config.top_share * scored, 9)))
 
 

@@ -1,8 +1,8 @@
-"""Controls of an operation: places without one whose past ran most like that of its own.
+"""Controls of an operation: places without an operation whose past trajectory is most similar.
 
-Matched on the trajectory before the days that are compared, and never on those: a place that chance lifted to the
-market's level falls back afterwards, and would make displacement out of nothing (regression to the mean). Counts are
-compared as square roots, which chance moves about equally far whatever the level (Bartlett 1936), core and ring apart.
+Places are matched on the trajectory before the compared days, never on those days: a place that reached the market's
+level by chance falls back afterwards, which would look like displacement (regression to the mean). Counts are compared
+as square roots, which stabilise the variance (Bartlett 1936), separately for core and ring.
 """
 
 import numpy as np
@@ -22,15 +22,21 @@ def nearest_controls(
     until: pd.Timestamp,
     since: pd.Timestamp,
 ) -> list[str]:
-    """Return up to MOST_CONTROLS places that share no ground with each other or with what is taken, nearest first.
+    """Return up to MOST_CONTROLS places that overlap neither each other nor the cells in `taken`, most similar first.
 
     Parameters
     ----------
-    site_cells : market_id (the place), cell_id, core and ring together.
-    events : market_id, occurred_at (UTC), is_core.
-    taken : cell_id of all that an operation or its ring covers, the site's own among them.
-    until, since : the past is the last MOST_BLOCKS whole blocks of BLOCK_DAYS before `until` and after `since`. Where
-        there is none, nothing tells the places apart, and they come by id.
+    site_id : str
+        market_id of the place with the operation.
+    site_cells : pd.DataFrame
+        market_id (the place), cell_id; core and ring together.
+    events : pd.DataFrame
+        market_id, occurred_at (UTC), is_core.
+    taken : set[str]
+        cell_ids covered by an operation or its ring, including those of the site itself.
+    until, since : pd.Timestamp
+        the past is the last MOST_BLOCKS whole blocks of BLOCK_DAYS before `until` and after `since`. Without a whole
+        block, the candidates are in order of id.
     """
     free = site_cells[~site_cells["market_id"].isin(site_cells.loc[site_cells["cell_id"].isin(taken), "market_id"])]
     distance = _distances(site_id, sorted(free["market_id"].unique()), events, until, since)
@@ -47,7 +53,7 @@ def nearest_controls(
 def _distances(
     site_id: str, candidates: list[str], events: pd.DataFrame, until: pd.Timestamp, since: pd.Timestamp
 ) -> pd.Series:
-    """Squared distance of each candidate's trajectory from the site's, candidates in order of id."""
+    """Return the squared distance of each candidate's trajectory from the site's, in order of id."""
     block = pd.Timedelta(days=BLOCK_DAYS)
     blocks = min(max(int((until - since) / block), 0), MOST_BLOCKS)
     past = events[(events["occurred_at"] < until) & (events["occurred_at"] >= until - blocks * block)]

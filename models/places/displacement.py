@@ -1,13 +1,13 @@
-"""Where harm went while an operation ran: the weighted displacement difference of each market, whole and by part.
+"""Displacement during an operation: the weighted displacement difference of each market, in total and by part.
 
 Wheeler and Ratcliffe (2018, Crime Science 7:4): WDD = (ΔT − ΔC) + (ΔD − ΔCD), the changes of the market, of the ring
 around it, and of controls for both; each count is Poisson, so the variance is the sum of the counts, those of controls
-divided by the square of how many there are. In harm, offence k weighing w_k days, it is Σ w_k WDD_k with the variance
-Σ w_k² Var_k. What moved into the ring beyond what its controls did is ΔD − ΔCD: an alarm where its 80% interval lies
-above zero, which chance alone does to about one row in ten. The same difference over the reports of one category, or of
-one half of the day, tells displacement to other offences and other times, two of the five kinds of Clarke and Eck.
+divided by the square of their number. In harm, with w_k days for offence k, it is Σ w_k WDD_k with the variance
+Σ w_k² Var_k. Displacement into the ring is ΔD − ΔCD. A row has an alarm if the 80% interval of that difference is above
+zero, which chance alone causes in about one row in ten. The same difference for one category of offences, or for one
+half of the day, measures displacement to other offences and other times, two of the five kinds of Clarke and Eck.
 
-Reports by public, partners and sensors count, as everywhere; overdoses do not.
+Reports by public, partners and sensors count, as in all models; overdoses do not.
 """
 
 from collections.abc import Hashable, Iterator
@@ -22,11 +22,11 @@ from models.places.controls import nearest_controls
 Row = dict[Hashable, Any]  # one row of a frame
 
 Z80 = float(norm.ppf(0.9))  # half width of an 80% interval in standard errors
-SEEN_DAYS = 365  # how far back the events reach
-SHORTEST_DAYS = 7  # a shorter window says nothing
+SEEN_DAYS = 365  # length of the event history
+SHORTEST_DAYS = 7  # a shorter window has too little information
 PARTS = ("target", "ring", "control", "control_ring")
 WHOLE = "all"
-SPLITS = {"offence": "category", "time": "daypart"}  # what reports are parted by, and the column that says it
+SPLITS = {"offence": "category", "time": "daypart"}  # kind of split → column of the reports
 _ENDS = ("", "_lo", "_hi")
 DISPLACEMENT_COLUMNS = (
     "market_id", "split", "part", "area_id", "started_at", "window_days", "control_count", "control_ids",
@@ -45,24 +45,31 @@ def measure_displacement(
     as_of: pd.Timestamp,
     longest_days: int,
 ) -> pd.DataFrame:
-    """Measure the latest operation at each market, over as many days since its start as before it.
+    """Measure the latest operation at each market, with windows of equal length before and after its start.
 
     Parameters
     ----------
-    site_cells : market_id, cell_id of every market and of every other place that may be a control, its ring included.
-    operations : `models.operations.history.operations_of`, with market_id. One that was announced is no control from
-        then on, be it begun or not: the announcement is meant to change what people do.
-    events : market_id, incident_id, occurred_at (UTC), kind (overdose is left out), is_core (within the place, and not
-        only within the ring around it), harm_days, category, daypart (either missing where unknown), of the last
-        SEEN_DAYS before `as_of`; a row for each place nearby.
-    longest_days : the window is no longer than this.
+    site_cells : pd.DataFrame
+        market_id, cell_id of every market and of every other possible control, including its ring.
+    operations : pd.DataFrame
+        `models.operations.history.operations_of`, with market_id. A place with an announced operation is not a control
+        from the announcement on, even if the operation has not started.
+    events : pd.DataFrame
+        market_id, incident_id, occurred_at (UTC), kind (overdose is left out), is_core (within the place, not only
+        within its ring), harm_days, category, daypart (the last two missing if unknown), of the last SEEN_DAYS before
+        `as_of`; one row per nearby place.
+    as_of : pd.Timestamp
+        end of the events (UTC).
+    longest_days : int
+        maximum length of the window in days.
 
     Returns
     -------
-    DataFrame with DISPLACEMENT_COLUMNS, by market: all its reports first, then part by part. Counts before and after
-    (of controls the sum), and per control the changes beyond theirs in reports and in days of harm, with 80% intervals;
-    missing where no place without an operation can be compared with, or fewer than SHORTEST_DAYS have passed, or are on
-    record before it. `why` says it in words.
+    pd.DataFrame
+        DISPLACEMENT_COLUMNS, by market: all its reports first, then each part. Counts before and after (the sum over
+        controls), and changes in excess of the mean control, in reports and in days of harm, with 80% intervals. They
+        are missing if there is no control, or if fewer than SHORTEST_DAYS have passed since the start or are on record
+        before it. `why` gives the reason as text.
     """
     known = operations.dropna(subset="market_id")
     known = known.assign(felt_from=known[["announced_at", "started_at"]].min(axis=1)).dropna(subset="felt_from")
@@ -113,7 +120,7 @@ def _measured(
     is_own, is_core = seen["market_id"].eq(operation["market_id"]), seen["is_core"]
     side = np.select([is_own & is_core, is_own, is_core], PARTS[:3], PARTS[3])
     seen = seen.assign(side=side, is_after=seen["occurred_at"] >= start)
-    return [{**row, **part, **_differences(of_part, len(controls))} for part, of_part in _parted(seen)]
+    return [{**row, **part, **_differences(of_part, len(controls))} for part, of_part in _split(seen)]
 
 
 def _too_short(days_before: float) -> str:
@@ -122,7 +129,7 @@ def _too_short(days_before: float) -> str:
     return f"fewer than {SHORTEST_DAYS} days have passed since it began"
 
 
-def _parted(seen: pd.DataFrame) -> Iterator[tuple[Row, pd.DataFrame]]:
+def _split(seen: pd.DataFrame) -> Iterator[tuple[Row, pd.DataFrame]]:
     """Yield all reports, then those of each part."""
     yield {"split": WHOLE, "part": WHOLE}, seen
     for split, column in SPLITS.items():
@@ -131,7 +138,7 @@ def _parted(seen: pd.DataFrame) -> Iterator[tuple[Row, pd.DataFrame]]:
 
 
 def _differences(seen: pd.DataFrame, controls: int) -> Row:
-    """Counts of each side, and changes beyond those of the mean control in reports and in harm, with intervals."""
+    """Return counts of each side, and changes in excess of the mean control in reports and harm, with intervals."""
     counts: Row = {
         f"{side}_{when}": int((seen["side"].eq(side) & seen["is_after"].eq(when == "after")).sum())
         for side in PARTS
@@ -140,19 +147,19 @@ def _differences(seen: pd.DataFrame, controls: int) -> Row:
     reports = _difference(seen, np.ones(len(seen)), controls)
     harm = _difference(seen, seen["harm_days"].to_numpy(np.float64), controls)
     is_alarm, is_harm_alarm = reports["displaced_lo"] > 0, harm["displaced_lo"] > 0
-    risen = " and ".join(["reports"] * is_alarm + ["harm"] * is_harm_alarm)
+    rise = " and ".join(["reports"] * is_alarm + ["harm"] * is_harm_alarm)
     return {
         **counts,
         **reports,
         **{f"harm_{name}": value for name, value in harm.items()},
         "is_alarm": is_alarm,
         "is_harm_alarm": is_harm_alarm,
-        "why": f"{risen} rose around the market beyond chance" if risen else "no rise around the market beyond chance",
+        "why": f"{rise} rose around the market beyond chance" if rise else "no rise around the market beyond chance",
     }
 
 
 def _difference(seen: pd.DataFrame, weight: np.ndarray, controls: int) -> Row:
-    """Weighted differences of Poisson reports: each moves a change by its weight, and its variance by the square."""
+    """Return weighted differences of Poisson reports; each adds its weight to the change, squared to the variance."""
     share = np.where(seen["side"].isin(["target", "ring"]), 1.0, -1.0 / controls)
     change = weight * share * np.where(seen["is_after"], 1.0, -1.0)
     variance = (weight * share) ** 2

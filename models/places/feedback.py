@@ -1,10 +1,10 @@
-"""Whether what police find follows where police are, area by area: the loop that must stay open.
+"""Feedback between police presence and police discoveries, by area.
 
-Discovered incidents alone send police where they have been before (Ensign et al. 2018, Proceedings of Machine Learning
-Research 81). harmspot counts none of them; this says how far they would have led it. The ratio of an area's share of
-discovered to its share of publicly reported incidents is one where police find as the public reports; its 80% interval
-treats both counts as Poisson, half an incident added to each so that none is zero. An alarm: it lies above one where
-officers, too, are more than the public's reports account for.
+Models of discovered incidents send police where they have been before (Ensign et al. 2018, Proceedings of Machine
+Learning Research 81). harmspot does not count discoveries; this table shows the bias they would cause. The ratio of an
+area's share of discovered incidents to its share of publicly reported ones is one if both agree. Its 80% interval
+treats both counts as Poisson, with half an incident added to each to avoid zeros. An area has an alarm if the interval
+is above one and its share of officer hours exceeds its share of public reports.
 """
 
 import numpy as np
@@ -23,12 +23,14 @@ def measure_feedback(areas: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    areas : area_id (distinct), public_count, police_count, today_hours, proposed_hours; hours may be missing.
+    areas : pd.DataFrame
+        area_id (distinct), public_count, police_count, today_hours, proposed_hours; hours may be missing.
 
     Returns
     -------
-    DataFrame with FEEDBACK_COLUMNS, by area: shares of the total (missing where it is nothing), find_ratio with its 80%
-    interval, and the rank by count without and with what police discovered (1 has most, ties by area_id).
+    pd.DataFrame
+        FEEDBACK_COLUMNS, by area: shares of the total (missing if it is zero), find_ratio with its 80% interval, and
+        the rank by count without and with police discoveries (1 has most, ties by area_id).
     """
     table = areas.sort_values("area_id", ignore_index=True)
     public, police = (table[name].to_numpy(np.float64) for name in ("public_count", "police_count"))
@@ -51,12 +53,12 @@ def measure_feedback(areas: pd.DataFrame) -> pd.DataFrame:
 
 
 def _share(values: np.ndarray) -> np.ndarray:
-    total = np.nansum(values)  # one area that is missing leaves the others comparable
+    total = np.nansum(values)  # a missing area does not affect the others
     return values / total if total > 0 else np.full(len(values), np.nan)
 
 
 def _rank(counts: np.ndarray) -> np.ndarray:
-    """Rank from 1 for the most; the rows come by area_id, which breaks ties."""
+    """Return ranks, 1 for the highest count; ties are in row order, which is by area_id."""
     rank = np.empty(len(counts), dtype=np.int32)
     rank[np.argsort(-counts, kind="stable")] = np.arange(1, len(counts) + 1)
     return rank

@@ -1,12 +1,13 @@
-"""Street drug markets from what the public, partners and sensors report, on a grid of cells.
+"""Street drug markets from reports of the public, partners and sensors, on a grid of cells.
 
-At least two independent kinds of source must point at a place, as in the Jersey City drug-market study (Weisburd and
-Green 1995, Justice Quarterly 12:711), with the difference that arrests, and all else the police find by looking, are
-never a source: they show where police looked. Overdoses are counted for health outreach and move nothing.
+At least two independent kinds of source must indicate a place, as in the Jersey City drug-market study (Weisburd and
+Green 1995, Justice Quarterly 12:711). Unlike that study, arrests and other police discoveries are never a source,
+because they show where police looked. Overdoses are counted for health outreach and do not affect the score.
 
 The score is F = .35 disorder + .25 violence + .15 fear + .15 visibility + .10 persistence, each part the percentile of
-an empirical-Bayes rate over neighbourhoods. A neighbourhood is a cell and its queen neighbours. Report cells climb to
-the heaviest neighbourhood next to them, and those that meet at one summit are one market, so markets stay compact.
+an empirical-Bayes rate over neighbourhoods. A neighbourhood is a cell and its queen neighbours. Cells with reports
+are clustered by steepest ascent to the neighbourhood with most reports; cells with one summit are one market, so
+markets stay compact.
 """
 
 from collections.abc import Mapping
@@ -23,18 +24,18 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 WEIGHTS = {"disorder": 0.35, "violence": 0.25, "fear": 0.15, "visibility": 0.15, "persistence": 0.10}
-# One complaint is not a market: fewer reports or weeks than these are not even suspected.
+# Minimum reports and weeks of a suspected market: one complaint is not a market.
 SUSPECTED_REPORTS, SUSPECTED_WEEKS = 3, 2
-# Violence or disorder nearby points at a market where it is among the top fifth of neighbourhoods.
+# Violence or disorder nearby is a source if its rate is in the top fifth of neighbourhoods.
 NEARBY_PERCENTILE = 0.8
-# Without reporters nobody can tell ten callers from one; then only this many of the heaviest places are shown.
+# Without reporter references ten callers look like one; then only this many places with most reports are shown.
 PROVISIONAL_MARKETS = 10
 QUEEN = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class MarketsConfig:
-    """What makes a street market flagrant."""
+    """Thresholds of a flagrant street market."""
 
     window_weeks: int
     minimum_weeks: int
@@ -90,20 +91,24 @@ def rank_markets(
 
     Parameters
     ----------
-    market_reports : one row per public, partner or sensor incident: incident_id, cell_ix, cell_iy, area_id,
-        age_days (whole days before as_of), kind (dealing, fear, paraphernalia, overdose, disorder, violence), channel
-        (call, tip, survey, officer, partner, sensor or null), reporter_ref (pseudonym or null), is_daylight (bool).
-        Rows that came through an officer, or are older than the window, are left out; so are other kinds.
-    cells : cell_ix, cell_iy, area_id, is_visible (within `config.visibility_distance_m` of a school, transport or
-        park); every cell of the areas. A report in another cell adds it, not visible.
-    priors : as `fit_market_priors` returned them for an earlier clock. None fits them to these reports.
+    market_reports : pd.DataFrame
+        one row per public, partner or sensor incident: incident_id, cell_ix, cell_iy, area_id, age_days (whole days
+        before as_of), kind (dealing, fear, paraphernalia, overdose, disorder, violence), channel (call, tip, survey,
+        officer, partner, sensor or null), reporter_ref (pseudonym or null), is_daylight (bool). Rows with channel
+        officer, older than the window, or of another kind are left out.
+    cells : pd.DataFrame
+        cell_ix, cell_iy, area_id, is_visible (within `config.visibility_distance_m` of a school, transport or park);
+        every cell of the areas. A report in another cell adds that cell as not visible.
+    priors : Mapping[str, GammaPrior] | None
+        result of `fit_market_priors` for an earlier as_of; None fits them to these reports.
 
     Returns
     -------
-    Markets. Without a dealing report all three frames are empty. Where no dealing report names a reporter, the heaviest
-    places by dealing reports are `suspected` and provisional. Otherwise a market needs two kinds of source out of:
-    dealing reported by call, dealing by tip or survey, violence or disorder nearby, discarded paraphernalia nearby;
-    and it is `flagrant` with the configured score, active weeks and distinct callers.
+    Markets
+        Without a dealing report all three frames are empty. If no dealing report names a reporter, the places with most
+        dealing reports are `suspected` and provisional. Otherwise a market needs two kinds of source out of: dealing
+        reported by call, dealing by tip or survey, violence or disorder nearby, discarded paraphernalia nearby. It is
+        `flagrant` with the configured score, active weeks and distinct callers.
     """
     reports = _relevant(market_reports, config)
     dealing = reports[reports["kind"] == "dealing"]
@@ -122,7 +127,7 @@ def rank_markets(
 def fit_market_priors(
     market_reports: pd.DataFrame, cells: pd.DataFrame, *, config: MarketsConfig
 ) -> dict[str, GammaPrior] | None:
-    """Return how the rates of each part vary over neighbourhoods, None without a dealing report; as `rank_markets`."""
+    """Return the prior of each part's rates, None without a dealing report; arguments are those of `rank_markets`."""
     reports = _relevant(market_reports, config)
     if not (reports["kind"] == "dealing").any():
         return None
@@ -131,14 +136,14 @@ def fit_market_priors(
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Cells in order of (ix, iy) with their queen neighbours; -1 where there is none."""
+    """Cells in order of (ix, iy) with their queen neighbours; -1 without one."""
 
     cells: pd.DataFrame
-    neighbours: Ints  # [cells, 9], the cell itself among them
+    neighbours: Ints  # [cells, 9], including the cell itself
 
     @classmethod
     def over(cls, cells: pd.DataFrame, reports: pd.DataFrame) -> "_Grid":
-        # An overdose may not even add a cell: it would be one more neighbourhood to compare with.
+        # An overdose must not add a cell, because that would add a neighbourhood to the comparison.
         seen = reports.loc[reports["kind"] != "overdose", ["cell_ix", "cell_iy", "area_id"]].assign(is_visible=False)
         known = cells[["cell_ix", "cell_iy", "area_id", "is_visible"]]
         both = pd.concat([known, seen.sort_values(["cell_ix", "cell_iy", "area_id"])])
@@ -149,7 +154,7 @@ class _Grid:
         return cls(unique, np.stack(shifted, axis=1).astype(np.int64))
 
     def locate(self, reports: pd.DataFrame) -> Ints:
-        """Position of each report's cell; -1 outside the grid."""
+        """Return the position of each report's cell, -1 outside the grid."""
         index = pd.MultiIndex.from_frame(self.cells[["cell_ix", "cell_iy"]])
         return index.get_indexer(pd.MultiIndex.from_frame(reports[["cell_ix", "cell_iy"]])).astype(np.int64)
 
@@ -158,7 +163,7 @@ class _Grid:
         return np.bincount(at[at >= 0], minlength=len(self.cells)).astype(np.int64)
 
     def around(self, counts: Ints) -> Ints:
-        """Sum over each cell's neighbourhood."""
+        """Return the sum over each cell's neighbourhood."""
         return np.append(counts, 0)[self.neighbours].sum(axis=1)
 
     def sizes(self) -> Ints:
@@ -174,7 +179,7 @@ def _relevant(market_reports: pd.DataFrame, config: MarketsConfig) -> pd.DataFra
 
 
 def _measured(reports: pd.DataFrame, grid: _Grid, config: MarketsConfig) -> tuple[dict[str, Ints], Floats]:
-    """What is counted around each cell for the five parts and for trouble nearby, and its exposure in cell-weeks."""
+    """Return counts per neighbourhood for the five parts and for trouble nearby, and exposure in cell-weeks."""
     by_kind = {kind: reports[reports["kind"] == kind] for kind in ("dealing", "fear", "disorder", "violence")}
     counts = {kind: grid.around(grid.count(rows)) for kind, rows in by_kind.items()}
     dealing = by_kind["dealing"]
@@ -202,7 +207,7 @@ def _parts(
     reports: pd.DataFrame,
     grid: _Grid,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The five parts of the score by cell, and which neighbourhood sources point at it."""
+    """Return the five parts of the score by cell, and the neighbourhood sources that indicate it."""
     places = {part: _percentile(count, exposure, priors[part]) for part, count in measured.items()}
     parts = pd.DataFrame({part: places[part] for part in WEIGHTS})
     parts["score"] = sum(weight * parts[part] for part, weight in WEIGHTS.items())
@@ -216,13 +221,13 @@ def _parts(
 
 
 def _percentile(count: Ints, exposure: Floats, prior: GammaPrior) -> Floats:
-    """Percentile of the posterior mean rate; a neighbourhood cut by the border leans on the city's rate."""
+    """Return the percentile of the posterior mean rate; neighbourhoods cut by the border shrink to the city's rate."""
     shape, rate = posterior(prior, count, exposure)
     return percentiles((shape / rate)[:, None])[:, 0]
 
 
 def _active_weeks(dealing: pd.DataFrame, grid: _Grid) -> Ints:
-    """Distinct weeks with a dealing report in each neighbourhood."""
+    """Return the number of distinct weeks with a dealing report in each neighbourhood."""
     weeks = dealing["age_days"].to_numpy() // 7
     seen = np.zeros((len(grid.cells) + 1, int(weeks.max()) + 1), bool)
     seen[grid.locate(dealing), weeks] = True
@@ -233,9 +238,9 @@ def _active_weeks(dealing: pd.DataFrame, grid: _Grid) -> Ints:
 
 
 def _basins(grid: _Grid, dealing_count: Ints) -> Ints:
-    """Summit of each cell with dealing reports: follow the heaviest neighbourhood next door until none is heavier.
+    """Return the summit of each cell with dealing reports, by steepest ascent over neighbourhood counts.
 
-    Ties go to the cell with more reports of its own, then to the first in order. Cells without reports hold -1.
+    Ties go to the cell with more reports, then to the first in order. Cells without reports have -1.
     """
     has_reports = dealing_count > 0
     order = np.lexsort((-np.arange(len(dealing_count)), dealing_count, grid.around(dealing_count)))
@@ -252,7 +257,7 @@ def _basins(grid: _Grid, dealing_count: Ints) -> Ints:
 def _described(
     dealing: pd.DataFrame, grid: _Grid, market_of: Ints, nearby: pd.DataFrame, parts: pd.DataFrame
 ) -> pd.DataFrame:
-    """One row per candidate, indexed by summit: its heaviest cell, reports, callers, weeks, sources and parts."""
+    """Return one row per candidate, indexed by summit: its cell with most reports, counts, sources and parts."""
     at = grid.locate(dealing)
     rows = dealing.assign(cell=at, summit=market_of[at], week=dealing["age_days"] // 7)
     is_second_hand = rows["channel"].isin(["tip", "survey"])
@@ -300,7 +305,7 @@ def _published(kept: pd.DataFrame, market_of: Ints, reports: pd.DataFrame, grid:
     name_of_summit = pd.Series(ids, index=kept.index)
     cells = grid.cells[["cell_ix", "cell_iy"]].assign(market_id=name_of_summit.reindex(market_of).to_numpy())
     cells = cells.dropna(subset="market_id").sort_values(["market_id", "cell_ix", "cell_iy"], ignore_index=True)
-    # Overdoses are no evidence against a place, so they are not among it.
+    # Overdoses are not evidence against a place, so they are excluded.
     near = cells.merge(reports[reports["kind"] != "overdose"], on=["cell_ix", "cell_iy"])
     evidence = near.sort_values(["market_id", "age_days", "incident_id"], ignore_index=True)
     return Markets(

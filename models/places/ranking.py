@@ -2,10 +2,10 @@
 
 Every axis but the last is a rate of harm: per severity band a gamma–Poisson empirical-Bayes rate of reported incidents
 (Clayton and Kaldor 1987, Biometrics 43:671), times the band's mean weight in days of guideline prison (Sherman,
-Neyroud and Neyroud 2016, Policing 10:171). The axes become percentiles in every posterior draw and are joined by
-weights that are drawn too: stochastic multicriteria acceptability analysis (Lahdelma and Salminen 2001, Operations
-Research 49:444). What the police discovered on their own is counted beside the ranking and moves nothing in it, because
-discovered incidents follow the patrols (Ensign et al. 2018, PMLR 81).
+Neyroud and Neyroud 2016, Policing 10:171). The axes become percentiles in every posterior draw and are combined
+with weights that are drawn too: stochastic multicriteria acceptability analysis (Lahdelma and Salminen 2001, Operations
+Research 49:444). Police discoveries are counted but do not affect the ranking, because they follow patrols (Ensign
+et al. 2018, PMLR 81).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 AXES = ("violence", "disorder", "minors", "ratio")
 PER_AXIS = ["violence_per_day", "disorder_per_day", "minors_per_day", "crimes_per_officer_hour"]
 BANDS = ("high", "mid", "low")
-# `rest` is every reported crime that is neither violence nor disorder: with those two it makes up all harm, once.
+# `rest` is every reported crime that is neither violence nor disorder; the three groups together are all harm, once.
 GROUPS = ("violence", "disorder", "rest", "minors")
 INTERVAL = 0.8
 EVIDENCE_SHOWN = 3
@@ -33,7 +33,7 @@ EVIDENCE_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class PlacesConfig:
-    """How areas are ranked: window and decay, list size and hysteresis, draws and axis weights."""
+    """Settings of the area ranking: window and decay, list size and hysteresis, draws and axis weights."""
 
     cell_size_m: float
     window_days: int
@@ -53,7 +53,7 @@ class PlacesConfig:
         if not 0 <= self.list_leave <= self.list_enter <= 1:
             raise ValueError(
                 f"places.list_leave={self.list_leave!r} and list_enter={self.list_enter!r}: "
-                "expected probabilities, leaving no higher than entering"
+                "expected probabilities with list_leave ≤ list_enter"
             )
         self._check_weights()
         self._check_discoveries()
@@ -63,9 +63,7 @@ class PlacesConfig:
             raise ValueError(f"places.weights={dict(self.weights)!r}: expected exactly the axes {', '.join(AXES)}")
         values = [self.weights[axis] for axis in AXES]
         if not all(0 <= value < 1 for value in values) or abs(sum(values) - 1) > 1e-9:
-            raise ValueError(
-                f"places.weights={dict(self.weights)!r}: expected weights from zero to below one that sum to 1"
-            )
+            raise ValueError(f"places.weights={dict(self.weights)!r}: expected weights ≥ 0 and < 1 that sum to 1")
 
     def _check_discoveries(self) -> None:
         allowed = {"public", "partner", "sensor"}
@@ -78,7 +76,7 @@ class PlacesConfig:
 
 @dataclass(frozen=True, slots=True)
 class BandPrior:
-    """What all areas together say of one group and severity band: how rates vary, and days of harm per incident."""
+    """Prior of the rates of one group and severity band over all areas, and the mean harm days per incident."""
 
     prior: GammaPrior
     weight: float
@@ -86,10 +84,10 @@ class BandPrior:
 
 @dataclass(frozen=True, slots=True)
 class AreaDraws:
-    """What the events of each area come to: posterior draws [areas, draws] of every axis and of all harm, and counts.
+    """Posterior draws [areas, draws] of every axis and of all harm, and counts, as returned by `draw_areas`.
 
-    Rows are in the order of `officer_hours`, by area_id; the ratio is NaN where hours are unknown. An area's row rests
-    on its own events alone, so it may be drawn apart from the others. Made by `draw_areas`.
+    Rows are in the order of `officer_hours`, by area_id; the ratio is NaN if hours are unknown. The row of an area
+    depends only on its own events, so it can be drawn separately.
     """
 
     officer_hours: pd.DataFrame  # index area_id; hours_per_day, is_assumed
@@ -99,7 +97,7 @@ class AreaDraws:
     police_count: npt.NDArray[np.int64]
 
     def with_areas(self, drawn: "AreaDraws") -> "AreaDraws":
-        """Return these draws with what is `drawn` of some of the areas in the place of theirs."""
+        """Return these draws with the rows of some areas replaced by those in `drawn`."""
         rows = self.officer_hours.index.get_indexer(drawn.officer_hours.index)
         return AreaDraws(
             self.officer_hours,
@@ -124,19 +122,24 @@ def rank_areas(
 
     Parameters
     ----------
-    area_events, codebook, officer_hours : as for `draw_areas`.
-    area_evidence : area_id, incident_id, offence_code, age_days; candidates for the evidence shown, already free of
-        police discoveries, at least the heaviest few of each area.
-    previously_listed : area_ids listed in the predecessor run, for hysteresis.
+    area_events, codebook, officer_hours : pd.DataFrame
+        see `draw_areas`.
+    area_evidence : pd.DataFrame
+        area_id, incident_id, offence_code, age_days; candidates for the evidence shown, without police discoveries, at
+        least those with most weight in each area.
+    previously_listed : frozenset[str]
+        area_ids listed in the previous run, for hysteresis.
 
     Returns
     -------
-    DataFrame in rank order (P(in the top K), then score, then area_id): the columns of `area_ranking`
-    without the run's columns and area_name. `moves_out_if` is null where the area is not listed.
+    pd.DataFrame
+        Rows in rank order (P(in the top K), then score, then area_id): the columns of `area_ranking` without the run's
+        columns and area_name. `moves_out_if` is null if the area is not listed.
 
     Raises
     ------
-    ValueError : as `draw_areas`.
+    ValueError
+        See `draw_areas`.
     """
     drawn = draw_areas(area_events, codebook, officer_hours, config=config, seed=seed)
     table = rank_drawn(drawn, config=config, seed=seed, previously_listed=previously_listed, is_explained=True)
@@ -157,18 +160,23 @@ def draw_areas(
 
     Parameters
     ----------
-    area_events : area_id, offence_code, discovery, is_minor_used_by_adult (bool), age_days (whole days before as_of),
-        n (incidents). All discoveries; those outside `config.discoveries` are only counted.
-    codebook : index offence_code; axis, harm_days, band.
-    officer_hours : area_id, hours_per_day, is_assumed; one row per area. It says which areas there are. Zero hours are
-        unknown hours: the ratio is then null and takes the middle percentile, which neither lists an area nor hides it.
-    yardsticks : as `fit_band_priors` returned them for an earlier clock or for more areas; no area's draws then move
-    but by its own events. None fits them to these events.
+    area_events : pd.DataFrame
+        area_id, offence_code, discovery, is_minor_used_by_adult (bool), age_days (whole days before as_of), n
+        (incidents). All discoveries; those not in `config.discoveries` are only counted.
+    codebook : pd.DataFrame
+        index offence_code; axis, harm_days, band.
+    officer_hours : pd.DataFrame
+        area_id, hours_per_day, is_assumed; one row per area; defines the areas. Zero means unknown hours: the ratio is
+        then null and gets the middle percentile, which neither lists an area nor hides it.
+    band_priors : Mapping[str, BandPrior] | None
+        result of `fit_band_priors` for an earlier as_of or for more areas; the draws of an area then depend only on its
+        own events. None fits them to these events.
 
     Raises
     ------
-    ValueError : an area repeats, an event names an area without a row in `officer_hours`, an offence is not in the
-        codebook, or hours are negative.
+    ValueError
+        An area repeats, an event names an area without a row in `officer_hours`, an offence is not in the codebook, or
+        hours are negative.
     """
     hours = _checked_hours(officer_hours)
     events = _checked_events(area_events, hours.index, codebook, config.window_days)
@@ -188,9 +196,9 @@ def rank_drawn(
     previously_listed: frozenset[str] = frozenset(),
     is_explained: bool = False,
 ) -> pd.DataFrame:
-    """Rank areas as `rank_areas` does, by draws that were made already; `evidence_ids` is left null.
+    """Rank areas from existing draws as `rank_areas` does; `evidence_ids` is null.
 
-    `moves_out_if`, which takes most of the time, is null, too, unless `is_explained`.
+    `moves_out_if`, which takes most of the time, is null too unless `is_explained`.
     """
     area_ids = drawn.officer_hours.index
     parts = {axis: _known_percentiles(drawn.axes[axis]) for axis in AXES}
@@ -226,7 +234,7 @@ def rank_drawn(
 def fit_band_priors(
     area_events: pd.DataFrame, codebook: pd.DataFrame, officer_hours: pd.DataFrame, *, config: PlacesConfig
 ) -> dict[str, BandPrior]:
-    """Return what `draw_areas` measures single areas against, by group and band; arguments as there."""
+    """Return the priors of `draw_areas` by group and band; arguments are those of `draw_areas`."""
     area_ids = _checked_hours(officer_hours).index
     events = _checked_events(area_events, area_ids, codebook, config.window_days)
     return _band_priors(_counted(events, config), area_ids, config)
@@ -261,7 +269,7 @@ COLUMNS = [
 
 
 def decayed_days(window_days: int, half_life_days: float) -> float:
-    """Exposure in decayed days: Σ ½^(age / half-life) over the whole days of the window."""
+    """Return exposure in decayed days: Σ ½^(age / half-life) over the whole days of the window."""
     return float(np.sum(0.5 ** (np.arange(window_days) / half_life_days)))
 
 
@@ -271,20 +279,20 @@ def _checked_hours(officer_hours: pd.DataFrame) -> pd.DataFrame:
         repeated = hours.index[hours.index.duplicated()][0]
         raise ValueError(f"officer_hours: area {repeated!r} has more than one row; expected one per area")
     if not (hours["hours_per_day"] >= 0).all() or np.isinf(hours["hours_per_day"]).any():
-        raise ValueError(f"officer_hours: {sorted(set(hours['hours_per_day']))!r}: expected finite hours from zero up")
+        raise ValueError(f"officer_hours: {sorted(set(hours['hours_per_day']))!r}: expected finite hours ≥ 0")
     return hours
 
 
 def _checked_events(
     area_events: pd.DataFrame, area_ids: pd.Index, codebook: pd.DataFrame, window_days: int
 ) -> pd.DataFrame:
-    """Events inside the window with their area's position and their offence's weight, in a total order."""
+    """Return events inside the window with area position and offence weight, in a total order."""
     events = area_events[area_events["age_days"] < window_days]
     for column, known, where in (("area_id", area_ids, "officer_hours"), ("offence_code", codebook.index, "codebook")):
         unknown = events.loc[~events[column].isin(known), column]
         if len(unknown):
             raise ValueError(f"area_events: {column} {unknown.iloc[0]!r} is not in {where}; add it there first")
-    # Sums of decayed counts depend on the order of adding, so the order is fixed by content, not by arrival.
+    # Floating-point sums depend on the order of rows, so sort by content, not by arrival.
     order = ["area_id", "offence_code", "is_minor_used_by_adult", "age_days", "discovery", "n"]
     events = events.sort_values(order, ignore_index=True)
     weights = codebook.loc[events["offence_code"], ["axis", "harm_days", "band"]].reset_index(drop=True)
@@ -304,11 +312,13 @@ def _bands(counted: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 
 def _band_priors(counted: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> dict[str, BandPrior]:
-    """Bands that nobody reported anything of have none: the rate has no weight to be multiplied with."""
-    return {stream: _yardstick(events, area_ids, config) for _, stream, events in _bands(counted) if not events.empty}
+    """Return the prior of each band with reports; a band without reports has no mean weight and no prior."""
+    return {
+        stream: _fit_band_prior(events, area_ids, config) for _, stream, events in _bands(counted) if not events.empty
+    }
 
 
-def _yardstick(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> BandPrior:
+def _fit_band_prior(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> BandPrior:
     decayed, count, exposure = _decayed_counts(events, area_ids, config)
     weight = np.bincount(np.zeros(len(events), int), weights=decayed * events["harm_days"].to_numpy())[0]
     total = np.bincount(np.zeros(len(events), int), weights=decayed)[0]
@@ -316,7 +326,7 @@ def _yardstick(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -
 
 
 def _decayed_counts(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> tuple[Floats, Floats, Floats]:
-    """Decayed incidents one by one, their sum by area, and the exposure of each area."""
+    """Return decayed incidents, their sum by area, and the exposure of each area."""
     decayed = events["n"].to_numpy() * 0.5 ** (events["age_days"].to_numpy() / config.half_life_days)
     count = np.bincount(events["area"].to_numpy(), weights=decayed, minlength=len(area_ids))
     return (
@@ -334,7 +344,7 @@ def _draw_axes(
     seed: int,
     band_priors: Mapping[str, BandPrior],
 ) -> tuple[dict[str, Floats], Floats]:
-    """Draws of every axis, and of all harm."""
+    """Return draws of every axis and of all harm."""
     harm = {group: np.zeros((len(area_ids), config.draws)) for group in GROUPS}
     crimes = np.zeros((len(area_ids), config.draws))
     for group, stream, of_band in _bands(counted):
@@ -342,7 +352,7 @@ def _draw_axes(
             continue
         rates = _draw_band(of_band, stream, area_ids, config, seed, band_priors[stream].prior)
         harm[group] += band_priors[stream].weight * rates
-        if group != "minors":  # those incidents are in one of the other groups already
+        if group != "minors":  # these incidents are already in one of the other groups
             crimes += rates
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(hours[:, None] > 0, crimes / hours[:, None], np.nan)
@@ -367,7 +377,7 @@ def _in_group(counted: pd.DataFrame, group: str) -> pd.Series:
 def _draw_band(
     events: pd.DataFrame, stream: str, area_ids: pd.Index, config: PlacesConfig, seed: int, prior: GammaPrior
 ) -> Floats:
-    """Draws [areas, draws] of incidents per day in one severity band."""
+    """Return draws [areas, draws] of incidents per day in one severity band."""
     _, count, exposure = _decayed_counts(events, area_ids, config)
     shape, rate = posterior(prior, count, exposure)
     streams = [f"{area_id} {stream}" for area_id in area_ids]
@@ -375,7 +385,7 @@ def _draw_band(
 
 
 def _known_percentiles(values: Floats) -> Floats:
-    """Percentiles among areas with a value; the middle one for those without. Where all are alike, zero: no say."""
+    """Return percentiles among areas with a value, 0.5 for the others, and zero for all if values do not differ."""
     if values.size and np.nanmax(values, initial=-np.inf) <= np.nanmin(values, initial=np.inf):
         return np.zeros(values.shape)
     known = ~np.isnan(values[:, 0]) if values.size else np.zeros(len(values), bool)
@@ -392,7 +402,7 @@ def _summed(parts: Sequence[Floats]) -> Floats:
 
 
 def _chance_in_top(scores: Floats, top_k: int) -> Floats:
-    """P(rank ≤ top_k): the share of draws in which an area stands above the (K+1)th; nobody enters by a tie."""
+    """Return P(rank ≤ top_k): the share of draws with a score above the (K+1)th; ties do not enter."""
     if top_k >= len(scores):
         return np.ones(len(scores))
     first_outside = np.partition(scores, len(scores) - top_k - 1, axis=0)[len(scores) - top_k - 1]
@@ -419,7 +429,7 @@ def _rates(drawn: AreaDraws) -> pd.DataFrame:
 
 
 def _shares(weighed: Sequence[Floats]) -> pd.DataFrame:
-    """Shares of the score; all zero where the score is, for want of anything that tells areas apart."""
+    """Return shares of the score, all zero if the score is zero because the areas do not differ."""
     means = np.stack([part.mean(axis=1) for part in weighed], axis=1)
     totals = means.sum(axis=1, keepdims=True)
     shares = np.divide(means, totals, out=np.zeros(means.shape), where=totals > 0)
@@ -429,7 +439,7 @@ def _shares(weighed: Sequence[Floats]) -> pd.DataFrame:
 def _ranks_without(
     weighed: Sequence[Floats], weights: Floats, area_ids: pd.Index, config: PlacesConfig
 ) -> pd.DataFrame:
-    """Rank with each axis left out: the drawn weights of the others, scaled to one, are a Dirichlet of their own."""
+    """Return ranks without each axis; the other drawn weights, rescaled to sum to one, are Dirichlet again."""
     ranks = {}
     for left_out, axis in enumerate(AXES):
         others = [part for i, part in enumerate(weighed) if i != left_out]

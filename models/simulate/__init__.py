@@ -1,7 +1,7 @@
-"""A simulated town with planted truth: its events of six kinds, its map, and what is really so.
+"""A simulated town with planted truth: its events of six kinds, its map, and the true state.
 
-`simulate` makes a whole history in one call; `new_town` and `step` live it day by day and let actions change it.
-`state` and `truth` may import the rooms below: behaviour, output and world.
+`simulate` makes a whole history in one call; `new_town` and `step` simulate it day by day with actions.
+`state` and `truth` may import the subpackages behaviour, output and world.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from models.simulate.world.town import areas_geojson
 
 __all__ = ["Emitted", "SimulatedTown", "TownState", "new_town", "simulate", "step", "truth_of"]
 
-STAFFING_DAYS = 56  # at the end of a simulated history that have shifts reported
+STAFFING_DAYS = 56  # at the end of a simulated history for which shifts are reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +34,36 @@ class SimulatedTown:
 def simulate(*, seed: int, days: int = 730, end: date, with_markets: bool = True) -> SimulatedTown:
     """Simulate a town's last `days` days before the local midnight that begins `end`.
 
-    What would arrive later is left out, as the town's office could not know it yet.
+    Records that would arrive after that midnight are left out.
+
+    Parameters
+    ----------
+    seed : int
+        Zero or more; it determines every draw.
+    days : int
+        Length of the history in days.
+    end : date
+        Local day after the last simulated one.
+    with_markets : bool
+        Whether the town has the three street markets.
+
+    Returns
+    -------
+    SimulatedTown
+        Records, map and truth.
 
     Raises
     ------
-    ValueError : the seed is negative or days is below one.
+    ValueError
+        The seed is negative or days is below one.
     """
-    founded = new_town(
+    initial = new_town(
         seed,
         start=end - timedelta(days=days),
         with_markets=with_markets,
         staffing_from_day=max(0, days - STAFFING_DAYS),
     )
-    state, records = step(founded, (), days)
+    state, records = step(initial, (), days)
     return SimulatedTown(
         records={topic: [(r.key, r.value) for r in records if r.topic == topic] for topic in TYPES},
         areas=areas_geojson(state.town),

@@ -1,7 +1,7 @@
-"""A town in time: `new_town` founds it, `step` lives its days.
+"""State of the town: `new_town` creates it, `step` simulates its days.
 
-A step is a pure function of (state, actions, days). Draws are made whether or not an action makes them matter, and
-thinned afterwards, so an action changes what it touches and reshuffles nothing else.
+A step is a pure function of (state, actions, days). Draws are made whether or not an action affects them, and thinned
+afterwards, so an action changes only what it affects and no other draw.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ from models.simulate.world.town import Town, build_town
 
 @dataclass(frozen=True, slots=True)
 class TownState:
-    """A town on the morning of day `day`: what never changes, and what does."""
+    """A town on the morning of day `day`; day, markets, away and pending change from day to day."""
 
     seed: int
     start: date
@@ -46,14 +46,15 @@ class TownState:
     day: int
     markets: MarketState
     away: Away
-    pending: tuple[Emitted, ...]  # made, and not yet arrived
+    pending: tuple[Emitted, ...]  # emitted but not yet arrived
 
     @property
     def zone(self) -> ZoneInfo:
+        """Time zone of the town."""
         return ZoneInfo(self.time_zone)
 
     def day_at(self, ahead: int) -> Day:
-        """The local day that lies so many days ahead."""
+        """Return the local day that is `ahead` days after the current one."""
         return day_of(self.start, self.day + ahead, self.zone)
 
 
@@ -65,17 +66,33 @@ def new_town(
     with_markets: bool = True,
     staffing_from_day: int = 0,
 ) -> TownState:
-    """Found a town.
+    """Create a town.
 
     Parameters
     ----------
-    seed : from zero up; everything follows from it.
-    start : its first local day.
-    with_markets : False leaves out the three street markets and nothing else.
-    staffing_from_day : the day from which shifts are reported.
+    seed : int
+        Zero or more; it determines every draw.
+    start : date
+        First local day.
+    time_zone : str
+        Time zone of its local days.
+    with_markets : bool
+        False leaves out the three street markets and nothing else.
+    staffing_from_day : int
+        First day, counted from 0, for which shifts are reported.
+
+    Returns
+    -------
+    TownState
+        The town on the morning of its first day.
+
+    Raises
+    ------
+    ValueError
+        The seed is negative.
     """
     if seed < 0:
-        raise ValueError(f"seed={seed!r}: expected a whole number from zero up")
+        raise ValueError(f"seed={seed!r}: expected a whole number, 0 or more")
     town = build_town(seed)
     sites = plant_sites(seed, town, with_markets=with_markets)
     people = people_town(seed, town, sites, start)
@@ -96,22 +113,28 @@ def new_town(
 
 
 def step(state: TownState, actions: Sequence[Mapping[str, Any]] = (), days: int = 1) -> tuple[TownState, list[Emitted]]:
-    """Live some days.
+    """Simulate some days.
 
     Parameters
     ----------
-    actions : `data` of action events within these days: `kind`, `at`, and `area`, `subject` (a person id), `hours`
-        where they matter. `crackdown_start` spends `hours` a day in an area until `crackdown_end`; `visit` spends its
-        hours once; `announcement` makes sellers there believe what they hear; `arrest` takes its subject into custody.
-    days : how many.
+    state : TownState
+        The town before these days.
+    actions : Sequence of Mapping
+        `data` of action events within these days: `kind`, `at`, and `area`, `subject` (a person id), `hours` where
+        they apply. `crackdown_start` spends `hours` a day in an area until `crackdown_end`; `visit` spends its hours
+        once; `announcement` makes sellers there learn the risk faster; `arrest` takes its subject into custody.
+    days : int
+        Number of days, one or more.
 
     Returns
     -------
-    The town afterwards, and the records that arrived meanwhile, in order of arrival. Late ones stay pending.
+    tuple of TownState and list of Emitted
+        The town afterwards, and the records that arrived meanwhile, in order of arrival. Late ones stay pending.
 
     Raises
     ------
-    ValueError : days is below one, or an action lies outside the days or names what the town does not have.
+    ValueError
+        Days is below one, an action is outside the days, or it names an area or person that the town does not have.
     """
     if days < 1:
         raise ValueError(f"days={days!r}: expected at least one")
@@ -120,17 +143,17 @@ def step(state: TownState, actions: Sequence[Mapping[str, Any]] = (), days: int 
     incidents: list[np.ndarray] = []
     records = action_events(state.seed, orders)
     for _ in range(days):
-        state, rows, told = _live_a_day(state, orders)
+        state, rows, emitted = _simulate_day(state, orders)
         incidents += rows
-        records += told
+        records += emitted
     records += _incident_records(state, concatenate(incidents))
     return _deliver(state, [*state.pending, *with_defects(records)], end_s)
 
 
 def _incident_records(state: TownState, incidents: np.ndarray) -> list[Emitted]:
     repeated = concatenate([incidents, near_repeats(incidents, state.town)])
-    told_of = versions(dress(repeated, state.people), state.town)
-    return incident_events(state.seed, told_of, state.town, state.people)
+    versioned = versions(dress(repeated, state.people), state.town)
+    return incident_events(state.seed, versioned, state.town, state.people)
 
 
 def _deliver(state: TownState, records: list[Emitted], end_s: int) -> tuple[TownState, list[Emitted]]:
@@ -139,22 +162,22 @@ def _deliver(state: TownState, records: list[Emitted], end_s: int) -> tuple[Town
     return replace(state, pending=tuple(ordered[len(arrived) :])), arrived
 
 
-def _live_a_day(state: TownState, orders: list[Order]) -> tuple[TownState, list[np.ndarray], list[Emitted]]:
+def _simulate_day(state: TownState, orders: list[Order]) -> tuple[TownState, list[np.ndarray], list[Emitted]]:
     seed, town, sites, people, day = state.seed, state.town, state.sites, state.people, state.day_at(0)
     today = [order for order in orders if day.start_s <= order.at_s < day.end_s]
     away, arrests = _carry_out_arrests(state, today)
-    markets = respond(_ordered(state.markets, today), sites, _visit_hours(today, len(town.area_ids)))
+    markets = respond(_with_orders(state.markets, today), sites, _visit_hours(today, len(town.area_ids)))
     share = markets.dealing_share
-    known = offending(seed, day, town, sites, people, away.on(day) | _is_dead(people, day), share)
+    by_known = offending(seed, day, town, sites, people, away.on(day) | _is_dead(people, day), share)
     incidents = [
         background(seed, day, town),
-        known,
+        by_known,
         withdrawn_supply(seed, day, town, sites, people),
         patrol(seed, day, sites, people),
         *site_reports(seed, day, sites, share),
     ]
-    stays = new_stays(seed, day, known, people, away)
-    told = [
+    stays = new_stays(seed, day, by_known, people, away)
+    records = [
         *arrests,
         *custody_events(seed, stays, people),
         *warrant_events(seed, day, people),
@@ -162,31 +185,31 @@ def _live_a_day(state: TownState, orders: list[Order]) -> tuple[TownState, list[
         *routine_actions(seed, day, town, people),
     ]
     tomorrow = replace(state, day=state.day + 1, markets=markets, away=away.with_stays(stays))
-    return tomorrow, incidents, told
+    return tomorrow, incidents, records
 
 
 def _carry_out_arrests(state: TownState, today: list[Order]) -> tuple[Away, list[Emitted]]:
     away = state.away
-    told: list[Emitted] = []
+    records: list[Emitted] = []
     for order in today:
         if order.kind == "arrest":
             stays = arrested(np.array([order.subject]), order.at_s)
             away = away.with_stays(stays)
-            told += custody_events(state.seed, stays, state.people)
-    return away, told
+            records += custody_events(state.seed, stays, state.people)
+    return away, records
 
 
-def _ordered(markets: MarketState, today: list[Order]) -> MarketState:
-    """Surges begin and end, and sellers are told."""
-    hours, told = markets.surge_hours.copy(), markets.were_told.copy()
+def _with_orders(markets: MarketState, today: list[Order]) -> MarketState:
+    """Apply the start and end of crackdowns, and announcements to sellers."""
+    hours, were_told = markets.surge_hours.copy(), markets.were_told.copy()
     for order in today:
         if order.kind == "announcement":
-            told[order.area] = True
+            were_told[order.area] = True
         elif order.kind == "crackdown_start":
             hours[order.area] = order.hours
         elif order.kind == "crackdown_end":
-            hours[order.area], told[order.area] = 0.0, False
-    return replace(markets, surge_hours=hours, were_told=told)
+            hours[order.area], were_told[order.area] = 0.0, False
+    return replace(markets, surge_hours=hours, were_told=were_told)
 
 
 def _visit_hours(today: list[Order], areas: int) -> Floats:

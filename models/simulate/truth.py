@@ -1,4 +1,4 @@
-"""What was planted, as tables that no scoring code may read: places, people and their true rates, defects."""
+"""Planted truth as tables that no scoring code may read: places, people with their true rates, defects."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,18 +15,26 @@ from models.simulate.world.people import KIND, KINDS, RATE, RATES, USERS, People
 
 
 def truth_of(state: TownState, records: Sequence[Emitted]) -> dict[str, pd.DataFrame]:
-    """Truth on the morning of the state's day.
+    """Return the truth on the morning of the state's day.
+
+    Parameters
+    ----------
+    state : TownState
+        The town.
+    records : Sequence of Emitted
+        The records in which defects are counted.
 
     Returns
     -------
-    `markets`: market_id, setting, is_flagrant, lon, lat, area_id, dealing_share.
-    `market_points`: market_id, lon, lat of every street point of a street market.
-    `decoys`: kind, lon, lat, area_id.
-    `areas`: area_id, rostered_hours_per_day, is_understaffed.
-    `people`: person_id, kind, birth_date, is_minor, is_age_unknown, is_target, uses_minors, is_possession_only,
-    is_bystander (victims and witnesses who do nothing), is_withdrawn_supply, is_deceased, is_treatment_consented,
-    market_id, home_area_id, and `<rate>_per_year` of each true rate at liberty.
-    `defects`: topic, label, n records among those given (malformed ones as `malformed:<kind>`).
+    dict of str to DataFrame
+        `markets`: market_id, setting, is_flagrant, lon, lat, area_id, dealing_share.
+        `market_points`: market_id, lon, lat of every street point of a street market.
+        `decoys`: kind, lon, lat, area_id.
+        `areas`: area_id, rostered_hours_per_day, is_understaffed.
+        `people`: person_id, kind, birth_date, is_minor, is_age_unknown, is_target, uses_minors, is_possession_only,
+        is_bystander (victims and witnesses who do not offend), is_withdrawn_supply, is_deceased,
+        is_treatment_consented, market_id, home_area_id, and `<rate>_per_year` of each true rate at liberty.
+        `defects`: topic, label, n, the number of records (malformed ones as `malformed:<kind>`).
     """
     return {
         "markets": _markets(state),

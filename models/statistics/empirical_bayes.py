@@ -1,8 +1,8 @@
 """Empirical-Bayes rates of counts over time at risk: the gamma–Poisson model.
 
-A count is Poisson with mean rate × exposure, and rates vary over entities as a gamma distribution. Its two
-parameters are found by maximising the negative-binomial marginal likelihood of all counts (Robbins 1956;
-Clayton and Kaldor 1987, Biometrics 43:671), so that an entity seen for a short while is drawn towards the rest.
+A count is Poisson with mean rate × exposure, and rates vary over entities as a gamma distribution. The two
+parameters maximise the negative-binomial marginal likelihood of all counts (Robbins 1956; Clayton and Kaldor 1987,
+Biometrics 43:671). The rate of an entity with little exposure is therefore shrunk towards the mean.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from math import fsum
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # its slow parts, optimize and interpolate, are imported with their first use
+import scipy  # the slow submodules optimize and interpolate are imported on first use
 from scipy.special import digamma, gammaln
 
 Floats = npt.NDArray[np.float64]
 
-# Counts without over-dispersion push the shape to infinity, counts of one kind push it to nothing. Between these
-# bounds a prior is finite and proper: 1,000 lets rates differ by 3%, 0.001 is as good as "nearly everybody never".
+# Counts without over-dispersion push the shape to infinity, and extreme over-dispersion pushes it to zero.
+# Within these bounds a prior is finite and proper: at 1,000 rates differ by 3%; at 0.001 nearly all rates are zero.
 SHAPE_BOUNDS = (1e-3, 1e3)
 
 
@@ -35,6 +35,7 @@ class GammaPrior:
 
     @property
     def mean(self) -> float:
+        """Mean rate, in events per unit of exposure."""
         return self.shape / self.rate
 
 
@@ -50,22 +51,27 @@ def fit_gamma_priors(
 
     Parameters
     ----------
-    counts : [n, k] events per entity and kind, ≥ 0. Evidence counted in part makes them fractions; the likelihood is
-        then a quasi-likelihood, exact where all counts are whole.
-    exposure : [n] time at risk of each entity, ≥ 0. Entities without any carry no information and are left out.
-    zero_truncated : True where entities are present only because they have an event of some kind. Entities without
-        one are then left out, and the likelihood of each remaining one, over all kinds, is divided by its chance of
-        having none at all. Otherwise every kind is fitted by itself.
+    counts : npt.ArrayLike
+        [n, k] events per entity and kind, ≥ 0. Partially weighted evidence gives fractions; the likelihood is then a
+        quasi-likelihood, which is exact for whole counts.
+    exposure : npt.ArrayLike
+        [n] time at risk of each entity, ≥ 0. Entities with zero exposure carry no information and are left out.
+    zero_truncated : bool
+        True if an entity is in the data only because it has an event of some kind. Entities without events are then
+        left out, and the joint likelihood of each other entity is divided by its probability of having at least one
+        event. If False, every kind is fitted separately.
 
     Returns
     -------
-    A GammaPrior per kind, in events per unit of exposure. Where the data cannot tell how rates vary, a stated prior
-    stands in: no event at all, Gamma(½, Σ exposure), half an event in all time seen; a single entity,
-    Gamma(count + ½, exposure), which weighs as much as that entity; no over-dispersion, the greatest shape allowed.
+    list[GammaPrior]
+        One prior per kind, in events per unit of exposure. If the data do not identify the variation of rates, a fixed
+        prior is used. No event: Gamma(½, Σ exposure), half an event in the total exposure. A single entity: Gamma(count
+        + ½, exposure), with the weight of that entity. No over-dispersion: the largest shape allowed.
 
     Raises
     ------
-    ValueError : lengths differ, a value is negative or not finite, or no entity has exposure.
+    ValueError
+        Lengths differ, a value is negative or not finite, or no entity has exposure.
     """
     counts, exposure = _checked(counts, exposure, dimensions=2)
     informative = (exposure > 0) & (counts.any(axis=1) | (not zero_truncated))
@@ -86,17 +92,27 @@ def fit_gamma_priors(
 
 
 def posterior(prior: GammaPrior, count: npt.ArrayLike, exposure: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Shape and rate of each entity's gamma posterior: (shape + count, rate + exposure)."""
+    """Return shape and rate of each entity's gamma posterior: (shape + count, rate + exposure)."""
     count, exposure = _checked(count, exposure)
     return prior.shape + count, prior.rate + exposure
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """All that the likelihood asks of counts [n, k] and exposures: most entities share theirs with many others.
+    """Sufficient statistics of counts [n, k] and exposures, grouped by distinct exposure.
 
-    `unit` is the mean exposure, in which `exposure` [u], without repeats, is given: exposures near one keep the search
-    well scaled. Per exposure, `entities` [u] and `events` [u, k]; per kind, the counts above zero and their numbers.
+    Attributes
+    ----------
+    unit : float
+        mean exposure; the unit of `exposure`, which keeps the optimisation well scaled.
+    exposure : Floats
+        [u], distinct exposures.
+    entities : Floats
+        [u], number of entities with each exposure.
+    events : Floats
+        [u, k], events of those entities.
+    some : list[tuple[Floats, npt.NDArray[np.int64]]]
+        per kind, the distinct counts above zero and how often each occurs.
     """
 
     unit: float
@@ -107,7 +123,8 @@ class Tally:
 
     @classmethod
     def of(cls, counts: Floats, exposure: Floats) -> "Tally":
-        unit = fsum(exposure) / len(exposure)  # to the bit, whatever the order of entities
+        """Tally counts [n, k] and exposures [n]."""
+        unit = fsum(exposure) / len(exposure)  # exact, so the order of entities does not change a bit
         distinct, at, entities = np.unique(exposure / unit, return_inverse=True, return_counts=True)
         events = np.column_stack([np.bincount(at, column, len(distinct)) for column in counts.T]).astype(np.float64)
         some = [np.unique(column[column > 0], return_counts=True) for column in counts.T]
@@ -115,14 +132,14 @@ class Tally:
 
 
 def negative_log_likelihood(log_shapes_means: Floats, tally: Tally, zero_truncated: bool) -> tuple[float, Floats]:
-    """Minus the mean negative-binomial log-likelihood, without constants, and its gradient.
+    """Return minus the mean negative-binomial log-likelihood, without constants, and its gradient.
 
-    At the k log-shapes and then the k log-means, in events per `tally.unit`.
+    The arguments are k log-shapes, then k log-means in events per `tally.unit`.
     """
     shape, mean = np.exp(log_shapes_means.reshape(2, -1))
     rate = shape / mean
     exposure, entities = tally.exposure[:, None], tally.entities[:, None]
-    log_zero = -shape * np.log1p(exposure / rate)  # [u, k] log-chance of no event of a kind
+    log_zero = -shape * np.log1p(exposure / rate)  # [u, k] log-probability of no event of a kind
     value = (entities * log_zero + tally.events * np.log(exposure / (rate + exposure))).sum()
     by_rate = (entities * shape / rate - (entities * shape + tally.events) / (rate + exposure)).sum(axis=0)
     by_shape = (entities * log_zero).sum(axis=0) / shape
@@ -130,13 +147,13 @@ def negative_log_likelihood(log_shapes_means: Floats, tally: Tally, zero_truncat
         value += (times * (gammaln(shape[kind] + count) - gammaln(shape[kind]))).sum()
         by_shape[kind] += (times * (digamma(shape[kind] + count) - digamma(shape[kind]))).sum()
     if zero_truncated:
-        log_none = log_zero.sum(axis=1)  # log-chance of no event of any kind
-        some_chance = -np.expm1(log_none)
-        value -= (tally.entities * np.log(some_chance)).sum()
-        odds = (tally.entities * np.exp(log_none) / some_chance)[:, None]  # chance of none over chance of some
+        log_none = log_zero.sum(axis=1)  # log-probability of no event of any kind
+        p_some = -np.expm1(log_none)
+        value -= (tally.entities * np.log(p_some)).sum()
+        odds = (tally.entities * np.exp(log_none) / p_some)[:, None]  # P(no event) / P(some event)
         by_rate += (odds * shape * exposure / (rate * (rate + exposure))).sum(axis=0)
         by_shape += (odds * log_zero).sum(axis=0) / shape
-    # The rate is shape / mean: it moves with both logarithms.
+    # The rate is shape / mean, so it depends on both logarithms.
     by_log_rate = by_rate * rate
     gradient = np.concatenate([by_shape * shape + by_log_rate, -by_log_rate])
     return -value / tally.entities.sum(), -gradient / tally.entities.sum()
@@ -145,7 +162,7 @@ def negative_log_likelihood(log_shapes_means: Floats, tally: Tally, zero_truncat
 def _maximise(tally: Tally, *, zero_truncated: bool) -> list[GammaPrior]:
     time, squares = tally.entities * tally.exposure, np.array([(times * count**2).sum() for count, times in tally.some])
     mean = tally.events.sum(axis=0) / time.sum()
-    mean_squares = mean**2 * (time * tally.exposure).sum()  # of the counts expected were all rates the mean
+    mean_squares = mean**2 * (time * tally.exposure).sum()  # of the counts expected if all rates were equal
     over = squares - 2 * mean * (tally.exposure[:, None] * tally.events).sum(axis=0) + mean_squares - mean * time.sum()
     shape = np.clip(1 / np.maximum(over / mean_squares, 1e-2), 0.05, 100)
     mean_bounds = np.log(mean)[:, None] + np.array([-12, 3])
@@ -167,7 +184,7 @@ def _checked(count: npt.ArrayLike, exposure: npt.ArrayLike, *, dimensions: int =
     if (count.ndim, exposure.ndim) != (dimensions, 1) or len(count) != len(exposure):
         raise ValueError(
             f"count has shape {count.shape} and exposure {exposure.shape}: "
-            f"expected counts of dimension {dimensions} and a list of exposures, of one length"
+            f"expected counts of dimension {dimensions} and a list of exposures of the same length"
         )
     for name, values in (("count", count), ("exposure", exposure)):
         if not (np.isfinite(values).all() and (values >= 0).all()):

@@ -1,20 +1,20 @@
-"""The Pareto front: whoever nobody else is as bad as on every axis and worse than on one, whatever the weights."""
+"""The Pareto front: the rows that no other row dominates, independent of weights."""
 
 import numpy as np
 import numpy.typing as npt
 
 
 def is_on_front(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """True for each row of `values` [n, axes], greater is worse, that no other row dominates.
+    """Return True for each row of `values` [n, axes] that no other row dominates; greater is worse.
 
-    A row dominates another where it is nowhere less and somewhere greater; an unknown (NaN) value compares as equal.
+    A row dominates another if it is less on no axis and greater on at least one; NaN (unknown) compares as equal.
     """
     values = np.asarray(values, dtype=np.float64)
     is_dominated = np.zeros(len(values), dtype=bool)
-    # Unknown values break the chain: what a dominated row dominates need not be dominated by anybody else.
-    is_chained = not np.isnan(values).any()
+    # With unknown values dominance is not transitive, so dominated rows must be compared too.
+    is_transitive = not np.isnan(values).any()
     for row in np.argsort(-np.nansum(values, axis=1), kind="stable"):
-        if is_chained and is_dominated[row]:
+        if is_transitive and is_dominated[row]:
             continue
         is_no_less = ~(values[row] < values)
         is_dominated |= np.all(is_no_less, axis=1) & np.any(values[row] > values, axis=1)

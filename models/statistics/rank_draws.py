@@ -1,9 +1,9 @@
 """Ranks with their uncertainty: posterior draws, drawn weights, P(in the top K), interval of the rank.
 
-Every entity draws from a stream of its own, keyed by the seed and its id, so nobody else's events can move its draws.
-Weights are drawn around the configured ones, so a rank carries the doubt about values as well as about data:
-stochastic multicriteria acceptability analysis (Lahdelma and Salminen 2001, Operations Research 49:444). Ranks follow
-from the draws (Laird and Louis 1989, J. Educational Statistics 14:29).
+Every entity has its own random stream, keyed by the seed and its id, so its draws do not depend on other entities.
+Weights are drawn around the configured ones, so a rank includes the uncertainty of the weights as well as of the data:
+stochastic multicriteria acceptability analysis (Lahdelma and Salminen 2001, Operations Research 49:444). Ranks are
+computed per draw (Laird and Louis 1989, J. Educational Statistics 14:29).
 """
 
 import hashlib
@@ -17,27 +17,32 @@ Floats = npt.NDArray[np.float64]
 
 
 def generator(seed: int, entity_id: str) -> np.random.Generator:
-    """A stream of random numbers that depends on (seed, entity id) and on nothing else."""
+    """Return a random generator that depends only on (seed, entity id)."""
     key = hashlib.blake2b(entity_id.encode(), digest_size=16, key=seed.to_bytes(16, "little", signed=True)).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
 
 
 def draw_gamma(seed: int, entity_ids: Sequence[str], shape: npt.ArrayLike, rate: npt.ArrayLike, draws: int) -> Floats:
-    """Draw from each entity's k gamma posteriors, every entity from its own stream.
+    """Draw from each entity's k gamma posteriors, each entity from its own stream.
 
     Parameters
     ----------
-    entity_ids : n distinct ids; they key the streams, their order does not matter.
-    shape, rate : [n, k].
-    draws : how many draws of each.
+    entity_ids : Sequence[str]
+        n distinct ids, which key the streams; the order does not matter.
+    shape, rate : npt.ArrayLike
+        [n, k] posterior parameters.
+    draws : int
+        number of draws per posterior.
 
     Returns
     -------
-    float64 [n, draws, k].
+    Floats
+        [n, draws, k].
 
     Raises
     ------
-    ValueError : ids repeat or shapes do not fit.
+    ValueError
+        Ids repeat or array shapes do not match.
     """
     shape, rate = np.asarray(shape, dtype=np.float64), np.asarray(rate, dtype=np.float64)
     if shape.ndim != 2 or shape.shape != rate.shape or len(shape) != len(entity_ids):
@@ -47,7 +52,7 @@ def draw_gamma(seed: int, entity_ids: Sequence[str], shape: npt.ArrayLike, rate:
     if len(set(entity_ids)) != len(entity_ids):
         raise ValueError("entity ids repeat: two entities would share one stream of draws")
     drawn = np.empty((len(entity_ids), draws, shape.shape[1]))
-    # A loop over entities on purpose: one stream each is what makes draws independent of who else is present.
+    # Loop over entities on purpose: one stream each makes the draws independent of which others are present.
     for row, entity_id in enumerate(entity_ids):
         drawn[row] = generator(seed, entity_id).standard_gamma(shape[row], size=drawn.shape[1:])
     return drawn / rate[:, None, :]
@@ -60,11 +65,12 @@ def draw_weights(seed: int, weights: Sequence[float], concentration: float, draw
 
     Raises
     ------
-    ValueError : a weight is negative, none is above zero, or the concentration is not above zero.
+    ValueError
+        A weight is negative, none is above zero, or the concentration is not above zero.
     """
     centre = np.asarray(weights, dtype=np.float64)
     if not (np.isfinite(centre).all() and (centre >= 0).all() and centre.sum() > 0):
-        raise ValueError(f"weights={list(weights)!r}: expected numbers from zero up, at least one above")
+        raise ValueError(f"weights={list(weights)!r}: expected numbers ≥ 0, at least one above zero")
     if not concentration > 0:
         raise ValueError(f"concentration={concentration!r}: expected a number above zero")
     centre = centre / centre.sum()
@@ -75,21 +81,21 @@ def draw_weights(seed: int, weights: Sequence[float], concentration: float, draw
 
 
 def percentiles(values: npt.ArrayLike) -> Floats:
-    """Percentile (0 to 1) of each entity within each draw of [n, draws]; equals share the middle of their places."""
+    """Return the percentile (0 to 1) of each entity within each draw of [n, draws]; ties get their mid-rank."""
     values = pd.DataFrame(np.asarray(values, dtype=np.float64))
     return (values.rank(method="average").to_numpy() - 0.5) / max(len(values), 1)
 
 
 def rank_draws(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Rank of each entity within each draw of [n, draws]: 1 is the greatest; equals share the last of their places.
+    """Return the rank of each entity within each draw of [n, draws]; 1 is the highest score, ties get the last rank.
 
-    The last place, because nobody may enter a list by a tie.
+    Ties get the last rank so that no entity enters a list by a tie.
     """
     return pd.DataFrame(-np.asarray(scores, dtype=np.float64)).rank(method="max").to_numpy(np.int64)
 
 
 def rank_by_chance(p_top_k: npt.ArrayLike, score: npt.ArrayLike, entity_ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Rank from 1 for the likeliest to be in the top K; equals by score, then by id, so that the order is total."""
+    """Return ranks by P(in the top K), 1 for the highest; break ties by score, then by id, for a total order."""
     order = np.lexsort((np.asarray(entity_ids, dtype=object), -np.asarray(score), -np.asarray(p_top_k)))
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.arange(1, len(order) + 1)
@@ -101,15 +107,17 @@ def summarise_ranks(scores: npt.ArrayLike, top_k: int, interval: float = 0.8) ->
 
     Returns
     -------
-    DataFrame, one row per entity in the given order: `p_top_k`, P(rank ≤ top_k); `rank_lo`, `rank_hi`, ends of the
-    central interval of the rank; `score`, mean of the draws.
+    pd.DataFrame
+        One row per entity in the given order: `p_top_k`, P(rank ≤ top_k); `rank_lo`, `rank_hi`, ends of the central
+        interval of the rank; `score`, mean of the draws.
 
     Raises
     ------
-    ValueError : top_k below one, or interval outside 0 to 1.
+    ValueError
+        `top_k` is below one, or `interval` is outside 0 to 1.
     """
     if top_k < 1:
-        raise ValueError(f"top_k={top_k!r}: expected a whole number of at least one")
+        raise ValueError(f"top_k={top_k!r}: expected a whole number ≥ 1")
     if not 0 < interval < 1:
         raise ValueError(f"interval={interval!r}: expected a probability between zero and one")
     scores = np.asarray(scores, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Water-filling: clip straight lines to their bounds at the one level at which they add up to a total."""
+"""Water-filling: find the level at which straight lines, clipped to their bounds, sum to a total."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,10 +7,10 @@ Floats = npt.NDArray[np.float64]
 
 
 def fill(slope: Floats, offset: Floats, floor: Floats, ceiling: Floats, total: float) -> Floats:
-    """Return slope·t + offset clipped to [floor, ceiling] with the t at which it adds up to `total`.
+    """Return slope·t + offset clipped to [floor, ceiling], with t such that the values sum to `total`.
 
-    In closed form: the sum is piecewise linear in t, with a bend wherever a line meets a bound. Slopes are above zero.
-    A total outside Σ floor … Σ ceiling gives the bound that is nearer.
+    The solution is closed-form: the sum is piecewise linear in t, with a bend where a line meets a bound. Slopes are
+    above zero. A total outside Σ floor … Σ ceiling gives the nearer bound.
     """
     meets_floor, meets_ceiling = (floor - offset) / slope, (ceiling - offset) / slope
     bends = np.concatenate([meets_floor, meets_ceiling])
@@ -18,7 +18,7 @@ def fill(slope: Floats, offset: Floats, floor: Floats, ceiling: Floats, total: f
     bends, slopes = bends[order], np.cumsum(np.concatenate([slope, -slope])[order])
     sums = floor.sum() + np.concatenate([[0.0], np.cumsum(slopes[:-1] * np.diff(bends))])
     at = int(np.clip(np.searchsorted(sums, total, side="right") - 1, 0, len(bends) - 1))
-    # The cumulated slope carries rounding; the slope of the lines between their bounds is exact.
+    # The cumulated slope has rounding error; recompute from the lines between their bounds.
     level = bends[at]
     free = (meets_floor <= level) & (meets_ceiling > level)
     if free.any():

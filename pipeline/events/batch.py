@@ -1,4 +1,4 @@
-"""What moves from a source to the store: raw records, decoded tables, and the count of what became of them."""
+"""Data passed from a source to the store: raw records, decoded tables, and the counts of their outcomes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ TopicPartition = tuple[str, int]
 
 
 class Record(NamedTuple):
-    """One record as it arrived; `offset` is the Kafka offset, or the line or row number from 0."""
+    """One raw record; `offset` is the Kafka offset, or the line or row number from 0."""
 
     topic: str
     partition: int
@@ -20,14 +20,14 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
-    """Consecutive records of one source, none perhaps, and where to go on reading once they are committed."""
+    """Consecutive records of one source, possibly none, and the offsets to read from after they are committed."""
 
     records: list[Record]
     next_offsets: dict[TopicPartition, int]
 
 
 class Source(Protocol):
-    """Anything that yields records in batches and ends when it has caught up."""
+    """Source that yields records in batches and ends when it has caught up."""
 
     name: str
 
@@ -47,7 +47,7 @@ class DecodedBatch:
 
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
-    """What became of the rows of a batch: `rows_in == stored + duplicates + dead`; `conflicts` are among `stored`."""
+    """Counts of a batch's rows by outcome: `rows_in == stored + duplicates + dead`; `stored` includes `conflicts`."""
 
     rows_in: int = 0
     stored: int = 0

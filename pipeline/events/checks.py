@@ -1,4 +1,4 @@
-"""What a well-formed event can still have wrong, found a column at a time: dates, places, codes, ids."""
+"""Checks of well-formed events, one column at a time: dates, places, codes, ids."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -12,36 +12,36 @@ from pipeline.events.diagnosis import Refusal
 from pipeline.local_time import EARLIEST, LATEST
 from pipeline.privacy.pii_guard import PSEUDONYM
 
-# Times that may lie ahead: rosters, planned releases, and the sender's own clock.
-_MAY_LIE_AHEAD = {"event_time", "custody_to", "shift_start", "shift_end"}
+# Times that may be in the future: rosters, planned releases, and the sender's own clock.
+_MAY_BE_FUTURE = {"event_time", "custody_to", "shift_start", "shift_end"}
 _CODE_COLUMNS = ("offence_code", "underlying_offence_code")
 _LONGEST_SHIFT = timedelta(days=31)
 
 
 class Check(NamedTuple):
-    """A reason to refuse rows, and the rows it holds for (bool array)."""
+    """Reason to refuse rows, and the rows that it applies to (bool array)."""
 
     refusal: Refusal
     holds: np.ndarray
 
 
 def checks_of(entity: str, table: pa.Table, offence_codes: pa.Array, horizon: datetime) -> list[Check]:
-    """Return every check of one entity's rows, gravest first; `horizon` is the latest moment an event may be dated."""
+    """Return every check of one entity's rows, most serious first; no event may be dated after `horizon`."""
     times = [field.name for field in table.schema if field.type == UTC_TIME]
     present = [name for name in _CODE_COLUMNS if name in table.column_names]
     return [
         *(_impossible(table, name) for name in times),
-        *(_future(table, name, horizon) for name in times if name not in _MAY_LIE_AHEAD),
+        *(_future(table, name, horizon) for name in times if name not in _MAY_BE_FUTURE),
         *_SPECIAL.get(entity, lambda table, horizon: [])(table, horizon),
         *(_unknown_code(table, name, offence_codes) for name in present),
         *(_blank(table, name) for name in ("event_source", "event_id", *ENTITY_KEYS[entity])),
         *(_unprintable(table, name) for name in ("event_source", "event_id", *ENTITY_KEYS[entity])),
-        *(_named(table, name) for name in _words_of(table)),
+        *(_names_person(table, name) for name in _text_columns(table)),
     ]
 
 
 def first_that_holds(checks: list[Check], rows: int) -> np.ndarray:
-    """Return for each row the index of the first check that holds; `len(checks)` where none does."""
+    """Return for each row the index of the first check that applies; `len(checks)` if none does."""
     first = np.full(rows, len(checks))
     for index in reversed(range(len(checks))):
         first[checks[index].holds] = index
@@ -52,20 +52,20 @@ def _is_true(found: pa.ChunkedArray) -> np.ndarray:
     return pc.fill_null(found, False).to_numpy()
 
 
-def _microseconds(moment: datetime) -> pa.Scalar:
+def _utc_scalar(moment: datetime) -> pa.Scalar:
     return pa.scalar(moment, UTC_TIME)
 
 
 def _impossible(table: pa.Table, name: str) -> Check:
-    is_early = pc.less(table[name], _microseconds(EARLIEST))
-    is_late = pc.greater_equal(table[name], _microseconds(LATEST))
+    is_early = pc.less(table[name], _utc_scalar(EARLIEST))
+    is_late = pc.greater_equal(table[name], _utc_scalar(LATEST))
     detail = f"`{name}` is before {EARLIEST.year} or not before {LATEST.year}: a placeholder or a slip."
     return Check(Refusal("impossible_date", detail), _is_true(pc.or_(is_early, is_late)))
 
 
 def _future(table: pa.Table, name: str, horizon: datetime) -> Check:
     detail = f"`{name}` is after the time of reading plus ingest.future_tolerance_minutes."
-    return Check(Refusal("future_date", detail), _is_true(pc.greater(table[name], _microseconds(horizon))))
+    return Check(Refusal("future_date", detail), _is_true(pc.greater(table[name], _utc_scalar(horizon))))
 
 
 def _unknown_code(table: pa.Table, name: str, offence_codes: pa.Array) -> Check:
@@ -81,19 +81,19 @@ def _blank(table: pa.Table, name: str) -> Check:
     return Check(Refusal("empty_id", f"`{name}` is blank and should identify something."), holds)
 
 
-def _words_of(table: pa.Table) -> list[str]:
-    """Columns of text in which nobody is to be named; a reporter's ref is the source's own and goes nowhere."""
+def _text_columns(table: pa.Table) -> list[str]:
+    """Return the text columns that must not name a person; a reporter's ref is internal to the source and not used."""
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
     return [name for name in texts if name not in ("person_id", "subject_person_id", "reporter_ref")]
 
 
-def _named(table: pa.Table, name: str) -> Check:
+def _names_person(table: pa.Table, name: str) -> Check:
     detail = f"`{name}` holds a pseudonym of harmspot; send it again with words that name nobody."
     return Check(Refusal("names_person", detail), _is_true(pc.match_substring_regex(table[name], PSEUDONYM)))
 
 
 def _unprintable(table: pa.Table, name: str) -> Check:
-    """Two ids that look alike and differ by a control or zero-width character would be two entities."""
+    """Refuse ids with invisible characters: two ids that look the same would be two entities."""
     holds = np.zeros(table.num_rows, dtype=bool)
     if pa.types.is_string(table.schema.field(name).type):
         holds = _is_true(pc.invert(pc.utf8_is_printable(table[name])))

@@ -1,4 +1,4 @@
-"""The codebook: what an offence code means and weighs, per scheme and day of validity."""
+"""The codebook: meaning and harm weight of each offence code, by day of validity."""
 
 from datetime import date
 from pathlib import Path
@@ -14,19 +14,25 @@ HIGH_DAYS, MID_DAYS = 365.0, 30.0
 
 
 def read_codebook(path: Path, as_of: date) -> pd.DataFrame:
-    """Read the weights in force on a day: for each code the row with the latest valid_from that is not after it.
+    """Read the weights in force on a day: for each code the row with the latest valid_from on or before that day.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        CSV file with the columns `COLUMNS`.
+    as_of : date
+        The day.
 
     Returns
     -------
-    DataFrame
+    pandas.DataFrame
         Index offence_code, sorted; label, category, axis (violence, disorder, minors, none), harm_days (days of
         guideline prison), band (high from 365, mid from 30, low), is_visible.
 
     Raises
     ------
     MappingError
-        When the file cannot be read, lacks a column, has a weight that is missing or negative, or states a code twice
-        for one day.
+        The file cannot be read, lacks a column, has a missing or negative weight, or has a code twice for one day.
     """
     rows = _read(path)
     valid = rows[rows["valid_from"] <= pd.Timestamp(as_of)].sort_values(["offence_code", "valid_from"])

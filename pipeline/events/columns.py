@@ -1,15 +1,15 @@
-"""Arrow schemas of decoded events: what every source yields and the store takes in.
+"""Arrow schemas of decoded events, as every source yields and the store accepts them.
 
 One row is one version of one entity. The envelope columns come first in every table; `person_id` is
-a pseudonym in all of them, and the raw id travels in `IDENTITY` alone. Times are UTC.
+a pseudonym in all of them; only `IDENTITY` holds the raw id. Times are UTC.
 """
 
 import pyarrow as pa
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
 
-# `source` and `id` of the CloudEvents envelope, its optional `time`, and where the record stood in its
-# topic or file. The position is kept for tracing; it is no part of an entity's content.
+# `source` and `id` of the CloudEvents envelope, its optional `time`, and the position of the record in its
+# topic or file. The position is stored for tracing; it is not part of an entity's content.
 ENVELOPE = [
     pa.field("event_source", pa.string(), nullable=False),
     pa.field("event_id", pa.string(), nullable=False),
@@ -28,7 +28,7 @@ INCIDENT = pa.schema(
         pa.field("status", pa.string(), nullable=False),  # recorded, amended, cancelled
         pa.field("occurred_at", UTC_TIME, nullable=False),
         pa.field("occurred_precision", pa.string(), nullable=False),  # instant, day, month
-        pa.field("is_ambiguous_hour", pa.bool_(), nullable=False),  # local time occurred twice; the first was taken
+        pa.field("is_ambiguous_hour", pa.bool_(), nullable=False),  # local time occurred twice; the first is used
         pa.field("reported_at", UTC_TIME),
         pa.field("offence_code", pa.string(), nullable=False),
         pa.field("discovery", pa.string(), nullable=False),  # public, police, partner, sensor
@@ -48,7 +48,7 @@ INCIDENT = pa.schema(
         pa.field("is_minor_victim", pa.bool_(), nullable=False),
         pa.field("is_minor_used_by_adult", pa.bool_(), nullable=False),
         pa.field("is_minor_present", pa.bool_(), nullable=False),
-        pa.field("involvements", INVOLVEMENTS),  # null where the source knows of no people
+        pa.field("involvements", INVOLVEMENTS),  # null if the source reports no people
     ]
 )
 
@@ -113,11 +113,11 @@ ACTION = pa.schema(
         pa.field("notice_id", pa.string()),
         pa.field("at", UTC_TIME, nullable=False),
         pa.field("hours", pa.float64()),
-        pa.field("detail", pa.string()),  # free words: manner of service, reason, outcome
+        pa.field("detail", pa.string()),  # free text: manner of service, reason, outcome
     ]
 )
 
-# Entity → schema, and the columns that identify one entity among its kind (versions share them).
+# Entity → schema, and the columns that identify one entity (all its versions share them).
 SCHEMAS: dict[str, pa.Schema] = {
     "incident": INCIDENT,
     "person": PERSON,
@@ -152,7 +152,7 @@ DEAD_LETTER = pa.schema(
         pa.field("topic", pa.string(), nullable=False),  # topic, or the file's name
         pa.field("source_partition", pa.int32(), nullable=False),
         pa.field("source_offset", pa.int64(), nullable=False),  # offset, or the row's number from 0
-        pa.field("reason", pa.string(), nullable=False),  # a stable word, e.g. unknown_offence_code
+        pa.field("reason", pa.string(), nullable=False),  # a stable code, e.g. unknown_offence_code
         pa.field("detail", pa.string(), nullable=False),  # a sentence, free of person ids
         pa.field("mapping", pa.string()),  # name of the mapping the row came through; null for our own events
         pa.field("payload", pa.binary(), nullable=False),  # the record as it arrived, for replay

@@ -1,8 +1,8 @@
-"""Records in, Arrow tables out: events by entity, identities apart, and a dead letter for whatever cannot be used.
+"""Decode records into Arrow tables: events by entity, identities, and a dead letter for each unusable record.
 
-Every record becomes exactly one row or one dead letter, and nothing a record contains can raise. The `type` of an event
-decides its table, whatever topic it came from. Columns are built one at a time from typed events, then whole columns
-are checked; a row that fails goes to the dead letters with the first reason that holds.
+Every record becomes exactly one row or one dead letter, and no content of a record can raise. The `type` of an event
+decides its table, regardless of its topic. Columns are built one at a time from typed events, then whole columns are
+checked; a row that fails becomes a dead letter with the first reason that applies.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,30 +24,32 @@ from pipeline.local_time import to_utc
 _NAIVE = Refusal(
     "naive_time", "A time has no zone, and none is declared to read it in; send RFC 3339 times with an offset."
 )
-_PART = 10_000  # records that are typed events at once, which take several times the memory of their columns
+_PART = 10_000  # records decoded at a time: typed events take several times the memory of their columns
 _ENTITIES = {event_type: event_type.entity for event_type in EVENT_TYPES}
 
 
 class _Parsed(NamedTuple):
-    """Events of one entity and where in the batch each stood."""
+    """Events of one entity and their positions in the batch."""
 
     positions: list[int]
     events: list[Event]
 
 
 class Decoder:
-    """Turns records into tables.
+    """Decoder of records into tables.
 
     Parameters
     ----------
-    offence_codes
-        Codes of the codebook; an incident or warrant with another one is a dead letter.
-    pseudonymise
-        Makes the pseudonym of a raw person id; it is asked once per person and batch.
-    now, future_tolerance
-        The clock (with a zone), and how far beyond it an event may be dated.
-    default_zone
-        Zone in which times without one are read; None refuses them.
+    offence_codes : frozenset of str
+        Codes of the codebook; an incident or warrant with any other code becomes a dead letter.
+    pseudonymise : callable
+        Returns the pseudonym of a raw person id; called once per person and batch.
+    now : datetime
+        The clock, with a zone.
+    future_tolerance : timedelta
+        How far after `now` an event may be dated.
+    default_zone : ZoneInfo, optional
+        Zone of times without one; None refuses such times.
     """
 
     def __init__(
@@ -68,11 +70,16 @@ class Decoder:
     def decode(self, records: Sequence[Record]) -> DecodedBatch:
         """Decode one batch; rows and dead letters keep the order of the records.
 
+        Parameters
+        ----------
+        records : sequence of Record
+            The batch.
+
         Returns
         -------
         DecodedBatch
             Tables by entity with exactly `pipeline.events.columns.SCHEMAS`; one `IDENTITY` row per person in them,
-            sorted by pseudonym; the `DEAD_LETTER` rows. Rows and dead letters together are as many as the records.
+            sorted by pseudonym; the `DEAD_LETTER` rows. Rows and dead letters together equal the records in number.
         """
         people = People(self._pseudonymise)
         parts = [self._decode_part(records[at : at + _PART], people) for at in range(0, len(records), _PART)]
@@ -84,7 +91,7 @@ class Decoder:
         return DecodedBatch(tables, _identities(people, tables), dead_letters)
 
     def _decode_part(self, records: Sequence[Record], people: People) -> tuple[dict[str, pa.Table], pa.Table]:
-        """Return the tables of the entities there are, and the dead letters."""
+        """Return the tables of the entities that occur, and the dead letters."""
         parsed, refused = _parse(records)
         tables = {}
         for entity, found in parsed.items():
@@ -96,7 +103,7 @@ class Decoder:
         return tables, _dead_letters(records, refused)
 
     def _sift(self, entity: str, columns: dict[str, Any]) -> tuple[pa.Table, dict[int, Refusal]]:
-        """Return the rows that pass every check as a table, and for the other rows why they do not."""
+        """Return the rows that pass every check as a table, and the refusal of each other row."""
         columns, is_naive = self._in_utc(entity, columns)
         table = pa.table({field.name: pa.array(columns[field.name], field.type) for field in SCHEMAS[entity]})
         checks = [Check(_NAIVE, is_naive), *checks_of(entity, table, self._offence_codes, self._horizon)]
@@ -106,7 +113,7 @@ class Decoder:
         return kept.cast(SCHEMAS[entity]), refused
 
     def _in_utc(self, entity: str, columns: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
-        """Read times without a zone in the default zone; without one, tell which rows have such times."""
+        """Read naive times in the default zone; without a default zone, return which rows have naive times."""
         rows, zone = len(columns["event_id"]), self._default_zone
         is_naive = np.zeros(rows, dtype=bool)
         read: dict[str, list] = {"is_ambiguous_hour": [False] * rows}
@@ -121,7 +128,7 @@ class Decoder:
 
 
 def _parse(records: Sequence[Record]) -> tuple[dict[str, _Parsed], dict[int, Refusal]]:
-    """Return typed events by entity, and why the records at which positions are none."""
+    """Return typed events by entity, and the refusal of every other record by position."""
     parsed = {entity: _Parsed([], []) for entity in SCHEMAS}
     refused = {}
     for position, record in enumerate(records):
@@ -141,7 +148,7 @@ def _parse(records: Sequence[Record]) -> tuple[dict[str, _Parsed], dict[int, Ref
 
 
 def _identities(people: People, tables: dict[str, pa.Table]) -> pa.Table:
-    """Return pseudonym and raw id of everybody in the tables; people of refused events alone are left out."""
+    """Return pseudonym and raw id of everybody in the tables; people only in refused events are left out."""
     present = pseudonyms_in(tables.values())
     rows = sorted((pseudonym, raw) for raw, pseudonym in people.items() if pseudonym in present)
     return pa.table(

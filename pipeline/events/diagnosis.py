@@ -1,7 +1,7 @@
-"""Why a record is no event of ours: a stable word, and a sentence that repeats nothing from the record.
+"""Diagnosis of refused records: a stable reason code, and a sentence that repeats nothing from the record.
 
-A sentence may name a place in the event (`$.data.minors`) and what is expected there. It never repeats a value, nor an
-unknown key, for either may be a person's id or name.
+A sentence may name a path in the event (`$.data.minors`) and what is expected there. It never repeats a value or an
+unknown key, because either may be a person's id or name.
 """
 
 import difflib
@@ -16,14 +16,14 @@ from pipeline.events.schema import EVENT_TYPES, MAX_EVENT_BYTES, Event, Id
 
 
 class Refusal(NamedTuple):
-    """`reason` is a stable word to count and select by; `detail` is a sentence free of what the record contained."""
+    """Refusal of a record: `reason` is a stable code, `detail` a sentence without any content of the record."""
 
     reason: str
     detail: str
 
 
 class _Context(Struct):
-    """The attributes every CloudEvent must have."""
+    """Attributes that every CloudEvent must have."""
 
     specversion: Literal["1.0"]
     id: Id
@@ -36,10 +36,10 @@ _STEMS = {tag.rpartition(".v")[0] for tag in _TYPE_OF_TAG}
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:?\d\d)?")
 _BOM = b"\xef\xbb\xbf"
 _MALFORMED = "JSON is malformed: "
-_tree = msgspec.json.Decoder(float_hook=str)  # a number too large to hold is for `decode_event` to name
+_tree = msgspec.json.Decoder(float_hook=str)  # `decode_event` reports numbers that are too large
 
-# What msgspec says → our word, first match wins. Only the groups named here reach the sentence.
-_WORDS = [
+# Message of msgspec → our reason, first match wins. Only the groups captured here appear in the sentence.
+_PATTERNS = [
     (re.compile(r"Object missing required field `location`"), "no_location", "has no `location`"),
     (re.compile(r"Object missing required field `(\w+)`"), "missing_field", "has no `{0}`, which is required"),
     (re.compile(r"Expected `(.+)`, got `(\w+)`"), "wrong_type", "should be {0} and is {1}"),
@@ -51,7 +51,7 @@ _WORDS = [
 
 
 def diagnose(value: bytes | None, error: Exception | None) -> Refusal:
-    """Say why this record is refused; `error` is what `decode_event` raised, None where it was not even asked."""
+    """Return why this record is refused; `error` is what `decode_event` raised, None if it was not called."""
     if value is None or not value.strip():
         return Refusal("empty_record", "The record is empty: a tombstone, or a producer that sent nothing.")
     if len(value) > MAX_EVENT_BYTES:
@@ -69,7 +69,7 @@ def diagnose(value: bytes | None, error: Exception | None) -> Refusal:
 
 
 def _malformed(value: bytes, message: str) -> str:
-    """Say where JSON breaks off; what msgspec says of it quotes nothing from the record."""
+    """Return where the JSON is malformed; the message of msgspec quotes nothing from the record."""
     if value.startswith(_BOM):
         return "it begins with a byte-order mark"
     if message.startswith(_MALFORMED):
@@ -107,37 +107,37 @@ def _refusal_of(message: str, found: dict) -> Refusal:
     text, _, path = message.partition(" - at `")
     path = path.rstrip("`") or "$"
     if "unknown field" in text:
-        return Refusal("unknown_field", f"`{path}` has an unknown key{_meant(text, found['type'])}")
+        return Refusal("unknown_field", f"`{path}` has an unknown key{_closest_key(text, found['type'])}")
     if text.startswith("Invalid RFC3339"):
-        return _refused_time(path, found)
-    reason, sentence = _word(text)
+        return _time_refusal(path, found)
+    reason, sentence = _match_message(text)
     if path in ("$.data.location.lon", "$.data.location.lat"):
         reason = "bad_coordinate"
     return Refusal(reason, f"`{path}` {sentence}.")
 
 
-def _word(text: str) -> tuple[str, str]:
-    for pattern, reason, sentence in _WORDS:
+def _match_message(text: str) -> tuple[str, str]:
+    for pattern, reason, sentence in _PATTERNS:
         if match := pattern.match(text):
             return reason, sentence.format(*(group or "" for group in match.groups()))
     return "bad_value", "does not hold what docs/events.md asks for"
 
 
-def _refused_time(path: str, found: dict) -> Refusal:
+def _time_refusal(path: str, found: dict) -> Refusal:
     if path.endswith("birth_date") or _DATE_AND_TIME.fullmatch(_text_at(path, found)):
         return Refusal("impossible_date", f"`{path}` is a date or time that does not exist.")
     return Refusal("bad_value", f"`{path}` is no RFC 3339 time such as 2026-11-23T08:30:00Z.")
 
 
 def _text_at(path: str, found: Any) -> str:
-    """Return the text at `$.a.b`; empty where keys given twice make it another thing than the one refused."""
+    """Return the text at `$.a.b`; empty if duplicate keys put another value there than the refused one."""
     for key in path.split(".")[1:]:
         found = found.get(key) if isinstance(found, dict) else None
     return found if isinstance(found, str) else ""
 
 
-def _meant(text: str, tag: str) -> str:
-    """Name the known key that an unknown one is closest to; the unknown one itself may be anything, so it stays out."""
+def _closest_key(text: str, tag: str) -> str:
+    """Return a hint at the known key closest to the unknown one, which is not quoted because it may be anything."""
     unknown = text.partition("`")[2].rstrip("`")
     close = difflib.get_close_matches(unknown, _keys(_TYPE_OF_TAG[tag]), n=1)
     return f"; was `{close[0]}` meant?" if close else ", which docs/events.md does not list."
@@ -145,6 +145,6 @@ def _meant(text: str, tag: str) -> str:
 
 @cache
 def _keys(event_type: type[Event]) -> tuple[str, ...]:
-    """Every key an event of this type can have, at any depth."""
+    """Return every key that an event of this type can have, at any depth."""
     schemas = msgspec.json.schema(event_type)["$defs"].values()
     return tuple(sorted({key for schema in schemas for key in schema["properties"]}))

@@ -11,8 +11,8 @@ from pipeline.events.batch import Record
 from pipeline.events.columns import ENVELOPE, INVOLVEMENTS, SCHEMAS
 from pipeline.events.schema import Drugs, Event, Flags, Involvement, Location, Market, Minors, Report, Treatment
 
-# Columns whose place in `data` is not simply their own name.
-_PLACES: dict[str, dict[str, str]] = {
+# Columns whose path in `data` differs from their name.
+_PATHS: dict[str, dict[str, str]] = {
     "incident": {
         "report_channel": "report.channel",
         "reporter_ref": "report.reporter_ref",
@@ -37,7 +37,7 @@ _PLACES: dict[str, dict[str, str]] = {
     "staffing": {},
     "action": {"subject_person_id": "subject", "area_id": "area"},
 }
-# What a part of an event says that is absent or null.
+# Values of a part of an event that is absent or null.
 _ABSENT: dict[str, Any] = {
     "report": Report(),
     "location": Location(),
@@ -47,12 +47,12 @@ _ABSENT: dict[str, Any] = {
     "minors": Minors(),
     "treatment": Treatment(),
 }
-_COMPUTED = {"is_ambiguous_hour"}  # no source sends it: `pipeline.local_time` tells
+_COMPUTED = {"is_ambiguous_hour"}  # not sent by any source: `pipeline.local_time` computes it
 _PERSON_COLUMNS = {"person_id", "subject_person_id"}
 
 
 class People(dict):
-    """Raw person id → pseudonym, made once per person and batch; nobody (None) stays nobody."""
+    """Raw person id → pseudonym, computed once per person and batch; None stays None."""
 
     def __init__(self, pseudonymise: Callable[[str], str]) -> None:
         super().__init__({None: None})
@@ -66,14 +66,14 @@ class People(dict):
 def columns_of(entity: str, events: Sequence[Event], records: Sequence[Record], people: People) -> dict[str, Any]:
     """Return column → values for the events of one entity and the records they came in, in their order.
 
-    Values are lists of Python objects; times are as the source wrote them, perhaps without a zone. `involvements` is
-    an Arrow array. Person ids are pseudonyms already, and `people` has met everybody in the events.
+    Values are lists of Python objects; times are as in the source, possibly without a zone. `involvements` is an Arrow
+    array. Person ids are pseudonyms already, and `people` contains everybody in the events.
     """
     data = [event.data for event in events]
     parts: dict[str, list] = {"": data}
     columns = _envelope(events, records)
     for name in SCHEMAS[entity].names[len(ENVELOPE) :]:
-        part, _, key = _PLACES[entity].get(name, name).rpartition(".")
+        part, _, key = _PATHS[entity].get(name, name).rpartition(".")
         if part not in parts:
             absent = _ABSENT[part]
             parts[part] = [found or absent for found in map(attrgetter(part), data)]

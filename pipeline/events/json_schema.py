@@ -1,4 +1,4 @@
-"""JSON Schema of each event, made from its struct; `python -m pipeline.events.json_schema` rewrites docs/events/."""
+"""JSON Schema of each event, built from its struct; `python -m pipeline.events.json_schema` rewrites docs/events/."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "events"
 def schema_of(event_type: type[Event]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of one event, envelope and data.
 
-    What a schema of single values cannot say stays with the decoder: codebook, future dates, half a coordinate.
+    The decoder checks what a schema of single values cannot express: codebook, future dates, incomplete coordinates.
     """
     schema = msgspec.json.schema(event_type)
     return {

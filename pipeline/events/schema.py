@@ -1,8 +1,8 @@
-"""The six events harmspot takes in: CloudEvents 1.0 envelopes (structured JSON mode) around typed data.
+"""The six events that harmspot ingests: CloudEvents 1.0 envelopes (structured JSON mode) around typed data.
 
 `type` decides what an event is. Unknown keys in `data` are refused, so that a misspelt safeguard is never silently
-dropped; extension attributes beside `data` are allowed, as the CloudEvents specification wants. An optional key that is
-absent and one that is null mean the same, flags excepted: they are true or false. A time is RFC 3339.
+dropped; extension attributes beside `data` are allowed, as the CloudEvents specification requires. An absent optional
+key and a null one mean the same, except for flags, which are true or false. A time is RFC 3339.
 
 Standard: CloudEvents 1.0.2, https://github.com/cloudevents/spec.
 """
@@ -61,7 +61,7 @@ ActionKind = Literal[
 
 
 class _Data(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What every part of `data` shares: immutable, closed, and written without the keys that say nothing."""
+    """Base of every part of `data`: immutable, no unknown keys, and keys with default values are not written."""
 
 
 class Report(_Data, frozen=True, kw_only=True):
@@ -294,15 +294,15 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode_event(value: bytes) -> Event:
-    """Decode one event from JSON; raises ValueError (msgspec's among them) or RecursionError where it is none."""
+    """Decode one event from JSON; raise ValueError (or msgspec's subclass) or RecursionError if it is not an event."""
     return _decoder.decode(value)
 
 
 def encode_event(event: Event) -> bytes:
-    """Encode one event as JSON; `decode_event` gives the same event back."""
+    """Encode one event as JSON; `decode_event` returns an equal event."""
     return _encoder.encode(event)
 
 
 def entity_id(event: Event) -> str:
-    """Return the id that keys the event on its topic, so that one entity's versions stay in one partition, in order."""
+    """Return the key of the event on its topic, which keeps an entity's versions in one partition, in order."""
     return getattr(event.data, event.key)

@@ -1,4 +1,4 @@
-"""Messages to others: the outbox that commits with the rows, and what partners may be told.
+"""Messages to external recipients: the transactional outbox, and the fields each partner may receive.
 
-May import the shared modules of pipeline; knows no store.
+May import the shared modules of pipeline; does not depend on the store.
 """

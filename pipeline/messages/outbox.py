@@ -1,7 +1,7 @@
-"""What is told to others: written with the state that causes it, delivered at least once after, told apart by id.
+"""Transactional outbox: messages are committed with the state that causes them and delivered at least once.
 
-A message is a CloudEvents 1.0 event whose `id` is a hash of what is told to whom. A process that dies between commit
-and delivery, or between delivery and the mark, delivers again when it comes back: whoever reads keeps one of each id.
+A message is a CloudEvents 1.0 event whose `id` is a hash of its content and recipient. A process that dies between
+commit and delivery, or between delivery and the mark, delivers again after a restart; readers deduplicate by id.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 SOURCE = "urn:harmspot"
-BATCH = 1_000  # messages between two marks
+BATCH = 1_000  # messages per delivery mark
 ARROW = pa.schema(
     {"message_id": pa.string(), "topic": pa.string(), "key": pa.string(), "payload": pa.binary(), "position": "int64"}
 )
@@ -25,7 +25,7 @@ ARROW = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """One message: its topic, the key that keeps an entity's messages in one partition, its id, the event as JSON."""
+    """One message: topic, key (keeps an entity's messages in one partition), id, and the event as JSON."""
 
     topic: str
     key: str
@@ -34,17 +34,21 @@ class OutboxMessage:
 
 
 class Publisher(Protocol):
-    """Whoever takes messages on: returns once all are safe where they belong, or raises."""
+    """A recipient of messages."""
 
-    def publish(self, messages: Sequence[OutboxMessage]) -> None: ...
+    def publish(self, messages: Sequence[OutboxMessage]) -> None:
+        """Return once all messages are durably delivered, or raise."""
 
 
 class Outbox(Protocol):
-    """What delivery needs of a store."""
+    """The part of a store that delivery needs."""
 
-    def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]: ...
+    def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]:
+        """Return the oldest undelivered messages, at most `at_most`, optionally of one topic."""
+        ...
 
-    def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None: ...
+    def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
+        """Mark the messages as delivered at `at`."""
 
 
 def make_message(
@@ -54,15 +58,24 @@ def make_message(
 
     Parameters
     ----------
-    event_type
+    topic : str
+        Topic of the message.
+    key : str
+        Id of the entity.
+    event_type : str
         CloudEvents `type`, such as `harmspot.notice.served.v1`.
-    data
-        Anything JSON can hold.
-    time
-        When what is told came about.
-    identity
-        What makes it the same message beside topic, key and type; by default `data` itself, so that the same thing
-        told again is the same message whenever it is told.
+    data : mapping
+        Any JSON-serialisable content.
+    time : datetime
+        When the reported fact occurred.
+    identity : sequence of str
+        Parts of the message id besides topic, key and type; by default `data`, so that repeating the same content
+        gives the same id at any time.
+
+    Returns
+    -------
+    OutboxMessage
+        The message as a CloudEvents event.
     """
     parts = [topic, key, event_type, *(identity or (_json(data),))]
     message_id = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()[:32]
@@ -79,7 +92,7 @@ def make_message(
 
 
 def as_rows(messages: Sequence[OutboxMessage]) -> pa.Table:
-    """Return messages as the table that the store takes, in order."""
+    """Return messages as the table that the store expects, in order."""
     columns = [[getattr(m, name) for m in messages] for name in ("message_id", "topic", "key", "payload")]
     return pa.table([*columns, list(range(len(messages)))], schema=ARROW)
 
@@ -90,11 +103,10 @@ def deliver(
     at: datetime,
     topic: str | None = None,
 ) -> int:
-    """Deliver every message that waits (on `topic`, where it is given), oldest first, and return how many.
+    """Deliver all undelivered messages (only those of `topic`, if given), oldest first, and return their number.
 
-    The store is let go while a publisher works.
-
-    Raises what the publisher raises; what it had not taken on goes on waiting.
+    The store is released while the publisher works. Errors of the publisher are propagated; messages that it did not
+    accept stay undelivered.
     """
     delivered = 0
     while True:
@@ -109,22 +121,24 @@ def deliver(
 
 
 class MemoryPublisher:
-    """Keeps messages in a list, for tests."""
+    """Keep messages in a list, for tests."""
 
     def __init__(self) -> None:
         self.messages: list[OutboxMessage] = []
 
     def publish(self, messages: Sequence[OutboxMessage]) -> None:
+        """Append the messages to the list."""
         self.messages += messages
 
 
 class FilePublisher:
-    """Appends messages to `<folder>/<topic>.jsonl`, a line each, readable by the owner alone, on disk on return."""
+    """Append messages to `<folder>/<topic>.jsonl`, one per line, readable only by the owner, flushed to disk."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def publish(self, messages: Sequence[OutboxMessage]) -> None:
+        """Append the messages to the files of their topics and flush them."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for topic in sorted({message.topic for message in messages}):
             lines = b"".join(message.payload + b"\n" for message in messages if message.topic == topic)
@@ -132,7 +146,7 @@ class FilePublisher:
 
 
 def _append(path: Path, lines: bytes) -> None:
-    """Append whole lines; what a crash left of a line is ended first, so that it spoils no other."""
+    """Append whole lines; first terminate a partial line left by a crash."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(handle, "r+b") as file:
         end = file.seek(0, os.SEEK_END)

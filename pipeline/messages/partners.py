@@ -1,7 +1,7 @@
-"""Who outside the force is told what: nobody without an agreement, and nobody more than it names.
+"""External recipients: each needs an agreement and receives only the fields that the agreement names.
 
-A topic of Kafka cannot tell its readers apart, so each recipient has a topic of its own, `referrals.<name>`, and is
-known there by a case number that no other recipient shares.
+Kafka topics cannot distinguish readers, so each recipient has its own topic, such as `referrals.<name>`, with case ids
+that no other recipient shares.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.messages.outbox import OutboxMessage, make_message
 
-# Every field a recipient may be allowed, by topic. `person_ref` is the force's own id of a person.
+# All fields that can be shared, by topic. `person_ref` is the force's own id of a person.
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "notices": (
         "kind", "state", "language", "area_id", "area_name", "behaviours", "serve_by", "starts_on", "ends_on",
@@ -33,7 +33,7 @@ EVENT_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A recipient: its name, the agreement under which it is told, and the fields it may see by topic."""
+    """A recipient: its name, its agreement, and the fields it may see by topic."""
 
     name: str
     topics: Mapping[str, Sequence[str]]
@@ -52,23 +52,27 @@ class Partner:
 
     @property
     def has_agreement(self) -> bool:
+        """Whether the partner has an agreement id."""
         return bool(self.agreement_id and self.agreement_id.strip())
 
     def own_topics(self) -> list[str]:
-        """Return the topics of its own on which it is told, none without an agreement."""
+        """Return the partner's own topics; empty without an agreement."""
         return [f"{topic}.{self.name}" for topic in self.topics] if self.has_agreement else []
 
     def may_see(self, topic: str, field: str) -> bool:
+        """Return whether the partner may see the field on the topic."""
         return self.has_agreement and field in self.topics.get(topic, ())
 
     def message(self, topic: str, entity_id: str, data: Mapping[str, Any], time: datetime) -> OutboxMessage | None:
-        """Return what it is told of an entity, its own fields alone; None where it is told nothing.
+        """Return the message about an entity with only the permitted fields; None if the topic is not shared.
 
-        `data` may hold any of FIELDS. The same told again is the same message.
+        `data` may hold any of FIELDS. The same content gives the same message id.
         """
         if not self.has_agreement or topic not in self.topics:
             return None
         case_id = hashlib.sha256(f"{self.name}\x1f{topic}\x1f{entity_id}".encode()).hexdigest()[:24]
-        seen = {name: data[name] for name in FIELDS[topic] if name in self.topics[topic] and data.get(name) is not None}
-        told = {"recipient": self.name, "agreement_id": self.agreement_id, "case_id": case_id, **seen}
-        return make_message(f"{topic}.{self.name}", case_id, EVENT_TYPES[topic], told, time=time)
+        permitted = {
+            name: data[name] for name in FIELDS[topic] if name in self.topics[topic] and data.get(name) is not None
+        }
+        content = {"recipient": self.name, "agreement_id": self.agreement_id, "case_id": case_id, **permitted}
+        return make_message(f"{topic}.{self.name}", case_id, EVENT_TYPES[topic], content, time=time)

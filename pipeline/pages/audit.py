@@ -1,4 +1,4 @@
-"""One self-contained page with what a run knows on displacement or feedback, for a person to read and sign."""
+"""Self-contained page with a run's figures on displacement or feedback, for a person to read and sign."""
 
 from datetime import date
 
@@ -13,16 +13,26 @@ def render_audit(about: str, title: str, intro: str, table: pd.DataFrame, made_o
 
     Parameters
     ----------
-    about : what is audited.
-    title : whose, as of when.
-    intro : what the columns say, and when a row raises an alarm.
-    table : shown whole, is_alarm among its columns.
-    made_on : as old as the report is; the page says it to whoever reads it by machine.
+    about : str
+        Subject of the audit.
+    title : str
+        The force and the date of the audit.
+    intro : str
+        Meaning of the columns, and when a row raises an alarm.
+    table : pandas.DataFrame
+        The table to show, with column is_alarm.
+    made_on : date
+        Date of the report, also in the page's machine-readable metadata.
+
+    Returns
+    -------
+    str
+        The page.
 
     Raises
     ------
     PublicationError
-        Where the page would hold a pseudonym.
+        When the page would contain a pseudonym.
     """
     html = page_environment().get_template("audit.html.jinja").render(
         about=about,

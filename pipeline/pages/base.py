@@ -1,4 +1,4 @@
-"""What the pages share: templates with every value escaped, figures as words, rows of frames."""
+"""Shared parts of the pages: templates with escaped values, number formats, rows of frames."""
 
 import math
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 
 def page_environment(zone: ZoneInfo | None = None) -> Environment:
-    """Return what renders `templates/`: values escaped, missing ones refused, moments on the zone's clock.
+    """Return the environment for `templates/`: values are escaped, missing ones are errors, times are local to `zone`.
 
-    A template that shows moments cannot be rendered without a zone.
+    A template that shows times cannot be rendered without a zone.
     """
     environment = Environment(
         loader=PackageLoader("pipeline.pages"),
@@ -39,24 +39,24 @@ def page_environment(zone: ZoneInfo | None = None) -> Environment:
 
 
 def local_moments(frame: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:
-    """Return the frame with every moment on the zone's clock, so that its day is the day people know."""
+    """Return the frame with all times converted to the zone, so that dates are local dates."""
     moments = frame.select_dtypes("datetimetz")
     return frame.assign(**{str(name): column.dt.tz_convert(zone) for name, column in moments.items()})
 
 
 def read_asset(name: str) -> Markup:
-    """Return a style sheet or script of ours, which goes into the page as it is."""
+    """Return a style sheet or script of harmspot, which is embedded unescaped."""
     return Markup((resources.files("pipeline.pages") / "templates" / name).read_text(encoding="utf-8"))
 
 
 def page_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as mappings, with None where a value is missing and lists as lists."""
+    """Return the rows as mappings; missing values become None and arrays lists."""
     rows = frame.drop(columns="geometry_wkb", errors="ignore").astype(object).to_dict("records")
     return [page_row(row) for row in rows]
 
 
 def page_row(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return one row in the same way."""
+    """Return one row as `page_rows` does."""
     return {str(name): _plain(value) for name, value in row.items()}
 
 
@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """Return a figure with thousands apart, or a dash where there is none.
+    """Return a number with thousands separators, or a dash if it is missing.
 
     >>> number(1234.5, 1), number(None), number(0.0312, 2)
     ('1,234.5', '–', '0.03')
@@ -76,7 +76,7 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a share in whole percent; the ends are kept for certainty.
+    """Return a share in whole percent; 0% and 100% are only used for exact values.
 
     >>> percent(0.999), percent(1.0), percent(0.004), percent(0.42)
     ('>99%', '100%', '<1%', '42%')
@@ -89,5 +89,5 @@ def percent(value: float | None) -> str:
 
 
 def words(name: str) -> str:
-    """Return a name of a column or measure as words."""
+    """Return the name of a column or measure with spaces for underscores."""
     return name.replace("_", " ")

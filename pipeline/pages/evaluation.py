@@ -1,4 +1,4 @@
-"""One self-contained page about a trial of the forecast on the past: plots and tables, no network needed."""
+"""Self-contained page about a backtest of the forecast: plots and tables, no network needed."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ OURS = "harmspot"
 OURS_BY_HARM = "harmspot, by harm"
 CEILING = "no method"
 COUNT = "count"
-BAND = (0.08, 0.12)  # of outcomes in each tenth
+BAND = (0.08, 0.12)  # expected share of outcomes in each tenth
 
 
 def render_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
@@ -20,9 +20,16 @@ def render_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
 
     Parameters
     ----------
-    title : what was tried.
-    tables : scores, by_origin, transform, calibration, reliability, stability, columns as `harmspot evaluate forecast
-        --json` gives them; differences with measure, against, difference, lo, hi, ratio.
+    title : str
+        What was evaluated.
+    tables : mapping of str to pandas.DataFrame
+        scores, by_origin, transform, calibration, reliability, stability, with the columns of `harmspot evaluate
+        forecast --json`; differences with measure, against, difference, lo, hi, ratio.
+
+    Returns
+    -------
+    str
+        The page.
     """
     scores = tables["scores"]
     plots = {
@@ -57,7 +64,7 @@ def _kind(method: str) -> str:
 
 
 def _by_origin(by_origin: pd.DataFrame) -> Markup:
-    """The harm forecast and the plain count, origin by origin."""
+    """Plot the harm forecast and the plain count by origin."""
     rows = by_origin[(by_origin["metric"] == "harm_share") & (by_origin["share"] == 0.05)]
     wide = rows.pivot(index="origin_day", columns="method", values="value")  # noqa: PD010 - one value each
     shown = [name for start in (OURS_BY_HARM, COUNT) for name in wide.columns if name.startswith(start)]
@@ -67,10 +74,10 @@ def _by_origin(by_origin: pd.DataFrame) -> Markup:
 
 
 def _calibrations(calibration: pd.DataFrame) -> dict[float, Markup]:
-    """What was forecast against what came, by top share."""
+    """Plot forecast against observed frequencies, by top share."""
     plots = {}
     for share in calibration["share"].unique().tolist():
         rows = calibration.loc[calibration["share"] == share, ["forecast", "observed", "cell_horizons"]]
-        points = [(forecast, came, many) for forecast, came, many in rows.to_numpy(dtype=float).tolist()]
+        points = [(forecast, observed, count) for forecast, observed, count in rows.to_numpy(dtype=float).tolist()]
         plots[share] = calibration_plot(points, title=f"Chance of being in the top {share:.0%}: forecast and observed")
     return plots

@@ -1,7 +1,7 @@
-"""Notices as printable pages: one skeleton for each kind, its words beside it in each language, on A4.
+"""Notices as printable A4 pages: one template for each kind, with a file of texts for each language.
 
-Every value is escaped and one that is missing is an error, so a page can neither be broken by a hostile place name nor
-go out with a hole in it. A page is made of few tags, which `pipeline.pages.notice_pdf` knows.
+Values are escaped and missing values are errors, so a hostile place name cannot break a page and no page is incomplete.
+Pages use only a few tags, which `pipeline.pages.notice_pdf` supports.
 """
 
 from collections.abc import Mapping
@@ -39,12 +39,14 @@ def render_notices(drafts: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    drafts : one row per notice: kind (area or person), language, and the fields that the kind's words name
-        (models.governance.notice_drafts drafts them all).
+    drafts : pandas.DataFrame
+        One row per notice: kind (area or person), language, and the fields that the texts of the kind use
+        (`models.governance.notice_drafts` creates them all).
 
     Returns
     -------
-    DataFrame on the same index: title, body_html.
+    pandas.DataFrame
+        title, body_html, on the same index.
     """
     pages = [render_notice(fields) for fields in drafts.to_dict("records")]
     columns = {"title": [page.title for page in pages], "body_html": [page.body_html for page in pages]}
@@ -52,16 +54,17 @@ def render_notices(drafts: pd.DataFrame) -> pd.DataFrame:
 
 
 def render_notice(fields: Mapping[Any, Any]) -> NoticePage:
-    """Render one notice from its fields with `notice_<kind>.html.jinja` and the words of its language.
+    """Render one notice from its fields with `notice_<kind>.html.jinja` and the texts of its language.
 
     Raises
     ------
-    PublicationError : there are no words for the kind in the language, or a field they name is missing.
+    PublicationError
+        When the kind has no texts in the language, or a field that they use is missing.
     """
-    environment, words = _environment(str(fields["language"])), _words(str(fields["kind"]), str(fields["language"]))
+    environment, texts = _environment(str(fields["language"])), _texts(str(fields["kind"]), str(fields["language"]))
 
     def say(name: str, **more: Any) -> Markup:
-        return Markup(environment.from_string(_word(words, name)).render({**fields, **more}))
+        return Markup(environment.from_string(_text(texts, name)).render({**fields, **more}))
 
     named = {
         "say": say,
@@ -80,27 +83,27 @@ def render_notice(fields: Mapping[Any, Any]) -> NoticePage:
 
 
 def languages() -> list[str]:
-    """Languages in which both kinds of notice have words."""
+    """Return the languages in which both kinds of notice have texts."""
     by_kind = [{path.name.split(".")[1] for path in TEMPLATES.glob(f"notice_{kind}.*.yml")} for kind in KINDS]
     return sorted(set.intersection(*by_kind))
 
 
 @cache
-def _words(kind: str, language: str) -> Mapping[str, Any]:
+def _texts(kind: str, language: str) -> Mapping[str, Any]:
     path = TEMPLATES / f"notice_{kind}.{language}.yml"
     if kind not in KINDS or language not in languages():
         raise PublicationError(
-            f"language {language!r}: no words {path.name}; there are {', '.join(languages())}; "
-            "write them or change notices.languages"
+            f"language {language!r}: no file of texts {path.name}; available: {', '.join(languages())}; "
+            "add the file or change notices.languages"
         )
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def _word(words: Mapping[str, Any], name: str) -> str:
-    found: Any = words
+def _text(texts: Mapping[str, Any], name: str) -> str:
+    found: Any = texts
     for part in name.split("."):
         if part not in found:
-            raise PublicationError(f"no words for {name!r} in a notice; add them beside the others in templates/")
+            raise PublicationError(f"no text {name!r} for a notice; add it to the files in templates/")
         found = found[part]
     return found
 

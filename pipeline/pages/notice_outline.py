@@ -1,4 +1,4 @@
-"""The outline of a notice's page: its visible text, block by block, for the printed copy and the reading age."""
+"""The visible text of a notice page as blocks, for the PDF and the reading age."""
 
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -8,7 +8,7 @@ BLOCKS = ("h1", "h2", "p", "li")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A heading, paragraph or list item: its lines, and whether it belongs to the copy on file."""
+    """A heading, paragraph or list item: its text, and whether it is only on the file copy."""
 
     tag: str
     style: str
@@ -17,7 +17,7 @@ class Block:
 
 
 def outline(body_html: str) -> list[Block]:
-    """Return the blocks of a page that `pipeline.pages.notice` rendered, in order; `<br>` is a line end."""
+    """Return the blocks of a page that `pipeline.pages.notice` rendered, in order; `<br>` becomes a line break."""
     parser = _Outline()
     parser.feed(body_html)
     parser.close()
@@ -25,7 +25,7 @@ def outline(body_html: str) -> list[Block]:
 
 
 def notice_text(body_html: str) -> str:
-    """Return what the reader of a notice reads, a block a line: the letter without the copy on file."""
+    """Return the text that the recipient reads, one block per line, without the file copy."""
     return "\n".join(block.text for block in outline(body_html) if not block.is_on_file_only)
 
 

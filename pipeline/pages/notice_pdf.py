@@ -1,6 +1,6 @@
-"""Notices as PDF, from the very page that is published: A4, a typeface that carries Latin, Greek and Cyrillic.
+"""Notices as PDF, rendered from the published page: A4, with a typeface for Latin, Greek and Cyrillic.
 
-The same page and moment give the same bytes: nothing of the clock or the machine goes in.
+The same page and time give the same bytes; the output does not depend on the clock or the machine.
 """
 
 from contextlib import closing
@@ -19,20 +19,37 @@ FONTS = Path(fontpkg_lato.__file__).parent / "files"
 MARGIN_MM = 22.0
 LINE_MM = 5.0
 BODY_PT, H1_PT, H2_PT, FILE_PT = 11.0, 18.0, 12.5, 10.0
-TO_FILL_IN = "[[recipient]]"  # models.governance.notice_drafts.RECIPIENT: written by hand where nobody gave it
+TO_FILL_IN = "[[recipient]]"  # models.governance.notice_drafts.RECIPIENT: filled in by hand if it is not set
 INK, QUIET, RULE = (17, 17, 17), (85, 85, 85), (150, 150, 150)
 
 
 def notice_pdf(body_html: str, *, title: str, language: str, written_at: datetime) -> bytes:
-    """Return the page as PDF; `written_at` (with a zone) is the date it bears inside.
+    """Return the page as PDF.
+
+    Parameters
+    ----------
+    body_html : str
+        A page that `pipeline.pages.notice` rendered.
+    title : str
+        Title in the document's metadata.
+    language : str
+        Language code in the document's metadata.
+    written_at : datetime
+        Creation date in the document's metadata, with a time zone.
+
+    Returns
+    -------
+    bytes
+        The PDF.
 
     Raises
     ------
-    PublicationError : it holds a character that the typeface lacks, and would go out with a hole.
+    PublicationError
+        When the page contains a character that the typeface lacks.
     """
     with closing(_Letter(title, language, written_at)) as letter:
         blocks = outline(body_html)
-        letter.refuse_holes(blocks)
+        letter.refuse_missing_glyphs(blocks)
         is_on_file = False
         for block in blocks:
             if block.is_on_file_only and not is_on_file:
@@ -56,7 +73,7 @@ class _Letter(FPDF):
         self.add_page()
 
     def close(self) -> None:
-        """Let go of the typefaces' files, which fpdf2 keeps open."""
+        """Close the font files, which fpdf2 keeps open."""
         for typeface in self.fonts.values():
             if isinstance(typeface, TTFFont):
                 typeface.close()
@@ -66,13 +83,13 @@ class _Letter(FPDF):
             self.set_y(-12)
             self._write(str(self.page_no()), 8, colour=QUIET, align="C")
 
-    def refuse_holes(self, blocks: list[Block]) -> None:
+    def refuse_missing_glyphs(self, blocks: list[Block]) -> None:
         drawn = {ord(character) for block in blocks for character in block.text} - {ord("\n")}
         typeface = self.fonts["letter"]
-        assert isinstance(typeface, TTFFont)  # for so it was added
+        assert isinstance(typeface, TTFFont)  # add_font added it as one
         if missing := sorted(drawn - set(typeface.cmap)):
             named = ", ".join(f"U+{code:04X}" for code in missing[:5])
-            raise PublicationError(f"a notice holds {named}, which the typeface Lato lacks; write it in other letters")
+            raise PublicationError(f"a notice contains {named}, which the typeface Lato lacks; use other characters")
 
     def draw(self, block: Block) -> None:
         draw = {"h1": self._headline, "h2": self._heading, "li": self._item}.get(block.tag, self._paragraph)
@@ -84,7 +101,7 @@ class _Letter(FPDF):
         self.ln(1)
 
     def _heading(self, block: Block) -> None:
-        if self.will_page_break(4 * LINE_MM):  # a heading stays with what follows it
+        if self.will_page_break(4 * LINE_MM):  # keep a heading with the following text
             self.add_page()
         self.ln(2.2)
         self._write(block.text, H2_PT, style="B", line_mm=6.2)
@@ -115,7 +132,7 @@ class _Letter(FPDF):
         self.ln(4)
 
     def _box(self, block: Block) -> None:
-        """Set apart by a frame, for it must not be overlooked."""
+        """Draw the block in a frame, so that it is not overlooked."""
         self.ln(2.5)
         self.set_draw_color(*INK)
         is_void = block.style == "void"
@@ -127,13 +144,13 @@ class _Letter(FPDF):
         self.ln(2)
 
     def _signature(self, block: Block) -> None:
-        """The words, a line to sign on with the name already there if there is one, and what holds until then."""
-        signed, _, below = block.text.partition("\n")
-        asked, _, name = signed.partition(":")
+        """Draw the request, the signature line with the name if given, and the text below it."""
+        first_line, _, below = block.text.partition("\n")
+        request, _, name = first_line.partition(":")
         if self.will_page_break(24):
             self.add_page()
         self.ln(6)
-        self._write(f"{asked}:", BODY_PT)
+        self._write(f"{request}:", BODY_PT)
         self.ln(6)
         self._write(name.strip() or " ", BODY_PT, style="B")
         self._rule(self.x, self.x + 110)

@@ -1,4 +1,4 @@
-"""One self-contained page about a trial of the rate of offending on real people's records: plots and tables."""
+"""Self-contained page about the validation of offending rates on real people's records: plots and tables."""
 
 from collections.abc import Mapping
 
@@ -17,8 +17,15 @@ def render_people_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> 
 
     Parameters
     ----------
-    title : what was tried.
-    tables : scores, differences, calibration, gaps, groups, summary, as `harmspot evaluate people --json` gives them.
+    title : str
+        What was validated.
+    tables : mapping of str to pandas.DataFrame
+        scores, differences, calibration, gaps, groups, summary, as in `harmspot evaluate people --json`.
+
+    Returns
+    -------
+    str
+        The page.
     """
     outcomes = [_section(outcome, tables) for outcome in tables["scores"]["outcome"].unique().tolist()]
     template = page_environment().get_template("people_evaluation.html.jinja")

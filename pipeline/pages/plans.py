@@ -1,4 +1,4 @@
-"""One self-contained page for planners: why one market at a time, the order, the hours, the promises; no network."""
+"""Self-contained page for planners: sequence of crackdowns, hours, commitments; no network needed."""
 
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
@@ -21,16 +21,26 @@ def render_plans(
 
     Parameters
     ----------
-    title : whose plans, as of when.
-    tables : officer_allocation, allocation_curve, allocation_cost, crackdown_plan, visit_plan, promise, as published.
-    equilibria : policy, period, violator_share, sanctions_used (`models.operations.equilibria.play`).
-    promise_words : how well promises are kept, in a sentence.
-    zone : whose clock moments are told on.
+    title : str
+        The force and the date of the plans.
+    tables : mapping of str to pandas.DataFrame
+        officer_allocation, allocation_curve, allocation_cost, crackdown_plan, visit_plan, promise, as published.
+    equilibria : pandas.DataFrame
+        policy, period, violator_share, sanctions_used (`models.operations.equilibria.play`).
+    promise_words : str
+        A sentence about how many commitments were kept.
+    zone : ZoneInfo
+        Time zone of the times shown.
+
+    Returns
+    -------
+    str
+        The page.
 
     Raises
     ------
     PublicationError
-        Where the page would hold a pseudonym.
+        When the page would contain a pseudonym.
     """
     harm = float(tables["officer_allocation"]["harm_per_day"].sum()) or 1.0
     last = equilibria.groupby("policy", sort=False).tail(1)
@@ -54,7 +64,7 @@ def render_plans(
 
 
 def plot_equilibria(equilibria: pd.DataFrame) -> Markup:
-    """Return the share of violators over the periods, a line for each policy."""
+    """Plot the share of violators by period, one line per policy."""
     series = {str(policy): rows["violator_share"].tolist() for policy, rows in equilibria.groupby("policy", sort=False)}
     periods = [f"period {period}" for period in sorted(equilibria["period"].unique().tolist())]
     return line_plot(periods, series, title="Share of all who violate, by how sanctions are used")

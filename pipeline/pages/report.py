@@ -1,4 +1,4 @@
-"""One self-contained page about a run: map and tables of places, counts of people, how to read it; no network."""
+"""Self-contained page about a run: map and tables of places, counts of people, reading guide; no network needed."""
 
 import base64
 import hashlib
@@ -48,23 +48,28 @@ def render_report(
 
     Parameters
     ----------
-    run
+    run : mapping
         The row of table `run`.
-    tables
+    tables : mapping of str to pandas.DataFrame
         The run's tables of places as published: area_ranking, cell_forecast, hotspot, market, officer_allocation,
-        area_notice, outcome_monitor, place_change, data_quality; area_notice with `state` and `superseded_by`, the
-        notice that speaks instead.
-    shapes
-        What the map shows, see `map_drawing.draw_map`.
-    people_counts
-        Rows of the run by restricted table.
-    written_at
-        The moment at which the notices stood as `state` and `superseded_by` say; the page says so.
+        area_notice, outcome_monitor, place_change, data_quality; area_notice also with `state` and `superseded_by`, the
+        notice that replaces it.
+    shapes : mapping of str to geopandas.GeoDataFrame or None
+        Layers of the map, see `pipeline.pages.svg_map.draw_map`.
+    people_counts : mapping of str to int
+        Row counts of the run by restricted table.
+    written_at : datetime
+        Time at which `state` and `superseded_by` of the notices were valid; shown on the page.
+
+    Returns
+    -------
+    str
+        The page.
 
     Raises
     ------
     PublicationError
-        Where the page would hold a pseudonym.
+        When the page would contain a pseudonym.
     """
     zone = ZoneInfo(run["time_zone"])
     ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
@@ -103,7 +108,7 @@ def render_report(
 
 
 def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return what a reader must know before using the run, in words."""
+    """Return the warnings about a run as text."""
     quality = page_rows(tables["data_quality"])
     doubtful = [row for row in quality if row["is_warning"] and row["measure"] != "staffing_assumed"]
     return [
@@ -116,7 +121,7 @@ def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> l
 
 
 def balance(quality: pd.DataFrame) -> dict[str, int] | None:
-    """Return rows in, stored, duplicates and dead letters, and what they differ by; None where one was not counted."""
+    """Return rows in, stored, duplicates, dead letters and their difference; None if one was not counted."""
     counted = quality.set_index("measure")["value"]
     parts = ["rows_in", "versions_stored", "duplicates", "dead_letters"]
     if not set(parts) <= set(counted.index):
@@ -126,17 +131,17 @@ def balance(quality: pd.DataFrame) -> dict[str, int] | None:
 
 
 def naive_overlap(forecast: pd.DataFrame) -> int:
-    """Return how many of the forecast's top cells the naive count puts on top as well."""
+    """Return how many of the forecast's top cells are also top cells of the naive count."""
     return int(((forecast["rank"] <= FORECAST_ROWS) & (forecast["naive_rank"] <= FORECAST_ROWS)).sum())
 
 
 def latest_outcomes(record: pd.DataFrame) -> pd.DataFrame:
-    """Return the latest forecasts that have come due, the last first."""
+    """Return the latest forecasts whose horizon has ended, newest first."""
     return record.sort_values(["forecast_as_of", "forecast_run_id"], ascending=False).head(OUTCOME_ROWS)
 
 
 def plot_outcomes(record: pd.DataFrame, zone: ZoneInfo) -> Markup:
-    """Return the share of harm in the top 5% of cells over time, the forecast's beside the naive count's."""
+    """Plot the share of harm in the top 5% of cells over time, for the forecast and the naive count."""
     ordered = record.sort_values(["forecast_as_of", "forecast_run_id"])
     series = {"forecast": ordered["harm_share_top5"], "naive count": ordered["naive_harm_share_top5"]}
     return line_plot(
@@ -147,12 +152,12 @@ def plot_outcomes(record: pd.DataFrame, zone: ZoneInfo) -> Markup:
 
 
 def _content_hash(script: str) -> str:
-    """The hash by which the page's policy lets this script, and no other, run."""
+    """Return the hash that allows only this script in the page's content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _warning(row: Mapping[str, Any]) -> str:
-    """A doubtful measure in words; a note is words already."""
+    """Return a data-quality warning as text; a note already is text."""
     text = row["detail"] or words(row["measure"])
     if row["unit"] != "note":
         text = f"{words(row['measure'])} ({number(row['value'])} {row['unit'] or ''}): {text}"

@@ -1,7 +1,7 @@
 """A map as SVG shapes in whole metres: areas by probability, cells by expected harm, hot spots, markets, points.
 
-The drawing's origin is its north-western corner, x runs east and y south, one unit is one metre; so a scale bar is a
-length and zooming is a change of the view box.
+The origin is the north-western corner, x points east and y south, and one unit is one metre; so a scale bar is a
+length in metres and zooming changes the view box.
 """
 
 import math
@@ -14,16 +14,16 @@ import pandas as pd
 import shapely
 
 MARGIN_SHARE = 0.03
-DRAWN_SHARE = 0.05  # of all cells; the rest would only make the page heavy
+DRAWN_SHARE = 0.05  # of all cells; more would only enlarge the page
 DRAWN_MOST = 2000
-DETAIL_SHARE = 1 / 2500  # of the map's width: what is smaller is simplified away
+DETAIL_SHARE = 1 / 2500  # of the map's width; smaller details are simplified away
 PROBABILITY_STEPS = (0.05, 0.2, 0.4, 0.6, 0.8)
 CELL_STEPS = (0.005, 0.01, 0.02)  # shares of all cells, by expected harm
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One shape: its outline, class of colour, a point inside for a label or marker, and the row it stands for."""
+    """One shape: its outline, colour class, an inner point for a label or marker, and its table row."""
 
     outline: str
     grade: int
@@ -34,7 +34,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Everything the map shows, and its frame in metres."""
+    """All shapes of the map, and its size in metres."""
 
     width_m: int
     height_m: int
@@ -49,7 +49,7 @@ class Drawing:
 
     @property
     def scale_m(self) -> int:
-        """A round length of about a fifth of the width."""
+        """A round length of about a fifth of the width, in metres."""
         return round_length(self.width_m / 5)
 
 
@@ -58,14 +58,19 @@ def draw_map(shapes: Mapping[str, gpd.GeoDataFrame | None]) -> Drawing:
 
     Parameters
     ----------
-    shapes
-        `areas` (area_ranking columns) and, where there are any, `cells` (cell_forecast columns), `hotspots`, `markets`
-        (their tables' columns) and `points_of_interest` (kind), all in one metric coordinate system.
+    shapes : mapping of str to geopandas.GeoDataFrame or None
+        `areas` (area_ranking columns) and optionally `cells` (cell_forecast columns), `hotspots`, `markets` (their
+        tables' columns) and `points_of_interest` (kind), all in one metric coordinate system.
+
+    Returns
+    -------
+    Drawing
+        The shapes of the map.
 
     Raises
     ------
     ValueError
-        Where `areas` is missing, or layers differ in their coordinate system or it is not metric.
+        When `areas` is missing, or the coordinate systems of the layers differ or are not metric.
     """
     areas = shapes.get("areas")
     if areas is None or areas.empty:
@@ -105,14 +110,14 @@ def outline(geometry: shapely.Geometry, frame: tuple[float, float, float, float]
 
 
 def _ring(ring: shapely.LinearRing, frame: tuple[float, float, float, float]) -> str:
-    corners = _place(shapely.get_coordinates(ring)[:-1], frame)
+    corners = _to_drawing(shapely.get_coordinates(ring)[:-1], frame)
     steps = np.diff(corners, axis=0)
     moves = " ".join(map(str, steps[np.any(steps != 0, axis=1)].ravel().tolist()))
     return f"M{corners[0, 0]} {corners[0, 1]}l{moves}z" if moves else ""
 
 
-def _place(coordinates: np.ndarray, frame: tuple[float, float, float, float]) -> np.ndarray:
-    """Whole metres east and south of the drawing's north-western corner."""
+def _to_drawing(coordinates: np.ndarray, frame: tuple[float, float, float, float]) -> np.ndarray:
+    """Convert coordinates to whole metres east and south of the north-western corner."""
     return np.rint((coordinates - (frame[0], frame[3])) * (1, -1)).astype(np.int64)
 
 
@@ -133,7 +138,7 @@ def _check_crs(shapes: Mapping[str, gpd.GeoDataFrame | None]) -> None:
 
 
 def _areas(areas: gpd.GeoDataFrame, frame: tuple[float, float, float, float], detail_m: float) -> list[Shape]:
-    """Areas, simplified together so that neighbours keep their common border."""
+    """Return the areas, simplified together so that neighbours keep their common border."""
     ordered = areas.sort_values(["rank", "area_id"])
     geometry = shapely.coverage_simplify(ordered.geometry.to_numpy(), detail_m)
     grades = np.digitize(ordered["p_top_k"], PROBABILITY_STEPS)
@@ -146,12 +151,12 @@ def _drawn_cells(cells: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
     drawn = min(math.ceil(len(cells) * DRAWN_SHARE), DRAWN_MOST)
     top = cells[(cells["rank"] <= drawn) & (cells["expected_harm"] > 0)].sort_values(["rank", "cell_id"])
     grade = len(CELL_STEPS) - np.digitize((top["rank"] - 1) / len(cells), CELL_STEPS)
-    # The least likely first, so that the greatest lies on top.
+    # Lowest rank first, so that the highest is drawn on top.
     return top.assign(grade=grade).iloc[::-1]
 
 
 def _thresholds(cells: gpd.GeoDataFrame) -> list[float]:
-    """Least expected harm in each class that is drawn, the greatest class first; NaN where a class is empty."""
+    """Return the least expected harm of each drawn class, highest class first; NaN if a class is empty."""
     if cells.empty:
         return []
     least = cells.groupby("grade")["expected_harm"].min()
@@ -174,7 +179,7 @@ def _ungraded(layer: gpd.GeoDataFrame | None, frame: tuple[float, float, float, 
 def _shapes(
     layer: gpd.GeoDataFrame, grades: np.ndarray | pd.Series, frame: tuple[float, float, float, float]
 ) -> list[Shape]:
-    inside = _place(shapely.get_coordinates(shapely.point_on_surface(layer.geometry.to_numpy())), frame).tolist()
+    inside = _to_drawing(shapely.get_coordinates(shapely.point_on_surface(layer.geometry.to_numpy())), frame).tolist()
     rows = layer.drop(columns=layer.geometry.name).to_dict("records")
     outlines = [outline(geometry, frame) for geometry in layer.geometry]
     return [
@@ -184,10 +189,10 @@ def _shapes(
 
 
 def _points(points: gpd.GeoDataFrame | None, frame: tuple[float, float, float, float]) -> dict[str, str]:
-    """One path of dots for each kind."""
+    """Return one path of dots for each kind."""
     if points is None or points.empty:
         return {}
-    centres = _place(shapely.get_coordinates(shapely.centroid(points.geometry.to_numpy())), frame)
+    centres = _to_drawing(shapely.get_coordinates(shapely.centroid(points.geometry.to_numpy())), frame)
     kinds = points["kind"].astype(str).to_numpy()
     return {
         kind: "".join(f"M{x} {y}h0" for x, y in centres[kinds == kind].tolist()) for kind in sorted(set(kinds.tolist()))

@@ -1,6 +1,6 @@
 """Plots as inline SVG for pages that need no network: lines over time, values with intervals, bars, calibration.
 
-Colours and fonts come from `templates/plots.css`; every text is escaped. The same figures give the same bytes.
+Colours and fonts come from `templates/plots.css`; texts are escaped. The same data give the same bytes.
 """
 
 import math
@@ -12,12 +12,12 @@ from markupsafe import Markup
 WIDTH, HEIGHT = 640, 240
 LEFT, RIGHT, TOP, BOTTOM = 48, 150, 12, 28
 ROW = 24
-LABEL_GAP = 15  # between labels that would lie on each other
+LABEL_GAP = 15  # between labels that would overlap
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with its interval, one row of `interval_plot`; `kind` is ours, theirs or ceiling."""
+    """A value with its interval, one row of `interval_plot`; `kind` is `ours`, `theirs` or `ceiling`."""
 
     label: str
     value: float
@@ -27,14 +27,23 @@ class Interval:
 
 
 def line_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *, title: str) -> Markup:
-    """Return shares (0 to 1) over time, a line for each series, its name at its end; missing values break the line.
+    """Plot shares (0 to 1) over time, one labelled line per series; missing values break the line.
 
     Parameters
     ----------
-    moments : what each place along the axis is called; the first and the last are written.
-    series : name → a value for each moment; the first series is ours.
+    moments : sequence of str
+        Labels of the positions on the x axis; only the first and last are drawn.
+    series : mapping of str to sequence of float
+        Name → one value per position; the first series is drawn as harmspot's.
+    title : str
+        Accessible label of the plot.
+
+    Returns
+    -------
+    Markup
+        The SVG.
     """
-    top = _nice(max((v for values in series.values() for v in values if math.isfinite(v)), default=1.0))
+    top = _round_up(max((v for values in series.values() for v in values if math.isfinite(v)), default=1.0))
     step = (WIDTH - LEFT - RIGHT) / max(len(moments) - 1, 1)
     xs = [LEFT + step * n for n in range(len(moments))]
     lines = [
@@ -46,9 +55,9 @@ def line_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *, 
 
 
 def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool) -> Markup:
-    """Return one row per value: its name, a dot, its interval, and the figure."""
+    """Plot one row per value: its label, a dot, its interval, and the number."""
     left, right = 230, 60
-    span = _nice(max((row.hi for row in rows if math.isfinite(row.hi)), default=1.0))
+    span = _round_up(max((row.hi for row in rows if math.isfinite(row.hi)), default=1.0))
     scale = (WIDTH - left - right) / span
     marks = []
     for n, row in enumerate(rows):
@@ -64,8 +73,8 @@ def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool) -> Ma
 
 
 def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float]) -> Markup:
-    """Return a bar for each tenth, and the band in which a forecast that knows its doubt keeps them."""
-    top = _nice(max([*shares, band[1]]))
+    """Plot a bar for each tenth, and the band expected of a calibrated forecast."""
+    top = _round_up(max([*shares, band[1]]))
     width = (WIDTH - LEFT - RIGHT) / max(len(shares), 1)
     bars = [
         _box(LEFT + width * n + 2, _height(share, top), width - 4, HEIGHT - BOTTOM - _height(share, top), "bar")
@@ -78,12 +87,12 @@ def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float
 
 
 def calibration_plot(points: Sequence[tuple[float, float, float]], *, title: str) -> Markup:
-    """Return what was forecast against what came, (forecast, observed, how many) each; a true forecast is diagonal."""
+    """Plot (forecast, observed, count) points; a calibrated forecast lies on the diagonal."""
     side = HEIGHT - TOP - BOTTOM
-    most = max((many for _, _, many in points), default=1.0)
+    largest = max((count for _, _, count in points), default=1.0)
     dots = [
-        _dot(LEFT + forecast * side, _height(observed, 1.0), 2 + 5 * math.log1p(many) / math.log1p(most), "ours")
-        for forecast, observed, many in points
+        _dot(LEFT + forecast * side, _height(observed, 1.0), 2 + 5 * math.log1p(count) / math.log1p(largest), "ours")
+        for forecast, observed, count in points
     ]
     diagonal = _segment(LEFT, _height(0, 1), LEFT + side, _height(1, 1), "axis dashed")
     foot = [
@@ -96,16 +105,16 @@ def calibration_plot(points: Sequence[tuple[float, float, float]], *, title: str
 def _figure(title: str, width: float, height: float, marks: Sequence[Markup]) -> Markup:
     opening = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">')
     return (
-        opening.format(_figure_number(width), _figure_number(height), title) + Markup("").join(marks) + Markup("</svg>")
+        opening.format(_format_number(width), _format_number(height), title) + Markup("").join(marks) + Markup("</svg>")
     )
 
 
-def _figure_number(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _nice(value: float) -> float:
-    """The least of 1, 2, 2.5, 5 times a power of ten that is not below `value`."""
+def _round_up(value: float) -> float:
+    """Return the least of 1, 2, 2.5, 5 times a power of ten that is not below `value`."""
     if not value > 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -117,7 +126,7 @@ def _height(value: float, top: float) -> float:
 
 
 def _levels(top: float, right: float = WIDTH - RIGHT) -> list[Markup]:
-    """Horizontal lines at nothing, a half and all of the axis, with their figures."""
+    """Draw horizontal lines at zero, half and full axis height, with their labels."""
     marks = []
     for level in (0.0, top / 2, top):
         y = _height(level, top)
@@ -134,7 +143,7 @@ def _ends(moments: Sequence[str]) -> list[Markup]:
 
 
 def _names(ends: Mapping[str, float]) -> list[Markup]:
-    """Names at the ends of lines, moved apart where they would lie on each other."""
+    """Draw the names at the ends of the lines, moved apart where they would overlap."""
     marks, below = [], -math.inf
     ours = next(iter(ends), "")
     for name, y in sorted(((name, y) for name, y in ends.items() if math.isfinite(y)), key=lambda end: end[1]):

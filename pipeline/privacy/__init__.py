@@ -1,4 +1,4 @@
-"""What keeps people safe in files and texts: keys, pseudonyms, PII guard and scan, access log, signed exports.
+"""Protection of people in files and text: keys, pseudonyms, PII guard and scan, access log, signed exports.
 
 May import the shared modules of pipeline.
 """

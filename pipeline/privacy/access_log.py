@@ -1,7 +1,7 @@
-"""Who read what about people, when and why: JSON lines, each holding the hash of the one before.
+"""Log of who read what about people, when and why: JSON lines, each with the hash of the previous line.
 
-A line that was changed, dropped or moved breaks the chain at its place. That the last ones were cut off shows a mark of
-how far the log went, which is kept elsewhere: the store keeps one with every act (`AccessLog.mark`).
+A changed, dropped or moved line breaks the hash chain at its place. Truncation is detected by a mark of the log's
+length and last hash that is stored elsewhere: the store saves one with every human event (`AccessLog.mark`).
 """
 
 import fcntl
@@ -23,7 +23,7 @@ GENESIS = "0" * 64
 
 
 class LogMark(NamedTuple):
-    """How far a log went: its size in bytes, and the hash of the entry that ends there."""
+    """Position in a log: its size in bytes and the hash of the entry that ends there."""
 
     size_bytes: int
     entry_hash: str
@@ -33,7 +33,7 @@ NO_MARK = LogMark(0, GENESIS)
 
 
 class AccessLog:
-    """An append-only log at `path`; entries never hold a person id, neither raw nor pseudonym."""
+    """Append-only log at `path`; entries never contain a person id, neither raw nor pseudonym."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,16 +41,32 @@ class AccessLog:
     def append(self, *, reader: str | None, purpose: str | None, action: str, detail: Any = None, now: datetime) -> str:
         """Write one entry to the disk before returning, and return its hash.
 
-        `detail` is anything JSON can hold: counts, tables, run ids.
+        Parameters
+        ----------
+        reader : str or None
+            Name of the reader.
+        purpose : str or None
+            Purpose of the read.
+        action : str
+            What is read.
+        detail : object, optional
+            Any JSON value: counts, tables, run ids.
+        now : datetime
+            Time of the read, with a zone; within the skew of two clocks it is raised to the time of the last entry.
+
+        Returns
+        -------
+        str
+            Hash of the entry.
 
         Raises
         ------
         PurposeError
-            When reader or purpose is blank: people are not read without either.
+            The reader or the purpose is blank; both are required to read about people.
         PersonMentionedError
-            When something that is to be written holds a pseudonym.
+            A field of the entry contains a pseudonym.
         ClockError
-            When `now` is before the last entry; within the skew of two clocks it is raised to that entry's time.
+            `now` is before the last entry by more than the skew.
         """
         require_purpose(reader, purpose)
         refuse_pseudonyms({"reader": reader, "purpose": purpose, "detail": json.dumps(detail)})
@@ -66,22 +82,22 @@ class AccessLog:
         return self._append(entry)
 
     def verify(self, mark: LogMark = NO_MARK) -> list[str]:
-        """Return what is wrong, the first broken line named; empty where the chain is whole and reaches `mark`."""
+        """Return the problems, naming the first broken line; empty if the chain is intact and reaches `mark`."""
         reached, size, previous = mark == NO_MARK, 0, GENESIS
         with self.path.open("rb") if self.path.exists() else nullcontext(()) as file:
             for number, line in enumerate(file, start=1):
                 problem, previous = _check(line, previous)
                 if problem:
-                    return [f"{self.path}, line {number}: {problem}; entries from here on cannot be trusted"]
+                    return [f"{self.path}, line {number}: {problem}; entries from this line on cannot be trusted"]
                 size += len(line)
                 reached |= mark == (size, previous)
         if reached:
             return []
-        what = "entries were cut off or written anew" if size else "it is missing or empty"
-        return [f"{self.path}: {what}, for the store knows of reads that are not in it; bring it back from a backup"]
+        problem = "entries were cut off or rewritten" if size else "the log is missing or empty"
+        return [f"{self.path}: {problem}; the store knows of reads that it lacks; restore it from a backup"]
 
     def back_in_time(self) -> list[str]:
-        """Return the entries that are dated before an earlier one by more than the skew of two clocks."""
+        """Return a message for each entry dated before an earlier entry by more than the skew of two clocks."""
         latest, found = datetime.min.replace(tzinfo=UTC) + SKEW, []
         for number, entry in enumerate(self.entries(), start=1):
             at = datetime.fromisoformat(entry["at"])
@@ -91,15 +107,15 @@ class AccessLog:
         return found
 
     def mark(self) -> LogMark:
-        """Return how far the log goes: kept elsewhere, it shows that nothing before it was cut off or changed."""
+        """Return the mark of the last entry; stored elsewhere, it reveals truncation and changes before it."""
         if not self.path.exists():
             return NO_MARK
         with self.path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)  # nobody is in the middle of a line
-            return LogMark(file.seek(0, os.SEEK_END), _head(file))
+            fcntl.flock(file, fcntl.LOCK_SH)  # wait until no process is writing a line
+            return LogMark(file.seek(0, os.SEEK_END), _last_hash(file))
 
     def holds(self, mark: LogMark) -> bool:
-        """Return whether an entry ends where the mark says, with the hash that it says."""
+        """Return whether an entry with the hash of the mark ends at the size of the mark."""
         if mark == NO_MARK or not self.path.exists():
             return mark == NO_MARK
         with self.path.open("rb") as file:
@@ -107,7 +123,7 @@ class AccessLog:
             return is_long and _stated_hash(_last_line(file, mark.size_bytes)) == mark.entry_hash
 
     def last_at(self) -> datetime | None:
-        """Return the time of the last entry, None where there is none that can be read."""
+        """Return the time of the last entry, or None if there is no readable one."""
         if not self.path.exists():
             return None
         with self.path.open("rb") as file:
@@ -123,17 +139,17 @@ class AccessLog:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "r+b", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two readers must not chain to the same line
+            fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two writers must not chain to the same line
             last = _time_of(_last_line(file))
             refuse_earlier(entry["at"], last, f"the last entry of {self.path}")
             at = max(entry["at"], last or entry["at"])
-            chained = {**entry, "at": at.isoformat(), "previous": _head(file)}
+            chained = {**entry, "at": at.isoformat(), "previous": _last_hash(file)}
             chained["hash"] = _hash(chained)
-            self._write(file, _mend(file) + _line(chained))
+            self._write(file, _missing_newline(file) + _line(chained))
         return chained["hash"]
 
     def _write(self, file: FileIO, line: bytes) -> None:
-        """Write a line to the disk, or nothing of it: half an entry would look like one tampered with."""
+        """Write a line to the disk completely or not at all: half an entry would look like tampering."""
         begin, left = file.seek(0, os.SEEK_END), line
         try:
             while left:
@@ -141,16 +157,18 @@ class AccessLog:
             os.fsync(file.fileno())
         except OSError as error:
             file.truncate(begin)
-            raise OSError(error.errno, f"no entry, so nothing is shown ({error.strerror})", str(self.path)) from None
+            raise OSError(
+                error.errno, f"the access log cannot be written, so nothing is shown ({error.strerror})", str(self.path)
+            ) from None
 
 
 def require_purpose(reader: str | None, purpose: str | None) -> None:
-    """Raise PurposeError where reader or purpose is blank: people are not read without either."""
+    """Raise PurposeError if reader or purpose is blank; both are required to read about people."""
     missing = [name for name, value in (("purpose", purpose), ("reader", reader)) if not (value and value.strip())]
     if missing:
         raise PurposeError(
-            f"people are read for a purpose and by a named reader, both logged; missing: {' and '.join(missing)}. "
-            'Say --purpose TEXT and --reader NAME, such as --purpose "morning tasking" --reader "Insp. J. Reyes"'
+            f"reading about people needs a purpose and a named reader, both logged; missing: {' and '.join(missing)}. "
+            'Give --purpose TEXT and --reader NAME, such as --purpose "morning tasking" --reader "Insp. J. Reyes"'
         )
 
 
@@ -163,27 +181,27 @@ def _line(entry: dict[str, Any]) -> bytes:
 
 
 def _check(line: bytes, previous: str) -> tuple[str | None, str]:
-    """Return what is wrong with a line, if anything, and its hash."""
+    """Return the problem of a line, if any, and its hash."""
     try:
         entry = json.loads(line)
         stated = entry.pop("hash")
     except (ValueError, KeyError, AttributeError, TypeError):
-        return "it is no entry", previous
+        return "not a valid entry", previous
     if entry.get("previous") != previous:
-        return "an entry before it is missing or was changed", previous
+        return "an earlier entry is missing or was changed", previous
     if stated != _hash(entry) or line != _line({**entry, "hash": stated}):
-        return "it was changed", previous
+        return "the entry was changed", previous
     return None, stated
 
 
-def _head(file: FileIO | Any) -> str:
+def _last_hash(file: FileIO | Any) -> str:
     """Return the hash of the last line."""
     line = _last_line(file)
     return _stated_hash(line) if line else GENESIS
 
 
 def _last_line(file: FileIO | Any, end: int | None = None) -> bytes:
-    """Return the last line (before `end`), reading no more of the file than that; empty where the file is."""
+    """Return the last line (before `end`) without reading the whole file; empty if the file is empty."""
     end, size = file.seek(0, os.SEEK_END) if end is None else end, 4096
     while True:
         start = max(0, end - size)
@@ -194,8 +212,8 @@ def _last_line(file: FileIO | Any, end: int | None = None) -> bytes:
         size *= 2
 
 
-def _mend(file: FileIO | Any) -> bytes:
-    """Return the line end that a crash kept from the last line, so that it breaks the chain alone."""
+def _missing_newline(file: FileIO | Any) -> bytes:
+    """Return the newline that a crash cut from the last line, if any, so that only that line breaks the chain."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - 1))
     return b"" if file.read(1) in (b"", b"\n") else b"\n"
@@ -212,4 +230,4 @@ def _stated_hash(line: bytes) -> str:
     try:
         return str(json.loads(line)["hash"])
     except (ValueError, KeyError, TypeError):
-        return "unreadable"  # the next line then breaks the chain, and verify names this one
+        return "unreadable"  # the next line then breaks the chain; verify names this line

@@ -1,4 +1,4 @@
-"""The secret of one home: 32 random bytes, and the keys for encryption, pseudonyms and signatures made of it."""
+"""Secret of one home (32 random bytes) and the keys for encryption, pseudonyms and signatures derived from it."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ _SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Keys of one home; none shows in its repr. `home_name` tells homes apart and nothing of the secret."""
+    """Keys of one home, hidden from the repr. `home_name` identifies the home and reveals nothing of the secret."""
 
     encryption: str = field(repr=False)
     pseudonym: bytes = field(repr=False)
@@ -26,12 +26,12 @@ class Key:
 
 
 def create_key(home: Path) -> Key:
-    """Write a new secret to `home/key`, readable by its owner alone, and return its keys.
+    """Write a new secret to `home/key`, readable only by its owner, and return its keys.
 
     Raises
     ------
     KeyFileError
-        When a key is there already: replacing it would make the store unreadable.
+        A key exists already; replacing it would make the store unreadable.
     """
     path = home / "key"
     home.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
     Raises
     ------
     KeyFileError
-        When neither is there, the file can be read by others, or what it holds is not 64 hexadecimal characters.
+        Neither exists, the file can be read by others, or the content is not 64 hexadecimal characters.
     """
     if text := environment.get(KEY_VARIABLE):
         return derive_key(_parse(text, KEY_VARIABLE))
@@ -64,9 +64,13 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii", errors="replace")
     except OSError as error:
-        way_out = "a new one opens nothing old" if (home / "store.duckdb").exists() else "make one with: harmspot init"
+        hint = (
+            "a new key cannot open the existing store"
+            if (home / "store.duckdb").exists()
+            else "create one with: harmspot init"
+        )
         raise KeyFileError(
-            f"{path} cannot be read ({error.strerror}); restore it or set {KEY_VARIABLE}; {way_out}"
+            f"{path} cannot be read ({error.strerror}); restore it or set {KEY_VARIABLE}; {hint}"
         ) from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); run: chmod 600 {path}")
@@ -74,7 +78,7 @@ def load_key(home: Path, environment: Mapping[str, str] = os.environ) -> Key:
 
 
 def derive_key(secret: bytes) -> Key:
-    """Keys for each use, independent of one another (RFC 5869, expand step, one block each)."""
+    """Return independent keys for each use (RFC 5869, expand step, one block each)."""
     return Key(
         encryption=_expand(secret, b"harmspot encryption").hex(),
         pseudonym=_expand(secret, b"harmspot pseudonym"),
@@ -93,5 +97,5 @@ def _parse(text: str, origin: str) -> bytes:
     except ValueError:
         secret = b""
     if len(secret) != _SECRET_BYTES:
-        raise KeyFileError(f"{origin} holds no key: expected {2 * _SECRET_BYTES} hexadecimal characters.")
+        raise KeyFileError(f"{origin} holds no valid key: expected {2 * _SECRET_BYTES} hexadecimal characters.")
     return secret

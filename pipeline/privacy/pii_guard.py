@@ -1,6 +1,6 @@
-"""The guard at the door of everything published: whatever looks like a person does not pass.
+"""PII guard for everything published: refuse whatever looks like personal data.
 
-It knows no person; it knows what a person's column and a pseudonym look like.
+The guard knows no person. It recognises the names of personal columns and the form of pseudonyms.
 """
 
 import re
@@ -15,23 +15,23 @@ _PERSONAL_COLUMN = re.compile(r"person|pseudonym|birth|suspect|offender|victim",
 
 
 def refuse_people(table_name: str, rows: pa.Table) -> None:
-    """Raise PublicationError where a column is named after people or a text, alone or in a list, holds a pseudonym."""
+    """Raise PublicationError if a column has a personal name or if a text, alone or in a list, holds a pseudonym."""
     for name in rows.column_names:
-        if _PERSONAL_COLUMN.search(name) or _holds_pseudonym(rows[name]):
+        if _PERSONAL_COLUMN.search(name) or _has_pseudonym(rows[name]):
             raise PublicationError(
-                f"column {table_name}.{name} is about persons; places are published without any, people go to the "
-                "restricted file"
+                f"column {table_name}.{name} holds personal data; tables of places are published without it, and "
+                "data on people belongs in the restricted file"
             )
 
 
 def refuse_people_in_text(name: str, text: str) -> None:
-    """Raise PublicationError where `text` holds a pseudonym."""
+    """Raise PublicationError if `text` holds a pseudonym."""
     if re.search(PSEUDONYM, text):
-        raise PublicationError(f"{name} names a person by pseudonym; it may hold places and counts only")
+        raise PublicationError(f"{name} names a person by pseudonym; it may contain only places and counts")
 
 
 def without_people(text: str) -> str:
-    """Return `text` with every pseudonym blotted out: the last resort for what some library says of a value.
+    """Return `text` with every pseudonym redacted: the last resort for messages of libraries that quote a value.
 
     >>> without_people("no p_" + "0" * 32 + " here")
     'no [person] here'
@@ -39,7 +39,7 @@ def without_people(text: str) -> str:
     return re.sub(PSEUDONYM, "[person]", text)
 
 
-def _holds_pseudonym(values: pa.ChunkedArray) -> bool:
+def _has_pseudonym(values: pa.ChunkedArray) -> bool:
     while pa.types.is_list(values.type):
         values = pc.list_flatten(values)
     if not pa.types.is_string(values.type):

@@ -1,4 +1,4 @@
-"""A file that says something of people: new, and from its first moment readable by its owner alone."""
+"""Files with personal data: always new, and readable only by their owner from creation on."""
 
 import os
 from pathlib import Path
@@ -7,17 +7,17 @@ from pipeline.errors import ExportError
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a new file, readable by its owner alone, to the disk.
+    """Write a new file, readable only by its owner, to the disk.
 
     Raises
     ------
     ExportError
-        When something stands at `path` already, a link included: what was written once is never overwritten.
+        Something exists at `path` already, a link included; files are never overwritten.
     """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise ExportError(f"{path} exists; an export or a letter is never overwritten: name another file") from None
+        raise ExportError(f"{path} exists; an export or a notice is never overwritten: name another file") from None
     with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()

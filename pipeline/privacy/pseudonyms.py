@@ -6,7 +6,8 @@ import hmac
 class Pseudonymiser:
     """Turn raw person ids into keyed pseudonyms: "p_" and 32 hexadecimal digits of HMAC-SHA256 (RFC 2104).
 
-    The same key gives the same pseudonym, so it joins; without the key a list of all possible ids is of no help.
+    The same key gives the same pseudonym, so tables can be joined. Without the key, hashing a list of
+    all possible ids does not reveal any pseudonym.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -14,12 +15,12 @@ class Pseudonymiser:
         self._pseudonyms: dict[str, str] = {}
 
     def __call__(self, raw_person_id: str) -> str:
-        """Pseudonym of one raw id; remembered, since the same people return in event after event."""
+        """Return the pseudonym of one raw id; cached, because people recur in many events."""
         if raw_person_id not in self._pseudonyms:
             digest = hmac.digest(self._key, raw_person_id.encode(), "sha256")
             self._pseudonyms[raw_person_id] = f"p_{digest[:16].hex()}"
         return self._pseudonyms[raw_person_id]
 
     def __repr__(self) -> str:
-        """Neither the key nor any id."""
+        """Return a text that shows neither the key nor any id."""
         return f"{type(self).__name__}({len(self._pseudonyms)} remembered)"

@@ -1,7 +1,7 @@
-"""A list of people that leaves the house: a signed file that says to whom, under what agreement and until when.
+"""Exported list of people: a signed file with its recipient, agreement and expiry.
 
-The signature is an HMAC-SHA256 (RFC 2104) over the canonical JSON of everything else, with a key of the home: whoever
-changes a byte of what it says cannot sign it again. Every entry states what it is no grounds for.
+The signature is an HMAC-SHA256 (RFC 2104) over the canonical JSON of everything else, with a key of the home: a changed
+file cannot be signed again without the key. Every entry states what it is no grounds for.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ KIND = "harmspot.list.export.v1"
 
 
 def write_export(path: Path, body: Mapping[str, Any], key: Key) -> str:
-    """Write a new file, readable by its owner alone, and return its signature.
+    """Write an export to a new file, readable only by its owner, and return its signature.
 
     Raises
     ------
     ExportError
-        When the file is there already: an export is never overwritten.
+        The file exists already; an export is never overwritten.
     """
     signed = {"kind": KIND, **body}
     signed["signature"] = _signature(signed, key)
@@ -34,20 +34,20 @@ def write_export(path: Path, body: Mapping[str, Any], key: Key) -> str:
 
 
 def read_export(path: Path, key: Key) -> dict[str, Any]:
-    """Return what an export says, its signature checked.
+    """Return the content of an export after checking its signature.
 
     Raises
     ------
     ExportError
-        When it cannot be read, is no export, or was altered (or signed by another home).
+        The file cannot be read, is not an export, or was altered (or signed by another home).
     """
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ExportError(f"{path} cannot be read as an export: {reason}") from None
     if not (isinstance(body, dict) and body.get("kind") == KIND and isinstance(body.get("signature"), str)):
-        raise ExportError(f"{path} is no export of a list of people; expected kind {KIND} and a signature")
+        raise ExportError(f"{path} is not an export of a list of people; expected kind {KIND} and a signature")
     stated = body.pop("signature")
     if not hmac.compare_digest(stated.encode(), _signature(body, key).encode()):
         raise ExportError(f"{path} was altered, or another home signed it: do not use it")
@@ -55,7 +55,7 @@ def read_export(path: Path, key: Key) -> dict[str, Any]:
 
 
 def entry_token(person_id: str, key: Key) -> str:
-    """Return what stands for a person in an export, so that the house can tell later who was on it and nobody else."""
+    """Return the token of a person in an export, with which only this home can later identify the person."""
     return hmac.new(key.signing, f"entry {person_id}".encode(), hashlib.sha256).hexdigest()[:32]
 
 

@@ -1,4 +1,4 @@
-"""The two published DuckDB files: which tables they have, how a run replaces them, how they are read.
+"""The two published DuckDB files: their tables, replacement by a run, and reading.
 
 May import privacy and the shared modules of pipeline.
 """

@@ -1,4 +1,4 @@
-"""One DuckDB file of a publication: written whole beside its predecessor, opened to be read only."""
+"""One DuckDB file of a publication: written completely beside its predecessor, opened read-only."""
 
 import os
 import shutil
@@ -18,10 +18,10 @@ from pipeline.publication.tables import Table
 
 @contextmanager
 def opened(path: Path, encryption_key: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection with the file attached as `kept`, read-only, and closed afterwards.
+    """Yield a connection with the file attached as `kept`, read-only, and close it afterwards.
 
-    DuckDB's shell opens a file for writing unless told otherwise and so locks out everybody else. We then read a copy:
-    no reader can hold up a run.
+    DuckDB's shell opens files for writing by default and so locks them. The file is then copied and the copy read, so
+    that no reader can block a run.
     """
     with TemporaryDirectory(prefix="harmspot-") as folder, closing(_connect(encryption_key)) as connection:
         try:
@@ -42,11 +42,27 @@ def write_file(
     encryption_key: str | None,
     forgotten: Sequence[str] = (),
 ) -> None:
-    """Write a new file at `path`: of `history` the rows of `kept_run_ids`, then `rows`; flushed to the disk.
+    """Write a new file at `path`: the rows of `kept_run_ids` from `history`, then `rows`; flush it to the disk.
 
-    Rows whose person_id is in `forgotten` are left behind. A table or column that `history` lacks stays
-    empty for the kept runs, one that `tables` lacks is left behind. Of a projection nothing is kept: `rows` holds all
-    of it.
+    A table or column that `history` lacks is empty for the kept runs; one that `tables` lacks is dropped. Projections
+    are not copied from `history`, because `rows` holds them completely.
+
+    Parameters
+    ----------
+    path : Path
+        The new file.
+    tables : mapping of str to Table
+        Descriptions of the tables, by name.
+    rows : mapping of str to pyarrow.Table
+        New rows, by table name.
+    history : Path or None
+        The previous file.
+    kept_run_ids : sequence of str
+        Runs to copy from `history`.
+    encryption_key : str or None
+        Key of both files; None if they are not encrypted.
+    forgotten : sequence of str
+        Ids of erased people, whose rows are left out.
     """
     with opened(history, encryption_key) if history else closing(_connect(encryption_key)) as connection:
         attach(connection, path, encryption_key, alias="fresh")
@@ -66,7 +82,7 @@ def write_file(
 def rewrite_tables(
     path: Path, fresh: Path, tables: Mapping[str, Table], rows: Mapping[str, pa.Table], encryption_key: str | None
 ) -> None:
-    """Write at `fresh` a copy of the file at `path` in which the tables of `rows` hold those rows alone; flushed."""
+    """Write a copy of `path` to `fresh` in which the tables of `rows` hold only those rows; flush it to the disk."""
     shutil.copyfile(path, fresh)
     with closing(_connect(encryption_key)) as connection:
         attach(connection, fresh, encryption_key, alias="fresh")
@@ -81,7 +97,7 @@ def rewrite_tables(
 
 
 def read_tables_of(path: Path, tables: Mapping[str, Table], encryption_key: str | None) -> dict[str, pa.Table]:
-    """Return all rows, sorted by key, of each of `tables` that the file has with exactly its columns."""
+    """Return all rows, sorted by key, of each of `tables` that the file has with exactly the same columns."""
     with opened(path, encryption_key) as connection:
         shared = _shared_columns(connection, tables)
         whole = {name: table for name, table in tables.items() if shared.get(name) == table.column_names}
@@ -89,7 +105,7 @@ def read_tables_of(path: Path, tables: Mapping[str, Table], encryption_key: str 
 
 
 def without_people(rows: pa.Table, person_ids: Sequence[str]) -> pa.Table:
-    """Return the rows that are about nobody of `person_ids`; a table without a column person_id is about nobody."""
+    """Return the rows without those of `person_ids`; a table without column person_id is returned unchanged."""
     if not person_ids or "person_id" not in rows.column_names:
         return rows
     return rows.filter(pc.invert(pc.is_in(rows["person_id"], pa.array(person_ids, pa.string()))))
@@ -98,7 +114,7 @@ def without_people(rows: pa.Table, person_ids: Sequence[str]) -> pa.Table:
 def holds_people(
     path: Path, tables: Mapping[str, Table], encryption_key: str | None, person_ids: Sequence[str]
 ) -> bool:
-    """Return whether any row of the file is about one of `person_ids`."""
+    """Return whether the file has a row of any of `person_ids`."""
     if not person_ids:
         return False
     with opened(path, encryption_key) as connection:
@@ -108,7 +124,7 @@ def holds_people(
 
 
 def create_table_sql(table: Table) -> Iterator[str]:
-    """Yield the statements that make an empty table of `fresh`, its view of the latest run, and their comments."""
+    """Yield the statements that create an empty table in `fresh`, its comments, and its view of the latest run."""
     columns = ", ".join(f"{name_sql(column.name)} {column.duckdb_type}" for column in table.columns)
     yield f"CREATE TABLE fresh.{name_sql(table.name)} ({columns})"
     yield f"COMMENT ON TABLE fresh.{name_sql(table.name)} IS {literal_sql(table.about)}"
@@ -119,15 +135,15 @@ def create_table_sql(table: Table) -> Iterator[str]:
 
 
 def drop_table_sql(table_name: str) -> str:
-    """Return the statements that drop a table of `fresh` and its view, where they are."""
+    """Return the statements that drop a table of `fresh` and its view, if they exist."""
     view, table = name_sql(f"latest_{table_name}"), name_sql(table_name)
     return f"DROP VIEW IF EXISTS fresh.{view}; DROP TABLE IF EXISTS fresh.{table}"
 
 
 def latest_view_sql(table: Table) -> str:
-    """Return the statement that makes view `latest_<table>`; a planner in DuckDB's shell mostly wants only that.
+    """Return the statement that creates view `latest_<table>`, for users of DuckDB's shell.
 
-    Which run is the latest is told as in `publication/runs.sql`.
+    The latest run is defined as in `publication/runs.sql`.
     """
     latest = "(SELECT run_id FROM run ORDER BY as_of DESC, known_at DESC, rowid DESC LIMIT 1)"
     only = "" if table.is_projection else f" WHERE run_id = {latest}"
@@ -136,19 +152,19 @@ def latest_view_sql(table: Table) -> str:
 
 
 def copy_history_sql(table_name: str, columns: Sequence[str]) -> str:
-    """Return the statement that copies the rows of the runs `$run_ids` less the people of `$forgotten`, in order."""
+    """Return the statement that copies the rows of runs `$run_ids`, except people in `$forgotten`, in order."""
     table, listed = name_sql(table_name), ", ".join(name_sql(name) for name in columns)
     person = "person_id" if "person_id" in columns else "''"
     return (
         f"INSERT INTO fresh.{table} BY NAME "  # noqa: S608 - names come from tables.yml
         f"SELECT {listed} FROM kept.{table} WHERE run_id IN (SELECT unnest($run_ids)) "
         f"AND {person} NOT IN (SELECT unnest($forgotten::VARCHAR[])) "
-        "ORDER BY rowid"  # DuckDB's joins keep no order
+        "ORDER BY rowid"  # DuckDB's joins do not preserve order
     )
 
 
 def people_sql(table_name: str) -> str:
-    """Return the query for one row about anybody of `$person_ids`."""
+    """Return the query for one row of any of `$person_ids`."""
     table = name_sql(table_name)
     return f"SELECT 1 FROM kept.{table} WHERE person_id IN (SELECT unnest($person_ids)) LIMIT 1"  # noqa: S608 - tables.yml
 
@@ -171,7 +187,7 @@ def rows_of_run_sql(table: Table) -> str:
 
 
 def counts_sql(table_names: Sequence[str]) -> str:
-    """Return the query for name and number of rows of run `$run_id`, a row for each table in the order given."""
+    """Return the query for name and row count of run `$run_id`, one row per table in the given order."""
     return " UNION ALL ".join(
         f"SELECT {literal_sql(name)}, count(*) FROM kept.{name_sql(name)} WHERE run_id = $run_id"  # noqa: S608 - tables.yml
         for name in table_names
@@ -183,7 +199,7 @@ def _connect(encryption_key: str | None) -> duckdb.DuckDBPyConnection:
 
 
 def _shared_columns(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> dict[str, list[str]]:
-    """Columns by table that both the kept file and this version of harmspot know."""
+    """Return, by table, the columns that both the kept file and this version of harmspot have."""
     kept = connection.execute(query("publication/kept_columns")).fetchall()
     both = [(name, column) for name, column in kept if name in tables and column in tables[name].column_names]
     return {name: [column for table_name, column in both if table_name == name] for name, _ in both}

@@ -1,11 +1,11 @@
-"""The publication of a home: `published.duckdb` (places) and `restricted.duckdb` (people, encrypted), a pair.
+"""The publication of a home: the pair `published.duckdb` (places) and `restricted.duckdb` (people, encrypted).
 
-A run writes both files anew and renames them over the old ones, restricted first. Which runs there are is what
-`published.duckdb` says: a run that only the restricted file holds is one whose publication was interrupted, and it
-counts as not published until it is published again. A reader who has a file open keeps the old one.
+A run writes both files anew and renames them over the old ones, restricted first. `published.duckdb` defines which runs
+exist: a run that only the restricted file holds was interrupted during publication, and counts as unpublished until it
+is published again. A reader with an open file keeps the old version.
 
-Projections show what people did. They belong to no run: every publication rebuilds them, and so does `project` after
-every act, which leaves all other tables as they are.
+Projections show human decisions. They belong to no run: every publication rebuilds them, and so does `project` after
+every decision, which leaves all other tables unchanged.
 """
 
 import fcntl
@@ -47,20 +47,20 @@ LOCK = "publication.lock"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What people did, as it is to be shown: the rows of projections by table name, and whom no row may be about."""
+    """Content of the projections: their rows by table name, and the ids of erased people, who may have no row."""
 
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     erased: Sequence[str] = ()
 
 
-# Says what is to be shown. It is called under the lock, so that of two acts at once the publication shows both, whoever
-# comes last.
+# Returns the content of the projections. It is called under the lock, so that after two concurrent decisions the
+# publication shows both.
 Projector = Callable[[], Shown]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """What a publication did: whether the run is new, the two files, and the rows of the run by table."""
+    """Result of a publication: whether the run is new, the two files, and the row counts of the run by table."""
 
     is_new: bool
     paths: tuple[Path, Path]
@@ -79,26 +79,39 @@ def publish(
     projector: Projector = Shown,
     wait_s: float = 60.0,
 ) -> PublishResult:
-    """Replace both files by ones that hold the latest `history_runs` runs, this one among them.
+    """Replace both files by new ones with the latest `history_runs` runs, including this one.
 
     Parameters
     ----------
-    run
-        The row of table `run`. Its run_id, as_of and valid_to begin every row of every other table.
-    published, restricted
-        One frame for each table of `tables.yml` that is no projection, less the run columns.
-    valid_to
-        By table, where its rows expire at another time than the run.
-    projector
-        Makes the projections; those it leaves out are empty. Whoever it says was erased stays in no run.
-    wait_s
-        How long to wait for another publisher before giving up.
+    home : Path
+        Folder of the publication.
+    run : mapping
+        The row of table `run`. Its run_id, as_of and valid_to are prepended to every row of the other tables.
+    published : mapping of str to pandas.DataFrame
+        One frame, without the run columns, for each table of places in `tables.yml` that is not a projection.
+    restricted : mapping of str to pandas.DataFrame
+        The same for each table of people.
+    key : Key
+        Keys of the home.
+    history_runs : int
+        Number of runs to keep.
+    valid_to : mapping of str to datetime or None
+        Expiry by table, for tables that do not expire with the run.
+    projector : Projector
+        Returns the projections; those it omits are empty. The people it lists as erased are removed from all runs.
+    wait_s : float
+        Seconds to wait for another publisher before giving up.
+
+    Returns
+    -------
+    PublishResult
+        Whether the run is new, the two files, and the row counts.
 
     Raises
     ------
     PublicationError
-        When a frame does not fit `tables.yml`, holds something that looks like a person where places are published, or
-        another publisher holds the home for longer than `wait_s`. The files are as they were.
+        When a frame does not fit `tables.yml`, a table of places holds possible PII, or another publisher holds the
+        home for longer than `wait_s`. The files stay unchanged.
     """
     paths = (home / PUBLISHED, home / RESTRICTED)
     places = _rows(read_tables().published, run, published, valid_to or {})
@@ -107,7 +120,7 @@ def publish(
         refuse_people(name, rows)
     counts = {name: len(rows) for name, rows in {**people, **places}.items() if name != "run"}
     home.mkdir(parents=True, exist_ok=True)
-    with _only_publisher(home, wait_s):
+    with _publication_lock(home, wait_s):
         clean_up(home)
         is_new = not has_run(home, key, run["run_id"])
         if is_new:
@@ -127,17 +140,17 @@ def publish(
 def project(home: Path, projector: Projector, *, key: Key, wait_s: float = 60.0) -> list[Path]:
     """Rebuild every projection, restricted first, and return the files that were replaced.
 
-    A file whose projections stay as they are is left alone, and so is a home where nothing is published yet: its first
-    publication shows all. Where somebody who was erased still is in a kept run, the file of people is written anew, so
-    that not even free space holds the rows.
+    A file whose projections are unchanged is not written, nor is a home without a publication: its first publication
+    includes the projections. If an erased person is still in a kept run, the file of people is written anew, so that
+    even its free space does not hold the rows.
 
     Raises
     ------
     PublicationError
-        As `publish`. The files are as they were.
+        As `publish`. The files stay unchanged.
     """
     home.mkdir(parents=True, exist_ok=True)
-    with _only_publisher(home, wait_s):
+    with _publication_lock(home, wait_s):
         clean_up(home)
         shown = projector()
         places, people = _projected(shown)
@@ -152,7 +165,7 @@ def project(home: Path, projector: Projector, *, key: Key, wait_s: float = 60.0)
 
 
 def clean_up(home: Path) -> list[Path]:
-    """Remove and return what an interrupted publication left beside the two files."""
+    """Remove the temporary files that an interrupted publication left, and return their paths."""
     left = [path for name in (PUBLISHED, RESTRICTED) for path in sorted(home.glob(f"{name}.new*"))]
     for path in left:
         path.unlink()
@@ -160,7 +173,7 @@ def clean_up(home: Path) -> list[Path]:
 
 
 def runs(home: Path) -> pd.DataFrame:
-    """Return table `run`, the latest run last; empty where nothing is published yet."""
+    """Return table `run`, the latest run last; empty if nothing is published yet."""
     path = home / PUBLISHED
     if not path.exists():
         return pd.DataFrame(columns=read_tables().published["run"].column_names)
@@ -169,9 +182,9 @@ def runs(home: Path) -> pd.DataFrame:
 
 
 def predecessor(home: Path, as_of: datetime, known_at: datetime) -> dict[str, Any] | None:
-    """Return the row of the kept run with the greatest as_of before `as_of`, or None where there is none.
+    """Return the row of the kept run with the latest as_of before `as_of`, or None if there is none.
 
-    A run that knew more than `known_at` is passed over: what is compared with it would know later things, too.
+    A run with a later known_at than `known_at` is skipped, because it used information recorded later.
     """
     kept = runs(home)
     earlier = kept[(kept["as_of"] < pd.Timestamp(as_of)) & (kept["known_at"] <= pd.Timestamp(known_at))]
@@ -190,13 +203,13 @@ def read_published(home: Path, table_name: str, run_id: str | None = None) -> pd
     Raises
     ------
     PublicationError
-        When the table is not one of places, or the run is not kept.
+        When it is not a table of places, or the run is not kept.
     """
     if table_name not in read_tables().published:
         raise PublicationError(
-            f"{table_name!r} is no table of {PUBLISHED}; there are: {', '.join(read_tables().published)}"
+            f"{table_name!r} is not a table of {PUBLISHED}; available: {', '.join(read_tables().published)}"
         )
-    return _read(home / PUBLISHED, None, read_tables().published[table_name], _known_run(home, run_id))
+    return _read(home / PUBLISHED, None, read_tables().published[table_name], _require_run(home, run_id))
 
 
 def read_restricted(
@@ -212,29 +225,29 @@ def read_restricted(
 ) -> pd.DataFrame:
     """Return a table of people as one run (default: the latest) published it, or a projection; sorted by its key.
 
-    The read stands in the access log before anything is read.
+    The access log records the read before anything is read.
 
     Raises
     ------
     PurposeError
         Without a named reader and a purpose.
     PublicationError
-        When the table is not one of people, or the run is not kept.
+        When it is not a table of people, or the run is not kept.
     """
     table = read_tables().restricted.get(table_name)
     if table is None:
         raise PublicationError(
-            f"{table_name!r} is no table of {RESTRICTED}; there are: {', '.join(read_tables().restricted)}"
+            f"{table_name!r} is not a table of {RESTRICTED}; available: {', '.join(read_tables().restricted)}"
         )
     require_purpose(reader, purpose)
-    wanted = _known_run(home, run_id)
+    wanted = _require_run(home, run_id)
     detail = {"table": table_name, "run_id": wanted}
     log.append(reader=reader, purpose=purpose, action="read", detail=detail, now=now)
     return _read(home / RESTRICTED, key.encryption, table, wanted)
 
 
 def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetime | None:
-    """Return until when the rows of a run's list are valid, None where it has no row; says nothing about anybody."""
+    """Return the expiry of a run's list, None if it has no rows; reveals nothing about any person."""
     table = name_sql(read_tables().restricted[table_name].name)
     with opened(home / RESTRICTED, key.encryption) as connection:
         sql = f"SELECT max(valid_to) FROM kept.{table} WHERE run_id = $run_id"  # noqa: S608 - from tables.yml
@@ -243,7 +256,7 @@ def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetim
 
 
 def table_counts(home: Path, key: Key, run_id: str) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the rows of a run by table, of places and of people; counts say nothing about anybody."""
+    """Return the row counts of a run by table, of places and of people; counts reveal nothing about any person."""
     places = _counts(home / PUBLISHED, None, read_tables().published, run_id)
     return places, _counts(home / RESTRICTED, key.encryption, read_tables().restricted, run_id)
 
@@ -253,7 +266,7 @@ def _no_rows(table: Table) -> pa.Table:
 
 
 def _projected(shown: Shown) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
-    """Arrow rows of every projection, of places and of people."""
+    """Return the Arrow rows of every projection, of places and of people."""
     tables = read_tables()
     if unexpected := sorted({*shown.tables} - {*tables.projections}):
         raise PublicationError(f"projections {unexpected}: no such tables with `projection: true` in tables.yml")
@@ -271,7 +284,7 @@ def _projected(shown: Shown) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
 def _rewritten(
     path: Path, tables: Mapping[str, Table], rows: Mapping[str, pa.Table], encryption_key: str | None
 ) -> Path | None:
-    """Write the file anew beside itself where its projections differ from `rows`, and return where."""
+    """Write a new version of the file if its projections differ from `rows`; return its path, else None."""
     if not (path.exists() and rows):
         return None
     kept = read_tables_of(path, {name: tables[name] for name in rows}, encryption_key)
@@ -285,7 +298,7 @@ def _rewritten(
 
 
 def _without_erased(path: Path, projections: Mapping[str, pa.Table], key: Key, erased: Sequence[str]) -> Path | None:
-    """Write the file of people anew beside itself, where it holds anybody of `erased` or other projections."""
+    """Write a new version of the file of people if it holds anyone in `erased` or its projections differ."""
     tables = read_tables().restricted
     if not (path.exists() and holds_people(path, tables, key.encryption, erased)):
         return _rewritten(path, tables, projections, key.encryption)
@@ -299,12 +312,12 @@ def _rows(
     frames: Mapping[str, pd.DataFrame],
     valid_to: Mapping[str, datetime],
 ) -> dict[str, pa.Table]:
-    """Arrow rows by table, run columns put in front."""
+    """Return the Arrow rows by table, with the run columns first."""
     wanted = {name for name, table in tables.items() if not table.is_projection} - {"run"}
     missing, unexpected = sorted(wanted - {*frames}), sorted({*frames} - wanted)
     if missing or unexpected:
         raise PublicationError(
-            f"a run publishes every table of pipeline/publication/tables.yml: {missing=}, {unexpected=}"
+            f"a run must publish every table of pipeline/publication/tables.yml: {missing=}, {unexpected=}"
         )
     rows = {
         name: conform(name, frames[name], {**run, "valid_to": valid_to.get(name, run["valid_to"])}) for name in frames
@@ -313,7 +326,7 @@ def _rows(
 
 
 def _kept_runs(home: Path, run: Mapping[str, Any], history_runs: int) -> list[str]:
-    """The runs that stay beside this one: the latest."""
+    """Return the ids of the latest other runs to keep."""
     others = [run_id for run_id in runs(home)["run_id"] if run_id != run["run_id"]]
     return others[max(len(others) - (history_runs - 1), 0) :]
 
@@ -327,7 +340,7 @@ def _replace_pair(
     erased: Sequence[str],
     key: Key,
 ) -> None:
-    """Write both files beside the old ones, then rename: restricted first, published last, which makes it so."""
+    """Write both files beside the old ones, then rename: restricted first; renaming published commits the run."""
     tables = read_tables()
     fresh_people = _write_beside(home / RESTRICTED, tables.restricted, people, kept_run_ids, key.encryption, erased)
     fresh_places = _write_beside(home / PUBLISHED, tables.published, places, kept_run_ids, None)
@@ -352,8 +365,8 @@ def _write_beside(
 
 
 def _rename(fresh: Path, path: Path) -> None:
-    """Rename and make the renaming last through a loss of power."""
-    os.replace(fresh, path)  # noqa: PTH105 - the one step that tests interrupt
+    """Rename and sync the folder, so that the rename survives a power loss."""
+    os.replace(fresh, path)  # noqa: PTH105 - tests interrupt this step
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -362,8 +375,8 @@ def _rename(fresh: Path, path: Path) -> None:
 
 
 @contextmanager
-def _only_publisher(home: Path, wait_s: float) -> Iterator[None]:
-    """Hold the home's lock; the system lets go of it when a process dies."""
+def _publication_lock(home: Path, wait_s: float) -> Iterator[None]:
+    """Hold the home's lock; the operating system releases it when a process dies."""
     deadline = time.monotonic() + wait_s
     with (home / LOCK).open("a") as file:
         while not _try_lock(file.fileno()):
@@ -384,14 +397,14 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _known_run(home: Path, run_id: str | None) -> str:
-    """The run asked for, or the latest."""
+def _require_run(home: Path, run_id: str | None) -> str:
+    """Return the requested run, or the latest."""
     kept = runs(home)["run_id"].tolist()
     if not kept:
         raise PublicationError(f"nothing is published in {home} yet; run: harmspot run")
     if run_id is not None and run_id not in kept:
         raise PublicationError(
-            f"run {run_id!r} is not kept in {home}; harmspot show runs lists the {len(kept)} that are"
+            f"run {run_id!r} is not kept in {home}; harmspot show runs lists the {len(kept)} kept runs"
         )
     return run_id or str(kept[-1])
 
@@ -409,7 +422,7 @@ def _read(path: Path, encryption_key: str | None, table: Table, run_id: str) -> 
 
 
 def _completed(table: Table, rows: pa.Table) -> pa.Table:
-    """Rows with the table's columns: a file that an older harmspot wrote may lack some, which are then empty."""
+    """Return the rows with all columns of the table; those that an older harmspot did not write are null."""
     for column in table.columns:
         if column.name not in rows.column_names:
             rows = rows.append_column(column.name, pa.nulls(len(rows), column.arrow_type))

@@ -1,6 +1,6 @@
-"""The published tables as `tables.yml` describes them, and frames made to fit.
+"""The published tables described in `tables.yml`, and the conversion of frames to them.
 
-`python -m pipeline.publication.tables` writes the description as Markdown; it is kept as `docs/tables.md`.
+`python -m pipeline.publication.tables` writes the description as Markdown, stored as `docs/tables.md`.
 """
 
 import sys
@@ -28,12 +28,12 @@ ARROW_TYPES = {
     "BLOB": pa.binary(),
 }
 
-RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # begin every table but `run` and the projections
+RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # first columns of every table except `run` and the projections
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: DuckDB type, what it means and, where it has one, its unit."""
+    """A column: DuckDB type, meaning and, if any, unit."""
 
     name: str
     duckdb_type: str
@@ -42,18 +42,20 @@ class Column:
 
     @property
     def arrow_type(self) -> pa.DataType:
+        """The Arrow type of the column."""
         return ARROW_TYPES[self.duckdb_type]
 
     @property
     def comment(self) -> str:
+        """The meaning with the unit in brackets."""
         return f"{self.meaning} [{self.unit}]" if self.unit else self.meaning
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: all its columns in order, and the ones that identify a row within a run.
+    """A table: all columns in order, and the key columns that identify a row within a run.
 
-    A projection belongs to no run: it shows what people did, and is rebuilt whole whenever they do something.
+    A projection belongs to no run: it shows human decisions and is rebuilt completely after each of them.
     """
 
     name: str
@@ -64,30 +66,32 @@ class Table:
 
     @property
     def column_names(self) -> list[str]:
+        """Names of the columns in order."""
         return [column.name for column in self.columns]
 
     def column(self, name: str) -> Column:
+        """Return the column called `name`."""
         return next(column for column in self.columns if column.name == name)
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Every table of both files by name; `run` is in both and identifies a run."""
+    """The tables of both files by name; `run` is in both and identifies a run."""
 
     published: Mapping[str, Table]
     restricted: Mapping[str, Table]
 
     @property
     def projections(self) -> list[str]:
-        """Names of the tables that stand outside a run's identity."""
+        """Names of the tables that belong to no run."""
         return [name for file in (self.published, self.restricted) for name in file if file[name].is_projection]
 
     def find(self, name: str) -> Table:
-        """Return the table called `name`; raise PublicationError where neither file has one."""
+        """Return the table called `name`; raise PublicationError if neither file has it."""
         found = self.published.get(name) or self.restricted.get(name)
         if found is None:
             known = ", ".join(sorted({*self.published, *self.restricted}))
-            raise PublicationError(f"no table is called {name!r}; there are: {known}")
+            raise PublicationError(f"no table {name!r}; available: {known}")
         return found
 
 
@@ -108,18 +112,23 @@ def conform(table_name: str, frame: pd.DataFrame, run: Mapping[str, Any] | None 
 
     Parameters
     ----------
-    table_name
+    table_name : str
         A table of `tables.yml`.
-    frame
-        Rows less the run columns (all columns where `run` is None); any order of rows and columns.
-    run
-        Values of run_id, as_of and valid_to, put in front of every row.
+    frame : pandas.DataFrame
+        Rows without the run columns (all columns if `run` is None), in any order of rows and columns.
+    run : mapping or None
+        Values of run_id, as_of and valid_to, prepended to every row.
+
+    Returns
+    -------
+    pyarrow.Table
+        The converted rows.
 
     Raises
     ------
     PublicationError
-        Where a column is missing or unexpected, a value does not fit its type, or the key is null or repeated. It names
-        table and column and never a value, which might identify a person.
+        When a column is missing or unexpected, a value does not fit its type, or the key is null or duplicated. The
+        message names table and column, never a value, which might identify a person.
     """
     table = read_tables().find(table_name)
     given = frame if run is None else frame.assign(**{name: run[name] for name in RUN_COLUMNS})
@@ -138,8 +147,9 @@ def tables_markdown() -> str:
         [
             "# Tables",
             "",
-            "Written by `python -m pipeline.publication.tables` from `pipeline/publication/tables.yml`; a test holds",
-            "it to that file. The databases carry the same words as comments: `SELECT * FROM duckdb_columns()`.",
+            "Written by `python -m pipeline.publication.tables` from "
+            "`pipeline/publication/tables.yml`; a test holds it",
+            "to that file. The databases carry the same words as comments: `SELECT * FROM duckdb_columns()`.",
             "",
             "For each table there is a view `latest_<table>` with the rows of the latest run alone. A *projection*",
             "belongs to no run: it shows what people did, and is rebuilt at every publication and after every act.",
@@ -170,10 +180,10 @@ def _check_columns(table: Table, frame: pd.DataFrame) -> None:
     missing = [name for name in table.column_names if name not in frame.columns]
     unexpected = sorted(str(name) for name in frame.columns if name not in table.column_names)
     if missing or unexpected or not frame.columns.is_unique:
-        doubled = sorted(set(frame.columns[frame.columns.duplicated()]))
+        duplicates = sorted(set(frame.columns[frame.columns.duplicated()]))
         raise PublicationError(
             f"table {table.name!r} does not fit pipeline/publication/tables.yml: missing columns {missing}, "
-            f"unexpected {unexpected}, doubled {doubled}"
+            f"unexpected {unexpected}, duplicate {duplicates}"
         )
 
 
@@ -186,8 +196,8 @@ def _cast(table: Table, column: Column, values: pd.Series) -> pa.Array:
         array = pa.array(values, type=column.arrow_type, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError):
         raise PublicationError(
-            f"column {table.name}.{column.name} holds a value that is no {column.duckdb_type} (its dtype is "
-            f"{values.dtype}); mend the stage that made it"
+            f"column {table.name}.{column.name} holds a value that is not {column.duckdb_type} (its dtype is "
+            f"{values.dtype}); fix the stage that produced it"
         ) from None
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
@@ -197,7 +207,7 @@ def _check_key(table: Table, rows: pa.Table) -> None:
     null = [name for name in table.key if key[name].null_count]
     if null or len(key.group_by(list(table.key)).aggregate([])) < len(key):
         raise PublicationError(
-            f"table {table.name!r} has rows that its key {list(table.key)} does not tell apart"
+            f"table {table.name!r} has rows with a null or duplicate key {list(table.key)}"
             + (f": {null} is null" if null else "")
         )
 

@@ -1,4 +1,4 @@
-"""Where events come from: Kafka, event files, and files of others through a mapping.
+"""Event sources: Kafka, event files, and third-party files through a mapping.
 
 May import events, messages and the shared modules of pipeline.
 """

@@ -14,10 +14,10 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class JsonLinesSource:
-    """Reads a file, or every event file of a folder in the order of their names.
+    """Read a file, or every event file of a folder sorted by name.
 
-    A record's topic is the file's name without its ending, its partition 0, its offset the number of its line from 0.
-    Lines of nothing but white space are passed over; a byte-order mark is dropped.
+    A record's topic is the file name without its suffix, its partition 0, its offset the line number from 0.
+    Blank lines are skipped; a byte-order mark is dropped.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,7 +27,10 @@ class JsonLinesSource:
     def batches(self, start: Mapping[TopicPartition, int], size: int) -> Iterator[RecordBatch]:
         """Yield batches of at most `size` records, each file from its line in `start`.
 
-        Raises SourceError where a file cannot be read, once all before the damage has been yielded.
+        Raises
+        ------
+        SourceError
+            When a file cannot be read; every record before the damage is yielded first.
         """
         batch: list[Record] = []
         damage: SourceError | None = None
@@ -61,16 +64,16 @@ def _event_files(path: Path) -> list[Path]:
     paths = sorted(found for found in path.iterdir() if found.is_file() and found.name.endswith(_SUFFIXES))
     if not paths:
         raise SourceError(f"{path}: no event files in this folder; expected names ending in {', '.join(_SUFFIXES)}")
-    _refuse_twins(paths)
+    _refuse_duplicate_topics(paths)
     return paths
 
 
-def _refuse_twins(paths: list[Path]) -> None:
+def _refuse_duplicate_topics(paths: list[Path]) -> None:
     by_topic: dict[str, Path] = {}
     for path in paths:
-        twin = by_topic.setdefault(_topic(path), path)
-        if twin is not path:
-            raise SourceError(f"{path} and {twin.name} would both be topic {_topic(path)!r}; rename or remove one")
+        other = by_topic.setdefault(_topic(path), path)
+        if other is not path:
+            raise SourceError(f"{path} and {other.name} would both be topic {_topic(path)!r}; rename or remove one")
 
 
 def _topic(path: Path) -> str:
@@ -88,13 +91,13 @@ def _read(path: Path, first: int) -> Iterator[Record]:
                     yield Record(_topic(path), 0, line_number, value)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(
-            f"{path}, after line {line_number + 1}: cannot be read ({error}); what stands before is loaded. Get a "
-            "whole copy of the file and load it again: events known already are recognised by source and id."
+            f"{path}, after line {line_number + 1}: cannot be read ({error}); the lines before it are loaded. Get a "
+            "complete copy of the file and load it again: stored events are recognised by source and id."
         ) from error
     if line_number + 1 < first:
         raise SourceError(
-            f"{path} has {line_number + 1} lines, but {first} were read before: it was replaced by a shorter file. "
-            "Give the new file another name; events known already are recognised by source and id."
+            f"{path} has {line_number + 1} lines, but {first} were read before: a shorter file replaced it. "
+            "Give the new file another name; stored events are recognised by source and id."
         )
 
 

@@ -1,7 +1,7 @@
-"""Kafka topics, read until caught up and written with every record acknowledged.
+"""Read Kafka topics to their current end; write records with every record acknowledged.
 
-Offsets belong to our store, in the same transaction as the rows, so nothing is ever committed to a consumer group:
-every partition is assigned by hand and read from where the store left off.
+The store keeps the offsets, in the same transaction as the rows, so nothing is committed to a consumer group: every
+partition is assigned manually and read from the store's offset.
 """
 
 import logging
@@ -29,18 +29,24 @@ _FILE_KEYS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 _SHOWN = {"security_protocol", "sasl_mechanism", "ssl_check_hostname"}
 _POLL_MS = 200
 _LINGER_MS = 20
-_EXPIRY_S = 2.0  # within which the producer tells of a record whose time is over
-_RECONNECT_MS = 1000  # the longest between two attempts to reach a broker that went; kafka-python's own is 30 s
-# What kafka-python logs of a broker that refuses, and what that means; the nearer cause first.
+_TIMEOUT_REPORT_S = 2.0  # within which the producer reports a record whose delivery timed out
+_RECONNECT_MS = 1000  # longest wait between two reconnects to a lost broker; kafka-python's default is 30 s
+# What kafka-python logs when a broker refuses a connection, and its meaning; the most specific cause first.
 _REFUSALS = (
-    ("SaslAuthenticationFailedError", "refuses name or password: correct sasl_plain_username, sasl_plain_password"),
-    ("UnsupportedSaslMechanismError", "it has no such mechanism: correct kafka.security.sasl_mechanism"),
+    (
+        "SaslAuthenticationFailedError",
+        "it refuses the user name or password: correct sasl_plain_username, sasl_plain_password",
+    ),
+    ("UnsupportedSaslMechanismError", "it does not support the mechanism: correct kafka.security.sasl_mechanism"),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: name its authority as kafka.security.ssl_cafile"),
     ("[SSL", "TLS fails: correct kafka.security.security_protocol or ssl_certfile"),
-    # It may do so before its answer to a password or mechanism is read.
-    ("socket disconnected", "hangs up: correct security_protocol, sasl_mechanism, name and password, or see its log"),
+    # The broker may disconnect before its answer to a password or mechanism is read.
+    (
+        "socket disconnected",
+        "it disconnects: correct security_protocol, sasl_mechanism, user, password, or see its log",
+    ),
 )
-# What every consumer of ours is given: the store knows the offsets, and what is not committed is not read.
+# Options of every harmspot consumer: the store keeps the offsets, and uncommitted records are not read.
 _CONSUMER = MappingProxyType(
     {
         "client_id": "harmspot",
@@ -51,14 +57,14 @@ _CONSUMER = MappingProxyType(
         "reconnect_backoff_max_ms": _RECONNECT_MS,
     }
 )
-# Bounds of what is in memory at once. A broker sends one record batch whole even where it is larger.
+# Limits of memory use. A broker sends one record batch whole even if it is larger.
 _PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 _FETCH_BYTES = 32 * 1024 * 1024
 _BATCH_BYTES = 64 * 1024 * 1024
 
 
 class Bounds(NamedTuple):
-    """The first offset a partition still holds, the one after its last, and the id of its topic (None: it has none)."""
+    """The first offset a partition still holds, the one after its last, and its topic id (None if it has none)."""
 
     first: int
     end: int
@@ -66,18 +72,18 @@ class Bounds(NamedTuple):
 
 
 class KafkaSource:
-    """Reads topics from given offsets to the ends they had when the reading began.
+    """Read topics from given offsets to the ends they had when the read began.
 
     Parameters
     ----------
-    bootstrap_servers
-        `host:port`, or several parted by commas.
-    topics
-        Names of the topics, prefix and all; each must exist.
-    security
+    bootstrap_servers : str
+        `host:port`, or several separated by commas.
+    topics : sequence of str
+        Names of the topics, with their prefix; each must exist.
+    security : mapping
         kafka-python's `security_protocol`, `sasl_*` and `ssl_*` settings; never shown.
-    timeout_s
-        How long to wait for a broker to answer, and for the next record while there are some to come.
+    timeout_s : float
+        Seconds to wait for a broker to answer, and for the next record while more are expected.
     """
 
     def __init__(
@@ -100,22 +106,23 @@ class KafkaSource:
     def batches(self, start: Mapping[batch.TopicPartition, int], size: int) -> Iterator[RecordBatch]:
         """Yield batches of at most `size` records, each partition from its offset in `start` or its first record.
 
-        A batch may hold no records, only where to go on: past transaction markers, and what was aborted or compacted.
+        A batch may hold no records, only next offsets: past transaction markers, aborted or compacted records.
 
-        Raises SourceError where no broker answers, a topic is missing, or an offset of `start` is not in its topic.
+        Raises
+        ------
+        SourceError
+            When no broker answers, a topic is missing, or an offset of `start` is not in its topic.
         """
         with closing(self._connect()) as consumer:
             try:
                 yield from self._read(consumer, start, size)
             except OffsetOutOfRangeError as error:
-                raise SourceError(
-                    "Records were deleted by the topic's retention while they were read; run again."
-                ) from error
+                raise SourceError("The topic's retention deleted records while they were read; run again.") from error
             except KafkaError as error:
                 raise BrokerError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
 
     def bounds(self) -> dict[batch.TopicPartition, Bounds]:
-        """Return what every partition holds."""
+        """Return the bounds of every partition."""
         timeout_ms = round(self._timeout_s * 1000)
         with closing(self._connect()) as consumer:
             try:
@@ -128,7 +135,7 @@ class KafkaSource:
         return {(p.topic, p.partition): Bounds(firsts[p], ends[p], ids.get(p.topic)) for p in partitions}
 
     def topic_ids(self) -> dict[str, str]:
-        """Return the ids of the topics, as far as they have any."""
+        """Return the ids of the topics that have one."""
         with closing(self._connect()) as consumer:
             self._partitions(consumer)
             return topic_ids(consumer, self._topics)
@@ -169,7 +176,7 @@ class KafkaSource:
     def _fill(
         self, consumer: KafkaConsumer, behind: set[TopicPartition], ends: Mapping[TopicPartition, int], size: int
     ) -> tuple[list[Record], dict[batch.TopicPartition, int]]:
-        """Poll until the batch is full (records or bytes) or all is read; partitions caught up leave `behind`."""
+        """Poll until the batch is full (records or bytes) or all is read; remove caught-up partitions from `behind`."""
         records: list[Record] = []
         following: dict[batch.TopicPartition, int] = {}
         deadline = time.monotonic() + self._timeout_s
@@ -179,9 +186,9 @@ class KafkaSource:
             arrived = _records(found, ends)
             bytes_held += sum(len(record.value or b"") for record in arrived)
             records += arrived
-            moved = _moved(consumer, behind, ends, following)
-            following |= moved
-            if moved:
+            advanced = _advanced(consumer, behind, ends, following)
+            following |= advanced
+            if advanced:
                 deadline = time.monotonic() + self._timeout_s
             elif time.monotonic() > deadline:
                 raise BrokerError(self._stalled(behind))
@@ -192,15 +199,18 @@ class KafkaSource:
 
     def _stalled(self, behind: set[TopicPartition]) -> str:
         places = ", ".join(f"{topic}[{partition}]" for topic, partition in sorted(behind))
-        return f"{self._bootstrap_servers} sent nothing for {self._timeout_s:g} s though {places} has more; run again"
+        return f"{self._bootstrap_servers} sent nothing for {self._timeout_s:g} s although {places} has more; run again"
 
 
 def open_consumer(
     bootstrap_servers: str, security: Mapping[str, Any], timeout_s: float, **options: Any
 ) -> KafkaConsumer:
-    """Connect a consumer with `options` of its own, which polls `Record`s.
+    """Connect a consumer with additional `options`; its `poll` returns `Record`s.
 
-    Raises BrokerError where no broker answers within `timeout_s`.
+    Raises
+    ------
+    BrokerError
+        When no broker answers within `timeout_s` seconds.
     """
     with _connecting(bootstrap_servers, timeout_s):
         consumer = KafkaConsumer(
@@ -215,7 +225,7 @@ def open_consumer(
 
 
 def topic_ids(consumer: KafkaConsumer, topics: Iterable[str]) -> dict[str, str]:
-    """Return the id of each topic that the consumer knows one of; a topic that is made anew has another."""
+    """Return the id of each topic for which the consumer knows one; a recreated topic has a different id."""
     found = {topic: consumer._cluster.topic_id(topic) for topic in topics}
     return {topic: str(topic_id) for topic, topic_id in found.items() if topic_id and topic_id.int}
 
@@ -227,14 +237,25 @@ def read_bounds(
     *,
     timeout_s: float = 30.0,
 ) -> dict[batch.TopicPartition, Bounds]:
-    """Return what every partition of the topics holds; raises SourceError as `KafkaSource.batches` does."""
+    """Return the bounds of every partition of the topics; raise SourceError as `KafkaSource.batches` does."""
     return KafkaSource(bootstrap_servers, topics, security, timeout_s=timeout_s).bounds()
 
 
 class KafkaPublisher:
-    """Sends the outbox's messages to their topics, prefix put before; one connection for its life (`close`).
+    """Send outbox messages to their topics, with a prefix, over one connection until `close`.
 
-    `timeout_s` is how long to wait for a broker at first, `answer_s` how long for what is asked of it later.
+    Parameters
+    ----------
+    bootstrap_servers : str
+        As for `KafkaSource`.
+    topic_prefix : str
+        Prepended to every topic name.
+    security : mapping
+        As for `KafkaSource`.
+    timeout_s : float
+        Seconds to wait for a broker when connecting.
+    answer_s : float
+        Seconds to wait for each later answer.
     """
 
     def __init__(
@@ -252,22 +273,23 @@ class KafkaPublisher:
         self._producer = _producer(bootstrap_servers, security, timeout_s, answer_s)
 
     def require(self, topic: str) -> None:
-        """Raise SourceError unless the topic can be written to; a broker that makes topics by itself makes it."""
+        """Raise SourceError unless the topic is writable; a broker with automatic topic creation creates it."""
         name = self._topic_prefix + topic
         try:
             self._producer.partitions_for(name)
         except KafkaError as error:
             raise SourceError(
-                f"{self._bootstrap_servers} has no topic {name} for us ({type(error).__name__}); create it, "
+                f"{self._bootstrap_servers} has no writable topic {name} ({type(error).__name__}); create it, "
                 "or correct kafka.topic_prefix if the topics have other names"
             ) from None
 
     def publish(self, messages: Sequence[OutboxMessage]) -> None:
-        """Return once all in-sync replicas have acknowledged every message; raise SourceError where any was not."""
+        """Return once all in-sync replicas have acknowledged every message; raise SourceError otherwise."""
         records = [(self._topic_prefix + message.topic, message.key, message.payload) for message in messages]
         _send_all(self._producer, records, self._answer_s)
 
     def close(self) -> None:
+        """Close the connection."""
         self._producer.close()
 
 
@@ -278,10 +300,14 @@ def write_records(
     *,
     timeout_s: float = 30.0,
 ) -> int:
-    """Send (topic, key, value) records and return how many, once all in-sync replicas have acknowledged every one.
+    """Send (topic, key, value) records and return their number once all in-sync replicas have acknowledged them.
 
-    The key is the entity's id, so that one entity's versions stay in one partition. Raises SourceError where no broker
-    answers or any record was not delivered; none of its words come from a record.
+    The key is the entity id, so that all versions of an entity stay in one partition.
+
+    Raises
+    ------
+    SourceError
+        When no broker answers or a record was not delivered; the message contains nothing from a record.
     """
     with closing(_producer(bootstrap_servers, security, timeout_s, timeout_s)) as producer:
         return _send_all(producer, records, timeout_s)
@@ -293,14 +319,14 @@ def _producer(bootstrap_servers: str, security: Mapping[str, Any], timeout_s: fl
             bootstrap_servers=bootstrap_servers.split(","),
             client_id="harmspot",
             acks="all",
-            # kafka-python 3.0's idempotent producer sends nothing any more once the time of one of its records is over.
+            # kafka-python 3.0's idempotent producer stops sending once one of its records times out.
             enable_idempotence=False,
-            max_in_flight_requests_per_connection=1,  # or a record sent again would come after a later one
+            max_in_flight_requests_per_connection=1,  # keeps a resent record before later ones
             linger_ms=_LINGER_MS,
             reconnect_backoff_max_ms=_RECONNECT_MS,
             max_block_ms=round(answer_s * 1000),
             request_timeout_ms=round(answer_s * 1000),
-            # What was given up must not come later, nor hold up the producer's end.
+            # A record that timed out must not be delivered later or delay closing the producer.
             delivery_timeout_ms=round(answer_s * 1000) + _LINGER_MS,
             bootstrap_timeout_ms=round(timeout_s * 1000),
             **checked_security(security),
@@ -315,48 +341,48 @@ def _send_all(producer: KafkaProducer, records: Iterable[tuple[str, str, bytes |
             future = producer.send(topic, value=value, key=key.encode())
             future.add_errback(lambda error, topic=topic: failures.append(f"{type(error).__name__} on {topic}"))
             sent += 1
-        producer.flush(timeout=answer_s + _EXPIRY_S)
+        producer.flush(timeout=answer_s + _TIMEOUT_REPORT_S)
     except KafkaError as error:
         failures.append(type(error).__name__)
     if failures:
-        raise SourceError(f"records were not delivered, the first for {failures[0]}")
+        raise SourceError(f"records were not delivered; first failure: {failures[0]}")
     return sent
 
 
 def masked(security: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with every value hidden that may be, or lead to, a secret."""
+    """Return the settings with every value masked that may be, or point to, a secret."""
     return {key: value if key in _SHOWN else "***" for key, value in sorted(security.items())}
 
 
 def checked_security(security: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse settings of another kind here, for kafka-python's own refusal would print the values."""
+    """Return the settings; raise SourceError for unknown ones, because kafka-python's own error prints the values."""
     unknown = sorted(key for key in security if key not in KafkaConsumer.DEFAULT_CONFIG)
     unknown += sorted(key for key in security if key not in unknown and not key.startswith(_SECURITY_PREFIXES))
     if unknown:
-        # `{sasl_plain_password:secret}`, without a blank after the colon, is one long key.
+        # `{sasl_plain_password:secret}`, without a space after the colon, is one long key.
         names = ", ".join(re.split(r"\W", key)[0] for key in unknown)
         raise SourceError(f"kafka.security has {names}; expected security_protocol, sasl_* or ssl_* keys")
     for key in _FILE_KEYS:
         value = security.get(key)
         if value is not None and not (isinstance(value, str | Path) and Path(value).is_file()):
             raise SourceError(
-                f"kafka.security.{key} names no file: expected one that exists, relative to the configuration"
+                f"kafka.security.{key} is not an existing file; expected a path relative to the configuration"
             )
     return {key: str(value) if isinstance(value, Path) else value for key, value in security.items()}
 
 
 @contextmanager
 def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
-    """Turn what goes wrong while connecting into one sentence without settings in it."""
-    refusals = _Refusals()
+    """Convert connection errors to a one-sentence BrokerError that shows no settings."""
+    refusals = _RefusalCapture()
     log = logging.getLogger("kafka")
     log.addHandler(refusals)
     try:
-        _reach(bootstrap_servers.split(","), timeout_s)
+        _check_reachable(bootstrap_servers.split(","), timeout_s)
         yield
     except (KafkaError, OSError, ValueError, AssertionError) as error:
-        if refusals.nearest < len(_REFUSALS):
-            raise BrokerError(f"{bootstrap_servers} answers, but {_REFUSALS[refusals.nearest][1]}") from None
+        if refusals.best < len(_REFUSALS):
+            raise BrokerError(f"{bootstrap_servers} answers, but {_REFUSALS[refusals.best][1]}") from None
         raise BrokerError(
             f"No Kafka broker answers at {bootstrap_servers} within {timeout_s:g} s ({type(error).__name__}); "
             "start it, or correct kafka.bootstrap_servers, kafka.security or KAFKA_BOOTSTRAP_SERVERS"
@@ -365,20 +391,20 @@ def _connecting(bootstrap_servers: str, timeout_s: float) -> Iterator[None]:
         log.removeHandler(refusals)
 
 
-class _Refusals(logging.Handler):
-    """Hears why a broker that answers is of no use: kafka-python tries on until its time is up, and only logs it."""
+class _RefusalCapture(logging.Handler):
+    """Capture why a broker refuses: kafka-python retries until its timeout and only logs the cause."""
 
-    nearest = len(_REFUSALS)  # the first of them that was heard
+    best = len(_REFUSALS)  # index of the most specific refusal logged so far
 
     def emit(self, record: logging.LogRecord) -> None:
         for argument in record.args or ():
-            said = f"{type(argument).__name__}: {argument}" if isinstance(argument, Exception) else ""
-            signs = (number for number, (sign, _) in enumerate(_REFUSALS) if sign in said)
-            self.nearest = min(self.nearest, next(signs, self.nearest))
+            text = f"{type(argument).__name__}: {argument}" if isinstance(argument, Exception) else ""
+            signs = (number for number, (sign, _) in enumerate(_REFUSALS) if sign in text)
+            self.best = min(self.best, next(signs, self.best))
 
 
-def _reach(servers: Sequence[str], timeout_s: float) -> None:
-    """Raise OSError unless a server accepts connections: kafka-python waits long for one and leaves sockets open."""
+def _check_reachable(servers: Sequence[str], timeout_s: float) -> None:
+    """Raise OSError unless a server accepts connections; kafka-python waits long for one and leaves sockets open."""
     for server in servers:
         host, port = server.strip().rsplit(":", 1) if ":" in server else (server.strip(), "9092")
         try:
@@ -394,7 +420,7 @@ def first_offsets(
     beginnings: Mapping[TopicPartition, int],
     ends: Mapping[TopicPartition, int],
 ) -> dict[TopicPartition, int]:
-    """Return where each partition is read from; refuse an offset that its topic no longer has, or not yet."""
+    """Return the first offset to read of each partition; raise SourceError if its topic does not hold the offset."""
     firsts = {partition: start.get(tuple(partition), beginning) for partition, beginning in beginnings.items()}
     for partition, first in sorted(firsts.items()):
         if not beginnings[partition] <= first <= ends[partition]:
@@ -405,13 +431,13 @@ def first_offsets(
 def _out_of_range(partition: TopicPartition, first: int, beginning: int, end: int) -> str:
     place = f"{partition.topic}[{partition.partition}]"
     cause = (
-        f"{beginning - first} records were deleted by its retention before they were read; load them from a copy"
+        f"its retention deleted {beginning - first} records before they were read; load them from a copy"
         if first < beginning
-        else "the topic was made anew"
+        else "the topic was recreated"
     )
     return (
         f"{place} holds offsets {beginning} to {end}, but the store stopped at {first}: {cause}, then "
-        f"read on from {beginning}: harmspot stream --forget-offset '{place}'; events known already are recognised by "
+        f"continue from {beginning}: harmspot stream --forget-offset '{place}'; stored events are recognised by "
         "source and id."
     )
 
@@ -420,12 +446,12 @@ def _records(found: Mapping[TopicPartition, list[Record]], ends: Mapping[TopicPa
     return [record for partition in sorted(found) for record in found[partition] if record.offset < ends[partition]]
 
 
-def _moved(
+def _advanced(
     consumer: KafkaConsumer,
     behind: set[TopicPartition],
     ends: Mapping[TopicPartition, int],
     following: Mapping[batch.TopicPartition, int],
 ) -> dict[batch.TopicPartition, int]:
-    """Return the new positions; they pass over compacted records and transaction markers as polling does."""
+    """Return the changed positions; like polling, they advance past compacted records and transaction markers."""
     positions = {tuple(partition): min(consumer.position(partition), ends[partition]) for partition in sorted(behind)}
     return {place: position for place, position in positions.items() if position > following.get(place, 0)}

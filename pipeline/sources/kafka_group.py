@@ -1,7 +1,7 @@
-"""A member of a Kafka consumer group that reads on from where our store left off, not from where Kafka thinks.
+"""A member of a Kafka consumer group that resumes from the store's offsets, not from Kafka's committed ones.
 
-The broker only shares out partitions. A partition that falls to this member is paused until `place` says where the
-store wants it read from; what Kafka holds as committed offsets is written for tools that show lag, and never read.
+The broker only assigns partitions. A newly assigned partition is paused until `place` sets its start offset from the
+store; committed offsets are written for lag-monitoring tools and never read.
 """
 
 import time
@@ -23,25 +23,26 @@ from pipeline.events.batch import Record
 from pipeline.sources.kafka import checked_security, first_offsets, masked, open_consumer, topic_ids
 
 _NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
-# Fetched but not yet read records live in memory, so this much at most for each partition.
+# Limit per partition of fetched but unread records, which are held in memory.
 _FETCH_BYTES = 2 * 1024 * 1024
 _MAX_POLL_MS = 300_000
 _ANSWER_MS = 5_000
-_BEATS = 4  # heartbeats in one session timeout
+_HEARTBEATS_PER_SESSION = 4  # heartbeats in one session timeout
 
 
 @dataclass
 class Assignment(ConsumerRebalanceListener):
-    """Which partitions this member has; told from the client's own thread, so every look at it takes the lock."""
+    """The partitions of this member; the client's thread updates it, so every access takes the lock."""
 
     consumer: KafkaConsumer
     lock: Lock = field(default_factory=Lock)
     generation: int = 0
-    settled_at: float | None = None  # when it last was given its share, by the monotonic clock; None while it has none
+    settled_at: float | None = None  # monotonic time of the last assignment; None during a rebalance
     partitions: frozenset[TopicPartition] = frozenset()
     placed: frozenset[TopicPartition] = frozenset()
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Remove the revoked partitions."""
         with self.lock:
             self.generation += 1
             self.settled_at = None
@@ -49,7 +50,8 @@ class Assignment(ConsumerRebalanceListener):
             self.placed = self.placed - set(revoked)
 
     def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        # Paused and with a position, a partition is neither fetched nor looked up at the broker until it is placed.
+        """Replace the partitions and pause them until they are placed."""
+        # A paused partition with a position is neither fetched nor looked up at the broker.
         self.consumer.pause(*assigned)
         for partition in assigned:
             self.consumer.seek(partition, 0)
@@ -61,31 +63,38 @@ class Assignment(ConsumerRebalanceListener):
 
 
 class NamedFirst(RangePartitionAssignor):
-    """Kafka's range assignment, a share for every member.
+    """Kafka's range assignment, with static members sorted first so that every member gets a share.
 
-    kafka-python 3.0's own gives none to those of one kind that members of the other kind (with or without a name that
-    survives a restart) stand between.
+    kafka-python 3.0 assigns nothing to some members where static members (with a `group.instance.id`) and dynamic ones
+    are interleaved.
     """
 
     @classmethod
     def assign(cls, cluster: Any, members: Sequence[Any]) -> dict[str, Any]:
+        """Return the assignment of each member."""
         return super().assign(cluster, sorted(members, key=lambda member: member.group_instance_id is None))
 
 
 class GroupReader:
-    """Reads the partitions that the group gives this member.
+    """Read the partitions that the group assigns to this member.
 
     Parameters
     ----------
-    bootstrap_servers, topics, security, timeout_s
+    bootstrap_servers : str
         As for `pipeline.sources.kafka.KafkaSource`.
-    group
-        The consumer group; members of one group share the partitions.
-    member
-        A name that survives a restart (Kafka's `group.instance.id`): a member that comes back under it has its
-        partitions again at once. None waits for the broker to miss the dead one.
-    session_timeout_s
-        How long the broker waits for a silent member.
+    topics : sequence of str
+        As for `pipeline.sources.kafka.KafkaSource`.
+    group : str
+        The consumer group; its members share the partitions.
+    security : mapping
+        As for `pipeline.sources.kafka.KafkaSource`.
+    member : str or None
+        Static member name (Kafka's `group.instance.id`): after a restart the member gets its partitions back at once.
+        Without one it waits until the broker has removed the dead member.
+    session_timeout_s : float
+        Seconds the broker waits for a silent member.
+    timeout_s : float
+        As for `pipeline.sources.kafka.KafkaSource`.
     """
 
     def __init__(
@@ -104,8 +113,8 @@ class GroupReader:
         self._security = checked_security(security)
         self._topics = sorted(topics)
         self._timeout_s = timeout_s
-        # A member dead since the last rebalance is missed after one session, and the others hear of it a beat later.
-        self._until_lasting_s = session_timeout_s * (1 + 2 / _BEATS)
+        # The broker misses a dead member after one session timeout; the others learn of it one heartbeat later.
+        self._stable_after_s = session_timeout_s * (1 + 2 / _HEARTBEATS_PER_SESSION)
         self._consumer = open_consumer(
             bootstrap_servers,
             self._security,
@@ -115,20 +124,20 @@ class GroupReader:
             partition_assignment_strategy=[NamedFirst],
             max_partition_fetch_bytes=_FETCH_BYTES,
             session_timeout_ms=round(session_timeout_s * 1000),
-            heartbeat_interval_ms=round(session_timeout_s * 1000 / _BEATS),
+            heartbeat_interval_ms=round(session_timeout_s * 1000 / _HEARTBEATS_PER_SESSION),
             max_poll_interval_ms=_MAX_POLL_MS,
             metrics_enabled=False,
         )
         self._assignment = Assignment(self._consumer)
-        self._told: dict[TopicPartition, int] = {}  # where the placed partitions were said to go on
+        self._reported: dict[TopicPartition, int] = {}  # last reported positions of the placed partitions
         self._topic_ids: dict[str, str] = {}
-        self._heard_at = time.monotonic()
-        self._held = False
+        self._last_read_at = time.monotonic()
+        self._is_held = False
         try:
-            # Before anything is asked of the topics: what the client knows of topics it has not subscribed to counts as
-            # a change once it joins, and it joins a second time.
+            # Subscribe before any topic request: metadata of topics not yet subscribed to counts as a change on joining
+            # and triggers a second join.
             self._consumer.subscribe(self._topics, listener=self._assignment)
-            self._require()
+            self._require_topics()
         except BaseException:
             self._consumer.close(autocommit=False)
             raise
@@ -138,50 +147,64 @@ class GroupReader:
 
     @property
     def generation(self) -> int:
-        """A number that changes with every assignment: what was read under another one may be somebody else's now."""
+        """A number that changes with every assignment: records read under another one may belong to another member."""
         with self._assignment.lock:
             return self._assignment.generation
 
     def topic_ids(self) -> dict[str, str]:
-        """Return the ids of the topics, as far as they have any; from now on no record of another one is read."""
+        """Return the ids of the topics that have one; from now on `poll` refuses topics with another id."""
         self._topic_ids = topic_ids(self._consumer, self._topics)
         return self._topic_ids
 
     def unplaced(self) -> list[batch.TopicPartition]:
-        """Partitions that wait to be told where to begin."""
+        """Return the partitions that have no start offset yet."""
         with self._assignment.lock:
             return sorted(map(tuple, self._assignment.partitions - self._assignment.placed))
 
     def placed(self) -> list[batch.TopicPartition]:
-        """Partitions that are being read."""
+        """Return the partitions that are being read."""
         with self._assignment.lock:
             return sorted(map(tuple, self._assignment.placed))
 
     def is_whole(self) -> bool:
-        """Return whether every partition of the topics is this member's."""
+        """Return whether this member has every partition of the topics."""
         with self._assignment.lock:
             held = len(self._assignment.partitions)
         known = [self._consumer.partitions_for_topic(topic) for topic in self._topics]
-        # Of a topic that the client has lost sight of it says None: nobody can tell whether the rest is with others.
+        # None means that the client has no metadata of the topic, so other members may have partitions of it.
         return None not in known and held == sum(map(len, known))
 
     def is_lasting(self) -> bool:
-        """Return whether the group has given this member its share, be it none, and the rest is with living members.
+        """Return whether the assignment (possibly empty) is stable: old enough, or covering all partitions.
 
-        A member may die right after a rebalance that gave it partitions. The broker misses it after the session timeout
-        and shares them out anew, so a share that has stood for longer, or is all there is, has nothing left to gain.
+        A member may die right after a rebalance that gave it partitions. The broker detects this after the session
+        timeout and reassigns them, so an assignment older than that can gain no partitions of dead members.
         """
         with self._assignment.lock:
             settled_at = self._assignment.settled_at
         if settled_at is None:
             return False
-        return time.monotonic() - settled_at > self._until_lasting_s or self.is_whole()
+        return time.monotonic() - settled_at > self._stable_after_s or self.is_whole()
 
     def place(self, offsets: Mapping[batch.TopicPartition, int], generation: int) -> dict[batch.TopicPartition, int]:
-        """Begin every partition of the assignment at its offset in `offsets`, or at its first record.
+        """Start every assigned partition at its offset in `offsets`, or at its first record.
 
-        Returns where each begins; nothing where the assignment is no longer that `generation` or the broker does not
-        answer just now. Raises SourceError for an offset that the topic no longer has, or not yet.
+        Parameters
+        ----------
+        offsets : mapping
+            Next offset by (topic, partition).
+        generation : int
+            The assignment that `offsets` belong to.
+
+        Returns
+        -------
+        dict
+            Start offset by partition; empty if `generation` is outdated or the broker does not answer.
+
+        Raises
+        ------
+        SourceError
+            When the topic does not hold an offset.
         """
         with self._assignment.lock:
             partitions = sorted(self._assignment.partitions)
@@ -200,51 +223,54 @@ class GroupReader:
                 self._consumer.seek(partition, first)
             self._consumer.resume(*firsts)
             self._assignment.placed = frozenset(firsts)
-        self._told = firsts
-        self._held = False
+        self._reported = firsts
+        self._is_held = False
         return {(partition.topic, partition.partition): first for partition, first in firsts.items()}
 
     def poll(self, timeout_s: float, at_most: int) -> tuple[list[Record], dict[batch.TopicPartition, int]]:
-        """Return records that have come, and where each partition goes on that moved; also keeps the membership alive.
+        """Return new records and the next offset of each partition that advanced; keeps the membership alive.
 
-        A partition moves without a record, too: past transaction markers, and what was aborted or compacted away.
+        A partition can advance without a record: past transaction markers, aborted or compacted records.
 
-        Raises SourceError where records were deleted before they were read, BrokerError where reading fails for good.
+        Raises
+        ------
+        SourceError
+            When records were deleted before they were read, or a topic was recreated.
+        BrokerError
+            When reading fails permanently.
         """
-        self._apply_join()
+        self._resume_join()
         try:
             found = self._consumer.poll(timeout_ms=round(timeout_s * 1000), max_records=at_most)
         except OffsetOutOfRangeError as error:
-            raise SourceError(
-                "Records were deleted by the topic's retention while they were read; run again."
-            ) from error
+            raise SourceError("The topic's retention deleted records while they were read; run again.") from error
         except KafkaError as error:
             raise BrokerError(f"Reading from {self._bootstrap_servers} failed: {type(error).__name__}") from error
         if found:
-            self._refuse_others()
-        return [record for arrived in found.values() for record in arrived], self._moved()
+            self._refuse_recreated_topics()
+        return [record for arrived in found.values() for record in arrived], self._advanced()
 
     def displace(self) -> None:
-        """Pause every partition until it is placed anew: the store is not where it was thought to be."""
+        """Pause every partition until it is placed again, because the store's offsets differ from those assumed."""
         partitions = self._placed()
         self._consumer.pause(*partitions)
         with self._assignment.lock:
             self._assignment.placed = frozenset()
 
     def hold(self) -> None:
-        """Fetch nothing more until `release`; polling goes on keeping the membership."""
-        if not self._held:
+        """Stop fetching until `release`; polling still keeps the membership alive."""
+        if not self._is_held:
             self._consumer.pause(*self._placed())
-            self._held = True
+            self._is_held = True
 
     def release(self) -> None:
-        """Fetch again what is placed."""
-        if self._held:
+        """Resume fetching the placed partitions."""
+        if self._is_held:
             self._consumer.resume(*self._placed())
-            self._held = False
+            self._is_held = False
 
     def is_caught_up(self) -> bool:
-        """Return whether everything that the placed partitions hold now has been read."""
+        """Return whether the placed partitions have been read to their current ends."""
         partitions = self._placed()
         try:
             ends = self._consumer.end_offsets(partitions, timeout_ms=_ANSWER_MS) if partitions else {}
@@ -253,18 +279,18 @@ class GroupReader:
         return all((self._position(partition) or 0) >= end for partition, end in ends.items())
 
     def lag(self) -> int:
-        """Records that the placed partitions are known to hold beyond those read."""
+        """Return the number of records that the placed partitions are known to hold beyond those read."""
         known = [(self._consumer.highwater(p), self._position(p)) for p in self._placed()]
         return sum(max(0, end - position) for end, position in known if end is not None and position is not None)
 
     def silent_s(self) -> float:
-        """Return for how long no broker has sent anything; heartbeats alone are answered several times a session."""
+        """Return the seconds since a broker last sent anything; brokers answer several heartbeats per session."""
         transports = [connection.transport for connection in list(self._consumer._manager._conns.values())]
-        self._heard_at = max([self._heard_at, *(transport.last_read for transport in transports if transport)])
-        return time.monotonic() - self._heard_at
+        self._last_read_at = max([self._last_read_at, *(transport.last_read for transport in transports if transport)])
+        return time.monotonic() - self._last_read_at
 
     def acknowledge(self, next_offsets: Mapping[batch.TopicPartition, int]) -> None:
-        """Tell the broker how far the store is, for tools that show lag; nothing depends on it."""
+        """Commit the store's offsets to the broker for lag-monitoring tools; harmspot does not read them."""
         mine = {tuple(partition) for partition in self._placed()}
         offsets = {TopicPartition(*p): OffsetAndMetadata(n, "", -1) for p, n in next_offsets.items() if p in mine}
         if offsets:
@@ -278,33 +304,33 @@ class GroupReader:
         with self._assignment.lock:
             return sorted(self._assignment.placed & self._consumer.assignment())
 
-    def _refuse_others(self) -> None:
+    def _refuse_recreated_topics(self) -> None:
         now = topic_ids(self._consumer, self._topic_ids)
         if others := [topic for topic, known in self._topic_ids.items() if now.get(topic, known) != known]:
-            raise SourceError(f"{others[0]} was made anew while it was read; run again")
+            raise SourceError(f"{others[0]} was recreated while it was read; run again")
 
-    def _moved(self) -> dict[batch.TopicPartition, int]:
+    def _advanced(self) -> dict[batch.TopicPartition, int]:
         positions = {partition: self._position(partition) for partition in self._placed()}
-        moved = {p: n for p, n in positions.items() if n is not None and n != self._told.get(p)}
-        self._told |= moved
-        return {(partition.topic, partition.partition): position for partition, position in moved.items()}
+        advanced = {p: n for p, n in positions.items() if n is not None and n != self._reported.get(p)}
+        self._reported |= advanced
+        return {(partition.topic, partition.partition): position for partition, position in advanced.items()}
 
     def _position(self, partition: TopicPartition) -> int | None:
-        """Return where a partition goes on; kafka-python's `position` would ask the broker first, and wait for it."""
+        """Return the position of a partition; kafka-python's `position` would query the broker and block."""
         state = self._consumer._subscription.assignment.get(partition)
         return state.position.offset if state and state.position else None
 
-    def _apply_join(self) -> None:
-        """Go on with a join that a poll's end cut short: kafka-python 3.0 forgets one that new metadata began.
+    def _resume_join(self) -> None:
+        """Resume a join that the end of a poll interrupted: kafka-python 3.0 forgets one that new metadata began.
 
-        It would then hold no partition, send no heartbeat and never ask again.
+        The member would then have no partition, send no heartbeat and never rejoin.
         """
         coordinator = self._consumer._coordinator
         if coordinator.rejoining and not coordinator.need_rejoin():
             coordinator.request_rejoin()
 
-    def _require(self) -> None:
-        """Refuse missing topics: the group would silently give nobody their partitions."""
+    def _require_topics(self) -> None:
+        """Raise SourceError for missing topics; the group would silently leave their partitions unassigned."""
         deadline = time.monotonic() + min(5.0, self._timeout_s)
         while missing := [topic for topic in self._topics if not self._consumer.partitions_for_topic(topic)]:
             if time.monotonic() > deadline:

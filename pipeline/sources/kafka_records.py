@@ -1,8 +1,8 @@
-"""Kafka's record batches taken apart into what we keep of a record: its place and its value.
+"""Decode Kafka record batches into topic, partition, offset and value only.
 
-kafka-python makes two objects of thirteen attributes of every record, key, headers, sizes and times among them, which
-takes more time than all the rest of reading. `ValuesOnly` takes the place of its `Fetcher.PartitionRecords`: batches
-are checked (CRC-32C), and those of aborted transactions passed over, as there.
+kafka-python creates two objects with thirteen attributes for every record (key, headers, sizes, times), which takes
+more time than the rest of reading. `ValuesOnly` replaces its `Fetcher.PartitionRecords`; like the original it checks
+batches (CRC-32C) and skips those of aborted transactions.
 
 Format: record batch, magic 2, https://kafka.apache.org/documentation/#recordbatch.
 """
@@ -21,7 +21,7 @@ from pipeline.events.batch import Record
 
 
 class ValuesOnly(Fetcher.PartitionRecords):
-    """Yields `Record`s; read_committed is taken for granted, for so do all our consumers read."""
+    """Yield `Record`s; assumes read_committed, which all harmspot consumers set."""
 
     def _unpack_records(self, tp: TopicPartition, records: MemoryRecords, *_: Any) -> Iterator[Record]:
         while (batch := records.next_batch()) is not None:
@@ -29,17 +29,17 @@ class ValuesOnly(Fetcher.PartitionRecords):
                 raise CorruptRecordError(f"{tp.topic}[{tp.partition}]: a batch failed its check")
             self.bytes_read += batch.size_in_bytes
             if batch.magic < 2:
-                yield from self._of_old_format(tp, batch)
+                yield from self._decode_old_format(tp, batch)
                 continue
             self.leader_epoch = batch.leader_epoch
-            if not self._is_passed_over(batch):
-                yield from self._of_batch(tp, batch)
-            # The last offset of a batch stays though the record may be gone, by compaction.
+            if not self._is_skipped(batch):
+                yield from self._decode_batch(tp, batch)
+            # The batch keeps its last offset even if compaction removed the record.
             self.next_fetch_offset = batch.next_offset
         self.drain()
 
-    def _is_passed_over(self, batch: DefaultRecordBatch) -> bool:
-        """Tell whether no record of the batch is to be read: those of aborted transactions, and markers."""
+    def _is_skipped(self, batch: DefaultRecordBatch) -> bool:
+        """Return whether the batch is skipped: it belongs to an aborted transaction or holds only markers."""
         if batch.has_producer_id():
             self._consume_aborted_transactions_up_to(batch.last_offset)
             if self._contains_abort_marker(batch):
@@ -48,7 +48,7 @@ class ValuesOnly(Fetcher.PartitionRecords):
                 return True
         return batch.is_control_batch
 
-    def _of_batch(self, tp: TopicPartition, batch: DefaultRecordBatch) -> Iterator[Record]:
+    def _decode_batch(self, tp: TopicPartition, batch: DefaultRecordBatch) -> Iterator[Record]:
         batch._maybe_uncompress()
         buffer, at, base_offset = bytes(batch._buffer), batch._pos, batch.base_offset
         topic, partition = tp
@@ -56,12 +56,12 @@ class ValuesOnly(Fetcher.PartitionRecords):
             for _ in range(batch.records_count):
                 length, at = decode_varint(buffer, at)
                 end = at + length
-                _, at = decode_varint(buffer, at + 1)  # after a byte of attributes, the time
+                _, at = decode_varint(buffer, at + 1)  # the timestamp, after one byte of attributes
                 offset_delta, at = decode_varint(buffer, at)
                 key_length, at = decode_varint(buffer, at)
                 value_length, at = decode_varint(buffer, at + max(0, key_length))
                 value = buffer[at : at + value_length] if value_length >= 0 else None
-                if not at + max(0, value_length) < end <= len(buffer):  # headers follow, their number at least
+                if not at + max(0, value_length) < end <= len(buffer):  # at least the header count follows
                     raise ValueError(f"a record ends at {at + max(0, value_length)}, not before {end}")
                 at = end
                 offset = base_offset + offset_delta
@@ -70,9 +70,9 @@ class ValuesOnly(Fetcher.PartitionRecords):
             if at != len(buffer):
                 raise ValueError(f"{len(buffer) - at} bytes are left over")
         except (ValueError, IndexError) as error:
-            raise CorruptRecordError(f"{topic}[{partition}]: its records cannot be told apart: {error}") from None
+            raise CorruptRecordError(f"{topic}[{partition}]: its records cannot be decoded: {error}") from None
 
-    def _of_old_format(self, tp: TopicPartition, batch: Any) -> Iterator[Record]:
+    def _decode_old_format(self, tp: TopicPartition, batch: Any) -> Iterator[Record]:
         for record in batch:
             if not record.validate_crc():
                 raise CorruptRecordError(f"{tp.topic}[{tp.partition}]: a record failed its check")
@@ -81,5 +81,5 @@ class ValuesOnly(Fetcher.PartitionRecords):
 
 
 def read_values_only(consumer: KafkaConsumer) -> None:
-    """Make `consumer.poll` return `Record`s instead of kafka-python's own."""
+    """Make `consumer.poll` return `Record`s instead of kafka-python's records."""
     consumer._fetcher.PartitionRecords = ValuesOnly

@@ -1,4 +1,4 @@
-"""Somebody else's files as one relation, and from there into incidents, without a look at single rows."""
+"""Load third-party CSV and Parquet files through a mapping: one relation, then incidents, in set-based SQL."""
 
 import csv
 import gzip
@@ -20,9 +20,9 @@ from pipeline.sources.time_zones import zone_spans
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 WGS84 = "EPSG:4326"
-_OURS = ("harmspot_file", "file_row_number")  # columns that reading adds
-_ROW_BITS = 40  # of a row's number in a Parquet file; the bits above are the file's
-# The columns of an incident that a file of this kind can have, as sql/mapped/incident.sql yields them.
+_ADDED_COLUMNS = ("harmspot_file", "file_row_number")  # columns that reading adds
+_ROW_BITS = 40  # bits for the row number in a Parquet file; the bits above hold the file index
+# The incident columns that sql/mapped/incident.sql yields.
 STAGED = (
     *(field.name for field in ENVELOPE),
     *("incident_id", "version", "status", "occurred_at", "occurred_precision", "is_ambiguous_hour", "reported_at"),
@@ -31,27 +31,31 @@ STAGED = (
 
 
 def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping) -> list[Path]:
-    """Make temporary view `raw`: the rows of a file, or of every file in a folder, in order of name.
+    """Create temporary view `raw`: the rows of a file, or of every file in a folder, sorted by name.
 
-    Parquet is read where it lies. CSV is copied once, into `csv_row`: its columns stay text, and lines that are no rows
-    stay in DuckDB's table `reject_errors`. Column `harmspot_file` names each row's file, `harmspot_number` the row.
-    Returns the files of a folder that `mapping.files` passes over.
+    Parquet is read in place. CSV is copied once, into `csv_row`: its columns stay text, and malformed lines go to
+    DuckDB's table `reject_errors`. Column `harmspot_file` names each row's file, `harmspot_number` identifies the row.
+
+    Returns
+    -------
+    list of Path
+        The files of a folder that `mapping.files` skips.
 
     Raises
     ------
     SourceError
-        When there is no such file, or DuckDB cannot read it.
+        When the file does not exist, or DuckDB cannot read it.
     MappingError
         When a column that the mapping names is missing.
     """
     connection.execute("DROP TABLE IF EXISTS temp.reject_errors; DROP TABLE IF EXISTS temp.reject_scans")
     read, passed_over = find_files(path, mapping.files)
-    groups = _alike(read)
+    groups = _group_by_header(read)
     sources = [_source_sql(files, mapping) for files in groups]
     try:
         for files, source in zip(groups, sources, strict=True):
             present = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
-            check_columns(mapping, [name for name in present if name not in _OURS], str(files[0]))
+            check_columns(mapping, [name for name in present if name not in _ADDED_COLUMNS], str(files[0]))
         _view_raw(connection, sources, is_parquet=groups[0][0].name.lower().endswith(".parquet"))
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
         raise SourceError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
@@ -71,7 +75,7 @@ def _view_raw(connection: duckdb.DuckDBPyConnection, sources: list[str], *, is_p
 
 
 def find_files(path: Path, pattern: str = "*") -> tuple[list[Path], list[Path]]:
-    """Return the file, or the CSV or Parquet files anywhere below the folder, sorted; then those not like `pattern`."""
+    """Return the file, or the sorted CSV or Parquet files below the folder; then those that do not match `pattern`."""
     if not path.exists():
         raise SourceError(f"{path} does not exist; name a CSV or Parquet file, or a folder of them")
     found = (
@@ -81,29 +85,36 @@ def find_files(path: Path, pattern: str = "*") -> tuple[list[Path], list[Path]]:
     found = [file for file in found if file not in passed_over]
     if passed_over and not found:
         raise SourceError(
-            f"{path} holds no file like {pattern!r}, which the mapping reads; name a file to read it anyway"
+            f"{path} holds no file that matches the mapping's pattern {pattern!r}; name a file to read it anyway"
         )
     kinds = sorted({file.name.lower().endswith(".parquet") for file in found})
     if not found or not found[0].name.lower().endswith(SUFFIXES):
-        raise SourceError(f"{path}: expected {', '.join(SUFFIXES)}, in a folder one of them at least")
+        raise SourceError(f"{path}: expected {', '.join(SUFFIXES)}, in a folder at least one of them")
     if len(kinds) > 1:
         raise SourceError(f"{path} holds both CSV and Parquet; load one kind at a time")
     return found, passed_over
 
 
 def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
-    """Make temporary view `mapped` of `raw`: incidents, row_number and `rule` (see refusal.sql).
+    """Create temporary view `mapped` of `raw`: incidents, row_number and `rule` (see refusal.sql).
 
-    `horizon` is the latest moment an incident may be dated.
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Connection with view `raw`.
+    mapping : Mapping
+        The mapping of the file.
+    horizon : datetime
+        Latest time an incident may be dated.
     """
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
-    _name_unidentified(connection, mapping, types)
+    _derive_ids(connection, mapping, types)
     connection.execute(query("mapped/identified"))
     _locate(connection, mapping.crs)
-    _fill_words(connection, mapping, horizon.year)
+    _fill_lookups(connection, mapping, horizon.year)
     connection.execute(query("mapped/refusal"))
-    # A view binds no parameters.
+    # A view cannot bind parameters.
     for name in ("source", "precision", "discovery"):
         connection.execute(f"SET VARIABLE {name} = $value::VARCHAR", {"value": getattr(mapping, name)})
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})
@@ -111,41 +122,41 @@ def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horiz
 
 
 def is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether no row of `mapped` can repeat or contradict another, neither of its own nor of the store's.
+    """Return whether no row of `mapped` can duplicate or contradict another row of `mapped` or of the store.
 
-    It may say no where there is a repeat in name only, never yes where there is one.
+    May return False without a real duplicate; never returns True when there is one.
     """
     with unordered(connection):
         connection.execute(query("mapped/identity_hash"))
     hashes = connection.execute("FROM identity_hash").to_arrow_table()
     connection.execute("DROP TABLE identity_hash")
     with ThreadPoolExecutor() as pool:
-        repeats = any(pool.map(_repeats, hashes.columns))
+        repeats = any(pool.map(_has_duplicates, hashes.columns))
     return not repeats and not connection.execute(query("mapped/is_held")).fetchall()[0][0]
 
 
 def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool = False) -> None:
-    """Make temporary table `staged` of `mapped`, content_hash beside it: all of it, or what a rule keeps out."""
+    """Create temporary table `staged` from `mapped` with content_hash: all rows, or only those that a rule refuses."""
     rows = "FROM mapped WHERE rule IS NOT NULL" if refused_only else "FROM mapped"
     with unordered(connection):
         connection.execute(stage_sql("incident", rows, STAGED))
 
 
 def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
-    """Take the rows with a `rule` out of `staged` and return them as dead letters."""
+    """Delete the rows with a `rule` from `staged` and return them as dead letters."""
     dead = connection.execute(query("mapped/dead_letter"), {"mapping": mapping_name}).to_arrow_table()
     connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
     return dead.cast(DEAD_LETTER)
 
 
 def unread_lines(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
-    """Return the lines of CSV that are no rows as dead letters."""
+    """Return malformed CSV lines as dead letters."""
     connection.execute(query("mapped/reject_tables"))
     return connection.execute(query("mapped/unread_line"), {"mapping": mapping_name}).to_arrow_table().cast(DEAD_LETTER)
 
 
 def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
-    """Fill `raw` with the waiting dead letters that came through the mapping, and `tried` with which they are."""
+    """Fill `raw` with the pending dead letters of the mapping, and `tried` with their keys."""
     connection.execute(query("mapped/tried_row"), {"mapping": mapping.name})
     connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
     columns = [
@@ -160,25 +171,25 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
 
 
 def refuse_again(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
-    """Take the rows with a `rule` out of `staged` and return them as the dead letters they were, for today's reason."""
+    """Delete the rows with a `rule` from `staged` and return them as their dead letters with the current reason."""
     dead = connection.execute(query("mapped/dead_again"), {"mapping": mapping_name}).to_arrow_table()
     connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
     return dead.cast(DEAD_LETTER)
 
 
 def _pointer(column: str) -> str:
-    """JSON pointer (RFC 6901) to a key."""
+    """Return the JSON pointer (RFC 6901) to a key."""
     return "/" + column.replace("~", "~0").replace("/", "~1")
 
 
-def _repeats(hashes: pa.ChunkedArray) -> bool:
-    """Whether a hash occurs twice; sorting takes a tenth of the time of grouping in DuckDB, and 8 bytes a row."""
+def _has_duplicates(hashes: pa.ChunkedArray) -> bool:
+    """Return whether a hash occurs twice; sorting takes a tenth of the time of DuckDB's grouping, and 8 bytes a row."""
     ordered = np.sort(hashes.to_numpy())
     return bool((ordered[1:] == ordered[:-1]).any())
 
 
-def _alike(files: list[Path]) -> list[list[Path]]:
-    """Group CSV files by their header, for DuckDB reads unlike ones by position; Parquet files need no grouping."""
+def _group_by_header(files: list[Path]) -> list[list[Path]]:
+    """Group CSV files by header, because DuckDB reads different ones by position; Parquet files need no grouping."""
     groups: dict[bytes, list[Path]] = {}
     for file in files:
         groups.setdefault(_header(file), []).append(file)
@@ -203,7 +214,7 @@ def _source_sql(files: list[Path], mapping: Mapping) -> str:
             f"read_parquet({names}, {common}, file_row_number = true, union_by_name = true, hive_partitioning = false)"
         )
     columns = ", ".join(f"{literal_sql(name)}: 'VARCHAR'" for name in _column_names(files[0], mapping.delimiter))
-    # Nothing is left to be detected: a single bad line could mislead a detector, or stop it.
+    # Detection is off: a single bad line could mislead or stop it.
     return (
         f"read_csv({names}, {common}, hive_partitioning = false, auto_detect = false, columns = {{{columns}}}, "
         f"header = true, delim = {literal_sql(mapping.delimiter)}, quote = '\"', escape = '\"', store_rejects = true)"
@@ -211,17 +222,19 @@ def _source_sql(files: list[Path], mapping: Mapping) -> str:
 
 
 def _column_names(file: Path, delimiter: str) -> list[str]:
-    """Names in the header, blank ones and repeats made into names of their own."""
+    """Return the names in the header; blank and repeated ones become `column<position>`."""
     try:
         found = next(csv.reader([_header(file).decode("utf-8")], delimiter=delimiter), [])
     except (UnicodeDecodeError, csv.Error, TypeError) as error:
         raise SourceError(f"{file}: the header cannot be read: {error}") from None
     if not found:
         raise SourceError(f"{file} is empty: expected a header and rows")
-    return [name if name and name not in found[:place] else f"column{place}" for place, name in enumerate(found)]
+    return [
+        name if name and name not in found[:position] else f"column{position}" for position, name in enumerate(found)
+    ]
 
 
-def _name_unidentified(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
+def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
     is_hashed = mapping.blank_id == "hash" and "harmspot_incident_id" not in types
     content = content_of_row_sql(mapping) if is_hashed else "NULL::VARCHAR"
     condition = _blank_id_sql(mapping) if is_hashed else "false"
@@ -237,28 +250,28 @@ def _blank_id_sql(mapping: Mapping) -> str:
 
 
 def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
-    """Make temporary view `located`: `extract` with lon and lat; only distinct points are transformed."""
+    """Create temporary view `located`: `extract` with lon and lat; only distinct points are transformed."""
     if pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84):
         connection.execute(query("mapped/located_in_degrees"))
         return
     points = frame(connection, query("mapped/distinct_point"))
     transform = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform
     lon, lat = transform(points["x"].to_numpy(dtype=float), points["y"].to_numpy(dtype=float))
-    is_placed = np.isfinite(lon) & np.isfinite(lat)
-    _fill(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_placed])
+    is_finite = np.isfinite(lon) & np.isfinite(lat)
+    _create_table(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_finite])
     connection.execute(query("mapped/located_by_point"))
 
 
-def _fill_words(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
-    _fill(connection, "offence_table", mapping.offences)
+def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
+    _create_table(connection, "offence_table", mapping.offences)
     connection.execute(query("mapped/offence_word"))
-    _fill(connection, "status_word", words_of(mapping.statuses))
-    _fill(connection, "discovery_word", words_of(mapping.discoveries))
+    _create_table(connection, "status_word", words_of(mapping.statuses))
+    _create_table(connection, "discovery_word", words_of(mapping.discoveries))
     spans = zone_spans(mapping.time_zone or "UTC", last_year)
-    _fill(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
+    _create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+def _create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
     connection.register("filling", rows)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM filling")
     connection.unregister("filling")

@@ -1,4 +1,4 @@
-"""Incidents of somebody else's file without a store: for a forecast straight from the file."""
+"""Read incidents of a third-party file without a store, for a forecast directly from the file."""
 
 from datetime import datetime
 from pathlib import Path
@@ -18,16 +18,25 @@ def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) ->
 
     Parameters
     ----------
-    horizon
-        Latest moment an incident may be dated.
+    path : Path
+        CSV or Parquet file, or a folder of them.
+    mapping : Mapping
+        The mapping of the file.
+    horizon : datetime
+        Latest time an incident may be dated.
 
     Returns
     -------
-    DataFrame with occurred_at (UTC), offence (our code), lon, lat; and how many rows a load would make dead letters.
+    pandas.DataFrame
+        occurred_at (UTC), offence (harmspot code), lon, lat.
+    int
+        Number of rows that a load would turn into dead letters.
 
     Raises
     ------
-    SourceError, MappingError
+    SourceError
+        As `Store.load_mapped`.
+    MappingError
         As `Store.load_mapped`.
     """
     connection = connect(is_encrypting=False)

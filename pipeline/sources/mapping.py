@@ -1,7 +1,7 @@
-"""How somebody else's file reads as incidents: a mapping (YAML) and its table of offences (CSV).
+"""How a third-party file maps to incidents: a mapping (YAML) and its table of offences (CSV).
 
-The file's rows are the temporary view `raw`; `extract_sql` gives them our names and types, and
-`sql/mapped/incident.sql` makes incidents or reasons to refuse of them. Nothing here looks at single rows.
+The file's rows are the temporary view `raw`; `extract_sql` converts them to harmspot's names and types, and
+`sql/mapped/incident.sql` turns them into incidents or refusal reasons. No row is processed in Python.
 """
 
 import difflib
@@ -46,21 +46,21 @@ class Columns:
     domestic: str | None = None
 
     def named(self) -> dict[str, str]:
-        """Our name → the file's, for the columns the file has, in our order."""
+        """Return harmspot's column name → the file's, for the columns the file has, in harmspot's order."""
         pairs = ((item.name, getattr(self, item.name)) for item in fields(self))
         return {ours: theirs for ours, theirs in pairs if theirs is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """One mapping, checked; `offences` has columns offence, offence_detail, offence_code, discovery (strings)."""
+    """A validated mapping; `offences` has columns offence, offence_detail, offence_code, discovery (strings)."""
 
     name: str
     about: str
-    source: str  # becomes event_source: who published the file
+    source: str  # becomes event_source: the publisher of the file
     columns: Columns
     offences: pd.DataFrame = field(repr=False)
-    time_zone: str | None = None  # of times without an offset of their own
+    time_zone: str | None = None  # of times without a UTC offset
     occurred_at_format: str | None = None  # strptime; None reads ISO 8601 and typed columns
     reported_at_format: str | None = None
     updated_at_format: str | None = None
@@ -68,9 +68,9 @@ class Mapping:
     crs: str = "EPSG:4326"
     delimiter: str = ","
     files: str = "*"  # which files of a folder are read, such as `*-street.csv`
-    blank_id: str = "refuse"  # or `hash`: an id made of the row's content and its ordinal among equal rows
-    discovery: str | None = None  # of every row, where neither offence nor column says another
-    discoveries: MappingOf[str, str] = field(default_factory=dict)  # their word → ours
+    blank_id: str = "refuse"  # or `hash`: an id from the row's content and its ordinal among equal rows
+    discovery: str | None = None  # default for rows where neither offence nor column gives one
+    discoveries: MappingOf[str, str] = field(default_factory=dict)  # the file's value → harmspot's
     statuses: MappingOf[str, str] = field(default_factory=dict)
     true_values: tuple[str, ...] = ("true", "t", "yes", "y", "1")
 
@@ -87,19 +87,19 @@ class Mapping:
             raise ValueError("columns: expected version or updated_at, not both")
         for name in ("occurred_at_format", "reported_at_format", "updated_at_format"):
             if "%z" in (getattr(self, name) or "").lower():
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected no zone; leave it out to read ISO 8601")
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected no zone; omit the format to read ISO 8601")
         if self.time_zone is not None:
             _check_zone(self.time_zone)
         _check_crs(self.crs)
 
 
 def read_mapping(path: Path) -> Mapping:
-    """Read a mapping and, beside it, its table of offences (CSV: offence, offence_detail, offence_code, discovery).
+    """Read a mapping and its table of offences (CSV: offence, offence_detail, offence_code, discovery).
 
     Raises
     ------
     MappingError
-        When a file is missing or unreadable, or a key, value or column is not what is expected; names it.
+        When a file is missing or unreadable, or a key, value or column is invalid; the message names it.
     """
     document = _read_document(path)
     table = document.pop("offences", None)
@@ -116,27 +116,27 @@ def read_mapping(path: Path) -> Mapping:
 
 
 def check_columns(mapping: Mapping, present: Collection[str], origin: str) -> None:
-    """Refuse a file that lacks a column the mapping names; say which columns it has and which is closest."""
+    """Raise MappingError if the file lacks a column of the mapping; name its columns and the closest one."""
     for ours, theirs in mapping.columns.named().items():
         if theirs not in present:
             raise MappingError(
                 f"{origin}: no column {theirs!r}, which mapping {mapping.name!r} reads as {ours}"
-                f"{_meant(theirs, present)}; it has {', '.join(map(repr, present))}"
+                f"{_suggestion(theirs, present)}; it has {', '.join(map(repr, present))}"
             )
 
 
 def check_offence_codes(mapping: Mapping, offence_codes: Collection[str]) -> None:
-    """Refuse a mapping whose table of offences gives a code that the codebook does not have."""
+    """Raise MappingError if the table of offences has a code that is not in the codebook."""
     for code in mapping.offences["offence_code"]:
         if code not in offence_codes:
             raise MappingError(
-                f"mapping {mapping.name!r}: offence_code {code!r} is not in the codebook{_meant(code, offence_codes)}; "
-                f"add it there or give the offence another code"
+                f"mapping {mapping.name!r}: offence_code {code!r} is not in the codebook"
+                f"{_suggestion(code, offence_codes)}; add it there or give the offence another code"
             )
 
 
 def extract_sql(mapping: Mapping, types: MappingOf[str, str]) -> str:
-    """Query over `raw` that gives the file's columns our names and types; `types` are DuckDB's types in `raw`."""
+    """Return the query that converts `raw` to harmspot's names and types; `types` are DuckDB's types in `raw`."""
     reads = {
         "incident_id": _text_sql,
         "occurred_at": _time_sql(mapping.occurred_at_format),
@@ -154,14 +154,14 @@ def extract_sql(mapping: Mapping, types: MappingOf[str, str]) -> str:
     }
     named = mapping.columns.named()
     parts = [read(ours, named.get(ours), types.get(named.get(ours, ""), "")) for ours, read in reads.items()]
-    # A replayed row brings its place in the file and its derived id along.
+    # A replayed row carries its row number and derived id.
     row = ["harmspot_number AS row_number", "harmspot_file AS file"]
     row += [f"{name if name in types else 'NULL'} AS {name}" for name in ("harmspot_row", "harmspot_incident_id")]
     return "SELECT " + ",\n    ".join([*row, *parts]) + "\nFROM raw"
 
 
 def content_of_row_sql(mapping: Mapping) -> str:
-    """Text of what the mapping reads of a row: equal for rows that say the same."""
+    """Return SQL that joins the mapped columns of a row; rows with equal content give equal text."""
     texts = ", ".join(
         f"coalesce(CAST({name_sql(theirs)} AS VARCHAR), '')" for theirs in mapping.columns.named().values()
     )
@@ -169,7 +169,7 @@ def content_of_row_sql(mapping: Mapping) -> str:
 
 
 def words_of(meanings: MappingOf[str, str]) -> pd.DataFrame:
-    """Table of folded word → meaning, as `status_word` and `discovery_word` hold it."""
+    """Return the table of upper-case word → meaning, as in `status_word` and `discovery_word`."""
     return pd.DataFrame({"word": [w.strip().upper() for w in meanings], "meaning": list(meanings.values())}, dtype=str)
 
 
@@ -199,7 +199,7 @@ def _truth_sql(true_values: tuple[str, ...]) -> Any:
 
 
 def _time_sql(pattern: str | None) -> Any:
-    """Two columns: the time on the local clock, or the moment itself where the file states an offset."""
+    """Return a reader of two columns: local time, or absolute time if the file states an offset."""
 
     def read(ours: str, theirs: str | None, kind: str) -> str:
         local, absolute = _local_and_absolute_sql(theirs, kind, pattern)
@@ -242,27 +242,29 @@ def _is_given_sql(theirs: str | None, kind: str) -> str:
 def _read_document(path: Path) -> dict[str, Any]:
     if not path.is_file():
         beside = sorted(p.stem for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        raise MappingError(f"mapping {path} does not exist{_meant(path.stem, beside)}; there are {beside or 'none'}")
+        raise MappingError(
+            f"mapping {path} does not exist{_suggestion(path.stem, beside)}; there are {beside or 'none'}"
+        )
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MappingError(f"mapping {path} is not YAML: {error}") from None
     if not isinstance(document, dict):
-        raise MappingError(f"mapping {path}: expected keys and values at the top")
+        raise MappingError(f"mapping {path}: expected keys and values at the top level")
     return document
 
 
 def _checked(
     found: Any, expected: type, path: Path, place: str, given: frozenset[str] | set[str] = frozenset()
 ) -> dict:
-    """Return `found` if its keys are fields of the dataclass `expected` and none that must be there is missing."""
+    """Return `found` if it is a mapping whose keys are fields of the dataclass `expected`, less those `given`."""
     if not isinstance(found, dict):
         raise MappingError(f"{path}: {place}: expected keys and values, got {found!r}")
     known = {item.name for item in fields(expected)} - given
     for key in found:
         if key not in known:
             raise MappingError(
-                f"{path}: unknown key {key!r} in {place}{_meant(str(key), known)}; known: {sorted(known)}"
+                f"{path}: unknown key {key!r} in {place}{_suggestion(str(key), known)}; known: {sorted(known)}"
             )
     return found
 
@@ -279,7 +281,7 @@ def _read_offences(path: Path) -> pd.DataFrame:
     folded = table.assign(**{name: table[name].str.strip().str.upper() for name in ("offence", "offence_detail")})
     twice = folded[folded.duplicated(["offence", "offence_detail"])]
     if len(twice):
-        raise MappingError(f"table of offences {path}: {twice['offence'].iloc[0]!r} stands there twice; keep one row")
+        raise MappingError(f"table of offences {path}: {twice['offence'].iloc[0]!r} occurs twice; keep one row")
     for word in folded.loc[folded["discovery"] != "", "discovery"]:
         _check_one_of("discovery", word, DISCOVERIES)
     return folded[list(_OFFENCE_TABLE)]
@@ -304,7 +306,7 @@ def _check_crs(crs: str) -> None:
         raise ValueError(f"crs={crs!r}: expected a code such as EPSG:4326") from None
 
 
-def _meant(word: str, known: Collection[str]) -> str:
+def _suggestion(word: str, known: Collection[str]) -> str:
     folded = {re.sub(r"\W|_", "", k).lower(): k for k in sorted(known)}
     close = difflib.get_close_matches(re.sub(r"\W|_", "", word).lower(), list(folded), n=1)
     return f" (did you mean {folded[close[0]]!r}?)" if close else ""

@@ -1,4 +1,4 @@
-"""Event files in Parquet: CloudEvents JSON in the column `value`, as a dump of topics has it."""
+"""Event files in Parquet: CloudEvents JSON in the column `value`, as in a dump of Kafka topics."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,10 +13,10 @@ _TYPES = {"value": pa.binary(), "topic": pa.string(), "partition": pa.int32(), "
 
 
 class ParquetSource:
-    """Reads a file whose column `value` (binary or text) holds events; `topic`, `partition`, `offset` are optional.
+    """Read a file whose column `value` (binary or text) holds events; `topic`, `partition`, `offset` are optional.
 
-    Where they are absent, the topic is the file's name without its ending, the partition 0, the offset the number of
-    the row from 0. Offsets must rise within their partition, or a later read could not go on where this one stopped.
+    The defaults are the file name without its suffix, partition 0, and the row number from 0. Offsets must increase
+    within a partition, so that a later read can resume where this one stopped.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,13 +26,19 @@ class ParquetSource:
         self._path = path
 
     def batches(self, start: Mapping[TopicPartition, int], size: int) -> Iterator[RecordBatch]:
-        """Yield batches of at most `size` records, each partition from its offset in `start`; raises SourceError."""
+        """Yield batches of at most `size` records, each partition from its offset in `start`.
+
+        Raises
+        ------
+        SourceError
+            When the file cannot be read, its offsets decrease, or it ends before an offset of `start`.
+        """
         following: dict[TopicPartition, int] = {}
         row = 0
         for chunk in self._chunks(size):
             records = _records(chunk, self._path.stem, row)
             row += chunk.num_rows
-            self._follow(records, following)
+            self._advance(records, following)
             fresh = [record for record in records if record.offset >= start.get((record.topic, record.partition), 0)]
             if fresh:
                 yield RecordBatch(fresh, {(record.topic, record.partition): record.offset + 1 for record in fresh})
@@ -45,7 +51,7 @@ class ParquetSource:
                 if "value" not in names:
                     raise SourceError(
                         f"{self._path} has no column `value` with events, only {', '.join(names)}; "
-                        "a file of another shape is loaded through a mapping"
+                        "load a file of another layout through a mapping"
                     )
                 columns = [name for name in _TYPES if name in names]
                 for chunk in file.iter_batches(batch_size=size, columns=columns):
@@ -53,10 +59,12 @@ class ParquetSource:
         except (pa.ArrowException, OSError) as error:
             raise SourceError(f"{self._path}: cannot be read as a Parquet file of events ({error})") from error
 
-    def _follow(self, records: list[Record], following: dict[TopicPartition, int]) -> None:
+    def _advance(self, records: list[Record], following: dict[TopicPartition, int]) -> None:
         for topic, partition, offset, _ in records:
             if offset < following.get((topic, partition), 0):
-                raise SourceError(f"{self._path}: offsets of {topic}[{partition}] do not rise; sort the file by offset")
+                raise SourceError(
+                    f"{self._path}: offsets of {topic}[{partition}] do not increase; sort the file by offset"
+                )
             following[topic, partition] = offset + 1
 
     def _refuse_shrunk(self, start: Mapping[TopicPartition, int], following: Mapping[TopicPartition, int]) -> None:
@@ -64,8 +72,8 @@ class ParquetSource:
             if end < start.get((topic, partition), 0):
                 raise SourceError(
                     f"{self._path} ends at offset {end} of {topic}[{partition}], but {start[topic, partition]} were "
-                    "read before: it was replaced by a shorter file. Give the new file another name; events known "
-                    "already are recognised by source and id."
+                    "read before: a shorter file replaced it. Give the new file another name; stored events are "
+                    "recognised by source and id."
                 )
 
 

@@ -1,4 +1,4 @@
-"""The offsets of a time zone as a table, so that SQL can read millions of local times at once."""
+"""The UTC offsets of a time zone as a table, so that SQL can convert millions of local times at once."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.local_time import EARLIEST
 
-_STEP = timedelta(days=14)  # no zone has changed its offset twice within a fortnight since the earliest year we read
+_STEP = timedelta(days=14)  # no zone has changed its offset twice within 14 days since EARLIEST
 
 _SPANS = pa.schema(
     [
@@ -24,10 +24,10 @@ _SPANS = pa.schema(
 
 @cache
 def zone_spans(zone_name: str, last_year: int) -> pa.Table:
-    """Spans of local time with one offset from UTC, cut at the turn of every year, until the end of `last_year`.
+    """Return the spans of local time with one offset from UTC, split at each new year, until the end of `last_year`.
 
-    A local time that occurs twice lies in the span of its first occurrence; one that clocks leap over lies in the span
-    before the leap (both are PEP 495's `fold=0`, as in `pipeline.local_time`).
+    A local time that occurs twice is in the span of its first occurrence; one that clocks skip is in the span before
+    the change (both are PEP 495's `fold=0`, as in `pipeline.local_time`).
 
     Returns
     -------
@@ -53,7 +53,7 @@ def _spans(
 
 
 def _changes(zone: ZoneInfo, moment: datetime, end: datetime) -> Iterator[datetime]:
-    """Moments in naive UTC at which the offset changes, to the second."""
+    """Yield the times (naive UTC, to the second) at which the offset changes."""
     offset = _offset(moment, zone)
     while moment < end:
         following, before = moment + _STEP, offset

@@ -1,7 +1,7 @@
-"""Somebody else's records of people and of what became of them, read through a mapping, for validation alone.
+"""Read third-party records of people and their outcomes through a mapping, for validation only.
 
-Nothing of them is kept: the frames live as long as the trial does. What a score may know, what came, and which groups
-there are stand in frames apart, so that no score can see a group.
+Nothing is stored: the frames live as long as the evaluation. Predictors, outcomes and group attributes are in separate
+frames, so that no score can see a group.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from pipeline.errors import MappingError, SourceError
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A column of figures; `words` gives words a figure, `add` is added to all."""
+    """A numeric column; `words` maps text values to numbers, `add` is added to every value."""
 
     column: str
     words: Mapping[str, float] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RecordMapping:
-    """Which columns of a file say what; see configs/records."""
+    """The role of each column of a file; see configs/records."""
 
     name: str
     about: str
@@ -48,10 +48,20 @@ class RecordMapping:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """One outcome's people, all frames of one index.
+    """The people of one outcome; all frames share one index.
 
-    known : priors, years_at_risk. came : 0 and 1. published : the published score, None where there is none.
-    attributes : a column for each kind of group. left_out : people without what is needed, by reason.
+    Attributes
+    ----------
+    known : pandas.DataFrame
+        Predictors: priors, years_at_risk.
+    came : pandas.Series
+        The observed outcome, 0 or 1.
+    published : pandas.Series or None
+        The published score, if there is one.
+    attributes : pandas.DataFrame
+        One column for each kind of group.
+    left_out : dict of str to int
+        Number of people excluded for missing data, by reason.
     """
 
     known: pd.DataFrame
@@ -67,7 +77,7 @@ def read_record_mapping(path: Path) -> RecordMapping:
     Raises
     ------
     MappingError
-        When it cannot be read, lacks a key, has an unknown one, or uses a group where a score could see it.
+        When it cannot be read, lacks a key, has an unknown key, or uses a group as a predictor.
     """
     try:
         body = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -86,14 +96,14 @@ def read_record_mapping(path: Path) -> RecordMapping:
     )
     if not mapping.outcomes:
         raise MappingError(f"mapping {path}: outcomes is empty; name at least one column of 0 and 1")
-    seen = sorted({m.column for m in mapping.priors} & {*mapping.groups})
-    if seen:
-        raise MappingError(f"mapping {path}: {seen[0]!r} is a group and may not be counted as priors")
+    overlap = sorted({m.column for m in mapping.priors} & {*mapping.groups})
+    if overlap:
+        raise MappingError(f"mapping {path}: {overlap[0]!r} is a group and cannot be used as priors")
     return mapping
 
 
 def read_records(path: Path) -> pd.DataFrame:
-    """Read a CSV or Parquet file of people; SourceError where it cannot be."""
+    """Read a CSV or Parquet file of people; raise SourceError if it cannot be read."""
     try:
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
     except (OSError, ValueError) as error:
@@ -101,12 +111,12 @@ def read_records(path: Path) -> pd.DataFrame:
 
 
 def select_records(rows: pd.DataFrame, mapping: RecordMapping, outcome_name: str) -> Records:
-    """Return what one outcome needs, people without it left out and counted.
+    """Return the data of one outcome; people with missing data are excluded and counted by reason.
 
     Raises
     ------
     MappingError
-        When a column is missing, or a word in it has no figure. No message names a person.
+        When a column is missing, or a text value has no number. No message names a person.
     """
     outcome = mapping.outcomes[outcome_name]
     _check_columns(rows, mapping, outcome)
@@ -186,11 +196,11 @@ def _figures(rows: pd.DataFrame, mapping: RecordMapping, measures: tuple[Measure
         text = raw.astype("string").str.strip()
         given = {str(word): float(figure) for word, figure in measure.words.items()}
         figures = pd.to_numeric(text.map(given).astype("Float64").fillna(pd.to_numeric(text, errors="coerce")))
-        unread = figures.isna() & raw.notna()
-        if unread.any():
+        is_unread = figures.isna() & raw.notna()
+        if is_unread.any():
             raise MappingError(
-                f"mapping {mapping.name}: column {measure.column!r} holds {text[unread].iloc[0]!r}, which is no "
-                "figure; give it one under `words`"
+                f"mapping {mapping.name}: column {measure.column!r} holds {text[is_unread].iloc[0]!r}, which is not "
+                "a number; give it one under `words`"
             )
         total += figures.astype("float64") + measure.add
     return total
@@ -200,8 +210,8 @@ def _outcome(rows: pd.DataFrame, mapping: RecordMapping, column: str) -> pd.Seri
     words = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "1.0": 1.0, "0.0": 0.0}
     raw = rows[column]
     came = raw.astype("string").str.strip().str.lower().map(words).astype("float64")
-    unread = came.isna() & raw.notna()
-    if unread.any():
+    is_unread = came.isna() & raw.notna()
+    if is_unread.any():
         raise MappingError(
             f"mapping {mapping.name}: outcome {column!r} holds a value that is not 0 or 1, true or false"
         )

@@ -1,4 +1,4 @@
-"""The store: every version of every entity, offsets, human events, migrations, and snapshots for two clocks.
+"""The store: every version of every entity, offsets, human events, migrations, and bitemporal snapshots.
 
-May import every room of pipeline but pages and publication.
+May import every package of pipeline except pages and publication.
 """

@@ -1,4 +1,4 @@
-"""What was last announced of each place, kept in the store beside the events that caused it."""
+"""Last announced state of each place, stored beside the events that caused it."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ COLUMNS = pa.schema({"place_kind": pa.string(), "place_id": pa.string(), "standi
 
 
 def last_batch(connection: duckdb.DuckDBPyConnection, known_at: datetime | None = None) -> int:
-    """Return the number of the last batch that had come in by `known_at` (None: of all)."""
+    """Return the number of the last batch ingested by `known_at` (None: of all batches)."""
     [(number,)] = connection.execute(query("live/last_batch"), {"known_at": known_at}).fetchall()
     return int(number)
 
@@ -23,13 +23,13 @@ def changed_incidents(connection: duckdb.DuckDBPyConnection, seen: int) -> pd.Da
 
 
 def read_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str) -> pd.Series:
-    """Return what was last announced since the run, on (place_kind, place_id); empty where nothing was."""
+    """Return the state last announced since the run, indexed by (place_kind, place_id); empty if there is none."""
     rows = frame(connection, query("live/announced_state"), {"run_id": run_id})
     return rows.set_index(["place_kind", "place_id"])["standing"]
 
 
 def keep_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str, standing: pd.Series) -> None:
-    """Keep what is now announced; call it within the transaction that keeps the announcements."""
+    """Store the announced state; call this within the transaction that stores the announcements."""
     if standing.empty:
         return
     rows = pa.Table.from_pandas(standing.rename("standing").reset_index(), schema=COLUMNS, preserve_index=False)

@@ -1,9 +1,9 @@
-"""What a store holds, as hashes in memory: for a process that writes to it again and again.
+"""In-memory deduplication index over stored events and versions, for a process that writes to a store repeatedly.
 
-Of a stream's batches hardly any row repeats an event or a version, and to find that out in the store means to look
-through all of it, each time. Here each stored row leaves two 64-bit hashes, of its event and of its version, in sorted
-runs of which the last ones are merged while they grow (a log-structured merge). They may suspect a row too many, never
-one too few; what they suspect is looked for in the store itself.
+Few rows of a stream repeat an event or a version, and a lookup in the store scans all of it for every batch. The index
+holds two 64-bit hashes of each stored row, of its event and of its version, in sorted runs; the last runs are merged as
+they grow (a log-structured merge). The index has false positives but no false negatives; each positive is checked in
+the store.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ _CHUNK = 200_000  # rows hashed at a time
 
 
 class _Extent(NamedTuple):
-    """How much of an entity a store holds, and the last batch that brought any, with its time."""
+    """Number of stored rows of an entity, and the id and time of the last batch that added rows."""
 
     rows: int = 0
     last_batch: int = 0
@@ -27,18 +27,18 @@ class _Extent(NamedTuple):
 
 
 class DedupIndex:
-    """Hashes of the versions of each entity that a store holds; 16 bytes a row. Begins with nothing."""
+    """Hashes of the stored versions of each entity, 16 bytes a row; initially empty."""
 
     def __init__(self) -> None:
         self._extents: dict[str, _Extent] = {}
         self._runs: dict[str, list[np.ndarray]] = {}
 
     def suspects(self, connection: duckdb.DuckDBPyConnection, entity: str) -> pa.Table:
-        """Return `staged_row` of each row of view `arrival` whose event or version view `held` may have.
+        """Return `staged_row` of each row of view `arrival` whose event or version may be in view `held`.
 
-        Takes up first what any process has stored of the entity since the last call.
+        First add the rows of the entity that any process has stored since the last call.
         """
-        self._take_up(connection, entity)
+        self._add_new_rows(connection, entity)
         arrival = connection.execute(query("load/arrival_hash")).to_arrow_table()
         is_suspect = np.zeros(len(arrival), dtype=bool)
         for name in ("event_hash", "version_hash"):
@@ -47,15 +47,15 @@ class DedupIndex:
                 is_suspect |= run[np.searchsorted(run, hashes).clip(max=len(run) - 1)] == hashes
         return arrival.select(["staged_row"]).filter(pa.array(is_suspect))
 
-    def _take_up(self, connection: duckdb.DuckDBPyConnection, entity: str) -> None:
+    def _add_new_rows(self, connection: duckdb.DuckDBPyConnection, entity: str) -> None:
         [row] = connection.execute(query("load/held_extent")).fetchall()
-        known, extent = self._extents.get(entity, _Extent()), _Extent(*row)
+        indexed, extent = self._extents.get(entity, _Extent()), _Extent(*row)
         runs = self._runs.setdefault(entity, [])
-        if extent == known:
+        if extent == indexed:
             return
-        hashes = _sorted_hashes(connection, known.last_batch)
-        if extent.rows == known.rows or known.rows + len(hashes) // 2 != extent.rows:
-            runs.clear()  # not the store it was, such as one restored from a backup
+        hashes = _sorted_hashes(connection, indexed.last_batch)
+        if extent.rows == indexed.rows or indexed.rows + len(hashes) // 2 != extent.rows:
+            runs.clear()  # a different store, such as one restored from a backup
             hashes = _sorted_hashes(connection, 0)
         if len(hashes):
             runs.append(hashes)
@@ -65,7 +65,7 @@ class DedupIndex:
 
 
 def _sorted_hashes(connection: duckdb.DuckDBPyConnection, after: int) -> np.ndarray:
-    """Return both hashes of every row of `held` that a batch after this one brought."""
+    """Return both hashes of every row of `held` that was added by a batch after batch `after`."""
     chunks = connection.execute(query("load/held_hash"), {"after": after}).to_arrow_reader(_CHUNK)
     hashes = np.concatenate([np.empty(0, np.uint64), *(column.to_numpy() for chunk in chunks for column in chunk)])
     hashes.sort()

@@ -1,7 +1,7 @@
-"""What people do to notices, lists, plans and people, as events that are only ever appended.
+"""Append-only events of human decisions about notices, lists, plans and people.
 
-Each kind of act has particulars of its own, held as JSON in `detail`; one that is missing, unknown or misshapen is
-refused before anything is written. What an act means, and whether it is allowed, is for `models` to say.
+Each kind of event has its own details, stored as JSON in `detail`; missing, unknown or malformed details are refused
+before anything is written. `models` defines what an event means and whether it is allowed.
 """
 
 import hashlib
@@ -23,17 +23,17 @@ Speaker = Literal["person", "resident", "partner"]
 
 
 class _Detail(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What the particulars of every act share: immutable, closed, and written without the keys that say nothing."""
+    """Base of the details of every event: immutable, no unknown keys, and keys with default values are not written."""
 
 
 class Purpose(_Detail, frozen=True, kw_only=True):
-    """Why somebody opened it to read."""
+    """Purpose for which the subject was read."""
 
     purpose: Words
 
 
 class Draft(_Detail, frozen=True, kw_only=True):
-    """All that a notice says, field by field, as the run drafted it: kept before anything is done to it."""
+    """All fields of a notice as the run drafted it, recorded before any other event on the notice."""
 
     fields: dict[str, Any]
     run_id: str
@@ -41,20 +41,20 @@ class Draft(_Detail, frozen=True, kw_only=True):
 
 
 class Reason(_Detail, frozen=True, kw_only=True):
-    """Why, and on which records."""
+    """Reason of the decision and the records it is based on."""
 
     reason: Words
     evidence_ids: tuple[str, ...] = ()
 
 
 class Burial(Reason, frozen=True, kw_only=True):
-    """Why somebody was erased, and whether anything was known under the id."""
+    """Reason for erasing a person, and whether the store held anything under the id."""
 
     is_known: bool = True
 
 
 class Serving(_Detail, frozen=True, kw_only=True):
-    """When and how it was handed over or put up, and how it came about where that was a breach."""
+    """Time and manner of service of a notice, and an explanation if the service was a breach."""
 
     served_at: datetime
     manner: Manner
@@ -62,7 +62,7 @@ class Serving(_Detail, frozen=True, kw_only=True):
 
 
 class Statement(_Detail, frozen=True, kw_only=True):
-    """What was said against it or for oneself, by whom, and the action event that brought it, if one did."""
+    """Representation or objection, who made it, and the action event that reported it, if any."""
 
     reason: Words
     by: Speaker = "person"
@@ -70,7 +70,7 @@ class Statement(_Detail, frozen=True, kw_only=True):
 
 
 class Override(_Detail, frozen=True, kw_only=True):
-    """An exception to a rule, until a moment; of a list, the person who is taken off."""
+    """Temporary exception to a rule; for a list, the person who is removed."""
 
     reason: Words
     rule: Words
@@ -79,7 +79,7 @@ class Override(_Detail, frozen=True, kw_only=True):
 
 
 class Export(_Detail, frozen=True, kw_only=True):
-    """What left the house: to whom, under which agreement, which columns, until when it may be used."""
+    """Export of a list: recipient, agreement, columns, and the end of permitted use."""
 
     recipient: Words
     agreement_id: Words
@@ -88,7 +88,7 @@ class Export(_Detail, frozen=True, kw_only=True):
 
 
 class Registration(_Detail, frozen=True, kw_only=True):
-    """What a list should bring about, beside what, and when that stops; it cannot be changed afterwards."""
+    """Pre-registered outcome of a list, its comparison and its stopping time; immutable once recorded."""
 
     outcome: Words
     comparison: Words
@@ -96,7 +96,7 @@ class Registration(_Detail, frozen=True, kw_only=True):
 
 
 class Finding(_Detail, frozen=True, kw_only=True):
-    """What was found, and the report that it stands in: where it lies, and the hash of its content."""
+    """Finding, with the location of its report and the hash of the report's content."""
 
     found: Words
     report: Words
@@ -104,18 +104,18 @@ class Finding(_Detail, frozen=True, kw_only=True):
 
 
 class Beginning(_Detail, frozen=True, kw_only=True):
-    """That a home did its first run, from which the clock of the audits goes; no more is to be said."""
+    """First run of a home, from which audit deadlines count; has no fields."""
 
 
 class Audit(Finding, frozen=True, kw_only=True):
-    """What an audit found, in which report, and the midnight that begins the day on which that was made."""
+    """Finding of an audit, its report, and the midnight at the start of the day the report was made."""
 
     made_at: datetime
 
 
-IDS = ("person_id", "action_id", "run_id", "report_sha256")  # particulars that are one id, and no words
+IDS = ("person_id", "action_id", "run_id", "report_sha256")  # details that are a single id, not free text
 
-# Action events that come in on a topic are told by the same words: `notice_served` is `served`.
+# Action events ingested from a topic use the same names: `notice_served` is `served`.
 DETAILS: dict[str, type[_Detail]] = {
     "drafted": Draft,
     "opened": Purpose,
@@ -141,7 +141,7 @@ DETAILS: dict[str, type[_Detail]] = {
 
 @dataclass(frozen=True, slots=True)
 class HumanEvent:
-    """One act: who did what to which notice, list, person, run, plan or audit, when by the clock, its particulars."""
+    """One human decision: actor, kind, subject (notice, list, person, run, plan or audit), time and details."""
 
     kind: str
     actor: str
@@ -152,41 +152,41 @@ class HumanEvent:
 
     @property
     def event_id(self) -> str:
-        """Hash of all the rest: the same act twice is one event."""
+        """Hash of all other fields: the same decision recorded twice is one event."""
         parts = (self.kind, self.actor, self.subject_kind, self.subject, self.at.isoformat(), self.detail_json)
         return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()[:32]
 
     @property
     def detail_json(self) -> str:
-        """Return the particulars as canonical JSON, or raise StoreError naming what is wrong and never a value."""
+        """Return the details as canonical JSON; a StoreError names what is wrong but never a value."""
         return msgspec.json.encode(self._detail(), order="deterministic").decode()
 
     @property
     def words(self) -> dict[str, str]:
-        """Return who acts and every particular that is free words, by name: nobody is to be named in them.
+        """Return the actor and every free-text detail, by name: none of them may name a person.
 
-        The ids of the records that the act goes by are left out: one may be a person's id, too, and means none.
+        Ids of the evidence records are removed from the text: one may equal a person's id without meaning that person.
         """
-        said = msgspec.structs.asdict(self._detail())
-        words = {name: each for name, each in said.items() if isinstance(each, str) and name not in IDS}
-        for record in said.get("evidence_ids", ()):
-            words = {name: text.replace(record, "") for name, text in words.items()}
-        return {"actor": self.actor, **words}
+        fields = msgspec.structs.asdict(self._detail())
+        texts = {name: value for name, value in fields.items() if isinstance(value, str) and name not in IDS}
+        for evidence_id in fields.get("evidence_ids", ()):
+            texts = {name: text.replace(evidence_id, "") for name, text in texts.items()}
+        return {"actor": self.actor, **texts}
 
     def columns(self) -> dict[str, Any]:
-        """Return the row of `store.human_event` less its sequence.
+        """Return the row of `store.human_event` without its sequence.
 
         Raises
         ------
         StoreError
-            An unknown kind, a blank actor or subject, a time without a zone, or particulars that do not fit.
+            The kind is unknown, the actor or subject is blank, the time has no zone, or the details are invalid.
         """
         if self.subject_kind not in SUBJECT_KINDS:
             raise StoreError(f"subject_kind={self.subject_kind!r}: expected one of {', '.join(SUBJECT_KINDS)}")
         if not (self.actor.strip() and self.subject.strip()):
-            raise StoreError(f"an act of kind {self.kind!r} needs an actor and a subject; neither may be blank")
+            raise StoreError(f"an event of kind {self.kind!r} needs an actor and a subject; neither may be blank")
         if self.at.tzinfo is None:
-            raise StoreError(f"an act of kind {self.kind!r} at {self.at.isoformat()}: expected a time with a zone")
+            raise StoreError(f"an event of kind {self.kind!r} at {self.at.isoformat()}: expected a time with a zone")
         names = ("kind", "actor", "subject_kind", "subject", "at")
         columns = {name: getattr(self, name) for name in names}
         return {"event_id": self.event_id, "detail": self.detail_json, **columns}
@@ -194,13 +194,13 @@ class HumanEvent:
     def _detail(self) -> _Detail:
         shape = DETAILS.get(self.kind)
         if shape is None:
-            raise StoreError(f"act kind={self.kind!r}: expected one of {', '.join(DETAILS)}")
+            raise StoreError(f"event kind={self.kind!r}: expected one of {', '.join(DETAILS)}")
         try:
             return msgspec.convert(msgspec.to_builtins(self.detail), shape)
         except msgspec.ValidationError as error:
-            raise StoreError(f"the particulars of an act of kind {self.kind!r} do not fit: {error}") from None
+            raise StoreError(f"invalid details of an event of kind {self.kind!r}: {error}") from None
 
 
 def read_detail(kind: str, detail: str) -> Any:
-    """Return the particulars of a recorded act of `kind`, as its struct."""
+    """Return the details of a recorded event of `kind` as its struct."""
     return msgspec.json.decode(detail or "{}", type=DETAILS[kind])

@@ -1,43 +1,100 @@
-"""Numbered SQL files that bring a store to the schema of this code, each in a transaction of its own."""
+"""Numbered SQL migrations that bring a store to the schema of this code, each in its own transaction.
 
+Opening an older store migrates it. A copy of the old file stays beside it.
+"""
+
+import shutil
+from collections.abc import Callable
 from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
 
 import duckdb
 
-from pipeline.database import query, transaction
+from pipeline.database import log_progress, query, transaction
 from pipeline.errors import StoreError
 
 
 def migration_names() -> list[str]:
-    """Names of the migrations in order: `0001_events`, …"""
+    """Return the names of the migrations in order, such as `0001_events`."""
     folder = resources.files("pipeline") / "sql" / "migrations"
     return sorted(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Apply to `store` what it lacks; refuse a store that a newer harmspot wrote."""
+def purpose_of(name: str) -> str:
+    """Return the purpose of a migration: the comment at the top of its file."""
+    lines = query(f"migrations/{name}").splitlines()
+    return " ".join(line.removeprefix("--").strip() for line in lines[: _comment_lines(lines)])
+
+
+def migrate(
+    connection: duckdb.DuckDBPyConnection, path: Path | None = None, progress: Callable[[str], None] = log_progress
+) -> None:
+    """Apply the missing migrations to the attached `store`, after copying the file of an older store.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Connection with the store attached for writing as `store`.
+    path : pathlib.Path, optional
+        File of the store; None makes no copy.
+    progress : callable, optional
+        Receives a message that names the migrations and the copy.
+
+    Raises
+    ------
+    StoreError
+        A newer harmspot wrote the store.
+    """
     connection.execute("CREATE TABLE IF NOT EXISTS store.migration (name VARCHAR PRIMARY KEY)")
-    for name in _missing(connection):
+    missing = missing_migrations(connection)
+    if not missing:
+        return
+    if path is not None and len(missing) < len(migration_names()):
+        progress(
+            f"migrating {path}: {', '.join(missing)}; the file as it was: {_keep_aside(connection, path, missing[0])}"
+        )
+    for name in missing:
         with transaction(connection):
             connection.execute(query(f"migrations/{name}"))
-            connection.execute("INSERT INTO store.migration VALUES ($name)", {"name": name})
+            connection.execute("INSERT INTO store.migration BY NAME SELECT $name AS name", {"name": name})
+    connection.execute(query("store/mark_migrated"), {"version": version("harmspot"), "names": missing})
 
 
-def check_migrated(connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuse a store opened for reading whose schema is not this code's."""
-    if _missing(connection):
-        raise StoreError("the store has an older schema; open it once for writing: harmspot init")
+def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the migrations that the attached `store` lacks, in order.
 
-
-def _missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    Raises
+    ------
+    StoreError
+        The store is empty, or a newer harmspot wrote it.
+    """
     try:
-        applied = [row[0] for row in connection.execute("SELECT name FROM store.migration ORDER BY name").fetchall()]
+        applied = connection.execute(query("store/migrations")).fetchall()
     except duckdb.CatalogException:
         raise StoreError("the store is empty: an interrupted start; open it once for writing: harmspot init") from None
     known = migration_names()
-    unknown = sorted(set(applied) - set(known))
+    unknown = [row for row in applied if row[0] not in known]
     if unknown:
+        name, *rest = unknown[-1]
+        newer = f"harmspot {rest[0]}" if rest and rest[0] else "a newer harmspot"
         raise StoreError(
-            f"a newer harmspot wrote this store (migration {unknown[-1]}); install that version to open it"
+            f"{newer} wrote this store (migration {name}), and this is harmspot {version('harmspot')}; "
+            "install that version to open it"
         )
     return known[len(applied) :]
+
+
+def _keep_aside(connection: duckdb.DuckDBPyConnection, path: Path, first: str) -> Path:
+    """Copy the store's file before migration `first` and return the path of the copy; keep an earlier copy."""
+    copy = path.with_name(f"{path.name}.before-{first}")
+    if not copy.exists():
+        connection.execute("CHECKPOINT store")
+        unfinished = copy.with_name(f"{copy.name}.part")
+        shutil.copy2(path, unfinished)
+        unfinished.replace(copy)
+    return copy
+
+
+def _comment_lines(lines: list[str]) -> int:
+    return next((number for number, line in enumerate(lines) if not line.startswith("--")), len(lines))

@@ -1,7 +1,7 @@
-"""The door to a store that is opened, committed and closed again and again, as a stream does with every batch.
+"""Reusable session for a store that is opened, committed and closed repeatedly, as a stream does for every batch.
 
-Most of the time of opening a store goes into a new connection and its encryption; here one connection stays and only
-the file is attached and let go, so that others get their turn between two batches.
+Most of the time to open a store goes into a new connection and its encryption. A session keeps one connection and only
+attaches and detaches the file, so that other processes can use the store between two batches.
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ from pipeline.store.store import Store
 
 
 class StoreSession:
-    """Opens one store for one writer at a time; a context manager, used from one thread at a time.
+    """Session that opens one store for one writer at a time; a context manager, used from one thread at a time.
 
-    Once `until` is set it waits for nobody.
+    Once `until` is set, the session no longer waits for a busy store.
     """
 
     def __init__(
@@ -29,9 +29,9 @@ class StoreSession:
         self._path = path
         self._key = key
         self._wait_s = wait_s
-        self._announce = progress
+        self._progress = progress
         self._until = until
-        # A batch is too small to share out: a second thread costs as much in waiting as the batch does.
+        # A batch is too small to parallelise: synchronising a second thread takes as long as the batch itself.
         self._connection = connect(path.parent / "spill", at_most_threads=1)
         self._dedup_index = DedupIndex()
 
@@ -45,9 +45,9 @@ class StoreSession:
 
     @contextmanager
     def opened(self) -> Iterator[Store]:
-        """Yield the store, this process its one writer; afterwards the file is whole and free.
+        """Yield the store with this process as its only writer; on exit the file is complete and unlocked.
 
-        Raises what `pipeline.store.store.open_store` raises.
+        Raises the errors of `pipeline.store.store.open_store`.
         """
         attach(
             self._connection,
@@ -55,11 +55,11 @@ class StoreSession:
             self._key.encryption,
             alias="store",
             wait_s=self._wait_s,
-            progress=self._announce,
+            progress=self._progress,
             until=self._until,
         )
         try:
-            migrate(self._connection)
-            yield Store(self._connection, self._announce, self._dedup_index)
+            migrate(self._connection, self._path, self._progress)
+            yield Store(self._connection, self._progress, self._dedup_index)
         finally:
             self._connection.execute("DETACH store")

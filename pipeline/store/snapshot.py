@@ -1,4 +1,4 @@
-"""What was known: the events that had happened at one clock, as the store knew them at the other."""
+"""Bitemporal snapshot: events that occurred before `as_of`, in the version that the store knew at `known_at`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +13,12 @@ from pipeline.errors import StoreError
 from pipeline.local_time import EARLIEST
 from pipeline.privacy.keys import Key
 from pipeline.privacy.pii_scan import without_mentions
-from pipeline.store.migrations import check_migrated
+from pipeline.store.migrations import migrate, missing_migrations
 
-# Ten million incidents take 5 GB; what is beyond this is spilled, encrypted, and leaves room for the models' frames.
+# Ten million incidents take 5 GB; memory beyond this limit is spilled, encrypted, to leave room for the models' frames.
 _AT_MOST_BYTES = 1_500_000_000
 
-# In order: superseded_incident serves the two after it.
+# The order matters: the two queries after superseded_incident read it.
 _TABLES = {
     "superseded_incident": ("known_at",),
     "incident_snapshot": ("known_at", "as_of", "since"),
@@ -32,15 +32,15 @@ _TABLES = {
     "dead_letter_snapshot": ("known_at",),
 }
 
-_BLOTTED = pa.schema([("said", pa.string()), ("clean", pa.string())])
+_REDACTED = pa.schema([("original", pa.string()), ("clean", pa.string())])
 
 
 class Snapshot:
-    """In-memory tables `<entity>_snapshot`, `involvement_snapshot`, `batch_snapshot`, `dead_letter_snapshot`; a
-    context manager.
+    """In-memory copy of the store at two clocks; a context manager.
 
-    Columns are those of `pipeline.events.columns`, less envelope and involvements, plus event_time. Nothing holds the
-    store any more: it may be written meanwhile. The order of rows means nothing.
+    Tables: `<entity>_snapshot`, `involvement_snapshot`, `batch_snapshot`, `dead_letter_snapshot`. Columns are those of
+    `pipeline.events.columns` without envelope and involvements, plus event_time. The snapshot does not lock the store,
+    which may be written meanwhile. The order of rows has no meaning.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, as_of: datetime, known_at: datetime) -> None:
@@ -67,21 +67,38 @@ def open_snapshot(
     wait_s: float,
     progress: Progress = log_progress,
 ) -> Snapshot:
-    """Copy what the store at `path` knew into memory and let the store go.
+    """Copy what the store at `path` knew into memory and release the store.
 
     Parameters
     ----------
-    as_of
-        What happened from here on is not there (exclusive).
-    known_at
-        What was ingested later is not there; None takes all that was.
-    since
-        Incidents before it are left out: a long history that nothing looks at costs memory.
+    path : pathlib.Path
+        File of the store.
+    key : Key
+        Key of the home.
+    as_of : datetime
+        Exclusive end of the events; later ones are left out.
+    known_at : datetime, optional
+        Versions ingested later are left out; None includes all.
+    since : datetime
+        Earlier incidents are left out, because a long unused history costs memory.
+    wait_s : float
+        Longest wait for a busy store, in seconds.
+    progress : callable, optional
+        Receives messages while waiting.
+
+    Returns
+    -------
+    Snapshot
+        The snapshot; the caller closes it.
 
     Raises
     ------
-    StoreError, KeyFileError, StoreBusyError
-        As `pipeline.database.attach`; StoreError, too, for a clock without a zone.
+    StoreError
+        The store cannot be opened or is empty, or a clock has no zone.
+    KeyFileError
+        The store was written with another key.
+    StoreBusyError
+        Another process holds the store for longer than `wait_s`.
     """
     _check_clocks(as_of=as_of, known_at=known_at, since=since)
     connection = _read(path, key, wait_s, progress)
@@ -102,7 +119,7 @@ def open_snapshot(
 def resolve_known_at(
     path: Path, key: Key, known_at: datetime | None = None, *, wait_s: float, progress: Progress = log_progress
 ) -> datetime:
-    """Return `known_at`, or where it is None when the store last learnt something."""
+    """Return `known_at`; if it is None, the time of the last batch that changed the store."""
     _check_clocks(known_at=known_at)
     if known_at is not None:
         return known_at
@@ -116,7 +133,7 @@ def resolve_known_at(
 def touched_runs(
     path: Path, key: Key, run_clocks: pd.DataFrame, *, wait_s: float, progress: Progress = log_progress
 ) -> pd.Series:
-    """Return, on the index of `run_clocks`, whether the store has learnt of the time before as_of after known_at."""
+    """Return, on the index of `run_clocks`, whether data about the time before as_of arrived after known_at."""
     connection = _read(path, key, wait_s, progress)
     try:
         connection.register("run_clock", run_clocks[["as_of", "known_at"]])
@@ -132,7 +149,12 @@ def _read(path: Path, key: Key, wait_s: float, progress: Progress) -> duckdb.Duc
     connection = connect(path.parent / "spill", at_most_bytes=_AT_MOST_BYTES)
     try:
         attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, progress=progress)
-        check_migrated(connection)
+        if missing_migrations(connection):
+            connection.execute("DETACH store")
+            attach(connection, path, key.encryption, alias="store", wait_s=wait_s, progress=progress)
+            migrate(connection, path, progress)
+            connection.execute("DETACH store")
+            attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, progress=progress)
     except BaseException:
         connection.close()
         raise
@@ -140,13 +162,13 @@ def _read(path: Path, key: Key, wait_s: float, progress: Progress) -> duckdb.Duc
 
 
 def _redact_actions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Blot people out of the words of actions: some are published, and what came in is not ours to refuse."""
+    """Redact people in the text of actions: some is published, and ingested text cannot be refused."""
     for name in ("actor", "notice_id", "detail"):
         texts = connection.execute(f"SELECT DISTINCT {name} FROM action_snapshot WHERE {name} IS NOT NULL").fetchall()  # noqa: S608
         clean = without_mentions(connection, (text for (text,) in texts))
-        connection.register("blotted", pa.table({"said": [*clean], "clean": [*clean.values()]}, _BLOTTED))
-        connection.execute(f"UPDATE action_snapshot SET {name} = clean FROM blotted WHERE {name} = said")  # noqa: S608
-        connection.unregister("blotted")
+        connection.register("redacted", pa.table({"original": [*clean], "clean": [*clean.values()]}, _REDACTED))
+        connection.execute(f"UPDATE action_snapshot SET {name} = clean FROM redacted WHERE {name} = original")  # noqa: S608
+        connection.unregister("redacted")
 
 
 def _known_until(connection: duckdb.DuckDBPyConnection) -> datetime:

@@ -1,7 +1,7 @@
-"""The store: every version of every entity, what could not be used, and how far each source was read.
+"""The store: every version of every entity, dead letters, and the read offset of each source.
 
-The tables are a pure function of the set of events: order, batching and repetition change no answer. A batch's rows,
-identities, dead letters and offsets are one transaction, so a crash anywhere neither loses nor doubles an event.
+The tables are a pure function of the set of events: order, batching and repetition do not change any result. The rows,
+identities, dead letters and offsets of a batch are one transaction, so a crash neither loses nor duplicates an event.
 """
 
 import json
@@ -36,16 +36,16 @@ from pipeline.store.migrations import migrate
 
 Tell = Callable[[duckdb.DuckDBPyConnection], Sequence[OutboxMessage]]
 
-# What stands in the identity table in place of the raw id of somebody who was erased.
+# Replaces the raw id of an erased person in the identity table.
 TOMBSTONE = "erased"
 
-# Batches of one fixed clock stand a microsecond apart; more than this is a clock that went back.
+# Batches under a fixed clock are one microsecond apart; a larger step means that the clock went back.
 _CLOCK_STEP = timedelta(seconds=1)
-_REPLAY_PAGE = 1000  # dead letters tried again in one transaction; each may have 1 MiB
+_REPLAY_PAGE = 1000  # dead letters replayed in one transaction; each may have 1 MiB
 
 
 class _Batch(NamedTuple):
-    """What the rows of one transaction share."""
+    """Values shared by the rows of one transaction."""
 
     batch_id: int
     ingested_at: datetime
@@ -57,10 +57,10 @@ class _Batch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
-    """What an operator looks at: what waits, how far the topics were read, and how fast."""
+    """Health of the store for operators: backlogs, read offsets and throughput."""
 
     dead_letters: dict[str, int]  # by reason
-    undelivered: dict[str, tuple[int, datetime]]  # by topic: how many messages, the oldest since when
+    undelivered: dict[str, tuple[int, datetime]]  # by topic: number of messages, time of the oldest
     offsets: dict[TopicPartition, int]
     topic_ids: dict[str, str]
     last_ingested_at: datetime | None
@@ -68,10 +68,18 @@ class StoreHealth:
 
 
 class Store:
-    """The open store and its one writer; a context manager. Made by `open_store`.
+    """The open store with its only writer; a context manager. Created by `open_store`.
 
-    `seen` outlives the opening, where a process opens the store again and again. `log` is where reads stand; every act
-    keeps how far it went.
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Connection with the store attached for writing as `store`.
+    progress : callable, optional
+        Receives progress messages and warnings.
+    dedup_index : DedupIndex, optional
+        Index that outlives this object, for a process that opens the store repeatedly.
+    log : AccessLog, optional
+        Log of reads; every human event stores the mark that the log had reached.
     """
 
     def __init__(
@@ -83,7 +91,7 @@ class Store:
     ) -> None:
         self._connection = connection
         self._log = log
-        self._announce = progress
+        self._progress = progress
         self._dedup_index = dedup_index
 
     def __enter__(self) -> "Store":
@@ -95,7 +103,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Write everything to the one file and let others have it."""
+        """Write everything to the file and release it."""
         self._connection.close()
 
     def commit(
@@ -109,23 +117,38 @@ class Store:
         messages: Sequence[OutboxMessage] = (),
         tell: Tell | None = None,
     ) -> BatchCounts:
-        """Keep one decoded batch, where to read on and what is to be told of it, in one transaction.
+        """Store one decoded batch, its next offsets and its outbox messages in one transaction.
 
-        A row is a duplicate where the store (or the batch before it) holds the same content under the same
-        `event_source`, `event_id` and `event_time`. An `ingested_at` before the store's greatest is raised to it.
+        A row is a duplicate if the store (or an earlier row of the batch) has the same content under the same
+        `event_source`, `event_id` and `event_time`. An `ingested_at` before the store's latest is raised to it.
 
         Parameters
         ----------
-        first_offsets
-            Where the batch's reader took over each partition from the store (None: the store knew nothing of it), for
-            readers that share partitions. None asks nothing.
-        tell
-            Called with the connection once the rows are in, within the transaction; what it returns joins `messages`.
+        batch : DecodedBatch
+            The rows to store.
+        source : str
+            Name of the source.
+        ingested_at : datetime
+            Time of ingestion.
+        next_offsets : mapping
+            Offset of the next record to read, by topic and partition.
+        first_offsets : mapping, optional
+            Stored offset from which the reader started each partition (None: the store had none), for readers that
+            share partitions. None skips the check.
+        messages : sequence of OutboxMessage
+            Messages to put into the outbox.
+        tell : callable, optional
+            Called with the connection after the rows are inserted, within the transaction; returns more messages.
+
+        Returns
+        -------
+        BatchCounts
+            Counts of the rows by outcome.
 
         Raises
         ------
         StaleOffsetsError
-            When the store has moved on from `first_offsets`. Nothing is kept.
+            The stored offsets differ from `first_offsets`. Nothing is stored.
         """
         with transaction(self._connection):
             self._check_offsets(first_offsets or {})
@@ -133,8 +156,8 @@ class Store:
             counts = self._keep_decoded(batch, number)
             self._keep_offsets(next_offsets)
             self._keep_counts(number, source, counts)
-            told = tell(self._connection) if tell else ()
-            self._keep_messages([*messages, *told], number.ingested_at)
+            more_messages = tell(self._connection) if tell else ()
+            self._keep_messages([*messages, *more_messages], number.ingested_at)
         return counts
 
     def load_mapped(
@@ -152,23 +175,23 @@ class Store:
         Raises
         ------
         SourceError
-            When the file is missing or unreadable.
+            The file is missing or unreadable.
         MappingError
-            When a column is missing, or the mapping gives an offence code that the codebook lacks.
+            A column is missing, or the mapping gives an offence code that the codebook lacks.
         """
         check_offence_codes(mapping, offence_codes)
-        # Temporary tables need no transaction, and DuckDB reads committed ones on every thread, others on one.
+        # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
         number = self._new_batch(ingested_at)
         passed_over = mapped_files.read_raw(self._connection, path, mapping)
         if passed_over:
-            (progress or self._announce)(
-                f"{path.name}: {len(passed_over):,} files passed over, for mapping {mapping.name!r} reads "
-                f"{mapping.files} alone: {passed_over[0].name} and its like"
+            (progress or self._progress)(
+                f"{path.name}: {len(passed_over):,} files passed over, such as {passed_over[0].name}: "
+                f"mapping {mapping.name!r} reads only {mapping.files}"
             )
         rows_read = self._count("raw")
-        (progress or self._announce)(f"{path.name}: {rows_read:,} rows read")
+        (progress or self._progress)(f"{path.name}: {rows_read:,} rows read")
         mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
-        # What repeats nothing, as nearly every file, goes in as it is read; what may repeat is staged and compared.
+        # A file without repeats, as nearly all are, is inserted directly; otherwise its rows are staged and compared.
         is_all_new = mapped_files.is_all_new(self._connection)
         if not is_all_new:
             mapped_files.stage_incidents(self._connection)
@@ -179,10 +202,10 @@ class Store:
         return counts
 
     def replay_events(self, decode: Callable[[list[Record]], DecodedBatch], *, ingested_at: datetime) -> BatchCounts:
-        """Read our own events among the waiting dead letters again; those that now pass are kept and resolved.
+        """Decode the waiting dead letters that are events again; store those that pass and mark them resolved.
 
-        `decode` is a decoder's method with today's codebook. `dead` counts those that go on waiting. A page of letters
-        is a transaction, so that any number of them fits into memory.
+        `decode` is the method of a decoder with the current codebook. `dead` counts the letters that still fail. Each
+        page of dead letters is one transaction, so that any number of them fits into memory.
         """
         counts, after = BatchCounts(), -1
         while rows := self._waiting_events(after):
@@ -193,7 +216,7 @@ class Store:
     def replay_mapped(
         self, mapping: Mapping, *, offence_codes: frozenset[str], ingested_at: datetime, future_tolerance: timedelta
     ) -> BatchCounts:
-        """Read the waiting rows that came through `mapping` again, as the mapping now is."""
+        """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
         check_offence_codes(mapping, offence_codes)
         with transaction(self._connection):
             number = self._new_batch(ingested_at)
@@ -207,25 +230,25 @@ class Store:
         return counts
 
     def waiting_mappings(self) -> list[str]:
-        """Names of the mappings through which waiting dead letters came, sorted."""
+        """Return the sorted names of the mappings through which waiting dead letters came."""
         return [row[0] for row in self._connection.execute(query("store/waiting_mapping")).fetchall()]
 
     def offsets(self) -> dict[TopicPartition, int]:
-        """Return where to read on, by topic (or file) and partition."""
+        """Return the next offset to read, by topic (or file) and partition."""
         rows = self._connection.execute("SELECT topic, partition, next_offset FROM store.consumer_offset").fetchall()
         return {(topic, partition): next_offset for topic, partition, next_offset in sorted(rows)}
 
     def topic_ids(self) -> dict[str, str]:
-        """Return the id of each topic that offsets are held of, as far as its broker has ids."""
+        """Return the id of each topic that has stored offsets, if its broker has topic ids."""
         return dict(self._connection.execute("SELECT topic, topic_id FROM store.topic_read ORDER BY topic").fetchall())
 
     def know_topics(self, topic_ids: MappingOf[str, str]) -> None:
-        """Note the topics that are about to be read, and refuse one that is another than the store's offsets count in.
+        """Record the ids of the topics that are about to be read.
 
         Raises
         ------
         SourceError
-            Naming the topic and the way out.
+            A topic was recreated since its offsets were stored; the message names it and the way out.
         """
         held = self.topic_ids()
         if others := [topic for topic, topic_id in topic_ids.items() if held.get(topic, topic_id) != topic_id]:
@@ -236,7 +259,7 @@ class Store:
                 self._connection.executemany("INSERT INTO store.topic_read VALUES ($1, $2)", [*fresh.items()])
 
     def forget_offsets(self, topic: str, partition: int | None = None) -> dict[TopicPartition, int]:
-        """Forget how far a topic, or one partition of it, was read, and return that; of a topic also which it was."""
+        """Delete and return the offsets of a topic or one partition; with the last offset, also the topic's id."""
         with transaction(self._connection):
             held = {place: n for place, n in self.offsets().items() if place[0] == topic}
             gone = {place: n for place, n in held.items() if partition in (None, place[1])}
@@ -247,7 +270,7 @@ class Store:
         return gone
 
     def health(self) -> StoreHealth:
-        """Return what waits here and how the topics were read."""
+        """Return the backlogs of the store, its read offsets and its throughput."""
         rows = self._connection.execute
         [(rows_per_s,)] = rows(query("store/throughput")).fetchall()
         messages = rows(query("store/waiting_message")).fetchall()
@@ -261,7 +284,7 @@ class Store:
         )
 
     def dead_letters(self) -> pd.DataFrame:
-        """Return the dead letters that wait: batch_id, ingested_at, topic … mapping, in order of arrival."""
+        """Return the waiting dead letters in order of arrival: batch_id, ingested_at, topic … mapping."""
         return frame(self._connection, query("store/dead_letters"))
 
     def batches(self) -> pd.DataFrame:
@@ -269,16 +292,16 @@ class Store:
         return frame(self._connection, query("store/batches"))
 
     def record_human_event(self, event: HumanEvent, messages: Sequence[OutboxMessage] = ()) -> str:
-        """Append what a person did with what is to be told of it, in one transaction, and return its event_id.
+        """Append a human event and its outbox messages in one transaction, and return its event_id.
 
-        The same act is recorded once, and so is the same message.
+        The same event is recorded once, and so is the same message.
 
         Raises
         ------
         PersonMentionedError
-            When its words name somebody. Nothing is recorded.
+            The text of the event names a person. Nothing is recorded.
         ClockError
-            When it is dated before the last act. Nothing is recorded.
+            The event is dated before the last one. Nothing is recorded.
         """
         columns = self._columns_of(event)
         with transaction(self._connection):
@@ -287,69 +310,71 @@ class Store:
         return str(columns["event_id"])
 
     def last_event_at(self) -> datetime | None:
-        """Return when, by the clock, the latest act was done; None where none was."""
+        """Return the clock time of the latest human event; None if there is none."""
         [(last,)] = self._connection.execute('SELECT max("at") FROM store.human_event').fetchall()
         return last
 
     def log_mark(self) -> LogMark:
-        """Return how far the access log went at the last act."""
+        """Return the mark that the access log had reached at the last human event."""
         [row] = self._connection.execute("SELECT size_bytes, entry_hash FROM store.log_mark").fetchall()
         return LogMark(*row)
 
     def _columns_of(self, event: HumanEvent) -> dict[str, Any]:
-        """Return the row of an act that may be recorded."""
+        """Return the row of an event after checking that it may be recorded."""
         columns = event.columns()
         self.refuse_mentions(event.words)
-        refuse_earlier(event.at, self.last_event_at(), "the last recorded act")
+        refuse_earlier(event.at, self.last_event_at(), "the last recorded event")
         return columns
 
     def _add_event(self, columns: dict[str, Any]) -> None:
         self._connection.execute(query("store/add_human_event"), columns)
-        # Where the last mark is not in the log, it was cut off since: the mark stays, and tells.
+        # If the log lacks the last mark, the log was truncated: the old mark stays as the evidence.
         if self._log and self._log.holds(self.log_mark()):
             self._connection.execute(query("store/keep_log_mark"), self._log.mark()._asdict())
 
     def refuse_mentions(self, words: MappingOf[str, str | None]) -> None:
-        """Raise PersonMentionedError naming the field of `words` that names somebody, by pseudonym or raw id."""
+        """Raise PersonMentionedError for a field of `words` that names a person by pseudonym or raw id."""
         refuse_mentions(self._connection, words)
 
     def redact_words(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return `frame` with everybody, pseudonyms and raw ids, blotted out of its columns of text."""
+        """Return `frame` with pseudonyms and raw ids redacted in its text columns."""
         return redact_words(self._connection, frame)
 
     def human_events(self) -> pd.DataFrame:
-        """Return what people did, in order of recording: sequence, event_id, kind, actor, subject_kind, … detail."""
+        """Return the human events in recording order: sequence, event_id, kind, actor, subject_kind, … detail."""
         return frame(self._connection, query("store/human_events"))
 
     def add_messages(self, messages: Sequence[OutboxMessage], at: datetime) -> None:
-        """Write messages that no act and no batch causes, such as what a run found; each is written once."""
+        """Write messages that come from no human event or batch, such as results of a run; each is written once."""
         with transaction(self._connection):
             self._keep_messages(messages, at)
 
     def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]:
-        """Return the messages that wait (of `topic`, where it is given), oldest first, no more than `at_most`."""
+        """Return at most `at_most` undelivered messages (of `topic`, if given), oldest first."""
         parameters = {"at_most": at_most, "topic": topic}
         rows = self._connection.execute(query("store/undelivered"), parameters).fetchall()
         return [OutboxMessage(*row) for row in rows]
 
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
-        """Note that messages were acknowledged; they are not sent again."""
+        """Mark messages as acknowledged; they are not sent again."""
         with transaction(self._connection):
             marked = {"message_ids": list(message_ids), "at": at}
             self._connection.execute(query("store/mark_delivered"), marked)
 
     def corrected_evidence(self, evidence: pd.DataFrame, known_at: datetime) -> pd.DataFrame:
-        """Return which records behind notices are known otherwise than when the notice was drafted.
+        """Return the evidence records of notices that were corrected after the notice was drafted.
 
         Parameters
         ----------
-        evidence
-            notice_id, incident_id, person_id (null where the notice is to a place), known_then.
+        evidence : pandas.DataFrame
+            notice_id, incident_id, person_id (null for a notice to a place), known_then.
+        known_at : datetime
+            Time at which the evidence is compared with what was known at known_then.
 
         Returns
         -------
-        DataFrame
-            notice_id, incident_id, what (cancelled, amended, or cleared: the person has no such role any more).
+        pandas.DataFrame
+            notice_id, incident_id, what (cancelled, amended, or cleared: the person no longer has such a role).
         """
         types = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
         rows = pa.table({name: pa.array(evidence[name], kind, from_pandas=True) for name, kind in types.items()})
@@ -359,20 +384,20 @@ class Store:
         return found
 
     def latest_known_at(self, now: datetime) -> datetime:
-        """Return `now`, or when the store last learnt something, where its writer's clock was ahead of the asker's."""
+        """Return `now`, or the time of the store's last change if that is later (the writer's clock was ahead)."""
         [(known_until,)] = self._connection.execute(query("store/known_until")).fetchall()
         return max(now, known_until or now)
 
     def people_now(self, at: datetime) -> pd.DataFrame:
-        """Return everybody not erased as known at `at`, whatever a run knew: person_id, and what a register asks."""
+        """Return everybody not erased, as known at `at` regardless of any run: person_id and status columns."""
         return self._known_now("person", "store/person_now", at)
 
     def live_warrants(self, at: datetime) -> set[str]:
-        """Return the warrants that are outstanding as known at `at`, whatever a run knew."""
+        """Return the ids of the warrants outstanding as known at `at`, regardless of any run."""
         return set(self._known_now("warrant", "store/live_warrant", at)["warrant_id"])
 
     def _known_now(self, entity: str, sql_name: str, at: datetime) -> pd.DataFrame:
-        """Return the rows of a query on `<entity>_snapshot`, which runs read, too, with both clocks at one moment."""
+        """Return the rows of a query on `<entity>_snapshot` with both clocks at `at`."""
         try:
             self._connection.execute(query(f"snapshot/{entity}_snapshot"), {"known_at": at, "as_of": at})
             return frame(self._connection, query(sql_name))
@@ -380,7 +405,7 @@ class Store:
             self._connection.execute(f"DROP TABLE IF EXISTS {entity}_snapshot")
 
     def resolve_pseudonym(self, person_id: str) -> str | None:
-        """Return the raw id behind a pseudonym, None where there is none. Log the access before you call this."""
+        """Return the raw id behind a pseudonym, or None. Log the access before you call this."""
         row = self._connection.execute(
             "SELECT raw_person_id FROM store.identity WHERE person_id = $person_id", {"person_id": person_id}
         ).fetchone()
@@ -391,47 +416,51 @@ class Store:
         return self._connection.execute(query("store/waiting_event"), parameters).fetchall()
 
     def resolve_pseudonyms(self, person_ids: Sequence[str]) -> dict[str, str]:
-        """Return the raw ids behind pseudonyms, as far as there are any. Log the access before you call this."""
+        """Return the raw ids of those pseudonyms that have one. Log the access before you call this."""
         rows = self._connection.execute(query("store/resolved"), {"person_ids": list(person_ids)}).fetchall()
         return dict(rows)
 
     def is_named(self, raw_person_id: str) -> bool:
-        """Return whether a dead letter or a message holds a raw id, be it of somebody whom no event ever brought in."""
-        return any(self._holding(table, [raw_person_id]) for table in ("store.dead_letter", "store.outbox"))
+        """Return whether a dead letter or a message contains a raw id, even one without an ingested event."""
+        return any(self._rows_containing(table, [raw_person_id]) for table in ("store.dead_letter", "store.outbox"))
 
     def erase_person(self, event: HumanEvent, raw_person_id: str | None = None) -> int:
-        """Put a tombstone where the identity of the act's subject was, and record the act; one transaction.
+        """Replace the identity of the event's subject with a tombstone and record the event, in one transaction.
 
-        The pseudonym stays, so that hashes and chains over it still verify, and is never given to anybody again.
-        Dead letters that hold the raw id lose their payload, and messages that hold either id do, too, and are never
-        sent. The raw id is the one that the identity held and, where whoever erases knows it, `raw_person_id`: letters
-        are what was never decoded, so they may name somebody who has no identity here. Returns how many there were.
+        The pseudonym stays, so that hashes and chains over it still verify, and is never assigned again. The payload
+        of dead letters that contain the raw id is deleted, as is that of messages that contain either id; such
+        messages are never sent. The raw id is the one of the identity and, if given, `raw_person_id`: dead letters
+        were never decoded, so they may name a person without an identity.
+
+        Returns
+        -------
+        int
+            Number of dead letters whose payload was deleted.
         """
         columns = self._columns_of(event)
         with transaction(self._connection):
             held = self.resolve_pseudonym(event.subject)
             raw_ids = sorted({raw_id for raw_id in (held, raw_person_id) if raw_id not in (None, TOMBSTONE)}, key=str)
-            notices = self._empty("store.dead_letter", "store/empty_dead_letter", raw_ids, {})
-            self._empty("store.outbox", "store/empty_message", [*raw_ids, event.subject], {"at": event.at})
+            emptied = self._delete_payloads("store.dead_letter", "store/empty_dead_letter", raw_ids, {})
+            self._delete_payloads("store.outbox", "store/empty_message", [*raw_ids, event.subject], {"at": event.at})
             self._connection.execute(query("store/bury_identity"), {"person_id": event.subject, "tombstone": TOMBSTONE})
             self._connection.execute(
                 query("store/add_identity_tombstone"), {"person_id": event.subject, "tombstone": TOMBSTONE}
             )
             self._add_event(columns)
         self._connection.execute("CHECKPOINT store")
-        return notices
+        return emptied
 
-    def _empty(self, table: str, sql_name: str, ids: Sequence[str], parameters: dict[str, Any]) -> int:
-        """Empty the payloads that hold one of the ids, and return how many."""
-        held = self._holding(table, ids)
+    def _delete_payloads(self, table: str, sql_name: str, ids: Sequence[str], parameters: dict[str, Any]) -> int:
+        """Delete the payloads that contain one of the ids, and return their number."""
+        held = self._rows_containing(table, ids)
         self._connection.execute(query(sql_name), {"rows": held, **parameters})
         return len(held)
 
-    def _holding(self, table: str, ids: Sequence[str]) -> list[int]:
-        """Return the rows whose payload holds one of the ids; looked at as bytes, as they may be no text.
+    def _rows_containing(self, table: str, ids: Sequence[str]) -> list[int]:
+        """Return the rows whose payload contains one of the ids; it is searched as bytes, as it may not be text.
 
-        An id counts as it is or as JSON may escape it, where no letter or digit goes on before or after it: P1 is not
-        in P12.
+        An id is found in plain or JSON-escaped form, not preceded or followed by a letter or digit: P1 is not in P12.
         """
         if not ids:
             return []
@@ -445,9 +474,9 @@ class Store:
         [row] = self._connection.execute(query("store/new_batch"), {"ingested_at": ingested_at}).fetchall()
         batch = _Batch(*row)
         if batch.ingested_at > ingested_at + _CLOCK_STEP:
-            self._announce(
+            self._progress(
                 f"the clock reads {ingested_at.isoformat()}, earlier than the store's last batch; "
-                f"ingested_at is {batch.ingested_at.isoformat()}. Set the clock right."
+                f"{batch.ingested_at.isoformat()} is used as ingested_at. Set the clock right."
             )
         return batch
 
@@ -463,7 +492,7 @@ class Store:
         return counts + self._keep_dead(batch.dead_letters, number)
 
     def _keep_staged(self, entity: str, number: _Batch, present: Collection[str] | None = None) -> BatchCounts:
-        """Move what is new from `staged` into the entity's versions, and drop `staged`."""
+        """Move the new rows of `staged` into the entity's versions and drop `staged`."""
         self._connection.execute(arrival_sql(entity, "row_number" if present else "rowid"))
         rows_in = self._count("staged")
         if self._dedup_index is not None:
@@ -476,14 +505,14 @@ class Store:
             self._connection.execute(keep_sql(entity, present), number.parameters)
         self._connection.execute("DROP TABLE staged")
         if conflicts:
-            self._announce(
-                f"{conflicts:,} of the new {entity} rows contradict another of the same version or event; "
-                f"all are kept and the greater content hash is read"
+            self._progress(
+                f"{conflicts:,} of the new {entity} rows contradict another row of the same version or event; "
+                f"all are stored and the row with the greater content hash is used"
             )
         return BatchCounts(rows_in=rows_in, stored=stored, duplicates=rows_in - stored, conflicts=conflicts)
 
     def _keep_mapped(self, number: _Batch, mapping: Mapping, rows_read: int) -> BatchCounts:
-        """Put the incidents of `mapped` into their versions straight from the file; the rest become dead letters."""
+        """Insert the incidents of `mapped` directly from the file; the other rows become dead letters."""
         rows = hashed_sql("incident", "FROM mapped WHERE rule IS NULL", mapped_files.STAGED)
         with unordered(self._connection):
             stored = self._scalar(keep_sql("incident", mapped_files.STAGED, rows), number.parameters)
@@ -494,7 +523,7 @@ class Store:
         return counts + self._keep_dead(mapped_files.refuse(self._connection, mapping.name), number)
 
     def _compare(self, number: _Batch, mapping: Mapping) -> BatchCounts:
-        """Move what is new of `staged` into its versions; the rest are duplicates and dead letters."""
+        """Move the new rows of `staged` into the versions; the others are duplicates or dead letters."""
         dead = mapped_files.refuse(self._connection, mapping.name)
         return self._keep_staged("incident", number, mapped_files.STAGED) + self._keep_dead(dead, number)
 
@@ -508,7 +537,7 @@ class Store:
         stale = sorted(place for place, first in first_offsets.items() if held.get(place) != first)
         if stale:
             places = ", ".join(f"{topic}[{partition}]" for topic, partition in stale)
-            raise StaleOffsetsError(f"the store has moved on in {places} since this batch was read; read it again")
+            raise StaleOffsetsError(f"stored offsets of {places} changed since this batch was read; read it again")
 
     def _keep_offsets(self, next_offsets: MappingOf[TopicPartition, int]) -> None:
         for (topic, partition), next_offset in sorted(next_offsets.items()):
@@ -563,22 +592,22 @@ class Store:
 def open_store(
     path: Path, key: Key, *, wait_s: float, progress: Progress = log_progress, log: AccessLog | None = None
 ) -> Store:
-    """Open the store at `path` as its one writer, made and migrated where needed.
+    """Open the store at `path` as its only writer; create or migrate it if needed.
 
     Raises
     ------
     StoreBusyError
-        When another process holds it for longer than `wait_s`.
+        Another process holds it for longer than `wait_s`.
     KeyFileError
-        When it was written with another key.
+        It was written with another key.
     StoreError
-        When it cannot be opened, or a newer harmspot wrote it.
+        It cannot be opened, or a newer harmspot wrote it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = connect(path.parent / "spill")
     try:
         attach(connection, path, key.encryption, alias="store", wait_s=wait_s, progress=progress)
-        migrate(connection)
+        migrate(connection, path, progress)
     except BaseException:
         connection.close()
         raise
@@ -586,11 +615,11 @@ def open_store(
 
 
 def another_topic(topic: str) -> str:
-    """Say that the offsets of a topic count in another one of its name, and the way out."""
+    """Return the error message for stored offsets that belong to another topic of the same name."""
     return (
-        f"{topic} is not the topic that the store read: it was made anew, or kafka.bootstrap_servers names another "
-        f"cluster. Correct that, or read it from its first record: harmspot stream --forget-offset '{topic}'; events "
-        "known already are recognised by source and id."
+        f"{topic} is not the topic that the store read: the topic was recreated, or kafka.bootstrap_servers names "
+        f"another cluster. Correct that, or read it from its first record: harmspot stream --forget-offset '{topic}'; "
+        "events already stored are recognised by source and id."
     )
 
 

@@ -79,8 +79,8 @@ def test_touching_parts_of_one_id_become_one_polygon(tmp_path: Path) -> None:
     [
         (TWO | {"id": ["a", None]}, "column 'id' is empty in feature 2 of 2"),
         (TWO | {"id": ["a", "  "]}, "column 'id' is empty in feature 2 of 2"),
-        (TWO | {"id": ["a", "a"]}, "id 'a' stands for 2 different features"),  # two names
-        ({"id": ["a", "a"], "label": "A", "geometry": [square(0, 0), square(500, 0)]}, "id 'a' stands for 2"),
+        (TWO | {"id": ["a", "a"]}, "id 'a' is used by 2 different features"),  # two names
+        ({"id": ["a", "a"], "label": "A", "geometry": [square(0, 0), square(500, 0)]}, "id 'a' is used by 2"),
         (TWO | {"geometry": [square(0, 0), None]}, "no geometry in feature 2"),
         (TWO | {"geometry": [square(0, 0), LineString([(0, 0), (9, 9)])]}, "area 'a' is a LineString"),
     ],
@@ -122,7 +122,7 @@ def test_a_missing_coordinate_system_is_refused(tmp_path: Path, suffix: str) -> 
 def test_metres_in_a_geojson_that_names_no_system_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "areas.geojson"
     path.write_text(frame(TWO).set_crs(None, allow_override=True).to_json(), encoding="utf-8")
-    with pytest.raises(ValueError, match="are not degrees, but no other system is named"):
+    with pytest.raises(ValueError, match="are not degrees, but the file names no other system"):
         read(path)
 
 

@@ -214,7 +214,7 @@ def test_where_nothing_can_stand_out_the_frame_is_empty_and_whole(cells: pd.Data
     [
         ({"harm": [1.0, -1.0]}, "harm of 1 cells is negative"),
         ({"harm": [1.0, np.nan]}, "harm of 1 cells is negative or not finite"),
-        ({"cell_ix": [1, 1]}, "is there twice"),
+        ({"cell_ix": [1, 1]}, "occurs more than once"),
     ],
 )
 def test_cells_that_make_no_sense_are_refused(change: dict, said: str) -> None:

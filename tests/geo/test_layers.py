@@ -197,20 +197,20 @@ def test_the_style_of_cells_parts_them_at_one_five_ten_and_25_percent(tmp_path: 
 
 @pytest.mark.parametrize("column", ["person_id", "subject_person_id", "PERSON_ID", "person_ids"])
 def test_a_column_that_names_persons_is_refused(tmp_path: Path, column: str) -> None:
-    with pytest.raises(ValueError, match=f"layer areas: column '{column}' names persons"):
+    with pytest.raises(ValueError, match=f"layer areas: column '{column}' identifies persons"):
         write_layers({"areas": areas(**{column: ["x", "y"]})}, tmp_path, run=RUN)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_index_that_names_persons_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'person_id' names persons"):
+    with pytest.raises(ValueError, match="'person_id' identifies persons"):
         write_layers({"areas": areas().rename_axis("person_id")}, tmp_path, run=RUN)
 
 
 @pytest.mark.parametrize("hide", [str, lambda text: [text], lambda text: f"seen with {text} twice"])
 def test_a_pseudonym_among_the_values_is_refused_and_not_repeated(tmp_path: Path, hide: Any) -> None:
     pseudonym = "p_" + "0123456789abcdef" * 2
-    with pytest.raises(ValueError, match="column 'note' holds the pseudonym") as refusal:
+    with pytest.raises(ValueError, match="column 'note' has the pseudonym") as refusal:
         write_layers({"areas": areas(note=[None, hide(pseudonym)])}, tmp_path, run=RUN)
     assert pseudonym not in str(refusal.value)
 
@@ -218,8 +218,8 @@ def test_a_pseudonym_among_the_values_is_refused_and_not_repeated(tmp_path: Path
 @pytest.mark.parametrize(
     ("layers", "run", "said"),
     [
-        ({}, RUN, "there are none"),
-        ({"Areas!": areas()}, RUN, "theme 'Areas!': expected small letters"),
+        ({}, RUN, "no themes"),
+        ({"Areas!": areas()}, RUN, "theme 'Areas!': expected lower-case letters"),
         ({"layer_styles": areas()}, RUN, "theme 'layer_styles'"),
         ({"areas": areas().to_crs("EPSG:4326")}, RUN, "layer areas: EPSG:4326 is in degree"),
         ({"areas": areas().set_crs(None, allow_override=True)}, RUN, "layer areas: no coordinate system"),

@@ -85,8 +85,8 @@ def test_too_few_points_make_an_empty_case_and_no_error(count: int) -> None:
     [
         ({"crs": "EPSG:4326"}, "EPSG:4326 is in degree"),
         ({"crs": None}, "no coordinate system"),
-        ({"distance_bands_m": (200, 100)}, "distance_bands_m=.200, 100.: expected rising"),
-        ({"day_bands": ()}, "day_bands=.*expected rising"),
+        ({"distance_bands_m": (200, 100)}, "distance_bands_m=.200, 100.: expected increasing"),
+        ({"day_bands": ()}, "day_bands=.*expected increasing"),
         ({"permutations": 0}, "permutations=0"),
     ],
 )

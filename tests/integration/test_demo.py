@@ -42,7 +42,7 @@ def test_it_says_what_came_out_and_where(demo: tuple[Path, str]) -> None:
     folder, said = demo
     assert "flagrant" in said
     assert "people (counts only)" in said
-    assert "effects of lists, registered" in said and "audits on which lists wait" in said
+    assert "effects of lists, registered" in said and "audits that lists depend on" in said
     for name in ("published.duckdb", "restricted.duckdb", "layers", "report.html"):
         assert str(folder / "home" / name) in said
         assert (folder / "home" / name).exists()
@@ -204,7 +204,7 @@ def test_show_and_explain_print_tables_and_json(demo: tuple[Path, str]) -> None:
     people = json.loads(harmspot(folder, "show", "people", "--json", *reading))
     explained = harmspot(folder, "explain", "person", people[0]["person_id"], *reading)
     assert "no grounds for a stop" in explained
-    assert "the chain is whole" in harmspot(folder, "audit", "verify")
+    assert "the chain is intact" in harmspot(folder, "audit", "verify")
     for table in ("cells", "markets", "notices", "runs", "changes", "quality"):
         assert isinstance(json.loads(harmspot(folder, "show", table, "--json")), list)
 

@@ -418,7 +418,7 @@ def test_announcements_that_cannot_be_delivered_wait_and_events_are_stored(
     summary = stream(home, CAUGHT_UP, step)
     assert (summary.counts.rows_in, summary.announced) == (sent, 0)
     assert contents(by_topic) == oracle
-    assert any("announcements wait in the store: records were not delivered" in line for line in said)
+    assert any("change messages stay queued in the store: records were not delivered" in line for line in said)
     with pytest.raises(SourceError, match=f"has no topic {changes}"):
         stream(by_topic, CAUGHT_UP)
     admin.create_topics({changes: {"num_partitions": 1}})

@@ -56,7 +56,7 @@ def test_a_topic_made_anew_is_refused_until_its_offsets_are_forgotten(
     assert read(kafka_home).stored == 10
     make_anew(kafka_broker, topic)
     send(kafka_broker, topic, range(5, 25))
-    with pytest.raises(SourceError, match=f"it was made anew.*--forget-offset '{topic}'"):
+    with pytest.raises(SourceError, match=f"the topic was recreated.*--forget-offset '{topic}'"):
         read(kafka_home)
     found = examine(kafka_home).set_index("check")
     assert found.loc[f"topic: {topic}", "state"] == "fault"

@@ -95,15 +95,15 @@ GUARDS = (
     Guard(
         "people_lists/rule_features",
         "sales in flagrant markets concern the place",
-        '~held["in_flagrant_market"].astype(bool)',
+        '~offences_held["in_flagrant_market"].astype(bool)',
         "True",
         "people_lists/test_assess.py::test_dealers_sell_outside_flagrant_markets_and_stand_by_score",
     ),
     Guard(
         "people_lists/rule_features",
         "the police's own suspicion is no ground",
-        '| held["factor"].gt(0)',
-        '| held["factor"].ge(0)',
+        '| offences_held["factor"].gt(0)',
+        '| offences_held["factor"].ge(0)',
         "people_lists/test_call_in.py::test_what_is_no_link",
     ),
     Guard(
@@ -158,21 +158,21 @@ GUARDS = (
     Guard(
         "people_lists/call_in",
         "use of drugs links nobody",
-        '~held["is_use"] &',
+        '~offences_held["is_use"] &',
         "",
         "people_lists/test_call_in.py::test_what_is_no_link",
     ),
     Guard(
         "people_lists/call_in",
         "only eligible adults are reached",
-        'held["person_id"].isin(reachable)',
+        'offences_held["person_id"].isin(reachable)',
         "True",
         "people_lists/test_call_in.py::test_only_the_next_level_is_invited_and_only_eligible_adults_are_counted",
     ),
     Guard(
         "governance/list_lifecycle",
         "no list is approved without a registered effect",
-        '_unregistered(act, effects) if act.kind == "approved" else None',
+        '_unregistered(event, effects) if event.kind == "approved" else None',
         "None",
         "governance/test_list_lifecycle.py::test_effect_registered_holds_in_every_history",
     ),
@@ -186,8 +186,8 @@ GUARDS = (
     Guard(
         "governance/list_lifecycle",
         "an evaluation ends the lists approved before it",
-        "stops_at=min(standing.stops_at, effect.ends_at)",
-        "stops_at=standing.stops_at",
+        "stops_at=min(status.stops_at, effect.ends_at)",
+        "stops_at=status.stops_at",
         "governance/test_list_lifecycle.py::test_an_early_evaluation_ends_the_lists_approved_under_it",
     ),
     Guard(
@@ -228,8 +228,8 @@ GUARDS = (
     Guard(
         "governance/notice_lifecycle",
         "what is in somebody's hands is not withdrawn in silence",
-        "standing.state not in CLOSED and standing.served_on is None",
-        "standing.state not in CLOSED",
+        "status.state not in CLOSED and status.served_on is None",
+        "status.state not in CLOSED",
         "governance/test_notice_lifecycle.py::TestDesk",
     ),
     Guard(
@@ -249,8 +249,8 @@ GUARDS = (
     Guard(
         "governance/audits",
         "age counts from the day of the report",
-        "act.made_at, act.at), default",
-        "act.at, act.at), default",
+        "event.made_at, event.at), default",
+        "event.at, event.at), default",
         "governance/test_audits.py::test_an_older_report_signed_later_takes_nothing_back",
     ),
     Guard(
@@ -291,8 +291,8 @@ GUARDS = (
     Guard(
         "governance/audits",
         "a home has one first run",
-        'min((act.at for act in known if act.kind == "began")',
-        'max((act.at for act in known if act.kind == "began")',
+        'min((event.at for event in past if event.kind == "began")',
+        'max((event.at for event in past if event.kind == "began")',
         "governance/test_audits.py::test_the_first_run_starts_the_clock",
     ),
     Guard(

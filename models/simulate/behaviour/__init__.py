@@ -1,4 +1,4 @@
-"""What people in a simulated town do: offending, markets, patrol, custody, warrants, staffing, actions.
+"""Behaviour of people in a simulated town: offending, markets, patrol, custody, warrants, staffing, actions.
 
-May import world and output.
+This package may import world and output.
 """

@@ -1,4 +1,4 @@
-"""Actions: what somebody does to the town, checked and told as events; and everyday visits and offers."""
+"""Actions on the town, checked and emitted as events; and routine visits and offers of treatment."""
 
 import json
 import zlib
@@ -15,7 +15,7 @@ from models.simulate.world.people import People
 from models.simulate.world.town import Town
 
 VISITS_PER_DAY, OFFERS_PER_DAY = 1.0, 0.08
-# These change the town and need an area; `arrest` needs a subject; every other kind is only told.
+# These change the town and need an area; `arrest` needs a subject; every other kind is only emitted as an event.
 AREA_KINDS = ("announcement", "crackdown_start", "crackdown_end", "visit")
 
 
@@ -34,11 +34,12 @@ class Order:
 def read_actions(
     actions: Sequence[Mapping[str, Any]], town: Town, people: People, from_s: int, to_s: int
 ) -> list[Order]:
-    """Check actions given as `data` of action events (`kind`, `at`, `area`, `subject`, `hours`, …), in order of time.
+    """Check actions given as `data` of action events (`kind`, `at`, `area`, `subject`, `hours`, …); sort them by time.
 
     Raises
     ------
-    ValueError : an action lies outside from_s … to_s, or names no area or subject that the town has.
+    ValueError
+        An action is outside from_s … to_s, or its area or subject is not in the town.
     """
     orders = sorted(
         (_read(action, town, people) for action in actions), key=lambda order: (order.at_s, order.data["action_id"])
@@ -50,24 +51,26 @@ def read_actions(
 
 
 def action_events(seed: int, orders: Sequence[Order]) -> list[Emitted]:
-    """The actions as events, told at once."""
-    return [_told(seed, order.data, order.at_s) for order in orders]
+    """Return the actions as events that arrive at once."""
+    return [_emitted(seed, order.data, order.at_s) for order in orders]
 
 
 def routine_actions(seed: int, day: Day, town: Town, people: People) -> list[Emitted]:
-    """Short patrol visits, and treatment offered to users who agreed to be asked; neither changes the town."""
+    """Return short patrol visits and offers of treatment to users with consent; neither changes the town."""
     rng = generator(seed, day.number, "actions")
     visits, offers = rng.poisson([VISITS_PER_DAY, OFFERS_PER_DAY])
     names = [f"N{number:016x}" for number in numbers(seed, day.number, "actions", visits + 3 * offers).tolist()]
     area, minute = rng.integers(0, len(town.area_ids), visits), rng.integers(0, 1440, visits + offers)
     at_s = day.start_s + 60 * minute
-    told = [_visit(name, town.area_ids[where], int(when)) for name, where, when in zip(names, area, at_s, strict=False)]
+    actions = [
+        _visit(name, town.area_ids[where], int(when)) for name, where, when in zip(names, area, at_s, strict=False)
+    ]
     willing = people.ids[people.consent == 1]
     asked = rng.choice(willing, offers)
     says_yes = rng.random((offers, 2)) < [0.6, 0.7]
     for turn, (person_id, when) in enumerate(zip(asked.tolist(), at_s[visits:].tolist(), strict=True)):
-        told += _referral(names[visits + 3 * turn :], person_id, when, 1 + int(says_yes[turn].cumprod().sum()))
-    return [_told(seed, data, at) for data, at in told]
+        actions += _referral(names[visits + 3 * turn :], person_id, when, 1 + int(says_yes[turn].cumprod().sum()))
+    return [_emitted(seed, data, at) for data, at in actions]
 
 
 def _read(action: Mapping[str, Any], town: Town, people: People) -> Order:
@@ -85,7 +88,7 @@ def _index(known: Sequence[str], value: str | None, name: str, kind: str, is_nee
     if value is None or value not in known:
         # A person's id stays out of the message.
         shown = repr(value) if name == "area" else "not in this town"
-        raise ValueError(f"{name} of {kind}: {shown}, expected one that the town has")
+        raise ValueError(f"{name} of {kind}: {shown}, expected one of this town")
     return list(known).index(value)
 
 
@@ -94,7 +97,7 @@ def _visit(action_id: str, area_id: str, at_s: int) -> tuple[dict[str, Any], int
 
 
 def _referral(names: list[str], person_id: str, at_s: int, steps: int) -> list[tuple[dict[str, Any], int]]:
-    """An offer, and as many of acceptance and start, two days apart, as follow."""
+    """Return the first `steps` of offer, acceptance and start, two days apart."""
     kinds = ("referral_offered", "referral_accepted", "referral_started")[:steps]
     moments = [at_s + 2 * DAY_S * turn for turn in range(steps)]
     return [
@@ -107,6 +110,6 @@ def _data(action_id: str, kind: str, actor: str, at_s: int, **rest: Any) -> dict
     return {"action_id": action_id, "version": 1, "kind": kind, "actor": actor, **rest, "at": iso(np.array([at_s]))[0]}
 
 
-def _told(seed: int, data: Mapping[str, Any], at_s: int) -> Emitted:
+def _emitted(seed: int, data: Mapping[str, Any], at_s: int) -> Emitted:
     action_id = str(data["action_id"])
     return emit(seed, "actions", action_id, f"{action_id}.{data['version']}", str(data["at"]), data, at_s, "ordinary")

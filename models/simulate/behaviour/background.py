@@ -1,6 +1,6 @@
-"""What happens in town whoever does it: incidents by offence, place, hour, weekday and season, and near repeats.
+"""Incidents without a known offender: by offence, place, hour, weekday and season, and near repeats.
 
-A burglary or an assault makes another one near by more likely for a fortnight (Johnson et al. 2007, J. Quantitative
+A burglary or an assault makes another one nearby more likely for a fortnight (Johnson et al. 2007, J. Quantitative
 Criminology 23:201; Ratcliffe and Rengert 2008, Security Journal 21:58).
 """
 
@@ -16,7 +16,7 @@ from models.simulate.world.vocabulary import CODE, NONE, SUBJECT
 
 
 class Offence(NamedTuple):
-    """How often an offence happens in town per day, when, where, and who finds it (public, police, partner, sensor)."""
+    """An offence: rate per day in town, hourly profile, place, discovery shares (public, police, partner, sensor)."""
 
     code: str
     per_day: float
@@ -66,7 +66,7 @@ _SUBJECTS = {"drug_dealing_report": "dealing", "drug_paraphernalia": "parapherna
 
 
 def _template() -> np.ndarray:
-    """A row for each of OFFENCES, with all that does not change from one to the next."""
+    """Return a row for each of OFFENCES with the fields that are the same in all its incidents."""
     rows = blank(np.zeros(len(OFFENCES), dtype=np.uint64))
     rows["code"] = [CODE[offence.code] for offence in OFFENCES]
     rows["subject"] = [SUBJECT.get(_SUBJECTS.get(offence.code, ""), NONE) for offence in OFFENCES]
@@ -78,12 +78,12 @@ def _template() -> np.ndarray:
 _TEMPLATE = _template()
 
 _REPEATING = (CODE["burglary_residential"], CODE["violence_with_injury"])
-_REPEATS = 3  # at most so many repeats follow one incident
-_REPEAT_CHANCE = 0.22  # of each of them
+_REPEATS = 3  # the most repeats that follow one incident
+_REPEAT_CHANCE = 0.22  # of each repeat
 
 
 def background(seed: int, day: Day, town: Town) -> np.ndarray:
-    """Incidents of one day whose offender nobody knows."""
+    """Return the incidents of one day without a known offender."""
     rng = generator(seed, day.number, "background")
     expected = _PER_DAY * day.season * day.profile_factors[_PROFILE]
     offence = np.repeat(np.arange(len(OFFENCES)), rng.poisson(expected))
@@ -97,13 +97,13 @@ def background(seed: int, day: Day, town: Town) -> np.ndarray:
 
 
 def expected_per_day(town: Town) -> np.ndarray:
-    """Expected background incidents per day and area, an average day's."""
+    """Return the expected background incidents on an average day, by area."""
     by_point = _PER_DAY @ town.weights[_PLACE]
     return np.bincount(town.area, by_point, minlength=len(town.area_ids))
 
 
 def near_repeats(incidents: np.ndarray, town: Town) -> np.ndarray:
-    """What burglaries and assaults bring next door within a fortnight, sooner rather than later, by nobody known."""
+    """Return near repeats of burglaries and assaults: next door, within a fortnight, by unknown offenders."""
     parents = np.repeat(incidents[np.isin(incidents["code"], _REPEATING)], _REPEATS)
     number = mix(parents["number"], np.arange(len(parents)) % _REPEATS + 1)
     children = blank(number)

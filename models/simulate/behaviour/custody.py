@@ -1,4 +1,4 @@
-"""Stays away from liberty: custody and prison after grave incidents, now and then hospital or absence."""
+"""Stays away from liberty: custody and prison after high-harm incidents, sometimes hospital or absence."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from models.simulate.world.draws import Ints, generator, uniforms
 from models.simulate.world.people import OFFENDERS, People
 from models.simulate.world.vocabulary import CODE, DISCOVERY, ROLE
 
-HELD_SHARE = 0.35  # of charged or convicted suspects of grave violence
+HELD_SHARE = 0.35  # of charged or convicted suspects of high-harm violence
 PRISON_FROM_DAYS = 60
 HOSPITAL_PER_DAY, ABSENCE_PER_DAY = 0.08, 0.04
-_GRAVE = [
+_HIGH_HARM = [
     CODE[code]
     for code in ("homicide", "attempted_murder", "rape", "wounding_with_intent", "violence_with_injury", "robbery")
 ]
@@ -22,7 +22,7 @@ _GRAVE = [
 
 @dataclass(frozen=True, slots=True)
 class Stays:
-    """By row: person, kind, first and last second."""
+    """Stays by row: person, kind, first and last second."""
 
     person: Ints
     kind: np.ndarray
@@ -30,32 +30,35 @@ class Stays:
     to_s: Ints
 
     def take(self, rows: np.ndarray) -> "Stays":
+        """Return the stays of the given rows (a mask or indexes)."""
         return Stays(self.person[rows], self.kind[rows], self.from_s[rows], self.to_s[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """By person, the latest stay: first and last second, −1 where there was none."""
+    """Latest stay by person: first and last second, −1 if there was none."""
 
     from_s: Ints
     to_s: Ints
 
     def on(self, day: Day) -> np.ndarray:
-        """Who is away for any part of the day."""
+        """Return by person whether they are away for any part of the day."""
         return (self.from_s < day.end_s) & (self.to_s > day.start_s)
 
     def with_stays(self, stays: Stays) -> "Away":
+        """Return the table with new latest stays."""
         from_s, to_s = self.from_s.copy(), self.to_s.copy()
         from_s[stays.person], to_s[stays.person] = stays.from_s, stays.to_s
         return Away(from_s, to_s)
 
 
 def nobody_away(people: int) -> Away:
+    """Return the table of `people` persons without any stay."""
     return Away(np.full(people, -1), np.full(people, -1))
 
 
 def new_stays(seed: int, day: Day, incidents: np.ndarray, people: People, away: Away) -> Stays:
-    """Stays that today's incidents and chance bring; nobody gets a second one before the first has ended."""
+    """Return stays from today's incidents and from chance; a new stay begins only after the last has ended."""
     held, chance = _held(incidents), _by_chance(seed, day, people)
     stays = Stays(
         np.concatenate([held.person, chance.person]),
@@ -69,13 +72,13 @@ def new_stays(seed: int, day: Day, incidents: np.ndarray, people: People, away: 
 
 
 def arrested(person: Ints, at_s: int) -> Stays:
-    """Three days in custody from the moment of an arrest."""
+    """Return stays of three days in custody from the moment of an arrest."""
     n = len(person)
     return Stays(person, np.full(n, "custody"), np.full(n, at_s), np.full(n, at_s + 3 * DAY_S))
 
 
 def custody_events(seed: int, stays: Stays, people: People) -> list[Emitted]:
-    """An open stay within the hour, and its end when it has come."""
+    """Return two events for each stay: its start, and its end, each half an hour later."""
     ids, starts, ends = people.ids[stays.person].tolist(), iso(stays.from_s), iso(stays.to_s)
     rows = zip(ids, stays.kind.tolist(), stays.from_s.tolist(), starts, stays.to_s.tolist(), ends, strict=True)
     return [
@@ -103,7 +106,7 @@ def custody_events(seed: int, stays: Stays, people: People) -> list[Emitted]:
 def _held(incidents: np.ndarray) -> Stays:
     role, number = incidents["role"][:, SUSPECT], incidents["number"]
     is_held = (
-        np.isin(incidents["code"], _GRAVE)
+        np.isin(incidents["code"], _HIGH_HARM)
         & np.isin(role, [ROLE["charged"], ROLE["convicted"]])
         & (incidents["discovery"] != DISCOVERY["sensor"])
         & (uniforms(number, 60) < HELD_SHARE)

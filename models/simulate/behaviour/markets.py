@@ -1,9 +1,9 @@
-"""Street drug markets: what neighbours report of them, and how sellers answer to concentrated policing.
+"""Street drug markets: reports by neighbours, and the response of sellers to concentrated policing.
 
 A seller complies when the perceived risk of a sanction times its penalty exceeds what complying costs: p·P > C. The
 true risk is p = min(1, K/V): K sanctions that the hours spent there can deliver, shared among V who still deal. Such a
-market has two equilibria: thinly spread hours never reach anybody's C, the same hours in one place tip it, and once
-tipped, little holds it down (Kleiman and Kilmer 2009, PNAS 106:14230). An announcement makes sellers believe sooner.
+market has two equilibria: thinly spread hours never reach anybody's C, the same hours in one place tip it, and few
+hours then keep it down (Kleiman and Kilmer 2009, PNAS 106:14230). An announcement makes sellers learn faster.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from models.simulate.world.vocabulary import CHANNEL, CODE, DISCOVERY, NONE, SET
 PENALTY = 1.0
 COSTS = np.linspace(0.105, 0.5, SELLERS_PER_MARKET)  # of complying, by seller, in units of the penalty
 SANCTIONS_PER_HOUR = 0.1  # that one officer-hour at the market can deliver a day
-ROUTINE_HOURS = 2.0  # officer-hours a day that every market sees anyway
+ROUTINE_HOURS = 2.0  # officer-hours a day at every market without any action
 LEARNING_PER_DAY, LEARNING_WHEN_TOLD = 0.06, 0.3  # how fast perceived risk follows the true one
 
 
 @dataclass(frozen=True, slots=True)
 class MarketState:
-    """By market: `perceived_risk` [m]; by area: `surge_hours` a day and whether sellers `were_told`."""
+    """State by market: `perceived_risk` [m]; by area: `surge_hours` a day and whether sellers `were_told`."""
 
     perceived_risk: Floats
     surge_hours: Floats
@@ -36,7 +36,7 @@ class MarketState:
 
     @property
     def is_dealing(self) -> np.ndarray:
-        """[m, sellers]: who still deals."""
+        """Whether each seller still deals [m, sellers]."""
         return self.perceived_risk[:, None] * PENALTY <= COSTS[None, :]
 
     @property
@@ -46,15 +46,27 @@ class MarketState:
 
 
 def open_markets(markets: int, areas: int) -> MarketState:
-    """Markets in their high equilibrium: the risk that routine hours make, and everybody deals."""
+    """Return markets in their high equilibrium: everybody deals at the risk that routine hours create."""
     risk = ROUTINE_HOURS * SANCTIONS_PER_HOUR / SELLERS_PER_MARKET
     return MarketState(np.full(markets, risk), np.zeros(areas), np.zeros(areas, dtype=bool))
 
 
 def respond(state: MarketState, sites: Sites, visit_hours: Floats) -> MarketState:
-    """A day later: perceived risk has moved towards the true one.
+    """Return the markets a day later: perceived risk moves towards the true one.
 
-    visit_hours : officer-hours of single visits today, by area. Hours in an area with a market are spent at the market.
+    Parameters
+    ----------
+    state : MarketState
+        The markets today.
+    sites : Sites
+        Planted places.
+    visit_hours : ndarray of float
+        Officer-hours of single visits today, by area. Hours in an area with a market are spent at the market.
+
+    Returns
+    -------
+    MarketState
+        The markets tomorrow.
     """
     area = np.array([market.area for market in sites.markets], dtype=np.int64)
     hours = ROUTINE_HOURS + state.surge_hours[area] + visit_hours[area]
@@ -65,7 +77,7 @@ def respond(state: MarketState, sites: Sites, visit_hours: Floats) -> MarketStat
 
 
 class Report(NamedTuple):
-    """Something reported of a site: how often a day at full trade, how, and how much of it remains without trade."""
+    """A kind of report on a site: code, rate per day at full trade, channel, share that remains without trade."""
 
     code: str
     per_day: float
@@ -109,11 +121,11 @@ _REPORTS_OF: dict[str, Sequence[Report]] = {
     "police_drugs": POLICE_DRUGS,
 }
 _FOUND_BY_CHANNEL = {"officer": "police", "partner": "partner"}
-_FIRST_CALLER = 100_000  # callers about sites are other people than those about the rest of the town
+_FIRST_CALLER = 100_000  # callers about sites differ from callers about the rest of the town
 
 
 class _Trade(NamedTuple):
-    """Columns of a site kind's reports; `template` holds the rows with all that does not change."""
+    """Reports of a site kind as columns; `template` holds their constant fields."""
 
     template: np.ndarray
     per_day: Floats
@@ -141,14 +153,14 @@ _TRADES = {kind: _trade(kind, reports) for kind, reports in _REPORTS_OF.items()}
 
 
 def site_reports(seed: int, day: Day, sites: Sites, dealing_share: Floats) -> list[np.ndarray]:
-    """Incidents of one day at each market and decoy; trade at full size is drawn, then thinned to the day's share."""
+    """Return the incidents of one day at each market and decoy, drawn at full trade and thinned to the day's share."""
     shares = [*dealing_share.tolist(), *(1.0 for _ in sites.decoys)]
     places = (*sites.markets, *sites.decoys)
     return [_reports(seed, day, place, share) for place, share in zip(places, shares, strict=True)]
 
 
 def expected_at_sites(sites: Sites, areas: int) -> Floats:
-    """Expected incidents per day at markets in full trade and at decoys, by area."""
+    """Return the expected incidents per day at markets in full trade and at decoys, by area."""
     places = (*sites.markets, *sites.decoys)
     per_day = [float(_TRADES[place.kind].per_day.sum()) for place in places]
     return np.bincount([place.area for place in places], per_day, minlength=areas).astype(np.float64)
@@ -156,7 +168,7 @@ def expected_at_sites(sites: Sites, areas: int) -> Floats:
 
 def _reports(seed: int, day: Day, site: Site, dealing_share: float) -> np.ndarray:
     trade = _TRADES[site.kind]
-    # A site draws by its area: closing one market leaves the others' draws as they were.
+    # The draws of a site are keyed by its area: closing one market does not change the others' draws.
     rng = np.random.default_rng([seed, day.number + 1, len(STREAMS), site.area])
     kind = np.repeat(np.arange(len(trade.per_day)), rng.poisson(trade.per_day))
     u = rng.random((5, len(kind)))

@@ -1,4 +1,4 @@
-"""What known people do: each offends at rates of their own while at liberty, alone or with a companion."""
+"""Offending of known people: each offends at individual rates while at liberty, alone or with a companion."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from models.simulate.world.vocabulary import CODE, CODES, NONE, ROLE, SETTING
 
 
 class Deed(NamedTuple):
-    """What a rate turns into: offence codes and their shares, the hours, who finds out, what becomes of suspects."""
+    """Incidents of one rate: shares of offence codes, hourly profile, shares of discovery, shares of outcomes."""
 
     codes: dict[str, float]
     profile: str
@@ -63,19 +63,36 @@ _FOUND_BY = np.array([DEEDS[rate].found_by for rate in RATES])
 _OUTCOME = np.array([DEEDS[rate].outcome for rate in RATES])
 _ALONE = [RATE["possession"], RATE["supply"], RATE["minors_high"]]
 _WITHDRAWN_EVERY_DAYS = 60
-HOME_SHARE = 0.7  # of deeds in the home area; the others anywhere
+HOME_SHARE = 0.7  # of incidents in the home area; the others anywhere
 
 
 def offending(
     seed: int, day: Day, town: Town, sites: Sites, people: People, is_away: np.ndarray, dealing_share: Floats
 ) -> np.ndarray:
-    """Incidents of one day by known people.
+    """Return the incidents of one day by known people.
 
     Parameters
     ----------
-    is_away : by person, in custody, hospital or dead; draws are made for all and kept for those at liberty, so that
-        nobody's absence moves anybody else's draws.
-    dealing_share : by market, the share of its sellers who deal today.
+    seed : int
+        Seed of the town.
+    day : Day
+        The local day.
+    town : Town
+        Streets and areas.
+    sites : Sites
+        Planted places.
+    people : People
+        Residents.
+    is_away : ndarray of bool
+        By person, in custody, hospital or dead. Draws are made for all and kept for those at liberty, so that one
+        person's absence does not change the draws of others.
+    dealing_share : ndarray of float
+        By market, the share of its sellers who deal today.
+
+    Returns
+    -------
+    ndarray
+        Rows of INCIDENT.
     """
     rng = generator(seed, day.number, "offending")
     n = rng.poisson(people.rates.sum() / 365.25)
@@ -98,7 +115,7 @@ def offending(
 
 
 def expected_of(people: People, town: Town) -> Floats:
-    """Expected incidents per day of known people at liberty, by area."""
+    """Return the expected incidents per day of known people at liberty, by area."""
     per_day = people.rates.sum(axis=1) / 365.25
     areas = len(town.area_ids)
     anywhere = np.bincount(town.area, town.weights[PLACE["anywhere"]], minlength=areas)
@@ -107,7 +124,7 @@ def expected_of(people: People, town: Town) -> Floats:
 
 
 def withdrawn_supply(seed: int, day: Day, town: Town, sites: Sites, people: People) -> np.ndarray:
-    """Supply charges against users that are withdrawn 25 days later, one every two months."""
+    """Return supply charges against users that are withdrawn 25 days later, one every two months."""
     turn, rest = divmod(day.number - 10, _WITHDRAWN_EVERY_DAYS)
     users = people.of("withdrawn")
     if rest or not 0 <= turn < len(users):
@@ -121,7 +138,7 @@ def withdrawn_supply(seed: int, day: Day, town: Town, sites: Sites, people: Peop
 
 
 def _add_companions(rows: np.ndarray, people: People, rate: Ints, u: Floats) -> None:
-    """Three incidents in ten have a second suspect, out of the first one's group."""
+    """Add a second suspect from the first one's group to three incidents in ten."""
     companion = people.companion(rows["person"][:, SUSPECT], np.minimum(u / 0.3, 0.999999))
     is_joint = (u < 0.3) & (companion != NONE) & ~np.isin(rate, _ALONE)
     rows["person"][is_joint, COMPANION] = companion[is_joint]
@@ -129,7 +146,7 @@ def _add_companions(rows: np.ndarray, people: People, rate: Ints, u: Floats) -> 
 
 
 def _add_used_minors(rows: np.ndarray, people: People, rate: Ints, u: Floats) -> None:
-    """Where an adult uses a minor, the minor is there as a victim."""
+    """Add the minor as a victim to incidents in which an adult uses a minor."""
     minors = people.of("used_minor")
     is_used = rate == RATE["minors_high"]
     rows["person"][is_used, VICTIM] = minors[(u[is_used] * len(minors)).astype(np.int64)]
@@ -140,7 +157,7 @@ def _add_used_minors(rows: np.ndarray, people: People, rate: Ints, u: Floats) ->
 def _points(
     town: Town, sites: Sites, people: People, person: Ints, rate: Ints, is_market_sale: np.ndarray, u: Floats
 ) -> Ints:
-    """Most in the home area, the others anywhere; possession where patrol is; sales at market or house."""
+    """Return street points: mostly in the home area, else anywhere; possession on patrol, sales at market or house."""
     at_home = town.points_in(people.home_area[person], u[1])
     anywhere = town.points(np.zeros(len(person), dtype=np.int64), u[1])
     patrolled = pick(u[1], sites.patrol_weights)

@@ -1,4 +1,4 @@
-"""What patrol makes: stops, contacts and arrests to no further action, which fall on people as chance has it."""
+"""Incidents made by patrol: stops, contacts and arrests to no further action, on people chosen at random."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ DROPPED_OVER = ("violence_with_injury", "public_order", "theft_other", "drug_sup
 
 
 def patrol(seed: int, day: Day, sites: Sites, people: People) -> np.ndarray:
-    """Stops and dropped arrests of one day; half of them of the same few people, the others of anybody."""
+    """Return the stops and dropped arrests of one day; half are of the same few people, the others of anybody."""
     rng = generator(seed, day.number, "patrol")
     stops, arrests = rng.poisson([STOPS_PER_DAY, DROPPED_ARRESTS_PER_DAY])
     n = stops + arrests
@@ -27,12 +27,12 @@ def patrol(seed: int, day: Day, sites: Sites, people: People) -> np.ndarray:
     rows["discovery"] = DISCOVERY["police"]
     rows["occurred_s"] = day.seconds(np.full(n, PROFILE["evening"]), u[1], u[2])
     rows["point"] = pick(u[3], sites.patrol_weights)
-    rows["person"][:, SUSPECT] = _whom(people, u[4], u[5])
+    rows["person"][:, SUSPECT] = _stopped_people(people, u[4], u[5])
     rows["role"][:, SUSPECT] = np.where(is_stop, ROLE["suspect"], ROLE["no_further_action"])
     return rows
 
 
-def _whom(people: People, u_pool: np.ndarray, u_person: np.ndarray) -> Ints:
-    often, anybody = people.of("contacted"), people.of("contacted", "resident", "offender", "user", "victim")
-    one, other = often[(u_person * len(often)).astype(int)], anybody[(u_person * len(anybody)).astype(int)]
+def _stopped_people(people: People, u_pool: np.ndarray, u_person: np.ndarray) -> Ints:
+    frequent, anybody = people.of("contacted"), people.of("contacted", "resident", "offender", "user", "victim")
+    one, other = frequent[(u_person * len(frequent)).astype(int)], anybody[(u_person * len(anybody)).astype(int)]
     return np.where(u_pool < 0.5, one, other)

@@ -1,4 +1,4 @@
-"""Officer hours by area and shift: in proportion to what happens there, but for one area that gets a third of it."""
+"""Officer-hours by area and shift: proportional to expected incidents; one area gets a third of its share."""
 
 import numpy as np
 
@@ -20,14 +20,14 @@ UNDERSTAFFED_SHARE = 0.33
 
 
 def rostered_per_day(town: Town, sites: Sites, people: People) -> Floats:
-    """Officer-hours rostered per day, by area."""
+    """Return the officer-hours rostered per day, by area."""
     expected = expected_per_day(town) + expected_at_sites(sites, len(town.area_ids)) + expected_of(people, town)
     hours = HOURS_PER_INCIDENT * expected
     return np.where(np.arange(len(hours)) == sites.understaffed_area, UNDERSTAFFED_SHARE * hours, hours)
 
 
 def staffing_events(seed: int, day: Day, town: Town, sites: Sites, people: People) -> list[Emitted]:
-    """The three shifts that begin on a day, reported as each ends; abstractions take a sixth of the hours or so."""
+    """Return the three shifts that begin on a day, reported at their end; abstractions take about a sixth of hours."""
     rng = generator(seed, day.number, "staffing")
     rostered = rostered_per_day(town, sites, people)[:, None] * SHIFT_SHARES
     available = rostered * (1 - rng.beta(4, 20, rostered.shape))

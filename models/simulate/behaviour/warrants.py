@@ -1,4 +1,4 @@
-"""Warrants: issued over all sorts of offences, executed or recalled later, or outstanding for good."""
+"""Warrants for various offences: executed later, recalled later, or outstanding for good."""
 
 import numpy as np
 
@@ -17,14 +17,14 @@ OVER = {
     "drug_supply": 0.1,
     "robbery": 0.05,
 }
-POSSESSION_SHARE = 0.25  # over possession, of people who never did anything else
+POSSESSION_SHARE = 0.25  # of warrants: over possession, against people with no other offence
 BENCH_SHARE = 0.6
-STANDING_SHARE = 0.45  # never executed nor recalled
+STANDING_SHARE = 0.45  # neither executed nor recalled
 EXECUTED_SHARE = 0.75  # of those that end; the others are recalled
 
 
 def warrant_events(seed: int, day: Day, people: People) -> list[Emitted]:
-    """Warrants issued on one day, and how each ends."""
+    """Return the events of warrants issued on one day: each issue and each end."""
     rng = generator(seed, day.number, "warrants")
     n = rng.poisson(WARRANTS_PER_DAY)
     u = rng.random((6, n))
@@ -36,7 +36,7 @@ def warrant_events(seed: int, day: Day, people: People) -> list[Emitted]:
     )
     issued_s = np.full(n, day.start_s + 10 * 3600)
     ended_s = issued_s + ((3 - 70 * np.log1p(-u[5])) * DAY_S).astype(np.int64)
-    fate = np.select([u[4] < STANDING_SHARE, u[5] < EXECUTED_SHARE], ["outstanding", "executed"], "recalled")
+    outcome = np.select([u[4] < STANDING_SHARE, u[5] < EXECUTED_SHARE], ["outstanding", "executed"], "recalled")
     rows = zip(
         [f"W{number:016x}" for number in numbers(seed, day.number, "warrants", n).tolist()],
         people.ids[person].tolist(),
@@ -44,7 +44,7 @@ def warrant_events(seed: int, day: Day, people: People) -> list[Emitted]:
         np.where(is_possession, "drug_possession", over).tolist(),
         issued_s.tolist(),
         iso(issued_s),
-        fate.tolist(),
+        outcome.tolist(),
         ended_s.tolist(),
         iso(ended_s),
         strict=True,

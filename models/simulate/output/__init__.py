@@ -1,4 +1,4 @@
-"""What a simulated town reports: incidents, events, versions, registers, planted defects.
+"""Output of a simulated town: incidents, events, versions, registers, planted defects.
 
-May import world.
+This package may import world.
 """

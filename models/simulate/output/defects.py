@@ -1,7 +1,7 @@
-"""What goes wrong on the way: exact duplicates, contradictions, records that nobody can use. Each is counted as truth.
+"""Planted transmission defects: exact duplicates, contradictions, malformed records. Truth counts each of them.
 
-What befalls a record follows from its bytes, so that other records cannot change it. Broken records are extra ones:
-the good record arrives as well.
+The defect of a record depends only on its bytes, so that other records cannot change it. Malformed records are extra
+ones: the valid record arrives as well.
 """
 
 import json
@@ -16,11 +16,11 @@ from models.simulate.world.days import DAY_S
 from models.simulate.world.draws import Numbers, mix, uniforms
 
 DUPLICATE_SHARE = 0.01
-CONFLICT_SHARE = 0.0006  # of incidents: the same version once more, with other content
+CONFLICT_SHARE = 0.0006  # of incidents: the same version again with other content
 BROKEN_SHARE = 0.005
 
 Event = dict[str, Any]
-_MOMENT = {
+_TIME_FIELD = {
     "incidents": "occurred_at",
     "warrants": "issued_at",
     "custody": "from",
@@ -41,7 +41,7 @@ def _located(event: Event, location: Event) -> bytes:
     return encode(_with(event, location=location))
 
 
-# How to break any event, and how to break those of one topic. Each yields bytes without a line break.
+# Ways to malform any event, and events of one topic. Each returns bytes without a line break.
 ANY_TOPIC: dict[str, Callable[[Event], bytes]] = {
     "truncated": lambda event: encode(event)[:-25],
     "not_json": lambda event: b"<event>" + str(event["id"]).encode() + b"</event>",
@@ -80,13 +80,13 @@ OF_TOPIC: dict[str, dict[str, Callable[[Event], bytes]]] = {
 
 
 def with_defects(records: Sequence[Emitted]) -> list[Emitted]:
-    """The records, their duplicates, contradictions and broken copies."""
+    """Return the records, their duplicates, contradictions and malformed copies."""
     number = np.array([zlib.crc32(record.value) for record in records], dtype=np.uint64)
     return [*records, *_duplicates(records, number), *_conflicts(records, number), *_broken(records, number)]
 
 
 def _duplicates(records: Sequence[Emitted], number: Numbers) -> list[Emitted]:
-    """The same bytes again, up to three days later."""
+    """Return the same bytes again, up to three days later."""
     later_s = (uniforms(number, 80) * 3 * DAY_S).astype(np.int64) + 1
     return [
         records[row]._replace(arrives_s=records[row].arrives_s + int(later_s[row]), label="duplicate")
@@ -95,7 +95,7 @@ def _duplicates(records: Sequence[Emitted], number: Numbers) -> list[Emitted]:
 
 
 def _conflicts(records: Sequence[Emitted], number: Numbers) -> list[Emitted]:
-    """Another event with the same version of an incident, an hour later, less sure of the place."""
+    """Return another event with the same version of an incident, an hour later, with less accurate location."""
     chosen = np.flatnonzero(uniforms(number, 82) < CONFLICT_SHARE).tolist()
     return [_contradicted(records[row]) for row in chosen if records[row].topic == "incidents"]
 

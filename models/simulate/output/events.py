@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 in structured JSON mode, as the six topics carry them (https://github.com/cloudevents/spec)."""
+"""CloudEvents 1.0 in structured JSON mode for the six topics (https://github.com/cloudevents/spec)."""
 
 import json
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 class Emitted(NamedTuple):
-    """A record, when it arrives, and what is odd about it; the last is truth and no part of the record."""
+    """A record, its arrival in UTC seconds, and the label of its defect; the label is truth, not in the record."""
 
     arrives_s: int
     topic: str
@@ -48,7 +48,7 @@ class Emitted(NamedTuple):
 def emit(
     seed: int, topic: str, key: str, event_id: str, time: str, data: Mapping[str, Any], arrives_s: int, label: str
 ) -> Emitted:
-    """Envelope and bytes of one event."""
+    """Return one event as a record with envelope and bytes."""
     event = {
         "specversion": "1.0",
         "id": event_id,
@@ -62,12 +62,12 @@ def emit(
 
 
 def encode(event: Mapping[str, Any]) -> bytes:
-    """Compact JSON."""
+    """Return an event as compact JSON bytes."""
     return _encoder.encode(event).encode()
 
 
 def incident_events(seed: int, rows: np.ndarray, town: Town, people: People) -> list[Emitted]:
-    """One event per version; what is not known is left out."""
+    """Return one event per version; unknown fields are left out."""
     ids = [f"I{number:016x}" for number in rows["number"].tolist()]
     parts = zip(
         ids,
@@ -75,7 +75,7 @@ def incident_events(seed: int, rows: np.ndarray, town: Town, people: People) -> 
         iso(rows["recorded_s"]),
         _incident_data(ids, rows, town, people),
         rows["arrives_s"].tolist(),
-        _words(LABELS, rows["label"]),
+        _names(LABELS, rows["label"]),
         strict=True,
     )
     return [
@@ -88,17 +88,17 @@ def _incident_data(ids: list[str], rows: np.ndarray, town: Town, people: People)
     columns = zip(
         ids,
         rows["version"].tolist(),
-        _words(STATUSES, rows["status"]),
+        _names(STATUSES, rows["status"]),
         iso(rows["occurred_s"]),
         iso(rows["reported_s"]),
-        _words(CODES, rows["code"]),
-        _words(DISCOVERIES, rows["discovery"]),
+        _names(CODES, rows["code"]),
+        _names(DISCOVERIES, rows["discovery"]),
         _reports(rows),
         _locations(rows, town),
-        _said("flags", rows, {"weapon": "is_weapon", "injury": "is_injury", "domestic": "is_domestic"}),
+        _true_flags("flags", rows, {"weapon": "is_weapon", "injury": "is_injury", "domestic": "is_domestic"}),
         _drugs(rows),
         _settings(rows),
-        _said(
+        _true_flags(
             "minors",
             rows,
             {"victim": "is_minor_victim", "used_by_adult": "is_minor_used", "present": "is_minor_present"},
@@ -113,8 +113,8 @@ def _incident_data(ids: list[str], rows: np.ndarray, town: Town, people: People)
     ]
 
 
-def _words(vocabulary: tuple[str, ...], numbers: np.ndarray) -> list[str | None]:
-    """Words of the numbers; None for −1."""
+def _names(vocabulary: tuple[str, ...], numbers: np.ndarray) -> list[str | None]:
+    """Return the names of the numbers; None for −1."""
     return np.array([*vocabulary, None], dtype=object)[numbers].tolist()
 
 
@@ -123,7 +123,7 @@ def _present(**values: Any) -> dict[str, Any]:
 
 
 def _reports(rows: np.ndarray) -> list[dict[str, Any]]:
-    channels, subjects = _words(CHANNELS, rows["channel"]), _words(SUBJECTS, rows["subject"])
+    channels, subjects = _names(CHANNELS, rows["channel"]), _names(SUBJECTS, rows["subject"])
     reporters = [None if caller == NONE else f"R{caller:06d}" for caller in rows["reporter"].tolist()]
     return [
         {"report": _present(channel=channel, reporter_ref=reporter, subject=subject)}
@@ -143,8 +143,8 @@ def _locations(rows: np.ndarray, town: Town) -> list[dict[str, Any]]:
     ]
 
 
-def _said(name: str, rows: np.ndarray, fields: dict[str, str]) -> list[dict[str, Any]]:
-    """The flags of each row that are true, under `name`; nothing where none is."""
+def _true_flags(name: str, rows: np.ndarray, fields: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the true flags of each row under `name`; an empty dict if none is true."""
     columns = zip(*(rows[field].tolist() for field in fields.values()), strict=True)
     return [
         {name: {key: True for key, flag in zip(fields, flags, strict=True) if flag}} if any(flags) else {}
@@ -153,7 +153,7 @@ def _said(name: str, rows: np.ndarray, fields: dict[str, str]) -> list[dict[str,
 
 
 def _drugs(rows: np.ndarray) -> list[dict[str, Any]]:
-    activities, substances = _words(ACTIVITIES, rows["activity"]), _words(SUBSTANCES, rows["substance"])
+    activities, substances = _names(ACTIVITIES, rows["activity"]), _names(SUBSTANCES, rows["substance"])
     return [
         {"drugs": {"activity": activity, "substance": substance}} if activity else {}
         for activity, substance in zip(activities, substances, strict=True)
@@ -161,7 +161,7 @@ def _drugs(rows: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _settings(rows: np.ndarray) -> list[dict[str, Any]]:
-    return [{"market": {"setting": setting}} if setting else {} for setting in _words(SETTINGS, rows["setting"])]
+    return [{"market": {"setting": setting}} if setting else {} for setting in _names(SETTINGS, rows["setting"])]
 
 
 def _involvements(rows: np.ndarray, people: People) -> list[dict[str, Any]]:

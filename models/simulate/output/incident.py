@@ -1,4 +1,4 @@
-"""Incidents as rows of a structured array, and the parts they share: discovery, reporters, victims, reporting delay."""
+"""Incidents as rows of a structured array, with their common parts: discovery, reporters, victims, reporting delay."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ SLOTS = 4
 INCIDENT = np.dtype(
     [
         ("number", "u8"),
-        ("occurred_s", "i8"),  # UTC seconds, as all times here
+        ("occurred_s", "i8"),  # UTC seconds, like all times here
         ("reported_s", "i8"),
         ("code", "i2"),
         ("discovery", "i1"),
@@ -33,8 +33,8 @@ INCIDENT = np.dtype(
         ("is_minor_present", "?"),
         ("person", "i4", (SLOTS,)),
         ("role", "i1", (SLOTS,)),
-        ("withdrawn_after_s", "i8"),  # −1 where nothing is withdrawn on purpose
-        # What a version adds to the incident; `label` is its place in versions.LABELS.
+        ("withdrawn_after_s", "i8"),  # −1 if no withdrawal is planted
+        # Fields that a version adds to the incident; `label` is an index into versions.LABELS.
         ("version", "i2"),
         ("status", "i1"),
         ("recorded_s", "i8"),
@@ -42,7 +42,17 @@ INCIDENT = np.dtype(
         ("label", "i1"),
     ]
 )
-_NOTHING = ("channel", "reporter", "subject", "activity", "substance", "setting", "person", "role", "withdrawn_after_s")
+_NONE_BY_DEFAULT = (
+    "channel",
+    "reporter",
+    "subject",
+    "activity",
+    "substance",
+    "setting",
+    "person",
+    "role",
+    "withdrawn_after_s",
+)
 _INJURING = np.isin(CODES, ["homicide", "attempted_murder", "wounding_with_intent", "violence_with_injury"])
 _ARMED = np.isin(CODES, ["homicide", "attempted_murder", "wounding_with_intent", "robbery", "weapons_possession"])
 _AT_HOME = np.isin(CODES, ["violence_without_injury", "violence_with_injury", "stalking_harassment", "rape"])
@@ -70,53 +80,56 @@ _ACTIVITIES = {
     "drug_paraphernalia": "paraphernalia",
 }
 _ACTIVITY = np.array([ACTIVITY[_ACTIVITIES[code]] if code in _ACTIVITIES else NONE for code in CODES])
-CALLERS = 20_000  # people who call about something once or twice
+CALLERS = 20_000  # people who call once or twice
 
 
 def blank(number: Numbers) -> np.ndarray:
-    """Rows with numbers and nothing else said."""
+    """Return rows with numbers and no other value."""
     rows = np.zeros(len(number), dtype=INCIDENT)
     rows["number"] = number
-    for name in _NOTHING:
+    for name in _NONE_BY_DEFAULT:
         rows[name] = NONE
     return rows
 
 
 def dress(rows: np.ndarray, people: People) -> np.ndarray:
-    """Fill in what follows from offence, discovery and number: flags, channel, caller, victim, witness, delay."""
-    dressed = rows.copy()
+    """Return rows with the fields that follow from offence, discovery and number.
+
+    These are flags, channel, caller, victim, witness and reporting delay.
+    """
+    filled = rows.copy()
     number, code = rows["number"], rows["code"]
     is_public = rows["discovery"] == DISCOVERY["public"]
     channel = np.where(
         is_public & (uniforms(number, 1) < 0.1), CHANNEL["tip"], np.array(FIRST_CHANNEL)[rows["discovery"]]
     )
-    dressed["channel"] = np.where(rows["channel"] == NONE, channel, rows["channel"])
+    filled["channel"] = np.where(rows["channel"] == NONE, channel, rows["channel"])
     caller = (uniforms(number, 2) * CALLERS).astype(np.int64)
-    dressed["reporter"] = np.where(is_public & (rows["reporter"] == NONE), caller, rows["reporter"])
-    dressed["activity"] = _ACTIVITY[code]
-    dressed["substance"] = np.where(_ACTIVITY[code] == NONE, NONE, (uniforms(number, 3) * 4).astype(np.int64))
-    dressed["is_weapon"] = _ARMED[code] & (uniforms(number, 4) < 0.6)
-    dressed["is_injury"] = _INJURING[code]
-    dressed["is_domestic"] = _AT_HOME[code] & (uniforms(number, 5) < 0.3)
-    dressed["is_area_only"] = (rows["discovery"] == DISCOVERY["partner"]) & (uniforms(number, 6) < 0.3)
-    dressed["reported_s"] = rows["occurred_s"] + _delay_s(number, code)
-    return _with_bystanders(dressed, people)
+    filled["reporter"] = np.where(is_public & (rows["reporter"] == NONE), caller, rows["reporter"])
+    filled["activity"] = _ACTIVITY[code]
+    filled["substance"] = np.where(_ACTIVITY[code] == NONE, NONE, (uniforms(number, 3) * 4).astype(np.int64))
+    filled["is_weapon"] = _ARMED[code] & (uniforms(number, 4) < 0.6)
+    filled["is_injury"] = _INJURING[code]
+    filled["is_domestic"] = _AT_HOME[code] & (uniforms(number, 5) < 0.3)
+    filled["is_area_only"] = (rows["discovery"] == DISCOVERY["partner"]) & (uniforms(number, 6) < 0.3)
+    filled["reported_s"] = rows["occurred_s"] + _delay_s(number, code)
+    return _with_bystanders(filled, people)
 
 
 def concatenate(tables: list[np.ndarray]) -> np.ndarray:
-    """One table of all the rows; an empty one where there is none."""
+    """Return one table of all the rows; an empty one if there are no tables."""
     return np.concatenate(tables) if tables else np.zeros(0, dtype=INCIDENT)
 
 
 def _delay_s(number: Numbers, code: Ints) -> Ints:
-    """Minutes for most, half a day for what is found out later, never more than two days."""
+    """Return reporting delays: minutes for most, hours for burglary and vehicle theft, at most two days."""
     median_s = np.where(np.isin(code, [CODE["burglary_residential"], CODE["vehicle_theft"]]), 5 * 3600, 1200)
     spread = np.sqrt(-2 * np.log1p(-uniforms(number, 7))) * np.cos(2 * np.pi * uniforms(number, 8))
     return np.minimum(median_s * np.exp(0.9 * spread), 2 * DAY_S).astype(np.int64)
 
 
 def _with_bystanders(rows: np.ndarray, people: People) -> np.ndarray:
-    """Add victims and witnesses where there is room; one victim in eight is an offender elsewhere."""
+    """Add victims and witnesses to free slots; one victim in eight is an offender elsewhere."""
     number, code = rows["number"], rows["code"]
     victims = np.where(
         uniforms(number, 9) < 0.875,
@@ -125,9 +138,9 @@ def _with_bystanders(rows: np.ndarray, people: People) -> np.ndarray:
     )
     is_hurt = (uniforms(number, 11) < _VICTIM_CHANCE[code]) & ~(rows["person"] == victims[:, None]).any(axis=1)
     is_free = rows["person"][:, VICTIM] == NONE
-    _seat(rows, VICTIM, victims, ROLE["victim"], is_hurt & is_free)
+    _assign(rows, VICTIM, victims, ROLE["victim"], is_hurt & is_free)
     is_seen = (_VICTIM_CHANCE[code] > 0) & (uniforms(number, 12) < 0.12)
-    _seat(rows, WITNESS, _one_of(people.of("witness"), uniforms(number, 13)), ROLE["witness"], is_seen)
+    _assign(rows, WITNESS, _one_of(people.of("witness"), uniforms(number, 13)), ROLE["witness"], is_seen)
     victim = rows["person"][:, VICTIM]
     rows["is_minor_victim"] |= (victim != NONE) & (rows["occurred_s"] < people.adult_s[victim])
     rows["is_minor_present"] = rows["is_minor_victim"] | (uniforms(number, 14) < 0.01)
@@ -138,7 +151,7 @@ def _one_of(pool: Ints, u: Floats) -> Ints:
     return pool[(u * len(pool)).astype(np.int64)]
 
 
-def _seat(rows: np.ndarray, slot: int, person: Ints, role: int, is_seated: np.ndarray) -> None:
-    """Put people into a slot of rows that are this module's own copy."""
-    rows["person"][is_seated, slot] = person[is_seated]
-    rows["role"][is_seated, slot] = role
+def _assign(rows: np.ndarray, slot: int, person: Ints, role: int, is_assigned: np.ndarray) -> None:
+    """Assign people to a slot of `rows` in place; the rows are this module's own copy."""
+    rows["person"][is_assigned, slot] = person[is_assigned]
+    rows["role"][is_assigned, slot] = role

@@ -1,4 +1,4 @@
-"""Person events: what the police register knows of each resident when the town begins, and what it learns later."""
+"""Person events: the police register's entry on each resident at the start, and later changes."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from models.simulate.world.people import People
 
 
 def person_events(seed: int, people: People, start_s: int) -> list[Emitted]:
-    """First versions at the town's first second, then treatment begun and deaths as they come."""
-    known = np.flatnonzero(people.has_record)
-    engaging = known[people.engaged_day[known] >= 0]
-    dying = known[people.death_day[known] >= 0]
+    """Return first versions at the town's first second, then starts of treatment and deaths."""
+    registered = np.flatnonzero(people.has_record)
+    engaging = registered[people.engaged_day[registered] >= 0]
+    dying = registered[people.death_day[registered] >= 0]
     is_engaged = people.engaged == 1
     will_engage = people.engaged_day >= 0
     one = np.ones(len(people.ids), dtype=np.int64)
@@ -22,7 +22,7 @@ def person_events(seed: int, people: People, start_s: int) -> list[Emitted]:
         start_s + noon for noon in (0 * one, _noon(people.engaged_day), _noon(people.death_day))
     )
     return [
-        *_emit(seed, people, known, one, first_s, is_engaged, is_dead=False),
+        *_emit(seed, people, registered, one, first_s, is_engaged, is_dead=False),
         *_emit(seed, people, engaging, 2 * one, engaged_s, is_engaged | will_engage, is_dead=False),
         *_emit(seed, people, dying, 2 * one + will_engage, death_s, is_engaged | will_engage, is_dead=True),
     ]
@@ -35,7 +35,7 @@ def _noon(day: Ints) -> Ints:
 def _emit(
     seed: int, people: People, who: Ints, version: Ints, moment_s: Ints, is_engaged: np.ndarray, *, is_dead: bool
 ) -> list[Emitted]:
-    """One event for each of `who`; the other columns are by person."""
+    """Return one event for each of `who`; the other columns are by person."""
     columns = zip(
         people.ids[who].tolist(),
         version[who].tolist(),
@@ -67,7 +67,7 @@ def _emit(
 
 
 def _births(people: People, who: Ints) -> list[dict[str, Any]]:
-    """`birth_date`, only `birth_year`, or nothing."""
+    """Return `birth_date`, only `birth_year`, or nothing, for each of `who`."""
     dates = people.birth[who].astype(str).tolist()
     flags = zip(dates, people.knows_date[who].tolist(), people.knows_year[who].tolist(), strict=True)
     return [
@@ -77,7 +77,7 @@ def _births(people: People, who: Ints) -> list[dict[str, Any]]:
 
 
 def _treatments(people: People, who: Ints, is_engaged: np.ndarray) -> list[dict[str, Any]]:
-    """Consent as said; whether the person is in treatment only with consent."""
+    """Return consent where stated, and engagement in treatment only with consent."""
     return [
         {}
         if consent < 0

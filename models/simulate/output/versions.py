@@ -1,6 +1,6 @@
 """Versions of incidents: the first record, corrections, cancellations, outcomes, and when each arrives.
 
-What befalls an incident is drawn from its number alone, so no other incident can change it.
+The versions of an incident are drawn from its number alone, so no other incident can change them.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ _AMENDED = np.array([CODE[_AMENDED_TO.get(code, code)] for code in CODES])
 
 
 def versions(incidents: np.ndarray, town: Town) -> np.ndarray:
-    """Every version of the incidents: originals, then corrections, then outcomes in court."""
+    """Return every version of the incidents: originals, then corrections, then outcomes in court."""
     originals = _originals(incidents)
     corrected, is_corrected = _corrections(incidents, originals, town)
     is_overtaken = is_corrected & (uniforms(incidents["number"], 45) < OVERTAKEN_SHARE)
@@ -42,7 +42,7 @@ def versions(incidents: np.ndarray, town: Town) -> np.ndarray:
 
 
 def _originals(incidents: np.ndarray) -> np.ndarray:
-    """First records, minutes after the report unless late; nobody is convicted yet."""
+    """Return first records, minutes after the report unless late; nobody is convicted yet."""
     rows, number = incidents.copy(), incidents["number"]
     is_late = uniforms(number, 40) < LATE_SHARE
     minutes_s = 60 + (uniforms(number, 41) * 1800).astype(np.int64)
@@ -56,7 +56,7 @@ def _originals(incidents: np.ndarray) -> np.ndarray:
 
 
 def _corrections(incidents: np.ndarray, originals: np.ndarray, town: Town) -> tuple[np.ndarray, np.ndarray]:
-    """Second versions on the same rows, and which of them exist; the others equal the originals."""
+    """Return second versions on the same rows, and which of them exist; the others equal the originals."""
     rows, number = originals.copy(), incidents["number"]
     u, u_place = uniforms(number, 43), uniforms(number, 44)
     is_withdrawn = incidents["withdrawn_after_s"] >= 0
@@ -77,7 +77,7 @@ def _corrections(incidents: np.ndarray, originals: np.ndarray, town: Town) -> tu
 
 
 def _outcomes(incidents: np.ndarray, corrected: np.ndarray) -> np.ndarray:
-    """Convictions, one to eight months on, of incidents that still stand."""
+    """Return convictions, one to eight months later, of incidents that are not cancelled."""
     is_convicted = (incidents["role"] == ROLE["convicted"]).any(axis=1) & (corrected["status"] != STATUS["cancelled"])
     rows = corrected[is_convicted]
     rows["role"] = incidents["role"][is_convicted]

@@ -1,4 +1,4 @@
 """The simulated town: its streets, sites, people, days and vocabulary.
 
-Imports no other room.
+This package imports no other subpackage.
 """

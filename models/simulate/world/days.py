@@ -1,4 +1,4 @@
-"""Local days of the town: when each begins in UTC, its weekday and season, and the hours at which things happen."""
+"""Local days of the town: start in UTC, weekday, season, and the hourly profiles of incidents."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -33,6 +33,7 @@ class Day:
 
     @property
     def end_s(self) -> int:
+        """First second after the day, in UTC seconds."""
         return self.start_s + self.length_s
 
     @property
@@ -42,37 +43,40 @@ class Day:
 
     @property
     def profile_factors(self) -> Floats:
-        """Factor of this weekday by profile: nights and evenings swell before a day off."""
+        """Factor of this weekday by profile: nights and evenings are busier before a day off."""
         weekend = float(_WEEKEND[self.local.weekday()])
         return np.array([1.0, np.sqrt(weekend), weekend**2, 1.0])
 
     def seconds(self, profile: Ints, u_hour: Floats, u_second: Floats) -> Ints:
-        """UTC seconds at which things of the given profiles happen on this day."""
+        """Return UTC seconds on this day, drawn from the given hourly profiles."""
         hour = pick_by_row(u_hour, _HOURS[profile])
         return self.start_s + np.minimum(((hour + u_second) * 3600).astype(np.int64), self.length_s - 1)
 
 
 def day_of(start: date, number: int, zone: ZoneInfo) -> Day:
-    """The local day that lies `number` days after `start`."""
+    """Return the local day that is `number` days after `start`."""
     local = start + timedelta(days=number)
     first = midnight_s(local, zone)
     return Day(number, first, midnight_s(local + timedelta(days=1), zone) - first, local)
 
 
 def midnight_s(local: date, zone: ZoneInfo) -> int:
-    """UTC seconds at which the local date begins."""
+    """Return the UTC seconds at which the local date begins."""
     return int(datetime.combine(local, time(), tzinfo=zone).timestamp())
 
 
 def iso(seconds: Ints) -> list[str]:
-    """ISO 8601 texts in UTC, ending in Z."""
+    """Return ISO 8601 texts in UTC, ending in Z."""
     return np.datetime_as_string(np.asarray(seconds, dtype=np.int64).astype("M8[s]"), timezone="UTC").tolist()
 
 
 def seconds_of(moment: str | datetime) -> int:
-    """UTC seconds of an ISO 8601 text or a datetime, both with a zone.
+    """Return the UTC seconds of an ISO 8601 text or a datetime, both with a zone.
 
-    Raises ValueError where there is no zone.
+    Raises
+    ------
+    ValueError
+        The time has no zone.
     """
     read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     if read.tzinfo is None:

@@ -1,7 +1,7 @@
-"""Random draws keyed by what they are for, so that changing one thing in the town reshuffles nothing else.
+"""Random draws keyed by their purpose, so that changing one thing in the town does not change other draws.
 
-A day's draws come from a stream of their own, keyed by (seed, day, stream). What befalls one record is drawn from its
-number alone, with splitmix64 (Steele, Lea and Flood 2014, OOPSLA 453).
+A day's draws come from a stream keyed by (seed, day, stream). The changes of one record are drawn from its number
+alone, with splitmix64 (Steele, Lea and Flood 2014, OOPSLA 453).
 """
 
 import numpy as np
@@ -29,17 +29,17 @@ STREAMS = (
 
 
 def generator(seed: int, day: int, stream: str) -> np.random.Generator:
-    """Random numbers of one stream on one day, counted from 0 (day −1 is before the first)."""
+    """Return the generator of one stream on one day, counted from 0 (day −1 is before the first)."""
     return np.random.default_rng([seed, day + 1, STREAMS.index(stream)])
 
 
 def numbers(seed: int, day: int, stream: str, n: int) -> Numbers:
-    """n numbers that name the things a stream makes on a day; they say nothing of either."""
+    """Return n numbers that identify the records of a stream on a day; they reveal neither."""
     return mix(seed, (day + 1) * len(STREAMS) + STREAMS.index(stream), np.arange(n))
 
 
 def mix(*parts: npt.ArrayLike) -> Numbers:
-    """Mix whole numbers from zero up (scalars or one array's length) into evenly spread 64-bit numbers."""
+    """Mix whole numbers, 0 or more (scalars or arrays of one length), into evenly spread 64-bit numbers."""
     mixed = np.zeros(1, dtype=np.uint64)
     for part in parts:
         mixed = _splitmix(mixed ^ np.atleast_1d(np.asarray(part)).astype(np.uint64))
@@ -47,18 +47,18 @@ def mix(*parts: npt.ArrayLike) -> Numbers:
 
 
 def uniforms(number: Numbers, salt: int) -> Floats:
-    """One uniform draw from 0 to 1 for each number, another for every salt."""
+    """Return one uniform draw from 0 to 1 for each number; each salt gives other draws."""
     return (mix(number, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def pick(u: Floats, weights: npt.ArrayLike) -> Ints:
-    """Indexes drawn in proportion to `weights`, one for each uniform draw in `u`."""
+    """Return indexes drawn in proportion to `weights`, one for each uniform draw in `u`."""
     cumulative = np.cumsum(weights)
     return np.searchsorted(cumulative[:-1], u * cumulative[-1], side="right")
 
 
 def pick_by_row(u: Floats, weights: Floats) -> Ints:
-    """One index per row of `weights` [n, k], drawn in proportion to that row."""
+    """Return one index per row of `weights` [n, k], drawn in proportion to that row."""
     cumulative = np.cumsum(weights, axis=1)
     return (u[:, None] * cumulative[:, -1:] >= cumulative[:, :-1]).sum(axis=1)
 

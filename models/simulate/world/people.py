@@ -1,7 +1,7 @@
-"""The residents of interest: who they are, how often each does what, and what the police know of their age.
+"""Residents of interest: their kinds, their offence rates, and what the police know about their age.
 
 Rates vary as gamma distributions with heavy tails: few people do most of the harm (Wolfgang, Figlio and Sellin 1972,
-Delinquency in a Birth Cohort). What each person is, is planted truth and goes into no event.
+Delinquency in a Birth Cohort). The kind of a person is planted truth and is in no event.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ COUNTS = {
     "grave_minor": 6,
     "used_minor": 40,
     "age_unknown": 40,
-    "user": 260,  # possession, and nothing else ever
+    "user": 260,  # possession only
     "withdrawn": 12,  # users once charged with supply; the charge is withdrawn
     "victim": 1100,
     "witness": 200,
@@ -52,7 +52,7 @@ MINORS = ("minor_offender", "grave_minor", "used_minor")
 OFFENDERS = ("target", "violent", "exploiter", "disorderly", "offender", "outside_seller")
 USERS = ("user", "withdrawn")
 
-# Shape of the gamma and mean events per year, in the order of RATES; a person's columns vary on their own.
+# Shape of the gamma and mean events per year, in the order of RATES; the rates of a person vary independently.
 _GAMMA: dict[str, tuple[float, tuple[float, ...]]] = {
     "offender": (0.5, (0.10, 0.08, 0.70, 0.01, 0.80, 0.0, 0.80, 0.04, 0.25)),
     "violent": (20.0, (2.6, 0.4, 2.0, 0.0, 0.5, 0.0, 0.3, 0.0, 0.2)),
@@ -81,10 +81,10 @@ _GROUP_SIZE = 6
 class People:
     """Residents as columns; index i is person `ids[i]`.
 
-    kind: index into KINDS, ascending. birth: datetime64[D]; knows_date, knows_year, has_record: what a person event
-    tells. adult_s: the 18th birthday in UTC seconds. market: of a market seller, else −1. group: row of `groups`
-    [g, 6], who go together, else −1. rates [n, RATES]: events per year at liberty. consent, engaged: 1, 0 or −1 where
-    unsaid. engaged_day, death_day: when that happens, −1 never.
+    kind: index into KINDS, ascending. birth: datetime64[D]; knows_date, knows_year, has_record: content of the person
+    event. adult_s: the 18th birthday in UTC seconds. market: of a market seller, else −1. group: row of `groups`
+    [g, 6], people who offend together, else −1. rates [n, RATES]: events per year at liberty. consent, engaged: 1, 0,
+    or −1 if not stated. engaged_day, death_day: day of the change, −1 for never.
     """
 
     ids: np.ndarray
@@ -105,19 +105,19 @@ class People:
     death_day: Ints
 
     def of(self, *kinds: str) -> Ints:
-        """Indexes of everybody of these kinds."""
+        """Return the indexes of everybody of these kinds."""
         ends = [np.searchsorted(self.kind, [KIND[kind], KIND[kind] + 1]) for kind in kinds]
         return np.concatenate([np.arange(first, end) for first, end in ends])
 
     def companion(self, person: Ints, u: Floats) -> Ints:
-        """Somebody else of each person's group; −1 for who goes alone."""
+        """Return another member of each person's group; −1 for people who offend alone."""
         group = self.group[person]
         chosen = self.groups[np.maximum(group, 0), (u * self.groups.shape[1]).astype(np.int64)]
         return np.where((group >= 0) & (chosen != person), chosen, -1)
 
 
 def people_town(seed: int, town: Town, sites: Sites, start: date) -> People:
-    """Populate the town."""
+    """Return the residents of a town."""
     rng, rates_rng = generator(seed, -1, "people"), generator(seed, -1, "rates")
     kind = np.repeat(np.arange(len(KINDS)), list(COUNTS.values()))
     n = len(kind)
@@ -148,7 +148,7 @@ def people_town(seed: int, town: Town, sites: Sites, start: date) -> People:
 
 
 def _births(rng: np.random.Generator, kind: Ints, start: date) -> np.ndarray:
-    """Adults are 19 to 60 when the town begins, minors 13 to 15, and every ninth victim or witness 8 to 15."""
+    """Return birth dates: at the start adults are 19 to 60, minors 13 to 15, every ninth victim or witness 8 to 15."""
     is_minor = np.isin(kind, [KIND[name] for name in MINORS])
     is_child = np.isin(kind, [KIND["victim"], KIND["witness"]]) & (np.arange(len(kind)) % 9 == 0)
     years = np.where(is_minor, rng.uniform(13, 15.9, len(kind)), 19 + 41 * rng.beta(1.2, 2.2, len(kind)))
@@ -169,7 +169,7 @@ def _markets_of(kind: Ints, markets: int) -> Ints:
 
 
 def _groups(rng: np.random.Generator, kind: Ints) -> Ints:
-    """Offenders who go together, in groups of equal size; who is left over goes alone."""
+    """Return groups of equal size of offenders who offend together; the remainder offend alone."""
     members = rng.permutation(np.flatnonzero(np.isin(kind, [KIND["offender"], KIND["violent"]])))
     return members[: len(members) // _GROUP_SIZE * _GROUP_SIZE].reshape(-1, _GROUP_SIZE)
 
@@ -193,7 +193,7 @@ def _rates(rng: np.random.Generator, kind: Ints, markets: int) -> Floats:
 
 
 def _treatment(rng: np.random.Generator, kind: Ints) -> tuple[Ints, Ints, Ints]:
-    """A third of users and one offender in twelve are known as dependent with consent; some engage later."""
+    """Return consent, engagement and its day: a third of users, one offender in twelve consent; some engage later."""
     n = len(kind)
     chance = np.select([np.isin(kind, [KIND["user"], KIND["withdrawn"]]), kind == KIND["offender"]], [0.33, 0.08], 0.0)
     draws = rng.random((n, 3))

@@ -1,4 +1,4 @@
-"""Places planted in the town: three street markets, their decoys, points of interest, the under-staffed area."""
+"""Places planted in the town: three street markets, their decoys, points of interest, the understaffed area."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +10,16 @@ from models.simulate.world.town import PLACE, Town, to_degrees
 
 MARKETS = 3
 POINTS_PER_SITE = 6
-# Half of what happens at a site happens at its middle.
+# Share of a site's incidents at each of its points; half are at its middle.
 POINT_SHARES = np.array([0.5, 0.14, 0.12, 0.1, 0.08, 0.06])
-# What stands near each market: its visibility.
+# Kind of point of interest near each market; it makes the market visible.
 NEAR_MARKETS = ("transport", "school", "park")
 ELSEWHERE = (*["school"] * 7, *["transport"] * 4, *["park"] * 4, "treatment", "treatment")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place and the street points around its middle, the middle first."""
+    """A place and the street points around its middle; the middle is first."""
 
     kind: str  # open_air, bar_street, police_drugs, house
     area: int
@@ -38,15 +38,16 @@ class Sites:
     poi_kinds: tuple[str, ...]
     poi_x_m: Floats
     poi_y_m: Floats
-    patrol_weights: Floats  # by street point: where officers happen to be
+    patrol_weights: Floats  # by street point: presence of officers
 
     @property
     def decoys(self) -> tuple[Site, ...]:
+        """Sites that resemble a street market but are not one."""
         return (self.bar_street, self.police_drugs, self.house)
 
 
 def plant_sites(seed: int, town: Town, *, with_markets: bool) -> Sites:
-    """Choose areas for the sites and put them at street points near the middle of each."""
+    """Choose areas for the sites and place them at street points near the middle of each area."""
     rng = generator(seed, -1, "sites")
     areas = rng.permutation(len(town.area_ids))
     kinds = (*["open_air"] * MARKETS, "bar_street", "police_drugs", "house")
@@ -66,7 +67,7 @@ def plant_sites(seed: int, town: Town, *, with_markets: bool) -> Sites:
 
 
 def points_of_interest_geojson(sites: Sites) -> dict[str, Any]:
-    """Schools, stops, parks and treatment centres as GeoJSON points with `kind` and `name`."""
+    """Return schools, stops, parks and treatment centres as GeoJSON points with `kind` and `name`."""
     lon, lat = to_degrees(sites.poi_x_m, sites.poi_y_m)
     features = [
         {
@@ -86,7 +87,7 @@ def _site(town: Town, kind: str, area: int) -> Site:
 def _points_of_interest(
     rng: np.random.Generator, town: Town, markets: list[Site]
 ) -> tuple[tuple[str, ...], Floats, Floats]:
-    """One point of interest a short walk from each market, the others anywhere, treatment away from markets."""
+    """Return one point of interest a short walk from each market, and the others more than 600 m from markets."""
     middles = np.array([market.points[0] for market in markets])
     angle = rng.uniform(0, 2 * np.pi, len(middles))
     near_x, near_y = town.x_m[middles] + 90 * np.cos(angle), town.y_m[middles] + 90 * np.sin(angle)
@@ -100,7 +101,7 @@ def _points_of_interest(
 
 
 def _patrol(town: Town, decoy: Site) -> Floats:
-    """Patrol goes where it always went; a fifth of it to one place where little else happens."""
+    """Return patrol weights: the usual ones, and a fifth at one decoy with few other incidents."""
     weights = 0.8 * town.weights[PLACE["patrol"]]
     weights[decoy.points] += 0.2 * POINT_SHARES
     return weights

@@ -1,7 +1,7 @@
-"""The town's map: areas that tile it, streets as a jittered grid, and how much of what happens at each street point.
+"""Map of the town: areas that tile it, streets as a jittered grid, and weights of incidents by street point.
 
 Crime is concentrated: half of it happens on about a twentieth of the streets (Weisburd 2015, Criminology 53:133), so
-point weights are heavy-tailed. The town lies in open sea and stands for none.
+point weights are heavy-tailed. The town lies in open sea and represents no real one.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ NAMES = (
     "Quarry",
     "Southmoor",
 )
-# What draws things to a point: anywhere, homes, shops, the night's bars, police patrol.
+# Kinds of place by which incidents are drawn: anywhere, homes, shops, bars at night, police patrol.
 PLACES = ("anywhere", "homes", "shops", "night", "patrol")
 PLACE = {name: number for number, name in enumerate(PLACES)}
 _CENTRALITY_M = {"anywhere": 4000.0, "homes": 20_000.0, "shops": 1200.0, "night": 900.0, "patrol": 3000.0}
@@ -46,7 +46,7 @@ class Town:
     """Geometry in metres from the south-western corner, with longitude and latitude beside it.
 
     `rings`: closed outlines of the areas, counter-clockwise. Points are sorted by area; `first_point[a]` …
-    `first_point[a + 1]` are those of area a. `weights` [places, points] is how much each draws.
+    `first_point[a + 1]` are those of area a. `weights` [places, points] sums to 1 for each kind of place.
     """
 
     area_ids: tuple[str, ...]
@@ -62,33 +62,33 @@ class Town:
     weights: Floats
 
     def points(self, place: Ints, u: Floats) -> Ints:
-        """Points drawn anywhere in town, each by the weights of its kind of place."""
+        """Return points drawn anywhere in town, each by the weights of its kind of place."""
         drawn = np.zeros(len(u), dtype=np.int64)
         for kind, weights in enumerate(self.weights):
             drawn[place == kind] = pick(u[place == kind], weights)
         return drawn
 
     def points_in(self, area: Ints, u: Floats) -> Ints:
-        """Points drawn inside the given areas, by the weights of `anywhere`."""
+        """Return points drawn inside the given areas, by the weights of `anywhere`."""
         cumulative = np.concatenate([[0.0], np.cumsum(self.weights[PLACE["anywhere"]])])
         low, high = cumulative[self.first_point[area]], cumulative[self.first_point[area + 1]]
         drawn = np.searchsorted(cumulative, low + u * (high - low), side="right") - 1
         return np.clip(drawn, self.first_point[area], self.first_point[area + 1] - 1)
 
     def nearest_points(self, point: int, n: int) -> Ints:
-        """The n street points nearest to one of them, itself first."""
+        """Return the n street points nearest to one of them, itself first."""
         distance = np.hypot(self.x_m - self.x_m[point], self.y_m - self.y_m[point])
         return np.argsort(distance, kind="stable")[:n]
 
     def centre_point(self, area: int) -> int:
-        """The street point nearest to the middle of an area."""
+        """Return the street point nearest to the middle of an area."""
         x, y = self.rings[area][:-1].mean(axis=0)
         inside = np.arange(self.first_point[area], self.first_point[area + 1])
         return int(inside[np.argmin(np.hypot(self.x_m[inside] - x, self.y_m[inside] - y))])
 
 
 def build_town(seed: int) -> Town:
-    """Lay out areas and streets."""
+    """Return a town with areas, streets and weights."""
     rng = generator(seed, -1, "town")
     rings = _rings(rng)
     x, y = _street_points(rng)
@@ -112,14 +112,14 @@ def build_town(seed: int) -> Town:
 
 
 def to_degrees(x_m: Floats, y_m: Floats) -> tuple[Floats, Floats]:
-    """Longitude and latitude (WGS84, to about 0.1 m) of metres in the town."""
+    """Return longitude and latitude (WGS84, to about 0.1 m) of coordinates in metres."""
     lon = ORIGIN_LON + np.asarray(x_m) / METRES_PER_LON
     lat = ORIGIN_LAT + np.asarray(y_m) / METRES_PER_LAT
     return np.round(lon, 6), np.round(lat, 6)
 
 
 def areas_geojson(town: Town) -> dict[str, Any]:
-    """The areas as a GeoJSON FeatureCollection (RFC 7946) with `area_id` and `name`."""
+    """Return the areas as a GeoJSON FeatureCollection (RFC 7946) with `area_id` and `name`."""
     features = []
     for area_id, name, ring in zip(town.area_ids, town.area_names, town.rings, strict=True):
         coordinates = np.column_stack(to_degrees(ring[:, 0], ring[:, 1])).tolist()
@@ -129,7 +129,7 @@ def areas_geojson(town: Town) -> dict[str, Any]:
 
 
 def _rings(rng: np.random.Generator) -> tuple[Floats, ...]:
-    """Outlines between shared, jittered corners and shared, bent edges: they tile without gap or overlap."""
+    """Return outlines with shared, jittered corners and shared, bent edges: they tile without gap or overlap."""
     grid_x, grid_y = np.meshgrid(np.linspace(0, WIDTH_M, COLUMNS + 1), np.linspace(0, HEIGHT_M, ROWS + 1))
     corners = np.stack([grid_x, grid_y], axis=-1) + rng.uniform(-230, 230, (ROWS + 1, COLUMNS + 1, 2))
     across = _bent(corners[:, :-1], corners[:, 1:], rng)
@@ -150,7 +150,7 @@ def _rings(rng: np.random.Generator) -> tuple[Floats, ...]:
 
 
 def _bent(start: Floats, end: Floats, rng: np.random.Generator) -> Floats:
-    """Edges of five points [rows, columns, 5, 2] from start to end, bent sideways in between."""
+    """Return edges of five points [rows, columns, 5, 2] from start to end, bent sideways in between."""
     share = np.linspace(0, 1, 5)[:, None]
     bend = rng.uniform(-70, 70, (*start.shape[:2], 5, 2))
     bend[:, :, [0, -1]] = 0.0
@@ -158,13 +158,13 @@ def _bent(start: Floats, end: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _distinct(length: int) -> Ints:
-    """Positions in four joined edges and the closing point, without the corners that two edges share."""
+    """Return positions in four joined edges and the closing point, without the corners that two edges share."""
     edges = [np.arange(edge * length, (edge + 1) * length - 1) for edge in range(4)]
     return np.concatenate([*edges, [4 * length]])
 
 
 def _street_points(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Points along wavy streets that run east and north, a house's breadth of jitter on each."""
+    """Return points along wavy streets that run east and north, each jittered by the width of a house."""
     east = _street_lines(rng, WIDTH_M, HEIGHT_M)
     north = _street_lines(rng, HEIGHT_M, WIDTH_M)
     return np.concatenate([east[0], north[1]]), np.concatenate([east[1], north[0]])
@@ -181,7 +181,7 @@ def _street_lines(rng: np.random.Generator, length_m: float, breadth_m: float) -
 
 
 def _area_of(rings: tuple[Floats, ...], x: Floats, y: Floats) -> Ints:
-    """Area of each point, −1 outside all."""
+    """Return the area of each point, −1 outside all."""
     area = np.full(len(x), -1, dtype=np.int64)
     for number, ring in enumerate(rings):
         area[shapely.contains_xy(shapely.Polygon(ring), x, y)] = number
@@ -189,7 +189,7 @@ def _area_of(rings: tuple[Floats, ...], x: Floats, y: Floats) -> Ints:
 
 
 def _weights(rng: np.random.Generator, x: Floats, y: Floats, area: Ints, areas: int) -> Floats:
-    """How much each point draws [places, points]: its area's share, its own luck, its nearness to the centre."""
+    """Return weights [places, points]: random factors of the area and point, falling with distance to the centre."""
     from_centre_m = np.hypot(x - WIDTH_M / 2, y - HEIGHT_M / 2)
     weights = np.empty((len(PLACES), len(x)))
     for kind, place in enumerate(PLACES):

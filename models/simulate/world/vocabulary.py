@@ -1,4 +1,4 @@
-"""The words of the event contract, and their numbers in the simulator's tables (−1 where there is none)."""
+"""Enumerated values of the event contract, and their numbers in the simulator's tables (−1 for none)."""
 
 CODES = (
     "homicide",
@@ -48,15 +48,15 @@ SETTINGS = ("open_air", "house", "online")
 ROLES = ("suspect", "charged", "convicted", "no_further_action", "victim", "witness")
 STATUSES = ("recorded", "amended", "cancelled")
 
-CODE = {word: number for number, word in enumerate(CODES)}
-DISCOVERY = {word: number for number, word in enumerate(DISCOVERIES)}
-CHANNEL = {word: number for number, word in enumerate(CHANNELS)}
-SUBJECT = {word: number for number, word in enumerate(SUBJECTS)}
-ACTIVITY = {word: number for number, word in enumerate(ACTIVITIES)}
-SETTING = {word: number for number, word in enumerate(SETTINGS)}
-ROLE = {word: number for number, word in enumerate(ROLES)}
-STATUS = {word: number for number, word in enumerate(STATUSES)}
+CODE = {name: number for number, name in enumerate(CODES)}
+DISCOVERY = {name: number for number, name in enumerate(DISCOVERIES)}
+CHANNEL = {name: number for number, name in enumerate(CHANNELS)}
+SUBJECT = {name: number for number, name in enumerate(SUBJECTS)}
+ACTIVITY = {name: number for number, name in enumerate(ACTIVITIES)}
+SETTING = {name: number for number, name in enumerate(SETTINGS)}
+ROLE = {name: number for number, name in enumerate(ROLES)}
+STATUS = {name: number for number, name in enumerate(STATUSES)}
 NONE = -1
 
-# The channel through which each kind of discovery is first told; the public also sends tips.
+# Channel of the first report by kind of discovery; the public also sends tips.
 FIRST_CHANNEL = (CHANNEL["call"], CHANNEL["officer"], CHANNEL["partner"], CHANNEL["sensor"])

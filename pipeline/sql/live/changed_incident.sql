@@ -1,4 +1,4 @@
--- Incidents of which a batch after $seen brought a version: of each the latest version, cancelled ones among them.
+-- Latest version of each incident with a version from a batch after $seen, including cancelled incidents.
 WITH touched AS (
     SELECT DISTINCT incident_id
     FROM store.incident_version

@@ -1,5 +1,5 @@
--- How many new rows contradict another: the same version of an entity, or the same event, with different content.
--- Within a batch a row is held against the first of its kind. Reads shared_event.
+-- Number of new rows that contradict another: same version of an entity or same event, with different content.
+-- Within a batch a row is compared with the first row of its version or event. Reads shared_event.
 WITH shared_version AS (
     SELECT hash(entity_key, version) AS suspect
     FROM arrival

@@ -1,4 +1,4 @@
--- Rows of the batch that the store holds already, or that the batch itself repeats: all but the first of each. Reads
+-- Rows of the batch that are stored already or repeated within the batch (all but the first of each). Reads
 -- shared_event.
 WITH held_already AS (
     SELECT arrival.staged_row

@@ -1,5 +1,5 @@
--- Of the stored rows those that share their event or their version with a row under suspicion (`suspect`, by its row of
--- `arrival`); with none the store is not read at all.
+-- Stored rows with the same event or version as a possible duplicate (`suspect`, by its row of `arrival`); without
+-- suspects the store is not read.
 CREATE OR REPLACE TEMP TABLE held_suspect AS
 WITH suspected AS (
     SELECT event_source, event_id, entity_key, version

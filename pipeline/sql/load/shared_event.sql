@@ -1,5 +1,5 @@
--- Events that the batch tells more than once, by a narrow hash: it may suspect one too many, never one too few. Nearly
--- always there is none, and neither repeats nor contradictions have anything to look at.
+-- Events that occur more than once in the batch, by a narrow hash with false positives but no false negatives. Usually
+-- there are none, and the queries for duplicates and conflicts have little to do.
 CREATE OR REPLACE TEMP TABLE shared_event AS
 SELECT hash(event_source, event_id) AS suspect
 FROM arrival

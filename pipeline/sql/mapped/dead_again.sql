@@ -1,4 +1,4 @@
--- The rows tried again that still are no incidents.
+-- Replayed rows that still cannot be read as incidents.
 SELECT
     tried_row.topic,
     0::INTEGER AS source_partition,

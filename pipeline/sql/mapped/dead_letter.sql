@@ -1,5 +1,5 @@
--- Dead letters of the rows that no incident could be made of, each with the row as it stood in the file. A derived id
--- goes with it, so that a replay gives the row the id that a new load of the file would.
+-- Dead letters of the refused rows, each with the original row of the file. A derived id is included, so that a replay
+-- gives the row the same id as a new load of the file.
 SELECT
     raw_file.name AS topic,
     0::INTEGER AS source_partition,

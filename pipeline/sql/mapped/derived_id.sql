@@ -1,5 +1,5 @@
--- Ids for rows that have none: a hash of what the row says, and its ordinal among the rows of its file that say the
--- same, so that the same file gives the same ids again. Reads `unidentified` (row_number, file, content).
+-- Ids for rows without one: a hash of the row's content and its ordinal among the rows of its file with the same
+-- content, so that the same file always gives the same ids. Reads `unidentified` (row_number, file, content).
 CREATE OR REPLACE TEMP TABLE derived_id AS
 SELECT
     row_number,

@@ -1,4 +1,4 @@
--- Far fewer than rows, so only these are transformed.
+-- Distinct points are far fewer than rows, so only they are transformed.
 SELECT DISTINCT x, y
 FROM extract
 WHERE isfinite(x) AND isfinite(y)

@@ -1,4 +1,4 @@
--- The rows of the file with what tells them apart: incident, version, event. Reads `extract` and derived_id.
+-- Rows of the file with their identifiers: incident, version, event. Reads `extract` and derived_id.
 CREATE OR REPLACE TEMP VIEW identified AS
 SELECT
     extract.*,

@@ -1,4 +1,4 @@
--- Incidents of somebody else's file, each with the rule (see refusal.sql) that keeps it out, or null.
+-- Incidents of an external file, each with the rule (see refusal.sql) that refuses it, or null.
 -- Reads temporary tables: located (the file's columns under our names, identified, with lon and lat), raw_file, zone_span,
 -- offence_word, status_word, discovery_word; and variables: source, precision, discovery, horizon.
 CREATE OR REPLACE TEMP VIEW mapped AS

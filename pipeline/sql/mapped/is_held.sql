@@ -1,4 +1,4 @@
--- Whether the store holds an incident or an event of the file already, whatever it says of it.
+-- Whether the store already holds an incident or an event of the file, with any content.
 SELECT
     EXISTS (
         SELECT 1 FROM identified

@@ -1,4 +1,4 @@
--- The file's coordinates in degrees of WGS84, by way of their distinct points; null where they are no place on Earth.
+-- The file's coordinates in degrees of WGS84, transformed per distinct point; null if they are not on Earth.
 CREATE OR REPLACE TEMP VIEW located AS
 SELECT identified.*, point_wgs84.lon, point_wgs84.lat
 FROM identified

@@ -1,5 +1,5 @@
--- What each pair of offence and detail in the file means: the row of the table of offences (`offence_table`) whose
--- detail is the same, or else begins it most closely (`WORDS*`), or else is blank, which stands for any.
+-- Match of each pair of offence and detail in the file: the row of the offence table (`offence_table`) with the same
+-- detail, or else with the longest matching prefix (`WORDS*`), or else with a blank detail, which matches any.
 CREATE OR REPLACE TEMP TABLE offence_word AS
 WITH pair AS (
     SELECT DISTINCT offence, offence_detail

@@ -1,4 +1,4 @@
--- The files of `raw` and the row at which each begins: files are read one after the other.
+-- Files of `raw` and the first row of each: files are read one after the other.
 CREATE OR REPLACE TEMP TABLE raw_file AS
 SELECT harmspot_file AS file, parse_filename(harmspot_file) AS name, min(harmspot_number) AS first_row
 FROM raw

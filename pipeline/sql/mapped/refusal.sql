@@ -1,4 +1,4 @@
--- Why a row of somebody else's file is no incident: the rule that `incident.sql` names, a stable word, a sentence.
+-- Reasons to refuse a row of an external file: the rule named in `incident.sql`, a stable reason code, a sentence.
 CREATE OR REPLACE TEMP TABLE refusal AS
 SELECT *
 FROM (

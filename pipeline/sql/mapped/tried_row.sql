@@ -1,4 +1,4 @@
--- The waiting dead letters that came through the mapping and were rows, with the row as it stood in the file.
+-- Waiting dead letters of the mapping that were valid rows, with the original row of the file.
 CREATE OR REPLACE TEMP TABLE tried_row AS
 SELECT topic, source_offset, decode(payload)::JSON AS payload, payload AS bytes, payload_hash
 FROM store.dead_letter

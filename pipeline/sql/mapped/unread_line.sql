@@ -1,4 +1,4 @@
--- Lines of a CSV file that are no rows: too many or too few fields, a broken quote, no UTF-8.
+-- Lines of a CSV file that are not valid rows: too many or too few fields, a broken quote, not UTF-8.
 SELECT
     parse_filename(reject_scans.file_path) AS topic,
     0::INTEGER AS source_partition,

@@ -1,5 +1,5 @@
--- Kept runs, the latest last: a rerun of the same day knows more and stands after it; of two that knew the same, such as
--- before and after a setting was changed, the one published later does. Rows lie in the order of publication.
+-- Kept runs, the latest last: a rerun of the same day has a later known_at and follows it. Of two runs with the same
+-- clocks, such as before and after a change of settings, the later published is last. rowid is the publication order.
 SELECT *
 FROM kept.run
 ORDER BY as_of, known_at, rowid

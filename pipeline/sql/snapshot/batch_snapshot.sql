@@ -1,4 +1,4 @@
--- What became of the rows that had come in by $known_at: rows_in = stored + duplicates + dead in every batch.
+-- Counts of the rows ingested by $known_at: rows_in = stored + duplicates + dead in every batch.
 CREATE TABLE batch_snapshot AS
 SELECT batch_id, source, ingested_at, rows_in, stored, duplicates, dead, conflicts
 FROM store.ingest_batch

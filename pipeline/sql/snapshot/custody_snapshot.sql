@@ -1,4 +1,4 @@
--- Stays that had begun before $as_of, as known at $known_at. One that had not ended by then has no end.
+-- Stays that began before $as_of, as known at $known_at. The end is null if it is not before $as_of.
 CREATE TABLE custody_snapshot AS
 WITH latest AS (
     SELECT *

@@ -1,4 +1,4 @@
--- The dead letters that were waiting at $known_at, less their payload.
+-- Dead letters waiting at $known_at, without their payload.
 CREATE TABLE dead_letter_snapshot AS
 SELECT topic, source_partition, source_offset, reason, mapping, ingested_at
 FROM store.dead_letter

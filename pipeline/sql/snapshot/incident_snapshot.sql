@@ -1,5 +1,5 @@
--- Incidents that had happened from $since until $as_of as the store knew them at $known_at: of each the latest version, unless that
--- one cancels it. The order of the rows means nothing.
+-- Incidents that occurred from $since until $as_of, as the store knew them at $known_at: the latest version of each,
+-- unless it cancels the incident. The order of the rows has no meaning.
 CREATE TABLE incident_snapshot AS
 SELECT
     version.incident_id,

@@ -1,4 +1,4 @@
--- Who had which part in the incidents of incident_snapshot: one row per incident, person and role.
+-- Roles of people in the incidents of incident_snapshot: one row per incident, person and role.
 CREATE TABLE involvement_snapshot AS
 WITH unnested AS (
     SELECT version.incident_id, unnest(version.involvements) AS involvement

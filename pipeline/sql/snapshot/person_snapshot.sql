@@ -1,6 +1,6 @@
--- People as known at $known_at, whenever it was reported: a birth date was always so, and a death, consent or its end
--- holds as soon as anybody knows. Treatment also holds that had not ended before $as_of.
--- Where the latest version has several contents, the youngest age and any death count; who may be any age counts as
+-- People as known at $known_at, whatever the time of the report: a birth date applies at every time, and a death, a
+-- consent or its end applies as soon as it is known. Treatment that had not ended before $as_of applies too.
+-- If the latest version has several contents, the youngest age and any death apply; a person of unknown age counts as
 -- eighteen today: older than a child, younger than every adult.
 CREATE TABLE person_snapshot AS
 WITH version AS (

@@ -1,4 +1,4 @@
--- Shifts that had begun before $as_of, as known at $known_at.
+-- Shifts that began before $as_of, as known at $known_at.
 CREATE TABLE staffing_snapshot AS
 WITH latest AS (
     SELECT *

@@ -1,5 +1,5 @@
 -- Versions of incidents that another version known at $known_at supersedes. Nearly all incidents have one version, so
--- only those with several are ranked; the narrow hash may suspect one too many, never one too few.
+-- only those with several are ranked; the narrow hash has false positives but no false negatives.
 CREATE TEMP TABLE superseded_incident AS
 WITH suspect AS (
     SELECT hash(incident_id) AS id_hash

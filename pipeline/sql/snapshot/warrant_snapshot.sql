@@ -1,5 +1,5 @@
--- Warrants issued before $as_of, in the state that was reported before it; that one was executed or recalled holds as
--- soon as it is known at $known_at, and also where only one of several contents of a version says so.
+-- Warrants issued before $as_of, in the state reported before it. An execution or recall applies as soon as it is known
+-- at $known_at, even if only one of several contents of a version reports it.
 CREATE TABLE warrant_snapshot AS
 WITH version AS (
     SELECT

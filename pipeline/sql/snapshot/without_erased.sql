@@ -1,4 +1,4 @@
--- Who was erased is known at no clock any more, in whatever role.
+-- Remove erased people in every role, whatever the clocks.
 CREATE TEMP TABLE erased AS
 SELECT person_id
 FROM store.identity

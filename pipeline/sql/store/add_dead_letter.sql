@@ -1,6 +1,6 @@
--- Dead letters not waiting in the store already: the same record of the same topic waits once. Of a record too large to
--- be read its first 4 KiB are kept, and the hash of all of it; it is cut first, so that nothing after carries the rest.
--- They go in in order of arrival, for a replay reads them again in the order in which they stand.
+-- Insert dead letters that are not waiting already: the same record of the same topic waits once. Of a record that is
+-- too large, the first 4 KiB and the hash of the whole are stored; it is cut first, so that later steps omit the rest.
+-- Rows are inserted in order of arrival, because a replay reads them in stored order.
 INSERT INTO store.dead_letter
 WITH hashed AS (
     SELECT

@@ -1,4 +1,4 @@
--- One act, unless it was recorded before; acts of one moment keep the order in which they were recorded.
+-- Insert one human event unless it was recorded before; events of the same time keep their recording order.
 INSERT INTO store.human_event BY NAME
 SELECT
     $event_id AS event_id,

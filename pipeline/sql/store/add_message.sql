@@ -1,4 +1,4 @@
--- Of the messages that came (`message_arrived`), those that were never written before.
+-- Insert the messages of `message_arrived` that were never written before.
 INSERT INTO store.outbox BY NAME
 WITH written AS (
     SELECT coalesce(max(sequence), 0) AS last_sequence

@@ -1,6 +1,6 @@
--- Of the records behind notices (`evidence`: notice_id, incident_id, person_id, known_then), those that were known when
--- the notice was drafted and are known otherwise at $known_at: cancelled, amended in what they are, or, where a letter
--- goes to a person, with no role left that is held against that person.
+-- Evidence records of notices (`evidence`: notice_id, incident_id, person_id, known_then) that were known when the
+-- notice was drafted and differ at $known_at: cancelled, amended in content, or, for a notice to a person, without any
+-- remaining role that is evidence against that person.
 WITH version AS (
     SELECT
         evidence.notice_id,

@@ -1,4 +1,4 @@
--- Dead letters that wait, without their payloads, in order of arrival.
+-- Waiting dead letters, without their payloads, in order of arrival.
 SELECT batch_id, ingested_at, topic, source_partition, source_offset, reason, detail, mapping
 FROM store.dead_letter
 WHERE resolved_at IS NULL

@@ -1,2 +1,2 @@
--- Warrants that are still to be executed, as `warrant_snapshot` has them.
+-- Outstanding warrants of `warrant_snapshot`.
 SELECT warrant_id FROM warrant_snapshot WHERE status = 'outstanding' ORDER BY warrant_id

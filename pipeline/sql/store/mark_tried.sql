@@ -1,4 +1,4 @@
--- Of the letters tried again (`tried`), those still dead (`dead_arrived`) go on waiting under today's reason.
+-- Of the replayed dead letters (`tried`), those that failed again (`dead_arrived`) keep waiting with the new reason.
 UPDATE store.dead_letter
 SET reason = coalesce(again.reason, dead_letter.reason),
     detail = coalesce(again.detail, dead_letter.detail),

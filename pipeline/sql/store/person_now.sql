@@ -1,5 +1,5 @@
--- Everybody the store has an identity for, as `person_snapshot` describes them; who was erased is nobody any more. Of whom
--- no event ever told an age has none here, either.
+-- Everybody with an identity in the store, as described by `person_snapshot`, without erased people. A person whose age
+-- no event reported has none here either.
 SELECT
     identity.person_id,
     person_snapshot.birth_date,

@@ -1,4 +1,4 @@
--- Rows a second over the latest batches from a broker: those after the first of them, from its end to the last one's.
+-- Rows per second of the latest batches from a broker: all but the first, from the first's end to the last's end.
 WITH latest AS (
     SELECT *
     FROM store.ingest_batch

@@ -1,8 +1,8 @@
--- For each run (as_of, known_at) in `run_clock`: whether anything about the time before as_of came in after known_at.
+-- For each run (as_of, known_at) in `run_clock`: whether data about the time before as_of arrived after known_at.
 WITH arrival AS (
     SELECT ingested_at, occurred_at AS happened_at FROM store.incident_version
     UNION ALL
-    SELECT ingested_at, NULL FROM store.person_version -- a birth date was always so: it bears on every run
+    SELECT ingested_at, NULL FROM store.person_version -- a birth date applies at every time, so it affects every run
     UNION ALL
     SELECT ingested_at, custody_from FROM store.custody_version
     UNION ALL
@@ -12,7 +12,7 @@ WITH arrival AS (
     UNION ALL
     SELECT ingested_at, "at" FROM store.action_version
 ),
--- Nearly everything came in together: of each moment of arrival only the earliest happening matters.
+-- Most rows share their time of arrival; only the earliest event of each arrival time matters.
 earliest AS (
     SELECT ingested_at, min(coalesce(happened_at, '-infinity')) AS happened_at
     FROM arrival

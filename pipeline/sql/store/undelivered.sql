@@ -1,4 +1,4 @@
--- The messages that wait (of one topic, where $topic is given), oldest first.
+-- Undelivered messages (of one topic, if $topic is given), oldest first.
 SELECT topic, key, message_id, payload
 FROM store.outbox
 WHERE delivered_at IS NULL AND ($topic IS NULL OR topic = $topic)

@@ -1,4 +1,4 @@
--- Messages not delivered yet, by topic.
+-- Number of undelivered messages by topic.
 SELECT topic, count(*) AS messages, min(created_at) AS oldest_at
 FROM store.outbox
 WHERE delivered_at IS NULL

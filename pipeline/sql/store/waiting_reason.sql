@@ -1,4 +1,4 @@
--- Dead letters that wait, by reason.
+-- Number of waiting dead letters by reason.
 SELECT reason, count(*) AS letters
 FROM store.dead_letter
 WHERE resolved_at IS NULL

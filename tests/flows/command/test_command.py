@@ -1,4 +1,4 @@
-"""Every verb: help with an example, quick; errors in a sentence with the way out."""
+"""Every verb has fast help with an example; errors are one sentence with the remedy."""
 
 import re
 import subprocess
@@ -44,13 +44,13 @@ def test_an_unknown_verb_is_refused() -> None:
 def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
     done = harmspot("--home", tmp_path, "run", "--as-of", "yesterday")
     assert done.returncode == 2
-    assert "'yesterday' is no date" in done.stderr
+    assert "'yesterday' is not a date" in done.stderr
 
 
 def test_a_clock_without_zone_is_refused() -> None:
     done = harmspot("--clock", "2026-01-01T00:00", "doctor")
     assert done.returncode == 2
-    assert "names no zone" in done.stderr
+    assert "has no time zone" in done.stderr
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The clock of a demo: noon of its day, but never ahead of whoever goes on with it today."""
+"""The clock of a demo is noon of its day, but never later than the present."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path

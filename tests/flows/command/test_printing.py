@@ -1,4 +1,4 @@
-"""Tables on screen: none wider than 120 characters, ids and numbers whole, prose wrapped, --json complete."""
+"""Printed tables: at most 120 characters wide, ids and numbers unbroken, prose wrapped, --json complete."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Audits of a simulated town's home: grace, halt, what a halt leaves alone, and what ends it."""
+"""Audits of a simulated town's home: grace period, halt, what a halt does not affect, and what ends it."""
 
 import json
 import shlex
@@ -36,7 +36,7 @@ READING = {"reader": READER, "purpose": PURPOSE}
 
 @pytest.fixture
 def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
-    """A copy of the town's home, in which every list that needs it is registered."""
+    """A copy of the town's home, with the effect of every list that needs one registered."""
     shutil.copytree(town_run.home.path, tmp_path / "home")
     home = new_home(tmp_path / "home")
     said = {"outcome": "harm reported a year on", "comparison": "those just below", "by": "Supt. A. Lee"}
@@ -60,7 +60,7 @@ def approve(home: Home, list_id: str) -> None:
 
 
 def halted_soon(home: Home) -> Home:
-    """The home a day on, when reports of a day ago are stale: its lists are halted and still new."""
+    """The home one day later, when day-old reports are stale: its lists are halted but recent."""
     late = at(home, 1)
     late.settings = replace(home.settings, audits=replace(home.settings.audits, fresh_days=1))
     return late
@@ -92,7 +92,7 @@ def test_the_first_run_starts_the_clock_and_nobody_is_halted_before_31_days(home
 
 
 def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
-    """A stale report holds back approval, use and copies of a list, says so everywhere, and a fresh one lets go."""
+    """A stale report blocks approval, use and copies of a list, with a message; a fresh one unblocks them."""
     dealers = list_id_of("dealer_ranking", tiers.rpartition("-")[2])
     approve(home, tiers)
     out = export(home, tiers, tmp_path / "list.json")
@@ -107,7 +107,7 @@ def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
     assert lists.read_list(late, "person_tier", None, **READING)["list_status"].eq("halted").all()
     with pytest.raises(ExportError, match=r"may not be used now\. HALTED"):
         lists.verify_export(late, out)
-    with pytest.raises(ExportError, match=r"may not leave the house\. HALTED"):
+    with pytest.raises(ExportError, match=r"cannot be exported: HALTED"):
         export(late, tiers, tmp_path / "again.json")
     assert status_of(late, dealers) == "halted"
     assert examine(late).set_index("check").loc["audits", "state"] == "fault"
@@ -133,7 +133,7 @@ def test_a_shorter_term_halts_lists_and_copies_before_the_next_publication(
     assert lists.read_list(shorter, "person_tier", None, **READING)["list_status"].eq("halted").all()
     with pytest.raises(ExportError, match=r"may not be used now\. HALTED"):
         lists.verify_export(shorter, out)
-    with pytest.raises(ExportError, match=r"may not leave the house\. HALTED"):
+    with pytest.raises(ExportError, match=r"cannot be exported: HALTED"):
         export(shorter, tiers, tmp_path / "again.json")
 
 
@@ -218,7 +218,7 @@ def test_a_notice_to_a_person_waits_too_and_can_be_withdrawn(home: Home, tiers: 
     now, sooner = ({"served_at": clock, "manner": "in_person"} for clock in (halted.now(), home.now()))
     with pytest.raises(NoticeRefusedError, match="HALTED"):
         do(halted, first, Decision("served", "PC 4411 Lund", now), purpose=PURPOSE)
-    # What was handed over before the halt is a fact, and is recorded.
+    # A service before the halt is a fact and is recorded.
     assert do(halted, first, Decision("served", "PC 4411 Lund", sooner), purpose=PURPOSE).status.state == "served"
 
 
@@ -230,10 +230,10 @@ def test_a_report_is_signed_once_while_it_is_fresh_and_must_be_there(home: Home,
     file.write_text("no gap")
     with pytest.raises(PublicationError, match="older than 31 days"):
         record_audit(home, "fairness", report=file, made_on=AS_OF - timedelta(days=31), **said)
-    with pytest.raises(PublicationError, match="that day has not come"):
+    with pytest.raises(PublicationError, match="missing or in the future"):
         record_audit(home, "fairness", report=file, made_on=AS_OF + timedelta(days=1), **said)
     assert record_audit(home, "fairness", report=file, made_on=AS_OF, **said) == AS_OF + timedelta(days=31)
-    with pytest.raises(PublicationError, match="no younger"):
+    with pytest.raises(PublicationError, match="does not renew it"):
         record_audit(at(home, 5), "fairness", report=file, made_on=AS_OF + timedelta(days=5), **said)
 
 
@@ -260,7 +260,7 @@ def test_the_commands_say_it(home: Home, tmp_path: Path) -> None:
 
 
 def test_a_draft_is_as_old_as_its_run(home: Home, tmp_path: Path) -> None:
-    """A page written today of a run of 31 days ago is no report of today, by the command that the draft prints."""
+    """A page written today from a run 31 days ago has the age of the run; tested with the command the draft prints."""
     page = tmp_path / "feedback.html"
     clock = (CLOCK + timedelta(days=31)).isoformat()
     arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", clock]

@@ -1,4 +1,4 @@
-"""`explain person` answers for everybody: on a list or on none, and says so where nobody is known under an id."""
+"""`explain person` explains people on a list and on none, and reports unknown ids."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from tests.town import CLOCK, TownRun, read_people
 
 @pytest.fixture(scope="module")
 def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A copy of the town's home, to read in."""
+    """A copy of the town's home for reading."""
     folder = tmp_path_factory.mktemp("explain") / "home"
     shutil.copytree(town_run.home.path, folder)
     return new_home(folder)
@@ -42,20 +42,20 @@ def test_an_id_that_nobody_has_is_an_error_and_the_asking_is_logged(home: Home, 
     before = sum(1 for _ in home.access_log.entries())
     done = explain(home, person)
     assert isinstance(done.exception, PublicationError)
-    assert str(done.exception).startswith("nobody is known under that id")
+    assert str(done.exception).startswith("no person with that id")
     assert not person.strip() or person not in str(done.exception) + done.output
     assert sum(1 for _ in home.access_log.entries()) > before
 
 
 @pytest.fixture(scope="module")
 def people(home: Home) -> PeopleLists:
-    """What the run decided on everybody."""
+    """The run's decision on every person."""
     return people_of_run(home, runs(home.path).iloc[-1])
 
 
 @pytest.fixture(scope="module")
 def unlisted(home: Home, people: PeopleLists) -> pd.Series:
-    """Which rule decided, by person on no list."""
+    """The deciding rule, by person on no list."""
     listed = {person for name in LIST_TABLES for person in read_people(home, name, latest(home))["person_id"]}
     rest = people.decisions[~people.decisions.index.isin(listed)]
     return rest["gate_rule"].where(rest["gate"].ne("passed"), rest["tier_rule"])
@@ -87,7 +87,7 @@ def test_the_verb_tells_of_the_unlisted_and_of_other_settings(
     assert "(rule below_every_tier)" in " ".join(done.stdout.split())
     monkeypatch.setenv("HARMSPOT__SEED", "99")
     told = explain(home, person, "--json")
-    assert "not those of the run any more" in told.stderr
+    assert "settings or version have changed since the run" in told.stderr
     assert json.loads(told.stdout)["decision"][0]["rule"] == "below_every_tier"
 
 

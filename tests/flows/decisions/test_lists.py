@@ -1,4 +1,4 @@
-"""Lists of a simulated town from draft to use and back: approval, exceptions, copies, erasure, reading guards."""
+"""Lists of a simulated town: approval, exceptions, revocation, exported copies, erasure, guarded reads."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and 
 
 @pytest.fixture
 def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
-    """A copy of the town's home, to act on."""
+    """A copy of the town's home for decisions."""
     shutil.copytree(town_run.home.path, tmp_path / "home")
     return new_home(tmp_path / "home")
 
@@ -55,7 +55,7 @@ def people(home: Home, table: str = "person_tier") -> pd.DataFrame:
 
 
 def registered(home: Home, name: str = "person_tier", *, days: int = 60) -> Home:
-    """What a list should bring about, registered for so many days from today."""
+    """Register the expected effect of a list for a number of days from today."""
     said = {"outcome": "harm reported a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
     register_effect(home, name, stop_on=home.today() + timedelta(days=days), **said)
     return home
@@ -86,25 +86,29 @@ def test_every_list_of_a_run_is_a_draft_until_approved(home: Home, tiers: str) -
 
 
 def test_human_gate(home: Home, tiers: str) -> None:
-    """Nobody approves unopened, for somebody else, without reason, from a log that was tampered with, or too late."""
-    with pytest.raises(PublicationError, match="opened the list"):
+    """No approval without opening, as another person, without reason, with a tampered log, or too late."""
+    with pytest.raises(PublicationError, match="must open the list"):
         lists.approve_list(home, tiers, by=READER, reason=WHY)
     lists.open_list(registered(home), tiers, reader=READER, purpose=PURPOSE)
-    for by, reason, said in (("B. Lee", WHY, "opened the list"), (READER, "fine", "one word"), (" ", WHY, "nobody")):
+    for by, reason, said in (
+        ("B. Lee", WHY, "must open the list"),
+        (READER, "fine", "reason too short"),
+        (" ", WHY, "actor is missing"),
+    ):
         with pytest.raises(PublicationError, match=said):
             lists.approve_list(home, tiers, by=by, reason=reason)
     with pytest.raises(PublicationError, match="expired"):
         lists.approve_list(at(home, CLOCK + timedelta(days=120)), tiers, by=READER, reason=WHY)
-    with pytest.raises(PublicationError, match="is no list"):
+    with pytest.raises(PublicationError, match="is not a list id"):
         lists.approve_list(home, "heat_list-1", by=READER, reason=WHY)
     log = home.access_log.path
     log.write_bytes(log.read_bytes().replace(b"Reyes", b"Roses", 1))
-    with pytest.raises(PublicationError, match="cannot be trusted"):
+    with pytest.raises(PublicationError, match="is not trusted"):
         lists.approve_list(home, tiers, by=READER, reason=WHY)
 
 
 def test_ends_are_told_on_the_forces_own_clock(home: Home, tiers: str, tmp_path: Path) -> None:
-    """The list ends at an hour past midnight in London, which still is the day before in New York."""
+    """The list ends at an hour past midnight in London, which is still the day before in New York."""
     out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
     over = at(home, CLOCK + timedelta(days=120))
     for zone, day in (("Europe/London", "2026-04-01"), ("America/New_York", "2026-03-31")):
@@ -153,7 +157,7 @@ def test_nobody_can_be_added_to_a_list(home: Home, tiers: str, town_run: TownRun
     before = people(home)
     stranger = next(p for p in town_run.people()["person_id"] if p not in set(before["person_id"]))
     until = CLOCK + timedelta(days=20)
-    with pytest.raises(PublicationError, match="can add nobody") as refused:
+    with pytest.raises(PublicationError, match="cannot add anybody") as refused:
         lists.override_entry(home, tiers, stranger, by=READER, reason="known to the team", expires_at=until)
     assert stranger not in str(refused.value)
     pd.testing.assert_frame_equal(people(home), before)
@@ -179,7 +183,7 @@ def test_access_and_sharing_no_copy_without_approval_purpose_recipient_or_agreem
         exported(home, tiers, out)
     approved(home, tiers)
     for changes in ({"recipient": " "}, {"agreement_id": ""}):
-        with pytest.raises(ExportError, match="goes to nobody"):
+        with pytest.raises(ExportError, match="cannot be exported without"):
             exported(home, tiers, out, **changes)
     for changes in ({"reader": None}, {"purpose": " "}):
         with pytest.raises(PurposeError):
@@ -252,7 +256,7 @@ def test_whoever_is_excepted_from_the_tiers_is_called_in_by_no_list_and_no_copy(
 
 
 def told(home: Home, folder: Path, kind: str, *data: dict[str, object]) -> None:
-    """Load events of one kind, an hour on."""
+    """Load events of one kind, one hour later."""
     lines = [event(kind, f"{kind}{number}", each) for number, each in enumerate(data)]
     (folder / f"{kind}.jsonl").write_text("".join(lines))
     assert load_file(home, folder / f"{kind}.jsonl", None).stored == len(data)
@@ -319,7 +323,7 @@ def approved_queue(home: Home, queue: str) -> Home:
 def test_a_list_is_approved_within_three_days_of_its_run(home: Home, tiers: str) -> None:
     lists.open_list(registered(home), tiers, reader=READER, purpose=PURPOSE)
     end = home.midnight(AS_OF) + timedelta(days=3)
-    with pytest.raises(PublicationError, match="stood on 2026-01-01, more than 3 days ago; harmspot run"):
+    with pytest.raises(PublicationError, match="state on 2026-01-01, more than 3 days ago; harmspot run"):
         lists.approve_list(at(home, end), tiers, by=READER, reason=WHY)
     lists.approve_list(at(home, end - timedelta(seconds=1)), tiers, by=READER, reason=WHY)
 
@@ -327,7 +331,7 @@ def test_a_list_is_approved_within_three_days_of_its_run(home: Home, tiers: str)
 def test_a_list_ends_with_its_run_and_can_be_reached_until_then(
     home: Home, tiers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its run is kept no longer, and harmspot was killed before it could end the lists of it."""
+    """The run of the list is no longer kept, and harmspot was killed before it could revoke its lists."""
     run_id = tiers.rpartition("-")[2]
     queue, dealers = (list_id_of(name, run_id) for name in ("warrant_queue", "dealer_ranking"))
     out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
@@ -363,7 +367,7 @@ def test_a_copy_is_refused_once_somebody_on_it_was_taken_off(home: Home, tiers: 
 
 @pytest.fixture
 def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
-    """Does something and is killed once it stands in the store, before any publication shows it."""
+    """Does something and is killed after it is in the store, before any publication shows it."""
 
     def do(event: Callable[[], object]) -> None:
         with monkeypatch.context() as patch:
@@ -536,7 +540,7 @@ def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run:
 
 
 def test_somebody_who_never_came_in_is_erased_from_what_waits(home: Home, tmp_path: Path) -> None:
-    """A dead letter was never decoded, so no identity says whom it names; the force's own id does."""
+    """A dead letter was never decoded, so only the force's own id shows whom it names."""
     raw, other = "Núñez/77", "Núñez/778"
     broken = [{"type": "none", "data": {"person_id": name}} for name in (raw, other)]
     lines = [json.dumps(broken[0]), json.dumps(broken[0], ensure_ascii=False), json.dumps(broken[1])]
@@ -563,7 +567,7 @@ def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None
     before = len(people(home))
     first = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", *asked])
     assert first.exit_code == 1
-    assert "nothing was known under that id" in first.output
+    assert "no person with that id" in first.output
     assert "P-typo" not in first.output
     assert "erase" in [entry["action"] for entry in home.access_log.entries()]
     with open_home_store(home) as store:
@@ -576,7 +580,7 @@ def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None
 def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(
     home: Home, tiers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody has died since; the list approved before must not be used, though the run was killed and repeated."""
+    """After a death, the list approved before must not be used, even if the run was killed and repeated."""
     settings = home.settings
     out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
     assert lists.revoke_outdated(home) == []

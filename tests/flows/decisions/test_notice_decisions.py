@@ -1,4 +1,4 @@
-"""Notices of a town, from draft to served: by verb and flow, recorded, projected, logged, told to partners."""
+"""Notices of a town from draft to served, by verb and flow: recorded, projected, logged, sent to partners."""
 
 import json
 import os
@@ -40,7 +40,7 @@ READING = {"reader": BELL, "purpose": "test"}
 
 @pytest.fixture
 def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
-    """A copy of the town's home, to act in: its list of people is active."""
+    """A copy of the town's home for decisions, with an active list of people."""
     shutil.copytree(town_run.home.path, tmp_path / "home")
     home = new_home(tmp_path / "home")
     approve_tiers(home, town_run.summary.run_id)
@@ -94,12 +94,12 @@ def test_no_notice_goes_out_whose_evidence_was_cancelled_since_the_run(
     notice_id = first_notice(home, kind)
     approve(home, notice_id)
     notice = next(each for each in all_notices(home, [kind], **READING) if each.notice_id == notice_id)
-    count_downgraded = notice.fields["evidence_ids"][0]
-    (tmp_path / "later.jsonl").write_text(cancellation(count_downgraded))
+    cancelled_id = notice.fields["evidence_ids"][0]
+    (tmp_path / "later.jsonl").write_text(cancellation(cancelled_id))
     later = new_home(home.path, CLOCK + timedelta(hours=1))
     load_file(later, tmp_path / "later.jsonl", None)
     before = events(later)
-    with pytest.raises(NoticeRefusedError, match=f"record {count_downgraded} behind it was cancelled; run again"):
+    with pytest.raises(NoticeRefusedError, match=f"record {cancelled_id} behind it was cancelled; run again"):
         do(later, notice_id, serving(kind, later.now()), purpose="to serve it")
     assert events(later) == before
 
@@ -112,7 +112,7 @@ def test_what_was_handed_over_in_a_halt_is_told_as_a_breach(home: Home) -> None:
     now, how = {"served_at": halted.now(), "manner": "in_person"}, "The officer had left before the halt was known."
     with pytest.raises(NoticeRefusedError, match=r"HALTED.*record that with --breach"):
         do(halted, notice_id, Decision("served", LUND, now), purpose="to serve it")
-    with pytest.raises(NoticeRefusedError, match="nothing stood against it"):
+    with pytest.raises(NoticeRefusedError, match="nothing prohibited it"):
         do(
             halted,
             notice_id,
@@ -185,7 +185,7 @@ def test_a_letter_is_signed_on_the_forces_own_day(home: Home) -> None:
 @pytest.mark.parametrize("kind", ["area", "person"])
 def test_what_is_refused_is_not_recorded(home: Home, kind: str) -> None:
     notice_id = first_notice(home, kind)
-    with pytest.raises(NoticeRefusedError, match="opened it first"):
+    with pytest.raises(NoticeRefusedError, match="must open the notice first"):
         do(home, notice_id, Decision("reviewed", BELL, WHY), purpose="to decide")
     assert events(home) == []
     approve(home, notice_id)
@@ -195,7 +195,7 @@ def test_what_is_refused_is_not_recorded(home: Home, kind: str) -> None:
     for actor, decision, said in (
         (home, Decision("approved", BELL, WHY), "cannot be approved"),
         (home, replace(serving(kind), detail={**serving(kind).detail, "manner": "in_person"}), "displayed"),
-        (home, Decision("withdrawn", REYES, {"reason": "no"}), "one word"),
+        (home, Decision("withdrawn", REYES, {"reason": "no"}), "reason too short"),
         (home, Decision("served", LUND, {"manner": "displayed"}), "served_at"),
         (late, late_serving, "too late"),
     ):

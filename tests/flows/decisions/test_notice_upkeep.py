@@ -1,4 +1,4 @@
-"""What a run does about notices: withdraws what no longer holds, hears objections, breaks promises, tells partners."""
+"""Notice maintenance per run: withdrawals, objections, broken notices, messages to partners."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def action(action_id: str, kind: str, notice_id: str, **more: Any) -> str:
 
 @dataclass
 class Tended:
-    """A home in which notices were approved, events came in, and a day passed."""
+    """A home in which notices were approved, events were ingested, and a day passed."""
 
     home: Home
     told: list[str]
@@ -110,7 +110,7 @@ def test_a_notice_whose_evidence_was_corrected_away_is_withdrawn_says_so_and_is_
     state = read_published(tended.home.path, "area_notice_state").set_index("notice_id").loc[tended.corrected]
     assert state["state"] == "withdrawn"
     assert "was cancelled" in state["why"]
-    with pytest.raises(NoticeRefusedError, match="it was served on 2026-01-01"):
+    with pytest.raises(NoticeRefusedError, match="it was already served on 2026-01-01"):
         do(tended.home, tended.corrected, Decision("served", "Lund", {"served_at": CLOCK, "manner": "displayed"}))
     assert 'class="void"' in notice.page().body_html
 
@@ -127,7 +127,7 @@ def test_an_objection_on_a_topic_reopens_its_notice_once(tended: Tended) -> None
     notice = tended.notice(tended.contested)
     assert (notice.status.state, notice.status.objection_count) == ("draft", 1)
     assert notice.events[-1].actor == "R. Esident"
-    assert any("objection was not heard" in said and "n_0" in said for said in tended.told)
+    assert any("objection was not recorded" in said and "n_0" in said for said in tended.told)
 
 
 def test_an_operation_before_its_announced_day_breaks_the_promise(tended: Tended) -> None:
@@ -138,7 +138,7 @@ def test_an_operation_before_its_announced_day_breaks_the_promise(tended: Tended
 
 def test_partners_are_told_their_own_fields_under_their_agreement(tended: Tended) -> None:
     files = {path.name: path for path in (tended.home.path / "partners").iterdir()}
-    # Who is to be helped is told while lists are drafts, and nothing of any other list ever is.
+    # Referrals and safeguarding cases are sent even while lists are drafts; other lists are never sent.
     assert {name.split(".")[0] for name in files} == {"notices", "watches", "safeguarding", "referrals"}
     assert set(shown_lists(tended.home, None)["status"]) == {"draft"}
     assert not any("landlords" in name for name in files)

@@ -1,4 +1,4 @@
-"""People through store and runs: what is withdrawn takes them off, what was known then still shows them."""
+"""People over several runs: withdrawn evidence unlists them, and runs at an earlier known_at still list them."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -76,7 +76,7 @@ def at_first() -> list[str]:
 
 
 def protecting() -> list[str]:
-    """What was recorded after midnight, and is known by the morning's run."""
+    """Events recorded after midnight and known to the morning's run."""
     at = "2026-01-02T05:00:00Z"
     return [
         person(CHILD, 2, at, birth_date="2010-05-05"),
@@ -91,7 +91,7 @@ def suffered() -> list[str]:
 
 
 class Force:
-    """A home to load into and run at chosen moments."""
+    """A home to load into and run at chosen times."""
 
     def __init__(self, folder: Path, new_home: Callable[..., Home]) -> None:
         self.folder, self.new_home = folder, new_home
@@ -120,7 +120,7 @@ class Force:
 
 @pytest.fixture(scope="module", autouse=True)
 def small_force() -> Iterator[None]:
-    """A force of two dozen people scored, most of whom it may call the worst."""
+    """A force with two dozen scored people, most of whom may be in the top K."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARMSPOT__PEOPLE__TOP_SHARE", "0.9")
         yield

@@ -1,4 +1,4 @@
-"""Whoever is taken off the list of people gets no letter that was drafted before; what was served stays as it is."""
+"""Removal from the list of people withdraws unserved person notices; served ones are unchanged."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def unapproved(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path)
 
 @pytest.fixture
 def home(unapproved: Home, town_run: TownRun) -> Home:
-    """A copy of the town's home, to act in: its list of people is active."""
+    """A copy of the town's home for decisions, with an active list of people."""
     approve_tiers(unapproved, town_run.summary.run_id)
     return unapproved
 
@@ -114,7 +114,7 @@ def test_a_long_reason_stops_no_revocation_and_no_exception(home: Home, town_run
     list_id, long = open_tiers(home, town_run), "two incidents were recorded twice. ".ljust(4000, "x")
     lists.override_entry(home, list_id, one.subject, by=READER, reason=long, expires_at=UNTIL)
     assert (state(home, one), state(home, other)) == ("withdrawn", "draft")
-    with pytest.raises(StoreError, match="do not fit"):
+    with pytest.raises(StoreError, match="invalid details of an event"):
         lists.revoke_list(home, list_id, by=READER, reason=f"{long}x")
     assert state(home, other) == "draft", "what cannot be recorded withdraws nothing"
     lists.revoke_list(home, list_id, by=READER, reason=long)
@@ -141,7 +141,7 @@ def test_what_is_served_while_the_letters_are_being_read_is_not_withdrawn(
 
 
 def test_nobody_decides_on_a_letter_to_somebody_excepted(home: Home, town_run: TownRun) -> None:
-    """An exception recorded after a run looked withdraws nothing that the run then publishes."""
+    """An exception recorded after the run's check does not withdraw notices that the run then publishes."""
     one, other, _ = of_three_people(home)
     carry(home, other, "approved")
     list_id = open_tiers(home, town_run)
@@ -206,17 +206,17 @@ def test_nobody_decides_on_a_letter_to_somebody_now_known_to_be_a_child(home: Ho
 
 
 def test_what_came_in_by_a_clock_ahead_of_ours_counts_now(home: Home, tmp_path: Path) -> None:
-    """Ours is the system's, which reads a little later at every look."""
+    """This clock is the system's, which advances at every reading."""
     one, *_ = of_three_people(home)
     with open_home_store(home) as store:
         [raw] = store.resolve_pseudonyms([one.subject]).values()
-    count_downgraded = one.fields["evidence_ids"][0]
+    cancelled_id = one.fields["evidence_ids"][0]
     young = event("person.updated", "young", {"person_id": raw, "version": 99, "birth_date": "2010-05-05"})
-    (tmp_path / "later.jsonl").write_text(young + cancellation(count_downgraded))
+    (tmp_path / "later.jsonl").write_text(young + cancellation(cancelled_id))
     ahead = replace(home, clock=datetime.now(UTC) + timedelta(hours=1))
     assert load_file(ahead, tmp_path / "later.jsonl", None).stored == 2
     ours = replace(home, clock=None)
-    with pytest.raises(NoticeRefusedError, match=f"{count_downgraded} behind it was cancelled.*known to be under 18"):
+    with pytest.raises(NoticeRefusedError, match=f"{cancelled_id} behind it was cancelled.*known to be under 18"):
         carry(ours, one, "reviewed")
 
 
@@ -273,7 +273,7 @@ def _events(home: Home) -> list[tuple[str, str]]:
 
 @dataclass
 class NextDay:
-    """A home a day on: two people were taken into custody, one with the letter in hand, and one is excepted."""
+    """A home one day later: two people are in custody, one of them already served, and one is excepted."""
 
     home: Home
     left: Notice

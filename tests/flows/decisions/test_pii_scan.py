@@ -1,4 +1,4 @@
-"""Nobody is named by what people write: acts and the log refuse it, and no event or older act stops a run over it."""
+"""PII in free text: decisions and the access log refuse it, and events or older decisions with it stop no run."""
 
 import shutil
 from collections.abc import Callable
@@ -25,7 +25,7 @@ READER = "Insp. J. Reyes"
 
 @pytest.fixture
 def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
-    """A copy of the town's home, to act on."""
+    """A copy of the town's home for decisions."""
     shutil.copytree(town_run.home.path, tmp_path / "home")
     return new_home(tmp_path / "home")
 

@@ -1,4 +1,4 @@
-"""The trial on a loaded town: origins where they should be, tables that can be read, and the page that shows them."""
+"""Backtest on a loaded town: dates of the origins, tables, and the page that shows them."""
 
 import json
 from collections.abc import Callable

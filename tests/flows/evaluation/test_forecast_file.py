@@ -1,4 +1,4 @@
-"""A forecast from a file: what counts as past, which cells there are, and what is refused."""
+"""Forecast from a file: the past it uses, its cells, and rejected input."""
 
 from datetime import datetime
 from pathlib import Path

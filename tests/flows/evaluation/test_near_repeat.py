@@ -1,4 +1,4 @@
-"""Near repeats of a loaded town: planted ones are found, and what cannot be looked at is said."""
+"""Near repeats of a loaded town: planted ones are found, and invalid requests are named."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta

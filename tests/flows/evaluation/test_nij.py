@@ -1,4 +1,4 @@
-"""A trial under the challenge's rules on a small planted town: the pile is found, the held-back months are not seen."""
+"""Evaluation under the challenge's rules on a small planted town: finds the cluster, does not use held-out months."""
 
 from datetime import date
 from pathlib import Path
@@ -22,7 +22,7 @@ MONTHS = [date(2016, 11, 1), date(2016, 12, 1)]
 
 
 def planted_crimes() -> pd.DataFrame:
-    """Two years: of burglaries six in ten on one spot, thefts anywhere."""
+    """Two years: six in ten burglaries at one point, thefts anywhere."""
     random = np.random.default_rng(3)
     n = 1500
     days = pd.Timestamp("2015-01-01") + pd.to_timedelta(random.integers(0, 731, n), unit="D")
@@ -101,7 +101,7 @@ def test_shapes_are_written_for_each_crime_and_month(trial: NijTrial, tmp_path: 
     assert [path.name for path in paths[:2]] == ["burglary_201611.shp", "burglary_201612.shp"]
     assert paths[-1].name == "all_together_201612.shp"
     assert gpd.read_file(paths[0])["hotspot"].sum() == trial.shapes[0].is_hotspot.sum()
-    assert write_shapes(trial, tmp_path / "entry") == paths  # over the old ones
+    assert write_shapes(trial, tmp_path / "entry") == paths  # replaces the old ones
 
 
 def test_crimes_are_read_in_feet_and_days(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_one_offence_is_not_forecast_twice() -> None:
     assert kinds_of_crime(pd.Series(["B", "A"])) == {"A": ["A"], "B": ["B"], TOGETHER: ["A", "B"]}
 
 
-@pytest.mark.parametrize(("months", "said"), [([], "none held back"), ([date(2014, 1, 1)], "no whole month")])
+@pytest.mark.parametrize(("months", "said"), [([], "none held out"), ([date(2014, 1, 1)], "no whole month")])
 def test_months_that_cannot_be_forecast_are_refused(months: list[date], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         trial_of(planted_crimes(), months)

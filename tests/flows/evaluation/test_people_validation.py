@@ -1,4 +1,4 @@
-"""The rate on Broward County's and Georgia's records: it must stay better than the published score, and no less fair.
+"""The rate on records of Broward County and Georgia: it must stay better than the published score, and no less fair.
 
 The records stand outside this repository (`../shared/data`).
 """

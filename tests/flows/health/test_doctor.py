@@ -1,4 +1,4 @@
-"""What the doctor says of the store, of what waits in it, of the clock and of a broker that does not answer."""
+"""Findings of the doctor on the store, its queues, the clock and a broker that does not answer."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

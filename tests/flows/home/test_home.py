@@ -1,4 +1,4 @@
-"""A home remembers the configuration it was made with, and says where it is gone."""
+"""A home records the configuration it was created with, and reports if it is missing."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_a_configuration_that_is_gone_is_named(tmp_path: Path) -> None:
     config = write_config(tmp_path / "force.yaml", "Gone")
     Home(tmp_path / "home", config, progress=print).ensure()
     config.unlink()
-    with pytest.raises(SettingsError, match=r"force\.yaml, which is gone; name it with --config"):
+    with pytest.raises(SettingsError, match=r"force\.yaml, which is missing; name it with --config"):
         _ = Home(tmp_path / "home").settings
 
 

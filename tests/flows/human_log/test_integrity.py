@@ -1,4 +1,4 @@
-"""The log of reads and the store vouch for each other: nothing is cut off unseen, and no clock goes back."""
+"""Consistency of access log and store: truncation is detected, and a clock that went back is refused."""
 
 import shutil
 from collections.abc import Callable
@@ -58,9 +58,9 @@ def test_a_log_that_was_cut_is_found_and_no_list_approved(home: Home, town_run: 
         lists.open_list(home, list_id(town_run), reader="B. Lee", purpose=PURPOSE)
     found = verify(home.path)
     assert found.exit_code == 1
-    assert "bring it back from a backup" in found.output
+    assert "restore it from a backup" in found.output
     assert examine(home).set_index("check").loc["access log", "state"] == "fault"
-    with pytest.raises(PublicationError, match="cannot be trusted"):
+    with pytest.raises(PublicationError, match="is not trusted"):
         lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
     log.write_bytes(b"".join(lines))
     lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
@@ -71,7 +71,7 @@ def test_a_home_that_is_none_verifies_nothing(tmp_path: Path) -> None:
     done = verify(tmp_path / "typo")
     assert done.exit_code == 1
     assert isinstance(done.exception, StoreError)
-    assert "no home" in str(done.exception)
+    assert "is not a home" in str(done.exception)
     assert not (tmp_path / "typo").exists()
 
 
@@ -104,7 +104,9 @@ def test_no_clock_goes_back(home: Home, town_run: TownRun, tmp_path: Path) -> No
         lambda: lists.read_list(home, "person_tier", None, reader=READER, purpose=PURPOSE),
     )
     for undo in undone:
-        with pytest.raises(ClockError, match=r"the clock reads 2026-01-01 12:00:00Z and .* is of 2026-04-11 12:00:00Z"):
+        with pytest.raises(
+            ClockError, match=r"the clock reads 2026-01-01 12:00:00Z and .* is dated 2026-04-11 12:00:00Z"
+        ):
             undo()
     assert not (tmp_path / "again.json").exists()
     with open_home_store(home) as store:

@@ -1,4 +1,4 @@
-"""Announcements of a stream: all that wait are sent, each once, and a broker that takes none is left alone a while."""
+"""Change messages of a stream: all queued ones are sent once; a broker that refuses is retried after a pause."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -52,7 +52,7 @@ class Clock:
 
 
 class Refusing(MemoryPublisher):
-    """A broker that takes three seconds to refuse, and later takes everything."""
+    """A broker that refuses after three seconds, and later accepts everything."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -91,10 +91,10 @@ def test_after_a_refusal_nothing_is_tried_until_a_fifth_of_the_time_went_into_it
     announcer = ChangePublisher(Home(home.path, home.config_file, home.clock, said.append), publisher)
     keys = add(home, session, range(3))
     deliver(announcer, session)
-    assert said == ["announcements wait in the store: records were not delivered"]
+    assert said == ["change messages stay queued in the store: records were not delivered"]
     publisher.is_refusing = False
     clock.now += 11.9
-    deliver(announcer, session)  # with a batch that was kept meanwhile
+    deliver(announcer, session)  # with a batch that was stored in between
     assert not announcer.is_due()
     assert publisher.messages == []
     clock.now += 0.2

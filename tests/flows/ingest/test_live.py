@@ -1,4 +1,4 @@
-"""Live figures: what a batch touched moves, everything else stands; each change is announced once, and of nobody."""
+"""Live figures: a batch changes only the places it concerns; each change is announced once, and never of a person."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def live(home: Home) -> Iterator[Live]:
 
 
 def commit(home: Home, session: StoreSession, live: Live, *events: dict[str, Any]) -> list[dict[str, Any]]:
-    """Keep the events as one batch and return what it announced."""
+    """Store the events as one batch and return its messages."""
     records = [Record("incidents", 0, number, json.dumps(event).encode()) for number, event in enumerate(events)]
     decoded = new_decoder(home).decode(records)
     assert decoded.dead_letters.num_rows == 0
@@ -85,7 +85,7 @@ def incident(incident_id: str, version: int = 1, **data: Any) -> dict[str, Any]:
 
 
 def wave(area_id: str, status: str, version: int) -> list[dict[str, Any]]:
-    """So many grave incidents that any area stands at the top."""
+    """Return enough high-harm incidents to put any area at the top."""
     return [
         incident(f"w{number}", version, location={"area_id": area_id}, status=status, offence_code=code)
         for number, code in enumerate(["robbery", "homicide", "antisocial_behaviour"] * 200)
@@ -111,7 +111,7 @@ def test_an_area_enters_once_and_leaves_when_its_events_are_cancelled(
 
 
 def test_only_what_a_batch_touched_moves(home: Home, session: StoreSession, live: Live) -> None:
-    """With the run's yardsticks nobody else's events change an area's rate, to the bit."""
+    """With the run's priors, events of other areas do not change an area's rate, to the bit."""
     before = read_published(home.path, "area_ranking").set_index("area_id")["harm_per_day"]
     touched = before.index[0]
     commit(home, session, live, incident("n", location={"area_id": touched}))
@@ -125,7 +125,7 @@ def test_only_what_a_batch_touched_moves(home: Home, session: StoreSession, live
 def test_batch_by_batch_the_figures_are_those_of_everything_at_once(
     home: Home, session: StoreSession, live: Live
 ) -> None:
-    """Only what a batch touched is drawn anew: incidents that come, move to another area, weigh more, and are gone."""
+    """Only changed areas are redrawn: incidents are added, moved to another area, reweighted and cancelled."""
     here, there, *_ = read_published(home.path, "area_ranking")["area_id"]
     commit(
         home, session, live, incident("moves", location={"area_id": here}), incident("goes", location={"area_id": here})
@@ -164,7 +164,7 @@ def test_a_market_is_flagrant_no_more_without_its_reports_and_turns_flagrant_as_
     reports = list({event["data"]["incident_id"]: event for event in events}.values())
 
     def told(version: int, status: str) -> list[tuple[str, str]]:
-        """What is announced of markets once their reports have this version and status."""
+        """Return the messages about markets after their reports have this version and status."""
         turned = [
             event | {"id": f"{number}@{version}", "data": event["data"] | {"version": version, "status": status}}
             for number, event in enumerate(reports)
@@ -188,7 +188,7 @@ def test_the_file_holds_places_alone_and_says_that_it_is_provisional(
     assert table["is_provisional"].all()
     assert set(table["run_id"]) == {live.run_id}
     assert set(table.loc[table["place_kind"] == "area", "place_id"]) == set(areas["area_id"])
-    assert cell["cell_id"] not in set(table["place_id"])  # no incident with a point came
+    assert cell["cell_id"] not in set(table["place_id"])  # no incident with a point was stored
     assert "P-secret" not in table.to_csv()
 
 

@@ -1,4 +1,4 @@
-"""The record of a chain of runs: each forecast scored once, when due, and the same whenever it is asked for."""
+"""The record of a chain of runs: each forecast is scored once, when due, and reproducibly."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,7 +62,7 @@ def forecast(first: float, second: float) -> pd.DataFrame:
 
 
 class Shelf:
-    """Keeps what runs published in memory, in place of the two files."""
+    """Holds the tables of runs in memory, in place of the two files."""
 
     def __init__(self) -> None:
         self.kept = pd.DataFrame(columns=["run_id", "as_of", "predecessor_run_id", "crs", "time_zone"])
@@ -81,7 +81,7 @@ class Shelf:
 
 
 class Files:
-    """Publishes into the two files, every other table empty."""
+    """Publishes to the two files, with every other table empty."""
 
     def put(self, home: Home, identity: RunIdentity, tables: dict[str, pd.DataFrame]) -> None:
         described = read_tables()

@@ -53,7 +53,7 @@ def test_nothing_is_announced_before_its_time(town_run: TownRun) -> None:
         announced_start(town_run.home, plan, None, CLOCK)
     for words in ("not registered beforehand", "health partners have not been told", "no notice was served"):
         assert words in str(refused.value)
-    with pytest.raises(SourceError, match="n_1 is no notice"):
+    with pytest.raises(SourceError, match="n_1 is not a notice"):
         announced_start(town_run.home, plan, "n_1", CLOCK)
     with pytest.raises(PublicationError, match="known are market_"):
         find_plan(town_run.home, "nowhere")
@@ -125,7 +125,7 @@ GOOD = (
         ("- {kind: arrest}", "proposal 1: expected at least proposal_id"),
         (f"- {GOOD}\n- {{proposal_id: p_{'0' * 32}, kind: arrest}}", "proposal 2: proposal_id names a person"),
         ("- {proposal_id: a, kind: sweep}", "expected arrest or operation"),
-        ("- {proposal_id: a, kind: arrest, custody_days: many}", "custody_days is no number"),
+        ("- {proposal_id: a, kind: arrest, custody_days: many}", "custody_days is not a number"),
         ("- {proposal_id: a, kind: arrest, glory: 3}", "unknown 'glory'"),
     ],
 )

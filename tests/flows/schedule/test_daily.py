@@ -1,4 +1,4 @@
-"""The daily run on a simulated town: planted truth is recovered, reruns agree, nobody is listed who must not be."""
+"""The daily run on a simulated town: it recovers the ground truth, reruns agree, and protected people are unlisted."""
 
 import subprocess
 import sys
@@ -104,7 +104,7 @@ def test_a_repeat_changes_nothing(town_run: TownRun) -> None:
 
 
 def differences(left: Home, right: Home) -> dict[str, int]:
-    """Rows by table that only one of two homes has; projections of what people did are no part of a run."""
+    """Rows by table that only one of two homes has; projections of human events are not part of a run."""
     connection = connect(left.path / "spill")
     tables = read_tables()
     for file, key in (("published", None), ("restricted", left.key.encryption)):
@@ -138,7 +138,7 @@ def test_two_homes_agree_to_the_row(town_run: TownRun, new_home: Callable[..., H
 def test_corrections_change_the_present_and_not_the_past(
     town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
 ) -> None:
-    """Cancelling an area's heaviest evidence moves the run as known now; the run as known then stays as it was."""
+    """Cancelling an area's heaviest evidence changes the run at the new known_at, not the run at the earlier one."""
     home = new_home(tmp_path / "corrected")
     load_file(home, town_run.files.events, None)
     first = daily_run(home, AS_OF)
@@ -229,7 +229,7 @@ def test_a_file_loaded_twice_changes_no_table(town_run: TownRun, new_home: Calla
 
 
 def test_no_person_is_in_anything_but_the_restricted_files(town_run: TownRun) -> None:
-    """Raw ids and pseudonyms of everybody, looked for in every file that is not encrypted and in all that was said."""
+    """Raw ids and pseudonyms of everybody, searched for in every unencrypted file and in all output."""
     people = town_run.people()["person_id"].str.encode("utf-8").tolist()
     raw = town_run.truth("people")["person_id"].str.encode("utf-8").tolist()
     needles = people + raw
@@ -249,7 +249,7 @@ def test_reads_of_people_are_logged_and_the_chain_holds(town_run: TownRun) -> No
 
 
 def test_two_writers_take_turns(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> None:
-    """A second process that loads the same events waits for the first, and nothing is doubled."""
+    """A second process that loads the same events waits for the first, and nothing is duplicated."""
     home = new_home(tmp_path / "shared")
     code = (
         "import sys; from pathlib import Path; from flows.home.home import Home;"

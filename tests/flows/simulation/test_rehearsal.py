@@ -1,4 +1,4 @@
-"""The town under the plan: a market is found, announced, concentrated on, tipped, moved on from; spread, none tips."""
+"""The town under the plan: a market passes through every phase and tips; with hours spread evenly, none tips."""
 
 from datetime import date
 

@@ -181,7 +181,7 @@ def test_top_cells_hardly_change_in_a_day(found):
     assert set(found.stability["method"]) == {HARM_FORECAST, NAIVE}
 
 
-@pytest.mark.parametrize(("origins", "message"), [((), "origins"), ((1157, 1150), "later"), ((5000,), "no event")])
+@pytest.mark.parametrize(("origins", "message"), [((), "origins"), ((1157, 1150), "increasing"), ((5000,), "no event")])
 def test_origins_that_cannot_be_scored_are_refused(origins, message):
     events = cell_days(n=500)
     cells = study_cells(events, 1150)

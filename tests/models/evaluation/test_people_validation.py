@@ -80,7 +80,7 @@ def test_no_group_attribute_moves_any_score(seed: int) -> None:
 @pytest.mark.parametrize("column", ["race", "sex", "age_cat", "postcode"])
 def test_a_score_is_given_no_further_column(column: str) -> None:
     known, _, _ = planted(50)
-    with pytest.raises(ValueError, match="nothing else"):
+    with pytest.raises(ValueError, match="priors and years_at_risk and no other"):
         score_records(known.assign(**{column: 1}), index_events=0)
 
 

@@ -1,4 +1,4 @@
-"""A name is one person's however it is typed, and harmspot is itself in whatever letters."""
+"""Spellings of one name are one person, and harmspot is recognised in any spelling."""
 
 import pytest
 from hypothesis import given

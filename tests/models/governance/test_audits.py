@@ -1,4 +1,4 @@
-"""Audits: rules one by one, and over generated histories what no history may bring about."""
+"""Audits: each rule by itself, and properties that hold over generated histories."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -44,14 +44,14 @@ def halt(events: list[AuditEvent], at: float, config: AuditsConfig = CONFIG, zon
 @pytest.mark.parametrize(
     ("before", "asked", "said"),
     [
-        ([], signed(actor=" "), "nobody"),
+        ([], signed(actor=" "), "actor is missing"),
         ([], signed(actor="harmspot run"), "named person"),
         ([], signed("gossip"), "fairness, feedback, displacement"),
-        ([], signed(at=3, made=4), "that day has not come"),
-        ([], signed(found="fine"), "one word"),
-        ([], signed(report=""), "names no file"),
-        ([], signed(report_sha256=""), "names no file"),
-        ([signed(report_sha256="00")], signed(at=30, report_sha256="00"), "no younger"),
+        ([], signed(at=3, made=4), "missing or in the future"),
+        ([], signed(found="fine"), "finding too short"),
+        ([], signed(report=""), "report file is missing"),
+        ([], signed(report_sha256=""), "report file is missing"),
+        ([signed(report_sha256="00")], signed(at=30, report_sha256="00"), "does not renew it"),
         ([signed("fairness", report_sha256="00")], signed("feedback", report_sha256="00"), "a file of its own"),
     ],
 )
@@ -115,11 +115,11 @@ def test_a_force_may_ask_for_less_than_a_month_and_never_for_more(days: int) -> 
 
 
 def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
-    """The usual thing three times out of four, so that histories get somewhere."""
+    """Return the usual value three times out of four, so that histories make progress."""
     return st.sampled_from([usual] * 3 * len(others) + list(others))
 
 
-ACT = st.builds(
+SIGNATURE = st.builds(
     lambda at, age, about, **more: signed(about, at, made=at - age, **more),
     st.integers(20, 60),
     st.sampled_from([0, -3, 5, 20, 40]),
@@ -128,13 +128,13 @@ ACT = st.builds(
     found=mostly("no gap found", "fine"),
     report_sha256=mostly("a", "b", "c", ""),
 )
-ACTS = st.lists(ACT, max_size=25)
+SIGNATURES = st.lists(SIGNATURE, max_size=25)
 
 
 @settings(max_examples=300)
-@given(st.sampled_from(REPORTS), st.lists(ACT, max_size=4), st.integers(0, 60), st.integers(1, 31))
+@given(st.sampled_from(REPORTS), st.lists(SIGNATURE, max_size=4), st.integers(0, 60), st.integers(1, 31))
 def test_audit_or_halt_holds_in_every_history(about: str, events: list[AuditEvent], at: int, fresh_days: int) -> None:
-    """Counted anew from the acts alone: lists go on only in the first days, or on a young report somebody signed."""
+    """Recomputed from the events alone: lists are usable only in the first days or under a fresh signed report."""
     now, fresh = day(at), timedelta(days=fresh_days)
     events = [replace(event, about=about) for event in events]
     others = [signed(other, at) for other in REPORTS if other != about]
@@ -150,9 +150,9 @@ def test_audit_or_halt_holds_in_every_history(about: str, events: list[AuditEven
     assert not is_going_on or by_people or now < START + fresh
 
 
-@given(ACTS, st.integers(0, 25), st.integers(0, 60))
+@given(SIGNATURES, st.integers(0, 25), st.integers(0, 60))
 def test_nothing_but_a_younger_report_ends_a_halt(events: list[AuditEvent], count: int, at: int) -> None:
-    """Signing the same report again, late or by a machine leaves a halt as it was."""
+    """Signing the same report again, late or by a machine, does not change a halt."""
     events = sorted(events, key=lambda event: event.at)
     again = [
         signed(event.about, 91 + n, made=91, report_sha256=event.report_sha256)
@@ -163,7 +163,7 @@ def test_nothing_but_a_younger_report_ends_a_halt(events: list[AuditEvent], coun
     assert halt([BEGAN, *events, *repeats], at + 91) == halt([BEGAN, *events], at + 91)
 
 
-STANDINGS = st.builds(
+STATUSES = st.builds(
     ListStatus,
     st.just({}),
     approved=st.sampled_from([None, ListEvent("approved", "A", "person_tier-1", START)]),
@@ -172,7 +172,7 @@ STANDINGS = st.builds(
 )
 
 
-@given(STANDINGS, st.integers(0, 100), st.integers(0, 100))
+@given(STATUSES, st.integers(0, 100), st.integers(0, 100))
 def test_a_halt_only_takes_away_and_keeps_no_list_alive(status: ListStatus, valid: int, at: int) -> None:
     free = status.state_at(day(valid), day(at))
     halted = status.state_at(day(valid), day(at), is_halted=True)

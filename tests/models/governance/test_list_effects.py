@@ -1,4 +1,4 @@
-"""What a list should bring about: rules one by one, and over generated histories what none may bring about."""
+"""Registered effects of lists: each rule by itself, and properties that hold over generated histories."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,24 +37,24 @@ def evaluated(days: float = 40, *, name: str = LIST, **more: Any) -> EffectEvent
 @pytest.mark.parametrize(
     ("before", "asked", "said"),
     [
-        ([], registered(actor=" "), "nobody"),
+        ([], registered(actor=" "), "actor is missing"),
         ([], registered(actor="harmspot run"), "named person"),
-        ([], registered(name="warrant_queue"), "a court fills the warrant queue"),
-        ([], registered(name="referral"), "help waits for no comparison"),
-        ([], registered(outcome="harm"), "more than one word"),
-        ([], registered(comparison="none none"), "more than one word"),
+        ([], registered(name="warrant_queue"), "courts fill the warrant queue"),
+        ([], registered(name="referral"), "help is not delayed"),
+        ([], registered(outcome="harm"), "at least two different words each"),
+        ([], registered(comparison="none none"), "at least two different words each"),
         ([], registered(until=None), "within 366 days"),
         ([], registered(until=0), "within 366 days"),
         ([], registered(until=366.1), "within 366 days"),
         ([registered()], registered(3, until=60), "cannot be changed"),
         ([registered()], registered(30, until=60), "not evaluated"),
-        ([], evaluated(), "no registration waits"),
-        ([registered(), evaluated()], evaluated(41), "no registration waits"),
-        ([registered(5)], evaluated(3), "no registration waits"),
+        ([], evaluated(), "no registration to evaluate"),
+        ([registered(), evaluated()], evaluated(41), "no registration to evaluate"),
+        ([registered(5)], evaluated(3), "no registration to evaluate"),
         ([registered()], evaluated(actor="harmspot"), "named person"),
-        ([registered()], evaluated(found="good"), "one word"),
-        ([registered()], evaluated(report=""), "names the report"),
-        ([registered()], evaluated(report_sha256=""), "names the report"),
+        ([registered()], evaluated(found="good"), "finding too short"),
+        ([registered()], evaluated(report=""), "the report file that contains the evaluation is missing"),
+        ([registered()], evaluated(report_sha256=""), "the report file that contains the evaluation is missing"),
     ],
 )
 def test_what_may_not_be_done(before: list[EffectEvent], asked: EffectEvent, said: str) -> None:
@@ -72,8 +72,8 @@ def test_a_list_may_be_approved_from_its_registration_until_its_stop_date() -> N
         (30, "is not evaluated"),
         (300, "is not evaluated"),
     ):
-        words = missing_effect(effects, LIST, START + timedelta(days=days))
-        assert (words is None) if said is None else (said in str(words) and LIST in str(words))
+        message = missing_effect(effects, LIST, START + timedelta(days=days))
+        assert (message is None) if said is None else (said in str(message) and LIST in str(message))
 
 
 def test_a_missing_evaluation_blocks_renewal_and_an_evaluation_opens_it() -> None:
@@ -99,11 +99,11 @@ def test_what_a_court_ordered_and_what_helps_waits_for_no_registration(name: str
 
 
 def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
-    """The usual thing three times out of four, so that histories get somewhere."""
+    """Return the usual value three times out of four, so that histories make progress."""
     return st.sampled_from([usual] * 3 * len(others) + list(others))
 
 
-ACTS = st.lists(
+EVENTS = st.lists(
     st.one_of(
         st.builds(
             lambda days, lasts, **more: registered(days, until=lasts and days + lasts, **more),
@@ -125,9 +125,9 @@ ACTS = st.lists(
 )
 
 
-@given(ACTS)
+@given(EVENTS)
 def test_no_history_renews_without_an_evaluation(events: list[EffectEvent]) -> None:
-    """All but the last registration of a list are evaluated, whole, by people, and end within a year."""
+    """All but the last registration of a list are evaluated by people; all are complete and end within a year."""
     for name, effects in effects_of(events).items():
         assert name in CHOSEN_LISTS
         assert all(each.evaluated for each in effects[:-1])
@@ -141,7 +141,7 @@ def test_no_history_renews_without_an_evaluation(events: list[EffectEvent]) -> N
                 assert each.ends_at <= each.evaluated.at
 
 
-@given(ACTS)
+@given(EVENTS)
 def test_forbidden_acts_leave_no_trace(events: list[EffectEvent]) -> None:
-    allowed = [each for place, each in enumerate(events) if refusal(effects_of(events[:place]), each) is None]
+    allowed = [each for index, each in enumerate(events) if refusal(effects_of(events[:index]), each) is None]
     assert effects_of(allowed) == effects_of(events)

@@ -1,4 +1,4 @@
-"""The life of a list: rules one by one, and over generated histories what no history may bring about."""
+"""Life cycle of a list: each rule by itself, and properties that hold over generated histories."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -56,7 +56,7 @@ def excepted(person_id: str = "p_1", days: float = 30, **more: object) -> ListEv
     return event("overridden", person_id=person_id, expires_at=START + timedelta(days=days), **more)  # type: ignore[arg-type]
 
 
-ACTS = st.lists(
+EVENTS = st.lists(
     st.builds(
         ListEvent,
         st.sampled_from(["opened", "approved", "revoked", "overridden"]),
@@ -86,18 +86,18 @@ def test_a_list_is_active_once_somebody_who_opened_it_approved_it() -> None:
 @pytest.mark.parametrize(
     ("before", "asked", "said"),
     [
-        ([], event("approved"), "opened the list"),
-        ([event("opened", "B. Lee")], event("approved"), "opened the list"),
-        ([event("opened")], event("approved", reason="fine"), "one word"),
-        ([event("opened")], event("approved", reason="fine Fine"), "one word"),
-        ([event("opened")], event("approved", " "), "nobody"),
+        ([], event("approved"), "must open the list"),
+        ([event("opened", "B. Lee")], event("approved"), "must open the list"),
+        ([event("opened")], event("approved", reason="fine"), "reason too short"),
+        ([event("opened")], event("approved", reason="fine Fine"), "reason too short"),
+        ([event("opened")], event("approved", " "), "actor is missing"),
         ([event("opened", "harmspot")], event("approved", "harmspot run"), "named person"),
-        ([event("opened"), event("approved")], event("approved"), "before"),
-        ([event("opened"), event("revoked")], event("approved"), "revoked"),
-        ([], excepted(), "opened the list"),
-        ([event("opened")], excepted(days=0), "expires"),
-        ([event("opened")], excepted(days=91), "expires"),
-        ([event("opened")], event("overridden", person_id="p_1"), "expires"),
+        ([event("opened"), event("approved")], event("approved"), "already approved"),
+        ([event("opened"), event("revoked")], event("approved"), "was revoked"),
+        ([], excepted(), "must open the list"),
+        ([event("opened")], excepted(days=0), "must expire"),
+        ([event("opened")], excepted(days=91), "must expire"),
+        ([event("opened")], event("overridden", person_id="p_1"), "must expire"),
         ([event("opened")], event("overridden", expires_at=START + timedelta(days=3)), "one person"),
         ([event("opened", list_id="safeguarding-abc")], excepted(list_id="safeguarding-abc"), "only lower enforcement"),
     ],
@@ -114,14 +114,14 @@ def test_names_are_one_whatever_their_capitals_and_spaces() -> None:
 
 
 @settings(deadline=None)
-@given(ACTS)
+@given(EVENTS)
 def test_human_gate_holds_in_every_history(events: list[ListEvent]) -> None:
-    """Whoever approved is named, is not the machine, and opened the same list before."""
+    """The approver is named, is not the machine, and opened the same list before."""
     for list_id, status in statuses([*REGISTERED, *events]).items():
         if status.approved:
-            place = events.index(status.approved)
+            index = events.index(status.approved)
             names = [
-                " ".join(a.actor.lower().split()) for a in events[:place] if a.kind == "opened" and a.list_id == list_id
+                " ".join(a.actor.lower().split()) for a in events[:index] if a.kind == "opened" and a.list_id == list_id
             ]
             approver = " ".join(status.approved.actor.lower().split())
             assert approver in names
@@ -129,13 +129,13 @@ def test_human_gate_holds_in_every_history(events: list[ListEvent]) -> None:
 
 
 @settings(deadline=None)
-@given(ACTS, st.integers(0, 100))
+@given(EVENTS, st.integers(0, 100))
 def test_exceptions_only_take_off_and_always_end(events: list[ListEvent], days: int) -> None:
     now = START + timedelta(days=days)
     rows = pd.DataFrame({"person_id": ["p_1", "p_2", "p_3"], "rank": [1, 2, 3]})
     for name in LISTS:
         left = without_withheld(rows, name, withheld(events, now))
-        assert rows.merge(left).equals(left)  # nobody added, nobody changed, the order kept
+        assert rows.merge(left).equals(left)  # no row added or changed, same order
         assert "p_3" in set(left["person_id"])
         if name not in ENFORCEMENT_LISTS:
             assert len(left) == 3
@@ -143,20 +143,20 @@ def test_exceptions_only_take_off_and_always_end(events: list[ListEvent], days: 
 
 
 @settings(deadline=None)
-@given(ACTS)
+@given(EVENTS)
 def test_forbidden_acts_leave_no_trace(events: list[ListEvent]) -> None:
     effects = effects_of(REGISTERED)
     allowed = [
         each
-        for place, each in enumerate(events)
-        if refusal(statuses([*REGISTERED, *events[:place]]).get(each.list_id, NOTHING_DONE), each, effects) is None
+        for index, each in enumerate(events)
+        if refusal(statuses([*REGISTERED, *events[:index]]).get(each.list_id, NOTHING_DONE), each, effects) is None
     ]
     assert statuses([*REGISTERED, *allowed]) == statuses([*REGISTERED, *events])
 
 
 def test_an_exception_holds_in_later_runs_until_it_expires() -> None:
     events = [event("opened"), excepted(days=30)]
-    off = {("person_tier", "p_1"), ("call_in", "p_1")}  # nobody is called in for a tier that is in doubt
+    off = {("person_tier", "p_1"), ("call_in", "p_1")}  # an exception from a tier also applies to its call-in
     assert withheld(events, START) == off
     assert withheld(events, START + timedelta(days=29)) == off
     assert withheld(events, START + timedelta(days=30)) == set()
@@ -234,7 +234,7 @@ def test_nothing_decided_is_no_alarm() -> None:
 
 @pytest.mark.parametrize("list_id", ["", "person_tier", "person_tier-", "heat_list-abc"])
 def test_ids_that_are_none_are_refused(list_id: str) -> None:
-    with pytest.raises(ValueError, match="is no list"):
+    with pytest.raises(ValueError, match="is not a list id"):
         split_list_id(list_id)
 
 
@@ -291,7 +291,7 @@ APPROVED = [event("opened", hours=24), event("approved", hours=24)]
     groups=st.lists(st.one_of(EFFECT_EVENTS.map(lambda each: [each]), APPROVALS), max_size=25), days=st.integers(0, 100)
 )
 def test_effect_registered_holds_in_every_history(groups: list[list[ListEvent | EffectEvent]], days: int) -> None:
-    """Counted anew from the acts alone: who is active was registered before, not past a stop date, not evaluated."""
+    """Recomputed from the events alone: an active list has a registration neither past its stop nor evaluated."""
     events = [each for group in sorted(groups, key=lambda group: group[0].at) for each in group]
     now, far = START + timedelta(days=days), START + timedelta(days=1000)
     known = [each for each in events if each.at <= now]
@@ -301,13 +301,13 @@ def test_effect_registered_holds_in_every_history(groups: list[list[ListEvent | 
             continue
         assert status.approved
         own = [each for each in known if isinstance(each, EffectEvent) and each.list_name == name]
-        place = known.index(status.approved)
+        index = known.index(status.approved)
         assert any(
             each.kind == "registered"
-            and known.index(each) < place
+            and known.index(each) < index
             and each.stops_at is not None
             and now < each.stops_at
-            and not any(e.kind == "evaluated" and each.at <= e.at and known.index(e) > place for e in own)
+            and not any(e.kind == "evaluated" and each.at <= e.at and known.index(e) > index for e in own)
             for each in own
         )
 

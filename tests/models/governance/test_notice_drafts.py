@@ -61,7 +61,7 @@ def area_notices(**changes: Any) -> pd.DataFrame:
 
 
 def person_events(*rows: tuple[str, str, str, dict[str, Any]]) -> pd.DataFrame:
-    """(incident_id, role, offence_code, other fields) of one person."""
+    """Return events of one person from (incident_id, role, offence_code, other fields)."""
     fixed = {
         "person_id": PERSON,
         "occurred_at": pd.Timestamp("2026-01-31T23:30", tz="UTC"),
@@ -132,7 +132,7 @@ def test_fields_come_back_from_json_as_they_were(kind: str) -> None:
 def test_each_language_has_its_own_texts() -> None:
     drafts = area_notices(languages=["en", "es"], sender={"en": "The chief", "es": "La jefa"}).set_index("language")
     assert drafts["sender"].groupby(level=0).first().to_dict() == {"en": "The chief", "es": "La jefa"}
-    with pytest.raises(ValueError, match=r"notices.sender=None: expected words \(es\)"):
+    with pytest.raises(ValueError, match=r"notices.sender=None: expected a text \(es\)"):
         area_notices(languages=["en", "es"], sender={"en": "The chief"})
 
 
@@ -245,7 +245,7 @@ def test_every_required_field_is_missed(notice: dict[str, Any]) -> None:
         ({"status": "served"}, "status"),
         ({"approved_by": "PC 1"}, "approved_by"),
         ({"consequence": "eviction"}, "consequence"),
-        ({"behaviours": ["being_known"]}, "no conduct"),
+        ({"behaviours": ["being_known"]}, "not one of the behaviours"),
         ({"score": 0.9}, "score: not a field"),
         ({"person_id": PERSON}, "person_id: not a field"),
         ({"legal_basis": "You may lose your tenancy"}, "housing"),
@@ -270,7 +270,7 @@ def test_forbidden_content_is_named(change: dict[str, Any], rule: str) -> None:
     [
         ({"recipient": "John Smith"}, "recipient"),
         ({"facts": [{**GOOD_PERSON["facts"][0], "role": "witness"}]}, "role"),
-        ({"facts": [{**GOOD_PERSON["facts"][0], "evidence_id": "other"}]}, "without its record"),
+        ({"facts": [{**GOOD_PERSON["facts"][0], "evidence_id": "other"}]}, "not among evidence_ids"),
         ({"facts": [{**GOOD_PERSON["facts"][0], "label": "Drug possession"}]}, "possession"),
     ],
 )

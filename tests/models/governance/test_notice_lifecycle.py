@@ -1,4 +1,4 @@
-"""The life of a notice: what is forbidden is refused with a reason and changes nothing, in any order of acts."""
+"""Life cycle of a notice: a forbidden event is refused with a reason and changes nothing, in any order of events."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -88,7 +88,7 @@ def nine_on(day: date) -> datetime:
 
 
 def event_of(kind: str, actor: str = "Bell", day: date = WRITTEN, **more: Any) -> NoticeEvent:
-    """An act recorded at nine; what was served on a day was so at nine, too."""
+    """Return an event recorded at 09:00; a service on a day is at 09:00, too."""
     served_on = more.get("served_on")
     served_at = nine_on(served_on) if served_on else None
     return NoticeEvent(kind, actor, nine_on(day), day, **{"reason": WHY, "served_at": served_at, **more})
@@ -164,23 +164,31 @@ def test_every_state_is_reached_and_every_rule_is_told_apart() -> None:
 @pytest.mark.parametrize(
     ("before", "event", "said"),
     [
-        ([], event_of("reviewed"), "opened it first"),
-        (REVIEWED, event_of("approved", "Reyes"), "opened it first"),
-        (REVIEWED, event_of("approved"), "reviewed it may not approve it"),
-        ([*REVIEWED, event_of("opened", "bELL ")], event_of("approved", " bell"), "reviewed it may not approve it"),
+        ([], event_of("reviewed"), "must open the notice first"),
+        (REVIEWED, event_of("approved", "Reyes"), "must open the notice first"),
+        (REVIEWED, event_of("approved"), "the reviewer may not approve the notice"),
+        (
+            [*REVIEWED, event_of("opened", "bELL ")],
+            event_of("approved", " bell"),
+            "the reviewer may not approve the notice",
+        ),
         ([], event_of("approved", "Reyes"), "cannot be approved while it is draft"),
         (APPROVED, event_of("reviewed"), "cannot be reviewed while it is approved"),
-        ([event_of("opened")], event_of("reviewed", reason="fine"), "one word"),
-        ([event_of("opened")], event_of("reviewed", reason="ok  OK ok"), "one word"),
-        ([], event_of("withdrawn", reason=" "), "one word"),
-        ([], event_of("opened", " "), "nobody is named"),
+        ([event_of("opened")], event_of("reviewed", reason="fine"), "reason too short"),
+        ([event_of("opened")], event_of("reviewed", reason="ok  OK ok"), "reason too short"),
+        ([], event_of("withdrawn", reason=" "), "reason too short"),
+        ([], event_of("opened", " "), "actor is missing"),
         ([event_of("opened", "harmspot")], event_of("reviewed", "Harmspot"), "not harmspot"),
-        ([event_of("opened")], event_of("reviewed", day=date(2026, 3, 7)), "time has passed"),
-        (APPROVED, event_of("served", served_on=WRITTEN), "say how it was served"),
-        (APPROVED, event_of("served", served_on=WRITTEN, manner="by pigeon"), "say how it was served"),
-        ([], event_of("expired"), "has not passed yet"),
+        ([event_of("opened")], event_of("reviewed", day=date(2026, 3, 7)), "the last day to decide was 2026-03-06"),
+        (APPROVED, event_of("served", served_on=WRITTEN), "manner of service is missing or unknown"),
+        (
+            APPROVED,
+            event_of("served", served_on=WRITTEN, manner="by pigeon"),
+            "manner of service is missing or unknown",
+        ),
+        ([], event_of("expired"), "cannot expire yet: 2026-03-06 has not passed"),
         ([], event_of("kept", day=date(2027, 1, 1)), "cannot be kept while it is draft"),
-        ([], event_of("forgotten"), "no such act"),
+        ([], event_of("forgotten"), "unknown decision 'forgotten'"),
     ],
 )
 def test_what_is_forbidden_is_refused_with_a_reason_and_changes_nothing(
@@ -197,9 +205,9 @@ def test_what_is_forbidden_is_refused_with_a_reason_and_changes_nothing(
     ("more", "said"),
     [
         ({"day": date(2026, 3, 7), "served_on": date(2026, 3, 7)}, "too late"),
-        ({"day": date(2026, 3, 5), "served_on": date(2026, 3, 6)}, "a moment to come"),
-        ({"day": date(2026, 3, 5), "served_on": date(2026, 2, 28)}, "before it was approved"),
-        ({"served_on": None}, "say when"),
+        ({"day": date(2026, 3, 5), "served_on": date(2026, 3, 6)}, "missing or in the future"),
+        ({"day": date(2026, 3, 5), "served_on": date(2026, 2, 28)}, "served_at is before the approval"),
+        ({"served_on": None}, "served_at is missing"),
     ],
 )
 def test_lead_time_holds(fields: dict[str, Any], more: dict[str, Any], said: str) -> None:
@@ -232,14 +240,14 @@ def test_an_objection_reopens_what_was_decided(fields: dict[str, Any], objection
     events = [*APPROVED, event_of(objection, "Bell")]
     status = status_of(fields, events)
     assert (status.state, status.reviewed_by, status.objection_count) == ("draft", None, 1)
-    assert refusals(fields, status, event_of("reviewed")), "it must be opened anew"
+    assert refusals(fields, status, event_of("reviewed")), "it must be opened again"
     again = [*events, *APPROVED]
     assert status_of(fields, again).state == "approved"
 
 
 @BOTH
 def test_what_is_in_peoples_hands_stands_again_once_two_others_looked_anew(fields: dict[str, Any]) -> None:
-    later = date(2026, 3, 16)  # past serve_by, within what was announced
+    later = date(2026, 3, 16)  # after serve_by, within the announced period
     contested = [*served(fields), event_of("contested", day=later)]
     assert status_of(fields, contested).state == "draft"
     anew = [event_of("opened", day=later), event_of("reviewed", day=later)]
@@ -267,7 +275,7 @@ LAPSED = [*APPROVED, event_of("expired", MACHINE, SATURDAY)]
 def test_what_was_handed_over_in_time_is_served_whenever_it_is_recorded(
     fields: dict[str, Any], before: list[NoticeEvent]
 ) -> None:
-    """Friday is the last day to serve it; a run lets it lapse on Saturday, and somebody writes it down on Monday."""
+    """Friday is the last day to serve; a run expires the notice on Saturday, and the service is recorded on Monday."""
     status = status_of(fields, [*before, serving(fields, MONDAY, served_on=FRIDAY)])
     assert (status.state, status.closed_at) == ("served", None)
     assert (status.served_at, status.serving_recorded_at) == (nine_on(FRIDAY), nine_on(MONDAY))
@@ -279,11 +287,15 @@ def test_what_was_handed_over_in_time_is_served_whenever_it_is_recorded(
 @pytest.mark.parametrize(
     ("before", "served_at", "said"),
     [
-        (APPROVED, nine_on(MONDAY) + timedelta(minutes=1), "a moment to come"),
-        (APPROVED, nine_on(WRITTEN) - timedelta(minutes=1), "before it was approved"),
-        ([*REVIEWED, event_of("expired", MACHINE, SATURDAY)], nine_on(FRIDAY), "nobody had approved it"),
-        ([*APPROVED, event_of("withdrawn", day=FRIDAY)], nine_on(FRIDAY), "withdrawn by then"),
-        ([*APPROVED, event_of("withdrawn", day=FRIDAY)], nine_on(FRIDAY) + timedelta(minutes=1), "withdrawn by then"),
+        (APPROVED, nine_on(MONDAY) + timedelta(minutes=1), "missing or in the future"),
+        (APPROVED, nine_on(WRITTEN) - timedelta(minutes=1), "served_at is before the approval"),
+        ([*REVIEWED, event_of("expired", MACHINE, SATURDAY)], nine_on(FRIDAY), "never approved"),
+        ([*APPROVED, event_of("withdrawn", day=FRIDAY)], nine_on(FRIDAY), "already withdrawn at served_at"),
+        (
+            [*APPROVED, event_of("withdrawn", day=FRIDAY)],
+            nine_on(FRIDAY) + timedelta(minutes=1),
+            "already withdrawn at served_at",
+        ),
     ],
 )
 def test_no_hand_over_is_recorded_that_cannot_have_been(
@@ -299,7 +311,7 @@ def test_what_was_handed_over_before_it_was_withdrawn_says_so_and_stays_withdraw
     status = status_of(fields, events)
     assert (status.state, status.served_on, status.closed_at) == ("withdrawn", WRITTEN, nine_on(FRIDAY))
     again = refusals(fields, status, serving(fields, MONDAY, served_on=WRITTEN))
-    assert again == [f"it was served on {WRITTEN}"]
+    assert again == [f"it was already served on {WRITTEN}"]
 
 
 @BOTH
@@ -322,7 +334,10 @@ def test_nothing_starts_that_was_not_announced_in_time() -> None:
 
 def test_a_promise_is_kept_no_sooner_than_it_is_over() -> None:
     status = status_of(AREA, served(AREA))
-    assert any("no sooner" in problem for problem in refusals(AREA, status, event_of("kept", day=AREA["starts_on"])))
+    assert any(
+        "cannot be marked kept before" in problem
+        for problem in refusals(AREA, status, event_of("kept", day=AREA["starts_on"]))
+    )
 
 
 ACTORS = st.sampled_from(["Bell", "Reyes", "Lund", " bell", MACHINE, " "])
@@ -331,7 +346,7 @@ LATER = st.sampled_from([0, 0, 0, 1, 4, 30])
 
 
 class Office(RuleBasedStateMachine):
-    """People who do anything at any time, beside a clerk who counts for himself what must hold."""
+    """People who record any event at any time; the invariants are recomputed independently."""
 
     @initialize(fields=st.sampled_from([AREA, PERSON]), spoilt=st.booleans())
     def draft(self, fields: dict[str, Any], spoilt: bool) -> None:
@@ -355,7 +370,7 @@ class Office(RuleBasedStateMachine):
     @precondition(lambda self: self.status.state in ("draft", "reviewed", "approved"))
     @rule(days=st.sampled_from([0, 0, 1]))
     def a_good_next_act(self, days: int) -> None:
-        """Bad luck alone seldom gets anywhere."""
+        """Record an allowed next event; random events alone rarely make progress."""
         kind, actor = {"draft": ("reviewed", "Bell"), "reviewed": ("approved", "Reyes")}.get(
             self.status.state, ("served", "Lund")
         )
@@ -365,15 +380,15 @@ class Office(RuleBasedStateMachine):
     def _do(self, kind: str, actor: str, reason: str, days: int, manner: str | None, back: int) -> None:
         self.day += timedelta(days=days)
         served_on = self.day - timedelta(days=back) if kind == "served" else None
-        taken = event_of(kind, actor, self.day, reason=reason, manner=manner, served_on=served_on)
-        problems = refusals(self.fields, self.status, taken)
-        self.events.append(taken)
+        event = event_of(kind, actor, self.day, reason=reason, manner=manner, served_on=served_on)
+        problems = refusals(self.fields, self.status, event)
+        self.events.append(event)
         after = status_of(self.fields, self.events)
         assert all(problem.strip() for problem in problems)
         if problems:
-            assert after == self.status, "what is refused changes nothing"
+            assert after == self.status, "a refused event changes nothing"
         elif after.state != self.status.state:
-            self.reached.append((after.state, taken))
+            self.reached.append((after.state, event))
         self.status = after
 
     @invariant()
@@ -382,7 +397,7 @@ class Office(RuleBasedStateMachine):
             names = {str(name).casefold().strip() for name in (self.status.reviewed_by, self.status.approved_by)}
             assert len(names) == 2
             assert MACHINE not in names
-            opened = {taken.actor.casefold().strip() for taken in self.events if taken.kind == "opened"}
+            opened = {event.actor.casefold().strip() for event in self.events if event.kind == "opened"}
             assert names <= opened
 
     @invariant()
@@ -398,7 +413,7 @@ class Office(RuleBasedStateMachine):
 
     @invariant()
     def what_is_closed_is_never_opened_again(self) -> None:
-        """But one that lapsed, where somebody records later what had been done in time."""
+        """Except an expired notice whose service in time is recorded later."""
         states = [state for state, _ in self.reached]
         assert not any(state in CLOSED and state != "expired" for state in states[:-1])
         assert all(after in ("served", "kept", "broken") for before, after in pairwise(states) if before == "expired")
@@ -407,12 +422,12 @@ class Office(RuleBasedStateMachine):
     def what_is_served_was_so_after_its_approval_and_before_anybody_said_so(self) -> None:
         if self.status.served_at and self.status.state == "served":
             assert self.status.served_at <= self.status.serving_recorded_at
-            approvals = [taken.at for state, taken in self.reached if state == "approved"]
+            approvals = [event.at for state, event in self.reached if state == "approved"]
             assert approvals[0] <= self.status.served_at
 
     @invariant()
     def every_decision_has_a_reason(self) -> None:
-        assert all(taken.kind == "served" or len(taken.reason.split()) > 1 for _, taken in self.reached)
+        assert all(event.kind == "served" or len(event.reason.split()) > 1 for _, event in self.reached)
 
 
 Office.TestCase.settings = settings(max_examples=150, stateful_step_count=25)
@@ -420,7 +435,7 @@ TestOffice = Office.TestCase
 
 
 @pytest.mark.parametrize(
-    ("fields", "steps", "is_withdrawn"),
+    ("fields", "events", "is_withdrawn"),
     [
         (PERSON, [], True),
         (PERSON, REVIEWED, True),
@@ -453,10 +468,10 @@ def test_a_withdrawal_quotes_another_act_in_one_sentence_of_bounded_length() -> 
 def test_a_breach_is_told_in_a_sentence_and_stays_with_what_was_served() -> None:
     event = serving(PERSON, WRITTEN)
     assert refusals(PERSON, status_of(PERSON, APPROVED), replace(event, breach="oops"))
-    told = replace(event, breach="It was handed over before anybody looked.")
-    after = status_of(PERSON, [*APPROVED, told])
-    assert (after.state, after.breach) == ("served", told.breach)
-    assert status_of(PERSON, [*APPROVED, told, event_of("contested")]).breach == told.breach
+    explained = replace(event, breach="It was handed over before anybody looked.")
+    after = status_of(PERSON, [*APPROVED, explained])
+    assert (after.state, after.breach) == ("served", explained.breach)
+    assert status_of(PERSON, [*APPROVED, explained, event_of("contested")]).breach == explained.breach
 
 
 PEOPLE = [f"p_{number:032x}" for number in range(3)]
@@ -464,7 +479,7 @@ WHO = st.sampled_from(PEOPLE)
 
 
 class Desk(RuleBasedStateMachine):
-    """Letters on their way to people who are taken off the list, and put on it again by a later run."""
+    """Notices to people who are event off the list and listed again by a later run."""
 
     @initialize()
     def morning(self) -> None:
@@ -509,7 +524,7 @@ class Desk(RuleBasedStateMachine):
             if reason := withdrawal_reason(fields, before, dict.fromkeys(who, why)):
                 events.append(event_of("withdrawn", MACHINE, self.day, reason=reason))
         for notice, before in self.in_hands.items():
-            assert status_of(*self.notices[notice]) == before, "what is in somebody's hands stays as it is"
+            assert status_of(*self.notices[notice]) == before, "a served notice does not change"
         self.in_hands.clear()
 
     @invariant()

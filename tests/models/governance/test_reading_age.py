@@ -1,4 +1,4 @@
-"""The reading age, by hand and in order."""
+"""The reading age: values computed by hand, and their order."""
 
 import pytest
 
@@ -22,5 +22,5 @@ def test_a_line_ends_a_sentence_and_a_number_is_no_word() -> None:
 
 
 def test_no_words_have_no_age() -> None:
-    with pytest.raises(ValueError, match="without words"):
+    with pytest.raises(ValueError, match="the text has no words"):
         reading_age("12. 13!")

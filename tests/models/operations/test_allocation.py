@@ -35,7 +35,7 @@ def test_hours_follow_crimes_by_hand() -> None:
 def test_bounds_stop_the_levelling_and_the_rest_is_spread_again() -> None:
     crimes, hours = frames([(900.0, 10.0), (30.0, 20.0), (10.0, 20.0), (0.0, 10.0)])
     table = allocate_minimax(crimes, hours)
-    # The first stands at its ceiling, the last at its floor; the other 35 hours are shared 3 to 1 above floors of 10.
+    # The first is at its ceiling, the last at its floor; the other 35 hours are shared 3 to 1 above floors of 10.
     assert table["proposed_hours"].tolist() == pytest.approx([20.0, 25.0, 10.0, 5.0])
 
 
@@ -109,7 +109,7 @@ HARMED = st.lists(st.tuples(st.one_of(st.just(0.0), st.floats(0.1, 200)), st.flo
 
 
 def town(areas: int, groups: str = "") -> tuple[pd.Series, pd.Series, pd.Series, pd.DataFrame | None]:
-    """Crimes, harm, hours and group shares of so many areas."""
+    """Return crimes, harm, hours and group shares of so many areas."""
     rng = np.random.default_rng(areas)
     ids = [f"a{i:03d}" for i in range(areas)]
     crimes, harm, hours = (pd.Series(rng.gamma(shape, 20, areas), ids) for shape in (1.0, 0.7, 2.0))
@@ -150,7 +150,7 @@ def test_removing_a_floor_never_averts_less_and_every_constraint_holds(
 
 
 def test_caps_hold_and_no_other_plan_averts_more() -> None:
-    """Weak duality: with the prices found, no hours at all could bring more than this bound."""
+    """Return the bound of weak duality: at these prices no allocation of hours averts more."""
     crimes, harm, hours, shares = town(60, "xyz")
     found = allocate(crimes, harm, hours, config=CONFIG, group_shares=shares)
     plan, costs = found.areas, found.costs.set_index("constraint_name")

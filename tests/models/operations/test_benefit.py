@@ -1,4 +1,4 @@
-"""No proposal without its benefit case, and like is compared with like."""
+"""Proposals need a benefit case; both sides are in the same unit."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The planner on literal markets: one at a time, nothing left out before an announcement, moved on from when quiet."""
+"""The planner on literal markets: one at a time, no step skipped before an announcement, move when quiet."""
 
 from datetime import date
 from pathlib import Path
@@ -40,7 +40,7 @@ def sites(*ids: str, **changes: Any) -> pd.DataFrame:
 
 
 def events(market: str, per_day: float = 0.8, *, quiet_days: int = 0, days: int = 365) -> pd.DataFrame:
-    """Dealing reports at an even pace and a robbery a fortnight, silent over the last days."""
+    """Return dealing reports at an even rate and a robbery a fortnight, with none in the last days."""
     dealing = np.arange(quiet_days, days, 1 / per_day).astype(int)
     robbery = np.arange(max(quiet_days, 3), days, 14)
     frame = pd.DataFrame({"age_days": np.concatenate([dealing, robbery])})
@@ -240,7 +240,7 @@ def test_the_columns_are_those_described() -> None:
 
 
 def test_officers_who_began_without_an_announcement_are_planned_with_and_it_is_missed() -> None:
-    """A start may arrive as an event of its own, whatever our commands would have refused."""
+    """A start may arrive as an event, even one that the commands would refuse."""
     done = actions(registered("1", 20), ("crackdown_start", 10, "1", 40.0, None))
     row = plan(sites("1"), done, events("market_1_0")).loc["A1"]
     assert (row["phase"], row["next_step"], row["hours_today"]) == ("concentrate", "go_on", 40.0)

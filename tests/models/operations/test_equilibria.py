@@ -1,4 +1,4 @@
-"""The two equilibria: what a declared order tips, the same sanctions by chance never do; a short surge lasts."""
+"""The two equilibria: a declared order tips what the same sanctions by chance do not; a short surge lasts."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Operations as recorded actions tell them."""
+"""Operations folded from recorded actions."""
 
 import pandas as pd
 import pytest
@@ -54,7 +54,7 @@ def test_after_its_end_the_next_begins_and_what_was_registered_stays() -> None:
     )
     assert told["market_id"].tolist()[:1] == ["market_1_2"]
     assert told["announced_at"].notna().tolist() == [False, True]
-    # A registration after the announcement comes too late to be told from one made to measure; it shows its day.
+    # A registration after the announcement may have been fitted to the result; the row shows its day.
     assert told.loc[1, "registered_at"] > told.loc[1, "announced_at"]
 
 

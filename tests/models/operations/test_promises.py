@@ -65,7 +65,7 @@ def test_nobody_came_and_announcing_stops() -> None:
 def test_late_or_missing_answers_lower_certainty() -> None:
     done = actions(REGISTERED, TOLD, BEGUN, ("sanction", "15T09:00", None, None))
     found = track(done, seen("11T09:00", "13T09:00"), "2026-01-25")
-    # One sanction answers one violation, the earliest: 96 hours is too late for it, and none is left for the other.
+    # One sanction answers one violation, the earliest: 96 hours is too late for it, and none remains for the other.
     assert found.answers["hours"].tolist()[0] == 96
     assert pd.isna(found.answers["hours"].tolist()[1])
     assert found.certainty == 0

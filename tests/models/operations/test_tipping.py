@@ -13,7 +13,7 @@ ASSUMED = {
 
 
 def stays(hours: float) -> int:
-    """Sellers who deal for ever under so many hours a day: the cascade, seller by seller."""
+    """Simulate the cascade seller by seller; return the sellers who never stop under so many hours a day."""
     dealing = len(COSTS)
     while dealing and hours * SANCTIONS_PER_HOUR / dealing > COSTS[len(COSTS) - dealing]:
         dealing -= 1

@@ -1,4 +1,4 @@
-"""Visits: short, at random times, never far apart."""
+"""Visits: short, at random times, with bounded gaps."""
 
 from datetime import date
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Every rule about people as a property over generated towns: each of these tests guards somebody."""
+"""Every rule about people as a property over generated towns."""
 
 from dataclasses import fields, replace
 from functools import lru_cache, partial
@@ -82,7 +82,7 @@ def events_of(person_ids: np.ndarray, rng: np.random.Generator, prefix: str = "i
 
 
 def quiet_adults(n: int) -> pd.DataFrame:
-    """Most people have nothing against them; the average is theirs."""
+    """Return adults without evidence, who determine the average."""
     return pd.DataFrame(
         {
             "person_id": [f"p_f{i:031x}" for i in range(n)],
@@ -102,7 +102,7 @@ class Town:
         rng = np.random.default_rng(seed)
         self.rng, n = rng, 40
         self.ids = np.array([f"p_{i:032x}" for i in rng.permutation(n)])
-        self.heavy = self.ids[:6]  # adults with much against them, whatever else is drawn
+        self.heavy = self.ids[:6]  # adults with much evidence, whatever else is drawn
         self.persons = pd.concat([self._persons(n), quiet_adults(80)], ignore_index=True)
         counts = np.concatenate([np.full(6, 12), rng.poisson(2, n - 6)])
         self.events = events_of(np.repeat(self.ids, counts), rng)
@@ -204,7 +204,7 @@ def more(here: Town, count: int, prefix: str, **fixed: object) -> pd.DataFrame:
 
 
 def test_the_generated_town_fills_every_list() -> None:
-    """The other tests say what a list may not hold; this one sees to it that there is something to hold."""
+    """The other tests state what a list must not hold; this one checks that the lists are not empty."""
     lists = [town(seed)[1] for seed in range(3)]
     for name in (*ENFORCEMENT, "referral", "safeguarding"):
         assert sum(len(getattr(each, name)) for each in lists) > 3, name
@@ -267,7 +267,7 @@ def test_a_victim_who_also_offends_is_ranked_on_the_offending_alone(seed: int) -
 @settings(few, max_examples=5)
 @given(seed=TOWNS, count=st.integers(1, 300), data=st.randoms(use_true_random=False))
 def test_contact_is_zero(seed: int, count: int, data: Random) -> None:
-    """Whoever is stopped, met or arrested for nothing, known or not: no table changes, to the bit."""
+    """Stops, contacts and arrests without further action change no table, to the bit."""
     here, lists = town(seed)
     anybody = [*here.persons["person_id"], "p_nobody_knows"]
     rng = np.random.default_rng(count)
@@ -351,9 +351,9 @@ def test_nobody_is_listed_without_harm(seed: int) -> None:
 
 @pytest.mark.parametrize(("top_share", "top_k", "listed"), [(0.05, 0, 0), (0.25, 3, 0), (1, 12, 4)])
 def test_nobody_is_among_the_worst_for_want_of_others(top_share: float, top_k: int, listed: int) -> None:
-    """A quiet year: of 2,000 adults twelve are suspected of two lesser matters each, and twenty could be seen to.
+    """A quiet year: of 2,000 adults twelve are suspected of two minor offences each, and the capacity is twenty.
 
-    Were no share asked, four of them would be warned, each certain to be among the worst twenty of twelve.
+    Without the limit top_share four of them would be warned, each certain to be among the worst twenty of twelve.
     """
     here = Town(1)
     persons = quiet_adults(2000)
@@ -405,7 +405,7 @@ def test_volume_of_supply_has_weight_zero(seed: int, count: int) -> None:
     )
     again = here.assess(events=sold())
     assert_same(lists, again, "person_tier")
-    # Which sales are told of changes, and the place among sellers, of whom there are more.
+    # The sales shown as evidence change, and so do the ranks, since there are more sellers.
     sellers = lists.dealer_ranking.set_index("person_id").drop(columns=["rank", "rule_evidence_ids"])
     assert set(sellers.index) <= set(again.dealer_ranking["person_id"])
     after = again.dealer_ranking.set_index("person_id").loc[sellers.index, sellers.columns]
@@ -450,7 +450,7 @@ def test_treatment_data_can_only_lower_priority(seed: int, consented: bool) -> N
 
 
 def test_someone_in_treatment_without_a_grave_incident_is_withheld_and_diverted() -> None:
-    """Somewhere the flag must bite, or its monotony says nothing."""
+    """The flag must have an effect somewhere, or the test of monotonicity is vacuous."""
     here = Town(3)
     codes = here.events["offence_code"].mask(here.events["person_id"].isin(here.heavy), "arson")
     sold = events_of(here.heavy, here.rng, "s", offence_code="drug_supply", role="charged", in_flagrant_market=False)
@@ -466,7 +466,7 @@ def test_someone_in_treatment_without_a_grave_incident_is_withheld_and_diverted(
 
 
 def linked(events: pd.DataFrame, seed: int, count: int) -> pd.DataFrame:
-    """The same involvements, but pairs of people share an incident; everything else about them stays."""
+    """Return the same involvements with pairs of people sharing an incident, otherwise unchanged."""
     rng = np.random.default_rng(seed)
     ids = events["incident_id"].to_numpy(dtype=object).copy()
     free = rng.permutation(len(events))[: 2 * count].reshape(-1, 2)
@@ -481,7 +481,7 @@ def linked(events: pd.DataFrame, seed: int, count: int) -> pd.DataFrame:
 def test_links_between_people_raise_no_score_and_move_no_list(seed: int, count: int) -> None:
     here, lists = town(seed)
     again = here.assess(events=linked(here.events, seed, count))
-    shown = ["evidence_ids", "rule_evidence_ids", "moves_out_if"]  # incidents have other names now
+    shown = ["evidence_ids", "rule_evidence_ids", "moves_out_if"]  # incidents have other ids
     pd.testing.assert_frame_equal(lists.decisions, again.decisions, check_exact=True)
     for name in (*ENFORCEMENT, "referral", "safeguarding", "tier_term", "seller_term"):
         mine, others = (getattr(each, name).drop(columns=shown, errors="ignore") for each in (lists, again))
@@ -524,7 +524,7 @@ def test_targets_have_two_grave_incidents_a_day_apart(seed: int) -> None:
     here, lists = town(seed)
     targets = lists.person_tier[lists.person_tier["tier"].eq("target")]
     assert targets["high_event_count"].ge(2).all()
-    minutes = pd.to_timedelta(np.arange(len(here.events)) % 120, unit="min")  # apart, and yet one spree
+    minutes = pd.to_timedelta(np.arange(len(here.events)) % 120, unit="min")  # at different times, yet one spree
     for hours in (5, 23):  # within a day, and on both sides of midnight
         spree = here.events.assign(occurred_at=AS_OF - pd.Timedelta(hours=hours) - minutes, age_days=0)
         assert not here.assess(events=spree).person_tier["tier"].eq("target").any()
@@ -551,7 +551,7 @@ def test_inputs_are_left_as_they_were(seed: int) -> None:
 
 
 def later(here: Town, days: int) -> dict[str, object]:
-    """What is the same so many days on: nothing new has happened."""
+    """Return the same town so many days later, without new events."""
     return {
         "as_of": AS_OF + pd.Timedelta(days=days),
         "events": here.events.assign(age_days=here.events["age_days"] + days),

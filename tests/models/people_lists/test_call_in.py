@@ -1,4 +1,4 @@
-"""The call-in against every possible choice, and by hand."""
+"""The call-in against all possible choices, and on literal cases."""
 
 from itertools import combinations
 
@@ -66,7 +66,7 @@ def test_what_is_no_link() -> None:
     assert evidenced_links(offences_held("01", is_use=True), ids, ids).empty
     assert evidenced_links(
         offences_held("01", role="suspect", factor=0.0), ids, ids
-    ).empty  # the police's own suspicion
+    ).empty  # suspicion by the police only
     assert evidenced_links(offences_held("01"), ids, ids[1:]).empty
 
 

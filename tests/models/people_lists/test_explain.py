@@ -57,7 +57,7 @@ def test_a_listed_person_hears_why_how_sure_until_when_and_how_to_contest() -> N
 
 
 def test_what_cannot_be_said_of_one_axis_left_out_is_not_said() -> None:
-    """Without violence nothing was left to rank by; an older run did not ask at all."""
+    """Without violence no axis was left to rank by; an older run did not compute these ranks."""
     columns = ["rank_without_violence", "rank_without_disorder", "rank_without_minors"]
     none = pd.array([None], dtype="Int32")
     row = TIER.assign(rank_without_violence=none, is_pareto=False)

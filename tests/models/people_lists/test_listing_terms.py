@@ -1,4 +1,4 @@
-"""Terms of listings by hand."""
+"""Terms of listings on literal cases."""
 
 import pandas as pd
 import pytest

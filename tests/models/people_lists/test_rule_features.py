@@ -1,4 +1,4 @@
-"""Facts by hand: what is one spree, and what are two."""
+"""Rule features on literal cases: one spree or two."""
 
 from itertools import combinations
 
@@ -25,7 +25,7 @@ def test_an_hour_over_midnight_is_one_spree_and_a_day_is_two() -> None:
 
 @given(hours=st.lists(st.integers(0, 120), max_size=9), others=st.lists(st.integers(0, 120), max_size=3))
 def test_grave_incidents_are_a_day_apart_and_no_choice_has_more(hours: list[int], others: list[int]) -> None:
-    """Beside somebody else, in whatever order: as many as the greatest choice of them that are all a day apart."""
+    """The count equals the largest set of incidents all a day apart, in any order and beside another person."""
     both = pd.concat([graves(hours), graves(others, "b")], ignore_index=True)
     found = grave_incidents(both)
     mine = [hours[int(i[1:])] for i in found.loc[found["person_id"].eq("a"), "incident_id"]]

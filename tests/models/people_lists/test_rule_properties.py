@@ -1,4 +1,4 @@
-"""Every line of the design's rules for people, over facts drawn at random."""
+"""Every rule of the design for people, over randomly drawn facts."""
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ def decide(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_nowhere(decided: pd.DataFrame) -> pd.Series:
-    """On no tier, in no view, on no route."""
+    """Return True where a person has no tier, no view and no route."""
     return decided["tier"].isin(["none", "unlisted"]) & decided["view"].eq("none") & decided["route"].eq("none")
 
 

@@ -1,4 +1,4 @@
-"""The rule book line by line; models/people's properties hold it over whole towns."""
+"""The rules one by one; test_assess.py tests them over whole towns."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Does an interval of the rank hold the true rank as often as it says, and does the top hold the harm?"""
+"""Coverage of the rank intervals, and share of the true harm in the top K."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_eighty_percent_intervals_hold_the_true_rank_eighty_times_in_a_hundred(p
 
 
 def test_the_top_holds_as_much_true_harm_as_the_greatest_posterior_means(populations: list[Scored]) -> None:
-    """Of harm weighed by three axes a part is bought for the axes' sake; the rest must not be lost to the method."""
+    """Weighing three axes costs part of the harm in the top K; the method must not lose the rest."""
     chance, mean, count = (
         np.mean([each.captured(by, 20) for each in populations]) for by in ("p_top_k", "harm_per_day", "raw_count")
     )

@@ -25,7 +25,7 @@ CODEBOOK = pd.DataFrame(
         "odd",
     ],
 )
-ADULT_DAYS = pd.Series([9000, 10], index=["a", "young"])  # an incident 10 days ago was on the eve of the birthday
+ADULT_DAYS = pd.Series([9000, 10], index=["a", "young"])  # an incident 10 days ago was on the day before the birthday
 
 
 def events(*rows: dict[str, object]) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def test_what_counts_on_which_axis() -> None:
             {"offence_code": "drug_supply", "is_minor_used_by_adult": True},
             {"is_minor_used_by_adult": True},
             {"offence_code": "exploit", "is_minor_used_by_adult": True},
-            {"offence_code": "odd"},  # drugs weigh nothing even where a codebook says so
+            {"offence_code": "odd"},  # drugs weigh nothing even if a codebook gives them weight
             {"discovery": "police"},
         ),
         CODEBOOK,

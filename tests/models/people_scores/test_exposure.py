@@ -20,7 +20,7 @@ def persons(born_on: str | None = "1980-01-01", deceased_at: str | None = None) 
 
 
 def custody(*intervals: tuple[float, float | None]) -> pd.DataFrame:
-    """Intervals as ages in days before the clock; None while it lasts."""
+    """Return custody intervals given as ages in days before the clock; None while it lasts."""
     since = [AS_OF - pd.Timedelta(days=older) for older, _ in intervals]
     until = [pd.NaT if newer is None else AS_OF - pd.Timedelta(days=newer) for _, newer in intervals]
     return pd.DataFrame(
@@ -51,7 +51,7 @@ def test_free_all_the_time_is_the_window() -> None:
     ("intervals", "lost"),
     [
         ([(300, 200)], 100),
-        ([(300, 200), (250, 150)], 150),  # overlap is taken off once
+        ([(300, 200), (250, 150)], 150),  # overlap is subtracted once
         ([(300, 100), (250, 150), (220, 210)], 200),  # one within the other
         ([(300, 200), (300, 200)], 100),
         ([(1500, 900)], 100),  # the window begins at 1,000

@@ -9,7 +9,7 @@ from models.statistics.rank_draws import rank_by_chance
 AXIS = np.array([0, 1, 2])
 HARM_DAYS = np.array([365.0, 10.0, 200.0])
 IDS = ["violent", "noisy", "user_of_minors", "a_little_of_all"]
-# A hundred incidents over four years on the own axis, a few elsewhere: whatever is drawn, the order is plain.
+# A hundred incidents over four years on one axis, a few elsewhere: the order is clear in every draw.
 SHAPE = np.array([[100, 2, 2], [2, 100, 4], [4, 4, 100], [20, 20, 20]], dtype=float)
 RATES = Rates(SHAPE, np.full(SHAPE.shape, 4.0), HARM_DAYS, AXIS)
 EVERYWHERE = np.ones(SHAPE.shape, dtype=bool)

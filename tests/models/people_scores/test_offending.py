@@ -1,4 +1,4 @@
-"""Priors are learnt from people with evidence: whom else the records know is no matter."""
+"""Priors are fitted on people with evidence; other people in the records have no influence."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ ALIKE = np.ones(len(COLUMNS))
 
 
 def offenders(repeaters: int) -> np.ndarray:
-    """Incidents of `repeaters` people with two or three, in one or two columns, and of a hundred with one."""
+    """Return incidents of `repeaters` people with two or three, in one or two columns, and of 100 people with one."""
     whole = np.zeros((repeaters + 100, len(COLUMNS)))
     whole[:, 0] = 1
     whole[:repeaters, 2] = 1 + np.arange(repeaters) % 2

@@ -19,7 +19,7 @@ HARM_DAYS = np.array([700.0, 10.0, 2.0, 365.0])
 
 
 def population(n: int, seed: int) -> tuple[list[str], Rates, np.ndarray]:
-    """People whose true rates come from the model itself: ids, posteriors, true rates."""
+    """Return people whose true rates are drawn from the model: ids, posteriors, true rates."""
     rng = np.random.default_rng(seed)
     shape, mean = np.array([0.3, 0.6, 0.6, 0.1]), np.array([0.1, 0.5, 0.8, 0.02])
     true = rng.gamma(shape, mean / shape, (n, 4))
@@ -126,7 +126,7 @@ def test_positions_keep_true_harm_in_the_top_that_percentiles_lose() -> None:
         for found, score in ((by_position, top), (by_percentile, chance), (by_mean, harm.sum(axis=1))):
             found.append((true @ HARM_DAYS)[np.argsort(-np.asarray(score), kind="stable")[:20]].sum())
     assert np.sum(by_position) > 1.1 * np.sum(by_percentile)
-    assert np.sum(by_position) > 0.7 * np.sum(by_mean)  # the rest is what weighing three axes costs
+    assert np.sum(by_position) > 0.7 * np.sum(by_mean)  # the rest is the cost of weighing three axes
 
 
 def test_with_one_axis_the_top_holds_as_much_true_harm_as_by_posterior_mean() -> None:
@@ -154,5 +154,5 @@ def test_harm_and_shares_by_hand() -> None:
 
 def test_chance_with_other_scores_sets_the_person_aside() -> None:
     offences_held = ranking.PeopleRanking(pd.DataFrame(), last_in=np.array([0.5, 0.5]), first_out=np.array([0.3, 0.4]))
-    now = np.array([[0.5, 0.2]])  # in the top K in the first draw alone
+    now = np.array([[0.5, 0.2]])  # in the top K only in the first draw
     assert offences_held.chance(now, np.array([[0.35, 0.45]])).tolist() == [0.5]

@@ -157,7 +157,7 @@ def test_few_areas_and_no_events_still_rank(names: str, top_k: int) -> None:
     assert table["p_top_k"].eq(float(top_k >= len(names))).all()  # equals share the last place: no entry by a tie
 
 
-def test_with_yardsticks_held_still_an_areas_rate_moves_by_its_own_events_alone() -> None:
+def test_with_fixed_band_priors_the_rate_of_an_area_depends_on_its_own_events_only() -> None:
     before = events(("a", "robbery", 30), ("b", "robbery", 10), ("c", "robbery", 4))
     after = events(("a", "robbery", 30), ("b", "robbery", 60), ("c", "robbery", 4))
     staffing = hours(a=10, b=10, c=10)

@@ -18,23 +18,23 @@ def town() -> SimulatedTown:
 
 @pytest.fixture(scope="session")
 def incidents(town: SimulatedTown) -> pd.DataFrame:
-    """The latest version of every incident that was not cancelled, broken records left out."""
+    """Return the latest version of every incident that was not cancelled, without malformed records."""
     rows = pd.DataFrame(filter(None, (readable(value) for _, value in town.records["incidents"])))
     latest = rows.sort_values("version", kind="stable").drop_duplicates("incident_id", keep="last")
-    standing = latest[latest["status"] != "cancelled"].reset_index(drop=True)
-    return standing.assign(occurred_at=pd.to_datetime(standing["occurred_at"]))
+    current = latest[latest["status"] != "cancelled"].reset_index(drop=True)
+    return current.assign(occurred_at=pd.to_datetime(current["occurred_at"]))
 
 
 @pytest.fixture(scope="session")
 def involvements(incidents: pd.DataFrame) -> pd.DataFrame:
-    """One row per incident and person."""
+    """Return one row per incident and person."""
     held = incidents.dropna(subset=["involvements"]).explode("involvements", ignore_index=True)
     people = pd.DataFrame(held["involvements"].tolist())
     return pd.concat([held[["incident_id", "occurred_at", "offence_code", "discovery", "minors"]], people], axis=1)
 
 
 def readable(value: bytes) -> dict | None:
-    """Flat data of a sound incident event; None for one that was broken on purpose (its id says so)."""
+    """Return flat data of a valid incident event; None for one malformed on purpose (its id ends in .x)."""
     try:
         event = json.loads(value)
         data = event["data"]
@@ -42,4 +42,4 @@ def readable(value: bytes) -> dict | None:
             return None
     except (ValueError, KeyError, TypeError):
         return None
-    return {**data, **{f"report_{key}": said for key, said in data["report"].items()}, **data["location"]}
+    return {**data, **{f"report_{key}": value for key, value in data["report"].items()}, **data["location"]}

@@ -1,4 +1,4 @@
-"""The records hold to the contract of events, checked here on its own terms, and decode as planted."""
+"""Records meet the event contract, checked here independently, and decode as planted."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def malformed(town: SimulatedTown, topic: str) -> int:
 
 
 def problems(topic: str, key: str, value: bytes) -> list[str]:
-    """What is wrong with a record by the contract; empty where nothing is."""
+    """Return how a record violates the contract; empty if it does not."""
     try:
         event = json.loads(value, parse_constant=lambda word: pytest.fail(word) if word is None else word)
     except ValueError:
@@ -70,7 +70,7 @@ def problems(topic: str, key: str, value: bytes) -> list[str]:
 def test_sound_records_hold_to_the_contract(town: SimulatedTown, topic: str) -> None:
     wrong = [found for key, value in town.records[topic] if (found := problems(topic, key, value))]
     assert len(town.records[topic]) > 50
-    # Some ways of breaking a record leave its shape whole (an unknown code, say), so not more than planted.
+    # Some malformed records keep a valid shape (such as an unknown code), so at most as many as planted.
     assert len(wrong) <= malformed(town, topic)
 
 
@@ -90,7 +90,7 @@ def test_malformed_records_are_of_many_kinds(town: SimulatedTown) -> None:
 
 
 def test_an_id_names_one_content(town: SimulatedTown) -> None:
-    """Apart from exact duplicates, no two sound records share their id."""
+    """Apart from exact duplicates, no two valid records share their id."""
     values = {value for _, value in town.records["incidents"] if b'.x","source"' not in value}
     ids = [json.loads(value)["id"] for value in values if problems("incidents", "", value) == ["key"]]
     assert len(ids) == len(set(ids)) > 10_000

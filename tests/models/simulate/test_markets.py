@@ -1,4 +1,4 @@
-"""Markets answer to risk as Kleiman and Kilmer's model says: concentrating tips one, spreading tips none."""
+"""Markets respond to risk as in Kleiman and Kilmer's model: concentrated hours tip one, spread hours tip none."""
 
 from datetime import date
 
@@ -17,7 +17,7 @@ def founded() -> TownState:
 
 
 def after(days: int, founded: TownState, hours: list[float], markets: MarketState | None = None) -> MarketState:
-    """The markets after so many days of surge hours, by market."""
+    """Return the markets after `days` of surge hours, given by market."""
     state = markets or open_markets(3, 12)
     surge = np.zeros(12)
     surge[[market.area for market in founded.sites.markets]] = hours
@@ -60,7 +60,7 @@ def test_sellers_comply_exactly_where_risk_times_penalty_exceeds_cost() -> None:
 
 
 def dealing_reports(founded: TownState, hours_by_market: list[float]) -> list[int]:
-    """Reports of dealing at each market in the second month of a crackdown."""
+    """Return the number of dealing reports at each market in the second month of a crackdown."""
     areas = [founded.town.area_ids[market.area] for market in founded.sites.markets]
     at = "2025-06-02T09:00:00Z"
     actions = [{"kind": "announcement", "area": area, "at": at} for area in areas]

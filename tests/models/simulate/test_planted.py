@@ -1,4 +1,4 @@
-"""What was planted can be found in the events: concentration, heavy tails, near repeats, markets, roles, defects."""
+"""Planted truth is found in the events: concentration, heavy tails, near repeats, markets, roles, defects."""
 
 import json
 from datetime import date
@@ -14,7 +14,7 @@ OFFENDING_ROLES = ("suspect", "charged", "convicted")
 
 @pytest.fixture(scope="module")
 def offences(involvements: pd.DataFrame) -> pd.DataFrame:
-    """Offending roles in what is an offence at all."""
+    """Return involvements with an offending role in an offence."""
     held = involvements["role"].isin(OFFENDING_ROLES) & ~involvements["offence_code"].isin(["contact_stop", "overdose"])
     return involvements[held]
 
@@ -89,7 +89,7 @@ def test_few_people_do_most_of_the_violence(town: SimulatedTown, offences: pd.Da
 
 
 def test_true_rates_are_those_of_the_events(town: SimulatedTown, offences: pd.DataFrame) -> None:
-    """Users are never away for long, so what they do in a year is Poisson around the sum of their rates."""
+    """Users are never away for long, so their incidents in a year are Poisson around the sum of their rates."""
     truth = town.truth["people"].query("kind == 'user'")
     seen = offences["person_id"].isin(truth["person_id"]).sum()
     expected = truth["possession_per_year"].sum()
@@ -154,7 +154,7 @@ def test_nobody_offends_in_custody_or_after_death(town: SimulatedTown, offences:
     stays = ended[["person_id", "from", "to"]].drop_duplicates()
     stays = stays.assign(start=pd.to_datetime(stays["from"]), end=pd.to_datetime(stays["to"]))
     assert len(stays) > 50
-    # Companions are named by others and may be named wrongly; suspects of their own deeds were there.
+    # Companions may be named wrongly by others; charged and convicted suspects were present.
     own = offences[offences["role"].isin(["charged", "convicted"])].merge(stays, on="person_id")
     assert not ((own["occurred_at"] > own["start"]) & (own["occurred_at"] < own["end"])).any()
 

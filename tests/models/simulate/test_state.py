@@ -1,4 +1,4 @@
-"""Steps are pure, compose, and answer to actions without reshuffling the rest of the town."""
+"""Steps are pure, compose, and respond to actions without changing the draws of the rest of the town."""
 
 from datetime import date
 
@@ -60,7 +60,7 @@ def test_staffing_begins_on_its_day(lived: tuple[TownState, list[Emitted]]) -> N
 
 
 def test_an_action_reshuffles_nothing_else(founded: TownState, lived: tuple[TownState, list[Emitted]]) -> None:
-    """With a crackdown in an area, every record that is still made is one that would have been made without it."""
+    """With a crackdown in an area, every record still made would also have been made without it."""
     area = founded.town.area_ids[founded.sites.markets[0].area]
     crackdown = {"kind": "crackdown_start", "area": area, "at": "2025-09-05T09:00:00Z", "hours": 60.0}
     _, records = step(founded, [crackdown], 60)

@@ -129,11 +129,11 @@ def test_posterior_adds_counts_and_exposure() -> None:
 @pytest.mark.parametrize(
     ("count", "exposure", "words"),
     [
-        ([1], [1.0, 2.0], "one length"),
+        ([1], [1.0, 2.0], "same length"),
         ([-1], [1.0], "count holds"),
         ([1], [float("nan")], "exposure holds"),
         ([0, 0], [0.0, 0.0], "exposure is zero"),
-        ([[1], [2]], [1.0, 2.0], "one length"),
+        ([[1], [2]], [1.0, 2.0], "same length"),
     ],
 )
 def test_bad_input_is_named(count: list[float], exposure: list[float], words: str) -> None:

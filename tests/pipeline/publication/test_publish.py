@@ -404,9 +404,9 @@ def test_a_read_is_logged_before_it_happens(tmp_path: Path) -> None:
 
 def test_places_are_not_found_among_people_nor_people_among_places(tmp_path: Path) -> None:
     publish_day(tmp_path, 1)
-    with pytest.raises(PublicationError, match="'person_tier' is no table of published"):
+    with pytest.raises(PublicationError, match="'person_tier' is not a table of published"):
         read_published(tmp_path, "person_tier")
-    with pytest.raises(PublicationError, match="'market' is no table of restricted"):
+    with pytest.raises(PublicationError, match="'market' is not a table of restricted"):
         read_restricted(
             tmp_path, KEY, "market", reader="R", purpose="P", log=AccessLog(tmp_path / "access.log"), now=NOW
         )

@@ -81,8 +81,8 @@ def test_an_empty_frame_conforms() -> None:
     [
         (CHANGES.drop(columns="why"), r"'place_change'.*missing columns \['why'\]"),
         (CHANGES.assign(mood="bad"), r"unexpected \['mood'\]"),
-        (CHANGES.assign(rank_after=[1.5, 2, 3]), r"place_change\.rank_after holds a value that is no INTEGER"),
-        (CHANGES.assign(place_id="a", place_kind="area"), r"does not tell apart"),
+        (CHANGES.assign(rank_after=[1.5, 2, 3]), r"place_change\.rank_after holds a value that is not INTEGER"),
+        (CHANGES.assign(place_id="a", place_kind="area"), r"rows with a null or duplicate key"),
         (CHANGES.assign(place_id=pd.Series(["a", "b", None], dtype=object)), r"\['place_id'\] is null"),
     ],
 )

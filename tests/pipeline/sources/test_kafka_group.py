@@ -89,7 +89,7 @@ def test_no_error_and_no_log_line_shows_a_secret(address: str, caplog: pytest.Lo
         GroupReader(address, ["incidents"], "g", {"sasl_plain_password:hush-word": None})
     assert "hush" not in str(glued.value)
     for no_file in ("/hush/ca.pem", 5):
-        with pytest.raises(SourceError, match=r"security\.ssl_cafile names no file") as absent:
+        with pytest.raises(SourceError, match=r"security\.ssl_cafile is not an existing file") as absent:
             GroupReader(address, ["incidents"], "g", {**SECURITY, "ssl_cafile": no_file})
         assert "hush" not in str(absent.value)
     for shown in (str(nobody.value), str(unknown.value).replace("sasl_hush", ""), caplog.text):

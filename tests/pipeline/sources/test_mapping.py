@@ -181,7 +181,7 @@ def test_files_of_another_kind_are_passed_over_and_named(tmp_path: Path) -> None
     with open_store(tmp_path / "store.duckdb", derive_key(b"k" * 32), wait_s=0, progress=said.append) as store:
         assert load(store, tmp_path / "all", mapping).stored == 1
         assert "1 files passed over" in said[0] and "2018-07-outcomes.csv" in said[0]
-        with pytest.raises(SourceError, match=r"holds no file like '\*-street.csv'"):
+        with pytest.raises(SourceError, match=r"holds no file that matches the mapping's pattern '\*-street.csv'"):
             load(store, write_csv(tmp_path / "other", GOOD).parent, mapping)
 
 

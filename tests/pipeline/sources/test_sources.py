@@ -79,7 +79,7 @@ def test_all_before_the_damage_of_a_file_is_read(tmp_path, damage):
     lines = [hashlib.sha256(b"%d" % line).hexdigest().encode() for line in range(20_000)]
     (tmp_path / "incidents.jsonl.gz").write_bytes(damage(gzip.compress(b"\n".join(lines))))
     seen = []
-    with pytest.raises(SourceError, match="what stands before is loaded") as caught:
+    with pytest.raises(SourceError, match="the lines before it are loaded") as caught:
         for batch in JsonLinesSource(tmp_path).batches({}, 700):
             seen += [record.value for record in batch.records]
     assert len(seen) > 15_000 and seen[:-1] == lines[: len(seen) - 1]  # the line at the damage may be cut or garbled
@@ -105,7 +105,7 @@ def test_parquet_may_carry_topic_partition_and_offset(tmp_path):
     assert following == {("a", 1): 10, ("b", 0): 1}
     assert read(ParquetSource(path), start={("a", 1): 8, ("b", 0): 1})[0] == records[2:]
     pq.write_table(table.take([2, 1, 0]), path)
-    with pytest.raises(SourceError, match=r"offsets of a\[1\] do not rise"):
+    with pytest.raises(SourceError, match=r"offsets of a\[1\] do not increase"):
         read(ParquetSource(path))
 
 

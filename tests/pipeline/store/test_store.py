@@ -302,18 +302,18 @@ def test_what_people_do_is_appended_once_in_order_of_recording(store: Store) -> 
         (replace(APPROVAL, kind="served", detail={"served_at": NOON, "manner": "by pigeon"}), "manner"),
     ],
 )
-def test_an_act_that_does_not_fit_is_refused_and_nothing_is_written(store: Store, event: HumanEvent, said: str) -> None:
+def test_an_invalid_event_is_refused_and_nothing_is_written(store: Store, event: HumanEvent, said: str) -> None:
     with pytest.raises(StoreError, match=said):
         store.record_human_event(event, [MESSAGE])
     assert store.human_events().empty
     assert store.undelivered(10) == []
 
 
-def test_no_act_is_dated_before_the_last_one(store: Store) -> None:
+def test_no_human_event_is_dated_before_the_last_one(store: Store) -> None:
     store.record_human_event(APPROVAL)
     earlier = replace(APPROVAL, kind="withdrawn", at=NOON - timedelta(minutes=5, seconds=1))
     for refusing in (store.record_human_event, store.erase_person):
-        with pytest.raises(ClockError, match="the last recorded act is of"):
+        with pytest.raises(ClockError, match="the last recorded event is dated"):
             refusing(earlier)
     assert store.human_events()["kind"].tolist() == ["approved"]
 
@@ -398,7 +398,7 @@ def test_no_key_and_no_database_are_refused_by_name(path: Path) -> None:
 
 def test_a_store_of_a_newer_harmspot_is_refused(path: Path) -> None:
     with open_store(path, KEY, wait_s=0) as store:
-        store._connection.execute("INSERT INTO store.migration VALUES ('9999_future')")
+        store._connection.execute("INSERT INTO store.migration (name) VALUES ('9999_future')")
     with pytest.raises(StoreError, match="9999_future"):
         open_store(path, KEY, wait_s=0)
 
@@ -438,7 +438,7 @@ def test_a_second_writer_waits_says_so_and_names_the_first(path: Path) -> None:
 
 
 def test_a_writer_of_this_very_process_is_waited_for_too(path: Path) -> None:
-    with open_store(path, KEY, wait_s=0), pytest.raises(StoreBusyError, match="this very process"):
+    with open_store(path, KEY, wait_s=0), pytest.raises(StoreBusyError, match="held by this process"):
         open_store(path, KEY, wait_s=0)
 
 

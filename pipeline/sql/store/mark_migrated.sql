@@ -1,0 +1,1 @@
+UPDATE store.migration SET applied_by = $version WHERE list_contains($names, name)

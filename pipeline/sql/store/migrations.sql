@@ -1,0 +1,1 @@
+SELECT * FROM store.migration ORDER BY name

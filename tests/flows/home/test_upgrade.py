@@ -1,0 +1,134 @@
+"""A home made by harmspot 0.1 opens: migrated once, said, the file as it was kept aside; nothing in it is lost."""
+
+import shutil
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flows.command import cli
+from flows.decisions.lists import shown_lists, verify_export
+from flows.decisions.notice_decisions import all_notices
+from flows.home.home import Home
+from flows.home.store_access import read_human_events
+from flows.schedule.daily import daily_run
+from pipeline.database import attach, connect
+from pipeline.errors import StoreError
+from pipeline.publication.publish import runs
+from pipeline.store.migrations import migration_names
+from pipeline.store.snapshot import open_snapshot
+from pipeline.store.upgrade import pending_migrations
+from tests.town import KEY
+
+KEPT = Path(__file__).parents[2] / "home_0_1" / "home.tar.xz"  # see README.md beside it
+CLOCK = datetime(2026, 1, 4, 12, tzinfo=UTC)
+NEW = migration_names()[6:]  # 0.1 had six
+
+
+@dataclass
+class Old:
+    """A copy of the kept home, and what is said of it."""
+
+    home: Home
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def kept_aside(self) -> Path:
+        return self.home.path / f"store.duckdb.before-{NEW[0]}"
+
+    def call(self, *arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["--home", str(self.home.path), "--clock", CLOCK.isoformat(), *arguments])
+
+
+def encrypt(path: Path, home: Home) -> None:
+    """Replace a plain DuckDB file, as it is kept for its size, by the encrypted one that a home holds."""
+    plain = path.rename(path.with_suffix(".plain"))
+    with connect(home.path / "spill") as connection:
+        connection.execute(f"ATTACH '{plain}' AS plain (READ_ONLY)")
+        attach(connection, path, home.key.encryption, alias="encrypted", wait_s=1)
+        connection.execute("COPY FROM DATABASE plain TO encrypted")
+        connection.execute("DETACH encrypted; DETACH plain")
+    plain.unlink()
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("old")
+    with tarfile.open(KEPT) as archive:
+        archive.extractall(folder, filter="data")
+    home = Home(folder / "home")
+    key = home.path / "key"
+    key.write_text(KEY)
+    key.chmod(0o600)
+    for name in ("store.duckdb", "restricted.duckdb"):
+        encrypt(home.path / name, home)
+    return folder
+
+
+@pytest.fixture
+def old(unpacked: Path, tmp_path: Path) -> Old:
+    shutil.copytree(unpacked, tmp_path / "town")
+    said: list[str] = []
+    return Old(Home(tmp_path / "town" / "home", None, CLOCK, said.append), said)
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(old: Old) -> None:
+    before = old.home.store.read_bytes()
+    result = old.call("upgrade", "--dry-run")
+    assert result.exit_code == 0
+    assert all(name in result.output for name in NEW)
+    assert "nothing was changed" in result.output
+    assert old.home.store.read_bytes() == before
+    assert not old.kept_aside.exists()
+
+
+def test_the_first_opening_migrates_says_so_and_keeps_the_file_as_it_was(old: Old) -> None:
+    before = old.home.store.read_bytes()
+    assert len(read_human_events(old.home)) > 0
+    assert [str(old.kept_aside) in line for line in old.said] == [True]
+    assert old.kept_aside.read_bytes() == before
+    read_human_events(old.home)
+    assert len(old.said) == 1  # once
+    assert "nothing to upgrade" in old.call("upgrade").output
+
+
+def test_the_copy_opens_in_the_place_of_the_store(old: Old) -> None:
+    events = read_human_events(old.home)
+    shutil.copy2(old.kept_aside, old.home.store)
+    assert pending_migrations(old.home.store, old.home.key, wait_s=1) == NEW
+    assert read_human_events(old.home).equals(events)
+
+
+def test_reading_a_snapshot_migrates_too(old: Old) -> None:
+    as_of = old.home.midnight(date(2026, 1, 4))
+    with open_snapshot(old.home.store, old.home.key, as_of=as_of, wait_s=1, progress=old.home.progress) as snapshot:
+        [(incidents,)] = snapshot.connection.execute("SELECT count(*) FROM incident_snapshot").fetchall()
+    assert incidents > 1000
+    assert old.kept_aside.exists()
+
+
+def test_what_people_decided_still_holds_and_a_run_goes_on_from_the_old_one(old: Old) -> None:
+    before = runs(old.home.path)["run_id"].iloc[-1]
+    lists = shown_lists(old.home, before).set_index("list_id")
+    assert lists.loc[f"person_tier-{before}", "status"] == "active"
+    assert {notice.status.state for notice in all_notices(old.home, ["area"])} == {"approved", "draft"}
+    copy = verify_export(old.home, old.home.path.parent / "copy.json")
+    assert copy["recipient"] == "Neighbourhood team"
+    later = Home(old.home.path, None, CLOCK + timedelta(days=1), old.said.append)
+    summary = daily_run(later, date(2026, 1, 5))
+    kept = runs(later.path).set_index("run_id")
+    assert kept.loc[summary.run_id, "predecessor_run_id"] == before
+
+
+@pytest.mark.parametrize("opens", [read_human_events, lambda home: pending_migrations(home.store, home.key, wait_s=1)])
+def test_a_store_of_a_newer_version_is_refused_in_words(old: Old, opens: Callable[[Home], object]) -> None:
+    read_human_events(old.home)
+    with connect(old.home.path / "spill") as connection:
+        attach(connection, old.home.store, old.home.key.encryption, alias="store", wait_s=1)
+        connection.execute("INSERT INTO store.migration VALUES ('0999_later', '9.1.0')")
+    with pytest.raises(StoreError, match=r"harmspot 9\.1\.0 wrote this store \(migration 0999_later\).*install that"):
+        opens(old.home)
