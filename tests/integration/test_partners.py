@@ -73,7 +73,7 @@ def serve_and_die(home: Home, point: str) -> list[str]:
 
 
 def states(home: Home, notices: list[str]) -> set[str]:
-    found = {notice.notice_id: notice.standing.state for notice in all_notices(home, ["area"])}
+    found = {notice.notice_id: notice.status.state for notice in all_notices(home, ["area"])}
     return {found[notice_id] for notice_id in notices}
 
 

@@ -224,7 +224,7 @@ def test_no_entry_of_a_copy_outlives_the_persons_own_tier(
         body = json.loads(out.read_text())
         assert {entry["valid_to"] for entry in body["entries"]} == {expires_at.iloc[0].isoformat()}
         assert body["valid_to"] > body["entries"][0]["valid_to"]
-        assert lists.verify_export(before, out)["valid_to"] == home.told(expires_at.iloc[0])
+        assert lists.verify_export(before, out)["valid_to"] == home.local_text(expires_at.iloc[0])
     for name, list_id in ids.items():
         out = tmp_path / f"{name}.json"
         with pytest.raises(
