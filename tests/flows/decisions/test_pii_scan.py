@@ -52,7 +52,7 @@ def test_a_read_for_a_purpose_that_names_somebody_is_refused_and_not_logged(
     assert [*home.access_log.entries()] == before
 
 
-@pytest.mark.parametrize("act", ["override", "revoke"])
+@pytest.mark.parametrize("event", ["override", "revoke"])
 def test_an_act_upon_a_list_that_names_somebody_leaves_no_trace(
     home: Home, town_run: TownRun, raw_id: str, event: str
 ) -> None:
