@@ -33,7 +33,7 @@ import os, signal, sys
 from datetime import datetime
 from pathlib import Path
 from flows.home.home import Home
-from flows.decisions.notice_decisions import Deed, do, open_notice
+from flows.decisions.notice_decisions import Decision, do, open_notice
 import flows.decisions.partners as partners
 from pipeline.store.store import Store
 
@@ -44,13 +44,13 @@ why = {"reason": "Read every record; they hold."}
 for number, notice in enumerate(notices):
     for kind, actor in (("reviewed", "Bell"), ("approved", "Reyes")):
         open_notice(home, notice, reader=actor, purpose="to decide")
-        do(home, notice, Deed(kind, actor, why))
+        do(home, notice, Decision(kind, actor, why))
     if number == len(notices) - 1:
         if point == "commit":
             partners._Publishers.publish = die
         else:
             Store.mark_delivered = die
-    do(home, notice, Deed("served", "Lund", {"served_at": home.now(), "manner": "displayed"}))
+    do(home, notice, Decision("served", "Lund", {"served_at": home.now(), "manner": "displayed"}))
 """
 
 
