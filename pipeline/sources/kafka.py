@@ -279,8 +279,8 @@ class KafkaPublisher:
             self._producer.partitions_for(name)
         except KafkaError as error:
             raise SourceError(
-                f"{self._bootstrap_servers} has no writable topic {name} ({type(error).__name__}); create it, "
-                "or correct kafka.topic_prefix if the topics have other names"
+                f"{self._bootstrap_servers} has no topic {name} that harmspot can write to ({type(error).__name__}); "
+                "create it, or correct kafka.topic_prefix if the topics have other names"
             ) from None
 
     def publish(self, messages: Sequence[OutboxMessage]) -> None:
