@@ -113,7 +113,7 @@ class Grid:
         return pd.DataFrame({"cell_ix": ix[kept], "cell_iy": iy[kept], "area_id": area_ids, "part_m2": part_m2[kept]})
 
     def _candidates(self, shapes: npt.NDArray[np.object_]) -> tuple[Integers, Integers, Integers]:
-        """Return, for the bounding box of each shape, the row of the shape and the indices of each box of the grid."""
+        """Return every grid box under each shape's bounding box: the row of the shape, and ix and iy of the box."""
         bounds = shapely.bounds(shapes)
         (west, south), (east, north) = self.index(bounds[:, 0], bounds[:, 1]), self.index(bounds[:, 2], bounds[:, 3])
         width, count = east - west + 1, (east - west + 1) * (north - south + 1)

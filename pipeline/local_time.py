@@ -27,6 +27,6 @@ def to_utc(times: Sequence[datetime | None], zone: ZoneInfo) -> tuple[list[datet
 
 
 def _occurs_twice(local: datetime) -> bool:
-    """Return whether clocks went back over this time: the second occurrence has the smaller offset (skips: larger)."""
+    """Return whether the time occurs twice as clocks went back: fold=1 has a smaller offset (larger if skipped)."""
     first, second = local.utcoffset(), local.replace(fold=1).utcoffset()
     return first is not None and second is not None and first > second

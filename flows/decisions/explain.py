@@ -30,7 +30,7 @@ def find_area(home: Home, area: str, run_id: str | None) -> dict[str, Any]:
     raw_id = ranking["area_id"].str.rsplit("@", n=1).str[0]
     is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
     if is_match.sum() != 1:
-        raise PublicationError(f"area {area!r}: {is_match.sum()} match; known are {', '.join(ranking['area_id'])}")
+        raise PublicationError(f"area {area!r}: {is_match.sum()} areas match; known: {', '.join(ranking['area_id'])}")
     return {**to_json_rows(ranking[is_match])[0], "area_count": len(ranking)}
 
 

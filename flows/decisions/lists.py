@@ -30,7 +30,7 @@ from pipeline.publication.publish import read_restricted, runs, table_counts
 from pipeline.store.human_events import HumanEvent
 from pipeline.store.store import Store
 
-LEFT = "revoke lists that the latest run takes something back of"
+LEFT = "revoke lists that the latest run downgrades"
 RUN_AGAIN = "harmspot run makes a new one"
 # The columns that a recipient needs for the purpose of the list, and no others.
 EXPORTED = {

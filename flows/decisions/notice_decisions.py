@@ -250,7 +250,7 @@ def _person_problems(home: Home, store: Store, notice: Notice, event: NoticeEven
 
 
 def _unlisted(home: Home, events: pd.DataFrame, notice: Notice, event: NoticeEvent) -> list[str]:
-    """Return the problem that no list of the drafting run or a later one is active, for an approval or a service.
+    """Return a problem if an approval or service has no active list behind it, of the drafting run or a later one.
 
     A later run withdraws the notices to people no longer on its list, so that its list supports the remaining ones.
     """

@@ -76,11 +76,11 @@ def withdraw_person_notices_at_run(home: Home, store: Store, identity: RunIdenti
 
 
 def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, reader: str) -> list[Notice]:
-    """Return the notices that no run after `run_id` drafted, either new or again with the same id on the same day."""
+    """Leave out the notices that a run after `run_id` drafted, whether new ones or again with the same id that day."""
     kept = runs(home.path).set_index("run_id")
     given, after = kept.loc[run_id], kept.loc[run_id:].iloc[1:]
     until = (given["as_of"].astimezone(home.settings.force.zone).date(), given["known_at"])
-    purpose = "tell which letters a later run of the day drafted, too"
+    purpose = "find the letters that a later run of the same day also drafted"
     drafted_again = {
         notice_id
         for later in after.index[after["as_of"] == given["as_of"]]
@@ -103,7 +103,7 @@ def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, re
 
 
 def _off(notices: Iterable[Notice], excepted: set[str], products: Products) -> dict[str, str]:
-    """Return, by person_id, why each addressee of a notice who is off the list is off it."""
+    """Return the reason, by person_id, for each addressee of a notice who is off the list or excepted from it."""
     listed = set(products.restricted[PERSON_NOTICES_OF]["person_id"])
     why = products.restricted["person_change"].set_index("person_id")["why"]
     left = {person: f"the person left the list of people: {reason}" for person, reason in why.items()}

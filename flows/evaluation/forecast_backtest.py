@@ -146,7 +146,7 @@ def score_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def difference_table(evaluation: Evaluation) -> pd.DataFrame:
-    """Return the differences of the harm forecast to each method on harm, and of the events forecast on incidents."""
+    """Return the harm forecast minus each other method on harm, and the events forecast minus each on incidents."""
     found = evaluation.differences
     on_harm = (found["metric"] == "harm_share") & found["method"].str.contains("by harm")
     on_events = (found["metric"] == "pai") & found["method"].str.contains("by events") & (found["share"] == 0.01)

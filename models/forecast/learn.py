@@ -94,7 +94,7 @@ def _anchors(learned: Learned, windows: Sequence[Window]) -> Floats:
 
 
 def _peers(is_high_harm: Bools) -> Floats:
-    """Return which offences [offences, offences] are pooled: all high-harm ones, and each other one alone."""
+    """Return a 0/1 matrix [offences, offences]: high-harm offences are pooled with each other, all others are alone."""
     return (np.outer(is_high_harm, is_high_harm) | np.eye(len(is_high_harm), dtype=np.bool_)).astype(np.float64)
 
 

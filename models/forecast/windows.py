@@ -51,7 +51,7 @@ class Window:
 
     @property
     def usual(self) -> Floats:
-        """Rates [offences, cells, scales except the city] at the longest mean life; the first is the cell itself."""
+        """Rates [offences, cells, scales except the city] at the longest mean life; scale 0 is the cell itself."""
         return self.rates[:, :, -SCALE_COUNT:-1]
 
 

@@ -68,7 +68,7 @@ class NoticeEvent:
 
 @dataclass(frozen=True, slots=True)
 class NoticeStatus:
-    """Status of a notice: its state, and who set it when. `opened_by` counts since it last was a draft.
+    """Status of a notice: its state, and who set it when. `opened_by` names who opened it since it was last a draft.
 
     `served_at` is the time of service, on the local day `served_on`; `serving_recorded_at` is when that was recorded.
     """
@@ -193,7 +193,7 @@ REFUSALS = (
         "served_closed",
         ("served",),
         lambda fields, status, event: status.closed_at is not None and event.moment >= status.closed_at,
-        "the notice was already {state} at served_at",
+        "the notice was already {state} at the time of service",
     ),
     Refusal(
         "served_before",

@@ -153,7 +153,7 @@ def plan_crackdowns(
 
 
 def _operation_of(site: Row, current: pd.DataFrame) -> Row:
-    """Return the running operation at this market; its area has only one, which may be at another market."""
+    """Return the running operation at this market; `is_elsewhere` if the area's one is elsewhere; empty if none."""
     if site["area_id"] not in current.index:
         return {}
     operation: Row = {**current.loc[site["area_id"]].to_dict(), "area_id": site["area_id"]}

@@ -63,7 +63,7 @@ def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _starts_next(action: Row, current: Row) -> bool:
-    """Return True for a registration while the current operation has one: it starts the next operation."""
+    """Return whether a registration starts the next operation: it does if the current one already has one."""
     return action["kind"] == "registration" and current["registered_at"] is not None
 
 

@@ -97,7 +97,7 @@ def most_averted(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, tot
 
 
 def harm_prices(harm: Floats, kappa: float, plan: MarginalPlan, caps: Caps) -> tuple[Floats, Floats]:
-    """Return, per area at its floor or ceiling, the harm that an hour less of floor or more of ceiling would avert."""
+    """Return harm averted per area if its floor were an hour lower, or its ceiling an hour higher; 0 if not there."""
     marginal = kappa * harm * np.exp(-kappa * plan.hours)
     price = plan.hour_price + plan.cap_prices @ caps.shares
     return np.maximum(price - marginal, 0.0), np.maximum(marginal - price, 0.0)

@@ -203,7 +203,7 @@ def _response(
     today: date,
     config: PromisesConfig,
 ) -> dict[str, Any] | None:
-    """Return the promise of responses: violations answered in time, of those due; None before the first is due."""
+    """Return the promise of responses: how many due violations were answered in time; None before the first is due."""
     due, in_time = _in_time(answered, as_of, config)
     if not len(due):
         return None

@@ -123,7 +123,7 @@ def _high_events(evidence: pd.DataFrame) -> pd.Series:
 def grave_incidents(evidence: pd.DataFrame) -> pd.DataFrame:
     """Return high-band incidents with evidence, at least 24 hours apart per person: person_id, incident_id, age_days.
 
-    From the first on, take each incident that is far enough from the last one taken: no other choice has more.
+    Starting at the first, take each incident far enough from the last one taken: no other choice gives more of them.
     """
     high = evidence[evidence["band"].eq("high")].sort_values(["person_id", "occurred_at", "incident_id"], kind="stable")
     return high.loc[_are_apart(high["person_id"], high["occurred_at"]), ["person_id", "incident_id", "age_days"]]

@@ -211,7 +211,7 @@ def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:
 
 
 def entry_scores(score_draws: np.ndarray, rest_above: Callable, places: int) -> Floats:
-    """Return, per draw, the score that takes the last of so many places, less those expected to go to the rest.
+    """Return, per draw, the score that takes the last of `places`, of which the rest are expected to take some.
 
     With no place the result is one, which no score exceeds.
     """
@@ -230,7 +230,7 @@ def chance_of_entry(moments: Moments, last_in: Floats) -> Floats:
 
 
 def count_above(moments: Moments, rest: np.ndarray) -> Callable[[np.ndarray], Floats]:
-    """Return a function of a score: how many of the rest are expected above it.
+    """Return a function that gives, for a score, the expected number of the rest above it.
 
     People with nearly the same mean and variance are counted together, on a grid of their beta parameters.
     """

@@ -159,7 +159,7 @@ def _differences(seen: pd.DataFrame, controls: int) -> Row:
 
 
 def _difference(seen: pd.DataFrame, weight: np.ndarray, controls: int) -> Row:
-    """Return weighted differences of Poisson reports; each adds its weight to the change, squared to the variance."""
+    """Return weighted differences of Poisson reports; each adds w to the change and w² to the variance (w: weight)."""
     share = np.where(seen["side"].isin(["target", "ring"]), 1.0, -1.0 / controls)
     change = weight * share * np.where(seen["is_after"], 1.0, -1.0)
     variance = (weight * share) ** 2

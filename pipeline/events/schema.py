@@ -169,7 +169,7 @@ class Person(_Data, frozen=True, kw_only=True):
 
 
 class Custody(_Data, frozen=True, kw_only=True):
-    """One version of a stay away from liberty: person and `from` tell stays apart."""
+    """One version of a stay in custody, prison or hospital, or an absence; person and `from` identify the stay."""
 
     person_id: PersonId
     version: Version
@@ -193,7 +193,7 @@ class Warrant(_Data, frozen=True, kw_only=True):
 
 
 class Staffing(_Data, frozen=True, kw_only=True):
-    """Officer hours of one shift in one area; area, start and end tell shifts apart."""
+    """Officer hours of one shift in one area; area, start and end identify the shift."""
 
     area_id: Annotated[Id, Meta(description="Area of the boundary file.")]
     version: Version = 1

@@ -213,7 +213,7 @@ def _last_line(file: FileIO | Any, end: int | None = None) -> bytes:
 
 
 def _missing_newline(file: FileIO | Any) -> bytes:
-    """Return the newline that a crash cut from the last line, if any, so that only that line breaks the chain."""
+    """Return a newline if a crash cut it off the last line, else nothing; then only that line breaks the chain."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - 1))
     return b"" if file.read(1) in (b"", b"\n") else b"\n"

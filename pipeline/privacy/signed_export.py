@@ -1,7 +1,7 @@
 """Exported list of people: a signed file with its recipient, agreement and expiry.
 
 The signature is an HMAC-SHA256 (RFC 2104) over the canonical JSON of everything else, with a key of the home: a changed
-file cannot be signed again without the key. Every entry states what it is no grounds for.
+file cannot be signed again without the key. Every entry states which actions it does not justify.
 """
 
 import hashlib

@@ -321,7 +321,7 @@ class GroupReader:
         return state.position.offset if state and state.position else None
 
     def _resume_join(self) -> None:
-        """Resume a join that the end of a poll interrupted: kafka-python 3.0 forgets one that new metadata began.
+        """Resume a join that the end of a poll interrupted: kafka-python 3.0 forgets a join caused by new metadata.
 
         The member would then have no partition, send no heartbeat and never rejoin.
         """

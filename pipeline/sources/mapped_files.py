@@ -124,7 +124,7 @@ def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horiz
 def is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
     """Return whether no row of `mapped` can duplicate or contradict another row of `mapped` or of the store.
 
-    May return False without a real duplicate; never returns True when there is one.
+    False may be a false alarm; True is always right.
     """
     with unordered(connection):
         connection.execute(query("mapped/identity_hash"))

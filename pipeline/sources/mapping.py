@@ -257,7 +257,7 @@ def _read_document(path: Path) -> dict[str, Any]:
 def _checked(
     found: Any, expected: type, path: Path, place: str, given: frozenset[str] | set[str] = frozenset()
 ) -> dict:
-    """Return `found` if it is a mapping whose keys are fields of the dataclass `expected`, less those `given`."""
+    """Return `found` if it is a mapping whose keys are fields of dataclass `expected` that are not in `given`."""
     if not isinstance(found, dict):
         raise MappingError(f"{path}: {place}: expected keys and values, got {found!r}")
     known = {item.name for item in fields(expected)} - given

@@ -124,7 +124,7 @@ def expected_of(people: People, town: Town) -> Floats:
 
 
 def withdrawn_supply(seed: int, day: Day, town: Town, sites: Sites, people: People) -> np.ndarray:
-    """Return supply charges against users that are withdrawn 25 days later, one every two months."""
+    """Return supply charges against users, one every two months; each charge is withdrawn 25 days later."""
     turn, rest = divmod(day.number - 10, _WITHDRAWN_EVERY_DAYS)
     users = people.of("withdrawn")
     if rest or not 0 <= turn < len(users):

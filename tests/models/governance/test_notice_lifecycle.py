@@ -290,11 +290,11 @@ def test_what_was_handed_over_in_time_is_served_whenever_it_is_recorded(
         (APPROVED, nine_on(MONDAY) + timedelta(minutes=1), "missing or in the future"),
         (APPROVED, nine_on(WRITTEN) - timedelta(minutes=1), "served_at is before the approval"),
         ([*REVIEWED, event_of("expired", MACHINE, SATURDAY)], nine_on(FRIDAY), "never approved"),
-        ([*APPROVED, event_of("withdrawn", day=FRIDAY)], nine_on(FRIDAY), "already withdrawn at served_at"),
+        ([*APPROVED, event_of("withdrawn", day=FRIDAY)], nine_on(FRIDAY), "already withdrawn at the time of service"),
         (
             [*APPROVED, event_of("withdrawn", day=FRIDAY)],
             nine_on(FRIDAY) + timedelta(minutes=1),
-            "already withdrawn at served_at",
+            "already withdrawn at the time of service",
         ),
     ],
 )
