@@ -24,7 +24,7 @@ def command(home: "Home", dry_run: bool) -> None:
       harmspot --home town upgrade --dry-run
     """
     from flows.home.store_access import open_home_store
-    from pipeline.store.migrations import purpose_of
+    from pipeline.store.migrations import kept_aside, purpose_of
     from pipeline.store.upgrade import pending_migrations
 
     pending = pending_migrations(home.store, home.key, wait_s=home.settings.store.wait_s, progress=home.progress)
@@ -35,7 +35,7 @@ def command(home: "Home", dry_run: bool) -> None:
     for name in pending:
         click.echo(f"  {name}: {purpose_of(name)}")
     if dry_run:
-        click.echo(f"nothing was changed; an upgrade keeps the file as it is in {home.store}.before-{pending[0]}")
+        click.echo(f"nothing was changed; an upgrade keeps the file as it is in {kept_aside(home.store, pending)}")
         return
     with open_home_store(home):
         click.echo("upgraded")

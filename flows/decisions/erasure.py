@@ -13,6 +13,7 @@ from models.governance.actors import is_thin
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose
 from pipeline.store.human_events import HumanEvent, read_detail
+from pipeline.store.migrations import copies_of
 from pipeline.store.store import TOMBSTONE
 
 
@@ -29,7 +30,8 @@ class Erasure:
 def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | None, reason: str) -> Erasure:
     """Erase a person given by pseudonym or by the force's own id; the access log records reader and reason first.
 
-    The raw id and every published row are deleted. The pseudonym remains as a tombstone in the store, so that hashes
+    The raw id, every published row and the copies of the store that upgrades kept are deleted.
+    The pseudonym remains as a tombstone in the store, so that hashes
     and the log's chain still verify, later runs exclude the person at every clock, and old events that arrive again do
     not restore the person. With the force's own id, dead letters and messages that name the person are emptied, also if
     the store has no event of the person. Repeating an erasure after a crash completes it. An unknown person gets a
@@ -64,8 +66,16 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         detail = {"reason": reason, "is_known": is_known}
         event = HumanEvent("erased", str(reader), "person", person_id, home.now(), detail)
         emptied_letters = store.erase_person(event, raw_person_id)
+    _delete_copies(home)
     project_home(home)
     return Erasure(is_known, known_as == TOMBSTONE, len(holding), emptied_letters)
+
+
+def _delete_copies(home: Home) -> None:
+    """Delete the copies of the store that upgrades kept: they hold the raw id."""
+    for copy in copies_of(home.store):
+        copy.unlink()
+        home.progress(f"deleted {copy}, the store before an upgrade: it would keep the identity of the erased person")
 
 
 def _was_known(events: pd.DataFrame, person_id: str) -> bool:

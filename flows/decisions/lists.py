@@ -228,7 +228,7 @@ def export_list(
     status, halted = _statuses(home).get(list_id, lifecycle.NOTHING_DONE), halt(home)
     state = status.state_at(wanted.valid_to, home.now(), is_halted=is_halted(wanted.list_name, halted))
     if state == "halted":
-        raise ExportError(f"list {list_id} cannot be exported: {halted}")
+        raise ExportError(f"list {list_id} cannot be exported. {halted}")
     if state != "active":
         raise ExportError(f"list {list_id} is {state}: only an approved, valid list can be exported")
     usable_until = status.usable_until(wanted.valid_to)

@@ -32,5 +32,5 @@ def log_problems(home: Home) -> list[str]:
 def refuse_earlier_clock(home: Home) -> None:
     """Raise ClockError if the clock is before the last decision or the last logged read."""
     with open_home_store(home) as store:
-        refuse_earlier(home.now(), store.last_event_at(), "the last recorded act")
+        refuse_earlier(home.now(), store.last_event_at(), "the last recorded event")
     refuse_earlier(home.now(), home.access_log.last_at(), f"the last entry of {home.access_log.path}")

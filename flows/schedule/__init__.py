@@ -1,4 +1,4 @@
 """Unattended runs: the daily run, backfill, reruns for late data, and the Prefect flows around them.
 
-May import every room of flows except command, simulation and evaluation.
+May import home, human_log, run, ingest, decisions, outputs and health.
 """

@@ -1,4 +1,4 @@
 """Simulated towns on disk and the rehearsal of an operation in one.
 
-May import every room of flows but command.
+May import home, run, ingest, decisions and schedule.
 """

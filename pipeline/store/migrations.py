@@ -3,7 +3,8 @@
 Opening an older store migrates it. A copy of the old file stays beside it.
 """
 
-import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import resources
 from importlib.metadata import version
@@ -13,6 +14,8 @@ import duckdb
 
 from pipeline.database import log_progress, query, transaction
 from pipeline.errors import StoreError
+
+_COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2]); shutil.copystat(sys.argv[1], sys.argv[2])"
 
 
 def migration_names() -> list[str]:
@@ -51,14 +54,22 @@ def migrate(
     if not missing:
         return
     if path is not None and len(missing) < len(migration_names()):
-        progress(
-            f"migrating {path}: {', '.join(missing)}; the file as it was: {_keep_aside(connection, path, missing[0])}"
-        )
-    for name in missing:
-        with transaction(connection):
+        _keep_aside(connection, path, kept_aside(path, missing), missing, progress)
+    with transaction(connection):
+        for name in missing:
             connection.execute(query(f"migrations/{name}"))
             connection.execute("INSERT INTO store.migration BY NAME SELECT $name AS name", {"name": name})
-    connection.execute(query("store/mark_migrated"), {"version": version("harmspot"), "names": missing})
+        connection.execute(query("store/mark_migrated"), {"version": version("harmspot"), "names": missing})
+
+
+def kept_aside(path: Path, missing: list[str]) -> Path:
+    """Return where the file at `path` is kept as it is before the `missing` migrations."""
+    return path.with_name(f"{path.name}.before-{missing[0]}")
+
+
+def copies_of(path: Path) -> list[Path]:
+    """Return the copies of the store at `path` that upgrades kept, also unfinished ones, in order of name."""
+    return sorted(path.parent.glob(f"{path.name}.before-*"))
 
 
 def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -85,15 +96,33 @@ def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return known[len(applied) :]
 
 
-def _keep_aside(connection: duckdb.DuckDBPyConnection, path: Path, first: str) -> Path:
-    """Copy the store's file before migration `first` and return the path of the copy; keep an earlier copy."""
-    copy = path.with_name(f"{path.name}.before-{first}")
-    if not copy.exists():
-        connection.execute("CHECKPOINT store")
-        unfinished = copy.with_name(f"{copy.name}.part")
-        shutil.copy2(path, unfinished)
-        unfinished.replace(copy)
-    return copy
+def _keep_aside(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    copy: Path,
+    missing: list[str],
+    progress: Callable[[str], None],
+) -> None:
+    """Copy the store's file to `copy`, which is complete or not there.
+
+    Another process copies: if this one opened and closed the file, it would lose the lock that DuckDB holds on it
+    (POSIX releases a process's locks on a file when it closes any descriptor of that file).
+    """
+    progress(f"migrating {path}: {', '.join(missing)}; keeping the file as it is in {copy}")
+    connection.execute("CHECKPOINT store")
+    unfinished = copy.with_name(f"{copy.name}.part")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _COPY, str(path), str(unfinished)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        if unfinished.is_file():
+            unfinished.unlink()
+        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise StoreError(
+            f"{path} is not migrated, because its copy {copy} cannot be written ({why}); "
+            f"make room for {path.stat().st_size / 1e6:,.0f} MB, or make the folder writable"
+        )
+    unfinished.replace(copy)
 
 
 def _comment_lines(lines: list[str]) -> int:

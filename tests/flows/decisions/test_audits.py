@@ -107,7 +107,7 @@ def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
     assert lists.read_list(late, "person_tier", None, **READING)["list_status"].eq("halted").all()
     with pytest.raises(ExportError, match=r"may not be used now\. HALTED"):
         lists.verify_export(late, out)
-    with pytest.raises(ExportError, match=r"cannot be exported: HALTED"):
+    with pytest.raises(ExportError, match=r"cannot be exported\. HALTED"):
         export(late, tiers, tmp_path / "again.json")
     assert status_of(late, dealers) == "halted"
     assert examine(late).set_index("check").loc["audits", "state"] == "fault"
@@ -133,7 +133,7 @@ def test_a_shorter_term_halts_lists_and_copies_before_the_next_publication(
     assert lists.read_list(shorter, "person_tier", None, **READING)["list_status"].eq("halted").all()
     with pytest.raises(ExportError, match=r"may not be used now\. HALTED"):
         lists.verify_export(shorter, out)
-    with pytest.raises(ExportError, match=r"cannot be exported: HALTED"):
+    with pytest.raises(ExportError, match=r"cannot be exported\. HALTED"):
         export(shorter, tiers, tmp_path / "again.json")
 
 

@@ -1,6 +1,8 @@
 """A home made by harmspot 0.1 opens: migrated once, said, the file as it was kept aside; nothing in it is lost."""
 
 import shutil
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,16 +13,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.command import cli
+from flows.decisions.erasure import erase_person
 from flows.decisions.lists import shown_lists, verify_export
 from flows.decisions.notice_decisions import all_notices
 from flows.home.home import Home
-from flows.home.store_access import read_human_events
+from flows.home.store_access import open_home_store, read_human_events
 from flows.schedule.daily import daily_run
 from pipeline.database import attach, connect
 from pipeline.errors import StoreError
 from pipeline.publication.publish import runs
 from pipeline.store.migrations import migration_names
 from pipeline.store.snapshot import open_snapshot
+from pipeline.store.store import open_store
 from pipeline.store.upgrade import pending_migrations
 from tests.town import KEY
 
@@ -94,6 +98,38 @@ def test_the_first_opening_migrates_says_so_and_keeps_the_file_as_it_was(old: Ol
     read_human_events(old.home)
     assert len(old.said) == 1  # once
     assert "nothing to upgrade" in old.call("upgrade").output
+
+
+def test_the_store_stays_locked_after_it_is_copied(old: Old) -> None:
+    other = (
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        "from tests.flows.home.test_upgrade import try_to_open; try_to_open(sys.argv[2])"
+    )
+    with open_home_store(old.home):
+        assert old.kept_aside.exists()
+        command = [sys.executable, "-c", other, str(KEPT.parents[2]), str(old.home.path)]
+        tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "StoreBusyError" in tried.stderr
+
+
+def try_to_open(home: str) -> None:
+    open_store(Path(home) / "store.duckdb", Home(Path(home)).key, wait_s=0.1)
+
+
+def test_a_copy_that_cannot_be_written_leaves_the_store_as_it_was(old: Old) -> None:
+    old.kept_aside.with_name(f"{old.kept_aside.name}.part").mkdir()
+    before = old.home.store.read_bytes()
+    with pytest.raises(StoreError, match="is not migrated, because its copy"):
+        read_human_events(old.home)
+    assert old.home.store.read_bytes() == before
+
+
+def test_an_erasure_deletes_the_copy_too(old: Old) -> None:
+    read_human_events(old.home)
+    assert old.kept_aside.exists()
+    erase_person(old.home, "P000001", reader="Records, M. Ito", purpose="right to erasure", reason="court order seven")
+    assert not old.kept_aside.exists()
+    assert any(str(old.kept_aside) in line for line in old.said[1:])
 
 
 def test_the_copy_opens_in_the_place_of_the_store(old: Old) -> None:
