@@ -22,11 +22,17 @@ def command(home: "Home", dry_run: bool) -> None:
     \b
     Example:
       harmspot --home town upgrade --dry-run
+      harmspot --home town upgrade
+
+    To go back: install the earlier version, and copy `store.duckdb.before-…` over `store.duckdb`.
     """
     from flows.home.store_access import open_home_store
+    from pipeline.errors import StoreError
     from pipeline.store.migrations import kept_aside, purpose_of
     from pipeline.store.upgrade import pending_migrations
 
+    if not home.store.exists():
+        raise StoreError(f"home {home.path} has no store; create one with: harmspot --home {home.path} init")
     pending = pending_migrations(home.store, home.key, wait_s=home.settings.store.wait_s, progress=home.progress)
     if not pending:
         click.echo(f"{home.store} has the schema of this version; nothing to upgrade")

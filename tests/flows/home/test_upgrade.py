@@ -132,6 +132,12 @@ def test_an_erasure_deletes_the_copy_too(old: Old) -> None:
     assert any(str(old.kept_aside) in line for line in old.said[1:])
 
 
+def test_a_home_without_a_store_is_named_with_the_way_out(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["--home", str(tmp_path / "nowhere"), "upgrade"])
+    assert isinstance(result.exception, StoreError)
+    assert f"harmspot --home {tmp_path / 'nowhere'} init" in str(result.exception)
+
+
 def test_the_copy_opens_in_the_place_of_the_store(old: Old) -> None:
     events = read_human_events(old.home)
     shutil.copy2(old.kept_aside, old.home.store)
