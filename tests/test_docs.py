@@ -5,7 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -31,17 +31,11 @@ STORIES = ("notices.md", "people-lists.md")  # pages whose commands follow one a
 ELSEWHERE = ("stream", "simulate", "--home city", "--home /srv")
 
 
-def blocks(page: Path) -> Iterator[list[str]]:
-    """Yield the harmspot commands of each fenced block, continued lines joined, without comments."""
-    for block in re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-        joined = block.replace("\\\n", " ")
-        found = [line.split("  #")[0].strip() for line in joined.splitlines() if line.startswith("harmspot ")]
-        if found:
-            yield found
-
-
 def printed(page: Path) -> list[str]:
-    return [command for block in blocks(page) for command in block]
+    """Return the harmspot commands of the fenced blocks in order, continued lines joined, without comments."""
+    blocks = re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line.split("  #")[0].strip() for line in lines if line.startswith("harmspot ")]
 
 
 def mentioned(page: Path) -> list[str]:

@@ -28,8 +28,7 @@ def command(home: "Home", dry_run: bool) -> None:
     """
     from flows.home.store_access import open_home_store
     from pipeline.errors import StoreError
-    from pipeline.store.migrations import kept_aside, purpose_of
-    from pipeline.store.upgrade import pending_migrations
+    from pipeline.store.migrations import kept_aside, pending_migrations, purpose_of
 
     if not home.store.exists():
         raise StoreError(f"home {home.path} has no store; create one with: harmspot --home {home.path} init")

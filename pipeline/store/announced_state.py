@@ -28,11 +28,11 @@ def read_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str) -> 
     return rows.set_index(["place_kind", "place_id"])["standing"]
 
 
-def keep_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str, standing: pd.Series) -> None:
+def keep_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str, state: pd.Series) -> None:
     """Store the announced state; call this within the transaction that stores the announcements."""
-    if standing.empty:
+    if state.empty:
         return
-    rows = pa.Table.from_pandas(standing.rename("standing").reset_index(), schema=COLUMNS, preserve_index=False)
+    rows = pa.Table.from_pandas(state.rename("standing").reset_index(), schema=COLUMNS, preserve_index=False)
     connection.register("standing_arrived", rows)
     connection.execute(query("live/keep_announced_state"), {"run_id": run_id})
     connection.unregister("standing_arrived")

@@ -1,19 +1,20 @@
-"""Numbered SQL migrations that bring a store to the schema of this code, each in its own transaction.
+"""Numbered SQL migrations that bring a store to the schema of this code, all that it lacks in one transaction.
 
 Opening an older store migrates it. A copy of the old file stays beside it.
 """
 
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import resources
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 
 import duckdb
 
-from pipeline.database import log_progress, query, transaction
+from pipeline.database import Progress, attach, connect, log_progress, query, transaction
 from pipeline.errors import StoreError
+from pipeline.privacy.keys import Key
 
 _COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2]); shutil.copystat(sys.argv[1], sys.argv[2])"
 
@@ -26,13 +27,11 @@ def migration_names() -> list[str]:
 
 def purpose_of(name: str) -> str:
     """Return the purpose of a migration: the comment at the top of its file."""
-    lines = query(f"migrations/{name}").splitlines()
-    return " ".join(line.removeprefix("--").strip() for line in lines[: _comment_lines(lines)])
+    comment = takewhile(lambda line: line.startswith("--"), query(f"migrations/{name}").splitlines())
+    return " ".join(line.removeprefix("--").strip() for line in comment)
 
 
-def migrate(
-    connection: duckdb.DuckDBPyConnection, path: Path | None = None, progress: Callable[[str], None] = log_progress
-) -> None:
+def migrate(connection: duckdb.DuckDBPyConnection, path: Path | None = None, progress: Progress = log_progress) -> None:
     """Apply the missing migrations to the attached `store`, after copying the file of an older store.
 
     Parameters
@@ -54,7 +53,7 @@ def migrate(
     if not missing:
         return
     if path is not None and len(missing) < len(migration_names()):
-        _keep_aside(connection, path, kept_aside(path, missing), missing, progress)
+        _keep_aside(connection, path, missing, progress)
     with transaction(connection):
         for name in missing:
             connection.execute(query(f"migrations/{name}"))
@@ -96,18 +95,31 @@ def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return known[len(applied) :]
 
 
-def _keep_aside(
-    connection: duckdb.DuckDBPyConnection,
-    path: Path,
-    copy: Path,
-    missing: list[str],
-    progress: Callable[[str], None],
-) -> None:
-    """Copy the store's file to `copy`, which is complete or not there.
+def pending_migrations(path: Path, key: Key, *, wait_s: float, progress: Progress = log_progress) -> list[str]:
+    """Return the names of the migrations that the store at `path` lacks, in order; nothing is changed.
+
+    Raises
+    ------
+    StoreError
+        The store is missing, damaged or empty, or a newer harmspot wrote it.
+    StoreBusyError
+        Another process holds it for longer than `wait_s`.
+    """
+    connection = connect(path.parent / "spill")
+    try:
+        attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, progress=progress)
+        return missing_migrations(connection)
+    finally:
+        connection.close()
+
+
+def _keep_aside(connection: duckdb.DuckDBPyConnection, path: Path, missing: list[str], progress: Progress) -> None:
+    """Copy the store's file to `kept_aside`; the copy is complete or not there.
 
     Another process copies: if this one opened and closed the file, it would lose the lock that DuckDB holds on it
     (POSIX releases a process's locks on a file when it closes any descriptor of that file).
     """
+    copy = kept_aside(path, missing)
     progress(f"migrating {path}: {', '.join(missing)}; keeping the file as it is in {copy}")
     connection.execute("CHECKPOINT store")
     unfinished = copy.with_name(f"{copy.name}.part")
@@ -123,7 +135,3 @@ def _keep_aside(
             f"make room for {path.stat().st_size / 1e6:,.0f} MB, or make the folder writable"
         )
     unfinished.replace(copy)
-
-
-def _comment_lines(lines: list[str]) -> int:
-    return next((number for number, line in enumerate(lines) if not line.startswith("--")), len(lines))

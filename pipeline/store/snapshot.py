@@ -13,7 +13,8 @@ from pipeline.errors import StoreError
 from pipeline.local_time import EARLIEST
 from pipeline.privacy.keys import Key
 from pipeline.privacy.pii_scan import without_mentions
-from pipeline.store.migrations import migrate, missing_migrations
+from pipeline.store.migrations import missing_migrations
+from pipeline.store.store import open_store
 
 # Ten million incidents take 5 GB; memory beyond this limit is spilled, encrypted, to leave room for the models' frames.
 _AT_MOST_BYTES = 1_500_000_000
@@ -151,9 +152,7 @@ def _read(path: Path, key: Key, wait_s: float, progress: Progress) -> duckdb.Duc
         attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, progress=progress)
         if missing_migrations(connection):
             connection.execute("DETACH store")
-            attach(connection, path, key.encryption, alias="store", wait_s=wait_s, progress=progress)
-            migrate(connection, path, progress)
-            connection.execute("DETACH store")
+            open_store(path, key, wait_s=wait_s, progress=progress).close()  # migrates it
             attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, progress=progress)
     except BaseException:
         connection.close()

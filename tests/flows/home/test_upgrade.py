@@ -22,10 +22,9 @@ from flows.schedule.daily import daily_run
 from pipeline.database import attach, connect
 from pipeline.errors import StoreError
 from pipeline.publication.publish import runs
-from pipeline.store.migrations import migration_names
+from pipeline.store.migrations import migration_names, pending_migrations
 from pipeline.store.snapshot import open_snapshot
 from pipeline.store.store import open_store
-from pipeline.store.upgrade import pending_migrations
 from tests.town import KEY
 
 KEPT = Path(__file__).parents[2] / "home_0_1" / "home.tar.xz"  # see README.md beside it
