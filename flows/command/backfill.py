@@ -43,10 +43,11 @@ def command(
 
         summaries = backfill(home, first, last, step_days, known_at)
     else:
-        from flows.schedule.prefect_settings import embed_prefect
+        from flows.schedule.prefect_server import prefect_server
 
-        embed_prefect(home)
-        from flows.schedule.prefect_flows import backfill as backfill_flow
+        with prefect_server(home) as wait_for_server:
+            from flows.schedule.prefect_flows import backfill as backfill_flow
 
-        summaries = backfill_flow(home.path, first, last, home.config_file, known_at, step_days)
+            wait_for_server()
+            summaries = backfill_flow(home.path, first, last, home.config_file, known_at, step_days)
     print_summaries(summaries, as_json=as_json)

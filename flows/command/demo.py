@@ -12,7 +12,6 @@ from flows.command.options import Day, pass_home
 
 if TYPE_CHECKING:
     from flows.home.home import Home
-    from flows.simulation.town import TownFiles
 
 HISTORY_DAYS = 730
 EFFECT_DAYS = 90  # from the registration of the expected effect of a list to its stop date
@@ -49,23 +48,25 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
     from flows.command.show import TABLES, read_table
     from flows.decisions.audits import audit_reports
     from flows.ingest.ingest import load_file
-    from flows.schedule.prefect_settings import embed_prefect
+    from flows.schedule.prefect_server import prefect_server
     from flows.simulation.town import write_town
 
     _clear_earlier_demo(folder)
-    progress(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
-    town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
-    home = _home_of(town, as_of, now, progress)
-    progress(f"loading {town.event_count:,} records")
-    counts = load_file(home, town.events, None)
-    progress(
-        f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
-        f"+ dead letters {counts.dead:,}"
-    )
-    embed_prefect(home)
-    from flows.schedule.prefect_flows import daily
+    home = _home_in(folder, as_of, now, progress)
+    with prefect_server(home) as wait_for_server:
+        progress(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
+        town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
+        home.ensure()
+        progress(f"loading {town.event_count:,} records")
+        counts = load_file(home, town.events, None)
+        progress(
+            f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
+            f"+ dead letters {counts.dead:,}"
+        )
+        from flows.schedule.prefect_flows import daily
 
-    summary = daily(home.path, home.config_file, as_of, None, home.clock)
+        wait_for_server()
+        summary = daily(home.path, home.config_file, as_of, None, home.clock)
     for name, limit in SHOWN.items():
         frame = read_table(home, TABLES[name], summary.run_id, purpose=None, reader=None).head(limit)
         print_frame(frame, title=f"\n{name}", as_json=False, columns=TABLES[name].columns)
@@ -108,12 +109,14 @@ def _clear_earlier_demo(folder: Path) -> None:
     if not folder.exists() or not any(folder.iterdir()):
         return
     config_file = folder / "config.yaml"
-    if not (config_file.is_file() and "Simulated town" in config_file.read_text(encoding="utf-8")):
+    is_demo = config_file.is_file() and "Simulated town" in config_file.read_text(encoding="utf-8")
+    was_interrupted = {*folder.glob("*"), *folder.glob("home/*")} == {folder / "home", folder / "home" / "prefect"}
+    if not (is_demo or was_interrupted):
         raise SettingsError(f"{folder} contains something other than a demo; choose another folder with --folder")
     shutil.rmtree(folder)
 
 
-def _home_of(town: "TownFiles", as_of: date, now: datetime, progress: Callable[[str], None]) -> "Home":
+def _home_in(folder: Path, as_of: date, now: datetime, progress: Callable[[str], None]) -> "Home":
     """Return the demo's home, with its clock set to noon of the day of the run.
 
     If that day is today and noon is in the future, the clock is `now`: later commands must not precede the demo's.
@@ -122,4 +125,4 @@ def _home_of(town: "TownFiles", as_of: date, now: datetime, progress: Callable[[
 
     noon = datetime.combine(as_of, time(12), tzinfo=UTC)
     clock = min(noon, now) if as_of == now.date() else noon
-    return Home(town.folder / "home", town.config_file, clock, progress).ensure()
+    return Home(folder / "home", folder / "config.yaml", clock, progress)

@@ -29,10 +29,11 @@ def command(home: "Home", without_prefect: bool, as_json: bool) -> None:
 
         summaries = rerun_late(home)
     else:
-        from flows.schedule.prefect_settings import embed_prefect
+        from flows.schedule.prefect_server import prefect_server
 
-        embed_prefect(home)
-        from flows.schedule.prefect_flows import late
+        with prefect_server(home) as wait_for_server:
+            from flows.schedule.prefect_flows import late
 
-        summaries = late(home.path, home.config_file, home.clock)
+            wait_for_server()
+            summaries = late(home.path, home.config_file, home.clock)
     print_summaries(summaries, as_json=as_json)

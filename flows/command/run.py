@@ -36,10 +36,11 @@ def command(home: "Home", as_of: date | None, known_at: datetime | None, without
 
         summary = daily_run(home, as_of or home.today(), known_at)
     else:
-        from flows.schedule.prefect_settings import embed_prefect
+        from flows.schedule.prefect_server import prefect_server
 
-        embed_prefect(home)
-        from flows.schedule.prefect_flows import daily
+        with prefect_server(home) as wait_for_server:
+            from flows.schedule.prefect_flows import daily
 
-        summary = daily(home.path, home.config_file, as_of, known_at, home.clock)
+            wait_for_server()
+            summary = daily(home.path, home.config_file, as_of, known_at, home.clock)
     print_summary(home, summary, as_json=as_json)

@@ -22,14 +22,12 @@ def command(home: "Home") -> None:
     Example:
       harmspot --home city --config configs/philadelphia.yaml schedule
     """
-    from flows.schedule.prefect_settings import embed_prefect
-
-    home.ensure()
-    embed_prefect(home)
     from flows.schedule.prefect_server import prefect_server
 
-    with prefect_server(home):
+    home.ensure()
+    with prefect_server(home, is_scheduling=True) as wait_for_server:
         # Prefect reads its address at import, so import it only here.
         from flows.schedule.deployments import serve_deployments
 
+        wait_for_server()
         serve_deployments(home)

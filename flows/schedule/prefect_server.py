@@ -1,23 +1,25 @@
-"""A local Prefect server for `harmspot schedule`, on loopback, used if the user sets no PREFECT_API_URL.
+"""The Prefect server of a home: a process of its own, used if the user sets no PREFECT_API_URL.
 
-The ephemeral server that a single run starts runs no scheduler, so cron schedules would never fire on it.
+It starts first of all, beside everything that a command does before its first flow. Without an address Prefect would
+import its whole server into the process of the run, and start a second one.
 """
 
 import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from flows.home.home import Home
 from pipeline.errors import HarmspotError
 
-START_TIMEOUT_S = 90.0
+ADDRESS = "PREFECT_API_URL"
+START_TIMEOUT = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 STOP_TIMEOUT_S = 15.0
 
 
@@ -26,49 +28,99 @@ class PrefectServerError(HarmspotError):
 
 
 @contextmanager
-def prefect_server(home: Home) -> Iterator[str]:
-    """Yield the address of a Prefect API: the user's PREFECT_API_URL, or a server that runs until the block ends."""
-    if "PREFECT_API_URL" in os.environ:
-        yield os.environ["PREFECT_API_URL"]
+def prefect_server(home: Home, *, is_scheduling: bool = False) -> Iterator[Callable[[], None]]:
+    """Start the home's Prefect server, yield a function that waits until it answers, and stop it after the block.
+
+    The server listens on loopback, keeps its state and its log in the home, and ends with this process, however that
+    ends. With PREFECT_API_URL set, that server is used and none is started. Variables that the user has set are kept.
+
+    Parameters
+    ----------
+    home : Home
+        Home whose folder `prefect` holds the server's database.
+    is_scheduling : bool
+        Whether the server runs the scheduler and the web pages, too, which single runs do not need.
+
+    Raises
+    ------
+    PrefectServerError
+        By the yielded function: the server ended, or did not answer in time.
+    """
+    folder = (home.path / "prefect").resolve()
+    for name, value in _settings(folder).items():
+        os.environ.setdefault(name, value)
+    if ADDRESS in os.environ:
+        yield lambda: None
         return
-    port = _free_port()
-    address = f"http://127.0.0.1:{port}/api"
-    home.progress(f"starting a Prefect server on http://127.0.0.1:{port}")
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    log = home.path / "prefect" / "server.log"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        root = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = _start(listener, folder / "server.log", is_scheduling)
+    if is_scheduling:
+        home.progress(f"starting a Prefect server on {root}")
+    os.environ[ADDRESS] = f"{root}/api"
+    try:
+        yield partial(_wait_until_it_answers, root, folder / "server.log")
+        _send_events()
+    finally:
+        del os.environ[ADDRESS]
+        _stop(server)
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    """Return the environment of Prefect, client and server; Prefect reads it when it is imported."""
+    return {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        START_TIMEOUT: "90",
+        # The command reports an error once; Prefect would add a traceback for every layer.
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    }
+
+
+def _start(listener: socket.socket, log: Path, is_scheduling: bool) -> "subprocess.Popen[bytes]":
+    """Start the server on the socket; the other end of its standard input shows it that this process lives."""
+    number = listener.fileno()
+    command = [sys.executable, "-m", "flows.schedule.server_process", str(number), *["scheduling"][:is_scheduling]]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        # In a session of its own, so that Ctrl-C reaches the run alone, which then stops the server.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=[number],
+            start_new_session=True,
+        )
+
+
+def _wait_until_it_answers(root: str, log: Path) -> None:
+    """Wait for the answer: the socket is open already, and closes if the server ends."""
+    timeout_s = float(os.environ[START_TIMEOUT])
     try:
-        _wait_until_healthy(address, server, log)
-        os.environ["PREFECT_API_URL"] = address
-        yield address
-    finally:
-        os.environ.pop("PREFECT_API_URL", None)
-        server.terminate()
-        try:
-            server.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
+        urllib.request.urlopen(f"{root}/api/health", timeout=timeout_s).close()
+    except (urllib.error.URLError, OSError):
+        raise PrefectServerError(
+            f"no Prefect server on {root} within {timeout_s:g} s; {log} says why. "
+            f"Raise {START_TIMEOUT}, or set {ADDRESS} to a running server"
+        ) from None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _send_events() -> None:
+    """Wait until Prefect's client has sent what it knows of the tasks."""
+    if "prefect.events.worker" in sys.modules:
+        from prefect.events.worker import EventsWorker
+
+        EventsWorker.drain_all()
 
 
-def _wait_until_healthy(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            urllib.request.urlopen(f"{address}/health", timeout=2).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-        else:
-            return
-    raise PrefectServerError(
-        f"no Prefect server on {address} within {START_TIMEOUT_S:g} s; {log} says why. "
-        "Or set PREFECT_API_URL to a running server"
-    )
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    """End the server by closing its standard input."""
+    assert server.stdin is not None
+    server.stdin.close()
+    try:
+        server.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        server.kill()

@@ -3,9 +3,11 @@
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -46,6 +48,14 @@ def test_it_says_what_came_out_and_where(demo: tuple[Path, str]) -> None:
     for name in ("published.duckdb", "restricted.duckdb", "layers", "report.html"):
         assert str(folder / "home" / name) in said
         assert (folder / "home" / name).exists()
+
+
+def test_prefect_keeps_every_stage_of_the_run(demo: tuple[Path, str]) -> None:
+    with closing(sqlite3.connect(demo[0] / "home" / "prefect" / "prefect.db")) as connection:
+        states = [state for (state,) in connection.execute("SELECT state_type FROM task_run").fetchall()]
+        names = [name for (name,) in connection.execute("SELECT name FROM flow_run").fetchall()]
+    assert len(states) > 20 and set(states) == {"COMPLETED"}
+    assert len(names) == 1
 
 
 def needles(folder: Path) -> list[bytes]:
@@ -100,10 +110,11 @@ import duckdb
 import pandas as pd
 
 from flows.home.home import Home
-from flows.schedule.prefect_settings import embed_prefect
+from flows.schedule.prefect_server import prefect_server
 
 home = Home(Path(sys.argv[1]), Path(sys.argv[2]), datetime.fromisoformat("2026-01-01T12:00:00+00:00"))
-embed_prefect(home)  # before anything imports Prefect
+server = prefect_server(home)
+server.__enter__()()  # before anything imports Prefect
 from prefect import flow
 
 from flows.schedule.prefect_flows import call_as_task
@@ -130,6 +141,7 @@ for stage in (cast_by_library, slip_of_a_key, chained, publish_twice, register_t
         provoked(stage)
     except Exception as error:
         print(stage.__name__, "failed:", type(error).__name__, error)
+server.__exit__(None, None, None)
 """
 
 
@@ -156,16 +168,17 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.home.home import Home
-from flows.schedule.prefect_settings import embed_prefect
+from flows.schedule.prefect_server import prefect_server
 
 clock = datetime.fromisoformat("2026-02-10T12:00:00+00:00")
 home = Home(Path(sys.argv[1]), Path(sys.argv[2]), clock)
-embed_prefect(home)  # before anything imports Prefect
-from flows.schedule.prefect_flows import daily
+with prefect_server(home) as wait_for_server:
+    from flows.schedule.prefect_flows import daily
 
-state = daily(home.path, home.config_file, home.now().date(), None, clock, return_state=True)
-print(state.name, state.type.value, state.message)
-print("value", daily(home.path, home.config_file, home.now().date(), None, clock).run_id)
+    wait_for_server()
+    state = daily(home.path, home.config_file, home.now().date(), None, clock, return_state=True)
+    print(state.name, state.type.value, state.message)
+    print("value", daily(home.path, home.config_file, home.now().date(), None, clock).run_id)
 """
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.command.demo import _home_of
+from flows.command.demo import _clear_earlier_demo, _home_in
+from flows.home.settings import SettingsError
 from flows.simulation.town import TownFiles
 
 DAY = date(2026, 3, 2)
@@ -23,4 +24,16 @@ def test_the_clock_stands_at_noon_unless_noon_is_still_to_come(
     town: TownFiles, tmp_path: Path, now: datetime, clock: datetime
 ) -> None:
     (tmp_path / "config.yaml").write_text(town.config_file.read_text())
-    assert _home_of(TownFiles(tmp_path, 0), DAY, now, str.strip).clock == clock
+    assert _home_in(tmp_path, DAY, now, str.strip).clock == clock
+
+
+def test_an_interrupted_demo_is_replaced_and_nothing_else(tmp_path: Path) -> None:
+    """The server's folder is there before the configuration is."""
+    begun = tmp_path / "begun"
+    (begun / "home" / "prefect").mkdir(parents=True)
+    _clear_earlier_demo(begun)
+    assert not begun.exists()
+    (begun / "home" / "prefect").mkdir(parents=True)
+    (begun / "home" / "store.duckdb").touch()
+    with pytest.raises(SettingsError, match="something other than a demo"):
+        _clear_earlier_demo(begun)

@@ -1,0 +1,32 @@
+"""The process of a home's Prefect server: `python -m flows.schedule.server_process SOCKET_NUMBER [scheduling]`.
+
+It ends as soon as its standard input does, so it outlives the process that started it in no case.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+
+
+def end_with_parent() -> None:
+    """Wait for the end of standard input, then end this process as Ctrl-C would."""
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def serve(socket_number: int, *, is_scheduling: bool) -> None:
+    """Serve Prefect's API on an open socket until the process is ended."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    app = create_app(ephemeral=not is_scheduling, final=True)
+    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=socket_number)])
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), is_scheduling="scheduling" in sys.argv)
