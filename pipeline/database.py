@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 _DISK_FULL_SIGNS = ("No space left on device", "File too large", "Disk quota exceeded")
 _DAMAGE_SIGNS = ("Could not read enough bytes", "Corrupt database", "AES tag", "checksum", "erializ", "INTERNAL Error")
 _LOCK_SIGNS = ("Could not set lock on file", "Unique file handle conflict")
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "temp_file_encryption": "true",  # by default DuckDB encrypts its files but not its spills
