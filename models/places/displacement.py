@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from models.places.controls import nearest_controls
 
 Row = dict[Hashable, Any]  # one row of a frame
 
-Z80 = float(norm.ppf(0.9))  # half width of an 80% interval in standard errors
+Z80 = float(ndtri(0.9))  # half width of an 80% interval in standard errors
 SEEN_DAYS = 365  # length of the event history
 SHORTEST_DAYS = 7  # a shorter window has too little information
 PARTS = ("target", "ring", "control", "control_ring")

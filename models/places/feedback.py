@@ -9,9 +9,9 @@ is above one and its share of officer hours exceeds its share of public reports.
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
-Z80 = float(norm.ppf(0.9))  # half width of an 80% interval in standard errors
+Z80 = float(ndtri(0.9))  # half width of an 80% interval in standard errors
 FEEDBACK_COLUMNS = (
     "area_id", "public_count", "police_count", "public_share", "police_share", "hours_share", "proposed_share",
     "find_ratio", "find_ratio_lo", "find_ratio_hi", "rank_public", "rank_with_police", "is_alarm",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, UndefinedError
 from markupsafe import Markup
 
 from pipeline.errors import PublicationError
@@ -61,10 +61,11 @@ def render_notice(fields: Mapping[Any, Any]) -> NoticePage:
     PublicationError
         When the kind has no texts in the language, or a field that they use is missing.
     """
-    environment, texts = _environment(str(fields["language"])), _texts(str(fields["kind"]), str(fields["language"]))
+    language = str(fields["language"])
+    environment, texts = _environment(language), _texts(str(fields["kind"]), language)
 
     def say(name: str, **more: Any) -> Markup:
-        return Markup(environment.from_string(_text(texts, name)).render({**fields, **more}))
+        return Markup(_phrase(language, _text(texts, name)).render({**fields, **more}))
 
     named = {
         "say": say,
@@ -106,6 +107,12 @@ def _text(texts: Mapping[str, Any], name: str) -> str:
             raise PublicationError(f"no text {name!r} for a notice; add it to the files in templates/")
         found = found[part]
     return found
+
+
+@cache
+def _phrase(language: str, text: str) -> Template:
+    """Return a text compiled: the notices of a run share a few dozen texts."""
+    return _environment(language).from_string(text)
 
 
 @cache

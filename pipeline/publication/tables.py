@@ -99,7 +99,7 @@ class Tables:
 def read_tables() -> Tables:
     """Read `pipeline/publication/tables.yml`."""
     text = (resources.files("pipeline.publication") / "tables.yml").read_text(encoding="utf-8")
-    described = yaml.safe_load(text)
+    described = yaml.load(text, yaml.CSafeLoader)  # in C; in Python it takes 0.3 s
     every_row = _columns(described["every_row"])
     return Tables(
         published={name: _table(name, body, every_row) for name, body in described["published"].items()},
