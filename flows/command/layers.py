@@ -21,6 +21,7 @@ def command(home: "Home", run_id: str | None) -> None:
       harmspot --home city layers
     """
     from flows.outputs.render import write_outputs
+    from flows.run.assembly import read_map
 
-    for path in write_outputs(home, run_id):
+    for path in write_outputs(home, read_map(home.settings), run_id):
         click.echo(path)

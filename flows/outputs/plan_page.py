@@ -7,14 +7,14 @@ from flows.home.home import Home
 from models.operations.equilibria import Equilibria, play
 from models.operations.promises import words_of
 from pipeline.pages.plans import render_plans
-from pipeline.publication.publish import read_published
+from pipeline.publication.publish import read_places
 
 TABLES = ("officer_allocation", "allocation_curve", "allocation_cost", "crackdown_plan", "visit_plan", "promise", "run")
 
 
 def write_plan_page(home: Home, run_id: str | None, path: Path) -> None:
     """Write the plans of run `run_id` (default: the latest) with their charts."""
-    tables = {name: read_published(home.path, name, run_id) for name in TABLES}
+    tables = read_places(home.path, TABLES, run_id)
     run = tables["run"].iloc[0]
     zone = ZoneInfo(run["time_zone"])
     day = run["as_of"].tz_convert(zone).date()

@@ -8,12 +8,12 @@ import pandas as pd
 
 from flows.decisions.notice_decisions import marked
 from flows.home.home import Home
-from flows.run.assembly import Map, read_map
+from flows.run.assembly import Map
 from geo.cells import Grid
 from geo.layers import write_layers
 from pipeline.errors import PublicationError
 from pipeline.pages.report import render_report
-from pipeline.publication.publish import read_published, runs, table_counts
+from pipeline.publication.publish import read_places, runs, table_counts
 
 TABLES = (
     "area_ranking",
@@ -31,12 +31,11 @@ TABLES = (
 WRITTEN = "run_id"  # file beside the layers, written last, with their run_id
 
 
-def write_outputs(home: Home, run_id: str | None = None) -> list[Path]:
+def write_outputs(home: Home, geography: Map, run_id: str | None = None) -> list[Path]:
     """Write the layers and the report of run `run_id` (default: the latest) and return their paths."""
     run = _run(home, run_id)
-    tables = {name: read_published(home.path, name, run["run_id"]) for name in TABLES}
+    tables = read_places(home.path, TABLES, run["run_id"])
     tables["area_notice"] = marked(home, tables["area_notice"], "area")
-    geography = read_map(home.settings)
     layers = place_layers(tables, geography, run["crs"])
     (home.layers / WRITTEN).unlink(missing_ok=True)
     paths = write_layers(layers, home.layers, run=run)

@@ -6,7 +6,7 @@ import geopandas as gpd
 import pandas as pd
 
 from flows.home.home import Home
-from pipeline.publication.publish import read_published, read_restricted
+from pipeline.publication.publish import read_places, read_restricted
 
 PURPOSE = "compare this run with its predecessor"
 READER = "harmspot run"
@@ -39,7 +39,7 @@ def read_previous(home: Home, run_id: str | None) -> Previous | None:
     if run_id is None:
         return None
     return Previous(
-        **{name: read_published(home.path, name, run_id) for name in ("area_ranking", "market", "hotspot")},
+        **read_places(home.path, ("area_ranking", "market", "hotspot"), run_id),
         **{name: _read_people(home, name, run_id) for name in ("person_tier", "tier_term", "seller_term")},
     )
 

@@ -67,10 +67,9 @@ class Products:
     actions: pd.DataFrame  # actions in the snapshot; never published
 
 
-def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
+def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) -> Products:
     """Compute all tables of a run from the store; `call` calls each stage."""
     settings, as_of = identity.settings, identity.as_of
-    geography = call(read_map, settings)
     codebook = call(read_run_codebook, settings, as_of)
     previous = call(read_previous, home, identity.predecessor_run_id)
     with open_snapshot(

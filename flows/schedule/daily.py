@@ -19,7 +19,7 @@ from flows.human_log.list_events import erased_people
 from flows.human_log.projections import project_home, projector
 from flows.ingest.ingest import ingest_sources
 from flows.outputs.render import write_outputs, written_run
-from flows.run.assembly import read_map
+from flows.run.assembly import Map, read_map
 from flows.run.prioritise import Products, prioritise
 from pipeline.publication.publish import has_run, predecessor, publish, runs, table_counts
 from pipeline.store.snapshot import resolve_known_at
@@ -86,11 +86,12 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
     step = announced(home, call)
     if home.settings.ingest.sources:
         step(ingest_sources, home)
-    identity = step(identify_run, home, home.midnight(day), known_at)
+    geography = step(read_map, home.settings)
+    identity = step(identify_run, home, geography, home.midnight(day), known_at)
     step(begin_audits, home, identity)
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
-        products = prioritise(home, identity, step)
+        products = prioritise(home, identity, geography, step)
         step(maintain_notices, home, identity, products)
         step(publish_run, home, identity, products)
     step(bring_up_to_date, home)
@@ -98,13 +99,13 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
     # The report and layers show the latest run: an older day that is run again must not replace them.
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if written_run(home) != latest:
-        step(write_outputs, home, latest)
+        step(write_outputs, home, geography, latest)
     places, people = table_counts(home.path, home.key, identity.run_id)
     seconds = time.perf_counter() - began
     return RunSummary(identity.run_id, identity.as_of, identity.known_at, is_new, places, people, seconds, halt(home))
 
 
-def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunIdentity:
+def identify_run(home: Home, geography: Map, as_of: datetime, known_at: datetime | None) -> RunIdentity:
     """Return the identity of the run at both clocks, with its predecessor among the kept runs."""
     settings = home.settings
     if known_at is not None and known_at > home.now():
@@ -118,7 +119,7 @@ def identify_run(home: Home, as_of: datetime, known_at: datetime | None) -> RunI
         known_at=resolved,
         predecessor_run_id=before["run_id"] if before else None,
         settings=settings,
-        crs=read_map(settings).grid.crs,
+        crs=geography.grid.crs,
         erasures_hash=hash_of_erasures(erased_people(read_human_events(home))),
     )
 

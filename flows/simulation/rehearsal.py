@@ -181,8 +181,8 @@ class _Office:
     def _serve_notice(self, market_id: str) -> tuple[str, date]:
         """Publish today's run; two people open, review and approve the market's notice, and it is displayed."""
         home = self.home
-        identity = identify_run(home, home.midnight(self.today), None)
-        publish_run(home, identity, prioritise(home, identity, direct))
+        identity = identify_run(home, self.geography, home.midnight(self.today), None)
+        publish_run(home, identity, prioritise(home, identity, self.geography, direct))
         drafts = read_published(home.path, "area_notice")
         notice_id = str(drafts.loc[drafts["market_id"] == market_id, "notice_id"].iloc[0])
         for reader in REVIEWERS:

@@ -12,13 +12,14 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 
@@ -204,11 +205,18 @@ def read_published(home: Path, table_name: str, run_id: str | None = None) -> pd
     PublicationError
         When it is not a table of places, or the run is not kept.
     """
-    if table_name not in read_tables().published:
-        raise PublicationError(
-            f"{table_name!r} is not a table of {PUBLISHED}; available: {', '.join(read_tables().published)}"
-        )
-    return _read(home / PUBLISHED, None, read_tables().published[table_name], _require_run(home, run_id))
+    return read_places(home, [table_name], run_id)[table_name]
+
+
+def read_places(home: Path, table_names: Iterable[str], run_id: str | None = None) -> dict[str, pd.DataFrame]:
+    """Return several tables of places by name, each as `read_published` does, from one version of the file."""
+    tables = read_tables().published
+    wanted = list(table_names)
+    if unknown := [name for name in wanted if name not in tables]:
+        raise PublicationError(f"{unknown[0]!r} is not a table of {PUBLISHED}; available: {', '.join(tables)}")
+    with _opened_published(home) as connection:
+        run_id = _required_run(home, connection, run_id)
+        return _tables_of_run(connection, [tables[name] for name in wanted], run_id)
 
 
 def read_restricted(
@@ -239,10 +247,12 @@ def read_restricted(
             f"{table_name!r} is not a table of {RESTRICTED}; available: {', '.join(read_tables().restricted)}"
         )
     require_purpose(reader, purpose)
-    wanted = _require_run(home, run_id)
+    with _opened_published(home) as connection:
+        wanted = _required_run(home, connection, run_id)
     detail = {"table": table_name, "run_id": wanted}
     log.append(reader=reader, purpose=purpose, action="read", detail=detail, now=now)
-    return _read(home / RESTRICTED, key.encryption, table, wanted)
+    with opened(home / RESTRICTED, key.encryption) as connection:
+        return _tables_of_run(connection, [table], wanted)[table_name]
 
 
 def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetime | None:
@@ -403,9 +413,17 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _require_run(home: Path, run_id: str | None) -> str:
+@contextmanager
+def _opened_published(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    if not (home / PUBLISHED).exists():
+        raise PublicationError(f"nothing is published in {home} yet; run: harmspot run")
+    with opened(home / PUBLISHED, None) as connection:
+        yield connection
+
+
+def _required_run(home: Path, connection: duckdb.DuckDBPyConnection, run_id: str | None) -> str:
     """Return the requested run, or the latest."""
-    kept = runs(home)["run_id"].tolist()
+    kept = connection.execute(query("publication/runs")).to_arrow_table()["run_id"].to_pylist()
     if not kept:
         raise PublicationError(f"nothing is published in {home} yet; run: harmspot run")
     if run_id is not None and run_id not in kept:
@@ -415,16 +433,22 @@ def _require_run(home: Path, run_id: str | None) -> str:
     return run_id or str(kept[-1])
 
 
-def _read(path: Path, encryption_key: str | None, table: Table, run_id: str) -> pd.DataFrame:
-    sql, parameters = (
-        (all_rows_sql(table), None) if table.is_projection else (rows_of_run_sql(table), {"run_id": run_id})
-    )
-    with opened(path, encryption_key) as connection:
-        kept = {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}
-        if table.name not in kept:
-            return _completed(table, pa.table({})).to_pandas()
-        rows = connection.execute(sql, parameters).to_arrow_table()
-        return _completed(table, rows).to_pandas()
+def _tables_of_run(
+    connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], run_id: str
+) -> dict[str, pd.DataFrame]:
+    """Return tables of the attached file by name; one that an older harmspot did not write is empty."""
+    kept = {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}
+    return {
+        table.name: _completed(table, _rows_of_run(connection, table, run_id, kept)).to_pandas() for table in tables
+    }
+
+
+def _rows_of_run(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str, kept: set[str]) -> pa.Table:
+    if table.name not in kept:
+        return pa.table({})
+    if table.is_projection:
+        return connection.execute(all_rows_sql(table)).to_arrow_table()
+    return connection.execute(rows_of_run_sql(table), {"run_id": run_id}).to_arrow_table()
 
 
 def _completed(table: Table, rows: pa.Table) -> pa.Table:
