@@ -164,13 +164,17 @@ def _write_package(
 
 @contextmanager
 def clock_of_gdal(now: pd.Timestamp) -> Iterator[None]:
-    """Set GDAL's timestamps to the run's time, so that the files of one run are byte-identical."""
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": now.strftime("%Y-%m-%dT%H:%M:%S.000Z")})
+    """Set GDAL's timestamps to the run's time, so that the files of one run are byte-identical.
+
+    A GeoPackage is not flushed to the disk layer by layer either: it is complete before it is moved into place.
+    """
+    options = {"OGR_CURRENT_DATE": now.strftime("%Y-%m-%dT%H:%M:%S.000Z"), "OGR_SQLITE_SYNCHRONOUS": "OFF"}
+    before = {name: pyogrio.get_gdal_config_option(name) for name in options}
+    pyogrio.set_gdal_config_options(options)
     try:
         yield
     finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+        pyogrio.set_gdal_config_options(before)
 
 
 def _style_table(styles: Mapping[str, str | None], as_of: pd.Timestamp) -> pd.DataFrame:
