@@ -8,6 +8,7 @@ computed per draw (Laird and Louis 1989, J. Educational Statistics 14:29).
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -52,9 +53,14 @@ def draw_gamma(seed: int, entity_ids: Sequence[str], shape: npt.ArrayLike, rate:
     if len(set(entity_ids)) != len(entity_ids):
         raise ValueError("entity ids repeat: two entities would share one stream of draws")
     drawn = np.empty((len(entity_ids), draws, shape.shape[1]))
-    # Loop over entities on purpose: one stream each makes the draws independent of which others are present.
-    for row, entity_id in enumerate(entity_ids):
-        drawn[row] = generator(seed, entity_id).standard_gamma(shape[row], size=drawn.shape[1:])
+
+    # Entity by entity on purpose: one stream each makes the draws independent of which others are present, and of
+    # which thread draws them. NumPy draws outside Python's lock.
+    def draw(row: int) -> None:
+        drawn[row] = generator(seed, entity_ids[row]).standard_gamma(shape[row], size=drawn.shape[1:])
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(draw, range(len(entity_ids))))
     return drawn / rate[:, None, :]
 
 
