@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, json_option, known_at_option, pass_home
+from flows.command.options import Day, json_option, known_at_option, pass_home, prefect_option
 from flows.command.printing import print_summaries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flows.home.home import Home
 
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     "--step-days", type=click.IntRange(1), default=1, show_default=True, help="Days from one run to the next."
 )
 @known_at_option
-@click.option("--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records.")
 @json_option
+@prefect_option
 @pass_home
 def command(
     home: "Home",
@@ -28,8 +30,8 @@ def command(
     last: date,
     step_days: int,
     known_at: datetime | None,
-    without_prefect: bool,
     as_json: bool,
+    wait_for_server: "Callable[[], str] | None",
 ) -> None:
     """Do the daily run for past days in ascending order, each compared with the previous one.
 
@@ -38,16 +40,13 @@ def command(
       harmspot --home city backfill --from 2019-11-01 --to 2019-12-01 --step-days 7
     """
     home.ensure()
-    if without_prefect:
+    if wait_for_server:
+        from flows.schedule.prefect_flows import backfill as backfill_flow
+
+        wait_for_server()
+        summaries = backfill_flow(home.path, first, last, home.config_file, known_at, step_days)
+    else:
         from flows.schedule.backfill import backfill
 
         summaries = backfill(home, first, last, step_days, known_at)
-    else:
-        from flows.schedule.prefect_server import prefect_server
-
-        with prefect_server(home) as wait_for_server:
-            from flows.schedule.prefect_flows import backfill as backfill_flow
-
-            wait_for_server()
-            summaries = backfill_flow(home.path, first, last, home.config_file, known_at, step_days)
     print_summaries(summaries, as_json=as_json)

@@ -53,7 +53,7 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
 
     _clear_earlier_demo(folder)
     home = _home_in(folder, as_of, now, progress)
-    with prefect_server(home) as wait_for_server:
+    with prefect_server(home.path) as wait_for_server:
         progress(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
         town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
         home.ensure()

@@ -4,18 +4,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import json_option, pass_home
+from flows.command.options import json_option, pass_home, prefect_option
 from flows.command.printing import print_summaries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flows.home.home import Home
 
 
 @click.command("late")
-@click.option("--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records.")
 @json_option
+@prefect_option
 @pass_home
-def command(home: "Home", without_prefect: bool, as_json: bool) -> None:
+def command(home: "Home", as_json: bool, wait_for_server: "Callable[[], str] | None") -> None:
     """Re-run those of the latest retained days (schedule.late_runs) for which data or corrections have arrived since.
 
     Earlier runs are unchanged: a rerun has a later known_at and therefore its own run_id.
@@ -24,16 +26,13 @@ def command(home: "Home", without_prefect: bool, as_json: bool) -> None:
     Example:
       harmspot --home city late
     """
-    if without_prefect:
+    if wait_for_server:
+        from flows.schedule.prefect_flows import late
+
+        wait_for_server()
+        summaries = late(home.path, home.config_file, home.clock)
+    else:
         from flows.schedule.late import rerun_late
 
         summaries = rerun_late(home)
-    else:
-        from flows.schedule.prefect_server import prefect_server
-
-        with prefect_server(home) as wait_for_server:
-            from flows.schedule.prefect_flows import late
-
-            wait_for_server()
-            summaries = late(home.path, home.config_file, home.clock)
     print_summaries(summaries, as_json=as_json)

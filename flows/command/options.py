@@ -44,6 +44,31 @@ def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
     return with_home
 
 
+def prefect_option(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--without-prefect`; else start the home's Prefect server before the verb imports anything.
+
+    The verb gets `wait_for_server`, which waits until the server answers; None without Prefect. It imports Prefect's
+    flows, which read the server's address when they are imported, and then waits.
+    """
+
+    @click.option("--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records.")
+    @functools.wraps(verb)
+    def with_server(*arguments: Any, without_prefect: bool, **options: Any) -> Any:
+        if without_prefect:
+            return verb(*arguments, wait_for_server=None, **options)
+        from flows.schedule.prefect_server import prefect_server
+
+        path, config_file, clock = click.get_current_context().obj
+        if not path.exists():
+            from flows.home.home import Home
+
+            Home(path, config_file, clock).ensure()  # creates nothing if the settings cannot be read
+        with prefect_server(path) as wait_for_server:
+            return verb(*arguments, wait_for_server=wait_for_server, **options)
+
+    return with_server
+
+
 def json_option(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(verb)

@@ -5,22 +5,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, json_option, known_at_option, pass_home
+from flows.command.options import Day, json_option, known_at_option, pass_home, prefect_option
 from flows.command.printing import print_summary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flows.home.home import Home
 
 
 @click.command("run")
 @click.option("--as-of", type=Day(), help="Local day; only events before 00:00 of that day count (default: today).")
 @known_at_option
-@click.option(
-    "--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records and artifacts."
-)
 @json_option
+@prefect_option
 @pass_home
-def command(home: "Home", as_of: date | None, known_at: datetime | None, without_prefect: bool, as_json: bool) -> None:
+def command(
+    home: "Home",
+    as_of: date | None,
+    known_at: datetime | None,
+    as_json: bool,
+    wait_for_server: "Callable[[], str] | None",
+) -> None:
     """Do the daily run: read the sources, rank places and people, draft notices, publish, write layers and report.
 
     The same day, clocks and settings give the same run; repeating it changes nothing.
@@ -31,16 +37,13 @@ def command(home: "Home", as_of: date | None, known_at: datetime | None, without
       harmspot --home city run --as-of 2019-12-01 --known-at 2019-12-02T06:00:00Z
     """
     home.ensure()
-    if without_prefect:
+    if wait_for_server:
+        from flows.schedule.prefect_flows import daily
+
+        wait_for_server()
+        summary = daily(home.path, home.config_file, as_of, known_at, home.clock)
+    else:
         from flows.schedule.daily import daily_run
 
         summary = daily_run(home, as_of or home.today(), known_at)
-    else:
-        from flows.schedule.prefect_server import prefect_server
-
-        with prefect_server(home) as wait_for_server:
-            from flows.schedule.prefect_flows import daily
-
-            wait_for_server()
-            summary = daily(home.path, home.config_file, as_of, known_at, home.clock)
     print_summary(home, summary, as_json=as_json)

@@ -25,9 +25,9 @@ def command(home: "Home") -> None:
     from flows.schedule.prefect_server import prefect_server
 
     home.ensure()
-    with prefect_server(home, is_scheduling=True) as wait_for_server:
+    with prefect_server(home.path, is_scheduling=True) as wait_for_server:
         # Prefect reads its address at import, so import it only here.
         from flows.schedule.deployments import serve_deployments
 
-        wait_for_server()
+        home.progress(f"the Prefect server is at {wait_for_server()}")
         serve_deployments(home)

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from flows.home.home import Home
 from pipeline.errors import HarmspotError
 
 ADDRESS = "PREFECT_API_URL"
@@ -28,16 +27,17 @@ class PrefectServerError(HarmspotError):
 
 
 @contextmanager
-def prefect_server(home: Home, *, is_scheduling: bool = False) -> Iterator[Callable[[], None]]:
+def prefect_server(home: Path, *, is_scheduling: bool = False) -> Iterator[Callable[[], str]]:
     """Start the home's Prefect server, yield a function that waits until it answers, and stop it after the block.
 
     The server listens on loopback, keeps its state and its log in the home, and ends with this process, however that
-    ends. With PREFECT_API_URL set, that server is used and none is started. Variables that the user has set are kept.
+    ends. The function returns its address. With PREFECT_API_URL set, that server is used and none is started.
+    Variables that the user has set are kept.
 
     Parameters
     ----------
-    home : Home
-        Home whose folder `prefect` holds the server's database.
+    home : Path
+        Folder of the home, whose folder `prefect` holds the server's database.
     is_scheduling : bool
         Whether the server runs the scheduler and the web pages, too, which single runs do not need.
 
@@ -46,22 +46,20 @@ def prefect_server(home: Home, *, is_scheduling: bool = False) -> Iterator[Calla
     PrefectServerError
         By the yielded function: the server ended, or did not answer in time.
     """
-    folder = (home.path / "prefect").resolve()
+    folder = (home / "prefect").resolve()
     for name, value in _settings(folder).items():
         os.environ.setdefault(name, value)
     if ADDRESS in os.environ:
-        yield lambda: None
+        yield lambda: os.environ[ADDRESS]
         return
     with socket.create_server(("127.0.0.1", 0)) as listener:
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = _start(listener, folder / "server.log", is_scheduling)
-    if is_scheduling:
-        home.progress(f"starting a Prefect server on {root}")
     os.environ[ADDRESS] = f"{root}/api"
     try:
         yield partial(_wait_until_it_answers, root, folder / "server.log")
-        _send_events()
     finally:
+        _send_events()
         del os.environ[ADDRESS]
         _stop(server)
 
@@ -96,7 +94,7 @@ def _start(listener: socket.socket, log: Path, is_scheduling: bool) -> "subproce
         )
 
 
-def _wait_until_it_answers(root: str, log: Path) -> None:
+def _wait_until_it_answers(root: str, log: Path) -> str:
     """Wait for the answer: the socket is open already, and closes if the server ends."""
     timeout_s = float(os.environ[START_TIMEOUT])
     try:
@@ -106,6 +104,7 @@ def _wait_until_it_answers(root: str, log: Path) -> None:
             f"no Prefect server on {root} within {timeout_s:g} s; {log} says why. "
             f"Raise {START_TIMEOUT}, or set {ADDRESS} to a running server"
         ) from None
+    return root
 
 
 def _send_events() -> None:
@@ -113,7 +112,7 @@ def _send_events() -> None:
     if "prefect.events.worker" in sys.modules:
         from prefect.events.worker import EventsWorker
 
-        EventsWorker.drain_all()
+        EventsWorker.drain_all(timeout=STOP_TIMEOUT_S)
 
 
 def _stop(server: "subprocess.Popen[bytes]") -> None:

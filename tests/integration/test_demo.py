@@ -113,7 +113,7 @@ from flows.home.home import Home
 from flows.schedule.prefect_server import prefect_server
 
 home = Home(Path(sys.argv[1]), Path(sys.argv[2]), datetime.fromisoformat("2026-01-01T12:00:00+00:00"))
-server = prefect_server(home)
+server = prefect_server(home.path)
 server.__enter__()()  # before anything imports Prefect
 from prefect import flow
 
@@ -172,7 +172,7 @@ from flows.schedule.prefect_server import prefect_server
 
 clock = datetime.fromisoformat("2026-02-10T12:00:00+00:00")
 home = Home(Path(sys.argv[1]), Path(sys.argv[2]), clock)
-with prefect_server(home) as wait_for_server:
+with prefect_server(home.path) as wait_for_server:
     from flows.schedule.prefect_flows import daily
 
     wait_for_server()

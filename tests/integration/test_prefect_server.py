@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.home.home import Home
 from flows.schedule.prefect_server import PrefectServerError, prefect_server
 
 pytestmark = pytest.mark.integration
@@ -18,10 +17,9 @@ RUN = """
 import sys
 from pathlib import Path
 
-from flows.home.home import Home
 from flows.schedule.prefect_server import prefect_server
 
-with prefect_server(Home(Path(sys.argv[1]))) as wait_for_server:
+with prefect_server(Path(sys.argv[1])) as wait_for_server:
     from prefect import flow
 
     wait_for_server()
@@ -80,7 +78,7 @@ def test_a_server_that_cannot_start_is_reported_at_once_with_its_log(
 ) -> None:
     environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = "sqlite+aiosqlite:////nowhere/at/all.db"
     with (
-        prefect_server(Home(tmp_path)) as wait_for_server,
+        prefect_server(tmp_path) as wait_for_server,
         pytest.raises(PrefectServerError, match=r"server\.log says why"),
     ):
         wait_for_server()
@@ -89,8 +87,7 @@ def test_a_server_that_cannot_start_is_reported_at_once_with_its_log(
 
 def test_the_users_own_server_is_used(tmp_path: Path, environment: MutableMapping[str, str]) -> None:
     environment["PREFECT_API_URL"] = "http://prefect.example/api"
-    with prefect_server(Home(tmp_path)) as wait_for_server:
-        wait_for_server()
-        assert environment["PREFECT_API_URL"] == "http://prefect.example/api"
+    with prefect_server(tmp_path) as wait_for_server:
+        assert wait_for_server() == environment["PREFECT_API_URL"] == "http://prefect.example/api"
     assert environment["PREFECT_API_URL"] == "http://prefect.example/api"
     assert not (tmp_path / "prefect").exists()
