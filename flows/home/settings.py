@@ -8,8 +8,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -36,6 +38,38 @@ class SettingsError(HarmspotError):
     """A settings file or variable is invalid; the message names the key, its value and what is expected."""
 
 
+def find_mapping(name: str, folder: Path) -> Path:
+    """Return the mapping file for `name`: a shipped mapping, or a path relative to `folder`.
+
+    Raises
+    ------
+    SettingsError
+        There is neither; the message lists the shipped mappings.
+    """
+    shipped = CONFIGS / "mappings"
+    file = folder / name if Path(name).suffix else shipped / f"{name}.yaml"
+    if not file.is_file():
+        names = sorted(path.stem for path in shipped.glob("*.yaml"))
+        raise SettingsError(
+            f"mapping {name!r}: not found; shipped are {', '.join(names)}, or give the path of a .yaml file"
+        )
+    return file.resolve()
+
+
+def _locate_source(source: str, folder: Path) -> str:
+    return source if source == "kafka" else str((folder / source).resolve())
+
+
+def _locate_certificates(security: Any, folder: Path) -> Any:
+    """Return the options of the Kafka client with absolute paths of certificates and keys."""
+    if not isinstance(security, dict):
+        return security
+    return {
+        name: (folder / value).resolve() if re.fullmatch("ssl_(ca|cert|key|crl)file", name) else value
+        for name, value in security.items()
+    }
+
+
 def _require_from(section: str, settings: Any, **least: float) -> None:
     for key, bound in least.items():
         value = getattr(settings, key)
@@ -50,7 +84,7 @@ class AreasSettings:
     path: Path | None
     id_column: str
     name_column: str | None
-    version: str
+    version: str | int | float | date  # as YAML reads it without quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +102,7 @@ class ForceSettings:
 
     name: str
     time_zone: str
-    crs: str | None
+    crs: str | int | None
     areas: AreasSettings
     points_of_interest: Path | None
     staffing: StaffingSettings
@@ -93,8 +127,8 @@ class ForceSettings:
 class IngestSettings:
     """How events are ingested; `sources` are read at the start of every daily run."""
 
-    sources: tuple[str, ...]
-    mapping: Path | None
+    sources: tuple[Annotated[str, _locate_source], ...]
+    mapping: Annotated[Path | None, find_mapping]
     codebook: Path
     batch_size: int
     future_tolerance_minutes: float
@@ -131,7 +165,7 @@ class KafkaSettings:
 
     bootstrap_servers: str
     topic_prefix: str
-    security: Mapping[str, Any] = dataclasses.field(repr=False)
+    security: Annotated[Mapping[str, Any], _locate_certificates] = dataclasses.field(repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.security, Mapping):
@@ -214,39 +248,22 @@ class Settings:
 
     def identity(self) -> str:
         """Return a hash of all settings that can change a run's content; files are hashed elsewhere, by content."""
+        force = self.force
         deciding = {
-            "force": [self.force.name, self.force.time_zone, self.force.crs, self.force.staffing.note],
-            "assumed_hours": self.force.staffing.assumed_total_hours_per_day,
-            "area_columns": [self.force.areas.id_column, self.force.areas.name_column, self.force.areas.version],
-            "publication": dataclasses.asdict(self.publication),
+            "force": [force.name, force.time_zone, force.crs, force.staffing.note],
+            "assumed_hours": force.staffing.assumed_total_hours_per_day,
+            "area_columns": [force.areas.id_column, force.areas.name_column, force.areas.version],
             **{
-                name: dataclasses.asdict(getattr(self, name))
-                for name in (
-                    "places",
-                    "people",
-                    "forecast",
-                    "markets",
-                    "allocation",
-                    "crackdowns",
-                    "benefit",
-                    "promises",
-                    "visits",
-                    "notices",
-                )
+                section.name: dataclasses.asdict(getattr(self, section.name))
+                for section in dataclasses.fields(self)
+                if section.name not in NOT_DECIDING
             },
         }
         return hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-PATH_KEYS = {
-    ("force", "areas", "path"),
-    ("force", "points_of_interest"),
-    ("force", "staffing", "path"),
-    ("force", "equity_shares"),
-    ("force", "fidelity"),
-    ("ingest", "codebook"),
-    *(("kafka", "security", f"ssl_{kind}file") for kind in ("ca", "cert", "key", "crl")),
-}
+# Sections that cannot change a run's content; RunIdentity adds the seed, and identity() the rest of `force`.
+NOT_DECIDING = ("seed", "force", "ingest", "store", "audits", "kafka", "partners", "stream", "schedule")
 
 
 def load_settings(config_file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -258,20 +275,21 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
         A file is unreadable, a key is unknown (the nearest known key is named) or a value is out of range.
     """
     default_file = CONFIGS / "default.yaml"
-    known = _read_yaml(default_file)
-    values = _resolve_paths(known, default_file.parent)
-    if config_file is not None:
-        chosen = _read_yaml(config_file)
-        _refuse_unknown_keys(chosen, known, str(config_file))
-        values = _merged(values, _resolve_paths(chosen, config_file.resolve().parent))
+    values = _read_yaml(default_file)
+    for file in (default_file, config_file):
+        if file is not None:
+            values = _merged(values, _checked_keys(Settings, _read_yaml(file), file.resolve().parent, str(file)))
     for name, text in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX):
             override = _nested(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _yaml_or_text(text))
-            _refuse_unknown_keys(override, known, f"environment variable {name}")
-            values = _merged(values, _resolve_paths(override, Path.cwd()))
+            values = _merged(values, _checked_keys(Settings, override, Path.cwd(), f"environment variable {name}"))
     if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
         values["kafka"]["bootstrap_servers"] = environment["KAFKA_BOOTSTRAP_SERVERS"]
-    return _build(values)
+    try:
+        settings: Settings = _built(Settings, values)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"configuration: {error}") from error
+    return settings
 
 
 def _yaml_or_text(text: str) -> Any:
@@ -303,18 +321,47 @@ def _yaml_problem(error: Exception) -> str:
     return f": line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
-def _refuse_unknown_keys(chosen: Mapping[str, Any], known: Mapping[str, Any], where: str, path: str = "") -> None:
-    for key, value in chosen.items():
-        if key not in known:
-            raise SettingsError(f"{where}: unknown key {path + str(key)!r}; {_nearest(str(key), known)}")
-        # `weights` and `security` have free keys, which their consumers check.
-        if isinstance(known[key], dict) and key not in ("weights", "security"):
-            if not isinstance(value, dict):
-                raise SettingsError(
-                    f"{where}: {path + key} is of type {type(value).__name__}: "
-                    f"expected a section with {', '.join(known[key])}"
-                )
-            _refuse_unknown_keys(value, known[key], where, f"{path}{key}.")
+def _checked_keys(kind: Any, value: Any, folder: Path, where: str, at: str = "") -> Any:
+    """Return what a file gives for a field or section of type `kind`, with absolute paths.
+
+    The keys of `Mapping` fields, such as `weights` and `security`, are free; their consumers check them.
+
+    Parameters
+    ----------
+    kind : type
+        Dataclass of a section, or type of a field; `Annotated` with a function of value and folder that locates a file.
+    value : Any
+        Value as YAML reads it.
+    folder : Path
+        Folder from which relative paths count.
+    where : str
+        Name of the file or variable.
+    at : str
+        Path of keys to the value.
+
+    Raises
+    ------
+    SettingsError
+        A key is unknown, or a section is none.
+    """
+    if dataclasses.is_dataclass(kind):
+        kinds = get_type_hints(kind, include_extras=True)
+        if not isinstance(value, dict):
+            raise SettingsError(
+                f"{where}: {at} is of type {type(value).__name__}: expected a section with {', '.join(kinds)}"
+            )
+        path = f"{at}." if at else ""
+        for key in value:
+            if key not in kinds:
+                raise SettingsError(f"{where}: unknown key {path + str(key)!r}; {_nearest(str(key), kinds)}")
+        return {key: _checked_keys(kinds[key], item, folder, where, path + key) for key, item in value.items()}
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return [_checked_keys(get_args(kind)[0], item, folder, where, at) for item in value]
+    if get_origin(kind) is Annotated and isinstance(value, str | dict):
+        return kind.__metadata__[0](value, folder)
+    if Path in (kind, *get_args(kind)) and isinstance(value, str):
+        return (folder / value).resolve()
+    return value
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -336,91 +383,28 @@ def _nested(keys: list[str], value: Any) -> dict[str, Any]:
     return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
 
 
-def _resolve_paths(values: Mapping[str, Any], folder: Path, at: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return `values` with every path made absolute from the folder of the file that named it."""
-    resolved: dict[str, Any] = {}
-    for key, value in values.items():
-        here = (*at, key)
-        if isinstance(value, dict):
-            resolved[key] = _resolve_paths(value, folder, here)
-        elif here in PATH_KEYS and isinstance(value, str | Path):
-            resolved[key] = (folder / value).resolve()
-        elif here == ("ingest", "mapping") and value is not None:
-            resolved[key] = find_mapping(str(value), folder)
-        elif here == ("ingest", "sources"):
-            resolved[key] = tuple(s if s == "kafka" else str((folder / s).resolve()) for s in value)
-        else:
-            resolved[key] = value
-    return resolved
+_TYPE_NAMES: dict[Any, str] = {
+    int: "a whole number", float: "a number", bool: "true or false", str: "text", date: "a date", Path: "a path",
+    NoneType: "null", tuple: "a list",
+}  # fmt: skip
 
 
-def find_mapping(name: str, folder: Path) -> Path:
-    """Return the mapping file for `name`: a shipped mapping, or a path relative to `folder`.
-
-    Raises
-    ------
-    SettingsError
-        There is neither; the message lists the shipped mappings.
-    """
-    shipped = CONFIGS / "mappings" / f"{name}.yaml"
-    candidates = [shipped] if Path(name).suffix == "" else [folder / name]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate.resolve()
-    names = sorted(p.stem for p in (CONFIGS / "mappings").glob("*.yaml"))
-    raise SettingsError(
-        f"mapping {name!r}: not found; shipped are {', '.join(names)}, or give the path of a .yaml file"
-    )
+def _built(kind: Any, value: Any, at: str = "") -> Any:
+    """Return a merged value as its type, a dataclass for a section; raise SettingsError if it is of another type."""
+    if dataclasses.is_dataclass(kind):
+        kinds = get_type_hints(kind)
+        fields = {key: _built(kinds[key], item, f"{at}.{key}" if at else key) for key, item in value.items()}
+        return kind(**fields)  # type: ignore[operator]
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_built(get_args(kind)[0], item, at) for item in value)
+    allowed = get_args(kind) if isinstance(kind, UnionType) else (get_origin(kind) or kind,)
+    is_checked = _TYPE_NAMES.keys() >= set(allowed)  # others, such as mappings, are checked by their section
+    if is_checked and not any(_is_of_type(value, one) for one in allowed):
+        raise SettingsError(f"{at}={value!r}: expected {' or '.join(_TYPE_NAMES[one] for one in allowed)}")
+    return value
 
 
-def _partners(to: Iterable[str], recipients: Iterable[Mapping[str, Any]]) -> PartnersSettings:
-    return PartnersSettings(tuple(to), tuple(Partner(**recipient) for recipient in recipients))
-
-
-def _check_types(section: str, expected: type, values: Mapping[str, Any]) -> None:
-    """Raise SettingsError if a value has the wrong type, such as a number instead of text."""
-    kinds: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
-    for field in dataclasses.fields(expected):
-        value = values.get(field.name)
-        allowed = kinds.get(field.type)
-        if field.name in values and allowed and (not isinstance(value, allowed) or isinstance(value, bool)):
-            raise SettingsError(f"{section}.{field.name}={value!r}: expected {_TYPE_NAMES[field.type]}")
-
-
-_TYPE_NAMES: dict[Any, str] = {int: "a whole number", float: "a number", str: "text"}
-
-
-def _build(values: Mapping[str, Any]) -> Settings:
-    for field in dataclasses.fields(Settings):
-        if dataclasses.is_dataclass(field.type):
-            _check_types(field.name, field.type, values[field.name])  # type: ignore[arg-type]
-    if not isinstance(values["seed"], int):
-        raise SettingsError(f"seed={values['seed']!r}: expected a whole number")
-    force = dict(values["force"])
-    force["areas"] = AreasSettings(**force["areas"])
-    force["staffing"] = StaffingSettings(**force["staffing"])
-    try:
-        return Settings(
-            seed=values["seed"],
-            force=ForceSettings(**force),
-            ingest=IngestSettings(**values["ingest"]),
-            store=StoreSettings(**values["store"]),
-            places=PlacesConfig(**values["places"]),
-            people=PeopleConfig(**values["people"]),
-            forecast=ForecastConfig(**values["forecast"]),
-            markets=MarketsConfig(**values["markets"]),
-            allocation=AllocationConfig(**values["allocation"]),
-            crackdowns=CrackdownsConfig(**values["crackdowns"]),
-            benefit=BenefitConfig(**values["benefit"]),
-            promises=PromisesConfig(**values["promises"]),
-            visits=VisitsConfig(**values["visits"]),
-            notices=NoticesConfig(**values["notices"]),
-            audits=AuditsConfig(**values["audits"]),
-            publication=PublicationSettings(**values["publication"]),
-            kafka=KafkaSettings(**values["kafka"]),
-            partners=_partners(**values["partners"]),
-            stream=StreamSettings(**values["stream"]),
-            schedule=ScheduleSettings(**values["schedule"]),
-        )
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f"configuration: {error}") from error
+def _is_of_type(value: Any, kind: type) -> bool:
+    if isinstance(value, bool) or kind is bool:
+        return kind is bool and value in (True, False)  # 0 and 1 are equal to them
+    return isinstance(value, (int, float) if kind is float else kind)
