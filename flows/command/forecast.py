@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import pass_home
+from flows.command.options import ABOVE_ZERO, COUNT, PATH, pass_home
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -33,7 +33,7 @@ class Box(click.ParamType):
 @click.command("forecast")
 @click.option(
     "--events",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="CSV or Parquet with occurred_at, offence, lon, lat; or any file that --mapping reads.",
 )
@@ -44,12 +44,11 @@ class Box(click.ParamType):
     help="Use only earlier rows; local time in --time-zone.",
 )
 @click.option("--time-zone", required=True, metavar="TZ", help="IANA zone of naive times, such as America/New_York.")
-@click.option("--horizon-days", type=click.IntRange(1), default=7, show_default=True, help="Days ahead.")
+@click.option("--horizon-days", type=COUNT, default=7, help="Days ahead.")
 @click.option(
     "--cell-size-m",
-    type=click.FloatRange(min=0, min_open=True),
+    type=ABOVE_ZERO,
     default=250,
-    show_default=True,
     help="Side of a cell in metres; grid lines lie on whole multiples of it.",
 )
 @click.option("--extent", type=Box(), required=True, help="Area to forecast, in metres of --crs.")
@@ -59,9 +58,9 @@ class Box(click.ParamType):
     metavar="NAME|FILE",
     help="Mapping for another system's file; its offences become codes of our codebook.",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="CSV offence,harm_days (default: our codebook).")
+@click.option("--weights", type=PATH, help="CSV offence,harm_days (default: our codebook).")
 @click.option("--seed", type=int, default=None, help="Seed of the draws (default: from the settings).")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Parquet file to write, one row per cell.")
+@click.option("--out", type=PATH, required=True, help="Parquet file to write, one row per cell.")
 @pass_home
 def command(
     home: "Home",
