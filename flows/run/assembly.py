@@ -76,7 +76,7 @@ def read_map(settings: Settings) -> Map:
         force.areas.path,
         id_column=force.areas.id_column,
         name_column=force.areas.name_column,
-        version=force.areas.version,
+        version=str(force.areas.version),
         crs=force.crs,
     )
     grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)

@@ -26,7 +26,7 @@ from flows.run.assembly import (
 )
 from flows.run.draft_notices import area_notices, person_notices
 from flows.run.outcomes import monitor_outcomes
-from flows.run.plans import PlanFrames, Plans, plan_frames, plan_operations
+from flows.run.plans import PlanFrames, plan_frames, plan_operations
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import data_quality
 from geo.hotspots import find_hotspots
@@ -94,7 +94,7 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*overlap_notes(geography.areas), *notes_of(forecast)]
         quality = call(data_quality, snapshot.connection, frames, people, notes)
-    plans: Plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
+    plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
     officers = call(allocate_officers, ranking, geography, settings)
     places = {
         "area_ranking": ranking,
