@@ -63,7 +63,8 @@ def routine_actions(seed: int, day: Day, town: Town, people: People) -> list[Emi
     area, minute = rng.integers(0, len(town.area_ids), visits), rng.integers(0, 1440, visits + offers)
     at_s = day.start_s + 60 * minute
     actions = [
-        _visit(name, town.area_ids[where], int(when)) for name, where, when in zip(names, area, at_s, strict=False)
+        (_data(name, "visit", "patrol", when, area=town.area_ids[where], hours=0.25), when)
+        for name, where, when in zip(names, area.tolist(), at_s.tolist(), strict=False)
     ]
     willing = people.ids[people.consent == 1]
     asked = rng.choice(willing, offers)
@@ -92,10 +93,6 @@ def _index(known: Sequence[str], value: str | None, name: str, kind: str, is_nee
     return list(known).index(value)
 
 
-def _visit(action_id: str, area_id: str, at_s: int) -> tuple[dict[str, Any], int]:
-    return _data(action_id, "visit", "patrol", at_s, area=area_id, hours=0.25), at_s
-
-
 def _referral(names: list[str], person_id: str, at_s: int, steps: int) -> list[tuple[dict[str, Any], int]]:
     """Return the first `steps` of offer, acceptance and start, two days apart."""
     kinds = ("referral_offered", "referral_accepted", "referral_started")[:steps]
@@ -111,5 +108,4 @@ def _data(action_id: str, kind: str, actor: str, at_s: int, **rest: Any) -> dict
 
 
 def _emitted(seed: int, data: Mapping[str, Any], at_s: int) -> Emitted:
-    action_id = str(data["action_id"])
-    return emit(seed, "actions", action_id, f"{action_id}.{data['version']}", str(data["at"]), data, at_s, "ordinary")
+    return emit(seed, "actions", data, str(data["at"]), at_s)

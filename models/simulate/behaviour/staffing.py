@@ -38,9 +38,6 @@ def staffing_events(seed: int, day: Day, town: Town, sites: Sites, people: Peopl
         emit(
             seed,
             "staffing",
-            area_id,
-            f"{area_id}.{starts[shift]}",
-            ends[shift],
             {
                 "area_id": area_id,
                 "shift_start": starts[shift],
@@ -48,8 +45,9 @@ def staffing_events(seed: int, day: Day, town: Town, sites: Sites, people: Peopl
                 "rostered_hours": round(float(rostered[area, shift]), 1),
                 "available_hours": round(float(available[area, shift]), 1),
             },
+            ends[shift],
             int(ends_s[shift]) + 60,
-            "ordinary",
+            part=starts[shift],
         )
         for area, area_id in enumerate(town.area_ids)
         for shift in range(len(SHIFT_STARTS_H))

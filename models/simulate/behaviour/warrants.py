@@ -53,21 +53,19 @@ def warrant_events(seed: int, day: Day, people: People) -> list[Emitted]:
         emit(
             seed,
             "warrants",
-            warrant_id,
-            f"{warrant_id}.{version}",
-            issued_at if version == 1 else ended_at,
             {
                 "warrant_id": warrant_id,
                 "version": version,
                 "person_id": person_id,
                 "kind": kind,
                 "issued_at": issued_at,
-                "status": "outstanding" if version == 1 else end,
+                "status": status,
                 "underlying_offence_code": code,
             },
-            issued if version == 1 else ended,
-            "ordinary",
+            time,
+            at_s,
         )
-        for warrant_id, person_id, kind, code, issued, issued_at, end, ended, ended_at in rows
-        for version in ((1,) if end == "outstanding" else (1, 2))
+        for warrant_id, person_id, kind, code, issued_s, issued_at, end, ended_s, ended_at in rows
+        for version, status, at_s, time in ((1, "outstanding", issued_s, issued_at), (2, end, ended_s, ended_at))
+        if version == 1 or end != "outstanding"
     ]

@@ -46,12 +46,23 @@ class Emitted(NamedTuple):
 
 
 def emit(
-    seed: int, topic: str, key: str, event_id: str, time: str, data: Mapping[str, Any], arrives_s: int, label: str
+    seed: int,
+    topic: str,
+    data: Mapping[str, Any],
+    time: str,
+    arrives_s: int,
+    label: str = "ordinary",
+    *,
+    part: str | None = None,
 ) -> Emitted:
-    """Return one event as a record with envelope and bytes."""
+    """Return one event as a record with envelope and bytes.
+
+    Its key is the first value of `data`, the id of the entity; its id adds `part`, by default the version.
+    """
+    key = next(iter(data.values()))
     event = {
         "specversion": "1.0",
-        "id": event_id,
+        "id": f"{key}.{part or data['version']}",
         "source": f"/harmspot/simulator/{seed}",
         "type": TYPES[topic],
         "time": time,
@@ -68,25 +79,19 @@ def encode(event: Mapping[str, Any]) -> bytes:
 
 def incident_events(seed: int, rows: np.ndarray, town: Town, people: People) -> list[Emitted]:
     """Return one event per version; unknown fields are left out."""
-    ids = [f"I{number:016x}" for number in rows["number"].tolist()]
     parts = zip(
-        ids,
-        rows["version"].tolist(),
+        _incident_data(rows, town, people),
         iso(rows["recorded_s"]),
-        _incident_data(ids, rows, town, people),
         rows["arrives_s"].tolist(),
         _names(LABELS, rows["label"]),
         strict=True,
     )
-    return [
-        emit(seed, "incidents", incident_id, f"{incident_id}.{version}", time, data, arrives_s, str(label))
-        for incident_id, version, time, data, arrives_s, label in parts
-    ]
+    return [emit(seed, "incidents", data, time, arrives_s, str(label)) for data, time, arrives_s, label in parts]
 
 
-def _incident_data(ids: list[str], rows: np.ndarray, town: Town, people: People) -> list[dict[str, Any]]:
+def _incident_data(rows: np.ndarray, town: Town, people: People) -> list[dict[str, Any]]:
     columns = zip(
-        ids,
+        [f"I{number:016x}" for number in rows["number"].tolist()],
         rows["version"].tolist(),
         _names(STATUSES, rows["status"]),
         iso(rows["occurred_s"]),
@@ -118,16 +123,13 @@ def _names(vocabulary: tuple[str, ...], numbers: np.ndarray) -> list[str | None]
     return np.array([*vocabulary, None], dtype=object)[numbers].tolist()
 
 
-def _present(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _reports(rows: np.ndarray) -> list[dict[str, Any]]:
     channels, subjects = _names(CHANNELS, rows["channel"]), _names(SUBJECTS, rows["subject"])
     reporters = [None if caller == NONE else f"R{caller:06d}" for caller in rows["reporter"].tolist()]
+    names = ("channel", "reporter_ref", "subject")
     return [
-        {"report": _present(channel=channel, reporter_ref=reporter, subject=subject)}
-        for channel, reporter, subject in zip(channels, reporters, subjects, strict=True)
+        {"report": {name: value for name, value in zip(names, report, strict=True) if value is not None}}
+        for report in zip(channels, reporters, subjects, strict=True)
     ]
 
 

@@ -49,9 +49,6 @@ def _emit(
         emit(
             seed,
             "persons",
-            person_id,
-            f"{person_id}.{number}",
-            time,
             {
                 "person_id": person_id,
                 "version": number,
@@ -59,8 +56,8 @@ def _emit(
                 **({"deceased_at": time} if is_dead else {}),
                 **treatment,
             },
+            time,
             arrives_s,
-            "ordinary",
         )
         for person_id, number, arrives_s, time, birth, treatment in columns
     ]
