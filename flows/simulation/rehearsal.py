@@ -16,6 +16,7 @@ import pandas as pd
 from flows.decisions.notice_decisions import Decision, do, open_notice
 from flows.home.home import Home
 from flows.home.stage import direct
+from flows.home.store_access import open_home_snapshot
 from flows.ingest.ingest import load_file
 from flows.run.assembly import Map, place_frames, place_incidents, read_map, read_run_codebook
 from flows.run.plans import PlanFrames, calendar_of, plan_frames, promises_of, read_checklist
@@ -28,7 +29,6 @@ from models.simulate import Emitted, TownState, new_town, step
 from models.simulate.world.sites import points_of_interest_geojson
 from models.simulate.world.town import areas_geojson
 from pipeline.publication.publish import read_published
-from pipeline.store.snapshot import open_snapshot
 
 HISTORY_DAYS = 120  # simulated before the office begins to plan
 LOOK_DAYS, ANSWER_DAYS = 7, 2  # intervals of planning and of responses to reports, in days
@@ -124,9 +124,7 @@ class _Office:
         home, settings = self.home, self.home.settings
         as_of = home.midnight(self.today)
         codebook = read_run_codebook(settings, as_of)
-        with open_snapshot(
-            home.store, home.key, as_of=as_of, wait_s=settings.store.wait_s, progress=home.progress
-        ) as snapshot:
+        with open_home_snapshot(home, as_of) as snapshot:
             place_incidents(snapshot.connection, self.geography, codebook, as_of, settings)
             markets = find_street_markets(
                 place_frames(snapshot.connection, self.geography, as_of, settings), self.geography, settings
