@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command.options import ABOVE_ZERO, COUNT, FOLDER, PATH, Day, json_option, page_option, pass_home
-from flows.command.printing import print_frame, print_object
+from flows.command.printing import print_frame, print_json
 
 if TYPE_CHECKING:
     from flows.evaluation.people_validation import RecordsTrial
@@ -77,7 +77,7 @@ def forecast(
     )
     trial = evaluate_city(home, plan)
     if as_json:
-        print_object(trial_object(trial), [], as_json=True)
+        print_json(trial_object(trial))
     else:
         click.echo(trial.title())
         print_frame(score_table(trial.evaluation), title="means over the origins", as_json=False)
@@ -236,7 +236,7 @@ def people(
     home.progress(f"resampling the people {resamples} times")
     trial = evaluate_records(records, mapping, flagged_shares=flagged, resamples=resamples, seed=home.settings.seed)
     if as_json:
-        print_object(trial.as_json(), [], as_json=True)
+        print_json(trial.as_json())
     else:
         _print_people(trial)
     if out:

@@ -8,11 +8,10 @@ import click
 
 from flows.command import Moment
 from flows.command.options import COUNT, FILE, FOLDER, Day, json_option, limit_option, pass_home, run_option
-from flows.command.printing import print_frame
+from flows.command.printing import print_frame, print_json
+from flows.home.rows import to_json_rows
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from flows.home.home import Home
 
 
@@ -53,7 +52,7 @@ def areas(home: "Home", run_id: str | None, as_json: bool) -> None:
 
     tables = {name: read_published(home.path, name, run_id) for name in ALLOCATION_TABLES}
     if as_json:
-        _print_json(tables)
+        print_json({name: to_json_rows(frame) for name, frame in tables.items()})
         return
     for name, (title, columns) in ALLOCATION_TABLES.items():
         print_frame(tables[name], title=title, as_json=False, columns=columns)
@@ -262,14 +261,6 @@ def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int,
         least = ", ".join(f"{area} {share:.0%}" for area, share in sorted(rehearsal.least_share.items()))
         click.echo(f"{policy}: {rehearsal.hours_spent:,.0f} hours; least share of sellers dealing: {least}")
         click.echo(f"  {rehearsal.promises.text(config)}")
-
-
-def _print_json(tables: "dict[str, pd.DataFrame]") -> None:
-    import json
-
-    from flows.home.rows import to_json_rows
-
-    click.echo(json.dumps({name: to_json_rows(frame) for name, frame in tables.items()}, indent=2, ensure_ascii=False))
 
 
 ALLOCATION_TABLES = {
