@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from models.simulate.output.events import Emitted, emit
 from models.simulate.world.days import DAY_S, Day, iso, seconds_of
 from models.simulate.world.draws import generator, numbers
@@ -78,7 +76,7 @@ def _read(action: Mapping[str, Any], town: Town, people: People) -> Order:
     kind, at_s = str(action["kind"]), seconds_of(action["at"])
     area = _index(town.area_ids, action.get("area"), "area", kind, kind in AREA_KINDS)
     subject = _index(people.ids.tolist(), action.get("subject"), "subject", kind, kind == "arrest")
-    data = {"version": 1, "actor": "simulated", **action, "at": iso(np.array([at_s]))[0]}
+    data = {"version": 1, "actor": "simulated", **action, "at": iso([at_s])[0]}
     content = zlib.crc32(json.dumps(data, sort_keys=True).encode())
     return Order(at_s, kind, area, subject, float(action.get("hours") or 0.0), {"action_id": f"N{content:08x}", **data})
 
@@ -104,7 +102,7 @@ def _referral(names: list[str], person_id: str, at_s: int, steps: int) -> list[t
 
 
 def _data(action_id: str, kind: str, actor: str, at_s: int, **rest: Any) -> dict[str, Any]:
-    return {"action_id": action_id, "version": 1, "kind": kind, "actor": actor, **rest, "at": iso(np.array([at_s]))[0]}
+    return {"action_id": action_id, "version": 1, "kind": kind, "actor": actor, **rest, "at": iso([at_s])[0]}
 
 
 def _emitted(seed: int, data: Mapping[str, Any], at_s: int) -> Emitted:

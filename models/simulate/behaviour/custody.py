@@ -79,27 +79,15 @@ def arrested(person: Ints, at_s: int) -> Stays:
 
 def custody_events(seed: int, stays: Stays, people: People) -> list[Emitted]:
     """Return two events for each stay: its start, and its end, each half an hour later."""
-    rows = zip(
-        people.ids[stays.person].tolist(),
-        stays.kind.tolist(),
-        stays.from_s.tolist(),
-        iso(stays.from_s),
-        stays.to_s.tolist(),
-        iso(stays.to_s),
-        strict=True,
-    )
-    return [
-        emit(
-            seed,
-            "custody",
-            {"person_id": person_id, "version": version, "from": start, **until, "kind": kind},
-            time,
-            at_s + 1800,
-            part=f"{from_s}.{version}",
-        )
-        for person_id, kind, from_s, start, to_s, end in rows
-        for version, at_s, time, until in ((1, from_s, start, {}), (2, to_s, end, {"to": end}))
-    ]
+    events = []
+    person_ids = people.ids[stays.person].tolist()
+    columns = (person_ids, stays.kind.tolist(), stays.from_s.tolist(), stays.to_s.tolist())
+    for person_id, kind, from_s, to_s in zip(*columns, strict=True):
+        start, end = iso([from_s, to_s])
+        for version, at_s, time, until in ((1, from_s, start, {}), (2, to_s, end, {"to": end})):
+            data = {"person_id": person_id, "version": version, "from": start, **until, "kind": kind}
+            events.append(emit(seed, "custody", data, time, at_s + 1800, part=f"{from_s}.{version}"))
+    return events
 
 
 def _held(incidents: np.ndarray) -> Stays:
