@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline.pages.base import page_environment, page_rows, read_asset
+from pipeline.pages.base import page_environment, page_rows
 from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
 
@@ -41,7 +41,6 @@ def render_plans(title: str, tables: Mapping[str, pd.DataFrame], promise_words: 
     harm = float(tables["officer_allocation"]["harm_per_day"].sum()) or 1.0
     html = page_environment(zone).get_template("plans.html.jinja").render(
         title=title,
-        css=read_asset("report.css") + read_asset("plots.css"),
         by_plan=_by_plan(tables["allocation_curve"], harm),
         by_dose=_by_dose(tables["allocation_curve"], harm),
         costs=page_rows(tables["allocation_cost"]),
