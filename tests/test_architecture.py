@@ -15,11 +15,15 @@ OUTSIDE = {  # libraries that a package does not know
     "pipeline": {"prefect"},
     "flows": set(),
 }
-SHARED = {"pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database"}
+SHARED = {
+    *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database"),
+    "pipeline.typed_sections",
+}
 PIPELINE = {
     "pipeline.errors": set(),
     "pipeline.local_time": set(),
     "pipeline.clock": {"pipeline.errors"},
+    "pipeline.typed_sections": {"pipeline.errors"},
     "pipeline.database": {"pipeline.errors"},
     "pipeline.messages": SHARED,
     "pipeline.privacy": SHARED,

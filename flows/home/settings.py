@@ -1,17 +1,15 @@
 """Settings: default file, chosen file, environment, flag, in that order; frozen, typed, unknown keys refused."""
 
 import dataclasses
-import difflib
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -27,15 +25,12 @@ from models.operations.visits import VisitsConfig
 from models.people_scores.config import PeopleConfig
 from models.places.markets import MarketsConfig
 from models.places.ranking import PlacesConfig
-from pipeline.errors import HarmspotError
+from pipeline.errors import SettingsError
 from pipeline.messages.partners import Partner
+from pipeline.typed_sections import build_typed, checked_keys
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 ENVIRONMENT_PREFIX = "HARMSPOT__"
-
-
-class SettingsError(HarmspotError):
-    """A settings file or variable is invalid; the message names the key, its value and what is expected."""
 
 
 def find_mapping(name: str, folder: Path) -> Path:
@@ -278,15 +273,15 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
     values = _read_yaml(default_file)
     for file in (default_file, config_file):
         if file is not None:
-            values = _merged(values, _checked_keys(Settings, _read_yaml(file), file.resolve().parent, str(file)))
+            values = _merged(values, checked_keys(Settings, _read_yaml(file), file.resolve().parent, str(file)))
     for name, text in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX):
             override = _nested(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _yaml_or_text(text))
-            values = _merged(values, _checked_keys(Settings, override, Path.cwd(), f"environment variable {name}"))
+            values = _merged(values, checked_keys(Settings, override, Path.cwd(), f"environment variable {name}"))
     if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
         values["kafka"]["bootstrap_servers"] = environment["KAFKA_BOOTSTRAP_SERVERS"]
     try:
-        settings: Settings = _built(Settings, values)
+        settings: Settings = build_typed(Settings, values)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"configuration: {error}") from error
     return settings
@@ -321,54 +316,6 @@ def _yaml_problem(error: Exception) -> str:
     return f": line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
-def _checked_keys(kind: Any, value: Any, folder: Path, where: str, at: str = "") -> Any:
-    """Return what a file gives for a field or section of type `kind`, with absolute paths.
-
-    The keys of `Mapping` fields, such as `weights` and `security`, are free; their consumers check them.
-
-    Parameters
-    ----------
-    kind : type
-        Dataclass of a section, or type of a field; `Annotated` with a function of value and folder that locates a file.
-    value : Any
-        Value as YAML reads it.
-    folder : Path
-        Folder from which relative paths count.
-    where : str
-        Name of the file or variable.
-    at : str
-        Path of keys to the value.
-
-    Raises
-    ------
-    SettingsError
-        A key is unknown, or a section is none.
-    """
-    if dataclasses.is_dataclass(kind):
-        kinds = get_type_hints(kind, include_extras=True)
-        if not isinstance(value, dict):
-            raise SettingsError(
-                f"{where}: {at} is of type {type(value).__name__}: expected a section with {', '.join(kinds)}"
-            )
-        path = f"{at}." if at else ""
-        for key in value:
-            if key not in kinds:
-                raise SettingsError(f"{where}: unknown key {path + str(key)!r}; {_nearest(str(key), kinds)}")
-        return {key: _checked_keys(kinds[key], item, folder, where, path + key) for key, item in value.items()}
-    if get_origin(kind) is tuple and isinstance(value, list):
-        return [_checked_keys(get_args(kind)[0], item, folder, where, at) for item in value]
-    if get_origin(kind) is Annotated and isinstance(value, str | dict):
-        return kind.__metadata__[0](value, folder)
-    if Path in (kind, *get_args(kind)) and isinstance(value, str):
-        return (folder / value).resolve()
-    return value
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
-
-
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     both = {
         key: _merged(below[key], value)
@@ -381,30 +328,3 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 def _nested(keys: list[str], value: Any) -> dict[str, Any]:
     return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
-
-
-_TYPE_NAMES: dict[Any, str] = {
-    int: "a whole number", float: "a number", bool: "true or false", str: "text", date: "a date", Path: "a path",
-    NoneType: "null", tuple: "a list",
-}  # fmt: skip
-
-
-def _built(kind: Any, value: Any, at: str = "") -> Any:
-    """Return a merged value as its type, a dataclass for a section; raise SettingsError if it is of another type."""
-    if dataclasses.is_dataclass(kind):
-        kinds = get_type_hints(kind)
-        fields = {key: _built(kinds[key], item, f"{at}.{key}" if at else key) for key, item in value.items()}
-        return kind(**fields)  # type: ignore[operator]
-    if get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(_built(get_args(kind)[0], item, at) for item in value)
-    allowed = get_args(kind) if isinstance(kind, UnionType) else (get_origin(kind) or kind,)
-    is_checked = _TYPE_NAMES.keys() >= set(allowed)  # others, such as mappings, are checked by their section
-    if is_checked and not any(_is_of_type(value, one) for one in allowed):
-        raise SettingsError(f"{at}={value!r}: expected {' or '.join(_TYPE_NAMES[one] for one in allowed)}")
-    return value
-
-
-def _is_of_type(value: Any, kind: type) -> bool:
-    if isinstance(value, bool) or kind is bool:
-        return kind is bool and value in (True, False)  # 0 and 1 are equal to them
-    return isinstance(value, (int, float) if kind is float else kind)
