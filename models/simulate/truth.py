@@ -10,7 +10,7 @@ import pandas as pd
 
 from models.simulate.behaviour.staffing import rostered_per_day
 from models.simulate.output.events import Emitted
-from models.simulate.state import TownState
+from models.simulate.state import ZONE, TownState
 from models.simulate.world.days import midnight_s
 from models.simulate.world.people import KIND, KINDS, RATE, RATES, USERS, People
 from models.simulate.world.sites import Site
@@ -98,7 +98,7 @@ def _areas(state: TownState) -> pd.DataFrame:
 
 def _people(state: TownState) -> pd.DataFrame:
     people = state.people
-    now_s = midnight_s(state.start + timedelta(days=state.day), state.zone)
+    now_s = midnight_s(state.start + timedelta(days=state.day), ZONE)
     market_ids = np.array([*_market_ids(state), None], dtype=object)
     columns = {
         "person_id": people.ids,
