@@ -84,15 +84,10 @@ def command(
           --horizon-days 7 --cell-size-m 250 --extent 476000,4411000,505000,4443000 --crs EPSG:32618 \\
           --weights weights.csv --out cells.parquet
     """
-    from flows.evaluation.forecast_file import (
-        Extent,
-        default_weights,
-        forecast_file,
-        read_events,
-        read_weights,
-    )
+    from flows.evaluation.forecast_file import Extent, forecast_file, read_events, read_weights
     from flows.home.settings import find_mapping
     from geo.cells import Grid
+    from pipeline.events.codebook import read_codebook
     from pipeline.sources.mapped_frame import read_mapped_incidents
     from pipeline.sources.mapping import read_mapping
 
@@ -108,7 +103,7 @@ def command(
         incidents = read_events(events)
     table = forecast_file(
         incidents,
-        read_weights(weights) if weights else default_weights(settings, as_of),
+        read_weights(weights) if weights else read_codebook(settings.ingest.codebook, as_of.date())["harm_days"],
         as_of=as_of,
         horizon_days=horizon_days,
         extent=Extent(*extent),

@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 from pyproj import Transformer
 
-from flows.home.settings import Settings
 from geo.cells import Grid
 from models.forecast.forecast import ForecastConfig, forecast_cells
 from pipeline.errors import SourceError
-from pipeline.events.codebook import read_codebook
 
 CANONICAL = ("occurred_at", "offence", "lon", "lat")
 
@@ -91,11 +89,6 @@ def read_weights(path: Path) -> pd.Series:
         raise SourceError(f"{path}: offence {row['offence']!r} with harm_days {row['harm_days']!r}: "
                           "expected each offence once, with a number of at least 0")  # fmt: skip
     return table.set_index("offence")["harm_days"].astype(float)
-
-
-def default_weights(settings: Settings, as_of: datetime) -> pd.Series:
-    """Return harm_days by offence code from the settings' codebook in force at `as_of`."""
-    return read_codebook(settings.ingest.codebook, as_of.date())["harm_days"]
 
 
 def forecast_file(
