@@ -74,7 +74,7 @@ def evaluate_city(home: Home, plan: Plan) -> CityTrial:
     """
     settings = home.settings
     with open_city(home, plan.last_day) as city:
-        incidents, codebook, last_day = city.incidents("cell_day"), city.codebook, city.last_day
+        incidents, codebook, last_day = city.incidents("cell_days"), city.codebook, city.last_day
     grid = Grid(crs=city.geography.grid.crs, size_m=plan.cell_size_m)
     cell_days = on_cells(incidents, grid)
     first_days = plan.first_days(last_day)

@@ -68,7 +68,7 @@ def find_near_repeats(
         last_day = city.last_day
         codes = check_codes(offence_codes, city.codebook)
         since = home.midnight(last_day - timedelta(days=days - 1))
-        points = city.incidents("near_repeat_point", since=since, offence_codes=codes)
+        points = city.incidents("near_repeat_points", since=since, offence_codes=codes)
     if points.empty:
         raise StoreError(
             f"no incident of {', '.join(codes)} in the {days} days to {last_day}; choose others with --offence, "

@@ -28,10 +28,10 @@ class PlacedCity:
     settings: Settings
 
     def incidents(self, name: str, **parameters: Any) -> pd.DataFrame:
-        """Return the incidents before `until` that count for places, by query `flows/sql/<name>.sql`."""
+        """Return the incidents before `until` that count for places, by a query of `flows/sql/evaluation.sql`."""
         return query(
             self.connection,
-            name,
+            f"evaluation#{name}",
             until=self.until,
             discoveries=list(self.settings.places.discoveries),
             time_zone=self.settings.force.time_zone,
@@ -50,7 +50,7 @@ def open_city(home: Home, last_day: date | None) -> Iterator[PlacedCity]:
     """
     settings = home.settings
     with open_home_snapshot(home, home.now()) as snapshot:
-        latest = query(snapshot.connection, "last_incident", time_zone=settings.force.time_zone)["day"].iloc[0]
+        latest = query(snapshot.connection, "evaluation#last_day", time_zone=settings.force.time_zone)["day"].iloc[0]
         if last_day is None and pd.isna(latest):
             raise StoreError("the store holds no incidents; load some first: harmspot load")
         last_day = last_day or pd.Timestamp(latest).date()
