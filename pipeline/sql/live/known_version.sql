@@ -1,0 +1,7 @@
+-- Version and upper half of the content hash of every incident version from batches up to $seen.
+SELECT
+    hash(incident_id) AS id_hash,
+    version,
+    CAST(content_hash >> 64 AS UBIGINT) AS content
+FROM store.incident_version
+WHERE batch_id <= $seen
