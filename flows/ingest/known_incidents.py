@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 ROW = np.dtype(
     [
@@ -30,7 +31,7 @@ ROW = np.dtype(
 COLUMNS = tuple(ROW.fields or ())
 
 
-def encode(versions: pd.DataFrame, placed: pd.DataFrame, words: Mapping[str, pd.Index]) -> np.ndarray:
+def encode(versions: pa.Table, placed: pd.DataFrame, words: Mapping[str, pd.Index]) -> np.ndarray:
     """Return a row for each of `versions` (id_hash, version, content).
 
     Parameters

@@ -20,7 +20,15 @@ import pyarrow.parquet as pq
 
 from flows.home.home import Home
 from flows.ingest.known_incidents import KnownIncidents, decode, encode, find
-from flows.run.assembly import earliest, officer_hours, place_incidents, query, read_map, read_run_codebook
+from flows.run.assembly import (
+    earliest,
+    officer_hours,
+    place_snapshot,
+    prepare_placing,
+    query,
+    read_map,
+    read_run_codebook,
+)
 from models.places.live_areas import LiveAreas
 from models.places.markets import KINDS, LiveMarkets, relevant_reports
 from pipeline.database import connect
@@ -63,7 +71,8 @@ class Live:
         self._settings = home.settings
         self._geography = read_map(self._settings)
         self._cells = self._geography.cells.sort_values(["cell_ix", "cell_iy"], ignore_index=True)
-        self._cell_index = pd.MultiIndex.from_frame(self._cells[["cell_ix", "cell_iy"]])
+        cells = zip(self._cells["cell_ix"], self._cells["cell_iy"], strict=True)
+        self._cell_rows = {cell: row for row, cell in enumerate(cells)}
         self._new_incidents = np.zeros(len(self._cells), np.int64)
         self._codebook = read_run_codebook(self._settings, self._as_of)
         self._words = {
@@ -80,7 +89,8 @@ class Live:
         self._notices_of = _notices_of(read_published(home.path, "area_notice", self.run_id))
         self._last_batch = 0
         self.table: pa.Table | None = None
-        self._connection = connect(is_encrypting=False, at_most_threads=1)
+        self._connection = connect(is_encrypting=False, at_most_threads=1)  # places the incidents of a batch
+        prepare_placing(self._connection, self._geography, self._codebook)
 
     def is_over(self, at: datetime) -> bool:
         """Return whether the run behind the figures has expired."""
@@ -102,7 +112,7 @@ class Live:
             self._known = KnownIncidents(encode(versions, self._placed, self._words))
         changed = changed_incidents(connection, self._last_batch)
         self._last_batch = last_batch(connection)
-        if changed.empty:
+        if not len(changed):
             return []
         changed = self._apply(changed, self._known)
         announced = self._state_of_run | read_announced_state(connection, self.run_id)
@@ -130,8 +140,9 @@ class Live:
     def _read_run(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Read the incidents that the run knew, and draw its areas and markets from them."""
         settings, geography = self._settings, self._geography
-        placed, reports = self._place(connection)
-        self._placed = placed.assign(is_new=False)
+        prepare_placing(connection, geography, self._codebook)
+        # -1: the local hour that a change of clocks repeats before as_of is of the day to come.
+        self._placed, reports = self._place(connection, least_age_days=-1)
         self._areas = LiveAreas(
             query(connection, "area_events", window_days=settings.places.window_days),
             self._codebook,
@@ -146,40 +157,45 @@ class Live:
         )
         self._markets = LiveMarkets(reports, self._cells.assign(is_visible=visible), config=settings.markets)
 
-    def _place(self, connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _place(self, connection: duckdb.DuckDBPyConnection, least_age_days: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Place the incidents of table `incident_snapshot` as a run does.
 
-        Returns where each counts, by id_hash, and the reports among them that can point at a market.
+        Returns where each counts, by id_hash, and the reports among them that can point at a market, with the hash as
+        `incident_id`. Those that are younger than `least_age_days` count as that old.
         """
-        place_incidents(connection, self._geography, self._codebook, self._as_of, self._settings)
+        place_snapshot(connection, self._geography, self._as_of, self._settings)
         config, time_zone = self._settings.markets, self._settings.force.time_zone
         reports = query(connection, "market_report", time_zone=time_zone, window_days=7 * config.window_weeks)
-        connection.register("report", relevant_reports(reports, config))
-        reports = query(connection, "live_report")
-        connection.unregister("report")
-        placed = query(connection, "live_incident", categories=["area_id", "offence_code", "discovery"])
+        reports["incident_id"], reports["age_days"] = reports["id_hash"], reports["age_days"].clip(lower=least_age_days)
+        reports = relevant_reports(reports, config)
+        placed = query(
+            connection,
+            "live_incident",
+            categories=["area_id", "offence_code", "discovery"],
+            least_age_days=least_age_days,
+        )
         kinds = np.array([*reports["kind"], None], object)
-        return placed.assign(kind=kinds[find(placed["id_hash"].to_numpy(), reports["incident_id"].to_numpy())]), reports
+        placed["kind"] = kinds[find(placed["id_hash"].to_numpy(), reports["incident_id"].to_numpy())]
+        return placed, reports
 
-    def _apply(self, changed: pd.DataFrame, known: KnownIncidents) -> pd.DataFrame:
+    def _apply(self, changed: pa.Table, known: KnownIncidents) -> pa.Table:
         """Update areas, markets and cells by the changed incidents; return those that are newer than what was known."""
         self._connection.begin()
         try:
-            self._connection.register("changed", changed[~changed["is_cancelled"]])
-            self._connection.execute("CREATE TABLE incident_snapshot AS FROM changed")
-            placed, reports = self._place(self._connection)
+            self._connection.register("changed", changed)
+            self._connection.execute("CREATE TABLE incident_snapshot AS FROM changed WHERE NOT is_cancelled")
+            placed, reports = self._place(self._connection, least_age_days=0)
         finally:
             self._connection.rollback()
-        placed["is_new"] &= placed["age_days"] < 0
-        placed, reports = (each.assign(age_days=each["age_days"].clip(lower=0)) for each in (placed, reports))
         replaced, is_newer = known.replace(encode(changed, placed, self._words))
-        changed = changed[is_newer]
+        changed = changed.filter(is_newer)
+        newer = changed["id_hash"].to_numpy()
         gone = decode(replaced, self._words)
-        come = placed[placed["id_hash"].isin(changed["id_hash"]) & placed["area_id"].notna()]
+        come = placed[(find(placed["id_hash"].to_numpy(), newer) >= 0) & placed["area_id"].notna()]
         self._areas.change(pd.concat([gone.assign(n=-1), come.assign(n=1)]))
         self._markets.change(
-            gone[gone["kind"].notna()].rename(columns={"id_hash": "incident_id"}),
-            reports[reports["incident_id"].isin(changed["id_hash"])],
+            gone[gone["kind"].notna()].assign(incident_id=gone["id_hash"]),
+            reports[find(reports["incident_id"].to_numpy(), newer) >= 0],
         )
         self._count_new(gone, -1)
         self._count_new(come, 1)
@@ -187,15 +203,17 @@ class Live:
 
     def _count_new(self, incidents: pd.DataFrame, n: int) -> None:
         new = incidents[incidents["is_new"]]
-        at = self._cell_index.get_indexer(pd.MultiIndex.from_frame(new[["cell_ix", "cell_iy"]].astype(np.int64)))
-        np.add.at(self._new_incidents, at[at >= 0], n)
+        for cell in zip(new["cell_ix"], new["cell_iy"], strict=True):
+            if cell in self._cell_rows:
+                self._new_incidents[self._cell_rows[cell]] += n
 
-    def _evidence(self, changed: pd.DataFrame) -> State:
+    def _evidence(self, changed: pa.Table) -> State:
         """Return the state, `gone` or `there`, of changed incidents that are evidence of the run's drafted notices."""
-        cited = changed[changed["incident_id"].isin(self._notices_of.index)]
+        incidents = zip(changed["incident_id"].to_pylist(), changed["is_cancelled"].to_pylist(), strict=True)
         return {
-            ("evidence", str(incident_id)): "gone" if is_cancelled else "there"
-            for incident_id, is_cancelled in zip(cited["incident_id"], cited["is_cancelled"], strict=True)
+            ("evidence", incident_id): "gone" if is_cancelled else "there"
+            for incident_id, is_cancelled in incidents
+            if incident_id in self._notices_of.index
         }
 
     def _messages(self, news: State, areas: pd.DataFrame) -> list[OutboxMessage]:

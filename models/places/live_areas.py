@@ -44,16 +44,18 @@ class LiveAreas:
         config: PlacesConfig,
         seed: int,
     ) -> None:
-        self._codebook, self._config, self._seed = codebook, config, seed
+        self._config, self._seed = config, seed
         self._priors = fit_band_priors(area_events, codebook, officer_hours, config=config)
         hours = officer_hours.set_index("area_id").sort_index()["hours_per_day"]
         self._area_ids, self._hours = hours.index, hours.to_numpy()
         self._weights = draw_weights(seed, [config.weights[axis] for axis in AXES], config.concentration, config.draws)
         self._order = _EventOrder(codebook, config)
         shape = (len(hours), config.draws)
+        kinds = self._order.kinds(codebook, config)
+        self._kinds = {stream: kinds[stream] for stream in self._priors}
         self._counts = {stream: _Counts() for stream in self._priors}
         self._rates = {stream: np.empty(shape) for stream in self._priors}
-        self._axes: dict[str, Floats] = {axis: np.zeros(shape, order="F") for axis in AXES}
+        self._axes: dict[str, Floats] = {axis: np.zeros(shape) for axis in AXES}
         self._harm_per_day = np.empty(len(hours))
         self._percentiles: dict[str, Floats] = {}
         self._count(area_events)
@@ -85,11 +87,15 @@ class LiveAreas:
 
     def _count(self, area_events: pd.DataFrame) -> dict[str, Ints]:
         """Count events and return the rows of the areas that they touch in each band."""
+        keys, n = self._order.keys(area_events, self._area_ids), area_events["n"].to_numpy(np.int64)
+        keys, n = keys[keys >= 0], n[keys >= 0]
+        area, kind = self._order.area_and_kind(keys)
         touched = {}
-        for stream, events in counted_by_band(area_events, self._codebook, self._area_ids, config=self._config):
-            if stream in self._priors and len(events):
-                self._counts[stream].add(self._order.keys(events), events["n"].to_numpy(np.int64))
-                touched[stream] = np.unique(events["area"].to_numpy())
+        for stream, is_in in self._kinds.items():
+            here = is_in[kind]
+            if here.any():
+                self._counts[stream].add(keys[here], n[here])
+                touched[stream] = np.unique(area[here])
         return touched
 
     def _draw(self, stream: str, areas: Ints) -> None:
@@ -134,27 +140,57 @@ class _Counts:
 
 
 class _EventOrder:
-    """The total order in which decayed incidents are added up, because floating-point sums depend on it."""
+    """The total order in which decayed incidents are added up, because floating-point sums depend on it.
+
+    A key numbers area, offence, use of minors, age and discovery, in this order. The kind is offence and use of minors.
+    """
 
     def __init__(self, codebook: pd.DataFrame, config: PlacesConfig) -> None:
         self._offences = pd.Index(sorted(codebook.index))
         self._discoveries = pd.Index(sorted(config.discoveries))
         # From -1: the local hour that a change of clocks repeats before as_of is of the day to come.
         self._decay = 0.5 ** (np.arange(-1, config.window_days) / config.half_life_days)
+        self._per_kind = len(self._decay) * len(self._discoveries)
+        self._per_area = len(self._offences) * 2 * self._per_kind
 
-    def keys(self, events: pd.DataFrame) -> Ints:
-        """Return the keys of events: by area, offence, use of minors, age and discovery."""
-        offence = self._offences.get_indexer(pd.Index(events["offence_code"]))
-        of_area = events["area"].to_numpy(np.int64) * len(self._offences) + offence
-        of_kind = of_area * 2 + events["is_minor_used_by_adult"].to_numpy(np.int64)
-        of_day = of_kind * len(self._decay) + events["age_days"].to_numpy(np.int64) + 1
-        return of_day * len(self._discoveries) + self._discoveries.get_indexer(pd.Index(events["discovery"]))
+    def keys(self, events: pd.DataFrame, area_ids: pd.Index) -> Ints:
+        """Return the keys of events, -1 for those outside the window or of a discovery that does not count.
+
+        Raises ValueError for an area or an offence that is not known.
+        """
+        area = _known(events["area_id"], area_ids)
+        kind = _known(events["offence_code"], self._offences) * 2 + events["is_minor_used_by_adult"].to_numpy(np.int64)
+        day = events["age_days"].to_numpy(np.int64) + 1
+        discovery = self._discoveries.get_indexer(pd.Index(events["discovery"]))
+        keys = area * self._per_area + kind * self._per_kind + day * len(self._discoveries) + discovery
+        return np.where((day < len(self._decay)) & (discovery >= 0), keys, -1)
+
+    def area_and_kind(self, keys: Ints) -> tuple[Ints, Ints]:
+        """Return the rows of areas, and the kinds."""
+        return keys // self._per_area, keys % self._per_area // self._per_kind
+
+    def kinds(self, codebook: pd.DataFrame, config: PlacesConfig) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return for each band whether events of each kind count in it."""
+        one_each = pd.DataFrame({"offence_code": self._offences.repeat(2), "area_id": "", "age_days": 0, "n": 1})
+        one_each["is_minor_used_by_adult"] = np.tile([False, True], len(self._offences))
+        one_each["discovery"] = self._discoveries[0]
+        found = {}
+        for stream, events in counted_by_band(one_each, codebook, pd.Index([""]), config=config):
+            found[stream] = np.zeros(len(one_each), bool)
+            found[stream][self.area_and_kind(self.keys(events, pd.Index([""])))[1]] = True
+        return found
 
     def decayed_counts(self, counts: _Counts, areas: Ints) -> Floats:
         """Return the decayed incidents of each of the areas."""
-        per_area = len(self._offences) * 2 * len(self._decay) * len(self._discoveries)
-        begin, end = counts.keys.searchsorted(areas * per_area), counts.keys.searchsorted((areas + 1) * per_area)
+        begin, end = (counts.keys.searchsorted(edge * self._per_area) for edge in (areas, areas + 1))
         rows = np.concatenate([np.arange(first, last) for first, last in zip(begin, end, strict=True)])
-        ages = counts.keys[rows] // len(self._discoveries) % len(self._decay)
+        days = counts.keys[rows] % self._per_kind // len(self._discoveries)
         area = np.repeat(np.arange(len(areas)), end - begin)
-        return np.bincount(area, counts.incidents[rows] * self._decay[ages], len(areas)).astype(np.float64)
+        return np.bincount(area, counts.incidents[rows] * self._decay[days], len(areas)).astype(np.float64)
+
+
+def _known(values: pd.Series, known: pd.Index) -> Ints:
+    at = known.get_indexer(pd.Index(values))
+    if (at < 0).any():
+        raise ValueError(f"area_events: {values.name} {values[at < 0].iloc[0]!r} is not known to the run")
+    return np.asarray(at, np.int64)

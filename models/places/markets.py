@@ -155,10 +155,11 @@ class LiveMarkets:
             return
         if (self._grid.locate(come[come["kind"] != "overdose"]) < 0).any():
             self._lay_over(pd.concat([self._outside(), come]))
-        for kind, count in self._counts.items():
-            count += self._grid.count(come[come["kind"] == kind]) - self._grid.count(gone[gone["kind"] == kind])
-        if not self._outside()["is_reported"].all():
-            self._lay_over(self._outside().query("is_reported"))
+        added, removed = _counts(come, self._grid), _counts(gone, self._grid)
+        self._counts = {kind: count + added[kind] - removed[kind] for kind, count in self._counts.items()}
+        outside = self._outside()
+        if not outside["is_reported"].all():
+            self._lay_over(outside[outside["is_reported"]])
         stays = self._dealing.drop(gone.loc[gone["kind"] == "dealing", "incident_id"])
         self._dealing = pd.concat([stays, come[come["kind"] == "dealing"].set_index("incident_id")])
         self._markets = None
@@ -246,7 +247,9 @@ def relevant_reports(market_reports: pd.DataFrame, config: MarketsConfig) -> pd.
 
 def _counts(reports: pd.DataFrame, grid: _Grid) -> dict[str, Ints]:
     """Return the number of reports of each kind by cell."""
-    return {kind: grid.count(reports[reports["kind"] == kind]) for kind in KINDS}
+    at, kind = grid.locate(reports), pd.Index(KINDS).get_indexer(pd.Index(reports["kind"]))
+    counts = np.bincount((kind * len(grid.cells) + at)[at >= 0], minlength=len(KINDS) * len(grid.cells))
+    return dict(zip(KINDS, counts.reshape(len(KINDS), -1), strict=True))
 
 
 def _find(
@@ -344,24 +347,35 @@ def _described(
 ) -> pd.DataFrame:
     """Return one row per candidate, indexed by summit: its cell with most reports, counts, sources and parts."""
     at = grid.locate(dealing)
-    rows = dealing.assign(cell=at, summit=market_of[at], week=dealing["age_days"] // 7)
-    is_second_hand = rows["channel"].isin(["tip", "survey"])
-    found = rows.groupby("summit").agg(
-        dealing_report_count=("cell", "size"),
-        caller_count=("reporter_ref", "nunique"),
-        active_week_count=("week", "nunique"),
-    )
-    per_cell = rows.groupby(["summit", "cell"]).size().rename("n").reset_index()
-    heaviest = per_cell.sort_values(["summit", "n", "cell"], ascending=[True, False, True])
-    found["cell"] = heaviest.drop_duplicates("summit").set_index("summit")["cell"]
-    here = found["cell"].to_numpy()
-    found["source_count"] = (
-        found.index.isin(rows.loc[~is_second_hand, "summit"]).astype(int)
-        + found.index.isin(rows.loc[is_second_hand, "summit"]).astype(int)
-        + nearby.to_numpy()[here].sum(axis=1)
+    summits, market = np.unique(market_of[at], return_inverse=True)
+    caller, _ = pd.factorize(dealing["reporter_ref"])
+    is_second_hand = dealing["channel"].isin(["tip", "survey"]).to_numpy()
+    here = _heaviest_cells(market, at)
+    found = pd.DataFrame(
+        {
+            "dealing_report_count": np.bincount(market),
+            "caller_count": _distinct(market[caller >= 0], caller[caller >= 0], len(summits)),
+            "active_week_count": _distinct(market, dealing["age_days"].to_numpy(np.int64) // 7, len(summits)),
+            "cell": here,
+            "source_count": _distinct(market, is_second_hand, len(summits)) + nearby.to_numpy()[here].sum(axis=1),
+        },
+        index=pd.Index(summits, name="summit"),
     )
     of_cell = parts.iloc[here].set_axis(found.index).rename(columns={part: f"{part}_part" for part in WEIGHTS})
     return found.join(of_cell)
+
+
+def _distinct(market: Ints, values: npt.NDArray, markets: int) -> Ints:
+    """Return how many distinct values each market has."""
+    pairs = np.unique(np.stack([market, values.astype(np.int64)]), axis=1)
+    return np.bincount(pairs[0], minlength=markets)
+
+
+def _heaviest_cells(market: Ints, cell: Ints) -> Ints:
+    """Return the cell of each market with most reports, the first of several."""
+    (markets, cells), n = np.unique(np.stack([market, cell]), axis=1, return_counts=True)
+    order = np.lexsort((cells, -n, markets))
+    return cells[order][np.unique(markets[order], return_index=True)[1]]
 
 
 def _graded(table: pd.DataFrame, dealing: pd.DataFrame, config: MarketsConfig) -> pd.DataFrame:

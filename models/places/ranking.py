@@ -247,9 +247,9 @@ def rank_percentiles(
     previously_listed: frozenset[str],
 ) -> pd.DataFrame:
     """Return area_id, rank, p_top_k, score and is_listed from each axis's `axis_percentiles` and drawn weights."""
-    scores = _summed([weights[:, i] * parts[axis] for i, axis in enumerate(AXES)])
+    scores = _summed(weights[:, i] * parts[axis] for i, axis in enumerate(AXES))
     table = pd.DataFrame({"area_id": area_ids, "p_top_k": _chance_in_top(scores, config.top_k)})
-    table["score"] = np.ascontiguousarray(scores).mean(axis=1)
+    table["score"] = scores.mean(axis=1)
     table["rank"] = rank_by_chance(table["p_top_k"], table["score"], area_ids)
     table["is_listed"] = _is_listed(table, previously_listed, config)
     return table
@@ -441,10 +441,11 @@ def axis_percentiles(values: Floats) -> Floats:
     return placed
 
 
-def _summed(parts: Sequence[Floats]) -> Floats:
-    total = np.zeros_like(parts[0])
-    for part in parts:
-        total = total + part
+def _summed(parts: Iterable[Floats]) -> Floats:
+    first, *others = parts
+    total = 0.0 + first
+    for part in others:
+        total += part
     return total
 
 

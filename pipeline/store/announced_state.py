@@ -3,10 +3,9 @@
 from datetime import datetime
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
-from pipeline.database import frame, query
+from pipeline.database import query
 
 State = dict[tuple[str, str], str]  # by (place_kind, place_id)
 COLUMNS = pa.schema({"place_kind": pa.string(), "place_id": pa.string(), "standing": pa.string()})
@@ -18,14 +17,14 @@ def last_batch(connection: duckdb.DuckDBPyConnection, known_at: datetime | None 
     return int(number)
 
 
-def known_versions(connection: duckdb.DuckDBPyConnection, seen: int) -> pd.DataFrame:
+def known_versions(connection: duckdb.DuckDBPyConnection, seen: int) -> pa.Table:
     """Return id_hash, version and content of every incident version that batches up to `seen` brought."""
-    return frame(connection, query("live/known_version"), {"seen": seen})
+    return connection.execute(query("live/known_version"), {"seen": seen}).to_arrow_table()
 
 
-def changed_incidents(connection: duckdb.DuckDBPyConnection, seen: int) -> pd.DataFrame:
+def changed_incidents(connection: duckdb.DuckDBPyConnection, seen: int) -> pa.Table:
     """Return the latest version of every incident that batches after `seen` brought, by id_hash."""
-    return frame(connection, query("live/changed_incident"), {"seen": seen})
+    return connection.execute(query("live/changed_incident"), {"seen": seen}).to_arrow_table()
 
 
 def read_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str) -> State:
