@@ -47,7 +47,7 @@ def encode(versions: pa.Table, placed: pd.DataFrame, words: Mapping[str, pd.Inde
         if name in words:
             rows[name] = np.append(words[name].get_indexer(pd.Index(placed[name])), -1)[at]
         else:
-            rows[name][at >= 0] = placed[name].to_numpy(ROW[name], na_value=0)[at[at >= 0]]
+            rows[name][at >= 0] = placed[name].to_numpy()[at[at >= 0]]
     for name in ("id_hash", "version", "content"):
         rows[name] = versions[name]
     return rows
@@ -61,13 +61,12 @@ def decode(rows: np.ndarray, words: Mapping[str, pd.Index]) -> pd.DataFrame:
 
 
 class KnownIncidents:
-    """Rows (`ROW`) of every incident; at first the latest version of each incident in `rows`."""
+    """Rows (`ROW`) of every incident; at first the last of each incident in `rows`, which ascend by `id_hash`."""
 
     def __init__(self, rows: np.ndarray) -> None:
-        ordered = rows[np.lexsort((rows["content"], rows["version"], rows["id_hash"]))]
-        is_last = np.append(ordered["id_hash"][1:] != ordered["id_hash"][:-1], True)
+        is_last = np.append(rows["id_hash"][1:] != rows["id_hash"][:-1], True)[: len(rows)]
         self._runs: list[tuple[np.ndarray, np.ndarray]] = []  # ascending hashes, contiguous; the rows
-        self._append(ordered[is_last[: len(ordered)]])
+        self._append(rows[is_last])
 
     def replace(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Keep those of `rows`, ascending by `id_hash`, that are new or newer versions.

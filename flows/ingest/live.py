@@ -31,7 +31,7 @@ from flows.run.assembly import (
 )
 from models.places.live_areas import LiveAreas
 from models.places.markets import KINDS, LiveMarkets, relevant_reports
-from pipeline.database import connect
+from pipeline.database import attach, connect
 from pipeline.messages.outbox import OutboxMessage, make_message
 from pipeline.privacy.pii_guard import refuse_people
 from pipeline.publication.publish import read_published, runs
@@ -43,7 +43,7 @@ from pipeline.store.announced_state import (
     last_batch,
     read_announced_state,
 )
-from pipeline.store.snapshot import Snapshot, open_snapshot
+from pipeline.store.snapshot import open_snapshot
 
 CHANGES = "changes"
 EVENT_TYPE = "harmspot.place.changed.v1"
@@ -81,13 +81,10 @@ class Live:
             "discovery": pd.Index(self._settings.places.discoveries),
             "kind": pd.Index(KINDS),
         }
-        self._known: KnownIncidents | None = None  # from the first batch on
-        with self._snapshot() as snapshot:
-            self._read_run(snapshot.connection)
+        self._read_run()
         ranking, market = (read_published(home.path, name, self.run_id) for name in ("area_ranking", "market"))
         self._state_of_run = _announceable_state(ranking, market)
         self._notices_of = _notices_of(read_published(home.path, "area_notice", self.run_id))
-        self._last_batch = 0
         self.table: pa.Table | None = None
         self._connection = connect(is_encrypting=False, at_most_threads=1)  # places the incidents of a batch
         prepare_placing(self._connection, self._geography, self._codebook)
@@ -106,15 +103,11 @@ class Live:
         Earlier announcements are read from the store, so that consumers that share the partitions, and those that
         restart after a crash, announce each change once.
         """
-        if self._known is None:
-            self._last_batch = last_batch(connection, self._run["known_at"].to_pydatetime())
-            versions = known_versions(connection, self._last_batch)
-            self._known = KnownIncidents(encode(versions, self._placed, self._words))
         changed = changed_incidents(connection, self._last_batch)
         self._last_batch = last_batch(connection)
         if not len(changed):
             return []
-        changed = self._apply(changed, self._known)
+        changed = self._apply(changed)
         announced = self._state_of_run | read_announced_state(connection, self.run_id)
         listed = frozenset(place_id for (kind, place_id), state in announced.items() if state == "listed")
         areas, markets = self._areas.rank(listed), self._markets.rank()
@@ -126,23 +119,28 @@ class Live:
         keep_announced_state(connection, self.run_id, news)
         return self._messages(news, areas)
 
-    def _snapshot(self) -> Snapshot:
-        return open_snapshot(
-            self._home.store,
-            self._home.key,
-            as_of=self._as_of,
-            known_at=self._run["known_at"].to_pydatetime(),
-            since=earliest(self._as_of, self._settings),
-            wait_s=self._settings.store.wait_s,
-            progress=self._home.progress,
-        )
-
-    def _read_run(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _read_run(self) -> None:
         """Read the incidents that the run knew, and draw its areas and markets from them."""
+        home, known_at = self._home, self._run["known_at"].to_pydatetime()
+        wait: dict[str, Any] = {"wait_s": self._settings.store.wait_s, "progress": home.progress}
+        since = earliest(self._as_of, self._settings)
+        snapshot = open_snapshot(home.store, home.key, as_of=self._as_of, known_at=known_at, since=since, **wait)
+        with snapshot:
+            connection = snapshot.connection
+            attach(connection, home.store, home.key.encryption, alias="store", read_only=True, **wait)
+            self._last_batch: int = last_batch(connection, known_at)
+            versions = known_versions(connection, self._last_batch)
+            connection.execute("DETACH store")
+            prepare_placing(connection, self._geography, self._codebook)
+            # -1: the local hour that a change of clocks repeats before as_of is of the day to come.
+            placed, reports = self._place(connection, least_age_days=-1)
+            self._known = KnownIncidents(encode(versions, placed, self._words))
+            self._draw(connection, reports)
+
+    def _draw(self, connection: duckdb.DuckDBPyConnection, reports: pd.DataFrame) -> None:
+        from geo.market_shapes import visibility
+
         settings, geography = self._settings, self._geography
-        prepare_placing(connection, geography, self._codebook)
-        # -1: the local hour that a change of clocks repeats before as_of is of the day to come.
-        self._placed, reports = self._place(connection, least_age_days=-1)
         self._areas = LiveAreas(
             query(connection, "area_events", window_days=settings.places.window_days),
             self._codebook,
@@ -150,8 +148,6 @@ class Live:
             config=settings.places,
             seed=settings.seed,
         )
-        from geo.market_shapes import visibility
-
         visible = visibility(
             self._cells, geography.grid, geography.points_of_interest, distance_m=settings.markets.visibility_distance_m
         )
@@ -178,7 +174,7 @@ class Live:
         placed["kind"] = kinds[find(placed["id_hash"].to_numpy(), reports["incident_id"].to_numpy())]
         return placed, reports
 
-    def _apply(self, changed: pa.Table, known: KnownIncidents) -> pa.Table:
+    def _apply(self, changed: pa.Table) -> pa.Table:
         """Update areas, markets and cells by the changed incidents; return those that are newer than what was known."""
         self._connection.begin()
         try:
@@ -187,7 +183,7 @@ class Live:
             placed, reports = self._place(self._connection, least_age_days=0)
         finally:
             self._connection.rollback()
-        replaced, is_newer = known.replace(encode(changed, placed, self._words))
+        replaced, is_newer = self._known.replace(encode(changed, placed, self._words))
         changed = changed.filter(is_newer)
         newer = changed["id_hash"].to_numpy()
         gone = decode(replaced, self._words)

@@ -6,8 +6,8 @@ SELECT
     discovery,
     is_minor_used_by_adult,
     greatest(age_days, $least_age_days) AS age_days,
-    cell_ix,
-    cell_iy,
-    cell_ix IS NOT NULL AND age_days < $least_age_days AS is_new
+    coalesce(cell_ix, 0) AS cell_ix,
+    coalesce(cell_iy, 0) AS cell_iy,
+    incident_placed.cell_ix IS NOT NULL AND age_days < $least_age_days AS is_new
 FROM incident_placed
 ORDER BY id_hash
