@@ -81,6 +81,7 @@ class Live:
             "discovery": pd.Index(self._settings.places.discoveries),
             "kind": pd.Index(KINDS),
         }
+        self._last_batch = 0
         self._read_run()
         ranking, market = (read_published(home.path, name, self.run_id) for name in ("area_ranking", "market"))
         self._state_of_run = _announceable_state(ranking, market)
@@ -128,7 +129,7 @@ class Live:
         with snapshot:
             connection = snapshot.connection
             attach(connection, home.store, home.key.encryption, alias="store", read_only=True, **wait)
-            self._last_batch: int = last_batch(connection, known_at)
+            self._last_batch = last_batch(connection, known_at)
             versions = known_versions(connection, self._last_batch)
             connection.execute("DETACH store")
             prepare_placing(connection, self._geography, self._codebook)
@@ -190,7 +191,7 @@ class Live:
         come = placed[(find(placed["id_hash"].to_numpy(), newer) >= 0) & placed["area_id"].notna()]
         self._areas.change(pd.concat([gone.assign(n=-1), come.assign(n=1)]))
         self._markets.change(
-            gone[gone["kind"].notna()].assign(incident_id=gone["id_hash"]),
+            gone[gone["kind"].notna()].rename(columns={"id_hash": "incident_id"}),
             reports[find(reports["incident_id"].to_numpy(), newer) >= 0],
         )
         self._count_new(gone, -1)
