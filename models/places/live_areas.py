@@ -27,7 +27,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class LiveAreas:
-    """Draws of every area, 16 bytes times `config.draws` for each of the twelve bands and the axes of an area.
+    """Draws of every area: 8 bytes times `config.draws` for each band, each axis and the percentile on each axis.
 
     Parameters
     ----------
