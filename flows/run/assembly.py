@@ -126,11 +126,21 @@ def place_incidents(
     connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame, as_of: datetime, settings: Settings
 ) -> None:
     """Add tables `codebook`, `area_name`, `point_placed` and `incident_placed` to a snapshot's connection."""
+    prepare_placing(connection, geography, codebook)
+    place_snapshot(connection, geography, as_of, settings)
+
+
+def prepare_placing(connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame) -> None:
+    """Add tables `codebook` and `area_name`."""
+    area_names_of(connection, geography.areas)
+    _create(connection, "codebook", codebook.reset_index())
+
+
+def place_snapshot(connection: duckdb.DuckDBPyConnection, geography: Map, as_of: datetime, settings: Settings) -> None:
+    """Add tables `point_placed` and `incident_placed`; call `prepare_placing` first."""
     points = query(connection, "distinct_point")
     placed = pd.concat([points, place_points(points, geography.areas, geography.grid)], axis=1).astype(POINT_TYPES)
-    area_names_of(connection, geography.areas)
-    for name, frame in {"codebook": codebook.reset_index(), "point_placed": placed}.items():
-        _create(connection, name, pd.DataFrame(frame))
+    _create(connection, "point_placed", placed)
     execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **_clock(as_of, settings))
 
 

@@ -8,7 +8,7 @@ Research 49:444). Police discoveries are counted but do not affect the ranking, 
 et al. 2018, PMLR 81).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +87,7 @@ class AreaDraws:
     """Posterior draws [areas, draws] of every axis and of all harm, and counts, as returned by `draw_areas`.
 
     Rows are in the order of `officer_hours`, by area_id; the ratio is NaN if hours are unknown. The row of an area
-    depends only on its own events, so it can be drawn separately.
+    depends only on its own events.
     """
 
     officer_hours: pd.DataFrame  # index area_id; hours_per_day, is_assumed
@@ -95,17 +95,6 @@ class AreaDraws:
     harm: Floats
     public_count: npt.NDArray[np.int64]
     police_count: npt.NDArray[np.int64]
-
-    def with_areas(self, drawn: "AreaDraws") -> "AreaDraws":
-        """Return these draws with the rows of some areas replaced by those in `drawn`."""
-        rows = self.officer_hours.index.get_indexer(drawn.officer_hours.index)
-        return AreaDraws(
-            self.officer_hours,
-            {axis: _replaced(draws, rows, drawn.axes[axis]) for axis, draws in self.axes.items()},
-            _replaced(self.harm, rows, drawn.harm),
-            _replaced(self.public_count, rows, drawn.public_count),
-            _replaced(self.police_count, rows, drawn.police_count),
-        )
 
 
 def rank_areas(
@@ -201,7 +190,7 @@ def rank_drawn(
     `moves_out_if`, which takes most of the time, is null too unless `is_explained`.
     """
     area_ids = drawn.officer_hours.index
-    parts = {axis: _known_percentiles(drawn.axes[axis]) for axis in AXES}
+    parts = {axis: axis_percentiles(drawn.axes[axis]) for axis in AXES}
     centre = [config.weights[axis] for axis in AXES]
     weights = draw_weights(seed, centre, config.concentration, config.draws)
     weighed = [weights[:, i] * parts[axis] for i, axis in enumerate(AXES)]
@@ -238,6 +227,32 @@ def fit_band_priors(
     area_ids = _checked_hours(officer_hours).index
     events = _checked_events(area_events, area_ids, codebook, config.window_days)
     return _band_priors(_counted(events, config), area_ids, config)
+
+
+def counted_by_band(
+    area_events: pd.DataFrame, codebook: pd.DataFrame, area_ids: pd.Index, *, config: PlacesConfig
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each key of `fit_band_priors` and the events that count in it, with `area`, their row in `area_ids`."""
+    events = _checked_events(area_events, area_ids, codebook, config.window_days)
+    for _, stream, of_band in _bands(_counted(events, config)):
+        yield stream, of_band
+
+
+def rank_percentiles(
+    parts: Mapping[str, Floats],
+    area_ids: pd.Index,
+    weights: Floats,
+    *,
+    config: PlacesConfig,
+    previously_listed: frozenset[str],
+) -> pd.DataFrame:
+    """Return area_id, rank, p_top_k, score and is_listed from each axis's `axis_percentiles` and drawn weights."""
+    scores = _summed(weights[:, i] * parts[axis] for i, axis in enumerate(AXES))
+    table = pd.DataFrame({"area_id": area_ids, "p_top_k": _chance_in_top(scores, config.top_k)})
+    table["score"] = scores.mean(axis=1)
+    table["rank"] = rank_by_chance(table["p_top_k"], table["score"], area_ids)
+    table["is_listed"] = _is_listed(table, previously_listed, config)
+    return table
 
 
 COLUMNS = [
@@ -345,25 +360,42 @@ def _draw_axes(
     band_priors: Mapping[str, BandPrior],
 ) -> tuple[dict[str, Floats], Floats]:
     """Return draws of every axis and of all harm."""
-    harm = {group: np.zeros((len(area_ids), config.draws)) for group in GROUPS}
-    crimes = np.zeros((len(area_ids), config.draws))
-    for group, stream, of_band in _bands(counted):
-        if stream not in band_priors:
-            continue
-        rates = _draw_band(of_band, stream, area_ids, config, seed, band_priors[stream].prior)
-        harm[group] += band_priors[stream].weight * rates
+    rates = (
+        (stream, _draw_band(of_band, stream, area_ids, config, seed, band_priors[stream].prior))
+        for _, stream, of_band in _bands(counted)
+        if stream in band_priors
+    )
+    return combine_bands(rates, hours, config=config, band_priors=band_priors)
+
+
+def combine_bands(
+    rates: Iterable[tuple[str, Floats]],
+    hours_per_day: Floats,
+    *,
+    config: PlacesConfig,
+    band_priors: Mapping[str, BandPrior],
+) -> tuple[dict[str, Floats], Floats]:
+    """Return the draws [areas, draws] of every axis and of all harm.
+
+    Parameters
+    ----------
+    rates : Iterable[tuple[str, Floats]]
+        key in `band_priors` and draws [areas, draws] of incidents per day, in the order of `band_priors`.
+    hours_per_day : Floats
+        [areas] officer hours; zero means unknown.
+    """
+    harm = {group: np.zeros((len(hours_per_day), config.draws)) for group in GROUPS}
+    crimes = np.zeros((len(hours_per_day), config.draws))
+    for stream, of_band in rates:
+        group = stream.split()[0]
+        harm[group] += band_priors[stream].weight * of_band
         if group != "minors":  # these incidents are already in one of the other groups
-            crimes += rates
+            crimes += of_band
+    hours = hours_per_day[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(hours[:, None] > 0, crimes / hours[:, None], np.nan)
+        ratio = np.where(hours > 0, crimes / hours, np.nan)
     axes = {"violence": harm["violence"], "disorder": harm["disorder"], "minors": harm["minors"], "ratio": ratio}
     return axes, harm["violence"] + harm["disorder"] + harm["rest"]
-
-
-def _replaced(values: npt.NDArray, rows: npt.NDArray, new: npt.NDArray) -> npt.NDArray:
-    copy = values.copy()
-    copy[rows] = new
-    return copy
 
 
 def _in_group(counted: pd.DataFrame, group: str) -> pd.Series:
@@ -377,27 +409,43 @@ def _in_group(counted: pd.DataFrame, group: str) -> pd.Series:
 def _draw_band(
     events: pd.DataFrame, stream: str, area_ids: pd.Index, config: PlacesConfig, seed: int, prior: GammaPrior
 ) -> Floats:
-    """Return draws [areas, draws] of incidents per day in one severity band."""
     _, count, exposure = _decayed_counts(events, area_ids, config)
-    shape, rate = posterior(prior, count, exposure)
+    return draw_rates(count, exposure, stream, area_ids, draws=config.draws, seed=seed, prior=prior)
+
+
+def draw_rates(
+    decayed_count: Floats,
+    exposure: Floats,
+    stream: str,
+    area_ids: Iterable[str],
+    *,
+    draws: int,
+    seed: int,
+    prior: GammaPrior,
+) -> Floats:
+    """Return draws [areas, draws] of incidents per day in one group and band, whose key in `BandPrior`s is `stream`."""
+    shape, rate = posterior(prior, decayed_count, exposure)
     streams = [f"{area_id} {stream}" for area_id in area_ids]
-    return draw_gamma(seed, streams, shape[:, None], rate[:, None], config.draws)[:, :, 0]
+    return draw_gamma(seed, streams, shape[:, None], rate[:, None], draws)[:, :, 0]
 
 
-def _known_percentiles(values: Floats) -> Floats:
+def axis_percentiles(values: Floats) -> Floats:
     """Return percentiles among areas with a value, 0.5 for the others, and zero for all if values do not differ."""
     if values.size and np.nanmax(values, initial=-np.inf) <= np.nanmin(values, initial=np.inf):
         return np.zeros(values.shape)
     known = ~np.isnan(values[:, 0]) if values.size else np.zeros(len(values), bool)
-    placed = np.full(values.shape, 0.5)
+    if known.all():
+        return percentiles(values)
+    placed = np.full_like(values, 0.5)
     placed[known] = percentiles(values[known])
     return placed
 
 
-def _summed(parts: Sequence[Floats]) -> Floats:
-    total = np.zeros_like(parts[0])
-    for part in parts:
-        total = total + part
+def _summed(parts: Iterable[Floats]) -> Floats:
+    first, *others = parts
+    total = 0.0 + first
+    for part in others:
+        total += part
     return total
 
 

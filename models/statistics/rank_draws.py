@@ -82,8 +82,19 @@ def draw_weights(seed: int, weights: Sequence[float], concentration: float, draw
 
 def percentiles(values: npt.ArrayLike) -> Floats:
     """Return the percentile (0 to 1) of each entity within each draw of [n, draws]; ties get their mid-rank."""
-    values = pd.DataFrame(np.asarray(values, dtype=np.float64))
-    return (values.rank(method="average").to_numpy() - 0.5) / max(len(values), 1)
+    by_draw = np.ascontiguousarray(np.asarray(values, dtype=np.float64).T)
+    draws, n = by_draw.shape
+    order = (by_draw.argsort(axis=1) + n * np.arange(draws)[:, None]).ravel()
+    ordered, ranks = by_draw.ravel()[order], np.tile(np.arange(1.0, n + 1), draws)
+    differs = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]  # from the next lower in the same draw
+    differs[::n] = True
+    if not differs.all():
+        first = np.flatnonzero(differs)
+        tied = np.diff(first, append=len(order))
+        ranks = np.repeat(np.add.reduceat(ranks, first) / tied, tied)
+    placed = np.empty(by_draw.shape)
+    placed.ravel()[order] = ranks
+    return np.ascontiguousarray((placed.T - 0.5) / max(n, 1))
 
 
 def rank_draws(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
