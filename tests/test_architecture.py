@@ -30,9 +30,9 @@ PIPELINE = {
     "pipeline.store": SHARED | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources"},
 }
 MODELS = {
-    "models.changes": set(),
+    "models.changes": {"models.places", "models.people_scores"},
     "models.statistics": set(),
-    "models.forecast": set(),
+    "models.forecast": {"models.statistics"},
     "models.governance": set(),
     "models.places": {"models.statistics"},
     "models.operations": {"models.statistics"},

@@ -11,6 +11,7 @@ from pyproj import Transformer
 from flows.home.settings import Settings
 from geo.cells import Grid
 from models.forecast.forecast import ForecastConfig, forecast_cells
+from models.places.axes import codebook_axes
 from pipeline.errors import SourceError
 from pipeline.events.codebook import read_codebook
 
@@ -95,7 +96,7 @@ def read_weights(path: Path) -> pd.Series:
 
 def default_weights(settings: Settings, as_of: datetime) -> pd.Series:
     """Return harm_days by offence code from the settings' codebook in force at `as_of`."""
-    return read_codebook(settings.ingest.codebook, as_of.date())["harm_days"]
+    return read_codebook(settings.ingest.codebook, as_of.date(), codebook_axes())["harm_days"]
 
 
 def forecast_file(

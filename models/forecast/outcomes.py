@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.statistics.rank_draws import total_order
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -96,8 +98,8 @@ def _scores(forecast: pd.DataFrame, events: Floats, harm: Floats) -> dict[str, f
     tie = fixed_order(forecast["cell_id"])
     scores = {}
     for prefix, (by_events, by_harm) in METHODS.items():
-        first_by_events = np.lexsort((tie, -forecast[by_events].to_numpy(np.float64)))
-        first_by_harm = np.lexsort((tie, -forecast[by_harm].to_numpy(np.float64)))
+        first_by_events = total_order(forecast[by_events], ids=tie)
+        first_by_harm = total_order(forecast[by_harm], ids=tie)
         for top, share in TOP_SHARES.items():
             count = max(1, round(share * len(forecast)))
             hit_rate = _share(events, first_by_events[:count])

@@ -12,6 +12,7 @@ from models.people_scores.evidence import AXES, BANDS, SUPPLY_CODES
 from models.people_scores.leave_one_axis_out import ranks_without
 from models.people_scores.scoring import Scoring
 from models.statistics.empirical_bayes import Floats
+from models.statistics.rank_draws import total_order
 
 if TYPE_CHECKING:
     from models.people_scores.config import PeopleConfig
@@ -125,7 +126,7 @@ def dealer_ranking(
 ) -> pd.DataFrame:
     """Return sellers outside flagrant markets: selling decides who is in this view, harm alone decides the order."""
     sellers = decisions[decisions["view"].eq("dealer_ranking")]
-    sellers = sellers.reset_index().sort_values(["score", "person_id"], ascending=[False, True]).set_index("person_id")
+    sellers = sellers.iloc[total_order(sellers["score"], ids=sellers.index)]
     heaviest = _heaviest(evidence, sellers.index, config.half_life_days)
     return pd.DataFrame(
         {

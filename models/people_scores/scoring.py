@@ -12,7 +12,7 @@ from models.people_scores.offending import Offending, count_offending, fit_prior
 from models.people_scores.ranking import PeopleRanking, Rates, ScoreScale, rank_people
 from models.statistics.empirical_bayes import Floats, GammaPrior
 from models.statistics.pareto import is_on_front
-from models.statistics.rank_draws import rank_by_chance
+from models.statistics.rank_draws import total_ranks
 
 if TYPE_CHECKING:
     from models.people_scores.config import PeopleConfig
@@ -91,7 +91,7 @@ def score_people(
     ranking = rank_people(seed, ids.tolist(), scored, scale, top_k)
     table = ranking.table
     table = table.assign(
-        rank=rank_by_chance(table["p_top_k"], table["score"], ids),
+        rank=total_ranks(table["p_top_k"], table["score"], ids=ids),
         # Without evidence on an axis the rate is the prior's, which is greater with less time at liberty: use zero.
         is_pareto=is_on_front(np.where(offending.has_evidence, harm, 0.0)[is_scored]),
     )
@@ -108,5 +108,5 @@ _NO_RATES = Rates(np.empty((0, 0)), np.empty((0, 0)), np.empty(0), np.empty(0, d
 _UNSCORED = {
     **dict.fromkeys(("p_top_k", "p_top_k_fixed_weights", "score", "rank", "rank_lo", "rank_hi"), np.nan),
     **dict.fromkeys(("harm_per_day", "harm_per_day_lo", "harm_per_day_hi", "events_per_day"), np.nan),
-    **dict.fromkeys(("share_0", "share_1", "share_2", "is_pareto"), np.nan),
+    **dict.fromkeys((*(f"share_{i}" for i in range(len(AXES))), "is_pareto"), np.nan),
 }
