@@ -25,7 +25,7 @@ PIPELINE = {
     "pipeline.privacy": SHARED,
     "pipeline.events": SHARED | {"pipeline.privacy"},
     "pipeline.publication": SHARED | {"pipeline.privacy"},
-    "pipeline.pages": SHARED | {"pipeline.privacy"},
+    "pipeline.pages": SHARED | {"pipeline.privacy", "pipeline.publication"},
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
     "pipeline.store": SHARED | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources"},
 }

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 
 from flows.home.home import Home

@@ -186,7 +186,7 @@ def count_people(decisions: pd.DataFrame, queue: pd.DataFrame, dealers: pd.DataF
     gates, tiers, rulings = decisions["gate"], decisions["tier"], decisions["tier_rule"]
     people = {
         "known": len(decisions),
-        **{gate: int(gates.eq(gate).sum()) for gate in ("out", "unscorable", "safeguarding", "treatment_information")},
+        **{gate: int(gates.eq(gate).sum()) for gate in dict.fromkeys(rule.outcome for rule in rules.GATES)},
         "diversion": int(decisions["route"].eq("diversion").sum()),
         "in_treatment_withheld": int(decisions["is_withheld"].sum()),
         "insufficient_exposure": int(rulings.eq("insufficient_exposure").sum()),

@@ -1,7 +1,8 @@
 """The axes of the area ranking, each declared once: what it counts, its words, its colours.
 
-The key of an axis is that of its weight in `places.weights`, and part of its columns in `area_ranking`: `<key>_share` and
-`rank_without_<key>`. Ranking, explanations, changes, commands and pages read this table; nothing else lists the axes.
+The key of an axis is that of its weight in `places.weights`, and part of its columns in `area_ranking`: `<key>_share`
+and `rank_without_<key>`. Ranking, explanations, changes, commands and pages read this table; nothing else lists the
+axes.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,7 +54,7 @@ class Axis:
     is_overlap : bool
         True if these events are also part of other groups; they are then not added to all harm and crimes again.
     draw : Callable | None
-        computes the draws [areas, draws] of the rate, NaN in areas where it is unknown; None takes the harm of its group.
+        computes the draws [areas, draws] of the rate, NaN where it is unknown; None takes the harm of its group.
     """
 
     rate: str

@@ -1,6 +1,6 @@
 """Areas ranked by harm on the axes of `models.places.axes`: violence, disorder, use of minors, crimes per officer-hour.
 
-An axis that counts events is a rate of harm: per severity band a gamma–Poisson empirical-Bayes rate of reported incidents
+An axis that counts events is a rate of harm: per severity band a gamma–Poisson empirical-Bayes rate of reports
 (Clayton and Kaldor 1987, Biometrics 43:671), times the band's mean weight in days of guideline prison (Sherman,
 Neyroud and Neyroud 2016, Policing 10:171). The axes become percentiles in every posterior draw and are combined
 with weights that are drawn too: stochastic multicriteria acceptability analysis (Lahdelma and Salminen 2001, Operations

@@ -108,7 +108,7 @@ def chance_above(scores: npt.ArrayLike, first_out: npt.ArrayLike) -> Floats:
 
 
 def total_order(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Return positions by the first score, the greatest first; ties go by the next score, then by `ids`, the least first."""
+    """Return positions by decreasing first score; ties go by the next score, then by increasing id."""
     return np.lexsort((np.asarray(ids), *(-np.asarray(score, dtype=np.float64) for score in reversed(scores))))
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import shapely
 
+from models.places.axes import AXES
 from pipeline.errors import PublicationError
 from pipeline.pages.report import balance, naive_overlap, render_report, warnings_of
 from pipeline.pages.svg_map import DRAWN_SHARE, draw_map, outline
@@ -99,7 +100,7 @@ def shapes(of: dict[str, pd.DataFrame]) -> dict[str, gpd.GeoDataFrame | None]:
 
 def page(of: dict[str, pd.DataFrame] | None = None, **run: Any) -> str:
     of = of or tables()
-    return render_report({**RUN, **run}, of, shapes(of), PEOPLE, written_at=WRITTEN_AT)
+    return render_report({**RUN, **run}, of, shapes(of), PEOPLE, AXES, written_at=WRITTEN_AT)
 
 
 class Outline(HTMLParser):
