@@ -18,5 +18,4 @@ def write_plan_page(home: Home, run_id: str | None, path: Path) -> None:
     zone = ZoneInfo(run["time_zone"])
     day = run["as_of"].tz_convert(zone).date()
     promise_text = words_of(tables["promise"], home.settings.promises)
-    html = render_plans(f"{run['force_name']}, {day}", tables, promise_text, zone)
-    path.write_text(html, encoding="utf-8")
+    path.write_text(render_plans(f"{run['force_name']}, {day}", tables, promise_text, zone), encoding="utf-8")

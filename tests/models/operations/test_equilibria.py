@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.equilibria import DRAWING, POLICIES, SEED, Equilibria, draw, play
+from tests.models.operations.equilibria import DRAWING, POLICIES, Equilibria, drawing, play
 
 
 @pytest.fixture(scope="module")
@@ -38,5 +38,5 @@ def test_same_seed_same_play() -> None:
     assert not np.array_equal(play(model, seed=1)["violator_share"], play(model, seed=2)["violator_share"])
 
 
-def test_the_page_of_plans_shows_what_the_simulation_gives() -> None:
-    assert DRAWING.read_text(encoding="utf-8") == draw(play(Equilibria(periods=60), seed=SEED))
+def test_the_page_of_plans_shows_the_drawing_of_this_simulation() -> None:
+    assert DRAWING.read_text(encoding="utf-8") == drawing()

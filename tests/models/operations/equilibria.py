@@ -6,7 +6,7 @@ fall on V violators by chance, p = min(1, K/V): with many violators the risk is 
 order, the same K sanctions are certain for the first in order; these stop, and the next become first (Kleiman and
 Kilmer 2009, PNAS 106:14230). The model assumes informed, deterrable people; it shows a mechanism and is no forecast.
 
-The page of plans shows the drawing that `python -m tests.equilibria` writes.
+The page of plans shows its drawing, made once: `python -m tests.models.operations.equilibria` writes it again.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from markupsafe import escape
 
 from pipeline.pages.base import number, percent
 from pipeline.pages.svg_plots import line_plot
 
-DRAWING = Path(__file__).parents[1] / "pipeline/pages/templates/equilibria.html"
-SEED = 20261123
+DRAWING = Path(__file__).resolve().parents[3] / "pipeline/pages/templates/equilibria.html"
+SEED, PERIODS = 20261123, 60
+
 POLICIES = ("concentrated", "spread", "spread with a surge")
 
 
@@ -82,19 +82,19 @@ def _true_risk(violates: np.ndarray, sanctions: int, policy: str) -> np.ndarray:
     return np.broadcast_to(np.minimum(1.0, sanctions / violators), violates.shape)
 
 
-def draw(equilibria: pd.DataFrame) -> str:
-    """Return the share of violators by period, one line per policy, and how each policy ends, as HTML."""
-    series = {str(policy): rows["violator_share"].tolist() for policy, rows in equilibria.groupby("policy", sort=False)}
-    periods = [f"period {period}" for period in sorted(equilibria["period"].unique().tolist())]
+def drawing() -> str:
+    """Return the drawing: the share of violators by period, one line per policy, and where each policy ends."""
+    shares = play(Equilibria(periods=PERIODS), seed=SEED)
+    series = {str(policy): rows["violator_share"].tolist() for policy, rows in shares.groupby("policy", sort=False)}
+    periods = [f"period {period}" for period in range(PERIODS + 1)]
     plot = line_plot(periods, series, title="Share of all who violate, by how sanctions are used")
-    last = equilibria.groupby("policy", sort=False).tail(1)
     ends = "".join(
-        f"<li><b>{escape(percent(row.violator_share))}</b> still violate, {row.policy}, "
-        f"after {number(row.sanctions_used)} sanctions</li>"
-        for row in last.itertuples()
+        f"<li><b>{percent(row.violator_share)}</b> still violate, {row.policy}, after {number(row.sanctions_used)} "
+        "sanctions</li>"
+        for row in shares.groupby("policy", sort=False).tail(1).itertuples()
     )
     return f'{plot}\n<ul class="tiles">{ends}</ul>\n'
 
 
 if __name__ == "__main__":
-    DRAWING.write_text(draw(play(Equilibria(periods=60), seed=SEED)), encoding="utf-8")
+    DRAWING.write_text(drawing(), encoding="utf-8")
