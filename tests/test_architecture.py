@@ -30,13 +30,14 @@ PIPELINE = {
     "pipeline.store": SHARED | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources"},
 }
 MODELS = {
+    "models.checks": set(),
     "models.changes": {"models.places", "models.people_scores"},
     "models.statistics": set(),
-    "models.forecast": {"models.statistics"},
+    "models.forecast": {"models.statistics", "models.checks"},
     "models.governance": set(),
-    "models.places": {"models.statistics"},
-    "models.operations": {"models.statistics"},
-    "models.people_scores": {"models.statistics"},
+    "models.places": {"models.statistics", "models.checks"},
+    "models.operations": {"models.statistics", "models.checks"},
+    "models.people_scores": {"models.statistics", "models.checks"},
     "models.people_lists": {"models.statistics", "models.people_scores", "models.changes"},
     "models.evaluation": {"models.statistics", "models.forecast"},
     "models.simulate.world": set(),

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.checks import expect
 from models.forecast.history import History, read_history
 from models.forecast.learn import expected_events, learn
 from models.forecast.long_memory import remember
@@ -40,8 +41,7 @@ class ForecastConfig:
     def __post_init__(self) -> None:
         for name in ("horizon_days", "history_days", "draws"):
             value = getattr(self, name)
-            if not (isinstance(value, int) and value >= 1):
-                raise ValueError(f"{name}={value!r}: expected a whole number ≥ 1")
+            expect(isinstance(value, int) and value >= 1, "", self, name, "a whole number ≥ 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,6 @@ FEW_EVENTS = 200
 SHORT_DAYS = 56
 STALE_DAYS = 7
 
-EVENT_COLUMNS = ("cell_ix", "cell_iy", "offence_code", "age_days", "n")
-
 
 @dataclass(frozen=True, slots=True)
 class History:

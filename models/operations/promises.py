@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from models.checks import expect
+
 Row = dict[Hashable, Any]  # one row of a frame
 
 CONSEQUENCES = ("sanction", "arrest", "seizure")
@@ -33,11 +35,9 @@ class PromisesConfig:
     window_days: int
 
     def __post_init__(self) -> None:
-        if not self.response_deadline_h > 0:
-            raise ValueError(f"promises.response_deadline_h={self.response_deadline_h!r}: expected hours above zero")
+        expect(self.response_deadline_h > 0, "promises.", self, "response_deadline_h", "hours above zero")
         for name in ("kept_rate_floor", "delivered_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"promises.{name}={getattr(self, name)!r}: expected a share from 0 to 1")
+            expect(0 <= getattr(self, name) <= 1, "promises.", self, name, "a share from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Scores of people: from evidence and time at liberty to rates, and from rates to ranks."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from models.people_scores.config import PeopleConfig
 from models.people_scores.evidence import AXES
 from models.people_scores.exposure import liberty_days
 from models.people_scores.offending import Offending, count_offending, fit_priors, mean_factors, posterior_rates
@@ -13,9 +13,6 @@ from models.people_scores.ranking import PeopleRanking, Rates, ScoreScale, rank_
 from models.statistics.empirical_bayes import Floats, GammaPrior
 from models.statistics.pareto import is_on_front
 from models.statistics.rank_draws import total_ranks
-
-if TYPE_CHECKING:
-    from models.people_scores.config import PeopleConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ def score_people(
     custody: pd.DataFrame,
     *,
     as_of: pd.Timestamp,
-    config: "PeopleConfig",
+    config: PeopleConfig,
     seed: int,
 ) -> Scoring:
     """Score every adult with evidence and enough time at liberty; fit the priors on those with evidence."""
@@ -99,7 +96,7 @@ def score_people(
     return Scoring(people, float(harm.sum(axis=1).mean()), ids, top_k, offending, priors, scored, scale, ranking)
 
 
-def places(config: "PeopleConfig", scored: int) -> int:
+def places(config: PeopleConfig, scored: int) -> int:
     """Return K: the force's capacity, at most a share of those scored; zero where too few are scored."""
     return min(config.top_k, int(round(config.top_share * scored, 9)))
 

@@ -20,22 +20,19 @@ def moves_out_if(
     weights: Sequence[float],
     *,
     top_k: int,
-    list_leave: float,
 ) -> list[str | None]:
     """Return the change that would bring each listed area's score below that of the first area outside the top K.
 
     Parameters
     ----------
     table : pd.DataFrame
-        one row per area: rank, score, is_listed, p_top_k and the rate of each axis.
+        one row per area: rank, score, is_listed and the rate of each axis.
     drawn : Mapping[str, tuple[Floats, Floats]]
         axis → (values, percentiles), both [areas, draws] in the order of the table; axes in the order of `weights`.
     weights : Sequence[float]
         mean weight of each axis.
     top_k : int
         number of areas on the list.
-    list_leave : float
-        P(in the top K) below which a listed area leaves.
 
     Returns
     -------

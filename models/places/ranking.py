@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.checks import expect
 from models.places.axes import AXES, GroupDraws, groups, is_counted_once
 from models.places.counterfactuals import moves_out_if
 from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
@@ -52,30 +53,17 @@ class PlacesConfig:
 
     def __post_init__(self) -> None:
         for name in ("cell_size_m", "window_days", "half_life_days", "top_k", "draws", "concentration"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"places.{name}={getattr(self, name)!r}: expected a number above zero")
-        if not 0 <= self.list_leave <= self.list_enter <= 1:
-            raise ValueError(
-                f"places.list_leave={self.list_leave!r} and list_enter={self.list_enter!r}: "
-                "expected probabilities with list_leave ≤ list_enter"
-            )
-        self._check_weights()
-        self._check_discoveries()
-
-    def _check_weights(self) -> None:
-        if set(self.weights) != set(AXES):
-            raise ValueError(f"places.weights={dict(self.weights)!r}: expected exactly the axes {', '.join(AXES)}")
+            expect(getattr(self, name) > 0, "places.", self, name, "a number above zero")
+        is_in_order = 0 <= self.list_leave <= self.list_enter <= 1
+        expect(is_in_order, "places.", self, "list_leave list_enter", "probabilities with list_leave ≤ list_enter")
+        expect(set(self.weights) == set(AXES), "places.", self, "weights", f"exactly the axes {', '.join(AXES)}")
         values = [self.weights[axis] for axis in AXES]
-        if not all(0 <= value < 1 for value in values) or abs(sum(values) - 1) > 1e-9:
-            raise ValueError(f"places.weights={dict(self.weights)!r}: expected weights ≥ 0 and < 1 that sum to 1")
-
-    def _check_discoveries(self) -> None:
-        allowed = {"public", "partner", "sensor"}
-        if isinstance(self.discoveries, str) or not self.discoveries or not set(self.discoveries) <= allowed:
-            raise ValueError(
-                f"places.discoveries={self.discoveries!r}: expected a list of public, partner, sensor; what the police "
-                "discover follows their patrols and may not raise a score"
-            )
+        is_whole = all(0 <= value < 1 for value in values) and abs(sum(values) - 1) <= 1e-9
+        expect(is_whole, "places.", self, "weights", "weights ≥ 0 and < 1 that sum to 1")
+        is_list = bool(self.discoveries) and not isinstance(self.discoveries, str)
+        is_public = is_list and set(self.discoveries) <= {"public", "partner", "sensor"}
+        why = "what the police discover follows their patrols and may not raise a score"
+        expect(is_public, "places.", self, "discoveries", f"a list of public, partner, sensor; {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +228,6 @@ def rank_drawn(
             {axis: (drawn.axes[axis], parts[axis]) for axis in AXES},
             weights.mean(axis=0).tolist(),
             top_k=config.top_k,
-            list_leave=config.list_leave,
         )
     return table.sort_values("rank", ignore_index=True)
 
