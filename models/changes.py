@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Floats
 from models.people_scores.evidence import AXES as PERSON_AXES
 from models.places.axes import AXES
-
-Floats = npt.NDArray[np.float64]
 
 # Column → its name in a sentence. The measure with the largest relative change is named as the reason.
 MEASURES: Mapping[str, Mapping[str, str]] = {

@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Floats, Ints
 from models.statistics.rank_draws import total_order
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 TOP_SHARES = {"top1": 0.01, "top5": 0.05}
 
@@ -85,7 +83,7 @@ def score_forecast(forecast: pd.DataFrame, realised: pd.DataFrame) -> pd.DataFra
     )[OUTCOME_COLUMNS]
 
 
-def fixed_order(cell_ids: pd.Series) -> Integers:
+def fixed_order(cell_ids: pd.Series) -> Ints:
     """Return each cell's position in a fixed permutation of the ids, which breaks ties."""
     ids = cell_ids.to_numpy(dtype=object)
     hashed = pd.util.hash_array(ids, hash_key=TIE_KEY)
@@ -109,7 +107,7 @@ def _scores(forecast: pd.DataFrame, events: Floats, harm: Floats) -> dict[str, f
     return scores
 
 
-def _share(values: Floats, chosen: Integers) -> float:
+def _share(values: Floats, chosen: Ints) -> float:
     total = values.sum()
     return float(values[chosen].sum() / total) if total > 0 else np.nan
 

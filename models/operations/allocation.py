@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Floats
 from models.checks import expect
 from models.operations.marginal_allocation import Caps, MarginalPlan, averted, harm_prices, most_averted
 from models.statistics.water_filling import fill_in
-
-Floats = npt.NDArray[np.float64]
 
 # The effect of an officer-hour is rarely identified, so plans are also shown for half and twice the assumed effect.
 KAPPA_MULTIPLES = {"half": 0.5, "default": 1.0, "double": 2.0}

@@ -8,14 +8,12 @@ Drug Policy 24:177). Officer hours, interrupted treatment and the overdose watch
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Floats
 from models.checks import expect
 from models.operations.tipping import Z_80
 from models.statistics.rank_draws import generator
-
-Floats = npt.NDArray[np.float64]
 
 BANDS = ("high", "mid", "low")
 NUMBERS = (

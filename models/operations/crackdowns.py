@@ -7,7 +7,7 @@ Public Policy 16: of seven trained sites, one worked). The phases are hold → a
 the step between the last two.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any
@@ -17,12 +17,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaincinv
 
+from models.arrays import Row
 from models.checks import expect
 from models.operations.benefit import BANDS, BenefitConfig, draw_averted, weigh
 from models.operations.promises import Promises
 from models.operations.tipping import draw_hours_needed
-
-Row = dict[Hashable, Any]  # one row of a frame
 
 TROUBLE = ("dealing", "fear", "paraphernalia", "disorder", "violence")
 COVER = 0.8  # share of the draws in which the proposed surge suffices, if the budget allows

@@ -11,13 +11,11 @@ nearby.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy  # its slow parts, optimize and interpolate, are imported with their first use
 from scipy.sparse import csr_array, kron, vstack
 
+from models.arrays import Floats
 from models.statistics.water_filling import fill_in
-
-Floats = npt.NDArray[np.float64]
 
 CHORDS, REFINEMENTS = 8, 4
 FEASIBLE = 1e-9  # hours by which rounding may exceed a cap

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from models.arrays import Floats
 from models.people_lists import rules
 from models.people_lists.rule_features import child_events, grave_incidents, sales_outside_markets
 from models.people_scores.config import PeopleConfig
@@ -10,7 +11,6 @@ from models.people_scores.counterfactuals import moves_out
 from models.people_scores.evidence import AXES, BANDS, SUPPLY_CODES
 from models.people_scores.leave_one_axis_out import ranks_without
 from models.people_scores.scoring import Scoring
-from models.statistics.empirical_bayes import Floats
 from models.statistics.rank_draws import total_order
 
 DAYS_PER_YEAR = 365.25

@@ -6,12 +6,12 @@ All other people stay fixed, and the person's own random stream is reused, so th
 import numpy as np
 import pandas as pd
 
+from models.arrays import Floats
 from models.people_scores.config import PeopleConfig
 from models.people_scores.exposure import decayed_days
 from models.people_scores.offending import count_offending
 from models.people_scores.ranking import Rates, draw_scores
 from models.people_scores.scoring import Scoring
-from models.statistics.empirical_bayes import Floats
 
 MONTHS_AHEAD = (1, 3, 6, 9, 12, 18, 24, 36)
 DAYS_PER_MONTH = 365.25 / 12

@@ -11,6 +11,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
+from models.arrays import Floats
 from models.people_scores.ranking import (
     Moments,
     Rates,
@@ -22,7 +23,6 @@ from models.people_scores.ranking import (
     entry_scores,
     score_moments,
 )
-from models.statistics.empirical_bayes import Floats
 from models.statistics.rank_draws import chance_above, total_ranks
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 import scipy  # its slow parts, optimize and interpolate, are imported with their first use
 from scipy.special import betainc, betaincinv, gammaincinv, gammaln
 
-from models.statistics.empirical_bayes import Floats
+from models.arrays import Floats
 from models.statistics.rank_draws import chance_above, draw_gamma, draw_weights, rank_draws, total_order
 
 INTERVAL = (0.1, 0.9)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from models.arrays import Floats
 from models.people_scores.config import PeopleConfig
 from models.people_scores.evidence import AXES
 from models.people_scores.exposure import liberty_days
 from models.people_scores.offending import Offending, count_offending, fit_priors, mean_factors, posterior_rates
 from models.people_scores.ranking import PeopleRanking, Rates, ScoreScale, rank_people
-from models.statistics.empirical_bayes import Floats, GammaPrior
+from models.statistics.empirical_bayes import GammaPrior
 from models.statistics.pareto import is_on_front
 from models.statistics.rank_draws import total_ranks
 

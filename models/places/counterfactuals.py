@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Floats
 from models.places.axes import AXES
-
-Floats = npt.NDArray[np.float64]
 
 # Number of draws for the figure in an explanation; the ranking itself uses all draws.
 COUNTERFACTUAL_DRAWS = 200
