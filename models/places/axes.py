@@ -112,6 +112,11 @@ def groups(events: pd.DataFrame) -> dict[str, "pd.Series[bool]"]:
     return {**chosen, REST: ~in_axis}
 
 
+def group_names() -> list[str]:
+    """Return the keys of `groups`."""
+    return [*(name for name, axis in AXES.items() if axis.counts), REST]
+
+
 def is_counted_once(group: str) -> bool:
     """Return True if the events of a group are part of all harm and all crimes in this group, not in another."""
     return group == REST or not AXES[group].is_overlap
@@ -119,4 +124,4 @@ def is_counted_once(group: str) -> bool:
 
 def codebook_axes() -> tuple[str, ...]:
     """Return the words that column `axis` of the codebook may hold."""
-    return (*(name for name, axis in AXES.items() if axis.counts), "none")
+    return (*(name for name in group_names() if name != REST), "none")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.checks import expect
-from models.places.axes import AXES, GroupDraws, groups, is_counted_once
+from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
 from models.places.counterfactuals import moves_out_if
 from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
 from models.statistics.pareto import is_on_front
@@ -317,15 +317,13 @@ def _draw_axes(
     band_priors: Mapping[str, BandPrior],
 ) -> tuple[dict[str, Floats], Floats]:
     """Return draws of every axis and of all harm."""
-    shape = (len(area_ids), config.draws)
-    harm: dict[str, Floats] = {}
-    crimes = np.zeros(shape)
+    harm = {group: np.zeros((len(area_ids), config.draws)) for group in group_names()}
+    crimes = np.zeros((len(area_ids), config.draws))
     for group, stream, of_band in _bands(counted):
-        of_group = harm.setdefault(group, np.zeros(shape))
         if stream not in band_priors:
             continue
         rates = _draw_band(of_band, stream, area_ids, config, seed, band_priors[stream].prior)
-        of_group += band_priors[stream].weight * rates
+        harm[group] += band_priors[stream].weight * rates
         if is_counted_once(group):
             crimes += rates
     drawn = GroupDraws(harm, crimes, hours)
