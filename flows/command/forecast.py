@@ -87,6 +87,7 @@ def command(
     from flows.evaluation.forecast_file import Extent, forecast_file, read_events, read_weights
     from flows.home.settings import find_mapping
     from geo.cells import Grid
+    from models.places.axes import codebook_axes
     from pipeline.events.codebook import read_codebook
     from pipeline.sources.mapped_frame import read_mapped_incidents
     from pipeline.sources.mapping import read_mapping
@@ -101,9 +102,10 @@ def command(
         )
     else:
         incidents = read_events(events)
+    codebook = read_codebook(settings.ingest.codebook, as_of.date(), codebook_axes())
     table = forecast_file(
         incidents,
-        read_weights(weights) if weights else read_codebook(settings.ingest.codebook, as_of.date())["harm_days"],
+        read_weights(weights) if weights else codebook["harm_days"],
         as_of=as_of,
         horizon_days=horizon_days,
         extent=Extent(*extent),

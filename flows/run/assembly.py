@@ -17,6 +17,7 @@ from geo.cells import Grid
 from geo.crs import crs_name
 from geo.placement import place_points
 from geo.points_of_interest import read_points_of_interest
+from models.places.axes import codebook_axes
 from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
 
@@ -265,4 +266,5 @@ def people_frames(
 
 def read_run_codebook(settings: Settings, as_of: datetime) -> pd.DataFrame:
     """Return the codebook in force at `as_of`, by local date."""
-    return read_codebook(settings.ingest.codebook, as_of.astimezone(settings.force.zone).date())
+    day = as_of.astimezone(settings.force.zone).date()
+    return read_codebook(settings.ingest.codebook, day, codebook_axes())

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 
 from flows.home.home import Home
@@ -41,6 +40,7 @@ from models.places.displacement import measure_displacement
 from models.places.feedback import measure_feedback
 from models.places.markets import Markets, rank_markets
 from models.places.ranking import rank_areas
+from models.statistics.rank_draws import total_ranks
 from pipeline.publication.publish import runs
 
 PEOPLE_TABLES = (
@@ -150,8 +150,8 @@ def forecast_places(frames: PlaceFrames, geography: Map, codebook: pd.DataFrame,
     cells = cells.assign(
         cell_size_m=geography.grid.size_m,
         horizon_days=settings.forecast.horizon_days,
-        rank=_rank(cells, "expected_harm"),
-        naive_rank=_rank(cells, "naive_count"),
+        rank=total_ranks(cells["expected_harm"], ids=cells["cell_id"]),
+        naive_rank=total_ranks(cells["naive_count"], ids=cells["cell_id"]),
     ).sort_values("rank", ignore_index=True)
     cells.attrs["notes"] = outcome.attrs.get("notes", [])
     return cells
@@ -160,12 +160,6 @@ def forecast_places(frames: PlaceFrames, geography: Map, codebook: pd.DataFrame,
 def notes_of(frame: pd.DataFrame) -> list[str]:
     """Return the limitations that a model noted."""
     return list(frame.attrs.get("notes", []))
-
-
-def _rank(cells: pd.DataFrame, column: str) -> pd.Series:
-    """Rank from 1 for the greatest, ties by cell_id."""
-    order = cells.assign(less=-cells[column]).sort_values(["less", "cell_id"]).index
-    return pd.Series(np.arange(1, len(order) + 1, dtype=np.int32), index=order)
 
 
 def find_places_of_harm(

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.places.axes import AXES
 from models.places.ranking import (
-    AXES,
     Floats,
     PlacesConfig,
     axis_percentiles,

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.checks import expect
 from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
 from models.statistics.rank_draws import percentiles
 
@@ -46,14 +47,10 @@ class MarketsConfig:
 
     def __post_init__(self) -> None:
         for name in ("window_weeks", "minimum_weeks", "minimum_callers", "visibility_distance_m"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"markets.{name}={getattr(self, name)!r}: expected a number above zero")
-        if self.minimum_weeks > self.window_weeks:
-            raise ValueError(
-                f"markets.minimum_weeks={self.minimum_weeks!r}: expected at most window_weeks={self.window_weeks!r}"
-            )
-        if not 0 < self.minimum_score <= 1:
-            raise ValueError(f"markets.minimum_score={self.minimum_score!r}: expected a score above 0, at most 1")
+            expect(getattr(self, name) > 0, "markets.", self, name, "a number above zero")
+        at_most = f"at most window_weeks={self.window_weeks!r}"
+        expect(self.minimum_weeks <= self.window_weeks, "markets.", self, "minimum_weeks", at_most)
+        expect(0 < self.minimum_score <= 1, "markets.", self, "minimum_score", "a score above 0, at most 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.places.axes import AXES
 from models.places.live_areas import LiveAreas
-from models.places.ranking import AXES, PlacesConfig, decayed_days, draw_areas, fit_band_priors, rank_areas, rank_drawn
+from models.places.ranking import PlacesConfig, decayed_days, draw_areas, fit_band_priors, rank_areas, rank_drawn
 
 ROOT = Path(__file__).parents[3]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["places"]
