@@ -6,16 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from models.arrays import Floats
+from models.people_scores.evidence import AXES as PERSON_AXES
+from models.places.axes import AXES
 
 # Column → its name in a sentence. The measure with the largest relative change is named as the reason.
 MEASURES: Mapping[str, Mapping[str, str]] = {
-    "area": {
-        "violence_per_day": "violence, in harm-days a day,",
-        "disorder_per_day": "disorder, in harm-days a day,",
-        "minors_per_day": "use of minors, in harm-days a day,",
-        "crimes_per_officer_hour": "crimes per officer-hour",
-    },
+    "area": {axis.rate: axis.measure for axis in AXES.values()},
     "market": {
         "dealing_report_count": "the number of dealing reports",
         "caller_count": "the number of callers",
@@ -26,9 +23,7 @@ MEASURES: Mapping[str, Mapping[str, str]] = {
     },
     "hotspot": {"harm_days": "harm in days", "cell_count": "the number of cells"},
     "person": {
-        "violence": "the violence part of the score",
-        "disorder": "the disorder part of the score",
-        "minors": "the use-of-minors part of the score",
+        **{axis: f"the {words.replace(' ', '-')} part of the score" for axis, words in PERSON_AXES.items()},
         "p_top_k": "the chance of being in the top K",
     },
 }
@@ -106,8 +101,7 @@ def person_changes(before: pd.DataFrame, after: pd.DataFrame, why_now: pd.Series
 
 def _with_parts(person_tier: pd.DataFrame) -> pd.DataFrame:
     """Return the table with the additive parts of the score by axis added."""
-    axes = ("violence", "disorder", "minors")
-    return person_tier.assign(**{axis: person_tier[f"{axis}_share"] * person_tier["score"] for axis in axes})
+    return person_tier.assign(**{axis: person_tier[f"{axis}_share"] * person_tier["score"] for axis in PERSON_AXES})
 
 
 def _join_runs(before: pd.DataFrame, after: pd.DataFrame, key: str, columns: list[str]) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def command(home: "Home", folder: Path, seed: int, as_of: date | None) -> None:
 def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: Callable[[str], None]) -> None:
     """Simulate, load, run as a Prefect flow; print the places, counts of people and paths of the files."""
     from flows.command.printing import print_frame
-    from flows.command.show import TABLES, read_table
+    from flows.command.show import read_table, shown_table
     from flows.decisions.audits import audit_reports
     from flows.ingest.ingest import load_file
     from flows.schedule.prefect_server import prefect_server
@@ -68,8 +68,9 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
         wait_for_server()
         summary = daily(home.path, home.config_file, as_of, None, home.clock)
     for name, limit in SHOWN.items():
-        frame = read_table(home, TABLES[name], summary.run_id, purpose=None, reader=None).head(limit)
-        print_frame(frame, title=f"\n{name}", as_json=False, columns=TABLES[name].columns)
+        shown = shown_table(name)
+        frame = read_table(home, shown, summary.run_id, purpose=None, reader=None).head(limit)
+        print_frame(frame, title=f"\n{name}", as_json=False, columns=shown.columns)
     _register_effects(home)
     audits = ["report", "state", "signed_by", "fresh_until"]
     print_frame(audit_reports(home), title="\naudits that lists depend on", as_json=False, columns=audits)

@@ -14,82 +14,57 @@ if TYPE_CHECKING:
     from flows.home.home import Home
 
 
+# Name on the command line → published name of a table; `show:` in pipeline/publication/tables.yml chooses its columns.
+TABLES = {
+    "areas": "area_ranking",
+    "cells": "cell_forecast",
+    "hotspots": "hotspot",
+    "markets": "market",
+    "outcomes": "outcome_monitor",
+    "officers": "officer_allocation",
+    "crackdowns": "crackdown_plan",
+    "visits": "visit_plan",
+    "promises": "promise",
+    "notices": "area_notice",
+    "notice-states": "area_notice_state",
+    "displacement": "displacement",
+    "feedback": "feedback",
+    "audits": "audit_report",
+    "runs": "run",
+    "changes": "place_change",
+    "quality": "data_quality",
+    "people": "person_tier",
+    "warrants": "warrant_queue",
+    "dealers": "dealer_ranking",
+    "call-in": "call_in",
+    "referrals": "referral",
+    "safeguarding": "safeguarding",
+    "person-notices": "person_notice",
+    "person-notice-states": "person_notice_state",
+    "person-changes": "person_change",
+}
+NOTICES = ("area_notice", "person_notice")  # shown with their state
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A table that can be printed: its published name, printed columns, and whether it is about people."""
 
     table: str
     columns: list[str]
-    is_about_people: bool = False
+    is_about_people: bool
 
 
-TABLES = {
-    "areas": Shown("area_ranking", [
-        "rank", "area_id", "area_name", "rank_lo", "rank_hi", "p_top_k", "is_listed", "harm_per_day",
-        "crimes_per_officer_hour", "violence_share", "disorder_share", "minors_share", "ratio_share",
-    ]),
-    "cells": Shown("cell_forecast", [
-        "rank", "cell_id", "area_id", "expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events",
-        "p_top1", "naive_count", "naive_rank",
-    ]),
-    "hotspots": Shown("hotspot", ["rank", "hotspot_id", "cell_count", "harm_days", "z_max", "p_adjusted_min"]),
-    "markets": Shown("market", [
-        "rank", "market_id", "area_id", "grade", "score", "dealing_report_count", "caller_count", "source_count",
-        "active_week_count", "is_provisional",
-    ]),
-    "outcomes": Shown("outcome_monitor", [
-        "forecast_as_of", "event_count", "expected_events", "harm_share_top1", "naive_harm_share_top1",
-        "harm_share_top5", "naive_harm_share_top5", "pai_top1", "naive_pai_top1",
-    ]),
-    "officers": Shown("officer_allocation", [
-        "area_id", "today_hours", "proposed_hours", "today_ratio", "proposed_ratio", "is_staffing_assumed",
-    ]),
-    "crackdowns": Shown("crackdown_plan", [
-        "position", "market_id", "phase", "next_step", "hours_today", "hours_needed", "p_tips", "starts_on", "why",
-    ]),
-    "visits": Shown("visit_plan", ["cell_id", "visit_number", "area_id", "chosen_for", "starts_at", "minutes"]),
-    "promises": Shown("promise", ["announced_at", "area_id", "promise_kind", "promised", "due_on", "status", "why"]),
-    "notices": Shown("area_notice", [
-        "notice_id", "area_id", "market_id", "state", "language", "starts_on", "superseded_by",
-    ]),
-    "notice-states": Shown("area_notice_state", [
-        "notice_id", "area_id", "state", "serve_by", "starts_on", "reviewed_by", "approved_by", "served_on", "why",
-    ]),
-    "displacement": Shown("displacement", [
-        "market_id", "split", "part", "window_days", "target_change", "displaced", "displaced_lo", "displaced_hi",
-        "harm_displaced_lo", "harm_displaced_hi", "is_alarm", "is_harm_alarm",
-    ]),
-    "feedback": Shown("feedback", [
-        "area_id", "public_share", "police_share", "hours_share", "find_ratio", "find_ratio_lo", "find_ratio_hi",
-        "rank_public", "rank_with_police", "is_alarm",
-    ]),
-    "audits": Shown("audit_report", [
-        "report", "state", "made_at", "signed_by", "signed_at", "fresh_until", "halted_because",
-    ]),
-    "runs": Shown("run", ["run_id", "as_of", "known_at", "valid_to", "predecessor_run_id", "seed"]),
-    "changes": Shown("place_change", ["place_kind", "place_id", "change", "rank_before", "rank_after", "why"]),
-    "quality": Shown("data_quality", ["measure", "value", "unit", "is_warning", "detail"]),
-    "people": Shown("person_tier", [
-        "rank", "person_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_year", "rule", "list_status",
-    ], True),
-    "warrants": Shown("warrant_queue", [
-        "position", "warrant_id", "person_id", "kind", "route", "underlying_offence_code",
-    ], True),
-    "dealers": Shown("dealer_ranking", ["rank", "person_id", "tier", "score", "harm_per_year"], True),
-    "call-in": Shown("call_in", [
-        "position", "person_id", "attendance_probability", "linked_count", "reach_alone", "added_reach", "plan_reach",
-        "plan_gap",
-    ], True),
-    "referrals": Shown("referral", ["person_id", "route", "offered_at", "started_at", "rule"], True),
-    "safeguarding": Shown("safeguarding", ["person_id", "reason", "is_used_by_adult", "rule"], True),
-    "person-notices": Shown("person_notice", [
-        "notice_id", "person_id", "state", "language", "superseded_by",
-    ], True),
-    "person-notice-states": Shown("person_notice_state", [
-        "notice_id", "person_id", "state", "reviewed_by", "approved_by", "served_on", "why",
-    ], True),
-    "person-changes": Shown("person_change", ["person_id", "change", "tier_before", "tier_after", "why"], True),
-}  # fmt: skip
+def shown_table(name: str) -> Shown:
+    """Return the table with this name on the command line."""
+    from pipeline.publication.tables import read_tables
+
+    tables = read_tables()
+    columns = [column.name for column in tables.find(TABLES[name]).shown if column.show.command]
+    if TABLES[name] in NOTICES:
+        columns.insert(columns.index("language"), "state")
+        columns.append("superseded_by")
+    return Shown(TABLES[name], columns, TABLES[name] not in tables.published)
 
 
 @click.command("show")
@@ -119,7 +94,7 @@ def command(
       harmspot --home town show people --purpose "morning tasking" --reader "Insp. J. Reyes"
       harmspot --home town show areas --json
     """
-    shown = TABLES[table]
+    shown = shown_table(table)
     frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
     columns = shown.columns
     if is_resolved and shown.is_about_people:
@@ -152,7 +127,7 @@ def read_table(
         from flows.decisions.lists import read_list
 
         rows = read_list(home, shown.table, run_id, reader=reader, purpose=purpose)
-    if shown.table in ("area_notice", "person_notice"):
+    if shown.table in NOTICES:
         from flows.decisions.notice_decisions import marked
 
         return marked(home, rows, shown.table.removesuffix("_notice"), reader=reader, purpose=purpose)

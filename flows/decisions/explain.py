@@ -14,6 +14,7 @@ from flows.home.store_access import open_home_store
 from flows.run.prioritise import people_of_run
 from models.people_lists.explain import explain_person
 from models.people_lists.lists import decision
+from models.places.axes import AXES
 from pipeline.errors import PublicationError
 from pipeline.pages.base import local_moments
 from pipeline.publication.publish import read_published, runs
@@ -21,7 +22,6 @@ from pipeline.store.store import TOMBSTONE
 
 LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
 PERSON_TABLES = (*LIST_TABLES, "tier_term", "seller_term", "person_change")
-AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors", "ratio": "crimes per officer-hour"}
 
 
 def find_area(home: Home, area: str, run_id: str | None) -> dict[str, Any]:
@@ -36,8 +36,8 @@ def find_area(home: Home, area: str, run_id: str | None) -> dict[str, Any]:
 
 def area_lines(row: dict[str, Any]) -> list[str]:
     """Return the lines that explain a row of `area_ranking`."""
-    shares = ", ".join(f"{label} {row[f'{axis}_share']:.0%}" for axis, label in AXES.items())
-    without = ", ".join(f"without {label} {row[f'rank_without_{axis}']}" for axis, label in AXES.items())
+    shares = ", ".join(f"{axis.words} {row[f'{name}_share']:.0%}" for name, axis in AXES.items())
+    without = ", ".join(f"without {axis.words} {row[f'rank_without_{name}']}" for name, axis in AXES.items())
     return [
         f"{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
         f"(80% between {row['rank_lo']} and {row['rank_hi']}), {'listed' if row['is_listed'] else 'not listed'}",

@@ -1,18 +1,18 @@
 """Protection checks against the current store, made before a list of people or a person notice is used.
 
 A run reads the store once. Later information that protects a person takes effect without waiting for the next run: a
-person now known to be dead, under 18 or of unknown age is on no list and gets no person notice; no notice is served
-whose evidence was corrected since; no warrant is served that was executed or recalled. Erased people are left out
-wherever people are read (`flows.human_log.list_events.erased_people`).
+person whom a gate that `protects` holds now (dead, under 18, of unknown age) is on no list and gets no person notice;
+no notice is served whose evidence was corrected since; no warrant is served that was executed or recalled. Erased
+people are left out wherever people are read (`flows.human_log.list_events.erased_people`).
 """
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-import numpy as np
 import pandas as pd
 
 from flows.home.home import Home
+from models.people_lists.rules import protection
 from models.people_scores.person_status import make_register
 from pipeline.store.store import Store
 
@@ -21,15 +21,9 @@ WARRANTS = "warrant_queue"
 
 
 def protected(home: Home, store: Store, at: datetime) -> pd.Series:
-    """Return by person_id why a person is protected, as known at a moment: dead, under 18, of unknown age."""
-    register = make_register(store.people_now(at), pd.Timestamp(at.astimezone(home.settings.force.zone)))
-    why = np.select(
-        [register["is_deceased"], register["is_under_18"], register["is_age_unknown"]],
-        ["dead", "under 18", "of unknown age"],
-        default="",
-    )
-    found = pd.Series(why, index=register.index)
-    return found[found.ne("")]
+    """Return by person_id why a gate of the rule book protects a person, as known at a moment."""
+    why = protection(make_register(store.people_now(at), pd.Timestamp(at.astimezone(home.settings.force.zone))))
+    return why[why.ne("")]
 
 
 def protected_on(

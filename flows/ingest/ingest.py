@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from models.places.axes import codebook_axes
 from pipeline.errors import SourceError
 from pipeline.events.batch import BatchCounts, Source
 from pipeline.events.codebook import read_codebook
@@ -40,7 +41,7 @@ def offence_codes(home: Home) -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _codes_in_force(codebook: Path, written_ns: int | None, day: date) -> frozenset[str]:
-    return frozenset(read_codebook(codebook, day).index)
+    return frozenset(read_codebook(codebook, day, codebook_axes()).index)
 
 
 def ingest_sources(home: Home) -> BatchCounts:

@@ -8,8 +8,6 @@ next daily run replaces them. They contain no data about persons.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,15 +19,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.home.home import Home
-from flows.run.assembly import Map, earliest, execute, place_frames, place_incidents, query, read_map, read_run_codebook
-from geo.placement import place_points
-from models.places.markets import Markets, fit_market_priors, rank_markets
-from models.places.ranking import AreaDraws, draw_areas, fit_band_priors, rank_drawn
+from flows.ingest.known_incidents import KnownIncidents, decode, encode, find
+from flows.run.assembly import (
+    earliest,
+    officer_hours,
+    place_snapshot,
+    prepare_placing,
+    query,
+    read_map,
+    read_run_codebook,
+)
+from models.places.live_areas import LiveAreas
+from models.places.markets import KINDS, LiveMarkets, relevant_reports
+from pipeline.database import attach, connect
 from pipeline.messages.outbox import OutboxMessage, make_message
 from pipeline.privacy.pii_guard import refuse_people
 from pipeline.publication.publish import read_published, runs
-from pipeline.store.announced_state import changed_incidents, keep_announced_state, last_batch, read_announced_state
-from pipeline.store.snapshot import Snapshot, open_snapshot
+from pipeline.store.announced_state import (
+    State,
+    changed_incidents,
+    keep_announced_state,
+    known_versions,
+    last_batch,
+    read_announced_state,
+)
+from pipeline.store.snapshot import open_snapshot
 
 CHANGES = "changes"
 EVENT_TYPE = "harmspot.place.changed.v1"
@@ -56,32 +70,33 @@ class Live:
         self._as_of: datetime = run["as_of"].to_pydatetime()
         self._settings = home.settings
         self._geography = read_map(self._settings)
+        self._cells = self._geography.cells.sort_values(["cell_ix", "cell_iy"], ignore_index=True)
+        cells = zip(self._cells["cell_ix"], self._cells["cell_iy"], strict=True)
+        self._cell_rows = {cell: row for row, cell in enumerate(cells)}
+        self._new_incidents = np.zeros(len(self._cells), np.int64)
         self._codebook = read_run_codebook(self._settings, self._as_of)
-        self._snapshot = self._read_snapshot()
-        frames = place_frames(self._snapshot.connection, self._geography, self._as_of, self._settings)
-        self._officer_hours = frames.officer_hours
-        self._band_priors = fit_band_priors(
-            frames.area_events, self._codebook, frames.officer_hours, config=self._settings.places
-        )
-        self._drawn = self._draw_areas(frames.area_events, frames.officer_hours)
-        self._cells = _visible_cells(self._geography, self._settings.markets.visibility_distance_m)
-        self._priors = fit_market_priors(frames.market_reports, self._cells, config=self._settings.markets)
-        self._reports = frames.market_reports
-        self._markets = self._rank_markets(self._reports)
+        self._words = {
+            "area_id": pd.Index(self._geography.areas["area_id"]),
+            "offence_code": self._codebook.index,
+            "discovery": pd.Index(self._settings.places.discoveries),
+            "kind": pd.Index(KINDS),
+        }
+        self._last_batch = 0
+        self._read_run()
         ranking, market = (read_published(home.path, name, self.run_id) for name in ("area_ranking", "market"))
         self._state_of_run = _announceable_state(ranking, market)
         self._notices_of = _notices_of(read_published(home.path, "area_notice", self.run_id))
-        self._last_batch: int | None = None
-        self.table: pd.DataFrame | None = None
-        self._snapshot.connection.execute("CREATE SCHEMA moved; CREATE SCHEMA touched")
+        self.table: pa.Table | None = None
+        self._connection = connect(is_encrypting=False, at_most_threads=1)  # places the incidents of a batch
+        prepare_placing(self._connection, self._geography, self._codebook)
 
     def is_over(self, at: datetime) -> bool:
         """Return whether the run behind the figures has expired."""
         return self._run["valid_to"] <= pd.Timestamp(at)
 
     def close(self) -> None:
-        """Close the snapshot and free its memory."""
-        self._snapshot.connection.close()
+        """Free the memory."""
+        self._connection.close()
 
     def tell(self, connection: duckdb.DuckDBPyConnection) -> list[OutboxMessage]:
         """Apply the newly stored events and return the changes to announce; called within the batch's transaction.
@@ -89,126 +104,121 @@ class Live:
         Earlier announcements are read from the store, so that consumers that share the partitions, and those that
         restart after a crash, announce each change once.
         """
-        if self._last_batch is None:
-            self._last_batch = last_batch(connection, self._run["known_at"].to_pydatetime())
         changed = changed_incidents(connection, self._last_batch)
         self._last_batch = last_batch(connection)
-        if changed.empty:
+        if not len(changed):
             return []
-        self._apply(changed)
-        self._draw_touched()
-        self._rerank_markets()
-        ranking, market = self._rank_areas(connection), self._markets.markets
-        states = pd.concat([_announceable_state(ranking, market), self._evidence(changed)])
-        self.table = self._figures(ranking, market)
-        return self._messages(connection, states, ranking)
+        changed = self._apply(changed)
+        announced = self._state_of_run | read_announced_state(connection, self.run_id)
+        listed = frozenset(place_id for (kind, place_id), state in announced.items() if state == "listed")
+        areas, markets = self._areas.rank(listed), self._markets.rank()
+        self.table = self._figures(areas, markets)
+        # A market that is no longer found at all is no longer flagrant either.
+        missing = {place: "other" for place in announced if place[0] == "market"}
+        states = missing | _announceable_state(areas, markets) | self._evidence(changed)
+        news = {p: states[p] for p in sorted(states) if states[p] != announced.get(p, DEFAULT_STATE[p[0]])}
+        keep_announced_state(connection, self.run_id, news)
+        return self._messages(news, areas)
 
-    def _read_snapshot(self) -> Snapshot:
-        snapshot = open_snapshot(
-            self._home.store,
-            self._home.key,
-            as_of=self._as_of,
-            known_at=self._run["known_at"].to_pydatetime(),
-            since=earliest(self._as_of, self._settings),
-            wait_s=self._settings.store.wait_s,
-            progress=self._home.progress,
-        )
-        place_incidents(snapshot.connection, self._geography, self._codebook, self._as_of, self._settings)
-        return snapshot
+    def _read_run(self) -> None:
+        """Read the incidents that the run knew, and draw its areas and markets from them."""
+        home, known_at = self._home, self._run["known_at"].to_pydatetime()
+        wait: dict[str, Any] = {"wait_s": self._settings.store.wait_s, "progress": home.progress}
+        since = earliest(self._as_of, self._settings)
+        snapshot = open_snapshot(home.store, home.key, as_of=self._as_of, known_at=known_at, since=since, **wait)
+        with snapshot:
+            connection = snapshot.connection
+            attach(connection, home.store, home.key.encryption, alias="store", read_only=True, **wait)
+            self._last_batch = last_batch(connection, known_at)
+            versions = known_versions(connection, self._last_batch)
+            connection.execute("DETACH store")
+            prepare_placing(connection, self._geography, self._codebook)
+            # -1: the local hour that a change of clocks repeats before as_of is of the day to come.
+            placed, reports = self._place(connection, least_age_days=-1)
+            self._known = KnownIncidents(encode(versions, placed, self._words))
+            self._draw(connection, reports)
 
-    def _apply(self, changed: pd.DataFrame) -> None:
-        """Replace the stored versions of the changed incidents; place their points as a run does."""
-        connection = self._snapshot.connection
-        connection.register("changed", changed)
-        connection.execute("CREATE OR REPLACE TABLE moved.changed AS FROM changed")
-        connection.unregister("changed")
-        points = changed.loc[changed["lon"].notna(), ["lon", "lat"]].drop_duplicates(ignore_index=True)
-        placed = pd.concat([points, place_points(points, self._geography.areas, self._geography.grid)], axis=1)
-        connection.register("placed", placed.astype({"area_id": "str", "cell_ix": "Int64", "cell_iy": "Int64"}))
-        local = self._as_of.astimezone(self._settings.force.zone).replace(tzinfo=None)
-        connection.execute((Path(__file__).parents[1] / "sql" / "live_begin.sql").read_text(encoding="utf-8"))
-        connection.unregister("placed")
-        with _search_path(connection, "moved,main"):
-            execute(
-                connection,
-                "incident_placed",
-                since=earliest(self._as_of, self._settings),
-                as_of_local=local,
-                time_zone=self._settings.force.time_zone,
-            )
-        connection.execute((Path(__file__).parents[1] / "sql" / "live_end.sql").read_text(encoding="utf-8"))
+    def _draw(self, connection: duckdb.DuckDBPyConnection, reports: pd.DataFrame) -> None:
+        from geo.market_shapes import visibility
 
-    def _draw_areas(self, events: pd.DataFrame, officer_hours: pd.DataFrame) -> AreaDraws:
-        settings = self._settings
-        return draw_areas(
-            events,
+        settings, geography = self._settings, self._geography
+        self._areas = LiveAreas(
+            query(connection, "area_events", window_days=settings.places.window_days),
             self._codebook,
-            officer_hours,
+            officer_hours(connection, geography.areas, self._as_of, settings),
             config=settings.places,
             seed=settings.seed,
-            band_priors=self._band_priors,
         )
-
-    def _draw_touched(self) -> None:
-        """Redraw the areas that contain or contained an incident of the batch; the draws of other areas stay."""
-        connection = self._snapshot.connection
-        touched = connection.execute("FROM touched.area").to_arrow_table()["area_id"].to_pylist()
-        with _search_path(connection, "touched,main"):
-            events = query(connection, "area_events", window_days=self._settings.places.window_days)
-        officer_hours = self._officer_hours[self._officer_hours["area_id"].isin(touched)]
-        if touched:
-            self._drawn = self._drawn.with_areas(self._draw_areas(events, officer_hours))
-
-    def _rank_areas(self, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-        announced = self._announced(connection)
-        listed = announced[(announced.index.get_level_values(0) == "area") & (announced == "listed")]
-        return rank_drawn(
-            self._drawn,
-            config=self._settings.places,
-            seed=self._settings.seed,
-            previously_listed=frozenset(listed.index.get_level_values(1)),
+        visible = visibility(
+            self._cells, geography.grid, geography.points_of_interest, distance_m=settings.markets.visibility_distance_m
         )
+        self._markets = LiveMarkets(reports, self._cells.assign(is_visible=visible), config=settings.markets)
 
-    def _rerank_markets(self) -> None:
-        """Rank the markets again if the batch changed any report that can indicate one."""
-        reports = query(
-            self._snapshot.connection,
-            "market_report",
-            time_zone=self._settings.force.time_zone,
-            window_days=7 * self._settings.markets.window_weeks,
+    def _place(self, connection: duckdb.DuckDBPyConnection, least_age_days: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Place the incidents of table `incident_snapshot` as a run does.
+
+        Returns where each counts, by id_hash, and the reports among them that can point at a market, with the hash as
+        `incident_id`. Those that are younger than `least_age_days` count as that old.
+        """
+        place_snapshot(connection, self._geography, self._as_of, self._settings)
+        config, time_zone = self._settings.markets, self._settings.force.time_zone
+        reports = query(connection, "market_report", time_zone=time_zone, window_days=7 * config.window_weeks)
+        reports["incident_id"], reports["age_days"] = reports["id_hash"], reports["age_days"].clip(lower=least_age_days)
+        reports = relevant_reports(reports, config)
+        placed = query(
+            connection,
+            "live_incident",
+            categories=["area_id", "offence_code", "discovery"],
+            least_age_days=least_age_days,
         )
-        if not reports.equals(self._reports):
-            self._reports, self._markets = reports, self._rank_markets(reports)
+        kinds = np.array([*reports["kind"], None], object)
+        placed["kind"] = kinds[find(placed["id_hash"].to_numpy(), reports["incident_id"].to_numpy())]
+        return placed, reports
 
-    def _rank_markets(self, reports: pd.DataFrame) -> Markets:
-        return rank_markets(reports, self._cells, config=self._settings.markets, priors=self._priors)
+    def _apply(self, changed: pa.Table) -> pa.Table:
+        """Update areas, markets and cells by the changed incidents; return those that are newer than what was known."""
+        self._connection.begin()
+        try:
+            self._connection.register("changed", changed)
+            self._connection.execute("CREATE TABLE incident_snapshot AS FROM changed WHERE NOT is_cancelled")
+            placed, reports = self._place(self._connection, least_age_days=0)
+        finally:
+            self._connection.rollback()
+        replaced, is_newer = self._known.replace(encode(changed, placed, self._words))
+        changed = changed.filter(is_newer)
+        newer = changed["id_hash"].to_numpy()
+        gone = decode(replaced, self._words)
+        come = placed[(find(placed["id_hash"].to_numpy(), newer) >= 0) & placed["area_id"].notna()]
+        self._areas.change(pd.concat([gone.assign(n=-1), come.assign(n=1)]))
+        self._markets.change(
+            gone[gone["kind"].notna()].rename(columns={"id_hash": "incident_id"}),
+            reports[find(reports["incident_id"].to_numpy(), newer) >= 0],
+        )
+        self._count_new(gone, -1)
+        self._count_new(come, 1)
+        return changed
 
-    def _evidence(self, changed: pd.DataFrame) -> pd.Series:
+    def _count_new(self, incidents: pd.DataFrame, n: int) -> None:
+        new = incidents[incidents["is_new"]]
+        for cell in zip(new["cell_ix"], new["cell_iy"], strict=True):
+            if cell in self._cell_rows:
+                self._new_incidents[self._cell_rows[cell]] += n
+
+    def _evidence(self, changed: pa.Table) -> State:
         """Return the state, `gone` or `there`, of changed incidents that are evidence of the run's drafted notices."""
-        cited = changed[changed["incident_id"].isin(self._notices_of.index)]
-        states = pd.Series(np.where(cited["is_cancelled"], "gone", "there"), index=cited.index)
-        return _indexed_state("evidence", cited["incident_id"], states)
+        incidents = zip(changed["incident_id"].to_pylist(), changed["is_cancelled"].to_pylist(), strict=True)
+        return {
+            ("evidence", incident_id): "gone" if is_cancelled else "there"
+            for incident_id, is_cancelled in incidents
+            if incident_id in self._notices_of.index
+        }
 
-    def _announced(self, connection: duckdb.DuckDBPyConnection) -> pd.Series:
-        kept = read_announced_state(connection, self.run_id)
-        return pd.concat([kept, self._state_of_run[~self._state_of_run.index.isin(kept.index)]])
-
-    def _messages(
-        self, connection: duckdb.DuckDBPyConnection, states: pd.Series, ranking: pd.DataFrame
-    ) -> list[OutboxMessage]:
-        before = self._announced(connection)
-        # A market that is no longer found at all is no longer flagrant either.
-        missing = before[(before.index.get_level_values(0) == "market") & ~before.index.isin(states.index)]
-        now = pd.concat([states, missing.map(lambda _: "other")])
-        announced = before.reindex(now.index)
-        default = pd.Series(now.index.get_level_values(0), index=now.index).map(DEFAULT_STATE)
-        changed = now[now.ne(announced.fillna(default))].sort_index()
-        keep_announced_state(connection, self.run_id, changed)
-        chance = ranking.set_index("area_id")["p_top_k"]
+    def _messages(self, news: State, areas: pd.DataFrame) -> list[OutboxMessage]:
+        chance = areas.set_index("area_id")["p_top_k"]
         return [
             self._message(kind, place_id, change, chance)
-            for (kind, place_id), new in changed.items()
-            if (change := WORDS.get((kind, new)))
+            for (kind, place_id), state in news.items()
+            if (change := WORDS.get((kind, state)))
         ]
 
     def _message(self, kind: str, place_id: str, change: str, chance: pd.Series) -> OutboxMessage:
@@ -228,27 +238,15 @@ class Live:
         identity = [self.run_id, change, place_id, str(self._last_batch)]
         return make_message(CHANGES, place_id, EVENT_TYPE, data, time=self._home.now(), identity=identity)
 
-    def _figures(self, ranking: pd.DataFrame, market: pd.DataFrame) -> pd.DataFrame:
+    def _figures(self, areas: pd.DataFrame, markets: pd.DataFrame) -> pa.Table:
         """Return the rows of `live.parquet`: areas, markets, and cells with incidents since the run."""
-        columns = ["place_kind", "place_id", "rank", "is_listed", "p_top_k", "harm_per_day", "grade", "new_incidents"]
-        areas = ranking.assign(place_kind="area").rename(columns={"area_id": "place_id"})
-        markets = market.assign(place_kind="market").rename(columns={"market_id": "place_id"})
-        cells = query(self._snapshot.connection, "live_cell").merge(
-            self._geography.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"]
-        )
-        cells = cells.assign(place_kind="cell").rename(columns={"cell_id": "place_id"})
-        rows = [part.reindex(columns=columns) for part in (areas, markets, cells)]
-        return pd.DataFrame({name: list(_values(rows, name)) for name in columns})
-
-
-@contextmanager
-def _search_path(connection: duckdb.DuckDBPyConnection, schemas: str) -> Iterator[None]:
-    """Resolve the tables of the daily run's queries in these schemas, in this order."""
-    connection.execute(f"SET search_path = '{schemas}'")
-    try:
-        yield
-    finally:
-        connection.execute("SET search_path = 'main'")
+        cells = self._cells.assign(new_incidents=self._new_incidents)[self._new_incidents > 0]
+        parts = {
+            "area": areas.rename(columns={"area_id": "place_id"}),
+            "market": markets.rename(columns={"market_id": "place_id"}),
+            "cell": cells.rename(columns={"cell_id": "place_id"}),
+        }
+        return pa.concat_tables([_figures_of(kind, part) for kind, part in parts.items()]).combine_chunks()
 
 
 def start_live(home: Home) -> Live | None:
@@ -278,8 +276,8 @@ def latest_run(home: Home) -> str | None:
 def write_live(home: Home, live: Live) -> Path:
     """Replace `live.parquet`, which holds places only, and return its path."""
     assert live.table is not None
+    table = live.table
     stamps = {"run_id": live.run_id, "updated_at": pd.Timestamp(home.now()), "is_provisional": True}
-    table = pa.table({name: pa.array(live.table[name], kind) for name, kind in LIVE_COLUMNS.items()})
     for name, value in stamps.items():
         table = table.append_column(name, pa.array([value] * len(table)))
     refuse_people(FILE, table)
@@ -302,35 +300,24 @@ LIVE_COLUMNS = {
 }
 
 
-def _values(rows: list[pd.DataFrame], name: str) -> Iterator[Any]:
-    for part in rows:
-        for value in part[name].tolist():
-            yield None if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)) else value
-
-
-def _visible_cells(geography: Map, distance_m: float) -> pd.DataFrame:
-    from geo.market_shapes import visibility
-
-    cells = geography.cells[["cell_ix", "cell_iy", "area_id"]]
-    return cells.assign(
-        is_visible=visibility(cells, geography.grid, geography.points_of_interest, distance_m=distance_m)
+def _figures_of(kind: str, places: pd.DataFrame) -> pa.Table:
+    columns = places.assign(place_kind=kind)
+    return pa.table(
+        {
+            name: pa.array(columns[name], of_type, from_pandas=True)
+            if name in columns
+            else pa.nulls(len(columns), of_type)
+            for name, of_type in LIVE_COLUMNS.items()
+        }
     )
 
 
-def _announceable_state(ranking: pd.DataFrame, market: pd.DataFrame) -> pd.Series:
-    """Return the announceable state of areas and markets, indexed by (place_kind, place_id)."""
-    listed = pd.Series(np.where(ranking["is_listed"], "listed", "unlisted"), index=ranking.index)
-    flagrant = pd.Series(np.where(market["grade"] == "flagrant", "flagrant", "other"), index=market.index)
-    return pd.concat(
-        [_indexed_state("area", ranking["area_id"], listed), _indexed_state("market", market["market_id"], flagrant)]
-    )
-
-
-def _indexed_state(kind: str, place_ids: pd.Series, states: pd.Series) -> pd.Series:
-    index = pd.MultiIndex.from_arrays(
-        [[kind] * len(place_ids), place_ids.astype(str)], names=["place_kind", "place_id"]
-    )
-    return pd.Series(states.to_numpy(dtype=object), index=index, name="state", dtype=object)
+def _announceable_state(ranking: pd.DataFrame, market: pd.DataFrame) -> State:
+    areas = zip(ranking["area_id"], ranking["is_listed"], strict=True)
+    markets = zip(market["market_id"], market["grade"], strict=True)
+    return {("area", str(area_id)): "listed" if is_listed else "unlisted" for area_id, is_listed in areas} | {
+        ("market", str(market_id)): "flagrant" if grade == "flagrant" else "other" for market_id, grade in markets
+    }
 
 
 def _notices_of(area_notice: pd.DataFrame) -> pd.Series:

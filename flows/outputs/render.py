@@ -11,6 +11,7 @@ from flows.home.home import Home
 from flows.run.assembly import Map
 from geo.cells import Grid
 from geo.layers import write_layers
+from models.places.axes import AXES
 from pipeline.errors import PublicationError
 from pipeline.pages.report import render_report
 from pipeline.publication.publish import read_places, runs, table_counts
@@ -41,7 +42,7 @@ def write_outputs(home: Home, geography: Map, run_id: str | None = None) -> list
     paths = write_layers(layers, home.layers, run=run)
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     shapes = {**layers, "points_of_interest": geography.points_of_interest}
-    html = render_report(run, tables, shapes, people_counts, written_at=home.now())
+    html = render_report(run, tables, shapes, people_counts, AXES, written_at=home.now())
     _replace(home.report, html)
     _replace(home.layers / WRITTEN, run["run_id"])
     return [*paths, home.report]

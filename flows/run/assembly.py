@@ -17,6 +17,8 @@ from geo.cells import Grid
 from geo.crs import crs_name
 from geo.placement import place_points
 from geo.points_of_interest import read_points_of_interest
+from models.places.axes import codebook_axes
+from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
 
 SQL = Path(__file__).parents[1] / "sql"
@@ -49,14 +51,20 @@ class PlaceFrames:
 def query(
     connection: duckdb.DuckDBPyConnection, name: str, *, categories: Sequence[str] = (), **parameters: Any
 ) -> pd.DataFrame:
-    """Return the rows of `flows/sql/<name>.sql` with `$parameters` bound; read text columns in `categories` as such."""
-    text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
-    return connection.execute(text, parameters or None).to_arrow_table().to_pandas(categories=categories)
+    """Return the rows of a query of `sql_text` with `$parameters` bound; read text columns in `categories` as such."""
+    return connection.execute(sql_text(name), parameters or None).to_arrow_table().to_pandas(categories=categories)
 
 
 def execute(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> None:
-    """Run `flows/sql/<name>.sql`, which makes a table, with `$parameters` bound."""
-    connection.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"), parameters or None)
+    """Run a query of `sql_text`, which makes a table, with `$parameters` bound."""
+    connection.execute(sql_text(name), parameters or None)
+
+
+def sql_text(name: str) -> str:
+    """Return the text of `flows/sql/<name>.sql`; of `topic#part`, that below `-- name: part` in `topic.sql`."""
+    file, _, part = name.partition("#")
+    text = (SQL / f"{file}.sql").read_text(encoding="utf-8")
+    return named_queries(text)[part] if part else text
 
 
 def read_map(settings: Settings) -> Map:
@@ -76,7 +84,7 @@ def read_map(settings: Settings) -> Map:
         force.areas.path,
         id_column=force.areas.id_column,
         name_column=force.areas.name_column,
-        version=force.areas.version,
+        version=str(force.areas.version),
         crs=force.crs,
     )
     grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
@@ -119,11 +127,21 @@ def place_incidents(
     connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame, as_of: datetime, settings: Settings
 ) -> None:
     """Add tables `codebook`, `area_name`, `point_placed` and `incident_placed` to a snapshot's connection."""
+    prepare_placing(connection, geography, codebook)
+    place_snapshot(connection, geography, as_of, settings)
+
+
+def prepare_placing(connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame) -> None:
+    """Add tables `codebook` and `area_name`."""
+    area_names_of(connection, geography.areas)
+    _create(connection, "codebook", codebook.reset_index())
+
+
+def place_snapshot(connection: duckdb.DuckDBPyConnection, geography: Map, as_of: datetime, settings: Settings) -> None:
+    """Add tables `point_placed` and `incident_placed`; call `prepare_placing` first."""
     points = query(connection, "distinct_point")
     placed = pd.concat([points, place_points(points, geography.areas, geography.grid)], axis=1).astype(POINT_TYPES)
-    area_names_of(connection, geography.areas)
-    for name, frame in {"codebook": codebook.reset_index(), "point_placed": placed}.items():
-        _create(connection, name, pd.DataFrame(frame))
+    _create(connection, "point_placed", placed)
     execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **_clock(as_of, settings))
 
 
@@ -167,7 +185,7 @@ def place_frames(
             time_zone=settings.force.time_zone,
             window_days=7 * settings.markets.window_weeks,
         ),
-        placement={str(k): int(v) for k, v in query(connection, "placement_quality").iloc[0].items()},
+        placement={str(k): int(v) for k, v in query(connection, "quality#placement").iloc[0].items()},
     )
 
 
@@ -248,4 +266,5 @@ def people_frames(
 
 def read_run_codebook(settings: Settings, as_of: datetime) -> pd.DataFrame:
     """Return the codebook in force at `as_of`, by local date."""
-    return read_codebook(settings.ingest.codebook, as_of.astimezone(settings.force.zone).date())
+    day = as_of.astimezone(settings.force.zone).date()
+    return read_codebook(settings.ingest.codebook, day, codebook_axes())

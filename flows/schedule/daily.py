@@ -13,7 +13,7 @@ from flows.decisions.notice_upkeep import maintain_notices
 from flows.decisions.partners import deliver_or_log
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity, hash_of_erasures
-from flows.home.stage import Call, direct
+from flows.home.stage import Call, P, R, direct
 from flows.home.store_access import read_human_events
 from flows.human_log.list_events import erased_people
 from flows.human_log.projections import project_home, projector
@@ -154,9 +154,9 @@ def bring_up_to_date(home: Home) -> list[str]:
 def announced(home: Home, call: Call) -> Call:
     """Return `call`, with the name of each stage logged before it begins."""
 
-    def step(stage: Callable[..., Any], *arguments: Any) -> Any:
+    def step(stage: Callable[P, R], /, *arguments: P.args, **options: P.kwargs) -> R:
         home.progress(f"  {stage.__name__.replace('_', ' ')}")
-        return call(stage, *arguments)
+        return call(stage, *arguments, **options)
 
     return step
 

@@ -2,6 +2,7 @@
 WITH kinds AS (
     SELECT
         incident_id,
+        hash(incident_id) AS id_hash,
         cell_ix,
         cell_iy,
         area_id,

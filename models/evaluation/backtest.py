@@ -9,17 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import nbinom
 
+from models.arrays import Floats, Ints
 from models.evaluation import baselines
 from models.evaluation.baselines import CellEvents
 from models.forecast.forecast import TOP_SHARES, ForecastConfig, Prediction, draw_forecast, predict_cells
 from models.forecast.scales import Pyramid, build_pyramid
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from models.statistics.rank_draws import total_order
 
 HARM_FORECAST, EVENTS_FORECAST, NAIVE = "harmspot, by harm", "harmspot, by events", "count, 365 days"
 METRICS = ("hit_rate", "pai", "pei", "rri", "harm_share")
@@ -140,14 +138,16 @@ def evaluate_forecast(
         raise ValueError(f"origins={list(origins)!r}: expected at least one day, in increasing order")
     trial = _trial(cell_days, cells, harm_days, horizon_days)
     # One fixed permutation breaks ties in the same way for all methods.
-    ties = np.random.default_rng(seed).permutation(len(cells))
+    ties = np.argsort(np.random.default_rng(seed).permutation(len(cells)))
     rows, tops, forecasts = [], [], []
     for origin in origins:
         events, harm = trial.outcome(origin)
         if not harm.sum():
             continue
         prediction = trial.predict(origin, config)
-        ranked = {name: ranking(score, ties) for name, score in _scores(trial, prediction, origin, raw_mean_life_days)}
+        ranked = {
+            name: total_order(score, ids=ties) for name, score in _scores(trial, prediction, origin, raw_mean_life_days)
+        }
         before = trial.between(origin - baselines.NAIVE_DAYS, origin).count()
         rows += [(origin, *row) for row in _metrics(ranked, events, harm, before)]
         tops += _overlaps(trial, ranked, origin, config, ties)
@@ -168,11 +168,6 @@ def evaluate_forecast(
         by_origin=by_origin,
         notes=tuple(forecasts[-1].attrs["notes"]),
     )
-
-
-def ranking(score: Floats, ties: Ints) -> Ints:
-    """Return positions of the cells by decreasing score; equal scores come in the order of `ties`."""
-    return ties[np.argsort(-score[ties], kind="stable")]
 
 
 def places_of(share: float, cells: int) -> int:
@@ -281,8 +276,8 @@ def _overlaps(
     """Return the Jaccard index of the top cells of the origin and of the next day."""
     tomorrow = trial.predict(origin + 1, config)
     later = {
-        HARM_FORECAST: ranking(tomorrow.rates @ tomorrow.harm_days, ties),
-        NAIVE: ranking(tomorrow.naive_count, ties),
+        HARM_FORECAST: total_order(tomorrow.rates @ tomorrow.harm_days, ids=ties),
+        NAIVE: total_order(tomorrow.naive_count, ids=ties),
     }
     sizes = {share: places_of(share, len(trial.cells)) for share in TOP_SHARES}
     return [

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Floats, Ints
 from models.forecast.scales import Pyramid
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 NAIVE_DAYS = 365
 KDE_DAYS = 90

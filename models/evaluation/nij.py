@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.statistics.rank_draws import total_order
+
 SQUARE_MILE_FT2 = 5280.0**2
 LEAST_FORECAST_FT2, MOST_FORECAST_FT2 = 0.25 * SQUARE_MILE_FT2, 0.75 * SQUARE_MILE_FT2
 
@@ -34,7 +36,7 @@ def choose_cells(
     """
     if not LEAST_FORECAST_FT2 <= target_ft2 <= MOST_FORECAST_FT2:
         raise ValueError(f"target_ft2={target_ft2!r}: the challenge expects 0.25 to 0.75 square miles, in square feet")
-    order = np.lexsort((np.asarray(tie), -np.asarray(expected, dtype=np.float64)))
+    order = total_order(expected, ids=tie)
     ground = np.cumsum(np.asarray(area_ft2, dtype=np.float64)[order])
     count = int(np.searchsorted(ground, target_ft2)) + 1
     if count > len(order):

@@ -151,10 +151,10 @@ def evaluate_people(
     forecast = scored.chance(multiple * horizon_years)
     weights = list(resamples(len(outcome), config.resamples, config.seed))
     drawn = np.array([[_measures(ranking, w, outcome) for ranking in rankings.values()] for w in weights])
-    members = _members(attributes)
+    members, methods = _members(attributes), list(rankings)
     return PeopleTrial(
-        scores=_score_table(list(rankings), drawn),
-        differences=_difference_table(list(rankings), drawn),
+        scores=_measure_table(methods, drawn, ("method", "value")),
+        differences=_measure_table(methods[1:], drawn[:, :1] - drawn[:, 1:], ("against", "difference")),
         calibration=_calibration(forecast, outcome),
         gaps=_gap_table(rankings, outcome, members, weights, config),
         groups=_group_table(forecast, outcome, members, weights),
@@ -170,25 +170,15 @@ def _measures(ranking: Ranking, weights: Floats, came: Floats) -> tuple[float, f
     return ranking.auc(weights, came), float(ranking.flags(weights, TOP_SHARE).dot(hits) / max(hits.sum(), 1))
 
 
-def _score_table(methods: list[str], drawn: Floats) -> pd.DataFrame:
+def _measure_table(methods: list[str], drawn: Floats, columns: tuple[str, str]) -> pd.DataFrame:
+    """Return each measure of each method [resamples, methods, measures] with its interval."""
     lo, hi = interval(drawn[1:])
     rows = [
         (method, measure, drawn[0, m, k], lo[m, k], hi[m, k])
         for k, measure in enumerate(MEASURES)
         for m, method in enumerate(methods)
     ]
-    return pd.DataFrame(rows, columns=["method", "measure", "value", "lo", "hi"])
-
-
-def _difference_table(methods: list[str], drawn: Floats) -> pd.DataFrame:
-    ahead = drawn[:, :1] - drawn[:, 1:]
-    lo, hi = interval(ahead[1:])
-    rows = [
-        (method, measure, ahead[0, m, k], lo[m, k], hi[m, k])
-        for k, measure in enumerate(MEASURES)
-        for m, method in enumerate(methods[1:])
-    ]
-    return pd.DataFrame(rows, columns=["against", "measure", "difference", "lo", "hi"])
+    return pd.DataFrame(rows, columns=[columns[0], "measure", columns[1], "lo", "hi"])
 
 
 def _multiple(scored: Scored, came: Floats, years: float) -> float:

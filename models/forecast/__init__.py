@@ -1,4 +1,4 @@
 """The forecast of harm per cell: history, scales, learning, long memory, predictive draws, outcomes.
 
-Imports no other subpackage of models.
+May import statistics, models.arrays and models.checks.
 """

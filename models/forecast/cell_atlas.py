@@ -14,8 +14,7 @@ from scipy.ndimage import correlate1d
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from models.arrays import Floats, Ints
 
 # Pixels per side of a block, and maximum reach of a kernel: every island has a margin of one empty block.
 REACH = 4

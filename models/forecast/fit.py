@@ -11,11 +11,9 @@ the longer the cell was observed (gamma–Poisson; Clayton and Kaldor 1987, Biom
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Floats
 from models.forecast.windows import Window
-
-Floats = npt.NDArray[np.float64]
 
 # Weight of the defaults: this many events for a mixture, and a ridge penalty of this size for powers.
 MIXTURE_EVENTS = 3.0

@@ -9,19 +9,16 @@ times harm days; its uncertainty comes from draws of the counts.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Bools, Floats
+from models.checks import expect
 from models.forecast.history import History, read_history
 from models.forecast.learn import expected_events, learn
 from models.forecast.long_memory import remember
 from models.forecast.predictive import central_interval, chances_of_top, draw_harm
 from models.forecast.scales import Pyramid, build_pyramid
 from models.forecast.windows import past_and_present
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 NAIVE_DAYS = 365
 TOP_SHARES = (0.01, 0.05)
@@ -40,8 +37,7 @@ class ForecastConfig:
     def __post_init__(self) -> None:
         for name in ("horizon_days", "history_days", "draws"):
             value = getattr(self, name)
-            if not (isinstance(value, int) and value >= 1):
-                raise ValueError(f"{name}={value!r}: expected a whole number ≥ 1")
+            expect(isinstance(value, int) and value >= 1, "", self, name, "a whole number ≥ 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,9 @@ days up to the next such day.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from models.arrays import Bools, Floats, Ints
 
 # Days without events are a gap in the source if this many events were expected: by chance P = e⁻²⁰.
 SILENCE_EVENTS = 20.0
@@ -25,8 +22,6 @@ LUMP_EVENTS = 10.0
 FEW_EVENTS = 200
 SHORT_DAYS = 56
 STALE_DAYS = 7
-
-EVENT_COLUMNS = ("cell_ix", "cell_iy", "offence_code", "age_days", "n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bools, Floats
 from models.forecast.fit import anchored, fit_anchor, fit_excess, fit_mixture, fit_powers, relative_log
 from models.forecast.windows import Window
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 # Excess variance without data to learn from: typical values for near repeats and uncertain rates.
 DEFAULT_EXCESS = (0.2, 0.3)

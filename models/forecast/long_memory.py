@@ -7,14 +7,11 @@ chosen by the harm captured on early origins of two cities, not by likelihood (d
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bools, Floats
 from models.forecast.fit import anchored
 from models.forecast.history import History
 from models.forecast.scales import Pyramid
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 # Mean life of the memory in days.
 MEMORY_LIFE = 500.0

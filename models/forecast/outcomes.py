@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from models.arrays import Floats, Ints
+from models.statistics.rank_draws import total_order
 
 TOP_SHARES = {"top1": 0.01, "top5": 0.05}
 
@@ -83,7 +83,7 @@ def score_forecast(forecast: pd.DataFrame, realised: pd.DataFrame) -> pd.DataFra
     )[OUTCOME_COLUMNS]
 
 
-def fixed_order(cell_ids: pd.Series) -> Integers:
+def fixed_order(cell_ids: pd.Series) -> Ints:
     """Return each cell's position in a fixed permutation of the ids, which breaks ties."""
     ids = cell_ids.to_numpy(dtype=object)
     hashed = pd.util.hash_array(ids, hash_key=TIE_KEY)
@@ -96,8 +96,8 @@ def _scores(forecast: pd.DataFrame, events: Floats, harm: Floats) -> dict[str, f
     tie = fixed_order(forecast["cell_id"])
     scores = {}
     for prefix, (by_events, by_harm) in METHODS.items():
-        first_by_events = np.lexsort((tie, -forecast[by_events].to_numpy(np.float64)))
-        first_by_harm = np.lexsort((tie, -forecast[by_harm].to_numpy(np.float64)))
+        first_by_events = total_order(forecast[by_events], ids=tie)
+        first_by_harm = total_order(forecast[by_harm], ids=tie)
         for top, share in TOP_SHARES.items():
             count = max(1, round(share * len(forecast)))
             hit_rate = _share(events, first_by_events[:count])
@@ -107,7 +107,7 @@ def _scores(forecast: pd.DataFrame, events: Floats, harm: Floats) -> dict[str, f
     return scores
 
 
-def _share(values: Floats, chosen: Integers) -> float:
+def _share(values: Floats, chosen: Ints) -> float:
     total = values.sum()
     return float(values[chosen].sum() / total) if total > 0 else np.nan
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Floats, Ints
 from models.forecast.cell_atlas import Atlas, pack, smooth
 from models.forecast.history import History
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 # Mean lives of the decay in days, recent and long-run. Mixtures of the two give intermediate decay.
 MEAN_LIVES = (60.0, 1500.0)

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bools, Floats, Ints
 from models.forecast.history import History
 from models.forecast.scales import MEAN_LIVES, SCALE_COUNT, Pyramid, decayed_rates
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 # Minimum days of the latest window (or the horizon if longer), reduced if the windows would reach into the older half
 # of the history; and the length of each window relative to the latest.

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Floats
+from models.checks import expect
 from models.operations.marginal_allocation import Caps, MarginalPlan, averted, harm_prices, most_averted
-from models.statistics.water_filling import fill
-
-Floats = npt.NDArray[np.float64]
+from models.statistics.water_filling import fill_in
 
 # The effect of an officer-hour is rarely identified, so plans are also shown for half and twice the assumed effect.
 KAPPA_MULTIPLES = {"half": 0.5, "default": 1.0, "double": 2.0}
@@ -33,10 +33,8 @@ class AllocationConfig:
 
     def __post_init__(self) -> None:
         _check_bounds(self.floor_share, self.ceiling_share)
-        if not 0 < self.averted_share < 1:
-            raise ValueError(f"allocation.averted_share={self.averted_share!r}: expected a share between 0 and 1")
-        if not self.equity_cap_ratio > 0:
-            raise ValueError(f"allocation.equity_cap_ratio={self.equity_cap_ratio!r}: expected a number above zero")
+        expect(0 < self.averted_share < 1, "allocation.", self, "averted_share", "a share between 0 and 1")
+        expect(self.equity_cap_ratio > 0, "allocation.", self, "equity_cap_ratio", "a number above zero")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,18 +282,7 @@ def fill_to_level(demand: Floats, floor: Floats, ceiling: Floats, total: float) 
 
     If every area with demand is at its ceiling, the remaining hours go to the others, in proportion to their room.
     """
-    has_demand = demand > 0
-    filled = floor.copy()
-    available = total - float(floor[~has_demand].sum())
-    if has_demand.any():
-        filled[has_demand] = fill(
-            demand[has_demand], np.zeros(int(has_demand.sum())), floor[has_demand], ceiling[has_demand], available
-        )
-    room = np.where(has_demand, 0.0, ceiling - floor)
-    rest = total - float(filled.sum())
-    if rest > 0 and room.sum() > 0:
-        filled = filled + room * min(rest / room.sum(), 1.0)
-    return filled
+    return fill_in(demand > 0, demand, np.zeros_like(demand), floor, ceiling, total)
 
 
 def _ratio(crimes: Floats, hours: Floats) -> Floats:

@@ -8,13 +8,12 @@ Drug Policy 24:177). Officer hours, interrupted treatment and the overdose watch
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Floats
+from models.checks import expect
 from models.operations.tipping import Z_80
 from models.statistics.rank_draws import generator
-
-Floats = npt.NDArray[np.float64]
 
 BANDS = ("high", "mid", "low")
 NUMBERS = (
@@ -34,14 +33,10 @@ class BenefitConfig:
     prison_days_per_arrest: float
 
     def __post_init__(self) -> None:
-        if not -1 <= self.effect_lo < self.effect_hi <= 1:
-            raise ValueError(
-                f"benefit.effect_lo={self.effect_lo!r} and effect_hi={self.effect_hi!r}: "
-                "expected shares of harm, the lower first"
-            )
+        is_in_order = -1 <= self.effect_lo < self.effect_hi <= 1
+        expect(is_in_order, "benefit.", self, "effect_lo effect_hi", "shares of harm, the lower first")
         for name in ("horizon_days", "custody_days_per_arrest", "prison_days_per_arrest"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"benefit.{name}={getattr(self, name)!r}: expected zero or more")
+            expect(getattr(self, name) >= 0, "benefit.", self, name, "zero or more")
 
 
 def weigh(proposals: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ Public Policy 16: of seven trained sites, one worked). The phases are hold → a
 the step between the last two.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any
@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaincinv
 
+from models.arrays import Row
+from models.checks import expect
 from models.operations.benefit import BANDS, BenefitConfig, draw_averted, weigh
 from models.operations.promises import Promises
 from models.operations.tipping import draw_hours_needed
-
-Row = dict[Hashable, Any]  # one row of a frame
 
 TROUBLE = ("dealing", "fear", "paraphernalia", "disorder", "violence")
 COVER = 0.8  # share of the draws in which the proposed surge suffices, if the budget allows
@@ -57,18 +57,12 @@ class CrackdownsConfig:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if not getattr(self, field.name) >= 0:
-                raise ValueError(f"crackdowns.{field.name}={getattr(self, field.name)!r}: expected zero or more")
+            expect(getattr(self, field.name) >= 0, "crackdowns.", self, field.name, "zero or more")
         for name in ("below_days", "baseline_days", "draws", "sanctions_per_hour", "sellers_per_weekly_report"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"crackdowns.{name}={getattr(self, name)!r}: expected a number above zero")
-        if not 0 < self.cost_lo <= self.cost_hi:
-            raise ValueError(
-                f"crackdowns.cost_lo={self.cost_lo!r} and cost_hi={self.cost_hi!r}: expected costs above zero, the "
-                "lower first"
-            )
-        if not self.doubt_factor > 1:
-            raise ValueError(f"crackdowns.doubt_factor={self.doubt_factor!r}: expected a factor above one")
+            expect(getattr(self, name) > 0, "crackdowns.", self, name, "a number above zero")
+        is_in_order = 0 < self.cost_lo <= self.cost_hi
+        expect(is_in_order, "crackdowns.", self, "cost_lo cost_hi", "costs above zero, the lower first")
+        expect(self.doubt_factor > 1, "crackdowns.", self, "doubt_factor", "a factor above one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +190,7 @@ def _site_row(
         **{name: operation.get(name) for name in ("outcome", "comparison", "stop_on")},
         **_report_rates(core, before, config),
         **_benefit(site, before, harm_days, seed, config, benefit),
-        **_overdose_watch(events, days["started"], started_ago, calendar, config),
+        **_overdose_watch(events, days["started"], started_ago, config),
     }
 
 
@@ -243,9 +237,7 @@ def _benefit(
     return {**dict(case), "is_benefit_met": bool(verdict["is_accepted"]), "benefit_why": verdict["why"]}
 
 
-def _overdose_watch(
-    events: pd.DataFrame, started: date | None, started_ago: int, calendar: Calendar, config: CrackdownsConfig
-) -> Row:
+def _overdose_watch(events: pd.DataFrame, started: date | None, started_ago: int, config: CrackdownsConfig) -> Row:
     """Return overdoses around the market: expected from the year before the operation, observed since its start."""
     ages = events.loc[events["kind"] == "overdose", "age_days"]
     earlier = max(365 - started_ago, 1)

@@ -5,13 +5,12 @@ An operation begins with its registration (or, if unregistered, with its announc
 registration, starts_on of an announcement, `phase=maintain` of the hours that hold a tipped market.
 """
 
-from collections.abc import Hashable
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
-Row = dict[Hashable, Any]  # one row of a frame
+from models.arrays import Row
 
 OPENING = ("registration", "announcement", "crackdown_start")
 COLUMNS = (

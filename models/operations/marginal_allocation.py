@@ -11,13 +11,11 @@ nearby.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy  # its slow parts, optimize and interpolate, are imported with their first use
 from scipy.sparse import csr_array, kron, vstack
 
-from models.statistics.water_filling import fill
-
-Floats = npt.NDArray[np.float64]
+from models.arrays import Floats
+from models.statistics.water_filling import fill_in
 
 CHORDS, REFINEMENTS = 8, 4
 FEASIBLE = 1e-9  # hours by which rounding may exceed a cap
@@ -106,16 +104,9 @@ def harm_prices(harm: Floats, kappa: float, plan: MarginalPlan, caps: Caps) -> t
 def _filled(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, total: float) -> Floats:
     """Fill by marginal harm; hours above the ceilings of areas with harm go to the others by their room."""
     has_harm = harm > 0
-    hours = floor.copy()
-    if has_harm.any():
-        available = total - float(floor[~has_harm].sum())
-        slope, level = np.full(int(has_harm.sum()), 1 / kappa), np.log(kappa * harm[has_harm]) / kappa
-        hours[has_harm] = fill(slope, level, floor[has_harm], ceiling[has_harm], available)
-    room = np.where(has_harm, 0.0, ceiling - floor)
-    rest = total - float(hours.sum())
-    if rest > 0 and room.sum() > 0:
-        hours = hours + room * min(rest / room.sum(), 1.0)
-    return hours
+    level = np.zeros_like(harm)
+    level[has_harm] = np.log(kappa * harm[has_harm]) / kappa
+    return fill_in(has_harm, np.full_like(harm, 1 / kappa), level, floor, ceiling, total)
 
 
 def _level_price(harm: Floats, kappa: float, hours: Floats, floor: Floats, ceiling: Floats) -> float:

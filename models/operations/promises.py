@@ -5,7 +5,6 @@ so announcing stops when the share of kept promises falls below a floor. An anno
 on the announced day, to deliver the announced hours, and to respond to violations in time.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -14,7 +13,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-Row = dict[Hashable, Any]  # one row of a frame
+from models.arrays import Row
+from models.checks import expect
 
 CONSEQUENCES = ("sanction", "arrest", "seizure")
 COLUMNS = (
@@ -33,11 +33,9 @@ class PromisesConfig:
     window_days: int
 
     def __post_init__(self) -> None:
-        if not self.response_deadline_h > 0:
-            raise ValueError(f"promises.response_deadline_h={self.response_deadline_h!r}: expected hours above zero")
+        expect(self.response_deadline_h > 0, "promises.", self, "response_deadline_h", "hours above zero")
         for name in ("kept_rate_floor", "delivered_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"promises.{name}={getattr(self, name)!r}: expected a share from 0 to 1")
+            expect(0 <= getattr(self, name) <= 1, "promises.", self, name, "a share from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,6 @@ def track_promises(
         Promises of the window, responses and overall rates.
     """
     zone = ZoneInfo(time_zone)
-    today = as_of.tz_convert(zone).date()
     rows: list[dict[str, Any]] = []
     answers = []
     # Broken promises leave the window, or the force could never announce again.
@@ -120,63 +117,97 @@ def track_promises(
         starts_on = operation["promised_start"] or (
             operation["announced_at"].tz_convert(zone).date() + timedelta(days=lead_days)
         )
-        answered = _answers(operation, violations, actions, starts_on, operation_days, as_of, zone)
+        in_area = actions[actions["area_id"] == operation["area_id"]]
+        announced = _Announced(operation, in_area, starts_on, operation_days, as_of, zone, config)
+        answered = announced.answers(violations)
         answers.append(answered)
-        rows += [
-            {**_operation_columns(operation), **promise}
-            for promise in (
-                _start(operation, starts_on, today, zone),
-                _hours(operation, actions, starts_on, operation_days, as_of, zone, config),
-                _response(answered, starts_on, operation_days, as_of, today, config),
-            )
-            if promise
-        ]
+        own = {name: operation[name] for name in ("area_id", "announced_at", "market_id", "notice_id")}
+        made = (announced.start(), announced.hours(), announced.response(answered))
+        rows += [{**own, **promise} for promise in made if promise]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     all_answers = pd.concat(answers, ignore_index=True) if answers else _no_answers()
     return _summary(table, all_answers, as_of, config)
 
 
-def _operation_columns(operation: Row) -> dict[str, Any]:
-    return {name: operation[name] for name in ("area_id", "announced_at", "market_id", "notice_id")}
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """One announced operation: what was done in its area, and the days that it was announced for."""
 
+    operation: Row
+    actions: pd.DataFrame
+    starts_on: date
+    days: int
+    as_of: pd.Timestamp
+    zone: ZoneInfo
+    config: PromisesConfig
 
-def _start(operation: Row, starts_on: date, today: date, zone: ZoneInfo) -> dict[str, Any]:
-    started = operation["started_at"]
-    began: date | None = None if pd.isna(started) else started.tz_convert(zone).date()
-    is_kept = began is not None and began <= starts_on
-    status = "kept" if is_kept else "broken" if today > starts_on else "open"
-    why = "not begun" if began is None else f"begun on {began}"
-    return {
-        "promise_kind": "start", "promised": f"officers are there from {starts_on}", "due_on": starts_on,
-        "status": status, "promised_amount": 1.0, "delivered_amount": float(is_kept), "why": why,
-    }  # fmt: skip
+    @property
+    def today(self) -> date:
+        return self.as_of.tz_convert(self.zone).date()
 
+    @property
+    def ends_on(self) -> date:
+        return self.starts_on + timedelta(days=self.days)
 
-def _hours(
-    operation: Row,
-    actions: pd.DataFrame,
-    starts_on: date,
-    operation_days: int,
-    as_of: pd.Timestamp,
-    zone: ZoneInfo,
-    config: PromisesConfig,
-) -> dict[str, Any] | None:
-    """Return the promise of hours a day over the past days of the operation; None if no hours were announced."""
-    if pd.isna(operation["promised_hours"]):
-        return None
-    begin, end = _span(starts_on, operation_days, zone)
-    until = min(end, as_of)
-    days = max((until - begin) / pd.Timedelta(days=1), 0.0)
-    promised = float(operation["promised_hours"]) * days
-    delivered = delivered_hours(actions[actions["area_id"] == operation["area_id"]], begin, until)
-    is_enough = delivered >= config.delivered_share * promised
-    status = ("kept" if is_enough else "broken") if as_of >= end else "open"
-    return {
-        "promise_kind": "hours",
-        "promised": f"{operation['promised_hours']:g} officer-hours a day for {operation_days} days",
-        "due_on": end.tz_convert(zone).date(), "status": status, "promised_amount": promised,
-        "delivered_amount": delivered, "why": f"{delivered:,.0f} of {promised:,.0f} hours so far",
-    }  # fmt: skip
+    def midnight(self, day: date) -> pd.Timestamp:
+        return pd.Timestamp(day, tz=self.zone).tz_convert("UTC")
+
+    def start(self) -> dict[str, Any]:
+        started = self.operation["started_at"]
+        began: date | None = None if pd.isna(started) else started.tz_convert(self.zone).date()
+        is_kept = began is not None and began <= self.starts_on
+        status = "kept" if is_kept else "broken" if self.today > self.starts_on else "open"
+        why = "not begun" if began is None else f"begun on {began}"
+        return {
+            "promise_kind": "start", "promised": f"officers are there from {self.starts_on}", "due_on": self.starts_on,
+            "status": status, "promised_amount": 1.0, "delivered_amount": float(is_kept), "why": why,
+        }  # fmt: skip
+
+    def hours(self) -> dict[str, Any] | None:
+        """Return the promise of hours a day over its past days; None if no hours were announced."""
+        per_day = self.operation["promised_hours"]
+        if pd.isna(per_day):
+            return None
+        begin, end = self.midnight(self.starts_on), self.midnight(self.ends_on)
+        until = min(end, self.as_of)
+        promised = float(per_day) * max((until - begin) / pd.Timedelta(days=1), 0.0)
+        delivered = delivered_hours(self.actions, begin, until)
+        is_enough = delivered >= self.config.delivered_share * promised
+        status = ("kept" if is_enough else "broken") if self.as_of >= end else "open"
+        return {
+            "promise_kind": "hours", "promised": f"{per_day:g} officer-hours a day for {self.days} days",
+            "due_on": self.ends_on, "status": status, "promised_amount": promised, "delivered_amount": delivered,
+            "why": f"{delivered:,.0f} of {promised:,.0f} hours so far",
+        }  # fmt: skip
+
+    def response(self, answered: pd.DataFrame) -> dict[str, Any] | None:
+        """Return the promise of responses: how many due violations were answered in time; None if none is due."""
+        due, in_time = _in_time(answered, self.as_of, self.config)
+        if not len(due):
+            return None
+        is_kept = float(in_time.mean()) >= self.config.kept_rate_floor
+        status = ("kept" if is_kept else "broken") if self.today >= self.ends_on else "open"
+        deadline = f"an answer within {self.config.response_deadline_h:g} h"
+        return {
+            "promise_kind": "response", "promised": deadline, "due_on": self.ends_on, "status": status,
+            "promised_amount": float(len(due)), "delivered_amount": float(in_time.sum()),
+            "why": f"{int(in_time.sum())} of {len(due)} violations answered in time",
+        }  # fmt: skip
+
+    def answers(self, violations: pd.DataFrame) -> pd.DataFrame:
+        """Match each violation with the first later consequence that no earlier violation was matched with."""
+        begin, end = self.midnight(self.starts_on), min(self.midnight(self.ends_on), self.as_of)
+        at_market = violations.loc[violations["market_id"] == self.operation["market_id"], "occurred_at"]
+        is_answer = self.actions["kind"].isin(CONSEQUENCES) & (self.actions["at"] >= begin)
+        free = sorted(self.actions.loc[is_answer, "at"])
+        rows = []
+        for moment in sorted(at_market[(at_market >= begin) & (at_market < end)]):
+            answer = next((at for at in free if at >= moment), None)
+            if answer is not None:
+                free.remove(answer)
+            hours = np.nan if answer is None else (answer - moment) / pd.Timedelta(hours=1)
+            rows.append((self.operation["area_id"], moment, answer, hours))
+        return pd.DataFrame(rows, columns=["area_id", "violated_at", "answered_at", "hours"]) if rows else _no_answers()
 
 
 def delivered_hours(actions: pd.DataFrame, begin: pd.Timestamp, until: pd.Timestamp) -> float:
@@ -193,58 +224,6 @@ def delivered_hours(actions: pd.DataFrame, begin: pd.Timestamp, until: pd.Timest
         spent += rate * ((moment - since) / pd.Timedelta(days=1))
         rate, since = (float(hours or 0.0) if kind == "crackdown_start" else 0.0), moment
     return spent + rate * ((until - since) / pd.Timedelta(days=1))
-
-
-def _response(
-    answered: pd.DataFrame,
-    starts_on: date,
-    operation_days: int,
-    as_of: pd.Timestamp,
-    today: date,
-    config: PromisesConfig,
-) -> dict[str, Any] | None:
-    """Return the promise of responses: how many due violations were answered in time; None before the first is due."""
-    due, in_time = _in_time(answered, as_of, config)
-    if not len(due):
-        return None
-    share = float(in_time.mean())
-    end = starts_on + timedelta(days=operation_days)
-    status = ("kept" if share >= config.kept_rate_floor else "broken") if today >= end else "open"
-    return {
-        "promise_kind": "response", "promised": f"an answer within {config.response_deadline_h:g} h", "due_on": end,
-        "status": status, "promised_amount": float(len(due)), "delivered_amount": float(in_time.sum()),
-        "why": f"{int(in_time.sum())} of {len(due)} violations answered in time",
-    }  # fmt: skip
-
-
-def _answers(
-    operation: Row,
-    violations: pd.DataFrame,
-    actions: pd.DataFrame,
-    starts_on: date,
-    operation_days: int,
-    as_of: pd.Timestamp,
-    zone: ZoneInfo,
-) -> pd.DataFrame:
-    """Match each violation with the first later consequence that no earlier violation was matched with."""
-    begin, end = _span(starts_on, operation_days, zone)
-    at_market = violations[violations["market_id"] == operation["market_id"]]
-    reported = at_market[(at_market["occurred_at"] >= begin) & (at_market["occurred_at"] < min(end, as_of))]
-    is_answer = (actions["area_id"] == operation["area_id"]) & actions["kind"].isin(CONSEQUENCES)
-    free = sorted(actions.loc[is_answer & (actions["at"] >= begin), "at"])
-    rows = []
-    for moment in sorted(reported["occurred_at"]):
-        answer = next((at for at in free if at >= moment), None)
-        if answer is not None:
-            free.remove(answer)
-        hours = np.nan if answer is None else (answer - moment) / pd.Timedelta(hours=1)
-        rows.append((operation["area_id"], moment, answer, hours))
-    return pd.DataFrame(rows, columns=["area_id", "violated_at", "answered_at", "hours"]) if rows else _no_answers()
-
-
-def _span(starts_on: date, days: int, zone: ZoneInfo) -> tuple[pd.Timestamp, pd.Timestamp]:
-    begin, end = (pd.Timestamp(day, tz=zone) for day in (starts_on, starts_on + timedelta(days=days)))
-    return begin.tz_convert("UTC"), end.tz_convert("UTC")
 
 
 def _in_time(answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig) -> tuple[pd.DataFrame, pd.Series]:

@@ -7,11 +7,9 @@ complied, the next needs K > V (1 − f) (c_lo + f (c_hi − c_lo)). The maximum
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Floats
 from models.statistics.rank_draws import generator
-
-Floats = npt.NDArray[np.float64]
 
 Z_80 = 1.2815515655446004  # half of an 80% interval, in standard deviations
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from models.checks import expect
 from models.statistics.rank_draws import generator
 
 
@@ -25,15 +26,11 @@ class VisitsConfig:
     most_hours_between: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.first_hour < self.last_hour <= 24:
-            raise ValueError(
-                f"visits.first_hour={self.first_hour!r} and last_hour={self.last_hour!r}: expected hours of one day"
-            )
-        if not 0 < self.least_minutes <= self.most_minutes < 60 * self.most_hours_between / 2:
-            raise ValueError(
-                f"visits.least_minutes={self.least_minutes!r} and most_minutes={self.most_minutes!r}: expected "
-                "minutes, the lower first, and less than half of most_hours_between"
-            )
+        is_in_day = 0 <= self.first_hour < self.last_hour <= 24
+        expect(is_in_day, "visits.", self, "first_hour last_hour", "hours of one day")
+        is_short = 0 < self.least_minutes <= self.most_minutes < 60 * self.most_hours_between / 2
+        short = "minutes, the lower first, and less than half of most_hours_between"
+        expect(is_short, "visits.", self, "least_minutes most_minutes", short)
 
 
 COLUMNS = ("cell_id", "visit_number", "area_id", "chosen_for", "starts_at", "minutes")

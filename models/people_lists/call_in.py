@@ -14,9 +14,9 @@ import pandas as pd
 import scipy  # its slow parts, optimize and interpolate, are imported with their first use
 from scipy import sparse
 
+from models.arrays import Floats
 from models.people_lists import rules
 from models.people_lists.rule_features import is_evidenced
-from models.statistics.empirical_bayes import Floats
 
 COLUMNS = [
     "person_id", "position", "attendance_probability", "linked_count", "reach_alone", "added_reach", "plan_reach",

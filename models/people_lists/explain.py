@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from models.people_lists.rules import RULES, path
+from models.people_scores.evidence import AXES
 
 NOT_GROUNDS = (
     "Being on a list is not a charge, a caution or proof of guilt, and no grounds for a stop, an arrest or an eviction."
@@ -15,7 +16,6 @@ CONTEST = (
 )
 ABSENT = "On no list in this run."
 NOTHING_HELD = RULES["nothing_held_against"].words  # for people who occur in events only, as a victim or witness
-AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors"}
 TIERS = {"target": "people to target, the high-rate serious", "warn": "people to warn, the next level"}
 
 
@@ -195,7 +195,8 @@ def _ordinal(rank: int) -> str:
 
 
 def _axes(row: Mapping) -> str:
+    (first, share), *others = ((words, row[f"{axis}_share"]) for axis, words in AXES.items())
     return (
-        f"Of the score, violence makes {row['violence_share']:.0%}, disorder {row['disorder_share']:.0%}, "
-        f"use of minors {row['minors_share']:.0%}."
+        ", ".join([f"Of the score, {first} makes {share:.0%}", *(f"{words} {part:.0%}" for words, part in others)])
+        + "."
     )

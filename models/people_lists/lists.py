@@ -1,20 +1,17 @@
 """The restricted lists, as frames: each takes the decisions of the rules and adds the columns that explain them."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
+from models.arrays import Floats
 from models.people_lists import rules
 from models.people_lists.rule_features import child_events, grave_incidents, sales_outside_markets
+from models.people_scores.config import PeopleConfig
 from models.people_scores.counterfactuals import moves_out
 from models.people_scores.evidence import AXES, BANDS, SUPPLY_CODES
 from models.people_scores.leave_one_axis_out import ranks_without
 from models.people_scores.scoring import Scoring
-from models.statistics.empirical_bayes import Floats
-
-if TYPE_CHECKING:
-    from models.people_scores.config import PeopleConfig
+from models.statistics.rank_draws import total_order
 
 DAYS_PER_YEAR = 365.25
 EVIDENCE_SHOWN = 3
@@ -64,7 +61,7 @@ def person_tier(
     evidence: pd.DataFrame,
     scoring: Scoring,
     terms: pd.DataFrame,
-    config: "PeopleConfig",
+    config: PeopleConfig,
     seed: int,
 ) -> pd.DataFrame:
     """Return targets and people to warn, by rank; frequency, recency and harm are columns for explanation."""
@@ -100,7 +97,7 @@ def person_tier(
     )
 
 
-def decision(person_id: str, decisions: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig") -> pd.DataFrame:
+def decision(person_id: str, decisions: pd.DataFrame, evidence: pd.DataFrame, config: PeopleConfig) -> pd.DataFrame:
     """Return the decision on one person, on whichever list; no row if there was nothing to decide."""
     found = decisions[decisions.index == person_id]
     is_gated = found["gate"].ne("passed")
@@ -121,11 +118,11 @@ _RANK_COLUMNS = ("p_top_k", "p_top_k_fixed_weights", "rank", "rank_lo", "rank_hi
 
 
 def dealer_ranking(
-    decisions: pd.DataFrame, offences_held: pd.DataFrame, evidence: pd.DataFrame, config: "PeopleConfig"
+    decisions: pd.DataFrame, offences_held: pd.DataFrame, evidence: pd.DataFrame, config: PeopleConfig
 ) -> pd.DataFrame:
     """Return sellers outside flagrant markets: selling decides who is in this view, harm alone decides the order."""
     sellers = decisions[decisions["view"].eq("dealer_ranking")]
-    sellers = sellers.reset_index().sort_values(["score", "person_id"], ascending=[False, True]).set_index("person_id")
+    sellers = sellers.iloc[total_order(sellers["score"], ids=sellers.index)]
     heaviest = _heaviest(evidence, sellers.index, config.half_life_days)
     return pd.DataFrame(
         {
@@ -185,7 +182,7 @@ def count_people(decisions: pd.DataFrame, queue: pd.DataFrame, dealers: pd.DataF
     gates, tiers, rulings = decisions["gate"], decisions["tier"], decisions["tier_rule"]
     people = {
         "known": len(decisions),
-        **{gate: int(gates.eq(gate).sum()) for gate in ("out", "unscorable", "safeguarding", "treatment_information")},
+        **{gate: int(gates.eq(gate).sum()) for gate in dict.fromkeys(rule.outcome for rule in rules.GATES)},
         "diversion": int(decisions["route"].eq("diversion").sum()),
         "in_treatment_withheld": int(decisions["is_withheld"].sum()),
         "insufficient_exposure": int(rulings.eq("insufficient_exposure").sum()),

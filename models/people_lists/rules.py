@@ -39,6 +39,8 @@ class Rule:
 
     `grounds` names that evidence: held (everything held against the person, warrants included), child, counted (the
     evidence that raises the score), grave (high-band incidents), sales, warrant, links, or empty where none decides.
+    `protects` says why, in a word or two, where a gate reads the status of the person alone: it is asked again, of what
+    is known by then, whenever a list or a notice is used.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Rule:
     asks: str
     words: str
     grounds: str = ""
+    protects: str = ""
 
 
 GATES = (
@@ -56,6 +59,7 @@ GATES = (
         "out",
         "Has the person died?",
         "The person has died.",
+        protects="dead",
     ),
     Rule(
         "nothing_held_against",
@@ -71,6 +75,7 @@ GATES = (
         "Is the person under 18?",
         "The person is under 18: a matter for child protection, never for a list.",
         "child",
+        protects="under 18",
     ),
     Rule(
         "age_unknown",
@@ -79,6 +84,7 @@ GATES = (
         "Is the person's age unknown?",
         "No birth date is known, so the person may be a child.",
         "held",
+        protects="of unknown age",
     ),
     Rule(
         "possession_only",
@@ -100,6 +106,18 @@ ROUTES = (
         "held",
     ),
 )
+
+
+def protection(status: pd.DataFrame) -> pd.Series:
+    """Return by person why a gate protects from every list and notice; empty where none does.
+
+    Parameters
+    ----------
+    status : DataFrame
+        As models.people_scores.person_status.make_register returns, at the present clock.
+    """
+    protecting = [gate for gate in GATES if gate.protects]
+    return first_match(protecting, status, "")["rule"].map({"": ""} | {gate.name: gate.protects for gate in protecting})
 
 
 def is_in_treatment(facts: pd.DataFrame) -> pd.Series:

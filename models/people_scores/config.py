@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.checks import expect
 from models.people_scores.evidence import AXES
 
 
@@ -26,37 +27,21 @@ class PeopleConfig:
     attendance_probability: float
 
     def __post_init__(self) -> None:
-        for name in (
-            "window_days",
-            "half_life_days",
-            "top_k",
-            "draws",
-            "concentration",
-            "minimum_exposure_days",
-            "term_days",
-        ):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number above zero")
-        if set(self.weights) != set(AXES) or not all(weight >= 0 for weight in self.weights.values()):
-            raise ValueError(f"weights={dict(self.weights)!r}: expected {', '.join(AXES)}, each zero or more")
-        if not sum(self.weights.values()) > 0:
-            raise ValueError(f"weights={dict(self.weights)!r}: expected at least one above zero")
-        if not 0 < self.top_share <= 1:
-            raise ValueError(f"top_share={self.top_share!r}: expected a share above zero and at most one")
-        if not 0 < self.warn_probability <= self.target_probability <= 1:
-            raise ValueError(
-                f"warn_probability={self.warn_probability!r} and target_probability={self.target_probability!r}: "
-                "expected probabilities above zero, the first no greater than the second"
-            )
-        if not self.call_in_size >= 1 or not 0 < self.attendance_probability <= 1:
-            raise ValueError(
-                f"call_in_size={self.call_in_size!r} and attendance_probability={self.attendance_probability!r}: "
-                "expected a whole number of at least one and a probability above zero"
-            )
-        if not 0 <= self.leave_margin < self.warn_probability:
-            raise ValueError(
-                f"leave_margin={self.leave_margin!r}: expected zero or more and less than warn_probability"
-            )
+        counts = "window_days half_life_days top_k draws concentration minimum_exposure_days term_days"
+        for name in counts.split():
+            expect(getattr(self, name) > 0, "", self, name, "a number above zero")
+        is_per_axis = set(self.weights) == set(AXES) and all(weight >= 0 for weight in self.weights.values())
+        expect(is_per_axis, "", self, "weights", f"{', '.join(AXES)}, each zero or more")
+        expect(sum(self.weights.values()) > 0, "", self, "weights", "at least one above zero")
+        expect(0 < self.top_share <= 1, "", self, "top_share", "a share above zero and at most one")
+        is_in_order = 0 < self.warn_probability <= self.target_probability <= 1
+        in_order = "probabilities above zero, the first no greater than the second"
+        expect(is_in_order, "", self, "warn_probability target_probability", in_order)
+        is_call_in = self.call_in_size >= 1 and 0 < self.attendance_probability <= 1
+        call_in = "a whole number of at least one and a probability above zero"
+        expect(is_call_in, "", self, "call_in_size attendance_probability", call_in)
+        is_less = 0 <= self.leave_margin < self.warn_probability
+        expect(is_less, "", self, "leave_margin", "zero or more and less than warn_probability")
 
     @property
     def axis_weights(self) -> list[float]:

@@ -3,19 +3,15 @@
 All other people stay fixed, and the person's own random stream is reused, so the difference is due to the change alone.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
+from models.arrays import Floats
+from models.people_scores.config import PeopleConfig
 from models.people_scores.exposure import decayed_days
 from models.people_scores.offending import count_offending
 from models.people_scores.ranking import Rates, draw_scores
 from models.people_scores.scoring import Scoring
-from models.statistics.empirical_bayes import Floats
-
-if TYPE_CHECKING:
-    from models.people_scores.config import PeopleConfig
 
 MONTHS_AHEAD = (1, 3, 6, 9, 12, 18, 24, 36)
 DAYS_PER_MONTH = 365.25 / 12
@@ -26,7 +22,7 @@ def moves_out(
     heaviest: pd.DataFrame,
     evidence: pd.DataFrame,
     scoring: Scoring,
-    config: "PeopleConfig",
+    config: PeopleConfig,
     seed: int,
 ) -> list[str]:
     """Return, per listed person, a text: the chance below which they leave, and what would lower it that far.

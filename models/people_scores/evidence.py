@@ -10,7 +10,8 @@ add nothing to a score.
 import numpy as np
 import pandas as pd
 
-AXES = ("violence", "disorder", "minors")
+# Axis → its name in a sentence. The key is that of its weight in `people.weights`, and part of its columns.
+AXES = {"violence": "violence", "disorder": "disorder", "minors": "use of minors"}
 BANDS = ("high", "mid", "low")
 BAND_FLOORS = {"high": 365.0, "mid": 30.0, "low": 0.0}  # days of guideline prison
 
@@ -103,7 +104,7 @@ def counted(offences: pd.DataFrame, adult_days: pd.Series, codebook: pd.DataFram
     """
     evidenced = offences[offences["factor"] > 0]
     is_of_age = evidenced["age_days"].to_numpy() < adult_days.reindex(evidenced["person_id"]).to_numpy()
-    is_on_axis = evidenced["axis"].isin(AXES) & ~evidenced["category"].isin(NO_WEIGHT)
+    is_on_axis = evidenced["axis"].isin(list(AXES)) & ~evidenced["category"].isin(NO_WEIGHT)
     own = evidenced[is_on_axis & (evidenced["axis"].ne("minors") | is_of_age)]
     used = evidenced[evidenced["is_minor_used_by_adult"] & is_of_age & evidenced["axis"].ne("minors")]
     used = used.assign(axis="minors", harm_days=_exploitation_days(used, codebook))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.statistics.empirical_bayes import Floats
+from models.arrays import Floats
 
 SECONDS_PER_DAY = 86_400
 # Minimum age of criminal responsibility (England and Wales: Children and Young Persons Act 1963, section 16).

@@ -11,6 +11,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
+from models.arrays import Floats
 from models.people_scores.ranking import (
     Moments,
     Rates,
@@ -22,8 +23,7 @@ from models.people_scores.ranking import (
     entry_scores,
     score_moments,
 )
-from models.statistics.empirical_bayes import Floats
-from models.statistics.rank_draws import rank_by_chance
+from models.statistics.rank_draws import chance_above, total_ranks
 
 
 def ranks_without(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale, top_k: int) -> pd.DataFrame:
@@ -74,9 +74,8 @@ def _draw_scores(
 def _ranks(ids: Sequence[str], moments: Moments, which: np.ndarray, scores: np.ndarray, top_k: int) -> np.ndarray:
     rest_above = count_above(moments, np.setdiff1d(np.arange(len(ids)), which))
     chance: Floats = chance_of_entry(moments, entry_scores(scores, rest_above, top_k))
-    # Strictly above the first score outside, not equal to the last inside: nobody enters by a tie.
-    chance[which] = (scores > entry_scores(scores, rest_above, top_k + 1)).mean(axis=1)
+    chance[which] = chance_above(scores, entry_scores(scores, rest_above, top_k + 1))
     score = moments.mean.copy()
     score[which] = scores.mean(axis=1, dtype=np.float64)
     # A chance below one draw rounds to zero, drawn or not: far from the top the score decides the order.
-    return rank_by_chance(np.round(chance * scores.shape[1]), score, ids)
+    return total_ranks(np.round(chance * scores.shape[1]), score, ids=ids)

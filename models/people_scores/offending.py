@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from models.arrays import Floats
 from models.people_scores.evidence import AXES, BANDS
 from models.people_scores.ranking import Rates
-from models.statistics.empirical_bayes import Floats, GammaPrior, fit_gamma_priors
+from models.statistics.empirical_bayes import GammaPrior, fit_gamma_priors
 
 COLUMNS = [(axis, band) for axis in AXES for band in BANDS]
 # The variance of rates among people with evidence is estimated from those with more than one incident. With fewer

@@ -19,8 +19,8 @@ import pandas as pd
 import scipy  # its slow parts, optimize and interpolate, are imported with their first use
 from scipy.special import betainc, betaincinv, gammaincinv, gammaln
 
-from models.statistics.empirical_bayes import Floats
-from models.statistics.rank_draws import draw_gamma, draw_weights, rank_draws
+from models.arrays import Floats
+from models.statistics.rank_draws import chance_above, draw_gamma, draw_weights, rank_draws, total_order
 
 INTERVAL = (0.1, 0.9)
 CHUNK = 400  # people per chunk of draws: 400 × 2,000 draws × 9 rates are 58 MB
@@ -178,8 +178,8 @@ class PeopleRanking:
 
     def chance(self, scores: np.ndarray, changed_scores: np.ndarray) -> Floats:
         """Return P(in the top K) per person if their scores [m, draws] changed and all others stayed fixed."""
-        is_in = scores >= self.last_in
-        return (changed_scores > np.where(is_in, self.first_out, self.last_in)).mean(axis=1)
+        first_out = np.where(scores >= self.last_in, self.first_out, self.last_in)
+        return chance_above(changed_scores, first_out)
 
 
 def rank_people(seed: int, ids: Sequence[str], rates: Rates, scale: ScoreScale, top_k: int) -> PeopleRanking:
@@ -204,7 +204,7 @@ def choose_drawn(moments: Moments, top_k: int) -> np.ndarray:
     expected = count_above(moments, everybody)
     entry = float(np.interp(-top_k, -expected(LEVELS), LEVELS))
     chance = moments.above(entry)
-    order = np.lexsort((everybody, -moments.mean, -chance))
+    order = total_order(chance, moments.mean, ids=everybody)
     left_out = np.cumsum(chance[order][::-1])[::-1]  # places filled, in expectation, by people from here on
     needed = int((left_out > OMITTED_SHARE * top_k).sum())
     return np.sort(order[: np.clip(needed, LEAST_DRAWN, MOST_DRAWN)])
@@ -221,6 +221,14 @@ def entry_scores(score_draws: np.ndarray, rest_above: Callable, places: int) -> 
     taken = np.arange(1, len(scores) + 1)[:, None] + rest_above(scores) <= places
     last = np.maximum(taken.sum(axis=0) - 1, 0)
     return np.take_along_axis(scores, last[None, :], axis=0)[0] if len(scores) == places else np.zeros(scores.shape[1])
+
+
+def first_outside(score_draws: np.ndarray, rest_above: Callable, top_k: int) -> Floats:
+    """Return, per draw, the greatest score that takes no place, of which the rest are expected to take some."""
+    scores = np.sort(score_draws, axis=0)[::-1][: max(top_k, 0) + 1].astype(np.float64)
+    taken = (np.arange(1, len(scores) + 1)[:, None] + rest_above(scores) <= top_k).sum(axis=0)
+    everybody_in = np.full((1, scores.shape[1]), -np.inf)
+    return np.take_along_axis(np.vstack([scores, everybody_in]), taken[None, :], axis=0)[0]
 
 
 def chance_of_entry(moments: Moments, last_in: Floats) -> Floats:
@@ -304,11 +312,11 @@ def _analytic(
 
 def _with_drawn(table: pd.DataFrame, which: np.ndarray, drawn: Drawn, rest_above: Callable, top_k: int) -> pd.DataFrame:
     ranks = rank_draws(drawn.scores) + np.rint(rest_above(drawn.scores)).astype(np.int64)
-    entry_fixed = entry_scores(drawn.fixed_scores, rest_above, top_k)
+    fixed = drawn.fixed_scores
     rank_lo, rank_hi = np.quantile(ranks, INTERVAL, axis=1, method="inverted_cdf").astype(np.int64)
     columns = {
         "p_top_k": (ranks <= top_k).mean(axis=1),
-        "p_top_k_fixed_weights": (drawn.fixed_scores >= entry_fixed).mean(axis=1),
+        "p_top_k_fixed_weights": chance_above(fixed, first_outside(fixed, rest_above, top_k)),
         "rank_lo": rank_lo,
         "rank_hi": rank_hi,
         "score": drawn.scores.mean(axis=1, dtype=np.float64),

@@ -1,21 +1,19 @@
 """Scores of people: from evidence and time at liberty to rates, and from rates to ranks."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from models.arrays import Floats
+from models.people_scores.config import PeopleConfig
 from models.people_scores.evidence import AXES
 from models.people_scores.exposure import liberty_days
 from models.people_scores.offending import Offending, count_offending, fit_priors, mean_factors, posterior_rates
 from models.people_scores.ranking import PeopleRanking, Rates, ScoreScale, rank_people
-from models.statistics.empirical_bayes import Floats, GammaPrior
+from models.statistics.empirical_bayes import GammaPrior
 from models.statistics.pareto import is_on_front
-from models.statistics.rank_draws import rank_by_chance
-
-if TYPE_CHECKING:
-    from models.people_scores.config import PeopleConfig
+from models.statistics.rank_draws import total_ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def score_people(
     custody: pd.DataFrame,
     *,
     as_of: pd.Timestamp,
-    config: "PeopleConfig",
+    config: PeopleConfig,
     seed: int,
 ) -> Scoring:
     """Score every adult with evidence and enough time at liberty; fit the priors on those with evidence."""
@@ -91,7 +89,7 @@ def score_people(
     ranking = rank_people(seed, ids.tolist(), scored, scale, top_k)
     table = ranking.table
     table = table.assign(
-        rank=rank_by_chance(table["p_top_k"], table["score"], ids),
+        rank=total_ranks(table["p_top_k"], table["score"], ids=ids),
         # Without evidence on an axis the rate is the prior's, which is greater with less time at liberty: use zero.
         is_pareto=is_on_front(np.where(offending.has_evidence, harm, 0.0)[is_scored]),
     )
@@ -99,7 +97,7 @@ def score_people(
     return Scoring(people, float(harm.sum(axis=1).mean()), ids, top_k, offending, priors, scored, scale, ranking)
 
 
-def places(config: "PeopleConfig", scored: int) -> int:
+def places(config: PeopleConfig, scored: int) -> int:
     """Return K: the force's capacity, at most a share of those scored; zero where too few are scored."""
     return min(config.top_k, int(round(config.top_share * scored, 9)))
 
@@ -108,5 +106,5 @@ _NO_RATES = Rates(np.empty((0, 0)), np.empty((0, 0)), np.empty(0), np.empty(0, d
 _UNSCORED = {
     **dict.fromkeys(("p_top_k", "p_top_k_fixed_weights", "score", "rank", "rank_lo", "rank_hi"), np.nan),
     **dict.fromkeys(("harm_per_day", "harm_per_day_lo", "harm_per_day_hi", "events_per_day"), np.nan),
-    **dict.fromkeys(("share_0", "share_1", "share_2", "is_pareto"), np.nan),
+    **dict.fromkeys((*(f"share_{i}" for i in range(len(AXES))), "is_pareto"), np.nan),
 }

@@ -1,4 +1,4 @@
 """Scores of places: area ranking and its counterfactuals, markets, displacement, feedback, crime focus.
 
-May import models.statistics.
+May import statistics, models.arrays and models.checks.
 """

@@ -3,21 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from models.arrays import Floats
+from models.places.axes import AXES
 
 # Number of draws for the figure in an explanation; the ranking itself uses all draws.
 COUNTERFACTUAL_DRAWS = 200
-
-# Axis → column of its rate, its name in a sentence, and its unit.
-AXIS_LABELS = {
-    "violence": ("violence_per_day", "violence", "harm-days a day"),
-    "disorder": ("disorder_per_day", "disorder", "harm-days a day"),
-    "minors": ("minors_per_day", "use of minors", "harm-days a day"),
-    "ratio": ("crimes_per_officer_hour", "reported crime", "crimes per officer-hour"),
-}
 
 
 def moves_out_if(
@@ -26,22 +18,19 @@ def moves_out_if(
     weights: Sequence[float],
     *,
     top_k: int,
-    list_leave: float,
 ) -> list[str | None]:
     """Return the change that would bring each listed area's score below that of the first area outside the top K.
 
     Parameters
     ----------
     table : pd.DataFrame
-        one row per area: rank, score, is_listed, p_top_k and the four rates.
+        one row per area: rank, score, is_listed and the rate of each axis.
     drawn : Mapping[str, tuple[Floats, Floats]]
         axis → (values, percentiles), both [areas, draws] in the order of the table; axes in the order of `weights`.
     weights : Sequence[float]
         mean weight of each axis.
     top_k : int
         number of areas on the list.
-    list_leave : float
-        P(in the top K) below which a listed area leaves.
 
     Returns
     -------
@@ -73,13 +62,13 @@ def _fall_needed(
     gap = max(score[area] - score[outside], 0.0)
     factors = [_factor(*drawn[axis], area, gap, weight) for axis, weight in zip(drawn, weights, strict=True)]
     best = int(np.argmax(factors))
-    column, noun, unit = AXIS_LABELS[list(drawn)[best]]
-    now = float(table[column].to_numpy(dtype=float)[area])
+    axis = AXES[list(drawn)[best]]
+    now = float(table[axis.rate].to_numpy(dtype=float)[area])
     if not factors[best] > 0:
         return _falls_together(table, area, outside)
     wanted = factors[best] * now
     return (
-        f"If {noun} fell by {_figure(now - wanted)} {unit} (from {_figure(now)} to {_figure(wanted)}), "
+        f"If {axis.noun} fell by {_figure(now - wanted)} {axis.unit} (from {_figure(now)} to {_figure(wanted)}), "
         "other areas unchanged, its score would be below that of the first area off the list."
     )
 
@@ -103,10 +92,10 @@ def _factor(values: Floats, parts: Floats, area: int, gap: float, weight: float)
 
 def _falls_together(table: pd.DataFrame, area: int, outside: int) -> str:
     falls = []
-    for column, noun, unit in AXIS_LABELS.values():
-        value = table[column].to_numpy(dtype=float)
+    for axis in AXES.values():
+        value = table[axis.rate].to_numpy(dtype=float)
         if value[area] > value[outside]:
-            falls.append(f"{noun} by {_figure(value[area] - value[outside])} {unit}")
+            falls.append(f"{axis.noun} by {_figure(value[area] - value[outside])} {axis.unit}")
     return f"No fall on one axis alone would. All of these together would: {'; '.join(falls)}."
 
 

@@ -10,16 +10,14 @@ half of the day, measures displacement to other offences and other times, two of
 Reports by public, partners and sensors count, as in all models; overdoses do not.
 """
 
-from collections.abc import Hashable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from models.arrays import Row
 from models.places.controls import nearest_controls
-
-Row = dict[Hashable, Any]  # one row of a frame
 
 Z80 = float(ndtri(0.9))  # half width of an 80% interval in standard errors
 SEEN_DAYS = 365  # length of the event history

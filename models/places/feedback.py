@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from models.statistics.rank_draws import total_ranks
+
 Z80 = float(ndtri(0.9))  # half width of an 80% interval in standard errors
 FEEDBACK_COLUMNS = (
     "area_id", "public_count", "police_count", "public_share", "police_share", "hours_share", "proposed_share",
@@ -46,8 +48,8 @@ def measure_feedback(areas: pd.DataFrame) -> pd.DataFrame:
         find_ratio=ratio,
         find_ratio_lo=ratio / spread,
         find_ratio_hi=ratio * spread,
-        rank_public=_rank(public),
-        rank_with_police=_rank(public + police),
+        rank_public=total_ranks(public, ids=table["area_id"]),
+        rank_with_police=total_ranks(public + police, ids=table["area_id"]),
         is_alarm=is_alarm,
     )[list(FEEDBACK_COLUMNS)]
 
@@ -55,10 +57,3 @@ def measure_feedback(areas: pd.DataFrame) -> pd.DataFrame:
 def _share(values: np.ndarray) -> np.ndarray:
     total = np.nansum(values)  # a missing area does not affect the others
     return values / total if total > 0 else np.full(len(values), np.nan)
-
-
-def _rank(counts: np.ndarray) -> np.ndarray:
-    """Return ranks, 1 for the highest count; ties are in row order, which is by area_id."""
-    rank = np.empty(len(counts), dtype=np.int32)
-    rank[np.argsort(-counts, kind="stable")] = np.arange(1, len(counts) + 1)
-    return rank

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.checks import expect
 from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
 from models.statistics.rank_draws import percentiles
 
@@ -30,6 +31,7 @@ SUSPECTED_REPORTS, SUSPECTED_WEEKS = 3, 2
 NEARBY_PERCENTILE = 0.8
 # Without reporter references ten callers look like one; then only this many places with most reports are shown.
 PROVISIONAL_MARKETS = 10
+KINDS = ("dealing", "fear", "paraphernalia", "overdose", "disorder", "violence")
 QUEEN = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
 
 
@@ -45,14 +47,10 @@ class MarketsConfig:
 
     def __post_init__(self) -> None:
         for name in ("window_weeks", "minimum_weeks", "minimum_callers", "visibility_distance_m"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"markets.{name}={getattr(self, name)!r}: expected a number above zero")
-        if self.minimum_weeks > self.window_weeks:
-            raise ValueError(
-                f"markets.minimum_weeks={self.minimum_weeks!r}: expected at most window_weeks={self.window_weeks!r}"
-            )
-        if not 0 < self.minimum_score <= 1:
-            raise ValueError(f"markets.minimum_score={self.minimum_score!r}: expected a score above 0, at most 1")
+            expect(getattr(self, name) > 0, "markets.", self, name, "a number above zero")
+        at_most = f"at most window_weeks={self.window_weeks!r}"
+        expect(self.minimum_weeks <= self.window_weeks, "markets.", self, "minimum_weeks", at_most)
+        expect(0 < self.minimum_score <= 1, "markets.", self, "minimum_score", "a score above 0, at most 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +108,11 @@ def rank_markets(
         reported by call, dealing by tip or survey, violence or disorder nearby, discarded paraphernalia nearby. It is
         `flagrant` with the configured score, active weeks and distinct callers.
     """
-    reports = _relevant(market_reports, config)
-    dealing = reports[reports["kind"] == "dealing"]
-    if dealing.empty:
+    reports = relevant_reports(market_reports, config)
+    if not (reports["kind"] == "dealing").any():
         return _no_markets()
     grid = _Grid.over(cells, reports)
-    measured, exposure = _measured(reports, grid, config)
-    parts, nearby = _parts(measured, exposure, priors or _fitted(measured, exposure), reports, grid)
-    market_of = _basins(grid, grid.count(dealing))
-    table = _described(dealing, grid, market_of, nearby, parts)
-    table["overdose_count"] = grid.around(grid.count(reports[reports["kind"] == "overdose"]))[table["cell"]]
-    kept = _graded(table, dealing, config)
+    kept, market_of = _find(grid, _counts(reports, grid), reports[reports["kind"] == "dealing"], config, priors)
     return _published(kept, market_of, reports, grid)
 
 
@@ -128,10 +120,72 @@ def fit_market_priors(
     market_reports: pd.DataFrame, cells: pd.DataFrame, *, config: MarketsConfig
 ) -> dict[str, GammaPrior] | None:
     """Return the prior of each part's rates, None without a dealing report; arguments are those of `rank_markets`."""
-    reports = _relevant(market_reports, config)
-    if not (reports["kind"] == "dealing").any():
+    reports = relevant_reports(market_reports, config)
+    dealing = reports[reports["kind"] == "dealing"]
+    if dealing.empty:
         return None
-    return _fitted(*_measured(reports, _Grid.over(cells, reports), config))
+    grid = _Grid.over(cells, reports)
+    return _fitted(*_measured(_counts(reports, grid), dealing, grid, config))
+
+
+class LiveMarkets:
+    """The markets of a run, kept up to date as reports come and go, with the run's priors.
+
+    Parameters
+    ----------
+    reports, cells, config
+        those of `rank_markets`, the reports as `relevant_reports` returns them; `incident_id` may be a number.
+    """
+
+    def __init__(self, reports: pd.DataFrame, cells: pd.DataFrame, *, config: MarketsConfig) -> None:
+        self._cells, self._config = cells, config
+        self._priors = fit_market_priors(reports, cells, config=config)
+        self._grid = _Grid.over(cells, reports)
+        self._counts = _counts(reports, self._grid)
+        self._is_outside = _located(self._grid.codes, np.sort(_cell_codes(cells))) < 0
+        self._dealing = reports[reports["kind"] == "dealing"].set_index("incident_id")
+        self._markets: pd.DataFrame | None = None
+
+    def change(self, gone: pd.DataFrame, come: pd.DataFrame) -> None:
+        """Remove reports and add others; those that are gone need only incident_id, kind, cell_ix and cell_iy."""
+        if len(gone) + len(come) == 0:
+            return
+        if (self._grid.locate(come[come["kind"] != "overdose"]) < 0).any():
+            self._lay_over(pd.concat([self._outside(), come]))
+        added, removed = _counts(come, self._grid), _counts(gone, self._grid)
+        self._counts = {kind: count + added[kind] - removed[kind] for kind, count in self._counts.items()}
+        outside = self._outside()
+        if not outside["is_reported"].all():
+            self._lay_over(outside[outside["is_reported"]])
+        stays = self._dealing.drop(gone.loc[gone["kind"] == "dealing", "incident_id"])
+        self._dealing = pd.concat([stays, come[come["kind"] == "dealing"].set_index("incident_id")])
+        self._markets = None
+
+    def rank(self) -> pd.DataFrame:
+        """Return market_id, rank and grade in rank order, as `rank_markets` does."""
+        if self._markets is None:
+            self._markets = self._rank()
+        return self._markets
+
+    def _rank(self) -> pd.DataFrame:
+        if self._dealing.empty:
+            return _no_markets().markets[["market_id", "rank", "grade"]]
+        kept, _ = _find(self._grid, self._counts, self._dealing, self._config, self._priors)
+        ids = _market_ids(self._grid.cells.iloc[kept["cell"].to_numpy()])
+        return pd.DataFrame({"market_id": ids, "rank": np.arange(1, len(ids) + 1), "grade": kept["grade"].to_numpy()})
+
+    def _outside(self) -> pd.DataFrame:
+        """Return the cells of the grid outside the areas: each is there only as long as a report lies in it."""
+        reports = np.sum([count for kind, count in self._counts.items() if kind != "overdose"], axis=0)
+        return self._grid.cells.assign(is_reported=reports > 0, kind="")[self._is_outside]
+
+    def _lay_over(self, reports: pd.DataFrame) -> None:
+        """Lay the grid over the areas and the cells of `reports`, and move the counts to it."""
+        held = self._grid
+        self._grid = _Grid.over(self._cells, reports)
+        at = held.locate(self._grid.cells)
+        self._counts = {kind: np.where(at < 0, 0, count[at]) for kind, count in self._counts.items()}
+        self._is_outside = _located(self._grid.codes, np.sort(_cell_codes(self._cells))) < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +193,7 @@ class _Grid:
     """Cells in order of (ix, iy) with their queen neighbours; -1 without one."""
 
     cells: pd.DataFrame
+    codes: Ints  # of the cells, ascending
     neighbours: Ints  # [cells, 9], including the cell itself
 
     @classmethod
@@ -148,15 +203,13 @@ class _Grid:
         known = cells[["cell_ix", "cell_iy", "area_id", "is_visible"]]
         both = pd.concat([known, seen.sort_values(["cell_ix", "cell_iy", "area_id"])])
         unique = both.drop_duplicates(["cell_ix", "cell_iy"]).sort_values(["cell_ix", "cell_iy"], ignore_index=True)
-        index = pd.MultiIndex.from_frame(unique[["cell_ix", "cell_iy"]])
-        ix, iy = unique["cell_ix"].to_numpy(), unique["cell_iy"].to_numpy()
-        shifted = [index.get_indexer(pd.MultiIndex.from_arrays([ix + dx, iy + dy])) for dx, dy in QUEEN]
-        return cls(unique, np.stack(shifted, axis=1).astype(np.int64))
+        codes = _cell_codes(unique)
+        shifted = [_located(codes + (dx << 32) + dy, codes) for dx, dy in QUEEN]
+        return cls(unique, codes, np.stack(shifted, axis=1))
 
     def locate(self, reports: pd.DataFrame) -> Ints:
         """Return the position of each report's cell, -1 outside the grid."""
-        index = pd.MultiIndex.from_frame(self.cells[["cell_ix", "cell_iy"]])
-        return index.get_indexer(pd.MultiIndex.from_frame(reports[["cell_ix", "cell_iy"]])).astype(np.int64)
+        return _located(_cell_codes(reports), self.codes)
 
     def count(self, reports: pd.DataFrame) -> Ints:
         at = self.locate(reports)
@@ -170,28 +223,60 @@ class _Grid:
         return (self.neighbours >= 0).sum(axis=1)
 
 
-def _relevant(market_reports: pd.DataFrame, config: MarketsConfig) -> pd.DataFrame:
-    kinds = ["dealing", "fear", "paraphernalia", "overdose", "disorder", "violence"]
+def _cell_codes(cells: pd.DataFrame) -> Ints:
+    """Return one number for each cell, in the order of (ix, iy)."""
+    return (cells["cell_ix"].to_numpy(np.int64) << 32) + cells["cell_iy"].to_numpy(np.int64)
+
+
+def _located(codes: Ints, among: Ints) -> Ints:
+    """Return the position of each code among ascending ones, -1 where it is none of them."""
+    at = among.searchsorted(codes).clip(max=len(among) - 1)
+    return np.where(among[at] == codes, at, -1)
+
+
+def relevant_reports(market_reports: pd.DataFrame, config: MarketsConfig) -> pd.DataFrame:
+    """Return the reports that can point at a market, by incident_id: of a known kind, in the window, of no officer."""
     recent = market_reports["age_days"] < 7 * config.window_weeks
     by_officer = market_reports["channel"].eq("officer").fillna(False)
-    kept = market_reports[recent & ~by_officer.astype(bool) & market_reports["kind"].isin(kinds)]
+    kept = market_reports[recent & ~by_officer.astype(bool) & market_reports["kind"].isin(KINDS)]
     return kept.sort_values("incident_id", ignore_index=True)
 
 
-def _measured(reports: pd.DataFrame, grid: _Grid, config: MarketsConfig) -> tuple[dict[str, Ints], Floats]:
+def _counts(reports: pd.DataFrame, grid: _Grid) -> dict[str, Ints]:
+    """Return the number of reports of each kind by cell."""
+    at, kind = grid.locate(reports), pd.Index(KINDS).get_indexer(pd.Index(reports["kind"]))
+    counts = np.bincount((kind * len(grid.cells) + at)[at >= 0], minlength=len(KINDS) * len(grid.cells))
+    return dict(zip(KINDS, counts.reshape(len(KINDS), -1), strict=True))
+
+
+def _find(
+    grid: _Grid,
+    counts: Mapping[str, Ints],
+    dealing: pd.DataFrame,
+    config: MarketsConfig,
+    priors: Mapping[str, GammaPrior] | None,
+) -> tuple[pd.DataFrame, Ints]:
+    """Return the markets in rank order, indexed by summit, and the summit of each cell."""
+    measured, exposure = _measured(counts, dealing, grid, config)
+    parts, nearby = _parts(measured, exposure, priors or _fitted(measured, exposure), counts["paraphernalia"], grid)
+    market_of = _basins(grid, counts["dealing"])
+    table = _described(dealing, grid, market_of, nearby, parts)
+    table["overdose_count"] = grid.around(counts["overdose"])[table["cell"]]
+    return _graded(table, dealing, config), market_of
+
+
+def _measured(
+    counts: Mapping[str, Ints], dealing: pd.DataFrame, grid: _Grid, config: MarketsConfig
+) -> tuple[dict[str, Ints], Floats]:
     """Return counts per neighbourhood for the five parts and for trouble nearby, and exposure in cell-weeks."""
-    by_kind = {kind: reports[reports["kind"] == kind] for kind in ("dealing", "fear", "disorder", "violence")}
-    counts = {kind: grid.around(grid.count(rows)) for kind, rows in by_kind.items()}
-    dealing = by_kind["dealing"]
-    in_sight = grid.count(dealing) * grid.cells["is_visible"].to_numpy(dtype=np.int64)
+    around = {kind: grid.around(counts[kind]) for kind in ("disorder", "violence", "fear")}
+    in_sight = counts["dealing"] * grid.cells["is_visible"].to_numpy(dtype=np.int64)
     in_daylight = grid.count(dealing[dealing["is_daylight"].astype(bool)])
     measured = {
-        "disorder": counts["disorder"],
-        "violence": counts["violence"],
-        "fear": counts["fear"],
+        **around,
         "visibility": grid.around(in_sight + in_daylight),
         "persistence": _active_weeks(dealing, grid),
-        "trouble": counts["disorder"] + counts["violence"],
+        "trouble": around["disorder"] + around["violence"],
     }
     return measured, (grid.sizes() * config.window_weeks).astype(np.float64)
 
@@ -204,7 +289,7 @@ def _parts(
     measured: Mapping[str, Ints],
     exposure: Floats,
     priors: Mapping[str, GammaPrior],
-    reports: pd.DataFrame,
+    paraphernalia_count: Ints,
     grid: _Grid,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the five parts of the score by cell, and the neighbourhood sources that indicate it."""
@@ -214,7 +299,7 @@ def _parts(
     nearby = pd.DataFrame(
         {
             "has_trouble": (measured["trouble"] > 0) & (places["trouble"] >= NEARBY_PERCENTILE),
-            "has_paraphernalia": grid.around(grid.count(reports[reports["kind"] == "paraphernalia"])) > 0,
+            "has_paraphernalia": grid.around(paraphernalia_count) > 0,
         }
     )
     return parts, nearby
@@ -259,24 +344,35 @@ def _described(
 ) -> pd.DataFrame:
     """Return one row per candidate, indexed by summit: its cell with most reports, counts, sources and parts."""
     at = grid.locate(dealing)
-    rows = dealing.assign(cell=at, summit=market_of[at], week=dealing["age_days"] // 7)
-    is_second_hand = rows["channel"].isin(["tip", "survey"])
-    found = rows.groupby("summit").agg(
-        dealing_report_count=("incident_id", "size"),
-        caller_count=("reporter_ref", "nunique"),
-        active_week_count=("week", "nunique"),
-    )
-    per_cell = rows.groupby(["summit", "cell"]).size().rename("n").reset_index()
-    heaviest = per_cell.sort_values(["summit", "n", "cell"], ascending=[True, False, True])
-    found["cell"] = heaviest.drop_duplicates("summit").set_index("summit")["cell"]
-    here = found["cell"].to_numpy()
-    found["source_count"] = (
-        found.index.isin(rows.loc[~is_second_hand, "summit"]).astype(int)
-        + found.index.isin(rows.loc[is_second_hand, "summit"]).astype(int)
-        + nearby.to_numpy()[here].sum(axis=1)
+    summits, market = np.unique(market_of[at], return_inverse=True)
+    caller, _ = pd.factorize(dealing["reporter_ref"])
+    is_second_hand = dealing["channel"].isin(["tip", "survey"]).to_numpy()
+    here = _heaviest_cells(market, at)
+    found = pd.DataFrame(
+        {
+            "dealing_report_count": np.bincount(market),
+            "caller_count": _distinct(market[caller >= 0], caller[caller >= 0], len(summits)),
+            "active_week_count": _distinct(market, dealing["age_days"].to_numpy(np.int64) // 7, len(summits)),
+            "cell": here,
+            "source_count": _distinct(market, is_second_hand, len(summits)) + nearby.to_numpy()[here].sum(axis=1),
+        },
+        index=pd.Index(summits, name="summit"),
     )
     of_cell = parts.iloc[here].set_axis(found.index).rename(columns={part: f"{part}_part" for part in WEIGHTS})
     return found.join(of_cell)
+
+
+def _distinct(market: Ints, values: npt.NDArray, markets: int) -> Ints:
+    """Return how many distinct values each market has."""
+    pairs = np.unique(np.stack([market, values.astype(np.int64)]), axis=1)
+    return np.bincount(pairs[0], minlength=markets)
+
+
+def _heaviest_cells(market: Ints, cell: Ints) -> Ints:
+    """Return the cell of each market with most reports, the first of several."""
+    (markets, cells), n = np.unique(np.stack([market, cell]), axis=1, return_counts=True)
+    order = np.lexsort((cells, -n, markets))
+    return cells[order][np.unique(markets[order], return_index=True)[1]]
 
 
 def _graded(table: pd.DataFrame, dealing: pd.DataFrame, config: MarketsConfig) -> pd.DataFrame:
@@ -300,7 +396,7 @@ def _graded(table: pd.DataFrame, dealing: pd.DataFrame, config: MarketsConfig) -
 
 def _published(kept: pd.DataFrame, market_of: Ints, reports: pd.DataFrame, grid: _Grid) -> Markets:
     here = grid.cells.iloc[kept["cell"].to_numpy()]
-    ids = ("market_" + here["cell_ix"].astype(str) + "_" + here["cell_iy"].astype(str)).to_numpy()
+    ids = _market_ids(here)
     markets = kept.assign(market_id=ids, rank=np.arange(1, len(kept) + 1), area_id=here["area_id"].to_numpy())
     name_of_summit = pd.Series(ids, index=kept.index)
     cells = grid.cells[["cell_ix", "cell_iy"]].assign(market_id=name_of_summit.reindex(market_of).to_numpy())
@@ -313,6 +409,10 @@ def _published(kept: pd.DataFrame, market_of: Ints, reports: pd.DataFrame, grid:
         cells[["market_id", "cell_ix", "cell_iy"]],
         evidence[["market_id", "incident_id", "kind", "age_days"]],
     )
+
+
+def _market_ids(cells: pd.DataFrame) -> npt.NDArray[np.object_]:
+    return ("market_" + cells["cell_ix"].astype(str) + "_" + cells["cell_iy"].astype(str)).to_numpy()
 
 
 def _no_markets() -> Markets:

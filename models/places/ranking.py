@@ -1,6 +1,6 @@
-"""Areas ranked by harm on four axes: violence, disorder, use of minors, crimes per officer-hour.
+"""Areas ranked by harm on the axes of `models.places.axes`: violence, disorder, use of minors, crimes per officer-hour.
 
-Every axis but the last is a rate of harm: per severity band a gamma–Poisson empirical-Bayes rate of reported incidents
+An axis that counts events is a rate of harm: per severity band a gamma–Poisson empirical-Bayes rate of reports
 (Clayton and Kaldor 1987, Biometrics 43:671), times the band's mean weight in days of guideline prison (Sherman,
 Neyroud and Neyroud 2016, Policing 10:171). The axes become percentiles in every posterior draw and are combined
 with weights that are drawn too: stochastic multicriteria acceptability analysis (Lahdelma and Salminen 2001, Operations
@@ -8,25 +8,30 @@ Research 49:444). Police discoveries are counted but do not affect the ranking, 
 et al. 2018, PMLR 81).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.checks import expect
+from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
 from models.places.counterfactuals import moves_out_if
 from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
 from models.statistics.pareto import is_on_front
-from models.statistics.rank_draws import draw_gamma, draw_weights, percentiles, rank_by_chance, summarise_ranks
+from models.statistics.rank_draws import (
+    chance_in_top,
+    draw_gamma,
+    draw_weights,
+    percentiles,
+    summarise_ranks,
+    total_ranks,
+)
 
 Floats = npt.NDArray[np.float64]
 
-AXES = ("violence", "disorder", "minors", "ratio")
-PER_AXIS = ["violence_per_day", "disorder_per_day", "minors_per_day", "crimes_per_officer_hour"]
 BANDS = ("high", "mid", "low")
-# `rest` is every reported crime that is neither violence nor disorder; the three groups together are all harm, once.
-GROUPS = ("violence", "disorder", "rest", "minors")
 INTERVAL = 0.8
 EVIDENCE_SHOWN = 3
 
@@ -48,30 +53,17 @@ class PlacesConfig:
 
     def __post_init__(self) -> None:
         for name in ("cell_size_m", "window_days", "half_life_days", "top_k", "draws", "concentration"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"places.{name}={getattr(self, name)!r}: expected a number above zero")
-        if not 0 <= self.list_leave <= self.list_enter <= 1:
-            raise ValueError(
-                f"places.list_leave={self.list_leave!r} and list_enter={self.list_enter!r}: "
-                "expected probabilities with list_leave ≤ list_enter"
-            )
-        self._check_weights()
-        self._check_discoveries()
-
-    def _check_weights(self) -> None:
-        if set(self.weights) != set(AXES):
-            raise ValueError(f"places.weights={dict(self.weights)!r}: expected exactly the axes {', '.join(AXES)}")
+            expect(getattr(self, name) > 0, "places.", self, name, "a number above zero")
+        is_in_order = 0 <= self.list_leave <= self.list_enter <= 1
+        expect(is_in_order, "places.", self, "list_leave list_enter", "probabilities with list_leave ≤ list_enter")
+        expect(set(self.weights) == set(AXES), "places.", self, "weights", f"exactly the axes {', '.join(AXES)}")
         values = [self.weights[axis] for axis in AXES]
-        if not all(0 <= value < 1 for value in values) or abs(sum(values) - 1) > 1e-9:
-            raise ValueError(f"places.weights={dict(self.weights)!r}: expected weights ≥ 0 and < 1 that sum to 1")
-
-    def _check_discoveries(self) -> None:
-        allowed = {"public", "partner", "sensor"}
-        if isinstance(self.discoveries, str) or not self.discoveries or not set(self.discoveries) <= allowed:
-            raise ValueError(
-                f"places.discoveries={self.discoveries!r}: expected a list of public, partner, sensor; what the police "
-                "discover follows their patrols and may not raise a score"
-            )
+        is_whole = all(0 <= value < 1 for value in values) and abs(sum(values) - 1) <= 1e-9
+        expect(is_whole, "places.", self, "weights", "weights ≥ 0 and < 1 that sum to 1")
+        is_list = bool(self.discoveries) and not isinstance(self.discoveries, str)
+        is_public = is_list and set(self.discoveries) <= {"public", "partner", "sensor"}
+        why = "what the police discover follows their patrols and may not raise a score"
+        expect(is_public, "places.", self, "discoveries", f"a list of public, partner, sensor; {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +79,7 @@ class AreaDraws:
     """Posterior draws [areas, draws] of every axis and of all harm, and counts, as returned by `draw_areas`.
 
     Rows are in the order of `officer_hours`, by area_id; the ratio is NaN if hours are unknown. The row of an area
-    depends only on its own events, so it can be drawn separately.
+    depends only on its own events.
     """
 
     officer_hours: pd.DataFrame  # index area_id; hours_per_day, is_assumed
@@ -95,17 +87,6 @@ class AreaDraws:
     harm: Floats
     public_count: npt.NDArray[np.int64]
     police_count: npt.NDArray[np.int64]
-
-    def with_areas(self, drawn: "AreaDraws") -> "AreaDraws":
-        """Return these draws with the rows of some areas replaced by those in `drawn`."""
-        rows = self.officer_hours.index.get_indexer(drawn.officer_hours.index)
-        return AreaDraws(
-            self.officer_hours,
-            {axis: _replaced(draws, rows, drawn.axes[axis]) for axis, draws in self.axes.items()},
-            _replaced(self.harm, rows, drawn.harm),
-            _replaced(self.public_count, rows, drawn.public_count),
-            _replaced(self.police_count, rows, drawn.police_count),
-        )
 
 
 def rank_areas(
@@ -201,34 +182,43 @@ def rank_drawn(
     `moves_out_if`, which takes most of the time, is null too unless `is_explained`.
     """
     area_ids = drawn.officer_hours.index
-    parts = {axis: _known_percentiles(drawn.axes[axis]) for axis in AXES}
+    parts = {axis: axis_percentiles(drawn.axes[axis]) for axis in AXES}
     centre = [config.weights[axis] for axis in AXES]
     weights = draw_weights(seed, centre, config.concentration, config.draws)
     weighed = [weights[:, i] * parts[axis] for i, axis in enumerate(AXES)]
-    scores = _summed(weighed)
     fixed = _summed([weight * parts[axis] for weight, axis in zip(centre, AXES, strict=True)])
-
-    table = pd.DataFrame({"area_id": area_ids}).join(summarise_ranks(scores, config.top_k, INTERVAL))
-    table["rank"] = rank_by_chance(table["p_top_k"], table["score"], area_ids)
-    table["p_top_k_fixed_weights"] = _chance_in_top(fixed, config.top_k)
-    table["is_listed"] = _is_listed(table, previously_listed, config)
-    table = table.join(_rates(drawn)).join(_shares(weighed)).join(_ranks_without(weighed, weights, area_ids, config))
-    table["is_pareto"] = is_on_front(table[PER_AXIS].to_numpy())
-    table["public_count"] = drawn.public_count
-    table["police_count"] = drawn.police_count
-    table["officer_hours"] = drawn.officer_hours["hours_per_day"].to_numpy()
-    table["is_staffing_assumed"] = drawn.officer_hours["is_assumed"].to_numpy(dtype=bool)
-    table["evidence_ids"] = None
-    table["moves_out_if"] = None
+    summary, rates = summarise_ranks(_summed(weighed), config.top_k, INTERVAL), _rates(drawn)
+    table = pd.DataFrame(
+        {
+            "area_id": area_ids,
+            "rank": total_ranks(summary["p_top_k"], summary["score"], ids=area_ids),
+            "rank_lo": summary["rank_lo"],
+            "rank_hi": summary["rank_hi"],
+            "p_top_k": summary["p_top_k"],
+            "p_top_k_fixed_weights": chance_in_top(fixed, config.top_k),
+            "is_listed": _is_listed(area_ids, summary["p_top_k"], previously_listed, config),
+            "score": summary["score"],
+            **_harm(drawn),
+            **rates,
+            **_shares(weighed),
+            **_ranks_without(weighed, weights, area_ids, config),
+            "is_pareto": is_on_front(np.column_stack(list(rates.values()))),
+            "public_count": drawn.public_count,
+            "police_count": drawn.police_count,
+            "officer_hours": drawn.officer_hours["hours_per_day"].to_numpy(),
+            "is_staffing_assumed": drawn.officer_hours["is_assumed"].to_numpy(dtype=bool),
+            "evidence_ids": None,
+            "moves_out_if": None,
+        }
+    )
     if is_explained:
         table["moves_out_if"] = moves_out_if(
             table,
             {axis: (drawn.axes[axis], parts[axis]) for axis in AXES},
             weights.mean(axis=0).tolist(),
             top_k=config.top_k,
-            list_leave=config.list_leave,
         )
-    return table.sort_values("rank", ignore_index=True)[COLUMNS]
+    return table.sort_values("rank", ignore_index=True)
 
 
 def fit_band_priors(
@@ -240,32 +230,30 @@ def fit_band_priors(
     return _band_priors(_counted(events, config), area_ids, config)
 
 
-COLUMNS = [
-    "area_id",
-    "rank",
-    "rank_lo",
-    "rank_hi",
-    "p_top_k",
-    "p_top_k_fixed_weights",
-    "is_listed",
-    "score",
-    "harm_per_day",
-    "harm_per_day_lo",
-    "harm_per_day_hi",
-    "violence_per_day",
-    "disorder_per_day",
-    "minors_per_day",
-    "crimes_per_officer_hour",
-    *(f"{axis}_share" for axis in AXES),
-    *(f"rank_without_{axis}" for axis in AXES),
-    "is_pareto",
-    "public_count",
-    "police_count",
-    "officer_hours",
-    "is_staffing_assumed",
-    "evidence_ids",
-    "moves_out_if",
-]
+def counted_by_band(
+    area_events: pd.DataFrame, codebook: pd.DataFrame, area_ids: pd.Index, *, config: PlacesConfig
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each key of `fit_band_priors` and the events that count in it, with `area`, their row in `area_ids`."""
+    events = _checked_events(area_events, area_ids, codebook, config.window_days)
+    for _, stream, of_band in _bands(_counted(events, config)):
+        yield stream, of_band
+
+
+def rank_percentiles(
+    parts: Mapping[str, Floats],
+    area_ids: pd.Index,
+    weights: Floats,
+    *,
+    config: PlacesConfig,
+    previously_listed: frozenset[str],
+) -> pd.DataFrame:
+    """Return area_id, rank, p_top_k, score and is_listed from each axis's `axis_percentiles` and drawn weights."""
+    scores = _summed(weights[:, i] * parts[axis] for i, axis in enumerate(AXES))
+    table = pd.DataFrame({"area_id": area_ids, "p_top_k": chance_in_top(scores, config.top_k)})
+    table["score"] = scores.mean(axis=1)
+    table["rank"] = total_ranks(table["p_top_k"], table["score"], ids=area_ids)
+    table["is_listed"] = _is_listed(area_ids, table["p_top_k"], previously_listed, config)
+    return table
 
 
 def decayed_days(window_days: int, half_life_days: float) -> float:
@@ -305,10 +293,9 @@ def _counted(events: pd.DataFrame, config: PlacesConfig) -> pd.DataFrame:
 
 def _bands(counted: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield every group and band with its events."""
-    for group in GROUPS:
-        of_group = counted[_in_group(counted, group)]
+    for group, is_in in groups(counted).items():
         for band in BANDS:
-            yield group, f"{group} {band}", of_group[of_group["band"] == band]
+            yield group, f"{group} {band}", counted[is_in & (counted["band"] == band)]
 
 
 def _band_priors(counted: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> dict[str, BandPrior]:
@@ -345,108 +332,120 @@ def _draw_axes(
     band_priors: Mapping[str, BandPrior],
 ) -> tuple[dict[str, Floats], Floats]:
     """Return draws of every axis and of all harm."""
-    harm = {group: np.zeros((len(area_ids), config.draws)) for group in GROUPS}
-    crimes = np.zeros((len(area_ids), config.draws))
-    for group, stream, of_band in _bands(counted):
-        if stream not in band_priors:
-            continue
-        rates = _draw_band(of_band, stream, area_ids, config, seed, band_priors[stream].prior)
-        harm[group] += band_priors[stream].weight * rates
-        if group != "minors":  # these incidents are already in one of the other groups
-            crimes += rates
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(hours[:, None] > 0, crimes / hours[:, None], np.nan)
-    axes = {"violence": harm["violence"], "disorder": harm["disorder"], "minors": harm["minors"], "ratio": ratio}
-    return axes, harm["violence"] + harm["disorder"] + harm["rest"]
+    rates = (
+        (stream, _draw_band(of_band, stream, area_ids, config, seed, band_priors[stream].prior))
+        for _, stream, of_band in _bands(counted)
+        if stream in band_priors
+    )
+    return combine_bands(rates, hours, config=config, band_priors=band_priors)
 
 
-def _replaced(values: npt.NDArray, rows: npt.NDArray, new: npt.NDArray) -> npt.NDArray:
-    copy = values.copy()
-    copy[rows] = new
-    return copy
+def combine_bands(
+    rates: Iterable[tuple[str, Floats]],
+    hours_per_day: Floats,
+    *,
+    config: PlacesConfig,
+    band_priors: Mapping[str, BandPrior],
+) -> tuple[dict[str, Floats], Floats]:
+    """Return the draws [areas, draws] of every axis and of all harm.
 
-
-def _in_group(counted: pd.DataFrame, group: str) -> pd.Series:
-    if group == "minors":
-        return (counted["axis"] == "minors") | counted["is_minor_used_by_adult"].astype(bool)
-    if group == "rest":
-        return ~counted["axis"].isin(["violence", "disorder"])
-    return counted["axis"] == group
+    Parameters
+    ----------
+    rates : Iterable[tuple[str, Floats]]
+        key in `band_priors` and draws [areas, draws] of incidents per day, in the order of `band_priors`.
+    hours_per_day : Floats
+        [areas] officer hours; zero means unknown.
+    """
+    harm = {group: np.zeros((len(hours_per_day), config.draws)) for group in group_names()}
+    crimes = np.zeros((len(hours_per_day), config.draws))
+    for stream, of_band in rates:
+        group = stream.rsplit(" ", 1)[0]
+        harm[group] += band_priors[stream].weight * of_band
+        if is_counted_once(group):
+            crimes += of_band
+    drawn = GroupDraws(harm, crimes, hours_per_day)
+    axes = {name: axis.draw(drawn) if axis.draw else harm[name] for name, axis in AXES.items()}
+    return axes, _summed([of_group for group, of_group in harm.items() if is_counted_once(group)])
 
 
 def _draw_band(
     events: pd.DataFrame, stream: str, area_ids: pd.Index, config: PlacesConfig, seed: int, prior: GammaPrior
 ) -> Floats:
-    """Return draws [areas, draws] of incidents per day in one severity band."""
     _, count, exposure = _decayed_counts(events, area_ids, config)
-    shape, rate = posterior(prior, count, exposure)
+    return draw_rates(count, exposure, stream, area_ids, draws=config.draws, seed=seed, prior=prior)
+
+
+def draw_rates(
+    decayed_count: Floats,
+    exposure: Floats,
+    stream: str,
+    area_ids: Iterable[str],
+    *,
+    draws: int,
+    seed: int,
+    prior: GammaPrior,
+) -> Floats:
+    """Return draws [areas, draws] of incidents per day in one group and band, whose key in `BandPrior`s is `stream`."""
+    shape, rate = posterior(prior, decayed_count, exposure)
     streams = [f"{area_id} {stream}" for area_id in area_ids]
-    return draw_gamma(seed, streams, shape[:, None], rate[:, None], config.draws)[:, :, 0]
+    return draw_gamma(seed, streams, shape[:, None], rate[:, None], draws)[:, :, 0]
 
 
-def _known_percentiles(values: Floats) -> Floats:
+def axis_percentiles(values: Floats) -> Floats:
     """Return percentiles among areas with a value, 0.5 for the others, and zero for all if values do not differ."""
     if values.size and np.nanmax(values, initial=-np.inf) <= np.nanmin(values, initial=np.inf):
         return np.zeros(values.shape)
     known = ~np.isnan(values[:, 0]) if values.size else np.zeros(len(values), bool)
-    placed = np.full(values.shape, 0.5)
+    if known.all():
+        return percentiles(values)
+    placed = np.full_like(values, 0.5)
     placed[known] = percentiles(values[known])
     return placed
 
 
-def _summed(parts: Sequence[Floats]) -> Floats:
-    total = np.zeros_like(parts[0])
-    for part in parts:
-        total = total + part
+def _summed(parts: Iterable[Floats]) -> Floats:
+    first, *others = parts
+    total = 0.0 + first
+    for part in others:
+        total += part
     return total
 
 
-def _chance_in_top(scores: Floats, top_k: int) -> Floats:
-    """Return P(rank ≤ top_k): the share of draws with a score above the (K+1)th; ties do not enter."""
-    if top_k >= len(scores):
-        return np.ones(len(scores))
-    first_outside = np.partition(scores, len(scores) - top_k - 1, axis=0)[len(scores) - top_k - 1]
-    return (scores > first_outside).mean(axis=1)
+def _is_listed(
+    area_ids: pd.Index, p_top_k: "pd.Series[float]", previously_listed: frozenset[str], config: PlacesConfig
+) -> "pd.Series[bool]":
+    stays = area_ids.isin(previously_listed) & (p_top_k >= config.list_leave)
+    return (p_top_k >= config.list_enter) | stays
 
 
-def _is_listed(table: pd.DataFrame, previously_listed: frozenset[str], config: PlacesConfig) -> pd.Series:
-    stays = table["area_id"].isin(previously_listed) & (table["p_top_k"] >= config.list_leave)
-    return (table["p_top_k"] >= config.list_enter) | stays
+def _harm(drawn: AreaDraws) -> dict[str, Floats]:
+    lo, hi = np.quantile(drawn.harm, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=1)
+    return {"harm_per_day": drawn.harm.mean(axis=1), "harm_per_day_lo": lo, "harm_per_day_hi": hi}
 
 
-def _rates(drawn: AreaDraws) -> pd.DataFrame:
-    tails = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
-    lo, hi = np.quantile(drawn.harm, tails, axis=1)
-    return pd.DataFrame(
-        {
-            "harm_per_day": drawn.harm.mean(axis=1),
-            "harm_per_day_lo": lo,
-            "harm_per_day_hi": hi,
-            **{f"{axis}_per_day": drawn.axes[axis].mean(axis=1) for axis in AXES[:3]},
-            "crimes_per_officer_hour": drawn.axes["ratio"].mean(axis=1),
-        }
-    )
+def _rates(drawn: AreaDraws) -> dict[str, Floats]:
+    return {axis.rate: drawn.axes[name].mean(axis=1) for name, axis in AXES.items()}
 
 
-def _shares(weighed: Sequence[Floats]) -> pd.DataFrame:
+def _shares(weighed: Sequence[Floats]) -> dict[str, Floats]:
     """Return shares of the score, all zero if the score is zero because the areas do not differ."""
     means = np.stack([part.mean(axis=1) for part in weighed], axis=1)
     totals = means.sum(axis=1, keepdims=True)
     shares = np.divide(means, totals, out=np.zeros(means.shape), where=totals > 0)
-    return pd.DataFrame(shares, columns=[f"{axis}_share" for axis in AXES])
+    return {f"{axis}_share": share for axis, share in zip(AXES, shares.T, strict=True)}
 
 
 def _ranks_without(
     weighed: Sequence[Floats], weights: Floats, area_ids: pd.Index, config: PlacesConfig
-) -> pd.DataFrame:
+) -> dict[str, npt.NDArray[np.int64]]:
     """Return ranks without each axis; the other drawn weights, rescaled to sum to one, are Dirichlet again."""
     ranks = {}
     for left_out, axis in enumerate(AXES):
         others = [part for i, part in enumerate(weighed) if i != left_out]
         scores = _summed(others) / np.maximum(1 - weights[:, left_out], np.finfo(float).tiny)
-        chance = _chance_in_top(scores, config.top_k)
-        ranks[f"rank_without_{axis}"] = rank_by_chance(chance, scores.mean(axis=1), area_ids)
-    return pd.DataFrame(ranks)
+        chance = chance_in_top(scores, config.top_k)
+        ranks[f"rank_without_{axis}"] = total_ranks(chance, scores.mean(axis=1), ids=area_ids)
+    return ranks
 
 
 def _whole_counts(events: pd.DataFrame, area_ids: pd.Index) -> npt.NDArray[np.int64]:

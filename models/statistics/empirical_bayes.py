@@ -13,7 +13,7 @@ import numpy.typing as npt
 import scipy  # the slow submodules optimize and interpolate are imported on first use
 from scipy.special import digamma, gammaln
 
-Floats = npt.NDArray[np.float64]
+from models.arrays import Floats
 
 # Counts without over-dispersion push the shape to infinity, and extreme over-dispersion pushes it to zero.
 # Within these bounds a prior is finite and proper: at 1,000 rates differ by 3%; at 0.001 nearly all rates are zero.

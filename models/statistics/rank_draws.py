@@ -88,8 +88,19 @@ def draw_weights(seed: int, weights: Sequence[float], concentration: float, draw
 
 def percentiles(values: npt.ArrayLike) -> Floats:
     """Return the percentile (0 to 1) of each entity within each draw of [n, draws]; ties get their mid-rank."""
-    values = pd.DataFrame(np.asarray(values, dtype=np.float64))
-    return (values.rank(method="average").to_numpy() - 0.5) / max(len(values), 1)
+    by_draw = np.ascontiguousarray(np.asarray(values, dtype=np.float64).T)
+    draws, n = by_draw.shape
+    order = (by_draw.argsort(axis=1) + n * np.arange(draws)[:, None]).ravel()
+    ordered, ranks = by_draw.ravel()[order], np.tile(np.arange(1.0, n + 1), draws)
+    differs = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]  # from the next lower in the same draw
+    differs[::n] = True
+    if not differs.all():
+        first = np.flatnonzero(differs)
+        tied = np.diff(first, append=len(order))
+        ranks = np.repeat(np.add.reduceat(ranks, first) / tied, tied)
+    placed = np.empty(by_draw.shape)
+    placed.ravel()[order] = ranks
+    return np.ascontiguousarray((placed.T - 0.5) / max(n, 1))
 
 
 def rank_draws(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -100,9 +111,27 @@ def rank_draws(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return pd.DataFrame(-np.asarray(scores, dtype=np.float64)).rank(method="max").to_numpy(np.int64)
 
 
-def rank_by_chance(p_top_k: npt.ArrayLike, score: npt.ArrayLike, entity_ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Return ranks by P(in the top K), 1 for the highest; break ties by score, then by id, for a total order."""
-    order = np.lexsort((np.asarray(entity_ids, dtype=object), -np.asarray(score), -np.asarray(p_top_k)))
+def chance_in_top(scores: Floats, top_k: int) -> Floats:
+    """Return P(in the top K) of each entity over draws [n, draws], if only these entities compete for the K places."""
+    if top_k >= len(scores):
+        return np.ones(len(scores))
+    outside = len(scores) - top_k - 1
+    return chance_above(scores, np.partition(scores, outside, axis=0)[outside])
+
+
+def chance_above(scores: npt.ArrayLike, first_out: npt.ArrayLike) -> Floats:
+    """Return P(in the top K) of each entity, given per draw the first score outside: nobody enters a list by a tie."""
+    return np.asarray(np.asarray(scores) > np.asarray(first_out)).mean(axis=1)
+
+
+def total_order(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Return positions by decreasing first score; ties go by the next score, then by increasing id."""
+    return np.lexsort((np.asarray(ids), *(-np.asarray(score, dtype=np.float64) for score in reversed(scores))))
+
+
+def total_ranks(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Return the rank of each entity in `total_order`; 1 is the first."""
+    order = total_order(*scores, ids=ids)
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.arange(1, len(order) + 1)
     return ranks
@@ -132,7 +161,7 @@ def summarise_ranks(scores: npt.ArrayLike, top_k: int, interval: float = 0.8) ->
     rank_lo, rank_hi = np.quantile(ranks, tails, axis=1, method="inverted_cdf").astype(np.int64)
     return pd.DataFrame(
         {
-            "p_top_k": (ranks <= top_k).mean(axis=1),
+            "p_top_k": chance_in_top(scores, top_k),
             "rank_lo": rank_lo,
             "rank_hi": rank_hi,
             "score": scores.mean(axis=1),

@@ -3,7 +3,20 @@
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from models.arrays import Floats
+
+
+def fill_in(
+    is_filled: npt.NDArray[np.bool_], slope: Floats, offset: Floats, floor: Floats, ceiling: Floats, total: float
+) -> Floats:
+    """Return `fill` of some of the values, over the floors of the others, which share what is left by their room."""
+    filled = floor.copy()
+    if is_filled.any():
+        available = total - float(floor[~is_filled].sum())
+        filled[is_filled] = fill(slope[is_filled], offset[is_filled], floor[is_filled], ceiling[is_filled], available)
+    room = np.where(is_filled, 0.0, ceiling - floor)
+    rest = total - float(filled.sum())
+    return filled + room * min(rest / room.sum(), 1.0) if rest > 0 and room.sum() > 0 else filled
 
 
 def fill(slope: Floats, offset: Floats, floor: Floats, ceiling: Floats, total: float) -> Floats:

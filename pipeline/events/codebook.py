@@ -1,5 +1,6 @@
 """The codebook: meaning and harm weight of each offence code, by day of validity."""
 
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 
@@ -9,11 +10,10 @@ import pandas as pd
 from pipeline.errors import MappingError
 
 COLUMNS = ("valid_from", "offence_code", "label", "category", "axis", "harm_days", "is_visible")
-AXES = ("violence", "disorder", "minors", "none")
 HIGH_DAYS, MID_DAYS = 365.0, 30.0
 
 
-def read_codebook(path: Path, as_of: date) -> pd.DataFrame:
+def read_codebook(path: Path, as_of: date, axes: Collection[str]) -> pd.DataFrame:
     """Read the weights in force on a day: for each code the row with the latest valid_from on or before that day.
 
     Parameters
@@ -22,11 +22,13 @@ def read_codebook(path: Path, as_of: date) -> pd.DataFrame:
         CSV file with the columns `COLUMNS`.
     as_of : date
         The day.
+    axes : collection of str
+        The words that column `axis` may hold.
 
     Returns
     -------
     pandas.DataFrame
-        Index offence_code, sorted; label, category, axis (violence, disorder, minors, none), harm_days (days of
+        Index offence_code, sorted; label, category, axis, harm_days (days of
         guideline prison), band (high from 365, mid from 30, low), is_visible.
 
     Raises
@@ -34,7 +36,7 @@ def read_codebook(path: Path, as_of: date) -> pd.DataFrame:
     MappingError
         The file cannot be read, lacks a column, has a missing or negative weight, or has a code twice for one day.
     """
-    rows = _read(path)
+    rows = _read(path, axes)
     valid = rows[rows["valid_from"] <= pd.Timestamp(as_of)].sort_values(["offence_code", "valid_from"])
     if valid.empty:
         raise MappingError(
@@ -45,7 +47,7 @@ def read_codebook(path: Path, as_of: date) -> pd.DataFrame:
     return latest.assign(band=band)[["label", "category", "axis", "harm_days", "band", "is_visible"]]
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, axes: Collection[str]) -> pd.DataFrame:
     try:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
@@ -61,7 +63,7 @@ def _read(path: Path) -> pd.DataFrame:
     _refuse(path, rows, typed["valid_from"].isna(), "valid_from", "a day such as 2026-01-31")
     _refuse(path, rows, ~(np.isfinite(typed["harm_days"]) & (typed["harm_days"] >= 0)), "harm_days", "days, 0 or more")
     _refuse(path, rows, typed["is_visible"].isna(), "is_visible", "true or false")
-    _refuse(path, rows, ~typed["axis"].isin(AXES), "axis", f"one of {', '.join(AXES)}")
+    _refuse(path, rows, ~typed["axis"].isin(list(axes)), "axis", f"one of {', '.join(axes)}")
     _refuse(path, rows, typed["offence_code"].str.strip() == "", "offence_code", "a code")
     _refuse(
         path, rows, typed.duplicated(["offence_code", "valid_from"]), "offence_code", "one row per code and valid_from"

@@ -3,28 +3,25 @@
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import geopandas as gpd
 import pandas as pd
+from jinja2 import Environment
 from markupsafe import Markup
 
 from pipeline.pages.base import number, page_environment, page_row, page_rows, read_asset, words
 from pipeline.pages.svg_map import CELL_STEPS, PROBABILITY_STEPS, draw_map
 from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
+from pipeline.publication.tables import Cell, read_tables
 
+CELLS_OF = ("area_ranking", "cell_forecast", "market", "hotspot", "officer_allocation")
 FORECAST_ROWS = 20
 OUTCOME_ROWS = 8
-AXES = ("violence", "disorder", "minors", "ratio")
-AXIS_WORDS = {
-    "violence": "violence",
-    "disorder": "disorder",
-    "minors": "use of minors",
-    "ratio": "crimes per officer-hour",
-}
 PEOPLE_WORDS = {
     "warrant_queue": "live warrants in the queue",
     "person_tier": "people proposed as targets or for warning",
@@ -41,6 +38,7 @@ def render_report(
     tables: Mapping[str, pd.DataFrame],
     shapes: Mapping[str, gpd.GeoDataFrame | None],
     people_counts: Mapping[str, int],
+    axes: Mapping[str, Any],
     *,
     written_at: datetime,
 ) -> str:
@@ -58,6 +56,8 @@ def render_report(
         Layers of the map, see `pipeline.pages.svg_map.draw_map`.
     people_counts : mapping of str to int
         Row counts of the run by restricted table.
+    axes : mapping
+        The axes of the area ranking, by the name in their columns, with `words` and `colours` (light and dark page).
     written_at : datetime
         Time at which `state` and `superseded_by` of the notices were valid; shown on the page.
 
@@ -73,9 +73,10 @@ def render_report(
     """
     zone = ZoneInfo(run["time_zone"])
     ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
-    html = page_environment(zone).get_template("report.html.jinja").render(
+    environment = page_environment(zone)
+    html = environment.get_template("report.html.jinja").render(
         run=page_row(run),
-        css=read_asset("report.css") + read_asset("plots.css"),
+        css=_with_axes(read_asset("report.css"), axes) + read_asset("plots.css"),
         js=read_asset("report.js"),
         js_hash=_content_hash(read_asset("report.js")),
         warnings=warnings_of(run, tables),
@@ -98,8 +99,8 @@ def render_report(
         balance=balance(tables["data_quality"]),
         people_counts=people_counts,
         people_words=PEOPLE_WORDS,
-        axes=AXES,
-        axis_words=AXIS_WORDS,
+        axes=axes,
+        cells={name: _cells(name, environment, run) for name in CELLS_OF},
         probability_steps=(0.0, *PROBABILITY_STEPS, 1.0),
         cell_steps=CELL_STEPS,
     )  # fmt: skip
@@ -149,6 +150,32 @@ def plot_outcomes(record: pd.DataFrame, zone: ZoneInfo) -> Markup:
         {name: values.astype(float).tolist() for name, values in series.items()},
         title="Share of harm in the 5% of cells ranked first, by forecast",
     )
+
+
+def _cells(table: str, environment: Environment, run: Mapping[str, Any]) -> list[tuple[str, Cell]]:
+    """Return column and cell of each cell that `tables.yml` shows of a table, with its words about this run."""
+    return [
+        (
+            column.name,
+            replace(
+                cell,
+                head=environment.from_string(cell.head).render(run),
+                tip=environment.from_string(cell.tip).render(run),
+                draw=cell.draw or ("number" if column.is_number else "text"),
+            ),
+        )
+        for column in read_tables().published[table].shown
+        for cell in column.show.report
+    ]
+
+
+def _with_axes(css: str, axes: Mapping[str, Any]) -> Markup:
+    """Return the style sheet with the colours of the axes in place of its comments on them."""
+    light, dark = (" ".join(f"--{name}: {axis.colours[i]};" for name, axis in axes.items()) for i in (0, 1))
+    classes = " ".join(f".{name} {{ background: var(--{name}); }}" for name in axes)
+    for mark, text in (("axes on a light page", light), ("axes on a dark page", dark), ("axes", classes)):
+        css = css.replace(f"/* {mark} */", text)
+    return Markup(css)
 
 
 def _content_hash(script: str) -> str:

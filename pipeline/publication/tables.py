@@ -5,7 +5,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -32,18 +32,48 @@ RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # first columns of every table ex
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """How the report shows a column: heading, hint, macro that draws a value, digits of a number, sortable or not.
+
+    `head` and `tip` are templates that may use the columns of the run.
+    """
+
+    head: str
+    tip: str = ""
+    draw: str = ""
+    digits: int = 0
+    sort: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Where a column is shown: in the `show` command, in cells of the report; and its place among those shown."""
+
+    command: bool = False
+    report: tuple[Cell, ...] = ()
+    first: bool = False
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """A column: DuckDB type, meaning and, if any, unit."""
+    """A column: DuckDB type, meaning, unit if any, and where it is shown."""
 
     name: str
     duckdb_type: str
     meaning: str
     unit: str | None = None
+    show: Show = Show()
 
     @property
     def arrow_type(self) -> pa.DataType:
         """The Arrow type of the column."""
         return ARROW_TYPES[self.duckdb_type]
+
+    @property
+    def is_number(self) -> bool:
+        """True for numbers, False for text, times and truth values."""
+        return self.duckdb_type in ("DOUBLE", "INTEGER", "BIGINT")
 
     @property
     def comment(self) -> str:
@@ -68,6 +98,17 @@ class Table:
     def column_names(self) -> list[str]:
         """Names of the columns in order."""
         return [column.name for column in self.columns]
+
+    @property
+    def shown(self) -> list[Column]:
+        """Columns that are shown anywhere, in the order in which they are shown."""
+        shown = [column for column in self.columns if column.show != Show()]
+        ordered = sorted(shown, key=lambda column: not column.show.first)
+        for column in shown:
+            if column.show.after:
+                ordered.remove(column)
+                ordered.insert([each.name for each in ordered].index(column.show.after) + 1, column)
+        return ordered
 
     def column(self, name: str) -> Column:
         """Return the column called `name`."""
@@ -166,8 +207,24 @@ def tables_markdown() -> str:
     )
 
 
-def _columns(described: Mapping[str, Mapping[str, str]]) -> tuple[Column, ...]:
-    return tuple(Column(name, body["type"], body["meaning"], body.get("unit")) for name, body in described.items())
+def _columns(described: Mapping[str, Mapping[str, Any]]) -> tuple[Column, ...]:
+    return tuple(
+        Column(name, body["type"], body["meaning"], body.get("unit"), _show(name, body.get("show", {})))
+        for name, body in described.items()
+    )
+
+
+def _show(column: str, body: Mapping[str, Any]) -> Show:
+    cells = body.get("report", [])
+    try:
+        return Show(
+            **{**body, "report": tuple(Cell(**cell) for cell in ([cells] if isinstance(cells, dict) else cells))}
+        )
+    except TypeError:
+        keys, of_cell = (", ".join(field.name for field in fields(kind)) for kind in (Show, Cell))
+        raise PublicationError(
+            f"pipeline/publication/tables.yml: column {column!r} has show: {body}: expected {keys}; in report {of_cell}"
+        ) from None
 
 
 def _table(name: str, body: Mapping[str, Any], every_row: tuple[Column, ...]) -> Table:

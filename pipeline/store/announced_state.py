@@ -3,11 +3,11 @@
 from datetime import datetime
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
-from pipeline.database import frame, query
+from pipeline.database import query
 
+State = dict[tuple[str, str], str]  # by (place_kind, place_id)
 COLUMNS = pa.schema({"place_kind": pa.string(), "place_id": pa.string(), "standing": pa.string()})
 
 
@@ -17,22 +17,27 @@ def last_batch(connection: duckdb.DuckDBPyConnection, known_at: datetime | None 
     return int(number)
 
 
-def changed_incidents(connection: duckdb.DuckDBPyConnection, seen: int) -> pd.DataFrame:
-    """Return the latest version of every incident that a batch after `seen` touched."""
-    return frame(connection, query("live/changed_incident"), {"seen": seen})
+def known_versions(connection: duckdb.DuckDBPyConnection, seen: int) -> pa.Table:
+    """Return id_hash, version and content of every incident version that batches up to `seen` brought."""
+    return connection.execute(query("live/known_version"), {"seen": seen}).to_arrow_table()
 
 
-def read_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str) -> pd.Series:
-    """Return the state last announced since the run, indexed by (place_kind, place_id); empty if there is none."""
-    rows = frame(connection, query("live/announced_state"), {"run_id": run_id})
-    return rows.set_index(["place_kind", "place_id"])["standing"]
+def changed_incidents(connection: duckdb.DuckDBPyConnection, seen: int) -> pa.Table:
+    """Return the latest version of every incident that batches after `seen` brought, by id_hash."""
+    return connection.execute(query("live/changed_incident"), {"seen": seen}).to_arrow_table()
 
 
-def keep_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str, state: pd.Series) -> None:
+def read_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str) -> State:
+    """Return the state last announced since the run."""
+    rows = connection.execute(query("live/announced_state"), {"run_id": run_id}).fetchall()
+    return {(place_kind, place_id): state for place_kind, place_id, state in rows}
+
+
+def keep_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str, state: State) -> None:
     """Store the announced state; call this within the transaction that stores the announcements."""
-    if state.empty:
+    if not state:
         return
-    rows = pa.Table.from_pandas(state.rename("standing").reset_index(), schema=COLUMNS, preserve_index=False)
-    connection.register("standing_arrived", rows)
+    rows = [(*place, standing) for place, standing in state.items()]
+    connection.register("standing_arrived", pa.table(list(zip(*rows, strict=True)), schema=COLUMNS))
     connection.execute(query("live/keep_announced_state"), {"run_id": run_id})
     connection.unregister("standing_arrived")

@@ -1,11 +1,9 @@
--- Latest version of each incident with a version from a batch after $seen, including cancelled incidents.
-WITH touched AS (
-    SELECT DISTINCT incident_id
-    FROM store.incident_version
-    WHERE batch_id > $seen
-)
+-- Latest version that batches after $seen brought of each incident, including cancelled incidents.
 SELECT
     incident_id,
+    hash(incident_id) AS id_hash,
+    version,
+    CAST(content_hash >> 64 AS UBIGINT) AS content,
     status = 'cancelled' AS is_cancelled,
     occurred_at,
     occurred_precision,
@@ -19,9 +17,9 @@ SELECT
     lat,
     area_id
 FROM store.incident_version
-SEMI JOIN touched USING (incident_id)
+WHERE batch_id > $seen
 QUALIFY row_number() OVER (
     PARTITION BY incident_id
     ORDER BY version DESC, content_hash DESC, event_source DESC, event_id DESC, event_time DESC NULLS LAST
 ) = 1
-ORDER BY incident_id
+ORDER BY id_hash

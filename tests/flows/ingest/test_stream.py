@@ -85,7 +85,7 @@ def test_an_error_of_duckdb_in_the_figures_is_told_without_what_it_quotes(
 ) -> None:
     keeper.follow_run()
     assert keeper._live is not None
-    keeper._live._snapshot.connection.execute("DROP SCHEMA moved")
+    keeper._live._connection.execute("DROP TABLE codebook")
     assert keeper.keep(batch(home, "new1")).stored == 1
     assert said[-1] == "live figures stop until the next run: CatalogException"
 

@@ -14,12 +14,12 @@ from models.evaluation.backtest import (
     evaluate_forecast,
     jaccard,
     places_of,
-    ranking,
     study_cells,
     top_parts,
     transform_deciles,
 )
 from models.forecast.forecast import ForecastConfig
+from models.statistics.rank_draws import total_order
 
 HARM_DAYS = pd.Series({"grave": 365.0, "petty": 2.0})
 CONFIG = ForecastConfig(horizon_days=7, history_days=1095, draws=60)
@@ -59,7 +59,7 @@ def test_a_share_of_cells_is_a_whole_number_of_them():
 
 
 def test_ties_follow_the_one_permutation():
-    assert list(ranking(np.array([1.0, 5.0, 1.0, 1.0]), np.array([3, 1, 0, 2]))) == [1, 3, 0, 2]
+    assert list(total_order(np.array([1.0, 5.0, 1.0, 1.0]), ids=np.argsort([3, 1, 0, 2]))) == [1, 3, 0, 2]
 
 
 def test_equals_at_the_edge_share_the_last_place():

@@ -4,7 +4,7 @@ import pytest
 from models.people_scores import ranking as ranking
 from models.people_scores.leave_one_axis_out import ranks_without
 from models.people_scores.ranking import Rates, ScoreScale, rank_people
-from models.statistics.rank_draws import rank_by_chance
+from models.statistics.rank_draws import total_ranks
 
 AXIS = np.array([0, 1, 2])
 HARM_DAYS = np.array([365.0, 10.0, 200.0])
@@ -33,7 +33,7 @@ def test_whoever_stands_first_by_one_axis_alone_falls_when_it_is_left_out() -> N
 def test_without_an_axis_of_no_weight_everybody_stands_where_they_stood() -> None:
     measure = scale(RATES, EVERYWHERE, (0.6, 0.4, 0.0))
     table = rank_people(1, IDS, RATES, measure, 1).table
-    expected = rank_by_chance(table["p_top_k"], table["score"], IDS)
+    expected = total_ranks(table["p_top_k"], table["score"], ids=IDS)
     assert ranks_without(1, IDS, RATES, measure, 1)["without_2"].tolist() == expected.tolist()
 
 

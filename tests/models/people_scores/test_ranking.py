@@ -12,7 +12,7 @@ from models.people_scores.ranking import (
     rank_people,
     score_moments,
 )
-from models.statistics.rank_draws import draw_gamma, percentiles, rank_draws, summarise_ranks
+from models.statistics.rank_draws import chance_above, draw_gamma, percentiles, rank_draws, summarise_ranks
 
 AXIS = np.array([0, 0, 1, 2])
 HARM_DAYS = np.array([700.0, 10.0, 2.0, 365.0])
@@ -51,6 +51,21 @@ def test_an_axis_without_evidence_separates_nobody() -> None:
     harm, evidence = np.array([[3.0, 1.0], [2.0, 1.0]]), np.array([[True, False], [True, False]])
     fitted = ScoreScale.fit(harm, evidence, [0.5, 0.5], top_k=5, concentration=20, draws=3, seed=1)
     assert fitted.kappa.tolist() == [2.0, np.inf]
+
+
+def test_nobody_enters_by_a_tie_whether_weights_are_drawn_or_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, rates, _ = population(4, seed=4)
+    scores = np.array([[3.0] * 4, [2.0] * 4, [2.0] * 4, [2.0] * 4], dtype=np.float32)
+    tied = ranking.Drawn(scores, scores, np.zeros((4, 2)), np.zeros((4, 3)))
+    monkeypatch.setattr(ranking, "draw_scores", lambda *_: tied)
+    table = rank_people(1, ids, rates, scale(rates, 2), 2).table
+    for column in ("p_top_k", "p_top_k_fixed_weights"):
+        assert table[column].tolist() == [1.0, 0.0, 0.0, 0.0]
+    first_out = ranking.first_outside(scores, lambda score: np.zeros(score.shape), 2)
+    assert chance_above(scores, first_out).tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert (ranking.first_outside(scores, lambda score: np.zeros(score.shape), 4) == -np.inf).all()
+    one_besides = ranking.first_outside(scores, lambda score: np.where(score < 2.5, 1.0, 0.0), 3)
+    assert chance_above(scores, one_besides).tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("people", [3, 400])

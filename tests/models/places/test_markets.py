@@ -9,7 +9,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.places.markets import WEIGHTS, Markets, MarketsConfig, fit_market_priors, rank_markets
+from models.places.markets import (
+    WEIGHTS,
+    LiveMarkets,
+    Markets,
+    MarketsConfig,
+    fit_market_priors,
+    rank_markets,
+    relevant_reports,
+)
 from models.simulate import SimulatedTown, simulate
 
 ROOT = Path(__file__).parents[3]
@@ -256,3 +264,23 @@ def test_priors_held_from_the_same_reports_change_nothing() -> None:
     found, fitted = rank_markets(rows, CELLS, config=CONFIG, priors=held), rank_markets(rows, CELLS, config=CONFIG)
     pd.testing.assert_frame_equal(found.markets, fitted.markets, check_exact=True)
     assert fit_market_priors(reports([]), CELLS, config=CONFIG) is None
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 999))
+def test_change_by_change_the_markets_are_those_of_all_reports_at_once(seed: int) -> None:
+    """Reports come and go, also all dealing, and in cells outside the areas, each of which is one only as long."""
+    rng = np.random.default_rng(seed)
+    rows = reports([*market_rows(5, 5), *background(seed), (SIDE + 2, 3, "overdose", None, None, 3, False)])
+    priors = fit_market_priors(rows, CELLS, config=CONFIG)
+    live = LiveMarkets(relevant_reports(rows, CONFIG), CELLS, config=CONFIG)
+    pool = reports([*market_rows(SIDE + 1, 4, channel="tip"), *market_rows(9, 9), *background(seed + 1)])
+    pool = pool.assign(incident_id="p" + pool["incident_id"])
+    for change in range(5):
+        left = pool[~pool["incident_id"].isin(rows["incident_id"])]
+        come = left.sample(min(60, len(left)), random_state=rng.integers(1 << 30))
+        gone = rows[rows["kind"] == "dealing"] if change == 3 else rows.sample(60, random_state=rng.integers(1 << 30))
+        live.change(relevant_reports(gone, CONFIG), relevant_reports(come, CONFIG))
+        rows = pd.concat([rows.drop(gone.index), come], ignore_index=True)
+        at_once = rank_markets(rows, CELLS, config=CONFIG, priors=priors).markets[["market_id", "rank", "grade"]]
+        pd.testing.assert_frame_equal(live.rank(), at_once, check_exact=True, check_dtype=False)

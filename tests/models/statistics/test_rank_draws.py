@@ -1,9 +1,20 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.statistics.rank_draws import draw_gamma, draw_weights, percentiles, rank_draws, summarise_ranks
+from models.statistics.rank_draws import (
+    chance_above,
+    chance_in_top,
+    draw_gamma,
+    draw_weights,
+    percentiles,
+    rank_draws,
+    summarise_ranks,
+    total_order,
+    total_ranks,
+)
 
 IDS = st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=8, unique=True)
 
@@ -65,6 +76,24 @@ def test_percentiles_run_along_entities_and_share_ties() -> None:
 
 def test_nobody_enters_by_a_tie() -> None:
     assert rank_draws([[1.0], [1.0], [2.0]]).tolist() == [[3], [3], [1]]
+
+
+def test_the_chance_in_the_top_counts_no_tie_with_the_first_outside() -> None:
+    scores = np.array([[3.0, 1.0], [2.0, 1.0], [2.0, 1.0], [2.0, 0.0]])
+    assert chance_in_top(scores, 2).tolist() == [0.5, 0.0, 0.0, 0.0]
+    assert chance_in_top(scores, 3).tolist() == [1.0, 0.5, 0.5, 0.0]
+    assert chance_in_top(scores, 4).tolist() == [1.0] * 4
+    for top_k in (1, 2, 3, 4):
+        assert (chance_in_top(scores, top_k) == (rank_draws(scores) <= top_k).mean(axis=1)).all()
+    assert chance_above(scores, [2.0, 0.5]).tolist() == [1.0, 0.5, 0.5, 0.0]
+
+
+def test_the_total_order_goes_by_each_score_in_turn_and_then_by_id() -> None:
+    first, second = [1.0, 2.0, 2.0, 2.0], [9.0, 1.0, 5.0, 5.0]
+    assert total_order(first, second, ids=["a", "b", "d", "c"]).tolist() == [3, 2, 1, 0]
+    assert total_ranks(first, second, ids=["a", "b", "d", "c"]).tolist() == [4, 3, 2, 1]
+    assert total_order(first, ids=pd.Index(["z", "y", "x", "w"])).tolist() == [3, 2, 1, 0]
+    assert total_order([1.0, np.nan, 3.0], ids=[0, 1, 2]).tolist() == [2, 0, 1]
 
 
 def test_summary_by_hand() -> None:

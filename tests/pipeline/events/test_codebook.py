@@ -9,6 +9,7 @@ import pytest
 from pipeline.errors import MappingError
 from pipeline.events.codebook import read_codebook
 
+AXES = ("violence", "disorder", "minors", "none")
 HEADER = "scheme,scheme_version,valid_from,offence_code,label,category,axis,harm_days,is_visible,weight_source\n"
 ROBBERY = "cchi,2020,2020-01-01,robbery,Robbery,violence,violence,300,true,x\n"
 HEAVIER = "cchi,2024,2024-06-01,robbery,Robbery,violence,violence,365,true,x\n"
@@ -19,7 +20,7 @@ LITTER = "cchi,2020,2020-01-01,litter,Litter,disorder,none,29.99,false,x\n"
 def read(folder: Path, *rows: str, header: str = HEADER, as_of: date = date(2024, 1, 1)) -> pd.DataFrame:
     path = folder / "harm.csv"
     path.write_text(header + "".join(rows), encoding="utf-8")
-    return read_codebook(path, as_of)
+    return read_codebook(path, as_of, AXES)
 
 
 def test_codes_come_sorted_with_their_band(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_the_latest_weight_in_force_counts(tmp_path: Path, as_of: date, harm_day
 
 
 def test_the_shipped_codebook_reads() -> None:
-    codebook = read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1))
+    codebook = read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES)
     assert codebook.loc["homicide", "harm_days"] == 5475
     assert codebook["harm_days"].ge(0).all()
 
@@ -79,4 +80,4 @@ def test_a_day_before_every_row_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"none\.csv"):
-        read_codebook(tmp_path / "none.csv", date(2024, 1, 1))
+        read_codebook(tmp_path / "none.csv", date(2024, 1, 1), AXES)

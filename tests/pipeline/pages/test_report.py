@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
@@ -12,10 +13,12 @@ import pandas as pd
 import pytest
 import shapely
 
+from models.places.axes import AXES
 from pipeline.errors import PublicationError
+from pipeline.pages.base import page_environment
 from pipeline.pages.report import balance, naive_overlap, render_report, warnings_of
 from pipeline.pages.svg_map import DRAWN_SHARE, draw_map, outline
-from pipeline.publication.tables import read_tables
+from pipeline.publication.tables import Cell, Column, Show, read_tables
 
 CRS = "EPSG:32618"
 HOSTILE = '<script>alert("x")</script>\' onload=x {{ 7*7 }}'
@@ -99,7 +102,7 @@ def shapes(of: dict[str, pd.DataFrame]) -> dict[str, gpd.GeoDataFrame | None]:
 
 def page(of: dict[str, pd.DataFrame] | None = None, **run: Any) -> str:
     of = of or tables()
-    return render_report({**RUN, **run}, of, shapes(of), PEOPLE, written_at=WRITTEN_AT)
+    return render_report({**RUN, **run}, of, shapes(of), PEOPLE, AXES, written_at=WRITTEN_AT)
 
 
 class Outline(HTMLParser):
@@ -327,3 +330,28 @@ def test_the_record_of_earlier_forecasts_is_shown_the_latest_first() -> None:
 
 def test_a_run_without_a_record_says_so() -> None:
     assert "No earlier forecast has come due yet." in page({**tables(), "outcome_monitor": rows("outcome_monitor", 0)})
+
+
+def test_a_column_with_show_appears_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = read_tables()
+    market = known.published["market"]
+    cell = Cell("Calm at {{ top_k }}", digits=1)
+    toy = Column("calm_days", "DOUBLE", "Days without a report.", "days", Show(report=(cell,)))
+    with_toy = replace(market, columns=(*market.columns, toy))
+    monkeypatch.setattr(
+        "pipeline.pages.report.read_tables", lambda: replace(known, published={**known.published, "market": with_toy})
+    )
+    of = tables()
+    html = page({**of, "market": of["market"].assign(calm_days=12.25)})
+    assert "Calm at 5</button>" in html
+    assert '<td class="n" data-v="12.25">12.2</td></tr>' in html
+
+
+def test_every_cell_has_a_macro_and_every_axis_its_columns() -> None:
+    macros = page_environment().get_template("report_cells.html.jinja").module
+    columns = [column for table in read_tables().published.values() for column in table.shown]
+    assert all(hasattr(macros, cell.draw or "number") for column in columns for cell in column.show.report)
+    described = read_tables().published["area_ranking"].column_names
+    for name, axis in AXES.items():
+        for column in (axis.rate, f"{name}_share", f"rank_without_{name}"):
+            assert column in described, f"axis {name}: describe {column} under area_ranking in tables.yml"

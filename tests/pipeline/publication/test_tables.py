@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import PublicationError
-from pipeline.publication.tables import ARROW_TYPES, conform, read_tables, tables_markdown
+from pipeline.publication.tables import ARROW_TYPES, Table, _columns, conform, read_tables, tables_markdown
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = {
@@ -105,3 +105,23 @@ def test_a_naive_time_is_refused() -> None:
 def test_an_unknown_table_is_named_with_those_there_are() -> None:
     with pytest.raises(PublicationError, match=r"'gossip'.*area_ranking"):
         conform("gossip", CHANGES, RUN)
+
+
+def test_columns_are_shown_in_the_order_of_the_file_but_for_first_and_after() -> None:
+    columns = _columns(
+        {
+            "a": {"type": "DOUBLE", "meaning": "A.", "show": {"command": True, "after": "c"}},
+            "hidden": {"type": "DOUBLE", "meaning": "Not shown."},
+            "b": {"type": "DOUBLE", "meaning": "B.", "show": {"report": {"head": "B"}}},
+            "c": {"type": "DOUBLE", "meaning": "C.", "show": {"first": True, "report": [{"head": "C"}, {"head": "D"}]}},
+        }
+    )
+    shown = Table("t", "About.", ("a",), columns).shown
+    assert [column.name for column in shown] == ["c", "a", "b"]
+    assert [cell.head for column in shown for cell in column.show.report] == ["C", "D", "B"]
+
+
+@pytest.mark.parametrize("show", [{"comand": True}, {"report": {"head": "A", "colour": "red"}}, {"report": {}}])
+def test_a_wrong_word_under_show_is_named(show: dict[str, object]) -> None:
+    with pytest.raises(PublicationError, match=r"column 'a' has show: .*expected command, report.*in report head, tip"):
+        _columns({"a": {"type": "DOUBLE", "meaning": "A.", "show": show}})

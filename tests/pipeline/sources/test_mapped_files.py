@@ -18,7 +18,8 @@ from pipeline.sources.mapping import Mapping, read_mapping
 from pipeline.store.store import Store, open_store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-CODES = frozenset(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1)).index)
+AXES = ("violence", "disorder", "minors", "none")
+CODES = frozenset(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES).index)
 MAPPING = {
     "name": "town",
     "about": "A town",

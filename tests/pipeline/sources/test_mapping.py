@@ -21,7 +21,8 @@ from pipeline.store.store import Store, open_store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHIPPED = Path("configs/mappings")
-CODES = frozenset(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1)).index)
+AXES = ("violence", "disorder", "minors", "none")
+CODES = frozenset(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES).index)
 PHILADELPHIA_DATA = Path("../shared/data/philadelphia_2017_2019.parquet")
 
 DOCUMENT = {

@@ -1,0 +1,56 @@
+"""Areas kept up to date are, to the bit, those of all events at once with the same priors."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.places.live_areas import LiveAreas
+from models.places.ranking import draw_areas, fit_band_priors, rank_drawn
+from tests.models.places.test_ranking import CODEBOOK, config, hours
+
+COLUMNS = ["area_id", "offence_code", "discovery", "is_minor_used_by_adult", "age_days"]
+SHOWN = ["area_id", "rank", "p_top_k", "score", "is_listed", "harm_per_day"]
+STAFFING = hours(a=10.0, b=0.0, c=20.0, d=5.0)
+CONFIG = config(draws=50, top_k=2)
+
+
+def some(seed: int, n: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "area_id": rng.choice(["a", "b", "c", "d"], n),
+            "offence_code": rng.choice(CODEBOOK.index, n),
+            "discovery": rng.choice(["public", "police", "partner", "sensor"], n),
+            "is_minor_used_by_adult": rng.random(n) < 0.2,
+            "age_days": rng.choice([-1, 0, 1, 30, 364, 365, 900], n),
+        }
+    )
+
+
+def counted(incidents: pd.DataFrame) -> pd.DataFrame:
+    return incidents.groupby(COLUMNS).size().rename("n").reset_index()
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 999))
+def test_change_by_change_the_ranking_is_that_of_all_events_at_once(seed: int) -> None:
+    rng, before = np.random.default_rng(seed), some(seed, 200)
+    priors = fit_band_priors(counted(before), CODEBOOK, STAFFING, config=CONFIG)
+    live, held = LiveAreas(counted(before), CODEBOOK, STAFFING, config=CONFIG, seed=3), before
+    for change in range(4):
+        gone, come = held.sample(8, random_state=rng.integers(1 << 30)), some(1000 * seed + change, 8)
+        live.change(pd.concat([gone.assign(n=-1), come.assign(n=1)]))
+        held = pd.concat([held.drop(gone.index), come], ignore_index=True)
+        drawn = draw_areas(counted(held), CODEBOOK, STAFFING, config=CONFIG, seed=3, band_priors=priors)
+        listed = frozenset({"a", "c"})
+        at_once = rank_drawn(drawn, config=CONFIG, seed=3, previously_listed=listed)
+        pd.testing.assert_frame_equal(live.rank(listed)[SHOWN], at_once[SHOWN], check_exact=True)
+
+
+@pytest.mark.parametrize(("column", "value"), [("area_id", "z"), ("offence_code", "mischief")])
+def test_what_the_run_does_not_know_is_refused(column: str, value: str) -> None:
+    live = LiveAreas(counted(some(1, 50)), CODEBOOK, STAFFING, config=CONFIG, seed=3)
+    with pytest.raises(ValueError, match=f"area_events: {column} '{value}' is not known to the run"):
+        live.change(some(2, 1).assign(n=1, **{column: value}))
