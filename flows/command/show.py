@@ -152,7 +152,7 @@ def read_table(
         from flows.decisions.lists import read_list
 
         rows = read_list(home, shown.table, run_id, reader=reader, purpose=purpose)
-    if shown.table in ("area_notice", "person_notice"):
+    if shown.table.endswith("_notice"):
         from flows.decisions.notice_decisions import marked
 
         return marked(home, rows, shown.table.removesuffix("_notice"), reader=reader, purpose=purpose)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from flows.decisions.desk import at_desk
 from flows.decisions.lists import end_list, lists_holding
 from flows.decisions.person_notices import withdraw_person_notices
 from flows.home.home import Home
@@ -55,7 +56,8 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     home.access_log.append(
         reader=reader, purpose=purpose, action="erase", detail={"reason": reason, "people": 1}, now=home.now()
     )
-    withdraw_person_notices(home, {person_id: "the person was erased"}, by=str(reader), is_opened_only=True)
+    with at_desk(home) as desk:
+        withdraw_person_notices(desk, {person_id: "the person was erased"}, by=str(reader), is_opened_only=True)
     holding = lists_holding(home, person_id)
     for list_id in holding:
         end_list(home, list_id, by=str(reader), reason="somebody on it was erased")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from flows.decisions.audits import halt
+from flows.decisions.desk import at_desk
 from flows.decisions.notice_decisions import PERSON_NOTICES_OF
 from flows.decisions.person_notices import withdraw_person_notices
 from flows.home.home import Home
@@ -163,7 +164,8 @@ def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     if wanted.list_name == PERSON_NOTICES_OF and wanted.is_kept:
         rows = read_list(home, wanted.list_name, wanted.run_id, reader=by, purpose=f"revoke the list: {reason}")
         why = f"{by} revoked the list of people that the person is on: {reason}"
-        withdraw_person_notices(home, dict.fromkeys(rows["person_id"], why), by=by, drafted_until=wanted.run_id)
+        with at_desk(home) as desk:
+            withdraw_person_notices(desk, dict.fromkeys(rows["person_id"], why), by=by, drafted_until=wanted.run_id)
     _record_checked(home, event, {"reason": reason})
 
 
@@ -190,9 +192,9 @@ def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: st
     if event.person_id not in set(rows["person_id"]):
         raise PublicationError(f"list {list_id}: that person is not on it; an exception cannot add anybody")
     if wanted.list_name == PERSON_NOTICES_OF:
-        withdraw_person_notices(
-            home, {str(event.person_id): f"{by} took the person off the list of people: {reason}"}, by=by
-        )
+        with at_desk(home) as desk:
+            why = f"{by} took the person off the list of people: {reason}"
+            withdraw_person_notices(desk, {str(event.person_id): why}, by=by)
     _record_checked(home, event, detail)
 
 

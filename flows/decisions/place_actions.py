@@ -8,10 +8,12 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from flows.human_log.notice_records import Notice, notices_of
+from flows.human_log.ledger import read_ledger
+from flows.human_log.notice_records import notices_of
 from flows.ingest.ingest import new_decoder
 from flows.run.assembly import area_names_of, query, read_map
 from flows.run.plans import calendar_of
+from models.governance.notice_lifecycle import Notice
 from models.operations.crackdowns import announcement_problems
 from models.operations.history import operations_of
 from pipeline.errors import SourceError
@@ -85,9 +87,8 @@ def _served_notice(
     """Return the notice, or the problem with it."""
     if not notice_id:
         return None, "no notice was served: run harmspot notices serve, then give its id with --notice"
-    with open_home_store(home) as store:
-        notice = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
-    if notice is None or notice.kind != "area" or notice.fields["area_id"] != plan["area_id"]:
+    notice = notices_of(read_ledger(home)).get(notice_id)
+    if notice is None or not notice.kind.announces_operation or notice.fields["area_id"] != plan["area_id"]:
         return None, f"notice {notice_id} is not a notice to {plan['area_id']} that anybody has opened"
     if notice.status.state != "served":
         return None, f"notice {notice_id} is {notice.status.state}, not served"

@@ -38,7 +38,10 @@ class Event(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[State]):
-    """A rule that forbids events: its name, the kinds it applies to (all if empty), its test and its message."""
+    """A rule that forbids events: its name, the kinds it applies to (all if empty), its test and its message.
+
+    The message may quote the state and the event: `it cannot be {event.kind} while it is {state.name}`.
+    """
 
     name: str
     kinds: Sequence[str]
@@ -57,7 +60,7 @@ class LifeCycle(Generic[State]):
     def refusals(self, state: State, event: Event) -> list[str]:
         """Return the message of every rule that forbids the event in this state; empty if it is allowed."""
         rules = (rule for rule in self.rules if not rule.kinds or event.kind in rule.kinds)
-        return [rule.message for rule in rules if rule.forbids(state, event)]
+        return [rule.message.format(state=state, event=event) for rule in rules if rule.forbids(state, event)]
 
     def state_after(self, events: Iterable[Event], state: State | None = None) -> State:
         """Return the state after the events in order, from `start` or the given state."""
