@@ -72,11 +72,6 @@ class NoticeKind:
         return f"{self.name}_notice_state"
 
     @property
-    def manners_text(self) -> str:
-        """The manners of service as text."""
-        return " or ".join(self.manners)
-
-    @property
     def is_to_person(self) -> bool:
         """Whether the notice is about a person."""
         return self.subject == "person_id"

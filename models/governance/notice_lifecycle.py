@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
-from models.governance.actors import is_machine, is_thin, name_of, same_person
+from models.governance.actors import NAMED, by_people, is_thin, name_of, same_person, with_reason
 from models.governance.life_cycle import Event, LifeCycle, Rule
 from models.governance.notice_drafts import check_notice
 from models.governance.notice_kinds import KINDS, NoticeKind
@@ -130,8 +130,6 @@ class Notice:
         return before.plus(*(event for event in self.events if event.at <= moment))
 
 
-REASONED = ("reviewed", "approved", "kept", "broken", "withdrawn", "expired", *OBJECTIONS)
-BY_PEOPLE = ("opened", "reviewed", "approved", "served", *OBJECTIONS)
 DECISIONS = ("reviewed", "approved", "served")
 SERVED = ("served_at", "served_on", "serving_recorded_at", "manner", "breach")  # kept after an objection
 LONGEST_QUOTE = 1000  # characters quoted from another event
@@ -147,32 +145,17 @@ RULES: tuple[Rule[Notice], ...] = (
         "unknown_kind",
         (),
         lambda notice, event: event.kind not in TRANSITIONS,
-        f"unknown decision {{event.kind!r}}: expected one of {', '.join(TRANSITIONS)}",
+        lambda notice, event: f"unknown decision {event.kind!r}: expected one of {', '.join(TRANSITIONS)}",
     ),
     Rule(
         "wrong_state",
         (),
         lambda notice, event: notice.status.state not in TRANSITIONS.get(event.kind, _SAME),
-        "it cannot be {event.kind} while it is {state.status.state}",
+        lambda notice, event: f"it cannot be {event.kind} while it is {notice.status.state}",
     ),
-    Rule(
-        "nobody",
-        (),
-        lambda notice, event: not event.actor.strip(),
-        "actor is missing; give the name of the person",
-    ),
-    Rule(
-        "by_machine",
-        BY_PEOPLE,
-        lambda notice, event: is_machine(event.actor),
-        "a named person must do it, not harmspot",
-    ),
-    Rule(
-        "thin_reason",
-        REASONED,
-        lambda notice, event: is_thin(event.detail.get("reason", "")),
-        "reason too short: give at least two different words",
-    ),
+    NAMED,
+    by_people("opened", "reviewed", "approved", "served", *OBJECTIONS),
+    with_reason("reviewed", "approved", "kept", "broken", "withdrawn", "expired", *OBJECTIONS),
     Rule(
         "thin_breach",
         ("served",),
@@ -195,13 +178,13 @@ RULES: tuple[Rule[Notice], ...] = (
         "lapsed",
         ("reviewed", "approved"),
         lambda notice, event: notice.day_of(event.at) > notice.last_day_to_decide,
-        "the last day to decide was {state.last_day_to_decide}; the next run drafts a new notice",
+        lambda notice, _: f"the last day to decide was {notice.last_day_to_decide}; the next run drafts a new notice",
     ),
     Rule(
         "no_manner",
         ("served",),
         lambda notice, event: event.detail.get("manner") not in notice.kind.manners,
-        "manner of service is missing or unknown: expected {state.kind.manners_text}",
+        lambda notice, _: f"manner of service is missing or unknown: expected {' or '.join(notice.kind.manners)}",
     ),
     Rule(
         "no_serving_day",
@@ -225,13 +208,13 @@ RULES: tuple[Rule[Notice], ...] = (
         "served_closed",
         ("served",),
         lambda notice, event: notice.status.closed_at is not None and moment_of(event) >= notice.status.closed_at,
-        "the notice was already {state.status.state} at the time of service",
+        lambda notice, _: f"the notice was already {notice.status.state} at the time of service",
     ),
     Rule(
         "served_before",
         ("served",),
         lambda notice, event: notice.status.served_on is not None,
-        "it was already served on {state.status.served_on}",
+        lambda notice, _: f"it was already served on {notice.status.served_on}",
     ),
     Rule(
         "never_served",
@@ -243,20 +226,22 @@ RULES: tuple[Rule[Notice], ...] = (
         "short_lead_time",
         ("served",),
         lambda notice, event: notice.day_of(moment_of(event)) > notice.fields["serve_by"],
-        "served too late: {state.fields[serve_by]} was the last day that leaves people time to change before the "
-        "first day",
+        lambda notice, _: (
+            f"served too late: {notice.fields['serve_by']} was the last day that leaves people time to change before "
+            "the first day"
+        ),
     ),
     Rule(
         "not_over",
         ("kept",),
         lambda notice, event: notice.day_of(event.at) < notice.last_day,
-        "cannot be marked kept before {state.last_day}, the end of the announced period",
+        lambda notice, _: f"cannot be marked kept before {notice.last_day}, the end of the announced period",
     ),
     Rule(
         "not_lapsed",
         ("expired",),
         lambda notice, event: notice.day_of(event.at) <= notice.last_day_to_decide,
-        "cannot expire yet: {state.last_day_to_decide} has not passed",
+        lambda notice, _: f"cannot expire yet: {notice.last_day_to_decide} has not passed",
     ),
 )
 
