@@ -12,6 +12,7 @@ from flows.decisions.partners import deliver_or_log, notice_messages
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.audit_events import halt_of
+from flows.human_log.ledger import Ledger, ledger_of, read_ledger
 from flows.human_log.list_events import list_events
 from flows.human_log.list_runs import lists_in_use
 from flows.human_log.notice_records import Notice, evidence_behind, make_notice_event, notices_of
@@ -35,7 +36,7 @@ from pipeline.clock import SKEW
 from pipeline.errors import HarmspotError
 from pipeline.pages.notice_outline import notice_text
 from pipeline.publication.publish import read_published, read_restricted, runs
-from pipeline.store.human_events import HumanEvent, read_detail
+from pipeline.store.human_events import HumanEvent
 from pipeline.store.store import Store
 
 PERSON_NOTICES_OF = "person_tier"  # person notices go only to people on this list
@@ -97,9 +98,8 @@ def record(home: Home, store: Store, notice: Notice, decision: Decision) -> Noti
     human_event = HumanEvent(
         decision.kind, decision.actor.strip(), "notice", notice.notice_id, home.now(), decision.detail
     )
-    detail = read_detail(human_event.kind, human_event.detail_json)
-    zone = home.settings.force.zone
-    event = make_notice_event(human_event.kind, human_event.actor, human_event.at, detail, zone)
+    human_event.columns()
+    event = make_notice_event(human_event, ledger_of(home, store))
     problems = refusals(notice.fields, notice.status, event)
     problems += [*_rival_problems(home, store, notice, event), *_reading_age_problems(home, notice, event)]
     protection = _protection_problems(home, store, notice, event)
@@ -117,9 +117,15 @@ def all_notices(
     home: Home, kinds: Sequence[str], *, reader: str | None = None, purpose: str | None = None
 ) -> list[Notice]:
     """Return the drafts of the latest run and every opened notice, of the given kinds, newest first."""
-    with open_home_store(home) as store:
-        found = notices_of(store.human_events(), home.settings.force.zone)
-        drafts = {n.notice_id: n for kind in kinds for n in _drafts(home, kind, reader=reader, purpose=purpose)}
+    return notices_at(home, read_ledger(home), kinds, reader=reader, purpose=purpose)
+
+
+def notices_at(
+    home: Home, ledger: Ledger, kinds: Sequence[str], *, reader: str | None, purpose: str | None
+) -> list[Notice]:
+    """Return the same from a ledger."""
+    found = notices_of(ledger)
+    drafts = {n.notice_id: n for kind in kinds for n in _drafts(home, kind, reader=reader, purpose=purpose)}
     chosen = [notice for notice in {**drafts, **found}.values() if notice.kind in kinds]
     return sorted(chosen, key=lambda n: (-n.fields["written_on"].toordinal(), n.kind, n.notice_id))
 
@@ -162,7 +168,7 @@ def find_notice(home: Home, store: Store, notice_id: str, *, reader: str | None,
     NoticeRefusedError
         If no notice has that id.
     """
-    found = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
+    found = notices_of(ledger_of(home, store)).get(notice_id)
     if found and found.kind == "person":
         detail = {"notice": notice_id}
         home.access_log.append(reader=reader, purpose=purpose, action="read", detail=detail, now=home.now())
@@ -209,7 +215,7 @@ def _rival_problems(home: Home, store: Store, notice: Notice, event: NoticeEvent
     """Return the problem that, at the time of the decision, another notice to the same market or person was live."""
     if event.kind not in DECISIONS:
         return []
-    known = notices_of(store.human_events(), home.settings.force.zone).values()
+    known = notices_of(ledger_of(home, store)).values()
     rival = live_rival(notice, (other.as_of(event.moment) for other in known), home.day_of(event.moment))
     return [f"notice {rival} to the same subject is live; withdraw it first"] if rival else []
 
@@ -237,19 +243,19 @@ def _known_at(store: Store, event: NoticeEvent) -> datetime:
 
 def _person_problems(home: Home, store: Store, notice: Notice, event: NoticeEvent, known_at: datetime) -> list[str]:
     """Return why the person must not be addressed: halted lists, no active list, an exception, or protected status."""
-    events = store.human_events()
-    halted = halt_of(home, events, event.moment)
-    is_excepted = (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(events), event.moment)
+    ledger = ledger_of(home, store)
+    halted = halt_of(home, ledger, event.moment)
+    is_excepted = (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(ledger), event.moment)
     why = protected(home, store, known_at).get(notice.subject)
     return [
         *([halted] if halted else []),
         *["the person is excepted from the list of people"] * is_excepted,
         *([f"the person is known to be {why}; the next run withdraws it"] if why else []),
-        *_unlisted(home, events, notice, event),
+        *_unlisted(home, ledger, notice, event),
     ]
 
 
-def _unlisted(home: Home, events: pd.DataFrame, notice: Notice, event: NoticeEvent) -> list[str]:
+def _unlisted(home: Home, ledger: Ledger, notice: Notice, event: NoticeEvent) -> list[str]:
     """Return a problem if an approval or service has no active list behind it, of the drafting run or a later one.
 
     A later run withdraws the notices to people no longer on its list, so that its list supports the remaining ones.
@@ -259,7 +265,7 @@ def _unlisted(home: Home, events: pd.DataFrame, notice: Notice, event: NoticeEve
     kept = runs(home.path)["run_id"].tolist()
     later = kept[kept.index(notice.run_id) :] if notice.run_id in kept else kept
     behind = {list_id_of(PERSON_NOTICES_OF, run_id) for run_id in (notice.run_id, *later)}
-    if any(each.list_id in behind for each in lists_in_use(home, events, event.moment)):
+    if any(each.list_id in behind for each in lists_in_use(home, ledger, event.moment)):
         return []
     latest = list_id_of(PERSON_NOTICES_OF, kept[-1])
     return [f"no active list of people supported it; open and approve the list first: harmspot lists approve {latest}"]

@@ -15,13 +15,13 @@ from flows.decisions.person_notices import withdraw_person_notices_at_run
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.home.store_access import open_home_store
+from flows.human_log.ledger import ledger_of
 from flows.human_log.notice_records import Notice, evidence_behind, notices_of
 from flows.run.prioritise import Products
 from models.governance.actors import MACHINE
 from models.governance.notice_lifecycle import CLOSED, last_day_to_decide, start_refusal
 from pipeline.errors import PersonMentionedError
 from pipeline.publication.publish import runs
-from pipeline.store.human_events import read_detail
 from pipeline.store.store import Store
 
 OBJECTIONS = {"representation": "represented", "contest": "contested"}
@@ -59,7 +59,7 @@ def _is_older(identity: RunIdentity, kept: pd.DataFrame) -> bool:
 
 
 def _recorded(home: Home, store: Store) -> list[Notice]:
-    return list(notices_of(store.human_events(), home.settings.force.zone).values())
+    return list(notices_of(ledger_of(home, store)).values())
 
 
 def _live(home: Home, store: Store) -> list[Notice]:
@@ -69,7 +69,7 @@ def _live(home: Home, store: Store) -> list[Notice]:
 def _record_objections(home: Home, store: Store, actions: pd.DataFrame) -> int:
     """Record each objection received as an action event, once; report objections that cannot be recorded."""
     objections = actions[actions["kind"].isin(OBJECTIONS) & actions["notice_id"].notna()]
-    recorded_ids = _recorded_action_ids(store)
+    recorded_ids = _recorded_action_ids(home, store)
     count = 0
     for action in objections.sort_values(["at", "action_id"]).to_dict("records"):
         if action["action_id"] in recorded_ids:
@@ -85,11 +85,9 @@ def _record_objections(home: Home, store: Store, actions: pd.DataFrame) -> int:
     return count
 
 
-def _recorded_action_ids(store: Store) -> set[str]:
-    events = store.human_events()
-    objections = events[events["kind"].isin(OBJECTIONS.values())]
-    details = [read_detail(*row) for row in objections[["kind", "detail"]].itertuples(index=False)]
-    return {detail.action_id for detail in details if detail.action_id}
+def _recorded_action_ids(home: Home, store: Store) -> set[str]:
+    objections = ledger_of(home, store).about("notice", kinds=[*OBJECTIONS.values()])
+    return {event.detail["action_id"] for event in objections if event.detail["action_id"]}
 
 
 def _mark_broken(home: Home, store: Store, actions: pd.DataFrame) -> int:

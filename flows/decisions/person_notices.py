@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from flows.decisions.notice_decisions import PERSON_NOTICES_OF, Decision, all_notices, record
+from flows.decisions.desk import Desk
+from flows.decisions.notice_decisions import PERSON_NOTICES_OF, Decision, notices_at, record
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
-from flows.home.store_access import open_home_store
+from flows.human_log.ledger import ledger_of
 from flows.human_log.list_events import list_events
 from flows.human_log.notice_records import Notice, notices_of
 from flows.run.prioritise import Products
@@ -18,14 +19,14 @@ from pipeline.store.store import Store
 
 
 def withdraw_person_notices(
-    home: Home, off: Mapping[str, str], *, by: str, drafted_until: str | None = None, is_opened_only: bool = False
+    desk: Desk, off: Mapping[str, str], *, by: str, drafted_until: str | None = None, is_opened_only: bool = False
 ) -> int:
     """Withdraw unserved notices to people who are removed from the list, and return how many.
 
     Parameters
     ----------
-    home : Home
-        Home of the notices.
+    desk : Desk
+        Desk at which they are removed.
     off : mapping of str to str
         Reason by person_id.
     by : str
@@ -40,19 +41,20 @@ def withdraw_person_notices(
     int
         Number of notices withdrawn.
     """
-    kept = runs(home.path)
-    if kept.empty or not off:
+    home = desk.home
+    if runs(home.path).empty or not off:
         return 0
-    notices = all_notices(home, ["person"], reader=by, purpose="withdraw letters to people who are off the list")
+    purpose = "withdraw letters to people who are off the list"
+    notices = notices_at(home, desk.ledger, ["person"], reader=by, purpose=purpose)
     if drafted_until:
         notices = _not_of_later_runs(home, notices, drafted_until, reader=by)
-    with open_home_store(home) as store:
-        # A notice may have been served since it was read.
-        recorded = notices_of(store.human_events(), home.settings.force.zone)
-        notices = [recorded.get(notice.notice_id, notice) for notice in notices]
-        if is_opened_only:
-            notices = [notice for notice in notices if notice.is_recorded]
-        return _withdraw(home, store, notices, off)
+    if is_opened_only:
+        notices = [notice for notice in notices if notice.is_recorded]
+    count = _withdraw(home, desk.store, notices, off)
+    desk.ledger = ledger_of(home, desk.store)
+    if count:
+        desk.refresh()
+    return count
 
 
 def withdraw_person_notices_at_run(home: Home, store: Store, identity: RunIdentity, products: Products) -> int:
@@ -60,9 +62,9 @@ def withdraw_person_notices_at_run(home: Home, store: Store, identity: RunIdenti
 
     Exceptions are not an input of a run, so the run also drafts notices to excepted people: these are withdrawn here.
     """
-    events = store.human_events()
-    recorded = notices_of(events, home.settings.force.zone)
-    excepted = {person for name, person in withheld(list_events(events), home.now()) if name == PERSON_NOTICES_OF}
+    ledger = ledger_of(home, store)
+    recorded = notices_of(ledger)
+    excepted = {person for name, person in withheld(list_events(ledger), home.now()) if name == PERSON_NOTICES_OF}
     drafts = products.restricted["person_notice"]
     fresh = drafts[drafts["person_id"].isin(excepted) & ~drafts["notice_id"].isin(recorded)]
     notices = [

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from flows.home.home import Home
+from flows.human_log.ledger import Ledger
 from models.governance.actors import MACHINE
 from models.governance.notice_drafts import fields_from_json, fields_json
 from models.governance.notice_lifecycle import NoticeEvent, NoticeStatus, status_of
 from pipeline.pages.notice import NoticePage, render_notice
 from pipeline.publication.tables import read_tables
-from pipeline.store.human_events import read_detail
+from pipeline.store.human_events import HumanEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,42 +65,39 @@ def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["notice_id", "incident_id", "person_id", "known_then"])
 
 
-def notices_of(events: pd.DataFrame, zone: ZoneInfo) -> dict[str, Notice]:
-    """Return every opened notice, by id, from the human events (`Store.human_events`)."""
+def notices_of(ledger: Ledger) -> dict[str, Notice]:
+    """Return every opened notice, by id."""
     notices: dict[str, Notice] = {}
-    of_notices = events[events["subject_kind"] == "notice"]
-    for row in of_notices.to_dict("records"):  # a few a day
-        detail = read_detail(row["kind"], row["detail"])
-        notice_id = row["subject"]
-        if row["kind"] == "drafted":
-            fields = fields_from_json(fields_json(detail.fields))
-            notices.setdefault(notice_id, Notice(notice_id, fields, detail.run_id, detail.known_at, (), True))
-        elif notice_id in notices:
-            event = make_notice_event(row["kind"], row["actor"], row["at"].to_pydatetime(), detail, zone)
-            before = notices[notice_id]
-            notices[notice_id] = replace(before, events=(*before.events, event))
+    for event in ledger.about("notice"):  # a few a day
+        if event.kind == "drafted":
+            fields = fields_from_json(fields_json(event.detail["fields"]))
+            draft = Notice(event.subject, fields, event.detail["run_id"], event.detail["known_at"], (), True)
+            notices.setdefault(event.subject, draft)
+        elif event.subject in notices:
+            before = notices[event.subject]
+            notices[event.subject] = replace(before, events=(*before.events, make_notice_event(event, ledger)))
     return notices
 
 
-def make_notice_event(kind: str, actor: str, at: datetime, detail: Any, zone: ZoneInfo) -> NoticeEvent:
+def make_notice_event(event: HumanEvent, ledger: Ledger) -> NoticeEvent:
     """Return a human event as the rules take it, with days in the force's zone."""
-    served_at = getattr(detail, "served_at", None)
+    served_at = event.detail.get("served_at")
     return NoticeEvent(
-        kind=kind,
-        actor=actor,
-        at=at,
-        on=at.astimezone(zone).date(),
-        reason=getattr(detail, "reason", ""),
+        kind=event.kind,
+        actor=event.actor,
+        at=event.at,
+        on=event.at.astimezone(ledger.zone).date(),
+        reason=event.detail.get("reason", ""),
         served_at=served_at,
-        served_on=served_at.astimezone(zone).date() if served_at else None,
-        manner=getattr(detail, "manner", None),
-        breach=getattr(detail, "breach", None),
+        served_on=served_at.astimezone(ledger.zone).date() if served_at else None,
+        manner=event.detail.get("manner"),
+        breach=event.detail.get("breach"),
     )
 
 
-def notice_states(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return area_notice_state and person_notice_state from the human events."""
-    notices = notices_of(events, home.settings.force.zone)
+def notice_states(home: Home, ledger: Ledger) -> dict[str, pd.DataFrame]:
+    """Return area_notice_state and person_notice_state."""
+    notices = notices_of(ledger)
     tables = {"area": "area_notice_state", "person": "person_notice_state"}
     return {
         table: pd.DataFrame(
