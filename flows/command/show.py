@@ -123,7 +123,7 @@ def command(
     frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
     columns = shown.columns
     if is_resolved and shown.is_about_people:
-        from flows.decisions.lists import resolve_people
+        from flows.human_log.list_rows import resolve_people
 
         frame = resolve_people(home, frame, reader=reader, purpose=purpose)
         columns = ["raw_person_id" if name == "person_id" else name for name in columns]  # --json has both
@@ -149,9 +149,10 @@ def read_table(
     if not shown.is_about_people:
         rows = read_published(home.path, shown.table, run_id)
     else:
-        from flows.decisions.lists import read_list
+        from flows.human_log.ledger import read_ledger
+        from flows.human_log.list_rows import read_list
 
-        rows = read_list(home, shown.table, run_id, reader=reader, purpose=purpose)
+        rows = read_list(home, read_ledger(home), shown.table, run_id, reader=reader, purpose=purpose)
     if shown.table.endswith("_notice"):
         from flows.decisions.notice_decisions import marked
 

@@ -14,6 +14,7 @@ import pandas as pd
 from flows.decisions.desk import Desk, at_desk
 from flows.decisions.partners import deliver_or_log, notice_messages, topics_with_messages
 from flows.home.home import Home
+from flows.home.store_access import read_people
 from flows.human_log.audit_events import halt_of
 from flows.human_log.ledger import Ledger, read_ledger
 from flows.human_log.list_events import list_events
@@ -36,7 +37,7 @@ from models.governance.notice_lifecycle import (
 )
 from pipeline.clock import SKEW
 from pipeline.errors import HarmspotError
-from pipeline.publication.publish import read_published, read_restricted, runs
+from pipeline.publication.publish import read_published, runs
 from pipeline.store.human_events import HumanEvent
 
 PERSON_NOTICES_OF = "person_tier"  # person notices go only to people on this list
@@ -138,9 +139,9 @@ def _person_problems(desk: Desk, notice: Notice, event: HumanEvent, known_at: da
     """Return why the person must not be addressed: halted lists, an exception, protected status, no active list."""
     moment = moment_of(event)
     problems = []
-    if halted := halt_of(desk.home, desk.store.human_events(), moment):
+    if halted := halt_of(desk.home, desk.ledger, moment):
         problems.append(halted)
-    if (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(desk.store.human_events()), moment):
+    if (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(desk.ledger), moment):
         problems.append("the person is excepted from the list of people")
     if why := protected(desk.home, desk.store, known_at).get(notice.subject):
         problems.append(f"the person is known to be {why}; the next run withdraws it")
@@ -157,7 +158,7 @@ def _list_problems(desk: Desk, notice: Notice, moment: datetime) -> list[str]:
     kept = runs(desk.home.path)["run_id"].tolist()
     later = kept[kept.index(notice.run_id) :] if notice.run_id in kept else kept
     behind = {list_id_of(PERSON_NOTICES_OF, run_id) for run_id in (notice.run_id, *later)}
-    if behind & {each.list_id for each in lists_in_use(desk.home, desk.store.human_events(), moment)}:
+    if behind & {each.list_id for each in lists_in_use(desk.home, desk.ledger, moment)}:
         return []
     latest = list_id_of(PERSON_NOTICES_OF, kept[-1])
     return [f"no active list of people supported it; open and approve the list first: harmspot lists approve {latest}"]
@@ -233,11 +234,9 @@ def marked(
 
 def _drafts(home: Home, kind: NoticeKind, *, reader: str | None = None, purpose: str | None = None) -> list[Notice]:
     """Return the drafts of the latest run; those to people require reader and purpose, and the read is logged."""
-    if not kind.is_to_person:
-        return _notices(home, read_published(home.path, kind.table))
-    log, now = home.access_log, home.now()
-    rows = read_restricted(home.path, home.key, kind.table, reader=reader, purpose=purpose, log=log, now=now)
-    return _notices(home, rows)
+    if kind.is_to_person:
+        return _notices(home, read_people(home, kind.table, reader=reader, purpose=purpose))
+    return _notices(home, read_published(home.path, kind.table))
 
 
 def _notices(home: Home, rows: pd.DataFrame) -> list[Notice]:

@@ -6,6 +6,7 @@ from flows.decisions.desk import Desk
 from flows.decisions.notice_decisions import PERSON_NOTICES_OF, Decision, all_notices, record
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
+from flows.home.store_access import read_people
 from flows.human_log.list_events import list_events
 from flows.human_log.notice_records import notices_of
 from flows.run.prioritise import Products
@@ -14,7 +15,7 @@ from models.governance.list_lifecycle import withheld
 from models.governance.notice_drafts import fields_from_json
 from models.governance.notice_kinds import KINDS
 from models.governance.notice_lifecycle import Notice, withdrawal_reason
-from pipeline.publication.publish import read_restricted, runs
+from pipeline.publication.publish import runs
 
 TO_PEOPLE = [kind.name for kind in KINDS.values() if kind.is_to_person]
 
@@ -57,7 +58,7 @@ def withdraw_person_notices_at_run(desk: Desk, identity: RunIdentity, products: 
     Exceptions are not an input of a run, so the run also drafts notices to excepted people: these are withdrawn here.
     """
     recorded = notices_of(desk.ledger)
-    exceptions = withheld(list_events(desk.store.human_events()), desk.home.now())
+    exceptions = withheld(list_events(desk.ledger), desk.home.now())
     excepted = {person for name, person in exceptions if name == PERSON_NOTICES_OF}
     notices = [notice for notice in recorded.values() if notice.kind.is_to_person]
     for kind in TO_PEOPLE:
@@ -75,14 +76,12 @@ def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, re
     kept = runs(home.path).set_index("run_id")
     given, after = kept.loc[run_id], kept.loc[run_id:].iloc[1:]
     until = (given["as_of"].astimezone(home.settings.force.zone).date(), given["known_at"])
-    reading = {"reader": reader, "purpose": "find the letters that a later run of the same day also drafted"}
+    purpose = "find the letters that a later run of the same day also drafted"
     drafted_again = {
         notice_id
         for later in after.index[after["as_of"] == given["as_of"]]
         for kind in TO_PEOPLE
-        for notice_id in read_restricted(
-            home.path, home.key, KINDS[kind].table, **reading, log=home.access_log, now=home.now(), run_id=later
-        )["notice_id"]
+        for notice_id in read_people(home, KINDS[kind].table, later, reader=reader, purpose=purpose)["notice_id"]
     }
     return [
         notice

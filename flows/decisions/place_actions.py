@@ -16,7 +16,7 @@ from flows.run.plans import calendar_of
 from models.governance.notice_lifecycle import Notice
 from models.operations.crackdowns import announcement_problems
 from models.operations.history import operations_of
-from pipeline.errors import SourceError
+from pipeline.errors import PublicationError, SourceError
 from pipeline.events.batch import Record
 from pipeline.events.schema import Action, ActionRecorded, encode_event
 from pipeline.publication.publish import read_published
@@ -109,8 +109,6 @@ def operations_at(home: Home, at: datetime) -> pd.DataFrame:
 
 def find_plan(home: Home, market: str) -> pd.Series:
     """Return the row of the latest crackdown_plan for a market or area; PublicationError lists the known markets."""
-    from pipeline.errors import PublicationError
-
     plan = read_published(home.path, "crackdown_plan")
     raw_id = plan["area_id"].str.rsplit("@", n=1).str[0]
     rows = plan[plan["market_id"].eq(market) | plan["area_id"].eq(market) | raw_id.eq(market)]

@@ -15,8 +15,9 @@ from pipeline.publication.publish import Projector, Shown, project, publication_
 from pipeline.publication.tables import read_tables
 from pipeline.store.store import Store
 
-# Each takes the home and the human events (`Store.human_events`) and returns projections by table name.
-MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (
+# Each takes the home and the ledger and returns projections by table name.
+MAKERS: tuple[Callable[[Home, Ledger], dict[str, pd.DataFrame]], ...] = (
+    notice_states,
     make_list_projections,
     make_audit_projections,
 )
@@ -24,9 +25,7 @@ MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (
 
 def shown(home: Home, store: Store, ledger: Ledger) -> Shown:
     """Return the content of every projection from the ledger of the open store."""
-    events = store.human_events()
-    made = notice_states(home, ledger)
-    made |= {name: frame for maker in MAKERS for name, frame in maker(home, events).items()}
+    made = {name: frame for maker in MAKERS for name, frame in maker(home, ledger).items()}
     places = {name: store.redact_words(frame) for name, frame in made.items() if name in read_tables().published}
     return Shown({**made, **places}, ledger.erased_people)
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from flows.decisions.lists import shown_lists
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_runs import shown_lists
 from flows.human_log.notice_records import notice_page
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
@@ -141,7 +142,7 @@ def test_partners_are_told_their_own_fields_under_their_agreement(tended: Tended
     files = {path.name: path for path in (tended.home.path / "partners").iterdir()}
     # Referrals and safeguarding cases are sent even while lists are drafts; other lists are never sent.
     assert {name.split(".")[0] for name in files} == {"notices", "watches", "safeguarding", "referrals"}
-    assert set(shown_lists(tended.home, None)["status"]) == {"draft"}
+    assert set(shown_lists(tended.home, read_ledger(tended.home), None)["status"]) == {"draft"}
     assert not any("landlords" in name for name in files)
     assert any("landlords has no agreement_id" in said for said in tended.told)
     told = {name: [json.loads(line)["data"] for line in path.read_text().splitlines()] for name, path in files.items()}

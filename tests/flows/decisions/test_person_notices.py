@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flows.decisions import lists
+from flows.decisions.desk import at_desk
 from flows.decisions.erasure import erase_person
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.home.home import Home
@@ -181,7 +182,8 @@ def test_no_letter_goes_out_from_a_list_that_nobody_approved_or_that_has_ended(
     carry(home, other, "approved")
     carry(home, third, "approved")
     ended, later = (replace(home, clock=CLOCK + timedelta(hours=hours)) for hours in (2, 3))
-    lists.end_list(ended, list_id, by=READER, reason="two incidents were recorded twice")
+    with at_desk(ended) as desk:
+        lists.end_list(desk, list_id, by=READER, reason="two incidents were recorded twice")
     late = {"served_at": later.now(), "manner": "in_person"}
     with pytest.raises(NoticeRefusedError, match=r"no active list of people.*--breach"):
         do(later, other.notice_id, Decision("served", "Lund", late), purpose="to serve it")
