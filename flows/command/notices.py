@@ -138,20 +138,68 @@ SPEAKER = click.option(
     show_default=True,
     help="Who makes the statement.",
 )
-SERVICE = (
-    click.option(
-        "--manner", required=True, help="Of a notice to a place: displayed or posted; to a person: in_person."
+# The options of each kind of decision; every other kind has a reason only.
+OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "represented": (REASON, SPEAKER),
+    "contested": (REASON, SPEAKER),
+    "served": (
+        click.option(
+            "--manner", required=True, help="Of a notice to a place: displayed or posted; to a person: in_person."
+        ),
+        click.option(
+            "--at", "served_at", type=Moment(), help="Time of service, which may be earlier than now (default: now)."
+        ),
+        click.option(
+            "--breach", metavar="TEXT", help="How a notice that must not be served was served anyway; records a breach."
+        ),
     ),
-    click.option(
-        "--at", "served_at", type=Moment(), help="Time of service, which may be earlier than now (default: now)."
+}
+# By verb: the kind of decision, a summary and an example.
+VERBS = {
+    "review": (
+        "reviewed",
+        "Record that you checked NOTICE against its records and that it is correct.",
+        'n_5f0c --by "Sgt. A. Bell" --reason "Read all five records; they hold."',
     ),
-    click.option(
-        "--breach", metavar="TEXT", help="How a notice that must not be served was served anyway; records a breach."
+    "approve": (
+        "approved",
+        "Approve NOTICE; the reviewer may not approve it.",
+        'n_5f0c --by "Insp. J. Reyes" --reason "Lawful, needed, no lesser step."',
     ),
-)
+    "serve": (
+        "served",
+        "Record that NOTICE was served: displayed, posted, or handed over in person.",
+        'n_5f0c --by "PC 4411 Lund" --manner displayed --at 2026-01-04T17:30:00Z',
+    ),
+    "withdraw": (
+        "withdrawn",
+        "Withdraw NOTICE permanently; it can never be served again.",
+        'n_5f0c --by "Insp. J. Reyes" --reason "The market has closed."',
+    ),
+    "keep": (
+        "kept",
+        "Record that what NOTICE announced was done.",
+        'n_5f0c --by "Sgt. A. Bell" --reason "Officers were there on all 28 days."',
+    ),
+    "fail": (
+        "broken",
+        "Record that what NOTICE announced was not done.",
+        'n_5f0c --by "Sgt. A. Bell" --reason "Nobody was there after the first week."',
+    ),
+    "represent": (
+        "represented",
+        "Record a representation by the person or on behalf of the place; it reopens NOTICE.",
+        'n_5f0c --by "Sgt. A. Bell" --speaker resident --reason "The stall has moved away."',
+    ),
+    "contest": (
+        "contested",
+        "Record that NOTICE is contested as wrong; it reopens NOTICE.",
+        'n_5f0c --by "Sgt. A. Bell" --speaker person --reason "He was abroad on that day."',
+    ),
+}
 
 
-def _add_verb(name: str, kind: str, summary: str, example: str, *options: Callable[..., Any]) -> None:
+def _add_verb(name: str, kind: str, summary: str, example: str) -> None:
     """Add the verb for one kind of decision; the values of its own options are the details of the event."""
 
     def verb(home: "Home", notice_id: str, by: str, purpose: str | None, as_json: bool, **detail: Any) -> None:
@@ -169,7 +217,7 @@ def _add_verb(name: str, kind: str, summary: str, example: str, *options: Callab
         click.argument("notice_id", metavar="NOTICE"),
         click.option("--by", required=True, metavar="NAME", help="Name of the person acting."),
         click.option("--purpose", metavar="TEXT", help="Purpose of reading a notice to a person; logged."),
-        *options,
+        *OPTIONS.get(kind, (REASON,)),
         json_option,
         pass_home,
     )
@@ -179,64 +227,8 @@ def _add_verb(name: str, kind: str, summary: str, example: str, *options: Callab
     command.add_command(click.command(name)(decorated))
 
 
-_add_verb(
-    "review",
-    "reviewed",
-    "Record that you checked NOTICE against its records and that it is correct.",
-    'n_5f0c --by "Sgt. A. Bell" --reason "Read all five records; they hold."',
-    REASON,
-)
-_add_verb(
-    "approve",
-    "approved",
-    "Approve NOTICE; the reviewer may not approve it.",
-    'n_5f0c --by "Insp. J. Reyes" --reason "Lawful, needed, no lesser step."',
-    REASON,
-)
-_add_verb(
-    "serve",
-    "served",
-    "Record that NOTICE was served: displayed, posted, or handed over in person.",
-    'n_5f0c --by "PC 4411 Lund" --manner displayed --at 2026-01-04T17:30:00Z',
-    *SERVICE,
-)
-_add_verb(
-    "withdraw",
-    "withdrawn",
-    "Withdraw NOTICE permanently; it can never be served again.",
-    'n_5f0c --by "Insp. J. Reyes" --reason "The market has closed."',
-    REASON,
-)
-_add_verb(
-    "keep",
-    "kept",
-    "Record that what NOTICE announced was done.",
-    'n_5f0c --by "Sgt. A. Bell" --reason "Officers were there on all 28 days."',
-    REASON,
-)
-_add_verb(
-    "fail",
-    "broken",
-    "Record that what NOTICE announced was not done.",
-    'n_5f0c --by "Sgt. A. Bell" --reason "Nobody was there after the first week."',
-    REASON,
-)
-_add_verb(
-    "represent",
-    "represented",
-    "Record a representation by the person or on behalf of the place; it reopens NOTICE.",
-    'n_5f0c --by "Sgt. A. Bell" --speaker resident --reason "The stall has moved away."',
-    REASON,
-    SPEAKER,
-)
-_add_verb(
-    "contest",
-    "contested",
-    "Record that NOTICE is contested as wrong; it reopens NOTICE.",
-    'n_5f0c --by "Sgt. A. Bell" --speaker person --reason "He was abroad on that day."',
-    REASON,
-    SPEAKER,
-)
+for name, verb in VERBS.items():
+    _add_verb(name, *verb)
 
 
 @command.command("deliver")

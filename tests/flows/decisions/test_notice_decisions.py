@@ -34,6 +34,7 @@ from models.governance.notice_drafts import notice_id as id_of
 from models.governance.notice_lifecycle import Notice
 from pipeline.errors import ExportError, HarmspotError, PurposeError
 from pipeline.publication.publish import read_published
+from pipeline.store.store import Store
 from tests.town import CLOCK, TownRun, approve_tiers, cancellation, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
@@ -240,6 +241,20 @@ def test_an_unknown_notice_is_named(home: Home) -> None:
 def harmspot(home: Home, *words: str) -> Any:
     arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat(), *words]
     return CliRunner().invoke(cli, arguments)
+
+
+def test_a_decision_opens_the_store_once_and_reads_the_ledger_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    notice_id = first_notice(home, "person")
+    open_notice(home, notice_id, reader=BELL, purpose="to decide")
+    done: list[str] = []
+
+    def count(name: str, own: Callable[..., Any]) -> None:
+        monkeypatch.setattr(Store, name, lambda *given, **more: (done.append(name), own(*given, **more))[1])
+
+    count("__init__", Store.__init__)
+    count("human_events", Store.human_events)
+    do(home, notice_id, Decision("reviewed", BELL, WHY), purpose="to decide")
+    assert done == ["__init__", "human_events"]
 
 
 def test_a_second_notice_waits_until_the_live_one_is_withdrawn(home: Home) -> None:
