@@ -16,6 +16,8 @@ from flows.decisions.erasure import erase_person
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_runs import shown_lists
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import list_id_of
@@ -121,7 +123,7 @@ def test_a_long_reason_stops_no_revocation_and_no_exception(home: Home, town_run
     assert state(home, other) == "draft", "what cannot be recorded withdraws nothing"
     lists.revoke_list(home, list_id, by=READER, reason=long)
     assert state(home, other) == "withdrawn"
-    assert lists.shown_lists(home, None).set_index("list_id").loc[list_id, "status"] == "revoked"
+    assert shown_lists(home, read_ledger(home), None).set_index("list_id").loc[list_id, "status"] == "revoked"
 
 
 def test_what_is_served_while_letters_are_being_withdrawn_waits_and_comes_too_late(
