@@ -89,13 +89,12 @@ def status(home: "Home", as_json: bool) -> None:
     Example:
       harmspot --home town audit status
     """
-    from flows.human_log.audit_events import halt_of, make_audit_projections
+    from flows.human_log.audit_events import audit_report, halt_of
     from flows.human_log.ledger import read_ledger
 
     ledger = read_ledger(home)
-    reports = make_audit_projections(home, ledger)["audit_report"]
     columns = ["report", "state", "made_at", "signed_by", "signed_at", "fresh_until"]
-    print_frame(reports, title="audits", as_json=as_json, columns=columns)
+    print_frame(audit_report(home, ledger), title="audits", as_json=as_json, columns=columns)
     if halted := halt_of(home, ledger, home.now()):
         click.secho(halted, fg="red", err=True)
         sys.exit(1)

@@ -47,7 +47,7 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
     """Simulate, load, run as a Prefect flow; print the places, counts of people and paths of the files."""
     from flows.command.printing import print_frame
     from flows.command.show import TABLES, read_table
-    from flows.human_log.audit_events import make_audit_projections
+    from flows.human_log.audit_events import audit_report
     from flows.human_log.ledger import read_ledger
     from flows.ingest.ingest import load_file
     from flows.schedule.prefect_settings import embed_prefect
@@ -73,7 +73,7 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
     _register_effects(home)
     audits = ["report", "state", "signed_by", "fresh_until"]
     print_frame(
-        make_audit_projections(home, read_ledger(home))["audit_report"],
+        audit_report(home, read_ledger(home)),
         title="\naudits that lists depend on",
         as_json=False,
         columns=audits,

@@ -51,9 +51,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     with at_desk(home) as desk:
         store = desk.store
         store.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
-        home.access_log.append(
-            reader=reader, purpose=purpose, action="erase", detail={"reason": reason, "people": 1}, now=home.now()
-        )
+        home.log_access("erase", {"reason": reason, "people": 1}, reader=reader, purpose=purpose)
         withdraw_person_notices(desk, {person_id: "the person was erased"}, by=str(reader), is_opened_only=True)
         holding = lists_holding(desk, person_id)
         for list_id in holding:

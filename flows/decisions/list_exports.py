@@ -72,13 +72,7 @@ def export_list(
         if outdated := contradiction(home, desk.store, wanted.list_name, rows["person_id"], rows.get("warrant_id", ())):
             raise ExportError(f"list {list_id} cannot be exported: {outdated}; harmspot run makes a new one")
         detail = {"list_id": list_id, "recipient": recipient, "agreement_id": agreement_id, "entries": len(rows)}
-        home.access_log.append(
-            reader=reader,
-            purpose=purpose,
-            action="export",
-            detail={**detail, "is_resolved": is_resolved},
-            now=home.now(),
-        )
+        home.log_access("export", {**detail, "is_resolved": is_resolved}, reader=reader, purpose=purpose)
         columns, usable_until = EXPORTED[wanted.list_name], wanted.usable_until
         shown = rows[[*columns, "valid_to"]]
         if is_resolved:

@@ -36,7 +36,7 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
     with at_desk(home) as desk:
         wanted = find_list(home, desk.ledger, list_id)
         require_purpose(reader, purpose)
-        rows = read_list(home, desk.ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
+        rows = _rows(desk, wanted, reader=reader, purpose=purpose)
         desk.record(HumanEvent("opened", str(reader), "list", list_id, home.now(), {"purpose": str(purpose)}))
     return rows
 
@@ -59,9 +59,7 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
                 f"list {list_id} cannot be approved while the access log is not trusted: {problems[0]}"
             )
         event = _allowed(desk, "approved", by, list_id, {"reason": reason})
-        rows = read_list(
-            home, desk.ledger, wanted.list_name, wanted.run_id, reader=by, purpose=f"approve the list: {reason}"
-        )
+        rows = _rows(desk, wanted, reader=by, purpose=f"approve the list: {reason}")
         if outdated := contradiction(home, desk.store, wanted.list_name, rows["person_id"], rows.get("warrant_id", ())):
             raise PublicationError(f"list {list_id} cannot be approved: {outdated}; {RUN_AGAIN}")
         _record(desk, event)
@@ -74,9 +72,7 @@ def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
         event = _allowed(desk, "revoked", by, list_id, {"reason": reason})
         # If the run is no longer kept, nobody knows who is on it; rules in `notice_decisions` block its person notices.
         if wanted.list_name == PERSON_NOTICES_OF and wanted.is_kept:
-            rows = read_list(
-                home, desk.ledger, wanted.list_name, wanted.run_id, reader=by, purpose=f"revoke the list: {reason}"
-            )
+            rows = _rows(desk, wanted, reader=by, purpose=f"revoke the list: {reason}")
             why = f"{by} revoked the list of people that the person is on: {reason}"
             withdraw_person_notices(desk, dict.fromkeys(rows["person_id"], why), by=by, drafted_until=wanted.run_id)
         _record(desk, event)
@@ -102,7 +98,7 @@ def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: st
         wanted = find_list(home, desk.ledger, list_id)
         detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": person_id}
         event = _allowed(desk, "overridden", by, list_id, detail)
-        rows = read_list(home, desk.ledger, wanted.list_name, wanted.run_id, reader=by, purpose=f"exception: {reason}")
+        rows = _rows(desk, wanted, reader=by, purpose=f"exception: {reason}")
         if person_id not in set(rows["person_id"]):
             raise PublicationError(f"list {list_id}: that person is not on it; an exception cannot add anybody")
         if wanted.list_name == PERSON_NOTICES_OF:
@@ -197,11 +193,9 @@ def _allowed(desk: Desk, kind: str, by: str, list_id: str, detail: Mapping[str, 
 
 def _record(desk: Desk, event: HumanEvent) -> None:
     """Log a decision, then record it."""
-    desk.home.access_log.append(
-        reader=event.actor,
-        purpose=event.detail["reason"],
-        action=event.kind,
-        detail={"list_id": event.subject},
-        now=desk.home.now(),
-    )
+    desk.home.log_access(event.kind, {"list_id": event.subject}, reader=event.actor, purpose=event.detail["reason"])
     desk.record(event)
+
+
+def _rows(desk: Desk, wanted: ListRun, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
+    return read_list(desk.home, desk.ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)

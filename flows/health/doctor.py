@@ -12,7 +12,7 @@ import pandas as pd
 from flows.decisions.list_effects import lacking_effect
 from flows.health.stream_health import Finding, State, broker, clock, live_figures, waiting
 from flows.home.home import Home
-from flows.human_log.audit_events import halt_of, make_audit_projections
+from flows.human_log.audit_events import audit_report, halt_of
 from flows.human_log.integrity import check_log
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_runs import human_changes, shown_lists
@@ -154,7 +154,7 @@ def _audits(home: Home) -> tuple[State, str]:
     ledger = read_ledger(home)
     if halted := halt_of(home, ledger, home.now()):
         return "fault", halted
-    reports = make_audit_projections(home, ledger)["audit_report"].dropna(subset="fresh_until")
+    reports = audit_report(home, ledger).dropna(subset="fresh_until")
     if reports.empty:
         return "ok", "their clock starts at the first run"
     due_on = reports["fresh_until"].dt.tz_convert(home.settings.force.zone).dt.date

@@ -22,13 +22,13 @@ def halt_of(home: Home, ledger: Ledger, at: datetime) -> str | None:
     return halted_because(report_statuses(audit_events(ledger), at, home.settings.audits), at, ledger.zone)
 
 
-def make_audit_projections(home: Home, ledger: Ledger) -> dict[str, pd.DataFrame]:
+def audit_report(home: Home, ledger: Ledger) -> pd.DataFrame:
     """Return audit_report, with the state at the home's clock."""
     now = home.now()
     rows = [
         _row(status, now, ledger.zone) for status in report_statuses(audit_events(ledger), now, home.settings.audits)
     ]
-    return {"audit_report": pd.DataFrame(rows, columns=read_tables().published["audit_report"].column_names)}
+    return pd.DataFrame(rows, columns=read_tables().published["audit_report"].column_names)
 
 
 def _row(status: ReportStatus, now: datetime, zone: tzinfo) -> dict[str, Any]:

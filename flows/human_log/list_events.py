@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from flows.home.home import Home
 from flows.human_log.ledger import Ledger
 from models.governance.actors import same_person
 from models.governance.life_cycle import Event
@@ -33,7 +32,7 @@ def effect_rows(ledger: Ledger) -> pd.DataFrame:
     return _frame("list_effect", map(_effect_row, chain.from_iterable(list_effects(ledger).values())))
 
 
-def make_list_projections(home: Home, ledger: Ledger) -> dict[str, pd.DataFrame]:
+def list_tables(ledger: Ledger) -> dict[str, pd.DataFrame]:
     """Return approval, list_effect, list_revocation and list_exception."""
     found = statuses(list_events(ledger))
     return {

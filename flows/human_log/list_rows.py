@@ -39,8 +39,7 @@ def read_list(
 
 def resolve_people(home: Home, rows: pd.DataFrame, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
     """Return the rows with the force's own ids in column raw_person_id; this is logged first, as a separate action."""
-    detail = {"people": int(rows["person_id"].nunique())}
-    home.access_log.append(reader=reader, purpose=purpose, action="resolve", detail=detail, now=home.now())
+    home.log_access("resolve", {"people": int(rows["person_id"].nunique())}, reader=reader, purpose=purpose)
     with open_home_store(home) as store:
         raw = store.resolve_pseudonyms(rows["person_id"].unique().tolist())
     resolved = rows.assign(raw_person_id=rows["person_id"].map(raw))

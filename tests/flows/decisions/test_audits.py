@@ -22,7 +22,7 @@ from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_n
 from flows.decisions.place_actions import record_action
 from flows.health.doctor import examine
 from flows.home.home import Home
-from flows.human_log.audit_events import halt_of, make_audit_projections
+from flows.human_log.audit_events import audit_report, halt_of
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_rows import read_list
 from flows.human_log.list_runs import shown_lists
@@ -65,7 +65,7 @@ def halt(home: Home) -> str | None:
 
 
 def audit_reports(home: Home) -> pd.DataFrame:
-    return make_audit_projections(home, read_ledger(home))["audit_report"]
+    return audit_report(home, read_ledger(home))
 
 
 def approve(home: Home, list_id: str) -> None:
