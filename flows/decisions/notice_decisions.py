@@ -175,8 +175,7 @@ def find_notice(desk: Desk, notice_id: str, *, reader: str | None, purpose: str 
     home = desk.home
     if notice := notices_of(desk.ledger).get(notice_id):
         if notice.kind.is_to_person:
-            detail = {"notice": notice_id}
-            home.access_log.append(reader=reader, purpose=purpose, action="read", detail=detail, now=home.now())
+            home.log_access("read", {"notice": notice_id}, reader=reader, purpose=purpose)
         return notice
     for kind in sorted(KINDS.values(), key=lambda kind: kind.is_to_person):  # people are only read if need be
         for draft in _drafts(home, kind, reader=reader, purpose=purpose):

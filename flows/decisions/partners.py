@@ -167,13 +167,8 @@ def _messages(
 def _person_ref(desk: Desk, topic: str, partner: Partner, person_id: str) -> str | None:
     if not partner.may_see(topic, "person_ref"):
         return None
-    desk.home.access_log.append(
-        reader=READER,
-        purpose=f"agreement {partner.agreement_id}",
-        action="disclose",
-        detail={"topic": topic, "recipient": partner.name},
-        now=desk.home.now(),
-    )
+    detail, purpose = {"topic": topic, "recipient": partner.name}, f"agreement {partner.agreement_id}"
+    desk.home.log_access("disclose", detail, reader=READER, purpose=purpose)
     return desk.store.resolve_pseudonym(person_id)
 
 

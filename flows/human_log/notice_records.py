@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from flows.home.home import Home
 from flows.human_log.ledger import Ledger
 from models.governance.actors import MACHINE
 from models.governance.notice_drafts import fields_from_json, fields_json
@@ -47,7 +46,7 @@ def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["notice_id", "incident_id", "person_id", "known_then"])
 
 
-def notice_states(home: Home, ledger: Ledger) -> dict[str, pd.DataFrame]:
+def notice_states(ledger: Ledger) -> dict[str, pd.DataFrame]:
     """Return the table of states of each kind of notice."""
     notices = notices_of(ledger).values()
     return {

@@ -15,7 +15,7 @@ from pipeline.store.store import Store
 
 def shown(home: Home, store: Store, ledger: Ledger) -> Shown:
     """Return the content of every projection from the ledger of the open store."""
-    made = {**notice_states(home, ledger), **list_tables(ledger), "audit_report": audit_report(home, ledger)}
+    made = {**notice_states(ledger), **list_tables(ledger), "audit_report": audit_report(home, ledger)}
     places = {name: store.redact_words(frame) for name, frame in made.items() if name in read_tables().published}
     return Shown({**made, **places}, ledger.erased_people)
 
