@@ -12,7 +12,7 @@ from geo.vector_file import read_vector_file
 
 
 def read_areas(
-    path: Path, *, id_column: str, name_column: str | None, version: str, crs: str | None, layer: str | None = None
+    path: Path, *, id_column: str, name_column: str | None, version: str, crs: object, layer: str | None = None
 ) -> gpd.GeoDataFrame:
     """Read the areas of a boundary file and bring them into metres.
 
@@ -30,7 +30,7 @@ def read_areas(
         column with the name; None uses the id.
     version : str
         version of the boundary file, which becomes part of area_id.
-    crs : str | None
+    crs : input of pyproj or None
         metric coordinate system, such as "EPSG:32618"; None uses the UTM zone of the areas' centre.
     layer : str | None
         layer to read if a GeoPackage has several.

@@ -42,8 +42,16 @@ def log_progress(message: str) -> None:
 
 @cache
 def query(name: str) -> str:
-    """Return the text of `pipeline/sql/<name>.sql`."""
-    return (resources.files("pipeline") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    """Return the text of `pipeline/sql/<name>.sql`; of `topic#part`, that below `-- name: part` in `topic.sql`."""
+    file, _, part = name.partition("#")
+    text = (resources.files("pipeline") / "sql" / f"{file}.sql").read_text(encoding="utf-8")
+    return named_queries(text)[part] if part else text
+
+
+def named_queries(text: str) -> dict[str, str]:
+    """Return the queries of a topic by the name in the line `-- name: …` before each; one without names has none."""
+    _, *parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def connect(

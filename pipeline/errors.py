@@ -8,6 +8,10 @@ class HarmspotError(Exception):
     """Base of every error a user can cause and fix; the command prints it without a traceback."""
 
 
+class SettingsError(HarmspotError):
+    """A settings file or variable is invalid; the message names the key, its value and what is expected."""
+
+
 class MappingError(HarmspotError):
     """A mapping, codebook or source file is missing, malformed or inconsistent with another."""
 

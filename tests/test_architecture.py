@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.database import named_queries
+
 ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = {  # libraries that a package does not know
     "geo": {"kafka", "prefect", "duckdb", "yaml"},
@@ -15,11 +17,15 @@ OUTSIDE = {  # libraries that a package does not know
     "pipeline": {"prefect"},
     "flows": set(),
 }
-SHARED = {"pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database"}
+SHARED = {
+    *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database"),
+    "pipeline.typed_sections",
+}
 PIPELINE = {
     "pipeline.errors": set(),
     "pipeline.local_time": set(),
     "pipeline.clock": {"pipeline.errors"},
+    "pipeline.typed_sections": {"pipeline.errors"},
     "pipeline.database": {"pipeline.errors"},
     "pipeline.messages": SHARED,
     "pipeline.privacy": SHARED,
@@ -70,8 +76,8 @@ DOZEN = 12
 PACKAGES = ("geo", "models", "pipeline", "flows")
 # Queries without an order: those that yield one row, and hashes by the million, which are sorted or looked up.
 ONE_ROW = {
-    *("flows/sql/ingest_totals", "flows/sql/last_incident", "flows/sql/placement_quality"),
-    *("flows/sql/precision_quality", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
+    *("flows/sql/quality#ingest_totals", "flows/sql/evaluation#last_day", "flows/sql/quality#placement"),
+    *("flows/sql/quality#precision", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
     *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/is_held", "pipeline/sql/store/known_until"),
     *("pipeline/sql/store/new_batch", "pipeline/sql/store/throughput"),
 }
@@ -204,10 +210,17 @@ def outermost(sql: str) -> str:
     return [statement.strip() for statement in bare.split(";") if statement.strip()][-1]
 
 
+def queries_of(file: Path) -> dict[str, str]:
+    """The queries of a file by name; a topic has several, as in `pipeline.database.query`."""
+    name, text = str(file.relative_to(ROOT).with_suffix("")), file.read_text(encoding="utf-8")
+    parts = named_queries(text)
+    return {f"{name}#{part}": sql for part, sql in parts.items()} if parts else {name: text}
+
+
 def test_every_query_says_in_which_order_its_rows_come() -> None:
     """DuckDB keeps the order of a table it scans, not of joins, groups or windows: there its threads decide."""
     files = sorted([*(ROOT / "pipeline" / "sql").rglob("*.sql"), *(ROOT / "flows" / "sql").rglob("*.sql")])
-    last = {str(file.relative_to(ROOT).with_suffix("")): outermost(file.read_text(encoding="utf-8")) for file in files}
+    last = {name: outermost(text) for file in files for name, text in queries_of(file).items()}
     queries = {name: sql for name, sql in last.items() if re.match("SELECT|WITH|FROM", sql) and "DELETE" not in sql}
     unordered = {name for name, sql in queries.items() if "ORDER BY" not in sql}
     assert len(queries) > 40

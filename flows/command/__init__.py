@@ -5,10 +5,12 @@ import importlib
 import os
 import sys
 import traceback
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
+
+from flows.command.options import FILE, FOLDER, Moment
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
@@ -59,35 +61,21 @@ class Verbs(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-class Moment(click.ParamType):
-    """An ISO 8601 date-time with a time zone."""
-
-    name = "ISO8601"
-
-    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> datetime:
-        """Return the time in UTC; fail if it cannot be parsed or has no time zone."""
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not an ISO 8601 time such as 2019-12-01T05:00:00Z", param, context)
-        if moment.tzinfo is None:
-            self.fail(f"{value!r} has no time zone; add Z or an offset such as +01:00", param, context)
-        return moment.astimezone(UTC)
-
-
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
+)
 @click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     envvar="HARMSPOT_HOME",
     default=Path("harmspot-home"),
-    show_default=True,
     help="Folder with store, publications and key (HARMSPOT_HOME).",
 )
 @click.option(
     "--config",
     "config_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     envvar="HARMSPOT_CONFIG",
     help="Settings that override configs/default.yaml (HARMSPOT_CONFIG); saved in the home.",
 )

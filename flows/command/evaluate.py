@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, json_option, pass_home
-from flows.command.printing import print_frame, print_object
+from flows.command.options import ABOVE_ZERO, COUNT, FOLDER, PATH, Day, json_option, page_option, pass_home
+from flows.command.printing import print_frame, print_json
 
 if TYPE_CHECKING:
     from flows.evaluation.people_validation import RecordsTrial
@@ -28,23 +28,18 @@ def command() -> None:
 
 
 @command.command("forecast")
-@click.option("--origins", type=click.IntRange(1), default=12, show_default=True, help="Number of forecast origins.")
-@click.option("--every-days", type=click.IntRange(1), help="Days between origins (default: the horizon).")
+@click.option("--origins", type=COUNT, default=12, help="Number of forecast origins.")
+@click.option("--every-days", type=COUNT, help="Days between origins (default: the horizon).")
 @click.option("--last", type=Day(), help="Last day that is scored (default: day of the latest incident).")
-@click.option("--horizon-days", type=click.IntRange(1), help="Days ahead (default: from the settings).")
-@click.option(
-    "--cell-size-m",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Side of a cell in metres (default: from the settings).",
-)
+@click.option("--horizon-days", type=COUNT, help="Days ahead (default: from the settings).")
+@click.option("--cell-size-m", type=ABOVE_ZERO, help="Side of a cell in metres (default: from the settings).")
 @click.option(
     "--raw-mean-life-days",
-    type=click.FloatRange(min=0, min_open=True),
+    type=ABOVE_ZERO,
     default=120,
-    show_default=True,
     help="Mean life, in days, of the decay in the raw harm count, one of the baselines.",
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Page with plots to write.")
+@page_option
 @json_option
 @pass_home
 def forecast(
@@ -82,7 +77,7 @@ def forecast(
     )
     trial = evaluate_city(home, plan)
     if as_json:
-        print_object(trial_object(trial), [], as_json=True)
+        print_json(trial_object(trial))
     else:
         click.echo(trial.title())
         print_frame(score_table(trial.evaluation), title="means over the origins", as_json=False)
@@ -99,13 +94,8 @@ def forecast(
 
 
 @command.command("nij")
-@click.option(
-    "--events",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="CSV or Parquet with occurred_at, offence, lon, lat.",
-)
-@click.option("--boundary", type=click.Path(path_type=Path), required=True, help="Polygons of the police bureau.")
+@click.option("--events", type=PATH, required=True, help="CSV or Parquet with occurred_at, offence, lon, lat.")
+@click.option("--boundary", type=PATH, required=True, help="Polygons of the police bureau.")
 @click.option(
     "--month",
     "months",
@@ -119,17 +109,12 @@ def forecast(
     "--maximise",
     type=click.Choice(["pai", "pei"]),
     default="pai",
-    show_default=True,
     help="Score that cell size and forecast area are tuned for.",
 )
 @click.option(
-    "--choice-months",
-    type=click.IntRange(1),
-    default=12,
-    show_default=True,
-    help="Number of months before the first held-out one to tune on.",
+    "--choice-months", type=COUNT, default=12, help="Number of months before the first held-out one to tune on."
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the forecasts as shapefiles.")
+@click.option("--out", type=FOLDER, help="Folder for the forecasts as shapefiles.")
 @json_option
 @pass_home
 def nij(
@@ -181,15 +166,9 @@ def nij(
     multiple=True,
     help="Code of the codebook; may be repeated (default: every burglary).",
 )
-@click.option("--days", type=click.IntRange(1), default=365, show_default=True, help="Number of days to analyse.")
+@click.option("--days", type=COUNT, default=365, help="Number of days to analyse.")
 @click.option("--last", type=Day(), help="Last of these days (default: day of the latest incident).")
-@click.option(
-    "--permutations",
-    type=click.IntRange(19),
-    default=999,
-    show_default=True,
-    help="Number of permutations of the days.",
-)
+@click.option("--permutations", type=click.IntRange(19), default=999, help="Number of permutations of the days.")
 @json_option
 @pass_home
 def near_repeat(
@@ -215,12 +194,10 @@ def near_repeat(
 
 
 @command.command("people")
-@click.option(
-    "--records", type=click.Path(path_type=Path), required=True, help="CSV or Parquet with one row per person."
-)
+@click.option("--records", type=PATH, required=True, help="CSV or Parquet with one row per person.")
 @click.option(
     "--mapping",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="Which columns hold priors, years at risk, outcomes, published scores, groups; see configs/records.",
 )
@@ -229,17 +206,10 @@ def near_repeat(
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     multiple=True,
     default=(0.05, 0.2),
-    show_default=True,
     help="Share of people flagged when groups are compared; may be repeated.",
 )
-@click.option(
-    "--resamples",
-    type=click.IntRange(1),
-    default=1000,
-    show_default=True,
-    help="Bootstrap resamples for the intervals.",
-)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Page with plots to write.")
+@click.option("--resamples", type=COUNT, default=1000, help="Bootstrap resamples for the intervals.")
+@page_option
 @json_option
 @pass_home
 def people(
@@ -266,7 +236,7 @@ def people(
     home.progress(f"resampling the people {resamples} times")
     trial = evaluate_records(records, mapping, flagged_shares=flagged, resamples=resamples, seed=home.settings.seed)
     if as_json:
-        print_object(trial.as_json(), [], as_json=True)
+        print_json(trial.as_json())
     else:
         _print_people(trial)
     if out:

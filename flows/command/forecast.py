@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import pass_home
+from flows.command.options import ABOVE_ZERO, COUNT, PATH, pass_home
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -33,7 +33,7 @@ class Box(click.ParamType):
 @click.command("forecast")
 @click.option(
     "--events",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="CSV or Parquet with occurred_at, offence, lon, lat; or any file that --mapping reads.",
 )
@@ -44,12 +44,11 @@ class Box(click.ParamType):
     help="Use only earlier rows; local time in --time-zone.",
 )
 @click.option("--time-zone", required=True, metavar="TZ", help="IANA zone of naive times, such as America/New_York.")
-@click.option("--horizon-days", type=click.IntRange(1), default=7, show_default=True, help="Days ahead.")
+@click.option("--horizon-days", type=COUNT, default=7, help="Days ahead.")
 @click.option(
     "--cell-size-m",
-    type=click.FloatRange(min=0, min_open=True),
+    type=ABOVE_ZERO,
     default=250,
-    show_default=True,
     help="Side of a cell in metres; grid lines lie on whole multiples of it.",
 )
 @click.option("--extent", type=Box(), required=True, help="Area to forecast, in metres of --crs.")
@@ -59,9 +58,9 @@ class Box(click.ParamType):
     metavar="NAME|FILE",
     help="Mapping for another system's file; its offences become codes of our codebook.",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="CSV offence,harm_days (default: our codebook).")
+@click.option("--weights", type=PATH, help="CSV offence,harm_days (default: our codebook).")
 @click.option("--seed", type=int, default=None, help="Seed of the draws (default: from the settings).")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Parquet file to write, one row per cell.")
+@click.option("--out", type=PATH, required=True, help="Parquet file to write, one row per cell.")
 @pass_home
 def command(
     home: "Home",
@@ -85,15 +84,10 @@ def command(
           --horizon-days 7 --cell-size-m 250 --extent 476000,4411000,505000,4443000 --crs EPSG:32618 \\
           --weights weights.csv --out cells.parquet
     """
-    from flows.evaluation.forecast_file import (
-        Extent,
-        default_weights,
-        forecast_file,
-        read_events,
-        read_weights,
-    )
+    from flows.evaluation.forecast_file import Extent, forecast_file, read_events, read_weights
     from flows.home.settings import find_mapping
     from geo.cells import Grid
+    from pipeline.events.codebook import read_codebook
     from pipeline.sources.mapped_frame import read_mapped_incidents
     from pipeline.sources.mapping import read_mapping
 
@@ -109,7 +103,7 @@ def command(
         incidents = read_events(events)
     table = forecast_file(
         incidents,
-        read_weights(weights) if weights else default_weights(settings, as_of),
+        read_weights(weights) if weights else read_codebook(settings.ingest.codebook, as_of.date())["harm_days"],
         as_of=as_of,
         horizon_days=horizon_days,
         extent=Extent(*extent),

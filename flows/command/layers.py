@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import pass_home
+from flows.command.options import pass_home, run_option
 
 if TYPE_CHECKING:
     from flows.home.home import Home
 
 
 @click.command("layers")
-@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@run_option
 @pass_home
 def command(home: "Home", run_id: str | None) -> None:
     """Rewrite the map layers and the report of a kept run: GeoPackage, GeoParquet, GeoJSON, report.html.

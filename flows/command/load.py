@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import json_option, pass_home
+from flows.command.options import PATH, json_option, pass_home
 from flows.command.printing import print_counts
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("load")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option("--mapping", metavar="NAME|FILE", help="Mapping for another system's file (default: ingest.mapping).")
 @json_option
 @pass_home

@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,13 @@ FREE_TEXT = (
     "actor", "agreement_id", "breach", "by", "comparison", "detail", "found", "outcome", "purpose", "reader", "reason",
     "recipient",
 )  # fmt: skip
+
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+PATH = click.Path(path_type=Path)
+COUNT = click.IntRange(1)
+ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 
 
 class Day(click.ParamType):
@@ -29,6 +37,22 @@ class Day(click.ParamType):
             self.fail(f"{value!r} is not a date such as 2019-12-01", param, context)
 
 
+class Moment(click.ParamType):
+    """An ISO 8601 date-time with a time zone."""
+
+    name = "ISO8601"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> datetime:
+        """Return the time in UTC; fail if it cannot be parsed or has no time zone."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not an ISO 8601 time such as 2019-12-01T05:00:00Z", param, context)
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} has no time zone; add Z or an offset such as +01:00", param, context)
+        return moment.astimezone(UTC)
+
+
 def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Pass a `Home` to the verb as its first argument; its modules are imported only when the verb is called."""
 
@@ -44,9 +68,13 @@ def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
     return with_home
 
 
-def json_option(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(verb)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+run_option = click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+limit_option = click.option("--limit", type=COUNT, default=20, help="Rows printed; --json prints all.")
+page_option = click.option("--out", type=FILE, help="Page with plots to write.")
+known_at_option = click.option(
+    "--known-at", type=Moment(), help="Use only data ingested by this time (default: all data)."
+)
 
 
 def reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,15 +82,4 @@ def reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     verb = click.option("--reader", metavar="NAME", help="Who reads; required for data about people, and logged.")(verb)
     return click.option(
         "--purpose", metavar="TEXT", help="Purpose of the read; required for data about people, and logged."
-    )(verb)
-
-
-def known_at_option(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--known-at`."""
-    from flows.command import Moment
-
-    return click.option(
-        "--known-at",
-        type=Moment(),
-        help="Use only data ingested by this time (default: all data).",
     )(verb)

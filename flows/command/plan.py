@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command import Moment
-from flows.command.options import Day, json_option, pass_home
-from flows.command.printing import print_frame
+from flows.command.options import COUNT, FILE, FOLDER, Day, json_option, limit_option, pass_home, run_option
+from flows.command.printing import print_frame, print_json
+from flows.home.rows import to_json_rows
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from flows.home.home import Home
 
 
@@ -39,7 +38,7 @@ def command() -> None:
 
 
 @command.command("areas")
-@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@run_option
 @json_option
 @pass_home
 def areas(home: "Home", run_id: str | None, as_json: bool) -> None:
@@ -53,7 +52,7 @@ def areas(home: "Home", run_id: str | None, as_json: bool) -> None:
 
     tables = {name: read_published(home.path, name, run_id) for name in ALLOCATION_TABLES}
     if as_json:
-        _print_json(tables)
+        print_json({name: to_json_rows(frame) for name, frame in tables.items()})
         return
     for name, (title, columns) in ALLOCATION_TABLES.items():
         print_frame(tables[name], title=title, as_json=False, columns=columns)
@@ -61,8 +60,8 @@ def areas(home: "Home", run_id: str | None, as_json: bool) -> None:
 
 @command.command("focus")
 @click.option("--area", metavar="AREA_ID", help="One area, by its full id or its id in the boundary file.")
-@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
-@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Offences per area; --json has all.")
+@run_option
+@click.option("--top", type=COUNT, default=3, help="Offences per area; --json has all.")
 @json_option
 @pass_home
 def focus(home: "Home", area: str | None, run_id: str | None, top: int, as_json: bool) -> None:
@@ -84,8 +83,8 @@ def focus(home: "Home", area: str | None, run_id: str | None, top: int, as_json:
 
 
 @command.command("crackdowns")
-@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
-@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), help="HTML page with charts to write.")
+@run_option
+@click.option("--page", type=FILE, help="HTML page with charts to write.")
 @json_option
 @pass_home
 def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: bool) -> None:
@@ -113,9 +112,9 @@ def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: boo
 
 
 @command.command("visits")
-@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@run_option
 @click.option("--delivered", is_flag=True, help="Compare the planned visits of every kept run with recorded ones.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows printed; --json prints all.")
+@limit_option
 @json_option
 @pass_home
 def visits(home: "Home", run_id: str | None, delivered: bool, limit: int, as_json: bool) -> None:
@@ -207,9 +206,7 @@ def record(
 
 
 @command.command("benefit")
-@click.option(
-    "--file", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="YAML list of proposals."
-)
+@click.option("--file", "path", type=FILE, required=True, help="YAML list of proposals.")
 @json_option
 @pass_home
 def benefit(home: "Home", path: Path, as_json: bool) -> None:
@@ -231,10 +228,10 @@ def benefit(home: "Home", path: Path, as_json: bool) -> None:
 
 
 @command.command("rehearse")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Seed of the town.")
-@click.option("--start", type=Day(), default="2026-01-01", show_default=True, help="Day on which planning begins.")
-@click.option("--days", type=click.IntRange(7), default=84, show_default=True, help="Number of days.")
+@click.argument("folder", type=FOLDER)
+@click.option("--seed", type=click.IntRange(0), default=7, help="Seed of the town.")
+@click.option("--start", type=Day(), default="2026-01-01", help="Day on which planning begins.")
+@click.option("--days", type=click.IntRange(7), default=84, help="Number of days.")
 @json_option
 @pass_home
 def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int, as_json: bool) -> None:
@@ -264,14 +261,6 @@ def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int,
         least = ", ".join(f"{area} {share:.0%}" for area, share in sorted(rehearsal.least_share.items()))
         click.echo(f"{policy}: {rehearsal.hours_spent:,.0f} hours; least share of sellers dealing: {least}")
         click.echo(f"  {rehearsal.promises.text(config)}")
-
-
-def _print_json(tables: "dict[str, pd.DataFrame]") -> None:
-    import json
-
-    from flows.home.rows import to_json_rows
-
-    click.echo(json.dumps({name: to_json_rows(frame) for name, frame in tables.items()}, indent=2, ensure_ascii=False))
 
 
 ALLOCATION_TABLES = {

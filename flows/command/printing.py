@@ -28,7 +28,7 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
     even so, each row is printed as a paragraph.
     """
     if as_json:
-        click.echo(json.dumps(to_json_rows(frame), indent=2, ensure_ascii=False))
+        print_json(to_json_rows(frame))
         return
     import pandas as pd
     from rich.console import Console
@@ -116,23 +116,17 @@ def _text(value: Any) -> str:
 
 def print_counts(counts: "BatchCounts", *, as_json: bool) -> None:
     """Print the counts of rows read, stored, duplicate and dead."""
-    if as_json:
-        click.echo(json.dumps(asdict(counts), indent=2))
-        return
-    click.echo(
-        f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
-        f"+ dead letters {counts.dead:,}"
-    )
-    for reason, count in counts.dead_by_reason.items():
-        click.echo(f"  dead letter {reason}: {count:,}")
+    lines = [counts.text()]
+    lines += [f"  dead letter {reason}: {count:,}" for reason, count in counts.dead_by_reason.items()]
     if counts.conflicts:
-        click.echo(f"  conflicts (two contents under one version; the greater hash wins): {counts.conflicts:,}")
+        lines.append(f"  conflicts (two contents under one version; the greater hash wins): {counts.conflicts:,}")
+    print_object(asdict(counts), lines, as_json=as_json)
 
 
 def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None:
     """Print one run: its counts, duration and output paths."""
     if as_json:
-        click.echo(json.dumps(summary.as_json(), indent=2))
+        print_json(summary.as_json())
         return
     click.echo(summary.text())
     _print_halt(summary)
@@ -142,15 +136,10 @@ def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None
 
 def print_summaries(summaries: "list[RunSummary]", *, as_json: bool) -> None:
     """Print several runs, one line each."""
-    if as_json:
-        click.echo(json.dumps([summary.as_json() for summary in summaries], indent=2))
-        return
-    for summary in summaries:
-        click.echo(summary.text())
-    if summaries:
+    lines = [summary.text() for summary in summaries] or ["no run needed"]
+    print_object([summary.as_json() for summary in summaries], lines, as_json=as_json)
+    if summaries and not as_json:
         _print_halt(summaries[-1])
-    else:
-        click.echo("no run needed")
 
 
 def _print_halt(summary: "RunSummary") -> None:
@@ -158,6 +147,14 @@ def _print_halt(summary: "RunSummary") -> None:
         click.secho(summary.halted_because, fg="red", err=True)
 
 
-def print_object(content: dict[str, Any], lines: list[str], *, as_json: bool) -> None:
+def print_object(content: Any, lines: list[str], *, as_json: bool) -> None:
     """Print `lines`, or `content` as JSON."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))
+    if as_json:
+        print_json(content)
+    else:
+        click.echo("\n".join(lines))
+
+
+def print_json(content: Any) -> None:
+    """Print JSON-ready content."""
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import json_option, pass_home
+from flows.command.options import PATH, json_option, pass_home
 from flows.command.printing import print_counts
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("replay")
-@click.option("--mapping", type=click.Path(path_type=Path), help="The corrected mapping, if it is not a shipped one.")
+@click.option("--mapping", type=PATH, help="The corrected mapping, if it is not a shipped one.")
 @json_option
 @pass_home
 def command(home: "Home", mapping: Path | None, as_json: bool) -> None:

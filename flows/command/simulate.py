@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, pass_home
+from flows.command.options import COUNT, FOLDER, Day, pass_home
 
 if TYPE_CHECKING:
     from flows.home.home import Home
 
 
 @click.command("simulate")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
-@click.option("--days", type=click.IntRange(1), default=730, show_default=True, help="Days of history.")
-@click.option("--end", type=Day(), default="2026-01-01", show_default=True, help="Day after the last one.")
+@click.argument("folder", type=FOLDER)
+@click.option("--seed", type=int, default=1, help="The same seed gives the same bytes.")
+@click.option("--days", type=COUNT, default=730, help="Days of history.")
+@click.option("--end", type=Day(), default="2026-01-01", help="Day after the last one.")
 @click.option("--without-markets", is_flag=True, help="Simulate a town without street drug markets.")
 @pass_home
 def command(home: "Home", folder: Path, seed: int, days: int, end: date, without_markets: bool) -> None:

@@ -57,12 +57,8 @@ def command(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     summary = stream(home.ensure(), StreamLimits(max_seconds, until_caught_up), until=stop)
-    counts = summary.counts
-    lines = [
-        f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
-        f"+ dead letters {counts.dead:,}, in {summary.batches:,} batches; {summary.announced:,} changes announced"
-    ]
-    print_object(asdict(summary), lines, as_json=as_json)
+    text = f"{summary.counts.text()}, in {summary.batches:,} batches; {summary.announced:,} changes announced"
+    print_object(asdict(summary), [text], as_json=as_json)
 
 
 def _tune_interpreter() -> None:

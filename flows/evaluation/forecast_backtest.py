@@ -4,17 +4,14 @@ from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any
 
-import duckdb
 import pandas as pd
 
-from flows.evaluation.near_repeat import latest_day
+from flows.evaluation.placed_city import open_city
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
-from flows.run.assembly import place_incidents, query, read_map, read_run_codebook
 from geo.cells import Grid
 from models.evaluation.backtest import Evaluation, evaluate_forecast, study_cells
 from pipeline.errors import StoreError
-from pipeline.store.snapshot import open_snapshot
 
 EPOCH = date(1970, 1, 1)
 RAW_MEAN_LIFE_DAYS = 120.0
@@ -76,14 +73,9 @@ def evaluate_city(home: Home, plan: Plan) -> CityTrial:
         See `models.evaluation.backtest.evaluate_forecast`.
     """
     settings = home.settings
-    with open_snapshot(
-        home.store, home.key, as_of=home.now(), wait_s=settings.store.wait_s, progress=home.progress
-    ) as snapshot:
-        last_day = plan.last_day or latest_day(
-            query(snapshot.connection, "last_incident", time_zone=settings.force.time_zone)
-        )
-        incidents, codebook, crs = _incidents_until(home, snapshot.connection, last_day)
-    grid = Grid(crs=crs, size_m=plan.cell_size_m)
+    with open_city(home, plan.last_day) as city:
+        incidents, codebook, last_day = city.incidents("cell_days"), city.codebook, city.last_day
+    grid = Grid(crs=city.geography.grid.crs, size_m=plan.cell_size_m)
     cell_days = on_cells(incidents, grid)
     first_days = plan.first_days(last_day)
     origins = [(day - EPOCH).days for day in first_days]
@@ -167,21 +159,3 @@ def trial_object(trial: CityTrial) -> dict[str, Any]:
         **{name: to_json_rows(table) for name, table in trial.tables().items()},
         "notes": list(trial.evaluation.notes),
     }
-
-
-def _incidents_until(
-    home: Home, connection: duckdb.DuckDBPyConnection, last_day: date
-) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Return incidents by point, offence and day up to and including `last_day`, the codebook, and the map's CRS."""
-    settings = home.settings
-    until = home.midnight(last_day + timedelta(days=1))
-    codebook, geography = read_run_codebook(settings, until), read_map(settings)
-    place_incidents(connection, geography, codebook, until, settings)
-    incidents = query(
-        connection,
-        "cell_day",
-        until=until,
-        discoveries=list(settings.places.discoveries),
-        time_zone=settings.force.time_zone,
-    )
-    return incidents, codebook, geography.grid.crs

@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 from pyproj import Transformer
 
-from flows.home.settings import Settings
 from geo.cells import Grid
 from models.forecast.forecast import ForecastConfig, forecast_cells
 from pipeline.errors import SourceError
-from pipeline.events.codebook import read_codebook
 
 CANONICAL = ("occurred_at", "offence", "lon", "lat")
 
@@ -91,11 +89,6 @@ def read_weights(path: Path) -> pd.Series:
         raise SourceError(f"{path}: offence {row['offence']!r} with harm_days {row['harm_days']!r}: "
                           "expected each offence once, with a number of at least 0")  # fmt: skip
     return table.set_index("offence")["harm_days"].astype(float)
-
-
-def default_weights(settings: Settings, as_of: datetime) -> pd.Series:
-    """Return harm_days by offence code from the settings' codebook in force at `as_of`."""
-    return read_codebook(settings.ingest.codebook, as_of.date())["harm_days"]
 
 
 def forecast_file(
@@ -195,15 +188,10 @@ def _cell_events(placed: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     x, y = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(lon, lat)
     has_place = np.isfinite(x) & np.isfinite(y)
     ix, iy = grid.index(x[has_place], y[has_place])
-    snapshot = placed[has_place]
-    counted = pd.DataFrame(
-        {
-            "cell_ix": ix,
-            "cell_iy": iy,
-            "offence_code": snapshot["offence"].to_numpy(),
-            "age_days": snapshot["age_days"].to_numpy(),
-        }
-    )
-    return counted.value_counts(sort=False).rename("n").reset_index().sort_values(
-        ["cell_ix", "cell_iy", "offence_code", "age_days"], ignore_index=True
-    )  # fmt: skip
+    located = placed[has_place].rename(columns={"offence": "offence_code"}).assign(cell_ix=ix, cell_iy=iy)
+    return count_rows(located, ["cell_ix", "cell_iy", "offence_code", "age_days"])
+
+
+def count_rows(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return each combination of `columns` and its number of rows n, sorted by these columns."""
+    return frame.groupby(columns, as_index=False).size().rename(columns={"size": "n"})

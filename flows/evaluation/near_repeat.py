@@ -7,11 +7,10 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from flows.evaluation.placed_city import open_city
 from flows.home.home import Home
-from flows.run.assembly import place_incidents, query, read_map, read_run_codebook
 from geo.near_repeat import knox_table
 from pipeline.errors import StoreError
-from pipeline.store.snapshot import open_snapshot
 
 # The first band is the same point: publishers move incidents to the middle of their block.
 DISTANCE_BANDS_M = (0, 100, 200, 300, 400)
@@ -65,27 +64,11 @@ def find_near_repeats(
     StoreError
         There is no such incident in these days.
     """
-    settings = home.settings
-    with open_snapshot(
-        home.store, home.key, as_of=home.now(), wait_s=settings.store.wait_s, progress=home.progress
-    ) as snapshot:
-        last_day = last_day or latest_day(
-            query(snapshot.connection, "last_incident", time_zone=settings.force.time_zone)
-        )
-        as_of = home.midnight(last_day + timedelta(days=1))
-        codebook = read_run_codebook(settings, as_of)
-        codes = check_codes(offence_codes, codebook)
-        geography = read_map(settings)
-        place_incidents(snapshot.connection, geography, codebook, as_of, settings)
-        points = query(
-            snapshot.connection,
-            "near_repeat_point",
-            since=home.midnight(last_day - timedelta(days=days - 1)),
-            until=as_of,
-            offence_codes=codes,
-            discoveries=list(settings.places.discoveries),
-            time_zone=settings.force.time_zone,
-        )
+    with open_city(home, last_day) as city:
+        last_day = city.last_day
+        codes = check_codes(offence_codes, city.codebook)
+        since = home.midnight(last_day - timedelta(days=days - 1))
+        points = city.incidents("near_repeat_points", since=since, offence_codes=codes)
     if points.empty:
         raise StoreError(
             f"no incident of {', '.join(codes)} in the {days} days to {last_day}; choose others with --offence, "
@@ -93,21 +76,13 @@ def find_near_repeats(
         )
     table = knox_table(
         points,
-        crs=geography.grid.crs,
+        crs=city.geography.grid.crs,
         distance_bands_m=DISTANCE_BANDS_M,
         day_bands=DAY_BANDS,
         permutations=permutations,
-        seed=settings.seed,
+        seed=home.settings.seed,
     )
     return NearRepeats(table, codes, last_day, days, len(points))
-
-
-def latest_day(found: pd.DataFrame) -> date:
-    """Return the day of the latest incident; raise StoreError if the store has none."""
-    day = found["day"].iloc[0]
-    if pd.isna(day):
-        raise StoreError("the store holds no incidents; load some first: harmspot load")
-    return pd.Timestamp(day).date()
 
 
 def check_codes(offence_codes: Sequence[str], codebook: pd.DataFrame) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flows.evaluation.forecast_file import read_events
+from flows.evaluation.forecast_file import count_rows, read_events
 from geo.nij_cells import NijGrid, to_feet, write_forecast
 from models.evaluation.nij import (
     LEAST_FORECAST_FT2,
@@ -33,8 +33,6 @@ TARGETS_FT2 = (LEAST_FORECAST_FT2, (LEAST_FORECAST_FT2 + MOST_FORECAST_FT2) / 2,
 CHOICE_MONTHS = 12
 TOGETHER = "all together"
 METHODS = {"harmspot": "expected", "naive count": "naive_count"}
-
-CellsBySize = Mapping[int, gpd.GeoDataFrame]  # size in feet → cells, with `tie`: their rank in a fixed order
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +220,7 @@ def forecast_month(
     horizon_days = (month + pd.offsets.MonthBegin(1) - month).days
     here = cells[["cell_ix", "cell_iy"]]
     outcome = forecast_cells(
-        _counted(placed[age_days >= 0], list(placed.columns)),
+        count_rows(placed[age_days >= 0], list(placed.columns)),
         here,
         # The challenge weights all crimes equally.
         pd.Series(1.0, index=sorted(crimes["offence"].unique())),
@@ -231,7 +229,7 @@ def forecast_month(
         config=config,
     )
     came = placed[(age_days < 0) & (age_days >= -horizon_days)]
-    count = here.merge(_counted(came, ["cell_ix", "cell_iy"]), how="left")["n"].fillna(0)
+    count = here.merge(count_rows(came, ["cell_ix", "cell_iy"]), how="left")["n"].fillna(0)
     return MonthAhead(
         cells,
         outcome["expected_events"].to_numpy(),
@@ -263,10 +261,6 @@ def _months_before(held_out: Sequence[pd.Timestamp], count: int, first_day: pd.T
 
 def _with_tie(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return cells.assign(tie=fixed_order(cells["cell_ix"].astype("str") + ":" + cells["cell_iy"].astype("str")))
-
-
-def _counted(placed: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    return placed.groupby(keys, as_index=False).size().rename(columns={"size": "n"})
 
 
 def _scores(choice: Choice, method: str, months_ahead: Mapping[pd.Timestamp, MonthAhead]) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from datetime import datetime
 import pandas as pd
 
 from flows.home.home import Home
+from flows.home.store_access import open_home_snapshot
 from flows.run.assembly import area_names_of, query, read_map
 from pipeline.publication.publish import read_published, runs
-from pipeline.store.snapshot import open_snapshot
 
 
 def visit_delivery(home: Home, as_of: datetime) -> pd.DataFrame:
@@ -31,9 +31,7 @@ def visit_delivery(home: Home, as_of: datetime) -> pd.DataFrame:
 
 def _delivered(home: Home, as_of: datetime) -> pd.DataFrame:
     settings = home.settings
-    with open_snapshot(
-        home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, progress=home.progress
-    ) as snapshot:
+    with open_home_snapshot(home, as_of, since=as_of) as snapshot:
         area_names_of(snapshot.connection, read_map(settings).areas)
         actions = query(snapshot.connection, "place_action")
     visits = actions[actions["kind"] == "visit"]

@@ -1,15 +1,15 @@
 """Settings: default file, chosen file, environment, flag, in that order; frozen, typed, unknown keys refused."""
 
 import dataclasses
-import difflib
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -25,15 +25,44 @@ from models.operations.visits import VisitsConfig
 from models.people_scores.config import PeopleConfig
 from models.places.markets import MarketsConfig
 from models.places.ranking import PlacesConfig
-from pipeline.errors import HarmspotError
+from pipeline.errors import SettingsError
 from pipeline.messages.partners import Partner
+from pipeline.typed_sections import build_typed, checked_keys
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 ENVIRONMENT_PREFIX = "HARMSPOT__"
 
 
-class SettingsError(HarmspotError):
-    """A settings file or variable is invalid; the message names the key, its value and what is expected."""
+def find_mapping(name: str, folder: Path) -> Path:
+    """Return the mapping file for `name`: a shipped mapping, or a path relative to `folder`.
+
+    Raises
+    ------
+    SettingsError
+        There is neither; the message lists the shipped mappings.
+    """
+    shipped = CONFIGS / "mappings"
+    file = folder / name if Path(name).suffix else shipped / f"{name}.yaml"
+    if not file.is_file():
+        names = sorted(path.stem for path in shipped.glob("*.yaml"))
+        raise SettingsError(
+            f"mapping {name!r}: not found; shipped are {', '.join(names)}, or give the path of a .yaml file"
+        )
+    return file.resolve()
+
+
+def _locate_source(source: str, folder: Path) -> str:
+    return source if source == "kafka" else str((folder / source).resolve())
+
+
+def _locate_certificates(security: Any, folder: Path) -> Any:
+    """Return the options of the Kafka client with absolute paths of certificates and keys."""
+    if not isinstance(security, dict):
+        return security
+    return {
+        name: (folder / value).resolve() if re.fullmatch("ssl_(ca|cert|key|crl)file", name) else value
+        for name, value in security.items()
+    }
 
 
 def _require_from(section: str, settings: Any, **least: float) -> None:
@@ -50,7 +79,7 @@ class AreasSettings:
     path: Path | None
     id_column: str
     name_column: str | None
-    version: str
+    version: str | int | float | date  # as YAML reads it without quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +97,7 @@ class ForceSettings:
 
     name: str
     time_zone: str
-    crs: str | None
+    crs: str | int | None
     areas: AreasSettings
     points_of_interest: Path | None
     staffing: StaffingSettings
@@ -93,8 +122,8 @@ class ForceSettings:
 class IngestSettings:
     """How events are ingested; `sources` are read at the start of every daily run."""
 
-    sources: tuple[str, ...]
-    mapping: Path | None
+    sources: tuple[Annotated[str, _locate_source], ...]
+    mapping: Annotated[Path | None, find_mapping]
     codebook: Path
     batch_size: int
     future_tolerance_minutes: float
@@ -131,7 +160,7 @@ class KafkaSettings:
 
     bootstrap_servers: str
     topic_prefix: str
-    security: Mapping[str, Any] = dataclasses.field(repr=False)
+    security: Annotated[Mapping[str, Any], _locate_certificates] = dataclasses.field(repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.security, Mapping):
@@ -214,39 +243,22 @@ class Settings:
 
     def identity(self) -> str:
         """Return a hash of all settings that can change a run's content; files are hashed elsewhere, by content."""
+        force = self.force
         deciding = {
-            "force": [self.force.name, self.force.time_zone, self.force.crs, self.force.staffing.note],
-            "assumed_hours": self.force.staffing.assumed_total_hours_per_day,
-            "area_columns": [self.force.areas.id_column, self.force.areas.name_column, self.force.areas.version],
-            "publication": dataclasses.asdict(self.publication),
+            "force": [force.name, force.time_zone, force.crs, force.staffing.note],
+            "assumed_hours": force.staffing.assumed_total_hours_per_day,
+            "area_columns": [force.areas.id_column, force.areas.name_column, force.areas.version],
             **{
-                name: dataclasses.asdict(getattr(self, name))
-                for name in (
-                    "places",
-                    "people",
-                    "forecast",
-                    "markets",
-                    "allocation",
-                    "crackdowns",
-                    "benefit",
-                    "promises",
-                    "visits",
-                    "notices",
-                )
+                section.name: dataclasses.asdict(getattr(self, section.name))
+                for section in dataclasses.fields(self)
+                if section.name not in NOT_DECIDING
             },
         }
         return hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-PATH_KEYS = {
-    ("force", "areas", "path"),
-    ("force", "points_of_interest"),
-    ("force", "staffing", "path"),
-    ("force", "equity_shares"),
-    ("force", "fidelity"),
-    ("ingest", "codebook"),
-    *(("kafka", "security", f"ssl_{kind}file") for kind in ("ca", "cert", "key", "crl")),
-}
+# Sections that cannot change a run's content; RunIdentity adds the seed, and identity() the rest of `force`.
+NOT_DECIDING = ("seed", "force", "ingest", "store", "audits", "kafka", "partners", "stream", "schedule")
 
 
 def load_settings(config_file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -258,20 +270,21 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
         A file is unreadable, a key is unknown (the nearest known key is named) or a value is out of range.
     """
     default_file = CONFIGS / "default.yaml"
-    known = _read_yaml(default_file)
-    values = _resolve_paths(known, default_file.parent)
-    if config_file is not None:
-        chosen = _read_yaml(config_file)
-        _refuse_unknown_keys(chosen, known, str(config_file))
-        values = _merged(values, _resolve_paths(chosen, config_file.resolve().parent))
+    values = _read_yaml(default_file)
+    for file in (default_file, config_file):
+        if file is not None:
+            values = _merged(values, checked_keys(Settings, _read_yaml(file), file.resolve().parent, str(file)))
     for name, text in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX):
             override = _nested(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _yaml_or_text(text))
-            _refuse_unknown_keys(override, known, f"environment variable {name}")
-            values = _merged(values, _resolve_paths(override, Path.cwd()))
+            values = _merged(values, checked_keys(Settings, override, Path.cwd(), f"environment variable {name}"))
     if environment.get("KAFKA_BOOTSTRAP_SERVERS"):
         values["kafka"]["bootstrap_servers"] = environment["KAFKA_BOOTSTRAP_SERVERS"]
-    return _build(values)
+    try:
+        settings: Settings = build_typed(Settings, values)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"configuration: {error}") from error
+    return settings
 
 
 def _yaml_or_text(text: str) -> Any:
@@ -303,25 +316,6 @@ def _yaml_problem(error: Exception) -> str:
     return f": line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
-def _refuse_unknown_keys(chosen: Mapping[str, Any], known: Mapping[str, Any], where: str, path: str = "") -> None:
-    for key, value in chosen.items():
-        if key not in known:
-            raise SettingsError(f"{where}: unknown key {path + str(key)!r}; {_nearest(str(key), known)}")
-        # `weights` and `security` have free keys, which their consumers check.
-        if isinstance(known[key], dict) and key not in ("weights", "security"):
-            if not isinstance(value, dict):
-                raise SettingsError(
-                    f"{where}: {path + key} is of type {type(value).__name__}: "
-                    f"expected a section with {', '.join(known[key])}"
-                )
-            _refuse_unknown_keys(value, known[key], where, f"{path}{key}.")
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
-
-
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     both = {
         key: _merged(below[key], value)
@@ -334,93 +328,3 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 def _nested(keys: list[str], value: Any) -> dict[str, Any]:
     return {keys[0]: _nested(keys[1:], value) if len(keys) > 1 else value}
-
-
-def _resolve_paths(values: Mapping[str, Any], folder: Path, at: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return `values` with every path made absolute from the folder of the file that named it."""
-    resolved: dict[str, Any] = {}
-    for key, value in values.items():
-        here = (*at, key)
-        if isinstance(value, dict):
-            resolved[key] = _resolve_paths(value, folder, here)
-        elif here in PATH_KEYS and isinstance(value, str | Path):
-            resolved[key] = (folder / value).resolve()
-        elif here == ("ingest", "mapping") and value is not None:
-            resolved[key] = find_mapping(str(value), folder)
-        elif here == ("ingest", "sources"):
-            resolved[key] = tuple(s if s == "kafka" else str((folder / s).resolve()) for s in value)
-        else:
-            resolved[key] = value
-    return resolved
-
-
-def find_mapping(name: str, folder: Path) -> Path:
-    """Return the mapping file for `name`: a shipped mapping, or a path relative to `folder`.
-
-    Raises
-    ------
-    SettingsError
-        There is neither; the message lists the shipped mappings.
-    """
-    shipped = CONFIGS / "mappings" / f"{name}.yaml"
-    candidates = [shipped] if Path(name).suffix == "" else [folder / name]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate.resolve()
-    names = sorted(p.stem for p in (CONFIGS / "mappings").glob("*.yaml"))
-    raise SettingsError(
-        f"mapping {name!r}: not found; shipped are {', '.join(names)}, or give the path of a .yaml file"
-    )
-
-
-def _partners(to: Iterable[str], recipients: Iterable[Mapping[str, Any]]) -> PartnersSettings:
-    return PartnersSettings(tuple(to), tuple(Partner(**recipient) for recipient in recipients))
-
-
-def _check_types(section: str, expected: type, values: Mapping[str, Any]) -> None:
-    """Raise SettingsError if a value has the wrong type, such as a number instead of text."""
-    kinds: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
-    for field in dataclasses.fields(expected):
-        value = values.get(field.name)
-        allowed = kinds.get(field.type)
-        if field.name in values and allowed and (not isinstance(value, allowed) or isinstance(value, bool)):
-            raise SettingsError(f"{section}.{field.name}={value!r}: expected {_TYPE_NAMES[field.type]}")
-
-
-_TYPE_NAMES: dict[Any, str] = {int: "a whole number", float: "a number", str: "text"}
-
-
-def _build(values: Mapping[str, Any]) -> Settings:
-    for field in dataclasses.fields(Settings):
-        if dataclasses.is_dataclass(field.type):
-            _check_types(field.name, field.type, values[field.name])  # type: ignore[arg-type]
-    if not isinstance(values["seed"], int):
-        raise SettingsError(f"seed={values['seed']!r}: expected a whole number")
-    force = dict(values["force"])
-    force["areas"] = AreasSettings(**force["areas"])
-    force["staffing"] = StaffingSettings(**force["staffing"])
-    try:
-        return Settings(
-            seed=values["seed"],
-            force=ForceSettings(**force),
-            ingest=IngestSettings(**values["ingest"]),
-            store=StoreSettings(**values["store"]),
-            places=PlacesConfig(**values["places"]),
-            people=PeopleConfig(**values["people"]),
-            forecast=ForecastConfig(**values["forecast"]),
-            markets=MarketsConfig(**values["markets"]),
-            allocation=AllocationConfig(**values["allocation"]),
-            crackdowns=CrackdownsConfig(**values["crackdowns"]),
-            benefit=BenefitConfig(**values["benefit"]),
-            promises=PromisesConfig(**values["promises"]),
-            visits=VisitsConfig(**values["visits"]),
-            notices=NoticesConfig(**values["notices"]),
-            audits=AuditsConfig(**values["audits"]),
-            publication=PublicationSettings(**values["publication"]),
-            kafka=KafkaSettings(**values["kafka"]),
-            partners=_partners(**values["partners"]),
-            stream=StreamSettings(**values["stream"]),
-            schedule=ScheduleSettings(**values["schedule"]),
-        )
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f"configuration: {error}") from error

@@ -1,11 +1,19 @@
 """How a stage is called: directly as a function, or through a wrapper, such as a Prefect task."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import ParamSpec, Protocol, TypeVar
 
-Call = Callable[..., Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def direct(stage: Callable[..., Any], *arguments: Any) -> Any:
+class Call(Protocol):
+    """Calls a stage with its arguments and returns its result; mypy checks both."""
+
+    def __call__(self, stage: Callable[P, R], /, *arguments: P.args, **options: P.kwargs) -> R:
+        """Call the stage."""
+
+
+def direct(stage: Callable[P, R], /, *arguments: P.args, **options: P.kwargs) -> R:
     """Call a stage directly."""
-    return stage(*arguments)
+    return stage(*arguments, **options)

@@ -4,7 +4,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flows.home.home import Home
-from models.operations.equilibria import Equilibria, play
 from models.operations.promises import words_of
 from pipeline.pages.plans import render_plans
 from pipeline.publication.publish import read_published
@@ -19,7 +18,4 @@ def write_plan_page(home: Home, run_id: str | None, path: Path) -> None:
     zone = ZoneInfo(run["time_zone"])
     day = run["as_of"].tz_convert(zone).date()
     promise_text = words_of(tables["promise"], home.settings.promises)
-    html = render_plans(
-        f"{run['force_name']}, {day}", tables, play(Equilibria(periods=60), seed=int(run["seed"])), promise_text, zone
-    )
-    path.write_text(html, encoding="utf-8")
+    path.write_text(render_plans(f"{run['force_name']}, {day}", tables, promise_text, zone), encoding="utf-8")

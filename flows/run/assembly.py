@@ -17,6 +17,7 @@ from geo.cells import Grid
 from geo.crs import crs_name
 from geo.placement import place_points
 from geo.points_of_interest import read_points_of_interest
+from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
 
 SQL = Path(__file__).parents[1] / "sql"
@@ -49,14 +50,20 @@ class PlaceFrames:
 def query(
     connection: duckdb.DuckDBPyConnection, name: str, *, categories: Sequence[str] = (), **parameters: Any
 ) -> pd.DataFrame:
-    """Return the rows of `flows/sql/<name>.sql` with `$parameters` bound; read text columns in `categories` as such."""
-    text = (SQL / f"{name}.sql").read_text(encoding="utf-8")
-    return connection.execute(text, parameters or None).to_arrow_table().to_pandas(categories=categories)
+    """Return the rows of a query of `sql_text` with `$parameters` bound; read text columns in `categories` as such."""
+    return connection.execute(sql_text(name), parameters or None).to_arrow_table().to_pandas(categories=categories)
 
 
 def execute(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> None:
-    """Run `flows/sql/<name>.sql`, which makes a table, with `$parameters` bound."""
-    connection.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"), parameters or None)
+    """Run a query of `sql_text`, which makes a table, with `$parameters` bound."""
+    connection.execute(sql_text(name), parameters or None)
+
+
+def sql_text(name: str) -> str:
+    """Return the text of `flows/sql/<name>.sql`; of `topic#part`, that below `-- name: part` in `topic.sql`."""
+    file, _, part = name.partition("#")
+    text = (SQL / f"{file}.sql").read_text(encoding="utf-8")
+    return named_queries(text)[part] if part else text
 
 
 def read_map(settings: Settings) -> Map:
@@ -76,7 +83,7 @@ def read_map(settings: Settings) -> Map:
         force.areas.path,
         id_column=force.areas.id_column,
         name_column=force.areas.name_column,
-        version=force.areas.version,
+        version=str(force.areas.version),
         crs=force.crs,
     )
     grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
@@ -167,7 +174,7 @@ def place_frames(
             time_zone=settings.force.time_zone,
             window_days=7 * settings.markets.window_weeks,
         ),
-        placement={str(k): int(v) for k, v in query(connection, "placement_quality").iloc[0].items()},
+        placement={str(k): int(v) for k, v in query(connection, "quality#placement").iloc[0].items()},
     )
 
 

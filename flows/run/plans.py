@@ -86,19 +86,7 @@ def plan_operations(
 ) -> Plans:
     """Return the plans; `forecast` is cell_forecast."""
     promises = promises_of(frames, as_of, settings)
-    crackdowns = plan_crackdowns(
-        frames.sites,
-        frames.operations,
-        frames.site_events,
-        codebook["harm_days"],
-        promises,
-        _helped_areas(frames.actions, as_of),
-        read_checklist(settings.force.fidelity),
-        calendar=calendar_of(as_of, settings),
-        seed=settings.seed,
-        config=settings.crackdowns,
-        benefit=settings.benefit,
-    )
+    crackdowns = plan_markets(frames, codebook, promises, _helped_areas(frames.actions, as_of), as_of, settings)
     visits = plan_visits(
         _visited_cells(crackdowns, forecast, settings),
         day=as_of.astimezone(settings.force.zone).date(),
@@ -107,6 +95,30 @@ def plan_operations(
         config=settings.visits,
     )
     return Plans(crackdowns, visits, promises)
+
+
+def plan_markets(
+    frames: PlanFrames,
+    codebook: pd.DataFrame,
+    promises: Promises,
+    helped_areas: Sequence[str],
+    as_of: datetime,
+    settings: Settings,
+) -> pd.DataFrame:
+    """Return crackdown_plan less run columns; `helped_areas` are those where help was offered."""
+    return plan_crackdowns(
+        frames.sites,
+        frames.operations,
+        frames.site_events,
+        codebook["harm_days"],
+        promises,
+        helped_areas,
+        read_checklist(settings.force.fidelity),
+        calendar=calendar_of(as_of, settings),
+        seed=settings.seed,
+        config=settings.crackdowns,
+        benefit=settings.benefit,
+    )
 
 
 def promises_of(frames: PlanFrames, as_of: datetime, settings: Settings) -> Promises:

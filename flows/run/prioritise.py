@@ -11,6 +11,7 @@ from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.home.settings import Settings
 from flows.home.stage import Call
+from flows.home.store_access import open_home_snapshot
 from flows.run.assembly import (
     Map,
     PeopleFrames,
@@ -26,7 +27,7 @@ from flows.run.assembly import (
 )
 from flows.run.draft_notices import area_notices, person_notices
 from flows.run.outcomes import monitor_outcomes
-from flows.run.plans import PlanFrames, Plans, plan_frames, plan_operations
+from flows.run.plans import PlanFrames, plan_frames, plan_operations
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import data_quality
 from geo.hotspots import find_hotspots
@@ -41,7 +42,6 @@ from models.places.feedback import measure_feedback
 from models.places.markets import Markets, rank_markets
 from models.places.ranking import rank_areas
 from pipeline.publication.publish import runs
-from pipeline.store.snapshot import open_snapshot
 
 PEOPLE_TABLES = (
     "warrant_queue",
@@ -73,15 +73,8 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
     geography = call(read_map, settings)
     codebook = call(read_run_codebook, settings, as_of)
     previous = call(read_previous, home, identity.predecessor_run_id)
-    with open_snapshot(
-        home.store,
-        home.key,
-        as_of=as_of,
-        known_at=identity.known_at,
-        since=earliest(as_of, settings),
-        wait_s=settings.store.wait_s,
-        progress=home.progress,
-    ) as snapshot:
+    known_at, since = identity.known_at, earliest(as_of, settings)
+    with open_home_snapshot(home, as_of, known_at=known_at, since=since) as snapshot:
         call(place_incidents, snapshot.connection, geography, codebook, as_of, settings)
         frames = call(place_frames, snapshot.connection, geography, as_of, settings)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
@@ -94,7 +87,7 @@ def prioritise(home: Home, identity: RunIdentity, call: Call) -> Products:
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*overlap_notes(geography.areas), *notes_of(forecast)]
         quality = call(data_quality, snapshot.connection, frames, people, notes)
-    plans: Plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
+    plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
     officers = call(allocate_officers, ranking, geography, settings)
     places = {
         "area_ranking": ranking,
@@ -213,15 +206,8 @@ def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
     settings, as_of = home.settings, run["as_of"].to_pydatetime()
     before = run["predecessor_run_id"] if run["predecessor_run_id"] in set(runs(home.path)["run_id"]) else None
     geography, codebook, previous = read_map(settings), read_run_codebook(settings, as_of), read_previous(home, before)
-    with open_snapshot(
-        home.store,
-        home.key,
-        as_of=as_of,
-        known_at=run["known_at"].to_pydatetime(),
-        since=earliest(as_of, settings),
-        wait_s=settings.store.wait_s,
-        progress=home.progress,
-    ) as snapshot:
+    known_at, since = run["known_at"].to_pydatetime(), earliest(as_of, settings)
+    with open_home_snapshot(home, as_of, known_at=known_at, since=since) as snapshot:
         place_incidents(snapshot.connection, geography, codebook, as_of, settings)
         markets = find_street_markets(
             place_frames(snapshot.connection, geography, as_of, settings), geography, settings

@@ -28,8 +28,8 @@ def data_quality(
 
 
 def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
-    totals = query(connection, "ingest_totals").iloc[0]
-    dead = query(connection, "dead_by_reason")
+    totals = query(connection, "quality#ingest_totals").iloc[0]
+    dead = query(connection, "quality#dead_by_reason")
     details = {
         "rows_in": "rows read = versions stored + duplicates + dead letters",
         "versions_stored": "versions of events kept",
@@ -67,7 +67,7 @@ def _placement_measures(placement: dict[str, int]) -> list[Measure]:
 
 
 def _precision_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
-    row = query(connection, "precision_quality").iloc[0]
+    row = query(connection, "quality#precision").iloc[0]
     return [
         ("day_precision", float(row["day_count"]), "incidents", row["day_count"] > 0, "dated to the day only"),
         ("month_precision", float(row["month_count"]), "incidents", row["month_count"] > 0, "dated to the month only"),

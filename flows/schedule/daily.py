@@ -14,7 +14,7 @@ from flows.decisions.notice_upkeep import maintain_notices
 from flows.decisions.partners import deliver_or_log
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity, hash_of_erasures
-from flows.home.stage import Call, direct
+from flows.home.stage import Call, P, R, direct
 from flows.human_log.audit_events import halt_of
 from flows.human_log.ledger import read_ledger
 from flows.human_log.projections import projector
@@ -155,9 +155,9 @@ def bring_up_to_date(home: Home) -> list[str]:
 def announced(home: Home, call: Call) -> Call:
     """Return `call`, with the name of each stage logged before it begins."""
 
-    def step(stage: Callable[..., Any], *arguments: Any) -> Any:
+    def step(stage: Callable[P, R], /, *arguments: P.args, **options: P.kwargs) -> R:
         home.progress(f"  {stage.__name__.replace('_', ' ')}")
-        return call(stage, *arguments)
+        return call(stage, *arguments, **options)
 
     return step
 

@@ -18,6 +18,7 @@ from prefect.states import Completed
 
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
+from flows.home.stage import P, R
 from flows.ingest.ingest import ingest_sources
 from flows.schedule.backfill import backfill as plain_backfill
 from flows.schedule.daily import EDGE_STAGES, RunSummary, daily_run
@@ -31,7 +32,7 @@ RETRY_DELAYS_S: list[float] = [1, 5, 25]  # growing, so that a broker or lock ha
 HALTED = "Halted"  # the run was published, but its lists cannot be approved or used
 
 
-def call_as_task(stage: Callable[..., Any], *arguments: Any) -> Any:
+def call_as_task(stage: Callable[P, R], /, *arguments: P.args, **options: P.kwargs) -> R:
     """Call a stage as a Prefect task with the stage's name."""
     delays_s = RETRY_DELAYS_S if stage in EDGE_STAGES else []
     as_task = task(
@@ -42,16 +43,16 @@ def call_as_task(stage: Callable[..., Any], *arguments: Any) -> Any:
         cache_policy=NO_CACHE,
         persist_result=False,
     )(without_people_in_errors(stage))
-    return as_task(*arguments)
+    return as_task(*arguments, **options)
 
 
-def without_people_in_errors(stage: Callable[..., Any]) -> Callable[..., Any]:
+def without_people_in_errors(stage: Callable[P, R]) -> Callable[P, R]:
     """Return the stage with PII redacted from its errors: Prefect stores their text, and libraries may quote data."""
 
     @functools.wraps(stage)
-    def guarded(*arguments: Any) -> Any:
+    def guarded(*arguments: P.args, **options: P.kwargs) -> R:
         try:
-            return stage(*arguments)
+            return stage(*arguments, **options)
         except Exception as error:
             text = "".join(traceback.format_exception(error))
             if without_people(text) == text:

@@ -16,19 +16,18 @@ import pandas as pd
 from flows.decisions.notice_decisions import Decision, do, open_notice
 from flows.home.home import Home
 from flows.home.stage import direct
+from flows.home.store_access import open_home_snapshot
 from flows.ingest.ingest import load_file
 from flows.run.assembly import Map, place_frames, place_incidents, read_map, read_run_codebook
-from flows.run.plans import PlanFrames, calendar_of, plan_frames, promises_of, read_checklist
+from flows.run.plans import plan_frames, plan_markets, promises_of
 from flows.run.prioritise import find_street_markets, prioritise
 from flows.schedule.daily import identify_run, publish_run
 from flows.simulation.town import write_map
-from models.operations.crackdowns import plan_crackdowns
 from models.operations.promises import Promises
 from models.simulate import Emitted, TownState, new_town, step
 from models.simulate.world.sites import points_of_interest_geojson
 from models.simulate.world.town import areas_geojson
 from pipeline.publication.publish import read_published
-from pipeline.store.snapshot import open_snapshot
 
 HISTORY_DAYS = 120  # simulated before the office begins to plan
 LOOK_DAYS, ANSWER_DAYS = 7, 2  # intervals of planning and of responses to reports, in days
@@ -124,28 +123,16 @@ class _Office:
         home, settings = self.home, self.home.settings
         as_of = home.midnight(self.today)
         codebook = read_run_codebook(settings, as_of)
-        with open_snapshot(
-            home.store, home.key, as_of=as_of, wait_s=settings.store.wait_s, progress=home.progress
-        ) as snapshot:
+        with open_home_snapshot(home, as_of) as snapshot:
             place_incidents(snapshot.connection, self.geography, codebook, as_of, settings)
             markets = find_street_markets(
                 place_frames(snapshot.connection, self.geography, as_of, settings), self.geography, settings
             )
-            frames: PlanFrames = plan_frames(snapshot.connection, markets, self.geography, as_of, settings)
+            frames = plan_frames(snapshot.connection, markets, self.geography, as_of, settings)
         promises = promises_of(frames, as_of, settings)
-        plan = plan_crackdowns(
-            frames.sites,
-            frames.operations,
-            frames.site_events,
-            codebook["harm_days"],
-            promises,
-            sorted(frames.actions.loc[frames.actions["kind"] == "outreach", "area_id"].unique()),
-            read_checklist(settings.force.fidelity),
-            calendar=calendar_of(as_of, settings),
-            seed=settings.seed,
-            config=settings.crackdowns,
-            benefit=settings.benefit,
-        )
+        is_outreach = frames.actions["kind"] == "outreach"
+        helped_areas = sorted(frames.actions.loc[is_outreach, "area_id"].unique())
+        plan = plan_markets(frames, codebook, promises, helped_areas, as_of, settings)
         return plan, promises
 
     def orders_from(self, plan: pd.DataFrame) -> list[dict[str, Any]]:

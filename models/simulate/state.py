@@ -31,6 +31,8 @@ from models.simulate.world.people import People, people_town
 from models.simulate.world.sites import Sites, plant_sites
 from models.simulate.world.town import Town, build_town
 
+ZONE = ZoneInfo("Europe/London")  # of the town's local days
+
 
 @dataclass(frozen=True, slots=True)
 class TownState:
@@ -38,7 +40,6 @@ class TownState:
 
     seed: int
     start: date
-    time_zone: str
     staffing_from_day: int
     town: Town
     sites: Sites
@@ -48,21 +49,15 @@ class TownState:
     away: Away
     pending: tuple[Emitted, ...]  # emitted but not yet arrived
 
-    @property
-    def zone(self) -> ZoneInfo:
-        """Time zone of the town."""
-        return ZoneInfo(self.time_zone)
-
     def day_at(self, ahead: int) -> Day:
         """Return the local day that is `ahead` days after the current one."""
-        return day_of(self.start, self.day + ahead, self.zone)
+        return day_of(self.start, self.day + ahead, ZONE)
 
 
 def new_town(
     seed: int,
     *,
     start: date,
-    time_zone: str = "Europe/London",
     with_markets: bool = True,
     staffing_from_day: int = 0,
 ) -> TownState:
@@ -74,8 +69,6 @@ def new_town(
         Zero or more; it determines every draw.
     start : date
         First local day.
-    time_zone : str
-        Time zone of its local days.
     with_markets : bool
         False leaves out the three street markets and nothing else.
     staffing_from_day : int
@@ -96,11 +89,10 @@ def new_town(
     town = build_town(seed)
     sites = plant_sites(seed, town, with_markets=with_markets)
     people = people_town(seed, town, sites, start)
-    register = person_events(seed, people, midnight_s(start, ZoneInfo(time_zone)))
+    register = person_events(seed, people, midnight_s(start, ZONE))
     return TownState(
         seed=seed,
         start=start,
-        time_zone=time_zone,
         staffing_from_day=staffing_from_day,
         town=town,
         sites=sites,

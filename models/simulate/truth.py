@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from models.simulate.behaviour.staffing import rostered_per_day
 from models.simulate.output.events import Emitted
-from models.simulate.state import TownState
+from models.simulate.state import ZONE, TownState
 from models.simulate.world.days import midnight_s
 from models.simulate.world.people import KIND, KINDS, RATE, RATES, USERS, People
+from models.simulate.world.sites import Site
+from models.simulate.world.town import Town
 
 
 def truth_of(state: TownState, records: Sequence[Emitted]) -> dict[str, pd.DataFrame]:
@@ -47,39 +50,39 @@ def truth_of(state: TownState, records: Sequence[Emitted]) -> dict[str, pd.DataF
 
 
 def _markets(state: TownState) -> pd.DataFrame:
-    sites, town = (*state.sites.markets, state.sites.house), state.town
-    points = [int(site.points[0]) for site in sites]
+    sites = (*state.sites.markets, state.sites.house)
     return pd.DataFrame(
         {
-            "market_id": [f"M{number + 1}" for number in range(len(sites) - 1)] + ["H1"],
+            "market_id": [*_market_ids(state), "H1"],
             "setting": [site.kind for site in sites],
             "is_flagrant": [site.kind == "open_air" for site in sites],
-            "lon": town.lon[points],
-            "lat": town.lat[points],
-            "area_id": [town.area_ids[site.area] for site in sites],
+            **_middles(sites, state.town),
             "dealing_share": [*state.markets.dealing_share.tolist(), 1.0],
         }
     )
 
 
+def _market_ids(state: TownState) -> list[str]:
+    return [f"M{number + 1}" for number in range(len(state.sites.markets))]
+
+
+def _middles(sites: Sequence[Site], town: Town) -> dict[str, Any]:
+    """Return lon, lat and area_id of the middle of each site."""
+    points = [int(site.points[0]) for site in sites]
+    return {"lon": town.lon[points], "lat": town.lat[points], "area_id": [town.area_ids[site.area] for site in sites]}
+
+
 def _market_points(state: TownState) -> pd.DataFrame:
-    rows = [(f"M{number + 1}", point) for number, site in enumerate(state.sites.markets) for point in site.points]
+    sites = zip(_market_ids(state), state.sites.markets, strict=True)
+    rows = [(market_id, point) for market_id, site in sites for point in site.points]
     points = np.array([point for _, point in rows], dtype=np.int64)
     ids = pd.Series([market_id for market_id, _ in rows], dtype=str)
     return pd.DataFrame({"market_id": ids, "lon": state.town.lon[points], "lat": state.town.lat[points]})
 
 
 def _decoys(state: TownState) -> pd.DataFrame:
-    town, decoys = state.town, state.sites.decoys
-    points = [int(site.points[0]) for site in decoys]
-    return pd.DataFrame(
-        {
-            "kind": [site.kind for site in decoys],
-            "lon": town.lon[points],
-            "lat": town.lat[points],
-            "area_id": [town.area_ids[site.area] for site in decoys],
-        }
-    )
+    decoys = state.sites.decoys
+    return pd.DataFrame({"kind": [site.kind for site in decoys], **_middles(decoys, state.town)})
 
 
 def _areas(state: TownState) -> pd.DataFrame:
@@ -95,8 +98,8 @@ def _areas(state: TownState) -> pd.DataFrame:
 
 def _people(state: TownState) -> pd.DataFrame:
     people = state.people
-    now_s = midnight_s(state.start + timedelta(days=state.day), state.zone)
-    market_ids = np.array([*(f"M{number + 1}" for number in range(len(state.sites.markets))), None], dtype=object)
+    now_s = midnight_s(state.start + timedelta(days=state.day), ZONE)
+    market_ids = np.array([*_market_ids(state), None], dtype=object)
     columns = {
         "person_id": people.ids,
         "kind": np.array(KINDS)[people.kind],

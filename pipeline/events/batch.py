@@ -56,6 +56,13 @@ class BatchCounts:
     conflicts: int = 0
     dead_by_reason: dict[str, int] = field(default_factory=dict)
 
+    def text(self) -> str:
+        """Return one line of text."""
+        return (
+            f"rows in {self.rows_in:,} = versions stored {self.stored:,} + duplicates {self.duplicates:,} "
+            f"+ dead letters {self.dead:,}"
+        )
+
     def __add__(self, other: "BatchCounts") -> "BatchCounts":
         reasons = sorted(self.dead_by_reason.keys() | other.dead_by_reason.keys())
         return BatchCounts(

@@ -4,7 +4,7 @@ from datetime import date
 
 import pandas as pd
 
-from pipeline.pages.base import page_environment, page_rows, read_asset
+from pipeline.pages.base import page_environment, page_rows
 from pipeline.privacy.pii_guard import refuse_people_in_text
 
 
@@ -39,7 +39,6 @@ def render_audit(about: str, title: str, intro: str, table: pd.DataFrame, made_o
         title=title,
         intro=intro,
         made_on=made_on,
-        css=read_asset("report.css"),
         columns=list(table.columns),
         rows=page_rows(table),
         alarm_count=int(table.filter(regex="^is_.*alarm$").any(axis=1).sum()),

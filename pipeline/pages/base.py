@@ -33,6 +33,7 @@ def page_environment(zone: ZoneInfo | None = None) -> Environment:
     def day(value: date) -> str:
         return f"{value.day} {value:%B %Y}"
 
+    environment.globals["asset"] = read_asset
     environment.filters |= {"number": number, "percent": percent, "words": words, "day": day}
     environment.filters |= {"moment": moment} if zone else {}
     return environment

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline.pages.base import page_environment, page_rows, read_asset
+from pipeline.pages.base import page_environment, page_rows
 from pipeline.pages.svg_plots import Interval, calibration_plot, decile_plot, interval_plot, line_plot
 
 OURS = "harmspot"
@@ -44,7 +44,6 @@ def render_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
     }
     return page_environment().get_template("evaluation.html.jinja").render(
         title=title,
-        css=read_asset("report.css") + read_asset("plots.css"),
         plots=plots,
         **{name: page_rows(tables[name]) for name in ("differences", "reliability", "stability")},
     )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline.pages.base import page_environment, page_rows, read_asset
+from pipeline.pages.base import page_environment, page_rows
 from pipeline.pages.svg_plots import Interval, calibration_plot, interval_plot
 
 OURS = "rate"
@@ -29,7 +29,7 @@ def render_people_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> 
     """
     outcomes = [_section(outcome, tables) for outcome in tables["scores"]["outcome"].unique().tolist()]
     template = page_environment().get_template("people_evaluation.html.jinja")
-    return template.render(title=title, css=read_asset("report.css") + read_asset("plots.css"), outcomes=outcomes)
+    return template.render(title=title, outcomes=outcomes)
 
 
 def _section(outcome: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline.pages.base import page_environment, page_rows, read_asset
+from pipeline.pages.base import page_environment, page_rows
 from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
 
@@ -14,9 +14,7 @@ PLANS = {"averted_marginal": "averts most", "averted_minimax": "even ratio", "av
 DOSES = {1.0: "as assumed", 0.5: "half of it", 2.0: "twice"}
 
 
-def render_plans(
-    title: str, tables: Mapping[str, pd.DataFrame], equilibria: pd.DataFrame, promise_words: str, zone: ZoneInfo
-) -> str:
+def render_plans(title: str, tables: Mapping[str, pd.DataFrame], promise_words: str, zone: ZoneInfo) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -25,8 +23,6 @@ def render_plans(
         The force and the date of the plans.
     tables : mapping of str to pandas.DataFrame
         officer_allocation, allocation_curve, allocation_cost, crackdown_plan, visit_plan, promise, as published.
-    equilibria : pandas.DataFrame
-        policy, period, violator_share, sanctions_used (`models.operations.equilibria.play`).
     promise_words : str
         A sentence about how many commitments were kept.
     zone : ZoneInfo
@@ -43,12 +39,8 @@ def render_plans(
         When the page would contain a pseudonym.
     """
     harm = float(tables["officer_allocation"]["harm_per_day"].sum()) or 1.0
-    last = equilibria.groupby("policy", sort=False).tail(1)
     html = page_environment(zone).get_template("plans.html.jinja").render(
         title=title,
-        css=read_asset("report.css") + read_asset("plots.css"),
-        equilibria=plot_equilibria(equilibria),
-        ends=page_rows(last),
         by_plan=_by_plan(tables["allocation_curve"], harm),
         by_dose=_by_dose(tables["allocation_curve"], harm),
         costs=page_rows(tables["allocation_cost"]),
@@ -61,13 +53,6 @@ def render_plans(
     )  # fmt: skip
     refuse_people_in_text("the page of plans", html)
     return html
-
-
-def plot_equilibria(equilibria: pd.DataFrame) -> Markup:
-    """Plot the share of violators by period, one line per policy."""
-    series = {str(policy): rows["violator_share"].tolist() for policy, rows in equilibria.groupby("policy", sort=False)}
-    periods = [f"period {period}" for period in sorted(equilibria["period"].unique().tolist())]
-    return line_plot(periods, series, title="Share of all who violate, by how sanctions are used")
 
 
 def _by_plan(curve: pd.DataFrame, harm: float) -> Markup:

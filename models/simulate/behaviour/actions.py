@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from models.simulate.output.events import Emitted, emit
 from models.simulate.world.days import DAY_S, Day, iso, seconds_of
 from models.simulate.world.draws import generator, numbers
@@ -63,7 +61,8 @@ def routine_actions(seed: int, day: Day, town: Town, people: People) -> list[Emi
     area, minute = rng.integers(0, len(town.area_ids), visits), rng.integers(0, 1440, visits + offers)
     at_s = day.start_s + 60 * minute
     actions = [
-        _visit(name, town.area_ids[where], int(when)) for name, where, when in zip(names, area, at_s, strict=False)
+        (_data(name, "visit", "patrol", when, area=town.area_ids[where], hours=0.25), when)
+        for name, where, when in zip(names, area.tolist(), at_s.tolist(), strict=False)
     ]
     willing = people.ids[people.consent == 1]
     asked = rng.choice(willing, offers)
@@ -77,7 +76,7 @@ def _read(action: Mapping[str, Any], town: Town, people: People) -> Order:
     kind, at_s = str(action["kind"]), seconds_of(action["at"])
     area = _index(town.area_ids, action.get("area"), "area", kind, kind in AREA_KINDS)
     subject = _index(people.ids.tolist(), action.get("subject"), "subject", kind, kind == "arrest")
-    data = {"version": 1, "actor": "simulated", **action, "at": iso(np.array([at_s]))[0]}
+    data = {"version": 1, "actor": "simulated", **action, "at": iso([at_s])[0]}
     content = zlib.crc32(json.dumps(data, sort_keys=True).encode())
     return Order(at_s, kind, area, subject, float(action.get("hours") or 0.0), {"action_id": f"N{content:08x}", **data})
 
@@ -92,10 +91,6 @@ def _index(known: Sequence[str], value: str | None, name: str, kind: str, is_nee
     return list(known).index(value)
 
 
-def _visit(action_id: str, area_id: str, at_s: int) -> tuple[dict[str, Any], int]:
-    return _data(action_id, "visit", "patrol", at_s, area=area_id, hours=0.25), at_s
-
-
 def _referral(names: list[str], person_id: str, at_s: int, steps: int) -> list[tuple[dict[str, Any], int]]:
     """Return the first `steps` of offer, acceptance and start, two days apart."""
     kinds = ("referral_offered", "referral_accepted", "referral_started")[:steps]
@@ -107,9 +102,8 @@ def _referral(names: list[str], person_id: str, at_s: int, steps: int) -> list[t
 
 
 def _data(action_id: str, kind: str, actor: str, at_s: int, **rest: Any) -> dict[str, Any]:
-    return {"action_id": action_id, "version": 1, "kind": kind, "actor": actor, **rest, "at": iso(np.array([at_s]))[0]}
+    return {"action_id": action_id, "version": 1, "kind": kind, "actor": actor, **rest, "at": iso([at_s])[0]}
 
 
 def _emitted(seed: int, data: Mapping[str, Any], at_s: int) -> Emitted:
-    action_id = str(data["action_id"])
-    return emit(seed, "actions", action_id, f"{action_id}.{data['version']}", str(data["at"]), data, at_s, "ordinary")
+    return emit(seed, "actions", data, str(data["at"]), at_s)

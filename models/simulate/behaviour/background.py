@@ -10,7 +10,7 @@ import numpy as np
 
 from models.simulate.output.incident import blank
 from models.simulate.world.days import DAY_S, PROFILE, Day
-from models.simulate.world.draws import Ints, generator, mix, numbers, pick_by_row, uniforms
+from models.simulate.world.draws import generator, mix, numbers, pick_by_row, uniforms
 from models.simulate.world.town import PLACE, Town
 from models.simulate.world.vocabulary import CODE, NONE, SUBJECT
 
@@ -111,9 +111,6 @@ def near_repeats(incidents: np.ndarray, town: Town) -> np.ndarray:
         children[name] = parents[name]
     after_days = 1 + np.minimum(-4 * np.log1p(-uniforms(number, 20)), 12.9).astype(np.int64)
     children["occurred_s"] = parents["occurred_s"] + after_days * DAY_S
-    children["point"] = _next_door(town, parents["point"], uniforms(number, 21))
+    next_door = (uniforms(number, 21) * town.neighbours.shape[1]).astype(np.int64)
+    children["point"] = town.neighbours[parents["point"], next_door]
     return children[uniforms(number, 22) < _REPEAT_CHANCE]
-
-
-def _next_door(town: Town, point: Ints, u: np.ndarray) -> Ints:
-    return town.neighbours[point, (u * town.neighbours.shape[1]).astype(np.int64)]

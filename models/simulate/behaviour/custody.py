@@ -79,28 +79,15 @@ def arrested(person: Ints, at_s: int) -> Stays:
 
 def custody_events(seed: int, stays: Stays, people: People) -> list[Emitted]:
     """Return two events for each stay: its start, and its end, each half an hour later."""
-    ids, starts, ends = people.ids[stays.person].tolist(), iso(stays.from_s), iso(stays.to_s)
-    rows = zip(ids, stays.kind.tolist(), stays.from_s.tolist(), starts, stays.to_s.tolist(), ends, strict=True)
-    return [
-        emit(
-            seed,
-            "custody",
-            person_id,
-            f"{person_id}.{from_s}.{version}",
-            start if version == 1 else end,
-            {
-                "person_id": person_id,
-                "version": version,
-                "from": start,
-                **({} if version == 1 else {"to": end}),
-                "kind": kind,
-            },
-            (from_s if version == 1 else to_s) + 1800,
-            "ordinary",
-        )
-        for person_id, kind, from_s, start, to_s, end in rows
-        for version in (1, 2)
-    ]
+    events = []
+    person_ids = people.ids[stays.person].tolist()
+    columns = (person_ids, stays.kind.tolist(), stays.from_s.tolist(), stays.to_s.tolist())
+    for person_id, kind, from_s, to_s in zip(*columns, strict=True):
+        start, end = iso([from_s, to_s])
+        for version, at_s, time, until in ((1, from_s, start, {}), (2, to_s, end, {"to": end})):
+            data = {"person_id": person_id, "version": version, "from": start, **until, "kind": kind}
+            events.append(emit(seed, "custody", data, time, at_s + 1800, part=f"{from_s}.{version}"))
+    return events
 
 
 def _held(incidents: np.ndarray) -> Stays:

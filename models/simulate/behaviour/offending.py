@@ -6,7 +6,7 @@ import numpy as np
 
 from models.simulate.output.incident import COMPANION, SUSPECT, VICTIM, blank
 from models.simulate.world.days import PROFILE, Day
-from models.simulate.world.draws import Floats, Ints, generator, numbers, pick, pick_by_row
+from models.simulate.world.draws import Floats, Ints, generator, numbers, one_of, pick, pick_by_row
 from models.simulate.world.people import KIND, RATE, RATES, People
 from models.simulate.world.sites import POINT_SHARES, Sites
 from models.simulate.world.town import PLACE, Town
@@ -147,9 +147,8 @@ def _add_companions(rows: np.ndarray, people: People, rate: Ints, u: Floats) -> 
 
 def _add_used_minors(rows: np.ndarray, people: People, rate: Ints, u: Floats) -> None:
     """Add the minor as a victim to incidents in which an adult uses a minor."""
-    minors = people.of("used_minor")
     is_used = rate == RATE["minors_high"]
-    rows["person"][is_used, VICTIM] = minors[(u[is_used] * len(minors)).astype(np.int64)]
+    rows["person"][is_used, VICTIM] = one_of(people.of("used_minor"), u[is_used])
     rows["role"][is_used, VICTIM] = ROLE["victim"]
     rows["is_minor_used"], rows["is_minor_victim"] = is_used, is_used
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from models.simulate.output.incident import SUSPECT, blank
 from models.simulate.world.days import PROFILE, Day
-from models.simulate.world.draws import Ints, generator, numbers, pick
+from models.simulate.world.draws import Ints, generator, numbers, one_of, pick
 from models.simulate.world.people import People
 from models.simulate.world.sites import Sites
 from models.simulate.world.vocabulary import CODE, DISCOVERY, ROLE
@@ -21,7 +21,7 @@ def patrol(seed: int, day: Day, sites: Sites, people: People) -> np.ndarray:
     n = stops + arrests
     is_stop = np.arange(n) < stops
     u = rng.random((6, n))
-    over = np.array([CODE[code] for code in DROPPED_OVER])[(u[0] * len(DROPPED_OVER)).astype(np.int64)]
+    over = one_of(np.array([CODE[code] for code in DROPPED_OVER]), u[0])
     rows = blank(numbers(seed, day.number, "patrol", n))
     rows["code"] = np.where(is_stop, CODE["contact_stop"], over)
     rows["discovery"] = DISCOVERY["police"]
@@ -34,5 +34,4 @@ def patrol(seed: int, day: Day, sites: Sites, people: People) -> np.ndarray:
 
 def _stopped_people(people: People, u_pool: np.ndarray, u_person: np.ndarray) -> Ints:
     frequent, anybody = people.of("contacted"), people.of("contacted", "resident", "offender", "user", "victim")
-    one, other = frequent[(u_person * len(frequent)).astype(int)], anybody[(u_person * len(anybody)).astype(int)]
-    return np.where(u_pool < 0.5, one, other)
+    return np.where(u_pool < 0.5, one_of(frequent, u_person), one_of(anybody, u_person))

@@ -34,23 +34,14 @@ def staffing_events(seed: int, day: Day, town: Town, sites: Sites, people: Peopl
     starts_s = day.start_s + 3600 * np.array(SHIFT_STARTS_H)
     ends_s = starts_s + 3600 * SHIFT_HOURS
     starts, ends = iso(starts_s), iso(ends_s)
-    return [
-        emit(
-            seed,
-            "staffing",
-            area_id,
-            f"{area_id}.{starts[shift]}",
-            ends[shift],
-            {
-                "area_id": area_id,
-                "shift_start": starts[shift],
-                "shift_end": ends[shift],
-                "rostered_hours": round(float(rostered[area, shift]), 1),
-                "available_hours": round(float(available[area, shift]), 1),
-            },
-            int(ends_s[shift]) + 60,
-            "ordinary",
-        )
-        for area, area_id in enumerate(town.area_ids)
-        for shift in range(len(SHIFT_STARTS_H))
-    ]
+    events = []
+    for (area, shift), hours in np.ndenumerate(rostered):
+        data = {
+            "area_id": town.area_ids[area],
+            "shift_start": starts[shift],
+            "shift_end": ends[shift],
+            "rostered_hours": round(float(hours), 1),
+            "available_hours": round(float(available[area, shift]), 1),
+        }
+        events.append(emit(seed, "staffing", data, ends[shift], int(ends_s[shift]) + 60, part=starts[shift]))
+    return events

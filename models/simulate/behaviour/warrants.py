@@ -4,7 +4,7 @@ import numpy as np
 
 from models.simulate.output.events import Emitted, emit
 from models.simulate.world.days import DAY_S, Day, iso
-from models.simulate.world.draws import generator, numbers, pick
+from models.simulate.world.draws import generator, numbers, one_of, pick
 from models.simulate.world.people import OFFENDERS, People
 
 WARRANTS_PER_DAY = 0.16
@@ -30,44 +30,31 @@ def warrant_events(seed: int, day: Day, people: People) -> list[Emitted]:
     u = rng.random((6, n))
     is_possession = u[0] < POSSESSION_SHARE
     over = np.array(list(OVER))[pick(u[1], list(OVER.values()))]
-    users, offenders = people.of("user"), people.of(*OFFENDERS)
-    person = np.where(
-        is_possession, users[(u[2] * len(users)).astype(int)], offenders[(u[2] * len(offenders)).astype(int)]
-    )
-    issued_s = np.full(n, day.start_s + 10 * 3600)
+    person = np.where(is_possession, one_of(people.of("user"), u[2]), one_of(people.of(*OFFENDERS), u[2]))
+    issued_s = day.start_s + 10 * 3600
     ended_s = issued_s + ((3 - 70 * np.log1p(-u[5])) * DAY_S).astype(np.int64)
     outcome = np.select([u[4] < STANDING_SHARE, u[5] < EXECUTED_SHARE], ["outstanding", "executed"], "recalled")
-    rows = zip(
-        [f"W{number:016x}" for number in numbers(seed, day.number, "warrants", n).tolist()],
+    columns = (
+        numbers(seed, day.number, "warrants", n).tolist(),
         people.ids[person].tolist(),
         np.where(u[3] < BENCH_SHARE, "bench", "arrest").tolist(),
         np.where(is_possession, "drug_possession", over).tolist(),
-        issued_s.tolist(),
-        iso(issued_s),
-        outcome.tolist(),
         ended_s.tolist(),
-        iso(ended_s),
-        strict=True,
+        outcome.tolist(),
     )
-    return [
-        emit(
-            seed,
-            "warrants",
-            warrant_id,
-            f"{warrant_id}.{version}",
-            issued_at if version == 1 else ended_at,
-            {
-                "warrant_id": warrant_id,
+    events = []
+    for number, person_id, kind, code, end_s, end in zip(*columns, strict=True):
+        versions = [("outstanding", issued_s), *([] if end == "outstanding" else [(end, end_s)])]
+        for version, (status, at_s) in enumerate(versions, start=1):
+            issued_at, time = iso([issued_s, at_s])
+            data = {
+                "warrant_id": f"W{number:016x}",
                 "version": version,
                 "person_id": person_id,
                 "kind": kind,
                 "issued_at": issued_at,
-                "status": "outstanding" if version == 1 else end,
+                "status": status,
                 "underlying_offence_code": code,
-            },
-            issued if version == 1 else ended,
-            "ordinary",
-        )
-        for warrant_id, person_id, kind, code, issued, issued_at, end, ended, ended_at in rows
-        for version in ((1,) if end == "outstanding" else (1, 2))
-    ]
+            }
+            events.append(emit(seed, "warrants", data, time, at_s))
+    return events

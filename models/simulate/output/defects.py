@@ -20,13 +20,6 @@ CONFLICT_SHARE = 0.0006  # of incidents: the same version again with other conte
 BROKEN_SHARE = 0.005
 
 Event = dict[str, Any]
-_TIME_FIELD = {
-    "incidents": "occurred_at",
-    "warrants": "issued_at",
-    "custody": "from",
-    "staffing": "shift_start",
-    "actions": "at",
-}
 
 
 def _without(event: Event, *names: str) -> Event:

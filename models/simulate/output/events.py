@@ -1,11 +1,12 @@
 """CloudEvents 1.0 in structured JSON mode for the six topics (https://github.com/cloudevents/spec)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.simulate.output.incident import INCIDENT
 from models.simulate.output.versions import LABELS
 from models.simulate.world.days import iso
 from models.simulate.world.people import People
@@ -46,12 +47,23 @@ class Emitted(NamedTuple):
 
 
 def emit(
-    seed: int, topic: str, key: str, event_id: str, time: str, data: Mapping[str, Any], arrives_s: int, label: str
+    seed: int,
+    topic: str,
+    data: Mapping[str, Any],
+    time: str,
+    arrives_s: int,
+    label: str = "ordinary",
+    *,
+    part: str | None = None,
 ) -> Emitted:
-    """Return one event as a record with envelope and bytes."""
+    """Return one event as a record with envelope and bytes.
+
+    Its key is the first value of `data`, the id of the entity; its id adds `part`, by default the version.
+    """
+    key = next(iter(data.values()))
     event = {
         "specversion": "1.0",
-        "id": event_id,
+        "id": f"{key}.{part or data['version']}",
         "source": f"/harmspot/simulator/{seed}",
         "type": TYPES[topic],
         "time": time,
@@ -68,107 +80,52 @@ def encode(event: Mapping[str, Any]) -> bytes:
 
 def incident_events(seed: int, rows: np.ndarray, town: Town, people: People) -> list[Emitted]:
     """Return one event per version; unknown fields are left out."""
-    ids = [f"I{number:016x}" for number in rows["number"].tolist()]
-    parts = zip(
-        ids,
-        rows["version"].tolist(),
-        iso(rows["recorded_s"]),
-        _incident_data(ids, rows, town, people),
-        rows["arrives_s"].tolist(),
-        _names(LABELS, rows["label"]),
-        strict=True,
-    )
-    return [
-        emit(seed, "incidents", incident_id, f"{incident_id}.{version}", time, data, arrives_s, str(label))
-        for incident_id, version, time, data, arrives_s, label in parts
-    ]
+    names = INCIDENT.names or ()
+    columns = zip(*(rows[name].tolist() for name in names), strict=True)
+    times = zip(iso(rows["occurred_s"]), iso(rows["reported_s"]), iso(rows["recorded_s"]), strict=True)
+    person_ids = people.ids.tolist()
+    events = []
+    for values, (occurred_at, reported_at, recorded_at) in zip(columns, times, strict=True):
+        row = dict(zip(names, values, strict=True))
+        data = _incident_data(row, occurred_at, reported_at, town, person_ids)
+        events.append(emit(seed, "incidents", data, recorded_at, row["arrives_s"], LABELS[row["label"]]))
+    return events
 
 
-def _incident_data(ids: list[str], rows: np.ndarray, town: Town, people: People) -> list[dict[str, Any]]:
-    columns = zip(
-        ids,
-        rows["version"].tolist(),
-        _names(STATUSES, rows["status"]),
-        iso(rows["occurred_s"]),
-        iso(rows["reported_s"]),
-        _names(CODES, rows["code"]),
-        _names(DISCOVERIES, rows["discovery"]),
-        _reports(rows),
-        _locations(rows, town),
-        _true_flags("flags", rows, {"weapon": "is_weapon", "injury": "is_injury", "domestic": "is_domestic"}),
-        _drugs(rows),
-        _settings(rows),
-        _true_flags(
-            "minors",
-            rows,
-            {"victim": "is_minor_victim", "used_by_adult": "is_minor_used", "present": "is_minor_present"},
-        ),
-        _involvements(rows, people),
-        strict=True,
-    )
-    names = ("incident_id", "version", "status", "occurred_at", "reported_at", "offence_code", "discovery")
-    return [
-        {**dict(zip(names, plain, strict=True)), **report, **place, **flags, **drugs, **market, **minors, **involved}
-        for *plain, report, place, flags, drugs, market, minors, involved in columns
-    ]
+def _incident_data(
+    row: Mapping[str, Any], occurred_at: str, reported_at: str, town: Town, person_ids: Sequence[str]
+) -> dict[str, Any]:
+    report = {
+        "channel": CHANNELS[row["channel"]],
+        "reporter_ref": None if row["reporter"] == NONE else f"R{row['reporter']:06d}",
+        "subject": None if row["subject"] == NONE else SUBJECTS[row["subject"]],
+    }
+    place = {"lon": float(town.lon[row["point"]]), "lat": float(town.lat[row["point"]]), "accuracy_m": ACCURACY_M}
+    drugs = {"activity": ACTIVITIES[row["activity"]], "substance": SUBSTANCES[row["substance"]]}
+    optional = {
+        "flags": _true_flags(row, weapon="is_weapon", injury="is_injury", domestic="is_domestic"),
+        "drugs": drugs if row["activity"] != NONE else {},
+        "market": {"setting": SETTINGS[row["setting"]]} if row["setting"] != NONE else {},
+        "minors": _true_flags(row, victim="is_minor_victim", used_by_adult="is_minor_used", present="is_minor_present"),
+        "involvements": [
+            {"person_id": person_ids[person], "role": ROLES[role]}
+            for person, role in zip(row["person"], row["role"], strict=True)
+            if person != NONE
+        ],
+    }
+    return {
+        "incident_id": f"I{row['number']:016x}",
+        "version": row["version"],
+        "status": STATUSES[row["status"]],
+        "occurred_at": occurred_at,
+        "reported_at": reported_at,
+        "offence_code": CODES[row["code"]],
+        "discovery": DISCOVERIES[row["discovery"]],
+        "report": {name: value for name, value in report.items() if value is not None},
+        "location": {"area_id": town.area_ids[town.area[row["point"]]]} if row["is_area_only"] else place,
+        **{name: value for name, value in optional.items() if value},
+    }
 
 
-def _names(vocabulary: tuple[str, ...], numbers: np.ndarray) -> list[str | None]:
-    """Return the names of the numbers; None for −1."""
-    return np.array([*vocabulary, None], dtype=object)[numbers].tolist()
-
-
-def _present(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _reports(rows: np.ndarray) -> list[dict[str, Any]]:
-    channels, subjects = _names(CHANNELS, rows["channel"]), _names(SUBJECTS, rows["subject"])
-    reporters = [None if caller == NONE else f"R{caller:06d}" for caller in rows["reporter"].tolist()]
-    return [
-        {"report": _present(channel=channel, reporter_ref=reporter, subject=subject)}
-        for channel, reporter, subject in zip(channels, reporters, subjects, strict=True)
-    ]
-
-
-def _locations(rows: np.ndarray, town: Town) -> list[dict[str, Any]]:
-    points = rows["point"]
-    area_ids = np.array(town.area_ids, dtype=object)[town.area[points]].tolist()
-    columns = zip(
-        rows["is_area_only"].tolist(), area_ids, town.lon[points].tolist(), town.lat[points].tolist(), strict=True
-    )
-    return [
-        {"location": {"area_id": area_id} if is_area_only else {"lon": lon, "lat": lat, "accuracy_m": ACCURACY_M}}
-        for is_area_only, area_id, lon, lat in columns
-    ]
-
-
-def _true_flags(name: str, rows: np.ndarray, fields: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the true flags of each row under `name`; an empty dict if none is true."""
-    columns = zip(*(rows[field].tolist() for field in fields.values()), strict=True)
-    return [
-        {name: {key: True for key, flag in zip(fields, flags, strict=True) if flag}} if any(flags) else {}
-        for flags in columns
-    ]
-
-
-def _drugs(rows: np.ndarray) -> list[dict[str, Any]]:
-    activities, substances = _names(ACTIVITIES, rows["activity"]), _names(SUBSTANCES, rows["substance"])
-    return [
-        {"drugs": {"activity": activity, "substance": substance}} if activity else {}
-        for activity, substance in zip(activities, substances, strict=True)
-    ]
-
-
-def _settings(rows: np.ndarray) -> list[dict[str, Any]]:
-    return [{"market": {"setting": setting}} if setting else {} for setting in _names(SETTINGS, rows["setting"])]
-
-
-def _involvements(rows: np.ndarray, people: People) -> list[dict[str, Any]]:
-    ids = np.array([*people.ids.tolist(), None], dtype=object)
-    persons, roles = ids[rows["person"]].tolist(), np.array([*ROLES, None], dtype=object)[rows["role"]].tolist()
-    found = [
-        [{"person_id": person, "role": role} for person, role in zip(*both, strict=True) if person]
-        for both in zip(persons, roles, strict=True)
-    ]
-    return [{"involvements": involved} if involved else {} for involved in found]
+def _true_flags(row: Mapping[str, Any], **fields: str) -> dict[str, bool]:
+    return {flag: True for flag, field in fields.items() if row[field]}

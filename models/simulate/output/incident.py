@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.simulate.world.days import DAY_S
-from models.simulate.world.draws import Floats, Ints, Numbers, uniforms
+from models.simulate.world.draws import Ints, Numbers, one_of, uniforms
 from models.simulate.world.people import People
 from models.simulate.world.vocabulary import ACTIVITY, CHANNEL, CODE, CODES, DISCOVERY, FIRST_CHANNEL, NONE, ROLE
 
@@ -133,22 +133,18 @@ def _with_bystanders(rows: np.ndarray, people: People) -> np.ndarray:
     number, code = rows["number"], rows["code"]
     victims = np.where(
         uniforms(number, 9) < 0.875,
-        _one_of(people.of("victim"), uniforms(number, 10)),
-        _one_of(people.of("offender", "user"), uniforms(number, 10)),
+        one_of(people.of("victim"), uniforms(number, 10)),
+        one_of(people.of("offender", "user"), uniforms(number, 10)),
     )
     is_hurt = (uniforms(number, 11) < _VICTIM_CHANCE[code]) & ~(rows["person"] == victims[:, None]).any(axis=1)
     is_free = rows["person"][:, VICTIM] == NONE
     _assign(rows, VICTIM, victims, ROLE["victim"], is_hurt & is_free)
     is_seen = (_VICTIM_CHANCE[code] > 0) & (uniforms(number, 12) < 0.12)
-    _assign(rows, WITNESS, _one_of(people.of("witness"), uniforms(number, 13)), ROLE["witness"], is_seen)
+    _assign(rows, WITNESS, one_of(people.of("witness"), uniforms(number, 13)), ROLE["witness"], is_seen)
     victim = rows["person"][:, VICTIM]
     rows["is_minor_victim"] |= (victim != NONE) & (rows["occurred_s"] < people.adult_s[victim])
     rows["is_minor_present"] = rows["is_minor_victim"] | (uniforms(number, 14) < 0.01)
     return rows
-
-
-def _one_of(pool: Ints, u: Floats) -> Ints:
-    return pool[(u * len(pool)).astype(np.int64)]
 
 
 def _assign(rows: np.ndarray, slot: int, person: Ints, role: int, is_assigned: np.ndarray) -> None:

@@ -36,53 +36,29 @@ def _emit(
     seed: int, people: People, who: Ints, version: Ints, moment_s: Ints, is_engaged: np.ndarray, *, is_dead: bool
 ) -> list[Emitted]:
     """Return one event for each of `who`; the other columns are by person."""
-    columns = zip(
-        people.ids[who].tolist(),
-        version[who].tolist(),
-        moment_s[who].tolist(),
-        iso(moment_s[who]),
-        _births(people, who),
-        _treatments(people, who, is_engaged),
-        strict=True,
-    )
-    return [
-        emit(
-            seed,
-            "persons",
-            person_id,
-            f"{person_id}.{number}",
-            time,
-            {
-                "person_id": person_id,
-                "version": number,
-                **birth,
-                **({"deceased_at": time} if is_dead else {}),
-                **treatment,
-            },
-            arrives_s,
-            "ordinary",
-        )
-        for person_id, number, arrives_s, time, birth, treatment in columns
-    ]
+    events = []
+    for person, time in zip(who.tolist(), iso(moment_s[who]), strict=True):
+        data = {
+            "person_id": str(people.ids[person]),
+            "version": int(version[person]),
+            **_birth(people, person),
+            **({"deceased_at": time} if is_dead else {}),
+            **_treatment(int(people.consent[person]), bool(is_engaged[person])),
+        }
+        events.append(emit(seed, "persons", data, time, int(moment_s[person])))
+    return events
 
 
-def _births(people: People, who: Ints) -> list[dict[str, Any]]:
-    """Return `birth_date`, only `birth_year`, or nothing, for each of `who`."""
-    dates = people.birth[who].astype(str).tolist()
-    flags = zip(dates, people.knows_date[who].tolist(), people.knows_year[who].tolist(), strict=True)
-    return [
-        {"birth_date": born} if knows_date else {"birth_year": int(born[:4])} if knows_year else {}
-        for born, knows_date, knows_year in flags
-    ]
+def _birth(people: People, person: int) -> dict[str, Any]:
+    """Return `birth_date`, only `birth_year`, or nothing."""
+    born = str(people.birth[person])
+    if people.knows_date[person]:
+        return {"birth_date": born}
+    return {"birth_year": int(born[:4])} if people.knows_year[person] else {}
 
 
-def _treatments(people: People, who: Ints, is_engaged: np.ndarray) -> list[dict[str, Any]]:
-    """Return consent where stated, and engagement in treatment only with consent."""
-    return [
-        {}
-        if consent < 0
-        else {"treatment": {"consent": True, "engaged": engaged}}
-        if consent
-        else {"treatment": {"consent": False}}
-        for consent, engaged in zip(people.consent[who].tolist(), is_engaged[who].tolist(), strict=True)
-    ]
+def _treatment(consent: int, is_engaged: bool) -> dict[str, Any]:
+    """Return consent if stated, and engagement in treatment only with consent."""
+    if consent < 0:
+        return {}
+    return {"treatment": {"consent": True, "engaged": is_engaged} if consent else {"consent": False}}

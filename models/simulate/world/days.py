@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from models.simulate.world.draws import Floats, Ints, pick_by_row
 
@@ -65,7 +66,7 @@ def midnight_s(local: date, zone: ZoneInfo) -> int:
     return int(datetime.combine(local, time(), tzinfo=zone).timestamp())
 
 
-def iso(seconds: Ints) -> list[str]:
+def iso(seconds: npt.ArrayLike) -> list[str]:
     """Return ISO 8601 texts in UTC, ending in Z."""
     return np.datetime_as_string(np.asarray(seconds, dtype=np.int64).astype("M8[s]"), timezone="UTC").tolist()
 

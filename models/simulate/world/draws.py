@@ -57,6 +57,11 @@ def pick(u: Floats, weights: npt.ArrayLike) -> Ints:
     return np.searchsorted(cumulative[:-1], u * cumulative[-1], side="right")
 
 
+def one_of(pool: Ints, u: Floats) -> Ints:
+    """Return a member of `pool` for each uniform draw in `u`, all equally likely."""
+    return pool[(u * len(pool)).astype(np.int64)]
+
+
 def pick_by_row(u: Floats, weights: Floats) -> Ints:
     """Return one index per row of `weights` [n, k], drawn in proportion to that row."""
     cumulative = np.cumsum(weights, axis=1)

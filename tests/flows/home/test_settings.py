@@ -1,10 +1,13 @@
 """Settings: order of precedence, closed keys, paths relative to the file that names them."""
 
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
+import yaml
 
-from flows.home.settings import CONFIGS, SettingsError, load_settings
+from flows.home.settings import CONFIGS, Settings, SettingsError, load_settings
 
 
 def written(folder: Path, text: str) -> Path:
@@ -25,6 +28,19 @@ def test_file_overrides_default_and_environment_overrides_file(tmp_path: Path) -
     assert (settings.places.top_k, settings.places.draws) == (9, 500)
 
 
+def test_the_default_file_has_a_line_for_each_field_in_their_order() -> None:
+    def keys(section: type) -> dict[str, Any]:
+        kinds = get_type_hints(section)
+        return {name: keys(kind) if is_dataclass(kind) else None for name, kind in kinds.items()}
+
+    def named(values: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+        return {name: named(value, known[name]) if known[name] else None for name, value in values.items()}
+
+    known = keys(Settings)
+    lines = named(yaml.safe_load((CONFIGS / "default.yaml").read_text(encoding="utf-8")), known)
+    assert repr(lines) == repr(known)
+
+
 def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
     chosen = written(tmp_path, "force: {areas: {path: map/areas.geojson}}\n")
     assert load_settings(chosen, environment={}).force.areas.path == tmp_path / "map" / "areas.geojson"
@@ -41,6 +57,14 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
         ("places: {discoveries: [public, police]}\n", "police"),
         ("force: {time_zone: Mars/Olympus}\n", "expected an IANA zone"),
         ("ingest: {mapping: nowhere}\n", "shipped are"),
+        ("ingest: {sources: kafka}\n", "ingest.sources='kafka': expected a list"),
+        ("stream: {live: often}\n", "stream.live='often': expected true or false"),
+        ("stream: {group: 3}\n", "stream.group=3: expected text or null"),
+        ("seed: true\n", "seed=True: expected a whole number"),
+        ("force: {areas: {path: 3}}\n", "force.areas.path=3: expected a path or null"),
+        ("force: {staffing: {assumed_total_hours_per_day: x}}\n", "assumed_total_hours_per_day='x': expected a number"),
+        ("partners: {recipients: [{name: a, topic: {}}]}\n", "'partners.recipients.topic'; did you mean 'topics'"),
+        ("partners: {recipients: [3]}\n", "partners.recipients is of type int: expected a section with name"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_way_out(tmp_path: Path, text: str, words: str) -> None:
@@ -66,6 +90,12 @@ def test_identity_ignores_where_files_stand_and_sees_what_decides(tmp_path: Path
     there = load_settings(written(tmp_path / "b", text), environment={})
     changed = load_settings(written(tmp_path / "b", text + "places: {top_k: 6}\n"), environment={})
     assert here.identity() == there.identity() != changed.identity()
+
+
+def test_a_whole_number_is_kept_as_it_is_written(tmp_path: Path) -> None:
+    """The identity of a run holds the numbers of its settings: 180 made 180.0 would be another run."""
+    half_life = load_settings(written(tmp_path, "places: {half_life_days: 90}"), environment={}).places.half_life_days
+    assert isinstance(half_life, int)
 
 
 def test_secrets_do_not_show(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.operations.equilibria import POLICIES, Equilibria, play
+from tests.models.operations.equilibria import DRAWING, POLICIES, Equilibria, drawing, play
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +36,7 @@ def test_same_seed_same_play() -> None:
     model = Equilibria(periods=20)
     assert play(model, seed=1).equals(play(model, seed=1))
     assert not np.array_equal(play(model, seed=1)["violator_share"], play(model, seed=2)["violator_share"])
+
+
+def test_the_page_of_plans_shows_the_drawing_of_this_simulation() -> None:
+    assert DRAWING.read_text(encoding="utf-8") == drawing()

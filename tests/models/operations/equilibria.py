@@ -5,12 +5,21 @@ exceeds the cost of complying; perceived risk follows the true risk. If the K sa
 fall on V violators by chance, p = min(1, K/V): with many violators the risk is low and nobody stops. In a declared
 order, the same K sanctions are certain for the first in order; these stop, and the next become first (Kleiman and
 Kilmer 2009, PNAS 106:14230). The model assumes informed, deterrable people; it shows a mechanism and is no forecast.
+
+The page of plans shows its drawing, made once: `python -m tests.models.operations.equilibria` writes it again.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from pipeline.pages.base import number, percent
+from pipeline.pages.svg_plots import line_plot
+
+DRAWING = Path(__file__).resolve().parents[3] / "pipeline/pages/templates/equilibria.html"
+SEED, PERIODS = 20261123, 60
 
 POLICIES = ("concentrated", "spread", "spread with a surge")
 
@@ -71,3 +80,21 @@ def _true_risk(violates: np.ndarray, sanctions: int, policy: str) -> np.ndarray:
         return (before < sanctions).astype(float)
     violators = np.maximum(violates.sum(axis=1, keepdims=True), 1)
     return np.broadcast_to(np.minimum(1.0, sanctions / violators), violates.shape)
+
+
+def drawing() -> str:
+    """Return the drawing: the share of violators by period, one line per policy, and where each policy ends."""
+    shares = play(Equilibria(periods=PERIODS), seed=SEED)
+    series = {str(policy): rows["violator_share"].tolist() for policy, rows in shares.groupby("policy", sort=False)}
+    periods = [f"period {period}" for period in range(PERIODS + 1)]
+    plot = line_plot(periods, series, title="Share of all who violate, by how sanctions are used")
+    ends = "".join(
+        f"<li><b>{percent(row.violator_share)}</b> still violate, {row.policy}, after {number(row.sanctions_used)} "
+        "sanctions</li>"
+        for row in shares.groupby("policy", sort=False).tail(1).itertuples()
+    )
+    return f'{plot}\n<ul class="tiles">{ends}</ul>\n'
+
+
+if __name__ == "__main__":
+    DRAWING.write_text(drawing(), encoding="utf-8")

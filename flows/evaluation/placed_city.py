@@ -1,0 +1,60 @@
+"""The loaded city up to its last day to evaluate, with every incident placed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from flows.home.home import Home
+from flows.home.settings import Settings
+from flows.home.store_access import open_home_snapshot
+from flows.run.assembly import Map, place_incidents, query, read_map, read_run_codebook
+from pipeline.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCity:
+    """A snapshot of the store, map and codebook; `until` is the end of `last_day`."""
+
+    connection: duckdb.DuckDBPyConnection
+    geography: Map
+    codebook: pd.DataFrame
+    last_day: date
+    until: datetime
+    settings: Settings
+
+    def incidents(self, name: str, **parameters: Any) -> pd.DataFrame:
+        """Return the incidents before `until` that count for places, by a query of `flows/sql/evaluation.sql`."""
+        return query(
+            self.connection,
+            f"evaluation#{name}",
+            until=self.until,
+            discoveries=list(self.settings.places.discoveries),
+            time_zone=self.settings.force.time_zone,
+            **parameters,
+        )
+
+
+@contextmanager
+def open_city(home: Home, last_day: date | None) -> Iterator[PlacedCity]:
+    """Open the city with its incidents placed; `last_day` is by default that of the latest incident.
+
+    Raises
+    ------
+    StoreError
+        The store holds no incidents.
+    """
+    settings = home.settings
+    with open_home_snapshot(home, home.now()) as snapshot:
+        latest = query(snapshot.connection, "evaluation#last_day", time_zone=settings.force.time_zone)["day"].iloc[0]
+        if last_day is None and pd.isna(latest):
+            raise StoreError("the store holds no incidents; load some first: harmspot load")
+        last_day = last_day or pd.Timestamp(latest).date()
+        until = home.midnight(last_day + timedelta(days=1))
+        codebook, geography = read_run_codebook(settings, until), read_map(settings)
+        place_incidents(snapshot.connection, geography, codebook, until, settings)
+        yield PlacedCity(snapshot.connection, geography, codebook, last_day, until, settings)

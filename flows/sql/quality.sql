@@ -1,0 +1,39 @@
+-- What the figures of a run leave out, and how sure its input is.
+
+-- name: ingest_totals
+-- Row counts of every batch that stored a new version: rows_in = versions_stored + duplicates +
+-- dead_letters. A file loaded again stores nothing; rows of a replay are counted in their original batch.
+SELECT
+    coalesce(sum(rows_in), 0) AS rows_in,
+    coalesce(sum(stored), 0) AS versions_stored,
+    coalesce(sum(duplicates), 0) AS duplicates,
+    coalesce(sum(dead), 0) AS dead_letters,
+    coalesce(sum(conflicts), 0) AS conflicts,
+    (SELECT count(*) FROM dead_letter_snapshot) AS dead_letters_waiting
+FROM batch_snapshot
+WHERE stored > 0 AND NOT starts_with(source, 'replay of ')
+
+-- name: dead_by_reason
+-- The waiting dead letters by reason.
+SELECT reason, count(*) AS n
+FROM dead_letter_snapshot
+GROUP BY reason
+ORDER BY reason
+
+-- name: placement
+-- Counts of incidents that the placement could not use: facts about the current map and the source, not errors.
+SELECT
+    count(*) AS incident_count,
+    count(*) FILTER (WHERE area_id IS NULL AND has_point) AS outside_count,
+    count(*) FILTER (WHERE area_id IS NULL AND NOT has_point) AS unknown_area_count,
+    count(*) FILTER (WHERE NOT has_point AND area_id IS NOT NULL) AS area_only_count,
+    count(*) FILTER (WHERE discovery = 'police') AS police_count
+FROM incident_placed
+
+-- name: precision
+-- How precisely the incidents are dated.
+SELECT
+    count(*) FILTER (WHERE occurred_precision = 'day') AS day_count,
+    count(*) FILTER (WHERE occurred_precision = 'month') AS month_count,
+    count(*) FILTER (WHERE is_ambiguous_hour) AS ambiguous_count
+FROM incident_snapshot
