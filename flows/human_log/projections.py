@@ -1,14 +1,12 @@
 """Projections: tables of human decisions, rebuilt by every publication and every decision."""
 
-from pathlib import Path
-
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.audit_events import audit_report
 from flows.human_log.ledger import Ledger, ledger_of
 from flows.human_log.list_events import list_tables
 from flows.human_log.notice_records import notice_states
-from pipeline.publication.publish import Projector, Shown, project, publication_lock
+from pipeline.publication.publish import Projector, Shown
 from pipeline.publication.tables import read_tables
 from pipeline.store.store import Store
 
@@ -28,9 +26,3 @@ def projector(home: Home) -> Projector:
             return shown(home, store, ledger_of(home, store))
 
     return make
-
-
-def project_home(home: Home) -> list[Path]:
-    """Rebuild the projections after a decision and return the replaced files."""
-    with publication_lock(home.path):
-        return project(home.path, projector(home)(), key=home.key)
