@@ -9,12 +9,13 @@ from importlib.metadata import version
 import duckdb
 import pandas as pd
 
-from flows.decisions.audits import audit_reports, halt
 from flows.decisions.list_effects import lacking_effect
-from flows.decisions.lists import human_changes, shown_lists
 from flows.health.stream_health import Finding, State, broker, clock, live_figures, waiting
 from flows.home.home import Home
-from flows.human_log.integrity import log_problems
+from flows.human_log.audit_events import audit_report, halt_of
+from flows.human_log.integrity import check_log
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_runs import human_changes, shown_lists
 from flows.ingest.ingest import offence_codes
 from flows.run.assembly import read_map
 from pipeline.database import connect, explain_duckdb_error
@@ -118,7 +119,7 @@ def _publication(home: Home) -> tuple[State, str]:
 
 
 def _access_log(home: Home) -> tuple[State, str]:
-    if problems := log_problems(home):
+    if problems := check_log(home):
         return "fault", problems[0]
     if back := home.access_log.back_in_time():
         return "warning", back[0]
@@ -128,30 +129,32 @@ def _access_log(home: Home) -> tuple[State, str]:
 def _lists(home: Home) -> tuple[State, str]:
     if runs(home.path).empty:
         return "ok", "no lists of people yet"
-    changes = human_changes(home)
+    ledger = read_ledger(home)
+    changes = human_changes(home, ledger)
     rarely_changed = changes.loc[changes["is_alarm"], "list"].tolist()
     if rarely_changed:
         return (
             "warning",
             f"people change under 2% of {', '.join(rarely_changed)}: is the evidence read before approval?",
         )
-    drafts = shown_lists(home, None)["status"].eq("draft").sum()
+    drafts = shown_lists(home, ledger, None)["status"].eq("draft").sum()
     return "ok", f"{drafts} lists of the latest run wait for approval: `harmspot --home {home.path} lists show`"
 
 
 def _effects(home: Home) -> tuple[State, str]:
     if runs(home.path).empty:
         return "ok", "no lists of people yet"
-    if lacking := lacking_effect(home):
+    if lacking := lacking_effect(home, read_ledger(home)):
         detail = f"`harmspot --home {home.path} lists effects` says what prevents the approval of {', '.join(lacking)}"
         return "warning", detail
     return "ok", "the expected effect of every list that needs one is registered"
 
 
 def _audits(home: Home) -> tuple[State, str]:
-    if halted := halt(home):
+    ledger = read_ledger(home)
+    if halted := halt_of(home, ledger, home.now()):
         return "fault", halted
-    reports = audit_reports(home).dropna(subset="fresh_until")
+    reports = audit_report(home, ledger).dropna(subset="fresh_until")
     if reports.empty:
         return "ok", "their clock starts at the first run"
     due_on = reports["fresh_until"].dt.tz_convert(home.settings.force.zone).dt.date

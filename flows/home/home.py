@@ -103,6 +103,10 @@ class Home:
         """The log of reads of restricted tables."""
         return AccessLog(self.path / "access.log")
 
+    def log_access(self, action: str, detail: Mapping[str, object], *, reader: str | None, purpose: str | None) -> None:
+        """Append an entry to the access log, before anything is read or done; raises as `AccessLog.append`."""
+        self.access_log.append(reader=reader, purpose=purpose, action=action, detail=dict(detail), now=self.now())
+
     def now(self) -> datetime:
         """Return the clock that was passed in, or the system clock; no other code reads the system clock."""
         return self.clock or datetime.now(UTC)
