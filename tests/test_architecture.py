@@ -15,10 +15,11 @@ OUTSIDE = {  # libraries that a package does not know
     "pipeline": {"prefect"},
     "flows": set(),
 }
-SHARED = {"pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database"}
+SHARED = {"pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database", "pipeline.complete_file"}
 PIPELINE = {
     "pipeline.errors": set(),
     "pipeline.local_time": set(),
+    "pipeline.complete_file": set(),
     "pipeline.clock": {"pipeline.errors"},
     "pipeline.database": {"pipeline.errors"},
     "pipeline.messages": SHARED,

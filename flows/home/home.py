@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 
 from flows.home.settings import Settings, SettingsError, load_settings
+from pipeline.complete_file import write_complete
+from pipeline.errors import KeyFileError
 from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import Key, create_key, load_key
 from pipeline.privacy.pii_guard import PSEUDONYM
@@ -112,12 +114,19 @@ class Home:
         _ = self.settings
         self.path.mkdir(parents=True, exist_ok=True)
         if not (self.store.exists() or self._has_key()):
-            create_key(self.path)
-            self.progress(
-                f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing can be opened without it"
-            )
+            self._create_key()
         self._remember_config()
         return self
+
+    def _create_key(self) -> None:
+        """Create the key and log it, unless another process is first."""
+        try:
+            create_key(self.path)
+        except KeyFileError:
+            return
+        self.progress(
+            f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing can be opened without it"
+        )
 
     @property
     def _memory(self) -> Path:
@@ -129,7 +138,7 @@ class Home:
             return
         named = os.path.relpath(self.config_file.resolve(), self.path.resolve())
         if not self._memory.exists() or self._memory.read_text(encoding="utf-8").strip() != named:
-            self._memory.write_text(f"{named}\n", encoding="utf-8")
+            write_complete(self._memory, f"{named}\n".encode())
             self.progress(f"home {self.path} remembers its configuration {self.config_file}; --config overrides it")
 
     def _remembered_config(self) -> Path | None:

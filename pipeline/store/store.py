@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.clock import refuse_earlier
-from pipeline.database import Progress, attach, connect, frame, log_progress, query, transaction, unordered
+from pipeline.database import Progress, connect, frame, log_progress, query, transaction, unordered
 from pipeline.errors import SourceError, StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, UTC_TIME
@@ -32,7 +32,7 @@ from pipeline.sources import mapped_files
 from pipeline.sources.mapping import Mapping, check_offence_codes
 from pipeline.store.dedup_index import DedupIndex
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.migrations import migrate
+from pipeline.store.store_file import attach_store
 
 Tell = Callable[[duckdb.DuckDBPyConnection], Sequence[OutboxMessage]]
 
@@ -592,22 +592,10 @@ class Store:
 def open_store(
     path: Path, key: Key, *, wait_s: float, progress: Progress = log_progress, log: AccessLog | None = None
 ) -> Store:
-    """Open the store at `path` as its only writer; create or migrate it if needed.
-
-    Raises
-    ------
-    StoreBusyError
-        Another process holds it for longer than `wait_s`.
-    KeyFileError
-        It was written with another key.
-    StoreError
-        It cannot be opened, or a newer harmspot wrote it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Open the store at `path` as its only writer; raises the errors of `attach_store`."""
     connection = connect(path.parent / "spill")
     try:
-        attach(connection, path, key.encryption, alias="store", wait_s=wait_s, progress=progress)
-        migrate(connection, path, progress)
+        attach_store(connection, path, key, wait_s=wait_s, progress=progress)
     except BaseException:
         connection.close()
         raise
