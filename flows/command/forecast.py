@@ -94,7 +94,7 @@ def command(
     )
     from flows.home.settings import find_mapping
     from geo.cells import Grid
-    from pipeline.sources.mapped_frame import read_mapped_incidents
+    from pipeline.sources.mapped_files import read_mapped_incidents
     from pipeline.sources.mapping import read_mapping
 
     settings = home.settings

@@ -12,7 +12,7 @@ import pandas as pd
 from flows.decisions.audits import audit_reports, halt
 from flows.decisions.list_effects import lacking_effect
 from flows.decisions.lists import human_changes, shown_lists
-from flows.health.stream_health import Finding, State, broker, clock, live_figures, waiting
+from flows.health.stream_health import clock, live_figures, sources, waiting
 from flows.home.home import Home
 from flows.human_log.integrity import log_problems
 from flows.ingest.ingest import offence_codes
@@ -20,6 +20,7 @@ from flows.run.assembly import read_map
 from pipeline.database import connect, explain_duckdb_error
 from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication.publish import runs
+from pipeline.sources.registry import Finding, State
 from pipeline.store.store import StoreHealth, open_store
 
 LEAST_FREE_BYTES = 1 << 30
@@ -37,7 +38,7 @@ def examine(home: Home) -> pd.DataFrame:
     if health:
         findings += _outcomes("dead letters", lambda: waiting(home, health))
         findings += _outcomes("clock", lambda: clock(home, health))
-    findings += _outcomes("kafka", lambda: broker(home, health))
+    findings += _outcomes("kafka", lambda: sources(home, health))
     return pd.DataFrame(findings, columns=list(Finding._fields))
 
 

@@ -27,6 +27,7 @@ from models.places.markets import MarketsConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import HarmspotError
 from pipeline.messages.partners import Partner
+from pipeline.sources.registry import is_source_name, locate_sources
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 ENVIRONMENT_PREFIX = "HARMSPOT__"
@@ -208,6 +209,7 @@ class Settings:
     audits: AuditsConfig
     publication: PublicationSettings
     kafka: KafkaSettings
+    sources: Mapping[str, Any]  # by name of the source (pipeline.sources.registry)
     partners: PartnersSettings
     stream: StreamSettings
     schedule: ScheduleSettings
@@ -307,8 +309,8 @@ def _refuse_unknown_keys(chosen: Mapping[str, Any], known: Mapping[str, Any], wh
     for key, value in chosen.items():
         if key not in known:
             raise SettingsError(f"{where}: unknown key {path + str(key)!r}; {_nearest(str(key), known)}")
-        # `weights` and `security` have free keys, which their consumers check.
-        if isinstance(known[key], dict) and key not in ("weights", "security"):
+        # `weights`, `security` and `sources` have free keys, which their consumers check.
+        if isinstance(known[key], dict) and key not in ("weights", "security", "sources"):
             if not isinstance(value, dict):
                 raise SettingsError(
                     f"{where}: {path + key} is of type {type(value).__name__}: "
@@ -341,14 +343,16 @@ def _resolve_paths(values: Mapping[str, Any], folder: Path, at: tuple[str, ...] 
     resolved: dict[str, Any] = {}
     for key, value in values.items():
         here = (*at, key)
-        if isinstance(value, dict):
+        if here == ("sources",):
+            resolved[key] = locate_sources(value, folder)
+        elif isinstance(value, dict):
             resolved[key] = _resolve_paths(value, folder, here)
         elif here in PATH_KEYS and isinstance(value, str | Path):
             resolved[key] = (folder / value).resolve()
         elif here == ("ingest", "mapping") and value is not None:
             resolved[key] = find_mapping(str(value), folder)
         elif here == ("ingest", "sources"):
-            resolved[key] = tuple(s if s == "kafka" else str((folder / s).resolve()) for s in value)
+            resolved[key] = tuple(s if is_source_name(s) else str((folder / s).resolve()) for s in value)
         else:
             resolved[key] = value
     return resolved
@@ -418,6 +422,7 @@ def _build(values: Mapping[str, Any]) -> Settings:
             audits=AuditsConfig(**values["audits"]),
             publication=PublicationSettings(**values["publication"]),
             kafka=KafkaSettings(**values["kafka"]),
+            sources=values["sources"],
             partners=_partners(**values["partners"]),
             stream=StreamSettings(**values["stream"]),
             schedule=ScheduleSettings(**values["schedule"]),

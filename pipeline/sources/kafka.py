@@ -96,12 +96,12 @@ class KafkaSource:
     ) -> None:
         self.name = f"kafka:{bootstrap_servers}"
         self._bootstrap_servers = bootstrap_servers
-        self._topics = sorted(topics)
+        self.topics = sorted(topics)
         self._security = checked_security(security)
         self._timeout_s = timeout_s
 
     def __repr__(self) -> str:
-        return f"KafkaSource({self._bootstrap_servers!r}, {self._topics!r}, security={masked(self._security)!r})"
+        return f"KafkaSource({self._bootstrap_servers!r}, {self.topics!r}, security={masked(self._security)!r})"
 
     def batches(self, start: Mapping[batch.TopicPartition, int], size: int) -> Iterator[RecordBatch]:
         """Yield batches of at most `size` records, each partition from its offset in `start` or its first record.
@@ -131,14 +131,14 @@ class KafkaSource:
                 ends = consumer.end_offsets(partitions, timeout_ms=timeout_ms)
             except KafkaError as error:
                 raise BrokerError(f"{self._bootstrap_servers} did not answer: {type(error).__name__}") from None
-            ids = topic_ids(consumer, self._topics)
+            ids = topic_ids(consumer, self.topics)
         return {(p.topic, p.partition): Bounds(firsts[p], ends[p], ids.get(p.topic)) for p in partitions}
 
     def topic_ids(self) -> dict[str, str]:
         """Return the ids of the topics that have one."""
         with closing(self._connect()) as consumer:
             self._partitions(consumer)
-            return topic_ids(consumer, self._topics)
+            return topic_ids(consumer, self.topics)
 
     def _connect(self) -> KafkaConsumer:
         return open_consumer(
@@ -165,7 +165,7 @@ class KafkaSource:
             yield RecordBatch(*self._fill(consumer, behind, ends, size))
 
     def _partitions(self, consumer: KafkaConsumer) -> list[TopicPartition]:
-        found = {topic: consumer.partitions_for_topic(topic) for topic in self._topics}
+        found = {topic: consumer.partitions_for_topic(topic) for topic in self.topics}
         if missing := [topic for topic, numbers in found.items() if not numbers]:
             raise SourceError(
                 f"{self._bootstrap_servers} has no topic {', '.join(missing)}; create it, "

@@ -3,15 +3,17 @@
 import csv
 import gzip
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyproj
 
-from pipeline.database import frame, literal_sql, name_sql, query, unordered
+from pipeline.database import connect, frame, literal_sql, name_sql, query, unordered
 from pipeline.errors import SourceError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
 from pipeline.events.version_sql import stage_sql
@@ -119,6 +121,40 @@ def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horiz
         connection.execute(f"SET VARIABLE {name} = $value::VARCHAR", {"value": getattr(mapping, name)})
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})
     connection.execute(query("mapped/incident"))
+
+
+def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) -> tuple[pd.DataFrame, int]:
+    """Read a file, or a folder of files, without a store, for a forecast directly from the file.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet file, or a folder of them.
+    mapping : Mapping
+        The mapping of the file.
+    horizon : datetime
+        Latest time an incident may be dated.
+
+    Returns
+    -------
+    pandas.DataFrame
+        occurred_at (UTC), offence (harmspot code), lon, lat.
+    int
+        Number of rows that a load would turn into dead letters.
+
+    Raises
+    ------
+    SourceError
+        As `Store.load_mapped`.
+    MappingError
+        As `Store.load_mapped`.
+    """
+    with closing(connect(is_encrypting=False)) as connection:
+        read_raw(connection, path, mapping)
+        map_incidents(connection, mapping, horizon)
+        incidents = frame(connection, query("mapped/readable_incident"))
+        [(unreadable,)] = connection.execute("SELECT count(*) FROM mapped WHERE rule IS NOT NULL").fetchall()
+    return incidents, int(unreadable)
 
 
 def is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:

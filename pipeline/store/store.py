@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from pipeline.clock import refuse_earlier
 from pipeline.database import Progress, connect, frame, log_progress, query, transaction, unordered
-from pipeline.errors import SourceError, StaleOffsetsError
+from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, UTC_TIME
 from pipeline.events.version_sql import arrival_sql, hashed_sql, keep_sql, stage_sql
@@ -30,6 +30,7 @@ from pipeline.privacy.keys import Key
 from pipeline.privacy.pii_scan import redact_words, refuse_mentions
 from pipeline.sources import mapped_files
 from pipeline.sources.mapping import Mapping, check_offence_codes
+from pipeline.sources.registry import recreated_topic
 from pipeline.store.dedup_index import DedupIndex
 from pipeline.store.human_events import HumanEvent
 from pipeline.store.store_file import attach_store
@@ -252,7 +253,7 @@ class Store:
         """
         held = self.topic_ids()
         if others := [topic for topic, topic_id in topic_ids.items() if held.get(topic, topic_id) != topic_id]:
-            raise SourceError(another_topic(others[0]))
+            raise recreated_topic(others[0])
         fresh = {topic: topic_id for topic, topic_id in topic_ids.items() if topic not in held}
         if fresh:
             with transaction(self._connection):
@@ -600,15 +601,6 @@ def open_store(
         connection.close()
         raise
     return Store(connection, progress, log=log)
-
-
-def another_topic(topic: str) -> str:
-    """Return the error message for stored offsets that belong to another topic of the same name."""
-    return (
-        f"{topic} is not the topic that the store read: the topic was recreated, or kafka.bootstrap_servers names "
-        f"another cluster. Correct that, or read it from its first record: harmspot stream --forget-offset '{topic}'; "
-        "events already stored are recognised by source and id."
-    )
 
 
 def _dead_counts(dead_letters: pa.Table) -> BatchCounts:
