@@ -119,8 +119,7 @@ def publish(
     for name, rows in places.items():
         refuse_people(name, rows)
     counts = {name: len(rows) for name, rows in {**people, **places}.items() if name != "run"}
-    home.mkdir(parents=True, exist_ok=True)
-    with _publication_lock(home, wait_s):
+    with publication_lock(home, wait_s):
         clean_up(home)
         is_new = not has_run(home, key, run["run_id"])
         if is_new:
@@ -137,8 +136,11 @@ def publish(
     return PublishResult(is_new, paths, counts)
 
 
-def project(home: Path, projector: Projector, *, key: Key, wait_s: float = 60.0) -> list[Path]:
-    """Rebuild every projection, restricted first, and return the files that were replaced.
+def project(home: Path, shown: Shown, *, key: Key) -> list[Path]:
+    """Replace every projection, restricted first, and return the files that were replaced.
+
+    The caller holds `publication_lock` and read `shown` under it, so that after two concurrent decisions the
+    publication shows both.
 
     A file whose projections are unchanged is not written, nor is a home without a publication: its first publication
     includes the projections. If an erased person is still in a kept run, the file of people is written anew, so that
@@ -149,6 +151,7 @@ def project(home: Path, projector: Projector, *, key: Key, wait_s: float = 60.0)
     PublicationError
         As `publish`. The files stay unchanged.
     """
+<<<<<<< HEAD
     home.mkdir(parents=True, exist_ok=True)
     with _publication_lock(home, wait_s):
         clean_up(home)
@@ -161,6 +164,17 @@ def project(home: Path, projector: Projector, *, key: Key, wait_s: float = 60.0)
         replaced = [(beside, path) for beside, path in fresh if beside]
         for beside, path in replaced:
             finish(beside, path)
+=======
+    clean_up(home)
+    places, people = _projected(shown)
+    fresh = [
+        (_without_erased(home / RESTRICTED, people, key, shown.erased), home / RESTRICTED),
+        (_rewritten(home / PUBLISHED, read_tables().published, places, None), home / PUBLISHED),
+    ]
+    replaced = [(beside, path) for beside, path in fresh if beside]
+    for beside, path in replaced:
+        _rename(beside, path)
+>>>>>>> main
     return [path for _, path in replaced]
 
 
@@ -362,8 +376,15 @@ def _write_beside(
 
 
 @contextmanager
-def _publication_lock(home: Path, wait_s: float) -> Iterator[None]:
-    """Hold the home's lock; the operating system releases it when a process dies."""
+def publication_lock(home: Path, wait_s: float = 60.0) -> Iterator[None]:
+    """Hold the home's lock; the operating system releases it when a process dies.
+
+    Raises
+    ------
+    PublicationError
+        Another process holds it for longer than `wait_s`.
+    """
+    home.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_s
     with (home / LOCK).open("a") as file:
         while not _try_lock(file.fileno()):

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
+import pandas as pd
 from msgspec import Meta, Struct
 
 from pipeline.errors import StoreError
@@ -199,6 +200,21 @@ class HumanEvent:
             return msgspec.convert(msgspec.to_builtins(self.detail), shape)
         except msgspec.ValidationError as error:
             raise StoreError(f"invalid details of an event of kind {self.kind!r}: {error}") from None
+
+
+def events_of(rows: pd.DataFrame) -> tuple[HumanEvent, ...]:
+    """Return the events of `Store.human_events` in the same order, their details typed and complete."""
+    return tuple(
+        HumanEvent(
+            kind=row["kind"],
+            actor=row["actor"],
+            subject_kind=row["subject_kind"],
+            subject=row["subject"],
+            at=row["at"].to_pydatetime(),
+            detail=msgspec.structs.asdict(read_detail(row["kind"], row["detail"])),
+        )
+        for row in rows.to_dict("records")
+    )
 
 
 def read_detail(kind: str, detail: str) -> Any:

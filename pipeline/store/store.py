@@ -32,7 +32,7 @@ from pipeline.sources import mapped_files
 from pipeline.sources.mapping import Mapping, check_offence_codes
 from pipeline.sources.registry import recreated_topic
 from pipeline.store.dedup_index import DedupIndex
-from pipeline.store.human_events import HumanEvent
+from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.store_file import attach_store
 
 Tell = Callable[[duckdb.DuckDBPyConnection], Sequence[OutboxMessage]]
@@ -344,6 +344,10 @@ class Store:
     def human_events(self) -> pd.DataFrame:
         """Return the human events in recording order: sequence, event_id, kind, actor, subject_kind, … detail."""
         return frame(self._connection, query("store/human_events"))
+
+    def ledger(self) -> tuple[HumanEvent, ...]:
+        """Return the human events in recording order, their details typed."""
+        return events_of(self.human_events())
 
     def add_messages(self, messages: Sequence[OutboxMessage], at: datetime) -> None:
         """Write messages that come from no human event or batch, such as results of a run; each is written once."""

@@ -20,7 +20,6 @@ from pipeline.privacy.keys import Key, derive_key
 from pipeline.publication import publish as publication
 from pipeline.publication.duckdb_file import opened
 from pipeline.publication.publish import (
-    Projector,
     Shown,
     clean_up,
     has_run,
@@ -479,9 +478,9 @@ def test_a_column_added_since_stays_empty_for_kept_runs(tmp_path: Path, monkeypa
     assert len(read_published(tmp_path, "hotspot", "run1")) == 0
 
 
-def acts(place: str, person: str) -> Projector:
-    """A projector of one act upon a place and one upon a person."""
-    return lambda: Shown(
+def acts(place: str, person: str) -> Shown:
+    """The projections of one act upon a place and one upon a person."""
+    return Shown(
         {
             "place_act": pd.DataFrame({"id": ["a"], "choice": [place]}),
             "person_act": pd.DataFrame({"id": ["b"], "choice": [person]}),
@@ -516,7 +515,7 @@ def test_every_publication_rebuilds_the_projections_whole(tmp_path: Path) -> Non
     publish_day(tmp_path, 1)
     project(tmp_path, acts("kept", "withdrawn"), key=KEY)
     places, people = frames()
-    publish(tmp_path, run_row(2), places, people, key=KEY, history_runs=3, projector=acts("broken", "served"))
+    publish(tmp_path, run_row(2), places, people, key=KEY, history_runs=3, projector=lambda: acts("broken", "served"))
     assert everything(tmp_path)["published.place_act"] == [("a", "broken")]
     assert table_counts(tmp_path, KEY, "run1")[0]["market"] == 2
 
@@ -546,7 +545,7 @@ def test_a_projection_of_places_holds_no_person(tmp_path: Path) -> None:
     with pytest.raises(PublicationError, match=r"place_act\.choice"):
         project(tmp_path, acts(PERSON, "a"), key=KEY)
     with pytest.raises(PublicationError, match="gossip"):
-        project(tmp_path, lambda: Shown({"gossip": pd.DataFrame()}), key=KEY)
+        project(tmp_path, Shown({"gossip": pd.DataFrame()}), key=KEY)
     assert everything(tmp_path) == before
 
 
@@ -554,7 +553,7 @@ def test_a_file_of_before_the_projection_gets_it(tmp_path: Path) -> None:
     publish_day(tmp_path, 1)
     with closing(duckdb.connect(str(tmp_path / "published.duckdb"))) as connection:
         connection.execute("DROP VIEW latest_place_act; DROP TABLE place_act")
-    project(tmp_path, Shown, key=KEY)
+    project(tmp_path, Shown(), key=KEY)
     assert read_published(tmp_path, "place_act").empty
 
 
@@ -574,9 +573,9 @@ def test_whoever_is_erased_stays_in_no_run_kept_or_new(tmp_path: Path, monkeypat
     with_people(2)
     assert listed("run1") == listed("run2") == ["p_gone", "p_stays"]
     counts = table_counts(tmp_path, KEY, "run1")[1]
-    assert project(tmp_path, lambda: Shown(erased=["p_gone"]), key=KEY) == [tmp_path / "restricted.duckdb"]
+    assert project(tmp_path, Shown(erased=["p_gone"]), key=KEY) == [tmp_path / "restricted.duckdb"]
     assert listed("run1") == listed("run2") == ["p_stays"]
     assert table_counts(tmp_path, KEY, "run1")[1] == counts | {"person_tier": 1}
-    assert project(tmp_path, lambda: Shown(erased=["p_gone"]), key=KEY) == []
+    assert project(tmp_path, Shown(erased=["p_gone"]), key=KEY) == []
     with_people(3, projector=lambda: Shown(erased=["p_gone", "p_stays"]))
     assert listed("run1") == listed("run2") == listed("run3") == []

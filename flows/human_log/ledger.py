@@ -1,0 +1,48 @@
+"""The ledger: every human decision of a home in order of recording, read once and passed to whoever asks about it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flows.home.home import Home
+from flows.home.store_access import open_home_store
+from pipeline.store.human_events import HumanEvent
+from pipeline.store.store import Store
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The human events of a home in order of recording, and the time zone in which their days are counted."""
+
+    events: tuple[HumanEvent, ...]
+    zone: ZoneInfo
+
+    def about(self, *subject_kinds: str, kinds: Collection[str] = ()) -> list[HumanEvent]:
+        """Return the events about subjects of these kinds; with `kinds`, only events of those kinds."""
+        chosen = (event for event in self.events if event.subject_kind in subject_kinds)
+        return [event for event in chosen if not kinds or event.kind in kinds]
+
+    def until(self, moment: datetime) -> "Ledger":
+        """Return the ledger as it was at a moment, with that moment's events."""
+        return Ledger(tuple(event for event in self.events if event.at <= moment), self.zone)
+
+    def plus(self, *events: HumanEvent) -> "Ledger":
+        """Return the ledger with events that were just recorded."""
+        return Ledger((*self.events, *events), self.zone)
+
+    @property
+    def erased_people(self) -> list[str]:
+        """The pseudonyms of erased people, in order of erasure."""
+        return list(dict.fromkeys(event.subject for event in self.about("person", kinds=["erased"])))
+
+
+def ledger_of(home: Home, store: Store) -> Ledger:
+    """Return the ledger of an open store."""
+    return Ledger(store.ledger(), home.settings.force.zone)
+
+
+def read_ledger(home: Home) -> Ledger:
+    """Return the current ledger of a home, for a command that only reads."""
+    with open_home_store(home) as store:
+        return ledger_of(home, store)

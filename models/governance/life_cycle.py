@@ -1,0 +1,68 @@
+"""Life cycles of decisions: an event, rules that forbid events, and the state that the allowed events lead to.
+
+Lists, notices, audits and effects differ in their state, rules and what an event does to the state; the rest is here.
+A state is a pure function of the events in the order of recording: an event that a rule forbids changes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+State = TypeVar("State")
+
+
+class Event(Protocol):
+    """One decision: who did what to which subject, and when it was recorded; `detail` depends on its kind."""
+
+    @property
+    def kind(self) -> str:
+        """What was decided, such as approved."""
+
+    @property
+    def actor(self) -> str:
+        """Name of the person, or harmspot."""
+
+    @property
+    def subject(self) -> str:
+        """Id of the notice or list, or name of what an audit or effect is about."""
+
+    @property
+    def at(self) -> datetime:
+        """Time of recording."""
+
+    @property
+    def detail(self) -> Mapping[str, Any]:
+        """Details by name; a detail may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[State]):
+    """A rule that forbids events: its name, the kinds it applies to (all if empty), its test and its message."""
+
+    name: str
+    kinds: Sequence[str]
+    forbids: Callable[[State, Event], bool]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifeCycle(Generic[State]):
+    """The state before any event, the rules, and the state after an allowed event."""
+
+    start: State
+    rules: Sequence[Rule[State]]
+    after: Callable[[State, Event], State]
+
+    def refusals(self, state: State, event: Event) -> list[str]:
+        """Return the message of every rule that forbids the event in this state; empty if it is allowed."""
+        rules = (rule for rule in self.rules if not rule.kinds or event.kind in rule.kinds)
+        return [rule.message for rule in rules if rule.forbids(state, event)]
+
+    def state_after(self, events: Iterable[Event], state: State | None = None) -> State:
+        """Return the state after the events in order, from `start` or the given state."""
+        state = self.start if state is None else state
+        for event in events:
+            if not self.refusals(state, event):
+                state = self.after(state, event)
+        return state
