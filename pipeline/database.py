@@ -23,6 +23,10 @@ import pandas as pd
 from pipeline.errors import KeyFileError, StoreBusyError, StoreError
 
 Progress = Callable[[str], None]
+# For those who handle a connection or its errors and run no query of their own.
+Connection = duckdb.DuckDBPyConnection
+DatabaseError = duckdb.Error
+WRITE_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException)
 
 _LOG = logging.getLogger(__name__)
 _DISK_FULL_SIGNS = ("No space left on device", "File too large", "Disk quota exceeded")
@@ -42,8 +46,16 @@ def log_progress(message: str) -> None:
 
 @cache
 def query(name: str) -> str:
-    """Return the text of `pipeline/sql/<name>.sql`."""
-    return (resources.files("pipeline") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    """Return the text of `pipeline/sql/<name>.sql`; of `topic#part`, that below `-- name: part` in `topic.sql`."""
+    file, _, part = name.partition("#")
+    text = (resources.files("pipeline") / "sql" / f"{file}.sql").read_text(encoding="utf-8")
+    return named_queries(text)[part] if part else text
+
+
+def named_queries(text: str) -> dict[str, str]:
+    """Return the queries of a topic by the name in the line `-- name: …` before each; one without names has none."""
+    _, *parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def connect(
@@ -157,6 +169,11 @@ def explain_duckdb_error(error: duckdb.Error) -> StoreError | None:
     if any(sign in str(error) for sign in _DAMAGE_SIGNS):
         return _damage_error(place)
     return None
+
+
+def explained(error: Exception) -> Exception:
+    """Return the StoreError with the remedy for an error of DuckDB that has one; any other error unchanged."""
+    return (explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error
 
 
 def _damage_error(place: str | Path) -> StoreError:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.database import named_queries
+
 ROOT = Path(__file__).resolve().parent.parent
 OUTSIDE = {  # libraries that a package does not know
     "geo": {"kafka", "prefect", "duckdb", "yaml"},
@@ -73,8 +75,9 @@ PACKAGES = ("geo", "models", "pipeline", "flows")
 ONE_ROW = {
     *("flows/sql/ingest_totals", "flows/sql/last_incident", "flows/sql/placement_quality"),
     *("flows/sql/precision_quality", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
-    *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/is_held", "pipeline/sql/store/known_until"),
-    *("pipeline/sql/store/new_batch", "pipeline/sql/store/throughput"),
+    *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/file#is_held", "pipeline/sql/store/batches#known_until"),
+    *("pipeline/sql/store/batches#new", "pipeline/sql/store/batches#throughput"),
+    *("pipeline/sql/store/human_events#last_at", "pipeline/sql/store/human_events#log_mark"),
 }
 HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -197,6 +200,45 @@ def test_the_clock_is_passed_in(package: str) -> None:
     assert not found, f"{found} read the clock"
 
 
+# Who computes with DuckDB on frames of its own or a snapshot. Only the store, the publications and what they share
+# keep anything in it; everybody else goes through `pipeline.store.interface`.
+KEEPING = ("pipeline.database", "pipeline.store.", "pipeline.publication.duckdb_file")
+COMPUTING = {
+    "pipeline.privacy.pii_scan",  # searches the identities of the store or of a snapshot that it is given
+    "pipeline.sources.mapped_files",
+    "flows.run.assembly",
+    "flows.run.outcomes",
+    "flows.run.plans",
+    "flows.run.quality",
+    "flows.evaluation.forecast_backtest",
+    "flows.ingest.live",
+}
+
+
+def test_only_who_computes_or_keeps_knows_duckdb() -> None:
+    users = {module for module, path in MODULES.items() if "duckdb" in set(imported(path))}
+    assert {module for module in users if not module.startswith(KEEPING)} == COMPUTING
+    assert users >= {"pipeline.database", "pipeline.store.store", "pipeline.publication.duckdb_file"}
+
+
+def test_flows_depend_on_the_interface_of_the_store() -> None:
+    """They open it, and otherwise know no class of its implementation."""
+    known = {name for module, path in MODULES.items() if module.startswith("flows.") for name in store_names(path)}
+    assert known <= {"open_store", "StoreSession"}
+
+
+def store_names(path: Path) -> Iterator[str]:
+    """What a file imports from the modules that implement the store."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in IMPLEMENTATION:
+            yield from (alias.name for alias in node.names)
+
+
+IMPLEMENTATION = {
+    f"pipeline.store.{name}" for name in ("store", "session", "rows", "loading", "identities", "store_file")
+}
+
+
 def outermost(sql: str) -> str:
     """The last statement less its comments and all that stands in brackets."""
     bare = re.sub(r"--.*", "", sql)
@@ -205,10 +247,17 @@ def outermost(sql: str) -> str:
     return [statement.strip() for statement in bare.split(";") if statement.strip()][-1]
 
 
+def queries_of(file: Path) -> dict[str, str]:
+    """The queries of a file by name; a topic has several, as in `pipeline.database.query`."""
+    name, text = str(file.relative_to(ROOT).with_suffix("")), file.read_text(encoding="utf-8")
+    parts = named_queries(text)
+    return {f"{name}#{part}": sql for part, sql in parts.items()} if parts else {name: text}
+
+
 def test_every_query_says_in_which_order_its_rows_come() -> None:
     """DuckDB keeps the order of a table it scans, not of joins, groups or windows: there its threads decide."""
     files = sorted([*(ROOT / "pipeline" / "sql").rglob("*.sql"), *(ROOT / "flows" / "sql").rglob("*.sql")])
-    last = {str(file.relative_to(ROOT).with_suffix("")): outermost(file.read_text(encoding="utf-8")) for file in files}
+    last = {name: outermost(text) for file in files for name, text in queries_of(file).items()}
     queries = {name: sql for name, sql in last.items() if re.match("SELECT|WITH|FROM", sql) and "DELETE" not in sql}
     unordered = {name for name, sql in queries.items() if "ORDER BY" not in sql}
     assert len(queries) > 40

@@ -28,7 +28,7 @@ from pipeline.privacy.access_log import require_purpose
 from pipeline.privacy.signed_export import NOT_GROUNDS, entry_token, read_export, write_export
 from pipeline.publication.publish import read_restricted, runs, table_counts
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 LEFT = "revoke lists that the latest run downgrades"
 RUN_AGAIN = "harmspot run makes a new one"

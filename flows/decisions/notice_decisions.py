@@ -36,7 +36,7 @@ from pipeline.errors import HarmspotError
 from pipeline.pages.notice_outline import notice_text
 from pipeline.publication.publish import read_published, read_restricted, runs
 from pipeline.store.human_events import HumanEvent, read_detail
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 PERSON_NOTICES_OF = "person_tier"  # person notices go only to people on this list
 TABLES = {"area": "area_notice", "person": "person_notice"}

@@ -22,7 +22,7 @@ from models.governance.notice_lifecycle import CLOSED, last_day_to_decide, start
 from pipeline.errors import PersonMentionedError
 from pipeline.publication.publish import runs
 from pipeline.store.human_events import read_detail
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 OBJECTIONS = {"representation": "represented", "contest": "contested"}
 READING: Mapping[str, Any] = {"reader": MACHINE, "purpose": "hear an objection to a notice"}

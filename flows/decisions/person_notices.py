@@ -14,7 +14,7 @@ from models.governance.list_lifecycle import withheld
 from models.governance.notice_drafts import fields_from_json
 from models.governance.notice_lifecycle import withdrawal_reason
 from pipeline.publication.publish import read_restricted, runs
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 
 def withdraw_person_notices(

@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
-import duckdb
 import pandas as pd
 
 from flows.decisions.audits import audit_reports, halt
@@ -17,11 +16,12 @@ from flows.home.home import Home
 from flows.human_log.integrity import log_problems
 from flows.ingest.ingest import offence_codes
 from flows.run.assembly import read_map
-from pipeline.database import connect, explain_duckdb_error
+from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication.publish import runs
 from pipeline.sources.registry import Finding, State
-from pipeline.store.store import StoreHealth, open_store
+from pipeline.store.interface import StoreHealth
+from pipeline.store.store import open_store
 
 LEAST_FREE_BYTES = 1 << 30
 STORE_WAIT_S = 5.0
@@ -49,12 +49,8 @@ def _single(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -
 def _outcomes(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         return list(check())
-    except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-        return [Finding(name, "fault", _error_text(error))]
-
-
-def _error_text(error: Exception) -> str:
-    return str((explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error)
+    except (HarmspotError, ValueError, OSError, DatabaseError) as error:
+        return [Finding(name, "fault", str(explained(error)))]
 
 
 def _packages(home: Home) -> tuple[State, str]:
@@ -104,8 +100,8 @@ def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
             return store.health(), Finding("store", "ok", "opens with the key")
     except StoreBusyError as error:
         return None, Finding("store", "warning", f"not checked: {error}")
-    except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-        return None, Finding("store", "fault", _error_text(error))
+    except (HarmspotError, ValueError, OSError, DatabaseError) as error:
+        return None, Finding("store", "fault", str(explained(error)))
 
 
 def _publication(home: Home) -> tuple[State, str]:

@@ -16,7 +16,7 @@ from pipeline.publication.publish import runs
 from pipeline.sources.kafka import read_bounds
 from pipeline.sources.kafka_kind import CHECK_TIMEOUT_S
 from pipeline.sources.registry import KINDS, Finding, State
-from pipeline.store.store import StoreHealth
+from pipeline.store.interface import StoreHealth
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from flows.home.home import Home
-from pipeline.store.store import Store, open_store
+from pipeline.store.interface import Store
+from pipeline.store.store import open_store
 
 
 def open_home_store(home: Home) -> Store:

@@ -13,7 +13,7 @@ from flows.human_log.list_events import make_list_projections
 from flows.human_log.notice_records import notice_states
 from pipeline.publication.publish import Projector, Shown, project, publication_lock
 from pipeline.publication.tables import read_tables
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 # Each takes the home and the human events (`Store.human_events`) and returns projections by table name.
 MAKERS: tuple[Callable[[Home, pd.DataFrame], dict[str, pd.DataFrame]], ...] = (

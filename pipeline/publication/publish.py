@@ -151,20 +151,6 @@ def project(home: Path, shown: Shown, *, key: Key) -> list[Path]:
     PublicationError
         As `publish`. The files stay unchanged.
     """
-<<<<<<< HEAD
-    home.mkdir(parents=True, exist_ok=True)
-    with _publication_lock(home, wait_s):
-        clean_up(home)
-        shown = projector()
-        places, people = _projected(shown)
-        fresh = [
-            (_without_erased(home / RESTRICTED, people, key, shown.erased), home / RESTRICTED),
-            (_rewritten(home / PUBLISHED, read_tables().published, places, None), home / PUBLISHED),
-        ]
-        replaced = [(beside, path) for beside, path in fresh if beside]
-        for beside, path in replaced:
-            finish(beside, path)
-=======
     clean_up(home)
     places, people = _projected(shown)
     fresh = [
@@ -173,8 +159,7 @@ def project(home: Path, shown: Shown, *, key: Key) -> list[Path]:
     ]
     replaced = [(beside, path) for beside, path in fresh if beside]
     for beside, path in replaced:
-        _rename(beside, path)
->>>>>>> main
+        finish(beside, path)
     return [path for _, path in replaced]
 
 

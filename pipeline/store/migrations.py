@@ -58,7 +58,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path | None = None, pro
         for name in missing:
             connection.execute(query(f"migrations/{name}"))
             connection.execute("INSERT INTO store.migration BY NAME SELECT $name AS name", {"name": name})
-        connection.execute(query("store/mark_migrated"), {"version": version("harmspot"), "names": missing})
+        connection.execute(query("store/migrations#mark"), {"version": version("harmspot"), "names": missing})
 
 
 def kept_aside(path: Path, missing: list[str]) -> Path:
@@ -80,7 +80,7 @@ def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
         A newer harmspot wrote the store.
     """
     try:
-        applied = connection.execute(query("store/migrations")).fetchall()
+        applied = connection.execute(query("store/migrations#all")).fetchall()
     except duckdb.CatalogException:  # harmspot 0.2.0 was killed while it created the store
         return migration_names()
     known = migration_names()

@@ -13,7 +13,8 @@ from types import TracebackType
 from pipeline.database import Progress, connect, log_progress
 from pipeline.privacy.keys import Key
 from pipeline.store.dedup_index import DedupIndex
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
+from pipeline.store.store import DuckDBStore
 from pipeline.store.store_file import attach_store
 
 
@@ -58,6 +59,6 @@ class StoreSession:
             until=self._until,
         )
         try:
-            yield Store(self._connection, self._progress, self._dedup_index)
+            yield DuckDBStore(self._connection, self._progress, self._dedup_index)
         finally:
             self._connection.execute("DETACH store")

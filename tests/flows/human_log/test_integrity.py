@@ -19,7 +19,7 @@ from flows.home.store_access import open_home_store
 from flows.human_log.integrity import log_problems
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import ClockError, PublicationError, StoreError
-from pipeline.store.store import Store
+from pipeline.store.store import DuckDBStore as Store
 from tests.town import CLOCK, TownRun
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
