@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -114,19 +115,14 @@ class Home:
         _ = self.settings
         self.path.mkdir(parents=True, exist_ok=True)
         if not (self.store.exists() or self._has_key()):
-            self._create_key()
+            with suppress(KeyFileError):  # another process is first
+                create_key(self.path)
+                self.progress(
+                    f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing can be opened "
+                    "without it"
+                )
         self._remember_config()
         return self
-
-    def _create_key(self) -> None:
-        """Create the key and log it, unless another process is first."""
-        try:
-            create_key(self.path)
-        except KeyFileError:
-            return
-        self.progress(
-            f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing can be opened without it"
-        )
 
     @property
     def _memory(self) -> Path:

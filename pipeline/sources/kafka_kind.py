@@ -1,7 +1,7 @@
 """Kafka as a source that `ingest.sources` can name: its topics, and how far the store is behind them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.events.batch import TopicPartition
 from pipeline.events.columns import TOPICS
@@ -11,26 +11,10 @@ from pipeline.sources.registry import Finding, SourceKind, recreated_topic
 CHECK_TIMEOUT_S = 3.0
 
 
-class KafkaSettings(Protocol):
-    """Section `kafka` of the settings."""
-
-    @property
-    def bootstrap_servers(self) -> str:
-        """`host:port` of the brokers, separated by commas."""
-
-    @property
-    def topic_prefix(self) -> str:
-        """What the names of the topics begin with."""
-
-    @property
-    def security(self) -> Mapping[str, Any]:
-        """kafka-python's settings of security."""
-
-
 class KafkaTopics(KafkaSource):
-    """The topics of all kinds of event on the brokers of the settings."""
+    """The topics of all kinds of event on the brokers of section `kafka` of the settings."""
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    def __init__(self, kafka: Any) -> None:
         super().__init__(kafka.bootstrap_servers, [kafka.topic_prefix + topic for topic in TOPICS], kafka.security)
 
     def check(self, offsets: Mapping[TopicPartition, int], topic_ids: Mapping[str, str]) -> Iterator[Finding]:

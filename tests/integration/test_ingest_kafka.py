@@ -14,7 +14,7 @@ from flows.ingest.ingest import ingest_named, load_file
 from flows.simulation.town import TownFiles
 from pipeline.database import attach, connect
 from pipeline.events.columns import SCHEMAS, TOPICS
-from pipeline.sources.kafka import write_records
+from tests.publishers import write_records
 
 pytestmark = pytest.mark.integration
 

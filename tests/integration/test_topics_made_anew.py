@@ -14,8 +14,8 @@ from flows.ingest.offsets import forget_offset
 from flows.ingest.stream import StreamLimits, stream
 from pipeline.errors import SourceError
 from pipeline.events.batch import BatchCounts
-from pipeline.sources.kafka import write_records
 from tests import poison
+from tests.publishers import write_records
 
 pytestmark = pytest.mark.integration
 
