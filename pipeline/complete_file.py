@@ -5,7 +5,6 @@ writers of a folder take turns, so that of two processes that make the same file
 """
 
 import fcntl
-import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,7 +57,8 @@ def unfinished(path: Path) -> Path:
 
 def remove_unfinished(path: Path) -> list[Path]:
     """Remove and return what an interrupted writer of `path` left: the unfinished file, and its log if a database."""
-    left = sorted(path.parent.glob(f"{glob.escape(path.name)}.new*"))
+    fresh = unfinished(path)
+    left = [file for file in (fresh, fresh.with_name(f"{fresh.name}.wal")) if file.exists()]
     for file in left:
         file.unlink()
     return left
