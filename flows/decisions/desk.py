@@ -10,7 +10,7 @@ from flows.human_log.projections import shown
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.publication.publish import project, publication_lock
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 
 class Desk:

@@ -10,8 +10,8 @@ from models.governance.actors import is_thin
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose
 from pipeline.store.human_events import HumanEvent
+from pipeline.store.interface import TOMBSTONE
 from pipeline.store.migrations import copies_of
-from pipeline.store.store import TOMBSTONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from models.places.axes import AXES
 from pipeline.errors import PublicationError
 from pipeline.pages.base import local_moments
 from pipeline.publication.publish import read_published, runs
-from pipeline.store.store import TOMBSTONE
+from pipeline.store.interface import TOMBSTONE
 
 LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
 PERSON_TABLES = (*LIST_TABLES, "tier_term", "seller_term", "person_change")

@@ -21,7 +21,7 @@ from pipeline.errors import SourceError
 from pipeline.messages.outbox import FilePublisher, OutboxMessage, Publisher, deliver
 from pipeline.messages.partners import Partner
 from pipeline.sources.kafka import KafkaPublisher
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 READER = "harmspot"
 # Overdoses rise for three weeks within 500 m of a seizure (Ray et al. 2023, American Journal of Public Health).

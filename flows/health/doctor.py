@@ -6,11 +6,10 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
-import duckdb
 import pandas as pd
 
 from flows.decisions.list_effects import lacking_effect
-from flows.health.stream_health import Finding, State, broker, clock, live_figures, waiting
+from flows.health.stream_health import clock, live_figures, sources, waiting
 from flows.home.home import Home
 from flows.human_log.audit_events import audit_report, halt_of
 from flows.human_log.integrity import check_log
@@ -18,10 +17,12 @@ from flows.human_log.ledger import read_ledger
 from flows.human_log.list_runs import human_changes, shown_lists
 from flows.ingest.ingest import offence_codes
 from flows.run.assembly import read_map
-from pipeline.database import connect, explain_duckdb_error
+from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication.publish import runs
-from pipeline.store.store import StoreHealth, open_store
+from pipeline.sources.registry import Finding, State
+from pipeline.store.interface import StoreHealth
+from pipeline.store.store import open_store
 
 LEAST_FREE_BYTES = 1 << 30
 STORE_WAIT_S = 5.0
@@ -38,7 +39,7 @@ def examine(home: Home) -> pd.DataFrame:
     if health:
         findings += _outcomes("dead letters", lambda: waiting(home, health))
         findings += _outcomes("clock", lambda: clock(home, health))
-    findings += _outcomes("kafka", lambda: broker(home, health))
+    findings += _outcomes("kafka", lambda: sources(home, health))
     return pd.DataFrame(findings, columns=list(Finding._fields))
 
 
@@ -49,12 +50,8 @@ def _single(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -
 def _outcomes(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         return list(check())
-    except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-        return [Finding(name, "fault", _error_text(error))]
-
-
-def _error_text(error: Exception) -> str:
-    return str((explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error)
+    except (HarmspotError, ValueError, OSError, DatabaseError) as error:
+        return [Finding(name, "fault", str(explained(error)))]
 
 
 def _packages(home: Home) -> tuple[State, str]:
@@ -104,8 +101,8 @@ def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
             return store.health(), Finding("store", "ok", "opens with the key")
     except StoreBusyError as error:
         return None, Finding("store", "warning", f"not checked: {error}")
-    except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-        return None, Finding("store", "fault", _error_text(error))
+    except (HarmspotError, ValueError, OSError, DatabaseError) as error:
+        return None, Finding("store", "fault", str(explained(error)))
 
 
 def _publication(home: Home) -> tuple[State, str]:

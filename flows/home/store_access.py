@@ -6,8 +6,9 @@ import pandas as pd
 
 from flows.home.home import Home
 from pipeline.publication.publish import read_restricted
+from pipeline.store.interface import Store
 from pipeline.store.snapshot import Snapshot, open_snapshot
-from pipeline.store.store import Store, open_store
+from pipeline.store.store import open_store
 
 
 def open_home_store(home: Home) -> Store:

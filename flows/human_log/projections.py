@@ -8,7 +8,7 @@ from flows.human_log.list_events import list_tables
 from flows.human_log.notice_records import notice_states
 from pipeline.publication.publish import Projector, Shown
 from pipeline.publication.tables import read_tables
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 
 def shown(home: Home, store: Store, ledger: Ledger) -> Shown:

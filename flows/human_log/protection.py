@@ -14,7 +14,7 @@ import pandas as pd
 from flows.home.home import Home
 from models.people_lists.rules import protection
 from models.people_scores.person_status import make_register
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 CHILDREN = "safeguarding"  # lists people who are, or may be, under 18
 WARRANTS = "warrant_queue"

@@ -32,10 +32,11 @@ from pipeline.messages.outbox import make_message
 from pipeline.privacy.keys import create_key
 from pipeline.publication.publish import read_published
 from pipeline.publication.tables import read_tables
-from pipeline.sources.kafka import KafkaSource, write_records
+from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store.session import StoreSession
 from pipeline.store.store import open_store
+from tests.publishers import write_records
 from tests.town import AS_OF, CLOCK, TownRun
 
 pytestmark = pytest.mark.integration

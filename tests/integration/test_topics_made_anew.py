@@ -9,13 +9,13 @@ from kafka.errors import KafkaError
 
 from flows.health.doctor import examine
 from flows.home.home import Home
-from flows.ingest.ingest import ingest_kafka
+from flows.ingest.ingest import ingest_named
 from flows.ingest.offsets import forget_offset
 from flows.ingest.stream import StreamLimits, stream
 from pipeline.errors import SourceError
 from pipeline.events.batch import BatchCounts
-from pipeline.sources.kafka import write_records
 from tests import poison
+from tests.publishers import write_records
 
 pytestmark = pytest.mark.integration
 
@@ -46,7 +46,7 @@ def stream_once(home: Home) -> BatchCounts:
     return stream(home, StreamLimits(max_seconds=120, until_caught_up=True)).counts
 
 
-@pytest.mark.parametrize("read", [stream_once, ingest_kafka])
+@pytest.mark.parametrize("read", [stream_once, lambda home: ingest_named(home, "kafka")])
 def test_a_topic_made_anew_is_refused_until_its_offsets_are_forgotten(
     read, kafka_home: Home, kafka_broker: str, topic_prefix: str
 ) -> None:

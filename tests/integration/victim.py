@@ -37,15 +37,15 @@ class Step:
 STEPS: dict[str, Step] = {
     "before decoding": Step("pipeline.events.decoder", "Decoder", "decode", is_after=False),
     "decoded": Step("pipeline.events.decoder", "Decoder", "decode"),
-    "rows kept": Step("pipeline.store.store", "Store", "_keep_decoded"),
-    "offsets kept": Step("pipeline.store.store", "Store", "_keep_offsets"),
-    "about to commit": Step("pipeline.store.store", "Store", "_keep_counts"),
-    "committed": Step("pipeline.store.store", "Store", "commit"),
+    "rows kept": Step("pipeline.store.store", "DuckDBStore", "_keep_decoded"),
+    "offsets kept": Step("pipeline.store.store", "DuckDBStore", "_keep_offsets"),
+    "about to commit": Step("pipeline.store.store", "DuckDBStore", "_keep_counts"),
+    "committed": Step("pipeline.store.store", "DuckDBStore", "commit"),
 }
 STREAM_STEPS: dict[str, Step] = {
     "before announcing": Step("flows.ingest.change_publisher", "ChangePublisher", "deliver", is_after=False),
     "announced, not noted": Step("flows.ingest.change_publisher", "ChangePublisher", "deliver"),
-    "announcements noted": Step("pipeline.store.store", "Store", "mark_delivered"),
+    "announcements noted": Step("pipeline.store.store", "DuckDBStore", "mark_delivered"),
     "before acknowledging": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge", is_after=False),
     "acknowledged": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge"),
 }

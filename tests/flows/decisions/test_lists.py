@@ -34,7 +34,7 @@ from pipeline.errors import ExportError, HarmspotError, KeyFileError, Publicatio
 from pipeline.messages.outbox import make_message
 from pipeline.publication.publish import read_restricted, runs
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.store import TOMBSTONE
+from pipeline.store.interface import TOMBSTONE
 from tests.town import AS_OF, CLOCK, TownRun, event
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"

@@ -19,7 +19,7 @@ from flows.human_log.list_rows import read_list
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import HarmspotError, PersonMentionedError, SourceError
 from pipeline.publication.publish import read_published
-from pipeline.store.store import Store
+from pipeline.store.store import DuckDBStore as Store
 from tests.town import CLOCK, TownRun
 
 READER = "Insp. J. Reyes"

@@ -22,7 +22,7 @@ from flows.human_log.ledger import read_ledger
 from flows.human_log.list_rows import read_list
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import ClockError, PublicationError, StoreError
-from pipeline.store.store import Store
+from pipeline.store.store import DuckDBStore as Store
 from tests.town import CLOCK, TownRun
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"

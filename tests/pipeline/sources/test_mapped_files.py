@@ -15,7 +15,8 @@ from pipeline.events.codebook import read_codebook
 from pipeline.privacy.keys import derive_key
 from pipeline.sources import mapped_files
 from pipeline.sources.mapping import Mapping, read_mapping
-from pipeline.store.store import Store, open_store
+from pipeline.store.store import DuckDBStore as Store
+from pipeline.store.store import open_store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AXES = ("violence", "disorder", "minors", "none")

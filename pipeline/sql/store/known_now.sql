@@ -1,3 +1,6 @@
+-- What is known at one moment, regardless of any run.
+
+-- name: people
 -- Everybody with an identity in the store, as described by `person_snapshot`, without erased people. A person whose age
 -- no event reported has none here either.
 SELECT
@@ -11,3 +14,7 @@ FROM store.identity
 LEFT JOIN person_snapshot ON identity.person_id = person_snapshot.person_id
 WHERE identity.raw_person_id <> 'erased'
 ORDER BY identity.person_id
+
+-- name: live_warrants
+-- Outstanding warrants of `warrant_snapshot`.
+SELECT warrant_id FROM warrant_snapshot WHERE status = 'outstanding' ORDER BY warrant_id
