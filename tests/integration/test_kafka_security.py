@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import BrokerError, SourceError
 from pipeline.sources.kafka import read_bounds
 from tests.integration.broker import BrokerUnavailableError, own_broker, ports
-from tests.integration.conftest import skip_or_fail
+from tests.integration.conftest import Brokers, skip_or_fail
 
 pytestmark = pytest.mark.integration
 
@@ -23,15 +23,19 @@ RIGHT = {
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[str]:
+def guarded(brokers: Brokers) -> Iterator[str]:
     """The address at which a broker asks for a password."""
     with ExitStack() as stack:
-        try:
-            (port,) = stack.enter_context(ports(1))
-            stack.enter_context(own_broker(sasl_port=port))
-        except BrokerUnavailableError as error:
-            skip_or_fail(error)
-        yield f"127.0.0.1:{port}"
+        yield brokers.guarded or own_guarded(stack)
+
+
+def own_guarded(stack: ExitStack) -> str:
+    try:
+        (port,) = stack.enter_context(ports(1))
+        stack.enter_context(own_broker(sasl_port=port))
+    except BrokerUnavailableError as error:
+        skip_or_fail(error)
+    return f"127.0.0.1:{port}"
 
 
 @pytest.fixture(autouse=True)
