@@ -36,6 +36,7 @@ from pipeline.sources.kafka import KafkaSource, write_records
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store.session import StoreSession
 from pipeline.store.store import open_store
+from tests.integration.victim import stream_until_killed
 from tests.town import AS_OF, CLOCK, TownRun
 
 pytestmark = pytest.mark.integration
@@ -363,34 +364,9 @@ def latest_event(files: TownFiles, incident_id: str) -> dict[str, Any]:
 
 def die(home: Home, files: TownFiles, stage: str, when: str, batches: int) -> None:
     """Stream in a process that is killed before or after the stage, once so many batches were decoded."""
-    program = [sys.executable, "-c", KILLED, home.path, files.config_file, stage, when, batches]
-    killed = subprocess.run(list(map(str, program)), check=False, timeout=300)
-    assert killed.returncode == -signal.SIGKILL
-
-
-KILLED = """
-import os, signal, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from flows.home.home import Home
-from flows.ingest.stream import StreamLimits, stream
-
-home, config, doomed, when, batches = sys.argv[1:]
-seen = []
-
-def step(stage, *arguments):
-    seen.append(stage.__name__)
-    is_doomed = stage.__name__ == doomed and seen.count("decode_records") >= int(batches)
-    if is_doomed and when == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = stage(*arguments)
-    if is_doomed:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-
-clock = datetime(2026, 1, 1, 13, tzinfo=UTC)
-stream(Home(Path(home), Path(config), clock, lambda text: None), StreamLimits(max_seconds=300), step)
-"""
+    clock = CLOCK + timedelta(hours=1)
+    ended = stream_until_killed(home.path, files.config_file, clock, stage, when, batches)
+    assert ended == -signal.SIGKILL
 
 
 def test_announcements_that_cannot_be_delivered_wait_and_events_are_stored(
