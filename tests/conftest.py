@@ -24,6 +24,10 @@ settings.register_profile(
 )
 settings.load_profile("harmspot")
 
+# On a busy machine Prefect takes minutes to start and to answer.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "900")
+os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "900")
+
 # Where the long tests stand. They go first, so that the workers end together on short ones.
 LONG_FIRST = ("tests/integration", "tests/test_docs.py", "tests/flows", "tests/pipeline")
 

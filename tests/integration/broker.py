@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
-START_TIMEOUT_S = 90
+START_TIMEOUT_S = 600  # it takes five seconds on a quiet machine
 _CLUSTER_ID = "aGFybXNwb3QtdGVzdC1raw"  # 16 bytes in URL-safe base64, as the format asks
 
 # Java stops when the shell's input ends, that is when this process closes it or dies.
@@ -111,7 +111,7 @@ def _formatted_storage(jars: Path, java: list[str]) -> Path:
             properties = Path(folder) / "server.properties"
             properties.write_text(_PROPERTIES.format(port=1, advertised_port=1, controller_port=2, folder=folder))
             command = [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(properties)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT_S)
             if done.returncode:
                 raise BrokerUnavailableError(f"the broker's storage could not be made: {done.stdout[-800:]}")
             (Path(folder) / "logs").rename(storage)
@@ -173,7 +173,7 @@ class Broker:
         """Stop it as a loss of power would; `start` brings it back."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=START_TIMEOUT_S)
         self._process = None
 
 

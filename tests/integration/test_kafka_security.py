@@ -1,6 +1,7 @@
 """A broker that answers but refuses: what is wrong with the settings is named, no value of them."""
 
 import gc
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -49,7 +50,7 @@ def no_socket_left() -> Iterator[None]:
 
 def test_the_right_password_opens(guarded: str) -> None:
     with pytest.raises(SourceError, match="has no topic absent"):
-        read_bounds(guarded, ["absent"], RIGHT, timeout_s=10)
+        read_bounds(guarded, ["absent"], RIGHT, timeout_s=60)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,10 @@ def test_the_right_password_opens(guarded: str) -> None:
     ],
 )
 def test_what_it_refuses_is_named(guarded: str, changes: dict[str, str], words: str) -> None:
-    with pytest.raises(BrokerError, match=words) as refused:
-        read_bounds(guarded, ["absent"], RIGHT | changes, timeout_s=3)
+    for timeout_s in (3, 60):  # the client tries until then; a busy machine may need longer for the first answer
+        with pytest.raises(BrokerError) as refused:
+            read_bounds(guarded, ["absent"], RIGHT | changes, timeout_s=timeout_s)
+        if "answers, but" in str(refused.value):
+            break
+    assert re.search(words, str(refused.value))
     assert "hush" not in str(refused.value) and "right" not in str(refused.value)

@@ -36,7 +36,7 @@ from pipeline.sources.kafka import KafkaSource, write_records
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store.session import StoreSession
 from pipeline.store.store import open_store
-from tests.integration.victim import stream_until_killed
+from tests.integration.victim import PATIENCE_S, stream_until_killed
 from tests.town import AS_OF, CLOCK, TownRun
 
 pytestmark = pytest.mark.integration
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.integration
 HARMSPOT = Path(sys.executable).parent / "harmspot"
 POSITION = {"source_partition", "source_offset"}
 SAMPLE = 1_500  # events: enough for several micro-batches
-CAUGHT_UP = StreamLimits(max_seconds=300, until_caught_up=True)
+CAUGHT_UP = StreamLimits(max_seconds=PATIENCE_S, until_caught_up=True)
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_members_that_join_and_leave_share_the_work(
     done: list[Any] = [None] * 3
 
     def member(number: int) -> None:
-        done[number] = stream(new_home(by_topic.path), StreamLimits(max_seconds=300), until=stops[number])
+        done[number] = stream(new_home(by_topic.path), StreamLimits(max_seconds=PATIENCE_S), until=stops[number])
 
     threads = [threading.Thread(target=member, args=(number,)) for number in range(3)]
     threads[0].start()
@@ -182,7 +182,7 @@ def test_members_that_join_and_leave_share_the_work(
     threads[0].join()
     stops[1].set()
     threads[1].join()
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and rows_kept(by_topic) < sent:
         time.sleep(0.5)
     stops[2].set()
@@ -199,12 +199,12 @@ def test_homes_beside_each_other_each_keep_everything(
     sent = send(kafka_broker, topic_prefix, events)
     stop = threading.Event()
     threads = [
-        threading.Thread(target=stream, args=(home, StreamLimits(max_seconds=300)), kwargs={"until": stop})
+        threading.Thread(target=stream, args=(home, StreamLimits(max_seconds=PATIENCE_S)), kwargs={"until": stop})
         for home in (by_topic, other)
     ]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and min(map(rows_kept, (by_topic, other))) < sent:
         time.sleep(0.5)
     stop.set()
@@ -413,7 +413,7 @@ def test_a_signal_ends_it_after_the_batch_with_a_summary(
         while rows_kept(by_topic) == 0 and process.poll() is None:
             time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
-        out, said = process.communicate(timeout=120)
+        out, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said.decode()
     rows = json.loads(out)["counts"]["rows_in"]
     assert 0 < rows <= sent
@@ -463,7 +463,7 @@ def test_a_signal_ends_it_also_while_another_process_holds_the_store(
             while f"held by process {holder.pid}".encode() not in said and process.poll() is None:
                 said += process.stderr.readline()
             process.send_signal(signal.SIGTERM)
-            said += process.communicate(timeout=120)[1]
+            said += process.communicate(timeout=PATIENCE_S)[1]
         holder.communicate(b"")
     assert process.returncode == 0, said.decode()
     assert rows_kept(by_topic) == 0

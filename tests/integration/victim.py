@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 120
+PATIENCE_S = 600  # no more than a bound: what is waited for comes in a second on a quiet machine
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     ["flows.ingest.stream", "flows.ingest.replay", "flows.command.ingest", "kafka", "pipeline.store.store"]
@@ -174,7 +174,7 @@ def _stream(
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    stream(Home(home, config, clock, lambda text: None), StreamLimits(max_seconds=300), step)
+    stream(Home(home, config, clock, lambda text: None), StreamLimits(max_seconds=PATIENCE_S), step)
 
 
 def hold_store(path: Path, key_text: str, seconds: float, log: Path) -> Any:
