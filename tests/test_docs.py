@@ -95,7 +95,7 @@ def test_the_commands_of_the_readme_run_on_real_incidents(tmp_path: Path) -> Non
         pytest.skip(f"{PHILADELPHIA.name} is not beside the checkout")
     rows = parquet.read_table(PHILADELPHIA)
     incidents = tmp_path / PHILADELPHIA.name
-    parquet.write_table(rows.take(range(0, len(rows), sample(10, whole=1))), incidents)
+    parquet.write_table(rows.take(list(range(0, len(rows), sample(10, whole=1)))), incidents)
     for command in [each for each in printed(ROOT / "README.md") if "--home city" in each]:
         here = command.replace("--home city", f"--home {tmp_path / 'city'}")
         arguments = shlex.split(here.replace(f"../shared/data/{PHILADELPHIA.name}", str(incidents)))[1:]
