@@ -1,7 +1,6 @@
 """The demo as a user runs it: one command, a Prefect flow, files that GIS tools read, and nobody named anywhere."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from click.testing import CliRunner
 from flows.command import cli
 from pipeline.privacy.keys import load_key
 from pipeline.privacy.pseudonyms import Pseudonymiser
+from tests import town
 
 pytestmark = pytest.mark.integration
 
@@ -71,8 +71,7 @@ def unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def naming(folder: Path, contents: Iterable[tuple[str, bytes]]) -> list[str]:
     """Of the contents, those that name somebody."""
-    sought = re.compile(b"|".join(map(re.escape, needles(folder))))
-    return [name for name, content in contents if sought.search(content)]
+    return town.naming(needles(folder), contents)
 
 
 def written(folder: Path) -> list[tuple[str, bytes]]:
