@@ -15,6 +15,7 @@ from flows.ingest.stream import StreamLimits, stream
 from pipeline.errors import SourceError
 from pipeline.events.batch import BatchCounts
 from tests import poison
+from tests.integration.victim import PATIENCE_S
 from tests.publishers import write_records
 
 pytestmark = pytest.mark.integration
@@ -32,7 +33,7 @@ def send(address: str, topic: str, numbers: range) -> None:
 def make_anew(address: str, topic: str) -> None:
     with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
         admin.delete_topics([topic])
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
                 admin.create_topics({topic: {"num_partitions": 1}})
@@ -43,7 +44,7 @@ def make_anew(address: str, topic: str) -> None:
 
 
 def stream_once(home: Home) -> BatchCounts:
-    return stream(home, StreamLimits(max_seconds=120, until_caught_up=True)).counts
+    return stream(home, StreamLimits(max_seconds=PATIENCE_S, until_caught_up=True)).counts
 
 
 @pytest.mark.parametrize("read", [stream_once, lambda home: ingest_named(home, "kafka")])

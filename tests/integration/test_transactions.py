@@ -13,10 +13,11 @@ from flows.ingest.stream import StreamLimits, stream
 from pipeline.events.batch import BatchCounts
 from pipeline.sources.kafka import read_bounds
 from tests import poison
+from tests.integration.victim import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-CAUGHT_UP = StreamLimits(max_seconds=120, until_caught_up=True)
+CAUGHT_UP = StreamLimits(max_seconds=PATIENCE_S, until_caught_up=True)
 
 
 @pytest.fixture

@@ -40,15 +40,20 @@ READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and 
 READING = {"reader": READER, "purpose": PURPOSE}
 
 
-@pytest.fixture
-def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+@pytest.fixture(scope="module")
+def registered(town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the town's home, with the effect of every list that needs one registered."""
-    shutil.copytree(town_run.home.path, tmp_path / "home")
-    home = new_home(tmp_path / "home")
+    home = new_home(shutil.copytree(town_run.home.path, tmp_path_factory.mktemp("registered") / "home"))
     said = {"outcome": "harm reported a year on", "comparison": "those just below", "by": "Supt. A. Lee"}
     for name in CHOSEN_LISTS:
         register_effect(home, name, stop_on=home.today() + timedelta(days=89), **said)
-    return home
+    return home.path
+
+
+@pytest.fixture
+def home(registered: Path, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    """A copy of it for one test."""
+    return new_home(shutil.copytree(registered, tmp_path / "home"))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import KeyFileError, PublicationError
 from pipeline.publication.publish import publication_lock
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.store import Store
+from pipeline.store.store import DuckDBStore as Store
 from tests.town import TownRun
 
 READING = {"reader": "A. Lee", "purpose": "approve the list"}

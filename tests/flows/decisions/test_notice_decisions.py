@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -34,8 +33,8 @@ from models.governance.notice_drafts import notice_id as id_of
 from models.governance.notice_lifecycle import Notice
 from pipeline.errors import ExportError, HarmspotError, PurposeError
 from pipeline.publication.publish import read_published
-from pipeline.store.store import Store
-from tests.town import CLOCK, TownRun, approve_tiers, cancellation, read_people
+from pipeline.store.store import DuckDBStore as Store
+from tests.town import CLOCK, cancellation, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
 BELL, REYES, LUND = "Sgt. A. Bell", "Insp. J. Reyes", "PC 4411 Lund"
@@ -43,12 +42,9 @@ READING = {"reader": BELL, "purpose": "test"}
 
 
 @pytest.fixture
-def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+def home(approved_home: Callable[..., Home], tmp_path: Path) -> Home:
     """A copy of the town's home for decisions, with an active list of people."""
-    shutil.copytree(town_run.home.path, tmp_path / "home")
-    home = new_home(tmp_path / "home")
-    approve_tiers(home, town_run.summary.run_id)
-    return home
+    return approved_home(tmp_path / "home")
 
 
 def first_notice(home: Home, kind: str) -> str:

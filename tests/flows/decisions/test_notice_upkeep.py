@@ -1,7 +1,6 @@
 """Notice maintenance per run: withdrawals, objections, broken notices, messages to partners."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +18,7 @@ from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from models.governance.notice_lifecycle import Notice
 from pipeline.publication.publish import read_published
-from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, cancellation, event, read_people
+from tests.town import AS_OF, CLOCK, TownRun, cancellation, event, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
 PARTNERS = [
@@ -70,14 +69,15 @@ def serve(home: Home, notice_id: str, manner: str) -> None:
 
 @pytest.fixture(scope="module")
 def tended(
-    town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory
+    town_run: TownRun,
+    new_home: Callable[..., Home],
+    approved_home: Callable[..., Home],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterable[Tended]:
     folder = tmp_path_factory.mktemp("tended")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARMSPOT__PARTNERS__RECIPIENTS", json.dumps(PARTNERS))
-        shutil.copytree(town_run.home.path, folder / "home")
-        home = new_home(folder / "home")
-        approve_tiers(home, town_run.summary.run_id)
+        home = approved_home(folder / "home")
         areas = all_notices(home, ["area"])
         contested, corrected, started = (notice.notice_id for notice in areas[:3])
         person_notice = all_notices(home, ["person"], **READING)[0]

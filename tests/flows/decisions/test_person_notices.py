@@ -39,10 +39,9 @@ def unapproved(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path)
 
 
 @pytest.fixture
-def home(unapproved: Home, town_run: TownRun) -> Home:
+def home(approved_home: Callable[..., Home], tmp_path: Path) -> Home:
     """A copy of the town's home for decisions, with an active list of people."""
-    approve_tiers(unapproved, town_run.summary.run_id)
-    return unapproved
+    return approved_home(tmp_path / "home")
 
 
 def notices(home: Home) -> dict[str, Notice]:
@@ -296,12 +295,13 @@ class NextDay:
 
 @pytest.fixture(scope="module")
 def next_day(
-    town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory
+    town_run: TownRun,
+    new_home: Callable[..., Home],
+    approved_home: Callable[..., Home],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[NextDay]:
     folder = tmp_path_factory.mktemp("letters")
-    shutil.copytree(town_run.home.path, folder / "home")
-    home = new_home(folder / "home")
-    approve_tiers(home, town_run.summary.run_id)
+    home = approved_home(folder / "home")
     left, served, excepted = of_three_people(home)
     carry(home, left, "approved")
     carry(home, served, "served")
