@@ -2,8 +2,10 @@
 # The lock is complete, so pip resolves nothing (--no-deps): with hashes it would refuse pins below the newest version.
 PYTHON ?= python3
 BIN := .venv/bin
+# Of the tests: one more than two cores, as some tests wait for Kafka or Prefect.
+WORKERS ?= 3
 
-.PHONY: setup demo test check format wheel docs bench mutants chaos kafka lock clean help
+.PHONY: setup demo test soak check format wheel docs bench mutants chaos kafka lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -19,8 +21,11 @@ setup: .venv/.ready ## create .venv with the locked dependencies and the harmspo
 demo: setup ## simulate a town, consume its events, do the daily run, print rankings, write databases, layers, report.html
 	$(BIN)/harmspot demo
 
-test: setup ## run all tests except the benchmarks
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/bench
+test: setup ## run the tests, of the soak tests a sample
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not soak" --ignore tests/bench
+
+soak: setup ## run the soak tests whole: kills and faults, orders of delivery, rehearsals
+	HARMSPOT_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "soak or sampled" --ignore tests/bench
 
 check: setup ## format (check only), lint, types
 	$(BIN)/ruff format --check .

@@ -6,6 +6,7 @@ reads them. GeoParquet keeps the metric coordinate system; GeoJSON is RFC 7946: 
 
 import math
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ STYLES = Path(__file__).parent / "styles"
 PACKAGE_NAME = "harmspot.gpkg"
 PACKAGE_VERSION = "1.2"  # read by every QGIS 3 and by GDAL from 2.4 without a warning
 GEOMETRY_NAME = "geom"
+STAGING = ".layers-"
 RUN_COLUMNS = ("run_id", "as_of", "valid_to")
 
 THEME_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -71,8 +73,10 @@ def write_layers(layers: Mapping[str, gpd.GeoDataFrame], folder: Path, *, run: M
     stamped = {theme: _stamped(theme, features, stamp) for theme, features in layers.items()}
     styles = {theme: _style(theme, len(features)) for theme, features in stamped.items()}
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{STAGING}*"):  # of a writer that was killed: one process at a time writes layers
+        shutil.rmtree(left)
     # Write in the same folder, so that moving is an atomic rename and no reader sees an incomplete file.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".layers-") as staging:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=STAGING) as staging:
         written = [_write_package(stamped, styles, Path(staging), stamp["as_of"])]
         for theme, features in stamped.items():
             written += _write_theme(theme, features, styles[theme], Path(staging))

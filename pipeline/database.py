@@ -23,6 +23,10 @@ import pandas as pd
 from pipeline.errors import KeyFileError, StoreBusyError, StoreError
 
 Progress = Callable[[str], None]
+# For those who handle a connection or its errors and run no query of their own.
+Connection = duckdb.DuckDBPyConnection
+DatabaseError = duckdb.Error
+WRITE_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException)
 
 _LOG = logging.getLogger(__name__)
 _DISK_FULL_SIGNS = ("No space left on device", "File too large", "Disk quota exceeded")
@@ -167,6 +171,11 @@ def explain_duckdb_error(error: duckdb.Error) -> StoreError | None:
     if any(sign in str(error) for sign in _DAMAGE_SIGNS):
         return _damage_error(place)
     return None
+
+
+def explained(error: Exception) -> Exception:
+    """Return the StoreError with the remedy for an error of DuckDB that has one; any other error unchanged."""
+    return (explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error
 
 
 def _damage_error(place: str | Path) -> StoreError:

@@ -1,18 +1,22 @@
-"""One simulated town, loaded and run once, that the tests of the whole share."""
+"""One simulated town, loaded and run once per test run, that the tests of the whole share."""
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
-from flows.schedule.daily import daily_run
+from flows.schedule.daily import RunSummary, daily_run
 from flows.simulation.town import TownFiles, write_town
-from tests.town import AS_OF, CLOCK, KEY, TownRun
+from pipeline.events.batch import BatchCounts
+from tests.sharing import made_once
+from tests.town import AS_OF, CLOCK, KEY, TownRun, approve_tiers
 
 # How long an example takes says something of the machine, nothing of the code; in CI the examples are always the same.
 settings.register_profile(
@@ -20,10 +24,32 @@ settings.register_profile(
 )
 settings.load_profile("harmspot")
 
+# On a busy machine Prefect takes minutes to start and to answer.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "900")
+os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "900")
+
+# Where the long tests stand. They go first, so that the workers end together on short ones.
+LONG_FIRST = ("tests/integration", "tests/test_docs.py", "tests/flows", "tests/pipeline")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the folders with the long tests first; within a folder the order stays."""
+    items.sort(key=lambda item: next((n for n, start in enumerate(LONG_FIRST) if item.nodeid.startswith(start)), 99))
+
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> TownFiles:
-    return write_town(tmp_path_factory.mktemp("town"), seed=11, days=500, end=AS_OF)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that every process of this test run sees."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def town(shared: Path) -> TownFiles:
+    """The town's files; nobody writes to them."""
+    return made_once(shared / "town", lambda folder: write_town(folder, seed=11, days=500, end=AS_OF))
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +68,63 @@ def new_home(town: TownFiles) -> Callable[..., Home]:
 
 
 @pytest.fixture(scope="session")
-def town_run(town: TownFiles, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> TownRun:
-    said: list[str] = []
-    home = new_home(tmp_path_factory.mktemp("home"), progress=said.append)
-    loaded = load_file(home, town.events, None)
-    return TownRun(town, home, loaded, daily_run(home, AS_OF), said)
+def loaded(shared: Path, town: TownFiles, new_home: Callable[..., Home]) -> tuple[BatchCounts, list[str]]:
+    """What loading the town into the template of homes counted, and what it said."""
+
+    def load(folder: Path) -> tuple[BatchCounts, list[str]]:
+        said: list[str] = []
+        return load_file(new_home(folder, progress=said.append), town.events, None), said
+
+    return made_once(shared / "loaded", load)
+
+
+@pytest.fixture(scope="session")
+def loaded_home(
+    shared: Path, loaded: tuple[BatchCounts, list[str]], new_home: Callable[..., Home]
+) -> Callable[..., Home]:
+    """Homes into which the town was loaded, without a run; each is a copy, with the options of `new_home`."""
+
+    def make(folder: Path, **options: Any) -> Home:
+        shutil.copytree(shared / "loaded", folder, dirs_exist_ok=True)
+        return new_home(folder, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def town_run(
+    shared: Path,
+    town: TownFiles,
+    loaded: tuple[BatchCounts, list[str]],
+    loaded_home: Callable[..., Home],
+    new_home: Callable[..., Home],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> TownRun:
+    """The town loaded and run, in a home of this process."""
+
+    def run(folder: Path) -> tuple[RunSummary, list[str]]:
+        said: list[str] = []
+        return daily_run(loaded_home(folder, progress=said.append), AS_OF), said
+
+    summary, said = made_once(shared / "run", run)
+    own = tmp_path_factory.mktemp("run") / "home"
+    shutil.copytree(shared / "run", own)
+    counts, said_before = loaded
+    return TownRun(town, new_home(own), counts, summary, said_before + said)
+
+
+@pytest.fixture(scope="session")
+def approved_home(shared: Path, town_run: TownRun, new_home: Callable[..., Home]) -> Callable[..., Home]:
+    """Copies of the home with the town's run in which the list of people is active, with the options of `new_home`."""
+    template = shared / "approved"
+
+    def approve(folder: Path) -> None:
+        shutil.copytree(shared / "run", folder, dirs_exist_ok=True)
+        approve_tiers(new_home(folder), town_run.summary.run_id)
+
+    def make(folder: Path, **options: Any) -> Home:
+        made_once(template, approve)
+        shutil.copytree(template, folder)
+        return new_home(folder, **options)
+
+    return make

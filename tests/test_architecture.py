@@ -18,12 +18,13 @@ OUTSIDE = {  # libraries that a package does not know
     "flows": set(),
 }
 SHARED = {
-    *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database"),
+    *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database", "pipeline.complete_file"),
     "pipeline.typed_sections",
 }
 PIPELINE = {
     "pipeline.errors": set(),
     "pipeline.local_time": set(),
+    "pipeline.complete_file": set(),
     "pipeline.clock": {"pipeline.errors"},
     "pipeline.typed_sections": {"pipeline.errors"},
     "pipeline.database": {"pipeline.errors"},
@@ -81,8 +82,9 @@ PACKAGES = ("geo", "models", "pipeline", "flows")
 ONE_ROW = {
     *("flows/sql/quality#ingest_totals", "flows/sql/evaluation#last_day", "flows/sql/quality#placement"),
     *("flows/sql/quality#precision", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
-    *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/is_held", "pipeline/sql/store/known_until"),
-    *("pipeline/sql/store/new_batch", "pipeline/sql/store/throughput"),
+    *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/file#is_held", "pipeline/sql/store/batches#known_until"),
+    *("pipeline/sql/store/batches#new", "pipeline/sql/store/batches#throughput"),
+    *("pipeline/sql/store/human_events#last_at", "pipeline/sql/store/human_events#log_mark"),
 }
 HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -203,6 +205,42 @@ def test_the_clock_is_passed_in(package: str) -> None:
     reads = re.compile(r"datetime\.now|date\.today|time\.time\(|Timestamp\.now|utcnow")
     found = [p for p in sorted((ROOT / package).rglob("*.py")) if reads.search(p.read_text(encoding="utf-8"))]
     assert not found, f"{found} read the clock"
+
+
+# Who keeps something in DuckDB, and who computes with it on frames, a snapshot or files; everybody else goes through
+# `pipeline.store.interface`.
+KEEPING = ("pipeline.database", "pipeline.store.", "pipeline.publication.")
+COMPUTING = (
+    "pipeline.privacy.pii_scan",  # searches the identities of the store or snapshot that it is given
+    "pipeline.sources.mapped_files",
+    "flows.run.",
+    "flows.evaluation.",
+    "flows.ingest.live",
+)
+
+
+def test_only_who_keeps_or_computes_knows_duckdb() -> None:
+    users = {module for module, path in MODULES.items() if "duckdb" in set(imported(path))}
+    assert not {module for module in users if not module.startswith((*KEEPING, *COMPUTING))}
+    assert {"pipeline.database", "pipeline.store.store", "flows.run.assembly"} <= users
+
+
+def test_flows_depend_on_the_interface_of_the_store() -> None:
+    """They open it, and otherwise know no class of its implementation."""
+    known = {name for module, path in MODULES.items() if module.startswith("flows.") for name in store_names(path)}
+    assert known <= {"open_store", "StoreSession"}
+
+
+def store_names(path: Path) -> Iterator[str]:
+    """What a file imports from the modules that implement the store."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in IMPLEMENTATION:
+            yield from (alias.name for alias in node.names)
+
+
+IMPLEMENTATION = {
+    f"pipeline.store.{name}" for name in ("store", "session", "rows", "loading", "identities", "store_file")
+}
 
 
 def outermost(sql: str) -> str:

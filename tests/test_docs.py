@@ -11,10 +11,12 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from pyarrow import parquet
 
 from flows.command import cli
 from flows.decisions.notice_decisions import all_notices
 from flows.home.home import Home
+from tests.soak import sample
 from tests.town import TownRun
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,11 +88,16 @@ def test_the_commands_of_a_page_run_one_after_the_other(
         assert result.exit_code == 0, f"{command}\n{result.output}\n{result.exception}"
 
 
+@pytest.mark.sampled
 def test_the_commands_of_the_readme_run_on_real_incidents(tmp_path: Path) -> None:
     """In processes of their own, as a run sets Prefect's environment for its process."""
     if not PHILADELPHIA.exists():
         pytest.skip(f"{PHILADELPHIA.name} is not beside the checkout")
+    rows = parquet.read_table(PHILADELPHIA)
+    incidents = tmp_path / PHILADELPHIA.name
+    parquet.write_table(rows.take(list(range(0, len(rows), sample(10, whole=1)))), incidents)
     for command in [each for each in printed(ROOT / "README.md") if "--home city" in each]:
-        arguments = shlex.split(command.replace("--home city", f"--home {tmp_path / 'city'}"))[1:]
+        here = command.replace("--home city", f"--home {tmp_path / 'city'}")
+        arguments = shlex.split(here.replace(f"../shared/data/{PHILADELPHIA.name}", str(incidents)))[1:]
         done = subprocess.run([str(HARMSPOT), *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stderr}"

@@ -1,6 +1,8 @@
 """A home with one run of a simulated town, and what was planted in it: what tests of the whole share."""
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -45,6 +47,19 @@ class TownRun:
 
     def restricted(self, table: str) -> pd.DataFrame:
         return read_people(self.home, table, self.summary.run_id)
+
+
+def naming(needles: Iterable[bytes], contents: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Return the names of the contents in which a needle, an id that begins with P or p_, occurs."""
+    sought = set(needles)
+    lengths = {len(needle) for needle in sought}
+    assert sought and all(needle.startswith((b"P", b"p_")) for needle in sought)
+
+    def occurs(content: bytes) -> bool:
+        starts = (found.start() for found in re.finditer(b"P|p_", content))
+        return any(content[start : start + length] in sought for start in starts for length in lengths)
+
+    return [name for name, content in contents if occurs(content)]
 
 
 def event(kind: str, event_id: str, data: dict[str, Any]) -> str:

@@ -135,8 +135,6 @@ def _explained(error: Exception) -> Exception:
         )
     if "duckdb" not in sys.modules:
         return error
-    import duckdb
+    from pipeline.database import explained
 
-    from pipeline.database import explain_duckdb_error
-
-    return (explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error
+    return explained(error)

@@ -89,11 +89,13 @@ def status(home: "Home", as_json: bool) -> None:
     Example:
       harmspot --home town audit status
     """
-    from flows.decisions.audits import audit_reports, halt
+    from flows.human_log.audit_events import audit_report, halt_of
+    from flows.human_log.ledger import read_ledger
 
+    ledger = read_ledger(home)
     columns = ["report", "state", "made_at", "signed_by", "signed_at", "fresh_until"]
-    print_frame(audit_reports(home), title="audits", as_json=as_json, columns=columns)
-    if halted := halt(home):
+    print_frame(audit_report(home, ledger), title="audits", as_json=as_json, columns=columns)
+    if halted := halt_of(home, ledger, home.now()):
         click.secho(halted, fg="red", err=True)
         sys.exit(1)
 
@@ -110,9 +112,9 @@ def verify(home: "Home") -> None:
     Example:
       harmspot --home town audit verify
     """
-    from flows.human_log.integrity import log_problems
+    from flows.human_log.integrity import check_log
 
-    problems = log_problems(home) or home.access_log.back_in_time()
+    problems = check_log(home) or home.access_log.back_in_time()
     for problem in problems:
         click.secho(problem, fg="red", err=True)
     if problems:
@@ -133,7 +135,7 @@ def export(home: "Home", file: Path) -> None:
     Example:
       harmspot --home town audit export queue.json
     """
-    from flows.decisions.lists import verify_export
+    from flows.decisions.list_exports import verify_export
 
     export = verify_export(home, file)
     click.echo(

@@ -46,7 +46,8 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
     """Simulate, load, run as a Prefect flow; print the places, counts of people and paths of the files."""
     from flows.command.printing import print_frame
     from flows.command.show import read_table, shown_table
-    from flows.decisions.audits import audit_reports
+    from flows.human_log.audit_events import audit_report
+    from flows.human_log.ledger import read_ledger
     from flows.ingest.ingest import load_file
     from flows.schedule.prefect_server import prefect_server
     from flows.simulation.town import write_town
@@ -73,7 +74,12 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
         print_frame(frame, title=f"\n{name}", as_json=False, columns=shown.columns)
     _register_effects(home)
     audits = ["report", "state", "signed_by", "fresh_until"]
-    print_frame(audit_reports(home), title="\naudits that lists depend on", as_json=False, columns=audits)
+    print_frame(
+        audit_report(home, read_ledger(home)),
+        title="\naudits that lists depend on",
+        as_json=False,
+        columns=audits,
+    )
     progress(summary.text())
     progress("people (counts only): " + ", ".join(f"{name} {n}" for name, n in summary.people_counts.items()))
     for path in (home.published, home.restricted, home.layers, home.report):
@@ -83,8 +89,10 @@ def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: C
 def _register_effects(home: "Home") -> None:
     """Register the expected effects of the lists that choose people, and print the lists, all still unapproved."""
     from flows.command.printing import print_frame
-    from flows.decisions.list_effects import register_effect, shown_effects
-    from flows.decisions.lists import shown_lists
+    from flows.decisions.list_effects import register_effect
+    from flows.human_log.ledger import read_ledger
+    from flows.human_log.list_events import effect_rows
+    from flows.human_log.list_runs import shown_lists
     from models.governance.list_effects import CHOSEN_LISTS
 
     stop_on = home.today() + timedelta(days=EFFECT_DAYS)
@@ -98,9 +106,10 @@ def _register_effects(home: "Home") -> None:
             by="Supt. A. Lee, invented for the demo",
         )
     effects = ["list", "outcome", "comparison", "registered_by", "stops_at"]
-    print_frame(shown_effects(home), title="\neffects of lists, registered", as_json=False, columns=effects)
+    ledger = read_ledger(home)
+    print_frame(effect_rows(ledger), title="\neffects of lists, registered", as_json=False, columns=effects)
     lists = ["list_id", "status", "entries", "valid_to", "approved_by"]
-    print_frame(shown_lists(home, None), title="\nlists of people (counts only)", as_json=False, columns=lists)
+    print_frame(shown_lists(home, ledger, None), title="\nlists of people (counts only)", as_json=False, columns=lists)
 
 
 def _clear_earlier_demo(folder: Path) -> None:

@@ -23,6 +23,6 @@ def command(home: "Home", as_json: bool) -> None:
     Example:
       KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 harmspot --home town ingest
     """
-    from flows.ingest.ingest import ingest_kafka
+    from flows.ingest.ingest import ingest_named
 
-    print_counts(ingest_kafka(home.ensure()), as_json=as_json)
+    print_counts(ingest_named(home.ensure(), "kafka"), as_json=as_json)

@@ -50,15 +50,17 @@ def show(home: "Home", run_id: str | None, as_json: bool) -> None:
     Example:
       harmspot --home town lists show
     """
-    from flows.decisions.audits import halt
-    from flows.decisions.lists import human_changes, shown_lists
+    from flows.human_log.audit_events import halt_of
+    from flows.human_log.ledger import read_ledger
+    from flows.human_log.list_runs import human_changes, shown_lists
 
-    print_frame(shown_lists(home, run_id), title="lists", as_json=as_json, columns=STATUS_COLUMNS)
+    ledger = read_ledger(home)
+    print_frame(shown_lists(home, ledger, run_id), title="lists", as_json=as_json, columns=STATUS_COLUMNS)
     if as_json:
         return
-    if halted := halt(home):
+    if halted := halt_of(home, ledger, home.now()):
         click.secho(halted, fg="red", err=True)
-    changes = human_changes(home)
+    changes = human_changes(home, ledger)
     if len(changes):
         print_frame(changes, title="human changes to lists, over the kept runs", as_json=False)
     for name in changes.loc[changes["is_alarm"], "list"]:
@@ -123,12 +125,15 @@ def effects(home: "Home", as_json: bool) -> None:
     Example:
       harmspot --home town lists effects
     """
-    from flows.decisions.list_effects import lacking_effect, shown_effects
+    from flows.decisions.list_effects import lacking_effect
+    from flows.human_log.ledger import read_ledger
+    from flows.human_log.list_events import effect_rows
 
+    ledger = read_ledger(home)
     columns = ["list", "outcome", "comparison", "registered_by", "ends_at", "evaluated_by", "found", "report"]
-    print_frame(shown_effects(home), title="effects of lists", as_json=as_json, columns=columns)
+    print_frame(effect_rows(ledger), title="effects of lists", as_json=as_json, columns=columns)
     if not as_json:
-        for reason in lacking_effect(home).values():
+        for reason in lacking_effect(home, ledger).values():
             click.echo(f"  {reason}")
 
 
@@ -241,7 +246,7 @@ def export(
       harmspot --home town lists export warrant_queue-RUN --recipient "Warrant unit" --agreement ISA-7 \\
           --purpose "serve warrants" --reader "Insp. J. Reyes" --out queue.json
     """
-    from flows.decisions.lists import export_list
+    from flows.decisions.list_exports import export_list
 
     count = export_list(
         home,

@@ -13,8 +13,8 @@ from flows.command.printing import print_frame, print_object
 
 if TYPE_CHECKING:
     from flows.home.home import Home
-    from flows.human_log.notice_records import Notice
-    from models.governance.notice_lifecycle import NoticeEvent
+    from models.governance.life_cycle import Event
+    from models.governance.notice_lifecycle import Notice
 
 COLUMNS = [
     "notice_id", "kind", "state", "language", "subject", "serve_by", "first_day", "last_day", "reviewed_by",
@@ -64,8 +64,9 @@ def list_(
     import pandas as pd
 
     from flows.decisions.notice_decisions import all_notices, live_rival, superseded_by
+    from models.governance.notice_kinds import KINDS
 
-    kinds = ["area", "person"] if people else ["area"]
+    kinds = [kind.name for kind in KINDS.values() if people or not kind.is_to_person]
     found = all_notices(home, kinds, reader=reader, purpose=purpose)
     today = home.today()
     chosen = [notice for notice in found if state in (None, notice.status.state)]
@@ -112,11 +113,12 @@ def show(
       harmspot --home town notices show n_5f0c --reader "PC 4411 Lund" --purpose "to serve it" --pdf notice.pdf
     """
     from flows.decisions.notice_decisions import open_notice
+    from flows.human_log.notice_records import notice_page
     from pipeline.pages.notice_outline import notice_text
     from pipeline.privacy.private_file import write_new
 
     notice = open_notice(home, notice_id, reader=reader, purpose=purpose)
-    page = notice.page(recipient)
+    page = notice_page(notice, recipient)
     if html:
         write_new(html, page.body_html.encode())
         home.progress(f"wrote {html}")
@@ -124,32 +126,6 @@ def show(
         write_new(pdf, _pdf(notice, page.title, page.body_html))
         home.progress(f"wrote {pdf}")
     print_object(_object(notice), [notice_text(page.body_html), "", *_history(notice)], as_json=as_json)
-
-
-def _decision_verb(kind: str, summary: str, example: str, *options: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a decorator that makes the verb for one kind of decision; the function turns its options into details."""
-
-    def make(with_detail: Callable[..., dict[str, Any]]) -> click.Command:
-        def verb(home: "Home", notice_id: str, by: str, purpose: str | None, as_json: bool, **own: Any) -> None:
-            from flows.decisions.notice_decisions import Decision, do
-
-            decision = Decision(kind, by, with_detail(home, **own))
-            notice = do(home, notice_id, decision, purpose=purpose or f"to have it {kind}")
-            print_object(_object(notice), [f"notice {notice_id} is {notice.status.state}"], as_json=as_json)
-
-        verb.__doc__ = f"{summary}\n\n\b\nExample:\n  harmspot --home town notices {with_detail.__name__} {example}\n"
-        verb = pass_home(verb)
-        verb = json_option(verb)
-        for option in reversed(options):
-            verb = option(verb)
-        verb = click.option("--purpose", metavar="TEXT", help="Purpose of reading a notice to a person; logged.")(verb)
-        verb = click.option("--by", required=True, metavar="NAME", help="Name of the person acting.")(verb)
-        verb = click.argument("notice_id", metavar="NOTICE")(verb)
-        made = click.command(with_detail.__name__)(verb)
-        command.add_command(made)
-        return made
-
-    return make
 
 
 REASON = click.option(
@@ -162,104 +138,97 @@ SPEAKER = click.option(
     show_default=True,
     help="Who makes the statement.",
 )
-
-
-@_decision_verb(
-    "reviewed",
-    "Record that you checked NOTICE against its records and that it is correct.",
-    'n_5f0c --by "Sgt. A. Bell" --reason "Read all five records; they hold."',
-    REASON,
-)
-def review(home: "Home", reason: str) -> dict[str, Any]:
-    """Return the details of a review."""
-    return {"reason": reason}
-
-
-@_decision_verb(
-    "approved",
-    "Approve NOTICE; the reviewer may not approve it.",
-    'n_5f0c --by "Insp. J. Reyes" --reason "Lawful, needed, no lesser step."',
-    REASON,
-)
-def approve(home: "Home", reason: str) -> dict[str, Any]:
-    """Return the details of an approval."""
-    return {"reason": reason}
-
-
-@_decision_verb(
-    "served",
-    "Record that NOTICE was served: displayed, posted, or handed over in person.",
-    'n_5f0c --by "PC 4411 Lund" --manner displayed --at 2026-01-04T17:30:00Z',
-    click.option(
-        "--manner", required=True, help="Of a notice to a place: displayed or posted; to a person: in_person."
+# The options of each kind of decision; every other kind has a reason only.
+OPTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "represented": (REASON, SPEAKER),
+    "contested": (REASON, SPEAKER),
+    "served": (
+        click.option(
+            "--manner", required=True, help="Of a notice to a place: displayed or posted; to a person: in_person."
+        ),
+        click.option(
+            "--at", "served_at", type=Moment(), help="Time of service, which may be earlier than now (default: now)."
+        ),
+        click.option(
+            "--breach", metavar="TEXT", help="How a notice that must not be served was served anyway; records a breach."
+        ),
     ),
-    click.option(
-        "--at", "served_at", type=Moment(), help="Time of service, which may be earlier than now (default: now)."
+}
+# By verb: the kind of decision, a summary and an example.
+VERBS = {
+    "review": (
+        "reviewed",
+        "Record that you checked NOTICE against its records and that it is correct.",
+        'n_5f0c --by "Sgt. A. Bell" --reason "Read all five records; they hold."',
     ),
-    click.option(
-        "--breach", metavar="TEXT", help="How a notice that must not be served was served anyway; records a breach."
+    "approve": (
+        "approved",
+        "Approve NOTICE; the reviewer may not approve it.",
+        'n_5f0c --by "Insp. J. Reyes" --reason "Lawful, needed, no lesser step."',
     ),
-)
-def serve(home: "Home", manner: str, served_at: datetime | None, breach: str | None) -> dict[str, Any]:
-    """Return the details of a service; `served_at` defaults to now."""
-    return {"served_at": served_at or home.now(), "manner": manner, "breach": breach}
+    "serve": (
+        "served",
+        "Record that NOTICE was served: displayed, posted, or handed over in person.",
+        'n_5f0c --by "PC 4411 Lund" --manner displayed --at 2026-01-04T17:30:00Z',
+    ),
+    "withdraw": (
+        "withdrawn",
+        "Withdraw NOTICE permanently; it can never be served again.",
+        'n_5f0c --by "Insp. J. Reyes" --reason "The market has closed."',
+    ),
+    "keep": (
+        "kept",
+        "Record that what NOTICE announced was done.",
+        'n_5f0c --by "Sgt. A. Bell" --reason "Officers were there on all 28 days."',
+    ),
+    "fail": (
+        "broken",
+        "Record that what NOTICE announced was not done.",
+        'n_5f0c --by "Sgt. A. Bell" --reason "Nobody was there after the first week."',
+    ),
+    "represent": (
+        "represented",
+        "Record a representation by the person or on behalf of the place; it reopens NOTICE.",
+        'n_5f0c --by "Sgt. A. Bell" --speaker resident --reason "The stall has moved away."',
+    ),
+    "contest": (
+        "contested",
+        "Record that NOTICE is contested as wrong; it reopens NOTICE.",
+        'n_5f0c --by "Sgt. A. Bell" --speaker person --reason "He was abroad on that day."',
+    ),
+}
 
 
-@_decision_verb(
-    "withdrawn",
-    "Withdraw NOTICE permanently; it can never be served again.",
-    'n_5f0c --by "Insp. J. Reyes" --reason "The market has closed."',
-    REASON,
-)
-def withdraw(home: "Home", reason: str) -> dict[str, Any]:
-    """Return the details of a withdrawal."""
-    return {"reason": reason}
+def _add_verb(name: str, kind: str, summary: str, example: str) -> None:
+    """Add the verb for one kind of decision; the values of its own options are the details of the event."""
+
+    def verb(home: "Home", notice_id: str, by: str, purpose: str | None, as_json: bool, **detail: Any) -> None:
+        from flows.decisions.notice_decisions import Decision, do
+
+        if kind == "served":
+            detail["served_at"] = detail["served_at"] or home.now()
+        if "speaker" in detail:
+            detail["by"] = detail.pop("speaker")
+        notice = do(home, notice_id, Decision(kind, by, detail), purpose=purpose or f"to have it {kind}")
+        print_object(_object(notice), [f"notice {notice_id} is {notice.status.state}"], as_json=as_json)
+
+    verb.__doc__ = f"{summary}\n\n\b\nExample:\n  harmspot --home town notices {name} {example}\n"
+    decorators: tuple[Callable[..., Any], ...] = (
+        click.argument("notice_id", metavar="NOTICE"),
+        click.option("--by", required=True, metavar="NAME", help="Name of the person acting."),
+        click.option("--purpose", metavar="TEXT", help="Purpose of reading a notice to a person; logged."),
+        *OPTIONS.get(kind, (REASON,)),
+        json_option,
+        pass_home,
+    )
+    decorated: Callable[..., Any] = verb
+    for decorator in reversed(decorators):
+        decorated = decorator(decorated)
+    command.add_command(click.command(name)(decorated))
 
 
-@_decision_verb(
-    "kept",
-    "Record that what NOTICE announced was done.",
-    'n_5f0c --by "Sgt. A. Bell" --reason "Officers were there on all 28 days."',
-    REASON,
-)
-def keep(home: "Home", reason: str) -> dict[str, Any]:
-    """Return the details of the decision that a notice was kept."""
-    return {"reason": reason}
-
-
-@_decision_verb(
-    "broken",
-    "Record that what NOTICE announced was not done.",
-    'n_5f0c --by "Sgt. A. Bell" --reason "Nobody was there after the first week."',
-    REASON,
-)
-def fail(home: "Home", reason: str) -> dict[str, Any]:
-    """Return the details of the decision that a notice was broken."""
-    return {"reason": reason}
-
-
-@_decision_verb(
-    "represented",
-    "Record a representation by the person or on behalf of the place; it reopens NOTICE.",
-    'n_5f0c --by "Sgt. A. Bell" --speaker resident --reason "The stall has moved away."',
-    REASON,
-    SPEAKER,
-)
-def represent(home: "Home", reason: str, speaker: str) -> dict[str, Any]:
-    """Return the details of a representation."""
-    return {"reason": reason, "by": speaker}
-
-
-@_decision_verb(
-    "contested",
-    "Record that NOTICE is contested as wrong; it reopens NOTICE.",
-    'n_5f0c --by "Sgt. A. Bell" --speaker person --reason "He was abroad on that day."',
-    REASON,
-    SPEAKER,
-)
-def contest(home: "Home", reason: str, speaker: str) -> dict[str, Any]:
-    """Return the details of an objection that a notice is wrong."""
-    return {"reason": reason, "by": speaker}
+for name, verb in VERBS.items():
+    _add_verb(name, *verb)
 
 
 @command.command("deliver")
@@ -278,22 +247,22 @@ def deliver(home: "Home") -> None:
 
 
 def _row(notice: "Notice", instead: str | None) -> dict[str, Any]:
-    from models.governance.notice_lifecycle import last_day
+    from flows.human_log.notice_records import notice_page
 
     fields, status = notice.fields, notice.status
     return {
         "notice_id": notice.notice_id,
-        "kind": notice.kind,
+        "kind": notice.kind.name,
         "state": status.state,
         "language": fields["language"],
         "subject": fields.get("area_name") or notice.subject,
         "serve_by": fields["serve_by"],
         "first_day": fields.get("starts_on"),
-        "last_day": last_day(fields),
+        "last_day": notice.last_day,
         "reviewed_by": status.reviewed_by,
         "approved_by": status.approved_by,
         "superseded_by": instead,
-        "title": notice.page().title,
+        "title": notice_page(notice).title,
     }
 
 
@@ -303,10 +272,25 @@ def _object(notice: "Notice") -> dict[str, Any]:
 
     from models.governance.notice_drafts import fields_json
 
-    events = [asdict(event) for event in notice.events]
+    steps = [_step(notice, event) for event in notice.events]
     status = {**asdict(notice.status), "opened_by": sorted(notice.status.opened_by)}
-    plain = json.loads(json.dumps({"standing": status, "steps": events}, default=lambda value: value.isoformat()))
+    plain = json.loads(json.dumps({"standing": status, "steps": steps}, default=lambda value: value.isoformat()))
     return {"notice_id": notice.notice_id, "fields": json.loads(fields_json(notice.fields)), **plain}
+
+
+def _step(notice: "Notice", event: "Event") -> dict[str, Any]:
+    served_at = event.detail.get("served_at")
+    return {
+        "kind": event.kind,
+        "actor": event.actor,
+        "at": event.at,
+        "on": notice.day_of(event.at),
+        "reason": event.detail.get("reason", ""),
+        "served_at": served_at,
+        "served_on": notice.day_of(served_at) if served_at else None,
+        "manner": event.detail.get("manner"),
+        "breach": event.detail.get("breach"),
+    }
 
 
 def _history(notice: "Notice") -> list[str]:
@@ -320,10 +304,12 @@ def _history(notice: "Notice") -> list[str]:
     ]
 
 
-def _why(event: "NoticeEvent") -> str:
-    if event.served_at:
-        return f"at {event.served_at:%Y-%m-%d %H:%MZ}" + (f", in breach: {event.breach}" if event.breach else "")
-    return event.reason
+def _why(event: "Event") -> str:
+    detail = event.detail
+    if served_at := detail.get("served_at"):
+        in_breach = f", in breach: {detail['breach']}" if detail.get("breach") else ""
+        return f"at {served_at:%Y-%m-%d %H:%MZ}{in_breach}"
+    return str(detail.get("reason", ""))
 
 
 def _pdf(notice: "Notice", title: str, body_html: str) -> bytes:

@@ -219,7 +219,7 @@ def benefit(home: "Home", path: Path, as_json: bool) -> None:
     Example:
       harmspot plan benefit --file proposals.yaml
     """
-    from flows.decisions.benefit_cases import weigh_file
+    from flows.evaluation.benefit_cases import weigh_file
 
     verdicts = weigh_file(path)
     print_frame(verdicts, title="proposals", as_json=as_json)

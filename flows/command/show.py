@@ -43,7 +43,6 @@ TABLES = {
     "person-notice-states": "person_notice_state",
     "person-changes": "person_change",
 }
-NOTICES = ("area_notice", "person_notice")  # shown with their state
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def shown_table(name: str) -> Shown:
 
     tables = read_tables()
     columns = [column.name for column in tables.find(TABLES[name]).shown if column.show.command]
-    if TABLES[name] in NOTICES:
+    if TABLES[name].endswith("_notice"):
         columns.insert(columns.index("language"), "state")
         columns.append("superseded_by")
     return Shown(TABLES[name], columns, TABLES[name] not in tables.published)
@@ -98,7 +97,7 @@ def command(
     frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
     columns = shown.columns
     if is_resolved and shown.is_about_people:
-        from flows.decisions.lists import resolve_people
+        from flows.human_log.list_rows import resolve_people
 
         frame = resolve_people(home, frame, reader=reader, purpose=purpose)
         columns = ["raw_person_id" if name == "person_id" else name for name in columns]  # --json has both
@@ -124,10 +123,11 @@ def read_table(
     if not shown.is_about_people:
         rows = read_published(home.path, shown.table, run_id)
     else:
-        from flows.decisions.lists import read_list
+        from flows.human_log.ledger import read_ledger
+        from flows.human_log.list_rows import read_list
 
-        rows = read_list(home, shown.table, run_id, reader=reader, purpose=purpose)
-    if shown.table in NOTICES:
+        rows = read_list(home, read_ledger(home), shown.table, run_id, reader=reader, purpose=purpose)
+    if shown.table.endswith("_notice"):
         from flows.decisions.notice_decisions import marked
 
         return marked(home, rows, shown.table.removesuffix("_notice"), reader=reader, purpose=purpose)

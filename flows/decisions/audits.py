@@ -2,27 +2,23 @@
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
+from flows.decisions.desk import at_desk
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
-from flows.home.store_access import open_home_store, read_human_events
-from flows.human_log.audit_events import audit_events, halt_of, make_audit_projections
-from flows.human_log.projections import project_home
+from flows.human_log.audit_events import audit_events
 from flows.human_log.report_file import sealed_report, stated_day
 from models.governance.actors import MACHINE
-from models.governance.audits import AuditEvent, refusal
+from models.governance.audits import AUDIT
 from pipeline.errors import PublicationError
 from pipeline.store.human_events import HumanEvent
 
 
 def begin_audits(home: Home, identity: RunIdentity) -> None:
     """Start the clock of the audits at the home's first run; later runs do not change it."""
-    with open_home_store(home) as store:
-        if not any(event.kind == "began" for event in audit_events(store.human_events())):
-            store.record_human_event(HumanEvent("began", MACHINE, "run", identity.run_id, home.now()))
+    with at_desk(home) as desk:
+        if not desk.ledger.about("run", kinds=["began"]):
+            desk.record(HumanEvent("began", MACHINE, "run", identity.run_id, home.now()))
 
 
 def record_audit(home: Home, about: str, *, report: Path, found: str, made_on: date | None, by: str) -> date:
@@ -55,15 +51,14 @@ def record_audit(home: Home, about: str, *, report: Path, found: str, made_on: d
     """
     fresh_days, sealed = home.settings.audits.fresh_days, sealed_report(report)
     made_on = _day_made(about, report, made_on)
-    details: dict[str, Any] = {"found": found, "made_at": home.midnight(made_on), **sealed}
-    event = AuditEvent("audited", by, about, home.now(), **details)
-    if home.now() >= details["made_at"] + timedelta(days=fresh_days):
+    made_at = home.midnight(made_on)
+    if home.now() >= made_at + timedelta(days=fresh_days):
         raise PublicationError(f"{about} report made on {made_on}: older than {fresh_days} days; sign a newer report")
-    with open_home_store(home) as store:
-        if problem := refusal(audit_events(store.human_events()), event):
+    with at_desk(home) as desk:
+        event = HumanEvent("audited", by, "audit", about, home.now(), {"found": found, "made_at": made_at, **sealed})
+        if problem := AUDIT.refusal(AUDIT.state_after(audit_events(desk.ledger)), event):
             raise PublicationError(f"{about} report {report} is not recorded: {problem}")
-        store.record_human_event(HumanEvent("audited", by, "audit", about, event.at, details))
-    project_home(home)
+        desk.record(event)
     return made_on + timedelta(days=fresh_days)
 
 
@@ -75,13 +70,3 @@ def _day_made(about: str, report: Path, given: date | None) -> date:
     if made_on := stated or given:
         return made_on
     raise PublicationError(f"{about} report {report} does not say when it was made: add --made-on DATE")
-
-
-def audit_reports(home: Home) -> pd.DataFrame:
-    """Return table audit_report at the time of the home's clock."""
-    return make_audit_projections(home, read_human_events(home))["audit_report"]
-
-
-def halt(home: Home) -> str | None:
-    """Return why lists that choose people are halted; None if they are not."""
-    return halt_of(home, read_human_events(home), home.now())

@@ -10,7 +10,7 @@ from flows.human_log.projections import shown
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.publication.publish import project, publication_lock
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 
 class Desk:
@@ -20,13 +20,26 @@ class Desk:
         self.home = home
         self.store = store
         self.ledger: Ledger = ledger_of(home, store)
-        self.has_recorded = False
+        self.is_shown = True
 
     def record(self, event: HumanEvent, messages: Sequence[OutboxMessage] = ()) -> None:
         """Append an event, with its messages to partners, to store and ledger; raises as `Store.record_human_event`."""
         self.store.record_human_event(event, messages)
+        self._show(event)
+
+    def erase_person(self, event: HumanEvent, raw_person_id: str | None) -> int:
+        """Erase the subject of the event and record it; return the number of dead letters that were emptied."""
+        emptied = self.store.erase_person(event, raw_person_id)
+        self._show(event)
+        return emptied
+
+    def refresh(self) -> None:
+        """Rebuild the projections afterwards, even if nothing is recorded: the process before may have died."""
+        self.is_shown = False
+
+    def _show(self, event: HumanEvent) -> None:
         self.ledger = self.ledger.plus(event)
-        self.has_recorded = True
+        self.is_shown = False
 
 
 @contextmanager
@@ -35,16 +48,15 @@ def at_desk(home: Home) -> Iterator[Desk]:
 
     The lock of the publication comes first and the store second, as in a run. Desks cannot be nested: pass the desk on.
     """
+    key, tables = home.key, None
     with publication_lock(home.path):
-        desk = None
-        tables = None
         try:
             with open_home_store(home) as store:
                 desk = Desk(home, store)
                 try:
                     yield desk
                 finally:
-                    tables = shown(home, store, desk.ledger) if desk.has_recorded else None
+                    tables = None if desk.is_shown else shown(home, store, desk.ledger)
         finally:
             if tables:
-                project(home.path, tables, key=home.key)
+                project(home.path, tables, key=key)

@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 
-import pandas as pd
-
+from flows.decisions.desk import at_desk
 from flows.decisions.lists import end_list, lists_holding
 from flows.decisions.person_notices import withdraw_person_notices
 from flows.home.home import Home
-from flows.home.store_access import open_home_store
-from flows.human_log.projections import project_home
 from models.governance.actors import is_thin
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose
-from pipeline.store.human_events import HumanEvent, read_detail
+from pipeline.store.human_events import HumanEvent
+from pipeline.store.interface import TOMBSTONE
 from pipeline.store.migrations import copies_of
-from pipeline.store.store import TOMBSTONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +46,27 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
     require_purpose(reader, purpose)
     if is_thin(reason):
         raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what legal ground")
-    home.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
     person_id = home.pseudonym_of(person)
     raw_person_id = None if person == person_id else person
-    home.access_log.append(
-        reader=reader, purpose=purpose, action="erase", detail={"reason": reason, "people": 1}, now=home.now()
-    )
-    withdraw_person_notices(home, {person_id: "the person was erased"}, by=str(reader), is_opened_only=True)
-    holding = lists_holding(home, person_id)
-    for list_id in holding:
-        end_list(home, list_id, by=str(reader), reason="somebody on it was erased")
-    with open_home_store(home) as store:
+    with at_desk(home) as desk:
+        store = desk.store
+        store.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
+        home.log_access("erase", {"reason": reason, "people": 1}, reader=reader, purpose=purpose)
+        withdraw_person_notices(desk, {person_id: "the person was erased"}, by=str(reader), is_opened_only=True)
+        holding = lists_holding(desk, person_id)
+        for list_id in holding:
+            end_list(desk, list_id, by=str(reader), reason="somebody on it was erased")
         known_as = store.resolve_pseudonym(person_id)
         is_named = raw_person_id is not None and store.is_named(raw_person_id)
-        is_known = is_named or (known_as is not None and _was_known(store.human_events(), person_id))
+        # If earlier erasures under the pseudonym found nobody, the tombstone stands for no person.
+        before = [event for event in desk.ledger.about("person", kinds=["erased"]) if event.subject == person_id]
+        was_known = not before or any(event.detail["is_known"] for event in before)
+        is_known = is_named or (known_as is not None and was_known)
         detail = {"reason": reason, "is_known": is_known}
-        event = HumanEvent("erased", str(reader), "person", person_id, home.now(), detail)
-        emptied_letters = store.erase_person(event, raw_person_id)
-    _delete_copies(home)
-    project_home(home)
+        emptied_letters = desk.erase_person(
+            HumanEvent("erased", str(reader), "person", person_id, home.now(), detail), raw_person_id
+        )
+        _delete_copies(home)
     return Erasure(is_known, known_as == TOMBSTONE, len(holding), emptied_letters)
 
 
@@ -76,9 +75,3 @@ def _delete_copies(home: Home) -> None:
     for copy in copies_of(home.store):
         copy.unlink()
         home.progress(f"deleted {copy}, the store before an upgrade: it would keep the identity of the erased person")
-
-
-def _was_known(events: pd.DataFrame, person_id: str) -> bool:
-    """Return False if earlier erasures under the pseudonym found nobody: then the tombstone stands for no person."""
-    before = events[events["kind"].eq("erased") & events["subject"].eq(person_id)]
-    return before.empty or any(read_detail("erased", detail).is_known for detail in before["detail"])

@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from flows.decisions.lists import read_list
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
 from flows.home.run_identity import code_version
 from flows.home.store_access import open_home_store
+from flows.human_log.ledger import ledger_of
+from flows.human_log.list_rows import read_list
 from flows.run.prioritise import people_of_run
 from models.people_lists.explain import explain_person
 from models.people_lists.lists import decision
@@ -18,7 +19,7 @@ from models.places.axes import AXES
 from pipeline.errors import PublicationError
 from pipeline.pages.base import local_moments
 from pipeline.publication.publish import read_published, runs
-from pipeline.store.store import TOMBSTONE
+from pipeline.store.interface import TOMBSTONE
 
 LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
 PERSON_TABLES = (*LIST_TABLES, "tier_term", "seller_term", "person_change")
@@ -78,8 +79,9 @@ def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | N
         If there is no person with that id; the read is logged in that case, too.
     """
     person_id = home.pseudonym_of(person)
-    read = {name: read_list(home, name, run_id, reader=reader, purpose=purpose) for name in PERSON_TABLES}
     with open_home_store(home) as store:
+        ledger = ledger_of(home, store)
+        read = {name: read_list(home, ledger, name, run_id, reader=reader, purpose=purpose) for name in PERSON_TABLES}
         if store.resolve_pseudonym(person_id) in (None, TOMBSTONE):
             raise PublicationError(
                 "no person with that id (ids match exactly, including case and spaces): give the force's own id, or "

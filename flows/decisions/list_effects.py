@@ -5,14 +5,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from flows.decisions.desk import at_desk
 from flows.home.home import Home
-from flows.home.store_access import open_home_store, read_human_events
-from flows.human_log.list_events import effect_rows, list_effects
-from flows.human_log.projections import project_home
+from flows.human_log.ledger import Ledger
+from flows.human_log.list_events import list_effects
 from flows.human_log.report_file import sealed_report
-from models.governance.list_effects import CHOSEN_LISTS, EffectEvent, missing_effect, refusal
+from models.governance.list_effects import CHOSEN_LISTS, EFFECT, missing_effect
 from pipeline.errors import PublicationError
 from pipeline.store.human_events import HumanEvent
 
@@ -25,8 +23,8 @@ def register_effect(home: Home, list_name: str, *, outcome: str, comparison: str
     PublicationError
         If a rule forbids it; the message names the rule.
     """
-    details: dict[str, Any] = {"outcome": outcome, "comparison": comparison, "stops_at": home.midnight(stop_on)}
-    _record_checked(home, EffectEvent("registered", by, list_name, home.now(), **details), details)
+    detail = {"outcome": outcome, "comparison": comparison, "stops_at": home.midnight(stop_on)}
+    _record(home, "registered", by, list_name, detail)
 
 
 def evaluate_effect(home: Home, list_name: str, *, found: str, report: Path, by: str) -> None:
@@ -37,25 +35,19 @@ def evaluate_effect(home: Home, list_name: str, *, found: str, report: Path, by:
     PublicationError
         If a rule forbids it, or the report cannot be read; the message says which.
     """
-    details: dict[str, Any] = {"found": found, **sealed_report(report)}
-    _record_checked(home, EffectEvent("evaluated", by, list_name, home.now(), **details), details)
+    _record(home, "evaluated", by, list_name, {"found": found, **sealed_report(report)})
 
 
-def shown_effects(home: Home) -> pd.DataFrame:
-    """Return every registration in order, by list: the current table list_effect."""
-    return effect_rows(read_human_events(home))
-
-
-def lacking_effect(home: Home) -> dict[str, str]:
+def lacking_effect(home: Home, ledger: Ledger) -> dict[str, str]:
     """Return, by list, why each list that needs a live registration cannot be approved now; empty if all can."""
-    effects = list_effects(read_human_events(home))
-    why = {name: missing_effect(effects, name, home.now()) for name in CHOSEN_LISTS}
+    effects = list_effects(ledger)
+    why = {name: missing_effect(effects.get(name, ()), name, home.now()) for name in CHOSEN_LISTS}
     return {name: reason for name, reason in why.items() if reason}
 
 
-def _record_checked(home: Home, event: EffectEvent, detail: Mapping[str, Any]) -> None:
-    with open_home_store(home) as store:
-        if problem := refusal(list_effects(store.human_events()), event):
-            raise PublicationError(f"list {event.list_name} cannot be {event.kind}: {problem}")
-        store.record_human_event(HumanEvent(event.kind, event.actor, "list", event.list_name, event.at, detail))
-    project_home(home)
+def _record(home: Home, kind: str, by: str, list_name: str, detail: Mapping[str, Any]) -> None:
+    with at_desk(home) as desk:
+        event = HumanEvent(kind, by, "list", list_name, home.now(), detail)
+        if problem := EFFECT.refusal(list_effects(desk.ledger).get(list_name, ()), event):
+            raise PublicationError(f"list {list_name} cannot be {kind}: {problem}")
+        desk.record(event)

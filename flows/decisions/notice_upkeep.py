@@ -9,20 +9,19 @@ from typing import Any
 
 import pandas as pd
 
+from flows.decisions.desk import Desk
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, find_notice, record
 from flows.decisions.partners import log_partners_not_told, run_messages
 from flows.decisions.person_notices import withdraw_person_notices_at_run
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.home.store_access import open_home_store
-from flows.human_log.notice_records import Notice, evidence_behind, notices_of
+from flows.human_log.notice_records import evidence_behind, notices_of
 from flows.run.prioritise import Products
 from models.governance.actors import MACHINE
-from models.governance.notice_lifecycle import CLOSED, last_day_to_decide, start_refusal
+from models.governance.notice_lifecycle import Notice, start_refusal
 from pipeline.errors import PersonMentionedError
 from pipeline.publication.publish import runs
-from pipeline.store.human_events import read_detail
-from pipeline.store.store import Store
 
 OBJECTIONS = {"representation": "represented", "contest": "contested"}
 READING: Mapping[str, Any] = {"reader": MACHINE, "purpose": "hear an objection to a notice"}
@@ -38,15 +37,15 @@ def maintain_notices(home: Home, identity: RunIdentity, products: Products) -> d
         return {}
     log_partners_not_told(home)
     with open_home_store(home) as store:
+        desk = Desk(home, store)
         counts = {
-            "heard": _record_objections(home, store, products.actions),
-            "broken": _mark_broken(home, store, products.actions),
-            "withdrawn": _withdraw(home, store, identity, products.gates)
-            + withdraw_person_notices_at_run(home, store, identity, products),
-            "expired": _expire(home, store),
+            "heard": _record_objections(desk, products.actions),
+            "broken": _mark_broken(desk, products.actions),
+            "withdrawn": _withdraw(desk, identity, products.gates)
+            + withdraw_person_notices_at_run(desk, identity, products),
+            "expired": _expire(desk),
         }
-        messages = run_messages(home, store, products.restricted, products.actions, identity.as_of)
-        store.add_messages(messages, home.now())
+        store.add_messages(run_messages(desk, products.restricted, products.actions, identity.as_of), home.now())
     if changes := [f"{count} {what}" for what, count in counts.items() if count]:
         home.progress(f"notices: {', '.join(changes)}")
     return counts
@@ -58,18 +57,15 @@ def _is_older(identity: RunIdentity, kept: pd.DataFrame) -> bool:
     return bool(pairs) and (identity.as_of, identity.known_at) < pairs[-1]
 
 
-def _recorded(home: Home, store: Store) -> list[Notice]:
-    return list(notices_of(store.human_events(), home.settings.force.zone).values())
+def _open_notices(desk: Desk) -> list[Notice]:
+    return [notice for notice in notices_of(desk.ledger).values() if notice.is_open]
 
 
-def _live(home: Home, store: Store) -> list[Notice]:
-    return [notice for notice in _recorded(home, store) if notice.status.state not in CLOSED]
-
-
-def _record_objections(home: Home, store: Store, actions: pd.DataFrame) -> int:
+def _record_objections(desk: Desk, actions: pd.DataFrame) -> int:
     """Record each objection received as an action event, once; report objections that cannot be recorded."""
     objections = actions[actions["kind"].isin(OBJECTIONS) & actions["notice_id"].notna()]
-    recorded_ids = _recorded_action_ids(store)
+    recorded = desk.ledger.about("notice", kinds=OBJECTIONS.values())
+    recorded_ids = {event.detail.get("action_id") for event in recorded}
     count = 0
     for action in objections.sort_values(["at", "action_id"]).to_dict("records"):
         if action["action_id"] in recorded_ids:
@@ -77,62 +73,51 @@ def _record_objections(home: Home, store: Store, actions: pd.DataFrame) -> int:
         text = action["detail"] or "no words were sent"
         detail = {"reason": f"Heard by way of an action event: {text}", "action_id": action["action_id"]}
         try:
-            notice = find_notice(home, store, action["notice_id"], **READING)
-            record(home, store, notice, Decision(OBJECTIONS[action["kind"]], action["actor"], detail))
+            notice = find_notice(desk, action["notice_id"], **READING)
+            record(desk, notice, Decision(OBJECTIONS[action["kind"]], action["actor"], detail))
             count += 1
         except (NoticeRefusedError, PersonMentionedError) as error:
-            home.progress(f"an objection was not recorded: {error}")
+            desk.home.progress(f"an objection was not recorded: {error}")
     return count
 
 
-def _recorded_action_ids(store: Store) -> set[str]:
-    events = store.human_events()
-    objections = events[events["kind"].isin(OBJECTIONS.values())]
-    details = [read_detail(*row) for row in objections[["kind", "detail"]].itertuples(index=False)]
-    return {detail.action_id for detail in details if detail.action_id}
-
-
-def _mark_broken(home: Home, store: Store, actions: pd.DataFrame) -> int:
+def _mark_broken(desk: Desk, actions: pd.DataFrame) -> int:
     """Mark a notice broken if its operation started before the announced day."""
     starts = actions[actions["kind"].eq("crackdown_start") & actions["notice_id"].notna()]
-    live = {notice.notice_id: notice for notice in _live(home, store)}
+    served = {n.notice_id: n for n in _open_notices(desk) if n.kind.announces_operation and n.status.state == "served"}
     count = 0
     for action in starts.sort_values(["at", "action_id"]).to_dict("records"):
-        notice = live.get(action["notice_id"])
-        if notice is None or notice.kind != "area" or notice.status.state != "served":
-            continue
-        day = home.day_of(action["at"])
-        if problem := start_refusal(notice.fields, notice.status, day):
+        notice, day = served.get(action["notice_id"]), desk.home.day_of(action["at"])
+        if notice and (problem := start_refusal(notice, day)):
             reason = f"The operation started on {day}, but {problem}."
-            live[notice.notice_id] = record(home, store, notice, Decision("broken", MACHINE, {"reason": reason}))
+            record(desk, served.pop(notice.notice_id), Decision("broken", MACHINE, {"reason": reason}))
             count += 1
     return count
 
 
-def _withdraw(home: Home, store: Store, identity: RunIdentity, gates: pd.Series) -> int:
+def _withdraw(desk: Desk, identity: RunIdentity, gates: pd.Series) -> int:
     """Withdraw each notice whose evidence was corrected away, or whose person can no longer be addressed."""
-    live = _live(home, store)
-    corrected = store.corrected_evidence(evidence_behind(live), identity.known_at)
+    notices = _open_notices(desk)
+    corrected = desk.store.corrected_evidence(evidence_behind(notices), identity.known_at)
     count = 0
-    for notice in live:
+    for notice in notices:
         wrong = corrected[corrected["notice_id"] == notice.notice_id]
         reasons = [f"record {row.incident_id} was {row.what}" for row in wrong.itertuples()]
-        gate = gates.get(notice.subject, "unknown") if notice.kind == "person" else "passed"
+        gate = gates.get(notice.subject, "unknown") if notice.kind.is_to_person else "passed"
         if gate != "passed":
             reasons.append(f"the person can no longer be addressed ({gate})")
         if reasons:
             reason = f"Withdrawn because {'; '.join(reasons)}."
             detail = {"reason": reason, "evidence_ids": tuple(wrong["incident_id"])}
-            record(home, store, notice, Decision("withdrawn", MACHINE, detail))
+            record(desk, notice, Decision("withdrawn", MACHINE, detail))
             count += 1
     return count
 
 
-def _expire(home: Home, store: Store) -> int:
+def _expire(desk: Desk) -> int:
     """Expire opened notices not served in time, and served ones that ended without being marked kept or broken."""
-    today = home.today()
-    overdue = [n for n in _live(home, store) if today > last_day_to_decide(n.fields, n.status)]
+    overdue = [notice for notice in _open_notices(desk) if desk.home.today() > notice.last_day_to_decide]
     for notice in overdue:
-        day = last_day_to_decide(notice.fields, notice.status)
-        record(home, store, notice, Decision("expired", MACHINE, {"reason": f"Its last day was {day}."}))
+        reason = f"Its last day was {notice.last_day_to_decide}."
+        record(desk, notice, Decision("expired", MACHINE, {"reason": reason}))
     return len(overdue)

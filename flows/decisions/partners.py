@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from flows.decisions.desk import Desk
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from models.governance.notice_lifecycle import CLOSED, NoticeStatus
+from models.governance.notice_lifecycle import Notice
 from pipeline.errors import SourceError
 from pipeline.messages.outbox import FilePublisher, OutboxMessage, Publisher, deliver
 from pipeline.messages.partners import Partner
 from pipeline.sources.kafka import KafkaPublisher
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 READER = "harmspot"
 # Overdoses rise for three weeks within 500 m of a seizure (Ray et al. 2023, American Journal of Public Health).
@@ -28,31 +29,29 @@ WATCH_DAYS, WATCH_RADIUS_M = 21, 500
 WATCHED = {"crackdown_start": "crackdown", "seizure": "seizure"}
 
 
-def notice_messages(
-    home: Home, store: Store, fields: Mapping[str, Any], before: NoticeStatus, after: NoticeStatus, at: datetime
-) -> list[OutboxMessage]:
+def notice_messages(desk: Desk, before: Notice, after: Notice) -> list[OutboxMessage]:
     """Return the messages to partners about a notice that was served, or was served before and is now closed."""
-    is_news = after.state != before.state and (after.state == "served" or (after.state in CLOSED and before.served_on))
-    if not is_news:
+    fields, status, at = after.fields, after.status, after.events[-1].at
+    is_served = status.state == "served"
+    is_news = is_served or (not after.is_open and before.status.served_on is not None)
+    if status.state == before.status.state or not is_news:
         return []
-    data = {**fields, "state": after.state, "served_on": after.served_on, "manner": after.manner}
-    messages = _messages(home, store, "notices", fields["notice_id"], data, at, person_id=fields.get("person_id"))
-    if fields["kind"] == "area" and after.state == "served":
-        messages += _watch(home, store, fields["notice_id"], "announced crackdown", fields, fields["starts_on"], at)
+    data = {**fields, "state": status.state, "served_on": status.served_on, "manner": status.manner}
+    messages = _messages(desk, "notices", after.notice_id, data, at, person_id=fields.get("person_id"))
+    if after.kind.announces_operation and is_served:
+        messages += _watch(desk, after.notice_id, "announced crackdown", fields, fields["starts_on"], at)
     return messages
 
 
 def run_messages(
-    home: Home, store: Store, lists: Mapping[str, pd.DataFrame], actions: pd.DataFrame, at: datetime
+    desk: Desk, lists: Mapping[str, pd.DataFrame], actions: pd.DataFrame, at: datetime
 ) -> list[OutboxMessage]:
     """Return the messages to partners about a run.
 
     Parameters
     ----------
-    home : Home
-        Home of the run.
-    store : Store
-        Open store of the home.
+    desk : Desk
+        Desk of the run.
     lists : mapping of str to DataFrame
         Tables `referral` and `safeguarding`, without run columns.
     actions : DataFrame
@@ -68,36 +67,43 @@ def run_messages(
     messages: list[OutboxMessage] = []
     for topic, table in (("referrals", "referral"), ("safeguarding", "safeguarding")):
         for row in lists[table].to_dict("records"):
-            messages += _messages(home, store, topic, row["person_id"], row, at, person_id=row["person_id"])
+            messages += _messages(desk, topic, row["person_id"], row, at, person_id=row["person_id"])
     recent = actions[actions["kind"].isin(WATCHED) & (actions["at"] >= at - timedelta(days=WATCH_DAYS))]
     for action in recent.sort_values(["at", "action_id"]).to_dict("records"):
-        day = home.day_of(action["at"])
-        messages += _watch(home, store, action["action_id"], WATCHED[action["kind"]], action, day, at)
+        day = desk.home.day_of(action["at"])
+        messages += _watch(desk, action["action_id"], WATCHED[action["kind"]], action, day, at)
     return messages
 
 
-def deliver_to_partners(home: Home) -> int:
+def topics_with_messages(home: Home, store: Store) -> list[str]:
+    """Return the partners' topics with undelivered messages."""
+    topics = [topic for partner in home.settings.partners.recipients for topic in partner.own_topics()]
+    return [topic for topic in topics if store.undelivered(1, topic)]
+
+
+def deliver_to_partners(home: Home, topics: Sequence[str] | None = None) -> int:
     """Deliver pending messages to partners, to files or topics as set, and return the number of messages.
+
+    `topics` are those with pending messages; by default the store is asked.
 
     Raises
     ------
     BrokerError, OSError
         If a publisher fails; the messages stay in the outbox.
     """
-    topics = [topic for partner in home.settings.partners.recipients for topic in partner.own_topics()]
-    open_store = partial(open_home_store, home)
-    with open_store() as store:
-        waiting = [topic for topic in topics if store.undelivered(1, topic)]
-    if not waiting:
+    if topics is None:
+        with open_home_store(home) as store:
+            topics = topics_with_messages(home, store)
+    if not topics:
         return 0
     with closing(_publisher(home)) as publisher:
-        return sum(deliver(open_store, publisher, home.now(), topic) for topic in waiting)
+        return sum(deliver(partial(open_home_store, home), publisher, home.now(), topic) for topic in topics)
 
 
-def deliver_or_log(home: Home) -> None:
+def deliver_or_log(home: Home, topics: Sequence[str] | None = None) -> None:
     """Deliver pending messages to partners; on failure, log it and leave the messages for the next delivery."""
     try:
-        deliver_to_partners(home)
+        deliver_to_partners(home, topics)
     except (SourceError, OSError) as error:
         home.progress(
             f"messages to partners are not delivered yet: {error} Deliver them later: harmspot notices deliver"
@@ -137,44 +143,33 @@ def _publisher(home: Home) -> _Publishers:
 
 
 def _watch(
-    home: Home, store: Store, cause_id: str, cause: str, place: Mapping[Any, Any], first: date, at: datetime
+    desk: Desk, cause_id: str, cause: str, place: Mapping[Any, Any], first: date, at: datetime
 ) -> list[OutboxMessage]:
     last = first + timedelta(days=WATCH_DAYS - 1)
     data = {"cause": cause, "starts_on": first, "ends_on": last, "radius_m": WATCH_RADIUS_M}
     places = {name: place[name] for name in ("area_id", "area_name") if name in place}
-    return _messages(home, store, "watches", cause_id, {**data, **places}, at)
+    return _messages(desk, "watches", cause_id, {**data, **places}, at)
 
 
 def _messages(
-    home: Home,
-    store: Store,
-    topic: str,
-    entity_id: str,
-    data: Mapping[Any, Any],
-    at: datetime,
-    person_id: str | None = None,
+    desk: Desk, topic: str, entity_id: str, data: Mapping[Any, Any], at: datetime, person_id: str | None = None
 ) -> list[OutboxMessage]:
     """Return one message for each partner on the topic."""
     plain = {str(name): _plain(value) for name, value in data.items()}
     messages = []
-    for partner in home.settings.partners.recipients:
-        reference = {"person_ref": _person_ref(home, store, topic, partner, person_id)} if person_id else {}
+    for partner in desk.home.settings.partners.recipients:
+        reference = {"person_ref": _person_ref(desk, topic, partner, person_id)} if person_id else {}
         message = partner.message(topic, entity_id, {**plain, **reference}, at)
         messages += [message] if message else []
     return messages
 
 
-def _person_ref(home: Home, store: Store, topic: str, partner: Partner, person_id: str) -> str | None:
+def _person_ref(desk: Desk, topic: str, partner: Partner, person_id: str) -> str | None:
     if not partner.may_see(topic, "person_ref"):
         return None
-    home.access_log.append(
-        reader=READER,
-        purpose=f"agreement {partner.agreement_id}",
-        action="disclose",
-        detail={"topic": topic, "recipient": partner.name},
-        now=home.now(),
-    )
-    return store.resolve_pseudonym(person_id)
+    detail, purpose = {"topic": topic, "recipient": partner.name}, f"agreement {partner.agreement_id}"
+    desk.home.log_access("disclose", detail, reader=READER, purpose=purpose)
+    return desk.store.resolve_pseudonym(person_id)
 
 
 def _plain(value: Any) -> Any:

@@ -2,30 +2,33 @@
 
 from collections.abc import Iterable, Mapping
 
+from flows.decisions.desk import Desk
 from flows.decisions.notice_decisions import PERSON_NOTICES_OF, Decision, all_notices, record
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
-from flows.home.store_access import open_home_store
+from flows.home.store_access import read_people
 from flows.human_log.list_events import list_events
-from flows.human_log.notice_records import Notice, notices_of
+from flows.human_log.notice_records import notices_of
 from flows.run.prioritise import Products
 from models.governance.actors import MACHINE
 from models.governance.list_lifecycle import withheld
 from models.governance.notice_drafts import fields_from_json
-from models.governance.notice_lifecycle import withdrawal_reason
-from pipeline.publication.publish import read_restricted, runs
-from pipeline.store.store import Store
+from models.governance.notice_kinds import KINDS
+from models.governance.notice_lifecycle import Notice, withdrawal_reason
+from pipeline.publication.publish import runs
+
+TO_PEOPLE = [kind.name for kind in KINDS.values() if kind.is_to_person]
 
 
 def withdraw_person_notices(
-    home: Home, off: Mapping[str, str], *, by: str, drafted_until: str | None = None, is_opened_only: bool = False
+    desk: Desk, off: Mapping[str, str], *, by: str, drafted_until: str | None = None, is_opened_only: bool = False
 ) -> int:
     """Withdraw unserved notices to people who are removed from the list, and return how many.
 
     Parameters
     ----------
-    home : Home
-        Home of the notices.
+    desk : Desk
+        Desk at which the people are removed.
     off : mapping of str to str
         Reason by person_id.
     by : str
@@ -40,39 +43,32 @@ def withdraw_person_notices(
     int
         Number of notices withdrawn.
     """
-    kept = runs(home.path)
-    if kept.empty or not off:
+    if runs(desk.home.path).empty or not off:
         return 0
-    notices = all_notices(home, ["person"], reader=by, purpose="withdraw letters to people who are off the list")
+    purpose = "withdraw letters to people who are off the list"
+    notices = all_notices(desk.home, TO_PEOPLE, reader=by, purpose=purpose, ledger=desk.ledger)
     if drafted_until:
-        notices = _not_of_later_runs(home, notices, drafted_until, reader=by)
-    with open_home_store(home) as store:
-        # A notice may have been served since it was read.
-        recorded = notices_of(store.human_events(), home.settings.force.zone)
-        notices = [recorded.get(notice.notice_id, notice) for notice in notices]
-        if is_opened_only:
-            notices = [notice for notice in notices if notice.is_recorded]
-        return _withdraw(home, store, notices, off)
+        notices = _not_of_later_runs(desk.home, notices, drafted_until, reader=by)
+    return _withdraw(desk, [notice for notice in notices if notice.is_recorded or not is_opened_only], off)
 
 
-def withdraw_person_notices_at_run(home: Home, store: Store, identity: RunIdentity, products: Products) -> int:
+def withdraw_person_notices_at_run(desk: Desk, identity: RunIdentity, products: Products) -> int:
     """Withdraw the notices to people who are not on the list that a run is about to publish, or excepted from it.
 
     Exceptions are not an input of a run, so the run also drafts notices to excepted people: these are withdrawn here.
     """
-    events = store.human_events()
-    recorded = notices_of(events, home.settings.force.zone)
-    excepted = {person for name, person in withheld(list_events(events), home.now()) if name == PERSON_NOTICES_OF}
-    drafts = products.restricted["person_notice"]
-    fresh = drafts[drafts["person_id"].isin(excepted) & ~drafts["notice_id"].isin(recorded)]
-    notices = [
-        *(notice for notice in recorded.values() if notice.kind == "person"),
-        *(
-            Notice(row["notice_id"], fields_from_json(row["fields"]), identity.run_id, identity.known_at)
-            for row in fresh.to_dict("records")
-        ),
-    ]
-    return _withdraw(home, store, notices, _off(notices, excepted, products))
+    recorded = notices_of(desk.ledger)
+    exceptions = withheld(list_events(desk.ledger), desk.home.now())
+    excepted = {person for name, person in exceptions if name == PERSON_NOTICES_OF}
+    notices = [notice for notice in recorded.values() if notice.kind.is_to_person]
+    for kind in TO_PEOPLE:
+        drafts = products.restricted[KINDS[kind].table]
+        fresh = drafts[drafts["person_id"].isin(excepted) & ~drafts["notice_id"].isin(recorded)]
+        notices += [
+            Notice(fields_from_json(fields), desk.ledger.zone, identity.run_id, identity.known_at)
+            for fields in fresh["fields"]
+        ]
+    return _withdraw(desk, notices, _off(notices, excepted, products))
 
 
 def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, reader: str) -> list[Notice]:
@@ -84,16 +80,8 @@ def _not_of_later_runs(home: Home, notices: Iterable[Notice], run_id: str, *, re
     drafted_again = {
         notice_id
         for later in after.index[after["as_of"] == given["as_of"]]
-        for notice_id in read_restricted(
-            home.path,
-            home.key,
-            "person_notice",
-            reader=reader,
-            purpose=purpose,
-            log=home.access_log,
-            now=home.now(),
-            run_id=later,
-        )["notice_id"]
+        for kind in TO_PEOPLE
+        for notice_id in read_people(home, KINDS[kind].table, later, reader=reader, purpose=purpose)["notice_id"]
     }
     return [
         notice
@@ -114,11 +102,10 @@ def _off(notices: Iterable[Notice], excepted: set[str], products: Products) -> d
     }
 
 
-def _withdraw(home: Home, store: Store, notices: Iterable[Notice], off: Mapping[str, str]) -> int:
+def _withdraw(desk: Desk, notices: Iterable[Notice], off: Mapping[str, str]) -> int:
     """Withdraw every notice that must not be served; the recorded actor is always harmspot."""
-    count = 0
-    for notice in notices:
-        if reason := withdrawal_reason(notice.fields, notice.status, off):
-            record(home, store, notice, Decision("withdrawn", MACHINE, {"reason": reason}))
-            count += 1
-    return count
+    reasons = [(notice, withdrawal_reason(notice, off)) for notice in notices]
+    due = [(notice, reason) for notice, reason in reasons if reason]
+    for notice, reason in due:
+        record(desk, notice, Decision("withdrawn", MACHINE, {"reason": reason}))
+    return len(due)

@@ -8,13 +8,15 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from flows.human_log.notice_records import Notice, notices_of
+from flows.human_log.ledger import read_ledger
+from flows.human_log.notice_records import notices_of
 from flows.ingest.ingest import new_decoder
 from flows.run.assembly import area_names_of, query, read_map
 from flows.run.plans import calendar_of
+from models.governance.notice_lifecycle import Notice
 from models.operations.crackdowns import announcement_problems
 from models.operations.history import operations_of
-from pipeline.errors import SourceError
+from pipeline.errors import PublicationError, SourceError
 from pipeline.events.batch import Record
 from pipeline.events.schema import Action, ActionRecorded, encode_event
 from pipeline.publication.publish import read_published
@@ -85,9 +87,8 @@ def _served_notice(
     """Return the notice, or the problem with it."""
     if not notice_id:
         return None, "no notice was served: run harmspot notices serve, then give its id with --notice"
-    with open_home_store(home) as store:
-        notice = notices_of(store.human_events(), home.settings.force.zone).get(notice_id)
-    if notice is None or notice.kind != "area" or notice.fields["area_id"] != plan["area_id"]:
+    notice = notices_of(read_ledger(home)).get(notice_id)
+    if notice is None or not notice.kind.announces_operation or notice.fields["area_id"] != plan["area_id"]:
         return None, f"notice {notice_id} is not a notice to {plan['area_id']} that anybody has opened"
     if notice.status.state != "served":
         return None, f"notice {notice_id} is {notice.status.state}, not served"
@@ -108,8 +109,6 @@ def operations_at(home: Home, at: datetime) -> pd.DataFrame:
 
 def find_plan(home: Home, market: str) -> pd.Series:
     """Return the row of the latest crackdown_plan for a market or area; PublicationError lists the known markets."""
-    from pipeline.errors import PublicationError
-
     plan = read_published(home.path, "crackdown_plan")
     raw_id = plan["area_id"].str.rsplit("@", n=1).str[0]
     rows = plan[plan["market_id"].eq(market) | plan["area_id"].eq(market) | raw_id.eq(market)]

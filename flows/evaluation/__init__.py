@@ -1,4 +1,4 @@
-"""Measurements on real data: forecast backtest, people validation, NIJ challenge, near repeats, visit compliance.
+"""Measurements: forecast backtest, people validation, NIJ challenge, near repeats, visit compliance, benefit cases.
 
 May import home and run.
 """

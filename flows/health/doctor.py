@@ -6,21 +6,23 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
-import duckdb
 import pandas as pd
 
-from flows.decisions.audits import audit_reports, halt
 from flows.decisions.list_effects import lacking_effect
-from flows.decisions.lists import human_changes, shown_lists
-from flows.health.stream_health import Finding, State, broker, clock, live_figures, waiting
+from flows.health.stream_health import clock, live_figures, sources, waiting
 from flows.home.home import Home
-from flows.human_log.integrity import log_problems
+from flows.human_log.audit_events import audit_report, halt_of
+from flows.human_log.integrity import check_log
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_runs import human_changes, shown_lists
 from flows.ingest.ingest import offence_codes
 from flows.run.assembly import read_map
-from pipeline.database import connect, explain_duckdb_error
+from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication.publish import runs
-from pipeline.store.store import StoreHealth, open_store
+from pipeline.sources.registry import Finding, State
+from pipeline.store.interface import StoreHealth
+from pipeline.store.store import open_store
 
 LEAST_FREE_BYTES = 1 << 30
 STORE_WAIT_S = 5.0
@@ -37,7 +39,7 @@ def examine(home: Home) -> pd.DataFrame:
     if health:
         findings += _outcomes("dead letters", lambda: waiting(home, health))
         findings += _outcomes("clock", lambda: clock(home, health))
-    findings += _outcomes("kafka", lambda: broker(home, health))
+    findings += _outcomes("kafka", lambda: sources(home, health))
     return pd.DataFrame(findings, columns=list(Finding._fields))
 
 
@@ -48,12 +50,8 @@ def _single(name: str, check: Callable[[Home], tuple[State, str]], home: Home) -
 def _outcomes(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         return list(check())
-    except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-        return [Finding(name, "fault", _error_text(error))]
-
-
-def _error_text(error: Exception) -> str:
-    return str((explain_duckdb_error(error) if isinstance(error, duckdb.Error) else None) or error)
+    except (HarmspotError, ValueError, OSError, DatabaseError) as error:
+        return [Finding(name, "fault", str(explained(error)))]
 
 
 def _packages(home: Home) -> tuple[State, str]:
@@ -103,8 +101,8 @@ def _store(home: Home) -> tuple[StoreHealth | None, Finding]:
             return store.health(), Finding("store", "ok", "opens with the key")
     except StoreBusyError as error:
         return None, Finding("store", "warning", f"not checked: {error}")
-    except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
-        return None, Finding("store", "fault", _error_text(error))
+    except (HarmspotError, ValueError, OSError, DatabaseError) as error:
+        return None, Finding("store", "fault", str(explained(error)))
 
 
 def _publication(home: Home) -> tuple[State, str]:
@@ -118,7 +116,7 @@ def _publication(home: Home) -> tuple[State, str]:
 
 
 def _access_log(home: Home) -> tuple[State, str]:
-    if problems := log_problems(home):
+    if problems := check_log(home):
         return "fault", problems[0]
     if back := home.access_log.back_in_time():
         return "warning", back[0]
@@ -128,30 +126,32 @@ def _access_log(home: Home) -> tuple[State, str]:
 def _lists(home: Home) -> tuple[State, str]:
     if runs(home.path).empty:
         return "ok", "no lists of people yet"
-    changes = human_changes(home)
+    ledger = read_ledger(home)
+    changes = human_changes(home, ledger)
     rarely_changed = changes.loc[changes["is_alarm"], "list"].tolist()
     if rarely_changed:
         return (
             "warning",
             f"people change under 2% of {', '.join(rarely_changed)}: is the evidence read before approval?",
         )
-    drafts = shown_lists(home, None)["status"].eq("draft").sum()
+    drafts = shown_lists(home, ledger, None)["status"].eq("draft").sum()
     return "ok", f"{drafts} lists of the latest run wait for approval: `harmspot --home {home.path} lists show`"
 
 
 def _effects(home: Home) -> tuple[State, str]:
     if runs(home.path).empty:
         return "ok", "no lists of people yet"
-    if lacking := lacking_effect(home):
+    if lacking := lacking_effect(home, read_ledger(home)):
         detail = f"`harmspot --home {home.path} lists effects` says what prevents the approval of {', '.join(lacking)}"
         return "warning", detail
     return "ok", "the expected effect of every list that needs one is registered"
 
 
 def _audits(home: Home) -> tuple[State, str]:
-    if halted := halt(home):
+    ledger = read_ledger(home)
+    if halted := halt_of(home, ledger, home.now()):
         return "fault", halted
-    reports = audit_reports(home).dropna(subset="fresh_until")
+    reports = audit_report(home, ledger).dropna(subset="fresh_until")
     if reports.empty:
         return "ok", "their clock starts at the first run"
     due_on = reports["fresh_until"].dt.tz_convert(home.settings.force.zone).dt.date

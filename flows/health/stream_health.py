@@ -5,32 +5,20 @@ Each check yields findings with a name, state, detail and value; `flows.health.d
 
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import partial
-from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from flows.home.home import Home
+from flows.ingest.ingest import open_source
 from flows.ingest.live import CHANGES, FILE, latest_run, live_file
 from pipeline.errors import SourceError
-from pipeline.events.batch import TopicPartition
-from pipeline.events.columns import TOPICS
 from pipeline.publication.publish import runs
-from pipeline.sources.kafka import Bounds, read_bounds
-from pipeline.store.store import StoreHealth, another_topic
+from pipeline.sources.kafka import read_bounds
+from pipeline.sources.kafka_kind import CHECK_TIMEOUT_S
+from pipeline.sources.registry import KINDS, Finding, State
+from pipeline.store.interface import StoreHealth
 
-State = Literal["ok", "warning", "fault"]
 CLOCK_TOLERANCE = timedelta(seconds=2)
-BROKER_TIMEOUT_S = 3.0
-
-
-class Finding(NamedTuple):
-    """Result of one check: a sentence and, if there is one, the number it depends on."""
-
-    check: str
-    state: State
-    detail: str
-    value: float | None = None
 
 
 def waiting(home: Home, health: StoreHealth) -> Iterator[Finding]:
@@ -80,47 +68,32 @@ def live_figures(home: Home) -> tuple[State, str]:
     return "ok", f"of run {run_id}, {age}"
 
 
-def broker(home: Home, health: StoreHealth | None) -> Iterator[Finding]:
-    """Yield whether the broker answers, the lag of each partition, and the throughput of the latest batches."""
-    kafka = home.settings.kafka
-    offsets, topic_ids = (health.offsets, health.topic_ids) if health else ({}, {})
-    topics = [kafka.topic_prefix + topic for topic in TOPICS]
-    if "kafka" not in home.settings.ingest.sources and not any(topic in topics for topic, _ in offsets):
-        yield Finding("kafka", "ok", "not among ingest.sources")
-        return
-    bounds = read_bounds(kafka.bootstrap_servers, topics, kafka.security, timeout_s=BROKER_TIMEOUT_S)
-    yield Finding("kafka", "ok", f"{kafka.bootstrap_servers} answers; {len(bounds)} partitions")
-    yield from _recreated_topics(topic_ids, bounds)
-    yield from map(partial(_lag, offsets), sorted(bounds.items()))
-    if home.settings.stream.live:
-        yield _changes_topic(home)
+def sources(home: Home, health: StoreHealth | None) -> Iterator[Finding]:
+    """Yield what each source reports that settings name or the store has read, and the throughput."""
+    for name in KINDS:
+        yield from _source(home, name, health)
     if health and health.rows_per_s is not None:
         yield Finding("throughput", "ok", f"{health.rows_per_s:,.0f} rows/s over the latest batches", health.rows_per_s)
 
 
-def _recreated_topics(topic_ids: dict[str, str], bounds: dict[TopicPartition, Bounds]) -> Iterator[Finding]:
-    for topic, topic_id in sorted({(topic, found.topic_id) for (topic, _), found in bounds.items() if found.topic_id}):
-        if topic_ids.get(topic, topic_id) != topic_id:
-            yield Finding(f"topic: {topic}", "fault", another_topic(topic))
+def _source(home: Home, name: str, health: StoreHealth | None) -> Iterator[Finding]:
+    source = open_source(home, name)
+    offsets, topic_ids = (health.offsets, health.topic_ids) if health else ({}, {})
+    if name not in home.settings.ingest.sources and not {topic for topic, _ in offsets} & {*source.topics}:
+        yield Finding(name, "ok", "not among ingest.sources")
+        return
+    yield from source.check(offsets, topic_ids)
+    if name == "kafka" and home.settings.stream.live:
+        yield _changes_topic(home)
 
 
 def _changes_topic(home: Home) -> Finding:
     """Return whether the topic for change messages exists; only a stream needs it."""
     kafka, topic = home.settings.kafka, home.settings.kafka.topic_prefix + CHANGES
     try:
-        read_bounds(kafka.bootstrap_servers, [topic], kafka.security, timeout_s=BROKER_TIMEOUT_S)
+        read_bounds(kafka.bootstrap_servers, [topic], kafka.security, timeout_s=CHECK_TIMEOUT_S)
     except SourceError as error:
         return Finding(
             f"topic: {topic}", "warning", f"`harmspot stream` cannot start while stream.live is set: {error}"
         )
     return Finding(f"topic: {topic}", "ok", "exists; change messages go there")
-
-
-def _lag(offsets: dict[TopicPartition, int], found: tuple[TopicPartition, Bounds]) -> Finding:
-    (topic, partition), bounds = found
-    name, following = f"lag: {topic}[{partition}]", offsets.get((topic, partition), bounds.first)
-    lag = bounds.end - following
-    if not bounds.first <= following <= bounds.end:
-        held = f"the topic holds {bounds.first:,} to {bounds.end:,}"
-        return Finding(name, "fault", f"the store stopped at {following:,}, but {held}: see docs/operating.md", lag)
-    return Finding(name, "warning" if lag else "ok", f"{lag:,} behind, read to {following:,} of {bounds.end:,}", lag)

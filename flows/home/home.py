@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -11,6 +12,8 @@ from pathlib import Path
 import click
 
 from flows.home.settings import Settings, SettingsError, load_settings
+from pipeline.complete_file import write_complete
+from pipeline.errors import KeyFileError
 from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import Key, create_key, load_key
 from pipeline.privacy.pii_guard import PSEUDONYM
@@ -103,6 +106,10 @@ class Home:
         """The log of reads of restricted tables."""
         return AccessLog(self.path / "access.log")
 
+    def log_access(self, action: str, detail: Mapping[str, object], *, reader: str | None, purpose: str | None) -> None:
+        """Append an entry to the access log, before anything is read or done; raises as `AccessLog.append`."""
+        self.access_log.append(reader=reader, purpose=purpose, action=action, detail=dict(detail), now=self.now())
+
     def now(self) -> datetime:
         """Return the clock that was passed in, or the system clock; no other code reads the system clock."""
         return self.clock or datetime.now(UTC)
@@ -112,10 +119,12 @@ class Home:
         _ = self.settings
         self.path.mkdir(parents=True, exist_ok=True)
         if not (self.store.exists() or self._has_key()):
-            create_key(self.path)
-            self.progress(
-                f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing can be opened without it"
-            )
+            with suppress(KeyFileError):  # another process is first
+                create_key(self.path)
+                self.progress(
+                    f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing can be opened "
+                    "without it"
+                )
         self._remember_config()
         return self
 
@@ -129,7 +138,7 @@ class Home:
             return
         named = os.path.relpath(self.config_file.resolve(), self.path.resolve())
         if not self._memory.exists() or self._memory.read_text(encoding="utf-8").strip() != named:
-            self._memory.write_text(f"{named}\n", encoding="utf-8")
+            write_complete(self._memory, f"{named}\n".encode())
             self.progress(f"home {self.path} remembers its configuration {self.config_file}; --config overrides it")
 
     def _remembered_config(self) -> Path | None:

@@ -27,6 +27,7 @@ from models.places.markets import MarketsConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
 from pipeline.messages.partners import Partner
+from pipeline.sources.registry import is_source_name, locate_sources
 from pipeline.typed_sections import build_typed, checked_keys
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -52,7 +53,7 @@ def find_mapping(name: str, folder: Path) -> Path:
 
 
 def _locate_source(source: str, folder: Path) -> str:
-    return source if source == "kafka" else str((folder / source).resolve())
+    return source if is_source_name(source) else str((folder / source).resolve())
 
 
 def _locate_certificates(security: Any, folder: Path) -> Any:
@@ -237,6 +238,7 @@ class Settings:
     audits: AuditsConfig
     publication: PublicationSettings
     kafka: KafkaSettings
+    sources: Annotated[Mapping[str, Any], locate_sources]  # by name of the source
     partners: PartnersSettings
     stream: StreamSettings
     schedule: ScheduleSettings
@@ -258,7 +260,7 @@ class Settings:
 
 
 # Sections that cannot change a run's content; RunIdentity adds the seed, and identity() the rest of `force`.
-NOT_DECIDING = ("seed", "force", "ingest", "store", "audits", "kafka", "partners", "stream", "schedule")
+NOT_DECIDING = ("seed", "force", "ingest", "store", "audits", "kafka", "sources", "partners", "stream", "schedule")
 
 
 def load_settings(config_file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -1,12 +1,14 @@
-"""Access to the home's store as its single writer, to its snapshots, and to its human events."""
+"""Access to the home's store as its single writer, to its snapshots, and to its published tables of people."""
 
 from datetime import datetime
 
 import pandas as pd
 
 from flows.home.home import Home
+from pipeline.publication.publish import read_restricted
+from pipeline.store.interface import Store
 from pipeline.store.snapshot import Snapshot, open_snapshot
-from pipeline.store.store import Store, open_store
+from pipeline.store.store import open_store
 
 
 def open_home_store(home: Home) -> Store:
@@ -21,7 +23,17 @@ def open_home_snapshot(home: Home, as_of: datetime, **clocks: datetime) -> Snaps
     return open_snapshot(home.store, home.key, as_of=as_of, wait_s=wait_s, progress=home.progress, **clocks)
 
 
-def read_human_events(home: Home) -> pd.DataFrame:
-    """Return the current `Store.human_events` of the home; publications show only projections of it."""
-    with open_home_store(home) as store:
-        return store.human_events()
+def read_people(
+    home: Home, table: str, run_id: str | None = None, *, reader: str | None, purpose: str | None
+) -> pd.DataFrame:
+    """Return a published table of people; the read is logged first. Raises as `read_restricted`."""
+    return read_restricted(
+        home.path,
+        home.key,
+        table,
+        reader=reader,
+        purpose=purpose,
+        log=home.access_log,
+        now=home.now(),
+        run_id=run_id,
+    )

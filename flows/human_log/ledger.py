@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 
 @dataclass(frozen=True)

@@ -1,58 +1,39 @@
-"""Notices from the store: fields, events and status of each, and their tables."""
+"""Notices from the ledger, their pages and their tables."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from flows.home.home import Home
+from flows.human_log.ledger import Ledger
 from models.governance.actors import MACHINE
 from models.governance.notice_drafts import fields_from_json, fields_json
-from models.governance.notice_lifecycle import NoticeEvent, NoticeStatus, status_of
+from models.governance.notice_kinds import KINDS
+from models.governance.notice_lifecycle import Notice
 from pipeline.pages.notice import NoticePage, render_notice
 from pipeline.publication.tables import read_tables
-from pipeline.store.human_events import read_detail
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A notice: its fields, and its events in order of recording. A draft that nobody opened has no events."""
+def notices_of(ledger: Ledger) -> dict[str, Notice]:
+    """Return every opened notice with its events, by id."""
+    notices: dict[str, Notice] = {}
+    for event in ledger.about("notice"):  # a few a day
+        if event.kind == "drafted":
+            fields = fields_from_json(fields_json(event.detail["fields"]))
+            origin = {name: event.detail[name] for name in ("run_id", "known_at")}
+            notices.setdefault(event.subject, Notice(fields, ledger.zone, **origin, is_recorded=True))
+        elif event.subject in notices:
+            notices[event.subject] = notices[event.subject].plus(event)
+    return notices
 
-    notice_id: str
-    fields: Mapping[str, Any]
-    run_id: str
-    known_at: datetime
-    events: tuple[NoticeEvent, ...] = ()
-    is_recorded: bool = False
 
-    @property
-    def status(self) -> NoticeStatus:
-        """The status after all events."""
-        return status_of(self.fields, self.events)
-
-    @property
-    def kind(self) -> str:
-        """`area` or `person`."""
-        return str(self.fields["kind"])
-
-    @property
-    def subject(self) -> str:
-        """The id of the market or person."""
-        return str(self.fields["market_id" if self.kind == "area" else "person_id"])
-
-    def as_of(self, moment: datetime) -> "Notice":
-        """Return the notice with only the events recorded by a moment."""
-        return replace(self, events=tuple(event for event in self.events if event.at <= moment))
-
-    def page(self, recipient: str | None = None) -> NoticePage:
-        """Render the notice with its current status, its approver and, if given, its recipient."""
-        status = self.status
-        signed = f"{status.approved_by}, {status.approved_on}" if status.approved_on else ""
-        shown = {**self.fields, "status": status.state, "approved_by": signed}
-        return render_notice({**shown, "recipient": recipient} if recipient else shown)
+def notice_page(notice: Notice, recipient: str | None = None) -> NoticePage:
+    """Render a notice with its current status, its approver and, if given, its recipient."""
+    status = notice.status
+    signed = f"{status.approved_by}, {status.approved_on}" if status.approved_on else ""
+    shown = {**notice.fields, "status": status.state, "approved_by": signed}
+    return render_notice({**shown, "recipient": recipient} if recipient else shown)
 
 
 def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:
@@ -65,55 +46,20 @@ def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["notice_id", "incident_id", "person_id", "known_then"])
 
 
-def notices_of(events: pd.DataFrame, zone: ZoneInfo) -> dict[str, Notice]:
-    """Return every opened notice, by id, from the human events (`Store.human_events`)."""
-    notices: dict[str, Notice] = {}
-    of_notices = events[events["subject_kind"] == "notice"]
-    for row in of_notices.to_dict("records"):  # a few a day
-        detail = read_detail(row["kind"], row["detail"])
-        notice_id = row["subject"]
-        if row["kind"] == "drafted":
-            fields = fields_from_json(fields_json(detail.fields))
-            notices.setdefault(notice_id, Notice(notice_id, fields, detail.run_id, detail.known_at, (), True))
-        elif notice_id in notices:
-            event = make_notice_event(row["kind"], row["actor"], row["at"].to_pydatetime(), detail, zone)
-            before = notices[notice_id]
-            notices[notice_id] = replace(before, events=(*before.events, event))
-    return notices
-
-
-def make_notice_event(kind: str, actor: str, at: datetime, detail: Any, zone: ZoneInfo) -> NoticeEvent:
-    """Return a human event as the rules take it, with days in the force's zone."""
-    served_at = getattr(detail, "served_at", None)
-    return NoticeEvent(
-        kind=kind,
-        actor=actor,
-        at=at,
-        on=at.astimezone(zone).date(),
-        reason=getattr(detail, "reason", ""),
-        served_at=served_at,
-        served_on=served_at.astimezone(zone).date() if served_at else None,
-        manner=getattr(detail, "manner", None),
-        breach=getattr(detail, "breach", None),
-    )
-
-
-def notice_states(home: Home, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return area_notice_state and person_notice_state from the human events."""
-    notices = notices_of(events, home.settings.force.zone)
-    tables = {"area": "area_notice_state", "person": "person_notice_state"}
+def notice_states(ledger: Ledger) -> dict[str, pd.DataFrame]:
+    """Return the table of states of each kind of notice."""
+    notices = notices_of(ledger).values()
     return {
-        table: pd.DataFrame(
-            [_state(notice) for notice in notices.values() if notice.kind == kind],
-            columns=read_tables().find(table).column_names,
+        kind.state_table: pd.DataFrame(
+            [_state(notice) for notice in notices if notice.kind == kind],
+            columns=read_tables().find(kind.state_table).column_names,
         )
-        for kind, table in tables.items()
+        for kind in KINDS.values()
     }
 
 
 def _state(notice: Notice) -> dict[str, Any]:
-    status = notice.status
     # Reasons by people may contain a name; for places only harmspot's own text is published.
-    is_publishable = notice.kind == "person" or status.closed_by == MACHINE
-    why = status.closed_because if is_publishable else None
-    return {**notice.fields, **asdict(status), "notice_id": notice.notice_id, "why": why}
+    is_publishable = notice.kind.is_to_person or notice.status.closed_by == MACHINE
+    why = notice.status.closed_because if is_publishable else None
+    return {**notice.fields, **asdict(notice.status), "why": why}

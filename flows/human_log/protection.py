@@ -3,7 +3,7 @@
 A run reads the store once. Later information that protects a person takes effect without waiting for the next run: a
 person whom a gate that `protects` holds now (dead, under 18, of unknown age) is on no list and gets no person notice;
 no notice is served whose evidence was corrected since; no warrant is served that was executed or recalled. Erased
-people are left out wherever people are read (`flows.human_log.list_events.erased_people`).
+people are left out wherever people are read (`Ledger.erased_people`).
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ import pandas as pd
 from flows.home.home import Home
 from models.people_lists.rules import protection
 from models.people_scores.person_status import make_register
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 CHILDREN = "safeguarding"  # lists people who are, or may be, under 18
 WARRANTS = "warrant_queue"
@@ -26,10 +26,16 @@ def protected(home: Home, store: Store, at: datetime) -> pd.Series:
     return why[why.ne("")]
 
 
-def protected_on(
-    home: Home, store: Store, list_name: str, people: Iterable[str], *, named_by: Callable[[str], str] = str
+def contradiction(
+    home: Home,
+    store: Store,
+    list_name: str,
+    people: Iterable[str],
+    warrant_ids: Iterable[str],
+    *,
+    named_by: Callable[[str], str] = str,
 ) -> str | None:
-    """Return as text how many people on a list are protected, None if nobody is; counts only, no ids.
+    """Return how the data now in the store contradict a list, as counts without ids; None if they do not.
 
     Parameters
     ----------
@@ -41,17 +47,17 @@ def protected_on(
         Name of the list.
     people : Iterable[str]
         The people on it, in the form that `named_by` returns.
+    warrant_ids : Iterable[str]
+        The warrants on it; only the warrant queue is checked for them.
     named_by : Callable[[str], str]
         Function from a pseudonym to the form used in `people`.
     """
-    if list_name == CHILDREN:
-        return None
-    found = protected(home, store, store.latest_known_at(home.now()))
-    counts = found[found.index.map(named_by).isin(list(people))].value_counts().sort_index()
-    return ", ".join(f"{count} {why}" for why, count in counts.items()) or None
-
-
-def ended_warrants(home: Home, store: Store, list_name: str, warrant_ids: Iterable[str]) -> int:
-    """Return how many warrants of the queue are no longer to be executed; 0 for any other list."""
-    asked = set(warrant_ids) if list_name == WARRANTS else set()
-    return len(asked - store.live_warrants(store.latest_known_at(home.now()))) if asked else 0
+    known_at, parts = store.latest_known_at(home.now()), []
+    if list_name != CHILDREN:
+        found = protected(home, store, known_at)
+        counts = found[found.index.map(named_by).isin(list(people))].value_counts().sort_index()
+        if who := ", ".join(f"{count} {why}" for why, count in counts.items()):
+            parts.append(f"those on it are now known to be: {who}")
+    if list_name == WARRANTS and (ended := len({*warrant_ids} - store.live_warrants(known_at))):
+        parts.append(f"{ended} of its warrants executed or recalled")
+    return " and ".join(parts) or None

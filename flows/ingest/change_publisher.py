@@ -10,7 +10,7 @@ from flows.home.home import Home
 from flows.ingest.live import CHANGES
 from pipeline.errors import SourceError
 from pipeline.messages.outbox import BATCH, OutboxMessage, Publisher
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
 
 ANSWER_S = 5.0  # how long a delivery waits for the broker; later batches wait for the delivery
 _PAUSE_S = 5.0  # least pause after a failed delivery

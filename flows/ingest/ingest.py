@@ -1,4 +1,4 @@
-"""Ingest events into the store: from Kafka, event files, or third-party files through a mapping."""
+"""Ingest events into the store: from named sources, event files, or third-party files through a mapping."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -9,15 +9,14 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from models.places.axes import codebook_axes
 from pipeline.errors import SourceError
-from pipeline.events.batch import BatchCounts, Source
+from pipeline.events.batch import BatchCounts
 from pipeline.events.codebook import read_codebook
-from pipeline.events.columns import TOPICS
 from pipeline.events.decoder import Decoder
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.sources.jsonl import JsonLinesSource
-from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.mapping import read_mapping
 from pipeline.sources.parquet import ParquetSource
+from pipeline.sources.registry import NamedSource, Source, is_source_name, source_kind, typed_settings
 
 EVENT_FILE_SUFFIXES = (".jsonl", ".jsonl.gz")
 
@@ -48,30 +47,35 @@ def ingest_sources(home: Home) -> BatchCounts:
     """Read every source named in the settings until caught up, and return the counts of rows by outcome."""
     counts = BatchCounts()
     for name in home.settings.ingest.sources:
-        counts += ingest_kafka(home) if name == "kafka" else load_file(home, Path(name), home.settings.ingest.mapping)
+        is_named = is_source_name(name)
+        counts += ingest_named(home, name) if is_named else load_file(home, Path(name), home.settings.ingest.mapping)
     return counts
 
 
-def ingest_kafka(home: Home) -> BatchCounts:
-    """Consume the topics from the stored offsets up to their current ends."""
-    kafka = home.settings.kafka
-    topics = [kafka.topic_prefix + topic for topic in TOPICS]
-    source = KafkaSource(kafka.bootstrap_servers, topics, kafka.security)
-    topic_ids = source.topic_ids()
-    with open_home_store(home) as store:
-        store.know_topics(topic_ids)
-    return ingest_source(home, source, is_resumed=True)
+def ingest_named(home: Home, name: str) -> BatchCounts:
+    """Consume a source of `pipeline.sources.registry.KINDS` from its stored offsets until caught up."""
+    source = open_source(home, name)
+    return _ingest(home, source, source.topic_ids())
 
 
-def ingest_source(home: Home, source: Source, *, is_resumed: bool) -> BatchCounts:
+def open_source(home: Home, name: str) -> NamedSource:
+    """Return the source of that name, opened with its settings."""
+    kind = source_kind(name)
+    if kind.settings is None:
+        return kind.open(getattr(home.settings, name))
+    return kind.open(typed_settings(name, home.settings.sources.get(name, {})))
+
+
+def _ingest(home: Home, source: Source, topic_ids: dict[str, str] | None) -> BatchCounts:
     """Decode and commit a source batch by batch; each batch's rows and offsets are one transaction.
 
-    A topic is resumed at its stored offsets. A file is always read whole: two files may share a name, and rows read
-    before are duplicates that change nothing.
+    A named source, which has `topic_ids`, is resumed at its stored offsets. A file is always read whole: two files may
+    share a name, and rows read before are duplicates that change nothing.
     """
-    decoder = new_decoder(home)
+    decoder, is_resumed = new_decoder(home), topic_ids is not None
     counts = BatchCounts()
     with open_home_store(home) as store:
+        store.know_topics(topic_ids or {})
         start = store.offsets() if is_resumed else {}
         for batch in source.batches(start, home.settings.ingest.batch_size):
             counts += store.commit(
@@ -89,7 +93,7 @@ def load_file(home: Home, path: Path, mapping: Path | None) -> BatchCounts:
     if not path.exists():
         raise SourceError(f"{path}: no such file or folder; give event files or a file that a mapping can read")
     if mapping is None or _holds_events(path):
-        return ingest_source(home, _event_source(path), is_resumed=False)
+        return _ingest(home, _event_source(path), None)
     with open_home_store(home) as store:
         return store.load_mapped(
             path,

@@ -21,22 +21,20 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event
 
-import duckdb
-
 from flows.home.home import Home
 from flows.home.stage import Call, direct
 from flows.ingest.change_publisher import ANSWER_S, ChangePublisher
 from flows.ingest.ingest import new_decoder
 from flows.ingest.live import CHANGES, Live, latest_run, start_live, write_live
-from pipeline.database import explain_duckdb_error
+from pipeline.database import WRITE_ERRORS, Connection, DatabaseError, explain_duckdb_error
 from pipeline.errors import HarmspotError, StaleOffsetsError, StoreBusyError, StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.columns import TOPICS
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.sources.kafka_group import GroupReader
+from pipeline.store.interface import Store
 from pipeline.store.session import StoreSession
-from pipeline.store.store import Store
 
 _POLL_S = 0.05
 _GLANCE_S = 0.001
@@ -185,7 +183,7 @@ class StoreWorker:
                 next_offsets=batch.next_offsets,
                 tell=self.tell if is_live and self._live is not None else None,
             )
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        except WRITE_ERRORS as error:
             raise explain_duckdb_error(error) or StoreError(
                 f"{self._home.store} cannot be written: {str(error).splitlines()[0]}"
             ) from None
@@ -206,7 +204,7 @@ class StoreWorker:
                 self._live = start_live(self._home)
         self._published_at = written
 
-    def tell(self, connection: duckdb.DuckDBPyConnection) -> list[OutboxMessage]:
+    def tell(self, connection: Connection) -> list[OutboxMessage]:
         """Return messages about the changes, for the outbox."""
         assert self._live is not None
         with self._figures():
@@ -218,9 +216,9 @@ class StoreWorker:
         """Disable live figures on error so that event storage continues."""
         try:
             yield
-        except (HarmspotError, ValueError, OSError, duckdb.Error) as error:
+        except (HarmspotError, ValueError, OSError, DatabaseError) as error:
             # DuckDB's own messages may quote a value.
-            text = (explain_duckdb_error(error) or type(error).__name__) if isinstance(error, duckdb.Error) else error
+            text = (explain_duckdb_error(error) or type(error).__name__) if isinstance(error, DatabaseError) else error
             self._home.progress(f"live figures stop until the next run: {text}")
             published_at = self._published_at
             self.forget_figures()

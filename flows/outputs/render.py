@@ -12,6 +12,7 @@ from flows.run.assembly import Map
 from geo.cells import Grid
 from geo.layers import write_layers
 from models.places.axes import AXES
+from pipeline.complete_file import only_writer, write_complete
 from pipeline.errors import PublicationError
 from pipeline.pages.report import render_report
 from pipeline.publication.publish import read_places, runs, table_counts
@@ -39,12 +40,14 @@ def write_outputs(home: Home, geography: Map, run_id: str | None = None) -> list
     tables["area_notice"] = marked(home, tables["area_notice"], "area")
     layers = place_layers(tables, geography, run["crs"])
     (home.layers / WRITTEN).unlink(missing_ok=True)
-    paths = write_layers(layers, home.layers, run=run)
+    home.layers.mkdir(parents=True, exist_ok=True)
+    with only_writer(home.layers):
+        paths = write_layers(layers, home.layers, run=run)
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     shapes = {**layers, "points_of_interest": geography.points_of_interest}
     html = render_report(run, tables, shapes, people_counts, AXES, written_at=home.now())
-    _replace(home.report, html)
-    _replace(home.layers / WRITTEN, run["run_id"])
+    write_complete(home.report, html.encode())
+    write_complete(home.layers / WRITTEN, run["run_id"].encode())
     return [*paths, home.report]
 
 
@@ -81,10 +84,3 @@ def place_layers(tables: dict[str, pd.DataFrame], geography: Map, crs: str) -> d
 def _from_wkb(frame: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:
     shapes = gpd.GeoSeries.from_wkb(frame["geometry_wkb"].map(bytes), crs=crs)
     return gpd.GeoDataFrame(frame.drop(columns="geometry_wkb"), geometry=shapes.to_numpy(), crs=crs)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write to a temporary file and rename it, so that no reader sees an incomplete page."""
-    beside = path.with_suffix(".new")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)

@@ -7,20 +7,13 @@ import pandas as pd
 from flows.home.run_identity import RunIdentity
 from flows.run.assembly import Map, PeopleFrames
 from models.governance.notice_drafts import draft_area_notices, draft_person_notices, fields_json
+from models.governance.notice_kinds import KINDS, NoticeKind
 from models.governance.reading_age import LANGUAGE as READABLE_LANGUAGE
 from models.governance.reading_age import reading_age
 from models.places.markets import Markets
 from pipeline.pages.notice import render_notices
 from pipeline.pages.notice_outline import notice_text
-
-AREA_COLUMNS = [
-    "notice_id", "market_id", "area_id", "status", "language", "serve_by", "starts_on", "ends_on", "behaviours",
-    "evidence_ids", "title", "reading_age", "fields", "body_html",
-]  # fmt: skip
-PERSON_COLUMNS = [
-    "notice_id", "person_id", "status", "language", "serve_by", "respond_by", "behaviours", "evidence_ids", "title",
-    "reading_age", "fields", "body_html",
-]  # fmt: skip
+from pipeline.publication.tables import RUN_COLUMNS, read_tables
 
 
 def area_notices(markets: Markets, geography: Map, identity: RunIdentity) -> pd.DataFrame:
@@ -34,7 +27,7 @@ def area_notices(markets: Markets, geography: Map, identity: RunIdentity) -> pd.
         window_weeks=settings.markets.window_weeks,
         config=settings.notices,
     )
-    return _rendered(drafts)[AREA_COLUMNS]
+    return rendered(drafts, KINDS["area"])
 
 
 def person_notices(
@@ -50,19 +43,22 @@ def person_notices(
         time_zone=identity.settings.force.time_zone,
         config=identity.settings.notices,
     )
-    return _rendered(drafts)[PERSON_COLUMNS]
+    return rendered(drafts, KINDS["person"])
 
 
-def _rendered(drafts: pd.DataFrame) -> pd.DataFrame:
-    """Add title, page, reading age and all fields as JSON."""
+def rendered(drafts: pd.DataFrame, kind: NoticeKind) -> pd.DataFrame:
+    """Return the kind's table less run columns: drafts with title, page, reading age and all fields as JSON."""
     pages = render_notices(drafts)
-    ages = [
-        reading_age(notice_text(body)) if language == READABLE_LANGUAGE else None
-        for body, language in zip(pages["body_html"], drafts["language"], strict=True)
-    ]
+    ages = [reading_age_of(*page) for page in zip(pages["body_html"], drafts["language"], strict=True)]
     fields = [fields_json(row) for row in drafts.to_dict("records")]
     more = {"reading_age": pd.array(ages, dtype="Float64"), "fields": pd.array(fields, dtype="str")}
-    return drafts.join(pages).assign(**more)
+    columns = [name for name in read_tables().find(kind.table).column_names if name not in RUN_COLUMNS]
+    return drafts.join(pages).assign(**more)[columns]
+
+
+def reading_age_of(body_html: str, language: str) -> float | None:
+    """Return the reading age of a page in years; None in a language that has no formula."""
+    return reading_age(notice_text(body_html)) if language == READABLE_LANGUAGE else None
 
 
 def _local_day(identity: RunIdentity) -> date:

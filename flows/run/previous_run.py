@@ -6,7 +6,8 @@ import geopandas as gpd
 import pandas as pd
 
 from flows.home.home import Home
-from pipeline.publication.publish import read_places, read_restricted
+from flows.home.store_access import read_people
+from pipeline.publication.publish import read_places
 
 PURPOSE = "compare this run with its predecessor"
 READER = "harmspot run"
@@ -40,18 +41,8 @@ def read_previous(home: Home, run_id: str | None) -> Previous | None:
         return None
     return Previous(
         **read_places(home.path, ("area_ranking", "market", "hotspot"), run_id),
-        **{name: _read_people(home, name, run_id) for name in ("person_tier", "tier_term", "seller_term")},
-    )
-
-
-def _read_people(home: Home, table: str, run_id: str) -> pd.DataFrame:
-    return read_restricted(
-        home.path,
-        home.key,
-        table,
-        reader=READER,
-        purpose=PURPOSE,
-        log=home.access_log,
-        now=home.now(),
-        run_id=run_id,
+        **{
+            name: read_people(home, name, run_id, reader=READER, purpose=PURPOSE)
+            for name in ("person_tier", "tier_term", "seller_term")
+        },
     )

@@ -7,16 +7,17 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.decisions.audits import begin_audits, halt
+from flows.decisions.audits import begin_audits
+from flows.decisions.desk import at_desk
 from flows.decisions.lists import revoke_outdated
 from flows.decisions.notice_upkeep import maintain_notices
 from flows.decisions.partners import deliver_or_log
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity, hash_of_erasures
 from flows.home.stage import Call, P, R, direct
-from flows.home.store_access import read_human_events
-from flows.human_log.list_events import erased_people
-from flows.human_log.projections import project_home, projector
+from flows.human_log.audit_events import halt_of
+from flows.human_log.ledger import read_ledger
+from flows.human_log.projections import projector
 from flows.ingest.ingest import ingest_sources
 from flows.outputs.render import write_outputs, written_run
 from flows.run.assembly import Map, read_map
@@ -101,8 +102,9 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
     if written_run(home) != latest:
         step(write_outputs, home, geography, latest)
     places, people = table_counts(home.path, home.key, identity.run_id)
+    halted = halt_of(home, read_ledger(home), home.now())
     seconds = time.perf_counter() - began
-    return RunSummary(identity.run_id, identity.as_of, identity.known_at, is_new, places, people, seconds, halt(home))
+    return RunSummary(identity.run_id, identity.as_of, identity.known_at, is_new, places, people, seconds, halted)
 
 
 def identify_run(home: Home, geography: Map, as_of: datetime, known_at: datetime | None) -> RunIdentity:
@@ -120,7 +122,7 @@ def identify_run(home: Home, geography: Map, as_of: datetime, known_at: datetime
         predecessor_run_id=before["run_id"] if before else None,
         settings=settings,
         crs=geography.grid.crs,
-        erasures_hash=hash_of_erasures(erased_people(read_human_events(home))),
+        erasures_hash=hash_of_erasures(read_ledger(home).erased_people),
     )
 
 
@@ -146,9 +148,9 @@ def bring_up_to_date(home: Home) -> list[str]:
 
     Every run does this, including a repeat, because the run that published may have stopped before this stage.
     """
-    revoked = revoke_outdated(home)
-    project_home(home)
-    return revoked
+    with at_desk(home) as desk:
+        desk.refresh()
+        return revoke_outdated(desk)
 
 
 def announced(home: Home, call: Call) -> Call:

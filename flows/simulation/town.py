@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from models.simulate import simulate
+from pipeline.complete_file import write_complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +32,22 @@ class TownFiles:
 def write_town(folder: Path, *, seed: int, days: int, end: date, with_markets: bool = True) -> TownFiles:
     """Simulate a town and write `events/<topic>.jsonl`, the map, `config.yaml`, and `truth/*.parquet`."""
     town = simulate(seed=seed, days=days, end=end, with_markets=with_markets)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_map(folder, seed, town.areas, town.points_of_interest)
     for name in ("events", "truth"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).mkdir(exist_ok=True)
     for topic, records in town.records.items():
         (folder / "events" / f"{topic}.jsonl").write_bytes(b"".join(value + b"\n" for _, value in records))
-    write_map(folder, seed, town.areas, town.points_of_interest)
     for name, frame in town.truth.items():
         frame.to_parquet(folder / "truth" / f"{name}.parquet", index=False)
     return TownFiles(folder, sum(map(len, town.records.values())))
 
 
 def write_map(folder: Path, seed: int, areas: object, points_of_interest: object) -> None:
-    """Write a town's map and `config.yaml`."""
+    """Write `config.yaml`, by which an interrupted demo is recognised, and then a town's map."""
+    write_complete(folder / "config.yaml", yaml.safe_dump(_configuration(seed), sort_keys=False).encode())
     _write_json(folder / "areas.geojson", areas)
     _write_json(folder / "points_of_interest.geojson", points_of_interest)
-    (folder / "config.yaml").write_text(yaml.safe_dump(_configuration(seed), sort_keys=False), encoding="utf-8")
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -1,10 +1,13 @@
-"""Names of the people who decide: comparison of names, the machine's own name, and the least content of a reason.
+"""Names of the people who decide: comparison of names, the machine's own name, and the rules every life cycle shares.
 
 harmspot authenticates nobody. It only compares the names that it is given; the system on which it runs controls who
 may enter which name.
 """
 
 import unicodedata
+from typing import Any
+
+from models.governance.life_cycle import Rule
 
 MACHINE = "harmspot"  # the actor of what a run does by itself, such as to withdraw a notice
 
@@ -47,3 +50,20 @@ def is_thin(text: str) -> bool:
     (True, False)
     """
     return len(set(text.casefold().split())) < 2
+
+
+NAMED: Rule[Any] = Rule(
+    "nobody", (), lambda state, event: not event.actor.strip(), "actor is missing; give the name of the person"
+)
+
+
+def by_people(*kinds: str) -> Rule[Any]:
+    """Return the rule that people decide, not harmspot, on these kinds of event, or on all if none is given."""
+    message = "a named person must do it, not harmspot"
+    return Rule("by_machine", kinds, lambda state, event: is_machine(event.actor), message)
+
+
+def with_reason(*kinds: str) -> Rule[Any]:
+    """Return the rule that these kinds of event have a reason, or all if none is given."""
+    message = "reason too short: give at least two different words"
+    return Rule("thin_reason", kinds, lambda state, event: is_thin(event.detail.get("reason", "")), message)

@@ -12,12 +12,13 @@ A halt applies to the lists on which harmspot chooses people. It only restricts:
 exceptions, erasures, warrants, referrals and safeguarding continue.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from models.governance.actors import is_machine, is_thin
-from models.governance.list_effects import CHOSEN_LISTS
+from models.governance.life_cycle import Event, LifeCycle, Rule
+from models.governance.list_effects import CHOSEN_LISTS, has_report
 
 REPORTS = ("fairness", "feedback", "displacement")
 LONGEST_FRESH_DAYS = 31
@@ -36,20 +37,15 @@ class AuditsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditEvent:
-    """Audit event: `began` is the first run of a home; `audited` is the signature of a report.
+class Audits:
+    """The first run of a home, from which the ages count, and the signed reports in the order of recording.
 
-    `made_at` is the local midnight at the start of the day on which the report was made.
+    A signature has the kind of report as its subject. Its detail made_at is the local midnight at the start of the day
+    on which the report was made.
     """
 
-    kind: str
-    actor: str
-    about: str
-    at: datetime
-    made_at: datetime | None = None
-    found: str = ""
-    report: str = ""
-    report_sha256: str = ""
+    began_at: datetime | None = None
+    signed: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,55 +66,67 @@ class ReportStatus:
         return self.fresh_until is not None and now >= self.fresh_until
 
 
-# For each refusal: its name, the test on earlier signatures and the event, and the message.
-_Test = Callable[[Sequence[AuditEvent], AuditEvent], bool]
-REFUSALS: tuple[tuple[str, _Test, str], ...] = (
-    ("nobody", lambda signed, a: not a.actor.strip(), "actor is missing; give the name of the person who signs"),
-    ("by_machine", lambda signed, a: is_machine(a.actor), "a named person must read and sign the report, not harmspot"),
-    (
+def _is_not_made(event: Event) -> bool:
+    made_at = event.detail.get("made_at")
+    return made_at is None or made_at > event.at
+
+
+RULES: tuple[Rule[Audits], ...] = (
+    Rule(
+        "nobody",
+        ("audited",),
+        lambda audits, event: not event.actor.strip(),
+        "actor is missing; give the name of the person who signs",
+    ),
+    Rule(
+        "by_machine",
+        ("audited",),
+        lambda audits, event: is_machine(event.actor),
+        "a named person must read and sign the report, not harmspot",
+    ),
+    Rule(
         "unknown",
-        lambda signed, a: a.about not in REPORTS,
+        ("audited",),
+        lambda audits, event: event.subject not in REPORTS,
         f"unknown kind of report; expected one of {', '.join(REPORTS)}",
     ),
-    (
+    Rule(
         "not_made",
-        lambda signed, a: a.made_at is None or a.made_at > a.at,
+        ("audited",),
+        lambda audits, event: _is_not_made(event),
         "the day on which the report was made is missing or in the future; its age counts from that day",
     ),
-    (
+    Rule(
         "thin_finding",
-        lambda signed, a: is_thin(a.found),
+        ("audited",),
+        lambda audits, event: is_thin(event.detail.get("found", "")),
         "finding too short: give at least two different words on what the report says",
     ),
-    ("no_report", lambda signed, a: not (a.report and a.report_sha256), "the report file is missing"),
-    (
+    Rule("no_report", ("audited",), lambda audits, event: not has_report(event), "the report file is missing"),
+    Rule(
         "signed_before",
-        lambda signed, a: any(s.report_sha256 == a.report_sha256 for s in signed),
+        ("audited",),
+        lambda audits, event: any(
+            signed.detail["report_sha256"] == event.detail.get("report_sha256") for signed in audits.signed
+        ),
         "this file was signed before; each report needs a file of its own, and a second signature does not renew it",
     ),
 )
 
 
-def refusal(events: Iterable[AuditEvent], event: AuditEvent) -> str | None:
-    """Return why a report may not be signed after the earlier `events`; None if it may."""
-    signed = signed_reports(events)
-    return next((message for _, forbids, message in REFUSALS if forbids(signed, event)), None)
+def _after(audits: Audits, event: Event) -> Audits:
+    if event.kind == "began":
+        return replace(audits, began_at=min(audits.began_at or event.at, event.at))
+    return replace(audits, signed=(*audits.signed, event))
 
 
-def signed_reports(events: Iterable[AuditEvent]) -> list[AuditEvent]:
-    """Return the signed reports in the order of recording; events that a rule forbids are ignored."""
-    signed: list[AuditEvent] = []
-    for event in events:
-        if event.kind == "audited" and not any(forbids(signed, event) for _, forbids, _ in REFUSALS):
-            signed.append(event)
-    return signed
+AUDIT = LifeCycle(Audits(), RULES, _after)  # of the AUDIT_EVENTS of a home
 
 
-def report_statuses(events: Iterable[AuditEvent], now: datetime, config: AuditsConfig) -> list[ReportStatus]:
+def report_statuses(events: Iterable[Event], now: datetime, config: AuditsConfig) -> list[ReportStatus]:
     """Return the status of each of REPORTS at `now`; later events are ignored."""
-    past = [event for event in events if event.at <= now]
-    began_at = min((event.at for event in past if event.kind == "began"), default=None)
-    return [_status(about, signed_reports(past), began_at, config) for about in REPORTS]
+    audits = AUDIT.state_after(event for event in events if event.at <= now)
+    return [_status(about, audits, config) for about in REPORTS]
 
 
 def halted_because(statuses: Iterable[ReportStatus], now: datetime, zone: tzinfo) -> str | None:
@@ -141,14 +149,16 @@ def is_halted(list_name: str, halt: str | None) -> bool:
     return halt is not None and list_name in CHOSEN_LISTS
 
 
-def _status(about: str, signed: Sequence[AuditEvent], began_at: datetime | None, config: AuditsConfig) -> ReportStatus:
-    own = [event for event in signed if event.about == about and event.made_at is not None]
-    latest = max(own, key=lambda event: (event.made_at, event.at), default=None)
-    moments = [moment for moment in (began_at, latest and latest.made_at) if moment]
-    fresh_until = max(moments) + timedelta(days=config.fresh_days) if began_at else None
+def _status(about: str, audits: Audits, config: AuditsConfig) -> ReportStatus:
+    own = [event for event in audits.signed if event.subject == about]
+    latest = max(own, key=lambda event: (event.detail["made_at"], event.at), default=None)
+    made_at = latest.detail["made_at"] if latest else None
+    fresh_until = None
+    if audits.began_at:
+        fresh_until = max(audits.began_at, made_at or audits.began_at) + timedelta(days=config.fresh_days)
     if latest is None:
         return ReportStatus(about, fresh_until)
-    return ReportStatus(about, fresh_until, latest.made_at, latest.actor, latest.at)
+    return ReportStatus(about, fresh_until, made_at, latest.actor, latest.at)
 
 
 def _why(status: ReportStatus, zone: tzinfo) -> str:

@@ -7,6 +7,7 @@ A state is a pure function of the events in the order of recording: an event tha
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any, Generic, Protocol, TypeVar
 
 State = TypeVar("State")
@@ -38,12 +39,15 @@ class Event(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[State]):
-    """A rule that forbids events: its name, the kinds it applies to (all if empty), its test and its message."""
+    """A rule that forbids events: its name, the kinds it applies to (all if empty), its test and its message.
+
+    A message that depends on state or event is a function of both.
+    """
 
     name: str
     kinds: Sequence[str]
     forbids: Callable[[State, Event], bool]
-    message: str
+    message: str | Callable[[State, Event], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,24 @@ class LifeCycle(Generic[State]):
     def refusals(self, state: State, event: Event) -> list[str]:
         """Return the message of every rule that forbids the event in this state; empty if it is allowed."""
         rules = (rule for rule in self.rules if not rule.kinds or event.kind in rule.kinds)
-        return [rule.message for rule in rules if rule.forbids(state, event)]
+        forbidding = (rule.message for rule in rules if rule.forbids(state, event))
+        return [message if isinstance(message, str) else message(state, event) for message in forbidding]
+
+    def refusal(self, state: State, event: Event) -> str | None:
+        """Return the message of the first rule that forbids the event in this state; None if it is allowed."""
+        return next(iter(self.refusals(state, event)), None)
+
+    def step(self, state: State, event: Event) -> State:
+        """Return the state after one event: the same state if a rule forbids it."""
+        return state if self.refusals(state, event) else self.after(state, event)
 
     def state_after(self, events: Iterable[Event], state: State | None = None) -> State:
         """Return the state after the events in order, from `start` or the given state."""
-        state = self.start if state is None else state
+        return reduce(self.step, events, self.start if state is None else state)
+
+    def by_subject(self, events: Iterable[Event]) -> dict[str, State]:
+        """Return the state of each subject of the events, in the order of their first events."""
+        states: dict[str, State] = {}
         for event in events:
-            if not self.refusals(state, event):
-                state = self.after(state, event)
-        return state
+            states[event.subject] = self.step(states.get(event.subject, self.start), event)
+        return states

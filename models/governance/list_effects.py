@@ -11,11 +11,11 @@ A warrant queue needs no registration: a court chose its people, and its orders 
 Lists of help need none either: the duty to protect a child or to offer treatment does not wait for an experiment.
 """
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from models.governance.actors import is_machine, is_thin
+from models.governance.actors import NAMED, by_people, is_thin
+from models.governance.life_cycle import Event, LifeCycle, Rule
 
 CHOSEN_LISTS = ("person_tier", "dealer_ranking", "call_in")
 LONGEST_REGISTRATION = timedelta(days=366)
@@ -23,32 +23,19 @@ EFFECT_EVENTS = ("registered", "evaluated")
 
 
 @dataclass(frozen=True, slots=True)
-class EffectEvent:
-    """One registration or evaluation of a list's effect; `stops_at` is the local midnight that begins the stop date."""
-
-    kind: str
-    actor: str
-    list_name: str
-    at: datetime
-    outcome: str = ""
-    comparison: str = ""
-    stops_at: datetime | None = None
-    found: str = ""
-    report: str = ""
-    report_sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Effect:
-    """A registration and, once it exists, its evaluation."""
+    """A registration and, once it exists, its evaluation.
 
-    registered: EffectEvent
-    evaluated: EffectEvent | None = None
+    Detail stops_at of the registration is the local midnight that begins the stop date.
+    """
+
+    registered: Event
+    evaluated: Event | None = None
 
     @property
     def ends_at(self) -> datetime:
         """Return the end of the registration: its stop date or an earlier evaluation."""
-        stops_at = self.registered.stops_at or self.registered.at
+        stops_at: datetime = self.registered.detail["stops_at"]
         return min(stops_at, self.evaluated.at) if self.evaluated else stops_at
 
     def is_live(self, at: datetime) -> bool:
@@ -56,100 +43,91 @@ class Effect:
         return self.registered.at <= at < self.ends_at
 
 
-Effects = Mapping[str, tuple[Effect, ...]]  # by list name, in the order of registration
+Effects = tuple[Effect, ...]  # of one list, in the order of registration
 
-# For each refusal: its name, the kinds of event it applies to, the test on the list's latest effect, the message.
-_Test = Callable[[Effect | None, EffectEvent], bool]
-REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
-    ("nobody", EFFECT_EVENTS, lambda e, a: not a.actor.strip(), "actor is missing; give the name of the person"),
-    ("by_machine", EFFECT_EVENTS, lambda e, a: is_machine(a.actor), "a named person must do it, not harmspot"),
-    (
+
+def _has_thin_words(event: Event) -> bool:
+    return is_thin(event.detail.get("outcome", "")) or is_thin(event.detail.get("comparison", ""))
+
+
+def _has_no_stop(event: Event) -> bool:
+    stops_at = event.detail.get("stops_at")
+    return stops_at is None or not event.at < stops_at <= event.at + LONGEST_REGISTRATION
+
+
+def has_report(event: Event) -> bool:
+    """Return whether the event has a report with its hash."""
+    return bool(event.detail.get("report") and event.detail.get("report_sha256"))
+
+
+RULES: tuple[Rule[Effects], ...] = (
+    NAMED,
+    by_people(),
+    Rule(
         "not_chosen",
-        EFFECT_EVENTS,
-        lambda e, a: a.list_name not in CHOSEN_LISTS,
+        (),
+        lambda effects, event: event.subject not in CHOSEN_LISTS,
         f"only {', '.join(CHOSEN_LISTS)} need it: courts fill the warrant queue, and help is not delayed to compare",
     ),
-    (
+    Rule(
         "thin_words",
         ("registered",),
-        lambda e, a: is_thin(a.outcome) or is_thin(a.comparison),
+        lambda effects, event: _has_thin_words(event),
         "outcome and comparison need at least two different words each: what is measured, and compared with what",
     ),
-    (
+    Rule(
         "no_stop",
         ("registered",),
-        lambda e, a: a.stops_at is None or not a.at < a.stops_at <= a.at + LONGEST_REGISTRATION,
+        lambda effects, event: _has_no_stop(event),
         f"the stop date must be after today and within {LONGEST_REGISTRATION.days} days",
     ),
-    (
+    Rule(
         "unchangeable",
         ("registered",),
-        lambda e, a: e is not None and e.is_live(a.at),
+        lambda effects, event: any(effect.is_live(event.at) for effect in effects[-1:]),
         "it is already registered; a registration cannot be changed and lasts until its stop date or evaluation",
     ),
-    (
+    Rule(
         "unevaluated",
         ("registered",),
-        lambda e, a: e is not None and e.evaluated is None,
+        lambda effects, event: any(effect.evaluated is None for effect in effects[-1:]),
         "the last registration is not evaluated: harmspot lists evaluate LIST --found TEXT --report FILE --by NAME",
     ),
-    (
+    Rule(
         "nothing_to_evaluate",
         ("evaluated",),
-        lambda e, a: e is None or e.evaluated is not None or a.at < e.registered.at,
+        lambda effects, event: not effects or effects[-1].evaluated is not None or event.at < effects[-1].registered.at,
         "there is no registration to evaluate",
     ),
-    (
+    Rule(
         "thin_finding",
         ("evaluated",),
-        lambda e, a: is_thin(a.found),
+        lambda effects, event: is_thin(event.detail.get("found", "")),
         "finding too short: give at least two different words on the result against the comparison",
     ),
-    (
+    Rule(
         "no_report",
         ("evaluated",),
-        lambda e, a: not (a.report and a.report_sha256),
+        lambda effects, event: not has_report(event),
         "the report file that contains the evaluation is missing",
     ),
 )
 
 
-def refusal(effects: Effects, event: EffectEvent) -> str | None:
-    """Return why the event is not allowed; None if it is."""
-    latest = latest_effect(effects, event.list_name)
-    return next(
-        (message for _, kinds, forbids, message in REFUSALS if event.kind in kinds and forbids(latest, event)), None
-    )
-
-
-def effects_after(effects: Effects, event: EffectEvent) -> Effects:
-    """Return the effects after the event; an event that a rule forbids changes nothing."""
-    if refusal(effects, event):
-        return effects
-    before = effects.get(event.list_name, ())
+def _after(effects: Effects, event: Event) -> Effects:
     if event.kind == "registered":
-        return {**effects, event.list_name: (*before, Effect(event))}
-    return {**effects, event.list_name: (*before[:-1], replace(before[-1], evaluated=event))}
+        return (*effects, Effect(event))
+    return (*effects[:-1], replace(effects[-1], evaluated=event))
 
 
-def effects_of(events: Iterable[EffectEvent]) -> Effects:
-    """Return every registration by list name, from the events in the order of recording."""
-    effects: Effects = {}
-    for event in events:
-        effects = effects_after(effects, event)
-    return effects
-
-
-def latest_effect(effects: Effects, list_name: str) -> Effect | None:
-    """Return the last registration of a list; None if there was none."""
-    return next(reversed(effects.get(list_name, ())), None)
+EFFECT: LifeCycle[Effects] = LifeCycle((), RULES, _after)  # of the events about one list name
 
 
 def missing_effect(effects: Effects, list_name: str, at: datetime) -> str | None:
-    """Return why a list may not be approved at a moment, and how to allow it; None if it may."""
+    """Return why a list with these effects may not be approved at a moment, and how to allow it; None if it may."""
     if list_name not in CHOSEN_LISTS:
         return None
-    latest = latest_effect(effects, list_name)
+    latest = effects[-1] if effects else None
     if latest is not None and latest.is_live(at):
         return None
     register = (

@@ -12,14 +12,15 @@ checked when an approval is recorded and at every use, but not when recorded eve
 not used, whenever it was approved.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pandas as pd
 
-from models.governance.actors import is_machine, is_thin, name_of
-from models.governance.list_effects import EffectEvent, Effects, effects_after, latest_effect, missing_effect
+from models.governance.actors import NAMED, by_people, is_machine, name_of, with_reason
+from models.governance.life_cycle import Event, LifeCycle, Rule
+from models.governance.list_effects import EFFECT, EFFECT_EVENTS, Effects, missing_effect
 
 ENFORCEMENT_LISTS = ("warrant_queue", "person_tier", "dealer_ranking", "call_in")
 HELP_LISTS = ("referral", "safeguarding")
@@ -29,6 +30,7 @@ TIERED_LISTS = ("person_tier", "call_in")  # people are on them only because of 
 EXCEPTED_FROM = {"person_tier": ("person_tier", "call_in")}
 # Grades of a list's rows, the most severe first: a later grade in a later run is a downgrade.
 GRADES = {"warrant_queue": ("route", ("execute", "summons")), "person_tier": ("tier", ("target", "warn"))}
+LIST_EVENTS = ("opened", "approved", "revoked", "overridden")
 APPROVED_WITHIN = timedelta(days=3)  # after the day of the run: long enough for a weekend
 LONGEST_EXCEPTION = timedelta(days=90)
 ALARM_BELOW = 0.02  # share of approved entries changed by people
@@ -36,33 +38,19 @@ ALARM_FROM = 50  # entries; with fewer, no change is not informative
 
 
 @dataclass(frozen=True, slots=True)
-class ListEvent:
-    """One human event on a list: opened, approved, revoked or overridden.
-
-    An exception (overridden) has `person_id` and `expires_at`.
-    """
-
-    kind: str
-    actor: str
-    list_id: str
-    at: datetime
-    reason: str = ""
-    person_id: str | None = None
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ListStatus:
-    """Status of a list; `opened` has moments by name, `exceptions` the events that took somebody off.
+    """Status of a list after the events about it and about the effect of its list name.
 
-    `stops_at` is the end of the registration under which the list was approved; None if it needed none.
+    `opened` has moments by name, `exceptions` the events that took somebody off. `stops_at` is the end of the
+    registration under which the list was approved; None if it needed none.
     """
 
     opened: Mapping[str, datetime]
-    approved: ListEvent | None = None
-    revoked: ListEvent | None = None
-    exceptions: tuple[ListEvent, ...] = ()
+    approved: Event | None = None
+    revoked: Event | None = None
+    exceptions: tuple[Event, ...] = ()
     stops_at: datetime | None = None
+    effects: Effects = ()
 
     def usable_until(self, valid_to: datetime) -> datetime:
         """Return the last moment of use: the earlier of the end of its rows' validity and of its registration."""
@@ -101,74 +89,98 @@ def split_list_id(list_id: str) -> tuple[str, str]:
     return name, run_id
 
 
-# For each refusal: its name, the kinds of event it applies to, the test, and the message.
-_Test = Callable[[ListStatus, ListEvent], bool]
-REFUSALS: tuple[tuple[str, tuple[str, ...], _Test, str], ...] = (
-    (
-        "nobody",
-        ("opened", "approved", "revoked", "overridden"),
-        lambda s, a: not a.actor.strip(),
-        "actor is missing; give the name of the person",
-    ),
-    (
-        "by_machine",
-        ("opened", "approved", "overridden"),
-        lambda s, a: is_machine(a.actor),
-        "a named person must do it, not harmspot",
-    ),
-    (
-        "thin_reason",
-        ("approved", "revoked", "overridden"),
-        lambda s, a: is_thin(a.reason),
-        "reason too short: give at least two different words",
-    ),
-    (
+def _name(event: Event) -> str:
+    return split_list_id(event.subject)[0]
+
+
+def _has_no_expiry(event: Event) -> bool:
+    expires_at = event.detail.get("expires_at")
+    return expires_at is None or not event.at < expires_at <= event.at + LONGEST_EXCEPTION
+
+
+RULES: tuple[Rule[ListStatus], ...] = (
+    NAMED,
+    by_people("opened", "approved", "overridden"),
+    with_reason("approved", "revoked", "overridden"),
+    Rule(
         "unopened",
         ("approved", "overridden"),
-        lambda s, a: name_of(a.actor) not in s.opened,
+        lambda status, event: name_of(event.actor) not in status.opened,
         "the actor must open the list and its evidence first: harmspot lists open LIST_ID",
     ),
-    ("revoked", ("approved", "revoked", "overridden"), lambda s, a: s.revoked is not None, "the list was revoked"),
-    ("approved", ("approved",), lambda s, a: s.approved is not None, "the list is already approved"),
-    (
+    Rule(
+        "revoked",
+        ("approved", "revoked", "overridden"),
+        lambda status, event: status.revoked is not None,
+        "the list was revoked",
+    ),
+    Rule("approved", ("approved",), lambda status, event: status.approved is not None, "the list is already approved"),
+    Rule(
         "not_enforcement",
         ("overridden",),
-        lambda s, a: split_list_id(a.list_id)[0] not in ENFORCEMENT_LISTS,
+        lambda status, event: _name(event) not in ENFORCEMENT_LISTS,
         f"an exception can only lower enforcement: it applies to {', '.join(ENFORCEMENT_LISTS)}, not to lists of help",
     ),
-    (
+    Rule(
         "nobody_excepted",
         ("overridden",),
-        lambda s, a: not a.person_id,
+        lambda status, event: not event.detail.get("person_id"),
         "person_id is missing: an exception is for one person on the list",
     ),
-    (
+    Rule(
         "no_expiry",
         ("overridden",),
-        lambda s, a: a.expires_at is None or not a.at < a.expires_at <= a.at + LONGEST_EXCEPTION,
+        lambda status, event: _has_no_expiry(event),
         f"the exception must expire after now and within {LONGEST_EXCEPTION.days} days",
+    ),
+    Rule(
+        "unregistered",
+        ("approved",),
+        lambda status, event: missing_effect(status.effects, _name(event), event.at) is not None,
+        lambda status, event: str(missing_effect(status.effects, _name(event), event.at)),
     ),
 )
 
 
-def refusal(status: ListStatus, event: ListEvent, effects: Effects) -> str | None:
-    """Return why the event is not allowed, None if it is; `effects` are those registered before it."""
-    messages = (message for _, kinds, forbids, message in REFUSALS if event.kind in kinds and forbids(status, event))
-    return next(messages, None) or (_unregistered(event, effects) if event.kind == "approved" else None)
+def _after(status: ListStatus, event: Event) -> ListStatus:
+    if event.kind in EFFECT_EVENTS:
+        effects = EFFECT.step(status.effects, event)
+        # An evaluation ends the lists approved under its registration.
+        stops_at = min(status.stops_at, effects[-1].ends_at) if status.stops_at else None
+        return replace(status, effects=effects, stops_at=stops_at)
+    if event.kind == "opened":
+        return replace(status, opened={name_of(event.actor): event.at, **status.opened})
+    if event.kind == "approved":
+        return replace(status, approved=event, stops_at=status.effects[-1].ends_at if status.effects else None)
+    if event.kind == "revoked":
+        return replace(status, revoked=event)
+    return replace(status, exceptions=(*status.exceptions, event))
 
 
-def statuses(events: Iterable[ListEvent | EffectEvent]) -> dict[str, ListStatus]:
-    """Return the status of every list with human events, from the events in the order of recording."""
+LIST = LifeCycle(NOTHING_DONE, RULES, _after)  # of the events about one list and about the effect of its list name
+
+
+def status_of(events: Iterable[Event], list_id: str) -> ListStatus:
+    """Return the status of one list, from the events about lists in the order of recording."""
+    about = (list_id, split_list_id(list_id)[0])
+    return LIST.state_after(event for event in events if event.subject in about)
+
+
+def statuses(events: Iterable[Event]) -> dict[str, ListStatus]:
+    """Return the status of every list that people decided on, from the events in the order of recording."""
     found: dict[str, ListStatus] = {}
-    effects: Effects = {}
+    untouched: dict[str, ListStatus] = {}  # by list name: the status of a list that nobody has decided on yet
     for event in events:
-        if isinstance(event, EffectEvent):
-            effects = effects_after(effects, event)
-            found = {list_id: _shortened(status, list_id, effects) for list_id, status in found.items()}
+        if event.kind in EFFECT_EVENTS:
+            name = event.subject
+            untouched[name] = LIST.step(untouched.get(name, NOTHING_DONE), event)
+            own = {list_id: status for list_id, status in found.items() if split_list_id(list_id)[0] == name}
+            found |= {list_id: LIST.step(status, event) for list_id, status in own.items()}
             continue
-        before = found.get(event.list_id, NOTHING_DONE)
-        if refusal(before, event, effects) is None:
-            found[event.list_id] = _after(before, event, effects)
+        before = found.get(event.subject, untouched.get(_name(event), NOTHING_DONE))
+        after = LIST.step(before, event)
+        if after is not before:
+            found[event.subject] = after
     return found
 
 
@@ -178,21 +190,21 @@ def excepted_from(list_id: str) -> tuple[str, ...]:
     return EXCEPTED_FROM.get(name, (name,))
 
 
-def withheld(events: Iterable[ListEvent | EffectEvent], now: datetime) -> set[tuple[str, str]]:
+def withheld(events: Iterable[Event], now: datetime) -> set[tuple[str, str]]:
     """Return (list name, person_id) of the exceptions in force; they apply to every run until they expire."""
     return {
-        (list_name, str(event.person_id))
+        (list_name, event.detail["person_id"])
         for status in statuses(events).values()
         for event in status.exceptions
-        if event.expires_at is not None and event.at <= now < event.expires_at
-        for list_name in excepted_from(event.list_id)
+        if event.at <= now < event.detail["expires_at"]
+        for list_name in excepted_from(event.subject)
     }
 
 
-def taken_off_since(events: Iterable[ListEvent | EffectEvent], list_name: str, since: datetime) -> set[str]:
+def taken_off_since(events: Iterable[Event], list_name: str, since: datetime) -> set[str]:
     """Return the person_id of everybody whom an exception took off a list of any run at `since` or later."""
     return {
-        str(event.person_id)
+        event.detail["person_id"]
         for list_id, status in statuses(events).items()
         for event in status.exceptions
         if list_name in excepted_from(list_id) and event.at >= since
@@ -262,32 +274,9 @@ def human_changes(found: Mapping[str, ListStatus], entry_counts: Mapping[str, in
         is_refused = status.revoked is not None and not is_machine(status.revoked.actor)
         if list_id in entry_counts and (status.approved or is_refused):
             entries = entry_counts[list_id]
-            excepted = len({event.person_id for event in status.exceptions})
+            excepted = len({event.detail["person_id"] for event in status.exceptions})
             rows.append((split_list_id(list_id)[0], 1, entries, entries if is_refused else min(excepted, entries)))
     columns = ["list", "decided_lists", "entries", "changed_entries"]
     total = pd.DataFrame(rows, columns=columns).groupby("list", as_index=False).sum()
     share = total["changed_entries"] / total["entries"].where(total["entries"] > 0)
     return total.assign(changed_share=share, is_alarm=(total["entries"] >= ALARM_FROM) & (share < ALARM_BELOW))
-
-
-def _unregistered(event: ListEvent, effects: Effects) -> str | None:
-    return missing_effect(effects, split_list_id(event.list_id)[0], event.at)
-
-
-def _after(status: ListStatus, event: ListEvent, effects: Effects) -> ListStatus:
-    if event.kind == "opened":
-        return replace(status, opened={name_of(event.actor): event.at, **status.opened})
-    if event.kind == "approved":
-        effect = latest_effect(effects, split_list_id(event.list_id)[0])
-        return replace(status, approved=event, stops_at=effect.ends_at if effect else None)
-    if event.kind == "revoked":
-        return replace(status, revoked=event)
-    return replace(status, exceptions=(*status.exceptions, event))
-
-
-def _shortened(status: ListStatus, list_id: str, effects: Effects) -> ListStatus:
-    """Return the status after a registration changed: an evaluation ends the lists approved under it."""
-    effect = latest_effect(effects, split_list_id(list_id)[0])
-    if status.stops_at is None or effect is None:
-        return status
-    return replace(status, stops_at=min(status.stops_at, effect.ends_at))

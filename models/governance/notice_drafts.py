@@ -17,52 +17,15 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from models.governance.notice_kinds import KINDS, NoticeKind, day_fields
+
 BEHAVIOURS = ("flagrant_dealing", "violence", "disorder", "using_minors")
-# Consequences that the force itself can deliver; each template states them in its own language.
-CONSEQUENCES = {
-    "area": "daily_patrol_and_arrest_for_what_is_seen",
-    "person": "case_to_the_prosecutor_if_it_happens_again",
-}
 ROLES = ("suspect", "charged", "convicted")
 EVIDENCE_PER_BEHAVIOUR = 3
 ADULT_YEARS = 18
 # Filled in by hand when the notice is served, so that no file carries a name.
 RECIPIENT = "[[recipient]]"
 
-COMMON_FIELDS = (
-    "notice_id",
-    "kind",
-    "status",
-    "language",
-    "sender",
-    "legal_basis",
-    "behaviours",
-    "facts",
-    "evidence_ids",
-    "consequence",
-    "help_contact",
-    "complaint_route",
-    "written_on",
-    "serve_by",
-    "approved_by",
-)
-AREA_FIELDS = (
-    *COMMON_FIELDS,
-    "market_id",
-    "area_id",
-    "area_name",
-    "lead_days",
-    "starts_on",
-    "ends_on",
-    "window_weeks",
-    "is_provisional",
-)
-PERSON_FIELDS = (*COMMON_FIELDS, "person_id", "recipient", "respond_by")
-FACT_FIELDS = {
-    "area": {"behaviour", "report_count"},
-    "person": {"behaviour", "label", "role", "occurred_on", "evidence_id"},
-}
-DAYS = ("written_on", "serve_by", "starts_on", "ends_on", "respond_by")
 MAY_BE_BLANK = {"approved_by", "is_provisional"}  # the approver signs by hand
 
 # Text forbidden in a notice, and the rule. Only the offer of help may mention treatment and housing.
@@ -158,8 +121,8 @@ def draft_area_notices(
     Returns
     -------
     DataFrame
-        AREA_FIELDS, one row per market and language. `facts` counts reports by behaviour; `evidence_ids` are the
-        latest reports of each.
+        One row per market and language, with the fields of kind `area`. `facts` counts reports by behaviour;
+        `evidence_ids` are the latest reports of each.
 
     Raises
     ------
@@ -167,14 +130,15 @@ def draft_area_notices(
         A draft breaks a rule; the message names the field and the rule.
     """
     is_due = (markets["grade"] == "flagrant") | markets["is_provisional"].astype(bool)
-    drafts = []
+    starts_on = as_of + timedelta(days=config.decision_days + config.lead_days)
+    subjects = []
     for market in markets[is_due].to_dict("records"):  # few rows: one notice each
         evidence = market_evidence[market_evidence["market_id"] == market["market_id"]]
         facts, evidence_ids = _area_facts(evidence)
-        starts_on = as_of + timedelta(days=config.decision_days + config.lead_days)
-        drafts += [
+        subjects.append(
             {
-                **_common("area", language, as_of, facts, evidence_ids, config),
+                "facts": facts,
+                "evidence_ids": evidence_ids,
                 "market_id": market["market_id"],
                 "area_id": market["area_id"],
                 "area_name": area_names.get(market["area_id"], market["area_id"]),
@@ -184,9 +148,8 @@ def draft_area_notices(
                 "window_weeks": window_weeks,
                 "is_provisional": bool(market["is_provisional"]),
             }
-            for language in config.languages
-        ]
-    return _checked(drafts, AREA_FIELDS)
+        )
+    return draft_notices(KINDS["area"], subjects, as_of=as_of, config=config)
 
 
 def draft_person_notices(
@@ -223,7 +186,8 @@ def draft_person_notices(
     Returns
     -------
     DataFrame
-        PERSON_FIELDS, one row per person and language; no row for people without a behaviour to address.
+        One row per person and language, with the fields of kind `person`; no row for people without a behaviour to
+        address.
 
     Raises
     ------
@@ -234,35 +198,75 @@ def draft_person_notices(
         raise ValueError("person_tier: a tier is neither target nor warn; only those two get notices")
     _require_adults(person_tier["person_id"], persons, as_of)
     facts_by_person = _person_facts(person_tier, person_events, codebook, time_zone)
-    drafts = []
-    for person_id in person_tier["person_id"].tolist():  # a list of people is short: one notice each
-        facts = facts_by_person.get(person_id, [])
-        evidence_ids = list(dict.fromkeys(fact["evidence_id"] for fact in facts))
-        drafts += [
-            {
-                **_common("person", language, as_of, facts, evidence_ids, config),
-                "person_id": person_id,
-                "recipient": RECIPIENT,
-                "respond_by": as_of + timedelta(days=config.decision_days + config.response_days),
-            }
-            for language in config.languages
-            if facts
-        ]
-    return _checked(drafts, PERSON_FIELDS)
+    subjects = [
+        {
+            "facts": facts,
+            "evidence_ids": list(dict.fromkeys(fact["evidence_id"] for fact in facts)),
+            "person_id": person_id,
+            "recipient": RECIPIENT,
+            "respond_by": as_of + timedelta(days=config.decision_days + config.response_days),
+        }
+        for person_id in person_tier["person_id"].tolist()  # a list of people is short: one notice each
+        if (facts := facts_by_person.get(person_id))
+    ]
+    return draft_notices(KINDS["person"], subjects, as_of=as_of, config=config)
+
+
+def draft_notices(
+    kind: NoticeKind, subjects: Sequence[Mapping[str, Any]], *, as_of: date, config: NoticesConfig
+) -> pd.DataFrame:
+    """Return a draft of one kind for each subject and language, with columns `kind.fields`.
+
+    Parameters
+    ----------
+    kind : NoticeKind
+        Kind of the notices.
+    subjects : sequence of mapping of str to Any
+        `facts`, `evidence_ids` and the kind's own fields for each subject.
+    as_of : date
+        Local date of the run.
+    config : NoticesConfig
+        Texts, languages and periods.
+
+    Raises
+    ------
+    ValueError
+        A draft breaks a rule; the message names the field and the rule.
+    """
+    drafts = [
+        {
+            "kind": kind.name,
+            "status": "draft",
+            "language": language,
+            **{name: config.text(name, language) for name in FREE_TEXTS},
+            "behaviours": [b for b in BEHAVIOURS if b in {fact["behaviour"] for fact in subject["facts"]}],
+            "consequence": kind.consequence,
+            "written_on": as_of,
+            "serve_by": as_of + timedelta(days=config.decision_days),
+            "approved_by": "",
+            **subject,
+        }
+        for subject in subjects
+        for language in config.languages
+    ]
+    for draft in drafts:
+        draft["notice_id"] = notice_id(draft)
+        if problems := check_notice(draft):
+            raise ValueError(f"notice {draft['notice_id']}: {'; '.join(problems)}")
+    return pd.DataFrame(drafts, columns=list(kind.fields))
 
 
 def check_notice(fields: Mapping[str, Any]) -> list[str]:
     """Return the problems of a notice's fields, each with the field and the rule; empty if there are none."""
-    kind = fields.get("kind")
-    if kind not in FACT_FIELDS:
-        return [f"kind: {kind!r}, expected area or person"]
-    required = AREA_FIELDS if kind == "area" else PERSON_FIELDS
-    problems = [f"{name}: required and missing" for name in required if _is_missing(fields, name)]
-    problems += [f"{name}: not a field of this notice" for name in fields if name not in required]
-    for name, expected in (("status", "draft"), ("approved_by", ""), ("consequence", CONSEQUENCES[kind])):
+    kind = KINDS.get(fields.get("kind", ""))
+    if kind is None:
+        return [f"kind: {fields.get('kind')!r}, expected {' or '.join(KINDS)}"]
+    problems = [f"{name}: required and missing" for name in kind.fields if _is_missing(fields, name)]
+    problems += [f"{name}: not a field of this notice" for name in fields if name not in kind.fields]
+    for name, expected in (("status", "draft"), ("approved_by", ""), ("consequence", kind.consequence)):
         if fields.get(name, expected) != expected:
             problems.append(f"{name}: expected {expected!r}; only people approve, and only deliverable consequences")
-    if kind == "person" and fields.get("recipient") != RECIPIENT:
+    if "recipient" in kind.fields and fields.get("recipient") != RECIPIENT:
         problems.append(f"recipient: expected {RECIPIENT!r}; the name is filled in when the notice is served")
     problems += [
         f"behaviours: {b!r} is not one of the behaviours" for b in fields.get("behaviours", ()) if b not in BEHAVIOURS
@@ -288,32 +292,8 @@ def fields_from_json(text: str) -> dict[str, Any]:
     """Return the fields that `fields_json` wrote."""
     fields = json.loads(text)
     for part in [fields, *fields.get("facts", [])]:
-        part |= {name: date.fromisoformat(part[name]) for name in (*DAYS, "occurred_on") if name in part}
+        part |= {name: date.fromisoformat(part[name]) for name in (*day_fields(), "occurred_on") if name in part}
     return fields
-
-
-def _common(
-    kind: str,
-    language: str,
-    as_of: date,
-    facts: list[dict[str, Any]],
-    evidence_ids: list[str],
-    config: NoticesConfig,
-) -> dict[str, Any]:
-    addressed = {fact["behaviour"] for fact in facts}
-    return {
-        "kind": kind,
-        "status": "draft",
-        "language": language,
-        **{name: config.text(name, language) for name in FREE_TEXTS},
-        "behaviours": [behaviour for behaviour in BEHAVIOURS if behaviour in addressed],
-        "facts": facts,
-        "evidence_ids": evidence_ids,
-        "consequence": CONSEQUENCES[kind],
-        "written_on": as_of,
-        "serve_by": as_of + timedelta(days=config.decision_days),
-        "approved_by": "",
-    }
 
 
 def _area_facts(evidence: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
@@ -341,7 +321,7 @@ def _person_facts(
     rows = rows.drop_duplicates(["person_id", "incident_id"])
     days = rows["occurred_at"].dt.tz_convert(ZoneInfo(time_zone)).dt.date
     facts = rows.assign(occurred_on=days, evidence_id=rows["incident_id"])[
-        ["person_id", *sorted(FACT_FIELDS["person"])]
+        ["person_id", *sorted(KINDS["person"].fact_fields)]
     ]
     return {
         str(person_id): [{str(k): v for k, v in row.items() if k != "person_id"} for row in group.to_dict("records")]
@@ -371,37 +351,30 @@ def _require_adults(person_ids: pd.Series, persons: pd.DataFrame, as_of: date) -
         raise ValueError("person_tier: somebody is under 18 or of unknown age; refer to safeguarding, not a notice")
 
 
-def _checked(drafts: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    named = [{**draft, "notice_id": notice_id(draft)} for draft in drafts]
-    for draft in named:
-        if problems := check_notice(draft):
-            raise ValueError(f"notice {draft['notice_id']}: {'; '.join(problems)}")
-    return pd.DataFrame(named, columns=list(columns))
-
-
 def _is_missing(fields: Mapping[str, Any], name: str) -> bool:
     value = fields.get(name)
     return value is None or (name not in MAY_BE_BLANK and isinstance(value, str | list) and len(value) == 0)
 
 
-def _fact_problems(fields: Mapping[str, Any], kind: str) -> list[str]:
+def _fact_problems(fields: Mapping[str, Any], kind: NoticeKind) -> list[str]:
     problems = []
     for fact in fields.get("facts", ()):
-        if set(fact) != FACT_FIELDS[kind]:
-            problems.append(f"facts: fields are {sorted(fact)}; expected exactly {sorted(FACT_FIELDS[kind])}")
+        if set(fact) != kind.fact_fields:
+            problems.append(f"facts: fields are {sorted(fact)}; expected exactly {sorted(kind.fact_fields)}")
         if fact.get("behaviour") not in fields.get("behaviours", ()):
             problems.append("facts: the behaviour of a fact is not among behaviours")
-        if kind == "person" and fact.get("evidence_id") not in fields.get("evidence_ids", ()):
+        if "evidence_id" in kind.fact_fields and fact.get("evidence_id") not in fields.get("evidence_ids", ()):
             problems.append("facts: the record of a fact is not among evidence_ids")
-        if kind == "person" and fact.get("role") not in ROLES:
+        if "role" in kind.fact_fields and fact.get("role") not in ROLES:
             problems.append(f"facts: a role is not a ground; expected one of {', '.join(ROLES)}")
         problems += _text_problems("facts", str(fact.get("label", "")), is_help=False)
     return problems
 
 
 def _date_problems(fields: Mapping[str, Any]) -> list[str]:
-    days = [fields[name] for name in DAYS if isinstance(fields.get(name), date)]
-    problems = [] if days == sorted(days) else [f"dates: expected {', '.join(DAYS)} in this order"]
+    names = day_fields()
+    days = [fields[name] for name in names if isinstance(fields.get(name), date)]
+    problems = [] if days == sorted(days) else [f"dates: expected {', '.join(names)} in this order"]
     if all(fields.get(name) for name in ("serve_by", "starts_on", "lead_days")):
         lead = (fields["starts_on"] - fields["serve_by"]).days
         if lead < fields["lead_days"]:

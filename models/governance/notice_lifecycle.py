@@ -10,15 +10,15 @@ event that a rule forbids changes nothing. Two different named people decide on 
 it must be reviewed and approved again, and a notice already served is in force again only after two people did so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
-from models.governance.actors import is_machine, is_thin, name_of, same_person
+from models.governance.actors import NAMED, by_people, is_thin, name_of, same_person, with_reason
+from models.governance.life_cycle import Event, LifeCycle, Rule
 from models.governance.notice_drafts import check_notice
-
-MANNERS = {"area": ("displayed", "posted"), "person": ("in_person",)}
+from models.governance.notice_kinds import KINDS, NoticeKind
 
 # For each kind of event: the next state by each state in which the event is allowed.
 CLOSED = ("kept", "broken", "withdrawn", "expired")
@@ -41,29 +41,6 @@ TRANSITIONS: Mapping[str, Mapping[str, str]] = {
     "contested": {**_SAME, **_REOPENED},
 }
 OBJECTIONS = ("represented", "contested")
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeEvent:
-    """One human event on a notice: actor, time of recording, local day, reason; time and manner of service.
-
-    `breach` explains why the notice was served although service was barred.
-    """
-
-    kind: str
-    actor: str
-    at: datetime
-    on: date
-    reason: str = ""
-    served_at: datetime | None = None
-    served_on: date | None = None
-    manner: str | None = None
-    breach: str | None = None
-
-    @property
-    def moment(self) -> datetime:
-        """Time of the event itself: of the service, else of the recording."""
-        return self.served_at or self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,284 +68,283 @@ class NoticeStatus:
     closed_because: str | None = None
 
 
-Test = Callable[[Mapping[str, Any], NoticeStatus, NoticeEvent], bool]
-
-
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """One rule: its name, the kinds of event it applies to (all if empty), its test, and its message."""
+class Notice:
+    """A notice: its fields, the run that drafted it, and its events in order of recording with the status after them.
 
-    name: str
-    events: Sequence[str]
-    holds: Test
-    message: str
+    Days are local ones of `zone`. A draft that nobody opened has no events and is not recorded in the store.
+    """
+
+    fields: Mapping[str, Any]
+    zone: tzinfo
+    run_id: str = ""
+    known_at: datetime | None = None
+    events: tuple[Event, ...] = ()
+    status: NoticeStatus = NoticeStatus()
+    is_recorded: bool = False
+
+    @property
+    def notice_id(self) -> str:
+        """Id of the notice."""
+        return str(self.fields["notice_id"])
+
+    @property
+    def kind(self) -> NoticeKind:
+        """Kind of the notice."""
+        return KINDS[self.fields["kind"]]
+
+    @property
+    def subject(self) -> str:
+        """Id of the market or person."""
+        return str(self.fields[self.kind.subject])
+
+    @property
+    def last_day(self) -> date:
+        """Last day of the announced period: of the operation, or of the offer of help."""
+        day: date = self.fields[self.kind.days[-1]]
+        return day
+
+    @property
+    def last_day_to_decide(self) -> date:
+        """Last day for decisions: the last day to serve the notice or, once served, its own last day."""
+        day: date = self.last_day if self.status.served_on else self.fields["serve_by"]
+        return day
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the notice is not closed."""
+        return self.status.state not in CLOSED
+
+    def day_of(self, moment: datetime) -> date:
+        """Return the local day of a moment."""
+        return moment.astimezone(self.zone).date()
+
+    def plus(self, *events: Event) -> "Notice":
+        """Return the notice after further events; forbidden ones are kept but do not change its status."""
+        after = NOTICE_LIFE_CYCLE.state_after(events, self)
+        return replace(after, events=(*self.events, *events), is_recorded=True)
+
+    def as_of(self, moment: datetime) -> "Notice":
+        """Return the notice with only the events recorded by a moment."""
+        before = replace(self, events=(), status=NoticeStatus())
+        return before.plus(*(event for event in self.events if event.at <= moment))
 
 
-REASONED = ("reviewed", "approved", "kept", "broken", "withdrawn", "expired", *OBJECTIONS)
-BY_PEOPLE = ("opened", "reviewed", "approved", "served", *OBJECTIONS)
 DECISIONS = ("reviewed", "approved", "served")
 SERVED = ("served_at", "served_on", "serving_recorded_at", "manner", "breach")  # kept after an objection
 LONGEST_QUOTE = 1000  # characters quoted from another event
 
-REFUSALS = (
-    Refusal(
+
+def moment_of(event: Event) -> datetime:
+    """Return the time of the event itself: of the service, else of the recording."""
+    return event.detail.get("served_at") or event.at
+
+
+RULES: tuple[Rule[Notice], ...] = (
+    Rule(
         "unknown_kind",
         (),
-        lambda fields, status, event: event.kind not in TRANSITIONS,
-        "unknown decision {kind!r}: expected one of {kinds}",
+        lambda notice, event: event.kind not in TRANSITIONS,
+        lambda notice, event: f"unknown decision {event.kind!r}: expected one of {', '.join(TRANSITIONS)}",
     ),
-    Refusal(
+    Rule(
         "wrong_state",
         (),
-        lambda fields, status, event: status.state not in TRANSITIONS.get(event.kind, _SAME),
-        "it cannot be {kind} while it is {state}",
+        lambda notice, event: notice.status.state not in TRANSITIONS.get(event.kind, _SAME),
+        lambda notice, event: f"it cannot be {event.kind} while it is {notice.status.state}",
     ),
-    Refusal(
-        "nobody",
-        (),
-        lambda fields, status, event: not event.actor.strip(),
-        "actor is missing; give the name of the person",
-    ),
-    Refusal(
-        "by_machine",
-        BY_PEOPLE,
-        lambda fields, status, event: is_machine(event.actor),
-        "a named person must do it, not harmspot",
-    ),
-    Refusal(
-        "thin_reason",
-        REASONED,
-        lambda fields, status, event: is_thin(event.reason),
-        "reason too short: give at least two different words",
-    ),
-    Refusal(
+    NAMED,
+    by_people("opened", "reviewed", "approved", "served", *OBJECTIONS),
+    with_reason("reviewed", "approved", "kept", "broken", "withdrawn", "expired", *OBJECTIONS),
+    Rule(
         "thin_breach",
         ("served",),
-        lambda fields, status, event: event.breach is not None and is_thin(event.breach),
+        lambda notice, event: event.detail.get("breach") is not None and is_thin(event.detail["breach"]),
         "breach too short: give at least two different words on how it happened",
     ),
-    Refusal(
+    Rule(
         "unopened",
         ("reviewed", "approved"),
-        lambda fields, status, event: name_of(event.actor) not in status.opened_by,
+        lambda notice, event: name_of(event.actor) not in notice.status.opened_by,
         "the actor must open the notice first: harmspot notices show NOTICE",
     ),
-    Refusal(
+    Rule(
         "self_approval",
         ("approved",),
-        lambda fields, status, event: same_person(event.actor, status.reviewed_by or ""),
+        lambda notice, event: same_person(event.actor, notice.status.reviewed_by or ""),
         "the reviewer may not approve the notice; a second person must",
     ),
-    Refusal(
+    Rule(
         "lapsed",
         ("reviewed", "approved"),
-        lambda fields, status, event: event.on > last_day_to_decide(fields, status),
-        "the last day to decide was {decide_by}; the next run drafts a new notice",
+        lambda notice, event: notice.day_of(event.at) > notice.last_day_to_decide,
+        lambda notice, _: f"the last day to decide was {notice.last_day_to_decide}; the next run drafts a new notice",
     ),
-    Refusal(
+    Rule(
         "no_manner",
         ("served",),
-        lambda fields, status, event: event.manner not in MANNERS[fields["kind"]],
-        "manner of service is missing or unknown: expected {manners}",
+        lambda notice, event: event.detail.get("manner") not in notice.kind.manners,
+        lambda notice, _: f"manner of service is missing or unknown: expected {' or '.join(notice.kind.manners)}",
     ),
-    Refusal(
+    Rule(
         "no_serving_day",
         ("served",),
-        lambda fields, status, event: event.served_at is None or event.served_at > event.at,
+        lambda notice, event: event.detail.get("served_at") is None or event.detail["served_at"] > event.at,
         "served_at is missing or in the future",
     ),
-    Refusal(
+    Rule(
         "served_too_early",
         ("served",),
-        lambda fields, status, event: event.moment < (status.approved_at or event.moment),
+        lambda notice, event: moment_of(event) < (notice.status.approved_at or moment_of(event)),
         "served_at is before the approval",
     ),
-    Refusal(
+    Rule(
         "served_unapproved",
         ("served",),
-        lambda fields, status, event: status.state in CLOSED and status.approved_at is None,
+        lambda notice, event: not notice.is_open and notice.status.approved_at is None,
         "the notice was never approved",
     ),
-    Refusal(
+    Rule(
         "served_closed",
         ("served",),
-        lambda fields, status, event: status.closed_at is not None and event.moment >= status.closed_at,
-        "the notice was already {state} at the time of service",
+        lambda notice, event: notice.status.closed_at is not None and moment_of(event) >= notice.status.closed_at,
+        lambda notice, _: f"the notice was already {notice.status.state} at the time of service",
     ),
-    Refusal(
+    Rule(
         "served_before",
         ("served",),
-        lambda fields, status, event: status.served_on is not None,
-        "it was already served on {served_on}",
+        lambda notice, event: notice.status.served_on is not None,
+        lambda notice, _: f"it was already served on {notice.status.served_on}",
     ),
-    Refusal(
+    Rule(
         "never_served",
         ("kept", "broken"),
-        lambda fields, status, event: status.served_on is None,
+        lambda notice, event: notice.status.served_on is None,
         "the notice was never served, so nothing was announced",
     ),
-    Refusal(
+    Rule(
         "short_lead_time",
         ("served",),
-        lambda fields, status, event: (event.served_on or event.on) > fields["serve_by"],
-        "served too late: {serve_by} was the last day that leaves people time to change before the first day",
+        lambda notice, event: notice.day_of(moment_of(event)) > notice.fields["serve_by"],
+        lambda notice, _: (
+            f"served too late: {notice.fields['serve_by']} was the last day that leaves people time to change before "
+            "the first day"
+        ),
     ),
-    Refusal(
+    Rule(
         "not_over",
         ("kept",),
-        lambda fields, status, event: event.on < last_day(fields),
-        "cannot be marked kept before {last_day}, the end of the announced period",
+        lambda notice, event: notice.day_of(event.at) < notice.last_day,
+        lambda notice, _: f"cannot be marked kept before {notice.last_day}, the end of the announced period",
     ),
-    Refusal(
+    Rule(
         "not_lapsed",
         ("expired",),
-        lambda fields, status, event: event.on <= last_day_to_decide(fields, status),
-        "cannot expire yet: {decide_by} has not passed",
+        lambda notice, event: notice.day_of(event.at) <= notice.last_day_to_decide,
+        lambda notice, _: f"cannot expire yet: {notice.last_day_to_decide} has not passed",
     ),
 )
 
 
-def status_of(fields: Mapping[str, Any], events: Sequence[NoticeEvent]) -> NoticeStatus:
-    """Return the status of the notice with `fields` after `events` in recording order; forbidden ones are ignored."""
-    status = NoticeStatus()
-    for event in events:
-        if not refusals(fields, status, event):
-            status = _after(status, event)
-    return status
+# An objection undoes what led to a decision, but not a service.
+_REOPENED_STATUS = {name: value for name, value in asdict(NoticeStatus()).items() if name not in SERVED}
 
 
-def refusals(fields: Mapping[str, Any], status: NoticeStatus, event: NoticeEvent) -> list[str]:
-    """Return why the event is forbidden, one message for each rule; empty if it is allowed.
-
-    Parameters
-    ----------
-    fields : Mapping of str to Any
-        All fields of the notice (AREA_FIELDS or PERSON_FIELDS). For reviewed, approved and served, the messages
-        also name every missing and every forbidden field.
-    status : NoticeStatus
-        Status before the event.
-    event : NoticeEvent
-        The event to check.
-    """
-    if not _has_days(fields):
-        return check_notice(fields)
-    problems = check_notice(fields) if event.kind in DECISIONS else []
-    values = {
-        "kind": event.kind,
-        "kinds": ", ".join(TRANSITIONS),
-        "state": status.state,
-        "serve_by": fields["serve_by"],
-        "manners": " or ".join(MANNERS[fields["kind"]]),
-        "last_day": last_day(fields),
-        "decide_by": last_day_to_decide(fields, status),
-        "served_on": status.served_on,
-    }
-    rules = [rule for rule in REFUSALS if not rule.events or event.kind in rule.events]
-    return [rule.message.format(**values) for rule in rules if rule.holds(fields, status, event)] + problems
+def _after(notice: Notice, event: Event) -> Notice:
+    """Return the notice after an allowed event."""
+    return replace(notice, status=replace(notice.status, **_changes(notice, event)))
 
 
-def last_day(fields: Mapping[str, Any]) -> date:
-    """Return the last day of the announced period: of the operation, or of the offer of help."""
-    return fields["ends_on"] if fields["kind"] == "area" else fields["respond_by"]
+def _changes(notice: Notice, event: Event) -> dict[str, Any]:
+    """Return the fields of the status that an allowed event changes."""
+    status = notice.status
+    state = {"state": TRANSITIONS[event.kind][status.state]}
+    if event.kind == "opened":
+        return {"opened_by": status.opened_by | {name_of(event.actor)}}
+    if event.kind in OBJECTIONS:
+        count = {"objection_count": status.objection_count + 1}
+        return _REOPENED_STATUS | state | count if notice.is_open else count
+    if event.kind == "reviewed":
+        return state | {"reviewed_by": event.actor, "reviewed_at": event.at}
+    if event.kind == "approved":
+        # A notice that was served before an objection is served again once two people have approved it.
+        state = {"state": "served"} if status.served_on else state
+        return state | {"approved_by": event.actor, "approved_at": event.at, "approved_on": notice.day_of(event.at)}
+    if event.kind == "served":
+        served_at = event.detail["served_at"]
+        service = {"served_at": served_at, "served_on": notice.day_of(served_at), "serving_recorded_at": event.at}
+        # An expired notice is open again.
+        closing = {} if state["state"] in CLOSED else dict.fromkeys(("closed_by", "closed_at", "closed_because"))
+        return state | service | closing | {name: event.detail.get(name) for name in ("manner", "breach")}
+    return state | {"closed_by": event.actor, "closed_at": event.at, "closed_because": event.detail.get("reason", "")}
 
 
-def last_day_to_decide(fields: Mapping[str, Any], status: NoticeStatus) -> date:
-    """Return the last day for decisions: the last day to serve the notice or, once served, its own last day."""
-    return last_day(fields) if status.served_on else fields["serve_by"]
+class NoticeLifeCycle(LifeCycle[Notice]):
+    """The life cycle of a notice; every decision also requires that its fields break no rule."""
+
+    def refusals(self, state: Notice, event: Event) -> list[str]:
+        """Return why the event is forbidden; of a notice without its days, only what is wrong with its fields."""
+        if not _has_days(state.fields):
+            return check_notice(state.fields)
+        problems = check_notice(state.fields) if event.kind in DECISIONS else []
+        return [*super().refusals(state, event), *problems]
 
 
-def is_live(fields: Mapping[str, Any], status: NoticeStatus, on: date) -> bool:
+# Each notice starts from its own fields (`Notice.plus`), so the common start is empty.
+NOTICE_LIFE_CYCLE = NoticeLifeCycle(Notice({}, UTC), RULES, _after)
+
+
+def is_live(notice: Notice, on: date) -> bool:
     """Return whether a notice is in force on a day: reviewed, approved or served, not closed, and not past its end."""
-    is_served = status.served_on is not None and status.state not in CLOSED
-    return (status.state in LIVE or is_served) and on <= last_day_to_decide(fields, status)
+    is_in_force = notice.status.state in LIVE or (notice.is_open and notice.status.served_on is not None)
+    return is_in_force and on <= notice.last_day_to_decide
 
 
-def is_superseded(fields: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+def is_superseded(notice: Notice, live: Notice) -> bool:
     """Return whether a notice differs from the `live` one to the same market or person.
 
     A translation (same day, another language) does not count: the two are served together.
     """
-    subject = {"area": "market_id", "person": "person_id"}[fields["kind"]]
-    is_same_subject = fields["kind"] == live["kind"] and fields[subject] == live[subject]
-    is_translation = fields["written_on"] == live["written_on"] and fields["language"] != live["language"]
-    return is_same_subject and fields["notice_id"] != live["notice_id"] and not is_translation
+    mine, theirs = notice.fields, live.fields
+    is_translation = mine["written_on"] == theirs["written_on"] and mine["language"] != theirs["language"]
+    is_same_subject = notice.kind == live.kind and notice.subject == live.subject
+    return is_same_subject and notice.notice_id != live.notice_id and not is_translation
 
 
-def is_outdated(fields: Mapping[str, Any], status: NoticeStatus, other: Mapping[str, Any]) -> bool:
+def is_outdated(notice: Notice, other: Notice) -> bool:
     """Return whether a draft that was not served differs from a later notice to the same subject."""
-    is_draft = status.state == "draft" and status.served_on is None
-    return is_draft and is_superseded(fields, other) and fields["written_on"] < other["written_on"]
+    is_draft = notice.status.state == "draft" and notice.status.served_on is None
+    return is_draft and is_superseded(notice, other) and notice.fields["written_on"] < other.fields["written_on"]
 
 
-def withdrawal_reason(fields: Mapping[str, Any], status: NoticeStatus, off: Mapping[str, str]) -> str | None:
+def withdrawal_reason(notice: Notice, off: Mapping[str, str]) -> str | None:
     """Return why a person notice must be withdrawn because its person is off the list; None if it need not be.
 
     Parameters
     ----------
-    fields : Mapping of str to Any
-        All fields of the notice.
-    status : NoticeStatus
-        Status of the notice. A served notice is not withdrawn here: people withdraw it, or a run does if a record
-        no longer holds, and the person is told.
+    notice : Notice
+        A served notice is not withdrawn here: people withdraw it, or a run does if a record no longer holds, and the
+        person is told.
     off : Mapping of str to str
         Reason by person_id, for those who are off the list.
     """
-    is_pending = status.state not in CLOSED and status.served_on is None
-    if fields["kind"] != "person" or not is_pending or fields["person_id"] not in off:
+    is_pending = notice.is_open and notice.status.served_on is None
+    if not notice.kind.is_to_person or not is_pending or notice.subject not in off:
         return None
-    reason = off[fields["person_id"]]
+    reason = off[notice.subject]
     quoted = reason if len(reason) <= LONGEST_QUOTE else f"{reason[: LONGEST_QUOTE - 1]}…"  # its event has the whole
     return f"Withdrawn because {quoted.rstrip('. ')}."
 
 
-def start_refusal(fields: Mapping[str, Any], status: NoticeStatus, on: date) -> str | None:
+def start_refusal(notice: Notice, on: date) -> str | None:
     """Return why the announced operation may not start on a day; None if it may."""
-    if status.state != "served":
-        return f"it is {status.state}: nothing starts that was not announced"
-    if on < fields["starts_on"]:
-        return f"it was announced for {fields['starts_on']} and no sooner"
+    if notice.status.state != "served":
+        return f"it is {notice.status.state}: nothing starts that was not announced"
+    if on < notice.fields["starts_on"]:
+        return f"it was announced for {notice.fields['starts_on']} and no sooner"
     return None
 
 
 def _has_days(fields: Mapping[str, Any]) -> bool:
-    last = {"area": "ends_on", "person": "respond_by"}.get(fields.get("kind", ""))
-    return all(isinstance(fields.get(name), date) for name in (last or "", "serve_by"))
-
-
-def _after(status: NoticeStatus, event: NoticeEvent) -> NoticeStatus:
-    state = TRANSITIONS[event.kind][status.state]
-    if event.kind == "opened":
-        return replace(status, opened_by=status.opened_by | {name_of(event.actor)})
-    if event.kind in OBJECTIONS:
-        return _reopened(status, state)
-    if event.kind == "reviewed":
-        return replace(status, state=state, reviewed_by=event.actor, reviewed_at=event.at)
-    if event.kind == "approved":
-        # A notice that was served before an objection is served again once two people have approved it.
-        state = "served" if status.served_on else state
-        return replace(status, state=state, approved_by=event.actor, approved_at=event.at, approved_on=event.on)
-    if event.kind == "served":
-        return _served(status, event, state)
-    return replace(status, state=state, closed_by=event.actor, closed_at=event.at, closed_because=event.reason)
-
-
-def _served(status: NoticeStatus, event: NoticeEvent, state: str) -> NoticeStatus:
-    """Return the status after the service was recorded; an expired notice is open again."""
-    status = status if state in CLOSED else replace(status, closed_by=None, closed_at=None, closed_because=None)
-    return replace(
-        status,
-        state=state,
-        served_at=event.served_at,
-        served_on=event.served_on,
-        serving_recorded_at=event.at,
-        manner=event.manner,
-        breach=event.breach,
-    )
-
-
-def _reopened(status: NoticeStatus, state: str) -> NoticeStatus:
-    count = status.objection_count + 1
-    if status.state in CLOSED:
-        return replace(status, objection_count=count)
-    served = {name: getattr(status, name) for name in SERVED}
-    return NoticeStatus(state=state, objection_count=count, **served)
+    kind = KINDS.get(fields.get("kind", ""))
+    return kind is not None and all(isinstance(fields.get(name), date) for name in ("serve_by", kind.days[-1]))

@@ -1,8 +1,7 @@
 """Data passed from a source to the store: raw records, decoded tables, and the counts of their outcomes."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -24,16 +23,6 @@ class RecordBatch:
 
     records: list[Record]
     next_offsets: dict[TopicPartition, int]
-
-
-class Source(Protocol):
-    """Source that yields records in batches and ends when it has caught up."""
-
-    name: str
-
-    def batches(self, start: Mapping[TopicPartition, int], size: int) -> Iterator[RecordBatch]:
-        """Yield batches of at most `size` records, each partition from its offset in `start` (0 where absent)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

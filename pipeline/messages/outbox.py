@@ -120,17 +120,6 @@ def deliver(
         delivered += len(messages)
 
 
-class MemoryPublisher:
-    """Keep messages in a list, for tests."""
-
-    def __init__(self) -> None:
-        self.messages: list[OutboxMessage] = []
-
-    def publish(self, messages: Sequence[OutboxMessage]) -> None:
-        """Append the messages to the list."""
-        self.messages += messages
-
-
 class FilePublisher:
     """Append messages to `<folder>/<topic>.jsonl`, one per line, readable only by the owner, flushed to disk."""
 

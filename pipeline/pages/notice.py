@@ -1,5 +1,7 @@
 """Notices as printable A4 pages: one template for each kind, with a file of texts for each language.
 
+A kind is a file `notice_<kind>.html.jinja`; its texts are `notice_<kind>.<language>.yml`.
+
 Values are escaped and missing values are errors, so a hostile place name cannot break a page and no page is incomplete.
 Pages use only a few tags, which `pipeline.pages.notice_pdf` supports.
 """
@@ -19,7 +21,6 @@ from markupsafe import Markup
 from pipeline.errors import PublicationError
 
 TEMPLATES = Path(__file__).parent / "templates"
-KINDS = ("area", "person")
 MONTHS = {
     "en": "January February March April May June July August September October November December",
     "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
@@ -40,7 +41,7 @@ def render_notices(drafts: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     drafts : pandas.DataFrame
-        One row per notice: kind (area or person), language, and the fields that the texts of the kind use
+        One row per notice: kind, language, and the fields that the texts of the kind use
         (`models.governance.notice_drafts` creates them all).
 
     Returns
@@ -84,15 +85,17 @@ def render_notice(fields: Mapping[Any, Any]) -> NoticePage:
 
 
 def languages() -> list[str]:
-    """Return the languages in which both kinds of notice have texts."""
-    by_kind = [{path.name.split(".")[1] for path in TEMPLATES.glob(f"notice_{kind}.*.yml")} for kind in KINDS]
-    return sorted(set.intersection(*by_kind))
+    """Return the languages in which every kind of notice has texts."""
+    kinds = [path.name.removesuffix(".html.jinja") for path in TEMPLATES.glob("notice_*.html.jinja")]
+    return sorted(
+        set.intersection(*({path.name.split(".")[1] for path in TEMPLATES.glob(f"{k}.*.yml")} for k in kinds))
+    )
 
 
 @cache
 def _texts(kind: str, language: str) -> Mapping[str, Any]:
     path = TEMPLATES / f"notice_{kind}.{language}.yml"
-    if kind not in KINDS or language not in languages():
+    if language not in languages() or not path.exists():
         raise PublicationError(
             f"language {language!r}: no file of texts {path.name}; available: {', '.join(languages())}; "
             "add the file or change notices.languages"

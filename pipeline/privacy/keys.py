@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.complete_file import write_complete
 from pipeline.errors import KeyFileError
 
 KEY_VARIABLE = "HARMSPOT_KEY"
@@ -37,15 +38,11 @@ def create_key(home: Path) -> Key:
     home.mkdir(parents=True, exist_ok=True)
     secret = secrets.token_bytes(_SECRET_BYTES)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_complete(path, f"{secret.hex()}\n".encode(), mode=0o600, replaces=False)
     except FileExistsError:
         raise KeyFileError(
             f"{path} exists; replacing it would make the store unreadable. Move it away first."
         ) from None
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secret.hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
     return derive_key(secret)
 
 

@@ -86,6 +86,6 @@ def _named_in(connection: duckdb.DuckDBPyConnection, texts: Iterable[str]) -> se
     if not pieces:
         return set()
     connection.register("piece", pa.table({"piece": pa.array(pieces, pa.string())}))
-    named = connection.execute(query("store/named_raw_id")).fetchall()
+    named = connection.execute(query("store/identities#named")).fetchall()
     connection.unregister("piece")
     return {raw_id for (raw_id,) in named}

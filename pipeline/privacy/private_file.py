@@ -1,8 +1,8 @@
-"""Files with personal data: always new, and readable only by their owner from creation on."""
+"""Files with personal data: always new, complete, and readable only by their owner from creation on."""
 
-import os
 from pathlib import Path
 
+from pipeline.complete_file import write_complete
 from pipeline.errors import ExportError
 
 
@@ -15,10 +15,6 @@ def write_new(path: Path, content: bytes) -> None:
         Something exists at `path` already, a link included; files are never overwritten.
     """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_complete(path, content, mode=0o600, replaces=False)
     except FileExistsError:
         raise ExportError(f"{path} exists; an export or a notice is never overwritten: name another file") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -1,6 +1,5 @@
 """One DuckDB file of a publication: written completely beside its predecessor, opened read-only."""
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -42,7 +41,7 @@ def write_file(
     encryption_key: str | None,
     forgotten: Sequence[str] = (),
 ) -> None:
-    """Write a new file at `path`: the rows of `kept_run_ids` from `history`, then `rows`; flush it to the disk.
+    """Write a new file at `path`: the rows of `kept_run_ids` from `history`, then `rows`.
 
     A table or column that `history` lacks is empty for the kept runs; one that `tables` lacks is dropped. Projections
     are not copied from `history`, because `rows` holds them completely.
@@ -76,13 +75,12 @@ def write_file(
                 _insert(connection, name, without_people(rows[name], forgotten))
         connection.execute("CHECKPOINT fresh")
         connection.execute("DETACH fresh")
-    _flush(path)
 
 
 def rewrite_tables(
     path: Path, fresh: Path, tables: Mapping[str, Table], rows: Mapping[str, pa.Table], encryption_key: str | None
 ) -> None:
-    """Write a copy of `path` to `fresh` in which the tables of `rows` hold only those rows; flush it to the disk."""
+    """Write a copy of `path` to `fresh` in which the tables of `rows` hold only those rows."""
     shutil.copyfile(path, fresh)
     with closing(_connect(encryption_key)) as connection:
         attach(connection, fresh, encryption_key, alias="fresh")
@@ -93,7 +91,6 @@ def rewrite_tables(
                 _insert(connection, name, table_rows)
         connection.execute("CHECKPOINT fresh")
         connection.execute("DETACH fresh")
-    _flush(fresh)
 
 
 def read_tables_of(path: Path, tables: Mapping[str, Table], encryption_key: str | None) -> dict[str, pa.Table]:
@@ -209,8 +206,3 @@ def _insert(connection: duckdb.DuckDBPyConnection, table_name: str, rows: pa.Tab
     connection.register("rows_of_this_run", rows)
     connection.execute(insert_sql(table_name))
     connection.unregister("rows_of_this_run")
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -9,7 +9,6 @@ every decision, which leaves all other tables unchanged.
 """
 
 import fcntl
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.complete_file import finish, remove_unfinished, unfinished
 from pipeline.database import name_sql, query
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import AccessLog, require_purpose
@@ -160,16 +160,13 @@ def project(home: Path, shown: Shown, *, key: Key) -> list[Path]:
     ]
     replaced = [(beside, path) for beside, path in fresh if beside]
     for beside, path in replaced:
-        _rename(beside, path)
+        finish(beside, path)
     return [path for _, path in replaced]
 
 
 def clean_up(home: Path) -> list[Path]:
     """Remove the temporary files that an interrupted publication left, and return their paths."""
-    left = [path for name in (PUBLISHED, RESTRICTED) for path in sorted(home.glob(f"{name}.new*"))]
-    for path in left:
-        path.unlink()
-    return left
+    return [left for name in (PUBLISHED, RESTRICTED) for left in remove_unfinished(home / name)]
 
 
 def runs(home: Path) -> pd.DataFrame:
@@ -300,7 +297,7 @@ def _rewritten(
     changed = {name: table for name, table in rows.items() if name not in kept or not table.equals(kept[name])}
     if not changed:
         return None
-    fresh = path.with_name(f"{path.name}.new")
+    fresh = unfinished(path)
     rewrite_tables(path, fresh, tables, changed, encryption_key)
     shutil.copymode(path, fresh)
     return fresh
@@ -353,8 +350,8 @@ def _replace_pair(
     tables = read_tables()
     fresh_people = _write_beside(home / RESTRICTED, tables.restricted, people, kept_run_ids, key.encryption, erased)
     fresh_places = _write_beside(home / PUBLISHED, tables.published, places, kept_run_ids, None)
-    _rename(fresh_people, home / RESTRICTED)
-    _rename(fresh_places, home / PUBLISHED)
+    finish(fresh_people, home / RESTRICTED)
+    finish(fresh_places, home / PUBLISHED)
 
 
 def _write_beside(
@@ -365,22 +362,12 @@ def _write_beside(
     key: str | None,
     erased: Sequence[str] = (),
 ) -> Path:
-    fresh = path.with_name(f"{path.name}.new")
+    fresh = unfinished(path)
     history = path if path.exists() else None
     write_file(fresh, tables, rows, history=history, kept_run_ids=kept_run_ids, encryption_key=key, forgotten=erased)
     if key:
         fresh.chmod(0o600)
     return fresh
-
-
-def _rename(fresh: Path, path: Path) -> None:
-    """Rename and sync the folder, so that the rename survives a power loss."""
-    os.replace(fresh, path)  # noqa: PTH105 - tests interrupt this step
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from pipeline.events.batch import Record, RecordBatch
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.sources.kafka_records import read_values_only
 
-_NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
+NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 _SECURITY_PREFIXES = ("security_protocol", "sasl_", "ssl_")
 _FILE_KEYS = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 _SHOWN = {"security_protocol", "sasl_mechanism", "ssl_check_hostname"}
@@ -90,18 +90,18 @@ class KafkaSource:
         self,
         bootstrap_servers: str,
         topics: Sequence[str],
-        security: Mapping[str, Any] = _NO_SECURITY,
+        security: Mapping[str, Any] = NO_SECURITY,
         *,
         timeout_s: float = 30.0,
     ) -> None:
         self.name = f"kafka:{bootstrap_servers}"
         self._bootstrap_servers = bootstrap_servers
-        self._topics = sorted(topics)
+        self.topics = sorted(topics)
         self._security = checked_security(security)
         self._timeout_s = timeout_s
 
     def __repr__(self) -> str:
-        return f"KafkaSource({self._bootstrap_servers!r}, {self._topics!r}, security={masked(self._security)!r})"
+        return f"KafkaSource({self._bootstrap_servers!r}, {self.topics!r}, security={masked(self._security)!r})"
 
     def batches(self, start: Mapping[batch.TopicPartition, int], size: int) -> Iterator[RecordBatch]:
         """Yield batches of at most `size` records, each partition from its offset in `start` or its first record.
@@ -131,14 +131,14 @@ class KafkaSource:
                 ends = consumer.end_offsets(partitions, timeout_ms=timeout_ms)
             except KafkaError as error:
                 raise BrokerError(f"{self._bootstrap_servers} did not answer: {type(error).__name__}") from None
-            ids = topic_ids(consumer, self._topics)
+            ids = topic_ids(consumer, self.topics)
         return {(p.topic, p.partition): Bounds(firsts[p], ends[p], ids.get(p.topic)) for p in partitions}
 
     def topic_ids(self) -> dict[str, str]:
         """Return the ids of the topics that have one."""
         with closing(self._connect()) as consumer:
             self._partitions(consumer)
-            return topic_ids(consumer, self._topics)
+            return topic_ids(consumer, self.topics)
 
     def _connect(self) -> KafkaConsumer:
         return open_consumer(
@@ -165,12 +165,9 @@ class KafkaSource:
             yield RecordBatch(*self._fill(consumer, behind, ends, size))
 
     def _partitions(self, consumer: KafkaConsumer) -> list[TopicPartition]:
-        found = {topic: consumer.partitions_for_topic(topic) for topic in self._topics}
+        found = {topic: consumer.partitions_for_topic(topic) for topic in self.topics}
         if missing := [topic for topic, numbers in found.items() if not numbers]:
-            raise SourceError(
-                f"{self._bootstrap_servers} has no topic {', '.join(missing)}; create it, "
-                "or correct kafka.topic_prefix if the topics have other names"
-            )
+            raise missing_topics(self._bootstrap_servers, missing)
         return [TopicPartition(topic, number) for topic, numbers in found.items() for number in sorted(numbers)]
 
     def _fill(
@@ -224,6 +221,14 @@ def open_consumer(
     return consumer
 
 
+def missing_topics(bootstrap_servers: str, topics: Sequence[str]) -> SourceError:
+    """Return the error for topics that the brokers do not have."""
+    return SourceError(
+        f"{bootstrap_servers} has no topic {', '.join(topics)}; create it, "
+        "or correct kafka.topic_prefix if the topics have other names"
+    )
+
+
 def topic_ids(consumer: KafkaConsumer, topics: Iterable[str]) -> dict[str, str]:
     """Return the id of each topic for which the consumer knows one; a recreated topic has a different id."""
     found = {topic: consumer._cluster.topic_id(topic) for topic in topics}
@@ -233,7 +238,7 @@ def topic_ids(consumer: KafkaConsumer, topics: Iterable[str]) -> dict[str, str]:
 def read_bounds(
     bootstrap_servers: str,
     topics: Sequence[str],
-    security: Mapping[str, Any] = _NO_SECURITY,
+    security: Mapping[str, Any] = NO_SECURITY,
     *,
     timeout_s: float = 30.0,
 ) -> dict[batch.TopicPartition, Bounds]:
@@ -262,7 +267,7 @@ class KafkaPublisher:
         self,
         bootstrap_servers: str,
         topic_prefix: str = "",
-        security: Mapping[str, Any] = _NO_SECURITY,
+        security: Mapping[str, Any] = NO_SECURITY,
         *,
         timeout_s: float = 30.0,
         answer_s: float = 30.0,
@@ -270,7 +275,23 @@ class KafkaPublisher:
         self._bootstrap_servers = bootstrap_servers
         self._topic_prefix = topic_prefix
         self._answer_s = answer_s
-        self._producer = _producer(bootstrap_servers, security, timeout_s, answer_s)
+        with _connecting(bootstrap_servers, timeout_s):
+            self._producer = KafkaProducer(
+                bootstrap_servers=bootstrap_servers.split(","),
+                client_id="harmspot",
+                acks="all",
+                # kafka-python 3.0's idempotent producer stops sending once one of its records times out.
+                enable_idempotence=False,
+                max_in_flight_requests_per_connection=1,  # keeps a resent record before later ones
+                linger_ms=_LINGER_MS,
+                reconnect_backoff_max_ms=_RECONNECT_MS,
+                max_block_ms=round(answer_s * 1000),
+                request_timeout_ms=round(answer_s * 1000),
+                # A record that timed out must not be delivered later or delay closing the producer.
+                delivery_timeout_ms=round(answer_s * 1000) + _LINGER_MS,
+                bootstrap_timeout_ms=round(timeout_s * 1000),
+                **checked_security(security),
+            )
 
     def require(self, topic: str) -> None:
         """Raise SourceError unless the topic is writable; a broker with automatic topic creation creates it."""
@@ -285,68 +306,21 @@ class KafkaPublisher:
 
     def publish(self, messages: Sequence[OutboxMessage]) -> None:
         """Return once all in-sync replicas have acknowledged every message; raise SourceError otherwise."""
-        records = [(self._topic_prefix + message.topic, message.key, message.payload) for message in messages]
-        _send_all(self._producer, records, self._answer_s)
+        failures: list[str] = []
+        try:
+            for message in messages:
+                topic = self._topic_prefix + message.topic
+                future = self._producer.send(topic, value=message.payload, key=message.key.encode())
+                future.add_errback(lambda error, topic=topic: failures.append(f"{type(error).__name__} on {topic}"))
+            self._producer.flush(timeout=self._answer_s + _TIMEOUT_REPORT_S)
+        except KafkaError as error:
+            failures.append(type(error).__name__)
+        if failures:
+            raise SourceError(f"records were not delivered; first failure: {failures[0]}")
 
     def close(self) -> None:
         """Close the connection."""
         self._producer.close()
-
-
-def write_records(
-    bootstrap_servers: str,
-    records: Iterable[tuple[str, str, bytes | None]],
-    security: Mapping[str, Any] = _NO_SECURITY,
-    *,
-    timeout_s: float = 30.0,
-) -> int:
-    """Send (topic, key, value) records and return their number once all in-sync replicas have acknowledged them.
-
-    The key is the entity id, so that all versions of an entity stay in one partition.
-
-    Raises
-    ------
-    SourceError
-        When no broker answers or a record was not delivered; the message contains nothing from a record.
-    """
-    with closing(_producer(bootstrap_servers, security, timeout_s, timeout_s)) as producer:
-        return _send_all(producer, records, timeout_s)
-
-
-def _producer(bootstrap_servers: str, security: Mapping[str, Any], timeout_s: float, answer_s: float) -> KafkaProducer:
-    with _connecting(bootstrap_servers, timeout_s):
-        return KafkaProducer(
-            bootstrap_servers=bootstrap_servers.split(","),
-            client_id="harmspot",
-            acks="all",
-            # kafka-python 3.0's idempotent producer stops sending once one of its records times out.
-            enable_idempotence=False,
-            max_in_flight_requests_per_connection=1,  # keeps a resent record before later ones
-            linger_ms=_LINGER_MS,
-            reconnect_backoff_max_ms=_RECONNECT_MS,
-            max_block_ms=round(answer_s * 1000),
-            request_timeout_ms=round(answer_s * 1000),
-            # A record that timed out must not be delivered later or delay closing the producer.
-            delivery_timeout_ms=round(answer_s * 1000) + _LINGER_MS,
-            bootstrap_timeout_ms=round(timeout_s * 1000),
-            **checked_security(security),
-        )
-
-
-def _send_all(producer: KafkaProducer, records: Iterable[tuple[str, str, bytes | None]], answer_s: float) -> int:
-    failures: list[str] = []
-    sent = 0
-    try:
-        for topic, key, value in records:
-            future = producer.send(topic, value=value, key=key.encode())
-            future.add_errback(lambda error, topic=topic: failures.append(f"{type(error).__name__} on {topic}"))
-            sent += 1
-        producer.flush(timeout=answer_s + _TIMEOUT_REPORT_S)
-    except KafkaError as error:
-        failures.append(type(error).__name__)
-    if failures:
-        raise SourceError(f"records were not delivered; first failure: {failures[0]}")
-    return sent
 
 
 def masked(security: Mapping[str, Any]) -> dict[str, Any]:

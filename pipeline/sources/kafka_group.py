@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from types import MappingProxyType
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -20,9 +19,16 @@ from kafka.structs import OffsetAndMetadata
 from pipeline.errors import BrokerError, SourceError
 from pipeline.events import batch
 from pipeline.events.batch import Record
-from pipeline.sources.kafka import checked_security, first_offsets, masked, open_consumer, topic_ids
+from pipeline.sources.kafka import (
+    NO_SECURITY,
+    checked_security,
+    first_offsets,
+    masked,
+    missing_topics,
+    open_consumer,
+    topic_ids,
+)
 
-_NO_SECURITY: Mapping[str, Any] = MappingProxyType({})
 # Limit per partition of fetched but unread records, which are held in memory.
 _FETCH_BYTES = 2 * 1024 * 1024
 _MAX_POLL_MS = 300_000
@@ -102,7 +108,7 @@ class GroupReader:
         bootstrap_servers: str,
         topics: Sequence[str],
         group: str,
-        security: Mapping[str, Any] = _NO_SECURITY,
+        security: Mapping[str, Any] = NO_SECURITY,
         *,
         member: str | None = None,
         session_timeout_s: float = 10.0,
@@ -334,8 +340,5 @@ class GroupReader:
         deadline = time.monotonic() + min(5.0, self._timeout_s)
         while missing := [topic for topic in self._topics if not self._consumer.partitions_for_topic(topic)]:
             if time.monotonic() > deadline:
-                raise SourceError(
-                    f"{self._bootstrap_servers} has no topic {', '.join(missing)}; create it, "
-                    "or correct kafka.topic_prefix if the topics have other names"
-                )
+                raise missing_topics(self._bootstrap_servers, missing)
             time.sleep(0.2)

@@ -3,15 +3,17 @@
 import csv
 import gzip
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyproj
 
-from pipeline.database import frame, literal_sql, name_sql, query, unordered
+from pipeline.database import connect, frame, literal_sql, name_sql, query, unordered
 from pipeline.errors import SourceError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
 from pipeline.events.version_sql import stage_sql
@@ -59,7 +61,7 @@ def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping
         _view_raw(connection, sources, is_parquet=groups[0][0].name.lower().endswith(".parquet"))
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
         raise SourceError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
-    connection.execute(query("mapped/raw_file"))
+    connection.execute(query("mapped/file#raw_file"))
     return passed_over
 
 
@@ -110,7 +112,7 @@ def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horiz
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     _derive_ids(connection, mapping, types)
-    connection.execute(query("mapped/identified"))
+    connection.execute(query("mapped/file#identified"))
     _locate(connection, mapping.crs)
     _fill_lookups(connection, mapping, horizon.year)
     connection.execute(query("mapped/refusal"))
@@ -121,18 +123,52 @@ def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horiz
     connection.execute(query("mapped/incident"))
 
 
+def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) -> tuple[pd.DataFrame, int]:
+    """Read a file, or a folder of files, without a store, for a forecast directly from the file.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet file, or a folder of them.
+    mapping : Mapping
+        The mapping of the file.
+    horizon : datetime
+        Latest time an incident may be dated.
+
+    Returns
+    -------
+    pandas.DataFrame
+        occurred_at (UTC), offence (harmspot code), lon, lat.
+    int
+        Number of rows that a load would turn into dead letters.
+
+    Raises
+    ------
+    SourceError
+        As `Store.load_mapped`.
+    MappingError
+        As `Store.load_mapped`.
+    """
+    with closing(connect(is_encrypting=False)) as connection:
+        read_raw(connection, path, mapping)
+        map_incidents(connection, mapping, horizon)
+        incidents = frame(connection, query("mapped/file#readable"))
+        [(unreadable,)] = connection.execute("SELECT count(*) FROM mapped WHERE rule IS NOT NULL").fetchall()
+    return incidents, int(unreadable)
+
+
 def is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
     """Return whether no row of `mapped` can duplicate or contradict another row of `mapped` or of the store.
 
     False may be a false alarm; True is always right.
     """
     with unordered(connection):
-        connection.execute(query("mapped/identity_hash"))
+        connection.execute(query("mapped/file#identity_hash"))
     hashes = connection.execute("FROM identity_hash").to_arrow_table()
     connection.execute("DROP TABLE identity_hash")
     with ThreadPoolExecutor() as pool:
         repeats = any(pool.map(_has_duplicates, hashes.columns))
-    return not repeats and not connection.execute(query("mapped/is_held")).fetchall()[0][0]
+    return not repeats and not connection.execute(query("mapped/file#is_held")).fetchall()[0][0]
 
 
 def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool = False) -> None:
@@ -142,22 +178,27 @@ def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool
         connection.execute(stage_sql("incident", rows, STAGED))
 
 
-def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
-    """Delete the rows with a `rule` from `staged` and return them as dead letters."""
-    dead = connection.execute(query("mapped/dead_letter"), {"mapping": mapping_name}).to_arrow_table()
+def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str, *, again: bool = False) -> pa.Table:
+    """Delete the rows with a `rule` from `staged` and return them as dead letters, of a replay with the new reason."""
+    refused = query("mapped/dead_letters#refused_again" if again else "mapped/dead_letters#refused")
+    dead = connection.execute(refused, {"mapping": mapping_name}).to_arrow_table()
     connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
     return dead.cast(DEAD_LETTER)
 
 
 def unread_lines(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
     """Return malformed CSV lines as dead letters."""
-    connection.execute(query("mapped/reject_tables"))
-    return connection.execute(query("mapped/unread_line"), {"mapping": mapping_name}).to_arrow_table().cast(DEAD_LETTER)
+    connection.execute(query("mapped/dead_letters#reject_tables"))
+    return (
+        connection.execute(query("mapped/dead_letters#unread_lines"), {"mapping": mapping_name})
+        .to_arrow_table()
+        .cast(DEAD_LETTER)
+    )
 
 
 def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     """Fill `raw` with the pending dead letters of the mapping, and `tried` with their keys."""
-    connection.execute(query("mapped/tried_row"), {"mapping": mapping.name})
+    connection.execute(query("mapped/dead_letters#tried_rows"), {"mapping": mapping.name})
     connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
     columns = [
         f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.named().values()
@@ -167,14 +208,7 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
         "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset AS harmspot_row, "
         "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
     )
-    connection.execute(query("mapped/raw_file"))
-
-
-def refuse_again(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
-    """Delete the rows with a `rule` from `staged` and return them as their dead letters with the current reason."""
-    dead = connection.execute(query("mapped/dead_again"), {"mapping": mapping_name}).to_arrow_table()
-    connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
-    return dead.cast(DEAD_LETTER)
+    connection.execute(query("mapped/file#raw_file"))
 
 
 def _pointer(column: str) -> str:
@@ -242,7 +276,7 @@ def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: 
         "CREATE OR REPLACE TEMP VIEW unidentified AS SELECT harmspot_number AS row_number, harmspot_file AS file, "  # noqa: S608
         f"{content} AS content FROM raw WHERE {condition}"
     )
-    connection.execute(query("mapped/derived_id"))
+    connection.execute(query("mapped/file#derived_id"))
 
 
 def _blank_id_sql(mapping: Mapping) -> str:
@@ -252,14 +286,14 @@ def _blank_id_sql(mapping: Mapping) -> str:
 def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
     """Create temporary view `located`: `extract` with lon and lat; only distinct points are transformed."""
     if pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84):
-        connection.execute(query("mapped/located_in_degrees"))
+        connection.execute(query("mapped/file#located_in_degrees"))
         return
-    points = frame(connection, query("mapped/distinct_point"))
+    points = frame(connection, query("mapped/file#distinct_point"))
     transform = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform
     lon, lat = transform(points["x"].to_numpy(dtype=float), points["y"].to_numpy(dtype=float))
     is_finite = np.isfinite(lon) & np.isfinite(lat)
     _create_table(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_finite])
-    connection.execute(query("mapped/located_by_point"))
+    connection.execute(query("mapped/file#located_by_point"))
 
 
 def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:

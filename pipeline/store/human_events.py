@@ -6,7 +6,7 @@ before anything is written. `models` defines what an event means and whether it 
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -173,6 +173,10 @@ class HumanEvent:
         for evidence_id in fields.get("evidence_ids", ()):
             texts = {name: text.replace(evidence_id, "") for name, text in texts.items()}
         return {"actor": self.actor, **texts}
+
+    def typed(self) -> "HumanEvent":
+        """Return the event with its details typed and complete, as `events_of` reads them; raises as `columns`."""
+        return replace(self, detail=msgspec.structs.asdict(self._detail()))
 
     def columns(self) -> dict[str, Any]:
         """Return the row of `store.human_event` without its sequence.

@@ -58,7 +58,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path | None = None, pro
         for name in missing:
             connection.execute(query(f"migrations/{name}"))
             connection.execute("INSERT INTO store.migration BY NAME SELECT $name AS name", {"name": name})
-        connection.execute(query("store/mark_migrated"), {"version": version("harmspot"), "names": missing})
+        connection.execute(query("store/migrations#mark"), {"version": version("harmspot"), "names": missing})
 
 
 def kept_aside(path: Path, missing: list[str]) -> Path:
@@ -77,12 +77,12 @@ def missing_migrations(connection: duckdb.DuckDBPyConnection) -> list[str]:
     Raises
     ------
     StoreError
-        The store is empty, or a newer harmspot wrote it.
+        A newer harmspot wrote the store.
     """
     try:
-        applied = connection.execute(query("store/migrations")).fetchall()
-    except duckdb.CatalogException:
-        raise StoreError("the store is empty: an interrupted start; open it once for writing: harmspot init") from None
+        applied = connection.execute(query("store/migrations#all")).fetchall()
+    except duckdb.CatalogException:  # harmspot 0.2.0 was killed while it created the store
+        return migration_names()
     known = migration_names()
     unknown = [row for row in applied if row[0] not in known]
     if unknown:
@@ -101,7 +101,7 @@ def pending_migrations(path: Path, key: Key, *, wait_s: float, progress: Progres
     Raises
     ------
     StoreError
-        The store is missing, damaged or empty, or a newer harmspot wrote it.
+        The store is missing or damaged, or a newer harmspot wrote it.
     StoreBusyError
         Another process holds it for longer than `wait_s`.
     """

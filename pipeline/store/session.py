@@ -10,11 +10,12 @@ from pathlib import Path
 from threading import Event
 from types import TracebackType
 
-from pipeline.database import Progress, attach, connect, log_progress
+from pipeline.database import Progress, connect, log_progress
 from pipeline.privacy.keys import Key
 from pipeline.store.dedup_index import DedupIndex
-from pipeline.store.migrations import migrate
-from pipeline.store.store import Store
+from pipeline.store.interface import Store
+from pipeline.store.store import DuckDBStore
+from pipeline.store.store_file import attach_store
 
 
 class StoreSession:
@@ -49,17 +50,15 @@ class StoreSession:
 
         Raises the errors of `pipeline.store.store.open_store`.
         """
-        attach(
+        attach_store(
             self._connection,
             self._path,
-            self._key.encryption,
-            alias="store",
+            self._key,
             wait_s=self._wait_s,
             progress=self._progress,
             until=self._until,
         )
         try:
-            migrate(self._connection, self._path, self._progress)
-            yield Store(self._connection, self._progress, self._dedup_index)
+            yield DuckDBStore(self._connection, self._progress, self._dedup_index)
         finally:
             self._connection.execute("DETACH store")

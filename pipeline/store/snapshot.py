@@ -171,7 +171,7 @@ def _redact_actions(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _known_until(connection: duckdb.DuckDBPyConnection) -> datetime:
-    row = connection.execute(query("store/known_until")).fetchone()
+    row = connection.execute(query("store/batches#known_until")).fetchone()
     if row is None or row[0] is None:
         raise StoreError("the store holds no events yet; load or ingest some first: harmspot load, harmspot ingest")
     return row[0]

@@ -29,8 +29,8 @@ from flows.simulation.town import write_town
 from pipeline.events.columns import TOPICS
 from pipeline.events.schema import decode_event
 from pipeline.publication.publish import read_published
-from pipeline.sources.kafka import write_records
 from tests.integration.broker import BrokerUnavailableError, running_broker
+from tests.publishers import write_records
 
 HARMSPOT = Path(sys.executable).parent / "harmspot"
 EVENTS = int(os.environ.get("HARMSPOT_BENCH_EVENTS", "1000000"))

@@ -1,9 +1,11 @@
-"""Servers the integration tests share: one per test process, started when the first test asks."""
+"""Servers the integration tests share: one per test run, started when the first test asks."""
 
+import fcntl
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,18 +14,51 @@ from kafka import KafkaAdminClient
 
 from flows.home.home import Home
 from pipeline.events.columns import TOPICS
-from tests.integration.broker import BrokerUnavailableError, running_broker
+from tests.integration.broker import BrokerUnavailableError, own_broker, ports
+from tests.sharing import forget, locked, made_once
+
+
+@dataclass(frozen=True)
+class Brokers:
+    """Where Apache Kafka answers: to anybody, and, if it is our own, where it asks for a password."""
+
+    open: str
+    guarded: str | None
 
 
 @pytest.fixture(scope="session")
-def kafka_broker() -> Iterator[str]:
-    """Address of a real Apache Kafka; without Java or Maven the test skips, or fails where servers are required."""
-    with ExitStack() as stack:
-        try:
-            address = stack.enter_context(running_broker())
-        except BrokerUnavailableError as error:
-            skip_or_fail(error)
-        yield address
+def brokers(shared: Path) -> Iterator[Brokers]:
+    """The broker of this test run; without Java or Maven the test skips, or fails where servers are required.
+
+    The first process that asks starts it, and stops it once no other uses it.
+    """
+    users = shared / "kafka.users"
+    with ExitStack() as own:
+        with locked(users, fcntl.LOCK_SH):
+            try:
+                found = made_once(shared / "kafka", lambda folder: start_broker(folder, own))
+            except BrokerUnavailableError as error:
+                skip_or_fail(error)
+            yield found
+        if (shared / "kafka" / f"{os.getpid()}").exists():
+            with locked(users):
+                forget(shared / "kafka")
+
+
+def start_broker(folder: Path, stack: ExitStack) -> Brokers:
+    """Start a broker that lasts as long as the stack, unless one was named, and note whose it is."""
+    if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return Brokers(given, None)
+    (guarded_port,) = stack.enter_context(ports(1))
+    broker = stack.enter_context(own_broker(sasl_port=guarded_port))
+    (folder / f"{os.getpid()}").touch()
+    return Brokers(broker.address, f"127.0.0.1:{guarded_port}")
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(brokers: Brokers) -> str:
+    """The address of a real Apache Kafka."""
+    return brokers.open
 
 
 def skip_or_fail(error: BrokerUnavailableError) -> NoReturn:

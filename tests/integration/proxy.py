@@ -50,7 +50,7 @@ class Proxy:
         try:
             if not self.is_open:
                 raise ConnectionRefusedError
-            server = socket.create_connection(("127.0.0.1", self._target_port), timeout=5)
+            server = socket.create_connection(("127.0.0.1", self._target_port), timeout=60)
         except OSError:
             _end(client)
             return

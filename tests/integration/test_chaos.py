@@ -1,4 +1,4 @@
-"""Every fault once, short, to each verb that reads topics; `make chaos` does them long."""
+"""Every fault once, short: to the stream in `make test`, to each verb in `make soak`; `make chaos` does them long."""
 
 import time
 from collections.abc import Iterator
@@ -27,12 +27,19 @@ def ground() -> Iterator[tuple[Broker, Proxy]]:
         yield opened
 
 
-@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "overload"])
+@pytest.mark.parametrize(
+    "fault", [name if name != "overload" else pytest.param(name, marks=pytest.mark.soak) for name in FAULTS]
+)
 def test_stream_survives(fault: str, ground: tuple[Broker, Proxy], tmp_path: Path) -> None:
     endure(Site(tmp_path, *ground, STREAM, seed=7), fault)
 
 
-@pytest.mark.parametrize("fault", ["killed at random", "disk full"])
+OF_INGEST = ("killed at random", "disk full")
+
+
+@pytest.mark.parametrize(
+    "fault", [name if name in OF_INGEST else pytest.param(name, marks=pytest.mark.soak) for name in FAULTS]
+)
 def test_ingest_survives(fault: str, ground: tuple[Broker, Proxy], tmp_path: Path) -> None:
     endure(Site(tmp_path, *ground, INGEST, seed=7), fault)
 

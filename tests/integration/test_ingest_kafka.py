@@ -10,11 +10,11 @@ from kafka import KafkaAdminClient
 
 from flows.health.doctor import examine
 from flows.home.home import Home
-from flows.ingest.ingest import ingest_kafka, load_file
+from flows.ingest.ingest import ingest_named, load_file
 from flows.simulation.town import TownFiles
 from pipeline.database import attach, connect
 from pipeline.events.columns import SCHEMAS, TOPICS
-from pipeline.sources.kafka import write_records
+from tests.publishers import write_records
 
 pytestmark = pytest.mark.integration
 
@@ -65,9 +65,9 @@ def test_topics_and_files_give_the_same_store(
     loaded = load_file(by_file, town.events, None)
     assert send(kafka_broker, topic_prefix, town) == town.event_count
 
-    ingested = ingest_kafka(kafka_home)
+    ingested = ingest_named(kafka_home, "kafka")
     assert (ingested.rows_in, ingested.stored, ingested.dead) == (loaded.rows_in, loaded.stored, loaded.dead)
-    assert ingest_kafka(kafka_home).rows_in == 0  # resumed at the end
+    assert ingest_named(kafka_home, "kafka").rows_in == 0  # resumed at the end
 
     connection = connect(tmp_path / "spill")
     for name, home in (("topic", kafka_home), ("file", by_file)):
@@ -82,7 +82,7 @@ def test_the_doctor_shows_how_far_behind_each_partition_is(
     kafka_home: Home, partitions: int, kafka_broker: str, topic_prefix: str
 ) -> None:
     write_records(kafka_broker, [(f"{topic_prefix}persons", "one", b"{")])
-    ingest_kafka(kafka_home)
+    ingest_named(kafka_home, "kafka")
     write_records(kafka_broker, [(f"{topic_prefix}persons", "one", b"{"), (f"{topic_prefix}persons", "one", b"[")])
     found = examine(kafka_home).set_index("check")
     lags = found[found.index.str.startswith("lag: ")]["value"]

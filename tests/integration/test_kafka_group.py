@@ -7,6 +7,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from pipeline.sources.kafka_group import GroupReader
+from tests.integration.victim import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
@@ -25,8 +26,8 @@ def test_partitions_that_are_added_come_to_a_member_that_polls_briefly(kafka_bro
 
 
 def poll_until(reader: GroupReader, count: int) -> list[tuple[str, int]]:
-    """Poll until the member has so many partitions, for two minutes at most, and return what it has."""
-    deadline = time.monotonic() + 120
+    """Poll until the member has so many partitions, for ten minutes at most, and return what it has."""
+    deadline = time.monotonic() + PATIENCE_S
     while len(reader.unplaced()) < count and time.monotonic() < deadline:
         reader.poll(0.001, 1)
     return reader.unplaced()
@@ -43,7 +44,7 @@ def test_members_with_and_without_a_lasting_name_share_one_group(kafka_broker: s
             )
             for name in (None, "night desk", None, "day desk")
         ]
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while (shares := [reader.unplaced() for reader in readers]) and time.monotonic() < deadline:
             if sorted(place for share in shares for place in share) == [(topic, n) for n in range(4)] and all(shares):
                 break

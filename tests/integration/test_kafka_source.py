@@ -11,7 +11,8 @@ from kafka import KafkaAdminClient, TopicPartition
 from pipeline.errors import SourceError
 from pipeline.events.decoder import Decoder
 from pipeline.sources.jsonl import JsonLinesSource
-from pipeline.sources.kafka import KafkaSource, write_records
+from pipeline.sources.kafka import KafkaSource
+from tests.publishers import write_records
 
 pytestmark = pytest.mark.integration
 

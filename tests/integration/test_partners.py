@@ -35,7 +35,7 @@ from pathlib import Path
 from flows.home.home import Home
 from flows.decisions.notice_decisions import Decision, do, open_notice
 import flows.decisions.partners as partners
-from pipeline.store.store import Store
+from pipeline.store.store import DuckDBStore as Store
 
 home, config, clock, point, *notices = sys.argv[1:]
 home = Home(Path(home), Path(config), datetime.fromisoformat(clock), lambda text: None)

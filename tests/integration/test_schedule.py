@@ -18,7 +18,7 @@ from pipeline.publication.publish import runs
 pytestmark = pytest.mark.integration
 
 HARMSPOT = Path(sys.executable).parent / "harmspot"
-PATIENCE_S = 240
+PATIENCE_S = 1200
 
 
 def test_a_scheduled_run_is_published(new_home: Callable[..., Home], town: TownFiles, tmp_path: Path) -> None:
@@ -36,4 +36,4 @@ def test_a_scheduled_run_is_published(new_home: Callable[..., Home], town: TownF
         assert not runs(home.path).empty, (tmp_path / "schedule.log").read_text()
     finally:
         serving.send_signal(signal.SIGTERM)
-        serving.wait(60)
+        serving.wait(PATIENCE_S)

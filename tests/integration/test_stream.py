@@ -32,10 +32,12 @@ from pipeline.messages.outbox import make_message
 from pipeline.privacy.keys import create_key
 from pipeline.publication.publish import read_published
 from pipeline.publication.tables import read_tables
-from pipeline.sources.kafka import KafkaSource, write_records
+from pipeline.sources.kafka import KafkaSource
 from pipeline.sources.kafka_group import GroupReader
 from pipeline.store.session import StoreSession
 from pipeline.store.store import open_store
+from tests.integration.victim import PATIENCE_S, stream_until_killed
+from tests.publishers import write_records
 from tests.town import AS_OF, CLOCK, TownRun
 
 pytestmark = pytest.mark.integration
@@ -43,7 +45,7 @@ pytestmark = pytest.mark.integration
 HARMSPOT = Path(sys.executable).parent / "harmspot"
 POSITION = {"source_partition", "source_offset"}
 SAMPLE = 1_500  # events: enough for several micro-batches
-CAUGHT_UP = StreamLimits(max_seconds=300, until_caught_up=True)
+CAUGHT_UP = StreamLimits(max_seconds=PATIENCE_S, until_caught_up=True)
 
 
 @pytest.fixture
@@ -170,7 +172,7 @@ def test_members_that_join_and_leave_share_the_work(
     done: list[Any] = [None] * 3
 
     def member(number: int) -> None:
-        done[number] = stream(new_home(by_topic.path), StreamLimits(max_seconds=300), until=stops[number])
+        done[number] = stream(new_home(by_topic.path), StreamLimits(max_seconds=PATIENCE_S), until=stops[number])
 
     threads = [threading.Thread(target=member, args=(number,)) for number in range(3)]
     threads[0].start()
@@ -181,7 +183,7 @@ def test_members_that_join_and_leave_share_the_work(
     threads[0].join()
     stops[1].set()
     threads[1].join()
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and rows_kept(by_topic) < sent:
         time.sleep(0.5)
     stops[2].set()
@@ -198,12 +200,12 @@ def test_homes_beside_each_other_each_keep_everything(
     sent = send(kafka_broker, topic_prefix, events)
     stop = threading.Event()
     threads = [
-        threading.Thread(target=stream, args=(home, StreamLimits(max_seconds=300)), kwargs={"until": stop})
+        threading.Thread(target=stream, args=(home, StreamLimits(max_seconds=PATIENCE_S)), kwargs={"until": stop})
         for home in (by_topic, other)
     ]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and min(map(rows_kept, (by_topic, other))) < sent:
         time.sleep(0.5)
     stop.set()
@@ -363,34 +365,9 @@ def latest_event(files: TownFiles, incident_id: str) -> dict[str, Any]:
 
 def die(home: Home, files: TownFiles, stage: str, when: str, batches: int) -> None:
     """Stream in a process that is killed before or after the stage, once so many batches were decoded."""
-    program = [sys.executable, "-c", KILLED, home.path, files.config_file, stage, when, batches]
-    killed = subprocess.run(list(map(str, program)), check=False, timeout=300)
-    assert killed.returncode == -signal.SIGKILL
-
-
-KILLED = """
-import os, signal, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from flows.home.home import Home
-from flows.ingest.stream import StreamLimits, stream
-
-home, config, doomed, when, batches = sys.argv[1:]
-seen = []
-
-def step(stage, *arguments):
-    seen.append(stage.__name__)
-    is_doomed = stage.__name__ == doomed and seen.count("decode_records") >= int(batches)
-    if is_doomed and when == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = stage(*arguments)
-    if is_doomed:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-
-clock = datetime(2026, 1, 1, 13, tzinfo=UTC)
-stream(Home(Path(home), Path(config), clock, lambda text: None), StreamLimits(max_seconds=300), step)
-"""
+    clock = CLOCK + timedelta(hours=1)
+    ended = stream_until_killed(home.path, files.config_file, clock, stage, when, batches)
+    assert ended == -signal.SIGKILL
 
 
 def test_announcements_that_cannot_be_delivered_wait_and_events_are_stored(
@@ -437,7 +414,7 @@ def test_a_signal_ends_it_after_the_batch_with_a_summary(
         while rows_kept(by_topic) == 0 and process.poll() is None:
             time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
-        out, said = process.communicate(timeout=120)
+        out, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said.decode()
     rows = json.loads(out)["counts"]["rows_in"]
     assert 0 < rows <= sent
@@ -487,7 +464,7 @@ def test_a_signal_ends_it_also_while_another_process_holds_the_store(
             while f"held by process {holder.pid}".encode() not in said and process.poll() is None:
                 said += process.stderr.readline()
             process.send_signal(signal.SIGTERM)
-            said += process.communicate(timeout=120)[1]
+            said += process.communicate(timeout=PATIENCE_S)[1]
         holder.communicate(b"")
     assert process.returncode == 0, said.decode()
     assert rows_kept(by_topic) == 0

@@ -9,13 +9,14 @@ from kafka.errors import KafkaError
 
 from flows.health.doctor import examine
 from flows.home.home import Home
-from flows.ingest.ingest import ingest_kafka
+from flows.ingest.ingest import ingest_named
 from flows.ingest.offsets import forget_offset
 from flows.ingest.stream import StreamLimits, stream
 from pipeline.errors import SourceError
 from pipeline.events.batch import BatchCounts
-from pipeline.sources.kafka import write_records
 from tests import poison
+from tests.integration.victim import PATIENCE_S
+from tests.publishers import write_records
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +33,7 @@ def send(address: str, topic: str, numbers: range) -> None:
 def make_anew(address: str, topic: str) -> None:
     with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
         admin.delete_topics([topic])
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
                 admin.create_topics({topic: {"num_partitions": 1}})
@@ -43,10 +44,10 @@ def make_anew(address: str, topic: str) -> None:
 
 
 def stream_once(home: Home) -> BatchCounts:
-    return stream(home, StreamLimits(max_seconds=120, until_caught_up=True)).counts
+    return stream(home, StreamLimits(max_seconds=PATIENCE_S, until_caught_up=True)).counts
 
 
-@pytest.mark.parametrize("read", [stream_once, ingest_kafka])
+@pytest.mark.parametrize("read", [stream_once, lambda home: ingest_named(home, "kafka")])
 def test_a_topic_made_anew_is_refused_until_its_offsets_are_forgotten(
     read, kafka_home: Home, kafka_broker: str, topic_prefix: str
 ) -> None:

@@ -8,15 +8,16 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from flows.health.doctor import examine
 from flows.home.home import Home
-from flows.ingest.ingest import ingest_kafka
+from flows.ingest.ingest import ingest_named
 from flows.ingest.stream import StreamLimits, stream
 from pipeline.events.batch import BatchCounts
 from pipeline.sources.kafka import read_bounds
 from tests import poison
+from tests.integration.victim import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 
-CAUGHT_UP = StreamLimits(max_seconds=120, until_caught_up=True)
+CAUGHT_UP = StreamLimits(max_seconds=PATIENCE_S, until_caught_up=True)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def stream_once(home: Home) -> BatchCounts:
     return stream(home, CAUGHT_UP).counts
 
 
-@pytest.mark.parametrize("read", [stream_once, ingest_kafka])
+@pytest.mark.parametrize("read", [stream_once, lambda home: ingest_named(home, "kafka")])
 def test_markers_and_aborted_records_are_read_past(
     read, kafka_home: Home, producer: KafkaProducer, kafka_broker: str, topic_prefix: str
 ) -> None:

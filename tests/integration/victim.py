@@ -11,15 +11,16 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 120
+PATIENCE_S = 600  # no more than a bound: what is waited for comes in a second on a quiet machine
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["flows.ingest.ingest", "flows.ingest.replay", "flows.command.ingest", "kafka", "pipeline.store.store"]
+    ["flows.ingest.stream", "flows.ingest.replay", "flows.command.ingest", "kafka", "pipeline.store.store"]
 )
 
 
@@ -37,15 +38,15 @@ class Step:
 STEPS: dict[str, Step] = {
     "before decoding": Step("pipeline.events.decoder", "Decoder", "decode", is_after=False),
     "decoded": Step("pipeline.events.decoder", "Decoder", "decode"),
-    "rows kept": Step("pipeline.store.store", "Store", "_keep_decoded"),
-    "offsets kept": Step("pipeline.store.store", "Store", "_keep_offsets"),
-    "about to commit": Step("pipeline.store.store", "Store", "_keep_counts"),
-    "committed": Step("pipeline.store.store", "Store", "commit"),
+    "rows kept": Step("pipeline.store.store", "DuckDBStore", "_keep_decoded"),
+    "offsets kept": Step("pipeline.store.store", "DuckDBStore", "_keep_offsets"),
+    "about to commit": Step("pipeline.store.store", "DuckDBStore", "_keep_counts"),
+    "committed": Step("pipeline.store.store", "DuckDBStore", "commit"),
 }
 STREAM_STEPS: dict[str, Step] = {
     "before announcing": Step("flows.ingest.change_publisher", "ChangePublisher", "deliver", is_after=False),
     "announced, not noted": Step("flows.ingest.change_publisher", "ChangePublisher", "deliver"),
-    "announcements noted": Step("pipeline.store.store", "Store", "mark_delivered"),
+    "announcements noted": Step("pipeline.store.store", "DuckDBStore", "mark_delivered"),
     "before acknowledging": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge", is_after=False),
     "acknowledged": Step("pipeline.sources.kafka_group", "GroupReader", "acknowledge"),
 }
@@ -67,7 +68,9 @@ class Victim:
         self.log = log
         self._begins = log.stat().st_size if log.exists() else 0
         self._process = _FORKS.Process(
-            target=_become, args=(list(arguments), dict(environment), log, struck_at, by, file_limit_bytes), daemon=True
+            target=_become,
+            args=(list(arguments), {**os.environ, **environment}, log, struck_at, by, file_limit_bytes),
+            daemon=True,
         )
         self._process.start()
 
@@ -139,6 +142,41 @@ def run_at_once(arguments: Sequence[str], environment: Mapping[str, str], log: P
     return victim.said()
 
 
+def stream_until_killed(home: Path, config: Path, clock: datetime, stage: str, when: str, batches: int) -> int:
+    """Stream in a process of its own that kills itself before or after a stage; return its exit code.
+
+    It does so in the batch of that number, counted by what was decoded.
+    """
+    arguments = (dict(os.environ), home, config, clock, stage, when, batches)
+    process = _FORKS.Process(target=_stream, args=arguments, daemon=True)
+    process.start()
+    process.join(10 * PATIENCE_S)
+    assert process.exitcode is not None, f"{stage} was not reached"
+    return process.exitcode
+
+
+def _stream(
+    environment: dict[str, str], home: Path, config: Path, clock: datetime, doomed: str, when: str, batches: int
+) -> None:
+    _take_environment(environment)
+    from flows.home.home import Home
+    from flows.ingest.stream import StreamLimits, stream
+
+    seen: list[str] = []
+
+    def step(stage: Callable[..., Any], *arguments: Any) -> Any:
+        seen.append(stage.__name__)
+        is_doomed = stage.__name__ == doomed and seen.count("decode_records") >= batches
+        if is_doomed and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = stage(*arguments)
+        if is_doomed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    stream(Home(home, config, clock, lambda text: None), StreamLimits(max_seconds=PATIENCE_S), step)
+
+
 def hold_store(path: Path, key_text: str, seconds: float, log: Path) -> Any:
     """Hold the store as its one writer in a process of its own; return the process once it does."""
     process = _FORKS.Process(target=_hold, args=(path, key_text, seconds, log), daemon=True)
@@ -157,7 +195,7 @@ def _become(
     by: signal.Signals,
     file_limit_bytes: int | None,
 ) -> None:
-    os.environ.update(environment)
+    _take_environment(environment)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -170,6 +208,12 @@ def _become(
 
     main()
     print(f"peak_mb={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}", flush=True)
+
+
+def _take_environment(environment: Mapping[str, str]) -> None:
+    """Take that of the caller: the server that forks keeps the one it was started with."""
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def _plant(step: Step, count: int, by: signal.Signals) -> None:

@@ -1,3 +1,37 @@
+-- Batches of ingestion: their numbers, times and counts.
+
+-- name: new
+-- Id and time of the next batch. Ingestion times always increase; otherwise an earlier `known_at` would gain rows.
+SELECT
+    coalesce(max(batch_id), 0) + 1 AS batch_id,
+    greatest(coalesce(max(ingested_at) + INTERVAL 1 MICROSECOND, $ingested_at), $ingested_at) AS ingested_at
+FROM store.ingest_batch
+
+-- name: add
+INSERT INTO store.ingest_batch
+VALUES ($batch_id, $source, $ingested_at, $rows_in, $stored, $duplicates, $dead, $conflicts)
+
+-- name: all
 SELECT batch_id, source, ingested_at, rows_in, stored, duplicates, dead, conflicts
 FROM store.ingest_batch
 ORDER BY batch_id
+
+-- name: known_until
+-- Time of the last batch that stored rows: a batch of duplicates adds nothing, so it causes no new run.
+SELECT max(ingested_at) FROM store.ingest_batch WHERE stored > 0
+
+-- name: throughput
+-- Time of the last batch, and rows per second of the latest batches from a broker: all but the first, from the first's
+-- end to the last's end.
+WITH latest AS (
+    SELECT *
+    FROM store.ingest_batch
+    WHERE source LIKE 'kafka:%'
+    ORDER BY batch_id DESC
+    LIMIT 20
+)
+SELECT
+    (SELECT max(ingested_at) FROM store.ingest_batch) AS last_ingested_at,
+    (sum(rows_in) - min_by(rows_in, batch_id)) / nullif(date_diff('microsecond', min(ingested_at), max(ingested_at)), 0)
+        * 1e6 AS rows_per_s
+FROM latest

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -14,7 +16,15 @@ HARMSPOT = Path(sys.executable).parent / "harmspot"
 
 
 def harmspot(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([HARMSPOT, *map(str, arguments)], capture_output=True, text=True, check=False)
+    """Run the command in this process, as its script does."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        patch.setattr(sys, "argv", ["harmspot", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -36,7 +46,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_an_unknown_verb_is_refused() -> None:
-    done = harmspot("rnu")
+    done = subprocess.run([HARMSPOT, "rnu"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "No such command" in done.stderr
 

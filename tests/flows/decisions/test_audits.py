@@ -8,18 +8,24 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from flows.command import cli
 from flows.decisions import lists
-from flows.decisions.audits import audit_reports, halt, record_audit
+from flows.decisions.audits import record_audit
 from flows.decisions.erasure import erase_person
 from flows.decisions.list_effects import register_effect
+from flows.decisions.list_exports import export_list, verify_export
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.decisions.place_actions import record_action
 from flows.health.doctor import examine
 from flows.home.home import Home
+from flows.human_log.audit_events import audit_report, halt_of
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_rows import read_list
+from flows.human_log.list_runs import shown_lists
 from flows.outputs.audit_page import write_audit_page
 from flows.schedule.daily import daily_run
 from models.governance.audits import REPORTS
@@ -34,15 +40,20 @@ READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and 
 READING = {"reader": READER, "purpose": PURPOSE}
 
 
-@pytest.fixture
-def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+@pytest.fixture(scope="module")
+def registered(town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the town's home, with the effect of every list that needs one registered."""
-    shutil.copytree(town_run.home.path, tmp_path / "home")
-    home = new_home(tmp_path / "home")
+    home = new_home(shutil.copytree(town_run.home.path, tmp_path_factory.mktemp("registered") / "home"))
     said = {"outcome": "harm reported a year on", "comparison": "those just below", "by": "Supt. A. Lee"}
     for name in CHOSEN_LISTS:
         register_effect(home, name, stop_on=home.today() + timedelta(days=89), **said)
-    return home
+    return home.path
+
+
+@pytest.fixture
+def home(registered: Path, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    """A copy of it for one test."""
+    return new_home(shutil.copytree(registered, tmp_path / "home"))
 
 
 @pytest.fixture
@@ -52,6 +63,14 @@ def tiers(town_run: TownRun) -> str:
 
 def at(home: Home, days: float) -> Home:
     return replace(home, clock=CLOCK + timedelta(days=days))
+
+
+def halt(home: Home) -> str | None:
+    return halt_of(home, read_ledger(home), home.now())
+
+
+def audit_reports(home: Home) -> pd.DataFrame:
+    return audit_report(home, read_ledger(home))
 
 
 def approve(home: Home, list_id: str) -> None:
@@ -76,12 +95,12 @@ def sign(home: Home, folder: Path, *reports: str, made_on: date | None = None, c
 
 def export(home: Home, list_id: str, out: Path) -> Path:
     sharing = {"recipient": "Offender unit", "agreement_id": "ISA-7"}
-    lists.export_list(home, list_id, out, **sharing, **READING)
+    export_list(home, list_id, out, **sharing, **READING)
     return out
 
 
 def status_of(home: Home, list_id: str) -> str:
-    return str(lists.shown_lists(home, None).set_index("list_id").loc[list_id, "status"])
+    return str(shown_lists(home, read_ledger(home), None).set_index("list_id").loc[list_id, "status"])
 
 
 def test_the_first_run_starts_the_clock_and_nobody_is_halted_before_31_days(home: Home, tiers: str) -> None:
@@ -101,12 +120,12 @@ def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
     approve(at(home, 1), dealers)
     sign(at(home, 10), tmp_path, "fairness", "feedback")
     late = at(home, 31)
-    assert lists.verify_export(at(home, 30.9), out)
+    assert verify_export(at(home, 30.9), out)
     assert "displacement" in str(halt(late)) and "fairness" not in str(halt(late))
     assert status_of(late, tiers) == "halted"
-    assert lists.read_list(late, "person_tier", None, **READING)["list_status"].eq("halted").all()
+    assert read_list(late, read_ledger(late), "person_tier", None, **READING)["list_status"].eq("halted").all()
     with pytest.raises(ExportError, match=r"may not be used now\. HALTED"):
-        lists.verify_export(late, out)
+        verify_export(late, out)
     with pytest.raises(ExportError, match=r"cannot be exported\. HALTED"):
         export(late, tiers, tmp_path / "again.json")
     assert status_of(late, dealers) == "halted"
@@ -116,7 +135,7 @@ def test_audit_or_halt(home: Home, tiers: str, tmp_path: Path) -> None:
     sign(late, tmp_path, "displacement")
     assert halt(late) is None
     assert status_of(late, tiers) == "active"
-    assert lists.verify_export(late, out)
+    assert verify_export(late, out)
     assert status_of(late, dealers) == "active"
     assert examine(late).set_index("check").loc["audits", "state"] == "ok"
     assert "fairness" in str(halt(at(home, 41)))
@@ -130,9 +149,9 @@ def test_a_shorter_term_halts_lists_and_copies_before_the_next_publication(
     shorter = at(home, 8)
     shorter.settings = replace(home.settings, audits=replace(home.settings.audits, fresh_days=7))
     assert "HALTED" in str(halt(shorter))
-    assert lists.read_list(shorter, "person_tier", None, **READING)["list_status"].eq("halted").all()
+    assert read_list(shorter, read_ledger(shorter), "person_tier", None, **READING)["list_status"].eq("halted").all()
     with pytest.raises(ExportError, match=r"may not be used now\. HALTED"):
-        lists.verify_export(shorter, out)
+        verify_export(shorter, out)
     with pytest.raises(ExportError, match=r"cannot be exported\. HALTED"):
         export(shorter, tiers, tmp_path / "again.json")
 
@@ -167,7 +186,7 @@ def test_a_halted_run_is_done_and_stored_and_says_so(home: Home, town_run: TownR
     fresh = daily_run(late, AS_OF + timedelta(days=31))
     assert fresh.is_new and fresh.as_json()["halted_because"] == fresh.halted_because == halt(late)
     assert fresh.people_counts["person_tier"] > 0
-    assert set(lists.shown_lists(late, None)["status"]) == {"draft"}
+    assert set(shown_lists(late, read_ledger(late), None)["status"]) == {"draft"}
 
 
 def test_a_halt_leaves_alone_what_ends_helps_or_obeys_a_court(home: Home, tiers: str, tmp_path: Path) -> None:
@@ -179,11 +198,11 @@ def test_a_halt_leaves_alone_what_ends_helps_or_obeys_a_court(home: Home, tiers:
         approve(late, list_id_of(name, run_id))
         assert status_of(late, list_id_of(name, run_id)) == "active"
         export(late, list_id_of(name, run_id), tmp_path / f"{name}.json")
-    rows = lists.read_list(late, "person_tier", None, **READING)
+    rows = read_list(late, read_ledger(late), "person_tier", None, **READING)
     until = late.now() + timedelta(days=20)
     person = rows["person_id"].iloc[0]
     lists.override_entry(late, tiers, person, by=READER, reason="the incident names his brother", expires_at=until)
-    assert len(lists.read_list(late, "person_tier", None, **READING)) == len(rows) - 1
+    assert len(read_list(late, read_ledger(late), "person_tier", None, **READING)) == len(rows) - 1
     erased = erase_person(late, rows["person_id"].iloc[1], **READING, reason="court order seven")
     assert erased.revoked_lists >= 1
     sign(late, tmp_path)
@@ -196,7 +215,7 @@ def test_a_halted_list_expires_all_the_same(home: Home, tiers: str, tmp_path: Pa
     end = at(home, 90)
     assert status_of(end, tiers) == "expired"
     with pytest.raises(ExportError, match="expired"):
-        lists.verify_export(end, out)
+        verify_export(end, out)
     sign(end, tmp_path)
     assert status_of(end, tiers) == "expired"
 

@@ -15,12 +15,18 @@ from click.testing import CliRunner
 
 from flows.command import cli
 from flows.decisions import lists
+from flows.decisions.desk import at_desk
 from flows.decisions.erasure import erase_person
 from flows.decisions.explain import read_person
-from flows.decisions.list_effects import evaluate_effect, register_effect, shown_effects
+from flows.decisions.list_effects import evaluate_effect, register_effect
+from flows.decisions.list_exports import export_list, verify_export
 from flows.health.doctor import examine
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_events import effect_rows
+from flows.human_log.list_rows import read_list, resolve_people
+from flows.human_log.list_runs import human_changes, shown_lists
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import LISTS, list_id_of
@@ -28,7 +34,7 @@ from pipeline.errors import ExportError, HarmspotError, KeyFileError, Publicatio
 from pipeline.messages.outbox import make_message
 from pipeline.publication.publish import read_restricted, runs
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.store import TOMBSTONE
+from pipeline.store.interface import TOMBSTONE
 from tests.town import AS_OF, CLOCK, TownRun, event
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
@@ -51,7 +57,7 @@ def at(home: Home, moment: datetime) -> Home:
 
 
 def people(home: Home, table: str = "person_tier") -> pd.DataFrame:
-    return lists.read_list(home, table, None, reader=READER, purpose=PURPOSE)
+    return read_list(home, read_ledger(home), table, None, reader=READER, purpose=PURPOSE)
 
 
 def registered(home: Home, name: str = "person_tier", *, days: int = 60) -> Home:
@@ -70,16 +76,16 @@ def approved(home: Home, list_id: str, name: str = "person_tier") -> Home:
 
 def exported(home: Home, list_id: str, out: Path, **changes: object) -> Path:
     chosen = {"recipient": "Offender unit", "agreement_id": "ISA-7", "reader": READER, "purpose": "visits", **changes}
-    lists.export_list(home, list_id, out, **chosen)  # type: ignore[arg-type]
+    export_list(home, list_id, out, **chosen)  # type: ignore[arg-type]
     return out
 
 
 def test_every_list_of_a_run_is_a_draft_until_approved(home: Home, tiers: str) -> None:
-    shown = lists.shown_lists(home, None).set_index("list_id")
+    shown = shown_lists(home, read_ledger(home), None).set_index("list_id")
     assert set(shown["status"]) == {"draft"}
     assert people(home)["list_status"].eq("draft").all()
     approved(home, tiers)
-    shown = lists.shown_lists(home, None).set_index("list_id")
+    shown = shown_lists(home, read_ledger(home), None).set_index("list_id")
     assert shown.loc[tiers, ["status", "approved_by"]].tolist() == ["active", READER]
     assert shown["status"].eq("active").sum() == 1
     assert people(home)["list_status"].eq("active").all()
@@ -117,9 +123,9 @@ def test_ends_are_told_on_the_forces_own_clock(home: Home, tiers: str, tmp_path:
             lists.approve_list(over, tiers, by=READER, reason=WHY)
     there = at(home, CLOCK + timedelta(days=1))
     there.settings = over.settings
-    ends = lists.verify_export(there, out)["valid_to"]
+    ends = verify_export(there, out)["valid_to"]
     with pytest.raises(ExportError, match=f"expired at {ends};"):
-        lists.verify_export(over, out)
+        verify_export(over, out)
     assert ends.endswith(("EST", "EDT"))
 
 
@@ -146,9 +152,9 @@ def test_single_criteria_an_exception_takes_one_person_off_and_ends(home: Home, 
     assert read_person(home, person_id, None, purpose=PURPOSE, reader=READER).tables["person_tier"].empty
     later = at(home, until)
     assert person_id in set(people(later)["person_id"])
-    shown = lists.shown_lists(home, None).set_index("list_id")
+    shown = shown_lists(home, read_ledger(home), None).set_index("list_id")
     assert shown.loc[tiers, "exceptions"] == 1
-    changes = lists.human_changes(home).set_index("list")
+    changes = human_changes(home, read_ledger(home)).set_index("list")
     assert changes.loc["person_tier", "changed_entries"] == 1
 
 
@@ -169,7 +175,7 @@ def test_no_shadow_lists_a_copy_says_all_and_may_be_used(home: Home, tiers: str,
     assert {"list_id", "valid_to", "recipient", "agreement_id", "not_grounds", "signature"} <= set(body)
     assert all("Not grounds for stop, arrest or eviction" in entry["not_grounds"] for entry in body["entries"])
     assert set(body["entries"][0]) == {"person_id", "tier", "rule", "valid_to", "not_grounds"}
-    assert lists.verify_export(home, out)["recipient"] == "Offender unit"
+    assert verify_export(home, out)["recipient"] == "Offender unit"
     with open_home_store(home) as store:
         assert store.human_events()["kind"].iloc[-1] == "exported"
     assert list(home.access_log.entries())[-1]["action"] == "export"
@@ -196,14 +202,14 @@ def test_access_and_sharing_no_copy_without_approval_purpose_recipient_or_agreem
 def test_expired_altered_and_revoked_copies_are_refused(home: Home, tiers: str, tmp_path: Path) -> None:
     out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
     with pytest.raises(ExportError, match="expired"):
-        lists.verify_export(at(home, CLOCK + timedelta(days=120)), out)
+        verify_export(at(home, CLOCK + timedelta(days=120)), out)
     altered = tmp_path / "altered.json"
     altered.write_text(out.read_text().replace("Offender unit", "Housing unit "))
     with pytest.raises(ExportError, match="altered"):
-        lists.verify_export(home, altered)
+        verify_export(home, altered)
     lists.revoke_list(home, tiers, by="Supt. A. Lee", reason="two incidents were recorded twice")
     with pytest.raises(ExportError, match=r"revoked by Supt\. A\. Lee"):
-        lists.verify_export(home, out)
+        verify_export(home, out)
     with pytest.raises(ExportError, match="is revoked"):
         exported(home, tiers, tmp_path / "again.json")
 
@@ -224,15 +230,15 @@ def test_no_entry_of_a_copy_outlives_the_persons_own_tier(
         body = json.loads(out.read_text())
         assert {entry["valid_to"] for entry in body["entries"]} == {expires_at.iloc[0].isoformat()}
         assert body["valid_to"] > body["entries"][0]["valid_to"]
-        assert lists.verify_export(before, out)["valid_to"] == home.local_text(expires_at.iloc[0])
+        assert verify_export(before, out)["valid_to"] == home.local_text(expires_at.iloc[0])
     for name, list_id in ids.items():
         out = tmp_path / f"{name}.json"
         with pytest.raises(
             ExportError, match=r"entries 1.* past the end of the person's own tier; .* ask for a new one"
         ) as refused:
-            lists.verify_export(over, out)
+            verify_export(over, out)
         assert "p_" not in str(refused.value).replace(str(tmp_path), "")
-        assert lists.export_list(
+        assert export_list(
             over, list_id, tmp_path / f"late_{name}.json", recipient="Unit", agreement_id="ISA-7",
             reader=READER, purpose="visits",
         ) == 0  # fmt: skip
@@ -249,10 +255,10 @@ def test_whoever_is_excepted_from_the_tiers_is_called_in_by_no_list_and_no_copy(
     assert people(home, "call_in")["person_id"].tolist() == invited[1:].tolist()
     pd.testing.assert_frame_equal(people(home, "dealer_ranking"), sellers)
     with pytest.raises(ExportError, match="taken off or erased since"):
-        lists.verify_export(home, before)
+        verify_export(home, before)
     after = json.loads(exported(home, called, tmp_path / "after.json").read_text())
     assert {entry["person_id"] for entry in after["entries"]} == set(invited[1:])
-    assert lists.verify_export(home, tmp_path / "after.json")
+    assert verify_export(home, tmp_path / "after.json")
 
 
 def told(home: Home, folder: Path, kind: str, *data: dict[str, object]) -> None:
@@ -275,7 +281,7 @@ def test_what_protects_a_person_holds_before_the_next_run(home: Home, tiers: str
     with open_home_store(home) as store:
         raw = [store.resolve_pseudonym(person_id) for person_id in (invited[0], *others[:2])]
     later = at(home, CLOCK + timedelta(hours=1))
-    assert lists.verify_export(later, out)
+    assert verify_export(later, out)
     found = ({"birth_date": "2010-05-05"}, {"birth_date": "1980-01-01", "deceased_at": "2026-01-01T12:30:00Z"}, {})
     told(
         later,
@@ -290,7 +296,7 @@ def test_what_protects_a_person_holds_before_the_next_run(home: Home, tiers: str
     with pytest.raises(ExportError, match=f"{known}; harmspot run"):
         exported(later, tiers, tmp_path / "again.json", is_resolved=True)
     with pytest.raises(ExportError, match=f"{known}; destroy it"):
-        lists.verify_export(later, out)
+        verify_export(later, out)
     assert not (tmp_path / "again.json").exists()
     lists.approve_list(later, children, by=READER, reason=WHY)  # it is there for children
 
@@ -306,10 +312,10 @@ def test_a_warrant_that_was_recalled_is_on_no_copy_before_the_next_run(
     over = {"warrant_id": row["warrant_id"], "version": 99, "person_id": raw, "kind": row["kind"], "status": "recalled"}
     issued = {"issued_at": row["issued_at"].isoformat(), "underlying_offence_code": row["underlying_offence_code"]}
     later = at(home, CLOCK + timedelta(hours=1))
-    assert lists.verify_export(later, out)
+    assert verify_export(later, out)
     told(later, tmp_path, "warrant.changed", {**over, **issued})
     with pytest.raises(ExportError, match="1 of its warrants executed or recalled; destroy it"):
-        lists.verify_export(later, out)
+        verify_export(later, out)
     with pytest.raises(ExportError, match="1 of its warrants executed or recalled; harmspot run"):
         exported(later, queue, tmp_path / "again.json")
 
@@ -346,14 +352,16 @@ def test_a_list_ends_with_its_run_and_can_be_reached_until_then(
     assert run_id not in set(runs(home.path)["run_id"])
     lists.revoke_list(later, queue, by=READER, reason="two incidents were recorded twice")
     with pytest.raises(ExportError, match=rf"revoked by {READER}"):
-        lists.verify_export(later, tmp_path / "queue.json")
+        verify_export(later, tmp_path / "queue.json")
     with pytest.raises(PublicationError, match="not kept"):
         lists.revoke_list(later, "call_in-none", by=READER, reason="two incidents were recorded twice")
-    assert sorted(lists.lists_holding(later, "p_anybody")) == sorted([tiers, dealers])
-    assert sorted(lists.revoke_outdated(later)) == sorted([tiers, dealers])
+    with at_desk(later) as desk:
+        assert sorted(lists.lists_holding(desk, "p_anybody")) == sorted([tiers, dealers])
+        assert sorted(lists.revoke_outdated(desk)) == sorted([tiers, dealers])
     with pytest.raises(ExportError, match=r"revoked by harmspot .its run is kept no longer"):
-        lists.verify_export(later, out)
-    assert lists.revoke_outdated(later) == [] == lists.lists_holding(later, "p_anybody")
+        verify_export(later, out)
+    with at_desk(later) as desk:
+        assert lists.revoke_outdated(desk) == [] == lists.lists_holding(desk, "p_anybody")
 
 
 def test_a_copy_is_refused_once_somebody_on_it_was_taken_off(home: Home, tiers: str, tmp_path: Path) -> None:
@@ -362,7 +370,7 @@ def test_a_copy_is_refused_once_somebody_on_it_was_taken_off(home: Home, tiers: 
     until = CLOCK + timedelta(days=20)
     lists.override_entry(home, tiers, chosen, by=READER, reason="the incident names his brother", expires_at=until)
     with pytest.raises(ExportError, match="taken off or erased since"):
-        lists.verify_export(home, out)
+        verify_export(home, out)
 
 
 @pytest.fixture
@@ -371,8 +379,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], 
 
     def do(event: Callable[[], object]) -> None:
         with monkeypatch.context() as patch:
-            for module in ("flows.decisions.lists", "flows.decisions.erasure", "flows.decisions.list_effects"):
-                patch.setattr(f"{module}.project_home", Mock(side_effect=KeyboardInterrupt))
+            patch.setattr("flows.decisions.desk.project", Mock(side_effect=KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 event()
 
@@ -386,9 +393,9 @@ def test_what_was_revoked_is_refused_before_any_publication_shows_it(
     home: Home, tiers: str, tmp_path: Path, killed: Killed
 ) -> None:
     out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
-    killed(lambda: lists.end_list(home, tiers, by="Supt. A. Lee", reason="two incidents were recorded twice"))
+    killed(lambda: lists.revoke_list(home, tiers, by="Supt. A. Lee", reason="two incidents were recorded twice"))
     with pytest.raises(ExportError, match=r"revoked by Supt\. A\. Lee"):
-        lists.verify_export(home, out)
+        verify_export(home, out)
     assert people(home)["list_status"].eq("revoked").all()
 
 
@@ -398,7 +405,7 @@ def test_what_was_approved_holds_before_any_publication_shows_it(
     lists.open_list(registered(home), tiers, reader=READER, purpose=PURPOSE)
     killed(lambda: lists.approve_list(home, tiers, by=READER, reason=WHY))
     assert people(home)["list_status"].eq("active").all()
-    assert lists.verify_export(home, exported(home, tiers, tmp_path / "list.json"))["list_id"] == tiers
+    assert verify_export(home, exported(home, tiers, tmp_path / "list.json"))["list_id"] == tiers
 
 
 def test_whoever_was_taken_off_is_on_no_copy_before_any_publication_shows_it(
@@ -409,7 +416,7 @@ def test_whoever_was_taken_off_is_on_no_copy_before_any_publication_shows_it(
     until = CLOCK + timedelta(days=20)
     killed(lambda: lists.override_entry(home, tiers, chosen, by=READER, reason="names his brother", expires_at=until))
     with pytest.raises(ExportError, match="taken off or erased since"):
-        lists.verify_export(home, before)
+        verify_export(home, before)
     assert chosen not in set(people(home)["person_id"])
     after = json.loads(exported(home, tiers, tmp_path / "after.json").read_text())
     assert after["entries"] and chosen not in {entry["person_id"] for entry in after["entries"]}
@@ -423,7 +430,7 @@ def test_an_evaluation_ends_a_copy_before_any_publication_shows_it(
     said = {"found": "no less harm", "report": tmp_path / "report.txt", "by": "Analyst, M. Ito"}
     killed(lambda: evaluate_effect(home, "person_tier", **said))
     with pytest.raises(ExportError, match="expired"):
-        lists.verify_export(home, out)
+        verify_export(home, out)
 
 
 def test_an_erasure_that_was_cut_short_shows_nobody_and_is_finished_by_the_next_act(
@@ -443,7 +450,7 @@ def test_an_erasure_that_was_cut_short_shows_nobody_and_is_finished_by_the_next_
             HumanEvent("erased", "Records, M. Ito", "person", gone, CLOCK, {"reason": "court order seven"})
         )
     with pytest.raises(ExportError, match="taken off or erased since"):
-        lists.verify_export(home, out)
+        verify_export(home, out)
     assert gone in kept() and gone not in set(people(home)["person_id"])
     registered(home, "call_in")  # whatever act comes next
     assert gone not in kept() and len(kept())
@@ -483,10 +490,10 @@ def test_the_commands_exit_with_the_reason(home: Home, tiers: str, tmp_path: Pat
 def test_without_key_purpose_or_name_nothing_is_read(home: Home, tiers: str) -> None:
     for reader, purpose in ((None, PURPOSE), (READER, None), (" ", PURPOSE), (READER, "")):
         for read in (
-            lambda: lists.read_list(home, "person_tier", None, reader=reader, purpose=purpose),  # noqa: B023
+            lambda: read_list(home, read_ledger(home), "person_tier", None, reader=reader, purpose=purpose),  # noqa: B023
             lambda: lists.open_list(home, tiers, reader=reader, purpose=purpose),  # noqa: B023
             lambda: read_person(home, "P000001", None, purpose=purpose, reader=reader),  # noqa: B023
-            lambda: lists.resolve_people(home, pd.DataFrame({"person_id": ["x"]}), reader=reader, purpose=purpose),  # noqa: B023
+            lambda: resolve_people(home, pd.DataFrame({"person_id": ["x"]}), reader=reader, purpose=purpose),  # noqa: B023
             lambda: erase_person(home, "P000001", reader=reader, purpose=purpose, reason=WHY),  # noqa: B023
         ):
             with pytest.raises(PurposeError, match="--purpose"):
@@ -494,7 +501,7 @@ def test_without_key_purpose_or_name_nothing_is_read(home: Home, tiers: str) -> 
     (home.path / "key").unlink()
     keyless = replace(home)
     with pytest.raises(KeyFileError, match="key"):
-        lists.read_list(keyless, "person_tier", None, reader=READER, purpose=PURPOSE)
+        read_list(keyless, read_ledger(keyless), "person_tier", None, reader=READER, purpose=PURPOSE)
 
 
 def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run: TownRun, tmp_path: Path) -> None:
@@ -517,10 +524,9 @@ def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run:
     assert waiting & {message.message_id for message in told} == {told[2].message_id}
     assert not home.access_log.verify()
     with pytest.raises(ExportError, match="revoked"):
-        lists.verify_export(home, out)
+        verify_export(home, out)
     for table in LISTS:
-        if table in lists.list_names():
-            assert person_id not in set(people(home, table)["person_id"])
+        assert person_id not in set(people(home, table)["person_id"])
 
     again = load_file(home, town_run.files.events, None)  # old events come in again
     assert again.stored == 0
@@ -583,7 +589,8 @@ def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(
     """After a death, the list approved before must not be used, even if the run was killed and repeated."""
     settings = home.settings
     out = exported(approved(home, tiers), tiers, tmp_path / "list.json")
-    assert lists.revoke_outdated(home) == []
+    with at_desk(home) as desk:
+        assert lists.revoke_outdated(desk) == []
     later = at(home, CLOCK + timedelta(days=1))
     listed = people(home)["person_id"].iloc[0]
     with open_home_store(later) as store:
@@ -606,7 +613,7 @@ def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(
     assert not daily_run(later, date(2026, 1, 2)).is_new
     assert settings.publication.people_valid_days > 1
     with pytest.raises(ExportError, match="revoked by harmspot"):
-        lists.verify_export(later, out)
+        verify_export(later, out)
 
 
 def test_effect_registered(home: Home, tiers: str, tmp_path: Path) -> None:
@@ -627,10 +634,10 @@ def test_effect_registered(home: Home, tiers: str, tmp_path: Path) -> None:
     day_before, over = at(home, home.midnight(stop) - timedelta(seconds=1)), at(home, home.midnight(stop))
     assert people(day_before)["list_status"].eq("active").all()
     assert people(over)["list_status"].eq("expired").all()
-    shown = lists.shown_lists(over, None).set_index("list_id").loc[tiers]
+    shown = shown_lists(over, read_ledger(over), None).set_index("list_id").loc[tiers]
     assert (shown["status"], shown["valid_to"]) == ("expired", home.midnight(stop))
     with pytest.raises(ExportError, match="expired"):
-        lists.verify_export(over, out)
+        verify_export(over, out)
     with pytest.raises(PublicationError, match="not evaluated: harmspot lists evaluate"):
         registered(over)
     with pytest.raises(PublicationError, match="no such file"):
@@ -639,7 +646,7 @@ def test_effect_registered(home: Home, tiers: str, tmp_path: Path) -> None:
     report.write_text("no less harm than just below the list")
     evaluate_effect(over, "person_tier", found="no less harm", report=report, by="M. Ito")
     registered(over)
-    effects = shown_effects(over)
+    effects = effect_rows(read_ledger(over))
     assert effects["evaluated_by"].isna().tolist() == [False, True]
     assert effects["report_sha256"].iloc[0] == hashlib.sha256(report.read_bytes()).hexdigest()
 
@@ -649,10 +656,10 @@ def test_an_early_evaluation_ends_a_copy_whose_own_date_is_later(home: Home, tie
     report = tmp_path / "report.txt"
     report.write_text("more arrests, no less harm")
     later = at(home, CLOCK + timedelta(days=2))
-    lists.verify_export(later, out)
+    verify_export(later, out)
     evaluate_effect(later, "person_tier", found="more arrests, no less harm", report=report, by="M. Ito")
     with pytest.raises(ExportError, match="expired"):
-        lists.verify_export(later, out)
+        verify_export(later, out)
 
 
 def test_what_a_court_ordered_and_what_helps_needs_no_registration(home: Home, town_run: TownRun) -> None:
@@ -660,7 +667,7 @@ def test_what_a_court_ordered_and_what_helps_needs_no_registration(home: Home, t
         list_id = list_id_of(name, town_run.summary.run_id)
         lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
         lists.approve_list(home, list_id, by=READER, reason=WHY)
-    assert lists.shown_lists(home, None)["status"].eq("active").sum() == 3
+    assert shown_lists(home, read_ledger(home), None)["status"].eq("active").sum() == 3
 
 
 def test_doctor_says_what_stands_before_approval(home: Home) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.command import cli
+from flows.decisions.desk import at_desk
 from flows.decisions.notice_decisions import (
     Decision,
     NoticeRefusedError,
@@ -25,13 +25,16 @@ from flows.decisions.notice_decisions import (
 )
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.human_log.notice_records import notice_page
 from flows.ingest.ingest import load_file
 from models.governance.actors import MACHINE
 from models.governance.notice_drafts import fields_json
 from models.governance.notice_drafts import notice_id as id_of
+from models.governance.notice_lifecycle import Notice
 from pipeline.errors import ExportError, HarmspotError, PurposeError
 from pipeline.publication.publish import read_published
-from tests.town import CLOCK, TownRun, approve_tiers, cancellation, read_people
+from pipeline.store.store import DuckDBStore as Store
+from tests.town import CLOCK, cancellation, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
 BELL, REYES, LUND = "Sgt. A. Bell", "Insp. J. Reyes", "PC 4411 Lund"
@@ -39,12 +42,9 @@ READING = {"reader": BELL, "purpose": "test"}
 
 
 @pytest.fixture
-def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+def home(approved_home: Callable[..., Home], tmp_path: Path) -> Home:
     """A copy of the town's home for decisions, with an active list of people."""
-    shutil.copytree(town_run.home.path, tmp_path / "home")
-    home = new_home(tmp_path / "home")
-    approve_tiers(home, town_run.summary.run_id)
-    return home
+    return approved_home(tmp_path / "home")
 
 
 def first_notice(home: Home, kind: str) -> str:
@@ -81,7 +81,7 @@ def test_a_notice_is_served_after_two_people_opened_and_decided(home: Home, kind
     ).iloc[0]
     shown = ["notice_id", "state", "reviewed_by", "approved_by", "served_on"]
     assert state[shown].tolist() == [notice_id, "served", BELL, REYES, CLOCK.date()]
-    assert f"{REYES}, 2026-01-01" in served.page().body_html
+    assert f"{REYES}, 2026-01-01" in notice_page(served).body_html
     kinds = [event for event, _ in events(home)]
     assert kinds == ["drafted", "opened", "reviewed", "opened", "approved", "served"]
     assert all_notices(home, [kind], **READING)[0].status.state in ("draft", "served")
@@ -139,10 +139,9 @@ def test_what_was_handed_over_in_time_is_recorded_after_a_run_let_it_lapse(home:
     last = home.midnight(fields["serve_by"]) + timedelta(hours=17)
     later = replace(home, clock=last + timedelta(days=3))
     decision = replace(serving(kind), detail={**serving(kind).detail, "served_at": last})
-    with open_home_store(later) as store:
-        notice = find_notice(later, store, notice_id, **READING)
-        reason = {"reason": "Its last day has passed."}
-        record(replace(home, clock=last + timedelta(days=1)), store, notice, Decision("expired", MACHINE, reason))
+    with at_desk(replace(home, clock=last + timedelta(days=1))) as desk:
+        notice = find_notice(desk, notice_id, **READING)
+        record(desk, notice, Decision("expired", MACHINE, {"reason": "Its last day has passed."}))
     too_late = replace(decision, detail={**decision.detail, "served_at": last + timedelta(days=1)})
     with pytest.raises(NoticeRefusedError, match="too late"):
         do(later, notice_id, too_late, purpose="to serve it")
@@ -162,13 +161,12 @@ def test_a_later_letter_does_not_keep_the_hand_over_of_an_earlier_one_from_being
     fields = {**notice.fields, "written_on": home.day_of(handed_over + timedelta(days=1))}
     fields["notice_id"] = id_of(fields)
     later = replace(home, clock=handed_over + timedelta(days=2))
-    second = replace(notice, notice_id=fields["notice_id"], fields=fields, events=(), is_recorded=False)
-    with open_home_store(later) as store:
-        lapsed = replace(home, clock=handed_over + timedelta(days=1))
-        withdrawn = record(lapsed, store, notice, Decision("withdrawn", REYES, WHY))
+    second = Notice(fields, notice.zone, notice.run_id, notice.known_at)
+    with at_desk(replace(home, clock=handed_over + timedelta(days=1))) as desk:
+        withdrawn = record(desk, notice, Decision("withdrawn", REYES, WHY))
         assert withdrawn.status.state == "withdrawn"
-        opened = record(lapsed, store, second, Decision("opened", BELL, {"purpose": "to review it"}))
-        assert record(lapsed, store, opened, Decision("reviewed", BELL, WHY)).status.state == "reviewed"
+        opened = record(desk, second, Decision("opened", BELL, {"purpose": "to review it"}))
+        assert record(desk, opened, Decision("reviewed", BELL, WHY)).status.state == "reviewed"
     decision = Decision("served", LUND, {"served_at": handed_over, "manner": "in_person"})
     assert do(later, first, decision, purpose="to serve it").status.served_at == handed_over
 
@@ -179,7 +177,7 @@ def test_a_letter_is_signed_on_the_forces_own_day(home: Home) -> None:
     for zone, day in (("Europe/London", "2026-01-01"), ("Pacific/Auckland", "2026-01-02")):
         there = replace(home)
         there.settings = replace(home.settings, force=replace(home.settings.force, time_zone=zone))
-        assert f"{REYES}, {day}" in open_notice(there, notice_id, **READING).page().body_html
+        assert f"{REYES}, {day}" in notice_page(open_notice(there, notice_id, **READING)).body_html
 
 
 @pytest.mark.parametrize("kind", ["area", "person"])
@@ -241,13 +239,27 @@ def harmspot(home: Home, *words: str) -> Any:
     return CliRunner().invoke(cli, arguments)
 
 
+def test_a_decision_opens_the_store_once_and_reads_the_ledger_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    notice_id = first_notice(home, "person")
+    open_notice(home, notice_id, reader=BELL, purpose="to decide")
+    done: list[str] = []
+
+    def count(name: str, own: Callable[..., Any]) -> None:
+        monkeypatch.setattr(Store, name, lambda *given, **more: (done.append(name), own(*given, **more))[1])
+
+    count("__init__", Store.__init__)
+    count("human_events", Store.human_events)
+    do(home, notice_id, Decision("reviewed", BELL, WHY), purpose="to decide")
+    assert done == ["__init__", "human_events"]
+
+
 def test_a_second_notice_waits_until_the_live_one_is_withdrawn(home: Home) -> None:
     first = all_notices(home, ["area"], **READING)[0]
     fields = {**first.fields, "written_on": first.fields["written_on"] + timedelta(days=1)}
-    newer = replace(first, notice_id=id_of(fields), fields={**fields, "notice_id": id_of(fields)})
+    newer = replace(first, fields={**fields, "notice_id": id_of(fields)})
     approve(home, first.notice_id)
-    with open_home_store(home) as store:
-        record(home, store, newer, Decision("opened", BELL, {"purpose": "test"}))
+    with at_desk(home) as desk:
+        record(desk, newer, Decision("opened", BELL, {"purpose": "test"}))
     before = events(home)
     with pytest.raises(NoticeRefusedError, match=f"{first.notice_id} .*is live; withdraw it first"):
         do(home, newer.notice_id, Decision("reviewed", BELL, WHY))
@@ -264,9 +276,9 @@ def test_a_second_notice_waits_until_the_live_one_is_withdrawn(home: Home) -> No
 def test_a_draft_that_a_newer_one_took_the_place_of_says_so(home: Home) -> None:
     first, *others = all_notices(home, ["area"], **READING)
     fields = {**first.fields, "written_on": first.fields["written_on"] - timedelta(days=1)}
-    older = replace(first, notice_id=id_of(fields), fields={**fields, "notice_id": id_of(fields)})
-    with open_home_store(home) as store:
-        record(home, store, older, Decision("opened", BELL, {"purpose": "test"}))
+    older = replace(first, fields={**fields, "notice_id": id_of(fields)})
+    with at_desk(home) as desk:
+        record(desk, older, Decision("opened", BELL, {"purpose": "test"}))
     listed = {row["notice_id"]: row for row in json.loads(harmspot(home, "notices", "list", "--json").stdout)}
     assert listed[older.notice_id]["superseded_by"] == first.notice_id
     said = " ".join(harmspot(home, "notices", "list").stdout.split())

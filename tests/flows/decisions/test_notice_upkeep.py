@@ -1,7 +1,6 @@
 """Notice maintenance per run: withdrawals, objections, broken notices, messages to partners."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from flows.decisions.lists import shown_lists
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from flows.human_log.notice_records import Notice
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_runs import shown_lists
+from flows.human_log.notice_records import notice_page
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
+from models.governance.notice_lifecycle import Notice
 from pipeline.publication.publish import read_published
-from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, cancellation, event, read_people
+from tests.town import AS_OF, CLOCK, TownRun, cancellation, event, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
 PARTNERS = [
@@ -68,14 +69,15 @@ def serve(home: Home, notice_id: str, manner: str) -> None:
 
 @pytest.fixture(scope="module")
 def tended(
-    town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory
+    town_run: TownRun,
+    new_home: Callable[..., Home],
+    approved_home: Callable[..., Home],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterable[Tended]:
     folder = tmp_path_factory.mktemp("tended")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARMSPOT__PARTNERS__RECIPIENTS", json.dumps(PARTNERS))
-        shutil.copytree(town_run.home.path, folder / "home")
-        home = new_home(folder / "home")
-        approve_tiers(home, town_run.summary.run_id)
+        home = approved_home(folder / "home")
         areas = all_notices(home, ["area"])
         contested, corrected, started = (notice.notice_id for notice in areas[:3])
         person_notice = all_notices(home, ["person"], **READING)[0]
@@ -112,7 +114,7 @@ def test_a_notice_whose_evidence_was_corrected_away_is_withdrawn_says_so_and_is_
     assert "was cancelled" in state["why"]
     with pytest.raises(NoticeRefusedError, match="it was already served on 2026-01-01"):
         do(tended.home, tended.corrected, Decision("served", "Lund", {"served_at": CLOCK, "manner": "displayed"}))
-    assert 'class="void"' in notice.page().body_html
+    assert 'class="void"' in notice_page(notice).body_html
 
 
 def test_a_person_who_turns_out_to_be_a_child_is_no_longer_addressed(tended: Tended) -> None:
@@ -140,7 +142,7 @@ def test_partners_are_told_their_own_fields_under_their_agreement(tended: Tended
     files = {path.name: path for path in (tended.home.path / "partners").iterdir()}
     # Referrals and safeguarding cases are sent even while lists are drafts; other lists are never sent.
     assert {name.split(".")[0] for name in files} == {"notices", "watches", "safeguarding", "referrals"}
-    assert set(shown_lists(tended.home, None)["status"]) == {"draft"}
+    assert set(shown_lists(tended.home, read_ledger(tended.home), None)["status"]) == {"draft"}
     assert not any("landlords" in name for name in files)
     assert any("landlords has no agreement_id" in said for said in tended.told)
     told = {name: [json.loads(line)["data"] for line in path.read_text().splitlines()] for name, path in files.items()}

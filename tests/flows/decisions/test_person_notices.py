@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 import pytest
 
 from flows.decisions import lists
+from flows.decisions.desk import at_desk
 from flows.decisions.erasure import erase_person
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from flows.human_log.notice_records import Notice
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_runs import shown_lists
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import list_id_of
+from models.governance.notice_lifecycle import Notice
 from pipeline.errors import StoreError
 from pipeline.store.human_events import HumanEvent
 from tests.town import AS_OF, CLOCK, TownRun, approve_tiers, cancellation, event, read_people
@@ -35,10 +39,9 @@ def unapproved(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path)
 
 
 @pytest.fixture
-def home(unapproved: Home, town_run: TownRun) -> Home:
+def home(approved_home: Callable[..., Home], tmp_path: Path) -> Home:
     """A copy of the town's home for decisions, with an active list of people."""
-    approve_tiers(unapproved, town_run.summary.run_id)
-    return unapproved
+    return approved_home(tmp_path / "home")
 
 
 def notices(home: Home) -> dict[str, Notice]:
@@ -119,25 +122,32 @@ def test_a_long_reason_stops_no_revocation_and_no_exception(home: Home, town_run
     assert state(home, other) == "draft", "what cannot be recorded withdraws nothing"
     lists.revoke_list(home, list_id, by=READER, reason=long)
     assert state(home, other) == "withdrawn"
-    assert lists.shown_lists(home, None).set_index("list_id").loc[list_id, "status"] == "revoked"
+    assert shown_lists(home, read_ledger(home), None).set_index("list_id").loc[list_id, "status"] == "revoked"
 
 
-def test_what_is_served_while_the_letters_are_being_read_is_not_withdrawn(
+def test_what_is_served_while_letters_are_being_withdrawn_waits_and_comes_too_late(
     home: Home, town_run: TownRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A letter is never withdrawn after it was served, nor served after it was withdrawn: one waits for the other."""
     one, other, _ = of_three_people(home)
     carry(home, one, "approved")
     list_id = open_tiers(home, town_run)
+    served = Decision("served", "Lund", {"served_at": CLOCK, "manner": "in_person"})
+    with ThreadPoolExecutor(1) as office:
 
-    def read_then_serve(*arguments: Any, **reading: Any) -> list[Notice]:
-        found = all_notices(*arguments, **reading)
-        served = Decision("served", "Lund", {"served_at": CLOCK, "manner": "in_person"})
-        do(home, one.notice_id, served, purpose="to serve it")
-        return found
+        def read_while_somebody_serves(*arguments: Any, **reading: Any) -> list[Notice]:
+            monkeypatch.undo()
+            serving.append(office.submit(do, home, one.notice_id, served, purpose="to serve it"))
+            assert wait(serving, timeout=1).not_done
+            return all_notices(*arguments, **reading)
 
-    monkeypatch.setattr("flows.decisions.person_notices.all_notices", read_then_serve)
-    lists.revoke_list(home, list_id, by=READER, reason="two incidents were recorded twice")
-    assert (state(home, one), state(home, other)) == ("served", "withdrawn")
+        serving: list[Future[Notice]] = []
+        monkeypatch.setattr("flows.decisions.person_notices.all_notices", read_while_somebody_serves)
+        lists.revoke_list(home, list_id, by=READER, reason="two incidents were recorded twice")
+        with pytest.raises(NoticeRefusedError, match="already withdrawn at the time of service"):
+            serving[0].result()
+    found = notices(home)[one.notice_id].status
+    assert (found.state, found.served_on, state(home, other)) == ("withdrawn", None, "withdrawn")
 
 
 def test_nobody_decides_on_a_letter_to_somebody_excepted(home: Home, town_run: TownRun) -> None:
@@ -173,7 +183,8 @@ def test_no_letter_goes_out_from_a_list_that_nobody_approved_or_that_has_ended(
     carry(home, other, "approved")
     carry(home, third, "approved")
     ended, later = (replace(home, clock=CLOCK + timedelta(hours=hours)) for hours in (2, 3))
-    lists.end_list(ended, list_id, by=READER, reason="two incidents were recorded twice")
+    with at_desk(ended) as desk:
+        lists.end_list(desk, list_id, by=READER, reason="two incidents were recorded twice")
     late = {"served_at": later.now(), "manner": "in_person"}
     with pytest.raises(NoticeRefusedError, match=r"no active list of people.*--breach"):
         do(later, other.notice_id, Decision("served", "Lund", late), purpose="to serve it")
@@ -284,12 +295,13 @@ class NextDay:
 
 @pytest.fixture(scope="module")
 def next_day(
-    town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory
+    town_run: TownRun,
+    new_home: Callable[..., Home],
+    approved_home: Callable[..., Home],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[NextDay]:
     folder = tmp_path_factory.mktemp("letters")
-    shutil.copytree(town_run.home.path, folder / "home")
-    home = new_home(folder / "home")
-    approve_tiers(home, town_run.summary.run_id)
+    home = approved_home(folder / "home")
     left, served, excepted = of_three_people(home)
     carry(home, left, "approved")
     carry(home, served, "served")

@@ -10,14 +10,16 @@ from click.testing import CliRunner
 from flows.command import cli
 from flows.decisions import lists
 from flows.decisions.audits import record_audit
+from flows.decisions.desk import at_desk
 from flows.decisions.place_actions import operations_at, record_action
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from flows.human_log.projections import project_home
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_rows import read_list
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import HarmspotError, PersonMentionedError, SourceError
 from pipeline.publication.publish import read_published
-from pipeline.store.store import Store
+from pipeline.store.store import DuckDBStore as Store
 from tests.town import CLOCK, TownRun
 
 READER = "Insp. J. Reyes"
@@ -57,7 +59,7 @@ def test_an_act_upon_a_list_that_names_somebody_leaves_no_trace(
     home: Home, town_run: TownRun, raw_id: str, event: str
 ) -> None:
     list_id = list_id_of("person_tier", town_run.summary.run_id)
-    person = lists.read_list(home, "person_tier", None, reader=READER, purpose="test")["person_id"].iloc[0]
+    person = read_list(home, read_ledger(home), "person_tier", None, reader=READER, purpose="test")["person_id"].iloc[0]
     lists.open_list(home, list_id, reader=READER, purpose="approve the list")
     before = home.access_log.path.read_bytes()
     with open_home_store(home) as store:
@@ -100,6 +102,7 @@ def test_an_act_of_before_that_names_somebody_is_published_without_and_stops_not
     with monkeypatch.context() as before:
         before.setattr(Store, "refuse_mentions", lambda *_: None)
         record_audit(home, "fairness", by=f"Sgt. {named}", **said)
-    project_home(home)
+    with at_desk(home) as desk:
+        desk.refresh()
     assert "Sgt. [person]" in set(read_published(home.path, "audit_report")["signed_by"])
     assert named.encode() not in home.published.read_bytes()

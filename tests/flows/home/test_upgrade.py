@@ -14,10 +14,12 @@ from click.testing import CliRunner, Result
 
 from flows.command import cli
 from flows.decisions.erasure import erase_person
-from flows.decisions.lists import shown_lists, verify_export
+from flows.decisions.list_exports import verify_export
 from flows.decisions.notice_decisions import all_notices
 from flows.home.home import Home
-from flows.home.store_access import open_home_store, read_human_events
+from flows.home.store_access import open_home_store
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_runs import shown_lists
 from flows.schedule.daily import daily_run
 from pipeline.database import attach, connect
 from pipeline.errors import StoreError
@@ -91,10 +93,10 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(old: Old) -> None:
 
 def test_the_first_opening_migrates_says_so_and_keeps_the_file_as_it_was(old: Old) -> None:
     before = old.home.store.read_bytes()
-    assert len(read_human_events(old.home)) > 0
+    assert read_ledger(old.home).events
     assert [str(old.kept_aside) in line for line in old.said] == [True]
     assert old.kept_aside.read_bytes() == before
-    read_human_events(old.home)
+    read_ledger(old.home)
     assert len(old.said) == 1  # once
     assert "nothing to upgrade" in old.call("upgrade").output
 
@@ -119,12 +121,12 @@ def test_a_copy_that_cannot_be_written_leaves_the_store_as_it_was(old: Old) -> N
     old.kept_aside.with_name(f"{old.kept_aside.name}.part").mkdir()
     before = old.home.store.read_bytes()
     with pytest.raises(StoreError, match="is not migrated, because its copy"):
-        read_human_events(old.home)
+        read_ledger(old.home)
     assert old.home.store.read_bytes() == before
 
 
 def test_an_erasure_deletes_the_copy_too(old: Old) -> None:
-    read_human_events(old.home)
+    read_ledger(old.home)
     assert old.kept_aside.exists()
     erase_person(old.home, "P000001", reader="Records, M. Ito", purpose="right to erasure", reason="court order seven")
     assert not old.kept_aside.exists()
@@ -138,10 +140,10 @@ def test_a_home_without_a_store_is_named_with_the_way_out(tmp_path: Path) -> Non
 
 
 def test_the_copy_opens_in_the_place_of_the_store(old: Old) -> None:
-    events = read_human_events(old.home)
+    events = read_ledger(old.home)
     shutil.copy2(old.kept_aside, old.home.store)
     assert pending_migrations(old.home.store, old.home.key, wait_s=1) == NEW
-    assert read_human_events(old.home).equals(events)
+    assert read_ledger(old.home) == events
 
 
 def test_reading_a_snapshot_migrates_too(old: Old) -> None:
@@ -154,7 +156,7 @@ def test_reading_a_snapshot_migrates_too(old: Old) -> None:
 
 def test_what_people_decided_still_holds_and_a_run_goes_on_from_the_old_one(old: Old) -> None:
     before = runs(old.home.path)["run_id"].iloc[-1]
-    lists = shown_lists(old.home, before).set_index("list_id")
+    lists = shown_lists(old.home, read_ledger(old.home), before).set_index("list_id")
     assert lists.loc[f"person_tier-{before}", "status"] == "active"
     assert {notice.status.state for notice in all_notices(old.home, ["area"])} == {"approved", "draft"}
     copy = verify_export(old.home, old.home.path.parent / "copy.json")
@@ -165,9 +167,9 @@ def test_what_people_decided_still_holds_and_a_run_goes_on_from_the_old_one(old:
     assert kept.loc[summary.run_id, "predecessor_run_id"] == before
 
 
-@pytest.mark.parametrize("opens", [read_human_events, lambda home: pending_migrations(home.store, home.key, wait_s=1)])
+@pytest.mark.parametrize("opens", [read_ledger, lambda home: pending_migrations(home.store, home.key, wait_s=1)])
 def test_a_store_of_a_newer_version_is_refused_in_words(old: Old, opens: Callable[[Home], object]) -> None:
-    read_human_events(old.home)
+    read_ledger(old.home)
     with connect(old.home.path / "spill") as connection:
         attach(connection, old.home.store, old.home.key.encryption, alias="store", wait_s=1)
         connection.execute("INSERT INTO store.migration VALUES ('0999_later', '9.1.0')")

@@ -13,13 +13,16 @@ from click.testing import CliRunner, Result
 from flows.command import cli
 from flows.decisions import lists
 from flows.decisions.list_effects import register_effect
+from flows.decisions.list_exports import export_list, verify_export
 from flows.health.doctor import examine
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from flows.human_log.integrity import log_problems
+from flows.human_log.integrity import check_log
+from flows.human_log.ledger import read_ledger
+from flows.human_log.list_rows import read_list
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import ClockError, PublicationError, StoreError
-from pipeline.store.store import Store
+from pipeline.store.store import DuckDBStore as Store
 from tests.town import CLOCK, TownRun
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
@@ -54,7 +57,7 @@ def test_a_log_that_was_cut_is_found_and_no_list_approved(home: Home, town_run: 
         log.unlink()
     if left == "grown again":
         for _ in range(2 * len(lines)):
-            lists.read_list(home, "person_tier", None, reader=READER, purpose="something else")
+            read_list(home, read_ledger(home), "person_tier", None, reader=READER, purpose="something else")
         lists.open_list(home, list_id(town_run), reader="B. Lee", purpose=PURPOSE)
     found = verify(home.path)
     assert found.exit_code == 1
@@ -64,7 +67,7 @@ def test_a_log_that_was_cut_is_found_and_no_list_approved(home: Home, town_run: 
         lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
     log.write_bytes(b"".join(lines))
     lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
-    assert log_problems(home) == []
+    assert check_log(home) == []
 
 
 def test_a_home_that_is_none_verifies_nothing(tmp_path: Path) -> None:
@@ -82,26 +85,26 @@ def test_a_crash_between_log_and_store_leaves_a_log_that_holds(
         crash.setattr(Store, "record_human_event", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
-    assert log_problems(home) == []
+    assert check_log(home) == []
     lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
 
 
 def test_no_clock_goes_back(home: Home, town_run: TownRun, tmp_path: Path) -> None:
     said: dict[str, Any] = {"recipient": "Unit", "agreement_id": "ISA-7", "reader": READER, "purpose": "visits"}
     lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
-    lists.export_list(home, list_id(town_run), tmp_path / "copy.json", **said)
+    export_list(home, list_id(town_run), tmp_path / "copy.json", **said)
     late = replace(home, clock=CLOCK + timedelta(days=100))
     with pytest.raises(Exception, match="expired"):
-        lists.verify_export(late, tmp_path / "copy.json")
-    lists.verify_export(replace(home, clock=CLOCK - timedelta(minutes=4)), tmp_path / "copy.json")
-    lists.read_list(late, "person_tier", None, reader=READER, purpose=PURPOSE)
+        verify_export(late, tmp_path / "copy.json")
+    verify_export(replace(home, clock=CLOCK - timedelta(minutes=4)), tmp_path / "copy.json")
+    read_list(late, read_ledger(late), "person_tier", None, reader=READER, purpose=PURPOSE)
     with open_home_store(home) as store:
         events = store.human_events()
     undone: tuple[Callable[[], Any], ...] = (
-        lambda: lists.verify_export(home, tmp_path / "copy.json"),
-        lambda: lists.export_list(home, list_id(town_run), tmp_path / "again.json", **said),
+        lambda: verify_export(home, tmp_path / "copy.json"),
+        lambda: export_list(home, list_id(town_run), tmp_path / "again.json", **said),
         lambda: lists.revoke_list(home, list_id(town_run), by=READER, reason=WHY),
-        lambda: lists.read_list(home, "person_tier", None, reader=READER, purpose=PURPOSE),
+        lambda: read_list(home, read_ledger(home), "person_tier", None, reader=READER, purpose=PURPOSE),
     )
     for undo in undone:
         with pytest.raises(

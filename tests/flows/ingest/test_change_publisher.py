@@ -10,8 +10,9 @@ from flows.ingest import change_publisher as module
 from flows.ingest.change_publisher import ChangePublisher
 from flows.ingest.live import CHANGES
 from pipeline.errors import SourceError
-from pipeline.messages.outbox import BATCH, MemoryPublisher, OutboxMessage, make_message
+from pipeline.messages.outbox import BATCH, OutboxMessage, make_message
 from pipeline.store.session import StoreSession
+from tests.publishers import MemoryPublisher
 
 
 @pytest.fixture

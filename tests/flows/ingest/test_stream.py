@@ -19,9 +19,9 @@ from flows.ingest.live import FILE
 from flows.ingest.stream import StoreWorker, StreamBatch
 from pipeline.errors import StoreBusyError
 from pipeline.events.batch import Record
-from pipeline.messages.outbox import MemoryPublisher
 from pipeline.store.session import StoreSession
 from tests.flows.ingest.test_live import incident
+from tests.publishers import MemoryPublisher
 from tests.town import CLOCK, TownRun
 
 

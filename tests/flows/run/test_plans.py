@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.decisions.benefit_cases import weigh_file
 from flows.decisions.place_actions import announced_start, find_plan, operations_at, record_action
+from flows.evaluation.benefit_cases import weigh_file
 from flows.evaluation.visit_compliance import visit_delivery
 from flows.home.home import Home
 from flows.home.settings import SettingsError

@@ -10,34 +10,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.governance.audits import (
+    AUDIT,
     REPORTS,
-    AuditEvent,
     AuditsConfig,
     halted_because,
     is_halted,
-    refusal,
     report_statuses,
-    signed_reports,
 )
 from models.governance.list_effects import CHOSEN_LISTS
-from models.governance.list_lifecycle import LISTS, NOTHING_DONE, ListEvent, ListStatus
+from models.governance.list_lifecycle import LISTS, NOTHING_DONE, ListStatus
+from pipeline.store.human_events import HumanEvent
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CONFIG = AuditsConfig(fresh_days=31)
-BEGAN = AuditEvent("began", "harmspot", "run1", START)
+BEGAN = HumanEvent("began", "harmspot", "run", "run1", START)
 
 
 def day(number: float) -> datetime:
     return START + timedelta(days=number)
 
 
-def signed(about: str = "fairness", at: float = 0, *, made: float | None = None, **more: Any) -> AuditEvent:
-    said = {"actor": "M. Ito", "found": "no gap found", "report": "r.pdf", "report_sha256": f"{about}{at}", **more}
+def signed(
+    about: str = "fairness", at: float = 0, *, made: float | None = None, actor: str = "M. Ito", **more: Any
+) -> HumanEvent:
     made_at = day(at if made is None else made)
-    return AuditEvent("audited", about=about, at=day(at), made_at=made_at, **said)
+    said = {"found": "no gap found", "report": "r.pdf", "report_sha256": f"{about}{at}", "made_at": made_at, **more}
+    return HumanEvent("audited", actor, "audit", about, day(at), said)
 
 
-def halt(events: list[AuditEvent], at: float, config: AuditsConfig = CONFIG, zone: tzinfo = UTC) -> str | None:
+def signed_reports(events: list[HumanEvent]) -> list[HumanEvent]:
+    return list(AUDIT.state_after(events).signed)
+
+
+def halt(events: list[HumanEvent], at: float, config: AuditsConfig = CONFIG, zone: tzinfo = UTC) -> str | None:
     return halted_because(report_statuses(events, day(at), config), day(at), zone)
 
 
@@ -55,8 +60,8 @@ def halt(events: list[AuditEvent], at: float, config: AuditsConfig = CONFIG, zon
         ([signed("fairness", report_sha256="00")], signed("feedback", report_sha256="00"), "a file of its own"),
     ],
 )
-def test_what_may_not_be_signed(before: list[AuditEvent], asked: AuditEvent, said: str) -> None:
-    assert said in str(refusal(before, asked))
+def test_what_may_not_be_signed(before: list[HumanEvent], asked: HumanEvent, said: str) -> None:
+    assert said in AUDIT.refusals(AUDIT.state_after(before), asked)[0]
     assert signed_reports([*before, asked]) == signed_reports(before)
 
 
@@ -73,7 +78,7 @@ def test_the_first_run_starts_the_clock() -> None:
     assert "HALTED: person_tier, dealer_ranking, call_in" in said
     assert all(f"nobody has signed a {about} report (due on 2026-02-01)" in said for about in REPORTS)
     assert "harmspot audit record fairness --report FILE --made-on DATE" in said
-    later = AuditEvent("began", "harmspot", "run2", day(20))
+    later = HumanEvent("began", "harmspot", "run", "run2", day(20))
     assert halt([BEGAN, later], 31)  # a home has one first run
 
 
@@ -133,41 +138,39 @@ SIGNATURES = st.lists(SIGNATURE, max_size=25)
 
 @settings(max_examples=300)
 @given(st.sampled_from(REPORTS), st.lists(SIGNATURE, max_size=4), st.integers(0, 60), st.integers(1, 31))
-def test_audit_or_halt_holds_in_every_history(about: str, events: list[AuditEvent], at: int, fresh_days: int) -> None:
+def test_audit_or_halt_holds_in_every_history(about: str, events: list[HumanEvent], at: int, fresh_days: int) -> None:
     """Recomputed from the events alone: lists are usable only in the first days or under a fresh signed report."""
     now, fresh = day(at), timedelta(days=fresh_days)
-    events = [replace(event, about=about) for event in events]
+    events = [replace(event, subject=about) for event in events]
     others = [signed(other, at) for other in REPORTS if other != about]
     is_going_on = halt([BEGAN, *events, *others], at, AuditsConfig(fresh_days)) is None
-    young = [
-        event
-        for event in events
-        if event.made_at is not None and event.made_at <= event.at <= now < event.made_at + fresh
-    ]
+    young = [event for event in events if event.detail["made_at"] <= event.at <= now < event.detail["made_at"] + fresh]
     by_people = [
-        event for event in young if event.actor == "M. Ito" and event.found == "no gap found" and event.report_sha256
+        event
+        for event in young
+        if event.actor == "M. Ito" and event.detail["found"] == "no gap found" and event.detail["report_sha256"]
     ]
     assert not is_going_on or by_people or now < START + fresh
 
 
 @given(SIGNATURES, st.integers(0, 25), st.integers(0, 60))
-def test_nothing_but_a_younger_report_ends_a_halt(events: list[AuditEvent], count: int, at: int) -> None:
+def test_nothing_but_a_younger_report_ends_a_halt(events: list[HumanEvent], count: int, at: int) -> None:
     """Signing the same report again, late or by a machine, does not change a halt."""
     events = sorted(events, key=lambda event: event.at)
     again = [
-        signed(event.about, 91 + n, made=91, report_sha256=event.report_sha256)
+        signed(event.subject, 91 + n, made=91, report_sha256=event.detail["report_sha256"])
         for n, event in enumerate(events[:count])
     ]
-    known = {event.report_sha256 for event in signed_reports([BEGAN, *events])}
-    repeats = [event for event in again if event.report_sha256 in known]
+    known = {event.detail["report_sha256"] for event in signed_reports([BEGAN, *events])}
+    repeats = [event for event in again if event.detail["report_sha256"] in known]
     assert halt([BEGAN, *events, *repeats], at + 91) == halt([BEGAN, *events], at + 91)
 
 
 STATUSES = st.builds(
     ListStatus,
     st.just({}),
-    approved=st.sampled_from([None, ListEvent("approved", "A", "person_tier-1", START)]),
-    revoked=st.sampled_from([None, ListEvent("revoked", "A", "person_tier-1", START)]),
+    approved=st.sampled_from([None, HumanEvent("approved", "A", "list", "person_tier-1", START)]),
+    revoked=st.sampled_from([None, HumanEvent("revoked", "A", "list", "person_tier-1", START)]),
     stops_at=st.one_of(st.none(), st.integers(0, 90).map(day)),
 )
 

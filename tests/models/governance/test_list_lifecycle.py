@@ -1,71 +1,72 @@
 """Life cycle of a list: each rule by itself, and properties that hold over generated histories."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.governance.list_effects import CHOSEN_LISTS, EffectEvent, effects_of
+from models.governance.list_effects import CHOSEN_LISTS
 from models.governance.list_lifecycle import (
     ENFORCEMENT_LISTS,
+    LIST,
     LISTS,
     NOTHING_DONE,
     TIERED_LISTS,
-    ListEvent,
     count_downgraded,
     entries_valid_to,
     human_changes,
     list_id_of,
-    refusal,
     split_list_id,
+    status_of,
     statuses,
     taken_off_since,
     withheld,
     without_withheld,
 )
+from pipeline.store.human_events import HumanEvent
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
-LIST = list_id_of("person_tier", "abc123")
+LIST_ID = list_id_of("person_tier", "abc123")
 WHY = "evidence read and found sound"
 
 
 def event(
-    kind: str, actor: str = "A. Reyes", *, list_id: str = LIST, hours: float = 0, reason: str = WHY, **more: object
-):  # type: ignore[no-untyped-def]
-    return ListEvent(kind, actor, list_id, START + timedelta(hours=hours), reason, **more)  # type: ignore[arg-type]
+    kind: str, actor: str = "A. Reyes", *, list_id: str = LIST_ID, hours: float = 0, reason: str = WHY, **more: object
+) -> HumanEvent:
+    return HumanEvent(kind, actor, "list", list_id, START + timedelta(hours=hours), {"reason": reason, **more})
 
 
-def registered(list_name: str = "person_tier", *, hours: float = 0, days: float = 60) -> EffectEvent:
+def registered(list_name: str = "person_tier", *, hours: float = 0, days: float = 60) -> HumanEvent:
     at = START + timedelta(hours=hours)
-    return EffectEvent(
-        "registered", "A. Lee", list_name, at, "harm reported a year on", "those just below", at + timedelta(days=days)
-    )
+    said = {"outcome": "harm reported a year on", "comparison": "those just below"}
+    return HumanEvent("registered", "A. Lee", "list", list_name, at, {**said, "stops_at": at + timedelta(days=days)})
 
 
-def evaluated(list_name: str = "person_tier", *, days: float) -> EffectEvent:
-    at = START + timedelta(days=days)
-    return EffectEvent("evaluated", "M. Ito", list_name, at, found="no less harm", report="r.pdf", report_sha256="0")
+def evaluated(list_name: str = "person_tier", *, days: float) -> HumanEvent:
+    said = {"found": "no less harm", "report": "r.pdf", "report_sha256": "0"}
+    return HumanEvent("evaluated", "M. Ito", "list", list_name, START + timedelta(days=days), said)
 
 
 REGISTERED = [registered(name) for name in CHOSEN_LISTS]
 
 
-def excepted(person_id: str = "p_1", days: float = 30, **more: object) -> ListEvent:
-    return event("overridden", person_id=person_id, expires_at=START + timedelta(days=days), **more)  # type: ignore[arg-type]
+def excepted(person_id: str = "p_1", days: float = 30, **more: Any) -> HumanEvent:
+    return event("overridden", person_id=person_id, expires_at=START + timedelta(days=days), **more)
 
 
 EVENTS = st.lists(
     st.builds(
-        ListEvent,
+        event,
         st.sampled_from(["opened", "approved", "revoked", "overridden"]),
         st.sampled_from(["A. Reyes", "a.  reyes", "B. Lee", "harmspot", " "]),
-        st.sampled_from([list_id_of(name, "abc123") for name in LISTS]),
-        st.integers(0, 50).map(lambda hours: START + timedelta(hours=hours)),
-        st.sampled_from(["", "fine", "fine fine", WHY]),
-        st.sampled_from([None, "p_1", "p_2"]),
-        st.one_of(st.none(), st.integers(-5, 200).map(lambda days: START + timedelta(days=days))),
+        list_id=st.sampled_from([list_id_of(name, "abc123") for name in LISTS]),
+        hours=st.integers(0, 50),
+        reason=st.sampled_from(["", "fine", "fine fine", WHY]),
+        person_id=st.sampled_from([None, "p_1", "p_2"]),
+        expires_at=st.one_of(st.none(), st.integers(-5, 200).map(lambda days: START + timedelta(days=days))),
     ),
     max_size=25,
 )
@@ -73,12 +74,12 @@ EVENTS = st.lists(
 
 def test_a_list_is_active_once_somebody_who_opened_it_approved_it() -> None:
     later = START + timedelta(days=90)
-    one = statuses([*REGISTERED, event("opened"), event("approved")])[LIST]
+    one = statuses([*REGISTERED, event("opened"), event("approved")])[LIST_ID]
     assert one.state_at(later, START) == "active"
     assert one.state_at(START + timedelta(days=5), START + timedelta(days=5)) == "expired"
     assert NOTHING_DONE.state_at(later, START) == "draft"
     assert (
-        statuses([*REGISTERED, event("opened"), event("approved"), event("revoked")])[LIST].state_at(later, START)
+        statuses([*REGISTERED, event("opened"), event("approved"), event("revoked")])[LIST_ID].state_at(later, START)
         == "revoked"
     )
 
@@ -102,26 +103,27 @@ def test_a_list_is_active_once_somebody_who_opened_it_approved_it() -> None:
         ([event("opened", list_id="safeguarding-abc")], excepted(list_id="safeguarding-abc"), "only lower enforcement"),
     ],
 )
-def test_what_may_not_be_done(before: list[ListEvent], asked: ListEvent, said: str) -> None:
+def test_what_may_not_be_done(before: list[HumanEvent], asked: HumanEvent, said: str) -> None:
     before = [*REGISTERED, *before]
-    status = statuses(before).get(asked.list_id, NOTHING_DONE)
-    assert said in str(refusal(status, asked, effects_of(REGISTERED)))
-    assert statuses([*before, asked]).get(asked.list_id, NOTHING_DONE) == status
+    status = status_of(before, asked.subject)
+    assert said in LIST.refusals(status, asked)[0]
+    assert status_of([*before, asked], asked.subject) == status
+    assert statuses([*before, asked]) == statuses(before)
 
 
 def test_names_are_one_whatever_their_capitals_and_spaces() -> None:
-    assert statuses([*REGISTERED, event("opened", "a.  REYES"), event("approved", "A. Reyes")])[LIST].approved
+    assert statuses([*REGISTERED, event("opened", "a.  REYES"), event("approved", "A. Reyes")])[LIST_ID].approved
 
 
 @settings(deadline=None)
 @given(EVENTS)
-def test_human_gate_holds_in_every_history(events: list[ListEvent]) -> None:
+def test_human_gate_holds_in_every_history(events: list[HumanEvent]) -> None:
     """The approver is named, is not the machine, and opened the same list before."""
     for list_id, status in statuses([*REGISTERED, *events]).items():
         if status.approved:
             index = events.index(status.approved)
             names = [
-                " ".join(a.actor.lower().split()) for a in events[:index] if a.kind == "opened" and a.list_id == list_id
+                " ".join(a.actor.lower().split()) for a in events[:index] if a.kind == "opened" and a.subject == list_id
             ]
             approver = " ".join(status.approved.actor.lower().split())
             assert approver in names
@@ -130,7 +132,7 @@ def test_human_gate_holds_in_every_history(events: list[ListEvent]) -> None:
 
 @settings(deadline=None)
 @given(EVENTS, st.integers(0, 100))
-def test_exceptions_only_take_off_and_always_end(events: list[ListEvent], days: int) -> None:
+def test_exceptions_only_take_off_and_always_end(events: list[HumanEvent], days: int) -> None:
     now = START + timedelta(days=days)
     rows = pd.DataFrame({"person_id": ["p_1", "p_2", "p_3"], "rank": [1, 2, 3]})
     for name in LISTS:
@@ -144,14 +146,15 @@ def test_exceptions_only_take_off_and_always_end(events: list[ListEvent], days: 
 
 @settings(deadline=None)
 @given(EVENTS)
-def test_forbidden_acts_leave_no_trace(events: list[ListEvent]) -> None:
-    effects = effects_of(REGISTERED)
+def test_forbidden_acts_leave_no_trace(events: list[HumanEvent]) -> None:
     allowed = [
         each
         for index, each in enumerate(events)
-        if refusal(statuses([*REGISTERED, *events[:index]]).get(each.list_id, NOTHING_DONE), each, effects) is None
+        if not LIST.refusals(status_of([*REGISTERED, *events[:index]], each.subject), each)
     ]
-    assert statuses([*REGISTERED, *allowed]) == statuses([*REGISTERED, *events])
+    found = statuses([*REGISTERED, *events])
+    assert statuses([*REGISTERED, *allowed]) == found
+    assert found == {list_id: status_of([*REGISTERED, *events], list_id) for list_id in found}
 
 
 def test_an_exception_holds_in_later_runs_until_it_expires() -> None:
@@ -208,7 +211,7 @@ def test_a_copy_is_outdated_where_a_row_is_gone_or_milder(
 
 def decided(count: int, exceptions: int) -> pd.DataFrame:
     events = [*REGISTERED, event("opened"), *[excepted(f"p_{n}") for n in range(exceptions)], event("approved")]
-    return human_changes(statuses(events), {LIST: count})
+    return human_changes(statuses(events), {LIST_ID: count})
 
 
 @pytest.mark.parametrize(
@@ -223,13 +226,13 @@ def test_an_alarm_says_that_nobody_changes_anything(entries: int, exceptions: in
 def test_a_list_that_a_person_revoked_was_changed_whole_and_one_that_the_machine_did_not() -> None:
     for actor, changed in (("B. Lee", 80), ("harmspot", 0)):
         found = human_changes(
-            statuses([*REGISTERED, event("opened"), event("approved"), event("revoked", actor)]), {LIST: 80}
+            statuses([*REGISTERED, event("opened"), event("approved"), event("revoked", actor)]), {LIST_ID: 80}
         )
         assert found["changed_entries"].tolist() == [changed]
 
 
 def test_nothing_decided_is_no_alarm() -> None:
-    assert human_changes(statuses([event("opened")]), {LIST: 80}).empty
+    assert human_changes(statuses([event("opened")]), {LIST_ID: 80}).empty
 
 
 @pytest.mark.parametrize("list_id", ["", "person_tier", "person_tier-", "heat_list-abc"])
@@ -249,7 +252,7 @@ def test_a_list_that_chooses_people_is_approved_only_while_its_effect_is_registe
 
 
 def test_a_list_ends_with_the_stop_date_of_its_registration_whatever_its_own_term() -> None:
-    one = statuses([registered(days=10), event("opened"), event("approved")])[LIST]
+    one = statuses([registered(days=10), event("opened"), event("approved")])[LIST_ID]
     later = START + timedelta(days=90)
     assert one.state_at(later, START + timedelta(days=10, seconds=-1)) == "active"
     assert one.state_at(later, START + timedelta(days=10)) == "expired"
@@ -257,9 +260,9 @@ def test_a_list_ends_with_the_stop_date_of_its_registration_whatever_its_own_ter
 
 def test_an_early_evaluation_ends_the_lists_approved_under_it() -> None:
     events = [registered(days=60), event("opened"), event("approved"), evaluated(days=3)]
-    one = statuses(events)[LIST]
+    one = statuses(events)[LIST_ID]
     assert one.state_at(START + timedelta(days=90), START + timedelta(days=3)) == "expired"
-    again = statuses([*events, registered(hours=24 * 4, days=60)])[LIST]
+    again = statuses([*events, registered(hours=24 * 4, days=60)])[LIST_ID]
     assert again.state_at(START + timedelta(days=90), START + timedelta(days=5)) == "expired"
 
 
@@ -290,7 +293,7 @@ APPROVED = [event("opened", hours=24), event("approved", hours=24)]
 @given(
     groups=st.lists(st.one_of(EFFECT_EVENTS.map(lambda each: [each]), APPROVALS), max_size=25), days=st.integers(0, 100)
 )
-def test_effect_registered_holds_in_every_history(groups: list[list[ListEvent | EffectEvent]], days: int) -> None:
+def test_effect_registered_holds_in_every_history(groups: list[list[HumanEvent]], days: int) -> None:
     """Recomputed from the events alone: an active list has a registration neither past its stop nor evaluated."""
     events = [each for group in sorted(groups, key=lambda group: group[0].at) for each in group]
     now, far = START + timedelta(days=days), START + timedelta(days=1000)
@@ -300,13 +303,12 @@ def test_effect_registered_holds_in_every_history(groups: list[list[ListEvent | 
         if status.state_at(far, now) != "active" or name not in CHOSEN_LISTS:
             continue
         assert status.approved
-        own = [each for each in known if isinstance(each, EffectEvent) and each.list_name == name]
+        own = [each for each in known if each.kind in ("registered", "evaluated") and each.subject == name]
         index = known.index(status.approved)
         assert any(
             each.kind == "registered"
             and known.index(each) < index
-            and each.stops_at is not None
-            and now < each.stops_at
+            and now < each.detail["stops_at"]
             and not any(e.kind == "evaluated" and each.at <= e.at and known.index(e) > index for e in own)
             for each in own
         )

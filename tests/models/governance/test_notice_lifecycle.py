@@ -1,6 +1,7 @@
 """Life cycle of a notice: a forbidden event is refused with a reason and changes nothing, in any order of events."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,25 +12,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from models.governance.actors import MACHINE
-from models.governance.notice_drafts import AREA_FIELDS, check_notice, notice_id
+from models.governance.life_cycle import Event
+from models.governance.notice_drafts import check_notice, notice_id
+from models.governance.notice_kinds import KINDS
 from models.governance.notice_lifecycle import (
     CLOSED,
     DECISIONS,
     LONGEST_QUOTE,
-    MANNERS,
+    NOTICE_LIFE_CYCLE,
     OBJECTIONS,
-    REFUSALS,
+    RULES,
     STATES,
     TRANSITIONS,
-    NoticeEvent,
+    Notice,
     NoticeStatus,
     is_live,
     is_outdated,
     is_superseded,
-    last_day,
-    refusals,
     start_refusal,
-    status_of,
     withdrawal_reason,
 )
 
@@ -60,7 +60,7 @@ AREA: dict[str, Any] = {
 }
 AREA["notice_id"] = notice_id(AREA)
 PERSON: dict[str, Any] = {
-    **{name: value for name, value in AREA.items() if name not in set(AREA_FIELDS) - {"kind"}},
+    **{name: value for name, value in AREA.items() if name not in KINDS["area"].fields},
     **{name: AREA[name] for name in ("status", "language", "sender", "legal_basis", "behaviours", "evidence_ids")},
     **{name: AREA[name] for name in ("help_contact", "complaint_route", "written_on", "serve_by", "approved_by")},
     "kind": "person",
@@ -87,22 +87,53 @@ def nine_on(day: date) -> datetime:
     return datetime.combine(day, time(9), tzinfo=UTC)
 
 
-def event_of(kind: str, actor: str = "Bell", day: date = WRITTEN, **more: Any) -> NoticeEvent:
+@dataclass(frozen=True)
+class Recorded:
+    """An event as the ledger has it."""
+
+    kind: str
+    actor: str
+    at: datetime
+    detail: dict[str, Any]
+    subject: str = "n_1"
+
+
+def event_of(kind: str, actor: str = "Bell", day: date = WRITTEN, **more: Any) -> Recorded:
     """Return an event recorded at 09:00; a service on a day is at 09:00, too."""
-    served_on = more.get("served_on")
+    served_on = more.pop("served_on", None)
     served_at = nine_on(served_on) if served_on else None
-    return NoticeEvent(kind, actor, nine_on(day), day, **{"reason": WHY, "served_at": served_at, **more})
+    return Recorded(kind, actor, nine_on(day), {"reason": WHY, "served_at": served_at, **more})
 
 
-def serving(fields: dict[str, Any], day: date = WRITTEN, **more: Any) -> NoticeEvent:
-    return event_of("served", "Lund", day, **{"served_on": day, "manner": MANNERS[fields["kind"]][0], **more})
+def serving(fields: dict[str, Any], day: date = WRITTEN, **more: Any) -> Recorded:
+    return event_of("served", "Lund", day, **{"served_on": day, "manner": KINDS[fields["kind"]].manners[0], **more})
+
+
+def draft(fields: dict[str, Any]) -> Notice:
+    return Notice(fields, UTC)
+
+
+def after(fields: dict[str, Any], events: Sequence[Event]) -> Notice:
+    return draft(fields).plus(*events)
+
+
+def last_day(fields: dict[str, Any]) -> date:
+    return draft(fields).last_day
+
+
+def status_of(fields: dict[str, Any], events: Sequence[Event]) -> NoticeStatus:
+    return after(fields, events).status
+
+
+def refusals(fields: dict[str, Any], status: NoticeStatus, event: Event) -> list[str]:
+    return NOTICE_LIFE_CYCLE.refusals(Notice(fields, UTC, status=status), event)
 
 
 REVIEWED = [event_of("opened"), event_of("reviewed")]
 APPROVED = [*REVIEWED, event_of("opened", "Reyes"), event_of("approved", "Reyes")]
 
 
-def served(fields: dict[str, Any]) -> list[NoticeEvent]:
+def served(fields: dict[str, Any]) -> list[Recorded]:
     return [*APPROVED, serving(fields)]
 
 
@@ -119,45 +150,46 @@ def test_the_whole_way(fields: dict[str, Any]) -> None:
 def test_a_notice_is_live_from_review_to_its_last_day_objected_to_or_not(fields: dict[str, Any]) -> None:
     ways = {"draft": [], "reviewed": REVIEWED, "approved": APPROVED, "served": served(fields)}
     contested = [*served(fields), event_of("contested")]
-    live = {name: is_live(fields, status_of(fields, events), WRITTEN) for name, events in ways.items()}
+    live = {name: is_live(after(fields, events), WRITTEN) for name, events in ways.items()}
     assert live == {"draft": False, "reviewed": True, "approved": True, "served": True}
-    assert is_live(fields, status_of(fields, contested), WRITTEN)
-    assert not is_live(fields, status_of(fields, [*contested, event_of("withdrawn")]), WRITTEN)
+    assert is_live(after(fields, contested), WRITTEN)
+    assert not is_live(after(fields, [*contested, event_of("withdrawn")]), WRITTEN)
     over = timedelta(days=1)
-    assert not is_live(fields, status_of(fields, APPROVED), fields["serve_by"] + over)
-    assert is_live(fields, status_of(fields, served(fields)), last_day(fields))
-    assert not is_live(fields, status_of(fields, served(fields)), last_day(fields) + over)
+    assert not is_live(after(fields, APPROVED), fields["serve_by"] + over)
+    assert is_live(after(fields, served(fields)), last_day(fields))
+    assert not is_live(after(fields, served(fields)), last_day(fields) + over)
 
 
-def changed(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {**fields, **more, "notice_id": notice_id({**fields, **more})}
+def changed(fields: dict[str, Any], **more: Any) -> Notice:
+    return draft({**fields, **more, "notice_id": notice_id({**fields, **more})})
 
 
 def test_only_another_announcement_to_the_same_market_or_person_is_superseded() -> None:
     tomorrow = {"written_on": WRITTEN + timedelta(days=1)}
     for fields, subject in ((AREA, "market_id"), (PERSON, "person_id")):
-        assert is_superseded(changed(fields, **tomorrow), fields)
-        assert is_superseded(changed(fields, legal_basis="Another"), fields)
-        assert is_superseded(changed(fields, language="es", **tomorrow), fields)
-        assert not is_superseded(fields, fields)
-        assert not is_superseded(changed(fields, language="es"), fields)
-        assert not is_superseded(changed(fields, **{subject: "another"}, **tomorrow), fields)
-    assert not is_superseded(AREA, PERSON)
+        live = draft(fields)
+        assert is_superseded(changed(fields, **tomorrow), live)
+        assert is_superseded(changed(fields, legal_basis="Another"), live)
+        assert is_superseded(changed(fields, language="es", **tomorrow), live)
+        assert not is_superseded(live, live)
+        assert not is_superseded(changed(fields, language="es"), live)
+        assert not is_superseded(changed(fields, **{subject: "another"}, **tomorrow), live)
+    assert not is_superseded(draft(AREA), draft(PERSON))
 
 
 @BOTH
 def test_a_draft_is_outdated_by_a_later_one_to_the_same_subject(fields: dict[str, Any]) -> None:
     later = changed(fields, written_on=WRITTEN + timedelta(days=1))
-    assert is_outdated(fields, status_of(fields, [event_of("opened")]), later)
-    assert not is_outdated(later, NoticeStatus(), fields)
-    assert not is_outdated(fields, NoticeStatus(), changed(fields, legal_basis="Another"))
-    assert not is_outdated(fields, status_of(fields, REVIEWED), later)
-    assert not is_outdated(fields, status_of(fields, [*served(fields), event_of("contested")]), later)
+    assert is_outdated(after(fields, [event_of("opened")]), later)
+    assert not is_outdated(later, draft(fields))
+    assert not is_outdated(draft(fields), changed(fields, legal_basis="Another"))
+    assert not is_outdated(after(fields, REVIEWED), later)
+    assert not is_outdated(after(fields, [*served(fields), event_of("contested")]), later)
 
 
 def test_every_state_is_reached_and_every_rule_is_told_apart() -> None:
     assert {state for leads in TRANSITIONS.values() for state in leads.values()} == set(STATES)
-    assert len({refusal.name for refusal in REFUSALS}) == len(REFUSALS)
+    assert len({each.name for each in RULES}) == len(RULES)
 
 
 @BOTH
@@ -192,7 +224,7 @@ def test_every_state_is_reached_and_every_rule_is_told_apart() -> None:
     ],
 )
 def test_what_is_forbidden_is_refused_with_a_reason_and_changes_nothing(
-    fields: dict[str, Any], before: list[NoticeEvent], event: NoticeEvent, said: str
+    fields: dict[str, Any], before: list[Recorded], event: Recorded, said: str
 ) -> None:
     status = status_of(fields, before)
     problems = refusals(fields, status, event)
@@ -273,7 +305,7 @@ LAPSED = [*APPROVED, event_of("expired", MACHINE, SATURDAY)]
 @BOTH
 @pytest.mark.parametrize("before", [APPROVED, LAPSED], ids=["waiting", "lapsed"])
 def test_what_was_handed_over_in_time_is_served_whenever_it_is_recorded(
-    fields: dict[str, Any], before: list[NoticeEvent]
+    fields: dict[str, Any], before: list[Recorded]
 ) -> None:
     """Friday is the last day to serve; a run expires the notice on Saturday, and the service is recorded on Monday."""
     status = status_of(fields, [*before, serving(fields, MONDAY, served_on=FRIDAY)])
@@ -299,9 +331,9 @@ def test_what_was_handed_over_in_time_is_served_whenever_it_is_recorded(
     ],
 )
 def test_no_hand_over_is_recorded_that_cannot_have_been(
-    fields: dict[str, Any], before: list[NoticeEvent], served_at: datetime, said: str
+    fields: dict[str, Any], before: list[Recorded], served_at: datetime, said: str
 ) -> None:
-    event = serving(fields, MONDAY, served_on=served_at.date(), served_at=served_at)
+    event = serving(fields, MONDAY, served_at=served_at)
     assert any(said in problem for problem in refusals(fields, status_of(fields, before), event))
 
 
@@ -326,10 +358,10 @@ def test_a_promise_that_lapsed_without_a_word_can_still_be_told_of(fields: dict[
 
 def test_nothing_starts_that_was_not_announced_in_time() -> None:
     first = AREA["starts_on"]
-    assert "approved" in str(start_refusal(AREA, status_of(AREA, APPROVED), first))
-    status = status_of(AREA, served(AREA))
-    assert "no sooner" in str(start_refusal(AREA, status, first - timedelta(days=1)))
-    assert start_refusal(AREA, status, first) is None
+    assert "approved" in str(start_refusal(after(AREA, APPROVED), first))
+    notice = after(AREA, served(AREA))
+    assert "no sooner" in str(start_refusal(notice, first - timedelta(days=1)))
+    assert start_refusal(notice, first) is None
 
 
 def test_a_promise_is_kept_no_sooner_than_it_is_over() -> None:
@@ -351,10 +383,10 @@ class Office(RuleBasedStateMachine):
     @initialize(fields=st.sampled_from([AREA, PERSON]), spoilt=st.booleans())
     def draft(self, fields: dict[str, Any], spoilt: bool) -> None:
         self.fields = {**fields, "score": 1} if spoilt else fields
-        self.events: list[NoticeEvent] = []
+        self.events: list[Recorded] = []
         self.day = WRITTEN
         self.status = NoticeStatus()
-        self.reached: list[tuple[str, NoticeEvent]] = []
+        self.reached: list[tuple[str, Recorded]] = []
 
     @rule(
         kind=st.sampled_from(sorted({*TRANSITIONS, "forgotten"})),
@@ -375,7 +407,7 @@ class Office(RuleBasedStateMachine):
             self.status.state, ("served", "Lund")
         )
         self._do("opened", actor, WHY, days, None, 0)
-        self._do(kind, actor, WHY, 0, MANNERS[self.fields["kind"]][0], 0)
+        self._do(kind, actor, WHY, 0, KINDS[self.fields["kind"]].manners[0], 0)
 
     def _do(self, kind: str, actor: str, reason: str, days: int, manner: str | None, back: int) -> None:
         self.day += timedelta(days=days)
@@ -404,7 +436,7 @@ class Office(RuleBasedStateMachine):
     def what_is_served_left_its_lead_time(self) -> None:
         if self.status.served_on:
             assert WRITTEN <= self.status.served_on <= self.fields["serve_by"]
-            assert self.status.manner in MANNERS[self.fields["kind"]]
+            assert self.status.manner in KINDS[self.fields["kind"]].manners
 
     @invariant()
     def a_spoilt_notice_gets_nowhere(self) -> None:
@@ -427,7 +459,7 @@ class Office(RuleBasedStateMachine):
 
     @invariant()
     def every_decision_has_a_reason(self) -> None:
-        assert all(event.kind == "served" or len(event.reason.split()) > 1 for _, event in self.reached)
+        assert all(event.kind == "served" or len(event.detail["reason"].split()) > 1 for _, event in self.reached)
 
 
 Office.TestCase.settings = settings(max_examples=150, stateful_step_count=25)
@@ -448,17 +480,18 @@ TestOffice = Office.TestCase
     ],
 )
 def test_off_the_list_a_letter_goes_unless_it_is_in_the_persons_hands(
-    fields: dict[str, Any], events: list[NoticeEvent], is_withdrawn: bool
+    fields: dict[str, Any], events: list[Recorded], is_withdrawn: bool
 ) -> None:
     off = {PERSON["person_id"]: "the person died"}
-    reason = withdrawal_reason(fields, status_of(fields, events), off)
+    notice = after(fields, events)
+    reason = withdrawal_reason(notice, off)
     assert reason == ("Withdrawn because the person died." if is_withdrawn else None)
-    assert withdrawal_reason(fields, status_of(fields, events), {"p_" + "1" * 32: "the person died"}) is None
+    assert withdrawal_reason(notice, {"p_" + "1" * 32: "the person died"}) is None
 
 
 def test_a_withdrawal_quotes_another_act_in_one_sentence_of_bounded_length() -> None:
     def quoted(why: str) -> str:
-        return str(withdrawal_reason(PERSON, status_of(PERSON, []), {PERSON["person_id"]: why}))
+        return str(withdrawal_reason(draft(PERSON), {PERSON["person_id"]: why}))
 
     assert quoted("the person died.") == quoted("the person died") == "Withdrawn because the person died."
     assert quoted("x" * LONGEST_QUOTE) == f"Withdrawn because {'x' * LONGEST_QUOTE}."
@@ -467,11 +500,13 @@ def test_a_withdrawal_quotes_another_act_in_one_sentence_of_bounded_length() -> 
 
 def test_a_breach_is_told_in_a_sentence_and_stays_with_what_was_served() -> None:
     event = serving(PERSON, WRITTEN)
-    assert refusals(PERSON, status_of(PERSON, APPROVED), replace(event, breach="oops"))
-    explained = replace(event, breach="It was handed over before anybody looked.")
-    after = status_of(PERSON, [*APPROVED, explained])
-    assert (after.state, after.breach) == ("served", explained.breach)
-    assert status_of(PERSON, [*APPROVED, explained, event_of("contested")]).breach == explained.breach
+    how = "It was handed over before anybody looked."
+    short = replace(event, detail={**event.detail, "breach": "oops"})
+    assert refusals(PERSON, status_of(PERSON, APPROVED), short)
+    explained = replace(event, detail={**event.detail, "breach": how})
+    status = status_of(PERSON, [*APPROVED, explained])
+    assert (status.state, status.breach) == ("served", how)
+    assert status_of(PERSON, [*APPROVED, explained, event_of("contested")]).breach == how
 
 
 PEOPLE = [f"p_{number:032x}" for number in range(3)]
@@ -485,7 +520,7 @@ class Desk(RuleBasedStateMachine):
     def morning(self) -> None:
         self.listed = set(PEOPLE)
         self.day = WRITTEN
-        self.notices: dict[str, tuple[dict[str, Any], list[NoticeEvent]]] = {}
+        self.notices: dict[str, tuple[dict[str, Any], list[Recorded]]] = {}
         self.in_hands: dict[str, NoticeStatus] = {}
 
     @rule(who=WHO)
@@ -493,7 +528,7 @@ class Desk(RuleBasedStateMachine):
         self.listed.add(who)
         self.day += timedelta(days=1)
         days = {"written_on": self.day, "serve_by": self.day + timedelta(days=5)}
-        fields = changed(PERSON, person_id=who, respond_by=self.day + timedelta(days=14), **days)
+        fields = changed(PERSON, person_id=who, respond_by=self.day + timedelta(days=14), **days).fields
         self.notices[fields["notice_id"]] = (fields, [])
 
     @precondition(lambda self: self.notices)
@@ -521,7 +556,7 @@ class Desk(RuleBasedStateMachine):
             before = status_of(fields, events)
             if before.served_on is not None:
                 self.in_hands[fields["notice_id"]] = before
-            if reason := withdrawal_reason(fields, before, dict.fromkeys(who, why)):
+            if reason := withdrawal_reason(after(fields, events), dict.fromkeys(who, why)):
                 events.append(event_of("withdrawn", MACHINE, self.day, reason=reason))
         for notice, before in self.in_hands.items():
             assert status_of(*self.notices[notice]) == before, "a served notice does not change"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.messages.outbox import FilePublisher, MemoryPublisher, OutboxMessage, deliver, make_message
+from pipeline.messages.outbox import FilePublisher, OutboxMessage, deliver, make_message
+from tests.publishers import MemoryPublisher
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MESSAGES = [make_message("notices", f"n_{i}", "harmspot.notice.served.v1", {"i": i}, time=NOON) for i in range(5)]

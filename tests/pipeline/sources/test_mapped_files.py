@@ -15,7 +15,9 @@ from pipeline.events.codebook import read_codebook
 from pipeline.privacy.keys import derive_key
 from pipeline.sources import mapped_files
 from pipeline.sources.mapping import Mapping, read_mapping
-from pipeline.store.store import Store, open_store
+from pipeline.store.store import DuckDBStore as Store
+from pipeline.store.store import open_store
+from tests.soak import sample
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AXES = ("violence", "disorder", "minors", "none")
@@ -70,7 +72,8 @@ def store_of(
         return counts, [contents(store), store.dead_letters(), store.batches()]
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=sample(8, whole=40), deadline=None)
 @given(first=st.lists(ROW, max_size=6), second=st.lists(ROW, max_size=6))
 def test_straight_in_or_compared_the_store_is_the_same(
     first: list[tuple[str, ...]], second: list[tuple[str, ...]]

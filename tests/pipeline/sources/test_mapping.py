@@ -17,7 +17,8 @@ from pipeline.events.codebook import read_codebook
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.privacy.keys import derive_key
 from pipeline.sources.mapping import read_mapping
-from pipeline.store.store import Store, open_store
+from pipeline.store.store import DuckDBStore as Store
+from pipeline.store.store import open_store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHIPPED = Path("configs/mappings")

@@ -11,8 +11,9 @@ import pytest
 from pipeline.errors import SourceError
 from pipeline.events.batch import Record
 from pipeline.sources.jsonl import JsonLinesSource
-from pipeline.sources.kafka import KafkaSource, masked, write_records
+from pipeline.sources.kafka import KafkaSource, masked
 from pipeline.sources.parquet import ParquetSource
+from tests.publishers import write_records
 
 
 def read(source, size=2, start=None):

@@ -19,6 +19,7 @@ from pipeline.events.columns import DEAD_LETTER, ENVELOPE, IDENTITY, SCHEMAS
 from pipeline.privacy.keys import derive_key
 from pipeline.store.snapshot import Snapshot, open_snapshot, resolve_known_at
 from pipeline.store.store import open_store
+from tests.soak import sample
 
 KEY = derive_key(b"k" * 32)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -176,7 +177,8 @@ def years_old(birth: dict[str, Any]) -> float | None:
     return born and (NOON.date() - born).days / 365.25
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=sample(8, whole=25), deadline=None)
 @given(drawn=st.lists(PERSONS, min_size=1, max_size=4))
 def test_what_protects_a_person_holds_as_soon_as_it_is_known_and_where_one_content_says_so(drawn: list) -> None:
     events = [
@@ -216,7 +218,8 @@ def test_a_warrant_has_ended_as_soon_as_that_is_known_and_not_before(path: Path,
             assert rows(view, "SELECT version, status FROM warrant_snapshot") == [(1, status)]
 
 
-@settings(max_examples=20, deadline=None)
+@pytest.mark.sampled
+@settings(max_examples=sample(8, whole=20), deadline=None)
 @given(
     drawn=st.lists(
         st.tuples(st.integers(1, 3), st.sampled_from(["outstanding", "executed", "recalled"]), st.booleans()),
@@ -338,7 +341,8 @@ def tables(batches: Sequence[Sequence[Event]]) -> dict[str, list[tuple]]:
 EXPECTED = tables([EVENTS])
 
 
-@settings(max_examples=8)
+@pytest.mark.sampled
+@settings(max_examples=sample(3, whole=8))
 @given(data=st.data())
 def test_order_batches_and_repeats_of_events_change_nothing(data: st.DataObject) -> None:
     repeats = data.draw(st.lists(st.sampled_from(EVENTS), max_size=6))

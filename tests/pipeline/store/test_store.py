@@ -21,7 +21,8 @@ from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.messages.outbox import make_message
 from pipeline.privacy.keys import Key, derive_key
 from pipeline.store.human_events import HumanEvent
-from pipeline.store.store import Store, open_store
+from pipeline.store.store import DuckDBStore as Store
+from pipeline.store.store import open_store
 from tests.disk import no_file_beyond
 
 KEY = derive_key(b"k" * 32)
@@ -257,7 +258,7 @@ def test_of_a_record_too_large_to_read_a_beginning_waits_and_is_not_tried_again(
 def test_a_replay_goes_through_any_number_of_letters_a_page_at_a_time_in_order_of_arrival(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.store.store._REPLAY_PAGE", 20)
+    monkeypatch.setattr("pipeline.store.loading._REPLAY_PAGE", 20)
     payloads = [b"%d" % number for number in range(50)]
     notices = tuple({"payload": payload, "source_offset": number} for number, payload in enumerate(payloads))
     commit(store, batch(notices=notices[:25]))

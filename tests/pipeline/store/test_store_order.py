@@ -18,6 +18,7 @@ from pipeline.privacy.keys import derive_key
 from pipeline.store.session import StoreSession
 from pipeline.store.snapshot import open_snapshot
 from pipeline.store.store import open_store
+from tests.soak import sample
 
 KEY = derive_key(b"k" * 32)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -87,7 +88,8 @@ def contents(path: Path) -> tuple[list[tuple], list[tuple]]:
     return rows, held
 
 
-@settings(max_examples=15)
+@pytest.mark.sampled
+@settings(max_examples=sample(4, whole=15))
 @given(data=st.data())
 def test_any_delivery_of_the_same_events_gives_the_same_store(data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), label="events, some twice")
@@ -112,7 +114,8 @@ def test_any_delivery_of_the_same_events_gives_the_same_store(data: st.DataObjec
         assert contents(delivered) == contents(plain)
 
 
-@settings(max_examples=15)
+@pytest.mark.sampled
+@settings(max_examples=sample(4, whole=15))
 @given(
     batches=st.lists(
         st.tuples(st.integers(0, 1), st.lists(st.sampled_from(EVENTS), min_size=1, max_size=5)), min_size=1, max_size=6

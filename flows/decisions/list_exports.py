@@ -1,0 +1,179 @@
+"""Exported copies of lists of people: write one for a recipient, and check whether one may still be used."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flows.decisions.desk import at_desk
+from flows.home.home import Home
+from flows.home.rows import to_json_rows
+from flows.home.store_access import open_home_store, read_people
+from flows.human_log.audit_events import halt_of
+from flows.human_log.integrity import refuse_earlier_clock
+from flows.human_log.ledger import Ledger, ledger_of
+from flows.human_log.list_events import list_events
+from flows.human_log.list_rows import read_list
+from flows.human_log.list_runs import ListRun, find_list
+from flows.human_log.protection import contradiction
+from models.governance.audits import is_halted
+from models.governance.list_lifecycle import (
+    TIERED_LISTS,
+    entries_valid_to,
+    split_list_id,
+    status_of,
+    taken_off_since,
+)
+from pipeline.errors import ExportError
+from pipeline.privacy.access_log import require_purpose
+from pipeline.privacy.signed_export import NOT_GROUNDS, entry_token, read_export, write_export
+from pipeline.store.human_events import HumanEvent
+
+# The columns that a recipient needs for the purpose of the list, and no others.
+EXPORTED = {
+    "warrant_queue": ["position", "warrant_id", "person_id", "kind", "route"],
+    "person_tier": ["person_id", "tier", "rule"],
+    "dealer_ranking": ["rank", "person_id"],
+    "call_in": ["person_id"],
+    "referral": ["person_id", "route"],
+    "safeguarding": ["person_id", "reason"],
+}
+
+
+def export_list(
+    home: Home,
+    list_id: str,
+    out: Path,
+    *,
+    recipient: str,
+    agreement_id: str,
+    reader: str | None,
+    purpose: str | None,
+    is_resolved: bool = False,
+) -> int:
+    """Write an approved, unexpired list to a signed file and return its number of entries; the disclosure is recorded.
+
+    No entry is valid for longer than the person's own tier; people whose tier has ended are not exported.
+
+    Raises
+    ------
+    PurposeError
+        Without reader or purpose.
+    ExportError
+        Without recipient or agreement, if the list is not active, or if newer data in the store contradict it.
+    """
+    with at_desk(home) as desk:
+        wanted = find_list(home, desk.ledger, list_id)
+        require_purpose(reader, purpose)
+        _require_agreement(list_id, recipient=recipient, agreement=agreement_id)
+        _refuse_inactive(home, desk.ledger, wanted)
+        rows = _usable_rows(home, desk.ledger, wanted, reader=reader, purpose=purpose)
+        if outdated := contradiction(home, desk.store, wanted.list_name, rows["person_id"], rows.get("warrant_id", ())):
+            raise ExportError(f"list {list_id} cannot be exported: {outdated}; harmspot run makes a new one")
+        detail = {"list_id": list_id, "recipient": recipient, "agreement_id": agreement_id, "entries": len(rows)}
+        home.log_access("export", {**detail, "is_resolved": is_resolved}, reader=reader, purpose=purpose)
+        columns, usable_until = EXPORTED[wanted.list_name], wanted.usable_until
+        shown = rows[[*columns, "valid_to"]]
+        if is_resolved:
+            raw = desk.store.resolve_pseudonyms(rows["person_id"].unique().tolist())
+            shown = shown.assign(person_id=rows["person_id"].map(raw))
+        body = {
+            "list_id": list_id,
+            "not_grounds": NOT_GROUNDS,
+            "run_id": wanted.run_id,
+            "exported_at": home.now().isoformat(),
+            "valid_to": usable_until.isoformat(),
+            "recipient": recipient.strip(),
+            "agreement_id": agreement_id.strip(),
+            "purpose": str(purpose).strip(),
+            "people": sorted({entry_token(person_id, home.key) for person_id in rows["person_id"]}),
+            "entries": [{**entry, "not_grounds": NOT_GROUNDS} for entry in to_json_rows(shown)],
+        }
+        signature = write_export(out, body, home.key)
+        shared = {"recipient": recipient, "agreement_id": agreement_id, "columns": columns, "valid_to": usable_until}
+        desk.record(HumanEvent("exported", str(reader), "list", list_id, home.now(), shared))
+    home.progress(f"wrote {out}, signature {signature[:12]}…")
+    return len(rows)
+
+
+def verify_export(home: Home, path: Path) -> dict[str, Any]:
+    """Check an export against the store and return its metadata; `valid_to` is when its first entry expires.
+
+    `valid_to` is text in the force's time zone.
+
+    Raises
+    ------
+    ExportError
+        If it was altered, has expired, was revoked (the list, or for a person on it), or newer data contradict it.
+    ClockError
+        If the clock is before the last recorded event.
+    """
+    body = read_export(path, home.key)
+    list_id, now = str(body["list_id"]), home.now()
+    name, _ = split_list_id(list_id)
+    with open_home_store(home) as store:
+        ledger = ledger_of(home, store)
+        refuse_earlier_clock(home, ledger)
+        warrant_ids = [entry["warrant_id"] for entry in body["entries"] if "warrant_id" in entry]
+        outdated = contradiction(
+            home, store, name, body["people"], warrant_ids, named_by=lambda person_id: entry_token(person_id, home.key)
+        )
+    events = list_events(ledger)
+    status = status_of(events, list_id)
+    usable_until = status.usable_until(datetime.fromisoformat(body["valid_to"]))
+    if now >= usable_until:
+        raise ExportError(
+            f"{path}: list {list_id} expired at {home.local_text(usable_until)}; destroy it and ask for a new one"
+        )
+    if revoked := status.revoked:
+        raise ExportError(
+            f"{path}: list {list_id} was revoked by {revoked.actor} ({revoked.detail['reason']}); destroy it"
+        )
+    if not status.approved:
+        raise ExportError(f"{path}: nobody approved list {list_id}; destroy it")
+    off = taken_off_since(events, name, datetime.fromisoformat(body["exported_at"])) | {*ledger.erased_people}
+    if {entry_token(person_id, home.key) for person_id in off} & {*body["people"]}:
+        raise ExportError(f"{path}: a person on list {list_id} was taken off or erased since; ask for a new one")
+    if outdated:
+        raise ExportError(f"{path}: list {list_id}: {outdated}; destroy it and ask for a new one")
+    ends = [datetime.fromisoformat(entry.get("valid_to", body["valid_to"])) for entry in body["entries"]]
+    if over := [str(number) for number, end in enumerate(ends, 1) if now >= end]:
+        raise ExportError(
+            f"{path}: list {list_id}: entries {', '.join(over)} of {len(ends)} are past the end of the person's own "
+            "tier; destroy it and ask for a new one"
+        )
+    if is_halted(name, halted := halt_of(home, ledger, now)):
+        raise ExportError(f"{path}: list {list_id} may not be used now. {halted}")
+    metadata = {name: body[name] for name in ("list_id", "recipient", "agreement_id", "exported_at")}
+    return {**metadata, "valid_to": home.local_text(min([usable_until, *ends]))}
+
+
+def _require_agreement(list_id: str, **given: str) -> None:
+    """Raise ExportError if recipient or agreement is blank."""
+    if missing := [name for name, text in given.items() if not text.strip()]:
+        raise ExportError(
+            f"list {list_id} cannot be exported without {' and '.join(missing)}: a sharing agreement names both"
+        )
+
+
+def _refuse_inactive(home: Home, ledger: Ledger, wanted: ListRun) -> None:
+    """Raise ExportError unless the list is active."""
+    now = home.now()
+    halted = halt_of(home, ledger, now)
+    state = wanted.state_at(now, halted)
+    if state == "halted":
+        raise ExportError(f"list {wanted.list_id} cannot be exported. {halted}")
+    if state != "active":
+        raise ExportError(f"list {wanted.list_id} is {state}: only an approved, valid list can be exported")
+
+
+def _usable_rows(
+    home: Home, ledger: Ledger, wanted: ListRun, *, reader: str | None, purpose: str | None
+) -> pd.DataFrame:
+    """Return the rows that may be used, each until its own `valid_to`; where people have a tier, the tiers are read."""
+    rows = tiers = read_list(home, ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
+    if wanted.list_name in TIERED_LISTS and "expires_at" not in rows:
+        tiers = read_people(home, "person_tier", wanted.run_id, reader=reader, purpose=purpose)
+    rows = rows.assign(valid_to=entries_valid_to(rows, wanted.list_name, tiers, wanted.usable_until))
+    return rows[rows["valid_to"] > home.now()]

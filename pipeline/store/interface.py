@@ -1,0 +1,237 @@
+"""What the rest of harmspot knows of the store; `pipeline.store.store` implements it in DuckDB.
+
+Rows, identities, dead letters, offsets and messages of a batch commit together. What was known at two clocks is read
+through `pipeline.store.snapshot`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import pandas as pd
+
+from pipeline.database import Progress
+from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
+from pipeline.messages.outbox import OutboxMessage
+from pipeline.privacy.access_log import LogMark
+from pipeline.sources.mapping import Mapping as FileMapping
+from pipeline.store.human_events import HumanEvent
+
+# Called within a transaction with what its rows can be read through; returns more messages.
+Tell = Callable[[Any], Sequence[OutboxMessage]]
+
+# Replaces the raw id of an erased person in the identity table.
+TOMBSTONE = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """Health of the store for operators: backlogs, read offsets and throughput."""
+
+    dead_letters: dict[str, int]  # by reason
+    undelivered: dict[str, tuple[int, datetime]]  # by topic: number of messages, time of the oldest
+    offsets: dict[TopicPartition, int]
+    topic_ids: dict[str, str]
+    last_ingested_at: datetime | None
+    rows_per_s: float | None
+
+
+class Store(Protocol):
+    """The open store with its only writer; a context manager, which releases the store at its end."""
+
+    def __enter__(self) -> "Store": ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None: ...
+
+    # Events in
+
+    def commit(
+        self,
+        batch: DecodedBatch,
+        *,
+        source: str,
+        ingested_at: datetime,
+        next_offsets: Mapping[TopicPartition, int],
+        first_offsets: Mapping[TopicPartition, int | None] | None = None,
+        messages: Sequence[OutboxMessage] = (),
+        tell: Tell | None = None,
+    ) -> BatchCounts:
+        """Store one decoded batch, its next offsets and its outbox messages in one transaction.
+
+        A row is a duplicate if the store (or an earlier row of the batch) has the same content under the same
+        `event_source`, `event_id` and `event_time`. An `ingested_at` before the store's latest is raised to it.
+
+        Parameters
+        ----------
+        batch : DecodedBatch
+            The rows to store.
+        source : str
+            Name of the source.
+        ingested_at : datetime
+            Time of ingestion.
+        next_offsets : mapping
+            Offset of the next record to read, by topic and partition.
+        first_offsets : mapping, optional
+            Stored offset from which the reader started each partition (None: the store had none), for readers that
+            share partitions. None skips the check.
+        messages : sequence of OutboxMessage
+            Messages to put into the outbox.
+        tell : callable, optional
+            Called with the connection after the rows are inserted, within the transaction; returns more messages.
+
+        Returns
+        -------
+        BatchCounts
+            Counts of the rows by outcome.
+
+        Raises
+        ------
+        StaleOffsetsError
+            The stored offsets differ from `first_offsets`. Nothing is stored.
+        """
+
+    def load_mapped(
+        self,
+        path: Path,
+        mapping: FileMapping,
+        *,
+        offence_codes: frozenset[str],
+        ingested_at: datetime,
+        future_tolerance: timedelta,
+        progress: Progress | None = None,
+    ) -> BatchCounts:
+        """Load a file, or a folder of files, through a mapping, in one transaction.
+
+        Raises
+        ------
+        SourceError
+            The file is missing or unreadable.
+        MappingError
+            A column is missing, or the mapping gives an offence code that the codebook lacks.
+        """
+
+    def waiting_mappings(self) -> list[str]:
+        """Return the sorted names of the mappings through which waiting dead letters came."""
+
+    def replay_events(self, decode: Callable[[list[Record]], DecodedBatch], *, ingested_at: datetime) -> BatchCounts:
+        """Decode the waiting dead letters that are events again; store those that pass and mark them resolved."""
+
+    def replay_mapped(
+        self, mapping: FileMapping, *, offence_codes: frozenset[str], ingested_at: datetime, future_tolerance: timedelta
+    ) -> BatchCounts:
+        """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
+
+    # Offsets
+
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Return the next offset to read, by topic (or file) and partition."""
+
+    def know_topics(self, topic_ids: Mapping[str, str]) -> None:
+        """Record the ids of the topics about to be read; raise SourceError if one was recreated since it was read."""
+
+    def forget_offsets(self, topic: str, partition: int | None = None) -> dict[TopicPartition, int]:
+        """Delete and return the offsets of a topic or one partition; with the last offset, also the topic's id."""
+
+    # Decisions of people
+
+    def record_human_event(self, event: HumanEvent, messages: Sequence[OutboxMessage] = ()) -> str:
+        """Append a human event and its outbox messages in one transaction, and return its event_id.
+
+        The same event is recorded once, and so is the same message.
+
+        Raises
+        ------
+        PersonMentionedError
+            The text of the event names a person. Nothing is recorded.
+        ClockError
+            The event is dated before the last one. Nothing is recorded.
+        """
+
+    def human_events(self) -> pd.DataFrame:
+        """Return the human events in recording order: sequence, event_id, kind, actor, subject_kind, … detail."""
+
+    def ledger(self) -> tuple[HumanEvent, ...]:
+        """Return the human events in recording order, their details typed."""
+
+    def last_event_at(self) -> datetime | None:
+        """Return the clock time of the latest human event; None if there is none."""
+
+    def log_mark(self) -> LogMark:
+        """Return the mark that the access log had reached at the last human event."""
+
+    # Messages out
+
+    def add_messages(self, messages: Sequence[OutboxMessage], at: datetime) -> None:
+        """Write messages that come from no human event or batch, such as results of a run; each is written once."""
+
+    def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]:
+        """Return at most `at_most` undelivered messages (of `topic`, if given), oldest first."""
+
+    def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
+        """Mark messages as acknowledged; they are not sent again."""
+
+    # People
+
+    def resolve_pseudonym(self, person_id: str) -> str | None:
+        """Return the raw id behind a pseudonym, or None. Log the access before you call this."""
+
+    def resolve_pseudonyms(self, person_ids: Sequence[str]) -> dict[str, str]:
+        """Return the raw ids of those pseudonyms that have one. Log the access before you call this."""
+
+    def is_named(self, raw_person_id: str) -> bool:
+        """Return whether a dead letter or a message contains a raw id, even one without an ingested event."""
+
+    def erase_person(self, event: HumanEvent, raw_person_id: str | None = None) -> int:
+        """Replace the identity of the event's subject with a tombstone and record the event, in one transaction.
+
+        The pseudonym stays, so that hashes and chains over it still verify, and is never assigned again. The payload
+        of dead letters that contain the raw id is deleted, as is that of messages that contain either id; such
+        messages are never sent. The raw id is the one of the identity and, if given, `raw_person_id`: dead letters
+        were never decoded, so they may name a person without an identity.
+
+        Returns
+        -------
+        int
+            Number of dead letters whose payload was deleted.
+        """
+
+    def refuse_mentions(self, words: Mapping[str, str | None]) -> None:
+        """Raise PersonMentionedError for a field of `words` that names a person by pseudonym or raw id."""
+
+    def redact_words(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame` with pseudonyms and raw ids redacted in its text columns."""
+
+    # What is known now, regardless of any run
+
+    def latest_known_at(self, now: datetime) -> datetime:
+        """Return `now`, or the time of the store's last change if that is later (the writer's clock was ahead)."""
+
+    def people_now(self, at: datetime) -> pd.DataFrame:
+        """Return everybody not erased, as known at `at` regardless of any run: person_id and status columns."""
+
+    def live_warrants(self, at: datetime) -> set[str]:
+        """Return the ids of the warrants outstanding as known at `at`, regardless of any run."""
+
+    def corrected_evidence(self, evidence: pd.DataFrame, known_at: datetime) -> pd.DataFrame:
+        """Return the evidence records of notices that were corrected after the notice was drafted.
+
+        Parameters
+        ----------
+        evidence : pandas.DataFrame
+            notice_id, incident_id, person_id (null for a notice to a place), known_then.
+        known_at : datetime
+            Time at which the evidence is compared with what was known at known_then.
+
+        Returns
+        -------
+        pandas.DataFrame
+            notice_id, incident_id, what (cancelled, amended, or cleared: the person no longer has such a role).
+        """
+
+    def health(self) -> StoreHealth:
+        """Return the backlogs of the store, its read offsets and its throughput."""

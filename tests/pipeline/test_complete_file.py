@@ -1,0 +1,73 @@
+"""A file is complete or as it was, whatever interrupts its writer."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pipeline.complete_file import completed, write_complete
+from pipeline.errors import ExportError
+from pipeline.privacy.private_file import write_new
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_block_that_fails_or_writes_nothing_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "note"
+    write_complete(path, b"old")
+    with pytest.raises(ZeroDivisionError), completed(path) as fresh:
+        fresh.write_bytes(b"half")
+        raise ZeroDivisionError
+    with completed(path):
+        pass
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["note"]
+
+
+def test_no_reader_ever_sees_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, seen = tmp_path / "note", []
+    write_complete(path, b"old")
+    replace = os.replace
+
+    def replace_after_a_look(fresh: Path, target: Path) -> None:
+        seen.append((target.read_bytes(), Path(fresh).read_bytes()))
+        replace(fresh, target)
+
+    monkeypatch.setattr(os, "replace", replace_after_a_look)
+    write_complete(path, b"new")
+    assert (seen, path.read_bytes()) == ([(b"old", b"new")], b"new")
+
+
+def test_what_a_killed_writer_left_goes_and_other_files_stay(tmp_path: Path) -> None:
+    for name in ("note.new", "note.new.wal", "notes.new", "note.newer"):
+        (tmp_path / name).write_bytes(b"half")
+    write_complete(tmp_path / "note", b"whole")
+    assert names(tmp_path) == ["note", "note.newer", "notes.new"]
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "absent"])
+def test_a_private_file_replaces_nothing_not_even_a_link(tmp_path: Path, target: str) -> None:
+    (tmp_path / "elsewhere").write_bytes(b"theirs")
+    (tmp_path / "list.json").symlink_to(tmp_path / target)
+    with pytest.raises(ExportError, match="never overwritten"):
+        write_new(tmp_path / "list.json", b"ours")
+    assert names(tmp_path) == ["elsewhere", "list.json"]
+    assert (tmp_path / "elsewhere").read_bytes() == b"theirs"
+
+
+def test_of_many_writers_at_once_one_is_first(tmp_path: Path) -> None:
+    def write(number: int) -> bool:
+        try:
+            write_new(tmp_path / "list.json", b"%d" % number)
+        except ExportError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        wrote = list(pool.map(write, range(8)))
+    assert sum(wrote) == 1
+    assert (tmp_path / "list.json").read_bytes() == b"%d" % wrote.index(True)
+    assert (tmp_path / "list.json").stat().st_mode & 0o777 == 0o600
