@@ -1,13 +1,17 @@
 """Files that are complete or absent: made under a temporary name in the same folder, flushed, then renamed.
 
 A process that is killed leaves at most `NAME.new`, which no reader opens and the next writer of the file removes. The
-writers of a folder take turns, so that of two processes that make the same file the second finds it complete.
+writers of a folder take turns, so that of two processes that make the same file the second finds it complete. Files
+that users name themselves must replace nothing: `write_first` makes those.
 """
 
+import errno
 import fcntl
+import glob
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -28,19 +32,42 @@ def completed(path: Path) -> Iterator[Path]:
             remove_unfinished(path)
 
 
-def write_complete(path: Path, content: bytes, *, mode: int = 0o666, replaces: bool = True) -> None:
-    """Write a file of the given mode (less the umask), complete or not at all.
+def write_complete(path: Path, content: bytes) -> None:
+    """Write a file, in place of an earlier one, complete or not at all."""
+    with completed(path) as fresh:
+        fresh.write_bytes(content)
+
+
+def write_first(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file of the given mode, complete or not at all, unless something exists at `path`, a link included.
+
+    The temporary name is the process's own, and the file takes its name by a hard link, which replaces nothing even
+    where folders cannot be locked. A file system without hard links gets the file written in place.
 
     Raises
     ------
     FileExistsError
-        Something exists at `path`, a link included, and `replaces` is False.
+        Something exists at `path`.
     """
-    with completed(path) as fresh:
-        if not replaces and os.path.lexists(path):
-            raise FileExistsError(path)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.new")
+    try:
+        _write_exclusively(fresh, content, mode)
+        try:
+            os.link(fresh, path, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+            _write_exclusively(path, content, mode)
+        _flush(path.parent)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _write_exclusively(path: Path, content: bytes, mode: int) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def finish(fresh: Path, path: Path) -> None:
@@ -56,9 +83,9 @@ def unfinished(path: Path) -> Path:
 
 
 def remove_unfinished(path: Path) -> list[Path]:
-    """Remove and return what an interrupted writer of `path` left: the unfinished file, and its log if a database."""
+    """Remove and return what an interrupted writer of `path` left: the unfinished file, and its logs if a database."""
     fresh = unfinished(path)
-    left = [file for file in (fresh, fresh.with_name(f"{fresh.name}.wal")) if file.exists()]
+    left = [*filter(os.path.lexists, [fresh]), *path.parent.glob(f"{glob.escape(fresh.name)}.wal*")]
     for file in left:
         file.unlink()
     return left
@@ -68,20 +95,25 @@ def remove_unfinished(path: Path) -> list[Path]:
 def only_writer(folder: Path) -> Iterator[None]:
     """Run the block while no other process is in such a block for the folder, which must exist.
 
-    The operating system releases the lock of a process that dies. A file system that cannot lock folders (NFS) does
-    without the lock.
+    The operating system releases the lock of a process that dies. A folder that cannot be locked (on NFS) or opened
+    (not readable) goes without the lock.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with ExitStack() as stack:
         with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    """Flush a file, or the entries of a folder that can be opened, to the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():
+            return
+        raise
     try:
         os.fsync(descriptor)
     finally:

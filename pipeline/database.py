@@ -86,6 +86,7 @@ def connect(
     # Settings of extensions (time zone, file systems) exist only once a connection does.
     if httpfs:
         connection.execute(f"LOAD {literal_sql(str(httpfs))}")
+        connection.execute("SET allow_unsigned_extensions = false")  # no other extension
         connection.execute("SET disabled_filesystems = 'HTTPFileSystem,S3FileSystem,HuggingFaceFileSystem'")
     connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     return connection

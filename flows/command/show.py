@@ -123,10 +123,12 @@ def read_table(
     if not shown.is_about_people:
         rows = read_published(home.path, shown.table, run_id)
     else:
-        from flows.human_log.ledger import read_ledger
+        from flows.home.store_access import open_home_store
+        from flows.human_log.ledger import ledger_of
         from flows.human_log.list_rows import read_list
 
-        rows = read_list(home, read_ledger(home), shown.table, run_id, reader=reader, purpose=purpose)
+        with open_home_store(home) as store:  # held until the rows are read: nobody is excepted in between
+            rows = read_list(home, ledger_of(home, store), shown.table, run_id, reader=reader, purpose=purpose)
     if shown.table.endswith("_notice"):
         from flows.decisions.notice_decisions import marked
 

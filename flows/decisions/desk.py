@@ -1,20 +1,26 @@
 """The desk at which a decision is made: the open store, its ledger, and the lock of the publication."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.ledger import Ledger, ledger_of
 from flows.human_log.projections import shown
+from pipeline.errors import PublicationError, StoreError
 from pipeline.messages.outbox import OutboxMessage
-from pipeline.publication.publish import project, publication_lock
+from pipeline.publication.publish import Shown, project, publication_lock
 from pipeline.store.human_events import HumanEvent
 from pipeline.store.interface import Store
 
+PUBLISHING_S = 60.0  # time that a publication takes at most
+
 
 class Desk:
-    """One decision in progress: nobody else can record a decision until it is made. Created by `at_desk`."""
+    """One decision in progress: nobody else can record a decision until it is made.
+
+    Created by `at_desk`, or by a run that publishes afterwards.
+    """
 
     def __init__(self, home: Home, store: Store) -> None:
         self.home = home
@@ -24,22 +30,26 @@ class Desk:
 
     def record(self, event: HumanEvent, messages: Sequence[OutboxMessage] = ()) -> None:
         """Append an event, with its messages to partners, to store and ledger; raises as `Store.record_human_event`."""
+        self.is_shown = False
         self.store.record_human_event(event, messages)
-        self._show(event)
+        if event.event_id not in {other.event_id for other in self.ledger.events if other.at == event.at}:
+            self.ledger = self.ledger.plus(event.typed())  # the store keeps the same event once, too
 
     def erase_person(self, event: HumanEvent, raw_person_id: str | None) -> int:
         """Erase the subject of the event and record it; return the number of dead letters that were emptied."""
-        emptied = self.store.erase_person(event, raw_person_id)
-        self._show(event)
-        return emptied
+        self.is_shown = False
+        try:
+            return self.store.erase_person(event, raw_person_id)
+        finally:
+            self.ledger = ledger_of(self.home, self.store)  # an error may have come after the erasure
 
     def refresh(self) -> None:
         """Rebuild the projections afterwards, even if nothing is recorded: the process before may have died."""
         self.is_shown = False
 
-    def _show(self, event: HumanEvent) -> None:
-        self.ledger = self.ledger.plus(event)
-        self.is_shown = False
+    def projections(self) -> Shown | None:
+        """Return what the publication has to show now; None if it shows everything."""
+        return None if self.is_shown else shown(self.home, self.store, self.ledger)
 
 
 @contextmanager
@@ -47,16 +57,34 @@ def at_desk(home: Home) -> Iterator[Desk]:
     """Yield the desk; afterwards the publication shows what was recorded, also if a later step was refused.
 
     The lock of the publication comes first and the store second, as in a run. Desks cannot be nested: pass the desk on.
+
+    Raises
+    ------
+    PublicationError
+        The decision is recorded, but the publication cannot show it yet; or another process holds the lock.
     """
-    key, tables = home.key, None
-    with publication_lock(home.path):
+    _ = home.key  # a folder without one is no home: nothing is made in it
+    # Whoever holds the lock may itself wait for the store.
+    with publication_lock(home.path, home.settings.store.wait_s + PUBLISHING_S), ExitStack() as stack:
+        desk = Desk(home, stack.enter_context(open_home_store(home)))
         try:
-            with open_home_store(home) as store:
-                desk = Desk(home, store)
-                try:
-                    yield desk
-                finally:
-                    tables = None if desk.is_shown else shown(home, store, desk.ledger)
-        finally:
-            if tables:
-                project(home.path, tables, key=key)
+            yield desk
+        except BaseException:
+            with suppress(PublicationError, StoreError, OSError):  # the first error is the one to report
+                _publish(desk, stack)
+            raise
+        try:
+            _publish(desk, stack)
+        except (PublicationError, OSError) as error:
+            raise PublicationError(
+                f"the decision is recorded, but the publication does not show it yet ({error}); "
+                "the next decision or run shows it"
+            ) from error
+
+
+def _publish(desk: Desk, opened: ExitStack) -> None:
+    """Close the store, then show what was recorded."""
+    after = desk.projections()
+    opened.close()
+    if after:
+        project(desk.home.path, after, key=desk.home.key)

@@ -14,7 +14,7 @@ import pandas as pd
 from flows.decisions.desk import Desk, at_desk
 from flows.decisions.partners import deliver_or_log, notice_messages, topics_with_messages
 from flows.home.home import Home
-from flows.home.store_access import read_people
+from flows.home.store_access import open_home_store, read_people
 from flows.human_log.audit_events import halt_of
 from flows.human_log.ledger import Ledger, read_ledger
 from flows.human_log.list_events import list_events
@@ -66,10 +66,11 @@ def open_notice(home: Home, notice_id: str, *, reader: str | None, purpose: str 
     NoticeRefusedError
         If no notice has that id.
     """
+    if not reader:
+        with open_home_store(home) as store:
+            return find_notice(Desk(home, store), notice_id, reader=reader, purpose=purpose)
     with at_desk(home) as desk:
         notice = find_notice(desk, notice_id, reader=reader, purpose=purpose)
-        if not reader:
-            return notice
         return record(desk, notice, Decision("opened", reader, {"purpose": purpose or "to read it"}))
 
 

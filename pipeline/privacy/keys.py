@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.complete_file import write_complete
+from pipeline.complete_file import write_first
 from pipeline.errors import KeyFileError
 
 KEY_VARIABLE = "HARMSPOT_KEY"
@@ -38,7 +38,7 @@ def create_key(home: Path) -> Key:
     home.mkdir(parents=True, exist_ok=True)
     secret = secrets.token_bytes(_SECRET_BYTES)
     try:
-        write_complete(path, f"{secret.hex()}\n".encode(), mode=0o600, replaces=False)
+        write_first(path, f"{secret.hex()}\n".encode())
     except FileExistsError:
         raise KeyFileError(
             f"{path} exists; replacing it would make the store unreadable. Move it away first."

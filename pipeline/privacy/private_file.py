@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.complete_file import write_complete
+from pipeline.complete_file import write_first
 from pipeline.errors import ExportError
 
 
@@ -15,6 +15,6 @@ def write_new(path: Path, content: bytes) -> None:
         Something exists at `path` already, a link included; files are never overwritten.
     """
     try:
-        write_complete(path, content, mode=0o600, replaces=False)
+        write_first(path, content)
     except FileExistsError:
         raise ExportError(f"{path} exists; an export or a notice is never overwritten: name another file") from None

@@ -385,7 +385,7 @@ def publication_lock(home: Path, wait_s: float = 60.0) -> Iterator[None]:
         while not _try_lock(file.fileno()):
             if time.monotonic() >= deadline:
                 raise PublicationError(
-                    f"another process has been publishing into {home} for {wait_s:g} s; "
+                    f"another process has been publishing or recording a decision in {home} for {wait_s:g} s; "
                     "wait for it or stop it, then rerun"
                 )
             time.sleep(0.05)

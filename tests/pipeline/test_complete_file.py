@@ -1,5 +1,6 @@
 """A file is complete or as it was, whatever interrupts its writer."""
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -71,3 +72,40 @@ def test_of_many_writers_at_once_one_is_first(tmp_path: Path) -> None:
     assert sum(wrote) == 1
     assert (tmp_path / "list.json").read_bytes() == b"%d" % wrote.index(True)
     assert (tmp_path / "list.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_files_of_others_stay_and_nothing_is_replaced_that_appears_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list.json.new").write_bytes(b"theirs")
+    write_new(tmp_path / "list.json", b"ours")
+    link = os.link
+
+    def somebody_is_first(fresh: Path, path: Path, **how: bool) -> None:
+        Path(path).write_bytes(b"first")
+        link(fresh, path, **how)
+
+    monkeypatch.setattr(os, "link", somebody_is_first)
+    with pytest.raises(ExportError, match="never overwritten"):
+        write_new(tmp_path / "other.json", b"ours")
+    assert names(tmp_path) == ["list.json", "list.json.new", "other.json"]
+    assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == [b"ours", b"theirs", b"first"]
+
+
+def test_a_file_system_without_hard_links_gets_the_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*given: object, **how: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    write_new(tmp_path / "list.json", b"ours")
+    with pytest.raises(ExportError, match="never overwritten"):
+        write_new(tmp_path / "list.json", b"again")
+    assert ((tmp_path / "list.json").read_bytes(), names(tmp_path)) == (b"ours", ["list.json"])
+
+
+def test_every_log_of_an_unfinished_database_goes(tmp_path: Path) -> None:
+    for name in ("store.duckdb.new", "store.duckdb.new.wal", "store.duckdb.new.wal.checkpoint", "store.duckdb.wal"):
+        (tmp_path / name).write_bytes(b"half")
+    with completed(tmp_path / "store.duckdb"):
+        pass
+    assert names(tmp_path) == ["store.duckdb.wal"]

@@ -93,7 +93,7 @@ def test_of_two_people_who_approve_at_once_one_does(home: Home, queue: str) -> N
 
 def test_the_publication_is_locked_before_the_store_is_opened(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the order of a run: otherwise a run that publishes and a person who decides would wait for each other."""
-    monkeypatch.setattr("flows.decisions.desk.publication_lock", lambda path: publication_lock(path, 0.1))
+    monkeypatch.setattr("flows.decisions.desk.publication_lock", lambda path, wait_s: publication_lock(path, 0.1))
     monkeypatch.setattr("flows.decisions.desk.open_home_store", lambda home: pytest.fail("the store was opened"))
     with publication_lock(home.path), pytest.raises(PublicationError, match="another process"), at_desk(home):
         pytest.fail("a second desk was opened")
@@ -113,3 +113,26 @@ def test_an_act_reads_the_ledger_once(home: Home, queue: str, monkeypatch: pytes
     lists.approve_list(home, queue, by="A. Lee", reason=WHY)
     lists.revoke_list(home, queue, by="A. Lee", reason=WHY)
     assert len(reads) == 3
+
+
+def test_the_same_event_twice_is_one_in_the_ledger_as_in_the_store(home: Home, queue: str) -> None:
+    with at_desk(home) as desk:
+        for _ in range(2):
+            desk.record(opening(home, queue))
+        seen = desk.ledger.events
+    assert seen == read_ledger(home).events
+
+
+def test_a_publication_that_cannot_be_replaced_says_that_the_decision_stands(
+    home: Home, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object, **more: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("flows.decisions.desk.project", full)
+    with pytest.raises(PublicationError, match=r"is recorded, but .*No space left"), at_desk(home) as desk:
+        desk.record(opening(home, queue))
+    with pytest.raises(PublicationError, match="refused later"), at_desk(home) as desk:
+        desk.record(approval(home, queue))
+        raise PublicationError("refused later")
+    assert [event.kind for event in read_ledger(home).about("list")][-2:] == ["opened", "approved"]

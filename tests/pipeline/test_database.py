@@ -1,0 +1,21 @@
+"""Connections to DuckDB load one extension, and it is signed."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline.database import connect
+
+
+def test_no_unsigned_extension_is_loaded(tmp_path: Path) -> None:
+    forged = tmp_path / "forged.duckdb_extension"
+    forged.write_bytes(b"\x7fELF" + bytes(1024))
+    for _ in range(2):  # the second connection skips the check of the extension that the process already has
+        with connect() as connection:
+            with pytest.raises(duckdb.Error, match=r"(?i)signature|sign|not a DuckDB extension|metadata"):
+                connection.execute(f"LOAD '{forged}'")
+            allowed = connection.execute("SELECT current_setting('allow_unsigned_extensions')").fetchall()
+            assert allowed == [(False,)]
+            connection.execute(f"ATTACH '{tmp_path / 'store.duckdb'}' AS store (ENCRYPTION_KEY 'a key')")
+            connection.execute("CREATE OR REPLACE TABLE store.kept AS SELECT 1 AS n")
