@@ -29,9 +29,10 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
 
     The raw id, every published row and the copies of the store that upgrades kept are deleted. The pseudonym remains as
     a tombstone in the store, so that hashes and the log's chain still verify, later runs exclude the person at every
-    clock, and old events that arrive again do not restore the person. With the force's own id, dead letters and messages
-    that name the person are emptied, also if the store has no event of the person. Repeating an erasure after a crash
-    completes it. An unknown person gets a tombstone, too, and a repeat reports again that the person was unknown.
+    clock, and old events that arrive again do not restore the person. With the force's own id, dead letters and
+    messages that name the person are emptied, also if the store has no event of the person. Repeating an erasure after
+    a crash completes it. An unknown person gets a tombstone, too, and a repeat reports again that the person was
+    unknown.
 
     Raises
     ------
