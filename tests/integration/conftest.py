@@ -18,9 +18,8 @@ from pipeline.events.columns import TOPICS
 from tests.integration.broker import BrokerUnavailableError, own_broker, ports
 from tests.sharing import forget, locked, made_once
 
-
 HERE = Path(__file__).parent
-# kafka-python 3.0.12 now and then forgets a socket whose connection took too long, which happens on a busy machine only.
+# Seen once, beside forty busy processes: a socket to the broker that nobody closed. Only kafka-python 3.0.12 opens any.
 FORGOTTEN_SOCKET = r"ignore:Exception ignored in. <socket\.socket:pytest.PytestUnraisableExceptionWarning"
 
 
