@@ -1,6 +1,7 @@
 """Servers the integration tests share: one per test run, started when the first test asks."""
 
 import fcntl
+import gc
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,6 +17,24 @@ from flows.home.home import Home
 from pipeline.events.columns import TOPICS
 from tests.integration.broker import BrokerUnavailableError, own_broker, ports
 from tests.sharing import forget, locked, made_once
+
+HERE = Path(__file__).parent
+# Seen once, beside forty busy processes: a socket to the broker that nobody closed. Only kafka-python 3.0.12 opens any.
+FORGOTTEN_SOCKET = r"ignore:Exception ignored in. <socket\.socket:pytest.PytestUnraisableExceptionWarning"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no test of this folder fail for a socket that Kafka's client forgot."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings(FORGOTTEN_SOCKET))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_sockets() -> Iterator[None]:
+    """Collect them here, and not during a test of another folder."""
+    yield
+    gc.collect()
 
 
 @dataclass(frozen=True)
