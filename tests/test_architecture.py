@@ -43,7 +43,7 @@ MODELS = {
     "models.changes": BASICS | {"models.places", "models.people_scores"},
     "models.statistics": BASICS,
     "models.forecast": BASICS | {"models.statistics"},
-    "models.governance": set(),
+    "models.governance": {"models.places"},
     "models.places": BASICS | {"models.statistics"},
     "models.operations": BASICS | {"models.statistics"},
     "models.people_scores": BASICS | {"models.statistics"},

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from models.governance.notice_kinds import KINDS, NoticeKind, day_fields
+from models.places.axes import uses_minors
 
 BEHAVIOURS = ("flagrant_dealing", "violence", "disorder", "using_minors")
 ROLES = ("suspect", "charged", "convicted")
@@ -331,10 +332,13 @@ def _person_facts(
 
 def _behaviour(events: pd.DataFrame, codebook: pd.DataFrame) -> pd.Series:
     axis = events["offence_code"].map(codebook["axis"])
-    uses_minor = (axis == "minors") | events["is_minor_used_by_adult"].astype(bool)
     is_dealing = events["drug_activity"].eq("supply").fillna(False) & events["in_flagrant_market"].astype(bool)
     behaviour = axis.where(axis.isin(["violence", "disorder"]))
-    return behaviour.astype(object).mask(is_dealing, "flagrant_dealing").mask(uses_minor, "using_minors")
+    return (
+        behaviour.astype(object)
+        .mask(is_dealing, "flagrant_dealing")
+        .mask(uses_minors(events.assign(axis=axis)), "using_minors")
+    )
 
 
 def _require_adults(person_ids: pd.Series, persons: pd.DataFrame, as_of: date) -> None:

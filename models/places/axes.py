@@ -72,7 +72,8 @@ class Axis:
         return self.words if self.words == self.unit else f"{self.words}, in {self.unit},"
 
 
-def _uses_minors(events: pd.DataFrame) -> "pd.Series[bool]":
+def uses_minors(events: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which events, with the codebook's `axis`, are of adults who use minors."""
     return (events["axis"] == "minors") | events["is_minor_used_by_adult"].astype(bool)
 
 
@@ -93,7 +94,7 @@ AXES: dict[str, Axis] = {
     ),
     "minors": Axis(
         "minors_per_day", "use of minors", "use of minors", HARM_UNIT, ("#cc79a7", "#d890b8"),
-        counts=_uses_minors, is_overlap=True,
+        counts=uses_minors, is_overlap=True,
     ),
     "ratio": Axis(
         "crimes_per_officer_hour", "crimes per officer-hour", "reported crime", "crimes per officer-hour",

@@ -6,12 +6,11 @@ the bit, what `draw_areas` and `rank_drawn` return for all events at once with t
 """
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Bools, Floats, Ints
 from models.places.axes import AXES
 from models.places.ranking import (
-    Floats,
     PlacesConfig,
     axis_percentiles,
     combine_bands,
@@ -22,8 +21,6 @@ from models.places.ranking import (
     rank_percentiles,
 )
 from models.statistics.rank_draws import draw_weights
-
-Ints = npt.NDArray[np.int64]
 
 
 class LiveAreas:
@@ -87,7 +84,8 @@ class LiveAreas:
 
     def _count(self, area_events: pd.DataFrame) -> dict[str, Ints]:
         """Count events and return the rows of the areas that they touch in each band."""
-        keys, n = self._order.keys(area_events, self._area_ids), area_events["n"].to_numpy(np.int64)
+        recent = area_events[area_events["age_days"] < self._config.window_days]
+        keys, n = self._order.keys(recent, self._area_ids), recent["n"].to_numpy(np.int64)
         keys, n = keys[keys >= 0], n[keys >= 0]
         area, kind = self._order.area_and_kind(keys)
         touched = {}
@@ -154,7 +152,7 @@ class _EventOrder:
         self._per_area = len(self._offences) * 2 * self._per_kind
 
     def keys(self, events: pd.DataFrame, area_ids: pd.Index) -> Ints:
-        """Return the keys of events, -1 for those outside the window or of a discovery that does not count.
+        """Return the keys of events inside the window, -1 for those of a discovery that does not count.
 
         Raises ValueError for an area or an offence that is not known.
         """
@@ -163,13 +161,13 @@ class _EventOrder:
         day = events["age_days"].to_numpy(np.int64) + 1
         discovery = self._discoveries.get_indexer(pd.Index(events["discovery"]))
         keys = area * self._per_area + kind * self._per_kind + day * len(self._discoveries) + discovery
-        return np.where((day < len(self._decay)) & (discovery >= 0), keys, -1)
+        return np.where(discovery >= 0, keys, -1)
 
     def area_and_kind(self, keys: Ints) -> tuple[Ints, Ints]:
         """Return the rows of areas, and the kinds."""
         return keys // self._per_area, keys % self._per_area // self._per_kind
 
-    def kinds(self, codebook: pd.DataFrame, config: PlacesConfig) -> dict[str, npt.NDArray[np.bool_]]:
+    def kinds(self, codebook: pd.DataFrame, config: PlacesConfig) -> dict[str, Bools]:
         """Return for each band whether events of each kind count in it."""
         one_each = pd.DataFrame({"offence_code": self._offences.repeat(2), "area_id": "", "age_days": 0, "n": 1})
         one_each["is_minor_used_by_adult"] = np.tile([False, True], len(self._offences))

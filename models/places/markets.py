@@ -17,12 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Floats, Ints
 from models.checks import expect
 from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
 from models.statistics.rank_draws import percentiles
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 WEIGHTS = {"disorder": 0.35, "violence": 0.25, "fear": 0.15, "visibility": 0.15, "persistence": 0.10}
 # Minimum reports and weeks of a suspected market: one complaint is not a market.
@@ -313,13 +311,19 @@ def _percentile(count: Ints, exposure: Floats, prior: GammaPrior) -> Floats:
 
 def _active_weeks(dealing: pd.DataFrame, grid: _Grid) -> Ints:
     """Return the number of distinct weeks with a dealing report in each neighbourhood."""
-    weeks = dealing["age_days"].to_numpy() // 7
+    weeks = _weeks(dealing)
     seen = np.zeros((len(grid.cells) + 1, int(weeks.max()) + 1), bool)
     seen[grid.locate(dealing), weeks] = True
     active = np.zeros_like(seen[:-1])
     for side in grid.neighbours.T:
         active |= seen[side]
     return active.sum(axis=1).astype(np.int64)
+
+
+def _weeks(dealing: pd.DataFrame) -> Ints:
+    """Return how many whole weeks before as_of each report was made."""
+    # From -1: the local hour that a change of clocks repeats before as_of is of the day to come.
+    return dealing["age_days"].to_numpy(np.int64).clip(min=0) // 7
 
 
 def _basins(grid: _Grid, dealing_count: Ints) -> Ints:
@@ -352,7 +356,7 @@ def _described(
         {
             "dealing_report_count": np.bincount(market),
             "caller_count": _distinct(market[caller >= 0], caller[caller >= 0], len(summits)),
-            "active_week_count": _distinct(market, dealing["age_days"].to_numpy(np.int64) // 7, len(summits)),
+            "active_week_count": _distinct(market, _weeks(dealing), len(summits)),
             "cell": here,
             "source_count": _distinct(market, is_second_hand, len(summits)) + nearby.to_numpy()[here].sum(axis=1),
         },

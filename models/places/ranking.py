@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from models.arrays import Floats, Ints
 from models.checks import expect
 from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
 from models.places.counterfactuals import moves_out_if
@@ -25,11 +25,9 @@ from models.statistics.rank_draws import (
     draw_gamma,
     draw_weights,
     percentiles,
-    summarise_ranks,
+    rank_interval,
     total_ranks,
 )
-
-Floats = npt.NDArray[np.float64]
 
 BANDS = ("high", "mid", "low")
 INTERVAL = 0.8
@@ -85,8 +83,8 @@ class AreaDraws:
     officer_hours: pd.DataFrame  # index area_id; hours_per_day, is_assumed
     axes: Mapping[str, Floats]
     harm: Floats
-    public_count: npt.NDArray[np.int64]
-    police_count: npt.NDArray[np.int64]
+    public_count: Ints
+    police_count: Ints
 
 
 def rank_areas(
@@ -123,7 +121,7 @@ def rank_areas(
         See `draw_areas`.
     """
     drawn = draw_areas(area_events, codebook, officer_hours, config=config, seed=seed)
-    table = rank_drawn(drawn, config=config, seed=seed, previously_listed=previously_listed, is_explained=True)
+    table = rank_drawn(drawn, config=config, seed=seed, previously_listed=previously_listed)
     table["evidence_ids"] = _heaviest_evidence(area_evidence, codebook, table["area_id"], config)
     return table
 
@@ -174,30 +172,28 @@ def rank_drawn(
     *,
     config: PlacesConfig,
     seed: int,
-    previously_listed: frozenset[str] = frozenset(),
-    is_explained: bool = False,
+    previously_listed: frozenset[str],
 ) -> pd.DataFrame:
-    """Rank areas from existing draws as `rank_areas` does; `evidence_ids` is null.
-
-    `moves_out_if`, which takes most of the time, is null too unless `is_explained`.
-    """
+    """Rank areas from existing draws as `rank_areas` does; `evidence_ids` is null."""
     area_ids = drawn.officer_hours.index
     parts = {axis: axis_percentiles(drawn.axes[axis]) for axis in AXES}
     centre = [config.weights[axis] for axis in AXES]
     weights = draw_weights(seed, centre, config.concentration, config.draws)
     weighed = [weights[:, i] * parts[axis] for i, axis in enumerate(AXES)]
     fixed = _summed([weight * parts[axis] for weight, axis in zip(centre, AXES, strict=True)])
-    summary, rates = summarise_ranks(_summed(weighed), config.top_k, INTERVAL), _rates(drawn)
+    scores, rates = _summed(weighed), _rates(drawn)
+    ranked = _ranked(scores, area_ids, config, previously_listed)
+    rank_lo, rank_hi = rank_interval(scores, INTERVAL)
     table = pd.DataFrame(
         {
             "area_id": area_ids,
-            "rank": total_ranks(summary["p_top_k"], summary["score"], ids=area_ids),
-            "rank_lo": summary["rank_lo"],
-            "rank_hi": summary["rank_hi"],
-            "p_top_k": summary["p_top_k"],
+            "rank": ranked["rank"],
+            "rank_lo": rank_lo,
+            "rank_hi": rank_hi,
+            "p_top_k": ranked["p_top_k"],
             "p_top_k_fixed_weights": chance_in_top(fixed, config.top_k),
-            "is_listed": _is_listed(area_ids, summary["p_top_k"], previously_listed, config),
-            "score": summary["score"],
+            "is_listed": ranked["is_listed"],
+            "score": ranked["score"],
             **_harm(drawn),
             **rates,
             **_shares(weighed),
@@ -208,16 +204,14 @@ def rank_drawn(
             "officer_hours": drawn.officer_hours["hours_per_day"].to_numpy(),
             "is_staffing_assumed": drawn.officer_hours["is_assumed"].to_numpy(dtype=bool),
             "evidence_ids": None,
-            "moves_out_if": None,
         }
     )
-    if is_explained:
-        table["moves_out_if"] = moves_out_if(
-            table,
-            {axis: (drawn.axes[axis], parts[axis]) for axis in AXES},
-            weights.mean(axis=0).tolist(),
-            top_k=config.top_k,
-        )
+    table["moves_out_if"] = moves_out_if(
+        table,
+        {axis: (drawn.axes[axis], parts[axis]) for axis in AXES},
+        weights.mean(axis=0).tolist(),
+        top_k=config.top_k,
+    )
     return table.sort_values("rank", ignore_index=True)
 
 
@@ -249,11 +243,7 @@ def rank_percentiles(
 ) -> pd.DataFrame:
     """Return area_id, rank, p_top_k, score and is_listed from each axis's `axis_percentiles` and drawn weights."""
     scores = _summed(weights[:, i] * parts[axis] for i, axis in enumerate(AXES))
-    table = pd.DataFrame({"area_id": area_ids, "p_top_k": chance_in_top(scores, config.top_k)})
-    table["score"] = scores.mean(axis=1)
-    table["rank"] = total_ranks(table["p_top_k"], table["score"], ids=area_ids)
-    table["is_listed"] = _is_listed(area_ids, table["p_top_k"], previously_listed, config)
-    return table
+    return _ranked(scores, area_ids, config, previously_listed)
 
 
 def decayed_days(window_days: int, half_life_days: float) -> float:
@@ -411,11 +401,21 @@ def _summed(parts: Iterable[Floats]) -> Floats:
     return total
 
 
-def _is_listed(
-    area_ids: pd.Index, p_top_k: "pd.Series[float]", previously_listed: frozenset[str], config: PlacesConfig
-) -> "pd.Series[bool]":
+def _ranked(
+    scores: Floats, area_ids: pd.Index, config: PlacesConfig, previously_listed: frozenset[str] = frozenset()
+) -> pd.DataFrame:
+    """Return area_id, rank, p_top_k, score and is_listed from score draws [areas, draws]."""
+    p_top_k, score = chance_in_top(scores, config.top_k), scores.mean(axis=1)
     stays = area_ids.isin(previously_listed) & (p_top_k >= config.list_leave)
-    return (p_top_k >= config.list_enter) | stays
+    return pd.DataFrame(
+        {
+            "area_id": area_ids,
+            "rank": total_ranks(p_top_k, score, ids=area_ids),
+            "p_top_k": p_top_k,
+            "score": score,
+            "is_listed": (p_top_k >= config.list_enter) | stays,
+        }
+    )
 
 
 def _harm(drawn: AreaDraws) -> dict[str, Floats]:
@@ -437,18 +437,17 @@ def _shares(weighed: Sequence[Floats]) -> dict[str, Floats]:
 
 def _ranks_without(
     weighed: Sequence[Floats], weights: Floats, area_ids: pd.Index, config: PlacesConfig
-) -> dict[str, npt.NDArray[np.int64]]:
+) -> dict[str, Ints]:
     """Return ranks without each axis; the other drawn weights, rescaled to sum to one, are Dirichlet again."""
     ranks = {}
     for left_out, axis in enumerate(AXES):
         others = [part for i, part in enumerate(weighed) if i != left_out]
         scores = _summed(others) / np.maximum(1 - weights[:, left_out], np.finfo(float).tiny)
-        chance = chance_in_top(scores, config.top_k)
-        ranks[f"rank_without_{axis}"] = total_ranks(chance, scores.mean(axis=1), ids=area_ids)
+        ranks[f"rank_without_{axis}"] = _ranked(scores, area_ids, config)["rank"].to_numpy()
     return ranks
 
 
-def _whole_counts(events: pd.DataFrame, area_ids: pd.Index) -> npt.NDArray[np.int64]:
+def _whole_counts(events: pd.DataFrame, area_ids: pd.Index) -> Ints:
     counts = np.zeros(len(area_ids), np.int64)
     np.add.at(counts, events["area"].to_numpy(), events["n"].to_numpy(dtype=np.int64))
     return counts

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from models.arrays import Floats, Ints
 
 
 def generator(seed: int, entity_id: str) -> np.random.Generator:
@@ -90,6 +90,8 @@ def percentiles(values: npt.ArrayLike) -> Floats:
     """Return the percentile (0 to 1) of each entity within each draw of [n, draws]; ties get their mid-rank."""
     by_draw = np.ascontiguousarray(np.asarray(values, dtype=np.float64).T)
     draws, n = by_draw.shape
+    if not n:
+        return np.empty((0, draws))
     order = (by_draw.argsort(axis=1) + n * np.arange(draws)[:, None]).ravel()
     ordered, ranks = by_draw.ravel()[order], np.tile(np.arange(1.0, n + 1), draws)
     differs = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]  # from the next lower in the same draw
@@ -100,10 +102,10 @@ def percentiles(values: npt.ArrayLike) -> Floats:
         ranks = np.repeat(np.add.reduceat(ranks, first) / tied, tied)
     placed = np.empty(by_draw.shape)
     placed.ravel()[order] = ranks
-    return np.ascontiguousarray((placed.T - 0.5) / max(n, 1))
+    return np.ascontiguousarray((placed.T - 0.5) / n)
 
 
-def rank_draws(scores: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def rank_draws(scores: npt.ArrayLike) -> Ints:
     """Return the rank of each entity within each draw of [n, draws]; 1 is the highest score, ties get the last rank.
 
     Ties get the last rank so that no entity enters a list by a tie.
@@ -124,12 +126,12 @@ def chance_above(scores: npt.ArrayLike, first_out: npt.ArrayLike) -> Floats:
     return np.asarray(np.asarray(scores) > np.asarray(first_out)).mean(axis=1)
 
 
-def total_order(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def total_order(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> Ints:
     """Return positions by decreasing first score; ties go by the next score, then by increasing id."""
     return np.lexsort((np.asarray(ids), *(-np.asarray(score, dtype=np.float64) for score in reversed(scores))))
 
 
-def total_ranks(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def total_ranks(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> Ints:
     """Return the rank of each entity in `total_order`; 1 is the first."""
     order = total_order(*scores, ids=ids)
     ranks = np.empty(len(order), np.int64)
@@ -137,33 +139,16 @@ def total_ranks(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> npt.NDArray[np.in
     return ranks
 
 
-def summarise_ranks(scores: npt.ArrayLike, top_k: int, interval: float = 0.8) -> pd.DataFrame:
-    """Summarise score draws [n, draws] by entity.
-
-    Returns
-    -------
-    pd.DataFrame
-        One row per entity in the given order: `p_top_k`, P(rank ≤ top_k); `rank_lo`, `rank_hi`, ends of the central
-        interval of the rank; `score`, mean of the draws.
+def rank_interval(scores: npt.ArrayLike, interval: float) -> tuple[Ints, Ints]:
+    """Return both ends of the central interval of each entity's rank over score draws [n, draws].
 
     Raises
     ------
     ValueError
-        `top_k` is below one, or `interval` is outside 0 to 1.
+        `interval` is outside 0 to 1.
     """
-    if top_k < 1:
-        raise ValueError(f"top_k={top_k!r}: expected a whole number ≥ 1")
     if not 0 < interval < 1:
         raise ValueError(f"interval={interval!r}: expected a probability between zero and one")
-    scores = np.asarray(scores, dtype=np.float64)
-    ranks = rank_draws(scores)
     tails = [(1 - interval) / 2, (1 + interval) / 2]
-    rank_lo, rank_hi = np.quantile(ranks, tails, axis=1, method="inverted_cdf").astype(np.int64)
-    return pd.DataFrame(
-        {
-            "p_top_k": chance_in_top(scores, top_k),
-            "rank_lo": rank_lo,
-            "rank_hi": rank_hi,
-            "score": scores.mean(axis=1),
-        }
-    )
+    lowest, highest = np.quantile(rank_draws(scores), tails, axis=1, method="inverted_cdf").astype(np.int64)
+    return lowest, highest

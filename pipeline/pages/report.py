@@ -171,8 +171,8 @@ def _cells(table: str, environment: Environment, run: Mapping[str, Any]) -> list
 
 def _with_axes(css: str, axes: Mapping[str, Any]) -> Markup:
     """Return the style sheet with the colours of the axes in place of its comments on them."""
-    light, dark = (" ".join(f"--{name}: {axis.colours[i]};" for name, axis in axes.items()) for i in (0, 1))
-    classes = " ".join(f".{name} {{ background: var(--{name}); }}" for name in axes)
+    light, dark = (" ".join(f"--axis-{name}: {axis.colours[i]};" for name, axis in axes.items()) for i in (0, 1))
+    classes = " ".join(f".axis-{name} {{ background: var(--axis-{name}); }}" for name in axes)
     for mark, text in (("axes on a light page", light), ("axes on a dark page", dark), ("axes", classes)):
         css = css.replace(f"/* {mark} */", text)
     return Markup(css)

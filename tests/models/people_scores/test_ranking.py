@@ -12,7 +12,7 @@ from models.people_scores.ranking import (
     rank_people,
     score_moments,
 )
-from models.statistics.rank_draws import chance_above, draw_gamma, percentiles, rank_draws, summarise_ranks
+from models.statistics.rank_draws import chance_above, chance_in_top, draw_gamma, percentiles, rank_draws
 
 AXIS = np.array([0, 0, 1, 2])
 HARM_DAYS = np.array([700.0, 10.0, 2.0, 365.0])
@@ -136,7 +136,7 @@ def test_positions_keep_true_harm_in_the_top_that_percentiles_lose() -> None:
         harm = rates.shape / rates.rate @ rates.by_axis(3)
         drawn = draw_gamma(seed, ids, rates.shape, rates.rate, 200) @ rates.by_axis(3)
         ranked = np.stack([percentiles(drawn[:, :, axis]) for axis in range(3)], axis=2)
-        chance = summarise_ranks((ranked * measure.drawn_weights).sum(axis=2), 20)["p_top_k"]
+        chance = chance_in_top((ranked * measure.drawn_weights).sum(axis=2), 20)
         top = rank_people(seed, ids, rates, measure, 20).table["p_top_k"]
         for found, score in ((by_position, top), (by_percentile, chance), (by_mean, harm.sum(axis=1))):
             found.append((true @ HARM_DAYS)[np.argsort(-np.asarray(score), kind="stable")[:20]].sum())

@@ -49,8 +49,17 @@ def test_change_by_change_the_ranking_is_that_of_all_events_at_once(seed: int) -
         pd.testing.assert_frame_equal(live.rank(listed)[SHOWN], at_once[SHOWN], check_exact=True)
 
 
+def test_an_incident_before_the_window_counts_nowhere_whatever_its_offence() -> None:
+    """The codebook of the run need not know an offence that entered it later."""
+    live = LiveAreas(counted(some(1, 50)), CODEBOOK, STAFFING, config=CONFIG, seed=3)
+    before = live.rank(frozenset())
+    batch = pd.concat([some(2, 1).assign(offence_code="mischief", age_days=age) for age in (CONFIG.window_days, 900)])
+    live.change(batch.assign(n=1))
+    pd.testing.assert_frame_equal(live.rank(frozenset()), before, check_exact=True)
+
+
 @pytest.mark.parametrize(("column", "value"), [("area_id", "z"), ("offence_code", "mischief")])
 def test_what_the_run_does_not_know_is_refused(column: str, value: str) -> None:
     live = LiveAreas(counted(some(1, 50)), CODEBOOK, STAFFING, config=CONFIG, seed=3)
     with pytest.raises(ValueError, match=f"area_events: {column} '{value}' is not known to the run"):
-        live.change(some(2, 1).assign(n=1, **{column: value}))
+        live.change(some(2, 1).assign(n=1, age_days=1, **{column: value}))

@@ -171,6 +171,20 @@ def test_too_few_callers_or_weeks_leave_it_suspected(changes: dict[str, int], co
     assert market[column] == value
 
 
+@pytest.mark.parametrize("youngest", [8, 90])
+def test_reports_of_the_hour_that_a_change_of_clocks_repeats_are_of_the_youngest_week(youngest: int) -> None:
+    """Their age is -1 day. With 90, all reports of dealing have it."""
+    frame = reports([*market_rows(5, 5), *background(2)])
+    moves = frame["kind"].eq("dealing") & frame["age_days"].lt(youngest)
+    early, today = (frame.assign(age_days=frame["age_days"].mask(moves, age)) for age in (-1, 0))
+    found = [rank_markets(rows, CELLS, config=CONFIG).markets for rows in (early, today)]
+    pd.testing.assert_frame_equal(*found, check_exact=True)
+    priors = fit_market_priors(early, CELLS, config=CONFIG)
+    assert priors == fit_market_priors(today, CELLS, config=CONFIG)
+    live = LiveMarkets(relevant_reports(early, CONFIG), CELLS, config=CONFIG)
+    assert live.rank()["market_id"].tolist() == found[1]["market_id"].tolist()
+
+
 def test_one_source_is_no_market_and_two_are() -> None:
     calls: list[Row] = [(5, 5, "dealing", "call", f"r{i}", 7 * (i % 12), True) for i in range(24)]
     assert rank_markets(reports(calls), CELLS, config=CONFIG).markets.empty

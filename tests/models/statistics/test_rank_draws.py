@@ -11,7 +11,7 @@ from models.statistics.rank_draws import (
     draw_weights,
     percentiles,
     rank_draws,
-    summarise_ranks,
+    rank_interval,
     total_order,
     total_ranks,
 )
@@ -74,6 +74,10 @@ def test_percentiles_run_along_entities_and_share_ties() -> None:
     ]
 
 
+def test_nobody_has_no_percentile() -> None:
+    assert percentiles(np.empty((0, 3))).shape == (0, 3)
+
+
 def test_nobody_enters_by_a_tie() -> None:
     assert rank_draws([[1.0], [1.0], [2.0]]).tolist() == [[3], [3], [1]]
 
@@ -97,18 +101,17 @@ def test_the_total_order_goes_by_each_score_in_turn_and_then_by_id() -> None:
 
 
 def test_summary_by_hand() -> None:
-    scores = [[9.0] * 10, [5.0] * 8 + [1.0] * 2, [2.0] * 10]
-    summary = summarise_ranks(scores, top_k=2)
-    assert summary["p_top_k"].tolist() == [1.0, 0.8, 0.2]
-    assert summary["rank_lo"].tolist() == [1, 2, 2]
-    assert summary["rank_hi"].tolist() == [1, 3, 3]
-    assert summary["score"].tolist() == pytest.approx([9.0, 4.2, 2.0])
+    scores = np.array([[9.0] * 10, [5.0] * 8 + [1.0] * 2, [2.0] * 10])
+    assert chance_in_top(scores, top_k=2).tolist() == [1.0, 0.8, 0.2]
+    rank_lo, rank_hi = rank_interval(scores, 0.8)
+    assert rank_lo.tolist() == [1, 2, 2]
+    assert rank_hi.tolist() == [1, 3, 3]
 
 
-@pytest.mark.parametrize(("top_k", "interval"), [(0, 0.8), (1, 1.0)])
-def test_bad_summary_settings_are_named(top_k: int, interval: float) -> None:
+@pytest.mark.parametrize("interval", [0.0, 1.0])
+def test_an_interval_that_is_no_probability_is_named(interval: float) -> None:
     with pytest.raises(ValueError, match="expected"):
-        summarise_ranks([[1.0]], top_k, interval)
+        rank_interval([[1.0]], interval)
 
 
 def test_interval_covers_the_true_rank_as_often_as_it_says() -> None:
@@ -118,7 +121,7 @@ def test_interval_covers_the_true_rank_as_often_as_it_says() -> None:
         true = rng.gamma(0.8, 1 / 2.0, 200)
         count = rng.poisson(true * 5.0)
         drawn = draw_gamma(1, [str(i) for i in range(200)], (0.8 + count)[:, None], np.full((200, 1), 7.0), 400)[..., 0]
-        summary = summarise_ranks(drawn, 20)
+        rank_lo, rank_hi = rank_interval(drawn, 0.8)
         rank = rank_draws(true[:, None])[:, 0]
-        covered.append(summary["rank_lo"].le(rank) & summary["rank_hi"].ge(rank))
+        covered.append((rank_lo <= rank) & (rank_hi >= rank))
     assert 0.77 < np.mean(covered) < 0.84

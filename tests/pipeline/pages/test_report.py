@@ -347,6 +347,40 @@ def test_a_column_with_show_appears_on_the_page(monkeypatch: pytest.MonkeyPatch)
     assert '<td class="n" data-v="12.25">12.2</td></tr>' in html
 
 
+def test_a_heading_stands_where_its_figures_do() -> None:
+    html = page()
+    compared = 0
+    for table in re.findall(r'<table class="sortable">.*?</table>', html, re.DOTALL):
+        head, body = table.split("</thead>")
+        heads = ['class="n"' in attributes for attributes in re.findall(r"<th( [^>]*)>", head)]
+        sortable = ["<button" in cell for cell in re.findall(r"<th .*?</th>", head, re.DOTALL)]
+        cells = re.findall(r"<t[dh]( [^>]*)?>", body.split("</tr>")[0])
+        for is_right, can_sort, attributes in zip(heads, sortable, cells, strict=True):
+            assert is_right == (can_sort and bool(re.search(r'class="n\b', attributes)))
+            compared += is_right
+    assert compared > 15
+
+
+def test_the_longest_bar_of_hours_is_found_once_for_the_page() -> None:
+    template = page_environment().get_template("report_cells.html.jinja")
+    bar = template.make_module({"most_hours": 28}).hours_bar(
+        {"today_hours": 14, "proposed_hours": 28}, "today_hours", 0
+    )
+    assert 'd="M50.0 7H100.0"' in bar
+    assert 'd="M71.4 7H100.0"' in page()  # 10 of at most 14 hours
+
+
+def test_no_rule_but_its_own_takes_the_colour_of_an_axis() -> None:
+    css = page().split("<style>")[1].split("</style>")[0]
+    declared = re.findall(r"(--[\w-]+):", css.split("}")[0])
+    assert len(declared) == len(set(declared))
+    assert {f"--axis-{name}" for name in AXES} <= set(declared)
+    assert not {f"--{name}" for name in AXES} & set(declared)  # --ratio is the shape of the map
+    for name in AXES:
+        assert css.count(f".axis-{name} {{ background: var(--axis-{name}); }}") == css.count(f"var(--axis-{name})") == 1
+        assert f'<i class="axis-{name}"></i>' in page()
+
+
 def test_every_cell_has_a_macro_and_every_axis_its_columns() -> None:
     macros = page_environment().get_template("report_cells.html.jinja").module
     columns = [column for table in read_tables().published.values() for column in table.shown]
