@@ -2,13 +2,20 @@
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pipeline.errors import SettingsError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sections:
+    """Mark of a field of sections by name: `type_of` returns the dataclass of a name, or raises ValueError."""
+
+    type_of: Callable[[str], type]
 
 
 def checked_keys(kind: Any, value: Any, folder: Path, where: str, at: str = "") -> Any:
@@ -19,7 +26,8 @@ def checked_keys(kind: Any, value: Any, folder: Path, where: str, at: str = "") 
     Parameters
     ----------
     kind : type
-        Dataclass of a section, or type of a field; `Annotated` with a function of value and folder that locates a file.
+        Dataclass of a section, or type of a field; `Annotated` with `Sections`, or with a function that takes a value
+        of the field's type (text for a path) and the folder, and locates a file.
     value : Any
         Value as YAML reads it.
     folder : Path
@@ -32,7 +40,7 @@ def checked_keys(kind: Any, value: Any, folder: Path, where: str, at: str = "") 
     Raises
     ------
     SettingsError
-        A key is unknown, or a section is none.
+        A key is unknown, a section is none, or a file cannot be located.
     """
     if dataclasses.is_dataclass(kind):
         kinds = get_type_hints(kind, include_extras=True)
@@ -47,14 +55,32 @@ def checked_keys(kind: Any, value: Any, folder: Path, where: str, at: str = "") 
         return {key: checked_keys(kinds[key], item, folder, where, path + key) for key, item in value.items()}
     if get_origin(kind) is tuple and isinstance(value, list):
         return [checked_keys(get_args(kind)[0], item, folder, where, at) for item in value]
-    if get_origin(kind) is Annotated and isinstance(value, str | dict):
+    locate: Callable[[Any, Path], Any] | None = None
+    if get_origin(kind) is Annotated:
+        kind, mark = get_args(kind)
+        if isinstance(value, dict) and isinstance(mark, Sections):
+            kinds = {name: _type_of(mark, name, f"{where}: {at}") for name in value}
+            return {key: checked_keys(kinds[key], item, folder, where, f"{at}.{key}") for key, item in value.items()}
+        locate = mark
+    elif Path in (kind, *get_args(kind)):
+        locate = _resolved
+    if locate and isinstance(value, dict if get_origin(kind) is Mapping else str):  # build_typed refuses others
         try:
-            return kind.__metadata__[0](value, folder)
-        except ValueError as error:
-            raise SettingsError(f"{where}: {error}") from None
-    if Path in (kind, *get_args(kind)) and isinstance(value, str):
-        return (folder / value).resolve()
+            return locate(value, folder)
+        except (ValueError, OSError) as error:
+            raise SettingsError(f"{where}: {at}: {error}") from None
     return value
+
+
+def _type_of(sections: Sections, name: str, where: str) -> type:
+    try:
+        return sections.type_of(name)
+    except ValueError as error:
+        raise SettingsError(f"{where}.{name}: {error}") from None
+
+
+def _resolved(path: str, folder: Path) -> Path:
+    return (folder / path).resolve()
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -64,35 +90,64 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 _TYPE_NAMES: dict[Any, str] = {
     int: "a whole number", float: "a number", bool: "true or false", str: "text", date: "a date", Path: "a path",
-    NoneType: "null", tuple: "a list",
+    NoneType: "null", tuple: "a list", Sequence: "a list", Mapping: "a section",
 }  # fmt: skip
 
 
-def build_typed(kind: Any, value: Any, at: str = "") -> Any:
+def build_typed(kind: Any, value: Any, at: str = "", *, is_secret: bool = False) -> Any:
     """Return a value with checked keys as its type, a dataclass for a section.
 
     Numbers are kept as they are written: 180 in a field of type float stays 180, because hashes of settings hold it.
+    The value of a field with `repr=False` is in no error, and neither is what stands in place of a section.
 
     Raises
     ------
     SettingsError
-        The value is of another type; the message names it by the path `at`.
-    TypeError
-        A section lacks a key.
-    ValueError
+        The value is of another type, or a section lacks a key; the message names it by the path `at`.
+    TypeError, ValueError
         A section refuses its values.
     """
+    if get_origin(kind) is Annotated:
+        kind, mark = get_args(kind)
+        if isinstance(mark, Sections) and isinstance(value, dict):
+            return {name: build_typed(mark.type_of(name), item, f"{at}.{name}") for name, item in value.items()}
     if dataclasses.is_dataclass(kind):
-        kinds = get_type_hints(kind)
-        fields = {key: build_typed(kinds[key], item, f"{at}.{key}" if at else key) for key, item in value.items()}
-        return kind(**fields)  # type: ignore[operator]
-    if get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(build_typed(get_args(kind)[0], item, at) for item in value)
-    allowed = get_args(kind) if isinstance(kind, UnionType) else (get_origin(kind) or kind,)
-    is_checked = _TYPE_NAMES.keys() >= set(allowed)  # others, such as mappings, are checked by their section
-    if is_checked and not any(_is_of_type(value, one) for one in allowed):
-        raise SettingsError(f"{at}={value!r}: expected {' or '.join(_TYPE_NAMES[one] for one in allowed)}")
+        return _build_section(kind, value, at, is_secret=is_secret)
+    # By type without its parameters: the parameters.
+    allowed = {get_origin(one) or one: get_args(one) for one in (get_args(kind) if _is_union(kind) else (kind,))}
+    for list_type, made in ((tuple, tuple), (Sequence, list)):
+        if list_type in allowed and isinstance(value, list):
+            return made(build_typed(allowed[list_type][0], item, at, is_secret=is_secret) for item in value)
+    if _TYPE_NAMES.keys() >= set(allowed) and not any(_is_of_type(value, one) for one in allowed):
+        secret = " (not shown: it may be a secret)" if is_secret else ""
+        is_shown = not is_secret and set(allowed) != {Mapping} and not isinstance(value, dict | list)
+        found = f"={value!r}" if is_shown else f" is of type {type(value).__name__}{secret}"
+        raise SettingsError(f"{at}{found}: expected {' or '.join(_TYPE_NAMES[one] for one in allowed)}")
+    if Mapping in allowed and isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise SettingsError(f"{at} has a key that is not text: expected names; put quotes around numbers")
+        [*_, of_items] = allowed[Mapping] or (Any,)
+        return {key: build_typed(of_items, item, f"{at}.{key}", is_secret=is_secret) for key, item in value.items()}
     return value
+
+
+def _build_section(kind: Any, value: dict[str, Any], at: str, *, is_secret: bool) -> Any:
+    kinds = get_type_hints(kind, include_extras=True)
+    unset = {field.name: field for field in dataclasses.fields(kind) if field.name not in value}
+    none = dataclasses.MISSING
+    if missing := [name for name, field in unset.items() if field.default is none and field.default_factory is none]:
+        raise SettingsError(f"{at or 'configuration'} lacks {', '.join(missing)}: expected a value for each")
+    secret = {field.name for field in dataclasses.fields(kind) if is_secret or not field.repr}
+    return kind(
+        **{
+            key: build_typed(kinds[key], item, f"{at}.{key}" if at else key, is_secret=key in secret)
+            for key, item in value.items()
+        }
+    )
+
+
+def _is_union(kind: Any) -> bool:
+    return isinstance(kind, UnionType) or get_origin(kind) is Union
 
 
 def _is_of_type(value: Any, kind: type) -> bool:

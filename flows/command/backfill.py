@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, json_option, known_at_option, pass_home, prefect_option
+from flows.command.options import COUNT, Day, json_option, known_at_option, pass_home, prefect_option
 from flows.command.printing import print_summaries
 
 if TYPE_CHECKING:
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 @click.command("backfill")
 @click.option("--from", "first", type=Day(), required=True, help="First local day.")
 @click.option("--to", "last", type=Day(), required=True, help="Last local day.")
-@click.option(
-    "--step-days", type=click.IntRange(1), default=1, show_default=True, help="Days from one run to the next."
-)
+@click.option("--step-days", type=COUNT, default=1, help="Days from one run to the next.")
 @known_at_option
 @json_option
-@prefect_option
+@prefect_option(makes_home=True)
 @pass_home
 def command(
     home: "Home",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, pass_home
+from flows.command.options import FOLDER, Day, pass_home
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -21,15 +21,13 @@ SHOWN = {"areas": 12, "cells": 5, "markets": 10, "crackdowns": 5, "notices": 5} 
 @click.command("demo")
 @click.option(
     "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("demo"),
-    show_default=True,
     help="Folder for the town and its home; an earlier demo in it is replaced.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the town.")
+@click.option("--seed", type=int, default=1, help="Seed of the town.")
 @click.option("--as-of", type=Day(), help="Day of the run (default: today, so that its lists have not expired).")
-@pass_home
-def command(home: "Home", folder: Path, seed: int, as_of: date | None) -> None:
+def command(folder: Path, seed: int, as_of: date | None) -> None:
     """Simulate a town, consume its events, do the daily run as a Prefect flow, and print the results.
 
     Of people, only counts are printed.
@@ -38,36 +36,42 @@ def command(home: "Home", folder: Path, seed: int, as_of: date | None) -> None:
     Example:
       harmspot demo --seed 7
     """
-    now = home.now()
-    run_demo(folder, seed=seed, as_of=as_of or now.date(), now=now, progress=home.progress)
+    from flows.schedule.prefect_server import prefect_server
+
+    _clear_earlier_demo(folder)
+    with prefect_server(folder / "home") as wait_for_server:  # before anything that takes long to import
+        run_demo(folder, seed, as_of, wait_for_server)
 
 
-def run_demo(folder: Path, *, seed: int, as_of: date, now: datetime, progress: Callable[[str], None]) -> None:
-    """Simulate, load, run as a Prefect flow; print the places, counts of people and paths of the files."""
+@pass_home
+def run_demo(chosen: "Home", folder: Path, seed: int, as_of: date | None, wait_for_server: Callable[[], str]) -> None:
+    """Simulate, load, run as a Prefect flow; print the places, counts of people and paths of the files.
+
+    Of the chosen home only the clock is used: the demo has a home of its own.
+    """
     from flows.command.printing import print_frame
     from flows.command.show import read_table, shown_table
     from flows.human_log.audit_events import audit_report
     from flows.human_log.ledger import read_ledger
     from flows.ingest.ingest import load_file
-    from flows.schedule.prefect_server import prefect_server
     from flows.simulation.town import write_town
 
-    _clear_earlier_demo(folder)
+    now, progress = chosen.now(), chosen.progress
+    as_of = as_of or now.date()
     home = _home_in(folder, as_of, now, progress)
-    with prefect_server(home.path) as wait_for_server:
-        progress(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
-        town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
-        home.ensure()
-        progress(f"loading {town.event_count:,} records")
-        counts = load_file(home, town.events, None)
-        progress(
-            f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
-            f"+ dead letters {counts.dead:,}"
-        )
-        from flows.schedule.prefect_flows import daily
+    progress(f"simulating a town (seed {seed}, {HISTORY_DAYS} days) in {folder}")
+    town = write_town(folder, seed=seed, days=HISTORY_DAYS, end=as_of)
+    home.ensure()
+    progress(f"loading {town.event_count:,} records")
+    counts = load_file(home, town.events, None)
+    progress(
+        f"rows in {counts.rows_in:,} = versions stored {counts.stored:,} + duplicates {counts.duplicates:,} "
+        f"+ dead letters {counts.dead:,}"
+    )
+    from flows.schedule.prefect_flows import daily
 
-        wait_for_server()
-        summary = daily(home.path, home.config_file, as_of, None, home.clock)
+    wait_for_server()
+    summary = daily(home.path, home.config_file, as_of, None, home.clock)
     for name, limit in SHOWN.items():
         shown = shown_table(name)
         frame = read_table(home, shown, summary.run_id, purpose=None, reader=None).head(limit)
@@ -114,7 +118,7 @@ def _register_effects(home: "Home") -> None:
 
 def _clear_earlier_demo(folder: Path) -> None:
     """Remove an earlier demo from the folder; raise SettingsError if the folder holds anything else."""
-    from flows.home.settings import SettingsError
+    from pipeline.errors import SettingsError
 
     if not folder.exists() or not any(folder.iterdir()):
         return

@@ -135,7 +135,6 @@ SPEAKER = click.option(
     "--speaker",
     type=click.Choice(["person", "resident", "partner"]),
     default="person",
-    show_default=True,
     help="Who makes the statement.",
 )
 # The options of each kind of decision; every other kind has a reason only.

@@ -68,29 +68,38 @@ def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
     return with_home
 
 
-def prefect_option(verb: Callable[..., Any]) -> Callable[..., Any]:
+def prefect_option(*, makes_home: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add `--without-prefect`; else start the home's Prefect server before the verb imports anything.
 
     The verb gets `wait_for_server`, which waits until the server answers; None without Prefect. It imports Prefect's
     flows, which read the server's address when they are imported, and then waits.
+
+    Parameters
+    ----------
+    makes_home : bool
+        Whether the verb makes a home that is missing. Any other verb is then called without a server, and says so.
     """
 
-    @click.option("--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records.")
-    @functools.wraps(verb)
-    def with_server(*arguments: Any, without_prefect: bool, **options: Any) -> Any:
-        if without_prefect:
-            return verb(*arguments, wait_for_server=None, **options)
-        from flows.schedule.prefect_server import prefect_server
+    def with_option(verb: Callable[..., Any]) -> Callable[..., Any]:
+        @click.option("--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records.")
+        @functools.wraps(verb)
+        def with_server(*arguments: Any, without_prefect: bool, **options: Any) -> Any:
+            path, config_file, clock = click.get_current_context().obj
+            is_in_place = (path / "store.duckdb").exists() and (config_file is None or config_file.is_file())
+            if without_prefect or not (is_in_place or makes_home):
+                return verb(*arguments, wait_for_server=None, **options)
+            from flows.schedule.prefect_server import prefect_server
 
-        path, config_file, clock = click.get_current_context().obj
-        if not path.exists():
-            from flows.home.home import Home
+            if not is_in_place:
+                from flows.home.home import Home
 
-            Home(path, config_file, clock).ensure()  # creates nothing if the settings cannot be read
-        with prefect_server(path) as wait_for_server:
-            return verb(*arguments, wait_for_server=wait_for_server, **options)
+                Home(path, config_file, clock).ensure()  # creates nothing if the settings cannot be read
+            with prefect_server(path) as wait_for_server:
+                return verb(*arguments, wait_for_server=wait_for_server, **options)
 
-    return with_server
+        return with_server
+
+    return with_option
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--as-of", type=Day(), help="Local day; only events before 00:00 of that day count (default: today).")
 @known_at_option
 @json_option
-@prefect_option
+@prefect_option(makes_home=True)
 @pass_home
 def command(
     home: "Home",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import json_option, pass_home, reading_options
+from flows.command.options import json_option, limit_option, pass_home, reading_options, run_option
 from flows.command.printing import print_frame
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def shown_table(name: str) -> Shown:
 
 @click.command("show")
 @click.argument("table", type=click.Choice(list(TABLES)))
-@click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows printed; --json prints all.")
+@run_option
+@limit_option
 @click.option("--resolve", "is_resolved", is_flag=True, help="Show the force's own ids of people; logged separately.")
 @reading_options
 @json_option

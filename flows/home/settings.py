@@ -27,8 +27,8 @@ from models.places.markets import MarketsConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
 from pipeline.messages.partners import Partner
-from pipeline.sources.registry import is_source_name, locate_sources
-from pipeline.typed_sections import build_typed, checked_keys
+from pipeline.sources.registry import is_source_name, settings_type
+from pipeline.typed_sections import Sections, build_typed, checked_keys
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 ENVIRONMENT_PREFIX = "HARMSPOT__"
@@ -56,14 +56,13 @@ def _locate_source(source: str, folder: Path) -> str:
     return source if is_source_name(source) else str((folder / source).resolve())
 
 
-def _locate_certificates(security: Any, folder: Path) -> Any:
+def _locate_certificates(security: Mapping[Any, Any], folder: Path) -> dict[Any, Any]:
     """Return the options of the Kafka client with absolute paths of certificates and keys."""
-    if not isinstance(security, dict):
-        return security
-    return {
-        name: (folder / value).resolve() if re.fullmatch("ssl_(ca|cert|key|crl)file", name) else value
-        for name, value in security.items()
-    }
+
+    def is_file(name: Any, value: Any) -> bool:
+        return isinstance(value, str) and bool(re.fullmatch("ssl_(ca|cert|key|crl)file", str(name)))
+
+    return {name: (folder / value).resolve() if is_file(name, value) else value for name, value in security.items()}
 
 
 def _require_from(section: str, settings: Any, **least: float) -> None:
@@ -163,13 +162,6 @@ class KafkaSettings:
     topic_prefix: str
     security: Annotated[Mapping[str, Any], _locate_certificates] = dataclasses.field(repr=False)
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.security, Mapping):
-            raise SettingsError(
-                f"kafka.security is of type {type(self.security).__name__} (not shown: it may be a secret): "
-                "expected a section such as {security_protocol: SASL_SSL, sasl_mechanism: PLAIN, …}"
-            )
-
 
 @dataclass(frozen=True, slots=True)
 class PartnersSettings:
@@ -238,7 +230,7 @@ class Settings:
     audits: AuditsConfig
     publication: PublicationSettings
     kafka: KafkaSettings
-    sources: Annotated[Mapping[str, Any], locate_sources]  # by name of the source
+    sources: Annotated[Mapping[str, Any], Sections(settings_type)]  # by name of the source
     partners: PartnersSettings
     stream: StreamSettings
     schedule: ScheduleSettings
@@ -293,7 +285,7 @@ def _yaml_or_text(text: str) -> Any:
     """Return the value of a variable; text that is not YAML, such as the cron line `* * * * *`, is returned as is."""
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         return text
 
 

@@ -16,7 +16,8 @@ from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.sources.jsonl import JsonLinesSource
 from pipeline.sources.mapping import read_mapping
 from pipeline.sources.parquet import ParquetSource
-from pipeline.sources.registry import NamedSource, Source, is_source_name, source_kind, typed_settings
+from pipeline.sources.registry import NamedSource, Source, is_source_name, source_kind
+from pipeline.typed_sections import build_typed
 
 EVENT_FILE_SUFFIXES = (".jsonl", ".jsonl.gz")
 
@@ -63,7 +64,8 @@ def open_source(home: Home, name: str) -> NamedSource:
     kind = source_kind(name)
     if kind.settings is None:
         return kind.open(getattr(home.settings, name))
-    return kind.open(typed_settings(name, home.settings.sources.get(name, {})))
+    own = home.settings.sources.get(name)
+    return kind.open(build_typed(kind.settings, {}, f"sources.{name}") if own is None else own)
 
 
 def _ingest(home: Home, source: Source, topic_ids: dict[str, str] | None) -> BatchCounts:

@@ -11,7 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def prefect_server(home: Path, *, is_scheduling: bool = False) -> Iterator[Calla
 
     The server listens on loopback, keeps its state and its log in the home, and ends with this process, however that
     ends. The function returns its address. With PREFECT_API_URL set, that server is used and none is started.
-    Variables that the user has set are kept.
+    Variables that the user has set are kept; the others are unset after the block.
 
     Parameters
     ----------
@@ -47,21 +47,30 @@ def prefect_server(home: Path, *, is_scheduling: bool = False) -> Iterator[Calla
         By the yielded function: the server ended, or did not answer in time.
     """
     folder = (home / "prefect").resolve()
-    for name, value in _settings(folder).items():
-        os.environ.setdefault(name, value)
-    if ADDRESS in os.environ:
-        yield lambda: os.environ[ADDRESS]
-        return
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        root = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = _start(listener, folder / "server.log", is_scheduling)
-    os.environ[ADDRESS] = f"{root}/api"
+    log = folder / "server.log"
+    with ExitStack() as after:  # in reverse order, each step even if another fails
+        after.enter_context(_environment(_settings(folder)))
+        if ADDRESS in os.environ:
+            yield lambda: os.environ[ADDRESS]
+            return
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            root = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            after.callback(_stop, _start(listener, log, is_scheduling))
+        after.enter_context(_environment({ADDRESS: f"{root}/api"}))
+        after.callback(_send_events)
+        yield partial(_wait_until_it_answers, root, log)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set those variables that are not set, for the block: another home in this process has its own."""
+    absent = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(absent)
     try:
-        yield partial(_wait_until_it_answers, root, folder / "server.log")
+        yield
     finally:
-        _send_events()
-        del os.environ[ADDRESS]
-        _stop(server)
+        for name in absent:
+            os.environ.pop(name, None)
 
 
 def _settings(folder: Path) -> dict[str, str]:
@@ -123,3 +132,4 @@ def _stop(server: "subprocess.Popen[bytes]") -> None:
         server.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         server.kill()
+        server.wait()

@@ -7,12 +7,10 @@ A new source is one module in this room with its settings (a frozen dataclass), 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from pipeline.errors import SourceError
 from pipeline.events.batch import RecordBatch, TopicPartition
-from pipeline.typed_sections import build_typed, checked_keys
 
 # The module of each kind; it is imported when it is used, because clients of brokers take long to import.
 KINDS = {
@@ -77,32 +75,12 @@ def source_kind(name: str) -> SourceKind:
     return kind
 
 
-def locate_sources(sections: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return section `sources` of a settings file with absolute paths, which count from `folder`.
-
-    Raises
-    ------
-    ValueError
-        A source is unknown.
-    SettingsError
-        A key of a source is unknown.
-    """
-    return {
-        name: checked_keys(_settings_type(name), section, folder, "settings", f"sources.{name}")
-        for name, section in sections.items()
-    }
-
-
-def typed_settings(name: str, section: Mapping[str, Any]) -> Any:
-    """Return a section of `sources` as the dataclass of its kind; raise SettingsError for a value of another type."""
-    return build_typed(_settings_type(name), dict(section), f"sources.{name}")
-
-
-def _settings_type(name: str) -> type:
+def settings_type(name: str) -> type:
+    """Return the dataclass of section `sources.NAME`; raise ValueError if no source has such a section."""
     if is_source_name(name) and (found := source_kind(name).settings):
         return found
     named = [known for known in KINDS if source_kind(known).settings is not None]
-    raise ValueError(f"sources.{name}: unknown source; known here: {', '.join(named) or 'none'}")
+    raise ValueError(f"unknown source; known here: {', '.join(named) or 'none'}")
 
 
 def recreated_topic(topic: str) -> SourceError:

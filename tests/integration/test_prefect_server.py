@@ -1,9 +1,11 @@
 """A home's Prefect server: it ends with its run, however that ends, and the run never imports it."""
 
+import json
 import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
@@ -91,3 +93,10 @@ def test_the_users_own_server_is_used(tmp_path: Path, environment: MutableMappin
         assert wait_for_server() == environment["PREFECT_API_URL"] == "http://prefect.example/api"
     assert environment["PREFECT_API_URL"] == "http://prefect.example/api"
     assert not (tmp_path / "prefect").exists()
+
+
+def test_the_web_pages_are_told_where_the_api_is(tmp_path: Path, environment: MutableMapping[str, str]) -> None:
+    with prefect_server(tmp_path, is_scheduling=True) as wait_for_server:
+        root = wait_for_server()
+        with urllib.request.urlopen(f"{root}/ui-settings", timeout=60) as answer:
+            assert json.load(answer)["api_url"] == f"{root}/api" == environment["PREFECT_API_URL"]

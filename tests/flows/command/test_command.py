@@ -70,6 +70,31 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        (["late"], "create one with: harmspot init"),
+        (["--config", "absent.yaml", "late"], "absent.yaml: No such file"),
+        (["--config", "absent.yaml", "run"], "absent.yaml: No such file"),
+        (["--config", "absent.yaml", "backfill", "--from", "2026-01-01", "--to", "2026-01-02"], "No such file"),
+    ],
+)
+@pytest.mark.parametrize("is_home", [False, True])
+def test_no_server_starts_and_nothing_is_made_where_nothing_can_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str], words: str, is_home: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    if is_home:
+        home.mkdir()
+        assert verb == ["late"] or harmspot("--home", home, "init").returncode == 0
+    before = sorted(tmp_path.rglob("*"))
+    done = harmspot("--home", home, *verb)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_an_unknown_mapping_names_the_shipped_ones(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text("a\n1\n")

@@ -1,5 +1,7 @@
 """The clock of a demo is noon of its day, but never later than the present."""
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,6 +12,18 @@ from flows.home.settings import SettingsError
 from flows.simulation.town import TownFiles
 
 DAY = date(2026, 3, 2)
+STARTED = """
+import sys
+from flows.command import main
+from flows.schedule import prefect_server as room
+
+def started(home):
+    print(home, sorted({"pandas", "duckdb", "numpy", "flows.home.home"} & set(sys.modules)))
+    sys.exit()
+
+room.prefect_server = started
+main()
+"""
 
 
 @pytest.mark.parametrize(
@@ -37,3 +51,9 @@ def test_an_interrupted_demo_is_replaced_and_nothing_else(tmp_path: Path) -> Non
     (begun / "home" / "store.duckdb").touch()
     with pytest.raises(SettingsError, match="something other than a demo"):
         _clear_earlier_demo(begun)
+
+
+def test_the_server_starts_before_anything_that_takes_long_to_import(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STARTED, "demo", "--folder", str(tmp_path / "town")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{tmp_path / 'town' / 'home'} []\n"

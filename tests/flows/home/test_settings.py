@@ -1,8 +1,9 @@
 """Settings: order of precedence, closed keys, paths relative to the file that names them."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
@@ -128,6 +129,56 @@ def test_no_error_repeats_what_may_be_a_secret(tmp_path: Path, text: str, words:
     shown = str(refused.value).replace(str(file), "")
     assert not any(part in shown for part in ("Zebra", "99", "aberZ"))
     assert refused.value.__cause__ is None
+
+
+def fields(section: type, at: str = "") -> Iterator[tuple[str, set[Any]]]:
+    """Each field of the settings by its path of keys, with the types that it may have."""
+    for name, kind in get_type_hints(section).items():
+        if is_dataclass(kind):
+            yield from fields(kind, f"{at}{name}.")
+        else:
+            yield f"{at}{name}", {get_origin(one) or one for one in (kind, *get_args(kind))}
+
+
+SHAPES = ["Zebra-99", 3, True, None, [], [{"a": "Zebra-99"}], {"a": "Zebra-99"}, {1: "Zebra-99"}]
+OF_TYPE = {Path: str, Mapping: dict, str: str}
+WRONG: list[tuple[str, Any]] = [
+    (at, shape)
+    for at, kinds in fields(Settings)
+    if kinds & {Path, Mapping}
+    for shape in SHAPES
+    if not isinstance(shape, tuple(OF_TYPE[kind] for kind in kinds & OF_TYPE.keys()))
+    if not (shape is None and type(None) in kinds)
+]
+WRONG += [(at, {1: "Zebra-99"}) for at in ("sources", "kafka.security", "places.weights", "people.weights")]
+WRONG += [("places.weights", {"violence": "Zebra-99"}), ("kafka.security", {1: 2, "ssl_cafile": 3})]
+WRONG += [("force.fidelity", "a\0b"), ("ingest.mapping", "a\0b")]
+WRONG += [("ingest.sources", shape) for shape in ([{"a": "Zebra-99"}], [3], [None], {"a": "Zebra-99"}, ["a\0b"])]
+WRONG += [("partners.recipients", [{"name": "a", "topics": shape}]) for shape in (None, 3, [3], {"notices": 3})]
+WRONG += [("partners.recipients", shape) for shape in ([{}], [[]], None, {}, "Zebra-99")]
+WRONG += [("places.discoveries", shape) for shape in (3, [[]], [{}], {})]
+
+
+@pytest.mark.parametrize(("at", "shape"), WRONG)
+def test_a_value_of_a_wrong_shape_is_refused_by_its_key(tmp_path: Path, at: str, shape: Any) -> None:
+    """In a file as in a variable; what stands in place of a section may be a secret and is not shown."""
+    section: Any = shape
+    for key in reversed(at.split(".")):
+        section = {key: section}
+    variable = f"HARMSPOT__{at.upper().replace('.', '__')}"
+    with pytest.raises(SettingsError) as refused:
+        load_settings(written(tmp_path, yaml.safe_dump(section)), environment={})
+    with pytest.raises(SettingsError) as refused_too:
+        load_settings(environment={variable: yaml.safe_dump(shape)})
+    for said in (str(refused.value), str(refused_too.value)):
+        assert at in said or (at == "ingest.mapping" and "mapping" in said)
+        assert "Zebra" not in said or at == "partners.recipients" or at == "places.weights"
+
+
+def test_a_variable_that_yaml_takes_for_a_date_that_is_none_is_text() -> None:
+    assert (
+        load_settings(environment={"HARMSPOT__FORCE__AREAS__VERSION": "2026-13-45"}).force.areas.version == "2026-13-45"
+    )
 
 
 def test_files_of_the_security_settings_are_relative_to_their_configuration(tmp_path: Path) -> None:

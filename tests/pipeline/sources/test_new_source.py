@@ -16,7 +16,7 @@ MODULE = '''
 """A folder into which another system drops event files; each file is read once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import SourceError
@@ -30,6 +30,7 @@ class DropSettings:
 
     folder: Path
     pattern: str = "*.jsonl"
+    password: str = field(default="", repr=False)
 
 
 class DropSource:
@@ -119,11 +120,14 @@ def test_a_source_of_one_module_and_one_line_is_read_resumed_and_checked(code: P
 
 
 WRONG = {
-    "{drop: {folder: in, patern: x}}": "settings: unknown key 'sources.drop.patern'; did you mean 'pattern'?",
+    "{drop: {folder: in, patern: x}}": "0.yaml: unknown key 'sources.drop.patern'; did you mean 'pattern'?",
     "{drop: {folder: in, pattern: 5}}": "sources.drop.pattern=5: expected text",
-    "{drops: {}}": "sources.drops: unknown source; known here: drop",
+    "{drops: {}}": "2.yaml: sources.drops: unknown source; known here: drop",
     "{drop: in}": "sources.drop is of type str: expected a section with folder, pattern",
     "{drop: {folder: absent}}": "absent is no folder; correct sources.drop.folder",
+    "{drop: {folder: in, password: 271828}}": "sources.drop.password is of type int (not shown: it may be a secret)",
+    "{drop: {}}": "sources.drop lacks folder",
+    "{}": "sources.drop lacks folder",
 }
 READ_WRONG = """
 import sys

@@ -1,0 +1,79 @@
+"""The environment and the processes of a home's Prefect server, without Prefect."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.schedule import prefect_server as room
+from flows.schedule.prefect_server import prefect_server
+
+# In place of the server: a process that ends when its standard input does.
+IDLE = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+STUBBORN = """
+import signal
+from flows.schedule import server_process
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+server_process.STOP_TIMEOUT_S = 0.1
+server_process.end_with_parent()
+"""
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list["subprocess.Popen[bytes]"]:
+    """The processes started in place of servers, in an environment without Prefect's variables."""
+    for name in [name for name in os.environ if name.startswith("PREFECT_") or name == "DO_NOT_TRACK"]:
+        monkeypatch.delenv(name)
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(*_: object) -> "subprocess.Popen[bytes]":
+        processes.append(subprocess.Popen(IDLE, stdin=subprocess.PIPE))
+        return processes[-1]
+
+    monkeypatch.setattr(room, "_start", start)
+    return processes
+
+
+def test_a_second_home_in_the_same_process_has_its_own_folder(
+    tmp_path: Path, started: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "INFO")
+    before = os.environ.copy()
+    for name in ("a", "b"):
+        with prefect_server(tmp_path / name):
+            assert os.environ["PREFECT_HOME"] == str(tmp_path / name / "prefect")
+            assert os.environ["PREFECT_API_URL"].startswith("http://127.0.0.1:")
+            assert os.environ["PREFECT_LOGGING_LEVEL"] == "INFO"
+        assert os.environ == before
+    assert [server.returncode for server in started] == [0, 0]
+
+
+def test_the_server_is_stopped_even_if_its_last_events_cannot_be_sent(
+    tmp_path: Path, started: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError("not sent")
+
+    monkeypatch.setattr(room, "_send_events", fail)
+    before = os.environ.copy()
+    with pytest.raises(OSError, match="not sent"), prefect_server(tmp_path):
+        pass
+    assert os.environ == before
+    assert [server.returncode for server in started] == [0]
+
+
+def test_a_server_that_has_to_be_killed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "STOP_TIMEOUT_S", 0.1)
+    server = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdin=subprocess.PIPE)
+    room._stop(server)
+    assert server.returncode == -9
+
+
+def test_a_server_whose_shutdown_hangs_does_not_outlive_its_parent() -> None:
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", STUBBORN], stdin=subprocess.DEVNULL, check=False, timeout=60)
+    assert done.returncode == 1
+    assert time.monotonic() - began < 30
