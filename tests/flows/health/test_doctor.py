@@ -58,8 +58,9 @@ def test_a_clock_behind_the_store_is_told(home: Home) -> None:
 
 def test_a_store_that_is_being_written_is_left_to_its_writer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.health.doctor.STORE_WAIT_S", 0.1)
+    monkeypatch.setenv("HARMSPOT__STORE__WAIT_S", "0.1")
     with open_store(home.store, home.key, wait_s=0):
-        found = findings(home).loc["store"]
+        found = findings(Home(home.path, home.config_file, CLOCK, home.progress)).loc["store"]
     assert found["state"] == "warning" and "is held by" in found["detail"]
 
 

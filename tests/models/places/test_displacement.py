@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.places.displacement import DISPLACEMENT_COLUMNS, Z80, measure_displacement
+from tests.soak import sample
 
 AS_OF = pd.Timestamp("2026-06-01", tz="UTC")
 START = AS_OF - pd.Timedelta(days=40)
@@ -283,6 +284,8 @@ def test_too_few_days_are_not_compared(days_since: int, why: str) -> None:
 COUNTS = st.tuples(st.integers(0, 25), st.integers(0, 25))
 
 
+@pytest.mark.sampled
+@settings(max_examples=sample(30, whole=100))
 @given(COUNTS, COUNTS, COUNTS, COUNTS, st.integers(0, 20))
 def test_each_report_around_the_market_since_the_start_raises_displacement_by_one(
     target: tuple[int, int], ring: tuple[int, int], control: tuple[int, int], control_ring: tuple[int, int], more: int
@@ -294,6 +297,8 @@ def test_each_report_around_the_market_since_the_start_raises_displacement_by_on
     assert after["displaced_lo"] <= after["displaced"] <= after["displaced_hi"]
 
 
+@pytest.mark.sampled
+@settings(max_examples=sample(30, whole=100))
 @given(COUNTS, st.integers(0, 20))
 def test_overdoses_and_events_outside_the_window_move_nothing(ring: tuple[int, int], more: int) -> None:
     site_events = planted((9, 3), ring, (8, 8), (4, 4))
