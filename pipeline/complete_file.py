@@ -49,18 +49,27 @@ def write_first(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     FileExistsError
         Something exists at `path`.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.new")
-    try:
-        _write_exclusively(fresh, content, mode)
+    remove_interrupted(path)
+    with only_writer(path.parent):
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
         try:
-            os.link(fresh, path, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
-                raise
-            _write_exclusively(path, content, mode)
-        _flush(path.parent)
-    finally:
-        fresh.unlink(missing_ok=True)
+            _write_exclusively(fresh, content, mode)
+            try:
+                os.link(fresh, path, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                    raise
+                _write_exclusively(path, content, mode)
+            _flush(path.parent)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+def remove_interrupted(path: Path) -> None:
+    """Remove what killed processes left of `write_first`, unless the folder cannot be locked."""
+    with only_writer(path.parent) as is_alone:
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.new") if is_alone else ():
+            left.unlink()
 
 
 def _write_exclusively(path: Path, content: bytes, mode: int) -> None:
@@ -92,18 +101,20 @@ def remove_unfinished(path: Path) -> list[Path]:
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path) -> Iterator[bool]:
     """Run the block while no other process is in such a block for the folder, which must exist.
 
     The operating system releases the lock of a process that dies. A folder that cannot be locked (on NFS) or opened
-    (not readable) goes without the lock.
+    (not readable) goes without the lock; the block then gets False.
     """
     with ExitStack() as stack:
+        is_locked = False
         with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY)
             stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+            is_locked = True
+        yield is_locked
 
 
 def _flush(path: Path) -> None:

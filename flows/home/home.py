@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from flows.home.settings import Settings, SettingsError, load_settings
-from pipeline.complete_file import write_complete
+from pipeline.complete_file import remove_interrupted, write_complete
 from pipeline.errors import KeyFileError
 from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import Key, create_key, load_key
@@ -118,6 +118,7 @@ class Home:
         """Create the folder and its key if missing, and log it; create nothing if the settings cannot be read."""
         _ = self.settings
         self.path.mkdir(parents=True, exist_ok=True)
+        remove_interrupted(self.path / "key")
         if not (self.store.exists() or self._has_key()):
             with suppress(KeyFileError):  # another process is first
                 create_key(self.path)

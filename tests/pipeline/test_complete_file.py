@@ -109,3 +109,10 @@ def test_every_log_of_an_unfinished_database_goes(tmp_path: Path) -> None:
     with completed(tmp_path / "store.duckdb"):
         pass
     assert names(tmp_path) == ["store.duckdb.wal"]
+
+
+def test_what_a_killed_process_left_of_a_first_file_goes_with_the_next(tmp_path: Path) -> None:
+    for name in (".list.json.0123456789abcdef.new", ".list.json.new", ".other.json.0123456789abcdef.new"):
+        (tmp_path / name).write_bytes(b"half")
+    write_new(tmp_path / "list.json", b"ours")
+    assert names(tmp_path) == [".list.json.new", ".other.json.0123456789abcdef.new", "list.json"]

@@ -22,7 +22,7 @@ READ = ("show", "warrants", "--purpose", "test", "--reader", "R. Eader")
 RUN = ("run", "--without-prefect", "--as-of", str(AS_OF), "--json")
 # What is made first, by command; a kill within milliseconds of its appearance is the most likely to do harm.
 MADE = {
-    "init": ("key.new", "key", "config-path", "store.duckdb.new", "store.duckdb"),
+    "init": ("key", "config-path", "store.duckdb.new", "store.duckdb"),
     "load": ("key", "config-path.new", "config-path", "store.duckdb.new", "store.duckdb.new.wal", "store.duckdb"),
     "run": ("restricted.duckdb.new", "published.duckdb.new", "published.duckdb", "layers", "layers/run_id"),
     "show": ("access.log",),
@@ -125,7 +125,7 @@ def test_processes_that_create_a_home_at_once_end_with_one_key_and_one_store(
 
 
 def test_what_a_killed_creation_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    for name in ("key.new", "store.duckdb.new", "store.duckdb.new.wal"):
+    for name in (".key.0123456789abcdef.new", "store.duckdb.new", "store.duckdb.new.wal"):
         (tmp_path / name).write_bytes(b"half")
     with open_store(tmp_path / "store.duckdb", create_key(tmp_path), wait_s=0) as store:
         assert store.offsets() == {}
