@@ -38,8 +38,8 @@ def write_complete(path: Path, content: bytes) -> None:
         fresh.write_bytes(content)
 
 
-def write_first(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write a file of the given mode, complete or not at all, unless something exists at `path`, a link included.
+def write_first(path: Path, content: bytes) -> None:
+    """Write a file for its owner alone, complete or not at all, unless something exists at `path`, a link included.
 
     The temporary name is the process's own, and the file takes its name by a hard link, which replaces nothing even
     where folders cannot be locked. A file system without hard links gets the file written in place.
@@ -53,13 +53,13 @@ def write_first(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     with only_writer(path.parent):
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
         try:
-            _write_exclusively(fresh, content, mode)
+            _write_exclusively(fresh, content)
             try:
                 os.link(fresh, path, follow_symlinks=False)
             except OSError as error:
                 if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
                     raise
-                _write_exclusively(path, content, mode)
+                _write_exclusively(path, content)
             _flush(path.parent)
         finally:
             fresh.unlink(missing_ok=True)
@@ -72,8 +72,8 @@ def remove_interrupted(path: Path) -> None:
             left.unlink()
 
 
-def _write_exclusively(path: Path, content: bytes, mode: int) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+def _write_exclusively(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -37,7 +37,7 @@ def keep_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str, sta
     """Store the announced state; call this within the transaction that stores the announcements."""
     if not state:
         return
-    rows = [(*place, standing) for place, standing in state.items()]
-    connection.register("standing_arrived", pa.table(list(zip(*rows, strict=True)), schema=COLUMNS))
+    rows = [(*place, of_place) for place, of_place in state.items()]
+    connection.register("announced_state", pa.table(list(zip(*rows, strict=True)), schema=COLUMNS))
     connection.execute(query("live/keep_announced_state"), {"run_id": run_id})
-    connection.unregister("standing_arrived")
+    connection.unregister("announced_state")

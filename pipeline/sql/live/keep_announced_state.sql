@@ -1,3 +1,3 @@
 INSERT OR REPLACE INTO store.live_standing
 SELECT $run_id, place_kind, place_id, standing
-FROM standing_arrived
+FROM announced_state

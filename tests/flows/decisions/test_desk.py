@@ -1,7 +1,5 @@
 """The desk: one decision at a time, one read of the ledger, and a publication that shows what was recorded."""
 
-import shutil
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,13 +19,6 @@ from tests.town import TownRun
 
 READING = {"reader": "A. Lee", "purpose": "approve the list"}
 WHY = "evidence read and found sound"
-
-
-@pytest.fixture
-def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
-    """A copy of the town's home for decisions."""
-    shutil.copytree(town_run.home.path, tmp_path / "home")
-    return new_home(tmp_path / "home")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -38,13 +37,6 @@ from pipeline.store.interface import TOMBSTONE
 from tests.town import AS_OF, CLOCK, TownRun, event
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
-
-
-@pytest.fixture
-def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
-    """A copy of the town's home for decisions."""
-    shutil.copytree(town_run.home.path, tmp_path / "home")
-    return new_home(tmp_path / "home")
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """PII in free text: decisions and the access log refuse it, and events or older decisions with it stop no run."""
 
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,13 +21,6 @@ from pipeline.store.store import DuckDBStore as Store
 from tests.town import CLOCK, TownRun
 
 READER = "Insp. J. Reyes"
-
-
-@pytest.fixture
-def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
-    """A copy of the town's home for decisions."""
-    shutil.copytree(town_run.home.path, tmp_path / "home")
-    return new_home(tmp_path / "home")
 
 
 @pytest.fixture
