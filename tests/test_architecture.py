@@ -34,7 +34,10 @@ PIPELINE = {
     "pipeline.publication": SHARED | {"pipeline.privacy"},
     "pipeline.pages": SHARED | {"pipeline.privacy", "pipeline.publication"},
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
-    "pipeline.store": SHARED | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources"},
+    "pipeline.files": SHARED,
+    "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
+    "pipeline.store": SHARED
+    | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources", "pipeline.mapped"},
 }
 BASICS = {"models.arrays", "models.checks"}
 MODELS = {
@@ -212,7 +215,7 @@ def test_the_clock_is_passed_in(package: str) -> None:
 KEEPING = ("pipeline.database", "pipeline.store.", "pipeline.publication.")
 COMPUTING = (
     "pipeline.privacy.pii_scan",  # searches the identities of the store or snapshot that it is given
-    "pipeline.sources.mapped_files",
+    "pipeline.mapped.mapped_files",
     "flows.run.",
     "flows.evaluation.",
     "flows.ingest.live",

@@ -89,8 +89,8 @@ def command(
     from geo.cells import Grid
     from models.places.axes import codebook_axes
     from pipeline.events.codebook import read_codebook
-    from pipeline.sources.mapped_files import read_mapped_incidents
-    from pipeline.sources.mapping import read_mapping
+    from pipeline.mapped.mapped_files import read_mapped_incidents
+    from pipeline.mapped.mapping import read_mapping
 
     settings = home.settings
     if mapping:

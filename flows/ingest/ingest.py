@@ -12,9 +12,9 @@ from pipeline.errors import SourceError
 from pipeline.events.batch import BatchCounts
 from pipeline.events.codebook import read_codebook
 from pipeline.events.decoder import Decoder
+from pipeline.mapped.mapping import read_mapping
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.sources.jsonl import JsonLinesSource
-from pipeline.sources.mapping import read_mapping
 from pipeline.sources.parquet import ParquetSource
 from pipeline.sources.registry import NamedSource, Source, is_source_name, source_kind
 from pipeline.typed_sections import build_typed

@@ -1,4 +1,4 @@
-"""Event sources: Kafka, event files, and third-party files through a mapping.
+"""Event sources: Kafka and event files.
 
 May import events, messages and the shared modules of pipeline.
 """

@@ -15,9 +15,9 @@ import pandas as pd
 
 from pipeline.database import Progress
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
+from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.privacy.access_log import LogMark
-from pipeline.sources.mapping import Mapping as FileMapping
 from pipeline.store.human_events import HumanEvent
 
 # Called within a transaction with what its rows can be read through; returns more messages.

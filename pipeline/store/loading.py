@@ -10,8 +10,8 @@ from pipeline.database import Progress, query, transaction, unordered
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record
 from pipeline.events.columns import DEAD_LETTER
 from pipeline.events.version_sql import hashed_sql, keep_sql
-from pipeline.sources import mapped_files
-from pipeline.sources.mapping import Mapping, check_offence_codes
+from pipeline.mapped import mapped_files
+from pipeline.mapped.mapping import Mapping, check_offence_codes
 from pipeline.store.rows import BatchNumber, Rows, dead_counts
 
 _REPLAY_PAGE = 1000  # dead letters replayed in one transaction; each may have 1 MiB

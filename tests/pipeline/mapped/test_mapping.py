@@ -15,8 +15,8 @@ from pipeline.errors import MappingError, SourceError
 from pipeline.events.batch import BatchCounts, DecodedBatch
 from pipeline.events.codebook import read_codebook
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
+from pipeline.mapped.mapping import read_mapping
 from pipeline.privacy.keys import derive_key
-from pipeline.sources.mapping import read_mapping
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
 

@@ -17,8 +17,8 @@ from pipeline.database import connect, frame, literal_sql, name_sql, query, unor
 from pipeline.errors import SourceError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
 from pipeline.events.version_sql import stage_sql
-from pipeline.sources.mapping import Mapping, check_columns, content_of_row_sql, extract_sql, words_of
-from pipeline.sources.time_zones import zone_spans
+from pipeline.mapped.mapping import Mapping, check_columns, content_of_row_sql, extract_sql, words_of
+from pipeline.mapped.time_zones import zone_spans
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 WGS84 = "EPSG:4326"
