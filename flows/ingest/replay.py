@@ -6,7 +6,7 @@ from pathlib import Path
 from flows.home.home import Home
 from flows.home.settings import find_mapping
 from flows.home.store_access import open_home_store
-from flows.ingest.ingest import new_decoder, offence_codes
+from flows.ingest.ingest import harm_days, new_decoder
 from pipeline.events.batch import BatchCounts
 from pipeline.mapped.mapping import Mapping, read_mapping
 
@@ -23,7 +23,7 @@ def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:
         for name in store.waiting_mappings():
             counts += store.replay_mapped(
                 _mapping_named(name, [mapping_file, home.settings.ingest.mapping]),
-                offence_codes=offence_codes(home),
+                harm_days=harm_days(home),
                 ingested_at=now,
                 future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
             )
