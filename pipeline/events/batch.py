@@ -46,12 +46,12 @@ class BatchCounts:
     rows_in: int = 0
     stored: int = 0
     duplicates: int = 0
-    merged: int = 0
     dead: int = 0
-    corrected: int = 0
-    cancelled: int = 0
     conflicts: int = 0
     dead_by_reason: dict[str, int] = field(default_factory=dict)
+    merged: int = 0
+    corrected: int = 0
+    cancelled: int = 0
 
     def text(self) -> str:
         """Return one line of text."""

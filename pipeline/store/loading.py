@@ -42,7 +42,7 @@ class Loading(Settling):
         check_offence_codes(mapping, harm_days)
         # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
         number = self._new_batch(ingested_at)
-        files, passed_over = read_files(self._connection, path, mapping.format)
+        files, passed_over = read_files(self._connection, path, mapping)
         for note in (*passed_over, *(note for file in files for note in file.notes)):
             progress(f"{path.name}: {note}")
         rows_in = sum(file.rows for file in files)
@@ -62,7 +62,7 @@ class Loading(Settling):
             counts += self._keep_dead(dead, number)
             if counts.rows_in != rows_in:
                 raise StoreError(
-                    f"{path}: {rows_in:,} rows were read, {counts.rows_in:,} accounted for; nothing is kept"
+                    f"{path}: {rows_in:,} rows were read, {counts.rows_in:,} kept or refused; nothing is stored"
                 )
             counts = replace(counts, cancelled=self._cancel_gone(number, mapping.source))
             self._keep_counts(number, path.name, counts)

@@ -189,10 +189,10 @@ WHERE latest.status <> 'cancelled'
         OR latest.batch_id IN (SELECT batch_id FROM store.loaded_file WHERE kind = 'involvements'))
 
 -- name: cancelled
-SELECT * REPLACE (
+SELECT * EXCLUDE (content_hash, ingested_at, batch_id) REPLACE (
     version + 1 AS version, 'cancelled' AS status, concat(incident_id, '@', version + 1) AS event_id,
     NULL::TIMESTAMPTZ AS event_time
-) EXCLUDE (content_hash, ingested_at, batch_id)
+)
 FROM gone
 
 -- name: last_files
