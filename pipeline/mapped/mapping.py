@@ -19,6 +19,7 @@ import yaml
 
 from pipeline.database import literal_sql, name_sql
 from pipeline.errors import MappingError
+from pipeline.files.table import FileFormat
 
 DISCOVERIES = ("public", "police", "partner", "sensor")
 PRECISIONS = ("instant", "day", "month")
@@ -66,7 +67,10 @@ class Mapping:
     updated_at_format: str | None = None
     precision: str = "instant"
     crs: str = "EPSG:4326"
-    delimiter: str = ","
+    encoding: str | None = None  # None: found out, and said; likewise the delimiter
+    delimiter: str | None = None
+    skip_rows: int = 0  # lines above the header
+    sheet: str | None = None  # of a workbook
     files: str = "*"  # which files of a folder are read, such as `*-street.csv`
     blank_id: str = "refuse"  # or `hash`: an id from the row's content and its ordinal among equal rows
     discovery: str | None = None  # default for rows where neither offence nor column gives one
@@ -91,6 +95,10 @@ class Mapping:
         if self.time_zone is not None:
             _check_zone(self.time_zone)
         _check_crs(self.crs)
+
+    def file_format(self) -> FileFormat:
+        """Return what the mapping says about how its files are written."""
+        return FileFormat(self.encoding, self.delimiter, self.skip_rows, self.sheet, self.files)
 
 
 def read_mapping(path: Path) -> Mapping:

@@ -35,12 +35,13 @@ class Loading(Rows):
         check_offence_codes(mapping, offence_codes)
         # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
         number = self._new_batch(ingested_at)
-        passed_over = mapped_files.read_raw(self._connection, path, mapping)
+        files, passed_over = mapped_files.read_raw(self._connection, path, mapping)
         if passed_over:
-            progress(
-                f"{path.name}: {len(passed_over):,} files passed over, such as {passed_over[0].name}: "
-                f"mapping {mapping.name!r} reads only {mapping.files}"
-            )
+            named = ", ".join(f"{file.name} ({file.why})" for file in passed_over)
+            progress(f"{path.name}: {len(passed_over):,} files passed over: {named}")
+        for file in files:
+            for note in file.notes:
+                progress(f"{file.name}: {note}")
         rows_read = self._scalar("SELECT count(*) FROM raw")
         progress(f"{path.name}: {rows_read:,} rows read")
         mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
