@@ -11,6 +11,7 @@ import pandas as pd
 import pyproj
 
 from pipeline.errors import MappingError
+from pipeline.files.table import FileFormat
 from pipeline.mapped.columns import COLUMNS_OF_KIND, NamedColumns
 from pipeline.mapped.time_format import check_format
 
@@ -95,6 +96,11 @@ class Mapping:
             check_crs("crs", self.crs)
         self._check_numbers()
         self._check_formats()
+
+    @property
+    def format(self) -> FileFormat:
+        """What the mapping says about how its files are written."""
+        return FileFormat(self.encoding, self.delimiter, self.skip_rows, self.sheet, self.files)
 
     def _check_numbers(self) -> None:
         check_one_of("decimal", self.decimal, DECIMALS)

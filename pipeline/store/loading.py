@@ -15,7 +15,6 @@ from pipeline.errors import StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record
 from pipeline.events.columns import DEAD_LETTER
 from pipeline.events.version_sql import hashed_sql, keep_sql
-from pipeline.files.table import read_files
 from pipeline.mapped import mapped_files
 from pipeline.mapped.mapping import Mapping, check_offence_codes
 from pipeline.store.rows import BatchNumber, dead_counts
@@ -42,9 +41,13 @@ class Loading(Settling):
         check_offence_codes(mapping, harm_days)
         # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
         number = self._new_batch(ingested_at)
-        files, passed_over = read_files(self._connection, path, mapping)
-        for note in (*passed_over, *(note for file in files for note in file.notes)):
-            progress(f"{path.name}: {note}")
+        files, passed_over = mapped_files.read_raw(self._connection, path, mapping)
+        if passed_over:
+            named = ", ".join(f"{file.name} ({file.why})" for file in passed_over)
+            progress(f"{path.name}: {len(passed_over):,} files passed over: {named}")
+        for file in files:
+            for note in file.notes:
+                progress(f"{file.name}: {note}")
         rows_in = sum(file.rows for file in files)
         progress(f"{path.name}: {rows_in:,} rows read")
         self._know_files(files, mapping.kind)
