@@ -109,7 +109,8 @@ class Loading(Settling):
         with transaction(self._connection):
             number = self._new_batch(ingested_at)
             mapped_files.read_waiting(self._connection, mapping)
-            self._connection.execute(query("load/settle#files_of_letters"), {"kind": mapping.kind})
+            for name in ("files_of_letters", "earlier_load"):
+                self._connection.execute(query(f"load/settle#{name}"), {"kind": mapping.kind})
             mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
             mapped_files.stage_incidents(self._connection)
             counts, dead = self._compare(number, mapping, harm_days, again=True)
