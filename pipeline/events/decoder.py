@@ -6,6 +6,7 @@ checked; a row that fails becomes a dead letter with the first reason that appli
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -66,6 +67,17 @@ class Decoder:
         self._pseudonymise = pseudonymise
         self._horizon = now.astimezone(UTC) + future_tolerance
         self._default_zone = default_zone
+
+    @property
+    def horizon(self) -> datetime:
+        """Return the latest time that an event may be dated, in UTC."""
+        return self._horizon
+
+    def in_zone(self, zone: ZoneInfo | None) -> "Decoder":
+        """Return the same decoder that reads times without a zone in `zone`; None refuses them."""
+        other = copy(self)
+        other._default_zone = zone
+        return other
 
     def decode(self, records: Sequence[Record]) -> DecodedBatch:
         """Decode one batch; rows and dead letters keep the order of the records.

@@ -50,7 +50,7 @@ def arrival_sql(entity: str, order: str = "rowid") -> str:
 
     `order` is the column of `staged` that gives the order of arrival.
     """
-    columns = f"event_source, event_id, event_time, version, content_hash, {_entity_key_sql(entity)} AS entity_key"
+    columns = f"event_source, event_id, event_time, version, content_hash, {entity_key_sql(entity)} AS entity_key"
     position = f"rowid AS staged_row, {order} AS row_number"
     return (
         f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT {position}, {columns} FROM staged;"  # noqa: S608
@@ -68,7 +68,8 @@ def keep_sql(entity: str, present: Collection[str] | None = None, hashed: str = 
     )
 
 
-def _entity_key_sql(entity: str) -> str:
+def entity_key_sql(entity: str) -> str:
+    """Return the SQL of the text that identifies an entity: its key columns."""
     columns = [SCHEMAS[entity].field(name) for name in ENTITY_KEYS[entity]]
     return (
         columns[0].name if len(columns) == 1 else f"concat_ws({_UNIT_SEPARATOR}, {', '.join(map(_text_sql, columns))})"
