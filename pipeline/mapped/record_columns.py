@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Literal, NamedTuple, get_args
 
 from pipeline.events.schema import ActionKind, CustodyKind, Role, WarrantKind, WarrantStatus
-from pipeline.mapped.columns import NamedColumns, Names
+from pipeline.mapped.columns import IncidentColumns, NamedColumns, Names
 
 Holds = Literal["text", "offence", "time", "day", "number", "integer", "truth", "word"]
 # What a column of ours holds, in every kind of record; any other holds text.
@@ -155,3 +155,8 @@ for _kind in RECORD_KINDS.values():
     _kind.columns.READS = {
         item.name: _READ_AS.get(holds(item.name), holds(item.name)) for item in fields(_kind.columns)
     }
+# The columns of each kind of record that a mapping may state.
+COLUMNS_OF_KIND: dict[str, type[NamedColumns]] = {
+    "incidents": IncidentColumns,
+    **{name: kind.columns for name, kind in RECORD_KINDS.items()},
+}
