@@ -10,15 +10,16 @@ from pipeline.events.decoder import Decoder
 from pipeline.events.flatten import pseudonyms_in
 from pipeline.mapped.mapped_files import create_table
 from pipeline.mapped.mapping import Mapping
-from pipeline.mapped.records import RecordRows, dead_letters, decode_rows
+from pipeline.mapped.records import RecordRows, dead_letters, decode_records
 
 
 def involve(
     connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder, *, again: bool = False
-) -> tuple[RecordRows, int]:
+) -> RecordRows:
     """Turn the involvements of view `raw` into new versions of the incidents of `store.incident_version`.
 
-    A new version has the content of the latest one, and its involvements together with the new ones, sorted.
+    A new version has the content of the latest one, and its involvements together with the new ones, sorted. Rows whose
+    incident the store lacks become dead letters.
 
     Parameters
     ----------
@@ -34,18 +35,21 @@ def involve(
     Returns
     -------
     RecordRows
-        Versions of incidents, the identities of the people in them, and the dead letters; rows whose incident the store
-        lacks are among these.
-    int
-        Number of rows whose role is known already.
+        The new versions, the identities of the people in them, and the counts of the rows.
     """
-    people = decode_rows(connection, mapping, decoder, again=again)
-    create_table(connection, "decoded_person", people.table.select(["row_number", "person_id"]))
+    people, identity = decode_records(connection, mapping, decoder)
+    create_table(connection, "decoded_person", people.select(["row_number", "person_id"]))
     for name in ("involvement", "held_incident", "unknown_incident", "new_role"):
         connection.execute(query(f"mapped/involvement#{name}"))
-    [(repeated,)] = connection.execute(query("mapped/involvement#repeated")).fetchall()
+    [(known, new)] = connection.execute(query("mapped/involvement#counts")).fetchall()
     involved = connection.execute(query("mapped/involvement#involved"), {"source": mapping.source}).to_arrow_table()
     table = involved.cast(pa.schema([*INCIDENT, pa.field("row_number", pa.int64())]))
     present = pa.array(sorted(pseudonyms_in([table])), pa.string())
-    identity = people.identity.filter(pc.is_in(people.identity["person_id"], value_set=present))
-    return RecordRows("incident", table, identity, dead_letters(connection, mapping, again=again)), int(repeated)
+    return RecordRows(
+        "incident",
+        table,
+        identity.filter(pc.is_in(identity["person_id"], value_set=present)),
+        dead_letters(connection, mapping, again=again),
+        new_rows=new,
+        repeated_rows=known - new,
+    )

@@ -299,13 +299,18 @@ def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
 
 
 def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
-    words = {name: mapping.offences[name].str.upper() for name in ("offence", "offence_detail")}
-    create_table(connection, "offence_table", mapping.offences.assign(**words))
-    connection.execute(query("mapped/offence_word"))
+    match_offences(connection, mapping)
     create_table(connection, "status_word", words_of(mapping.statuses))
     create_table(connection, "discovery_word", words_of(mapping.discoveries))
     spans = zone_spans(mapping.time_zone or "UTC", last_year)
     create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
+
+
+def match_offences(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create temporary table `offence_word`: the match of each pair of offence and detail of `extract`."""
+    words = {name: mapping.offences[name].str.upper() for name in ("offence", "offence_detail")}
+    create_table(connection, "offence_table", mapping.offences.assign(**words))
+    connection.execute(query("mapped/offence_word"))
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:

@@ -17,35 +17,42 @@ from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.events.decoder import Decoder
 from pipeline.events.schema import EVENT_TYPES
 from pipeline.events.version_sql import entity_key_sql
-from pipeline.mapped.mapped_files import create_table
+from pipeline.mapped.extract import extract_sql
+from pipeline.mapped.mapped_files import create_table, match_offences
 from pipeline.mapped.mapping import Mapping
 from pipeline.mapped.record_columns import RECORD_KINDS
-from pipeline.mapped.record_sql import extract_record_sql, record_sql, rules_of
+from pipeline.mapped.record_sql import record_sql, rules_of
 
 _PART = 100_000  # rows decoded at a time
 _TAGS = {event.entity: str(event.__struct_config__.tag) for event in EVENT_TYPES}
 
 
 class RecordRows(NamedTuple):
-    """The rows of a file as records: entity, its table (`SCHEMAS` and row_number), identities, dead letters."""
+    """The rows of a file as records of one entity.
+
+    `table` has the columns of `SCHEMAS` and row_number, which identifies the row of `raw`. Where a record is not one row,
+    `new_rows` and `repeated_rows` count the rows that brought something and those that did not.
+    """
 
     entity: str
     table: pa.Table
     identity: pa.Table
     dead_letters: pa.Table
+    new_rows: int | None = None
+    repeated_rows: int = 0
 
 
 def decode_rows(
     connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder, *, again: bool = False
 ) -> RecordRows:
-    """Decode the rows of view `raw` as the mapping's kind of record; of involvements, the person of each row.
+    """Decode the rows of view `raw` as records of the mapping's kind, which is none of incidents and involvements.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
         Connection with view `raw` and table `raw_file`.
     mapping : Mapping
-        The mapping of the file, of a kind in `RECORD_KINDS`.
+        The mapping of the file.
     decoder : Decoder
         The decoder of events.
     again : bool
@@ -54,20 +61,26 @@ def decode_rows(
     Returns
     -------
     RecordRows
-        The rows in the order of the file. Rows with the same entity and version are all in the table.
+        The records in the order of the file; several may have the same entity and version.
     """
-    kind = RECORD_KINDS[mapping.kind]
+    table, identity = decode_records(connection, mapping, decoder)
+    return RecordRows(
+        RECORD_KINDS[mapping.kind].entity, table, identity, dead_letters(connection, mapping, again=again)
+    )
+
+
+def decode_records(
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder
+) -> tuple[pa.Table, pa.Table]:
+    """Return the decoded rows of `raw` and the identities in them; leave the others in table `refused_row`."""
+    entity = RECORD_KINDS[mapping.kind].entity
     _read_records(connection, mapping, decoder)
     zoned = decoder.in_zone(ZoneInfo(mapping.time_zone) if mapping.time_zone else None)
-    batches = [zoned.decode(records) for records in _events(connection, mapping, _TAGS[kind.entity])]
+    batches = [zoned.decode(records) for records in _events(connection, mapping, _TAGS[entity])]
     for batch in batches:
         _refuse(connection, batch.dead_letters)
-    return RecordRows(
-        kind.entity,
-        _with_lines(connection, kind.entity, batches),
-        pa.concat_tables([IDENTITY.empty_table(), *(batch.identity for batch in batches)]),
-        dead_letters(connection, mapping, again=again),
-    )
+    identity = pa.concat_tables([IDENTITY.empty_table(), *(batch.identity for batch in batches)])
+    return _with_lines(connection, entity, batches), identity
 
 
 def dead_letters(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, again: bool = False) -> pa.Table:
@@ -77,7 +90,7 @@ def dead_letters(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, aga
 
 
 def _read_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder) -> None:
-    """Create views `record` and `sound_record` of `raw`, and `refused_row` with the rows that a rule refuses."""
+    """Create table `record` and view `sound_record` of `raw`, and `refused_row` with the rows that a rule refuses."""
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
     line = next((name for name in ("harmspot_line", "harmspot_row") if name in types), "harmspot_number - first_row")
     connection.execute(
@@ -85,12 +98,11 @@ def _read_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, decod
         "FROM raw JOIN raw_file ON raw.harmspot_file = raw_file.file"
     )
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": decoder.horizon})
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE extract AS {extract_record_sql(mapping, types)}")
-    if mapping.kind == "warrants":
-        create_table(connection, "offence_table", mapping.offences)
-        connection.execute(query("mapped/offence_word"))
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
+    if "offence" in mapping.columns.READS:
+        match_offences(connection, mapping)
     rules = rules_of(mapping)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW record AS {record_sql(mapping.kind, rules)}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE record AS {record_sql(mapping)}")
     connection.execute("CREATE OR REPLACE TEMP VIEW sound_record AS FROM record WHERE rule IS NULL")
     reasons = {"reason": [rule.reason for rule in rules], "detail": [rule.detail for rule in rules]}
     create_table(connection, "record_rule", pa.table({"rule": pa.array(range(len(rules)), pa.int32()), **reasons}))

@@ -42,11 +42,11 @@ WHERE NOT list_contains(
 )
 GROUP BY ALL
 
--- name: repeated
--- Number of rows that give a role which the store, or an earlier row, gives already.
+-- name: counts
+-- Number of rows whose incident the store holds, and of those among them that bring a new role.
 SELECT
-    (SELECT count(*) FROM involvement SEMI JOIN held_incident ON involvement.incident_id = held_incident.incident_id)
-    - (SELECT count(*) FROM new_role) AS repeated
+    (SELECT count(*) FROM involvement SEMI JOIN held_incident ON involvement.incident_id = held_incident.incident_id),
+    (SELECT count(*) FROM new_role)
 
 -- name: involved
 -- A new version of each incident with a new role: the content held, with the roles held and the new ones.

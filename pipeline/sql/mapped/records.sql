@@ -146,7 +146,7 @@ ORDER BY refused_row.row_number
 -- Decoded rows (`decoded_row`, whose source_offset is the row's number) with the line of the file that each came from.
 -- The id of an event is a hash of what identifies the entity: of a person and a stay that is the pseudonym.
 SELECT
-    decoded_row.* REPLACE (
+    decoded_row.* EXCLUDE (entity_key) REPLACE (
         concat(md5(decoded_row.entity_key), '@', decoded_row.version) AS event_id,
         file_line.line AS source_offset
     ),
