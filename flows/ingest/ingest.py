@@ -98,7 +98,11 @@ def load_file(home: Home, path: Path, mapping: Path | None) -> BatchCounts:
     if mapping is None or _holds_events(path):
         return _ingest(home, _event_source(path), None)
     read = read_mapping(mapping)
-    common: dict[str, Any] = {"offence_codes": offence_codes(home), "ingested_at": home.now(), "progress": home.progress}
+    common: dict[str, Any] = {
+        "offence_codes": offence_codes(home),
+        "ingested_at": home.now(),
+        "progress": home.progress,
+    }
     with open_home_store(home) as store:
         if read.kind != "incidents":
             return store.load_records(path, read, decoder=new_decoder(home), **common)

@@ -21,7 +21,9 @@ def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:
     now, codes, decoder = home.now(), offence_codes(home), new_decoder(home)
     with open_home_store(home) as store:
         counts = store.replay_events(decoder.decode, ingested_at=now)
-        mappings = [_mapping_named(name, [mapping_file, home.settings.ingest.mapping]) for name in store.waiting_mappings()]
+        mappings = [
+            _mapping_named(name, [mapping_file, home.settings.ingest.mapping]) for name in store.waiting_mappings()
+        ]
         for mapping in sorted(mappings, key=lambda mapping: mapping.kind == "involvements"):
             if mapping.kind != "incidents":
                 counts += store.replay_records(mapping, decoder=decoder, offence_codes=codes, ingested_at=now)
