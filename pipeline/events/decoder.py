@@ -6,7 +6,6 @@ checked; a row that fails becomes a dead letter with the first reason that appli
 """
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -63,8 +62,10 @@ class Decoder:
     ) -> None:
         if now.tzinfo is None:
             raise ValueError(f"now={now!r}: expected a time with a zone")
+        self._codes = offence_codes
         self._offence_codes = pa.array(sorted(offence_codes), pa.string())
         self._pseudonymise = pseudonymise
+        self._tolerance = future_tolerance
         self._horizon = now.astimezone(UTC) + future_tolerance
         self._default_zone = default_zone
 
@@ -75,9 +76,7 @@ class Decoder:
 
     def in_zone(self, zone: ZoneInfo | None) -> "Decoder":
         """Return the same decoder that reads times without a zone in `zone`; None refuses them."""
-        other = copy(self)
-        other._default_zone = zone
-        return other
+        return Decoder(self._codes, self._pseudonymise, self._horizon - self._tolerance, self._tolerance, zone)
 
     def decode(self, records: Sequence[Record]) -> DecodedBatch:
         """Decode one batch; rows and dead letters keep the order of the records.

@@ -69,7 +69,8 @@ def _value_sql(name: str, mapping: Mapping) -> str:
         case "number":
             return f"CASE WHEN isfinite({column}) THEN {column} END"
         case "truth":
-            return f"CASE WHEN {column} IN ({_words_sql(mapping.true_values)}) THEN true WHEN {column} IN ({_words_sql(_NO)}) THEN false END"
+            is_no = f"{column} IN ({_words_sql(_NO)})"
+            return f"CASE WHEN {column} IN ({_words_sql(mapping.true_values)}) THEN true WHEN {is_no} THEN false END"
         case "word":
             return _meaning_sql(column, name, mapping)
         case _:
@@ -77,7 +78,7 @@ def _value_sql(name: str, mapping: Mapping) -> str:
 
 
 def _day_sql(moment: str, pattern: str) -> str:
-    """A day as the file writes it, whatever the zone; what has a time of day other than midnight is none."""
+    """Return the SQL of a day as the file writes it, whatever the zone; what has a time of day is none."""
     day = f"CASE WHEN {moment} = date_trunc('day', {moment}) THEN CAST({moment} AS DATE) END"
     # A year of two digits is never one to come.
     is_to_come = f"{day} > {_HORIZON}::DATE" if "%y" in pattern else "false"
@@ -85,7 +86,7 @@ def _day_sql(moment: str, pattern: str) -> str:
 
 
 def _meaning_sql(column: str, name: str, mapping: Mapping) -> str:
-    """The meaning of a word: by the mapping's key, or else our own words mean themselves; a blank is the word ''."""
+    """Return the SQL of a word's meaning: by the mapping's key, else our own words mean themselves; a blank is ''."""
     known = {word.upper(): word for word in mapping.columns.WORDS[name]}
     known |= {word.strip().upper(): meaning for word, meaning in getattr(mapping, WORD_KEYS[name]).items()}
     cases = " ".join(f"WHEN {literal_sql(word)} THEN {literal_sql(meaning)}" for word, meaning in known.items())

@@ -30,8 +30,8 @@ _TAGS = {event.entity: str(event.__struct_config__.tag) for event in EVENT_TYPES
 class RecordRows(NamedTuple):
     """The rows of a file as records of one entity.
 
-    `table` has the columns of `SCHEMAS` and row_number, which identifies the row of `raw`. Where a record is not one row,
-    `new_rows` and `repeated_rows` count the rows that brought something and those that did not.
+    `table` has the columns of `SCHEMAS` and row_number, which identifies the row of `raw`. Where a record is not one
+    row, `new_rows` and `repeated_rows` count the rows that brought something and those that did not.
     """
 
     entity: str

@@ -33,7 +33,8 @@ class RecordLoading(Loading):
         check_offence_codes(mapping, offence_codes)
         number = self._new_batch(ingested_at)
         mapped_files.read_raw(self._connection, path, mapping)
-        (progress or self._progress)(f"{path.name}: {self._scalar('SELECT count(*) FROM raw'):,} rows read")
+        rows_read = self._scalar("SELECT count(*) FROM raw")
+        (progress or self._progress)(f"{path.name}: {rows_read:,} rows read")
         rows = self._decode_records(mapping, decoder, again=False)
         with transaction(self._connection):
             counts = self._keep_records(rows, number) + self._keep_dead(rows.dead_letters, number)

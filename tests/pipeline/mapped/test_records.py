@@ -1,4 +1,4 @@
-"""Exports of people, warrants, stays, shifts and actions come in as events would; a word that nobody explained waits."""
+"""Exports of people, warrants, stays, shifts and actions come in as events would; an unexplained word waits."""
 
 import json
 import tempfile
