@@ -34,6 +34,7 @@ VERBS = {
     "layers": "Rewrite the map layers and the report of a kept run.",
     "evaluate": "Score forecasts and person rates against outcomes; test near repeats; run the NIJ challenge.",
     "simulate": "Write a simulated town as event files.",
+    "dead-letters": "List the rows that could not be used, with reason, column, value and line.",
     "replay": "Reprocess dead letters after fixing their cause.",
     "audit": "Sign periodic audit reports, verify the access log, check an exported list, erase a person.",
     "schedule": "Run the daily and late runs on a cron schedule.",
@@ -52,7 +53,7 @@ class Verbs(click.Group):
         """Import and return the command of a verb; None for an unknown name."""
         if name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"flows.command.{name}").command
+        command: click.Command = importlib.import_module(f"flows.command.{name.replace('-', '_')}").command
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -26,7 +26,7 @@ EVENT_FILE_SUFFIXES = (".jsonl", ".jsonl.gz")
 def new_decoder(home: Home) -> Decoder:
     """Return a decoder with today's codebook and the home's pseudonym key."""
     return Decoder(
-        offence_codes=offence_codes(home),
+        offence_codes=frozenset(harm_days(home)),
         pseudonymise=Pseudonymiser(home.key.pseudonym),
         now=home.now(),
         future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
@@ -34,15 +34,15 @@ def new_decoder(home: Home) -> Decoder:
     )
 
 
-def offence_codes(home: Home) -> frozenset[str]:
-    """Return the offence codes in force today; the codebook is re-read after its file has changed."""
+def harm_days(home: Home) -> dict[str, float]:
+    """Return the harm of each offence code in force today, in days; the codebook is re-read after a change."""
     path = home.settings.ingest.codebook
-    return _codes_in_force(path, path.stat().st_mtime_ns if path.exists() else None, home.today())
+    return _harm_in_force(path, path.stat().st_mtime_ns if path.exists() else None, home.today())
 
 
 @lru_cache(maxsize=1)
-def _codes_in_force(codebook: Path, written_ns: int | None, day: date) -> frozenset[str]:
-    return frozenset(read_codebook(codebook, day, codebook_axes()).index)
+def _harm_in_force(codebook: Path, written_ns: int | None, day: date) -> dict[str, float]:
+    return dict(read_codebook(codebook, day, codebook_axes())["harm_days"].astype(float))
 
 
 def ingest_sources(home: Home) -> BatchCounts:
@@ -99,7 +99,7 @@ def load_file(home: Home, path: Path, mapping: Path | None) -> BatchCounts:
         return _ingest(home, _event_source(path), None)
     read = read_mapping(mapping)
     common: dict[str, Any] = {
-        "offence_codes": offence_codes(home),
+        "harm_days": harm_days(home),
         "ingested_at": home.now(),
         "progress": home.progress,
     }

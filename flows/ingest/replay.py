@@ -6,7 +6,7 @@ from pathlib import Path
 from flows.home.home import Home
 from flows.home.settings import find_mapping
 from flows.home.store_access import open_home_store
-from flows.ingest.ingest import new_decoder, offence_codes
+from flows.ingest.ingest import harm_days, new_decoder
 from pipeline.events.batch import BatchCounts
 from pipeline.mapped.mapping import Mapping
 from pipeline.mapped.mapping_file import read_mapping
@@ -18,7 +18,7 @@ def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:
     Rows read through a mapping use the mapping of that name: `mapping_file` if it has that name, else the one in the
     settings, else a shipped one. Involvements come last, because their incidents may have waited, too.
     """
-    now, codes, decoder = home.now(), offence_codes(home), new_decoder(home)
+    now, days, decoder = home.now(), harm_days(home), new_decoder(home)
     with open_home_store(home) as store:
         counts = store.replay_events(decoder.decode, ingested_at=now)
         mappings = [
@@ -26,11 +26,11 @@ def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:
         ]
         for mapping in sorted(mappings, key=lambda mapping: mapping.kind == "involvements"):
             if mapping.kind != "incidents":
-                counts += store.replay_records(mapping, decoder=decoder, offence_codes=codes, ingested_at=now)
+                counts += store.replay_records(mapping, decoder=decoder, harm_days=days, ingested_at=now)
                 continue
             counts += store.replay_mapped(
                 mapping,
-                offence_codes=codes,
+                harm_days=days,
                 ingested_at=now,
                 future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
             )

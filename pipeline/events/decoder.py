@@ -179,6 +179,8 @@ def _dead_letters(records: Sequence[Record], refused: dict[int, Refusal]) -> pa.
             "detail": [refused[position].detail for position in positions],
             "mapping": [None] * len(dead),
             "payload": [record.value or b"" for record in dead],
+            "about": [None] * len(dead),
+            "value": [None] * len(dead),
         },
         schema=DEAD_LETTER,
     )

@@ -45,16 +45,32 @@ def hashed_sql(entity: str, arrived_sql: str, present: Collection[str] | None = 
     return f"SELECT *, {content_hash_sql(entity, present)} AS content_hash FROM ({arrived_sql})"  # noqa: S608 - ours
 
 
-def arrival_sql(entity: str, order: str = "rowid") -> str:
-    """Return SQL that creates views `arrival` and `held`: the columns to find duplicates by, staged and stored.
-
-    `order` is the column of `staged` that gives the order of arrival.
-    """
+def arrival_sql(entity: str) -> str:
+    """Return SQL that creates views `arrival` and `held`: the columns to find duplicates by, staged and stored."""
     columns = f"event_source, event_id, event_time, version, content_hash, {entity_key_sql(entity)} AS entity_key"
-    position = f"rowid AS staged_row, {order} AS row_number"
+    position = "rowid AS staged_row"
     return (
         f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT {position}, {columns} FROM staged;"  # noqa: S608
         f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns}, batch_id, ingested_at FROM store.{entity}_version"
+    )
+
+
+def settle_sql(entity: str, present: Collection[str]) -> str:
+    """Return SQL that creates views `arrival` and `held` for `load/settle.sql`: rows of a file, and the store's versions.
+
+    The body of a row is its content without its version, in the columns `present`; its weight is the harm of its offence
+    (table `harm_weight`), zero for what is no incident.
+    """
+    body = content_hash_sql(entity, set(present) - {"version"})
+    columns = f"event_source, version, {body} AS body_hash, {entity_key_sql(entity)} AS entity_key"
+    is_weighed = entity == "incident"
+    weight = "coalesce(harm_days, 0)" if is_weighed else "0"
+    weighed = " LEFT JOIN harm_weight USING (offence_code)" if is_weighed else ""
+    return (
+        f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT staged.rowid AS staged_row, row_number, file, "  # noqa: S608
+        f"is_version_stated, {columns}, {weight} AS weight FROM staged{weighed};"
+        f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns}, {weight} AS weight, event_id, content_hash, batch_id "
+        f"FROM store.{entity}_version{weighed}"
     )
 
 

@@ -176,13 +176,13 @@ def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool
     """Create temporary table `staged` from `mapped` with content_hash: all rows, or only those that a rule refuses."""
     rows = "FROM mapped WHERE rule IS NOT NULL" if refused_only else "FROM mapped"
     with unordered(connection):
-        connection.execute(stage_sql("incident", rows, STAGED))
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {rows}")
 
 
-def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str, *, again: bool = False) -> pa.Table:
+def refuse(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, again: bool = False) -> pa.Table:
     """Delete the rows with a `rule` from `staged` and return them as dead letters, of a replay with the new reason."""
     refused = query("mapped/dead_letters#refused_again" if again else "mapped/dead_letters#refused")
-    dead = connection.execute(refused, {"mapping": mapping_name}).to_arrow_table()
+    dead = connection.execute(refused, {"mapping": mapping.name}).to_arrow_table()
     connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
     return dead.cast(DEAD_LETTER)
 
@@ -277,6 +277,8 @@ def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: 
         f"{content} AS content FROM raw WHERE {condition}"
     )
     connection.execute(query("mapped/file#derived_id"))
+    if mapping.same_id == "each":
+        connection.execute(query("mapped/file#each_id"))
 
 
 def _blank_id_sql(mapping: Mapping) -> str:

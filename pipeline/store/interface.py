@@ -101,12 +101,15 @@ class Store(Protocol):
         path: Path,
         mapping: FileMapping,
         *,
-        offence_codes: frozenset[str],
+        harm_days: Mapping[str, float],
         ingested_at: datetime,
         future_tolerance: timedelta,
         progress: Progress | None = None,
     ) -> BatchCounts:
         """Load a file, or a folder of files, through a mapping, in one transaction.
+
+        Equal ids mean what `mapping.same_id` says. A file that was loaded before changes nothing, unless its mapping was
+        mended: then its rows replace what they gave before. `harm_days` is the harm of each offence of the codebook.
 
         Raises
         ------
@@ -116,13 +119,22 @@ class Store(Protocol):
             A column is missing, or the mapping gives an offence code that the codebook lacks.
         """
 
+    def files_of_last_load(self) -> list[str]:
+        """Return the names of the files of the last load through a mapping."""
+
+    def points_of_last_load(self) -> pd.DataFrame:
+        """Return the distinct points of the last load through a mapping: lon, lat, incidents."""
+
+    def dead_letters(self) -> pd.DataFrame:
+        """Return the waiting dead letters in order of arrival: batch_id, ingested_at, topic … about, value."""
+
     def load_records(
         self,
         path: Path,
         mapping: FileMapping,
         *,
         decoder: Decoder,
-        offence_codes: frozenset[str],
+        harm_days: Mapping[str, float],
         ingested_at: datetime,
         progress: Progress | None = None,
     ) -> BatchCounts:
@@ -139,12 +151,17 @@ class Store(Protocol):
         """Decode the waiting dead letters that are events again; store those that pass and mark them resolved."""
 
     def replay_mapped(
-        self, mapping: FileMapping, *, offence_codes: frozenset[str], ingested_at: datetime, future_tolerance: timedelta
+        self,
+        mapping: FileMapping,
+        *,
+        harm_days: Mapping[str, float],
+        ingested_at: datetime,
+        future_tolerance: timedelta,
     ) -> BatchCounts:
         """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
 
     def replay_records(
-        self, mapping: FileMapping, *, decoder: Decoder, offence_codes: frozenset[str], ingested_at: datetime
+        self, mapping: FileMapping, *, decoder: Decoder, harm_days: Mapping[str, float], ingested_at: datetime
     ) -> BatchCounts:
         """Do the same as `replay_mapped` for a mapping of records that are no incidents."""
 

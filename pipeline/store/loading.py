@@ -1,23 +1,30 @@
 """Third-party files loaded through a mapping, and dead letters tried again once their cause is mended."""
 
 from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 
-from pipeline.database import Progress, query, transaction, unordered
+from pipeline.database import Progress, frame, query, transaction, unordered
+from pipeline.errors import StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record
 from pipeline.events.columns import DEAD_LETTER
 from pipeline.events.version_sql import hashed_sql, keep_sql
+from pipeline.files.table import read_files
 from pipeline.mapped import mapped_files
 from pipeline.mapped.mapping import Mapping, check_offence_codes
-from pipeline.store.rows import BatchNumber, Rows, dead_counts
+from pipeline.store.rows import BatchNumber, dead_counts
+from pipeline.store.settling import Settling
 
 _REPLAY_PAGE = 1000  # dead letters replayed in one transaction; each may have 1 MiB
 
 
-class Loading(Rows):
+class Loading(Settling):
     """The part of the store that loads files and replays dead letters; `pipeline.store.interface` describes it."""
 
     def load_mapped(
@@ -25,34 +32,50 @@ class Loading(Rows):
         path: Path,
         mapping: Mapping,
         *,
-        offence_codes: frozenset[str],
+        harm_days: MappingOf[str, float],
         ingested_at: datetime,
         future_tolerance: timedelta,
         progress: Progress | None = None,
     ) -> BatchCounts:
         """Load a file, or a folder of files, through a mapping, in one transaction."""
         progress = progress or self._progress
-        check_offence_codes(mapping, offence_codes)
+        check_offence_codes(mapping, harm_days)
         # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
         number = self._new_batch(ingested_at)
-        passed_over = mapped_files.read_raw(self._connection, path, mapping)
-        if passed_over:
-            progress(
-                f"{path.name}: {len(passed_over):,} files passed over, such as {passed_over[0].name}: "
-                f"mapping {mapping.name!r} reads only {mapping.files}"
-            )
-        rows_read = self._scalar("SELECT count(*) FROM raw")
-        progress(f"{path.name}: {rows_read:,} rows read")
+        files, passed_over = read_files(self._connection, path, mapping)
+        for note in (*passed_over, *(note for file in files for note in file.notes)):
+            progress(f"{path.name}: {note}")
+        rows_in = sum(file.rows for file in files)
+        progress(f"{path.name}: {rows_in:,} rows read")
+        self._know_files(files, mapping.kind)
         mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
-        # A file without repeats, as nearly all are, is inserted directly; otherwise its rows are staged and compared.
+        self._connection.execute(query("load/settle#present_id"))
+        # A file without repeats, as nearly all are, is inserted directly; otherwise its rows are staged and settled.
         is_all_new = mapped_files.is_all_new(self._connection)
         if not is_all_new:
             mapped_files.stage_incidents(self._connection)
         with transaction(self._connection):
-            counts = self._keep_mapped(number, mapping, rows_read) if is_all_new else self._compare(number, mapping)
-            counts += self._keep_dead(mapped_files.unread_lines(self._connection, mapping.name), number)
+            counts, dead = self._insert(number, mapping) if is_all_new else self._compare(number, mapping, harm_days)
+            dead = pa.concat_tables([dead, mapped_files.unread_lines(self._connection, mapping.name)])
+            self._connection.execute(query("store/dead_letters#loaded_again"), {"mapping": mapping.name})
+            self._mark_tried(dead, mapping.name, number)
+            counts += self._keep_dead(dead, number)
+            if counts.rows_in != rows_in:
+                raise StoreError(
+                    f"{path}: {rows_in:,} rows were read, {counts.rows_in:,} kept or refused; nothing is stored"
+                )
+            counts = replace(counts, cancelled=self._cancel_gone(number, mapping.source))
             self._keep_counts(number, path.name, counts)
+            self._remember_files(number, mapping.kind)
         return counts
+
+    def files_of_last_load(self) -> list[str]:
+        """Return the names of the files of the last load through a mapping."""
+        return [row[0] for row in self._rows("load/settle#last_files")]
+
+    def points_of_last_load(self) -> pd.DataFrame:
+        """Return the distinct points of the last load through a mapping: lon, lat, incidents."""
+        return frame(self._connection, query("load/settle#last_points"))
 
     def waiting_mappings(self) -> list[str]:
         """Return the sorted names of the mappings through which waiting dead letters came."""
@@ -71,36 +94,46 @@ class Loading(Rows):
         return counts
 
     def replay_mapped(
-        self, mapping: Mapping, *, offence_codes: frozenset[str], ingested_at: datetime, future_tolerance: timedelta
+        self,
+        mapping: Mapping,
+        *,
+        harm_days: MappingOf[str, float],
+        ingested_at: datetime,
+        future_tolerance: timedelta,
     ) -> BatchCounts:
         """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
-        check_offence_codes(mapping, offence_codes)
+        check_offence_codes(mapping, harm_days)
         with transaction(self._connection):
             number = self._new_batch(ingested_at)
             mapped_files.read_waiting(self._connection, mapping)
+            self._connection.execute(query("load/settle#files_of_letters"), {"kind": mapping.kind})
             mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
             mapped_files.stage_incidents(self._connection)
-            dead = mapped_files.refuse(self._connection, mapping.name, again=True)
+            counts, dead = self._compare(number, mapping, harm_days, again=True)
             self._mark_tried(dead, mapping.name, number)
-            counts = self._keep_staged("incident", number, mapped_files.STAGED) + dead_counts(dead)
+            counts += dead_counts(dead)
             self._keep_counts(number, f"replay of {mapping.name}", counts)
+            self._remember_files(number, mapping.kind)
         return counts
 
-    def _keep_mapped(self, number: BatchNumber, mapping: Mapping, rows_read: int) -> BatchCounts:
-        """Insert the incidents of `mapped` directly from the file; the other rows become dead letters."""
+    def _insert(self, number: BatchNumber, mapping: Mapping) -> tuple[BatchCounts, pa.Table]:
+        """Insert the incidents of `mapped` directly from the file; return their counts and the other rows' letters."""
         rows = hashed_sql("incident", "FROM mapped WHERE rule IS NULL", mapped_files.STAGED)
         with unordered(self._connection):
             stored = self._scalar(keep_sql("incident", mapped_files.STAGED, rows), number._asdict())
         counts = BatchCounts(rows_in=stored, stored=stored)
-        if stored == rows_read:
-            return counts
+        if stored == self._scalar("SELECT count(*) FROM raw"):
+            return counts, DEAD_LETTER.empty_table()
         mapped_files.stage_incidents(self._connection, refused_only=True)
-        return counts + self._keep_dead(mapped_files.refuse(self._connection, mapping.name), number)
+        return counts, mapped_files.refuse(self._connection, mapping)
 
-    def _compare(self, number: BatchNumber, mapping: Mapping) -> BatchCounts:
-        """Move the new rows of `staged` into the versions; the others are duplicates or dead letters."""
-        dead = mapped_files.refuse(self._connection, mapping.name)
-        return self._keep_staged("incident", number, mapped_files.STAGED) + self._keep_dead(dead, number)
+    def _compare(
+        self, number: BatchNumber, mapping: Mapping, harm_days: MappingOf[str, float], *, again: bool = False
+    ) -> tuple[BatchCounts, pa.Table]:
+        """Settle the rows of `staged` among themselves and with the store; what cannot be settled is a dead letter."""
+        self._weigh(harm_days)
+        refuse = partial(mapped_files.refuse, self._connection, mapping, again=again)
+        return self._settle("incident", number, mapped_files.STAGED, mapping.same_id, refuse)
 
     def _replay(
         self, records: list[Record], decode: Callable[[list[Record]], DecodedBatch], ingested_at: datetime

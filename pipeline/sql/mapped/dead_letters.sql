@@ -13,7 +13,9 @@ SELECT
     encode(CAST(json_merge_patch(
         to_json(raw),
         json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_incident_id', derived_id.incident_id)
-    ) AS VARCHAR)) AS payload
+    ) AS VARCHAR)) AS payload,
+    NULL::VARCHAR AS about,
+    NULL::VARCHAR AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN raw ON staged.row_number = raw.harmspot_number
@@ -30,7 +32,9 @@ SELECT
     'unread_line' AS reason,
     'The line has too many or too few fields, a broken quote, or bytes that are no UTF-8.' AS detail,
     $mapping AS mapping,
-    encode(reject_errors.csv_line) AS payload
+    encode(reject_errors.csv_line) AS payload,
+    NULL::VARCHAR AS about,
+    NULL::VARCHAR AS value
 FROM reject_errors
 JOIN reject_scans USING (scan_id, file_id)
 GROUP BY ALL
@@ -58,7 +62,9 @@ SELECT
     refusal.reason,
     refusal.detail,
     $mapping AS mapping,
-    tried_row.bytes AS payload
+    tried_row.bytes AS payload,
+    NULL::VARCHAR AS about,
+    NULL::VARCHAR AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN tried_row ON staged.row_number = tried_row.rowid

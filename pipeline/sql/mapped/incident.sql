@@ -50,6 +50,8 @@ SELECT
     area_id,
     is_domestic,
     row_number,
+    parse_filename(file) AS file,
+    is_updated_at_given OR is_version_given AS is_version_stated,
     CASE
         WHEN NOT is_occurred_at_given THEN 'no_time'
         WHEN occurred_at_local IS NULL AND occurred_at_absolute IS NULL THEN 'bad_time'

@@ -22,7 +22,7 @@ from tests.soak import sample
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AXES = ("violence", "disorder", "minors", "none")
-CODES = frozenset(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES).index)
+HARM_DAYS = dict(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES)["harm_days"])
 MAPPING = {
     "name": "town",
     "about": "A town",
@@ -57,7 +57,7 @@ def write(path: Path, rows: list[tuple[str, ...]]) -> Path:
 
 def load(store: Store, path: Path, mapping: Mapping) -> BatchCounts:
     return store.load_mapped(
-        path, mapping, offence_codes=CODES, ingested_at=NOW, future_tolerance=timedelta(minutes=10)
+        path, mapping, harm_days=HARM_DAYS, ingested_at=NOW, future_tolerance=timedelta(minutes=10)
     )
 
 

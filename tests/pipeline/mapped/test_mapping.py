@@ -23,7 +23,7 @@ from pipeline.store.store import open_store
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHIPPED = Path("configs/mappings")
 AXES = ("violence", "disorder", "minors", "none")
-CODES = frozenset(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES).index)
+HARM_DAYS = dict(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES)["harm_days"])
 PHILADELPHIA_DATA = Path("../shared/data/philadelphia_2017_2019.parquet")
 
 DOCUMENT = {
@@ -63,7 +63,7 @@ def load(store: Store, path: Path, mapping: Path, at: datetime = NOW) -> BatchCo
     return store.load_mapped(
         path,
         read_mapping(mapping),
-        offence_codes=CODES,
+        harm_days=HARM_DAYS,
         ingested_at=at,
         future_tolerance=timedelta(minutes=10),
     )
@@ -71,7 +71,7 @@ def load(store: Store, path: Path, mapping: Path, at: datetime = NOW) -> BatchCo
 
 def replay(store: Store, mapping: Path) -> BatchCounts:
     return store.replay_mapped(
-        read_mapping(mapping), offence_codes=CODES, ingested_at=NOW, future_tolerance=timedelta(minutes=10)
+        read_mapping(mapping), harm_days=HARM_DAYS, ingested_at=NOW, future_tolerance=timedelta(minutes=10)
     )
 
 
@@ -316,7 +316,7 @@ def test_chicago_rows_read_with_their_corrections(store: Store, tmp_path: Path) 
 def test_a_shipped_mapping_fits_the_shipped_codebook(name: str) -> None:
     mapping = read_mapping(SHIPPED / f"{name}.yaml")
     assert mapping.name == name
-    assert set(mapping.offences["offence_code"]) <= CODES
+    assert set(mapping.offences["offence_code"]) <= HARM_DAYS
 
 
 @pytest.mark.skipif(not PHILADELPHIA_DATA.exists(), reason=f"real incidents are not at {PHILADELPHIA_DATA}")
