@@ -16,15 +16,21 @@ def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:
     """Reprocess every waiting dead letter; those that now pass are stored and resolved, the rest keep waiting.
 
     Rows read through a mapping use the mapping of that name: `mapping_file` if it has that name, else the one in the
-    settings, else a shipped one.
+    settings, else a shipped one. Involvements come last, because their incidents may have waited, too.
     """
-    now = home.now()
+    now, days, decoder = home.now(), harm_days(home), new_decoder(home)
     with open_home_store(home) as store:
-        counts = store.replay_events(new_decoder(home).decode, ingested_at=now)
-        for name in store.waiting_mappings():
+        counts = store.replay_events(decoder.decode, ingested_at=now)
+        mappings = [
+            _mapping_named(name, [mapping_file, home.settings.ingest.mapping]) for name in store.waiting_mappings()
+        ]
+        for mapping in sorted(mappings, key=lambda mapping: mapping.kind == "involvements"):
+            if mapping.kind != "incidents":
+                counts += store.replay_records(mapping, decoder=decoder, harm_days=days, ingested_at=now)
+                continue
             counts += store.replay_mapped(
-                _mapping_named(name, [mapping_file, home.settings.ingest.mapping]),
-                harm_days=harm_days(home),
+                mapping,
+                harm_days=days,
                 ingested_at=now,
                 future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
             )

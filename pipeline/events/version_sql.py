@@ -47,7 +47,7 @@ def hashed_sql(entity: str, arrived_sql: str, present: Collection[str] | None = 
 
 def arrival_sql(entity: str) -> str:
     """Return SQL that creates views `arrival` and `held`: the columns to find duplicates by, staged and stored."""
-    columns = f"event_source, event_id, event_time, version, content_hash, {_entity_key_sql(entity)} AS entity_key"
+    columns = f"event_source, event_id, event_time, version, content_hash, {entity_key_sql(entity)} AS entity_key"
     position = "rowid AS staged_row"
     return (
         f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT {position}, {columns} FROM staged;"  # noqa: S608
@@ -62,7 +62,7 @@ def settle_sql(entity: str, present: Collection[str]) -> str:
     offence (table `harm_weight`), zero for what is no incident.
     """
     body = content_hash_sql(entity, set(present) - {"version"})
-    columns = f"event_source, version, {body} AS body_hash, {_entity_key_sql(entity)} AS entity_key"
+    columns = f"event_source, version, {body} AS body_hash, {entity_key_sql(entity)} AS entity_key"
     is_weighed = entity == "incident"
     weight = "coalesce(harm_days, 0)" if is_weighed else "0"
     weighed = " LEFT JOIN harm_weight USING (offence_code)" if is_weighed else ""
@@ -84,7 +84,8 @@ def keep_sql(entity: str, present: Collection[str] | None = None, hashed: str = 
     )
 
 
-def _entity_key_sql(entity: str) -> str:
+def entity_key_sql(entity: str) -> str:
+    """Return the SQL of the text that identifies an entity: its key columns."""
     columns = [SCHEMAS[entity].field(name) for name in ENTITY_KEYS[entity]]
     return (
         columns[0].name if len(columns) == 1 else f"concat_ws({_UNIT_SEPARATOR}, {', '.join(map(_text_sql, columns))})"

@@ -11,20 +11,12 @@ from pipeline.mapped.mapping import Mapping
 
 def extract_sql(mapping: Mapping, types: MappingOf[str, str]) -> str:
     """Return the query that converts `raw` to harmspot's names and types; `types` are DuckDB's types in `raw`."""
+    readers = {"text": _text_sql, "word": _folded_sql, "number": _number_sql, "integer": _integer_sql}
+    readers |= {"truth": _truth_sql(mapping.true_values)}
     reads = {
-        "incident_id": _text_sql,
-        "occurred_at": _time_sql(mapping.formats.get("occurred_at")),
-        "reported_at": _time_sql(mapping.formats.get("reported_at")),
-        "updated_at": _time_sql(mapping.formats.get("updated_at")),
-        "offence": _folded_sql,
-        "offence_detail": _folded_sql,
-        "x": _number_sql,
-        "y": _number_sql,
-        "area_id": _text_sql,
-        "version": _integer_sql,
-        "status": _folded_sql,
-        "discovery": _folded_sql,
-        "domestic": _truth_sql(mapping.true_values),
+        ours: _time_sql(mapping.formats.get(ours)) if read == "time" else readers[read]
+        for ours, read in mapping.columns.READS.items()
+        if read != "point" and ours != "occurred_to"
     }
     named = {ours: names[0] for ours, names in mapping.columns.named().items()}
     parts = [read(ours, named.get(ours), types.get(named.get(ours, ""), "")) for ours, read in reads.items()]

@@ -202,21 +202,27 @@ def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
     transform = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform
     lon, lat = transform(points["x"].to_numpy(dtype=float), points["y"].to_numpy(dtype=float))
     is_finite = np.isfinite(lon) & np.isfinite(lat)
-    _create_table(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_finite])
+    create_table(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_finite])
     connection.execute(query("mapped/file#located_by_point"))
 
 
 def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
-    words = {name: mapping.offences[name].str.upper() for name in ("offence", "offence_detail")}
-    _create_table(connection, "offence_table", mapping.offences.assign(**words))
-    connection.execute(query("mapped/offence_word"))
-    _create_table(connection, "status_word", words_of(mapping.statuses))
-    _create_table(connection, "discovery_word", words_of(mapping.discoveries))
+    match_offences(connection, mapping)
+    create_table(connection, "status_word", words_of(mapping.statuses))
+    create_table(connection, "discovery_word", words_of(mapping.discoveries))
     spans = zone_spans(mapping.time_zone or "UTC", last_year)
-    _create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
+    create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
 
 
-def _create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+def match_offences(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create temporary table `offence_word`: the match of each pair of offence and detail of `extract`."""
+    words = {name: mapping.offences[name].str.upper() for name in ("offence", "offence_detail")}
+    create_table(connection, "offence_table", mapping.offences.assign(**words))
+    connection.execute(query("mapped/offence_word"))
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+    """Create temporary table `name` with the rows of a frame or an Arrow table."""
     connection.register("filling", rows)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM filling")
     connection.unregister("filling")

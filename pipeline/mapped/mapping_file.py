@@ -8,10 +8,11 @@ from typing import Any, get_type_hints
 import yaml
 
 from pipeline.errors import MappingError, SettingsError
-from pipeline.mapped.columns import COLUMNS_OF_KIND, NamedColumns
+from pipeline.mapped.columns import NamedColumns
 from pipeline.mapped.gazetteer import read_places
 from pipeline.mapped.mapping import Gazetteer, Mapping, check_one_of, suggestion
 from pipeline.mapped.offence_table import empty_offences, read_offences
+from pipeline.mapped.record_columns import COLUMNS_OF_KIND
 from pipeline.typed_sections import build_typed
 
 _MADE = {"columns", "offences", "formats", "gazetteer", "places", "notes"}  # fields that no key gives as it is
@@ -67,7 +68,7 @@ def _columns(found: Any, kind: type[NamedColumns], blank_id: Any) -> NamedColumn
 
 
 def _offences(table: Any, kind: str, folder: Path) -> tuple[Any, tuple[str, ...]]:
-    if table is None and kind != "incidents":
+    if table is None and "offence" not in COLUMNS_OF_KIND[kind].READS:
         return empty_offences(), ()
     if not isinstance(table, str):
         raise ValueError(f"offences={table!r}: expected the name of a CSV file beside the mapping")

@@ -15,6 +15,7 @@ import pandas as pd
 
 from pipeline.database import Progress
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
+from pipeline.events.decoder import Decoder
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.privacy.access_log import LogMark
@@ -127,6 +128,22 @@ class Store(Protocol):
     def dead_letters(self) -> pd.DataFrame:
         """Return the waiting dead letters in order of arrival: batch_id, ingested_at, topic … about, value."""
 
+    def load_records(
+        self,
+        path: Path,
+        mapping: FileMapping,
+        *,
+        decoder: Decoder,
+        harm_days: Mapping[str, float],
+        ingested_at: datetime,
+        progress: Progress | None = None,
+    ) -> BatchCounts:
+        """Load a file, or a folder of files, of records that are no incidents, in one transaction.
+
+        Its rows pass `decoder` as events do. Involvements become new versions of incidents that the store holds; rows
+        of other incidents become dead letters. Raises the errors of `load_mapped`.
+        """
+
     def waiting_mappings(self) -> list[str]:
         """Return the sorted names of the mappings through which waiting dead letters came."""
 
@@ -142,6 +159,11 @@ class Store(Protocol):
         future_tolerance: timedelta,
     ) -> BatchCounts:
         """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
+
+    def replay_records(
+        self, mapping: FileMapping, *, decoder: Decoder, harm_days: Mapping[str, float], ingested_at: datetime
+    ) -> BatchCounts:
+        """Do the same as `replay_mapped` for a mapping of records that are no incidents."""
 
     # Offsets
 

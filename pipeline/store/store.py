@@ -27,13 +27,13 @@ from pipeline.store.dedup_index import DedupIndex
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
-from pipeline.store.loading import Loading
+from pipeline.store.record_loading import RecordLoading
 from pipeline.store.store_file import attach_store
 
 _EVIDENCE = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
 
 
-class DuckDBStore(Loading, Identities):
+class DuckDBStore(RecordLoading, Identities):
     """The open store with its only writer; a context manager. Created by `open_store`.
 
     Parameters
