@@ -72,7 +72,7 @@ class Mapping:
     true_values: tuple[str, ...] = ("true", "t", "yes", "y", "1")
     # What they mean.
     blank_id: str = "refuse"  # or `hash`: an id from the row's content and its ordinal among equal rows
-    same_id: str = "conflict"  # what several rows with one id are
+    same_id: str | None = None  # what several rows with one id are; see meaning_of_same_id
     discovery: str | None = None  # default for rows where neither offence nor column gives one
     discoveries: MappingOf[str, str] = field(default_factory=dict)  # the file's value → harmspot's
     statuses: MappingOf[str, str] = field(default_factory=dict)
@@ -88,7 +88,8 @@ class Mapping:
         check_one_of("kind", self.kind, tuple(COLUMNS_OF_KIND))
         check_one_of("precision", self.precision, PRECISIONS)
         check_one_of("blank_id", self.blank_id, BLANK_IDS)
-        check_one_of("same_id", self.same_id, SAME_IDS)
+        if self.same_id is not None:
+            check_one_of("same_id", self.same_id, SAME_IDS)
         for word in (*self.discoveries.values(), *filter(None, [self.discovery])):
             check_one_of("discovery", word, DISCOVERIES)
         self._check_words()
@@ -98,6 +99,11 @@ class Mapping:
             check_crs("crs", self.crs)
         self._check_numbers()
         self._check_formats()
+
+    @property
+    def meaning_of_same_id(self) -> str:
+        """What rows with one id are: unless stated a conflict for incidents; of what has a state, the later counts."""
+        return self.same_id or ("conflict" if self.kind == "incidents" else "later_load_corrects")
 
     @property
     def format(self) -> FileFormat:

@@ -28,45 +28,36 @@ _TAGS = {event.entity: str(event.__struct_config__.tag) for event in EVENT_TYPES
 
 
 class RecordRows(NamedTuple):
-    """The rows of a file as records of one entity.
-
-    `table` has the columns of `SCHEMAS` and row_number, which identifies the row of `raw`. Where a record is not one
-    row, `new_rows` and `repeated_rows` count the rows that brought something and those that did not.
-    """
+    """The rows of a file as records of one entity: the columns of `SCHEMAS`, file, row_number (of `raw`); identities."""
 
     entity: str
     table: pa.Table
     identity: pa.Table
-    dead_letters: pa.Table
-    new_rows: int | None = None
-    repeated_rows: int = 0
 
 
-def decode_rows(
-    connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder, *, again: bool = False
-) -> RecordRows:
+def decode_rows(connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder) -> RecordRows:
     """Decode the rows of view `raw` as records of the mapping's kind, which is none of incidents and involvements.
 
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        Connection with view `raw` and table `raw_file`.
-    mapping : Mapping
-        The mapping of the file.
-    decoder : Decoder
-        The decoder of events.
-    again : bool
-        Whether `raw` holds waiting dead letters (`tried_row`).
-
-    Returns
-    -------
-    RecordRows
-        The records in the order of the file; several may have the same entity and version.
+    Rows that cannot be decoded are left in table `refused_row`. Several records may have the same entity and version.
     """
-    table, identity = decode_records(connection, mapping, decoder)
-    return RecordRows(
-        RECORD_KINDS[mapping.kind].entity, table, identity, dead_letters(connection, mapping, again=again)
-    )
+    return RecordRows(RECORD_KINDS[mapping.kind].entity, *decode_records(connection, mapping, decoder))
+
+
+def stage_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, rows: pa.Table) -> None:
+    """Create table `staged` of decoded rows, to be settled: with file, rule (null), is_version_stated."""
+    is_stated = bool({"version", "updated_at"} & set(mapping.columns.named()))
+    connection.register("decoded", rows)
+    connection.execute(query("mapped/records#staged"), {"is_version_stated": is_stated})
+    connection.unregister("decoded")
+
+
+def refuse_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, again: bool) -> pa.Table:
+    """Delete the rows with a rule from `staged`, empty `refused_row`, and return both as dead letters."""
+    connection.execute(query("mapped/records#refuse_staged"))
+    connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
+    letters = dead_letters(connection, mapping, again=again)
+    connection.execute("DELETE FROM refused_row")
+    return letters
 
 
 def decode_records(
@@ -92,11 +83,6 @@ def dead_letters(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, aga
 def _read_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder) -> None:
     """Create table `record` and view `sound_record` of `raw`, and `refused_row` with the rows that a rule refuses."""
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
-    line = next((name for name in ("harmspot_line", "harmspot_row") if name in types), "harmspot_number - first_row")
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW file_line AS SELECT harmspot_number AS row_number, {line} AS line "  # noqa: S608
-        "FROM raw JOIN raw_file ON raw.harmspot_file = raw_file.file"
-    )
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": decoder.horizon})
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     if "offence" in mapping.columns.READS:

@@ -28,45 +28,85 @@ SELECT
 FROM involvement
 ANTI JOIN held_incident ON involvement.incident_id = held_incident.incident_id
 
--- name: new_role
--- Roles that the store does not hold, each with the first row that gives it.
-CREATE OR REPLACE TEMP TABLE new_role AS
-SELECT
-    involvement.incident_id,
-    {'person_id': involvement.person_id, 'role': involvement.role} AS involvement,
-    min(involvement.row_number) AS row_number
-FROM involvement
-JOIN held_incident ON involvement.incident_id = held_incident.incident_id
-WHERE NOT list_contains(
-    coalesce(held_incident.involvements, []), {'person_id': involvement.person_id, 'role': involvement.role}
+-- name: held_role
+-- The roles that the store holds; `is_course` marks those of a suspect's way through the law, of which the latest count.
+CREATE OR REPLACE TEMP TABLE held_role AS
+SELECT *, role NOT IN ('victim', 'witness') AS is_course
+FROM (
+    SELECT incident_id, involvement.person_id, involvement.role
+    FROM (SELECT incident_id, unnest(involvements) AS involvement FROM held_incident)
 )
-GROUP BY ALL
+
+-- name: stated_role
+-- The roles that the file states of incidents that the store holds. In a file that was loaded before, they are superseded
+-- where the store meanwhile holds another role of the same course.
+CREATE OR REPLACE TEMP TABLE stated_role AS
+WITH role_row AS (
+    SELECT
+        involvement.incident_id,
+        involvement.person_id,
+        involvement.role,
+        involvement.role NOT IN ('victim', 'witness') AS is_course,
+        min(involvement.row_number) AS row_number,
+        count(*) AS rows_n,
+        bool_and(raw.harmspot_file IN (SELECT file FROM earlier_load)) AS is_loaded_again
+    FROM involvement
+    JOIN raw ON involvement.row_number = raw.harmspot_number
+    SEMI JOIN held_incident ON involvement.incident_id = held_incident.incident_id
+    GROUP BY ALL
+),
+held_course AS (
+    SELECT incident_id, person_id, list(role) AS roles FROM held_role WHERE is_course GROUP BY ALL
+)
+SELECT
+    role_row.*,
+    coalesce(is_course AND is_loaded_again AND NOT list_contains(roles, role), false) AS is_superseded
+FROM role_row
+LEFT JOIN held_course USING (incident_id, person_id)
+
+-- name: resulting_role
+-- The roles of the incidents as they now are.
+CREATE OR REPLACE TEMP TABLE resulting_role AS
+WITH replaced AS (
+    SELECT DISTINCT incident_id, person_id, is_course
+    FROM stated_role
+    WHERE is_course AND NOT is_loaded_again
+)
+SELECT incident_id, person_id, role FROM stated_role WHERE NOT is_superseded
+UNION
+SELECT incident_id, person_id, role FROM held_role ANTI JOIN replaced USING (incident_id, person_id, is_course)
 
 -- name: counts
--- Number of rows whose incident the store holds, and of those among them that bring a new role.
+-- Number of rows whose incident the store holds, of those that bring a role, and of those that are superseded.
 SELECT
-    (SELECT count(*) FROM involvement SEMI JOIN held_incident ON involvement.incident_id = held_incident.incident_id),
-    (SELECT count(*) FROM new_role)
+    coalesce(sum(rows_n), 0)::BIGINT AS known,
+    count_if(NOT is_superseded AND held_role.role IS NULL) AS new,
+    coalesce(sum(rows_n) FILTER (is_superseded), 0)::BIGINT AS superseded
+FROM stated_role
+LEFT JOIN held_role USING (incident_id, person_id, role)
 
 -- name: involved
--- A new version of each incident with a new role: the content held, with the roles held and the new ones.
-WITH added AS (
-    SELECT incident_id, list(involvement) AS involvements, min(row_number) AS row_number
-    FROM new_role
+-- A new version of each incident whose roles changed.
+WITH resulting AS (
+    SELECT incident_id, list_sort(list({'person_id': person_id, 'role': role})) AS involvements
+    FROM resulting_role
     GROUP BY incident_id
+),
+first_row AS (
+    SELECT incident_id, min(row_number) AS row_number FROM stated_role GROUP BY incident_id
 )
-SELECT
-    held_incident.* EXCLUDE (content_hash, ingested_at, batch_id) REPLACE (
-        $source AS event_source,
-        concat(held_incident.incident_id, '@', held_incident.version + 1, '-involvements') AS event_id,
-        NULL::TIMESTAMPTZ AS event_time,
-        0::INTEGER AS source_partition,
-        file_line.line AS source_offset,
-        held_incident.version + 1 AS version,
-        list_sort(list_concat(coalesce(held_incident.involvements, []), added.involvements)) AS involvements
-    ),
-    added.row_number
+SELECT held_incident.* EXCLUDE (content_hash, ingested_at, batch_id) REPLACE (
+    $source AS event_source,
+    concat(held_incident.incident_id, '@', held_incident.version + 1, '-involvements') AS event_id,
+    NULL::TIMESTAMPTZ AS event_time,
+    0::INTEGER AS source_partition,
+    raw.harmspot_line - 1 AS source_offset,
+    held_incident.version + 1 AS version,
+    resulting.involvements AS involvements
+)
 FROM held_incident
-JOIN added ON held_incident.incident_id = added.incident_id
-JOIN file_line ON added.row_number = file_line.row_number
-ORDER BY added.row_number
+JOIN resulting ON held_incident.incident_id = resulting.incident_id
+JOIN first_row ON held_incident.incident_id = first_row.incident_id
+JOIN raw ON first_row.row_number = raw.harmspot_number
+WHERE resulting.involvements IS DISTINCT FROM list_sort(coalesce(held_incident.involvements, []))
+ORDER BY first_row.row_number
