@@ -20,9 +20,9 @@ def extract_sql(mapping: Mapping, types: MappingOf[str, str]) -> str:
     }
     named = {ours: names[0] for ours, names in mapping.columns.named().items()}
     parts = [read(ours, named.get(ours), types.get(named.get(ours, ""), "")) for ours, read in reads.items()]
-    # A replayed row carries its row number and derived id.
-    row = ["harmspot_number AS row_number", "harmspot_file AS file"]
-    row += [f"{name if name in types else 'NULL'} AS {name}" for name in ("harmspot_row", "harmspot_incident_id")]
+    row = ["harmspot_number AS row_number", "harmspot_file AS file", "harmspot_line AS line"]
+    derived_id = "harmspot_incident_id"  # that a replayed row carries
+    row += [derived_id if derived_id in types else f"NULL AS {derived_id}"]
     return "SELECT " + ",\n    ".join([*row, *parts]) + "\nFROM raw"
 
 

@@ -1,55 +1,56 @@
 """Roles of people in incidents, from a file of their own: new versions of the incidents that the store holds."""
 
+from typing import NamedTuple
+
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.database import query
 from pipeline.events.columns import INCIDENT
 from pipeline.events.decoder import Decoder
-from pipeline.events.flatten import pseudonyms_in
 from pipeline.mapped.mapped_files import create_table
 from pipeline.mapped.mapping import Mapping
-from pipeline.mapped.records import RecordRows, dead_letters, decode_records
+from pipeline.mapped.records import dead_letters, decode_records, identities_in
+
+
+class Involved(NamedTuple):
+    """New versions of incidents (`INCIDENT`), the identities of the people in them, dead letters, counts of rows."""
+
+    table: pa.Table
+    identity: pa.Table
+    dead_letters: pa.Table
+    new_rows: int
+    repeated_rows: int
+    gone_roles: int  # that an earlier load of the same files brought, under another mapping
 
 
 def involve(
     connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder, *, again: bool = False
-) -> RecordRows:
+) -> Involved:
     """Turn the involvements of view `raw` into new versions of the incidents of `store.incident_version`.
 
     A new version has the content of the latest one, and its involvements together with the new ones, sorted. Rows whose
-    incident the store lacks become dead letters.
+    incident the store lacks become dead letters. Where the same files were loaded before, through another mapping, the
+    roles that they no longer give go.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Connection with view `raw`, table `raw_file` and the store attached as `store`.
+        Connection with view `raw`, the store attached as `store`, and tables `loaded_now` and `earlier_load`.
     mapping : Mapping
         The mapping of the file, of kind `involvements`.
     decoder : Decoder
         The decoder of events.
     again : bool
         Whether `raw` holds waiting dead letters (`tried_row`).
-
-    Returns
-    -------
-    RecordRows
-        The new versions, the identities of the people in them, and the counts of the rows.
     """
     people, identity = decode_records(connection, mapping, decoder)
     create_table(connection, "decoded_person", people.select(["row_number", "person_id"]))
-    for name in ("involvement", "held_incident", "unknown_incident", "new_role"):
+    former = "no_former_role" if again else "former_role"
+    for name in ("involvement", former, "held_incident", "unknown_incident", "new_role", "gone_role"):
         connection.execute(query(f"mapped/involvement#{name}"))
-    [(known, new)] = connection.execute(query("mapped/involvement#counts")).fetchall()
+    [(known, new, gone)] = connection.execute(query("mapped/involvement#counts")).fetchall()
     involved = connection.execute(query("mapped/involvement#involved"), {"source": mapping.source}).to_arrow_table()
-    table = involved.cast(pa.schema([*INCIDENT, pa.field("row_number", pa.int64())]))
-    present = pa.array(sorted(pseudonyms_in([table])), pa.string())
-    return RecordRows(
-        "incident",
-        table,
-        identity.filter(pc.is_in(identity["person_id"], value_set=present)),
-        dead_letters(connection, mapping, again=again),
-        new_rows=new,
-        repeated_rows=known - new,
-    )
+    table = involved.cast(INCIDENT)
+    named, dead = identities_in(identity, table), dead_letters(connection, mapping, again=again)
+    return Involved(table, named, dead, new, known - new, gone)

@@ -11,6 +11,7 @@ import pandas as pd
 import pyproj
 
 from pipeline.errors import MappingError
+from pipeline.files.table import FileFormat
 from pipeline.mapped.columns import NamedColumns
 from pipeline.mapped.record_columns import COLUMNS_OF_KIND, WORD_KEYS, RecordColumns
 from pipeline.mapped.time_format import check_format
@@ -87,7 +88,8 @@ class Mapping:
         check_one_of("kind", self.kind, tuple(COLUMNS_OF_KIND))
         check_one_of("precision", self.precision, PRECISIONS)
         check_one_of("blank_id", self.blank_id, BLANK_IDS)
-        check_one_of("same_id", self.same_id, SAME_IDS)
+        is_incidents = self.kind == "incidents"
+        check_one_of("same_id", self.same_id, SAME_IDS if is_incidents else ("conflict", "later_load_corrects"))
         for word in (*self.discoveries.values(), *filter(None, [self.discovery])):
             check_one_of("discovery", word, DISCOVERIES)
         self._check_words()
@@ -97,6 +99,11 @@ class Mapping:
             check_crs("crs", self.crs)
         self._check_numbers()
         self._check_formats()
+
+    @property
+    def format(self) -> FileFormat:
+        """What the mapping says about how its files are written."""
+        return FileFormat(self.encoding, self.delimiter, self.skip_rows, self.sheet, self.files)
 
     def _check_words(self) -> None:
         known = self.columns.WORDS if isinstance(self.columns, RecordColumns) else {"status": STATUSES}

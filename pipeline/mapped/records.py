@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.database import query
 from pipeline.events.batch import DecodedBatch, Record
-from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
+from pipeline.events.columns import DEAD_LETTER, ENTITY_KEYS, IDENTITY, SCHEMAS
 from pipeline.events.decoder import Decoder
+from pipeline.events.flatten import pseudonyms_in
 from pipeline.events.schema import EVENT_TYPES
 from pipeline.events.version_sql import entity_key_sql
 from pipeline.mapped.extract import extract_sql
@@ -24,22 +26,20 @@ from pipeline.mapped.record_columns import RECORD_KINDS
 from pipeline.mapped.record_sql import record_sql, rules_of
 
 _PART = 100_000  # rows decoded at a time
+_PLACE = pa.schema({"row_number": pa.int64(), "file": pa.string(), "is_version_stated": pa.bool_()})
 _TAGS = {event.entity: str(event.__struct_config__.tag) for event in EVENT_TYPES}
 
 
 class RecordRows(NamedTuple):
     """The rows of a file as records of one entity.
 
-    `table` has the columns of `SCHEMAS` and row_number, which identifies the row of `raw`. Where a record is not one
-    row, `new_rows` and `repeated_rows` count the rows that brought something and those that did not.
+    `table` has the columns of `SCHEMAS`, and row_number, file and is_version_stated of the row in `raw`.
     """
 
     entity: str
     table: pa.Table
     identity: pa.Table
     dead_letters: pa.Table
-    new_rows: int | None = None
-    repeated_rows: int = 0
 
 
 def decode_rows(
@@ -50,7 +50,7 @@ def decode_rows(
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Connection with view `raw` and table `raw_file`.
+        Connection with view `raw`.
     mapping : Mapping
         The mapping of the file.
     decoder : Decoder
@@ -89,14 +89,31 @@ def dead_letters(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, aga
     return connection.execute(query(name), {"mapping": mapping.name}).to_arrow_table().cast(DEAD_LETTER)
 
 
+def refuse_same(
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping, entity: str, *, again: bool = False
+) -> pa.Table:
+    """Delete the rows with a `rule` from `staged`, which contradict others, and return them as dead letters."""
+    connection.execute(query("mapped/records#refuse_same"), {"key": " and ".join(ENTITY_KEYS[entity])})
+    connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
+    return dead_letters(connection, mapping, again=again)
+
+
+def identities_in(identity: pa.Table, table: pa.Table) -> pa.Table:
+    """Return the identities of the people in a table."""
+    present = pa.array(sorted(pseudonyms_in([table])), pa.string())
+    return identity.filter(pc.is_in(identity["person_id"], value_set=present))
+
+
+def kept_identities(connection: duckdb.DuckDBPyConnection, rows: RecordRows) -> pa.Table:
+    """Return the identities of the people in the rows that are not in `refused_row`."""
+    refused = connection.execute("SELECT row_number FROM refused_row ORDER BY row_number").to_arrow_table()
+    is_refused = pc.is_in(rows.table["row_number"], value_set=refused["row_number"].combine_chunks())
+    return identities_in(rows.identity, rows.table.filter(pc.invert(is_refused)))
+
+
 def _read_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder) -> None:
     """Create table `record` and view `sound_record` of `raw`, and `refused_row` with the rows that a rule refuses."""
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
-    line = next((name for name in ("harmspot_line", "harmspot_row") if name in types), "harmspot_number - first_row")
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW file_line AS SELECT harmspot_number AS row_number, {line} AS line "  # noqa: S608
-        "FROM raw JOIN raw_file ON raw.harmspot_file = raw_file.file"
-    )
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": decoder.horizon})
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     if "offence" in mapping.columns.READS:
@@ -132,4 +149,4 @@ def _with_lines(connection: duckdb.DuckDBPyConnection, entity: str, batches: lis
     )
     rows = connection.execute(query("mapped/records#kept")).to_arrow_table()
     connection.unregister("decoded")
-    return rows.cast(pa.schema([*SCHEMAS[entity], pa.field("row_number", pa.int64())]))
+    return rows.cast(pa.schema([*SCHEMAS[entity], *_PLACE]))

@@ -15,7 +15,6 @@ from pipeline.errors import StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record
 from pipeline.events.columns import DEAD_LETTER
 from pipeline.events.version_sql import hashed_sql, keep_sql
-from pipeline.files.table import read_files
 from pipeline.mapped import mapped_files
 from pipeline.mapped.mapping import Mapping, check_offence_codes
 from pipeline.store.rows import BatchNumber, dead_counts
@@ -42,12 +41,7 @@ class Loading(Settling):
         check_offence_codes(mapping, harm_days)
         # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
         number = self._new_batch(ingested_at)
-        files, passed_over = read_files(self._connection, path, mapping)
-        for note in (*passed_over, *(note for file in files for note in file.notes)):
-            progress(f"{path.name}: {note}")
-        rows_in = sum(file.rows for file in files)
-        progress(f"{path.name}: {rows_in:,} rows read")
-        self._know_files(files, mapping.kind)
+        rows_in = self._read_files(path, mapping, progress)
         mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
         self._connection.execute(query("load/settle#present_id"))
         # A file without repeats, as nearly all are, is inserted directly; otherwise its rows are staged and settled.
@@ -56,14 +50,7 @@ class Loading(Settling):
             mapped_files.stage_incidents(self._connection)
         with transaction(self._connection):
             counts, dead = self._insert(number, mapping) if is_all_new else self._compare(number, mapping, harm_days)
-            dead = pa.concat_tables([dead, mapped_files.unread_lines(self._connection, mapping.name)])
-            self._connection.execute(query("store/dead_letters#loaded_again"), {"mapping": mapping.name})
-            self._mark_tried(dead, mapping.name, number)
-            counts += self._keep_dead(dead, number)
-            if counts.rows_in != rows_in:
-                raise StoreError(
-                    f"{path}: {rows_in:,} rows were read, {counts.rows_in:,} kept or refused; nothing is stored"
-                )
+            counts = self._keep_refused(counts, dead, number, mapping, path, rows_in)
             counts = replace(counts, cancelled=self._cancel_gone(number, mapping.source))
             self._keep_counts(number, path.name, counts)
             self._remember_files(number, mapping.kind)
@@ -106,7 +93,7 @@ class Loading(Settling):
         with transaction(self._connection):
             number = self._new_batch(ingested_at)
             mapped_files.read_waiting(self._connection, mapping)
-            self._connection.execute(query("load/settle#files_of_letters"), {"kind": mapping.kind})
+            self._know_files_of_letters(mapping.kind)
             mapped_files.map_incidents(self._connection, mapping, number.ingested_at + future_tolerance)
             mapped_files.stage_incidents(self._connection)
             counts, dead = self._compare(number, mapping, harm_days, again=True)
@@ -114,6 +101,34 @@ class Loading(Settling):
             counts += dead_counts(dead)
             self._keep_counts(number, f"replay of {mapping.name}", counts)
             self._remember_files(number, mapping.kind)
+        return counts
+
+    def _read_files(self, path: Path, mapping: Mapping, progress: Progress) -> int:
+        """Read files into `raw`, say what was passed over or guessed, and return the number of rows that they hold."""
+        files, passed_over = mapped_files.read_raw(self._connection, path, mapping)
+        if passed_over:
+            named = ", ".join(f"{file.name} ({file.why})" for file in passed_over)
+            progress(f"{path.name}: {len(passed_over):,} files passed over: {named}")
+        for file in files:
+            for note in file.notes:
+                progress(f"{file.name}: {note}")
+        rows_in = sum(file.rows for file in files)
+        progress(f"{path.name}: {rows_in:,} rows read")
+        self._know_files(files, mapping.kind)
+        return rows_in
+
+    def _keep_refused(
+        self, counts: BatchCounts, dead: pa.Table, number: BatchNumber, mapping: Mapping, path: Path, rows_in: int
+    ) -> BatchCounts:
+        """Store the dead letters of a load; return all counts, which must account for every row of the files."""
+        dead = pa.concat_tables([dead, mapped_files.unread_lines(self._connection, mapping.name)])
+        self._connection.execute(query("store/dead_letters#loaded_again"), {"mapping": mapping.name})
+        self._mark_tried(dead, mapping.name, number)
+        counts += self._keep_dead(dead, number)
+        if counts.rows_in != rows_in:
+            raise StoreError(
+                f"{path}: {rows_in:,} rows were read, {counts.rows_in:,} kept or refused; nothing is stored"
+            )
         return counts
 
     def _insert(self, number: BatchNumber, mapping: Mapping) -> tuple[BatchCounts, pa.Table]:

@@ -23,12 +23,6 @@ SELECT DISTINCT loaded_file.name AS file, loaded_file.digest
 FROM store.loaded_file
 JOIN store.dead_letter ON loaded_file.batch_id = dead_letter.batch_id AND loaded_file.name = dead_letter.topic
 SEMI JOIN tried ON dead_letter.topic = tried.topic AND dead_letter.payload_hash = tried.payload_hash
-WHERE loaded_file.kind = $kind;
-
-CREATE OR REPLACE TEMP TABLE earlier_load AS
-SELECT DISTINCT loaded_now.file, loaded_file.batch_id
-FROM loaded_now
-JOIN store.loaded_file USING (digest)
 WHERE loaded_file.kind = $kind
 
 -- name: outcome

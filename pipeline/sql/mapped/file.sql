@@ -1,12 +1,5 @@
 -- An external file as tables: its rows, their ids and their places.
 
--- name: raw_file
--- Files of `raw` and the first row of each: files are read one after the other.
-CREATE OR REPLACE TEMP TABLE raw_file AS
-SELECT harmspot_file AS file, parse_filename(harmspot_file) AS name, min(harmspot_number) AS first_row
-FROM raw
-GROUP BY harmspot_file
-
 -- name: derived_id
 -- Ids for rows without one: a hash of the row's content and its ordinal among the rows of its file with the same
 -- content, so that the same file always gives the same ids. Reads `unidentified` (row_number, file, content).

@@ -110,22 +110,37 @@ INSERT INTO refused_row
 SELECT source_offset AS row_number, reason, detail
 FROM refused_now
 
+-- name: refuse_same
+-- Decoded rows (`staged`) that contradict another row of the file (clash) or the store (conflict).
+CREATE OR REPLACE TEMP TABLE refused_row AS
+SELECT
+    row_number,
+    'same_id' AS reason,
+    CASE rule
+        WHEN 'clash' THEN
+            concat('Other rows of the file with the same ', $key, ' say something else; keep one of them, or name in the mapping the column that tells the later one (updated_at or version), then load the file again.')
+        ELSE
+            concat('The same ', $key, ' is stored with other content; if a later file corrects an earlier one, set same_id: later_load_corrects in the mapping, then load the file again.')
+    END AS detail
+FROM staged
+WHERE rule IS NOT NULL
+
 -- name: refused
 -- Dead letters of the refused rows (`refused_row`: row_number, reason, detail), each with the original row of the file.
 SELECT
-    raw_file.name AS topic,
+    raw.harmspot_file AS topic,
     0::INTEGER AS source_partition,
-    file_line.line AS source_offset,
+    raw.harmspot_line - 1 AS source_offset,
     refused_row.reason,
     refused_row.detail,
     $mapping AS mapping,
     encode(CAST(json_merge_patch(
         to_json(raw), json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL)
-    ) AS VARCHAR)) AS payload
+    ) AS VARCHAR)) AS payload,
+    NULL::VARCHAR AS about,
+    NULL::VARCHAR AS value
 FROM refused_row
 JOIN raw ON refused_row.row_number = raw.harmspot_number
-JOIN raw_file ON raw.harmspot_file = raw_file.file
-JOIN file_line ON refused_row.row_number = file_line.row_number
 ORDER BY refused_row.row_number
 
 -- name: refused_again
@@ -137,7 +152,9 @@ SELECT
     refused_row.reason,
     refused_row.detail,
     $mapping AS mapping,
-    tried_row.bytes AS payload
+    tried_row.bytes AS payload,
+    NULL::VARCHAR AS about,
+    NULL::VARCHAR AS value
 FROM refused_row
 JOIN tried_row ON refused_row.row_number = tried_row.rowid
 ORDER BY refused_row.row_number
@@ -148,9 +165,12 @@ ORDER BY refused_row.row_number
 SELECT
     decoded_row.* EXCLUDE (entity_key) REPLACE (
         concat(md5(decoded_row.entity_key), '@', decoded_row.version) AS event_id,
-        file_line.line AS source_offset
+        raw.harmspot_line - 1 AS source_offset
     ),
-    file_line.row_number
+    record.row_number,
+    raw.harmspot_file AS file,
+    record.is_version_stated
 FROM decoded_row
-JOIN file_line ON decoded_row.source_offset = file_line.row_number
-ORDER BY file_line.row_number
+JOIN record ON decoded_row.source_offset = record.row_number
+JOIN raw ON record.row_number = raw.harmspot_number
+ORDER BY record.row_number

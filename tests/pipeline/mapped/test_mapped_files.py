@@ -75,7 +75,7 @@ def store_of(
 
 @pytest.mark.sampled
 @settings(max_examples=sample(8, whole=40), deadline=None)
-@given(first=st.lists(ROW, max_size=6), second=st.lists(ROW, max_size=6))
+@given(first=st.lists(ROW, min_size=1, max_size=6), second=st.lists(ROW, min_size=1, max_size=6))
 def test_straight_in_or_compared_the_store_is_the_same(
     first: list[tuple[str, ...]], second: list[tuple[str, ...]]
 ) -> None:

@@ -349,13 +349,15 @@ def test_a_file_that_cannot_be_read_is_named(store: Store, tmp_path: Path) -> No
     mapping = write_mapping(tmp_path)
     (tmp_path / "broken.parquet").write_bytes(b"no parquet at all")
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
+    (tmp_path / "notes.doc").write_text("hello", encoding="utf-8")
     (tmp_path / "empty").mkdir()
     (tmp_path / "blank.csv").touch()
     failing_load(store, tmp_path / "broken.parquet", mapping, SourceError, "broken.parquet cannot be read")
     failing_load(store, tmp_path / "none.csv", mapping, SourceError, "does not exist")
-    failing_load(store, tmp_path / "notes.txt", mapping, SourceError, "expected .parquet, .csv")
+    failing_load(store, tmp_path / "notes.txt", mapping, SourceError, "holds a header and no row")
+    failing_load(store, tmp_path / "notes.doc", mapping, SourceError, "expected .csv, .tsv")
     failing_load(store, tmp_path / "blank.csv", mapping, SourceError, "is empty")
-    failing_load(store, tmp_path / "empty", mapping, SourceError, "expected .parquet, .csv")
+    failing_load(store, tmp_path / "empty", mapping, SourceError, "expected .csv, .tsv")
 
 
 @pytest.mark.parametrize(
