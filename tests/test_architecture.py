@@ -37,7 +37,7 @@ PIPELINE = {
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
     "pipeline.store": SHARED
-    | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources", "pipeline.mapped"},
+    | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources", "pipeline.mapped", "pipeline.files"},
 }
 BASICS = {"models.arrays", "models.checks"}
 MODELS = {

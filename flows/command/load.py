@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> None:
     """Load FILE: our own events (.jsonl, .jsonl.gz, .parquet), or with a mapping a file of another system.
 
-    That may be CSV, TSV, a workbook, JSON, GeoJSON, GeoPackage or Parquet, zipped or not; docs/mappings.md describes
-    mappings. FILE may be a folder of such files. Loading a file twice changes nothing; after its mapping was mended, the
-    rows replace what they gave before. Every row is stored or waits with its reason (`harmspot dead-letters`).
-    The exit code is 1 if lines of the file could not be told apart into fields.
+    That may be CSV, TSV, a workbook, JSON, GeoJSON, GeoPackage or Parquet, zipped or not, or a folder of such files;
+    docs/mappings.md describes mappings. Loading a file twice changes nothing; after its mapping was mended, its rows
+    replace what they gave before. Every row is stored, or waits with its reason (`harmspot dead-letters`). The exit code
+    is 1 if lines of the file could not be told apart into fields.
 
     \b
     Examples:

@@ -56,10 +56,10 @@ def arrival_sql(entity: str) -> str:
 
 
 def settle_sql(entity: str, present: Collection[str]) -> str:
-    """Return SQL that creates views `arrival` and `held` for `load/settle.sql`: rows of a file, and the store's versions.
+    """Return SQL that creates views `arrival` and `held` for `load/settle.sql`: rows of a file, versions of the store.
 
-    The body of a row is its content without its version, in the columns `present`; its weight is the harm of its offence
-    (table `harm_weight`), zero for what is no incident.
+    The body of a row is its content without its version, in the columns `present`; its weight is the harm of its
+    offence (table `harm_weight`), zero for what is no incident.
     """
     body = content_hash_sql(entity, set(present) - {"version"})
     columns = f"event_source, version, {body} AS body_hash, {entity_key_sql(entity)} AS entity_key"

@@ -108,8 +108,8 @@ class Store(Protocol):
     ) -> BatchCounts:
         """Load a file, or a folder of files, through a mapping, in one transaction.
 
-        Equal ids mean what `mapping.same_id` says. A file that was loaded before changes nothing, unless its mapping was
-        mended: then its rows replace what they gave before. `harm_days` is the harm of each offence of the codebook.
+        Equal ids mean what `mapping.same_id` says. A file that was loaded before changes nothing, unless its mapping
+        was mended: then its rows replace what they gave before. `harm_days` is the harm of each code of the codebook.
 
         Raises
         ------

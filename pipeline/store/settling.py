@@ -1,4 +1,4 @@
-"""What becomes of the rows of a file beside each other and beside the store; `load/settle.sql` decides it for all at once.
+"""What becomes of the rows of a file, beside each other and beside the store: `load/settle.sql` decides it for all.
 
 Equal ids of one file mean what the mapping's `same_id` says. A file that is loaded again changes nothing; where its
 mapping was mended, its rows replace what they gave before, as new versions.
@@ -24,7 +24,7 @@ class Settling(Rows):
     """The part of the store that keeps the rows of files: those of table `staged`, with row_number, file and rule."""
 
     def _know_files(self, files: Sequence[ReadFile], kind: str) -> None:
-        """Fill `loaded_now` with the files of this load, and `earlier_load` with the batches that loaded them before."""
+        """Fill `loaded_now` with the files of this load, `earlier_load` with the batches that loaded them before."""
         known = pa.table({"file": [file.name for file in files], "digest": [file.digest for file in files]})
         self._execute_on("files_read", known, "CREATE OR REPLACE TEMP TABLE loaded_now AS FROM files_read")
         self._connection.execute(query("load/settle#earlier_load"), {"kind": kind})

@@ -143,6 +143,7 @@ LEFT JOIN (
         PARTITION BY incident_id ORDER BY version DESC, content_hash DESC, event_source DESC, event_id DESC
     ) = 1
 ) AS known USING (incident_id)
+ORDER BY settled.row_number
 
 -- name: present_id
 -- Incidents that the files of this load give, for files that were loaded before.
@@ -188,6 +189,7 @@ SELECT * EXCLUDE (content_hash, ingested_at, batch_id) REPLACE (
     NULL::TIMESTAMPTZ AS event_time
 )
 FROM gone
+ORDER BY incident_id
 
 -- name: last_files
 SELECT DISTINCT name

@@ -128,7 +128,7 @@ def test_a_bad_row_is_a_dead_letter_and_stops_no_other(store: Store, tmp_path: P
     assert counts == BatchCounts(2, 1, 0, 1, 0, {reason: 1})
     [letter] = store.dead_letters().to_dict("records")
     found = (letter["topic"], letter["source_offset"], letter["reason"], letter["mapping"])
-    assert found == ("town.csv", 1, reason, "town")
+    assert found == ("town.csv", 2, reason, "town")
     again = load(store, write_csv(tmp_path, GOOD, line), write_mapping(tmp_path))
     assert (again.duplicates, again.dead, len(store.dead_letters())) == (1, 1, 1)
 
@@ -231,9 +231,9 @@ def test_status_discovery_and_version_columns(store: Store, tmp_path: Path) -> N
     assert held(store, "version, status, discovery, is_domestic") == expected
 
 
-def test_a_repeated_id_with_other_content_is_a_conflict(store: Store, tmp_path: Path) -> None:
+def test_a_repeated_id_with_other_content_waits(store: Store, tmp_path: Path) -> None:
     counts = load(store, write_csv(tmp_path, GOOD, GOOD, GOOD.replace("Robbery", "Drugs")), write_mapping(tmp_path))
-    assert counts == BatchCounts(rows_in=3, stored=2, duplicates=1, conflicts=1)
+    assert counts == BatchCounts(rows_in=3, dead=3, dead_by_reason={"same_id": 3})
 
 
 def test_dead_rows_pass_once_the_table_of_offences_is_mended(store: Store, tmp_path: Path) -> None:
@@ -242,8 +242,8 @@ def test_dead_rows_pass_once_the_table_of_offences_is_mended(store: Store, tmp_p
     assert store.waiting_mappings() == ["town"]
     mended = write_mapping(tmp_path, table=f"{OFFENCES}Witchcraft,other_offence,public\n")
     assert replay(store, mended) == BatchCounts(2, 1, 0, 1, 0, {"unknown_offence_code": 1})
-    assert held(store, "incident_id, source_offset") == [("i1", 0), ("i2", 1)]
-    assert list(store.dead_letters()["source_offset"]) == [2]
+    assert held(store, "incident_id, source_offset") == [("i1", 1), ("i2", 2)]
+    assert list(store.dead_letters()["source_offset"]) == [3]
     assert load(store, path, mended) == BatchCounts(3, 0, 2, 1, 0, {"unknown_offence_code": 1})
 
 
@@ -273,7 +273,7 @@ def test_police_uk_folders_load_once_with_ids_for_rows_that_have_none(store: Sto
     rows = held(store, "incident_id, occurred_at, occurred_precision, source_offset")
     assert [row[0] for row in rows[:2]] == ["a1", "a2"]
     assert [row[0][-2:] for row in rows[2:]] == ["-1", "-2"]
-    assert rows[1][1:] == (datetime(2024, 3, 31, 23, tzinfo=UTC), "month", 0)
+    assert rows[1][1:] == (datetime(2024, 3, 31, 23, tzinfo=UTC), "month", 1)
     assert list(store.dead_letters()["topic"]) == ["2024-03-leeds-street.csv"]
     assert load(store, folder, SHIPPED / "police_uk.yaml").duplicates == 4
     assert load(store, folder / "2024-03", SHIPPED / "police_uk.yaml").duplicates == 3
@@ -316,13 +316,13 @@ def test_chicago_rows_read_with_their_corrections(store: Store, tmp_path: Path) 
 def test_a_shipped_mapping_fits_the_shipped_codebook(name: str) -> None:
     mapping = read_mapping(SHIPPED / f"{name}.yaml")
     assert mapping.name == name
-    assert set(mapping.offences["offence_code"]) <= HARM_DAYS
+    assert set(mapping.offences["offence_code"]) <= set(HARM_DAYS)
 
 
 @pytest.mark.skipif(not PHILADELPHIA_DATA.exists(), reason=f"real incidents are not at {PHILADELPHIA_DATA}")
 def test_every_real_row_is_counted(store: Store) -> None:
     counts = load(store, PHILADELPHIA_DATA, SHIPPED / "philadelphia.yaml")
-    assert counts == BatchCounts(475_019, 471_289, 0, 3_730, 12, {"no_location": 3_730})
+    assert counts == BatchCounts(475_019, 471_277, 0, 3_730, 0, {"no_location": 3_730}, merged=12)
 
 
 def failing_load(store: Store, path: Path, mapping: Path, error: type[Exception], words: str) -> None:

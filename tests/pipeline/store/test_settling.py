@@ -40,12 +40,11 @@ def store(tmp_path: Path) -> Store:
 def load(
     store: Store, folder: Path, rows: list[str], name: str = "in.csv", *, offences: str = OFFENCES, **keys: object
 ) -> BatchCounts:
+    """Load rows `ID WORD [DAY]` through the mapping with further `keys`."""
     (folder / "offences.csv").write_text(offences, encoding="utf-8")
     (folder / "town.yaml").write_text(yaml.safe_dump(MAPPING | keys), encoding="utf-8")
-    lines = [
-        f"{row.split()[0]},2023-06-{10 + int(row.split()[2]) if len(row.split()) > 2 else 10} 10:00:00,{row.split()[1]},-75.16,39.95"
-        for row in rows
-    ]
+    fields = [(*row.split(), "0")[:3] for row in rows]
+    lines = [f"{number},2023-06-1{day} 10:00:00,{word},-75.16,39.95" for number, word, day in fields]
     (folder / name).write_text("\n".join(["id,when,what,x,y", *lines]) + "\n", encoding="utf-8")
     return store.load_mapped(
         folder / name,
@@ -60,7 +59,8 @@ def held(store: Store) -> dict[str, str]:
     """Return the offence of each incident's latest version that is not cancelled."""
     rows = store._connection.execute(
         "SELECT incident_id, offence_code FROM store.incident_version "
-        "QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY version DESC) = 1 AND status <> 'cancelled' ORDER BY 1"
+        "QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY version DESC) = 1 AND status <> 'cancelled' "
+        "ORDER BY incident_id"
     ).fetchall()
     return dict(rows)
 
