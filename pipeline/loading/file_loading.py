@@ -22,7 +22,7 @@ from pipeline.loading.settling import Settling
 from pipeline.mapped import mapped_files
 from pipeline.mapped.involvements import involve
 from pipeline.mapped.mapping import Mapping, check_offence_codes
-from pipeline.mapped.records import decode_rows, refuse_records, stage_records
+from pipeline.mapped.records import RecordRows, decode_rows, kept_identities, refuse_same
 
 _REPLAY_PAGE = 1000  # dead letters replayed in one transaction; each may have 1 MiB
 
@@ -137,9 +137,8 @@ class Loading(Settling):
             return self._prepare_incidents(number, mapping, decoder, again=again)
         if mapping.kind == "involvements":
             return partial(self._involve, number, mapping, decoder, again=again)
-        records = decode_rows(self._connection, mapping, decoder)
-        stage_records(self._connection, mapping, records.table)
-        return partial(self._keep_records, records.identity, records.entity, number, mapping, again=again)
+        rows = decode_rows(self._connection, mapping, decoder, again=again)
+        return partial(self._keep_records, rows, number, mapping, again=again)
 
     def _prepare_incidents(self, number: BatchNumber, mapping: Mapping, decoder: Decoder, *, again: bool) -> Keep:
         mapped_files.map_incidents(self._connection, mapping, decoder.horizon)
@@ -150,7 +149,7 @@ class Loading(Settling):
                 return partial(self._insert, number, mapping)
         mapped_files.stage_incidents(self._connection)
         refuse = partial(mapped_files.refuse, self._connection, mapping, again=again)
-        return partial(self._settle, "incident", number, mapped_files.STAGED, mapping.meaning_of_same_id, refuse)
+        return partial(self._settle, "incident", number, mapped_files.STAGED, mapping.same_id, refuse)
 
     def _insert(self, number: BatchNumber, mapping: Mapping) -> tuple[BatchCounts, pa.Table]:
         """Insert the incidents of `mapped` directly from the file; return their counts and the other rows' letters."""
@@ -164,21 +163,23 @@ class Loading(Settling):
         return counts, mapped_files.refuse(self._connection, mapping)
 
     def _keep_records(
-        self, identity: pa.Table, entity: str, number: BatchNumber, mapping: Mapping, *, again: bool
+        self, rows: RecordRows, number: BatchNumber, mapping: Mapping, *, again: bool
     ) -> tuple[BatchCounts, pa.Table]:
-        """Settle the records of table `staged`, and store the identities of the people in them."""
-        refuse = partial(refuse_records, self._connection, mapping, again=again)
-        kept = self._settle(entity, number, SCHEMAS[entity].names, mapping.meaning_of_same_id, refuse)
-        self._execute_on("identity_arrived", identity, query("store/identities#add"))
-        return kept
+        """Settle the records of a file and store the identities of the people in those that are kept."""
+        staged = "CREATE OR REPLACE TEMP TABLE staged AS SELECT *, NULL::VARCHAR AS rule FROM arrived_rows"
+        self._execute_on("arrived_rows", rows.table, staged)
+        refuse = partial(refuse_same, self._connection, mapping, rows.entity, again=again)
+        counts, clashes = self._settle(rows.entity, number, SCHEMAS[rows.entity].names, mapping.same_id, refuse)
+        self._execute_on("identity_arrived", kept_identities(self._connection, rows), query("store/identities#add"))
+        return counts, pa.concat_tables([rows.dead_letters, clashes])
 
     def _involve(
         self, number: BatchNumber, mapping: Mapping, decoder: Decoder, *, again: bool
     ) -> tuple[BatchCounts, pa.Table]:
         """Give the incidents of the store the roles of people that the file states, as new versions."""
         involved = involve(self._connection, mapping, decoder, again=again)
-        self._execute_on("arrived_rows", involved.versions, stage_sql("incident"))
-        self._keep_staged("incident", number)
+        self._execute_on("arrived_rows", involved.table, stage_sql("incident"))
+        self._connection.execute(keep_sql("incident"), number._asdict())
         self._execute_on("identity_arrived", involved.identity, query("store/identities#add"))
         return involved.counts, involved.dead_letters
 

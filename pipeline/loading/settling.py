@@ -29,6 +29,11 @@ class Settling(Rows):
         self._execute_on("files_read", known, "CREATE OR REPLACE TEMP TABLE loaded_now AS FROM files_read")
         self._connection.execute(query("load/settle#earlier_load"), {"kind": kind})
 
+    def _know_files_of_letters(self, kind: str) -> None:
+        """Do the same for a replay: the files of its dead letters (`tried`) are those that their batches loaded."""
+        for name in ("files_of_letters", "earlier_load"):
+            self._connection.execute(query(f"load/settle#{name}"), {"kind": kind})
+
     def _remember_files(self, number: BatchNumber, kind: str) -> None:
         self._connection.execute(query("load/settle#remember"), {"batch_id": number.batch_id, "kind": kind})
 

@@ -4,25 +4,23 @@ from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.database import query
 from pipeline.events.batch import BatchCounts
 from pipeline.events.columns import INCIDENT
 from pipeline.events.decoder import Decoder
-from pipeline.events.flatten import pseudonyms_in
 from pipeline.mapped.mapped_files import create_table
 from pipeline.mapped.mapping import Mapping
-from pipeline.mapped.records import dead_letters, decode_records
+from pipeline.mapped.records import dead_letters, decode_records, identities_in
 
 
 class Involved(NamedTuple):
-    """New versions of incidents, the identities of the people in them, counts of the file's rows, and dead letters."""
+    """New versions of incidents (`INCIDENT`), the identities of the people in them, dead letters, counts of rows."""
 
-    versions: pa.Table
+    table: pa.Table
     identity: pa.Table
-    counts: BatchCounts
     dead_letters: pa.Table
+    counts: BatchCounts
 
 
 def involve(
@@ -30,15 +28,16 @@ def involve(
 ) -> Involved:
     """Turn the involvements of view `raw` into new versions of the incidents of `store.incident_version`.
 
-    The roles of a suspect's way through the law (suspect, charged, convicted, no_further_action) replace those that the
-    store holds of the same person in the same incident: whoever is dropped is no suspect any more. Victims and
-    witnesses stay what they are. A file that was loaded before replaces nothing. Rows whose incident the store lacks
-    become dead letters.
+    A new version has the content of the latest one, and its involvements together with the new ones, sorted. The steps
+    of a suspect's way through the law (suspect, charged, convicted, no_further_action) replace the steps that the store
+    holds of the same person in the same incident; victims and witnesses stay what they are. Rows whose incident the
+    store lacks become dead letters. Where the same files were loaded before, through another mapping, the roles that
+    they no longer give go; through the same mapping, they undo nothing.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Connection with view `raw`, table `earlier_load` and the store attached as `store`.
+        Connection with view `raw`, the store attached as `store`, and tables `loaded_now` and `earlier_load`.
     mapping : Mapping
         The mapping of the file, of kind `involvements`.
     decoder : Decoder
@@ -48,14 +47,21 @@ def involve(
     """
     people, identity = decode_records(connection, mapping, decoder)
     create_table(connection, "decoded_person", people.select(["row_number", "person_id"]))
-    for name in ("involvement", "held_incident", "unknown_incident", "held_role", "stated_role", "resulting_role"):
+    former = "no_former_role" if again else "former_role"
+    for name in (
+        "involvement",
+        former,
+        "held_incident",
+        "unknown_incident",
+        "held_role",
+        "superseded",
+        "new_role",
+        "gone_role",
+    ):
         connection.execute(query(f"mapped/involvement#{name}"))
-    [(known, new, superseded)] = connection.execute(query("mapped/involvement#counts")).fetchall()
-    versions = connection.execute(query("mapped/involvement#involved"), {"source": mapping.source}).to_arrow_table()
-    present = pa.array(sorted(pseudonyms_in([versions])), pa.string())
-    return Involved(
-        versions.cast(INCIDENT),
-        identity.filter(pc.is_in(identity["person_id"], value_set=present)),
-        BatchCounts(rows_in=known, stored=new, duplicates=known - new - superseded, merged=superseded),
-        dead_letters(connection, mapping, again=again),
-    )
+    [(known, new, merged, gone)] = connection.execute(query("mapped/involvement#counts")).fetchall()
+    involved = connection.execute(query("mapped/involvement#involved"), {"source": mapping.source}).to_arrow_table()
+    table = involved.cast(INCIDENT)
+    named, dead = identities_in(identity, table), dead_letters(connection, mapping, again=again)
+    repeated = known - new - merged
+    return Involved(table, named, dead, BatchCounts(known, new, repeated, merged=merged, cancelled=gone))

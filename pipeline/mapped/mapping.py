@@ -21,6 +21,7 @@ PRECISIONS = ("instant", "day", "month")
 STATUSES = ("recorded", "amended", "cancelled")
 BLANK_IDS = ("refuse", "hash")
 SAME_IDS = ("conflict", "gravest", "each", "later_load_corrects")
+_SAME_IDS_OF = {"incidents": SAME_IDS, "warrants": ("conflict", "gravest", "later_load_corrects")}
 DECIMALS = (".", ",")
 THOUSANDS = (",", ".", " ", "'")
 
@@ -72,7 +73,7 @@ class Mapping:
     true_values: tuple[str, ...] = ("true", "t", "yes", "y", "1")
     # What they mean.
     blank_id: str = "refuse"  # or `hash`: an id from the row's content and its ordinal among equal rows
-    same_id: str | None = None  # what several rows with one id are; see meaning_of_same_id
+    same_id: str = "conflict"  # what several rows with one id are
     discovery: str | None = None  # default for rows where neither offence nor column gives one
     discoveries: MappingOf[str, str] = field(default_factory=dict)  # the file's value → harmspot's
     statuses: MappingOf[str, str] = field(default_factory=dict)
@@ -88,8 +89,7 @@ class Mapping:
         check_one_of("kind", self.kind, tuple(COLUMNS_OF_KIND))
         check_one_of("precision", self.precision, PRECISIONS)
         check_one_of("blank_id", self.blank_id, BLANK_IDS)
-        if self.same_id is not None:
-            check_one_of("same_id", self.same_id, SAME_IDS)
+        check_one_of("same_id", self.same_id, _SAME_IDS_OF.get(self.kind, ("conflict", "later_load_corrects")))
         for word in (*self.discoveries.values(), *filter(None, [self.discovery])):
             check_one_of("discovery", word, DISCOVERIES)
         self._check_words()
@@ -99,11 +99,6 @@ class Mapping:
             check_crs("crs", self.crs)
         self._check_numbers()
         self._check_formats()
-
-    @property
-    def meaning_of_same_id(self) -> str:
-        """What rows with one id are: unless stated a conflict for incidents; of what has a state, the later counts."""
-        return self.same_id or ("conflict" if self.kind == "incidents" else "later_load_corrects")
 
     @property
     def format(self) -> FileFormat:

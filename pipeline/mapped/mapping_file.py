@@ -47,6 +47,8 @@ def _build(document: dict[str, Any], folder: Path) -> Mapping:
     _check_keys(document, {item.name for item in fields(Mapping)} - _MADE | {*times, *_SECTIONS}, "the mapping")
     given = {key: build_typed(hints[key], value, key) for key, value in document.items()}
     given["formats"] = {ours: build_typed(str, value, ours + _FORMAT) for ours, value in formats.items()}
+    if kind != "incidents":
+        given.setdefault("same_id", "later_load_corrects")
     if missing := [key for key in ("name", "about", "source") if key not in given]:
         raise ValueError(f"{missing[0]} is missing: expected a text")
     places = read_places(gazetteer, folder) if gazetteer else None

@@ -24,8 +24,11 @@ def record_sql(mapping: Mapping) -> str:
     """Return the query of the rows of `extract` as an event has them, each with the first rule that refuses it."""
     reads = mapping.columns.READS
     parts = ["extract.row_number", *(part for name in reads for part in _parts(name, mapping))]
-    version = "CASE WHEN is_updated_at_given THEN updated_at WHEN is_version_given THEN version ELSE 1 END"
-    parts += [f"{version} AS stated_version"] if "version" in reads else []
+    if "version" in reads:
+        version = "CASE WHEN is_updated_at_given THEN updated_at WHEN is_version_given THEN version ELSE 1 END"
+        parts += [f"{version} AS stated_version", "is_updated_at_given OR is_version_given AS is_version_stated"]
+    else:
+        parts += ["false AS is_version_stated"]
     parts += ["offence_word.offence_code"] if "offence" in reads else []
     join = query("mapped/records#offence_join") if "offence" in reads else ""
     cases = " ".join(f"WHEN {rule.condition} THEN {number}" for number, rule in enumerate(rules_of(mapping)))

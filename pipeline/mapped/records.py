@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.database import query
 from pipeline.events.batch import DecodedBatch, Record
-from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
+from pipeline.events.columns import DEAD_LETTER, ENTITY_KEYS, IDENTITY, SCHEMAS
 from pipeline.events.decoder import Decoder
+from pipeline.events.flatten import pseudonyms_in
 from pipeline.events.schema import EVENT_TYPES
 from pipeline.events.version_sql import entity_key_sql
 from pipeline.mapped.extract import extract_sql
@@ -24,40 +26,47 @@ from pipeline.mapped.record_columns import RECORD_KINDS
 from pipeline.mapped.record_sql import record_sql, rules_of
 
 _PART = 100_000  # rows decoded at a time
+_PLACE = pa.schema({"row_number": pa.int64(), "file": pa.string(), "is_version_stated": pa.bool_()})
 _TAGS = {event.entity: str(event.__struct_config__.tag) for event in EVENT_TYPES}
 
 
 class RecordRows(NamedTuple):
-    """The rows of a file as records of one entity: the columns of `SCHEMAS`, file, row_number (of `raw`); identities."""
+    """The rows of a file as records of one entity.
+
+    `table` has the columns of `SCHEMAS`, and row_number, file and is_version_stated of the row in `raw`.
+    """
 
     entity: str
     table: pa.Table
     identity: pa.Table
+    dead_letters: pa.Table
 
 
-def decode_rows(connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder) -> RecordRows:
+def decode_rows(
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder, *, again: bool = False
+) -> RecordRows:
     """Decode the rows of view `raw` as records of the mapping's kind, which is none of incidents and involvements.
 
-    Rows that cannot be decoded are left in table `refused_row`. Several records may have the same entity and version.
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Connection with view `raw`.
+    mapping : Mapping
+        The mapping of the file.
+    decoder : Decoder
+        The decoder of events.
+    again : bool
+        Whether `raw` holds waiting dead letters (`tried_row`).
+
+    Returns
+    -------
+    RecordRows
+        The records in the order of the file; several may have the same entity and version.
     """
-    return RecordRows(RECORD_KINDS[mapping.kind].entity, *decode_records(connection, mapping, decoder))
-
-
-def stage_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, rows: pa.Table) -> None:
-    """Create table `staged` of decoded rows, to be settled: with file, rule (null), is_version_stated."""
-    is_stated = bool({"version", "updated_at"} & set(mapping.columns.named()))
-    connection.register("decoded", rows)
-    connection.execute(query("mapped/records#staged"), {"is_version_stated": is_stated})
-    connection.unregister("decoded")
-
-
-def refuse_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, again: bool) -> pa.Table:
-    """Delete the rows with a rule from `staged`, empty `refused_row`, and return both as dead letters."""
-    connection.execute(query("mapped/records#refuse_staged"))
-    connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
-    letters = dead_letters(connection, mapping, again=again)
-    connection.execute("DELETE FROM refused_row")
-    return letters
+    table, identity = decode_records(connection, mapping, decoder)
+    return RecordRows(
+        RECORD_KINDS[mapping.kind].entity, table, identity, dead_letters(connection, mapping, again=again)
+    )
 
 
 def decode_records(
@@ -78,6 +87,28 @@ def dead_letters(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, aga
     """Return the rows of `refused_row` as dead letters, each with the original row of the file."""
     name = "mapped/records#refused_again" if again else "mapped/records#refused"
     return connection.execute(query(name), {"mapping": mapping.name}).to_arrow_table().cast(DEAD_LETTER)
+
+
+def refuse_same(
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping, entity: str, *, again: bool = False
+) -> pa.Table:
+    """Delete the rows with a `rule` from `staged`, which contradict others, and return them as dead letters."""
+    connection.execute(query("mapped/records#refuse_same"), {"key": " and ".join(ENTITY_KEYS[entity])})
+    connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
+    return dead_letters(connection, mapping, again=again)
+
+
+def identities_in(identity: pa.Table, table: pa.Table) -> pa.Table:
+    """Return the identities of the people in a table."""
+    present = pa.array(sorted(pseudonyms_in([table])), pa.string())
+    return identity.filter(pc.is_in(identity["person_id"], value_set=present))
+
+
+def kept_identities(connection: duckdb.DuckDBPyConnection, rows: RecordRows) -> pa.Table:
+    """Return the identities of the people in the rows that are not in `refused_row`."""
+    refused = connection.execute("SELECT row_number FROM refused_row ORDER BY row_number").to_arrow_table()
+    is_refused = pc.is_in(rows.table["row_number"], value_set=refused["row_number"].combine_chunks())
+    return identities_in(rows.identity, rows.table.filter(pc.invert(is_refused)))
 
 
 def _read_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder) -> None:
@@ -118,4 +149,4 @@ def _with_lines(connection: duckdb.DuckDBPyConnection, entity: str, batches: lis
     )
     rows = connection.execute(query("mapped/records#kept")).to_arrow_table()
     connection.unregister("decoded")
-    return rows.cast(pa.schema([*SCHEMAS[entity], pa.field("row_number", pa.int64())]))
+    return rows.cast(pa.schema([*SCHEMAS[entity], *_PLACE]))

@@ -110,21 +110,17 @@ INSERT INTO refused_row
 SELECT source_offset AS row_number, reason, detail
 FROM refused_now
 
--- name: staged
-CREATE OR REPLACE TEMP TABLE staged AS
-SELECT decoded.*, raw.harmspot_file AS file, NULL::VARCHAR AS rule, $is_version_stated AS is_version_stated
-FROM decoded
-JOIN raw ON decoded.row_number = raw.harmspot_number
-
--- name: refuse_staged
--- Rows that cannot be settled beside others with the same id.
-INSERT INTO refused_row
+-- name: refuse_same
+-- Decoded rows (`staged`) that contradict another row of the file (clash) or the store (conflict).
+CREATE OR REPLACE TEMP TABLE refused_row AS
 SELECT
     row_number,
     'same_id' AS reason,
     CASE rule
-        WHEN 'clash' THEN 'Other rows of the file have the same id and say something else; say in the mapping what that means (same_id: gravest or each), then load the file again.'
-        ELSE 'The same id is stored with other content; if a later file corrects an earlier one, set same_id: later_load_corrects in the mapping, then load the file again.'
+        WHEN 'clash' THEN
+            concat('Other rows of the file with the same ', $key, ' say something else; keep one of them, or name in the mapping the column that tells the later one (updated_at or version), then load the file again.')
+        ELSE
+            concat('The same ', $key, ' is stored with other content; if a later file corrects an earlier one, set same_id: later_load_corrects in the mapping, then load the file again.')
     END AS detail
 FROM staged
 WHERE rule IS NOT NULL
@@ -171,7 +167,10 @@ SELECT
         concat(md5(decoded_row.entity_key), '@', decoded_row.version) AS event_id,
         raw.harmspot_line - 1 AS source_offset
     ),
-    raw.harmspot_number AS row_number
+    record.row_number,
+    raw.harmspot_file AS file,
+    record.is_version_stated
 FROM decoded_row
-JOIN raw ON decoded_row.source_offset = raw.harmspot_number
-ORDER BY raw.harmspot_number
+JOIN record ON decoded_row.source_offset = record.row_number
+JOIN raw ON record.row_number = raw.harmspot_number
+ORDER BY record.row_number

@@ -1,6 +1,7 @@
-"""Suspects, birth dates, warrants and shifts from exports reach the lists of people, and safety holds as with events."""
+"""Suspects, birth dates, warrants and shifts from exports reach the lists of people, as safely as events do."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
@@ -18,6 +21,7 @@ from flows.schedule.daily import daily_run
 from pipeline.events.batch import BatchCounts
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.publication.publish import read_published
+from tests.soak import sample
 from tests.town import naming, read_people
 
 AS_OF = date(2026, 1, 1)
@@ -232,3 +236,83 @@ def test_raw_ids_stand_in_the_identities_and_in_letters_alone(city: City) -> Non
     assert len(rows) > 5
     assert not [row for row in rows if "PSUSPECT" in row]
     assert city.held("SELECT * FROM store.identity") == [(city.pseudonym("PSUSPECT"), "PSUSPECT")]
+
+
+def test_a_later_file_corrects_and_a_file_that_contradicts_itself_waits(city: City) -> None:
+    assert city.load("persons", ["PA,04/17/1988", "PB,04/17/1990", "PB,04/17/1990"]).duplicates == 1
+    counts = city.load("persons", ["PA,04/17/2010", "PC,01/01/1970", "PC,01/01/2012"], "later")
+    assert (counts.stored, counts.corrected, counts.dead_by_reason) == (1, 1, {"same_id": 2})
+    held = city.held("SELECT person_id, version, birth_date FROM store.person_version ORDER BY ALL")
+    p = city.pseudonym
+    assert held == sorted(
+        [(p("PA"), 1, date(1988, 4, 17)), (p("PA"), 2, date(2010, 4, 17)), (p("PB"), 1, date(1990, 4, 17))]
+    )
+    assert set(city.letters()["topic"]) == {"later.csv"}
+    assert "person_id" in city.letters()["detail"].iloc[0]
+    assert city.held("SELECT count(*) FROM store.identity") == [(2,)]
+    city.map("persons", **MAPPINGS["persons"], same_id="conflict")
+    counts = city.load("persons", ["PB,04/17/1991"], "third")
+    assert counts.dead_by_reason == {"same_id": 1}
+    assert "later_load_corrects" in city.letters()["detail"].iloc[-1]
+
+
+def test_a_mended_mapping_takes_back_the_roles_that_the_old_one_gave(city: City) -> None:
+    city.load("incidents", [incident(1), incident(2)])
+    rows = ["I1,PA,SUS", "I1,PB,VIC", "I2,PB,VIC"]
+    wrong = {"SUS": "suspect", "VIC": "suspect"}
+    city.map("involvements", **MAPPINGS["involvements"] | {"roles": wrong})
+    city.load("involvements", rows)
+    city.load("involvements", ["I2,PC,charged", "I2,PB,witness"], "other")
+    city.map("involvements", **MAPPINGS["involvements"])
+    counts = city.load("involvements", rows)
+    assert (counts.rows_in, counts.stored, counts.duplicates, counts.cancelled) == (3, 2, 1, 2)
+    p = city.pseudonym
+    expected = {
+        "I1": sorted([(p("PA"), "suspect"), (p("PB"), "victim")]),
+        "I2": sorted([(p("PC"), "charged"), (p("PB"), "witness"), (p("PB"), "victim")]),
+    }
+    assert city.roles() == expected
+    counts = city.load("involvements", rows)
+    assert (counts.stored, counts.duplicates, counts.cancelled) == (0, 3, 0)
+    assert city.roles() == expected
+
+
+def test_a_correction_of_an_incident_keeps_its_people(city: City) -> None:
+    city.load("incidents", [incident(1)])
+    city.load("involvements", ["I1,PA,VIC", "I1,PB,SUS"])
+    city.map("incidents", **MAPPINGS["incidents"], same_id="later_load_corrects")
+    assert city.load("incidents", [incident(1, "POSSESSION")], "amended").corrected == 1
+    assert city.load("involvements", ["I1,PC,witness"], "third").stored == 1
+    roles = [("PA", "victim"), ("PB", "suspect"), ("PC", "witness")]
+    assert city.roles() == {"I1": sorted((city.pseudonym(person), role) for person, role in roles)}
+    assert city.held("SELECT arg_max(offence_code, version) FROM store.incident_version") == [("drug_possession",)]
+
+
+@pytest.mark.sampled
+@settings(max_examples=sample(4, whole=40), deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["I1", "I2", "I9"]), st.sampled_from(["PA", "PB"]), st.sampled_from(["SUS", "VIC", "X"])
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    cut=st.integers(0, 8),
+)
+def test_roles_are_the_same_in_whatever_order_and_files_they_come(rows: list[tuple[str, str, str]], cut: int) -> None:
+    words = {"SUS": "suspect", "VIC": "victim"}
+    known = {(nr, person, words[word]) for nr, person, word in rows if nr != "I9" and word in words}
+    for parts in ([rows[:cut], rows[cut:]], [rows[::-1]]):
+        with tempfile.TemporaryDirectory() as name:
+            city = City(Path(name))
+            city.load("incidents", [incident(1), incident(2)])
+            for number, part in enumerate(parts):
+                if part:
+                    counts = city.load("involvements", [",".join(row) for row in part], f"part{number}")
+                    assert balanced(counts, len(part))
+            expected = {
+                nr: sorted((city.pseudonym(person), role) for at, person, role in known if at == nr)
+                for nr in ("I1", "I2")
+            }
+            assert city.roles() == expected
