@@ -23,7 +23,7 @@ from pipeline.mapped.extract import extract_sql
 from pipeline.mapped.mapped_files import create_table, match_offences
 from pipeline.mapped.mapping import Mapping
 from pipeline.mapped.record_columns import RECORD_KINDS
-from pipeline.mapped.record_sql import record_sql, rules_of
+from pipeline.mapped.record_sql import reasons_of, record_sql
 
 _PART = 100_000  # rows decoded at a time
 _PLACE = pa.schema({"row_number": pa.int64(), "file": pa.string(), "is_version_stated": pa.bool_()})
@@ -118,11 +118,9 @@ def _read_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, decod
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     if "offence" in mapping.columns.READS:
         match_offences(connection, mapping)
-    rules = rules_of(mapping)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE record AS {record_sql(mapping)}")
     connection.execute("CREATE OR REPLACE TEMP VIEW sound_record AS FROM record WHERE rule IS NULL")
-    reasons = {"reason": [rule.reason for rule in rules], "detail": [rule.detail for rule in rules]}
-    create_table(connection, "record_rule", pa.table({"rule": pa.array(range(len(rules)), pa.int32()), **reasons}))
+    create_table(connection, "record_rule", reasons_of(mapping))
     connection.execute(query("mapped/records#refused_row"))
 
 

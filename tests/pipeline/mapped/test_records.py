@@ -199,6 +199,10 @@ def test_a_row_that_cannot_be_read_waits_whole_with_column_line_and_way_out() ->
         ("future_date", "`issued_at`"),
     ]
     letters = rows.dead_letters.to_pylist()
+    assert [(letter["about"], letter["value"]) for letter in letters] == [
+        *(("type", None), ("state", None), ("charge", "arson"), ("no", None), ("who", None), ("issued", "4th July")),
+        (None, None),
+    ]
     assert "kinds" in letters[0]["detail"]
     assert 'key "" of `statuses`' in letters[1]["detail"]
     assert [letter["source_offset"] - letters[0]["source_offset"] for letter in letters] == list(range(7))
