@@ -36,8 +36,16 @@ PIPELINE = {
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
+    "pipeline.loading": SHARED | {"pipeline.events", "pipeline.files", "pipeline.mapped"},
     "pipeline.store": SHARED
-    | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources", "pipeline.mapped", "pipeline.files"},
+    | {
+        "pipeline.events",
+        "pipeline.messages",
+        "pipeline.privacy",
+        "pipeline.sources",
+        "pipeline.mapped",
+        "pipeline.loading",
+    },
 }
 BASICS = {"models.arrays", "models.checks"}
 MODELS = {

@@ -22,8 +22,8 @@ def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> Non
 
     That may be CSV, TSV, a workbook, JSON, GeoJSON, GeoPackage or Parquet, zipped or not, or a folder of such files;
     docs/mappings.md describes mappings. Loading a file twice changes nothing; after its mapping was mended, its rows
-    replace what they gave before. Every row is stored, or waits with its reason (`harmspot dead-letters`). The exit code
-    is 1 if lines of the file could not be told apart into fields.
+    replace what they gave before. Every row is stored, or waits with its reason (`harmspot dead-letters`). The exit
+    code is 1 if lines of the file could not be told apart into fields.
 
     \b
     Examples:

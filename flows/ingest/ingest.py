@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
@@ -97,17 +96,15 @@ def load_file(home: Home, path: Path, mapping: Path | None) -> BatchCounts:
         raise SourceError(f"{path}: no such file or folder; give event files or a file that a mapping can read")
     if mapping is None or _holds_events(path):
         return _ingest(home, _event_source(path), None)
-    read = read_mapping(mapping)
-    common: dict[str, Any] = {
-        "harm_days": harm_days(home),
-        "ingested_at": home.now(),
-        "progress": home.progress,
-    }
     with open_home_store(home) as store:
-        if read.kind != "incidents":
-            return store.load_records(path, read, decoder=new_decoder(home), **common)
-        tolerance = timedelta(minutes=home.settings.ingest.future_tolerance_minutes)
-        return store.load_mapped(path, read, future_tolerance=tolerance, **common)
+        return store.load_mapped(
+            path,
+            read_mapping(mapping),
+            decoder=new_decoder(home),
+            harm_days=harm_days(home),
+            ingested_at=home.now(),
+            progress=home.progress,
+        )
 
 
 def _holds_events(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """Reprocess dead letters after the codebook or a mapping was fixed."""
 
-from datetime import timedelta
 from pathlib import Path
 
 from flows.home.home import Home
@@ -25,15 +24,7 @@ def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:
             _mapping_named(name, [mapping_file, home.settings.ingest.mapping]) for name in store.waiting_mappings()
         ]
         for mapping in sorted(mappings, key=lambda mapping: mapping.kind == "involvements"):
-            if mapping.kind != "incidents":
-                counts += store.replay_records(mapping, decoder=decoder, harm_days=days, ingested_at=now)
-                continue
-            counts += store.replay_mapped(
-                mapping,
-                harm_days=days,
-                ingested_at=now,
-                future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
-            )
+            counts += store.replay_mapped(mapping, decoder=decoder, harm_days=days, ingested_at=now)
     return counts
 
 

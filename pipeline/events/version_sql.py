@@ -10,6 +10,7 @@ from pipeline.events.columns import ENTITY_KEYS, ENVELOPE, SCHEMAS
 
 _LETTERS = string.ascii_letters
 _UNIT_SEPARATOR = "chr(31)"
+_OFFENCE_COLUMN = {"incident": "offence_code", "warrant": "underlying_offence_code"}
 # Columns with a closed set of values, none of which contains a `;`.
 _CLOSED = {
     *("status", "occurred_precision", "discovery", "report_channel", "report_subject"),
@@ -59,13 +60,13 @@ def settle_sql(entity: str, present: Collection[str]) -> str:
     """Return SQL that creates views `arrival` and `held` for `load/settle.sql`: rows of a file, versions of the store.
 
     The body of a row is its content without its version, in the columns `present`; its weight is the harm of its
-    offence (table `harm_weight`), zero for what is no incident.
+    offence (table `harm_weight`), zero for what has none.
     """
     body = content_hash_sql(entity, set(present) - {"version"})
     columns = f"event_source, version, {body} AS body_hash, {entity_key_sql(entity)} AS entity_key"
-    is_weighed = entity == "incident"
-    weight = "coalesce(harm_days, 0)" if is_weighed else "0"
-    weighed = " LEFT JOIN harm_weight USING (offence_code)" if is_weighed else ""
+    code = _OFFENCE_COLUMN.get(entity)
+    weight = "coalesce(harm_days, 0)" if code else "0"
+    weighed = f" LEFT JOIN harm_weight ON {code} = harm_weight.code" if code else ""
     return (
         f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT staged.rowid AS staged_row, row_number, file, "  # noqa: S608
         f"is_version_stated, {columns}, {weight} AS weight FROM staged{weighed};"

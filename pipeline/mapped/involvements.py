@@ -6,6 +6,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.database import query
+from pipeline.events.batch import BatchCounts
 from pipeline.events.columns import INCIDENT
 from pipeline.events.decoder import Decoder
 from pipeline.mapped.mapped_files import create_table
@@ -19,9 +20,7 @@ class Involved(NamedTuple):
     table: pa.Table
     identity: pa.Table
     dead_letters: pa.Table
-    new_rows: int
-    repeated_rows: int
-    gone_roles: int  # that an earlier load of the same files brought, under another mapping
+    counts: BatchCounts
 
 
 def involve(
@@ -29,9 +28,11 @@ def involve(
 ) -> Involved:
     """Turn the involvements of view `raw` into new versions of the incidents of `store.incident_version`.
 
-    A new version has the content of the latest one, and its involvements together with the new ones, sorted. Rows whose
-    incident the store lacks become dead letters. Where the same files were loaded before, through another mapping, the
-    roles that they no longer give go.
+    A new version has the content of the latest one, and its involvements together with the new ones, sorted. The steps
+    of a suspect's way through the law (suspect, charged, convicted, no_further_action) replace the steps that the store
+    holds of the same person in the same incident; victims and witnesses stay what they are. Rows whose incident the
+    store lacks become dead letters. Where the same files were loaded before, through another mapping, the roles that
+    they no longer give go; through the same mapping, they undo nothing.
 
     Parameters
     ----------
@@ -47,10 +48,20 @@ def involve(
     people, identity = decode_records(connection, mapping, decoder)
     create_table(connection, "decoded_person", people.select(["row_number", "person_id"]))
     former = "no_former_role" if again else "former_role"
-    for name in ("involvement", former, "held_incident", "unknown_incident", "new_role", "gone_role"):
+    for name in (
+        "involvement",
+        former,
+        "held_incident",
+        "unknown_incident",
+        "held_role",
+        "superseded",
+        "new_role",
+        "gone_role",
+    ):
         connection.execute(query(f"mapped/involvement#{name}"))
-    [(known, new, gone)] = connection.execute(query("mapped/involvement#counts")).fetchall()
+    [(known, new, merged, gone)] = connection.execute(query("mapped/involvement#counts")).fetchall()
     involved = connection.execute(query("mapped/involvement#involved"), {"source": mapping.source}).to_arrow_table()
     table = involved.cast(INCIDENT)
     named, dead = identities_in(identity, table), dead_letters(connection, mapping, again=again)
-    return Involved(table, named, dead, new, known - new, gone)
+    repeated = known - new - merged
+    return Involved(table, named, dead, BatchCounts(known, new, repeated, merged=merged, cancelled=gone))

@@ -21,6 +21,7 @@ PRECISIONS = ("instant", "day", "month")
 STATUSES = ("recorded", "amended", "cancelled")
 BLANK_IDS = ("refuse", "hash")
 SAME_IDS = ("conflict", "gravest", "each", "later_load_corrects")
+_SAME_IDS_OF = {"incidents": SAME_IDS, "warrants": ("conflict", "gravest", "later_load_corrects")}
 DECIMALS = (".", ",")
 THOUSANDS = (",", ".", " ", "'")
 
@@ -88,8 +89,7 @@ class Mapping:
         check_one_of("kind", self.kind, tuple(COLUMNS_OF_KIND))
         check_one_of("precision", self.precision, PRECISIONS)
         check_one_of("blank_id", self.blank_id, BLANK_IDS)
-        is_incidents = self.kind == "incidents"
-        check_one_of("same_id", self.same_id, SAME_IDS if is_incidents else ("conflict", "later_load_corrects"))
+        check_one_of("same_id", self.same_id, _SAME_IDS_OF.get(self.kind, ("conflict", "later_load_corrects")))
         for word in (*self.discoveries.values(), *filter(None, [self.discovery])):
             check_one_of("discovery", word, DISCOVERIES)
         self._check_words()

@@ -6,7 +6,7 @@ through `pipeline.store.snapshot`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -101,15 +101,17 @@ class Store(Protocol):
         path: Path,
         mapping: FileMapping,
         *,
+        decoder: Decoder,
         harm_days: Mapping[str, float],
         ingested_at: datetime,
-        future_tolerance: timedelta,
         progress: Progress | None = None,
     ) -> BatchCounts:
         """Load a file, or a folder of files, through a mapping, in one transaction.
 
         Equal ids mean what `mapping.same_id` says. A file that was loaded before changes nothing, unless its mapping
-        was mended: then its rows replace what they gave before. `harm_days` is the harm of each code of the codebook.
+        was mended: then its rows replace what they gave before. Records that are no incidents pass `decoder` as events
+        do; roles of people become new versions of the incidents that the store holds. `harm_days` is the harm of each
+        code of the codebook.
 
         Raises
         ------
@@ -128,22 +130,6 @@ class Store(Protocol):
     def dead_letters(self) -> pd.DataFrame:
         """Return the waiting dead letters in order of arrival: batch_id, ingested_at, topic … about, value."""
 
-    def load_records(
-        self,
-        path: Path,
-        mapping: FileMapping,
-        *,
-        decoder: Decoder,
-        harm_days: Mapping[str, float],
-        ingested_at: datetime,
-        progress: Progress | None = None,
-    ) -> BatchCounts:
-        """Load a file, or a folder of files, of records that are no incidents, in one transaction.
-
-        Its rows pass `decoder` as events do. Involvements become new versions of incidents that the store holds; rows
-        of other incidents become dead letters. Raises the errors of `load_mapped`.
-        """
-
     def waiting_mappings(self) -> list[str]:
         """Return the sorted names of the mappings through which waiting dead letters came."""
 
@@ -151,19 +137,9 @@ class Store(Protocol):
         """Decode the waiting dead letters that are events again; store those that pass and mark them resolved."""
 
     def replay_mapped(
-        self,
-        mapping: FileMapping,
-        *,
-        harm_days: Mapping[str, float],
-        ingested_at: datetime,
-        future_tolerance: timedelta,
-    ) -> BatchCounts:
-        """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
-
-    def replay_records(
         self, mapping: FileMapping, *, decoder: Decoder, harm_days: Mapping[str, float], ingested_at: datetime
     ) -> BatchCounts:
-        """Do the same as `replay_mapped` for a mapping of records that are no incidents."""
+        """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
 
     # Offsets
 

@@ -19,21 +19,21 @@ from pipeline.database import Progress, connect, frame, log_progress, query, tra
 from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, TopicPartition
 from pipeline.events.columns import UTC_TIME
+from pipeline.loading.dedup_index import DedupIndex
+from pipeline.loading.file_loading import Loading
 from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
 from pipeline.privacy.keys import Key
 from pipeline.sources.registry import recreated_topic
-from pipeline.store.dedup_index import DedupIndex
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
-from pipeline.store.record_loading import RecordLoading
 from pipeline.store.store_file import attach_store
 
 _EVIDENCE = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
 
 
-class DuckDBStore(RecordLoading, Identities):
+class DuckDBStore(Loading, Identities):
     """The open store with its only writer; a context manager. Created by `open_store`.
 
     Parameters

@@ -6,9 +6,12 @@ CREATE OR REPLACE TEMP TABLE involvement AS
 SELECT
     record.row_number,
     record.incident_id,
-    {'person_id': decoded_person.person_id, 'role': record.role} AS involvement
+    {'person_id': decoded_person.person_id, 'role': record.role} AS involvement,
+    record.role NOT IN ('victim', 'witness') AS is_course, -- a step of a suspect's way through the law
+    raw.harmspot_file IN (SELECT file FROM earlier_load) AS is_loaded_again
 FROM record
 JOIN decoded_person ON record.row_number = decoded_person.row_number
+JOIN raw ON record.row_number = raw.harmspot_number
 
 -- name: former_role
 -- Roles that earlier loads of the same files brought and that their rows no longer give: the mapping was mended. A load
@@ -68,28 +71,60 @@ SELECT
 FROM involvement
 ANTI JOIN held_incident USING (incident_id)
 
+-- name: held_role
+-- The roles that the store holds, less those that the files of an earlier load no longer give.
+CREATE OR REPLACE TEMP TABLE held_role AS
+SELECT *, involvement.role NOT IN ('victim', 'witness') AS is_course
+FROM (SELECT incident_id, unnest(involvements) AS involvement FROM held_incident)
+ANTI JOIN former_role USING (incident_id, involvement)
+
+-- name: superseded
+-- Rows of a file that was loaded before, about a person of whom the store meanwhile holds another step: nothing is undone.
+CREATE OR REPLACE TEMP TABLE superseded AS
+SELECT involvement.row_number
+FROM involvement
+SEMI JOIN held_role
+    ON involvement.incident_id = held_role.incident_id
+    AND involvement.involvement.person_id = held_role.involvement.person_id
+    AND held_role.is_course
+WHERE is_loaded_again AND is_course
+    AND (incident_id, involvement) NOT IN (SELECT (incident_id, involvement) FROM held_role)
+
 -- name: new_role
 -- Roles that the store does not hold, each with the first row that gives it.
 CREATE OR REPLACE TEMP TABLE new_role AS
 SELECT involvement.incident_id, involvement.involvement, min(involvement.row_number) AS row_number
 FROM involvement
 JOIN held_incident USING (incident_id)
+ANTI JOIN superseded ON involvement.row_number = superseded.row_number
 WHERE NOT list_contains(held_incident.involvements, involvement.involvement)
 GROUP BY ALL
 
 -- name: gone_role
--- Roles that the store holds and the files no longer give.
+-- Roles that the store holds and that go: those that the files no longer give, and the steps of a person's way through
+-- the law that a new file replaces by other ones: whoever is dropped is no suspect any more.
 CREATE OR REPLACE TEMP TABLE gone_role AS
 SELECT former_role.*
 FROM former_role
 JOIN held_incident USING (incident_id)
 WHERE list_contains(held_incident.involvements, former_role.involvement)
+UNION
+SELECT held_role.incident_id, held_role.involvement
+FROM held_role
+SEMI JOIN involvement
+    ON held_role.incident_id = involvement.incident_id
+    AND held_role.involvement.person_id = involvement.involvement.person_id
+    AND involvement.is_course AND NOT involvement.is_loaded_again
+ANTI JOIN involvement AS same
+    ON held_role.incident_id = same.incident_id AND held_role.involvement = same.involvement
+WHERE held_role.is_course
 
 -- name: counts
--- Number of rows whose incident the store holds, of new roles among them, and of roles that go.
+-- Number of rows whose incident the store holds, of new roles among them, of rows superseded, and of roles that go.
 SELECT
     (SELECT count(*) FROM involvement SEMI JOIN held_incident USING (incident_id)) AS known_rows,
     (SELECT count(*) FROM new_role) AS new_rows,
+    (SELECT count(*) FROM superseded) AS superseded_rows,
     (SELECT count(*) FROM gone_role) AS gone_roles
 
 -- name: involved

@@ -1,7 +1,7 @@
 """A file in which nothing can repeat goes in as it is read, another by comparison: to one and the same store."""
 
 import tempfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,7 @@ from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.keys import derive_key
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
+from tests.decoders import decoder
 from tests.soak import sample
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,7 +58,11 @@ def write(path: Path, rows: list[tuple[str, ...]]) -> Path:
 
 def load(store: Store, path: Path, mapping: Mapping) -> BatchCounts:
     return store.load_mapped(
-        path, mapping, harm_days=HARM_DAYS, ingested_at=NOW, future_tolerance=timedelta(minutes=10)
+        path,
+        mapping,
+        decoder=decoder(HARM_DAYS, NOW),
+        harm_days=HARM_DAYS,
+        ingested_at=NOW,
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.keys import derive_key
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
+from tests.decoders import decoder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHIPPED = Path("configs/mappings")
@@ -63,15 +64,18 @@ def load(store: Store, path: Path, mapping: Path, at: datetime = NOW) -> BatchCo
     return store.load_mapped(
         path,
         read_mapping(mapping),
+        decoder=decoder(HARM_DAYS, at),
         harm_days=HARM_DAYS,
         ingested_at=at,
-        future_tolerance=timedelta(minutes=10),
     )
 
 
 def replay(store: Store, mapping: Path) -> BatchCounts:
     return store.replay_mapped(
-        read_mapping(mapping), harm_days=HARM_DAYS, ingested_at=NOW, future_tolerance=timedelta(minutes=10)
+        read_mapping(mapping),
+        decoder=decoder(HARM_DAYS, NOW),
+        harm_days=HARM_DAYS,
+        ingested_at=NOW,
     )
 
 

@@ -1,7 +1,7 @@
 """Equal ids mean what the mapping says; a file loaded again changes nothing, under a mended mapping it corrects."""
 
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.keys import derive_key
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
+from tests.decoders import decoder
 from tests.soak import sample
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,9 +50,9 @@ def load(
     return store.load_mapped(
         folder / name,
         read_mapping(folder / "town.yaml"),
+        decoder=decoder(HARM_DAYS, NOW),
         harm_days=HARM_DAYS,
         ingested_at=NOW,
-        future_tolerance=timedelta(minutes=10),
     )
 
 

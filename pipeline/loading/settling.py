@@ -12,7 +12,7 @@ from pipeline.database import query, unordered
 from pipeline.events.batch import BatchCounts
 from pipeline.events.version_sql import hashed_sql, keep_sql, settle_sql
 from pipeline.files.table import ReadFile
-from pipeline.store.rows import BatchNumber, Rows
+from pipeline.loading.rows import BatchNumber, Rows
 
 _STORED = ("new", "newer", "older", "corrected")
 
@@ -85,7 +85,7 @@ class Settling(Rows):
 
     def _weigh(self, harm_days: Mapping[str, float]) -> None:
         """Fill `harm_weight` with the harm of each offence, by which the gravest of equal ids is found."""
-        weights = pa.table({"offence_code": list(harm_days), "harm_days": [float(days) for days in harm_days.values()]})
+        weights = pa.table({"code": list(harm_days), "harm_days": [float(days) for days in harm_days.values()]})
         self._execute_on("weights", weights, "CREATE OR REPLACE TEMP TABLE harm_weight AS FROM weights")
 
     def _cancel_gone(self, number: BatchNumber, event_source: str) -> int:

@@ -14,7 +14,7 @@ from pipeline.database import Progress, frame, log_progress, query, unordered
 from pipeline.events.batch import BatchCounts, DecodedBatch
 from pipeline.events.columns import DEAD_LETTER, IDENTITY
 from pipeline.events.version_sql import arrival_sql, keep_sql, stage_sql
-from pipeline.store.dedup_index import DedupIndex
+from pipeline.loading.dedup_index import DedupIndex
 
 # Batches under a fixed clock are one microsecond apart; a larger step means that the clock went back.
 _CLOCK_STEP = timedelta(seconds=1)
