@@ -35,7 +35,7 @@ def record_sql(mapping: Mapping) -> str:
     else:
         parts += ["false AS is_version_stated"]
     parts += ["offence_word.offence_code"] if "offence" in reads else []
-    join = query("mapped/records#offence_join") if "offence" in reads else ""
+    join = query("records/record#offence_join") if "offence" in reads else ""
     cases = " ".join(f"WHEN {rule.condition} THEN {number}" for number, rule in enumerate(rules_of(mapping)))
     return (
         f"WITH found AS (SELECT {', '.join(parts)} FROM extract {join}) "  # noqa: S608 - our names
@@ -119,7 +119,7 @@ def _day_sql(moment: str, pattern: str) -> str:
 
 def _meaning_sql(column: str, name: str, mapping: Mapping) -> str:
     """Return the SQL of a word's meaning: by the mapping's key, else our own words mean themselves; a blank is ''."""
-    known = {word.upper(): word for word in mapping.columns.WORDS[name]}
+    known = {word.upper(): word for word in RECORD_KINDS[mapping.kind].columns.WORDS[name]}
     known |= {word.strip().upper(): meaning for word, meaning in getattr(mapping, WORD_KEYS[name]).items()}
     cases = " ".join(f"WHEN {literal_sql(word)} THEN {literal_sql(meaning)}" for word, meaning in known.items())
     return f"CASE coalesce({column}, '') {cases} END"
