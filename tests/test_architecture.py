@@ -36,7 +36,8 @@ PIPELINE = {
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
-    "pipeline.loading": SHARED | {"pipeline.events", "pipeline.files", "pipeline.mapped"},
+    "pipeline.records": SHARED | {"pipeline.mapped", "pipeline.files", "pipeline.events", "pipeline.privacy"},
+    "pipeline.loading": SHARED | {"pipeline.events", "pipeline.files", "pipeline.mapped", "pipeline.records"},
     "pipeline.store": SHARED
     | {
         "pipeline.events",
@@ -95,6 +96,7 @@ ONE_ROW = {
     *("flows/sql/quality#precision", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
     *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/file#is_held", "pipeline/sql/store/batches#known_until"),
     *("pipeline/sql/store/batches#new", "pipeline/sql/store/batches#throughput"),
+    "pipeline/sql/records/involvement#counts",
     *("pipeline/sql/store/human_events#last_at", "pipeline/sql/store/human_events#log_mark"),
 }
 HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}

@@ -65,7 +65,9 @@ INSERT INTO refused_row
 SELECT
     row_number,
     'unknown_incident' AS reason,
-    '`incident_id` is not in the store; load the incidents, then replay.' AS detail
+    '`incident_id` is not in the store; load the incidents, then replay.' AS detail,
+    NULL AS about,
+    NULL AS value
 FROM involvement
 ANTI JOIN held_incident USING (incident_id)
 

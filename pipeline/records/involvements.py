@@ -2,16 +2,15 @@
 
 from typing import NamedTuple
 
-import duckdb
 import pyarrow as pa
 
-from pipeline.database import query
+from pipeline.database import Connection, query
 from pipeline.events.batch import BatchCounts
 from pipeline.events.columns import INCIDENT
 from pipeline.events.decoder import Decoder
 from pipeline.mapped.mapped_files import create_table
 from pipeline.mapped.mapping import Mapping
-from pipeline.mapped.records import dead_letters, decode_records, identities_in
+from pipeline.records.records import dead_letters, decode_records, identities_in
 
 
 class Involved(NamedTuple):
@@ -23,9 +22,7 @@ class Involved(NamedTuple):
     counts: BatchCounts
 
 
-def involve(
-    connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder, *, again: bool = False
-) -> Involved:
+def involve(connection: Connection, mapping: Mapping, decoder: Decoder, *, again: bool = False) -> Involved:
     """Turn the involvements of view `raw` into new versions of the incidents of `store.incident_version`.
 
     A new version has the content of the latest one, and its involvements together with the new ones, sorted. The steps
@@ -36,7 +33,7 @@ def involve(
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
+    connection : Connection
         Connection with view `raw`, the store attached as `store`, and tables `loaded_now` and `earlier_load`.
     mapping : Mapping
         The mapping of the file, of kind `involvements`.
@@ -58,9 +55,9 @@ def involve(
         "new_role",
         "gone_role",
     ):
-        connection.execute(query(f"mapped/involvement#{name}"))
-    [(known, new, merged, gone)] = connection.execute(query("mapped/involvement#counts")).fetchall()
-    involved = connection.execute(query("mapped/involvement#involved"), {"source": mapping.source}).to_arrow_table()
+        connection.execute(query(f"records/involvement#{name}"))
+    [(known, new, merged, gone)] = connection.execute(query("records/involvement#counts")).fetchall()
+    involved = connection.execute(query("records/involvement#involved"), {"source": mapping.source}).to_arrow_table()
     table = involved.cast(INCIDENT)
     named, dead = identities_in(identity, table), dead_letters(connection, mapping, again=again)
     repeated = known - new - merged

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.database import query
+from pipeline.database import Connection, query
 from pipeline.events.batch import DecodedBatch, Record
 from pipeline.events.columns import DEAD_LETTER, ENTITY_KEYS, IDENTITY, SCHEMAS
 from pipeline.events.decoder import Decoder
@@ -23,7 +22,7 @@ from pipeline.mapped.extract import extract_sql
 from pipeline.mapped.mapped_files import create_table, match_offences
 from pipeline.mapped.mapping import Mapping
 from pipeline.mapped.record_columns import RECORD_KINDS
-from pipeline.mapped.record_sql import record_sql, rules_of
+from pipeline.records.record_sql import reasons_of, record_sql
 
 _PART = 100_000  # rows decoded at a time
 _PLACE = pa.schema({"row_number": pa.int64(), "file": pa.string(), "is_version_stated": pa.bool_()})
@@ -42,14 +41,12 @@ class RecordRows(NamedTuple):
     dead_letters: pa.Table
 
 
-def decode_rows(
-    connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder, *, again: bool = False
-) -> RecordRows:
+def decode_rows(connection: Connection, mapping: Mapping, decoder: Decoder, *, again: bool = False) -> RecordRows:
     """Decode the rows of view `raw` as records of the mapping's kind, which is none of incidents and involvements.
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
+    connection : Connection
         Connection with view `raw`.
     mapping : Mapping
         The mapping of the file.
@@ -69,9 +66,7 @@ def decode_rows(
     )
 
 
-def decode_records(
-    connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder
-) -> tuple[pa.Table, pa.Table]:
+def decode_records(connection: Connection, mapping: Mapping, decoder: Decoder) -> tuple[pa.Table, pa.Table]:
     """Return the decoded rows of `raw` and the identities in them; leave the others in table `refused_row`."""
     entity = RECORD_KINDS[mapping.kind].entity
     _read_records(connection, mapping, decoder)
@@ -83,17 +78,15 @@ def decode_records(
     return _with_lines(connection, entity, batches), identity
 
 
-def dead_letters(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, again: bool = False) -> pa.Table:
+def dead_letters(connection: Connection, mapping: Mapping, *, again: bool = False) -> pa.Table:
     """Return the rows of `refused_row` as dead letters, each with the original row of the file."""
-    name = "mapped/records#refused_again" if again else "mapped/records#refused"
+    name = "records/record#refused_again" if again else "records/record#refused"
     return connection.execute(query(name), {"mapping": mapping.name}).to_arrow_table().cast(DEAD_LETTER)
 
 
-def refuse_same(
-    connection: duckdb.DuckDBPyConnection, mapping: Mapping, entity: str, *, again: bool = False
-) -> pa.Table:
+def refuse_same(connection: Connection, mapping: Mapping, entity: str, *, again: bool = False) -> pa.Table:
     """Delete the rows with a `rule` from `staged`, which contradict others, and return them as dead letters."""
-    connection.execute(query("mapped/records#refuse_same"), {"key": " and ".join(ENTITY_KEYS[entity])})
+    connection.execute(query("records/record#refuse_same"), {"key": " and ".join(ENTITY_KEYS[entity])})
     connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
     return dead_letters(connection, mapping, again=again)
 
@@ -104,49 +97,47 @@ def identities_in(identity: pa.Table, table: pa.Table) -> pa.Table:
     return identity.filter(pc.is_in(identity["person_id"], value_set=present))
 
 
-def kept_identities(connection: duckdb.DuckDBPyConnection, rows: RecordRows) -> pa.Table:
+def kept_identities(connection: Connection, rows: RecordRows) -> pa.Table:
     """Return the identities of the people in the rows that are not in `refused_row`."""
     refused = connection.execute("SELECT row_number FROM refused_row ORDER BY row_number").to_arrow_table()
     is_refused = pc.is_in(rows.table["row_number"], value_set=refused["row_number"].combine_chunks())
     return identities_in(rows.identity, rows.table.filter(pc.invert(is_refused)))
 
 
-def _read_records(connection: duckdb.DuckDBPyConnection, mapping: Mapping, decoder: Decoder) -> None:
+def _read_records(connection: Connection, mapping: Mapping, decoder: Decoder) -> None:
     """Create table `record` and view `sound_record` of `raw`, and `refused_row` with the rows that a rule refuses."""
     types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": decoder.horizon})
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     if "offence" in mapping.columns.READS:
         match_offences(connection, mapping)
-    rules = rules_of(mapping)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE record AS {record_sql(mapping)}")
     connection.execute("CREATE OR REPLACE TEMP VIEW sound_record AS FROM record WHERE rule IS NULL")
-    reasons = {"reason": [rule.reason for rule in rules], "detail": [rule.detail for rule in rules]}
-    create_table(connection, "record_rule", pa.table({"rule": pa.array(range(len(rules)), pa.int32()), **reasons}))
-    connection.execute(query("mapped/records#refused_row"))
+    create_table(connection, "record_rule", reasons_of(mapping))
+    connection.execute(query("records/record#refused_row"))
 
 
-def _events(connection: duckdb.DuckDBPyConnection, mapping: Mapping, tag: str) -> Iterator[list[Record]]:
+def _events(connection: Connection, mapping: Mapping, tag: str) -> Iterator[list[Record]]:
     """Yield the sound rows as events in JSON, at most `_PART` at a time; the offset of each is the row's number."""
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW record_data AS {query(f'mapped/records#{mapping.kind}')}")
-    result = connection.execute(query("mapped/records#event"), {"type": tag, "source": mapping.source})
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW record_data AS {query(f'records/record#{mapping.kind}')}")
+    result = connection.execute(query("records/record#event"), {"type": tag, "source": mapping.source})
     while rows := result.fetchmany(_PART):
         yield [Record("", 0, row_number, value) for row_number, value in rows]
 
 
-def _refuse(connection: duckdb.DuckDBPyConnection, refused: pa.Table) -> None:
+def _refuse(connection: Connection, refused: pa.Table) -> None:
     """Add what the decoder refuses to `refused_row`."""
     connection.register("refused_now", refused)
-    connection.execute(query("mapped/records#refuse_more"))
+    connection.execute(query("records/record#refuse_more"))
     connection.unregister("refused_now")
 
 
-def _with_lines(connection: duckdb.DuckDBPyConnection, entity: str, batches: list[DecodedBatch]) -> pa.Table:
+def _with_lines(connection: Connection, entity: str, batches: list[DecodedBatch]) -> pa.Table:
     decoded = pa.concat_tables([SCHEMAS[entity].empty_table(), *(batch.tables[entity] for batch in batches)])
     connection.register("decoded", decoded)
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW decoded_row AS SELECT *, {entity_key_sql(entity)} AS entity_key FROM decoded"  # noqa: S608
     )
-    rows = connection.execute(query("mapped/records#kept")).to_arrow_table()
+    rows = connection.execute(query("records/record#kept")).to_arrow_table()
     connection.unregister("decoded")
     return rows.cast(pa.schema([*SCHEMAS[entity], *_PLACE]))

@@ -4,7 +4,7 @@ import json
 import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
@@ -21,13 +21,13 @@ from pipeline.mapped.mapped_files import read_raw
 from pipeline.mapped.mapping import Mapping
 from pipeline.mapped.mapping_file import read_mapping
 from pipeline.mapped.record_columns import RECORD_KINDS
-from pipeline.mapped.records import RecordRows, decode_rows
 from pipeline.privacy.pseudonyms import Pseudonymiser
+from pipeline.records.records import RecordRows, decode_rows
 from tests.soak import sample
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PSEUDONYM = Pseudonymiser(b"k" * 32)
-ROLES = Role.__args__
+ROLES = get_args(Role)
 
 
 def mapping_of(folder: Path, kind: str, columns: dict[str, Any], **keys: Any) -> Mapping:
@@ -199,6 +199,10 @@ def test_a_row_that_cannot_be_read_waits_whole_with_column_line_and_way_out() ->
         ("future_date", "`issued_at`"),
     ]
     letters = rows.dead_letters.to_pylist()
+    assert [(letter["about"], letter["value"]) for letter in letters] == [
+        *(("type", None), ("state", None), ("charge", "arson"), ("no", None), ("who", None), ("issued", "4th July")),
+        (None, None),
+    ]
     assert "kinds" in letters[0]["detail"]
     assert 'key "" of `statuses`' in letters[1]["detail"]
     assert [letter["source_offset"] - letters[0]["source_offset"] for letter in letters] == list(range(7))

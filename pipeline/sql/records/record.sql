@@ -100,14 +100,20 @@ ORDER BY row_number
 
 -- name: refused_row
 CREATE OR REPLACE TEMP TABLE refused_row AS
-SELECT record.row_number, record_rule.reason, record_rule.detail
+SELECT
+    record.row_number,
+    record_rule.reason,
+    record_rule.detail,
+    record_rule.about,
+    to_json(raw) ->> concat('/', replace(replace(record_rule.shown, '~', '~0'), '/', '~1')) AS value
 FROM record
 JOIN record_rule ON record.rule = record_rule.rule
+JOIN raw ON record.row_number = raw.harmspot_number
 
 -- name: refuse_more
 -- What the decoder refuses (`refused_now`); the offset of an event is the number of its row.
 INSERT INTO refused_row
-SELECT source_offset AS row_number, reason, detail
+SELECT source_offset AS row_number, reason, detail, NULL AS about, NULL AS value
 FROM refused_now
 
 -- name: refuse_same
@@ -121,12 +127,14 @@ SELECT
             concat('Other rows of the file with the same ', $key, ' say something else; keep one of them, or name in the mapping the column that tells the later one (updated_at or version), then load the file again.')
         ELSE
             concat('The same ', $key, ' is stored with other content; if a later file corrects an earlier one, set same_id: later_load_corrects in the mapping, then load the file again.')
-    END AS detail
+    END AS detail,
+    NULL::VARCHAR AS about,
+    NULL::VARCHAR AS value
 FROM staged
 WHERE rule IS NOT NULL
 
 -- name: refused
--- Dead letters of the refused rows (`refused_row`: row_number, reason, detail), each with the original row of the file.
+-- Dead letters of the refused rows (`refused_row`: row_number, reason, detail, about, value), each with the original row of the file.
 SELECT
     raw.harmspot_file AS topic,
     0::INTEGER AS source_partition,
@@ -137,8 +145,8 @@ SELECT
     encode(CAST(json_merge_patch(
         to_json(raw), json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL)
     ) AS VARCHAR)) AS payload,
-    NULL::VARCHAR AS about,
-    NULL::VARCHAR AS value
+    refused_row.about,
+    refused_row.value
 FROM refused_row
 JOIN raw ON refused_row.row_number = raw.harmspot_number
 ORDER BY refused_row.row_number
@@ -153,8 +161,8 @@ SELECT
     refused_row.detail,
     $mapping AS mapping,
     tried_row.bytes AS payload,
-    NULL::VARCHAR AS about,
-    NULL::VARCHAR AS value
+    refused_row.about,
+    refused_row.value
 FROM refused_row
 JOIN tried_row ON refused_row.row_number = tried_row.rowid
 ORDER BY refused_row.row_number
