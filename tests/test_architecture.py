@@ -222,7 +222,7 @@ def test_the_clock_is_passed_in(package: str) -> None:
 
 # Who keeps something in DuckDB, and who computes with it on frames, a snapshot or files; everybody else goes through
 # `pipeline.store.interface`.
-KEEPING = ("pipeline.database", "pipeline.store.", "pipeline.publication.")
+KEEPING = ("pipeline.database", "pipeline.store.", "pipeline.loading.", "pipeline.publication.")
 COMPUTING = (
     "pipeline.privacy.pii_scan",  # searches the identities of the store or snapshot that it is given
     "pipeline.mapped.mapped_files",

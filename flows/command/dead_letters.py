@@ -48,8 +48,8 @@ def command(
         letters.to_csv(csv_file, index=False)
         click.echo(f"{len(letters):,} rows written to {csv_file}")
     elif as_json and not rows:
-        words = to_json_rows(unknown_words(letters))
-        print_json({"reasons": to_json_rows(by_reason(letters)), "unknown_words": words})
+        listed = {"reasons": by_reason(letters), "unknown_words": unknown_words(letters)}
+        print_json({name: to_json_rows(found) for name, found in listed.items()})
     elif rows:
         print_frame(
             letters, title="dead letters", as_json=as_json, columns=["file", "line", "reason", "column", "value"]

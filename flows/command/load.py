@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @click.command("load")
 @click.argument("file", type=PATH)
-@click.option("--mapping", metavar="NAME|FILE", help="Mapping for another system's file (default: ingest.mapping).")
+@click.option(
+    "--mapping", metavar="NAME|FILE", help="Mapping for another system's file (default: that of the settings)."
+)
 @json_option
 @pass_home
 def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> None:
@@ -35,7 +37,7 @@ def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> Non
     from flows.ingest.load_report import load_and_report
 
     home.ensure()
-    chosen = find_mapping(mapping, Path.cwd()) if mapping else home.settings.ingest.mapping
+    chosen = find_mapping(mapping, Path.cwd()) if mapping else None
     report = load_and_report(home, file, chosen)
     print_load(report, as_json=as_json)
     if report.is_broken:

@@ -6,6 +6,7 @@ from flows.home.home import Home
 from flows.home.settings import find_mapping
 from flows.home.store_access import open_home_store
 from flows.ingest.ingest import harm_days, new_decoder
+from pipeline.errors import SettingsError
 from pipeline.events.batch import BatchCounts
 from pipeline.mapped.mapping import Mapping
 from pipeline.mapped.mapping_file import read_mapping
@@ -20,9 +21,8 @@ def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:
     now, days, decoder = home.now(), harm_days(home), new_decoder(home)
     with open_home_store(home) as store:
         counts = store.replay_events(decoder.decode, ingested_at=now)
-        mappings = [
-            _mapping_named(name, [mapping_file, home.settings.ingest.mapping]) for name in store.waiting_mappings()
-        ]
+        known = [mapping_file, home.settings.ingest.mapping, *home.settings.ingest.mappings]
+        mappings = [_mapping_named(name, known) for name in store.waiting_mappings()]
         for mapping in sorted(mappings, key=lambda mapping: mapping.kind == "involvements"):
             counts += store.replay_mapped(mapping, decoder=decoder, harm_days=days, ingested_at=now)
     return counts
@@ -32,4 +32,8 @@ def _mapping_named(name: str, files: list[Path | None]) -> Mapping:
     for mapping in map(read_mapping, filter(None, files)):
         if mapping.name == name:
             return mapping
-    return read_mapping(find_mapping(name, Path.cwd()))
+    try:
+        return read_mapping(find_mapping(name, Path.cwd()))
+    except SettingsError:
+        text = f"dead letters of mapping {name!r} wait, which is neither in the settings nor shipped"
+        raise SettingsError(f"{text}; give its file: harmspot replay --mapping FILE") from None

@@ -20,8 +20,8 @@ from pipeline.files.table import ReadFile
 from pipeline.loading.rows import BatchNumber, dead_counts
 from pipeline.loading.settling import Settling
 from pipeline.mapped import mapped_files
-from pipeline.records.involvements import involve
 from pipeline.mapped.mapping import Mapping, check_offence_codes
+from pipeline.records.involvements import involve
 from pipeline.records.records import RecordRows, decode_rows, kept_identities, refuse_same
 
 _REPLAY_PAGE = 1000  # dead letters replayed in one transaction; each may have 1 MiB

@@ -316,7 +316,9 @@ def test_rows_of_a_portal_become_its_incidents(tmp_path: Path, name: str) -> Non
 
 
 def test_every_portal_is_tried() -> None:
-    assert set(NAMES) - set(PORTALS) == {"philadelphia"}  # reads a prepared file; see tests/pipeline/mapped/test_mapping.py
+    assert set(NAMES) - set(PORTALS) == {
+        "philadelphia"
+    }  # reads a prepared file; see tests/pipeline/mapped/test_mapping.py
 
 
 def test_words_of_public_classifications_have_codes_of_the_codebook() -> None:
