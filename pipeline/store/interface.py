@@ -33,6 +33,7 @@ class StoreHealth:
     """Health of the store for operators: backlogs, read offsets and throughput."""
 
     dead_letters: dict[str, int]  # by reason
+    offence_words: dict[str, int]  # that no table of offences knows: number of waiting rows
     undelivered: dict[str, tuple[int, datetime]]  # by topic: number of messages, time of the oldest
     offsets: dict[TopicPartition, int]
     topic_ids: dict[str, str]

@@ -204,6 +204,7 @@ class DuckDBStore(Loading, Identities):
         [(last_ingested_at, rows_per_s)] = self._rows("store/batches#throughput")
         return StoreHealth(
             dead_letters=dict(self._rows("store/dead_letters#reasons")),
+            offence_words=dict(self._rows("store/dead_letters#words")),
             undelivered={topic: (count, oldest) for topic, count, oldest in self._rows("store/outbox#waiting")},
             offsets=self.offsets(),
             topic_ids=self.topic_ids(),

@@ -58,6 +58,14 @@ WHERE resolved_at IS NULL
 GROUP BY reason
 ORDER BY letters DESC, reason
 
+-- name: words
+-- Offence words of waiting dead letters, the commonest first.
+SELECT value, count(*) AS letters
+FROM store.dead_letter
+WHERE resolved_at IS NULL AND reason IN ('unknown_offence_code', 'unchecked_offence') AND value IS NOT NULL
+GROUP BY value
+ORDER BY letters DESC, value
+
 -- name: tried
 -- Dead letters that a replay of events tries again.
 CREATE OR REPLACE TEMP TABLE tried AS
