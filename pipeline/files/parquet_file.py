@@ -44,4 +44,6 @@ def view_parquet(connection: Connection, parts: list[Part]) -> list[tuple[Part, 
 def _check_names(columns: list[str], parts: list[Part]) -> None:
     for name in columns:
         if name.lower() in RESERVED:
-            raise SourceError(f"{parts[0].name} has a column {name!r}, a name that harmspot adds; rename it in the file")
+            raise SourceError(
+                f"{parts[0].name} has a column {name!r}, a name that harmspot adds; rename it in the file"
+            )

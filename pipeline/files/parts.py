@@ -67,6 +67,7 @@ class Part:
 
     @property
     def family(self) -> str:
+        """Which files it can be read together with."""
         return _FAMILY_OF[self.suffix]
 
     @property
@@ -262,5 +263,3 @@ def _distinct_names(parts: list[Part], folder: Path) -> list[Part]:
         else part
         for part in parts
     ]
-
-

@@ -11,18 +11,14 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline.database import Connection, DatabaseError, literal_sql
 from pipeline.errors import SourceError
 from pipeline.files.encodings import encoding_of
 from pipeline.files.header import Header, read_header
 from pipeline.files.lines import Lines, rows
-from pipeline.files.parsed import LINE, Parsed, RefusedLine, UnreadableError, text_table
+from pipeline.files.parsed import LINE, FileFormat, Parsed, RefusedLine, UnreadableError, text_table
 from pipeline.files.parts import Part, check_is_text
-
-if TYPE_CHECKING:
-    from pipeline.files.table import FileFormat
 
 _BEGIN_BYTES = 1 << 16
 _CHUNK_BYTES = 1 << 22
@@ -42,7 +38,7 @@ class Scan:
 
 
 def read_texts(
-    connection: Connection, parts: list[Part], form: "FileFormat"
+    connection: Connection, parts: list[Part], form: FileFormat
 ) -> Iterator[tuple[Part, Parsed | UnreadableError]]:
     """Yield the files in order, each with its rows: of a clean file in a table of DuckDB, of another in Arrow."""
     with ThreadPoolExecutor(2) as pool:  # counts while DuckDB parses
@@ -53,11 +49,11 @@ def read_texts(
             first += len(files)
 
 
-def _read_run(  # noqa: PLR0913
+def _read_run(
     connection: Connection,
     files: list[Part],
     header: Header | None,
-    form: "FileFormat",
+    form: FileFormat,
     scans: dict[Part, Future[Scan]],
     first: int,
 ) -> Iterator[tuple[Part, Parsed | UnreadableError]]:
@@ -75,7 +71,7 @@ def _read_run(  # noqa: PLR0913
             yield files[0], error
 
 
-def _runs(parts: list[Part], form: "FileFormat") -> list[tuple[Header | None, list[Part]]]:
+def _runs(parts: list[Part], form: FileFormat) -> list[tuple[Header | None, list[Part]]]:
     """Group neighbours with one header, because DuckDB reads columns by position; None: not for DuckDB."""
     runs: list[tuple[Header | None, list[Part]]] = []
     for part in parts:
@@ -90,7 +86,7 @@ def _runs(parts: list[Part], form: "FileFormat") -> list[tuple[Header | None, li
     return runs
 
 
-def _plain_header(part: Part, form: "FileFormat") -> Header | None:
+def _plain_header(part: Part, form: FileFormat) -> Header | None:
     """Return the header of a file that may go through DuckDB; None if the first bytes show that it may not."""
     if part.member is not None or (form.encoding or "utf-8").lower() not in ("utf-8", "utf8"):
         return None
@@ -109,7 +105,7 @@ def _plain_header(part: Part, form: "FileFormat") -> Header | None:
     return header if is_simple else None
 
 
-def _header(lines: Lines, part: Part, form: "FileFormat", encoding: str) -> Header:
+def _header(lines: Lines, part: Part, form: FileFormat, encoding: str) -> Header:
     return read_header(
         lines,
         suffix=part.suffix,
@@ -161,11 +157,11 @@ def _collect(odd_lines: list[bytes], chunk: bytes) -> None:
         odd_lines.append(found[0][:_BEGIN_BYTES])
 
 
-def _read_plain(  # noqa: PLR0913
+def _read_plain(
     connection: Connection,
     files: list[Part],
     header: Header,
-    form: "FileFormat",
+    form: FileFormat,
     scans: dict[Part, Future[Scan]],
     first: int,
 ) -> list[Parsed] | None:
@@ -201,7 +197,7 @@ def _csv_sql(files: list[Part], header: Header, first: int) -> str:
     )
 
 
-def read_text(part: Part, form: "FileFormat", scanned: Scan) -> Parsed:
+def read_text(part: Part, form: FileFormat, scanned: Scan) -> Parsed:
     """Read a text line by line.
 
     Raises

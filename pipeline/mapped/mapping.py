@@ -19,7 +19,7 @@ import yaml
 
 from pipeline.database import literal_sql, name_sql
 from pipeline.errors import MappingError
-from pipeline.files.table import FileFormat
+from pipeline.files.parsed import FileFormat
 
 DISCOVERIES = ("public", "police", "partner", "sensor")
 PRECISIONS = ("instant", "day", "month")
