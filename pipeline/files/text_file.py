@@ -33,7 +33,7 @@ class Scan:
     digest: str
     begin: bytes
     lines: int  # ends of lines, and an unfinished last one
-    is_plain: bool  # UTF-8, one kind of line end, no NUL
+    is_plain: bool  # UTF-8, one kind of line end, no NUL, quotes in pairs and none after a blank
     odd_lines: tuple[bytes, ...]  # lines with bytes beyond ASCII, unless all is UTF-8
 
 
@@ -119,14 +119,17 @@ def _header(lines: Lines, part: Part, form: FileFormat, encoding: str) -> Header
 def scan(part: Part) -> Scan:
     """Read the bytes once: hash them, count the lines, and look for what a simple parser would stumble over."""
     whole, decoder = hashlib.blake2b(digest_size=16), codecs.getincrementaldecoder("utf-8")()
-    begin, last, feeds, returns, pairs = b"", b"", 0, 0, 0
-    is_utf8, has_nul = True, False
+    begin, last, feeds, returns, pairs, quotes = b"", b"", 0, 0, 0, 0
+    is_utf8, has_nul, has_odd_quote = True, False, False
     odd_lines: list[bytes] = []
     with part.opened() as stream:
         for chunk in iter(lambda: stream.read(_CHUNK_BYTES), b""):
             begin = begin or chunk[:_BEGIN_BYTES]
             whole.update(chunk)
             feeds += chunk.count(b"\n")
+            if b'"' in chunk:
+                quotes += chunk.count(b'"')
+                has_odd_quote = has_odd_quote or b' "' in chunk or (last == b" " and chunk.startswith(b'"'))
             if b"\r" in chunk:
                 returns += chunk.count(b"\r")
                 pairs += chunk.count(b"\r\n")
@@ -138,7 +141,13 @@ def scan(part: Part) -> Scan:
             last = chunk[-1:]
     is_utf8 = is_utf8 and not decoder.getstate()[0]
     lines = feeds + returns - pairs + (last not in (b"\n", b"\r", b""))
-    is_plain = is_utf8 and not has_nul and (returns == 0 or returns == pairs == feeds)
+    is_plain = (
+        is_utf8
+        and not has_nul
+        and not has_odd_quote
+        and quotes % 2 == 0
+        and (returns == 0 or returns == pairs == feeds)
+    )
     return Scan(whole.hexdigest(), begin, lines, is_plain, () if is_utf8 else tuple(odd_lines))
 
 
