@@ -92,6 +92,7 @@ DOZEN = 12
 PACKAGES = ("geo", "models", "pipeline", "flows")
 # Queries without an order: those that yield one row, and hashes by the million, which are sorted or looked up.
 ONE_ROW = {
+    "pipeline/sql/files/rows_in_tables",
     *("flows/sql/quality#ingest_totals", "flows/sql/evaluation#last_day", "flows/sql/quality#placement"),
     *("flows/sql/quality#precision", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
     *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/file#is_held", "pipeline/sql/store/batches#known_until"),

@@ -70,18 +70,17 @@ def _count(line: str, delimiter: str) -> int:
 
 
 def _filled(line: str, delimiter: str) -> int:
-    """Return how many fields of a line hold something."""
+    """Return how many fields of a line hold something; of a line with a broken quote, how many it has."""
     try:
-        fields = split_fields(line, delimiter)
+        return sum(bool(field.strip()) for field in split_fields(line, delimiter))
     except (OpenQuoteError, BrokenQuoteError):
-        fields = line.split(delimiter)
-    return sum(bool(field.strip()) for field in fields)
+        return line.count(delimiter) + 1
 
 
 def _check_is_header(begin: list[str], delimiter: str, above: int, origin: str) -> None:
     """Raise if the first line fills one field at most, and a later one several: then it is a title."""
     filled = [_filled(line, delimiter) for line in begin]
-    if filled[0] > 1:
+    if filled[0] > 1 or begin[0].lstrip().startswith('"'):
         return
     usual, _ = max(Counter(filled).items(), key=lambda item: (item[0] > 1, item[1]))
     if usual > 1:

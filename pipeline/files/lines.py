@@ -166,10 +166,11 @@ def _continued(lines: Lines, first: str, shape: Shape) -> tuple[str, list[str]]:
     return refusal
 
 
-def _is_row(text: str, shape: Shape) -> bool:
-    """Return whether a line is by itself a whole row, with every quote in its place."""
-    if shape.width < 2 or (text.count(shape.delimiter) + 1 < shape.blank_from):
+def _is_row(line: str, shape: Shape) -> bool:
+    """Return whether a line is by itself a whole row, with every quote in its place; its last field may go on."""
+    if shape.width < 2 or line.count(shape.delimiter) + 1 < shape.blank_from:
         return False
+    text = line + '"' if line.count('"') % 2 else line
     return bool(_well_formed(shape.delimiter).fullmatch(text)) and (
         shape.fitted(split_fields(text, shape.delimiter)) is not None
     )

@@ -1,4 +1,4 @@
-"""What every reader of this room yields: the rows of one file as an Arrow table, and the lines that are no rows."""
+"""What every reader of this room is told, and what it yields: the rows of a file, and the lines that are no rows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,17 @@ LINE = "harmspot_line"
 RESERVED = ("harmspot_file", "harmspot_number", LINE, "harmspot_part", "harmspot_row", "harmspot_incident_id")
 _AT_MOST_COLUMNS = 5_000
 _CHUNK = 50_000  # rows that are Python objects at a time
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """What a mapping says about how its files are written; None is found out, and said."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    skip_rows: int = 0  # lines above the header
+    sheet: str | None = None  # of a workbook; layer of a GeoPackage
+    files: str = "*"  # which files of a folder or zip are read
 
 
 class UnreadableError(SourceError):

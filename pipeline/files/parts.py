@@ -67,6 +67,7 @@ class Part:
 
     @property
     def family(self) -> str:
+        """Which files it can be read together with."""
         return _FAMILY_OF[self.suffix]
 
     @property

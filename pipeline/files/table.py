@@ -9,23 +9,12 @@ import pyarrow as pa
 from pipeline.database import Connection, literal_sql, query
 from pipeline.errors import SourceError
 from pipeline.files.parquet_file import view_parquet
-from pipeline.files.parsed import LINE, Parsed, UnreadableError
+from pipeline.files.parsed import LINE, FileFormat, Parsed, UnreadableError
 from pipeline.files.parts import Part, PassedOver, find_parts
 from pipeline.files.text_file import read_texts
 
 _TEXT = ("CSV", "TSV", "text")
 _UNREAD = pa.schema([("file", pa.string()), ("line", pa.int64()), ("detail", pa.string()), ("text", pa.binary())])
-
-
-@dataclass(frozen=True, slots=True)
-class FileFormat:
-    """What a mapping says about how its files are written; None is found out, and said."""
-
-    encoding: str | None = None
-    delimiter: str | None = None
-    skip_rows: int = 0  # lines above the header
-    sheet: str | None = None  # of a workbook; layer of a GeoPackage
-    files: str = "*"  # which files of a folder or zip are read
 
 
 @dataclass(frozen=True, slots=True)

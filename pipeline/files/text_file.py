@@ -11,18 +11,14 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline.database import Connection, DatabaseError, literal_sql
 from pipeline.errors import SourceError
 from pipeline.files.encodings import encoding_of
 from pipeline.files.header import Header, read_header
 from pipeline.files.lines import Lines, rows
-from pipeline.files.parsed import LINE, Parsed, RefusedLine, UnreadableError, text_table
+from pipeline.files.parsed import LINE, FileFormat, Parsed, RefusedLine, UnreadableError, text_table
 from pipeline.files.parts import Part, check_is_text
-
-if TYPE_CHECKING:
-    from pipeline.files.table import FileFormat
 
 _BEGIN_BYTES = 1 << 16
 _CHUNK_BYTES = 1 << 22
@@ -37,12 +33,12 @@ class Scan:
     digest: str
     begin: bytes
     lines: int  # ends of lines, and an unfinished last one
-    is_plain: bool  # UTF-8, one kind of line end, no NUL
+    is_plain: bool  # UTF-8, one kind of line end, no NUL, quotes in pairs and none after a blank
     odd_lines: tuple[bytes, ...]  # lines with bytes beyond ASCII, unless all is UTF-8
 
 
 def read_texts(
-    connection: Connection, parts: list[Part], form: "FileFormat"
+    connection: Connection, parts: list[Part], form: FileFormat
 ) -> Iterator[tuple[Part, Parsed | UnreadableError]]:
     """Yield the files in order, each with its rows: of a clean file in a table of DuckDB, of another in Arrow."""
     with ThreadPoolExecutor(2) as pool:  # counts while DuckDB parses
@@ -57,7 +53,7 @@ def _read_run(
     connection: Connection,
     files: list[Part],
     header: Header | None,
-    form: "FileFormat",
+    form: FileFormat,
     scans: dict[Part, Future[Scan]],
     first: int,
 ) -> Iterator[tuple[Part, Parsed | UnreadableError]]:
@@ -75,7 +71,7 @@ def _read_run(
             yield files[0], error
 
 
-def _runs(parts: list[Part], form: "FileFormat") -> list[tuple[Header | None, list[Part]]]:
+def _runs(parts: list[Part], form: FileFormat) -> list[tuple[Header | None, list[Part]]]:
     """Group neighbours with one header, because DuckDB reads columns by position; None: not for DuckDB."""
     runs: list[tuple[Header | None, list[Part]]] = []
     for part in parts:
@@ -90,7 +86,7 @@ def _runs(parts: list[Part], form: "FileFormat") -> list[tuple[Header | None, li
     return runs
 
 
-def _plain_header(part: Part, form: "FileFormat") -> Header | None:
+def _plain_header(part: Part, form: FileFormat) -> Header | None:
     """Return the header of a file that may go through DuckDB; None if the first bytes show that it may not."""
     if part.member is not None or (form.encoding or "utf-8").lower() not in ("utf-8", "utf8"):
         return None
@@ -109,7 +105,7 @@ def _plain_header(part: Part, form: "FileFormat") -> Header | None:
     return header if is_simple else None
 
 
-def _header(lines: Lines, part: Part, form: "FileFormat", encoding: str) -> Header:
+def _header(lines: Lines, part: Part, form: FileFormat, encoding: str) -> Header:
     return read_header(
         lines,
         suffix=part.suffix,
@@ -123,14 +119,17 @@ def _header(lines: Lines, part: Part, form: "FileFormat", encoding: str) -> Head
 def scan(part: Part) -> Scan:
     """Read the bytes once: hash them, count the lines, and look for what a simple parser would stumble over."""
     whole, decoder = hashlib.blake2b(digest_size=16), codecs.getincrementaldecoder("utf-8")()
-    begin, last, feeds, returns, pairs = b"", b"", 0, 0, 0
-    is_utf8, has_nul = True, False
+    begin, last, feeds, returns, pairs, quotes = b"", b"", 0, 0, 0, 0
+    is_utf8, has_nul, has_odd_quote = True, False, False
     odd_lines: list[bytes] = []
     with part.opened() as stream:
         for chunk in iter(lambda: stream.read(_CHUNK_BYTES), b""):
             begin = begin or chunk[:_BEGIN_BYTES]
             whole.update(chunk)
             feeds += chunk.count(b"\n")
+            if b'"' in chunk:
+                quotes += chunk.count(b'"')
+                has_odd_quote = has_odd_quote or b' "' in chunk or (last == b" " and chunk.startswith(b'"'))
             if b"\r" in chunk:
                 returns += chunk.count(b"\r")
                 pairs += chunk.count(b"\r\n")
@@ -142,7 +141,13 @@ def scan(part: Part) -> Scan:
             last = chunk[-1:]
     is_utf8 = is_utf8 and not decoder.getstate()[0]
     lines = feeds + returns - pairs + (last not in (b"\n", b"\r", b""))
-    is_plain = is_utf8 and not has_nul and (returns == 0 or returns == pairs == feeds)
+    is_plain = (
+        is_utf8
+        and not has_nul
+        and not has_odd_quote
+        and quotes % 2 == 0
+        and (returns == 0 or returns == pairs == feeds)
+    )
     return Scan(whole.hexdigest(), begin, lines, is_plain, () if is_utf8 else tuple(odd_lines))
 
 
@@ -165,7 +170,7 @@ def _read_plain(
     connection: Connection,
     files: list[Part],
     header: Header,
-    form: "FileFormat",
+    form: FileFormat,
     scans: dict[Part, Future[Scan]],
     first: int,
 ) -> list[Parsed] | None:
@@ -201,7 +206,7 @@ def _csv_sql(files: list[Part], header: Header, first: int) -> str:
     )
 
 
-def read_text(part: Part, form: "FileFormat", scanned: Scan) -> Parsed:
+def read_text(part: Part, form: FileFormat, scanned: Scan) -> Parsed:
     """Read a text line by line.
 
     Raises

@@ -11,7 +11,7 @@ import pandas as pd
 import pyproj
 
 from pipeline.errors import MappingError
-from pipeline.files.table import FileFormat
+from pipeline.files.parsed import FileFormat
 from pipeline.mapped.columns import NamedColumns
 from pipeline.mapped.record_columns import COLUMNS_OF_KIND, WORD_KEYS, RecordColumns
 from pipeline.mapped.time_format import check_format
