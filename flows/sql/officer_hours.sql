@@ -29,6 +29,7 @@ recent AS (
         CAST((date_diff('microsecond', day_start, $as_of_local) - 1) // 86400000000 AS INTEGER) AS age_days,
         hours
     FROM shift_day
+    WHERE day_start < $as_of_local
 )
 SELECT area_id, CAST(sum(hours) AS DOUBLE) / count(DISTINCT age_days) AS hours_per_day
 FROM recent

@@ -2,6 +2,8 @@
 
 import json
 import tempfile
+from contextlib import closing
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -304,3 +306,39 @@ def test_a_mapping_that_makes_no_sense_is_refused_by_its_key(
     with pytest.raises(MappingError) as error:
         mapping_of(tmp_path, kind, columns, **keys)
     assert named in str(error.value)
+
+
+CELL = st.one_of(
+    st.none(),
+    st.text(max_size=12),
+    st.sampled_from(
+        ["", " ", "infinity", "-infinity", "epoch", "today", "nan", "1e400", "9" * 30, "290000-01-01", "0", "-1"]
+    ),
+    st.sampled_from(
+        ["2025-01-02 10:00", "2025-01-02", "12/31/2024", "2025-01-02T10:00:00+99:00", "robbery", "bench", "visit"]
+    ),
+    st.sampled_from(["P1", "p_" + "0" * 32, "x" * 300, 'a"b', "\x00", "\u200b", "🚓", "true", "no", "8.5", "8,5"]),
+)
+
+
+@pytest.mark.sampled
+@settings(max_examples=sample(25, whole=600), deadline=None)
+@given(data=st.data(), kind=st.sampled_from(sorted(RECORD_KINDS)))
+def test_whatever_stands_in_the_cells_every_row_is_a_record_or_waits(data: st.DataObject, kind: str) -> None:
+    columns = RECORD_KINDS[kind].columns
+    names = [item.name for item in fields(columns) if item.name not in ("version", "week")]
+    rows = data.draw(st.lists(st.tuples(*[CELL] * len(names)), min_size=1, max_size=6))
+    with tempfile.TemporaryDirectory() as folder, closing(connect(is_encrypting=False)) as connection:
+        mapping = mapping_of(Path(folder), kind, {name: name.upper() for name in names})
+        cells = {name.upper(): pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(names)}
+        numbers = pa.array(range(len(rows)), pa.int64())
+        place = {"harmspot_file": ["f.csv"] * len(rows), "harmspot_number": numbers, "harmspot_line": numbers}
+        connection.register("cells", pa.table(cells | place))
+        connection.execute("CREATE TEMP TABLE raw AS FROM cells")
+        decoder = Decoder(frozenset({"robbery", "drug_supply"}), PSEUDONYM, NOW, timedelta(minutes=10))
+        found = decode_rows(connection, mapping, decoder)
+    assert found.table.num_rows + found.dead_letters.num_rows == len(rows)
+    assert all(letter["detail"] and "P1" not in letter["detail"] for letter in found.dead_letters.to_pylist())
+    payloads = [json.loads(letter["payload"]) for letter in found.dead_letters.to_pylist()]
+    given_rows = [dict(zip(cells, row, strict=True)) for row in rows]
+    assert all(payload in given_rows for payload in payloads)
