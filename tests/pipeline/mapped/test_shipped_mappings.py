@@ -70,8 +70,8 @@ PORTALS: MappingOf[str, Portal] = {
     ),
     "los_angeles": Portal(
         header="DR_NO,Date Rptd,DATE OCC,TIME OCC,AREA,AREA NAME,Rpt Dist No,Part 1-2,Crm Cd,Crm Cd Desc,Mocodes,"
-        "Vict Age,Vict Sex,Vict Descent,Premis Cd,Premis Desc,Weapon Used Cd,Weapon Desc,Status,Status Desc,Crm Cd 1,Crm Cd 2,"
-        "Crm Cd 3,Crm Cd 4,LOCATION,Cross Street,LAT,LON",
+        "Vict Age,Vict Sex,Vict Descent,Premis Cd,Premis Desc,Weapon Used Cd,Weapon Desc,Status,Status Desc,Crm Cd 1,"
+        "Crm Cd 2,Crm Cd 3,Crm Cd 4,LOCATION,Cross Street,LAT,LON",
         columns="DR_NO|DATE OCC|TIME OCC|Crm Cd Desc|LON|LAT",
         rows=(
             "010304468|01/08/2020 12:00:00 AM|2230|BATTERY - SIMPLE ASSAULT|-118.30|34.01",
@@ -88,8 +88,8 @@ PORTALS: MappingOf[str, Portal] = {
     ),
     "san_francisco": Portal(
         header="Incident Datetime,Incident Date,Incident Time,Incident Year,Incident Day of Week,Report Datetime,"
-        "Row ID,Incident ID,Incident Number,CAD Number,Report Type Code,Report Type Description,Filed Online,Incident Code,"
-        "Incident Category,Incident Subcategory,Incident Description,Resolution,Intersection,CNN,Police District,"
+        "Row ID,Incident ID,Incident Number,CAD Number,Report Type Code,Report Type Description,Filed Online,"
+        "Incident Code,Incident Category,Incident Subcategory,Incident Description,Resolution,Intersection,CNN,Police District,"
         "Analysis Neighborhood,Supervisor District,Latitude,Longitude,point",
         columns="Incident Datetime|Report Datetime|Incident Number|Incident Category|Incident Subcategory|"
         "Longitude|Latitude",
