@@ -17,12 +17,20 @@ from pipeline.database import connect, frame, literal_sql, name_sql, query, unor
 from pipeline.errors import SourceError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
 from pipeline.events.version_sql import stage_sql
-from pipeline.mapped.extract import content_of_row_sql, extract_sql, words_of
-from pipeline.mapped.mapping import Mapping, check_columns
+from pipeline.mapped.extract import (
+    WGS84,
+    column_types,
+    content_of_row_sql,
+    extract_sql,
+    id_sql,
+    is_degrees,
+    set_reading,
+    words_of,
+)
+from pipeline.mapped.mapping import PRECISIONS, Mapping, check_columns
 from pipeline.mapped.time_zones import zone_spans
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
-WGS84 = "EPSG:4326"
 _ADDED_COLUMNS = ("harmspot_file", "file_row_number")  # columns that reading adds
 _ROW_BITS = 40  # bits for the row number in a Parquet file; the bits above hold the file index
 # The incident columns that sql/mapped/incident.sql yields.
@@ -98,7 +106,9 @@ def find_files(path: Path, pattern: str = "*") -> tuple[list[Path], list[Path]]:
     return found, passed_over
 
 
-def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
+def map_incidents(
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime, stated_crs: str | None = None
+) -> None:
     """Create temporary view `mapped` of `raw`: incidents, row_number and `rule` (see refusal.sql).
 
     Parameters
@@ -109,17 +119,25 @@ def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horiz
         The mapping of the file.
     horizon : datetime
         Latest time an incident may be dated.
+    stated_crs : str or None
+        Coordinate system that the file itself states; the mapping's holds where it states one.
     """
-    types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
+    crs = mapping.crs or stated_crs or WGS84
+    set_reading(connection, mapping, crs)
+    types = column_types(connection)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     _derive_ids(connection, mapping, types)
     connection.execute(query("mapped/file#identified"))
-    _locate(connection, mapping.crs or WGS84)
+    _locate(connection, crs)
+    _place(connection, mapping)
     _fill_lookups(connection, mapping, horizon.year)
     connection.execute(query("mapped/refusal"))
     # A view cannot bind parameters.
-    for name in ("source", "precision", "discovery"):
+    for name in ("source", "discovery"):
         connection.execute(f"SET VARIABLE {name} = $value::VARCHAR", {"value": getattr(mapping, name)})
+    connection.execute("SET VARIABLE rank = $rank", {"rank": PRECISIONS.index(mapping.precision)})
+    connection.execute("SET VARIABLE no_number = $rule", {"rule": "no_point" if mapping.columns.point else "no_number"})
+    connection.execute("SET VARIABLE has_gazetteer = $has", {"has": mapping.gazetteer is not None})
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})
     connection.execute(query("mapped/incident"))
 
@@ -271,7 +289,7 @@ def _column_names(file: Path, delimiter: str) -> list[str]:
 def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
     is_hashed = mapping.blank_id == "hash" and "harmspot_incident_id" not in types
     content = content_of_row_sql(mapping) if is_hashed else "NULL::VARCHAR"
-    condition = _blank_id_sql(mapping) if is_hashed else "false"
+    condition = f"({id_sql(mapping, types)}) IS NULL" if is_hashed else "false"
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW unidentified AS SELECT harmspot_number AS row_number, harmspot_file AS file, "  # noqa: S608
         f"{content} AS content FROM raw WHERE {condition}"
@@ -279,15 +297,9 @@ def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: 
     connection.execute(query("mapped/file#derived_id"))
 
 
-def _blank_id_sql(mapping: Mapping) -> str:
-    if mapping.columns.incident_id is None:
-        return "true"
-    return f"nullif(trim(CAST({name_sql(mapping.columns.incident_id)} AS VARCHAR)), '') IS NULL"
-
-
 def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
     """Create temporary view `located`: `extract` with lon and lat; only distinct points are transformed."""
-    if pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84):
+    if is_degrees(crs):
         connection.execute(query("mapped/file#located_in_degrees"))
         return
     points = frame(connection, query("mapped/file#distinct_point"))
@@ -298,17 +310,40 @@ def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
     connection.execute(query("mapped/file#located_by_point"))
 
 
+def _place(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create temporary view `placed`: `located` with the points of the gazetteer."""
+    if mapping.gazetteer is None:
+        connection.execute(query("mapped/file#not_placed"))
+        return
+    _create_table(connection, "gazetteer_place", mapping.places)
+    connection.execute(query("mapped/file#place_point"))
+    connection.execute(query("mapped/file#placed"))
+
+
 def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
-    words = {name: mapping.offences[name].str.upper() for name in ("offence", "offence_detail")}
-    _create_table(connection, "offence_table", mapping.offences.assign(**words))
+    _create_table(connection, "offence_table", mapping.offences)
     connection.execute(query("mapped/offence_word"))
-    _create_table(connection, "status_word", words_of(mapping.statuses))
-    _create_table(connection, "discovery_word", words_of(mapping.discoveries))
+    _create_table(connection, "status_word", words_of(mapping.statuses), "folded(word) AS word, meaning")
+    _create_table(connection, "discovery_word", words_of(mapping.discoveries), "folded(word) AS word, meaning")
     spans = zone_spans(mapping.time_zone or "UTC", last_year)
     _create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
+    _create_table(connection, "named_column", _named_columns(mapping))
 
 
-def _create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+def _named_columns(mapping: Mapping) -> pa.Table:
+    """Return our name of a column, the file's in words, and JSON pointers to its values."""
+    named = mapping.columns.named()
+    named["point"] = named.get("point") or named.get("x", ()) + named.get("y", ())
+    rows = [
+        {"ours": ours, "theirs": " and ".join(f"`{name}`" for name in names), "pointers": [_pointer(n) for n in names]}
+        for ours, names in named.items()
+        if names
+    ]
+    types = {"ours": pa.string(), "theirs": pa.string(), "pointers": pa.list_(pa.string())}
+    return pa.Table.from_pylist(rows, schema=pa.schema(types))
+
+
+def _create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object, columns: str = "*") -> None:
     connection.register("filling", rows)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM filling")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM filling")  # noqa: S608 - ours
     connection.unregister("filling")

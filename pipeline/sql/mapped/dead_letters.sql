@@ -8,7 +8,7 @@ SELECT
     0::INTEGER AS source_partition,
     staged.source_offset,
     refusal.reason,
-    refusal.detail,
+    detail_of(refusal.detail, refusal.pointers, to_json(raw)) AS detail,
     $mapping AS mapping,
     encode(CAST(json_merge_patch(
         to_json(raw),
@@ -56,7 +56,7 @@ SELECT
     0::INTEGER AS source_partition,
     tried_row.source_offset,
     refusal.reason,
-    refusal.detail,
+    detail_of(refusal.detail, refusal.pointers, tried_row.payload) AS detail,
     $mapping AS mapping,
     tried_row.bytes AS payload
 FROM staged
