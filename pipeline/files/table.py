@@ -14,6 +14,7 @@ from pipeline.files.parts import Part, PassedOver, find_parts
 from pipeline.files.text_file import read_texts
 from pipeline.files.vector_file import is_geoparquet, read_geoparquet, read_vector
 
+_NUMBER = "harmspot_number"
 _TEXT = ("CSV", "TSV", "text")
 _UNREAD = pa.schema([("file", pa.string()), ("line", pa.int64()), ("detail", pa.string()), ("text", pa.binary())])
 
@@ -118,7 +119,7 @@ def _reader(family: str) -> Callable[[Part, FileFormat], Parsed]:
 
 def _view_rows(connection: Connection, read: list[tuple[Part, Parsed]], parts: list[Part]) -> None:
     """Create view `raw` of the rows: of one table that DuckDB has read, or of a copy of all tables."""
-    relation = _only_table(read) or _copy(connection, read, parts)
+    relation, number = _numbered(connection, _only_table(read) or _copy(connection, read, parts), read)
     begins = dict.fromkeys(parts, 0)
     rows_before = 0
     for part, found in read:
@@ -126,11 +127,21 @@ def _view_rows(connection: Connection, read: list[tuple[Part, Parsed]], parts: l
         rows_before += found.rows - len(found.refused)
     names = ", ".join(literal_sql(part.name) for part in parts)
     firsts = ", ".join(str(begins[part]) for part in parts)
+    own = f"COLUMNS(lambda name: name NOT IN ('harmspot_part', '{LINE}', '{_NUMBER}'))"
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT * EXCLUDE (harmspot_part, {LINE}), "  # noqa: S608
-        f"([{names}])[harmspot_part + 1] AS harmspot_file, rowid AS harmspot_number, "
-        f"coalesce({LINE}, rowid - ([{firsts}])[harmspot_part + 1])::BIGINT AS {LINE} FROM {relation}"
+        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {own}, "  # noqa: S608
+        f"([{names}])[harmspot_part + 1] AS harmspot_file, {number} AS {_NUMBER}, "
+        f"coalesce({LINE}, {number} - ([{firsts}])[harmspot_part + 1])::BIGINT AS {LINE} FROM {relation}"
     )
+
+
+def _numbered(connection: Connection, relation: str, read: list[tuple[Part, Parsed]]) -> tuple[str, str]:
+    """Return a table of the rows and its column that numbers them; a column called RowID hides DuckDB's own."""
+    if all(name.lower() != "rowid" for _, found in read for name in found.columns):
+        return relation, "rowid"
+    rows = f"SELECT *, row_number() OVER () - 1 AS {_NUMBER} FROM {relation}"  # noqa: S608
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE numbered_row AS {rows}")
+    return "numbered_row", _NUMBER
 
 
 def _only_table(read: list[tuple[Part, Parsed]]) -> str | None:

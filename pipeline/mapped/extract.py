@@ -190,6 +190,12 @@ def _valued(ours: str, given: str, value: str) -> list[list[str]]:
 
 
 def _number_sql(given: str, kind: str, mapping: FileMapping) -> str:
+    value = _plain_number_sql(given, kind, mapping)
+    text = f"regexp_replace({given}::VARCHAR, '\\.0$', '')"
+    return f"CASE WHEN NOT is_blank_value({text}) THEN {value} END" if mapping.blanks else value
+
+
+def _plain_number_sql(given: str, kind: str, mapping: FileMapping) -> str:
     if kind in _NUMERIC_TYPES:
         return f"CASE WHEN NOT isnan({given}::DOUBLE) THEN {given}::DOUBLE END"
     if mapping.decimal == "." and not mapping.thousands:

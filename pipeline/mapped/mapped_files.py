@@ -188,9 +188,8 @@ def stated_crs(files: Sequence[ReadFile]) -> str | None:
     """Return the coordinate system that the files state; raise SourceError if they state different ones."""
     stated = sorted({file.crs for file in files if file.crs})
     if len(stated) > 1:
-        raise SourceError(
-            f"{files[0].name} and other files are in {' and '.join(stated)}; state crs in the mapping, or load them apart"
-        )
+        both = " and ".join(stated)
+        raise SourceError(f"{files[0].name} and others are in {both}; state crs in the mapping, or load them apart")
     return stated[0] if stated else None
 
 

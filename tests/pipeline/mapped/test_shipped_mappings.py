@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -14,11 +14,12 @@ from pipeline.mapped.mapping import check_offence_codes
 from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.keys import derive_key
 from pipeline.store.store import open_store
+from tests.decoders import decoder
 
 FOLDER = Path("configs/mappings")
 NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
 AXES = ("violence", "disorder", "minors", "none")
-CODES = frozenset(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES).index)
+HARM_DAYS = dict(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES)["harm_days"])
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Kept = tuple[str, str, str, str, float, float]  # incident_id (blank: made), occurred_at, code, discovery, lon, lat
 
@@ -341,7 +342,7 @@ def test_a_shipped_mapping_reads_and_its_codes_are_in_the_codebook(name: str) ->
     mapping = read_mapping(FOLDER / f"{name}.yaml")
     assert mapping.name == name
     assert mapping.time_zone
-    check_offence_codes(mapping, CODES)
+    check_offence_codes(mapping, HARM_DAYS)
     assert set(mapping.offences["discovery"]) <= {"public", "police"}
 
 
@@ -351,20 +352,14 @@ def load(portal: Portal, name: str, folder: Path) -> tuple[list[tuple], list[str
         store.load_mapped(
             write(portal, folder / "in-street.csv"),
             read_mapping(FOLDER / f"{name}.yaml"),
-            offence_codes=CODES,
+            decoder=decoder(HARM_DAYS, NOW),
+            harm_days=HARM_DAYS,
             ingested_at=NOW,
-            future_tolerance=timedelta(minutes=10),
         )
         return store._connection.execute(KEPT).fetchall(), sorted(store.dead_letters()["reason"])
 
 
-# The portal's column RowID hides DuckDB's own rowid.
-ROW_ID = pytest.mark.xfail(reason="a column named RowID stops the reading of a file (#14)", strict=True)
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=ROW_ID) if "RowID" in PORTALS[name].header else name for name in PORTALS]
-)
+@pytest.mark.parametrize("name", PORTALS)
 def test_rows_of_a_portal_become_its_incidents(tmp_path: Path, name: str) -> None:
     portal = PORTALS[name]
     kept, reasons = load(portal, name, tmp_path)
@@ -375,7 +370,6 @@ def test_rows_of_a_portal_become_its_incidents(tmp_path: Path, name: str) -> Non
     assert reasons == sorted(portal.refused)
 
 
-@pytest.mark.xfail(reason="same_id is not kept by the store yet (#14)", strict=True)
 @pytest.mark.parametrize("is_graver_first", [True, False])
 @pytest.mark.parametrize("name", REPEATED)
 def test_rows_of_one_incident_become_its_gravest_offence(tmp_path: Path, name: str, *, is_graver_first: bool) -> None:
@@ -386,7 +380,6 @@ def test_rows_of_one_incident_become_its_gravest_offence(tmp_path: Path, name: s
     assert reasons == []
 
 
-@pytest.mark.xfail(reason="blanks of a mapping do not hold for numbers yet (#14)", strict=True)
 @pytest.mark.parametrize("name", NOWHERE)
 def test_a_number_for_nothing_is_no_place(tmp_path: Path, name: str) -> None:
     kept, reasons = load(replace(PORTALS[name], rows=(NOWHERE[name],)), name, tmp_path)
@@ -396,7 +389,8 @@ def test_a_number_for_nothing_is_no_place(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_portal_whose_ids_repeat_is_tried_with_such_rows(name: str) -> None:
-    assert (read_mapping(FOLDER / f"{name}.yaml").same_id == "gravest") is (name in REPEATED)
+    is_merged = read_mapping(FOLDER / f"{name}.yaml").same_id == "gravest"
+    assert is_merged is (name in REPEATED or name == "philadelphia")
 
 
 def test_every_portal_is_tried() -> None:
@@ -408,7 +402,7 @@ def test_every_portal_is_tried() -> None:
 def test_words_of_public_classifications_have_codes_of_the_codebook() -> None:
     words = pd.read_csv("configs/codebooks/offence_words.csv", dtype=str, keep_default_na=False)
     assert list(words.columns) == ["word", "offence_code", "discovery", "source"]
-    assert set(words["offence_code"]) <= CODES
+    assert set(words["offence_code"]) <= set(HARM_DAYS)
     assert set(words["discovery"]) == {"public", "police"}
     assert not words["word"].str.upper().duplicated().any()
     assert (words != "").all().all()

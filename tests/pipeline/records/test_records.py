@@ -108,7 +108,8 @@ def test_tables_are_those_that_every_source_yields(kind: str) -> None:
         ("1988-04-17T00:00:00+02:00", None),  # an instant on the day before in UTC: which day is not said
         ("1988-04-16T23:00:00Z", None),
         ("1988-04-17 08:30", None),
-        ("17.04.1988", None),
+        ("17.04.1988", date(1988, 4, 17)),  # no month has a number of 17
+        ("04/05/1988", None),
         ("1900-01-01", None),  # placeholders
         ("0001-01-01", None),
         ("2031-01-01", None),
