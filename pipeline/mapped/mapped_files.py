@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyproj
 
 from pipeline.database import connect, frame, literal_sql, name_sql, query, unordered
+from pipeline.errors import MappingError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
 from pipeline.files.parts import PassedOver
 from pipeline.files.table import ReadFile, read_files
@@ -105,6 +106,8 @@ def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) ->
     MappingError
         As `Store.load_mapped`.
     """
+    if mapping.kind != "incidents":
+        raise MappingError(f"mapping {mapping.name!r} reads {mapping.kind}: expected one of incidents")
     with closing(connect(is_encrypting=False)) as connection:
         read_raw(connection, path, mapping)
         map_incidents(connection, mapping, horizon)
