@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 
 @click.command("replay")
-@click.option("--mapping", type=PATH, help="The corrected mapping, if it is not a shipped one.")
+@click.option("--mapping", "mappings", type=PATH, multiple=True, help="A corrected mapping that is not a shipped one.")
 @json_option
 @pass_home
-def command(home: "Home", mapping: Path | None, as_json: bool) -> None:
+def command(home: "Home", mappings: tuple[Path, ...], as_json: bool) -> None:
     """Reprocess dead letters after fixing their cause (codebook, mapping); those that still fail stay dead letters.
 
     \b
-    Example:
+    Examples:
       harmspot --home city replay
+      harmspot --home city replay --mapping suspects.yaml --mapping warrants.yaml
     """
     from flows.ingest.replay import replay
 
-    print_counts(replay(home, mapping), as_json=as_json)
+    print_counts(replay(home, mappings), as_json=as_json)

@@ -1,5 +1,6 @@
 """Reprocess dead letters after the codebook or a mapping was fixed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from flows.home.home import Home
@@ -12,24 +13,37 @@ from pipeline.mapped.mapping import Mapping
 from pipeline.mapped.mapping_file import read_mapping
 
 
-def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:
+def replay(home: Home, mapping_files: Sequence[Path] = ()) -> BatchCounts:
     """Reprocess every waiting dead letter; those that now pass are stored and resolved, the rest keep waiting.
 
-    Rows read through a mapping use the mapping of that name: `mapping_file` if it has that name, else the one in the
-    settings, else a shipped one. Involvements come last, because their incidents may have waited, too.
+    Rows read through a mapping use the mapping of that name: of `mapping_files`, of the settings, or a shipped one. If
+    `mapping_files` are given, rows of a mapping that cannot be found are left waiting. Involvements come last, because
+    their incidents may have waited, too.
+
+    Raises
+    ------
+    SettingsError
+        A mapping cannot be found, and `mapping_files` are none.
     """
     now, days, decoder = home.now(), harm_days(home), new_decoder(home)
+    known = [*mapping_files, *filter(None, [home.settings.ingest.mapping]), *home.settings.ingest.mappings]
     with open_home_store(home) as store:
         counts = store.replay_events(decoder.decode, ingested_at=now)
-        known = [mapping_file, home.settings.ingest.mapping, *home.settings.ingest.mappings]
-        mappings = [_mapping_named(name, known) for name in store.waiting_mappings()]
+        mappings = []
+        for name in store.waiting_mappings():
+            try:
+                mappings.append(_mapping_named(name, known))
+            except SettingsError as error:
+                if not mapping_files:
+                    raise
+                home.progress(str(error))
         for mapping in sorted(mappings, key=lambda mapping: mapping.kind == "involvements"):
             counts += store.replay_mapped(mapping, decoder=decoder, harm_days=days, ingested_at=now)
     return counts
 
 
-def _mapping_named(name: str, files: list[Path | None]) -> Mapping:
-    for mapping in map(read_mapping, filter(None, files)):
+def _mapping_named(name: str, files: Sequence[Path]) -> Mapping:
+    for mapping in map(read_mapping, files):
         if mapping.name == name:
             return mapping
     try:

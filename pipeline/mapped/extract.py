@@ -45,6 +45,8 @@ def set_reading(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, crs
         *mapping.offences["offence_detail"],
         *mapping.statuses,
         *mapping.discoveries,
+        *mapping.kinds,
+        *mapping.roles,
     }
     known = {word.strip().upper() for word in listed}
     further = {word.strip().upper() for word in mapping.blanks}

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyproj
 
 from pipeline.database import connect, frame, literal_sql, name_sql, query, unordered
-from pipeline.errors import SourceError
+from pipeline.errors import MappingError, SourceError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
 from pipeline.files.parts import PassedOver
 from pipeline.files.table import ReadFile, read_files
@@ -126,6 +126,8 @@ def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) ->
     MappingError
         As `Store.load_mapped`.
     """
+    if mapping.kind != "incidents":
+        raise MappingError(f"mapping {mapping.name!r} reads {mapping.kind}: expected one of incidents")
     with closing(connect(is_encrypting=False)) as connection:
         files, _ = read_raw(connection, path, mapping)
         map_incidents(connection, mapping, horizon, stated_crs(files))

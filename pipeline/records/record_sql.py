@@ -5,11 +5,11 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipeline.database import literal_sql, name_sql, query
-from pipeline.mapped.mapping import Mapping
+from pipeline.mapped.mapping import PRECISIONS, Mapping
 from pipeline.mapped.record_columns import RECORD_KINDS, WORD_KEYS, holds
 
 OLDEST_YEARS = 120  # nobody alive is older: an earlier birth is a placeholder such as 1900-01-01
-_NO = ("FALSE", "F", "NO", "N", "0")
+_NO = ("false", "f", "no", "n", "0")
 _RFC_3339 = "%Y-%m-%dT%H:%M:%S.%f"
 _SHOWN = ("time", "day", "number", "integer", "offence")
 _PERSONAL = ("birth_date", "birth_year", "deceased_at")
@@ -34,7 +34,7 @@ def record_sql(mapping: Mapping) -> str:
         parts += [f"{version} AS stated_version", "is_updated_at_given OR is_version_given AS is_version_stated"]
     else:
         parts += ["false AS is_version_stated"]
-    parts += ["offence_word.offence_code"] if "offence" in reads else []
+    parts += ["offence_word.offence_code", "offence_word.fault AS offence_fault"] if "offence" in reads else []
     join = query("records/record#offence_join") if "offence" in reads else ""
     cases = " ".join(f"WHEN {rule.condition} THEN {number}" for number, rule in enumerate(rules_of(mapping)))
     return (
@@ -84,20 +84,22 @@ def _parts(name: str, mapping: Mapping) -> list[str]:
     """Return the value of a column, whether it is given, and of a time whether it has no offset."""
     is_given = {
         "time": f"{name}_fault IS DISTINCT FROM 'no' AS is_{name}_given",
-        "number": f"is_{name}_given",
-        "integer": f"is_{name}_given",
         "word": f"NOT is_blank(extract.{name_sql(name)}) AS is_{name}_given",
-    }.get(mapping.columns.READS[name], f"extract.{name_sql(name)} IS NOT NULL AS is_{name}_given")
+        "text": f"extract.{name_sql(name)} IS NOT NULL AS is_{name}_given",
+    }.get(mapping.columns.READS[name], f"is_{name}_given")
     is_local = [f"{name}_absolute IS NULL AS is_{name}_local"] if holds(name) == "time" else []
     return [f"{_value_sql(name, mapping)} AS {name_sql(name)}", is_given, *is_local]
 
 
 def _value_sql(name: str, mapping: Mapping) -> str:
     column = f"extract.{name_sql(name)}"
-    local, absolute = f"{name}_local", f"timezone('UTC', {name}_absolute)"
-    if name == "updated_at":
-        return f"epoch(coalesce({absolute}, {local}))::BIGINT"
+    word = f"CASE WHEN is_blank({column}) THEN '' ELSE folded({column}) END"
+    # Of a month alone no day is known.
+    is_day = f"{name}_rank < {PRECISIONS.index('month')}"
+    local, absolute = f"CASE WHEN {is_day} THEN {name}_local END", f"timezone('UTC', {name}_absolute)"
     match holds(name):
+        case "time" if name == "updated_at":
+            return f"epoch(coalesce({absolute}, {local}))::BIGINT"
         case "time":
             return f"coalesce(strftime({absolute}, '{_RFC_3339}Z'), strftime({local}, '{_RFC_3339}'))"
         case "day":
@@ -105,13 +107,19 @@ def _value_sql(name: str, mapping: Mapping) -> str:
         case "number":
             return f"CASE WHEN isfinite({column}) THEN {column} END"
         case "truth":
-            column = f"upper(trimmed({column}))"
-            is_no = f"{column} IN ({_words_sql(_NO)})"
-            return f"CASE WHEN {column} IN ({_words_sql(mapping.true_values)}) THEN true WHEN {is_no} THEN false END"
+            return _cases_sql(word, [*((yes, "true") for yes in mapping.true_values), *((no, "false") for no in _NO)])
         case "word":
-            return _meaning_sql(column, name, mapping)
+            known = {meaning: meaning for meaning in RECORD_KINDS[mapping.kind].columns.WORDS[name]}
+            known |= getattr(mapping, WORD_KEYS[name])
+            return _cases_sql(word, [(given, literal_sql(meaning)) for given, meaning in reversed(known.items())])
         case _:
             return column
+
+
+def _cases_sql(word: str, values: list[tuple[str, str]]) -> str:
+    """Return the SQL of the value of the first word that is the same, folded."""
+    cases = " ".join(f"WHEN folded({literal_sql(given)}) THEN {value}" for given, value in values)
+    return f"CASE {word} {cases} END"
 
 
 def _day_sql(moment: str, pattern: str) -> str:
@@ -120,21 +128,6 @@ def _day_sql(moment: str, pattern: str) -> str:
     # A year of two digits is never one to come.
     is_to_come = f"{day} > {_HORIZON}::DATE" if "%y" in pattern else "false"
     return f"CASE WHEN {is_to_come} THEN CAST({day} - INTERVAL 100 YEAR AS DATE) ELSE {day} END"
-
-
-def _meaning_sql(column: str, name: str, mapping: Mapping) -> str:
-    """Return the SQL of a word's meaning: by the mapping's key, else our own words mean themselves; a blank is ''."""
-    known = {word: word for word in RECORD_KINDS[mapping.kind].columns.WORDS[name]}
-    known |= getattr(mapping, WORD_KEYS[name])
-    folded = f"CASE WHEN is_blank({column}) THEN '' ELSE folded({column}) END"
-    cases = " ".join(
-        f"WHEN folded({literal_sql(word)}) THEN {literal_sql(meaning)}" for word, meaning in reversed(known.items())
-    )
-    return f"CASE {folded} {cases} END"
-
-
-def _words_sql(words: tuple[str, ...]) -> str:
-    return ", ".join(literal_sql(word.strip().upper()) for word in words)
 
 
 def _blank(name: str) -> Rule:
@@ -149,8 +142,8 @@ def _blank(name: str) -> Rule:
 
 def _unread(name: str) -> Rule:
     what = {
-        "time": f"is no time in the format that the mapping states; mend `{name}_format`, then replay",
-        "day": f"is no date, or has a time of day; mend `{name}_format`, then replay",
+        "time": f"is no time that can be read for sure; state `{name}_format` in the mapping, then replay",
+        "day": f"is no date that can be read for sure, or has a time of day; state `{name}_format`, then replay",
         "number": "is no finite number",
         "integer": "is no whole number",
         "truth": "holds a word that is neither among `true_values` nor a plain no",
@@ -166,6 +159,9 @@ def _zoneless(name: str) -> Rule:
 
 
 _UNKNOWN_OFFENCE = "`offence` is not in the mapping's table of offences; add it there, then replay."
+_UNCHECKED_OFFENCE = (
+    "`offence` is marked check in the table of offences; see to its code, remove the mark, then replay."
+)
 _TOO_OLD = f"is over {OLDEST_YEARS} years ago: a placeholder or a slip"
 _EARLIEST = f"CAST({_HORIZON} - INTERVAL {OLDEST_YEARS} YEAR AS DATE)"
 _SPECIAL: dict[str, tuple[Rule, ...]] = {
@@ -173,7 +169,10 @@ _SPECIAL: dict[str, tuple[Rule, ...]] = {
         Rule(f"birth_date < {_EARLIEST}", "impossible_date", f"`birth_date` {_TOO_OLD}.", "birth_date"),
         Rule(f"birth_year < year({_EARLIEST})", "impossible_date", f"`birth_year` {_TOO_OLD}.", "birth_year"),
     ),
-    "warrants": (Rule("offence_code IS NULL", "unknown_offence_code", _UNKNOWN_OFFENCE, "offence"),),
+    "warrants": (
+        Rule("offence_fault = 'unchecked_offence'", "unchecked_offence", _UNCHECKED_OFFENCE, "offence"),
+        Rule("offence_code IS NULL", "unknown_offence_code", _UNKNOWN_OFFENCE, "offence"),
+    ),
     "staffing": (
         Rule(
             "week IS NULL AND (shift_start IS NULL OR shift_end IS NULL)",

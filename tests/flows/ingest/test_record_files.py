@@ -18,7 +18,10 @@ from flows.home.store_access import open_home_store
 from flows.ingest.ingest import load_file
 from flows.ingest.replay import replay
 from flows.schedule.daily import daily_run
+from pipeline.errors import MappingError, SettingsError
 from pipeline.events.batch import BatchCounts
+from pipeline.mapped.mapped_files import read_mapped_incidents
+from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.publication.publish import read_published
 from tests.soak import sample
@@ -91,8 +94,8 @@ class City:
         file = self.write(f"{name}.csv", "\n".join([HEADERS[kind], *rows]) + "\n")
         return load_file(self.home, file, self.folder / f"{kind}.yaml")
 
-    def replay(self, kind: str) -> BatchCounts:
-        return replay(self.home, self.folder / f"{kind}.yaml")
+    def replay(self, *kinds: str) -> BatchCounts:
+        return replay(self.home, [self.folder / f"{kind}.yaml" for kind in kinds])
 
     def held(self, sql: str) -> list[tuple]:
         with open_home_store(self.home) as store:
@@ -224,6 +227,19 @@ def test_rows_of_every_kind_wait_and_are_replayed_through_the_mended_mapping(cit
     assert city.load("warrants", ["W1,PA,2025-10-05,Robbery", "W2,PB,2025-10-05,Affray"], "again").duplicates == 2
 
 
+def test_a_replay_takes_the_mappings_that_it_is_given_and_leaves_the_others_waiting(city: City) -> None:
+    city.load("involvements", ["I1,PA,SUS"], "roles")
+    city.load("incidents", [incident(1, "AFFRAY")], "incidents")
+    city.load("persons", ["PA,13/13/1988"], "persons")
+    with pytest.raises(SettingsError, match="replay --mapping"):
+        city.replay()
+    city.write("offences.csv", OFFENCES + "AFFRAY,robbery\n")
+    counts = city.replay("involvements", "incidents")  # incidents first, whatever the order
+    assert (counts.stored, counts.dead) == (2, 0)
+    assert city.roles() == {"I1": [(city.pseudonym("PA"), "suspect")]}
+    assert list(city.letters()["mapping"]) == ["persons"]
+
+
 def test_raw_ids_stand_in_the_identities_and_in_letters_alone(city: City) -> None:
     city.load("incidents", [incident(1)])
     city.load("involvements", ["I1,PSUSPECT,SUS"])
@@ -316,3 +332,9 @@ def test_roles_are_the_same_in_whatever_order_and_files_they_come(rows: list[tup
                 for nr in ("I1", "I2")
             }
             assert city.roles() == expected
+
+
+def test_a_forecast_needs_incidents(city: City) -> None:
+    file = city.write("persons.csv", "person,born\nPA,04/17/1988\n")
+    with pytest.raises(MappingError, match="'persons' reads persons: expected one of incidents"):
+        read_mapped_incidents(file, read_mapping(city.folder / "persons.yaml"), horizon=CLOCK)

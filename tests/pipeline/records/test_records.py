@@ -32,8 +32,9 @@ PSEUDONYM = Pseudonymiser(b"k" * 32)
 ROLES = get_args(Role)
 
 
-def mapping_of(folder: Path, kind: str, columns: dict[str, Any], **keys: Any) -> Mapping:
-    (folder / "words.csv").write_text("offence,offence_code\nRobbery,robbery\nPWID,drug_supply\n", encoding="utf-8")
+def mapping_of(folder: Path, kind: str, columns: dict[str, Any], *, unsure: str = "", **keys: Any) -> Mapping:
+    table = f"offence,offence_code,check\nRobbery,robbery,\nPWID,drug_supply,\n{unsure}"
+    (folder / "words.csv").write_text(table, encoding="utf-8")
     offences = {"offences": "words.csv"} if kind == "warrants" else {}
     head = {"name": kind, "about": "a", "source": "urn:test", "time_zone": "America/New_York"}
     document = {**head, "kind": kind, "columns": columns, **offences, **keys}
@@ -108,8 +109,9 @@ def test_tables_are_those_that_every_source_yields(kind: str) -> None:
         ("1988-04-17T00:00:00+02:00", None),  # an instant on the day before in UTC: which day is not said
         ("1988-04-16T23:00:00Z", None),
         ("1988-04-17 08:30", None),
-        ("17.04.1988", date(1988, 4, 17)),  # no month has a number of 17
-        ("04/05/1988", None),
+        ("17.04.1988", date(1988, 4, 17)),
+        ("04/05/1988", None),  # April or May: the file does not tell
+        ("1988-04", None),
         ("1900-01-01", None),  # placeholders
         ("0001-01-01", None),
         ("2031-01-01", None),
@@ -307,6 +309,20 @@ def test_a_mapping_that_makes_no_sense_is_refused_by_its_key(
     with pytest.raises(MappingError) as error:
         mapping_of(tmp_path, kind, columns, **keys)
     assert named in str(error.value)
+
+
+def test_a_charge_that_nobody_has_looked_at_waits() -> None:
+    lines = ["W1,P1,2025-07-04 09:00,UNSURE,bench,outstanding"]
+    rows = decoded("warrants", WARRANTS, lines, unsure="UNSURE,robbery,yes\n")
+    assert [reason for reason, _ in refused(rows)] == ["unchecked_offence"]
+
+
+def test_numbers_and_blanks_are_read_as_in_files_of_incidents() -> None:
+    columns = {"person_id": "who", "birth_date": "born", "birth_year": "year"}
+    lines = ["0012345,<Null>,1988.0", "12345.0,-,", "N/A,1988-04-17,"]
+    rows = decoded("persons", columns, lines, numeric=["person_id"])
+    assert values(rows, "person_id", "birth_year") == [(PSEUDONYM("12345"), 1988), (PSEUDONYM("12345"), None)]
+    assert [reason for reason, _ in refused(rows)] == ["empty_id"]
 
 
 CELL = st.one_of(
