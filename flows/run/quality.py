@@ -1,5 +1,6 @@
 """The `data_quality` table: counts of rows used, dropped, assumed or doubtful in a run."""
 
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import duckdb
@@ -54,7 +55,7 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     ]
 
 
-def _dead_detail(row: dict[str, Any]) -> str:
+def _dead_detail(row: Mapping[Hashable, Any]) -> str:
     """Return a sentence on the dead letters of one reason: what they hold and where the first stands."""
     parts = [f"dead letters for {row['reason'].replace('_', ' ')}"]
     if len(row["commonest"]):
