@@ -1,5 +1,6 @@
 """`harmspot load`: load event files into the store."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,4 +42,4 @@ def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> Non
     report = load_and_report(home, file, chosen)
     print_load(report, as_json=as_json)
     if report.is_broken:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
