@@ -51,7 +51,7 @@ class TimeColumn:
             ],
             [f"CASE WHEN {ours}_split IS NOT NULL THEN {body} END AS {ours}_body"],
             [f"CASE WHEN {ours}_split IS NOT NULL THEN time_parts({ours}_body) END AS {ours}_parts"],
-            [f"CASE WHEN {ours}_split IS NOT NULL THEN {self._slow()} END AS {ours}_slow"],
+            self._tries(),
             self._found(),
         ]
 
@@ -82,60 +82,57 @@ class TimeColumn:
             return "false"
         return "true" if self.form is None else f"regexp_matches({text}, {literal_sql(_ISO_DATE)})"
 
-    def _slow(self) -> str:
-        body, parts, zone = f"{self.ours}_body", f"{self.ours}_parts", f"{self.ours}_split.zone"
+    def _tries(self) -> list[str]:
+        """Return the time of a slow text by its format, by the date alone of its format, and by its shape."""
+        body, parts = f"{self.ours}_body", f"{self.ours}_parts"
         order = "getvariable('date_order')" if self.form is None else "NULL"
-        shaped = f"shaped_time({body}, {parts}, {order})"
-        return f"""coalesce({
-            ", ".join(
-                [
-                    *self._by_form(body, zone),
-                    _moment_sql(self._is_shaped(body), shaped, f"shaped_rank({body}, {parts})", zone),
-                ]
-            )
-        })"""
-
-    def _by_form(self, body: str, zone: str) -> list[str]:
+        by_date, by_form = "NULL::TIMESTAMP", self._by_number(body)
         if isinstance(self.form, TimeFormat):
-            return self._by_pattern(self.form, body, zone)
-        number = f"TRY_CAST({body} AS DOUBLE)"
-        if self.form is None:
-            unit = f"CASE WHEN {number} < 1e10 THEN 1000000 WHEN {number} < 1e13 THEN 1000 ELSE 1 END"
-            return [_moment_sql(_is_sql(body, _EPOCH), f"make_timestamp(round({number} * {unit})::BIGINT)", "0", zone)]
-        digits, read = _NUMBERS[self.form]
-        rank = f"CASE WHEN {number} = floor({number}) THEN 1 ELSE 0 END" if self.form == "excel" else "0"
-        return [_moment_sql(_is_sql(body, digits), read.format(number), rank, zone)]
+            by_form = self._by_pattern(self.form, body)
+            if self.form.date:
+                by_date = _strptime_sql(f"trimmed({self.ours}_text)", self.form.date)
+        shaped = f"CASE WHEN {self._is_shaped(body)} THEN shaped_time({body}, {parts}, {order}) END"
+        names = ((by_form, "by_form"), (by_date, "by_date"), (shaped, "shaped"))
+        return [f"CASE WHEN {self.ours}_split IS NOT NULL THEN {sql} END AS {self.ours}_{name}" for sql, name in names]
 
-    def _by_pattern(self, form: TimeFormat, body: str, zone: str) -> list[str]:
-        rank = str(PRECISIONS.index(form.precision))
-        is_whole = _is_sql(body, form.digits) if form.digits else "true"
-        tries = [_moment_sql(is_whole, _strptime_sql(body, form.pattern), rank, zone)]
-        if form.ends_in:
-            clock = f"lpad(regexp_extract({body}, '(\\d+)(?:\\.0*)?$', 1), {form.ends_in}, '0')"
-            padded = f"(regexp_replace({body}, '\\d+(?:\\.0*)?$', '') || {clock})"
-            is_short = f"regexp_matches({body}, '[^\\d.]\\d{{1,{form.ends_in}}}(?:\\.0*)?$')"
-            tries.append(_moment_sql(is_short, _strptime_sql(padded, form.pattern), rank, zone))
-        if form.date:
-            tries.append(_moment_sql("true", _strptime_sql(f"trimmed({self.ours}_text)", form.date), "1", "''"))
-        return tries
+    def _by_number(self, body: str) -> str:
+        number = f"TRY_CAST({body} AS DOUBLE)"
+        if isinstance(self.form, str):
+            digits, read = _NUMBERS[self.form]
+            return f"CASE WHEN {_is_sql(body, digits)} THEN {read.format(number)} END"
+        unit = f"CASE WHEN {number} < 1e10 THEN 1000000 WHEN {number} < 1e13 THEN 1000 ELSE 1 END"
+        return f"CASE WHEN {_is_sql(body, _EPOCH)} THEN make_timestamp(round({number} * {unit})::BIGINT) END"
+
+    def _by_pattern(self, form: TimeFormat, body: str) -> str:
+        parsed = _strptime_sql(body, form.pattern)
+        parsed = f"CASE WHEN {_is_sql(body, form.digits)} THEN {parsed} END" if form.digits else parsed
+        if not form.ends_in:
+            return parsed
+        clock = f"lpad(regexp_extract({body}, '(\\d+)(?:\\.0*)?$', 1), {form.ends_in}, '0')"
+        padded = f"regexp_replace({body}, '\\d+(?:\\.0*)?$', '') || {clock}"
+        is_short = f"regexp_matches({body}, '[^\\d.]\\d{{1,{form.ends_in}}}(?:\\.0*)?$')"
+        return f"CASE WHEN {is_short} THEN {_strptime_sql(padded, form.pattern)} ELSE {parsed} END"
 
     def _found(self) -> list[str]:
         ours = self.ours
-        fast, zoned, slow, zone = f"{ours}_fast", f"{ours}_zoned", f"{ours}_slow.local", f"{ours}_slow.zone"
-        rank = str(PRECISIONS.index(self.form.precision)) if isinstance(self.form, TimeFormat) else "0"
-        if self.form is None:
-            rank = f"CASE WHEN strlen({ours}_text) <= 10 THEN 1 ELSE 0 END"
-        order = (
-            f"WHEN {slow} IS NULL AND begins_with_day_or_month({ours}_parts) THEN 'order' " if self.form is None else ""
+        fast, zoned, by_form, by_date, shaped = (
+            f"{ours}_{name}" for name in ("fast", "zoned", "by_form", "by_date", "shaped")
         )
+        rank = str(PRECISIONS.index(self.form.precision)) if isinstance(self.form, TimeFormat) else "0"
+        by_length = f"CASE WHEN strlen({ours}_text) <= 10 THEN 1 ELSE 0 END"
+        by_number = f"if({by_form} = date_trunc('day', {by_form}), 1, 0)" if self.form == "excel" else rank
+        zone = f"CASE WHEN {by_form} IS NULL AND {by_date} IS NOT NULL THEN '' ELSE {ours}_split.zone END"
+        slow = f"coalesce({by_form}, {by_date}, {shaped})"
         offset = f"make_timestamptz(epoch_us({slow}) - 1000000 * zone_offset({zone}))"
+        order = f"WHEN begins_with_day_or_month({ours}_parts) AND getvariable('date_order') IS NULL THEN 'order' "
         return [
             f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {zone} = '' THEN {slow} END AS {ours}_local",
             f"CASE WHEN {zoned} IS NOT NULL THEN {zoned} WHEN {zone} <> '' THEN {offset} END AS {ours}_absolute",
-            f"CASE WHEN {fast} IS NOT NULL THEN {rank} WHEN {zoned} IS NOT NULL THEN 0 ELSE {ours}_slow.rank END"
-            f" AS {ours}_rank",
+            f"CASE WHEN {fast} IS NOT NULL THEN {by_length if self.form is None else rank} "
+            f"WHEN {zoned} IS NOT NULL THEN 0 WHEN {by_form} IS NOT NULL THEN {by_number} "
+            f"WHEN {by_date} IS NOT NULL THEN 1 ELSE shaped_rank({ours}_body, {ours}_parts) END AS {ours}_rank",
             f"CASE WHEN {fast} IS NOT NULL OR {zoned} IS NOT NULL THEN NULL WHEN is_blank_value({ours}_text) THEN 'no' "
-            f"{order}WHEN {slow} IS NULL THEN 'bad' "
+            f"{order if self.form is None else ''}WHEN {slow} IS NULL THEN 'bad' "
             f"WHEN {zone} <> '' AND zone_offset({zone}) IS NULL THEN 'zone' END AS {ours}_fault",
         ]
 
@@ -190,11 +187,6 @@ def _joined_sql(names: tuple[str, ...], types: Mapping[str, str], *, is_free: bo
         texts[:-1] = [f"regexp_replace({text}, {literal_sql(_MIDNIGHT)}, '')" for text in texts[:-1]]
     parts = [f"CASE WHEN is_blank_value({text}) THEN '?' ELSE trimmed({text}) END" for text in texts]
     return f"nullif(regexp_replace(concat_ws(' ', {', '.join(parts)}), '(?: \\?)+$', ''), '?')"
-
-
-def _moment_sql(condition: str, local: str, rank: str, zone: str) -> str:
-    found = f"CASE WHEN {local} IS NOT NULL THEN {{'local': {local}, 'rank': {rank}, 'zone': {zone}}} END"
-    return found if condition == "true" else f"CASE WHEN {condition} THEN {found} END"
 
 
 def _strptime_sql(text: str, pattern: str) -> str:

@@ -31,7 +31,7 @@ CREATE OR REPLACE TEMP MACRO whole_number(given) AS
 
 -- A number; null for a text that is none. Blanks may set off groups of three digits.
 CREATE OR REPLACE TEMP MACRO number_of(given) AS CASE
-    WHEN TRY_CAST(given AS DOUBLE) IS NOT NULL AND NOT contains(given, '_') THEN TRY_CAST(given AS DOUBLE)
+    WHEN isfinite(TRY_CAST(given AS DOUBLE)) AND NOT contains(given, '_') THEN TRY_CAST(given AS DOUBLE)
     WHEN regexp_full_match(trimmed(given), '[+-]?\d{1,3}(?:[\s\pZ]\d{3})+(?:\.\d*)?|[+-]?\d+(?:\.\d*)?')
         THEN TRY_CAST(regexp_replace(given, '[\s\pZ\x{200b}\x{feff}]+', '', 'g') AS DOUBLE)
 END;
@@ -88,13 +88,13 @@ END;
 -- A text that ends in a zone as body and zone; empty if it has none. The zone follows a time of day; AM and PM are none.
 CREATE OR REPLACE TEMP MACRO split_zone(given) AS regexp_extract(
     given,
-    '^(.*?\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?|\d{8}[Tt]\d{4}(?:\d{2}(?:[.,]\d+)?)?)\s*((?i:[b-oq-z(\[+−-]|[ap][^m.]).*)$',
+    '^(.*?\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp](?:[Mm]\b|\.[Mm]\.?))?|\d{8}[Tt]\d{4}(?:\d{2}(?:[.,]\d+)?)?)\s*((?i:[b-oq-z(\[+−-]|[ap](?:[^m.]|m[a-z])).*)$',
     ['body', 'zone']
 );
 
 -- The same where a pattern states how the body is written, so that the zone may follow any digit.
 CREATE OR REPLACE TEMP MACRO split_zone_at_end(given) AS regexp_extract(
-    given, '^(.*(?:\d|[AaPp]\.?[Mm]\.?))\s*([A-Za-z]{0,5}[+−-]\d{1,2}(?::?\d{2}){0,2}|(?i:[b-oq-z(\[]|[ap][^\dm.])[^\d]*)$', ['body', 'zone']
+    given, '^(.*(?:\d|[AaPp]\.?[Mm]\.?))\s*([A-Za-z]{0,5}[+−-]\d{1,2}(?::?\d{2}){0,2}|(?i:[b-oq-z(\[]|[ap](?:[^\dm.]|m[a-z]))[^\d]*)$', ['body', 'zone']
 );
 
 -- Parts of a date and a time of day in digits; empty if the text has another shape.
@@ -112,26 +112,25 @@ CREATE OR REPLACE TEMP MACRO hour_of(parts) AS CASE
         THEN TRY_CAST(parts.hour AS INTEGER) % 12 + CASE WHEN upper(parts.half) = 'P' THEN 12 ELSE 0 END
 END;
 
--- The time of time_parts on a date; null if there is no such date or time.
-CREATE OR REPLACE TEMP MACRO time_on(year, month, day, parts) AS TRY_CAST(
-    year || '-' || month || '-' || day || ' ' || hour_of(parts) || ':' || if(parts.minute = '', '00', parts.minute) || ':'
-    || if(parts.second = '', '00', parts.second) || '.' || if(parts.fraction = '', '0', parts.fraction) AS TIMESTAMP
-);
-
 -- Whether time_parts begin with day and month, in one order or the other.
 CREATE OR REPLACE TEMP MACRO begins_with_day_or_month(parts) AS
     strlen(parts.a) IN (1, 2) AND strlen(parts.c) = 4 AND parts.mark = parts.second_mark;
 
+-- The date of time_parts in ISO 8601; null if it has another shape, or day and month an order that is unknown.
+CREATE OR REPLACE TEMP MACRO date_of(parts, date_order) AS CASE
+    WHEN parts.mark <> parts.second_mark THEN NULL
+    WHEN strlen(parts.a) = 4 AND strlen(parts.c) <= 2 THEN concat_ws('-', parts.a, parts.b, parts.c)
+    WHEN strlen(parts.a) > 2 OR strlen(parts.c) <> 4 THEN NULL
+    WHEN date_order = 'mdy' THEN concat_ws('-', parts.c, parts.a, parts.b)
+    WHEN date_order = 'dmy' THEN concat_ws('-', parts.c, parts.b, parts.a)
+END;
+
 -- Local time of a text without a zone in a shape that needs no pattern; null for any other. `date_order` is mdy, dmy or
 -- null where it is unknown.
 CREATE OR REPLACE TEMP MACRO shaped_time(given, parts, date_order) AS CASE
-    WHEN begins_with_day_or_month(parts)
-        THEN CASE date_order
-            WHEN 'mdy' THEN time_on(parts.c, parts.a, parts.b, parts)
-            WHEN 'dmy' THEN time_on(parts.c, parts.b, parts.a, parts)
-        END
-    WHEN strlen(parts.a) = 4 AND strlen(parts.c) <= 2 AND parts.mark = parts.second_mark
-        THEN time_on(parts.a, parts.b, parts.c, parts)
+    WHEN parts.a <> ''
+        THEN TRY_CAST(date_of(parts, date_order) || ' ' || hour_of(parts) || ':' || if(parts.minute = '', '00', parts.minute)
+            || ':' || if(parts.second = '', '00', parts.second) || '.' || if(parts.fraction = '', '0', parts.fraction) AS TIMESTAMP)
     WHEN regexp_full_match(given, '\d{4}[-/]\d{1,2}') THEN TRY_CAST(replace(given, '/', '-') || '-01' AS TIMESTAMP)
     WHEN regexp_full_match(given, '\d{8}[Tt](?:[01]\d|2[0-3])\d{2}(?:\d{2}(?:[.,]\d{1,9})?)?')
         THEN TRY_CAST(replace(regexp_replace(

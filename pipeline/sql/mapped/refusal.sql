@@ -34,7 +34,7 @@ fault (fault, reason, detail) AS (
     VALUES
     ('no', 'missing_field', '{} is blank.'),
     ('bad', 'bad_value', '{} is no time in the format that the mapping states, or in ISO 8601 where it states none.'),
-    ('zone', 'bad_zone', '{} states a zone that is no abbreviation of the mapping''s time_zone; set time_zone, or have it written with an offset such as -05:00.'),
+    ('zone', 'bad_zone', '{} states a zone that is no abbreviation of the mapping''s time_zone; set time_zone, or have it written as -05:00.'),
     ('order', 'ambiguous_date', '{} begins with day or month, and the file does not tell which; set its format in the mapping, then replay.')
 ),
 every AS (
