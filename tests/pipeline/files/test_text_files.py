@@ -327,7 +327,7 @@ def written(dialect: Dialect, items: list[tuple[str, tuple[str, ...] | str]]) ->
 
 
 @pytest.mark.sampled
-@settings(max_examples=sample(60, whole=1_500), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=sample(60, whole=1_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(dialect=DIALECTS, items=st.lists(st.one_of(GOOD, ODD), max_size=8))
 def test_every_row_of_any_dialect_is_read_or_refused(
     dialect: Dialect, items: list[tuple[str, tuple[str, ...] | str]]
@@ -335,16 +335,10 @@ def test_every_row_of_any_dialect_is_read_or_refused(
     """What a whole writer has written is read as it was; every line that is no row is refused, and costs no other.
 
     Two things nobody can tell, so they are left out: a line that opens a quote before a row with a line end in a field
-    (by the rules of CSV they are one record), and a line inside a field that is by itself a whole row.
+    (by the rules of CSV they are one record), and a line inside a row that is by itself a whole row.
     """
-    assume(
-        not any(
-            line.count(dialect.delimiter) > 2
-            for _, row in items
-            for value in row
-            for line in re.split("[\r\n]", value)[1:]
-        )
-    )
+    texts = [row_text(dialect, value) for kind, value in items if kind == "row" and isinstance(value, tuple)]
+    assume(not any(line.count(dialect.delimiter) > 2 for row in texts for line in re.split("[\r\n]", row)[1:]))
     kinds = [(kind, kind == "row" and bool({"\r", "\n"} & set("".join(value)))) for kind, value in items]
     opened = [at for at, (kind, _) in enumerate(kinds) if kind == "open"]
     assume(not any(is_long for at in opened for _, is_long in kinds[at:]))
