@@ -6,6 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import SourceError
 
@@ -81,6 +82,6 @@ def _batches(schema: pa.Schema, rows: Iterable[tuple[int, Sequence[str | None]]]
     stream = iter(rows)
     while chunk := list(islice(stream, _CHUNK)):
         lines = [line for line, _ in chunk]
-        columns = zip(*(texts for _, texts in chunk), strict=True)
-        texts = [pa.array([text or None for text in column], pa.string()) for column in columns]
-        yield pa.record_batch([*texts, pa.array(lines, pa.int64())], schema=schema)
+        columns = [pa.array(column, pa.string()) for column in zip(*(texts for _, texts in chunk), strict=True)]
+        filled = [pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column) for column in columns]
+        yield pa.record_batch([*filled, pa.array(lines, pa.int64())], schema=schema)

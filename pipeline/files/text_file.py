@@ -7,10 +7,10 @@ line is a row. A file with blank lines, broken lines, line ends inside quotes or
 import codecs
 import hashlib
 import io
-import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 from pipeline.database import Connection, DatabaseError, literal_sql
 from pipeline.errors import SourceError
@@ -21,9 +21,9 @@ from pipeline.files.parsed import LINE, FileFormat, Parsed, RefusedLine, Unreada
 from pipeline.files.parts import Part, check_is_text
 
 _BEGIN_BYTES = 1 << 16
+_END_BYTES = 1 << 10
 _CHUNK_BYTES = 1 << 22
 _ODD_LINES = 1_000  # lines with other bytes than ASCII that decide about the encoding
-_ODD_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Scan:
     digest: str
     begin: bytes
     lines: int  # ends of lines, and an unfinished last one
+    blank_at_end: int  # lines without anything after the last row
     is_plain: bool  # UTF-8, one kind of line end, no NUL, quotes in pairs and none after a blank
     odd_lines: tuple[bytes, ...]  # lines with bytes beyond ASCII, unless all is UTF-8
 
@@ -119,7 +120,7 @@ def _header(lines: Lines, part: Part, form: FileFormat, encoding: str) -> Header
 def scan(part: Part) -> Scan:
     """Read the bytes once: hash them, count the lines, and look for what a simple parser would stumble over."""
     whole, decoder = hashlib.blake2b(digest_size=16), codecs.getincrementaldecoder("utf-8")()
-    begin, last, feeds, returns, pairs, quotes = b"", b"", 0, 0, 0, 0
+    begin, end, last, feeds, returns, pairs, quotes = b"", b"", b"", 0, 0, 0, 0
     is_utf8, has_nul, has_odd_quote = True, False, False
     odd_lines: list[bytes] = []
     with part.opened() as stream:
@@ -138,9 +139,11 @@ def scan(part: Part) -> Scan:
             if not chunk.isascii() or decoder.getstate()[0]:
                 is_utf8 = is_utf8 and _goes_on(decoder, chunk)
                 _collect(odd_lines, chunk)
-            last = chunk[-1:]
+            last, end = chunk[-1:], chunk[-_END_BYTES:]
     is_utf8 = is_utf8 and not decoder.getstate()[0]
     lines = feeds + returns - pairs + (last not in (b"\n", b"\r", b""))
+    ends = end[len(end.rstrip(b"\r\n")) :]
+    blank_at_end = max(ends.count(b"\n") - 1, 0)
     is_plain = (
         is_utf8
         and not has_nul
@@ -148,7 +151,7 @@ def scan(part: Part) -> Scan:
         and quotes % 2 == 0
         and (returns == 0 or returns == pairs == feeds)
     )
-    return Scan(whole.hexdigest(), begin, lines, is_plain, () if is_utf8 else tuple(odd_lines))
+    return Scan(whole.hexdigest(), begin, lines, blank_at_end, is_plain, () if is_utf8 else tuple(odd_lines))
 
 
 def _goes_on(decoder: codecs.IncrementalDecoder, chunk: bytes) -> bool:
@@ -160,10 +163,9 @@ def _goes_on(decoder: codecs.IncrementalDecoder, chunk: bytes) -> bool:
 
 
 def _collect(odd_lines: list[bytes], chunk: bytes) -> None:
-    for found in _ODD_LINE.finditer(chunk):
-        if len(odd_lines) >= _ODD_LINES:
-            return
-        odd_lines.append(found[0][:_BEGIN_BYTES])
+    if len(odd_lines) < _ODD_LINES:
+        found = (line[:_BEGIN_BYTES] for line in chunk.splitlines() if not line.isascii())
+        odd_lines += islice(found, _ODD_LINES - len(odd_lines))
 
 
 def _read_plain(
@@ -184,7 +186,10 @@ def _read_plain(
         return None
     seen = [scans[part].result() for part in files]
     counts = [found.get(first + at, 0) for at in range(len(files))]
-    if any(not one.is_plain or one.lines != count + header.lines for one, count in zip(seen, counts, strict=True)):
+    if not all(
+        one.is_plain and one.lines - one.blank_at_end == header.lines + count
+        for one, count in zip(seen, counts, strict=True)
+    ):
         connection.execute(f"DROP TABLE {table}")
         return None
     return [

@@ -1,6 +1,7 @@
 """Text files as people have them: every row they hold is read or refused with its line, whatever wrote them."""
 
 import gzip
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -326,16 +327,18 @@ def written(dialect: Dialect, items: list[tuple[str, tuple[str, ...] | str]]) ->
 
 
 @pytest.mark.sampled
-@settings(max_examples=sample(60, whole=1_500), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=sample(60, whole=1_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(dialect=DIALECTS, items=st.lists(st.one_of(GOOD, ODD), max_size=8))
 def test_every_row_of_any_dialect_is_read_or_refused(
     dialect: Dialect, items: list[tuple[str, tuple[str, ...] | str]]
 ) -> None:
     """What a whole writer has written is read as it was; every line that is no row is refused, and costs no other.
 
-    A line that opens a quote and the line end inside a field of the next row make one record by the rules of CSV:
-    nobody can tell, so these do not follow each other here.
+    Two things nobody can tell, so they are left out: a line that opens a quote before a row with a line end in a field
+    (by the rules of CSV they are one record), and a line inside a row that is by itself a whole row.
     """
+    texts = [row_text(dialect, value) for kind, value in items if kind == "row" and isinstance(value, tuple)]
+    assume(not any(line.count(dialect.delimiter) > 2 for row in texts for line in re.split("[\r\n]", row)[1:]))
     kinds = [(kind, kind == "row" and bool({"\r", "\n"} & set("".join(value)))) for kind, value in items]
     opened = [at for at, (kind, _) in enumerate(kinds) if kind == "open"]
     assume(not any(is_long for at in opened for _, is_long in kinds[at:]))
