@@ -90,7 +90,7 @@ def command(
     from models.places.axes import codebook_axes
     from pipeline.events.codebook import read_codebook
     from pipeline.mapped.mapped_files import read_mapped_incidents
-    from pipeline.mapped.mapping import read_mapping
+    from pipeline.mapped.mapping_file import read_mapping
 
     settings = home.settings
     if mapping:

@@ -12,7 +12,7 @@ from pipeline.errors import SourceError
 from pipeline.events.batch import BatchCounts
 from pipeline.events.codebook import read_codebook
 from pipeline.events.decoder import Decoder
-from pipeline.mapped.mapping import read_mapping
+from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.sources.jsonl import JsonLinesSource
 from pipeline.sources.parquet import ParquetSource

@@ -8,7 +8,8 @@ from flows.home.settings import find_mapping
 from flows.home.store_access import open_home_store
 from flows.ingest.ingest import new_decoder, offence_codes
 from pipeline.events.batch import BatchCounts
-from pipeline.mapped.mapping import Mapping, read_mapping
+from pipeline.mapped.mapping import Mapping
+from pipeline.mapped.mapping_file import read_mapping
 
 
 def replay(home: Home, mapping_file: Path | None = None) -> BatchCounts:

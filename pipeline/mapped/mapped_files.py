@@ -17,7 +17,8 @@ from pipeline.database import connect, frame, literal_sql, name_sql, query, unor
 from pipeline.errors import SourceError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
 from pipeline.events.version_sql import stage_sql
-from pipeline.mapped.mapping import Mapping, check_columns, content_of_row_sql, extract_sql, words_of
+from pipeline.mapped.extract import content_of_row_sql, extract_sql, words_of
+from pipeline.mapped.mapping import Mapping, check_columns
 from pipeline.mapped.time_zones import zone_spans
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
@@ -113,7 +114,7 @@ def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horiz
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     _derive_ids(connection, mapping, types)
     connection.execute(query("mapped/file#identified"))
-    _locate(connection, mapping.crs)
+    _locate(connection, mapping.crs or WGS84)
     _fill_lookups(connection, mapping, horizon.year)
     connection.execute(query("mapped/refusal"))
     # A view cannot bind parameters.
@@ -200,9 +201,7 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
     """Fill `raw` with the pending dead letters of the mapping, and `tried` with their keys."""
     connection.execute(query("mapped/dead_letters#tried_rows"), {"mapping": mapping.name})
     connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
-    columns = [
-        f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.named().values()
-    ]
+    columns = [f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.theirs()]
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
         "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset AS harmspot_row, "
@@ -247,11 +246,12 @@ def _source_sql(files: list[Path], mapping: Mapping) -> str:
         return (
             f"read_parquet({names}, {common}, file_row_number = true, union_by_name = true, hive_partitioning = false)"
         )
-    columns = ", ".join(f"{literal_sql(name)}: 'VARCHAR'" for name in _column_names(files[0], mapping.delimiter))
+    delimiter = mapping.delimiter or ","
+    columns = ", ".join(f"{literal_sql(name)}: 'VARCHAR'" for name in _column_names(files[0], delimiter))
     # Detection is off: a single bad line could mislead or stop it.
     return (
         f"read_csv({names}, {common}, hive_partitioning = false, auto_detect = false, columns = {{{columns}}}, "
-        f"header = true, delim = {literal_sql(mapping.delimiter)}, quote = '\"', escape = '\"', store_rejects = true)"
+        f"header = true, delim = {literal_sql(delimiter)}, quote = '\"', escape = '\"', store_rejects = true)"
     )
 
 
@@ -280,6 +280,8 @@ def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: 
 
 
 def _blank_id_sql(mapping: Mapping) -> str:
+    if mapping.columns.incident_id is None:
+        return "true"
     return f"nullif(trim(CAST({name_sql(mapping.columns.incident_id)} AS VARCHAR)), '') IS NULL"
 
 
@@ -297,7 +299,8 @@ def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
 
 
 def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
-    _create_table(connection, "offence_table", mapping.offences)
+    words = {name: mapping.offences[name].str.upper() for name in ("offence", "offence_detail")}
+    _create_table(connection, "offence_table", mapping.offences.assign(**words))
     connection.execute(query("mapped/offence_word"))
     _create_table(connection, "status_word", words_of(mapping.statuses))
     _create_table(connection, "discovery_word", words_of(mapping.discoveries))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pipeline.events.batch import BatchCounts
 from pipeline.events.codebook import read_codebook
 from pipeline.mapped import mapped_files
-from pipeline.mapped.mapping import Mapping, read_mapping
+from pipeline.mapped.mapping import Mapping
+from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.keys import derive_key
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
