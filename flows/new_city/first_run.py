@@ -68,7 +68,7 @@ def make_city(request: Request, home: Home, ask: Ask) -> NewCity:
     _refuse_overwriting(files, request, ask)
     settings = load_settings()
     book = read_codebook(settings.ingest.codebook, home.now().date(), codebook_axes())
-    known = KnownWords(read_known_words(CONFIGS, book["label"]), book["harm_days"])
+    known = KnownWords(read_known_words(CONFIGS, book["label"]), book)
     with open_table(request.file) as table:
         city = look_at(table, request.file, request.areas, known, request.wishes, ask, home.now())
     written = write_city(city, files)

@@ -8,7 +8,7 @@ the mark, so that nothing is guessed into weight. The nearest word is found by r
 import re
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -28,8 +28,10 @@ _WEIGHTY = re.compile(
 _DETAIL = re.compile(
     r"\b(AGG\w*|FIREARM|GUN|HANDGUN|WEAPON|KNIFE|DEADLY|ATT|ATTEMPT\w*|SERIOUS|GREAT BODILY|STRANG\w*|CHILD|MINOR"
     r"|JUVENILE|SEX\w*|RAPE|MURDER|HOMICIDE|NEGLIG\w*|JUSTIF\w*|RECKLESS|INVOLUNTARY|MANU\w*|DELIV\w*|DISTRIB\w*|TRAFFICK\w*|SELL\w*"
-    r"|SALE|SUPPLY|POSS\w*|HOME INVASION|RESID\w*|BUILDING|FROM)\b"
+    r"|SALE|SUPPLY|POSS\w*|HOME INVASION|RESID\w*|BUILDING|FROM|RETAIL|SHOP\w*|THREAT\w*|HARASS\w*|STALK\w*)\b"
 )
+# Words with which a grave offence weighs less, or is none.
+_REDUCING = re.compile(r"\b(NEGLIG\w*|JUSTIF\w*|RECKLESS|INVOLUNTARY|ATT|ATTEMPT\w*|UNFOUNDED|NON CRIMINAL|NON-CRIMINAL)\b")
 
 
 _FILLING = ("THE", "A", "AN", "AND", "OR", "OFFENSE", "OFFENCE", "VIOLATION", "LAW")
@@ -52,13 +54,13 @@ class KnownWords:
     ----------
     words : pandas.DataFrame
         offence, offence_detail ('' for any), offence_code, discovery ('' where unknown), source; a row per statement.
-    harm_days : pandas.Series
-        Weight by offence_code; words of other codes are left out.
+    codebook : pandas.DataFrame
+        harm_days and category by offence_code; words of other codes are left out.
     """
 
-    def __init__(self, words: pd.DataFrame, harm_days: pd.Series) -> None:
-        known = words[words["offence_code"].isin(harm_days.index)].reset_index(drop=True)
-        self.harm_days = harm_days
+    def __init__(self, words: pd.DataFrame, codebook: pd.DataFrame) -> None:
+        known = words[words["offence_code"].isin(codebook.index)].reset_index(drop=True)
+        self.harm_days, self._category = codebook["harm_days"], codebook["category"]
         self._codes: dict[str, Counter[str]] = {}
         self._discovery: dict[str, Counter[str]] = {}
         self._beginnings: dict[str, dict[str, str]] = {}  # offence → beginning of its detail (`AGG*`) → code
@@ -85,6 +87,10 @@ class KnownWords:
         if begun:
             return self._guessed(self._beginnings[folded(offence)][max(begun, key=len)], "sure")
         return self._nearest(text)
+
+    def is_same_category(self, one: WordGuess, other: WordGuess) -> bool:
+        """Return whether the codes of two guesses are of one category, such as property."""
+        return bool(self._category[one.offence_code] == self._category[other.offence_code])
 
     def knows(self, text: str) -> bool:
         """Return whether words are known exactly."""
@@ -211,20 +217,22 @@ def offence_table(words: pd.DataFrame, known: KnownWords) -> pd.DataFrame:
 
 
 def refined(known: KnownWords, offence: str, detail: str, base: WordGuess) -> WordGuess | None:
-    """Return the guess for an offence with its detail, None where the detail says nothing that may weigh."""
-    whole = known.guess(offence, detail)
-    if whole.sureness == "sure":
-        return None if whole.offence_code == base.offence_code and base.sureness == "sure" else whole
-    alone = known.guess(detail)
-    if alone.sureness == "sure":
-        is_same = alone.offence_code == base.offence_code
-        # Two statements that contradict each other are a question.
-        check = "" if is_same or base.sureness == "check" else f"the offence alone is {base.offence_code}"
-        found = WordGuess(alone.offence_code, alone.discovery, "check" if check else "sure", check)
-        return None if is_same and base.sureness == "sure" else found
-    if not _DETAIL.search(f" {detail} ".upper()) or whole.offence_code == base.offence_code:
+    """Return the guess for an offence with its detail, None where the detail says nothing that may change the code."""
+    whole, alone = known.guess(offence, detail), known.guess(detail)
+    for exact in (whole, alone):
+        if exact.sureness == "sure":
+            if exact.offence_code == base.offence_code and base.sureness == "sure":
+                return None
+            # A detail of the same category refines the offence; another one contradicts it.
+            if exact is whole or base.sureness == "check" or known.is_same_category(exact, base):
+                return exact
+            return replace(exact, sureness="check", check=f"the offence alone is {base.offence_code}")
+    is_weighty = _REDUCING.search(detail.upper()) is not None
+    others = [guess for guess in (alone, whole) if guess.offence_code != base.offence_code]
+    if not is_weighty and not (_DETAIL.search(detail.upper()) and others):
         return None
-    return WordGuess(whole.offence_code, whole.discovery, "check", whole.check or f'like "{folded(detail)}"')
+    chosen = others[0] if others else whole
+    return replace(chosen, sureness="check", check=chosen.check or f'like "{folded(detail)}"')
 
 
 def _row(offence: str, detail: str, guess: WordGuess, count: int) -> dict[str, object]:
