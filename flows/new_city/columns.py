@@ -152,7 +152,7 @@ def _with_clock(
 def _find_parts(table: Table, found: Found) -> None:
     """Find year, month, day and hour in columns of their own."""
     parts: dict[str, str] = {}
-    for part, mark in (("year", "%Y"), ("month", "%m"), ("day", "%d"), ("hour", "%H")):
+    for part, mark in (("year", "%Y"), ("month", "%m"), ("day", "%d"), ("hour", "%H"), ("minute", "%M")):
         column = next((name for name in table.types if re.fullmatch(rf"(.* )?{part}( .*)?", words_of_name(name))), None)
         if column is not None:
             parts[column] = mark
@@ -246,7 +246,7 @@ def _refines(sample: pd.DataFrame, offence: str, detail: str) -> bool:
     """Return whether nearly every text of a detail stands beside one offence, and there are more of them."""
     pairs = sample[[offence, detail]].dropna()
     texts = pairs[detail].nunique()
-    if texts <= pairs[offence].nunique() or texts > max(60, 0.1 * len(pairs)):
+    if texts <= pairs[offence].nunique() or texts > min(1_500, 0.5 * len(pairs)):
         return False
     purest = pairs.groupby(detail)[offence].agg(lambda words: words.value_counts().iloc[0]).sum()
     return bool(purest / len(pairs) > 0.6)
@@ -261,7 +261,7 @@ def _find_id(table: Table, found: Found) -> None:
             given = texts.dropna()
             uniqueness = given.nunique() / len(given) if len(given) else 0.0
             if uniqueness >= _LEAST:
-                worths[column] = (strength * 0.7 + uniqueness * 0.3 * float(texts.notna().mean()), strength, uniqueness)
+                worths[column] = (strength * 0.8 + uniqueness * 0.2 * float(texts.notna().mean()), strength, uniqueness)
     if not worths:
         return
     best = max(worths, key=lambda column: worths[column][0])

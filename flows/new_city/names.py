@@ -9,8 +9,8 @@ NAMES: dict[str, tuple[tuple[str, float], ...]] = {
     "incident_id": (
         (rf"(incident|case|crime|complaint|cmplnt|event|dr|dc|cc|ir|rd|occurrence|go|report)( unique)? {_ID}", 1.0),
         (r"(incidnt|incident|case|event|crime|complaint)num(ber)?|ccno|incidentid|caseid|crimeid|reference", 1.0),
-        (rf"(offen[cs]e|record|file|report) {_ID}", 0.9),
-        (r"id|identifier|unique id|uid", 0.9),
+        (r"id|identifier|unique id|uid", 1.0),
+        (rf"(offen[cs]e|record|file) {_ID}", 0.8),
         (rf"(incident|case|report|offen[cs]e) .*{_ID}", 0.7),
         (rf"(row|object|fid|index|global|ogc|source)( {_ID})?|objectid|rowid|cartodb id|globalid", 0.3),
     ),

@@ -86,7 +86,7 @@ def _read_all(texts: pd.Series, connection: duckdb.DuckDBPyConnection, patterns:
     """Return the times that each pattern reads, a column for each; '' is ISO 8601."""
     shapes = {_shape(text) for text in texts.head(200)}
     likely = [pattern for pattern in patterns if any(_may_read(pattern, shape) for shape in shapes)]
-    iso = "try_cast(text AS TIMESTAMPTZ)::TIMESTAMP"
+    iso = "CASE WHEN regexp_matches(text, '^[0-9]{4}-[0-9]') THEN try_cast(text AS TIMESTAMPTZ)::TIMESTAMP END"
     reads = [iso, *(f"try_strptime(text, {literal_sql(pattern)})" for pattern in likely)]
     return _reads(texts, connection, reads).set_axis(["", *likely], axis=1)
 
