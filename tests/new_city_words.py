@@ -56,7 +56,8 @@ def main(shown: list[str]) -> None:
         counts = table["verdict"].value_counts().reindex(["right", "marked", "wrong"], fill_value=0)
         marked = table[table["verdict"] == "marked"]
         near = (marked["guessed_code"] == marked["offence_code"]).mean() if len(marked) else 1.0
-        print(f"{city:22} {counts['right']:4} right {counts['marked']:4} marked ({near:.0%} proposed right) {counts['wrong']:3} wrong")
+        right, marked_too, wrong = counts
+        print(f"{city:20} {right:4} right {marked_too:4} marked ({near:.0%} proposed right) {wrong:3} wrong")
         if city in shown:
             print(table[table["verdict"] != "right"].to_string())
 

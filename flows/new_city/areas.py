@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from scipy.spatial import cKDTree
 
 from flows.new_city.columns import names_of
 from flows.new_city.names import name_strength, words_of_name
@@ -15,10 +16,12 @@ from geo.vector_file import read_vector_file
 from pipeline.errors import SourceError
 
 WGS84 = "EPSG:4326"
-SIDES_M = (20_000, 15_000, 10_000, 8_000, 6_000, 5_000, 4_000, 3_000, 2_500, 2_000, 1_500, 1_000, 750, 500, 250, 100)
+_TENS = (100, 1_000, 10_000, 100_000)
+SIDES_M = tuple(int(ten * digit) for ten in _TENS for digit in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
 WANTED = 40  # areas with incidents; 20 to 60 make a ranking
-_CELLS_ACROSS = 120  # of the raster from which districts are drawn
-_EDGE = 0.01  # share of points left out at each edge of the grid
+_CELLS_ACROSS = 120  # of the raster from which districts are drawn, at most
+_REACH = 3  # squares without incidents belong to the district of one with incidents this near
+_EDGE = 0.005  # share of points left out at each edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ def _is_name(name: str, values: pd.Series) -> bool:
 def draw_districts(points: pd.DataFrame, districts: pd.Series) -> Areas:
     """Draw the districts that the incidents name: squares, each of the district that most of its incidents name.
 
-    Squares without incidents belong to nobody. The borders are those of the squares, and no district's true ones.
+    A square without incidents belongs to the district of the nearest one with some, if that is near. The borders are
+    those of the squares, and no district's true ones.
 
     Parameters
     ----------
@@ -120,7 +124,7 @@ def draw_districts(points: pd.DataFrame, districts: pd.Series) -> Areas:
     """
     metric, x, y = _metres(points)
     names = _ids(districts.reindex(points.index).astype("object")).to_numpy()
-    keep = names != ""
+    keep = (names != "") & _bulk(x, y)
     x, y, names = x[keep], y[keep], names[keep]
     side = _raster_side(x, y)
     cells = pd.DataFrame(
@@ -128,10 +132,12 @@ def draw_districts(points: pd.DataFrame, districts: pd.Series) -> Areas:
     )
     counts = cells.value_counts().reset_index(name="count")
     most = counts.sort_values(["count", "district"], ascending=[False, True]).drop_duplicates(["ix", "iy"])
-    squares = shapely.box(most["ix"] * side, most["iy"] * side, (most["ix"] + 1) * side, (most["iy"] + 1) * side)
-    frame = gpd.GeoDataFrame({"area_id": most["district"].to_numpy()}, geometry=squares, crs=metric)
-    dissolved = frame.dissolve(by="area_id", as_index=False).sort_values("area_id", ignore_index=True)
     agreed = float(most["count"].sum() / counts["count"].sum())
+    filled = _filled(most)
+    frame = gpd.GeoDataFrame(
+        {"area_id": filled["district"].to_numpy()}, geometry=_squares(filled[["ix", "iy"]].to_numpy(), side), crs=metric
+    )
+    dissolved = frame.dissolve(by="area_id", as_index=False).sort_values("area_id", ignore_index=True)
     saw = (
         f"drawn from where the incidents of each of {len(dissolved)} values lie, in squares of {side:.0f} m; "
         f"{agreed:.0%} of incidents lie in their own"
@@ -139,9 +145,21 @@ def draw_districts(points: pd.DataFrame, districts: pd.Series) -> Areas:
     return Areas("districts", dissolved.to_crs(WGS84), None, "area_id", None, saw)
 
 
+def _filled(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the squares (ix, iy, district) and those near them, which take the district of the nearest."""
+    own = cells[["ix", "iy"]].to_numpy()
+    low, high = own.min(axis=0) - _REACH, own.max(axis=0) + _REACH
+    ix, iy = np.meshgrid(*(np.arange(first, last + 1) for first, last in zip(low, high, strict=True)), indexing="ij")
+    every = np.column_stack([ix.ravel(), iy.ravel()])
+    distance, nearest = cKDTree(own).query(every)
+    near = distance <= _REACH
+    district = cells["district"].to_numpy()[nearest[near]]
+    return pd.DataFrame({"ix": every[near, 0], "iy": every[near, 1], "district": district})
+
+
 def _raster_side(x: np.ndarray, y: np.ndarray) -> float:
-    spans = [np.subtract(*np.percentile(values, [100 * (1 - _EDGE), 100 * _EDGE])) for values in (x, y)]
-    return float(np.clip(np.ceil(max(spans) / _CELLS_ACROSS / 50) * 50, 100, 2_000))
+    across = np.clip(np.sqrt(len(x)) / 2, 10, _CELLS_ACROSS)  # some four incidents to a square
+    return float(np.ceil(max(np.ptp(x), np.ptp(y), 100) / across / 50) * 50)
 
 
 def square_grid(points: pd.DataFrame) -> Areas:
@@ -153,19 +171,31 @@ def square_grid(points: pd.DataFrame) -> Areas:
         lon, lat.
     """
     metric, x, y = _metres(points)
-    inside = np.ones(len(x), dtype=bool)
-    for values in (x, y):
-        low, high = np.percentile(values, [100 * _EDGE, 100 * (1 - _EDGE)])
-        inside &= (values >= low) & (values <= high)
+    inside = _bulk(x, y)
     x, y = x[inside], y[inside]
     side = min(SIDES_M, key=lambda side_m: (abs(len(_occupied(x, y, side_m)) - WANTED), -side_m))
     cells = _occupied(x, y, side)
     west, south = cells.min(axis=0)
     ids = [f"{_letters(ix - west)}{iy - south + 1}" for ix, iy in cells]
-    squares = shapely.box(cells[:, 0] * side, cells[:, 1] * side, (cells[:, 0] + 1) * side, (cells[:, 1] + 1) * side)
-    frame = gpd.GeoDataFrame({"area_id": ids}, geometry=squares, crs=metric).sort_values("area_id", ignore_index=True)
+    frame = gpd.GeoDataFrame({"area_id": ids}, geometry=_squares(cells, side), crs=metric).sort_values(
+        "area_id", ignore_index=True
+    )
     saw = f"{len(frame)} squares of {side:,} m, a grid without meaning to police"
     return Areas("grid", frame.to_crs(WGS84), None, "area_id", None, saw, side_m=side)
+
+
+def _bulk(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return which points are not among the outermost at an edge."""
+    inside = np.ones(len(x), dtype=bool)
+    for values in (x, y):
+        low, high = np.percentile(values, [100 * _EDGE, 100 * (1 - _EDGE)])
+        inside &= (values >= low) & (values <= high)
+    return inside
+
+
+def _squares(cells: np.ndarray, side: float) -> np.ndarray:
+    west, south = cells[:, 0] * side, cells[:, 1] * side
+    return np.asarray(shapely.box(west, south, west + side, south + side))
 
 
 def _occupied(x: np.ndarray, y: np.ndarray, side_m: float) -> np.ndarray:

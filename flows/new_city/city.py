@@ -22,7 +22,8 @@ Ask = Callable[[str, str, str], str]  # (question, what was seen, default) → a
 MOST_DISTRICTS = 80  # more values of the district column give no ranking; then a grid
 OFFICERS_PER_AREA = 1  # ASSUMED: on duty around the clock
 _FILLING_WORDS = (
-    r"(incidents?|crimes?|offen[cs]es?|data|export|police|open|full|all|csv|reports?|complaints?|rows|cases?)"
+    r"\d+|incidents?|crimes?|offen[cs]es?|data|export|police|open|full|all|csv|reports?|complaints?|rows|cases?|to|from"
+    r"|present|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec"
 )
 
 
@@ -63,7 +64,7 @@ class City:
 def slug_of(file: Path) -> str:
     """Return a short name for a file's city: `Riverton_incidents_2024.csv` → `riverton`."""
     words = [word for word in re.split(r"[^a-z0-9]+", file.name.split(".")[0].lower()) if word]
-    telling = [word for word in words if not re.fullmatch(rf"\d+|{_FILLING_WORDS}|to|present|from", word)]
+    telling = [word for word in words if not re.fullmatch(_FILLING_WORDS, word)]
     return "_".join(telling or words) or "city"
 
 

@@ -282,9 +282,9 @@ def _find_area(sample: pd.DataFrame, found: Found) -> None:
             worths[column] = (strength - (0.3 if words < 4 or words > 150 else 0.0), strength, words)
     if worths:
         best = max(worths, key=lambda column: worths[column][0])
-        _, strength, words = worths[best]
+        _, strength, different = worths[best]
         share = float(sample[best].notna().mean())
-        found.take("area_id", (best,), strength, share, f"{words} different values in {share:.1%} of rows")
+        found.take("area_id", (best,), strength, share, f"{different} different values in {share:.1%} of rows")
 
 
 def _find_domestic(sample: pd.DataFrame, found: Found) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 
 import geopandas as gpd
 import numpy as np
@@ -12,6 +13,7 @@ from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_crs_info
 from pyproj.enums import PJType
 from pyproj.exceptions import ProjError
+from shapely.geometry.base import BaseGeometry
 
 WGS84 = "EPSG:4326"
 _TRIED = 400  # points
@@ -85,8 +87,10 @@ def locate(points: pd.DataFrame, areas: gpd.GeoDataFrame | None, stated: str | N
         return None
     systems = _candidates(given, areas, stated)
     # Without areas nothing decides between systems; the order of the axes is decided by land and sea.
-    tried = [_transformed(given, system, is_swapped) for system in systems for is_swapped in (False, True)]
-    found = [_judged(one, areas) for one in tried if one is not None]
+    few = given.iloc[:: max(1, len(given) // _TRIED)]
+    tried = [_transformed(few, system, is_swapped) for system in systems for is_swapped in (False, True)]
+    ground = None if areas is None else areas.to_crs(WGS84).geometry.union_all()
+    found = [_judged(one, ground) for one in tried if one is not None]
     found = [one for one in found if one.share_inside is None or one.share_inside > 0.3]
     if not found:
         return None if stated is None else _transformed(given, stated, is_swapped=False)
@@ -94,8 +98,9 @@ def locate(points: pd.DataFrame, areas: gpd.GeoDataFrame | None, stated: str | N
     if areas is None and _is_at_sea(best.points):
         best = next((one for one in found if one.is_swapped != best.is_swapped and not _is_at_sea(one.points)), best)
     share = best.share_inside or 0
+    whole = _transformed(given, best.crs, best.is_swapped) or best
     rivals = tuple(one.crs for one in found if one.crs != best.crs and (one.share_inside or 0) >= share - 0.005)
-    return replace(best, rivals=tuple(dict.fromkeys(rivals)))
+    return replace(best, points=whole.points, rivals=tuple(dict.fromkeys(rivals)))
 
 
 def zone_of(points: pd.DataFrame) -> tuple[str, float] | None:
@@ -127,7 +132,7 @@ def _candidates(points: pd.DataFrame, areas: gpd.GeoDataFrame | None, stated: st
 def _transformed(points: pd.DataFrame, crs: str, is_swapped: bool) -> Located | None:
     x, y = (points["y"], points["x"]) if is_swapped else (points["x"], points["y"])
     try:
-        lon, lat = Transformer.from_crs(crs, WGS84, always_xy=True).transform(x.to_numpy(), y.to_numpy())
+        lon, lat = _to_degrees(crs).transform(x.to_numpy(), y.to_numpy())
     except ProjError:
         return None
     frame = pd.DataFrame({"lon": lon, "lat": lat}, index=points.index)
@@ -135,11 +140,15 @@ def _transformed(points: pd.DataFrame, crs: str, is_swapped: bool) -> Located | 
     return Located(frame[is_on_earth], crs, is_swapped, None) if is_on_earth.mean() > 0.5 else None
 
 
-def _judged(located: Located, areas: gpd.GeoDataFrame | None) -> Located:
-    if areas is None:
+@cache
+def _to_degrees(crs: str) -> Transformer:
+    return Transformer.from_crs(crs, WGS84, always_xy=True)
+
+
+def _judged(located: Located, ground: BaseGeometry | None) -> Located:
+    if ground is None:
         return located
     tried = located.points.iloc[:: max(1, len(located.points) // _TRIED)]
-    ground = areas.to_crs(WGS84).geometry.union_all()
     inside = shapely.contains_xy(ground, tried["lon"].to_numpy(), tried["lat"].to_numpy())
     return replace(located, share_inside=float(inside.mean()))
 

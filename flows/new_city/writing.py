@@ -10,7 +10,6 @@ from pathlib import Path
 from flows.new_city.areas import Areas
 from flows.new_city.city import OFFICERS_PER_AREA, City
 from pipeline.complete_file import write_complete
-from pipeline.errors import SourceError
 
 _OFFENCE_COLUMNS = ("offence", "offence_detail", "offence_code", "discovery", "check")
 _MEANING = {
@@ -52,16 +51,8 @@ class CityFiles:
 
 
 def write_city(city: City, files: CityFiles) -> list[Path]:
-    """Write the files of a city, and return their paths.
-
-    Raises
-    ------
-    SourceError
-        The folder does not exist.
-    """
-    folder = files.config.parent
-    if not folder.is_dir():
-        raise SourceError(f"{folder}: no such folder; make it, or name another with --out")
+    """Write the files of a city, and return their paths."""
+    files.config.parent.mkdir(parents=True, exist_ok=True)
     written = [files.config, files.mapping, files.offences]
     if city.areas.path is None:
         write_complete(files.areas, areas_text(city.areas).encode())

@@ -21,37 +21,41 @@ BOOK = read_codebook(CONFIGS / "codebooks" / "harm.csv", date(2026, 1, 1), codeb
 # Portal → its header, each column with the kind of its values.
 HEADERS = {
     "chicago": "ID=id,Case Number=case,Date=us_half,Block=street,IUCR=code,Primary Type=offence,Description=detail,"
-    "Location Description=premise,Arrest=truth,Domestic=truth,Beat=beat,District=district,Ward=beat,Community Area=beat,"
-    "FBI Code=code,X Coordinate=feet,Y Coordinate=feet,Year=year,Updated On=us_half,Latitude=lat,Longitude=lon,Location=pair",
-    "new_york": "CMPLNT_NUM=id,CMPLNT_FR_DT=us_day,CMPLNT_FR_TM=clock,CMPLNT_TO_DT=us_day,CMPLNT_TO_TM=clock,RPT_DT=us_day,"
-    "KY_CD=code,OFNS_DESC=offence,PD_CD=code,PD_DESC=detail,LAW_CAT_CD=law,BORO_NM=premise,ADDR_PCT_CD=district,"
-    "X_COORD_CD=feet,Y_COORD_CD=feet,Latitude=lat,Longitude=lon,Lat_Lon=pair",
+    "Location Description=premise,Arrest=truth,Domestic=truth,Beat=beat,District=district,Ward=beat,"
+    "Community Area=beat,FBI Code=code,X Coordinate=feet,Y Coordinate=feet,Year=year,Updated On=us_half,"
+    "Latitude=lat,Longitude=lon,Location=pair",
+    "new_york": "CMPLNT_NUM=id,CMPLNT_FR_DT=us_day,CMPLNT_FR_TM=clock,CMPLNT_TO_DT=us_day,CMPLNT_TO_TM=clock,"
+    "RPT_DT=us_day,KY_CD=code,OFNS_DESC=offence,PD_CD=code,PD_DESC=detail,LAW_CAT_CD=law,BORO_NM=premise,"
+    "ADDR_PCT_CD=district,X_COORD_CD=feet,Y_COORD_CD=feet,Latitude=lat,Longitude=lon,Lat_Lon=pair",
     "los_angeles": "DR_NO=id,Date Rptd=us_midnight,DATE OCC=us_midnight,TIME OCC=hhmm,AREA=district,AREA NAME=premise,"
-    "Rpt Dist No=beat,Crm Cd=code,Crm Cd Desc=offence,Vict Age=age,Premis Desc=premise,Status=law,Status Desc=premise,"
-    "LOCATION=street,LAT=lat,LON=lon",
+    "Rpt Dist No=beat,Crm Cd=code,Crm Cd Desc=offence,Vict Age=age,Premis Desc=premise,Status=law,"
+    "Status Desc=premise,LOCATION=street,LAT=lat,LON=lon",
     "seattle": "Report Number=case,Report DateTime=us_half,Offense ID=id,Offense Date=us_half,"
-    "NIBRS Crime Against Category=law,Block Address=street,Latitude=lat,Longitude=lon,Beat=beat,Precinct=law,"
-    "NIBRS Offense Code Description=offence,NIBRS_offense_code=code",
-    "boston": "INCIDENT_NUMBER=case,OFFENSE_CODE=code,OFFENSE_DESCRIPTION=offence,DISTRICT=district,REPORTING_AREA=beat,"
-    "SHOOTING=truth,OCCURRED_ON_DATE=iso,YEAR=year,MONTH=month,DAY_OF_WEEK=law,HOUR=hour,STREET=street,Lat=lat,Long=lon,"
-    "Location=pair",
-    "denver": "INCIDENT_ID=repeated,OFFENSE_ID=id,OFFENSE_CODE=code,OFFENSE_TYPE_ID=offence,FIRST_OCCURRENCE_DATE=us_half,"
-    "LAST_OCCURRENCE_DATE=us_half,REPORTED_DATE=us_half,INCIDENT_ADDRESS=street,GEO_X=feet,GEO_Y=feet,GEO_LON=lon,"
-    "GEO_LAT=lat,DISTRICT_ID=district,PRECINCT_ID=beat,IS_CRIME=truth",
-    "vancouver": "TYPE=offence,YEAR=year,MONTH=month,DAY=day,HOUR=hour,MINUTE=minute,HUNDRED_BLOCK=street,NEIGHBOURHOOD=district,"
-    "X=feet,Y=feet",
+    "NIBRS Crime Against Category=law,Block Address=street,Latitude=lat,Longitude=lon,Beat=beat,"
+    "Precinct=law,NIBRS Offense Code Description=offence,NIBRS_offense_code=code",
+    "boston": "INCIDENT_NUMBER=case,OFFENSE_CODE=code,OFFENSE_DESCRIPTION=offence,DISTRICT=district,"
+    "REPORTING_AREA=beat,SHOOTING=truth,OCCURRED_ON_DATE=iso,YEAR=year,MONTH=month,DAY_OF_WEEK=law,"
+    "HOUR=hour,STREET=street,Lat=lat,Long=lon,Location=pair",
+    "denver": "INCIDENT_ID=repeated,OFFENSE_ID=id,OFFENSE_CODE=code,OFFENSE_TYPE_ID=offence,"
+    "FIRST_OCCURRENCE_DATE=us_half,LAST_OCCURRENCE_DATE=us_half,REPORTED_DATE=us_half,"
+    "INCIDENT_ADDRESS=street,GEO_X=feet,GEO_Y=feet,GEO_LON=lon,GEO_LAT=lat,DISTRICT_ID=district,"
+    "PRECINCT_ID=beat,IS_CRIME=truth",
+    "vancouver": "TYPE=offence,YEAR=year,MONTH=month,DAY=day,HOUR=hour,MINUTE=minute,HUNDRED_BLOCK=street,"
+    "NEIGHBOURHOOD=district,X=feet,Y=feet",
     "police_uk": "Crime ID=case,Month=iso_month,Reported by=force,Falls within=force,Longitude=lon,Latitude=lat,"
     "Location=street,LSOA code=beat,Crime type=offence,Last outcome category=premise",
 }
 EXPECTED = {
     "chicago": {"incident_id": "ID", "occurred_at": "Date", "offence": "Primary Type", "offence_detail": "Description",
-                "x": "Longitude", "y": "Latitude", "domestic": "Domestic", "updated_at": "Updated On", "area_id": "District"},
+                "x": "Longitude", "y": "Latitude", "domestic": "Domestic", "updated_at": "Updated On",
+                "area_id": "District"},
     "new_york": {"incident_id": "CMPLNT_NUM", "occurred_at": "CMPLNT_FR_DT + CMPLNT_FR_TM", "offence": "OFNS_DESC",
                  "offence_detail": "PD_DESC", "occurred_to": "CMPLNT_TO_DT + CMPLNT_TO_TM", "reported_at": "RPT_DT",
                  "x": "Longitude", "y": "Latitude", "area_id": "ADDR_PCT_CD"},
     "los_angeles": {"incident_id": "DR_NO", "occurred_at": "DATE OCC + TIME OCC", "offence": "Crm Cd Desc", "x": "LON",
                     "y": "LAT", "reported_at": "Date Rptd", "area_id": "AREA"},
-    "seattle": {"incident_id": "Report Number", "occurred_at": "Offense Date", "offence": "NIBRS Offense Code Description",
+    "seattle": {"incident_id": "Report Number", "occurred_at": "Offense Date",
+                "offence": "NIBRS Offense Code Description",
                 "x": "Longitude", "y": "Latitude", "reported_at": "Report DateTime", "area_id": "Beat"},
     "boston": {"incident_id": "INCIDENT_NUMBER", "occurred_at": "OCCURRED_ON_DATE", "offence": "OFFENSE_DESCRIPTION",
                "x": "Long", "y": "Lat", "area_id": "DISTRICT"},
