@@ -111,7 +111,7 @@ def look_at(
     name = ask("Name of the force", "from the file's name", wishes.name or slug.replace("_", " ").title())
     same_id = _same_id(table, found)
     guesses = [*found.guesses.values(), _place_guess(found, located), zone, _area_guess(areas), *same_id[1]]
-    mapping = _mapping(slug, file, found, located, zone.value, marks, areas) | same_id[0]
+    mapping = _mapping(slug, file, found, located, zone.value, marks, areas, table.sample) | same_id[0]
     latest = latest_time(table.connection, found.columns["occurred_at"], found.times["occurred_at"], now)
     kept = tuple(guess for guess in guesses if guess is not None)
     inside = located.share_inside if located else None
@@ -125,22 +125,29 @@ def _asked_columns(table: Table, known: KnownWords, wishes: Wishes, ask: Ask) ->
         if theirs and theirs not in table.sample:
             raise SourceError(f"--column: no column {theirs!r}; there are {', '.join(map(repr, table.sample))}")
     found = find_columns(table, known, wishes.columns)
+    there = ", ".join(table.types)
     changed: dict[str, str] = {}
+    for ours in _NEEDED:
+        if ours not in found.columns and (answer := ask(f"Column of {ours}", f"none looks like it among {there}", "")):
+            changed[ours] = answer
     for ours, guess in found.guesses.items():
         if guess.sureness != "sure" and ours not in wishes.columns and len(found.columns[ours]) == 1:
-            answer = ask(f"Column of {ours}", f"{guess.sureness}: {guess.saw}", guess.value)
+            answer = ask(f"Column of {ours}, or none", f"{guess.sureness}: {guess.saw}", guess.value)
             if answer != guess.value:
-                changed[ours] = answer if answer in table.sample else ""
+                changed[ours] = answer if answer in table.types else ""
     return find_columns(table, known, wishes.columns | changed) if changed else found
 
 
 def _require(found: Found, file: Path, table: Table) -> None:
-    for ours, what in (("occurred_at", "the time of the incident"), ("offence", "the words of the offence")):
+    for ours, what in _NEEDED.items():
         if ours not in found.columns:
             raise SourceError(
                 f"{file}: no column looks like {what}; name it with --column {ours}=NAME. "
-                f"The columns are {', '.join(map(repr, table.sample))}"
+                f"The columns are {', '.join(map(repr, table.types))}"
             )
+
+
+_NEEDED = {"occurred_at": "the time of the incident", "offence": "the words of the offence"}
 
 
 def _asked_order(found: Found, ask: Ask) -> Found:
@@ -182,12 +189,14 @@ def _located(
         return None
     frame = given.frame if given else None
     located = locate(points, frame, wishes.crs or table.crs)
-    if located is None:
-        first = points.dropna().iloc[0]
-        answer = wishes.crs or ask(
-            "Coordinate system of the points", f"they are no degrees: {first['x']:.0f}, {first['y']:.0f}", ""
-        )
-        located = locate(points, frame, answer) if answer else None
+    if located is not None:
+        return located
+    if given is not None and points.abs().max().max() <= 180:
+        raise SourceError(f"{file}: none of its points lies in an area of {given.path}; are these its areas?")
+    first = points.dropna().iloc[0]
+    saw = f"they are no degrees: {first['x']:.0f}, {first['y']:.0f}"
+    answer = "" if wishes.crs else ask("Coordinate system of the points", saw, "")
+    located = locate(points, frame, answer) if answer else None
     if located is None:
         raise SourceError(
             f"{file}: the points are no degrees and fall into no area under any coordinate system that is used there; "
@@ -280,7 +289,14 @@ def _area_guess(areas: Areas) -> Guess:
 
 
 def _mapping(
-    slug: str, file: Path, found: Found, located: Located | None, zone: str, marks: Marks, areas: Areas
+    slug: str,
+    file: Path,
+    found: Found,
+    located: Located | None,
+    zone: str,
+    marks: Marks,
+    areas: Areas,
+    sample: pd.DataFrame,
 ) -> dict[str, object]:
     """Return the keys of the mapping, in the order in which they are written."""
     columns = {ours: theirs[0] if len(theirs) == 1 else list(theirs) for ours, theirs in found.columns.items()}
@@ -303,7 +319,14 @@ def _mapping(
     keys |= {"crs": located.crs} if located is not None else {}
     keys |= {"decimal": marks.decimal} if marks.decimal != "." else {}
     keys |= {"thousands": marks.thousands} if marks.thousands else {}
-    return keys
+    numeric = [ours for ours in ("incident_id", "area_id") if ours in columns and _is_numeric(sample, columns[ours])]
+    return keys | ({"numeric": numeric} if numeric else {})
+
+
+def _is_numeric(sample: pd.DataFrame, column: str | list[str]) -> bool:
+    """Return whether a column's texts are numbers of which some end in `.0`: 12345 and 12345.0 are one id."""
+    texts = sample[column].dropna() if isinstance(column, str) else pd.Series(dtype="object")
+    return bool(len(texts)) and bool(texts.str.fullmatch(r"\d+(\.0)?").all()) and bool(texts.str.endswith(".0").any())
 
 
 ORDER = (

@@ -10,9 +10,10 @@ from flows.new_city.names import name_strength, words_of_name
 from flows.new_city.offence_words import KnownWords
 from flows.new_city.places import number_marks, numbers, split_points
 from flows.new_city.table import Table
-from flows.new_city.times import TimeFormat, clock_format, read_exactly, read_format
+from flows.new_city.times import NUMERIC, TimeFormat, clock_format, read_exactly, read_format
 
 _CLOCK = r"(time|hour|tm|clock)"
+_TIMES = ("occurred_at", "occurred_to", "reported_at", "updated_at")
 _LEAST = 0.5  # of the values of a column have to be what its role needs
 _TRUTH = ("true", "false", "t", "f", "y", "n", "yes", "no", "0", "1")
 
@@ -68,17 +69,17 @@ def find_columns(table: Table, known: KnownWords, chosen: dict[str, str] | None 
 
 def _find_times(table: Table, found: Found) -> None:
     sample = table.sample
-    read: dict[str, TimeFormat] = {}
-    for column in names_of(sample):
-        is_typed = table.types[column].startswith(("TIMESTAMP", "DATE"))
-        if is_typed or any(
-            found.strength(ours, column) for ours in ("occurred_at", "occurred_to", "reported_at", "updated_at")
-        ):
-            form = read_format(sample[column], table.connection)
-            if form is not None:
-                read[column] = form
+    named = [column for column in table.types if any(found.strength(ours, column) for ours in _TIMES)]
+    read = _read_times(table, named)
+    if not any(found.strength("occurred_at", column) for column in read) and "occurred_at" not in found.chosen:
+        # No name says it: the values do, texts before numbers, which may be ids.
+        unnamed = _read_times(table, [column for column in table.types if column not in named])
+        texts = {column: form for column, form in unnamed.items() if form.pattern not in NUMERIC}
+        read |= texts or unnamed
     for ours in ("updated_at", "reported_at", "occurred_to", "occurred_at"):
         candidates = [column for column in read if not found.is_taken(column) and found.strength(ours, column)]
+        if ours == "occurred_at" and not candidates and ours not in found.chosen:
+            candidates = [column for column in read if not found.is_taken(column) and column not in named]
         if not candidates:
             continue
         best = max(
@@ -96,6 +97,11 @@ def _find_times(table: Table, found: Found) -> None:
         found.times[ours] = form
     if "occurred_at" not in found.columns:
         _find_parts(table, found)
+
+
+def _read_times(table: Table, columns: list[str]) -> dict[str, TimeFormat]:
+    forms = {column: read_format(table.sample[column], table.connection) for column in columns}
+    return {column: form for column, form in forms.items() if form is not None}
 
 
 def _time_worth(found: Found, ours: str, column: str, form: TimeFormat) -> tuple[float, bool]:
@@ -235,10 +241,10 @@ def _offence_worth(found: Found, column: str, texts: pd.Series, known: KnownWord
     words = len(counts)
     strength = found.strength("offence", column)
     is_text = bool(counts.index.to_series().astype(str).str.contains(r"[A-Za-z]{3}").mean() > 0.8) if words else False
-    if not is_text or words < 2 or words > max(60, 0.2 * len(texts)) or words > 1_500:
-        return 0.0, 0.0, words
     top = counts.head(60)
     share = float(sum(count for word, count in top.items() if known.knows(str(word))) / max(1, top.sum()))
+    if not is_text or (words < 2 and not share) or words > min(1_500, max(60, 0.2 * len(texts))):
+        return 0.0, 0.0, words
     return 0.5 * strength + 0.5 * min(1.0, 1.5 * share), share, words
 
 
@@ -260,7 +266,7 @@ def _find_id(table: Table, found: Found) -> None:
             texts = table.sample[column]
             given = texts.dropna()
             uniqueness = given.nunique() / len(given) if len(given) else 0.0
-            if uniqueness >= _LEAST:
+            if uniqueness >= (_LEAST if strength < 1 else 0.3):  # several offences of an incident repeat its number
                 worths[column] = (strength * 0.8 + uniqueness * 0.2 * float(texts.notna().mean()), strength, uniqueness)
     if not worths:
         return

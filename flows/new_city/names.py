@@ -20,7 +20,7 @@ NAMES: dict[str, tuple[tuple[str, float], ...]] = {
         (rf"(occ|occur|occurred|occurr?ence|first occurrence)( on| at| from| start)?{_DAY}*", 1.0),
         (rf"cmplnt fr dt|crime ?date ?time|(offen[cs]e|incident|crime) (start|from){_DAY}*", 1.0),
         (rf"(incident|crime|offen[cs]e|event|dispatch){_DAY}{{1,2}}", 0.9),
-        (r"date|date ?time|timestamp|date (from|start)|(start|from)( date)?( time)?|occ date", 0.8),
+        (r"date|date ?time|timestamp|when|date (from|start)|(start|from)( date)?( time)?|occ date", 0.8),
         (r"month|year month", 0.7),
         (r".*\b(date|dt|datetime|time)\b.*", 0.4),
     ),
@@ -37,7 +37,7 @@ NAMES: dict[str, tuple[tuple[str, float], ...]] = {
         (r"primary type|offen[cs]e( type| name)?( id)?|ofns desc|crm cd desc|text general code|crime type", 1.0),
         (r"(crime|offen[cs]e|incident) (type|name|category|description|desc|class|sub ?category)( name)?", 0.9),
         (r"mci category", 0.9),
-        (r"type|category|description|charge|violation|crime|nibrs.*|ucr.*|.*offen[cs]e.*|call type|group", 0.7),
+        (r"type|category|description|charge|violation|crime|what|nibrs.*|ucr.*|.*offen[cs]e.*|call type|group", 0.7),
         (r".*(desc|type|category|class).*", 0.4),
     ),
     "offence_detail": (

@@ -91,7 +91,8 @@ def locate(points: pd.DataFrame, areas: gpd.GeoDataFrame | None, stated: str | N
     tried = [_transformed(few, system, is_swapped) for system in systems for is_swapped in (False, True)]
     ground = None if areas is None else areas.to_crs(WGS84).geometry.union_all()
     found = [_judged(one, ground) for one in tried if one is not None]
-    found = [one for one in found if one.share_inside is None or one.share_inside > 0.3]
+    least = 0.3 if len(systems) > 1 else 0.0  # under a wrong system some points may fall into an area by chance
+    found = [one for one in found if one.share_inside is None or one.share_inside > least]
     if not found:
         return None if stated is None else _transformed(given, stated, is_swapped=False)
     best = max(found, key=lambda one: (round(one.share_inside or 0, 2), not one.is_swapped, _is_plain(one.crs)))

@@ -22,8 +22,12 @@ PATTERNS = tuple(
     [*DATES, *MONTHS] + [f"{day}{blank}{clock}" for day in DATES for blank in (" ", ", ", "T") for clock in CLOCKS[:7]]
 )
 _TRIED = 2_000
+# A zone behind a time of day: a load reads the time by it, whatever the pattern.
+_ZONE = r"(:\d\d(?:\.\d+)?(?: ?[AaPp][Mm])?)\s*(?:[Zz]|UTC|GMT|[A-Z]{3,4}|[+-]\d\d(?::?\d\d)?)$"
+_ISO = "CASE WHEN regexp_matches(text, '^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]') THEN try_cast(text AS TIMESTAMPTZ)::TIMESTAMP END"
 _SWAPPED = {"%m/%d": "%d/%m", "%d/%m": "%m/%d", "%d-%m": "%m-%d", "%m-%d": "%d-%m"}
 _EPOCHS = {"epoch_s": 1.0, "epoch_ms": 1e-3}
+NUMERIC = (*_EPOCHS, "excel")
 _SLIP_DAYS = 60
 _EARLIEST, _LATEST = 1950, 2100  # years that a time of an incident may have
 
@@ -62,6 +66,7 @@ def read_format(
     if values.empty:
         return None
     tried = values.iloc[:: max(1, len(values) // _TRIED)].reset_index(drop=True)
+    tried = tried.str.replace(_ZONE, r"\1", regex=True)
     numbers = _numeric_format(tried)
     if numbers is not None:
         return numbers
@@ -86,8 +91,7 @@ def _read_all(texts: pd.Series, connection: duckdb.DuckDBPyConnection, patterns:
     """Return the times that each pattern reads, a column for each; '' is ISO 8601."""
     shapes = {_shape(text) for text in texts.head(200)}
     likely = [pattern for pattern in patterns if any(_may_read(pattern, shape) for shape in shapes)]
-    iso = "CASE WHEN regexp_matches(text, '^[0-9]{4}-[0-9]') THEN try_cast(text AS TIMESTAMPTZ)::TIMESTAMP END"
-    reads = [iso, *(f"try_strptime(text, {literal_sql(pattern)})" for pattern in likely)]
+    reads = [_ISO, *(f"try_strptime(text, {literal_sql(pattern)})" for pattern in likely)]
     return _reads(texts, connection, reads).set_axis(["", *likely], axis=1)
 
 
@@ -190,14 +194,15 @@ def latest_time(
         Now.
     """
     text = " || ' ' || ".join(f"trim(CAST({name_sql(column)} AS VARCHAR))" for column in columns)
+    local = f"regexp_replace({text}, {literal_sql(_ZONE)}, '\\1')"
     if form.pattern in _EPOCHS:
         read = f"make_timestamp((try_cast({text} AS DOUBLE) * {1e6 * _EPOCHS[form.pattern]})::BIGINT)"
     elif form.pattern == "excel":
         read = f"TIMESTAMP '1899-12-30' + INTERVAL 1 DAY * floor(try_cast({text} AS DOUBLE))::INTEGER"
     elif form.pattern is None:
-        read = f"try_cast({text} AS TIMESTAMPTZ)::TIMESTAMP"
+        read = f"try_cast({local} AS TIMESTAMPTZ)::TIMESTAMP"
     else:
-        read = f"try_strptime({text}, {literal_sql(form.pattern)})"
+        read = f"try_strptime({local}, {literal_sql(form.pattern)})"
     [(last, bulk)] = connection.execute(
         f"WITH read AS (SELECT {read} AS t FROM raw) "  # noqa: S608
         f"SELECT max(t), quantile_disc(t, 0.999) FROM read WHERE t BETWEEN TIMESTAMP '{_EARLIEST}-01-01' AND $now",

@@ -140,7 +140,9 @@ def test_a_question_is_asked_where_a_guess_is_not_sure_and_the_answer_is_written
 
     def answering(question: str, saw: str, default: str) -> str:
         asked.append(question)
-        return {"Name of the force": "Riverton Police", "Pattern of occurred_at": "%d/%m/%Y %H:%M"}.get(question, default)
+        return {"Name of the force": "Riverton Police", "Pattern of occurred_at": "%d/%m/%Y %H:%M"}.get(
+            question, default
+        )
 
     early = {"Date Occurred": "01/02/2025"}
     new = made(write_rows(rows_like(**early), tmp_path / "a.csv"), tmp_path, BOUNDARIES, answering)
