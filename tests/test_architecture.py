@@ -70,7 +70,7 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
         *("flows.home", "flows.human_log", "flows.run", "flows.ingest", "flows.decisions", "flows.outputs"),
         "flows.health",
     },
-    "flows.new_city": {"flows.home", "flows.ingest", "flows.schedule"},
+    "flows.new_city": {"flows.home", "flows.ingest"},
     "flows.simulation": {"flows.home", "flows.run", "flows.ingest", "flows.decisions", "flows.schedule"},
     "flows.command": {
         *("flows.home", "flows.human_log", "flows.run", "flows.evaluation", "flows.ingest", "flows.decisions"),
@@ -220,7 +220,6 @@ COMPUTING = (
     "flows.run.",
     "flows.evaluation.",
     "flows.ingest.live",
-    "flows.new_city.",
 )
 
 

@@ -12,7 +12,7 @@ from flows.command.options import FILE, FOLDER, PATH, Day
 if TYPE_CHECKING:
     from flows.home.home import Home
     from flows.new_city.city import Ask
-    from flows.new_city.first_run import NewCity
+    from flows.new_city.making import NewCity
 
 
 @click.command("new-city")
@@ -62,7 +62,7 @@ def command(
     """
     from flows.home.home import Home
     from flows.new_city.city import Wishes, slug_of
-    from flows.new_city.first_run import Request, is_terminal, make_city
+    from flows.new_city.making import Request, first_day, is_terminal, make_city
 
     path, _, clock = context.obj
     is_home_named = (
@@ -74,10 +74,12 @@ def command(
     new = make_city(request, Home(home, None, clock), _answer(asks=not yes and is_terminal()))
     _print_guesses(new)
     if only_write:
-        _print_checks(new, home, is_loaded=False)
+        _print_checks(new, f"--config {new.files.config} load {file}", home)
         return
-    _load_and_run(new, Home(home, new.files.config, clock), as_of)
-    _print_checks(new, home, is_loaded=True)
+    made = Home(home, new.files.config, clock)
+    day = as_of or first_day(new.city, made)
+    _load_and_run(new, made, day)
+    _print_checks(new, f"replay && harmspot --home {home} run --as-of {day}", home)
 
 
 def _pairs(columns: tuple[str, ...]) -> dict[str, str]:
@@ -114,20 +116,18 @@ def _print_guesses(new: "NewCity") -> None:
     click.echo("wrote " + ", ".join(map(str, new.written)))
 
 
-def _load_and_run(new: "NewCity", home: "Home", as_of: date | None) -> None:
+def _load_and_run(new: "NewCity", home: "Home", day: date) -> None:
     from flows.command.printing import print_counts, print_summary
-    from flows.new_city.first_run import first_run, load
+    from flows.new_city.making import load
+    from flows.schedule.daily import daily_run
 
     print_counts(load(new, home), as_json=False)
-    print_summary(home, first_run(new, home, as_of), as_json=False)
+    print_summary(home, daily_run(home, day), as_json=False)
 
 
-def _print_checks(new: "NewCity", home: Path, *, is_loaded: bool) -> None:
+def _print_checks(new: "NewCity", following: str, home: Path) -> None:
     from flows.new_city.checks import check_lines
 
-    click.echo("To check, most harm first:" if new.checks else "Nothing to check.")
+    click.echo("To check, most harm first:")
     click.echo("\n".join(check_lines(list(new.checks))))
-    if is_loaded:
-        click.echo(f"Then: harmspot --home {home} replay, and harmspot --home {home} run --as-of DATE")
-    else:
-        click.echo(f"Then: harmspot --home {home} --config {new.files.config} load {new.city.file}")
+    click.echo(f"Then: harmspot --home {home} {following}")

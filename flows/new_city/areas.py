@@ -36,6 +36,7 @@ class Areas:
     saw: str
     matches_column: str | None = None  # column of the incidents that holds the ids of the areas
     side_m: int | None = None  # of a grid
+    agreement: float = 1.0  # share of incidents that lie in the district that they name
 
 
 def read_given(path: Path, sample: pd.DataFrame) -> Areas:
@@ -142,7 +143,7 @@ def draw_districts(points: pd.DataFrame, districts: pd.Series) -> Areas:
         f"drawn from where the incidents of each of {len(dissolved)} values lie, in squares of {side:.0f} m; "
         f"{agreed:.0%} of incidents lie in their own"
     )
-    return Areas("districts", dissolved.to_crs(WGS84), None, "area_id", None, saw)
+    return Areas("districts", dissolved.to_crs(WGS84), None, "area_id", None, saw, agreement=agreed)
 
 
 def _filled(cells: pd.DataFrame) -> pd.DataFrame:

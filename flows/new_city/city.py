@@ -20,6 +20,7 @@ from pipeline.errors import SourceError
 
 Ask = Callable[[str, str, str], str]  # (question, what was seen, default) → answer; without a terminal the default
 MOST_DISTRICTS = 80  # more values of the district column give no ranking; then a grid
+LEAST_AGREEMENT = 0.7  # of incidents with the district drawn around them; below it the column says nothing of the place
 OFFICERS_PER_AREA = 1  # ASSUMED: on duty around the clock
 _FILLING_WORDS = (
     r"\d+|incidents?|crimes?|offen[cs]es?|data|export|police|open|full|all|csv|reports?|complaints?|rows|cases?|to|from"
@@ -111,7 +112,7 @@ def look_at(
     name = ask("Name of the force", "from the file's name", wishes.name or slug.replace("_", " ").title())
     same_id = _same_id(table, found)
     guesses = [*found.guesses.values(), _place_guess(found, located), zone, _area_guess(areas), *same_id[1]]
-    mapping = _mapping(slug, file, found, located, zone.value, marks, areas, table.sample) | same_id[0]
+    mapping = _mapping(slug, file, found, located, zone.value, marks, areas, table) | same_id[0]
     latest = latest_time(table.connection, found.columns["occurred_at"], found.times["occurred_at"], now)
     kept = tuple(guess for guess in guesses if guess is not None)
     inside = located.share_inside if located else None
@@ -237,7 +238,8 @@ def _areas_without_file(table: Table, found: Found, located: Located | None, ask
         districts = table.sample[column].reindex(located.points.index)
         if 3 <= districts.nunique() <= MOST_DISTRICTS:
             drawn = draw_districts(located.points, districts)
-            if ask(f"Areas from column {column}, or a grid", drawn.saw, column) == column:
+            question = f"Areas from column {column}, or a grid"
+            if drawn.agreement >= LEAST_AGREEMENT and ask(question, drawn.saw, column) == column:
                 return drawn
     return square_grid(located.points)
 
@@ -296,7 +298,7 @@ def _mapping(
     zone: str,
     marks: Marks,
     areas: Areas,
-    sample: pd.DataFrame,
+    table: Table,
 ) -> dict[str, object]:
     """Return the keys of the mapping, in the order in which they are written."""
     columns = {ours: theirs[0] if len(theirs) == 1 else list(theirs) for ours, theirs in found.columns.items()}
@@ -312,6 +314,7 @@ def _mapping(
         "source": slug.replace("_", "-"),
         "columns": {ours: columns[ours] for ours in ORDER if ours in columns},
     }
+    keys |= {"skip_rows": table.skip_rows} if table.skip_rows else {}
     for ours, form in found.times.items():
         if ours in columns and form.pattern is not None:
             keys[f"{ours}_format"] = form.pattern
@@ -319,7 +322,8 @@ def _mapping(
     keys |= {"crs": located.crs} if located is not None else {}
     keys |= {"decimal": marks.decimal} if marks.decimal != "." else {}
     keys |= {"thousands": marks.thousands} if marks.thousands else {}
-    numeric = [ours for ours in ("incident_id", "area_id") if ours in columns and _is_numeric(sample, columns[ours])]
+    ids = [ours for ours in ("incident_id", "area_id") if ours in columns]
+    numeric = [ours for ours in ids if _is_numeric(table.sample, columns[ours])]
     return keys | ({"numeric": numeric} if numeric else {})
 
 

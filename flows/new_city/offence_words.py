@@ -2,22 +2,26 @@
 
 Known words are those of the shipped tables of offences, of `configs/codebooks/offence_words.csv`, and the codebook's
 own labels. A word that is not nearly exactly a known one is marked: it waits as a dead letter until somebody removes
-the mark, so that nothing is guessed into weight. The nearest word is found by rapidfuzz.
+the mark, so that nothing is guessed into weight. Whether words are nearly the same is measured by rapidfuzz; what is
+proposed for the others comes from the nearest known words by their pieces of two to four letters (TF-IDF).
 """
 
 import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flows.new_city.guess import Sureness
 
 NEARLY_EXACT = 92.0  # likeness, 0 to 100, from which a word needs no mark
 MARGIN = 8.0  # by which the nearest word of another code has to be less like it
-_FURTHER = 5  # words that are looked at beside the nearest
+_NEAREST = 5  # known words that are compared, and that propose a code together
 # Words that change what an offence weighs: two texts that differ in one of them are never nearly exact.
 _WEIGHTY = re.compile(
     r"AGG\w*|SIMPLE|NO|NOT|NON|WITHOUT|WITH|FIREARM|GUN|HANDGUN|WEAPON|KNIFE|ARMED|STRONGARM|ATT|ATTEMPT\w*|INJUR\w*|SERIOUS|FIRST"
@@ -64,15 +68,15 @@ class KnownWords:
         known = words[words["offence_code"].isin(codebook.index)].reset_index(drop=True)
         self.harm_days, self._category = codebook["harm_days"], codebook["category"]
         self._codes: dict[str, Counter[str]] = {}
-        self._discovery: dict[str, Counter[str]] = {}
+        self._discovery: dict[str, Counter[str]] = {}  # of a code (lower case) or of words (upper case)
         self._beginnings: dict[str, dict[str, str]] = {}  # offence → beginning of its detail (`AGG*`) → code
         for offence, detail, code, discovery, _ in known[list(WORD_COLUMNS)].itertuples(index=False):
             if detail.endswith("*"):
                 self._beginnings.setdefault(folded(offence), {})[detail.rstrip("*").upper()] = code
             else:
                 self._codes.setdefault(folded(f"{offence} {detail}"), Counter())[code] += 1
-            if discovery:
-                self._discovery.setdefault(code, Counter())[discovery] += 1
+            for heard in (code, folded(f"{offence} {detail}")) if discovery else ():
+                self._discovery.setdefault(heard, Counter())[discovery] += 1
         self._texts = sorted(self._codes)
 
     def guess(self, offence: str, detail: str = "") -> WordGuess:
@@ -82,7 +86,7 @@ class KnownWords:
         if codes is not None:
             code = self._lightest(codes)
             if len(codes) == 1:
-                return self._guessed(code, "sure")
+                return self._guessed(code, "sure", text=text)
             others = ", ".join(sorted(other for other in codes if other != code))
             return self._guessed(code, "check", f"others file these words as {others}")
         begun = [b for b in self._beginnings.get(folded(offence), {}) if detail and detail.upper().startswith(b)]
@@ -101,26 +105,43 @@ class KnownWords:
     def _nearest(self, text: str) -> WordGuess:
         from rapidfuzz import fuzz, process
 
-        exact = process.extract(text, self._texts, scorer=fuzz.token_sort_ratio, limit=_FURTHER)
-        loose = process.extract(text, self._texts, scorer=fuzz.WRatio, limit=_FURTHER)
-        if not loose:
-            return self._guessed("other_offence", "check", "no known word is like it")
-        word, likeness, _ = exact[0]
+        if not self._texts:
+            return self._guessed("other_offence", "check", "no word is known")
+        near = process.extract(text, self._texts, scorer=fuzz.token_sort_ratio, limit=_NEAREST)
+        word, likeness, _ = near[0]
         code = self._lightest(self._codes[word])
-        rivals = [score for other, score, _ in exact if self._codes[other].keys() - {code}]
+        rivals = [score for other, score, _ in near if self._codes[other].keys() - {code}]
         is_clear = len(self._codes[word]) == 1 and likeness - max(rivals, default=0.0) >= MARGIN
         if likeness >= NEARLY_EXACT and is_clear and _weighty(word) == _weighty(text):
             return self._guessed(code, "likely")
-        # Marked: the guess is a proposal only; the best of both measures, and of equals the lightest.
-        best = max(
-            (*exact, *loose),
-            key=lambda found: (round(fuzz.token_sort_ratio(text, found[0]) + found[1]), -self._weight(found[0])),
-        )
-        code = self._lightest(self._codes[best[0]])
-        return self._guessed(code, "check", f'{best[1]:.0f}% like "{best[0]}"')
+        code, word, likeness = self._proposed(text)
+        return self._guessed(code, "check", f'{likeness:.0%} like "{word}"' if likeness else "like no known word")
 
-    def _guessed(self, code: str, sureness: Sureness, check: str = "") -> WordGuess:
-        heard = self._discovery.get(code, Counter({"public": 1}))
+    def _proposed(self, text: str) -> tuple[str, str, float]:
+        """Return the code that the nearest known words propose together, the nearest of that code, and its likeness."""
+        vectorizer, known = self._pieces
+        likeness = (vectorizer.transform([text]) @ known.T).toarray()[0]
+        nearest = np.argsort(-likeness, kind="stable")[:_NEAREST]
+        if not likeness[nearest[0]] > 0:
+            return "other_offence", "", 0.0
+        codes = [self._lightest(self._codes[self._texts[place]]) for place in nearest]
+        worth: Counter[str] = Counter()
+        for code, place in zip(codes, nearest, strict=True):
+            worth[code] += likeness[place] ** 2
+        chosen = min(worth, key=lambda code: (-round(worth[code], 6), self.harm_days[code]))
+        place = nearest[codes.index(chosen)]
+        return chosen, self._texts[place], float(likeness[place])
+
+    @cached_property
+    def _pieces(self) -> tuple[Any, Any]:
+        """The pieces of letters of all known words, weighted by their rarity."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+        return vectorizer, vectorizer.fit_transform(self._texts)
+
+    def _guessed(self, code: str, sureness: Sureness, check: str = "", *, text: str = "") -> WordGuess:
+        heard = self._discovery.get(text) or self._discovery.get(code) or Counter({"public": 1})
         # What the police discover raises no score, so a tie goes to it.
         discovery = max(sorted(heard), key=lambda word: (heard[word], word == "police"))
         return WordGuess(code, discovery, sureness, check)
@@ -128,9 +149,6 @@ class KnownWords:
     def _lightest(self, codes: Counter[str]) -> str:
         """Return the code that most say, of equals the lightest."""
         return min(codes, key=lambda code: (-codes[code], self.harm_days[code], code))
-
-    def _weight(self, word: str) -> float:
-        return float(self.harm_days[self._lightest(self._codes[word])])
 
 
 WORD_COLUMNS = ("offence", "offence_detail", "offence_code", "discovery", "source")

@@ -1,16 +1,19 @@
 """The file that is looked at: a sample of its rows as text, and counts over all of them."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 
-from pipeline.database import connect, literal_sql, name_sql
+from pipeline.database import Connection, connect, literal_sql, name_sql
+from pipeline.errors import SourceError
+from pipeline.files.parts import PassedOver
+from pipeline.files.table import FileFormat, ReadFile, read_files
 
 SAMPLE_ROWS = 20_000
+_TITLE_LINES = 10  # that may stand above a header
 BLANKS = ("<null>", "null", "none", "n/a", "na", "nan", "-", "--", "(null)", "unknown")
 _ADDED = ("harmspot_file", "harmspot_number", "harmspot_line")
 
@@ -19,11 +22,12 @@ _ADDED = ("harmspot_file", "harmspot_number", "harmspot_line")
 class Table:
     """A file's rows: view `raw` of a connection, and a sample spread over the file."""
 
-    connection: duckdb.DuckDBPyConnection = field(repr=False)
+    connection: Connection = field(repr=False)
     types: dict[str, str]  # DuckDB's types by column, in the file's order
     rows: int
     sample: pd.DataFrame = field(repr=False)  # text, trimmed; missing where blank
     crs: str | None = None  # that the file itself states
+    skip_rows: int = 0  # lines above the header
     notes: tuple[str, ...] = ()
 
     def words(self, columns: list[str]) -> pd.DataFrame:
@@ -53,7 +57,7 @@ def text_sql(column: str) -> str:
 
 @contextmanager
 def open_table(path: Path) -> Iterator[Table]:
-    """Open a file as a table.
+    """Open a file, or a folder of files, as a table.
 
     Raises
     ------
@@ -61,16 +65,26 @@ def open_table(path: Path) -> Iterator[Table]:
         The file is missing, cannot be read or holds no row.
     """
     with closing(connect(is_encrypting=False)) as connection:
-        source = f"read_parquet({literal_sql(str(path))})"
-        if path.suffix.lower() != ".parquet":
-            source = f"read_csv({literal_sql(str(path))}, all_varchar = true, header = true)"
-        connection.execute(
-            f"CREATE TEMP TABLE raw AS SELECT *, row_number() OVER () AS harmspot_number FROM {source}"  # noqa: S608
-        )
-        yield table_of(connection)
+        read, passed, skip_rows = _read(connection, path)
+        notes = [f"{file.name}: {note}" for file in read for note in file.notes]
+        notes += [f"{file.name} was not read: {file.why}" for file in passed]
+        systems = {file.crs for file in read}
+        table = table_of(connection, systems.pop() if len(systems) == 1 else None)
+        yield replace(table, skip_rows=skip_rows, notes=tuple(notes))
 
 
-def table_of(connection: duckdb.DuckDBPyConnection, crs: str | None = None, notes: tuple[str, ...] = ()) -> Table:
+def _read(connection: Connection, path: Path) -> tuple[list[ReadFile], list[PassedOver], int]:
+    """Fill `raw`; a file that cannot be read is tried without its first lines, which may be a title."""
+    try:
+        return *read_files(connection, path), 0
+    except SourceError as error:
+        for skip_rows in range(1, _TITLE_LINES + 1):
+            with suppress(SourceError):
+                return *read_files(connection, path, FileFormat(skip_rows=skip_rows)), skip_rows
+        raise error from None
+
+
+def table_of(connection: Connection, crs: str | None = None) -> Table:
     """Return the table whose rows are view `raw`."""
     described = connection.execute("DESCRIBE raw").fetchall()
     types = {row[0]: row[1] for row in described if row[0] not in _ADDED}
@@ -81,4 +95,4 @@ def table_of(connection: duckdb.DuckDBPyConnection, crs: str | None = None, note
         f"WITH picked AS (SELECT *, row_number() OVER (ORDER BY harmspot_number) AS harmspot_pick FROM raw) "  # noqa: S608
         f"SELECT {', '.join(texts)} FROM picked WHERE harmspot_pick % {step} = 0 ORDER BY harmspot_number"
     ).df()
-    return Table(connection, types, int(rows), sample.astype("object"), crs, notes)
+    return Table(connection, types, int(rows), sample.astype("object"), crs)

@@ -5,10 +5,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
 import pandas as pd
 
-from pipeline.database import literal_sql, name_sql
+from pipeline.database import Connection, literal_sql, name_sql
 from pipeline.errors import SourceError
 
 DATES = (
@@ -24,7 +23,8 @@ PATTERNS = tuple(
 _TRIED = 2_000
 # A zone behind a time of day: a load reads the time by it, whatever the pattern.
 _ZONE = r"(:\d\d(?:\.\d+)?(?: ?[AaPp][Mm])?)\s*(?:[Zz]|UTC|GMT|[A-Z]{3,4}|[+-]\d\d(?::?\d\d)?)$"
-_ISO = "CASE WHEN regexp_matches(text, '^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]') THEN try_cast(text AS TIMESTAMPTZ)::TIMESTAMP END"
+_IS_ISO = "regexp_matches(text, '^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]')"
+_ISO = f"CASE WHEN {_IS_ISO} THEN try_cast(text AS TIMESTAMPTZ)::TIMESTAMP END"
 _SWAPPED = {"%m/%d": "%d/%m", "%d/%m": "%m/%d", "%d-%m": "%m-%d", "%m-%d": "%d-%m"}
 _EPOCHS = {"epoch_s": 1.0, "epoch_ms": 1e-3}
 NUMERIC = (*_EPOCHS, "excel")
@@ -48,16 +48,14 @@ class TimeFormat:
         return self.pattern or "ISO 8601"
 
 
-def read_format(
-    texts: pd.Series, connection: duckdb.DuckDBPyConnection, patterns: tuple[str, ...] = PATTERNS
-) -> TimeFormat | None:
+def read_format(texts: pd.Series, connection: Connection, patterns: tuple[str, ...] = PATTERNS) -> TimeFormat | None:
     """Return the format that reads most of the given texts, None where none reads half of them.
 
     Parameters
     ----------
     texts : pandas.Series
         Values as text; missing where blank.
-    connection : duckdb.DuckDBPyConnection
+    connection : Connection
         Reads the texts with the parser that a load uses.
     patterns : tuple of str
         The strptime patterns to try beside ISO 8601 and numbers.
@@ -87,7 +85,7 @@ def read_format(
     )
 
 
-def _read_all(texts: pd.Series, connection: duckdb.DuckDBPyConnection, patterns: tuple[str, ...]) -> pd.DataFrame:
+def _read_all(texts: pd.Series, connection: Connection, patterns: tuple[str, ...]) -> pd.DataFrame:
     """Return the times that each pattern reads, a column for each; '' is ISO 8601."""
     shapes = {_shape(text) for text in texts.head(200)}
     likely = [pattern for pattern in patterns if any(_may_read(pattern, shape) for shape in shapes)]
@@ -95,7 +93,7 @@ def _read_all(texts: pd.Series, connection: duckdb.DuckDBPyConnection, patterns:
     return _reads(texts, connection, reads).set_axis(["", *likely], axis=1)
 
 
-def _reads(texts: pd.Series, connection: duckdb.DuckDBPyConnection, reads: list[str]) -> pd.DataFrame:
+def _reads(texts: pd.Series, connection: Connection, reads: list[str]) -> pd.DataFrame:
     """Return the times that each expression over `text` reads, a column for each; times of other centuries are none."""
     valid = [
         f"CASE WHEN year({read}) BETWEEN {_EARLIEST} AND {_LATEST} THEN {read} END AS c{number}"
@@ -168,7 +166,7 @@ def _precision(times: pd.Series, pattern: str) -> str:
     return "month" if times.dt.day.eq(1).all() and times.dt.strftime("%Y-%m").nunique() > 2 else "day"
 
 
-def read_exactly(texts: pd.Series, connection: duckdb.DuckDBPyConnection, pattern: str) -> TimeFormat | None:
+def read_exactly(texts: pd.Series, connection: Connection, pattern: str) -> TimeFormat | None:
     """Return how well one pattern reads the given texts, None where it reads less than half of them."""
     tried = texts.dropna().iloc[:: max(1, len(texts) // _TRIED)].reset_index(drop=True)
     times = pd.Series(_reads(tried, connection, [f"try_strptime(text, {literal_sql(pattern)})"])[0])
@@ -177,15 +175,13 @@ def read_exactly(texts: pd.Series, connection: duckdb.DuckDBPyConnection, patter
     return TimeFormat(pattern, float(times.notna().mean()), _precision(times.dropna(), pattern), latest=times.max())
 
 
-def latest_time(
-    connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], form: TimeFormat, now: datetime
-) -> pd.Timestamp:
+def latest_time(connection: Connection, columns: tuple[str, ...], form: TimeFormat, now: datetime) -> pd.Timestamp:
     """Return the last time of view `raw` up to `now`; a few rows far behind all others are slips and do not count.
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
-        Connection with view `raw`.
+    connection : Connection
+        One with view `raw`.
     columns : tuple of str
         The columns of the time, joined by a blank.
     form : TimeFormat
@@ -213,7 +209,7 @@ def latest_time(
     return pd.Timestamp(bulk if (last - bulk).days > _SLIP_DAYS else last)
 
 
-def clock_format(texts: pd.Series, connection: duckdb.DuckDBPyConnection) -> str | None:
+def clock_format(texts: pd.Series, connection: Connection) -> str | None:
     """Return the pattern of a column of times of day, None where it holds something else."""
     values = pd.Series(texts.dropna().unique(), dtype="object")
     if len(values) < 2 or not values.str.contains(r"^\d", na=False).mean() > 0.9:

@@ -15,6 +15,7 @@ _OFFENCE_COLUMNS = ("offence", "offence_detail", "offence_code", "discovery", "c
 _MEANING = {
     "name": "written beside every dead letter, so that a replay finds this file",
     "source": "event_source of every row",
+    "skip_rows": "lines above the header",
     "time_zone": "of times without an offset",
     "precision": "instant, day or month",
     "crs": "of x and y",

@@ -105,7 +105,7 @@ def _values(kind: str, random: np.random.Generator, words: pd.DataFrame, moments
         "force": lambda i: "City Police",
         "truth": lambda i: ("true", "false")[numbers[i] % 2],
         "beat": lambda i: f"Z{numbers[i] % 60:03d}",
-        "district": lambda i: str(1 + numbers[i] % 12),
+        "district": lambda i: str(1 + numbers[i] % 311 // 104 * 4 + numbers[i] % 173 // 44),
         "age": lambda i: str(numbers[i] % 90),
         "feet": lambda i: f"{1_150_000 + numbers[i] * 3.5:.1f}",
         "lat": lambda i: f"{41.7 + numbers[i] % 311 / 2000:.6f}",

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from flows.command import cli
 from flows.home.home import Home
 from flows.new_city.city import Wishes, slug_of
-from flows.new_city.first_run import NewCity, Request, make_city
+from flows.new_city.making import NewCity, Request, make_city
 from pipeline.errors import SourceError
 from pipeline.mapped.mapping_file import read_mapping
 from tests.flows.new_city.portal_rows import portal_rows, write_rows
@@ -155,6 +155,32 @@ def test_the_order_of_day_and_month_that_nobody_knows_is_the_first_thing_to_chec
     early = {"Date Occurred": ["01/02/2025", "01/03/2025"] * 311}
     new = made(write_rows(rows_like(**early), tmp_path / "a.csv"), tmp_path, BOUNDARIES)
     assert "other way round" in new.checks[0].text
+
+
+def test_lines_above_the_header_are_found_and_written(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("Riverton Police\n\nexported in January\n" + SAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    new = made(file, tmp_path, BOUNDARIES)
+    assert read_mapping(new.files.mapping).skip_rows in (2, 3)
+    assert new.city.rows == 622
+
+
+def test_on_a_terminal_every_guess_that_is_not_sure_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.new_city.making.is_terminal", lambda: True)
+    verb = [
+        "--clock",
+        NOW.isoformat(),
+        "new-city",
+        str(SAMPLE),
+        str(BOUNDARIES),
+        "--only-write",
+        "--out",
+        str(tmp_path),
+    ]
+    done = CliRunner().invoke(cli, verb, input="\nRiverton PD\n")
+    assert done.exit_code == 0, done.output
+    assert "Column of offence, or none" in done.output
+    assert yaml.safe_load((tmp_path / "riverton.yaml").read_text(encoding="utf-8"))["force"]["name"] == "Riverton PD"
 
 
 def test_files_that_are_there_are_overwritten_only_by_force(tmp_path: Path) -> None:

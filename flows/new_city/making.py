@@ -1,7 +1,6 @@
-"""From a file to the files of a new city, and on to its first report."""
+"""From a file to the files of a new city, and on into its store."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,13 +15,10 @@ from flows.new_city.city import Ask, City, Wishes, look_at, slug_of
 from flows.new_city.offence_words import KnownWords, read_known_words
 from flows.new_city.table import open_table
 from flows.new_city.writing import CityFiles, write_city
-from flows.schedule.daily import RunSummary, daily_run
 from models.places.axes import codebook_axes
 from pipeline.errors import SourceError
 from pipeline.events.batch import BatchCounts
 from pipeline.events.codebook import read_codebook
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +103,6 @@ def load(new: NewCity, home: Home) -> BatchCounts:
             f"no row of {new.city.file} was stored: {counts.text()}; correct {new.files.mapping}, then load it again"
         )
     return counts
-
-
-def first_run(new: NewCity, home: Home, as_of: date | None) -> RunSummary:
-    """Do the run of a day, by default the one after the last incident."""
-    return daily_run(home, as_of or first_day(new.city, home))
 
 
 def is_terminal() -> bool:
