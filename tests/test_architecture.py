@@ -36,8 +36,17 @@ PIPELINE = {
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
+    "pipeline.records": SHARED | {"pipeline.mapped", "pipeline.files", "pipeline.events", "pipeline.privacy"},
+    "pipeline.loading": SHARED | {"pipeline.events", "pipeline.files", "pipeline.mapped", "pipeline.records"},
     "pipeline.store": SHARED
-    | {"pipeline.events", "pipeline.messages", "pipeline.privacy", "pipeline.sources", "pipeline.mapped"},
+    | {
+        "pipeline.events",
+        "pipeline.messages",
+        "pipeline.privacy",
+        "pipeline.sources",
+        "pipeline.mapped",
+        "pipeline.loading",
+    },
 }
 BASICS = {"models.arrays", "models.checks"}
 MODELS = {
@@ -84,10 +93,12 @@ DOZEN = 12
 PACKAGES = ("geo", "models", "pipeline", "flows")
 # Queries without an order: those that yield one row, and hashes by the million, which are sorted or looked up.
 ONE_ROW = {
+    "pipeline/sql/files/rows_in_tables",
     *("flows/sql/quality#ingest_totals", "flows/sql/evaluation#last_day", "flows/sql/quality#placement"),
     *("flows/sql/quality#precision", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
     *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/file#is_held", "pipeline/sql/store/batches#known_until"),
     *("pipeline/sql/store/batches#new", "pipeline/sql/store/batches#throughput"),
+    "pipeline/sql/records/involvement#counts",
     *("pipeline/sql/store/human_events#last_at", "pipeline/sql/store/human_events#log_mark"),
 }
 HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}
@@ -213,7 +224,7 @@ def test_the_clock_is_passed_in(package: str) -> None:
 
 # Who keeps something in DuckDB, and who computes with it on frames, a snapshot or files; everybody else goes through
 # `pipeline.store.interface`.
-KEEPING = ("pipeline.database", "pipeline.store.", "pipeline.publication.")
+KEEPING = ("pipeline.database", "pipeline.store.", "pipeline.loading.", "pipeline.publication.")
 COMPUTING = (
     "pipeline.privacy.pii_scan",  # searches the identities of the store or snapshot that it is given
     "pipeline.mapped.mapped_files",

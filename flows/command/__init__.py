@@ -35,6 +35,7 @@ VERBS = {
     "layers": "Rewrite the map layers and the report of a kept run.",
     "evaluate": "Score forecasts and person rates against outcomes; test near repeats; run the NIJ challenge.",
     "simulate": "Write a simulated town as event files.",
+    "dead-letters": "List the rows that could not be used, with reason, column, value and line.",
     "replay": "Reprocess dead letters after fixing their cause.",
     "audit": "Sign periodic audit reports, verify the access log, check an exported list, erase a person.",
     "schedule": "Run the daily and late runs on a cron schedule.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command.options import PATH, json_option, pass_home
-from flows.command.printing import print_counts
+from flows.command.printing import print_load
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 @click.command("load")
 @click.argument("file", type=PATH)
-@click.option("--mapping", metavar="NAME|FILE", help="Mapping for another system's file (default: ingest.mapping).")
+@click.option(
+    "--mapping", metavar="NAME|FILE", help="Mapping for another system's file (default: that of the settings)."
+)
 @json_option
 @pass_home
 def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> None:
-    """Load FILE: our own events (.jsonl, .jsonl.gz, .parquet), or with a mapping another system's CSV or Parquet.
+    """Load FILE: our own events (.jsonl, .jsonl.gz, .parquet), or with a mapping a file of another system.
 
-    FILE may be a folder of such files. Loading a file twice changes nothing.
+    That may be CSV, TSV, a workbook, JSON, GeoJSON, GeoPackage or Parquet, zipped or not, or a folder of such files;
+    docs/mappings.md describes mappings. Loading a file twice changes nothing; after its mapping was mended, its rows
+    replace what they gave before. Every row is stored, or waits with its reason (`harmspot dead-letters`). The exit
+    code is 1 if lines of the file could not be told apart into fields.
 
     \b
     Examples:
@@ -29,8 +34,11 @@ def command(home: "Home", file: Path, mapping: str | None, as_json: bool) -> Non
       harmspot --home leeds load --mapping police_uk downloads/
     """
     from flows.home.settings import find_mapping
-    from flows.ingest.ingest import load_file
+    from flows.ingest.load_report import load_and_report
 
     home.ensure()
-    chosen = find_mapping(mapping, Path.cwd()) if mapping else home.settings.ingest.mapping
-    print_counts(load_file(home, file, chosen), as_json=as_json)
+    chosen = find_mapping(mapping, Path.cwd()) if mapping else None
+    report = load_and_report(home, file, chosen)
+    print_load(report, as_json=as_json)
+    if report.is_broken:
+        raise click.exceptions.Exit(1)

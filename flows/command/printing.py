@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from flows.home.home import Home
+    from flows.ingest.load_report import LoadReport
     from flows.schedule.daily import RunSummary
     from pipeline.events.batch import BatchCounts
 
 PIPE_WIDTH = 120  # characters; width of redirected tables, instead of the default 80
+SUSPECT_SHARE = 0.15  # of points off the map: the field wants 85% located (Ratcliffe 2004)
 ID_WIDTH = 34  # characters of a pseudonym
 
 
@@ -121,6 +123,26 @@ def print_counts(counts: "BatchCounts", *, as_json: bool) -> None:
     if counts.conflicts:
         lines.append(f"  conflicts (two contents under one version; the greater hash wins): {counts.conflicts:,}")
     print_object(asdict(counts), lines, as_json=as_json)
+
+
+def print_load(report: "LoadReport", *, as_json: bool) -> None:
+    """Print what became of the rows of a load, the words to map, and the points off the map."""
+    if as_json:
+        print_json(report.as_json())
+        return
+    print_frame(report.rows(), title=report.counts.text(), as_json=False)
+    for reason, detail in zip(report.reasons["reason"], report.reasons["detail"], strict=True):
+        click.echo(f"  {reason}: {detail}")
+    if report.outside:
+        share = report.outside / report.located
+        click.secho(
+            f"{report.outside:,} of {report.located:,} points ({share:.0%}) lie outside every area of the map"
+            + (": wrong map, wrong crs, or x and y swapped?" if share > SUSPECT_SHARE else ""),
+            fg="yellow" if share > SUSPECT_SHARE else None,
+        )
+    if len(report.words):
+        print_frame(report.words, title="offence words to map", as_json=False)
+        click.echo("Change the mapping's table of offences, then `harmspot replay`.")
 
 
 def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None:

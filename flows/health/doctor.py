@@ -15,7 +15,7 @@ from flows.human_log.audit_events import audit_report, halt_of
 from flows.human_log.integrity import check_log
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_runs import human_changes, shown_lists
-from flows.ingest.ingest import offence_codes
+from flows.ingest.ingest import harm_days
 from flows.run.assembly import read_map
 from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
@@ -81,7 +81,7 @@ def _map(home: Home) -> tuple[State, str]:
 
 
 def _codebook(home: Home) -> tuple[State, str]:
-    return "ok", f"{len(offence_codes(home))} offence codes in force"
+    return "ok", f"{len(harm_days(home))} offence codes in force"
 
 
 def _folder(home: Home) -> tuple[State, str]:

@@ -5,10 +5,12 @@ Each check yields findings with a name, state, detail and value; `flows.health.d
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 
 import pandas as pd
 
 from flows.home.home import Home
+from flows.ingest.dead_letters import UNCHECKED_WORD, UNKNOWN_WORD
 from flows.ingest.ingest import open_source
 from flows.ingest.live import CHANGES, FILE, latest_run, live_file
 from pipeline.errors import SourceError
@@ -18,13 +20,15 @@ from pipeline.sources.kafka_kind import CHECK_TIMEOUT_S
 from pipeline.sources.registry import KINDS, Finding, State
 from pipeline.store.interface import StoreHealth
 
+WORDS_NAMED = 5  # offence words that a finding names
 CLOCK_TOLERANCE = timedelta(seconds=2)
 
 
 def waiting(home: Home, health: StoreHealth) -> Iterator[Finding]:
     """Yield the dead letters by reason, and the undelivered messages by topic."""
     for reason, count in health.dead_letters.items():
-        yield Finding(f"dead letters: {reason}", "warning", f"{count:,} pending: {_remedy(home, reason)}", count)
+        detail = f"{count:,} pending: {_remedy(home, reason, health.offence_words)}"
+        yield Finding(f"dead letters: {reason}", "warning", detail, count)
     if not health.dead_letters:
         yield Finding("dead letters", "ok", "none", 0)
     for topic, (messages, oldest_at) in health.undelivered.items():
@@ -36,10 +40,16 @@ def waiting(home: Home, health: StoreHealth) -> Iterator[Finding]:
         yield Finding("outbox", "ok", "all messages are delivered", 0)
 
 
-def _remedy(home: Home, reason: str) -> str:
+def _remedy(home: Home, reason: str, words: dict[str, int]) -> str:
+    command = f"harmspot --home {home.path}"
     if reason == "too_large":
         return "the source has to send smaller records"
-    return f"fix their cause (docs/events.md), then `harmspot --home {home.path} replay`"
+    if reason in (UNKNOWN_WORD, UNCHECKED_WORD) and words:
+        named = ", ".join(f"{word} ({rows:,})" for word, rows in islice(words.items(), WORDS_NAMED))
+        return (
+            f"{named}; map them in the mapping's table of offences, then `{command} replay`; `{command} dead-letters`"
+        )
+    return f"fix their cause (`{command} dead-letters`, docs/events.md), then `{command} replay`"
 
 
 def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:

@@ -124,6 +124,7 @@ class IngestSettings:
 
     sources: tuple[Annotated[str, _locate_source], ...]
     mapping: Annotated[Path | None, find_mapping]
+    mappings: tuple[Annotated[Path, find_mapping], ...]
     codebook: Path
     batch_size: int
     future_tolerance_minutes: float

@@ -1,17 +1,22 @@
 """Ingest events into the store: from named sources, event files, or third-party files through a mapping."""
 
+import gzip
+import zlib
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
+
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from models.places.axes import codebook_axes
-from pipeline.errors import SourceError
+from pipeline.errors import SettingsError, SourceError
 from pipeline.events.batch import BatchCounts
 from pipeline.events.codebook import read_codebook
 from pipeline.events.decoder import Decoder
+from pipeline.events.schema import MAX_EVENT_BYTES
 from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.sources.jsonl import JsonLinesSource
@@ -25,7 +30,7 @@ EVENT_FILE_SUFFIXES = (".jsonl", ".jsonl.gz")
 def new_decoder(home: Home) -> Decoder:
     """Return a decoder with today's codebook and the home's pseudonym key."""
     return Decoder(
-        offence_codes=offence_codes(home),
+        offence_codes=frozenset(harm_days(home)),
         pseudonymise=Pseudonymiser(home.key.pseudonym),
         now=home.now(),
         future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
@@ -33,15 +38,15 @@ def new_decoder(home: Home) -> Decoder:
     )
 
 
-def offence_codes(home: Home) -> frozenset[str]:
-    """Return the offence codes in force today; the codebook is re-read after its file has changed."""
+def harm_days(home: Home) -> dict[str, float]:
+    """Return the harm of each offence code in force today, in days; the codebook is re-read after a change."""
     path = home.settings.ingest.codebook
-    return _codes_in_force(path, path.stat().st_mtime_ns if path.exists() else None, home.today())
+    return _harm_in_force(path, path.stat().st_mtime_ns if path.exists() else None, home.today())
 
 
 @lru_cache(maxsize=1)
-def _codes_in_force(codebook: Path, written_ns: int | None, day: date) -> frozenset[str]:
-    return frozenset(read_codebook(codebook, day, codebook_axes()).index)
+def _harm_in_force(codebook: Path, written_ns: int | None, day: date) -> dict[str, float]:
+    return dict(read_codebook(codebook, day, codebook_axes())["harm_days"].astype(float))
 
 
 def ingest_sources(home: Home) -> BatchCounts:
@@ -49,7 +54,7 @@ def ingest_sources(home: Home) -> BatchCounts:
     counts = BatchCounts()
     for name in home.settings.ingest.sources:
         is_named = is_source_name(name)
-        counts += ingest_named(home, name) if is_named else load_file(home, Path(name), home.settings.ingest.mapping)
+        counts += ingest_named(home, name) if is_named else load_file(home, Path(name))
     return counts
 
 
@@ -90,25 +95,64 @@ def _ingest(home: Home, source: Source, topic_ids: dict[str, str] | None) -> Bat
     return counts
 
 
-def load_file(home: Home, path: Path, mapping: Path | None) -> BatchCounts:
-    """Load event files, or with `mapping` third-party CSV or Parquet, from a file or a folder."""
+def load_file(home: Home, path: Path, mapping: Path | None = None) -> BatchCounts:
+    """Load event files, or third-party files through a mapping, from a file or a folder.
+
+    Parameters
+    ----------
+    home : Home
+        The home.
+    path : Path
+        The file or folder.
+    mapping : Path, optional
+        The mapping; None takes the one of the settings that reads such a file. Files of events need none.
+
+    Raises
+    ------
+    SourceError
+        There is no such file, or it cannot be read.
+    MappingError
+        The mapping cannot be used.
+    """
     if not path.exists():
         raise SourceError(f"{path}: no such file or folder; give event files or a file that a mapping can read")
+    mapping = mapping or _mapping_of(home, path)
     if mapping is None or _holds_events(path):
         return _ingest(home, _event_source(path), None)
     with open_home_store(home) as store:
         return store.load_mapped(
             path,
             read_mapping(mapping),
-            offence_codes=offence_codes(home),
+            decoder=new_decoder(home),
+            harm_days=harm_days(home),
             ingested_at=home.now(),
-            future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
             progress=home.progress,
         )
 
 
+def _mapping_of(home: Home, path: Path) -> Path | None:
+    """Return the mapping among `ingest.mappings` whose key `files` names such a file, else `ingest.mapping`."""
+    ingest = home.settings.ingest
+    fitting = [file for file in ingest.mappings if (form := read_mapping(file).files) != "*" and path.match(form)]
+    if len(fitting) > 1:
+        raise SettingsError(
+            f"ingest.mappings: {fitting[0].name} and {fitting[1].name} both read files like {path.name}"
+        )
+    return fitting[0] if fitting else ingest.mapping
+
+
 def _holds_events(path: Path) -> bool:
-    return any(file.name.endswith(EVENT_FILE_SUFFIXES) for file in _files(path))
+    return any(file.name.endswith(EVENT_FILE_SUFFIXES) and _begins_with_event(file) for file in _files(path))
+
+
+def _begins_with_event(path: Path) -> bool:
+    """Return whether the first line of a file is an event, or nothing that another system would write."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            first = msgspec.json.decode(file.readline(MAX_EVENT_BYTES))
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError):
+        return True  # the reader of events says what is wrong
+    return isinstance(first, dict) and "specversion" in first
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from flows.home.settings import Settings, SettingsError
+from flows.home.settings import ForceSettings, Settings, SettingsError
 from geo.areas import find_overlaps, read_areas
 from geo.cells import Grid
 from geo.crs import crs_name
@@ -78,17 +78,32 @@ def read_map(settings: Settings) -> Map:
         The areas cannot be used.
     """
     force = settings.force
+    areas = areas_of(force)
+    grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
+    return Map(areas, grid, grid.cells_of(areas), _read_points_of_interest(force.points_of_interest, areas.crs))
+
+
+def areas_of(force: ForceSettings) -> gpd.GeoDataFrame:
+    """Return the areas of the force's boundary file; raises as `read_map`."""
     if force.areas.path is None:
         raise SettingsError("force.areas.path is not set; name a GeoJSON, GeoPackage or GeoParquet file of areas")
-    areas = read_areas(
+    return read_areas(
         force.areas.path,
         id_column=force.areas.id_column,
         name_column=force.areas.name_column,
         version=str(force.areas.version),
         crs=force.crs,
     )
+
+
+def count_outside(points: pd.DataFrame, settings: Settings) -> int:
+    """Return how many incidents lie outside every area; `points` has lon, lat, incidents. Without a map, none."""
+    if settings.force.areas.path is None or points.empty:
+        return 0
+    areas = areas_of(settings.force)
     grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
-    return Map(areas, grid, grid.cells_of(areas), _read_points_of_interest(force.points_of_interest, areas.crs))
+    is_outside = place_points(points[["lon", "lat"]], areas, grid)["area_id"].isna().to_numpy()
+    return int(points["incidents"].to_numpy()[is_outside].sum())
 
 
 def overlap_notes(areas: gpd.GeoDataFrame) -> list[str]:

@@ -1,5 +1,7 @@
 """The `data_quality` table: counts of rows used, dropped, assumed or doubtful in a run."""
 
+from typing import Any
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -31,9 +33,10 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     totals = query(connection, "quality#ingest_totals").iloc[0]
     dead = query(connection, "quality#dead_by_reason")
     details = {
-        "rows_in": "rows read = versions stored + duplicates + dead letters",
+        "rows_in": "rows read = versions stored + duplicates + merged + dead letters",
         "versions_stored": "versions of events kept",
         "duplicates": "events that had been delivered before",
+        "merged": "rows of a file that are one with another row of the same id",
         "dead_letters": "rows that could not be read as they came in",
         "dead_letters_waiting": "dead letters that wait; harmspot replay takes them after the cause is mended",
         "conflicts": "different contents under one version; the greater content hash won",
@@ -45,10 +48,20 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
             for name in details
         ],
         *[
-            (f"dead_letters_{reason}", float(count), "rows", False, f"dead letters for {reason.replace('_', ' ')}")
-            for reason, count in zip(dead["reason"], dead["n"], strict=True)
+            (f"dead_letters_{row['reason']}", float(row["n"]), "rows", False, _dead_detail(row))
+            for row in dead.to_dict("records")
         ],
     ]
+
+
+def _dead_detail(row: dict[str, Any]) -> str:
+    """Return a sentence on the dead letters of one reason: what they hold and where the first stands."""
+    parts = [f"dead letters for {row['reason'].replace('_', ' ')}"]
+    if len(row["commonest"]):
+        parts.append(f"{row['about']} is {', '.join(row['commonest'])}")
+    if pd.notna(row["place"]):
+        parts.append(f"the first in {row['place']}; harmspot dead-letters lists all")
+    return ": ".join([parts[0], "; ".join(parts[1:])]) if len(parts) > 1 else parts[0]
 
 
 def _placement_measures(placement: dict[str, int]) -> list[Measure]:

@@ -2,11 +2,12 @@
 
 -- name: ingest_totals
 -- Row counts of every batch that stored a new version: rows_in = versions_stored + duplicates +
--- dead_letters. A file loaded again stores nothing; rows of a replay are counted in their original batch.
+-- merged + dead_letters. A file loaded again stores nothing; rows of a replay are counted in their original batch.
 SELECT
     coalesce(sum(rows_in), 0) AS rows_in,
     coalesce(sum(stored), 0) AS versions_stored,
     coalesce(sum(duplicates), 0) AS duplicates,
+    coalesce(sum(merged), 0) AS merged,
     coalesce(sum(dead), 0) AS dead_letters,
     coalesce(sum(conflicts), 0) AS conflicts,
     (SELECT count(*) FROM dead_letter_snapshot) AS dead_letters_waiting
@@ -14,9 +15,19 @@ FROM batch_snapshot
 WHERE stored > 0 AND NOT starts_with(source, 'replay of ')
 
 -- name: dead_by_reason
--- The waiting dead letters by reason.
-SELECT reason, count(*) AS n
-FROM dead_letter_snapshot
+-- The waiting dead letters by reason: how many, the column and its three commonest values, and where the first stands.
+WITH counted AS (
+    SELECT reason, about, value, count(*) AS n, min_by(concat(topic, ', line ', source_offset + 1), (topic, source_offset)) AS place
+    FROM dead_letter_snapshot
+    GROUP BY reason, about, value
+)
+SELECT
+    reason,
+    sum(n)::BIGINT AS n,
+    min(about) AS about,
+    coalesce(list(concat('''', value, '''' ', n, ' times') ORDER BY n DESC, value) FILTER (value IS NOT NULL), [])[:3] AS commonest,
+    min_by(place, place) FILTER (about IS NOT NULL) AS place
+FROM counted
 GROUP BY reason
 ORDER BY reason
 

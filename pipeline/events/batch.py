@@ -36,7 +36,12 @@ class DecodedBatch:
 
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
-    """Counts of a batch's rows by outcome: `rows_in == stored + duplicates + dead`; `stored` includes `conflicts`."""
+    """Counts of a batch's rows by outcome: `rows_in == stored + duplicates + merged + dead`.
+
+    `stored` includes `corrected`, new versions of what was known, and `conflicts`; `merged` are rows of a file that the
+    mapping makes one with another row. Beside them, `cancelled` counts incidents that a file gave before and, under its
+    mended mapping, no longer gives.
+    """
 
     rows_in: int = 0
     stored: int = 0
@@ -44,21 +49,21 @@ class BatchCounts:
     dead: int = 0
     conflicts: int = 0
     dead_by_reason: dict[str, int] = field(default_factory=dict)
+    merged: int = 0
+    corrected: int = 0
+    cancelled: int = 0
 
     def text(self) -> str:
         """Return one line of text."""
+        merged = f"+ merged {self.merged:,} " if self.merged else ""
         return (
             f"rows in {self.rows_in:,} = versions stored {self.stored:,} + duplicates {self.duplicates:,} "
-            f"+ dead letters {self.dead:,}"
+            f"{merged}+ dead letters {self.dead:,}"
         )
 
     def __add__(self, other: "BatchCounts") -> "BatchCounts":
         reasons = sorted(self.dead_by_reason.keys() | other.dead_by_reason.keys())
-        return BatchCounts(
-            self.rows_in + other.rows_in,
-            self.stored + other.stored,
-            self.duplicates + other.duplicates,
-            self.dead + other.dead,
-            self.conflicts + other.conflicts,
-            {r: self.dead_by_reason.get(r, 0) + other.dead_by_reason.get(r, 0) for r in reasons},
-        )
+        by_reason = {r: self.dead_by_reason.get(r, 0) + other.dead_by_reason.get(r, 0) for r in reasons}
+        names = ("rows_in", "stored", "duplicates", "merged", "dead", "corrected", "cancelled", "conflicts")
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        return BatchCounts(**sums, dead_by_reason=by_reason)

@@ -156,5 +156,7 @@ DEAD_LETTER = pa.schema(
         pa.field("detail", pa.string(), nullable=False),  # a sentence, free of person ids
         pa.field("mapping", pa.string()),  # name of the mapping the row came through; null for our own events
         pa.field("payload", pa.binary(), nullable=False),  # the record as it arrived, for replay
+        pa.field("about", pa.string()),  # the file's column that the reason is about; null if there is none
+        pa.field("value", pa.string()),  # what that column holds: times, numbers, words; never an id or free text
     ]
 )

@@ -62,10 +62,21 @@ class Decoder:
     ) -> None:
         if now.tzinfo is None:
             raise ValueError(f"now={now!r}: expected a time with a zone")
+        self._codes = offence_codes
         self._offence_codes = pa.array(sorted(offence_codes), pa.string())
         self._pseudonymise = pseudonymise
+        self._tolerance = future_tolerance
         self._horizon = now.astimezone(UTC) + future_tolerance
         self._default_zone = default_zone
+
+    @property
+    def horizon(self) -> datetime:
+        """Return the latest time that an event may be dated, in UTC."""
+        return self._horizon
+
+    def in_zone(self, zone: ZoneInfo | None) -> "Decoder":
+        """Return the same decoder that reads times without a zone in `zone`; None refuses them."""
+        return Decoder(self._codes, self._pseudonymise, self._horizon - self._tolerance, self._tolerance, zone)
 
     def decode(self, records: Sequence[Record]) -> DecodedBatch:
         """Decode one batch; rows and dead letters keep the order of the records.
@@ -168,6 +179,8 @@ def _dead_letters(records: Sequence[Record], refused: dict[int, Refusal]) -> pa.
             "detail": [refused[position].detail for position in positions],
             "mapping": [None] * len(dead),
             "payload": [record.value or b"" for record in dead],
+            "about": [None] * len(dead),
+            "value": [None] * len(dead),
         },
         schema=DEAD_LETTER,
     )

@@ -10,6 +10,7 @@ from pipeline.events.columns import ENTITY_KEYS, ENVELOPE, SCHEMAS
 
 _LETTERS = string.ascii_letters
 _UNIT_SEPARATOR = "chr(31)"
+_OFFENCE_COLUMN = {"incident": "offence_code", "warrant": "underlying_offence_code"}
 # Columns with a closed set of values, none of which contains a `;`.
 _CLOSED = {
     *("status", "occurred_precision", "discovery", "report_channel", "report_subject"),
@@ -45,16 +46,32 @@ def hashed_sql(entity: str, arrived_sql: str, present: Collection[str] | None = 
     return f"SELECT *, {content_hash_sql(entity, present)} AS content_hash FROM ({arrived_sql})"  # noqa: S608 - ours
 
 
-def arrival_sql(entity: str, order: str = "rowid") -> str:
-    """Return SQL that creates views `arrival` and `held`: the columns to find duplicates by, staged and stored.
-
-    `order` is the column of `staged` that gives the order of arrival.
-    """
-    columns = f"event_source, event_id, event_time, version, content_hash, {_entity_key_sql(entity)} AS entity_key"
-    position = f"rowid AS staged_row, {order} AS row_number"
+def arrival_sql(entity: str) -> str:
+    """Return SQL that creates views `arrival` and `held`: the columns to find duplicates by, staged and stored."""
+    columns = f"event_source, event_id, event_time, version, content_hash, {entity_key_sql(entity)} AS entity_key"
+    position = "rowid AS staged_row"
     return (
         f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT {position}, {columns} FROM staged;"  # noqa: S608
         f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns}, batch_id, ingested_at FROM store.{entity}_version"
+    )
+
+
+def settle_sql(entity: str, present: Collection[str]) -> str:
+    """Return SQL that creates views `arrival` and `held` for `load/settle.sql`: rows of a file, versions of the store.
+
+    The body of a row is its content without its version, in the columns `present`; its weight is the harm of its
+    offence (table `harm_weight`), zero for what has none.
+    """
+    body = content_hash_sql(entity, set(present) - {"version"})
+    columns = f"event_source, version, {body} AS body_hash, {entity_key_sql(entity)} AS entity_key"
+    code = _OFFENCE_COLUMN.get(entity)
+    weight = "coalesce(harm_days, 0)" if code else "0"
+    weighed = f" LEFT JOIN harm_weight ON {code} = harm_weight.code" if code else ""
+    return (
+        f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT staged.rowid AS staged_row, row_number, file, "  # noqa: S608
+        f"is_version_stated, {columns}, {weight} AS weight FROM staged{weighed};"
+        f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns}, {weight} AS weight, event_id, content_hash, batch_id "
+        f"FROM store.{entity}_version{weighed}"
     )
 
 
@@ -68,7 +85,8 @@ def keep_sql(entity: str, present: Collection[str] | None = None, hashed: str = 
     )
 
 
-def _entity_key_sql(entity: str) -> str:
+def entity_key_sql(entity: str) -> str:
+    """Return the SQL of the text that identifies an entity: its key columns."""
     columns = [SCHEMAS[entity].field(name) for name in ENTITY_KEYS[entity]]
     return (
         columns[0].name if len(columns) == 1 else f"concat_ws({_UNIT_SEPARATOR}, {', '.join(map(_text_sql, columns))})"

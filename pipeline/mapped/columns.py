@@ -61,7 +61,3 @@ class IncidentColumns(NamedColumns):
             raise ValueError("columns: expected point, or x and y, not both")
         if self.version and self.updated_at:
             raise ValueError("columns: expected version or updated_at, not both")
-
-
-# The kinds of record that a mapping may state, and the dataclass of their columns.
-COLUMNS_OF_KIND: dict[str, type[NamedColumns]] = {"incidents": IncidentColumns}

@@ -11,26 +11,18 @@ from pipeline.mapped.mapping import Mapping
 
 def extract_sql(mapping: Mapping, types: MappingOf[str, str]) -> str:
     """Return the query that converts `raw` to harmspot's names and types; `types` are DuckDB's types in `raw`."""
+    readers = {"text": _text_sql, "word": _folded_sql, "number": _number_sql, "integer": _integer_sql}
+    readers |= {"truth": _truth_sql(mapping.true_values)}
     reads = {
-        "incident_id": _text_sql,
-        "occurred_at": _time_sql(mapping.formats.get("occurred_at")),
-        "reported_at": _time_sql(mapping.formats.get("reported_at")),
-        "updated_at": _time_sql(mapping.formats.get("updated_at")),
-        "offence": _folded_sql,
-        "offence_detail": _folded_sql,
-        "x": _number_sql,
-        "y": _number_sql,
-        "area_id": _text_sql,
-        "version": _integer_sql,
-        "status": _folded_sql,
-        "discovery": _folded_sql,
-        "domestic": _truth_sql(mapping.true_values),
+        ours: _time_sql(mapping.formats.get(ours)) if read == "time" else readers[read]
+        for ours, read in mapping.columns.READS.items()
+        if read != "point" and ours != "occurred_to"
     }
     named = {ours: names[0] for ours, names in mapping.columns.named().items()}
     parts = [read(ours, named.get(ours), types.get(named.get(ours, ""), "")) for ours, read in reads.items()]
-    # A replayed row carries its row number and derived id.
-    row = ["harmspot_number AS row_number", "harmspot_file AS file"]
-    row += [f"{name if name in types else 'NULL'} AS {name}" for name in ("harmspot_row", "harmspot_incident_id")]
+    row = ["harmspot_number AS row_number", "harmspot_file AS file", "harmspot_line AS line"]
+    derived_id = "harmspot_incident_id"  # that a replayed row carries
+    row += [derived_id if derived_id in types else f"NULL AS {derived_id}"]
     return "SELECT " + ",\n    ".join([*row, *parts]) + "\nFROM raw"
 
 

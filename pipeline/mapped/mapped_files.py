@@ -1,7 +1,5 @@
-"""Load third-party CSV and Parquet files through a mapping: one relation, then incidents, in set-based SQL."""
+"""Load third-party files through a mapping: one relation, then incidents, in set-based SQL."""
 
-import csv
-import gzip
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -14,17 +12,14 @@ import pyarrow as pa
 import pyproj
 
 from pipeline.database import connect, frame, literal_sql, name_sql, query, unordered
-from pipeline.errors import SourceError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
-from pipeline.events.version_sql import stage_sql
+from pipeline.files.parts import PassedOver
+from pipeline.files.table import ReadFile, read_files
 from pipeline.mapped.extract import content_of_row_sql, extract_sql, words_of
 from pipeline.mapped.mapping import Mapping, check_columns
 from pipeline.mapped.time_zones import zone_spans
 
-SUFFIXES = (".parquet", ".csv", ".csv.gz")
 WGS84 = "EPSG:4326"
-_ADDED_COLUMNS = ("harmspot_file", "file_row_number")  # columns that reading adds
-_ROW_BITS = 40  # bits for the row number in a Parquet file; the bits above hold the file index
 # The incident columns that sql/mapped/incident.sql yields.
 STAGED = (
     *(field.name for field in ENVELOPE),
@@ -33,69 +28,29 @@ STAGED = (
 )
 
 
-def read_raw(connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping) -> list[Path]:
-    """Create temporary view `raw`: the rows of a file, or of every file in a folder, sorted by name.
-
-    Parquet is read in place. CSV is copied once, into `csv_row`: its columns stay text, and malformed lines go to
-    DuckDB's table `reject_errors`. Column `harmspot_file` names each row's file, `harmspot_number` identifies the row.
+def read_raw(
+    connection: duckdb.DuckDBPyConnection, path: Path, mapping: Mapping
+) -> tuple[list[ReadFile], list[PassedOver]]:
+    """Create temporary view `raw` and table `unread_line` of a file, or of the files in a folder or zip.
 
     Returns
     -------
-    list of Path
-        The files of a folder that `mapping.files` skips.
+    list of ReadFile
+        The files read.
+    list of PassedOver
+        The files of a folder or zip that are not read.
 
     Raises
     ------
     SourceError
-        When the file does not exist, or DuckDB cannot read it.
+        When a file does not exist or cannot be read.
     MappingError
         When a column that the mapping names is missing.
     """
-    connection.execute("DROP TABLE IF EXISTS temp.reject_errors; DROP TABLE IF EXISTS temp.reject_scans")
-    read, passed_over = find_files(path, mapping.files)
-    groups = _group_by_header(read)
-    sources = [_source_sql(files, mapping) for files in groups]
-    try:
-        for files, source in zip(groups, sources, strict=True):
-            present = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
-            check_columns(mapping, [name for name in present if name not in _ADDED_COLUMNS], str(files[0]))
-        _view_raw(connection, sources, is_parquet=groups[0][0].name.lower().endswith(".parquet"))
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
-        raise SourceError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
-    connection.execute(query("mapped/file#raw_file"))
-    return passed_over
-
-
-def _view_raw(connection: duckdb.DuckDBPyConnection, sources: list[str], *, is_parquet: bool) -> None:
-    if is_parquet:
-        connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT * EXCLUDE (file_row_number), "  # noqa: S608
-            f"file_index::BIGINT << {_ROW_BITS} | file_row_number AS harmspot_number FROM {sources[0]}"
-        )
-        return
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE csv_row AS FROM {' UNION ALL BY NAME FROM '.join(sources)}")
-    connection.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT *, rowid AS harmspot_number FROM csv_row")
-
-
-def find_files(path: Path, pattern: str = "*") -> tuple[list[Path], list[Path]]:
-    """Return the file, or the sorted CSV or Parquet files below the folder; then those that do not match `pattern`."""
-    if not path.exists():
-        raise SourceError(f"{path} does not exist; name a CSV or Parquet file, or a folder of them")
-    found = (
-        sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
-    )
-    passed_over = [file for file in found if path.is_dir() and not file.match(pattern)]
-    found = [file for file in found if file not in passed_over]
-    if passed_over and not found:
-        raise SourceError(
-            f"{path} holds no file that matches the mapping's pattern {pattern!r}; name a file to read it anyway"
-        )
-    kinds = sorted({file.name.lower().endswith(".parquet") for file in found})
-    if not found or not found[0].name.lower().endswith(SUFFIXES):
-        raise SourceError(f"{path}: expected {', '.join(SUFFIXES)}, in a folder at least one of them")
-    if len(kinds) > 1:
-        raise SourceError(f"{path} holds both CSV and Parquet; load one kind at a time")
-    return found, passed_over
+    files, passed_over = read_files(connection, path, mapping.format)
+    for file in files:
+        check_columns(mapping, file.columns, file.name)
+    return files, passed_over
 
 
 def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
@@ -130,7 +85,7 @@ def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) ->
     Parameters
     ----------
     path : Path
-        CSV or Parquet file, or a folder of them.
+        A file, or a folder or zip of files.
     mapping : Mapping
         The mapping of the file.
     horizon : datetime
@@ -176,20 +131,19 @@ def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool
     """Create temporary table `staged` from `mapped` with content_hash: all rows, or only those that a rule refuses."""
     rows = "FROM mapped WHERE rule IS NOT NULL" if refused_only else "FROM mapped"
     with unordered(connection):
-        connection.execute(stage_sql("incident", rows, STAGED))
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {rows}")
 
 
-def refuse(connection: duckdb.DuckDBPyConnection, mapping_name: str, *, again: bool = False) -> pa.Table:
+def refuse(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, again: bool = False) -> pa.Table:
     """Delete the rows with a `rule` from `staged` and return them as dead letters, of a replay with the new reason."""
     refused = query("mapped/dead_letters#refused_again" if again else "mapped/dead_letters#refused")
-    dead = connection.execute(refused, {"mapping": mapping_name}).to_arrow_table()
+    dead = connection.execute(refused, {"mapping": mapping.name}).to_arrow_table()
     connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
     return dead.cast(DEAD_LETTER)
 
 
 def unread_lines(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
-    """Return malformed CSV lines as dead letters."""
-    connection.execute(query("mapped/dead_letters#reject_tables"))
+    """Return the lines that are no rows as dead letters."""
     return (
         connection.execute(query("mapped/dead_letters#unread_lines"), {"mapping": mapping_name})
         .to_arrow_table()
@@ -204,10 +158,9 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
     columns = [f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.theirs()]
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
-        "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset AS harmspot_row, "
+        "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset + 1 AS harmspot_line, "
         "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
     )
-    connection.execute(query("mapped/file#raw_file"))
 
 
 def _pointer(column: str) -> str:
@@ -221,53 +174,6 @@ def _has_duplicates(hashes: pa.ChunkedArray) -> bool:
     return bool((ordered[1:] == ordered[:-1]).any())
 
 
-def _group_by_header(files: list[Path]) -> list[list[Path]]:
-    """Group CSV files by header, because DuckDB reads different ones by position; Parquet files need no grouping."""
-    groups: dict[bytes, list[Path]] = {}
-    for file in files:
-        groups.setdefault(_header(file), []).append(file)
-    return list(groups.values())
-
-
-def _header(file: Path) -> bytes:
-    if file.name.lower().endswith(".parquet"):
-        return b""
-    try:
-        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened:
-            return opened.readline().removeprefix(b"\xef\xbb\xbf").strip()
-    except (OSError, EOFError) as error:
-        raise SourceError(f"{file} cannot be read: {error}") from None
-
-
-def _source_sql(files: list[Path], mapping: Mapping) -> str:
-    names = f"[{', '.join(literal_sql(str(file)) for file in files)}]"
-    common = "filename = 'harmspot_file'"
-    if files[0].name.lower().endswith(".parquet"):
-        return (
-            f"read_parquet({names}, {common}, file_row_number = true, union_by_name = true, hive_partitioning = false)"
-        )
-    delimiter = mapping.delimiter or ","
-    columns = ", ".join(f"{literal_sql(name)}: 'VARCHAR'" for name in _column_names(files[0], delimiter))
-    # Detection is off: a single bad line could mislead or stop it.
-    return (
-        f"read_csv({names}, {common}, hive_partitioning = false, auto_detect = false, columns = {{{columns}}}, "
-        f"header = true, delim = {literal_sql(delimiter)}, quote = '\"', escape = '\"', store_rejects = true)"
-    )
-
-
-def _column_names(file: Path, delimiter: str) -> list[str]:
-    """Return the names in the header; blank and repeated ones become `column<position>`."""
-    try:
-        found = next(csv.reader([_header(file).decode("utf-8")], delimiter=delimiter), [])
-    except (UnicodeDecodeError, csv.Error, TypeError) as error:
-        raise SourceError(f"{file}: the header cannot be read: {error}") from None
-    if not found:
-        raise SourceError(f"{file} is empty: expected a header and rows")
-    return [
-        name if name and name not in found[:position] else f"column{position}" for position, name in enumerate(found)
-    ]
-
-
 def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
     is_hashed = mapping.blank_id == "hash" and "harmspot_incident_id" not in types
     content = content_of_row_sql(mapping) if is_hashed else "NULL::VARCHAR"
@@ -277,6 +183,8 @@ def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: 
         f"{content} AS content FROM raw WHERE {condition}"
     )
     connection.execute(query("mapped/file#derived_id"))
+    if mapping.same_id == "each":
+        connection.execute(query("mapped/file#each_id"))
 
 
 def _blank_id_sql(mapping: Mapping) -> str:
@@ -294,21 +202,27 @@ def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
     transform = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform
     lon, lat = transform(points["x"].to_numpy(dtype=float), points["y"].to_numpy(dtype=float))
     is_finite = np.isfinite(lon) & np.isfinite(lat)
-    _create_table(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_finite])
+    create_table(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_finite])
     connection.execute(query("mapped/file#located_by_point"))
 
 
 def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
-    words = {name: mapping.offences[name].str.upper() for name in ("offence", "offence_detail")}
-    _create_table(connection, "offence_table", mapping.offences.assign(**words))
-    connection.execute(query("mapped/offence_word"))
-    _create_table(connection, "status_word", words_of(mapping.statuses))
-    _create_table(connection, "discovery_word", words_of(mapping.discoveries))
+    match_offences(connection, mapping)
+    create_table(connection, "status_word", words_of(mapping.statuses))
+    create_table(connection, "discovery_word", words_of(mapping.discoveries))
     spans = zone_spans(mapping.time_zone or "UTC", last_year)
-    _create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
+    create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
 
 
-def _create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+def match_offences(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create temporary table `offence_word`: the match of each pair of offence and detail of `extract`."""
+    words = {name: mapping.offences[name].str.upper() for name in ("offence", "offence_detail")}
+    create_table(connection, "offence_table", mapping.offences.assign(**words))
+    connection.execute(query("mapped/offence_word"))
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
+    """Create temporary table `name` with the rows of a frame or an Arrow table."""
     connection.register("filling", rows)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM filling")
     connection.unregister("filling")

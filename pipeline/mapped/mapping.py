@@ -11,7 +11,9 @@ import pandas as pd
 import pyproj
 
 from pipeline.errors import MappingError
-from pipeline.mapped.columns import COLUMNS_OF_KIND, NamedColumns
+from pipeline.files.parsed import FileFormat
+from pipeline.mapped.columns import NamedColumns
+from pipeline.mapped.record_columns import COLUMNS_OF_KIND, WORD_KEYS, RecordColumns
 from pipeline.mapped.time_format import check_format
 
 DISCOVERIES = ("public", "police", "partner", "sensor")
@@ -19,6 +21,7 @@ PRECISIONS = ("instant", "day", "month")
 STATUSES = ("recorded", "amended", "cancelled")
 BLANK_IDS = ("refuse", "hash")
 SAME_IDS = ("conflict", "gravest", "each", "later_load_corrects")
+_SAME_IDS_OF = {"incidents": SAME_IDS, "warrants": ("conflict", "gravest", "later_load_corrects")}
 DECIMALS = (".", ",")
 THOUSANDS = (",", ".", " ", "'")
 
@@ -74,6 +77,8 @@ class Mapping:
     discovery: str | None = None  # default for rows where neither offence nor column gives one
     discoveries: MappingOf[str, str] = field(default_factory=dict)  # the file's value → harmspot's
     statuses: MappingOf[str, str] = field(default_factory=dict)
+    kinds: MappingOf[str, str] = field(default_factory=dict)
+    roles: MappingOf[str, str] = field(default_factory=dict)
     gazetteer: Gazetteer | None = None
     places: pd.DataFrame | None = field(
         default=None, repr=False
@@ -84,17 +89,29 @@ class Mapping:
         check_one_of("kind", self.kind, tuple(COLUMNS_OF_KIND))
         check_one_of("precision", self.precision, PRECISIONS)
         check_one_of("blank_id", self.blank_id, BLANK_IDS)
-        check_one_of("same_id", self.same_id, SAME_IDS)
+        check_one_of("same_id", self.same_id, _SAME_IDS_OF.get(self.kind, ("conflict", "later_load_corrects")))
         for word in (*self.discoveries.values(), *filter(None, [self.discovery])):
             check_one_of("discovery", word, DISCOVERIES)
-        for word in self.statuses.values():
-            check_one_of("statuses", word, STATUSES)
+        self._check_words()
         if self.time_zone is not None:
             _check_zone(self.time_zone)
         if self.crs is not None:
             check_crs("crs", self.crs)
         self._check_numbers()
         self._check_formats()
+
+    @property
+    def format(self) -> FileFormat:
+        """What the mapping says about how its files are written."""
+        return FileFormat(self.encoding, self.delimiter, self.skip_rows, self.sheet, self.files)
+
+    def _check_words(self) -> None:
+        known = self.columns.WORDS if isinstance(self.columns, RecordColumns) else {"status": STATUSES}
+        for name, key in WORD_KEYS.items():
+            for word in getattr(self, key).values():
+                if name not in known:
+                    raise ValueError(f"{key}: a mapping of kind {self.kind} has no such words")
+                check_one_of(key, word, known[name])
 
     def _check_numbers(self) -> None:
         check_one_of("decimal", self.decimal, DECIMALS)

@@ -8,10 +8,11 @@ from typing import Any, get_type_hints
 import yaml
 
 from pipeline.errors import MappingError, SettingsError
-from pipeline.mapped.columns import COLUMNS_OF_KIND, NamedColumns
+from pipeline.mapped.columns import NamedColumns
 from pipeline.mapped.gazetteer import read_places
 from pipeline.mapped.mapping import Gazetteer, Mapping, check_one_of, suggestion
 from pipeline.mapped.offence_table import empty_offences, read_offences
+from pipeline.mapped.record_columns import COLUMNS_OF_KIND
 from pipeline.typed_sections import build_typed
 
 _MADE = {"columns", "offences", "formats", "gazetteer", "places", "notes"}  # fields that no key gives as it is
@@ -46,6 +47,8 @@ def _build(document: dict[str, Any], folder: Path) -> Mapping:
     _check_keys(document, {item.name for item in fields(Mapping)} - _MADE | {*times, *_SECTIONS}, "the mapping")
     given = {key: build_typed(hints[key], value, key) for key, value in document.items()}
     given["formats"] = {ours: build_typed(str, value, ours + _FORMAT) for ours, value in formats.items()}
+    if kind != "incidents":
+        given.setdefault("same_id", "later_load_corrects")
     if missing := [key for key in ("name", "about", "source") if key not in given]:
         raise ValueError(f"{missing[0]} is missing: expected a text")
     places = read_places(gazetteer, folder) if gazetteer else None
@@ -67,7 +70,7 @@ def _columns(found: Any, kind: type[NamedColumns], blank_id: Any) -> NamedColumn
 
 
 def _offences(table: Any, kind: str, folder: Path) -> tuple[Any, tuple[str, ...]]:
-    if table is None and kind != "incidents":
+    if table is None and "offence" not in COLUMNS_OF_KIND[kind].READS:
         return empty_offences(), ()
     if not isinstance(table, str):
         raise ValueError(f"offences={table!r}: expected the name of a CSV file beside the mapping")

@@ -122,10 +122,13 @@ def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> l
 
 
 def balance(quality: pd.DataFrame) -> dict[str, int] | None:
-    """Return rows in, stored, duplicates, dead letters and their difference; None if one was not counted."""
-    counted = quality.set_index("measure")["value"]
-    parts = ["rows_in", "versions_stored", "duplicates", "dead_letters"]
-    if not set(parts) <= set(counted.index):
+    """Return rows in, stored, duplicates, merged, dead letters and their difference; None if one was not counted.
+
+    A run of an earlier version did not count merged rows, and had none.
+    """
+    counted = {"merged": 0.0, **quality.set_index("measure")["value"].to_dict()}
+    parts = ["rows_in", "versions_stored", "duplicates", "merged", "dead_letters"]
+    if not set(parts) <= set(counted):
         return None
     numbers = {name: int(counted[name]) for name in parts}
     return {**numbers, "difference": numbers["rows_in"] - sum(numbers[name] for name in parts[1:])}

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline.database import query
+from pipeline.loading.rows import Rows
 from pipeline.privacy.pii_scan import redact_words, refuse_mentions
-from pipeline.store.rows import Rows
 
 
 class Identities(Rows):

@@ -6,7 +6,7 @@ through `pipeline.store.snapshot`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ import pandas as pd
 
 from pipeline.database import Progress
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
+from pipeline.events.decoder import Decoder
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.privacy.access_log import LogMark
@@ -32,6 +33,7 @@ class StoreHealth:
     """Health of the store for operators: backlogs, read offsets and throughput."""
 
     dead_letters: dict[str, int]  # by reason
+    offence_words: dict[str, int]  # that no table of offences knows: number of waiting rows
     undelivered: dict[str, tuple[int, datetime]]  # by topic: number of messages, time of the oldest
     offsets: dict[TopicPartition, int]
     topic_ids: dict[str, str]
@@ -100,12 +102,17 @@ class Store(Protocol):
         path: Path,
         mapping: FileMapping,
         *,
-        offence_codes: frozenset[str],
+        decoder: Decoder,
+        harm_days: Mapping[str, float],
         ingested_at: datetime,
-        future_tolerance: timedelta,
         progress: Progress | None = None,
     ) -> BatchCounts:
         """Load a file, or a folder of files, through a mapping, in one transaction.
+
+        Equal ids mean what `mapping.same_id` says. A file that was loaded before changes nothing, unless its mapping
+        was mended: then its rows replace what they gave before. Records that are no incidents pass `decoder` as events
+        do; roles of people become new versions of the incidents that the store holds. `harm_days` is the harm of each
+        code of the codebook.
 
         Raises
         ------
@@ -115,6 +122,15 @@ class Store(Protocol):
             A column is missing, or the mapping gives an offence code that the codebook lacks.
         """
 
+    def files_of_last_load(self) -> list[str]:
+        """Return the names of the files of the last load through a mapping."""
+
+    def points_of_last_load(self) -> pd.DataFrame:
+        """Return the distinct points of the last load through a mapping: lon, lat, incidents."""
+
+    def dead_letters(self) -> pd.DataFrame:
+        """Return the waiting dead letters in order of arrival: batch_id, ingested_at, topic … about, value."""
+
     def waiting_mappings(self) -> list[str]:
         """Return the sorted names of the mappings through which waiting dead letters came."""
 
@@ -122,7 +138,7 @@ class Store(Protocol):
         """Decode the waiting dead letters that are events again; store those that pass and mark them resolved."""
 
     def replay_mapped(
-        self, mapping: FileMapping, *, offence_codes: frozenset[str], ingested_at: datetime, future_tolerance: timedelta
+        self, mapping: FileMapping, *, decoder: Decoder, harm_days: Mapping[str, float], ingested_at: datetime
     ) -> BatchCounts:
         """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
 

@@ -11,8 +11,8 @@ from threading import Event
 from types import TracebackType
 
 from pipeline.database import Progress, connect, log_progress
+from pipeline.loading.dedup_index import DedupIndex
 from pipeline.privacy.keys import Key
-from pipeline.store.dedup_index import DedupIndex
 from pipeline.store.interface import Store
 from pipeline.store.store import DuckDBStore
 from pipeline.store.store_file import attach_store

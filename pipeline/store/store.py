@@ -19,15 +19,15 @@ from pipeline.database import Progress, connect, frame, log_progress, query, tra
 from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, TopicPartition
 from pipeline.events.columns import UTC_TIME
+from pipeline.loading.dedup_index import DedupIndex
+from pipeline.loading.file_loading import Loading
 from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
 from pipeline.privacy.keys import Key
 from pipeline.sources.registry import recreated_topic
-from pipeline.store.dedup_index import DedupIndex
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
-from pipeline.store.loading import Loading
 from pipeline.store.store_file import attach_store
 
 _EVIDENCE = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
@@ -204,6 +204,7 @@ class DuckDBStore(Loading, Identities):
         [(last_ingested_at, rows_per_s)] = self._rows("store/batches#throughput")
         return StoreHealth(
             dead_letters=dict(self._rows("store/dead_letters#reasons")),
+            offence_words=dict(self._rows("store/dead_letters#words")),
             undelivered={topic: (count, oldest) for topic, count, oldest in self._rows("store/outbox#waiting")},
             offsets=self.offsets(),
             topic_ids=self.topic_ids(),

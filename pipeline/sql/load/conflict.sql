@@ -8,35 +8,35 @@ WITH shared_version AS (
 ),
 other_content_of_version AS (
     SELECT
-        row_number,
+        staged_row,
         content_hash <> first_value(content_hash) OVER (
-            PARTITION BY entity_key, version ORDER BY arrival.row_number
+            PARTITION BY entity_key, version ORDER BY arrival.staged_row
         ) AS is_other
     FROM arrival
     SEMI JOIN shared_version ON hash(entity_key, version) = suspect
 ),
 other_content_of_event AS (
     SELECT
-        row_number,
+        staged_row,
         content_hash <> first_value(content_hash) OVER (
-            PARTITION BY event_source, event_id ORDER BY arrival.row_number
+            PARTITION BY event_source, event_id ORDER BY arrival.staged_row
         ) AS is_other
     FROM arrival
     SEMI JOIN shared_event ON hash(event_source, event_id) = suspect
 ),
 contradiction AS (
-    SELECT row_number FROM other_content_of_version WHERE is_other
+    SELECT staged_row FROM other_content_of_version WHERE is_other
     UNION
-    SELECT row_number FROM other_content_of_event WHERE is_other
+    SELECT staged_row FROM other_content_of_event WHERE is_other
     UNION
-    SELECT arrival.row_number
+    SELECT arrival.staged_row
     FROM arrival
     SEMI JOIN held
         ON arrival.entity_key = held.entity_key
         AND arrival.version = held.version
         AND arrival.content_hash <> held.content_hash
     UNION
-    SELECT arrival.row_number
+    SELECT arrival.staged_row
     FROM arrival
     SEMI JOIN held
         ON arrival.event_id = held.event_id

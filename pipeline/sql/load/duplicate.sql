@@ -14,7 +14,7 @@ repeated AS (
         arrival.staged_row,
         row_number() OVER (
             PARTITION BY event_source, event_id, event_time, content_hash
-            ORDER BY arrival.row_number
+            ORDER BY arrival.staged_row
         ) AS occurrence
     FROM arrival
     SEMI JOIN shared_event ON hash(event_source, event_id) = suspect

@@ -4,7 +4,7 @@
 -- Dead letters of the refused rows, each with the original row of the file. A derived id is included, so that a replay
 -- gives the row the same id as a new load of the file.
 SELECT
-    raw_file.name AS topic,
+    raw.harmspot_file AS topic,
     0::INTEGER AS source_partition,
     staged.source_offset,
     refusal.reason,
@@ -12,34 +12,31 @@ SELECT
     $mapping AS mapping,
     encode(CAST(json_merge_patch(
         to_json(raw),
-        json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_incident_id', derived_id.incident_id)
-    ) AS VARCHAR)) AS payload
+        json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL,
+            'harmspot_incident_id', derived_id.incident_id)
+    ) AS VARCHAR)) AS payload,
+    NULL::VARCHAR AS about,
+    NULL::VARCHAR AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN raw ON staged.row_number = raw.harmspot_number
-JOIN raw_file ON raw.harmspot_file = raw_file.file
 LEFT JOIN derived_id ON staged.row_number = derived_id.row_number
 ORDER BY staged.row_number
 
 -- name: unread_lines
--- Lines of a CSV file that are not valid rows: too many or too few fields, a broken quote, not UTF-8.
+-- Lines of a file that are no rows: another number of fields, a broken quote, bytes that the encoding does not know.
 SELECT
-    parse_filename(reject_scans.file_path) AS topic,
+    file AS topic,
     0::INTEGER AS source_partition,
-    min(reject_errors.line - 2)::BIGINT AS source_offset,
+    line - 1 AS source_offset,
     'unread_line' AS reason,
-    'The line has too many or too few fields, a broken quote, or bytes that are no UTF-8.' AS detail,
+    detail,
     $mapping AS mapping,
-    encode(reject_errors.csv_line) AS payload
-FROM reject_errors
-JOIN reject_scans USING (scan_id, file_id)
-GROUP BY ALL
-ORDER BY topic, source_offset, payload
-
--- name: reject_tables
--- DuckDB creates these tables when it reads CSV; Parquet has no refused lines.
-CREATE TEMP TABLE IF NOT EXISTS reject_scans (scan_id UBIGINT, file_id UBIGINT, file_path VARCHAR);
-CREATE TEMP TABLE IF NOT EXISTS reject_errors (scan_id UBIGINT, file_id UBIGINT, line UBIGINT, csv_line VARCHAR);
+    text AS payload,
+    NULL::VARCHAR AS about,
+    NULL::VARCHAR AS value
+FROM unread_line
+ORDER BY topic, source_offset
 
 -- name: tried_rows
 -- Waiting dead letters of the mapping that were valid rows, with the original row of the file.
@@ -58,7 +55,9 @@ SELECT
     refusal.reason,
     refusal.detail,
     $mapping AS mapping,
-    tried_row.bytes AS payload
+    tried_row.bytes AS payload,
+    NULL::VARCHAR AS about,
+    NULL::VARCHAR AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN tried_row ON staged.row_number = tried_row.rowid

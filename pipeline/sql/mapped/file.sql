@@ -1,12 +1,5 @@
 -- An external file as tables: its rows, their ids and their places.
 
--- name: raw_file
--- Files of `raw` and the first row of each: files are read one after the other.
-CREATE OR REPLACE TEMP TABLE raw_file AS
-SELECT harmspot_file AS file, parse_filename(harmspot_file) AS name, min(harmspot_number) AS first_row
-FROM raw
-GROUP BY harmspot_file
-
 -- name: derived_id
 -- Ids for rows without one: a hash of the row's content and its ordinal among the rows of its file with the same
 -- content, so that the same file always gives the same ids. Reads `unidentified` (row_number, file, content).
@@ -16,12 +9,30 @@ SELECT
     concat('row-', md5(content), '-', row_number() OVER (PARTITION BY file, content ORDER BY row_number)) AS incident_id
 FROM unidentified
 
+-- name: each_id
+-- Ids where equal ids are incidents of their own (same_id: each): the id, the offence, and an ordinal among equal ones.
+CREATE OR REPLACE TEMP TABLE derived_id AS
+SELECT
+    row_number,
+    concat_ws('-', id, offence, offence_detail, CASE WHEN copy > 1 THEN copy END) AS incident_id
+FROM (
+    SELECT
+        extract.row_number,
+        coalesce(extract.incident_id, derived_id.incident_id) AS id,
+        offence,
+        offence_detail,
+        row_number() OVER (PARTITION BY id, offence, offence_detail ORDER BY extract.row_number) AS copy
+    FROM extract
+    LEFT JOIN derived_id ON extract.row_number = derived_id.row_number
+)
+WHERE id IS NOT NULL
+
 -- name: identified
 -- Rows of the file with their identifiers: incident, version, event. Reads `extract` and derived_id.
 CREATE OR REPLACE TEMP VIEW identified AS
 SELECT
     extract.*,
-    coalesce(extract.incident_id, extract.harmspot_incident_id, derived_id.incident_id) AS id,
+    coalesce(extract.harmspot_incident_id, derived_id.incident_id, extract.incident_id) AS id,
     CASE
         WHEN is_updated_at_given THEN epoch(coalesce(
             timezone('UTC', updated_at_absolute), updated_at_local))::BIGINT

@@ -1,11 +1,10 @@
 -- Incidents of an external file, each with the rule (see refusal.sql) that refuses it, or null.
--- Reads temporary tables: located (the file's columns under our names, identified, with lon and lat), raw_file, zone_span,
+-- Reads temporary tables: located (the file's columns under our names, identified, with lon and lat), zone_span,
 -- offence_word, status_word, discovery_word; and variables: source, precision, discovery, horizon.
 CREATE OR REPLACE TEMP VIEW mapped AS
 WITH translated AS (
     SELECT
         located.*,
-        coalesce(located.harmspot_row, located.row_number - raw_file.first_row)::BIGINT AS file_row,
         coalesce(located.occurred_at_absolute,
             make_timestamptz(epoch_us(located.occurred_at_local) - 1000000 * happened.offset_s)) AS occurred_at,
         coalesce(happened.repeats_from <= located.occurred_at_local, false) AS occurs_twice,
@@ -15,7 +14,6 @@ WITH translated AS (
         offence_word.offence_code,
         coalesce(discovery_word.meaning, offence_word.discovery, getvariable('discovery')) AS stated_discovery
     FROM located
-    JOIN raw_file ON located.file = raw_file.file
     LEFT JOIN zone_span AS happened
         ON year(located.occurred_at_local) = happened.year
         AND located.occurred_at_local >= happened.local_from
@@ -35,7 +33,7 @@ SELECT
     event_id,
     NULL::TIMESTAMPTZ AS event_time,
     0::INTEGER AS source_partition,
-    file_row AS source_offset,
+    line - 1 AS source_offset,
     id AS incident_id,
     stated_version AS version,
     stated_status AS status,
@@ -50,6 +48,8 @@ SELECT
     area_id,
     is_domestic,
     row_number,
+    file,
+    is_updated_at_given OR is_version_given AS is_version_stated,
     CASE
         WHEN NOT is_occurred_at_given THEN 'no_time'
         WHEN occurred_at_local IS NULL AND occurred_at_absolute IS NULL THEN 'bad_time'

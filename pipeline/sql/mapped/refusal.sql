@@ -20,5 +20,7 @@ FROM (
     ('no_offence', 'missing_field', '`offence` is blank.'),
     ('unknown_offence', 'unknown_offence_code', '`offence` is not in the mapping''s table of offences; add it there, then replay.'),
     ('no_id', 'empty_id', '`incident_id` is blank and should identify something.'),
+    ('clash', 'same_id', 'Other rows of the file have the same `incident_id` and say something else; say in the mapping what that means (same_id: gravest, each or later_load_corrects), then load the file again.'),
+    ('conflict', 'same_id', '`incident_id` is stored with other content; if a later file corrects an earlier one, set same_id: later_load_corrects in the mapping, then load the file again.'),
     ('named', 'names_person', '`incident_id` or an area holds a pseudonym of harmspot; send the source''s own.')
 ) AS refusals (rule, reason, detail)

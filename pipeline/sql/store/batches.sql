@@ -9,16 +9,16 @@ FROM store.ingest_batch
 
 -- name: add
 INSERT INTO store.ingest_batch
-VALUES ($batch_id, $source, $ingested_at, $rows_in, $stored, $duplicates, $dead, $conflicts)
+VALUES ($batch_id, $source, $ingested_at, $rows_in, $stored, $duplicates, $dead, $conflicts, $merged, $cancelled)
 
 -- name: all
-SELECT batch_id, source, ingested_at, rows_in, stored, duplicates, dead, conflicts
+SELECT batch_id, source, ingested_at, rows_in, stored, duplicates, merged, cancelled, dead, conflicts
 FROM store.ingest_batch
 ORDER BY batch_id
 
 -- name: known_until
 -- Time of the last batch that stored rows: a batch of duplicates adds nothing, so it causes no new run.
-SELECT max(ingested_at) FROM store.ingest_batch WHERE stored > 0
+SELECT max(ingested_at) FROM store.ingest_batch WHERE stored + cancelled > 0
 
 -- name: throughput
 -- Time of the last batch, and rows per second of the latest batches from a broker: all but the first, from the first's

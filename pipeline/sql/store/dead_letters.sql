@@ -22,14 +22,15 @@ waiting AS (
     WHERE resolved_at IS NULL
 )
 SELECT
-    topic, source_partition, source_offset, reason, detail, mapping, payload, payload_hash, $batch_id, $ingested_at, NULL
+    topic, source_partition, source_offset, reason, detail, mapping, payload, payload_hash, $batch_id, $ingested_at,
+    NULL AS resolved_at, about, value
 FROM distinct_letter
 ANTI JOIN waiting USING (topic, payload_hash)
 ORDER BY topic, source_partition, source_offset, payload_hash
 
 -- name: all
 -- Waiting dead letters, without their payloads, in order of arrival.
-SELECT batch_id, ingested_at, topic, source_partition, source_offset, reason, detail, mapping
+SELECT batch_id, ingested_at, topic, source_partition, source_offset, reason, detail, mapping, about, value
 FROM store.dead_letter
 WHERE resolved_at IS NULL
 ORDER BY batch_id, topic, source_partition, source_offset, payload_hash
@@ -57,21 +58,40 @@ WHERE resolved_at IS NULL
 GROUP BY reason
 ORDER BY letters DESC, reason
 
+-- name: words
+-- Offence words of waiting dead letters, the commonest first.
+SELECT value, count(*) AS letters
+FROM store.dead_letter
+WHERE resolved_at IS NULL AND reason IN ('unknown_offence_code', 'unchecked_offence') AND value IS NOT NULL
+GROUP BY value
+ORDER BY letters DESC, value
+
 -- name: tried
 -- Dead letters that a replay of events tries again.
 CREATE OR REPLACE TEMP TABLE tried AS
 SELECT DISTINCT topic, md5_number(payload) AS payload_hash
 FROM letters
 
+-- name: loaded_again
+-- Waiting dead letters of files that are loaded again: this load tries their rows anew.
+CREATE OR REPLACE TEMP TABLE tried AS
+SELECT DISTINCT dead_letter.topic, dead_letter.payload_hash
+FROM store.dead_letter
+SEMI JOIN earlier_load ON dead_letter.topic = earlier_load.file AND dead_letter.batch_id = earlier_load.batch_id
+WHERE dead_letter.resolved_at IS NULL AND dead_letter.mapping = $mapping
+
 -- name: mark_tried
 -- Of the replayed dead letters (`tried`), those that failed again (`dead_arrived`) keep waiting with the new reason.
 UPDATE store.dead_letter
 SET reason = coalesce(again.reason, dead_letter.reason),
     detail = coalesce(again.detail, dead_letter.detail),
+    about = CASE WHEN again.reason IS NULL THEN dead_letter.about ELSE again.about END,
+    value = CASE WHEN again.reason IS NULL THEN dead_letter.value ELSE again.value END,
     resolved_at = CASE WHEN again.reason IS NULL THEN $ingested_at END
 FROM tried
 LEFT JOIN (
-    SELECT topic, md5_number(payload) AS payload_hash, min(reason) AS reason, min(detail) AS detail
+    SELECT topic, md5_number(payload) AS payload_hash, min(reason) AS reason, min(detail) AS detail,
+        min(about) AS about, min(value) AS value
     FROM dead_arrived
     GROUP BY ALL
 ) AS again USING (topic, payload_hash)
@@ -82,5 +102,5 @@ WHERE dead_letter.resolved_at IS NULL
 
 -- name: empty
 UPDATE store.dead_letter
-SET payload = ''::BLOB, detail = 'erased'
+SET payload = ''::BLOB, detail = 'erased', value = NULL
 WHERE rowid IN (SELECT unnest($rows::BIGINT[]))

@@ -141,7 +141,7 @@ def fields(section: type, at: str = "") -> Iterator[tuple[str, set[Any]]]:
 
 
 SHAPES = ["Zebra-99", 3, True, None, [], [{"a": "Zebra-99"}], {"a": "Zebra-99"}, {1: "Zebra-99"}]
-OF_TYPE = {Path: str, Mapping: dict, str: str}
+OF_TYPE = {Path: str, Mapping: dict, str: str, tuple: list}
 WRONG: list[tuple[str, Any]] = [
     (at, shape)
     for at, kinds in fields(Settings)
@@ -154,6 +154,7 @@ WRONG += [(at, {1: "Zebra-99"}) for at in ("sources", "kafka.security", "places.
 WRONG += [("places.weights", {"violence": "Zebra-99"}), ("kafka.security", {1: 2, "ssl_cafile": 3})]
 WRONG += [("force.fidelity", "a\0b"), ("ingest.mapping", "a\0b")]
 WRONG += [("ingest.sources", shape) for shape in ([{"a": "Zebra-99"}], [3], [None], {"a": "Zebra-99"}, ["a\0b"])]
+WRONG += [("ingest.mappings", shape) for shape in ([{"a": "Zebra-99"}], [3], [None])]
 WRONG += [("partners.recipients", [{"name": "a", "topics": shape}]) for shape in (None, 3, [3], {"notices": 3})]
 WRONG += [("partners.recipients", shape) for shape in ([{}], [[]], None, {}, "Zebra-99")]
 WRONG += [("places.discoveries", shape) for shape in (3, [[]], [{}], {})]

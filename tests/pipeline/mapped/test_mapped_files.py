@@ -1,7 +1,7 @@
 """A file in which nothing can repeat goes in as it is read, another by comparison: to one and the same store."""
 
 import tempfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -18,11 +18,12 @@ from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.keys import derive_key
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
+from tests.decoders import decoder
 from tests.soak import sample
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AXES = ("violence", "disorder", "minors", "none")
-CODES = frozenset(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES).index)
+HARM_DAYS = dict(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES)["harm_days"])
 MAPPING = {
     "name": "town",
     "about": "A town",
@@ -57,7 +58,11 @@ def write(path: Path, rows: list[tuple[str, ...]]) -> Path:
 
 def load(store: Store, path: Path, mapping: Mapping) -> BatchCounts:
     return store.load_mapped(
-        path, mapping, offence_codes=CODES, ingested_at=NOW, future_tolerance=timedelta(minutes=10)
+        path,
+        mapping,
+        decoder=decoder(HARM_DAYS, NOW),
+        harm_days=HARM_DAYS,
+        ingested_at=NOW,
     )
 
 
@@ -75,7 +80,7 @@ def store_of(
 
 @pytest.mark.sampled
 @settings(max_examples=sample(8, whole=40), deadline=None)
-@given(first=st.lists(ROW, max_size=6), second=st.lists(ROW, max_size=6))
+@given(first=st.lists(ROW, min_size=1, max_size=6), second=st.lists(ROW, min_size=1, max_size=6))
 def test_straight_in_or_compared_the_store_is_the_same(
     first: list[tuple[str, ...]], second: list[tuple[str, ...]]
 ) -> None:

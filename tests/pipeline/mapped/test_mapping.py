@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.keys import derive_key
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
+from tests.decoders import decoder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHIPPED = Path("configs/mappings")
 AXES = ("violence", "disorder", "minors", "none")
-CODES = frozenset(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES).index)
+HARM_DAYS = dict(read_codebook(Path("configs/codebooks/harm.csv"), date(2026, 1, 1), AXES)["harm_days"])
 PHILADELPHIA_DATA = Path("../shared/data/philadelphia_2017_2019.parquet")
 
 DOCUMENT = {
@@ -63,15 +64,18 @@ def load(store: Store, path: Path, mapping: Path, at: datetime = NOW) -> BatchCo
     return store.load_mapped(
         path,
         read_mapping(mapping),
-        offence_codes=CODES,
+        decoder=decoder(HARM_DAYS, at),
+        harm_days=HARM_DAYS,
         ingested_at=at,
-        future_tolerance=timedelta(minutes=10),
     )
 
 
 def replay(store: Store, mapping: Path) -> BatchCounts:
     return store.replay_mapped(
-        read_mapping(mapping), offence_codes=CODES, ingested_at=NOW, future_tolerance=timedelta(minutes=10)
+        read_mapping(mapping),
+        decoder=decoder(HARM_DAYS, NOW),
+        harm_days=HARM_DAYS,
+        ingested_at=NOW,
     )
 
 
@@ -128,7 +132,7 @@ def test_a_bad_row_is_a_dead_letter_and_stops_no_other(store: Store, tmp_path: P
     assert counts == BatchCounts(2, 1, 0, 1, 0, {reason: 1})
     [letter] = store.dead_letters().to_dict("records")
     found = (letter["topic"], letter["source_offset"], letter["reason"], letter["mapping"])
-    assert found == ("town.csv", 1, reason, "town")
+    assert found == ("town.csv", 2, reason, "town")
     again = load(store, write_csv(tmp_path, GOOD, line), write_mapping(tmp_path))
     assert (again.duplicates, again.dead, len(store.dead_letters())) == (1, 1, 1)
 
@@ -231,9 +235,9 @@ def test_status_discovery_and_version_columns(store: Store, tmp_path: Path) -> N
     assert held(store, "version, status, discovery, is_domestic") == expected
 
 
-def test_a_repeated_id_with_other_content_is_a_conflict(store: Store, tmp_path: Path) -> None:
+def test_a_repeated_id_with_other_content_waits(store: Store, tmp_path: Path) -> None:
     counts = load(store, write_csv(tmp_path, GOOD, GOOD, GOOD.replace("Robbery", "Drugs")), write_mapping(tmp_path))
-    assert counts == BatchCounts(rows_in=3, stored=2, duplicates=1, conflicts=1)
+    assert counts == BatchCounts(rows_in=3, dead=3, dead_by_reason={"same_id": 3})
 
 
 def test_dead_rows_pass_once_the_table_of_offences_is_mended(store: Store, tmp_path: Path) -> None:
@@ -242,8 +246,8 @@ def test_dead_rows_pass_once_the_table_of_offences_is_mended(store: Store, tmp_p
     assert store.waiting_mappings() == ["town"]
     mended = write_mapping(tmp_path, table=f"{OFFENCES}Witchcraft,other_offence,public\n")
     assert replay(store, mended) == BatchCounts(2, 1, 0, 1, 0, {"unknown_offence_code": 1})
-    assert held(store, "incident_id, source_offset") == [("i1", 0), ("i2", 1)]
-    assert list(store.dead_letters()["source_offset"]) == [2]
+    assert held(store, "incident_id, source_offset") == [("i1", 1), ("i2", 2)]
+    assert list(store.dead_letters()["source_offset"]) == [3]
     assert load(store, path, mended) == BatchCounts(3, 0, 2, 1, 0, {"unknown_offence_code": 1})
 
 
@@ -273,7 +277,7 @@ def test_police_uk_folders_load_once_with_ids_for_rows_that_have_none(store: Sto
     rows = held(store, "incident_id, occurred_at, occurred_precision, source_offset")
     assert [row[0] for row in rows[:2]] == ["a1", "a2"]
     assert [row[0][-2:] for row in rows[2:]] == ["-1", "-2"]
-    assert rows[1][1:] == (datetime(2024, 3, 31, 23, tzinfo=UTC), "month", 0)
+    assert rows[1][1:] == (datetime(2024, 3, 31, 23, tzinfo=UTC), "month", 1)
     assert list(store.dead_letters()["topic"]) == ["2024-03-leeds-street.csv"]
     assert load(store, folder, SHIPPED / "police_uk.yaml").duplicates == 4
     assert load(store, folder / "2024-03", SHIPPED / "police_uk.yaml").duplicates == 3
@@ -316,13 +320,13 @@ def test_chicago_rows_read_with_their_corrections(store: Store, tmp_path: Path) 
 def test_a_shipped_mapping_fits_the_shipped_codebook(name: str) -> None:
     mapping = read_mapping(SHIPPED / f"{name}.yaml")
     assert mapping.name == name
-    assert set(mapping.offences["offence_code"]) <= CODES
+    assert set(mapping.offences["offence_code"]) <= set(HARM_DAYS)
 
 
 @pytest.mark.skipif(not PHILADELPHIA_DATA.exists(), reason=f"real incidents are not at {PHILADELPHIA_DATA}")
 def test_every_real_row_is_counted(store: Store) -> None:
     counts = load(store, PHILADELPHIA_DATA, SHIPPED / "philadelphia.yaml")
-    assert counts == BatchCounts(475_019, 471_289, 0, 3_730, 12, {"no_location": 3_730})
+    assert counts == BatchCounts(475_019, 471_277, 0, 3_730, 0, {"no_location": 3_730}, merged=12)
 
 
 def failing_load(store: Store, path: Path, mapping: Path, error: type[Exception], words: str) -> None:
@@ -349,13 +353,15 @@ def test_a_file_that_cannot_be_read_is_named(store: Store, tmp_path: Path) -> No
     mapping = write_mapping(tmp_path)
     (tmp_path / "broken.parquet").write_bytes(b"no parquet at all")
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
+    (tmp_path / "notes.doc").write_text("hello", encoding="utf-8")
     (tmp_path / "empty").mkdir()
     (tmp_path / "blank.csv").touch()
     failing_load(store, tmp_path / "broken.parquet", mapping, SourceError, "broken.parquet cannot be read")
     failing_load(store, tmp_path / "none.csv", mapping, SourceError, "does not exist")
-    failing_load(store, tmp_path / "notes.txt", mapping, SourceError, "expected .parquet, .csv")
+    failing_load(store, tmp_path / "notes.txt", mapping, SourceError, "holds a header and no row")
+    failing_load(store, tmp_path / "notes.doc", mapping, SourceError, "expected .csv, .tsv")
     failing_load(store, tmp_path / "blank.csv", mapping, SourceError, "is empty")
-    failing_load(store, tmp_path / "empty", mapping, SourceError, "expected .parquet, .csv")
+    failing_load(store, tmp_path / "empty", mapping, SourceError, "expected .csv, .tsv")
 
 
 @pytest.mark.parametrize(

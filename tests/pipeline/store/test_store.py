@@ -258,7 +258,7 @@ def test_of_a_record_too_large_to_read_a_beginning_waits_and_is_not_tried_again(
 def test_a_replay_goes_through_any_number_of_letters_a_page_at_a_time_in_order_of_arrival(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.store.loading._REPLAY_PAGE", 20)
+    monkeypatch.setattr("pipeline.loading.file_loading._REPLAY_PAGE", 20)
     payloads = [b"%d" % number for number in range(50)]
     notices = tuple({"payload": payload, "source_offset": number} for number, payload in enumerate(payloads))
     commit(store, batch(notices=notices[:25]))

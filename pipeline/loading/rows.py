@@ -3,7 +3,6 @@
 The tables are a pure function of the set of events: order, batching and repetition do not change any result.
 """
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -15,10 +14,12 @@ from pipeline.database import Progress, frame, log_progress, query, unordered
 from pipeline.events.batch import BatchCounts, DecodedBatch
 from pipeline.events.columns import DEAD_LETTER, IDENTITY
 from pipeline.events.version_sql import arrival_sql, keep_sql, stage_sql
-from pipeline.store.dedup_index import DedupIndex
+from pipeline.loading.dedup_index import DedupIndex
 
 # Batches under a fixed clock are one microsecond apart; a larger step means that the clock went back.
 _CLOCK_STEP = timedelta(seconds=1)
+
+_KEPT_COUNTS = ("rows_in", "stored", "duplicates", "merged", "cancelled", "dead", "conflicts")
 
 
 class BatchNumber(NamedTuple):
@@ -46,7 +47,7 @@ class Rows:
         return frame(self._connection, query("store/dead_letters#all"))
 
     def batches(self) -> pd.DataFrame:
-        """Return every batch with its counts: rows_in == stored + duplicates + dead."""
+        """Return every batch with its counts: rows_in == stored + duplicates + merged + dead."""
         return frame(self._connection, query("store/batches#all"))
 
     def _new_batch(self, ingested_at: datetime) -> BatchNumber:
@@ -68,9 +69,9 @@ class Rows:
         self._execute_on("identity_arrived", batch.identity.cast(IDENTITY), query("store/identities#add"))
         return counts + self._keep_dead(batch.dead_letters, number)
 
-    def _keep_staged(self, entity: str, number: BatchNumber, present: Collection[str] | None = None) -> BatchCounts:
+    def _keep_staged(self, entity: str, number: BatchNumber) -> BatchCounts:
         """Move the new rows of `staged` into the entity's versions and drop `staged`."""
-        self._connection.execute(arrival_sql(entity, "row_number" if present else "rowid"))
+        self._connection.execute(arrival_sql(entity))
         rows_in = self._scalar("SELECT count(*) FROM staged")
         if self._dedup_index is not None:
             suspects = self._dedup_index.suspects(self._connection, entity)
@@ -80,7 +81,7 @@ class Rows:
         stored = self._scalar("SELECT count(*) FROM staged")
         conflicts = self._scalar(query("load/conflict"))
         with unordered(self._connection):
-            self._connection.execute(keep_sql(entity, present), number._asdict())
+            self._connection.execute(keep_sql(entity), number._asdict())
         self._connection.execute("DROP TABLE staged")
         if conflicts:
             self._progress(
@@ -97,7 +98,7 @@ class Rows:
 
     def _keep_counts(self, number: BatchNumber, source: str, counts: BatchCounts) -> None:
         if counts.rows_in:
-            row = {name: getattr(counts, name) for name in ("rows_in", "stored", "duplicates", "dead", "conflicts")}
+            row = {name: getattr(counts, name) for name in _KEPT_COUNTS}
             self._connection.execute(query("store/batches#add"), {**number._asdict(), "source": source, **row})
 
     def _execute_on(self, name: str, rows: pa.Table, sql: str, parameters: dict[str, Any] | None = None) -> None:

@@ -1,0 +1,70 @@
+"""What became of the rows of a load, for the person who loaded them: counts, examples, words, points off the map."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flows.home.home import Home
+from flows.home.rows import to_json_rows
+from flows.home.store_access import open_home_store
+from flows.ingest.dead_letters import by_reason, unknown_words, waiting_letters
+from flows.ingest.ingest import load_file
+from flows.run.assembly import count_outside
+from pipeline.events.batch import BatchCounts
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """Counts of a load, and what of its files waits."""
+
+    counts: BatchCounts
+    reasons: pd.DataFrame  # reason, letters, example, detail
+    words: pd.DataFrame  # word, rows, mapping, todo
+    located: int  # incidents of the load with a point
+    outside: int  # of these, outside every area of the map
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether lines of the file could not be told apart into fields."""
+        return bool(self.counts.dead_by_reason.get("unread_line"))
+
+    def rows(self) -> pd.DataFrame:
+        """Return one row per outcome: outcome, rows, example."""
+        counts = self.counts
+        table = [
+            ("rows in the file", counts.rows_in, ""),
+            ("new", counts.stored - counts.corrected, ""),
+            ("corrected", counts.corrected, "new versions of what the store had"),
+            ("repeated", counts.duplicates, "the same as a row before or in the store"),
+            ("merged", counts.merged, "one with another row of the same id, as the mapping says"),
+            *(
+                (f"refused: {reason}", letters, example)
+                for reason, letters, example, _ in self.reasons.itertuples(index=False)
+            ),
+        ]
+        if counts.cancelled:
+            table.append(("cancelled", counts.cancelled, "given before by these files and no longer"))
+        return pd.DataFrame(table, columns=["outcome", "rows", "example"])
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything for `--json`."""
+        return {
+            **asdict(self.counts),
+            "refused": to_json_rows(self.reasons),
+            "unknown_words": to_json_rows(self.words),
+            "located": self.located,
+            "outside_map": self.outside,
+        }
+
+
+def load_and_report(home: Home, path: Path, mapping: Path | None) -> LoadReport:
+    """Load a file or folder (as `load_file`) and return what became of its rows."""
+    counts = load_file(home, path, mapping)
+    with open_home_store(home) as store:
+        points, files = store.points_of_last_load(), store.files_of_last_load()
+    letters = waiting_letters(home)
+    own = letters[letters["file"].isin([*files, path.name, path.name.split(".")[0]])]
+    outside = count_outside(points, home.settings)
+    return LoadReport(counts, by_reason(own), unknown_words(own), int(points["incidents"].sum()), outside)

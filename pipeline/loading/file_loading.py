@@ -1,0 +1,204 @@
+"""Third-party files loaded through a mapping, and dead letters tried again once their cause is mended."""
+
+from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.database import Progress, frame, query, transaction, unordered
+from pipeline.errors import StoreError
+from pipeline.events.batch import BatchCounts, DecodedBatch, Record
+from pipeline.events.columns import DEAD_LETTER, SCHEMAS
+from pipeline.events.decoder import Decoder
+from pipeline.events.version_sql import hashed_sql, keep_sql, stage_sql
+from pipeline.files.table import ReadFile
+from pipeline.loading.rows import BatchNumber, dead_counts
+from pipeline.loading.settling import Settling
+from pipeline.mapped import mapped_files
+from pipeline.mapped.mapping import Mapping, check_offence_codes
+from pipeline.records.involvements import involve
+from pipeline.records.records import RecordRows, decode_rows, kept_identities, refuse_same
+
+_REPLAY_PAGE = 1000  # dead letters replayed in one transaction; each may have 1 MiB
+
+# Keeps the rows of a file within a transaction; returns their counts, and the other rows as dead letters.
+Keep = Callable[[], tuple[BatchCounts, pa.Table]]
+
+
+class Loading(Settling):
+    """The part of the store that loads files and replays dead letters; `pipeline.store.interface` describes it."""
+
+    def load_mapped(
+        self,
+        path: Path,
+        mapping: Mapping,
+        *,
+        decoder: Decoder,
+        harm_days: MappingOf[str, float],
+        ingested_at: datetime,
+        progress: Progress | None = None,
+    ) -> BatchCounts:
+        """Load a file, or a folder of files, through a mapping, in one transaction."""
+        check_offence_codes(mapping, harm_days)
+        # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
+        number = self._new_batch(ingested_at)
+        files = self._read(path, mapping, progress or self._progress)
+        rows_in = sum(file.rows for file in files)
+        self._know_files(files, mapping.kind)
+        keep = self._prepare(number, mapping, decoder, harm_days)
+        with transaction(self._connection):
+            counts, dead = keep()
+            dead = pa.concat_tables([dead, mapped_files.unread_lines(self._connection, mapping.name)])
+            self._connection.execute(query("store/dead_letters#loaded_again"), {"mapping": mapping.name})
+            self._mark_tried(dead, mapping.name, number)
+            counts += self._keep_dead(dead, number)
+            if counts.rows_in != rows_in:
+                text = f"{rows_in:,} rows were read, {counts.rows_in:,} kept or refused; nothing is stored"
+                raise StoreError(f"{path}: {text}")
+            if mapping.kind == "incidents":
+                counts = replace(counts, cancelled=self._cancel_gone(number, mapping.source))
+            self._keep_counts(number, path.name, counts)
+            self._remember_files(number, mapping.kind)
+        return counts
+
+    def files_of_last_load(self) -> list[str]:
+        """Return the names of the files of the last load through a mapping."""
+        return [row[0] for row in self._rows("load/settle#last_files")]
+
+    def points_of_last_load(self) -> pd.DataFrame:
+        """Return the distinct points of the last load through a mapping: lon, lat, incidents."""
+        return frame(self._connection, query("load/settle#last_points"))
+
+    def waiting_mappings(self) -> list[str]:
+        """Return the sorted names of the mappings through which waiting dead letters came."""
+        return [row[0] for row in self._rows("store/dead_letters#mappings")]
+
+    def replay_events(self, decode: Callable[[list[Record]], DecodedBatch], *, ingested_at: datetime) -> BatchCounts:
+        """Decode the waiting dead letters that are events again; store those that pass and mark them resolved.
+
+        `decode` is the method of a decoder with the current codebook. `dead` counts the letters that still fail. Each
+        page of dead letters is one transaction, so that any number of them fits into memory.
+        """
+        counts, after = BatchCounts(), -1
+        while rows := self._rows("store/dead_letters#next_events", {"after": after, "page": _REPLAY_PAGE}):
+            after = rows[-1][0]
+            counts += self._replay([Record(*row[1:]) for row in rows], decode, ingested_at)
+        return counts
+
+    def replay_mapped(
+        self, mapping: Mapping, *, decoder: Decoder, harm_days: MappingOf[str, float], ingested_at: datetime
+    ) -> BatchCounts:
+        """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
+        check_offence_codes(mapping, harm_days)
+        number = self._new_batch(ingested_at)
+        mapped_files.read_waiting(self._connection, mapping)
+        for name in ("files_of_letters", "earlier_load"):
+            self._connection.execute(query(f"load/settle#{name}"), {"kind": mapping.kind})
+        keep = self._prepare(number, mapping, decoder, harm_days, again=True)
+        with transaction(self._connection):
+            counts, dead = keep()
+            self._mark_tried(dead, mapping.name, number)
+            counts += dead_counts(dead)
+            self._keep_counts(number, f"replay of {mapping.name}", counts)
+            self._remember_files(number, mapping.kind)
+        return counts
+
+    def _read(self, path: Path, mapping: Mapping, progress: Progress) -> list[ReadFile]:
+        """Create view `raw` of the files; say what was passed over and what was guessed."""
+        files, passed_over = mapped_files.read_raw(self._connection, path, mapping)
+        if passed_over:
+            named = ", ".join(f"{file.name} ({file.why})" for file in passed_over)
+            progress(f"{path.name}: {len(passed_over):,} files passed over: {named}")
+        for note in mapping.notes:
+            progress(f"mapping {mapping.name}: {note}")
+        for file in files:
+            for note in file.notes:
+                progress(f"{file.name}: {note}")
+        progress(f"{path.name}: {sum(file.rows for file in files):,} rows read")
+        return files
+
+    def _prepare(
+        self,
+        number: BatchNumber,
+        mapping: Mapping,
+        decoder: Decoder,
+        harm_days: MappingOf[str, float],
+        *,
+        again: bool = False,
+    ) -> Keep:
+        """Turn the rows of `raw` into records, without writing to the store; `again` is for waiting dead letters."""
+        self._weigh(harm_days)
+        if mapping.kind == "incidents":
+            return self._prepare_incidents(number, mapping, decoder, again=again)
+        if mapping.kind == "involvements":
+            return partial(self._involve, number, mapping, decoder, again=again)
+        rows = decode_rows(self._connection, mapping, decoder, again=again)
+        return partial(self._keep_records, rows, number, mapping, again=again)
+
+    def _prepare_incidents(self, number: BatchNumber, mapping: Mapping, decoder: Decoder, *, again: bool) -> Keep:
+        mapped_files.map_incidents(self._connection, mapping, decoder.horizon)
+        if not again:
+            self._connection.execute(query("load/settle#present_id"))
+            # A file without repeats, as nearly all are, is inserted directly; the rows of another are settled.
+            if mapped_files.is_all_new(self._connection):
+                return partial(self._insert, number, mapping)
+        mapped_files.stage_incidents(self._connection)
+        refuse = partial(mapped_files.refuse, self._connection, mapping, again=again)
+        return partial(self._settle, "incident", number, mapped_files.STAGED, mapping.same_id, refuse)
+
+    def _insert(self, number: BatchNumber, mapping: Mapping) -> tuple[BatchCounts, pa.Table]:
+        """Insert the incidents of `mapped` directly from the file; return their counts and the other rows' letters."""
+        rows = hashed_sql("incident", "FROM mapped WHERE rule IS NULL", mapped_files.STAGED)
+        with unordered(self._connection):
+            stored = self._scalar(keep_sql("incident", mapped_files.STAGED, rows), number._asdict())
+        counts = BatchCounts(rows_in=stored, stored=stored)
+        if stored == self._scalar("SELECT count(*) FROM raw"):
+            return counts, DEAD_LETTER.empty_table()
+        mapped_files.stage_incidents(self._connection, refused_only=True)
+        return counts, mapped_files.refuse(self._connection, mapping)
+
+    def _keep_records(
+        self, rows: RecordRows, number: BatchNumber, mapping: Mapping, *, again: bool
+    ) -> tuple[BatchCounts, pa.Table]:
+        """Settle the records of a file and store the identities of the people in those that are kept."""
+        staged = "CREATE OR REPLACE TEMP TABLE staged AS SELECT *, NULL::VARCHAR AS rule FROM arrived_rows"
+        self._execute_on("arrived_rows", rows.table, staged)
+        refuse = partial(refuse_same, self._connection, mapping, rows.entity, again=again)
+        counts, clashes = self._settle(rows.entity, number, SCHEMAS[rows.entity].names, mapping.same_id, refuse)
+        self._execute_on("identity_arrived", kept_identities(self._connection, rows), query("store/identities#add"))
+        return counts, pa.concat_tables([rows.dead_letters, clashes])
+
+    def _involve(
+        self, number: BatchNumber, mapping: Mapping, decoder: Decoder, *, again: bool
+    ) -> tuple[BatchCounts, pa.Table]:
+        """Give the incidents of the store the roles of people that the file states, as new versions."""
+        involved = involve(self._connection, mapping, decoder, again=again)
+        self._execute_on("arrived_rows", involved.table, stage_sql("incident"))
+        self._connection.execute(keep_sql("incident"), number._asdict())
+        self._execute_on("identity_arrived", involved.identity, query("store/identities#add"))
+        return involved.counts, involved.dead_letters
+
+    def _replay(
+        self, records: list[Record], decode: Callable[[list[Record]], DecodedBatch], ingested_at: datetime
+    ) -> BatchCounts:
+        batch = decode(records)
+        payloads = pa.array([record.value for record in records], pa.binary())
+        tried = pa.table({"topic": [record.topic for record in records], "payload": payloads})
+        with transaction(self._connection):
+            number = self._new_batch(ingested_at)
+            self._execute_on("letters", tried, query("store/dead_letters#tried"))
+            self._mark_tried(batch.dead_letters, None, number)
+            still = DecodedBatch(batch.tables, batch.identity, DEAD_LETTER.empty_table())
+            counts = self._keep_decoded(still, number) + dead_counts(batch.dead_letters)
+            self._keep_counts(number, "replay of events", counts)
+        return counts
+
+    def _mark_tried(self, dead_letters: pa.Table, mapping: str | None, number: BatchNumber) -> None:
+        parameters = {"mapping": mapping, "ingested_at": number.ingested_at}
+        rows = dead_letters.cast(DEAD_LETTER)
+        self._execute_on("dead_arrived", rows, query("store/dead_letters#mark_tried"), parameters)

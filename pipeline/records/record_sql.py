@@ -1,0 +1,178 @@
+"""SQL of records that are no incidents: their columns by what they hold, and the rules that refuse a row."""
+
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from pipeline.database import literal_sql, name_sql, query
+from pipeline.mapped.mapping import Mapping
+from pipeline.mapped.record_columns import RECORD_KINDS, WORD_KEYS, holds
+
+OLDEST_YEARS = 120  # nobody alive is older: an earlier birth is a placeholder such as 1900-01-01
+_NO = ("FALSE", "F", "NO", "N", "0")
+_RFC_3339 = "%Y-%m-%dT%H:%M:%S.%f"
+_SHOWN = ("time", "day", "number", "integer", "offence")
+_PERSONAL = ("birth_date", "birth_year", "deceased_at")
+_HORIZON = "getvariable('horizon')::TIMESTAMPTZ"
+
+
+class Rule(NamedTuple):
+    """A reason to refuse a row: a condition in SQL over the columns of `record`, a code, a sentence, a column."""
+
+    condition: str
+    reason: str
+    detail: str
+    column: str | None  # of ours
+
+
+def record_sql(mapping: Mapping) -> str:
+    """Return the query of the rows of `extract` as an event has them, each with the first rule that refuses it."""
+    reads = mapping.columns.READS
+    parts = ["extract.row_number", *(part for name in reads for part in _parts(name, mapping))]
+    if "version" in reads:
+        version = "CASE WHEN is_updated_at_given THEN updated_at WHEN is_version_given THEN version ELSE 1 END"
+        parts += [f"{version} AS stated_version", "is_updated_at_given OR is_version_given AS is_version_stated"]
+    else:
+        parts += ["false AS is_version_stated"]
+    parts += ["offence_word.offence_code"] if "offence" in reads else []
+    join = query("records/record#offence_join") if "offence" in reads else ""
+    cases = " ".join(f"WHEN {rule.condition} THEN {number}" for number, rule in enumerate(rules_of(mapping)))
+    return (
+        f"WITH found AS (SELECT {', '.join(parts)} FROM extract {join}) "  # noqa: S608 - our names
+        f"SELECT *, CASE {cases} END AS rule FROM found"
+    )
+
+
+def rules_of(mapping: Mapping) -> list[Rule]:
+    """Return the rules of the mapping's kind of record, the first to apply first."""
+    read = [name for name in mapping.columns.named() if holds(name) not in ("text", "offence")]
+    local = [name for name in read if name == "week" or (holds(name) == "time" and name != "updated_at")]
+    return [
+        *(_blank(name) for name in RECORD_KINDS[mapping.kind].required),
+        *(_unread(name) for name in read),
+        *(_zoneless(name) for name in local if mapping.time_zone is None),
+        *_SPECIAL.get(mapping.kind, ()),
+    ]
+
+
+def reasons_of(mapping: Mapping) -> pa.Table:
+    """Return the rules as a table: rule (number), reason, detail, about (the file's column), shown.
+
+    `shown` is the column whose value may be said: of times, numbers and offence words, never of what is about a person.
+    """
+    rules, named = rules_of(mapping), mapping.columns.named()
+    theirs = [named.get(rule.column or "", ()) for rule in rules]
+    is_shown = [holds(rule.column or "") in _SHOWN and rule.column not in _PERSONAL for rule in rules]
+    return pa.table(
+        {
+            "rule": pa.array(range(len(rules)), pa.int32()),
+            "reason": [rule.reason for rule in rules],
+            "detail": [rule.detail for rule in rules],
+            "about": pa.array([", ".join(names) or None for names in theirs], pa.string()),
+            "shown": pa.array(
+                [
+                    names[0] if shown and len(names) == 1 else None
+                    for names, shown in zip(theirs, is_shown, strict=True)
+                ],
+                pa.string(),
+            ),
+        }
+    )
+
+
+def _parts(name: str, mapping: Mapping) -> list[str]:
+    """Return the value of a column, whether it is given, and of a time whether it has no offset."""
+    is_flagged = mapping.columns.READS[name] in ("time", "number", "integer")
+    is_given = f"is_{name}_given" if is_flagged else f"extract.{name_sql(name)} IS NOT NULL AS is_{name}_given"
+    is_local = [f"{name}_absolute IS NULL AS is_{name}_local"] if holds(name) == "time" else []
+    return [f"{_value_sql(name, mapping)} AS {name_sql(name)}", is_given, *is_local]
+
+
+def _value_sql(name: str, mapping: Mapping) -> str:
+    column = f"extract.{name_sql(name)}"
+    local, absolute = f"{name}_local", f"timezone('UTC', {name}_absolute)"
+    if name == "updated_at":
+        return f"epoch(coalesce({absolute}, {local}))::BIGINT"
+    match holds(name):
+        case "time":
+            return f"coalesce(strftime({absolute}, '{_RFC_3339}Z'), strftime({local}, '{_RFC_3339}'))"
+        case "day":
+            return _day_sql(f"coalesce({local}, {absolute})", mapping.formats.get(name, ""))
+        case "number":
+            return f"CASE WHEN isfinite({column}) THEN {column} END"
+        case "truth":
+            is_no = f"{column} IN ({_words_sql(_NO)})"
+            return f"CASE WHEN {column} IN ({_words_sql(mapping.true_values)}) THEN true WHEN {is_no} THEN false END"
+        case "word":
+            return _meaning_sql(column, name, mapping)
+        case _:
+            return column
+
+
+def _day_sql(moment: str, pattern: str) -> str:
+    """Return the SQL of a day as the file writes it, whatever the zone; what has a time of day is none."""
+    day = f"CASE WHEN {moment} = date_trunc('day', {moment}) THEN CAST({moment} AS DATE) END"
+    # A year of two digits is never one to come.
+    is_to_come = f"{day} > {_HORIZON}::DATE" if "%y" in pattern else "false"
+    return f"CASE WHEN {is_to_come} THEN CAST({day} - INTERVAL 100 YEAR AS DATE) ELSE {day} END"
+
+
+def _meaning_sql(column: str, name: str, mapping: Mapping) -> str:
+    """Return the SQL of a word's meaning: by the mapping's key, else our own words mean themselves; a blank is ''."""
+    known = {word.upper(): word for word in RECORD_KINDS[mapping.kind].columns.WORDS[name]}
+    known |= {word.strip().upper(): meaning for word, meaning in getattr(mapping, WORD_KEYS[name]).items()}
+    cases = " ".join(f"WHEN {literal_sql(word)} THEN {literal_sql(meaning)}" for word, meaning in known.items())
+    return f"CASE coalesce({column}, '') {cases} END"
+
+
+def _words_sql(words: tuple[str, ...]) -> str:
+    return ", ".join(literal_sql(word.strip().upper()) for word in words)
+
+
+def _blank(name: str) -> Rule:
+    condition = f"{name_sql(name)} IS NULL AND NOT is_{name}_given"
+    if name in WORD_KEYS:
+        way_out = f'say what a blank means by the key "" of `{WORD_KEYS[name]}` in the mapping, then replay'
+        return Rule(condition, "missing_field", f"`{name}` is blank; {way_out}.", name)
+    if name.endswith("_id"):
+        return Rule(condition, "empty_id", f"`{name}` is blank and should identify something.", name)
+    return Rule(condition, "missing_field", f"`{name}` is blank.", name)
+
+
+def _unread(name: str) -> Rule:
+    what = {
+        "time": f"is no time in the format that the mapping states; mend `{name}_format`, then replay",
+        "day": f"is no date, or has a time of day; mend `{name}_format`, then replay",
+        "number": "is no finite number",
+        "integer": "is no whole number",
+        "truth": "holds a word that is neither among `true_values` nor a plain no",
+        "word": f"holds a word that is not in `{WORD_KEYS.get(name)}` of the mapping; add it there, then replay",
+    }[holds(name)]
+    return Rule(f"{name_sql(name)} IS NULL AND is_{name}_given", "bad_value", f"`{name}` {what}.", name)
+
+
+def _zoneless(name: str) -> Rule:
+    is_local = f"{name_sql(name)} IS NOT NULL" + (f" AND is_{name}_local" if holds(name) == "time" else "")
+    detail = f"`{name}` states no offset; set time_zone in the mapping, then replay."
+    return Rule(is_local, "naive_time", detail, name)
+
+
+_UNKNOWN_OFFENCE = "`offence` is not in the mapping's table of offences; add it there, then replay."
+_TOO_OLD = f"is over {OLDEST_YEARS} years ago: a placeholder or a slip"
+_EARLIEST = f"CAST({_HORIZON} - INTERVAL {OLDEST_YEARS} YEAR AS DATE)"
+_SPECIAL: dict[str, tuple[Rule, ...]] = {
+    "persons": (
+        Rule(f"birth_date < {_EARLIEST}", "impossible_date", f"`birth_date` {_TOO_OLD}.", "birth_date"),
+        Rule(f"birth_year < year({_EARLIEST})", "impossible_date", f"`birth_year` {_TOO_OLD}.", "birth_year"),
+    ),
+    "warrants": (Rule("offence_code IS NULL", "unknown_offence_code", _UNKNOWN_OFFENCE, "offence"),),
+    "staffing": (
+        Rule(
+            "week IS NULL AND (shift_start IS NULL OR shift_end IS NULL)",
+            "missing_field",
+            "The row says neither when its shift begins and ends nor which week it is of.",
+            None,
+        ),
+        Rule("coalesce(rostered_hours, available_hours) IS NULL", "missing_field", "The row has no hours.", None),
+    ),
+}
