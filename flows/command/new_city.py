@@ -117,11 +117,13 @@ def _print_guesses(new: "NewCity") -> None:
 
 
 def _load_and_run(new: "NewCity", home: "Home", day: date) -> None:
-    from flows.command.printing import print_counts, print_summary
-    from flows.new_city.making import load
+    from flows.command.printing import print_load, print_summary
+    from flows.new_city.making import load, require_rows
     from flows.schedule.daily import daily_run
 
-    print_counts(load(new, home), as_json=False)
+    report = load(new, home)
+    print_load(report, as_json=False)
+    require_rows(new, report.counts)
     print_summary(home, daily_run(home, day), as_json=False)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.settings import CONFIGS, load_settings
-from flows.ingest.ingest import load_file
+from flows.ingest.load_report import LoadReport, load_and_report
 from flows.new_city.checks import Check, checks
 from flows.new_city.city import Ask, City, Wishes, look_at, slug_of
 from flows.new_city.offence_words import KnownWords, read_known_words
@@ -85,24 +85,27 @@ def first_day(city: City, home: Home) -> date:
     return min(home.today(), (pd.Timestamp(city.latest) + timedelta(days=1)).date())
 
 
-def load(new: NewCity, home: Home) -> BatchCounts:
+def load(new: NewCity, home: Home) -> LoadReport:
     """Load the file of a city into its home.
 
     Raises
     ------
     SourceError
-        The home holds another city, or no row is stored.
+        The home holds another city.
     """
     other = home.remembered_config() if home.store.exists() else None
     if other is not None and other.resolve() != new.files.config.resolve():
         raise SourceError(f"home {home.path} is of {other}; name another home: harmspot --home DIR new-city …")
     home.ensure()
-    counts = load_file(home, new.city.file, home.settings.ingest.mapping)
+    return load_and_report(home, new.city.file, new.files.mapping)
+
+
+def require_rows(new: NewCity, counts: BatchCounts) -> None:
+    """Raise SourceError if a load has stored nothing of which a run could be made."""
     if not counts.stored and not counts.duplicates:
         raise SourceError(
             f"no row of {new.city.file} was stored: {counts.text()}; correct {new.files.mapping}, then load it again"
         )
-    return counts
 
 
 def is_terminal() -> bool:
