@@ -17,7 +17,12 @@ WHERE stored > 0 AND NOT starts_with(source, 'replay of ')
 -- name: dead_by_reason
 -- The waiting dead letters by reason: how many, the column and its three commonest values, and where the first stands.
 WITH counted AS (
-    SELECT reason, about, value, count(*) AS n, min_by(concat(topic, ', line ', source_offset + 1), (topic, source_offset)) AS place
+    SELECT
+        reason,
+        about,
+        value,
+        count(*) AS n,
+        min_by(concat(topic, ', line ', source_offset + 1), (topic, source_offset)) AS place
     FROM dead_letter_snapshot
     GROUP BY reason, about, value
 )
@@ -25,7 +30,9 @@ SELECT
     reason,
     sum(n)::BIGINT AS n,
     min(about) AS about,
-    coalesce(list(concat('''', value, '''' ', n, ' times') ORDER BY n DESC, value) FILTER (value IS NOT NULL), [])[:3] AS commonest,
+    coalesce(
+        list(concat('''', value, ''' ', n, ' times') ORDER BY n DESC, value) FILTER (value IS NOT NULL), []
+    )[:3] AS commonest,
     min_by(place, place) FILTER (about IS NOT NULL) AS place
 FROM counted
 GROUP BY reason

@@ -176,7 +176,8 @@ def test_rows_that_went_missing_are_said(rows_in: float) -> None:
     of = tables()
     of["data_quality"] = of["data_quality"].assign(value=[rows_in, 7.0, 1.0, 2.0])
     assert balance(of["data_quality"]) == {
-        "rows_in": rows_in, "versions_stored": 7, "duplicates": 1, "merged": 0, "dead_letters": 2, "difference": rows_in - 10
+        **{"rows_in": rows_in, "versions_stored": 7, "duplicates": 1, "merged": 0, "dead_letters": 2},
+        "difference": rows_in - 10,
     }  # fmt: skip
     assert ("2 rows are unaccounted for" in page(of)) is (rows_in == 12)
     assert balance(of["data_quality"].iloc[1:]) is None
