@@ -104,11 +104,11 @@ def config_text(city: City, files: CityFiles) -> str:
     areas = city.areas
     path = areas.path or files.areas
     hours = 24 * OFFICERS_PER_AREA * len(areas.frame)
-    comments = {
-        "districts": "drawn from the incidents' own districts; the borders are not the true ones",
-        "grid": "a grid that means nothing to police; give boundaries when you have them",
+    area_note = {
         "given": None,
-    }
+        "districts": "the borders are drawn around the incidents' own districts and are not the true ones",
+        "grid": f"the areas are squares of {areas.side_m} m, a grid without meaning to police",
+    }[areas.kind]
     note = f"Assumed: {OFFICERS_PER_AREA} officer on duty in each area around the clock; no figures of the force."
     lines = [
         f"# {city.name}: written by `harmspot new-city` from {city.file.name}; configs/default.yaml lists every key.",
@@ -117,9 +117,10 @@ def config_text(city: City, files: CityFiles) -> str:
         _line("name", city.name, None, "  "),
         _line("time_zone", city.time_zone, None, "  "),
         "  areas:",
-        _line("path", _relative(path, files.config.parent), comments[areas.kind], "    "),
+        _line("path", _relative(path, files.config.parent), None, "    "),
         _line("id_column", areas.id_column, None, "    "),
         *([_line("name_column", areas.name_column, None, "    ")] if areas.name_column else []),
+        *([_line("note", area_note, "give true boundaries when you have them", "    ")] if area_note else []),
         "  staffing:",
         _line("assumed_total_hours_per_day", hours, "ASSUMED, split equally; set the force's own figure", "    "),
         _line("note", note, None, "    "),
