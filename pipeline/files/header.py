@@ -42,7 +42,9 @@ def read_header(
     begin = [line.rstrip("\r\n") for at in range(_LOOKED_AT) if (line := lines.peek(at)) is not None]
     expected = "\t" if suffix in (".tsv", ".tab") else ","
     chosen = delimiter or _delimiter_of([line for line in begin if line.strip(" ")], expected)
-    _check_is_header(begin, chosen, lines.number, origin)
+    if not begin[0].lstrip().startswith('"'):
+        filled = [_filled(line, chosen) for line in begin]
+        check_is_header(filled, list(range(lines.number + 1, lines.number + 1 + len(begin))), origin)
     found = _fields_of_header(lines, chosen, encoding, origin)
     _check_delimiter(found, begin, chosen, delimiter, origin)
     blank_from = next((at + 1 for at in reversed(range(len(found))) if found[at].strip()), 0)
@@ -77,17 +79,24 @@ def _filled(line: str, delimiter: str) -> int:
         return line.count(delimiter) + 1
 
 
-def _check_is_header(begin: list[str], delimiter: str, above: int, origin: str) -> None:
-    """Raise if the first line fills one field at most, and a later one several: then it is a title."""
-    filled = [_filled(line, delimiter) for line in begin]
-    if filled[0] > 1 or begin[0].lstrip().startswith('"'):
-        return
+def check_is_header(filled: list[int], numbers: list[int], origin: str) -> None:
+    """Raise SourceError if the first row fills one field at most, and most later ones several: then it is a title.
+
+    Parameters
+    ----------
+    filled : list of int
+        How many fields are filled in the first rows.
+    numbers : list of int
+        Line or row of a sheet at which each stands.
+    origin : str
+        The file, for the error.
+    """
     usual, _ = max(Counter(filled).items(), key=lambda item: (item[0] > 1, item[1]))
-    if usual > 1:
-        below = above + filled.index(usual)
+    if filled[0] <= 1 < usual:
+        below = numbers[filled.index(usual)]
         raise SourceError(
-            f"{origin}: line {above + 1} names one column and line {below + 1} fills {usual}: the header is not the "
-            f"first line; state skip_rows: {below} in the mapping if it is line {below + 1}"
+            f"{origin}: line {numbers[0]} names one column and line {below} fills {usual}: the header is not the first "
+            f"line; state skip_rows: {below - 1} in the mapping if it is line {below}"
         )
 
 

@@ -16,8 +16,6 @@ def view_parquet(connection: Connection, parts: list[Part]) -> list[tuple[Part, 
     SourceError
         When a file is no Parquet, or all have no row.
     """
-    if inside := next((part for part in parts if part.member), None):
-        raise SourceError(f"{inside.name}: harmspot reads no Parquet inside a zip; unpack it")
     paths = ", ".join(literal_sql(str(part.path)) for part in parts)
     names = ", ".join(literal_sql(part.name) for part in parts)
     source = f"read_parquet([{paths}], file_row_number = true, union_by_name = true, hive_partitioning = false)"

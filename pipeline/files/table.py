@@ -12,6 +12,7 @@ from pipeline.files.parquet_file import view_parquet
 from pipeline.files.parsed import LINE, FileFormat, Parsed, UnreadableError
 from pipeline.files.parts import Part, PassedOver, find_parts
 from pipeline.files.text_file import read_texts
+from pipeline.files.vector_file import is_geoparquet, read_geoparquet, read_vector
 
 _TEXT = ("CSV", "TSV", "text")
 _UNREAD = pa.schema([("file", pa.string()), ("line", pa.int64()), ("detail", pa.string()), ("text", pa.binary())])
@@ -52,7 +53,7 @@ def read_files(
     """
     form = form or FileFormat()
     parts, passed = find_parts(path, form.files)
-    if parts[0].family == "Parquet":
+    if parts[0].family == "Parquet" and not any(is_geoparquet(part) for part in parts):
         read = view_parquet(connection, parts)
     else:
         read, unreadable = _view_parsed(connection, parts, form)
@@ -103,7 +104,16 @@ def _outcomes(
 
 
 def _reader(family: str) -> Callable[[Part, FileFormat], Parsed]:
-    raise SourceError(f"{family} cannot be read yet")
+    """Return the reader of a family; each brings a library that no other needs."""
+    if family == "JSON":
+        from pipeline.files.json_file import read_json
+
+        return read_json
+    if family == "workbook":
+        from pipeline.files.workbook import read_workbook
+
+        return read_workbook
+    return read_vector if family == "vector" else read_geoparquet
 
 
 def _view_rows(connection: Connection, read: list[tuple[Part, Parsed]], parts: list[Part]) -> None:

@@ -50,7 +50,7 @@ class Loading(Settling):
         files = self._read(path, mapping, progress or self._progress)
         rows_in = sum(file.rows for file in files)
         self._know_files(files, mapping.kind)
-        keep = self._prepare(number, mapping, decoder, harm_days)
+        keep = self._prepare(number, mapping, decoder, harm_days, mapped_files.stated_crs(files))
         with transaction(self._connection):
             counts, dead = keep()
             dead = pa.concat_tables([dead, mapped_files.unread_lines(self._connection, mapping.name)])
@@ -99,7 +99,8 @@ class Loading(Settling):
         mapped_files.read_waiting(self._connection, mapping)
         for name in ("files_of_letters", "earlier_load"):
             self._connection.execute(query(f"load/settle#{name}"), {"kind": mapping.kind})
-        keep = self._prepare(number, mapping, decoder, harm_days, again=True)
+        crs = mapped_files.waiting_crs(self._connection)
+        keep = self._prepare(number, mapping, decoder, harm_days, crs, again=True)
         with transaction(self._connection):
             counts, dead = keep()
             self._mark_tried(dead, mapping.name, number)
@@ -128,20 +129,23 @@ class Loading(Settling):
         mapping: Mapping,
         decoder: Decoder,
         harm_days: MappingOf[str, float],
+        file_crs: str | None,
         *,
         again: bool = False,
     ) -> Keep:
         """Turn the rows of `raw` into records, without writing to the store; `again` is for waiting dead letters."""
         self._weigh(harm_days)
         if mapping.kind == "incidents":
-            return self._prepare_incidents(number, mapping, decoder, again=again)
+            return self._prepare_incidents(number, mapping, decoder.horizon, file_crs, again=again)
         if mapping.kind == "involvements":
             return partial(self._involve, number, mapping, decoder, again=again)
         rows = decode_rows(self._connection, mapping, decoder, again=again)
         return partial(self._keep_records, rows, number, mapping, again=again)
 
-    def _prepare_incidents(self, number: BatchNumber, mapping: Mapping, decoder: Decoder, *, again: bool) -> Keep:
-        mapped_files.map_incidents(self._connection, mapping, decoder.horizon)
+    def _prepare_incidents(
+        self, number: BatchNumber, mapping: Mapping, horizon: datetime, file_crs: str | None, *, again: bool
+    ) -> Keep:
+        mapped_files.map_incidents(self._connection, mapping, horizon, file_crs)
         if not again:
             self._connection.execute(query("load/settle#present_id"))
             # A file without repeats, as nearly all are, is inserted directly; the rows of another are settled.

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
+from pipeline.database import name_sql
+
 Names = str | tuple[str, ...]  # a column of the file, or several that are joined
 
 
@@ -26,18 +28,16 @@ class NamedColumns:
         return list(dict.fromkeys(name for names in self.named().values() for name in names))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentColumns(NamedColumns):
-    """Columns of a file of incidents."""
+    """Columns of a file of incidents; ids made of the content depend on their order, so add new ones at the end."""
 
+    incident_id: Names | None = None  # None: with `blank_id: hash`
     occurred_at: Names
     offence: str
-    incident_id: Names | None = None  # None: with `blank_id: hash`
-    occurred_to: Names | None = None  # end of the interval in which it happened
     offence_detail: str | None = None
     x: str | None = None
     y: str | None = None
-    point: str | None = None  # instead of x and y: one column with both
     area_id: str | None = None
     reported_at: Names | None = None
     version: str | None = None
@@ -45,6 +45,8 @@ class IncidentColumns(NamedColumns):
     status: str | None = None
     discovery: str | None = None
     domestic: str | None = None
+    occurred_to: Names | None = None  # end of the interval in which it happened
+    point: str | None = None  # instead of x and y: one column with both
 
     READS: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("incident_id", "area_id"), "text"),
@@ -61,3 +63,18 @@ class IncidentColumns(NamedColumns):
             raise ValueError("columns: expected point, or x and y, not both")
         if self.version and self.updated_at:
             raise ValueError("columns: expected version or updated_at, not both")
+
+
+def text_sql(name: str, types: Mapping[str, str]) -> str:
+    """Return SQL of a column of `raw` as text: whole numbers without `.0`, no NaN, nested values as JSON."""
+    column, kind = name_sql(name), types.get(name, "VARCHAR")
+    if kind == "VARCHAR":
+        return column
+    if kind in {"DOUBLE", "FLOAT"} or kind.startswith("DECIMAL"):
+        is_whole = f"{column} = floor({column}) AND abs({column}) < 1e15"
+        whole = f"CAST(CAST({column} AS BIGINT) AS VARCHAR)"
+        is_number = f"NOT isnan(CAST({column} AS DOUBLE))"
+        return f"CASE WHEN {is_whole} THEN {whole} WHEN {is_number} THEN CAST({column} AS VARCHAR) END"
+    if kind.startswith(("STRUCT", "MAP")) or kind.endswith("[]"):
+        return f"CAST(to_json({column}) AS VARCHAR)"
+    return f"CAST({column} AS VARCHAR)"

@@ -1,103 +1,242 @@
-"""How values of a file are read: SQL that converts view `raw` to harmspot's names and types."""
+"""From the columns of a file to values under our names: SQL over view `raw`, by how each column is read.
 
-from collections.abc import Mapping as MappingOf
-from typing import Any
+Levels of a query follow each other, because DuckDB computes each expression once per level and row. The macros that it
+uses are in `sql/mapped/macro.sql`, the variables that they read in `set_reading`.
+"""
 
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+
+import duckdb
 import pandas as pd
+import pyproj
 
-from pipeline.database import literal_sql, name_sql
-from pipeline.mapped.mapping import Mapping
+from pipeline.database import literal_sql, name_sql, query
+from pipeline.mapped.columns import text_sql
+from pipeline.mapped.mapping import Mapping as FileMapping
+from pipeline.mapped.time_zones import zone_words
+from pipeline.mapped.times import LEVELS, time_levels
+
+WGS84 = "EPSG:4326"
+# Words for nothing, in capitals, unless a table of the mapping lists them; `NA`, `UNKNOWN` and `0` may be values.
+BLANK_WORDS = (
+    *("NULL", "<NULL>", "(NULL)", "[NULL]", r"\N", "NIL", "<NIL>", "NONE", "<NONE>", "(NONE)", "NAN", "<NA>", "NAT"),
+    *("N/A", "#N/A", "(BLANK)", "-", "--", "---", ".", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
+)
+# Characters that Unicode counts as blank, and those without width.
+_BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\ufeff"
+_DERIVED_ID = "harmspot_incident_id"  # of a replayed row
 
 
-def extract_sql(mapping: Mapping, types: MappingOf[str, str]) -> str:
-    """Return the query that converts `raw` to harmspot's names and types; `types` are DuckDB's types in `raw`."""
-    readers = {"text": _text_sql, "word": _folded_sql, "number": _number_sql, "integer": _integer_sql}
-    readers |= {"truth": _truth_sql(mapping.true_values)}
-    reads = {
-        ours: _time_sql(mapping.formats.get(ours)) if read == "time" else readers[read]
-        for ours, read in mapping.columns.READS.items()
-        if read != "point" and ours != "occurred_to"
+def set_reading(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, crs: str) -> None:
+    """Create the macros, and set what they read: words for nothing and for zones, marks, the order of dates.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Connection with view `raw`.
+    mapping : FileMapping
+        The mapping of the file.
+    crs : str
+        Coordinate system of x and y.
+    """
+    listed = {
+        *mapping.offences["offence"],
+        *mapping.offences["offence_detail"],
+        *mapping.statuses,
+        *mapping.discoveries,
     }
-    named = {ours: names[0] for ours, names in mapping.columns.named().items()}
-    parts = [read(ours, named.get(ours), types.get(named.get(ours, ""), "")) for ours, read in reads.items()]
+    known = {word.strip().upper() for word in listed}
+    further = {word.strip().upper() for word in mapping.blanks}
+    blanks = sorted({"", *(word for word in BLANK_WORDS if word not in known), *further})
+    code = pyproj.CRS.from_user_input(crs).to_epsg()
+    variables = {
+        "blank_characters": _BLANKS,
+        "blank_words": blanks,
+        "is_plain_text": not further,
+        "srid": str(code or 0),
+        "is_degrees": is_degrees(crs),
+        "numeric": list(mapping.numeric) or [""],
+    }
+    for name, value in variables.items():
+        connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
+    words = zone_words(mapping.time_zone) if mapping.time_zone else {"UTC": 0}
+    parameters = {"words": list(words), "offsets": list(words.values())}
+    connection.execute("SET VARIABLE zone_words = map($words::VARCHAR[], $offsets::BIGINT[])", parameters)
+    connection.execute(query("mapped/macro"))
+    types = column_types(connection)
+    order = None if _DERIVED_ID in types else _date_order(connection, mapping, types)
+    connection.execute("SET VARIABLE date_order = $order::VARCHAR", {"order": order})
+
+
+def is_degrees(crs: str) -> bool:
+    """Return whether a coordinate system is WGS84 itself, so that its x and y are lon and lat."""
+    return bool(pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84))
+
+
+def column_types(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return DuckDB's type of each column of `raw`."""
+    return {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
+
+
+def extract_sql(mapping: FileMapping, types: Mapping[str, str]) -> str:
+    """Return the query that reads the columns of `raw` under our names.
+
+    A column gives, by how it is read (`READS` of the mapping's columns): text and word itself; number and integer also
+    `is_…_given`; truth `is_…`; time `…_local`, `…_absolute`, `…_rank` and `…_fault` (see `pipeline.mapped.times`). All
+    are there, null where the file has no such column; row_number and file tell the row.
+
+    Parameters
+    ----------
+    mapping : FileMapping
+        The mapping of the file.
+    types : mapping of str to str
+        DuckDB's types of the columns in `raw`.
+    """
     row = ["harmspot_number AS row_number", "harmspot_file AS file", "harmspot_line AS line"]
-    derived_id = "harmspot_incident_id"  # that a replayed row carries
-    row += [derived_id if derived_id in types else f"NULL AS {derived_id}"]
-    return "SELECT " + ",\n    ".join([*row, *parts]) + "\nFROM raw"
+    row += [f"{_DERIVED_ID if _DERIVED_ID in types else 'NULL'} AS {_DERIVED_ID}"]
+    passed_on = ["row_number", "file", "line", _DERIVED_ID]
+    by_column = [[row, *([[]] * (LEVELS - 2)), passed_on], *_by_column(mapping, types)]
+    levels = [[part for parts in level for part in parts] for level in zip_longest(*by_column, fillvalue=[])]
+    sql = f"SELECT {', '.join(levels[0])} FROM raw"  # noqa: S608 - ours
+    for level in levels[1:-1]:
+        sql = f"SELECT {', '.join(['*', *level])} FROM ({sql})" if level else sql  # noqa: S608 - ours
+    return f"SELECT {', '.join(levels[-1])} FROM ({sql})"  # noqa: S608 - ours
 
 
-def content_of_row_sql(mapping: Mapping) -> str:
+def content_of_row_sql(mapping: FileMapping) -> str:
     """Return SQL that joins the mapped columns of a row; rows with equal content give equal text."""
-    texts = ", ".join(f"coalesce(CAST({name_sql(theirs)} AS VARCHAR), '')" for theirs in mapping.columns.theirs())
-    return f"concat_ws(chr(31), {texts})"
+    names = [name for several in mapping.columns.named().values() for name in several]
+    texts = (f"coalesce(CAST({name_sql(name)} AS VARCHAR), '')" for name in names)
+    return f"concat_ws(chr(31), {', '.join(texts)})"
 
 
-def words_of(meanings: MappingOf[str, str]) -> pd.DataFrame:
-    """Return the table of upper-case word → meaning, as in `status_word` and `discovery_word`."""
-    return pd.DataFrame({"word": [w.strip().upper() for w in meanings], "meaning": list(meanings.values())}, dtype=str)
+def id_sql(mapping: FileMapping, types: Mapping[str, str]) -> str:
+    """Return SQL of the text of a row's own id; null if it is blank."""
+    return _text_of("incident_id", mapping.columns.named().get("incident_id", ()), types, is_read=True)
 
 
-def _text_sql(ours: str, theirs: str | None, _: str) -> str:
-    return f"{_trimmed_sql(theirs)} AS {ours}"
+def words_of(meanings: Mapping[str, str]) -> pd.DataFrame:
+    """Return the table of word → meaning, from which `status_word` and `discovery_word` are made."""
+    return pd.DataFrame({"word": list(meanings), "meaning": list(meanings.values())}, dtype=str)
 
 
-def _folded_sql(ours: str, theirs: str | None, _: str) -> str:
-    return f"upper({_trimmed_sql(theirs)}) AS {ours}"
+def _by_column(mapping: FileMapping, types: Mapping[str, str]) -> Iterator[list[list[str]]]:
+    named = mapping.columns.named()
+    for ours, read in mapping.columns.READS.items():
+        names = named.get(ours, ())
+        if read == "time":
+            yield time_levels(ours, names, types, mapping.formats.get(ours))
+        elif read == "point":
+            if names:
+                yield _point_levels(text_sql(names[0], types))
+        elif not names and not (read == "number" and "point" in named):
+            yield _levels([], [f"{part} AS {part_name}" for part, part_name in _absent(ours, read)])
+        elif names:
+            text, kind = _text_of(ours, names, types), types.get(names[0], "") if names else ""
+            given = f"{ours}_given"
+            if read == "number":
+                yield _valued(ours, text, _number_sql(given, kind, mapping))
+            elif read == "integer":
+                yield _valued(ours, text, f"integer_of({given})")
+            else:
+                yield _levels([f"{text} AS {given}"], _READERS[read](ours, kind, mapping))
+    if mapping.gazetteer:
+        texts = ", ".join(text_sql(name, types) for name in mapping.gazetteer.match)
+        yield _levels([f"concat_ws(' ', {texts}) AS place_given"], ["place_given AS place"])
 
 
-def _number_sql(ours: str, theirs: str | None, kind: str) -> str:
-    value = "NULL::DOUBLE" if theirs is None else f"TRY_CAST({name_sql(theirs)} AS DOUBLE)"
-    return f"{value} AS {ours}, {_is_given_sql(theirs, kind)} AS is_{ours}_given"
+def _absent(ours: str, read: str) -> list[tuple[str, str]]:
+    """Return what a column that the file has not gives, and its name."""
+    if read == "truth":
+        return [("false", f"is_{ours}")]
+    value = {"number": "NULL::DOUBLE", "integer": "NULL::BIGINT"}.get(read, "NULL::VARCHAR")
+    return [(value, ours)] + ([("false", f"is_{ours}_given")] if read in {"number", "integer"} else [])
 
 
-def _integer_sql(ours: str, theirs: str | None, kind: str) -> str:
-    value = "NULL::BIGINT" if theirs is None else f"TRY_CAST({name_sql(theirs)} AS BIGINT)"
-    return f"{value} AS {ours}, {_is_given_sql(theirs, kind)} AS is_{ours}_given"
+def _levels(first: list[str], last: list[str]) -> list[list[str]]:
+    return [first, *([[]] * (LEVELS - 2)), last]
 
 
-def _truth_sql(true_values: tuple[str, ...]) -> Any:
-    words = ", ".join(literal_sql(word.strip().upper()) for word in true_values)
-    return lambda ours, theirs, _: (
-        f"coalesce(upper({_trimmed_sql(theirs)}) IN ({words}), false) AS is_{ours}" if theirs else f"false AS is_{ours}"
-    )
+def _text_of(ours: str, names: tuple[str, ...], types: Mapping[str, str], *, is_read: bool = False) -> str:
+    if not names:
+        return "NULL::VARCHAR"
+    if len(names) > 1:
+        parts = ", ".join(f"coalesce(text_of({text_sql(name, types)}), '')" for name in names)
+        return f"nullif(concat_ws('-', {parts}), {literal_sql('-' * (len(names) - 1))})"
+    kind = types.get(names[0], "VARCHAR")
+    text = name_sql(names[0]) if kind in _NUMERIC_TYPES and ours in _NUMBERS else text_sql(names[0], types)
+    return f"text_of({text})" if is_read else text
 
 
-def _time_sql(pattern: str | None) -> Any:
-    """Return a reader of two columns: local time, or absolute time if the file states an offset."""
-
-    def read(ours: str, theirs: str | None, kind: str) -> str:
-        local, absolute = _local_and_absolute_sql(theirs, kind, pattern)
-        return (
-            f"{local} AS {ours}_local, {absolute} AS {ours}_absolute, {_is_given_sql(theirs, kind)} AS is_{ours}_given"
-        )
-
-    return read
+_NUMBERS = {"x", "y"}
+_NUMERIC_TYPES = {"DOUBLE", "FLOAT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UINTEGER", "UBIGINT"}
 
 
-def _local_and_absolute_sql(theirs: str | None, kind: str, pattern: str | None) -> tuple[str, str]:
-    nothing = ("NULL::TIMESTAMP", "NULL::TIMESTAMPTZ")
-    if theirs is None:
-        return nothing
-    column = name_sql(theirs)
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return nothing[0], column
-    if kind != "VARCHAR":
-        return f"TRY_CAST({column} AS TIMESTAMP)", nothing[1]
-    text = _trimmed_sql(theirs)
-    if pattern is not None:
-        return f"coalesce(try_strptime({text}, {literal_sql(pattern)}), TRY_CAST({text} AS TIMESTAMP))", nothing[1]
-    has_offset = rf"regexp_matches({text}, '[0-9:.](Z|[+-]\d\d:?\d\d)$')"
-    return (
-        f"CASE WHEN NOT {has_offset} THEN TRY_CAST({text} AS TIMESTAMP) END",
-        f"CASE WHEN {has_offset} THEN TRY_CAST({text} AS TIMESTAMPTZ) END",
-    )
+def _text(ours: str, kind: str, mapping: FileMapping) -> list[str]:
+    text = f"{ours}_given" if kind in _NUMERIC_TYPES else f"text_of({ours}_given)"
+    return [f"{f'whole_number({text})' if ours in mapping.numeric else text} AS {ours}"]
 
 
-def _trimmed_sql(theirs: str | None) -> str:
-    return "NULL::VARCHAR" if theirs is None else f"nullif(trim(CAST({name_sql(theirs)} AS VARCHAR)), '')"
+def _word(ours: str, _: str, __: FileMapping) -> list[str]:
+    return [f"{ours}_given AS {ours}"]
 
 
-def _is_given_sql(theirs: str | None, kind: str) -> str:
-    if theirs is None:
-        return "false"
-    return f"{_trimmed_sql(theirs)} IS NOT NULL" if kind == "VARCHAR" else f"{name_sql(theirs)} IS NOT NULL"
+def _valued(ours: str, given: str, value: str) -> list[list[str]]:
+    """Return the levels of a value and of `is_…_given`, which looks at the text only where there is no value."""
+    is_given = f"CASE WHEN {ours}_value IS NULL THEN NOT is_blank_value({ours}_given::VARCHAR) ELSE true END"
+    last = [f"{ours}_value AS {ours}", f"{is_given} AS is_{ours}_given"]
+    return [[f"{given} AS {ours}_given"], [f"{value} AS {ours}_value"], *([[]] * (LEVELS - 3)), last]
+
+
+def _number_sql(given: str, kind: str, mapping: FileMapping) -> str:
+    if kind in _NUMERIC_TYPES:
+        return f"CASE WHEN NOT isnan({given}::DOUBLE) THEN {given}::DOUBLE END"
+    if mapping.decimal == "." and not mapping.thousands:
+        return f"number_of({given})"
+    classes = {"'": "['’]", " ": r"[\s\pZ]"}
+    marks = [classes.get(mark, f"[{mark}]") for mark in (mapping.decimal, mapping.thousands or " ")]
+    return f"marked_number_of({given}, {', '.join(map(literal_sql, marks))})"
+
+
+def _truth(ours: str, _: str, mapping: FileMapping) -> list[str]:
+    words = ", ".join(literal_sql(word.strip().upper()) for word in mapping.true_values)
+    is_true = f"coalesce(list_contains([{words}], upper(trimmed({ours}_given))), false)"
+    return [f"{is_true} AS is_{ours}"]
+
+
+_READERS = {"text": _text, "word": _word, "truth": _truth}
+
+
+def _point_levels(text: str) -> list[list[str]]:
+    """Return the levels that read x and y from one column."""
+    lon = "coalesce(nullif(p.a, ''), nullif(p.c, ''), CASE WHEN getvariable('is_degrees') THEN nullif(q.b, '') END, {})"
+    lat = "coalesce(nullif(p.b, ''), nullif(p.d, ''), CASE WHEN getvariable('is_degrees') THEN nullif(q.a, '') END, {})"
+    x = lon.format("nullif(keyed_number(point_given, '(?:longitude|long|lng|lon|x)'), '')")
+    y = lat.format("nullif(keyed_number(point_given, '(?:latitude|lat|y)'), '')")
+    given = "NOT is_blank_value(point_given)"
+    return [
+        [f"{text} AS point_given"],
+        ["lon_lat_of(point_given) AS p", "lat_lon_of(point_given) AS q"],
+        *([[]] * (LEVELS - 3)),
+        [
+            f"TRY_CAST({x} AS DOUBLE) AS x",
+            f"TRY_CAST({y} AS DOUBLE) AS y",
+            f"{given} AS is_x_given",
+            f"{given} AS is_y_given",
+        ],
+    ]
+
+
+def _date_order(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, types: Mapping[str, str]) -> str | None:
+    """Return `mdy` or `dmy` if the dates of the file decide which of day and month comes first."""
+    named = mapping.columns.named()
+    free = [ours for ours, read in mapping.columns.READS.items() if read == "time" and ours not in mapping.formats]
+    texts = [
+        text_sql(named[ours][0], types) for ours in free if ours in named and types.get(named[ours][0]) == "VARCHAR"
+    ]
+    if not texts:
+        return None
+    rows = " UNION ALL ".join(f"SELECT {text} AS given FROM raw" for text in texts)  # noqa: S608 - ours
+    [(order,)] = connection.execute(query("mapped/file#date_order").replace("given_text", f"({rows})")).fetchall()
+    return None if order is None else str(order)

@@ -1,5 +1,6 @@
 """Load third-party files through a mapping: one relation, then incidents, in set-based SQL."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -12,14 +13,23 @@ import pyarrow as pa
 import pyproj
 
 from pipeline.database import connect, frame, literal_sql, name_sql, query, unordered
+from pipeline.errors import SourceError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
 from pipeline.files.parts import PassedOver
 from pipeline.files.table import ReadFile, read_files
-from pipeline.mapped.extract import content_of_row_sql, extract_sql, words_of
-from pipeline.mapped.mapping import Mapping, check_columns
+from pipeline.mapped.extract import (
+    WGS84,
+    column_types,
+    content_of_row_sql,
+    extract_sql,
+    id_sql,
+    is_degrees,
+    set_reading,
+    words_of,
+)
+from pipeline.mapped.mapping import PRECISIONS, Mapping, check_columns
 from pipeline.mapped.time_zones import zone_spans
 
-WGS84 = "EPSG:4326"
 # The incident columns that sql/mapped/incident.sql yields.
 STAGED = (
     *(field.name for field in ENVELOPE),
@@ -53,7 +63,9 @@ def read_raw(
     return files, passed_over
 
 
-def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime) -> None:
+def map_incidents(
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime, file_crs: str | None = None
+) -> None:
     """Create temporary view `mapped` of `raw`: incidents, row_number and `rule` (see refusal.sql).
 
     Parameters
@@ -64,17 +76,26 @@ def map_incidents(connection: duckdb.DuckDBPyConnection, mapping: Mapping, horiz
         The mapping of the file.
     horizon : datetime
         Latest time an incident may be dated.
+    file_crs : str or None
+        Coordinate system that the file itself states; the mapping's holds where it states one.
     """
-    types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
+    crs = mapping.crs or file_crs or WGS84
+    connection.execute("SET VARIABLE stated_crs = $crs::VARCHAR", {"crs": file_crs})
+    set_reading(connection, mapping, crs)
+    types = column_types(connection)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     _derive_ids(connection, mapping, types)
     connection.execute(query("mapped/file#identified"))
-    _locate(connection, mapping.crs or WGS84)
+    _locate(connection, crs)
+    _place(connection, mapping)
     _fill_lookups(connection, mapping, horizon.year)
     connection.execute(query("mapped/refusal"))
     # A view cannot bind parameters.
-    for name in ("source", "precision", "discovery"):
+    for name in ("source", "discovery"):
         connection.execute(f"SET VARIABLE {name} = $value::VARCHAR", {"value": getattr(mapping, name)})
+    connection.execute("SET VARIABLE rank = $rank", {"rank": PRECISIONS.index(mapping.precision)})
+    connection.execute("SET VARIABLE no_number = $rule", {"rule": "no_point" if mapping.columns.point else "no_number"})
+    connection.execute("SET VARIABLE has_gazetteer = $has", {"has": mapping.gazetteer is not None})
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})
     connection.execute(query("mapped/incident"))
 
@@ -106,8 +127,8 @@ def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) ->
         As `Store.load_mapped`.
     """
     with closing(connect(is_encrypting=False)) as connection:
-        read_raw(connection, path, mapping)
-        map_incidents(connection, mapping, horizon)
+        files, _ = read_raw(connection, path, mapping)
+        map_incidents(connection, mapping, horizon, stated_crs(files))
         incidents = frame(connection, query("mapped/file#readable"))
         [(unreadable,)] = connection.execute("SELECT count(*) FROM mapped WHERE rule IS NOT NULL").fetchall()
     return incidents, int(unreadable)
@@ -128,7 +149,7 @@ def is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool = False) -> None:
-    """Create temporary table `staged` from `mapped` with content_hash: all rows, or only those that a rule refuses."""
+    """Create temporary table `staged` from `mapped`: all rows, or only those that a rule refuses."""
     rows = "FROM mapped WHERE rule IS NOT NULL" if refused_only else "FROM mapped"
     with unordered(connection):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {rows}")
@@ -155,11 +176,36 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
     """Fill `raw` with the pending dead letters of the mapping, and `tried` with their keys."""
     connection.execute(query("mapped/dead_letters#tried_rows"), {"mapping": mapping.name})
     connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
-    columns = [f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.theirs()]
+    columns = [f"{_waiting_sql(name)} AS {name_sql(name)}" for name in mapping.theirs()]
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
+        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(columns)}, "  # noqa: S608
         "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset + 1 AS harmspot_line, "
         "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
+    )
+
+
+def stated_crs(files: Sequence[ReadFile]) -> str | None:
+    """Return the coordinate system that the files state; raise SourceError if they state different ones."""
+    stated = sorted({file.crs for file in files if file.crs})
+    if len(stated) > 1:
+        raise SourceError(
+            f"{files[0].name} and other files are in {' and '.join(stated)}; state crs in the mapping, or load them apart"
+        )
+    return stated[0] if stated else None
+
+
+def waiting_crs(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """Return the coordinate system that the files of the dead letters in `tried_row` stated."""
+    [(crs,)] = connection.execute("SELECT max(payload ->> '/harmspot_crs') FROM tried_row").fetchall()
+    return crs
+
+
+def _waiting_sql(column: str) -> str:
+    """Return SQL of a column of a dead letter as text, whole numbers without `.0`."""
+    pointer = literal_sql(_pointer(column))
+    text = f"payload ->> {pointer}"
+    return (
+        f"CASE WHEN json_type(payload, {pointer}) = 'DOUBLE' THEN regexp_replace({text}, '\\.0$', '') ELSE {text} END"
     )
 
 
@@ -177,7 +223,7 @@ def _has_duplicates(hashes: pa.ChunkedArray) -> bool:
 def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
     is_hashed = mapping.blank_id == "hash" and "harmspot_incident_id" not in types
     content = content_of_row_sql(mapping) if is_hashed else "NULL::VARCHAR"
-    condition = _blank_id_sql(mapping) if is_hashed else "false"
+    condition = f"({id_sql(mapping, types)}) IS NULL" if is_hashed else "false"
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW unidentified AS SELECT harmspot_number AS row_number, harmspot_file AS file, "  # noqa: S608
         f"{content} AS content FROM raw WHERE {condition}"
@@ -187,15 +233,9 @@ def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: 
         connection.execute(query("mapped/file#each_id"))
 
 
-def _blank_id_sql(mapping: Mapping) -> str:
-    if mapping.columns.incident_id is None:
-        return "true"
-    return f"nullif(trim(CAST({name_sql(mapping.columns.incident_id)} AS VARCHAR)), '') IS NULL"
-
-
 def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
     """Create temporary view `located`: `extract` with lon and lat; only distinct points are transformed."""
-    if pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84):
+    if is_degrees(crs):
         connection.execute(query("mapped/file#located_in_degrees"))
         return
     points = frame(connection, query("mapped/file#distinct_point"))
@@ -206,23 +246,46 @@ def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
     connection.execute(query("mapped/file#located_by_point"))
 
 
+def _place(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create temporary view `placed`: `located` with the points of the gazetteer."""
+    if mapping.gazetteer is None:
+        connection.execute(query("mapped/file#not_placed"))
+        return
+    create_table(connection, "gazetteer_place", mapping.places)
+    connection.execute(query("mapped/file#place_point"))
+    connection.execute(query("mapped/file#placed"))
+
+
 def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
     match_offences(connection, mapping)
-    create_table(connection, "status_word", words_of(mapping.statuses))
-    create_table(connection, "discovery_word", words_of(mapping.discoveries))
+    create_table(connection, "status_word", words_of(mapping.statuses), "folded(word) AS word, meaning")
+    create_table(connection, "discovery_word", words_of(mapping.discoveries), "folded(word) AS word, meaning")
     spans = zone_spans(mapping.time_zone or "UTC", last_year)
     create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
+    create_table(connection, "named_column", _named_columns(mapping))
 
 
 def match_offences(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     """Create temporary table `offence_word`: the match of each pair of offence and detail of `extract`."""
-    words = {name: mapping.offences[name].str.upper() for name in ("offence", "offence_detail")}
-    create_table(connection, "offence_table", mapping.offences.assign(**words))
+    create_table(connection, "offence_table", mapping.offences)
     connection.execute(query("mapped/offence_word"))
 
 
-def create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object) -> None:
-    """Create temporary table `name` with the rows of a frame or an Arrow table."""
+def _named_columns(mapping: Mapping) -> pa.Table:
+    """Return our name of a column, the file's in words, and JSON pointers to its values."""
+    named = mapping.columns.named()
+    named["point"] = named.get("point") or named.get("x", ()) + named.get("y", ())
+    rows = [
+        {"ours": ours, "theirs": " and ".join(f"`{name}`" for name in names), "pointers": [_pointer(n) for n in names]}
+        for ours, names in named.items()
+        if names
+    ]
+    types = {"ours": pa.string(), "theirs": pa.string(), "pointers": pa.list_(pa.string())}
+    return pa.Table.from_pylist(rows, schema=pa.schema(types))
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object, columns: str = "*") -> None:
+    """Create temporary table `name` with `columns` of a frame or an Arrow table."""
     connection.register("filling", rows)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM filling")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM filling")  # noqa: S608 - ours
     connection.unregister("filling")

@@ -113,6 +113,10 @@ class Mapping:
                     raise ValueError(f"{key}: a mapping of kind {self.kind} has no such words")
                 check_one_of(key, word, known[name])
 
+    def theirs(self) -> list[str]:
+        """Return the columns of the file that the mapping reads, each once."""
+        return list(dict.fromkeys([*self.columns.theirs(), *(self.gazetteer.match if self.gazetteer else ())]))
+
     def _check_numbers(self) -> None:
         check_one_of("decimal", self.decimal, DECIMALS)
         if self.thousands is not None:
@@ -146,7 +150,8 @@ def check_columns(mapping: Mapping, present: Collection[str], origin: str) -> No
 
 def check_offence_codes(mapping: Mapping, offence_codes: Collection[str]) -> None:
     """Raise MappingError if the table of offences has a code that is not in the codebook."""
-    for code in mapping.offences["offence_code"]:
+    offences = mapping.offences
+    for code in offences.loc[offences["check"] == "", "offence_code"]:
         if code not in offence_codes:
             raise MappingError(
                 f"mapping {mapping.name!r}: offence_code {code!r} is not in the codebook"

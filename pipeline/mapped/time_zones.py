@@ -40,6 +40,20 @@ def zone_spans(zone_name: str, last_year: int) -> pa.Table:
     return pa.Table.from_pylist([row for span in spans for row in _by_year(*span)], schema=_SPANS)
 
 
+@cache
+def zone_words(zone_name: str) -> dict[str, int]:
+    """Return the abbreviations of a zone (EST, EDT), those with one offset alone, and their seconds ahead of UTC."""
+    zone = ZoneInfo(zone_name)
+    found: dict[str, set[timedelta]] = {}
+    for moment in (datetime(year, month, 1, tzinfo=zone) for year in range(1970, 2038) for month in (1, 4, 7, 10)):
+        found.setdefault(str(moment.tzname()).upper(), set()).add(moment.utcoffset() or timedelta())
+    return {
+        word: int(next(iter(offsets)).total_seconds())
+        for word, offsets in found.items()
+        if word.isalpha() and len(offsets) == 1
+    } | {"UTC": 0}
+
+
 def _spans(
     zone: ZoneInfo, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime, timedelta, datetime | None]]:

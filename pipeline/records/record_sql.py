@@ -82,8 +82,12 @@ def reasons_of(mapping: Mapping) -> pa.Table:
 
 def _parts(name: str, mapping: Mapping) -> list[str]:
     """Return the value of a column, whether it is given, and of a time whether it has no offset."""
-    is_flagged = mapping.columns.READS[name] in ("time", "number", "integer")
-    is_given = f"is_{name}_given" if is_flagged else f"extract.{name_sql(name)} IS NOT NULL AS is_{name}_given"
+    is_given = {
+        "time": f"{name}_fault IS DISTINCT FROM 'no' AS is_{name}_given",
+        "number": f"is_{name}_given",
+        "integer": f"is_{name}_given",
+        "word": f"NOT is_blank(extract.{name_sql(name)}) AS is_{name}_given",
+    }.get(mapping.columns.READS[name], f"extract.{name_sql(name)} IS NOT NULL AS is_{name}_given")
     is_local = [f"{name}_absolute IS NULL AS is_{name}_local"] if holds(name) == "time" else []
     return [f"{_value_sql(name, mapping)} AS {name_sql(name)}", is_given, *is_local]
 
@@ -101,6 +105,7 @@ def _value_sql(name: str, mapping: Mapping) -> str:
         case "number":
             return f"CASE WHEN isfinite({column}) THEN {column} END"
         case "truth":
+            column = f"upper(trimmed({column}))"
             is_no = f"{column} IN ({_words_sql(_NO)})"
             return f"CASE WHEN {column} IN ({_words_sql(mapping.true_values)}) THEN true WHEN {is_no} THEN false END"
         case "word":
@@ -119,10 +124,13 @@ def _day_sql(moment: str, pattern: str) -> str:
 
 def _meaning_sql(column: str, name: str, mapping: Mapping) -> str:
     """Return the SQL of a word's meaning: by the mapping's key, else our own words mean themselves; a blank is ''."""
-    known = {word.upper(): word for word in RECORD_KINDS[mapping.kind].columns.WORDS[name]}
-    known |= {word.strip().upper(): meaning for word, meaning in getattr(mapping, WORD_KEYS[name]).items()}
-    cases = " ".join(f"WHEN {literal_sql(word)} THEN {literal_sql(meaning)}" for word, meaning in known.items())
-    return f"CASE coalesce({column}, '') {cases} END"
+    known = {word: word for word in RECORD_KINDS[mapping.kind].columns.WORDS[name]}
+    known |= getattr(mapping, WORD_KEYS[name])
+    folded = f"CASE WHEN is_blank({column}) THEN '' ELSE folded({column}) END"
+    cases = " ".join(
+        f"WHEN folded({literal_sql(word)}) THEN {literal_sql(meaning)}" for word, meaning in reversed(known.items())
+    )
+    return f"CASE {folded} {cases} END"
 
 
 def _words_sql(words: tuple[str, ...]) -> str:

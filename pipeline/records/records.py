@@ -18,7 +18,7 @@ from pipeline.events.decoder import Decoder
 from pipeline.events.flatten import pseudonyms_in
 from pipeline.events.schema import EVENT_TYPES
 from pipeline.events.version_sql import entity_key_sql
-from pipeline.mapped.extract import extract_sql
+from pipeline.mapped.extract import WGS84, column_types, extract_sql, set_reading
 from pipeline.mapped.mapped_files import create_table, match_offences
 from pipeline.mapped.mapping import Mapping
 from pipeline.mapped.record_columns import RECORD_KINDS
@@ -106,7 +106,8 @@ def kept_identities(connection: Connection, rows: RecordRows) -> pa.Table:
 
 def _read_records(connection: Connection, mapping: Mapping, decoder: Decoder) -> None:
     """Create table `record` and view `sound_record` of `raw`, and `refused_row` with the rows that a rule refuses."""
-    types = {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
+    set_reading(connection, mapping, mapping.crs or WGS84)
+    types = column_types(connection)
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": decoder.horizon})
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
     if "offence" in mapping.columns.READS:

@@ -13,10 +13,10 @@ SELECT
     encode(CAST(json_merge_patch(
         to_json(raw),
         json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL,
-            'harmspot_incident_id', derived_id.incident_id)
+            'harmspot_incident_id', derived_id.incident_id, 'harmspot_crs', getvariable('stated_crs'))
     ) AS VARCHAR)) AS payload,
-    NULL::VARCHAR AS about,
-    NULL::VARCHAR AS value
+    refusal.about,
+    values_at(refusal.pointers, to_json(raw)) AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN raw ON staged.row_number = raw.harmspot_number
@@ -56,8 +56,8 @@ SELECT
     refusal.detail,
     $mapping AS mapping,
     tried_row.bytes AS payload,
-    NULL::VARCHAR AS about,
-    NULL::VARCHAR AS value
+    refusal.about,
+    values_at(refusal.pointers, tried_row.payload) AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN tried_row ON staged.row_number = tried_row.rowid

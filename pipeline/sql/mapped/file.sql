@@ -1,5 +1,22 @@
 -- An external file as tables: its rows, their ids and their places.
 
+-- name: date_order
+-- Which of day and month comes first in dates such as 06/15/2023, if some day after the 12th tells and none contradicts.
+-- Reads `given_text` (given).
+SELECT CASE
+    WHEN count(*) = 0 THEN NULL
+    WHEN count(*) FILTER (b > 12) = 0 THEN 'dmy'
+    WHEN count(*) FILTER (a > 12) = 0 THEN 'mdy'
+END AS date_order
+FROM (
+    SELECT
+        TRY_CAST(regexp_extract(given, '^\s*(\d{1,2})[-/.](\d{1,2})', 1) AS INTEGER) AS a,
+        TRY_CAST(regexp_extract(given, '^\s*(\d{1,2})[-/.](\d{1,2})', 2) AS INTEGER) AS b
+    FROM given_text
+    WHERE given NOT LIKE '____-%' AND regexp_matches(given, '^\s*\d{1,2}[-/.]\d{1,2}[-/.]\d{4}')
+)
+WHERE (a > 12) <> (b > 12)
+
 -- name: derived_id
 -- Ids for rows without one: a hash of the row's content and its ordinal among the rows of its file with the same
 -- content, so that the same file always gives the same ids. Reads `unidentified` (row_number, file, content).
@@ -33,6 +50,7 @@ CREATE OR REPLACE TEMP VIEW identified AS
 SELECT
     extract.*,
     coalesce(extract.harmspot_incident_id, derived_id.incident_id, extract.incident_id) AS id,
+    updated_at_fault IS DISTINCT FROM 'no' AS is_updated_at_given,
     CASE
         WHEN is_updated_at_given THEN epoch(coalesce(
             timezone('UTC', updated_at_absolute), updated_at_local))::BIGINT
@@ -62,6 +80,69 @@ LEFT JOIN point_wgs84 USING (x, y)
 CREATE OR REPLACE TEMP VIEW located AS
 SELECT *, x AS lon, y AS lat
 FROM identified
+
+-- name: place_point
+-- Points of the texts of places in the file; null where the gazetteer has none. Reads `extract` and gazetteer_place.
+CREATE OR REPLACE TEMP TABLE place_point AS
+SELECT place.place, gazetteer_place.lon AS place_lon, gazetteer_place.lat AS place_lat
+FROM (SELECT DISTINCT place FROM extract WHERE place IS NOT NULL) AS place
+LEFT JOIN gazetteer_place ON folded_place(place.place) = gazetteer_place.key
+
+-- name: placed
+-- The file's points, for rows without one those of the gazetteer.
+CREATE OR REPLACE TEMP VIEW placed AS
+SELECT
+    located.* REPLACE (
+        if(is_x_given OR is_y_given, lon, place_lon) AS lon,
+        if(is_x_given OR is_y_given, lat, place_lat) AS lat
+    ),
+    place_lon IS NOT NULL AS is_placed
+FROM located
+LEFT JOIN place_point USING (place)
+
+-- name: not_placed
+-- All rows where there is no gazetteer.
+CREATE OR REPLACE TEMP VIEW placed AS
+SELECT *, false AS is_placed
+FROM located
+
+-- name: gazetteer_rate
+-- Rows without a point of their own, those of them that the gazetteer places, and those that it does not know.
+SELECT
+    count(*) AS asked,
+    count(*) FILTER (is_placed) AS placed,
+    count(*) FILTER (NOT is_placed) AS unknown
+FROM placed
+WHERE NOT is_x_given AND NOT is_y_given
+
+-- name: twins
+-- Ids of the file that differ from another of the file or of the store only in leading zeros or `.0`.
+WITH odd AS (
+    SELECT DISTINCT id
+    FROM identified
+    WHERE regexp_full_match(id, '0\d+(?:\.0*)?|\d+\.0*')
+),
+stored_odd AS (
+    SELECT DISTINCT incident_id AS id
+    FROM store.incident_version
+    WHERE regexp_full_match(incident_id, '0\d+(?:\.0*)?|\d+\.0*')
+),
+pair AS (
+    SELECT odd.id, identified.id AS other
+    FROM odd
+    JOIN identified ON whole_number(odd.id) = whole_number(identified.id)
+    UNION
+    SELECT odd.id, held.incident_id
+    FROM odd
+    JOIN store.incident_version AS held ON whole_number(odd.id) = whole_number(held.incident_id)
+    UNION
+    SELECT identified.id, stored_odd.id
+    FROM identified
+    JOIN stored_odd ON whole_number(identified.id) = whole_number(stored_odd.id)
+)
+SELECT count(DISTINCT id) AS twins
+FROM pair
+WHERE id <> other
 
 -- name: identity_hash
 -- Hashes to find rows of the file that may repeat an event or a version. A table, because DuckDB fills a table on all

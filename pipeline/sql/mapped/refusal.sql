@@ -1,26 +1,54 @@
--- Reasons to refuse a row of an external file: the rule named in `incident.sql`, a stable reason code, a sentence.
+-- Reasons to refuse a row of an external file: the rule named in `incident.sql`, a stable reason code, a sentence about
+-- the file's columns, and JSON pointers to the values that the sentence shows: of times, numbers and words of offences
+-- only, never of ids or free text. Reads named_column (ours, theirs, pointers).
 CREATE OR REPLACE TEMP TABLE refusal AS
-SELECT *
-FROM (
+WITH rule (rule, reason, ours, is_shown, detail) AS (
     VALUES
-    ('no_time', 'missing_field', '`occurred_at` is blank.'),
-    ('bad_time', 'bad_value', '`occurred_at` is no time in the format that the mapping states.'),
-    ('early_time', 'impossible_date', '`occurred_at` is before 1901: a placeholder or a slip.'),
-    ('future_time', 'future_date', '`occurred_at` is after the time of reading plus ingest.future_tolerance_minutes.'),
-    ('no_zone', 'naive_time', '`occurred_at` states no offset; set time_zone in the mapping, then replay.'),
-    ('bad_reported', 'bad_value', '`reported_at` is no time in the format that the mapping states, or has no zone.'),
-    ('bad_version', 'bad_value', '`version` or `updated_at` holds something that is no number or time.'),
-    ('bad_status', 'bad_value', '`status` holds a word that the mapping does not list under statuses.'),
-    ('no_discovery', 'bad_value', '`discovery` follows neither from the row nor from the offence nor from the mapping.'),
-    ('no_number', 'bad_coordinate', '`x` or `y` is no finite number.'),
-    ('half_location', 'bad_coordinate', 'One of `x` and `y` is given, not both.'),
-    ('off_earth', 'bad_coordinate', '`x` and `y` are no place on Earth in the crs that the mapping states.'),
-    ('at_zero', 'bad_coordinate', '`x` and `y` are 0, 0: what a failed geocoding leaves, in the open sea.'),
-    ('no_location', 'no_location', 'The row has neither coordinates nor an area.'),
-    ('no_offence', 'missing_field', '`offence` is blank.'),
-    ('unknown_offence', 'unknown_offence_code', '`offence` is not in the mapping''s table of offences; add it there, then replay.'),
-    ('no_id', 'empty_id', '`incident_id` is blank and should identify something.'),
-    ('clash', 'same_id', 'Other rows of the file have the same `incident_id` and say something else; say in the mapping what that means (same_id: gravest, each or later_load_corrects), then load the file again.'),
-    ('conflict', 'same_id', '`incident_id` is stored with other content; if a later file corrects an earlier one, set same_id: later_load_corrects in the mapping, then load the file again.'),
-    ('named', 'names_person', '`incident_id` or an area holds a pseudonym of harmspot; send the source''s own.')
-) AS refusals (rule, reason, detail)
+    ('early_time', 'impossible_date', 'occurred_at', true, '{} is before 1901: a placeholder or a slip.'),
+    ('future_time', 'future_date', 'occurred_at', true, '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
+    ('no_zone', 'naive_time', 'occurred_at', true, '{} states no offset; set time_zone in the mapping, then replay.'),
+    ('bad_interval', 'bad_interval', 'occurred_to', true, '{} is before the time that occurred_at gives, as the end of the interval.'),
+    ('future_end', 'future_date', 'occurred_to', true, '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
+    ('no_end_zone', 'naive_time', 'occurred_to', true, '{} states no offset; set time_zone in the mapping, then replay.'),
+    ('no_reported_zone', 'naive_time', 'reported_at', true, '{} states no offset; set time_zone in the mapping, then replay.'),
+    ('bad_version', 'bad_value', 'version', true, '{} is no whole number.'),
+    ('bad_status', 'bad_value', 'status', false, '{} holds a word that the mapping does not list under statuses.'),
+    ('no_discovery', 'bad_value', 'offence', true, 'discovery follows neither from the row nor from {} nor from the mapping.'),
+    ('no_number', 'bad_coordinate', 'point', true, '{} holds no number; if it has marks, set decimal and thousands in the mapping, then replay.'),
+    ('no_point', 'bad_coordinate', 'point', true, '{} is no point: expected POINT (lon lat), (lat, lon), GeoJSON or {"latitude": …, "longitude": …}.'),
+    ('half_location', 'bad_coordinate', 'point', true, 'One of {} is given, not both.'),
+    ('swapped', 'bad_coordinate', 'point', true, '{} are no place on Earth; x and y may be swapped in the mapping.'),
+    ('off_earth', 'bad_coordinate', 'point', true, '{} are no place on Earth in the crs that the mapping states.'),
+    ('at_zero', 'bad_coordinate', 'point', true, '{} are 0, 0: what a failed geocoding leaves, in the open sea.'),
+    ('no_location', 'no_location', 'point', false, 'The row has neither coordinates nor an area.'),
+    ('not_in_gazetteer', 'no_location', 'point', false, 'The row has neither coordinates nor an area, and its place is not in the gazetteer; add it there, then replay.'),
+    ('no_offence', 'missing_field', 'offence', false, '{} is blank.'),
+    ('unknown_offence', 'unknown_offence_code', 'offence', true, '{} is not in the mapping''s table of offences; add it there, then replay.'),
+    ('unchecked_offence', 'unchecked_offence', 'offence', true, '{} is marked check in the mapping''s table of offences; look at its code there, remove the mark, then replay.'),
+    ('no_id', 'empty_id', 'incident_id', false, '{} is blank and should identify something.'),
+    ('clash', 'same_id', 'incident_id', false, 'Other rows of the file have the same {} and say something else; say in the mapping what that means (same_id: gravest, each or later_load_corrects), then load the file again.'),
+    ('conflict', 'same_id', 'incident_id', false, 'The same {} is stored with other content; if a later file corrects an earlier one, set same_id: later_load_corrects in the mapping, then load the file again.'),
+    ('named', 'names_person', 'incident_id', false, '{} or an area holds a pseudonym of harmspot; send the source''s own.')
+),
+fault (fault, reason, detail) AS (
+    VALUES
+    ('no', 'missing_field', '{} is blank.'),
+    ('bad', 'bad_value', '{} is no time in the format that the mapping states, or in ISO 8601 where it states none.'),
+    ('zone', 'bad_zone', '{} states a zone that is no abbreviation of the mapping''s time_zone; set time_zone, or have it written with an offset such as -05:00.'),
+    ('order', 'ambiguous_date', '{} begins with day or month, and the file does not tell which; set its format in the mapping, then replay.')
+),
+every AS (
+    FROM rule
+    UNION ALL
+    SELECT concat(fault.fault, ':', time.ours), fault.reason, time.ours, fault.fault <> 'no', fault.detail
+    FROM fault
+    CROSS JOIN (SELECT unnest(['occurred_at', 'occurred_to', 'reported_at', 'updated_at']) AS ours) AS time
+)
+SELECT
+    every.rule,
+    every.reason,
+    replace(every.detail, '{}', coalesce(named_column.theirs, every.ours)) AS detail,
+    replace(coalesce(named_column.theirs, every.ours), '`', '') AS about,
+    CASE WHEN every.is_shown THEN named_column.pointers END AS pointers
+FROM every
+LEFT JOIN named_column USING (ours)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.database import connect, frame
@@ -326,12 +326,19 @@ def written(dialect: Dialect, items: list[tuple[str, tuple[str, ...] | str]]) ->
 
 
 @pytest.mark.sampled
-@settings(max_examples=sample(60, whole=5_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=sample(60, whole=1_500), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(dialect=DIALECTS, items=st.lists(st.one_of(GOOD, ODD), max_size=8))
 def test_every_row_of_any_dialect_is_read_or_refused(
     dialect: Dialect, items: list[tuple[str, tuple[str, ...] | str]]
 ) -> None:
-    """What a whole writer has written is read as it was; every line that is no row is refused, and costs no other."""
+    """What a whole writer has written is read as it was; every line that is no row is refused, and costs no other.
+
+    A line that opens a quote and the line end inside a field of the next row make one record by the rules of CSV:
+    nobody can tell, so these do not follow each other here.
+    """
+    kinds = [(kind, kind == "row" and bool({"\r", "\n"} & set("".join(value)))) for kind, value in items]
+    opened = [at for at, (kind, _) in enumerate(kinds) if kind == "open"]
+    assume(not any(is_long for at in opened for _, is_long in kinds[at:]))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "in.csv"
         path.write_bytes(written(dialect, items))
@@ -344,7 +351,7 @@ def test_every_row_of_any_dialect_is_read_or_refused(
 
 
 @pytest.mark.sampled
-@settings(max_examples=sample(100, whole=10_000), deadline=None)
+@settings(max_examples=sample(60, whole=1_500), deadline=None)
 @given(body=st.text(st.sampled_from('ab, ",\n"'), max_size=40))
 def test_duckdb_and_the_line_splitter_read_the_same(body: str) -> None:
     """A file that DuckDB's parser is trusted with gives the rows that the careful way gives."""
@@ -362,7 +369,7 @@ SUFFIXES = ["csv", "tsv", "txt", "csv.gz", "zip", "parquet"]
 
 
 @pytest.mark.sampled
-@settings(max_examples=sample(60, whole=20_000), deadline=None)
+@settings(max_examples=sample(60, whole=3_000), deadline=None)
 @given(
     content=st.one_of(st.binary(max_size=200), st.text(st.sampled_from('a,;\t"\n\r\0é'), max_size=60).map(str.encode)),
     suffix=st.sampled_from(SUFFIXES),

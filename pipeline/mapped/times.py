@@ -1,0 +1,205 @@
+"""How times are read: SQL of one column of times, level upon level, so that only odd texts take the slow way.
+
+A time is local, or absolute where the text states an offset or zone. Its rank is its precision: 0 instant, 1 day,
+2 month. Its fault says why there is none: `no` (blank), `bad` (no such time), `zone` (an unknown word for a zone) or
+`order` (day and month in an order that the file does not tell). The macros are in `sql/mapped/macro.sql`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.database import literal_sql, name_sql
+from pipeline.mapped.columns import text_sql
+from pipeline.mapped.mapping import PRECISIONS
+from pipeline.mapped.time_format import TimeFormat, read_format
+
+LEVELS = 8
+ISO_LOCAL = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[ T](?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?)?"
+ISO_ABSOLUTE = (
+    r"\d{4}-\d\d-\d\d[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)"
+)
+_ISO_DATE = r"^\s*\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
+_MIDNIGHT = r"[T ](?:0?0:00(?::00(?:\.0+)?)?|12:00(?::00)? [Aa][Mm])$"
+_EPOCH = r"\s*[1-9](?:\d{9}|\d{12}|\d{15})(?:\.0*)?\s*"
+# Digits of a number, and the time that it is; Excel counts days of local time from 1899-12-30.
+_NUMBERS = {
+    "epoch_s": (r"-?\d{1,11}(?:\.\d*)?", "make_timestamp(round({} * 1000000)::BIGINT)"),
+    "epoch_ms": (r"-?\d{1,14}(?:\.\d*)?", "make_timestamp(round({} * 1000)::BIGINT)"),
+    "excel": (r"\d{1,6}(?:\.\d*)?", "TIMESTAMP '1899-12-30' + to_seconds(round({} * 86400)::BIGINT)"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeColumn:
+    """One time of a row: our name, the SQL of its text in `raw`, and how it is written (None: found out)."""
+
+    ours: str
+    text: str
+    form: TimeFormat | str | None
+
+    def levels(self) -> list[list[str]]:
+        """Return the expressions of each level; each reads the columns of those before."""
+        ours, text = self.ours, f"{self.ours}_text"
+        body = f"coalesce(nullif({ours}_split.body, ''), trimmed({text}))"
+        return [
+            [f"{self.text} AS {text}"],
+            [f"{self._fast(text)} AS {ours}_fast"],
+            [f"CASE WHEN {ours}_fast IS NULL THEN {self._fast_absolute(text)} END AS {ours}_zoned"],
+            [
+                f"CASE WHEN {ours}_fast IS NULL AND {ours}_zoned IS NULL AND {text} IS NOT NULL "
+                f"THEN {self._split(text)} END AS {ours}_split"
+            ],
+            [f"CASE WHEN {ours}_split IS NOT NULL THEN {body} END AS {ours}_body"],
+            [f"CASE WHEN {ours}_split IS NOT NULL THEN time_parts({ours}_body) END AS {ours}_parts"],
+            [f"CASE WHEN {ours}_split IS NOT NULL THEN {self._slow()} END AS {ours}_slow"],
+            self._found(),
+        ]
+
+    def _fast(self, text: str) -> str:
+        if self.form is None:
+            return f"CASE WHEN {_is_sql(text, ISO_LOCAL)} THEN TRY_CAST({text} AS TIMESTAMP) END"
+        if isinstance(self.form, str):
+            return "NULL::TIMESTAMP"
+        parsed = _strptime_sql(text, self.form.pattern)
+        return f"CASE WHEN {_is_sql(text, self.form.digits)} THEN {parsed} END" if self.form.digits else parsed
+
+    def _fast_absolute(self, text: str) -> str:
+        if self.form is None or (isinstance(self.form, TimeFormat) and self.form.falls_back):
+            return f"CASE WHEN {_is_sql(text, ISO_ABSOLUTE)} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+        return "NULL::TIMESTAMPTZ"
+
+    def _split(self, text: str) -> str:
+        if isinstance(self.form, TimeFormat):
+            at_end = f"CASE WHEN NOT {self._is_shaped(text)} THEN split_zone_at_end({text}) ELSE split_zone({text}) END"
+            return at_end if self.form.has_time else f"split_zone({text})"
+        digits = _NUMBERS[self.form][0] if self.form else _EPOCH
+        number = f"{{'body': trimmed({text}), 'zone': {'' if self.form == 'excel' else 'Z'!r}}}"
+        return f"CASE WHEN {_is_sql(f'trimmed({text})', digits)} THEN {number} ELSE split_zone({text}) END"
+
+    def _is_shaped(self, text: str) -> str:
+        """Return whether a text may be read without the pattern: a date that begins with the year."""
+        if isinstance(self.form, TimeFormat) and not self.form.falls_back:
+            return "false"
+        return "true" if self.form is None else f"regexp_matches({text}, {literal_sql(_ISO_DATE)})"
+
+    def _slow(self) -> str:
+        body, parts, zone = f"{self.ours}_body", f"{self.ours}_parts", f"{self.ours}_split.zone"
+        order = "getvariable('date_order')" if self.form is None else "NULL"
+        shaped = f"shaped_time({body}, {parts}, {order})"
+        return f"""coalesce({
+            ", ".join(
+                [
+                    *self._by_form(body, zone),
+                    _moment_sql(self._is_shaped(body), shaped, f"shaped_rank({body}, {parts})", zone),
+                ]
+            )
+        })"""
+
+    def _by_form(self, body: str, zone: str) -> list[str]:
+        if isinstance(self.form, TimeFormat):
+            return self._by_pattern(self.form, body, zone)
+        number = f"TRY_CAST({body} AS DOUBLE)"
+        if self.form is None:
+            unit = f"CASE WHEN {number} < 1e10 THEN 1000000 WHEN {number} < 1e13 THEN 1000 ELSE 1 END"
+            return [_moment_sql(_is_sql(body, _EPOCH), f"make_timestamp(round({number} * {unit})::BIGINT)", "0", zone)]
+        digits, read = _NUMBERS[self.form]
+        rank = f"CASE WHEN {number} = floor({number}) THEN 1 ELSE 0 END" if self.form == "excel" else "0"
+        return [_moment_sql(_is_sql(body, digits), read.format(number), rank, zone)]
+
+    def _by_pattern(self, form: TimeFormat, body: str, zone: str) -> list[str]:
+        rank = str(PRECISIONS.index(form.precision))
+        is_whole = _is_sql(body, form.digits) if form.digits else "true"
+        tries = [_moment_sql(is_whole, _strptime_sql(body, form.pattern), rank, zone)]
+        if form.ends_in:
+            clock = f"lpad(regexp_extract({body}, '(\\d+)(?:\\.0*)?$', 1), {form.ends_in}, '0')"
+            padded = f"(regexp_replace({body}, '\\d+(?:\\.0*)?$', '') || {clock})"
+            is_short = f"regexp_matches({body}, '[^\\d.]\\d{{1,{form.ends_in}}}(?:\\.0*)?$')"
+            tries.append(_moment_sql(is_short, _strptime_sql(padded, form.pattern), rank, zone))
+        if form.date:
+            tries.append(_moment_sql("true", _strptime_sql(f"trimmed({self.ours}_text)", form.date), "1", "''"))
+        return tries
+
+    def _found(self) -> list[str]:
+        ours = self.ours
+        fast, zoned, slow, zone = f"{ours}_fast", f"{ours}_zoned", f"{ours}_slow.local", f"{ours}_slow.zone"
+        rank = str(PRECISIONS.index(self.form.precision)) if isinstance(self.form, TimeFormat) else "0"
+        if self.form is None:
+            rank = f"CASE WHEN strlen({ours}_text) <= 10 THEN 1 ELSE 0 END"
+        order = (
+            f"WHEN {slow} IS NULL AND begins_with_day_or_month({ours}_parts) THEN 'order' " if self.form is None else ""
+        )
+        offset = f"make_timestamptz(epoch_us({slow}) - 1000000 * zone_offset({zone}))"
+        return [
+            f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {zone} = '' THEN {slow} END AS {ours}_local",
+            f"CASE WHEN {zoned} IS NOT NULL THEN {zoned} WHEN {zone} <> '' THEN {offset} END AS {ours}_absolute",
+            f"CASE WHEN {fast} IS NOT NULL THEN {rank} WHEN {zoned} IS NOT NULL THEN 0 ELSE {ours}_slow.rank END"
+            f" AS {ours}_rank",
+            f"CASE WHEN {fast} IS NOT NULL OR {zoned} IS NOT NULL THEN NULL WHEN is_blank_value({ours}_text) THEN 'no' "
+            f"{order}WHEN {slow} IS NULL THEN 'bad' "
+            f"WHEN {zone} <> '' AND zone_offset({zone}) IS NULL THEN 'zone' END AS {ours}_fault",
+        ]
+
+
+def time_levels(ours: str, names: tuple[str, ...], types: Mapping[str, str], pattern: str | None) -> list[list[str]]:
+    """Return the expressions of each level that read one time.
+
+    Parameters
+    ----------
+    ours : str
+        Our name of the time.
+    names : tuple of str
+        The columns of the file, joined by a blank; none gives no time.
+    types : mapping of str to str
+        DuckDB's types of the columns in `raw`.
+    pattern : str or None
+        The format that the mapping states.
+    """
+    kind = types.get(names[0], "") if len(names) == 1 else ""
+    form = None if pattern is None else read_format(f"{ours}_format", pattern)
+    if not names:
+        found = [f"NULL::TIMESTAMP AS {ours}_local", f"NULL::TIMESTAMPTZ AS {ours}_absolute"]
+        return [*([[]] * (LEVELS - 1)), [*found, f"0 AS {ours}_rank", f"'no' AS {ours}_fault"]]
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return _typed(
+            ours, name_sql(names[0]), rank=int(kind == "DATE"), is_absolute=kind == "TIMESTAMP WITH TIME ZONE"
+        )
+    text = text_sql(names[0], types) if len(names) == 1 else _joined_sql(names, types, is_free=form is None)
+    return TimeColumn(ours, text, form).levels()
+
+
+def _typed(ours: str, column: str, *, rank: int, is_absolute: bool = False) -> list[list[str]]:
+    """Return the levels of a column whose type says what it is: only the first and the last."""
+    given = f"{ours}_given"
+    moment = f"CASE WHEN isfinite({given}) THEN {given} END"
+    local, absolute = (
+        ("NULL::TIMESTAMP", moment) if is_absolute else (f"CAST({moment} AS TIMESTAMP)", "NULL::TIMESTAMPTZ")
+    )
+    found = [
+        f"{local} AS {ours}_local",
+        f"{absolute} AS {ours}_absolute",
+        f"{rank} AS {ours}_rank",
+        f"CASE WHEN {given} IS NULL THEN 'no' WHEN NOT isfinite({given}) THEN 'bad' END AS {ours}_fault",
+    ]
+    return [[f"{column} AS {given}"], *([[]] * (LEVELS - 2)), found]
+
+
+def _joined_sql(names: tuple[str, ...], types: Mapping[str, str], *, is_free: bool) -> str:
+    """Return the texts of several columns joined by blanks: without the last ones that are blank, `?` for others."""
+    texts = [text_sql(name, types) for name in names]
+    if is_free:  # many exports write a date as its midnight
+        texts[:-1] = [f"regexp_replace({text}, {literal_sql(_MIDNIGHT)}, '')" for text in texts[:-1]]
+    parts = [f"CASE WHEN is_blank_value({text}) THEN '?' ELSE trimmed({text}) END" for text in texts]
+    return f"nullif(regexp_replace(concat_ws(' ', {', '.join(parts)}), '(?: \\?)+$', ''), '?')"
+
+
+def _moment_sql(condition: str, local: str, rank: str, zone: str) -> str:
+    found = f"CASE WHEN {local} IS NOT NULL THEN {{'local': {local}, 'rank': {rank}, 'zone': {zone}}} END"
+    return found if condition == "true" else f"CASE WHEN {condition} THEN {found} END"
+
+
+def _strptime_sql(text: str, pattern: str) -> str:
+    return f"try_strptime({text}, {literal_sql(pattern)})"
+
+
+def _is_sql(text: str, expression: str) -> str:
+    return f"regexp_full_match({text}, {literal_sql(expression)})"
