@@ -79,10 +79,11 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
         *("flows.home", "flows.human_log", "flows.run", "flows.ingest", "flows.decisions", "flows.outputs"),
         "flows.health",
     },
+    "flows.new_city": {"flows.home", "flows.ingest"},
     "flows.simulation": {"flows.home", "flows.run", "flows.ingest", "flows.decisions", "flows.schedule"},
     "flows.command": {
         *("flows.home", "flows.human_log", "flows.run", "flows.evaluation", "flows.ingest", "flows.decisions"),
-        *("flows.outputs", "flows.health", "flows.schedule", "flows.simulation"),
+        *("flows.outputs", "flows.health", "flows.schedule", "flows.simulation", "flows.new_city"),
     },
 }
 ALLOWED: dict[str, set[str]] = (

@@ -18,6 +18,7 @@ VERBS = {
     "demo": "Simulate a town and do the complete daily run on it.",
     "init": "Create a home: its folder, key and empty store.",
     "upgrade": "Migrate a home created by an earlier version to this version.",
+    "new-city": "Look at a file, write how it is read, load it and rank.",
     "load": "Load a file of events, or another system's file through a mapping.",
     "ingest": "Consume the Kafka topics until caught up, then stop.",
     "stream": "Consume the Kafka topics continuously, in micro-batches.",

@@ -39,7 +39,7 @@ class Home:
     @cached_property
     def settings(self) -> Settings:
         """The settings of the chosen configuration, else of the one recorded in the home."""
-        return load_settings(self.config_file or self._remembered_config())
+        return load_settings(self.config_file or self.remembered_config())
 
     @cached_property
     def key(self) -> Key:
@@ -142,7 +142,7 @@ class Home:
             write_complete(self._memory, f"{named}\n".encode())
             self.progress(f"home {self.path} remembers its configuration {self.config_file}; --config overrides it")
 
-    def _remembered_config(self) -> Path | None:
+    def remembered_config(self) -> Path | None:
         """Return the configuration the home was last created or run with, None if it never had one.
 
         Raises

@@ -80,6 +80,7 @@ class AreasSettings:
     id_column: str
     name_column: str | None
     version: str | int | float | date  # as YAML reads it without quotes
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,7 @@ class Settings:
             "force": [force.name, force.time_zone, force.crs, force.staffing.note],
             "assumed_hours": force.staffing.assumed_total_hours_per_day,
             "area_columns": [force.areas.id_column, force.areas.name_column, force.areas.version],
+            "area_note": force.areas.note,
             **{
                 section.name: dataclasses.asdict(getattr(self, section.name))
                 for section in dataclasses.fields(self)

@@ -106,12 +106,14 @@ def count_outside(points: pd.DataFrame, settings: Settings) -> int:
     return int(points["incidents"].to_numpy()[is_outside].sum())
 
 
-def overlap_notes(areas: gpd.GeoDataFrame) -> list[str]:
-    """Return notes about areas that overlap."""
-    pairs = find_overlaps(areas)
-    if pairs.empty:
-        return []
-    return [f"{len(pairs)} pairs of areas overlap; what lies in both counts for the one with the smaller area_id"]
+def area_notes(areas: gpd.GeoDataFrame, settings: Settings) -> list[str]:
+    """Return what readers have to know of the areas: the note of the settings, and that some overlap."""
+    notes = [settings.force.areas.note] if settings.force.areas.note else []
+    if len(pairs := find_overlaps(areas)):
+        notes.append(
+            f"{len(pairs)} pairs of areas overlap; what lies in both counts for the one with the smaller area_id"
+        )
+    return notes
 
 
 def _read_points_of_interest(path: Path | None, crs: Any) -> gpd.GeoDataFrame:

@@ -15,9 +15,9 @@ from flows.run.assembly import (
     Map,
     PeopleFrames,
     PlaceFrames,
+    area_notes,
     earliest,
     group_shares,
-    overlap_notes,
     people_frames,
     place_frames,
     place_incidents,
@@ -84,7 +84,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) ->
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         plan_inputs = call(plan_frames, snapshot.connection, markets, geography, as_of, settings)
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
-        notes = [*overlap_notes(geography.areas), *notes_of(forecast)]
+        notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
         quality = call(data_quality, snapshot.connection, frames, people, notes)
     plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
     officers = call(allocate_officers, ranking, geography, settings)
