@@ -28,8 +28,8 @@ _BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + 
 _ROW = ("harmspot_row", "harmspot_incident_id")  # of a replayed row
 
 
-def set_reading(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, crs: str) -> None:
-    """Create the macros, and set what they read: words for nothing and for zones, marks, the order of dates.
+def set_reading(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, crs: str) -> str | None:
+    """Create the macros and set what they read; return the order of day and month that the file tells, `mdy` or `dmy`.
 
     Parameters
     ----------
@@ -65,8 +65,10 @@ def set_reading(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, crs
     connection.execute("SET VARIABLE zone_words = map($words::VARCHAR[], $offsets::BIGINT[])", parameters)
     connection.execute(query("mapped/macro"))
     types = column_types(connection)
+    # A replayed row carries the order of its file; other rows that wait cannot tell it.
     order = None if "harmspot_row" in types else _date_order(connection, mapping, types)
     connection.execute("SET VARIABLE date_order = $order::VARCHAR", {"order": order})
+    return order
 
 
 def is_degrees(crs: str) -> bool:
@@ -79,7 +81,7 @@ def column_types(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
 
 
-def extract_sql(mapping: FileMapping, types: Mapping[str, str]) -> str:
+def extract_sql(mapping: FileMapping, types: Mapping[str, str], date_order: str | None = None) -> str:
     """Return the query that reads the columns of `raw` under our names.
 
     A column gives, by how it is read (`READS` of the mapping's columns): text and word itself; number and integer also
@@ -92,10 +94,14 @@ def extract_sql(mapping: FileMapping, types: Mapping[str, str]) -> str:
         The mapping of the file.
     types : mapping of str to str
         DuckDB's types of the columns in `raw`.
+    date_order : str or None
+        Order of day and month that the file tells.
     """
     row = ["harmspot_number AS row_number", "harmspot_file AS file"]
     row += [f"{name if name in types else 'NULL'} AS {name}" for name in _ROW]
-    by_column = [[row, *([[]] * (LEVELS - 2)), ["row_number", "file", *_ROW]], *_by_column(mapping, types)]
+    order = "harmspot_date_order" if "harmspot_date_order" in types else "getvariable('date_order')"
+    row.append(f"{order} AS date_order")
+    by_column = [[row, *([[]] * (LEVELS - 2)), ["row_number", "file", *_ROW]], *_by_column(mapping, types, date_order)]
     levels = [[part for parts in level for part in parts] for level in zip_longest(*by_column, fillvalue=[])]
     sql = f"SELECT {', '.join(levels[0])} FROM raw"  # noqa: S608 - ours
     for level in levels[1:-1]:
@@ -120,12 +126,12 @@ def words_of(meanings: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame({"word": list(meanings), "meaning": list(meanings.values())}, dtype=str)
 
 
-def _by_column(mapping: FileMapping, types: Mapping[str, str]) -> Iterator[list[list[str]]]:
+def _by_column(mapping: FileMapping, types: Mapping[str, str], date_order: str | None) -> Iterator[list[list[str]]]:
     named = mapping.columns.named()
     for ours, read in mapping.columns.READS.items():
         names = named.get(ours, ())
         if read == "time":
-            yield time_levels(ours, names, types, mapping.formats.get(ours))
+            yield time_levels(ours, names, types, mapping.formats.get(ours), date_order)
         elif read == "point":
             if names:
                 yield _point_levels(text_sql(names[0], types))

@@ -123,9 +123,9 @@ def map_incidents(
         Coordinate system that the file itself states; the mapping's holds where it states one.
     """
     crs = mapping.crs or stated_crs or WGS84
-    set_reading(connection, mapping, crs)
+    date_order = set_reading(connection, mapping, crs)
     types = column_types(connection)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types, date_order)}")
     _derive_ids(connection, mapping, types)
     connection.execute(query("mapped/file#identified"))
     _locate(connection, crs)
@@ -222,7 +222,8 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
     columns = [f"payload ->> {literal_sql(_pointer(name))} AS {name_sql(name)}" for name in mapping.columns.theirs()]
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(dict.fromkeys(columns))}, "  # noqa: S608
-        "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset AS harmspot_row, "
+        "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, "
+        "payload ->> '/harmspot_date_order' AS harmspot_date_order, source_offset AS harmspot_row, "
         "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
     )
     connection.execute(query("mapped/file#raw_file"))

@@ -1,5 +1,5 @@
 -- How texts of a file are read. A text that fits no known shape is never cast: a cast drops what it does not know, such
--- as the offset of `2023-06-15 03:30:00+00`. Reads variables: blank_characters, blank_words, date_order, zone_words.
+-- as the offset of `2023-06-15 03:30:00+00`. Reads variables: blank_characters, blank_words, zone_words.
 
 -- A text without blanks of any kind at its ends.
 CREATE OR REPLACE TEMP MACRO trimmed(given) AS trim(given, getvariable('blank_characters'));
