@@ -7,11 +7,10 @@ uses are in `sql/mapped/macro.sql`, the variables that they read in `set_reading
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
-import duckdb
 import pandas as pd
 import pyproj
 
-from pipeline.database import literal_sql, name_sql, query
+from pipeline.database import Connection, literal_sql, name_sql, query
 from pipeline.mapped.columns import text_sql
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.mapped.time_zones import zone_words
@@ -28,12 +27,12 @@ _BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + 
 _ROW = ("harmspot_row", "harmspot_incident_id")  # of a replayed row
 
 
-def set_reading(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, crs: str) -> str | None:
+def set_reading(connection: Connection, mapping: FileMapping, crs: str) -> str | None:
     """Create the macros and set what they read; return the order of day and month that the file tells, `mdy` or `dmy`.
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
+    connection : Connection
         Connection with view `raw`.
     mapping : FileMapping
         The mapping of the file.
@@ -76,7 +75,7 @@ def is_degrees(crs: str) -> bool:
     return bool(pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84))
 
 
-def column_types(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+def column_types(connection: Connection) -> dict[str, str]:
     """Return DuckDB's type of each column of `raw`."""
     return {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
 
@@ -233,7 +232,7 @@ def _point_levels(text: str) -> list[list[str]]:
     ]
 
 
-def _date_order(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, types: Mapping[str, str]) -> str | None:
+def _date_order(connection: Connection, mapping: FileMapping, types: Mapping[str, str]) -> str | None:
     """Return `mdy` or `dmy` if the dates of the file decide which of day and month comes first."""
     named = mapping.columns.named()
     free = [ours for ours, read in mapping.columns.READS.items() if read == "time" and ours not in mapping.formats]

@@ -49,7 +49,7 @@ def folded_place(text: str) -> str:
 
 
 def _points(x: pd.Series, y: pd.Series, crs: str) -> pd.DataFrame:
-    given = [pd.to_numeric(values, errors="coerce").to_numpy(dtype=float) for values in (x, y)]
-    lon, lat = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform(*given)
+    given_x, given_y = (pd.to_numeric(values, errors="coerce").to_numpy(dtype=float) for values in (x, y))
+    lon, lat = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform(given_x, given_y)
     is_on_earth = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lon) <= 180) & (np.abs(lat) <= 90)
     return pd.DataFrame({"lon": np.where(is_on_earth, lon, np.nan), "lat": np.where(is_on_earth, lat, np.nan)})

@@ -136,7 +136,9 @@ def map_incidents(
     for name in ("source", "discovery"):
         connection.execute(f"SET VARIABLE {name} = $value::VARCHAR", {"value": getattr(mapping, name)})
     connection.execute("SET VARIABLE rank = $rank", {"rank": PRECISIONS.index(mapping.precision)})
-    connection.execute("SET VARIABLE no_number = $rule", {"rule": "no_point" if mapping.columns.point else "no_number"})
+    connection.execute(
+        "SET VARIABLE no_number = $rule", {"rule": "no_point" if "point" in mapping.columns.named() else "no_number"}
+    )
     connection.execute("SET VARIABLE has_gazetteer = $has", {"has": mapping.gazetteer is not None})
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})
     connection.execute(query("mapped/incident"))

@@ -71,12 +71,20 @@ class TimeColumn:
         return "NULL::TIMESTAMPTZ"
 
     def _split(self, text: str) -> str:
-        if isinstance(self.form, TimeFormat):
-            at_end = f"CASE WHEN NOT {self._is_shaped(text)} THEN split_zone_at_end({text}) ELSE split_zone({text}) END"
-            return at_end if self.form.has_time else f"split_zone({text})"
-        digits = _NUMBERS[self.form][0] if self.form else _EPOCH
-        number = f"{{'body': trimmed({text}), 'zone': {'' if self.form == 'excel' else 'Z'!r}}}"
-        return f"CASE WHEN {_is_sql(f'trimmed({text})', digits)} THEN {number} ELSE split_zone({text}) END"
+        found = f"split_zone({text})"
+        if isinstance(self.form, TimeFormat) and self.form.has_time:
+            found = f"CASE WHEN NOT {self._is_shaped(text)} THEN split_zone_at_end({text}) ELSE split_zone({text}) END"
+        numbers = [(_EPOCH, "Z")] if self._may_be_epoch() else []
+        numbers += [(_NUMBERS[self.form][0], "" if self.form == "excel" else "Z")] if isinstance(self.form, str) else []
+        cases = [
+            f"WHEN {_is_sql(f'trimmed({text})', digits)} THEN {{'body': trimmed({text}), 'zone': '{zone}'}} "
+            for digits, zone in reversed(numbers)
+        ]
+        return f"CASE {''.join(cases)}ELSE {found} END" if cases else found
+
+    def _may_be_epoch(self) -> bool:
+        """Return whether ten, thirteen or sixteen digits are an epoch: not where a pattern has digits without a mark."""
+        return not (isinstance(self.form, TimeFormat) and self.form.digits)
 
     def _is_shaped(self, text: str) -> str:
         """Return whether a text may be read without the pattern: a date that begins with the year."""
@@ -88,22 +96,18 @@ class TimeColumn:
         """Return the time of a slow text by its format, by the date alone of its format, and by its shape."""
         body, parts = f"{self.ours}_body", f"{self.ours}_parts"
         order = "date_order" if self.form is None else "NULL"
-        by_date, by_form = "NULL::TIMESTAMP", self._by_number(body)
+        by_form = by_date = "NULL::TIMESTAMP"
         if isinstance(self.form, TimeFormat):
             by_form = self._by_pattern(self.form, body)
             if self.form.date:
                 by_date = _strptime_sql(f"trimmed({self.ours}_text)", self.form.date)
-        shaped = f"CASE WHEN {self._is_shaped(body)} THEN shaped_time({body}, {parts}, {order}) END"
+        elif self.form:
+            digits, read = _NUMBERS[self.form]
+            by_form = f"CASE WHEN {_is_sql(body, digits)} THEN {read.format(f'TRY_CAST({body} AS DOUBLE)')} END"
+        epoch = f"WHEN {_is_sql(body, _EPOCH)} THEN epoch_time({body}) " if self._may_be_epoch() else ""
+        shaped = f"CASE {epoch}WHEN {self._is_shaped(body)} THEN shaped_time({body}, {parts}, {order}) END"
         names = ((by_form, "by_form"), (by_date, "by_date"), (shaped, "shaped"))
         return [f"CASE WHEN {self.ours}_split IS NOT NULL THEN {sql} END AS {self.ours}_{name}" for sql, name in names]
-
-    def _by_number(self, body: str) -> str:
-        number = f"TRY_CAST({body} AS DOUBLE)"
-        if isinstance(self.form, str):
-            digits, read = _NUMBERS[self.form]
-            return f"CASE WHEN {_is_sql(body, digits)} THEN {read.format(number)} END"
-        unit = f"CASE WHEN {number} < 1e10 THEN 1000000 WHEN {number} < 1e13 THEN 1000 ELSE 1 END"
-        return f"CASE WHEN {_is_sql(body, _EPOCH)} THEN make_timestamp(round({number} * {unit})::BIGINT) END"
 
     def _by_pattern(self, form: TimeFormat, body: str) -> str:
         parsed = _strptime_sql(body, form.pattern)

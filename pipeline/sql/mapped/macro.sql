@@ -138,7 +138,14 @@ CREATE OR REPLACE TEMP MACRO shaped_time(given, parts, date_order) AS CASE
         ), ',', '.') AS TIMESTAMP)
 END;
 
--- Precision of such a text: 0 instant, 1 day, 2 month.
+-- The time of an epoch in digits: ten are seconds, thirteen milliseconds, sixteen microseconds.
+CREATE OR REPLACE TEMP MACRO epoch_time(digits) AS make_timestamp(round(TRY_CAST(digits AS DOUBLE) * CASE
+    WHEN TRY_CAST(digits AS DOUBLE) < 1e10 THEN 1000000
+    WHEN TRY_CAST(digits AS DOUBLE) < 1e13 THEN 1000
+    ELSE 1
+END)::BIGINT);
+
+-- Precision of a text in a shape that needs no pattern: 0 instant, 1 day, 2 month.
 CREATE OR REPLACE TEMP MACRO shaped_rank(given, parts) AS CASE
     WHEN parts.a <> '' AND parts.hour = '' THEN 1
     WHEN strlen(given) <= 7 THEN 2

@@ -110,7 +110,7 @@ def test_a_time_without_a_format_is_read_by_its_shape(tmp_path: Path) -> None:
                 "2018-07-04 23:30:00+02": "2018-07-04 21:30:00 instant",
                 "2018-07-12": "2018-07-12 04:00:00 day",
                 "04.07.2018 23:30": "bad_value",
-                "1577943000": "bad_value",
+                "1577943000": "2020-01-02 05:30:00 instant",
                 "12/25/2018 11:30:00 PM XYZ": "bad_zone",
                 "": "missing_field",
             },
@@ -146,6 +146,7 @@ def test_a_time_without_a_format_is_read_by_its_shape(tmp_path: Path) -> None:
             {
                 "201807042330": "2018-07-05 03:30:00 instant",
                 "20180704233": "bad_value",
+                "1577943000": "bad_value",
                 "20180704": "2018-07-04 04:00:00 day",
                 "201807042330 -0500": "2018-07-05 04:30:00 instant",
                 "201807042330Z": "2018-07-04 23:30:00 instant",
@@ -165,7 +166,7 @@ def test_a_time_without_a_format_is_read_by_its_shape(tmp_path: Path) -> None:
             "epoch_s",
             {"1577943000": "2020-01-02 05:30:00 instant", "915148800": "1999-01-01 00:00:00 instant", "x": "bad_value"},
         ),
-        ("%s", {"1577943000.5": "2020-01-02 05:30:00 instant"}),
+        ("%s", {"1577943000.5": "2020-01-02 05:30:00 instant", "1577943000000": "2020-01-02 05:30:00 instant"}),
         ("epoch_ms", {"1577943000000": "2020-01-02 05:30:00 instant", "915148800000": "1999-01-01 00:00:00 instant"}),
         (
             "excel",

@@ -1,5 +1,6 @@
 """Numbers, ids, words, points and places of a file are read as what they are, or refused by name."""
 
+import tempfile
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.database import connect, query
 from pipeline.mapped import mapped_files
@@ -16,6 +19,7 @@ from pipeline.privacy.keys import derive_key
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
 from tests.pipeline.mapped.reading import COLUMNS, GOOD, NOW, OFFENCES, mapping_of, read
+from tests.soak import sample
 
 POINT = {"incident_id": "id", "occurred_at": "when", "offence": "what", "point": "place"}
 AREA = {"incident_id": "id", "occurred_at": "when", "offence": "what", "area_id": "area"}
@@ -55,7 +59,7 @@ def test_numbers_with_marks(tmp_path: Path, changes: dict[str, Any], x: str, y: 
     if is_read:
         np.testing.assert_allclose([found["lon"], found["lat"]], [-122.679, 45.523], atol=0.1)
     if is_read is False:
-        assert found["detail"].startswith("`x` and `y` holds no number; if it has marks, set decimal and thousands")
+        assert found["detail"].startswith("No number in `x` and `y`; if it has marks, set decimal and thousands")
         assert f'"{x}"' in found["detail"]
 
 
@@ -192,7 +196,7 @@ def test_a_latitude_first_needs_degrees(tmp_path: Path) -> None:
 def test_swapped_axes_are_noticed(tmp_path: Path) -> None:
     found = read(tmp_path, [{"x": "45.5", "y": "-122.6"}, {"x": "7644340", "y": "684321"}], mapping_of(tmp_path))
     assert "may be swapped" in found[0]["detail"]
-    assert "no place on Earth in the crs" in found[1]["detail"]
+    assert "in the crs that the mapping states" in found[1]["detail"]
 
 
 GAZETTEER = {"file": "places.csv", "match": ["number", "street"], "on": ["no", "Street Name"], "x": "lon", "y": "lat"}
@@ -262,3 +266,41 @@ def test_the_share_that_the_gazetteer_places_is_counted(tmp_path: Path) -> None:
         mapped_files.read_raw(connection, tmp_path / "in.csv", mapping)
         mapped_files.map_incidents(connection, mapping, NOW)
         assert connection.execute(query("mapped/file#gazetteer_rate")).fetchall() == [(3, 1, 2)]
+
+
+NEAR = st.sampled_from("0123456789:-+/., TZPMAEST()[]{}'\"%<>eE\u00a0\t\u2212_")
+ODD = (
+    st.text(NEAR, max_size=24)
+    | st.text(max_size=12)
+    | st.sampled_from([*GOOD.values(), "POINT (1 2)", "1e400", "9" * 40])
+)
+EVERY = COLUMNS | {
+    **{"occurred_to": "to", "reported_at": "told", "version": "version", "area_id": "area", "offence_detail": "detail"},
+    **{"status": "status", "discovery": "discovery", "domestic": "domestic"},
+}
+FORMATS = [None, "%m/%d/%Y %I:%M:%S %p", "%Y%m%d%H%M", "%d.%m.%Y %H%M", "epoch_s", "epoch_ms", "excel", "%Y-%m"]
+
+
+@pytest.mark.sampled
+@settings(max_examples=sample(12, whole=1000), deadline=None)
+@given(
+    rows=st.lists(st.lists(ODD, min_size=len(EVERY), max_size=len(EVERY)), min_size=1, max_size=20),
+    form=st.sampled_from(FORMATS),
+    changes=st.sampled_from(
+        [{}, {"decimal": ","}, {"thousands": "'"}, {"numeric": ["incident_id", "offence", "area_id"]}]
+    ),
+    has_point=st.booleans(),
+)
+def test_any_text_is_a_value_or_a_refusal(
+    rows: list[list[str]], form: str | None, changes: dict[str, Any], has_point: bool
+) -> None:
+    columns: dict[str, Any] = {ours: name for ours, name in EVERY.items() if not (has_point and ours in {"x", "y"})}
+    columns |= {"point": "x"} if has_point else {}
+    with tempfile.TemporaryDirectory() as folder:
+        formats = {f"{ours}_format": form for ours in ("occurred_at", "occurred_to", "reported_at")} if form else {}
+        mapping = mapping_of(Path(folder), columns=columns, **formats, **changes)
+        table = pd.DataFrame([dict(zip(EVERY.values(), row, strict=True)) for row in rows])
+        found = read(Path(folder), table.to_dict("records"), mapping, "in.parquet")
+    assert len(found) == len(rows)
+    for row in found:
+        assert row["reason"] or (row["occurred_at"] and row["offence_code"] == "theft_other" and row["incident_id"])
