@@ -97,6 +97,11 @@ ONE_ROW = {
     *("flows/sql/quality#ingest_totals", "flows/sql/evaluation#last_day", "flows/sql/quality#placement"),
     *("flows/sql/quality#precision", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
     *("pipeline/sql/load/held_extent", "pipeline/sql/mapped/file#is_held", "pipeline/sql/store/batches#known_until"),
+    *(
+        "pipeline/sql/mapped/file#date_order",
+        "pipeline/sql/mapped/file#gazetteer_rate",
+        "pipeline/sql/mapped/file#twins",
+    ),
     *("pipeline/sql/store/batches#new", "pipeline/sql/store/batches#throughput"),
     "pipeline/sql/records/involvement#counts",
     *(

@@ -7,11 +7,10 @@ uses are in `sql/mapped/macro.sql`, the variables that they read in `set_reading
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 
-import duckdb
 import pandas as pd
 import pyproj
 
-from pipeline.database import literal_sql, name_sql, query
+from pipeline.database import Connection, literal_sql, name_sql, query
 from pipeline.mapped.columns import text_sql
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.mapped.time_zones import zone_words
@@ -28,12 +27,12 @@ _BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + 
 _DERIVED_ID = "harmspot_incident_id"  # of a replayed row
 
 
-def set_reading(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, crs: str) -> None:
-    """Create the macros, and set what they read: words for nothing and for zones, marks, the order of dates.
+def set_reading(connection: Connection, mapping: FileMapping, crs: str) -> str | None:
+    """Create the macros and set what they read; return the order of day and month that the file tells, `mdy` or `dmy`.
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
+    connection : Connection
         Connection with view `raw`.
     mapping : FileMapping
         The mapping of the file.
@@ -67,8 +66,10 @@ def set_reading(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, crs
     connection.execute("SET VARIABLE zone_words = map($words::VARCHAR[], $offsets::BIGINT[])", parameters)
     connection.execute(query("mapped/macro"))
     types = column_types(connection)
+    # A replayed row carries the order of its file; other rows that wait cannot tell it.
     order = None if _DERIVED_ID in types else _date_order(connection, mapping, types)
     connection.execute("SET VARIABLE date_order = $order::VARCHAR", {"order": order})
+    return order
 
 
 def is_degrees(crs: str) -> bool:
@@ -76,12 +77,12 @@ def is_degrees(crs: str) -> bool:
     return bool(pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(WGS84))
 
 
-def column_types(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+def column_types(connection: Connection) -> dict[str, str]:
     """Return DuckDB's type of each column of `raw`."""
     return {row[0]: row[1] for row in connection.execute("DESCRIBE raw").fetchall()}
 
 
-def extract_sql(mapping: FileMapping, types: Mapping[str, str]) -> str:
+def extract_sql(mapping: FileMapping, types: Mapping[str, str], date_order: str | None = None) -> str:
     """Return the query that reads the columns of `raw` under our names.
 
     A column gives, by how it is read (`READS` of the mapping's columns): text and word itself; number and integer also
@@ -94,11 +95,15 @@ def extract_sql(mapping: FileMapping, types: Mapping[str, str]) -> str:
         The mapping of the file.
     types : mapping of str to str
         DuckDB's types of the columns in `raw`.
+    date_order : str or None
+        Order of day and month that the file tells.
     """
     row = ["harmspot_number AS row_number", "harmspot_file AS file", "harmspot_line AS line"]
     row += [f"{_DERIVED_ID if _DERIVED_ID in types else 'NULL'} AS {_DERIVED_ID}"]
+    order = "harmspot_date_order" if "harmspot_date_order" in types else "getvariable('date_order')"
+    row.append(f"{order} AS date_order")
     passed_on = ["row_number", "file", "line", _DERIVED_ID]
-    by_column = [[row, *([[]] * (LEVELS - 2)), passed_on], *_by_column(mapping, types)]
+    by_column = [[row, *([[]] * (LEVELS - 2)), passed_on], *_by_column(mapping, types, date_order)]
     levels = [[part for parts in level for part in parts] for level in zip_longest(*by_column, fillvalue=[])]
     sql = f"SELECT {', '.join(levels[0])} FROM raw"  # noqa: S608 - ours
     for level in levels[1:-1]:
@@ -123,12 +128,12 @@ def words_of(meanings: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame({"word": list(meanings), "meaning": list(meanings.values())}, dtype=str)
 
 
-def _by_column(mapping: FileMapping, types: Mapping[str, str]) -> Iterator[list[list[str]]]:
+def _by_column(mapping: FileMapping, types: Mapping[str, str], date_order: str | None) -> Iterator[list[list[str]]]:
     named = mapping.columns.named()
     for ours, read in mapping.columns.READS.items():
         names = named.get(ours, ())
         if read == "time":
-            yield time_levels(ours, names, types, mapping.formats.get(ours))
+            yield time_levels(ours, names, types, mapping.formats.get(ours), date_order)
         elif read == "point":
             if names:
                 yield _point_levels(text_sql(names[0], types))
@@ -236,7 +241,7 @@ def _point_levels(text: str) -> list[list[str]]:
     ]
 
 
-def _date_order(connection: duckdb.DuckDBPyConnection, mapping: FileMapping, types: Mapping[str, str]) -> str | None:
+def _date_order(connection: Connection, mapping: FileMapping, types: Mapping[str, str]) -> str | None:
     """Return `mdy` or `dmy` if the dates of the file decide which of day and month comes first."""
     named = mapping.columns.named()
     free = [ours for ours, read in mapping.columns.READS.items() if read == "time" and ours not in mapping.formats]

@@ -81,9 +81,9 @@ def map_incidents(
     """
     crs = mapping.crs or file_crs or WGS84
     connection.execute("SET VARIABLE stated_crs = $crs::VARCHAR", {"crs": file_crs})
-    set_reading(connection, mapping, crs)
+    date_order = set_reading(connection, mapping, crs)
     types = column_types(connection)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types, date_order)}")
     _derive_ids(connection, mapping, types)
     connection.execute(query("mapped/file#identified"))
     _locate(connection, crs)
@@ -184,6 +184,7 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(columns)}, "  # noqa: S608
         "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset + 1 AS harmspot_line, "
+        "payload ->> '/harmspot_date_order' AS harmspot_date_order, "
         "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
     )
 

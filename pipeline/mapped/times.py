@@ -36,6 +36,7 @@ class TimeColumn:
     ours: str
     text: str
     form: TimeFormat | str | None
+    date_order: str | None = None  # of day and month, as the file tells
 
     def levels(self) -> list[list[str]]:
         """Return the expressions of each level; each reads the columns of those before."""
@@ -57,7 +58,8 @@ class TimeColumn:
 
     def _fast(self, text: str) -> str:
         if self.form is None:
-            return f"CASE WHEN {_is_sql(text, ISO_LOCAL)} THEN TRY_CAST({text} AS TIMESTAMP) END"
+            other = f" ELSE {_ordered_sql(text, self.date_order)}" if self.date_order else ""
+            return f"CASE WHEN {_is_sql(text, ISO_LOCAL)} THEN TRY_CAST({text} AS TIMESTAMP){other} END"
         if isinstance(self.form, str):
             return "NULL::TIMESTAMP"
         parsed = _strptime_sql(text, self.form.pattern)
@@ -69,12 +71,20 @@ class TimeColumn:
         return "NULL::TIMESTAMPTZ"
 
     def _split(self, text: str) -> str:
-        if isinstance(self.form, TimeFormat):
-            at_end = f"CASE WHEN NOT {self._is_shaped(text)} THEN split_zone_at_end({text}) ELSE split_zone({text}) END"
-            return at_end if self.form.has_time else f"split_zone({text})"
-        digits = _NUMBERS[self.form][0] if self.form else _EPOCH
-        number = f"{{'body': trimmed({text}), 'zone': {'' if self.form == 'excel' else 'Z'!r}}}"
-        return f"CASE WHEN {_is_sql(f'trimmed({text})', digits)} THEN {number} ELSE split_zone({text}) END"
+        found = f"split_zone({text})"
+        if isinstance(self.form, TimeFormat) and self.form.has_time:
+            found = f"CASE WHEN NOT {self._is_shaped(text)} THEN split_zone_at_end({text}) ELSE split_zone({text}) END"
+        numbers = [(_EPOCH, "Z")] if self._may_be_epoch() else []
+        numbers += [(_NUMBERS[self.form][0], "" if self.form == "excel" else "Z")] if isinstance(self.form, str) else []
+        cases = [
+            f"WHEN {_is_sql(f'trimmed({text})', digits)} THEN {{'body': trimmed({text}), 'zone': '{zone}'}} "
+            for digits, zone in reversed(numbers)
+        ]
+        return f"CASE {''.join(cases)}ELSE {found} END" if cases else found
+
+    def _may_be_epoch(self) -> bool:
+        """Return whether 10, 13 or 16 digits are an epoch: not where a pattern has digits without a mark."""
+        return not (isinstance(self.form, TimeFormat) and self.form.digits)
 
     def _is_shaped(self, text: str) -> str:
         """Return whether a text may be read without the pattern: a date that begins with the year."""
@@ -85,23 +95,19 @@ class TimeColumn:
     def _tries(self) -> list[str]:
         """Return the time of a slow text by its format, by the date alone of its format, and by its shape."""
         body, parts = f"{self.ours}_body", f"{self.ours}_parts"
-        order = "getvariable('date_order')" if self.form is None else "NULL"
-        by_date, by_form = "NULL::TIMESTAMP", self._by_number(body)
+        order = "date_order" if self.form is None else "NULL"
+        by_form = by_date = "NULL::TIMESTAMP"
         if isinstance(self.form, TimeFormat):
             by_form = self._by_pattern(self.form, body)
             if self.form.date:
                 by_date = _strptime_sql(f"trimmed({self.ours}_text)", self.form.date)
-        shaped = f"CASE WHEN {self._is_shaped(body)} THEN shaped_time({body}, {parts}, {order}) END"
+        elif self.form:
+            digits, read = _NUMBERS[self.form]
+            by_form = f"CASE WHEN {_is_sql(body, digits)} THEN {read.format(f'TRY_CAST({body} AS DOUBLE)')} END"
+        epoch = f"WHEN {_is_sql(body, _EPOCH)} THEN epoch_time({body}) " if self._may_be_epoch() else ""
+        shaped = f"CASE {epoch}WHEN {self._is_shaped(body)} THEN shaped_time({body}, {parts}, {order}) END"
         names = ((by_form, "by_form"), (by_date, "by_date"), (shaped, "shaped"))
         return [f"CASE WHEN {self.ours}_split IS NOT NULL THEN {sql} END AS {self.ours}_{name}" for sql, name in names]
-
-    def _by_number(self, body: str) -> str:
-        number = f"TRY_CAST({body} AS DOUBLE)"
-        if isinstance(self.form, str):
-            digits, read = _NUMBERS[self.form]
-            return f"CASE WHEN {_is_sql(body, digits)} THEN {read.format(number)} END"
-        unit = f"CASE WHEN {number} < 1e10 THEN 1000000 WHEN {number} < 1e13 THEN 1000 ELSE 1 END"
-        return f"CASE WHEN {_is_sql(body, _EPOCH)} THEN make_timestamp(round({number} * {unit})::BIGINT) END"
 
     def _by_pattern(self, form: TimeFormat, body: str) -> str:
         parsed = _strptime_sql(body, form.pattern)
@@ -124,7 +130,7 @@ class TimeColumn:
         zone = f"CASE WHEN {by_form} IS NULL AND {by_date} IS NOT NULL THEN '' ELSE {ours}_split.zone END"
         slow = f"coalesce({by_form}, {by_date}, {shaped})"
         offset = f"make_timestamptz(epoch_us({slow}) - 1000000 * zone_offset({zone}))"
-        order = f"WHEN begins_with_day_or_month({ours}_parts) AND getvariable('date_order') IS NULL THEN 'order' "
+        order = f"WHEN begins_with_day_or_month({ours}_parts) AND date_order IS NULL THEN 'order' "
         return [
             f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {zone} = '' THEN {slow} END AS {ours}_local",
             f"CASE WHEN {zoned} IS NOT NULL THEN {zoned} WHEN {zone} <> '' THEN {offset} END AS {ours}_absolute",
@@ -137,7 +143,9 @@ class TimeColumn:
         ]
 
 
-def time_levels(ours: str, names: tuple[str, ...], types: Mapping[str, str], pattern: str | None) -> list[list[str]]:
+def time_levels(
+    ours: str, names: tuple[str, ...], types: Mapping[str, str], pattern: str | None, date_order: str | None = None
+) -> list[list[str]]:
     """Return the expressions of each level that read one time.
 
     Parameters
@@ -150,6 +158,8 @@ def time_levels(ours: str, names: tuple[str, ...], types: Mapping[str, str], pat
         DuckDB's types of the columns in `raw`.
     pattern : str or None
         The format that the mapping states.
+    date_order : str or None
+        Order of day and month that the file tells, `mdy` or `dmy`.
     """
     kind = types.get(names[0], "") if len(names) == 1 else ""
     form = None if pattern is None else read_format(f"{ours}_format", pattern)
@@ -161,7 +171,7 @@ def time_levels(ours: str, names: tuple[str, ...], types: Mapping[str, str], pat
             ours, name_sql(names[0]), rank=int(kind == "DATE"), is_absolute=kind == "TIMESTAMP WITH TIME ZONE"
         )
     text = text_sql(names[0], types) if len(names) == 1 else _joined_sql(names, types, is_free=form is None)
-    return TimeColumn(ours, text, form).levels()
+    return TimeColumn(ours, text, form, date_order).levels()
 
 
 def _typed(ours: str, column: str, *, rank: int, is_absolute: bool = False) -> list[list[str]]:
@@ -187,6 +197,13 @@ def _joined_sql(names: tuple[str, ...], types: Mapping[str, str], *, is_free: bo
         texts[:-1] = [f"regexp_replace({text}, {literal_sql(_MIDNIGHT)}, '')" for text in texts[:-1]]
     parts = [f"CASE WHEN is_blank_value({text}) THEN '?' ELSE trimmed({text}) END" for text in texts]
     return f"nullif(regexp_replace(concat_ws(' ', {', '.join(parts)}), '(?: \\?)+$', ''), '?')"
+
+
+def _ordered_sql(text: str, date_order: str) -> str:
+    """Return the quick way for texts that begin with day and month; odd ones take the slow one."""
+    day = "%m/%d/%Y" if date_order == "mdy" else "%d/%m/%Y"
+    clocks = ("", " %H:%M", " %H:%M:%S", " %I:%M:%S %p", " %I:%M %p")
+    return f"try_strptime({text}, [{', '.join(literal_sql(day + clock) for clock in clocks)}])"
 
 
 def _strptime_sql(text: str, pattern: str) -> str:

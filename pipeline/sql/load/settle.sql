@@ -42,6 +42,9 @@ latest AS (
 greatest_version AS (
     SELECT entity_key, max(version) AS version FROM known GROUP BY entity_key
 ),
+any_version AS (
+    SELECT entity_key, list(body_hash) AS bodies FROM known GROUP BY entity_key
+),
 same_version AS (
     SELECT entity_key, version, list(body_hash) AS bodies FROM known GROUP BY entity_key, version
 ),
@@ -91,6 +94,8 @@ SELECT
         WHEN ranked.is_version_stated AND same_version.bodies IS NULL THEN 'older'
         WHEN own.file IS NOT NULL AND latest.event_source = ranked.event_source THEN 'corrected'
         WHEN stored_before.file IS NOT NULL THEN 'merged'
+        WHEN ranked.file IN (SELECT file FROM earlier_load) AND list_contains(any_version.bodies, ranked.body_hash)
+            THEN 'repeated'
         WHEN $same_id = 'later_load_corrects' THEN 'corrected'
         WHEN $same_id = 'gravest' AND ranked.weight >= latest.weight THEN 'corrected'
         WHEN $same_id = 'gravest' THEN 'merged'
@@ -99,6 +104,7 @@ SELECT
 FROM ranked
 LEFT JOIN latest USING (entity_key)
 LEFT JOIN greatest_version USING (entity_key)
+LEFT JOIN any_version USING (entity_key)
 LEFT JOIN same_version ON ranked.entity_key = same_version.entity_key AND ranked.version = same_version.version
 LEFT JOIN stored_before ON ranked.entity_key = stored_before.entity_key AND ranked.file = stored_before.file
 LEFT JOIN earlier_load AS own ON ranked.file = own.file AND latest.batch_id = own.batch_id

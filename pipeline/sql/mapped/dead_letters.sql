@@ -1,8 +1,8 @@
 -- Rows of an external file that are no incidents.
 
 -- name: refused
--- Dead letters of the refused rows, each with the original row of the file. A derived id is included, so that a replay
--- gives the row the same id as a new load of the file.
+-- Dead letters of the refused rows, each with the original row of the file. A derived id and the order of day and
+-- month are included, so that a replay reads the row as a new load of the file does.
 SELECT
     raw.harmspot_file AS topic,
     0::INTEGER AS source_partition,
@@ -12,8 +12,11 @@ SELECT
     $mapping AS mapping,
     encode(CAST(json_merge_patch(
         to_json(raw),
-        json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL,
-            'harmspot_incident_id', derived_id.incident_id, 'harmspot_crs', getvariable('stated_crs'))
+        json_object(
+            'harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL,
+            'harmspot_incident_id', derived_id.incident_id, 'harmspot_crs', getvariable('stated_crs'),
+            'harmspot_date_order', getvariable('date_order')
+        )
     ) AS VARCHAR)) AS payload,
     refusal.about,
     values_at(refusal.pointers, to_json(raw)) AS value

@@ -1,5 +1,5 @@
 -- How texts of a file are read. A text that fits no known shape is never cast: a cast drops what it does not know, such
--- as the offset of `2023-06-15 03:30:00+00`. Reads variables: blank_characters, blank_words, date_order, zone_words.
+-- as the offset of `2023-06-15 03:30:00+00`. Reads variables: blank_characters, blank_words, zone_words.
 
 -- A text without blanks of any kind at its ends.
 CREATE OR REPLACE TEMP MACRO trimmed(given) AS trim(given, getvariable('blank_characters'));
@@ -138,7 +138,14 @@ CREATE OR REPLACE TEMP MACRO shaped_time(given, parts, date_order) AS CASE
         ), ',', '.') AS TIMESTAMP)
 END;
 
--- Precision of such a text: 0 instant, 1 day, 2 month.
+-- The time of an epoch in digits: ten are seconds, thirteen milliseconds, sixteen microseconds.
+CREATE OR REPLACE TEMP MACRO epoch_time(digits) AS make_timestamp(round(TRY_CAST(digits AS DOUBLE) * CASE
+    WHEN TRY_CAST(digits AS DOUBLE) < 1e10 THEN 1000000
+    WHEN TRY_CAST(digits AS DOUBLE) < 1e13 THEN 1000
+    ELSE 1
+END)::BIGINT);
+
+-- Precision of a text in a shape that needs no pattern: 0 instant, 1 day, 2 month.
 CREATE OR REPLACE TEMP MACRO shaped_rank(given, parts) AS CASE
     WHEN parts.a <> '' AND parts.hour = '' THEN 1
     WHEN strlen(given) <= 7 THEN 2

@@ -38,8 +38,10 @@ def read(folder: Path, rows: list[dict[str, Any]], mapping: Mapping, name: str =
         mapped_files.map_incidents(connection, mapping, NOW)
         mapped_files.stage_incidents(connection)
         staged = connection.execute("FROM staged ORDER BY row_number").to_arrow_table().to_pylist()
-        dead = mapped_files.refuse(connection, mapping.name).to_pylist()
-    refused = {letter["source_offset"]: {key: letter[key] for key in ("reason", "detail")} for letter in dead}
+        dead = mapped_files.refuse(connection, mapping).to_pylist()
+    refused = {
+        letter["source_offset"]: {key: letter[key] for key in ("reason", "detail", "about", "value")} for letter in dead
+    }
     return [row | refused.get(row["source_offset"], {"reason": None}) for row in staged]
 
 

@@ -251,6 +251,13 @@ def test_dead_rows_pass_once_the_table_of_offences_is_mended(store: Store, tmp_p
     assert load(store, path, mended) == BatchCounts(3, 0, 2, 1, 0, {"unknown_offence_code": 1})
 
 
+def test_a_replayed_row_keeps_the_order_of_day_and_month_of_its_file(store: Store, tmp_path: Path) -> None:
+    path = write_csv(tmp_path, "i1,25/06/2018 12:00,Robbery,-75.25,39.5", "i2,05/06/2018,Magic,-75.25,39.5")
+    assert load(store, path, write_mapping(tmp_path)).dead_by_reason == {"unknown_offence_code": 1}
+    assert replay(store, write_mapping(tmp_path, table=f"{OFFENCES}Magic,other_offence,public\n")).stored == 1
+    assert held(store, "occurred_at")[1] == (datetime(2018, 6, 5, 4, tzinfo=UTC),)
+
+
 def test_a_replay_reads_parquet_rows_too(store: Store, tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"id": [7], "when": [pd.Timestamp("2018-07-01 12:00")], "what": ["Magic"], "x": [-75.123456789], "y": [39.5]}
