@@ -13,6 +13,7 @@ import yaml
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.ingest.ingest import load_file
+from pipeline.errors import MappingError, SourceError
 
 CASES = Path("../shared/cases")
 CLOCK = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -67,7 +68,7 @@ def instants(loaded: Loaded) -> dict[str, str]:
 
 def refusal(folder: Path, case: str, file: str, **keys: Any) -> str:
     """Return the sentence in which a file or a mapping is refused."""
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises((MappingError, SourceError)) as refused:
         load(folder, case, file, **keys)
     return str(refused.value)
 
