@@ -83,7 +83,7 @@ class TimeColumn:
         return f"CASE {''.join(cases)}ELSE {found} END" if cases else found
 
     def _may_be_epoch(self) -> bool:
-        """Return whether ten, thirteen or sixteen digits are an epoch: not where a pattern has digits without a mark."""
+        """Return whether ten, thirteen or sixteen digits are an epoch: not where a pattern has digits alone."""
         return not (isinstance(self.form, TimeFormat) and self.form.digits)
 
     def _is_shaped(self, text: str) -> str:
