@@ -1,6 +1,6 @@
 -- Incidents of an external file, each with the rule (see refusal.sql) that refuses it, or null.
--- Reads temporary tables: placed (the file's values under our names, identified, with lon and lat), zone_span,
--- offence_word, status_word, discovery_word; and variables: source, rank (of the mapping's precision: 0 instant, 1 day,
+-- Reads temporary tables: placed (the file's values under our names, identified, with lon and lat), a span of zones for
+-- each time, offence_word, status_word, discovery_word; and variables: source, rank (of the precision: 0 instant, 1 day,
 -- 2 month), discovery, horizon, is_degrees, has_gazetteer.
 CREATE OR REPLACE TEMP VIEW mapped AS
 WITH translated AS (
@@ -18,15 +18,15 @@ WITH translated AS (
         offence_word.fault AS offence_fault,
         coalesce(discovery_word.meaning, offence_word.discovery, getvariable('discovery')) AS stated_discovery
     FROM placed
-    LEFT JOIN zone_span AS happened
+    LEFT JOIN occurred_at_span AS happened
         ON year(placed.occurred_at_local) = happened.year
         AND placed.occurred_at_local >= happened.local_from
         AND placed.occurred_at_local < happened.local_to
-    LEFT JOIN zone_span AS ended
+    LEFT JOIN occurred_to_span AS ended
         ON year(placed.occurred_to_local) = ended.year
         AND placed.occurred_to_local >= ended.local_from
         AND placed.occurred_to_local < ended.local_to
-    LEFT JOIN zone_span AS told
+    LEFT JOIN reported_at_span AS told
         ON year(placed.reported_at_local) = told.year
         AND placed.reported_at_local >= told.local_from
         AND placed.reported_at_local < told.local_to

@@ -280,7 +280,7 @@ FORMATS = [None, "%m/%d/%Y %I:%M:%S %p", "%Y%m%d%H%M", "%d.%m.%Y %H%M", "epoch_s
 
 
 @pytest.mark.sampled
-@settings(max_examples=sample(12, whole=1000), deadline=None)
+@settings(max_examples=sample(12, whole=400), deadline=None)
 @given(
     rows=st.lists(st.lists(ODD, min_size=len(EVERY), max_size=len(EVERY)), min_size=1, max_size=20),
     form=st.sampled_from(FORMATS),
