@@ -1,4 +1,4 @@
-"""Coverage-guided bytes for the readers that meet foreign input: `python -m tests.fuzz mapping 1800` runs for 30 minutes.
+"""Coverage-guided bytes for the readers that meet foreign input: `python -m tests.fuzz mapping 1800` runs half an hour.
 
 It needs the package atheris, which nothing else does: `pip install atheris`. What it finds is kept as a file `crash-…`.
 """

@@ -64,6 +64,9 @@ class Loading(Settling):
                 counts = replace(counts, cancelled=self._cancel_gone(number, mapping.source))
             self._keep_counts(number, path.name, counts)
             self._remember_files(number, mapping.kind)
+        if mapping.kind == "incidents":
+            for warning in mapped_files.warnings_of(self._connection, mapping):
+                (progress or self._progress)(f"{path.name}: {warning}")
         return counts
 
     def files_of_last_load(self) -> list[str]:

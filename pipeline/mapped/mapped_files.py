@@ -1,6 +1,6 @@
 """Load third-party files through a mapping: one relation, then incidents, in set-based SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -30,6 +30,7 @@ from pipeline.mapped.extract import (
 from pipeline.mapped.mapping import PRECISIONS, Mapping, check_columns
 from pipeline.mapped.time_zones import zone_spans
 
+LEAST_LOSS = 5  # refused rows that say something about what they have in common
 # The incident columns that sql/mapped/incident.sql yields.
 STAGED = (
     *(field.name for field in ENVELOPE),
@@ -99,6 +100,7 @@ def map_incidents(
     )
     connection.execute("SET VARIABLE has_gazetteer = $has", {"has": mapping.gazetteer is not None})
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})
+    connection.execute(query("mapped/file#no_refused_number"))
     connection.execute(query("mapped/incident"))
 
 
@@ -163,8 +165,29 @@ def refuse(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, again: bo
     """Delete the rows with a `rule` from `staged` and return them as dead letters, of a replay with the new reason."""
     refused = query("mapped/dead_letters#refused_again" if again else "mapped/dead_letters#refused")
     dead = connection.execute(refused, {"mapping": mapping.name}).to_arrow_table()
+    connection.execute("INSERT INTO refused_number SELECT row_number FROM staged WHERE rule IS NOT NULL")
     connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
     return dead.cast(DEAD_LETTER)
+
+
+def warnings_of(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Iterator[str]:
+    """Yield what is odd about the rows as a whole, once they are kept: ids, places, what the refused have in common."""
+    [(twins,)] = connection.execute(query("mapped/file#twins")).fetchall()
+    if twins:
+        yield (
+            f"{twins:,} ids differ from another only in leading zeros or `.0`; if they are numbers, set numeric: "
+            "[incident_id] in the mapping"
+        )
+    if mapping.gazetteer:
+        [(asked, placed, _)] = connection.execute(query("mapped/file#gazetteer_rate")).fetchall()
+        yield f"the gazetteer knows {placed:,} of {asked:,} rows without a point ({placed / max(asked, 1):.0%})"
+    [(refused,)] = connection.execute("SELECT count(*) FROM refused_number").fetchall()
+    if refused < LEAST_LOSS:
+        return
+    for trait, value, rows, lost in connection.execute(
+        query("mapped/file#biased_loss"), {"least": LEAST_LOSS}
+    ).fetchall():
+        yield f"biased loss: {lost:,} of {rows:,} rows of {trait} {value!r} are refused; the ranking lacks them"
 
 
 def unread_lines(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:

@@ -120,12 +120,13 @@ WHERE NOT is_x_given AND NOT is_y_given
 WITH odd AS (
     SELECT DISTINCT id
     FROM identified
-    WHERE regexp_full_match(id, '0\d+(?:\.0*)?|\d+\.0*')
+    WHERE (id LIKE '0%' OR contains(id, '.')) AND regexp_full_match(id, '0\d+(?:\.0*)?|\d+\.0*')
 ),
 stored_odd AS (
     SELECT DISTINCT incident_id AS id
     FROM store.incident_version
-    WHERE regexp_full_match(incident_id, '0\d+(?:\.0*)?|\d+\.0*')
+    WHERE (incident_id LIKE '0%' OR contains(incident_id, '.'))
+        AND regexp_full_match(incident_id, '0\d+(?:\.0*)?|\d+\.0*')
 ),
 pair AS (
     SELECT odd.id, identified.id AS other
@@ -170,3 +171,44 @@ SELECT occurred_at, offence_code AS offence, lon, lat
 FROM mapped
 WHERE rule IS NULL
 ORDER BY ALL
+
+-- name: no_refused_number
+CREATE OR REPLACE TEMP TABLE refused_number (row_number BIGINT);
+
+-- name: biased_loss
+-- What refused rows have in common: an offence, a month, an area or letters of which at least half of the rows are
+-- refused, and three times the share of all rows. What more than half of the rows have says nothing.
+WITH told AS (
+    SELECT
+        refused_number.row_number IS NOT NULL AS is_refused,
+        offence,
+        area_id AS area,
+        strftime(coalesce(occurred_at_local, timezone('UTC', occurred_at_absolute)), '%Y-%m') AS month,
+        CASE
+            WHEN regexp_matches(concat(offence, offence_detail, area_id), '[^\x00-\x7F]') THEN 'other than A to Z'
+        END AS letters
+    FROM extract
+    LEFT JOIN refused_number USING (row_number)
+),
+trait AS (
+    SELECT 'offence' AS trait, offence AS value, count(*) AS all_rows, count_if(is_refused) AS refused FROM told GROUP BY ALL
+    UNION ALL
+    SELECT 'area', area, count(*), count_if(is_refused) FROM told GROUP BY ALL
+    UNION ALL
+    SELECT 'month', month, count(*), count_if(is_refused) FROM told GROUP BY ALL
+    UNION ALL
+    SELECT 'letters', letters, count(*), count_if(is_refused) FROM told GROUP BY ALL
+),
+overall AS (
+    SELECT count(*) AS all_rows, count_if(is_refused) AS refused FROM told
+)
+SELECT trait.trait, trait.value, trait.all_rows, trait.refused
+FROM trait
+CROSS JOIN overall
+WHERE trait.value IS NOT NULL
+    AND trait.refused >= $least
+    AND 2 * trait.refused >= trait.all_rows
+    AND trait.refused * overall.all_rows >= 3 * overall.refused * trait.all_rows
+    AND 2 * trait.all_rows <= overall.all_rows
+ORDER BY trait.refused DESC, trait.trait, trait.value
+LIMIT 5
