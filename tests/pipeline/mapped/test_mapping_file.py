@@ -186,8 +186,8 @@ def test_words_that_yaml_takes_for_truth_values_are_words(tmp_path: Path) -> Non
     (tmp_path / "offences.csv").write_text("offence,offence_code\ntheft,theft_other\n")
     (tmp_path / "places.csv").write_text("street,x,y\nElm Street,1,2\n")
     (tmp_path / "mapping.yaml").write_text(
-        "{name: n, about: a, source: s, offences: offences.csv, true_values: [yes, true, On], statuses: {no: cancelled},"
-        " columns: {incident_id: id, occurred_at: at, offence: offence},"
+        "{name: n, about: a, source: s, offences: offences.csv, true_values: [yes, true, On],"
+        " statuses: {no: cancelled}, columns: {incident_id: id, occurred_at: at, offence: offence},"
         " gazetteer: {file: places.csv, match: street, on: street, x: x, y: y}}"
     )
     mapping = read_mapping(tmp_path / "mapping.yaml")
