@@ -20,6 +20,16 @@ _SECTIONS = ("columns", "offences", "gazetteer")
 _FORMAT = "_format"
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without truth values: no key of a mapping has one, and `on`, `yes` and `no` are words of files."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def read_mapping(path: Path) -> Mapping:
     """Read a mapping and the tables that it names.
 
@@ -102,7 +112,7 @@ def _read_document(path: Path) -> dict[str, Any]:
             f"mapping {path} does not exist{suggestion(path.stem, beside)}; there are {beside or 'none'}"
         )
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        document = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
     except (
         yaml.YAMLError,
         ValueError,

@@ -52,7 +52,6 @@ FORMAT = "occurred_at_format"
         ({"skip_rows": "two"}, "skip_rows='two': expected a whole number"),
         ({"skip_rows": -1}, "skip_rows=-1"),
         ({"blanks": "NA"}, "blanks='NA': expected a list"),
-        ({"true_values": [True]}, "true_values=True: expected text"),
         ({"numeric": ["id"]}, "numeric='id': expected one of 'incident_id'"),
         ({"statuses": {"open": "new"}}, "statuses='new'"),
         ({"statuses": {1: "recorded"}}, "put quotes around numbers"),
@@ -180,3 +179,19 @@ def test_any_bytes_are_a_mapping_or_a_sentence(content: bytes) -> None:
         (Path(folder) / "town.yaml").write_bytes(content)
         with pytest.raises(MappingError):
             read_mapping(Path(folder) / "town.yaml")
+
+
+def test_words_that_yaml_takes_for_truth_values_are_words(tmp_path: Path) -> None:
+    """The key `on` of a gazetteer, too."""
+    (tmp_path / "offences.csv").write_text("offence,offence_code\ntheft,theft_other\n")
+    (tmp_path / "places.csv").write_text("street,x,y\nElm Street,1,2\n")
+    (tmp_path / "mapping.yaml").write_text(
+        "{name: n, about: a, source: s, offences: offences.csv, true_values: [yes, true, On],"
+        " statuses: {no: cancelled}, columns: {incident_id: id, occurred_at: at, offence: offence},"
+        " gazetteer: {file: places.csv, match: street, on: street, x: x, y: y}}"
+    )
+    mapping = read_mapping(tmp_path / "mapping.yaml")
+    assert mapping.true_values == ("yes", "true", "On")
+    assert mapping.statuses == {"no": "cancelled"}
+    assert mapping.gazetteer is not None
+    assert mapping.gazetteer.on == ("street",)
