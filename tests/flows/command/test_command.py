@@ -100,7 +100,7 @@ def test_an_unknown_mapping_names_the_shipped_ones(tmp_path: Path) -> None:
     file.write_text("a\n1\n")
     done = harmspot("--home", tmp_path / "home", "load", "--mapping", "gotham", file)
     assert done.returncode == 1
-    assert "shipped are chicago, philadelphia, police_uk" in done.stderr
+    assert "shipped are baltimore, baltimore_part1, boston, chicago" in done.stderr
 
 
 def test_people_are_not_read_without_purpose_and_reader(tmp_path: Path) -> None:
