@@ -25,7 +25,11 @@ def waiting_letters(home: Home) -> pd.DataFrame:
     if not home.store.exists():
         raise StoreError(f"{home.store} does not exist; load something first (harmspot load)")
     with open_home_store(home) as store:
-        letters = store.dead_letters()
+        return listed(store.dead_letters())
+
+
+def listed(letters: pd.DataFrame) -> pd.DataFrame:
+    """Return dead letters as the store has them with `COLUMNS`."""
     is_row = letters["mapping"].notna()
     return letters.assign(
         file=letters["topic"],

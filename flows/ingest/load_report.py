@@ -9,7 +9,7 @@ import pandas as pd
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
 from flows.home.store_access import open_home_store
-from flows.ingest.dead_letters import by_reason, unknown_words, waiting_letters
+from flows.ingest.dead_letters import by_reason, listed, unknown_words
 from flows.ingest.ingest import load_file
 from flows.run.assembly import count_outside
 from pipeline.events.batch import BatchCounts
@@ -32,17 +32,14 @@ class LoadReport:
 
     def rows(self) -> pd.DataFrame:
         """Return one row per outcome: outcome, rows, example."""
-        counts = self.counts
+        counts, examples = self.counts, dict(zip(self.reasons["reason"], self.reasons["example"], strict=True))
         table = [
             ("rows in the file", counts.rows_in, ""),
             ("new", counts.stored - counts.corrected, ""),
             ("corrected", counts.corrected, "new versions of what the store had"),
             ("repeated", counts.duplicates, "the same as a row before or in the store"),
             ("merged", counts.merged, "one with another row of the same id, as the mapping says"),
-            *(
-                (f"refused: {reason}", letters, example)
-                for reason, letters, example, _ in self.reasons.itertuples(index=False)
-            ),
+            *((f"refused: {reason}", rows, examples.get(reason, "")) for reason, rows in counts.dead_by_reason.items()),
         ]
         if counts.cancelled:
             table.append(("cancelled", counts.cancelled, "given before by these files and no longer"))
@@ -61,10 +58,10 @@ class LoadReport:
 
 def load_and_report(home: Home, path: Path, mapping: Path | None) -> LoadReport:
     """Load a file or folder (as `load_file`) and return what became of its rows."""
+    with open_home_store(home) as store:
+        before = store.batch_number()
     counts = load_file(home, path, mapping)
     with open_home_store(home) as store:
-        points, files = store.points_of_last_load(), store.files_of_last_load()
-    letters = waiting_letters(home)
-    own = letters[letters["file"].isin([*files, path.name, path.name.split(".")[0]])]
+        points, letters = store.points_since(before), listed(store.letters_since(before))
     outside = count_outside(points, home.settings)
-    return LoadReport(counts, by_reason(own), unknown_words(own), int(points["incidents"].sum()), outside)
+    return LoadReport(counts, by_reason(letters), unknown_words(letters), int(points["incidents"].sum()), outside)

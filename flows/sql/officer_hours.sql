@@ -15,6 +15,7 @@ shift AS (
         CAST(staffing.available_hours AS DECIMAL(18, 4)) AS hours
     FROM staffing_snapshot AS staffing
     JOIN named ON staffing.area_id = named.raw_area_id
+    WHERE staffing.rostered_hours > 0 OR staffing.available_hours > 0 -- a shift withdrawn has neither
 ),
 shift_day AS (
     SELECT

@@ -11,6 +11,18 @@ from pipeline.events.columns import ENTITY_KEYS, ENVELOPE, SCHEMAS
 _LETTERS = string.ascii_letters
 _UNIT_SEPARATOR = "chr(31)"
 _OFFENCE_COLUMN = {"incident": "offence_code", "warrant": "underlying_offence_code"}
+# Columns of a version that a file without them leaves as they are held.
+_KEPT_COLUMNS = {
+    "incident": ("involvements",),
+    "person": ("birth_date", "birth_year", "deceased_at", "is_treatment_consented", "is_treatment_engaged"),
+}
+# How a version says that an entity was an error, and the condition that it says so already.
+_WITHDRAWN = {
+    "incident": ("'cancelled' AS status", "status = 'cancelled'"),
+    "warrant": ("'recalled' AS status", "status = 'recalled'"),
+    "custody": ("custody_from AS custody_to", "custody_to IS NOT DISTINCT FROM custody_from"),
+    "staffing": ("0.0 AS rostered_hours, 0.0 AS available_hours", "rostered_hours = 0 AND available_hours = 0"),
+}
 # Columns with a closed set of values, none of which contains a `;`.
 _CLOSED = {
     *("status", "occurred_precision", "discovery", "report_channel", "report_subject"),
@@ -56,22 +68,71 @@ def arrival_sql(entity: str) -> str:
     )
 
 
-def settle_sql(entity: str, present: Collection[str]) -> str:
-    """Return SQL that creates views `arrival` and `held` for `load/settle.sql`: rows of a file, versions of the store.
+def arriving_sql(entity: str, present: Collection[str]) -> str:
+    """Return SQL that creates view `arrival` for `load/settle.sql`: the rows of a file in table `staged`.
 
     The body of a row is its content without its version, in the columns `present`; its weight is the harm of its
-    offence (table `harm_weight`), zero for what has none.
+    offence (table `harm_weight`), zero for what has none, and less for what is cancelled.
     """
+    columns, weighed = _settled_columns(entity, present)
+    return (
+        f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT staged.rowid AS staged_row, row_number, is_version_stated, "  # noqa: S608
+        f"{columns} FROM staged{weighed}"
+    )
+
+
+def held_sql(entity: str, present: Collection[str]) -> str:
+    """Return SQL that creates view `held` for `load/settle.sql`: the versions of the store, with the same columns."""
+    columns, weighed = _settled_columns(entity, present)
+    return (
+        f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns}, event_id, content_hash, batch_id "  # noqa: S608
+        f"FROM store.{entity}_version{weighed}"
+    )
+
+
+def _settled_columns(entity: str, present: Collection[str]) -> tuple[str, str]:
     body = content_hash_sql(entity, set(present) - {"version"})
-    columns = f"event_source, version, {body} AS body_hash, {entity_key_sql(entity)} AS entity_key"
     code = _OFFENCE_COLUMN.get(entity)
     weight = "coalesce(harm_days, 0)" if code else "0"
+    weight = f"CASE WHEN status = 'cancelled' THEN -1 ELSE {weight} END" if entity == "incident" else weight
     weighed = f" LEFT JOIN harm_weight ON {code} = harm_weight.code" if code else ""
+    key = entity_key_sql(entity)
+    return f"event_source, version, {body} AS body_hash, {key} AS entity_key, {weight} AS weight", weighed
+
+
+def kept_sql(entity: str, present: Collection[str]) -> tuple[list[str], str]:
+    """Return the columns of new versions, and the query of them: `settled` with what its file has no column for.
+
+    Such columns (the people of an incident, a person's treatment) keep what the greatest version held has.
+    """
+    lacking = [name for name in _KEPT_COLUMNS.get(entity, ()) if name not in present]
+    if not lacking:
+        return list(present), "FROM settled"
+    columns = ", ".join(f"known.{name_sql(name)}" for name in lacking)
+    staged = "settled.* EXCLUDE (" + ", ".join(map(name_sql, lacking)) + ")" if entity != "incident" else "settled.*"
+    key = entity_key_sql(entity)
+    return [*present, *lacking], (
+        f"SELECT {staged}, {columns} FROM settled LEFT JOIN ("  # noqa: S608
+        f"SELECT * FROM store.{entity}_version WHERE {key} IN (SELECT entity_key FROM suspect_key) "
+        f"QUALIFY row_number() OVER (PARTITION BY {key} "
+        "ORDER BY version DESC, content_hash DESC, event_source DESC, event_id DESC) = 1"
+        f") AS known USING ({', '.join(ENTITY_KEYS[entity])}) ORDER BY settled.row_number"
+    )
+
+
+def withdrawn_sql(entity: str) -> str | None:
+    """Return the query of new versions that withdraw the entities of `gone_key`; None where nothing can say so."""
+    if entity not in _WITHDRAWN:
+        return None
+    said, is_said = _WITHDRAWN[entity]
+    key = entity_key_sql(entity)
     return (
-        f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT staged.rowid AS staged_row, row_number, file, "  # noqa: S608
-        f"is_version_stated, {columns}, {weight} AS weight FROM staged{weighed};"
-        f"CREATE OR REPLACE TEMP VIEW held AS SELECT {columns}, {weight} AS weight, event_id, content_hash, batch_id "
-        f"FROM store.{entity}_version{weighed}"
+        "SELECT * EXCLUDE (content_hash, ingested_at, batch_id) REPLACE (version + 1 AS version, "  # noqa: S608
+        f"concat(event_id, '@', version + 1) AS event_id, NULL::TIMESTAMPTZ AS event_time, {said}) "
+        f"FROM (SELECT * FROM store.{entity}_version WHERE {key} IN (SELECT entity_key FROM gone_key) "
+        f"QUALIFY row_number() OVER (PARTITION BY {key} "
+        "ORDER BY version DESC, content_hash DESC, event_source DESC, event_id DESC) = 1) "
+        f"WHERE NOT ({is_said}) ORDER BY {', '.join(ENTITY_KEYS[entity])}"
     )
 
 

@@ -54,17 +54,23 @@ def read_files(
     """
     form = form or FileFormat()
     parts, passed = find_parts(path, form.files)
+    files, unreadable = read_parts(connection, parts, form)
+    return files, passed + unreadable
+
+
+def read_parts(connection: Connection, parts: list[Part], form: FileFormat) -> tuple[list[ReadFile], list[PassedOver]]:
+    """Do the same for some of the files that `find_parts` found; return those read, and those that cannot be."""
+    passed: list[PassedOver] = []
     if parts[0].family == "Parquet" and not any(is_geoparquet(part) for part in parts):
         read = view_parquet(connection, parts)
     else:
-        read, unreadable = _view_parsed(connection, parts, form)
-        passed += unreadable
+        read, passed = _view_parsed(connection, parts, form)
     files = [
         ReadFile(part.name, found.digest, found.rows, found.crs, found.notes, tuple(found.columns))
         for part, found in read
     ]
     _fill_unread(connection, read)
-    _check_account(connection, files, path)
+    _check_account(connection, files)
     return files, passed
 
 
@@ -178,9 +184,10 @@ def _fill_unread(connection: Connection, read: list[tuple[Part, Parsed]]) -> Non
     connection.unregister("filling")
 
 
-def _check_account(connection: Connection, files: list[ReadFile], path: Path) -> None:
+def _check_account(connection: Connection, files: list[ReadFile]) -> None:
     """Raise if a row was lost or doubled between the files and the tables."""
     [(in_tables,)] = connection.execute(query("files/rows_in_tables")).fetchall()
     in_files = sum(file.rows for file in files)
     if in_files != in_tables:
-        raise SourceError(f"{path} holds {in_files:,} rows, of which {in_tables:,} were read; nothing is kept")
+        named = ", ".join(file.name for file in files)
+        raise SourceError(f"{named}: {in_files:,} rows, of which {in_tables:,} were read; nothing is kept")

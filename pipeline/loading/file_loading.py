@@ -1,6 +1,6 @@
 """Third-party files loaded through a mapping, and dead letters tried again once their cause is mended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from datetime import datetime
@@ -11,18 +11,19 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.database import Progress, frame, query, transaction, unordered
-from pipeline.errors import StoreError
+from pipeline.errors import SourceError, StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record
-from pipeline.events.columns import DEAD_LETTER, SCHEMAS
+from pipeline.events.columns import DEAD_LETTER
 from pipeline.events.decoder import Decoder
 from pipeline.events.version_sql import hashed_sql, keep_sql, stage_sql
-from pipeline.files.table import ReadFile
+from pipeline.files.parsed import UnreadableError
+from pipeline.files.parts import Part, PassedOver, find_parts
 from pipeline.loading.rows import BatchNumber, dead_counts
 from pipeline.loading.settling import Settling
 from pipeline.mapped import mapped_files
 from pipeline.mapped.mapping import Mapping, check_offence_codes
 from pipeline.records.involvements import involve
-from pipeline.records.records import RecordRows, decode_rows, kept_identities, refuse_same
+from pipeline.records.records import RecordRows, decode_rows, kept_identities, present_columns, refuse_same
 
 _REPLAY_PAGE = 1000  # dead letters replayed in one transaction; each may have 1 MiB
 
@@ -43,39 +44,36 @@ class Loading(Settling):
         ingested_at: datetime,
         progress: Progress | None = None,
     ) -> BatchCounts:
-        """Load a file, or a folder of files, through a mapping, in one transaction."""
+        """Load a file, or the files of a folder or zip one after the other, through a mapping; each is a batch."""
         check_offence_codes(mapping, harm_days)
-        # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
-        number = self._new_batch(ingested_at)
-        files = self._read(path, mapping, progress or self._progress)
-        rows_in = sum(file.rows for file in files)
-        self._know_files(files, mapping.kind)
-        keep = self._prepare(number, mapping, decoder, harm_days, mapped_files.stated_crs(files))
-        with transaction(self._connection):
-            counts, dead = keep()
-            dead = pa.concat_tables([dead, mapped_files.unread_lines(self._connection, mapping.name)])
-            self._connection.execute(query("store/dead_letters#loaded_again"), {"mapping": mapping.name})
-            self._mark_tried(dead, mapping.name, number)
-            counts += self._keep_dead(dead, number)
-            if counts.rows_in != rows_in:
-                text = f"{rows_in:,} rows were read, {counts.rows_in:,} kept or refused; nothing is stored"
-                raise StoreError(f"{path}: {text}")
-            if mapping.kind == "incidents":
-                counts = replace(counts, cancelled=self._cancel_gone(number, mapping.source))
-            self._keep_counts(number, path.name, counts)
-            self._remember_files(number, mapping.kind)
-        if mapping.kind == "incidents":
-            for warning in mapped_files.warnings_of(self._connection, mapping):
-                (progress or self._progress)(f"{path.name}: {warning}")
+        self._weigh(harm_days)
+        say = progress or self._progress
+        parts, passed_over = find_parts(path, mapping.files)
+        _say_passed_over(path, passed_over, say)
+        for note in mapping.notes:
+            say(f"mapping {mapping.name}: {note}")
+        counts, unreadable = BatchCounts(), []
+        for part in parts:
+            try:
+                counts += self._load_part(part, mapping, decoder, ingested_at, say)
+            except UnreadableError as error:
+                unreadable.append(PassedOver(part.name, str(error)))
+        if len(unreadable) == len(parts):
+            raise SourceError("; ".join(file.why for file in unreadable))
+        _say_passed_over(path, unreadable, say)
         return counts
 
-    def files_of_last_load(self) -> list[str]:
-        """Return the names of the files of the last load through a mapping."""
-        return [row[0] for row in self._rows("load/settle#last_files")]
+    def batch_number(self) -> int:
+        """Return the number of the last batch."""
+        return self._scalar("SELECT coalesce(max(batch_id), 0) FROM store.ingest_batch")
 
-    def points_of_last_load(self) -> pd.DataFrame:
-        """Return the distinct points of the last load through a mapping: lon, lat, incidents."""
-        return frame(self._connection, query("load/settle#last_points"))
+    def points_since(self, batch_id: int) -> pd.DataFrame:
+        """Return the distinct points of the batches after one: lon, lat, incidents."""
+        return frame(self._connection, query("load/settle#last_points"), {"batch_id": batch_id})
+
+    def letters_since(self, batch_id: int) -> pd.DataFrame:
+        """Return the waiting dead letters of the files of the batches after one; columns as `dead_letters`."""
+        return frame(self._connection, query("load/settle#last_letters"), {"batch_id": batch_id})
 
     def waiting_mappings(self) -> list[str]:
         """Return the sorted names of the mappings through which waiting dead letters came."""
@@ -96,48 +94,64 @@ class Loading(Settling):
     def replay_mapped(
         self, mapping: Mapping, *, decoder: Decoder, harm_days: MappingOf[str, float], ingested_at: datetime
     ) -> BatchCounts:
-        """Apply the current version of `mapping` again to the waiting dead letters that came through it."""
+        """Apply the current version of `mapping` again to the waiting dead letters that came through it, by file."""
         check_offence_codes(mapping, harm_days)
+        self._weigh(harm_days)
+        counts = BatchCounts()
+        for topic, digest in self._rows("store/dead_letters#files", {"mapping": mapping.name}):
+            counts += self._replay_file(topic, digest, mapping, decoder, ingested_at)
+        return counts
+
+    def _load_part(
+        self, part: Part, mapping: Mapping, decoder: Decoder, ingested_at: datetime, say: Progress
+    ) -> BatchCounts:
+        """Load one file in one transaction."""
+        # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
         number = self._new_batch(ingested_at)
-        mapped_files.read_waiting(self._connection, mapping)
-        for name in ("files_of_letters", "earlier_load"):
-            self._connection.execute(query(f"load/settle#{name}"), {"kind": mapping.kind})
+        file = mapped_files.read_part(self._connection, part, mapping)
+        for note in file.notes:
+            say(f"{file.name}: {note}")
+        say(f"{file.name}: {file.rows:,} rows read")
+        self._know_file(file.digest, mapping)
+        keep = self._prepare(number, mapping, decoder, file.crs)
+        with transaction(self._connection):
+            counts, dead = keep()
+            dead = pa.concat_tables([dead, mapped_files.unread_lines(self._connection, mapping.name)])
+            self._connection.execute(query("store/dead_letters#loaded_again"), {"mapping": mapping.name})
+            self._mark_tried(dead, mapping.name, number)
+            counts += self._keep_dead(dead, number)
+            if counts.rows_in != file.rows:
+                text = f"{file.rows:,} rows were read, {counts.rows_in:,} kept or refused; nothing is stored"
+                raise StoreError(f"{file.name}: {text}")
+            self._keep_counts(number, file.name, counts)
+            self._remember_file(number, file.name, file.digest, mapping)
+        if mapping.kind == "incidents":
+            for warning in mapped_files.warnings_of(self._connection, mapping):
+                say(f"{file.name}: {warning}")
+        return counts
+
+    def _replay_file(
+        self, topic: str, digest: str | None, mapping: Mapping, decoder: Decoder, ingested_at: datetime
+    ) -> BatchCounts:
+        """Try the waiting dead letters of one file again, in one transaction."""
+        number = self._new_batch(ingested_at)
+        mapped_files.read_waiting(self._connection, mapping, topic, digest)
+        self._know_file(digest, mapping)
         crs = mapped_files.waiting_crs(self._connection)
-        keep = self._prepare(number, mapping, decoder, harm_days, crs, again=True)
+        keep = self._prepare(number, mapping, decoder, crs, again=True)
         with transaction(self._connection):
             counts, dead = keep()
             self._mark_tried(dead, mapping.name, number)
             counts += dead_counts(dead)
             self._keep_counts(number, f"replay of {mapping.name}", counts)
-            self._remember_files(number, mapping.kind)
+            if digest:
+                self._remember_file(number, topic, digest, mapping)
         return counts
 
-    def _read(self, path: Path, mapping: Mapping, progress: Progress) -> list[ReadFile]:
-        """Create view `raw` of the files; say what was passed over and what was guessed."""
-        files, passed_over = mapped_files.read_raw(self._connection, path, mapping)
-        if passed_over:
-            named = ", ".join(f"{file.name} ({file.why})" for file in passed_over)
-            progress(f"{path.name}: {len(passed_over):,} files passed over: {named}")
-        for note in mapping.notes:
-            progress(f"mapping {mapping.name}: {note}")
-        for file in files:
-            for note in file.notes:
-                progress(f"{file.name}: {note}")
-        progress(f"{path.name}: {sum(file.rows for file in files):,} rows read")
-        return files
-
     def _prepare(
-        self,
-        number: BatchNumber,
-        mapping: Mapping,
-        decoder: Decoder,
-        harm_days: MappingOf[str, float],
-        file_crs: str | None,
-        *,
-        again: bool = False,
+        self, number: BatchNumber, mapping: Mapping, decoder: Decoder, file_crs: str | None, *, again: bool = False
     ) -> Keep:
         """Turn the rows of `raw` into records, without writing to the store; `again` is for waiting dead letters."""
-        self._weigh(harm_days)
         if mapping.kind == "incidents":
             return self._prepare_incidents(number, mapping, decoder.horizon, file_crs, again=again)
         if mapping.kind == "involvements":
@@ -149,14 +163,22 @@ class Loading(Settling):
         self, number: BatchNumber, mapping: Mapping, horizon: datetime, file_crs: str | None, *, again: bool
     ) -> Keep:
         mapped_files.map_incidents(self._connection, mapping, horizon, file_crs)
-        if not again:
-            self._connection.execute(query("load/settle#present_id"))
-            # A file without repeats, as nearly all are, is inserted directly; the rows of another are settled.
-            if mapped_files.is_all_new(self._connection):
-                return partial(self._insert, number, mapping)
+        # A file without repeats, as nearly all are, is inserted directly; the rows of another are settled.
+        if not again and mapped_files.is_all_new(self._connection):
+            return partial(self._insert, number, mapping)
         mapped_files.stage_incidents(self._connection)
+        return partial(self._keep_incidents, number, mapping, again=again)
+
+    def _keep_incidents(self, number: BatchNumber, mapping: Mapping, *, again: bool) -> tuple[BatchCounts, pa.Table]:
+        """Settle the incidents of `staged`; withdraw those that the file no longer gives."""
         refuse = partial(mapped_files.refuse, self._connection, mapping, again=again)
-        return partial(self._settle, "incident", number, mapped_files.STAGED, mapping.same_id, refuse)
+        counts, dead = self._settle("incident", number, mapped_files.STAGED, mapping.same_id, refuse)
+        return (counts if again else self._less_gone("incident", counts, number, mapped_files.STAGED)), dead
+
+    def _less_gone(
+        self, entity: str, counts: BatchCounts, number: BatchNumber, present: Collection[str]
+    ) -> BatchCounts:
+        return replace(counts, cancelled=self._withdraw_gone(entity, number, present))
 
     def _insert(self, number: BatchNumber, mapping: Mapping) -> tuple[BatchCounts, pa.Table]:
         """Insert the incidents of `mapped` directly from the file; return their counts and the other rows' letters."""
@@ -164,6 +186,9 @@ class Loading(Settling):
         with unordered(self._connection):
             stored = self._scalar(keep_sql("incident", mapped_files.STAGED, rows), number._asdict())
         counts = BatchCounts(rows_in=stored, stored=stored)
+        if self._scalar("SELECT count(*) FROM earlier_load"):
+            self._connection.execute(query("load/settle#present_incident"))
+            counts = self._less_gone("incident", counts, number, mapped_files.STAGED)
         if stored == self._scalar("SELECT count(*) FROM raw"):
             return counts, DEAD_LETTER.empty_table()
         mapped_files.stage_incidents(self._connection, refused_only=True)
@@ -176,7 +201,10 @@ class Loading(Settling):
         staged = "CREATE OR REPLACE TEMP TABLE staged AS SELECT *, NULL::VARCHAR AS rule FROM arrived_rows"
         self._execute_on("arrived_rows", rows.table, staged)
         refuse = partial(refuse_same, self._connection, mapping, rows.entity, again=again)
-        counts, clashes = self._settle(rows.entity, number, SCHEMAS[rows.entity].names, mapping.same_id, refuse)
+        present = present_columns(mapping)
+        counts, clashes = self._settle(rows.entity, number, present, mapping.same_id, refuse)
+        if not again:
+            counts = self._less_gone(rows.entity, counts, number, present)
         self._execute_on("identity_arrived", kept_identities(self._connection, rows), query("store/identities#add"))
         return counts, pa.concat_tables([rows.dead_letters, clashes])
 
@@ -209,3 +237,9 @@ class Loading(Settling):
         parameters = {"mapping": mapping, "ingested_at": number.ingested_at}
         rows = dead_letters.cast(DEAD_LETTER)
         self._execute_on("dead_arrived", rows, query("store/dead_letters#mark_tried"), parameters)
+
+
+def _say_passed_over(path: Path, files: list[PassedOver], say: Progress) -> None:
+    if files:
+        named = ", ".join(f"{file.name} ({file.why})" for file in files)
+        say(f"{path.name}: {len(files):,} files passed over: {named}")

@@ -4,15 +4,15 @@ Equal ids of one file mean what the mapping's `same_id` says. A file that is loa
 mapping was mended, its rows replace what they gave before, as new versions.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 import pyarrow as pa
 
 from pipeline.database import query, unordered
 from pipeline.events.batch import BatchCounts
-from pipeline.events.version_sql import hashed_sql, keep_sql, settle_sql
-from pipeline.files.table import ReadFile
+from pipeline.events.version_sql import arriving_sql, hashed_sql, held_sql, keep_sql, kept_sql, withdrawn_sql
 from pipeline.loading.rows import BatchNumber, Rows
+from pipeline.mapped.mapping import Mapping as FileMapping
 
 _STORED = ("new", "newer", "older", "corrected")
 
@@ -23,19 +23,14 @@ Refuse = Callable[[], pa.Table]
 class Settling(Rows):
     """The part of the store that keeps the rows of files: those of table `staged`, with row_number, file and rule."""
 
-    def _know_files(self, files: Sequence[ReadFile], kind: str) -> None:
-        """Fill `loaded_now` with the files of this load, `earlier_load` with the batches that loaded them before."""
-        known = pa.table({"file": [file.name for file in files], "digest": [file.digest for file in files]})
-        self._execute_on("files_read", known, "CREATE OR REPLACE TEMP TABLE loaded_now AS FROM files_read")
-        self._connection.execute(query("load/settle#earlier_load"), {"kind": kind})
+    def _know_file(self, digest: str | None, mapping: FileMapping) -> None:
+        """Fill `earlier_load` with the batches that loaded the same file through the same mapping before."""
+        named = {"digest": digest, "kind": mapping.kind, "mapping": mapping.name}
+        self._connection.execute(query("load/settle#earlier_load"), named)
 
-    def _know_files_of_letters(self, kind: str) -> None:
-        """Do the same for a replay: the files of its dead letters (`tried`) are those that their batches loaded."""
-        for name in ("files_of_letters", "earlier_load"):
-            self._connection.execute(query(f"load/settle#{name}"), {"kind": kind})
-
-    def _remember_files(self, number: BatchNumber, kind: str) -> None:
-        self._connection.execute(query("load/settle#remember"), {"batch_id": number.batch_id, "kind": kind})
+    def _remember_file(self, number: BatchNumber, name: str, digest: str, mapping: FileMapping) -> None:
+        row = {"name": name, "digest": digest, "kind": mapping.kind, "mapping": mapping.name}
+        self._connection.execute(query("load/settle#remember"), {"batch_id": number.batch_id, **row})
 
     def _settle(
         self, entity: str, number: BatchNumber, present: Collection[str], same_id: str, refuse: Refuse
@@ -56,8 +51,10 @@ class Settling(Rows):
             Deletes the rows with a rule from `staged` and returns them as dead letters.
         """
         dead = refuse()
-        self._connection.execute(settle_sql(entity, present))
-        self._connection.execute(query("load/settle#suspect_key"))
+        self._connection.execute(arriving_sql(entity, present))
+        self._connection.execute(held_sql(entity, present))
+        for name in ("present_key", "suspect_key"):
+            self._connection.execute(query(f"load/settle#{name}"))
         self._connection.execute(query("load/settle#outcome"), {"same_id": same_id})
         became = dict(self._rows("load/settle#counts"))
         self._connection.execute(query("load/settle#mark_clashes"))
@@ -75,10 +72,9 @@ class Settling(Rows):
         return counts, pa.concat_tables([dead, clashes])
 
     def _insert_settled(self, entity: str, number: BatchNumber, present: Collection[str]) -> None:
+        """Insert the rows of `staged` that are stored; what the file has no column for stays as the store holds it."""
         self._connection.execute(query("load/settle#settled"))
-        rows, columns = "FROM settled", set(present)
-        if entity == "incident" and "involvements" not in columns:
-            rows, columns = query("load/settle#with_people"), columns | {"involvements"}
+        columns, rows = kept_sql(entity, present)
         with unordered(self._connection):
             self._connection.execute(keep_sql(entity, columns, hashed_sql(entity, rows, columns)), number._asdict())
         self._connection.execute("DROP TABLE staged; DROP TABLE settled")
@@ -88,8 +84,20 @@ class Settling(Rows):
         weights = pa.table({"code": list(harm_days), "harm_days": [float(days) for days in harm_days.values()]})
         self._execute_on("weights", weights, "CREATE OR REPLACE TEMP TABLE harm_weight AS FROM weights")
 
-    def _cancel_gone(self, number: BatchNumber, event_source: str) -> int:
-        """Cancel the incidents that the same files gave before and no longer give; return their number."""
-        self._connection.execute(query("load/settle#gone"), {"source": event_source})
-        rows = hashed_sql("incident", query("load/settle#cancelled"))
-        return self._scalar(keep_sql("incident", hashed=rows), number._asdict())
+    def _withdraw_gone(self, entity: str, number: BatchNumber, present: Collection[str]) -> int:
+        """Withdraw what the same file gave before and no longer gives, as new versions; return their number.
+
+        Incidents are cancelled, warrants recalled, stays and shifts made empty. People and actions stay, and are said.
+        """
+        if not self._scalar("SELECT count(*) FROM earlier_load"):
+            return 0
+        self._connection.execute(held_sql(entity, present))
+        self._connection.execute(query("load/settle#gone_key"))
+        withdrawn = withdrawn_sql(entity)
+        if withdrawn is None:
+            if gone := self._scalar("SELECT count(*) FROM gone_key"):
+                self._progress(
+                    f"{gone:,} {entity} records that the file gave before stay, though it no longer gives them"
+                )
+            return 0
+        return self._scalar(keep_sql(entity, hashed=hashed_sql(entity, withdrawn)), number._asdict())

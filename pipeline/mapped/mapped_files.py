@@ -15,8 +15,8 @@ import pyproj
 from pipeline.database import connect, frame, literal_sql, name_sql, query, unordered
 from pipeline.errors import MappingError, SourceError
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE
-from pipeline.files.parts import PassedOver
-from pipeline.files.table import ReadFile, read_files
+from pipeline.files.parts import Part, PassedOver
+from pipeline.files.table import ReadFile, read_files, read_parts
 from pipeline.mapped.extract import (
     WGS84,
     column_types,
@@ -64,6 +64,13 @@ def read_raw(
     return files, passed_over
 
 
+def read_part(connection: duckdb.DuckDBPyConnection, part: Part, mapping: Mapping) -> ReadFile:
+    """Do the same as `read_raw` for one file of those that `pipeline.files.parts.find_parts` found."""
+    [file], _ = read_parts(connection, [part], mapping.format)
+    check_columns(mapping, file.columns, file.name)
+    return file
+
+
 def map_incidents(
     connection: duckdb.DuckDBPyConnection, mapping: Mapping, horizon: datetime, file_crs: str | None = None
 ) -> None:
@@ -98,6 +105,8 @@ def map_incidents(
     connection.execute(
         "SET VARIABLE no_number = $rule", {"rule": "no_point" if "point" in mapping.columns.named() else "no_number"}
     )
+    is_versioned = bool({"version", "updated_at"} & mapping.columns.named().keys())
+    connection.execute("SET VARIABLE is_versioned = $is", {"is": is_versioned})
     connection.execute("SET VARIABLE has_gazetteer = $has", {"has": mapping.gazetteer is not None})
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})
     connection.execute(query("mapped/file#no_refused_number"))
@@ -199,9 +208,10 @@ def unread_lines(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa
     )
 
 
-def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
-    """Fill `raw` with the pending dead letters of the mapping, and `tried` with their keys."""
-    connection.execute(query("mapped/dead_letters#tried_rows"), {"mapping": mapping.name})
+def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping, topic: str, digest: str | None) -> None:
+    """Fill `raw` with the pending dead letters of the mapping from one file, and `tried` with their keys."""
+    letters = {"mapping": mapping.name, "topic": topic, "digest": digest}
+    connection.execute(query("mapped/dead_letters#tried_rows"), letters)
     connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
     columns = [f"{_waiting_sql(name)} AS {name_sql(name)}" for name in mapping.theirs()]
     connection.execute(

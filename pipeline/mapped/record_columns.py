@@ -151,6 +151,13 @@ RECORD_KINDS: dict[str, RecordKind] = {
     "staffing": RecordKind(StaffingColumns, "staffing", ("area_id",)),
     "actions": RecordKind(ActionColumns, "action", ("action_id", "kind", "at")),
 }
+# Columns that a file of the kind may lack, and the columns of the entity that then stay as the store holds them.
+OPTIONAL: dict[str, dict[str, str]] = {
+    "persons": {
+        **{name: name for name in ("birth_date", "birth_year", "deceased_at")},
+        **{"treatment_consent": "is_treatment_consented", "treatment_engaged": "is_treatment_engaged"},
+    }
+}
 for _kind in RECORD_KINDS.values():
     _kind.columns.READS = {
         item.name: _READ_AS.get(holds(item.name), holds(item.name)) for item in fields(_kind.columns)

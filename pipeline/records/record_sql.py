@@ -31,9 +31,9 @@ def record_sql(mapping: Mapping) -> str:
     parts = ["extract.row_number", *(part for name in reads for part in _parts(name, mapping))]
     if "version" in reads:
         version = "CASE WHEN is_updated_at_given THEN updated_at WHEN is_version_given THEN version ELSE 1 END"
-        parts += [f"{version} AS stated_version", "is_updated_at_given OR is_version_given AS is_version_stated"]
-    else:
-        parts += ["false AS is_version_stated"]
+        parts += [f"{version} AS stated_version"]
+    is_versioned = bool({"version", "updated_at"} & mapping.columns.named().keys())
+    parts += [f"{is_versioned} AS is_version_stated"]
     parts += ["offence_word.offence_code", "offence_word.fault AS offence_fault"] if "offence" in reads else []
     join = query("records/record#offence_join") if "offence" in reads else ""
     cases = " ".join(f"WHEN {rule.condition} THEN {number}" for number, rule in enumerate(rules_of(mapping)))

@@ -21,7 +21,7 @@ from pipeline.events.version_sql import entity_key_sql
 from pipeline.mapped.extract import WGS84, column_types, extract_sql, set_reading
 from pipeline.mapped.mapped_files import create_table, match_offences
 from pipeline.mapped.mapping import Mapping
-from pipeline.mapped.record_columns import RECORD_KINDS
+from pipeline.mapped.record_columns import OPTIONAL, RECORD_KINDS
 from pipeline.records.record_sql import reasons_of, record_sql
 
 _PART = 100_000  # rows decoded at a time
@@ -89,6 +89,15 @@ def refuse_same(connection: Connection, mapping: Mapping, entity: str, *, again:
     connection.execute(query("records/record#refuse_same"), {"key": " and ".join(ENTITY_KEYS[entity])})
     connection.execute("DELETE FROM staged WHERE rule IS NOT NULL")
     return dead_letters(connection, mapping, again=again)
+
+
+def present_columns(mapping: Mapping) -> list[str]:
+    """Return the columns of the entity that the file says something about: not those it has no column for."""
+    named = mapping.columns.named()
+    lacking = {theirs for ours, theirs in OPTIONAL.get(mapping.kind, {}).items() if ours not in named}
+    if {"birth_date", "birth_year"} & named.keys():
+        lacking -= {"birth_date", "birth_year"}  # one follows from the other
+    return [name for name in SCHEMAS[RECORD_KINDS[mapping.kind].entity].names if name not in lacking]
 
 
 def identities_in(identity: pa.Table, table: pa.Table) -> pa.Table:

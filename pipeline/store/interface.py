@@ -107,7 +107,7 @@ class Store(Protocol):
         ingested_at: datetime,
         progress: Progress | None = None,
     ) -> BatchCounts:
-        """Load a file, or a folder of files, through a mapping, in one transaction.
+        """Load a file, or the files of a folder or zip, through a mapping; each file is one transaction.
 
         Equal ids mean what `mapping.same_id` says. A file that was loaded before changes nothing, unless its mapping
         was mended: then its rows replace what they gave before. Records that are no incidents pass `decoder` as events
@@ -122,11 +122,14 @@ class Store(Protocol):
             A column is missing, or the mapping gives an offence code that the codebook lacks.
         """
 
-    def files_of_last_load(self) -> list[str]:
-        """Return the names of the files of the last load through a mapping."""
+    def batch_number(self) -> int:
+        """Return the number of the last batch."""
 
-    def points_of_last_load(self) -> pd.DataFrame:
-        """Return the distinct points of the last load through a mapping: lon, lat, incidents."""
+    def points_since(self, batch_id: int) -> pd.DataFrame:
+        """Return the distinct points of the batches after one: lon, lat, incidents."""
+
+    def letters_since(self, batch_id: int) -> pd.DataFrame:
+        """Return the waiting dead letters of the files of the batches after one; columns as `dead_letters`."""
 
     def dead_letters(self) -> pd.DataFrame:
         """Return the waiting dead letters in order of arrival: batch_id, ingested_at, topic … about, value."""

@@ -42,11 +42,16 @@ FROM unread_line
 ORDER BY topic, source_offset
 
 -- name: tried_rows
--- Waiting dead letters of the mapping that were valid rows, with the original row of the file.
+-- Waiting dead letters of the mapping from one file that were valid rows, with the original row of the file.
 CREATE OR REPLACE TEMP TABLE tried_row AS
 SELECT topic, source_offset, decode(payload)::JSON AS payload, payload AS bytes, payload_hash
 FROM store.dead_letter
-WHERE resolved_at IS NULL AND mapping = $mapping AND reason <> 'unread_line'
+WHERE resolved_at IS NULL AND mapping = $mapping AND topic = $topic AND reason <> 'unread_line'
+    AND $digest IS NOT DISTINCT FROM (
+        SELECT min(digest)
+        FROM store.loaded_file
+        WHERE loaded_file.batch_id = dead_letter.batch_id AND loaded_file.mapping = dead_letter.mapping
+    )
 ORDER BY batch_id, topic, source_offset, payload_hash
 
 -- name: refused_again

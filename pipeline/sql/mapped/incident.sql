@@ -82,7 +82,7 @@ SELECT
     is_domestic,
     row_number,
     file,
-    is_updated_at_given OR is_version_given AS is_version_stated,
+    getvariable('is_versioned') AS is_version_stated,
     CASE
         WHEN occurred_at_fault IS NOT NULL THEN concat(occurred_at_fault, ':occurred_at')
         WHEN coalesce(occurred_at_local < TIMESTAMP '1901-01-01', occurred_at_absolute < TIMESTAMPTZ '1901-01-01 00:00:00+00')

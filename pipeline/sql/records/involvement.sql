@@ -8,35 +8,61 @@ SELECT
     record.incident_id,
     {'person_id': decoded_person.person_id, 'role': record.role} AS involvement,
     record.role NOT IN ('victim', 'witness') AS is_course, -- a step of a suspect's way through the law
-    raw.harmspot_file IN (SELECT file FROM earlier_load) AS is_loaded_again
+    -- A row that waits as a dead letter has not been read before.
+    EXISTS (FROM earlier_load) AND NOT $is_replay AND raw.harmspot_line - 1 NOT IN (
+        SELECT source_offset
+        FROM store.dead_letter
+        SEMI JOIN earlier_load USING (batch_id)
+        WHERE resolved_at IS NULL AND mapping = $mapping
+    ) AS is_loaded_again
 FROM record
 JOIN decoded_person ON record.row_number = decoded_person.row_number
 JOIN raw ON record.row_number = raw.harmspot_number
 
+-- name: contradiction
+-- Rows that say both that a person is a suspect and that nobody pursues them any more, in one incident: which is later?
+CREATE OR REPLACE TEMP TABLE contradiction AS
+SELECT involvement.row_number
+FROM involvement
+SEMI JOIN (
+    SELECT incident_id, involvement.person_id AS person_id
+    FROM involvement
+    WHERE is_course
+    GROUP BY incident_id, person_id
+    HAVING bool_or(involvement.role = 'no_further_action') AND bool_or(involvement.role <> 'no_further_action')
+) AS unclear
+    ON involvement.incident_id = unclear.incident_id AND involvement.involvement.person_id = unclear.person_id
+WHERE is_course
+
+-- name: refuse_contradiction
+INSERT INTO refused_row
+SELECT
+    row_number,
+    'same_id' AS reason,
+    'Other rows of the file give the same person another step in the same incident, and one of them is no_further_action; keep the latest, then load the file again.' AS detail,
+    NULL AS about,
+    NULL AS value
+FROM contradiction
+
+-- name: without_contradiction
+DELETE FROM involvement WHERE row_number IN (SELECT row_number FROM contradiction)
+
 -- name: former_role
--- Roles that earlier loads of the same files brought and that their rows no longer give: the mapping was mended. A load
--- whose files are not all loaded again is left alone. Reads loaded_now and earlier_load (see load/settle.sql).
+-- Roles that earlier loads of the same file brought and that its rows no longer give: the mapping was mended.
 CREATE OR REPLACE TEMP TABLE former_role AS
-WITH replaced_load AS (
-    SELECT batch_id
-    FROM store.loaded_file
-    SEMI JOIN earlier_load USING (batch_id)
-    GROUP BY batch_id
-    HAVING bool_and(digest IN (SELECT digest FROM loaded_now))
-),
-version AS (
+WITH version AS (
     SELECT
         incident_id,
         batch_id,
         coalesce(involvements, []) AS involvements,
         coalesce(lag(involvements) OVER (PARTITION BY incident_id ORDER BY version, batch_id), []) AS before
     FROM store.incident_version
-    WHERE incident_id IN (SELECT incident_id FROM store.incident_version SEMI JOIN replaced_load USING (batch_id))
+    WHERE incident_id IN (SELECT incident_id FROM store.incident_version SEMI JOIN earlier_load USING (batch_id))
 ),
 brought AS (
     SELECT incident_id, unnest(list_filter(involvements, lambda role: NOT list_contains(before, role))) AS involvement
     FROM version
-    SEMI JOIN replaced_load USING (batch_id)
+    SEMI JOIN earlier_load USING (batch_id)
 )
 SELECT DISTINCT incident_id, involvement
 FROM brought
@@ -72,7 +98,7 @@ FROM involvement
 ANTI JOIN held_incident USING (incident_id)
 
 -- name: held_role
--- The roles that the store holds, less those that the files of an earlier load no longer give.
+-- The roles that the store holds, less those that the file gave before and no longer gives.
 CREATE OR REPLACE TEMP TABLE held_role AS
 SELECT *, involvement.role NOT IN ('victim', 'witness') AS is_course
 FROM (SELECT incident_id, unnest(involvements) AS involvement FROM held_incident)

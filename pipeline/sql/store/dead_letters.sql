@@ -1,7 +1,7 @@
 -- Records that could not be read as events, which wait until their cause is mended.
 
 -- name: add
--- Insert dead letters that are not waiting already: the same record of the same topic waits once. Of a record that is
+-- Insert dead letters that are not waiting already: the same record of the same topic and mapping waits once. Of a record that is
 -- too large, the first 4 KiB and the hash of the whole are stored; it is cut first, so that later steps omit the rest.
 -- Rows are inserted in order of arrival, because a replay reads them in stored order.
 INSERT INTO store.dead_letter
@@ -14,10 +14,10 @@ WITH hashed AS (
 distinct_letter AS (
     SELECT *
     FROM hashed
-    QUALIFY row_number() OVER (PARTITION BY topic, payload_hash ORDER BY source_partition, source_offset) = 1
+    QUALIFY row_number() OVER (PARTITION BY topic, payload_hash, mapping ORDER BY source_partition, source_offset) = 1
 ),
 waiting AS (
-    SELECT topic, payload_hash
+    SELECT topic, payload_hash, coalesce(mapping, '') AS mapping_name
     FROM store.dead_letter
     WHERE resolved_at IS NULL
 )
@@ -25,7 +25,10 @@ SELECT
     topic, source_partition, source_offset, reason, detail, mapping, payload, payload_hash, $batch_id, $ingested_at,
     NULL AS resolved_at, about, value
 FROM distinct_letter
-ANTI JOIN waiting USING (topic, payload_hash)
+ANTI JOIN waiting
+    ON distinct_letter.topic = waiting.topic
+    AND distinct_letter.payload_hash = waiting.payload_hash
+    AND coalesce(distinct_letter.mapping, '') = waiting.mapping_name
 ORDER BY topic, source_partition, source_offset, payload_hash
 
 -- name: all
@@ -72,13 +75,25 @@ CREATE OR REPLACE TEMP TABLE tried AS
 SELECT DISTINCT topic, md5_number(payload) AS payload_hash
 FROM letters
 
+-- name: files
+-- Files of the waiting dead letters of a mapping that were valid rows; without a digest in stores of an earlier version.
+SELECT topic, min(digest) AS digest
+FROM (
+    SELECT DISTINCT dead_letter.topic, dead_letter.batch_id, dead_letter.mapping
+    FROM store.dead_letter
+    WHERE resolved_at IS NULL AND mapping = $mapping AND reason <> 'unread_line'
+) AS letter
+LEFT JOIN store.loaded_file ON letter.batch_id = loaded_file.batch_id AND letter.mapping = loaded_file.mapping
+GROUP BY topic, digest
+ORDER BY topic, digest
+
 -- name: loaded_again
--- Waiting dead letters of files that are loaded again: this load tries their rows anew.
+-- Waiting dead letters of a file that is loaded again: this load tries its rows anew.
 CREATE OR REPLACE TEMP TABLE tried AS
-SELECT DISTINCT dead_letter.topic, dead_letter.payload_hash
+SELECT DISTINCT topic, payload_hash
 FROM store.dead_letter
-SEMI JOIN earlier_load ON dead_letter.topic = earlier_load.file AND dead_letter.batch_id = earlier_load.batch_id
-WHERE dead_letter.resolved_at IS NULL AND dead_letter.mapping = $mapping
+SEMI JOIN earlier_load USING (batch_id)
+WHERE resolved_at IS NULL AND mapping = $mapping
 
 -- name: mark_tried
 -- Of the replayed dead letters (`tried`), those that failed again (`dead_arrived`) keep waiting with the new reason.
