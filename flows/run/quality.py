@@ -56,13 +56,13 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
 
 
 def _dead_detail(row: Mapping[Hashable, Any]) -> str:
-    """Return a sentence on the dead letters of one reason: what they hold and where the first stands."""
-    parts = [f"dead letters for {row['reason'].replace('_', ' ')}"]
-    if len(row["commonest"]):
-        parts.append(f"{row['about']} is {', '.join(row['commonest'])}")
+    """Return a sentence on the dead letters of one reason: their columns, and where the first stands; no values."""
+    text = f"dead letters for {row['reason'].replace('_', ' ')}"
+    if row["about"]:
+        text += f" in {row['about']}, {row['different_values']:,} different values"
     if pd.notna(row["place"]):
-        parts.append(f"the first in {row['place']}; harmspot dead-letters lists all")
-    return ": ".join([parts[0], "; ".join(parts[1:])]) if len(parts) > 1 else parts[0]
+        text += f"; the first in {row['place']}; harmspot dead-letters lists them"
+    return text
 
 
 def _placement_measures(placement: dict[str, int]) -> list[Measure]:

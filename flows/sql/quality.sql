@@ -15,26 +15,15 @@ FROM batch_snapshot
 WHERE stored > 0 AND NOT starts_with(source, 'replay of ')
 
 -- name: dead_by_reason
--- The waiting dead letters by reason: how many, the column and its three commonest values, and where the first stands.
-WITH counted AS (
-    SELECT
-        reason,
-        about,
-        value,
-        count(*) AS n,
-        min_by(concat(topic, ', line ', source_offset + 1), (topic, source_offset)) AS place
-    FROM dead_letter_snapshot
-    GROUP BY reason, about, value
-)
+-- The waiting dead letters by reason: how many, in which columns, how many different values, and where the first stands.
+-- The values themselves stay in the store: a column that is mapped by mistake could name somebody.
 SELECT
     reason,
-    sum(n)::BIGINT AS n,
-    min(about) AS about,
-    coalesce(
-        list(concat('''', value, ''' ', n, ' times') ORDER BY n DESC, value) FILTER (value IS NOT NULL), []
-    )[:3] AS commonest,
-    min_by(place, place) FILTER (about IS NOT NULL) AS place
-FROM counted
+    count(*) AS n,
+    coalesce(string_agg(DISTINCT about, ', ' ORDER BY about), '') AS about,
+    count(DISTINCT value) AS different_values,
+    min_by(concat(topic, ', line ', source_offset + 1), (topic, source_offset)) FILTER (mapping IS NOT NULL) AS place
+FROM dead_letter_snapshot
 GROUP BY reason
 ORDER BY reason
 

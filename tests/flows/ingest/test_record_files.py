@@ -338,3 +338,80 @@ def test_a_forecast_needs_incidents(city: City) -> None:
     file = city.write("persons.csv", "person,born\nPA,04/17/1988\n")
     with pytest.raises(MappingError, match="'persons' reads persons: expected one of incidents"):
         read_mapped_incidents(file, read_mapping(city.folder / "persons.yaml"), horizon=CLOCK)
+
+
+def nfa(city: City) -> None:
+    """Mend the mapping of roles: DROPPED means that nobody pursues the person any more."""
+    keys = MAPPINGS["involvements"]
+    city.map("involvements", **{**keys, "roles": {**keys["roles"], "DROPPED": "no_further_action"}})
+
+
+@pytest.mark.parametrize("is_replay", [True, False])
+def test_a_dropped_arrest_that_waited_for_its_word_drops_the_suspect(city: City, is_replay: bool) -> None:
+    city.load("incidents", [incident(1)])
+    city.load("involvements", ["I1,PA,SUS"])
+    assert city.load("involvements", ["I1,PA,DROPPED"], "later").dead == 1
+    nfa(city)
+    city.replay("involvements") if is_replay else city.load("involvements", ["I1,PA,DROPPED"], "later")
+    assert city.roles() == {"I1": [(city.pseudonym("PA"), "no_further_action")]}
+    assert city.letters().empty
+
+
+def test_a_file_that_calls_a_person_pursued_and_not_waits(city: City) -> None:
+    nfa(city)
+    city.load("incidents", [incident(1)])
+    counts = city.load("involvements", ["I1,PA,SUS", "I1,PA,DROPPED", "I1,PB,SUS", "I1,PA,VIC"])
+    assert counts.dead_by_reason == {"same_id": 2}
+    assert sorted(city.roles()["I1"]) == sorted([(city.pseudonym("PB"), "suspect"), (city.pseudonym("PA"), "victim")])
+
+
+def test_one_file_through_two_mappings_waits_for_each(city: City) -> None:
+    header, rows = "nr,when,what,x,y,person,role", ["I1,2025-10-01 21:00:00,ARSON,-75.15,39.95,PA,PERP"]
+    file = city.write("both.csv", "\n".join([header, *rows]) + "\n")
+    for kind in ("incidents", "involvements"):
+        load_file(city.home, file, city.folder / f"{kind}.yaml")
+    assert sorted(city.letters()["mapping"]) == ["incidents", "involvements"]
+    city.write("offences.csv", f"{OFFENCES}ARSON,arson\n")
+    keys = MAPPINGS["involvements"]
+    city.map("involvements", **{**keys, "roles": {**keys["roles"], "PERP": "suspect"}})
+    city.replay("incidents", "involvements")
+    assert city.roles() == {"I1": [(city.pseudonym("PA"), "suspect")]}
+
+
+def test_a_file_of_birth_dates_alone_leaves_treatment_and_death_as_they_are(city: City) -> None:
+    keys = {"columns": {"person_id": "person", "birth_date": "born", "treatment_consent": "consent"}}
+    city.map("persons", **keys, birth_date_format="%m/%d/%Y")
+    file = city.write("full.csv", "person,born,consent\nPA,04/17/1988,yes\n")
+    load_file(city.home, file, city.folder / "persons.yaml")
+    city.map("persons", **MAPPINGS["persons"])
+    assert city.load("persons", ["PA,04/18/1988"], "births").corrected == 1
+    assert city.load("persons", ["PA,04/18/1988"], "births").duplicates == 1
+    latest = "SELECT birth_date, is_treatment_consented FROM store.person_version ORDER BY version DESC LIMIT 1"
+    assert city.held(latest) == [(date(1988, 4, 18), True)]
+
+
+def test_what_a_mended_mapping_no_longer_gives_is_withdrawn(city: City) -> None:
+    wrong = {**MAPPINGS["warrants"]["columns"], "warrant_id": "charge"}
+    city.map("warrants", **{**MAPPINGS["warrants"], "columns": wrong})
+    rows = ["W1,PA,10/25/2025,Robbery"]
+    city.load("warrants", rows)
+    city.map("warrants", **MAPPINGS["warrants"])
+    assert city.load("warrants", rows).cancelled == 1
+    latest = "SELECT warrant_id, arg_max(status, version) FROM store.warrant_version GROUP BY 1 ORDER BY 1"
+    assert city.held(latest) == [("Robbery", "recalled"), ("W1", "outstanding")]
+
+
+def test_hours_of_a_week_read_wrong_do_not_stay_beside_the_right_ones(city: City) -> None:
+    city.map("staffing", **MAPPINGS["staffing"], week_format="%d/%m/%Y")
+    city.load("staffing", ["7,02/11/2025,700"])
+    city.map("staffing", **MAPPINGS["staffing"], week_format="%m/%d/%Y")
+    assert city.load("staffing", ["7,02/11/2025,700"]).cancelled == 1
+    hours = "SELECT arg_max(available_hours, version) FROM store.staffing_version GROUP BY shift_start ORDER BY 1"
+    assert city.held(hours) == [(0.0,), (700.0,)]
+
+
+def test_of_several_charges_of_a_warrant_the_gravest_counts_where_the_mapping_says_so(city: City) -> None:
+    city.map("warrants", **MAPPINGS["warrants"], same_id="gravest")
+    counts = city.load("warrants", ["W1,PA,10/25/2025,possession", "W1,PA,10/25/2025,Robbery"])
+    assert (counts.stored, counts.merged) == (1, 1)
+    assert city.held("SELECT underlying_offence_code FROM store.warrant_version") == [("robbery",)]

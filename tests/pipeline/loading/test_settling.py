@@ -176,3 +176,73 @@ def test_every_row_is_accounted_for_and_a_second_load_changes_nothing(files: lis
                 rows = [row.split() for rows in files for row in rows if "WITCH" not in row]
                 best = {i: max((w for j, w, _ in rows if j == i), key=graves.__getitem__) for i, _, _ in rows}
                 assert {i: words[code] for i, code in known.items()} == best
+
+
+def load_versions(store: Store, folder: Path, rows: list[str], name: str = "in.csv", **keys: object) -> BatchCounts:
+    """Load rows `ID WORD VERSION`; a version may be blank, written as `-`."""
+    columns = MAPPING["columns"] | {"version": "version"}  # type: ignore[operator]
+    (folder / "offences.csv").write_text(OFFENCES, encoding="utf-8")
+    (folder / "town.yaml").write_text(yaml.safe_dump(MAPPING | {"columns": columns} | keys), encoding="utf-8")
+    lines = [
+        f"{number},2023-06-10 10:00:00,{word},-75.16,39.95,{version}" for number, word, version in map(str.split, rows)
+    ]
+    (folder / name).write_text("\n".join(["id,when,what,x,y,version", *lines]) + "\n", encoding="utf-8")
+    return store.load_mapped(
+        folder / name,
+        read_mapping(folder / "town.yaml"),
+        decoder=decoder(HARM_DAYS, NOW),
+        harm_days=HARM_DAYS,
+        ingested_at=NOW,
+    )
+
+
+@pytest.mark.parametrize("same_id", ["conflict", "gravest", "later_load_corrects"])
+def test_a_second_load_of_two_versions_does_not_undo_the_later(store: Store, tmp_path: Path, same_id: str) -> None:
+    rows = ["A ROBBERY -", "A THEFT 2"]
+    assert load_versions(store, tmp_path, rows, same_id=same_id).stored == 2
+    assert load_versions(store, tmp_path, rows, same_id=same_id).duplicates == 2
+    assert held(store) == {"A": "theft_other"}
+
+
+def test_a_mended_mapping_of_versions_replaces_the_latest(store: Store, tmp_path: Path) -> None:
+    rows = ["A THEFT 1", "A ROBBERY 2"]
+    load_versions(store, tmp_path, rows)
+    mended = OFFENCES.replace("ROBBERY,robbery", "ROBBERY,homicide")
+    (tmp_path / "mended.csv").write_text(mended)
+    counts = load_versions(store, tmp_path, rows, offences="mended.csv")
+    assert (counts.corrected, counts.duplicates) == (1, 1)
+    assert held(store) == {"A": "homicide"}
+    assert load_versions(store, tmp_path, ["A THEFT 7"], "later.csv", offences="mended.csv").stored == 1
+    assert held(store) == {"A": "theft_other"}
+
+
+def test_a_cancelled_row_is_never_the_gravest(store: Store, tmp_path: Path) -> None:
+    columns = MAPPING["columns"] | {"status": "note"}  # type: ignore[operator]
+    (tmp_path / "offences.csv").write_text(OFFENCES)
+    keys = {"columns": columns, "same_id": "gravest", "statuses": {"cancelled": "cancelled"}}
+    (tmp_path / "town.yaml").write_text(yaml.safe_dump(MAPPING | keys))
+    lines = ["A,2023-06-10 10:00:00,HOMICIDE,-75,39,cancelled", "A,2023-06-10 10:00:00,THEFT,-75,39,"]
+    (tmp_path / "in.csv").write_text("\n".join(["id,when,what,x,y,note", *lines]) + "\n")
+    mapping = read_mapping(tmp_path / "town.yaml")
+    store.load_mapped(
+        tmp_path / "in.csv", mapping, decoder=decoder(HARM_DAYS, NOW), harm_days=HARM_DAYS, ingested_at=NOW
+    )
+    assert held(store) == {"A": "theft_other"}
+
+
+def test_a_file_of_a_folder_that_is_loaded_alone_replaces_what_the_folder_gave(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    folder.mkdir()
+    load(store, folder, ["A THEFT"], "a.csv", source="one")
+    load(store, folder, ["B THEFT"], "b.csv", source="one")
+    assert load(store, folder, ["A THEFT"], "a.csv", source="another").duplicates == 1
+    wrong = OFFENCES.replace("THEFT,theft_other", "THEFT,homicide")
+    assert load(store, folder, ["B THEFT"], "b.csv", offences=wrong, source="another").corrected == 1
+    assert held(store) == {"A": "theft_other", "B": "homicide"}
+
+
+def test_a_renamed_file_is_the_same_file(store: Store, tmp_path: Path) -> None:
+    load(store, tmp_path, ["A THEFT", "B WITCHCRAFT"], "a.csv")
+    counts = load(store, tmp_path, ["A THEFT", "B WITCHCRAFT"], "renamed.csv")
+    assert (counts.duplicates, counts.dead) == (1, 1)
+    assert list(store.dead_letters()["topic"]) == ["renamed.csv"]
