@@ -168,6 +168,8 @@ def lines_of(items: list[dict]) -> str:
         ("in.json", json.dumps({"data": ROWS, "fields": [{"name": "id"}]})),
         ("in.json", json.dumps({"success": True, "result": {"fields": [{"id": "id"}], "records": ROWS}})),
         ("in.json", json.dumps({"crimes": ROWS})),
+        ("in.json", json.dumps({"fields": [{"id": "id"}], "crimes": ROWS, "links": [{"rel": "self"}]})),
+        ("in.json", json.dumps({"results": [], "messages": [{"text": "ok"}], "answer": {"data": ROWS}})),
     ],
 )
 def test_json_of_any_shape(tmp_path: Path, name: str, content: str) -> None:
@@ -175,6 +177,29 @@ def test_json_of_any_shape(tmp_path: Path, name: str, content: str) -> None:
     [file], found, _ = read(tmp_path / name)
     assert list(file.columns) == COLUMNS
     assert found[COLUMNS].astype(object).where(found[COLUMNS].notna(), None).to_numpy().tolist() == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"jan": [{"id": "a"}], "feb": [{"id": "b"}, {"id": "c"}]},
+        {"2023": {"data": [{"id": "a"}]}, "2024": {"data": [{"id": "b"}]}},
+        {"id": "A1", "persons": [{"id": "a"}], "car": {"tyres": [{"id": "b"}]}},
+    ],
+)
+@pytest.mark.parametrize("name", ["in.json", "in.jsonl"])
+def test_several_lists_in_json_are_refused(tmp_path: Path, document: dict, name: str) -> None:
+    (tmp_path / name).write_text(json.dumps(document))
+    with pytest.raises(SourceError, match=r"2 lists of objects, .* a file of its own") as refusal:
+        read(tmp_path / name)
+    assert "feb" not in str(refusal.value)
+
+
+def test_a_list_in_json_that_is_left_is_said(tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_text(json.dumps({"messages": [{"id": "m"}], "data": ROWS, "meta": {"rows": ROWS}}))
+    [file], found, _ = read(tmp_path / "in.json")
+    assert found["id"].tolist() == ["a", "2"]
+    assert file.notes == ("list 'data' is read; 'messages', 'rows' not",)
 
 
 def test_a_broken_line_costs_no_other(tmp_path: Path) -> None:
@@ -192,6 +217,8 @@ def test_a_broken_line_costs_no_other(tmp_path: Path) -> None:
         ("[]", "no row"),
         ('[{"id": 1},\n{"id": 2}', "no whole JSON: .* line 2"),
         ("[1, 2]", "no objects with named values"),
+        ('{"meta": {"columns": [{"id": 1}]}, "data": [[1, 2]]}', "no objects with named values"),
+        ('{"fields": [{"name": "id"}], "features": [], "messages": [{"text": "none"}]}', "no row"),
         ("3", "a single value"),
         ("<html></html>", "web page"),
         ('{"error": {"code": 400, "message": "Invalid URL"}}', "error message of the service"),
