@@ -4,12 +4,14 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
 from pipeline.errors import SourceError
+from tests.flows.command.test_command import harmspot
 from tests.flows.ingest.test_load_report import AREAS, CONFIG, MAPPING
 
 EVENT = json.dumps({"specversion": "1.0", "id": "e1", "source": "x", "type": "unknown"})
@@ -55,3 +57,16 @@ def test_a_folder_with_both_is_refused_by_name(home: Home, tmp_path: Path) -> No
     (tmp_path / "in/rows.jsonl").write_text(f"{row('a')}\n")
     with pytest.raises(SourceError, match=r"events \(events.jsonl\) and rows of another system \(rows.jsonl\)"):
         load_file(home, tmp_path / "in", tmp_path / "town.yaml")
+
+
+def test_a_parquet_file_whose_pages_are_damaged_is_refused_in_a_sentence(home: Home, tmp_path: Path) -> None:
+    rows = {"id": [f"a{i}" for i in range(5_000)], "when": "2023-06-15", "what": "THEFT", "lon": -75.1, "lat": 39.95}
+    pd.DataFrame(rows).to_parquet(tmp_path / "in.parquet")
+    content = bytearray((tmp_path / "in.parquet").read_bytes())
+    content[300:2_000] = bytes(1_700)
+    (tmp_path / "in.parquet").write_bytes(content)
+    options = ("--home", home.path, "--config", tmp_path / "config.yaml")
+    done = harmspot(*options, "load", tmp_path / "in.parquet")
+    assert done.returncode == 1
+    assert "in.parquet cannot be read: it is cut off or damaged" in done.stderr
+    assert "Traceback" not in done.stderr
