@@ -169,6 +169,8 @@ def explain_duckdb_error(error: duckdb.Error) -> StoreError | None:
             f"{place} cannot be written: the disk is full. Committed data is kept; the current batch is stored "
             "entirely or not at all. Free some space and run the same command again: it resumes from the store."
         )
+    if "Failed to read file" in str(error):  # of a user: its pages are read only as they are used
+        return StoreError(f"{place} cannot be read: it is cut off or damaged; fetch it again. Nothing of it is kept.")
     if any(sign in str(error) for sign in _DAMAGE_SIGNS):
         return _damage_error(place)
     return None

@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline.sources.registry import NamedSource, Source, is_source_name, sourc
 from pipeline.typed_sections import build_typed
 
 EVENT_FILE_SUFFIXES = (".jsonl", ".jsonl.gz")
+_LOOKED_AT = 100  # lines that decide whether a file holds events
 
 
 def new_decoder(home: Home) -> Decoder:
@@ -117,8 +118,10 @@ def load_file(home: Home, path: Path, mapping: Path | None = None) -> BatchCount
     if not path.exists():
         raise SourceError(f"{path}: no such file or folder; give event files or a file that a mapping can read")
     mapping = mapping or _mapping_of(home, path)
-    if mapping is None or _holds_events(path):
+    if mapping is None:
         return _ingest(home, _event_source(path), None)
+    if _are_events(path):
+        return _ingest(home, JsonLinesSource(path), None)
     with open_home_store(home) as store:
         return store.load_mapped(
             path,
@@ -141,28 +144,51 @@ def _mapping_of(home: Home, path: Path) -> Path | None:
     return fitting[0] if fitting else ingest.mapping
 
 
-def _holds_events(path: Path) -> bool:
-    return any(file.name.endswith(EVENT_FILE_SUFFIXES) and _begins_with_event(file) for file in _files(path))
+def _are_events(path: Path) -> bool:
+    """Return whether a file, or every event file of a folder, holds events though a mapping is given.
+
+    Raises
+    ------
+    SourceError
+        When a folder holds files of events and others under the same suffix.
+    """
+    held = {file: _holds_events(file) for file in _event_files(path)}
+    events = [file for file, is_held in held.items() if is_held]
+    others = [file for file, is_held in held.items() if not is_held and file.stat().st_size]
+    if events and others:
+        raise SourceError(
+            f"{path} holds events ({events[0].name}) and rows of another system ({others[0].name}); "
+            "load the two apart, each from a folder of its own"
+        )
+    return bool(events)
 
 
-def _begins_with_event(path: Path) -> bool:
-    """Return whether the first line of a file is an event, or nothing that another system would write."""
+def _holds_events(path: Path) -> bool | None:
+    """Return whether one of a file's first lines is an event; None if no line is anything that JSON knows."""
+    is_json = False
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            first = msgspec.json.decode(file.readline(MAX_EVENT_BYTES))
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError):
-        return True  # the reader of events says what is wrong
-    return isinstance(first, dict) and "specversion" in first
+            for _ in range(_LOOKED_AT):
+                line = file.readline(MAX_EVENT_BYTES).removeprefix(b"\xef\xbb\xbf").strip()
+                with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    found = msgspec.json.decode(line)
+                    is_json = True
+                    if isinstance(found, dict) and "specversion" in found:
+                        return True
+    except (OSError, EOFError, zlib.error):
+        pass  # whoever reads the file says what is wrong
+    return False if is_json else None
 
 
-def _files(path: Path) -> Iterator[Path]:
-    return iter(sorted(path.iterdir())) if path.is_dir() else iter([path])
+def _event_files(path: Path) -> list[Path]:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return [file for file in files if file.name.endswith(EVENT_FILE_SUFFIXES)]
 
 
 def _event_source(path: Path) -> Source:
     if path.suffix == ".parquet":
         return ParquetSource(path)
-    if _holds_events(path):
+    if any(_holds_events(file) is not False for file in _event_files(path)):
         return JsonLinesSource(path)
     raise SourceError(
         f"{path}: neither .jsonl nor .parquet events; to read a third-party file, name its mapping with --mapping"

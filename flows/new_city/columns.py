@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from flows.new_city.guess import Guess, graded
-from flows.new_city.names import name_strength, words_of_name
+from flows.new_city.names import NUMBERED, name_strength, words_of_name
 from flows.new_city.offence_words import KnownWords
 from flows.new_city.places import number_marks, numbers, split_points
 from flows.new_city.table import Table
@@ -15,6 +15,7 @@ from flows.new_city.times import NUMERIC, TimeFormat, clock_format, read_exactly
 _CLOCK = r"(time|hour|tm|clock)"
 _TIMES = ("occurred_at", "occurred_to", "reported_at", "updated_at")
 _LEAST = 0.5  # of the values of a column have to be what its role needs
+_UNIQUE = 0.95  # of the values of an id that is known by its values more than by its name
 _TRUTH = ("true", "false", "t", "f", "y", "n", "yes", "no", "0", "1")
 
 
@@ -266,7 +267,7 @@ def _find_id(table: Table, found: Found) -> None:
             texts = table.sample[column]
             given = texts.dropna()
             uniqueness = given.nunique() / len(given) if len(given) else 0.0
-            if uniqueness >= (_LEAST if strength < 1 else 0.3):  # several offences of an incident repeat its number
+            if uniqueness >= _least_unique(strength) and (strength != NUMBERED or given.size > _UNIQUE * len(texts)):
                 worths[column] = (strength * 0.8 + uniqueness * 0.2 * float(texts.notna().mean()), strength, uniqueness)
     if not worths:
         return
@@ -276,6 +277,11 @@ def _find_id(table: Table, found: Found) -> None:
         f", {blank:,} blank" if blank else ""
     )
     found.take("incident_id", (best,), worths[best][1], worths[best][2], saw)
+
+
+def _least_unique(strength: float) -> float:
+    """Return the share of ids that have to differ: several offences of an incident repeat its number."""
+    return _UNIQUE if strength == NUMBERED else _LEAST if strength < 1 else 0.3
 
 
 def _find_area(sample: pd.DataFrame, found: Found) -> None:

@@ -3,15 +3,27 @@
 import re
 
 _ID = r"(id|no|num|number|nbr|nr|nibr|key|ref|reference)"
+# What begins the name of a report's number, whole or cut short.
+_REPORT = (
+    r"(incident|incidnt|inc|case|crime|cr|complaint|cmplnt|compl|event|evt|dr|dc|cc|ccr|ir|rd|occurrence|occur|occ|go|"
+    r"report|rpt|rep|cad|cfs|ob|urn)"
+)
+_NO_REPORT = (  # whose or what other thing's number a column may hold
+    r"(row|object|fid|index|global|ogc|source|cartodb|person|people|victim|vic|suspect|susp|offender|defendant|witness|"
+    r"subject|party|officer|badge|unit|employee|staff|name|address|addr|house|street|apt|block|phone|tel|zip|postal|"
+    r"parcel|licen[cs]e|plate|vehicle|veh|vin|ssn|sid|fbi|location|loc|geo|grid|place|site|x|y|lat|lon)"
+)
 _DAY = r"( date| dt| datetime| time)"
+NUMBERED = 0.35  # a name that says no more than that it is a number; its values have to differ
 # Patterns of names in words (`CMPLNT_FR_DT` → `cmplnt fr dt`), the strongest first.
 NAMES: dict[str, tuple[tuple[str, float], ...]] = {
     "incident_id": (
-        (rf"(incident|case|crime|complaint|cmplnt|event|dr|dc|cc|ir|rd|occurrence|go|report)( unique)? {_ID}", 1.0),
-        (r"(incidnt|incident|case|event|crime|complaint)num(ber)?|ccno|incidentid|caseid|crimeid|reference", 1.0),
+        (rf"{_REPORT}( unique)? {_ID}|{_REPORT}(no|nr|nbr|num|number)", 1.0),
+        (r"incidentid|incid|caseid|crimeid|eventid|reportid|reference", 1.0),
         (r"id|identifier|unique id|uid", 1.0),
         (rf"(offen[cs]e|record|file) {_ID}", 0.8),
         (rf"(incident|case|report|offen[cs]e) .*{_ID}", 0.7),
+        (rf"(?!(.* )?{_NO_REPORT}\b)(.* {_ID}|.*(num|nbr|number))( .*)?", NUMBERED),
         (rf"(row|object|fid|index|global|ogc|source)( {_ID})?|objectid|rowid|cartodb id|globalid", 0.3),
     ),
     "occurred_at": (

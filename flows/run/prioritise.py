@@ -85,7 +85,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) ->
         plan_inputs = call(plan_frames, snapshot.connection, markets, geography, as_of, settings)
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
-        quality = call(data_quality, snapshot.connection, frames, people, notes)
+        quality = call(data_quality, snapshot.connection, frames, people, notes, settings.force.staffing.note)
     plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
     officers = call(allocate_officers, ranking, geography, settings)
     places = {

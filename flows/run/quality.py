@@ -16,14 +16,32 @@ OUTSIDE_WARNING_SHARE = 0.02  # share of incidents outside every area above whic
 
 
 def data_quality(
-    connection: duckdb.DuckDBPyConnection, frames: PlaceFrames, people: PeopleLists, notes: list[str]
+    connection: duckdb.DuckDBPyConnection,
+    frames: PlaceFrames,
+    people: PeopleLists,
+    notes: list[str],
+    staffing_note: str | None,
 ) -> pd.DataFrame:
-    """Return data_quality less run columns; `notes` are the limitations that the models noted."""
+    """Return data_quality less run columns.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Connection of the run's snapshot.
+    frames : PlaceFrames
+        The frames of places, with the officer hours.
+    people : PeopleLists
+        The lists of people.
+    notes : list of str
+        The limitations that the models noted.
+    staffing_note : str or None
+        Why the officer hours were assumed, in the settings' words.
+    """
     measures = [
         *_ingest_measures(connection),
         *_placement_measures(frames.placement),
         *_precision_measures(connection),
-        _staffing_measure(frames.officer_hours),
+        _staffing_measure(frames.officer_hours, staffing_note),
         *_people_measures(people),
         *[(f"note_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
     ]
@@ -101,6 +119,7 @@ def _people_measures(people: PeopleLists) -> list[Measure]:
     ]  # fmt: skip
 
 
-def _staffing_measure(hours: pd.DataFrame) -> Measure:
+def _staffing_measure(hours: pd.DataFrame, note: str | None) -> Measure:
     count = int(hours["is_assumed"].sum())
-    return ("staffing_assumed", float(count), "areas", count > 0, "officer hours are an assumption, not a report")
+    detail = "officer hours are an assumption, not a report"
+    return ("staffing_assumed", float(count), "areas", count > 0, f"{detail}: {note}" if count and note else detail)

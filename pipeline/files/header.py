@@ -125,6 +125,6 @@ def _check_delimiter(found: list[str], begin: list[str], chosen: str, stated: st
     better = _delimiter_of([line for line in begin if line.strip(" ")], stated)
     if _count(begin[0], better) > 1:
         raise SourceError(
-            f"{origin}: the mapping states delimiter: {chosen!r}, which gives one column {found[0][:80]!r}; the fields "
+            f"{origin}: the mapping states delimiter: {chosen!r}, which gives one column; the fields "
             f"look separated by {_NAMES[better]}: state delimiter: {better!r}, or leave it out"
         )

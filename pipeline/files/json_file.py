@@ -13,6 +13,7 @@ from pipeline.files.parsed import FileFormat, Parsed, RefusedLine, UnreadableErr
 from pipeline.files.parts import Part, check_is_text
 
 _LISTS = ("features", "records", "data", "results", "rows", "value", "items")  # names of the array of rows, best first
+_ABOUT = ("fields", "columns", "links")  # names of arrays that say something about the rows
 _TOTALS = ("total", "totalFeatures", "numberMatched")  # how many rows the service has
 _DEPTH = 3
 _WEB_MERCATOR = {102100: 3857, 102113: 3857}  # codes of Esri's own
@@ -139,11 +140,35 @@ def _items_of(document: Any, origin: str) -> Items:
         raise UnreadableError(
             f"{origin} is an error message of the service (code {document['error']['code']}), no data; fetch it again"
         )
-    holder, name = next(_lists(document, _DEPTH), (None, ""))
-    if holder is None:
+    lists = list(_lists(document, _DEPTH))
+    if not lists:
         return Items([(1, document)], [])
+    (holder, name), notes = _chosen(lists, origin)
     found = _numbered(holder[name], origin)
-    return found._replace(crs=_crs(document), notes=tuple(_what_is_missing(document, holder, len(holder[name]))))
+    return found._replace(crs=_crs(document), notes=(*notes, *_what_is_missing(document, holder, len(holder[name]))))
+
+
+def _chosen(lists: list[tuple[dict[str, Any], str]], origin: str) -> tuple[tuple[dict[str, Any], str], list[str]]:
+    """Return the array of rows, and what to say about others: the first under a usual name, else the only one.
+
+    Raises
+    ------
+    SourceError
+        When several arrays may be the rows. Their names may be ids and are not said.
+    """
+    rows = [(holder, name) for holder, name in lists if name not in _ABOUT] or lists
+    usual = sorted(
+        (one for one in rows if one[1] in _LISTS), key=lambda one: (not one[0][one[1]], _LISTS.index(one[1]))
+    )
+    rows = [(holder, name) for holder, name in rows if holder[name]] or rows
+    best = usual[0] if usual else rows[0]
+    if sum(name == best[1] and bool(holder[name]) for holder, name in usual) > 1 or (not usual and len(rows) > 1):
+        raise SourceError(
+            f"{origin} holds {len(rows)} lists of objects, and no name says which of them is the rows (expected one "
+            f"called {', '.join(_LISTS)}): put all rows into one list, or each list into a file of its own"
+        )
+    others = [repr(name) for holder, name in rows if holder is not best[0] or name != best[1]]
+    return best, [f"list {best[1]!r} is read; {', '.join(others[:3])} not"] if others else []
 
 
 def _numbered(items: list[Any], origin: str) -> Items:
@@ -159,13 +184,12 @@ def _numbered(items: list[Any], origin: str) -> Items:
 
 
 def _lists(document: dict[str, Any], depth: int) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield where the document has an array of rows: under one of the usual names, else under any."""
-    names = [name for name, value in document.items() if isinstance(value, list)]
-    usual = [name for name in _LISTS if name in names]
-    others = [name for name in names if any(isinstance(item, dict) for item in document[name])]
+    """Yield where the document has arrays that may be rows: of objects, or under one of the usual names."""
     if document.get("type") == "Feature":
         return
-    yield from ((document, name) for name in (usual or others)[:1])
+    for name, value in document.items():
+        if isinstance(value, list) and (name in _LISTS or any(isinstance(item, dict) for item in value)):
+            yield document, name
     if depth > 1:
         for value in document.values():
             if isinstance(value, dict):

@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from pipeline.database import Connection, literal_sql, query
 from pipeline.errors import SourceError
-from pipeline.files.parquet_file import view_parquet
+from pipeline.files.parquet_file import united, view_parquet
 from pipeline.files.parsed import LINE, FileFormat, Parsed, UnreadableError
 from pipeline.files.parts import Part, PassedOver, find_parts
 from pipeline.files.text_file import read_texts
-from pipeline.files.vector_file import is_geoparquet, read_geoparquet, read_vector
+from pipeline.files.vector_file import is_not_for_duckdb, read_geoparquet, read_vector
 
 _NUMBER = "harmspot_number"
 _TEXT = ("CSV", "TSV", "text")
@@ -61,7 +61,7 @@ def read_files(
 def read_parts(connection: Connection, parts: list[Part], form: FileFormat) -> tuple[list[ReadFile], list[PassedOver]]:
     """Do the same for some of the files that `find_parts` found; return those read, and those that cannot be."""
     passed: list[PassedOver] = []
-    if parts[0].family == "Parquet" and not any(is_geoparquet(part) for part in parts):
+    if parts[0].family == "Parquet" and not any(is_not_for_duckdb(part) for part in parts):
         read = view_parquet(connection, parts)
     else:
         read, passed = _view_parsed(connection, parts, form)
@@ -156,15 +156,16 @@ def _only_table(read: list[tuple[Part, Parsed]]) -> str | None:
 
 
 def _copy(connection: Connection, read: list[tuple[Part, Parsed]], parts: list[Part]) -> str:
-    selects: dict[str, pa.Table | None] = {}
+    selects: dict[str, str] = {}  # query → name of its first file
     for part, found in read:
         at = parts.index(part)
         if isinstance(found.table, str):
-            selects[f"SELECT * FROM {found.table}"] = None  # noqa: S608
+            selects.setdefault(f"SELECT * FROM {found.table}", part.name)  # noqa: S608
         else:
             connection.register(f"parsed_{at}", found.table)
-            selects[f"SELECT *, {at}::INTEGER AS harmspot_part FROM parsed_{at}"] = found.table  # noqa: S608
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE file_row AS {' UNION ALL BY NAME '.join(selects)}")
+            selects[f"SELECT *, {at}::INTEGER AS harmspot_part FROM parsed_{at}"] = part.name  # noqa: S608
+    together = united(connection, [(name, select) for select, name in selects.items()])
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE file_row AS {together}")
     for part, found in read:
         if isinstance(found.table, str):
             connection.execute(f"DROP TABLE IF EXISTS {found.table}")

@@ -15,6 +15,7 @@ from pipeline.files.parts import Part
 
 # By their first bytes, because GDAL would follow what another format under that name refers to.
 _SIGNS = {".gpkg": b"SQLite format 3\x00", ".shp": b"\x00\x00\x27\x0a", ".fgb": b"fgb"}
+_OF_DUCKDB = ("file_index", "file_row_number", "filename")  # columns that it adds to those of a Parquet file
 
 
 def read_vector(part: Part, form: FileFormat) -> Parsed:
@@ -51,12 +52,15 @@ def read_vector(part: Part, form: FileFormat) -> Parsed:
     return _parsed(part, table, geometry, meta["crs"], notes if form.sheet is None else [])
 
 
-def is_geoparquet(part: Part) -> bool:
-    """Return whether a Parquet file states geometry, or lies in a zip, where DuckDB cannot read it."""
+def is_not_for_duckdb(part: Part) -> bool:
+    """Return whether a Parquet file states geometry, lies in a zip, or has a column called as DuckDB calls its own."""
     try:
-        return part.member is not None or b"geo" in (pq.read_metadata(part.path).metadata or {})
+        found = pq.read_metadata(part.path) if part.member is None else None
     except (pa.ArrowException, OSError):
         return False
+    if found is None or b"geo" in (found.metadata or {}):
+        return True
+    return any(name.lower() in _OF_DUCKDB for name in found.schema.to_arrow_schema().names)
 
 
 def read_geoparquet(part: Part, _: FileFormat) -> Parsed:

@@ -112,8 +112,9 @@ def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> l
     """Return the warnings about a run as text."""
     quality = page_rows(tables["data_quality"])
     doubtful = [row for row in quality if row["is_warning"] and row["measure"] != "staffing_assumed"]
+    why = next((str(row["detail"]).partition(": ")[2] for row in quality if row["measure"] == "staffing_assumed"), "")
     return [
-        *(["Officer hours are assumed, not reported: crimes per officer-hour compares areas on a guess."]
+        *([f"Officer hours are assumed, not reported: crimes per officer-hour compares areas on a guess. {why}".strip()]
           if run["is_staffing_assumed"] else []),
         *(["Markets are provisional: graded from single cells, before the full detector."]
           if tables["market"]["is_provisional"].astype(bool).any() else []),

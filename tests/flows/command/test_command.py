@@ -45,6 +45,11 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_command_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "flows.command", "--help"], capture_output=True, text=True, check=True)
+    assert "new-city" in done.stdout
+
+
 def test_an_unknown_verb_is_refused() -> None:
     done = subprocess.run([HARMSPOT, "rnu"], capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -71,6 +71,28 @@ def test_no_id_no_column() -> None:
     assert "incident_id" not in found_in(plain(case_number=None))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["INC_NO", "INCNUM", "CASE_NO", "CR_NUMBER", "REPORT_NO", "EVENT_NO", "OCC_NO", "RPT_NBR", "CCRNumber", "CAD_ID"],
+)
+def test_short_names_of_ids_are_known_though_numbers_repeat(name: str) -> None:
+    rows = plain(case_number=None, OBJECTID=[str(i) for i in range(60)])
+    assert found_in(rows.assign(**{name: [f"23-{i // 2}" for i in range(60)]}))["incident_id"] == name
+
+
+@pytest.mark.parametrize("name", ["KEY_NO", "DISTNUM", "PD_FILE_NBR_TXT", "station_ref"])
+def test_a_numbered_column_whose_values_differ_is_the_id(name: str) -> None:
+    numbers = [f"23-{i}" for i in range(60)]
+    assert found_in(plain(case_number=None, OBJECTID=numbers).assign(**{name: numbers}))["incident_id"] == name
+    assert "incident_id" not in found_in(plain(case_number=None).assign(**{name: [*numbers[:50], *numbers[:10]]}))
+    assert "incident_id" not in found_in(plain(case_number=None).assign(**{name: [*numbers[:50], *[None] * 10]}))
+
+
+@pytest.mark.parametrize("name", ["VICTIM_ID", "SUSP_NO", "officer badge number", "house_no", "LICENSE_PLATE_NUM"])
+def test_numbers_of_people_and_things_are_no_ids_of_incidents(name: str) -> None:
+    assert "incident_id" not in found_in(plain(case_number=None).assign(**{name: [f"23-{i}" for i in range(60)]}))
+
+
 def test_a_person_s_word_decides() -> None:
     frame = plain(entered=[f"2024-04-{1 + i % 28:02d} 10:00:00" for i in range(60)])
     assert found_in(frame, occurred_at="entered")["occurred_at"] == "entered"

@@ -41,6 +41,7 @@ def test_a_csv_and_a_geojson_become_a_report_in_one_command(tmp_path: Path) -> N
     done = command("--home", home, "new-city", SAMPLE, BOUNDARIES, "--yes", "--out", home)
     assert done.exit_code == 0, done.output
     assert (home / "report.html").stat().st_size > 10_000
+    assert "on a guess. Assumed: 1 officer on duty" in (home / "report.html").read_text(encoding="utf-8")
     checks = done.output.split("To check")[1]
     assert "1. staffing is assumed" in checks
     assert "PORCH PIRACY" in checks

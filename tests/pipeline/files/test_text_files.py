@@ -117,8 +117,9 @@ def test_no_table_is_refused_in_a_sentence(tmp_path: Path, content: bytes, words
 
 
 def test_a_stated_delimiter_that_separates_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="state delimiter: ';'"):
-        read_bytes(tmp_path, b"id;lat\na;1\n", delimiter=",")
+    with pytest.raises(SourceError, match="state delimiter: ';'") as refusal:
+        read_bytes(tmp_path, b"SMITH-JOHN;1\nDOE-JANE;1\n", delimiter=",")
+    assert "SMITH" not in str(refusal.value)
     found = read_bytes(tmp_path, b"id;lat\na;1,5\n")
     assert found.rows["lat"].tolist() == ["1,5"]
     assert "semicolons" in found.files[0].notes[0]

@@ -3,11 +3,14 @@
 import json
 import tempfile
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import geopandas as gpd
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -165,6 +168,8 @@ def lines_of(items: list[dict]) -> str:
         ("in.json", json.dumps({"data": ROWS, "fields": [{"name": "id"}]})),
         ("in.json", json.dumps({"success": True, "result": {"fields": [{"id": "id"}], "records": ROWS}})),
         ("in.json", json.dumps({"crimes": ROWS})),
+        ("in.json", json.dumps({"fields": [{"id": "id"}], "crimes": ROWS, "links": [{"rel": "self"}]})),
+        ("in.json", json.dumps({"results": [], "messages": [{"text": "ok"}], "answer": {"data": ROWS}})),
     ],
 )
 def test_json_of_any_shape(tmp_path: Path, name: str, content: str) -> None:
@@ -172,6 +177,29 @@ def test_json_of_any_shape(tmp_path: Path, name: str, content: str) -> None:
     [file], found, _ = read(tmp_path / name)
     assert list(file.columns) == COLUMNS
     assert found[COLUMNS].astype(object).where(found[COLUMNS].notna(), None).to_numpy().tolist() == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"jan": [{"id": "a"}], "feb": [{"id": "b"}, {"id": "c"}]},
+        {"2023": {"data": [{"id": "a"}]}, "2024": {"data": [{"id": "b"}]}},
+        {"id": "A1", "persons": [{"id": "a"}], "car": {"tyres": [{"id": "b"}]}},
+    ],
+)
+@pytest.mark.parametrize("name", ["in.json", "in.jsonl"])
+def test_several_lists_in_json_are_refused(tmp_path: Path, document: dict, name: str) -> None:
+    (tmp_path / name).write_text(json.dumps(document))
+    with pytest.raises(SourceError, match=r"2 lists of objects, .* a file of its own") as refusal:
+        read(tmp_path / name)
+    assert "feb" not in str(refusal.value)
+
+
+def test_a_list_in_json_that_is_left_is_said(tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_text(json.dumps({"messages": [{"id": "m"}], "data": ROWS, "meta": {"rows": ROWS}}))
+    [file], found, _ = read(tmp_path / "in.json")
+    assert found["id"].tolist() == ["a", "2"]
+    assert file.notes == ("list 'data' is read; 'messages', 'rows' not",)
 
 
 def test_a_broken_line_costs_no_other(tmp_path: Path) -> None:
@@ -189,6 +217,8 @@ def test_a_broken_line_costs_no_other(tmp_path: Path) -> None:
         ("[]", "no row"),
         ('[{"id": 1},\n{"id": 2}', "no whole JSON: .* line 2"),
         ("[1, 2]", "no objects with named values"),
+        ('{"meta": {"columns": [{"id": 1}]}, "data": [[1, 2]]}', "no objects with named values"),
+        ('{"fields": [{"name": "id"}], "features": [], "messages": [{"text": "none"}]}', "no row"),
         ("3", "a single value"),
         ("<html></html>", "web page"),
         ('{"error": {"code": 400, "message": "Invalid URL"}}', "error message of the service"),
@@ -311,6 +341,70 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     first.head(0).to_parquet(tmp_path / "4.parquet")
     with pytest.raises(SourceError, match="holds no row"):
         read(tmp_path / "4.parquet")
+
+
+AT = datetime(2023, 6, 1, 10)
+
+
+def column(name: str, values: list, kind: pa.DataType) -> pa.Table:
+    return pa.table({name: pa.array(values, kind)})
+
+
+def write_arrow(path: Path, table: pa.Table) -> None:
+    """Write Parquet, in a zip where the name says so, which another reader than DuckDB reads."""
+    pq.write_table(table, path.with_suffix(".parquet"))
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(path.with_suffix(".parquet"), path.with_suffix(".parquet").name)
+        path.with_suffix(".parquet").unlink()
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".zip"])
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (
+            column("at", [AT], pa.timestamp("us")),
+            column("at", [AT], pa.timestamp("us", "UTC")),
+            "and TIMESTAMP WITH TIME ZONE",
+        ),
+        (column("id", [7], pa.int64()), column("ID", [1.0], pa.float64()), "'id' is BIGINT .* DOUBLE"),
+        (column("on", [AT.date()], pa.date32()), column("on", [AT], pa.timestamp("us")), "DATE .* and TIMESTAMP"),
+        (column("id", [7], pa.int64()), column("id", ["007"], pa.string()), "BIGINT .* and VARCHAR"),
+    ],
+)
+def test_types_that_do_not_go_together_are_refused(
+    tmp_path: Path, first: pa.Table, second: pa.Table, words: str, suffix: str
+) -> None:
+    write_arrow(tmp_path / f"1{suffix}", first)
+    write_arrow(tmp_path / f"2{suffix}", second)
+    with pytest.raises(SourceError, match=rf"{words} in (2.zip/)?2.parquet.*one by one"):
+        read(tmp_path)
+    write_arrow(tmp_path / f"2{suffix}", second.slice(0, 0).append_column("more", pa.array([], pa.string())))
+    write_arrow(tmp_path / f"3{suffix}", pa.table({second.column_names[0]: pa.nulls(1), "more": ["x"]}))
+    files, found, _ = read(tmp_path)
+    assert found[first.column_names[0]].dropna().tolist() == first[0].to_pylist()
+    assert files[0].columns == (first.column_names[0],)
+    assert files[-1].columns == (second.column_names[0], "more")
+
+
+def test_types_that_hold_each_other_are_read_together(tmp_path: Path) -> None:
+    write_arrow(tmp_path / "1.parquet", pa.table({"id": pa.array([1], pa.int32()), "at": pa.array([AT])}))
+    at = pa.array([AT], pa.timestamp("ns"))
+    write_arrow(tmp_path / "2.parquet", pa.table({"id": pa.array([2**53 + 1], pa.int64()), "at": at}))
+    _, found, _ = read(tmp_path)
+    assert found["id"].tolist() == [1, 2**53 + 1]
+    assert found["at"].tolist() == [AT, AT]
+
+
+@pytest.mark.parametrize("name", ["file_index", "file_row_number", "filename", "File_Row_Number", "FileName"])
+def test_a_column_called_as_duckdb_calls_its_own_is_read(tmp_path: Path, name: str) -> None:
+    for file in ("1", "2"):
+        write_arrow(tmp_path / f"{file}.parquet", pa.table({"id": [1, 2], name: [f"a{file}", "b"]}))
+    files, found, _ = read(tmp_path)
+    assert [file.columns for file in files] == [("id", name)] * 2
+    assert found[name].tolist() == ["a1", "b", "a2", "b"]
+    assert found["harmspot_line"].tolist() == [1, 2, 1, 2]
 
 
 SUFFIXES = ["xlsx", "ods", "xls", "json", "jsonl", "geojson", "gpkg", "shp", "fgb", "geoparquet", "json.gz"]

@@ -190,6 +190,10 @@ def test_assumptions_and_doubts_come_first() -> None:
     ]
     assert warnings_of({**RUN, "is_staffing_assumed": True}, tables())[0].startswith("Officer hours are assumed")
     assert "Officer hours are assumed" in page(is_staffing_assumed=True)
+    of = tables()
+    said = {"measure": "staffing_assumed", "detail": "officer hours are an assumption, not a report: Guess: 1 < 2"}
+    of["data_quality"] = pd.concat([of["data_quality"], rows("data_quality", 1, **said)])
+    assert warnings_of({**RUN, "is_staffing_assumed": True}, of)[0].endswith("on a guess. Guess: 1 < 2")
 
 
 def test_hostile_names_stay_text() -> None:

@@ -1,0 +1,5 @@
+"""Run the command as `python -m flows.command`."""
+
+from flows.command import main
+
+main()
