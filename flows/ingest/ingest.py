@@ -188,7 +188,7 @@ def _event_files(path: Path) -> list[Path]:
 def _event_source(path: Path) -> Source:
     if path.suffix == ".parquet":
         return ParquetSource(path)
-    if any(_holds_events(file) is not False for file in _event_files(path)):
+    if _event_files(path):
         return JsonLinesSource(path)
     raise SourceError(
         f"{path}: neither .jsonl nor .parquet events; to read a third-party file, name its mapping with --mapping"

@@ -21,7 +21,8 @@ def hours(*shifts: tuple[str, str, str, float]) -> dict[str, float]:
     rows = [(area, a.replace(tzinfo=ZONE), b.replace(tzinfo=ZONE), given) for area, a, b, given in local]
     names = ["area_id", "shift_start", "shift_end", "available_hours"]
     table = pd.DataFrame(rows, columns=names).assign(
-        **{name: lambda t, name=name: pd.to_datetime(t[name], utc=True) for name in names[1:3]}
+        rostered_hours=[given for *_, given in rows],
+        **{name: lambda t, name=name: pd.to_datetime(t[name], utc=True) for name in names[1:3]},
     )
     connection.register("shifts", table)
     connection.execute("CREATE TABLE staffing_snapshot AS FROM shifts")
