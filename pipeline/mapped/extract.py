@@ -4,7 +4,7 @@ Levels of a query follow each other, because DuckDB computes each expression onc
 uses are in `sql/mapped/macro.sql`, the variables that they read in `set_reading`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import zip_longest
 
 import pandas as pd
@@ -12,6 +12,7 @@ import pyproj
 
 from pipeline.database import Connection, literal_sql, name_sql, query
 from pipeline.mapped.columns import text_sql
+from pipeline.mapped.mapping import NO_WORDS
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.mapped.time_zones import zone_words
 from pipeline.mapped.times import LEVELS, time_levels
@@ -86,7 +87,7 @@ def extract_sql(mapping: FileMapping, types: Mapping[str, str], date_order: str 
     """Return the query that reads the columns of `raw` under our names.
 
     A column gives, by how it is read (`READS` of the mapping's columns): text and word itself; number and integer also
-    `is_…_given`; truth `is_…`; time `…_local`, `…_absolute`, `…_rank` and `…_fault` (see `pipeline.mapped.times`). All
+    `is_…_given`; truth `is_…`, null where the word says neither; time `…_local`, `…_absolute`, `…_rank` and `…_fault` (see `pipeline.mapped.times`). All
     are there, null where the file has no such column; row_number and file tell the row.
 
     Parameters
@@ -123,9 +124,13 @@ def id_sql(mapping: FileMapping, types: Mapping[str, str]) -> str:
     return _text_of("incident_id", mapping.columns.named().get("incident_id", ()), types, is_read=True)
 
 
-def words_of(meanings: Mapping[str, str]) -> pd.DataFrame:
-    """Return the table of word → meaning, from which `status_word` and `discovery_word` are made."""
-    return pd.DataFrame({"word": list(meanings), "meaning": list(meanings.values())}, dtype=str)
+def words_of(meanings: Mapping[str, str], own: Collection[str]) -> pd.DataFrame:
+    """Return the table of word, meaning and rank, from which `status_word` and `discovery_word` are made.
+
+    Our own words mean themselves where the mapping does not list them.
+    """
+    pairs = [*meanings.items(), *((word, word) for word in own)]
+    return pd.DataFrame({"word": [p[0] for p in pairs], "meaning": [p[1] for p in pairs], "rank": range(len(pairs))})
 
 
 def _by_column(mapping: FileMapping, types: Mapping[str, str], date_order: str | None) -> Iterator[list[list[str]]]:
@@ -213,9 +218,10 @@ def _plain_number_sql(given: str, kind: str, mapping: FileMapping) -> str:
 
 
 def _truth(ours: str, _: str, mapping: FileMapping) -> list[str]:
-    words = ", ".join(literal_sql(word.strip().upper()) for word in mapping.true_values)
-    is_true = f"coalesce(list_contains([{words}], upper(trimmed({ours}_given))), false)"
-    return [f"{is_true} AS is_{ours}"]
+    word = f"whole_number(folded({ours}_given))"
+    lists = (", ".join(f"folded({literal_sql(word)})" for word in words) for words in (mapping.true_values, NO_WORDS))
+    is_true, is_false = (f"list_contains([{words}], {word})" for words in lists)
+    return [f"CASE WHEN {is_true} THEN true WHEN is_blank_value({ours}_given) OR {is_false} THEN false END AS is_{ours}"]
 
 
 _READERS = {"text": _text, "word": _word, "truth": _truth}

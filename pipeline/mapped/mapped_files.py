@@ -27,7 +27,7 @@ from pipeline.mapped.extract import (
     set_reading,
     words_of,
 )
-from pipeline.mapped.mapping import PRECISIONS, Mapping, check_columns
+from pipeline.mapped.mapping import DISCOVERIES, PRECISIONS, STATUSES, Mapping, check_columns
 from pipeline.mapped.time_zones import zone_spans
 
 LEAST_LOSS = 5  # refused rows that say something about what they have in common
@@ -285,8 +285,10 @@ def _place(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
 
 def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
     match_offences(connection, mapping)
-    create_table(connection, "status_word", words_of(mapping.statuses), "folded(word) AS word, meaning")
-    create_table(connection, "discovery_word", words_of(mapping.discoveries), "folded(word) AS word, meaning")
+    # Of words that are the same when folded, the first listed counts.
+    words = "folded(word) AS word, arg_min(meaning, rank) AS meaning"
+    create_table(connection, "status_word", words_of(mapping.statuses, STATUSES), words, "GROUP BY ALL")
+    create_table(connection, "discovery_word", words_of(mapping.discoveries, DISCOVERIES), words, "GROUP BY ALL")
     spans = zone_spans(mapping.time_zone or "UTC", last_year)
     create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
     for ours in ("occurred_at", "occurred_to", "reported_at"):
@@ -315,8 +317,10 @@ def _named_columns(mapping: Mapping) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema(types))
 
 
-def create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object, columns: str = "*") -> None:
-    """Create temporary table `name` with `columns` of a frame or an Arrow table."""
+def create_table(
+    connection: duckdb.DuckDBPyConnection, name: str, rows: object, columns: str = "*", grouped: str = ""
+) -> None:
+    """Create temporary table `name` with `columns` of a frame or an Arrow table, perhaps grouped."""
     connection.register("filling", rows)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM filling")  # noqa: S608 - ours
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM filling {grouped}")  # noqa: S608 - ours
     connection.unregister("filling")

@@ -19,6 +19,7 @@ from pipeline.mapped.time_format import check_format
 DISCOVERIES = ("public", "police", "partner", "sensor")
 PRECISIONS = ("instant", "day", "month")
 STATUSES = ("recorded", "amended", "cancelled")
+NO_WORDS = ("false", "f", "no", "n", "0")  # a plain no beside `true_values`
 BLANK_IDS = ("refuse", "hash")
 SAME_IDS = ("conflict", "gravest", "each", "later_load_corrects")
 _SAME_IDS_OF = {"incidents": SAME_IDS, "warrants": ("conflict", "gravest", "later_load_corrects")}

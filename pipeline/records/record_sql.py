@@ -5,11 +5,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipeline.database import literal_sql, name_sql, query
-from pipeline.mapped.mapping import PRECISIONS, Mapping
+from pipeline.mapped.mapping import NO_WORDS, PRECISIONS, Mapping
 from pipeline.mapped.record_columns import RECORD_KINDS, WORD_KEYS, holds
 
 OLDEST_YEARS = 120  # nobody alive is older: an earlier birth is a placeholder such as 1900-01-01
-_NO = ("false", "f", "no", "n", "0")
 _RFC_3339 = "%Y-%m-%dT%H:%M:%S.%f"
 _SHOWN = ("time", "day", "number", "integer", "offence")
 _PERSONAL = ("birth_date", "birth_year", "deceased_at")
@@ -107,7 +106,8 @@ def _value_sql(name: str, mapping: Mapping) -> str:
         case "number":
             return f"CASE WHEN isfinite({column}) THEN {column} END"
         case "truth":
-            return _cases_sql(word, [*((yes, "true") for yes in mapping.true_values), *((no, "false") for no in _NO)])
+            meanings = [*((yes, "true") for yes in mapping.true_values), *((no, "false") for no in NO_WORDS)]
+            return _cases_sql(f"whole_number({word})", meanings)
         case "word":
             known = {meaning: meaning for meaning in RECORD_KINDS[mapping.kind].columns.WORDS[name]}
             known |= getattr(mapping, WORD_KEYS[name])

@@ -16,6 +16,7 @@ WITH translated AS (
         CASE WHEN is_blank(placed.status) THEN 'recorded' ELSE status_word.meaning END AS stated_status,
         offence_word.offence_code,
         offence_word.fault AS offence_fault,
+        NOT is_blank(placed.discovery) AND discovery_word.meaning IS NULL AS is_unknown_discovery,
         coalesce(discovery_word.meaning, offence_word.discovery, getvariable('discovery')) AS stated_discovery
     FROM placed
     LEFT JOIN occurred_at_span AS happened
@@ -102,6 +103,8 @@ SELECT
         WHEN updated_at_fault <> 'no' THEN concat(updated_at_fault, ':updated_at')
         WHEN stated_version IS NULL THEN 'bad_version'
         WHEN stated_status IS NULL THEN 'bad_status'
+        WHEN is_unknown_discovery THEN 'bad_discovery'
+        WHEN is_domestic IS NULL THEN 'bad_domestic'
         WHEN is_x_given <> is_y_given THEN 'half_location'
         WHEN is_x_given AND (x IS NULL OR y IS NULL OR NOT isfinite(x) OR NOT isfinite(y)) THEN getvariable('no_number')
         WHEN is_x_given AND (lon IS NULL OR lon NOT BETWEEN -180 AND 180 OR lat NOT BETWEEN -90 AND 90)

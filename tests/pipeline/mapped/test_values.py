@@ -302,3 +302,26 @@ def test_any_text_is_a_value_or_a_refusal(
     assert len(found) == len(rows)
     for row in found:
         assert row["reason"] or (row["occurred_at"] and row["offence_code"] == "theft_other" and row["incident_id"])
+
+
+def test_an_unknown_word_of_discovery_or_status_is_refused_and_our_own_words_need_no_entry(tmp_path: Path) -> None:
+    columns = COLUMNS | {"discovery": "found", "status": "state"}
+    words = {"discoveries": {"OFFICER": "police", "officer ": "partner"}, "statuses": {"U": "cancelled"}}
+    mapping = mapping_of(tmp_path, columns=columns, discovery="public", **words)
+    rows = [{"found": word} for word in ("Officer", "Partner", "", "Officer Initiated")]
+    rows += [{"state": word} for word in ("u", "Amended", "", "open")]
+    found = read(tmp_path, [{"found": "", "state": ""} | row for row in rows], mapping)
+    assert [row["discovery"] for row in found[:3]] == ["police", "partner", "public"]
+    assert [row["status"] for row in found[4:7]] == ["cancelled", "amended", "recorded"]
+    assert reasons(found) == [None, None, None, "bad_value", None, None, None, "bad_value"]
+    assert (found[3]["about"], found[7]["about"]) == ("found", "state")
+    assert "list under discoveries" in found[3]["detail"]
+
+
+def test_a_word_that_is_neither_yes_nor_no_is_refused(tmp_path: Path) -> None:
+    mapping = mapping_of(tmp_path, columns=COLUMNS | {"domestic": "dv"}, blanks=["stranger"])
+    words = ["1", "1.0", "Yes", "TRUE", "0", "0.0", "N", "False", "", "NA", "Stranger", "Domestic"]
+    found = read(tmp_path, [{"dv": word} for word in words], mapping)
+    assert [row["is_domestic"] for row in found] == [True] * 4 + [False] * 7 + [None]
+    assert reasons(found) == [None] * 11 + ["bad_value"]
+    assert found[-1]["about"] == "dv"
