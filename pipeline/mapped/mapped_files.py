@@ -82,9 +82,9 @@ def map_incidents(
     """
     crs = mapping.crs or file_crs or WGS84
     connection.execute("SET VARIABLE stated_crs = $crs::VARCHAR", {"crs": file_crs})
-    date_order = set_reading(connection, mapping, crs)
+    told = set_reading(connection, mapping, crs)
     types = column_types(connection)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types, date_order)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types, told)}")
     _derive_ids(connection, mapping, types)
     connection.execute(query("mapped/file#identified"))
     _locate(connection, crs)
@@ -178,6 +178,7 @@ def warnings_of(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Iter
             f"{twins:,} ids differ from another only in leading zeros or `.0`; if they are numbers, set numeric: "
             "[incident_id] in the mapping"
         )
+    yield from warnings_of_times(connection)
     if mapping.gazetteer:
         [(asked, placed, _)] = connection.execute(query("mapped/file#gazetteer_rate")).fetchall()
         yield f"the gazetteer knows {placed:,} of {asked:,} rows without a point ({placed / max(asked, 1):.0%})"
@@ -188,6 +189,15 @@ def warnings_of(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Iter
         query("mapped/file#biased_loss"), {"least": LEAST_LOSS}
     ).fetchall():
         yield f"biased loss: {lost:,} of {rows:,} rows of {trait} {value!r} are refused; the ranking lacks them"
+
+
+def warnings_of_times(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Yield which times are read as epochs though the mapping does not say so."""
+    for (ours,) in connection.execute("SELECT DISTINCT ours FROM epoch_column ORDER BY ours").fetchall():
+        yield (
+            f"{ours} is written in digits alone and is read as seconds, milliseconds or microseconds since 1970; set "
+            f"{ours}_format (epoch_s or epoch_ms) in the mapping to be sure"
+        )
 
 
 def unread_lines(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
@@ -207,7 +217,7 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(columns)}, "  # noqa: S608
         "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset + 1 AS harmspot_line, "
-        "payload ->> '/harmspot_date_order' AS harmspot_date_order, "
+        "payload ->> '/harmspot_date_order' AS harmspot_date_order, payload ->> '/harmspot_epochs' AS harmspot_epochs, "
         "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
     )
 

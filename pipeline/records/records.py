@@ -106,9 +106,10 @@ def kept_identities(connection: Connection, rows: RecordRows) -> pa.Table:
 
 def _read_records(connection: Connection, mapping: Mapping, decoder: Decoder) -> None:
     """Create table `record` and view `sound_record` of `raw`, and `refused_row` with the rows that a rule refuses."""
-    set_reading(connection, mapping, mapping.crs or WGS84)
+    told = set_reading(connection, mapping, mapping.crs or WGS84)
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": decoder.horizon})
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, column_types(connection))}")
+    extract = extract_sql(mapping, column_types(connection), told)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract}")
     if "offence" in mapping.columns.READS:
         match_offences(connection, mapping)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE record AS {record_sql(mapping)}")

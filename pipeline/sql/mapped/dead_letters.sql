@@ -1,8 +1,8 @@
 -- Rows of an external file that are no incidents.
 
 -- name: refused
--- Dead letters of the refused rows, each with the original row of the file. A derived id and the order of day and
--- month are included, so that a replay reads the row as a new load of the file does.
+-- Dead letters of the refused rows, each with the original row of the file. A derived id and what the file told
+-- about its times are included, so that a replay reads the row as a new load of the file does.
 SELECT
     raw.harmspot_file AS topic,
     0::INTEGER AS source_partition,
@@ -15,7 +15,8 @@ SELECT
         json_object(
             'harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL,
             'harmspot_incident_id', derived_id.incident_id, 'harmspot_crs', getvariable('stated_crs'),
-            'harmspot_date_order', getvariable('date_order')
+            'harmspot_date_order', file_date_order(raw.harmspot_file),
+            'harmspot_epochs', file_epochs(raw.harmspot_file)
         )
     ) AS VARCHAR)) AS payload,
     refusal.about,

@@ -1,21 +1,49 @@
 -- An external file as tables: its rows, their ids and their places.
 
--- name: date_order
--- Which of day and month comes first in dates such as 06/15/2023, if some day after the 12th tells and none contradicts.
--- Reads `given_text` (given).
-SELECT CASE
-    WHEN count(*) = 0 THEN NULL
-    WHEN count(*) FILTER (b > 12) = 0 THEN 'dmy'
-    WHEN count(*) FILTER (a > 12) = 0 THEN 'mdy'
-END AS date_order
+-- name: told_times
+-- What the times of each file tell about how they are written: days and months that can only be one of both at the
+-- beginning of dates such as 06/15/2023, and whether some are digits as epochs are. Reads `given_time` (file, ours, given,
+-- is_free).
+SELECT
+    file,
+    ours,
+    count(*) FILTER (TRY_CAST(begins.a AS INTEGER) > 12 AND TRY_CAST(begins.b AS INTEGER) <= 12) AS days_first,
+    count(*) FILTER (TRY_CAST(begins.b AS INTEGER) > 12 AND TRY_CAST(begins.a AS INTEGER) <= 12) AS months_first,
+    bool_or(NOT contains(given, '/') AND is_epoch(given)) AS has_epochs
+FROM (
+    SELECT *, CASE WHEN is_free THEN regexp_extract(given, '^\s*(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}', ['a', 'b']) END AS begins
+    FROM given_time
+    WHERE given NOT LIKE '____-%'
+)
+GROUP BY file, ours
+HAVING days_first + months_first > 0 OR has_epochs
+ORDER BY file, ours
+
+-- name: epoch_column
+-- Times of a file that are epochs: most of their texts have as many digits as one, none fits the format that the mapping
+-- states, and most of those with ten digits are no date without marks, as 1306151030 is. Reads `given_time` (file, ours,
+-- given, is_stated).
+CREATE OR REPLACE TEMP TABLE epoch_column AS
+SELECT file, ours
 FROM (
     SELECT
-        TRY_CAST(regexp_extract(given, '^\s*(\d{1,2})[-/.](\d{1,2})', 1) AS INTEGER) AS a,
-        TRY_CAST(regexp_extract(given, '^\s*(\d{1,2})[-/.](\d{1,2})', 2) AS INTEGER) AS b
-    FROM given_text
-    WHERE given NOT LIKE '____-%' AND regexp_matches(given, '^\s*\d{1,2}[-/.]\d{1,2}[-/.]\d{4}')
+        *,
+        is_epoch(given) AS is_epoch,
+        is_epoch AND strlen(trimmed(split_part(given, '.', 1))) = 10 AS is_short,
+        is_short AND try_strptime(
+            trimmed(split_part(given, '.', 1)), ['%y%m%d%H%M', '%m%d%y%H%M', '%d%m%y%H%M', '%Y%m%d%H']
+        ) IS NOT NULL AS is_date
+    FROM given_time
+    WHERE NOT is_blank_value(given)
 )
-WHERE (a > 12) <> (b > 12)
+GROUP BY file, ours
+HAVING 2 * count_if(is_epoch) > count(*)
+    AND count_if(is_stated) = 0
+    AND (count_if(is_short) = 0 OR 2 * count_if(is_date) < count_if(is_short))
+ORDER BY file, ours
+
+-- name: no_epoch_column
+CREATE OR REPLACE TEMP TABLE epoch_column (file VARCHAR, ours VARCHAR)
 
 -- name: derived_id
 -- Ids for rows without one: a hash of the row's content and its ordinal among the rows of its file with the same

@@ -138,6 +138,9 @@ CREATE OR REPLACE TEMP MACRO shaped_time(given, parts, date_order) AS CASE
         ), ',', '.') AS TIMESTAMP)
 END;
 
+-- Whether a text has as many digits as the seconds, milliseconds or microseconds of an epoch since 2001.
+CREATE OR REPLACE TEMP MACRO is_epoch(given) AS regexp_full_match(given, '\s*[1-9](?:\d{9}|\d{12}|\d{15})(?:\.0*)?\s*');
+
 -- The time of an epoch in digits: ten are seconds, thirteen milliseconds, sixteen microseconds.
 CREATE OR REPLACE TEMP MACRO epoch_time(digits) AS make_timestamp(round(TRY_CAST(digits AS DOUBLE) * CASE
     WHEN TRY_CAST(digits AS DOUBLE) < 1e10 THEN 1000000

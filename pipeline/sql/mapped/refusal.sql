@@ -36,6 +36,7 @@ fault (fault, reason, detail) AS (
     VALUES
     ('no', 'missing_field', '{} is blank.'),
     ('bad', 'bad_value', '{} is no time in the format that the mapping states, or in ISO 8601 where it states none.'),
+    ('digits', 'bad_value', '{} holds digits that are an epoch or a date without marks, and the file does not tell which; set its format (epoch_s, epoch_ms or a pattern) in the mapping, then replay.'),
     ('zone', 'bad_zone', '{} states a zone that is no abbreviation of the mapping''s time_zone; set time_zone, or have it written as -05:00.'),
     ('order', 'ambiguous_date', '{} begins with day or month, and the file does not tell which; set its format in the mapping, then replay.')
 ),

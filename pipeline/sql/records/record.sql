@@ -134,7 +134,8 @@ FROM staged
 WHERE rule IS NOT NULL
 
 -- name: refused
--- Dead letters of the refused rows (`refused_row`: row_number, reason, detail, about, value), each with the original row of the file.
+-- Dead letters of the refused rows (`refused_row`: row_number, reason, detail, about, value), each with the original row of the file and
+-- what the file told about its times.
 SELECT
     raw.harmspot_file AS topic,
     0::INTEGER AS source_partition,
@@ -143,7 +144,12 @@ SELECT
     refused_row.detail,
     $mapping AS mapping,
     encode(CAST(json_merge_patch(
-        to_json(raw), json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL)
+        to_json(raw),
+        json_object(
+            'harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL,
+            'harmspot_date_order', file_date_order(raw.harmspot_file),
+            'harmspot_epochs', file_epochs(raw.harmspot_file)
+        )
     ) AS VARCHAR)) AS payload,
     refused_row.about,
     refused_row.value
