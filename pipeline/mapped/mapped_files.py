@@ -86,10 +86,11 @@ def map_incidents(
     types = column_types(connection)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types, told)}")
     _derive_ids(connection, mapping, types)
+    fill_spans(connection, mapping, horizon.year)
     connection.execute(query("mapped/file#identified"))
     _locate(connection, crs)
     _place(connection, mapping)
-    _fill_lookups(connection, mapping, horizon.year)
+    _fill_lookups(connection, mapping)
     connection.execute(query("mapped/refusal"))
     # A view cannot bind parameters.
     for name in ("source", "discovery"):
@@ -293,19 +294,23 @@ def _place(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     connection.execute(query("mapped/file#placed"))
 
 
-def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
+def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     match_offences(connection, mapping)
     # Of words that are the same when folded, the first listed counts.
     words = "folded(word) AS word, arg_min(meaning, rank) AS meaning"
     create_table(connection, "status_word", words_of(mapping.statuses, STATUSES), words, "GROUP BY ALL")
     create_table(connection, "discovery_word", words_of(mapping.discoveries, DISCOVERIES), words, "GROUP BY ALL")
+    create_table(connection, "named_column", _named_columns(mapping))
+
+
+def fill_spans(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
+    """Create the spans of the mapping's time zone for each time of an incident, and of updated_at of any record."""
     spans = zone_spans(mapping.time_zone or "UTC", last_year)
     create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
-    for ours in ("occurred_at", "occurred_to", "reported_at"):
+    for ours in ("occurred_at", "occurred_to", "reported_at", "updated_at"):
         # DuckDB leaves out a join with what it knows to be empty.
         rows = "FROM zone_span" if ours in mapping.columns.named() else "FROM zone_span WHERE false"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {ours}_span AS {rows}")
-    create_table(connection, "named_column", _named_columns(mapping))
 
 
 def match_offences(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:

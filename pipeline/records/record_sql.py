@@ -35,6 +35,7 @@ def record_sql(mapping: Mapping) -> str:
         parts += ["false AS is_version_stated"]
     parts += ["offence_word.offence_code", "offence_word.fault AS offence_fault"] if "offence" in reads else []
     join = query("records/record#offence_join") if "offence" in reads else ""
+    join += query("records/record#updated_at_join") if "updated_at" in reads else ""
     cases = " ".join(f"WHEN {rule.condition} THEN {number}" for number, rule in enumerate(rules_of(mapping)))
     return (
         f"WITH found AS (SELECT {', '.join(parts)} FROM extract {join}) "  # noqa: S608 - our names
@@ -45,11 +46,12 @@ def record_sql(mapping: Mapping) -> str:
 def rules_of(mapping: Mapping) -> list[Rule]:
     """Return the rules of the mapping's kind of record, the first to apply first."""
     read = [name for name in mapping.columns.named() if holds(name) not in ("text", "offence")]
-    local = [name for name in read if name == "week" or (holds(name) == "time" and name != "updated_at")]
+    local = [name for name in read if name == "week" or holds(name) == "time"]
     return [
         *(_blank(name) for name in RECORD_KINDS[mapping.kind].required),
         *(_unread(name) for name in read),
         *(_zoneless(name) for name in local if mapping.time_zone is None),
+        *((_FUTURE_UPDATE,) if "updated_at" in read else ()),
         *_SPECIAL.get(mapping.kind, ()),
     ]
 
@@ -98,7 +100,8 @@ def _value_sql(name: str, mapping: Mapping) -> str:
     local, absolute = f"CASE WHEN {is_day} THEN {name}_local END", f"timezone('UTC', {name}_absolute)"
     match holds(name):
         case "time" if name == "updated_at":
-            return f"epoch(coalesce({absolute}, {local}))::BIGINT"
+            # Without a span it is refused: there is no time zone, or the time is after the horizon.
+            return f"coalesce(epoch({absolute}), epoch({local}) - coalesce(updated_at_span.offset_s, 0))::BIGINT"
         case "time":
             return f"coalesce(strftime({absolute}, '{_RFC_3339}Z'), strftime({local}, '{_RFC_3339}'))"
         case "day":
@@ -158,6 +161,12 @@ def _zoneless(name: str) -> Rule:
     return Rule(is_local, "naive_time", detail, name)
 
 
+_FUTURE_UPDATE = Rule(
+    f"updated_at > epoch({_HORIZON})",
+    "future_date",
+    "`updated_at` is after the time of reading plus ingest.future_tolerance_minutes.",
+    "updated_at",
+)
 _UNKNOWN_OFFENCE = "`offence` is not in the mapping's table of offences; add it there, then replay."
 _UNCHECKED_OFFENCE = (
     "`offence` is marked check in the table of offences; see to its code, remove the mark, then replay."

@@ -20,7 +20,7 @@ SELECT
         )
     ) AS VARCHAR)) AS payload,
     refusal.about,
-    values_at(refusal.pointers, to_json(raw)) AS value
+    values_at(refusal.pointers, to_json(raw), refusal.is_time) AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN raw ON staged.row_number = raw.harmspot_number
@@ -61,7 +61,7 @@ SELECT
     $mapping AS mapping,
     tried_row.bytes AS payload,
     refusal.about,
-    values_at(refusal.pointers, tried_row.payload) AS value
+    values_at(refusal.pointers, tried_row.payload, refusal.is_time) AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN tried_row ON staged.row_number = tried_row.rowid

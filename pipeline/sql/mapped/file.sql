@@ -73,21 +73,26 @@ FROM (
 WHERE id IS NOT NULL
 
 -- name: identified
--- Rows of the file with their identifiers: incident, version, event. Reads `extract` and derived_id.
+-- Rows of the file with their identifiers: incident, version, event. Reads `extract`, derived_id and updated_at_span.
 CREATE OR REPLACE TEMP VIEW identified AS
 SELECT
     extract.*,
     coalesce(extract.harmspot_incident_id, derived_id.incident_id, extract.incident_id) AS id,
     updated_at_fault IS DISTINCT FROM 'no' AS is_updated_at_given,
+    coalesce(updated_at_absolute,
+        make_timestamptz(epoch_us(updated_at_local) - 1000000 * updated_at_span.offset_s)) AS updated_at,
     CASE
-        WHEN is_updated_at_given THEN epoch(coalesce(
-            timezone('UTC', updated_at_absolute), updated_at_local))::BIGINT
+        WHEN is_updated_at_given THEN epoch(updated_at)::BIGINT
         WHEN is_version_given THEN version
         ELSE 1
     END AS stated_version,
     CASE WHEN is_updated_at_given OR is_version_given THEN concat(id, '@', stated_version) ELSE id END AS event_id
 FROM extract
 LEFT JOIN derived_id ON extract.row_number = derived_id.row_number
+LEFT JOIN updated_at_span
+    ON year(updated_at_local) = updated_at_span.year
+    AND updated_at_local >= updated_at_span.local_from
+    AND updated_at_local < updated_at_span.local_to
 
 -- name: distinct_point
 -- Distinct points are far fewer than rows, so only they are transformed.

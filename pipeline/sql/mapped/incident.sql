@@ -99,8 +99,19 @@ SELECT
             THEN 'future_end'
         WHEN occurred_to_fault IS NULL AND until IS NULL THEN 'no_end_zone'
         WHEN reported_at_fault <> 'no' THEN concat(reported_at_fault, ':reported_at')
+        WHEN coalesce(reported_at_local < TIMESTAMP '1901-01-01', reported_at_absolute < TIMESTAMPTZ '1901-01-01 00:00:00+00')
+            THEN 'early_report'
+        WHEN reported_at > getvariable('horizon')
+            OR year(reported_at_local) > year(getvariable('horizon')::TIMESTAMPTZ)
+            THEN 'future_report'
         WHEN reported_at_fault IS NULL AND reported_at IS NULL THEN 'no_reported_zone'
         WHEN updated_at_fault <> 'no' THEN concat(updated_at_fault, ':updated_at')
+        WHEN coalesce(updated_at_local < TIMESTAMP '1901-01-01', updated_at_absolute < TIMESTAMPTZ '1901-01-01 00:00:00+00')
+            THEN 'early_update'
+        WHEN updated_at > getvariable('horizon')
+            OR year(updated_at_local) > year(getvariable('horizon')::TIMESTAMPTZ)
+            THEN 'future_update'
+        WHEN updated_at_fault IS NULL AND updated_at IS NULL THEN 'no_updated_zone'
         WHEN stated_version IS NULL THEN 'bad_version'
         WHEN stated_status IS NULL THEN 'bad_status'
         WHEN is_unknown_discovery THEN 'bad_discovery'

@@ -155,12 +155,16 @@ CREATE OR REPLACE TEMP MACRO shaped_rank(given, parts) AS CASE
     ELSE 0
 END;
 
--- The values of a row (JSON) that a refusal shows, in one line; null where it shows none.
-CREATE OR REPLACE TEMP MACRO values_at(pointers, given) AS array_to_string(
-    list_transform(pointers, lambda pointer:
-        left(regexp_replace(coalesce(json_extract_string(given, pointer), ''), '[\s\pC]+', ' ', 'g'), 60)),
-    ' and '
+CREATE OR REPLACE TEMP MACRO shown_values(pointers, given) AS list_transform(
+    pointers,
+    lambda pointer: left(regexp_replace(coalesce(json_extract_string(given, pointer), ''), '[\s\pC]+', ' ', 'g'), 60)
 );
+
+-- The values of a row (JSON) that a refusal shows, in one line; null where it shows none. Those of one time are one text.
+CREATE OR REPLACE TEMP MACRO values_at(pointers, given, is_time) AS CASE
+    WHEN is_time THEN array_to_string(shown_values(pointers, given), ' ')
+    ELSE array_to_string(shown_values(pointers, given), ' and ')
+END;
 
 -- Words of offences as they are compared; as numbers where the mapping says so.
 CREATE OR REPLACE TEMP MACRO offence_fold(given) AS

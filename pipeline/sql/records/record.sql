@@ -88,6 +88,12 @@ LEFT JOIN offence_word
     ON extract.offence = offence_word.offence
     AND extract.offence_detail IS NOT DISTINCT FROM offence_word.offence_detail
 
+-- name: updated_at_join
+LEFT JOIN updated_at_span
+    ON year(extract.updated_at_local) = updated_at_span.year
+    AND extract.updated_at_local >= updated_at_span.local_from
+    AND extract.updated_at_local < updated_at_span.local_to
+
 -- name: event
 -- The rows of `record_data` as events. Their ids are given after decoding (see `kept`).
 SELECT

@@ -376,6 +376,27 @@ def test_other_times_are_read_as_carefully(tmp_path: Path, column: str) -> None:
     assert found[2]["value"] == "2023-06-15 03:30 XST"
 
 
+@pytest.mark.parametrize("column", ["reported_at", "updated_at"])
+def test_other_times_have_the_zone_of_the_mapping_and_are_of_the_past(tmp_path: Path, column: str) -> None:
+    instant = datetime(2023, 6, 15, 14, tzinfo=UTC)
+    texts = ["2023-06-15 10:00:00", "2023-06-15T14:00:00Z", "2203-06-01 10:00:00", "2203-06-01 10:00:00Z"]
+    rows = [{"other": text} for text in [*texts, "1899-12-30 00:00:00", "0001-01-01 00:00:00Z"]]
+    found = read(tmp_path, rows, mapping_of(tmp_path, columns=COLUMNS | {column: "other"}))
+    assert [row["reason"] for row in found] == [None, None, *["future_date"] * 2, *["impossible_date"] * 2]
+    name, expected = ("reported_at", instant) if column == "reported_at" else ("version", int(instant.timestamp()))
+    assert [row[name] for row in found[:2]] == [expected] * 2
+    # Without a time zone no offset is known.
+    rows = [row | {"when": "2023-06-01 10:00Z"} for row in rows]
+    found = read(tmp_path, rows, mapping_of(tmp_path, columns=COLUMNS | {column: "other"}, time_zone=None))
+    assert [row["reason"] for row in found[:2]] == ["naive_time", None]
+
+
+def test_several_columns_of_a_time_are_shown_as_one_text(tmp_path: Path) -> None:
+    mapping = mapping_of(tmp_path, columns=LISTED)
+    [found] = read(tmp_path, [{"when": "06/17/2025", "clock": "25:00"}], mapping)
+    assert (found["reason"], found["value"]) == ("bad_value", "06/17/2025 25:00")
+
+
 ZONES = {
     **{"": None, "Z": 0, " UTC": 0, "+00": 0, "+00:00": 0, "+0530": 330, "-05": -300, " -0500": -300, "-06:00": -360},
     **{" GMT": 0, " EST": -300, " EDT": -240, " CST": ..., " UTC+2": 120},

@@ -282,7 +282,7 @@ def test_every_role_is_read_or_waits(words: list[str]) -> None:
 def test_a_version_is_stated_or_the_first() -> None:
     columns = {"person_id": "who", "updated_at": "u"}
     rows = decoded("persons", columns, ["P1,1970-01-01 00:01:05", "P2,later"])
-    assert values(rows, "version") == [(65,)]
+    assert values(rows, "version") == [(5 * 3600 + 65,)]  # New York
     assert [reason for reason, _ in refused(rows)] == ["bad_value"]
     rows = decoded("persons", {"person_id": "who", "version": "v"}, ["P1,3", "P2,", "P3,x"])
     assert values(rows, "version") == [(3,), (1,)]
@@ -359,3 +359,12 @@ def test_whatever_stands_in_the_cells_every_row_is_a_record_or_waits(data: st.Da
     payloads = [json.loads(letter["payload"]) for letter in found.dead_letters.to_pylist()]
     given_rows = [dict(zip(cells, row, strict=True)) for row in rows]
     assert all(payload in given_rows for payload in payloads)
+
+
+def test_a_local_time_of_change_has_the_zone_of_the_mapping_and_is_of_the_past() -> None:
+    columns = {"person_id": "who", "updated_at": "u"}
+    lines = ["P1,2023-06-15 10:00:00", "P2,2023-06-15T14:00:00Z", "P3,2203-06-15 10:00:00", "P4,2203-06-15T10:00:00Z"]
+    rows = decoded("persons", columns, lines)
+    assert values(rows, "version") == [(int(datetime(2023, 6, 15, 14, tzinfo=UTC).timestamp()),)] * 2
+    assert [reason for reason, _ in refused(rows)] == ["future_date"] * 2
+    assert [reason for reason, _ in refused(decoded("persons", columns, lines[:2], time_zone=None))] == ["naive_time"]
