@@ -170,7 +170,10 @@ def _text_of(ours: str, names: tuple[str, ...], types: Mapping[str, str], *, is_
     if not names:
         return "NULL::VARCHAR"
     if len(names) > 1:
-        parts = ", ".join(f"coalesce(text_of({text_sql(name, types)}), '')" for name in names)
+        texts = [f"text_of({text_sql(name, types)})" for name in names]
+        if ours.endswith("_id"):  # a part that is blank identifies nothing
+            return " || '-' || ".join(f"({text})" for text in texts)
+        parts = ", ".join(f"coalesce({text}, '')" for text in texts)
         return f"nullif(concat_ws('-', {parts}), {literal_sql('-' * (len(names) - 1))})"
     kind = types.get(names[0], "VARCHAR")
     text = name_sql(names[0]) if kind in _NUMERIC_TYPES and ours in _NUMBERS else text_sql(names[0], types)

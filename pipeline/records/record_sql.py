@@ -148,7 +148,7 @@ def _unread(name: str) -> Rule:
         "time": f"is no time that can be read for sure; state `{name}_format` in the mapping, then replay",
         "day": f"is no date that can be read for sure, or has a time of day; state `{name}_format`, then replay",
         "number": "is no finite number",
-        "integer": "is no whole number",
+        "integer": "is no whole number of 15 digits at most",
         "truth": "holds a word that is neither among `true_values` nor a plain no",
         "word": f"holds a word that is not in `{WORD_KEYS.get(name)}` of the mapping; add it there, then replay",
     }[holds(name)]

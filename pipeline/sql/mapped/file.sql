@@ -55,7 +55,8 @@ SELECT
 FROM unidentified
 
 -- name: each_id
--- Ids where equal ids are incidents of their own (same_id: each): the id, the offence, and an ordinal among equal ones.
+-- Ids where equal ids are incidents of their own (same_id: each): the id, the offence, and an ordinal among
+-- equal ones of the same file.
 CREATE OR REPLACE TEMP TABLE derived_id AS
 SELECT
     row_number,
@@ -66,7 +67,9 @@ FROM (
         coalesce(extract.incident_id, derived_id.incident_id) AS id,
         offence,
         offence_detail,
-        row_number() OVER (PARTITION BY id, offence, offence_detail ORDER BY extract.row_number) AS copy
+        row_number() OVER (
+            PARTITION BY extract.file, id, offence, offence_detail ORDER BY extract.row_number
+        ) AS copy
     FROM extract
     LEFT JOIN derived_id ON extract.row_number = derived_id.row_number
 )

@@ -46,9 +46,9 @@ CREATE OR REPLACE TEMP MACRO marked_number_of(given, point, group_mark) AS CASE
         THEN TRY_CAST(regexp_replace(regexp_replace(trimmed(given), group_mark, '', 'g'), point, '.') AS DOUBLE)
 END;
 
--- A whole number such as a version; null for any other text.
+-- A whole number such as a version, of 15 digits at most so that a later one can follow; null for any other text.
 CREATE OR REPLACE TEMP MACRO integer_of(given) AS
-    CASE WHEN regexp_full_match(given, '\s*[+-]?\d+(?:\.0*)?\s*') THEN TRY_CAST(split_part(given, '.', 1) AS BIGINT) END;
+    CASE WHEN regexp_full_match(given, '\s*[+-]?0*\d{1,15}(?:\.0*)?\s*') THEN TRY_CAST(split_part(given, '.', 1) AS BIGINT) END;
 
 -- The two numbers of a point in one column: a, b; empty if it is none. Longitude first in `POINT (lon lat)` and GeoJSON.
 CREATE OR REPLACE TEMP MACRO lon_lat_of(given) AS regexp_extract(

@@ -17,7 +17,7 @@ WITH rule (rule, reason, ours, is_shown, detail) AS (
     ('future_update', 'future_date', 'updated_at', true, '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
     ('no_updated_zone', 'naive_time', 'updated_at', true, '{} states no offset; set time_zone in the mapping, then replay.'),
     ('no_reported_zone', 'naive_time', 'reported_at', true, '{} states no offset; set time_zone in the mapping, then replay.'),
-    ('bad_version', 'bad_value', 'version', true, '{} is no whole number.'),
+    ('bad_version', 'bad_value', 'version', true, '{} is no whole number of 15 digits at most.'),
     ('bad_status', 'bad_value', 'status', false, '{} holds a word that the mapping does not list under statuses; add it there, then replay.'),
     ('bad_discovery', 'bad_value', 'discovery', false, '{} holds a word that the mapping does not list under discoveries; add it there, then replay.'),
     ('bad_domestic', 'bad_value', 'domestic', false, '{} holds a word that is neither among true_values nor a plain no; list it under true_values, or as nothing under blanks, then replay.'),

@@ -105,7 +105,7 @@ def test_an_id_of_several_columns(tmp_path: Path) -> None:
     mapping = mapping_of(tmp_path, columns=COLUMNS | {"incident_id": ["id", "victim"]})
     rows = [{"id": "A1", "victim": "1"}, {"id": "A1", "victim": ""}, {"id": "", "victim": "<Null>"}]
     found = read(tmp_path, rows, mapping)
-    assert [row["incident_id"] for row in found] == ["A1-1", "A1-", None]
+    assert [row["incident_id"] for row in found] == ["A1-1", None, None]
 
 
 @pytest.mark.parametrize("columns", [NAMELESS, NAMELESS | {"incident_id": None}, NAMELESS | {"incident_id": "none"}])
@@ -325,3 +325,34 @@ def test_a_word_that_is_neither_yes_nor_no_is_refused(tmp_path: Path) -> None:
     assert [row["is_domestic"] for row in found] == [True] * 4 + [False] * 7 + [None]
     assert reasons(found) == [None] * 11 + ["bad_value"]
     assert found[-1]["about"] == "dv"
+
+
+def test_an_id_of_several_columns_with_a_blank_part_is_none(tmp_path: Path) -> None:
+    columns = COLUMNS | {"incident_id": ["unit", "id"]}
+    rows = [{"unit": "U", "id": "1"}, {"unit": "U", "id": ""}, {"unit": "", "id": "1"}]
+    found = read(tmp_path, rows, mapping_of(tmp_path, columns=columns))
+    assert [(row["incident_id"], row["reason"]) for row in found] == [("U-1", None), *[(None, "empty_id")] * 2]
+    hashed = read(tmp_path, rows, mapping_of(tmp_path, columns=columns, blank_id="hash"))
+    assert [str(row["incident_id"])[:4] for row in hashed] == ["U-1", "row-", "row-"]
+
+
+def test_each_row_with_one_id_is_counted_in_its_file(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        pd.DataFrame([GOOD, GOOD]).to_csv(tmp_path / "in" / f"{name}.csv", index=False)
+    mapping = mapping_of(tmp_path, same_id="each")
+    with closing(connect(is_encrypting=False)) as connection:
+        mapped_files.read_raw(connection, tmp_path / "in", mapping)
+        mapped_files.map_incidents(connection, mapping, NOW)
+        ids = connection.execute("SELECT incident_id FROM mapped ORDER BY row_number").fetchall()
+    assert ids == [("i1-Theft",), ("i1-Theft-2",)] * 2
+
+
+def test_a_version_leaves_room_for_the_next(tmp_path: Path) -> None:
+    mapping = mapping_of(tmp_path, columns=COLUMNS | {"version": "v"})
+    rows = [{"v": text} for text in ("999999999999999", "0012.0", "9223372036854775807", "1000000000000000")]
+    found = read(tmp_path, rows, mapping)
+    assert [(row["version"], row["reason"]) for row in found] == [
+        *[(999999999999999, None), (12, None)],
+        *[(None, "bad_value")] * 2,
+    ]
