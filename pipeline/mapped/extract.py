@@ -4,7 +4,7 @@ Levels of a query follow each other, because DuckDB computes each expression onc
 uses are in `sql/mapped/macro.sql`, the variables that they read in `set_reading`.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 import pandas as pd
@@ -29,7 +29,7 @@ _BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + 
 _DERIVED_ID = "harmspot_incident_id"  # of a replayed row
 
 
-def set_reading(connection: Connection, mapping: FileMapping, crs: str) -> Told:
+def set_reading(connection: Connection, mapping: FileMapping, systems: Sequence[str]) -> Told:
     """Create the macros and set what they read; return what the files tell about how their times are written.
 
     Parameters
@@ -38,8 +38,8 @@ def set_reading(connection: Connection, mapping: FileMapping, crs: str) -> Told:
         Connection with view `raw`.
     mapping : FileMapping
         The mapping of the file.
-    crs : str
-        Coordinate system of x and y.
+    systems : sequence of str
+        Coordinate systems of x and y: one, or those of the files of waiting rows.
     """
     listed = {
         *mapping.offences["offence"],
@@ -52,13 +52,15 @@ def set_reading(connection: Connection, mapping: FileMapping, crs: str) -> Told:
     known = {word.strip().upper() for word in listed}
     further = {word.strip().upper() for word in mapping.blanks}
     blanks = sorted({"", *(word for word in BLANK_WORDS if word not in known), *further})
-    code = pyproj.CRS.from_user_input(crs).to_epsg()
+    # Where there are several, a text that states its own is refused.
+    code = pyproj.CRS.from_user_input(systems[0]).to_epsg() if len(systems) == 1 else None
     variables = {
         "blank_characters": _BLANKS,
         "blank_words": blanks,
         "is_plain_text": not further,
         "srid": str(code or 0),
-        "is_degrees": is_degrees(crs),
+        "degree_systems": [crs for crs in systems if is_degrees(crs)] or [""],
+        "is_degrees": all(map(is_degrees, systems)),
         "numeric": list(mapping.numeric) or [""],
     }
     for name, value in variables.items():
@@ -99,7 +101,13 @@ def extract_sql(mapping: FileMapping, types: Mapping[str, str], told: Told) -> s
     row = ["harmspot_number AS row_number", "harmspot_file AS file", "harmspot_line AS line"]
     row += [f"{_DERIVED_ID if _DERIVED_ID in types else 'NULL'} AS {_DERIVED_ID}"]
     row.append(f"{told.date_order} AS date_order")
-    passed_on = ["row_number", "file", "line", _DERIVED_ID]
+    passed_on = ["row_number", "file", "line", _DERIVED_ID, "is_degrees"]
+    if "harmspot_crs" in types and mapping.crs is None:
+        crs = f"coalesce(harmspot_crs, {literal_sql(WGS84)})"
+        row += [f"{crs} AS row_crs", f"list_contains(getvariable('degree_systems'), {crs}) AS is_degrees"]
+        passed_on.append("row_crs")
+    else:
+        row.append("getvariable('is_degrees') AS is_degrees")
     by_column = [[row, *([[]] * (LEVELS - 2)), passed_on], *_by_column(mapping, types, told)]
     levels = [[part for parts in level for part in parts] for level in zip_longest(*by_column, fillvalue=[])]
     sql = f"SELECT {', '.join(levels[0])} FROM raw"  # noqa: S608 - ours
@@ -228,8 +236,8 @@ _READERS = {"text": _text, "word": _word, "truth": _truth}
 
 def _point_levels(text: str) -> list[list[str]]:
     """Return the levels that read x and y from one column."""
-    lon = "coalesce(nullif(p.a, ''), nullif(p.c, ''), CASE WHEN getvariable('is_degrees') THEN nullif(q.b, '') END, {})"
-    lat = "coalesce(nullif(p.b, ''), nullif(p.d, ''), CASE WHEN getvariable('is_degrees') THEN nullif(q.a, '') END, {})"
+    lon = "coalesce(nullif(p.a, ''), nullif(p.c, ''), CASE WHEN is_degrees THEN nullif(q.b, '') END, {})"
+    lat = "coalesce(nullif(p.b, ''), nullif(p.d, ''), CASE WHEN is_degrees THEN nullif(q.a, '') END, {})"
     x = lon.format("nullif(keyed_number(point_given, '(?:longitude|long|lng|lon|x)'), '')")
     y = lat.format("nullif(keyed_number(point_given, '(?:latitude|lat|y)'), '')")
     given = "NOT is_blank_value(point_given)"

@@ -78,17 +78,20 @@ def map_incidents(
     horizon : datetime
         Latest time an incident may be dated.
     file_crs : str or None
-        Coordinate system that the file itself states; the mapping's holds where it states one.
+        Coordinate system that the file itself states; the mapping's holds where it states one. Rows that wait have that
+        of their own file.
     """
-    crs = mapping.crs or file_crs or WGS84
-    connection.execute("SET VARIABLE stated_crs = $crs::VARCHAR", {"crs": file_crs})
-    told = set_reading(connection, mapping, crs)
     types = column_types(connection)
+    systems = [mapping.crs or file_crs or WGS84]
+    if mapping.crs is None and "harmspot_crs" in types:
+        systems = [row[0] for row in connection.execute(query("mapped/file#waiting_systems")).fetchall()] or systems
+    connection.execute("SET VARIABLE stated_crs = $crs::VARCHAR", {"crs": file_crs})
+    told = set_reading(connection, mapping, systems)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types, told)}")
     _derive_ids(connection, mapping, types)
     fill_spans(connection, mapping, horizon.year)
     connection.execute(query("mapped/file#identified"))
-    _locate(connection, crs)
+    _locate(connection, systems)
     _place(connection, mapping)
     _fill_lookups(connection, mapping)
     connection.execute(query("mapped/refusal"))
@@ -215,9 +218,15 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Non
     connection.execute(query("mapped/dead_letters#tried_rows"), {"mapping": mapping.name})
     connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
     columns = [f"{_waiting_sql(name)} AS {name_sql(name)}" for name in mapping.theirs()]
+    content = [
+        f"coalesce(payload ->> {literal_sql(_pointer(name))}, '')"
+        for several in mapping.columns.named().values()
+        for name in several
+    ]
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(columns)}, "  # noqa: S608
         "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset + 1 AS harmspot_line, "
+        f"concat_ws(chr(31), {', '.join(content)}) AS harmspot_content, payload ->> '/harmspot_crs' AS harmspot_crs, "
         "payload ->> '/harmspot_date_order' AS harmspot_date_order, payload ->> '/harmspot_epochs' AS harmspot_epochs, "
         "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
     )
@@ -259,9 +268,11 @@ def _has_duplicates(hashes: pa.ChunkedArray) -> bool:
 
 
 def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
-    is_hashed = mapping.blank_id == "hash" and "harmspot_incident_id" not in types
-    content = content_of_row_sql(mapping) if is_hashed else "NULL::VARCHAR"
+    is_hashed = mapping.blank_id == "hash"
+    content = "harmspot_content" if "harmspot_content" in types else content_of_row_sql(mapping)
     condition = f"({id_sql(mapping, types)}) IS NULL" if is_hashed else "false"
+    if "harmspot_incident_id" in types:  # of a row that waits, which may have been given one
+        condition += " AND harmspot_incident_id IS NULL"
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW unidentified AS SELECT harmspot_number AS row_number, harmspot_file AS file, "  # noqa: S608
         f"{content} AS content FROM raw WHERE {condition}"
@@ -271,17 +282,26 @@ def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: 
         connection.execute(query("mapped/file#each_id"))
 
 
-def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
+def _locate(connection: duckdb.DuckDBPyConnection, systems: Sequence[str]) -> None:
     """Create temporary view `located`: `extract` with lon and lat; only distinct points are transformed."""
-    if is_degrees(crs):
+    if all(map(is_degrees, systems)):
         connection.execute(query("mapped/file#located_in_degrees"))
-        return
-    points = frame(connection, query("mapped/file#distinct_point"))
+    elif len(systems) == 1:
+        points = frame(connection, query("mapped/file#distinct_point"))
+        create_table(connection, "point_wgs84", _in_degrees(points, systems[0]))
+        connection.execute(query("mapped/file#located_by_point"))
+    else:
+        points = frame(connection, query("mapped/file#distinct_point_by_crs"))
+        parts = [_in_degrees(points[points["row_crs"] == crs], crs) for crs in systems]
+        create_table(connection, "point_wgs84", pd.concat(parts))
+        connection.execute(query("mapped/file#located_by_point_and_crs"))
+
+
+def _in_degrees(points: pd.DataFrame, crs: str) -> pd.DataFrame:
+    """Return the points (x, y) with lon and lat, without those that are not on Earth."""
     transform = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform
     lon, lat = transform(points["x"].to_numpy(dtype=float), points["y"].to_numpy(dtype=float))
-    is_finite = np.isfinite(lon) & np.isfinite(lat)
-    create_table(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_finite])
-    connection.execute(query("mapped/file#located_by_point"))
+    return points.assign(lon=lon, lat=lat)[np.isfinite(lon) & np.isfinite(lat)]
 
 
 def _place(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:

@@ -106,7 +106,7 @@ def kept_identities(connection: Connection, rows: RecordRows) -> pa.Table:
 
 def _read_records(connection: Connection, mapping: Mapping, decoder: Decoder) -> None:
     """Create table `record` and view `sound_record` of `raw`, and `refused_row` with the rows that a rule refuses."""
-    told = set_reading(connection, mapping, mapping.crs or WGS84)
+    told = set_reading(connection, mapping, [mapping.crs or WGS84])
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": decoder.horizon})
     extract = extract_sql(mapping, column_types(connection), told)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract}")

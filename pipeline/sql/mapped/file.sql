@@ -104,6 +104,25 @@ FROM extract
 WHERE isfinite(x) AND isfinite(y)
 ORDER BY x, y
 
+-- name: waiting_systems
+-- Coordinate systems of the files of waiting rows.
+SELECT DISTINCT coalesce(harmspot_crs, 'EPSG:4326') AS crs
+FROM raw
+ORDER BY crs
+
+-- name: distinct_point_by_crs
+SELECT DISTINCT row_crs, x, y
+FROM extract
+WHERE isfinite(x) AND isfinite(y)
+ORDER BY row_crs, x, y
+
+-- name: located_by_point_and_crs
+-- The same for waiting rows of files in several coordinate systems.
+CREATE OR REPLACE TEMP VIEW located AS
+SELECT identified.*, point_wgs84.lon, point_wgs84.lat
+FROM identified
+LEFT JOIN point_wgs84 USING (row_crs, x, y)
+
 -- name: located_by_point
 -- The file's coordinates in degrees of WGS84, transformed per distinct point; null if they are not on Earth.
 CREATE OR REPLACE TEMP VIEW located AS

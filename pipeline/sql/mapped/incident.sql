@@ -1,7 +1,7 @@
 -- Incidents of an external file, each with the rule (see refusal.sql) that refuses it, or null.
 -- Reads temporary tables: placed (the file's values under our names, identified, with lon and lat), a span of zones for
 -- each time, offence_word, status_word, discovery_word; and variables: source, rank (of the precision: 0 instant, 1 day,
--- 2 month), discovery, horizon, is_degrees, has_gazetteer.
+-- 2 month), discovery, horizon, has_gazetteer.
 CREATE OR REPLACE TEMP VIEW mapped AS
 WITH translated AS (
     SELECT
@@ -119,7 +119,7 @@ SELECT
         WHEN is_x_given <> is_y_given THEN 'half_location'
         WHEN is_x_given AND (x IS NULL OR y IS NULL OR NOT isfinite(x) OR NOT isfinite(y)) THEN getvariable('no_number')
         WHEN is_x_given AND (lon IS NULL OR lon NOT BETWEEN -180 AND 180 OR lat NOT BETWEEN -90 AND 90)
-            THEN if(getvariable('is_degrees') AND x BETWEEN -90 AND 90 AND y BETWEEN -180 AND 180, 'swapped', 'off_earth')
+            THEN if(is_degrees AND x BETWEEN -90 AND 90 AND y BETWEEN -180 AND 180, 'swapped', 'off_earth')
         WHEN x = 0 AND y = 0 THEN 'at_zero'
         WHEN lon IS NULL AND area_id IS NULL THEN if(getvariable('has_gazetteer'), 'not_in_gazetteer', 'no_location')
         WHEN offence_fault IS NOT NULL THEN offence_fault
