@@ -11,7 +11,7 @@ import pandas as pd
 import pyproj
 
 from pipeline.database import Connection, literal_sql, name_sql, query
-from pipeline.mapped.columns import text_sql
+from pipeline.mapped.columns import BLANKS, text_sql
 from pipeline.mapped.mapping import NO_WORDS
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.mapped.time_format import TimeFormat, read_format
@@ -24,8 +24,6 @@ BLANK_WORDS = (
     *("NULL", "<NULL>", "(NULL)", "[NULL]", r"\N", "NIL", "<NIL>", "NONE", "<NONE>", "(NONE)", "NAN", "<NA>", "NAT"),
     *("N/A", "#N/A", "(BLANK)", "-", "--", "---", ".", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
 )
-# Characters that Unicode counts as blank, and those without width.
-_BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\ufeff"
 _DERIVED_ID = "harmspot_incident_id"  # of a replayed row
 
 
@@ -55,7 +53,7 @@ def set_reading(connection: Connection, mapping: FileMapping, systems: Sequence[
     # Where there are several, a text that states its own is refused.
     code = pyproj.CRS.from_user_input(systems[0]).to_epsg() if len(systems) == 1 else None
     variables = {
-        "blank_characters": _BLANKS,
+        "blank_characters": BLANKS,
         "blank_words": blanks,
         "is_plain_text": not further,
         "srid": str(code or 0),
@@ -86,8 +84,9 @@ def extract_sql(mapping: FileMapping, types: Mapping[str, str], told: Told) -> s
     """Return the query that reads the columns of `raw` under our names.
 
     A column gives, by how it is read (`READS` of the mapping's columns): text and word itself; number and integer also
-    `is_…_given`; truth `is_…`, null where the word says neither; time `…_local`, `…_absolute`, `…_rank` and `…_fault` (see `pipeline.mapped.times`). All
-    are there, null where the file has no such column; row_number and file tell the row.
+    `is_…_given`; truth `is_…`, null where the word says neither; time `…_local`, `…_absolute`, `…_rank` and `…_fault`
+    (see `pipeline.mapped.times`). All are there, null where the file has no such column; row_number and file tell the
+    row.
 
     Parameters
     ----------
@@ -228,7 +227,9 @@ def _truth(ours: str, _: str, mapping: FileMapping) -> list[str]:
     word = f"whole_number(folded({ours}_given))"
     lists = (", ".join(f"folded({literal_sql(word)})" for word in words) for words in (mapping.true_values, NO_WORDS))
     is_true, is_false = (f"list_contains([{words}], {word})" for words in lists)
-    return [f"CASE WHEN {is_true} THEN true WHEN is_blank_value({ours}_given) OR {is_false} THEN false END AS is_{ours}"]
+    return [
+        f"CASE WHEN {is_true} THEN true WHEN is_blank_value({ours}_given) OR {is_false} THEN false END AS is_{ours}"
+    ]
 
 
 _READERS = {"text": _text, "word": _word, "truth": _truth}

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.database import connect, query
+from pipeline.errors import MappingError
 from pipeline.mapped import mapped_files
 from pipeline.mapped.extract import BLANK_WORDS
 from pipeline.privacy.keys import derive_key
@@ -356,3 +357,30 @@ def test_a_version_leaves_room_for_the_next(tmp_path: Path) -> None:
         *[(999999999999999, None), (12, None)],
         *[(None, "bad_value")] * 2,
     ]
+
+
+def test_places_in_any_script_are_found(tmp_path: Path) -> None:
+    streets = [
+        "\u0939\u093f\u0928\u094d\u0926\u0940 \u092e\u093e\u0930\u094d\u0917",
+        "\u0e16\u0e19\u0e19\u0e2a\u0e35\u0e25\u0e21",
+        "\u0130stiklal Cd.",
+    ]
+    lines = [f"1,{street},-75.2{number},39.5" for number, street in enumerate(streets)]
+    (tmp_path / "places.csv").write_text("\n".join(["number,street,lon,lat", *lines]), encoding="utf-8")
+    gazetteer = {
+        "file": "places.csv",
+        "match": ["number", "street"],
+        "on": ["number", "street"],
+        "x": "lon",
+        "y": "lat",
+    }
+    rows = [{"number": "1", "street": street.upper(), "x": "", "y": ""} for street in streets]
+    found = read(tmp_path, rows, mapping_of(tmp_path, gazetteer=gazetteer))
+    assert [row["lon"] for row in found] == [-75.20, -75.21, -75.22]
+
+
+def test_numbers_of_offences_that_are_the_same_are_one_row(tmp_path: Path) -> None:
+    table = "offence,offence_code,discovery\n0110,robbery,public\n110.0,theft_other,public\n"
+    assert len(mapping_of(tmp_path, table=table).offences) == 2
+    with pytest.raises(MappingError, match=r"'110\.0' occurs twice"):
+        mapping_of(tmp_path, table=table, numeric=["offence"])

@@ -60,7 +60,9 @@ def test_each_file_keeps_its_own_coordinate_system(tmp_path: Path, store: Store)
         load(store, geojson(tmp_path / f"{place[0]}.geojson", *place), mapping)
     assert replay(store, mapping_of(tmp_path, MENDED, columns=columns)).stored == 3
     found = store._connection.execute("SELECT lon, lat FROM store.incident_version ORDER BY incident_id").fetchall()
-    assert found == [pytest.approx(point, abs=0.01) for point in ((-75.16, 39.95), (-75.165, 39.952), (-75.164, 39.947))]
+    assert found == [
+        pytest.approx(point, abs=0.01) for point in ((-75.16, 39.95), (-75.165, 39.952), (-75.164, 39.947))
+    ]
 
 
 def test_a_record_keeps_what_its_file_told_of_times(tmp_path: Path, store: Store) -> None:
