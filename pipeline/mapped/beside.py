@@ -1,9 +1,14 @@
 """Tables beside a mapping (CSV), as people and their spreadsheets save them."""
 
+from collections.abc import Collection
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
 import pandas as pd
+
+from pipeline.database import connect, query
+from pipeline.mapped.columns import BLANKS
 
 
 def read_beside(path: Path, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -45,6 +50,28 @@ def read_beside(path: Path, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
         )
     table = table.fillna("").apply(lambda column: column.str.strip())
     return table[(table != "").any(axis=1)].reset_index(drop=True), notes
+
+
+def folded(table: pd.DataFrame, macros: dict[str, str], numeric: Collection[str] = ()) -> pd.DataFrame:
+    """Return columns of texts as the words of files are compared.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The texts.
+    macros : dict of str to str
+        Column → the macro of sql/mapped/macro.sql that folds it.
+    numeric : collection of str
+        Columns of the mapping whose text is a number.
+    """
+    with closing(connect(is_encrypting=False, at_most_threads=1)) as connection:
+        connection.execute("SET VARIABLE blank_characters = $blanks", {"blanks": BLANKS})
+        connection.execute("SET VARIABLE numeric = $numeric", {"numeric": list(numeric) or [""]})
+        connection.execute(query("mapped/macro"))
+        connection.register("given", table[list(macros)].astype(str).assign(row=range(len(table))))
+        columns = ", ".join(f"{macro}({name}) AS {name}" for name, macro in macros.items())
+        found = connection.execute(f"SELECT {columns} FROM given ORDER BY row")  # noqa: S608 - ours
+        return found.to_arrow_table().to_pandas().set_axis(table.index).fillna("")
 
 
 def _decoded(path: Path, what: str) -> tuple[str, tuple[str, ...]]:

@@ -6,6 +6,9 @@ from typing import ClassVar
 
 from pipeline.database import name_sql
 
+# Characters that Unicode counts as blank, and those without width.
+BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\ufeff"
+
 Names = str | tuple[str, ...]  # a column of the file, or several that are joined
 
 

@@ -1,14 +1,12 @@
 """The force's own table of places (CSV), which gives addresses their points."""
 
-import re
-import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyproj
 
-from pipeline.mapped.beside import read_beside
+from pipeline.mapped.beside import folded, read_beside
 from pipeline.mapped.mapping import Gazetteer
 
 WGS84 = "EPSG:4326"
@@ -30,10 +28,11 @@ def read_places(gazetteer: Gazetteer, folder: Path) -> pd.DataFrame:
     path = folder / gazetteer.file
     table, _ = read_beside(path, "gazetteer")
     names = {name: name.strip().lower().replace(" ", "_") for name in (*gazetteer.on, gazetteer.x, gazetteer.y)}
-    for name, folded in names.items():
-        if folded not in table.columns:
+    for name, plain in names.items():
+        if plain not in table.columns:
             raise ValueError(f"gazetteer {path}: no column {name!r}; it has {list(table.columns)}")
-    keys = table[[names[name] for name in gazetteer.on]].agg(" ".join, axis=1).map(folded_place)
+    texts = table[[names[name] for name in gazetteer.on]].agg(" ".join, axis=1)
+    keys = folded(pd.DataFrame({"place": texts}), {"place": "folded_place"})["place"]
     points = _points(table[names[gazetteer.x]], table[names[gazetteer.y]], gazetteer.crs)
     places = points.assign(key=keys)[keys != ""].drop_duplicates()
     if (bad := places[places[["lon", "lat"]].isna().any(axis=1)]).size:
@@ -41,11 +40,6 @@ def read_places(gazetteer: Gazetteer, folder: Path) -> pd.DataFrame:
     if (twice := places[places["key"].duplicated()]).size:
         raise ValueError(f"gazetteer {path}: {twice['key'].iloc[0]!r} has two points; keep one row of each place")
     return places[["key", "lon", "lat"]].reset_index(drop=True)
-
-
-def folded_place(text: str) -> str:
-    """Return the text of a place as sql/mapped/macro.sql folds it: letters and digits in one case, single blanks."""
-    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFC", text).lower()).strip()
 
 
 def _points(x: pd.Series, y: pd.Series, crs: str) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from pipeline.mapped.extract import (
     set_reading,
     words_of,
 )
-from pipeline.mapped.mapping import PRECISIONS, Mapping, check_columns
+from pipeline.mapped.mapping import DISCOVERIES, PRECISIONS, STATUSES, Mapping, check_columns
 from pipeline.mapped.time_zones import zone_spans
 
 LEAST_LOSS = 5  # refused rows that say something about what they have in common
@@ -85,18 +85,22 @@ def map_incidents(
     horizon : datetime
         Latest time an incident may be dated.
     file_crs : str or None
-        Coordinate system that the file itself states; the mapping's holds where it states one.
+        Coordinate system that the file itself states; the mapping's holds where it states one. Rows that wait have that
+        of their own file.
     """
-    crs = mapping.crs or file_crs or WGS84
-    connection.execute("SET VARIABLE stated_crs = $crs::VARCHAR", {"crs": file_crs})
-    date_order = set_reading(connection, mapping, crs)
     types = column_types(connection)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types, date_order)}")
+    systems = [mapping.crs or file_crs or WGS84]
+    if mapping.crs is None and "harmspot_crs" in types:
+        systems = [row[0] for row in connection.execute(query("mapped/file#waiting_systems")).fetchall()] or systems
+    connection.execute("SET VARIABLE stated_crs = $crs::VARCHAR", {"crs": file_crs})
+    told = set_reading(connection, mapping, systems)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, types, told)}")
     _derive_ids(connection, mapping, types)
+    fill_spans(connection, mapping, horizon.year)
     connection.execute(query("mapped/file#identified"))
-    _locate(connection, crs)
+    _locate(connection, systems)
     _place(connection, mapping)
-    _fill_lookups(connection, mapping, horizon.year)
+    _fill_lookups(connection, mapping)
     connection.execute(query("mapped/refusal"))
     # A view cannot bind parameters.
     for name in ("source", "discovery"):
@@ -187,6 +191,7 @@ def warnings_of(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Iter
             f"{twins:,} ids differ from another only in leading zeros or `.0`; if they are numbers, set numeric: "
             "[incident_id] in the mapping"
         )
+    yield from warnings_of_times(connection)
     if mapping.gazetteer:
         [(asked, placed, _)] = connection.execute(query("mapped/file#gazetteer_rate")).fetchall()
         yield f"the gazetteer knows {placed:,} of {asked:,} rows without a point ({placed / max(asked, 1):.0%})"
@@ -197,6 +202,15 @@ def warnings_of(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Iter
         query("mapped/file#biased_loss"), {"least": LEAST_LOSS}
     ).fetchall():
         yield f"biased loss: {lost:,} of {rows:,} rows of {trait} {value!r} are refused; the ranking lacks them"
+
+
+def warnings_of_times(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Yield which times are read as epochs though the mapping does not say so."""
+    for (ours,) in connection.execute("SELECT DISTINCT ours FROM epoch_column ORDER BY ours").fetchall():
+        yield (
+            f"{ours} is written in digits alone and is read as seconds, milliseconds or microseconds since 1970; set "
+            f"{ours}_format (epoch_s or epoch_ms) in the mapping to be sure"
+        )
 
 
 def unread_lines(connection: duckdb.DuckDBPyConnection, mapping_name: str) -> pa.Table:
@@ -214,10 +228,16 @@ def read_waiting(connection: duckdb.DuckDBPyConnection, mapping: Mapping, topic:
     connection.execute(query("mapped/dead_letters#tried_rows"), letters)
     connection.execute("CREATE OR REPLACE TEMP TABLE tried AS SELECT topic, payload_hash FROM tried_row")
     columns = [f"{_waiting_sql(name)} AS {name_sql(name)}" for name in mapping.theirs()]
+    content = [
+        f"coalesce(payload ->> {literal_sql(_pointer(name))}, '')"
+        for several in mapping.columns.named().values()
+        for name in several
+    ]
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {', '.join(columns)}, "  # noqa: S608
         "payload ->> '/harmspot_incident_id' AS harmspot_incident_id, source_offset + 1 AS harmspot_line, "
-        "payload ->> '/harmspot_date_order' AS harmspot_date_order, "
+        f"concat_ws(chr(31), {', '.join(content)}) AS harmspot_content, payload ->> '/harmspot_crs' AS harmspot_crs, "
+        "payload ->> '/harmspot_date_order' AS harmspot_date_order, payload ->> '/harmspot_epochs' AS harmspot_epochs, "
         "topic AS harmspot_file, rowid AS harmspot_number FROM tried_row"
     )
 
@@ -258,9 +278,11 @@ def _has_duplicates(hashes: pa.ChunkedArray) -> bool:
 
 
 def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:
-    is_hashed = mapping.blank_id == "hash" and "harmspot_incident_id" not in types
-    content = content_of_row_sql(mapping) if is_hashed else "NULL::VARCHAR"
+    is_hashed = mapping.blank_id == "hash"
+    content = "harmspot_content" if "harmspot_content" in types else content_of_row_sql(mapping)
     condition = f"({id_sql(mapping, types)}) IS NULL" if is_hashed else "false"
+    if "harmspot_incident_id" in types:  # of a row that waits, which may have been given one
+        condition += " AND harmspot_incident_id IS NULL"
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW unidentified AS SELECT harmspot_number AS row_number, harmspot_file AS file, "  # noqa: S608
         f"{content} AS content FROM raw WHERE {condition}"
@@ -270,17 +292,26 @@ def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: 
         connection.execute(query("mapped/file#each_id"))
 
 
-def _locate(connection: duckdb.DuckDBPyConnection, crs: str) -> None:
+def _locate(connection: duckdb.DuckDBPyConnection, systems: Sequence[str]) -> None:
     """Create temporary view `located`: `extract` with lon and lat; only distinct points are transformed."""
-    if is_degrees(crs):
+    if all(map(is_degrees, systems)):
         connection.execute(query("mapped/file#located_in_degrees"))
-        return
-    points = frame(connection, query("mapped/file#distinct_point"))
+    elif len(systems) == 1:
+        points = frame(connection, query("mapped/file#distinct_point"))
+        create_table(connection, "point_wgs84", _in_degrees(points, systems[0]))
+        connection.execute(query("mapped/file#located_by_point"))
+    else:
+        points = frame(connection, query("mapped/file#distinct_point_by_crs"))
+        parts = [_in_degrees(points[points["row_crs"] == crs], crs) for crs in systems]
+        create_table(connection, "point_wgs84", pd.concat(parts))
+        connection.execute(query("mapped/file#located_by_point_and_crs"))
+
+
+def _in_degrees(points: pd.DataFrame, crs: str) -> pd.DataFrame:
+    """Return the points (x, y) with lon and lat, without those that are not on Earth."""
     transform = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform
     lon, lat = transform(points["x"].to_numpy(dtype=float), points["y"].to_numpy(dtype=float))
-    is_finite = np.isfinite(lon) & np.isfinite(lat)
-    create_table(connection, "point_wgs84", points.assign(lon=lon, lat=lat)[is_finite])
-    connection.execute(query("mapped/file#located_by_point"))
+    return points.assign(lon=lon, lat=lat)[np.isfinite(lon) & np.isfinite(lat)]
 
 
 def _place(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
@@ -293,17 +324,23 @@ def _place(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     connection.execute(query("mapped/file#placed"))
 
 
-def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
+def _fill_lookups(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     match_offences(connection, mapping)
-    create_table(connection, "status_word", words_of(mapping.statuses), "folded(word) AS word, meaning")
-    create_table(connection, "discovery_word", words_of(mapping.discoveries), "folded(word) AS word, meaning")
+    # Of words that are the same when folded, the first listed counts.
+    words = "folded(word) AS word, arg_min(meaning, rank) AS meaning"
+    create_table(connection, "status_word", words_of(mapping.statuses, STATUSES), words, "GROUP BY ALL")
+    create_table(connection, "discovery_word", words_of(mapping.discoveries, DISCOVERIES), words, "GROUP BY ALL")
+    create_table(connection, "named_column", _named_columns(mapping))
+
+
+def fill_spans(connection: duckdb.DuckDBPyConnection, mapping: Mapping, last_year: int) -> None:
+    """Create the spans of the mapping's time zone for each time of an incident, and of updated_at of any record."""
     spans = zone_spans(mapping.time_zone or "UTC", last_year)
     create_table(connection, "zone_span", spans if mapping.time_zone else spans.slice(0, 0))
-    for ours in ("occurred_at", "occurred_to", "reported_at"):
+    for ours in ("occurred_at", "occurred_to", "reported_at", "updated_at"):
         # DuckDB leaves out a join with what it knows to be empty.
         rows = "FROM zone_span" if ours in mapping.columns.named() else "FROM zone_span WHERE false"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {ours}_span AS {rows}")
-    create_table(connection, "named_column", _named_columns(mapping))
 
 
 def match_offences(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
@@ -325,8 +362,10 @@ def _named_columns(mapping: Mapping) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema(types))
 
 
-def create_table(connection: duckdb.DuckDBPyConnection, name: str, rows: object, columns: str = "*") -> None:
-    """Create temporary table `name` with `columns` of a frame or an Arrow table."""
+def create_table(
+    connection: duckdb.DuckDBPyConnection, name: str, rows: object, columns: str = "*", grouped: str = ""
+) -> None:
+    """Create temporary table `name` with `columns` of a frame or an Arrow table, perhaps grouped."""
     connection.register("filling", rows)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM filling")  # noqa: S608 - ours
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM filling {grouped}")  # noqa: S608 - ours
     connection.unregister("filling")

@@ -19,9 +19,11 @@ from pipeline.mapped.time_format import check_format
 DISCOVERIES = ("public", "police", "partner", "sensor")
 PRECISIONS = ("instant", "day", "month")
 STATUSES = ("recorded", "amended", "cancelled")
+NO_WORDS = ("false", "f", "no", "n", "0")  # a plain no beside `true_values`
 BLANK_IDS = ("refuse", "hash")
 SAME_IDS = ("conflict", "gravest", "each", "later_load_corrects")
 _SAME_IDS_OF = {"incidents": SAME_IDS, "warrants": ("conflict", "gravest", "later_load_corrects")}
+_OF_PEOPLE = ("persons", "involvements", "warrants", "custody", "actions")
 DECIMALS = (".", ",")
 THOUSANDS = (",", ".", " ", "'")
 
@@ -136,16 +138,24 @@ class Mapping:
 
 
 def check_columns(mapping: Mapping, present: Collection[str], origin: str) -> None:
-    """Raise MappingError if the file lacks a column of the mapping; name its columns and the closest one."""
+    """Raise MappingError if the file lacks a column of the mapping; name its columns and the closest one.
+
+    What stands where none of the columns is may be a row; of a file about people nothing is shown.
+    """
     read_as = {theirs: ours for ours, names in mapping.columns.named().items() for theirs in names}
     if mapping.gazetteer:
         read_as |= dict.fromkeys(mapping.gazetteer.match, "gazetteer.match")
+    if read_as and not set(read_as) & set(present):
+        raise MappingError(
+            f"{origin}: its first line names none of the columns that mapping {mapping.name!r} reads "
+            f"({', '.join(map(repr, read_as))}); does the file have a header? Lines above it: skip_rows"
+        )
     for theirs, ours in read_as.items():
         if theirs not in present:
-            raise MappingError(
-                f"{origin}: no column {theirs!r}, which mapping {mapping.name!r} reads as {ours}"
-                f"{suggestion(theirs, present)}; it has {', '.join(map(repr, present))}"
-            )
+            missing = f"{origin}: no column {theirs!r}, which mapping {mapping.name!r} reads as {ours}"
+            if mapping.kind in _OF_PEOPLE:
+                raise MappingError(missing)
+            raise MappingError(f"{missing}{suggestion(theirs, present)}; it has {', '.join(map(repr, present))}")
 
 
 def check_offence_codes(mapping: Mapping, offence_codes: Collection[str]) -> None:

@@ -49,7 +49,8 @@ def _build(document: dict[str, Any], folder: Path) -> Mapping:
     kind = build_typed(str, document.get("kind", "incidents"), "kind")
     check_one_of("kind", kind, tuple(COLUMNS_OF_KIND))
     columns = _columns(document.pop("columns", None), COLUMNS_OF_KIND[kind], document.get("blank_id"))
-    offences, notes = _offences(document.pop("offences", None), kind, folder)
+    numeric = build_typed(get_type_hints(Mapping)["numeric"], document.get("numeric", []), "numeric")
+    offences, notes = _offences(document.pop("offences", None), kind, folder, numeric)
     gazetteer = _gazetteer(document.pop("gazetteer", None))
     formats = {key.removesuffix(_FORMAT): document.pop(key) for key in _formats_of(document, columns)}
     hints = get_type_hints(Mapping)
@@ -79,12 +80,12 @@ def _columns(found: Any, kind: type[NamedColumns], blank_id: Any) -> NamedColumn
     return build_typed(kind, known, "columns")
 
 
-def _offences(table: Any, kind: str, folder: Path) -> tuple[Any, tuple[str, ...]]:
+def _offences(table: Any, kind: str, folder: Path, numeric: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
     if table is None and "offence" not in COLUMNS_OF_KIND[kind].READS:
         return empty_offences(), ()
     if not isinstance(table, str):
         raise ValueError(f"offences={table!r}: expected the name of a CSV file beside the mapping")
-    return read_offences(folder / table)
+    return read_offences(folder / table, numeric)
 
 
 def _gazetteer(found: Any) -> Gazetteer | None:

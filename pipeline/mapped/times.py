@@ -1,12 +1,13 @@
 """How times are read: SQL of one column of times, level upon level, so that only odd texts take the slow way.
 
 A time is local, or absolute where the text states an offset or zone. Its rank is its precision: 0 instant, 1 day,
-2 month. Its fault says why there is none: `no` (blank), `bad` (no such time), `zone` (an unknown word for a zone) or
-`order` (day and month in an order that the file does not tell). The macros are in `sql/mapped/macro.sql`.
+2 month. Its fault says why there is none: `no` (blank), `bad` (no such time), `zone` (an unknown word for a zone),
+`order` (day and month in an order that the file does not tell) or `digits` (an epoch or a date, which it does not tell).
+The macros are in `sql/mapped/macro.sql`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.database import literal_sql, name_sql
 from pipeline.mapped.columns import text_sql
@@ -20,13 +21,23 @@ ISO_ABSOLUTE = (
 )
 _ISO_DATE = r"^\s*\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
 _MIDNIGHT = r"[T ](?:0?0:00(?::00(?:\.0+)?)?|12:00(?::00)? [Aa][Mm])$"
-_EPOCH = r"\s*[1-9](?:\d{9}|\d{12}|\d{15})(?:\.0*)?\s*"
-# Digits of a number, and the time that it is; Excel counts days of local time from 1899-12-30.
+_LONG_EPOCH = r"[1-9](?:\d{12}|\d{15})(?:\.0*)?"  # which no format of numbers takes for its own
+# Digits of a number, and the time that it is; Excel counts days of local time from 1899-12-30. Ten digits are seconds,
+# and as milliseconds a slip: they would be of 1970.
 _NUMBERS = {
     "epoch_s": (r"-?\d{1,11}(?:\.\d*)?", "make_timestamp(round({} * 1000000)::BIGINT)"),
-    "epoch_ms": (r"-?\d{1,14}(?:\.\d*)?", "make_timestamp(round({} * 1000)::BIGINT)"),
+    "epoch_ms": (r"-?(?:\d{1,9}|\d{11,14})(?:\.\d*)?", "make_timestamp(round({} * 1000)::BIGINT)"),
     "excel": (r"\d{1,6}(?:\.\d*)?", "TIMESTAMP '1899-12-30' + to_seconds(round({} * 86400)::BIGINT)"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the times of the files tell about how they are written, as SQL over the columns of `raw`."""
+
+    date_order: str = "NULL::VARCHAR"  # of day and month, mdy or dmy; null where the file does not tell
+    orders: tuple[str, ...] = ()  # those that occur; one alone only if it is that of every row
+    epochs: Mapping[str, str] = field(default_factory=dict)  # our name of a time → whether its digits are an epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +47,14 @@ class TimeColumn:
     ours: str
     text: str
     form: TimeFormat | str | None
-    date_order: str | None = None  # of day and month, as the file tells
+    told: Told = field(default_factory=Told)
 
     def levels(self) -> list[list[str]]:
         """Return the expressions of each level; each reads the columns of those before."""
         ours, text = self.ours, f"{self.ours}_text"
         body = f"coalesce(nullif({ours}_split.body, ''), trimmed({text}))"
         return [
-            [f"{self.text} AS {text}"],
+            [f"{self.text} AS {text}", f"{self.told.epochs.get(ours, 'false')} AS {ours}_is_epoch"],
             [f"{self._fast(text)} AS {ours}_fast"],
             [f"CASE WHEN {ours}_fast IS NULL THEN {self._fast_absolute(text)} END AS {ours}_zoned"],
             [
@@ -58,12 +69,18 @@ class TimeColumn:
 
     def _fast(self, text: str) -> str:
         if self.form is None:
-            other = f" ELSE {_ordered_sql(text, self.date_order)}" if self.date_order else ""
+            other = f" ELSE {self._ordered(text)}" if self.told.orders else ""
             return f"CASE WHEN {_is_sql(text, ISO_LOCAL)} THEN TRY_CAST({text} AS TIMESTAMP){other} END"
         if isinstance(self.form, str):
             return "NULL::TIMESTAMP"
         parsed = _strptime_sql(text, self.form.pattern)
         return f"CASE WHEN {_is_sql(text, self.form.digits)} THEN {parsed} END" if self.form.digits else parsed
+
+    def _ordered(self, text: str) -> str:
+        """Return the quick way for texts that begin with day and month."""
+        first, *others = self.told.orders
+        cases = [f"WHEN date_order = '{order}' THEN {_ordered_sql(text, order)}" for order in (first, *others)]
+        return f"CASE {' '.join(cases)} END" if others else _ordered_sql(text, first)
 
     def _fast_absolute(self, text: str) -> str:
         if self.form is None or (isinstance(self.form, TimeFormat) and self.form.falls_back):
@@ -74,17 +91,20 @@ class TimeColumn:
         found = f"split_zone({text})"
         if isinstance(self.form, TimeFormat) and self.form.has_time:
             found = f"CASE WHEN NOT {self._is_shaped(text)} THEN split_zone_at_end({text}) ELSE split_zone({text}) END"
-        numbers = [(_EPOCH, "Z")] if self._may_be_epoch() else []
-        numbers += [(_NUMBERS[self.form][0], "" if self.form == "excel" else "Z")] if isinstance(self.form, str) else []
-        cases = [
-            f"WHEN {_is_sql(f'trimmed({text})', digits)} THEN {{'body': trimmed({text}), 'zone': '{zone}'}} "
-            for digits, zone in reversed(numbers)
-        ]
+        numbers = []
+        if isinstance(self.form, str):
+            is_number = _is_sql(f"trimmed({text})", _NUMBERS[self.form][0])
+            numbers.append((is_number, "" if self.form == "excel" else "Z"))
+        if is_epoch := self._is_epoch(f"trimmed({text})"):
+            numbers.append((is_epoch, "Z"))
+        cases = [f"WHEN {is_number} THEN {{'body': trimmed({text}), 'zone': '{zone}'}} " for is_number, zone in numbers]
         return f"CASE {''.join(cases)}ELSE {found} END" if cases else found
 
-    def _may_be_epoch(self) -> bool:
-        """Return whether 10, 13 or 16 digits are an epoch: not where a pattern has digits without a mark."""
-        return not (isinstance(self.form, TimeFormat) and self.form.digits)
+    def _is_epoch(self, text: str) -> str | None:
+        """Return whether a text is an epoch that no format states; None where a pattern has digits without a mark."""
+        if isinstance(self.form, str):
+            return _is_sql(text, _LONG_EPOCH)
+        return None if self.form and self.form.digits else f"{self.ours}_is_epoch AND is_epoch({text})"
 
     def _is_shaped(self, text: str) -> str:
         """Return whether a text may be read without the pattern: a date that begins with the year."""
@@ -104,7 +124,8 @@ class TimeColumn:
         elif self.form:
             digits, read = _NUMBERS[self.form]
             by_form = f"CASE WHEN {_is_sql(body, digits)} THEN {read.format(f'TRY_CAST({body} AS DOUBLE)')} END"
-        epoch = f"WHEN {_is_sql(body, _EPOCH)} THEN epoch_time({body}) " if self._may_be_epoch() else ""
+        is_epoch = self._is_epoch(body)
+        epoch = f"WHEN {is_epoch} THEN epoch_time({body}) " if is_epoch else ""
         shaped = f"CASE {epoch}WHEN {self._is_shaped(body)} THEN shaped_time({body}, {parts}, {order}) END"
         names = ((by_form, "by_form"), (by_date, "by_date"), (shaped, "shaped"))
         return [f"CASE WHEN {self.ours}_split IS NOT NULL THEN {sql} END AS {self.ours}_{name}" for sql, name in names]
@@ -131,6 +152,7 @@ class TimeColumn:
         slow = f"coalesce({by_form}, {by_date}, {shaped})"
         offset = f"make_timestamptz(epoch_us({slow}) - 1000000 * zone_offset({zone}))"
         order = f"WHEN begins_with_day_or_month({ours}_parts) AND date_order IS NULL THEN 'order' "
+        digits = "" if self._is_epoch("") is None else f"WHEN {slow} IS NULL AND is_epoch({ours}_body) THEN 'digits' "
         return [
             f"CASE WHEN {fast} IS NOT NULL THEN {fast} WHEN {zone} = '' THEN {slow} END AS {ours}_local",
             f"CASE WHEN {zoned} IS NOT NULL THEN {zoned} WHEN {zone} <> '' THEN {offset} END AS {ours}_absolute",
@@ -138,13 +160,13 @@ class TimeColumn:
             f"WHEN {zoned} IS NOT NULL THEN 0 WHEN {by_form} IS NOT NULL THEN {by_number} "
             f"WHEN {by_date} IS NOT NULL THEN 1 ELSE shaped_rank({ours}_body, {ours}_parts) END AS {ours}_rank",
             f"CASE WHEN {fast} IS NOT NULL OR {zoned} IS NOT NULL THEN NULL WHEN is_blank_value({ours}_text) THEN 'no' "
-            f"{order if self.form is None else ''}WHEN {slow} IS NULL THEN 'bad' "
+            f"{order if self.form is None else ''}{digits}WHEN {slow} IS NULL THEN 'bad' "
             f"WHEN {zone} <> '' AND zone_offset({zone}) IS NULL THEN 'zone' END AS {ours}_fault",
         ]
 
 
 def time_levels(
-    ours: str, names: tuple[str, ...], types: Mapping[str, str], pattern: str | None, date_order: str | None = None
+    ours: str, names: tuple[str, ...], types: Mapping[str, str], pattern: str | None, told: Told
 ) -> list[list[str]]:
     """Return the expressions of each level that read one time.
 
@@ -158,8 +180,8 @@ def time_levels(
         DuckDB's types of the columns in `raw`.
     pattern : str or None
         The format that the mapping states.
-    date_order : str or None
-        Order of day and month that the file tells, `mdy` or `dmy`.
+    told : Told
+        What the files tell.
     """
     kind = types.get(names[0], "") if len(names) == 1 else ""
     form = None if pattern is None else read_format(f"{ours}_format", pattern)
@@ -171,7 +193,7 @@ def time_levels(
             ours, name_sql(names[0]), rank=int(kind == "DATE"), is_absolute=kind == "TIMESTAMP WITH TIME ZONE"
         )
     text = text_sql(names[0], types) if len(names) == 1 else _joined_sql(names, types, is_free=form is None)
-    return TimeColumn(ours, text, form, date_order).levels()
+    return TimeColumn(ours, text, form, told).levels()
 
 
 def _typed(ours: str, column: str, *, rank: int, is_absolute: bool = False) -> list[list[str]]:

@@ -5,11 +5,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipeline.database import literal_sql, name_sql, query
-from pipeline.mapped.mapping import PRECISIONS, Mapping
+from pipeline.mapped.mapping import NO_WORDS, PRECISIONS, Mapping
 from pipeline.mapped.record_columns import RECORD_KINDS, WORD_KEYS, holds
 
 OLDEST_YEARS = 120  # nobody alive is older: an earlier birth is a placeholder such as 1900-01-01
-_NO = ("false", "f", "no", "n", "0")
 _RFC_3339 = "%Y-%m-%dT%H:%M:%S.%f"
 _SHOWN = ("time", "day", "number", "integer", "offence")
 _PERSONAL = ("birth_date", "birth_year", "deceased_at")
@@ -36,6 +35,7 @@ def record_sql(mapping: Mapping) -> str:
     parts += [f"{is_versioned} AS is_version_stated"]
     parts += ["offence_word.offence_code", "offence_word.fault AS offence_fault"] if "offence" in reads else []
     join = query("records/record#offence_join") if "offence" in reads else ""
+    join += query("records/record#updated_at_join") if "updated_at" in reads else ""
     cases = " ".join(f"WHEN {rule.condition} THEN {number}" for number, rule in enumerate(rules_of(mapping)))
     return (
         f"WITH found AS (SELECT {', '.join(parts)} FROM extract {join}) "  # noqa: S608 - our names
@@ -46,11 +46,12 @@ def record_sql(mapping: Mapping) -> str:
 def rules_of(mapping: Mapping) -> list[Rule]:
     """Return the rules of the mapping's kind of record, the first to apply first."""
     read = [name for name in mapping.columns.named() if holds(name) not in ("text", "offence")]
-    local = [name for name in read if name == "week" or (holds(name) == "time" and name != "updated_at")]
+    local = [name for name in read if name == "week" or holds(name) == "time"]
     return [
         *(_blank(name) for name in RECORD_KINDS[mapping.kind].required),
         *(_unread(name) for name in read),
         *(_zoneless(name) for name in local if mapping.time_zone is None),
+        *((_FUTURE_UPDATE,) if "updated_at" in read else ()),
         *_SPECIAL.get(mapping.kind, ()),
     ]
 
@@ -99,7 +100,8 @@ def _value_sql(name: str, mapping: Mapping) -> str:
     local, absolute = f"CASE WHEN {is_day} THEN {name}_local END", f"timezone('UTC', {name}_absolute)"
     match holds(name):
         case "time" if name == "updated_at":
-            return f"epoch(coalesce({absolute}, {local}))::BIGINT"
+            # Without a span it is refused: there is no time zone, or the time is after the horizon.
+            return f"coalesce(epoch({absolute}), epoch({local}) - coalesce(updated_at_span.offset_s, 0))::BIGINT"
         case "time":
             return f"coalesce(strftime({absolute}, '{_RFC_3339}Z'), strftime({local}, '{_RFC_3339}'))"
         case "day":
@@ -107,7 +109,8 @@ def _value_sql(name: str, mapping: Mapping) -> str:
         case "number":
             return f"CASE WHEN isfinite({column}) THEN {column} END"
         case "truth":
-            return _cases_sql(word, [*((yes, "true") for yes in mapping.true_values), *((no, "false") for no in _NO)])
+            meanings = [*((yes, "true") for yes in mapping.true_values), *((no, "false") for no in NO_WORDS)]
+            return _cases_sql(f"whole_number({word})", meanings)
         case "word":
             known = {meaning: meaning for meaning in RECORD_KINDS[mapping.kind].columns.WORDS[name]}
             known |= getattr(mapping, WORD_KEYS[name])
@@ -145,7 +148,7 @@ def _unread(name: str) -> Rule:
         "time": f"is no time that can be read for sure; state `{name}_format` in the mapping, then replay",
         "day": f"is no date that can be read for sure, or has a time of day; state `{name}_format`, then replay",
         "number": "is no finite number",
-        "integer": "is no whole number",
+        "integer": "is no whole number of 15 digits at most",
         "truth": "holds a word that is neither among `true_values` nor a plain no",
         "word": f"holds a word that is not in `{WORD_KEYS.get(name)}` of the mapping; add it there, then replay",
     }[holds(name)]
@@ -158,6 +161,12 @@ def _zoneless(name: str) -> Rule:
     return Rule(is_local, "naive_time", detail, name)
 
 
+_FUTURE_UPDATE = Rule(
+    f"updated_at > epoch({_HORIZON})",
+    "future_date",
+    "`updated_at` is after the time of reading plus ingest.future_tolerance_minutes.",
+    "updated_at",
+)
 _UNKNOWN_OFFENCE = "`offence` is not in the mapping's table of offences; add it there, then replay."
 _UNCHECKED_OFFENCE = (
     "`offence` is marked check in the table of offences; see to its code, remove the mark, then replay."

@@ -19,7 +19,7 @@ from pipeline.events.flatten import pseudonyms_in
 from pipeline.events.schema import EVENT_TYPES
 from pipeline.events.version_sql import entity_key_sql
 from pipeline.mapped.extract import WGS84, column_types, extract_sql, set_reading
-from pipeline.mapped.mapped_files import create_table, match_offences
+from pipeline.mapped.mapped_files import create_table, fill_spans, match_offences
 from pipeline.mapped.mapping import Mapping
 from pipeline.mapped.record_columns import OPTIONAL, RECORD_KINDS
 from pipeline.records.record_sql import reasons_of, record_sql
@@ -115,9 +115,11 @@ def kept_identities(connection: Connection, rows: RecordRows) -> pa.Table:
 
 def _read_records(connection: Connection, mapping: Mapping, decoder: Decoder) -> None:
     """Create table `record` and view `sound_record` of `raw`, and `refused_row` with the rows that a rule refuses."""
-    set_reading(connection, mapping, mapping.crs or WGS84)
+    told = set_reading(connection, mapping, [mapping.crs or WGS84])
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": decoder.horizon})
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract_sql(mapping, column_types(connection))}")
+    extract = extract_sql(mapping, column_types(connection), told)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW extract AS {extract}")
+    fill_spans(connection, mapping, decoder.horizon.year)
     if "offence" in mapping.columns.READS:
         match_offences(connection, mapping)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE record AS {record_sql(mapping)}")

@@ -1,8 +1,9 @@
 -- Rows of an external file that are no incidents.
 
 -- name: refused
--- Dead letters of the refused rows, each with the original row of the file. A derived id and the order of day and
--- month are included, so that a replay reads the row as a new load of the file does.
+-- Dead letters of the refused rows, each with the original row of the file. A derived id and what the file told
+-- about its times are included, so that a replay reads the row as a new load of the file does; equal rows without an
+-- id are numbered, because equal letters are one.
 SELECT
     raw.harmspot_file AS topic,
     0::INTEGER AS source_partition,
@@ -15,11 +16,18 @@ SELECT
         json_object(
             'harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL,
             'harmspot_incident_id', derived_id.incident_id, 'harmspot_crs', getvariable('stated_crs'),
-            'harmspot_date_order', getvariable('date_order')
+            'harmspot_date_order', file_date_order(raw.harmspot_file),
+            'harmspot_epochs', file_epochs(raw.harmspot_file),
+            'harmspot_copy', CASE WHEN rule = 'no_id' THEN nullif(row_number() OVER (
+                PARTITION BY rule, raw.harmspot_file, json_merge_patch(
+                    to_json(raw), json_object('harmspot_number', NULL, 'harmspot_line', NULL)
+                )::VARCHAR
+                ORDER BY staged.row_number
+            ), 1) END
         )
     ) AS VARCHAR)) AS payload,
     refusal.about,
-    values_at(refusal.pointers, to_json(raw)) AS value
+    values_at(refusal.pointers, to_json(raw), refusal.is_time) AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN raw ON staged.row_number = raw.harmspot_number
@@ -65,7 +73,7 @@ SELECT
     $mapping AS mapping,
     tried_row.bytes AS payload,
     refusal.about,
-    values_at(refusal.pointers, tried_row.payload) AS value
+    values_at(refusal.pointers, tried_row.payload, refusal.is_time) AS value
 FROM staged
 JOIN refusal USING (rule)
 JOIN tried_row ON staged.row_number = tried_row.rowid

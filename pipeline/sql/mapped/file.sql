@@ -1,21 +1,49 @@
 -- An external file as tables: its rows, their ids and their places.
 
--- name: date_order
--- Which of day and month comes first in dates such as 06/15/2023, if some day after the 12th tells and none contradicts.
--- Reads `given_text` (given).
-SELECT CASE
-    WHEN count(*) = 0 THEN NULL
-    WHEN count(*) FILTER (b > 12) = 0 THEN 'dmy'
-    WHEN count(*) FILTER (a > 12) = 0 THEN 'mdy'
-END AS date_order
+-- name: told_times
+-- What the times of each file tell about how they are written: days and months that can only be one of both at the
+-- beginning of dates such as 06/15/2023, and whether some are digits as epochs are. Reads `given_time` (file, ours, given,
+-- is_free).
+SELECT
+    file,
+    ours,
+    count(*) FILTER (TRY_CAST(begins.a AS INTEGER) > 12 AND TRY_CAST(begins.b AS INTEGER) <= 12) AS days_first,
+    count(*) FILTER (TRY_CAST(begins.b AS INTEGER) > 12 AND TRY_CAST(begins.a AS INTEGER) <= 12) AS months_first,
+    bool_or(NOT contains(given, '/') AND is_epoch(given)) AS has_epochs
+FROM (
+    SELECT *, CASE WHEN is_free THEN regexp_extract(given, '^\s*(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}', ['a', 'b']) END AS begins
+    FROM given_time
+    WHERE given NOT LIKE '____-%'
+)
+GROUP BY file, ours
+HAVING days_first + months_first > 0 OR has_epochs
+ORDER BY file, ours
+
+-- name: epoch_column
+-- Times of a file that are epochs: most of their texts have as many digits as one, none fits the format that the mapping
+-- states, and most of those with ten digits are no date without marks, as 1306151030 is. Reads `given_time` (file, ours,
+-- given, is_stated).
+CREATE OR REPLACE TEMP TABLE epoch_column AS
+SELECT file, ours
 FROM (
     SELECT
-        TRY_CAST(regexp_extract(given, '^\s*(\d{1,2})[-/.](\d{1,2})', 1) AS INTEGER) AS a,
-        TRY_CAST(regexp_extract(given, '^\s*(\d{1,2})[-/.](\d{1,2})', 2) AS INTEGER) AS b
-    FROM given_text
-    WHERE given NOT LIKE '____-%' AND regexp_matches(given, '^\s*\d{1,2}[-/.]\d{1,2}[-/.]\d{4}')
+        *,
+        is_epoch(given) AS is_epoch,
+        is_epoch AND strlen(trimmed(split_part(given, '.', 1))) = 10 AS is_short,
+        is_short AND try_strptime(
+            trimmed(split_part(given, '.', 1)), ['%y%m%d%H%M', '%m%d%y%H%M', '%d%m%y%H%M', '%Y%m%d%H']
+        ) IS NOT NULL AS is_date
+    FROM given_time
+    WHERE NOT is_blank_value(given)
 )
-WHERE (a > 12) <> (b > 12)
+GROUP BY file, ours
+HAVING 2 * count_if(is_epoch) > count(*)
+    AND count_if(is_stated) = 0
+    AND (count_if(is_short) = 0 OR 2 * count_if(is_date) < count_if(is_short))
+ORDER BY file, ours
+
+-- name: no_epoch_column
+CREATE OR REPLACE TEMP TABLE epoch_column (file VARCHAR, ours VARCHAR)
 
 -- name: derived_id
 -- Ids for rows without one: a hash of the row's content and its ordinal among the rows of its file with the same
@@ -27,7 +55,8 @@ SELECT
 FROM unidentified
 
 -- name: each_id
--- Ids where equal ids are incidents of their own (same_id: each): the id, the offence, and an ordinal among equal ones.
+-- Ids where equal ids are incidents of their own (same_id: each): the id, the offence, and an ordinal among
+-- equal ones of the same file.
 CREATE OR REPLACE TEMP TABLE derived_id AS
 SELECT
     row_number,
@@ -38,28 +67,35 @@ FROM (
         coalesce(extract.incident_id, derived_id.incident_id) AS id,
         offence,
         offence_detail,
-        row_number() OVER (PARTITION BY id, offence, offence_detail ORDER BY extract.row_number) AS copy
+        row_number() OVER (
+            PARTITION BY extract.file, id, offence, offence_detail ORDER BY extract.row_number
+        ) AS copy
     FROM extract
     LEFT JOIN derived_id ON extract.row_number = derived_id.row_number
 )
 WHERE id IS NOT NULL
 
 -- name: identified
--- Rows of the file with their identifiers: incident, version, event. Reads `extract` and derived_id.
+-- Rows of the file with their identifiers: incident, version, event. Reads `extract`, derived_id and updated_at_span.
 CREATE OR REPLACE TEMP VIEW identified AS
 SELECT
     extract.*,
     coalesce(extract.harmspot_incident_id, derived_id.incident_id, extract.incident_id) AS id,
     updated_at_fault IS DISTINCT FROM 'no' AS is_updated_at_given,
+    coalesce(updated_at_absolute,
+        make_timestamptz(epoch_us(updated_at_local) - 1000000 * updated_at_span.offset_s)) AS updated_at,
     CASE
-        WHEN is_updated_at_given THEN epoch(coalesce(
-            timezone('UTC', updated_at_absolute), updated_at_local))::BIGINT
+        WHEN is_updated_at_given THEN epoch(updated_at)::BIGINT
         WHEN is_version_given THEN version
         ELSE 1
     END AS stated_version,
     CASE WHEN is_updated_at_given OR is_version_given THEN concat(id, '@', stated_version) ELSE id END AS event_id
 FROM extract
 LEFT JOIN derived_id ON extract.row_number = derived_id.row_number
+LEFT JOIN updated_at_span
+    ON year(updated_at_local) = updated_at_span.year
+    AND updated_at_local >= updated_at_span.local_from
+    AND updated_at_local < updated_at_span.local_to
 
 -- name: distinct_point
 -- Distinct points are far fewer than rows, so only they are transformed.
@@ -67,6 +103,25 @@ SELECT DISTINCT x, y
 FROM extract
 WHERE isfinite(x) AND isfinite(y)
 ORDER BY x, y
+
+-- name: waiting_systems
+-- Coordinate systems of the files of waiting rows.
+SELECT DISTINCT coalesce(harmspot_crs, 'EPSG:4326') AS crs
+FROM raw
+ORDER BY crs
+
+-- name: distinct_point_by_crs
+SELECT DISTINCT row_crs, x, y
+FROM extract
+WHERE isfinite(x) AND isfinite(y)
+ORDER BY row_crs, x, y
+
+-- name: located_by_point_and_crs
+-- The same for waiting rows of files in several coordinate systems.
+CREATE OR REPLACE TEMP VIEW located AS
+SELECT identified.*, point_wgs84.lon, point_wgs84.lat
+FROM identified
+LEFT JOIN point_wgs84 USING (row_crs, x, y)
 
 -- name: located_by_point
 -- The file's coordinates in degrees of WGS84, transformed per distinct point; null if they are not on Earth.

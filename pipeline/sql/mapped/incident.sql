@@ -1,7 +1,7 @@
 -- Incidents of an external file, each with the rule (see refusal.sql) that refuses it, or null.
 -- Reads temporary tables: placed (the file's values under our names, identified, with lon and lat), a span of zones for
 -- each time, offence_word, status_word, discovery_word; and variables: source, rank (of the precision: 0 instant, 1 day,
--- 2 month), discovery, horizon, is_degrees, has_gazetteer.
+-- 2 month), discovery, horizon, has_gazetteer.
 CREATE OR REPLACE TEMP VIEW mapped AS
 WITH translated AS (
     SELECT
@@ -16,6 +16,7 @@ WITH translated AS (
         CASE WHEN is_blank(placed.status) THEN 'recorded' ELSE status_word.meaning END AS stated_status,
         offence_word.offence_code,
         offence_word.fault AS offence_fault,
+        NOT is_blank(placed.discovery) AND discovery_word.meaning IS NULL AS is_unknown_discovery,
         coalesce(discovery_word.meaning, offence_word.discovery, getvariable('discovery')) AS stated_discovery
     FROM placed
     LEFT JOIN occurred_at_span AS happened
@@ -98,14 +99,27 @@ SELECT
             THEN 'future_end'
         WHEN occurred_to_fault IS NULL AND until IS NULL THEN 'no_end_zone'
         WHEN reported_at_fault <> 'no' THEN concat(reported_at_fault, ':reported_at')
+        WHEN coalesce(reported_at_local < TIMESTAMP '1901-01-01', reported_at_absolute < TIMESTAMPTZ '1901-01-01 00:00:00+00')
+            THEN 'early_report'
+        WHEN reported_at > getvariable('horizon')
+            OR year(reported_at_local) > year(getvariable('horizon')::TIMESTAMPTZ)
+            THEN 'future_report'
         WHEN reported_at_fault IS NULL AND reported_at IS NULL THEN 'no_reported_zone'
         WHEN updated_at_fault <> 'no' THEN concat(updated_at_fault, ':updated_at')
+        WHEN coalesce(updated_at_local < TIMESTAMP '1901-01-01', updated_at_absolute < TIMESTAMPTZ '1901-01-01 00:00:00+00')
+            THEN 'early_update'
+        WHEN updated_at > getvariable('horizon')
+            OR year(updated_at_local) > year(getvariable('horizon')::TIMESTAMPTZ)
+            THEN 'future_update'
+        WHEN updated_at_fault IS NULL AND updated_at IS NULL THEN 'no_updated_zone'
         WHEN stated_version IS NULL THEN 'bad_version'
         WHEN stated_status IS NULL THEN 'bad_status'
+        WHEN is_unknown_discovery THEN 'bad_discovery'
+        WHEN is_domestic IS NULL THEN 'bad_domestic'
         WHEN is_x_given <> is_y_given THEN 'half_location'
         WHEN is_x_given AND (x IS NULL OR y IS NULL OR NOT isfinite(x) OR NOT isfinite(y)) THEN getvariable('no_number')
         WHEN is_x_given AND (lon IS NULL OR lon NOT BETWEEN -180 AND 180 OR lat NOT BETWEEN -90 AND 90)
-            THEN if(getvariable('is_degrees') AND x BETWEEN -90 AND 90 AND y BETWEEN -180 AND 180, 'swapped', 'off_earth')
+            THEN if(is_degrees AND x BETWEEN -90 AND 90 AND y BETWEEN -180 AND 180, 'swapped', 'off_earth')
         WHEN x = 0 AND y = 0 THEN 'at_zero'
         WHEN lon IS NULL AND area_id IS NULL THEN if(getvariable('has_gazetteer'), 'not_in_gazetteer', 'no_location')
         WHEN offence_fault IS NOT NULL THEN offence_fault

@@ -46,9 +46,9 @@ CREATE OR REPLACE TEMP MACRO marked_number_of(given, point, group_mark) AS CASE
         THEN TRY_CAST(regexp_replace(regexp_replace(trimmed(given), group_mark, '', 'g'), point, '.') AS DOUBLE)
 END;
 
--- A whole number such as a version; null for any other text.
+-- A whole number such as a version, of 15 digits at most so that a later one can follow; null for any other text.
 CREATE OR REPLACE TEMP MACRO integer_of(given) AS
-    CASE WHEN regexp_full_match(given, '\s*[+-]?\d+(?:\.0*)?\s*') THEN TRY_CAST(split_part(given, '.', 1) AS BIGINT) END;
+    CASE WHEN regexp_full_match(given, '\s*[+-]?0*\d{1,15}(?:\.0*)?\s*') THEN TRY_CAST(split_part(given, '.', 1) AS BIGINT) END;
 
 -- The two numbers of a point in one column: a, b; empty if it is none. Longitude first in `POINT (lon lat)` and GeoJSON.
 CREATE OR REPLACE TEMP MACRO lon_lat_of(given) AS regexp_extract(
@@ -138,6 +138,9 @@ CREATE OR REPLACE TEMP MACRO shaped_time(given, parts, date_order) AS CASE
         ), ',', '.') AS TIMESTAMP)
 END;
 
+-- Whether a text has as many digits as the seconds, milliseconds or microseconds of an epoch since 2001.
+CREATE OR REPLACE TEMP MACRO is_epoch(given) AS regexp_full_match(given, '\s*[1-9](?:\d{9}|\d{12}|\d{15})(?:\.0*)?\s*');
+
 -- The time of an epoch in digits: ten are seconds, thirteen milliseconds, sixteen microseconds.
 CREATE OR REPLACE TEMP MACRO epoch_time(digits) AS make_timestamp(round(TRY_CAST(digits AS DOUBLE) * CASE
     WHEN TRY_CAST(digits AS DOUBLE) < 1e10 THEN 1000000
@@ -152,12 +155,16 @@ CREATE OR REPLACE TEMP MACRO shaped_rank(given, parts) AS CASE
     ELSE 0
 END;
 
--- The values of a row (JSON) that a refusal shows, in one line; null where it shows none.
-CREATE OR REPLACE TEMP MACRO values_at(pointers, given) AS array_to_string(
-    list_transform(pointers, lambda pointer:
-        left(regexp_replace(coalesce(json_extract_string(given, pointer), ''), '[\s\pC]+', ' ', 'g'), 60)),
-    ' and '
+CREATE OR REPLACE TEMP MACRO shown_values(pointers, given) AS list_transform(
+    pointers,
+    lambda pointer: left(regexp_replace(coalesce(json_extract_string(given, pointer), ''), '[\s\pC]+', ' ', 'g'), 60)
 );
+
+-- The values of a row (JSON) that a refusal shows, in one line; null where it shows none. Those of one time are one text.
+CREATE OR REPLACE TEMP MACRO values_at(pointers, given, is_time) AS CASE
+    WHEN is_time THEN array_to_string(shown_values(pointers, given), ' ')
+    ELSE array_to_string(shown_values(pointers, given), ' and ')
+END;
 
 -- Words of offences as they are compared; as numbers where the mapping says so.
 CREATE OR REPLACE TEMP MACRO offence_fold(given) AS

@@ -1,6 +1,7 @@
 -- Reasons to refuse a row of an external file: the rule named in `incident.sql`, a stable reason code, a sentence about
 -- the file's columns, and JSON pointers to the values that the sentence shows: of times, numbers and words of offences
--- only, never of ids or free text. Reads named_column (ours, theirs, pointers).
+-- only, never of ids or free text; those of one time
+-- (is_time) are one text. Reads named_column (ours, theirs, pointers).
 CREATE OR REPLACE TEMP TABLE refusal AS
 WITH rule (rule, reason, ours, is_shown, detail) AS (
     VALUES
@@ -10,9 +11,16 @@ WITH rule (rule, reason, ours, is_shown, detail) AS (
     ('bad_interval', 'bad_interval', 'occurred_to', true, '{} is before the time that occurred_at gives, as the end of the interval.'),
     ('future_end', 'future_date', 'occurred_to', true, '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
     ('no_end_zone', 'naive_time', 'occurred_to', true, '{} states no offset; set time_zone in the mapping, then replay.'),
+    ('early_report', 'impossible_date', 'reported_at', true, '{} is before 1901: a placeholder or a slip.'),
+    ('future_report', 'future_date', 'reported_at', true, '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
+    ('early_update', 'impossible_date', 'updated_at', true, '{} is before 1901: a placeholder or a slip.'),
+    ('future_update', 'future_date', 'updated_at', true, '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
+    ('no_updated_zone', 'naive_time', 'updated_at', true, '{} states no offset; set time_zone in the mapping, then replay.'),
     ('no_reported_zone', 'naive_time', 'reported_at', true, '{} states no offset; set time_zone in the mapping, then replay.'),
-    ('bad_version', 'bad_value', 'version', true, '{} is no whole number.'),
-    ('bad_status', 'bad_value', 'status', false, '{} holds a word that the mapping does not list under statuses.'),
+    ('bad_version', 'bad_value', 'version', true, '{} is no whole number of 15 digits at most.'),
+    ('bad_status', 'bad_value', 'status', false, '{} holds a word that the mapping does not list under statuses; add it there, then replay.'),
+    ('bad_discovery', 'bad_value', 'discovery', false, '{} holds a word that the mapping does not list under discoveries; add it there, then replay.'),
+    ('bad_domestic', 'bad_value', 'domestic', false, '{} holds a word that is neither among true_values nor a plain no; list it under true_values, or as nothing under blanks, then replay.'),
     ('no_discovery', 'bad_value', 'offence', true, 'discovery follows neither from the row nor from {} nor from the mapping.'),
     ('no_number', 'bad_coordinate', 'point', true, 'No number in {}; if it has marks, set decimal and thousands in the mapping, then replay.'),
     ('no_point', 'bad_coordinate', 'point', true, 'No point in {}: expected POINT (lon lat), (lat, lon), GeoJSON or {"latitude": …, "longitude": …}.'),
@@ -34,6 +42,7 @@ fault (fault, reason, detail) AS (
     VALUES
     ('no', 'missing_field', '{} is blank.'),
     ('bad', 'bad_value', '{} is no time in the format that the mapping states, or in ISO 8601 where it states none.'),
+    ('digits', 'bad_value', '{} holds digits that are an epoch or a date without marks, and the file does not tell which; set its format (epoch_s, epoch_ms or a pattern) in the mapping, then replay.'),
     ('zone', 'bad_zone', '{} states a zone that is no abbreviation of the mapping''s time_zone; set time_zone, or have it written as -05:00.'),
     ('order', 'ambiguous_date', '{} begins with day or month, and the file does not tell which; set its format in the mapping, then replay.')
 ),
@@ -49,6 +58,7 @@ SELECT
     every.reason,
     replace(every.detail, '{}', coalesce(named_column.theirs, every.ours)) AS detail,
     replace(coalesce(named_column.theirs, every.ours), '`', '') AS about,
-    CASE WHEN every.is_shown THEN named_column.pointers END AS pointers
+    CASE WHEN every.is_shown THEN named_column.pointers END AS pointers,
+    every.ours LIKE '%_at' OR every.ours = 'occurred_to' AS is_time
 FROM every
 LEFT JOIN named_column USING (ours)

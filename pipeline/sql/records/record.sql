@@ -88,6 +88,12 @@ LEFT JOIN offence_word
     ON extract.offence = offence_word.offence
     AND extract.offence_detail IS NOT DISTINCT FROM offence_word.offence_detail
 
+-- name: updated_at_join
+LEFT JOIN updated_at_span
+    ON year(extract.updated_at_local) = updated_at_span.year
+    AND extract.updated_at_local >= updated_at_span.local_from
+    AND extract.updated_at_local < updated_at_span.local_to
+
 -- name: event
 -- The rows of `record_data` as events. Their ids are given after decoding (see `kept`).
 SELECT
@@ -134,7 +140,8 @@ FROM staged
 WHERE rule IS NOT NULL
 
 -- name: refused
--- Dead letters of the refused rows (`refused_row`: row_number, reason, detail, about, value), each with the original row of the file.
+-- Dead letters of the refused rows (`refused_row`: row_number, reason, detail, about, value), each with the original row of the file and
+-- what the file told about its times.
 SELECT
     raw.harmspot_file AS topic,
     0::INTEGER AS source_partition,
@@ -143,7 +150,12 @@ SELECT
     refused_row.detail,
     $mapping AS mapping,
     encode(CAST(json_merge_patch(
-        to_json(raw), json_object('harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL)
+        to_json(raw),
+        json_object(
+            'harmspot_file', NULL, 'harmspot_number', NULL, 'harmspot_line', NULL,
+            'harmspot_date_order', file_date_order(raw.harmspot_file),
+            'harmspot_epochs', file_epochs(raw.harmspot_file)
+        )
     ) AS VARCHAR)) AS payload,
     refused_row.about,
     refused_row.value

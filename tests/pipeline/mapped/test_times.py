@@ -1,6 +1,7 @@
 """Every spelling of a time is read as the instant that it states, or refused by name; none is shifted."""
 
 import tempfile
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pipeline.mapped.reading import COLUMNS, mapping_of, read, times, told
+from pipeline.database import connect
+from pipeline.mapped import mapped_files
+from tests.pipeline.mapped.reading import COLUMNS, GOOD, NOW, mapping_of, read, times, told
 from tests.soak import sample
 
 LISTED = COLUMNS | {"occurred_at": ["when", "clock"]}
@@ -74,10 +77,8 @@ SHAPES = {
     "294247-01-01 00:00:00": "bad_value",
     "-2023-06-15 00:00:00": "bad_value",
     "1970-01-01 00:00:00": "1970-01-01 05:00:00 instant",
-    "1577943000000": "2020-01-02 05:30:00 instant",
-    "1577943000": "2020-01-02 05:30:00 instant",
-    "1577943000.0": "2020-01-02 05:30:00 instant",
-    "1577943000000000": "2020-01-02 05:30:00 instant",
+    "1577943000000": "bad_value",
+    "1577943000": "bad_value",
     "157794300": "bad_value",
     "43832.5": "bad_value",
     "06/05/2023 10:00": "ambiguous_date",
@@ -110,7 +111,7 @@ def test_a_time_without_a_format_is_read_by_its_shape(tmp_path: Path) -> None:
                 "2018-07-04 23:30:00+02": "2018-07-04 21:30:00 instant",
                 "2018-07-12": "2018-07-12 04:00:00 day",
                 "04.07.2018 23:30": "bad_value",
-                "1577943000": "2020-01-02 05:30:00 instant",
+                "1577943000": "bad_value",
                 "12/25/2018 11:30:00 PM XYZ": "bad_zone",
                 "": "missing_field",
             },
@@ -167,7 +168,14 @@ def test_a_time_without_a_format_is_read_by_its_shape(tmp_path: Path) -> None:
             {"1577943000": "2020-01-02 05:30:00 instant", "915148800": "1999-01-01 00:00:00 instant", "x": "bad_value"},
         ),
         ("%s", {"1577943000.5": "2020-01-02 05:30:00 instant", "1577943000000": "2020-01-02 05:30:00 instant"}),
-        ("epoch_ms", {"1577943000000": "2020-01-02 05:30:00 instant", "915148800000": "1999-01-01 00:00:00 instant"}),
+        (
+            "epoch_ms",
+            {
+                "1577943000000": "2020-01-02 05:30:00 instant",
+                "915148800000": "1999-01-01 00:00:00 instant",
+                "1577943000": "bad_value",
+            },
+        ),
         (
             "excel",
             {
@@ -201,6 +209,64 @@ def test_day_and_month_change_places_only_as_the_file_tells(
     tmp_path: Path, texts: list[str], expected: list[str]
 ) -> None:
     assert times(tmp_path, texts) == expected
+
+
+EPOCH = "2020-01-02 05:30:00 instant"
+
+
+@pytest.mark.parametrize(
+    ("texts", "form", "expected"),
+    [
+        (
+            ["1577943000000", "1577943000", " 1577943000.0 ", "", "soon"],
+            None,
+            [EPOCH] * 3 + ["missing_field", "bad_value"],
+        ),
+        (["1577943000000000", "1577943000000"], "%F %T", [EPOCH] * 2),
+        (["1577943000000", "1577943000000", "2020-01-02 00:30:00"], "%F %T", ["bad_value"] * 2 + [EPOCH]),
+        (["1577943000", "2020-01-02 00:30"], None, ["bad_value", EPOCH]),
+        # 13-06-15 10:30, 15/06/13 10:30, 06/15/13 10:30, 2013-06-15 10 h
+        (["1306151030", "1306151031"], None, ["bad_value"] * 2),
+        (["1506131030"], "%F %T", ["bad_value"]),
+        (["1006151330", "1577943000"], None, ["bad_value"] * 2),
+        (["1577943000", "1577943000", "1306151030"], None, [EPOCH, EPOCH, "2011-05-23 11:43:50 instant"]),
+    ],
+)
+def test_digits_are_an_epoch_only_where_the_file_tells(
+    tmp_path: Path, texts: list[str], form: str | None, expected: list[str]
+) -> None:
+    assert times(tmp_path, texts, **({"occurred_at_format": form} if form else {})) == expected
+
+
+def test_each_file_of_a_folder_tells_of_its_own_times(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    files = {
+        "a": ["06/15/2023", "06/05/2023"],
+        "b": ["15/06/2023 10:00", "06/05/2023 10:00"],
+        "c": ["06/05/2023"],
+        "d": ["1577943000"],
+        "e": ["2020-01-02 00:30", "1577943000"],
+    }
+    for name, texts in files.items():
+        pd.DataFrame([GOOD | {"when": text} for text in texts]).to_csv(tmp_path / "in" / f"{name}.csv", index=False)
+    expected = [
+        *("2023-06-15 04:00:00 day", "2023-06-05 04:00:00 day"),
+        *("2023-06-15 14:00:00 instant", "2023-05-06 14:00:00 instant"),
+        *("ambiguous_date", EPOCH, EPOCH, "bad_value"),
+    ]
+    mapping = mapping_of(tmp_path)
+    with closing(connect(is_encrypting=False)) as connection:
+        mapped_files.read_raw(connection, tmp_path / "in", mapping)
+        mapped_files.map_incidents(connection, mapping, NOW)
+        mapped_files.stage_incidents(connection)
+        found = connection.execute("FROM staged ORDER BY row_number").to_arrow_table().to_pylist()
+        reasons = connection.execute("SELECT rule, reason FROM refusal").fetchall()
+        said = list(mapped_files.warnings_of_times(connection))
+    assert [told(row | {"reason": dict(reasons).get(row["rule"])}) for row in found] == expected
+    assert said == [
+        "occurred_at is written in digits alone and is read as seconds, milliseconds or microseconds since 1970; set "
+        "occurred_at_format (epoch_s or epoch_ms) in the mapping to be sure"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -312,6 +378,27 @@ def test_other_times_are_read_as_carefully(tmp_path: Path, column: str) -> None:
         "as -05:00."
     )
     assert found[2]["value"] == "2023-06-15 03:30 XST"
+
+
+@pytest.mark.parametrize("column", ["reported_at", "updated_at"])
+def test_other_times_have_the_zone_of_the_mapping_and_are_of_the_past(tmp_path: Path, column: str) -> None:
+    instant = datetime(2023, 6, 15, 14, tzinfo=UTC)
+    texts = ["2023-06-15 10:00:00", "2023-06-15T14:00:00Z", "2203-06-01 10:00:00", "2203-06-01 10:00:00Z"]
+    rows = [{"other": text} for text in [*texts, "1899-12-30 00:00:00", "0001-01-01 00:00:00Z"]]
+    found = read(tmp_path, rows, mapping_of(tmp_path, columns=COLUMNS | {column: "other"}))
+    assert [row["reason"] for row in found] == [None, None, *["future_date"] * 2, *["impossible_date"] * 2]
+    name, expected = ("reported_at", instant) if column == "reported_at" else ("version", int(instant.timestamp()))
+    assert [row[name] for row in found[:2]] == [expected] * 2
+    # Without a time zone no offset is known.
+    rows = [row | {"when": "2023-06-01 10:00Z"} for row in rows]
+    found = read(tmp_path, rows, mapping_of(tmp_path, columns=COLUMNS | {column: "other"}, time_zone=None))
+    assert [row["reason"] for row in found[:2]] == ["naive_time", None]
+
+
+def test_several_columns_of_a_time_are_shown_as_one_text(tmp_path: Path) -> None:
+    mapping = mapping_of(tmp_path, columns=LISTED)
+    [found] = read(tmp_path, [{"when": "06/17/2025", "clock": "25:00"}], mapping)
+    assert (found["reason"], found["value"]) == ("bad_value", "06/17/2025 25:00")
 
 
 ZONES = {

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.database import connect, query
+from pipeline.errors import MappingError
 from pipeline.mapped import mapped_files
 from pipeline.mapped.extract import BLANK_WORDS
 from pipeline.privacy.keys import derive_key
@@ -105,7 +106,7 @@ def test_an_id_of_several_columns(tmp_path: Path) -> None:
     mapping = mapping_of(tmp_path, columns=COLUMNS | {"incident_id": ["id", "victim"]})
     rows = [{"id": "A1", "victim": "1"}, {"id": "A1", "victim": ""}, {"id": "", "victim": "<Null>"}]
     found = read(tmp_path, rows, mapping)
-    assert [row["incident_id"] for row in found] == ["A1-1", "A1-", None]
+    assert [row["incident_id"] for row in found] == ["A1-1", None, None]
 
 
 @pytest.mark.parametrize("columns", [NAMELESS, NAMELESS | {"incident_id": None}, NAMELESS | {"incident_id": "none"}])
@@ -302,3 +303,84 @@ def test_any_text_is_a_value_or_a_refusal(
     assert len(found) == len(rows)
     for row in found:
         assert row["reason"] or (row["occurred_at"] and row["offence_code"] == "theft_other" and row["incident_id"])
+
+
+def test_an_unknown_word_of_discovery_or_status_is_refused_and_our_own_words_need_no_entry(tmp_path: Path) -> None:
+    columns = COLUMNS | {"discovery": "found", "status": "state"}
+    words = {"discoveries": {"OFFICER": "police", "officer ": "partner"}, "statuses": {"U": "cancelled"}}
+    mapping = mapping_of(tmp_path, columns=columns, discovery="public", **words)
+    rows = [{"found": word} for word in ("Officer", "Partner", "", "Officer Initiated")]
+    rows += [{"state": word} for word in ("u", "Amended", "", "open")]
+    found = read(tmp_path, [{"found": "", "state": ""} | row for row in rows], mapping)
+    assert [row["discovery"] for row in found[:3]] == ["police", "partner", "public"]
+    assert [row["status"] for row in found[4:7]] == ["cancelled", "amended", "recorded"]
+    assert reasons(found) == [None, None, None, "bad_value", None, None, None, "bad_value"]
+    assert (found[3]["about"], found[7]["about"]) == ("found", "state")
+    assert "list under discoveries" in found[3]["detail"]
+
+
+def test_a_word_that_is_neither_yes_nor_no_is_refused(tmp_path: Path) -> None:
+    mapping = mapping_of(tmp_path, columns=COLUMNS | {"domestic": "dv"}, blanks=["stranger"])
+    words = ["1", "1.0", "Yes", "TRUE", "0", "0.0", "N", "False", "", "NA", "Stranger", "Domestic"]
+    found = read(tmp_path, [{"dv": word} for word in words], mapping)
+    assert [row["is_domestic"] for row in found] == [True] * 4 + [False] * 7 + [None]
+    assert reasons(found) == [None] * 11 + ["bad_value"]
+    assert found[-1]["about"] == "dv"
+
+
+def test_an_id_of_several_columns_with_a_blank_part_is_none(tmp_path: Path) -> None:
+    columns = COLUMNS | {"incident_id": ["unit", "id"]}
+    rows = [{"unit": "U", "id": "1"}, {"unit": "U", "id": ""}, {"unit": "", "id": "1"}]
+    found = read(tmp_path, rows, mapping_of(tmp_path, columns=columns))
+    assert [(row["incident_id"], row["reason"]) for row in found] == [("U-1", None), *[(None, "empty_id")] * 2]
+    hashed = read(tmp_path, rows, mapping_of(tmp_path, columns=columns, blank_id="hash"))
+    assert [str(row["incident_id"])[:4] for row in hashed] == ["U-1", "row-", "row-"]
+
+
+def test_each_row_with_one_id_is_counted_in_its_file(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        pd.DataFrame([GOOD, GOOD]).to_csv(tmp_path / "in" / f"{name}.csv", index=False)
+    mapping = mapping_of(tmp_path, same_id="each")
+    with closing(connect(is_encrypting=False)) as connection:
+        mapped_files.read_raw(connection, tmp_path / "in", mapping)
+        mapped_files.map_incidents(connection, mapping, NOW)
+        ids = connection.execute("SELECT incident_id FROM mapped ORDER BY row_number").fetchall()
+    assert ids == [("i1-Theft",), ("i1-Theft-2",)] * 2
+
+
+def test_a_version_leaves_room_for_the_next(tmp_path: Path) -> None:
+    mapping = mapping_of(tmp_path, columns=COLUMNS | {"version": "v"})
+    rows = [{"v": text} for text in ("999999999999999", "0012.0", "9223372036854775807", "1000000000000000")]
+    found = read(tmp_path, rows, mapping)
+    assert [(row["version"], row["reason"]) for row in found] == [
+        *[(999999999999999, None), (12, None)],
+        *[(None, "bad_value")] * 2,
+    ]
+
+
+def test_places_in_any_script_are_found(tmp_path: Path) -> None:
+    streets = [
+        "\u0939\u093f\u0928\u094d\u0926\u0940 \u092e\u093e\u0930\u094d\u0917",
+        "\u0e16\u0e19\u0e19\u0e2a\u0e35\u0e25\u0e21",
+        "\u0130stiklal Cd.",
+    ]
+    lines = [f"1,{street},-75.2{number},39.5" for number, street in enumerate(streets)]
+    (tmp_path / "places.csv").write_text("\n".join(["number,street,lon,lat", *lines]), encoding="utf-8")
+    gazetteer = {
+        "file": "places.csv",
+        "match": ["number", "street"],
+        "on": ["number", "street"],
+        "x": "lon",
+        "y": "lat",
+    }
+    rows = [{"number": "1", "street": street.upper(), "x": "", "y": ""} for street in streets]
+    found = read(tmp_path, rows, mapping_of(tmp_path, gazetteer=gazetteer))
+    assert [row["lon"] for row in found] == [-75.20, -75.21, -75.22]
+
+
+def test_numbers_of_offences_that_are_the_same_are_one_row(tmp_path: Path) -> None:
+    table = "offence,offence_code,discovery\n0110,robbery,public\n110.0,theft_other,public\n"
+    assert len(mapping_of(tmp_path, table=table).offences) == 2
+    with pytest.raises(MappingError, match=r"'110\.0' occurs twice"):
+        mapping_of(tmp_path, table=table, numeric=["offence"])
