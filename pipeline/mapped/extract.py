@@ -260,9 +260,9 @@ def _told(connection: Connection, mapping: FileMapping, types: Mapping[str, str]
     # A replayed row carries what its file told; other rows that wait cannot tell it.
     if _DERIVED_ID in types:
         connection.execute(query("mapped/file#no_epoch_column"))
-        epochs = "contains(concat(' ', harmspot_epochs, ' '), ' {} ')"
+        is_epoch = "contains(concat(' ', harmspot_epochs, ' '), ' {} ')"
         return Told(
-            "harmspot_date_order", ("dmy", "mdy"), {ours: epochs.format(ours) for ours in _guessed(mapping, types)}
+            "harmspot_date_order", ("dmy", "mdy"), {ours: is_epoch.format(ours) for ours in _guessed(mapping, types)}
         )
     orders, epoch_columns = _told_by_file(connection, mapping, types)
     files = 0

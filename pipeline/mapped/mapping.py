@@ -145,7 +145,7 @@ def check_columns(mapping: Mapping, present: Collection[str], origin: str) -> No
     read_as = {theirs: ours for ours, names in mapping.columns.named().items() for theirs in names}
     if mapping.gazetteer:
         read_as |= dict.fromkeys(mapping.gazetteer.match, "gazetteer.match")
-    if read_as and not set(read_as) & set(present):
+    if not {_plain(name) for name in read_as} & {_plain(name) for name in present}:
         raise MappingError(
             f"{origin}: its first line names none of the columns that mapping {mapping.name!r} reads "
             f"({', '.join(map(repr, read_as))}); does the file have a header? Lines above it: skip_rows"
@@ -187,9 +187,13 @@ def check_crs(name: str, crs: str) -> None:
 
 def suggestion(word: str, known: Collection[str]) -> str:
     """Return ` (did you mean …?)` with the closest known word, or nothing."""
-    folded = {re.sub(r"\W|_", "", k).lower(): k for k in sorted(known)}
-    close = difflib.get_close_matches(re.sub(r"\W|_", "", word).lower(), list(folded), n=1)
+    folded = {_plain(k): k for k in sorted(known)}
+    close = difflib.get_close_matches(_plain(word), list(folded), n=1)
     return f" (did you mean {folded[close[0]]!r}?)" if close else ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\W|_", "", name).lower()
 
 
 def _check_zone(name: str) -> None:

@@ -2,8 +2,8 @@
 
 A time is local, or absolute where the text states an offset or zone. Its rank is its precision: 0 instant, 1 day,
 2 month. Its fault says why there is none: `no` (blank), `bad` (no such time), `zone` (an unknown word for a zone),
-`order` (day and month in an order that the file does not tell) or `digits` (an epoch or a date, which it does not tell).
-The macros are in `sql/mapped/macro.sql`.
+`order` (day and month in an order that the file does not tell) or `digits` (an epoch or a date). The
+macros are in `sql/mapped/macro.sql`.
 """
 
 from collections.abc import Mapping

@@ -16,7 +16,10 @@ WITH translated AS (
         CASE WHEN is_blank(placed.status) THEN 'recorded' ELSE status_word.meaning END AS stated_status,
         offence_word.offence_code,
         offence_word.fault AS offence_fault,
-        NOT is_blank(placed.discovery) AND discovery_word.meaning IS NULL AS is_unknown_discovery,
+        CASE
+            WHEN placed.discovery IS NULL OR discovery_word.meaning IS NOT NULL THEN false
+            ELSE NOT is_blank(placed.discovery)
+        END AS is_unknown_discovery,
         coalesce(discovery_word.meaning, offence_word.discovery, getvariable('discovery')) AS stated_discovery
     FROM placed
     LEFT JOIN occurred_at_span AS happened
@@ -53,6 +56,8 @@ spanned AS (
 dated AS (
     SELECT
         *,
+        rule_of_time(reported_at_fault, reported_at, reported_at_local, reported_at_absolute) AS reported_at_rule,
+        rule_of_time(updated_at_fault, updated_at, updated_at_local, updated_at_absolute) AS updated_at_rule,
         CASE WHEN until >= began_at THEN began_at + to_microseconds((epoch_us(until) - epoch_us(began_at)) // 2) ELSE began_at
         END AS occurred_at,
         greatest(getvariable('rank'), occurred_at_rank, CASE
@@ -99,19 +104,9 @@ SELECT
             THEN 'future_end'
         WHEN occurred_to_fault IS NULL AND until IS NULL THEN 'no_end_zone'
         WHEN reported_at_fault <> 'no' THEN concat(reported_at_fault, ':reported_at')
-        WHEN coalesce(reported_at_local < TIMESTAMP '1901-01-01', reported_at_absolute < TIMESTAMPTZ '1901-01-01 00:00:00+00')
-            THEN 'early_report'
-        WHEN reported_at > getvariable('horizon')
-            OR year(reported_at_local) > year(getvariable('horizon')::TIMESTAMPTZ)
-            THEN 'future_report'
-        WHEN reported_at_fault IS NULL AND reported_at IS NULL THEN 'no_reported_zone'
+        WHEN reported_at_rule IS NOT NULL THEN concat(reported_at_rule, ':reported_at')
         WHEN updated_at_fault <> 'no' THEN concat(updated_at_fault, ':updated_at')
-        WHEN coalesce(updated_at_local < TIMESTAMP '1901-01-01', updated_at_absolute < TIMESTAMPTZ '1901-01-01 00:00:00+00')
-            THEN 'early_update'
-        WHEN updated_at > getvariable('horizon')
-            OR year(updated_at_local) > year(getvariable('horizon')::TIMESTAMPTZ)
-            THEN 'future_update'
-        WHEN updated_at_fault IS NULL AND updated_at IS NULL THEN 'no_updated_zone'
+        WHEN updated_at_rule IS NOT NULL THEN concat(updated_at_rule, ':updated_at')
         WHEN stated_version IS NULL THEN 'bad_version'
         WHEN stated_status IS NULL THEN 'bad_status'
         WHEN is_unknown_discovery THEN 'bad_discovery'

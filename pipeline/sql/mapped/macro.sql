@@ -148,6 +148,13 @@ CREATE OR REPLACE TEMP MACRO epoch_time(digits) AS make_timestamp(round(TRY_CAST
     ELSE 1
 END)::BIGINT);
 
+-- Why a time that could be read is refused; null for any other. Nothing is compared where the file has no such time.
+CREATE OR REPLACE TEMP MACRO rule_of_time(fault, moment, local_time, absolute_time) AS CASE WHEN fault IS NULL THEN CASE
+    WHEN coalesce(local_time < TIMESTAMP '1901-01-01', absolute_time < TIMESTAMPTZ '1901-01-01 00:00:00+00') THEN 'early'
+    WHEN moment > getvariable('horizon') OR year(local_time) > year(getvariable('horizon')::TIMESTAMPTZ) THEN 'future'
+    WHEN moment IS NULL THEN 'naive'
+END END;
+
 -- Precision of a text in a shape that needs no pattern: 0 instant, 1 day, 2 month.
 CREATE OR REPLACE TEMP MACRO shaped_rank(given, parts) AS CASE
     WHEN parts.a <> '' AND parts.hour = '' THEN 1

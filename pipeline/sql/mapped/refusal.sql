@@ -11,12 +11,6 @@ WITH rule (rule, reason, ours, is_shown, detail) AS (
     ('bad_interval', 'bad_interval', 'occurred_to', true, '{} is before the time that occurred_at gives, as the end of the interval.'),
     ('future_end', 'future_date', 'occurred_to', true, '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
     ('no_end_zone', 'naive_time', 'occurred_to', true, '{} states no offset; set time_zone in the mapping, then replay.'),
-    ('early_report', 'impossible_date', 'reported_at', true, '{} is before 1901: a placeholder or a slip.'),
-    ('future_report', 'future_date', 'reported_at', true, '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
-    ('early_update', 'impossible_date', 'updated_at', true, '{} is before 1901: a placeholder or a slip.'),
-    ('future_update', 'future_date', 'updated_at', true, '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
-    ('no_updated_zone', 'naive_time', 'updated_at', true, '{} states no offset; set time_zone in the mapping, then replay.'),
-    ('no_reported_zone', 'naive_time', 'reported_at', true, '{} states no offset; set time_zone in the mapping, then replay.'),
     ('bad_version', 'bad_value', 'version', true, '{} is no whole number of 15 digits at most.'),
     ('bad_status', 'bad_value', 'status', false, '{} holds a word that the mapping does not list under statuses; add it there, then replay.'),
     ('bad_discovery', 'bad_value', 'discovery', false, '{} holds a word that the mapping does not list under discoveries; add it there, then replay.'),
@@ -44,6 +38,9 @@ fault (fault, reason, detail) AS (
     ('bad', 'bad_value', '{} is no time in the format that the mapping states, or in ISO 8601 where it states none.'),
     ('digits', 'bad_value', '{} holds digits that are an epoch or a date without marks, and the file does not tell which; set its format (epoch_s, epoch_ms or a pattern) in the mapping, then replay.'),
     ('zone', 'bad_zone', '{} states a zone that is no abbreviation of the mapping''s time_zone; set time_zone, or have it written as -05:00.'),
+    ('early', 'impossible_date', '{} is before 1901: a placeholder or a slip.'),
+    ('future', 'future_date', '{} is after the time of reading plus ingest.future_tolerance_minutes.'),
+    ('naive', 'naive_time', '{} states no offset; set time_zone in the mapping, then replay.'),
     ('order', 'ambiguous_date', '{} begins with day or month, and the file does not tell which; set its format in the mapping, then replay.')
 ),
 every AS (
