@@ -47,12 +47,16 @@ FREE = [  # spellings that need no format
     *(offset("%Y-%m-%d %H:%M:%S", 0, text) for text in ("+00", "Z", "z", " UTC", " GMT", "+00:00", " +0000", "-00:00")),
     *(offset("%Y-%m-%dT%H:%M:%S", -300, text) for text in ("-05", " -0500", "-05:00")),
     *(offset("%Y/%m/%d %H:%M:%S", 330, text) for text in ("+05:30", "+0530", " +05:30")),
-    lambda moment: str(int(moment.timestamp())),
-    lambda moment: str(int(moment.timestamp()) * 1000),
 ]
+EPOCHS = (1, 1000)  # parts of a second; told by a column of nothing else
 PATTERNS = [
     *("%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%Y%m%d%H%M%S", "%b %d, %Y %H:%M:%S"),
 ]
+
+
+def spelling(form: str | int) -> Callable[[datetime], str]:
+    """Return how a moment is written by a pattern, or as an epoch in parts of a second."""
+    return local(form) if isinstance(form, str) else lambda moment: str(int(moment.timestamp()) * form)
 
 
 def is_told(moment: datetime) -> bool:
@@ -101,26 +105,25 @@ def written(dialect: Dialect, rows: list[list[str]], broken: list[str]) -> bytes
 @given(
     dialect=DIALECTS,
     moments=st.lists(st.tuples(MOMENTS, st.sampled_from(FREE), NOTES), min_size=1, max_size=8),
-    pattern=st.none() | st.sampled_from(PATTERNS),
+    pattern=st.none() | st.sampled_from([*PATTERNS, *EPOCHS]),
     broken=st.lists(BROKEN, max_size=2),
 )
 def test_every_row_is_stored_or_waits_and_no_instant_is_shifted(
     dialect: Dialect,
     moments: list[tuple[datetime, Callable[[datetime], str], str]],
-    pattern: str | None,
+    pattern: str | int | None,
     broken: list[str],
 ) -> None:
-    spelled = [(moment, local(pattern) if pattern else spell, note) for moment, spell, note in moments]
+    spelled = [(moment, spelling(pattern) if pattern else spell, note) for moment, spell, note in moments]
     told = [(moment, spell(moment), note) for moment, spell, note in spelled if is_told(moment)]
     rows = [[f"r{at}", text, "THEFT", "-75.16", "39.95", note] for at, (_, text, note) in enumerate(told)]
-    keys = {"occurred_at_format": pattern} if pattern else {}
+    keys = {"occurred_at_format": pattern} if isinstance(pattern, str) else {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "offences.csv").write_text("offence,offence_code,discovery\nTHEFT,theft_other,public\n")
         (folder / "town.yaml").write_text(yaml.safe_dump(MAPPING | keys | {"delimiter": dialect.delimiter}))
-        (folder / "in.csv").write_bytes(
-            written(dialect, [*rows, ["last", "2020-01-01", "THEFT", "1", "1", ""]], broken)
-        )
+        last = ["last", told[0][1] if told else "2020-01-01", "THEFT", "1", "1", ""]
+        (folder / "in.csv").write_bytes(written(dialect, [*rows, last], broken))
         with open_store(folder / "store.duckdb", derive_key(b"k" * 32), wait_s=0) as store:
             counts = store.load_mapped(
                 folder / "in.csv",
