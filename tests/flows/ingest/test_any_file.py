@@ -47,9 +47,8 @@ FREE = [  # spellings that need no format
     *(offset("%Y-%m-%d %H:%M:%S", 0, text) for text in ("+00", "Z", "z", " UTC", " GMT", "+00:00", " +0000", "-00:00")),
     *(offset("%Y-%m-%dT%H:%M:%S", -300, text) for text in ("-05", " -0500", "-05:00")),
     *(offset("%Y/%m/%d %H:%M:%S", 330, text) for text in ("+05:30", "+0530", " +05:30")),
-    lambda moment: str(int(moment.timestamp())),
-    lambda moment: str(int(moment.timestamp()) * 1000),
 ]
+EPOCHS = [lambda moment: str(int(moment.timestamp())), lambda moment: str(int(moment.timestamp()) * 1000)]
 PATTERNS = [
     *("%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%Y%m%d%H%M%S", "%b %d, %Y %H:%M:%S"),
 ]
@@ -102,25 +101,27 @@ def written(dialect: Dialect, rows: list[list[str]], broken: list[str]) -> bytes
     dialect=DIALECTS,
     moments=st.lists(st.tuples(MOMENTS, st.sampled_from(FREE), NOTES), min_size=1, max_size=8),
     pattern=st.none() | st.sampled_from(PATTERNS),
+    epoch=st.none() | st.none() | st.sampled_from(EPOCHS),  # of the whole column: among other times it is refused
     broken=st.lists(BROKEN, max_size=2),
 )
 def test_every_row_is_stored_or_waits_and_no_instant_is_shifted(
     dialect: Dialect,
     moments: list[tuple[datetime, Callable[[datetime], str], str]],
     pattern: str | None,
+    epoch: Callable[[datetime], str] | None,
     broken: list[str],
 ) -> None:
-    spelled = [(moment, local(pattern) if pattern else spell, note) for moment, spell, note in moments]
+    pattern = None if epoch else pattern
+    spelled = [(moment, epoch or (local(pattern) if pattern else spell), note) for moment, spell, note in moments]
     told = [(moment, spell(moment), note) for moment, spell, note in spelled if is_told(moment)]
     rows = [[f"r{at}", text, "THEFT", "-75.16", "39.95", note] for at, (_, text, note) in enumerate(told)]
     keys = {"occurred_at_format": pattern} if pattern else {}
+    last = epoch(datetime(2020, 1, 1, tzinfo=UTC)) if epoch else "2020-01-01"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "offences.csv").write_text("offence,offence_code,discovery\nTHEFT,theft_other,public\n")
         (folder / "town.yaml").write_text(yaml.safe_dump(MAPPING | keys | {"delimiter": dialect.delimiter}))
-        (folder / "in.csv").write_bytes(
-            written(dialect, [*rows, ["last", "2020-01-01", "THEFT", "1", "1", ""]], broken)
-        )
+        (folder / "in.csv").write_bytes(written(dialect, [*rows, ["last", last, "THEFT", "1", "1", ""]], broken))
         with open_store(folder / "store.duckdb", derive_key(b"k" * 32), wait_s=0) as store:
             counts = store.load_mapped(
                 folder / "in.csv",
@@ -133,6 +134,7 @@ def test_every_row_is_stored_or_waits_and_no_instant_is_shifted(
             kept = dict(store._connection.execute(sql).fetchall())
     assert counts.rows_in == len(rows) + 1 + len(broken)
     assert counts.rows_in == counts.stored + counts.duplicates + counts.merged + counts.dead
-    assert {number: moment for number, moment in kept.items() if number != "last"} == {
-        f"r{at}": moment for at, (moment, _, _) in enumerate(told)
-    }
+    expected = {f"r{at}": moment for at, (moment, _, _) in enumerate(told)}
+    found = {number: moment for number, moment in kept.items() if number != "last"}
+    # Ten digits that are also a date without marks, such as 1306151030, may be refused.
+    assert found.items() <= expected.items() if epoch is EPOCHS[0] else found == expected
