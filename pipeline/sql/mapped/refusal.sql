@@ -17,7 +17,7 @@ WITH rule (rule, reason, ours, is_shown, detail) AS (
     ('bad_domestic', 'bad_value', 'domestic', false, '{} holds a word that is neither among true_values nor a plain no; list it under true_values, or as nothing under blanks, then replay.'),
     ('no_discovery', 'bad_value', 'offence', true, 'discovery follows neither from the row nor from {} nor from the mapping.'),
     ('no_number', 'bad_coordinate', 'point', true, 'No number in {}; if it has marks, set decimal and thousands in the mapping, then replay.'),
-    ('no_point', 'bad_coordinate', 'point', true, 'No point in {}: expected POINT (lon lat), (lat, lon), GeoJSON or {"latitude": …, "longitude": …}.'),
+    ('no_point', 'bad_coordinate', 'point', false, 'No point in {}: expected POINT (lon lat), (lat, lon), GeoJSON or {"latitude": …, "longitude": …}.'),
     ('half_location', 'bad_coordinate', 'point', true, 'One of {} is given, not both.'),
     ('swapped', 'bad_coordinate', 'point', true, 'No place on Earth at {}; x and y may be swapped in the mapping.'),
     ('off_earth', 'bad_coordinate', 'point', true, 'No place on Earth at {} in the crs that the mapping states, or WGS84 where it states none.'),
