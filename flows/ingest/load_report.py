@@ -38,11 +38,11 @@ class LoadReport:
             ("new", counts.stored - counts.corrected, ""),
             ("corrected", counts.corrected, "new versions of what the store had"),
             ("repeated", counts.duplicates, "the same as a row before or in the store"),
-            ("merged", counts.merged, "one with another row of the same id, as the mapping says"),
+            ("merged", counts.merged, "another row of the id counts, here or in the store, as same_id says"),
             *((f"refused: {reason}", rows, examples.get(reason, "")) for reason, rows in counts.dead_by_reason.items()),
         ]
         if counts.cancelled:
-            table.append(("cancelled", counts.cancelled, "given before by these files and no longer"))
+            table.append(("withdrawn", counts.cancelled, "records or roles that the file takes back"))
         return pd.DataFrame(table, columns=["outcome", "rows", "example"])
 
     def as_json(self) -> dict[str, Any]:

@@ -16,27 +16,28 @@ from pipeline.mapped.mapping_file import read_mapping
 def replay(home: Home, mapping_files: Sequence[Path] = ()) -> BatchCounts:
     """Reprocess every waiting dead letter; those that now pass are stored and resolved, the rest keep waiting.
 
-    Rows read through a mapping use the mapping of that name: of `mapping_files`, of the settings, or a shipped one. If
-    `mapping_files` are given, rows of a mapping that cannot be found are left waiting. Involvements come last, because
-    their incidents may have waited, too.
+    Rows read through a mapping use the mapping of that name: of `mapping_files`, of the settings, or a shipped one.
+    Rows of a mapping that cannot be found are left waiting, and said. Involvements come last, because their incidents
+    may have waited, too.
 
     Raises
     ------
     SettingsError
-        A mapping cannot be found, and `mapping_files` are none.
+        No mapping of the waiting rows can be found.
     """
     now, days, decoder = home.now(), harm_days(home), new_decoder(home)
     known = [*mapping_files, *filter(None, [home.settings.ingest.mapping]), *home.settings.ingest.mappings]
     with open_home_store(home) as store:
         counts = store.replay_events(decoder.decode, ingested_at=now)
-        mappings = []
+        mappings, missing = [], []
         for name in store.waiting_mappings():
             try:
                 mappings.append(_mapping_named(name, known))
             except SettingsError as error:
-                if not mapping_files:
-                    raise
+                missing.append(error)
                 home.progress(str(error))
+        if missing and not mappings and not mapping_files:
+            raise missing[0]
         for mapping in sorted(mappings, key=lambda mapping: mapping.kind == "involvements"):
             counts += store.replay_mapped(mapping, decoder=decoder, harm_days=days, ingested_at=now)
     return counts

@@ -10,7 +10,7 @@ from flows.new_city.names import NUMBERED, name_strength, words_of_name
 from flows.new_city.offence_words import KnownWords
 from flows.new_city.places import number_marks, numbers, split_points
 from flows.new_city.table import Table
-from flows.new_city.times import NUMERIC, TimeFormat, clock_format, read_exactly, read_format
+from flows.new_city.times import NUMERIC, TimeFormat, clock_format, padded_clock, read_exactly, read_format
 
 _CLOCK = r"(time|hour|tm|clock)"
 _TIMES = ("occurred_at", "occurred_to", "reported_at", "updated_at")
@@ -88,7 +88,11 @@ def _find_times(table: Table, found: Found) -> None:
             key=lambda column: (_time_worth(found, ours, column, read[column]), -names_of(sample).index(column)),
         )
         form, strength = read[best], max(found.strength(ours, best), 0.3)
-        clock = None if form.precision == "instant" else _clock_beside(table, best, found)
+        clock = (
+            None
+            if form.precision == "instant"
+            else _clock_beside(table, best, found, is_lonely_enough=ours == "occurred_at")
+        )
         theirs: tuple[str, ...] = (best,)
         if clock is not None:
             theirs, form = _with_clock(table, best, form, *clock)
@@ -115,25 +119,37 @@ def _time_words(form: TimeFormat) -> str:
     return f"{form.rate:.1%} of values read as {form.words}{order}"
 
 
-def _clock_beside(table: Table, date_column: str, found: Found) -> tuple[str, str] | None:
-    """Return the column with the time of day that belongs to a date, and its pattern."""
-    stem = re.sub(r"\b(date|dt|day|on)\b", " ", words_of_name(date_column)).split()
-    candidates = []
-    for column in table.types:
-        words = words_of_name(column)
-        if (
-            column == date_column
-            or found.is_taken(column)
-            or not re.search(rf"\b{_CLOCK}\b", words.replace("of day", ""))
-        ):
-            continue
-        own = re.sub(rf"\b({_CLOCK}|of|day)\b", " ", words).split()
-        if own in (stem, []) and (pattern := clock_format(table.sample[column], table.connection)):
-            candidates.append((own == stem, column, pattern))
-    if not candidates:
-        return None
-    _, column, pattern = max(candidates, key=lambda one: one[0])
-    return column, pattern
+def _clock_beside(table: Table, date_column: str, found: Found, *, is_lonely_enough: bool) -> tuple[str, str] | None:
+    """Return the column with the time of day that belongs to a date, and its pattern.
+
+    A name that differs from the date's only in its word for time says it, or one of that word alone; otherwise, with
+    `is_lonely_enough`, the only column of times of day that the file has.
+    """
+    stem = _stem(date_column)
+    clocks = {
+        column: pattern
+        for column in table.types
+        if column != date_column and not found.is_taken(column) and _may_be_clock(column, table.sample[column])
+        if (pattern := clock_format(table.sample[column], table.connection))
+    }
+    named = [column for column in clocks if re.search(rf"\b{_CLOCK}\b", words_of_name(column).replace("of day", ""))]
+    alike = [column for column in clocks if _stem(column) == stem and stem] or [
+        column for column in named if not _stem(column)
+    ]
+    if not alike and is_lonely_enough and len(clocks) == 1:
+        alike = list(clocks)
+    return (alike[0], clocks[alike[0]]) if alike else None
+
+
+def _stem(column: str) -> list[str]:
+    """Return the words of a column's name that are not about date and time of day."""
+    return re.sub(rf"\b(date|dt|day|on|of|at|the|{_CLOCK})\b", " ", words_of_name(column)).split()
+
+
+def _may_be_clock(column: str, texts: pd.Series) -> bool:
+    """Return whether a column is called a time, or has texts such as 23:45."""
+    is_named = bool(re.search(rf"\b{_CLOCK}\b", words_of_name(column).replace("of day", "")))
+    return is_named or bool(texts.dropna().str.fullmatch(r"\s*\d{1,2}:\d{2}.*").mean() > _LEAST)
 
 
 def _with_clock(
@@ -141,7 +157,7 @@ def _with_clock(
 ) -> tuple[tuple[str, ...], TimeFormat]:
     """Return date and clock column with the format of their texts joined by a blank."""
     sample = table.sample
-    joined = sample[date_column] + " " + sample[clock_column]
+    joined = sample[date_column] + " " + padded_clock(sample[clock_column])
     date_pattern = form.pattern or "%Y-%m-%d"
     # A date that always carries midnight keeps its text in the pattern.
     first = str(sample[date_column].dropna().iloc[0])

@@ -21,6 +21,7 @@ NAMES: dict[str, tuple[tuple[str, float], ...]] = {
         (rf"{_REPORT}( unique)? {_ID}|{_REPORT}(no|nr|nbr|num|number)", 1.0),
         (r"incidentid|incid|caseid|crimeid|eventid|reportid|reference", 1.0),
         (r"id|identifier|unique id|uid", 1.0),
+        (r"(our |police |crime )?(ref|urn|refno|dossier|docket|log)( no| nr| number)?", 0.9),
         (rf"(offen[cs]e|record|file) {_ID}", 0.8),
         (rf"(incident|case|report|offen[cs]e) .*{_ID}", 0.7),
         (rf"(?!(.* )?{_NO_REPORT}\b)(.* {_ID}|.*(num|nbr|number))( .*)?", NUMBERED),

@@ -214,6 +214,7 @@ def clock_format(texts: pd.Series, connection: Connection) -> str | None:
     values = pd.Series(texts.dropna().unique(), dtype="object")
     if len(values) < 2 or not values.str.contains(r"^\d", na=False).mean() > 0.9:
         return None
+    values = padded_clock(values)
     tried = values.iloc[:: max(1, len(values) // _TRIED)].reset_index(drop=True)
     connection.register("tried_clock", pd.DataFrame({"text": tried}))
     try:
@@ -223,3 +224,10 @@ def clock_format(texts: pd.Series, connection: Connection) -> str | None:
         connection.unregister("tried_clock")
     count, place = max(zip(counts, itertools.count(0, -1), strict=False))
     return CLOCKS[-place] if count >= 0.95 * len(tried) else None
+
+
+def padded_clock(texts: pd.Series) -> pd.Series:
+    """Return times of day in digits alone with the zeros that numbers lose: 905 is 0905; a load pads them likewise."""
+    is_short = texts.str.fullmatch(r"\d{1,4}", na=False)
+    has_minutes = is_short.any() and texts[is_short].str.len().max() > 2
+    return texts.where(~is_short, texts.str.zfill(4)) if has_minutes else texts

@@ -125,6 +125,9 @@ def _reader(family: str) -> Callable[[Part, FileFormat], Parsed]:
 
 def _view_rows(connection: Connection, read: list[tuple[Part, Parsed]], parts: list[Part]) -> None:
     """Create view `raw` of the rows: of one table that DuckDB has read, or of a copy of all tables."""
+    if not any(found.columns for _, found in read):
+        whys = [refused.detail for _, found in read for refused in found.refused[:1]]
+        raise UnreadableError(f"{read[0][0].name} has no column with a value: {whys[0] if whys else 'rows are empty'}")
     relation, number = _numbered(connection, _only_table(read) or _copy(connection, read, parts), read)
     begins = dict.fromkeys(parts, 0)
     rows_before = 0

@@ -30,6 +30,7 @@ from pipeline.mapped.extract import (
 from pipeline.mapped.mapping import DISCOVERIES, PRECISIONS, STATUSES, Mapping, check_columns
 from pipeline.mapped.time_zones import zone_spans
 
+SHOWN_LOSSES = 5  # lines of a load that name what is lost
 LEAST_LOSS = 5  # refused rows that say something about what they have in common
 # The incident columns that sql/mapped/incident.sql yields.
 STAGED = (
@@ -198,10 +199,11 @@ def warnings_of(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Iter
     [(refused,)] = connection.execute("SELECT count(*) FROM refused_number").fetchall()
     if refused < LEAST_LOSS:
         return
-    for trait, value, rows, lost in connection.execute(
-        query("mapped/file#biased_loss"), {"least": LEAST_LOSS}
-    ).fetchall():
+    lost_rows = connection.execute(query("mapped/file#biased_loss"), {"least": LEAST_LOSS}).fetchall()
+    for trait, value, rows, lost in lost_rows[:SHOWN_LOSSES]:
         yield f"biased loss: {lost:,} of {rows:,} rows of {trait} {value!r} are refused; the ranking lacks them"
+    if more := lost_rows[SHOWN_LOSSES:]:
+        yield f"biased loss: the ranking lacks {len(more):,} further offences, months or areas, too"
 
 
 def warnings_of_times(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:

@@ -232,7 +232,7 @@ CREATE OR REPLACE TEMP TABLE refused_number (row_number BIGINT);
 
 -- name: biased_loss
 -- What refused rows have in common: an offence, a month, an area or letters of which at least half of the rows are
--- refused, and three times the share of all rows. What more than half of the rows have says nothing.
+-- refused, and twice the share of all other rows. What more than half of the rows have says nothing.
 WITH told AS (
     SELECT
         refused_number.row_number IS NOT NULL AS is_refused,
@@ -263,7 +263,6 @@ CROSS JOIN overall
 WHERE trait.value IS NOT NULL
     AND trait.refused >= $least
     AND 2 * trait.refused >= trait.all_rows
-    AND trait.refused * overall.all_rows >= 3 * overall.refused * trait.all_rows
+    AND trait.refused * (overall.all_rows - trait.all_rows) >= 2 * (overall.refused - trait.refused) * trait.all_rows
     AND 2 * trait.all_rows <= overall.all_rows
 ORDER BY trait.refused DESC, trait.trait, trait.value
-LIMIT 5

@@ -107,3 +107,29 @@ def test_names_are_compared_as_words() -> None:
     for patterns in NAMES.values():
         strengths = [strength for _, strength in patterns]
         assert strengths == sorted(strengths, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("date", "clock"),
+    [
+        ("Date of Offence", "Time of Offence"),
+        ("Date of Incident", "Time of Incident"),
+        ("Date_Of_Crime", "Time_Of_Crime"),
+        ("Committed On", "Committed At"),
+        ("Incident Date", "Incident Time"),
+        ("Date", "Time"),
+    ],
+)
+@pytest.mark.parametrize("is_number", [True, False])
+def test_date_and_time_apart_are_joined_under_any_name(date: str, clock: str, is_number: bool) -> None:
+    days = [f"{1 + i % 28:02d}/09/2024" for i in range(60)]
+    clocks = [str(100 * (i % 24) + 5) if is_number else f"{i % 24:02d}:{i % 60:02d}" for i in range(60)]
+    rows = plain(date=None).assign(**{date: days, clock: clocks})
+    if is_number and clock == "Committed At":
+        return  # numbers under a name that says nothing of time are no times
+    assert found_in(rows)["occurred_at"] == f"{date} + {clock}"
+
+
+@pytest.mark.parametrize("name", ["Ref", "URN", "Dossier", "Our Ref", "Police Ref No"])
+def test_a_reference_is_an_id(name: str) -> None:
+    assert found_in(plain().rename(columns={"case_number": name}))["incident_id"] == name

@@ -434,3 +434,17 @@ def test_any_bytes_are_read_or_refused_by_name(begin: bytes, content: bytes, suf
             read(path)
         except SourceError as error:
             assert f"in.{suffix}" in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[{},{}]",
+        '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},"geometry":'
+        '{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}}]}',
+    ],
+)
+def test_rows_without_any_column_are_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "in.json").write_text(text)
+    with pytest.raises(SourceError, match=r"in\.json"):
+        read(tmp_path / "in.json")
