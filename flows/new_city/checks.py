@@ -115,7 +115,11 @@ def _time_checks(city: City, files: CityFiles, total: float) -> list[Check]:
                 f"day and month could be the other way round: occurred_at_format {form.pattern} in {files.mapping}",
             )
         )
-    if form.rate < 0.995:
+    if form.is_mixed:
+        found.append(
+            Check(total, "day and month stand in both orders, so the rows wait: have the dates written in one")
+        )
+    elif form.rate < 0.995:
         found.append(Check((1 - form.rate) * total, f"{1 - form.rate:.1%} of the times are not read as {form.words}"))
     if form.precision != "instant":
         found.append(Check(0.0, f"times are known to the {form.precision} alone; hours of visits say nothing"))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.settings import CONFIGS, load_settings
+from flows.ingest.dead_letters import UNCHECKED_WORD, UNKNOWN_WORD
 from flows.ingest.load_report import LoadReport, load_and_report
 from flows.new_city.checks import Check, checks
 from flows.new_city.city import Ask, City, Wishes, look_at, slug_of
@@ -103,9 +104,9 @@ def load(new: NewCity, home: Home) -> LoadReport:
 def require_rows(new: NewCity, counts: BatchCounts) -> None:
     """Raise SourceError if a load has stored nothing of which a run could be made."""
     if not counts.stored and not counts.duplicates:
-        raise SourceError(
-            f"no row of {new.city.file} was stored: {counts.text()}; correct {new.files.mapping}, then load it again"
-        )
+        is_of_words = bool({UNKNOWN_WORD, UNCHECKED_WORD} & counts.dead_by_reason.keys())
+        wrong = new.files.offences if is_of_words else new.files.mapping
+        raise SourceError(f"no row of {new.city.file} was stored: {counts.text()}; correct {wrong}, then load it again")
 
 
 def is_terminal() -> bool:

@@ -29,6 +29,7 @@ _SWAPPED = {"%m/%d": "%d/%m", "%d/%m": "%m/%d", "%d-%m": "%m-%d", "%m-%d": "%d-%
 _EPOCHS = {"epoch_s": 1.0, "epoch_ms": 1e-3}
 NUMERIC = (*_EPOCHS, "excel")
 _SLIP_DAYS = 60
+_SLIPS = 0.005  # share of dates in the other order that may be slips of the pen
 _EARLIEST, _LATEST = 1950, 2100  # years that a time of an incident may have
 
 
@@ -41,11 +42,12 @@ class TimeFormat:
     precision: str  # instant, day or month
     is_ambiguous: bool = False  # day and month could be the other way round: no value is above 12
     latest: pd.Timestamp | None = None
+    is_mixed: bool = False  # day and month stand in both orders: no pattern is right, and the rows wait
 
     @property
     def words(self) -> str:
         """Return the pattern in words."""
-        return self.pattern or "ISO 8601"
+        return "day and month in both orders" if self.is_mixed else self.pattern or "ISO 8601"
 
 
 def read_format(texts: pd.Series, connection: Connection, patterns: tuple[str, ...] = PATTERNS) -> TimeFormat | None:
@@ -79,10 +81,10 @@ def read_format(texts: pd.Series, connection: Connection, patterns: tuple[str, .
     is_ambiguous = other is not None and bool(rates.get(other, 0.0) == rates[best])
     if is_ambiguous:
         best = min((best, str(other)), key=lambda pattern: _jumps(pd.Series(read[pattern])))
-    pattern = None if best == "" else best
-    return TimeFormat(
-        pattern, float(rates[best]), _precision(read[best].dropna(), best), is_ambiguous, read[best].max()
-    )
+    is_mixed = other in read and bool((read[other].notna() & read[best].isna()).mean() > _SLIPS)
+    pattern = None if best == "" or is_mixed else best
+    precision, latest = _precision(read[best].dropna(), best), read[best].max()
+    return TimeFormat(pattern, float(rates[best]), precision, is_ambiguous, latest, is_mixed)
 
 
 def _read_all(texts: pd.Series, connection: Connection, patterns: tuple[str, ...]) -> pd.DataFrame:

@@ -127,3 +127,13 @@ def test_the_last_time_leaves_out_the_future_and_a_slip_far_behind_all_others(
     with pytest.raises(SourceError, match="--column occurred_at"):
         latest_time(connection, ("at",), form, datetime(2000, 1, 1, tzinfo=UTC))
     connection.unregister("raw")
+
+
+def test_dates_in_both_orders_have_no_pattern(connection: duckdb.DuckDBPyConnection) -> None:
+    british, american = [f"{day}/03/2024" for day in range(1, 29)], [f"03/{day}/2024" for day in range(10, 29)]
+    mixed = read_format(texts(*british, *american), connection)
+    assert mixed is not None
+    assert (mixed.pattern, mixed.is_mixed) == (None, True)
+    plain = read_format(texts(*british), connection)
+    assert plain is not None
+    assert (plain.pattern, plain.is_mixed) == ("%d/%m/%Y", False)
