@@ -116,9 +116,7 @@ def _time_checks(city: City, files: CityFiles, total: float) -> list[Check]:
             )
         )
     if form.is_mixed:
-        found.append(
-            Check(total, "day and month stand in both orders, so the rows wait: have the dates written in one")
-        )
+        found.append(Check(total, "day and month stand in both orders, so the rows wait: have them written in one"))
     elif form.rate < 0.995:
         found.append(Check((1 - form.rate) * total, f"{1 - form.rate:.1%} of the times are not read as {form.words}"))
     if form.precision != "instant":

@@ -81,6 +81,7 @@ def read_format(texts: pd.Series, connection: Connection, patterns: tuple[str, .
     is_ambiguous = other is not None and bool(rates.get(other, 0.0) == rates[best])
     if is_ambiguous:
         best = min((best, str(other)), key=lambda pattern: _jumps(pd.Series(read[pattern])))
+    other = other_order(best)
     is_mixed = other in read and bool((read[other].notna() & read[best].isna()).mean() > _SLIPS)
     pattern = None if best == "" or is_mixed else best
     precision, latest = _precision(read[best].dropna(), best), read[best].max()
