@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command.options import PATH, json_option, pass_home
-from flows.command.printing import print_frame, print_json
+from flows.command.printing import print_frame, print_json, print_waiting
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -55,7 +55,4 @@ def command(
             letters, title="dead letters", as_json=as_json, columns=["file", "line", "reason", "column", "value"]
         )
     else:
-        print_frame(by_reason(letters), title="dead letters by reason", as_json=False)
-        if len(words := unknown_words(letters)):
-            print_frame(words, title="offence words to map", as_json=False)
-            click.echo("Change the mapping's table of offences, then `harmspot replay`.")
+        print_waiting(letters)

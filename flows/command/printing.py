@@ -140,8 +140,22 @@ def print_load(report: "LoadReport", *, as_json: bool) -> None:
             + (": wrong map, wrong crs, or x and y swapped?" if share > SUSPECT_SHARE else ""),
             fg="yellow" if share > SUSPECT_SHARE else None,
         )
-    if len(report.words):
-        print_frame(report.words, title="offence words to map", as_json=False)
+    print_words(report.words)
+
+
+def print_waiting(letters: "pd.DataFrame") -> None:
+    """Print the dead letters that wait by reason, if any, and the words to map."""
+    from flows.ingest.dead_letters import by_reason, unknown_words
+
+    if len(letters):
+        print_frame(by_reason(letters), title="dead letters by reason", as_json=False)
+        print_words(unknown_words(letters))
+
+
+def print_words(words: "pd.DataFrame") -> None:
+    """Print the offence words that no table of offences knows, with what to do, if there are any."""
+    if len(words):
+        print_frame(words, title="offence words to map", as_json=False)
         click.echo("Change the mapping's table of offences, then `harmspot replay`.")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command.options import PATH, json_option, pass_home
-from flows.command.printing import print_counts
+from flows.command.printing import print_counts, print_waiting
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -24,6 +24,9 @@ def command(home: "Home", mappings: tuple[Path, ...], as_json: bool) -> None:
       harmspot --home city replay
       harmspot --home city replay --mapping suspects.yaml --mapping warrants.yaml
     """
+    from flows.ingest.dead_letters import waiting_letters
     from flows.ingest.replay import replay
 
     print_counts(replay(home, mappings), as_json=as_json)
+    if not as_json:
+        print_waiting(waiting_letters(home))

@@ -10,7 +10,7 @@ from itertools import islice
 import pandas as pd
 
 from flows.home.home import Home
-from flows.ingest.dead_letters import UNCHECKED_WORD, UNKNOWN_WORD
+from flows.ingest.dead_letters import UNCHECKED_WORD, UNKNOWN_WORD, by_reason, waiting_letters
 from flows.ingest.ingest import open_source
 from flows.ingest.live import CHANGES, FILE, latest_run, live_file
 from pipeline.errors import SourceError
@@ -26,8 +26,9 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 
 def waiting(home: Home, health: StoreHealth) -> Iterator[Finding]:
     """Yield the dead letters by reason, and the undelivered messages by topic."""
+    examples = _examples(home) if health.dead_letters else {}
     for reason, count in health.dead_letters.items():
-        detail = f"{count:,} pending: {_remedy(home, reason, health.offence_words)}"
+        detail = f"{count:,} pending{examples.get(reason, '')}: {_remedy(home, reason, health.offence_words)}"
         yield Finding(f"dead letters: {reason}", "warning", detail, count)
     if not health.dead_letters:
         yield Finding("dead letters", "ok", "none", 0)
@@ -38,6 +39,12 @@ def waiting(home: Home, health: StoreHealth) -> Iterator[Finding]:
         yield Finding(f"outbox: {topic}", "warning", detail, messages)
     if not health.undelivered:
         yield Finding("outbox", "ok", "all messages are delivered", 0)
+
+
+def _examples(home: Home) -> dict[str, str]:
+    """Return the first dead letter of each reason in words: file, line, column and value."""
+    found = by_reason(waiting_letters(home)).drop_duplicates("reason")
+    return {reason: f", such as {example}" for reason, example in zip(found["reason"], found["example"], strict=True)}
 
 
 def _remedy(home: Home, reason: str, words: dict[str, int]) -> str:

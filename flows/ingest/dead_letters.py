@@ -43,9 +43,8 @@ def listed(letters: pd.DataFrame) -> pd.DataFrame:
 def by_reason(letters: pd.DataFrame) -> pd.DataFrame:
     """Return one row per reason and column: letters, example (the first, with its line), detail; most letters first."""
     grouped = letters.groupby(["reason", "column", "detail"], sort=False)
-    found = grouped.agg(
-        letters=("line", "size"), file=("file", "first"), line=("line", "first"), value=("value", "first")
-    )
+    firsts = {name: (name, "first") for name in ("file", "line", "value", "mapping")}
+    found = grouped.agg(letters=("line", "size"), **firsts)
     rows = found.reset_index().sort_values(["letters", "reason", "column"], ascending=[False, True, True])
     return rows.assign(example=_examples(rows)).reset_index(drop=True)[["reason", "letters", "example", "detail"]]
 
@@ -68,9 +67,10 @@ def unknown_words(letters: pd.DataFrame) -> pd.DataFrame:
 
 
 def _examples(rows: pd.DataFrame) -> list[str]:
+    shown = rows[["file", "mapping", "line", "column", "value"]].itertuples(index=False)
     return [
-        f"{file}, line {line}" + (f": {column} is {value!r}" if value else "")
-        for file, line, column, value in zip(rows["file"], rows["line"], rows["column"], rows["value"], strict=True)
+        f"{file}, {'line' if mapping else 'offset'} {line}" + (f": {column} is {value!r}" if value else "")
+        for file, mapping, line, column, value in shown
     ]
 
 
