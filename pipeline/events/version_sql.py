@@ -69,15 +69,19 @@ def arrival_sql(entity: str) -> str:
 
 
 def arriving_sql(entity: str, present: Collection[str]) -> str:
-    """Return SQL that creates view `arrival` for `load/settle.sql`: the rows of a file in table `staged`.
+    """Return SQL that creates views `arrival_key` and `arrival` for `load/settle.sql`.
 
+    `arrival_key` has the keys of table `staged`, the rows of a file; `arrival` what decides about `suspect_row`.
     The body of a row is its content without its version, in the columns `present`; its weight is the harm of its
     offence (table `harm_weight`), zero for what has none, and less for what is cancelled.
     """
     columns, weighed = _settled_columns(entity, present)
     return (
-        f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT staged.rowid AS staged_row, row_number, is_version_stated, "  # noqa: S608
-        f"{columns} FROM staged{weighed}"
+        f"CREATE OR REPLACE TEMP VIEW arrival_key AS SELECT rowid AS staged_row, {entity_key_sql(entity)} AS entity_key "  # noqa: S608
+        "FROM staged;"
+        "CREATE OR REPLACE TEMP TABLE suspect_row AS SELECT rowid AS staged_row, * FROM staged WHERE false;"
+        f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT staged_row, row_number, is_version_stated, {columns} "
+        f"FROM suspect_row{weighed}"
     )
 
 

@@ -186,7 +186,7 @@ class Loading(Settling):
         with unordered(self._connection):
             stored = self._scalar(keep_sql("incident", mapped_files.STAGED, rows), number._asdict())
         counts = BatchCounts(rows_in=stored, stored=stored)
-        if self._scalar("SELECT count(*) FROM earlier_load"):
+        if self._is_loaded_before():
             self._connection.execute(query("load/settle#present_incident"))
             counts = self._less_gone("incident", counts, number, mapped_files.STAGED)
         if stored == self._scalar("SELECT count(*) FROM raw"):

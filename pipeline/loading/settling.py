@@ -53,12 +53,15 @@ class Settling(Rows):
         dead = refuse()
         self._connection.execute(arriving_sql(entity, present))
         self._connection.execute(held_sql(entity, present))
-        for name in ("present_key", "suspect_key"):
+        if self._is_loaded_before():
+            self._connection.execute(query("load/settle#present_key"))
+        for name in ("suspect_key", "suspect_row"):
             self._connection.execute(query(f"load/settle#{name}"))
         self._connection.execute(query("load/settle#outcome"), {"same_id": same_id})
         became = dict(self._rows("load/settle#counts"))
-        self._connection.execute(query("load/settle#mark_clashes"))
-        clashes = refuse()
+        if became.keys() & {"clash", "conflict"}:
+            self._connection.execute(query("load/settle#mark_clashes"))
+            dead = pa.concat_tables([dead, refuse()])
         self._insert_settled(entity, number, present)
         stored = sum(became.get(name, 0) for name in _STORED)
         repeated, merged = became.get("repeated", 0), became.get("merged", 0)
@@ -69,13 +72,16 @@ class Settling(Rows):
             merged=merged,
             corrected=stored - became.get("new", 0),
         )
-        return counts, pa.concat_tables([dead, clashes])
+        return counts, dead
 
     def _insert_settled(self, entity: str, number: BatchNumber, present: Collection[str]) -> None:
         """Insert the rows of `staged` that are stored; what the file has no column for stays as the store holds it."""
-        self._connection.execute(query("load/settle#settled"))
+        for name in ("plain", "settled"):
+            self._connection.execute(query(f"load/settle#{name}"))
         columns, rows = kept_sql(entity, present)
         with unordered(self._connection):
+            plain = keep_sql(entity, present, hashed_sql(entity, "FROM plain", present))
+            self._connection.execute(plain, number._asdict())
             self._connection.execute(keep_sql(entity, columns, hashed_sql(entity, rows, columns)), number._asdict())
         self._connection.execute("DROP TABLE staged; DROP TABLE settled")
 
@@ -89,7 +95,7 @@ class Settling(Rows):
 
         Incidents are cancelled, warrants recalled, stays and shifts made empty. People and actions stay, and are said.
         """
-        if not self._scalar("SELECT count(*) FROM earlier_load"):
+        if not self._is_loaded_before():
             return 0
         self._connection.execute(held_sql(entity, present))
         self._connection.execute(query("load/settle#gone_key"))
@@ -101,3 +107,6 @@ class Settling(Rows):
                 )
             return 0
         return self._scalar(keep_sql(entity, hashed=hashed_sql(entity, withdrawn)), number._asdict())
+
+    def _is_loaded_before(self) -> bool:
+        return bool(self._scalar("SELECT count(*) FROM earlier_load"))

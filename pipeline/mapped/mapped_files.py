@@ -186,8 +186,8 @@ def refuse(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, again: bo
 
 def warnings_of(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Iterator[str]:
     """Yield what is odd about the rows as a whole, once they are kept: ids, places, what the refused have in common."""
-    [(twins,)] = connection.execute(query("mapped/file#twins")).fetchall()
-    if twins:
+    [(may_be_twins,)] = connection.execute(query("mapped/file#has_odd_ids")).fetchall()
+    if may_be_twins and (twins := connection.execute(query("mapped/file#twins")).fetchall()[0][0]):
         yield (
             f"{twins:,} ids differ from another only in leading zeros or `.0`; if they are numbers, set numeric: "
             "[incident_id] in the mapping"

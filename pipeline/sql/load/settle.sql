@@ -1,5 +1,6 @@
 -- What becomes of each row of a file: new, newer, older, corrected, repeated, merged, clash (in the file) or conflict
--- (with the store). Reads views `arrival` (the file's rows) and `held` (the store's versions), and earlier_load.
+-- (with the store). Reads views `arrival` (the file's rows that meet others) and `held` (the store's versions), and
+-- earlier_load.
 
 -- name: earlier_load
 -- Batches that loaded the same file through the same mapping before.
@@ -14,9 +15,17 @@ INSERT INTO store.loaded_file VALUES ($batch_id, $name, $digest, $kind, $mapping
 -- name: suspect_key
 -- Entities that occur in several rows or in the store already; every other row is new.
 CREATE OR REPLACE TEMP TABLE suspect_key AS
-SELECT entity_key FROM arrival GROUP BY entity_key HAVING count(*) > 1
+SELECT entity_key FROM arrival_key GROUP BY entity_key HAVING count(*) > 1
 UNION
-SELECT entity_key FROM arrival SEMI JOIN held USING (entity_key)
+SELECT entity_key FROM arrival_key SEMI JOIN held USING (entity_key)
+
+-- name: suspect_row
+-- Their rows: the contents of the many others need no look.
+INSERT INTO suspect_row
+SELECT arrival_key.staged_row, staged.*
+FROM staged
+JOIN arrival_key ON staged.rowid = arrival_key.staged_row
+SEMI JOIN suspect_key USING (entity_key)
 
 -- name: outcome
 -- Versions that only added people (from a file of involvements) decide nothing, but their numbers are taken.
@@ -59,7 +68,6 @@ ranked AS (
         first_value(body_hash) OVER by_precedence AS first_body,
         arrival.version = max(arrival.version) OVER (PARTITION BY entity_key) AS is_top
     FROM arrival
-    SEMI JOIN suspect_key USING (entity_key)
     WINDOW
         same_number AS (PARTITION BY entity_key, version),
         by_precedence AS (
@@ -121,25 +129,31 @@ SET rule = outcome.became
 FROM outcome
 WHERE staged.rowid = outcome.staged_row AND outcome.became IN ('clash', 'conflict')
 
+-- name: plain
+-- The rows that meet no other: they are stored as they are.
+CREATE OR REPLACE TEMP VIEW plain AS
+SELECT staged.*
+FROM staged
+ANTI JOIN outcome ON staged.rowid = outcome.staged_row
+
 -- name: settled
--- The rows that are stored.
+-- The other rows that are stored.
 CREATE OR REPLACE TEMP TABLE settled AS
 SELECT staged.* REPLACE (
-    coalesce(outcome.number, staged.version) AS version,
+    outcome.number AS version,
     CASE
         WHEN outcome.number <> staged.version THEN concat(staged.event_id, '@', outcome.number)
         ELSE staged.event_id
     END AS event_id
 )
 FROM staged
-LEFT JOIN outcome ON staged.rowid = outcome.staged_row
-WHERE coalesce(outcome.became, 'new') NOT IN ('repeated', 'merged', 'clash', 'conflict')
-ORDER BY staged.row_number
+JOIN outcome ON staged.rowid = outcome.staged_row
+WHERE outcome.became NOT IN ('repeated', 'merged', 'clash', 'conflict')
 
 -- name: present_key
 -- Entities that the file gives now.
 CREATE OR REPLACE TEMP TABLE present_key AS
-SELECT DISTINCT entity_key FROM arrival
+SELECT DISTINCT entity_key FROM arrival_key
 
 -- name: present_incident
 -- The same for incidents that are not staged, where the file was loaded before.

@@ -170,6 +170,15 @@ SELECT
 FROM placed
 WHERE NOT is_x_given AND NOT is_y_given
 
+-- name: has_odd_ids
+-- Whether the store, into which the file has gone, holds an id with leading zeros or `.0`.
+SELECT EXISTS (
+    SELECT 1
+    FROM store.incident_version
+    WHERE (incident_id LIKE '0%' OR contains(incident_id, '.'))
+        AND regexp_full_match(incident_id, '0\d+(?:\.0*)?|\d+\.0*')
+)
+
 -- name: twins
 -- Ids of the file that differ from another of the file or of the store only in leading zeros or `.0`.
 WITH odd AS (
