@@ -76,11 +76,11 @@ class Settling(Rows):
 
     def _insert_settled(self, entity: str, number: BatchNumber, present: Collection[str]) -> None:
         """Insert the rows of `staged` that are stored; what the file has no column for stays as the store holds it."""
-        for name in ("plain", "settled"):
+        for name in ("settled", "plain"):
             self._connection.execute(query(f"load/settle#{name}"))
         columns, rows = kept_sql(entity, present)
         with unordered(self._connection):
-            plain = keep_sql(entity, present, hashed_sql(entity, "FROM plain", present))
+            plain = keep_sql(entity, present, hashed_sql(entity, "FROM staged", present))
             self._connection.execute(plain, number._asdict())
             self._connection.execute(keep_sql(entity, columns, hashed_sql(entity, rows, columns)), number._asdict())
         self._connection.execute("DROP TABLE staged; DROP TABLE settled")

@@ -129,15 +129,8 @@ SET rule = outcome.became
 FROM outcome
 WHERE staged.rowid = outcome.staged_row AND outcome.became IN ('clash', 'conflict')
 
--- name: plain
--- The rows that meet no other: they are stored as they are.
-CREATE OR REPLACE TEMP VIEW plain AS
-SELECT staged.*
-FROM staged
-ANTI JOIN outcome ON staged.rowid = outcome.staged_row
-
 -- name: settled
--- The other rows that are stored.
+-- The rows that meet others and are stored.
 CREATE OR REPLACE TEMP TABLE settled AS
 SELECT staged.* REPLACE (
     outcome.number AS version,
@@ -149,6 +142,10 @@ SELECT staged.* REPLACE (
 FROM staged
 JOIN outcome ON staged.rowid = outcome.staged_row
 WHERE outcome.became NOT IN ('repeated', 'merged', 'clash', 'conflict')
+
+-- name: plain
+-- The rows that meet no other stay in `staged`: they are stored as they are.
+DELETE FROM staged WHERE rowid IN (SELECT staged_row FROM suspect_row)
 
 -- name: present_key
 -- Entities that the file gives now.
