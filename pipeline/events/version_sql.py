@@ -77,8 +77,8 @@ def arriving_sql(entity: str, present: Collection[str]) -> str:
     """
     columns, weighed = _settled_columns(entity, present)
     return (
-        f"CREATE OR REPLACE TEMP VIEW arrival_key AS SELECT rowid AS staged_row, {entity_key_sql(entity)} AS entity_key "  # noqa: S608
-        "FROM staged;"
+        f"CREATE OR REPLACE TEMP VIEW arrival_key AS "  # noqa: S608
+        f"SELECT rowid AS staged_row, {entity_key_sql(entity)} AS entity_key FROM staged;"
         "CREATE OR REPLACE TEMP TABLE suspect_row AS SELECT rowid AS staged_row, * FROM staged WHERE false;"
         f"CREATE OR REPLACE TEMP VIEW arrival AS SELECT staged_row, row_number, is_version_stated, {columns} "
         f"FROM suspect_row{weighed}"

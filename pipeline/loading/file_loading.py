@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.database import Progress, frame, query, transaction, unordered
+from pipeline.database import Progress, frame, query, transaction
 from pipeline.errors import SourceError, StoreError
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record
 from pipeline.events.columns import DEAD_LETTER
 from pipeline.events.decoder import Decoder
-from pipeline.events.version_sql import hashed_sql, keep_sql, stage_sql
+from pipeline.events.version_sql import keep_sql, stage_sql
 from pipeline.files.parsed import UnreadableError
 from pipeline.files.parts import Part, PassedOver, find_parts
 from pipeline.loading.rows import BatchNumber, dead_counts
@@ -163,9 +163,6 @@ class Loading(Settling):
         self, number: BatchNumber, mapping: Mapping, horizon: datetime, file_crs: str | None, *, again: bool
     ) -> Keep:
         mapped_files.map_incidents(self._connection, mapping, horizon, file_crs)
-        # A file without repeats, as nearly all are, is inserted directly; the rows of another are settled.
-        if not again and mapped_files.is_all_new(self._connection):
-            return partial(self._insert, number, mapping)
         mapped_files.stage_incidents(self._connection)
         return partial(self._keep_incidents, number, mapping, again=again)
 
@@ -179,20 +176,6 @@ class Loading(Settling):
         self, entity: str, counts: BatchCounts, number: BatchNumber, present: Collection[str]
     ) -> BatchCounts:
         return replace(counts, cancelled=self._withdraw_gone(entity, number, present))
-
-    def _insert(self, number: BatchNumber, mapping: Mapping) -> tuple[BatchCounts, pa.Table]:
-        """Insert the incidents of `mapped` directly from the file; return their counts and the other rows' letters."""
-        rows = hashed_sql("incident", "FROM mapped WHERE rule IS NULL", mapped_files.STAGED)
-        with unordered(self._connection):
-            stored = self._scalar(keep_sql("incident", mapped_files.STAGED, rows), number._asdict())
-        counts = BatchCounts(rows_in=stored, stored=stored)
-        if self._is_loaded_before():
-            self._connection.execute(query("load/settle#present_incident"))
-            counts = self._less_gone("incident", counts, number, mapped_files.STAGED)
-        if stored == self._scalar("SELECT count(*) FROM raw"):
-            return counts, DEAD_LETTER.empty_table()
-        mapped_files.stage_incidents(self._connection, refused_only=True)
-        return counts, mapped_files.refuse(self._connection, mapping)
 
     def _keep_records(
         self, rows: RecordRows, number: BatchNumber, mapping: Mapping, *, again: bool

@@ -1,7 +1,6 @@
 """Load third-party files through a mapping: one relation, then incidents, in set-based SQL."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -154,25 +153,10 @@ def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) ->
     return incidents, int(unreadable)
 
 
-def is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether no row of `mapped` can duplicate or contradict another row of `mapped` or of the store.
-
-    False may be a false alarm; True is always right.
-    """
+def stage_incidents(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create temporary table `staged` from `mapped`."""
     with unordered(connection):
-        connection.execute(query("mapped/file#identity_hash"))
-    hashes = connection.execute("FROM identity_hash").to_arrow_table()
-    connection.execute("DROP TABLE identity_hash")
-    with ThreadPoolExecutor() as pool:
-        repeats = any(pool.map(_has_duplicates, hashes.columns))
-    return not repeats and not connection.execute(query("mapped/file#is_held")).fetchall()[0][0]
-
-
-def stage_incidents(connection: duckdb.DuckDBPyConnection, *, refused_only: bool = False) -> None:
-    """Create temporary table `staged` from `mapped`: all rows, or only those that a rule refuses."""
-    rows = "FROM mapped WHERE rule IS NOT NULL" if refused_only else "FROM mapped"
-    with unordered(connection):
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {rows}")
+        connection.execute("CREATE OR REPLACE TEMP TABLE staged AS FROM mapped")
 
 
 def refuse(connection: duckdb.DuckDBPyConnection, mapping: Mapping, *, again: bool = False) -> pa.Table:
@@ -271,12 +255,6 @@ def _waiting_sql(column: str) -> str:
 def _pointer(column: str) -> str:
     """Return the JSON pointer (RFC 6901) to a key."""
     return "/" + column.replace("~", "~0").replace("/", "~1")
-
-
-def _has_duplicates(hashes: pa.ChunkedArray) -> bool:
-    """Return whether a hash occurs twice; sorting takes a tenth of the time of DuckDB's grouping, and 8 bytes a row."""
-    ordered = np.sort(hashes.to_numpy())
-    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 def _derive_ids(connection: duckdb.DuckDBPyConnection, mapping: Mapping, types: dict[str, str]) -> None:

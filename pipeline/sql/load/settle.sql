@@ -152,13 +152,6 @@ DELETE FROM staged WHERE rowid IN (SELECT staged_row FROM suspect_row)
 CREATE OR REPLACE TEMP TABLE present_key AS
 SELECT DISTINCT entity_key FROM arrival_key
 
--- name: present_incident
--- The same for incidents that are not staged, where the file was loaded before.
-CREATE OR REPLACE TEMP TABLE present_key AS
-SELECT DISTINCT incident_id AS entity_key
-FROM mapped
-WHERE rule IS NULL AND EXISTS (FROM earlier_load)
-
 -- name: gone_key
 -- Entities that the same file gave before and no longer gives, and that nothing else has changed since.
 CREATE OR REPLACE TEMP TABLE gone_key AS

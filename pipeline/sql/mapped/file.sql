@@ -209,26 +209,6 @@ SELECT count(DISTINCT id) AS twins
 FROM pair
 WHERE id <> other
 
--- name: identity_hash
--- Hashes to find rows of the file that may repeat an event or a version. A table, because DuckDB fills a table on all
--- threads but returns a result on one.
-CREATE OR REPLACE TEMP TABLE identity_hash AS
-SELECT hash(event_id) AS event_hash, hash(id, stated_version) AS version_hash
-FROM identified
-
--- name: is_held
--- Whether the store already holds an incident or an event of the file, with any content.
-SELECT
-    EXISTS (
-        SELECT 1 FROM identified
-        SEMI JOIN store.incident_version AS held ON identified.id = held.incident_id
-    )
-    OR EXISTS (
-        SELECT 1 FROM identified
-        SEMI JOIN store.incident_version AS held
-            ON identified.event_id = held.event_id AND held.event_source = getvariable('source')
-    )
-
 -- name: readable
 -- Incidents of the file that no rule refuses.
 SELECT occurred_at, offence_code AS offence, lon, lat
