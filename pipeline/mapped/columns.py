@@ -30,6 +30,10 @@ class NamedColumns:
         """Return the columns of the file, each once."""
         return list(dict.fromkeys(name for names in self.named().values() for name in names))
 
+    def is_versioned(self) -> bool:
+        """Say whether a column of the file tells which of two rows of one id is the later version."""
+        return bool({"version", "updated_at"} & self.named().keys())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentColumns(NamedColumns):

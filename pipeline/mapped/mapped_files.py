@@ -109,7 +109,7 @@ def map_incidents(
     connection.execute(
         "SET VARIABLE no_number = $rule", {"rule": "no_point" if "point" in mapping.columns.named() else "no_number"}
     )
-    is_versioned = bool({"version", "updated_at"} & mapping.columns.named().keys())
+    is_versioned = mapping.columns.is_versioned()
     connection.execute("SET VARIABLE is_versioned = $is", {"is": is_versioned})
     connection.execute("SET VARIABLE has_gazetteer = $has", {"has": mapping.gazetteer is not None})
     connection.execute("SET VARIABLE horizon = $horizon", {"horizon": horizon})

@@ -31,7 +31,7 @@ def record_sql(mapping: Mapping) -> str:
     if "version" in reads:
         version = "CASE WHEN is_updated_at_given THEN updated_at WHEN is_version_given THEN version ELSE 1 END"
         parts += [f"{version} AS stated_version"]
-    is_versioned = bool({"version", "updated_at"} & mapping.columns.named().keys())
+    is_versioned = mapping.columns.is_versioned()
     parts += [f"{is_versioned} AS is_version_stated"]
     parts += ["offence_word.offence_code", "offence_word.fault AS offence_fault"] if "offence" in reads else []
     join = query("records/record#offence_join") if "offence" in reads else ""

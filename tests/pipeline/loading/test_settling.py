@@ -47,9 +47,14 @@ def load(
     fields = [(*row.split(), "0")[:3] for row in rows]
     lines = [f"{number},2023-06-1{day} 10:00:00,{word},-75.16,39.95" for number, word, day in fields]
     (folder / name).write_text("\n".join(["id,when,what,x,y", *lines]) + "\n", encoding="utf-8")
+    return load_file(store, folder / name)
+
+
+def load_file(store: Store, path: Path) -> BatchCounts:
+    """Load a file through the mapping `town.yaml` beside it."""
     return store.load_mapped(
-        folder / name,
-        read_mapping(folder / "town.yaml"),
+        path,
+        read_mapping(path.with_name("town.yaml")),
         decoder=decoder(HARM_DAYS, NOW),
         harm_days=HARM_DAYS,
         ingested_at=NOW,
@@ -187,13 +192,7 @@ def load_versions(store: Store, folder: Path, rows: list[str], name: str = "in.c
         f"{number},2023-06-10 10:00:00,{word},-75.16,39.95,{version}" for number, word, version in map(str.split, rows)
     ]
     (folder / name).write_text("\n".join(["id,when,what,x,y,version", *lines]) + "\n", encoding="utf-8")
-    return store.load_mapped(
-        folder / name,
-        read_mapping(folder / "town.yaml"),
-        decoder=decoder(HARM_DAYS, NOW),
-        harm_days=HARM_DAYS,
-        ingested_at=NOW,
-    )
+    return load_file(store, folder / name)
 
 
 @pytest.mark.parametrize("same_id", ["conflict", "gravest", "later_load_corrects"])
