@@ -111,8 +111,8 @@ def _print_guesses(new: "NewCity") -> None:
         click.echo(f"  {guess.line()}")
     words = new.city.offences
     known = words[words["check"] == ""]
-    share = known["count"].sum() / max(1, words["count"].sum())
-    click.echo(f"  offences: {len(known)} of {len(words)} words are known, {share:.1%} of rows; the others wait")
+    share = f", {known['count'].sum() / words['count'].sum():.1%} of rows" if words["count"].any() else ""
+    click.echo(f"  offences: {len(known)} of {len(words)} words are known{share}; the others wait")
     click.echo("wrote " + ", ".join(map(str, new.written)))
 
 
