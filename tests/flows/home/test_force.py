@@ -113,6 +113,10 @@ def test_a_configuration_that_became_another_citys_under_the_same_path_is_refuse
     assert contents(home) == before
     with pytest.raises(SettingsError, match="is of the force"):
         open_home_store(Home(home))
+    examined = harmspot("--home", home, "doctor", "--json")
+    found = {row["check"]: row for row in json.loads(examined.stdout)}
+    assert (examined.returncode, found["settings"]["state"]) == (1, "fault")
+    assert "init --same-force" in found["settings"]["detail"]
 
 
 @pytest.mark.parametrize(
