@@ -36,3 +36,13 @@ def test_every_topic_is_made_before_anything_reads_it() -> None:
     assert made and {*TOPICS, "changes", "notices", "referrals", "watches", "safeguarding"} == set(made[1].split())
     for reader in ("worker", "stream"):
         assert services[reader]["depends_on"]["topics"] == {"condition": "service_completed_successfully"}
+
+
+def test_the_home_is_made_before_anything_that_refuses_to_make_one() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    home = services["home"]
+    assert home["command"] == "harmspot init"
+    for user in ("worker", "stream"):
+        assert services[user]["depends_on"]["home"] == {"condition": "service_completed_successfully"}
+        assert home["environment"].items() <= services[user]["environment"].items()
+        assert services[user]["volumes"] == home["volumes"]

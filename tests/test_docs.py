@@ -156,7 +156,7 @@ def test_the_commands_of_the_page_of_mappings_run_one_after_the_other(exports: P
     commands = [each for each in printed(MAPPINGS) if "--home force" in each]
     load = "harmspot --home force load --mapping incidents.yaml incidents.csv"
     assert len(commands) > 8
-    for command in [load, *commands]:
+    for command in ["harmspot --home force init", load, *commands]:
         result = CliRunner().invoke(cli, shlex.split(command)[1:])
         assert result.exit_code == 0, f"{command}\n{result.output}\n{result.exception}"
         if " load " in command:

@@ -79,7 +79,7 @@ class Verbs(click.Group):
     "config_file",
     type=FILE,
     envvar="HARMSPOT_CONFIG",
-    help="Settings that override configs/default.yaml (HARMSPOT_CONFIG); saved in the home.",
+    help="Settings that override configs/default.yaml (HARMSPOT_CONFIG); saved in the home once a command succeeds.",
 )
 @click.option(
     "--clock", type=Moment(), envvar="HARMSPOT_CLOCK", help="Use this as the current time, for reruns and tests."

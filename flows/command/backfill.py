@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--step-days", type=COUNT, default=1, help="Days from one run to the next.")
 @known_at_option
 @json_option
-@prefect_option(makes_home=True)
+@prefect_option
 @pass_home
 def command(
     home: "Home",
@@ -37,7 +37,6 @@ def command(
     Example:
       harmspot --home city backfill --from 2019-11-01 --to 2019-12-01 --step-days 7
     """
-    home.ensure()
     if wait_for_server:
         from flows.schedule.prefect_flows import backfill as backfill_flow
 
@@ -47,4 +46,5 @@ def command(
         from flows.schedule.backfill import backfill
 
         summaries = backfill(home, first, last, step_days, known_at)
+    home.remember()
     print_summaries(summaries, as_json=as_json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import FOLDER, Day, pass_home
+from flows.command.options import FOLDER, Day, pass_any_home
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -43,7 +43,7 @@ def command(folder: Path, seed: int, as_of: date | None) -> None:
         run_demo(folder, seed, as_of, wait_for_server)
 
 
-@pass_home
+@pass_any_home
 def run_demo(chosen: "Home", folder: Path, seed: int, as_of: date | None, wait_for_server: Callable[[], str]) -> None:
     """Simulate, load, run as a Prefect flow; print the places, counts of people and paths of the files.
 
@@ -72,6 +72,7 @@ def run_demo(chosen: "Home", folder: Path, seed: int, as_of: date | None, wait_f
 
     wait_for_server()
     summary = daily(home.path, home.config_file, as_of, None, home.clock)
+    home.remember()
     for name, limit in SHOWN.items():
         shown = shown_table(name)
         frame = read_table(home, shown, summary.run_id, purpose=None, reader=None).head(limit)

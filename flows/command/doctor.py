@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import json_option, pass_home
+from flows.command.options import json_option, pass_any_home
 from flows.command.printing import print_frame
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command("doctor")
 @json_option
-@pass_home
+@pass_any_home
 def command(home: "Home", as_json: bool) -> None:
     """Check packages, settings, map, codebook, home, publication, access log, store, its queues, clock and broker.
 

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import ABOVE_ZERO, COUNT, FOLDER, PATH, Day, json_option, page_option, pass_home
+from flows.command.options import (
+    ABOVE_ZERO,
+    COUNT,
+    FOLDER,
+    PATH,
+    Day,
+    json_option,
+    page_option,
+    pass_any_home,
+    pass_home,
+)
 from flows.command.printing import print_frame, print_json
 
 if TYPE_CHECKING:
@@ -116,7 +126,7 @@ def forecast(
 )
 @click.option("--out", type=FOLDER, help="Folder for the forecasts as shapefiles.")
 @json_option
-@pass_home
+@pass_any_home
 def nij(
     home: "Home",
     events: Path,
@@ -211,7 +221,7 @@ def near_repeat(
 @click.option("--resamples", type=COUNT, default=1000, help="Bootstrap resamples for the intervals.")
 @page_option
 @json_option
-@pass_home
+@pass_any_home
 def people(
     home: "Home",
     records: Path,

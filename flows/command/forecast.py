@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import ABOVE_ZERO, COUNT, PATH, pass_home
+from flows.command.options import ABOVE_ZERO, COUNT, PATH, pass_any_home
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -61,7 +61,7 @@ class Box(click.ParamType):
 @click.option("--weights", type=PATH, help="CSV offence,harm_days (default: our codebook).")
 @click.option("--seed", type=int, default=None, help="Seed of the draws (default: from the settings).")
 @click.option("--out", type=PATH, required=True, help="Parquet file to write, one row per cell.")
-@pass_home
+@pass_any_home
 def command(
     home: "Home",
     events: Path,

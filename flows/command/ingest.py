@@ -25,4 +25,6 @@ def command(home: "Home", as_json: bool) -> None:
     """
     from flows.ingest.ingest import ingest_named
 
-    print_counts(ingest_named(home.ensure(), "kafka"), as_json=as_json)
+    counts = ingest_named(home, "kafka")
+    home.remember()
+    print_counts(counts, as_json=as_json)

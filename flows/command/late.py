@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("late")
 @json_option
-@prefect_option(makes_home=False)
+@prefect_option
 @pass_home
 def command(home: "Home", as_json: bool, wait_for_server: "Callable[[], str] | None") -> None:
     """Re-run those of the latest retained days (schedule.late_runs) for which data or corrections have arrived since.

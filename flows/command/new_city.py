@@ -70,7 +70,7 @@ def command(
     )
     home = path if is_home_named else Path(slug_of(file))
     wishes = Wishes(name=name, time_zone=time_zone, crs=crs, columns=_pairs(columns))
-    request = Request(file, areas, out or file.parent, wishes, is_overwriting=force)
+    request = Request(file, areas, out or file.parent, wishes, is_overwriting=force, is_only_writing=only_write)
     new = make_city(request, Home(home, None, clock), _answer(asks=not yes and is_terminal()))
     _print_guesses(new)
     if only_write:
@@ -111,8 +111,8 @@ def _print_guesses(new: "NewCity") -> None:
         click.echo(f"  {guess.line()}")
     words = new.city.offences
     known = words[words["check"] == ""]
-    share = known["count"].sum() / max(1, words["count"].sum())
-    click.echo(f"  offences: {len(known)} of {len(words)} words are known, {share:.1%} of rows; the others wait")
+    share = f", {known['count'].sum() / words['count'].sum():.1%} of rows" if words["count"].any() else ""
+    click.echo(f"  offences: {len(known)} of {len(words)} words are known{share}; the others wait")
     click.echo("wrote " + ", ".join(map(str, new.written)))
 
 
@@ -121,10 +121,11 @@ def _load_and_run(new: "NewCity", home: "Home", day: date) -> None:
     from flows.new_city.making import load, require_rows
     from flows.schedule.daily import daily_run
 
-    report = load(new, home)
-    print_load(report, as_json=False)
-    require_rows(new, report.counts)
-    print_summary(home, daily_run(home, day), as_json=False)
+    with home.made():
+        report = load(new, home)
+        print_load(report, as_json=False)
+        require_rows(new, home, report.counts)
+        print_summary(home, daily_run(home, day), as_json=False)
 
 
 def _print_checks(new: "NewCity", following: str, home: Path) -> None:

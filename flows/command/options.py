@@ -4,9 +4,12 @@ import functools
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from flows.home.home import Home
 
 # Free-text options, which are logged, recorded or published: they must not name a person.
 FREE_TEXT = (
@@ -54,52 +57,60 @@ class Moment(click.ParamType):
 
 
 def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass a `Home` to the verb as its first argument; its modules are imported only when the verb is called."""
+    """Pass a `Home` to the verb as its first argument; refuse a home that is missing or of another force.
 
+    Its modules are imported only when the verb is called.
+    """
+    return _passing(verb, is_needed=True)
+
+
+def pass_any_home(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass a `Home` that may be missing: to a verb that makes it, or that takes only settings and clock from it."""
+    return _passing(verb, is_needed=False)
+
+
+def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]:
     @functools.wraps(verb)
     def with_home(*arguments: Any, **options: Any) -> Any:
-        from flows.home.home import Home
-
-        path, config_file, clock = click.get_current_context().obj
-        home = Home(path, config_file, clock)
+        home = _chosen_home()
+        if is_needed:
+            home.require()
         home.refuse_mentions({f"--{name.replace('_', '-')}": options[name] for name in FREE_TEXT if name in options})
         return verb(home, *arguments, **options)
 
     return with_home
 
 
-def prefect_option(*, makes_home: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _chosen_home() -> "Home":
+    from flows.home.home import Home
+
+    path, config_file, clock = click.get_current_context().obj
+    return Home(path, config_file, clock)
+
+
+def prefect_option(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--without-prefect`; else start the home's Prefect server before the verb imports anything.
 
     The verb gets `wait_for_server`, which waits until the server answers; None without Prefect. It imports Prefect's
-    flows, which read the server's address when they are imported, and then waits.
-
-    Parameters
-    ----------
-    makes_home : bool
-        Whether the verb makes a home that is missing. Any other verb is then called without a server, and says so.
+    flows, which read the server's address when they are imported, and then waits. Where the home or a named
+    configuration is missing, the verb is called without a server, and says so.
     """
 
-    def with_option(verb: Callable[..., Any]) -> Callable[..., Any]:
-        @click.option("--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records.")
-        @functools.wraps(verb)
-        def with_server(*arguments: Any, without_prefect: bool, **options: Any) -> Any:
-            path, config_file, clock = click.get_current_context().obj
-            is_in_place = (path / "store.duckdb").exists() and (config_file is None or config_file.is_file())
-            if without_prefect or not (is_in_place or makes_home):
-                return verb(*arguments, wait_for_server=None, **options)
-            from flows.schedule.prefect_server import prefect_server
+    @click.option("--without-prefect", is_flag=True, help="Call the stages directly, without Prefect flow records.")
+    @functools.wraps(verb)
+    def with_server(*arguments: Any, without_prefect: bool, **options: Any) -> Any:
+        path, config_file, _ = click.get_current_context().obj
+        is_in_place = (path / "store.duckdb").exists() and (config_file is None or config_file.is_file())
+        if without_prefect or not is_in_place:
+            return verb(*arguments, wait_for_server=None, **options)
+        from flows.schedule.prefect_server import prefect_server
 
-            if not is_in_place:
-                from flows.home.home import Home
+        if config_file is not None:
+            _chosen_home().require()  # before the server makes its folder
+        with prefect_server(path) as wait_for_server:
+            return verb(*arguments, wait_for_server=wait_for_server, **options)
 
-                Home(path, config_file, clock).ensure()  # creates nothing if the settings cannot be read
-            with prefect_server(path) as wait_for_server:
-                return verb(*arguments, wait_for_server=wait_for_server, **options)
-
-        return with_server
-
-    return with_option
+    return with_server
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")

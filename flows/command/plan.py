@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command import Moment
-from flows.command.options import COUNT, FILE, FOLDER, Day, json_option, limit_option, pass_home, run_option
+from flows.command.options import (
+    COUNT,
+    FILE,
+    FOLDER,
+    Day,
+    json_option,
+    limit_option,
+    pass_any_home,
+    pass_home,
+    run_option,
+)
 from flows.command.printing import print_frame, print_json
 from flows.home.rows import to_json_rows
 
@@ -208,7 +218,7 @@ def record(
 @command.command("benefit")
 @click.option("--file", "path", type=FILE, required=True, help="YAML list of proposals.")
 @json_option
-@pass_home
+@pass_any_home
 def benefit(home: "Home", path: Path, as_json: bool) -> None:
     """Weigh proposed arrests and operations: harm averted against days of custody and prison. Exit 3: some rejected.
 
@@ -233,7 +243,7 @@ def benefit(home: "Home", path: Path, as_json: bool) -> None:
 @click.option("--start", type=Day(), default="2026-01-01", help="Day on which planning begins.")
 @click.option("--days", type=click.IntRange(7), default=84, help="Number of days.")
 @json_option
-@pass_home
+@pass_any_home
 def rehearse_plan(home: "Home", folder: Path, seed: int, start: date, days: int, as_json: bool) -> None:
     """Simulate the plan in a simulated town, beside the same hours spread evenly. Takes about a minute.
 

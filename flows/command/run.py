@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--as-of", type=Day(), help="Local day; only events before 00:00 of that day count (default: today).")
 @known_at_option
 @json_option
-@prefect_option(makes_home=True)
+@prefect_option
 @pass_home
 def command(
     home: "Home",
@@ -36,7 +36,6 @@ def command(
       harmspot --home city run --as-of 2019-12-01
       harmspot --home city run --as-of 2019-12-01 --known-at 2019-12-02T06:00:00Z
     """
-    home.ensure()
     if wait_for_server:
         from flows.schedule.prefect_flows import daily
 
@@ -46,4 +45,5 @@ def command(
         from flows.schedule.daily import daily_run
 
         summary = daily_run(home, as_of or home.today(), known_at)
+    home.remember()
     print_summary(home, summary, as_json=as_json)

@@ -24,10 +24,10 @@ def command(home: "Home") -> None:
     """
     from flows.schedule.prefect_server import prefect_server
 
-    home.ensure()
     with prefect_server(home.path, is_scheduling=True) as wait_for_server:
         # Prefect reads its address at import, so import it only here.
         from flows.schedule.deployments import serve_deployments
 
         home.progress(f"the Prefect server is at {wait_for_server()}")
+        home.remember()
         serve_deployments(home)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import COUNT, FOLDER, Day, pass_home
+from flows.command.options import COUNT, FOLDER, Day, pass_any_home
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--days", type=COUNT, default=730, help="Days of history.")
 @click.option("--end", type=Day(), default="2026-01-01", help="Day after the last one.")
 @click.option("--without-markets", is_flag=True, help="Simulate a town without street drug markets.")
-@pass_home
+@pass_any_home
 def command(home: "Home", folder: Path, seed: int, days: int, end: date, without_markets: bool) -> None:
     """Write a simulated town into FOLDER: events of all six kinds, areas, points of interest, its configuration.
 

@@ -56,7 +56,7 @@ def command(
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    summary = stream(home.ensure(), StreamLimits(max_seconds, until_caught_up), until=stop)
+    summary = stream(home, StreamLimits(max_seconds, until_caught_up), until=stop)
     text = f"{summary.counts.text()}, in {summary.batches:,} batches; {summary.announced:,} changes announced"
     print_object(asdict(summary), [text], as_json=as_json)
 

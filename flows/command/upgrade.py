@@ -27,11 +27,8 @@ def command(home: "Home", dry_run: bool) -> None:
     To go back: install the earlier version, and copy `store.duckdb.before-…` over `store.duckdb`.
     """
     from flows.home.store_access import open_home_store
-    from pipeline.errors import StoreError
     from pipeline.store.migrations import kept_aside, pending_migrations, purpose_of
 
-    if not home.store.exists():
-        raise StoreError(f"home {home.path} has no store; create one with: harmspot --home {home.path} init")
     pending = pending_migrations(home.store, home.key, wait_s=home.settings.store.wait_s, progress=home.progress)
     if not pending:
         click.echo(f"{home.store} has the schema of this version; nothing to upgrade")

@@ -68,6 +68,7 @@ def _encryption(home: Home) -> tuple[State, str]:
 
 
 def _settings(home: Home) -> tuple[State, str]:
+    home.refuse_other_force()
     return "ok", f"{home.settings.force.name}, {home.settings.force.time_zone}"
 
 

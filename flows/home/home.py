@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import click
 
+from flows.home.force import Force, force_of, hash_of, is_other, read_force
 from flows.home.settings import Settings, SettingsError, load_settings
 from pipeline.complete_file import remove_interrupted, write_complete
-from pipeline.errors import KeyFileError
+from pipeline.errors import KeyFileError, StoreError
 from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import Key, create_key, load_key
 from pipeline.privacy.pii_guard import PSEUDONYM
@@ -114,6 +115,22 @@ class Home:
         """Return the clock that was passed in, or the system clock; no other code reads the system clock."""
         return self.clock or datetime.now(UTC)
 
+    def require(self) -> "Home":
+        """Return the home if it is there and, where a configuration is named, of the force of that configuration.
+
+        Raises
+        ------
+        StoreError
+            The home has no store; the message names `init`, and nothing is made.
+        SettingsError
+            The named configuration is of another force.
+        """
+        if not self.store.exists():
+            raise StoreError(f"there is no home in {self.path}; make one with: harmspot --home {self.path} init")
+        if self.config_file is not None:
+            self.refuse_other_force()
+        return self
+
     def ensure(self) -> "Home":
         """Create the folder and its key if missing, and log it; create nothing if the settings cannot be read."""
         _ = self.settings
@@ -126,12 +143,75 @@ class Home:
                     f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing can be opened "
                     "without it"
                 )
-        self._remember_config()
         return self
+
+    @contextmanager
+    def made(self, *, is_same_force: bool = False) -> Iterator["Home"]:
+        """Make the home if it is missing, and remember its settings after the block; say so if the block fails.
+
+        With `is_same_force` the settings are of the home's own force, whatever it has learnt.
+
+        Raises
+        ------
+        SettingsError
+            The settings cannot be read, or are of another force; nothing is made.
+        """
+        if not is_same_force:
+            self.refuse_other_force()
+        is_new = not self.store.exists()
+        self.ensure()
+        if is_same_force:
+            self._force_file.unlink(missing_ok=True)
+        try:
+            yield self
+        except BaseException:
+            if is_new:
+                self.progress(f"home {self.path} was made before this failed, and stays; it remembers no configuration")
+            raise
+        self.remember()
+
+    def remember(self) -> None:
+        """Record the chosen configuration and the force as those of the home; call it once a command has succeeded."""
+        self._remember_config()
+        held, chosen = self.force, self.settings.force
+        is_known = held and self._is_of_boundaries(held, chosen.areas.path)
+        if held and is_known and (held.name, held.time_zone) == (chosen.name, chosen.time_zone):
+            return
+        found = force_of(self.settings)
+        if found.box is not None:
+            write_complete(self._force_file, found.as_json().encode())
+            self.progress(f"home {self.path} is of the force {found.text()}")
+
+    @property
+    def force(self) -> Force | None:
+        """The force of the home, None if it has not learnt it; raises SettingsError as `read_force`."""
+        return read_force(self._force_file)
+
+    def refuse_other_force(self, city: Force | None = None) -> None:
+        """Raise SettingsError if the settings, or a city that has none yet, are of another force than the home."""
+        held = self.force
+        if held is None or (city is None and self._is_of_boundaries(held, self.settings.force.areas.path)):
+            return
+        found = city or force_of(self.settings)
+        if is_other(held, found):
+            config = None if city else self.config_file or self.remembered_config()
+            raise SettingsError(
+                f"home {self.path} is of the force {held.text()}; {config or 'what you name'} is of {found.text()}. "
+                "Name the home of that force with --home. If it is the same force, renamed or with new boundaries: "
+                f"harmspot --home {self.path} --config {config or 'FILE'} init --same-force"
+            )
 
     @property
     def _memory(self) -> Path:
         return self.path / "config-path"
+
+    @property
+    def _force_file(self) -> Path:
+        return self.path / "force.json"
+
+    def _is_of_boundaries(self, held: Force, areas: Path | None) -> bool:
+        """Return whether the areas are the home's own, byte for byte: no geometry is read then."""
+        return areas is not None and areas.is_file() and hash_of(areas) == held.boundaries_hash
 
     def _remember_config(self) -> None:
         """Record the path of the chosen configuration, relative to the home, as the default of later commands."""

@@ -12,8 +12,9 @@ from pipeline.store.store import open_store
 
 
 def open_home_store(home: Home) -> Store:
-    """Open the home's store as its single writer and return it."""
+    """Open the home's store as its single writer and return it; refuse settings of another force."""
     wait_s = home.settings.store.wait_s
+    home.refuse_other_force()
     return open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
 
 

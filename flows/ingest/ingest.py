@@ -11,12 +11,14 @@ import msgspec
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.ingest.other_city import places_of
 from models.places.axes import codebook_axes
 from pipeline.errors import SettingsError, SourceError
 from pipeline.events.batch import BatchCounts
 from pipeline.events.codebook import read_codebook
 from pipeline.events.decoder import Decoder
 from pipeline.events.schema import MAX_EVENT_BYTES
+from pipeline.loading.file_loading import CheckPlaces
 from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.sources.jsonl import JsonLinesSource
@@ -74,13 +76,17 @@ def open_source(home: Home, name: str) -> NamedSource:
     return kind.open(build_typed(kind.settings, {}, f"sources.{name}") if own is None else own)
 
 
-def _ingest(home: Home, source: Source, topic_ids: dict[str, str] | None) -> BatchCounts:
+def _ingest(
+    home: Home, source: Source, topic_ids: dict[str, str] | None, check: CheckPlaces | None = None
+) -> BatchCounts:
     """Decode and commit a source batch by batch; each batch's rows and offsets are one transaction.
 
     A named source, which has `topic_ids`, is resumed at its stored offsets. A file is always read whole: two files may
     share a name, and rows read before are duplicates that change nothing.
     """
     decoder, is_resumed = new_decoder(home), topic_ids is not None
+    if check:
+        check(source.name, places_of(source.batches({}, home.settings.ingest.batch_size)))
     counts = BatchCounts()
     with open_home_store(home) as store:
         store.know_topics(topic_ids or {})
@@ -96,7 +102,7 @@ def _ingest(home: Home, source: Source, topic_ids: dict[str, str] | None) -> Bat
     return counts
 
 
-def load_file(home: Home, path: Path, mapping: Path | None = None) -> BatchCounts:
+def load_file(home: Home, path: Path, mapping: Path | None = None, *, check: CheckPlaces | None = None) -> BatchCounts:
     """Load event files, or third-party files through a mapping, from a file or a folder.
 
     Parameters
@@ -107,6 +113,8 @@ def load_file(home: Home, path: Path, mapping: Path | None = None) -> BatchCount
         The file or folder.
     mapping : Path, optional
         The mapping; None takes the one of the settings that reads such a file. Files of events need none.
+    check : CheckPlaces, optional
+        Sees the places of a file's incidents before any of its rows is stored, and raises to refuse it.
 
     Raises
     ------
@@ -115,13 +123,12 @@ def load_file(home: Home, path: Path, mapping: Path | None = None) -> BatchCount
     MappingError
         The mapping cannot be used.
     """
-    if not path.exists():
-        raise SourceError(f"{path}: no such file or folder; give event files or a file that a mapping can read")
+    require_file(path)
     mapping = mapping or _mapping_of(home, path)
     if mapping is None:
-        return _ingest(home, _event_source(path), None)
+        return _ingest(home, _event_source(path), None, check)
     if _are_events(path):
-        return _ingest(home, JsonLinesSource(path), None)
+        return _ingest(home, JsonLinesSource(path), None, check)
     with open_home_store(home) as store:
         return store.load_mapped(
             path,
@@ -130,7 +137,14 @@ def load_file(home: Home, path: Path, mapping: Path | None = None) -> BatchCount
             harm_days=harm_days(home),
             ingested_at=home.now(),
             progress=home.progress,
+            check=check,
         )
+
+
+def require_file(path: Path) -> None:
+    """Raise SourceError unless there is such a file or folder."""
+    if not path.exists():
+        raise SourceError(f"{path}: no such file or folder; give event files or a file that a mapping can read")
 
 
 def _mapping_of(home: Home, path: Path) -> Path | None:

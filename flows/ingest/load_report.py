@@ -1,6 +1,7 @@
 """What became of the rows of a load, for the person who loaded them: counts, examples, words, points off the map."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from flows.home.rows import to_json_rows
 from flows.home.store_access import open_home_store
 from flows.ingest.dead_letters import by_reason, listed, unknown_words
 from flows.ingest.ingest import load_file
+from flows.ingest.other_city import refuse_other_city
 from flows.run.assembly import count_outside
 from pipeline.events.batch import BatchCounts
 
@@ -56,11 +58,17 @@ class LoadReport:
         }
 
 
-def load_and_report(home: Home, path: Path, mapping: Path | None) -> LoadReport:
-    """Load a file or folder (as `load_file`) and return what became of its rows."""
+def load_and_report(home: Home, path: Path, mapping: Path | None, *, allows_outside: bool = False) -> LoadReport:
+    """Load a file or folder (as `load_file`) and return what became of its rows.
+
+    Raises
+    ------
+    SourceError
+        As `load_file`; or the incidents are of another city (`refuse_other_city`), unless `allows_outside`.
+    """
     with open_home_store(home) as store:
         before = store.batch_number()
-    counts = load_file(home, path, mapping)
+    counts = load_file(home, path, mapping, check=None if allows_outside else partial(refuse_other_city, home))
     with open_home_store(home) as store:
         points, letters = store.points_since(before), listed(store.letters_since(before))
     outside = count_outside(points, home.settings)

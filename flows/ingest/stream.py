@@ -280,6 +280,7 @@ def stream(
     StoreBusyError
         Another process holds the store for longer than `store.wait_s`. Nothing is lost: run again.
     """
+    home.refuse_other_force()
     kafka, settings, until = home.settings.kafka, home.settings.stream, until or Event()
     topics = [kafka.topic_prefix + topic for topic in TOPICS]
     reader = GroupReader(
@@ -435,6 +436,7 @@ class _Loop:
         partitions = self._reader.place(offsets, generation)
         if partitions:
             self._buffer.begin({partition: offsets.get(partition) for partition in partitions})
+            self._home.remember()  # broker, group and store have all answered
             group = self._home.consumer_group
             self._home.progress(
                 f"{self._reader.name}: reading {len(partitions)} partitions in group {group} from the stored offsets"

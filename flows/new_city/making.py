@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from flows.home.force import Force, box_of, hash_of
 from flows.home.home import Home
 from flows.home.settings import CONFIGS, load_settings
 from flows.ingest.dead_letters import UNCHECKED_WORD, UNKNOWN_WORD
@@ -31,6 +32,7 @@ class Request:
     out: Path
     wishes: Wishes
     is_overwriting: bool = False
+    is_only_writing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +53,44 @@ def make_city(request: Request, home: Home, ask: Ask) -> NewCity:
     request : Request
         The file, and what a person says beforehand.
     home : Home
-        Gives the clock.
+        The home that the city gets; of a city that is only written, it gives the clock.
     ask : Ask
         Asks a question; without a terminal it returns the default.
 
     Raises
     ------
     SourceError
-        The file cannot be read or lacks what nothing replaces, or files of the city exist and may not be overwritten.
+        The file cannot be read or lacks what nothing replaces, files of the city exist and may not be overwritten, or
+        the home holds another city. Nothing is written.
+    SettingsError
+        The home is of another force.
     """
     slug = slug_of(request.file)
     files = CityFiles.of(slug, request.out)
+    if not request.is_only_writing:
+        _refuse_other_configuration(files, home)
     _refuse_overwriting(files, request, ask)
     settings = load_settings()
     book = read_codebook(settings.ingest.codebook, home.now().date(), codebook_axes())
     known = KnownWords(read_known_words(CONFIGS, book["label"]), book)
     with open_table(request.file) as table:
         city = look_at(table, request.file, request.areas, known, request.wishes, ask, home.now())
+    if not request.is_only_writing:
+        home.refuse_other_force(_force_of(city))
     written = write_city(city, files)
     found = checks(city, files, book["harm_days"], settings.places.weights["ratio"])
     return NewCity(city, files, tuple(written), tuple(found))
+
+
+def _refuse_other_configuration(files: CityFiles, home: Home) -> None:
+    other = home.remembered_config() if home.store.exists() else None
+    if other is not None and other.resolve() != files.config.resolve():
+        raise SourceError(f"home {home.path} is of {other}; name another home: harmspot --home DIR new-city …")
+
+
+def _force_of(city: City) -> Force:
+    given = city.areas.path
+    return Force(city.name, city.time_zone, hash_of(given) if given else None, box_of(city.areas.frame))
 
 
 def _refuse_overwriting(files: CityFiles, request: Request, ask: Ask) -> None:
@@ -87,26 +107,19 @@ def first_day(city: City, home: Home) -> date:
 
 
 def load(new: NewCity, home: Home) -> LoadReport:
-    """Load the file of a city into its home.
-
-    Raises
-    ------
-    SourceError
-        The home holds another city.
-    """
-    other = home.remembered_config() if home.store.exists() else None
-    if other is not None and other.resolve() != new.files.config.resolve():
-        raise SourceError(f"home {home.path} is of {other}; name another home: harmspot --home DIR new-city …")
-    home.ensure()
+    """Load the file of a city into its home."""
     return load_and_report(home, new.city.file, new.files.mapping)
 
 
-def require_rows(new: NewCity, counts: BatchCounts) -> None:
+def require_rows(new: NewCity, home: Home, counts: BatchCounts) -> None:
     """Raise SourceError if a load has stored nothing of which a run could be made."""
     if not counts.stored and not counts.duplicates:
         is_of_words = bool({UNKNOWN_WORD, UNCHECKED_WORD} & counts.dead_by_reason.keys())
         wrong = new.files.offences if is_of_words else new.files.mapping
-        raise SourceError(f"no row of {new.city.file} was stored: {counts.text()}; correct {wrong}, then load it again")
+        raise SourceError(
+            f"no row of {new.city.file} was stored: {counts.text()}; correct {wrong}, then load it again: "
+            f"harmspot --home {home.path} --config {new.files.config} load {new.city.file}"
+        )
 
 
 def is_terminal() -> bool:

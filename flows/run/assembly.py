@@ -202,8 +202,13 @@ def place_frames(
             time_zone=settings.force.time_zone,
             window_days=7 * settings.markets.window_weeks,
         ),
-        placement={str(k): int(v) for k, v in query(connection, "quality#placement").iloc[0].items()},
+        placement=_placement(connection, places.window_days, discoveries),
     )
+
+
+def _placement(connection: duckdb.DuckDBPyConnection, window_days: int, discoveries: list[str]) -> dict[str, int]:
+    counts = query(connection, "quality#placement", window_days=window_days, discoveries=discoveries).iloc[0]
+    return {str(name): int(count) for name, count in counts.items()}
 
 
 def officer_hours(

@@ -52,11 +52,12 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     totals = query(connection, "quality#ingest_totals").iloc[0]
     dead = query(connection, "quality#dead_by_reason")
     details = {
-        "rows_in": "rows read = versions stored + duplicates + merged + dead letters",
+        "rows_in": "rows read in every load, and of every topic = versions stored + duplicates + merged + dead letters",
         "versions_stored": "versions of events kept",
         "duplicates": "events that had been delivered before",
         "merged": "rows of a file that are one with another row of the same id",
-        "dead_letters": "rows that could not be read as they came in",
+        "dead_letters": "rows that could not be used, each time they came in, less those that a replay has read since",
+        "replayed": "rows that were dead letters and that a replay has read: they count as what they became",
         "dead_letters_waiting": "dead letters that wait; harmspot replay takes them after the cause is mended",
         "conflicts": "different contents under one version; the greater content hash won",
     }
@@ -84,25 +85,34 @@ def _dead_detail(row: Mapping[Hashable, Any]) -> str:
 
 
 def _placement_measures(placement: dict[str, int]) -> list[Measure]:
-    total = max(placement["incident_count"], 1)
-    is_far_out = placement["outside_count"] / total > OUTSIDE_WARNING_SHARE
+    parts = ("ranked", "police", "uncounted", "outside", "unknown_area")
+    in_window = sum(placement[f"{part}_count"] for part in parts)
+    is_far_out = placement["outside_count"] > OUTSIDE_WARNING_SHARE * in_window
     return [
-        ("incidents_in_window", placement["incident_count"], "incidents", placement["incident_count"] == 0,
-         "incidents that the run looked at"),
-        ("outside_areas", placement["outside_count"], "incidents", is_far_out, "points outside every area; not ranked"),
-        ("area_only", placement["area_only_count"], "incidents", False, "known by area alone; in no cell"),
+        ("incidents_in_window", placement["ranked_count"], "incidents", placement["ranked_count"] == 0,
+         "incidents that the ranking counts, of places.window_days"),
+        ("outside_areas", placement["outside_count"], "incidents", is_far_out,
+         "of these days, points outside every area; not ranked"),
+        ("area_only", placement["area_only_count"], "incidents", False,
+         "of these days, known by area alone; ranked, but in no cell"),
         ("area_unknown", placement["unknown_area_count"], "incidents", placement["unknown_area_count"] > 0,
-         "neither a point nor an area of today's map"),
+         "of these days, neither a point nor an area of today's map"),
         ("police_discovered", placement["police_count"], "incidents", False,
-         "discovered by police: shown apart, they raise no score"),
+         "of these days, discovered by police: shown apart, they raise no score"),
+        ("not_counted", placement["uncounted_count"], "incidents", False,
+         "of these days, of an offence without weight, or of a discovery that places.discoveries leaves out"),
+        ("before_window", placement["older_count"], "incidents", False,
+         "older, back to where the forecast and the markets begin; not ranked"),
     ]  # fmt: skip
 
 
 def _precision_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     row = query(connection, "quality#precision").iloc[0]
     return [
-        ("day_precision", float(row["day_count"]), "incidents", row["day_count"] > 0, "dated to the day only"),
-        ("month_precision", float(row["month_count"]), "incidents", row["month_count"] > 0, "dated to the month only"),
+        ("day_precision", float(row["day_count"]), "incidents", row["day_count"] > 0,
+         "of all that the run looks back to, dated to the day only"),
+        ("month_precision", float(row["month_count"]), "incidents", row["month_count"] > 0,
+         "of all that the run looks back to, dated to the month only"),
         ("ambiguous_hour", float(row["ambiguous_count"]), "incidents", False,
          "in the hour that occurs twice; the first was taken"),
     ]  # fmt: skip

@@ -77,7 +77,7 @@ def _is_transient(task: Any, run: Any, state: Any) -> bool:
 @flow(name="harmspot-ingest", persist_result=False)
 def ingest(home: Path, config_file: Path | None = None) -> dict[str, int]:
     """Read every source of the settings until caught up."""
-    counts = call_as_task(ingest_sources, Home(home, config_file).ensure())
+    counts = call_as_task(ingest_sources, Home(home, config_file).require())
     return {"rows_in": counts.rows_in, "stored": counts.stored, "duplicates": counts.duplicates, "dead": counts.dead}
 
 
@@ -90,7 +90,7 @@ def daily(
     clock: datetime | None = None,
 ) -> RunSummary:
     """Ingest, prioritise and publish one day; `as_of` is by default the local day of the clock."""
-    at = Home(home, config_file, clock)
+    at = Home(home, config_file, clock).require()
     summary = daily_run(at, as_of or at.today(), known_at, call=call_as_task)
     _create_artifacts(at, summary)
     return _flow_result([summary], summary)
@@ -99,7 +99,7 @@ def daily(
 @flow(name="harmspot-late", persist_result=False)
 def late(home: Path, config_file: Path | None = None, clock: datetime | None = None) -> list[RunSummary]:
     """Re-run retained days affected by late-arriving or corrected data, oldest first."""
-    summaries = rerun_late(Home(home, config_file, clock), call=call_as_task)
+    summaries = rerun_late(Home(home, config_file, clock).require(), call=call_as_task)
     return _flow_result(summaries, summaries)
 
 
@@ -113,7 +113,7 @@ def backfill(
     step_days: int = 1,
 ) -> list[RunSummary]:
     """Run every `step_days`-th day from `first` to `last` in ascending order."""
-    summaries = plain_backfill(Home(home, config_file), first, last, step_days, known_at, call=call_as_task)
+    summaries = plain_backfill(Home(home, config_file).require(), first, last, step_days, known_at, call=call_as_task)
     return _flow_result(summaries, summaries)
 
 

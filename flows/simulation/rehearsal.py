@@ -68,6 +68,7 @@ def rehearse(
     plan, promises = office.make_plan()
     looks.append(office.dealing_in(plan).assign(day=days, policy=policy))
     progress(office.summary(days, policy, plan))
+    office.home.remember()
     return Rehearsal(pd.concat(looks, ignore_index=True)[COLUMNS], [*plans, plan], promises, least, office.hours_spent)
 
 

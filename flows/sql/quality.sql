@@ -1,18 +1,19 @@
 -- What the figures of a run leave out, and how sure its input is.
 
 -- name: ingest_totals
--- Row counts of every batch that stored a new version: rows_in = versions_stored + duplicates +
--- merged + dead_letters. A file loaded again stores nothing; rows of a replay are counted in their original batch.
+-- Row counts of every batch: rows_in = versions_stored + duplicates + merged + dead_letters. The rows of a replay came in
+-- with an earlier batch, as dead letters: what the replay reads of them is taken from the dead letters, and counts as
+-- what it became.
 SELECT
-    coalesce(sum(rows_in), 0) AS rows_in,
+    coalesce(sum(CASE WHEN is_replay THEN 0 ELSE rows_in END), 0) AS rows_in,
     coalesce(sum(stored), 0) AS versions_stored,
     coalesce(sum(duplicates), 0) AS duplicates,
     coalesce(sum(merged), 0) AS merged,
-    coalesce(sum(dead), 0) AS dead_letters,
+    coalesce(sum(CASE WHEN is_replay THEN dead - rows_in ELSE dead END), 0) AS dead_letters,
+    coalesce(sum(CASE WHEN is_replay THEN rows_in - dead ELSE 0 END), 0) AS replayed,
     coalesce(sum(conflicts), 0) AS conflicts,
     (SELECT count(*) FROM dead_letter_snapshot) AS dead_letters_waiting
-FROM batch_snapshot
-WHERE stored > 0 AND NOT starts_with(source, 'replay of ')
+FROM (SELECT *, starts_with(source, 'replay of ') AS is_replay FROM batch_snapshot)
 
 -- name: dead_by_reason
 -- The waiting dead letters by reason: how many, in which columns, how many different values, and where the first stands.
@@ -28,14 +29,26 @@ GROUP BY reason
 ORDER BY reason
 
 -- name: placement
--- Counts of incidents that the placement could not use: facts about the current map and the source, not errors.
+-- What became of the incidents of the window: each is ranked, of police, uncounted, outside or of an unknown area. Those
+-- that are older are counted apart: the forecast and the markets look further back. All are facts about the current map
+-- and the source, not errors.
 SELECT
-    count(*) AS incident_count,
-    count(*) FILTER (WHERE area_id IS NULL AND has_point) AS outside_count,
-    count(*) FILTER (WHERE area_id IS NULL AND NOT has_point) AS unknown_area_count,
-    count(*) FILTER (WHERE NOT has_point AND area_id IS NOT NULL) AS area_only_count,
-    count(*) FILTER (WHERE discovery = 'police') AS police_count
-FROM incident_placed
+    count(*) FILTER (WHERE is_recent AND is_in_area AND is_counted) AS ranked_count,
+    count(*) FILTER (WHERE is_recent AND is_in_area AND discovery = 'police') AS police_count,
+    count(*) FILTER (WHERE is_recent AND is_in_area AND NOT is_counted AND discovery <> 'police') AS uncounted_count,
+    count(*) FILTER (WHERE is_recent AND NOT is_in_area AND has_point) AS outside_count,
+    count(*) FILTER (WHERE is_recent AND NOT is_in_area AND NOT has_point) AS unknown_area_count,
+    count(*) FILTER (WHERE is_recent AND is_in_area AND NOT has_point) AS area_only_count,
+    count(*) FILTER (WHERE NOT is_recent) AS older_count
+FROM (
+    SELECT
+        *,
+        age_days < $window_days AS is_recent,
+        area_id IS NOT NULL AS is_in_area,
+        list_contains($discoveries, discovery) AND coalesce(harm_days, 0) > 0 AS is_counted
+    FROM incident_placed
+    LEFT JOIN codebook USING (offence_code)
+)
 
 -- name: precision
 -- How precisely the incidents are dated.

@@ -212,7 +212,7 @@ def transform_deciles(judged: pd.DataFrame, seed: int) -> pd.DataFrame:
     below, upto = nbinom.cdf(count - 1, size, chance), nbinom.cdf(count, size, chance)
     transform = below + np.random.default_rng(seed).random(len(busy)) * (upto - below)
     decile = np.minimum((transform * 10).astype(np.int64), 9)
-    share = np.bincount(decile, minlength=10) / max(len(busy), 1)
+    share = np.bincount(decile, minlength=10) / (len(busy) or np.nan)
     return pd.DataFrame({"decile": np.arange(1, 11), "share": share, "cell_horizons": len(busy)})
 
 

@@ -19,6 +19,7 @@ from models.forecast.long_memory import remember
 from models.forecast.predictive import central_interval, chances_of_top, draw_harm
 from models.forecast.scales import Pyramid, build_pyramid
 from models.forecast.windows import past_and_present
+from models.statistics.intervals import hold_points
 
 NAIVE_DAYS = 365
 TOP_SHARES = (0.01, 0.05)
@@ -89,9 +90,10 @@ def forecast_cells(
     Returns
     -------
     pd.DataFrame
-        On cells' index: expected_harm, expected_harm_lo, expected_harm_hi (80% interval), expected_events, p_top1,
-        p_top5 (probability of being in the top 1% and 5% by harm; ties at the edge share the ranks), naive_count
-        (events of the last 365 days). `attrs["notes"]` lists limitations of the forecast as text.
+        On cells' index: expected_harm, expected_harm_lo, expected_harm_hi (80% interval, widened where it does not hold
+        expected_harm), expected_events, p_top1, p_top5 (probability of being in the top 1% and 5% by harm; ties at the
+        edge share the ranks), naive_count (events of the last 365 days). `attrs["notes"]` lists limitations of the
+        forecast as text.
 
     Raises
     ------
@@ -136,7 +138,7 @@ def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: 
         top1, top5 = chances_of_top(drawn, TOP_SHARES)
         columns = np.column_stack([rates @ days, lo, hi, rates.sum(axis=1), top1, top5])
     names = ["expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events", "p_top1", "p_top5"]
-    forecast = pd.DataFrame(columns, index=index, columns=names)
+    forecast = hold_points(pd.DataFrame(columns, index=index, columns=names))
     forecast["naive_count"] = prediction.naive_count.astype(np.int64)
     forecast.attrs["notes"] = list(prediction.notes)
     return forecast

@@ -44,7 +44,7 @@ class Promises:
 
     promises: pd.DataFrame  # the columns of `promise` without the run's
     answers: pd.DataFrame  # area_id, violated_at, answered_at, hours: one row per violation under an announcement
-    kept_rate: float  # of promises kept or broken; 1 where none is due
+    kept_rate: float  # of promises kept or broken; NaN where none is due
     swiftness_h: float  # median hours from violation to consequence; NaN where there was none
     certainty: float  # share of violations due by now that were answered in time; NaN where none is due
     may_announce: bool
@@ -61,14 +61,21 @@ class Promises:
 def words_of(promises: pd.DataFrame, config: PromisesConfig) -> str:
     """Return text on how many promises (rows of `promise`) were kept, and whether announcing stops."""
     rate, due = _kept_rate(promises)
-    halt = "" if rate >= config.kept_rate_floor else "; ANNOUNCING STOPS until promises are kept again"
+    if not due:
+        return "no promise is due yet"
+    halt = "" if _may_announce(rate, config) else "; ANNOUNCING STOPS until promises are kept again"
     return f"{due} promises due, {rate:.0%} kept (floor {config.kept_rate_floor:.0%}){halt}"
 
 
 def _kept_rate(promises: pd.DataFrame) -> tuple[float, int]:
-    """Return the share kept of promises kept or broken, and the number of these; a share of 1 where none is due."""
+    """Return the share kept of promises kept or broken, NaN where none is due, and the number of these."""
     settled = promises[promises["status"].isin(["kept", "broken"])]
-    return (float((settled["status"] == "kept").mean()) if len(settled) else 1.0), len(settled)
+    return (float((settled["status"] == "kept").mean()) if len(settled) else float("nan")), len(settled)
+
+
+def _may_announce(kept_rate: float, config: PromisesConfig) -> bool:
+    """Return whether enough promises were kept; while none is due, none was broken."""
+    return np.isnan(kept_rate) or kept_rate >= config.kept_rate_floor
 
 
 def track_promises(
@@ -248,5 +255,5 @@ def _summary(table: pd.DataFrame, answers: pd.DataFrame, as_of: pd.Timestamp, co
         kept_rate=kept_rate,
         swiftness_h=float(hours.median()) if len(hours) else float("nan"),
         certainty=float(in_time.mean()) if len(due) else float("nan"),
-        may_announce=kept_rate >= config.kept_rate_floor,
+        may_announce=_may_announce(kept_rate, config),
     )

@@ -12,6 +12,7 @@ from models.people_scores.exposure import liberty_days
 from models.people_scores.offending import Offending, count_offending, fit_priors, mean_factors, posterior_rates
 from models.people_scores.ranking import PeopleRanking, Rates, ScoreScale, rank_people
 from models.statistics.empirical_bayes import GammaPrior
+from models.statistics.intervals import hold_points
 from models.statistics.pareto import is_on_front
 from models.statistics.rank_draws import total_ranks
 
@@ -93,7 +94,7 @@ def score_people(
         # Without evidence on an axis the rate is the prior's, which is greater with less time at liberty: use zero.
         is_pareto=is_on_front(np.where(offending.has_evidence, harm, 0.0)[is_scored]),
     )
-    people = people.join(table)
+    people = people.join(hold_points(table))
     return Scoring(people, float(harm.sum(axis=1).mean()), ids, top_k, offending, priors, scored, scale, ranking)
 
 

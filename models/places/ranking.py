@@ -19,6 +19,7 @@ from models.checks import expect
 from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
 from models.places.counterfactuals import moves_out_if
 from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
+from models.statistics.intervals import hold_points
 from models.statistics.pareto import is_on_front
 from models.statistics.rank_draws import (
     chance_in_top,
@@ -212,7 +213,7 @@ def rank_drawn(
         weights.mean(axis=0).tolist(),
         top_k=config.top_k,
     )
-    return table.sort_values("rank", ignore_index=True)
+    return hold_points(table).sort_values("rank", ignore_index=True)
 
 
 def fit_band_priors(

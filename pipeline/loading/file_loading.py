@@ -27,6 +27,9 @@ from pipeline.records.records import RecordRows, decode_rows, kept_identities, p
 
 _REPLAY_PAGE = 1000  # dead letters replayed in one transaction; each may have 1 MiB
 
+# Called with the name of a file and the places of its incidents (lon, lat, area_id, incidents); raises to refuse it.
+CheckPlaces = Callable[[str, pd.DataFrame], None]
+
 # Keeps the rows of a file within a transaction; returns their counts, and the other rows as dead letters.
 Keep = Callable[[], tuple[BatchCounts, pa.Table]]
 
@@ -43,6 +46,7 @@ class Loading(Settling):
         harm_days: MappingOf[str, float],
         ingested_at: datetime,
         progress: Progress | None = None,
+        check: CheckPlaces | None = None,
     ) -> BatchCounts:
         """Load a file, or the files of a folder or zip one after the other, through a mapping; each is a batch."""
         check_offence_codes(mapping, harm_days)
@@ -55,7 +59,7 @@ class Loading(Settling):
         counts, unreadable = BatchCounts(), []
         for part in parts:
             try:
-                counts += self._load_part(part, mapping, decoder, ingested_at, say)
+                counts += self._load_part(part, mapping, decoder, ingested_at, say, check)
             except UnreadableError as error:
                 unreadable.append(PassedOver(part.name, str(error)))
         if len(unreadable) == len(parts):
@@ -103,7 +107,13 @@ class Loading(Settling):
         return counts
 
     def _load_part(
-        self, part: Part, mapping: Mapping, decoder: Decoder, ingested_at: datetime, say: Progress
+        self,
+        part: Part,
+        mapping: Mapping,
+        decoder: Decoder,
+        ingested_at: datetime,
+        say: Progress,
+        check: CheckPlaces | None,
     ) -> BatchCounts:
         """Load one file in one transaction."""
         # Temporary tables need no transaction, and DuckDB reads only committed tables on several threads.
@@ -114,6 +124,8 @@ class Loading(Settling):
         say(f"{file.name}: {file.rows:,} rows read")
         self._know_file(file.digest, mapping)
         keep = self._prepare(number, mapping, decoder, file.crs)
+        if check and mapping.kind == "incidents":
+            check(file.name, frame(self._connection, query("load/settle#staged_places")))
         with transaction(self._connection):
             counts, dead = keep()
             dead = pa.concat_tables([dead, mapped_files.unread_lines(self._connection, mapping.name)])

@@ -179,7 +179,8 @@ def warnings_of(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> Iter
     yield from warnings_of_times(connection)
     if mapping.gazetteer:
         [(asked, placed, _)] = connection.execute(query("mapped/file#gazetteer_rate")).fetchall()
-        yield f"the gazetteer knows {placed:,} of {asked:,} rows without a point ({placed / max(asked, 1):.0%})"
+        if asked:
+            yield f"the gazetteer knows {placed:,} of {asked:,} rows without a point ({placed / asked:.0%})"
     [(refused,)] = connection.execute("SELECT count(*) FROM refused_number").fetchall()
     if refused < LEAST_LOSS:
         return

@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline.database import Progress
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
 from pipeline.events.decoder import Decoder
+from pipeline.loading.file_loading import CheckPlaces
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.privacy.access_log import LogMark
@@ -106,8 +107,11 @@ class Store(Protocol):
         harm_days: Mapping[str, float],
         ingested_at: datetime,
         progress: Progress | None = None,
+        check: CheckPlaces | None = None,
     ) -> BatchCounts:
         """Load a file, or the files of a folder or zip, through a mapping; each file is one transaction.
+
+        `check` sees the places of a file's incidents before any of its rows is stored, and may raise.
 
         Equal ids mean what `mapping.same_id` says. A file that was loaded before changes nothing, unless its mapping
         was mended: then its rows replace what they gave before. Records that are no incidents pass `decoder` as events

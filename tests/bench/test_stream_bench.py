@@ -23,6 +23,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from flows.simulation.town import write_town
@@ -101,6 +102,7 @@ def test_stream_beside_a_bare_poll_loop(broker: str, tmp_path: Path) -> None:
     for number in range(REPETITIONS):
         bare = bare_rate(broker, prefix + "incidents")
         home = Home(tmp_path / f"home {number}", files.config_file, progress=lambda text: None).ensure()
+        open_home_store(home).close()
         streamed = stream_rate(home, broker, prefix)
         ratios.append(streamed / bare)
         print(f"\nbare poll {bare:,.0f} records/s, stream {streamed:,.0f} committed rows/s, ratio {ratios[-1]:.2f}")

@@ -85,6 +85,7 @@ class Site:
         self.traffic.make_topics()
         self.runs = 0
         self.aside = ASIDE
+        self.make(self.home)
 
     @property
     def steps(self) -> dict:
@@ -107,6 +108,9 @@ class Site:
         environment = self.environment(**changes)
         return Victim(arguments, environment, self.log, struck_at=struck_at, by=by, file_limit_bytes=file_limit_bytes)
 
+    def make(self, home: Path) -> None:
+        run_at_once(["--home", str(home), "init"], self.environment(), self.log)
+
     def settle(self) -> None:
         """Run the command until it says that it has caught up, as a supervisor would."""
         self.traffic.send_late()
@@ -119,6 +123,7 @@ class Site:
     def audit(self) -> dict[str, int]:
         """Hold the store to an undisturbed run over the same topics and to what was sent; return what it holds."""
         oracle = self.folder / f"oracle-{uuid.uuid4().hex[:6]}"
+        self.make(oracle)
         run_at_once(["--home", str(oracle), *INGEST], self.environment(HARMSPOT__INGEST__BATCH_SIZE="50000"), self.log)
         connection = connect(self.folder / "spill")
         key = derive_key(bytes.fromhex(KEY)).encryption

@@ -14,6 +14,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from pipeline.events.columns import TOPICS
 from tests.integration.broker import BrokerUnavailableError, own_broker, ports
 from tests.sharing import forget, locked, made_once
@@ -115,4 +116,6 @@ def kafka_home(
     admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
     admin.create_topics({topic_prefix + topic: {"num_partitions": partitions} for topic in (*TOPICS, "changes")})
     admin.close()
-    return new_home(tmp_path / "by topic")
+    home = new_home(tmp_path / "by topic")
+    with open_home_store(home):
+        return home

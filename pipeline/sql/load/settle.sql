@@ -168,6 +168,14 @@ FROM (
 SEMI JOIN earlier_load USING (batch_id)
 ANTI JOIN present_key USING (entity_key)
 
+-- name: staged_places
+-- Distinct places of the incidents that a file gives, before any of them is stored.
+SELECT lon, lat, area_id, count(*) AS incidents
+FROM staged
+WHERE rule IS NULL
+GROUP BY lon, lat, area_id
+ORDER BY lon, lat, area_id
+
 -- name: last_points
 -- Distinct points of the batches after $batch_id.
 SELECT lon, lat, count(*) AS incidents

@@ -69,6 +69,7 @@ def test_a_clock_without_zone_is_refused() -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert harmspot("--home", tmp_path / "home", "init").returncode == 0
     done = harmspot("--home", tmp_path / "home", "load", tmp_path / "absent.jsonl")
     assert done.returncode == 1
     assert "absent.jsonl: no such file or folder" in done.stderr
@@ -78,21 +79,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("verb", "words"),
     [
-        (["late"], "create one with: harmspot init"),
         (["--config", "absent.yaml", "late"], "absent.yaml: No such file"),
         (["--config", "absent.yaml", "run"], "absent.yaml: No such file"),
         (["--config", "absent.yaml", "backfill", "--from", "2026-01-01", "--to", "2026-01-02"], "No such file"),
     ],
 )
-@pytest.mark.parametrize("is_home", [False, True])
 def test_no_server_starts_and_nothing_is_made_where_nothing_can_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str], words: str, is_home: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     home = tmp_path / "home"
-    if is_home:
-        home.mkdir()
-        assert verb == ["late"] or harmspot("--home", home, "init").returncode == 0
+    assert harmspot("--home", home, "init").returncode == 0
     before = sorted(tmp_path.rglob("*"))
     done = harmspot("--home", home, *verb)
     assert done.returncode == 1
@@ -103,6 +100,7 @@ def test_no_server_starts_and_nothing_is_made_where_nothing_can_run(
 def test_an_unknown_mapping_names_the_shipped_ones(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text("a\n1\n")
+    assert harmspot("--home", tmp_path / "home", "init").returncode == 0
     done = harmspot("--home", tmp_path / "home", "load", "--mapping", "gotham", file)
     assert done.returncode == 1
     assert "shipped are baltimore, baltimore_part1, boston, chicago" in done.stderr

@@ -22,8 +22,8 @@ READ = ("show", "warrants", "--purpose", "test", "--reader", "R. Eader")
 RUN = ("run", "--without-prefect", "--as-of", str(AS_OF), "--json")
 # What is made first, by command; a kill within milliseconds of its appearance is the most likely to do harm.
 MADE = {
-    "init": ("key", "config-path", "store.duckdb.new", "store.duckdb"),
-    "load": ("key", "config-path.new", "config-path", "store.duckdb.new", "store.duckdb.new.wal", "store.duckdb"),
+    "init": ("key", "store.duckdb.new", "store.duckdb", "config-path", "force.json"),
+    "load": ("key", "store.duckdb.new", "store.duckdb.new.wal", "store.duckdb", "config-path.new", "config-path"),
     "run": ("restricted.duckdb.new", "published.duckdb.new", "published.duckdb", "layers", "layers/run_id"),
     "show": ("access.log",),
 }
@@ -121,7 +121,7 @@ def test_processes_that_create_a_home_at_once_end_with_one_key_and_one_store(
             process.join()
             assert process.exitcode == 0
         assert json.loads(killed.finished(home, *command["load"]))["rows_in"] == 200
-        assert sorted(path.name for path in home.iterdir()) == ["config-path", "key", "store.duckdb"]
+        assert sorted(path.name for path in home.iterdir()) == ["config-path", "force.json", "key", "store.duckdb"]
 
 
 def test_what_a_killed_creation_left_is_removed_by_the_next(tmp_path: Path) -> None:

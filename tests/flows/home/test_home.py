@@ -16,30 +16,32 @@ def write_config(path: Path, name: str) -> Path:
 def test_a_home_remembers_its_configuration(tmp_path: Path) -> None:
     said: list[str] = []
     config = write_config(tmp_path / "force.yaml", "Northshire")
-    Home(tmp_path / "home", config, progress=said.append).ensure()
+    Home(tmp_path / "home", config, progress=said.append).ensure().remember()
     assert Home(tmp_path / "home").settings.force.name == "Northshire"
     assert any("remembers its configuration" in text for text in said)
 
 
 def test_a_named_configuration_overrides_the_remembered_one_and_takes_its_place(tmp_path: Path) -> None:
-    Home(tmp_path / "home", write_config(tmp_path / "old.yaml", "Old"), progress=print).ensure()
+    Home(tmp_path / "home", write_config(tmp_path / "old.yaml", "Old"), progress=print).ensure().remember()
     other = Home(tmp_path / "home", write_config(tmp_path / "new.yaml", "New"), progress=print)
     assert other.settings.force.name == "New"
     assert Home(tmp_path / "home").settings.force.name == "Old"
     other.ensure()
+    assert Home(tmp_path / "home").settings.force.name == "Old"
+    other.remember()
     assert Home(tmp_path / "home").settings.force.name == "New"
 
 
 def test_folder_and_configuration_may_move_together(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    Home(tmp_path / "a" / "home", write_config(tmp_path / "a" / "c.yaml", "Moved"), progress=print).ensure()
+    Home(tmp_path / "a" / "home", write_config(tmp_path / "a" / "c.yaml", "Moved"), progress=print).ensure().remember()
     (tmp_path / "a").rename(tmp_path / "b")
     assert Home(tmp_path / "b" / "home").settings.force.name == "Moved"
 
 
 def test_a_configuration_that_is_gone_is_named(tmp_path: Path) -> None:
     config = write_config(tmp_path / "force.yaml", "Gone")
-    Home(tmp_path / "home", config, progress=print).ensure()
+    Home(tmp_path / "home", config, progress=print).ensure().remember()
     config.unlink()
     with pytest.raises(SettingsError, match=r"force\.yaml, which is missing; name it with --config"):
         _ = Home(tmp_path / "home").settings

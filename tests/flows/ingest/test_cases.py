@@ -214,7 +214,11 @@ def test_all_outside_the_map_is_said(tmp_path: Path) -> None:
 
     [case] = CASES.glob("39-*")
     home = Home(tmp_path / "home", case / "config.yaml", CLOCK, progress=lambda text: None).ensure()
-    report = load_and_report(home, case / "in.csv", case / "mapping.yaml")
+    with pytest.raises(SourceError, match="40 of 40 located incidents lie in no area of 'Case'"):
+        load_and_report(home, case / "in.csv", case / "mapping.yaml")
+    with open_home_store(home) as store:
+        assert store.batch_number() == 0
+    report = load_and_report(home, case / "in.csv", case / "mapping.yaml", allows_outside=True)
     assert (report.located, report.outside) == (40, 40)
 
 
