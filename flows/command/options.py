@@ -54,7 +54,10 @@ class Moment(click.ParamType):
 
 
 def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass a `Home` to the verb as its first argument; its modules are imported only when the verb is called."""
+    """Pass a `Home` to the verb as its first argument; its modules are imported only when the verb is called.
+
+    A verb that reads a run is preceded by a warning if the run is unusable.
+    """
 
     @functools.wraps(verb)
     def with_home(*arguments: Any, **options: Any) -> Any:
@@ -63,6 +66,10 @@ def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
         path, config_file, clock = click.get_current_context().obj
         home = Home(path, config_file, clock)
         home.refuse_mentions({f"--{name.replace('_', '-')}": options[name] for name in FREE_TEXT if name in options})
+        if "run_id" in options:
+            from flows.command.printing import say_unusable
+
+            say_unusable(home, options["run_id"])
         return verb(home, *arguments, **options)
 
     return with_home
