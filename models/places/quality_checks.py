@@ -56,7 +56,7 @@ class InputMeasures:
     rows, unlocated_rows : int
         rows that were read at any time; those that wait because they have no usable location.
     newest_age_days : int | None
-        local days from the newest incident to as_of; None without any incident.
+        local days between the newest incident and the day of the run; None without any incident.
     ranked_before : Sequence[float]
         `ranked` of the last kept runs with the same window.
     weights : Mapping[str, float]
@@ -178,7 +178,7 @@ def _newest(measures: InputMeasures, config: QualityConfig) -> _Check:
     return _Check(
         "newest_incident", age, limit, "days", "failed" if age is None else _outcome(age, limit, config),
         "No incident is dated before the day of the run." if age is None
-        else f"The newest incident is {age:,} days older than the day of the run; at most {limit} are allowed.",
+        else f"{age:,} days lie between the newest incident and the day of the run; at most {limit} may.",
         "Load what is missing, or give --as-of a day just after the last incident.",
     )  # fmt: skip
 
@@ -204,8 +204,8 @@ def _outside(measures: InputMeasures, config: QualityConfig) -> _Check:
         "outside_map", share, limit, "share of incidents", _outcome(share, limit, config),
         f"{_percent(share)} of incidents lie outside every area ({measures.outside:,} of {measures.incidents:,}); "
         f"at most {_percent(limit)} may.",
-        "Is it this city's file, and this city's map (force.areas.path)? If longitude and latitude are swapped, "
-        "correct lon and lat in the mapping, and load the file into a new home.",
+        "Is it this city's file, and this city's map (force.areas.path)? If x and y are swapped, "
+        "correct them in the mapping, and load the file into a new home.",
     )  # fmt: skip
 
 

@@ -5,18 +5,19 @@ import hashlib
 import io
 import json
 import random
+import re
 import subprocess
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from flows.decisions.list_effects import register_effect
 from flows.decisions.lists import approve_list
 from flows.decisions.notice_decisions import all_notices
 from flows.home.home import Home
+from flows.ingest.ingest import load_file
 from flows.ingest.live import latest_run, start_live
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import LISTS, list_id_of
@@ -24,7 +25,7 @@ from pipeline.errors import PublicationError, QualityError
 from pipeline.publication.publish import predecessor, read_published, runs, table_counts
 from pipeline.publication.tables import read_tables
 from tests.flows.command.test_command import harmspot
-from tests.town import AS_OF, CLOCK, event, read_people
+from tests.town import AS_OF, CLOCK, TownRun, cancellation, read_people
 
 DAY = "2026-01-01"
 CLOCKED = ("--clock", "2026-03-01T12:00:00Z")
@@ -141,7 +142,8 @@ def test_a_good_city_is_ranked_and_its_checks_are_published(city: Callable[[str]
     assert spread in done.stderr
     assert spread in (home / "report.html").read_text()
     assert spread in harmspot(*CLOCKED, "--home", home, "show", "areas").stderr
-    assert spread in harmspot(*CLOCKED, "--home", home, "doctor").stdout.replace("\n", " ").replace("  ", " ") or True
+    findings = json.loads(harmspot(*CLOCKED, "--home", home, "doctor", "--json").stdout)
+    assert any(found["check"] == "quality" and spread in found["detail"] for found in findings)
     shown = json.loads(harmspot(*CLOCKED, "--home", home, "show", "checks", "--json").stdout)
     assert len(shown) == len(checks)
     assert json.loads(run(home, "--json").stdout)["warnings"] == [checks.loc["axes_with_data", "detail"]]
@@ -154,7 +156,7 @@ CASES = {
     ),
     "unknown area ids": (named(lambda area: f"District {area}"), DAY, "0% of incidents are located"),
     "a day long after the last incident": (
-        incidents(), "2026-02-28", "The newest incident is 58 days older than the day of the run",
+        incidents(), "2026-02-28", "59 days lie between the newest incident and the day of the run",
     ),
     "a day before the first incident": (incidents(), "2024-12-31", "No incident is dated before the day of the run"),
     "a day in the future": (incidents(), "2026-03-02", "The day of the run is 1 days after today"),
@@ -173,8 +175,9 @@ def test_a_meaningless_ranking_is_refused_and_leaves_no_trace(city: Callable[[st
     assert "--allow-empty" in done.stderr
     assert contents(home) == before
     assert runs(home).empty
-    for past in ("backfill", "--from", day, "--to", day, "--without-prefect"), ("show", "areas"):
-        assert harmspot(*CLOCKED, "--home", home, *past).returncode == 1
+    backfilled = harmspot(*CLOCKED, "--home", home, "backfill", "--from", day, "--to", day, "--without-prefect")
+    assert backfilled.returncode == 1
+    assert why in backfilled.stderr
     assert contents(home) == before
 
 
@@ -206,7 +209,7 @@ def test_allow_empty_publishes_a_run_that_moves_nobody(city: Callable[[str], Pat
 def assert_moves_nobody(home: Path, why: str) -> None:
     """The latest run is unusable, says so everywhere, and has no row that anybody could act on."""
     row = runs(home).iloc[-1]
-    assert row["is_usable"] is False or not row["is_usable"]
+    assert not row["is_usable"]
     assert why in row["unusable_because"]
     opened = Home(home, clock=CLOCK, progress=lambda text: None)
     places, people = table_counts(home, opened.key, row["run_id"])
@@ -222,10 +225,10 @@ def assert_moves_nobody(home: Path, why: str) -> None:
     assert "This run is unusable" in (home / "report.html").read_text()
     assert '"fault"' in harmspot(*CLOCKED, "--home", home, "doctor", "--json").stdout
     assert start_live(opened) is None
-    assert predecessor(home, row["as_of"] + row["valid_to"].resolution * 10**9 * 999999, row["known_at"]) is None
+    assert predecessor(home, row["as_of"] + timedelta(days=1), row["known_at"]) is None
 
 
-def test_an_empty_store_is_refused_and_published_only_as_unusable(town_run, tmp_path: Path) -> None:
+def test_an_empty_store_is_refused_and_published_only_as_unusable(town_run: TownRun, tmp_path: Path) -> None:
     home, config = tmp_path / "home", town_run.files.config_file
     assert harmspot(*CLOCKED, "--home", home, "--config", config, "init").returncode == 0
     done = run(home)
@@ -238,19 +241,17 @@ def test_an_empty_store_is_refused_and_published_only_as_unusable(town_run, tmp_
 
 
 def test_an_unusable_run_replaces_no_usable_one(
-    loaded_home: Callable[..., Home], approved_home: Callable[..., Home], town_run, tmp_path: Path
+    approved_home: Callable[..., Home], town_run: TownRun, tmp_path: Path
 ) -> None:
     home, usable = approved_home(tmp_path / "home"), town_run.summary.run_id
     tiers = read_people(home, "person_tier", usable)
     notices = [notice.notice_id for notice in all_notices(home, ["area"])]
     layers = {path.name: path.read_bytes() for path in home.layers.iterdir()}
     late = date(2026, 6, 1)
-    home.clock = CLOCK.replace(month=6)
-    with pytest.raises(QualityError, match="The newest incident is 151 days older"):
+    with pytest.raises(QualityError, match="151 days lie between the newest incident and the day of the run"):
         daily_run(home, late)
     summary = daily_run(home, late, allow_empty=True)
     assert summary.unusable_because and summary.run_id != usable
-    home.clock = CLOCK
     kept = runs(home.path)
     assert kept["run_id"].tolist() == [summary.run_id, usable]
     assert read_published(home.path, "area_ranking")["run_id"].unique() == [usable]
@@ -273,17 +274,14 @@ def test_an_unusable_run_replaces_no_usable_one(
 
 def test_the_last_usable_run_outlives_unusable_ones(loaded_home: Callable[..., Home], tmp_path: Path) -> None:
     home = loaded_home(tmp_path / "home")
+    assert home.config_file is not None
+    text = home.config_file.read_text()
+    for name in ("areas.geojson", "points_of_interest.geojson"):
+        text = text.replace(f": {name}", f": {home.config_file.parent / name}")
     config = tmp_path / "one.yaml"
-    config.write_text(
-        home.config_file.read_text().replace("areas.geojson", str(home.config_file.parent / "areas.geojson"))
-    )
-    text = config.read_text().replace(
-        "points_of_interest: points", f"points_of_interest: {home.config_file.parent}/points"
-    )
     config.write_text(text + "publication: {history_runs: 1}\n")
     home = Home(home.path, config, CLOCK, lambda text: None)
     usable = daily_run(home, AS_OF).run_id
-    home.clock = CLOCK.replace(month=9)
     unusable = [daily_run(home, date(2026, month, 1), allow_empty=True).run_id for month in (7, 8)]
     assert runs(home.path)["run_id"].iloc[-1] == usable
     assert len(runs(home.path)) == 2
@@ -316,29 +314,17 @@ def test_a_fall_against_the_last_runs_is_refused(loaded_home: Callable[..., Home
     home = loaded_home(tmp_path / "home")
     daily_run(home, date(2025, 12, 31))
     incidents = read_published(home.path, "quality_check").set_index("check_name").loc["ranked_incidents", "value"]
+    assert home.config_file is not None
+    ids = known_ids(home.config_file.parent / "events" / "incidents.jsonl")
     folder = tmp_path / "cancelled"
     folder.mkdir()
-    with duckdb.connect() as shell:
-        path = home.config_file.parent / "events" / "incidents.jsonl"
-        rows = shell.execute(
-            "SELECT DISTINCT data.incident_id AS id FROM read_json(?, format='newline_delimited', ignore_errors=true) WHERE id IS NOT NULL ORDER BY id",
-            [str(path)],
-        ).fetchall()
-    gone = [row[0] for row in rows][: int(len(rows) * 0.7)]
-    data = {
-        "version": 99,
-        "status": "cancelled",
-        "occurred_at": "2025-06-01T00:00:00Z",
-        "offence_code": "robbery",
-        "discovery": "public",
-        "location": {"area_id": "A01"},
-    }
-    (folder / "incidents.jsonl").write_text(
-        "".join(event("incident.recorded", f"c-{i}", {"incident_id": i, **data}) for i in gone)
-    )
-    from flows.ingest.ingest import load_file
-
+    (folder / "incidents.jsonl").write_text("".join(map(cancellation, ids[: int(len(ids) * 0.7)])))
     load_file(home, folder, None)
     with pytest.raises(QualityError, match=f"fewer than in the last 1 kept runs \\(median {incidents:,.0f}\\)"):
         daily_run(home, AS_OF)
     assert len(runs(home.path)) == 1
+
+
+def known_ids(file: Path) -> list[str]:
+    """The ids of the incidents in an event file, some of whose lines are malformed on purpose."""
+    return sorted(set(re.findall(r'"incident_id":"([^"]+)"', file.read_text(encoding="utf-8", errors="replace"))))

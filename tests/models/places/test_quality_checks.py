@@ -99,16 +99,16 @@ def test_each_check_trips_alone_at_its_limit(changes: dict[str, object], check: 
 def test_a_refusal_names_each_failed_check_with_figures_and_the_way_out() -> None:
     table = check_input(replace(GOOD, outside=1000, ranked=0, newest_age_days=300), CONFIG)
     assert refusal(table) == (
-        "- The newest incident is 300 days older than the day of the run; at most 45 are allowed. Load what is missing, "
+        "- 300 days lie between the newest incident and the day of the run; at most 45 may. Load what is missing, "
         "or give --as-of a day just after the last incident.\n"
-        "- 100% of incidents lie outside every area (1,000 of 1,000); at most 15.0% may. Is it this city's file, and this "
-        "city's map (force.areas.path)? If longitude and latitude are swapped, correct lon and lat in the mapping, and "
-        "load the file into a new home.\n"
-        "- 0 of 1,000 incidents in the 365 days before the day of the run can be ranked: they lie in an area, weigh more "
-        "than zero, and were not discovered by police. Load incidents of these days, or give --as-of a day that follows "
-        "them.\n"
-        "- 0 incidents are ranked, 100% fewer than in the last 3 kept runs (median 900); a fall of at most 50.0% is "
-        "allowed. Load what is missing. If the fall is real, raise quality.fall_share for this run."
+        "- 100% of incidents lie outside every area (1,000 of 1,000); at most 15.0% may. Is it this city's file, "
+        "and this city's map (force.areas.path)? If x and y are swapped, correct them in the mapping, and load the "
+        "file into a new home.\n"
+        "- 0 of 1,000 incidents in the 365 days before the day of the run can be ranked: they lie in an area, "
+        "weigh more than zero, and were not discovered by police. Load incidents of these days, or give --as-of a "
+        "day that follows them.\n"
+        "- 0 incidents are ranked, 100% fewer than in the last 3 kept runs (median 900); a fall of at most 50.0% "
+        "is allowed. Load what is missing. If the fall is real, raise quality.fall_share for this run."
     )
 
 

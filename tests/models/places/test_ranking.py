@@ -329,7 +329,13 @@ def test_no_area_is_listed_without_harm_or_by_a_list_that_has_room_for_all(
     frame = frame.assign(is_minor_used_by_adult=False, age_days=1)
     staffing = hours(**dict(zip(names, per_day, strict=False)))
     table = rank_areas(
-        frame, NO_EVIDENCE, CODEBOOK, staffing, config=config(top_k=top_k, draws=50), seed=7, previously_listed=was_listed
+        frame,
+        NO_EVIDENCE,
+        CODEBOOK,
+        staffing,
+        config=config(top_k=top_k, draws=50),
+        seed=7,
+        previously_listed=was_listed,
     )
     listed = table[table["is_listed"]]
     own = frame[frame["discovery"].eq("public") & frame["offence_code"].ne("contact_stop")]
