@@ -29,7 +29,7 @@ def examine_input(
     return check_input(_measures(home, identity, connection, frames, codebook), identity.settings.quality)
 
 
-def refuse(identity: RunIdentity, checks: pd.DataFrame, *, allow_empty: bool) -> str | None:
+def pass_gate(identity: RunIdentity, checks: pd.DataFrame, *, allow_empty: bool) -> str | None:
     """Return why the run is unusable, None if it passes the gate.
 
     Raises

@@ -25,7 +25,7 @@ from flows.run.assembly import (
     read_run_codebook,
 )
 from flows.run.draft_notices import area_notices, person_notices
-from flows.run.gate import examine_input, refuse
+from flows.run.gate import examine_input, pass_gate
 from flows.run.outcomes import monitor_outcomes
 from flows.run.plans import PlanFrames, plan_frames, plan_operations
 from flows.run.previous_run import Previous, read_previous
@@ -89,7 +89,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         call(place_incidents, snapshot.connection, geography, codebook, as_of, settings)
         frames = call(place_frames, snapshot.connection, geography, as_of, settings)
         checks = call(examine_input, home, identity, snapshot.connection, frames, codebook)
-        if unusable_because := call(refuse, identity, checks, allow_empty=allow_empty):
+        if unusable_because := call(pass_gate, identity, checks, allow_empty=allow_empty):
             ranking = call(rank_places, frames, geography, codebook, settings, None)
             notes = area_notes(geography.areas, settings)
             quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
