@@ -48,6 +48,10 @@ class PublicationError(HarmspotError):
     """A run cannot be published, or a publication cannot be read."""
 
 
+class QualityError(HarmspotError):
+    """The input of a run is not good enough for a ranking; nothing is published."""
+
+
 class ExportError(HarmspotError):
     """A list of people may not be exported, or an export may not be used."""
 

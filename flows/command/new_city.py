@@ -78,8 +78,10 @@ def command(
         return
     made = Home(home, new.files.config, clock)
     day = as_of or first_day(new.city, made)
-    _load_and_run(new, made, day)
-    _print_checks(new, f"replay && harmspot --home {home} run --as-of {day}", home)
+    try:
+        _load_and_run(new, made, day)
+    finally:  # what is to be checked may be why the run was refused
+        _print_checks(new, f"replay && harmspot --home {home} run --as-of {day}", home)
 
 
 def _pairs(columns: tuple[str, ...]) -> dict[str, str]:

@@ -59,6 +59,8 @@ class Moment(click.ParamType):
 def pass_home(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Pass a `Home` to the verb as its first argument; refuse a home that is missing or of another force.
 
+    A verb that reads a run is preceded by a warning if the run is unusable.
+
     Its modules are imported only when the verb is called.
     """
     return _passing(verb, is_needed=True)
@@ -76,6 +78,10 @@ def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]
         if is_needed:
             home.require()
         home.refuse_mentions({f"--{name.replace('_', '-')}": options[name] for name in FREE_TEXT if name in options})
+        if "run_id" in options:
+            from flows.command.printing import say_unusable
+
+            say_unusable(home, options["run_id"])
         return verb(home, *arguments, **options)
 
     return with_home

@@ -161,11 +161,15 @@ def print_words(words: "pd.DataFrame") -> None:
 
 def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None:
     """Print one run: its counts, duration and output paths."""
+    from pipeline.publication.publish import latest_usable
+
     if as_json:
         print_json(summary.as_json())
         return
     click.echo(summary.text())
-    _print_halt(summary)
+    if summary.unusable_because and (latest := latest_usable(home.path)):
+        click.echo(f"  readers still get run {latest}, the latest usable one; this one by --run {summary.run_id}")
+    _print_what_to_know(summary)
     for path in (home.published, home.restricted, home.layers, home.report):
         click.echo(f"  {path}")
 
@@ -175,10 +179,16 @@ def print_summaries(summaries: "list[RunSummary]", *, as_json: bool) -> None:
     lines = [summary.text() for summary in summaries] or ["no run needed"]
     print_object([summary.as_json() for summary in summaries], lines, as_json=as_json)
     if summaries and not as_json:
-        _print_halt(summaries[-1])
+        _print_what_to_know(summaries[-1])
 
 
-def _print_halt(summary: "RunSummary") -> None:
+def _print_what_to_know(summary: "RunSummary") -> None:
+    for warning in summary.warnings:
+        click.secho(f"Look: {warning}", fg="yellow", err=True)
+    if summary.unusable_because:
+        from pipeline.publication.publish import unusable
+
+        click.secho(unusable(summary.unusable_because), fg="red", err=True)
     if summary.halted_because:
         click.secho(summary.halted_because, fg="red", err=True)
 
@@ -194,3 +204,11 @@ def print_object(content: Any, lines: list[str], *, as_json: bool) -> None:
 def print_json(content: Any) -> None:
     """Print JSON-ready content."""
     click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def say_unusable(home: "Home", run_id: str | None) -> None:
+    """Say on standard error that a run (default: the latest) is unusable, if it is."""
+    from pipeline.publication.publish import unusable_run
+
+    if said := unusable_run(home.path, run_id):
+        click.secho(said, fg="red", err=True)

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.option("--as-of", type=Day(), help="Local day; only events before 00:00 of that day count (default: today).")
 @known_at_option
+@click.option(
+    "--allow-empty",
+    is_flag=True,
+    help="Publish a run whose input fails a check, marked unusable, without list, visit, notice or plan.",
+)
 @json_option
 @prefect_option
 @pass_home
@@ -24,12 +29,14 @@ def command(
     home: "Home",
     as_of: date | None,
     known_at: datetime | None,
+    allow_empty: bool,
     as_json: bool,
     wait_for_server: "Callable[[], str] | None",
 ) -> None:
     """Do the daily run: read the sources, rank places and people, draft notices, publish, write layers and report.
 
-    The same day, clocks and settings give the same run; repeating it changes nothing.
+    The same day, clocks and settings give the same run; repeating it changes nothing. A run whose input fails a check
+    of section quality of the settings is refused: nothing is published, and the exit code is 1.
 
     \b
     Examples:
@@ -40,10 +47,10 @@ def command(
         from flows.schedule.prefect_flows import daily
 
         wait_for_server()
-        summary = daily(home.path, home.config_file, as_of, known_at, home.clock)
+        summary = daily(home.path, home.config_file, as_of, known_at, home.clock, allow_empty)
     else:
         from flows.schedule.daily import daily_run
 
-        summary = daily_run(home, as_of or home.today(), known_at)
+        summary = daily_run(home, as_of or home.today(), known_at, allow_empty=allow_empty)
     home.remember()
     print_summary(home, summary, as_json=as_json)

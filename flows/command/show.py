@@ -33,6 +33,7 @@ TABLES = {
     "runs": "run",
     "changes": "place_change",
     "quality": "data_quality",
+    "checks": "quality_check",
     "people": "person_tier",
     "warrants": "warrant_queue",
     "dealers": "dealer_ranking",
@@ -95,6 +96,8 @@ def command(
     """
     shown = shown_table(table)
     frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
+    if shown.table == "area_ranking":
+        say_warnings(home, run_id)
     columns = shown.columns
     if is_resolved and shown.is_about_people:
         from flows.human_log.list_rows import resolve_people
@@ -110,6 +113,15 @@ def command(
     print_frame(frame if as_json else frame.head(limit), title=title, as_json=as_json, columns=columns)
     if shown.is_about_people and not as_json:
         click.echo("A place on this list is not grounds for stop, arrest or eviction.")
+
+
+def say_warnings(home: "Home", run_id: str | None) -> None:
+    """Say on standard error what the checks of a run (default: the latest) say of its ranking."""
+    from models.places.quality_checks import warnings
+    from pipeline.publication.publish import read_published
+
+    for warning in warnings(read_published(home.path, "quality_check", run_id)):
+        click.secho(f"Look: {warning}", fg="yellow", err=True)
 
 
 def read_table(

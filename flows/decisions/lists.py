@@ -22,7 +22,7 @@ from models.governance.audits import is_halted
 from models.governance.list_lifecycle import APPROVED_WITHIN, LIST, count_downgraded, split_list_id, status_of
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose
-from pipeline.publication.publish import runs
+from pipeline.publication.publish import latest_usable
 from pipeline.store.human_events import HumanEvent
 
 MACHINE_READER = "harmspot run"
@@ -114,7 +114,7 @@ def revoke_outdated(desk: Desk) -> list[str]:
     lists a person at a milder level.
     """
     home, now = desk.home, desk.home.now()
-    latest = str(runs(home.path)["run_id"].iloc[-1])
+    latest = latest_usable(home.path)
     revoked = []
     for each in lists_in_use(home, desk.ledger, now):
         if reason := _revocation_reason(home, each, latest):
@@ -123,10 +123,10 @@ def revoke_outdated(desk: Desk) -> list[str]:
     return revoked
 
 
-def _revocation_reason(home: Home, each: ListRun, latest: str) -> str | None:
+def _revocation_reason(home: Home, each: ListRun, latest: str | None) -> str | None:
     if not each.is_kept:
         return "its run is kept no longer, so nobody can say who is on it"
-    if each.run_id == latest:
+    if latest in (None, each.run_id):
         return None
     before, after = (
         read_people(home, each.list_name, run_id, reader=MACHINE_READER, purpose=LEFT)
@@ -158,7 +158,11 @@ def _refuse_old(home: Home, wanted: ListRun) -> None:
         raise PublicationError(
             f"list {wanted.list_id} expired on {home.day_of(wanted.valid_to)}; approve the list of a new run"
         )
-    latest = str(runs(home.path)["run_id"].iloc[-1])
+    latest = latest_usable(home.path)
+    if latest is None:
+        raise PublicationError(
+            f"list {wanted.list_id} is of an unusable run; {RUN_AGAIN} once its input is good enough"
+        )
     if wanted.as_of is None or wanted.run_id != latest:
         raise PublicationError(f"list {wanted.list_id} is not of the latest run {latest}; approve the list of that run")
     if now >= wanted.as_of + APPROVED_WITHIN:

@@ -21,7 +21,7 @@ from flows.run.prioritise import Products
 from models.governance.actors import MACHINE
 from models.governance.notice_lifecycle import Notice, start_refusal
 from pipeline.errors import PersonMentionedError
-from pipeline.publication.publish import runs
+from pipeline.publication.publish import usable_runs
 
 OBJECTIONS = {"representation": "represented", "contest": "contested"}
 READING: Mapping[str, Any] = {"reader": MACHINE, "purpose": "hear an objection to a notice"}
@@ -33,7 +33,7 @@ def maintain_notices(home: Home, identity: RunIdentity, products: Products) -> d
     A run with an earlier as_of or known_at than the latest published one does nothing, because it does not describe the
     present.
     """
-    if _is_older(identity, runs(home.path)):
+    if _is_older(identity, usable_runs(home.path)):
         return {}
     log_partners_not_told(home)
     with open_home_store(home) as store:
@@ -52,7 +52,7 @@ def maintain_notices(home: Home, identity: RunIdentity, products: Products) -> d
 
 
 def _is_older(identity: RunIdentity, kept: pd.DataFrame) -> bool:
-    """Return whether a run precedes the latest one in the order of table `run`."""
+    """Return whether a run precedes the latest usable one."""
     pairs = list(zip(kept["as_of"], kept["known_at"], strict=True))
     return bool(pairs) and (identity.as_of, identity.known_at) < pairs[-1]
 

@@ -7,7 +7,7 @@ import pandas as pd
 from flows.home.home import Home
 from flows.home.store_access import open_home_snapshot
 from flows.run.assembly import area_names_of, query, read_map
-from pipeline.publication.publish import read_published, runs
+from pipeline.publication.publish import read_published, usable_runs
 
 
 def visit_delivery(home: Home, as_of: datetime) -> pd.DataFrame:
@@ -15,7 +15,7 @@ def visit_delivery(home: Home, as_of: datetime) -> pd.DataFrame:
 
     Columns: day, area_id, planned_visits, planned_minutes, delivered_visits, delivered_minutes, delivered_share.
     """
-    kept = runs(home.path).drop_duplicates("as_of", keep="last")
+    kept = usable_runs(home.path).drop_duplicates("as_of", keep="last")
     plans = [read_published(home.path, "visit_plan", run_id) for run_id in kept["run_id"]]
     zone = home.settings.force.zone
     planned = (

@@ -19,7 +19,7 @@ from flows.ingest.ingest import harm_days
 from flows.run.assembly import read_map
 from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
-from pipeline.publication.publish import runs
+from pipeline.publication.publish import read_published, runs, unusable_run
 from pipeline.sources.registry import Finding, State
 from pipeline.store.interface import StoreHealth
 from pipeline.store.store import open_store
@@ -34,6 +34,7 @@ def examine(home: Home) -> pd.DataFrame:
     findings = [
         found for name, check in CHECKS.items() for found in _outcomes(name, partial(_single, name, check, home))
     ]
+    findings += _outcomes("quality", lambda: _quality(home))
     health, store_finding = _store(home)
     findings.append(store_finding)
     if health:
@@ -114,6 +115,25 @@ def _publication(home: Home) -> tuple[State, str]:
     state: State = "ok" if latest["valid_to"] > pd.Timestamp(home.now()) else "warning"
     expiry = "valid until" if state == "ok" else "EXPIRED at"
     return state, f"{len(kept)} runs kept; the latest is {latest['run_id']}, {expiry} {latest['valid_to']}"
+
+
+def _quality(home: Home) -> list[Finding]:
+    """Return what the checks of the latest run say, and the unusable runs that are kept."""
+    kept = runs(home.path)
+    if kept.empty:
+        return [Finding("quality", "ok", "no run yet")]
+    if said := unusable_run(home.path):
+        return [Finding("quality", "fault", f"{said} Load what is missing, then run again")]
+    checks = read_published(home.path, "quality_check")
+    doubtful = checks[checks["outcome"] != "passed"]
+    found = [
+        Finding("quality", "warning", f"{row['detail']} {row['way_out']}", row["value"])
+        for _, row in doubtful.iterrows()
+    ]
+    if unusable := kept.loc[~kept["is_usable"], "run_id"].tolist():
+        detail = f"unusable runs are kept beside it: {', '.join(unusable)}; readers get the latest usable run"
+        found.append(Finding("quality", "warning", detail))
+    return found or [Finding("quality", "ok", f"the latest run passed {len(checks)} checks")]
 
 
 def _access_log(home: Home) -> tuple[State, str]:

@@ -28,6 +28,7 @@ class RunIdentity:
     settings: Settings
     crs: str
     erasures_hash: str | None = None  # erased people are in no later run, so the run is a different one
+    unusable_because: str | None = None  # the failed checks of a run published with --allow-empty
 
     @property
     def run_id(self) -> str:
@@ -42,8 +43,14 @@ class RunIdentity:
             self.settings.seed,
             self.predecessor_run_id,
             *([self.erasures_hash] if self.erasures_hash else []),
+            *([{"unusable": self.unusable_because}] if self.unusable_because else []),
         ]
         return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]
+
+    @property
+    def is_usable(self) -> bool:
+        """Return whether readers may act on the run."""
+        return self.unusable_because is None
 
     @property
     def boundaries_hash(self) -> str:
@@ -86,6 +93,8 @@ class RunIdentity:
             "crs": self.crs,
             "top_k": self.settings.places.top_k,
             "is_staffing_assumed": is_staffing_assumed,
+            "is_usable": self.is_usable,
+            "unusable_because": self.unusable_because,
         }
 
 

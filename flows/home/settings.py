@@ -24,6 +24,7 @@ from models.operations.promises import PromisesConfig
 from models.operations.visits import VisitsConfig
 from models.people_scores.config import PeopleConfig
 from models.places.markets import MarketsConfig
+from models.places.quality_checks import QualityConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
 from pipeline.messages.partners import Partner
@@ -219,6 +220,7 @@ class Settings:
     force: ForceSettings
     ingest: IngestSettings
     store: StoreSettings
+    quality: QualityConfig
     places: PlacesConfig
     people: PeopleConfig
     forecast: ForecastConfig

@@ -34,7 +34,7 @@ from models.places.markets import KINDS, LiveMarkets, relevant_reports
 from pipeline.database import attach, connect
 from pipeline.messages.outbox import OutboxMessage, make_message
 from pipeline.privacy.pii_guard import refuse_people
-from pipeline.publication.publish import read_published, runs
+from pipeline.publication.publish import latest_usable, read_published, usable_runs
 from pipeline.store.announced_state import (
     State,
     changed_incidents,
@@ -250,8 +250,8 @@ class Live:
 
 
 def start_live(home: Home) -> Live | None:
-    """Return the live figures of the latest run, or None if no run is published or it has expired."""
-    kept = runs(home.path)
+    """Return the live figures of the latest usable run, or None if there is none or it has expired."""
+    kept = usable_runs(home.path)
     if kept.empty:
         return None
     run = {str(name): value for name, value in kept.iloc[-1].items()}
@@ -268,9 +268,8 @@ def live_file(home: Home) -> tuple[str, datetime] | None:
 
 
 def latest_run(home: Home) -> str | None:
-    """Return the id of the latest run, or None if there is none."""
-    kept = runs(home.path)
-    return None if kept.empty else str(kept["run_id"].iloc[-1])
+    """Return the id of the latest usable run, or None if there is none."""
+    return latest_usable(home.path)
 
 
 def write_live(home: Home, live: Live) -> Path:

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.home.settings import load_settings
 from flows.new_city.areas import Areas
 from flows.new_city.city import OFFICERS_PER_AREA, City
 from pipeline.complete_file import write_complete
@@ -125,10 +126,19 @@ def config_text(city: City, files: CityFiles) -> str:
         _line("assumed_total_hours_per_day", hours, "ASSUMED, split equally; set the force's own figure", "    "),
         _line("note", note, None, "    "),
         "",
+        *_list_size(len(areas.frame)),
         "ingest:",
         _line("mapping", files.mapping.name, None, "  "),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _list_size(area_count: int) -> list[str]:
+    """Return the lines that give few areas a target list that chooses among them: half of them, not all."""
+    if area_count > load_settings(environment={}).places.top_k:
+        return []
+    comment = f"size of the target list: half of the {area_count} areas; a list of all would choose nothing"
+    return ["places:", _line("top_k", max(area_count // 2, 1), comment, "  "), ""]
 
 
 def _line(key: str, value: object, comment: str | None, indent: str = "") -> str:

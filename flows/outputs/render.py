@@ -27,6 +27,7 @@ TABLES = (
     "place_change",
     "outcome_monitor",
     "data_quality",
+    "quality_check",
 )
 
 

@@ -132,7 +132,7 @@ def _earliest_of_places(as_of: datetime, settings: Settings) -> datetime:
     return as_of - timedelta(days=days + 1)
 
 
-def _clock(as_of: datetime, settings: Settings) -> dict[str, Any]:
+def local_clock(as_of: datetime, settings: Settings) -> dict[str, Any]:
     """Return as_of as local wall-clock time: days are local days, also across clock changes."""
     return {
         "as_of_local": as_of.astimezone(settings.force.zone).replace(tzinfo=None),
@@ -159,7 +159,7 @@ def place_snapshot(connection: duckdb.DuckDBPyConnection, geography: Map, as_of:
     points = query(connection, "distinct_point")
     placed = pd.concat([points, place_points(points, geography.areas, geography.grid)], axis=1).astype(POINT_TYPES)
     _create(connection, "point_placed", placed)
-    execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **_clock(as_of, settings))
+    execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **local_clock(as_of, settings))
 
 
 def area_names_of(connection: duckdb.DuckDBPyConnection, areas: gpd.GeoDataFrame) -> None:
@@ -218,7 +218,7 @@ def officer_hours(
 
     An area that none of them covers has zero hours and counts as assumed.
     """
-    reported = query(connection, "officer_hours", **_clock(as_of, settings)).set_index("area_id")["hours_per_day"]
+    reported = query(connection, "officer_hours", **local_clock(as_of, settings)).set_index("area_id")["hours_per_day"]
     filed = _staffing_file(settings.force.staffing.path, areas)
     total = settings.force.staffing.assumed_total_hours_per_day or 0.0
     area_ids = areas["area_id"].to_numpy()
@@ -275,7 +275,7 @@ def people_frames(
     """Return the frames of people; `flagrant_cells` has cell_ix, cell_iy."""
     cells = flagrant_cells[["cell_ix", "cell_iy"]].astype(np.int64).drop_duplicates()
     connection.register("flagrant_cell", cells)
-    events = query(connection, "person_events", **_clock(as_of, settings))
+    events = query(connection, "person_events", **local_clock(as_of, settings))
     connection.unregister("flagrant_cell")
     return PeopleFrames(
         events,

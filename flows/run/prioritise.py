@@ -25,6 +25,7 @@ from flows.run.assembly import (
     read_run_codebook,
 )
 from flows.run.draft_notices import area_notices, person_notices
+from flows.run.gate import examine_input, pass_gate
 from flows.run.outcomes import monitor_outcomes
 from flows.run.plans import PlanFrames, plan_frames, plan_operations
 from flows.run.previous_run import Previous, read_previous
@@ -39,9 +40,11 @@ from models.places.crime_focus import rank_focus
 from models.places.displacement import measure_displacement
 from models.places.feedback import measure_feedback
 from models.places.markets import Markets, rank_markets
+from models.places.quality_checks import check_ranking
 from models.places.ranking import rank_areas
 from models.statistics.rank_draws import total_ranks
 from pipeline.publication.publish import runs
+from pipeline.publication.tables import RUN_COLUMNS, read_tables
 
 PEOPLE_TABLES = (
     "warrant_queue",
@@ -65,10 +68,19 @@ class Products:
     is_staffing_assumed: bool
     gates: pd.Series  # by person_id: result of the gate; never published
     actions: pd.DataFrame  # actions in the snapshot; never published
+    unusable_because: str | None = None  # why its input failed the checks
 
 
-def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) -> Products:
-    """Compute all tables of a run from the store; `call` calls each stage."""
+def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *, allow_empty: bool = False) -> Products:
+    """Compute all tables of a run from the store; `call` calls each stage.
+
+    With `allow_empty` a run whose input fails a check has a ranking without a list, and nothing else.
+
+    Raises
+    ------
+    QualityError
+        The input fails a check, and `allow_empty` is False.
+    """
     settings, as_of = identity.settings, identity.as_of
     codebook = call(read_run_codebook, settings, as_of)
     previous = call(read_previous, home, identity.predecessor_run_id)
@@ -76,6 +88,12 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) ->
     with open_home_snapshot(home, as_of, known_at=known_at, since=since) as snapshot:
         call(place_incidents, snapshot.connection, geography, codebook, as_of, settings)
         frames = call(place_frames, snapshot.connection, geography, as_of, settings)
+        checks = call(examine_input, home, identity, snapshot.connection, frames, codebook)
+        if unusable_because := call(pass_gate, identity, checks, allow_empty=allow_empty):
+            ranking = call(rank_places, frames, geography, codebook, settings, None)
+            notes = area_notes(geography.areas, settings)
+            quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
+            return unusable_products(ranking, quality, checks, unusable_because)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
         forecast = call(forecast_places, frames, geography, codebook, settings)
         hotspots = call(find_places_of_harm, frames, geography, codebook, settings, previous)
@@ -105,6 +123,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) ->
         "feedback": call(where_police_find, ranking, officers.areas),
         "outcome_monitor": outcomes,
         "data_quality": quality,
+        "quality_check": pd.concat([checks, check_ranking(ranking, settings.places.top_k)], ignore_index=True),
     }
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
     return Products(
@@ -116,6 +135,34 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) ->
         is_staffing_assumed=bool(frames.officer_hours["is_assumed"].any()),
         gates=people.decisions["gate"],
         actions=persons.actions,
+    )
+
+
+def unusable_products(
+    ranking: pd.DataFrame, quality: pd.DataFrame, checks: pd.DataFrame, unusable_because: str
+) -> Products:
+    """Return the tables of a run that nobody may act on: a ranking without a list, the checks, and no other rows."""
+    tables = read_tables()
+    published, restricted = (
+        {
+            name: pd.DataFrame(columns=[column for column in table.column_names if column not in RUN_COLUMNS])
+            for name, table in file.items()
+            if name != "run" and not table.is_projection
+        }
+        for file in (tables.published, tables.restricted)
+    )
+    shown = {
+        "area_ranking": ranking.assign(is_listed=False, moves_out_if=None),
+        "data_quality": quality,
+        "quality_check": checks,
+    }
+    return Products(
+        published={**published, **shown},
+        restricted=restricted,
+        is_staffing_assumed=bool(ranking["is_staffing_assumed"].any()),
+        gates=pd.Series(dtype=object),
+        actions=pd.DataFrame(),
+        unusable_because=unusable_because,
     )
 
 

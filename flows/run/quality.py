@@ -18,7 +18,7 @@ OUTSIDE_WARNING_SHARE = 0.02  # share of incidents outside every area above whic
 def data_quality(
     connection: duckdb.DuckDBPyConnection,
     frames: PlaceFrames,
-    people: PeopleLists,
+    people: PeopleLists | None,
     notes: list[str],
     staffing_note: str | None,
 ) -> pd.DataFrame:
@@ -30,8 +30,8 @@ def data_quality(
         Connection of the run's snapshot.
     frames : PlaceFrames
         The frames of places, with the officer hours.
-    people : PeopleLists
-        The lists of people.
+    people : PeopleLists or None
+        The lists of people; None in a run that has none.
     notes : list of str
         The limitations that the models noted.
     staffing_note : str or None
@@ -42,7 +42,7 @@ def data_quality(
         *_placement_measures(frames.placement),
         *_precision_measures(connection),
         _staffing_measure(frames.officer_hours, staffing_note),
-        *_people_measures(people),
+        *(_people_measures(people) if people else []),
         *[(f"note_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
     ]
     return pd.DataFrame(measures, columns=["measure", "value", "unit", "is_warning", "detail"])

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from flows.ingest.ingest import ingest_sources
 from flows.outputs.render import write_outputs, written_run
 from flows.run.assembly import Map, read_map
 from flows.run.prioritise import Products, prioritise
-from pipeline.publication.publish import has_run, predecessor, publish, runs, table_counts
+from models.places.quality_checks import warnings
+from pipeline.publication.publish import has_run, predecessor, publish, read_published, runs, table_counts, unusable
 from pipeline.store.snapshot import resolve_known_at
 
 
@@ -38,6 +39,8 @@ class RunSummary:
     people_counts: dict[str, int]
     seconds: float
     halted_because: str | None = None  # why lists that choose people cannot be approved, with the remedy
+    unusable_because: str | None = None  # the failed checks of a run that nobody may act on
+    warnings: tuple[str, ...] = ()  # what its checks say beside that
 
     def as_json(self) -> dict[str, Any]:
         """Return one JSON-ready object."""
@@ -49,23 +52,35 @@ class RunSummary:
             "counts": {**self.place_counts, **self.people_counts},
             "seconds": round(self.seconds, 3),
             "halted_because": self.halted_because,
+            "unusable_because": self.unusable_because,
+            "warnings": list(self.warnings),
         }
 
     def text(self) -> str:
         """Return one line of text."""
         what = "published" if self.is_new else "was already published; nothing changed"
+        if self.unusable_because:
+            what = f"{what}, marked UNUSABLE,"
         places = ", ".join(f"{n:,} {name}" for name, n in self.place_counts.items() if n)
         return f"run {self.run_id} as of {self.as_of:%Y-%m-%d %H:%M}Z {what} in {self.seconds:.1f} s: {places}"
 
     def markdown(self) -> str:
         """Return the summary attached to the flow run; of people, only counts."""
         rows = [f"| {name} | {n:,} |" for name, n in {**self.place_counts, **self.people_counts}.items()]
-        halted = [f"**{self.halted_because}**", ""] if self.halted_because else []
-        return "\n".join([f"# Run {self.run_id}", "", *halted, "| table | rows |", "| --- | --- |", *rows])
+        said = [unusable(self.unusable_because)] if self.unusable_because else []
+        said += [self.halted_because] if self.halted_because else []
+        lines = [*(f"**{text}**" for text in said), *(f"Look: {text}" for text in self.warnings)]
+        on_top = [line for text in lines for line in (text, "")]
+        return "\n".join([f"# Run {self.run_id}", "", *on_top, "| table | rows |", "| --- | --- |", *rows])
 
 
-def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Call = direct) -> RunSummary:
+def daily_run(
+    home: Home, day: date, known_at: datetime | None = None, call: Call = direct, *, allow_empty: bool = False
+) -> RunSummary:
     """Do the complete daily run for a local day; a run that is already published is not repeated.
+
+    A run whose input fails a check is refused before anything is written. An unusable run, which `allow_empty` lets
+    through, replaces no usable one: readers get it by its id, or where no usable run is kept.
 
     Parameters
     ----------
@@ -77,23 +92,35 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
         Second clock of the run; by default the latest time of ingestion in the store.
     call : Call
         Function that calls a stage, directly or as a Prefect task.
+    allow_empty : bool
+        Whether a run whose input fails a check is published all the same, marked unusable.
 
     Returns
     -------
     RunSummary
         Identity, counts and duration of the run.
+
+    Raises
+    ------
+    QualityError
+        The input fails a check, and `allow_empty` is False.
     """
     began = time.perf_counter()
     step = announced(home, call)
     if home.settings.ingest.sources:
         step(ingest_sources, home)
     geography = step(read_map, home.settings)
-    identity = step(identify_run, home, geography, home.midnight(day), known_at)
-    step(begin_audits, home, identity)
+    identity = step(identify_run, home, geography, home.midnight(day), known_at, allow_empty=allow_empty)
     is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
-        products = prioritise(home, identity, geography, step)
-        step(maintain_notices, home, identity, products)
+        products = prioritise(home, identity, geography, step, allow_empty=allow_empty)
+        identity = replace(identity, unusable_because=products.unusable_because)
+        is_new = not has_run(home.path, home.key, identity.run_id)
+    if identity.is_usable:
+        step(begin_audits, home, identity)
+    if is_new:
+        if identity.is_usable:
+            step(maintain_notices, home, identity, products)
         step(publish_run, home, identity, products)
     step(bring_up_to_date, home)
     deliver_or_log(home)
@@ -103,18 +130,42 @@ def daily_run(home: Home, day: date, known_at: datetime | None = None, call: Cal
         step(write_outputs, home, geography, latest)
     places, people = table_counts(home.path, home.key, identity.run_id)
     halted = halt_of(home, read_ledger(home), home.now())
+    said = warnings(read_published(home.path, "quality_check", identity.run_id))
     seconds = time.perf_counter() - began
-    return RunSummary(identity.run_id, identity.as_of, identity.known_at, is_new, places, people, seconds, halted)
+    return RunSummary(
+        identity.run_id,
+        identity.as_of,
+        identity.known_at,
+        is_new,
+        places,
+        people,
+        seconds,
+        halted,
+        identity.unusable_because,
+        tuple(said) if identity.is_usable else (),
+    )
 
 
-def identify_run(home: Home, geography: Map, as_of: datetime, known_at: datetime | None) -> RunIdentity:
-    """Return the identity of the run at both clocks, with its predecessor among the kept runs."""
+def identify_run(
+    home: Home, geography: Map, as_of: datetime, known_at: datetime | None, *, allow_empty: bool = False
+) -> RunIdentity:
+    """Return the identity of the run at both clocks, with its predecessor among the kept runs.
+
+    An empty store is refused, or, with `allow_empty`, known as of the day of the run.
+    """
     settings = home.settings
     if known_at is not None and known_at > home.now():
         home.progress(
             f"--known-at {known_at.isoformat()} is in the future: data loaded until then will not make a new run"
         )
-    resolved = resolve_known_at(home.store, home.key, known_at, wait_s=settings.store.wait_s, progress=home.progress)
+    resolved = resolve_known_at(
+        home.store,
+        home.key,
+        known_at,
+        if_empty=as_of if allow_empty else None,
+        wait_s=settings.store.wait_s,
+        progress=home.progress,
+    )
     before = predecessor(home.path, as_of, resolved)
     return RunIdentity(
         as_of=as_of,

@@ -3,7 +3,7 @@
 from flows.home.home import Home
 from flows.home.stage import Call, direct
 from flows.schedule.daily import RunSummary, daily_run
-from pipeline.publication.publish import runs
+from pipeline.publication.publish import usable_runs
 from pipeline.store.snapshot import touched_runs
 
 
@@ -12,7 +12,7 @@ def rerun_late(home: Home, call: Call = direct) -> list[RunSummary]:
 
     Only the latest `schedule.late_runs` days are checked. The earlier runs remain; a rerun has a later known_at.
     """
-    by_day = runs(home.path).drop_duplicates("as_of", keep="last")
+    by_day = usable_runs(home.path).drop_duplicates("as_of", keep="last")
     kept = by_day.tail(home.settings.schedule.late_runs)
     is_touched = touched_runs(
         home.store,

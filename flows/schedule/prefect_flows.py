@@ -25,10 +25,11 @@ from flows.schedule.daily import EDGE_STAGES, RunSummary, daily_run
 from flows.schedule.late import rerun_late
 from pipeline.errors import BrokerError, HarmspotError, StoreBusyError
 from pipeline.privacy.pii_guard import without_people
-from pipeline.publication.publish import read_published
+from pipeline.publication.publish import read_published, unusable
 
 RETRY_DELAYS_S: list[float] = [1, 5, 25]  # growing, so that a broker or lock has time to recover
 
+UNUSABLE = "Unusable"  # the run was published with --allow-empty, and nobody may act on it
 HALTED = "Halted"  # the run was published, but its lists cannot be approved or used
 
 
@@ -88,10 +89,14 @@ def daily(
     as_of: date | None = None,
     known_at: datetime | None = None,
     clock: datetime | None = None,
+    allow_empty: bool = False,
 ) -> RunSummary:
-    """Ingest, prioritise and publish one day; `as_of` is by default the local day of the clock."""
+    """Ingest, prioritise and publish one day; `as_of` is by default the local day of the clock.
+
+    The flow fails, with what is wrong and the way out, if the input fails a check and `allow_empty` is False.
+    """
     at = Home(home, config_file, clock).require()
-    summary = daily_run(at, as_of or at.today(), known_at, call=call_as_task)
+    summary = daily_run(at, as_of or at.today(), known_at, call=call_as_task, allow_empty=allow_empty)
     _create_artifacts(at, summary)
     return _flow_result([summary], summary)
 
@@ -118,10 +123,12 @@ def backfill(
 
 
 def _flow_result(summaries: list[RunSummary], value: Any) -> Any:
-    """Return the flow's result: `value`, in state Halted if lists are halted after the last run.
+    """Return the flow's result: `value`, in state Unusable or Halted if the last run is, or halts lists.
 
     The caller of the flow gets the value in both cases; the schedule shows the state and its message.
     """
+    if summaries and summaries[-1].unusable_because:
+        return Completed(name=UNUSABLE, message=unusable(summaries[-1].unusable_because), data=value)
     if summaries and summaries[-1].halted_because:
         return Completed(name=HALTED, message=summaries[-1].halted_because, data=value)
     return value

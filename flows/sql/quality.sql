@@ -57,3 +57,34 @@ SELECT
     count(*) FILTER (WHERE occurred_precision = 'month') AS month_count,
     count(*) FILTER (WHERE is_ambiguous_hour) AS ambiguous_count
 FROM incident_snapshot
+
+-- name: window
+-- Incidents within the window of the ranking, those that cannot be placed, and those that can raise a rank. An offence is
+-- of an unstated kind if its code says so, or if it is none of the codebook's other categories.
+SELECT
+    count(*) AS incidents,
+    count(*) FILTER (WHERE area_id IS NULL AND has_point) AS outside,
+    count(*) FILTER (WHERE area_id IS NULL AND NOT has_point) AS unknown_area,
+    count(*) FILTER (WHERE is_ranked) AS ranked,
+    count(*) FILTER (WHERE is_ranked AND (offence_code LIKE '%\_unspecified' ESCAPE '\' OR category = 'other')) AS unstated
+FROM (
+    SELECT *, area_id IS NOT NULL AND list_contains($discoveries, discovery) AND harm_days > 0 AS is_ranked
+    FROM incident_placed
+    LEFT JOIN codebook USING (offence_code)
+    WHERE age_days < $window_days
+)
+
+-- name: newest
+-- Local days from the newest incident to as_of, null without one. One dated to the month may be of the month's last day.
+SELECT CAST((date_diff('microsecond', timezone($time_zone, max(
+    CASE WHEN occurred_precision = 'month' THEN least(occurred_at + INTERVAL 30 DAY, $as_of) ELSE occurred_at END
+)), $as_of_local) - 1) // 86400000000 AS INTEGER) AS age_days
+FROM incident_snapshot
+
+-- name: unlocated
+-- Rows that were read at any time, and those that wait because they have no usable location.
+SELECT
+    (SELECT coalesce(sum(stored + merged + dead), 0) FROM batch_snapshot WHERE NOT starts_with(source, 'replay of ')) AS rows_read,
+    count(*) AS unlocated_rows
+FROM dead_letter_snapshot
+WHERE reason IN ('no_location', 'bad_coordinate')

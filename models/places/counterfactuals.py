@@ -40,9 +40,7 @@ def moves_out_if(
     rank = table["rank"].to_numpy(dtype=int)
     sentences: list[str | None] = [None] * len(table)
     for area in np.flatnonzero(table["is_listed"]).tolist():  # each sentence needs its own search
-        if len(table) <= top_k:
-            sentences[area] = f"Only a shorter list would: it has room for {top_k} and there are {len(table)} areas."
-        elif rank[area] > top_k:
+        if rank[area] > top_k:
             sentences[area] = (
                 "It stays only because it was listed before: one more run as low as this, or lower, may end it."
             )

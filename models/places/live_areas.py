@@ -50,6 +50,8 @@ class LiveAreas:
         shape = (len(hours), config.draws)
         kinds = self._order.kinds(codebook, config)
         self._kinds = {stream: kinds[stream] for stream in self._priors}
+        self._is_harmful = np.logical_or.reduce(list(kinds.values()))  # by kind
+        self._harmful_incidents = np.zeros(len(hours), np.int64)
         self._counts = {stream: _Counts() for stream in self._priors}
         self._rates = {stream: np.empty(shape) for stream in self._priors}
         self._axes: dict[str, Floats] = {axis: np.zeros(shape) for axis in AXES}
@@ -79,6 +81,7 @@ class LiveAreas:
             self._weights,
             config=self._config,
             previously_listed=previously_listed,
+            has_harm=self._harmful_incidents > 0,
         )
         return table.assign(harm_per_day=self._harm_per_day).sort_values("rank", ignore_index=True)
 
@@ -88,6 +91,8 @@ class LiveAreas:
         keys, n = self._order.keys(recent, self._area_ids), recent["n"].to_numpy(np.int64)
         keys, n = keys[keys >= 0], n[keys >= 0]
         area, kind = self._order.area_and_kind(keys)
+        is_harmful = self._is_harmful[kind]
+        np.add.at(self._harmful_incidents, area[is_harmful], n[is_harmful])
         touched = {}
         for stream, is_in in self._kinds.items():
             here = is_in[kind]

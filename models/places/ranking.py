@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.arrays import Floats, Ints
+from models.arrays import Bools, Floats, Ints
 from models.checks import expect
 from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
 from models.places.counterfactuals import moves_out_if
@@ -179,11 +179,12 @@ def rank_drawn(
     area_ids = drawn.officer_hours.index
     parts = {axis: axis_percentiles(drawn.axes[axis]) for axis in AXES}
     centre = [config.weights[axis] for axis in AXES]
-    weights = draw_weights(seed, centre, config.concentration, config.draws)
+    weights = spread_weights(draw_weights(seed, centre, config.concentration, config.draws), parts)
     weighed = [weights[:, i] * parts[axis] for i, axis in enumerate(AXES)]
-    fixed = _summed([weight * parts[axis] for weight, axis in zip(centre, AXES, strict=True)])
+    around = spread_weights(np.array([centre]), parts)[0]
+    fixed = _summed([weight * parts[axis] for weight, axis in zip(around, AXES, strict=True)])
     scores, rates = _summed(weighed), _rates(drawn)
-    ranked = _ranked(scores, area_ids, config, previously_listed)
+    ranked = _ranked(scores, area_ids, config, previously_listed, has_harm=drawn.public_count > 0)
     rank_lo, rank_hi = rank_interval(scores, INTERVAL)
     table = pd.DataFrame(
         {
@@ -192,7 +193,7 @@ def rank_drawn(
             "rank_lo": rank_lo,
             "rank_hi": rank_hi,
             "p_top_k": ranked["p_top_k"],
-            "p_top_k_fixed_weights": chance_in_top(fixed, config.top_k),
+            "p_top_k_fixed_weights": _chance(fixed, config.top_k),
             "is_listed": ranked["is_listed"],
             "score": ranked["score"],
             **_harm(drawn),
@@ -241,10 +242,54 @@ def rank_percentiles(
     *,
     config: PlacesConfig,
     previously_listed: frozenset[str],
+    has_harm: Bools,
 ) -> pd.DataFrame:
-    """Return area_id, rank, p_top_k, score and is_listed from each axis's `axis_percentiles` and drawn weights."""
+    """Return area_id, rank, p_top_k, score and is_listed from each axis's `axis_percentiles` and drawn weights.
+
+    `has_harm` says which areas have a counted incident with a weight above zero; no other area is listed.
+    """
+    weights = spread_weights(weights, parts)
     scores = _summed(weights[:, i] * parts[axis] for i, axis in enumerate(AXES))
-    return _ranked(scores, area_ids, config, previously_listed)
+    return _ranked(scores, area_ids, config, previously_listed, has_harm=has_harm)
+
+
+def spread_weights(weights: Floats, parts: Mapping[str, Floats]) -> Floats:
+    """Return weights [draws, axes] in which an axis without data has none and the others still sum to one.
+
+    Parts of a Dirichlet that are rescaled to sum to one are Dirichlet around the rescaled centres, with the
+    concentration that is left: an axis without data makes nobody surer of the others. Without data on any axis all
+    weights are zero.
+
+    Parameters
+    ----------
+    weights : Floats
+        [draws, axes] weights in the order of `AXES`, each row with sum one.
+    parts : Mapping[str, Floats]
+        `axis_percentiles` of each axis, all zero where it has no data.
+    """
+    kept = weights * np.array([bool(parts[axis].any()) for axis in AXES])
+    total = kept.sum(axis=1, keepdims=True)
+    return np.divide(kept, total, out=np.zeros(kept.shape), where=total > 0)
+
+
+def axes_without_data(
+    area_events: pd.DataFrame, codebook: pd.DataFrame, officer_hours: pd.DataFrame, *, config: PlacesConfig
+) -> list[str]:
+    """Return the axes on which no area has a value; arguments are those of `draw_areas`.
+
+    An axis that counts events has no data if no event counts in it; any other if it is unknown in every area, or no
+    event counts at all.
+    """
+    hours = _checked_hours(officer_hours)
+    counted = _counted(_checked_events(area_events, hours.index, codebook, config.window_days), config)
+    is_in = groups(counted)
+    one_each = np.ones((len(hours), 1))
+    drawn = GroupDraws(dict.fromkeys(group_names(), one_each), one_each, hours["hours_per_day"].to_numpy(float))
+    return [
+        name
+        for name, axis in AXES.items()
+        if counted.empty or (bool(np.isnan(axis.draw(drawn)).all()) if axis.draw else not is_in[name].any())
+    ]
 
 
 def decayed_days(window_days: int, half_life_days: float) -> float:
@@ -403,20 +448,34 @@ def _summed(parts: Iterable[Floats]) -> Floats:
 
 
 def _ranked(
-    scores: Floats, area_ids: pd.Index, config: PlacesConfig, previously_listed: frozenset[str] = frozenset()
+    scores: Floats,
+    area_ids: pd.Index,
+    config: PlacesConfig,
+    previously_listed: frozenset[str] = frozenset(),
+    *,
+    has_harm: Bools | bool = True,
 ) -> pd.DataFrame:
-    """Return area_id, rank, p_top_k, score and is_listed from score draws [areas, draws]."""
-    p_top_k, score = chance_in_top(scores, config.top_k), scores.mean(axis=1)
+    """Return area_id, rank, p_top_k, score and is_listed from score draws [areas, draws].
+
+    No area is listed without harm of its own, and none if the list has room for all of them: it would choose nothing.
+    """
+    p_top_k, score = _chance(scores, config.top_k), scores.mean(axis=1)
     stays = area_ids.isin(previously_listed) & (p_top_k >= config.list_leave)
+    may_be_listed = np.asarray(has_harm) & (config.top_k < len(area_ids))
     return pd.DataFrame(
         {
             "area_id": area_ids,
             "rank": total_ranks(p_top_k, score, ids=area_ids),
             "p_top_k": p_top_k,
             "score": score,
-            "is_listed": (p_top_k >= config.list_enter) | stays,
+            "is_listed": ((p_top_k >= config.list_enter) | stays) & may_be_listed,
         }
     )
+
+
+def _chance(scores: Floats, top_k: int) -> Floats:
+    """Return P(in the top K); zero for an area whose score is zero because no axis has data."""
+    return chance_in_top(scores, top_k) * (scores > 0).any(axis=1)
 
 
 def _harm(drawn: AreaDraws) -> dict[str, Floats]:

@@ -50,8 +50,8 @@ def render_report(
         The row of table `run`.
     tables : mapping of str to pandas.DataFrame
         The run's tables of places as published: area_ranking, cell_forecast, hotspot, market, officer_allocation,
-        area_notice, outcome_monitor, place_change, data_quality; area_notice also with `state` and `superseded_by`, the
-        notice that replaces it.
+        area_notice, outcome_monitor, place_change, data_quality, quality_check; area_notice also with `state` and
+        `superseded_by`, the notice that replaces it.
     shapes : mapping of str to geopandas.GeoDataFrame or None
         Layers of the map, see `pipeline.pages.svg_map.draw_map`.
     people_counts : mapping of str to int
@@ -96,6 +96,7 @@ def render_report(
         notices=page_rows(tables["area_notice"].sort_values("notice_id")),
         changes=page_rows(tables["place_change"]),
         quality=page_rows(tables["data_quality"]),
+        checks=page_rows(tables["quality_check"]),
         balance=balance(tables["data_quality"]),
         people_counts=people_counts,
         people_words=PEOPLE_WORDS,
@@ -113,7 +114,9 @@ def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> l
     quality = page_rows(tables["data_quality"])
     doubtful = [row for row in quality if row["is_warning"] and row["measure"] != "staffing_assumed"]
     why = next((str(row["detail"]).partition(": ")[2] for row in quality if row["measure"] == "staffing_assumed"), "")
+    checks = page_rows(tables["quality_check"])
     return [
+        *[row["detail"] for row in checks if row["outcome"] != "passed"],
         *([f"Officer hours are assumed, not reported: crimes per officer-hour compares areas on a guess. {why}".strip()]
           if run["is_staffing_assumed"] else []),
         *(["Markets are provisional: graded from single cells, before the full detector."]

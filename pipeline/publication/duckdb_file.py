@@ -140,9 +140,10 @@ def drop_table_sql(table_name: str) -> str:
 def latest_view_sql(table: Table) -> str:
     """Return the statement that creates view `latest_<table>`, for users of DuckDB's shell.
 
-    The latest run is defined as in `publication/runs.sql`.
+    The latest run is defined as in `pipeline.publication.publish.runs`.
     """
-    latest = "(SELECT run_id FROM run ORDER BY as_of DESC, known_at DESC, rowid DESC LIMIT 1)"
+    order = "is_usable IS DISTINCT FROM FALSE DESC, as_of DESC, known_at DESC, rowid DESC"
+    latest = f"(SELECT run_id FROM run ORDER BY {order} LIMIT 1)"  # noqa: S608 - a literal
     only = "" if table.is_projection else f" WHERE run_id = {latest}"
     view, name = name_sql(f"latest_{table.name}"), name_sql(table.name)
     return f"CREATE VIEW fresh.{view} AS SELECT * FROM {name}{only}"  # noqa: S608 - from tables.yml

@@ -170,20 +170,56 @@ def clean_up(home: Path) -> list[Path]:
 
 
 def runs(home: Path) -> pd.DataFrame:
-    """Return table `run`, the latest run last; empty if nothing is published yet."""
+    """Return table `run`, the latest run last; empty if nothing is published yet.
+
+    Unusable runs come before all usable ones, so the latest run is a usable one wherever one is kept.
+    """
     path = home / PUBLISHED
     if not path.exists():
         return pd.DataFrame(columns=read_tables().published["run"].column_names)
     with opened(path, None) as connection:
-        return connection.execute(query("publication/runs")).to_arrow_table().to_pandas()
+        return _kept(connection)
+
+
+def usable_runs(home: Path) -> pd.DataFrame:
+    """Return the rows of `runs` on which readers may act, the latest run last."""
+    kept = runs(home)
+    return kept[kept["is_usable"].astype(bool)].reset_index(drop=True)
+
+
+def latest_usable(home: Path) -> str | None:
+    """Return the id of the latest usable run, None if there is none."""
+    kept = usable_runs(home)
+    return None if kept.empty else str(kept["run_id"].iloc[-1])
+
+
+def unusable(because: str) -> str:
+    """Return what every reader of an unusable run is told."""
+    return f"UNUSABLE RUN, do not act on it: {because}"
+
+
+def unusable_run(home: Path, run_id: str | None = None) -> str | None:
+    """Return what readers of a run (default: the latest) are told if it is unusable, else None."""
+    kept = runs(home)
+    chosen = kept[kept["run_id"] == run_id] if run_id else kept.tail(1)
+    because = chosen["unusable_because"].dropna().tolist()
+    return unusable(because[0]) if because else None
+
+
+def _kept(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Return table `run` of the attached file in the order of `runs`, with all columns of this version."""
+    rows = _completed(read_tables().published["run"], connection.execute(query("publication/runs")).to_arrow_table())
+    kept = rows.to_pandas()
+    kept["is_usable"] = kept["is_usable"].ne(False)  # null in the runs of an earlier version
+    return kept.sort_values("is_usable", kind="stable", ignore_index=True)
 
 
 def predecessor(home: Path, as_of: datetime, known_at: datetime) -> dict[str, Any] | None:
-    """Return the row of the kept run with the latest as_of before `as_of`, or None if there is none.
+    """Return the row of the usable kept run with the latest as_of before `as_of`, or None if there is none.
 
     A run with a later known_at than `known_at` is skipped, because it used information recorded later.
     """
-    kept = runs(home)
+    kept = usable_runs(home)
     earlier = kept[(kept["as_of"] < pd.Timestamp(as_of)) & (kept["known_at"] <= pd.Timestamp(known_at))]
     return None if earlier.empty else {str(name): value for name, value in earlier.iloc[-1].items()}
 
@@ -332,9 +368,10 @@ def _rows(
 
 
 def _kept_runs(home: Path, run: Mapping[str, Any], history_runs: int) -> list[str]:
-    """Return the ids of the latest other runs to keep."""
+    """Return the ids of the latest other runs to keep; an unusable run takes the place of no other."""
     others = [run_id for run_id in runs(home)["run_id"] if run_id != run["run_id"]]
-    return others[max(len(others) - (history_runs - 1), 0) :]
+    room = history_runs if run.get("is_usable") is False else history_runs - 1
+    return others[max(len(others) - room, 0) :]
 
 
 def _replace_pair(
@@ -410,7 +447,7 @@ def _opened_published(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _required_run(home: Path, connection: duckdb.DuckDBPyConnection, run_id: str | None) -> str:
     """Return the requested run, or the latest."""
-    kept = connection.execute(query("publication/runs")).to_arrow_table()["run_id"].to_pylist()
+    kept = _kept(connection)["run_id"].tolist()
     if not kept:
         raise PublicationError(f"nothing is published in {home} yet; run: harmspot run")
     if run_id is not None and run_id not in kept:
@@ -424,7 +461,7 @@ def _tables_of_run(
     connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], run_id: str
 ) -> dict[str, pd.DataFrame]:
     """Return tables of the attached file by name; one that an older harmspot did not write is empty."""
-    kept = {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}
+    kept = _table_names(connection)
     return {
         table.name: _completed(table, _rows_of_run(connection, table, run_id, kept)).to_pandas() for table in tables
     }
@@ -454,5 +491,11 @@ def _run_ids(path: Path, encryption_key: str | None) -> list[str]:
 def _counts(path: Path, encryption_key: str | None, tables: Mapping[str, Table], run_id: str) -> dict[str, int]:
     names = [name for name, table in tables.items() if name != "run" and not table.is_projection]
     with opened(path, encryption_key) as connection:
-        found = connection.execute(counts_sql(names), {"run_id": run_id}).fetchall()
-    return dict(found)
+        kept = _table_names(connection)  # an older harmspot wrote fewer
+        counted = counts_sql([name for name in names if name in kept])
+        found = dict(connection.execute(counted, {"run_id": run_id}).fetchall())
+    return {name: found.get(name, 0) for name in names}
+
+
+def _table_names(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}

@@ -118,15 +118,24 @@ def open_snapshot(
 
 
 def resolve_known_at(
-    path: Path, key: Key, known_at: datetime | None = None, *, wait_s: float, progress: Progress = log_progress
+    path: Path,
+    key: Key,
+    known_at: datetime | None = None,
+    *,
+    if_empty: datetime | None = None,
+    wait_s: float,
+    progress: Progress = log_progress,
 ) -> datetime:
-    """Return `known_at`; if it is None, the time of the last batch that changed the store."""
-    _check_clocks(known_at=known_at)
+    """Return `known_at`; if it is None, the time of the last batch that changed the store.
+
+    Of a store without events it is `if_empty`; if that is None, StoreError is raised.
+    """
+    _check_clocks(known_at=known_at, if_empty=if_empty)
     if known_at is not None:
         return known_at
     connection = _read(path, key, wait_s, progress)
     try:
-        return _known_until(connection)
+        return _known_until(connection, if_empty)
     finally:
         connection.close()
 
@@ -170,11 +179,12 @@ def _redact_actions(connection: duckdb.DuckDBPyConnection) -> None:
         connection.unregister("redacted")
 
 
-def _known_until(connection: duckdb.DuckDBPyConnection) -> datetime:
+def _known_until(connection: duckdb.DuckDBPyConnection, if_empty: datetime | None = None) -> datetime:
     row = connection.execute(query("store/batches#known_until")).fetchone()
-    if row is None or row[0] is None:
+    known_until: datetime | None = (row[0] if row else None) or if_empty
+    if known_until is None:
         raise StoreError("the store holds no events yet; load or ingest some first: harmspot load, harmspot ingest")
-    return row[0]
+    return known_until
 
 
 def _check_clocks(**clocks: datetime | None) -> None:

@@ -163,10 +163,11 @@ def test_errors_name_nobody_either(demo: tuple[Path, str]) -> None:
     assert not naming(folder, [*unpacked(out), *unpacked(err), *written(folder)])
 
 
-# As a deployment runs it, 40 days after the first run of the home, with no report signed since.
+# As a deployment runs it, 40 days after the first run of the home, with no report signed since; then for a day that
+# is refused.
 HALTED = """
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from flows.home.home import Home
@@ -181,10 +182,13 @@ with prefect_server(home.path) as wait_for_server:
     state = daily(home.path, home.config_file, home.now().date(), None, clock, return_state=True)
     print(state.name, state.type.value, state.message)
     print("value", daily(home.path, home.config_file, home.now().date(), None, clock).run_id)
+    refused = daily(home.path, home.config_file, date(2026, 6, 1), None, clock, return_state=True)
+    print(refused.name, refused.type.value, refused.message)
 """
 
 
 def test_a_scheduled_run_ends_in_state_halted_once_audits_are_stale(demo: tuple[Path, str], tmp_path: Path) -> None:
+    """And in state Failed, with what is wrong, if its input is refused."""
     folder = tmp_path / "town"
     shutil.copytree(demo[0], folder)
     command = [sys.executable, "-c", HALTED, folder / "home", folder / "config.yaml"]
@@ -193,6 +197,8 @@ def test_a_scheduled_run_ends_in_state_halted_once_audits_are_stale(demo: tuple[
     told = (tmp_path / "out").read_text()
     assert "Halted COMPLETED HALTED: person_tier" in told
     assert "harmspot audit record fairness" in told
+    assert "Failed FAILED Flow run encountered an exception: QualityError: the run as of 2026-06-01 is refused" in told
+    assert "- 151 days lie between the newest incident and the day of the run" in told
     runs = json.loads(harmspot(folder, "show", "runs", "--json"))
     assert len(runs) == 2 and f"value {runs[-1]['run_id']}" in told
     assert not naming(folder, [*unpacked(tmp_path / "out"), *unpacked(tmp_path / "err"), *written(folder)])
@@ -220,7 +226,7 @@ def test_show_and_explain_print_tables_and_json(demo: tuple[Path, str]) -> None:
     explained = harmspot(folder, "explain", "person", people[0]["person_id"], *reading)
     assert "no grounds for a stop" in explained
     assert "the chain is intact" in harmspot(folder, "audit", "verify")
-    for table in ("cells", "markets", "notices", "runs", "changes", "quality"):
+    for table in ("cells", "markets", "notices", "runs", "changes", "quality", "checks"):
         assert isinstance(json.loads(harmspot(folder, "show", table, "--json")), list)
 
 

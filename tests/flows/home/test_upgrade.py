@@ -156,6 +156,7 @@ def test_reading_a_snapshot_migrates_too(old: Old) -> None:
 
 def test_what_people_decided_still_holds_and_a_run_goes_on_from_the_old_one(old: Old) -> None:
     before = runs(old.home.path)["run_id"].iloc[-1]
+    assert runs(old.home.path)["is_usable"].all()  # runs from before there were checks
     lists = shown_lists(old.home, read_ledger(old.home), before).set_index("list_id")
     assert lists.loc[f"person_tier-{before}", "status"] == "active"
     assert {notice.status.state for notice in all_notices(old.home, ["area"])} == {"approved", "draft"}
@@ -165,6 +166,7 @@ def test_what_people_decided_still_holds_and_a_run_goes_on_from_the_old_one(old:
     summary = daily_run(later, date(2026, 1, 5))
     kept = runs(later.path).set_index("run_id")
     assert kept.loc[summary.run_id, "predecessor_run_id"] == before
+    assert kept["is_usable"].all()
 
 
 @pytest.mark.parametrize("opens", [read_ledger, lambda home: pending_migrations(home.store, home.key, wait_s=1)])

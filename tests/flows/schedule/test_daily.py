@@ -16,6 +16,7 @@ from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
 from flows.schedule.late import rerun_late
 from pipeline.database import attach, connect
+from pipeline.errors import QualityError
 from pipeline.publication.publish import read_published, runs
 from pipeline.publication.tables import read_tables
 from tests.town import AS_OF, CLOCK, TownRun, cancellation, naming, read_people
@@ -202,11 +203,15 @@ def test_a_reader_keeps_reading_while_a_run_replaces_the_file(
 
 
 @pytest.mark.parametrize("years", [-20, 4])
-def test_a_day_without_any_incident_runs_and_says_so(
+def test_a_day_without_any_incident_is_refused_or_runs_and_says_so(
     loaded_home: Callable[..., Home], tmp_path: Path, years: int
 ) -> None:
     home = loaded_home(tmp_path / "empty")
-    summary = daily_run(home, AS_OF.replace(year=AS_OF.year + years))
+    day = AS_OF.replace(year=AS_OF.year + years)
+    with pytest.raises(QualityError, match="0 of 0 incidents in the 365 days before the day of the run can be ranked"):
+        daily_run(home, day)
+    assert runs(home.path).empty
+    summary = daily_run(home, day, allow_empty=True)
     quality = read_published(home.path, "data_quality", summary.run_id).set_index("measure")
     assert quality.loc["incidents_in_window", "value"] == 0
     assert quality.loc["incidents_in_window", "is_warning"]

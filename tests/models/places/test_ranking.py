@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from models.places.axes import AXES
 from models.places.live_areas import LiveAreas
-from models.places.ranking import PlacesConfig, decayed_days, draw_areas, fit_band_priors, rank_areas, rank_drawn
+from models.places.ranking import (
+    PlacesConfig,
+    axes_without_data,
+    axis_percentiles,
+    decayed_days,
+    draw_areas,
+    fit_band_priors,
+    rank_areas,
+    rank_drawn,
+    spread_weights,
+)
 
 ROOT = Path(__file__).parents[3]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["places"]
@@ -156,7 +166,8 @@ def test_few_areas_and_no_events_still_rank(names: str, top_k: int) -> None:
     assert table["area_id"].tolist() == sorted(names)
     assert (table["harm_per_day"] == 0).all()
     assert table["crimes_per_officer_hour"].isna().all()
-    assert table["p_top_k"].eq(float(top_k >= len(names))).all()  # equals share the last place: no entry by a tie
+    assert table["p_top_k"].eq(0).all()  # where nothing was reported, nothing is among the worst
+    assert not table["is_listed"].any()
 
 
 def test_with_fixed_band_priors_the_rate_of_an_area_depends_on_its_own_events_only() -> None:
@@ -188,8 +199,9 @@ def test_unknown_hours_take_the_middle_percentile() -> None:
     area_events = events(("a", "theft", 9), ("b", "theft", 9), ("c", "theft", 900))
     table = rank(area_events, hours(a=5.0, b=0.0, c=5.0), concentration=float("inf")).set_index("area_id")
     weighed = table["score"] * table["ratio_share"]
-    assert weighed["b"] == pytest.approx(0.2 * 0.5)
-    assert weighed["a"] == pytest.approx(0.2 * 0.25)
+    # Theft is on no axis, so the ratio is the only axis with data and has the whole weight.
+    assert weighed["b"] == pytest.approx(1.0 * 0.5)
+    assert weighed["a"] == pytest.approx(1.0 * 0.25)
     assert np.isnan(table.loc["b", "crimes_per_officer_hour"])
 
 
@@ -287,3 +299,89 @@ def test_default_settings_are_accepted() -> None:
 def test_frames_that_do_not_fit_are_named(area_events: pd.DataFrame, officer_hours: pd.DataFrame, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         rank(area_events, officer_hours)
+
+
+COUNTS = st.dictionaries(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from(sorted(CODEBOOK.index)), st.sampled_from(["public", "police"])),
+    st.integers(1, 40),
+    max_size=12,
+)
+
+
+@settings(max_examples=60)
+@given(
+    counts=COUNTS,
+    area_count=st.integers(1, 4),
+    top_k=st.integers(1, 6),
+    was_listed=st.frozensets(st.sampled_from("abcd")),
+    per_day=st.lists(st.sampled_from([0.0, 5.0]), min_size=4, max_size=4),
+)
+def test_no_area_is_listed_without_harm_or_by_a_list_that_has_room_for_all(
+    counts: dict[tuple[str, str, str], int],
+    area_count: int,
+    top_k: int,
+    was_listed: frozenset[str],
+    per_day: list[float],
+) -> None:
+    names = "abcd"[:area_count]
+    rows = [(area, offence, n, discovery) for (area, offence, discovery), n in counts.items() if area in names]
+    frame = pd.DataFrame(rows, columns=["area_id", "offence_code", "n", "discovery"]).astype({"n": int})
+    frame = frame.assign(is_minor_used_by_adult=False, age_days=1)
+    staffing = hours(**dict(zip(names, per_day, strict=False)))
+    table = rank_areas(
+        frame,
+        NO_EVIDENCE,
+        CODEBOOK,
+        staffing,
+        config=config(top_k=top_k, draws=50),
+        seed=7,
+        previously_listed=was_listed,
+    )
+    listed = table[table["is_listed"]]
+    own = frame[frame["discovery"].eq("public") & frame["offence_code"].ne("contact_stop")]
+    assert set(listed["area_id"]) <= set(own["area_id"])
+    assert (listed["harm_per_day"] > 0).all()
+    assert listed.empty or top_k < area_count
+    assert table.loc[table["harm_per_day"] == 0, ["p_top_k", "p_top_k_fixed_weights", "score"]].eq(0).all(axis=None)
+    shares = table[[f"{axis}_share" for axis in AXES]].sum(axis=1)
+    assert shares.to_numpy() == pytest.approx(np.where(table["score"] > 0, 1.0, 0.0))
+    # The live figures follow the same rule, to the bit.
+    live = LiveAreas(frame, CODEBOOK, staffing, config=config(top_k=top_k, draws=50), seed=7).rank(was_listed)
+    shown = ["area_id", "rank", "p_top_k", "score", "is_listed", "harm_per_day"]
+    pd.testing.assert_frame_equal(live[shown], table[shown], check_exact=True)
+
+
+def test_the_weight_of_an_axis_without_data_is_spread_over_the_others() -> None:
+    staffing = hours(a=10.0, b=20.0, c=30.0)
+    area_events = events(("a", "robbery", 9), ("b", "antisocial_behaviour", 30), ("c", "robbery", 4))
+    assert axes_without_data(area_events, CODEBOOK, staffing, config=config()) == ["minors"]
+    parts = {axis: np.full((3, 2), 0.5) for axis in AXES} | {"minors": np.zeros((3, 2))}
+    spread = spread_weights(np.array([[0.4, 0.2, 0.2, 0.2], [0.1, 0.1, 0.7, 0.1]]), parts)
+    assert spread == pytest.approx(np.array([[0.5, 0.25, 0, 0.25], [1 / 3, 1 / 3, 0, 1 / 3]]))
+    # As if the weight had been given to the others in the settings, where the weights are held fixed.
+    given = {"violence": 0.5, "disorder": 0.25, "minors": 0.0, "ratio": 0.25}
+    tables = [rank(area_events, staffing, weights=weights) for weights in (DEFAULTS["weights"], given)]
+    columns = ["area_id", "p_top_k_fixed_weights", "minors_share"]
+    pd.testing.assert_frame_equal(*[table.sort_values("area_id", ignore_index=True)[columns] for table in tables])
+    certain = [rank(area_events, staffing, weights=w, concentration=float("inf")) for w in (DEFAULTS["weights"], given)]
+    pd.testing.assert_frame_equal(*certain)
+
+
+@pytest.mark.parametrize(
+    ("offences", "per_day", "missing"),
+    [
+        ([], 5.0, ["violence", "disorder", "minors", "ratio"]),
+        (["contact_stop"], 5.0, ["violence", "disorder", "minors", "ratio"]),
+        (["theft"], 5.0, ["violence", "disorder", "minors"]),
+        (["theft"], 0.0, ["violence", "disorder", "minors", "ratio"]),
+        (["robbery", "antisocial_behaviour", "child_exploitation"], 5.0, []),
+    ],
+)
+def test_axes_without_data_are_those_on_which_no_area_differs(
+    offences: list[str], per_day: float, missing: list[str]
+) -> None:
+    area_events = events(*[("a", offence, 3) for offence in offences]).astype({"n": int})
+    staffing = hours(a=per_day, b=per_day)
+    assert axes_without_data(area_events, CODEBOOK, staffing, config=config()) == missing
+    drawn = draw_areas(area_events, CODEBOOK, staffing, config=config(), seed=7)
+    assert [axis for axis in AXES if not axis_percentiles(drawn.axes[axis]).any()] == missing

@@ -1,0 +1,318 @@
+"""Checks of a run: is there enough good input for a ranking, and what has to be said on top of it.
+
+The checks of the input stand between input and publication: one that fails refuses the run. The checks of the ranking
+only warn. 85% of incidents located is the floor at which a map of crime stops changing visibly: Ratcliffe 2004,
+International Journal of Geographical Information Science 18:61.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from models.checks import expect
+from models.places.axes import AXES
+
+Outcome = Literal["passed", "warning", "failed"]
+COLUMNS = ["check_name", "value", "limit_value", "unit", "outcome", "detail", "way_out"]
+RANKED = "ranked_incidents"  # its value and unit are what later runs compare with
+SHOWN = 5  # areas named in a sentence, at most
+
+
+@dataclass(frozen=True, slots=True)
+class QualityConfig:
+    """Limits of the checks of a run's input."""
+
+    located_share: float
+    outside_share: float
+    newest_days: int
+    unstated_share: float
+    axes_share: float
+    fall_share: float
+    warn_at: float
+
+    def __post_init__(self) -> None:
+        for name in ("located_share", "outside_share", "unstated_share", "axes_share", "fall_share", "warn_at"):
+            expect(0 <= getattr(self, name) <= 1, "quality.", self, name, "a share from 0 to 1")
+        expect(self.newest_days >= 1, "quality.", self, "newest_days", "a number of days, at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class InputMeasures:
+    """What was counted of a run's input.
+
+    Attributes
+    ----------
+    days_ahead : int
+        local days from today to the day of the run; negative for a past day.
+    window_days : int
+        days before as_of in which incidents count.
+    incidents, outside, unknown_area : int
+        incidents in the window; those with a point outside every area; those with neither a point nor a known area.
+    ranked, unstated : int
+        incidents in the window that lie in an area, were not discovered by police and weigh more than zero; those
+        among them whose offence is of an unstated kind.
+    rows, unlocated_rows : int
+        rows that were read at any time; those that wait because they have no usable location.
+    newest_age_days : int | None
+        local days between the newest incident and the day of the run; None without any incident.
+    ranked_before : Sequence[float]
+        `ranked` of the last kept runs with the same window.
+    weights : Mapping[str, float]
+        weight of each axis.
+    missing_axes, assumed_axes : Sequence[str]
+        axes without data, and those with data that rest on an assumption.
+    """
+
+    days_ahead: int
+    window_days: int
+    incidents: int
+    outside: int
+    unknown_area: int
+    ranked: int
+    unstated: int
+    rows: int
+    unlocated_rows: int
+    newest_age_days: int | None
+    ranked_before: Sequence[float]
+    weights: Mapping[str, float]
+    missing_axes: Sequence[str]
+    assumed_axes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    name: str
+    value: float | None
+    limit: float
+    unit: str
+    outcome: Outcome
+    detail: str
+    way_out: str
+
+
+def check_input(measures: InputMeasures, config: QualityConfig) -> pd.DataFrame:
+    """Check the input of a run; a failed check refuses the run.
+
+    Parameters
+    ----------
+    measures : InputMeasures
+        what was counted.
+    config : QualityConfig
+        the limits.
+
+    Returns
+    -------
+    pd.DataFrame
+        one row for each check: check_name, value and limit_value (in `unit`), unit, outcome (passed, warning, failed),
+        detail, way_out (null if the check is passed).
+    """
+    checks = (
+        _day(measures),
+        _newest(measures, config),
+        _located(measures, config),
+        _outside(measures, config),
+        _ranked(measures),
+        _unstated(measures, config),
+        _axes(measures, config),
+        _fall(measures, config),
+    )
+    return _frame(checks)
+
+
+def check_ranking(area_ranking: pd.DataFrame, top_k: int) -> pd.DataFrame:
+    """Check what a ranking can be used for; these checks only warn.
+
+    Parameters
+    ----------
+    area_ranking : pd.DataFrame
+        area_name, rank, is_listed, rank_without_ratio and is_staffing_assumed of every area.
+    top_k : int
+        size of the target list.
+
+    Returns
+    -------
+    pd.DataFrame
+        rows as those of `check_input`.
+    """
+    return _frame((_list_size(len(area_ranking), top_k), _staffing(area_ranking, top_k)))
+
+
+def refusal(checks: pd.DataFrame) -> str | None:
+    """Return what is wrong and the way out, of each failed check; None if none failed."""
+    failed = checks[checks["outcome"] == "failed"]
+    return "\n".join(f"- {row.detail} {row.way_out}" for row in failed.itertuples()) or None
+
+
+def warnings(checks: pd.DataFrame) -> list[str]:
+    """Return the sentences of the checks that failed or warn."""
+    return checks.loc[checks["outcome"] != "passed", "detail"].tolist()
+
+
+def _frame(checks: Sequence[_Check]) -> pd.DataFrame:
+    rows = [
+        (each.name, each.value, each.limit, each.unit, each.outcome, each.detail,
+         None if each.outcome == "passed" else each.way_out)
+        for each in checks
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"value": float, "limit_value": float, "way_out": object})
+
+
+def _outcome(value: float, limit: float, config: QualityConfig) -> Outcome:
+    """Return the outcome of a measure that may not exceed `limit`, and warns from a share of it."""
+    return "failed" if value > limit else "warning" if value > config.warn_at * limit else "passed"
+
+
+def _day(measures: InputMeasures) -> _Check:
+    ahead = max(measures.days_ahead, 0)
+    return _Check(
+        "day_has_begun", ahead, 0, "days", "failed" if ahead else "passed",
+        f"The day of the run is {ahead:,} days after today." if ahead else "The day of the run has begun.",
+        "Give --as-of a day that has begun, or set the clock right.",
+    )  # fmt: skip
+
+
+def _newest(measures: InputMeasures, config: QualityConfig) -> _Check:
+    age, limit = measures.newest_age_days, config.newest_days
+    return _Check(
+        "newest_incident", age, limit, "days", "failed" if age is None else _outcome(age, limit, config),
+        "No incident is dated before the day of the run." if age is None
+        else f"{age:,} days lie between the newest incident and the day of the run; at most {limit} may.",
+        "Load what is missing, or give --as-of a day just after the last incident.",
+    )  # fmt: skip
+
+
+def _located(measures: InputMeasures, config: QualityConfig) -> _Check:
+    """Count as located what has a point or a known area, among the incidents and among all rows read."""
+    of_incidents = 1 - measures.unknown_area / max(measures.incidents, 1)
+    of_rows = 1 - measures.unlocated_rows / max(measures.rows, 1)
+    share, limit = of_incidents * of_rows, config.located_share
+    return _Check(
+        "located", share, limit, "share of incidents", _outcome(1 - share, 1 - limit, config),
+        f"{_percent(share)} of incidents are located, at least {_percent(limit)} are needed: "
+        f"{measures.unknown_area:,} of {measures.incidents:,} in the window name an area that the map does not have, "
+        f"and {measures.unlocated_rows:,} of {measures.rows:,} rows wait without a usable location.",
+        "Set force.areas.id_column to the ids that the incidents name, or correct the columns of the location in the "
+        "mapping and replay; `harmspot dead-letters` lists what waits.",
+    )  # fmt: skip
+
+
+def _outside(measures: InputMeasures, config: QualityConfig) -> _Check:
+    share, limit = measures.outside / max(measures.incidents, 1), config.outside_share
+    return _Check(
+        "outside_map", share, limit, "share of incidents", _outcome(share, limit, config),
+        f"{_percent(share)} of incidents lie outside every area ({measures.outside:,} of {measures.incidents:,}); "
+        f"at most {_percent(limit)} may.",
+        "Is it this city's file, and this city's map (force.areas.path)? If x and y are swapped, "
+        "correct them in the mapping, and load the file into a new home.",
+    )  # fmt: skip
+
+
+def _ranked(measures: InputMeasures) -> _Check:
+    return _Check(
+        RANKED, measures.ranked, 1, ranked_unit(measures.window_days), "passed" if measures.ranked else "failed",
+        f"{measures.ranked:,} of {measures.incidents:,} incidents in the {measures.window_days} days before the day of "
+        "the run can be ranked: they lie in an area, weigh more than zero, and were not discovered by police.",
+        "Load incidents of these days, or give --as-of a day that follows them.",
+    )  # fmt: skip
+
+
+def ranked_unit(window_days: int) -> str:
+    """Return the unit of the count of ranked incidents; counts of another window have another."""
+    return f"incidents in {window_days} days"
+
+
+def _unstated(measures: InputMeasures, config: QualityConfig) -> _Check:
+    share, limit = measures.unstated / max(measures.ranked, 1), config.unstated_share
+    return _Check(
+        "kind_unstated", share, limit, "share of ranked incidents", _outcome(share, limit, config),
+        f"{_percent(share)} of ranked incidents are offences of an unstated kind, whose axis and weight are missing or "
+        f"assumed; at most {_percent(limit)} may be.",
+        "Give their words a code of their own in the mapping's table of offences, then load the file again.",
+    )  # fmt: skip
+
+
+def _axes(measures: InputMeasures, config: QualityConfig) -> _Check:
+    """Weigh the axes that have no data or rest on an assumption; say where the weight of the former goes."""
+    doubtful = [axis for axis in AXES if axis in {*measures.missing_axes, *measures.assumed_axes}]
+    share, limit = sum(measures.weights[axis] for axis in doubtful), config.axes_share
+    outcome = _outcome(round(share, 9), limit, config)
+    spread = [axis for axis in AXES if axis in measures.missing_axes and measures.weights[axis] > 0]
+    parts = [
+        "no axis has data" if len(measures.missing_axes) == len(AXES)
+        else f"{_words(spread)} has no data, so its weight is spread over the other axes" if len(spread) == 1
+        else f"{_words(spread)} have no data, so their weights are spread over the other axes" if spread else "",
+        f"{_words(measures.assumed_axes)} rests on an assumption" if measures.assumed_axes else "",
+    ]  # fmt: skip
+    said = "; ".join(part for part in parts if part) or "every axis has data"
+    return _Check(
+        "axes_with_data", share, limit, "share of weight",
+        "warning" if outcome == "passed" and spread else outcome,
+        f"{said[:1].upper()}{said[1:]} ({_percent(share)} of the weight is missing or assumed; "
+        f"at most {_percent(limit)} may be).",
+        "Load what the axis counts, report staffing, or set the weight of an axis that you will never have to 0 in "
+        "places.weights.",
+    )  # fmt: skip
+
+
+def _fall(measures: InputMeasures, config: QualityConfig) -> _Check:
+    count = len(measures.ranked_before)
+    before = float(pd.Series(measures.ranked_before, dtype=float).median()) if count else 0.0
+    share = max(1 - measures.ranked / before, 0.0) if before > 0 else 0.0
+    return _Check(
+        "fall_of_incidents", share, config.fall_share, "share of incidents",
+        _outcome(share, config.fall_share, config),
+        f"{measures.ranked:,} incidents are ranked, {_percent(share)} fewer than in the last {count} kept runs "
+        f"(median {before:,.0f}); a fall of at most {_percent(config.fall_share)} is allowed."
+        if before > 0 else "No kept run with the same window to compare the number of incidents with.",
+        "Load what is missing. If the fall is real, raise quality.fall_share for this run.",
+    )  # fmt: skip
+
+
+def _list_size(area_count: int, top_k: int) -> _Check:
+    is_choosing = top_k < area_count
+    return _Check(
+        "list_chooses", top_k, area_count - 1, "areas", "passed" if is_choosing else "warning",
+        f"The target list has room for {top_k} of {area_count} areas."
+        if is_choosing
+        else f"The target list has room for {top_k} areas and there are {area_count}: it would choose nothing, so no "
+        "area is listed.",
+        "Set places.top_k below the number of areas.",
+    )  # fmt: skip
+
+
+def _staffing(area_ranking: pd.DataFrame, top_k: int) -> _Check:
+    """Compare the target list with the ranks without crimes per officer-hour, where the hours are assumed."""
+    is_listed = area_ranking["is_listed"].astype(bool)
+    is_assumed = area_ranking["is_staffing_assumed"].any() and is_listed.any()
+    is_first, is_first_without = (area_ranking[name] <= top_k for name in ("rank", "rank_without_ratio"))
+    put_on, kept_off = (
+        area_ranking["area_name"][changes] if is_assumed else area_ranking["area_name"][:0]
+        for changes in (is_listed & ~is_first_without, ~is_listed & ~is_first & is_first_without)
+    )
+    parts = [f"put {_names(put_on)} on" if len(put_on) else "", f"keep {_names(kept_off)} off" if len(kept_off) else ""]
+    said = " and ".join(part for part in parts if part)
+    return _Check(
+        "staffing_decides", len(put_on) + len(kept_off), 0, "areas", "warning" if said else "passed",
+        f"Assumed officer hours {said} the target list: without crimes per officer-hour the list would be another."
+        if said else "No place on the target list depends on assumed officer hours.",
+        "Report staffing, or set the weight of ratio to 0 in places.weights.",
+    )  # fmt: skip
+
+
+def _names(areas: "pd.Series[str]") -> str:
+    more = f" and {len(areas) - SHOWN} more" if len(areas) > SHOWN else ""
+    noun = "area" if len(areas) == 1 else "areas"
+    return f"{noun} {', '.join(areas.iloc[:SHOWN])}{more}"
+
+
+def _words(axes: Sequence[str]) -> str:
+    *first, last = (AXES[axis].words for axis in axes)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _percent(share: float) -> str:
+    """Return a share as text; a share that is not whole is never shown as 0% or 100%."""
+    text = f"{share:.1%}" if 0 < share < 1 else f"{share:.0%}"
+    return {"0.0%": "less than 0.1%", "100.0%": "more than 99.9%"}.get(text, text)
