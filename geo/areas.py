@@ -8,7 +8,7 @@ import pandas as pd
 import shapely
 
 from geo.crs import chosen_crs, metric_crs
-from geo.vector_file import made_valid, read_vector_file
+from geo.vector_file import ONE_LAYER, made_valid, read_vector_file
 
 SHARED_SHARE = 0.01  # of the smaller of two areas: less common ground is digitising noise
 
@@ -21,7 +21,7 @@ def read_areas(
     version: str,
     crs: object,
     layer: str | None = None,
-    layer_setting: str = "layer",
+    choose_with: str = ONE_LAYER,
 ) -> gpd.GeoDataFrame:
     """Read the areas of a boundary file and bring them into metres.
 
@@ -43,7 +43,7 @@ def read_areas(
         metric coordinate system, such as "EPSG:32618"; None uses the UTM zone of the areas' centre.
     layer : str | None
         layer to read if a file has several.
-    layer_setting : str
+    choose_with : str
         see `read_vector_file`.
 
     Returns
@@ -61,7 +61,7 @@ def read_areas(
     if not str(version).strip():
         raise ValueError(f"version={version!r}: expected the version of boundary file {path}")
     name_columns = [] if name_column is None else [name_column]
-    source = read_vector_file(path, columns=[id_column, *name_columns], layer=layer, layer_setting=layer_setting)
+    source = read_vector_file(path, columns=[id_column, *name_columns], layer=layer, choose_with=choose_with)
     raw_ids = _texts(source[id_column])
     _check_ids(raw_ids, path, id_column)
     names = raw_ids if name_column is None else _texts(source[name_column]).where(source[name_column].notna(), raw_ids)

@@ -7,13 +7,13 @@ import geopandas as gpd
 import numpy as np
 
 from geo.crs import metric_crs
-from geo.vector_file import made_valid, read_vector_file
+from geo.vector_file import ONE_LAYER, made_valid, read_vector_file
 
 KINDS = ("school", "transport", "park", "treatment")
 
 
 def read_points_of_interest(
-    path: Path, crs: Any, *, layer: str | None = None, layer_setting: str = "layer"
+    path: Path, crs: Any, *, layer: str | None = None, choose_with: str = ONE_LAYER
 ) -> gpd.GeoDataFrame:
     """Read points (or outlines) of interest and reproject them to `crs`.
 
@@ -25,7 +25,7 @@ def read_points_of_interest(
         metric coordinate system.
     layer : str | None
         layer to read if a file has several.
-    layer_setting : str
+    choose_with : str
         see `read_vector_file`.
 
     Returns
@@ -39,7 +39,7 @@ def read_points_of_interest(
         File, column `kind` or its coordinate system is missing, `crs` is not metric, or a kind is unknown.
     """
     target = metric_crs(crs, what="points of interest")
-    source = read_vector_file(path, columns=["kind"], layer=layer, layer_setting=layer_setting)
+    source = read_vector_file(path, columns=["kind"], layer=layer, choose_with=choose_with)
     unknown = sorted(set(source["kind"].astype("str").fillna("")) - set(KINDS))
     if unknown:
         raise ValueError(f"{path}: unknown kinds {unknown}; expected {', '.join(KINDS)}")

@@ -13,10 +13,11 @@ import pyogrio.errors
 import shapely
 
 PARQUET_SUFFIXES = (".parquet", ".geoparquet")
+ONE_LAYER = "`ogr2ogr areas.gpkg FILE LAYER`"  # writes one layer to a file of its own
 
 
 def read_vector_file(
-    path: Path, *, columns: list[str], layer: str | None = None, layer_setting: str = "layer"
+    path: Path, *, columns: list[str], layer: str | None = None, choose_with: str = ONE_LAYER
 ) -> gpd.GeoDataFrame:
     """Return the features of a file, in its own coordinate system and in two dimensions.
 
@@ -28,8 +29,8 @@ def read_vector_file(
         required columns.
     layer : str | None
         layer to read, required if a file has several with geometry.
-    layer_setting : str
-        where the caller's user names the layer, for the error messages.
+    choose_with : str
+        what a user chooses a layer with, such as a setting; for the error messages.
 
     Raises
     ------
@@ -42,9 +43,9 @@ def read_vector_file(
         raise ValueError(f"{path}: no such file")
     is_parquet = path.suffix.lower() in PARQUET_SUFFIXES
     if is_parquet and layer is not None:
-        raise ValueError(f"{path}: a Parquet file has no layers; leave out {layer_setting}={layer!r}")
+        raise ValueError(f"{path}: a Parquet file has no layers; leave out {choose_with}, which is {layer!r}")
     try:
-        frame = _read_parquet(path) if is_parquet else _read_with_gdal(path, layer, layer_setting)
+        frame = _read_parquet(path) if is_parquet else _read_with_gdal(path, layer, choose_with)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException, OSError) as cause:
         raise ValueError(f"{path}: cannot be read: {str(cause).split('; It might help')[0]}") from cause
     _check(frame, path, columns)
@@ -55,7 +56,7 @@ def read_vector_file(
 def made_valid(geometry: gpd.GeoSeries) -> tuple[gpd.GeoSeries, pd.Series]:
     """Return the geometries with invalid ones repaired, and how much ground each repair changed.
 
-    Holes stay holes where rings cross; a shape without area becomes empty.
+    Holes stay holes where rings cross, and are ground where they lie outside; a shape without area becomes empty.
 
     Parameters
     ----------
@@ -91,15 +92,17 @@ def _read_parquet(path: Path) -> gpd.GeoDataFrame:
         raise ValueError(f"{path}: no geometry; write it as GeoParquet, which says which column holds it") from cause
 
 
-def _read_with_gdal(path: Path, layer: str | None, layer_setting: str) -> gpd.GeoDataFrame:
+def _read_with_gdal(path: Path, layer: str | None, choose_with: str) -> gpd.GeoDataFrame:
     # Layers without geometry, such as embedded styles, are not candidates.
     names = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
     if not names:
         raise ValueError(f"{path}: no geometry; expected a layer of polygons or points, found columns alone")
     if layer is not None and layer not in names:
-        raise ValueError(f"{path}: no layer {layer!r}; it has {names}{_nearest(layer, names)}; set {layer_setting}")
+        raise ValueError(
+            f"{path}: no layer {layer!r}; it has {names}{_nearest(layer, names)}; choose one with {choose_with}"
+        )
     if layer is None and len(names) > 1:
-        raise ValueError(f"{path}: {len(names)} layers with geometry, {names}; name one of them as {layer_setting}")
+        raise ValueError(f"{path}: {len(names)} layers with geometry, {names}; choose one with {choose_with}")
     return pyogrio.read_dataframe(path, layer=layer or names[0])
 
 

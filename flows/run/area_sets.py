@@ -12,7 +12,7 @@ import pandas as pd
 from flows.home.settings import FurtherAreas, Settings
 from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, reported_hours
 from flows.run.previous_run import Previous
-from flows.run.repairs import Measure, repair_measures
+from flows.run.repairs import Measure
 from geo.areas import find_overlaps, shared_ground
 from models.places.carried_hours import carry_hours
 from models.places.ranking import PlacesConfig, rank_areas
@@ -180,6 +180,5 @@ def _set_measures(
          f"known by an area of {where} alone; they count in no other set"),
         (f"staffing_assumed_{name}", assumed, "areas", assumed > 0,
          f"officer hours of {where} are not reported: those of the main set, split equally over the areas in each"),
-        *repair_measures(areas, name),
         *[(f"note_{name}_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
     ]  # fmt: skip

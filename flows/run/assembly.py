@@ -109,15 +109,12 @@ def _read_areas(file: AreaFile, section: str, crs: Any) -> gpd.GeoDataFrame:
         version=str(file.version),
         crs=crs,
         layer=file.layer,
-        layer_setting=f"{section}.layer",
+        choose_with=f"{section}.layer",
     )
 
 
-def count_outside(points: pd.DataFrame, settings: Settings) -> int:
-    """Return how many incidents lie outside every area; `points` has lon, lat, incidents. Without a map, none."""
-    if settings.force.areas.path is None or points.empty:
-        return 0
-    areas = areas_of(settings.force)
+def count_outside(points: pd.DataFrame, areas: gpd.GeoDataFrame, settings: Settings) -> int:
+    """Return how many incidents lie outside every area; `points` has lon, lat, incidents."""
     grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
     is_outside = place_points(points[["lon", "lat"]], areas, grid)["area_id"].isna().to_numpy()
     return int(points["incidents"].to_numpy()[is_outside].sum())
@@ -137,9 +134,9 @@ def _read_points_of_interest(force: ForceSettings, crs: Any) -> gpd.GeoDataFrame
     if force.points_of_interest is None:
         none = {"kind": pd.Series(dtype="str"), "repaired_m2": pd.Series(dtype=float)}
         return gpd.GeoDataFrame(none, geometry=gpd.GeoSeries([], crs=crs))
-    layer_setting = "force.points_of_interest_layer"
+    choose_with = "force.points_of_interest_layer"
     return read_points_of_interest(
-        force.points_of_interest, crs, layer=force.points_of_interest_layer, layer_setting=layer_setting
+        force.points_of_interest, crs, layer=force.points_of_interest_layer, choose_with=choose_with
     )
 
 

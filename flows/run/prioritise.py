@@ -30,7 +30,7 @@ from flows.run.outcomes import monitor_outcomes
 from flows.run.plans import PlanFrames, plan_frames, plan_operations
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import data_quality
-from flows.run.repairs import outline_measures, repair_measures
+from flows.run.repairs import map_repairs
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from models.changes import place_changes
@@ -90,11 +90,8 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) ->
         plan_inputs = call(plan_frames, snapshot.connection, markets, geography, as_of, settings)
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
-        shapes = [*repair_measures(geography.areas), *outline_measures(geography.points_of_interest)]
-        quality = call(
-            data_quality,
-            snapshot.connection, frames, people, notes, settings.force.staffing.note, [*shapes, *sets.measures],
-        )  # fmt: skip
+        of_the_map, why_assumed = [*map_repairs(geography), *sets.measures], settings.force.staffing.note
+        quality = call(data_quality, snapshot.connection, frames, people, notes, why_assumed, of_the_map)
     plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
     officers = call(allocate_officers, ranking, geography, settings)
     places = {

@@ -5,12 +5,20 @@ from collections.abc import Iterable
 import geopandas as gpd
 import pandas as pd
 
+from flows.run.assembly import Map
 from geo.areas import find_repairs
 
 LARGE_SHARE = 0.01  # of its ground: an area that a repair changes by more has to be looked at
 NAMED = 10  # areas that a sentence names
 
 Measure = tuple[str, float, str, bool, str]  # row of data_quality: measure, value, unit, is_warning, detail
+
+
+def map_repairs(geography: Map) -> list[Measure]:
+    """Return rows of data_quality on repaired shapes of the main set, the further sets and the points of interest."""
+    of_sets = [repair_measures(areas, name) for name, areas in sorted(geography.further.items())]
+    of_points = outline_measures(geography.points_of_interest)
+    return [*repair_measures(geography.areas), *(measure for of_set in of_sets for measure in of_set), *of_points]
 
 
 def repair_measures(areas: gpd.GeoDataFrame, area_set: str | None = None) -> list[Measure]:
