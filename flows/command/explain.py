@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import json_option, pass_home, reading_options
+from flows.command.options import area_set_option, json_option, pass_home, reading_options
 from flows.command.printing import print_object
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def command() -> None:
     \b
     Examples:
       harmspot --home town explain area 7
+      harmspot --home town explain area 1210 --set beat
       harmspot --home town explain person P000123 --purpose "review before visit" --reader "Insp. J. Reyes"
     """
 
@@ -25,9 +26,10 @@ def command() -> None:
 @command.command("area")
 @click.argument("area")
 @click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+@area_set_option
 @json_option
 @pass_home
-def area(home: "Home", area: str, run_id: str | None, as_json: bool) -> None:
+def area(home: "Home", area: str, run_id: str | None, area_set: str | None, as_json: bool) -> None:
     """Explain the rank of AREA, given by its id with or without the version, or by its name.
 
     \b
@@ -36,7 +38,7 @@ def area(home: "Home", area: str, run_id: str | None, as_json: bool) -> None:
     """
     from flows.decisions.explain import area_lines, find_area
 
-    row = find_area(home, area, run_id)
+    row = find_area(home, area, run_id, area_set)
     print_object(row, area_lines(row), as_json=as_json)
 
 

@@ -121,6 +121,9 @@ def prefect_option(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 run_option = click.option("--run", "run_id", metavar="RUN_ID", help="A kept run (default: the latest).")
+area_set_option = click.option(
+    "--set", "area_set", metavar="NAME", help="Set of areas, such as beat (default: the main one)."
+)
 limit_option = click.option("--limit", type=COUNT, default=20, help="Rows printed; --json prints all.")
 page_option = click.option("--out", type=FILE, help="Page with plots to write.")
 known_at_option = click.option(

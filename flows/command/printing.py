@@ -140,6 +140,8 @@ def print_load(report: "LoadReport", *, as_json: bool) -> None:
             + (": wrong map, wrong crs, or x and y swapped?" if share > SUSPECT_SHARE else ""),
             fg="yellow" if share > SUSPECT_SHARE else None,
         )
+    for line in report.repairs:
+        click.secho(line, fg="yellow")
     print_words(report.words)
 
 

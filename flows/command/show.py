@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import json_option, limit_option, pass_home, reading_options, run_option
+from flows.command.options import (
+    area_set_option,
+    json_option,
+    limit_option,
+    pass_home,
+    reading_options,
+    run_option,
+)
 from flows.command.printing import print_frame
 
 if TYPE_CHECKING:
@@ -70,6 +77,7 @@ def shown_table(name: str) -> Shown:
 @click.command("show")
 @click.argument("table", type=click.Choice(list(TABLES)))
 @run_option
+@area_set_option
 @limit_option
 @click.option("--resolve", "is_resolved", is_flag=True, help="Show the force's own ids of people; logged separately.")
 @reading_options
@@ -79,6 +87,7 @@ def command(
     home: "Home",
     table: str,
     run_id: str | None,
+    area_set: str | None,
     limit: int,
     is_resolved: bool,
     purpose: str | None,
@@ -90,14 +99,22 @@ def command(
     \b
     Examples:
       harmspot --home town show areas
+      harmspot --home town show areas --set beat
       harmspot --home town show cells --limit 50
       harmspot --home town show people --purpose "morning tasking" --reader "Insp. J. Reyes"
       harmspot --home town show areas --json
     """
     shown = shown_table(table)
-    frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
-    if shown.table == "area_ranking":
-        say_warnings(home, run_id)
+    if area_set is None:
+        frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
+        if shown.table == "area_ranking":
+            say_warnings(home, run_id)
+    else:
+        if table != "areas":
+            raise click.UsageError(f"--set {area_set} is for `show areas` alone; {table} are of no set")
+        from flows.decisions.explain import read_ranking
+
+        frame, table = _in_rank_order(read_ranking(home, area_set, run_id)), f"areas of set {area_set}"
     columns = shown.columns
     if is_resolved and shown.is_about_people:
         from flows.human_log.list_rows import resolve_people

@@ -25,9 +25,37 @@ LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking",
 PERSON_TABLES = (*LIST_TABLES, "tier_term", "seller_term", "person_change")
 
 
-def find_area(home: Home, area: str, run_id: str | None) -> dict[str, Any]:
-    """Return the row of `area_ranking` for an id or name; PublicationError lists the known areas."""
-    ranking = read_published(home.path, "area_ranking", run_id)
+def read_ranking(home: Home, area_set: str | None, run_id: str | None) -> pd.DataFrame:
+    """Return the rows of `area_ranking`, or of `area_set_ranking` for a further set.
+
+    Parameters
+    ----------
+    home : Home
+        Home to read.
+    area_set : str or None
+        Name of the main set in the settings, or of a further set of the run; None for the main set.
+    run_id : str or None
+        A kept run; None for the latest.
+
+    Raises
+    ------
+    PublicationError
+        The run has no such set; the message lists those that it has.
+    """
+    main = home.settings.force.areas.set
+    if area_set in (None, main):
+        return read_published(home.path, "area_ranking", run_id)
+    further = read_published(home.path, "area_set_ranking", run_id)
+    of_set = further[further["area_set"] == area_set].reset_index(drop=True)
+    if of_set.empty:
+        names = ", ".join([f"{main} (the main one)", *sorted(set(further["area_set"]))])
+        raise PublicationError(f"set {area_set!r} is not in the run; its sets: {names}; see force.areas.further")
+    return of_set
+
+
+def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = None) -> dict[str, Any]:
+    """Return the row of `read_ranking` for an id or name; PublicationError lists the known areas."""
+    ranking = read_ranking(home, area_set, run_id)
     raw_id = ranking["area_id"].str.rsplit("@", n=1).str[0]
     is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
     if is_match.sum() != 1:
@@ -36,11 +64,12 @@ def find_area(home: Home, area: str, run_id: str | None) -> dict[str, Any]:
 
 
 def area_lines(row: dict[str, Any]) -> list[str]:
-    """Return the lines that explain a row of `area_ranking`."""
+    """Return the lines that explain a row of `area_ranking` or `area_set_ranking`."""
     shares = ", ".join(f"{axis.words} {row[f'{name}_share']:.0%}" for name, axis in AXES.items())
+    area_set = f"set {row['area_set']}, " if "area_set" in row else ""
     without = ", ".join(f"without {axis.words} {row[f'rank_without_{name}']}" for name, axis in AXES.items())
     return [
-        f"{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
+        f"{area_set}{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
         f"(80% between {row['rank_lo']} and {row['rank_hi']}), {'listed' if row['is_listed'] else 'not listed'}",
         f"Chance of being among the top: {row['p_top_k']:.2f} "
         f"(with the axis weights held fixed {row['p_top_k_fixed_weights']:.2f})",

@@ -17,6 +17,7 @@ from flows.human_log.ledger import read_ledger
 from flows.human_log.list_runs import human_changes, shown_lists
 from flows.ingest.ingest import harm_days
 from flows.run.assembly import read_map
+from flows.run.repairs import map_repairs, repair_lines
 from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication.publish import read_published, runs, unusable_run
@@ -75,11 +76,14 @@ def _settings(home: Home) -> tuple[State, str]:
 
 def _map(home: Home) -> tuple[State, str]:
     geography = read_map(home.settings)
-    return (
-        "ok",
-        f"{len(geography.areas)} areas, {len(geography.cells):,} cells of {geography.grid.size_m:g} m "
-        f"in {geography.grid.crs}",
+    further = "".join(f", {len(areas)} of set {name!r}" for name, areas in sorted(geography.further.items()))
+    repairs = map_repairs(geography)
+    state: State = "warning" if any(is_warning for _, _, _, is_warning, _ in repairs) else "ok"
+    found = (
+        f"{len(geography.areas)} areas{further}, {len(geography.cells):,} cells of {geography.grid.size_m:g} m "
+        f"in {geography.grid.crs}"
     )
+    return state, "; ".join([found, *repair_lines(repairs)])
 
 
 def _codebook(home: Home) -> tuple[State, str]:

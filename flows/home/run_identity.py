@@ -54,10 +54,16 @@ class RunIdentity:
 
     @property
     def boundaries_hash(self) -> str:
-        """A hash of the files of the force: areas, points of interest, staffing, equity shares, fidelity."""
+        """A hash of the files of the force: areas, points of interest, staffing, equity, fidelity, further sets."""
         force = self.settings.force
+        further = [areas.path for _, areas in sorted(force.areas.further.items())]
         return _hash_of_files(
-            force.areas.path, force.points_of_interest, force.staffing.path, force.equity_shares, force.fidelity
+            force.areas.path,
+            force.points_of_interest,
+            force.staffing.path,
+            force.equity_shares,
+            force.fidelity,
+            *further,
         )
 
     @property

@@ -74,14 +74,53 @@ def _require_from(section: str, settings: Any, **least: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class AreasSettings:
-    """Where the areas to rank come from."""
+class AreaFile:
+    """A boundary file and how its areas are read; the defaults are those of the main set in `configs/default.yaml`."""
 
     path: Path | None
-    id_column: str
-    name_column: str | None
-    version: str | int | float | date  # as YAML reads it without quotes
-    note: str | None
+    layer: str | None = None
+    id_column: str = "area_id"
+    name_column: str | None = None
+    version: str | int | float | date = "1"  # as YAML reads it without quotes
+    note: str | None = None
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """What decides the content of a run, besides the content of the file."""
+        names = [field.name for field in dataclasses.fields(self) if field.name not in ("path", "further")]
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherAreas(AreaFile):
+    """A further set of areas, which is ranked and drawn by itself."""
+
+    top_k: int | None = None  # size of its target list; None takes places.top_k
+
+
+def _further_areas(name: str) -> type:
+    """Return the section of a further set; its name must be a word that an environment variable can hold, too."""
+    if not (isinstance(name, str) and name.isidentifier() and name == name.lower()):
+        raise ValueError("expected a name of small letters, digits and _ that begins with a letter, such as beat")
+    return FurtherAreas
+
+
+@dataclass(frozen=True, slots=True)
+class AreasSettings(AreaFile):
+    """Where the areas to rank come from: the main set, and further sets by name."""
+
+    set: str = "area"
+    further: Annotated[Mapping[str, FurtherAreas], Sections(_further_areas)] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, areas in self.further.items():
+            key = f"force.areas.further.{name}"
+            if name == self.set:
+                raise SettingsError(f"{key}: {name!r} is force.areas.set, the name of the main set; choose another")
+            if areas.path is None:
+                raise SettingsError(f"{key}.path is not set; name the boundary file of {name!r}, or leave the set out")
+            if areas.top_k is not None:
+                _require_from(key, areas, top_k=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +141,7 @@ class ForceSettings:
     crs: str | int | None
     areas: AreasSettings
     points_of_interest: Path | None
+    points_of_interest_layer: str | None
     staffing: StaffingSettings
     fidelity: Path
     equity_shares: Path | None
@@ -243,10 +283,10 @@ class Settings:
         """Return a hash of all settings that can change a run's content; files are hashed elsewhere, by content."""
         force = self.force
         deciding = {
-            "force": [force.name, force.time_zone, force.crs, force.staffing.note],
+            "force": [force.name, force.time_zone, force.crs, force.points_of_interest_layer, force.staffing.note],
             "assumed_hours": force.staffing.assumed_total_hours_per_day,
-            "area_columns": [force.areas.id_column, force.areas.name_column, force.areas.version],
-            "area_note": force.areas.note,
+            "areas": force.areas.deciding,
+            "further_areas": {name: further.deciding for name, further in force.areas.further.items()},
             **{
                 section.name: dataclasses.asdict(getattr(self, section.name))
                 for section in dataclasses.fields(self)

@@ -9,11 +9,13 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
+from flows.home.settings import Settings
 from flows.home.store_access import open_home_store
 from flows.ingest.dead_letters import by_reason, listed, unknown_words
 from flows.ingest.ingest import load_file
 from flows.ingest.other_city import refuse_other_city
-from flows.run.assembly import count_outside
+from flows.run.assembly import areas_of, count_outside
+from flows.run.repairs import repair_lines, repair_measures
 from pipeline.events.batch import BatchCounts
 
 
@@ -26,6 +28,7 @@ class LoadReport:
     words: pd.DataFrame  # word, rows, mapping, todo
     located: int  # incidents of the load with a point
     outside: int  # of these, outside every area of the map
+    repairs: list[str]  # what was repaired in the boundary file of the areas
 
     @property
     def is_broken(self) -> bool:
@@ -55,6 +58,7 @@ class LoadReport:
             "unknown_words": to_json_rows(self.words),
             "located": self.located,
             "outside_map": self.outside,
+            "repaired_areas": self.repairs,
         }
 
 
@@ -71,5 +75,14 @@ def load_and_report(home: Home, path: Path, mapping: Path | None, *, allows_outs
     counts = load_file(home, path, mapping, check=None if allows_outside else partial(refuse_other_city, home))
     with open_home_store(home) as store:
         points, letters = store.points_since(before), listed(store.letters_since(before))
-    outside = count_outside(points, home.settings)
-    return LoadReport(counts, by_reason(letters), unknown_words(letters), int(points["incidents"].sum()), outside)
+    outside, repairs = _on_the_map(points, home.settings)
+    located = int(points["incidents"].sum())
+    return LoadReport(counts, by_reason(letters), unknown_words(letters), located, outside, repairs)
+
+
+def _on_the_map(points: pd.DataFrame, settings: Settings) -> tuple[int, list[str]]:
+    """Return how many points lie outside every area, and what was repaired in the areas; nothing without a map."""
+    if settings.force.areas.path is None or points.empty:
+        return 0, []
+    areas = areas_of(settings.force)
+    return count_outside(points, areas, settings), repair_lines(repair_measures(areas))

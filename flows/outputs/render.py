@@ -19,6 +19,7 @@ from pipeline.publication.publish import read_places, runs, table_counts
 
 TABLES = (
     "area_ranking",
+    "area_set_ranking",
     "cell_forecast",
     "hotspot",
     "market",
@@ -31,6 +32,7 @@ TABLES = (
 )
 
 
+SETS = "area_sets"  # theme of the further sets; a run without them has no such layer
 WRITTEN = "run_id"  # file beside the layers, written last, with their run_id
 
 
@@ -43,6 +45,9 @@ def write_outputs(home: Home, geography: Map, run_id: str | None = None) -> list
     (home.layers / WRITTEN).unlink(missing_ok=True)
     home.layers.mkdir(parents=True, exist_ok=True)
     with only_writer(home.layers):
+        if SETS not in layers:  # of a run that had further sets
+            for left in home.layers.glob(f"{SETS}.*"):
+                left.unlink()
         paths = write_layers(layers, home.layers, run=run)
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     shapes = {**layers, "points_of_interest": geography.points_of_interest}
@@ -76,10 +81,23 @@ def place_layers(tables: dict[str, pd.DataFrame], geography: Map, crs: str) -> d
     squares = grid.squares(*grid.index(cells["x_min_m"] + grid.size_m / 2, cells["y_min_m"] + grid.size_m / 2))
     return {
         "areas": gpd.GeoDataFrame(areas, geometry="geometry", crs=crs),
+        **(
+            {SETS: area_sets_layer(tables["area_set_ranking"], geography, crs)}
+            if len(tables["area_set_ranking"])
+            else {}
+        ),
         "cells": gpd.GeoDataFrame(cells, geometry=squares.to_numpy(), crs=crs),
         "hotspots": _from_wkb(tables["hotspot"], crs),
         "markets": _from_wkb(tables["market"], crs),
     }
+
+
+def area_sets_layer(ranking: pd.DataFrame, geography: Map, crs: str) -> gpd.GeoDataFrame:
+    """Return the areas of all further sets by set and rank."""
+    none = geography.areas.iloc[:0][["area_id", "geometry"]].assign(area_set="")
+    shapes = [of_set[["area_id", "geometry"]].assign(area_set=name) for name, of_set in geography.further.items()]
+    ranked = pd.concat([none, *shapes]).merge(ranking, on=["area_set", "area_id"]).sort_values(["area_set", "rank"])
+    return gpd.GeoDataFrame(ranked, geometry="geometry", crs=crs)
 
 
 def _from_wkb(frame: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:

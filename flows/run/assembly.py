@@ -1,6 +1,6 @@
 """Frames for the models, assembled from a snapshot: SQL counts integers, geometry places distinct points."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from flows.home.settings import ForceSettings, Settings, SettingsError
+from flows.home.settings import AreaFile, ForceSettings, Settings, SettingsError
 from geo.areas import find_overlaps, read_areas
 from geo.cells import Grid
 from geo.crs import crs_name
@@ -34,18 +34,25 @@ class Map:
     grid: Grid
     cells: pd.DataFrame  # cell_ix, cell_iy, cell_id, area_id, x_min_m, y_min_m, inside_m2
     points_of_interest: gpd.GeoDataFrame  # kind, geometry
+    further: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)  # by name of the set: as `areas`
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceFrames:
-    """Input frames of the models of places; each model documents its columns."""
+class AreaFrames:
+    """Input frames of the ranking of one set of areas, and counts of what was placed in them."""
 
     area_events: pd.DataFrame
     area_evidence: pd.DataFrame
     officer_hours: pd.DataFrame
+    placement: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFrames(AreaFrames):
+    """Input frames of the models of places, areas those of the main set; each model documents its columns."""
+
     cell_events: pd.DataFrame
     market_reports: pd.DataFrame
-    placement: dict[str, int]
 
 
 def query(
@@ -68,7 +75,7 @@ def sql_text(name: str) -> str:
 
 
 def read_map(settings: Settings) -> Map:
-    """Return the areas, grid and points of interest named in the settings.
+    """Return the areas, grid and points of interest named in the settings; further sets in the system of the main one.
 
     Raises
     ------
@@ -80,27 +87,38 @@ def read_map(settings: Settings) -> Map:
     force = settings.force
     areas = areas_of(force)
     grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
-    return Map(areas, grid, grid.cells_of(areas), _read_points_of_interest(force.points_of_interest, areas.crs))
+    further = further_areas_of(force, areas.crs)
+    return Map(areas, grid, grid.cells_of(areas), _read_points_of_interest(force, areas.crs), further)
 
 
 def areas_of(force: ForceSettings) -> gpd.GeoDataFrame:
-    """Return the areas of the force's boundary file; raises as `read_map`."""
-    if force.areas.path is None:
-        raise SettingsError("force.areas.path is not set; name a GeoJSON, GeoPackage or GeoParquet file of areas")
+    """Return the main set of areas; raises as `read_map`."""
+    return _read_areas(force.areas, "force.areas", force.crs)
+
+
+def further_areas_of(force: ForceSettings, crs: Any) -> dict[str, gpd.GeoDataFrame]:
+    """Return the further sets of areas by name, in the system of the main set."""
+    return {
+        name: _read_areas(of_set, f"force.areas.further.{name}", crs) for name, of_set in force.areas.further.items()
+    }
+
+
+def _read_areas(file: AreaFile, section: str, crs: Any) -> gpd.GeoDataFrame:
+    if file.path is None:
+        raise SettingsError(f"{section}.path is not set; name a GeoJSON, GeoPackage or GeoParquet file of areas")
     return read_areas(
-        force.areas.path,
-        id_column=force.areas.id_column,
-        name_column=force.areas.name_column,
-        version=str(force.areas.version),
-        crs=force.crs,
+        file.path,
+        id_column=file.id_column,
+        name_column=file.name_column,
+        version=str(file.version),
+        crs=crs,
+        layer=file.layer,
+        choose_with=f"{section}.layer",
     )
 
 
-def count_outside(points: pd.DataFrame, settings: Settings) -> int:
-    """Return how many incidents lie outside every area; `points` has lon, lat, incidents. Without a map, none."""
-    if settings.force.areas.path is None or points.empty:
-        return 0
-    areas = areas_of(settings.force)
+def count_outside(points: pd.DataFrame, areas: gpd.GeoDataFrame, settings: Settings) -> int:
+    """Return how many incidents lie outside every area; `points` has lon, lat, incidents."""
     grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
     is_outside = place_points(points[["lon", "lat"]], areas, grid)["area_id"].isna().to_numpy()
     return int(points["incidents"].to_numpy()[is_outside].sum())
@@ -116,10 +134,14 @@ def area_notes(areas: gpd.GeoDataFrame, settings: Settings) -> list[str]:
     return notes
 
 
-def _read_points_of_interest(path: Path | None, crs: Any) -> gpd.GeoDataFrame:
-    if path is None:
-        return gpd.GeoDataFrame({"kind": pd.Series(dtype="str")}, geometry=gpd.GeoSeries([], crs=crs))
-    return read_points_of_interest(path, crs)
+def _read_points_of_interest(force: ForceSettings, crs: Any) -> gpd.GeoDataFrame:
+    if force.points_of_interest is None:
+        none = {"kind": pd.Series(dtype="str"), "repaired_m2": pd.Series(dtype=float)}
+        return gpd.GeoDataFrame(none, geometry=gpd.GeoSeries([], crs=crs))
+    choose_with = "force.points_of_interest_layer"
+    return read_points_of_interest(
+        force.points_of_interest, crs, layer=force.points_of_interest_layer, choose_with=choose_with
+    )
 
 
 def earliest(as_of: datetime, settings: Settings) -> datetime:
@@ -162,7 +184,7 @@ def place_snapshot(connection: duckdb.DuckDBPyConnection, geography: Map, as_of:
     execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **local_clock(as_of, settings))
 
 
-def area_names_of(connection: duckdb.DuckDBPyConnection, areas: gpd.GeoDataFrame) -> None:
+def area_names_of(connection: duckdb.DuckDBPyConnection, areas: pd.DataFrame) -> None:
     """Add table `area_name`: the raw and the full id of each area."""
     _create(connection, "area_name", pd.DataFrame(areas[["raw_area_id", "area_id"]]))
 
@@ -177,24 +199,15 @@ def place_frames(
     connection: duckdb.DuckDBPyConnection, geography: Map, as_of: datetime, settings: Settings
 ) -> PlaceFrames:
     """Return the frames of places; call `place_incidents` on the connection first."""
-    places = settings.places
-    discoveries = list(places.discoveries)
     return PlaceFrames(
-        area_events=query(connection, "area_events", window_days=places.window_days),
-        area_evidence=query(
-            connection,
-            "area_evidence",
-            window_days=places.window_days,
-            half_life_days=places.half_life_days,
-            discoveries=discoveries,
-        ),
+        **area_tables(connection, settings),
         officer_hours=officer_hours(connection, geography.areas, as_of, settings),
         cell_events=query(
             connection,
             "cell_events",
             categories=["offence_code"],
             history_days=settings.forecast.history_days,
-            discoveries=discoveries,
+            discoveries=list(settings.places.discoveries),
         ),
         market_reports=query(
             connection,
@@ -202,13 +215,24 @@ def place_frames(
             time_zone=settings.force.time_zone,
             window_days=7 * settings.markets.window_weeks,
         ),
-        placement=_placement(connection, places.window_days, discoveries),
     )
 
 
-def _placement(connection: duckdb.DuckDBPyConnection, window_days: int, discoveries: list[str]) -> dict[str, int]:
-    counts = query(connection, "quality#placement", window_days=window_days, discoveries=discoveries).iloc[0]
-    return {str(name): int(count) for name, count in counts.items()}
+def area_tables(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
+    """Return the fields of `AreaFrames` that are counted from placed incidents: all but the officer hours."""
+    window_days, discoveries = settings.places.window_days, list(settings.places.discoveries)
+    placement = query(connection, "quality#placement", window_days=window_days, discoveries=discoveries).iloc[0]
+    return {
+        "area_events": query(connection, "area_events", window_days=window_days),
+        "area_evidence": query(
+            connection,
+            "area_evidence",
+            window_days=window_days,
+            half_life_days=settings.places.half_life_days,
+            discoveries=discoveries,
+        ),
+        "placement": {str(name): int(count) for name, count in placement.items()},
+    }
 
 
 def officer_hours(
@@ -218,7 +242,7 @@ def officer_hours(
 
     An area that none of them covers has zero hours and counts as assumed.
     """
-    reported = query(connection, "officer_hours", **local_clock(as_of, settings)).set_index("area_id")["hours_per_day"]
+    reported = reported_hours(connection, as_of, settings)
     filed = _staffing_file(settings.force.staffing.path, areas)
     total = settings.force.staffing.assumed_total_hours_per_day or 0.0
     area_ids = areas["area_id"].to_numpy()
@@ -230,6 +254,11 @@ def officer_hours(
             "is_assumed": snapshot.isna().to_numpy(),
         }
     )
+
+
+def reported_hours(connection: duckdb.DuckDBPyConnection, as_of: datetime, settings: Settings) -> pd.Series:
+    """Return officer hours per day by area_id as staffing events report them."""
+    return query(connection, "officer_hours", **local_clock(as_of, settings)).set_index("area_id")["hours_per_day"]
 
 
 def _staffing_file(path: Path | None, areas: gpd.GeoDataFrame) -> pd.Series:

@@ -18,6 +18,7 @@ class Previous:
     """Tables of the predecessor run."""
 
     area_ranking: pd.DataFrame
+    area_set_ranking: pd.DataFrame
     market: pd.DataFrame
     hotspot: pd.DataFrame
     person_tier: pd.DataFrame
@@ -28,6 +29,11 @@ class Previous:
     def listed_area_ids(self) -> frozenset[str]:
         """The ids of the listed areas."""
         return frozenset(self.area_ranking.loc[self.area_ranking["is_listed"], "area_id"])
+
+    def listed_in(self, area_set: str) -> frozenset[str]:
+        """Return the ids of the listed areas of a further set."""
+        of_set = self.area_set_ranking[self.area_set_ranking["area_set"] == area_set]
+        return frozenset(of_set.loc[of_set["is_listed"].astype(bool), "area_id"])
 
     def hotspot_shapes(self, crs: str) -> gpd.GeoDataFrame:
         """Return the hot spots with geometries in `crs`."""
@@ -40,7 +46,7 @@ def read_previous(home: Home, run_id: str | None) -> Previous | None:
     if run_id is None:
         return None
     return Previous(
-        **read_places(home.path, ("area_ranking", "market", "hotspot"), run_id),
+        **read_places(home.path, ("area_ranking", "area_set_ranking", "market", "hotspot"), run_id),
         **{
             name: read_people(home, name, run_id, reader=READER, purpose=PURPOSE)
             for name in ("person_tier", "tier_term", "seller_term")

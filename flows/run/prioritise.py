@@ -11,6 +11,7 @@ from flows.home.run_identity import RunIdentity
 from flows.home.settings import Settings
 from flows.home.stage import Call
 from flows.home.store_access import open_home_snapshot
+from flows.run.area_sets import rank_further_sets, rank_set
 from flows.run.assembly import (
     Map,
     PeopleFrames,
@@ -30,6 +31,7 @@ from flows.run.outcomes import monitor_outcomes
 from flows.run.plans import PlanFrames, plan_frames, plan_operations
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import data_quality
+from flows.run.repairs import map_repairs
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from models.changes import place_changes
@@ -41,7 +43,6 @@ from models.places.displacement import measure_displacement
 from models.places.feedback import measure_feedback
 from models.places.markets import Markets, rank_markets
 from models.places.quality_checks import check_ranking
-from models.places.ranking import rank_areas
 from models.statistics.rank_draws import total_ranks
 from pipeline.publication.publish import runs
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
@@ -95,6 +96,10 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
             return unusable_products(ranking, quality, checks, unusable_because)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
+        sets = call(
+            rank_further_sets,
+            snapshot.connection, geography, frames.officer_hours, codebook, as_of, settings, previous,
+        )  # fmt: skip
         forecast = call(forecast_places, frames, geography, codebook, settings)
         hotspots = call(find_places_of_harm, frames, geography, codebook, settings, previous)
         markets = call(find_street_markets, frames, geography, settings)
@@ -103,11 +108,13 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         plan_inputs = call(plan_frames, snapshot.connection, markets, geography, as_of, settings)
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
-        quality = call(data_quality, snapshot.connection, frames, people, notes, settings.force.staffing.note)
+        of_the_map, why_assumed = [*map_repairs(geography), *sets.measures], settings.force.staffing.note
+        quality = call(data_quality, snapshot.connection, frames, people, notes, why_assumed, of_the_map)
     plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
     officers = call(allocate_officers, ranking, geography, settings)
     places = {
         "area_ranking": ranking,
+        "area_set_ranking": sets.ranking,
         "cell_forecast": forecast,
         "hotspot": with_wkb(hotspots),
         "market": with_wkb(market_shapes(markets, geography)),
@@ -170,16 +177,9 @@ def rank_places(
     frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
 ) -> pd.DataFrame:
     """Return area_ranking less run columns."""
-    ranking = rank_areas(
-        frames.area_events,
-        frames.area_evidence,
-        codebook,
-        frames.officer_hours,
-        config=settings.places,
-        seed=settings.seed,
-        previously_listed=previous.listed_area_ids if previous else frozenset(),
-    )
-    return ranking.merge(geography.areas[["area_id", "area_name"]], on="area_id")
+    listed = previous.listed_area_ids if previous else frozenset()
+    config, seed = settings.places, settings.seed
+    return rank_set(frames, geography.areas, codebook, config=config, seed=seed, previously_listed=listed)
 
 
 def forecast_places(frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The `data_quality` table: counts of rows used, dropped, assumed or doubtful in a run."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from flows.run.assembly import PlaceFrames, query
+from flows.run.repairs import Measure
 from models.people_lists.assess import PeopleLists
-
-Measure = tuple[str, float, str, bool, str]
 
 OUTSIDE_WARNING_SHARE = 0.02  # share of incidents outside every area above which the map is suspect
 
@@ -21,6 +20,7 @@ def data_quality(
     people: PeopleLists | None,
     notes: list[str],
     staffing_note: str | None,
+    of_the_map: Sequence[Measure] = (),
 ) -> pd.DataFrame:
     """Return data_quality less run columns.
 
@@ -36,6 +36,8 @@ def data_quality(
         The limitations that the models noted.
     staffing_note : str or None
         Why the officer hours were assumed, in the settings' words.
+    of_the_map : sequence of Measure
+        Rows about boundary files and further sets of areas.
     """
     measures = [
         *_ingest_measures(connection),
@@ -43,6 +45,7 @@ def data_quality(
         *_precision_measures(connection),
         _staffing_measure(frames.officer_hours, staffing_note),
         *(_people_measures(people) if people else []),
+        *of_the_map,
         *[(f"note_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
     ]
     return pd.DataFrame(measures, columns=["measure", "value", "unit", "is_warning", "detail"])
@@ -84,10 +87,14 @@ def _dead_detail(row: Mapping[Hashable, Any]) -> str:
     return text
 
 
-def _placement_measures(placement: dict[str, int]) -> list[Measure]:
+def in_window(placement: Mapping[str, int]) -> int:
+    """Return how many incidents the window of the ranking has, from the counts of `quality#placement`."""
     parts = ("ranked", "police", "uncounted", "outside", "unknown_area")
-    in_window = sum(placement[f"{part}_count"] for part in parts)
-    is_far_out = placement["outside_count"] > OUTSIDE_WARNING_SHARE * in_window
+    return sum(placement[f"{part}_count"] for part in parts)
+
+
+def _placement_measures(placement: dict[str, int]) -> list[Measure]:
+    is_far_out = placement["outside_count"] > OUTSIDE_WARNING_SHARE * in_window(placement)
     return [
         ("incidents_in_window", placement["ranked_count"], "incidents", placement["ranked_count"] == 0,
          "incidents that the ranking counts, of places.window_days"),

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from pipeline.publication.tables import Cell, read_tables
 
 CELLS_OF = ("area_ranking", "cell_forecast", "market", "hotspot", "officer_allocation")
 FORECAST_ROWS = 20
+SET_ROWS = 20
 OUTCOME_ROWS = 8
 PEOPLE_WORDS = {
     "warrant_queue": "live warrants in the queue",
@@ -49,9 +50,9 @@ def render_report(
     run : mapping
         The row of table `run`.
     tables : mapping of str to pandas.DataFrame
-        The run's tables of places as published: area_ranking, cell_forecast, hotspot, market, officer_allocation,
-        area_notice, outcome_monitor, place_change, data_quality, quality_check; area_notice also with `state` and
-        `superseded_by`, the notice that replaces it.
+        The run's tables of places as published: area_ranking, area_set_ranking, cell_forecast, hotspot, market,
+        officer_allocation, area_notice, outcome_monitor, place_change, data_quality, quality_check; area_notice also
+        with `state` and `superseded_by`, the notice that replaces it.
     shapes : mapping of str to geopandas.GeoDataFrame or None
         Layers of the map, see `pipeline.pages.svg_map.draw_map`.
     people_counts : mapping of str to int
@@ -81,7 +82,8 @@ def render_report(
         js_hash=_content_hash(read_asset("report.js")),
         warnings=warnings_of(run, tables),
         drawing=draw_map(shapes),
-        areas=page_rows(ranking),
+        areas=page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"])),
+        area_sets=[_area_set(name, of_set, environment, run) for name, of_set in _by_set(tables["area_set_ranking"])],
         area_count=len(ranking),
         names=dict(zip(ranking["area_id"], ranking["area_name"], strict=True)),
         forecast=page_rows(tables["cell_forecast"].nsmallest(FORECAST_ROWS, "rank")),
@@ -107,6 +109,24 @@ def render_report(
     )  # fmt: skip
     refuse_people_in_text("report.html", html)
     return html
+
+
+def _by_set(ranking: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the name and the rows by rank of each further set of areas."""
+    for name, of_set in ranking.groupby("area_set", sort=True):
+        yield str(name), of_set.sort_values(["rank", "area_id"])
+
+
+def _area_set(name: str, of_set: pd.DataFrame, environment: Environment, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page shows of a further set: its first rows, the number of all, and cells in its own words."""
+    is_assumed = bool(of_set["is_staffing_assumed"].any())
+    of_this = {**run, "top_k": int(of_set["top_k"].iloc[0]), "is_staffing_assumed": is_assumed}
+    return {
+        "name": name,
+        "count": len(of_set),
+        "rows": page_rows(of_set.head(SET_ROWS).assign(area_count=len(of_set))),
+        "cells": _cells("area_ranking", environment, of_this),
+    }
 
 
 def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:

@@ -143,8 +143,7 @@ def read_tables() -> Tables:
     described = yaml.load(text, yaml.CSafeLoader)  # in C; in Python it takes 0.3 s
     every_row = _columns(described["every_row"])
     return Tables(
-        published={name: _table(name, body, every_row) for name, body in described["published"].items()},
-        restricted={name: _table(name, body, every_row) for name, body in described["restricted"].items()},
+        published=_tables(described["published"], every_row), restricted=_tables(described["restricted"], every_row)
     )
 
 
@@ -227,10 +226,18 @@ def _show(column: str, body: Mapping[str, Any]) -> Show:
         ) from None
 
 
-def _table(name: str, body: Mapping[str, Any], every_row: tuple[Column, ...]) -> Table:
+def _tables(described: Mapping[str, Mapping[str, Any]], every_row: tuple[Column, ...]) -> dict[str, Table]:
+    return {name: _table(name, body, described, every_row) for name, body in described.items()}
+
+
+def _table(
+    name: str, body: Mapping[str, Any], described: Mapping[str, Mapping[str, Any]], every_row: tuple[Column, ...]
+) -> Table:
     is_projection = bool(body.get("projection"))
     before = () if name == "run" or is_projection else every_row
-    return Table(name, body["about"], tuple(body["key"]), before + _columns(body["columns"]), is_projection)
+    of_other = described[body["and_columns_of"]]["columns"] if "and_columns_of" in body else {}
+    columns = before + _columns({**body["columns"], **of_other})
+    return Table(name, body["about"], tuple(body["key"]), columns, is_projection)
 
 
 def _check_columns(table: Table, frame: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from shapely import LineString, MultiPolygon, Polygon, box
 
-from geo.areas import find_overlaps, read_areas, without_overlaps
+from geo.areas import find_overlaps, find_repairs, read_areas, shared_ground, without_overlaps
 
 CRS = "EPSG:32618"
 PHILADELPHIA = Path(__file__).parents[3] / "shared" / "data" / "philadelphia_police_districts.geojson"
@@ -98,6 +98,24 @@ def test_a_bow_tie_is_made_valid_and_a_hole_stays_a_hole(tmp_path: Path) -> None
     areas = read(written(frame({"id": ["a", "b"], "geometry": [bow_tie, ring]}), tmp_path, "parquet"))
     assert areas.is_valid.all()
     assert areas.area.to_numpy() == pytest.approx([5e5, 7.5e5])
+    repairs = find_repairs(areas)
+    assert repairs["area_id"].tolist() == ["a@v1"]
+    assert repairs[["changed_m2", "changed_share"]].to_numpy()[0] == pytest.approx([5e5, 1])
+
+
+def test_repairs_are_listed_by_the_share_of_ground_they_changed_parts_of_an_area_together(tmp_path: Path) -> None:
+    def folded(west: float, reach: float) -> Polygon:
+        """A square with a triangle of `reach` metres on its border, which winds the other way."""
+        x, y = 480_000 + west, 4_420_000
+        corners = [(0, 0), (1000, 0), (1000, 1000), (0, 1000), (0, 500), (-reach, 500 - reach), (-reach, 500 + reach)]
+        return Polygon([(x + east, y + north) for east, north in [*corners, (0, 500)]])
+
+    shapes = [folded(0, 10), folded(5000, 200), square(9000, 0), folded(20000, 50), folded(30000, 50)]
+    areas = read(written(frame({"id": ["a", "b", "c", "d", "d"], "geometry": shapes}), tmp_path, "parquet"))
+    repairs = find_repairs(areas)
+    assert repairs["area_id"].tolist() == ["b@v1", "d@v1", "a@v1"]
+    assert repairs["changed_m2"].tolist() == pytest.approx([80_000, 10_000, 200])
+    assert repairs["changed_share"].tolist() == pytest.approx([80_000 / 1_040_000, 10_000 / 2_005_000, 200 / 1_000_100])
 
 
 def test_a_polygon_folded_flat_has_no_area_and_is_refused(tmp_path: Path) -> None:
@@ -140,7 +158,7 @@ def test_a_missing_column_lists_those_there_are(tmp_path: Path) -> None:
 def test_several_layers_need_a_choice(tmp_path: Path) -> None:
     path = written(frame(TWO), tmp_path)
     frame(TWO).head(1).to_file(path, layer="beats")
-    with pytest.raises(ValueError, match="expected one layer with geometry, found"):
+    with pytest.raises(ValueError, match=r"2 layers with geometry, \['areas', 'beats'\]; choose one with"):
         read(path)
     assert len(read(path, layer="beats")) == 1
     with pytest.raises(ValueError, match="no layer 'wards'"):
@@ -175,6 +193,29 @@ def test_overlaps_are_found_and_fall_to_the_smaller_id(tmp_path: Path) -> None:
     assert cut.area.tolist() == pytest.approx([1e6, 5e5, 1e6])
     assert find_overlaps(cut, minimum_m2=0.001).empty
     assert areas.area.tolist() == pytest.approx([1e6, 1e6, 1e6])  # the input is as it was
+
+
+def areas_of(version: str, **shapes: Polygon) -> gpd.GeoDataFrame:
+    return frame({"area_id": [f"{name}@{version}" for name in shapes], "geometry": list(shapes.values())})
+
+
+def test_shared_ground_is_what_two_sets_have_in_common_without_slivers() -> None:
+    districts = areas_of("d", north=square(0, 1000), south=square(0, 0))
+    beats = areas_of("b", a=box(480_000, 4_420_000, 480_250, 4_422_000), b=square(250, 5), c=square(5000, 0))
+    pairs = shared_ground(beats, districts)
+    assert pairs[["area_id", "other_area_id"]].to_numpy().tolist() == [
+        ["a@b", "north@d"], ["a@b", "south@d"], ["b@b", "south@d"]
+    ]  # fmt: skip
+    # b reaches 5 m into north, 0.4% of it: noise. Of b, 25% lie outside every district.
+    assert pairs["share"].tolist() == pytest.approx([0.5, 0.5, 0.74625])
+    assert pairs["other_share"].tolist() == pytest.approx([0.25, 0.25, 0.74625])
+
+
+def test_a_set_shares_all_its_ground_with_itself_also_where_it_overlaps() -> None:
+    areas = areas_of("d", a=square(0, 0), b=square(500, 0), c=square(1500, 0))
+    pairs = shared_ground(areas, areas)
+    assert pairs["area_id"].tolist() == pairs["other_area_id"].tolist() == ["a@d", "b@d", "c@d"]
+    assert pairs["share"].tolist() == pairs["other_share"].tolist() == [1.0, 1.0, 1.0]
 
 
 def test_overlaps_in_degrees_are_refused() -> None:

@@ -47,6 +47,52 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
     assert load_settings(chosen, environment={}).force.areas.path == tmp_path / "map" / "areas.geojson"
 
 
+def test_areas_of_one_set_are_set_as_ever() -> None:
+    areas = load_settings(environment={"HARMSPOT__FORCE__AREAS__PATH": "/maps/a.geojson"}).force.areas
+    assert (areas.path, areas.set, areas.layer, dict(areas.further)) == (Path("/maps/a.geojson"), "area", None, {})
+
+
+def test_a_further_set_has_the_defaults_of_the_main_one(tmp_path: Path) -> None:
+    """What `configs/default.yaml` says of the main set holds for a further set that says nothing of it."""
+    areas = load_settings(written(tmp_path, "force: {areas: {further: {beat: {path: b.gpkg}}}}\n"), {}).force.areas
+    beat = areas.further["beat"]
+    assert beat.path == tmp_path / "b.gpkg"
+    assert beat.top_k is None
+    for name in ("layer", "id_column", "name_column", "version", "note"):
+        assert getattr(beat, name) == getattr(areas, name), name
+
+
+def test_variables_set_and_add_further_sets_over_those_of_the_file(tmp_path: Path) -> None:
+    chosen = written(tmp_path, "force: {areas: {further: {beat: {path: maps/b.gpkg, id_column: BEAT}}}}\n")
+    variables = {"BEAT__VERSION": "2026", "TRACT__PATH": "/maps/t.gpkg", "TRACT__TOP_K": "20", "TRACT__LAYER": "2020"}
+    named = {f"HARMSPOT__FORCE__AREAS__FURTHER__{name}": f"'{text}'" if name.endswith("LAYER") else text
+             for name, text in variables.items()}  # fmt: skip
+    further = load_settings(chosen, environment=named).force.areas.further
+    assert (further["beat"].path, further["beat"].id_column) == (tmp_path / "maps" / "b.gpkg", "BEAT")
+    assert further["beat"].version == 2026
+    assert (further["tract"].path, further["tract"].top_k, further["tract"].layer) == (Path("/maps/t.gpkg"), 20, "2020")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "{further: {beat: {path: other/b.gpkg, version: 2}}}",
+        "{further: {beat: {path: other/b.gpkg, layer: beats}}}",
+        "{further: {beat: {path: other/b.gpkg, top_k: 3}}}",
+        "{further: {ward: {path: other/b.gpkg}}}",
+        "{further: {beat: {path: other/b.gpkg}}, set: district}",
+        "{further: {beat: {path: other/b.gpkg}}, layer: districts}",
+        "{}",
+    ],
+)
+def test_the_identity_of_a_run_holds_what_decides_of_each_set_but_no_path(tmp_path: Path, change: str) -> None:
+    def identity(areas: str) -> str:
+        return load_settings(written(tmp_path, f"force: {{areas: {areas}}}\n"), environment={}).identity()
+
+    here = identity("{further: {beat: {path: b.gpkg}}}")
+    assert here == identity("{further: {beat: {path: other/b.gpkg}}}") != identity(change)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -62,6 +108,16 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
         ("stream: {live: often}\n", "stream.live='often': expected true or false"),
         ("stream: {group: 3}\n", "stream.group=3: expected text or null"),
         ("seed: true\n", "seed=True: expected a whole number"),
+        ("force: {areas: {layers: a}}\n", "'force.areas.layers'; did you mean 'layer'"),
+        ("force: {areas: {further: {beat: {pth: b}}}}\n", "'force.areas.further.beat.pth'; did you mean 'path'"),
+        ("force: {areas: {further: {beat: {id_column: b}}}}\n", "force.areas.further.beat lacks path"),
+        ("force: {areas: {further: {beat: {path: null}}}}\n", "further.beat.path is not set"),
+        ("force: {areas: {further: {beat: b.gpkg}}}\n", "further.beat is of type str: expected a section with path"),
+        ("force: {areas: {further: {Police Beat: {path: b}}}}\n", "further.Police Beat: expected a name of small"),
+        ("force: {areas: {further: {7: {path: b}}}}\n", "further.7: expected a name of small letters"),
+        ("force: {areas: {further: {area: {path: b}}}}\n", "'area' is force.areas.set, the name of the main set"),
+        ("force: {areas: {further: {beat: {path: b, top_k: 0}}}}\n", "further.beat.top_k=0: expected at least 1"),
+        ("force: {areas: {further: {beat: {path: b, top_k: x}}}}\n", "further.beat.top_k='x': expected a whole number"),
         ("force: {areas: {path: 3}}\n", "force.areas.path=3: expected a path or null"),
         ("force: {staffing: {assumed_total_hours_per_day: x}}\n", "assumed_total_hours_per_day='x': expected a number"),
         ("partners: {recipients: [{name: a, topic: {}}]}\n", "'partners.recipients.topic'; did you mean 'topics'"),

@@ -66,6 +66,10 @@ def tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
     return {
         "area_ranking": rows("area_ranking", 2, area_id=ids, area_name=[name, "Hill"], rank=[1, 2], rank_hi=[1, 2],
                              p_top_k=[0.9, 0.1], is_listed=[True, False]),
+        "area_set_ranking": rows("area_set_ranking", 27, area_set=["beat"] * 25 + ["ward"] * 2,
+                                 top_k=[9] * 25 + [1] * 2, area_id=[f"s{i}@1" for i in range(27)],
+                                 area_name=[f"{name} {i}" for i in range(27)],
+                                 rank=[*range(25, 0, -1), 2, 1], rank_hi=25),
         "cell_forecast": rows("cell_forecast", 40, cell_id=[f"c{i:02d}" for i in range(40)], area_id="a@1",
                               rank=range(1, 41), naive_rank=range(40, 0, -1),
                               expected_harm=[41.0 - i for i in range(1, 41)]),
@@ -228,6 +232,18 @@ def test_a_page_without_anything_but_areas_still_reads() -> None:
         "first kept run",
     ):
         assert said in html
+
+
+def test_further_sets_stand_under_the_areas_each_with_its_own_k() -> None:
+    html = page()
+    section = html[html.index('<section id="areas">') : html.index('<section id="forecast">')]
+    assert re.findall(r"<h3>(.*?)</h3>", section) == ["Set beat: the first 20 of 25 areas", "Set ward: all 2 areas"]
+    assert re.findall(r"P\(top (\d+)\)</button>", section) == ["5", "9", "1"]
+    beats = section[section.index("Set beat") : section.index("Set ward")]
+    assert re.findall(r'<th scope="row">Old Town (\d+)</th>', beats) == [str(i) for i in range(24, 4, -1)]  # by rank
+    assert "80% interval 1 to 25 of 25" in beats
+    assert "show areas --set beat" in beats
+    assert "show areas --set ward" not in section
 
 
 def test_missing_figures_are_dashes() -> None:

@@ -121,6 +121,14 @@ def test_columns_are_shown_in_the_order_of_the_file_but_for_first_and_after() ->
     assert [cell.head for column in shown for cell in column.show.report] == ["C", "D", "B"]
 
 
+def test_a_table_may_have_the_columns_of_another_behind_its_own() -> None:
+    main, sets = (read_tables().published[name] for name in ("area_ranking", "area_set_ranking"))
+    assert sets.key == ("area_set", "area_id")
+    assert sets.columns[:3] == main.columns[:3]  # those of every row
+    assert sets.column_names[3:5] == ["area_set", "top_k"]
+    assert sets.columns[5:] == main.columns[3:]
+
+
 @pytest.mark.parametrize("show", [{"comand": True}, {"report": {"head": "A", "colour": "red"}}, {"report": {}}])
 def test_a_wrong_word_under_show_is_named(show: dict[str, object]) -> None:
     with pytest.raises(PublicationError, match=r"column 'a' has show: .*expected command, report.*in report head, tip"):

@@ -1,0 +1,184 @@
+"""Sets of areas, such as districts, beats and wards: each is ranked by itself, from the same incidents."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import duckdb
+import geopandas as gpd
+import pandas as pd
+
+from flows.home.settings import FurtherAreas, Settings
+from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, reported_hours
+from flows.run.previous_run import Previous
+from flows.run.quality import OUTSIDE_WARNING_SHARE, in_window
+from flows.run.repairs import Measure
+from geo.areas import find_overlaps, shared_ground
+from models.places.carried_hours import carry_hours
+from models.places.ranking import PlacesConfig, rank_areas
+from pipeline.publication.tables import RUN_COLUMNS, read_tables
+
+SCHEMA = "further_set"
+TABLE = "area_set_ranking"
+
+
+@dataclass(frozen=True, slots=True)
+class RankedSets:
+    """The further sets of a run: area_set_ranking less run columns, and rows of data_quality about them."""
+
+    ranking: pd.DataFrame
+    measures: list[Measure]
+
+
+def rank_set(
+    frames: AreaFrames,
+    areas: gpd.GeoDataFrame,
+    codebook: pd.DataFrame,
+    *,
+    config: PlacesConfig,
+    seed: int,
+    previously_listed: frozenset[str],
+) -> pd.DataFrame:
+    """Return the ranking of one set of areas with their names, by rank: area_ranking less run columns."""
+    ranking = rank_areas(
+        frames.area_events,
+        frames.area_evidence,
+        codebook,
+        frames.officer_hours,
+        config=config,
+        seed=seed,
+        previously_listed=previously_listed,
+    )
+    return ranking.merge(areas[["area_id", "area_name"]], on="area_id")
+
+
+def rank_further_sets(
+    connection: duckdb.DuckDBPyConnection,
+    geography: Map,
+    officer_hours: pd.DataFrame,
+    codebook: pd.DataFrame,
+    as_of: datetime,
+    settings: Settings,
+    previous: Previous | None,
+) -> RankedSets:
+    """Rank each further set of areas as the main set is ranked; the sets do not affect each other.
+
+    A set in whose areas no incident of the window lies is not ranked, because its ranking would say nothing.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Connection of the run's snapshot, after `place_incidents`.
+    geography : Map
+        The main set, the further sets and the grid.
+    officer_hours : pandas.DataFrame
+        area_id, hours_per_day, is_assumed of the main set, which are carried over where a set's own are not reported.
+    codebook : pandas.DataFrame
+        The codebook in force.
+    as_of : datetime
+        The run's as_of.
+    settings : Settings
+        The settings.
+    previous : Previous or None
+        The predecessor run: who was listed in each set.
+    """
+    columns = [name for name in read_tables().find(TABLE).column_names if name not in RUN_COLUMNS]
+    rankings: list[pd.DataFrame] = []
+    measures: list[Measure] = []
+    for name, areas in sorted(geography.further.items()):
+        frames = _frames_of(connection, name, geography, officer_hours, as_of, settings)
+        of_set = settings.force.areas.further[name]
+        config = replace(settings.places, top_k=of_set.top_k or settings.places.top_k)
+        measures += _set_measures(name, areas, frames, of_set, config.top_k)
+        if not frames.area_events.empty:
+            listed = previous.listed_in(name) if previous else frozenset()
+            ranking = rank_set(frames, areas, codebook, config=config, seed=settings.seed, previously_listed=listed)
+            rankings.append(ranking.assign(area_set=name, top_k=config.top_k))
+    return RankedSets(pd.concat(rankings, ignore_index=True) if rankings else pd.DataFrame(columns=columns), measures)
+
+
+def own_names(areas: gpd.GeoDataFrame, others: list[gpd.GeoDataFrame]) -> pd.DataFrame:
+    """Return raw_area_id and area_id of the areas that an event can name and mean this set alone.
+
+    An id that an area of another set has, too, says nothing of this set; of two, the one with the version may still do.
+    """
+    taken = {area_id for other in others for name in ("raw_area_id", "area_id") for area_id in other[name]}
+    raw = areas["raw_area_id"].where(~areas["raw_area_id"].isin(taken), areas["area_id"])
+    names = pd.DataFrame({"raw_area_id": raw, "area_id": areas["area_id"]})
+    return names[~raw.isin(taken)]
+
+
+def _frames_of(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    geography: Map,
+    officer_hours: pd.DataFrame,
+    as_of: datetime,
+    settings: Settings,
+) -> AreaFrames:
+    """Return the frames of a further set, by the queries of the main set."""
+    areas = geography.further[name]
+    others = [geography.areas, *(further for other, further in geography.further.items() if other != name)]
+    with _own_schema(connection):
+        area_names_of(connection, own_names(areas, others))
+        place_snapshot(connection, replace(geography, areas=areas), as_of, settings)
+        reported = reported_hours(connection, as_of, settings)
+        tables = area_tables(connection, settings)
+    return AreaFrames(**tables, officer_hours=_officer_hours(areas, reported, geography.areas, officer_hours))
+
+
+@contextmanager
+def _own_schema(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Make a schema in which tables are created and looked for first, and drop it afterwards.
+
+    So the statements that place and count incidents for the main set do the same for another, beside it.
+    """
+    connection.execute(f"CREATE SCHEMA {SCHEMA}")
+    connection.execute(f"SET search_path = '{SCHEMA},main'")
+    try:
+        yield
+    finally:
+        connection.execute("RESET search_path")
+        connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+
+
+def _officer_hours(
+    areas: gpd.GeoDataFrame, reported: pd.Series, main: gpd.GeoDataFrame, hours_of_main: pd.DataFrame
+) -> pd.DataFrame:
+    """Return area_id, hours_per_day, is_assumed: the set's own staffing events first, else the main set's hours."""
+    carried = carry_hours(hours_of_main, shared_ground(areas, main), pd.Index(areas["area_id"]))
+    own = reported.reindex(carried["area_id"]).to_numpy(dtype=float)
+    is_own = pd.notna(own)
+    return carried.assign(
+        hours_per_day=carried["hours_per_day"].mask(is_own, own), is_assumed=carried["is_assumed"] & ~is_own
+    )
+
+
+def _set_measures(
+    name: str, areas: gpd.GeoDataFrame, frames: AreaFrames, of_set: FurtherAreas, top_k: int
+) -> list[Measure]:
+    """Return rows of data_quality about a further set."""
+    placed, where = frames.placement, f"set {name!r}"
+    outside = placed["outside_count"]
+    is_far_out = outside > OUTSIDE_WARNING_SHARE * in_window(placed)
+    assumed = int(frames.officer_hours["is_assumed"].sum())
+    overlaps = len(find_overlaps(areas))
+    notes = [
+        *([f"{where} is not ranked: no incident of the window lies in its areas; see force.areas.further.{name}"]
+          if frames.area_events.empty else []),
+        *([f"{where} has {len(areas)} areas, no more than the {top_k} of its target list, so that none is "
+           f"listed; set force.areas.further.{name}.top_k"] if len(areas) <= top_k else []),
+        *([f"{where}: {of_set.note}"] if of_set.note else []),
+        *([f"{where}: {overlaps} pairs of areas overlap; what lies in both counts for the one with the smaller area_id"]
+          if overlaps else []),
+    ]  # fmt: skip
+    return [
+        (f"outside_areas_{name}", outside, "incidents", is_far_out,
+         f"points outside every area of {where}; not ranked there"),
+        (f"area_only_{name}", placed["area_only_count"], "incidents", False,
+         f"known by an area of {where} alone; they count in no other set"),
+        (f"staffing_assumed_{name}", assumed, "areas", assumed > 0,
+         f"officer hours of {where} are not reported: those of the main set, split equally over the areas in each"),
+        *[(f"note_{name}_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
+    ]  # fmt: skip
