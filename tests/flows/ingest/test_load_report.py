@@ -80,6 +80,24 @@ def test_the_table_of_a_load_gives_every_outcome_an_example_and_every_unknown_wo
     assert [(word["word"], word["rows"]) for word in found["unknown_words"]] == [("THEFT, OVER", 1)]
 
 
+def test_areas_that_crossed_themselves_are_said_at_every_load_and_by_doctor(folder: Path) -> None:
+    bow_tie = {
+        "type": "Polygon",
+        "coordinates": [[[-75.3, 39.8], [-75, 40.1], [-75, 39.8], [-75.3, 40.1], [-75.3, 39.8]]],
+    }
+    feature = {"type": "Feature", "properties": {"id": "7"}, "geometry": bow_tie}
+    crossed = {"type": "FeatureCollection", "features": [*AREAS["features"], feature]}
+    (folder / "areas.geojson").write_text(json.dumps(crossed))
+    words = (
+        "1 areas: outlines crossed themselves, and the repair changed their ground: look at them, mend the file: 7@1"
+    )
+    assert words in " ".join(in_home(folder, "load", csv(folder, row("a"))).stdout.split())
+    [line] = json.loads(in_home(folder, "load", "--json", csv(folder, row("b"), name="b.csv")).stdout)["repaired_areas"]
+    assert line.startswith(words)
+    assert line.endswith("100.0%)")
+    assert words in " ".join(in_home(folder, "doctor").stdout.split())
+
+
 def test_dead_letters_are_listed_filtered_and_exported_until_a_replay_takes_them(folder: Path) -> None:
     in_home(folder, "load", csv(folder, row("a", "ARSON"), row("b", when="soon"), row("c", "ARSON")))
     listed = in_home(folder, "dead-letters").stdout
