@@ -19,7 +19,8 @@ from flows.ingest.ingest import harm_days
 from flows.run.assembly import read_map
 from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
-from pipeline.publication.publish import runs
+from pipeline.publication.duckdb_file import logs_of
+from pipeline.publication.publish import changed_tables, runs
 from pipeline.sources.registry import Finding, State
 from pipeline.store.interface import StoreHealth
 from pipeline.store.store import open_store
@@ -115,6 +116,24 @@ def _publication(home: Home) -> tuple[State, str]:
     return state, f"{len(kept)} runs kept; the latest is {latest['run_id']}, {expiry} {latest['valid_to']}"
 
 
+def _published_rows(home: Home) -> tuple[State, str]:
+    """Compare every table of every kept run with what was published, and look for the log of another writer."""
+    if not home.published.exists():
+        return "ok", "nothing is published yet"
+    if changed := changed_tables(home.path, home.key):
+        return "fault", (
+            f"{len(changed)} tables are not what was published, first {changed[0]}: something else wrote to the file, "
+            "or the disk damaged it. Restore published.duckdb and restricted.duckdb from a backup, or move both away "
+            f"and run again: `harmspot --home {home.path} run`, and `backfill` for earlier days"
+        )
+    if logs := [log.name for path in (home.published, home.restricted) for log in logs_of(path)]:
+        return "warning", (
+            f"{', '.join(logs)}: somebody has the file open for writing, or died doing so. harmspot leaves it out and "
+            "the next run removes it, but others would see what was written: open published files with -readonly"
+        )
+    return "ok", "every table of every kept run is what was published"
+
+
 def _access_log(home: Home) -> tuple[State, str]:
     if problems := check_log(home):
         return "fault", problems[0]
@@ -168,6 +187,7 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "codebook": _codebook,
     "home": _folder,
     "publication": _publication,
+    "published rows": _published_rows,
     "live figures": live_figures,
     "access log": _access_log,
     "lists of people": _lists,

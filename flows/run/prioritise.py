@@ -25,6 +25,7 @@ from flows.run.assembly import (
     read_run_codebook,
 )
 from flows.run.draft_notices import area_notices, person_notices
+from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
 from flows.run.plans import PlanFrames, plan_frames, plan_operations
 from flows.run.previous_run import Previous, read_previous
@@ -105,6 +106,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) ->
         "feedback": call(where_police_find, ranking, officers.areas),
         "outcome_monitor": outcomes,
         "data_quality": quality,
+        "map_shape": map_shape(geography),
     }
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
     return Products(
