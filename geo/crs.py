@@ -14,6 +14,8 @@ EXAMPLE = 'for example "EPSG:32618" (UTM zone 18N) or "EPSG:27700" (British Nati
 # 0.1% and continental equal-area ones within 5%.
 LARGEST_SCALE_ERROR = 0.05
 
+CUT_GRID = 1e-9  # degrees, a tenth of a millimetre
+
 
 def metric_crs(crs: Any, *, what: str) -> CRS:
     """Return `crs` as a pyproj CRS whose axes are metres.
@@ -95,7 +97,8 @@ def in_degrees(shapes: gpd.GeoSeries) -> gpd.GeoSeries:
 def _cut_at_180(shape: shapely.Geometry) -> shapely.Geometry:
     """Return a shape whose longitudes jump from 180 to -180 in parts on either side of that meridian."""
     whole = shapely.make_valid(shapely.transform(shape, lambda at: np.column_stack([at[:, 0] % 360, at[:, 1]])))
-    west, east = (shapely.intersection(whole, shapely.box(lon, -90, lon + 180, 90)) for lon in (0, 180))
+    halves = [shapely.box(lon, -90, lon + 180, 90) for lon in (0, 180)]
+    west, east = shapely.intersection(shapely.set_precision(whole, CUT_GRID), halves)
     parts = shapely.get_parts([west, shapely.transform(east, lambda at: at - [360, 0])])
     kind = shapely.get_dimensions(shape)
     return shapely.union_all([part for part in parts if shapely.get_dimensions(part) == kind])

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,7 +92,8 @@ def test_a_link_to_the_folder_stays_a_link(tmp_path: Path) -> None:
 
 def dies_at_step(step: int, work: Callable[[], None]) -> bool:
     """Do the work in a process that dies before its `step`th change of a file; return whether it got there."""
-    child = os.fork()
+    with warnings.catch_warnings(action="ignore"):  # that pytest has threads: the child needs none of them
+        child = os.fork()
     if child == 0:
         left = [step]
 
