@@ -1,8 +1,10 @@
-"""Coordinate systems: `geo` accepts only systems in true metres."""
+"""Coordinate systems: `geo` accepts only systems in true metres. A city may lie on both sides of the 180th meridian."""
 
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
+import shapely
 from pyproj import CRS, Proj
 from pyproj.exceptions import CRSError
 
@@ -11,6 +13,8 @@ EXAMPLE = 'for example "EPSG:32618" (UTM zone 18N) or "EPSG:27700" (British Nati
 # Web Mercator's unit is named metre, but at 40° of latitude it is 0.77 m long. National grids are accurate within
 # 0.1% and continental equal-area ones within 5%.
 LARGEST_SCALE_ERROR = 0.05
+
+CUT_GRID = 1e-9  # degrees, a tenth of a millimetre
 
 
 def metric_crs(crs: Any, *, what: str) -> CRS:
@@ -64,13 +68,13 @@ def chosen_crs(frame: gpd.GeoDataFrame, crs: Any | None, *, what: str) -> CRS:
     """
     if crs is None:
         try:
-            return frame.estimate_utm_crs()
+            return _utm_zone(frame)
         except RuntimeError as cause:
             raise ValueError(f"{what}: no UTM zone covers it; name a coordinate system in metres, {EXAMPLE}") from cause
     found = metric_crs(crs, what=what)
     scale_error = _scale_error(frame, found)
     if not scale_error <= LARGEST_SCALE_ERROR:  # also if NaN, far outside the domain of the system
-        zone = crs_name(frame.estimate_utm_crs())
+        zone = crs_name(_utm_zone(frame))
         raise ValueError(
             f"{what}: a metre of {crs_name(found)} is off by {scale_error:.0%} there; expected at most "
             f"{LARGEST_SCALE_ERROR:.0%}, as {zone} is"
@@ -78,7 +82,41 @@ def chosen_crs(frame: gpd.GeoDataFrame, crs: Any | None, *, what: str) -> CRS:
     return found
 
 
+def in_degrees(shapes: gpd.GeoSeries) -> gpd.GeoSeries:
+    """Return the shapes in WGS84 degrees, those on the 180th meridian cut there as RFC 7946 (3.1.9) asks."""
+    degrees = shapes.to_crs("EPSG:4326")
+    bounds = shapely.bounds(degrees.to_numpy())
+    is_across = bounds[:, 2] - bounds[:, 0] > 180
+    if not is_across.any():
+        return degrees
+    cut = degrees.to_numpy().copy()
+    cut[is_across] = [_cut_at_180(shape) for shape in cut[is_across]]
+    return gpd.GeoSeries(cut, index=shapes.index, crs=degrees.crs)
+
+
+def _cut_at_180(shape: shapely.Geometry) -> shapely.Geometry:
+    """Return a shape whose longitudes jump from 180 to -180 in parts on either side of that meridian."""
+    whole = shapely.make_valid(shapely.transform(shape, lambda at: np.column_stack([at[:, 0] % 360, at[:, 1]])))
+    halves = [shapely.box(lon, -90, lon + 180, 90) for lon in (0, 180)]
+    west, east = shapely.intersection(shapely.set_precision(whole, CUT_GRID), halves)
+    parts = shapely.get_parts([west, shapely.transform(east, lambda at: at - [360, 0])])
+    kind = shapely.get_dimensions(shape)
+    return shapely.union_all([part for part in parts if shapely.get_dimensions(part) == kind])
+
+
+def _utm_zone(frame: gpd.GeoDataFrame) -> CRS:
+    return gpd.GeoSeries([shapely.Point(_centre(frame))], crs="EPSG:4326").estimate_utm_crs()
+
+
 def _scale_error(frame: gpd.GeoDataFrame, crs: CRS) -> float:
-    west, south, east, north = frame.to_crs("EPSG:4326").total_bounds
-    factors = Proj(crs).get_factors((west + east) / 2, (south + north) / 2)
+    factors = Proj(crs).get_factors(*_centre(frame))
     return max(abs(factors.meridional_scale - 1), abs(factors.parallel_scale - 1))
+
+
+def _centre(frame: gpd.GeoDataFrame) -> tuple[float, float]:
+    """Return longitude and latitude of the middle of the extent, which is measured the shorter way round the globe."""
+    lon, lat = shapely.get_coordinates(frame.to_crs("EPSG:4326").geometry.to_numpy()).T
+    turned = lon % 360
+    around = turned if np.ptp(turned) < np.ptp(lon) else lon
+    east = (around.min() + around.max()) / 2
+    return float((east + 180) % 360 - 180), float((lat.min() + lat.max()) / 2)

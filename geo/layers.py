@@ -6,8 +6,6 @@ reads them. GeoParquet keeps the metric coordinate system; GeoJSON is RFC 7946: 
 
 import math
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,13 +18,12 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from geo.crs import metric_crs
+from geo.crs import in_degrees, metric_crs
 
 STYLES = Path(__file__).parent / "styles"
 PACKAGE_NAME = "harmspot.gpkg"
 PACKAGE_VERSION = "1.2"  # read by every QGIS 3 and by GDAL from 2.4 without a warning
 GEOMETRY_NAME = "geom"
-STAGING = ".layers-"
 RUN_COLUMNS = ("run_id", "as_of", "valid_to")
 
 THEME_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -43,7 +40,7 @@ GEOMETRY_TYPES = {
 
 
 def write_layers(layers: Mapping[str, gpd.GeoDataFrame], folder: Path, *, run: Mapping[str, Any]) -> list[Path]:
-    """Write the layers of a run and move them into place when all are complete.
+    """Write the layers of a run into an empty folder.
 
     Parameters
     ----------
@@ -51,7 +48,7 @@ def write_layers(layers: Mapping[str, gpd.GeoDataFrame], folder: Path, *, run: M
         theme → features in metres, in the order of writing; an empty frame gives an empty layer. A theme with a style
         in `geo/styles` gets it. Lists become text joined by "; ", except in GeoParquet.
     folder : Path
-        output folder; created if absent.
+        empty folder, created if absent; the caller puts it in its place when all files are complete.
     run : Mapping[str, Any]
         run_id, as_of and valid_to (with time zone), written to every feature; other keys are ignored.
 
@@ -73,14 +70,10 @@ def write_layers(layers: Mapping[str, gpd.GeoDataFrame], folder: Path, *, run: M
     stamped = {theme: _stamped(theme, features, stamp) for theme, features in layers.items()}
     styles = {theme: _style(theme, len(features)) for theme, features in stamped.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(f"{STAGING}*"):  # of a writer that was killed: one process at a time writes layers
-        shutil.rmtree(left)
-    # Write in the same folder, so that moving is an atomic rename and no reader sees an incomplete file.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=STAGING) as staging:
-        written = [_write_package(stamped, styles, Path(staging), stamp["as_of"])]
-        for theme, features in stamped.items():
-            written += _write_theme(theme, features, styles[theme], Path(staging))
-        return [path.replace(folder / path.name) for path in written]
+    written = [_write_package(stamped, styles, folder, stamp["as_of"])]
+    for theme, features in stamped.items():
+        written += _write_theme(theme, features, styles[theme], folder)
+    return written
 
 
 def _run_stamp(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,10 +197,10 @@ def _write_theme(theme: str, features: gpd.GeoDataFrame, style: str | None, fold
 
 
 def _write_geojson(theme: str, features: gpd.GeoDataFrame, path: Path) -> None:
-    degrees = _flat(features).to_crs("EPSG:4326")
-    rounded = shapely.set_precision(degrees.geometry.to_numpy(), DEGREE_GRID)
+    degrees = in_degrees(features.geometry)
+    rounded = shapely.set_precision(degrees.to_numpy(), DEGREE_GRID)
     pyogrio.write_dataframe(
-        degrees.set_geometry(gpd.GeoSeries(rounded, index=degrees.index, crs="EPSG:4326")),
+        gpd.GeoDataFrame(_as_text(features), geometry=rounded, crs=degrees.crs),
         path,
         layer=theme,
         driver="GeoJSON",

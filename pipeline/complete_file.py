@@ -60,7 +60,7 @@ def write_first(path: Path, content: bytes) -> None:
                 if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
                     raise
                 _write_exclusively(path, content)
-            _flush(path.parent)
+            flush(path.parent)
         finally:
             fresh.unlink(missing_ok=True)
 
@@ -81,9 +81,9 @@ def _write_exclusively(path: Path, content: bytes) -> None:
 
 def finish(fresh: Path, path: Path) -> None:
     """Flush the file `fresh`, rename it to `path` in the same folder, and flush the folder."""
-    _flush(fresh)
+    flush(fresh)
     os.replace(fresh, path)  # noqa: PTH105 - tests interrupt this step
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def unfinished(path: Path) -> Path:
@@ -117,7 +117,7 @@ def only_writer(folder: Path) -> Iterator[bool]:
         yield is_locked
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Flush a file, or the entries of a folder that can be opened, to the disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY)

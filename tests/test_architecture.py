@@ -19,12 +19,13 @@ OUTSIDE = {  # libraries that a package does not know
 }
 SHARED = {
     *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database", "pipeline.complete_file"),
-    "pipeline.typed_sections",
+    *("pipeline.typed_sections", "pipeline.complete_folder"),
 }
 PIPELINE = {
     "pipeline.errors": set(),
     "pipeline.local_time": set(),
     "pipeline.complete_file": set(),
+    "pipeline.complete_folder": {"pipeline.complete_file"},
     "pipeline.clock": {"pipeline.errors"},
     "pipeline.typed_sections": {"pipeline.errors"},
     "pipeline.database": {"pipeline.errors"},
@@ -101,6 +102,7 @@ ONE_ROW = {
     *("pipeline/sql/store/batches#new", "pipeline/sql/store/batches#throughput"),
     "pipeline/sql/records/involvement#counts",
     *("pipeline/sql/store/human_events#last_at", "pipeline/sql/store/human_events#log_mark"),
+    "pipeline/sql/publication/has_hashes",
 }
 HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

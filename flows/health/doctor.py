@@ -20,7 +20,8 @@ from flows.run.assembly import read_map
 from flows.run.repairs import map_repairs, repair_lines
 from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
-from pipeline.publication.publish import read_published, runs, unusable_run
+from pipeline.publication.duckdb_file import logs_of
+from pipeline.publication.publish import changed_tables, read_published, runs, unusable_run
 from pipeline.sources.registry import Finding, State
 from pipeline.store.interface import StoreHealth
 from pipeline.store.store import open_store
@@ -140,6 +141,24 @@ def _quality(home: Home) -> list[Finding]:
     return found or [Finding("quality", "ok", f"the latest run passed {len(checks)} checks")]
 
 
+def _published_rows(home: Home) -> tuple[State, str]:
+    """Compare every table of every kept run with what was published, and look for the log of another writer."""
+    if not home.published.exists():
+        return "ok", "nothing is published yet"
+    if changed := changed_tables(home.path, home.key):
+        return "fault", (
+            f"{len(changed)} tables are not what was published, first {changed[0]}: something else wrote to the file, "
+            "or the disk damaged it. Restore published.duckdb and restricted.duckdb from a backup, or move both away "
+            f"and run again: `harmspot --home {home.path} run`, and `backfill` for earlier days"
+        )
+    if logs := [log.name for path in (home.published, home.restricted) for log in logs_of(path)]:
+        return "warning", (
+            f"{', '.join(logs)}: somebody has the file open for writing, or died doing so. harmspot leaves it out and "
+            "the next run removes it, but others would see what was written: open published files with -readonly"
+        )
+    return "ok", "every table of every kept run is what was published"
+
+
 def _access_log(home: Home) -> tuple[State, str]:
     if problems := check_log(home):
         return "fault", problems[0]
@@ -193,6 +212,7 @@ CHECKS: dict[str, Callable[[Home], tuple[State, str]]] = {
     "codebook": _codebook,
     "home": _folder,
     "publication": _publication,
+    "published rows": _published_rows,
     "live figures": live_figures,
     "access log": _access_log,
     "lists of people": _lists,

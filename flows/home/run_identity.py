@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.home.settings import Settings
+from flows.home.settings import ForceSettings, Settings
 
 PACKAGES = ("pipeline", "geo", "models", "flows")
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,17 +54,8 @@ class RunIdentity:
 
     @property
     def boundaries_hash(self) -> str:
-        """A hash of the files of the force: areas, points of interest, staffing, equity, fidelity, further sets."""
-        force = self.settings.force
-        further = [areas.path for _, areas in sorted(force.areas.further.items())]
-        return _hash_of_files(
-            force.areas.path,
-            force.points_of_interest,
-            force.staffing.path,
-            force.equity_shares,
-            force.fidelity,
-            *further,
-        )
+        """A hash of the files of the force: areas, points of interest, staffing, equity shares, fidelity."""
+        return hash_of_boundaries(self.settings.force)
 
     @property
     def codebook_hash(self) -> str:
@@ -81,8 +72,8 @@ class RunIdentity:
         """The moment until which rows about people may be used."""
         return self.as_of + timedelta(days=self.settings.publication.people_valid_days)
 
-    def row(self, *, is_staffing_assumed: bool) -> dict[str, Any]:
-        """Return the row of table `run`."""
+    def row(self, *, is_staffing_assumed: bool, shapes_id: str) -> dict[str, Any]:
+        """Return the row of table `run`; `shapes_id` names what it is drawn with in table `map_shape`."""
         return {
             "run_id": self.run_id,
             "as_of": pd.Timestamp(self.as_of),
@@ -101,6 +92,7 @@ class RunIdentity:
             "is_staffing_assumed": is_staffing_assumed,
             "is_usable": self.is_usable,
             "unusable_because": self.unusable_because,
+            "shapes_id": shapes_id,
         }
 
 
@@ -114,6 +106,13 @@ def code_version() -> str:
         if path.suffix in {".py", ".sql", ".yml", ".jinja", ".html", ".css", ".js", ".qml"}
     ]
     return f"{version('harmspot')}+{_hash_of_files(*sources)}"
+
+
+def hash_of_boundaries(force: ForceSettings) -> str:
+    """Return a hash of the files of the force: areas, points of interest, staffing, equity shares, fidelity."""
+    return _hash_of_files(
+        force.areas.path, force.points_of_interest, force.staffing.path, force.equity_shares, force.fidelity
+    )
 
 
 def hash_of_erasures(person_ids: Iterable[str]) -> str | None:

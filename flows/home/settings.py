@@ -115,8 +115,8 @@ class AreasSettings(AreaFile):
     def __post_init__(self) -> None:
         for name, areas in self.further.items():
             key = f"force.areas.further.{name}"
-            if name == self.set:
-                raise SettingsError(f"{key}: {name!r} is force.areas.set, the name of the main set; choose another")
+            if name in (self.set, "area", "point_of_interest"):  # the last two name other shapes in table map_shape
+                raise SettingsError(f"{key}: {name!r} is the name of other shapes; choose another name for the set")
             if areas.path is None:
                 raise SettingsError(f"{key}.path is not set; name the boundary file of {name!r}, or leave the set out")
             if areas.top_k is not None:

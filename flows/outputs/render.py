@@ -8,12 +8,13 @@ import pandas as pd
 
 from flows.decisions.notice_decisions import marked
 from flows.home.home import Home
-from flows.run.assembly import Map
+from flows.run.map_shapes import DrawnMap, drawn_map
 from geo.cells import Grid
 from geo.layers import write_layers
 from models.places.axes import AXES
-from pipeline.complete_file import only_writer, write_complete
-from pipeline.errors import PublicationError
+from pipeline.complete_file import unfinished
+from pipeline.complete_folder import NOTE, completed_folder, making_of, remove_unfinished_folder
+from pipeline.errors import HarmspotError, PublicationError
 from pipeline.pages.report import render_report
 from pipeline.publication.publish import read_places, runs, table_counts
 
@@ -29,38 +30,75 @@ TABLES = (
     "outcome_monitor",
     "data_quality",
     "quality_check",
+    "map_shape",
 )
+REPORT = "report.html"  # beside layers that are written elsewhere
 
 
 SETS = "area_sets"  # theme of the further sets; a run without them has no such layer
-WRITTEN = "run_id"  # file beside the layers, written last, with their run_id
 
 
-def write_outputs(home: Home, geography: Map, run_id: str | None = None) -> list[Path]:
-    """Write the layers and the report of run `run_id` (default: the latest) and return their paths."""
+def write_outputs(home: Home, run_id: str | None = None, out: Path | None = None) -> list[Path]:
+    """Write the layers and the report of run `run_id` (default: the latest) and return their paths.
+
+    Both take their places at once: a reader, or whoever comes after a process that was killed, finds the files of one
+    run. They go into the home, or into folder `out`, which is new, empty, or holds layers written there before.
+
+    Raises
+    ------
+    PublicationError
+        The run is not kept; it is not the latest and has no `out`; `out` holds other things or is the home's folder of
+        layers; the run kept no shapes and the map has changed; or drawing failed, which leaves the files as they were.
+    """
     run = _run(home, run_id)
+    _check_place(home, run, out)
+    try:
+        return _drawn(home, run, out)
+    except (HarmspotError, OSError):
+        raise
+    except Exception as error:
+        raise PublicationError(
+            f"run {run['run_id']} is published and complete, but its layers and report cannot be drawn: "
+            f"{type(error).__name__}: {error}. Those of before are as they were. When the cause is mended, "
+            "`harmspot layers` draws them"
+        ) from error
+
+
+def _check_place(home: Home, run: dict[str, Any], out: Path | None) -> None:
+    latest = str(runs(home.path)["run_id"].iloc[-1])
+    if out is None and run["run_id"] != latest:
+        raise PublicationError(
+            f"run {run['run_id']} is not the latest, which {home.layers} and {home.report} show; name another folder "
+            "for its files with --out FOLDER"
+        )
+    if out is None:
+        return
+    if out.resolve() == home.layers.resolve():
+        raise PublicationError(f"--out {out} has the layers of the latest run; name another folder, or leave out --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / NOTE).is_file():
+        raise PublicationError(f"--out {out} holds something else than layers of a run; name a new or empty folder")
+
+
+def _drawn(home: Home, run: dict[str, Any], out: Path | None) -> list[Path]:
     tables = read_places(home.path, TABLES, run["run_id"])
     tables["area_notice"] = marked(home, tables["area_notice"], "area")
-    layers = place_layers(tables, geography, run["crs"])
-    (home.layers / WRITTEN).unlink(missing_ok=True)
-    home.layers.mkdir(parents=True, exist_ok=True)
-    with only_writer(home.layers):
-        if SETS not in layers:  # of a run that had further sets
-            for left in home.layers.glob(f"{SETS}.*"):
-                left.unlink()
-        paths = write_layers(layers, home.layers, run=run)
+    shapes = tables.pop("map_shape")
+    drawn = drawn_map(run, shapes, tables["area_ranking"]["area_id"], home.settings)
+    layers = place_layers(tables, drawn, run["crs"])
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
-    shapes = {**layers, "points_of_interest": geography.points_of_interest}
-    html = render_report(run, tables, shapes, people_counts, AXES, written_at=home.now())
-    write_complete(home.report, html.encode())
-    write_complete(home.layers / WRITTEN, run["run_id"].encode())
-    return [*paths, home.report]
+    on_page = {**layers, "points_of_interest": drawn.points_of_interest}
+    html = render_report(run, tables, on_page, people_counts, AXES, written_at=home.now()).encode()
+    folder, report = (out, out / REPORT) if out else (home.layers, home.report)
+    with completed_folder(folder, run["run_id"], beside=None if out else report) as fresh:
+        written = write_layers(layers, fresh, run=run)
+        (fresh / REPORT if out else unfinished(report)).write_bytes(html)
+    return [*(folder / path.name for path in written), report]
 
 
 def written_run(home: Home) -> str | None:
-    """Return the run_id of layers and report; None if they are missing or incomplete."""
-    note = home.layers / WRITTEN
-    return note.read_text(encoding="utf-8") if note.is_file() and home.report.is_file() else None
+    """Return the run_id of layers and report, None if any of them is missing; remove what a killed writer left."""
+    remove_unfinished_folder(home.layers)
+    return making_of(home.layers) if home.report.is_file() else None
 
 
 def _run(home: Home, run_id: str | None) -> dict[str, Any]:
@@ -73,31 +111,32 @@ def _run(home: Home, run_id: str | None) -> dict[str, Any]:
     return {str(name): value for name, value in chosen.iloc[0].items()}
 
 
-def place_layers(tables: dict[str, pd.DataFrame], geography: Map, crs: str) -> dict[str, gpd.GeoDataFrame]:
+def place_layers(tables: dict[str, pd.DataFrame], drawn: DrawnMap, crs: str) -> dict[str, gpd.GeoDataFrame]:
     """Return one layer per theme in the run's metric coordinate system."""
-    areas = geography.areas[["area_id", "geometry"]].merge(tables["area_ranking"], on="area_id").sort_values("rank")
-    cells = tables["cell_forecast"]
-    grid = Grid(crs=crs, size_m=geography.grid.size_m)
-    squares = grid.squares(*grid.index(cells["x_min_m"] + grid.size_m / 2, cells["y_min_m"] + grid.size_m / 2))
+    areas = drawn.areas[["area_id", "geometry"]].merge(tables["area_ranking"], on="area_id").sort_values("rank")
     return {
         "areas": gpd.GeoDataFrame(areas, geometry="geometry", crs=crs),
-        **(
-            {SETS: area_sets_layer(tables["area_set_ranking"], geography, crs)}
-            if len(tables["area_set_ranking"])
-            else {}
-        ),
-        "cells": gpd.GeoDataFrame(cells, geometry=squares.to_numpy(), crs=crs),
+        **({SETS: _area_sets(tables["area_set_ranking"], drawn, crs)} if len(tables["area_set_ranking"]) else {}),
+        "cells": _squares(tables["cell_forecast"], crs),
         "hotspots": _from_wkb(tables["hotspot"], crs),
         "markets": _from_wkb(tables["market"], crs),
     }
 
 
-def area_sets_layer(ranking: pd.DataFrame, geography: Map, crs: str) -> gpd.GeoDataFrame:
+def _area_sets(ranking: pd.DataFrame, drawn: DrawnMap, crs: str) -> gpd.GeoDataFrame:
     """Return the areas of all further sets by set and rank."""
-    none = geography.areas.iloc[:0][["area_id", "geometry"]].assign(area_set="")
-    shapes = [of_set[["area_id", "geometry"]].assign(area_set=name) for name, of_set in geography.further.items()]
-    ranked = pd.concat([none, *shapes]).merge(ranking, on=["area_set", "area_id"]).sort_values(["area_set", "rank"])
+    shapes = drawn.further[["area_set", "area_id", "geometry"]]
+    ranked = shapes.merge(ranking, on=["area_set", "area_id"]).sort_values(["area_set", "rank"])
     return gpd.GeoDataFrame(ranked, geometry="geometry", crs=crs)
+
+
+def _squares(cells: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:
+    """Return cells of one size as squares."""
+    if cells.empty:
+        return gpd.GeoDataFrame(cells, geometry=gpd.GeoSeries([], crs=crs))
+    grid = Grid(crs=crs, size_m=float(cells["cell_size_m"].iloc[0]))
+    squares = grid.squares(*grid.index(cells["x_min_m"] + grid.size_m / 2, cells["y_min_m"] + grid.size_m / 2))
+    return gpd.GeoDataFrame(cells, geometry=squares.to_numpy(), crs=crs)
 
 
 def _from_wkb(frame: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:

@@ -27,6 +27,7 @@ from flows.run.assembly import (
 )
 from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
+from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
 from flows.run.plans import PlanFrames, plan_frames, plan_operations
 from flows.run.previous_run import Previous, read_previous
@@ -94,7 +95,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             ranking = call(rank_places, frames, geography, codebook, settings, None)
             notes = area_notes(geography.areas, settings)
             quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
-            return unusable_products(ranking, quality, checks, unusable_because)
+            return unusable_products(ranking, quality, checks, map_shape(geography), unusable_because)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
         sets = call(
             rank_further_sets,
@@ -131,6 +132,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "outcome_monitor": outcomes,
         "data_quality": quality,
         "quality_check": pd.concat([checks, check_ranking(ranking, settings.places.top_k)], ignore_index=True),
+        "map_shape": map_shape(geography),
     }
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
     return Products(
@@ -146,7 +148,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
 
 
 def unusable_products(
-    ranking: pd.DataFrame, quality: pd.DataFrame, checks: pd.DataFrame, unusable_because: str
+    ranking: pd.DataFrame, quality: pd.DataFrame, checks: pd.DataFrame, shapes: pd.DataFrame, unusable_because: str
 ) -> Products:
     """Return the tables of a run that nobody may act on: a ranking without a list, the checks, and no other rows."""
     tables = read_tables()
@@ -154,7 +156,7 @@ def unusable_products(
         {
             name: pd.DataFrame(columns=[column for column in table.column_names if column not in RUN_COLUMNS])
             for name, table in file.items()
-            if name != "run" and not table.is_projection
+            if table.is_of_one_run
         }
         for file in (tables.published, tables.restricted)
     )
@@ -162,6 +164,7 @@ def unusable_products(
         "area_ranking": ranking.assign(is_listed=False, moves_out_if=None),
         "data_quality": quality,
         "quality_check": checks,
+        "map_shape": shapes,
     }
     return Products(
         published={**published, **shown},

@@ -127,7 +127,7 @@ def daily_run(
     # The report and layers show the latest run: an older day that is run again must not replace them.
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if written_run(home) != latest:
-        step(write_outputs, home, geography, latest)
+        step(write_outputs, home, latest)
     places, people = table_counts(home.path, home.key, identity.run_id)
     halted = halt_of(home, read_ledger(home), home.now())
     said = warnings(read_published(home.path, "quality_check", identity.run_id))
@@ -179,7 +179,8 @@ def identify_run(
 
 def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[Path]:
     """Write both publication files and rename them over the old ones, restricted first."""
-    row = identity.row(is_staffing_assumed=products.is_staffing_assumed)
+    shapes_id = products.published["map_shape"]["shapes_id"].iloc[0]
+    row = identity.row(is_staffing_assumed=products.is_staffing_assumed, shapes_id=shapes_id)
     people_valid_to = dict.fromkeys(products.restricted, identity.people_valid_to)
     result = publish(
         home.path,

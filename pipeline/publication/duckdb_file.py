@@ -1,5 +1,12 @@
-"""One DuckDB file of a publication: written completely beside its predecessor, opened read-only."""
+"""One DuckDB file of a publication: written completely beside its predecessor, opened read-only.
 
+DuckDB replays a log (`NAME.wal`) into whatever file has the name, even if a writer that died left it beside another
+version. No reader here replays one, and `put_in_place` removes it before it renames.
+"""
+
+import fcntl
+import glob
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -10,8 +17,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.complete_file import finish
 from pipeline.database import attach, connect, literal_sql, name_sql, query, transaction
 from pipeline.errors import StoreBusyError
+from pipeline.publication.content_hash import HASHES, OF_NO_RUN, Hashes, content_hash
 from pipeline.publication.tables import Table
 
 
@@ -20,15 +29,75 @@ def opened(path: Path, encryption_key: str | None) -> Iterator[duckdb.DuckDBPyCo
     """Yield a connection with the file attached as `kept`, read-only, and close it afterwards.
 
     DuckDB's shell opens files for writing by default and so locks them. The file is then copied and the copy read, so
-    that no reader can block a run.
+    that no reader can block a run. So is a file with a log beside it, which is no part of a publication.
     """
     with TemporaryDirectory(prefix="harmspot-") as folder, closing(_connect(encryption_key)) as connection:
+
+        def copy() -> Path:
+            return Path(shutil.copyfile(path, Path(folder) / path.name))
+
         try:
-            attach(connection, path, encryption_key, alias="kept", read_only=True)
+            attach(connection, copy() if logs_of(path) else path, encryption_key, alias="kept", read_only=True)
         except StoreBusyError:
-            copy = Path(shutil.copyfile(path, Path(folder) / path.name))
-            attach(connection, copy, encryption_key, alias="kept", read_only=True)
+            attach(connection, copy(), encryption_key, alias="kept", read_only=True)
         yield connection
+
+
+def logs_of(path: Path) -> list[Path]:
+    """Return the logs beside the file, which somebody who wrote to it left or is writing."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}.wal*"))
+
+
+def put_in_place(fresh: Path, path: Path) -> None:
+    """Rename the complete file `fresh` to `path`; the logs beside `path` are removed first, and none can follow.
+
+    A process that has the old file open for writing does not hold up a publication. Its log is removed, but should it
+    go on writing, DuckDB names its next log after the new file: readers here leave it out, others have to.
+    """
+    with _kept_from_writers(path):
+        remove_logs(path)
+        finish(fresh, path)
+
+
+def remove_logs(path: Path) -> list[Path]:
+    """Remove and return the logs beside the file."""
+    logs = logs_of(path)
+    for log in logs:
+        log.unlink(missing_ok=True)
+    return logs
+
+
+def remove_stale_logs(path: Path) -> list[Path]:
+    """Remove and return the logs beside the file if no process has it open for writing."""
+    if not logs_of(path):
+        return []
+    with _kept_from_writers(path) as is_alone:
+        return remove_logs(path) if is_alone else []
+
+
+@contextmanager
+def _kept_from_writers(path: Path) -> Iterator[bool]:
+    """Keep every DuckDB from opening the file for writing, by the lock that it takes itself to read.
+
+    Yields False if that is impossible: a process has the file open for writing, or files cannot be locked.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        yield not path.exists()
+        return
+    try:
+        yield _is_lockable(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_lockable(descriptor: int) -> bool:
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def write_file(
@@ -41,10 +110,11 @@ def write_file(
     encryption_key: str | None,
     forgotten: Sequence[str] = (),
 ) -> None:
-    """Write a new file at `path`: the rows of `kept_run_ids` from `history`, then `rows`.
+    """Write a new file at `path`: the rows of `kept_run_ids` from `history`, then `rows`, and their hashes.
 
     A table or column that `history` lacks is empty for the kept runs; one that `tables` lacks is dropped. Projections
-    are not copied from `history`, because `rows` holds them completely.
+    are not copied from `history`, because `rows` holds them completely. Kept runs keep their hashes, so that damage
+    of before stays visible.
 
     Parameters
     ----------
@@ -63,6 +133,7 @@ def write_file(
     forgotten : sequence of str
         Ids of erased people, whose rows are left out.
     """
+    rows = {name: without_people(table_rows, forgotten) for name, table_rows in rows.items()}
     with opened(history, encryption_key) if history else closing(_connect(encryption_key)) as connection:
         attach(connection, path, encryption_key, alias="fresh")
         shared = _shared_columns(connection, tables) if history else {}
@@ -70,9 +141,14 @@ def write_file(
             for name, table in tables.items():
                 connection.execute(";\n".join(create_table_sql(table)))
                 if name in shared and not table.is_projection:
-                    copied = {"run_ids": list(kept_run_ids), "forgotten": list(forgotten)}
-                    connection.execute(copy_history_sql(name, shared[name]), copied)
-                _insert(connection, name, without_people(rows[name], forgotten))
+                    renewed = rows[name][table.kept_by].unique().to_pylist() if name in rows else []
+                    copied = {"run_ids": list(kept_run_ids), "renewed": renewed, "forgotten": list(forgotten)}
+                    connection.execute(copy_history_sql(table, shared[name]), copied)
+                if name in rows:
+                    _insert(connection, name, rows[name])
+            if history and forgotten:
+                _note_hashes(connection, _hashed_without(connection, history, tables, kept_run_ids, forgotten))
+            _note_hashes(connection, _hashed_now(connection, tables, rows))
         connection.execute("CHECKPOINT fresh")
         connection.execute("DETACH fresh")
 
@@ -80,7 +156,7 @@ def write_file(
 def rewrite_tables(
     path: Path, fresh: Path, tables: Mapping[str, Table], rows: Mapping[str, pa.Table], encryption_key: str | None
 ) -> None:
-    """Write a copy of `path` to `fresh` in which the tables of `rows` hold only those rows."""
+    """Write a copy of `path` to `fresh` in which the projections of `rows` hold only those rows."""
     shutil.copyfile(path, fresh)
     with closing(_connect(encryption_key)) as connection:
         attach(connection, fresh, encryption_key, alias="fresh")
@@ -89,6 +165,8 @@ def rewrite_tables(
                 connection.execute(drop_table_sql(name))
                 connection.execute(";\n".join(create_table_sql(tables[name])))
                 _insert(connection, name, table_rows)
+            if connection.execute(query("publication/has_hashes")).fetchone():
+                _note_hashes(connection, {(OF_NO_RUN, name): table_rows for name, table_rows in rows.items()})
         connection.execute("CHECKPOINT fresh")
         connection.execute("DETACH fresh")
 
@@ -142,20 +220,26 @@ def latest_view_sql(table: Table) -> str:
 
     The latest run is defined as in `pipeline.publication.publish.runs`.
     """
+    by = name_sql(table.kept_by)
     order = "is_usable IS DISTINCT FROM FALSE DESC, as_of DESC, known_at DESC, rowid DESC"
-    latest = f"(SELECT run_id FROM run ORDER BY {order} LIMIT 1)"  # noqa: S608 - a literal
-    only = "" if table.is_projection else f" WHERE run_id = {latest}"
+    latest = f"(SELECT {by} FROM run ORDER BY {order} LIMIT 1)"  # noqa: S608 - tables.yml
+    only = "" if table.is_projection else f" WHERE {by} = {latest}"
     view, name = name_sql(f"latest_{table.name}"), name_sql(table.name)
     return f"CREATE VIEW fresh.{view} AS SELECT * FROM {name}{only}"  # noqa: S608 - from tables.yml
 
 
-def copy_history_sql(table_name: str, columns: Sequence[str]) -> str:
-    """Return the statement that copies the rows of runs `$run_ids`, except people in `$forgotten`, in order."""
-    table, listed = name_sql(table_name), ", ".join(name_sql(name) for name in columns)
+def copy_history_sql(table: Table, columns: Sequence[str]) -> str:
+    """Return the statement that copies the rows of runs `$run_ids`, in order.
+
+    Left out are people in `$forgotten` and the rows of `$renewed`, which are written anew.
+    """
+    name, listed, by = name_sql(table.name), ", ".join(name_sql(column) for column in columns), name_sql(table.kept_by)
     person = "person_id" if "person_id" in columns else "''"
     return (
-        f"INSERT INTO fresh.{table} BY NAME "  # noqa: S608 - names come from tables.yml
-        f"SELECT {listed} FROM kept.{table} WHERE run_id IN (SELECT unnest($run_ids)) "
+        f"INSERT INTO fresh.{name} BY NAME "  # noqa: S608 - names come from tables.yml
+        f"SELECT {listed} FROM kept.{name} "
+        f"WHERE {by} IN (SELECT {by} FROM kept.run WHERE run_id IN (SELECT unnest($run_ids::VARCHAR[]))) "
+        f"AND {by} NOT IN (SELECT unnest($renewed::VARCHAR[])) "
         f"AND {person} NOT IN (SELECT unnest($forgotten::VARCHAR[])) "
         "ORDER BY rowid"  # DuckDB's joins do not preserve order
     )
@@ -165,6 +249,14 @@ def people_sql(table_name: str) -> str:
     """Return the query for one row of any of `$person_ids`."""
     table = name_sql(table_name)
     return f"SELECT 1 FROM kept.{table} WHERE person_id IN (SELECT unnest($person_ids)) LIMIT 1"  # noqa: S608 - tables.yml
+
+
+def runs_with_people_sql(table_name: str) -> str:
+    """Return the query for those of runs `$run_ids` with a row of any of `$person_ids`."""
+    return (
+        f"SELECT DISTINCT run_id FROM kept.{name_sql(table_name)} "  # noqa: S608 - tables.yml
+        "WHERE person_id IN (SELECT unnest($person_ids)) AND run_id IN (SELECT unnest($run_ids)) ORDER BY run_id"
+    )
 
 
 def insert_sql(table_name: str) -> str:
@@ -180,8 +272,9 @@ def all_rows_sql(table: Table) -> str:
 
 def rows_of_run_sql(table: Table) -> str:
     """Return the query for the rows of run `$run_id`, sorted by key."""
-    key = ", ".join(name_sql(name) for name in table.key)
-    return f"SELECT * FROM kept.{name_sql(table.name)} WHERE run_id = $run_id ORDER BY {key}"  # noqa: S608 - tables.yml
+    key, by = ", ".join(name_sql(name) for name in table.key), name_sql(table.kept_by)
+    of_run = f"(SELECT {by} FROM kept.run WHERE run_id = $run_id)"  # noqa: S608 - tables.yml
+    return f"SELECT * FROM kept.{name_sql(table.name)} WHERE {by} = {of_run} ORDER BY {key}"  # noqa: S608 - tables.yml
 
 
 def counts_sql(table_names: Sequence[str]) -> str:
@@ -190,6 +283,56 @@ def counts_sql(table_names: Sequence[str]) -> str:
         f"SELECT {literal_sql(name)}, count(*) FROM kept.{name_sql(name)} WHERE run_id = $run_id"  # noqa: S608 - tables.yml
         for name in table_names
     )
+
+
+def hashes_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Hashes:
+    """Return the hashes in the file attached as `kept`, none if a harmspot wrote it that had none; `path` names it."""
+    if HASHES not in {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}:
+        return Hashes(path, {})
+    found = connection.execute(f"SELECT run_id, table_name, row_count, sha256 FROM kept.{HASHES}").fetchall()  # noqa: S608
+    return Hashes(path, {(run_id, name): (count, sha256) for run_id, name, count, sha256 in found})
+
+
+def _hashed_now(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table], rows: Mapping[str, pa.Table]
+) -> dict[tuple[str, str], pa.Table]:
+    """Return the rows to hash by run and table: those of the new run, if there is one, table run, the projections."""
+    new_run = rows["run"]["run_id"].to_pylist()
+    all_runs = connection.execute("SELECT * FROM fresh.run ORDER BY rowid").to_arrow_table()
+    projections = {(OF_NO_RUN, name): rows[name] for name in rows if tables[name].is_projection}
+    of_run = [name for name in rows if name != "run" and not tables[name].is_projection]
+    new = {(run_id, name): rows[name] for run_id in new_run for name in of_run}
+    return {(OF_NO_RUN, "run"): all_runs, **projections, **new}
+
+
+def _hashed_without(
+    connection: duckdb.DuckDBPyConnection,
+    history: Path,
+    tables: Mapping[str, Table],
+    run_ids: Sequence[str],
+    forgotten: Sequence[str],
+) -> dict[tuple[str, str], pa.Table]:
+    """Return the kept rows, without the `forgotten`, of tables and runs that held some of them and were undamaged."""
+    hashes, left = hashes_of(connection, history), {}
+    hashed = {"run_ids": [run_id for run_id in run_ids if hashes.knows(run_id)], "person_ids": list(forgotten)}
+    for name, columns in _shared_columns(connection, tables).items():
+        if "person_id" in columns and not tables[name].is_projection:
+            for (run_id,) in connection.execute(runs_with_people_sql(name), hashed).fetchall():
+                rows = connection.execute(rows_of_run_sql(tables[name]), {"run_id": run_id}).to_arrow_table()
+                if hashes.is_as_published(name, run_id, rows):
+                    left[run_id, name] = without_people(rows, forgotten)
+    return left
+
+
+def _note_hashes(connection: duckdb.DuckDBPyConnection, hashed: Mapping[tuple[str, str], pa.Table]) -> None:
+    """Write the hashes of rows into `fresh`, in place of earlier ones of the same run and table."""
+    found = [
+        {"run_id": run_id, "table_name": name, "row_count": len(rows), "sha256": content_hash(rows)}
+        for (run_id, name), rows in sorted(hashed.items())
+    ]
+    connection.register("rows_of_this_run", pa.Table.from_pylist(found))
+    connection.execute(query("publication/note_hashes"))
+    connection.unregister("rows_of_this_run")
 
 
 def _connect(encryption_key: str | None) -> duckdb.DuckDBPyConnection:

@@ -2,7 +2,8 @@
 
 A run writes both files anew and renames them over the old ones, restricted first. `published.duckdb` defines which runs
 exist: a run that only the restricted file holds was interrupted during publication, and counts as unpublished until it
-is published again. A reader with an open file keeps the old version.
+is published again. A reader with an open file keeps the old version. Whatever is read is checked against the hash that
+was published with it.
 
 Projections show human decisions. They belong to no run: every publication rebuilds them, and so does `project` after
 every decision, which leaves all other tables unchanged.
@@ -22,18 +23,22 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.complete_file import finish, remove_unfinished, unfinished
+from pipeline.complete_file import remove_unfinished, unfinished
 from pipeline.database import name_sql, query
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import AccessLog, require_purpose
 from pipeline.privacy.keys import Key
 from pipeline.privacy.pii_guard import refuse_people
+from pipeline.publication.content_hash import HASHES, OF_NO_RUN, Hashes
 from pipeline.publication.duckdb_file import (
     all_rows_sql,
     counts_sql,
+    hashes_of,
     holds_people,
     opened,
+    put_in_place,
     read_tables_of,
+    remove_stale_logs,
     rewrite_tables,
     rows_of_run_sql,
     without_people,
@@ -89,7 +94,8 @@ def publish(
     run : mapping
         The row of table `run`. Its run_id, as_of and valid_to are prepended to every row of the other tables.
     published : mapping of str to pandas.DataFrame
-        One frame, without the run columns, for each table of places in `tables.yml` that is not a projection.
+        One frame, without the run columns, for each table of places in `tables.yml` that is neither a projection nor
+        `run` nor `content_hash`.
     restricted : mapping of str to pandas.DataFrame
         The same for each table of people.
     key : Key
@@ -119,7 +125,7 @@ def publish(
     people = _rows(read_tables().restricted, run, restricted, valid_to or {})
     for name, rows in places.items():
         refuse_people(name, rows)
-    counts = {name: len(rows) for name, rows in {**people, **places}.items() if name != "run"}
+    counts = {name: len(rows) for name, rows in {**people, **places}.items() if read_tables().find(name).is_of_one_run}
     with publication_lock(home, wait_s):
         clean_up(home)
         is_new = not has_run(home, key, run["run_id"])
@@ -160,13 +166,14 @@ def project(home: Path, shown: Shown, *, key: Key) -> list[Path]:
     ]
     replaced = [(beside, path) for beside, path in fresh if beside]
     for beside, path in replaced:
-        finish(beside, path)
+        put_in_place(beside, path)
     return [path for _, path in replaced]
 
 
 def clean_up(home: Path) -> list[Path]:
-    """Remove the temporary files that an interrupted publication left, and return their paths."""
-    return [left for name in (PUBLISHED, RESTRICTED) for left in remove_unfinished(home / name)]
+    """Remove what an interrupted publication left, and the logs of others who wrote to the files; return the paths."""
+    files = (home / PUBLISHED, home / RESTRICTED)
+    return [left for path in files for left in (*remove_unfinished(path), *remove_stale_logs(path))]
 
 
 def runs(home: Path) -> pd.DataFrame:
@@ -174,11 +181,11 @@ def runs(home: Path) -> pd.DataFrame:
 
     Unusable runs come before all usable ones, so the latest run is a usable one wherever one is kept.
     """
-    path = home / PUBLISHED
+    table, path = read_tables().published["run"], home / PUBLISHED
     if not path.exists():
-        return pd.DataFrame(columns=read_tables().published["run"].column_names)
+        return pd.DataFrame(columns=table.column_names)
     with opened(path, None) as connection:
-        return _kept(connection)
+        return _kept(connection, hashes_of(connection, path))
 
 
 def usable_runs(home: Path) -> pd.DataFrame:
@@ -206,10 +213,11 @@ def unusable_run(home: Path, run_id: str | None = None) -> str | None:
     return unusable(because[0]) if because else None
 
 
-def _kept(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Return table `run` of the attached file in the order of `runs`, with all columns of this version."""
-    rows = _completed(read_tables().published["run"], connection.execute(query("publication/runs")).to_arrow_table())
-    kept = rows.to_pandas()
+def _kept(connection: duckdb.DuckDBPyConnection, hashes: Hashes) -> pd.DataFrame:
+    """Return table `run` of the attached file in the order of `runs`, checked, with all columns of this version."""
+    hashes.check("run", OF_NO_RUN, connection.execute("SELECT * FROM kept.run ORDER BY rowid").to_arrow_table())
+    rows = connection.execute(query("publication/runs")).to_arrow_table()
+    kept = _completed(read_tables().published["run"], rows).to_pandas()
     kept["is_usable"] = kept["is_usable"].ne(False)  # null in the runs of an earlier version
     return kept.sort_values("is_usable", kind="stable", ignore_index=True)
 
@@ -236,7 +244,7 @@ def read_published(home: Path, table_name: str, run_id: str | None = None) -> pd
     Raises
     ------
     PublicationError
-        When it is not a table of places, or the run is not kept.
+        When it is not a table of places, the run is not kept, or its rows are not those that were published.
     """
     return read_places(home, [table_name], run_id)[table_name]
 
@@ -248,8 +256,9 @@ def read_places(home: Path, table_names: Iterable[str], run_id: str | None = Non
     if unknown := [name for name in wanted if name not in tables]:
         raise PublicationError(f"{unknown[0]!r} is not a table of {PUBLISHED}; available: {', '.join(tables)}")
     with _opened_published(home) as connection:
-        run_id = _required_run(home, connection, run_id)
-        return _tables_of_run(connection, [tables[name] for name in wanted], run_id)
+        hashes = hashes_of(connection, home / PUBLISHED)
+        run_id = _required_run(home, connection, hashes, run_id)
+        return _tables_of_run(connection, hashes, [tables[name] for name in wanted], run_id)
 
 
 def read_restricted(
@@ -272,7 +281,7 @@ def read_restricted(
     PurposeError
         Without a named reader and a purpose.
     PublicationError
-        When it is not a table of people, or the run is not kept.
+        When it is not a table of people, the run is not kept, or its rows are not those that were published.
     """
     table = read_tables().restricted.get(table_name)
     if table is None:
@@ -281,11 +290,12 @@ def read_restricted(
         )
     require_purpose(reader, purpose)
     with _opened_published(home) as connection:
-        wanted = _required_run(home, connection, run_id)
+        wanted = _required_run(home, connection, hashes_of(connection, home / PUBLISHED), run_id)
     detail = {"table": table_name, "run_id": wanted}
     log.append(reader=reader, purpose=purpose, action="read", detail=detail, now=now)
     with opened(home / RESTRICTED, key.encryption) as connection:
-        return _tables_of_run(connection, [table], wanted)[table_name]
+        hashes = hashes_of(connection, home / RESTRICTED)
+        return _tables_of_run(connection, hashes, [table], wanted)[table_name]
 
 
 def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetime | None:
@@ -344,7 +354,7 @@ def _without_erased(path: Path, projections: Mapping[str, pa.Table], key: Key, e
     tables = read_tables().restricted
     if not (path.exists() and holds_people(path, tables, key.encryption, erased)):
         return _rewritten(path, tables, projections, key.encryption)
-    rows = {name: _no_rows(table) for name, table in tables.items()} | dict(projections)
+    rows = {name: _no_rows(table) for name, table in tables.items() if name != HASHES} | dict(projections)
     return _write_beside(path, tables, rows, _run_ids(path, key.encryption), key.encryption, erased)
 
 
@@ -355,15 +365,14 @@ def _rows(
     valid_to: Mapping[str, datetime],
 ) -> dict[str, pa.Table]:
     """Return the Arrow rows by table, with the run columns first."""
-    wanted = {name for name, table in tables.items() if not table.is_projection} - {"run"}
+    wanted = {name for name, table in tables.items() if not table.is_projection} - {"run", HASHES}
     missing, unexpected = sorted(wanted - {*frames}), sorted({*frames} - wanted)
     if missing or unexpected:
         raise PublicationError(
             f"a run must publish every table of pipeline/publication/tables.yml: {missing=}, {unexpected=}"
         )
-    rows = {
-        name: conform(name, frames[name], {**run, "valid_to": valid_to.get(name, run["valid_to"])}) for name in frames
-    }
+    stamps = {name: {**run, "valid_to": valid_to.get(name, run["valid_to"])} for name in frames}
+    rows = {name: conform(name, frames[name], stamps[name] if tables[name].is_of_one_run else None) for name in frames}
     return {"run": conform("run", pd.DataFrame([dict(run)])), **rows}
 
 
@@ -387,8 +396,8 @@ def _replace_pair(
     tables = read_tables()
     fresh_people = _write_beside(home / RESTRICTED, tables.restricted, people, kept_run_ids, key.encryption, erased)
     fresh_places = _write_beside(home / PUBLISHED, tables.published, places, kept_run_ids, None)
-    finish(fresh_people, home / RESTRICTED)
-    finish(fresh_places, home / PUBLISHED)
+    put_in_place(fresh_people, home / RESTRICTED)
+    put_in_place(fresh_places, home / PUBLISHED)
 
 
 def _write_beside(
@@ -445,9 +454,15 @@ def _opened_published(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _required_run(home: Path, connection: duckdb.DuckDBPyConnection, run_id: str | None) -> str:
+def _kept_rows_of_runs(connection: duckdb.DuckDBPyConnection, hashes: Hashes) -> pa.Table:
+    """Return the rows of table run in the attached file, the latest run last, checked by their hash."""
+    hashes.check("run", OF_NO_RUN, connection.execute("SELECT * FROM kept.run ORDER BY rowid").to_arrow_table())
+    return connection.execute(query("publication/runs")).to_arrow_table()
+
+
+def _required_run(home: Path, connection: duckdb.DuckDBPyConnection, hashes: Hashes, run_id: str | None) -> str:
     """Return the requested run, or the latest."""
-    kept = _kept(connection)["run_id"].tolist()
+    kept = _kept(connection, hashes)["run_id"].tolist()
     if not kept:
         raise PublicationError(f"nothing is published in {home} yet; run: harmspot run")
     if run_id is not None and run_id not in kept:
@@ -458,13 +473,36 @@ def _required_run(home: Path, connection: duckdb.DuckDBPyConnection, run_id: str
 
 
 def _tables_of_run(
-    connection: duckdb.DuckDBPyConnection, tables: Sequence[Table], run_id: str
+    connection: duckdb.DuckDBPyConnection, hashes: Hashes, tables: Sequence[Table], run_id: str
 ) -> dict[str, pd.DataFrame]:
-    """Return tables of the attached file by name; one that an older harmspot did not write is empty."""
+    """Return tables of the attached file by name, checked; one that an older harmspot did not write is empty."""
     kept = _table_names(connection)
-    return {
-        table.name: _completed(table, _rows_of_run(connection, table, run_id, kept)).to_pandas() for table in tables
-    }
+    found = {table.name: _rows_of_run(connection, table, run_id, kept) for table in tables}
+    for table in tables:
+        if table.name not in ("run", HASHES):  # the first is checked whole, the second holds the hashes
+            hashes.check(table.name, OF_NO_RUN if table.is_projection else run_id, found[table.name])
+    return {table.name: _completed(table, found[table.name]).to_pandas() for table in tables}
+
+
+def changed_tables(home: Path, key: Key) -> list[str]:
+    """Return, as `FILE: TABLE of run RUN_ID`, each table of each kept run that is not what was published."""
+    files = (
+        (home / PUBLISHED, None, read_tables().published),
+        (home / RESTRICTED, key.encryption, read_tables().restricted),
+    )
+    return [changed for path, encryption_key, tables in files for changed in _changed(path, encryption_key, tables)]
+
+
+def _changed(path: Path, encryption_key: str | None, tables: Mapping[str, Table]) -> Iterator[str]:
+    with opened(path, encryption_key) as connection:
+        hashes, kept = hashes_of(connection, path), _table_names(connection)
+        in_order = connection.execute("SELECT * FROM kept.run ORDER BY rowid").to_arrow_table()
+        if not hashes.is_as_published("run", OF_NO_RUN, in_order):
+            yield f"{path.name}: run"
+        for table in (table for table in tables.values() if table.name not in ("run", HASHES)):
+            for run_id in [OF_NO_RUN] if table.is_projection else in_order["run_id"].to_pylist():
+                if not hashes.is_as_published(table.name, run_id, _rows_of_run(connection, table, run_id, kept)):
+                    yield f"{path.name}: {table.name}" + (f" of run {run_id}" if run_id else "")
 
 
 def _rows_of_run(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str, kept: set[str]) -> pa.Table:
@@ -485,16 +523,17 @@ def _completed(table: Table, rows: pa.Table) -> pa.Table:
 
 def _run_ids(path: Path, encryption_key: str | None) -> list[str]:
     with opened(path, encryption_key) as connection:
-        return [run_id for (run_id,) in connection.execute("SELECT run_id FROM kept.run").fetchall()]
+        kept = _kept_rows_of_runs(connection, hashes_of(connection, path))
+    return list(map(str, kept["run_id"].to_pylist()))
 
 
 def _counts(path: Path, encryption_key: str | None, tables: Mapping[str, Table], run_id: str) -> dict[str, int]:
-    names = [name for name, table in tables.items() if name != "run" and not table.is_projection]
+    names = [name for name, table in tables.items() if table.is_of_one_run]
     with opened(path, encryption_key) as connection:
         kept = _table_names(connection)  # an older harmspot wrote fewer
         counted = counts_sql([name for name in names if name in kept])
-        found = dict(connection.execute(counted, {"run_id": run_id}).fetchall())
-    return {name: found.get(name, 0) for name in names}
+        found = connection.execute(counted, {"run_id": run_id}).fetchall()
+    return dict.fromkeys(names, 0) | dict(found)
 
 
 def _table_names(connection: duckdb.DuckDBPyConnection) -> set[str]:

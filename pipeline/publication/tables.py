@@ -28,7 +28,7 @@ ARROW_TYPES = {
     "BLOB": pa.binary(),
 }
 
-RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # first columns of every table except `run` and the projections
+RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # first columns of every table of a run, except `run`
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,9 @@ class Column:
 class Table:
     """A table: all columns in order, and the key columns that identify a row within a run.
 
-    A projection belongs to no run: it shows human decisions and is rebuilt completely after each of them.
+    A projection belongs to no run: it shows human decisions and is rebuilt completely after each of them. A table
+    with `shared_by` names a column of its own and of table `run`: its rows belong to every run with that value there,
+    and are kept once for all of them.
     """
 
     name: str
@@ -93,6 +95,17 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     is_projection: bool = False
+    shared_by: str | None = None
+
+    @property
+    def is_of_one_run(self) -> bool:
+        """True if each row belongs to one run and begins with the run columns."""
+        return not (self.is_projection or self.shared_by or self.name == "run")
+
+    @property
+    def kept_by(self) -> str:
+        """The column that ties a row to its run or runs; not for projections."""
+        return self.shared_by or "run_id"
 
     @property
     def column_names(self) -> list[str]:
@@ -193,6 +206,7 @@ def tables_markdown() -> str:
             "",
             "For each table there is a view `latest_<table>` with the rows of the latest run alone. A *projection*",
             "belongs to no run: it shows what people did, and is rebuilt at every publication and after every act.",
+            "A *shared* table holds once what several runs have in common.",
             "",
             "## published.duckdb: places, not encrypted",
             "",
@@ -234,10 +248,11 @@ def _table(
     name: str, body: Mapping[str, Any], described: Mapping[str, Mapping[str, Any]], every_row: tuple[Column, ...]
 ) -> Table:
     is_projection = bool(body.get("projection"))
-    before = () if name == "run" or is_projection else every_row
+    shared_by = body.get("shared_by")
+    before = () if name == "run" or is_projection or shared_by else every_row
     of_other = described[body["and_columns_of"]]["columns"] if "and_columns_of" in body else {}
     columns = before + _columns({**body["columns"], **of_other})
-    return Table(name, body["about"], tuple(body["key"]), columns, is_projection)
+    return Table(name, body["about"], tuple(body["key"]), columns, is_projection, shared_by)
 
 
 def _check_columns(table: Table, frame: pd.DataFrame) -> None:
@@ -282,9 +297,11 @@ def _markdown(table: Table) -> list[str]:
         for column in table.columns
     ]
     key = ", ".join(f"`{name}`" for name in table.key)
-    per_row = f" One row per run and {key}."
-    if table.is_projection or table.name == "run":
-        per_row = f" *A projection:* one row per {key}." if table.is_projection else ""
+    per_row = f" One row per run and {key}." if table.is_of_one_run else ""
+    if table.is_projection:
+        per_row = f" *A projection:* one row per {key}."
+    elif table.shared_by:
+        per_row = f" *Shared:* one row per {key}, for every run with that `{table.shared_by}`."
     head = ["| column | type | unit | meaning |", "| --- | --- | --- | --- |"]
     return [f"### {table.name}", "", table.about + per_row, "", *head, *rows, ""]
 

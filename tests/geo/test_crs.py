@@ -1,10 +1,18 @@
 """Only true metres pass."""
 
-import geopandas as gpd
-import pytest
-from shapely import box
+import json
+from pathlib import Path
 
-from geo.crs import chosen_crs, crs_name, metric_crs, same_crs
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely import MultiPolygon, Point, Polygon, box
+
+from geo.areas import read_areas
+from geo.crs import chosen_crs, crs_name, in_degrees, metric_crs, same_crs
 
 PHILADELPHIA = gpd.GeoDataFrame(geometry=[box(-75.3, 39.9, -75.0, 40.1)], crs="EPSG:4326")
 
@@ -51,3 +59,55 @@ def test_a_system_made_for_another_continent_is_refused() -> None:
 def test_frames_of_another_system_do_not_meet() -> None:
     with pytest.raises(ValueError, match="in EPSG:32617, expected EPSG:32618"):
         same_crs(PHILADELPHIA.to_crs("EPSG:32617"), "EPSG:32618", what="areas")
+
+
+TAVEUNI = box(179.9, -17.0, 180.2, -16.8)  # Fiji, on both sides of the 180th meridian
+
+
+def turned(shape: Polygon, degrees: float) -> Polygon:
+    return shapely.transform(shape, lambda at: np.add(at, [degrees, 0]))
+
+
+ACROSS = {
+    "cut, as RFC 7946 asks": MultiPolygon([box(179.9, -17.0, 180, -16.8), box(-180, -17.0, -179.8, -16.8)]),
+    "longitudes go on beyond 180": TAVEUNI,
+    "longitudes go on beyond -180": turned(TAVEUNI, -360),
+    "longitudes jump": Polygon([(179.9, -17.0), (-179.8, -17.0), (-179.8, -16.8), (179.9, -16.8)]),
+}
+
+
+@pytest.mark.parametrize("form", ACROSS)
+def test_areas_across_the_180th_meridian_are_one_place_in_metres(tmp_path: Path, form: str) -> None:
+    feature = {"type": "Feature", "properties": {"id": "1"}, "geometry": shapely.geometry.mapping(ACROSS[form])}
+    (tmp_path / "areas.json").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    areas = read_areas(tmp_path / "areas.json", id_column="id", name_column=None, version="1", crs=None)
+    assert crs_name(areas.crs) == "EPSG:32701"  # the zone of the middle, 179.95 degrees west
+    assert areas.area.sum() == pytest.approx(0.3 * 111_320 * 0.9568 * 0.2 * 110_660, rel=0.01)
+    back = in_degrees(areas.geometry)
+    west, east = sorted(shapely.get_parts(back[0]), key=lambda part: part.bounds[0])
+    assert west.bounds == pytest.approx((-180, -17.0, -179.8, -16.8), abs=1e-9)
+    assert east.bounds == pytest.approx((179.9, -17.0, 180, -16.8), abs=1e-9)
+    assert back.is_valid.all()
+
+
+def test_a_system_is_accurate_where_the_areas_are_not_on_the_other_side_of_the_globe() -> None:
+    fiji = gpd.GeoDataFrame(geometry=[ACROSS["cut, as RFC 7946 asks"]], crs="EPSG:4326")
+    assert crs_name(chosen_crs(fiji, "EPSG:3832", what="areas")) == "EPSG:3832"  # PDC Mercator, made for the Pacific
+    with pytest.raises(ValueError, match=r"EPSG:2154 is off by .*EPSG:32701"):
+        chosen_crs(fiji, "EPSG:2154", what="areas")
+
+
+@given(west=st.floats(179.0, 181.0), width=st.floats(0.001, 1.0), lat=st.floats(-80, 80), zone=st.sampled_from((1, 60)))
+def test_what_is_cut_loses_no_ground_and_crosses_nothing(west: float, width: float, lat: float, zone: int) -> None:
+    shape = gpd.GeoSeries([box(west, lat, west + width, lat + 0.5)], crs="EPSG:4326").to_crs(32600 + zone)
+    back = in_degrees(shape)
+    parts = shapely.get_parts(back[0])
+    spans = shapely.bounds(parts)
+    assert (spans[:, 2] - spans[:, 0] <= width + 1e-6).all()
+    assert (spans[:, [0, 2]] >= -180).all() and (spans[:, [0, 2]] <= 180).all()
+    assert shapely.area(parts).sum() == pytest.approx(width * 0.5, rel=1e-6)
+
+
+def test_a_point_stays_a_point() -> None:
+    points = gpd.GeoSeries([Point(180, -17), Point(-179.9, -17)], crs="EPSG:4326").to_crs(32701)
+    assert in_degrees(points).geom_type.tolist() == ["Point", "Point"]

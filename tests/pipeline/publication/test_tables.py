@@ -39,7 +39,8 @@ def test_every_column_has_a_known_type_and_a_meaning_and_keys_are_columns() -> N
         assert set(table.key) <= set(table.column_names)
         assert all(column.duckdb_type in ARROW_TYPES and column.meaning.endswith(".") for column in table.columns)
         begins_with_run = table.column_names[:3] == ["run_id", "as_of", "valid_to"]
-        assert begins_with_run is not table.is_projection or table.name == "run", table.name
+        assert begins_with_run is (table.is_of_one_run or table.name == "run"), table.name
+        assert table.shared_by is None or table.shared_by in tables.published["run"].column_names, table.name
 
 
 def test_both_files_say_which_runs_they_hold() -> None:
@@ -69,7 +70,7 @@ def test_conform_leaves_its_input_alone() -> None:
 
 def test_an_empty_frame_conforms() -> None:
     for table in read_tables().restricted.values():
-        has_run = table.name != "run" and not table.is_projection
+        has_run = table.is_of_one_run
         names = table.column_names[3:] if has_run else table.column_names
         rows = conform(table.name, pd.DataFrame(columns=names), RUN if has_run else None)
         assert len(rows) == 0

@@ -1,0 +1,133 @@
+"""A run killed while it publishes or draws leaves files of one run or the other, which GIS programs read."""
+
+import random
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import geopandas as gpd
+import pyogrio
+import pytest
+
+from flows.home.home import Home
+from flows.outputs.render import written_run
+from pipeline.publication.duckdb_file import logs_of, opened
+from pipeline.publication.publish import changed_tables, runs
+from tests.killed import finished, killed, start
+from tests.soak import sample
+from tests.town import AS_OF, TownRun
+
+DRAWN = ("areas", "cells", "hotspots", "markets")
+FIRST_FILE = "restricted.duckdb.new"  # with it publication begins
+NEXT_DAY = str(AS_OF + timedelta(days=1))
+QGIS_PYTHON = "/usr/bin/python3"
+IN_QGIS = """
+import sys
+from qgis.core import QgsApplication, QgsVectorLayer
+application = QgsApplication([], False)
+application.initQgis()
+for path in sys.argv[1:]:
+    for name in {names}:
+        for source in (f"{{path}}/harmspot.gpkg|layername={{name}}", f"{{path}}/{{name}}.geojson"):
+            layer = QgsVectorLayer(source, name, "ogr")
+            assert layer.isValid(), source
+            print(path, name, layer.featureCount(), len(list(layer.getFeatures())))
+            del layer
+application.exitQgis()
+"""
+
+
+def runs_of(folder: Path) -> Iterator[str]:
+    """Yield the run of every feature of every file of a folder of layers."""
+    for name in DRAWN:
+        frames = [gpd.read_parquet(folder / f"{name}.parquet"), pyogrio.read_dataframe(folder / f"{name}.geojson")]
+        for frame in [*frames, pyogrio.read_dataframe(folder / "harmspot.gpkg", layer=name)]:
+            yield from frame["run_id"].unique() if len(frame) else ()
+
+
+def check_publication(home: Home, known: list[str]) -> None:
+    """Both files are whole, and no run that places are published of lacks its lists of people."""
+    published = runs(home.path)["run_id"].tolist()
+    with opened(home.restricted, home.key.encryption) as connection:
+        restricted = [run_id for (run_id,) in connection.execute("SELECT run_id FROM kept.run").fetchall()]
+    assert known[: len(published)] == published
+    assert set(published) <= set(restricted) <= set(known)
+    assert not logs_of(home.published) and not logs_of(home.restricted)
+    assert changed_tables(home.path, home.key) == []
+
+
+def check_drawing(home: Home, known: list[str]) -> str:
+    """All layers and the page are there and of one run, which is returned; a page may be missing, not be another's."""
+    drawn = set(runs_of(home.layers))
+    assert len(drawn) == 1, drawn
+    run_id = drawn.pop()
+    assert run_id in known
+    if home.report.exists():
+        page = home.report.read_text(encoding="utf-8")
+        assert re.findall(r"<dt>Run</dt><dd><code>(\w+)</code>", page) == [run_id]
+        assert page.rstrip().endswith("</html>")
+    return run_id
+
+
+def read_with_gdal_and_qgis(folders: list[Path]) -> None:
+    """Open every layer with GDAL's command and with QGIS, where they are installed."""
+    if shutil.which("ogrinfo"):
+        for folder in folders:
+            answer = subprocess.run(
+                ["ogrinfo", "-ro", "-so", "-al", folder / "harmspot.gpkg"], capture_output=True, text=True, check=True
+            )
+            assert not answer.stderr and "Warning" not in answer.stdout
+            assert all(f"Layer name: {name}" in answer.stdout for name in DRAWN)
+    has_qgis = subprocess.run([QGIS_PYTHON, "-c", "import qgis.core"], capture_output=True, check=False).returncode == 0
+    if has_qgis:
+        command = [QGIS_PYTHON, "-c", IN_QGIS.format(names=DRAWN), *map(str, folders)]
+        offscreen = {"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin", "HOME": str(folders[0].parent)}
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, env=offscreen)
+        lines = [line.split() for line in answer.stdout.splitlines()]
+        assert len(lines) == 2 * len(DRAWN) * len(folders)
+        assert all(counted == read for *_, counted, read in lines)
+
+
+@pytest.mark.sampled
+def test_files_are_those_of_one_run_or_the_other(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    def copied(name: str) -> Home:
+        shutil.copytree(town_run.home.path, tmp_path / name)
+        return new_home(tmp_path / name)
+
+    command = ["--config", str(town_run.files.config_file), "run", "--as-of", NEXT_DAY, "--without-prefect"]
+    whole = copied("whole")
+    process = start(whole.path, command)
+    while process.is_alive() and not (whole.path / FIRST_FILE).exists():
+        time.sleep(0.0002)
+    began = time.monotonic()
+    process.join()
+    lasts_s = time.monotonic() - began
+    known = runs(whole.path)["run_id"].tolist()
+    assert known[:-1] == [town_run.summary.run_id]
+    check_publication(whole, known)
+    assert check_drawing(whole, known) == known[-1]
+
+    moments, seen, left = random.Random(4), [], []
+    for number in range(sample(2, whole=50)):
+        home = copied(f"killed{number}")
+        was_running = killed(home.path, command, moments.uniform(0, lasts_s), appeared=FIRST_FILE)
+        check_publication(home, known)
+        drawn = check_drawing(home, known)
+        seen.append((was_running, len(runs(home.path)), known.index(drawn), home.report.exists()))
+        print("was running, kept runs, drawn run, page is there:", *seen[-1], flush=True)
+        shutil.copytree(home.layers, tmp_path / f"left{number}")
+        left.append(tmp_path / f"left{number}")
+        finished(home.path, *command)
+        check_publication(home, known)
+        assert len(runs(home.path)) == len(known)
+        assert check_drawing(home, known) == known[-1] == written_run(home)
+        assert not [path.name for path in home.path.iterdir() if path.name.endswith((".new", ".wal", ".old"))]
+        shutil.rmtree(home.path)
+    assert any(was_running for was_running, *_ in seen)
+    read_with_gdal_and_qgis(left)
