@@ -47,11 +47,10 @@ class RunIdentity:
 
     @property
     def boundaries_hash(self) -> str:
-        """A hash of the files of the force: areas, points of interest, staffing, equity shares, fidelity."""
+        """A hash of the files of the force: areas, points of interest, institutions, staffing, shares, fidelity."""
         force = self.settings.force
-        return _hash_of_files(
-            force.areas.path, force.points_of_interest, force.staffing.path, force.equity_shares, force.fidelity
-        )
+        places = (force.areas.path, force.points_of_interest, force.institutions)
+        return _hash_of_files(*places, force.staffing.path, force.equity_shares, force.fidelity)
 
     @property
     def codebook_hash(self) -> str:

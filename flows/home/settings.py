@@ -23,6 +23,7 @@ from models.operations.crackdowns import CrackdownsConfig
 from models.operations.promises import PromisesConfig
 from models.operations.visits import VisitsConfig
 from models.people_scores.config import PeopleConfig
+from models.places.address_piles import AddressPilesConfig
 from models.places.markets import MarketsConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
@@ -101,6 +102,7 @@ class ForceSettings:
     crs: str | int | None
     areas: AreasSettings
     points_of_interest: Path | None
+    institutions: Path | None
     staffing: StaffingSettings
     fidelity: Path
     equity_shares: Path | None
@@ -220,6 +222,7 @@ class Settings:
     ingest: IngestSettings
     store: StoreSettings
     places: PlacesConfig
+    address_piles: AddressPilesConfig
     people: PeopleConfig
     forecast: ForecastConfig
     markets: MarketsConfig

@@ -20,6 +20,7 @@ from pipeline.publication.publish import read_places, runs, table_counts
 TABLES = (
     "area_ranking",
     "cell_forecast",
+    "address_pile",
     "hotspot",
     "market",
     "officer_allocation",
