@@ -94,5 +94,5 @@ def _radii(source: gpd.GeoDataFrame, path: Path, radius_m: float) -> pd.Series:
     own = pd.to_numeric(source["radius_m"], errors="coerce")
     is_bad = ~own.ge(0) & source["radius_m"].notna()
     if is_bad.any():
-        raise ValueError(f"{path}: radius_m={source['radius_m'][is_bad].iloc[0]!r}: expected metres from zero")
+        raise ValueError(f"{path}: radius_m={str(source['radius_m'][is_bad].iloc[0])!r}: expected metres from zero")
     return own.fillna(radius_m)

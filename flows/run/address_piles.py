@@ -75,7 +75,7 @@ def pile_measures(piles: AddressPiles, table: pd.DataFrame, forecast: pd.DataFra
     out = left_out(table)
     visited = not_left_out(forecast, table).nsmallest(count, "rank")["rank"]
     passed_over = out[out["rank"] < visited.max()] if len(visited) else out
-    cells = ", ".join(f"{row.cell_id} (rank {row.rank})" for row in passed_over.itertuples())
+    cells = ", ".join(passed_over["cell_id"] + " (rank " + passed_over["rank"].astype(str) + ")")
     recording = piles.points[piles.points["kind"].isin(OF_RECORDING)]
     outside = int(recording.loc[recording["area_id"].isna(), "incident_count"].sum())
     rows = [

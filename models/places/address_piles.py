@@ -8,6 +8,7 @@ pile: what is recorded there is what happens in streets.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -196,15 +197,16 @@ def _distance_of_mix(points: pd.DataFrame, events: pd.DataFrame, is_asked: "pd.S
     codes = sorted(events["offence_code"].astype(str).unique())
     force = events.groupby("offence_code", observed=True)["n"].sum().reindex(codes, fill_value=0)
     by_area = events.groupby(["area_id", "offence_code"], observed=True)["n"].sum()
-    own = points.loc[is_asked, POINT].reset_index().merge(events[[*POINT, "offence_code", "n"]], on=POINT)
-    distance = pd.Series(np.inf, index=points.index)
-    for index, rows in own.groupby("index", sort=True):
+    own = points.loc[is_asked, [*POINT, "area_id"]].reset_index(names="point")
+    own = own.merge(events[[*POINT, "offence_code", "n"]], on=POINT)
+    distances = {}
+    for (point, area_id), rows in own.groupby(["point", "area_id"], sort=True, dropna=False):
         counts = rows.set_index("offence_code")["n"].reindex(codes, fill_value=0)
         rests = [force - counts]
-        if pd.notna(area_id := points.loc[index, "area_id"]):
+        if isinstance(area_id, str):
             rests.append(by_area[area_id].reindex(codes, fill_value=0) - counts)
-        distance[index] = min((_total_variation(counts, rest) for rest in rests if rest.sum() > 0), default=np.inf)
-    return distance
+        distances[point] = min((_total_variation(counts, rest) for rest in rests if rest.sum() > 0), default=np.inf)
+    return pd.Series(distances, dtype=float).reindex(points.index, fill_value=np.inf)
 
 
 def _total_variation(left: "pd.Series[int]", right: "pd.Series[int]") -> float:
@@ -216,13 +218,13 @@ def _with_main_offence(points: pd.DataFrame, events: pd.DataFrame, heavy: pd.Dat
     own = points[[*POINT, "kind"]].merge(events[[*POINT, "offence_code", "group", "n", "harm"]], on=POINT)
     own = own.merge(heavy[[*POINT, "group", "usual"]], on=[*POINT, "group"], how="left")
     is_heavy = own["usual"].notna()
-    other_harm = own.assign(harm=own["harm"].where(own["group"].isna(), 0.0)).groupby(POINT, as_index=False)["harm"]
+    own = own.assign(other_harm=own["harm"].where(own["group"].isna(), 0.0))
+    other_harm = own.groupby(POINT, as_index=False)["other_harm"].sum()
     made = own[is_heavy | own["kind"].ne("recorded_here")]
     first = made.sort_values([*POINT, "n", "offence_code"], ascending=[True, True, False, True]).drop_duplicates(POINT)
     first = first.rename(columns={"offence_code": "main_offence", "n": "main_count", "usual": "usual_count"})
-    return points.merge(first[[*POINT, "main_offence", "main_count", "usual_count"]], on=POINT, how="left").merge(
-        other_harm.sum().rename(columns={"harm": "other_harm"}), on=POINT, how="left"
-    )
+    main = first[[*POINT, "main_offence", "main_count", "usual_count"]]
+    return points.merge(main, on=POINT, how="left").merge(other_harm, on=POINT, how="left")
 
 
 def _cells(
@@ -262,8 +264,8 @@ _WORDS = {
 }
 
 
-def _why(row: Mapping[str, object], labels: "pd.Series[str]") -> str:
+def _why(row: Any, labels: "pd.Series[str]") -> str:
     """Return in words what the pile is and how much of the cell rests on it."""
     points = "one point" if row["point_count"] == 1 else f"{row['point_count']} points"
-    what = _WORDS[str(row["kind"])].format(**row, offence=labels[row["main_offence"]])
+    what = _WORDS[row["kind"]].format(**row, offence=labels[row["main_offence"]])
     return f"{row['count_share']:.0%} of its incidents and {row['harm_share']:.0%} of its harm on {points}; {what}"
