@@ -1,4 +1,4 @@
-"""Address piles: planted ones are found, ordinary blocks and hot corners stay, and no order or copy changes the answer."""
+"""Address piles: planted ones are found, ordinary blocks and hot corners stay, and no order changes the answer."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
