@@ -262,7 +262,7 @@ def test_harm_off_piles_is_what_their_share_leaves() -> None:
     [
         ({"cell_share": 0}, "address_piles.cell_share=0: expected a share above 0"),
         ({"minimum_incidents": 1}, "address_piles.minimum_incidents=1"),
-        ({"times_usual": 30}, "address_piles.times_usual=30 and default_times_usual=25"),
+        ({"times_usual": 30}, "address_piles.times_usual=30 and default_times_usual=10"),
         ({"off_street": {"a": ("rape",), "b": ("rape",)}}, "each offence in one group"),
     ],
 )
