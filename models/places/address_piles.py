@@ -19,6 +19,8 @@ from models.checks import expect
 USUAL_QUANTILE = 0.95
 # Three decimals of a degree are about 100 m. A file with more points than this share so coarse is coarse throughout.
 COARSE_DECIMALS, MOST_COARSE = 3, 0.01
+# The offence of fewer incidents than this is not told: they might be those of one household.
+TOLD_FROM = 10
 
 POINT = ["lon", "lat"]
 CELL = ["cell_ix", "cell_iy"]
@@ -92,7 +94,7 @@ def find_address_piles(
     AddressPiles
         `points` by lon, lat; `cells` by cell_ix, cell_iy, with the shares of the cell's incidents and harm that lie on
         pile points, and the share of these points' harm that comes of other than off-street offences. Shares count
-        the whole window, without decay.
+        the whole window, without decay. The main offence is missing where it has fewer than TOLD_FROM incidents.
     """
     group_of = {code: group for group, codes in config.off_street.items() for code in codes}
     events = events.assign(
@@ -251,6 +253,9 @@ def _cells(
     is_pile = (cells["count_share"] >= config.cell_share) | (cells["harm_share"] >= config.cell_share)
     cells = cells.assign(is_address_pile=is_pile)
     why = [_why(row, codebook["label"]) for row in cells.to_dict("records")]
+    is_told = cells["main_count"] >= TOLD_FROM
+    main = cells[["main_offence", "main_count"]].where(is_told)
+    cells = cells.assign(main_offence=main["main_offence"], main_count=main["main_count"].astype("Int64"))
     return cells.assign(why=pd.Series(why, index=cells.index, dtype=object))[list(CELL_COLUMNS)]
 
 
@@ -261,11 +266,13 @@ _WORDS = {
     "default_point": "a default point of the recording system, with the offences of the whole force",
     "recorded_here": "recorded where reported: {main_count:,.0f} of {offence!r}, and 95 of 100 points with any of its "
     "group have at most {usual_count:,.0f}; {other_harm_share:.0%} of the harm there is of other offences",
+    "untold": "recorded where reported: a kind of offence that is not street crime, more often than is usual of points",
 }
 
 
 def _why(row: Any, labels: "pd.Series[str]") -> str:
     """Return in words what the pile is and how much of the cell rests on it."""
     points = "one point" if row["point_count"] == 1 else f"{row['point_count']} points"
-    what = _WORDS[row["kind"]].format(**row, offence=labels[row["main_offence"]])
+    is_untold = row["kind"] == "recorded_here" and row["main_count"] < TOLD_FROM
+    what = _WORDS["untold" if is_untold else row["kind"]].format(**row, offence=labels[row["main_offence"]])
     return f"{row['count_share']:.0%} of its incidents and {row['harm_share']:.0%} of its harm on {points}; {what}"

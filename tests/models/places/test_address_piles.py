@@ -1,5 +1,6 @@
 """Address piles: planted ones are found, ordinary blocks and hot corners stay, and no order changes the answer."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
@@ -174,6 +175,12 @@ def test_a_cell_is_told_by_its_shares_and_in_words() -> None:
     assert cell["why"].startswith(
         "93% of its incidents and 22% of its harm on one point; recorded where reported: 70 of"
     )
+
+
+def test_the_offence_of_few_incidents_which_may_be_one_households_is_not_told() -> None:
+    [cell] = search(planted(HOSPITAL)).cells.to_dict("records")
+    assert cell["is_address_pile"] and pd.isna(cell["main_offence"]) and pd.isna(cell["main_count"])
+    assert not re.search("(?i)sexual|rape", cell["why"])
 
 
 def test_a_pile_that_is_little_of_its_cell_is_told_and_leaves_the_cell_as_it_is() -> None:
