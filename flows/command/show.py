@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TABLES = {
     "areas": "area_ranking",
     "cells": "cell_forecast",
+    "piles": "address_pile",
     "hotspots": "hotspot",
     "markets": "market",
     "outcomes": "outcome_monitor",

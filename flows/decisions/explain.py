@@ -22,6 +22,7 @@ from pipeline.publication.publish import read_published, runs
 from pipeline.store.interface import TOMBSTONE
 
 LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
+PILE_LINES = 3  # address piles that the explanation of an area names; --json has all
 PERSON_TABLES = (*LIST_TABLES, "tier_term", "seller_term", "person_change")
 
 
@@ -60,7 +61,10 @@ def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = 
     is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
     if is_match.sum() != 1:
         raise PublicationError(f"area {area!r}: {is_match.sum()} areas match; known: {', '.join(ranking['area_id'])}")
-    return {**to_json_rows(ranking[is_match])[0], "area_count": len(ranking)}
+    row = to_json_rows(ranking[is_match])[0]
+    piles = read_published(home.path, "address_pile", run_id)
+    piles = piles[piles["area_id"].eq(row["area_id"]) & piles["is_address_pile"].astype(bool)].sort_values("rank")
+    return {**row, "area_count": len(ranking), "address_piles": to_json_rows(piles)}
 
 
 def area_lines(row: dict[str, Any]) -> list[str]:
@@ -81,8 +85,15 @@ def area_lines(row: dict[str, Any]) -> list[str]:
         f"Officer hours a day {row['officer_hours']:,.0f}" + (" (ASSUMED)" if row["is_staffing_assumed"] else ""),
         f"Heaviest evidence: {', '.join(row['evidence_ids']) or 'none'}",
         *([row["moves_out_if"]] if row["moves_out_if"] else []),
+        *[_pile_line(pile) for pile in row["address_piles"][:PILE_LINES]],
         "A rank says where harm was reported, not who lives there; it is no ground for a stop or a search.",
     ]
+
+
+def _pile_line(pile: dict[str, Any]) -> str:
+    """Return a line on an address pile, as `harmspot show piles` has it."""
+    state = "visited" if pile["is_visited"] else "allowed" if pile["is_allowed"] else "not visited"
+    return f"Address pile, {state}: cell {pile['cell_id']}, rank {pile['rank']}: {pile['why']}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class RunIdentity:
 
     @property
     def boundaries_hash(self) -> str:
-        """A hash of the files of the force: areas, points of interest, staffing, equity shares, fidelity."""
+        """A hash of the files of the force; see `hash_of_boundaries`."""
         return hash_of_boundaries(self.settings.force)
 
     @property
@@ -109,10 +109,10 @@ def code_version() -> str:
 
 
 def hash_of_boundaries(force: ForceSettings) -> str:
-    """Return a hash of the files of the force: areas, points of interest, staffing, equity shares, fidelity."""
-    return _hash_of_files(
-        force.areas.path, force.points_of_interest, force.staffing.path, force.equity_shares, force.fidelity
-    )
+    """Return a hash of the files of the force: areas, places, staffing, equity shares, fidelity, further sets."""
+    places = (force.areas.path, force.points_of_interest, force.institutions)
+    further = [areas.path for _, areas in sorted(force.areas.further.items())]
+    return _hash_of_files(*places, force.staffing.path, force.equity_shares, force.fidelity, *further)
 
 
 def hash_of_erasures(person_ids: Iterable[str]) -> str | None:

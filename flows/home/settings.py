@@ -23,6 +23,7 @@ from models.operations.crackdowns import CrackdownsConfig
 from models.operations.promises import PromisesConfig
 from models.operations.visits import VisitsConfig
 from models.people_scores.config import PeopleConfig
+from models.places.address_piles import AddressPilesConfig
 from models.places.markets import MarketsConfig
 from models.places.quality_checks import QualityConfig
 from models.places.ranking import PlacesConfig
@@ -142,6 +143,7 @@ class ForceSettings:
     areas: AreasSettings
     points_of_interest: Path | None
     points_of_interest_layer: str | None
+    institutions: Path | None
     staffing: StaffingSettings
     fidelity: Path
     equity_shares: Path | None
@@ -262,6 +264,7 @@ class Settings:
     store: StoreSettings
     quality: QualityConfig
     places: PlacesConfig
+    address_piles: AddressPilesConfig
     people: PeopleConfig
     forecast: ForecastConfig
     markets: MarketsConfig

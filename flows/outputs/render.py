@@ -22,6 +22,7 @@ TABLES = (
     "area_ranking",
     "area_set_ranking",
     "cell_forecast",
+    "address_pile",
     "hotspot",
     "market",
     "officer_allocation",

@@ -11,6 +11,7 @@ from flows.home.run_identity import RunIdentity
 from flows.home.settings import Settings
 from flows.home.stage import Call
 from flows.home.store_access import open_home_snapshot
+from flows.run.address_piles import address_piles, left_out, not_left_out, pile_measures, pile_table, with_pile_mark
 from flows.run.area_sets import rank_further_sets, rank_set
 from flows.run.assembly import (
     Map,
@@ -39,6 +40,7 @@ from models.changes import place_changes
 from models.forecast.forecast import forecast_cells
 from models.operations.allocation import Allocation, allocate
 from models.people_lists.assess import PeopleLists, PreviousPeople, assess_people
+from models.places.address_piles import harm_off_piles
 from models.places.crime_focus import rank_focus
 from models.places.displacement import measure_displacement
 from models.places.feedback import measure_feedback
@@ -102,21 +104,31 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             snapshot.connection, geography, frames.officer_hours, codebook, as_of, settings, previous,
         )  # fmt: skip
         forecast = call(forecast_places, frames, geography, codebook, settings)
-        hotspots = call(find_places_of_harm, frames, geography, codebook, settings, previous)
+        piles = call(address_piles, snapshot.connection, geography, codebook, settings)
+        pile_cells = pile_table(piles, forecast, geography, settings)
+        forecast = with_pile_mark(forecast, pile_cells)
+        hotspots = call(find_places_of_harm, frames, geography, codebook, settings, previous, left_out(pile_cells))
         markets = call(find_street_markets, frames, geography, settings)
         persons = call(people_frames, snapshot.connection, flagrant_cells(markets), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         plan_inputs = call(plan_frames, snapshot.connection, markets, geography, as_of, settings)
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
-        of_the_map, why_assumed = [*map_repairs(geography), *sets.measures], settings.force.staffing.note
+        of_the_map = [
+            *map_repairs(geography),
+            *sets.measures,
+            *pile_measures(piles, pile_cells, forecast, settings),
+        ]
+        why_assumed = settings.force.staffing.note
         quality = call(data_quality, snapshot.connection, frames, people, notes, why_assumed, of_the_map)
-    plans = call(plan_operations, plan_inputs, forecast, codebook, geography, as_of, settings)
+    to_visit = not_left_out(forecast, pile_cells)
+    plans = call(plan_operations, plan_inputs, to_visit, codebook, geography, as_of, settings)
     officers = call(allocate_officers, ranking, geography, settings)
     places = {
         "area_ranking": ranking,
         "area_set_ranking": sets.ranking,
         "cell_forecast": forecast,
+        "address_pile": pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"])),
         "hotspot": with_wkb(hotspots),
         "market": with_wkb(market_shapes(markets, geography)),
         "officer_allocation": officers.areas,
@@ -212,16 +224,22 @@ def notes_of(frame: pd.DataFrame) -> list[str]:
 
 
 def find_places_of_harm(
-    frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+    frames: PlaceFrames,
+    geography: Map,
+    codebook: pd.DataFrame,
+    settings: Settings,
+    previous: Previous | None,
+    piles: pd.DataFrame,
 ) -> gpd.GeoDataFrame:
-    """Return hot spots of decayed harm within the window of the place models."""
+    """Return hot spots of decayed harm within the window of the place models, less that on `piles` left out."""
     recent = frames.cell_events[frames.cell_events["age_days"] < settings.places.window_days]
     decay = 0.5 ** (recent["age_days"] / settings.places.half_life_days)
     weighted = recent.assign(
         harm=recent["n"] * codebook["harm_days"].reindex(recent["offence_code"]).to_numpy() * decay
     )
     by_cell = weighted.groupby(["cell_ix", "cell_iy"], as_index=False)["harm"].sum()
-    cells = geography.cells[["cell_ix", "cell_iy"]].merge(by_cell, how="left").fillna({"harm": 0.0})
+    cells = geography.cells[["cell_ix", "cell_iy", "cell_id"]].merge(by_cell, how="left").fillna({"harm": 0.0})
+    cells = cells.assign(harm=harm_off_piles(cells, piles)).drop(columns="cell_id")
     before = previous.hotspot_shapes(geography.grid.crs) if previous else None
     return find_hotspots(cells, geography.grid, previous=before)
 

@@ -23,6 +23,8 @@ SELECT
     recent.is_minor_used_by_adult,
     recent.occurred_precision = 'instant' AS has_hour,
     recent.lon IS NOT NULL AS has_point,
+    recent.lon,
+    recent.lat,
     coalesce(place.area_id, CASE WHEN recent.lon IS NULL THEN named.area_id END) AS area_id,
     place.cell_ix,
     place.cell_iy

@@ -16,7 +16,7 @@ from models.statistics.rank_draws import generator
 
 @dataclass(frozen=True, slots=True)
 class VisitsConfig:
-    """Number of cells to visit, hours of the day, and length and gaps of visits."""
+    """Number of cells to visit, hours of the day, length and gaps of visits, and address piles visited all the same."""
 
     forecast_cells: int
     first_hour: float
@@ -24,6 +24,7 @@ class VisitsConfig:
     least_minutes: int
     most_minutes: int
     most_hours_between: float
+    allowed_addresses: tuple[str, ...]
 
     def __post_init__(self) -> None:
         is_in_day = 0 <= self.first_hour < self.last_hour <= 24

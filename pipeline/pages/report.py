@@ -19,7 +19,7 @@ from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.tables import Cell, read_tables
 
-CELLS_OF = ("area_ranking", "cell_forecast", "market", "hotspot", "officer_allocation")
+CELLS_OF = ("area_ranking", "cell_forecast", "address_pile", "market", "hotspot", "officer_allocation")
 FORECAST_ROWS = 20
 SET_ROWS = 20
 OUTCOME_ROWS = 8
@@ -50,9 +50,9 @@ def render_report(
     run : mapping
         The row of table `run`.
     tables : mapping of str to pandas.DataFrame
-        The run's tables of places as published: area_ranking, area_set_ranking, cell_forecast, hotspot, market,
-        officer_allocation, area_notice, outcome_monitor, place_change, data_quality, quality_check; area_notice also
-        with `state` and `superseded_by`, the notice that replaces it.
+        The run's tables of places as published: area_ranking, area_set_ranking, cell_forecast, address_pile, hotspot,
+        market, officer_allocation, area_notice, outcome_monitor, place_change, data_quality, quality_check; area_notice
+        also with `state` and `superseded_by`, the notice that replaces it.
     shapes : mapping of str to geopandas.GeoDataFrame or None
         Layers of the map, see `pipeline.pages.svg_map.draw_map`.
     people_counts : mapping of str to int
@@ -74,6 +74,7 @@ def render_report(
     """
     zone = ZoneInfo(run["time_zone"])
     ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
+    piles = tables["address_pile"][tables["address_pile"]["is_address_pile"].astype(bool)]
     environment = page_environment(zone)
     html = environment.get_template("report.html.jinja").render(
         run=page_row(run),
@@ -89,6 +90,8 @@ def render_report(
         forecast=page_rows(tables["cell_forecast"].nsmallest(FORECAST_ROWS, "rank")),
         forecast_count=len(tables["cell_forecast"]),
         overlap=naive_overlap(tables["cell_forecast"]),
+        piles=page_rows(piles.nsmallest(FORECAST_ROWS, "rank")),
+        pile_count=len(piles),
         outcomes=page_rows(latest_outcomes(tables["outcome_monitor"])),
         outcome_plot=plot_outcomes(tables["outcome_monitor"], zone),
         hotspots=page_rows(tables["hotspot"].sort_values("rank")),

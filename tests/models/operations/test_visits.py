@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.operations.visits import VisitsConfig, plan_visits
 
-CONFIG = VisitsConfig(10, 10, 24, 10, 16, 2)
+CONFIG = VisitsConfig(10, 10, 24, 10, 16, 2, ())
 CELLS = pd.DataFrame({"cell_id": ["c1", "c2"], "area_id": "A", "chosen_for": "forecast"})
 
 

@@ -72,7 +72,11 @@ def tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
                                  rank=[*range(25, 0, -1), 2, 1], rank_hi=25),
         "cell_forecast": rows("cell_forecast", 40, cell_id=[f"c{i:02d}" for i in range(40)], area_id="a@1",
                               rank=range(1, 41), naive_rank=range(40, 0, -1),
-                              expected_harm=[41.0 - i for i in range(1, 41)]),
+                              expected_harm=[41.0 - i for i in range(1, 41)],
+                              is_address_pile=[i == 2 for i in range(40)]),
+        "address_pile": rows("address_pile", 25, cell_id=[f"c{i:02d}" for i in range(2, 27)], area_id="a@1",
+                             rank=range(3, 28), kind="recorded_here", why=[f"reason {i}" for i in range(25)],
+                             is_address_pile=[i != 1 for i in range(25)]),
         "hotspot": rows("hotspot", 1, hotspot_id="hs1"),
         "market": rows("market", 1, market_id="m1", area_id="b@1", grade="flagrant", is_provisional=True),
         "officer_allocation": rows("officer_allocation", 2, area_id=ids, today_hours=10.0, proposed_hours=[14.0, 6.0]),
@@ -283,6 +287,17 @@ def test_the_forecast_stands_beside_the_count() -> None:
     assert naive_overlap(tables()["cell_forecast"]) == 0
     same = tables()["cell_forecast"].assign(naive_rank=range(1, 41))
     assert naive_overlap(same) == 20
+
+
+def test_address_piles_stand_apart_with_their_reason_and_are_marked_in_the_forecast() -> None:
+    html = page(tables())
+    apart = html[html.index('id="piles"') : html.index('id="markets"')]
+    assert "reason 0" in apart and "reason 1<" not in apart  # a cell that is no pile is not shown as one
+    assert "The 20 ranked first of 24." in apart
+    assert re.findall(r"<code>(c\d\d)</code> <span class=\"tag quiet\">address pile", html) == ["c02"]
+    of = tables()
+    of["address_pile"] = of["address_pile"].assign(is_address_pile=False)
+    assert 'id="piles"' not in page(of)
 
 
 def test_outlines_run_east_and_south_from_the_corner_in_whole_metres() -> None:

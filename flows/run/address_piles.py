@@ -1,0 +1,92 @@
+"""Address piles of a run: found, published, counted, left out of visits and hot spots unless the force allows them."""
+
+import duckdb
+import pandas as pd
+
+from flows.home.settings import Settings, SettingsError
+from flows.run.assembly import Map, query
+from flows.run.repairs import Measure
+from geo.area_centres import metres_to_centre
+from geo.institutions import institutions_at, read_institutions
+from models.places.address_piles import CELL, CELL_COLUMNS, POINT, AddressPiles, find_address_piles
+
+OF_RECORDING = ("rounded_point", "area_centre", "default_point")
+PUBLISHED = ("cell_id", "area_id", "rank", "is_allowed", *(name for name in CELL_COLUMNS if name not in CELL))
+
+
+def address_piles(
+    connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame, settings: Settings
+) -> AddressPiles:
+    """Return the address piles of the window; call `place_incidents` first.
+
+    Raises
+    ------
+    SettingsError
+        `visits.allowed_addresses` names neither a cell of the grid nor an institution.
+    ValueError
+        The file of institutions cannot be used.
+    """
+    places, config = settings.places, settings.address_piles
+    events = query(connection, "address_point", window_days=places.window_days, discoveries=list(places.discoveries))
+    points = events.drop_duplicates(POINT, ignore_index=True)
+    marks = points[POINT].assign(centre_m=metres_to_centre(points, geography.areas), name=None, institution_kind=None)
+    names: list[str] = []
+    if (path := settings.force.institutions) is not None:
+        institutions = read_institutions(path, geography.areas.crs, radius_m=config.institution_m)
+        marks[["name", "institution_kind"]] = institutions_at(points, institutions)
+        names = institutions["name"].tolist()
+    for allowed in settings.visits.allowed_addresses:
+        if allowed not in names and allowed not in set(geography.cells["cell_id"]):
+            raise SettingsError(
+                f"visits.allowed_addresses: {allowed!r} is neither a cell_id of today's grid nor the name of an "
+                "institution in force.institutions; `harmspot show piles` lists the address piles"
+            )
+    return find_address_piles(events.drop(columns=["x_m", "y_m"]), marks, codebook, config=config)
+
+
+def pile_table(piles: AddressPiles, forecast: pd.DataFrame, geography: Map, settings: Settings) -> pd.DataFrame:
+    """Return address_pile less run columns and is_visited, by rank of the forecast; `forecast` is cell_forecast."""
+    cells = piles.cells.merge(geography.cells[[*CELL, "cell_id"]], on=CELL)
+    cells = cells.merge(forecast[["cell_id", "area_id", "rank"]], on="cell_id")
+    allowed = list(settings.visits.allowed_addresses)
+    cells = cells.assign(is_allowed=cells["cell_id"].isin(allowed) | cells["name"].isin(allowed))
+    return cells.sort_values("rank", ignore_index=True)[list(PUBLISHED)]
+
+
+def with_pile_mark(forecast: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return cell_forecast with is_address_pile; ranks and harm stay."""
+    piles = table.loc[table["is_address_pile"], "cell_id"]
+    return forecast.assign(is_address_pile=forecast["cell_id"].isin(piles))
+
+
+def left_out(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the address piles that get no visit for their rank."""
+    return table[table["is_address_pile"] & ~table["is_allowed"]]
+
+
+def not_left_out(forecast: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of the forecast that may be visited."""
+    return forecast[~forecast["cell_id"].isin(left_out(table)["cell_id"])]
+
+
+def pile_measures(
+    piles: AddressPiles, table: pd.DataFrame, forecast: pd.DataFrame, settings: Settings
+) -> list[Measure]:
+    """Return the rows of data_quality about address piles."""
+    count = settings.visits.forecast_cells
+    out = left_out(table)
+    visited = not_left_out(forecast, table).nsmallest(count, "rank")["rank"]
+    passed_over = out[out["rank"] < visited.max()] if len(visited) else out
+    cells = ", ".join(passed_over["cell_id"] + " (rank " + passed_over["rank"].astype(str) + ")")
+    recording = piles.points[piles.points["kind"].isin(OF_RECORDING)]
+    outside = int(recording.loc[recording["area_id"].isna(), "incident_count"].sum())
+    return [
+        ("address_piles", len(table.loc[table["is_address_pile"]]), "cells", False,
+         "cells whose incidents or harm sit on few points where they were recorded, not met; harmspot show piles"),
+        ("address_piles_passed_over", len(passed_over), "cells", len(passed_over) > 0,
+         f"would be among the {count} visited and are not: {cells}; harmspot show piles says why, "
+         "visits.allowed_addresses allows them" if len(passed_over) else "none would be among the visited cells"),
+        ("recording_point_incidents", int(recording["incident_count"].sum()), "incidents", len(recording) > 0,
+         f"on points of the recording system, {len(recording)} of them (default point, middle of an area, rounded); "
+         f"{outside:,} incidents lie outside every area"),
+    ]  # fmt: skip
