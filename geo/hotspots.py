@@ -224,12 +224,12 @@ def _previous_shapes(previous: gpd.GeoDataFrame | None, grid: Grid, largest_m2: 
 
 
 def _holder(shapes: gpd.GeoDataFrame, ix: Integers, iy: Integers, grid: Grid) -> Integers:
-    """Return the row of the first shape in which each cell has its centre, or −1."""
+    """Return the row of the shape in which each cell has its centre, or −1; the last, if there are several."""
     centres = shapely.points((ix + 0.5) * grid.size_m, (iy + 0.5) * grid.size_m)
     row, inside = shapely.STRtree(centres).query(shapes.geometry.to_numpy(), predicate="intersects")
-    held = np.full(ix.size, len(shapes), dtype=np.int64)
-    np.minimum.at(held, inside, row)
-    return np.where(held < len(shapes), held, -1)
+    held = np.full(ix.size, -1, dtype=np.int64)
+    held[inside] = row
+    return held
 
 
 def _parted(hot: pd.DataFrame, most_cells: int, least_weight: float, stay_factor: float) -> pd.DataFrame:

@@ -204,6 +204,40 @@ def test_a_hot_spot_leaves_at_less_harm_than_it_enters_with() -> None:
     assert (found(7.0), found(7.0, before), found(4.0, before)) == (0, 1, 0)
 
 
+def test_a_cell_leaves_at_less_harm_than_it_enters_with() -> None:
+    def found(edge: float, previous: gpd.GeoDataFrame | None = None) -> set[tuple[int, int]]:
+        harm = np.ones(SIDE**2) + 20 * block(20, 20, 3, 3) + (edge - 1) * block(23, 21, 1, 1)
+        hotspots = find_hotspots(cells_with(harm), GRID, previous=previous, winsor_quantile=1)
+        return cells_of(hotspots.geometry[0])
+
+    # A cell has to have three times the mean, 3.2; what was in counts half as much again.
+    strong = cells_with(np.ones(SIDE**2) + 20 * block(20, 20, 3, 3) + 4 * block(23, 21, 1, 1))
+    before = find_hotspots(strong, GRID, winsor_quantile=1)
+    outpost = (23, 21)
+    assert outpost in cells_of(before.geometry[0])
+    assert [outpost in found(edge) for edge in (3.3, 2.6)] == [True, False]
+    assert [outpost in found(edge, before) for edge in (2.6, 2.0)] == [True, False]
+
+
+def test_a_slightly_heavier_newcomer_takes_no_cell_from_a_hot_spot() -> None:
+    # Two full blocks side by side with a column between them, which the first to grow takes.
+    western, eastern, between = block(20, 20, 3, 3), block(25, 20, 3, 3), block(23, 21, 2, 1)
+
+    def west(western_harm: float, eastern_harm: float, previous: gpd.GeoDataFrame | None = None) -> int:
+        harm = np.ones(SIDE**2) + western_harm * western + eastern_harm * eastern + 10 * between
+        hotspots = find_hotspots(cells_with(harm), GRID, previous=previous, winsor_quantile=1)
+        (chosen,) = [cells for cells in map(cells_of, hotspots.geometry) if (21, 21) in cells]
+        return len(chosen & where(between))
+
+    first = find_hotspots(
+        cells_with(np.ones(SIDE**2) + 30 * western + 28 * eastern + 10 * between), GRID, winsor_quantile=1
+    )
+    before = first[[(21, 21) in cells_of(shape) for shape in first.geometry]]
+    assert west(30, 28) == 2 and west(28, 30) == 0
+    assert west(28, 30, before) == 2
+    assert west(28, 50, before) == 0
+
+
 def test_what_was_found_without_a_limit_of_size_holds_no_cell() -> None:
     cells = cells_with(noise(1) + 4 * block(10, 10, 20, 20))
     wide = find_hotspots(cells, GRID, **WHOLE)
