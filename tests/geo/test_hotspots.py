@@ -1,5 +1,6 @@
-"""Planted clusters are found, noise is not, and names last."""
+"""Planted clusters are found, noise is not, one can walk each hot spot, and names last."""
 
+import random
 import warnings
 
 import geopandas as gpd
@@ -7,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from geopandas.testing import assert_geodataframe_equal
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import ndtr
-from shapely import box
+from shapely import Polygon, box, contains_xy
 
 from geo.cells import Grid
 from geo.hotspots import COLUMNS, adjust_for_false_discovery, find_hotspots, gi_star, neighbours, winsorise
@@ -16,6 +19,9 @@ from geo.hotspots import COLUMNS, adjust_for_false_discovery, find_hotspots, gi_
 GRID = Grid("EPSG:32618", 150)
 SIDE = 50
 IX, IY = (axis.ravel() for axis in np.meshgrid(np.arange(SIDE), np.arange(SIDE)))
+CELL_M2 = 150.0**2
+# As large as it comes, and however little harm: what the tests of significance and of names are about.
+WHOLE = {"max_area_m2": 3e6, "minimum_ratio": 0.0}
 
 
 def cells_with(harm: np.ndarray) -> pd.DataFrame:
@@ -86,7 +92,7 @@ def test_one_extreme_cell_counts_as_much_as_the_quantile() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_planted_cluster_leads(seed: int) -> None:
-    planted = block(20, 30)
+    planted = block(20, 30, 3, 3)
     hotspots = find_hotspots(cells_with(noise(seed) + 8 * planted), GRID)
     assert list(hotspots.columns) == COLUMNS
     first = hotspots.iloc[0]
@@ -95,7 +101,8 @@ def test_a_planted_cluster_leads(seed: int) -> None:
     assert first.geometry.intersection(truth).area == pytest.approx(truth.area)  # the whole of it …
     assert first.geometry.area <= box(*truth.bounds).buffer(300).area  # … and no more than the band around it
     assert first["p_adjusted_min"] < 1e-6
-    assert first["area_m2"] == pytest.approx(first["cell_count"] * 150**2)
+    assert first["area_m2"] == pytest.approx(first["cell_count"] * CELL_M2)
+    assert first["harm_per_km2"] == pytest.approx(first["harm_days"] / first["area_m2"] * 1e6)
     assert hotspots.crs == GRID.crs
 
 
@@ -116,13 +123,205 @@ def test_harm_weighs_and_not_the_number_of_cells_with_any() -> None:
     )
 
 
-def test_clusters_that_touch_at_a_corner_are_one_and_ranks_follow_harm() -> None:
-    harm = noise(2) + 30 * (block(5, 5) | block(9, 9)) + 15 * block(40, 40)
-    hotspots = find_hotspots(cells_with(harm), GRID)
+def test_ranks_follow_harm() -> None:
+    hotspots = find_hotspots(cells_with(noise(2) + 30 * block(5, 5) + 15 * block(40, 40)), GRID)
     assert hotspots["rank"].tolist() == list(range(1, len(hotspots) + 1))
     assert hotspots["harm_days"].is_monotonic_decreasing
-    assert hotspots.geometry[0].intersects(GRID.squares([6], [6])[0])
-    assert hotspots.geometry[0].intersects(GRID.squares([11], [11])[0])
+    assert hotspots.geometry[0].within(box(0, 0, 2250, 2250))
+
+
+def cells_of(shape: Polygon) -> set[tuple[int, int]]:
+    """The cells whose centres lie in a hot spot."""
+    inside = contains_xy(shape, (IX + 0.5) * 150, (IY + 0.5) * 150)
+    return set(zip(IX[inside].tolist(), IY[inside].tolist(), strict=True))
+
+
+def where(chosen: np.ndarray) -> set[tuple[int, int]]:
+    return set(zip(IX[chosen].tolist(), IY[chosen].tolist(), strict=True))
+
+
+def test_places_that_meet_at_a_corner_are_two() -> None:
+    southern, northern = block(20, 20, 3, 3), block(23, 23, 3, 3)
+    hotspots = find_hotspots(cells_with(1 + 50.0 * southern + 40 * northern), GRID)
+    assert [cells_of(shape) for shape in hotspots.geometry] == [where(southern), where(northern)]
+
+
+def test_two_peaks_joined_by_a_ridge_are_two_and_the_ridge_is_shared_out() -> None:
+    western, eastern, ridge = block(10, 20, 3, 3), block(19, 20, 3, 3), block(13, 21, 6, 1)
+    hotspots = find_hotspots(cells_with(1 + 60.0 * western + 50 * eastern + 20 * ridge), GRID)
+    west, east = (cells_of(shape) for shape in hotspots.geometry[:2])
+    assert where(western) < west and where(eastern) < east
+    assert west | east <= where(western | eastern | ridge)
+    assert where(ridge) & west and where(ridge) & east
+    assert len(west) == len(east) == 11
+
+
+def test_one_compact_peak_stays_one() -> None:
+    peak = block(30, 30, 3, 3)
+    hotspots = find_hotspots(cells_with(1 + 60.0 * peak), GRID, winsor_quantile=1)
+    assert [cells_of(shape) for shape in hotspots.geometry] == [where(peak)]
+
+
+def test_an_even_plateau_is_cut_into_compact_pieces() -> None:
+    plateau = block(15, 15, 14, 14)
+    hotspots = find_hotspots(cells_with(1 + 20.0 * plateau), GRID)
+    assert hotspots["area_m2"].max() == 11 * CELL_M2
+    bounds = hotspots.bounds
+    extent = np.maximum(bounds["maxx"] - bounds["minx"], bounds["maxy"] - bounds["miny"])
+    # Eleven cells in a row would be 1,650 m; a disc of eleven is 600 m across.
+    assert extent.max() <= 1050 and extent.median() <= 750
+    assert hotspots["area_m2"].sum() >= 0.9 * plateau.sum() * CELL_M2
+
+
+def test_the_largest_size_holds_for_any_cell_and_is_at_least_one_cell() -> None:
+    harm = cells_with(1 + 60.0 * block(20, 20, 12, 12))
+    for size_m, most in [(50.0, 100), (150.0, 11), (500.0, 1), (800.0, 1)]:
+        found = find_hotspots(harm, Grid("EPSG:32618", size_m), band_m=2 * size_m)
+        assert found["cell_count"].max() == most
+    assert find_hotspots(harm, Grid("EPSG:32618", 100.0), band_m=200, max_area_m2=7 * 100.0**2)["cell_count"].max() == 7
+
+
+def test_a_place_with_little_harm_is_no_hot_spot_however_significant() -> None:
+    # The band around nine heavy cells is significant, with next to nothing in it.
+    heavy, small = block(40, 40, 3, 3), block(10, 40, 2, 1)
+    cells = cells_with(1 + 20.0 * heavy + 30 * small)
+    every = find_hotspots(cells, GRID, minimum_ratio=0, winsor_quantile=1)
+    assert len(every) == 8 and every["harm_days"].min() == 1
+    some = find_hotspots(cells, GRID, winsor_quantile=1)
+    assert [cells_of(shape) for shape in some.geometry] == [where(heavy), where(small)]
+    assert some["harm_days"].min() >= 3 * cells["harm"].mean() * 11
+
+
+def test_a_hot_spot_leaves_at_less_harm_than_it_enters_with() -> None:
+    peak = block(20, 20, 2, 2)
+
+    def found(excess: float, previous: gpd.GeoDataFrame | None = None) -> int:
+        return len(find_hotspots(cells_with(1 + excess * peak), GRID, previous=previous, winsor_quantile=1))
+
+    # Four cells have to hold as much as eleven with three times the mean: 8.25 times the mean each.
+    before = find_hotspots(cells_with(1 + 8.0 * peak), GRID, winsor_quantile=1)
+    assert len(before) == 1
+    assert (found(7.0), found(7.0, before), found(4.0, before)) == (0, 1, 0)
+
+
+def test_a_cell_leaves_at_less_harm_than_it_enters_with() -> None:
+    def found(edge: float, previous: gpd.GeoDataFrame | None = None) -> set[tuple[int, int]]:
+        harm = np.ones(SIDE**2) + 20 * block(20, 20, 3, 3) + (edge - 1) * block(23, 21, 1, 1)
+        hotspots = find_hotspots(cells_with(harm), GRID, previous=previous, winsor_quantile=1)
+        return cells_of(hotspots.geometry[0])
+
+    # A cell has to have three times the mean, 3.2; what was in counts half as much again.
+    strong = cells_with(np.ones(SIDE**2) + 20 * block(20, 20, 3, 3) + 4 * block(23, 21, 1, 1))
+    before = find_hotspots(strong, GRID, winsor_quantile=1)
+    outpost = (23, 21)
+    assert outpost in cells_of(before.geometry[0])
+    assert [outpost in found(edge) for edge in (3.3, 2.6)] == [True, False]
+    assert [outpost in found(edge, before) for edge in (2.6, 2.0)] == [True, False]
+
+
+def test_a_slightly_heavier_newcomer_takes_no_cell_from_a_hot_spot() -> None:
+    # Two full blocks side by side with a column between them, which the first to grow takes.
+    western, eastern, between = block(20, 20, 3, 3), block(25, 20, 3, 3), block(23, 21, 2, 1)
+
+    def west(western_harm: float, eastern_harm: float, previous: gpd.GeoDataFrame | None = None) -> int:
+        harm = np.ones(SIDE**2) + western_harm * western + eastern_harm * eastern + 10 * between
+        hotspots = find_hotspots(cells_with(harm), GRID, previous=previous, winsor_quantile=1)
+        (chosen,) = [cells for cells in map(cells_of, hotspots.geometry) if (21, 21) in cells]
+        return len(chosen & where(between))
+
+    first = find_hotspots(
+        cells_with(np.ones(SIDE**2) + 30 * western + 28 * eastern + 10 * between), GRID, winsor_quantile=1
+    )
+    before = first[[(21, 21) in cells_of(shape) for shape in first.geometry]]
+    assert west(30, 28) == 2 and west(28, 30) == 0
+    assert west(28, 30, before) == 2
+    assert west(28, 50, before) == 0
+
+
+def test_what_was_found_without_a_limit_of_size_holds_no_cell() -> None:
+    cells = cells_with(noise(1) + 4 * block(10, 10, 20, 20))
+    wide = find_hotspots(cells, GRID, **WHOLE)
+    assert wide["area_m2"].max() > 1e6
+    assert_geodataframe_equal(find_hotspots(cells, GRID, previous=wide.head(1)), find_hotspots(cells, GRID))
+
+
+def test_names_last_while_harm_comes_and_goes() -> None:
+    # Ten places of unlike strength and size; each day a little is added and a little fades.
+    rng = np.random.default_rng(20)
+    places = [block(4 + 9 * (n % 5), 6 + 18 * (n // 5), 2 + n % 4, 3 + n % 3) for n in range(10)]
+    harm = noise(3) + sum((6 + n) * place for n, place in enumerate(places))
+    previous = first = find_hotspots(cells_with(harm), GRID)
+    assert len(first) >= 10
+    kept = []
+    for _ in range(15):
+        harm = harm * 0.99 + rng.poisson(0.01 * harm)
+        now = find_hotspots(cells_with(harm), GRID, previous=previous)
+        kept.append(previous["hotspot_id"].isin(now["hotspot_id"]).mean())
+        previous = now
+    assert np.mean(kept) >= 0.98
+    assert first["hotspot_id"].isin(previous["hotspot_id"]).mean() >= 0.9
+
+
+MAP_SIDE = 14
+LAND = pd.DataFrame(
+    [(x, y) for x in range(MAP_SIDE) for y in range(MAP_SIDE) if (x, y) != (5, 5)], columns=["cell_ix", "cell_iy"]
+)
+
+
+@st.composite
+def maps(draw: st.DrawFn) -> pd.DataFrame:
+    """A small city with a hole: a few blocks of equal cells, which makes ties, and a few cells of any harm."""
+    harm = np.zeros((MAP_SIDE, MAP_SIDE))
+    number = st.integers(0, MAP_SIDE - 1)
+    for x, y, width, height, weight in draw(st.lists(st.tuples(number, number, *[st.integers(1, 6)] * 3), max_size=4)):
+        harm[x : x + width, y : y + height] += 10 * weight
+    for x, y, weight in draw(st.lists(st.tuples(number, number, st.integers(1, 400)), max_size=12)):
+        harm[x, y] += weight
+    return LAND.assign(harm=harm[LAND["cell_ix"], LAND["cell_iy"]])
+
+
+SIZES = st.fixed_dictionaries(
+    {
+        "max_area_m2": st.integers(1, 15).map(lambda cells: cells * CELL_M2),
+        "minimum_ratio": st.sampled_from([0.0, 0.5, 1.5, 3.0]),
+    }
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(maps(), maps(), SIZES, st.randoms(use_true_random=False))
+def test_hot_spots_are_walkable_and_apart_and_do_not_depend_on_order(
+    cells: pd.DataFrame, yesterday: pd.DataFrame, size: dict[str, float], order: random.Random
+) -> None:
+    harm = winsorise(cells["harm"].to_numpy(), 0.995)
+    z, p = gi_star(harm, neighbours(cells["cell_ix"].to_numpy(), cells["cell_iy"].to_numpy(), 2.0))
+    adjusted = adjust_for_false_discovery(p)
+    squares = GRID.squares(cells["cell_ix"], cells["cell_iy"])
+    least = size["minimum_ratio"] * harm.mean() * size["max_area_m2"] / CELL_M2
+    for previous, limit, factor in [(None, 0.05, 1.0), (find_hotspots(yesterday, GRID, **size), 0.10, 1.5)]:
+        found = find_hotspots(cells, GRID, previous=previous, **size)
+        # One polygon whose inside hangs together: its cells share sides.
+        assert (found.geom_type == "Polygon").all() and found.is_valid.all()
+        assert (found["area_m2"] <= size["max_area_m2"] * (1 + 1e-9)).all()
+        assert found["area_m2"].sum() == pytest.approx(found.union_all().area if len(found) else 0)
+        assert (found["harm_days"] * factor >= least * (1 - 1e-9)).all() and (found["harm_days"] > 0).all()
+        significant = squares[(z > 0) & (adjusted <= limit)].union_all()
+        assert found.geometry.difference(significant).area.max() == 0 or found.empty
+        assert found["hotspot_id"].is_unique
+        assert found["rank"].tolist() == list(range(1, len(found) + 1))
+        assert found["harm_days"].is_monotonic_decreasing
+        shuffled = cells.iloc[order.sample(range(len(cells)), len(cells))]
+        assert_geodataframe_equal(found, find_hotspots(shuffled, GRID, previous=previous, **size))
+
+
+@settings(max_examples=30, deadline=None)
+@given(maps(), SIZES)
+def test_the_same_harm_again_gives_the_same_hot_spots(cells: pd.DataFrame, size: dict[str, float]) -> None:
+    once = find_hotspots(cells, GRID, **size)
+    again = find_hotspots(cells, GRID, previous=once, **size)
+    assert_geodataframe_equal(once, again)
+    doubled = find_hotspots(cells.assign(harm=2 * cells["harm"]), GRID, **size)  # another codebook's days
+    assert once.geometry.geom_equals(doubled.geometry).all() and len(once) == len(doubled)
 
 
 def test_a_new_hot_spot_is_named_after_its_heaviest_cell() -> None:
@@ -142,9 +341,9 @@ def test_a_hot_spot_keeps_its_name_while_it_lasts_though_its_peak_moves() -> Non
 
 def test_the_greatest_overlap_gets_the_name_and_names_are_unique() -> None:
     # One wide hot spot breaks in two; the larger part carries the name on, the other may not take it again.
-    whole = find_hotspots(cells_with(noise(0) + 20 * block(10, 10, 24, 4)), GRID).head(1)
+    whole = find_hotspots(cells_with(noise(0) + 20 * block(10, 10, 24, 4)), GRID, **WHOLE).head(1)
     broken = cells_with(noise(0) + 20 * (block(10, 10, 14, 4) | block(30, 10, 4, 4)))
-    parts = find_hotspots(broken, GRID, previous=whole)
+    parts = find_hotspots(broken, GRID, previous=whole, **WHOLE)
     large, small = parts.geometry[0], parts.geometry[1]
     assert large.area > small.area
     assert parts["hotspot_id"][0] == whole["hotspot_id"][0]
@@ -165,13 +364,13 @@ def test_a_name_carried_off_by_another_cluster_is_not_given_twice() -> None:
 def test_cells_leave_later_than_they_enter() -> None:
     planted, faint = block(10, 10), block(40, 40, 3, 3)
     strong = cells_with(noise(4) + 12 * planted + 12 * faint)
-    before = find_hotspots(strong, GRID)
+    before = find_hotspots(strong, GRID, **WHOLE)
     # Fading: below what a newcomer needs, above what loses the place.
     for excess in np.arange(3.0, 1.5, -0.25):
         fading = cells_with(noise(4) + 12 * planted + excess * faint)
         here = box(40 * 150, 40 * 150, 43 * 150, 43 * 150)
-        stays = find_hotspots(fading, GRID, previous=before).intersects(here).any()
-        enters = find_hotspots(fading, GRID).intersects(here).any()
+        stays = find_hotspots(fading, GRID, previous=before, **WHOLE).intersects(here).any()
+        enters = find_hotspots(fading, GRID, **WHOLE).intersects(here).any()
         assert stays or not enters
         if stays and not enters:
             return
@@ -225,7 +424,16 @@ def test_cells_that_make_no_sense_are_refused(change: dict, said: str) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    [{"band_m": 0}, {"winsor_quantile": 0}, {"enter_p": 0.2}, {"leave_p": 1}, {"minimum_iou": 0}],
+    [
+        *({"band_m": 0}, {"winsor_quantile": 0}, {"enter_p": 0.2}, {"leave_p": 1}, {"minimum_iou": 0}),
+        *(
+            {"max_area_m2": 0},
+            {"max_area_m2": np.inf},
+            {"minimum_ratio": -1},
+            {"minimum_ratio": np.nan},
+            {"stay_factor": 0.9},
+        ),
+    ],
 )
 def test_settings_out_of_range_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(setting))}=.*expected"):
