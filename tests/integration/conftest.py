@@ -116,6 +116,5 @@ def kafka_home(
     admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
     admin.create_topics({topic_prefix + topic: {"num_partitions": partitions} for topic in (*TOPICS, "changes")})
     admin.close()
-    home = new_home(tmp_path / "by topic")
-    with open_home_store(home):
-        return home
+    with open_home_store(new_home(tmp_path / "by topic")):
+        return new_home(tmp_path / "by topic")  # whose settings nobody has read: tests set variables
