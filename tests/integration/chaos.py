@@ -260,6 +260,7 @@ def fill_disk(site: Site, scale: Scale) -> str:
     """Let the disk be full while batches are kept; then free it."""
     site.traffic.send(scale.records)
     with small_disk(site.home) as fill:
+        site.make(site.home)  # the disk hides the one that was there
         assert site.start().wait() == 0, site.log.read_text()[-2000:]
         site.traffic.send(scale.records)
         with fill() as limit:
