@@ -41,6 +41,8 @@ RUN: dict[str, Any] = {
     "crs": CRS,
     "top_k": 5,
     "is_staffing_assumed": False,
+    "is_usable": True,
+    "unusable_because": None,
 }
 DEFAULTS: dict[str, Any] = {
     "VARCHAR": "v",
@@ -91,6 +93,8 @@ def tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
             [("rows_in", 10.0, "rows", False, ""), ("versions_stored", 7.0, "rows", False, ""),
              ("duplicates", 1.0, "rows", False, ""), ("dead_letters", 2.0, "rows", True, "could not be read")],
             columns=["measure", "value", "unit", "is_warning", "detail"]),
+        "quality_check": rows("quality_check", 2, check_name=["located", "list_chooses"], outcome="passed",
+                              detail=["99.2% of incidents are located.", "Room for 5 of 21 areas."], way_out=None),
     }  # fmt: skip
 
 
@@ -425,3 +429,21 @@ def test_every_cell_has_a_macro_and_every_axis_its_columns() -> None:
     for name, axis in AXES.items():
         for column in (axis.rate, f"{name}_share", f"rank_without_{name}"):
             assert column in described, f"axis {name}: describe {column} under area_ranking in tables.yml"
+
+
+def test_what_the_checks_say_stands_on_top_and_every_check_in_the_table() -> None:
+    of = tables()
+    assert warnings_of(RUN, of) == warnings_of(RUN, {**of, "quality_check": of["quality_check"].iloc[:0]})
+    said = {"outcome": ["warning", "failed"], "detail": ["No axis <has> data.", "All outside."], "way_out": "Load it."}
+    of["quality_check"] = of["quality_check"].assign(**said)
+    assert warnings_of(RUN, of)[:2] == said["detail"]
+    html = page(of)
+    assert html.count("No axis &lt;has&gt; data.") == 2 and "<has>" not in html
+    assert html.count("All outside. <em>Load it.</em>") == 1
+
+
+def test_an_unusable_run_says_so_at_the_head_of_the_page() -> None:
+    said = "This run is unusable"
+    assert said not in page()
+    html = page(is_usable=False, unusable_because="100% of incidents lie outside every area.")
+    assert html.index(said) < html.index("<main>")
