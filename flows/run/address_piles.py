@@ -80,6 +80,7 @@ def pile_measures(
     cells = ", ".join(passed_over["cell_id"] + " (rank " + passed_over["rank"].astype(str) + ")")
     recording = piles.points[piles.points["kind"].isin(OF_RECORDING)]
     outside = int(recording.loc[recording["area_id"].isna(), "incident_count"].sum())
+    points = "1 point" if len(recording) == 1 else f"{len(recording)} points"
     return [
         ("address_piles", len(table.loc[table["is_address_pile"]]), "cells", False,
          "cells whose incidents or harm sit on few points where they were recorded, not met; harmspot show piles"),
@@ -87,6 +88,6 @@ def pile_measures(
          f"would be among the {count} visited and are not: {cells}; harmspot show piles says why, "
          "visits.allowed_addresses allows them" if len(passed_over) else "none would be among the visited cells"),
         ("recording_point_incidents", int(recording["incident_count"].sum()), "incidents", len(recording) > 0,
-         f"on points of the recording system, {len(recording)} of them (default point, middle of an area, rounded); "
+         f"on {points} of the recording system (default, middle of an area, rounded); "
          f"{outside:,} incidents lie outside every area"),
     ]  # fmt: skip
