@@ -126,3 +126,10 @@ def _files_of(path: Path) -> list[Path]:
         beside = path.parent.glob(f"{glob.escape(path.stem)}.*")
         return sorted(file for file in beside if file.suffix.lower() in (".shp", ".dbf", ".prj", ".cpg"))
     return [path]
+
+
+def _hash_of_bytes(contents: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16]
