@@ -43,8 +43,7 @@ def read_ranking(home: Home, area_set: str | None, run_id: str | None) -> pd.Dat
     PublicationError
         The run has no such set; the message lists those that it has.
     """
-    main = home.settings.force.areas.set
-    if area_set in (None, main):
+    if area_set is None or area_set == (main := home.settings.force.areas.set):
         return read_published(home.path, "area_ranking", run_id)
     further = read_published(home.path, "area_set_ranking", run_id)
     of_set = further[further["area_set"] == area_set].reset_index(drop=True)

@@ -1,5 +1,6 @@
 """Identity of a run: code, configuration, boundaries, codebook, both clocks, seed and predecessor."""
 
+import glob
 import hashlib
 import json
 from collections.abc import Iterable
@@ -122,7 +123,17 @@ def hash_of_erasures(person_ids: Iterable[str]) -> str | None:
 
 
 def _hash_of_files(*paths: Path | None) -> str:
-    return _hash_of_bytes(path.read_bytes() for path in paths if path is not None)
+    return _hash_of_bytes(file.read_bytes() for path in paths if path is not None for file in _files_of(path))
+
+
+def _files_of(path: Path) -> list[Path]:
+    """Return the files that a path stands for: all of a shapefile, or of a folder such as a File Geodatabase."""
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix != ".lock")
+    if path.suffix.lower() == ".shp":  # ids and names stand in the .dbf, the coordinate system in the .prj
+        beside = path.parent.glob(f"{glob.escape(path.stem)}.*")
+        return sorted(file for file in beside if file.suffix.lower() in (".shp", ".dbf", ".prj", ".cpg"))
+    return [path]
 
 
 def _hash_of_bytes(contents: Iterable[bytes]) -> str:

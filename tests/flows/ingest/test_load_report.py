@@ -95,7 +95,9 @@ def test_areas_that_crossed_themselves_are_said_at_every_load_and_by_doctor(fold
     [line] = json.loads(in_home(folder, "load", "--json", csv(folder, row("b"), name="b.csv")).stdout)["repaired_areas"]
     assert line.startswith(words)
     assert line.endswith("100.0%)")
-    assert words in " ".join(in_home(folder, "doctor").stdout.split())
+    [of_map] = [found for found in json.loads(in_home(folder, "doctor", "--json").stdout) if found["check"] == "map"]
+    assert of_map["state"] == "warning"
+    assert words in of_map["detail"]
 
 
 def test_dead_letters_are_listed_filtered_and_exported_until_a_replay_takes_them(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Further sets of areas: each is ranked by itself, as the main set is, and two sets never mix."""
 
 import json
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,10 +20,11 @@ from shapely import Polygon, box
 
 from flows.command import cli
 from flows.home.home import Home
+from flows.home.run_identity import RunIdentity
 from flows.home.settings import Settings, load_settings
 from flows.ingest.ingest import load_file
 from flows.run.area_sets import RankedSets, rank_further_sets
-from flows.run.assembly import Map, officer_hours, place_frames, place_incidents, read_run_codebook
+from flows.run.assembly import Map, officer_hours, place_frames, place_incidents, read_map, read_run_codebook
 from flows.run.previous_run import Previous
 from flows.run.prioritise import rank_places
 from flows.schedule.daily import daily_run
@@ -365,3 +367,30 @@ def test_another_boundary_file_of_a_further_set_is_another_run(home: Home) -> No
     again = daily_run(Home(home.path, home.config_file, CLOCK, progress=lambda text: None), AS_OF)
     assert again.run_id != first.run_id
     assert again.place_counts["area_set_ranking"] == 3
+
+
+def test_a_shapefile_counts_with_its_table_and_a_geodatabase_with_all_its_files(home: Home) -> None:
+    beats = BEATS.rename(columns={"raw_area_id": "BEAT"})[["BEAT", "geometry"]]
+    assert home.config_file is not None
+    folder = home.config_file.parent
+    beats.to_file(folder / "beats.shp")
+    beats.to_file(folder / "beats.gdb", driver="OpenFileGDB", layer="beats")
+
+    def boundaries_hash(file: str, layer: str | None) -> str:
+        config = yaml.safe_load((folder / "town.yaml").read_text())
+        config["force"]["areas"]["further"]["beat"] |= {"path": file, "layer": layer}
+        (folder / "other.yaml").write_text(yaml.safe_dump(config))
+        settings = load_settings(folder / "other.yaml", environment={})
+        assert len(read_map(settings).further["beat"]) == 4
+        return RunIdentity(NOW, NOW, None, settings, CRS).boundaries_hash
+
+    before = [boundaries_hash("beats.shp", None), boundaries_hash("beats.gdb", "beats")]
+    assert before == [boundaries_hash("beats.shp", None), boundaries_hash("beats.gdb", "beats")]
+    other_ids = beats.assign(BEAT=["n1", "n2", "s1", "s3"])
+    shapes = (folder / "beats.shp").read_bytes()
+    other_ids.to_file(folder / "beats.shp")
+    assert (folder / "beats.shp").read_bytes() == shapes  # the ids stand in beats.dbf
+    shutil.rmtree(folder / "beats.gdb")
+    other_ids.to_file(folder / "beats.gdb", driver="OpenFileGDB", layer="beats")
+    after = [boundaries_hash("beats.shp", None), boundaries_hash("beats.gdb", "beats")]
+    assert not set(before) & set(after)
