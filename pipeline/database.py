@@ -265,6 +265,11 @@ def _attach_error(error: duckdb.Error, path: Path) -> StoreError:
         return StoreError(f"{path} does not exist; load or ingest something first (harmspot load, harmspot ingest).")
     if "not a valid DuckDB" in message:
         return StoreError(f"{path} is not a DuckDB file; move it away or restore it from a backup.")
+    if "WAL" in message and "does not match" in message:
+        return StoreError(
+            f"{path}.wal is the log of another copy of {path.name}, as when a backup was restored beside it: move the "
+            "log away, or restore the backup's own log with it."
+        )
     if any(sign in message for sign in _DAMAGE_SIGNS):
         return _damage_error(path)
     return explain_duckdb_error(error) or StoreError(f"{path} cannot be opened: {message.splitlines()[0]}")

@@ -22,10 +22,10 @@ OF_NO_RUN = ""  # run_id of the hash of a table that belongs to no run
 
 @dataclass(frozen=True, slots=True)
 class Hashes:
-    """The hashes that a file holds: row count and hash by run and table."""
+    """The hashes that a file holds: by run, and then by table, the number of rows and their hash."""
 
     path: Path
-    kept: Mapping[tuple[str, str], tuple[int, str]]
+    kept: Mapping[str, Mapping[str, tuple[int, str]]]
 
     def check(self, table_name: str, run_id: str, rows: pa.Table) -> None:
         """Raise PublicationError unless the rows are those that were published.
@@ -44,14 +44,14 @@ class Hashes:
 
     def knows(self, run_id: str) -> bool:
         """Return whether the run has hashes; one that an older harmspot published has none."""
-        return any(hashed == run_id for hashed, _ in self.kept)
+        return run_id in self.kept
 
     def is_as_published(self, table_name: str, run_id: str, rows: pa.Table) -> bool:
         """Return whether the rows are those that were published, as far as that is known."""
         if not self.knows(run_id):
             return True
-        published = self.kept.get((run_id, table_name), (0, content_hash(rows[:0])))
-        return published[0] == len(rows) and published[1] == content_hash(rows)
+        count, published = self.kept[run_id].get(table_name, (0, ""))
+        return count == len(rows) and (count == 0 or published == content_hash(rows))
 
 
 def content_hash(rows: pa.Table) -> str:

@@ -273,8 +273,14 @@ def all_rows_sql(table: Table) -> str:
 def rows_of_run_sql(table: Table) -> str:
     """Return the query for the rows of run `$run_id`, sorted by key."""
     key, by = ", ".join(name_sql(name) for name in table.key), name_sql(table.kept_by)
-    of_run = f"(SELECT {by} FROM kept.run WHERE run_id = $run_id)"  # noqa: S608 - tables.yml
+    shared = f"(SELECT {by} FROM kept.run WHERE run_id = $run_id)"  # noqa: S608 - tables.yml
+    of_run = shared if table.shared_by else "$run_id"
     return f"SELECT * FROM kept.{name_sql(table.name)} WHERE {by} = {of_run} ORDER BY {key}"  # noqa: S608 - tables.yml
+
+
+def runs_with_rows_sql(table_name: str) -> str:
+    """Return the query for the ids of the runs that have rows in the table."""
+    return f"SELECT DISTINCT run_id FROM kept.{name_sql(table_name)} ORDER BY run_id"  # noqa: S608 - tables.yml
 
 
 def counts_sql(table_names: Sequence[str]) -> str:
@@ -290,7 +296,10 @@ def hashes_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Hashes:
     if HASHES not in {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}:
         return Hashes(path, {})
     found = connection.execute(f"SELECT run_id, table_name, row_count, sha256 FROM kept.{HASHES}").fetchall()  # noqa: S608
-    return Hashes(path, {(run_id, name): (count, sha256) for run_id, name, count, sha256 in found})
+    by_run: dict[str, dict[str, tuple[int, str]]] = {}
+    for run_id, name, count, sha256 in found:
+        by_run.setdefault(run_id, {})[name] = (count, sha256)
+    return Hashes(path, by_run)
 
 
 def _hashed_now(

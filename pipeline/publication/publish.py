@@ -41,6 +41,7 @@ from pipeline.publication.duckdb_file import (
     remove_stale_logs,
     rewrite_tables,
     rows_of_run_sql,
+    runs_with_rows_sql,
     without_people,
     write_file,
 )
@@ -500,9 +501,21 @@ def _changed(path: Path, encryption_key: str | None, tables: Mapping[str, Table]
         if not hashes.is_as_published("run", OF_NO_RUN, in_order):
             yield f"{path.name}: run"
         for table in (table for table in tables.values() if table.name not in ("run", HASHES)):
+            filled = _filled_runs(connection, table, kept)
             for run_id in [OF_NO_RUN] if table.is_projection else in_order["run_id"].to_pylist():
-                if not hashes.is_as_published(table.name, run_id, _rows_of_run(connection, table, run_id, kept)):
+                is_empty = filled is not None and run_id not in filled
+                rows = pa.table({}) if is_empty else _rows_of_run(connection, table, run_id, kept)
+                if not hashes.is_as_published(table.name, run_id, rows):
                     yield f"{path.name}: {table.name}" + (f" of run {run_id}" if run_id else "")
+
+
+def _filled_runs(connection: duckdb.DuckDBPyConnection, table: Table, kept: set[str]) -> set[str] | None:
+    """Return the runs with rows in a table, so that the empty ones need no query each; None where rows are shared."""
+    if not table.is_of_one_run:
+        return None
+    if table.name not in kept:
+        return set()
+    return {run_id for (run_id,) in connection.execute(runs_with_rows_sql(table.name)).fetchall()}
 
 
 def _rows_of_run(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str, kept: set[str]) -> pa.Table:

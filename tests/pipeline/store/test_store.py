@@ -215,6 +215,30 @@ def test_a_full_disk_keeps_nothing_of_a_batch_and_says_so(path: Path) -> None:
         assert commit(store, batch(*rows), incidents=3001).stored == 3000
 
 
+INTERRUPTED = """
+import os, sys
+from pathlib import Path
+from pipeline.database import attach, connect
+connection = connect()
+attach(connection, Path(sys.argv[1]), sys.argv[2], alias="store")
+connection.execute("CREATE TABLE store.interrupted (x INTEGER)")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_log_of_another_copy_of_the_store_is_refused_with_the_way_out(path: Path) -> None:
+    open_store(path, KEY, wait_s=0).close()
+    backup = path.read_bytes()
+    with open_store(path, KEY, wait_s=0) as store:
+        commit(store, batch({}))
+    subprocess.run([sys.executable, "-c", INTERRUPTED, path, KEY.encryption], check=False)
+    path.write_bytes(backup)
+    with pytest.raises(StoreError, match=r"\.wal is the log of another copy.*move the log away"):
+        open_store(path, KEY, wait_s=0)
+    path.with_name(f"{path.name}.wal").unlink()
+    open_store(path, KEY, wait_s=0).close()
+
+
 def test_a_damaged_store_says_so_with_the_way_out(path: Path) -> None:
     with open_store(path, KEY, wait_s=0) as store:
         commit(store, batch({}))
