@@ -31,6 +31,8 @@ from pipeline.sources.registry import is_source_name, settings_type
 from pipeline.typed_sections import Sections, build_typed, checked_keys
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# The keys of `geo.layers.FORMATS`, which would take half a second to import.
+LAYER_FORMATS = ("geopackage", "geoparquet", "geojson", "flatgeobuf", "filegdb", "pmtiles", "shapefile")
 ENVIRONMENT_PREFIX = "HARMSPOT__"
 
 
@@ -157,6 +159,20 @@ class PublicationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LayersSettings:
+    """The formats of the map layers; the GeoPackage is always written, because the project shows it."""
+
+    formats: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.formats if name not in LAYER_FORMATS]
+        if unknown:
+            raise SettingsError(
+                f"layers.formats: {unknown[0]!r} is unknown; expected some of {', '.join(LAYER_FORMATS)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class KafkaSettings:
     """The brokers and topics; `security` is passed to the client unchanged and never shown."""
 
@@ -231,6 +247,7 @@ class Settings:
     notices: NoticesConfig
     audits: AuditsConfig
     publication: PublicationSettings
+    layers: LayersSettings
     kafka: KafkaSettings
     sources: Annotated[Mapping[str, Any], Sections(settings_type)]  # by name of the source
     partners: PartnersSettings
@@ -255,7 +272,19 @@ class Settings:
 
 
 # Sections that cannot change a run's content; RunIdentity adds the seed, and identity() the rest of `force`.
-NOT_DECIDING = ("seed", "force", "ingest", "store", "audits", "kafka", "sources", "partners", "stream", "schedule")
+NOT_DECIDING = (
+    "seed",
+    "force",
+    "ingest",
+    "store",
+    "audits",
+    "layers",
+    "kafka",
+    "sources",
+    "partners",
+    "stream",
+    "schedule",
+)
 
 
 def load_settings(config_file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
-import pandas as pd
-
 from flows.decisions.notice_decisions import marked
 from flows.home.home import Home
+from flows.outputs.themes import Drawn, descriptions, place_layers
 from flows.run.assembly import Map
-from geo.cells import Grid
 from geo.layers import write_layers
 from models.places.axes import AXES
 from pipeline.complete_file import only_writer, write_complete
@@ -27,8 +24,8 @@ TABLES = (
     "place_change",
     "outcome_monitor",
     "data_quality",
+    "visit_plan",
 )
-
 
 WRITTEN = "run_id"  # file beside the layers, written last, with their run_id
 
@@ -38,11 +35,11 @@ def write_outputs(home: Home, geography: Map, run_id: str | None = None) -> list
     run = _run(home, run_id)
     tables = read_places(home.path, TABLES, run["run_id"])
     tables["area_notice"] = marked(home, tables["area_notice"], "area")
-    layers = place_layers(tables, geography, run["crs"])
+    layers = place_layers(Drawn(tables, run, geography))
     (home.layers / WRITTEN).unlink(missing_ok=True)
     home.layers.mkdir(parents=True, exist_ok=True)
     with only_writer(home.layers):
-        paths = write_layers(layers, home.layers, run=run)
+        paths = write_layers(layers, home.layers, run=run, themes=descriptions(), formats=home.settings.layers.formats)
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     shapes = {**layers, "points_of_interest": geography.points_of_interest}
     html = render_report(run, tables, shapes, people_counts, AXES, written_at=home.now())
@@ -65,22 +62,3 @@ def _run(home: Home, run_id: str | None) -> dict[str, Any]:
             f"run {run_id or '(the latest)'} is not kept in {home.path}; `harmspot show runs` lists them"
         )
     return {str(name): value for name, value in chosen.iloc[0].items()}
-
-
-def place_layers(tables: dict[str, pd.DataFrame], geography: Map, crs: str) -> dict[str, gpd.GeoDataFrame]:
-    """Return one layer per theme in the run's metric coordinate system."""
-    areas = geography.areas[["area_id", "geometry"]].merge(tables["area_ranking"], on="area_id").sort_values("rank")
-    cells = tables["cell_forecast"]
-    grid = Grid(crs=crs, size_m=geography.grid.size_m)
-    squares = grid.squares(*grid.index(cells["x_min_m"] + grid.size_m / 2, cells["y_min_m"] + grid.size_m / 2))
-    return {
-        "areas": gpd.GeoDataFrame(areas, geometry="geometry", crs=crs),
-        "cells": gpd.GeoDataFrame(cells, geometry=squares.to_numpy(), crs=crs),
-        "hotspots": _from_wkb(tables["hotspot"], crs),
-        "markets": _from_wkb(tables["market"], crs),
-    }
-
-
-def _from_wkb(frame: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:
-    shapes = gpd.GeoSeries.from_wkb(frame["geometry_wkb"].map(bytes), crs=crs)
-    return gpd.GeoDataFrame(frame.drop(columns="geometry_wkb"), geometry=shapes.to_numpy(), crs=crs)
