@@ -121,8 +121,9 @@ def test_a_place_keeps_its_rank_of_the_run_before() -> None:
     after = pd.DataFrame({"cell_id": ["new", "a", "b", "same"], "rank": [1, 2, 3, 4]})
     before = pd.DataFrame({"cell_id": ["a", "b", "same", "gone"], "rank": [5, 1, 4, 2]})
     moved = with_rank_before(after, before, "cell_id").set_index("cell_id")
-    assert moved["rank_before"].to_dict() == {"new": pd.NA, "a": 5, "b": 1, "same": 4}
-    assert moved["rank_change"].to_dict() == {"new": pd.NA, "a": 3, "b": -2, "same": 0}
+    assert moved["rank_before"].dropna().to_dict() == {"a": 5, "b": 1, "same": 4}
+    assert moved["rank_change"].dropna().to_dict() == {"a": 3, "b": -2, "same": 0}
+    assert moved.loc["new", ["rank_before", "rank_change"]].isna().all()
     assert moved["rank"].tolist() == [1, 2, 3, 4]
 
 
