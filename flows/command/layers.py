@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @run_option
 @pass_home
 def command(home: "Home", run_id: str | None) -> None:
-    """Rewrite the map layers and the report of a kept run: GeoPackage, GeoParquet, GeoJSON, report.html.
+    """Rewrite the map layers (in the formats of layers.formats), their QGIS project and the report of a kept run.
 
     \b
     Example:

@@ -123,7 +123,7 @@ THEMES: Mapping[str, Theme] = {
         "area_ranking",
         "Areas",
         _area_shapes,
-        """concat("area_name", '\\n', 'rank ', "rank")""",
+        """concat("area_name", '\\n', 'rank ', "rank", ' (', "rank_lo", '–', "rank_hi", ')')""",
         is_always_labelled=True,
     ),
     "cells": Theme("cell_forecast", "Cells", _squares, ""),

@@ -23,6 +23,8 @@ CELL_CLASSES = {
 }  # by share of all cells; the rest is clear
 CHANGES = {"entered": "#b2182b", "rose": "#ef8a62", "fell": "#67a9cf", "left": "#2166ac"}
 INK = "#17202a"
+# Areas are multiplied: what lies below them stays visible, a street map or, in another order of layers, the cells.
+BLEND_MODES = {"areas": "6"}  # as QGIS numbers them; others are 0, drawn over what is below
 PLAIN = {"symbollevels": "0", "forceraster": "0", "enableorderby": "0"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from geo.layers.layer import Layer
-from geo.layers.renderers import data_defined, renderer_of
+from geo.layers.renderers import BLEND_MODES, data_defined, renderer_of
 
 QGIS_VERSION = "3.22.0"  # files of an older version are read without a question
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
@@ -41,11 +41,18 @@ def labels_enabled(layer: Layer) -> str:
 
 def style_elements(layer: Layer) -> list[ET.Element]:
     """Return the elements that QML and project have in common; the renderer is the first, if there is one."""
-    renderer = renderer_of(layer.description.style or layer.theme, layer.features)
+    style = layer.description.style or layer.theme
+    renderer = renderer_of(style, layer.features)
     elements = [] if renderer is None else [renderer]
     if layer.description.label:
         elements += [_labels(layer), _text("previewExpression", layer.description.label), _map_tip(layer)]
-    return [*elements, _aliases(layer), _temporal(layer), _text("blendMode", "0"), _text("layerOpacity", "1")]
+    return [
+        *elements,
+        _aliases(layer),
+        _temporal(layer),
+        _text("blendMode", BLEND_MODES.get(style, "0")),
+        _text("layerOpacity", "1"),
+    ]
 
 
 def as_text(root: ET.Element) -> str:

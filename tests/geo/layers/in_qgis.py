@@ -28,6 +28,8 @@ def main(file: str, picture: str, *styled: str) -> dict:
     job = drawn(visible, project)
     image = job.renderedImage()
     image.save(picture)
+    areas, cells = (layer for name in ("Areas", "Cells") for layer in visible if layer.name() == name)
+    over, alone = (drawn(layers, project).renderedImage() for layers in ([areas, cells], [areas]))
     colours = Counter(QColor(image.pixel(x, y)).name() for x in range(image.width()) for y in range(image.height()))
     return {
         "is_read": is_read,
@@ -39,6 +41,9 @@ def main(file: str, picture: str, *styled: str) -> dict:
             label.labelText for label in job.takeLabelingResults().labelsWithinRect(QgsRectangle(-1e9, -1e9, 1e9, 1e9))
         ],
         "colours": dict(colours.most_common(500)),
+        "cells_under_areas": sum(
+            over.pixel(x, y) != alone.pixel(x, y) for x in range(over.width()) for y in range(over.height())
+        ),
         "errors": [error.message for error in job.errors()],
         "files": [opened(path) for path in styled],
     }
@@ -49,7 +54,7 @@ def drawn(layers: list, project: QgsProject) -> QgsMapRendererSequentialJob:
     settings.setLayers(layers)
     settings.setDestinationCrs(project.crs())
     settings.setOutputSize(QSize(800, 800))
-    settings.setBackgroundColor(QColor("#ff00ff"))
+    settings.setBackgroundColor(QColor("#ffffff"))
     settings.setExtent(QgsRectangle(project.viewSettings().defaultViewExtent()))
     job = QgsMapRendererSequentialJob(settings)
     job.start()

@@ -16,7 +16,7 @@ from tests.geo.layers.invented import CRS, RUN, THEMES, city
 
 SCRIPT = Path(__file__).with_name("in_qgis.py")
 PYTHON = "/usr/bin/python3"  # the one for which the packages of a distribution install QGIS
-BACKGROUND = "#ff00ff"
+BACKGROUND = "#ffffff"
 
 
 def python_of_qgis() -> str:
@@ -121,6 +121,7 @@ def test_cells_are_drawn_over_areas_and_the_rest_of_them_is_clear(many: dict[str
     ground = sum(count for colour, count in many["colours"].items() if colour != BACKGROUND)
     cells = sum(many["colours"].get(colour, 0) for colour in CELL_CLASSES.values())
     assert 0.02 < cells / ground < 0.06  # a twentieth of the cells, less what labels cover
+    assert many["cells_under_areas"] > 0.02 * ground  # visible in any order of layers
 
 
 def test_the_archive_holds_one_document_without_a_time_of_its_own(tmp_path: Path) -> None:
