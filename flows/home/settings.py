@@ -31,7 +31,7 @@ from pipeline.sources.registry import is_source_name, settings_type
 from pipeline.typed_sections import Sections, build_typed, checked_keys
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-# The keys of `geo.layers.FORMATS`, which would take half a second to import.
+# The keys of `geo.layers.FORMATS`, whose libraries are heavy; a test holds them to each other.
 LAYER_FORMATS = ("geopackage", "geoparquet", "geojson", "flatgeobuf", "filegdb", "pmtiles", "shapefile")
 ENVIRONMENT_PREFIX = "HARMSPOT__"
 

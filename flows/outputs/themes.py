@@ -52,6 +52,7 @@ class Theme:
     more: tuple[Column, ...] = ()
     is_shown: bool = True
     is_always_labelled: bool = False
+    labels_from_scale: int = 0
     duration: tuple[str, str] | None = None
 
     def description(self, style: str) -> Description:
@@ -68,6 +69,7 @@ class Theme:
             style=style,
             is_shown=self.is_shown,
             is_always_labelled=self.is_always_labelled,
+            labels_from_scale=self.labels_from_scale,
             duration=self.duration,
         )
 
@@ -126,7 +128,7 @@ THEMES: Mapping[str, Theme] = {
         """concat("area_name", '\\n', 'rank ', "rank", ' (', "rank_lo", '–', "rank_hi", ')')""",
         is_always_labelled=True,
     ),
-    "cells": Theme("cell_forecast", "Cells", _squares, ""),
+    "cells": Theme("cell_forecast", "Cells", _squares, """concat('cell, rank ', "rank")""", labels_from_scale=10_000),
     "hotspots": Theme("hotspot", "Hot spots", _outlines, """concat('hot spot ', "rank")"""),
     "markets": Theme("market", "Street markets", _outlines, """concat("grade", ' market, rank ', "rank")"""),
     "changes": Theme(

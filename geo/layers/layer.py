@@ -58,6 +58,8 @@ class Description:
         True where the layer is ticked when the project opens.
     is_always_labelled : bool
         True where every feature has its label on a map of few; else labels give way to each other.
+    labels_from_scale : int
+        Denominator of the scale from which on features are labelled, for themes of many; 0 labels them at any.
     duration : tuple[str, str] or None
         Columns with the time at which a feature begins to hold and the minutes for which it holds; by default it
         holds from as_of to valid_to.
@@ -72,6 +74,7 @@ class Description:
     style: str = ""
     is_shown: bool = True
     is_always_labelled: bool = False
+    labels_from_scale: int = 0
     duration: tuple[str, str] | None = None
 
 

@@ -87,8 +87,10 @@ def _labels(layer: Layer) -> ET.Element:
     ET.SubElement(settings, "text-format", multilineAlign="1")
     ET.SubElement(settings, "placement", placement="4", priority="5", polygonPlacementFlags="2")
     all_drawn = "1" if layer.description.is_always_labelled and len(layer.features) <= FEW_LABELS else "0"
-    drawing = {"drawLabels": "1", "obstacle": "0", "scaleVisibility": "0", "fontMinPixelSize": "3"}
-    ET.SubElement(settings, "rendering", {**drawing, "fontMaxPixelSize": "10000", "displayAll": all_drawn})
+    scale = layer.description.labels_from_scale
+    scales = {"scaleVisibility": "1" if scale else "0", "scaleMin": "0", "scaleMax": str(scale)}
+    drawing = {"drawLabels": "1", "obstacle": "0", "fontMinPixelSize": "3", "fontMaxPixelSize": "10000"}
+    ET.SubElement(settings, "rendering", {**drawing, **scales, "displayAll": all_drawn})
     if "rank" in layer.features:
         settings.append(data_defined("dd_properties", {"Priority": 'max(0, 10 - ln("rank"))'}))
     return root

@@ -61,6 +61,7 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
         ("ingest: {sources: kafka}\n", "ingest.sources='kafka': expected a list"),
         ("stream: {live: often}\n", "stream.live='often': expected true or false"),
         ("stream: {group: 3}\n", "stream.group=3: expected text or null"),
+        ("layers: {formats: [geojson, dwg]}\n", "layers.formats: 'dwg' is unknown; expected some of geopackage"),
         ("seed: true\n", "seed=True: expected a whole number"),
         ("force: {areas: {path: 3}}\n", "force.areas.path=3: expected a path or null"),
         ("force: {staffing: {assumed_total_hours_per_day: x}}\n", "assumed_total_hours_per_day='x': expected a number"),

@@ -39,7 +39,14 @@ THEMES = {
         tip=("rank", "p_top_k"),
         is_always_labelled=True,
     ),
-    "cells": Description(title="Cells", about="Cells by expected harm.", key=("cell_id",), fields=RUN_FIELDS),
+    "cells": Description(
+        title="Cells",
+        about="Cells by expected harm.",
+        key=("cell_id",),
+        label="""concat('cell, rank ', "rank")""",
+        fields=RUN_FIELDS,
+        labels_from_scale=10_000,
+    ),
     "hotspots": Description(
         title="Hot spots",
         about="Clusters of harm.",

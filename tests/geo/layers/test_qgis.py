@@ -82,6 +82,7 @@ def test_columns_have_names_for_people_and_features_a_name_a_tip_and_a_time(few:
     assert layer["display"] == THEMES["areas"].label
     assert 'P(top K): [% "p_top_k" %]' in layer["tip"]
     assert layer["times"] == [True, 2, "as_of", "valid_to", ""]
+    assert few["layers"]["Cells"]["display"] == THEMES["cells"].label
     assert few["layers"]["Visits"]["times"][:3] == [True, 3, "starts_at"]
     assert few["layers"]["Visits"]["times"][4] == "minutes"
 
@@ -111,6 +112,7 @@ def test_a_city_of_thousands_of_areas_is_no_single_colour(many: dict[str, Any]) 
 
 
 def test_in_a_city_of_thousands_the_labels_of_the_worst_come_first(many: dict[str, Any]) -> None:
+    assert not [text for text in many["labels"] if text.startswith("cell")]  # those only from 1 : 10,000 on
     ranks = [int(text.rsplit(" ", 1)[1]) for text in many["labels"]]
     assert len(ranks) > 50
     assert len({1, 2, 3, 4, 5} & set(ranks)) >= 4
