@@ -1,4 +1,4 @@
-"""Pure geometry in metres: areas, cells, hot spots, market shapes, map layers. One flat package.
+"""Pure geometry in metres: areas, cells, hot spots, market shapes. One flat package, and a room of map layers.
 
 Imports no other package of the project.
 """

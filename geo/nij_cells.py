@@ -16,7 +16,7 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from geo.layers import clock_of_gdal
+from geo.layers.fixed_times import clock_of_gdal
 
 Integers = npt.NDArray[np.int64]
 

@@ -1,6 +1,6 @@
 """Differences between two runs: which places and people entered, left, rose or fell, and which measure changed most."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ def place_changes(before: pd.DataFrame, after: pd.DataFrame, kind: str) -> pd.Da
     Returns
     -------
     pd.DataFrame
-        Rows of `place_change` without the run's columns, sorted by place_id; unchanged places are left out.
+        Rows of `place_change` without the run's columns and outlines, sorted by place_id, unchanged places left out.
 
     Raises
     ------
@@ -68,6 +68,30 @@ def place_changes(before: pd.DataFrame, after: pd.DataFrame, kind: str) -> pd.Da
     changed["why"] = _why(changed, MEASURES[kind], subject="place")
     changed = changed[changed["change"] != ""].reset_index(names="place_id").assign(place_kind=kind)
     return changed[PLACE_COLUMNS].astype({"rank_before": "Int32", "rank_after": "Int32"})
+
+
+def with_rank_before(after: pd.DataFrame, before: pd.DataFrame | None, key: Sequence[str]) -> pd.DataFrame:
+    """Add to a ranked table where each place stood in the predecessor run.
+
+    Parameters
+    ----------
+    after : pd.DataFrame
+        Columns `key` and rank, 1 the worst, and further columns.
+    before : pd.DataFrame or None
+        Columns `key` and rank of the predecessor; None for a first run.
+    key : sequence of str
+        Columns that identify a place in both.
+
+    Returns
+    -------
+    pd.DataFrame
+        `after` with rank_before and rank_change (rank_before less rank, so that a rise is positive); both null for a
+        place that the predecessor does not have.
+    """
+    columns = [*key, "rank"]
+    ranks = after.iloc[:0][columns] if before is None else before[columns]
+    rank_before = after[list(key)].merge(ranks, on=list(key), how="left")["rank"].astype("Int32").to_numpy()
+    return after.assign(rank_before=rank_before, rank_change=rank_before - after["rank"].astype("Int32"))
 
 
 def person_changes(before: pd.DataFrame, after: pd.DataFrame, why_now: pd.Series) -> pd.DataFrame:

@@ -67,6 +67,7 @@ MODELS = {
     "models.simulate.behaviour": {"models.simulate.world", "models.simulate.output"},
     "models.simulate": {"models.simulate.world", "models.simulate.output", "models.simulate.behaviour"},
 }
+GEO: dict[str, set[str]] = {"geo.layers": {"geo"}}  # the rest of geo is flat
 FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.home": set(),
     "flows.human_log": {"flows.home"},
@@ -88,7 +89,7 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
     },
 }
 ALLOWED: dict[str, set[str]] = (
-    PIPELINE | MODELS | {room: {*below, "pipeline", "geo", "models"} for room, below in FLOWS.items()}
+    PIPELINE | MODELS | GEO | {room: {*below, "pipeline", "geo", "models"} for room, below in FLOWS.items()}
 )
 DOZEN = 12
 PACKAGES = ("geo", "models", "pipeline", "flows")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=FOLDER, help="Folder for the layers and the report; needed unless the run is the latest.")
 @pass_home
 def command(home: "Home", run_id: str | None, out: Path | None) -> None:
-    """Rewrite the map layers and the report of a kept run: GeoPackage, GeoParquet, GeoJSON, report.html.
+    """Rewrite the map layers (in the formats of layers.formats), their QGIS project and the report of a kept run.
 
     A run is drawn with the shapes and cells that it was published with, whatever the settings say today.
 

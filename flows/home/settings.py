@@ -33,6 +33,8 @@ from pipeline.sources.registry import is_source_name, settings_type
 from pipeline.typed_sections import Sections, build_typed, checked_keys
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# The keys of `geo.layers.FORMATS`, whose libraries are heavy; a test holds them to each other.
+LAYER_FORMATS = ("geopackage", "geoparquet", "geojson", "flatgeobuf", "filegdb", "pmtiles", "shapefile")
 ENVIRONMENT_PREFIX = "HARMSPOT__"
 
 
@@ -200,6 +202,20 @@ class PublicationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LayersSettings:
+    """The formats of the map layers; the GeoPackage is always written, because the project shows it."""
+
+    formats: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.formats if name not in LAYER_FORMATS]
+        if unknown:
+            raise SettingsError(
+                f"layers.formats: {unknown[0]!r} is unknown; expected some of {', '.join(LAYER_FORMATS)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class KafkaSettings:
     """The brokers and topics; `security` is passed to the client unchanged and never shown."""
 
@@ -276,6 +292,7 @@ class Settings:
     notices: NoticesConfig
     audits: AuditsConfig
     publication: PublicationSettings
+    layers: LayersSettings
     kafka: KafkaSettings
     sources: Annotated[Mapping[str, Any], Sections(settings_type)]  # by name of the source
     partners: PartnersSettings
@@ -300,7 +317,19 @@ class Settings:
 
 
 # Sections that cannot change a run's content; RunIdentity adds the seed, and identity() the rest of `force`.
-NOT_DECIDING = ("seed", "force", "ingest", "store", "audits", "kafka", "sources", "partners", "stream", "schedule")
+NOT_DECIDING = (
+    "seed",
+    "force",
+    "ingest",
+    "store",
+    "audits",
+    "layers",
+    "kafka",
+    "sources",
+    "partners",
+    "stream",
+    "schedule",
+)
 
 
 def load_settings(config_file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
-import pandas as pd
-
 from flows.decisions.notice_decisions import marked
 from flows.home.home import Home
-from flows.run.map_shapes import DrawnMap, drawn_map
-from geo.cells import Grid
+from flows.outputs.themes import Drawn, descriptions, place_layers
+from flows.run.map_shapes import drawn_map
 from geo.layers import write_layers
 from models.places.axes import AXES
 from pipeline.complete_file import unfinished
@@ -32,11 +29,9 @@ TABLES = (
     "data_quality",
     "quality_check",
     "map_shape",
+    "visit_plan",
 )
 REPORT = "report.html"  # beside layers that are written elsewhere
-
-
-SETS = "area_sets"  # theme of the further sets; a run without them has no such layer
 
 
 def write_outputs(home: Home, run_id: str | None = None, out: Path | None = None) -> list[Path]:
@@ -85,13 +80,13 @@ def _drawn(home: Home, run: dict[str, Any], out: Path | None) -> list[Path]:
     tables["area_notice"] = marked(home, tables["area_notice"], "area")
     shapes = tables.pop("map_shape")
     drawn = drawn_map(run, shapes, tables["area_ranking"]["area_id"], home.settings)
-    layers = place_layers(tables, drawn, run["crs"])
+    layers = place_layers(Drawn(tables, run, drawn))
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     on_page = {**layers, "points_of_interest": drawn.points_of_interest}
     html = render_report(run, tables, on_page, people_counts, AXES, written_at=home.now()).encode()
     folder, report = (out, out / REPORT) if out else (home.layers, home.report)
     with completed_folder(folder, run["run_id"], beside=None if out else report) as fresh:
-        written = write_layers(layers, fresh, run=run)
+        written = write_layers(layers, fresh, run=run, themes=descriptions(), formats=home.settings.layers.formats)
         (fresh / REPORT if out else unfinished(report)).write_bytes(html)
     return [*(folder / path.name for path in written), report]
 
@@ -110,36 +105,3 @@ def _run(home: Home, run_id: str | None) -> dict[str, Any]:
             f"run {run_id or '(the latest)'} is not kept in {home.path}; `harmspot show runs` lists them"
         )
     return {str(name): value for name, value in chosen.iloc[0].items()}
-
-
-def place_layers(tables: dict[str, pd.DataFrame], drawn: DrawnMap, crs: str) -> dict[str, gpd.GeoDataFrame]:
-    """Return one layer per theme in the run's metric coordinate system."""
-    areas = drawn.areas[["area_id", "geometry"]].merge(tables["area_ranking"], on="area_id").sort_values("rank")
-    return {
-        "areas": gpd.GeoDataFrame(areas, geometry="geometry", crs=crs),
-        **({SETS: _area_sets(tables["area_set_ranking"], drawn, crs)} if len(tables["area_set_ranking"]) else {}),
-        "cells": _squares(tables["cell_forecast"], crs),
-        "hotspots": _from_wkb(tables["hotspot"], crs),
-        "markets": _from_wkb(tables["market"], crs),
-    }
-
-
-def _area_sets(ranking: pd.DataFrame, drawn: DrawnMap, crs: str) -> gpd.GeoDataFrame:
-    """Return the areas of all further sets by set and rank."""
-    shapes = drawn.further[["area_set", "area_id", "geometry"]]
-    ranked = shapes.merge(ranking, on=["area_set", "area_id"]).sort_values(["area_set", "rank"])
-    return gpd.GeoDataFrame(ranked, geometry="geometry", crs=crs)
-
-
-def _squares(cells: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:
-    """Return cells of one size as squares."""
-    if cells.empty:
-        return gpd.GeoDataFrame(cells, geometry=gpd.GeoSeries([], crs=crs))
-    grid = Grid(crs=crs, size_m=float(cells["cell_size_m"].iloc[0]))
-    squares = grid.squares(*grid.index(cells["x_min_m"] + grid.size_m / 2, cells["y_min_m"] + grid.size_m / 2))
-    return gpd.GeoDataFrame(cells, geometry=squares.to_numpy(), crs=crs)
-
-
-def _from_wkb(frame: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:
-    shapes = gpd.GeoSeries.from_wkb(frame["geometry_wkb"].map(bytes), crs=crs)
-    return gpd.GeoDataFrame(frame.drop(columns="geometry_wkb"), geometry=shapes.to_numpy(), crs=crs)

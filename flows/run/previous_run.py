@@ -19,6 +19,7 @@ class Previous:
 
     area_ranking: pd.DataFrame
     area_set_ranking: pd.DataFrame
+    cell_forecast: pd.DataFrame
     market: pd.DataFrame
     hotspot: pd.DataFrame
     person_tier: pd.DataFrame
@@ -46,7 +47,7 @@ def read_previous(home: Home, run_id: str | None) -> Previous | None:
     if run_id is None:
         return None
     return Previous(
-        **read_places(home.path, ("area_ranking", "area_set_ranking", "market", "hotspot"), run_id),
+        **read_places(home.path, ("area_ranking", "area_set_ranking", "cell_forecast", "market", "hotspot"), run_id),
         **{
             name: read_people(home, name, run_id, reader=READER, purpose=PURPOSE)
             for name in ("person_tier", "tier_term", "seller_term")

@@ -36,7 +36,7 @@ from flows.run.quality import data_quality
 from flows.run.repairs import map_repairs
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
-from models.changes import place_changes
+from models.changes import place_changes, with_rank_before
 from models.forecast.forecast import forecast_cells
 from models.operations.allocation import Allocation, allocate
 from models.people_lists.assess import PeopleLists, PreviousPeople, assess_people
@@ -61,6 +61,15 @@ PEOPLE_TABLES = (
     "seller_term",
     "person_change",
 )
+# Ranked tables of places, and the columns that identify a place from run to run.
+RANKED = {
+    "area_ranking": ["area_id"],
+    "area_set_ranking": ["area_set", "area_id"],
+    "cell_forecast": ["cell_id"],
+    "hotspot": ["hotspot_id"],
+    "market": ["market_id"],
+}
+CHANGING = {"area": "area_ranking", "market": "market", "hotspot": "hotspot"}  # kind of place → its table
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,9 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "data_quality": quality,
         "quality_check": pd.concat([checks, check_ranking(ranking, settings.places.top_k)], ignore_index=True),
         "map_shape": map_shape(geography),
+    }
+    places |= {
+        table: with_rank_before(places[table], getattr(previous, table, None), key) for table, key in RANKED.items()
     }
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
     return Products(
@@ -314,10 +326,21 @@ def where_police_find(ranking: pd.DataFrame, officers: pd.DataFrame) -> pd.DataF
 
 def changed_places(places: dict[str, pd.DataFrame], previous: Previous | None) -> pd.DataFrame:
     """Return place_change less run columns; nothing for a first run."""
-    kinds = {"area": "area_ranking", "market": "market", "hotspot": "hotspot"}
-    now = {kind: places[table] for kind, table in kinds.items()}
-    before = {kind: getattr(previous, table) if previous else now[kind] for kind, table in kinds.items()}
-    return pd.concat([place_changes(before[kind], now[kind], kind) for kind in kinds], ignore_index=True)
+    now = {kind: places[table] for kind, table in CHANGING.items()}
+    before = {kind: getattr(previous, table) if previous else now[kind] for kind, table in CHANGING.items()}
+    changes = [
+        place_changes(before[kind], now[kind], kind).pipe(_with_outline, before[kind], now[kind], f"{kind}_id")
+        for kind in CHANGING
+    ]
+    return pd.concat(changes, ignore_index=True)
+
+
+def _with_outline(changes: pd.DataFrame, before: pd.DataFrame, now: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Add the outline of each place, or the one it had; null for areas, whose shapes are those of the map."""
+    if "geometry_wkb" not in now:
+        return changes.assign(geometry_wkb=None)
+    outlines = pd.concat([now, before]).drop_duplicates(key).set_index(key)["geometry_wkb"]
+    return changes.assign(geometry_wkb=changes["place_id"].map(outlines).astype(object))
 
 
 def market_shapes(markets: Markets, geography: Map) -> gpd.GeoDataFrame:

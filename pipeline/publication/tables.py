@@ -28,6 +28,7 @@ ARROW_TYPES = {
     "BLOB": pa.binary(),
 }
 
+INTERVAL_ENDS = {"_lo": ", lower end", "_hi": ", upper end"}
 RUN_COLUMNS = ("run_id", "as_of", "valid_to")  # first columns of every table of a run, except `run`
 
 
@@ -57,13 +58,14 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: DuckDB type, meaning, unit if any, and where it is shown."""
+    """A column: DuckDB type, meaning, unit if any, where it is shown, and its label if its name is not good enough."""
 
     name: str
     duckdb_type: str
     meaning: str
     unit: str | None = None
     show: Show = Show()
+    label: str | None = None
 
     @property
     def arrow_type(self) -> pa.DataType:
@@ -74,6 +76,15 @@ class Column:
     def is_number(self) -> bool:
         """True for numbers, False for text, times and truth values."""
         return self.duckdb_type in ("DOUBLE", "INTEGER", "BIGINT")
+
+    @property
+    def title(self) -> str:
+        """The name in words, for those who read a table in a GIS."""
+        words = self.name.removeprefix("is_")
+        for end, said in INTERVAL_ENDS.items():
+            words = words.removesuffix(end) + said if words.endswith(end) else words
+        words = words.replace("_", " ")
+        return self.label or words[0].upper() + words[1:]
 
     @property
     def comment(self) -> str:
@@ -222,7 +233,9 @@ def tables_markdown() -> str:
 
 def _columns(described: Mapping[str, Mapping[str, Any]]) -> tuple[Column, ...]:
     return tuple(
-        Column(name, body["type"], body["meaning"], body.get("unit"), _show(name, body.get("show", {})))
+        Column(
+            name, body["type"], body["meaning"], body.get("unit"), _show(name, body.get("show", {})), body.get("label")
+        )
         for name, body in described.items()
     )
 

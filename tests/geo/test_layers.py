@@ -17,7 +17,8 @@ import shapely
 from shapely import Point, Polygon, box
 
 from geo.cells import Grid
-from geo.layers import STYLES, write_layers
+from geo.layers import write_layers
+from pipeline.pages.svg_map import CELL_STEPS, DRAWN_SHARE
 
 CRS = "EPSG:32618"
 GRID = Grid(CRS, 150)
@@ -78,8 +79,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_theme_is_there_in_every_format_and_nothing_else(tmp_path: Path) -> None:
     paths = write_layers(LAYERS | {"extra": hotspots()}, tmp_path / "new" / "layers", run=RUN)
-    themed = [f"{theme}.{suffix}" for theme in LAYERS for suffix in ("parquet", "geojson", "qml")]
-    assert [path.name for path in paths] == ["harmspot.gpkg", *themed, "extra.parquet", "extra.geojson"]
+    styles = [f"{theme}.qml" for theme in LAYERS]
+    themed = [f"{theme}.{suffix}" for suffix in ("parquet", "geojson") for theme in (*LAYERS, "extra")]
+    assert [path.name for path in paths] == ["harmspot.gpkg", *styles, "harmspot.qgz", *themed]
     assert sorted(paths) == sorted((tmp_path / "new" / "layers").iterdir())
 
 
@@ -163,7 +165,7 @@ def test_every_layer_has_a_default_style_where_qgis_looks_for_it(folder: Path) -
         assert style == (folder / f"{theme}.qml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("theme", sorted(path.stem for path in STYLES.iterdir()))
+@pytest.mark.parametrize("theme", ["areas", "cells", "hotspots", "markets"])
 def test_a_style_colours_by_a_column_there_is_with_symbols_there_are(folder: Path, theme: str) -> None:
     root = ET.fromstring(styles_in(folder / "harmspot.gpkg").loc[theme, "styleQML"])
     renderer = root.find("renderer-v2")
@@ -182,15 +184,12 @@ def test_a_style_colours_by_a_column_there_is_with_symbols_there_are(folder: Pat
     assert len(set(colours)) == len(classes) >= 2
 
 
-def test_the_style_of_cells_parts_them_at_one_five_ten_and_25_percent(tmp_path: Path) -> None:
-    write_layers({"cells": cells(300)}, tmp_path, run=RUN)
-    root = ET.parse(tmp_path / "cells.qml").getroot()
-    assert [(float(one.get("lower")), float(one.get("upper"))) for one in root.iter("range")] == [
-        (1, 3),
-        (3, 15),
-        (15, 30),
-        (30, 75),
-    ]
+def test_the_style_of_cells_parts_them_where_the_report_does(tmp_path: Path) -> None:
+    write_layers({"cells": cells(1000)}, tmp_path, run=RUN)
+    ranges = [*ET.parse(tmp_path / "cells.qml").getroot().iter("range")]
+    assert [(int(one.get("lower")), int(one.get("upper"))) for one in ranges] == [(1, 5), (6, 10), (11, 20), (21, 50)]
+    assert ranges[0].get("label") == "top 0.5% of cells, from 0.2 days"
+    assert [float(one.get("upper")) / 1000 for one in ranges] == [*CELL_STEPS, DRAWN_SHARE]
 
 
 @pytest.mark.parametrize("column", ["person_id", "subject_person_id", "PERSON_ID", "person_ids"])
@@ -236,7 +235,7 @@ def test_a_failure_on_the_way_leaves_gdal_as_it_was(tmp_path: Path, monkeypatch:
     def full_disk(*_: Any, **__: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("geo.layers._write_geojson", full_disk)
+    monkeypatch.setattr("geo.layers.geojson._write", full_disk)
     with pytest.raises(OSError, match="no space"):
         write_layers(LAYERS, tmp_path, run=RUN)
     assert pyogrio.get_gdal_config_option("OGR_CURRENT_DATE") is None

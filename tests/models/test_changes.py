@@ -4,9 +4,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from models.changes import MEASURES, person_changes, place_changes
+from models.changes import MEASURES, person_changes, place_changes, with_rank_before
 
 TABLES = yaml.safe_load((Path(__file__).parents[2] / "pipeline/publication/tables.yml").read_text(encoding="utf-8"))
+# The run adds the outline.
+CHANGE_COLUMNS = [name for name in TABLES["published"]["place_change"]["columns"] if name != "geometry_wkb"]
 AREA = ["area_id", "rank", "is_listed", "violence_per_day", "disorder_per_day", "minors_per_day"]
 TIER = ["person_id", "tier", "score", "p_top_k", "violence_share", "disorder_share", "minors_share"]
 
@@ -66,7 +68,7 @@ def test_a_market_that_changes_grade_says_so() -> None:
     assert changes["why"].tolist() == [
         "The number of callers went from 1 to 12. Its grade went from suspected to flagrant."
     ]
-    assert list(changes.columns) == [*TABLES["published"]["place_change"]["columns"]]
+    assert list(changes.columns) == CHANGE_COLUMNS
     assert place_changes(before[:0], after, "market")["change"].tolist() == ["entered"]
     assert place_changes(before, after[:0], "market")["change"].tolist() == ["left"]
 
@@ -76,7 +78,7 @@ def test_unchanged_and_empty_runs_say_nothing() -> None:
     for before, after in ((table, table), (table[:0], table[:0])):
         changes = place_changes(before, after, "hotspot")
         assert changes.empty
-        assert list(changes.columns) == [*TABLES["published"]["place_change"]["columns"]]
+        assert list(changes.columns) == CHANGE_COLUMNS
 
 
 def test_two_runs_without_people_say_nothing() -> None:
@@ -113,3 +115,22 @@ def test_people_by_hand() -> None:
     assert pd.isna(changes.loc["p3", "tier_after"])
     assert list(changes.reset_index().columns) == [*TABLES["restricted"]["person_change"]["columns"]]
     assert not changes["why"].str.contains("p[0-9]", regex=True).any()
+
+
+def test_a_place_keeps_its_rank_of_the_run_before() -> None:
+    after = pd.DataFrame({"cell_id": ["new", "a", "b", "same"], "rank": [1, 2, 3, 4]})
+    before = pd.DataFrame({"cell_id": ["a", "b", "same", "gone"], "rank": [5, 1, 4, 2]})
+    moved = with_rank_before(after, before, "cell_id").set_index("cell_id")
+    assert moved["rank_before"].dropna().to_dict() == {"a": 5, "b": 1, "same": 4}
+    assert moved["rank_change"].dropna().to_dict() == {"a": 3, "b": -2, "same": 0}
+    assert moved.loc["new", ["rank_before", "rank_change"]].isna().all()
+    assert moved["rank"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "before", [None, pd.DataFrame({"cell_id": pd.Series(dtype="str"), "rank": pd.Series(dtype="Int32")})]
+)
+def test_without_a_run_before_nothing_has_moved(before: pd.DataFrame | None) -> None:
+    moved = with_rank_before(pd.DataFrame({"cell_id": ["a"], "rank": [1]}), before, "cell_id")
+    assert moved[["rank_before", "rank_change"]].isna().all(axis=None)
+    assert moved.dtypes[["rank_before", "rank_change"]].astype(str).tolist() == ["Int32", "Int32"]

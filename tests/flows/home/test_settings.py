@@ -107,6 +107,7 @@ def test_the_identity_of_a_run_holds_what_decides_of_each_set_but_no_path(tmp_pa
         ("ingest: {sources: kafka}\n", "ingest.sources='kafka': expected a list"),
         ("stream: {live: often}\n", "stream.live='often': expected true or false"),
         ("stream: {group: 3}\n", "stream.group=3: expected text or null"),
+        ("layers: {formats: [geojson, dwg]}\n", "layers.formats: 'dwg' is unknown; expected some of geopackage"),
         ("seed: true\n", "seed=True: expected a whole number"),
         ("force: {areas: {layers: a}}\n", "'force.areas.layers'; did you mean 'layer'"),
         ("force: {areas: {further: {beat: {pth: b}}}}\n", "'force.areas.further.beat.pth'; did you mean 'path'"),

@@ -24,6 +24,7 @@ CHANGES = pd.DataFrame(
         "rank_before": [np.nan, 2.0, 3.0],
         "rank_after": [1, None, 2],
         "why": ["x", None, "z"],
+        "geometry_wkb": [b"outline", None, None],
     }
 )
 

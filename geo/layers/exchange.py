@@ -1,0 +1,76 @@
+"""Further formats, for those who ask: FlatGeobuf, Esri File Geodatabase, vector tiles in PMTiles."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyogrio
+
+from geo.layers.fixed_times import write_archive
+from geo.layers.geojson import in_degrees
+from geo.layers.layer import Layer
+
+GEODATABASE = "harmspot.gdb"
+ZOOMS = {"MINZOOM": "9", "MAXZOOM": "13"}  # from a county on the screen to a cell of 150 m over 15 pixels
+WHOLE_TILES = {"MAX_SIZE": "20000000", "MAX_FEATURES": "1000000"}  # else GDAL thins out a tile with all cells of a city
+
+
+def write_flatgeobuf(layers: Sequence[Layer], folder: Path, run: Mapping[str, Any]) -> list[Path]:
+    """Write `<theme>.fgb` per layer, in metres, with a spatial index."""
+    paths = [folder / f"{layer.theme}.fgb" for layer in layers]
+    for layer, path in zip(layers, paths, strict=True):
+        pyogrio.write_dataframe(
+            layer.flat,
+            path,
+            layer=layer.theme,
+            driver="FlatGeobuf",
+            geometry_type=layer.geometry_type,
+            promote_to_multi=layer.geometry_type.startswith("Multi"),
+            layer_options={"TITLE": layer.description.title, "DESCRIPTION": layer.description.about},
+        )
+    return paths
+
+
+def write_file_geodatabase(layers: Sequence[Layer], folder: Path, run: Mapping[str, Any]) -> list[Path]:
+    """Write `harmspot.gdb.zip`, a File Geodatabase of all themes in metres; GDAL and QGIS read it unpacked or not."""
+    with TemporaryDirectory(dir=folder) as scratch:
+        geodatabase = Path(scratch) / GEODATABASE
+        for layer in layers:
+            _add_feature_class(layer, geodatabase)
+        files = sorted(path for path in geodatabase.iterdir() if path.suffix != ".lock")
+        members = {f"{GEODATABASE}/{path.name}": path.read_bytes() for path in files}
+    return [write_archive(folder / f"{GEODATABASE}.zip", members)]
+
+
+def _add_feature_class(layer: Layer, geodatabase: Path) -> None:
+    """Add a feature class; whole numbers beyond 32 bits become real ones, which every version of the format has."""
+    features = layer.flat
+    long = [name for name, dtype in features.dtypes.items() if str(dtype).lower() == "int64"]
+    pyogrio.write_dataframe(
+        features.astype(dict.fromkeys(long, "Float64")),
+        geodatabase,
+        layer=layer.theme,
+        driver="OpenFileGDB",
+        geometry_type=layer.geometry_type,
+        promote_to_multi=layer.geometry_type.startswith("Multi"),
+        layer_options={"LAYER_ALIAS": layer.description.title},
+    )
+
+
+def write_pmtiles(layers: Sequence[Layer], folder: Path, run: Mapping[str, Any]) -> list[Path]:
+    """Write `<theme>.pmtiles` per layer with features: the format cannot hold tiles of nothing."""
+    drawn = [layer for layer in layers if len(layer.features)]
+    paths = [folder / f"{layer.theme}.pmtiles" for layer in drawn]
+    for layer, path in zip(drawn, paths, strict=True):
+        about = {"NAME": layer.description.title, "DESCRIPTION": layer.description.about}
+        pyogrio.write_dataframe(
+            in_degrees(layer.flat),
+            path,
+            layer=layer.theme,
+            driver="PMTiles",
+            geometry_type=layer.geometry_type,
+            promote_to_multi=layer.geometry_type.startswith("Multi"),
+            dataset_options={**ZOOMS, **WHOLE_TILES, **about},
+        )
+    return paths
