@@ -91,14 +91,15 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call) ->
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
         quality = call(data_quality, snapshot.connection, frames, people, notes, settings.force.staffing.note)
-    quality = pd.concat([quality, pile_measures(piles, pile_cells, forecast, settings)], ignore_index=True)
     to_visit = not_left_out(forecast, pile_cells)
     plans = call(plan_operations, plan_inputs, to_visit, codebook, geography, as_of, settings)
+    pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
+    quality = pd.concat([quality, pile_measures(piles, pile_cells, forecast, settings)], ignore_index=True)
     officers = call(allocate_officers, ranking, geography, settings)
     places = {
         "area_ranking": ranking,
         "cell_forecast": forecast,
-        "address_pile": pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"])),
+        "address_pile": pile_cells,
         "hotspot": with_wkb(hotspots),
         "market": with_wkb(market_shapes(markets, geography)),
         "officer_allocation": officers.areas,
