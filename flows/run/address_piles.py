@@ -72,9 +72,9 @@ def not_left_out(forecast: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 def pile_measures(
     piles: AddressPiles, table: pd.DataFrame, forecast: pd.DataFrame, settings: Settings
 ) -> list[Measure]:
-    """Return the rows of data_quality about address piles."""
+    """Return the rows of data_quality about address piles; `table` is address_pile."""
     count = settings.visits.forecast_cells
-    out = left_out(table)
+    out = left_out(table[~table["is_visited"]])
     visited = not_left_out(forecast, table).nsmallest(count, "rank")["rank"]
     passed_over = out[out["rank"] < visited.max()] if len(visited) else out
     cells = ", ".join(passed_over["cell_id"] + " (rank " + passed_over["rank"].astype(str) + ")")

@@ -123,6 +123,10 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         plan_inputs = call(plan_frames, snapshot.connection, markets, geography, as_of, settings)
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
+        plans = call(
+            plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
+        )
+        pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
         of_the_map = [
             *map_repairs(geography),
             *sets.measures,
@@ -130,14 +134,12 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         ]
         why_assumed = settings.force.staffing.note
         quality = call(data_quality, snapshot.connection, frames, people, notes, why_assumed, of_the_map)
-    to_visit = not_left_out(forecast, pile_cells)
-    plans = call(plan_operations, plan_inputs, to_visit, codebook, geography, as_of, settings)
     officers = call(allocate_officers, ranking, geography, settings)
     places = {
         "area_ranking": ranking,
         "area_set_ranking": sets.ranking,
         "cell_forecast": forecast,
-        "address_pile": pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"])),
+        "address_pile": pile_cells,
         "hotspot": with_wkb(hotspots),
         "market": with_wkb(market_shapes(markets, geography)),
         "officer_allocation": officers.areas,

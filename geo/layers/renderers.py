@@ -111,7 +111,7 @@ def _changes(_: gpd.GeoDataFrame) -> ET.Element:
     return root
 
 
-def _visits(_: gpd.GeoDataFrame) -> ET.Element:
+def _outlined(_: gpd.GeoDataFrame) -> ET.Element:
     root = ET.Element("renderer-v2", {"type": "singleSymbol", **PLAIN})
     _add_symbols(root, [_fill(INK, INK, 0.7, pattern="no")])
     return root
@@ -122,7 +122,8 @@ BY_CODE: Mapping[str, Callable[[gpd.GeoDataFrame], ET.Element]] = {
     "cells": _cells,
     "hotspots": _hotspots,
     "changes": _changes,
-    "visits": _visits,
+    "area_sets": _outlined,
+    "visits": _outlined,
 }
 
 

@@ -75,7 +75,7 @@ def find_address_piles(
     A point is a pile where one group of off-street offences occurs many times as often as is usual of points and such
     groups are most of what the point holds. It also is one, whatever was recorded, if it is a known institution's; if
     its coordinates are rounded where others are not; or if far more than usual is recorded there, made up like the
-    whole area or force, at the centre of an area or beyond every measure.
+    whole area or force: at the centre of an area, or anywhere from many times the usual on.
 
     Parameters
     ----------

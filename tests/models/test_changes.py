@@ -120,7 +120,7 @@ def test_people_by_hand() -> None:
 def test_a_place_keeps_its_rank_of_the_run_before() -> None:
     after = pd.DataFrame({"cell_id": ["new", "a", "b", "same"], "rank": [1, 2, 3, 4]})
     before = pd.DataFrame({"cell_id": ["a", "b", "same", "gone"], "rank": [5, 1, 4, 2]})
-    moved = with_rank_before(after, before, "cell_id").set_index("cell_id")
+    moved = with_rank_before(after, before, ["cell_id"]).set_index("cell_id")
     assert moved["rank_before"].dropna().to_dict() == {"a": 5, "b": 1, "same": 4}
     assert moved["rank_change"].dropna().to_dict() == {"a": 3, "b": -2, "same": 0}
     assert moved.loc["new", ["rank_before", "rank_change"]].isna().all()
@@ -131,6 +131,6 @@ def test_a_place_keeps_its_rank_of_the_run_before() -> None:
     "before", [None, pd.DataFrame({"cell_id": pd.Series(dtype="str"), "rank": pd.Series(dtype="Int32")})]
 )
 def test_without_a_run_before_nothing_has_moved(before: pd.DataFrame | None) -> None:
-    moved = with_rank_before(pd.DataFrame({"cell_id": ["a"], "rank": [1]}), before, "cell_id")
+    moved = with_rank_before(pd.DataFrame({"cell_id": ["a"], "rank": [1]}), before, ["cell_id"])
     assert moved[["rank_before", "rank_change"]].isna().all(axis=None)
     assert moved.dtypes[["rank_before", "rank_change"]].astype(str).tolist() == ["Int32", "Int32"]

@@ -11,7 +11,7 @@ import pytest
 from flows.home.home import Home
 from flows.outputs.render import TABLES, write_outputs
 from flows.outputs.themes import THEMES, Drawn, descriptions, place_layers
-from flows.run.assembly import read_map
+from flows.run.map_shapes import drawn_map
 from flows.run.previous_run import Previous
 from flows.run.prioritise import changed_places
 from flows.schedule.daily import daily_run
@@ -20,7 +20,7 @@ from pipeline.publication.publish import read_places, runs
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
 from tests.town import AS_OF
 
-OTHERS = ("cell_forecast", "person_tier", "tier_term", "seller_term")
+OTHERS = ("area_set_ranking", "cell_forecast", "person_tier", "tier_term", "seller_term")
 AREAS = pd.DataFrame(columns=["area_id", "rank", "is_listed", *MEASURES["area"]])
 MARKETS = pd.DataFrame(columns=["market_id", "rank", "grade", *MEASURES["market"], "geometry_wkb"])
 RANKED = {"areas": "area_id", "cells": "cell_id", "hotspots": "hotspot_id", "markets": "market_id"}
@@ -36,15 +36,18 @@ def two_days(loaded_home: Callable[..., Home], tmp_path_factory: pytest.TempPath
 def drawn(home: Home, run_id: str) -> Drawn:
     kept = runs(home.path).set_index("run_id", drop=False)
     run = {str(name): value for name, value in kept.loc[run_id].items()}
-    return Drawn(read_places(home.path, TABLES, run_id), run, read_map(home.settings))
+    tables = read_places(home.path, TABLES, run_id)
+    shapes = drawn_map(run, tables["map_shape"], tables["area_ranking"]["area_id"], home.settings)
+    return Drawn(tables, run, shapes)
 
 
 def test_every_column_of_every_layer_has_a_name_and_a_meaning(two_days: tuple[Home, str, str]) -> None:
     home, _, run_id = two_days
     layers = place_layers(drawn(home, run_id))
-    assert list(layers) == list(THEMES) == list(descriptions())
-    for theme, description in descriptions().items():
-        features = layers[theme]
+    assert ["area_sets", *layers] == list(THEMES)  # no further sets, no layer of them
+    assert list(descriptions()) == list(THEMES)
+    for theme, features in layers.items():
+        description = descriptions()[theme]
         fields = {field.name: field for field in description.fields}
         assert set(features.columns) - {"geometry"} == set(fields), theme
         assert all(field.label and field.meaning for field in fields.values())
@@ -79,11 +82,11 @@ def test_a_layer_lies_beside_the_run_before(two_days: tuple[Home, str, str], the
 def test_an_old_run_is_drawn_with_its_own_ranks_of_before(two_days: tuple[Home, str, str], tmp_path: Path) -> None:
     """Publishing a further run changes no value of an earlier one."""
     home, first, _ = two_days
-    write_outputs(home, read_map(home.settings), first)
-    read = pyogrio.read_dataframe(home.layers / "harmspot.gpkg", layer="areas")
+    write_outputs(home, first, tmp_path / "old")
+    read = pyogrio.read_dataframe(tmp_path / "old" / "harmspot.gpkg", layer="areas")
     assert read["run_id"].eq(first).all()
     assert read["rank_before"].isna().all()
-    assert pyogrio.read_info(home.layers / "harmspot.gpkg", layer="changes")["features"] == 0
+    assert pyogrio.read_info(tmp_path / "old" / "harmspot.gpkg", layer="changes")["features"] == 0
 
 
 def test_changes_are_drawn_where_they_are_or_were(two_days: tuple[Home, str, str]) -> None:
@@ -122,10 +125,10 @@ def test_the_formats_of_the_settings_are_written(two_days: tuple[Home, str, str]
     for name in ("areas.geojson", "points_of_interest.geojson"):
         (tmp_path / name).write_bytes((home.config_file.parent / name).read_bytes())  # type: ignore[union-attr]
     chosen = Home(home.path, config, home.clock, lambda text: None)
-    names = {path.name for path in write_outputs(chosen, read_map(chosen.settings))}
+    names = {path.name for path in write_outputs(chosen)}
     assert names == {
         *("harmspot.gpkg", "harmspot.qgz", "report.html"),
-        *(f"{theme}.{suffix}" for theme in THEMES for suffix in ("qml", "fgb")),
+        *(f"{theme}.{suffix}" for theme in THEMES if theme != "area_sets" for suffix in ("qml", "fgb")),
     }
 
 
