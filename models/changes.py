@@ -90,8 +90,9 @@ def with_rank_before(after: pd.DataFrame, before: pd.DataFrame | None, key: Sequ
     """
     columns = [*key, "rank"]
     ranks = after.iloc[:0][columns] if before is None else before[columns]
-    rank_before = after[list(key)].merge(ranks, on=list(key), how="left")["rank"].astype("Int32").array
-    return after.assign(rank_before=rank_before, rank_change=rank_before - after["rank"].astype("Int32").array)
+    ranked_before = after[list(key)].merge(ranks, on=list(key), how="left").set_index(after.index)["rank"]
+    rank_before = ranked_before.astype("Int32")
+    return after.assign(rank_before=rank_before, rank_change=rank_before - after["rank"].astype("Int32"))
 
 
 def person_changes(before: pd.DataFrame, after: pd.DataFrame, why_now: pd.Series) -> pd.DataFrame:
