@@ -335,6 +335,8 @@ def _hashed_without(
 
 def _note_hashes(connection: duckdb.DuckDBPyConnection, hashed: Mapping[tuple[str, str], pa.Table]) -> None:
     """Write the hashes of rows into `fresh`, in place of earlier ones of the same run and table."""
+    if not hashed:
+        return
     found = [
         {"run_id": run_id, "table_name": name, "row_count": len(rows), "sha256": content_hash(rows)}
         for (run_id, name), rows in sorted(hashed.items())

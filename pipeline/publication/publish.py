@@ -24,7 +24,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.complete_file import remove_unfinished, unfinished
-from pipeline.database import name_sql, query
+from pipeline.database import query
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import AccessLog, require_purpose
 from pipeline.privacy.keys import Key
@@ -301,11 +301,11 @@ def read_restricted(
 
 def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetime | None:
     """Return the expiry of a run's list, None if it has no rows; reveals nothing about any person."""
-    table = name_sql(read_tables().restricted[table_name].name)
+    table = read_tables().restricted[table_name]
     with opened(home / RESTRICTED, key.encryption) as connection:
-        sql = f"SELECT max(valid_to) FROM kept.{table} WHERE run_id = $run_id"  # noqa: S608 - from tables.yml
-        row = connection.execute(sql, {"run_id": run_id}).fetchone()
-    return row[0] if row else None
+        hashes = hashes_of(connection, home / RESTRICTED)
+        expiry = _tables_of_run(connection, hashes, [table], run_id)[table_name]["valid_to"]
+    return None if expiry.empty else expiry.max().to_pydatetime()
 
 
 def table_counts(home: Path, key: Key, run_id: str) -> tuple[dict[str, int], dict[str, int]]:

@@ -273,8 +273,15 @@ def test_erasing_somebody_leaves_sound_hashes_and_hides_no_change(tmp_path: Path
         writer.write("UPDATE theirs.person_tier SET rank = 9 WHERE run_id = 'run1'", "CHECKPOINT theirs")
         writer.die()
     project(tmp_path, Shown(erased=["p_gone"]), key=KEY)
-    assert changed_tables(tmp_path, KEY) == ["restricted.duckdb: person_tier of run run1"] * is_changed
+    changed = ["restricted.duckdb: person_tier of run run1"] * is_changed
+    assert changed_tables(tmp_path, KEY) == changed
     assert read(tmp_path, "run2")["person_id"].tolist() == ["p_stays"]
+    places, people = frames(1)
+    for day, erased in ((3, ["p_gone"]), (4, ["p_gone", "p_stays"])):  # nobody more to leave out, then somebody
+        shown = Shown(erased=erased)
+        publish(tmp_path, run_row(day), places, people, key=KEY, history_runs=9, projector=lambda shown=shown: shown)
+    assert changed_tables(tmp_path, KEY) == changed
+    assert read(tmp_path, "run2").empty
 
 
 def test_runs_of_one_map_keep_its_shapes_once_and_the_last_of_them_takes_them_along(tmp_path: Path) -> None:
