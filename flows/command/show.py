@@ -108,14 +108,14 @@ def command(
     shown = shown_table(table)
     if area_set is None:
         frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
-        if shown.table == "area_ranking":
-            say_warnings(home, run_id)
     else:
         if table != "areas":
             raise click.UsageError(f"--set {area_set} is for `show areas` alone; {table} are of no set")
         from flows.decisions.explain import read_ranking
 
         frame, table = _in_rank_order(read_ranking(home, area_set, run_id)), f"areas of set {area_set}"
+    if shown.table == "area_ranking":
+        say_warnings(home, run_id)
     columns = shown.columns
     if is_resolved and shown.is_about_people:
         from flows.human_log.list_rows import resolve_people

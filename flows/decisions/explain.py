@@ -61,9 +61,9 @@ def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = 
     if is_match.sum() != 1:
         raise PublicationError(f"area {area!r}: {is_match.sum()} areas match; known: {', '.join(ranking['area_id'])}")
     row = to_json_rows(ranking[is_match])[0]
-    piles = read_published(home.path, "address_pile", run_id)
-    piles = piles[piles["area_id"].eq(row["area_id"]) & piles["is_address_pile"].astype(bool)].sort_values("rank")
-    return {**row, "area_count": len(ranking), "address_piles": to_json_rows(piles)}
+    piles = read_published(home.path, "address_pile", run_id)  # by areas of the main set alone
+    is_here = piles["area_id"].eq(row["area_id"]) & piles["is_address_pile"].astype(bool) & ("area_set" not in row)
+    return {**row, "area_count": len(ranking), "address_piles": to_json_rows(piles[is_here].sort_values("rank"))}
 
 
 def area_lines(row: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Address piles of a run: found, published, counted, left out of visits and hot spots unless the force allows them."""
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from flows.home.settings import Settings, SettingsError
@@ -48,8 +49,11 @@ def pile_table(piles: AddressPiles, forecast: pd.DataFrame, geography: Map, sett
     """Return address_pile less run columns and is_visited, by rank of the forecast; `forecast` is cell_forecast."""
     cells = piles.cells.merge(geography.cells[[*CELL, "cell_id"]], on=CELL)
     cells = cells.merge(forecast[["cell_id", "area_id", "rank"]], on="cell_id")
-    allowed = list(settings.visits.allowed_addresses)
-    cells = cells.assign(is_allowed=cells["cell_id"].isin(allowed) | cells["name"].isin(allowed))
+    allowed = frozenset(settings.visits.allowed_addresses)
+    named = piles.points.dropna(subset="name").groupby(CELL)["name"].agg(frozenset)
+    names = [named.get(cell, frozenset()) for cell in cells[list(CELL)].itertuples(index=False, name=None)]
+    is_named = np.array([bool(here) and here <= allowed for here in names], dtype=bool)  # all institutions of the cell
+    cells = cells.assign(is_allowed=cells["cell_id"].isin(allowed) | is_named)
     return cells.sort_values("rank", ignore_index=True)[list(PUBLISHED)]
 
 

@@ -16,6 +16,7 @@ from flows.run.quality import OUTSIDE_WARNING_SHARE, in_window
 from flows.run.repairs import Measure
 from geo.areas import find_overlaps, shared_ground
 from models.places.carried_hours import carry_hours
+from models.places.quality_checks import check_set
 from models.places.ranking import PlacesConfig, rank_areas
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
 
@@ -25,9 +26,10 @@ TABLE = "area_set_ranking"
 
 @dataclass(frozen=True, slots=True)
 class RankedSets:
-    """The further sets of a run: area_set_ranking less run columns, and rows of data_quality about them."""
+    """The further sets of a run: area_set_ranking and quality_check less run columns, and rows of data_quality."""
 
     ranking: pd.DataFrame
+    checks: list[pd.DataFrame]
     measures: list[Measure]
 
 
@@ -64,7 +66,7 @@ def rank_further_sets(
 ) -> RankedSets:
     """Rank each further set of areas as the main set is ranked; the sets do not affect each other.
 
-    A set in whose areas no incident of the window lies is not ranked, because its ranking would say nothing.
+    A set that holds too few of the incidents of the window is not ranked (`check_set`): its ranking would say nothing.
 
     Parameters
     ----------
@@ -85,17 +87,23 @@ def rank_further_sets(
     """
     columns = [name for name in read_tables().find(TABLE).column_names if name not in RUN_COLUMNS]
     rankings: list[pd.DataFrame] = []
+    checks: list[pd.DataFrame] = []
     measures: list[Measure] = []
     for name, areas in sorted(geography.further.items()):
         frames = _frames_of(connection, name, geography, officer_hours, as_of, settings)
         of_set = settings.force.areas.further[name]
         config = replace(settings.places, top_k=of_set.top_k or settings.places.top_k)
         measures += _set_measures(name, areas, frames, of_set, config.top_k)
-        if not frames.area_events.empty:
+        placed = frames.placement
+        checks.append(
+            check_set(name, in_window(placed), placed["outside_count"], placed["ranked_count"], settings.quality)
+        )
+        if checks[-1]["outcome"].eq("passed").all():
             listed = previous.listed_in(name) if previous else frozenset()
             ranking = rank_set(frames, areas, codebook, config=config, seed=settings.seed, previously_listed=listed)
             rankings.append(ranking.assign(area_set=name, top_k=config.top_k))
-    return RankedSets(pd.concat(rankings, ignore_index=True) if rankings else pd.DataFrame(columns=columns), measures)
+    ranking = pd.concat(rankings, ignore_index=True) if rankings else pd.DataFrame(columns=columns)
+    return RankedSets(ranking, checks, measures)
 
 
 def own_names(areas: gpd.GeoDataFrame, others: list[gpd.GeoDataFrame]) -> pd.DataFrame:
@@ -165,8 +173,6 @@ def _set_measures(
     assumed = int(frames.officer_hours["is_assumed"].sum())
     overlaps = len(find_overlaps(areas))
     notes = [
-        *([f"{where} is not ranked: no incident of the window lies in its areas; see force.areas.further.{name}"]
-          if frames.area_events.empty else []),
         *([f"{where} has {len(areas)} areas, no more than the {top_k} of its target list, so that none is "
            f"listed; set force.areas.further.{name}.top_k"] if len(areas) <= top_k else []),
         *([f"{where}: {of_set.note}"] if of_set.note else []),

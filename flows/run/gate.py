@@ -7,8 +7,9 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
-from flows.run.assembly import PlaceFrames, local_clock, query
+from flows.run.assembly import PlaceFrames, query
 from flows.run.outcomes import predecessors
+from flows.run.quality import in_window
 from models.places.axes import AXES
 from models.places.quality_checks import RANKED, InputMeasures, check_input, ranked_unit, refusal
 from models.places.ranking import axes_without_data
@@ -57,21 +58,20 @@ def _measures(
 ) -> InputMeasures:
     settings, as_of = identity.settings, identity.as_of
     places = settings.places
-    window = _row(connection, "quality#window", window_days=places.window_days, discoveries=list(places.discoveries))
-    newest = _row(connection, "quality#newest", as_of=as_of, **local_clock(as_of, settings))["age_days"]
-    rows = _row(connection, "quality#unlocated")
+    newest = _row(connection, "quality#newest", discoveries=list(places.discoveries))["age_days"]
+    read = _row(connection, "quality#unlocated")
     missing = axes_without_data(frames.area_events, codebook, frames.officer_hours, config=places)
-    is_assumed = bool(frames.officer_hours["is_assumed"].any())
+    is_assumed = frames.officer_hours["is_assumed"].mean() > 0.5  # of most areas
     return InputMeasures(
         days_ahead=(home.day_of(as_of) - home.today()).days,
         window_days=places.window_days,
-        incidents=int(window["incidents"]),
-        outside=int(window["outside"]),
-        unknown_area=int(window["unknown_area"]),
-        ranked=int(window["ranked"]),
-        unstated=int(window["unstated"]),
-        rows=int(rows["rows_read"]),
-        unlocated_rows=int(rows["unlocated_rows"]),
+        incidents=in_window(frames.placement),
+        outside=frames.placement["outside_count"],
+        unknown_area=frames.placement["unknown_area_count"],
+        ranked=frames.placement["ranked_count"],
+        unstated=frames.placement["unstated_count"],
+        read=int(read["incidents_read"]),
+        unlocated=int(read["unlocated"]),
         newest_age_days=None if pd.isna(newest) else int(newest),
         ranked_before=_ranked_before(home, identity),
         weights=places.weights,

@@ -37,19 +37,31 @@ class Previous:
         return frozenset(of_set.loc[of_set["is_listed"].astype(bool), "area_id"])
 
     def hotspot_shapes(self, crs: str) -> gpd.GeoDataFrame:
-        """Return the hot spots with geometries in `crs`."""
+        """Return the hot spots with geometries in `crs`, that of `read_previous`."""
         shapes = gpd.GeoSeries.from_wkb(self.hotspot["geometry_wkb"].map(bytes), crs=crs)
         return gpd.GeoDataFrame(self.hotspot.drop(columns="geometry_wkb"), geometry=shapes)
 
 
-def read_previous(home: Home, run_id: str | None) -> Previous | None:
-    """Return what run `run_id` published, or None for a first run; reads of people are logged."""
+def read_previous(home: Home, run_id: str | None, crs: str) -> Previous | None:
+    """Return what a run published, outlines in `crs`, or None for a first run; reads of people are logged."""
     if run_id is None:
         return None
+    names = ("run", "area_ranking", "area_set_ranking", "cell_forecast", "market", "hotspot")
+    places = read_places(home.path, names, run_id)
+    crs_before = places.pop("run")["crs"].iloc[0]
+    outlined = {name: _in_crs(places[name], crs_before, crs) for name in ("market", "hotspot")}
     return Previous(
-        **read_places(home.path, ("area_ranking", "area_set_ranking", "cell_forecast", "market", "hotspot"), run_id),
+        **{**places, **outlined},
         **{
             name: read_people(home, name, run_id, reader=READER, purpose=PURPOSE)
             for name in ("person_tier", "tier_term", "seller_term")
         },
     )
+
+
+def _in_crs(frame: pd.DataFrame, crs_before: str, crs: str) -> pd.DataFrame:
+    """Return the frame with its outlines in `crs`; the force may have changed it since."""
+    if crs == crs_before or frame.empty:
+        return frame
+    shapes = gpd.GeoSeries.from_wkb(frame["geometry_wkb"].map(bytes), index=frame.index, crs=crs_before)
+    return frame.assign(geometry_wkb=shapes.to_crs(crs).to_wkb().astype(object))

@@ -96,7 +96,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
     """
     settings, as_of = identity.settings, identity.as_of
     codebook = call(read_run_codebook, settings, as_of)
-    previous = call(read_previous, home, identity.predecessor_run_id)
+    previous = call(read_previous, home, identity.predecessor_run_id, identity.crs)
     known_at, since = identity.known_at, earliest(as_of, settings)
     with open_home_snapshot(home, as_of, known_at=known_at, since=since) as snapshot:
         call(place_incidents, snapshot.connection, geography, codebook, as_of, settings)
@@ -154,7 +154,9 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "feedback": call(where_police_find, ranking, officers.areas),
         "outcome_monitor": outcomes,
         "data_quality": quality,
-        "quality_check": pd.concat([checks, check_ranking(ranking, settings.places.top_k)], ignore_index=True),
+        "quality_check": pd.concat(
+            [checks, check_ranking(ranking, settings.places.top_k), *sets.checks], ignore_index=True
+        ),
         "map_shape": map_shape(geography),
     }
     places |= {
@@ -187,7 +189,9 @@ def unusable_products(
         for file in (tables.published, tables.restricted)
     )
     shown = {
-        "area_ranking": ranking.assign(is_listed=False, moves_out_if=None),
+        "area_ranking": with_rank_before(ranking, None, RANKED["area_ranking"]).assign(
+            is_listed=False, moves_out_if=None
+        ),
         "data_quality": quality,
         "quality_check": checks,
         "map_shape": shapes,
@@ -280,7 +284,8 @@ def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
     """
     settings, as_of = home.settings, run["as_of"].to_pydatetime()
     before = run["predecessor_run_id"] if run["predecessor_run_id"] in set(runs(home.path)["run_id"]) else None
-    geography, codebook, previous = read_map(settings), read_run_codebook(settings, as_of), read_previous(home, before)
+    geography, codebook = read_map(settings), read_run_codebook(settings, as_of)
+    previous = read_previous(home, before, geography.grid.crs)
     known_at, since = run["known_at"].to_pydatetime(), earliest(as_of, settings)
     with open_home_snapshot(home, as_of, known_at=known_at, since=since) as snapshot:
         place_incidents(snapshot.connection, geography, codebook, as_of, settings)

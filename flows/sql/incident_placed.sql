@@ -22,6 +22,7 @@ SELECT
     recent.reporter_ref,
     recent.is_minor_used_by_adult,
     recent.occurred_precision = 'instant' AS has_hour,
+    recent.occurred_precision = 'month' AS is_of_month,
     recent.lon IS NOT NULL AS has_point,
     recent.lon,
     recent.lat,

@@ -31,9 +31,11 @@ ORDER BY reason
 -- name: placement
 -- What became of the incidents of the window: each is ranked, of police, uncounted, outside or of an unknown area. Those
 -- that are older are counted apart: the forecast and the markets look further back. All are facts about the current map
--- and the source, not errors.
+-- and the source, not errors. An offence is of an unstated kind if its code says so, or if it is none of the codebook's
+-- other categories; such incidents are among the ranked.
 SELECT
     count(*) FILTER (WHERE is_recent AND is_in_area AND is_counted) AS ranked_count,
+    count(*) FILTER (WHERE is_recent AND is_in_area AND is_counted AND is_unstated) AS unstated_count,
     count(*) FILTER (WHERE is_recent AND is_in_area AND discovery = 'police') AS police_count,
     count(*) FILTER (WHERE is_recent AND is_in_area AND NOT is_counted AND discovery <> 'police') AS uncounted_count,
     count(*) FILTER (WHERE is_recent AND NOT is_in_area AND has_point) AS outside_count,
@@ -45,7 +47,8 @@ FROM (
         *,
         age_days < $window_days AS is_recent,
         area_id IS NOT NULL AS is_in_area,
-        list_contains($discoveries, discovery) AND coalesce(harm_days, 0) > 0 AS is_counted
+        list_contains($discoveries, discovery) AND coalesce(harm_days, 0) > 0 AS is_counted,
+        offence_code LIKE '%\_unspecified' ESCAPE '\' OR coalesce(category, '') = 'other' AS is_unstated
     FROM incident_placed
     LEFT JOIN codebook USING (offence_code)
 )
@@ -58,33 +61,21 @@ SELECT
     count(*) FILTER (WHERE is_ambiguous_hour) AS ambiguous_count
 FROM incident_snapshot
 
--- name: window
--- Incidents within the window of the ranking, those that cannot be placed, and those that can raise a rank. An offence is
--- of an unstated kind if its code says so, or if it is none of the codebook's other categories.
-SELECT
-    count(*) AS incidents,
-    count(*) FILTER (WHERE area_id IS NULL AND has_point) AS outside,
-    count(*) FILTER (WHERE area_id IS NULL AND NOT has_point) AS unknown_area,
-    count(*) FILTER (WHERE is_ranked) AS ranked,
-    count(*) FILTER (WHERE is_ranked AND (offence_code LIKE '%\_unspecified' ESCAPE '\' OR category = 'other')) AS unstated
+-- name: newest
+-- Local days from the last incidents that can raise a rank to as_of, null without one: the fifth newest counts, so that one
+-- stray row says nothing. One dated to the month may be of the month's last day.
+SELECT max(age_days) AS age_days
 FROM (
-    SELECT *, area_id IS NOT NULL AND list_contains($discoveries, discovery) AND harm_days > 0 AS is_ranked
+    SELECT CASE WHEN is_of_month THEN greatest(age_days - 30, 0) ELSE age_days END AS age_days
     FROM incident_placed
-    LEFT JOIN codebook USING (offence_code)
-    WHERE age_days < $window_days
+    JOIN codebook USING (offence_code)
+    WHERE area_id IS NOT NULL AND list_contains($discoveries, discovery) AND harm_days > 0
+    ORDER BY 1
+    LIMIT 5
 )
 
--- name: newest
--- Local days from the newest incident to as_of, null without one. One dated to the month may be of the month's last day.
-SELECT CAST((date_diff('microsecond', timezone($time_zone, max(
-    CASE WHEN occurred_precision = 'month' THEN least(occurred_at + INTERVAL 30 DAY, $as_of) ELSE occurred_at END
-)), $as_of_local) - 1) // 86400000000 AS INTEGER) AS age_days
-FROM incident_snapshot
-
 -- name: unlocated
--- Rows that were read at any time, and those that wait because they have no usable location.
-SELECT
-    (SELECT coalesce(sum(stored + merged + dead), 0) FROM batch_snapshot WHERE NOT starts_with(source, 'replay of ')) AS rows_read,
-    count(*) AS unlocated_rows
+-- Incidents that are known or wait because they have no usable location, and how many wait.
+SELECT (SELECT count(*) FROM incident_snapshot) + count(*) AS incidents_read, count(*) AS unlocated
 FROM dead_letter_snapshot
 WHERE reason IN ('no_location', 'bad_coordinate')

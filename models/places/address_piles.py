@@ -239,9 +239,10 @@ def _cells(
         incident_count=("incident_count", "sum"),
         harm_days=("harm_days", "sum"),
         other_harm=("other_harm", "sum"),
+        name=("name", _joined),
     )
     largest = inside.sort_values([*CELL, "incident_count", *POINT], ascending=[True, True, False, True, True])
-    told = ["kind", "name", "institution_kind", "main_offence", "main_count", "usual_count"]
+    told = ["kind", "institution_kind", "main_offence", "main_count", "usual_count"]
     main = largest.drop_duplicates(CELL)[[*CELL, *told]]
     cells = by_cell.merge(whole, on=CELL).merge(main, on=CELL)
     harm = cells["harm"].where(cells["harm"] > 0, 1.0)
@@ -257,6 +258,11 @@ def _cells(
     main = cells[["main_offence", "main_count"]].where(is_told)
     cells = cells.assign(main_offence=main["main_offence"], main_count=main["main_count"].astype("Int64"))
     return cells.assign(why=pd.Series(why, index=cells.index, dtype=object))[list(CELL_COLUMNS)]
+
+
+def _joined(names: "pd.Series[str]") -> str | None:
+    """Return the names of the institutions of a cell as one text."""
+    return "; ".join(sorted(set(names.dropna()))) or None
 
 
 _WORDS = {

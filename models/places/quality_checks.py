@@ -53,12 +53,12 @@ class InputMeasures:
     ranked, unstated : int
         incidents in the window that lie in an area, were not discovered by police and weigh more than zero; those
         among them whose offence is of an unstated kind.
-    rows, unlocated_rows : int
-        rows that were read at any time; those that wait because they have no usable location.
+    read, unlocated : int
+        incidents that are known or wait for want of a usable location, of any day; those that wait.
     newest_age_days : int | None
-        local days between the newest incident and the day of the run; None without any incident.
+        local days between the fifth newest incident that can raise a rank and the day of the run; None without any.
     ranked_before : Sequence[float]
-        `ranked` of the last kept runs with the same window.
+        `ranked` of the last kept runs with the same window, the latest first.
     weights : Mapping[str, float]
         weight of each axis.
     missing_axes, assumed_axes : Sequence[str]
@@ -72,8 +72,8 @@ class InputMeasures:
     unknown_area: int
     ranked: int
     unstated: int
-    rows: int
-    unlocated_rows: int
+    read: int
+    unlocated: int
     newest_age_days: int | None
     ranked_before: Sequence[float]
     weights: Mapping[str, float]
@@ -139,6 +139,34 @@ def check_ranking(area_ranking: pd.DataFrame, top_k: int) -> pd.DataFrame:
     return _frame((_list_size(len(area_ranking), top_k), _staffing(area_ranking, top_k)))
 
 
+def check_set(area_set: str, incidents: int, outside: int, ranked: int, config: QualityConfig) -> pd.DataFrame:
+    """Check whether a further set of areas can be ranked; one that cannot is left out, and the run goes on.
+
+    Parameters
+    ----------
+    area_set : str
+        name of the set.
+    incidents, outside, ranked : int
+        incidents in the window; those outside every area of the set; those that can raise a rank in it.
+    config : QualityConfig
+        the limits.
+
+    Returns
+    -------
+    pd.DataFrame
+        one row as those of `check_input`; its outcome is passed or warning.
+    """
+    share, limit = outside / max(incidents, 1), config.outside_share
+    is_fit = share <= limit and ranked > 0
+    said = f"{_percent(share)} of incidents lie outside every area of set {area_set}, {ranked:,} can be ranked in it"
+    check = _Check(
+        f"further_set_{area_set}", share, limit, "share of incidents", "passed" if is_fit else "warning",
+        f"{said}." if is_fit else f"{said}: it is not ranked (at most {_percent(limit)} may lie outside).",
+        f"Correct force.areas.further.{area_set}, or leave the set out.",
+    )  # fmt: skip
+    return _frame((check,))
+
+
 def refusal(checks: pd.DataFrame) -> str | None:
     """Return what is wrong and the way out, of each failed check; None if none failed."""
     failed = checks[checks["outcome"] == "failed"]
@@ -168,7 +196,7 @@ def _day(measures: InputMeasures) -> _Check:
     ahead = max(measures.days_ahead, 0)
     return _Check(
         "day_has_begun", ahead, 0, "days", "failed" if ahead else "passed",
-        f"The day of the run is {ahead:,} days after today." if ahead else "The day of the run has begun.",
+        f"The day of the run is {_days(ahead)} after today." if ahead else "The day of the run has begun.",
         "Give --as-of a day that has begun, or set the clock right.",
     )  # fmt: skip
 
@@ -177,22 +205,22 @@ def _newest(measures: InputMeasures, config: QualityConfig) -> _Check:
     age, limit = measures.newest_age_days, config.newest_days
     return _Check(
         "newest_incident", age, limit, "days", "failed" if age is None else _outcome(age, limit, config),
-        "No incident is dated before the day of the run." if age is None
-        else f"{age:,} days lie between the newest incident and the day of the run; at most {limit} may.",
+        "No incident that can be ranked is dated before the day of the run." if age is None
+        else f"The newest incidents are {_days(age)} old on the day of the run; at most {_days(limit)} are allowed.",
         "Load what is missing, or give --as-of a day just after the last incident.",
     )  # fmt: skip
 
 
 def _located(measures: InputMeasures, config: QualityConfig) -> _Check:
-    """Count as located what has a point or a known area, among the incidents and among all rows read."""
+    """Count as located what has a point or a known area, among the incidents of the window and among all read."""
     of_incidents = 1 - measures.unknown_area / max(measures.incidents, 1)
-    of_rows = 1 - measures.unlocated_rows / max(measures.rows, 1)
-    share, limit = of_incidents * of_rows, config.located_share
+    of_read = 1 - measures.unlocated / max(measures.read, 1)
+    share, limit = of_incidents * of_read, config.located_share
     return _Check(
         "located", share, limit, "share of incidents", _outcome(1 - share, 1 - limit, config),
         f"{_percent(share)} of incidents are located, at least {_percent(limit)} are needed: "
         f"{measures.unknown_area:,} of {measures.incidents:,} in the window name an area that the map does not have, "
-        f"and {measures.unlocated_rows:,} of {measures.rows:,} rows wait without a usable location.",
+        f"and {measures.unlocated:,} of {measures.read:,} of any day wait without a usable location.",
         "Set force.areas.id_column to the ids that the incidents name, or correct the columns of the location in the "
         "mapping and replay; `harmspot dead-letters` lists what waits.",
     )  # fmt: skip
@@ -257,16 +285,18 @@ def _axes(measures: InputMeasures, config: QualityConfig) -> _Check:
 
 
 def _fall(measures: InputMeasures, config: QualityConfig) -> _Check:
+    """Compare with the latest kept run or the median of the last, whichever has fewer: a new level is new once."""
     count = len(measures.ranked_before)
-    before = float(pd.Series(measures.ranked_before, dtype=float).median()) if count else 0.0
+    latest_first = pd.Series(measures.ranked_before, dtype=float)
+    before = float(min(latest_first.median(), latest_first.iloc[0])) if count else 0.0
     share = max(1 - measures.ranked / before, 0.0) if before > 0 else 0.0
     return _Check(
         "fall_of_incidents", share, config.fall_share, "share of incidents",
         _outcome(share, config.fall_share, config),
-        f"{measures.ranked:,} incidents are ranked, {_percent(share)} fewer than in the last {count} kept runs "
-        f"(median {before:,.0f}); a fall of at most {_percent(config.fall_share)} is allowed."
+        f"{measures.ranked:,} incidents are ranked, {_percent(share)} fewer than before ({before:,.0f} in the latest "
+        f"or usual kept run); a fall of at most {_percent(config.fall_share)} is allowed."
         if before > 0 else "No kept run with the same window to compare the number of incidents with.",
-        "Load what is missing. If the fall is real, raise quality.fall_share for this run.",
+        "Load what is missing. If the fall is real, raise quality.fall_share until a run of the new level is kept.",
     )  # fmt: skip
 
 
@@ -289,7 +319,7 @@ def _staffing(area_ranking: pd.DataFrame, top_k: int) -> _Check:
     is_first, is_first_without = (area_ranking[name] <= top_k for name in ("rank", "rank_without_ratio"))
     put_on, kept_off = (
         area_ranking["area_name"][changes] if is_assumed else area_ranking["area_name"][:0]
-        for changes in (is_listed & ~is_first_without, ~is_listed & ~is_first & is_first_without)
+        for changes in (is_listed & is_first & ~is_first_without, ~is_listed & ~is_first & is_first_without)
     )
     parts = [f"put {_names(put_on)} on" if len(put_on) else "", f"keep {_names(kept_off)} off" if len(kept_off) else ""]
     said = " and ".join(part for part in parts if part)
@@ -299,6 +329,10 @@ def _staffing(area_ranking: pd.DataFrame, top_k: int) -> _Check:
         if said else "No place on the target list depends on assumed officer hours.",
         "Report staffing, or set the weight of ratio to 0 in places.weights.",
     )  # fmt: skip
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count:,} days"
 
 
 def _names(areas: "pd.Series[str]") -> str:

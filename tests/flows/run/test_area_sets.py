@@ -84,13 +84,16 @@ class Town:
     shifts: list[dict[str, Any]]
     config: Path
     top_k: int | None = None
+    outside_share: float = 1.0
 
     @property
     def settings(self) -> Settings:
         of_set = {"path": "not-read.geojson", **({"top_k": self.top_k} if self.top_k else {})}
         places = {"draws": 200, "top_k": 1}
         force = {"areas": {"set": "district", "further": dict.fromkeys(self.further, of_set)}}
-        self.config.write_text(yaml.safe_dump({"force": force, "places": places}), encoding="utf-8")
+        quality = {"outside_share": self.outside_share}
+        content = yaml.safe_dump({"force": force, "places": places, "quality": quality})
+        self.config.write_text(content, encoding="utf-8")
         return load_settings(self.config, environment={})
 
     def ranked(self, previous: Previous | None = None) -> tuple[pd.DataFrame, RankedSets]:
@@ -235,8 +238,21 @@ def test_a_set_without_incidents_is_not_ranked_and_said(town: Town) -> None:
     _, sets = town.ranked()
     assert sets.ranking.empty
     assert "area_set" in sets.ranking
-    assert "set 'beat' is not ranked: no incident of the window lies in its areas" in said(sets)
+    [check] = [row for checks in sets.checks for row in checks.to_dict("records")]
+    assert (check["check_name"], check["outcome"]) == ("further_set_beat", "warning")
+    assert "0 can be ranked in it: it is not ranked" in check["detail"]
     assert "points outside every area of set 'beat'" in said(sets)
+
+
+def test_a_set_of_which_few_incidents_lie_in_an_area_is_not_ranked(town: Town) -> None:
+    """The gate of the main set is that of further sets: a ranking of one incident in twenty says nothing."""
+    town.outside_share = 0.15
+    town.incidents = [incident(number, "robbery", 0.5 if number else 3.5) for number in range(20)]
+    town.further = {"east": areas(far=square(3, 0)), "all": areas(whole=square(0, 0), rest=square(3, 0))}
+    _, sets = town.ranked()
+    assert set(sets.ranking["area_set"]) == {"all"}
+    outcomes = {row["check_name"]: row["outcome"] for checks in sets.checks for row in checks.to_dict("records")}
+    assert outcomes == {"further_set_all": "passed", "further_set_east": "warning"}
 
 
 def test_who_was_listed_in_a_set_stays_longer_in_that_set_alone(town: Town) -> None:
@@ -247,7 +263,7 @@ def test_who_was_listed_in_a_set_stays_longer_in_that_set_alone(town: Town) -> N
     assert not before["is_listed"].any()
     listed = before.assign(is_listed=before["area_id"] == "n1@1")
     for name, expected in (("beat", ["n1@1"]), ("ward", [])):
-        previous = Previous(before, listed.assign(area_set=name), *([pd.DataFrame()] * 5))
+        previous = Previous(before, listed.assign(area_set=name), *([pd.DataFrame()] * 6))
         beats = of_set(town.ranked(previous)[1], "beat")
         assert beats.loc[beats["is_listed"], "area_id"].tolist() == expected
 
@@ -288,7 +304,9 @@ def home(tmp_path: Path) -> Home:
     of_beats = {"path": "beats.gpkg", "layer": "beats_2026", "id_column": "BEAT", "version": 2026, "top_k": 2}
     of_areas = {"path": "districts.gpkg", "id_column": "id", "set": "district", "further": {"beat": of_beats}}
     force = {"name": "Town", "time_zone": "Europe/London", "areas": of_areas}
-    (folder / "town.yaml").write_text(yaml.safe_dump({"force": force, "places": {"draws": 200, "top_k": 1}}))
+    (folder / "town.yaml").write_text(
+        yaml.safe_dump({"force": force, "places": {"draws": 200, "top_k": 1}, "quality": {"outside_share": 0.3}})
+    )
     town = [incident(number, OFFENCES[number % 4], number % 4 + 0.5) for number in range(80)]
     lines = [
         event("incident.recorded", row["incident_id"], {
@@ -304,6 +322,7 @@ def home(tmp_path: Path) -> Home:
     (made.path / "key").touch(mode=0o600)
     (made.path / "key").write_text(KEY)
     load_file(made.ensure(), folder / "events.jsonl", None)
+    made.remember()
     return made
 
 
