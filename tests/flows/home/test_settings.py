@@ -80,7 +80,6 @@ def test_variables_set_and_add_further_sets_over_those_of_the_file(tmp_path: Pat
         "{further: {beat: {path: other/b.gpkg, layer: beats}}}",
         "{further: {beat: {path: other/b.gpkg, top_k: 3}}}",
         "{further: {ward: {path: other/b.gpkg}}}",
-        "{further: {beat: {path: other/b.gpkg}}, set: district}",
         "{further: {beat: {path: other/b.gpkg}}, layer: districts}",
         "{}",
     ],
@@ -91,6 +90,7 @@ def test_the_identity_of_a_run_holds_what_decides_of_each_set_but_no_path(tmp_pa
 
     here = identity("{further: {beat: {path: b.gpkg}}}")
     assert here == identity("{further: {beat: {path: other/b.gpkg}}}") != identity(change)
+    assert here == identity("{further: {beat: {path: b.gpkg}}, set: district}")  # a name changes no figure
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_identity_of_a_run_holds_what_decides_of_each_set_but_no_path(tmp_pa
         ("force: {areas: {further: {beat: b.gpkg}}}\n", "further.beat is of type str: expected a section with path"),
         ("force: {areas: {further: {Police Beat: {path: b}}}}\n", "further.Police Beat: expected a name of small"),
         ("force: {areas: {further: {7: {path: b}}}}\n", "further.7: expected a name of small letters"),
-        ("force: {areas: {further: {area: {path: b}}}}\n", "'area' is force.areas.set, the name of the main set"),
+        ("force: {areas: {further: {area: {path: b}}}}\n", "force.areas.further.area: 'area' is the name of other shapes"),
         ("force: {areas: {further: {beat: {path: b, top_k: 0}}}}\n", "further.beat.top_k=0: expected at least 1"),
         ("force: {areas: {further: {beat: {path: b, top_k: x}}}}\n", "further.beat.top_k='x': expected a whole number"),
         ("force: {areas: {path: 3}}\n", "force.areas.path=3: expected a path or null"),

@@ -74,7 +74,7 @@ def test_a_home_that_is_none_verifies_nothing(tmp_path: Path) -> None:
     done = verify(tmp_path / "typo")
     assert done.exit_code == 1
     assert isinstance(done.exception, StoreError)
-    assert "is not a home" in str(done.exception)
+    assert "there is no home in" in str(done.exception)
     assert not (tmp_path / "typo").exists()
 
 

@@ -328,7 +328,7 @@ def home(tmp_path: Path) -> Home:
 
 def command(home: Home, *arguments: str) -> tuple[int, str]:
     result = CliRunner().invoke(cli, ["--home", str(home.path), *arguments])
-    return result.exit_code, result.output or str(result.exception)
+    return result.exit_code, result.stdout or result.output or str(result.exception)
 
 
 def test_a_run_publishes_draws_shows_and_explains_a_further_set(home: Home) -> None:
