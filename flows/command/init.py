@@ -30,6 +30,7 @@ def command(home: "Home", same_force: bool) -> None:
     """
     from flows.home.store_access import open_home_store
 
-    with home.made(is_same_force=same_force), open_home_store(home):
+    home.is_same_force = same_force
+    with home.made(), open_home_store(home):
         pass
     click.echo(f"home {home.path}: store ready; next: harmspot --home {home.path} load FILE")

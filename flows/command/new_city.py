@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--time-zone", metavar="ZONE", help="Of the times (default: where the points lie).")
 @click.option("--crs", metavar="CODE", help="Coordinate system of the points, such as EPSG:2272 (default: found out).")
 @click.option("--as-of", type=Day(), help="Local day of the run (default: the one after the last incident).")
+@click.option("--allow-outside", is_flag=True, help="Load a file most of whose incidents lie in no area of the map.")
 @click.option("--only-write", is_flag=True, help="Write the files and stop.")
 @click.option("--force", is_flag=True, help="Overwrite the files of an earlier new-city.")
 @click.pass_context
@@ -45,6 +46,7 @@ def command(
     time_zone: str | None,
     crs: str | None,
     as_of: date | None,
+    allow_outside: bool,
     only_write: bool,
     force: bool,
 ) -> None:
@@ -73,15 +75,17 @@ def command(
     request = Request(file, areas, out or file.parent, wishes, is_overwriting=force, is_only_writing=only_write)
     new = make_city(request, Home(home, None, clock), _answer(asks=not yes and is_terminal()))
     _print_guesses(new)
+    # With --config, because a home remembers it only when the first run has succeeded.
+    harmspot = f"harmspot --home {home} --config {new.files.config}"
     if only_write:
-        _print_checks(new, f"--config {new.files.config} load {file}", home)
+        _print_checks(new, f"{harmspot} load {file}")
         return
     made = Home(home, new.files.config, clock)
     day = as_of or first_day(new.city, made)
     try:
-        _load_and_run(new, made, day)
+        _load_and_run(new, made, day, allows_outside=allow_outside)
     finally:  # what is to be checked may be why the run was refused
-        _print_checks(new, f"replay && harmspot --home {home} run --as-of {day}", home)
+        _print_checks(new, f"{harmspot} replay && {harmspot} run --as-of {day}")
 
 
 def _pairs(columns: tuple[str, ...]) -> dict[str, str]:
@@ -118,21 +122,21 @@ def _print_guesses(new: "NewCity") -> None:
     click.echo("wrote " + ", ".join(map(str, new.written)))
 
 
-def _load_and_run(new: "NewCity", home: "Home", day: date) -> None:
+def _load_and_run(new: "NewCity", home: "Home", day: date, *, allows_outside: bool) -> None:
     from flows.command.printing import print_load, print_summary
     from flows.new_city.making import load, require_rows
     from flows.schedule.daily import daily_run
 
     with home.made():
-        report = load(new, home)
+        report = load(new, home, allows_outside=allows_outside)
         print_load(report, as_json=False)
         require_rows(new, home, report.counts)
         print_summary(home, daily_run(home, day), as_json=False)
 
 
-def _print_checks(new: "NewCity", following: str, home: Path) -> None:
+def _print_checks(new: "NewCity", following: str) -> None:
     from flows.new_city.checks import check_lines
 
     click.echo("To check, most harm first:")
     click.echo("\n".join(check_lines(list(new.checks))))
-    click.echo(f"Then: harmspot --home {home} {following}")
+    click.echo(f"Then: {following}")

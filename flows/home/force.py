@@ -1,12 +1,12 @@
 """The force that a home is of: its name, its time zone, and the ground of its areas."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.home.settings import Settings, SettingsError
+from flows.home.file_hash import hash_of_files
+from flows.home.settings import AreaFile, Settings, SettingsError
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -38,14 +38,15 @@ class Force:
 
 
 def force_of(settings: Settings) -> Force:
-    """Return the force of the settings; areas that are missing or cannot be read count as none."""
+    """Return the force of the settings.
+
+    Raises
+    ------
+    SettingsError
+        The boundary file cannot be read.
+    """
     force = settings.force
-    try:
-        areas = force.areas.path and hash_of(force.areas.path)
-        box = force.areas.path and _box_of_file(force.areas.path)
-    except (OSError, ValueError):
-        areas = box = None
-    return Force(force.name, force.time_zone, areas or None, box or None)
+    return Force(force.name, force.time_zone, hash_of(force.areas), _box_of_file(force.areas))
 
 
 def read_force(path: Path) -> Force | None:
@@ -78,9 +79,12 @@ def is_other(held: Force, found: Force) -> bool:
     return held.name != found.name or _overlap(held.box, found.box) < LEAST_OVERLAP
 
 
-def hash_of(boundaries: Path) -> str:
-    """Return a hash of a boundary file."""
-    return hashlib.sha256(boundaries.read_bytes()).hexdigest()[:16]
+def hash_of(areas: AreaFile) -> str | None:
+    """Return a hash of a boundary file and of the layer in it, None if there is no file; raises as `force_of`."""
+    try:
+        return None if areas.path is None else hash_of_files({f"layer {areas.layer or ''}": areas.path})
+    except OSError as error:
+        raise _unreadable(f"{areas.path}: {error.strerror}") from error
 
 
 def box_of(areas: "gpd.GeoDataFrame") -> Box:
@@ -89,10 +93,19 @@ def box_of(areas: "gpd.GeoDataFrame") -> Box:
     return west, south, east, north
 
 
-def _box_of_file(boundaries: Path) -> Box:
+def _box_of_file(areas: AreaFile) -> Box | None:
     from geo.vector_file import read_vector_file
 
-    return box_of(read_vector_file(boundaries, columns=[]))
+    if areas.path is None:
+        return None
+    try:
+        return box_of(read_vector_file(areas.path, columns=[], layer=areas.layer, choose_with="force.areas.layer"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(str(error)) from error
+
+
+def _unreadable(why: str) -> SettingsError:
+    return SettingsError(f"force.areas cannot be used, {why}; correct force.areas.path or bring the file back")
 
 
 def _overlap(one: Box, other: Box) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
+from typing import TypeGuard
 
 import click
 
@@ -36,6 +37,7 @@ class Home:
     config_file: Path | None = None
     clock: datetime | None = None
     progress: Callable[[str], None] = field(default=progress, repr=False)
+    is_same_force: bool = False  # the settings are of the home's own force, whatever it has learnt
 
     @cached_property
     def settings(self) -> Settings:
@@ -146,22 +148,17 @@ class Home:
         return self
 
     @contextmanager
-    def made(self, *, is_same_force: bool = False) -> Iterator["Home"]:
+    def made(self) -> Iterator["Home"]:
         """Make the home if it is missing, and remember its settings after the block; say so if the block fails.
-
-        With `is_same_force` the settings are of the home's own force, whatever it has learnt.
 
         Raises
         ------
         SettingsError
-            The settings cannot be read, or are of another force; nothing is made.
+            The settings or their areas cannot be read, or are of another force; nothing is made.
         """
-        if not is_same_force:
-            self.refuse_other_force()
+        self.refuse_other_force()
         is_new = not self.store.exists()
         self.ensure()
-        if is_same_force:
-            self._force_file.unlink(missing_ok=True)
         try:
             yield self
         except BaseException:
@@ -172,28 +169,42 @@ class Home:
 
     def remember(self) -> None:
         """Record the chosen configuration and the force as those of the home; call it once a command has succeeded."""
+        kept, chosen = None if self.is_same_force else read_force(self._force_file), self.settings.force
+        is_kept = self._is_of_boundaries(kept) and (kept.name, kept.time_zone) == (chosen.name, chosen.time_zone)
+        found = None if is_kept else force_of(self.settings)
         self._remember_config()
-        held, chosen = self.force, self.settings.force
-        is_known = held and self._is_of_boundaries(held, chosen.areas.path)
-        if held and is_known and (held.name, held.time_zone) == (chosen.name, chosen.time_zone):
-            return
-        found = force_of(self.settings)
-        if found.box is not None:
+        if found and found.box is not None:
             write_complete(self._force_file, found.as_json().encode())
             self.progress(f"home {self.path} is of the force {found.text()}")
+        elif self.is_same_force:
+            self._force_file.unlink(missing_ok=True)
 
     @property
     def force(self) -> Force | None:
-        """The force of the home, None if it has not learnt it; raises SettingsError as `read_force`."""
-        return read_force(self._force_file)
+        """The force of the home, None if it has not learnt it; raises SettingsError as `read_force`.
+
+        A home of harmspot 0.1 or 0.2 is of the force of the configuration that it remembers, if that can be read.
+        """
+        return read_force(self._force_file) or self._remembered_force()
+
+    def _remembered_force(self) -> Force | None:
+        try:
+            remembered = self.remembered_config()
+            force = remembered and force_of(load_settings(remembered))
+        except SettingsError:
+            return None
+        return force if force and force.box is not None else None
 
     def refuse_other_force(self, city: Force | None = None) -> None:
-        """Raise SettingsError if the settings, or a city that has none yet, are of another force than the home."""
-        held = self.force
-        if held is None or (city is None and self._is_of_boundaries(held, self.settings.force.areas.path)):
+        """Raise SettingsError if the settings, or a city that has none yet, are of another force than the home.
+
+        It raises also if the areas of the settings cannot be read.
+        """
+        held = None if self.is_same_force else self.force
+        if city is None and self._is_of_boundaries(held):
             return
         found = city or force_of(self.settings)
-        if is_other(held, found):
+        if held is not None and is_other(held, found):
             config = None if city else self.config_file or self.remembered_config()
             raise SettingsError(
                 f"home {self.path} is of the force {held.text()}; {config or 'what you name'} is of {found.text()}. "
@@ -209,9 +220,10 @@ class Home:
     def _force_file(self) -> Path:
         return self.path / "force.json"
 
-    def _is_of_boundaries(self, held: Force, areas: Path | None) -> bool:
-        """Return whether the areas are the home's own, byte for byte: no geometry is read then."""
-        return areas is not None and areas.is_file() and hash_of(areas) == held.boundaries_hash
+    def _is_of_boundaries(self, held: Force | None) -> TypeGuard[Force]:
+        """Return whether the areas of the settings are those of a force, byte for byte: no geometry is read then."""
+        found = hash_of(self.settings.force.areas)
+        return held is not None and found is not None and found == held.boundaries_hash
 
     def _remember_config(self) -> None:
         """Record the path of the chosen configuration, relative to the home, as the default of later commands."""

@@ -1,6 +1,5 @@
 """Identity of a run: code, configuration, boundaries, codebook, both clocks, seed and predecessor."""
 
-import glob
 import hashlib
 import json
 from collections.abc import Iterable
@@ -13,8 +12,10 @@ from typing import Any
 
 import pandas as pd
 
+from flows.home.file_hash import hash_of_bytes, hash_of_files
 from flows.home.settings import ForceSettings, Settings
 
+CHECKLIST_OF_0_1 = "63a9eb78a3cfa962475316de420ffd4ef1982ead8733adfc8e3236e216d91584"  # SHA-256 of its fidelity.yaml
 PACKAGES = ("pipeline", "geo", "models", "flows")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,7 +62,7 @@ class RunIdentity:
     @property
     def codebook_hash(self) -> str:
         """A hash of the codebook file."""
-        return _hash_of_files(self.settings.ingest.codebook)
+        return hash_of_files({"codebook": self.settings.ingest.codebook})
 
     @property
     def valid_to(self) -> datetime:
@@ -104,40 +105,38 @@ def code_version() -> str:
         path
         for package in PACKAGES
         for path in sorted((ROOT / package).rglob("*"))
-        if path.suffix in {".py", ".sql", ".yml", ".jinja", ".html", ".css", ".js", ".qml"}
+        if path.suffix in {".py", ".sql", ".yml", ".jinja", ".html", ".css", ".js", ".qml", ".xml"}
     ]
-    return f"{version('harmspot')}+{_hash_of_files(*sources)}"
+    return f"{version('harmspot')}+{hash_of_files({str(path.relative_to(ROOT)): path for path in sources})}"
 
 
 def hash_of_boundaries(force: ForceSettings) -> str:
     """Return a hash of the files of the force: areas, places, staffing, equity shares, fidelity, further sets."""
-    places = (force.areas.path, force.points_of_interest, force.institutions)
-    further = [areas.path for _, areas in sorted(force.areas.further.items())]
-    return _hash_of_files(*places, force.staffing.path, force.equity_shares, force.fidelity, *further)
+    files = {"institutions": force.institutions, **_earlier_files(force)}
+    return hash_of_files(files | {f"further {name}": areas.path for name, areas in sorted(force.areas.further.items())})
+
+
+def earlier_hashes_of_boundaries(force: ForceSettings) -> set[str]:
+    """Return what `hash_of_boundaries` was in harmspot 0.1 and 0.2, whose checklists differ; raises OSError."""
+    *others, checklist = [
+        hashlib.sha256(path.read_bytes()).digest() for path in _earlier_files(force).values() if path is not None
+    ]
+    checklists = {checklist, bytes.fromhex(CHECKLIST_OF_0_1)}
+    return {hashlib.sha256(b"".join([*others, last])).hexdigest()[:16] for last in checklists}
+
+
+def _earlier_files(force: ForceSettings) -> dict[str, Path | None]:
+    """Return the files that harmspot 0.1 and 0.2 hashed, in their order."""
+    return {
+        "areas": force.areas.path,
+        "points of interest": force.points_of_interest,
+        "staffing": force.staffing.path,
+        "equity shares": force.equity_shares,
+        "fidelity": force.fidelity,
+    }
 
 
 def hash_of_erasures(person_ids: Iterable[str]) -> str | None:
     """Return a hash of the erased people, or None if there are none."""
     erased = sorted(person_ids)
-    return _hash_of_bytes(person_id.encode() for person_id in erased) if erased else None
-
-
-def _hash_of_files(*paths: Path | None) -> str:
-    return _hash_of_bytes(file.read_bytes() for path in paths if path is not None for file in _files_of(path))
-
-
-def _files_of(path: Path) -> list[Path]:
-    """Return the files that a path stands for: all of a shapefile, or of a folder such as a File Geodatabase."""
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix != ".lock")
-    if path.suffix.lower() == ".shp":  # ids and names stand in the .dbf, the coordinate system in the .prj
-        beside = path.parent.glob(f"{glob.escape(path.stem)}.*")
-        return sorted(file for file in beside if file.suffix.lower() in (".shp", ".dbf", ".prj", ".cpg"))
-    return [path]
-
-
-def _hash_of_bytes(contents: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for content in contents:
-        digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()[:16]
+    return hash_of_bytes(person_id.encode() for person_id in erased) if erased else None

@@ -9,7 +9,7 @@ import pandas as pd
 
 from flows.home.force import Force, box_of, hash_of
 from flows.home.home import Home
-from flows.home.settings import CONFIGS, load_settings
+from flows.home.settings import CONFIGS, AreaFile, load_settings
 from flows.ingest.dead_letters import UNCHECKED_WORD, UNKNOWN_WORD
 from flows.ingest.load_report import LoadReport, load_and_report
 from flows.new_city.checks import Check, checks
@@ -89,8 +89,7 @@ def _refuse_other_configuration(files: CityFiles, home: Home) -> None:
 
 
 def _force_of(city: City) -> Force:
-    given = city.areas.path
-    return Force(city.name, city.time_zone, hash_of(given) if given else None, box_of(city.areas.frame))
+    return Force(city.name, city.time_zone, hash_of(AreaFile(city.areas.path)), box_of(city.areas.frame))
 
 
 def _refuse_overwriting(files: CityFiles, request: Request, ask: Ask) -> None:
@@ -106,9 +105,9 @@ def first_day(city: City, home: Home) -> date:
     return min(home.today(), (pd.Timestamp(city.latest) + timedelta(days=1)).date())
 
 
-def load(new: NewCity, home: Home) -> LoadReport:
-    """Load the file of a city into its home."""
-    return load_and_report(home, new.city.file, new.files.mapping)
+def load(new: NewCity, home: Home, *, allows_outside: bool) -> LoadReport:
+    """Load the file of a city into its home; raises as `load_and_report`."""
+    return load_and_report(home, new.city.file, new.files.mapping, allows_outside=allows_outside)
 
 
 def require_rows(new: NewCity, home: Home, counts: BatchCounts) -> None:

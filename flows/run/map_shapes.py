@@ -8,13 +8,14 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from flows.home.run_identity import hash_of_boundaries
+from flows.home.run_identity import earlier_hashes_of_boundaries
 from flows.home.settings import Settings
 from flows.run.assembly import Map, read_map
 from pipeline.errors import PublicationError
 
 AREAS = "area"
 POINTS_OF_INTEREST = "point_of_interest"
+SHOWN_AREAS = 5  # in an error message
 COLUMNS = ["shape_set", "shape_id", "shape_name", "geometry_wkb"]
 
 
@@ -74,7 +75,7 @@ def drawn_map(run: Mapping[str, Any], shapes: pd.DataFrame, area_ids: pd.Series,
     Raises
     ------
     PublicationError
-        The run kept no shapes and the boundaries have changed since.
+        The run kept no shapes, and the boundaries or another file of the same hash have changed since.
     """
     if len(shapes):
         drawn = _shapes(shapes, run["crs"])
@@ -89,16 +90,32 @@ def drawn_map(run: Mapping[str, Any], shapes: pd.DataFrame, area_ids: pd.Series,
             points.rename(columns={"shape_name": "kind"})[["kind", "geometry"]].reset_index(drop=True),
         )
     today = read_map(settings)
-    is_same = hash_of_boundaries(settings.force) == run["boundaries_hash"] and today.grid.crs == run["crs"]
-    if not (is_same and set(area_ids) <= set(today.areas["area_id"])):
+    if why := _difference(run, set(area_ids), today, settings):
+        day = run["as_of"].astimezone(settings.force.zone)
         raise PublicationError(
-            f"run {run['run_id']} was published by a harmspot that kept no shapes, and its map is not the one of "
-            "force.areas, force.points_of_interest and force.crs in the settings: it would be drawn with shapes that "
-            "are not its own. Name the settings and boundary files of that day with --config, or run the day again "
-            f"with `harmspot run --as-of {run['as_of']:%Y-%m-%d}`"
+            f"run {run['run_id']} was published by a harmspot that kept no shapes, and {why}. Run the day again with "
+            f"`harmspot run --as-of {day:%Y-%m-%d}`, or name settings with the files of that day with --config"
         )
     areas = today.areas[["area_id", "area_name", "geometry"]]
     return DrawnMap(areas, areas.iloc[:0].assign(area_set=""), today.points_of_interest)  # such a run has no other set
+
+
+def _difference(run: Mapping[str, Any], area_ids: set[str], today: Map, settings: Settings) -> str | None:
+    """Return why today's map may not be that of a run of harmspot 0.1 or 0.2, None if it certainly is."""
+    if missing := sorted(area_ids - set(today.areas["area_id"])):
+        named = ", ".join(missing[:SHOWN_AREAS]) + (" …" if len(missing) > SHOWN_AREAS else "")
+        return f"its areas are not those of force.areas (missing: {named})"
+    if today.grid.crs != run["crs"]:
+        return f"its coordinate system is {run['crs']}, that of the settings {today.grid.crs}; set force.crs"
+    areas = settings.force.areas.path
+    is_folder = areas is not None and areas.is_dir()  # which it could not read
+    if is_folder or run["boundaries_hash"] not in earlier_hashes_of_boundaries(settings.force):
+        return (
+            "at least one of the files that it was made with is another today; it kept one hash for all of them, "
+            "which does not say whether its map is among them: force.areas, force.points_of_interest, "
+            f"force.staffing, force.equity_shares, force.fidelity ({settings.force.fidelity})"
+        )
+    return None
 
 
 def _shapes(shapes: pd.DataFrame, crs: str) -> gpd.GeoDataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from collections.abc import Mapping as MappingOf
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -48,7 +49,10 @@ class Loading(Settling):
         progress: Progress | None = None,
         check: CheckPlaces | None = None,
     ) -> BatchCounts:
-        """Load a file, or the files of a folder or zip one after the other, through a mapping; each is a batch."""
+        """Load a file, or the files of a folder or zip one after the other, through a mapping; each is a batch.
+
+        `check` sees each of them before any is stored.
+        """
         check_offence_codes(mapping, harm_days)
         self._weigh(harm_days)
         say = progress or self._progress
@@ -56,6 +60,9 @@ class Loading(Settling):
         _say_passed_over(path, passed_over, say)
         for note in mapping.notes:
             say(f"mapping {mapping.name}: {note}")
+        if check and mapping.kind == "incidents" and len(parts) > 1:  # read twice, so that none is stored if one fails
+            self._check_parts(parts, mapping, decoder.horizon, check)
+            check = None
         counts, unreadable = BatchCounts(), []
         for part in parts:
             try:
@@ -105,6 +112,15 @@ class Loading(Settling):
         for topic, digest in self._rows("store/dead_letters#files", {"mapping": mapping.name}):
             counts += self._replay_file(topic, digest, mapping, decoder, ingested_at)
         return counts
+
+    def _check_parts(self, parts: list[Part], mapping: Mapping, horizon: datetime, check: CheckPlaces) -> None:
+        """Call `check` with the places of each file that can be read; nothing is stored."""
+        for part in parts:
+            with suppress(UnreadableError):
+                file = mapped_files.read_part(self._connection, part, mapping)
+                mapped_files.map_incidents(self._connection, mapping, horizon, file.crs)
+                mapped_files.stage_incidents(self._connection)
+                check(file.name, frame(self._connection, query("load/settle#staged_places")))
 
     def _load_part(
         self,

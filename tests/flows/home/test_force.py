@@ -1,9 +1,11 @@
 """A home knows its force: the configuration and the file of another are refused, those of its own are not."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pytest
 import yaml
 from hypothesis import given
@@ -171,6 +173,84 @@ def test_a_home_of_an_earlier_version_learns_its_force_at_the_first_success(left
     assert json.loads((home / "force.json").read_text())["box"] == [-75.2, 39.9, -75.0, 40.0]
 
 
+@pytest.mark.parametrize("verb", ["load", "init"])
+def test_a_home_of_an_earlier_version_is_of_the_force_of_its_configuration(verb: str, home: Path) -> None:
+    (home / "force.json").unlink()
+    before, other = contents(home), city(home.parent / "there", west=-89.9)
+    done = harmspot("--home", home, "--config", other, verb, *(["in.csv"] if verb == "load" else []))
+    assert (done.returncode, "is of the force 'Unnamed force' (UTC, areas in -75.20" in done.stderr) == (1, True)
+    assert contents(home) == before
+    grown = city(home.parent / "grown", districts=3)
+    assert harmspot("--home", home, "--config", grown, "load", "in.csv").returncode == 0
+    assert json.loads((home / "force.json").read_text())["box"][2] == -74.9
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_home_of_an_earlier_version_whose_configuration_is_lost_learns_the_next(is_there: bool, home: Path) -> None:
+    (home / "force.json").unlink()
+    remembered = home.parent / "here" / "city.yaml"
+    remembered.write_text("force: [") if is_there else remembered.unlink()
+    other = city(home.parent / "there", west=-89.9)
+    done = harmspot("--home", home, "--config", other, "init")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((home / "force.json").read_text())["box"][0] == -89.9
+
+
+def layered(folder: Path, file: str, layer: str) -> Path:
+    """Write a configuration of a layer of a file with two, one here and one elsewhere; return it."""
+    config = city(folder)
+    for name, west in {"here": -75.2, "there": -89.9}.items():
+        areas = gpd.read_file(city(folder / name, west=west).parent / "areas.geojson")
+        kind = {"driver": "OpenFileGDB"} if file.endswith(".gdb") else {}
+        areas.to_file(folder / file, layer=name, **kind)
+    settings = yaml.safe_load(config.read_text())
+    settings["force"]["areas"] |= {"path": file, "layer": layer}
+    config.write_text(yaml.safe_dump(settings))
+    return config
+
+
+@pytest.mark.parametrize("file", ["areas.gpkg", "areas.gdb"])
+def test_a_home_knows_its_force_by_the_layer_of_its_map(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other city is in another file, or another layer of the very same one."""
+    monkeypatch.chdir(tmp_path)
+    here = layered(tmp_path / "map", file, "here")
+    assert harmspot("--home", "home", "--config", here, "init").returncode == 0
+    assert json.loads(Path("home/force.json").read_text())["box"] == [-75.2, 39.9, -75.0, 40.0]
+    there = here.with_name("there.yaml")
+    there.write_text(here.read_text().replace("layer: here", "layer: there"))
+    for other in (city(tmp_path / "other", west=-89.9), there):
+        done = harmspot("--home", "home", "--config", other, "init")
+        assert (done.returncode, "is of the force" in done.stderr) == (1, True), done.stderr
+    assert harmspot("--home", "home", "--config", here, "init").returncode == 0
+
+
+@pytest.mark.parametrize("content", [None, "no map", '{"type": "FeatureCollection", "features": []}'])
+def test_a_map_that_cannot_be_read_is_named_and_nothing_is_made(content: str | None, home: Path) -> None:
+    config = city(home.parent / "there", west=-89.9)
+    areas = config.parent / "areas.geojson"
+    areas.unlink()
+    if content is not None:
+        areas.write_text(content)
+    before = contents(home)
+    for folder in (home, home.parent / "new"):
+        for words in (("load", "in.csv"), ("init",), ("init", "--same-force")):
+            done = harmspot("--home", folder, "--config", config, *words)
+            assert (done.returncode, "force.areas cannot be used" in done.stderr) == (1, True), done.stderr
+            assert "areas.geojson" in done.stderr and "Traceback" not in done.stderr
+    assert contents(home) == before
+    assert not (home.parent / "new").exists()
+
+
+def test_init_of_the_same_force_that_fails_leaves_the_force_known(home: Path) -> None:
+    before = (home / "force.json").read_bytes()
+    renamed = city(home.parent / "renamed", name="Northshire", west=-89.9)
+    (home / "store.duckdb").write_bytes(b"damaged")
+    assert harmspot("--home", home, "--config", renamed, "init", "--same-force").returncode == 1
+    assert (home / "force.json").read_bytes() == before
+
+
 def test_a_damaged_memory_is_named_with_the_way_out(home: Path) -> None:
     (home / "force.json").write_text("{}")
     done = harmspot("--home", home, "load", "in.csv")
@@ -256,3 +336,17 @@ def test_events_of_another_city_are_refused_whatever_comes_before_them(is_swappe
     assert ("exchanged" in done.stderr) == is_swapped
     with open_home_store(Home(home)) as store:
         assert store.batch_number() == 1
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_a_folder_is_refused_whole_if_one_of_its_files_is_of_another_city(is_zip: bool, home: Path) -> None:
+    folder = home.parent / "files"
+    folder.mkdir()
+    rows(folder, [(x + 0.0001, y, area) for x, y, area in INSIDE], "a.csv")
+    rows(folder, FAR, "b.csv")
+    path = Path(shutil.make_archive(str(folder), "zip", folder)) if is_zip else folder
+    done = harmspot("--home", home, "load", path)
+    assert (done.returncode, "b.csv: 20 of 20 located incidents" in done.stderr) == (1, True), done.stderr
+    with open_home_store(Home(home)) as store:
+        assert store.batch_number() == 1
+    assert harmspot("--home", home, "load", path, "--allow-outside").returncode == 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -177,3 +178,15 @@ def test_a_store_of_a_newer_version_is_refused_in_words(old: Old, opens: Callabl
         connection.execute("INSERT INTO store.migration VALUES ('0999_later', '9.1.0')")
     with pytest.raises(StoreError, match=r"harmspot 9\.1\.0 wrote this store \(migration 0999_later\).*install that"):
         opens(old.home)
+
+
+def test_the_run_of_0_1_is_drawn_while_its_files_are_the_same(old: Old, tmp_path: Path) -> None:
+    run_id = str(runs(old.home.path)["run_id"].iloc[-1])
+    drawn = old.call("layers", "--out", str(tmp_path / "out"))
+    assert drawn.exit_code == 0, drawn.exception
+    assert set(gpd.read_parquet(tmp_path / "out" / "areas.parquet")["run_id"]) == {run_id}
+    areas = old.home.settings.force.areas.path
+    assert areas is not None
+    areas.write_text(areas.read_text() + "\n")
+    refused = old.call("layers", "--out", str(tmp_path / "other"))
+    assert "at least one of the files that it was made with is another today" in str(refused.exception)

@@ -54,6 +54,22 @@ def test_a_csv_and_a_geojson_become_a_report_in_one_command(tmp_path: Path) -> N
     assert waiting.exit_code == 0
 
 
+def test_after_a_refused_load_the_printed_way_names_the_configuration_and_works(tmp_path: Path) -> None:
+    """The home does not remember it yet. The map has one of the five districts, so most incidents lie off it."""
+    home, map_of_one = tmp_path / "city", json.loads(BOUNDARIES.read_text(encoding="utf-8"))
+    map_of_one["features"] = map_of_one["features"][:1]
+    (tmp_path / "one.geojson").write_text(json.dumps(map_of_one), encoding="utf-8")
+    verb = ("--home", home, "new-city", SAMPLE, tmp_path / "one.geojson", "--yes", "--out", tmp_path)
+    refused = command(*verb)
+    assert "--allow-outside" in str(refused.exception)
+    config = f"harmspot --home {home} --config {tmp_path / 'riverton.yaml'}"
+    assert f"Then: {config} replay && {config} run --as-of " in refused.output
+    assert command("--home", home, "--config", tmp_path / "riverton.yaml", "replay").exit_code == 0
+    allowed = command(*verb, "--force", "--allow-outside")
+    assert "lie in no area" not in str(allowed.exception)
+    assert "rows in the file" in allowed.output
+
+
 def test_the_files_say_what_was_seen_and_can_be_read(tmp_path: Path) -> None:
     new = made(SAMPLE, tmp_path, BOUNDARIES)
     mapping = read_mapping(new.files.mapping)

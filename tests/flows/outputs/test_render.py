@@ -1,5 +1,6 @@
 """A run is drawn with the map that it was published with, into files that are all its own."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -97,11 +98,15 @@ def test_an_old_run_replaces_nothing_of_today(home: Home, tmp_path: Path) -> Non
 
 
 def without_shapes(home: Home) -> None:
-    """Make the publication one of a harmspot that kept no shapes and no hashes."""
+    """Make the publication one of a harmspot that kept no shapes and no hashes of tables, as 0.2."""
+    force, digest = home.settings.force, hashlib.sha256()
+    for path in (force.areas.path, force.points_of_interest, force.staffing.path, force.equity_shares, force.fidelity):
+        digest.update(hashlib.sha256(path.read_bytes()).digest() if path else b"")
     with duckdb.connect(str(home.published)) as connection:
         for name in ("map_shape", "content_hash"):
             connection.execute(f"DROP VIEW latest_{name}; DROP TABLE {name}")
         connection.execute("DROP VIEW latest_run; ALTER TABLE run DROP COLUMN shapes_id")
+        connection.execute("UPDATE run SET boundaries_hash = ?", [digest.hexdigest()[:16]])
 
 
 def test_a_run_that_kept_no_shapes_is_drawn_with_the_same_map_only(home: Home, tmp_path: Path) -> None:
@@ -112,10 +117,39 @@ def test_a_run_that_kept_no_shapes_is_drawn_with_the_same_map_only(home: Home, t
         name: before[name] for name in before if name != NOTE
     }
     changed = change_the_map(home)
-    with pytest.raises(PublicationError, match=f"run {run_id} .*kept no shapes.*--config.*run --as-of"):
+    with pytest.raises(PublicationError, match=f"run {run_id} .*kept no shapes.*run --as-of {AS_OF}.*--config"):
         write_outputs(changed, run_id, tmp_path / "other")
     assert not (tmp_path / "other").exists()
     assert content(home.layers) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": "2099"}, r"its areas are not those of force.areas \(missing: .+@.+\)\. Run the day again"),
+        ({"crs": "EPSG:25831"}, "its coordinate system is EPSG:.+, that of the settings EPSG:25831; set force.crs"),
+        (
+            {"fidelity": "fidelity.yaml"},
+            "does not say whether its map is among them: force.areas, force.points_of_interest, force.staffing, "
+            r"force.equity_shares, force.fidelity \(.+fidelity.yaml\)",
+        ),
+    ],
+)
+def test_a_run_that_kept_no_shapes_is_refused_with_what_differs(
+    change: dict[str, str], words: str, home: Home, tmp_path: Path
+) -> None:
+    """A checklist with a line more changes the hash, and the map stays: nothing says then that it is not its own."""
+    run_id = str(runs(home.path)["run_id"].iloc[-1])
+    without_shapes(home)
+    assert home.config_file is not None
+    checklist = home.settings.force.fidelity.read_text() + "# one line more\n"
+    (home.config_file.parent / "fidelity.yaml").write_text(checklist)
+    settings = yaml.safe_load(home.config_file.read_text())
+    (settings["force"]["areas"] if "version" in change else settings["force"]).update(change)
+    home.config_file.write_text(yaml.safe_dump(settings))
+    with pytest.raises(PublicationError, match=words):
+        write_outputs(Home(home.path, home.config_file, CLOCK, print), run_id, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("lost", ["areas.parquet", "harmspot.gpkg", NOTE])
