@@ -154,7 +154,7 @@ def _out_of_the_way(beside: Path | None, path: Path) -> Iterator[None]:
         os.replace(beside, _away(beside))  # noqa: PTH105
     try:
         yield
-    except OSError:
+    except BaseException:
         if beside and is_moved and _kept(path) == before:
             os.replace(_away(beside), beside)  # noqa: PTH105
         raise
