@@ -1,5 +1,6 @@
 """Coordinate systems: `geo` accepts only systems in true metres. A city may lie on both sides of the 180th meridian."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -94,6 +95,24 @@ def in_degrees(shapes: gpd.GeoSeries) -> gpd.GeoSeries:
     return gpd.GeoSeries(cut, index=shapes.index, crs=degrees.crs)
 
 
+def extent_in_degrees(shapes: Sequence[gpd.GeoSeries]) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of all shapes in WGS84 degrees, measured the shorter way round the globe.
+
+    A place on both sides of the 180th meridian has west > east, as RFC 7946 (5.2) and ISO 19115 have it.
+    """
+    found = [shapely.get_coordinates(each.to_crs("EPSG:4326").to_numpy()) for each in shapes]
+    lon, lat = np.concatenate(found).T
+    around = _shorter_way(lon)
+    west, east = ((side + 180) % 360 - 180 if side > 180 else side for side in (around.min(), around.max()))
+    return float(west), float(lat.min()), float(east), float(lat.max())
+
+
+def _shorter_way(lon: np.ndarray) -> np.ndarray:
+    """Return the longitudes, or those from 0 to 360 degrees, whichever lie closer together."""
+    turned = lon % 360
+    return turned if np.ptp(turned) < np.ptp(lon) else lon
+
+
 def _cut_at_180(shape: shapely.Geometry) -> shapely.Geometry:
     """Return a shape whose longitudes jump from 180 to -180 in parts on either side of that meridian."""
     whole = shapely.make_valid(shapely.transform(shape, lambda at: np.column_stack([at[:, 0] % 360, at[:, 1]])))
@@ -116,7 +135,6 @@ def _scale_error(frame: gpd.GeoDataFrame, crs: CRS) -> float:
 def _centre(frame: gpd.GeoDataFrame) -> tuple[float, float]:
     """Return longitude and latitude of the middle of the extent, which is measured the shorter way round the globe."""
     lon, lat = shapely.get_coordinates(frame.to_crs("EPSG:4326").geometry.to_numpy()).T
-    turned = lon % 360
-    around = turned if np.ptp(turned) < np.ptp(lon) else lon
+    around = _shorter_way(lon)
     east = (around.min() + around.max()) / 2
     return float((east + 180) % 360 - 180), float((lat.min() + lat.max()) / 2)

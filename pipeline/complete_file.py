@@ -1,6 +1,7 @@
 """Files that are complete or absent: made under a temporary name in the same folder, flushed, then renamed.
 
-A process that is killed leaves at most `NAME.new`, which no reader opens and the next writer of the file removes. The
+A process that is killed leaves at most `NAME.new`, for the databases and pages of a home, or `.NAME.harmspot.new`
+where others may have a `NAME.new` of their own. No reader opens it and the next writer of the file removes it. The
 writers of a folder take turns, so that of two processes that make the same file the second finds it complete. Files
 that users name themselves must replace nothing: `write_first` makes those.
 """
@@ -14,10 +15,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+TOKEN_BYTES = 8  # of the name of a process's own
+
 
 @contextmanager
 def completed(path: Path) -> Iterator[Path]:
-    """Yield `NAME.new`, under which the block makes the file; then flush it and rename it to `path`.
+    """Yield `NAME.new`, under which the block makes a file of the home; then flush it and rename it to `path`.
 
     If the block makes no file, or raises, `path` stays as it is. Blocks of one folder must not be nested.
     """
@@ -34,8 +37,14 @@ def completed(path: Path) -> Iterator[Path]:
 
 def write_complete(path: Path, content: bytes) -> None:
     """Write a file, in place of an earlier one, complete or not at all."""
-    with completed(path) as fresh:
-        fresh.write_bytes(content)
+    fresh = hidden(path)
+    with only_writer(path.parent):
+        try:
+            fresh.unlink(missing_ok=True)
+            fresh.write_bytes(content)
+            finish(fresh, path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
 
 def write_first(path: Path, content: bytes) -> None:
@@ -51,7 +60,7 @@ def write_first(path: Path, content: bytes) -> None:
     """
     remove_interrupted(path)
     with only_writer(path.parent):
-        fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(TOKEN_BYTES)}.new")
         try:
             _write_exclusively(fresh, content)
             try:
@@ -68,7 +77,8 @@ def write_first(path: Path, content: bytes) -> None:
 def remove_interrupted(path: Path) -> None:
     """Remove what killed processes left of `write_first`, unless the folder cannot be locked."""
     with only_writer(path.parent) as is_alone:
-        for left in path.parent.glob(f".{glob.escape(path.name)}.*.new") if is_alone else ():
+        own = f".{glob.escape(path.name)}.{'[0-9a-f]' * 2 * TOKEN_BYTES}.new"
+        for left in path.parent.glob(own) if is_alone else ():
             left.unlink()
 
 
@@ -87,8 +97,13 @@ def finish(fresh: Path, path: Path) -> None:
 
 
 def unfinished(path: Path) -> Path:
-    """Return the name under which the file at `path` is made."""
+    """Return the name under which a file of the home is made."""
     return path.with_name(f"{path.name}.new")
+
+
+def hidden(path: Path) -> Path:
+    """Return the name under which a file or folder is made where others keep theirs, too: one that is nobody's."""
+    return path.with_name(f".{path.name}.harmspot.new")
 
 
 def remove_unfinished(path: Path) -> list[Path]:

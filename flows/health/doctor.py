@@ -21,7 +21,7 @@ from flows.run.repairs import map_repairs, repair_lines
 from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError
 from pipeline.publication.duckdb_file import logs_of
-from pipeline.publication.publish import changed_tables, read_published, runs, unusable_run
+from pipeline.publication.publish import changed_tables, read_published, runs, unchecked_runs, unusable_run
 from pipeline.sources.registry import Finding, State
 from pipeline.store.interface import StoreHealth
 from pipeline.store.store import open_store
@@ -155,6 +155,12 @@ def _published_rows(home: Home) -> tuple[State, str]:
         return "warning", (
             f"{', '.join(logs)}: somebody has the file open for writing, or died doing so. harmspot leaves it out and "
             "the next run removes it, but others would see what was written: open published files with -readonly"
+        )
+    if unchecked := unchecked_runs(home.path, home.key):
+        checked = len(runs(home.path)) - len(unchecked)
+        return "ok", (
+            f"every table of {checked} kept runs is what was published; "
+            f"{len(unchecked)} runs of an earlier version cannot be checked"
         )
     return "ok", "every table of every kept run is what was published"
 

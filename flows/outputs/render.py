@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from flows.decisions.notice_decisions import marked
 from flows.home.home import Home
 from flows.outputs.themes import Drawn, descriptions, place_layers
@@ -10,10 +12,10 @@ from flows.run.map_shapes import drawn_map
 from geo.layers import write_layers
 from models.places.axes import AXES
 from pipeline.complete_file import unfinished
-from pipeline.complete_folder import NOTE, completed_folder, making_of, remove_unfinished_folder
+from pipeline.complete_folder import completed_folder, is_made, making_of, remove_unfinished_folder
 from pipeline.errors import HarmspotError, PublicationError
 from pipeline.pages.report import render_report
-from pipeline.publication.publish import read_places, runs, table_counts
+from pipeline.publication.publish import read_places, runs, table_counts, unusable
 
 TABLES = (
     "area_ranking",
@@ -34,11 +36,16 @@ TABLES = (
 REPORT = "report.html"  # beside layers that are written elsewhere
 
 
+class _Overtaken(Exception):  # noqa: N818 - no error
+    """A later run became the latest while this one was being drawn."""
+
+
 def write_outputs(home: Home, run_id: str | None = None, out: Path | None = None) -> list[Path]:
     """Write the layers and the report of run `run_id` (default: the latest) and return their paths.
 
     Both take their places at once: a reader, or whoever comes after a process that was killed, finds the files of one
-    run. They go into the home, or into folder `out`, which is new, empty, or holds layers written there before.
+    run. They go into the home, or into folder `out`, which is new, empty, or holds layers written there before. If a
+    later run is published while this one is drawn, those of the home are left to it, and no paths are returned.
 
     Raises
     ------
@@ -47,9 +54,13 @@ def write_outputs(home: Home, run_id: str | None = None, out: Path | None = None
         layers; the run kept no shapes and the map has changed; or drawing failed, which leaves the files as they were.
     """
     run = _run(home, run_id)
-    _check_place(home, run, out)
+    if run_id or out:
+        _check_place(home, run, out)
     try:
         return _drawn(home, run, out)
+    except _Overtaken as later:
+        home.progress(f"  layers and report of run {run['run_id']} are not written: they are those of run {later}")
+        return []
     except (HarmspotError, OSError):
         raise
     except Exception as error:
@@ -61,8 +72,7 @@ def write_outputs(home: Home, run_id: str | None = None, out: Path | None = None
 
 
 def _check_place(home: Home, run: dict[str, Any], out: Path | None) -> None:
-    latest = str(runs(home.path)["run_id"].iloc[-1])
-    if out is None and run["run_id"] != latest:
+    if out is None and run["run_id"] != _latest(home):
         raise PublicationError(
             f"run {run['run_id']} is not the latest, which {home.layers} and {home.report} show; name another folder "
             "for its files with --out FOLDER"
@@ -71,7 +81,7 @@ def _check_place(home: Home, run: dict[str, Any], out: Path | None) -> None:
         return
     if out.resolve() == home.layers.resolve():
         raise PublicationError(f"--out {out} has the layers of the latest run; name another folder, or leave out --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / NOTE).is_file():
+    if out.is_dir() and any(out.iterdir()) and not is_made(out):
         raise PublicationError(f"--out {out} holds something else than layers of a run; name a new or empty folder")
 
 
@@ -84,10 +94,14 @@ def _drawn(home: Home, run: dict[str, Any], out: Path | None) -> list[Path]:
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     on_page = {**layers, "points_of_interest": drawn.points_of_interest}
     html = render_report(run, tables, on_page, people_counts, AXES, written_at=home.now()).encode()
+    because = run["unusable_because"]
+    told = run if pd.isna(because) else {**run, "warning": unusable(because)}
     folder, report = (out, out / REPORT) if out else (home.layers, home.report)
     with completed_folder(folder, run["run_id"], beside=None if out else report) as fresh:
-        written = write_layers(layers, fresh, run=run, themes=descriptions(), formats=home.settings.layers.formats)
+        written = write_layers(layers, fresh, run=told, themes=descriptions(), formats=home.settings.layers.formats)
         (fresh / REPORT if out else unfinished(report)).write_bytes(html)
+        if out is None and (latest := _latest(home)) != run["run_id"]:  # asked while no other process can draw
+            raise _Overtaken(latest)
     return [*(folder / path.name for path in written), report]
 
 
@@ -95,6 +109,10 @@ def written_run(home: Home) -> str | None:
     """Return the run_id of layers and report, None if any of them is missing; remove what a killed writer left."""
     remove_unfinished_folder(home.layers)
     return making_of(home.layers) if home.report.is_file() else None
+
+
+def _latest(home: Home) -> str:
+    return str(runs(home.path)["run_id"].iloc[-1])
 
 
 def _run(home: Home, run_id: str | None) -> dict[str, Any]:

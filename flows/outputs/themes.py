@@ -66,7 +66,7 @@ class Theme:
             about=table.about,
             key=table.key,
             label=self.label,
-            fields=tuple(Field(c.name, c.title, c.comment, KINDS[c.duckdb_type]) for c in columns),
+            fields=tuple(Field(c.name, c.title, c.comment, KINDS[c.duckdb_type], c.unit or "") for c in columns),
             tip=tuple(column.name for column in table.shown if column.show.command),
             style=style,
             is_shown=self.is_shown,

@@ -127,7 +127,7 @@ def daily_run(
     # The report and layers show the latest run: an older day that is run again must not replace them.
     latest = str(runs(home.path)["run_id"].iloc[-1])
     if written_run(home) != latest:
-        step(write_outputs, home, latest)
+        step(write_outputs, home)  # of the run that is the latest by then
     places, people = table_counts(home.path, home.key, identity.run_id)
     halted = halt_of(home, read_ledger(home), home.now())
     said = warnings(read_published(home.path, "quality_check", identity.run_id))

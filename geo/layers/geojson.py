@@ -17,7 +17,8 @@ ID_COLUMN = "feature_id"  # GDAL takes the id from a column, which it then leave
 
 def write_geojson(layers: Sequence[Layer], folder: Path, run: Mapping[str, Any]) -> list[Path]:
     """Write `<theme>.geojson` per layer."""
-    return [_write(layer, folder / f"{layer.theme}.geojson") for layer in layers]
+    said = {"DESCRIPTION": run["warning"]} if run.get("warning") else {}
+    return [_write(layer, folder / f"{layer.theme}.geojson", said) for layer in layers]
 
 
 def in_degrees(features: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -27,8 +28,8 @@ def in_degrees(features: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return features.set_geometry(gpd.GeoSeries(rounded, index=features.index, crs=degrees.crs))
 
 
-def _write(layer: Layer, path: Path) -> Path:
-    options = {"RFC7946": "YES", "COORDINATE_PRECISION": "7"}
+def _write(layer: Layer, path: Path, said: Mapping[str, str]) -> Path:
+    options = {"RFC7946": "YES", "COORDINATE_PRECISION": "7", **said}
     features, ids = in_degrees(layer.flat), layer.ids
     if ids is not None:
         features = features.assign(**{ID_COLUMN: ids})

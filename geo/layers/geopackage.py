@@ -11,8 +11,8 @@ from xml.sax.saxutils import escape
 import pandas as pd
 import pyogrio
 
-from geo.crs import crs_name
-from geo.layers.layer import Layer, extent_of
+from geo.crs import crs_name, extent_in_degrees
+from geo.layers.layer import Layer, shapes_of
 from geo.layers.styles import style_of
 
 NAME = "harmspot.gpkg"
@@ -20,6 +20,8 @@ VERSION = "1.2"  # read by every QGIS 3 and by GDAL from 2.4 without a warning
 GEOMETRY_NAME = "geom"
 TABLES = Path(__file__).with_name("geopackage.sql")
 METADATA = Path(__file__).with_name("iso19139.xml")
+SIDES = ("west", "south", "east", "north")
+BOX = Path(__file__).with_name("iso19139_box.xml")
 ISO = "http://www.isotc211.org/2005/gmd"
 SCHEMA_EXTENSION = ("gpkg_schema", "http://www.geopackage.org/spec121/#extension_schema")
 METADATA_EXTENSION = ("gpkg_metadata", "http://www.geopackage.org/spec121/#extension_metadata")
@@ -100,16 +102,26 @@ def _describe(path: Path, layers: Sequence[Layer], run: Mapping[str, Any]) -> No
 
 
 def metadata(layers: Sequence[Layer], run: Mapping[str, Any]) -> str:
-    """Return the metadata of the run after ISO 19115, as XML of ISO 19139."""
-    themes = "; ".join(f"{layer.description.title}: {layer.description.about}" for layer in layers)
-    west, south, east, north = (f"{side:.7f}" for side in extent_of(layers, "EPSG:4326"))
+    """Return the metadata of the run after ISO 19115, as XML of ISO 19139; without features they have no extent."""
+    warning = f"{run['warning']} " if run.get("warning") else ""
+    abouts = [f"{layer.description.title}: {layer.description.about.removeprefix(warning)}" for layer in layers]
+    shapes = shapes_of(layers)
     said = {
         "run_id": run["run_id"],
         "force": str(run.get("force_name") or "unnamed force"),
         "as_of": run["as_of"].strftime("%Y-%m-%dT%H:%M:%SZ"),
         "valid_to": run["valid_to"].strftime("%Y-%m-%dT%H:%M:%SZ"),
         "crs": crs_name(layers[0].features.crs),
-        "themes": themes,
-        **{"west": west, "south": south, "east": east, "north": north},
+        "warning": warning,
+        "themes": "; ".join(abouts),
     }
-    return Template(METADATA.read_text(encoding="utf-8")).substitute({k: escape(v) for k, v in said.items()})
+    box = _box(extent_in_degrees(shapes)) if shapes else ""
+    return _filled(METADATA, {name: escape(text) for name, text in said.items()} | {"box": box})
+
+
+def _box(sides: Sequence[float]) -> str:
+    return _filled(BOX, {name: f"{side:.7f}" for name, side in zip(SIDES, sides, strict=True)})
+
+
+def _filled(template: Path, said: Mapping[str, str]) -> str:
+    return Template(template.read_text(encoding="utf-8")).substitute(said)

@@ -25,7 +25,7 @@ WITH_NULLS = {"int32": "Int32", "int64": "Int64", "bool": "boolean"}  # as panda
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column: what people read for its name, its meaning with the unit, and its kind.
+    """A column: what people read for its name, its meaning with the unit, its kind, and the unit by itself.
 
     `kind` is string, list (of strings), int32, int64, double, bool, date or time; None leaves it to the values.
     """
@@ -34,6 +34,12 @@ class Field:
     label: str
     meaning: str = ""
     kind: str | None = None
+    unit: str = ""
+
+    @property
+    def alias(self) -> str:
+        """The name with the unit in brackets."""
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +114,12 @@ class Layer:
         return pd.Series(ids, index=self.features.index, dtype="str") if key else None
 
 
-def layer_of(
-    theme: str, features: gpd.GeoDataFrame, description: Description | None, stamp: Mapping[str, Any]
-) -> Layer:
+def layer_of(theme: str, features: gpd.GeoDataFrame, description: Description, stamp: Mapping[str, Any]) -> Layer:
     """Return the layer of a theme; raise ValueError if its features must not or cannot be exported."""
-    described = description or Description(title=theme)
-    known = {field.name: field for field in described.fields}
+    known = {field.name: field for field in description.fields}
     stamped = _stamped(theme, _typed(features, known), stamp)
     columns = [str(name) for name in stamped.columns if name != stamped.geometry.name]
-    return Layer(theme, stamped, described, tuple(known.get(name, Field(name, name)) for name in columns))
+    return Layer(theme, stamped, description, tuple(known.get(name, Field(name, name)) for name in columns))
 
 
 def run_stamp(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,11 +185,15 @@ def _joined(value: Any) -> Any:
     return "; ".join(map(str, value)) if isinstance(value, (list, tuple, np.ndarray)) else value
 
 
-def extent_of(layers: Sequence[Layer], crs: Any = None) -> tuple[float, ...]:
-    """Return the box (west, south, east, north) around all features, in `crs` or their own; zeros if there is none."""
-    shapes = [layer.features.geometry for layer in layers if len(layer.features)]
-    bounds = [(each if crs is None else each.to_crs(crs)).total_bounds for each in shapes]
-    if not bounds:
-        return (0.0, 0.0, 0.0, 0.0)
-    sides = np.stack(bounds)
+def shapes_of(layers: Sequence[Layer]) -> list[gpd.GeoSeries]:
+    """Return the geometries of the layers that have features."""
+    return [layer.features.geometry for layer in layers if len(layer.features)]
+
+
+def extent_of(layers: Sequence[Layer]) -> tuple[float, ...] | None:
+    """Return the box (xmin, ymin, xmax, ymax) around all features in metres; None if there is none."""
+    shapes = shapes_of(layers)
+    if not shapes:
+        return None
+    sides = np.stack([each.total_bounds for each in shapes])
     return (*sides[:, :2].min(axis=0).tolist(), *sides[:, 2:].max(axis=0).tolist())

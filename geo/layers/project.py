@@ -24,16 +24,18 @@ def write_project(layers: Sequence[Layer], folder: Path, run: Mapping[str, Any])
 
 def _project(layers: Sequence[Layer], run: Mapping[str, Any]) -> ET.Element:
     title = f"{run.get('force_name') or 'harmspot'}, as of {run['as_of']:%Y-%m-%d %H:%M}Z, run {run['run_id']}"
+    title = f"{run['warning']} {title}" if run.get("warning") else title
     root = ET.Element("qgis", version=QGIS_VERSION, projectname=title)
     ET.SubElement(root, "title").text = title
     crs = layers[0].features.crs
     _add_crs(ET.SubElement(root, "projectCrs"), crs)
     from_the_top = list(reversed(layers))
     _add_tree(root, from_the_top)
-    seen = _with_margin(extent_of(layers))
+    extent = extent_of(layers)
     canvas = ET.SubElement(root, "mapcanvas", name="theMapCanvas", annotationsVisible="1")
     ET.SubElement(canvas, "units").text = "meters"
-    _add_box(canvas, seen)
+    if extent:
+        _add_box(canvas, _with_margin(extent))
     _add_crs(ET.SubElement(canvas, "destinationsrs"), crs)
     drawn = ET.SubElement(root, "projectlayers")
     drawn.extend(_map_layer(layer) for layer in layers)
@@ -43,8 +45,10 @@ def _project(layers: Sequence[Layer], run: Mapping[str, Any]) -> ET.Element:
     properties = ET.SubElement(root, "properties")
     ET.SubElement(ET.SubElement(properties, "Paths"), "Absolute", type="bool").text = "false"
     ET.SubElement(ET.SubElement(properties, "SpatialRefSys"), "ProjectionsEnabled", type="int").text = "1"
-    settings = ET.SubElement(root, "ProjectViewSettings", UseProjectScales="0")
-    ET.SubElement(settings, "DefaultViewExtent", {name: f"{side:g}" for name, side in zip(BOX, seen, strict=True)})
+    if extent:
+        settings = ET.SubElement(root, "ProjectViewSettings", UseProjectScales="0")
+        sides = zip(BOX, _with_margin(extent), strict=True)
+        ET.SubElement(settings, "DefaultViewExtent", {name: f"{side:g}" for name, side in sides})
     return root
 
 
@@ -66,7 +70,8 @@ def _add_tree(root: ET.Element, from_the_top: Sequence[Layer]) -> None:
 def _map_layer(layer: Layer) -> ET.Element:
     kind = {"type": "vector", "geometry": "Polygon", "labelsEnabled": labels_enabled(layer)}
     root = ET.Element("maplayer", {**kind, "styleCategories": "AllStyleCategories"})
-    _add_box(root, extent_of([layer]))
+    if extent := extent_of([layer]):
+        _add_box(root, extent)
     ET.SubElement(root, "id").text = _id(layer)
     ET.SubElement(root, "datasource").text = _source(layer)
     ET.SubElement(root, "layername").text = layer.description.title

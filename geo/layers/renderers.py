@@ -67,36 +67,47 @@ def _areas(features: gpd.GeoDataFrame) -> ET.Element:
 
 def _probabilities(features: gpd.GeoDataFrame, first: int, last: int) -> str:
     """Return the ranks of a class and the least and greatest probability in it."""
-    ranks = f"rank {first:,}" if first == last else f"rank {first:,} to {last:,}"
+    ranks = _ranks(first, last)
     if "p_top_k" not in features:
         return ranks
     inside = features.loc[features["rank"].between(first, last), "p_top_k"]
     least, most = f"{inside.min():.0%}", f"{inside.max():.0%}"
-    return f"{ranks}, P {least}" if least == most else f"{ranks}, P {most} to {least}"
+    return f"{ranks}, P(top K) {least}" if least == most else f"{ranks}, P(top K) {most} to {least}"
+
+
+def _ranks(first: int, last: int) -> str:
+    return f"rank {first:,}" if first == last else f"rank {first:,} to {last:,}"
 
 
 def _cells(features: gpd.GeoDataFrame) -> ET.Element:
     """Classes by rank of expected harm; most cells are left clear."""
     classes = [
-        (first, last, _least_harm(features, last, share), _fill(CELL_CLASSES[share], None))
+        (first, last, _least_harm(features, first, last, share), _fill(CELL_CLASSES[share], None))
         for first, last, share in rank_classes(len(features), tuple(CELL_CLASSES))
     ]
     return _graduated("rank", classes)
 
 
-def _least_harm(features: gpd.GeoDataFrame, last: int, share: float) -> str:
-    """Return the share of a class and the least expected harm in it."""
-    top = f"top {100 * share:g}% of cells"
+def _least_harm(features: gpd.GeoDataFrame, first: int, last: int, share: float) -> str:
+    """Return the share of a class, or its ranks where cells are few, and the least expected harm in it."""
+    is_share = len(features) * min(CELL_CLASSES) >= 1
+    top = f"top {100 * share:g}% of cells" if is_share else _ranks(first, last)
     if "expected_harm" not in features:
         return top
     least = features.loc[features["rank"] == last, "expected_harm"]
-    return f"{top}, from {float(least.iloc[0]):.1f} days" if len(least) else top
+    return f"{top}, expected harm from {float(least.iloc[0]):.1f} days" if len(least) else top
 
 
 def _hotspots(features: gpd.GeoDataFrame) -> ET.Element:
-    """Classes by rank of harm; outlined, and half clear over the cells."""
+    """Classes by rank of harm, called by their ranks where few; outlined, and half clear over the cells."""
+    is_share = len(features) * min(HOTSPOT_CLASSES) >= 1
     classes = [
-        (first, last, HOTSPOT_CLASSES[share][1], _fill(HOTSPOT_CLASSES[share][0], HOTSPOT_LINE, 0.5))
+        (
+            first,
+            last,
+            HOTSPOT_CLASSES[share][1] if is_share else _ranks(first, last),
+            _fill(HOTSPOT_CLASSES[share][0], HOTSPOT_LINE, 0.5),
+        )
         for first, last, share in rank_classes(len(features), tuple(HOTSPOT_CLASSES))
     ]
     return _graduated("rank", classes, alpha=0.6)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from geo.layers.layer import Layer
+from geo.layers.layer import Field, Layer
 from geo.layers.renderers import BLEND_MODES, data_defined, renderer_of
 
 QGIS_VERSION = "3.22.0"  # files of an older version are read without a question
@@ -99,14 +99,20 @@ def _labels(layer: Layer) -> ET.Element:
 def _map_tip(layer: Layer) -> ET.Element:
     """Return the tip of a feature: its name, then the columns that the description chooses."""
     chosen = [field for name in layer.description.tip for field in layer.fields if field.name == name]
-    rows = "".join(f'<br>{escape(field.label)}: [% "{field.name}" %]' for field in chosen)
+    rows = "".join(f"<br>{escape(field.alias)}: [% {_shown(field)} %]" for field in chosen)
     return _text("mapTip", f"<b>[% {layer.description.label} %]</b>{rows}")
+
+
+def _shown(field: Field) -> str:
+    """Return the expression of a value in a tip: of a real number, one digit behind the point, or three below 1."""
+    name = f'"{field.name}"'
+    return f"round({name}, if(abs({name}) < 1, 3, 1))" if field.kind == "double" else name
 
 
 def _aliases(layer: Layer) -> ET.Element:
     root = ET.Element("aliases")
     for field in layer.fields:
-        ET.SubElement(root, "alias", field=field.name, name=field.label)
+        ET.SubElement(root, "alias", field=field.name, name=field.alias)
     return root
 
 

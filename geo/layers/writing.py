@@ -4,6 +4,7 @@ The same layers and run give the same bytes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def write_layers(
         empty folder, created if absent; the caller puts it in its place when all files are complete.
     run : Mapping[str, Any]
         run_id, as_of and valid_to (with time zone), written to every feature; force_name is said in the metadata and
-        the project where it is given, and other keys are ignored.
+        the project where it is given. A `warning`, such as that nobody may act on the run, is said first in the title
+        of the project, in the metadata and in what each layer says of itself. Other keys are ignored.
     themes : Mapping[str, Description] or None
         theme → what it says of itself; one that is missing has its name for a title, and no aliases, ids or labels.
     formats : Sequence[str]
@@ -55,9 +57,15 @@ def write_layers(
         raise ValueError("layers: no themes; expected at least one")
     writers = [*ALWAYS, *(writer_of(name) for name in dict.fromkeys(formats))]
     stamp = run_stamp(run)
-    described = themes or {}
-    stamped = [layer_of(theme, features, described.get(theme), stamp) for theme, features in layers.items()]
+    described = {theme: _warned((themes or {}).get(theme, Description(title=theme)), run) for theme in layers}
+    stamped = [layer_of(theme, features, described[theme], stamp) for theme, features in layers.items()]
     known = {**run, **stamp}
     folder.mkdir(parents=True, exist_ok=True)
     with clock_of_gdal(stamp["as_of"]):
         return [path for write in dict.fromkeys(writers) for path in write(stamped, folder, known)]
+
+
+def _warned(description: Description, run: Mapping[str, Any]) -> Description:
+    """Return a description that begins with the warning of the run, if it has one."""
+    warning = run.get("warning")
+    return replace(description, about=f"{warning} {description.about}".strip()) if warning else description

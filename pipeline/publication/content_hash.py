@@ -22,16 +22,20 @@ OF_NO_RUN = ""  # run_id of the hash of a table that belongs to no run
 
 @dataclass(frozen=True, slots=True)
 class Hashes:
-    """The hashes that a file holds: by run, and then by table, the number of rows and their hash."""
+    """The hashes that a file holds: by run, and then by table, the number of rows and their hash.
+
+    `hashed` are the runs that were published with hashes, whether the file still holds them or not.
+    """
 
     path: Path
     kept: Mapping[str, Mapping[str, tuple[int, str]]]
+    hashed: frozenset[str] = frozenset()
 
     def check(self, table_name: str, run_id: str, rows: pa.Table) -> None:
         """Raise PublicationError unless the rows are those that were published.
 
         Runs of a harmspot that wrote no hashes are not checked. A table without a hash was not there yet when the run
-        was published, and so must be empty.
+        was published, and so must be empty. A run that has lost its hashes is none that was published.
         """
         if not self.is_as_published(table_name, run_id, rows):
             whose = f" of run {run_id}" if run_id else ""
@@ -49,7 +53,7 @@ class Hashes:
     def is_as_published(self, table_name: str, run_id: str, rows: pa.Table) -> bool:
         """Return whether the rows are those that were published, as far as that is known."""
         if not self.knows(run_id):
-            return True
+            return not self.hashed if run_id == OF_NO_RUN else run_id not in self.hashed
         count, published = self.kept[run_id].get(table_name, (0, ""))
         return count == len(rows) and (count == 0 or published == content_hash(rows))
 

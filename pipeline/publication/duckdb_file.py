@@ -292,14 +292,22 @@ def counts_sql(table_names: Sequence[str]) -> str:
 
 
 def hashes_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Hashes:
-    """Return the hashes in the file attached as `kept`, none if a harmspot wrote it that had none; `path` names it."""
-    if HASHES not in {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}:
-        return Hashes(path, {})
+    """Return the hashes in the file attached as `kept`, none if a harmspot wrote it that had none; `path` names it.
+
+    Every harmspot that writes hashes also notes in `run` with which shapes a run is drawn.
+    """
+    columns = connection.execute(query("publication/kept_columns")).fetchall()
+    hashed: frozenset[str] = frozenset()
+    if ("run", "shapes_id") in columns:
+        ids = connection.execute("SELECT run_id FROM kept.run WHERE shapes_id IS NOT NULL").fetchall()
+        hashed = frozenset(run_id for (run_id,) in ids)
+    if HASHES not in {name for name, _ in columns}:
+        return Hashes(path, {}, hashed)
     found = connection.execute(f"SELECT run_id, table_name, row_count, sha256 FROM kept.{HASHES}").fetchall()  # noqa: S608
     by_run: dict[str, dict[str, tuple[int, str]]] = {}
     for run_id, name, count, sha256 in found:
         by_run.setdefault(run_id, {})[name] = (count, sha256)
-    return Hashes(path, by_run)
+    return Hashes(path, by_run, hashed)
 
 
 def _hashed_now(

@@ -2,8 +2,8 @@
 
 A run writes both files anew and renames them over the old ones, restricted first. `published.duckdb` defines which runs
 exist: a run that only the restricted file holds was interrupted during publication, and counts as unpublished until it
-is published again. A reader with an open file keeps the old version. Whatever is read is checked against the hash that
-was published with it.
+is published again. A reader with an open file keeps the old version. Rows are checked, when they are read, against the
+hash that was published with them. Not checked are counts of rows, and the runs of a harmspot that wrote no hashes.
 
 Projections show human decisions. They belong to no run: every publication rebuilds them, and so does `project` after
 every decision, which leaves all other tables unchanged.
@@ -492,6 +492,17 @@ def changed_tables(home: Path, key: Key) -> list[str]:
         (home / RESTRICTED, key.encryption, read_tables().restricted),
     )
     return [changed for path, encryption_key, tables in files for changed in _changed(path, encryption_key, tables)]
+
+
+def unchecked_runs(home: Path, key: Key) -> list[str]:
+    """Return the kept runs that `changed_tables` cannot check, because a harmspot without hashes published them."""
+    found: dict[str, None] = {}
+    for path, encryption_key in ((home / PUBLISHED, None), (home / RESTRICTED, key.encryption)):
+        with opened(path, encryption_key) as connection:
+            hashes = hashes_of(connection, path)
+            ids = connection.execute(query("publication/runs")).to_arrow_table()["run_id"].to_pylist()
+        found |= {run_id: None for run_id in ids if not hashes.knows(run_id) and run_id not in hashes.hashed}
+    return list(found)
 
 
 def _changed(path: Path, encryption_key: str | None, tables: Mapping[str, Table]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shapely import MultiPolygon, Point, Polygon, box
 
 from geo.areas import read_areas
-from geo.crs import chosen_crs, crs_name, in_degrees, metric_crs, same_crs
+from geo.crs import chosen_crs, crs_name, extent_in_degrees, in_degrees, metric_crs, same_crs
 
 PHILADELPHIA = gpd.GeoDataFrame(geometry=[box(-75.3, 39.9, -75.0, 40.1)], crs="EPSG:4326")
 
@@ -107,6 +107,31 @@ def test_what_is_cut_loses_no_ground_and_crosses_nothing(west: float, width: flo
     west_and_east = spans[:, [0, 2]].round(9)  # layers are written with seven decimals
     assert (west_and_east >= -180).all() and (west_and_east <= 180).all()
     assert shapely.area(parts).sum() == pytest.approx(width * 0.5, rel=1e-6)
+
+
+@given(
+    west=st.floats(-180, 180),
+    width=st.floats(0.001, 1.0),
+    lat=st.floats(-80, 80),
+    is_cut=st.booleans(),
+)
+def test_an_extent_is_that_of_the_city_wherever_it_lies(west: float, width: float, lat: float, is_cut: bool) -> None:
+    """Also on the 180th meridian: to go east from west to east is never to go round the globe."""
+    shapes = gpd.GeoSeries([box(west, lat, west + width / 2, lat + 0.5), box(west, lat, west + width, lat + 0.5)])
+    metric = shapes.set_crs("EPSG:4326").to_crs(f"+proj=laea +lon_0={west} +lat_0={lat}")
+    given = in_degrees(metric) if is_cut else metric
+    found = extent_in_degrees([given[:1], given[1:]])
+    assert all(-180 <= side <= 180 for side in found[::2])
+    assert (found[2] - found[0]) % 360 == pytest.approx(width, abs=1e-6)
+    assert (found[0] - west) % 360 == pytest.approx(0, abs=1e-6) or (west - found[0]) % 360 == pytest.approx(
+        0, abs=1e-6
+    )
+    assert found[1::2] == pytest.approx((lat, lat + 0.5), abs=1e-6)
+
+
+def test_a_city_on_the_180th_meridian_has_its_west_east_of_its_east() -> None:
+    fiji = gpd.GeoSeries([ACROSS["cut, as RFC 7946 asks"]], crs="EPSG:4326").to_crs(32701)
+    assert extent_in_degrees([fiji]) == pytest.approx((179.9, -17.0, -179.8, -16.8), abs=1e-3)
 
 
 def test_a_point_stays_a_point() -> None:

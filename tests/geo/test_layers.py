@@ -188,8 +188,23 @@ def test_the_style_of_cells_parts_them_where_the_report_does(tmp_path: Path) -> 
     write_layers({"cells": cells(1000)}, tmp_path, run=RUN)
     ranges = [*ET.parse(tmp_path / "cells.qml").getroot().iter("range")]
     assert [(int(one.get("lower")), int(one.get("upper"))) for one in ranges] == [(1, 5), (6, 10), (11, 20), (21, 50)]
-    assert ranges[0].get("label") == "top 0.5% of cells, from 0.2 days"
+    assert ranges[0].get("label") == "top 0.5% of cells, expected harm from 0.2 days"
     assert [float(one.get("upper")) / 1000 for one in ranges] == [*CELL_STEPS, DRAWN_SHARE]
+
+
+@pytest.mark.parametrize(
+    ("theme", "count", "labels"),
+    [
+        ("hotspots", 3, ["rank 1", "rank 2 to 3"]),
+        ("hotspots", 10, ["top 10% of hot spots by harm", "top 25%", "the rest"]),
+        ("cells", 40, ["rank 1, expected harm from 1.0 days", "rank 2, expected harm from 0.5 days"]),
+        ("areas", 2, ["rank 1, P(top K) 90%", "rank 2, P(top K) 25%"]),
+    ],
+)
+def test_a_legend_says_what_its_classes_hold(tmp_path: Path, theme: str, count: int, labels: list[str]) -> None:
+    many = hotspots().loc[[0] * count].assign(rank=range(1, count + 1))
+    write_layers({"areas": areas(), "cells": cells(), "hotspots": many}, tmp_path, run=RUN)
+    assert [one.get("label") for one in ET.parse(tmp_path / f"{theme}.qml").getroot().iter("range")] == labels
 
 
 @pytest.mark.parametrize("column", ["person_id", "subject_person_id", "PERSON_ID", "person_ids"])

@@ -43,10 +43,13 @@ def test_no_reader_ever_sees_half_of_it(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_what_a_killed_writer_left_goes_and_other_files_stay(tmp_path: Path) -> None:
-    for name in ("note.new", "note.new.wal", "notes.new", "note.newer"):
+    for name in ("note.new", "note.new.wal", "notes.new", "note.newer", ".note.harmspot.new"):
         (tmp_path / name).write_bytes(b"half")
     write_complete(tmp_path / "note", b"whole")
-    assert names(tmp_path) == ["note", "note.newer", "notes.new"]
+    assert names(tmp_path) == ["note", "note.new", "note.new.wal", "note.newer", "notes.new"]  # of whoever has them
+    with completed(tmp_path / "note"):
+        pass
+    assert names(tmp_path) == ["note", "note.newer", "notes.new"]  # in a home the first two are its own
 
 
 @pytest.mark.parametrize("target", ["elsewhere", "absent"])
@@ -112,7 +115,8 @@ def test_every_log_of_an_unfinished_database_goes(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_of_a_first_file_goes_with_the_next(tmp_path: Path) -> None:
-    for name in (".list.json.0123456789abcdef.new", ".list.json.new", ".other.json.0123456789abcdef.new"):
+    theirs = [".list.json.new", ".list.json.of-june.new", ".other.json.0123456789abcdef.new"]
+    for name in (".list.json.0123456789abcdef.new", *theirs):
         (tmp_path / name).write_bytes(b"half")
     write_new(tmp_path / "list.json", b"ours")
-    assert names(tmp_path) == [".list.json.new", ".other.json.0123456789abcdef.new", "list.json"]
+    assert names(tmp_path) == [*theirs, "list.json"]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -11,7 +12,14 @@ import pytest
 
 from pipeline import complete_folder
 from pipeline.complete_file import unfinished
-from pipeline.complete_folder import NOTE, completed_folder, making_of, remove_unfinished_folder
+from pipeline.complete_folder import (
+    FILES_OF_A_BARE_NOTE,
+    NOTE,
+    completed_folder,
+    is_made,
+    making_of,
+    remove_unfinished_folder,
+)
 
 FILES = {"A": ("map.gpkg", "areas.json", "markets.json"), "B": ("map.gpkg", "areas.json", "cells.json")}
 
@@ -26,9 +34,9 @@ def make(path: Path, making: str) -> None:
 
 
 def found(path: Path) -> dict[str, str]:
-    """What the files of the folder and the page say they are of."""
-    files = [*path.iterdir(), path.parent / "page.html"]
-    return {file.name: file.read_text().split()[0] for file in files if file.is_file()}
+    """What the files of the folder and the page say they are of; nobody opens one with a name of the maker's own."""
+    files = [file for file in path.iterdir() if file.suffixes[-2:] != [".harmspot", ".new"]]
+    return {file.name: file.read_text().split()[0] for file in [*files, path.parent / "page.html"] if file.is_file()}
 
 
 @pytest.fixture(params=["exchange", "moving away", "in a mounted folder"])
@@ -76,8 +84,77 @@ def test_what_others_keep_there_stays_and_the_logs_of_old_files_go(tmp_path: Pat
     make(path, "B")
     assert (path / "our.qgz").read_text() == "project"
     assert (path / "notes" / "deep" / "why.txt").read_text() == "because"
-    if "mounted" not in way:
-        assert sorted(file.name for file in path.iterdir()) == sorted([*FILES["B"], NOTE, "our.qgz", "notes"])
+    assert sorted(file.name for file in path.iterdir()) == sorted([*FILES["B"], NOTE, "our.qgz", "notes"])
+
+
+def test_folders_and_files_of_similar_names_are_somebody_elses(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "layers"
+    theirs = [tmp_path / name for name in ("layers.new", "layers.old.new", "layers.old")]
+    for folder in theirs:
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("years of work")
+    remove_unfinished_folder(path)
+    assert not path.exists()
+    for making in ("A", "B"):
+        make(path, making)
+        (path / "map.gpkg.new").write_text("theirs")
+    assert (path / "map.gpkg.new").read_text() == "theirs"
+    assert all((folder / "thesis.txt").read_text() == "years of work" for folder in theirs)
+
+
+def test_files_of_a_note_that_names_none_are_those_of_the_version_that_wrote_it(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "layers"
+    path.mkdir()
+    for name in FILES_OF_A_BARE_NOTE:
+        (path / name).write_text("old")
+    (path / "our.qgz").write_text("ours")
+    (path / NOTE).write_text("old")  # without an end of line
+    assert making_of(path) == "old"
+    make(path, "B")
+    assert sorted(file.name for file in path.iterdir()) == sorted([*FILES["B"], NOTE, "our.qgz"])
+
+
+def test_an_empty_note_is_none(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "layers"
+    path.mkdir()
+    (path / NOTE).touch()
+    assert making_of(path) is None
+    assert not is_made(path)
+    make(path, "A")
+    assert is_made(path)
+    assert making_of(path) == "A"
+
+
+def test_folders_that_cannot_change_places_leave_everything_as_it_was(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "layers"
+    make(path, "A")
+    (path / "map.gpkg-wal").write_text("A")
+    before = found(path)
+    real = {"exchange": complete_folder._exchanged, "moving away": os.rename, "in a mounted folder": shutil.copyfile}
+    copied = []
+
+    def full(source: Path, target: Path) -> None:
+        copied.append(source)
+        is_first_copy = way == "in a mounted folder" and len(copied) == 1
+        is_old_folder = way == "moving away" and not source.name.endswith(".new")
+        if not (is_first_copy or is_old_folder):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real[way](source, target)
+
+    owner, name = {"exchange": (complete_folder, "_exchanged"), "moving away": (os, "rename")}.get(
+        way, (shutil, "copyfile")
+    )
+    with monkeypatch.context() as broken:
+        broken.setattr(owner, name, full)
+        with pytest.raises(OSError, match="No space"):
+            make(path, "B")
+    remove_unfinished_folder(path)
+    assert copied
+    assert found(path) == before
+    assert making_of(path) == "A"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["layers", "page.html"]
 
 
 def test_a_link_to_the_folder_stays_a_link(tmp_path: Path) -> None:

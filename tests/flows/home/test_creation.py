@@ -23,7 +23,14 @@ RUN = ("run", "--without-prefect", "--as-of", str(AS_OF), "--json")
 # What is made first, by command; a kill within milliseconds of its appearance is the most likely to do harm.
 MADE = {
     "init": ("key", "store.duckdb.new", "store.duckdb", "config-path", "force.json"),
-    "load": ("key", "store.duckdb.new", "store.duckdb.new.wal", "store.duckdb", "config-path.new", "config-path"),
+    "load": (
+        "key",
+        "store.duckdb.new",
+        "store.duckdb.new.wal",
+        "store.duckdb",
+        ".config-path.harmspot.new",
+        "config-path",
+    ),
     "run": ("restricted.duckdb.new", "published.duckdb.new", "published.duckdb", "layers", "layers/run_id"),
     "show": ("access.log",),
 }

@@ -5,9 +5,11 @@ import re
 import shutil
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import geopandas as gpd
 import pyogrio
@@ -15,19 +17,20 @@ import pytest
 
 from flows.home.home import Home
 from flows.outputs.render import written_run
+from flows.outputs.themes import THEMES
 from pipeline.publication.duckdb_file import logs_of, opened
 from pipeline.publication.publish import changed_tables, runs
 from tests.killed import finished, killed, start
 from tests.soak import sample
 from tests.town import AS_OF, TownRun
 
-DRAWN = ("areas", "cells", "hotspots", "markets")
+DRAWN = tuple(name for name, theme in THEMES.items() if not theme.needs_rows)  # the town has no further sets
 FIRST_FILE = "restricted.duckdb.new"  # with it publication begins
 NEXT_DAY = str(AS_OF + timedelta(days=1))
 QGIS_PYTHON = "/usr/bin/python3"
 IN_QGIS = """
 import sys
-from qgis.core import QgsApplication, QgsVectorLayer
+from qgis.core import QgsApplication, QgsProject, QgsVectorLayer
 application = QgsApplication([], False)
 application.initQgis()
 for path in sys.argv[1:]:
@@ -37,12 +40,24 @@ for path in sys.argv[1:]:
             assert layer.isValid(), source
             print(path, name, layer.featureCount(), len(list(layer.getFeatures())))
             del layer
+    project = QgsProject.instance()
+    assert project.read(f"{{path}}/harmspot.qgz")
+    for layer in sorted(project.mapLayers().values(), key=lambda each: each.source()):
+        assert layer.isValid() and f"{{path}}/harmspot.gpkg" in layer.source(), layer.source()
+        print(path, "project", layer.featureCount(), len(list(layer.getFeatures())))
+    del layer
+    project.clear()
 application.exitQgis()
 """
 
 
 def runs_of(folder: Path) -> Iterator[str]:
-    """Yield the run of every feature of every file of a folder of layers."""
+    """Yield the run of the project and of every feature of every file of a folder of layers."""
+    with zipfile.ZipFile(folder / "harmspot.qgz") as archive:
+        project = ET.fromstring(archive.read("harmspot.qgs"))
+    yield (project.findtext("title") or "").rsplit("run ", 1)[1]
+    shown = [each.findtext("datasource") for each in project.iter("maplayer")]
+    assert shown == [f"./harmspot.gpkg|layername={name}" for name in DRAWN]
     for name in DRAWN:
         frames = [gpd.read_parquet(folder / f"{name}.parquet"), pyogrio.read_dataframe(folder / f"{name}.geojson")]
         for frame in [*frames, pyogrio.read_dataframe(folder / "harmspot.gpkg", layer=name)]:
@@ -88,7 +103,7 @@ def read_with_gdal_and_qgis(folders: list[Path]) -> None:
         offscreen = {"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin", "HOME": str(folders[0].parent)}
         answer = subprocess.run(command, capture_output=True, text=True, check=True, env=offscreen)
         lines = [line.split() for line in answer.stdout.splitlines()]
-        assert len(lines) == 2 * len(DRAWN) * len(folders)
+        assert len(lines) == 3 * len(DRAWN) * len(folders)  # package, GeoJSON, project
         assert all(counted == read for *_, counted, read in lines)
 
 

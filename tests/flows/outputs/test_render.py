@@ -4,12 +4,16 @@ import hashlib
 import json
 import re
 import shutil
+import sqlite3
+import zipfile
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import geopandas as gpd
+import pandas as pd
 import pyogrio
 import pytest
 import shapely
@@ -17,8 +21,11 @@ import yaml
 from click.testing import CliRunner
 
 from flows.command import cli
+from flows.health.doctor import examine
 from flows.home.home import Home
 from flows.outputs.render import write_outputs, written_run
+from flows.outputs.themes import THEMES
+from flows.run.map_shapes import drawn_map
 from flows.schedule.daily import daily_run
 from pipeline.complete_folder import NOTE
 from pipeline.errors import PublicationError
@@ -39,7 +46,7 @@ def home(town_run: TownRun, tmp_path: Path) -> Home:
 
 
 def change_the_map(home: Home, **places: Any) -> Home:
-    """Move every boundary by 30 km, and change settings of places; return the home with these settings."""
+    """Move every boundary by 300 m, and change settings of places; return the home with these settings."""
     assert home.config_file is not None
     settings = yaml.safe_load(home.config_file.read_text())
     settings["places"] = settings.get("places", {}) | places
@@ -47,10 +54,15 @@ def change_the_map(home: Home, **places: Any) -> Home:
     path = home.settings.force.areas.path
     assert path is not None
     areas = pyogrio.read_dataframe(path)
-    moved = areas.set_geometry(areas.to_crs("EPSG:3857").translate(30_000).to_crs(areas.crs))
+    moved = areas.set_geometry(areas.to_crs("EPSG:3857").translate(300).to_crs(areas.crs))
     path.unlink()
     pyogrio.write_dataframe(moved, path)
     return Home(home.path, home.config_file, CLOCK, lambda text: None)
+
+
+def tomorrow(home: Home) -> Home:
+    """The home a day later, when the run of that day may be done."""
+    return Home(home.path, home.config_file, CLOCK + timedelta(days=1), home.progress)
 
 
 def test_a_kept_run_is_drawn_with_its_own_shapes_and_cells_whatever_the_settings_say(
@@ -58,7 +70,7 @@ def test_a_kept_run_is_drawn_with_its_own_shapes_and_cells_whatever_the_settings
 ) -> None:
     run_id, before, page = str(runs(home.path)["run_id"].iloc[-1]), content(home.layers), home.report.read_bytes()
     changed = change_the_map(home, cell_size_m=300)
-    assert daily_run(changed, AS_OF + timedelta(days=1)).is_new
+    assert daily_run(tomorrow(changed), AS_OF + timedelta(days=1)).is_new
     today = content(home.layers)
     assert {Path(name).suffix for name in before if today[name] == before[name]} <= {".qml"}
     written = write_outputs(changed, run_id, tmp_path / "old")
@@ -75,7 +87,7 @@ def test_a_kept_run_is_drawn_with_its_own_shapes_and_cells_whatever_the_settings
 
 def test_an_old_run_replaces_nothing_of_today(home: Home, tmp_path: Path) -> None:
     first = str(runs(home.path)["run_id"].iloc[-1])
-    daily_run(home, AS_OF + timedelta(days=1))
+    daily_run(tomorrow(home), AS_OF + timedelta(days=1))
     before = content(home.layers) | {"page": home.report.read_bytes()}
 
     def said(*arguments: str) -> str:
@@ -109,9 +121,15 @@ def without_shapes(home: Home) -> None:
         connection.execute("UPDATE run SET boundaries_hash = ?", [digest.hexdigest()[:16]])
 
 
+def said_of_rows(home: Home) -> str:
+    return str(examine(home).set_index("check").loc["published rows", "detail"])
+
+
 def test_a_run_that_kept_no_shapes_is_drawn_with_the_same_map_only(home: Home, tmp_path: Path) -> None:
     run_id, before = str(runs(home.path)["run_id"].iloc[-1]), content(home.layers)
+    assert said_of_rows(home) == "every table of every kept run is what was published"
     without_shapes(home)
+    assert said_of_rows(home).endswith("1 runs of an earlier version cannot be checked")
     write_outputs(home, run_id, tmp_path / "out")
     assert {name: content(tmp_path / "out")[name] for name in before if name != NOTE} == {
         name: before[name] for name in before if name != NOTE
@@ -171,13 +189,52 @@ def test_an_error_while_drawing_leaves_the_files_and_a_way_out(home: Home, monke
         raise shapely.errors.GEOSException("TopologyException")
 
     with monkeypatch.context() as broken:
-        broken.setattr("geo.layers._write_geojson", fail)
+        broken.setattr("geo.layers.geojson._write", fail)
         with pytest.raises(PublicationError, match=r"is published and complete.*TopologyException.*harmspot layers"):
-            daily_run(home, AS_OF + timedelta(days=1))
+            daily_run(tomorrow(home), AS_OF + timedelta(days=1))
     assert content(home.layers) | {"page": home.report.read_bytes()} == before
-    summary = daily_run(home, AS_OF + timedelta(days=1))
+    summary = daily_run(tomorrow(home), AS_OF + timedelta(days=1))
     assert not summary.is_new
     assert written_run(home) == summary.run_id
+
+
+def test_a_slow_drawer_leaves_the_files_to_the_run_that_became_the_latest_meanwhile(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = str(runs(home.path)["run_id"].iloc[-1])
+    today: dict[str, bytes] = {}
+    said: list[str] = []
+    slow = Home(home.path, home.config_file, CLOCK, said.append)
+
+    def next_day_is_drawn_first(*arguments: Any) -> Any:
+        if not today:
+            today["page"] = b""
+            daily_run(tomorrow(home), AS_OF + timedelta(days=1))
+            today.update(content(home.layers) | {"page": home.report.read_bytes()})
+        return drawn_map(*arguments)
+
+    monkeypatch.setattr("flows.outputs.render.drawn_map", next_day_is_drawn_first)
+    assert write_outputs(slow, first) == []
+    second = written_run(home)
+    assert second == str(runs(home.path)["run_id"].iloc[-1]) != first
+    assert content(home.layers) | {"page": home.report.read_bytes()} == today
+    assert f"run {first} are not written: they are those of run {second}" in said[-1]
+    assert not [path.name for path in home.path.iterdir() if "new" in path.name]
+
+
+def test_layers_of_an_unusable_run_say_so(home: Home, tmp_path: Path) -> None:
+    def mark(*_: Any) -> pd.DataFrame:
+        return runs(home.path).assign(unusable_because="no incident is on the map.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.outputs.render.runs", mark)
+        write_outputs(home, out=tmp_path / "out")
+    warning = "UNUSABLE RUN, do not act on it: no incident is on the map."
+    with zipfile.ZipFile(tmp_path / "out" / "harmspot.qgz") as archive:
+        assert archive.read("harmspot.qgs").decode().count(warning) > len(THEMES)
+    with closing(sqlite3.connect(tmp_path / "out" / "harmspot.gpkg")) as package:
+        assert warning in package.execute("SELECT metadata FROM gpkg_metadata").fetchone()[0]
+    assert warning not in (home.layers / "harmspot.gpkg").read_bytes().decode(errors="ignore")
 
 
 STEP = 0.02  # degrees; the middle column of areas lies on both sides of the 180th meridian

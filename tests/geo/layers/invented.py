@@ -32,7 +32,7 @@ THEMES = {
             Field("area_name", "Name", "The area's own name.", "string"),
             Field("rank", "Rank", "1 is the worst.", "int32"),
             Field("rank_before", "Rank before", "Rank in the run before.", "int32"),
-            Field("p_top_k", "P(top K)", "Chance to be in the top K. [probability]", "double"),
+            Field("p_top_k", "P(top K)", "Chance to be in the top K. [probability]", "double", "probability"),
             Field("is_listed", "Listed", "In the target list.", "bool"),
             Field("evidence_ids", "Evidence", "The heaviest incidents.", "list"),
         ),

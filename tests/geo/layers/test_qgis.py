@@ -77,10 +77,12 @@ def test_an_empty_theme_is_a_valid_layer_of_the_project(many: dict[str, Any]) ->
 
 def test_columns_have_names_for_people_and_features_a_name_a_tip_and_a_time(few: dict[str, Any]) -> None:
     layer = few["layers"]["Areas"]
-    named = {field.name: field.label for field in THEMES["areas"].fields}
+    named = {field.name: field.alias for field in THEMES["areas"].fields}
+    assert named["p_top_k"] == "P(top K) [probability]"
     assert layer["aliases"].items() >= named.items()
     assert layer["display"] == THEMES["areas"].label
-    assert 'P(top K): [% "p_top_k" %]' in layer["tip"]
+    assert 'Rank: [% "rank" %]' in layer["tip"]
+    assert 'P(top K) [probability]: [% round("p_top_k", if(abs("p_top_k") < 1, 3, 1)) %]' in layer["tip"]
     assert layer["times"] == [True, 2, "as_of", "valid_to", ""]
     assert few["layers"]["Cells"]["display"] == THEMES["cells"].label
     assert few["layers"]["Visits"]["times"][:3] == [True, 3, "starts_at"]
@@ -91,7 +93,7 @@ def test_a_file_by_itself_takes_the_style_beside_it(few: dict[str, Any]) -> None
     areas, hotspots = few["files"]
     assert areas["is_valid"] and hotspots["is_valid"]
     assert areas["renderer"] == hotspots["renderer"] == "graduatedSymbol"
-    assert areas["aliases"]["p_top_k"] == "P(top K)"
+    assert areas["aliases"]["p_top_k"] == "P(top K) [probability]"
     assert areas["times"][:2] == [True, 2]
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import zipfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,43 @@ def test_the_metadata_say_whose_run_it_is_and_until_when_it_may_be_used(folder: 
         float("".join(root.find(f".//gmd:{side}BoundLongitude", names).itertext())) for side in ("west", "east")
     )  # type: ignore[union-attr]
     assert -75.3 < west < east < -75.1
+
+
+def test_without_features_no_extent_is_claimed(tmp_path: Path) -> None:
+    layers = {theme: features.iloc[:0] for theme, features in city().items()}
+    write_layers(layers, tmp_path, run=RUN, themes=THEMES)
+    ((text,),) = rows(tmp_path, "SELECT metadata FROM gpkg_metadata")
+    assert "gmd:MD_Metadata" in text and "Longitude" not in text
+    ET.fromstring(text)
+    assert not list(project_of(tmp_path).iter("extent"))
+    write_layers(layers | {"areas": city()["areas"]}, tmp_path / "one", run=RUN, themes=THEMES)
+    boxes = {each.findtext("id"): each.find("extent") for each in project_of(tmp_path / "one").iter("maplayer")}
+    assert [name for name, box in boxes.items() if box is not None] == ["harmspot_layer_areas"]
+
+
+def test_a_warning_stands_in_every_place_that_is_read_first(tmp_path: Path) -> None:
+    warning = "UNUSABLE RUN, do not act on it: 5 < 85% located."
+    write_layers(city(), tmp_path, run=RUN | {"warning": warning}, themes=THEMES)
+    project = project_of(tmp_path)
+    assert (project.findtext("title") or "").startswith(f"{warning} Invented & Sons")
+    abouts = [each.findtext("resourceMetadata/abstract") or "" for each in project.iter("maplayer")]
+    contents = rows(tmp_path, "SELECT description FROM gpkg_contents WHERE data_type = 'features'")
+    assert len(abouts) == len(contents) == len(THEMES)
+    assert all(about.startswith(warning) for about in [*abouts, *(about for (about,) in contents)])
+    ((text,),) = rows(tmp_path, "SELECT metadata FROM gpkg_metadata")
+    said = [
+        "".join(each.itertext())
+        for each in ET.fromstring(text).iter()
+        if each.tag.endswith(("abstract", "useLimitation"))
+    ]
+    assert [each.count(warning) for each in said] == [1, 1]
+    assert json.loads((tmp_path / "areas.geojson").read_text(encoding="utf-8"))["description"] == warning
+    assert pq.read_schema(tmp_path / "areas.parquet").metadata[b"description"].decode() == f"{warning} Areas by harm."
+
+
+def project_of(folder: Path) -> ET.Element:
+    with zipfile.ZipFile(folder / "harmspot.qgz") as archive:
+        return ET.fromstring(archive.read("harmspot.qgs"))
 
 
 def test_a_place_keeps_its_number_while_the_map_stays(folder: Path, tmp_path: Path) -> None:

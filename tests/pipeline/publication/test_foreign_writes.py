@@ -24,6 +24,7 @@ from pipeline.publication.publish import (
     read_places,
     read_published,
     runs,
+    unchecked_runs,
 )
 from tests.pipeline.publication.test_publish import (
     FEW,
@@ -329,10 +330,46 @@ def test_runs_without_hashes_are_read_and_those_after_them_are_checked(tmp_path:
     publish_day(tmp_path, 1)
     with writing(tmp_path / "published.duckdb") as connection:
         connection.execute("DROP VIEW latest_content_hash; DROP TABLE content_hash; UPDATE market SET rank = 5")
+        connection.execute("DROP VIEW latest_run; ALTER TABLE run DROP COLUMN shapes_id")
     assert set(read_published(tmp_path, "market")["rank"]) == {5}  # nobody can tell
+    assert unchecked_runs(tmp_path, KEY) == ["run1"]
     project(tmp_path, acts("kept", "served"), key=KEY)
     publish_day(tmp_path, 2)
     assert changed_tables(tmp_path, KEY) == []
+    assert unchecked_runs(tmp_path, KEY) == ["run1"]
     with writing(tmp_path / "published.duckdb") as connection:
         connection.execute("UPDATE market SET rank = 5")
     assert changed_tables(tmp_path, KEY) == ["published.duckdb: market of run run2"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP VIEW latest_content_hash; DROP TABLE content_hash",
+        "DELETE FROM content_hash",
+        "DELETE FROM content_hash WHERE run_id = ''",
+    ],
+)
+def test_runs_that_lost_their_hashes_are_not_as_published(tmp_path: Path, statement: str) -> None:
+    for day in (1, 2):
+        publish_day(tmp_path, day)
+    with writing(tmp_path / "published.duckdb") as connection:
+        connection.execute(statement)
+    for use in (lambda: runs(tmp_path), lambda: read_published(tmp_path, "market"), lambda: publish_day(tmp_path, 3)):
+        with pytest.raises(PublicationError, match="table run is not what was published"):
+            use()
+    assert "published.duckdb: run" in changed_tables(tmp_path, KEY)
+    assert unchecked_runs(tmp_path, KEY) == []
+
+
+def test_a_run_that_lost_its_hashes_alone_is_refused(tmp_path: Path) -> None:
+    for day in (1, 2):
+        publish_day(tmp_path, day)
+    with writing(tmp_path / "published.duckdb") as connection:
+        connection.execute(
+            "DELETE FROM content_hash WHERE run_id = 'run1'; UPDATE market SET rank = 5 WHERE run_id = 'run1'"
+        )
+    with pytest.raises(PublicationError, match="table market of run run1 is not what was published"):
+        read_published(tmp_path, "market", "run1")
+    assert set(read_published(tmp_path, "market", "run2")["rank"]) == {1}
+    assert "published.duckdb: market of run run1" in changed_tables(tmp_path, KEY)

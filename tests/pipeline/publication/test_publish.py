@@ -477,7 +477,8 @@ def test_a_column_added_since_stays_empty_for_kept_runs(tmp_path: Path, monkeypa
     path = tmp_path / "published.duckdb"
     with closing(duckdb.connect(str(path))) as connection:
         connection.execute("DROP VIEW latest_market; ALTER TABLE market DROP COLUMN grade; DROP TABLE hotspot")
-        connection.execute("DROP TABLE content_hash")  # as a harmspot of before wrote it
+        connection.execute("DROP TABLE content_hash; DROP VIEW latest_run")  # as a harmspot of before wrote it
+        connection.execute("ALTER TABLE run DROP COLUMN shapes_id")
         connection.execute("ALTER TABLE market ADD COLUMN forgotten INTEGER")
     for name in ("market", "hotspot"):  # before this version of harmspot has published anything
         assert read_published(tmp_path, name).columns.tolist() == FEW.published[name].column_names
