@@ -116,7 +116,10 @@ def test_the_identity_of_a_run_holds_what_decides_of_each_set_but_no_path(tmp_pa
         ("force: {areas: {further: {beat: b.gpkg}}}\n", "further.beat is of type str: expected a section with path"),
         ("force: {areas: {further: {Police Beat: {path: b}}}}\n", "further.Police Beat: expected a name of small"),
         ("force: {areas: {further: {7: {path: b}}}}\n", "further.7: expected a name of small letters"),
-        ("force: {areas: {further: {area: {path: b}}}}\n", "force.areas.further.area: 'area' is the name of other shapes"),
+        (
+            "force: {areas: {further: {area: {path: b}}}}\n",
+            "force.areas.further.area: 'area' is the name of other shapes",
+        ),
         ("force: {areas: {further: {beat: {path: b, top_k: 0}}}}\n", "further.beat.top_k=0: expected at least 1"),
         ("force: {areas: {further: {beat: {path: b, top_k: x}}}}\n", "further.beat.top_k='x': expected a whole number"),
         ("force: {areas: {path: 3}}\n", "force.areas.path=3: expected a path or null"),

@@ -75,7 +75,7 @@ class Shelf:
         return self.tables[table, run_id]
 
     def put(self, home: Home, identity: RunIdentity, tables: dict[str, pd.DataFrame]) -> None:
-        row = pd.DataFrame([identity.row(is_staffing_assumed=False)])[list(self.kept.columns)]
+        row = pd.DataFrame([identity.row(is_staffing_assumed=False, shapes_id="s1")])[list(self.kept.columns)]
         self.kept = pd.concat([self.kept, row], ignore_index=True) if len(self.kept) else row
         self.tables |= {(name, identity.run_id): table for name, table in tables.items()}
 
@@ -93,7 +93,7 @@ class Files:
             }
             for file in (described.published, described.restricted)
         )
-        row = identity.row(is_staffing_assumed=False)
+        row = identity.row(is_staffing_assumed=False, shapes_id="s1")
         publish(home.path, row, {**places, **tables}, people, key=home.key, history_runs=90)
 
 
