@@ -86,15 +86,12 @@ class Files:
     def put(self, home: Home, identity: RunIdentity, tables: dict[str, pd.DataFrame]) -> None:
         described = read_tables()
         places, people = (
-            {
-                name: pd.DataFrame(columns=table.column_names[3:])
-                for name, table in file.items()
-                if name != "run" and not table.is_projection
-            }
+            {name: pd.DataFrame(columns=table.column_names[3:]) for name, table in file.items() if table.is_of_one_run}
             for file in (described.published, described.restricted)
         )
+        shapes = pd.DataFrame(columns=described.published["map_shape"].column_names)
         row = identity.row(is_staffing_assumed=False, shapes_id="s1")
-        publish(home.path, row, {**places, **tables}, people, key=home.key, history_runs=90)
+        publish(home.path, row, {**places, "map_shape": shapes, **tables}, people, key=home.key, history_runs=90)
 
 
 @pytest.fixture
