@@ -58,7 +58,7 @@ def forecast(first: float, second: float) -> pd.DataFrame:
     expected = {"expected_events": [first, second], "expected_harm": [first, second], "expected_harm_hi": [900.0, 0.0]}
     return pd.DataFrame(
         {"cell_id": cells_of_points(), "area_id": "A", **columns, **counts, **expected, "cell_size_m": SIZE_M}
-    ).assign(is_address_pile=False)
+    ).assign(is_address_pile=False, rank_before=None, rank_change=None)
 
 
 class Shelf:
