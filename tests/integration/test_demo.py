@@ -198,7 +198,7 @@ def test_a_scheduled_run_ends_in_state_halted_once_audits_are_stale(demo: tuple[
     assert "Halted COMPLETED HALTED: person_tier" in told
     assert "harmspot audit record fairness" in told
     assert "Failed FAILED Flow run encountered an exception: QualityError: the run as of 2026-06-01 is refused" in told
-    assert "- 151 days lie between the newest incident and the day of the run" in told
+    assert "- The newest incidents are 151 days old on the day of the run" in told
     runs = json.loads(harmspot(folder, "show", "runs", "--json"))
     assert len(runs) == 2 and f"value {runs[-1]['run_id']}" in told
     assert not naming(folder, [*unpacked(tmp_path / "out"), *unpacked(tmp_path / "err"), *written(folder)])

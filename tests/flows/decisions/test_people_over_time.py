@@ -50,7 +50,7 @@ def incident(number: int, code: str, who: dict[str, str], version: int = 1, **mo
         "occurred_at": occurred_at.isoformat(),
         "offence_code": code,
         "discovery": "public",
-        "location": {"lon": 0.0, "lat": 54.0},
+        "location": {"lon": 1.3106, "lat": 54.0067},  # in an area of the town
         "involvements": [{"person_id": person, "role": role} for person, role in who.items()],
     }
     return event("incident.recorded", f"I{number}.{version}", {**data, **more})
