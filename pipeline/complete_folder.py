@@ -148,9 +148,12 @@ def _exchanged(fresh: Path, path: Path) -> bool:
 
 
 def _replace_files(fresh: Path, path: Path) -> None:
-    """Remove the files that were made before, then put in the new ones, the note last."""
-    names = _own_names(fresh)  # the note comes first and so says which files are still missing
-    for old in {*_own_names(path), *names}:
+    """Remove the files that were made before, then put in the new ones.
+
+    The note is removed last and written first, so that at any moment it names every file that is there.
+    """
+    names = _own_names(fresh)
+    for old in [*reversed(_own_names(path)), *reversed(names)]:
         (path / old).unlink(missing_ok=True)
     for name in names:
         shutil.copyfile(fresh / name, unfinished(path / name))
