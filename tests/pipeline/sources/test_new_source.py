@@ -114,7 +114,8 @@ def test_a_source_of_one_module_and_one_line_is_read_resumed_and_checked(code: P
     assert read(code, tmp_path / "home", config).stdout == "3\n"
     assert read(code, tmp_path / "home", config).stdout == "0\n"
     (drops / "c.jsonl").write_bytes(poison.good(9))
-    done = run(code, "from flows.command import main; main()", "--home", str(tmp_path / "home"), "doctor", "--json")
+    chosen = ("--home", str(tmp_path / "home"), "--config", str(config))
+    done = run(code, "from flows.command import main; main()", *chosen, "doctor", "--json")
     [found] = [row for row in json.loads(done.stdout) if row["check"] == "drop"]
     assert (found["state"], found["detail"]) == ("warning", "1 of 3 files unread")
 
