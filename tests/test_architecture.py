@@ -98,7 +98,7 @@ ONE_ROW = {
     "pipeline/sql/files/rows_in_tables",
     *("flows/sql/quality#ingest_totals", "flows/sql/evaluation#last_day", "flows/sql/quality#placement"),
     *("flows/sql/quality#precision", "pipeline/sql/live/last_batch", "pipeline/sql/load/conflict"),
-    *("flows/sql/quality#window", "flows/sql/quality#newest", "flows/sql/quality#unlocated"),
+    *("flows/sql/quality#newest", "flows/sql/quality#unlocated"),
     *("pipeline/sql/load/held_extent", "pipeline/sql/store/batches#known_until"),
     *(f"pipeline/sql/mapped/file#{name}" for name in ("gazetteer_rate", "has_odd_ids", "twins")),
     *("pipeline/sql/store/batches#new", "pipeline/sql/store/batches#throughput"),
