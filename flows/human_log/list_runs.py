@@ -84,7 +84,7 @@ def shown_lists(home: Home, ledger: Ledger, run_id: str | None) -> pd.DataFrame:
     """
     kept = runs(home.path)
     if kept.empty:
-        raise PublicationError(f"nothing is published in {home.path} yet; run: harmspot run")
+        raise PublicationError(f"nothing is published in {home.path} yet; run: harmspot run --as-of DAY")
     wanted = run_id or str(kept["run_id"].iloc[-1])
     if wanted not in set(kept["run_id"]):
         raise PublicationError(f"run {wanted!r} is not kept; harmspot show runs lists those that are")

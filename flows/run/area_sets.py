@@ -182,6 +182,8 @@ def _set_measures(
     return [
         (f"outside_areas_{name}", outside, "incidents", is_far_out,
          f"points outside every area of {where}; not ranked there"),
+        (f"not_in_set_{name}", placed["unknown_area_count"], "incidents", False,
+         f"known by an area of another set alone; not ranked in {where}"),
         (f"area_only_{name}", placed["area_only_count"], "incidents", False,
          f"known by an area of {where} alone; they count in no other set"),
         (f"staffing_assumed_{name}", assumed, "areas", assumed > 0,

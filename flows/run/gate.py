@@ -40,7 +40,7 @@ def pass_gate(identity: RunIdentity, checks: pd.DataFrame, *, allow_empty: bool)
     """
     problems = refusal(checks)
     if problems is None or allow_empty:
-        return "; ".join(checks.loc[checks["outcome"] == "failed", "detail"]) or None
+        return " ".join(checks.loc[checks["outcome"] == "failed", "detail"]) or None
     day = identity.as_of.astimezone(identity.settings.force.zone).date()
     raise QualityError(
         f"the run as of {day} is refused and nothing is published:\n{problems}\n"

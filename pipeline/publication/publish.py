@@ -450,7 +450,7 @@ def _try_lock(descriptor: int) -> bool:
 @contextmanager
 def _opened_published(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not (home / PUBLISHED).exists():
-        raise PublicationError(f"nothing is published in {home} yet; run: harmspot run")
+        raise PublicationError(f"nothing is published in {home} yet; run: harmspot run --as-of DAY")
     with opened(home / PUBLISHED, None) as connection:
         yield connection
 
@@ -465,7 +465,7 @@ def _required_run(home: Path, connection: duckdb.DuckDBPyConnection, hashes: Has
     """Return the requested run, or the latest."""
     kept = _kept(connection, hashes)["run_id"].tolist()
     if not kept:
-        raise PublicationError(f"nothing is published in {home} yet; run: harmspot run")
+        raise PublicationError(f"nothing is published in {home} yet; run: harmspot run --as-of DAY")
     if run_id is not None and run_id not in kept:
         raise PublicationError(
             f"run {run_id!r} is not kept in {home}; harmspot show runs lists the {len(kept)} kept runs"
