@@ -42,8 +42,8 @@ class Hashes:
             raise PublicationError(
                 f"{self.path}: table {table_name}{whose} is not what was published: something else wrote to the file, "
                 "or the disk damaged it. Restore published.duckdb and restricted.duckdb from a backup, or move both "
-                "away and run again (`harmspot run --as-of DAY`, `harmspot backfill` for earlier days); `harmspot doctor` "
-                "lists every such table"
+                "away and run again (`harmspot run --as-of DAY`, `harmspot backfill` for earlier days); "
+                "`harmspot doctor` lists every such table"
             )
 
     def knows(self, run_id: str) -> bool:
