@@ -7,10 +7,7 @@ import numpy as np
 import pandas as pd
 
 from flows.home.home import Home
-from flows.run.assembly import areas_of, further_areas_of
-from geo.cells import Grid
-from geo.crs import crs_name
-from geo.placement import place_points
+from flows.run.assembly import areas_of, further_areas_of, lies_in_an_area
 from pipeline.errors import SourceError
 from pipeline.events.batch import RecordBatch
 
@@ -62,13 +59,12 @@ def refuse_other_city(home: Home, name: str, places: pd.DataFrame) -> None:
         for of_set in [areas, *further_areas_of(force, areas.crs).values()]
         for area_id in (*of_set["area_id"], *of_set["raw_area_id"])
     }
-    grid = Grid(crs=crs_name(areas.crs), size_m=home.settings.places.cell_size_m)
 
     def inside(points: pd.DataFrame) -> pd.Series:
         """Return which rows lie in an area, or name one."""
         is_in = points["area_id"].isin(names)
         is_point = points["lon"].notna()
-        is_in[is_point] = place_points(points.loc[is_point, ["lon", "lat"]], areas, grid)["area_id"].notna()
+        is_in[is_point] = lies_in_an_area(points[is_point], areas, home.settings)
         return is_in
 
     def count(points: pd.DataFrame) -> int:

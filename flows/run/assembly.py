@@ -119,9 +119,13 @@ def _read_areas(file: AreaFile, section: str, crs: Any) -> gpd.GeoDataFrame:
 
 def count_outside(points: pd.DataFrame, areas: gpd.GeoDataFrame, settings: Settings) -> int:
     """Return how many incidents lie outside every area; `points` has lon, lat, incidents."""
+    return int(points.loc[~lies_in_an_area(points, areas, settings), "incidents"].sum())
+
+
+def lies_in_an_area(points: pd.DataFrame, areas: gpd.GeoDataFrame, settings: Settings) -> pd.Series:
+    """Return which points lie in an area; `points` has lon, lat."""
     grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
-    is_outside = place_points(points[["lon", "lat"]], areas, grid)["area_id"].isna().to_numpy()
-    return int(points["incidents"].to_numpy()[is_outside].sum())
+    return place_points(points[["lon", "lat"]], areas, grid)["area_id"].notna()
 
 
 def area_notes(areas: gpd.GeoDataFrame, settings: Settings) -> list[str]:
