@@ -50,7 +50,8 @@ def read_areas(
     -------
     gpd.GeoDataFrame
         In metres, sorted by area_id: area_id ("<raw id>@<version>"), raw_area_id, area_name, repaired_m2 (see
-        `made_valid`: the ground that a repair changed; missing where the shape was valid as drawn), geometry.
+        `made_valid`: the ground that a repair changed; missing where the shape was valid as drawn), part_count (rows
+        of the file that were joined into it), geometry.
 
     Raises
     ------
@@ -73,6 +74,7 @@ def read_areas(
             "raw_area_id": raw_ids,
             "area_name": names,
             "repaired_m2": repaired_m2,
+            "part_count": 1,
         },
         geometry=shapes,
         crs=metric.crs,
@@ -220,8 +222,9 @@ def _dissolved(parts: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
     repaired_m2 = parts.groupby("area_id")["repaired_m2"].sum(min_count=1)
     areas = parts.dissolve(by="area_id", as_index=False, sort=True)
     areas["repaired_m2"] = repaired_m2.reindex(areas["area_id"]).to_numpy()
+    areas["part_count"] = parts.groupby("area_id").size().reindex(areas["area_id"]).to_numpy()
     _check_parts(repeated, areas.set_index("area_id"), path)
-    return areas[["area_id", "raw_area_id", "area_name", "repaired_m2", "geometry"]]
+    return areas[["area_id", "raw_area_id", "area_name", "repaired_m2", "part_count", "geometry"]]
 
 
 def _check_parts(repeated: gpd.GeoDataFrame, areas: gpd.GeoDataFrame, path: Path) -> None:

@@ -163,6 +163,7 @@ def print_words(words: "pd.DataFrame") -> None:
 
 def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None:
     """Print one run: its counts, duration and output paths."""
+    from flows.outputs.render import written_run
     from pipeline.publication.publish import latest_usable
 
     if as_json:
@@ -174,6 +175,10 @@ def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None
     _print_what_to_know(summary)
     for path in (home.published, home.restricted, home.layers, home.report):
         click.echo(f"  {path}")
+    if (drawn := written_run(home)) not in (summary.run_id, None):
+        click.echo(
+            f"  layers and report show run {drawn}, the latest; this one: layers --run {summary.run_id} --out FOLDER"
+        )
 
 
 def print_summaries(summaries: "list[RunSummary]", *, as_json: bool) -> None:

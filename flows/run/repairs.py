@@ -1,4 +1,4 @@
-"""What was repaired in the boundary files of a run, in words."""
+"""What was repaired or joined in the boundary files of a run, in words."""
 
 from collections.abc import Iterable
 
@@ -15,14 +15,14 @@ Measure = tuple[str, float, str, bool, str]  # row of data_quality: measure, val
 
 
 def map_repairs(geography: Map) -> list[Measure]:
-    """Return rows of data_quality on repaired shapes of the main set, the further sets and the points of interest."""
+    """Return rows of data_quality on repaired and joined shapes of all sets of areas and of the points of interest."""
     of_sets = [repair_measures(areas, name) for name, areas in sorted(geography.further.items())]
     of_points = outline_measures(geography.points_of_interest)
     return [*repair_measures(geography.areas), *(measure for of_set in of_sets for measure in of_set), *of_points]
 
 
 def repair_measures(areas: gpd.GeoDataFrame, area_set: str | None = None) -> list[Measure]:
-    """Return rows of data_quality on repaired areas: how many, which, and how much ground the repairs changed.
+    """Return rows of data_quality on areas repaired, by how much ground, and on areas joined from several features.
 
     Parameters
     ----------
@@ -32,8 +32,6 @@ def repair_measures(areas: gpd.GeoDataFrame, area_set: str | None = None) -> lis
         Name of a further set; None for the main set.
     """
     repairs = find_repairs(areas)
-    if repairs.empty:
-        return []
     suffix, where = ("", "") if area_set is None else (f"_{area_set}", f" of set {area_set!r}")
     is_large = repairs["changed_share"] > LARGE_SHARE
     measures = []
@@ -44,7 +42,18 @@ def repair_measures(areas: gpd.GeoDataFrame, area_set: str | None = None) -> lis
     ):  # fmt: skip
         if len(of_kind):
             measures.append((name + suffix, float(len(of_kind)), "areas", is_warning, f"{text}: {_named(of_kind)}"))
-    return measures
+    return [*measures, *_joined(areas, suffix, where)]
+
+
+def _joined(areas: gpd.GeoDataFrame, suffix: str, where: str) -> list[Measure]:
+    """Return a row of data_quality on areas that several features of the file make up, if there are any."""
+    joined = areas.loc[areas["part_count"] > 1, ["area_id", "part_count"]]
+    if joined.empty:
+        return []
+    joined = joined.sort_values(["part_count", "area_id"], ascending=[False, True])
+    shown = [f"{area_id} ({parts})" for area_id, parts in joined.itertuples(index=False)]
+    text = f"outlines{where} are several features of one id, joined: {_listed(shown)}"
+    return [("areas_joined" + suffix, float(len(joined)), "areas", False, text)]
 
 
 def outline_measures(points_of_interest: gpd.GeoDataFrame) -> list[Measure]:
@@ -65,7 +74,11 @@ def _named(repairs: pd.DataFrame) -> str:
     """Name the areas whose repair changed most ground, and how much of it."""
     shown = [
         f"{area_id} ({changed_m2:,.0f} m², {changed_share:.1%})"
-        for area_id, changed_m2, changed_share in repairs.head(NAMED).itertuples(index=False)
+        for area_id, changed_m2, changed_share in repairs.itertuples(index=False)
     ]
-    rest = len(repairs) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+    return _listed(shown)
+
+
+def _listed(names: list[str]) -> str:
+    rest = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

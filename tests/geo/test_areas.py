@@ -67,6 +67,7 @@ def test_parts_of_one_id_are_dissolved(tmp_path: Path) -> None:
     assert areas["area_id"].tolist() == ["a@v1", "b@v1"]
     assert isinstance(areas.geometry[0], MultiPolygon)
     assert areas.area[0] == pytest.approx(2e6)
+    assert areas["part_count"].tolist() == [2, 1]
 
 
 def test_touching_parts_of_one_id_become_one_polygon(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What was repaired in boundary files is counted; what changed an area's ground is a warning that names it."""
+"""What was repaired or joined in boundary files is counted; what changed an area's ground is a warning."""
 
 import geopandas as gpd
 import pandas as pd
@@ -16,6 +16,7 @@ def areas(**repaired_m2: float | None) -> gpd.GeoDataFrame:
     """Areas of 10,000 m², with the ground that a repair of each changed."""
     ids = [f"{name}@1" for name in repaired_m2]
     frame = pd.DataFrame({"area_id": ids, "repaired_m2": pd.Series(list(repaired_m2.values()), dtype=float)})
+    frame["part_count"] = 1
     return gpd.GeoDataFrame(frame, geometry=[box(200 * i, 0, 200 * i + 100, 100) for i in range(len(ids))], crs=CRS)
 
 
@@ -51,6 +52,13 @@ def test_each_set_and_the_points_of_interest_have_their_own_rows() -> None:
         repair_lines(found)[-1]
         == "1 points of interest: crossed themselves and were repaired, which changed 12 m² of ground"
     )
+
+
+def test_areas_joined_from_several_features_are_named_with_their_number() -> None:
+    joined = areas(a=None, b=None, c=None).assign(part_count=[2, 1, 5])
+    [measure] = repair_measures(joined, "ward")
+    assert measure[:4] == ("areas_joined_ward", 2.0, "areas", False)
+    assert measure[4] == "outlines of set 'ward' are several features of one id, joined: c@1 (5), a@1 (2)"
 
 
 @pytest.mark.parametrize("share", [0.99, 1.0])

@@ -11,6 +11,7 @@ import duckdb
 import geopandas as gpd
 import pytest
 
+from flows.command.printing import print_summary
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import daily_run
@@ -219,11 +220,15 @@ def test_a_day_without_any_incident_is_refused_or_runs_and_says_so(
 
 
 def test_page_and_layers_are_those_of_the_latest_day_and_are_made_again(
-    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home, latest = copied(town_run, new_home, tmp_path / "outputs"), town_run.summary
-    daily_run(home, AS_OF - timedelta(days=7))
+    earlier = daily_run(home, AS_OF - timedelta(days=7))
     assert latest.run_id in home.report.read_text()
+    print_summary(home, earlier, as_json=False)
+    assert f"show run {latest.run_id}, the latest; this one: layers --run {earlier.run_id}" in capsys.readouterr().out
+    print_summary(home, latest, as_json=False)
+    assert "show run" not in capsys.readouterr().out
     home.report.unlink()
     assert not daily_run(home, AS_OF - timedelta(days=7)).is_new
     assert latest.run_id in home.report.read_text()
