@@ -22,6 +22,7 @@ from flows.human_log.list_runs import lists_in_use
 from flows.human_log.notice_records import evidence_behind, notice_page, notices_of
 from flows.human_log.protection import protected
 from flows.run.draft_notices import reading_age_of
+from flows.run.plans import calendar_of
 from models.governance.actors import MACHINE
 from models.governance.list_lifecycle import list_id_of, withheld
 from models.governance.notice_drafts import fields_from_json, fields_json
@@ -35,6 +36,8 @@ from models.governance.notice_lifecycle import (
     is_superseded,
     moment_of,
 )
+from models.operations.crackdowns import owed_because
+from models.operations.history import operations_of
 from pipeline.clock import SKEW
 from pipeline.errors import HarmspotError
 from pipeline.publication.publish import read_published, runs
@@ -126,6 +129,8 @@ def refusals(desk: Desk, notice: Notice, event: HumanEvent) -> list[str]:
     # For the present, events count that a process whose clock is ahead ingested; a decision precedes its recording.
     known_at = desk.store.latest_known_at(event.at) if event.at - moment <= SKEW else moment
     corrected = desk.store.corrected_evidence(evidence_behind([notice]), known_at)
+    if notice.kind.announces_operation and event.kind != "reviewed" and (owed := _owed(desk, notice, known_at)):
+        problems.append(f"{owed}; harmspot plan evaluate")
     protection = [f"record {row.incident_id} behind it was {row.what}; run again" for row in corrected.itertuples()]
     if notice.kind.is_to_person:
         protection += _person_problems(desk, notice, event, known_at)
@@ -134,6 +139,19 @@ def refusals(desk: Desk, notice: Notice, event: HumanEvent) -> list[str]:
     if protection and event.kind == "served":
         protection.append("if it was handed over anyway, record that with --breach and how it happened")
     return [*problems, *protection]
+
+
+def _owed(desk: Desk, notice: Notice, at: datetime) -> str | None:
+    """Return why the place may not be told of another operation before the last one is evaluated; None if it may."""
+    actions = desk.store.place_actions(at)
+    operations = operations_of(actions.assign(area_id=actions["area_id"].map(_raw)))
+    calendar = calendar_of(at, desk.home.settings)
+    return owed_because(operations, _raw(notice.fields["area_id"]), notice.fields["market_id"], calendar)
+
+
+def _raw(area_id: str) -> str:
+    """Return the area's id in its boundary file."""
+    return area_id.rsplit("@", 1)[0]
 
 
 def _person_problems(desk: Desk, notice: Notice, event: HumanEvent, known_at: datetime) -> list[str]:

@@ -1,6 +1,5 @@
 """Plans of a run: operations against street markets, visits, and promises."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,14 +15,14 @@ from flows.home.settings import Settings, SettingsError
 from flows.run.assembly import Map, query
 from geo.market_shapes import near_treatment
 from models.operations.crackdowns import Calendar, plan_crackdowns
-from models.operations.history import operations_of
+from models.operations.history import is_same_market, middle_of, operations_of
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
 from models.places.markets import Markets
 
-# Distances from the middle of a market, in cells: the patrolled cells (its eight neighbours), its core (two cells
-# away), and the largest drift at which a market counts as the same.
-PATROL_CELLS, CORE_CELLS, SAME_CELLS = 1.5, 2.9, 3
+# Distances from the middle of a market, in cells: the patrolled cells (its eight neighbours), and its core (two cells
+# away).
+PATROL_CELLS, CORE_CELLS = 1.5, 2.9
 HELP_DAYS = 90
 
 
@@ -165,30 +164,21 @@ def _with_markets(operations: pd.DataFrame, markets: pd.DataFrame) -> pd.DataFra
 def _sites(markets: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:
     """Return today's markets, and the market of every operation, whether or not it is still found."""
     own = operations.dropna(subset="market_id").drop_duplicates("market_id", keep="last")
-    own = own[own["market_id"].map(_middle).notna()]
+    own = own[own["market_id"].map(middle_of).notna()]
     seen = markets[["market_id", "area_id", "grade", "is_provisional"]]
     of_operations: dict[str, dict[Any, Any]] = {}
     for market_id, area_id in own[["market_id", "area_id"]].itertuples(index=False):
-        same = [m for m in seen.to_dict("records") if m["area_id"] == area_id and _is_same(m["market_id"], market_id)]
+        same = [
+            m for m in seen.to_dict("records") if m["area_id"] == area_id and is_same_market(m["market_id"], market_id)
+        ]
         now: dict[Any, Any] = same[0] if same else {"grade": None, "is_provisional": False}
         of_operations[market_id] = {**now, "market_id": market_id, "area_id": area_id}
     drifted = [
-        any(area == row["area_id"] and _is_same(market, row["market_id"]) for row in of_operations.values())
+        any(area == row["area_id"] and is_same_market(market, row["market_id"]) for row in of_operations.values())
         for market, area in seen[["market_id", "area_id"]].itertuples(index=False)
     ]
     fresh = seen[~np.array(drifted, dtype=bool)]
     return pd.DataFrame([*of_operations.values(), *fresh.to_dict("records")], columns=list(seen.columns))
-
-
-def _middle(market_id: str) -> tuple[int, int] | None:
-    """Return the cell in the id: the heaviest cell of a market, or the middle of another place."""
-    found = re.fullmatch(r"(?:market|place)_(-?\d+)_(-?\d+)", market_id)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def _is_same(left: str, right: str) -> bool:
-    a, b = _middle(left), _middle(right)
-    return a is not None and b is not None and max(abs(a[0] - b[0]), abs(a[1] - b[1])) <= SAME_CELLS
 
 
 def _site_cells(site_ids: Sequence[str], geography: Map, settings: Settings) -> pd.DataFrame:
@@ -198,7 +188,9 @@ def _site_cells(site_ids: Sequence[str], geography: Map, settings: Settings) -> 
     offsets = pd.DataFrame(
         [(dx, dy, float(np.hypot(dx, dy))) for dx in steps for dy in steps], columns=["dx", "dy", "away"]
     )
-    middles = pd.DataFrame([(site, *(_middle(site) or (0, 0))) for site in site_ids], columns=["market_id", "ix", "iy"])
+    middles = pd.DataFrame(
+        [(site, *(middle_of(site) or (0, 0))) for site in site_ids], columns=["market_id", "ix", "iy"]
+    )
     middles = middles.astype({"ix": np.int64, "iy": np.int64})
     around = middles.merge(offsets[offsets["away"] <= reach], how="cross")
     around = around.assign(cell_ix=around["ix"] + around["dx"], cell_iy=around["iy"] + around["dy"])

@@ -191,6 +191,10 @@ class DuckDBStore(Loading, Identities):
         """Return the ids of the warrants outstanding as known at `at`, regardless of any run."""
         return set(self._known_now("warrant", "store/known_now#live_warrants", at)["warrant_id"])
 
+    def place_actions(self, at: datetime) -> pd.DataFrame:
+        """Return the actions before `at`, as known at `at` regardless of any run, that name an area."""
+        return self._known_now("action", "store/known_now#actions", at)
+
     def corrected_evidence(self, evidence: pd.DataFrame, known_at: datetime) -> pd.DataFrame:
         """Return the evidence records of notices that were corrected after the notice was drafted."""
         rows = pa.table({name: pa.array(evidence[name], kind, from_pandas=True) for name, kind in _EVIDENCE.items()})
