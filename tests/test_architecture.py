@@ -73,7 +73,7 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.human_log": {"flows.home"},
     "flows.run": {"flows.home"},
     "flows.evaluation": {"flows.home", "flows.run"},
-    "flows.ingest": {"flows.home", "flows.run"},
+    "flows.ingest": {"flows.home", "flows.human_log", "flows.run"},
     "flows.decisions": {"flows.home", "flows.human_log", "flows.ingest", "flows.run"},
     "flows.outputs": {"flows.home", "flows.human_log", "flows.run", "flows.decisions"},
     "flows.health": {"flows.home", "flows.human_log", "flows.run", "flows.ingest", "flows.decisions"},

@@ -1,4 +1,4 @@
-"""`harmspot plan`: print the plans of a run; register, record and weigh operations; simulate the plan."""
+"""`harmspot plan`: print the plans of a run; register, record, weigh, evaluate and embargo operations; simulate."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -17,6 +17,7 @@ from flows.command.options import (
     limit_option,
     pass_any_home,
     pass_home,
+    reading_options,
     run_option,
 )
 from flows.command.printing import print_frame, print_json
@@ -83,7 +84,7 @@ def focus(home: "Home", area: str | None, run_id: str | None, top: int, as_json:
     Example:
       harmspot --home town plan focus --area A07 --top 5
     """
-    from flows.decisions.explain import find_area
+    from flows.outputs.explain import find_area
     from pipeline.publication.publish import read_published
 
     rows = read_published(home.path, "crime_focus", run_id)
@@ -250,6 +251,66 @@ def record(
     particulars = {"hours": hours, "notice_id": notice_id, "detail": detail}
     action_id = record_action(home, kind=kind, area_id=plan["area_id"], actor=actor, at=at, **particulars)
     click.echo(f"recorded {kind} at {plan['area_id']} as {action_id}")
+
+
+@command.command("embargo")
+@click.argument("market")
+@click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence, without names of persons.")
+@click.option("--until", type=Day(), required=True, help="Last day, within 90 days; it ends by itself after it.")
+@click.option("--by", metavar="NAME", required=True, help="Supervisor who answers for it.")
+@pass_home
+def embargo(home: "Home", market: str, reason: str, until: date, by: str) -> None:
+    """Let nothing name a MARKET until a day is over: no notice, plan, visit, layer, page, message or kept run.
+
+    It counts at once, for the place and not the id. Its rows leave the kept runs for good. Copies elsewhere, such as
+    printed notices and layers in other folders, are yours to collect. Given again, it lasts until the later day.
+
+    \b
+    Example:
+      harmspot --home town plan embargo market_12_9 --until 2026-02-28 \\
+          --reason "a covert inquiry until the arrests" --by "Supt. A. Lee"
+    """
+    from flows.decisions.embargoes import embargo_market
+    from flows.outputs.render import write_outputs
+
+    embargo_market(home, market, reason=reason, until=until, by=by)
+    write_outputs(home)
+    click.echo(f"nothing names {market} until {until} is over")
+
+
+@command.command("lift")
+@click.argument("market")
+@click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence, without names of persons.")
+@click.option("--by", metavar="NAME", required=True, help="Who answers for it.")
+@pass_home
+def lift(home: "Home", market: str, reason: str, by: str) -> None:
+    """End the embargo of a MARKET before its last day; the run of the next day names it again.
+
+    \b
+    Example:
+      harmspot --home town plan lift market_12_9 --reason "the arrests are made" --by "Supt. A. Lee"
+    """
+    from flows.decisions.embargoes import lift_embargo
+
+    lift_embargo(home, market, reason=reason, by=by)
+    click.echo(f"the embargo of {market} is over; the run of the next day names it again")
+
+
+@command.command("embargoes")
+@reading_options
+@json_option
+@pass_home
+def embargoes(home: "Home", purpose: str | None, reader: str | None, as_json: bool) -> None:
+    """Print the embargoes in force; needs --purpose and --reader, and is logged. `audit embargoes` prints all.
+
+    \b
+    Example:
+      harmspot --home town plan embargoes --purpose "before the briefing" --reader "Supt. A. Lee"
+    """
+    from flows.decisions.embargoes import read_embargoes
+
+    table = read_embargoes(home, is_all=False, reader=reader, purpose=purpose)
+    print_frame(table, title=f"embargoes in force ({len(table)})", as_json=as_json)
 
 
 @command.command("benefit")

@@ -14,6 +14,7 @@ import yaml
 from flows.home.settings import Settings, SettingsError
 from flows.run.assembly import Map, query
 from geo.market_shapes import near_treatment
+from geo.same_place import Ground
 from models.operations.crackdowns import Calendar, plan_crackdowns
 from models.operations.history import is_same_market, middle_of, operations_of
 from models.operations.promises import Promises, track_promises
@@ -50,12 +51,20 @@ class Plans:
 
 
 def plan_frames(
-    connection: duckdb.DuckDBPyConnection, markets: Markets, geography: Map, as_of: datetime, settings: Settings
+    connection: duckdb.DuckDBPyConnection,
+    markets: Markets,
+    geography: Map,
+    as_of: datetime,
+    settings: Settings,
+    hidden: Ground | None = None,
 ) -> PlanFrames:
-    """Return actions and reports at every market and operation; call `place_incidents` first."""
+    """Return actions and reports at every market and operation, less those on `hidden` ground.
+
+    Call `place_incidents` first.
+    """
     actions = query(connection, "place_action")
-    operations = _with_markets(operations_of(actions), markets.markets)
-    sites = _sites(markets.markets, operations)
+    operations = _without_hidden(_with_markets(operations_of(actions), markets.markets), geography, hidden)
+    sites = _sites(shown_markets(markets, geography, hidden).markets, operations)
     compared = _site_cells([*sites["market_id"], *_quiet_places(operations, geography, settings)], geography, settings)
     connection.register("site_cell", compared[["market_id", "cell_ix", "cell_iy", "is_core"]])
     events = query(connection, "site_event", time_zone=settings.force.time_zone)
@@ -73,6 +82,17 @@ def plan_frames(
     )
     of_markets = events[events["market_id"].isin(sites["market_id"])].reset_index(drop=True)
     return PlanFrames(sites, operations, actions, of_markets, compared[["market_id", "cell_id"]], events)
+
+
+def shown_markets(found: Markets, geography: Map, hidden: Ground | None) -> Markets:
+    """Return the markets without those that have a cell on hidden ground; the others stand as if there were no more.
+
+    Lists of people count all markets: they name no place, and sellers at a hidden market must not be sought elsewhere.
+    """
+    if hidden is None or found.cells.empty:
+        return found
+    is_hidden = hidden.holds_cells(found.cells["cell_ix"], found.cells["cell_iy"], geography.grid)
+    return found.without(set(found.cells.loc[is_hidden, "market_id"]))
 
 
 def plan_operations(
@@ -159,6 +179,16 @@ def _with_markets(operations: pd.DataFrame, markets: pd.DataFrame) -> pd.DataFra
     first = markets.drop_duplicates("area_id").set_index("area_id")["market_id"]
     named = operations["market_id"].astype(object)
     return operations.assign(market_id=named.where(named.notna(), operations["area_id"].map(first)))
+
+
+def _without_hidden(operations: pd.DataFrame, geography: Map, hidden: Ground | None) -> pd.DataFrame:
+    """Return the operations less those at markets whose middle lies on hidden ground."""
+    middles = [middle_of(market) if isinstance(market, str) else None for market in operations["market_id"]]
+    if hidden is None or not any(middles):
+        return operations
+    cells = np.array([middle or (0, 0) for middle in middles])
+    is_hidden = hidden.holds_cells(cells[:, 0], cells[:, 1], geography.grid)
+    return operations[~(is_hidden & np.array([middle is not None for middle in middles]))].reset_index(drop=True)
 
 
 def _sites(markets: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:

@@ -198,6 +198,9 @@ class Store(Protocol):
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
         """Mark messages as acknowledged; they are not sent again."""
 
+    def withdraw_messages(self, message_ids: Sequence[str], at: datetime) -> None:
+        """Delete the payload of messages that were not delivered; they are never sent."""
+
     # People
 
     def resolve_pseudonym(self, person_id: str) -> str | None:

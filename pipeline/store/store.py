@@ -178,6 +178,12 @@ class DuckDBStore(Loading, Identities):
             marked = {"message_ids": list(message_ids), "at": at}
             self._connection.execute(query("store/outbox#mark_delivered"), marked)
 
+    def withdraw_messages(self, message_ids: Sequence[str], at: datetime) -> None:
+        """Delete the payload of messages that were not delivered; they are never sent."""
+        with transaction(self._connection):
+            withdrawn = {"message_ids": list(message_ids), "at": at}
+            self._connection.execute(query("store/outbox#withdraw"), withdrawn)
+
     def latest_known_at(self, now: datetime) -> datetime:
         """Return `now`, or the time of the store's last change if that is later (the writer's clock was ahead)."""
         [(known_until,)] = self._rows("store/batches#known_until")
