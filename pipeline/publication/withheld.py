@@ -108,7 +108,7 @@ def _cleaned(
         column for column in _lists(rows) for entries in rows[column].to_pylist()
         if any(_names(entry, hidden) for entry in entries or [])
     ]  # fmt: skip
-    if not gone and not lists and not (name == "place_change" and (now or before)):
+    if not gone and not lists and not (name in ("market", "place_change") and (now or before)):
         return rows
     stays = pa.array([not is_out for is_out in _is_gone(rows, hidden)], pa.bool_())
     left = [_without_entries(row, lists, hidden) for row in rows.filter(stays).to_pylist()]
