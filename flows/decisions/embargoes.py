@@ -11,7 +11,7 @@ from flows.home.home import Home
 from flows.human_log.embargoes import embargo_rows, embargoes_of, is_covered
 from flows.human_log.ledger import read_ledger
 from flows.human_log.notice_records import notices_of
-from flows.ingest.live import withhold_live
+from flows.ingest.live import FILE
 from geo.cells import Grid
 from geo.same_place import cells_under
 from models.governance.embargo import EMBARGO
@@ -27,8 +27,8 @@ EVERY = 1_000_000  # more messages than ever wait
 def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: str) -> None:
     """Put a market under an embargo until the local day `until` is over; of one under an embargo, set it anew.
 
-    The published runs, `live.parquet` and the messages that wait name it no longer. Layers and report of the home are
-    removed; whoever calls draws them anew (`flows.outputs.render`).
+    The published runs and the messages that wait name it no longer. `live.parquet`, which a stream writes anew with its
+    next batch, is removed, and so are layers and report: whoever calls draws them anew (`flows.outputs.render`).
 
     Raises
     ------
@@ -41,7 +41,7 @@ def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: 
         detail = {"reason": reason, "ends_at": ends_at, "cell_ids": cells}
         _record(desk, HumanEvent("embargoed", by, "market", market_id, home.now(), detail))
         desk.store.withdraw_messages(_messages_about(desk, cells), home.now())
-        withhold_live(home, cells)  # a stream writes it only while it has the store
+        (home.path / FILE).unlink(missing_ok=True)  # a stream writes it anew, and only while it has the store
     shutil.rmtree(home.layers, ignore_errors=True)
     home.report.unlink(missing_ok=True)
 

@@ -306,27 +306,10 @@ def write_live(home: Home, live: Live) -> Path:
         table = table.append_column(name, pa.array([value] * len(table)))
     refuse_people(FILE, table)
     path = home.path / FILE
-    _replace_live(path, table)
-    return path
-
-
-def withhold_live(home: Home, cells: tuple[str, ...]) -> None:
-    """Take the markets at the cells out of `live.parquet`, if there is one; the ranks of the others close up."""
-    path = home.path / FILE
-    if not path.exists():
-        return
-    table = pq.read_table(path)
-    rows = table.to_pylist()
-    shown = [row for row in rows if row["place_kind"] != "market" or not is_covered(cells, row["place_id"])]
-    ranks = sorted(row["rank"] for row in shown if row["place_kind"] == "market")
-    closed = [row | ({"rank": ranks.index(row["rank"]) + 1} if row["place_kind"] == "market" else {}) for row in shown]
-    _replace_live(path, pa.Table.from_pylist(closed, schema=table.schema))
-
-
-def _replace_live(path: Path, table: pa.Table) -> None:
     temporary = path.with_suffix(".new")
     pq.write_table(table, temporary)
     os.replace(temporary, path)  # noqa: PTH105 - as everywhere in pipeline.publication
+    return path
 
 
 LIVE_COLUMNS = {

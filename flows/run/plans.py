@@ -143,11 +143,9 @@ def plan_markets(
 def promises_of(frames: PlanFrames, as_of: datetime, settings: Settings) -> Promises:
     """Return every promise with its state at `as_of`."""
     core = frames.site_events[frames.site_events["is_core"] & (frames.site_events["kind"] == "dealing")]
-    area_of = frames.sites.set_index("market_id")["area_id"]
-    violations = core[["market_id", "occurred_at"]].assign(area_id=core["market_id"].map(area_of))
     return track_promises(
         frames.operations,
-        violations,
+        core[["incident_id", "market_id", "occurred_at"]],
         frames.actions,
         as_of=pd.Timestamp(as_of),
         time_zone=settings.force.time_zone,

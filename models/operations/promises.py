@@ -103,7 +103,7 @@ def track_promises(
     operations : DataFrame
         As `models.operations.history.operations_of` returns.
     violations : DataFrame
-        area_id, market_id, occurred_at (UTC): dealing reported at a market.
+        incident_id, market_id, occurred_at (UTC): dealing reported at a market, perhaps at several that lie close.
     actions : DataFrame
         kind, area_id, at, hours.
     as_of : Timestamp
@@ -245,13 +245,14 @@ def _answers(
 ) -> pd.DataFrame:
     """Return one row per violation under an announcement, with its answer and the number of the operation.
 
-    A violation under several announcements is one violation, of the latest of them; what is done in an area is matched
+    A report under several announcements is one violation, of the latest of them; what is done in an area is matched
     with the violations of all its operations together.
     """
-    told = violations.sort_values("occurred_at", kind="stable", ignore_index=True).assign(operation=-1)
+    told = violations.assign(operation=-1)
     for number, announced in enumerate(every):
         told.loc[announced.covers(told), "operation"] = number
-    told = told[told["operation"] >= 0]
+    told = told[told["operation"] >= 0].sort_values(["occurred_at", "incident_id", "operation"])
+    told = told.drop_duplicates("incident_id", keep="last")
     areas = [announced.operation["area_id"] for announced in every]
     told = told.assign(area_id=[areas[number] for number in told["operation"]])
     parts = []
@@ -296,14 +297,8 @@ def _in_time(answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig)
 
 def _no_answers() -> pd.DataFrame:
     moments = {name: pd.Series(dtype="datetime64[us, UTC]") for name in ("violated_at", "answered_at")}
-    return pd.DataFrame(
-        {
-            "area_id": pd.Series(dtype=str),
-            **moments,
-            "hours": pd.Series(dtype=float),
-            "operation": pd.Series(dtype="int64"),
-        }
-    )
+    whole = {"hours": pd.Series(dtype=float), "operation": pd.Series(dtype="int64")}
+    return pd.DataFrame({"area_id": pd.Series(dtype=str), **moments, **whole})
 
 
 def _summary(table: pd.DataFrame, answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig) -> Promises:

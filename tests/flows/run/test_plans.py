@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner, Result
 
+from flows.command import cli
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, do, open_notice
 from flows.decisions.place_actions import (
     announced_start,
@@ -121,6 +123,36 @@ def test_no_operation_is_renewed_without_its_evaluation(
     operations = operations_at(home, home.now())
     own = operations[operations["area_id"] == plan["area_id"]]
     assert own["evaluated_at"].notna().tolist() == [True, False]
+
+
+def test_the_commands_register_evaluate_and_refuse(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    home, report = new_home(tmp_path / "home"), tmp_path / "evaluation.txt"
+    report.write_text("reports fell by a third, elsewhere by a fifth")
+    market = town_run.published("crackdown_plan").sort_values("position")["market_id"].iloc[0]
+
+    def plan(minute: int, *words: str) -> Result:
+        clock = (CLOCK + timedelta(minutes=minute)).isoformat()
+        options = ["--home", str(home.path), "--config", str(home.config_file), "--clock", clock]
+        return CliRunner().invoke(cli, [*options, "plan", *words])
+
+    registration = ["--outcome", "public reports", "--comparison", "the others", "--actor", "Insp. A", "--stop-on"]
+    too_far = plan(0, "register", market, *registration, "2027-06-01")
+    assert too_far.exit_code == 2 and "more than 366 days away" in too_far.output
+    assert f"registered {market} as C" in plan(1, "register", market, *registration, "2026-02-01").output
+    refused = plan(2, "register", market, *registration, "2026-02-01")
+    assert refused.exit_code != 0 and f"harmspot plan evaluate {market}" in str(refused.output) + str(refused.exception)
+    found = ["--found", "reports fell by a third", "--report", str(report), "--by", "M. Ito"]
+    assert f"evaluated {market} as C" in plan(3, "evaluate", market, *found).output
+    assert plan(4, "evaluate", market, *found).exit_code != 0
+    assert f"registered {market} as C" in plan(5, "register", market, *registration, "2026-02-01").output
+    semicolon = plan(6, "evaluate", market, "--found", "fell; a third", *found[2:])
+    assert semicolon.exit_code == 2 and "without a semicolon" in semicolon.output
+    home.clock = CLOCK + timedelta(days=40)
+    late = plan(60 * 24 * 40, "record", "crackdown_start", market, "--actor", "Insp. A", "--hours", "20")
+    assert late.exit_code != 0 and "cannot be started" in str(late.output) + str(late.exception)
 
 
 def test_a_notice_tells_of_no_operation_before_the_last_is_evaluated(

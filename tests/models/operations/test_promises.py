@@ -35,7 +35,8 @@ BEGUN = ("crackdown_start", "10T00:00", 24.0, None)
 
 def seen(*moments: str) -> pd.DataFrame:
     at = pd.to_datetime(["2026-01-" + moment + "Z" for moment in moments], utc=True)
-    return pd.DataFrame({"market_id": "market_1_1", "area_id": "A", "occurred_at": at})
+    ids = [f"i{number}" for number in range(len(at))]
+    return pd.DataFrame({"incident_id": ids, "market_id": "market_1_1", "occurred_at": at})
 
 
 def track(done: pd.DataFrame, violations: pd.DataFrame, as_of: str) -> Promises:
@@ -99,7 +100,7 @@ def test_two_operations_of_an_area_share_its_consequences_and_count_each_once() 
         ("registration", "11T01:00", None, again), ("announcement", "11T02:00", 24.0, "starts_on=2026-01-12"),
         ("sanction", "14T09:00", None, None),
     )  # fmt: skip
-    second = seen("13T09:00").assign(market_id="market_9_9")
+    second = seen("13T09:00").assign(market_id="market_9_9", incident_id="another")
     operations = operations_of(done)
     assert operations["market_id"].tolist() == ["market_1_1", "market_9_9"]
     found = track(done, pd.concat([seen("13T08:00"), second], ignore_index=True), "2026-02-10")
@@ -116,6 +117,18 @@ def test_a_violation_under_two_announcements_is_one_violation() -> None:
     )  # fmt: skip
     found = track(done, seen("13T09:00"), "2026-02-10")
     assert found.answers["hours"].tolist() == [24]
+
+
+def test_a_report_at_two_markets_that_lie_close_is_one_violation() -> None:
+    """Both were announced, and the report lies in the core of both."""
+    near = REGISTERED[3].replace("market_1_1", "market_1_5")
+    done = actions(
+        REGISTERED, TOLD, BEGUN, ("evaluation", "11T00:00", None, FOUND),
+        ("registration", "11T01:00", None, near), ("announcement", "11T02:00", 24.0, "starts_on=2026-01-12"),
+        ("sanction", "14T09:00", None, None), ("sanction", "14T10:00", None, None),
+    )  # fmt: skip
+    both = pd.concat([seen("13T09:00"), seen("13T09:00").assign(market_id="market_1_5")], ignore_index=True)
+    assert track(done, both, "2026-02-10").answers["hours"].tolist() == [24]
 
 
 def test_consequences_before_and_at_the_moment_of_a_violation() -> None:
