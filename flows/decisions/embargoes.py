@@ -39,11 +39,12 @@ def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: 
         cells = _cells_under_embargo(desk, market_id) or _cells_of(home, market_id)
         ends_at = home.midnight(until + timedelta(days=1))
         detail = {"reason": reason, "ends_at": ends_at, "cell_ids": cells}
-        _record(desk, HumanEvent("embargoed", by, "market", market_id, home.now(), detail))
+        event = HumanEvent("embargoed", by, "market", market_id, home.now(), detail)
+        _check(desk, event)
+        _remove_drawings(home)  # first: whoever dies after this leaves none that name it
+        desk.record(event)
         desk.store.withdraw_messages(_messages_about(desk, cells), home.now())
-        (home.path / FILE).unlink(missing_ok=True)  # a stream writes it anew, and only while it has the store
-    shutil.rmtree(home.layers, ignore_errors=True)
-    home.report.unlink(missing_ok=True)
+    _remove_drawings(home)  # a run may have drawn meanwhile
 
 
 def lift_embargo(home: Home, market_id: str, *, reason: str, by: str) -> None:
@@ -55,7 +56,9 @@ def lift_embargo(home: Home, market_id: str, *, reason: str, by: str) -> None:
         A rule forbids it.
     """
     with at_desk(home) as desk:
-        _record(desk, HumanEvent("lifted", by, "market", market_id, home.now(), {"reason": reason}))
+        event = HumanEvent("lifted", by, "market", market_id, home.now(), {"reason": reason})
+        _check(desk, event)
+        desk.record(event)
 
 
 def read_embargoes(home: Home, *, is_all: bool, reader: str | None, purpose: str | None) -> pd.DataFrame:
@@ -64,10 +67,16 @@ def read_embargoes(home: Home, *, is_all: bool, reader: str | None, purpose: str
     return embargo_rows(read_ledger(home), home.now(), is_all=is_all)
 
 
-def _record(desk: Desk, event: HumanEvent) -> None:
+def _check(desk: Desk, event: HumanEvent) -> None:
     if problem := EMBARGO.refusal(embargoes_of(desk.ledger).get(event.subject, ()), event):
         raise PublicationError(f"{event.subject} cannot be {event.kind}: {problem}")
-    desk.record(event)
+
+
+def _remove_drawings(home: Home) -> None:
+    """Remove layers, report and live figures; a stream writes the last anew, and only while it has the store."""
+    shutil.rmtree(home.layers, ignore_errors=True)
+    home.report.unlink(missing_ok=True)
+    (home.path / FILE).unlink(missing_ok=True)
 
 
 def _cells_under_embargo(desk: Desk, market_id: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from flows.home.stage import direct
 from flows.home.store_access import open_home_store
 from flows.human_log.ledger import read_ledger
 from flows.ingest.live import CHANGES, Live, start_live, write_live
+from flows.outputs import render
 from flows.outputs.plan_page import write_plan_page
 from flows.outputs.render import write_outputs
 from flows.run.assembly import read_map
@@ -158,6 +159,23 @@ def test_what_was_computed_before_is_not_published_after(home: Home, market: str
     publish_run(home, identity, products)
     assert len(runs(home.path)) == 2 and naming(home, market) == []
     assert changed_tables(home.path, home.key) == []
+
+
+def test_what_was_being_drawn_is_not_put_in_place(home: Home, market: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run reads its tables, the embargo comes, and the layers that name the market are complete only then."""
+    drawn = render.place_layers
+
+    def overtaken(tables: render.Drawn) -> dict:
+        monkeypatch.setattr(render, "place_layers", drawn)
+        embargo_market(home, market, until=UNTIL, **SECRET)
+        return drawn(tables)
+
+    monkeypatch.setattr(render, "place_layers", overtaken)
+    with pytest.raises(PublicationError, match="was changed while it was drawn"):
+        write_outputs(home)
+    assert naming(home, market) == []
+    write_outputs(home)
+    assert naming(home, market) == [] and (home.layers / "markets.geojson").exists()
 
 
 def test_its_notice_is_neither_read_nor_approved_nor_served_nor_listed(home: Home, market: str) -> None:
