@@ -144,6 +144,23 @@ def export(home: "Home", file: Path) -> None:
     )
 
 
+@command.command("embargoes")
+@reading_options
+@json_option
+@pass_home
+def embargoes(home: "Home", purpose: str | None, reader: str | None, as_json: bool) -> None:
+    """Print every embargo of a market, also those that are over: who set it, why, until when; logged.
+
+    \b
+    Example:
+      harmspot --home town audit embargoes --purpose "yearly audit" --reader "Auditor, J. Sol"
+    """
+    from flows.decisions.embargoes import read_embargoes
+
+    table = read_embargoes(home, is_all=True, reader=reader, purpose=purpose)
+    print_frame(table, title=f"embargoes ({len(table)})", as_json=as_json)
+
+
 @command.command("erase")
 @click.argument("person")
 @click.option("--reason", metavar="TEXT", required=True, help="Who asked and on what legal ground, in a sentence.")

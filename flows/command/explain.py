@@ -36,7 +36,7 @@ def area(home: "Home", area: str, run_id: str | None, area_set: str | None, as_j
     Example:
       harmspot --home city explain area 24
     """
-    from flows.decisions.explain import area_lines, find_area
+    from flows.outputs.explain import area_lines, find_area
 
     row = find_area(home, area, run_id, area_set)
     print_object(row, area_lines(row), as_json=as_json)
@@ -57,7 +57,7 @@ def person(
     Example:
       harmspot --home town explain person P000123 --purpose "review before visit" --reader "Insp. J. Reyes"
     """
-    from flows.decisions.explain import person_lines, read_person
+    from flows.outputs.explain import person_lines, read_person
 
     rows = read_person(home, person, run_id, purpose=purpose, reader=reader)
     print_object(rows.as_json(), person_lines(rows, home.settings.force.zone), as_json=as_json)

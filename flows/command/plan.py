@@ -1,5 +1,6 @@
-"""`harmspot plan`: print the plans of a run; register, record and weigh operations; simulate the plan."""
+"""`harmspot plan`: print the plans of a run; register, record, weigh, evaluate and embargo operations; simulate."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from flows.command.options import (
     limit_option,
     pass_any_home,
     pass_home,
+    reading_options,
     run_option,
 )
 from flows.command.printing import print_frame, print_json
@@ -43,6 +45,7 @@ def command() -> None:
       harmspot --home town plan focus --area A07
       harmspot --home town plan register A03 --outcome "public reports" --comparison "the other markets" \\
           --stop-on 2026-04-01 --actor "Insp. J. Reyes"
+      harmspot --home town plan evaluate A03 --found "reports fell as elsewhere" --report a03.pdf --by "M. Ito"
       harmspot plan rehearse rehearsal --days 84
     """
 
@@ -81,7 +84,7 @@ def focus(home: "Home", area: str | None, run_id: str | None, top: int, as_json:
     Example:
       harmspot --home town plan focus --area A07 --top 5
     """
-    from flows.decisions.explain import find_area
+    from flows.outputs.explain import find_area
     from pipeline.publication.publish import read_published
 
     rows = read_published(home.path, "crime_focus", run_id)
@@ -160,22 +163,53 @@ def visits(home: "Home", run_id: str | None, delivered: bool, limit: int, as_jso
 def register(home: "Home", market: str, outcome: str, comparison: str, stop_on: date, actor: str) -> None:
     """Register an operation against a MARKET or area before anything is announced; it cannot be changed afterwards.
 
+    The next registration there requires the evaluation of this one.
+
     \b
     Example:
       harmspot --home town plan register A03 --outcome "public reports at the market" \\
           --comparison "the other flagrant markets" --stop-on 2026-04-01 --actor "Insp. J. Reyes"
     """
-    from flows.decisions.place_actions import find_plan, record_action
+    from flows.decisions.place_actions import register_operation
+    from models.governance.list_effects import LONGEST_REGISTRATION
 
-    if stop_on <= home.today():
-        raise click.BadParameter(f"{stop_on} is not after today", param_hint="--stop-on")
-    for name, text in (("--outcome", outcome), ("--comparison", comparison)):
+    if not home.today() < stop_on <= home.today() + LONGEST_REGISTRATION:
+        problem = f"{stop_on} is not after today, or more than {LONGEST_REGISTRATION.days} days away"
+        raise click.BadParameter(problem, param_hint="--stop-on")
+    _refuse_semicolons({"--outcome": outcome, "--comparison": comparison})
+    registered = register_operation(home, market, outcome=outcome, comparison=comparison, stop_on=stop_on, by=actor)
+    click.echo("registered {} as {}; tell health partners next".format(*registered))
+
+
+@command.command("evaluate")
+@click.argument("market")
+@click.option(
+    "--found", metavar="TEXT", required=True, help="Registered outcome against its comparison, in a sentence."
+)
+@click.option("--report", type=FILE, required=True, help="Report file with the evaluation; its hash is recorded.")
+@click.option("--by", metavar="NAME", required=True, help="Who evaluated it.")
+@pass_home
+def evaluate(home: "Home", market: str, found: str, report: Path, by: str) -> None:
+    """Record the evaluation of the operation at a MARKET or area: what its registered outcome came to.
+
+    It ends the operation if it still runs. Without it nothing is registered, announced or started there again.
+
+    \b
+    Example:
+      harmspot --home town plan evaluate A03 --found "reports fell by a third, at the others by a fifth" \\
+          --report a03-evaluation.pdf --by "Analyst, M. Ito"
+    """
+    from flows.decisions.place_actions import evaluate_operation
+
+    _refuse_semicolons({"--found": found, "--report": str(report)})
+    evaluated = evaluate_operation(home, market, found=found, report=report, by=by)
+    click.echo("evaluated {} as {}; the next operation there may be registered".format(*evaluated))
+
+
+def _refuse_semicolons(texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
         if not text.strip() or ";" in text:
             raise click.BadParameter("expected text without a semicolon", param_hint=name)
-    plan = find_plan(home, market)
-    detail = f"market_id={plan['market_id']}; outcome={outcome}; comparison={comparison}; stop_on={stop_on}"
-    action_id = record_action(home, kind="registration", area_id=plan["area_id"], actor=actor, detail=detail)
-    click.echo(f"registered {plan['market_id']} as {action_id}; tell health partners next")
 
 
 @command.command("record")
@@ -199,20 +233,84 @@ def record(
 ) -> None:
     """Record an action at a MARKET or area. An announcement that is not allowed yet is refused with reasons.
 
+    So is a start where the last operation is over and not evaluated.
+
     \b
     Example:
       harmspot --home town plan record partners_told A03 --actor "Public health"
       harmspot --home town plan record announcement A03 --hours 52 --notice n_3f9a --actor "Insp. J. Reyes"
     """
-    from flows.decisions.place_actions import announced_start, find_plan, record_action
+    from flows.decisions.place_actions import announced_start, find_plan, record_action, refuse_start
 
     plan = find_plan(home, market)
+    if kind == "crackdown_start":
+        refuse_start(home, plan, at or home.now())
     if kind == "announcement":
         starts_on = f"starts_on={announced_start(home, plan, notice_id, at or home.now())}"
         detail = f"{starts_on}; {detail}" if detail else starts_on
     particulars = {"hours": hours, "notice_id": notice_id, "detail": detail}
     action_id = record_action(home, kind=kind, area_id=plan["area_id"], actor=actor, at=at, **particulars)
     click.echo(f"recorded {kind} at {plan['area_id']} as {action_id}")
+
+
+@command.command("embargo")
+@click.argument("market")
+@click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence, without names of persons.")
+@click.option("--until", type=Day(), required=True, help="Last day, within 90 days; it ends by itself after it.")
+@click.option("--by", metavar="NAME", required=True, help="Supervisor who answers for it.")
+@pass_home
+def embargo(home: "Home", market: str, reason: str, until: date, by: str) -> None:
+    """Let nothing name a MARKET until a day is over: no notice, plan, visit, layer, page, message or kept run.
+
+    It counts at once, for the place and not the id. Its rows leave the kept runs for good. Copies elsewhere, such as
+    printed notices and layers in other folders, are yours to collect. Given again, it lasts until the later day.
+
+    \b
+    Example:
+      harmspot --home town plan embargo market_12_9 --until 2026-02-28 \\
+          --reason "a covert inquiry until the arrests" --by "Supt. A. Lee"
+    """
+    from flows.decisions.embargoes import embargo_market
+    from flows.outputs.render import write_outputs
+
+    embargo_market(home, market, reason=reason, until=until, by=by)
+    write_outputs(home)
+    click.echo(f"nothing names {market} until {until} is over")
+
+
+@command.command("lift")
+@click.argument("market")
+@click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence, without names of persons.")
+@click.option("--by", metavar="NAME", required=True, help="Who answers for it.")
+@pass_home
+def lift(home: "Home", market: str, reason: str, by: str) -> None:
+    """End the embargo of a MARKET before its last day; the run of the next day names it again.
+
+    \b
+    Example:
+      harmspot --home town plan lift market_12_9 --reason "the arrests are made" --by "Supt. A. Lee"
+    """
+    from flows.decisions.embargoes import lift_embargo
+
+    lift_embargo(home, market, reason=reason, by=by)
+    click.echo(f"the embargo of {market} is over; the run of the next day names it again")
+
+
+@command.command("embargoes")
+@reading_options
+@json_option
+@pass_home
+def embargoes(home: "Home", purpose: str | None, reader: str | None, as_json: bool) -> None:
+    """Print the embargoes in force; needs --purpose and --reader, and is logged. `audit embargoes` prints all.
+
+    \b
+    Example:
+      harmspot --home town plan embargoes --purpose "before the briefing" --reader "Supt. A. Lee"
+    """
+    from flows.decisions.embargoes import read_embargoes
+
+    table = read_embargoes(home, is_all=False, reader=reader, purpose=purpose)
+    print_frame(table, title=f"embargoes in force ({len(table)})", as_json=as_json)
 
 
 @command.command("benefit")

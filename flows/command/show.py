@@ -111,7 +111,7 @@ def command(
     else:
         if table != "areas":
             raise click.UsageError(f"--set {area_set} is for `show areas` alone; {table} are of no set")
-        from flows.decisions.explain import read_ranking
+        from flows.outputs.explain import read_ranking
 
         frame, table = _in_rank_order(read_ranking(home, area_set, run_id)), f"areas of set {area_set}"
     if shown.table == "area_ranking":

@@ -12,16 +12,18 @@ import msgspec
 import pandas as pd
 
 from flows.decisions.desk import Desk, at_desk
-from flows.decisions.partners import deliver_or_log, notice_messages, topics_with_messages
+from flows.decisions.partners import deliver_or_log, is_withheld, notice_messages, topics_with_messages
 from flows.home.home import Home
 from flows.home.store_access import open_home_store, read_people
 from flows.human_log.audit_events import halt_of
+from flows.human_log.embargoes import embargoed_cells, is_covered
 from flows.human_log.ledger import Ledger, read_ledger
 from flows.human_log.list_events import list_events
 from flows.human_log.list_runs import lists_in_use
 from flows.human_log.notice_records import evidence_behind, notice_page, notices_of
 from flows.human_log.protection import protected
 from flows.run.draft_notices import reading_age_of
+from flows.run.plans import calendar_of
 from models.governance.actors import MACHINE
 from models.governance.list_lifecycle import list_id_of, withheld
 from models.governance.notice_drafts import fields_from_json, fields_json
@@ -35,11 +37,14 @@ from models.governance.notice_lifecycle import (
     is_superseded,
     moment_of,
 )
+from models.operations.crackdowns import owed_because
+from models.operations.history import operations_of
 from pipeline.clock import SKEW
 from pipeline.errors import HarmspotError
 from pipeline.publication.publish import read_published, runs
 from pipeline.store.human_events import HumanEvent
 
+ON_HOLD = "it is on hold by a decision of a supervisor; ask whoever answers for notices before anything is done with it"
 PERSON_NOTICES_OF = "person_tier"  # person notices go only to people on this list
 
 
@@ -64,13 +69,13 @@ def open_notice(home: Home, notice_id: str, *, reader: str | None, purpose: str 
     Raises
     ------
     NoticeRefusedError
-        If no notice has that id.
+        If no notice has that id, or it is on hold.
     """
     if not reader:
         with open_home_store(home) as store:
-            return find_notice(Desk(home, store), notice_id, reader=reader, purpose=purpose)
+            return _shown_notice(Desk(home, store), notice_id, reader=reader, purpose=purpose)
     with at_desk(home) as desk:
-        notice = find_notice(desk, notice_id, reader=reader, purpose=purpose)
+        notice = _shown_notice(desk, notice_id, reader=reader, purpose=purpose)
         return record(desk, notice, Decision("opened", reader, {"purpose": purpose or "to read it"}))
 
 
@@ -116,6 +121,8 @@ def refusals(desk: Desk, notice: Notice, event: HumanEvent) -> list[str]:
     if event.kind not in DECISIONS:
         return problems
     moment, home = moment_of(event), desk.home
+    if is_withheld(desk, notice):
+        problems.append(ON_HOLD)
     others = (other.as_of(moment) for other in notices_of(desk.ledger).values())
     if rival := live_rival(notice, others, home.day_of(moment)):
         problems.append(f"notice {rival} to the same subject is live; withdraw it first")
@@ -126,6 +133,8 @@ def refusals(desk: Desk, notice: Notice, event: HumanEvent) -> list[str]:
     # For the present, events count that a process whose clock is ahead ingested; a decision precedes its recording.
     known_at = desk.store.latest_known_at(event.at) if event.at - moment <= SKEW else moment
     corrected = desk.store.corrected_evidence(evidence_behind([notice]), known_at)
+    if notice.kind.announces_operation and event.kind != "reviewed" and (owed := _owed(desk, notice, known_at)):
+        problems.append(f"{owed}; harmspot plan evaluate")
     protection = [f"record {row.incident_id} behind it was {row.what}; run again" for row in corrected.itertuples()]
     if notice.kind.is_to_person:
         protection += _person_problems(desk, notice, event, known_at)
@@ -134,6 +143,27 @@ def refusals(desk: Desk, notice: Notice, event: HumanEvent) -> list[str]:
     if protection and event.kind == "served":
         protection.append("if it was handed over anyway, record that with --breach and how it happened")
     return [*problems, *protection]
+
+
+def _shown_notice(desk: Desk, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
+    """Return the notice as `find_notice` does, if nothing forbids to read or print it."""
+    notice = find_notice(desk, notice_id, reader=reader, purpose=purpose)
+    if is_withheld(desk, notice):
+        raise NoticeRefusedError(f"notice {notice_id} is not shown: {ON_HOLD}")
+    return notice
+
+
+def _owed(desk: Desk, notice: Notice, at: datetime) -> str | None:
+    """Return why the place may not be told of another operation before the last one is evaluated; None if it may."""
+    actions = desk.store.place_actions(at)
+    operations = operations_of(actions.assign(area_id=actions["area_id"].map(_raw)))
+    calendar = calendar_of(at, desk.home.settings)
+    return owed_because(operations, _raw(notice.fields["area_id"]), notice.fields["market_id"], calendar)
+
+
+def _raw(area_id: str) -> str:
+    """Return the area's id in its boundary file."""
+    return area_id.rsplit("@", 1)[0]
 
 
 def _person_problems(desk: Desk, notice: Notice, event: HumanEvent, known_at: datetime) -> list[str]:
@@ -196,13 +226,19 @@ def all_notices(
     purpose: str | None = None,
     ledger: Ledger | None = None,
 ) -> list[Notice]:
-    """Return the drafts of the latest run and every opened notice, of the given kinds, newest first.
+    """Return the drafts of the latest run and every opened notice, of the given kinds, newest first; none on hold.
 
     `ledger` is that of a desk; without it, it is read from the home.
     """
-    found = notices_of(ledger or read_ledger(home))
+    ledger = ledger or read_ledger(home)
+    found = notices_of(ledger)
     drafts = {n.notice_id: n for kind in kinds for n in _drafts(home, KINDS[kind], reader=reader, purpose=purpose)}
-    chosen = [notice for notice in {**drafts, **found}.values() if notice.kind.name in kinds]
+    cells = embargoed_cells(ledger, home.now())
+    chosen = [
+        notice
+        for notice in {**drafts, **found}.values()
+        if notice.kind.name in kinds and (notice.kind.is_to_person or not is_covered(cells, notice.subject))
+    ]
     return sorted(chosen, key=lambda n: (-n.fields["written_on"].toordinal(), n.kind.name, n.notice_id))
 
 

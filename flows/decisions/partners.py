@@ -16,6 +16,7 @@ import pandas as pd
 from flows.decisions.desk import Desk
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.human_log.embargoes import embargoed_cells, is_covered
 from models.governance.notice_lifecycle import Notice
 from pipeline.errors import SourceError
 from pipeline.messages.outbox import FilePublisher, OutboxMessage, Publisher, deliver
@@ -34,13 +35,18 @@ def notice_messages(desk: Desk, before: Notice, after: Notice) -> list[OutboxMes
     fields, status, at = after.fields, after.status, after.events[-1].at
     is_served = status.state == "served"
     is_news = is_served or (not after.is_open and before.status.served_on is not None)
-    if status.state == before.status.state or not is_news:
+    if status.state == before.status.state or not is_news or is_withheld(desk, after):
         return []
     data = {**fields, "state": status.state, "served_on": status.served_on, "manner": status.manner}
     messages = _messages(desk, "notices", after.notice_id, data, at, person_id=fields.get("person_id"))
     if after.kind.announces_operation and is_served:
         messages += _watch(desk, after.notice_id, "announced crackdown", fields, fields["starts_on"], at)
     return messages
+
+
+def is_withheld(desk: Desk, notice: Notice) -> bool:
+    """Return whether the notice is to a market under an embargo: nobody hears anything of it meanwhile."""
+    return not notice.kind.is_to_person and is_covered(embargoed_cells(desk.ledger, desk.home.now()), notice.subject)
 
 
 def run_messages(

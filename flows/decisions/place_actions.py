@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,12 +11,13 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.ledger import read_ledger
 from flows.human_log.notice_records import notices_of
+from flows.human_log.report_file import sealed_report
 from flows.ingest.ingest import new_decoder
 from flows.run.assembly import area_names_of, query, read_map
 from flows.run.plans import calendar_of
 from models.governance.notice_lifecycle import Notice
-from models.operations.crackdowns import announcement_problems
-from models.operations.history import operations_of
+from models.operations.crackdowns import announcement_problems, owed_because
+from models.operations.history import is_evaluation, operations_of, owed_evaluations
 from pipeline.errors import PublicationError, SourceError
 from pipeline.events.batch import Record
 from pipeline.events.schema import Action, ActionRecorded, encode_event
@@ -23,6 +25,7 @@ from pipeline.publication.publish import read_published
 from pipeline.store.snapshot import open_snapshot
 
 SOURCE = "/harmspot/command"
+_EVALUATE = "harmspot plan evaluate {} --found TEXT --report FILE --by NAME"
 
 
 def record_action(
@@ -56,6 +59,65 @@ def record_action(
     return action_id
 
 
+def register_operation(
+    home: Home, market: str, *, outcome: str, comparison: str, stop_on: date, by: str
+) -> tuple[str, str]:
+    """Register an operation at a market or area; return the market and the id of the action.
+
+    Raises
+    ------
+    SourceError
+        The last operation there is not evaluated yet.
+    """
+    plan = find_plan(home, market)
+    operations, calendar = operations_at(home, home.now()), calendar_of(home.now(), home.settings)
+    if owed := owed_because(operations, plan["area_id"], plan["market_id"], calendar):
+        raise SourceError(f"{plan['market_id']} cannot be registered: {owed}; {_EVALUATE.format(market)}")
+    if owed_evaluations(operations, plan["area_id"], plan["market_id"]):
+        raise SourceError(
+            f"{plan['market_id']} cannot be registered: an operation there is registered already; that cannot be "
+            f"changed and lasts until its stop date or its evaluation; {_EVALUATE.format(market)}"
+        )
+    detail = f"market_id={plan['market_id']}; outcome={outcome}; comparison={comparison}; stop_on={stop_on}"
+    action_id = record_action(home, kind="registration", area_id=plan["area_id"], actor=by, detail=detail)
+    return plan["market_id"], action_id
+
+
+def evaluate_operation(home: Home, market: str, *, found: str, report: Path, by: str) -> tuple[str, str]:
+    """Record the evaluation of the operation at a market or area; return its market and the id of the action.
+
+    It ends the operation if it still runs, and frees the place for the next registration.
+
+    Raises
+    ------
+    SourceError
+        No operation there waits for an evaluation; or the finding is thin, or nobody is named.
+    PublicationError
+        The report is missing or empty.
+    """
+    plan, sealed = find_plan(home, market), sealed_report(report)
+    home.refuse_mentions({"found": found, "by": by})
+    owed = owed_evaluations(operations_at(home, home.now()), plan["area_id"], plan["market_id"])
+    if not owed:
+        raise SourceError(f"{plan['market_id']} cannot be evaluated: no operation there waits for an evaluation")
+    market_id = owed[0]["market_id"] or plan["market_id"]
+    detail = "; ".join(f"{name}={text}" for name, text in {"market_id": market_id, "found": found, **sealed}.items())
+    if not is_evaluation(by, detail):
+        raise SourceError(
+            f"{market_id} cannot be evaluated: it takes a named person, not harmspot, and at least two different words "
+            "on the registered outcome against its comparison"
+        )
+    action_id = record_action(home, kind="evaluation", area_id=owed[0]["area_id"], actor=by, detail=detail)
+    return market_id, action_id
+
+
+def refuse_start(home: Home, plan: pd.Series, at: datetime) -> None:
+    """Raise SourceError if officers may not start or go on at `at`: an operation there is over and not evaluated."""
+    operations, calendar = operations_at(home, at), calendar_of(at, home.settings)
+    if owed := owed_because(operations, plan["area_id"], plan["market_id"], calendar):
+        raise SourceError(f"{plan['market_id']} cannot be started: {owed}; {_EVALUATE.format(plan['market_id'])}")
+
+
 def announced_start(home: Home, plan: pd.Series, notice_id: str | None, at: datetime) -> date:
     """Return the first day that the served notice of an operation names.
 
@@ -65,11 +127,9 @@ def announced_start(home: Home, plan: pd.Series, notice_id: str | None, at: date
         If the operation of a row of crackdown_plan may not be announced at `at`, with every reason: those of the plan,
         and a notice that is missing, not served by then, or about another place.
     """
-    operations = operations_at(home, at)
-    own = operations[(operations["area_id"] == plan["area_id"]) & operations["ended_at"].isna()]
     problems = announcement_problems(
         {**dict(plan), "refused_because": list(plan["refused_because"])},
-        dict(own.iloc[-1]) if len(own) else {},
+        operations_at(home, at),
         calendar=calendar_of(at, home.settings),
         config=home.settings.crackdowns,
     )

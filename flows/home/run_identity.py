@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import version
@@ -30,6 +30,8 @@ class RunIdentity:
     settings: Settings
     crs: str
     erasures_hash: str | None = None  # erased people are in no later run, so the run is a different one
+    # Sorted cells of places under an embargo, which the run names in nothing; nor does a log.
+    withheld_cells: tuple[str, ...] = field(default=(), repr=False)
     unusable_because: str | None = None  # the failed checks of a run published with --allow-empty
 
     @property
@@ -45,6 +47,7 @@ class RunIdentity:
             self.settings.seed,
             self.predecessor_run_id,
             *([self.erasures_hash] if self.erasures_hash else []),
+            *([{"withheld": self.withheld_cells}] if self.withheld_cells else []),
             *([{"unusable": self.unusable_because}] if self.unusable_because else []),
         ]
         return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]

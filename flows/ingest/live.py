@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.home.home import Home
+from flows.human_log.embargoes import cells_in_force, is_covered
 from flows.ingest.known_incidents import KnownIncidents, decode, encode, find
 from flows.run.assembly import (
     earliest,
@@ -29,6 +30,8 @@ from flows.run.assembly import (
     read_map,
     read_run_codebook,
 )
+from geo.same_place import ground_of
+from models.operations.history import SAME_CELLS
 from models.places.live_areas import LiveAreas
 from models.places.markets import KINDS, LiveMarkets, relevant_reports
 from pipeline.database import attach, connect
@@ -41,6 +44,7 @@ from pipeline.store.announced_state import (
     keep_announced_state,
     known_versions,
     last_batch,
+    market_events,
     read_announced_state,
 )
 from pipeline.store.snapshot import open_snapshot
@@ -85,7 +89,9 @@ class Live:
         self._read_run()
         ranking, market = (read_published(home.path, name, self.run_id) for name in ("area_ranking", "market"))
         self._state_of_run = _announceable_state(ranking, market)
-        self._notices_of = _notices_of(read_published(home.path, "area_notice", self.run_id))
+        notices = read_published(home.path, "area_notice", self.run_id)
+        self._notices_of, self._told_markets = (_by_evidence(notices, name) for name in ("notice_id", "market_id"))
+        self._hidden: tuple[str, ...] = ()  # cells under an embargo
         self.table: pa.Table | None = None
         self._connection = connect(is_encrypting=False, at_most_threads=1)  # places the incidents of a batch
         prepare_placing(self._connection, self._geography, self._codebook)
@@ -106,19 +112,38 @@ class Live:
         """
         changed = changed_incidents(connection, self._last_batch)
         self._last_batch = last_batch(connection)
-        if not len(changed):
+        hidden_before, self._hidden = self._hidden, cells_in_force(market_events(connection), self._home.now())
+        if not len(changed) and self._hidden == hidden_before:
             return []
-        changed = self._apply(changed)
+        changed = self._apply(changed) if len(changed) else changed
         announced = self._state_of_run | read_announced_state(connection, self.run_id)
         listed = frozenset(place_id for (kind, place_id), state in announced.items() if state == "listed")
-        areas, markets = self._areas.rank(listed), self._markets.rank()
+        areas, markets = self._areas.rank(listed), self._shown_markets()
         self.table = self._figures(areas, markets)
         # A market that is no longer found at all is no longer flagrant either.
         missing = {place: "other" for place in announced if place[0] == "market"}
         states = missing | _announceable_state(areas, markets) | self._evidence(changed)
         news = {p: states[p] for p in sorted(states) if states[p] != announced.get(p, DEFAULT_STATE[p[0]])}
+        news = {place: state for place, state in news.items() if not self._is_hidden(*place)}
         keep_announced_state(connection, self.run_id, news)
         return self._messages(news, areas)
+
+    def _shown_markets(self) -> pd.DataFrame:
+        """Return the ranked markets less those under an embargo; the ranks of the others close up."""
+        markets = self._markets.rank()
+        if not self._hidden:
+            return markets
+        grid, cells = self._geography.grid, self._markets.market_cells()
+        ground = ground_of(self._hidden, grid.crs, reach_cells=SAME_CELLS)
+        is_hidden = ground.holds_cells(cells["cell_ix"], cells["cell_iy"], grid)
+        shown = markets[~markets["market_id"].isin(cells.loc[is_hidden, "market_id"])].reset_index(drop=True)
+        return shown.assign(rank=np.arange(1, len(shown) + 1))
+
+    def _is_hidden(self, kind: str, place_id: str) -> bool:
+        """Return whether a change would name a market under an embargo, or a notice to one."""
+        if kind == "evidence":
+            return any(is_covered(self._hidden, market_id) for market_id in self._told_markets.loc[[place_id]])
+        return kind == "market" and is_covered(self._hidden, place_id)
 
     def _read_run(self) -> None:
         """Read the incidents that the run knew, and draw its areas and markets from them."""
@@ -319,7 +344,7 @@ def _announceable_state(ranking: pd.DataFrame, market: pd.DataFrame) -> State:
     }
 
 
-def _notices_of(area_notice: pd.DataFrame) -> pd.Series:
-    """Return the notice ids, indexed by the incidents they cite as evidence."""
-    rows = area_notice[["notice_id", "evidence_ids"]].explode("evidence_ids").dropna()
-    return rows.set_index("evidence_ids")["notice_id"]
+def _by_evidence(area_notice: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column of the notices, indexed by the incidents they cite as evidence."""
+    rows = area_notice[[column, "evidence_ids"]].explode("evidence_ids").dropna()
+    return rows.set_index("evidence_ids")[column]

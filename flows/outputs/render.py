@@ -15,7 +15,7 @@ from pipeline.complete_file import unfinished
 from pipeline.complete_folder import completed_folder, is_made, making_of, remove_unfinished_folder
 from pipeline.errors import HarmspotError, PublicationError
 from pipeline.pages.report import render_report
-from pipeline.publication.publish import read_places, runs, table_counts, unusable
+from pipeline.publication.publish import read_places, read_published, runs, table_counts, unusable
 
 TABLES = (
     "area_ranking",
@@ -100,8 +100,13 @@ def _drawn(home: Home, run: dict[str, Any], out: Path | None) -> list[Path]:
     with completed_folder(folder, run["run_id"], beside=None if out else report) as fresh:
         written = write_layers(layers, fresh, run=told, themes=descriptions(), formats=home.settings.layers.formats)
         (fresh / REPORT if out else unfinished(report)).write_bytes(html)
-        if out is None and (latest := _latest(home)) != run["run_id"]:  # asked while no other process can draw
+        # Both are asked while no other process can draw.
+        if out is None and (latest := _latest(home)) != run["run_id"]:
             raise _Overtaken(latest)
+        if not read_published(home.path, "market", run["run_id"]).equals(tables["market"]):
+            raise PublicationError(
+                f"run {run['run_id']} was changed while it was drawn; `harmspot layers` draws it anew"
+            )
     return [*(folder / path.name for path in written), report]
 
 

@@ -1,6 +1,5 @@
 """Plans of a run: operations against street markets, visits, and promises."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,15 +14,16 @@ import yaml
 from flows.home.settings import Settings, SettingsError
 from flows.run.assembly import Map, query
 from geo.market_shapes import near_treatment
+from geo.same_place import Ground
 from models.operations.crackdowns import Calendar, plan_crackdowns
-from models.operations.history import operations_of
+from models.operations.history import is_same_market, middle_of, operations_of
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
 from models.places.markets import Markets
 
-# Distances from the middle of a market, in cells: the patrolled cells (its eight neighbours), its core (two cells
-# away), and the largest drift at which a market counts as the same.
-PATROL_CELLS, CORE_CELLS, SAME_CELLS = 1.5, 2.9, 3
+# Distances from the middle of a market, in cells: the patrolled cells (its eight neighbours), and its core (two cells
+# away).
+PATROL_CELLS, CORE_CELLS = 1.5, 2.9
 HELP_DAYS = 90
 
 
@@ -51,12 +51,20 @@ class Plans:
 
 
 def plan_frames(
-    connection: duckdb.DuckDBPyConnection, markets: Markets, geography: Map, as_of: datetime, settings: Settings
+    connection: duckdb.DuckDBPyConnection,
+    markets: Markets,
+    geography: Map,
+    as_of: datetime,
+    settings: Settings,
+    hidden: Ground | None = None,
 ) -> PlanFrames:
-    """Return actions and reports at every market and operation; call `place_incidents` first."""
+    """Return actions and reports at every market and operation, less those on `hidden` ground.
+
+    Call `place_incidents` first.
+    """
     actions = query(connection, "place_action")
-    operations = _with_markets(operations_of(actions), markets.markets)
-    sites = _sites(markets.markets, operations)
+    operations = _without_hidden(_with_markets(operations_of(actions), markets.markets), geography, hidden)
+    sites = _sites(shown_markets(markets, geography, hidden).markets, operations)
     compared = _site_cells([*sites["market_id"], *_quiet_places(operations, geography, settings)], geography, settings)
     connection.register("site_cell", compared[["market_id", "cell_ix", "cell_iy", "is_core"]])
     events = query(connection, "site_event", time_zone=settings.force.time_zone)
@@ -74,6 +82,17 @@ def plan_frames(
     )
     of_markets = events[events["market_id"].isin(sites["market_id"])].reset_index(drop=True)
     return PlanFrames(sites, operations, actions, of_markets, compared[["market_id", "cell_id"]], events)
+
+
+def shown_markets(found: Markets, geography: Map, hidden: Ground | None) -> Markets:
+    """Return the markets without those that have a cell on hidden ground; the others stand as if there were no more.
+
+    Lists of people count all markets: they name no place, and sellers at a hidden market must not be sought elsewhere.
+    """
+    if hidden is None or found.cells.empty:
+        return found
+    is_hidden = hidden.holds_cells(found.cells["cell_ix"], found.cells["cell_iy"], geography.grid)
+    return found.without(set(found.cells.loc[is_hidden, "market_id"]))
 
 
 def plan_operations(
@@ -124,11 +143,9 @@ def plan_markets(
 def promises_of(frames: PlanFrames, as_of: datetime, settings: Settings) -> Promises:
     """Return every promise with its state at `as_of`."""
     core = frames.site_events[frames.site_events["is_core"] & (frames.site_events["kind"] == "dealing")]
-    area_of = frames.sites.set_index("market_id")["area_id"]
-    violations = core[["market_id", "occurred_at"]].assign(area_id=core["market_id"].map(area_of))
     return track_promises(
         frames.operations,
-        violations,
+        core[["incident_id", "market_id", "occurred_at"]],
         frames.actions,
         as_of=pd.Timestamp(as_of),
         time_zone=settings.force.time_zone,
@@ -162,33 +179,34 @@ def _with_markets(operations: pd.DataFrame, markets: pd.DataFrame) -> pd.DataFra
     return operations.assign(market_id=named.where(named.notna(), operations["area_id"].map(first)))
 
 
+def _without_hidden(operations: pd.DataFrame, geography: Map, hidden: Ground | None) -> pd.DataFrame:
+    """Return the operations less those at markets whose middle lies on hidden ground."""
+    middles = [middle_of(market) if isinstance(market, str) else None for market in operations["market_id"]]
+    if hidden is None or not any(middles):
+        return operations
+    cells = np.array([middle or (0, 0) for middle in middles])
+    is_hidden = hidden.holds_cells(cells[:, 0], cells[:, 1], geography.grid)
+    return operations[~(is_hidden & np.array([middle is not None for middle in middles]))].reset_index(drop=True)
+
+
 def _sites(markets: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:
     """Return today's markets, and the market of every operation, whether or not it is still found."""
     own = operations.dropna(subset="market_id").drop_duplicates("market_id", keep="last")
-    own = own[own["market_id"].map(_middle).notna()]
+    own = own[own["market_id"].map(middle_of).notna()]
     seen = markets[["market_id", "area_id", "grade", "is_provisional"]]
     of_operations: dict[str, dict[Any, Any]] = {}
     for market_id, area_id in own[["market_id", "area_id"]].itertuples(index=False):
-        same = [m for m in seen.to_dict("records") if m["area_id"] == area_id and _is_same(m["market_id"], market_id)]
+        same = [
+            m for m in seen.to_dict("records") if m["area_id"] == area_id and is_same_market(m["market_id"], market_id)
+        ]
         now: dict[Any, Any] = same[0] if same else {"grade": None, "is_provisional": False}
         of_operations[market_id] = {**now, "market_id": market_id, "area_id": area_id}
     drifted = [
-        any(area == row["area_id"] and _is_same(market, row["market_id"]) for row in of_operations.values())
+        any(area == row["area_id"] and is_same_market(market, row["market_id"]) for row in of_operations.values())
         for market, area in seen[["market_id", "area_id"]].itertuples(index=False)
     ]
     fresh = seen[~np.array(drifted, dtype=bool)]
     return pd.DataFrame([*of_operations.values(), *fresh.to_dict("records")], columns=list(seen.columns))
-
-
-def _middle(market_id: str) -> tuple[int, int] | None:
-    """Return the cell in the id: the heaviest cell of a market, or the middle of another place."""
-    found = re.fullmatch(r"(?:market|place)_(-?\d+)_(-?\d+)", market_id)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def _is_same(left: str, right: str) -> bool:
-    a, b = _middle(left), _middle(right)
-    return a is not None and b is not None and max(abs(a[0] - b[0]), abs(a[1] - b[1])) <= SAME_CELLS
 
 
 def _site_cells(site_ids: Sequence[str], geography: Map, settings: Settings) -> pd.DataFrame:
@@ -198,7 +216,9 @@ def _site_cells(site_ids: Sequence[str], geography: Map, settings: Settings) -> 
     offsets = pd.DataFrame(
         [(dx, dy, float(np.hypot(dx, dy))) for dx in steps for dy in steps], columns=["dx", "dy", "away"]
     )
-    middles = pd.DataFrame([(site, *(_middle(site) or (0, 0))) for site in site_ids], columns=["market_id", "ix", "iy"])
+    middles = pd.DataFrame(
+        [(site, *(middle_of(site) or (0, 0))) for site in site_ids], columns=["market_id", "ix", "iy"]
+    )
     middles = middles.astype({"ix": np.int64, "iy": np.int64})
     around = middles.merge(offsets[offsets["away"] <= reach], how="cross")
     around = around.assign(cell_ix=around["ix"] + around["dx"], cell_iy=around["iy"] + around["dy"])

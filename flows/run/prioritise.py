@@ -30,15 +30,17 @@ from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
 from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
-from flows.run.plans import PlanFrames, plan_frames, plan_operations
+from flows.run.plans import PlanFrames, plan_frames, plan_operations, shown_markets
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import data_quality
 from flows.run.repairs import map_repairs
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
+from geo.same_place import Ground, ground_of
 from models.changes import place_changes, with_rank_before
 from models.forecast.forecast import forecast_cells
 from models.operations.allocation import Allocation, allocate
+from models.operations.history import SAME_CELLS
 from models.people_lists.assess import PeopleLists, PreviousPeople, assess_people
 from models.places.address_piles import harm_off_piles
 from models.places.crime_focus import rank_focus
@@ -117,10 +119,12 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         pile_cells = pile_table(piles, forecast, geography, settings)
         forecast = with_pile_mark(forecast, pile_cells)
         hotspots = call(find_places_of_harm, frames, geography, codebook, settings, previous, left_out(pile_cells))
-        markets = call(find_street_markets, frames, geography, settings)
-        persons = call(people_frames, snapshot.connection, flagrant_cells(markets), as_of, settings)
+        found = call(find_street_markets, frames, geography, settings)
+        hidden = withheld_ground(identity)
+        markets = shown_markets(found, geography, hidden)
+        persons = call(people_frames, snapshot.connection, flagrant_cells(found), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
-        plan_inputs = call(plan_frames, snapshot.connection, markets, geography, as_of, settings)
+        plan_inputs = call(plan_frames, snapshot.connection, found, geography, as_of, settings, hidden)
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
         plans = call(
@@ -269,6 +273,12 @@ def find_street_markets(frames: PlaceFrames, geography: Map, settings: Settings)
         cells, geography.grid, geography.points_of_interest, distance_m=settings.markets.visibility_distance_m
     )
     return rank_markets(frames.market_reports, cells.assign(is_visible=is_visible), config=settings.markets)
+
+
+def withheld_ground(identity: RunIdentity) -> Ground | None:
+    """Return the ground of the places under an embargo, None if there is none."""
+    cells = identity.withheld_cells
+    return ground_of(cells, identity.crs, reach_cells=SAME_CELLS) if cells else None
 
 
 def flagrant_cells(markets: Markets) -> pd.DataFrame:

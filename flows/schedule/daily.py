@@ -16,6 +16,7 @@ from flows.home.home import Home
 from flows.home.run_identity import RunIdentity, hash_of_erasures
 from flows.home.stage import Call, P, R, direct
 from flows.human_log.audit_events import halt_of
+from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
 from flows.human_log.projections import projector
 from flows.ingest.ingest import ingest_sources
@@ -166,14 +167,15 @@ def identify_run(
         wait_s=settings.store.wait_s,
         progress=home.progress,
     )
-    before = predecessor(home.path, as_of, resolved)
+    before, ledger = predecessor(home.path, as_of, resolved), read_ledger(home)
     return RunIdentity(
         as_of=as_of,
         known_at=resolved,
         predecessor_run_id=before["run_id"] if before else None,
         settings=settings,
         crs=geography.grid.crs,
-        erasures_hash=hash_of_erasures(read_ledger(home).erased_people),
+        erasures_hash=hash_of_erasures(ledger.erased_people),
+        withheld_cells=cells_of_run(ledger, as_of, resolved, home.now()),
     )
 
 

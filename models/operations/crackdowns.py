@@ -20,6 +20,7 @@ from scipy.special import gammaincinv
 from models.arrays import Row
 from models.checks import expect
 from models.operations.benefit import BANDS, BenefitConfig, draw_averted, weigh
+from models.operations.history import is_over, owed_evaluations
 from models.operations.promises import Promises
 from models.operations.tipping import draw_hours_needed
 
@@ -139,11 +140,26 @@ def plan_crackdowns(
     for site in sites.sort_values("market_id").to_dict("records"):
         events = site_events[site_events["market_id"] == site["market_id"]]
         row = _site_row(site, _operation_of(site, current), events, harm_days, calendar, seed, config, benefit)
-        rows.append(row)
+        rows.append(row | {"owed": owed_because(operations, site["area_id"], site["market_id"], calendar)})
     _allocate_budget(rows, promises, calendar, config)
     for row in rows:
         row["fidelity_missing"] = _missing(row, promises, helped_areas, checklist, calendar, config)
     return _plan_table(rows, calendar)
+
+
+def owed_because(operations: pd.DataFrame, area_id: str, market_id: str, calendar: Calendar) -> str | None:
+    """Return why nothing may be announced or go on at a place before an evaluation; None if none is due.
+
+    An operation that runs before its stop date owes its evaluation only once it is over.
+    """
+    over = [each for each in owed_evaluations(operations, area_id, market_id) if is_over(each, calendar.today)]
+    if not over:
+        return None
+    last = over[-1]
+    ended_on, renewed_on = calendar.day(last["ended_at"]), calendar.day(last["renewed_at"])
+    over_since = f"its operation ended on {ended_on}" if ended_on else f"its stop date {last['stop_on']} has come"
+    renewed = f", and was renewed on {renewed_on} without an evaluation" if renewed_on else ""
+    return f"{over_since}{renewed}: evaluate it before anything is renewed"
 
 
 def _operation_of(site: Row, current: pd.DataFrame) -> Row:
@@ -250,7 +266,7 @@ def _overdose_watch(events: pd.DataFrame, started: date | None, started_ago: int
 
 
 def announcement_problems(
-    plan: Mapping[str, Any], operation: Mapping[str, Any], *, calendar: Calendar, config: CrackdownsConfig
+    plan: Mapping[str, Any], operations: pd.DataFrame, *, calendar: Calendar, config: CrackdownsConfig
 ) -> list[str]:
     """Return the reasons why an operation may not be announced today, one sentence each.
 
@@ -258,8 +274,8 @@ def announcement_problems(
     ----------
     plan : mapping
         Its row of `crackdown_plan`.
-    operation : mapping
-        Its row of `operations_of`, empty if none has begun.
+    operations : DataFrame
+        As `models.operations.history.operations_of` returns.
     calendar : Calendar
         Date of the plan, and days between the steps.
     config : CrackdownsConfig
@@ -270,7 +286,11 @@ def announcement_problems(
     list of str
         The reasons; empty if the operation may be announced.
     """
+    own = operations[(operations["area_id"] == plan["area_id"]) & operations["ended_at"].isna()]
+    operation: Mapping[Any, Any] = dict(own.iloc[-1]) if len(own) else {}
     problems = [f"refused: {reason}" for reason in plan["refused_because"]]
+    if owed := owed_because(operations, plan["area_id"], plan["market_id"], calendar):
+        problems.append(f"{owed}: harmspot plan evaluate")
     if plan["phase"] != "announce":
         problems.append(f"its phase is {plan['phase']}: {plan['why']}")
     missing = [name for name in ("registered_at", "outcome", "comparison", "stop_on") if pd.isna(operation.get(name))]
@@ -323,14 +343,14 @@ def _schedule_running(row: Row, calendar: Calendar, config: CrackdownsConfig) ->
     promised = days["started"] or operation["promised_start"]  # officers may have begun without an announcement
     starts_on = promised or days["announced"] + timedelta(days=calendar.lead_days)
     row |= {"tell_partners_on": days["partners_told"], "announce_on": days["announced"], "starts_on": starts_on}
-    if days["maintained"]:
+    if row["owed"]:
+        row |= {"phase": "hold", "next_step": "evaluate", "hours_today": 0.0}
+        row |= {"refused_because": [row["owed"]], "why": row["owed"]}
+    elif days["maintained"]:
         row |= {"phase": "maintain", "next_step": "hold_it", "hours_today": row["maintenance_hours"]}
         row["why"] = (
             "tipped and held" if row["is_quiet"] else "held, but its reports are no longer well below the baseline"
         )
-    elif row["stop_on"] and calendar.today >= row["stop_on"]:
-        row |= {"phase": "hold", "next_step": "evaluate", "hours_today": 0.0}
-        row["why"] = f"its stop date {row['stop_on']} has come: evaluate it before anything is renewed"
     elif days["started"]:
         row |= {"phase": "concentrate", "next_step": "go_on", "hours_today": surge}
         row["is_ready_to_move"] = row["is_quiet"] and row["started_ago"] >= config.below_days
@@ -369,7 +389,11 @@ def _schedule_candidate(
         "tell_partners_on": told_on if takes_turn else None,
         "announce_on": announce_on if takes_turn else None,
         "starts_on": announce_on + timedelta(days=calendar.lead_days) if takes_turn else None,
-        "next_step": _preparation(days, announce_on, calendar) if takes_turn else "nothing",
+        "next_step": _preparation(days, announce_on, calendar)
+        if takes_turn
+        else "evaluate"
+        if row["owed"]
+        else "nothing",
         "why": _reason(takes_turn, refused, p_tips, config),
     }
     return surge if takes_turn else 0.0
@@ -383,7 +407,7 @@ def _whole_budget(needed: np.ndarray, config: CrackdownsConfig) -> tuple[float, 
 
 def _refusals(row: Row, promises: Promises, config: CrackdownsConfig) -> list[str]:
     """Return the reasons why it may not be announced, whatever the budget."""
-    reasons = []
+    reasons = [row["owed"]] if row["owed"] else []
     if row["operation"].get("is_elsewhere"):
         reasons.append("another operation runs in this area")
     if row["grade"] != "flagrant" or row["is_provisional"]:

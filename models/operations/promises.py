@@ -3,8 +3,14 @@
 A warning works only while it is credible: p falls with every broken promise (Kleiman and Kilmer 2009, PNAS 106:14230),
 so announcing stops when the share of kept promises falls below a floor. An announcement makes three promises: to begin
 on the announced day, to deliver the announced hours, and to respond to violations in time.
+
+One consequence answers one violation, and one violation has one answer, whatever the number of operations in the area.
+First come the answers in time, as many as there can be: each consequence, the oldest first, answers the oldest open
+violation whose deadline is not over (earliest deadline first, which is optimal: Glover 1967, Naval Research Logistics
+Quarterly 14:313). What is left over answers late: the oldest consequence the oldest violation before it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -17,6 +23,7 @@ from models.arrays import Row
 from models.checks import expect
 
 CONSEQUENCES = ("sanction", "arrest", "seizure")
+_HOUR = pd.Timedelta(hours=1)
 COLUMNS = (
     "area_id", "promise_kind", "announced_at", "market_id", "notice_id", "promised", "due_on", "status",
     "promised_amount", "delivered_amount", "why",
@@ -45,8 +52,8 @@ class Promises:
     promises: pd.DataFrame  # the columns of `promise` without the run's
     answers: pd.DataFrame  # area_id, violated_at, answered_at, hours: one row per violation under an announcement
     kept_rate: float  # of promises kept or broken; NaN where none is due
-    swiftness_h: float  # median hours from violation to consequence; NaN where there was none
-    certainty: float  # share of violations due by now that were answered in time; NaN where none is due
+    swiftness_h: float  # median hours to a consequence, over the violations that had one; NaN where none had
+    certainty: float  # share answered in time of the violations whose deadline is over; NaN where there is none
     may_announce: bool
 
     def text(self, config: PromisesConfig) -> str:
@@ -96,7 +103,7 @@ def track_promises(
     operations : DataFrame
         As `models.operations.history.operations_of` returns.
     violations : DataFrame
-        area_id, market_id, occurred_at (UTC): dealing reported at a market.
+        incident_id, market_id, occurred_at (UTC): dealing reported at a market, perhaps at several that lie close.
     actions : DataFrame
         kind, area_id, at, hours.
     as_of : Timestamp
@@ -117,23 +124,43 @@ def track_promises(
     """
     zone = ZoneInfo(time_zone)
     rows: list[dict[str, Any]] = []
-    answers = []
     # Broken promises leave the window, or the force could never announce again.
     is_recent = operations["announced_at"] >= as_of - pd.Timedelta(days=config.window_days)
-    for operation in operations[is_recent].to_dict("records"):
+    every = []
+    for operation in operations[is_recent].sort_values("announced_at", kind="stable").to_dict("records"):
         starts_on = operation["promised_start"] or (
             operation["announced_at"].tz_convert(zone).date() + timedelta(days=lead_days)
         )
         in_area = actions[actions["area_id"] == operation["area_id"]]
-        announced = _Announced(operation, in_area, starts_on, operation_days, as_of, zone, config)
-        answered = announced.answers(violations)
-        answers.append(answered)
-        own = {name: operation[name] for name in ("area_id", "announced_at", "market_id", "notice_id")}
+        every.append(_Announced(operation, in_area, starts_on, operation_days, as_of, zone, config))
+    answers = _answers(every, violations, actions, config)
+    for number, announced in enumerate(every):
+        own = {name: announced.operation[name] for name in ("area_id", "announced_at", "market_id", "notice_id")}
+        answered = answers[answers["operation"] == number]
         made = (announced.start(), announced.hours(), announced.response(answered))
         rows += [{**own, **promise} for promise in made if promise]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    all_answers = pd.concat(answers, ignore_index=True) if answers else _no_answers()
-    return _summary(table, all_answers, as_of, config)
+    return _summary(table, answers.drop(columns="operation"), as_of, config)
+
+
+def answered_by(violated: Sequence[pd.Timestamp], consequences: Sequence[pd.Timestamp], h: float) -> list[int | None]:
+    """Return, for each violation, the position of the one consequence that answers it; None if none does.
+
+    The rule is that of the module: as many answers within `h` hours as there can be, then late ones, the oldest first.
+    A consequence at the very moment of a violation answers it, an earlier one never does.
+    """
+    deadline = pd.Timedelta(hours=h)
+    found: list[int | None] = [None] * len(violated)
+    by_age = sorted(range(len(violated)), key=lambda i: (violated[i], i))
+    left = sorted(range(len(consequences)), key=lambda i: (consequences[i], i))
+    for is_late in (False, True):
+        for answer in list(left):
+            at = consequences[answer]
+            open_ones = (i for i in by_age if found[i] is None and violated[i] <= at)
+            if (oldest := next((i for i in open_ones if is_late or at <= violated[i] + deadline), None)) is not None:
+                found[oldest] = answer
+                left.remove(answer)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,33 +215,57 @@ class _Announced:
         }  # fmt: skip
 
     def response(self, answered: pd.DataFrame) -> dict[str, Any] | None:
-        """Return the promise of responses: how many due violations were answered in time; None if none is due."""
+        """Return the promise of responses: how many due violations were answered in time; None if none is due.
+
+        It is settled once the deadline of a violation on the last day is over.
+        """
         due, in_time = _in_time(answered, self.as_of, self.config)
         if not len(due):
             return None
         is_kept = float(in_time.mean()) >= self.config.kept_rate_floor
-        status = ("kept" if is_kept else "broken") if self.today >= self.ends_on else "open"
+        settled_at = self.midnight(self.ends_on) + pd.Timedelta(hours=self.config.response_deadline_h)
+        status = ("kept" if is_kept else "broken") if self.as_of >= settled_at else "open"
         deadline = f"an answer within {self.config.response_deadline_h:g} h"
         return {
-            "promise_kind": "response", "promised": deadline, "due_on": self.ends_on, "status": status,
+            "promise_kind": "response", "promised": deadline, "due_on": settled_at.tz_convert(self.zone).date(),
+            "status": status,
             "promised_amount": float(len(due)), "delivered_amount": float(in_time.sum()),
             "why": f"{int(in_time.sum())} of {len(due)} violations answered in time",
         }  # fmt: skip
 
-    def answers(self, violations: pd.DataFrame) -> pd.DataFrame:
-        """Match each violation with the first later consequence that no earlier violation was matched with."""
+    def covers(self, violations: pd.DataFrame) -> "pd.Series[bool]":
+        """Return which violations are at its market in the days that it was announced for."""
         begin, end = self.midnight(self.starts_on), min(self.midnight(self.ends_on), self.as_of)
-        at_market = violations.loc[violations["market_id"] == self.operation["market_id"], "occurred_at"]
-        is_answer = self.actions["kind"].isin(CONSEQUENCES) & (self.actions["at"] >= begin)
-        free = sorted(self.actions.loc[is_answer, "at"])
-        rows = []
-        for moment in sorted(at_market[(at_market >= begin) & (at_market < end)]):
-            answer = next((at for at in free if at >= moment), None)
-            if answer is not None:
-                free.remove(answer)
-            hours = np.nan if answer is None else (answer - moment) / pd.Timedelta(hours=1)
-            rows.append((self.operation["area_id"], moment, answer, hours))
-        return pd.DataFrame(rows, columns=["area_id", "violated_at", "answered_at", "hours"]) if rows else _no_answers()
+        at = violations["occurred_at"]
+        return violations["market_id"].eq(self.operation["market_id"]) & (at >= begin) & (at < end)
+
+
+def _answers(
+    every: Sequence[_Announced], violations: pd.DataFrame, actions: pd.DataFrame, config: PromisesConfig
+) -> pd.DataFrame:
+    """Return one row per violation under an announcement, with its answer and the number of the operation.
+
+    A report under several announcements is one violation, of the latest of them; what is done in an area is matched
+    with the violations of all its operations together.
+    """
+    told = violations.assign(operation=-1)
+    for number, announced in enumerate(every):
+        told.loc[announced.covers(told), "operation"] = number
+    told = told[told["operation"] >= 0].sort_values(["occurred_at", "incident_id", "operation"])
+    told = told.drop_duplicates("incident_id", keep="last")
+    areas = [announced.operation["area_id"] for announced in every]
+    told = told.assign(area_id=[areas[number] for number in told["operation"]])
+    parts = []
+    for area_id, of_area in told.groupby("area_id", sort=True):
+        is_answer = actions["area_id"].eq(area_id) & actions["kind"].isin(CONSEQUENCES)
+        consequences = sorted(actions.loc[is_answer, "at"])
+        moments = list(of_area["occurred_at"])
+        found = answered_by(moments, consequences, config.response_deadline_h)
+        answered_at = pd.Series([None if i is None else consequences[i] for i in found], dtype="datetime64[us, UTC]")
+        hours = [np.nan if i is None else (consequences[i] - at) / _HOUR for i, at in zip(found, moments, strict=True)]
+        columns = {"area_id": area_id, "violated_at": moments, "answered_at": answered_at, "hours": hours}
+        parts.append(pd.DataFrame({**columns, "operation": list(of_area["operation"])}))
+    return pd.concat(parts, ignore_index=True) if parts else _no_answers()
 
 
 def delivered_hours(actions: pd.DataFrame, begin: pd.Timestamp, until: pd.Timestamp) -> float:
@@ -234,15 +285,20 @@ def delivered_hours(actions: pd.DataFrame, begin: pd.Timestamp, until: pd.Timest
 
 
 def _in_time(answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the violations whose deadline is over, and which of them were answered in time.
+
+    Those answered before it is over wait like the others: else a day with one answer to ten violations counts as 100%.
+    """
     deadline = pd.Timedelta(hours=config.response_deadline_h)
     in_time = answers["hours"].astype(float) <= config.response_deadline_h
-    is_due = in_time | (answers["violated_at"] + deadline <= as_of)
+    is_due = answers["violated_at"] + deadline <= as_of
     return answers[is_due], in_time[is_due]
 
 
 def _no_answers() -> pd.DataFrame:
     moments = {name: pd.Series(dtype="datetime64[us, UTC]") for name in ("violated_at", "answered_at")}
-    return pd.DataFrame({"area_id": pd.Series(dtype=str), **moments, "hours": pd.Series(dtype=float)})
+    whole = {"hours": pd.Series(dtype=float), "operation": pd.Series(dtype="int64")}
+    return pd.DataFrame({"area_id": pd.Series(dtype=str), **moments, **whole})
 
 
 def _summary(table: pd.DataFrame, answers: pd.DataFrame, as_of: pd.Timestamp, config: PromisesConfig) -> Promises:

@@ -10,7 +10,7 @@ are clustered by steepest ascent to the neighbourhood with most reports; cells w
 markets stay compact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,12 @@ class Markets:
     markets: pd.DataFrame  # the columns of `market` without the run's and the geometry, in rank order
     cells: pd.DataFrame  # market_id, cell_ix, cell_iy: to dissolve into polygons
     evidence: pd.DataFrame  # market_id, incident_id, kind, age_days: newest first within a market
+
+    def without(self, market_ids: Collection[str]) -> "Markets":
+        """Return the markets, cells and evidence less those of some markets; the ranks of the others close up."""
+        frames = (self.markets, self.cells, self.evidence)
+        left, cells, evidence = (frame[~frame["market_id"].isin(market_ids)].reset_index(drop=True) for frame in frames)
+        return Markets(left.assign(rank=np.arange(1, len(left) + 1)), cells, evidence)
 
 
 COLUMNS = {
@@ -165,11 +171,18 @@ class LiveMarkets:
             self._markets = self._rank()
         return self._markets
 
+    def market_cells(self) -> pd.DataFrame:
+        """Return market_id, cell_ix and cell_iy of the markets that `rank` returns, as `Markets.cells`."""
+        self.rank()
+        return self._cells_of_markets
+
     def _rank(self) -> pd.DataFrame:
+        self._cells_of_markets = _no_markets().cells
         if self._dealing.empty:
             return _no_markets().markets[["market_id", "rank", "grade"]]
-        kept, _ = _find(self._grid, self._counts, self._dealing, self._config, self._priors)
+        kept, market_of = _find(self._grid, self._counts, self._dealing, self._config, self._priors)
         ids = _market_ids(self._grid.cells.iloc[kept["cell"].to_numpy()])
+        self._cells_of_markets = _cells_of_markets(self._grid, pd.Series(ids, index=kept.index), market_of)
         return pd.DataFrame({"market_id": ids, "rank": np.arange(1, len(ids) + 1), "grade": kept["grade"].to_numpy()})
 
     def _outside(self) -> pd.DataFrame:
@@ -402,17 +415,22 @@ def _published(kept: pd.DataFrame, market_of: Ints, reports: pd.DataFrame, grid:
     here = grid.cells.iloc[kept["cell"].to_numpy()]
     ids = _market_ids(here)
     markets = kept.assign(market_id=ids, rank=np.arange(1, len(kept) + 1), area_id=here["area_id"].to_numpy())
-    name_of_summit = pd.Series(ids, index=kept.index)
-    cells = grid.cells[["cell_ix", "cell_iy"]].assign(market_id=name_of_summit.reindex(market_of).to_numpy())
-    cells = cells.dropna(subset="market_id").sort_values(["market_id", "cell_ix", "cell_iy"], ignore_index=True)
+    cells = _cells_of_markets(grid, pd.Series(ids, index=kept.index), market_of)
     # Overdoses are not evidence against a place, so they are excluded.
     near = cells.merge(reports[reports["kind"] != "overdose"], on=["cell_ix", "cell_iy"])
     evidence = near.sort_values(["market_id", "age_days", "incident_id"], ignore_index=True)
     return Markets(
         markets.reset_index(drop=True)[list(COLUMNS)].astype(COLUMNS),
-        cells[["market_id", "cell_ix", "cell_iy"]],
+        cells,
         evidence[["market_id", "incident_id", "kind", "age_days"]],
     )
+
+
+def _cells_of_markets(grid: _Grid, name_of_summit: "pd.Series[str]", market_of: Ints) -> pd.DataFrame:
+    """Return market_id, cell_ix, cell_iy of the cells of the named markets, sorted."""
+    cells = grid.cells[["cell_ix", "cell_iy"]].assign(market_id=name_of_summit.reindex(market_of).to_numpy())
+    cells = cells.dropna(subset="market_id").sort_values(["market_id", "cell_ix", "cell_iy"], ignore_index=True)
+    return cells[["market_id", "cell_ix", "cell_iy"]]
 
 
 def _market_ids(cells: pd.DataFrame) -> npt.NDArray[np.object_]:

@@ -41,6 +41,7 @@ ActionKind = Literal[
     "announcement",
     "crackdown_start",
     "crackdown_end",
+    "evaluation",
     "visit",
     "outreach",
     "arrest",

@@ -8,7 +8,7 @@ import fcntl
 import glob
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -171,6 +171,37 @@ def rewrite_tables(
         connection.execute("DETACH fresh")
 
 
+def rewrite_rows(
+    path: Path,
+    fresh: Path,
+    tables: Mapping[str, Table],
+    changed: Mapping[tuple[str, str], pa.Table],
+    *,
+    without_hashes: Collection[tuple[str, str]] = (),
+) -> None:
+    """Write all rows of `path`, which is not encrypted, to the new file `fresh`, whose free space holds none of before.
+
+    `changed` has, by run and table, rows that take the place of those kept; projections are of no run. Of those in
+    `without_hashes` the hash stays as it was.
+    """
+    with opened(path, None) as connection:
+        attach(connection, fresh, None, alias="fresh")
+        shared = _shared_columns(connection, tables)
+        with transaction(connection):
+            for name, table in tables.items():
+                connection.execute(";\n".join(create_table_sql(table)))
+                renewed = {run_id: rows for (run_id, table_name), rows in changed.items() if table_name == name}
+                if name in shared and OF_NO_RUN not in renewed:
+                    copied = copy_others_sql(table, shared[name], is_whole=not renewed)
+                    connection.execute(copied, {"renewed": list(renewed)} if renewed else None)
+                for rows in renewed.values():
+                    _insert(connection, name, rows)
+            noted = {place: rows for place, rows in changed.items() if place not in without_hashes}
+            _note_hashes(connection, noted if connection.execute(query("publication/has_hashes")).fetchone() else {})
+        connection.execute("CHECKPOINT fresh")
+        connection.execute("DETACH fresh")
+
+
 def read_tables_of(path: Path, tables: Mapping[str, Table], encryption_key: str | None) -> dict[str, pa.Table]:
     """Return all rows, sorted by key, of each of `tables` that the file has with exactly the same columns."""
     with opened(path, encryption_key) as connection:
@@ -243,6 +274,13 @@ def copy_history_sql(table: Table, columns: Sequence[str]) -> str:
         f"AND {person} NOT IN (SELECT unnest($forgotten::VARCHAR[])) "
         "ORDER BY rowid"  # DuckDB's joins do not preserve order
     )
+
+
+def copy_others_sql(table: Table, columns: Sequence[str], *, is_whole: bool) -> str:
+    """Return the statement that copies all rows, in order; unless `is_whole`, less those of the runs `$renewed`."""
+    name, listed = name_sql(table.name), ", ".join(name_sql(column) for column in columns)
+    where = "" if is_whole else " WHERE run_id NOT IN (SELECT unnest($renewed::VARCHAR[]))"
+    return f"INSERT INTO fresh.{name} BY NAME SELECT {listed} FROM kept.{name}{where} ORDER BY rowid"  # noqa: S608
 
 
 def people_sql(table_name: str) -> str:

@@ -39,6 +39,7 @@ from pipeline.publication.duckdb_file import (
     put_in_place,
     read_tables_of,
     remove_stale_logs,
+    rewrite_rows,
     rewrite_tables,
     rows_of_run_sql,
     runs_with_rows_sql,
@@ -46,6 +47,7 @@ from pipeline.publication.duckdb_file import (
     write_file,
 )
 from pipeline.publication.tables import Table, conform, read_tables
+from pipeline.publication.withheld import Withheld, hidden_markets, markets_by_run, named_markets, without_markets
 
 PUBLISHED = "published.duckdb"
 RESTRICTED = "restricted.duckdb"
@@ -54,10 +56,14 @@ LOCK = "publication.lock"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Content of the projections: their rows by table name, and the ids of erased people, who may have no row."""
+    """Content of the projections: their rows by table name; whom and what no row of any run may name.
+
+    `erased` are the ids of erased people, `withheld` says which markets are withheld.
+    """
 
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     erased: Sequence[str] = ()
+    withheld: Withheld | None = None
 
 
 # Returns the content of the projections. It is called under the lock, so that after two concurrent decisions the
@@ -133,6 +139,10 @@ def publish(
         if is_new:
             shown = projector()
             shown_places, shown_people = _projected(shown)
+            if shown.withheld:
+                _withhold(home, {}, shown.withheld)
+                hidden = hidden_markets(places["market"], run["crs"], shown.withheld, named_markets(places))
+                places |= without_markets(places, hidden)
             _replace_pair(
                 home,
                 {**places, **shown_places},
@@ -152,7 +162,7 @@ def project(home: Path, shown: Shown, *, key: Key) -> list[Path]:
 
     A file whose projections are unchanged is not written, nor is a home without a publication: its first publication
     includes the projections. If an erased person is still in a kept run, the file of people is written anew, so that
-    even its free space does not hold the rows.
+    even its free space does not hold the rows; likewise the file of places, if a kept run names a withheld market.
 
     Raises
     ------
@@ -161,14 +171,53 @@ def project(home: Path, shown: Shown, *, key: Key) -> list[Path]:
     """
     clean_up(home)
     places, people = _projected(shown)
-    fresh = [
-        (_without_erased(home / RESTRICTED, people, key, shown.erased), home / RESTRICTED),
-        (_rewritten(home / PUBLISHED, read_tables().published, places, None), home / PUBLISHED),
-    ]
+    fresh = [(_without_erased(home / RESTRICTED, people, key, shown.erased), home / RESTRICTED)]
+    if shown.withheld is None:
+        fresh.append((_rewritten(home / PUBLISHED, read_tables().published, places, None), home / PUBLISHED))
     replaced = [(beside, path) for beside, path in fresh if beside]
     for beside, path in replaced:
         put_in_place(beside, path)
-    return [path for _, path in replaced]
+    withheld = _withhold(home, places, shown.withheld) if shown.withheld else []
+    return [*(path for _, path in replaced), *withheld]
+
+
+def _withhold(home: Path, projections: Mapping[str, pa.Table], withheld: Withheld) -> list[Path]:
+    """Take the withheld markets out of every kept run, with fresh `projections`; return the file if it was replaced."""
+    path, tables = home / PUBLISHED, read_tables().published
+    if not path.exists():
+        return []
+    kept = read_tables_of(path, {name: tables[name] for name in projections}, None)
+    fresh_rows = {name: rows for name, rows in projections.items() if name not in kept or not rows.equals(kept[name])}
+    changed, damaged = _rows_without(path, tables, withheld)
+    changed |= {(OF_NO_RUN, name): rows for name, rows in fresh_rows.items()}
+    if not changed:
+        return []
+    fresh = unfinished(path)
+    rewrite_rows(path, fresh, tables, changed, without_hashes=damaged)
+    shutil.copymode(path, fresh)
+    put_in_place(fresh, path)
+    return [path]
+
+
+def _rows_without(
+    path: Path, tables: Mapping[str, Table], withheld: Withheld
+) -> tuple[dict[tuple[str, str], pa.Table], set[tuple[str, str]]]:
+    """Return, by run and table, the rows without withheld markets where some name them, and which were damaged."""
+    changed, damaged = {}, set()
+    with opened(path, None) as connection:
+        hashes, present = hashes_of(connection, path), _table_names(connection)
+        named = markets_by_run(connection, tables)
+        for run in _kept_rows_of_runs(connection, hashes).to_pylist():
+            run_id = run["run_id"]
+            market = _rows_of_run(connection, tables["market"], run_id, present)
+            hidden = hidden_markets(market, run["crs"], withheld, named.get(run_id, ()))
+            of_run = [table for table in tables.values() if hidden and table.is_of_one_run and table.name in present]
+            rows = {table.name: _rows_of_run(connection, table, run_id, present) for table in of_run}
+            for name, left in without_markets(rows, hidden).items():
+                changed[run_id, name] = left
+                if not (hashes.knows(run_id) and hashes.is_as_published(name, run_id, rows[name])):
+                    damaged.add((run_id, name))
+    return changed, damaged
 
 
 def clean_up(home: Path) -> list[Path]:

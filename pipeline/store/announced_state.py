@@ -5,7 +5,8 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from pipeline.database import query
+from pipeline.database import frame, query
+from pipeline.store.human_events import HumanEvent, events_of
 
 State = dict[tuple[str, str], str]  # by (place_kind, place_id)
 COLUMNS = pa.schema({"place_kind": pa.string(), "place_id": pa.string(), "standing": pa.string()})
@@ -25,6 +26,11 @@ def known_versions(connection: duckdb.DuckDBPyConnection, seen: int) -> pa.Table
 def changed_incidents(connection: duckdb.DuckDBPyConnection, seen: int) -> pa.Table:
     """Return the latest version of every incident that batches after `seen` brought, by id_hash."""
     return connection.execute(query("live/changed_incident"), {"seen": seen}).to_arrow_table()
+
+
+def market_events(connection: duckdb.DuckDBPyConnection) -> tuple[HumanEvent, ...]:
+    """Return the decisions on markets in order of recording."""
+    return events_of(frame(connection, query("store/human_events#of_markets")))
 
 
 def read_announced_state(connection: duckdb.DuckDBPyConnection, run_id: str) -> State:

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from pipeline.errors import StoreError
 
-SUBJECT_KINDS = ("notice", "list", "person", "run", "plan", "audit")
+SUBJECT_KINDS = ("notice", "list", "person", "run", "plan", "audit", "market")
 
 Words = Annotated[str, Meta(min_length=1, max_length=4000)]
 Manner = Literal["in_person", "posted", "displayed"]
@@ -104,6 +104,14 @@ class Finding(_Detail, frozen=True, kw_only=True):
     report_sha256: Words
 
 
+class Hiding(_Detail, frozen=True, kw_only=True):
+    """Embargo of a market: its reason, the midnight after its last day, and the cells of the market."""
+
+    reason: Words
+    ends_at: datetime
+    cell_ids: tuple[str, ...]
+
+
 class Beginning(_Detail, frozen=True, kw_only=True):
     """First run of a home, from which audit deadlines count; has no fields."""
 
@@ -137,12 +145,14 @@ DETAILS: dict[str, type[_Detail]] = {
     "evaluated": Finding,
     "began": Beginning,
     "audited": Audit,
+    "embargoed": Hiding,
+    "lifted": Reason,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class HumanEvent:
-    """One human decision: actor, kind, subject (notice, list, person, run, plan or audit), time and details."""
+    """One human decision: actor, kind, subject (notice, list, run, market …), time and details."""
 
     kind: str
     actor: str

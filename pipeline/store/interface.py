@@ -198,6 +198,9 @@ class Store(Protocol):
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
         """Mark messages as acknowledged; they are not sent again."""
 
+    def withdraw_messages(self, message_ids: Sequence[str], at: datetime) -> None:
+        """Delete the payload of messages that were not delivered; they are never sent."""
+
     # People
 
     def resolve_pseudonym(self, person_id: str) -> str | None:
@@ -239,6 +242,12 @@ class Store(Protocol):
 
     def live_warrants(self, at: datetime) -> set[str]:
         """Return the ids of the warrants outstanding as known at `at`, regardless of any run."""
+
+    def place_actions(self, at: datetime) -> pd.DataFrame:
+        """Return the actions before `at`, as known at `at` regardless of any run, that name an area.
+
+        Columns action_id, kind, actor, area_id (as the source gave it), notice_id, at, hours, detail; oldest first.
+        """
 
     def corrected_evidence(self, evidence: pd.DataFrame, known_at: datetime) -> pd.DataFrame:
         """Return the evidence records of notices that were corrected after the notice was drafted.

@@ -178,6 +178,12 @@ class DuckDBStore(Loading, Identities):
             marked = {"message_ids": list(message_ids), "at": at}
             self._connection.execute(query("store/outbox#mark_delivered"), marked)
 
+    def withdraw_messages(self, message_ids: Sequence[str], at: datetime) -> None:
+        """Delete the payload of messages that were not delivered; they are never sent."""
+        with transaction(self._connection):
+            withdrawn = {"message_ids": list(message_ids), "at": at}
+            self._connection.execute(query("store/outbox#withdraw"), withdrawn)
+
     def latest_known_at(self, now: datetime) -> datetime:
         """Return `now`, or the time of the store's last change if that is later (the writer's clock was ahead)."""
         [(known_until,)] = self._rows("store/batches#known_until")
@@ -190,6 +196,10 @@ class DuckDBStore(Loading, Identities):
     def live_warrants(self, at: datetime) -> set[str]:
         """Return the ids of the warrants outstanding as known at `at`, regardless of any run."""
         return set(self._known_now("warrant", "store/known_now#live_warrants", at)["warrant_id"])
+
+    def place_actions(self, at: datetime) -> pd.DataFrame:
+        """Return the actions before `at`, as known at `at` regardless of any run, that name an area."""
+        return self._known_now("action", "store/known_now#actions", at)
 
     def corrected_evidence(self, evidence: pd.DataFrame, known_at: datetime) -> pd.DataFrame:
         """Return the evidence records of notices that were corrected after the notice was drafted."""

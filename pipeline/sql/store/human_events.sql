@@ -19,6 +19,13 @@ SELECT sequence, event_id, kind, actor, subject_kind, subject, "at", detail
 FROM store.human_event
 ORDER BY sequence, "at", event_id
 
+-- name: of_markets
+-- Decisions on markets.
+SELECT sequence, event_id, kind, actor, subject_kind, subject, "at", detail
+FROM store.human_event
+WHERE subject_kind = 'market'
+ORDER BY sequence, "at", event_id
+
 -- name: keep_log_mark
 -- Store the mark of the access log at the latest human event.
 UPDATE store.log_mark SET size_bytes = $size_bytes, entry_hash = $entry_hash

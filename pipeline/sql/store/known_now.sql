@@ -18,3 +18,10 @@ ORDER BY identity.person_id
 -- name: live_warrants
 -- Outstanding warrants of `warrant_snapshot`.
 SELECT warrant_id FROM warrant_snapshot WHERE status = 'outstanding' ORDER BY warrant_id
+
+-- name: actions
+-- Actions of `action_snapshot` that name an area, oldest first. The persons concerned are not read.
+SELECT action_id, kind, actor, area_id, notice_id, "at", hours, detail
+FROM action_snapshot
+WHERE area_id IS NOT NULL
+ORDER BY "at", action_id

@@ -34,6 +34,12 @@ UPDATE store.outbox
 SET delivered_at = $at
 WHERE delivered_at IS NULL AND message_id IN (SELECT unnest($message_ids))
 
+-- name: withdraw
+-- Withdrawn messages are emptied and never sent; their ids stay, so that they are not written again.
+UPDATE store.outbox
+SET payload = ''::BLOB, delivered_at = $at
+WHERE delivered_at IS NULL AND message_id IN (SELECT unnest($message_ids::VARCHAR[]))
+
 -- name: empty
 -- Emptied messages are no longer sent; their ids stay, so that they are not written again.
 UPDATE store.outbox

@@ -16,7 +16,6 @@ from flows.command import cli
 from flows.decisions import lists
 from flows.decisions.desk import at_desk
 from flows.decisions.erasure import erase_person
-from flows.decisions.explain import read_person
 from flows.decisions.list_effects import evaluate_effect, register_effect
 from flows.decisions.list_exports import export_list, verify_export
 from flows.health.doctor import examine
@@ -27,6 +26,7 @@ from flows.human_log.list_events import effect_rows
 from flows.human_log.list_rows import read_list, resolve_people
 from flows.human_log.list_runs import human_changes, shown_lists
 from flows.ingest.ingest import load_file
+from flows.outputs.explain import read_person
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import LISTS, list_id_of
 from pipeline.errors import ExportError, HarmspotError, KeyFileError, PublicationError, PurposeError

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from flows.command import cli
-from flows.decisions.explain import area_lines, find_area
 from flows.home.home import Home
 from flows.home.settings import SettingsError
 from flows.ingest.ingest import load_file
+from flows.outputs.explain import area_lines, find_area
 from flows.schedule.daily import daily_run
 from pipeline.publication.publish import read_published
 from tests.town import AS_OF, CLOCK, TownRun, event

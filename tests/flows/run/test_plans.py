@@ -7,8 +7,19 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner, Result
 
-from flows.decisions.place_actions import announced_start, find_plan, operations_at, record_action
+from flows.command import cli
+from flows.decisions.notice_decisions import Decision, NoticeRefusedError, do, open_notice
+from flows.decisions.place_actions import (
+    announced_start,
+    evaluate_operation,
+    find_plan,
+    operations_at,
+    record_action,
+    refuse_start,
+    register_operation,
+)
 from flows.evaluation.benefit_cases import weigh_file
 from flows.evaluation.visit_compliance import visit_delivery
 from flows.home.home import Home
@@ -68,6 +79,99 @@ def test_a_registration_counts_at_once(town_run: TownRun, new_home: Callable[...
     with pytest.raises(SourceError, match="health partners have not been told") as refused:
         announced_start(home, plan, None, home.now())
     assert "not registered" not in str(refused.value)
+
+
+SAID = {"outcome": "public reports", "comparison": "the other markets", "by": "Insp. A"}
+
+
+def test_no_operation_is_renewed_without_its_evaluation(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    """By whatever name, and after the stop date as before it, until somebody evaluates the last one."""
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    home, report = new_home(tmp_path / "home"), tmp_path / "evaluation.txt"
+    report.write_text("reports fell by a third, elsewhere by a fifth")
+    plan = find_plan(home, town_run.published("crackdown_plan").sort_values("position")["market_id"].iloc[0])
+    names = (plan["market_id"], plan["area_id"], plan["area_id"].rsplit("@", 1)[0])
+    stop_on = home.today() + timedelta(days=3)
+    with pytest.raises(SourceError, match="no operation there waits"):
+        evaluate_operation(home, names[0], found="reports fell by a third", report=report, by="M. Ito")
+    register_operation(home, names[0], stop_on=stop_on, **SAID)
+    for name in names:
+        with pytest.raises(SourceError, match="is registered already"):
+            register_operation(home, name, stop_on=stop_on, **SAID)
+    home.clock = CLOCK + timedelta(days=5)
+    for name in names:
+        with pytest.raises(SourceError, match=f"its stop date {stop_on} has come: evaluate it"):
+            register_operation(home, name, stop_on=stop_on + timedelta(days=9), **SAID)
+    with pytest.raises(SourceError, match="cannot be started: its stop date"):
+        refuse_start(home, plan, home.now())
+    with pytest.raises(SourceError, match=r"its stop date .* harmspot plan evaluate"):
+        announced_start(home, plan, None, home.now())
+    record_action(home, kind="crackdown_end", area_id=plan["area_id"], actor="Insp. A")
+    with pytest.raises(SourceError, match=r"its operation ended on .* evaluate it"):
+        register_operation(home, names[2], stop_on=stop_on + timedelta(days=9), **SAID)
+    for found, by in (("fine", "M. Ito"), ("reports fell by a third", "harmspot"), ("reports fell by a third", " ")):
+        with pytest.raises(SourceError, match="cannot be evaluated: it takes a named person"):
+            evaluate_operation(home, names[0], found=found, report=report, by=by)
+    with pytest.raises(PublicationError, match="no such file"):
+        evaluate_operation(home, names[0], found="reports fell by a third", report=tmp_path / "none", by="M. Ito")
+    market_id, _ = evaluate_operation(home, names[2], found="reports fell by a third", report=report, by="M. Ito")
+    assert market_id == plan["market_id"]
+    home.clock = home.now() + timedelta(minutes=1)
+    register_operation(home, names[0], stop_on=stop_on + timedelta(days=9), **SAID)
+    operations = operations_at(home, home.now())
+    own = operations[operations["area_id"] == plan["area_id"]]
+    assert own["evaluated_at"].notna().tolist() == [True, False]
+
+
+def test_the_commands_register_evaluate_and_refuse(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    home, report = new_home(tmp_path / "home"), tmp_path / "evaluation.txt"
+    report.write_text("reports fell by a third, elsewhere by a fifth")
+    market = town_run.published("crackdown_plan").sort_values("position")["market_id"].iloc[0]
+
+    def plan(minute: int, *words: str) -> Result:
+        clock = (CLOCK + timedelta(minutes=minute)).isoformat()
+        options = ["--home", str(home.path), "--config", str(home.config_file), "--clock", clock]
+        return CliRunner().invoke(cli, [*options, "plan", *words])
+
+    registration = ["--outcome", "public reports", "--comparison", "the others", "--actor", "Insp. A", "--stop-on"]
+    too_far = plan(0, "register", market, *registration, "2027-06-01")
+    assert too_far.exit_code == 2 and "more than 366 days away" in too_far.output
+    assert f"registered {market} as C" in plan(1, "register", market, *registration, "2026-02-01").output
+    refused = plan(2, "register", market, *registration, "2026-02-01")
+    assert refused.exit_code != 0 and f"harmspot plan evaluate {market}" in str(refused.output) + str(refused.exception)
+    found = ["--found", "reports fell by a third", "--report", str(report), "--by", "M. Ito"]
+    assert f"evaluated {market} as C" in plan(3, "evaluate", market, *found).output
+    assert plan(4, "evaluate", market, *found).exit_code != 0
+    assert f"registered {market} as C" in plan(5, "register", market, *registration, "2026-02-01").output
+    semicolon = plan(6, "evaluate", market, "--found", "fell; a third", *found[2:])
+    assert semicolon.exit_code == 2 and "without a semicolon" in semicolon.output
+    home.clock = CLOCK + timedelta(days=40)
+    late = plan(60 * 24 * 40, "record", "crackdown_start", market, "--actor", "Insp. A", "--hours", "20")
+    assert late.exit_code != 0 and "cannot be started" in str(late.output) + str(late.exception)
+
+
+def test_a_notice_tells_of_no_operation_before_the_last_is_evaluated(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    shutil.copytree(town_run.home.path, tmp_path / "home")
+    home = new_home(tmp_path / "home")
+    draft = town_run.published("area_notice").iloc[0]
+    stop_on = home.today() + timedelta(days=1)
+    register_operation(home, draft["market_id"], stop_on=stop_on, **SAID)
+    reason = {"reason": "read the records and they hold"}
+    for reader in ("Sgt. B", "Insp. C"):
+        open_notice(home, draft["notice_id"], reader=reader, purpose="to decide on it")
+    do(home, draft["notice_id"], Decision("reviewed", "Sgt. B", reason))
+    home.clock = home.midnight(stop_on)
+    with pytest.raises(NoticeRefusedError, match=f"its stop date {stop_on} has come.*harmspot plan evaluate"):
+        do(home, draft["notice_id"], Decision("approved", "Insp. C", reason))
+    home.clock = home.now() - timedelta(microseconds=1)
+    do(home, draft["notice_id"], Decision("approved", "Insp. C", reason))
 
 
 def test_what_is_recorded_is_an_action_like_any_other(new_home: Callable[..., Home], tmp_path: Path) -> None:

@@ -131,22 +131,23 @@ def test_the_steps_before_an_announcement_come_one_by_one() -> None:
         assert (row["phase"], row["next_step"]) == ("announce", step)
 
 
+def problems_of(row: pd.Series, done: pd.DataFrame) -> list[str]:
+    """Why the market in a row of the plan, as `plan` returns it, may not be announced."""
+    planned = {**row.to_dict(), "area_id": row.name}
+    return announcement_problems(planned, operations_of(done), calendar=CALENDAR, config=CONFIG)
+
+
 def test_an_announcement_needs_registration_and_partners_and_kept_promises() -> None:
     at = sites("1")
     bare = plan(at, NOTHING, events("market_1_0")).iloc[0]
-    problems = announcement_problems(bare.to_dict(), {}, calendar=CALENDAR, config=CONFIG)
-    assert ["registered" in p or "partners" in p for p in problems] == [True, True]
+    assert ["registered" in p or "partners" in p for p in problems_of(bare, NOTHING)] == [True, True]
     done = actions(registered("1", 4), ("partners_told", 1, "1", None, None))
-    early = announcement_problems(
-        bare.to_dict(), operations_of(done).iloc[0].to_dict(), calendar=CALENDAR, config=CONFIG
-    )
-    assert early == ["health partners were told on 2026-02-28: not before 2026-03-03"]
+    assert problems_of(bare, done) == ["health partners were told on 2026-02-28: not before 2026-03-03"]
     done = actions(registered("1", 4), ("partners_told", 3, "1", None, None))
-    operation = operations_of(done).iloc[0].to_dict()
-    assert announcement_problems(bare.to_dict(), operation, calendar=CALENDAR, config=CONFIG) == []
+    assert problems_of(bare, done) == []
     broken = plan(at, done, events("market_1_0"), kept=0.5).iloc[0]
     assert "50% of promises were kept" in broken["refused_because"][0]
-    assert announcement_problems(broken.to_dict(), operation, calendar=CALENDAR, config=CONFIG)
+    assert problems_of(broken, done)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +204,45 @@ def test_after_its_stop_date_an_operation_is_evaluated_first() -> None:
     done = actions(registered("1", 60, "2026-03-01"), *RUNNING[1:], ("crackdown_start", 40, "1", 50.0, None))
     row = plan(sites("1"), done, events("market_1_0")).iloc[0]
     assert (row["phase"], row["next_step"], row["hours_today"]) == ("hold", "evaluate", 0)
+
+
+FOUND = "market_id=market_1_0; found=reports fell by a third; report=a1.pdf"
+EXPIRED = [registered("1", 60, "2026-02-20"), ("partners_told", 58, "1", None, None)]
+ENDED = ("crackdown_end", 9, "1", None, None)
+AGAIN = [registered("1", 5), ("partners_told", 5, "1", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("done", "words"),
+    [
+        (EXPIRED, "its stop date 2026-02-20 has come"),  # never announced: the registration is over all the same
+        ([*EXPIRED, *AGAIN], "and was renewed on 2026-02-24 without an evaluation"),
+        ([*EXPIRED, ENDED], "its operation ended on 2026-02-20"),
+        ([*EXPIRED, ENDED, *AGAIN], "its operation ended on 2026-02-20, and was renewed"),
+        ([*EXPIRED, ("announcement", 4, "1", 50.0, None)], "its stop date 2026-02-20 has come"),
+        ([*EXPIRED, ("crackdown_start", 4, "1", 50.0, None)], "its stop date 2026-02-20 has come"),
+        ([*EXPIRED, ("crackdown_start", 30, "1", 50.0, None), ("crackdown_start", 4, "1", 5.0, "phase=maintain")],
+         "its stop date 2026-02-20 has come"),
+        ([*EXPIRED, ENDED, ("announcement", 4, "1", 50.0, None)], "ended on 2026-02-20"),
+        ([*EXPIRED, ENDED, ("crackdown_start", 4, "1", 50.0, None)], "ended on 2026-02-20"),
+    ],
+)  # fmt: skip
+def test_nothing_is_renewed_or_goes_on_without_an_evaluation(done: list, words: str) -> None:
+    """What arrives by topic or file cannot be rejected: the plan holds the market and says why."""
+    row = plan(sites("1"), actions(*done), events("market_1_0")).iloc[0]
+    assert (row["phase"], row["next_step"], row["hours_today"]) == ("hold", "evaluate", 0)
+    assert any(words in reason for reason in row["refused_because"])
+    assert any("evaluate it before anything is renewed" in problem for problem in problems_of(row, actions(*done)))
+
+
+def test_after_the_evaluation_the_next_operation_has_its_turn() -> None:
+    evaluated = ("evaluation", 7, "1", None, FOUND)
+    done = actions(*EXPIRED, evaluated).assign(actor="M. Ito")
+    assert plan(sites("1"), done, events("market_1_0")).loc["A1", "next_step"] == "register"
+    again = actions(*EXPIRED, evaluated, *AGAIN).assign(actor="M. Ito")
+    row = plan(sites("1"), again, events("market_1_0")).loc["A1"]
+    assert (row["phase"], row["next_step"]) == ("announce", "announce")
+    assert problems_of(row, again) == []
 
 
 def test_the_checklist_names_what_was_left_out() -> None:

@@ -1,9 +1,14 @@
 """Operations folded from recorded actions."""
 
+from datetime import date, timedelta
+
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from models.operations.history import COLUMNS, operations_of
+from models.operations.crackdowns import Calendar, owed_because
+from models.operations.history import COLUMNS, is_same_market, operations_of, owed_evaluations
 
 REGISTERED = "market_id=market_1_2; outcome=calls; comparison=the others; stop_on=2026-04-01"
 
@@ -13,10 +18,10 @@ def actions(*rows: tuple) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"action_id": f"n{i}", "kind": kind, "area_id": "A", "notice_id": None, "hours": hours, "detail": detail,
-             "at": pd.Timestamp(f"2026-01-{day:02d}T09:00Z")}
+             "actor": "M. Ito", "at": pd.Timestamp(f"2026-01-{day:02d}T09:00Z")}
             for i, (kind, day, hours, detail) in enumerate(rows)
         ],
-        columns=["action_id", "kind", "area_id", "notice_id", "hours", "detail", "at"],
+        columns=["action_id", "kind", "actor", "area_id", "notice_id", "hours", "detail", "at"],
     )  # fmt: skip
 
 
@@ -42,11 +47,15 @@ def test_a_whole_operation() -> None:
     assert row["arrest_count"] == 1
 
 
-def test_after_its_end_the_next_begins_and_what_was_registered_stays() -> None:
+FOUND = "found=reports fell by a third; report=a.pdf; report_sha256=00"
+
+
+def test_after_its_evaluation_the_next_begins_and_what_was_registered_stays() -> None:
     told = operations_of(
         actions(
             ("registration", 1, None, REGISTERED),
             ("crackdown_end", 2, None, None),
+            ("evaluation", 3, None, FOUND),
             ("visit", 3, 0.2, None),
             ("announcement", 4, 9.0, None),
             ("registration", 6, None, REGISTERED.replace("1_2", "8_9")),
@@ -58,11 +67,63 @@ def test_after_its_end_the_next_begins_and_what_was_registered_stays() -> None:
     assert told.loc[1, "registered_at"] > told.loc[1, "announced_at"]
 
 
-def test_a_second_registration_begins_another_operation() -> None:
-    told = operations_of(
-        actions(("registration", 1, None, REGISTERED), ("registration", 2, None, "market_id=market_5_5"))
+@pytest.mark.parametrize("again", [REGISTERED, "market_id=market_2_1", "market_id=market_5_5", None])
+@pytest.mark.parametrize("before", [(), (("crackdown_end", 3, None, None),)])
+def test_a_registration_before_the_evaluation_begins_nothing(again: str | None, before: tuple) -> None:
+    told = operations_of(actions(("registration", 1, None, REGISTERED), *before, ("registration", 4, None, again)))
+    assert told["market_id"].tolist() == ["market_1_2"]
+    assert (told["registered_at"][0].day, told["renewed_at"][0].day) == (1, 4)
+    evaluated = actions(
+        ("registration", 1, None, REGISTERED), *before, ("evaluation", 4, None, FOUND), ("registration", 5, None, again)
     )
-    assert told["market_id"].tolist() == ["market_1_2", "market_5_5"]
+    second = operations_of(evaluated)
+    assert second["registered_at"].map(lambda at: at.day).tolist() == [1, 5]
+    assert second["evaluated_at"].notna().tolist() == [True, False]
+    assert second["ended_at"].notna().tolist() == [True, False]
+
+
+def test_a_market_that_drifted_into_the_next_area_is_the_same_place() -> None:
+    first = actions(("registration", 1, None, REGISTERED))
+    second = actions(("registration", 2, None, "market_id=market_2_4")).assign(area_id="B", action_id="m0")
+    assert operations_of(pd.concat([first, second]))["area_id"].tolist() == ["A"]
+    away = second.assign(detail="market_id=market_2_6")
+    assert operations_of(pd.concat([first, away]))["area_id"].tolist() == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("actor", "detail"),
+    [
+        ("unstated", FOUND), (" ", FOUND), (None, FOUND), ("harmspot", FOUND), ("M. Ito", "found=fine; report=a.pdf"),
+        ("M. Ito", "found=reports fell by a third"), ("M. Ito", "reports fell by a third"), ("M. Ito", None),
+    ],
+)  # fmt: skip
+def test_an_evaluation_needs_a_name_a_finding_and_a_report(actor: str | None, detail: str | None) -> None:
+    rows = (
+        ("registration", 1, None, REGISTERED),
+        ("evaluation", 2, None, detail),
+        ("registration", 3, None, REGISTERED),
+    )
+    told = operations_of(actions(*rows).assign(actor=actor))
+    assert len(told) == 1 and told["evaluated_at"].isna().all()
+
+
+def test_each_evaluation_is_of_one_operation() -> None:
+    rows = (
+        ("registration", 1, None, REGISTERED),
+        ("evaluation", 2, None, FOUND),
+        ("registration", 3, None, REGISTERED),
+    )
+    assert operations_of(actions(("evaluation", 1, None, FOUND), *rows))["evaluated_at"].notna().tolist() == [
+        True,
+        False,
+    ]
+
+
+def test_an_operation_that_was_announced_unregistered_is_evaluated_too() -> None:
+    told = operations_of(
+        actions(("announcement", 1, 9.0, None), ("crackdown_end", 2, None, None), ("registration", 3, None, REGISTERED))
+    )
+    assert len(told) == 1 and told["registered_at"].isna().all()
 
 
 def test_nothing_done_is_no_operation() -> None:
@@ -71,10 +132,73 @@ def test_nothing_done_is_no_operation() -> None:
     assert operations_of(actions(("visit", 1, 0.2, None))).empty
 
 
-@pytest.mark.parametrize("ids", [["n0", "n1", "n2"], ["n2", "n1", "n0"]])
+@pytest.mark.parametrize("ids", [["n0", "n1", "n2", "n3"], ["n3", "n2", "n1", "n0"]])
 def test_at_one_moment_an_operation_ends_before_the_next_is_registered(ids: list[str]) -> None:
     done = actions(("registration", 1, None, REGISTERED), ("registration", 8, None, REGISTERED.replace("1_2", "8_9")),
-                   ("crackdown_end", 8, None, None))  # fmt: skip
+                   ("crackdown_end", 8, None, None), ("evaluation", 8, None, FOUND))  # fmt: skip
     told = operations_of(done.assign(action_id=ids))
     assert told["market_id"].tolist() == ["market_1_2", "market_8_9"]
     assert told["ended_at"].notna().tolist() == [True, False]
+
+
+KINDS = ("registration", "announcement", "crackdown_start", "crackdown_end", "evaluation", "visit")
+PLACES = (("A", "market_1_2"), ("A", "market_2_2"), ("A", "market_8_9"), ("B", "market_2_3"), ("B", "market_9_9"))
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> list[tuple[str, int, tuple[str, str]]]:
+    """(kind, day, place) in order of time; the stop date of a registration is ten days on."""
+    days = sorted(draw(st.lists(st.integers(1, 60), min_size=1, max_size=12)))
+    return [(draw(st.sampled_from(KINDS)), day, draw(st.sampled_from(PLACES))) for day in days]
+
+
+def log(*done: tuple[str, int, tuple[str, str]]) -> pd.DataFrame:
+    rows = []
+    for number, (kind, day, (area_id, market_id)) in enumerate(done):
+        at = pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(days=day)
+        detail = f"market_id={market_id}; stop_on={(at + pd.Timedelta(days=10)).date()}; {FOUND}"
+        rows.append((f"n{number:02d}", kind, "M. Ito", area_id, None, 9.0, detail, at))
+    columns = ["action_id", "kind", "actor", "area_id", "notice_id", "hours", "detail", "at"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def is_refused(kind: str, operations: pd.DataFrame, place: tuple[str, str], today: date) -> bool:
+    """What the commands ask before they record: `register`, and `record` of an announcement or a start."""
+    if kind == "registration":
+        return bool(owed_evaluations(operations, *place))
+    if kind not in ("announcement", "crackdown_start"):
+        return False
+    calendar = Calendar(today, "UTC", lead_days=7, operation_days=28)
+    own = operations[operations["area_id"].eq(place[0]) & operations["ended_at"].isna()]
+    is_unregistered = kind == "announcement" and own["registered_at"].isna().all()
+    return is_unregistered or owed_because(operations, *place, calendar) is not None
+
+
+@settings(max_examples=100)
+@given(sequences())
+def test_no_sequence_announces_a_second_operation_before_the_first_is_evaluated(sequence: list) -> None:
+    accepted: list = []
+    for kind, day, place in sequence:
+        today = date(2026, 1, 1) + timedelta(days=day)
+        if not is_refused(kind, operations_of(log(*accepted)), place, today):
+            accepted.append((kind, day, place))
+    operations = operations_of(log(*accepted))
+    announced = operations[operations["announced_at"].notna()].sort_values("announced_at")
+    assert announced["registered_at"].notna().all()
+    for _, one in announced.iterrows():
+        later = announced[announced["announced_at"] > one["announced_at"]]
+        for _, other in later.iterrows():
+            is_there = one["area_id"] == other["area_id"] or is_same_market(one["market_id"], other["market_id"])
+            assert not is_there or one["evaluated_at"] <= other["registered_at"]
+
+
+@settings(max_examples=100)
+@given(sequences())
+def test_whatever_arrives_no_registration_counts_before_the_evaluation(sequence: list) -> None:
+    """By topic or file everything arrives, in any order; registered operations at a place never overlap."""
+    operations = operations_of(log(*sequence))
+    registered = operations[operations["registered_at"].notna()].sort_values("registered_at")
+    for _, one in registered.iterrows():
+        for _, other in registered[registered["registered_at"] > one["registered_at"]].iterrows():
+            is_there = one["area_id"] == other["area_id"] or is_same_market(one["market_id"], other["market_id"])
+            assert not is_there or one["evaluated_at"] <= other["registered_at"]

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.command import cli
-from flows.decisions.explain import LIST_TABLES, PERSON_TABLES, PersonRows, person_lines
 from flows.home.home import Home
+from flows.outputs.explain import LIST_TABLES, PERSON_TABLES, PersonRows, person_lines
 from flows.run.prioritise import people_of_run
 from models.people_lists.assess import PeopleLists
 from models.people_lists.explain import explain_person

@@ -1,0 +1,157 @@
+"""Markets that are withheld: no published row of any run names them, and the others stand as if there were no more.
+
+A row that names a withheld market in a text goes; a list loses the entry, and the count beside it one. Ranks and
+positions close up, also those of the run before. Which markets are withheld is for the caller to say, run by run,
+because only the outlines of a run tell which of its markets lie where.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.database import literal_sql, name_sql
+from pipeline.publication.tables import RUN_COLUMNS, Table
+
+# Returns which of some named markets are withheld, from the crs of a run, its table `market` and the names.
+Withheld = Callable[[str, pd.DataFrame, Iterable[str]], set[str]]
+Row = dict[str, Any]
+
+MARKET = r"market_-?\d+_-?\d+"
+# Columns that name a market in a table of places; a run that names one nowhere there names it nowhere.
+NAMING = ("market_id", "place_id", "chosen_for")
+ORDERS = ("rank", "position")
+UNMOVED = "This place hardly moved; others did."
+
+
+def markets_by_run(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> dict[str, set[str]]:
+    """Return the markets that each run in the attached file `kept` names in a column of NAMING."""
+    found: dict[str, set[str]] = {}
+    known = {(name, column) for name, column in connection.execute(_COLUMNS).fetchall()}
+    for table in (table for table in tables.values() if table.is_of_one_run):
+        for column in (column for column in NAMING if (table.name, column) in known):
+            for run_id, market_id in connection.execute(_named_sql(table.name, column)).fetchall():
+                found.setdefault(run_id, set()).add(market_id)
+    return found
+
+
+_COLUMNS = "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'kept' ORDER BY ALL"
+
+
+def _named_sql(table_name: str, column: str) -> str:
+    table, name = name_sql(table_name), name_sql(column)
+    return (
+        f"SELECT DISTINCT run_id, {name} FROM kept.{table} "  # noqa: S608 - names come from tables.yml
+        f"WHERE regexp_full_match({name}, {literal_sql(MARKET)}) ORDER BY ALL"
+    )
+
+
+def named_markets(tables: Mapping[str, pa.Table]) -> set[str]:
+    """Return the markets that the tables of one run name in a column of NAMING."""
+    columns = [rows[name].to_pylist() for rows in tables.values() for name in NAMING if name in rows.column_names]
+    return {name for column in columns for name in column if name and re.fullmatch(MARKET, name)}
+
+
+def hidden_markets(market: pa.Table, crs: str, withheld: Withheld, named: Iterable[str]) -> set[str]:
+    """Return which of the `named` markets of a run are withheld; `market` is its table."""
+    columns = ["market_id", "geometry_wkb"]
+    outlines = market.select(columns).to_pandas() if len(market) else pd.DataFrame(columns=columns)
+    return withheld(crs, outlines, named)
+
+
+def without_markets(tables: Mapping[str, pa.Table], hidden: Collection[str]) -> dict[str, pa.Table]:
+    """Return those of the tables of one run that change if no row names a `hidden` market, changed."""
+    if not hidden:
+        return {}
+    gone = {name: _gone(rows, hidden) for name, rows in tables.items()}
+    now = [row["rank"] for row in gone["market"]]
+    before = {row["market_id"]: row.get("rank_before") for row in gone["market"]}
+    changes = {row["place_id"]: row["rank_before"] for row in gone.get("place_change", [])}
+    earlier = [rank for rank in (changes | before).values() if rank is not None]
+    left = {name: _cleaned(name, rows, hidden, gone[name], now, earlier) for name, rows in tables.items()}
+    return {name: rows for name, rows in left.items() if rows is not tables[name] and not rows.equals(tables[name])}
+
+
+def _texts(rows: pa.Table) -> list[str]:
+    """Return the columns of text, but for the run's."""
+    return [field.name for field in rows.schema if pa.types.is_string(field.type) and field.name not in RUN_COLUMNS]
+
+
+def _lists(rows: pa.Table) -> list[str]:
+    return [field.name for field in rows.schema if pa.types.is_list(field.type)]
+
+
+def _names(text: str | None, hidden: Collection[str]) -> bool:
+    return text is not None and "market_" in text and any(found in hidden for found in re.findall(MARKET, text))
+
+
+def _gone(rows: pa.Table, hidden: Collection[str]) -> list[Row]:
+    """Return the rows that name a hidden market in a text."""
+    is_gone = _is_gone(rows, hidden)
+    found: list[Row] = rows.filter(pa.array(is_gone, pa.bool_())).to_pylist() if any(is_gone) else []
+    return found
+
+
+def _is_gone(rows: pa.Table, hidden: Collection[str]) -> list[bool]:
+    texts = [rows[name].to_pylist() for name in _texts(rows)]
+    return [any(_names(text, hidden) for text in row) for row in zip(*texts, strict=True)] if texts else []
+
+
+def _cleaned(
+    name: str, rows: pa.Table, hidden: Collection[str], gone: list[Row], now: list[int], before: list[int]
+) -> pa.Table:
+    """Return the rows of a table less those gone, with lists and ranks closed up; the table itself if none changes."""
+    lists = [
+        column for column in _lists(rows) for entries in rows[column].to_pylist()
+        if any(_names(entry, hidden) for entry in entries or [])
+    ]  # fmt: skip
+    if not gone and not lists and not (name in ("market", "place_change") and (now or before)):
+        return rows
+    stays = pa.array([not is_out for is_out in _is_gone(rows, hidden)], pa.bool_())
+    left = [_without_entries(row, lists, hidden) for row in rows.filter(stays).to_pylist()]
+    if name == "place_change":
+        left = [moved for row in left if (moved := _moved(row, now, before))]
+    elif "market_id" in rows.column_names:
+        left = [_closed_up(row, gone, before) for row in left]
+    return pa.Table.from_pylist(left, schema=rows.schema)
+
+
+def _without_entries(row: Row, lists: Collection[str], hidden: Collection[str]) -> Row:
+    changed: Row = {}
+    for name in lists:
+        entries = [entry for entry in row[name] or [] if not _names(entry, hidden)]
+        count = f"{name.removesuffix('_ids')}_count"
+        if row.get(count) == len(row[name] or []):
+            changed[count] = len(entries)
+        changed[name] = entries if row[name] is not None else None
+    return row | changed
+
+
+def _closed_up(row: Row, gone: list[Row], before: list[int]) -> Row:
+    orders = {name: _close(row[name], [other[name] for other in gone]) for name in ORDERS if name in row}
+    if "rank_before" not in row:
+        return row | orders
+    rank_before = _close(row["rank_before"], before)
+    change = None if rank_before is None or orders["rank"] is None else rank_before - orders["rank"]
+    return row | orders | {"rank_before": rank_before, "rank_change": change}
+
+
+def _moved(row: Row, now: list[int], before: list[int]) -> Row | None:
+    """Return the change of a market with closed ranks; None if it did not move at all, but the hidden one did."""
+    if row["place_kind"] != "market":
+        return row
+    was, is_now = _close(row["rank_before"], before), _close(row["rank_after"], now)
+    closed = row | {"rank_before": was, "rank_after": is_now}
+    if was is None or is_now is None:
+        return closed
+    if was == is_now:
+        return None
+    change = "rose" if is_now < was else "fell"
+    return closed | ({} if change == row["change"] else {"change": change, "why": UNMOVED})
+
+
+def _close(rank: int | None, gone: Iterable[int]) -> int | None:
+    return None if rank is None else rank - sum(other < rank for other in gone)
