@@ -172,7 +172,7 @@ def _event_rows(event: Row, city: _City, plan: WatchPlan) -> list[Row]:
     started = (event["started_at"] - plan.as_of) / pd.Timedelta(days=1)
     history = city.history_days(started)
     too_short = NO_HISTORY if history < LEAST_HISTORY_DAYS else None
-    problem = NO_POINT if pd.isna(event["x_m"]) else too_short
+    problem: str | None = NO_POINT if pd.isna(event["x_m"]) else too_short
     days_since = city.day - started
     away_m = np.full(len(city.day), np.inf) if problem == NO_POINT else _away(city.at_m, event)
     rows = []
