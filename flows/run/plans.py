@@ -86,6 +86,7 @@ def overdose_watch(
     """Return overdose_watch less run columns: overdoses near running operations and seizures, for health partners."""
     seizures = query(connection, "overdose_watch#seizure", since=as_of - timedelta(days=HISTORY_DAYS))
     watched = pd.concat([_watched_operations(operations, geography), _watched_seizures(seizures, geography)])
+    watched["started_at"] = pd.to_datetime(watched["started_at"], utc=True)
     config = settings.crackdowns
     plan = WatchPlan(pd.Timestamp(as_of), settings.force.time_zone, config.watch_days, config.watch_m)
     return watch_overdoses(watched, query(connection, "overdose_watch#overdose"), plan=plan, seed=settings.seed)
