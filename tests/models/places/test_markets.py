@@ -307,6 +307,7 @@ TOWNS: dict[str, dict[str, float]] = {
     "busy ground": {"background": 3.0},
     "still ground": {"background": 0.2},
     "no markets": {"markets": 0},
+    "village, no markets": {"side_m": 1_500, "background": 0.3, "markets": 0},
     "no markets, double": {"markets": 0, "rate": 2.0},
 }
 
