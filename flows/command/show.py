@@ -31,6 +31,7 @@ TABLES = {
     "outcomes": "outcome_monitor",
     "officers": "officer_allocation",
     "crackdowns": "crackdown_plan",
+    "overdoses": "overdose_watch",
     "visits": "visit_plan",
     "promises": "promise",
     "notices": "area_notice",

@@ -16,7 +16,7 @@ INTROS = {
         "(Wheeler and Ratcliffe 2018), in reports and in days of harm: all, then by offence and by time of day. "
         "An increase in the ring beyond the controls is displacement; an alarm means that its 80% interval lies above "
         "zero, which happens by chance in one row of ten. The reader has to examine other targets and methods; "
-        "overdoses are in crackdown_plan."
+        "overdoses are in overdose_watch."
     ),
     "feedback": (
         "What police discovered beside what was reported to them, area by area, and where officers are. harmspot "

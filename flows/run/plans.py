@@ -14,9 +14,11 @@ import yaml
 from flows.home.settings import Settings, SettingsError
 from flows.run.assembly import Map, query
 from geo.market_shapes import near_treatment
+from geo.placement import place_points
 from geo.same_place import Ground
 from models.operations.crackdowns import Calendar, plan_crackdowns
-from models.operations.history import is_same_market, middle_of, operations_of
+from models.operations.history import is_same_market, middle_of, operations_of, particulars
+from models.operations.overdose_watch import HISTORY_DAYS, WatchPlan, watch_overdoses
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
 from models.places.markets import Markets
@@ -39,6 +41,7 @@ class PlanFrames:
         pd.DataFrame
     )  # market_id, cell_id of markets and, once an operation has started, of comparison places
     compared_events: pd.DataFrame  # as site_events, for all compared_cells
+    overdose_watch: pd.DataFrame  # less run columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,58 @@ def plan_frames(
         excluded_cell_count=excluded.reindex(sites["market_id"]).fillna(0).to_numpy(dtype=np.int64),
     )
     of_markets = events[events["market_id"].isin(sites["market_id"])].reset_index(drop=True)
-    return PlanFrames(sites, operations, actions, of_markets, compared[["market_id", "cell_id"]], events)
+    watch = overdose_watch(connection, operations, geography, as_of, settings)
+    return PlanFrames(sites, operations, actions, of_markets, compared[["market_id", "cell_id"]], events, watch)
+
+
+def overdose_watch(
+    connection: duckdb.DuckDBPyConnection, operations: pd.DataFrame, geography: Map, as_of: datetime, settings: Settings
+) -> pd.DataFrame:
+    """Return overdose_watch less run columns: overdoses near running operations and seizures, for health partners."""
+    seizures = query(connection, "overdose_watch#seizure", since=as_of - timedelta(days=HISTORY_DAYS))
+    watched = pd.concat([_watched_operations(operations, geography), _watched_seizures(seizures, geography)])
+    watched["started_at"] = pd.to_datetime(watched["started_at"], utc=True)
+    config = settings.crackdowns
+    plan = WatchPlan(pd.Timestamp(as_of), settings.force.time_zone, config.watch_days, config.watch_m)
+    return watch_overdoses(watched, query(connection, "overdose_watch#overdose"), plan=plan, seed=settings.seed)
+
+
+def _watched_operations(operations: pd.DataFrame, geography: Map) -> pd.DataFrame:
+    """Return the running operations as squares: the patrolled cells around the middle of the market."""
+    running = operations[operations["started_at"].notna() & operations["ended_at"].isna()]
+    running = running.drop_duplicates("market_id", keep="last")
+    size_m = geography.grid.size_m
+    middles = [middle_of(market) for market in running["market_id"].dropna()]
+    at_m = np.array([m if m else (np.nan, np.nan) for m in middles], dtype=float).reshape(-1, 2) * size_m + size_m / 2
+    return pd.DataFrame(
+        {
+            "event_id": running["market_id"].dropna().to_numpy(object),
+            "cause": "operation",
+            **running.dropna(subset="market_id")[["area_id", "started_at"]].to_dict("series"),
+            "x_m": at_m[:, 0],
+            "y_m": at_m[:, 1],
+            "reach_m": PATROL_CELLS * size_m,
+        }
+    )
+
+
+def _watched_seizures(seizures: pd.DataFrame, geography: Map) -> pd.DataFrame:
+    """Return the seizures as points, those that their detail names with lon and lat in degrees."""
+    details = [particulars(detail) for detail in seizures["detail"]]
+    degrees = pd.DataFrame({name: [details_of.get(name) for details_of in details] for name in ("lon", "lat")})
+    degrees = degrees.apply(pd.to_numeric, errors="coerce").astype(float)
+    is_on_earth = degrees["lon"].abs().le(180) & degrees["lat"].abs().le(90)
+    placed = place_points(degrees[is_on_earth], geography.areas, geography.grid).reindex(degrees.index)
+    return pd.DataFrame(
+        {
+            "event_id": seizures["action_id"],
+            "cause": "seizure",
+            "area_id": seizures["area_id"].where(seizures["area_id"].notna(), placed["area_id"]),
+            "started_at": seizures["at"],
+            **{name: placed[name] for name in ("x_m", "y_m")},
+            "reach_m": 0.0,
+        }
+    )
 
 
 def shown_markets(found: Markets, geography: Map, hidden: Ground | None) -> Markets:
@@ -137,6 +191,7 @@ def plan_markets(
         seed=settings.seed,
         config=settings.crackdowns,
         benefit=settings.benefit,
+        watch=frames.overdose_watch,
     )
 
 

@@ -93,6 +93,7 @@ def plan_crackdowns(
     seed: int,
     config: CrackdownsConfig,
     benefit: BenefitConfig,
+    watch: pd.DataFrame,
 ) -> pd.DataFrame:
     """Rank the markets and determine the next step of each.
 
@@ -122,6 +123,8 @@ def plan_crackdowns(
         Budget, rules and assumptions.
     benefit : BenefitConfig
         Assumptions of the benefit case.
+    watch : DataFrame
+        As `models.operations.overdose_watch.watch_overdoses` returns; copied beside the operations, without effect.
 
     Returns
     -------
@@ -144,6 +147,7 @@ def plan_crackdowns(
     _allocate_budget(rows, promises, calendar, config)
     for row in rows:
         row["fidelity_missing"] = _missing(row, promises, helped_areas, checklist, calendar, config)
+        row |= _overdose_watch(row, watch, config)
     return _plan_table(rows, calendar)
 
 
@@ -206,7 +210,6 @@ def _site_row(
         **{name: operation.get(name) for name in ("outcome", "comparison", "stop_on")},
         **_report_rates(core, before, config),
         **_benefit(site, before, harm_days, seed, config, benefit),
-        **_overdose_watch(events, days["started"], started_ago, config),
     }
 
 
@@ -253,15 +256,16 @@ def _benefit(
     return {**dict(case), "is_benefit_met": bool(verdict["is_accepted"]), "benefit_why": verdict["why"]}
 
 
-def _overdose_watch(events: pd.DataFrame, started: date | None, started_ago: int, config: CrackdownsConfig) -> Row:
-    """Return overdoses around the market: expected from the year before the operation, observed since its start."""
-    ages = events.loc[events["kind"] == "overdose", "age_days"]
-    earlier = max(365 - started_ago, 1)
-    since = (ages < started_ago) & (ages >= started_ago - config.watch_days)
+def _overdose_watch(row: Row, watch: pd.DataFrame, config: CrackdownsConfig) -> Row:
+    """Return the widest and longest window of the overdose watch of a market: expected and observed to date."""
+    started = row["days"]["started"]
+    is_own = watch["cause"].eq("operation") & watch["event_id"].eq(row["market_id"])
+    windows = watch[is_own].sort_values(["radius_m", "days"])
+    widest: Any = windows.iloc[-1] if started and len(windows) else {"expected": 0.0, "observed": 0}
     return {
         "watch_until": started + timedelta(days=config.watch_days) if started else None,
-        "overdose_expected": float((ages >= started_ago).sum()) / earlier * config.watch_days,
-        "overdose_observed": int(since.sum()) if started else 0,
+        "overdose_expected": widest["expected"],
+        "overdose_observed": widest["observed"],
     }
 
 
@@ -488,7 +492,7 @@ def _plan_table(rows: list[Row], calendar: Calendar) -> pd.DataFrame:
             "p_tips": float((row["needed"] <= row["surge_hours"]).mean()),
             "officer_hours": row["surge_hours"] * calendar.operation_days,
         }
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"overdose_observed": "Int64"})
 
 
 COLUMNS = (

@@ -5,9 +5,10 @@ Green 1995, Justice Quarterly 12:711). Unlike that study, arrests and other poli
 because they show where police looked. Overdoses are counted for health outreach and do not affect the score.
 
 The score is F = .35 disorder + .25 violence + .15 fear + .15 visibility + .10 persistence, each part the percentile of
-an empirical-Bayes rate over neighbourhoods. A neighbourhood is a cell and its queen neighbours. Cells with reports
-are clustered by steepest ascent to the neighbourhood with most reports; cells with one summit are one market, so
-markets stay compact.
+a count among the places that have a report. A place is a cell; what is counted lies in it and its queen neighbours,
+nine cells also at the border of the map, so that ground without reports changes no part. Cells with dealing reports are
+clustered by steepest ascent to the neighbourhood with most of them; cells with one summit are one market, so markets
+stay compact.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,14 +20,15 @@ import pandas as pd
 
 from models.arrays import Floats, Ints
 from models.checks import expect
-from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
 from models.statistics.rank_draws import percentiles
 
 WEIGHTS = {"disorder": 0.35, "violence": 0.25, "fear": 0.15, "visibility": 0.15, "persistence": 0.10}
 # Minimum reports and weeks of a suspected market: one complaint is not a market.
 SUSPECTED_REPORTS, SUSPECTED_WEEKS = 3, 2
-# Violence or disorder nearby is a source if its rate is in the top fifth of neighbourhoods.
+# Violence or disorder nearby is a source if its count is in the top fifth of the places that have a report.
 NEARBY_PERCENTILE = 0.8
+# Fewer places with reports than this are compared with as many without as there lack: alone, a market tops nothing.
+FEWEST_PLACES = 30
 # Without reporter references ten callers look like one; then only this many places with most reports are shown.
 PROVISIONAL_MARKETS = 10
 KINDS = ("dealing", "fear", "paraphernalia", "overdose", "disorder", "violence")
@@ -82,13 +84,7 @@ COLUMNS = {
 }
 
 
-def rank_markets(
-    market_reports: pd.DataFrame,
-    cells: pd.DataFrame,
-    *,
-    config: MarketsConfig,
-    priors: Mapping[str, GammaPrior] | None = None,
-) -> Markets:
+def rank_markets(market_reports: pd.DataFrame, cells: pd.DataFrame, *, config: MarketsConfig) -> Markets:
     """Find street markets and grade them flagrant or suspected.
 
     Parameters
@@ -99,10 +95,8 @@ def rank_markets(
         officer, partner, sensor or null), reporter_ref (pseudonym or null), is_daylight (bool). Rows with channel
         officer, older than the window, or of another kind are left out.
     cells : pd.DataFrame
-        cell_ix, cell_iy, area_id, is_visible (within `config.visibility_distance_m` of a school, transport or park);
-        every cell of the areas. A report in another cell adds that cell as not visible.
-    priors : Mapping[str, GammaPrior] | None
-        result of `fit_market_priors` for an earlier as_of; None fits them to these reports.
+        cell_ix, cell_iy, area_id, is_visible (within `config.visibility_distance_m` of a school, transport or park).
+        Cells without reports change nothing; a report in a cell that is not here is of its own area and not visible.
 
     Returns
     -------
@@ -116,24 +110,12 @@ def rank_markets(
     if not (reports["kind"] == "dealing").any():
         return _no_markets()
     grid = _Grid.over(cells, reports)
-    kept, market_of = _find(grid, _counts(reports, grid), reports[reports["kind"] == "dealing"], config, priors)
+    kept, market_of = _find(grid, _counts(reports, grid), reports[reports["kind"] == "dealing"], config)
     return _published(kept, market_of, reports, grid)
 
 
-def fit_market_priors(
-    market_reports: pd.DataFrame, cells: pd.DataFrame, *, config: MarketsConfig
-) -> dict[str, GammaPrior] | None:
-    """Return the prior of each part's rates, None without a dealing report; arguments are those of `rank_markets`."""
-    reports = relevant_reports(market_reports, config)
-    dealing = reports[reports["kind"] == "dealing"]
-    if dealing.empty:
-        return None
-    grid = _Grid.over(cells, reports)
-    return _fitted(*_measured(_counts(reports, grid), dealing, grid, config))
-
-
 class LiveMarkets:
-    """The markets of a run, kept up to date as reports come and go, with the run's priors.
+    """The markets of a run, kept up to date as reports come and go.
 
     Parameters
     ----------
@@ -143,10 +125,8 @@ class LiveMarkets:
 
     def __init__(self, reports: pd.DataFrame, cells: pd.DataFrame, *, config: MarketsConfig) -> None:
         self._cells, self._config = cells, config
-        self._priors = fit_market_priors(reports, cells, config=config)
         self._grid = _Grid.over(cells, reports)
         self._counts = _counts(reports, self._grid)
-        self._is_outside = _located(self._grid.codes, np.sort(_cell_codes(cells))) < 0
         self._dealing = reports[reports["kind"] == "dealing"].set_index("incident_id")
         self._markets: pd.DataFrame | None = None
 
@@ -155,12 +135,9 @@ class LiveMarkets:
         if len(gone) + len(come) == 0:
             return
         if (self._grid.locate(come[come["kind"] != "overdose"]) < 0).any():
-            self._lay_over(pd.concat([self._outside(), come]))
+            self._lay_over(come)
         added, removed = _counts(come, self._grid), _counts(gone, self._grid)
         self._counts = {kind: count + added[kind] - removed[kind] for kind, count in self._counts.items()}
-        outside = self._outside()
-        if not outside["is_reported"].all():
-            self._lay_over(outside[outside["is_reported"]])
         stays = self._dealing.drop(gone.loc[gone["kind"] == "dealing", "incident_id"])
         self._dealing = pd.concat([stays, come[come["kind"] == "dealing"].set_index("incident_id")])
         self._markets = None
@@ -180,23 +157,17 @@ class LiveMarkets:
         self._cells_of_markets = _no_markets().cells
         if self._dealing.empty:
             return _no_markets().markets[["market_id", "rank", "grade"]]
-        kept, market_of = _find(self._grid, self._counts, self._dealing, self._config, self._priors)
+        kept, market_of = _find(self._grid, self._counts, self._dealing, self._config)
         ids = _market_ids(self._grid.cells.iloc[kept["cell"].to_numpy()])
         self._cells_of_markets = _cells_of_markets(self._grid, pd.Series(ids, index=kept.index), market_of)
         return pd.DataFrame({"market_id": ids, "rank": np.arange(1, len(ids) + 1), "grade": kept["grade"].to_numpy()})
 
-    def _outside(self) -> pd.DataFrame:
-        """Return the cells of the grid outside the areas: each is there only as long as a report lies in it."""
-        reports = np.sum([count for kind, count in self._counts.items() if kind != "overdose"], axis=0)
-        return self._grid.cells.assign(is_reported=reports > 0, kind="")[self._is_outside]
-
     def _lay_over(self, reports: pd.DataFrame) -> None:
-        """Lay the grid over the areas and the cells of `reports`, and move the counts to it."""
+        """Extend the grid to the cells of `reports`, and move the counts to it."""
         held = self._grid
-        self._grid = _Grid.over(self._cells, reports)
+        self._grid = _Grid.over(pd.concat([self._cells, held.cells]), reports)
         at = held.locate(self._grid.cells)
         self._counts = {kind: np.where(at < 0, 0, count[at]) for kind, count in self._counts.items()}
-        self._is_outside = _located(self._grid.codes, np.sort(_cell_codes(self._cells))) < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +180,8 @@ class _Grid:
 
     @classmethod
     def over(cls, cells: pd.DataFrame, reports: pd.DataFrame) -> "_Grid":
-        # An overdose must not add a cell, because that would add a neighbourhood to the comparison.
+        """Lay a grid over the map's cells and those of the reports, also beyond the map's border."""
+        # An overdose must not say which area a cell beyond the border is of.
         seen = reports.loc[reports["kind"] != "overdose", ["cell_ix", "cell_iy", "area_id"]].assign(is_visible=False)
         known = cells[["cell_ix", "cell_iy", "area_id", "is_visible"]]
         both = pd.concat([known, seen.sort_values(["cell_ix", "cell_iy", "area_id"])])
@@ -229,9 +201,6 @@ class _Grid:
     def around(self, counts: Ints) -> Ints:
         """Return the sum over each cell's neighbourhood."""
         return np.append(counts, 0)[self.neighbours].sum(axis=1)
-
-    def sizes(self) -> Ints:
-        return (self.neighbours >= 0).sum(axis=1)
 
 
 def _cell_codes(cells: pd.DataFrame) -> Ints:
@@ -261,65 +230,50 @@ def _counts(reports: pd.DataFrame, grid: _Grid) -> dict[str, Ints]:
 
 
 def _find(
-    grid: _Grid,
-    counts: Mapping[str, Ints],
-    dealing: pd.DataFrame,
-    config: MarketsConfig,
-    priors: Mapping[str, GammaPrior] | None,
+    grid: _Grid, counts: Mapping[str, Ints], dealing: pd.DataFrame, config: MarketsConfig
 ) -> tuple[pd.DataFrame, Ints]:
     """Return the markets in rank order, indexed by summit, and the summit of each cell."""
-    measured, exposure = _measured(counts, dealing, grid, config)
-    parts, nearby = _parts(measured, exposure, priors or _fitted(measured, exposure), counts["paraphernalia"], grid)
+    parts, nearby = _parts(grid, counts, dealing)
     market_of = _basins(grid, counts["dealing"])
     table = _described(dealing, grid, market_of, nearby, parts)
     table["overdose_count"] = grid.around(counts["overdose"])[table["cell"]]
     return _graded(table, dealing, config), market_of
 
 
-def _measured(
-    counts: Mapping[str, Ints], dealing: pd.DataFrame, grid: _Grid, config: MarketsConfig
-) -> tuple[dict[str, Ints], Floats]:
-    """Return counts per neighbourhood for the five parts and for trouble nearby, and exposure in cell-weeks."""
-    around = {kind: grid.around(counts[kind]) for kind in ("disorder", "violence", "fear")}
+def _parts(grid: _Grid, counts: Mapping[str, Ints], dealing: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the five parts of the score by cell, and the neighbourhood sources that indicate it."""
+    around = {kind: grid.around(counts[kind]) for kind in ("disorder", "violence", "fear", "paraphernalia")}
+    # An overdose must not make a cell one of the places that are compared.
+    has_report = np.sum([count for kind, count in counts.items() if kind != "overdose"], axis=0) > 0
     in_sight = counts["dealing"] * grid.cells["is_visible"].to_numpy(dtype=np.int64)
     in_daylight = grid.count(dealing[dealing["is_daylight"].astype(bool)])
+    trouble = around["disorder"] + around["violence"]
     measured = {
-        **around,
+        **{part: around[part] for part in ("disorder", "violence", "fear")},
         "visibility": grid.around(in_sight + in_daylight),
         "persistence": _active_weeks(dealing, grid),
-        "trouble": around["disorder"] + around["violence"],
     }
-    return measured, (grid.sizes() * config.window_weeks).astype(np.float64)
-
-
-def _fitted(measured: Mapping[str, Ints], exposure: Floats) -> dict[str, GammaPrior]:
-    return {part: fit_gamma_prior(count, exposure) for part, count in measured.items()}
-
-
-def _parts(
-    measured: Mapping[str, Ints],
-    exposure: Floats,
-    priors: Mapping[str, GammaPrior],
-    paraphernalia_count: Ints,
-    grid: _Grid,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the five parts of the score by cell, and the neighbourhood sources that indicate it."""
-    places = {part: _percentile(count, exposure, priors[part]) for part, count in measured.items()}
-    parts = pd.DataFrame({part: places[part] for part in WEIGHTS})
+    parts = pd.DataFrame({part: _percentile(measured[part], has_report) for part in WEIGHTS})
     parts["score"] = sum(weight * parts[part] for part, weight in WEIGHTS.items())
     nearby = pd.DataFrame(
         {
-            "has_trouble": (measured["trouble"] > 0) & (places["trouble"] >= NEARBY_PERCENTILE),
-            "has_paraphernalia": grid.around(paraphernalia_count) > 0,
+            "has_trouble": (trouble > 0) & (_percentile(trouble, has_report) >= NEARBY_PERCENTILE),
+            "has_paraphernalia": around["paraphernalia"] > 0,
         }
     )
     return parts, nearby
 
 
-def _percentile(count: Ints, exposure: Floats, prior: GammaPrior) -> Floats:
-    """Return the percentile of the posterior mean rate; neighbourhoods cut by the border shrink to the city's rate."""
-    shape, rate = posterior(prior, count, exposure)
-    return percentiles((shape / rate)[:, None])[:, 0]
+def _percentile(count: Ints, has_report: npt.NDArray[np.bool_]) -> Floats:
+    """Return the percentile of each count among the places that have a report, 0 for the others.
+
+    All have nine cells and the same weeks, so empirical-Bayes rates would have the same order, whatever their prior.
+    """
+    reported = count[has_report]
+    none = np.zeros(max(0, FEWEST_PLACES - len(reported)), np.int64)
+    place = np.zeros(len(count))
+    place[has_report] = percentiles(np.append(reported, none)[:, None])[: len(reported), 0]
+    return place
 
 
 def _active_weeks(dealing: pd.DataFrame, grid: _Grid) -> Ints:

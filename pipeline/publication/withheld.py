@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 MARKET = r"market_-?\d+_-?\d+"
 # Columns that name a market in a table of places; a run that names one nowhere there names it nowhere.
-NAMING = ("market_id", "place_id", "chosen_for")
+NAMING = ("market_id", "place_id", "chosen_for", "event_id")
 ORDERS = ("rank", "position")
 UNMOVED = "This place hardly moved; others did."
 

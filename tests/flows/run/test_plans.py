@@ -26,9 +26,12 @@ from flows.home.home import Home
 from flows.home.settings import SettingsError
 from flows.home.store_access import open_home_store
 from flows.outputs.plan_page import write_plan_page
-from flows.run.plans import read_checklist
+from flows.run.assembly import areas_of, place_incidents, query, read_map, read_run_codebook
+from flows.run.plans import overdose_watch, read_checklist
 from models.operations.crackdowns import FACTS
+from models.operations.history import operations_of
 from pipeline.errors import HarmspotError, PublicationError, SourceError
+from pipeline.store.snapshot import open_snapshot
 from tests.town import CLOCK, TownRun
 
 
@@ -245,3 +248,41 @@ def test_proposals_are_weighed_in_order(tmp_path: Path) -> None:
     path = tmp_path / "proposals.yaml"
     path.write_text(f"- {GOOD}\n- {{proposal_id: a, kind: arrest, officer_hours: 3}}\n")
     assert weigh_file(path)["is_accepted"].tolist() == [True, False]
+
+
+def test_a_seizure_is_watched_by_its_point_and_one_without_says_why(
+    loaded_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    """Neither its point nor its actor is in the table."""
+    home = loaded_home(tmp_path / "home")
+    area_id = str(areas_of(home.settings.force)["area_id"].iloc[0])
+    at = CLOCK - timedelta(days=5)
+    points = ("lon=1.35; lat=54.02", "found in a bin", "lon=east; lat=54", "lon=400; lat=54")
+    ids = [
+        record_action(home, kind="seizure", area_id=area_id, actor="Sgt. M. Okafor", at=at, detail=detail)
+        for detail in points
+    ]
+    as_of, settings = home.midnight(CLOCK.date()), home.settings
+    chart = read_map(settings)
+    with open_snapshot(home.store, home.key, as_of=as_of, wait_s=1) as known:
+        place_incidents(known.connection, chart, read_run_codebook(settings, as_of), as_of, settings)
+        operations = operations_of(query(known.connection, "place_action"))
+        table = overdose_watch(known.connection, operations, chart, as_of, settings)
+    own = table[table["cause"] == "seizure"].set_index("event_id")
+    assert own.groupby(level=0).size().to_dict() == dict.fromkeys(ids, 9)
+    measured = own.loc[[ids[0]]]
+    assert measured["not_measurable_because"].isna().all()
+    assert set(zip(measured["radius_m"], measured["days"], strict=True)) == {
+        (radius, days) for radius in (100, 250, 500) for days in (7, 14, 21)
+    }
+    assert measured["expected"].gt(0).all()
+    assert own.loc[ids[1:], "not_measurable_because"].str.contains("no point").all()
+    assert own.loc[ids[1:], "observed"].isna().all()
+    assert not table.astype(str).apply(lambda column: column.str.contains("Okafor|54.02|in a bin")).any(axis=None)
+
+
+def test_the_watch_of_a_run_is_published_and_shown(town_run: TownRun) -> None:
+    table = town_run.published("overdose_watch")
+    assert set(table["cause"]) <= {"operation", "seizure", "all seizures"}
+    shown = CliRunner().invoke(cli, ["--home", str(town_run.home.path), "show", "overdoses"])
+    assert shown.exit_code == 0, shown.output

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from models.operations.benefit import BenefitConfig
 from models.operations.crackdowns import Calendar, CrackdownsConfig, announcement_problems, plan_crackdowns
 from models.operations.history import operations_of
+from models.operations.overdose_watch import WatchPlan, watch_overdoses
 from models.operations.promises import Promises
 
 ROOT = Path(__file__).parents[3]
@@ -68,13 +69,34 @@ def registered(number: str, ago: int, stop_on: str = "2026-12-01") -> tuple[str,
     )
 
 
+def watch(started_ago: float = 10, overdoses_ago: tuple[float, ...] = ()) -> pd.DataFrame:
+    """Return the watch of an operation at market_1_0, with overdoses at its middle."""
+    now = pd.Timestamp(TODAY, tz="UTC")
+    event = {"event_id": "market_1_0", "cause": "operation", "area_id": "A1", "x_m": 0.0, "y_m": 0.0, "reach_m": 225.0}
+    started = now - pd.Timedelta(days=started_ago)
+    at = now - pd.to_timedelta(pd.Series(overdoses_ago, dtype=float), unit="D")
+    known = pd.DataFrame({"occurred_at": at, "x_m": 0.0, "y_m": 0.0})
+    return watch_overdoses(
+        pd.DataFrame([{**event, "started_at": started}]), known, plan=WatchPlan(now, "UTC", 21, 500.0), seed=1
+    )
+
+
+NO_WATCH = watch().iloc[:0]
+
+
 def plan(
-    where: pd.DataFrame, done: pd.DataFrame, happened: pd.DataFrame, *, kept: float = 1.0, **changes: Any
+    where: pd.DataFrame,
+    done: pd.DataFrame,
+    happened: pd.DataFrame,
+    *,
+    kept: float = 1.0,
+    watched: pd.DataFrame = NO_WATCH,
+    **changes: Any,
 ) -> pd.DataFrame:
     config = CrackdownsConfig(**{**{f: getattr(CONFIG, f) for f in CONFIG.__slots__}, **changes})
     return plan_crackdowns(
         where, operations_of(done), happened, HARM, promises(kept), ["A1"], CHECKLIST,
-        calendar=CALENDAR, seed=1, config=config, benefit=BENEFIT,
+        calendar=CALENDAR, seed=1, config=config, benefit=BENEFIT, watch=watched,
     ).set_index("area_id")  # fmt: skip
 
 
@@ -255,21 +277,30 @@ def test_the_checklist_names_what_was_left_out() -> None:
         plan_crackdowns(
             sites("1"), operations_of(NOTHING), TWO, HARM, promises(), [],
             [{"item": "x", "fact": "luck", "due": "announce"}],
-            calendar=CALENDAR, seed=1, config=CONFIG, benefit=BENEFIT,
+            calendar=CALENDAR, seed=1, config=CONFIG, benefit=BENEFIT, watch=NO_WATCH,
         )  # fmt: skip
 
 
-def test_overdoses_open_a_watch_and_move_nothing_else() -> None:
+def test_overdoses_are_shown_to_date_and_move_nothing_else() -> None:
+    """Neither the overdoses among the events nor the watch change another column, to the bit."""
     done = actions(*RUNNING, ("crackdown_start", 10, "1", 50.0, None))
     overdoses = pd.DataFrame({"age_days": [1, 5, 40, 100, 200], "kind": "overdose", "offence_code": "overdose",
                               "market_id": "market_1_0", "is_core": True})  # fmt: skip
-    calm, watched = (
-        plan(sites("1"), done, h).iloc[0] for h in (events("market_1_0"), pd.concat([events("market_1_0"), overdoses]))
-    )
-    assert (watched["overdose_observed"], watched["watch_until"]) == (2, date(2026, 3, 12))
-    assert watched["overdose_expected"] == pytest.approx(3 / 355 * 21)
+    alarmed = watch(10, (1.5, 2.5, 3.5, 5.5, 40.5, 100.5, 200.5, 360.0))
+    assert alarmed["is_alarm"].any()
+    calm = plan(sites("1"), done, events("market_1_0")).iloc[0]
+    watched = plan(sites("1"), done, pd.concat([events("market_1_0"), overdoses]), watched=alarmed).iloc[0]
+    assert (watched["overdose_observed"], watched["watch_until"]) == (4, date(2026, 3, 12))
+    assert watched["overdose_expected"] == pytest.approx(4 / 355 * 10, rel=0.3)  # of 10 days, not of 21: 0.24
     moved = [name for name in calm.index if str(calm[name]) != str(watched[name])]
     assert moved == ["overdose_expected", "overdose_observed"]
+
+
+def test_a_watch_that_cannot_be_measured_is_no_zero() -> None:
+    done = actions(*RUNNING, ("crackdown_start", 10, "1", 50.0, None))
+    found = plan(sites("1"), done, events("market_1_0"), watched=watch(10, (2.0, 30.0))).iloc[0]
+    assert pd.isna(found["overdose_expected"])
+    assert found["overdose_observed"] is pd.NA
 
 
 def test_the_columns_are_those_described() -> None:

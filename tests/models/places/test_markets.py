@@ -14,11 +14,12 @@ from models.places.markets import (
     LiveMarkets,
     Markets,
     MarketsConfig,
-    fit_market_priors,
     rank_markets,
     relevant_reports,
 )
 from models.simulate import SimulatedTown, simulate
+from tests.models.places.market_towns import missed_and_false, planted_town
+from tests.soak import sample
 
 ROOT = Path(__file__).parents[3]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["markets"]
@@ -180,8 +181,6 @@ def test_reports_of_the_hour_that_a_change_of_clocks_repeats_are_of_the_youngest
     early, today = (frame.assign(age_days=frame["age_days"].mask(moves, age)) for age in (-1, 0))
     found = [rank_markets(rows, CELLS, config=CONFIG).markets for rows in (early, today)]
     pd.testing.assert_frame_equal(*found, check_exact=True)
-    priors = fit_market_priors(early, CELLS, config=CONFIG)
-    assert priors == fit_market_priors(today, CELLS, config=CONFIG)
     live = LiveMarkets(relevant_reports(early, CONFIG), CELLS, config=CONFIG)
     assert live.rank()["market_id"].tolist() == found[1]["market_id"].tolist()
 
@@ -248,6 +247,79 @@ def test_overdoses_move_nothing_to_the_bit(at: list[tuple[int, int, int]], seed:
     assert by_id(again).loc["market_4_4", "overdose_count"] == near
 
 
+EMPTY_CELLS = st.lists(
+    st.tuples(st.integers(-4, SIDE + 4), st.integers(-4, SIDE + 4), st.booleans()),
+    max_size=60,
+    unique_by=lambda c: c[:2],
+)
+
+
+@settings(max_examples=sample(6, whole=300), deadline=None)
+@given(empty=EMPTY_CELLS, seed=st.integers(0, 999), n=st.integers(0, 200), is_scattered=st.booleans())
+def test_ground_without_reports_moves_nothing_to_the_bit(
+    empty: list[tuple[int, int, bool]], seed: int, n: int, is_scattered: bool
+) -> None:
+    """Cells without reports, visible ones too, within the map and beyond its border; also as the map grows live."""
+    rows = reports([*market_rows(4, 4), *market_rows(0, 9), *background(seed, n)])
+    if is_scattered:  # markets on the border and outside of the map, reports anywhere
+        rows[["cell_ix", "cell_iy"]] += np.random.default_rng(seed).integers(-3, 3, (len(rows), 2))
+    at = pd.MultiIndex.from_frame(rows[["cell_ix", "cell_iy"]])
+    holds_report = pd.MultiIndex.from_frame(CELLS[["cell_ix", "cell_iy"]]).isin(at)
+    more = pd.DataFrame(empty, columns=["cell_ix", "cell_iy", "is_visible"]).assign(area_id="b@1")
+    more[["cell_ix", "cell_iy"]] = more[["cell_ix", "cell_iy"]].astype("int64")
+    more = more[~pd.MultiIndex.from_frame(more[["cell_ix", "cell_iy"]]).isin(at)].astype({"is_visible": bool})
+    tight, wide = CELLS[holds_report], pd.concat([more, CELLS]).drop_duplicates(["cell_ix", "cell_iy"])
+    found = vars_of(rank_markets(rows, tight, config=CONFIG))
+    for cells in (wide, CELLS):
+        for left, right in zip(found, vars_of(rank_markets(rows, cells, config=CONFIG)), strict=True):
+            pd.testing.assert_frame_equal(left, right, check_exact=True)
+    shuffled = relevant_reports(rows, CONFIG).sample(frac=1, random_state=seed)
+    parts = [shuffled[part::3] for part in range(3)]
+    live = []
+    for cells in (tight, wide):
+        one = LiveMarkets(parts[0], cells, config=CONFIG)
+        one.change(parts[0].iloc[:0], parts[1])
+        one.change(parts[1].sample(frac=0.5, random_state=seed), parts[2])
+        live.append(one.rank())
+    pd.testing.assert_frame_equal(*live, check_exact=True)
+
+
+def test_the_same_reports_have_the_same_grade_on_a_tight_and_on_a_wide_map() -> None:
+    """On the map of places with reports it was suspected at .55; with empty ground around, flagrant at .99."""
+    dealing = [row for row in market_rows(4, 4) if row[2] == "dealing"]
+    rows = reports([*dealing, (4, 4, "dealing", "tip", None, 3, False), *background(5, 900)])
+    tight = CELLS.merge(rows[["cell_ix", "cell_iy"]].drop_duplicates())
+    around = [(x, y, "a@1", False) for x in range(-40, 60) for y in range(-40, 60)]
+    wide = pd.concat([CELLS, pd.DataFrame(around, columns=list(CELLS.columns))]).drop_duplicates(["cell_ix", "cell_iy"])
+    found = [by_id(rank_markets(rows, cells, config=CONFIG)).loc["market_4_4"] for cells in (tight, CELLS, wide)]
+    assert {(market["score"], market["grade"]) for market in found} == {(found[0]["score"], "suspected")}
+
+
+TOWNS: dict[str, dict[str, float]] = {
+    "half": {"rate": 0.5},
+    "double": {"rate": 2.0},
+    "small": {"side_m": 3_000},
+    "large": {"side_m": 15_000, "markets": 8},
+    "cells of 100 m": {"cell_m": 100},
+    "cells of 250 m": {"cell_m": 250},
+    "sparse": {"side_m": 15_000, "built_share": 0.15},
+    "sparse, tight map": {"side_m": 15_000, "built_share": 0.15, "map_is_tight": True},
+    "busy ground": {"background": 3.0},
+    "still ground": {"background": 0.2},
+    "no markets": {"markets": 0},
+    "village, no markets": {"side_m": 1_500, "background": 0.3, "markets": 0},
+    "no markets, double": {"markets": 0, "rate": 2.0},
+}
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("name", TOWNS)
+def test_planted_markets_are_found_in_towns_of_other_sizes_rates_and_cells(name: str) -> None:
+    for seed in range(sample(1, whole=20)):
+        town = planted_town(seed, **TOWNS[name])  # type: ignore[arg-type]
+        assert missed_and_false(rank_markets(town.reports, town.cells, config=CONFIG), town) == (0, 0), seed
+
+
 @settings(max_examples=3)
 @given(order=st.permutations(range(40)))
 def test_the_order_of_rows_changes_no_bit(order: list[int]) -> None:
@@ -273,21 +345,12 @@ def test_settings_that_mean_nothing_are_refused(key: str, value: float) -> None:
         MarketsConfig(**{**DEFAULTS, key: value})
 
 
-def test_priors_held_from_the_same_reports_change_nothing() -> None:
-    rows = reports([*market_rows(5, 5), *background(3)])
-    held = fit_market_priors(rows, CELLS, config=CONFIG)
-    found, fitted = rank_markets(rows, CELLS, config=CONFIG, priors=held), rank_markets(rows, CELLS, config=CONFIG)
-    pd.testing.assert_frame_equal(found.markets, fitted.markets, check_exact=True)
-    assert fit_market_priors(reports([]), CELLS, config=CONFIG) is None
-
-
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 999))
 def test_change_by_change_the_markets_are_those_of_all_reports_at_once(seed: int) -> None:
     """Reports come and go, also all dealing, and in cells outside the areas, each of which is one only as long."""
     rng = np.random.default_rng(seed)
     rows = reports([*market_rows(5, 5), *background(seed), (SIDE + 2, 3, "overdose", None, None, 3, False)])
-    priors = fit_market_priors(rows, CELLS, config=CONFIG)
     live = LiveMarkets(relevant_reports(rows, CONFIG), CELLS, config=CONFIG)
     pool = reports([*market_rows(SIDE + 1, 4, channel="tip"), *market_rows(9, 9), *background(seed + 1)])
     pool = pool.assign(incident_id="p" + pool["incident_id"])
@@ -297,5 +360,5 @@ def test_change_by_change_the_markets_are_those_of_all_reports_at_once(seed: int
         gone = rows[rows["kind"] == "dealing"] if change == 3 else rows.sample(60, random_state=rng.integers(1 << 30))
         live.change(relevant_reports(gone, CONFIG), relevant_reports(come, CONFIG))
         rows = pd.concat([rows.drop(gone.index), come], ignore_index=True)
-        at_once = rank_markets(rows, CELLS, config=CONFIG, priors=priors).markets[["market_id", "rank", "grade"]]
+        at_once = rank_markets(rows, CELLS, config=CONFIG).markets[["market_id", "rank", "grade"]]
         pd.testing.assert_frame_equal(live.rank(), at_once, check_exact=True, check_dtype=False)
