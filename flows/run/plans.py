@@ -1,6 +1,5 @@
 """Plans of a run: operations against street markets, visits, and promises."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,16 +13,18 @@ import yaml
 
 from flows.home.settings import Settings, SettingsError
 from flows.run.assembly import Map, query
-from geo.market_shapes import near_treatment
+from geo.market_shapes import PATROL_CELLS, Ground, near_treatment
 from models.operations.crackdowns import Calendar, plan_crackdowns
 from models.operations.history import operations_of
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
+from models.places.displacement import DISPLACEMENT_COLUMNS, measure_displacement
 from models.places.markets import Markets
+from models.places.placebos import place_middle
 
-# Distances from the middle of a market, in cells: the patrolled cells (its eight neighbours), its core (two cells
-# away), and the largest drift at which a market counts as the same.
-PATROL_CELLS, CORE_CELLS, SAME_CELLS = 1.5, 2.9, 3
+# Distances from the middle of a market, in cells: its core (two cells away), and the largest drift at which a market
+# counts as the same.
+CORE_CELLS, SAME_CELLS = 2.9, 3
 HELP_DAYS = 90
 
 
@@ -35,10 +36,6 @@ class PlanFrames:
     operations: pd.DataFrame
     actions: pd.DataFrame
     site_events: pd.DataFrame
-    compared_cells: (
-        pd.DataFrame
-    )  # market_id, cell_id of markets and, once an operation has started, of comparison places
-    compared_events: pd.DataFrame  # as site_events, for all compared_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +54,11 @@ def plan_frames(
     actions = query(connection, "place_action")
     operations = _with_markets(operations_of(actions), markets.markets)
     sites = _sites(markets.markets, operations)
-    compared = _site_cells([*sites["market_id"], *_quiet_places(operations, geography, settings)], geography, settings)
-    connection.register("site_cell", compared[["market_id", "cell_ix", "cell_iy", "is_core"]])
-    events = query(connection, "site_event", time_zone=settings.force.time_zone)
+    around = _site_cells(sites["market_id"].tolist(), geography, settings)
+    connection.register("site_cell", around[["market_id", "cell_ix", "cell_iy", "is_core"]])
+    events = query(connection, "site_event")
     connection.unregister("site_cell")
-    patrol = compared[compared["is_patrol"] & compared["market_id"].isin(sites["market_id"])].reset_index(drop=True)
+    patrol = around[around["is_patrol"]].reset_index(drop=True)
     is_near = near_treatment(
         patrol, geography.grid, geography.points_of_interest, distance_m=settings.crackdowns.buffer_m
     )
@@ -72,8 +69,28 @@ def plan_frames(
         patrol_cell_ids=pd.Series([by_market.get(site, []) for site in sites["market_id"]], dtype=object),
         excluded_cell_count=excluded.reindex(sites["market_id"]).fillna(0).to_numpy(dtype=np.int64),
     )
-    of_markets = events[events["market_id"].isin(sites["market_id"])].reset_index(drop=True)
-    return PlanFrames(sites, operations, actions, of_markets, compared[["market_id", "cell_id"]], events)
+    return PlanFrames(sites, operations, actions, events)
+
+
+def where_harm_went(
+    connection: duckdb.DuckDBPyConnection, operations: pd.DataFrame, geography: Map, as_of: datetime, settings: Settings
+) -> pd.DataFrame:
+    """Return displacement less run columns; reads the reports of the map only if an operation has started."""
+    if operations["started_at"].isna().all():
+        return pd.DataFrame(columns=list(DISPLACEMENT_COLUMNS))
+    points = query(connection, "report_history#points")
+    return measure_displacement(
+        operations,
+        query(
+            connection,
+            "report_history#reports",
+            categories=["category", "daypart", "kind"],
+            time_zone=settings.force.time_zone,
+        ),
+        Ground(geography.grid, geography.cells, points),
+        as_of=pd.Timestamp(as_of),
+        longest_days=settings.crackdowns.baseline_days,
+    )
 
 
 def plan_operations(
@@ -182,8 +199,7 @@ def _sites(markets: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:
 
 def _middle(market_id: str) -> tuple[int, int] | None:
     """Return the cell in the id: the heaviest cell of a market, or the middle of another place."""
-    found = re.fullmatch(r"(?:market|place)_(-?\d+)_(-?\d+)", market_id)
-    return (int(found[1]), int(found[2])) if found else None
+    return next(((int(ix), int(iy)) for ix, iy in place_middle(market_id)), None)
 
 
 def _is_same(left: str, right: str) -> bool:
@@ -205,17 +221,6 @@ def _site_cells(site_ids: Sequence[str], geography: Map, settings: Settings) -> 
     placed = around.merge(geography.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"])
     placed = placed.assign(is_core=placed["away"] <= CORE_CELLS, is_patrol=placed["away"] <= PATROL_CELLS)
     return placed[["market_id", "cell_ix", "cell_iy", "cell_id", "is_core", "is_patrol"]]
-
-
-def _quiet_places(operations: pd.DataFrame, geography: Map, settings: Settings) -> list[str]:
-    """Return comparison places of a market's size that tile the map; none while no operation has started."""
-    if operations["started_at"].isna().all():
-        return []
-    spacing = 2 * int(_reach(geography, settings)) + 1
-    middles = geography.cells[
-        geography.cells["cell_ix"].mod(spacing).eq(0) & geography.cells["cell_iy"].mod(spacing).eq(0)
-    ]
-    return [f"place_{ix}_{iy}" for ix, iy in middles[["cell_ix", "cell_iy"]].itertuples(index=False)]
 
 
 def _reach(geography: Map, settings: Settings) -> float:

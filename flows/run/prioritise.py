@@ -30,7 +30,7 @@ from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
 from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
-from flows.run.plans import PlanFrames, plan_frames, plan_operations
+from flows.run.plans import plan_frames, plan_operations, where_harm_went
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import data_quality
 from flows.run.repairs import map_repairs
@@ -42,7 +42,6 @@ from models.operations.allocation import Allocation, allocate
 from models.people_lists.assess import PeopleLists, PreviousPeople, assess_people
 from models.places.address_piles import harm_off_piles
 from models.places.crime_focus import rank_focus
-from models.places.displacement import measure_displacement
 from models.places.feedback import measure_feedback
 from models.places.markets import Markets, rank_markets
 from models.places.quality_checks import check_ranking
@@ -121,6 +120,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         persons = call(people_frames, snapshot.connection, flagrant_cells(markets), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         plan_inputs = call(plan_frames, snapshot.connection, markets, geography, as_of, settings)
+        displacement = call(where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings)
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
         plans = call(
@@ -150,7 +150,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "promise": plans.promises.promises,
         "crime_focus": call(focus_on_crimes, frames, codebook, settings),
         "area_notice": call(area_notices, markets, geography, identity),
-        "displacement": call(where_harm_went, plan_inputs, as_of, settings),
+        "displacement": displacement,
         "feedback": call(where_police_find, ranking, officers.areas),
         "outcome_monitor": outcomes,
         "data_quality": quality,
@@ -311,17 +311,6 @@ def assess_everybody(
         config=settings.people,
         seed=settings.seed,
         previous=PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None,
-    )
-
-
-def where_harm_went(frames: PlanFrames, as_of: datetime, settings: Settings) -> pd.DataFrame:
-    """Return displacement less run columns."""
-    return measure_displacement(
-        frames.compared_cells,
-        frames.operations,
-        frames.compared_events,
-        as_of=pd.Timestamp(as_of),
-        longest_days=settings.crackdowns.baseline_days,
     )
 
 
