@@ -12,7 +12,6 @@ Eck. Reports by public, partners and sensors count, as in all models; overdoses 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -105,8 +104,8 @@ def _not_compared(row: Row, days_since: float, reports: Reports) -> str | None:
         return f"fewer than {SHORTEST_DAYS} days have passed since it began"
     if not len(place_middle(row["market_id"])):
         return f"{row['market_id']} names no cell in its middle, as market_IX_IY does"
-    first = reports.day[0] if len(reports.day) else np.inf
-    if (on_record := _day(row["started_at"]) - first) < row["window_days"]:
+    start = _day(row["started_at"])
+    if (on_record := start - next(iter(reports.day), start)) < row["window_days"]:
         return f"only {max(int(on_record), 0)} days before it are on record"
     return None
 
@@ -240,11 +239,11 @@ def _changes(stood: _Stood) -> Row:
     changes: Row = {}
     of_kinds = {"target_change": stood.target, "displaced": stood.displaced, "wdd": stood.wdd}
     for name, standing in of_kinds.items():
-        if _is_measured(standing):
+        if standing:
             changes |= dict(zip((f"{name}{end}" for end in _ENDS), standing.change(), strict=True))
-    if _is_measured(stood.target):
+    if stood.target:
         changes |= {"target_expected": stood.target.expected, "power_of_fall": stood.target.power_of_fall(FALL)}
-    if _is_measured(stood.displaced):
+    if stood.displaced:
         changes |= {"ring_expected": stood.displaced.expected, "p_rise": stood.displaced.p_rise()}
     return changes
 
@@ -252,7 +251,7 @@ def _changes(stood: _Stood) -> Row:
 def _judge(stood: Mapping[str, Sequence[_Stood]]) -> dict[tuple[str, int], Row]:
     """Return the alarm of each measure and row, all judged together, and the least rise that would raise it."""
     families = {
-        measure: {number: of_row.displaced for number, of_row in enumerate(rows) if _is_measured(of_row.displaced)}
+        measure: {number: of_row.displaced for number, of_row in enumerate(rows) if of_row.displaced}
         for measure, rows in stood.items()
     }
     families = {measure: family for measure, family in families.items() if family}
@@ -309,7 +308,3 @@ def _too_few(row: Row) -> str:
     if row["independent_count"] >= FEWEST:
         return "too few reports, or too few next places, to compare with"
     return f"only {row['independent_count']} places apart from each other to compare with, {FEWEST} are needed"
-
-
-def _is_measured(standing: Standing | None) -> TypeGuard[Standing]:
-    return standing is not None and standing.is_measured

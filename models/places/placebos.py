@@ -72,7 +72,7 @@ class Reports:
     def trouble(self, span: tuple[float, float]) -> Floats:
         """Return the reports by which markets are found, by point."""
         of = self.within(span)
-        return np.bincount(self.point[of], self.is_trouble[of].astype(np.float64), self.points)
+        return np.bincount(self.point[of], self.is_trouble[of], self.points).astype(np.float64)
 
     def by_point(self, span: tuple[float, float]) -> Floats:
         """Return counts and days of harm: (points, parts × 2)."""
@@ -121,8 +121,8 @@ def days_of(start: float, window: int, first: float) -> Days:
 class Compared:
     """An operation's place in row 0, and its placebos.
 
-    `counts` has the axes place, zone (market, two rings, next places), span (SPANS), part, and reports or harm. `of_map`
-    has the reports of the map by place (on its date), span and part; on the operation's own date less those of row 0.
+    `counts` has the axes place, zone (market, two rings, next places), span (SPANS), part, and reports or harm.
+    `of_map` has the reports of the map by place (on its date), span and part, on the own date less those of row 0.
     """
 
     counts: Floats
@@ -205,7 +205,7 @@ class _Date:
         row = row.reshape(-1)
         zones = self.ground.zones(grounds)
         by_span = np.stack([zones @ self.reports.by_point(span) for span in self.spans], axis=1)
-        by_ground = by_span.reshape(len(grounds), ZONES, len(self.spans), -1, 2)
+        by_ground = by_span.reshape(len(grounds), ZONES, len(self.spans), len(self.reports.parts), 2)
         of_next = np.zeros((len(places), 1, *by_ground.shape[2:]))
         owner = np.repeat(np.arange(len(places)), [len(of_place) for of_place in nexts])
         np.add.at(of_next[:, 0], owner, by_ground[row[len(places) :], 0])

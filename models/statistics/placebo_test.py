@@ -36,11 +36,6 @@ class Standing:
     unit: float  # one report, or the harm that has the variance of one
     spread: float  # standard deviation of twice the square root at the unit
 
-    @property
-    def is_measured(self) -> bool:
-        """Return whether there are enough placebos to state anything."""
-        return self.independent >= FEWEST
-
     def counts(self, departures: Floats) -> Floats:
         """Return the counts at the unit that have these departures."""
         root = np.sqrt(self.expected / self.unit + _SHIFT) + departures * self.spread / 2
@@ -95,8 +90,10 @@ def stand(after: Floats, before: Sequence[Floats], *, independent: float, unit: 
     Returns
     -------
     Standing or None
-        None if the placebos have nothing before or nothing after, so that nothing is to be compared.
+        None if there are fewer than FEWEST independent placebos, or if they have nothing before or nothing after.
     """
+    if independent < FEWEST:
+        return None
     level = np.mean([column[1:].mean() for column in before])
     design = np.stack([*before, np.full(len(after), level)], axis=1) / unit
     counts = after / unit
