@@ -17,10 +17,10 @@ INTROS = {
         "market, within 250 and 500 m of its outline, and at the next places, up to five within 3 km that had most "
         "reports before; in reports and in days of harm, then by offence and by time of day. What was to be expected, "
         "its 80% intervals and the alarms come from placebos: places like the market where nothing was done, on the "
-        "same days and on earlier ones. Where nothing moves, chance raises any alarm at a market one time in ten. A row "
-        "without an alarm says no more than that a rise as large as least_rise would probably have been seen. Moves "
-        "further away than these places are not seen. The reader has to examine other targets and methods; overdoses "
-        "are in crackdown_plan."
+        "same days and on earlier ones. Where nothing moves, chance raises any alarm at a market one time in ten. No "
+        "alarm means no more than that a rise as large as least_rise would probably have been seen. Moves to elsewhere "
+        "than these places are not seen. The reader has to examine other targets and methods; overdoses are in "
+        "crackdown_plan."
     ),
     "feedback": (
         "What police discovered beside what was reported to them, area by area, and where officers are. harmspot "

@@ -7,7 +7,6 @@ draws docs/displacement-power.svg. The constants of `models.places.placebos` wer
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(not DATA.exists(), reason="the two cities' incidents are not beside the project"),
 ]
 PLACES, EVERY = 45, 2  # of each start: every second of the heaviest places
-BLOCK_CELLS = 33  # blocks of the bootstrap: squares of 5 km on one starting date
+BLOCK_CELLS = 33  # blocks of the bootstrap: squares of 5 km with all their dates, as the days of these overlap
 RESAMPLES = 2000
 
 
@@ -59,7 +58,7 @@ def measured(trial: Trial, fall: float = 0.0, every: int = EVERY, places: int = 
         known = city.until(as_of)
         for number, middle in enumerate(known.hot_places(start, places, every)):
             told = known.thinned(middle, start, fall, number) if fall else known
-            block = f"{begin} {middle[0] // BLOCK_CELLS} {middle[1] // BLOCK_CELLS}"
+            block = f"{middle[0] // BLOCK_CELLS} {middle[1] // BLOCK_CELLS}"
             tables.append(told.measured(middle, start, as_of).assign(block=block, place=f"{begin} {number}"))
     return pd.concat(tables, ignore_index=True)
 
@@ -136,7 +135,3 @@ def test_a_fall_by_thirty_percent_is_found_as_often_as_is_said(trial: Trial) -> 
         f"stated {stated['power_of_fall'].mean():.1%}"
     )
     assert low <= stated["power_of_fall"].mean() <= high
-
-
-def plot_rows(curves: dict[str, list[tuple[float, float]]]) -> Any:
-    return curves
