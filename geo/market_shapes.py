@@ -1,11 +1,15 @@
-"""Outlines of street markets, and their visibility from schools, transport stops and parks."""
+"""Outlines of street markets and their visibility, and the ground of operations with the zones around it."""
+
+from dataclasses import dataclass, field
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from scipy import sparse
+from scipy.spatial import KDTree
 
-from geo.cells import Grid
+from geo.cells import Floats, Grid, Integers
 from geo.crs import same_crs
 
 # Places whose users should not have to pass dealing. Treatment centres are not included, because proximity to
@@ -13,6 +17,10 @@ from geo.crs import same_crs
 VISIBLE_FROM = ("school", "transport", "park")
 
 ARC_SEGMENTS = 4  # per quarter circle; corners look round at street scale and files are small
+
+PATROL_CELLS = 1.5  # distance of the patrolled cells from the middle of a market, in cells: its eight neighbours
+WIDE_CELLS = 4  # width of the outline around them, half a cell wider on each side
+ZONE_M = (0.0, 250.0, 500.0)  # outer ends of the zones: the ground of an operation and two rings around it
 
 
 def market_polygons(cells: pd.DataFrame, grid: Grid) -> gpd.GeoDataFrame:
@@ -90,3 +98,100 @@ def _near(
     squares = grid.squares(cells["cell_ix"], cells["cell_iy"]).to_numpy()
     near = shapely.STRtree(places).query(squares, predicate="dwithin", distance=distance_m)[0]
     return pd.Series(np.isin(np.arange(len(cells)), near), index=cells.index)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The ground of operations on one map: three by three patrolled cells, drawn like a market by `market_polygons`.
+
+    It hangs on the cell in the middle alone, so it does not follow the reports that an operation moves, and it can be
+    laid anywhere else on the map to compare.
+
+    Parameters
+    ----------
+    grid : Grid
+        the map's grid.
+    cells : pd.DataFrame
+        cell_ix, cell_iy of the map.
+    points : pd.DataFrame
+        x_m, y_m: distinct points of reports in the grid's system, metres.
+    """
+
+    grid: Grid
+    cells: pd.DataFrame
+    points: pd.DataFrame
+    _tree: KDTree = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tree", KDTree(self.points[["x_m", "y_m"]].to_numpy(np.float64)))
+
+    def weights(self, of_points: Floats) -> Floats:
+        """Return what stands on the patrolled cells around each cell of the map; `of_points` weighs each point."""
+        ix, iy = self.cells["cell_ix"].to_numpy(np.int64), self.cells["cell_iy"].to_numpy(np.int64)
+        if not len(ix):
+            return np.zeros(0)
+        west, south = ix.min() - 1, iy.min() - 1
+        shape = (int(ix.max() - west) + 2, int(iy.max() - south) + 2)
+        px, py = self.grid.index(self.points["x_m"], self.points["y_m"])
+        is_on_map = (px >= west) & (px < west + shape[0]) & (py >= south) & (py < south + shape[1])
+        by_cell = np.zeros(shape)
+        np.add.at(by_cell, (px[is_on_map] - west, py[is_on_map] - south), of_points[is_on_map])
+        column, row = ix - west, iy - south
+        return np.sum([by_cell[column + dx, row + dy] for dx in (-1, 0, 1) for dy in (-1, 0, 1)], axis=0)
+
+    def heaviest(self, weights: Floats) -> Integers:
+        """Return the rows of the cells in the middle of the heaviest grounds whose outlines do not overlap.
+
+        The heaviest comes first, of equal ones that with the smallest cell_ix, cell_iy; those without weight are left
+        out.
+        """
+        ix, iy = self.cells["cell_ix"].to_numpy(np.int64), self.cells["cell_iy"].to_numpy(np.int64)
+        order = np.lexsort((iy, ix, -weights))
+        order = order[weights[order] > 0]
+        if not len(order):
+            return order.astype(np.int64)
+        column, row = ix - ix.min() + WIDE_CELLS, iy - iy.min() + WIDE_CELLS
+        is_covered = np.zeros((column.max() + WIDE_CELLS + 1, row.max() + WIDE_CELLS + 1), dtype=bool)
+        near, chosen = WIDE_CELLS - 1, []
+        for cell in order.tolist():
+            x, y = column[cell], row[cell]
+            if not is_covered[x, y]:
+                chosen.append(cell)
+                is_covered[x - near : x + near + 1, y - near : y + near + 1] = True
+        return np.array(chosen, dtype=np.int64)
+
+    def apart_m(self, left: Integers, right: Integers) -> Floats:
+        """Return the metres between the outlines around each pair of middles, 0 where they touch or overlap.
+
+        Middles are (cell_ix, cell_iy) in rows. Rounded corners make the true distance of two that stand diagonally up
+        to 0.41 cells longer.
+        """
+        away = np.abs(left[:, None, :] - right[None, :, :]) - WIDE_CELLS
+        gap = np.maximum(away, 0) * float(self.grid.size_m)
+        return np.hypot(gap[..., 0], gap[..., 1])
+
+    def zones(self, middles: Integers) -> sparse.csr_matrix:
+        """Return which points lie in which zone (ZONE_M) around which middle, by their distance from the outline.
+
+        Row 3·i + z is zone z around middle i, a column is a row of `points`.
+        """
+        size = float(self.grid.size_m)
+        centres = (middles + 0.5) * size
+        reach = np.hypot(1, 1) * WIDE_CELLS / 2 * size + ZONE_M[-1]
+        found = self._tree.query_ball_point(centres, reach) if len(middles) else []
+        place = np.repeat(np.arange(len(middles)), [len(points) for points in found])
+        point = np.concatenate([np.sort(np.array(points, dtype=np.int64)) for points in [*found, []]])
+        offset = self.points[["x_m", "y_m"]].to_numpy(np.float64)[point] - centres[place]
+        outside = metres_outside(offset[:, 0], offset[:, 1], size)
+        zone = np.searchsorted(ZONE_M, outside)
+        is_near = zone < len(ZONE_M)
+        rows = len(ZONE_M) * place[is_near] + zone[is_near]
+        shape = (len(ZONE_M) * len(middles), len(self.points))
+        return sparse.csr_matrix((np.ones(len(rows)), (rows, point[is_near])), shape=shape)
+
+
+def metres_outside(dx: Floats, dy: Floats, size_m: float) -> Floats:
+    """Return metres to the outline of a ground for points dx, dy metres from its centre, 0 inside."""
+    square = PATROL_CELLS * size_m
+    away = np.hypot(np.maximum(np.abs(dx) - square, 0), np.maximum(np.abs(dy) - square, 0))
+    return np.maximum(away - (WIDE_CELLS / 2 - PATROL_CELLS) * size_m, 0)

@@ -14,7 +14,7 @@ _LESS = 0.51  # of a cell: outlines of markets are half a cell wider than their 
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Boxes:
     """Boxes of ground in one metric coordinate system: west, south, east and north of each, in metres."""
 
     crs: str
@@ -33,7 +33,7 @@ class Ground:
         return np.asarray(shapely.intersects(shapes, shapely.union_all(shapely.box(*self.boxes.T))), dtype=np.bool_)
 
 
-def ground_of(cell_ids: Iterable[str], crs: str, *, reach_cells: int) -> Ground:
+def ground_of(cell_ids: Iterable[str], crs: str, *, reach_cells: int) -> Boxes:
     """Return the ground of cells and of those up to `reach_cells` away, sideways or diagonally.
 
     Parameters
@@ -46,7 +46,7 @@ def ground_of(cell_ids: Iterable[str], crs: str, *, reach_cells: int) -> Ground:
         Largest drift, in cells of their own size.
     """
     boxes = [_box(cell_id, crs, reach_cells) for cell_id in sorted(set(cell_ids))]
-    return Ground(crs, np.array(boxes, dtype=np.float64).reshape(-1, 4))
+    return Boxes(crs, np.array(boxes, dtype=np.float64).reshape(-1, 4))
 
 
 def _box(cell_id: str, crs: str, reach_cells: int) -> tuple[float, float, float, float]:

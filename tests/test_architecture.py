@@ -58,7 +58,7 @@ MODELS = {
     "models.forecast": BASICS | {"models.statistics"},
     "models.governance": {"models.places"},
     "models.places": BASICS | {"models.statistics"},
-    "models.operations": BASICS | {"models.statistics", "models.governance"},
+    "models.operations": BASICS | {"models.statistics", "models.governance", "models.places"},
     "models.people_scores": BASICS | {"models.statistics"},
     "models.people_lists": BASICS | {"models.statistics", "models.people_scores", "models.changes"},
     "models.evaluation": BASICS | {"models.statistics", "models.forecast"},

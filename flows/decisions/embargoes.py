@@ -15,7 +15,7 @@ from flows.ingest.live import FILE
 from geo.cells import Grid
 from geo.same_place import cells_under
 from models.governance.embargo import EMBARGO
-from models.operations.history import middle_of
+from models.places.markets import middle_of
 from pipeline.errors import PublicationError
 from pipeline.publication.publish import read_places
 from pipeline.publication.withheld import MARKET

@@ -4,6 +4,8 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
 from flows.home.home import Home
 from pipeline.pages.audit import render_audit
 from pipeline.pages.base import local_moments
@@ -11,12 +13,14 @@ from pipeline.publication.publish import read_published
 
 INTROS = {
     "displacement": (
-        "Reports by public, partners and sensors at each market with an operation and in the ring around it, as many "
-        "days since its start as before, beside the five places without one whose past is most like the market's "
-        "(Wheeler and Ratcliffe 2018), in reports and in days of harm: all, then by offence and by time of day. "
-        "An increase in the ring beyond the controls is displacement; an alarm means that its 80% interval lies above "
-        "zero, which happens by chance in one row of ten. The reader has to examine other targets and methods; "
-        "overdoses are in overdose_watch."
+        "Reports by public, partners and sensors since each operation started, less what was to be expected: at the "
+        "market, within 250 and 500 m of its outline, and at the next places, up to five within 3 km that had most "
+        "reports before; in reports and in days of harm, then by offence and by time of day. What was to be expected, "
+        "its 80% intervals and the alarms come from placebos: places like the market where nothing was done, on the "
+        "same days and on earlier ones. Where nothing moves, chance raises any alarm at a market one time in ten. No "
+        "alarm means no more than that a rise as large as least_rise would probably have been seen. Moves to elsewhere "
+        "than these places are not seen. The reader has to examine other targets and methods; overdoses are in "
+        "overdose_watch."
     ),
     "feedback": (
         "What police discovered beside what was reported to them, area by area, and where officers are. harmspot "
@@ -50,5 +54,20 @@ def write_audit_page(home: Home, about: str, run_id: str | None, path: Path) -> 
     day: date = run["as_of"].tz_convert(zone).date()
     table = read_published(home.path, about, run_id).drop(columns=["run_id", "as_of", "valid_to"])
     title = f"{run['force_name']}, {day}, run {run['run_id']}"
-    path.write_text(render_audit(about, title, INTROS[about], local_moments(table, zone), day), encoding="utf-8")
+    html = render_audit(about, title, INTROS[about], local_moments(table, zone), day, _in_words(table))
+    path.write_text(html, encoding="utf-8")
     return day
+
+
+def _in_words(table: pd.DataFrame) -> list[str]:
+    """Return what the run says of each row in words, if it does: of alarms and of whole markets and zones."""
+    if "why" not in table:
+        return []
+    is_told = table["split"].isin(["all", "zone"]) | table["is_alarm"] | table["is_harm_alarm"]
+    told = table[is_told]
+    return [
+        f"{market}, day {days}, {part if split in ('all', 'zone') else f'{split} {part}'}: {why}"
+        for market, days, split, part, why in told[["market_id", "window_days", "split", "part", "why"]].itertuples(
+            index=False
+        )
+    ]

@@ -13,19 +13,18 @@ import yaml
 
 from flows.home.settings import Settings, SettingsError
 from flows.run.assembly import Map, query
-from geo.market_shapes import near_treatment
+from geo.market_shapes import PATROL_CELLS, Ground, near_treatment
 from geo.placement import place_points
-from geo.same_place import Ground
+from geo.same_place import Boxes
 from models.operations.crackdowns import Calendar, plan_crackdowns
-from models.operations.history import is_same_market, middle_of, operations_of, particulars
+from models.operations.history import is_same_market, operations_of, particulars
 from models.operations.overdose_watch import HISTORY_DAYS, WatchPlan, watch_overdoses
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
-from models.places.markets import Markets
+from models.places.displacement import DISPLACEMENT_COLUMNS, measure_displacement
+from models.places.markets import Markets, middle_of
 
-# Distances from the middle of a market, in cells: the patrolled cells (its eight neighbours), and its core (two cells
-# away).
-PATROL_CELLS, CORE_CELLS = 1.5, 2.9
+CORE_CELLS = 2.9  # distance of a market's core from its middle, in cells
 HELP_DAYS = 90
 
 
@@ -37,10 +36,6 @@ class PlanFrames:
     operations: pd.DataFrame
     actions: pd.DataFrame
     site_events: pd.DataFrame
-    compared_cells: (
-        pd.DataFrame
-    )  # market_id, cell_id of markets and, once an operation has started, of comparison places
-    compared_events: pd.DataFrame  # as site_events, for all compared_cells
     overdose_watch: pd.DataFrame  # less run columns
 
 
@@ -59,7 +54,7 @@ def plan_frames(
     geography: Map,
     as_of: datetime,
     settings: Settings,
-    hidden: Ground | None = None,
+    hidden: Boxes | None = None,
 ) -> PlanFrames:
     """Return actions and reports at every market and operation, less those on `hidden` ground.
 
@@ -68,11 +63,11 @@ def plan_frames(
     actions = query(connection, "place_action")
     operations = _without_hidden(_with_markets(operations_of(actions), markets.markets), geography, hidden)
     sites = _sites(shown_markets(markets, geography, hidden).markets, operations)
-    compared = _site_cells([*sites["market_id"], *_quiet_places(operations, geography, settings)], geography, settings)
-    connection.register("site_cell", compared[["market_id", "cell_ix", "cell_iy", "is_core"]])
-    events = query(connection, "site_event", time_zone=settings.force.time_zone)
+    around = _site_cells(sites["market_id"].tolist(), geography, settings)
+    connection.register("site_cell", around[["market_id", "cell_ix", "cell_iy", "is_core"]])
+    events = query(connection, "site_event")
     connection.unregister("site_cell")
-    patrol = compared[compared["is_patrol"] & compared["market_id"].isin(sites["market_id"])].reset_index(drop=True)
+    patrol = around[around["is_patrol"]].reset_index(drop=True)
     is_near = near_treatment(
         patrol, geography.grid, geography.points_of_interest, distance_m=settings.crackdowns.buffer_m
     )
@@ -83,9 +78,8 @@ def plan_frames(
         patrol_cell_ids=pd.Series([by_market.get(site, []) for site in sites["market_id"]], dtype=object),
         excluded_cell_count=excluded.reindex(sites["market_id"]).fillna(0).to_numpy(dtype=np.int64),
     )
-    of_markets = events[events["market_id"].isin(sites["market_id"])].reset_index(drop=True)
     watch = overdose_watch(connection, operations, geography, as_of, settings)
-    return PlanFrames(sites, operations, actions, of_markets, compared[["market_id", "cell_id"]], events, watch)
+    return PlanFrames(sites, operations, actions, events, watch)
 
 
 def overdose_watch(
@@ -138,7 +132,7 @@ def _watched_seizures(seizures: pd.DataFrame, geography: Map) -> pd.DataFrame:
     )
 
 
-def shown_markets(found: Markets, geography: Map, hidden: Ground | None) -> Markets:
+def shown_markets(found: Markets, geography: Map, hidden: Boxes | None) -> Markets:
     """Return the markets without those that have a cell on hidden ground; the others stand as if there were no more.
 
     Lists of people count all markets: they name no place, and sellers at a hidden market must not be sought elsewhere.
@@ -147,6 +141,27 @@ def shown_markets(found: Markets, geography: Map, hidden: Ground | None) -> Mark
         return found
     is_hidden = hidden.holds_cells(found.cells["cell_ix"], found.cells["cell_iy"], geography.grid)
     return found.without(set(found.cells.loc[is_hidden, "market_id"]))
+
+
+def where_harm_went(
+    connection: duckdb.DuckDBPyConnection, operations: pd.DataFrame, geography: Map, as_of: datetime, settings: Settings
+) -> pd.DataFrame:
+    """Return displacement less run columns; reads the reports of the map only if an operation has started."""
+    if operations["started_at"].isna().all():
+        return pd.DataFrame(columns=list(DISPLACEMENT_COLUMNS))
+    points = query(connection, "report_history#points")
+    return measure_displacement(
+        operations,
+        query(
+            connection,
+            "report_history#reports",
+            categories=["category", "daypart", "kind"],
+            time_zone=settings.force.time_zone,
+        ),
+        Ground(geography.grid, geography.cells, points),
+        as_of=pd.Timestamp(as_of),
+        longest_days=settings.crackdowns.baseline_days,
+    )
 
 
 def plan_operations(
@@ -234,7 +249,7 @@ def _with_markets(operations: pd.DataFrame, markets: pd.DataFrame) -> pd.DataFra
     return operations.assign(market_id=named.where(named.notna(), operations["area_id"].map(first)))
 
 
-def _without_hidden(operations: pd.DataFrame, geography: Map, hidden: Ground | None) -> pd.DataFrame:
+def _without_hidden(operations: pd.DataFrame, geography: Map, hidden: Boxes | None) -> pd.DataFrame:
     """Return the operations less those at markets whose middle lies on hidden ground."""
     middles = [middle_of(market) if isinstance(market, str) else None for market in operations["market_id"]]
     if hidden is None or not any(middles):
@@ -280,17 +295,6 @@ def _site_cells(site_ids: Sequence[str], geography: Map, settings: Settings) -> 
     placed = around.merge(geography.cells[["cell_ix", "cell_iy", "cell_id"]], on=["cell_ix", "cell_iy"])
     placed = placed.assign(is_core=placed["away"] <= CORE_CELLS, is_patrol=placed["away"] <= PATROL_CELLS)
     return placed[["market_id", "cell_ix", "cell_iy", "cell_id", "is_core", "is_patrol"]]
-
-
-def _quiet_places(operations: pd.DataFrame, geography: Map, settings: Settings) -> list[str]:
-    """Return comparison places of a market's size that tile the map; none while no operation has started."""
-    if operations["started_at"].isna().all():
-        return []
-    spacing = 2 * int(_reach(geography, settings)) + 1
-    middles = geography.cells[
-        geography.cells["cell_ix"].mod(spacing).eq(0) & geography.cells["cell_iy"].mod(spacing).eq(0)
-    ]
-    return [f"place_{ix}_{iy}" for ix, iy in middles[["cell_ix", "cell_iy"]].itertuples(index=False)]
 
 
 def _reach(geography: Map, settings: Settings) -> float:

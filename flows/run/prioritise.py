@@ -30,13 +30,13 @@ from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
 from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
-from flows.run.plans import PlanFrames, plan_frames, plan_operations, shown_markets
+from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import data_quality
 from flows.run.repairs import map_repairs
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
-from geo.same_place import Ground, ground_of
+from geo.same_place import Boxes, ground_of
 from models.changes import place_changes, with_rank_before
 from models.forecast.forecast import forecast_cells
 from models.operations.allocation import Allocation, allocate
@@ -44,7 +44,6 @@ from models.operations.history import SAME_CELLS
 from models.people_lists.assess import PeopleLists, PreviousPeople, assess_people
 from models.places.address_piles import harm_off_piles
 from models.places.crime_focus import rank_focus
-from models.places.displacement import measure_displacement
 from models.places.feedback import measure_feedback
 from models.places.markets import Markets, rank_markets
 from models.places.quality_checks import check_ranking
@@ -125,6 +124,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         persons = call(people_frames, snapshot.connection, flagrant_cells(found), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         plan_inputs = call(plan_frames, snapshot.connection, found, geography, as_of, settings, hidden)
+        displacement = call(where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings)
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
         plans = call(
@@ -155,7 +155,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "promise": plans.promises.promises,
         "crime_focus": call(focus_on_crimes, frames, codebook, settings),
         "area_notice": call(area_notices, markets, geography, identity),
-        "displacement": call(where_harm_went, plan_inputs, as_of, settings),
+        "displacement": displacement,
         "feedback": call(where_police_find, ranking, officers.areas),
         "outcome_monitor": outcomes,
         "data_quality": quality,
@@ -276,7 +276,7 @@ def find_street_markets(frames: PlaceFrames, geography: Map, settings: Settings)
     return rank_markets(frames.market_reports, cells.assign(is_visible=is_visible), config=settings.markets)
 
 
-def withheld_ground(identity: RunIdentity) -> Ground | None:
+def withheld_ground(identity: RunIdentity) -> Boxes | None:
     """Return the ground of the places under an embargo, None if there is none."""
     cells = identity.withheld_cells
     return ground_of(cells, identity.crs, reach_cells=SAME_CELLS) if cells else None
@@ -322,17 +322,6 @@ def assess_everybody(
         config=settings.people,
         seed=settings.seed,
         previous=PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None,
-    )
-
-
-def where_harm_went(frames: PlanFrames, as_of: datetime, settings: Settings) -> pd.DataFrame:
-    """Return displacement less run columns."""
-    return measure_displacement(
-        frames.compared_cells,
-        frames.operations,
-        frames.compared_events,
-        as_of=pd.Timestamp(as_of),
-        longest_days=settings.crackdowns.baseline_days,
     )
 
 

@@ -1,5 +1,4 @@
--- Reports by public, partners and sensors at and around street markets in the last year, by market, and likewise at the
--- other places of site_cell. Daytime is 7 to 19 o'clock.
+-- Reports by public, partners and sensors at and around street markets in the last year, by market.
 SELECT
     site.market_id,
     incident.incident_id,
@@ -7,13 +6,6 @@ SELECT
     incident.occurred_at,
     incident.age_days,
     incident.offence_code,
-    codebook.category,
-    codebook.harm_days,
-    CASE
-        WHEN NOT incident.has_hour THEN NULL
-        WHEN hour(timezone($time_zone, incident.occurred_at)) BETWEEN 7 AND 18 THEN 'by day'
-        ELSE 'by night'
-    END AS daypart,
     CASE
         WHEN incident.report_subject IS NOT NULL THEN incident.report_subject
         WHEN incident.offence_code = 'drug_dealing_report' THEN 'dealing'

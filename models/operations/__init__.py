@@ -1,4 +1,4 @@
 """Operations: officer hours, crackdowns, visits, promises, tipping points, benefit cases.
 
-May import statistics, governance, models.arrays and models.checks.
+May import statistics, governance, places, models.arrays and models.checks.
 """

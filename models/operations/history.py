@@ -10,7 +10,6 @@ starts_on of an announcement, `phase=maintain` of the hours that hold a tipped m
 evaluation.
 """
 
-import re
 from datetime import date
 from typing import Any
 
@@ -18,6 +17,7 @@ import pandas as pd
 
 from models.arrays import Row
 from models.governance.actors import is_machine, is_thin, name_of
+from models.places.markets import middle_of
 
 OPENING = ("registration", "announcement", "crackdown_start")
 COLUMNS = (
@@ -38,12 +38,6 @@ def particulars(detail: str | None) -> dict[str, str]:
     """
     pairs = (part.partition("=") for part in (detail or "").split(";"))
     return {key.strip(): value.strip() for key, equals, value in pairs if equals}
-
-
-def middle_of(market_id: str) -> tuple[int, int] | None:
-    """Return the cell in the id: the heaviest cell of a market, or the middle of another place."""
-    found = re.fullmatch(r"(?:market|place)_(-?\d+)_(-?\d+)", market_id)
-    return (int(found[1]), int(found[2])) if found else None
 
 
 def is_same_market(left: Any, right: Any) -> bool:

@@ -1,171 +1,310 @@
-"""Displacement during an operation: the weighted displacement difference of each market, in total and by part.
+"""Where harm went during an operation: at its market, in two rings around it and at the next places, beside placebos.
 
-Wheeler and Ratcliffe (2018, Crime Science 7:4): WDD = (ΔT − ΔC) + (ΔD − ΔCD), the changes of the market, of the ring
-around it, and of controls for both; each count is Poisson, so the variance is the sum of the counts, those of controls
-divided by the square of their number. In harm, with w_k days for offence k, it is Σ w_k WDD_k with the variance
-Σ w_k² Var_k. Displacement into the ring is ΔD − ΔCD. A row has an alarm if the 80% interval of that difference is above
-zero, which chance alone causes in about one row in ten. The same difference for one category of offences, or for one
-half of the day, measures displacement to other offences and other times, two of the five kinds of Clarke and Eck.
+For each zone and part, what was reported since the start is compared with what was to be expected, and the difference
+with the differences at placebos (`models.places.placebos`, `models.statistics.placebo_test`; Saunders et al. 2015,
+Robbins, Saunders and Kilmer 2017). The sum of market and ring is the weighted displacement difference of Wheeler and
+Ratcliffe (2018, Crime Science 7:4), with the expectation in place of their controls and the placebos in place of their
+Poisson variance: on real places without an operation, Poisson intervals raised twice the alarms that they promised.
 
-Reports by public, partners and sensors count, as in all models; overdoses do not.
+Zones answer displacement in place, parts that to other offences and other times: three of the five kinds of Clarke and
+Eck. Reports by public, partners and sensors count, as in all models; overdoses do not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
-from models.arrays import Row
-from models.places.controls import nearest_controls
+from models.arrays import Floats, Ints, Row
+from models.places.placebos import SPANS, Compared, Days, Ground, Reports, compare_places, days_of, place_middle
+from models.statistics.placebo_test import FEWEST, TAIL, Standing, judge_together, stand
 
-Z80 = float(ndtri(0.9))  # half width of an 80% interval in standard errors
-SEEN_DAYS = 365  # length of the event history
+LATEST_DAYS = 365  # an operation is measured for a year after its start
 SHORTEST_DAYS = 7  # a shorter window has too little information
-PARTS = ("target", "ring", "control", "control_ring")
+FALL = 0.3  # the power to see a fall by this share is stated
 WHOLE = "all"
 SPLITS = {"offence": "category", "time": "daypart"}  # kind of split → column of the reports
+ZONE_ROWS = {"0-250 m": (1,), "250-500 m": (2,), "next places": (3,)}  # part of split zone → zones of `Compared.counts`
+RING, NEXT = (1, 2), "next places"
+SHOWN_CONTROLS = 5
+MEASURES = ("", "harm_")
 _ENDS = ("", "_lo", "_hi")
+_DAY_S = 86400.0
 DISPLACEMENT_COLUMNS = (
     "market_id", "split", "part", "area_id", "started_at", "window_days", "control_count", "control_ids",
-    *(f"{part}_{when}" for part in PARTS for when in ("before", "after")),
-    "target_change", *(f"displaced{end}" for end in _ENDS), *(f"wdd{end}" for end in _ENDS),
-    "harm_target_change", *(f"harm_displaced{end}" for end in _ENDS), *(f"harm_wdd{end}" for end in _ENDS),
-    "is_alarm", "is_harm_alarm", "why",
+    *(f"{part}_{when}" for part in ("target", "ring", "control", "control_ring") for when in ("before", "after")),
+    *(f"target_change{end}" for end in _ENDS), *(f"displaced{end}" for end in _ENDS), *(f"wdd{end}" for end in _ENDS),
+    *(f"harm_target_change{end}" for end in _ENDS), *(f"harm_displaced{end}" for end in _ENDS),
+    *(f"harm_wdd{end}" for end in _ENDS),
+    "is_alarm", "is_harm_alarm", "why", "independent_count", "target_expected", "ring_expected", "p_rise", "p_rise_any",
+    "least_rise", "power_of_fall", "harm_p_rise", "harm_p_rise_any", "harm_least_rise", "harm_power_of_fall",
 )  # fmt: skip
 
 
 def measure_displacement(
-    site_cells: pd.DataFrame,
     operations: pd.DataFrame,
-    events: pd.DataFrame,
+    history: pd.DataFrame,
+    ground: Ground,
     *,
     as_of: pd.Timestamp,
     longest_days: int,
 ) -> pd.DataFrame:
-    """Measure the latest operation at each market, with windows of equal length before and after its start.
+    """Measure the latest operation at each market, with as many days since its start as are compared with.
 
     Parameters
     ----------
-    site_cells : pd.DataFrame
-        market_id, cell_id of every market and of every other possible control, including its ring.
     operations : pd.DataFrame
-        `models.operations.history.operations_of`, with market_id. A place with an announced operation is not a control
-        from the announcement on, even if the operation has not started.
-    events : pd.DataFrame
-        market_id, incident_id, occurred_at (UTC), kind (overdose is left out), is_core (within the place, not only
-        within its ring), harm_days, category, daypart (the last two missing if unknown), of the last SEEN_DAYS before
-        `as_of`; one row per nearby place.
+        `models.operations.history.operations_of`, with market_id. A place with one that is announced, whether or not it
+        starts, is no placebo.
+    history : pd.DataFrame
+        All reports of the map in order of occurred_at: point (row of the ground's points), occurred_at (UTC), kind
+        (dealing, disorder …, null if no market is found by it; overdose is left out), harm_days, category, daypart (the
+        last two null if unknown).
+    ground : Ground
+        Geometry of the map.
     as_of : pd.Timestamp
-        end of the events (UTC).
+        end of the history (UTC).
     longest_days : int
         maximum length of the window in days.
 
     Returns
     -------
     pd.DataFrame
-        DISPLACEMENT_COLUMNS, by market: all its reports first, then each part. Counts before and after (the sum over
-        controls), and changes in excess of the mean control, in reports and in days of harm, with 80% intervals. They
-        are missing if there is no control, or if fewer than SHORTEST_DAYS have passed since the start or are on record
-        before it. `why` gives the reason as text.
+        DISPLACEMENT_COLUMNS, by market: all reports of market and rings first, then each zone, then each part of the
+        reports. Counts are those of the window before and after the start (of controls: the sum over all placebos).
+        Changes are observed less expected, in reports and in days of harm, with 80% intervals. What cannot be measured
+        is missing, and `why` says the reason.
     """
     known = operations.dropna(subset="market_id")
     known = known.assign(felt_from=known[["announced_at", "started_at"]].min(axis=1)).dropna(subset="felt_from")
     begun = known.dropna(subset="started_at").sort_values(["started_at", "area_id"])
     latest = begun.drop_duplicates("market_id", keep="last").sort_values("market_id")
-    counted = events[events["kind"] != "overdose"]
-    rows = [
-        row
-        for operation in latest.to_dict("records")
-        for row in _measured(operation, site_cells, known, counted, as_of, longest_days)
-    ]
+    reports = None
+    rows: list[Row] = []
+    for operation in latest.to_dict("records"):
+        days_since = (as_of - operation["started_at"]) / pd.Timedelta(days=1)
+        row: Row = {name: operation[name] for name in ("market_id", "area_id", "started_at")}
+        row |= {"window_days": max(int(min(days_since, longest_days)), 0), "is_alarm": False, "is_harm_alarm": False}
+        reports = _reports(history, len(ground.points)) if reports is None else reports
+        if reason := _not_compared(row, days_since, reports):
+            rows.append({**row, **_NONE, "why": reason})
+        else:
+            rows += _measured(row, known, reports, ground)
     return pd.DataFrame(rows, columns=list(DISPLACEMENT_COLUMNS))
 
 
-def _measured(
-    operation: Row,
-    site_cells: pd.DataFrame,
-    known: pd.DataFrame,
-    events: pd.DataFrame,
-    as_of: pd.Timestamp,
-    longest_days: int,
-) -> list[Row]:
-    days_since = (as_of - operation["started_at"]) / pd.Timedelta(days=1)
-    days_before = SEEN_DAYS - days_since
-    window_days = int(min(days_since, longest_days, days_before))
-    row: Row = {name: operation[name] for name in ("market_id", "area_id", "started_at")}
-    row |= {"split": WHOLE, "part": WHOLE, "window_days": max(window_days, 0), "control_count": 0, "control_ids": []}
-    row |= {"is_alarm": False, "is_harm_alarm": False}
-    if window_days < SHORTEST_DAYS:
-        return [{**row, "why": _too_short(days_before)}]
-    span = pd.Timedelta(days=window_days)
-    begin, start, end = operation["started_at"] - span, operation["started_at"], operation["started_at"] + span
-    busy = known[(known["felt_from"] < end) & ~(known["ended_at"] < begin)]
-    is_taken = site_cells["market_id"].isin([*busy["market_id"], operation["market_id"]])
-    controls = nearest_controls(
-        operation["market_id"],
-        site_cells,
-        events,
-        set(site_cells.loc[is_taken, "cell_id"]),
-        until=start - pd.Timedelta(days=longest_days),
-        since=as_of - pd.Timedelta(days=SEEN_DAYS),
-    )
-    if not controls:
-        return [{**row, "why": "no place without an operation to compare with"}]
-    row |= {"control_count": len(controls), "control_ids": controls}
-    seen = events[(events["occurred_at"] >= begin) & (events["occurred_at"] < end)]
-    seen = seen[seen["market_id"].isin([operation["market_id"], *controls])]
-    is_own, is_core = seen["market_id"].eq(operation["market_id"]), seen["is_core"]
-    side = np.select([is_own & is_core, is_own, is_core], PARTS[:3], PARTS[3])
-    seen = seen.assign(side=side, is_after=seen["occurred_at"] >= start)
-    return [{**row, **part, **_differences(of_part, len(controls))} for part, of_part in _split(seen)]
+_NONE: Row = {"split": WHOLE, "part": WHOLE, "control_count": 0, "control_ids": [], "independent_count": 0}
 
 
-def _too_short(days_before: float) -> str:
-    if days_before < SHORTEST_DAYS:
-        return f"it began too long ago: only {max(int(days_before), 0)} days before it are on record"
-    return f"fewer than {SHORTEST_DAYS} days have passed since it began"
+def _not_compared(row: Row, days_since: float, reports: Reports) -> str | None:
+    if days_since > LATEST_DAYS:
+        return f"it began more than {LATEST_DAYS} days ago: runs of that time measured it"
+    if row["window_days"] < SHORTEST_DAYS:
+        return f"fewer than {SHORTEST_DAYS} days have passed since it began"
+    if not len(place_middle(row["market_id"])):
+        return f"{row['market_id']} names no cell in its middle, as market_IX_IY does"
+    start = _day(row["started_at"])
+    if (on_record := start - next(iter(reports.day), start)) < row["window_days"]:
+        return f"only {max(int(on_record), 0)} days before it are on record"
+    return None
 
 
-def _split(seen: pd.DataFrame) -> Iterator[tuple[Row, pd.DataFrame]]:
-    """Yield all reports, then those of each part."""
-    yield {"split": WHOLE, "part": WHOLE}, seen
+def _day(moment: pd.Timestamp) -> float:
+    return moment.timestamp() / _DAY_S
+
+
+def _reports(history: pd.DataFrame, points: int) -> Reports:
+    counted = history[history["kind"].ne("overdose") | history["kind"].isna()]
+    parts = [(WHOLE, WHOLE)]
+    members = [np.ones(len(counted), dtype=bool)]
     for split, column in SPLITS.items():
-        for part in sorted(seen[column].dropna().unique()):
-            yield {"split": split, "part": part}, seen[seen[column] == part]
+        for part in sorted(counted[column].dropna().unique()):
+            parts.append((split, str(part)))
+            members.append((counted[column] == part).to_numpy(dtype=bool))
+    moments = counted["occurred_at"].to_numpy("datetime64[us]").astype(np.int64)
+    return Reports(
+        day=moments / (_DAY_S * 1e6),
+        point=counted["point"].to_numpy(np.int64),
+        harm_days=counted["harm_days"].to_numpy(np.float64),
+        is_trouble=counted["kind"].notna().to_numpy(dtype=bool),
+        parts=tuple(parts),
+        members=np.stack(members),
+        points=points,
+    )
 
 
-def _differences(seen: pd.DataFrame, controls: int) -> Row:
-    """Return counts of each side, and changes in excess of the mean control in reports and harm, with intervals."""
-    counts: Row = {
-        f"{side}_{when}": int((seen["side"].eq(side) & seen["is_after"].eq(when == "after")).sum())
-        for side in PARTS
-        for when in ("before", "after")
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One row of the table: its zones and its part of the reports."""
+
+    split: str
+    part: str
+    zones: tuple[int, ...]
+    column: int  # of the parts of the counts
+
+
+def _parts(reports: Reports) -> list[_Part]:
+    whole, *others = (_Part(split, part, RING, column) for column, (split, part) in enumerate(reports.parts))
+    return [whole, *(_Part("zone", zone, zones, whole.column) for zone, zones in ZONE_ROWS.items()), *others]
+
+
+def _measured(row: Row, known: pd.DataFrame, reports: Reports, ground: Ground) -> list[Row]:
+    """Return the rows of an operation: each part beside its placebos, then all of them judged together."""
+    days = days_of(_day(row["started_at"]), row["window_days"], reports.day[0])
+    others = _with_another_operation(row["market_id"], known, days)
+    compared = compare_places(place_middle(row["market_id"]), others, reports, ground, days)
+    row |= {"control_count": len(compared.counts) - 1, "control_ids": list(compared.place_ids[:SHOWN_CONTROLS])}
+    row |= {"independent_count": compared.independent}
+    parts, unit = _parts(reports), _units(reports)
+    stood = {
+        measure: [_stand(compared, part, index, unit[part.column] if index else 1.0) for part in parts]
+        for index, measure in enumerate(MEASURES)
     }
-    reports = _difference(seen, np.ones(len(seen)), controls)
-    harm = _difference(seen, seen["harm_days"].to_numpy(np.float64), controls)
-    is_alarm, is_harm_alarm = reports["displaced_lo"] > 0, harm["displaced_lo"] > 0
-    rise = " and ".join(["reports"] * is_alarm + ["harm"] * is_harm_alarm)
-    return {
-        **counts,
-        **reports,
-        **{f"harm_{name}": value for name, value in harm.items()},
-        "is_alarm": is_alarm,
-        "is_harm_alarm": is_harm_alarm,
-        "why": f"{rise} rose around the market beyond chance" if rise else "no rise around the market beyond chance",
+    judged = _judge(stood)
+    rows = []
+    for number, part in enumerate(parts):
+        of_part: Row = {**row, "split": part.split, "part": part.part, **_counts(compared, part)}
+        for measure in MEASURES:
+            of_part |= {f"{measure}{name}": value for name, value in _changes(stood[measure][number]).items()}
+            of_part |= judged.get((measure, number), {})
+        if _is_shown(of_part):
+            rows.append({**of_part, "why": _why(of_part, compared)})
+    return rows
+
+
+def _with_another_operation(market_id: str, known: pd.DataFrame, days: Days) -> Ints:
+    """Return the middles of the places with another operation in any of the days compared, on any date."""
+    first = days.spans(days.dates - 1)[SPANS.index("earlier")][0]
+    begin, end = (pd.Timestamp(day * _DAY_S, unit="s", tz="UTC") for day in (first, days.start + days.window))
+    is_felt = (known["felt_from"] < end) & ~(known["ended_at"] < begin) & (known["market_id"] != market_id)
+    middles = [place_middle(other) for other in sorted(known.loc[is_felt, "market_id"].unique())]
+    return np.concatenate([np.zeros((0, 2), dtype=np.int64), *middles])
+
+
+def _units(reports: Reports) -> Floats:
+    """Return the harm that has the variance of one report, by part: Σh² / Σh over the map."""
+    harm = np.array([reports.harm_days[is_in].sum() for is_in in reports.members])
+    squares = np.array([np.square(reports.harm_days[is_in]).sum() for is_in in reports.members])
+    return np.divide(squares, harm, out=np.ones(len(harm)), where=harm > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stood:
+    """How the market, the row's zones and both together stand in one measure; None if there is nothing to compare."""
+
+    target: Standing | None
+    displaced: Standing | None
+    wdd: Standing | None
+
+
+def _stand(compared: Compared, part: _Part, measure: int, unit: float) -> _Stood:
+    after, _, recent, earlier = range(len(SPANS))
+    of_map = compared.of_map[:, :, part.column]
+    scales = [
+        np.divide(of_map[:, after], of_map[:, span], out=np.zeros(len(of_map)), where=of_map[:, span] > 0)
+        for span in (recent, earlier)
+    ]
+    is_next = part.zones == ZONE_ROWS[NEXT]
+
+    def standing(zones: Sequence[int]) -> Standing | None:
+        counts = compared.counts[:, :, :, part.column][:, list(zones)].sum(axis=1)
+        before = [counts[:, span, measure] * scale for span, scale in zip((recent, earlier), scales, strict=True)]
+        if measure:
+            # Grave offences are rare: that reports came is the better sign that some of them will be grave.
+            mean = counts[..., 1].sum() / max(counts[..., 0].sum(), 1.0)
+            before += [counts[:, span, 0] * scale * mean for span, scale in zip((recent, earlier), scales, strict=True)]
+        independent = min(compared.independent, compared.next_independent if 3 in zones else np.inf)
+        return stand(counts[:, after, measure], before, independent=independent, unit=unit)
+
+    if is_next and not compared.next_ids:
+        return _Stood(standing([0]), None, None)
+    return _Stood(standing([0]), standing(part.zones), standing([0, *part.zones]))
+
+
+def _counts(compared: Compared, part: _Part) -> Row:
+    """Return the reports before and after: of the market, of the row's zones, and of all placebos together."""
+    reports = compared.counts[..., part.column, 0]
+    counts: Row = {}
+    for when in ("after", "before"):
+        span = SPANS.index(when)
+        of_zones = reports[:, list(part.zones), span].sum(axis=1)
+        counts |= {f"target_{when}": int(reports[0, 0, span]), f"ring_{when}": int(of_zones[0])}
+        counts |= {f"control_{when}": int(reports[1:, 0, span].sum()), f"control_ring_{when}": int(of_zones[1:].sum())}
+    return counts
+
+
+def _changes(stood: _Stood) -> Row:
+    """Return observed less expected with intervals, what was expected, and the power to see a fall."""
+    changes: Row = {}
+    of_kinds = {"target_change": stood.target, "displaced": stood.displaced, "wdd": stood.wdd}
+    for name, standing in of_kinds.items():
+        if standing:
+            changes |= dict(zip((f"{name}{end}" for end in _ENDS), standing.change(), strict=True))
+    if stood.target:
+        changes |= {"target_expected": stood.target.expected, "power_of_fall": stood.target.power_of_fall(FALL)}
+    if stood.displaced:
+        changes |= {"ring_expected": stood.displaced.expected, "p_rise": stood.displaced.p_rise()}
+    return changes
+
+
+def _judge(stood: Mapping[str, Sequence[_Stood]]) -> dict[tuple[str, int], Row]:
+    """Return the alarm of each measure and row, all judged together, and the least rise that would raise it."""
+    families = {
+        measure: {number: of_row.displaced for number, of_row in enumerate(rows) if of_row.displaced}
+        for measure, rows in stood.items()
     }
+    families = {measure: family for measure, family in families.items() if family}
+    if not families:
+        return {}
+    alarms = judge_together([list(family.values()) for family in families.values()])
+    verdicts: dict[tuple[str, int], Row] = {}
+    for (measure, family), p_any, limit in zip(families.items(), alarms.p_any, alarms.limits, strict=True):
+        for (number, standing), p in zip(family.items(), p_any.tolist(), strict=True):
+            verdicts[measure, number] = {
+                f"is_{measure}alarm": p <= TAIL,
+                f"{measure}p_rise_any": p,
+                f"{measure}least_rise": standing.least_rise(limit),
+            }
+    return verdicts
 
 
-def _difference(seen: pd.DataFrame, weight: np.ndarray, controls: int) -> Row:
-    """Return weighted differences of Poisson reports; each adds w to the change and w² to the variance (w: weight)."""
-    share = np.where(seen["side"].isin(["target", "ring"]), 1.0, -1.0 / controls)
-    change = weight * share * np.where(seen["is_after"], 1.0, -1.0)
-    variance = (weight * share) ** 2
-    is_ring = seen["side"].isin(["ring", "control_ring"]).to_numpy()
-    displaced, wdd = float(change[is_ring].sum()), float(change.sum())
-    ring_half, both_half = (Z80 * float(np.sqrt(part.sum())) for part in (variance[is_ring], variance))
-    return {
-        "target_change": float(change[~is_ring].sum()),
-        "displaced": displaced, "displaced_lo": displaced - ring_half, "displaced_hi": displaced + ring_half,
-        "wdd": wdd, "wdd_lo": wdd - both_half, "wdd_hi": wdd + both_half,
-    }  # fmt: skip
+def _is_shown(row: Row) -> bool:
+    """Return whether a row says anything: a part of which nothing was reported here is left out."""
+    is_seen = any(row[f"{side}_{when}"] for side in ("target", "ring") for when in ("before", "after"))
+    return row["split"] in (WHOLE, "zone") or is_seen
+
+
+def _why(row: Row, compared: Compared) -> str:
+    """Return the row in words: the effect, the rise, and what could not have been seen."""
+    if row["part"] == NEXT:
+        named = ", ".join(compared.next_ids) or "none within 3 km that has reports"
+        return f"{_rise(row)}; next places: {named}"
+    if row["split"] != WHOLE:
+        return _rise(row)
+    return f"{_effect(row)}; within 500 m {_rise(row)}; moves further than that are seen at the next places alone"
+
+
+def _effect(row: Row) -> str:
+    if "target_change" not in row:
+        return f"the effect at the market cannot be measured: {_too_few(row)}"
+    change, low, high = (f"{row[f'target_change{end}']:+.0f}" for end in _ENDS)
+    return (
+        f"at the market {row['target_after']} reports, {row['target_expected']:.0f} expected: {change} (80%: {low} to "
+        f"{high}); a fall by {FALL:.0%} is found in {row['power_of_fall']:.0%} of such cases"
+    )
+
+
+def _rise(row: Row) -> str:
+    if "displaced" not in row:
+        return f"nothing can be measured: {_too_few(row)}"
+    risen = [name for name, alarm in (("reports", "is_alarm"), ("harm", "is_harm_alarm")) if row[alarm]]
+    if risen:
+        return f"{' and '.join(risen)} rose beyond chance"
+    return f"no rise beyond chance; one by fewer than {np.ceil(row['least_rise']):.0f} reports may well not be seen"
+
+
+def _too_few(row: Row) -> str:
+    if row["independent_count"] >= FEWEST:
+        return "too few reports, or too few next places, to compare with"
+    return f"only {row['independent_count']} places apart from each other to compare with, {FEWEST} are needed"

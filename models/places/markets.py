@@ -11,6 +11,7 @@ clustered by steepest ascent to the neighbourhood with most of them; cells with 
 stay compact.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -385,6 +386,12 @@ def _cells_of_markets(grid: _Grid, name_of_summit: "pd.Series[str]", market_of: 
     cells = grid.cells[["cell_ix", "cell_iy"]].assign(market_id=name_of_summit.reindex(market_of).to_numpy())
     cells = cells.dropna(subset="market_id").sort_values(["market_id", "cell_ix", "cell_iy"], ignore_index=True)
     return cells[["market_id", "cell_ix", "cell_iy"]]
+
+
+def middle_of(market_id: str) -> tuple[int, int] | None:
+    """Return the cell in the id: the heaviest cell of a market, or the middle of another place."""
+    found = re.fullmatch(r"(?:market|place)_(-?\d+)_(-?\d+)", market_id)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _market_ids(cells: pd.DataFrame) -> npt.NDArray[np.object_]:

@@ -1,5 +1,6 @@
 """Self-contained page with a run's figures on displacement or feedback, for a person to read and sign."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import pandas as pd
@@ -8,7 +9,9 @@ from pipeline.pages.base import page_environment, page_rows
 from pipeline.privacy.pii_guard import refuse_people_in_text
 
 
-def render_audit(about: str, title: str, intro: str, table: pd.DataFrame, made_on: date) -> str:
+def render_audit(
+    about: str, title: str, intro: str, table: pd.DataFrame, made_on: date, in_words: Sequence[str] = ()
+) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -23,6 +26,8 @@ def render_audit(about: str, title: str, intro: str, table: pd.DataFrame, made_o
         The table to show, with column is_alarm.
     made_on : date
         Date of the report, also in the page's machine-readable metadata.
+    in_words : sequence of str
+        What the table says, one sentence per row that matters; stands above it.
 
     Returns
     -------
@@ -39,6 +44,7 @@ def render_audit(about: str, title: str, intro: str, table: pd.DataFrame, made_o
         title=title,
         intro=intro,
         made_on=made_on,
+        in_words=in_words,
         columns=list(table.columns),
         rows=page_rows(table),
         alarm_count=int(table.filter(regex="^is_.*alarm$").any(axis=1).sum()),
