@@ -212,14 +212,21 @@ def _stand(compared: Compared, part: _Part, measure: int, unit: float) -> _Stood
         before = [counts[:, span, measure] * scale for span, scale in zip((recent, earlier), scales, strict=True)]
         if measure:
             # Grave offences are rare: that reports came is the better sign that some of them will be grave.
-            mean = counts[..., 1].sum() / max(counts[..., 0].sum(), 1.0)
+            mean = counts[1:, :, 1].sum() / max(counts[1:, :, 0].sum(), 1.0)
             before += [counts[:, span, 0] * scale * mean for span, scale in zip((recent, earlier), scales, strict=True)]
-        independent = min(compared.independent, compared.next_independent if 3 in zones else np.inf)
+        independent = _independent(compared, zones)
         return stand(counts[:, after, measure], before, independent=independent, unit=unit)
 
     if is_next and not compared.next_ids:
         return _Stood(standing([0]), None, None)
     return _Stood(standing([0]), standing(part.zones), standing([0, *part.zones]))
+
+
+def _independent(compared: Compared, zones: Sequence[int]) -> int:
+    """Return the number of placebos that share no ground of these zones, nor days; markets themselves never do."""
+    if list(zones) == [0]:
+        return len(compared.counts) - 1
+    return min(compared.independent, compared.next_independent) if 3 in zones else compared.independent
 
 
 def _counts(compared: Compared, part: _Part) -> Row:
@@ -287,24 +294,28 @@ def _why(row: Row, compared: Compared) -> str:
 
 def _effect(row: Row) -> str:
     if "target_change" not in row:
-        return f"the effect at the market cannot be measured: {_too_few(row)}"
-    change, low, high = (f"{row[f'target_change{end}']:+.0f}" for end in _ENDS)
-    return (
-        f"at the market {row['target_after']} reports, {row['target_expected']:.0f} expected: {change} (80%: {low} to "
-        f"{high}); a fall by {FALL:.0%} is found in {row['power_of_fall']:.0%} of such cases"
-    )
+        return f"the effect at the market cannot be measured: {_too_few(row['control_count'])}"
+    told = _beside_expected(row["target_after"], row["target_expected"], row, "target_change")
+    return f"at the market {told}; a fall by {FALL:.0%} is found in {row['power_of_fall']:.0%} of such cases"
 
 
 def _rise(row: Row) -> str:
     if "displaced" not in row:
-        return f"nothing can be measured: {_too_few(row)}"
+        return f"nothing can be measured: {_too_few(row['independent_count'])}"
+    told = _beside_expected(row["ring_after"], row["ring_expected"], row, "displaced")
     risen = [name for name, alarm in (("reports", "is_alarm"), ("harm", "is_harm_alarm")) if row[alarm]]
     if risen:
-        return f"{' and '.join(risen)} rose beyond chance"
-    return f"no rise beyond chance; one by fewer than {np.ceil(row['least_rise']):.0f} reports may well not be seen"
+        return f"{told}; {' and '.join(risen)} rose beyond chance"
+    least = f"{np.ceil(row['least_rise']):.0f}"
+    return f"{told}; no rise beyond chance, but a rise by fewer than {least} reports could be missed"
 
 
-def _too_few(row: Row) -> str:
-    if row["independent_count"] >= FEWEST:
+def _beside_expected(observed: int, expected: float, row: Row, change: str) -> str:
+    middle, low, high = (f"{row[f'{change}{end}']:+.0f}" for end in _ENDS)
+    return f"{observed} reports, {expected:.0f} expected: {middle} (80%: {low} to {high})"
+
+
+def _too_few(placebos: int) -> str:
+    if placebos >= FEWEST:
         return "too few reports, or too few next places, to compare with"
-    return f"only {row['independent_count']} places apart from each other to compare with, {FEWEST} are needed"
+    return f"only {placebos} places apart from each other to compare with, {FEWEST} are needed"

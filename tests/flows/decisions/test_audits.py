@@ -325,15 +325,17 @@ def test_a_run_measures_displacement_of_what_was_started_and_drafts_the_report(h
     later = at(home, 1)
     daily_run(later, AS_OF + timedelta(days=1))
     table = read_published(home.path, "displacement")
-    assert set(table["split"]) == {"all", "offence", "time"}
+    assert set(table["split"]) == {"all", "zone", "offence", "time"}
     [row] = table[table["split"] == "all"].to_dict("records")
-    assert (row["market_id"], row["window_days"], row["control_count"]) == (plan["market_id"], 28, 5)
-    assert plan["market_id"] not in row["control_ids"] and len(set(row["control_ids"])) == 5
-    by_offence = table[table["split"] == "offence"]
-    assert by_offence["displaced"].sum() == pytest.approx(row["displaced"])
-    assert by_offence["harm_wdd"].sum() == pytest.approx(row["harm_wdd"])
+    assert (row["market_id"], row["window_days"]) == (plan["market_id"], 28)
+    assert row["control_count"] >= row["independent_count"] > 0
+    assert plan["market_id"].split("_", 1)[1] not in {name.split("_", 1)[1] for name in row["control_ids"]}
+    for parts in (table[table["split"] == "offence"], table[table["part"].isin(["0-250 m", "250-500 m"])]):
+        for column in ("ring_before", "ring_after"):
+            assert parts[column].sum() == row[column]
     assert row["target_before"] > 0 and row["control_before"] > 0
-    assert row["displaced_lo"] < row["displaced"] < row["displaced_hi"]
+    assert row["target_change_lo"] < row["target_change"] < row["target_change_hi"]
+    assert row["target_change"] == pytest.approx(row["target_after"] - row["target_expected"])
 
     page = tmp_path / "displacement.html"
     for about in ("displacement", "feedback"):
