@@ -374,6 +374,7 @@ def allocate_officers(ranking: pd.DataFrame, geography: Map, settings: Settings)
         config=settings.allocation,
         group_shares=group_shares(geography.areas, settings),
         is_assumed=by_area["is_staffing_assumed"],
+        is_partial=by_area["is_staffing_partial"],
     )
 
 

@@ -54,6 +54,7 @@ def allocate(
     config: AllocationConfig,
     group_shares: pd.DataFrame | None = None,
     is_assumed: pd.Series | None = None,
+    is_partial: pd.Series | None = None,
 ) -> Allocation:
     """Propose officer hours by both plans; today's total is kept.
 
@@ -70,8 +71,8 @@ def allocate(
     group_shares : DataFrame, optional
         area_id, group, share: the share of an area's hours that falls on a group. No group may bear more than
         `config.equity_cap_ratio` times its hours of today under the marginal plan (Wheeler 2019, Police Quarterly).
-    is_assumed : Series, optional
-        Same index; True where today's hours are an assumption.
+    is_assumed, is_partial : Series, optional
+        Same index; True where today's hours are an assumption, or are reported on only some of the force's days.
 
     Returns
     -------
@@ -94,6 +95,7 @@ def allocate(
     plans = {name: problem.solve(multiple) for name, multiple in KAPPA_MULTIPLES.items()}
     floor_price, _ = harm_prices(problem.harm, problem.kappa, plans["default"], problem.caps)
     areas = areas.assign(
+        is_staffing_partial=_flags(is_partial, areas["area_id"]),
         harm_per_day=problem.harm,
         floor_hours=problem.floor,
         ceiling_hours=problem.ceiling,
@@ -263,7 +265,6 @@ def allocate_minimax(
     _check(crimes, today, floor_share, ceiling_share)
     hours, demand = today.to_numpy(dtype=float), crimes.to_numpy(dtype=float)
     proposed = fill_to_level(demand, floor_share * hours, ceiling_share * hours, float(hours.sum()))
-    assumed = pd.Series(False, index=today.index) if is_assumed is None else is_assumed.reindex(today.index)
     return pd.DataFrame(
         {
             "area_id": today.index.to_numpy(),
@@ -272,7 +273,7 @@ def allocate_minimax(
             "crimes_per_day": demand,
             "today_ratio": _ratio(demand, hours),
             "proposed_ratio": _ratio(demand, proposed),
-            "is_staffing_assumed": assumed.to_numpy(dtype=bool),
+            "is_staffing_assumed": _flags(is_assumed, today.index),
         }
     )
 
@@ -283,6 +284,10 @@ def fill_to_level(demand: Floats, floor: Floats, ceiling: Floats, total: float) 
     If every area with demand is at its ceiling, the remaining hours go to the others, in proportion to their room.
     """
     return fill_in(demand > 0, demand, np.zeros_like(demand), floor, ceiling, total)
+
+
+def _flags(is_so: pd.Series | None, area_ids: pd.Series | pd.Index) -> npt.NDArray[np.bool_]:
+    return np.zeros(len(area_ids), bool) if is_so is None else is_so.reindex(area_ids).to_numpy(dtype=bool)
 
 
 def _ratio(crimes: Floats, hours: Floats) -> Floats:
