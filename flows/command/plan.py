@@ -281,8 +281,9 @@ ALLOCATION_TABLES = {
     "allocation_cost": ("cost of each limit (harm-days a day)", [
         "constraint_name", "price", "binding_count", "harm_lost_per_day", "limit_hours", "planned_hours",
     ]),
-    "allocation_curve": ("harm averted a day, by officer hours and effect per hour", [
+    "allocation_curve": ("harm averted a day, and what of it is more than today, by officer hours and effect per hour", [
         "kappa_multiple", "hours_share", "total_hours", "averted_today", "averted_minimax", "averted_marginal",
+        "gain_today", "gain_minimax", "gain_marginal",
     ]),
 }  # fmt: skip
 CRACKDOWN_COLUMNS = [

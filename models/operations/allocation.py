@@ -14,7 +14,14 @@ import pandas as pd
 
 from models.arrays import Floats
 from models.checks import expect
-from models.operations.marginal_allocation import Caps, MarginalPlan, averted, harm_prices, most_averted
+from models.operations.marginal_allocation import (
+    Caps,
+    MarginalPlan,
+    averted,
+    harm_prices,
+    most_averted,
+    without_officers,
+)
 from models.statistics.water_filling import fill_in
 
 # The effect of an officer-hour is rarely identified, so plans are also shown for half and twice the assumed effect.
@@ -63,7 +70,7 @@ def allocate(
     crimes_per_day : Series
         Index area_id; expected crimes per day, ≥ 0.
     harm_per_day : Series
-        Same index; harm-days per day, ≥ 0.
+        Same index; harm-days per day as measured under today's hours, ≥ 0.
     hours_today : Series
         Same index; available officer-hours per day, ≥ 0. Zero means unknown: the area is left out.
     config : AllocationConfig
@@ -93,7 +100,7 @@ def allocate(
     )
     problem = _Problem.of(areas, harm_per_day, config, group_shares)
     plans = {name: problem.solve(multiple) for name, multiple in KAPPA_MULTIPLES.items()}
-    floor_price, _ = harm_prices(problem.harm, problem.kappa, plans["default"], problem.caps)
+    floor_price, _ = problem.prices(plans["default"])
     areas = areas.assign(
         is_staffing_partial=_flags(is_partial, areas["area_id"]),
         harm_per_day=problem.harm,
@@ -103,6 +110,7 @@ def allocate(
         marginal_hours_half=plans["half"].hours,
         marginal_hours_double=plans["double"].hours,
         floor_price=np.where(plans["default"].hours <= problem.floor + TOUCHING, floor_price, 0.0),
+        harm_without_officers=problem.untreated(),
     )
     return Allocation(areas, _curve(problem), _costs(problem, plans["default"]))
 
@@ -112,7 +120,7 @@ TOUCHING = 1e-7  # hours; a plan closer to a bound than this is at the bound
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """Inputs of the marginal plan, in order of area."""
+    """Inputs of the marginal plan, in order of area; `harm` is as measured under today's hours."""
 
     harm: Floats
     demand: Floats
@@ -141,10 +149,22 @@ class _Problem:
             caps=_caps(areas["area_id"], today, group_shares, config.equity_cap_ratio),
         )
 
+    def untreated(self, multiple: float = 1.0) -> Floats:
+        """Return the harm per day of areas without officers, if an hour does a multiple of κ."""
+        return without_officers(self.harm, self.today, multiple * self.kappa)
+
+    def averted(self, hours: Floats, multiple: float = 1.0) -> float:
+        """Return harm-days averted per day compared with no officers."""
+        return averted(self.untreated(multiple), hours, multiple * self.kappa)
+
+    def prices(self, plan: MarginalPlan) -> tuple[Floats, Floats]:
+        """Return the prices of floors and ceilings, as `harm_prices` does."""
+        return harm_prices(self.untreated(), self.kappa, plan, self.caps)
+
     def solve(self, multiple: float = 1.0, *, share: float = 1.0, without: str = "") -> MarginalPlan:
         """Return the marginal plan at a multiple of κ and a share of today's hours, with one constraint left out."""
         return most_averted(
-            self.harm,
+            self.untreated(multiple),
             multiple * self.kappa,
             np.zeros_like(self.floor) if without == "floor" else self.floor,
             np.where(self.today > 0, share * self.today.sum(), 0.0) if without == "ceiling" else self.ceiling,
@@ -170,24 +190,28 @@ def _caps(area_ids: pd.Series, today: Floats, group_shares: pd.DataFrame | None,
 def _curve(problem: _Problem) -> pd.DataFrame:
     """Return harm averted per day at 0.5 to 1.5 times today's hours, by three plans and three doses.
 
-    Equity caps are relative to today's hours, so the curve leaves them out; the costs include their cost today.
+    Averted is what no officers would leave standing; gains are what a plan averts more than today's hours do. Equity caps are relative to today's hours, so the curve leaves them out; the costs include their cost today.
     """
     low, high = _curve_range(problem)
     problem = replace(problem, caps=Caps.over(len(problem.today)))
     rows = []
     for multiple in KAPPA_MULTIPLES.values():
-        kappa = multiple * problem.kappa
-        for share in np.linspace(low, high, CURVE_STEPS).tolist():
+        now = problem.averted(problem.today, multiple)
+        for share in sorted({*np.linspace(low, high, CURVE_STEPS).round(6).tolist(), 1.0}):
             total = share * float(problem.today.sum())
-            even = fill_to_level(problem.demand, problem.floor, problem.ceiling, total)
+            hours_of = {
+                "today": share * problem.today,
+                "minimax": fill_to_level(problem.demand, problem.floor, problem.ceiling, total),
+                "marginal": problem.solve(multiple, share=share).hours,
+            }
             rows.append(
                 {
                     "kappa_multiple": multiple,
-                    "hours_share": round(share, 6),
+                    "hours_share": share,
                     "total_hours": total,
-                    "averted_today": averted(problem.harm, share * problem.today, kappa),
-                    "averted_minimax": averted(problem.harm, even, kappa),
-                    "averted_marginal": averted(problem.harm, problem.solve(multiple, share=share).hours, kappa),
+                    **{f"averted_{name}": problem.averted(hours, multiple) for name, hours in hours_of.items()},
+                    **{f"gain_{name}": problem.averted(hours, multiple) - now for name, hours in hours_of.items()},
+                    "harm_without_officers": float(problem.untreated(multiple).sum()),
                 }
             )
     return pd.DataFrame(rows)
@@ -201,13 +225,13 @@ def _curve_range(problem: _Problem) -> tuple[float, float]:
 
 def _costs(problem: _Problem, plan: MarginalPlan) -> pd.DataFrame:
     """Return the cost of each constraint: at the margin, and in total against a plan without it."""
-    floor_price, ceiling_price = harm_prices(problem.harm, problem.kappa, plan, problem.caps)
+    floor_price, ceiling_price = problem.prices(plan)
     at_floor = (plan.hours <= problem.floor + TOUCHING) & (problem.floor > 0)
     at_ceiling = (plan.hours >= problem.ceiling - TOUCHING) & (problem.ceiling > 0)
-    best = averted(problem.harm, plan.hours, problem.kappa)
+    best = problem.averted(plan.hours)
 
     def lost(without: str) -> float:
-        return max(averted(problem.harm, problem.solve(without=without).hours, problem.kappa) - best, 0.0)
+        return max(problem.averted(problem.solve(without=without).hours) - best, 0.0)
 
     floor_worst, ceiling_worst = _greatest(floor_price, at_floor), _greatest(ceiling_price, at_ceiling)
     rows = [
