@@ -190,7 +190,8 @@ def _caps(area_ids: pd.Series, today: Floats, group_shares: pd.DataFrame | None,
 def _curve(problem: _Problem) -> pd.DataFrame:
     """Return harm averted per day at 0.5 to 1.5 times today's hours, by three plans and three doses.
 
-    Averted is what no officers would leave standing; gains are what a plan averts more than today's hours do. Equity caps are relative to today's hours, so the curve leaves them out; the costs include their cost today.
+    Averted is compared with no officers, gains with today's hours. Equity caps are relative to today's hours, so the
+    curve leaves them out; the costs include their cost today.
     """
     low, high = _curve_range(problem)
     problem = replace(problem, caps=Caps.over(len(problem.today)))

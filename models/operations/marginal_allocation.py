@@ -1,8 +1,8 @@
 """Allocate officer hours to avert most harm, with diminishing returns of hours in an area.
 
 Maximise Σ U_a (1 − e^{−κ x_a}) subject to Σ x_a ≤ X, floors and ceilings, and Σ_a share_{g,a} x_a ≤ cap_g for every
-group g. U_a is the harm per day that the area would have without officers. It is not measured: the harm H_a that is
-measured arose under today's hours, which by the same assumption averted a part of it, so U_a = H_a e^{κ today_a}. κ, the
+group g. U_a is the harm per day that the area would have without officers. It is not measured: the measured harm H_a
+arose under today's hours, which by the same assumption averted a part of it, so that U_a = H_a e^{κ today_a}. κ, the
 effect of an officer-hour, is rarely identified, so plans are shown for several, each with the U_a that follows from it.
 Without a binding cap the solution is exact: the marginal harm κ U_a e^{−κ x_a} is equal in all areas between their
 bounds, so that x_a = (ln κU_a − t)/κ clipped. With a binding cap it is a linear programme over chords of the

@@ -125,7 +125,7 @@ def planned(harm: pd.Series, hours: pd.Series, shares: pd.DataFrame | None = Non
 def test_most_is_averted_where_the_next_hour_averts_most() -> None:
     harm, hours = frames([(80.0, 20.0), (20.0, 20.0)])
     plan = planned(harm, hours, floor_share=0.0).areas["marginal_hours"].tolist()
-    # Marginal harm is equal: κ·80·e^(−κ(x−20)) = κ·20·e^(−κ(20−x)), so that x = 20 + ln 4 / 2κ, above the ceiling of 40.
+    # Marginal harm is equal: κ·80·e^(−κ(x−20)) = κ·20·e^(−κ(20−x)), so x = 20 + ln 4 / 2κ, above the ceiling of 40.
     assert plan == pytest.approx([40.0, 0.0])
     kappa = -np.log(0.2) / 20
     mild = planned(harm, hours, floor_share=0.0, averted_share=0.8).areas["marginal_hours"].tolist()
