@@ -5,15 +5,15 @@ Learning Research 81). harmspot does not count discoveries; this table shows the
 area's share of discovered incidents to its share of publicly reported ones is one if both agree. Its 80% interval
 treats both counts as Poisson, with half an incident added to each to avoid zeros; it describes, and raises no alarm.
 
-The alarm is one test over all areas. Without bias, finds per officer-hour lie on one curve of public reports: an area
-with h officer hours and p reports has finds of mean c·h·p^b, the same c and b between zero (finds follow presence
-alone) and one (finds per hour follow reports) everywhere. Finds are more uneven than Poisson counts; they are negative
-binomial with one spread, and reports are themselves a count, so that the spread of an area's finds is s² + b²/p. For
-each area, c, b and s are learnt from the other areas alone, by their likelihood over a grid, and the finds are compared
-with the prediction that follows (a posterior predictive p-value with the area left out: Marshall and Spiegelhalter
-2003, Statistics in Medicine 22:1649). In what is learnt from, one area in fifty may be quite unlike the others, so that
-biased areas do not hide each other. The p-values are adjusted for their number by Šidák, so that at most about one run
-in ten has any false alarm, however many areas there are.
+The alarm is one test over all areas. Without bias, the finds of an area with h officer hours and p public reports have
+mean c·h^a·p^b, with the same c, a and b everywhere: finds per officer-hour go with public reports in one way. With
+a = 1 and b = 0 every hour finds as much; with a = 0 finds follow reports, whatever the hours. Both lie between 0 and 1.
+Finds are more uneven than Poisson counts: they are negative binomial with one spread s, and reports are a count
+themselves, so that the squared spread of an area's finds is s² + b²/p. For each area, c, a, b and s are learnt from the
+other areas alone, by their likelihood over a grid, and its finds are compared with the prediction that follows (a
+posterior predictive p-value with the area left out: Marshall and Spiegelhalter 2003, Statistics in Medicine 22:1649).
+In what is learnt from, one area in fifty may be quite unlike the others, so that biased areas do not hide each other.
+The p-values are adjusted for their number by Šidák: about one run in ten has any false alarm, however many areas.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ from models.statistics.rank_draws import total_ranks
 Z80 = float(ndtri(0.9))  # half width of an 80% interval in standard errors
 ALARM_SHARE = 0.1  # of runs without bias, that have any alarm
 LEAST_AREAS = 3  # with known hours; two cannot tell which of them is unlike
-FOLLOWS = np.linspace(0, 1, 5)  # b
+HOW = np.array([(a, b) for a in (0.0, 0.5, 1.0) for b in (0.0, 0.5, 1.0)])  # powers of hours and of reports
 SPREADS = np.geomspace(0.05, 2.2, 20)  # s
 LEVELS = np.linspace(-4.5, 4.5, 25)  # of ln c around its median, in standard errors
 USUAL_SPREAD = 1.5  # s comes from the upper half of a normal distribution with this deviation
@@ -115,7 +115,8 @@ def expected_and_p_value(finds: Floats, hours: Floats, reports: Floats) -> tuple
     log_mean, step = _log_means(finds, hours, reports)
     mean = np.exp(log_mean)
     count = finds[:, None, None, None]
-    shape = 1 / (SPREADS[None, None, :, None] ** 2 + (FOLLOWS**2)[None, :, None, None] / reports[:, None, None, None])
+    of_reports = (HOW[:, 1] ** 2)[None, :, None, None] / reports[:, None, None, None]
+    shape = 1 / (SPREADS[None, None, :, None] ** 2 + of_reports)
     likelihood = np.logaddexp(
         np.log1p(-ODD_SHARE) + _log_probability(count, mean, shape),
         np.log(ODD_SHARE) + _log_probability(count, mean, np.array(ODD_SHAPE)),
@@ -133,11 +134,11 @@ def expected_and_p_value(finds: Floats, hours: Floats, reports: Floats) -> tuple
 
 
 def _log_means(finds: Floats, hours: Floats, reports: Floats) -> tuple[Floats, Floats]:
-    """Return log means [areas, b, 1, c] of finds over a grid of b and of levels around the median, and its steps [b].
+    """Return log means [areas, HOW, 1, levels] of finds, levels around the median over areas, and their steps [HOW].
 
     The median over areas, and the median deviation from it, are not moved far by areas unlike the others.
     """
-    shape = np.log(hours)[:, None] + FOLLOWS * np.log(reports)[:, None]
+    shape = np.log(hours)[:, None] * HOW[:, 0] + np.log(reports)[:, None] * HOW[:, 1]
     shape -= shape.mean(axis=0)
     level = np.log(finds + 0.5)[:, None] - shape
     middle = np.median(level, axis=0)
