@@ -321,7 +321,8 @@ def benefit(home: "Home", path: Path, as_json: bool) -> None:
     """Weigh proposed arrests and operations: harm averted against days of custody and prison. Exit 3: some rejected.
 
     Each proposal has proposal_id, kind (arrest or operation), harm_averted, harm_averted_lo and harm_averted_hi (80%),
-    custody_days and prison_days; also officer_hours, treatment_interrupted and overdose_watch_days.
+    custody_days and prison_days; also expected_averted and expected_averted_lo (80%), which then decides,
+    p_averts_more, officer_hours, treatment_interrupted and overdose_watch_days.
 
     \b
     Example:
@@ -379,8 +380,9 @@ ALLOCATION_TABLES = {
     "allocation_cost": ("cost of each limit (harm-days a day)", [
         "constraint_name", "price", "binding_count", "harm_lost_per_day", "limit_hours", "planned_hours",
     ]),
-    "allocation_curve": ("harm averted a day, by officer hours and effect per hour", [
+    "allocation_curve": ("harm averted a day and its gain over today, by officer hours and effect per hour", [
         "kappa_multiple", "hours_share", "total_hours", "averted_today", "averted_minimax", "averted_marginal",
+        "gain_today", "gain_minimax", "gain_marginal",
     ]),
 }  # fmt: skip
 CRACKDOWN_COLUMNS = [

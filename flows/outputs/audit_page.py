@@ -25,7 +25,8 @@ INTROS = {
     "feedback": (
         "What police discovered beside what was reported to them, area by area, and where officers are. harmspot "
         "counts no discovered incident; rank_with_police is the rank if it did. An alarm means that police find more "
-        "than the public reports, at 80%, where the share of officer hours exceeds that of public reports."
+        "per officer-hour than the other areas and the public reports let expect (expected_finds): by chance, one run "
+        "in ten at most has any. It does not see what is alike everywhere; find_ratio beside hours_share does."
     ),
 }
 

@@ -81,12 +81,21 @@ def area_lines(row: dict[str, Any]) -> list[str]:
         f"What the score is made of: {shares}",
         f"Rank {without}",
         f"Counted incidents {row['public_count']:,}; discovered by police, shown apart, {row['police_count']:,}",
-        f"Officer hours a day {row['officer_hours']:,.0f}" + (" (ASSUMED)" if row["is_staffing_assumed"] else ""),
+        f"Officer hours a day {row['officer_hours']:,.0f}{_hours_doubt(row)}",
         f"Heaviest evidence: {', '.join(row['evidence_ids']) or 'none'}",
         *([row["moves_out_if"]] if row["moves_out_if"] else []),
         *[_pile_line(pile) for pile in row["address_piles"][:PILE_LINES]],
         "A rank says where harm was reported, not who lives there; it is no ground for a stop or a search.",
     ]
+
+
+def _hours_doubt(row: dict[str, Any]) -> str:
+    """Return why the officer hours are doubtful, in brackets; empty if they are not."""
+    if row["is_staffing_assumed"]:
+        return " (ASSUMED)"
+    if row["is_staffing_partial"]:
+        return f" (reported on {row['staffing_days']} of {row['staffing_force_days']} days, none on the others)"
+    return ""
 
 
 def _pile_line(pile: dict[str, Any]) -> str:

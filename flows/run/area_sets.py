@@ -12,7 +12,7 @@ import pandas as pd
 from flows.home.settings import FurtherAreas, Settings
 from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, reported_hours
 from flows.run.previous_run import Previous
-from flows.run.quality import OUTSIDE_WARNING_SHARE, in_window
+from flows.run.quality import OUTSIDE_WARNING_SHARE, cover_measure, in_window
 from flows.run.repairs import Measure
 from geo.areas import find_overlaps, shared_ground
 from models.places.carried_hours import carry_hours
@@ -75,7 +75,7 @@ def rank_further_sets(
     geography : Map
         The main set, the further sets and the grid.
     officer_hours : pandas.DataFrame
-        area_id, hours_per_day, is_assumed of the main set, which are carried over where a set's own are not reported.
+        The columns of `officer_hours` for the main set, carried over where a set's own hours are not reported.
     codebook : pandas.DataFrame
         The codebook in force.
     as_of : datetime
@@ -152,15 +152,14 @@ def _own_schema(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _officer_hours(
-    areas: gpd.GeoDataFrame, reported: pd.Series, main: gpd.GeoDataFrame, hours_of_main: pd.DataFrame
+    areas: gpd.GeoDataFrame, reported: pd.DataFrame, main: gpd.GeoDataFrame, hours_of_main: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return area_id, hours_per_day, is_assumed: the set's own staffing events first, else the main set's hours."""
+    """Return the columns of `officer_hours`: the set's own staffing events first, else the main set's hours."""
     carried = carry_hours(hours_of_main, shared_ground(areas, main), pd.Index(areas["area_id"]))
-    own = reported.reindex(carried["area_id"]).to_numpy(dtype=float)
-    is_own = pd.notna(own)
-    return carried.assign(
-        hours_per_day=carried["hours_per_day"].mask(is_own, own), is_assumed=carried["is_assumed"] & ~is_own
-    )
+    own = reported.reindex(carried["area_id"]).reset_index(drop=True)
+    is_own = own["hours_per_day"].notna()
+    values = {name: carried[name].mask(is_own, own[name]) for name in own.columns}
+    return carried.assign(**values, is_assumed=carried["is_assumed"] & ~is_own)
 
 
 def _set_measures(
@@ -188,5 +187,6 @@ def _set_measures(
          f"known by an area of {where} alone; they count in no other set"),
         (f"staffing_assumed_{name}", assumed, "areas", assumed > 0,
          f"officer hours of {where} are not reported: those of the main set, split equally over the areas in each"),
+        cover_measure(frames.officer_hours, f"staffing_partial_{name}", f" of {where}"),
         *[(f"note_{name}_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
     ]  # fmt: skip

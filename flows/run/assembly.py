@@ -242,27 +242,34 @@ def area_tables(connection: duckdb.DuckDBPyConnection, settings: Settings) -> di
 def officer_hours(
     connection: duckdb.DuckDBPyConnection, areas: gpd.GeoDataFrame, as_of: datetime, settings: Settings
 ) -> pd.DataFrame:
-    """Return area_id, hours_per_day, is_assumed: staffing events first, then the file, then the assumption.
+    """Return area_id, hours_per_day, is_assumed, reported_days, force_days of each area.
 
-    An area that none of them covers has zero hours and counts as assumed.
+    Hours come from staffing events, else from the file, else from the assumption. An area that none of them covers has
+    zero hours and counts as assumed. The days are those of `reported_hours`, missing where no event reports the area.
     """
-    reported = reported_hours(connection, as_of, settings)
+    area_ids = areas["area_id"].to_numpy()
+    reported = reported_hours(connection, as_of, settings).reindex(area_ids)
     filed = _staffing_file(settings.force.staffing.path, areas)
     total = settings.force.staffing.assumed_total_hours_per_day or 0.0
-    area_ids = areas["area_id"].to_numpy()
-    snapshot = reported.reindex(area_ids).fillna(filed.reindex(area_ids))
+    snapshot = reported["hours_per_day"].fillna(filed.reindex(area_ids))
     return pd.DataFrame(
         {
             "area_id": area_ids,
             "hours_per_day": snapshot.fillna(total / len(area_ids)).to_numpy(dtype=float),
             "is_assumed": snapshot.isna().to_numpy(),
+            "reported_days": reported["reported_days"].to_numpy(dtype=float),
+            "force_days": reported["force_days"].to_numpy(dtype=float),
         }
     )
 
 
-def reported_hours(connection: duckdb.DuckDBPyConnection, as_of: datetime, settings: Settings) -> pd.Series:
-    """Return officer hours per day by area_id as staffing events report them."""
-    return query(connection, "officer_hours", **local_clock(as_of, settings)).set_index("area_id")["hours_per_day"]
+def reported_hours(connection: duckdb.DuckDBPyConnection, as_of: datetime, settings: Settings) -> pd.DataFrame:
+    """Return officer hours per day as staffing events report them in the last four weeks.
+
+    Index area_id; hours_per_day over the days on which the force reports any area (force_days); reported_days, on how
+    many of these it reports the area.
+    """
+    return query(connection, "officer_hours", **local_clock(as_of, settings)).set_index("area_id")
 
 
 def _staffing_file(path: Path | None, areas: gpd.GeoDataFrame) -> pd.Series:

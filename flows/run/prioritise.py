@@ -156,7 +156,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "crime_focus": call(focus_on_crimes, frames, codebook, settings),
         "area_notice": call(area_notices, markets, geography, identity),
         "displacement": displacement,
-        "feedback": call(where_police_find, ranking, officers.areas),
+        "feedback": call(where_police_find, ranking, officers.areas, settings),
         "outcome_monitor": outcomes,
         "data_quality": quality,
         "quality_check": pd.concat(
@@ -325,10 +325,11 @@ def assess_everybody(
     )
 
 
-def where_police_find(ranking: pd.DataFrame, officers: pd.DataFrame) -> pd.DataFrame:
+def where_police_find(ranking: pd.DataFrame, officers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Return feedback less run columns."""
-    counts = ranking[["area_id", "public_count", "police_count"]]
-    return measure_feedback(counts.merge(officers[["area_id", "today_hours", "proposed_hours"]], on="area_id"))
+    counts = ranking[["area_id", "public_count", "police_count", "is_staffing_assumed"]]
+    areas = counts.merge(officers[["area_id", "today_hours", "proposed_hours"]], on="area_id")
+    return measure_feedback(areas, window_days=settings.places.window_days)
 
 
 def changed_places(places: dict[str, pd.DataFrame], previous: Previous | None) -> pd.DataFrame:
@@ -374,6 +375,7 @@ def allocate_officers(ranking: pd.DataFrame, geography: Map, settings: Settings)
         config=settings.allocation,
         group_shares=group_shares(geography.areas, settings),
         is_assumed=by_area["is_staffing_assumed"],
+        is_partial=by_area["is_staffing_partial"],
     )
 
 

@@ -11,6 +11,7 @@ from flows.run.assembly import PlaceFrames, query
 from flows.run.repairs import Measure
 from models.people_lists.assess import PeopleLists
 
+NAMED = 5  # areas that a sentence names
 OUTSIDE_WARNING_SHARE = 0.02  # share of incidents outside every area above which the map is suspect
 
 
@@ -44,6 +45,7 @@ def data_quality(
         *_placement_measures(frames.placement),
         *_precision_measures(connection),
         _staffing_measure(frames.officer_hours, staffing_note),
+        cover_measure(frames.officer_hours),
         *(_people_measures(people) if people else []),
         *of_the_map,
         *[(f"note_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
@@ -140,3 +142,18 @@ def _staffing_measure(hours: pd.DataFrame, note: str | None) -> Measure:
     count = int(hours["is_assumed"].sum())
     detail = "officer hours are an assumption, not a report"
     return ("staffing_assumed", float(count), "areas", count > 0, f"{detail}: {note}" if count and note else detail)
+
+
+def cover_measure(hours: pd.DataFrame, measure: str = "staffing_partial", area_set: str = "") -> Measure:
+    """Return how many areas staffing events report on only some of the force's days; columns of `officer_hours`."""
+    partial = hours[hours["reported_days"] < hours["force_days"]].sort_values(["reported_days", "area_id"])
+    said = [
+        f"{row.area_id} on {row.reported_days:.0f} of {row.force_days:.0f}"
+        for row in partial.head(NAMED).itertuples(index=False)
+    ]
+    named = f": {', '.join(said)}" + (f" and {len(partial) - NAMED} more" if len(partial) > NAMED else "")
+    detail = (
+        f"areas{area_set} whose staffing is reported on only some of the force's days; on the others they count "
+        f"with no hours{named if said else ''}"
+    )
+    return (measure, float(len(partial)), "areas", len(partial) > 0, detail)

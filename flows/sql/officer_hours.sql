@@ -1,5 +1,6 @@
--- Available officer-hours per day and area over the days that staffing events cover, the last four weeks at most. A
--- shift counts for the day it begins on; one of over 24 hours, such as a week, is spread evenly over its days.
+-- Available officer-hours per day and area over the days on which staffing events report any area of the set, of the last
+-- four weeks. An area without a report on such a day counts with no hours on it. A shift counts for the day it begins on;
+-- one of over 24 hours, such as a week, is spread evenly over its days.
 WITH named AS (
     SELECT raw_area_id, area_id FROM area_name
     UNION
@@ -30,10 +31,18 @@ recent AS (
         CAST((date_diff('microsecond', day_start, $as_of_local) - 1) // 86400000000 AS INTEGER) AS age_days,
         hours
     FROM shift_day
-    WHERE day_start < $as_of_local
+    WHERE day_start < $as_of_local AND age_days BETWEEN 0 AND 27
+),
+force AS (
+    SELECT count(DISTINCT age_days) AS days
+    FROM recent
 )
-SELECT area_id, CAST(sum(hours) AS DOUBLE) / count(DISTINCT age_days) AS hours_per_day
+SELECT
+    area_id,
+    CAST(sum(hours) AS DOUBLE) / any_value(force.days) AS hours_per_day,
+    count(DISTINCT age_days) AS reported_days,
+    any_value(force.days) AS force_days
 FROM recent
-WHERE age_days BETWEEN 0 AND 27
+CROSS JOIN force
 GROUP BY area_id
 ORDER BY area_id

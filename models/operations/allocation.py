@@ -14,7 +14,14 @@ import pandas as pd
 
 from models.arrays import Floats
 from models.checks import expect
-from models.operations.marginal_allocation import Caps, MarginalPlan, averted, harm_prices, most_averted
+from models.operations.marginal_allocation import (
+    Caps,
+    MarginalPlan,
+    averted,
+    harm_prices,
+    most_averted,
+    without_officers,
+)
 from models.statistics.water_filling import fill_in
 
 # The effect of an officer-hour is rarely identified, so plans are also shown for half and twice the assumed effect.
@@ -54,6 +61,7 @@ def allocate(
     config: AllocationConfig,
     group_shares: pd.DataFrame | None = None,
     is_assumed: pd.Series | None = None,
+    is_partial: pd.Series | None = None,
 ) -> Allocation:
     """Propose officer hours by both plans; today's total is kept.
 
@@ -62,7 +70,7 @@ def allocate(
     crimes_per_day : Series
         Index area_id; expected crimes per day, ≥ 0.
     harm_per_day : Series
-        Same index; harm-days per day, ≥ 0.
+        Same index; harm-days per day as measured under today's hours, ≥ 0.
     hours_today : Series
         Same index; available officer-hours per day, ≥ 0. Zero means unknown: the area is left out.
     config : AllocationConfig
@@ -70,8 +78,8 @@ def allocate(
     group_shares : DataFrame, optional
         area_id, group, share: the share of an area's hours that falls on a group. No group may bear more than
         `config.equity_cap_ratio` times its hours of today under the marginal plan (Wheeler 2019, Police Quarterly).
-    is_assumed : Series, optional
-        Same index; True where today's hours are an assumption.
+    is_assumed, is_partial : Series, optional
+        Same index; True where today's hours are an assumption, or are reported on only some of the force's days.
 
     Returns
     -------
@@ -92,8 +100,9 @@ def allocate(
     )
     problem = _Problem.of(areas, harm_per_day, config, group_shares)
     plans = {name: problem.solve(multiple) for name, multiple in KAPPA_MULTIPLES.items()}
-    floor_price, _ = harm_prices(problem.harm, problem.kappa, plans["default"], problem.caps)
+    floor_price, _ = problem.prices(plans["default"])
     areas = areas.assign(
+        is_staffing_partial=_flags(is_partial, areas["area_id"]),
         harm_per_day=problem.harm,
         floor_hours=problem.floor,
         ceiling_hours=problem.ceiling,
@@ -101,6 +110,7 @@ def allocate(
         marginal_hours_half=plans["half"].hours,
         marginal_hours_double=plans["double"].hours,
         floor_price=np.where(plans["default"].hours <= problem.floor + TOUCHING, floor_price, 0.0),
+        harm_without_officers=problem.untreated(),
     )
     return Allocation(areas, _curve(problem), _costs(problem, plans["default"]))
 
@@ -110,7 +120,7 @@ TOUCHING = 1e-7  # hours; a plan closer to a bound than this is at the bound
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
-    """Inputs of the marginal plan, in order of area."""
+    """Inputs of the marginal plan, in order of area; `harm` is as measured under today's hours."""
 
     harm: Floats
     demand: Floats
@@ -139,10 +149,22 @@ class _Problem:
             caps=_caps(areas["area_id"], today, group_shares, config.equity_cap_ratio),
         )
 
+    def untreated(self, multiple: float = 1.0) -> Floats:
+        """Return the harm per day of areas without officers, if an hour does a multiple of κ."""
+        return without_officers(self.harm, self.today, multiple * self.kappa)
+
+    def averted(self, hours: Floats, multiple: float = 1.0) -> float:
+        """Return harm-days averted per day compared with no officers."""
+        return averted(self.untreated(multiple), hours, multiple * self.kappa)
+
+    def prices(self, plan: MarginalPlan) -> tuple[Floats, Floats]:
+        """Return the prices of floors and ceilings, as `harm_prices` does."""
+        return harm_prices(self.untreated(), self.kappa, plan, self.caps)
+
     def solve(self, multiple: float = 1.0, *, share: float = 1.0, without: str = "") -> MarginalPlan:
         """Return the marginal plan at a multiple of κ and a share of today's hours, with one constraint left out."""
         return most_averted(
-            self.harm,
+            self.untreated(multiple),
             multiple * self.kappa,
             np.zeros_like(self.floor) if without == "floor" else self.floor,
             np.where(self.today > 0, share * self.today.sum(), 0.0) if without == "ceiling" else self.ceiling,
@@ -168,24 +190,29 @@ def _caps(area_ids: pd.Series, today: Floats, group_shares: pd.DataFrame | None,
 def _curve(problem: _Problem) -> pd.DataFrame:
     """Return harm averted per day at 0.5 to 1.5 times today's hours, by three plans and three doses.
 
-    Equity caps are relative to today's hours, so the curve leaves them out; the costs include their cost today.
+    Averted is compared with no officers, gains with today's hours. Equity caps are relative to today's hours, so the
+    curve leaves them out; the costs include their cost today.
     """
     low, high = _curve_range(problem)
     problem = replace(problem, caps=Caps.over(len(problem.today)))
     rows = []
     for multiple in KAPPA_MULTIPLES.values():
-        kappa = multiple * problem.kappa
-        for share in np.linspace(low, high, CURVE_STEPS).tolist():
+        now = problem.averted(problem.today, multiple)
+        for share in sorted({*np.linspace(low, high, CURVE_STEPS).round(6).tolist(), 1.0}):
             total = share * float(problem.today.sum())
-            even = fill_to_level(problem.demand, problem.floor, problem.ceiling, total)
+            hours_of = {
+                "today": share * problem.today,
+                "minimax": fill_to_level(problem.demand, problem.floor, problem.ceiling, total),
+                "marginal": problem.solve(multiple, share=share).hours,
+            }
             rows.append(
                 {
                     "kappa_multiple": multiple,
-                    "hours_share": round(share, 6),
+                    "hours_share": share,
                     "total_hours": total,
-                    "averted_today": averted(problem.harm, share * problem.today, kappa),
-                    "averted_minimax": averted(problem.harm, even, kappa),
-                    "averted_marginal": averted(problem.harm, problem.solve(multiple, share=share).hours, kappa),
+                    **{f"averted_{name}": problem.averted(hours, multiple) for name, hours in hours_of.items()},
+                    **{f"gain_{name}": problem.averted(hours, multiple) - now for name, hours in hours_of.items()},
+                    "harm_without_officers": float(problem.untreated(multiple).sum()),
                 }
             )
     return pd.DataFrame(rows)
@@ -199,13 +226,13 @@ def _curve_range(problem: _Problem) -> tuple[float, float]:
 
 def _costs(problem: _Problem, plan: MarginalPlan) -> pd.DataFrame:
     """Return the cost of each constraint: at the margin, and in total against a plan without it."""
-    floor_price, ceiling_price = harm_prices(problem.harm, problem.kappa, plan, problem.caps)
+    floor_price, ceiling_price = problem.prices(plan)
     at_floor = (plan.hours <= problem.floor + TOUCHING) & (problem.floor > 0)
     at_ceiling = (plan.hours >= problem.ceiling - TOUCHING) & (problem.ceiling > 0)
-    best = averted(problem.harm, plan.hours, problem.kappa)
+    best = problem.averted(plan.hours)
 
     def lost(without: str) -> float:
-        return max(averted(problem.harm, problem.solve(without=without).hours, problem.kappa) - best, 0.0)
+        return max(problem.averted(problem.solve(without=without).hours) - best, 0.0)
 
     floor_worst, ceiling_worst = _greatest(floor_price, at_floor), _greatest(ceiling_price, at_ceiling)
     rows = [
@@ -263,7 +290,6 @@ def allocate_minimax(
     _check(crimes, today, floor_share, ceiling_share)
     hours, demand = today.to_numpy(dtype=float), crimes.to_numpy(dtype=float)
     proposed = fill_to_level(demand, floor_share * hours, ceiling_share * hours, float(hours.sum()))
-    assumed = pd.Series(False, index=today.index) if is_assumed is None else is_assumed.reindex(today.index)
     return pd.DataFrame(
         {
             "area_id": today.index.to_numpy(),
@@ -272,7 +298,7 @@ def allocate_minimax(
             "crimes_per_day": demand,
             "today_ratio": _ratio(demand, hours),
             "proposed_ratio": _ratio(demand, proposed),
-            "is_staffing_assumed": assumed.to_numpy(dtype=bool),
+            "is_staffing_assumed": _flags(is_assumed, today.index),
         }
     )
 
@@ -283,6 +309,10 @@ def fill_to_level(demand: Floats, floor: Floats, ceiling: Floats, total: float) 
     If every area with demand is at its ceiling, the remaining hours go to the others, in proportion to their room.
     """
     return fill_in(demand > 0, demand, np.zeros_like(demand), floor, ceiling, total)
+
+
+def _flags(is_so: pd.Series | None, area_ids: pd.Series | pd.Index) -> npt.NDArray[np.bool_]:
+    return np.zeros(len(area_ids), bool) if is_so is None else is_so.reindex(area_ids).to_numpy(dtype=bool)
 
 
 def _ratio(crimes: Floats, hours: Floats) -> Floats:

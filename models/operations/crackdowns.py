@@ -27,6 +27,8 @@ from models.operations.tipping import draw_hours_needed
 TROUBLE = ("dealing", "fear", "paraphernalia", "disorder", "violence")
 COVER = 0.8  # share of the draws in which the proposed surge suffices, if the budget allows
 UPPER = 0.9  # upper end of an 80% interval
+YEAR = 365  # days of reports at a market that are read
+LEAST_DAYS = 84  # of them, that a benefit case needs
 MOMENTS = ("registered_at", "partners_told_at", "announced_at", "started_at", "maintained_at")
 FACTS = (
     "found_by_public_reports", "registered", "partners_told_first", "announced", "lead_time_given", "help_offered",
@@ -209,7 +211,9 @@ def _site_row(
         "arrest_count": operation.get("arrest_count", 0),
         **{name: operation.get(name) for name in ("outcome", "comparison", "stop_on")},
         **_report_rates(core, before, config),
-        **_benefit(site, before, harm_days, seed, config, benefit),
+        **_benefit(
+            site, core, begun_ago + config.baseline_days, bool(days["started"]), harm_days, seed, config, benefit
+        ),
     }
 
 
@@ -230,9 +234,23 @@ def _report_rates(core: pd.DataFrame, before: pd.DataFrame, config: CrackdownsCo
 
 
 def _benefit(
-    site: Row, before: pd.DataFrame, harm_days: pd.Series, seed: int, config: CrackdownsConfig, benefit: BenefitConfig
+    site: Row,
+    core: pd.DataFrame,
+    chosen_ago: int,
+    is_carried_out: bool,
+    harm_days: pd.Series,
+    seed: int,
+    config: CrackdownsConfig,
+    benefit: BenefitConfig,
 ) -> Row:
-    harm = before["offence_code"].map(harm_days).fillna(0.0).astype(float)
+    """Weigh harm averted against what arrests impose.
+
+    Harm is counted before the days by which the market was chosen, which began `chosen_ago` days ago: a market is
+    chosen when it has more reports than usual, by chance too, and what is chance does not go on.
+    """
+    days = YEAR - chosen_ago
+    earlier = core[(core["age_days"] >= chosen_ago) & (core["age_days"] < YEAR)]
+    harm = earlier["offence_code"].map(harm_days).fillna(0.0).astype(float)
     band = pd.cut(harm, [0, 30, 365, np.inf], right=False, labels=list(reversed(BANDS)))
     counted = harm.groupby(band, observed=False).agg(["size", "mean"]).fillna(0.0)
     averted = draw_averted(
@@ -240,18 +258,26 @@ def _benefit(
         site["market_id"],
         counted["size"].to_numpy(float),
         counted["mean"].to_numpy(float),
-        float(config.baseline_days),
+        float(max(days, 1)),
+        is_carried_out=is_carried_out,
         config=benefit,
         draws=config.draws,
     )
-    low, middle, high = np.quantile(averted, [0.1, 0.5, 0.9]).tolist()
-    case: Row = {
+    custody, prison = (
+        config.arrest_budget * each for each in (benefit.custody_days_per_arrest, benefit.prison_days_per_arrest)
+    )
+    low, middle, high = np.quantile(averted.outcome, [0.1, 0.5, 0.9]).tolist()
+    numbers: Row = {
         "harm_averted": middle,
         "harm_averted_lo": low,
         "harm_averted_hi": high,
-        "custody_days": config.arrest_budget * benefit.custody_days_per_arrest,
-        "prison_days": config.arrest_budget * benefit.prison_days_per_arrest,
+        "expected_averted": float(averted.expected.mean()),
+        "expected_averted_lo": float(np.quantile(averted.expected, 0.1)),
+        "p_averts_more": float((averted.outcome > custody + prison).mean()),
     }
+    if days < LEAST_DAYS:  # the operation was registered so long ago that the year before is no longer read
+        numbers = dict.fromkeys(numbers, np.nan)
+    case: Row = {**numbers, "custody_days": custody, "prison_days": prison}
     verdict: Any = weigh(pd.DataFrame([{"proposal_id": site["market_id"], "kind": "operation", **case}])).iloc[0]
     return {**dict(case), "is_benefit_met": bool(verdict["is_accepted"]), "benefit_why": verdict["why"]}
 
@@ -329,8 +355,8 @@ def _allocate_budget(rows: list[Row], promises: Promises, calendar: Calendar, co
 
 
 def _priority(row: Row) -> tuple[bool, float, str]:
-    """Return the sort key: registered first, then most harm averted per hour needed."""
-    per_hour = row["harm_averted"] / max(float(np.median(row["needed"])), 1e-9)
+    """Return the sort key: registered first, then most harm expected to be averted per hour needed."""
+    per_hour = np.nan_to_num(row["expected_averted"]) / max(float(np.median(row["needed"])), 1e-9)
     return row["days"]["registered"] is None, -per_hour, str(row["market_id"])
 
 
@@ -499,7 +525,8 @@ COLUMNS = (
     "market_id", "area_id", "position", "phase", "next_step", "hours_today", "surge_hours", "maintenance_hours",
     "hours_needed", "hours_needed_lo", "hours_needed_hi", "p_tips", "arrest_budget", "arrest_count", "tell_partners_on",
     "announce_on", "starts_on", "outcome", "comparison", "stop_on", "baseline_per_day", "recent_per_day",
-    "recent_per_day_hi", "is_quiet", "harm_averted", "harm_averted_lo", "harm_averted_hi", "officer_hours",
-    "custody_days", "prison_days", "is_benefit_met", "patrol_cell_ids", "excluded_cell_count", "watch_until",
-    "overdose_expected", "overdose_observed", "fidelity_missing", "refused_because", "why",
+    "recent_per_day_hi", "is_quiet", "harm_averted", "harm_averted_lo", "harm_averted_hi", "expected_averted",
+    "expected_averted_lo", "p_averts_more", "officer_hours", "custody_days", "prison_days", "is_benefit_met",
+    "patrol_cell_ids", "excluded_cell_count", "watch_until", "overdose_expected", "overdose_observed",
+    "fidelity_missing", "refused_because", "why",
 )  # fmt: skip

@@ -1,9 +1,11 @@
 """Allocate officer hours to avert most harm, with diminishing returns of hours in an area.
 
-Maximise Σ H_a (1 − e^{−κ x_a}) subject to Σ x_a ≤ X, floors and ceilings, and Σ_a share_{g,a} x_a ≤ cap_g for every
-group g. H_a is measured harm per day; κ, the effect of an officer-hour, is rarely identified, so plans are shown for
-several. Without a binding cap the solution is exact: the marginal harm κ H_a e^{−κ x_a} is equal in all areas between
-their bounds, so that x_a = (ln κH_a − t)/κ clipped. With a binding cap it is a linear programme over chords of the
+Maximise Σ U_a (1 − e^{−κ x_a}) subject to Σ x_a ≤ X, floors and ceilings, and Σ_a share_{g,a} x_a ≤ cap_g for every
+group g. U_a is the harm per day that the area would have without officers. It is not measured: the measured harm H_a
+arose under today's hours, which by the same assumption averted a part of it, so that U_a = H_a e^{κ today_a}. κ, the
+effect of an officer-hour, is rarely identified, so plans are shown for several, each with the U_a that follows from it.
+Without a binding cap the solution is exact: the marginal harm κ U_a e^{−κ x_a} is equal in all areas between their
+bounds, so that x_a = (ln κU_a − t)/κ clipped. With a binding cap it is a linear programme over chords of the
 curve, solved by HiGHS (Huangfu and Hall 2018, Mathematical Programming Computation 10:119) and again on finer chords
 nearby.
 """
@@ -50,8 +52,13 @@ class MarginalPlan:
     cap_prices: Floats
 
 
+def without_officers(measured: Floats, today: Floats, kappa: float) -> Floats:
+    """Return the harm per day that areas would have without officers, if it is `measured` under today's hours."""
+    return measured * np.exp(kappa * today)
+
+
 def averted(harm: Floats, hours: Floats, kappa: float) -> float:
-    """Return harm-days averted per day, Σ H (1 − e^{−κ x})."""
+    """Return harm-days averted per day compared with no officers, Σ U (1 − e^{−κ x}); `harm` is that without any."""
     return float((harm * -np.expm1(-kappa * hours)).sum())
 
 
@@ -61,7 +68,7 @@ def most_averted(harm: Floats, kappa: float, floor: Floats, ceiling: Floats, tot
     Parameters
     ----------
     harm : Floats
-        [areas] harm-days per day, ≥ 0.
+        [areas] harm-days per day without officers, ≥ 0 (`without_officers`).
     kappa : float
         Effect per officer-hour, above zero.
     floor, ceiling : Floats

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+DAYS = {"reported_days": "min", "force_days": "max"}  # of the parts of an area
 COVERED = 0.99  # share of an area's ground from which it counts as covered; the rest is digitising noise
 
 
@@ -17,7 +18,8 @@ def carry_hours(officer_hours: pd.DataFrame, ground: pd.DataFrame, area_ids: pd.
     Parameters
     ----------
     officer_hours : pd.DataFrame
-        area_id, hours_per_day, is_assumed; zero hours are unknown ones.
+        area_id, hours_per_day, is_assumed; reported_days and force_days, where staffing is reported by the day. Zero
+        hours are unknown ones.
     ground : pd.DataFrame
         area_id (of the other set), other_area_id (of `officer_hours`), share (of the area's ground), other_share; one
         row for each pair with common ground.
@@ -27,7 +29,8 @@ def carry_hours(officer_hours: pd.DataFrame, ground: pd.DataFrame, area_ids: pd.
     Returns
     -------
     pd.DataFrame
-        In the order of `area_ids`: area_id, hours_per_day (zero, unknown, if those of a part are), is_assumed.
+        In the order of `area_ids`: area_id, hours_per_day (zero, unknown, if those of a part are), is_assumed,
+        reported_days and force_days (those of the part with the least cover; missing if no part has any).
     """
     pairs = ground.merge(officer_hours.rename(columns={"area_id": "other_area_id"}), on="other_area_id")
     pairs = pairs.sort_values(["area_id", "other_area_id"], ignore_index=True)
@@ -38,8 +41,9 @@ def carry_hours(officer_hours: pd.DataFrame, ground: pd.DataFrame, area_ids: pd.
     pairs["is_known"] = pairs["hours_per_day"] > 0
     pairs["is_whole"] = (pairs["other_share"] >= COVERED) & ~pairs["is_assumed"].astype(bool)
     by_area = pairs.groupby("area_id").agg(
-        hours=("hours", "sum"), share=("share", "sum"), is_known=("is_known", "all"), is_whole=("is_whole", "all")
-    )
+        hours=("hours", "sum"), share=("share", "sum"), is_known=("is_known", "all"), is_whole=("is_whole", "all"),
+        **{name: (name, least_or_most) for name, least_or_most in DAYS.items() if name in officer_hours},
+    )  # fmt: skip
     of_area = by_area.reindex(area_ids)
     is_known = of_area["is_known"].eq(True).to_numpy(dtype=bool)
     is_whole = of_area["is_whole"].eq(True).to_numpy(dtype=bool)
@@ -49,6 +53,7 @@ def carry_hours(officer_hours: pd.DataFrame, ground: pd.DataFrame, area_ids: pd.
             "area_id": area_ids,
             "hours_per_day": np.where(is_known, of_area["hours"].fillna(0.0), 0.0),
             "is_assumed": ~(is_known & is_whole & is_covered),
+            **{name: of_area[name].to_numpy(dtype=float) for name in DAYS if name in of_area},
         }
     )
 

@@ -127,7 +127,7 @@ def check_ranking(area_ranking: pd.DataFrame, top_k: int) -> pd.DataFrame:
     Parameters
     ----------
     area_ranking : pd.DataFrame
-        area_name, rank, is_listed, rank_without_ratio and is_staffing_assumed of every area.
+        area_name, rank, is_listed, rank_without_ratio, is_staffing_assumed and is_staffing_partial of every area.
     top_k : int
         size of the target list.
 
@@ -313,20 +313,25 @@ def _list_size(area_count: int, top_k: int) -> _Check:
 
 
 def _staffing(area_ranking: pd.DataFrame, top_k: int) -> _Check:
-    """Compare the target list with the ranks without crimes per officer-hour, where the hours are assumed."""
+    """Compare the target list with the ranks without crimes per officer-hour, where hours are assumed or partial."""
     is_listed = area_ranking["is_listed"].astype(bool)
-    is_assumed = area_ranking["is_staffing_assumed"].any() and is_listed.any()
+    doubts = {
+        "assumed": bool(area_ranking["is_staffing_assumed"].any()),
+        "partly reported": bool(area_ranking.get("is_staffing_partial", pd.Series(dtype=bool)).any()),
+    }
+    doubt = " or ".join(name for name, is_so in doubts.items() if is_so) or "assumed"
+    is_doubtful = any(doubts.values()) and is_listed.any()
     is_first, is_first_without = (area_ranking[name] <= top_k for name in ("rank", "rank_without_ratio"))
     put_on, kept_off = (
-        area_ranking["area_name"][changes] if is_assumed else area_ranking["area_name"][:0]
+        area_ranking["area_name"][changes] if is_doubtful else area_ranking["area_name"][:0]
         for changes in (is_listed & is_first & ~is_first_without, ~is_listed & ~is_first & is_first_without)
     )
     parts = [f"put {_names(put_on)} on" if len(put_on) else "", f"keep {_names(kept_off)} off" if len(kept_off) else ""]
     said = " and ".join(part for part in parts if part)
     return _Check(
         "staffing_decides", len(put_on) + len(kept_off), 0, "areas", "warning" if said else "passed",
-        f"Assumed officer hours {said} the target list: without crimes per officer-hour the list would be another."
-        if said else "No place on the target list depends on assumed officer hours.",
+        f"{doubt.capitalize()} officer hours {said} the target list: without crimes per officer-hour the list would be "
+        "another." if said else f"No place on the target list depends on {doubt} officer hours.",
         "Report staffing, or set the weight of ratio to 0 in places.weights.",
     )  # fmt: skip
 

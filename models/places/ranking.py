@@ -146,8 +146,9 @@ def draw_areas(
     codebook : pd.DataFrame
         index offence_code; axis, harm_days, band.
     officer_hours : pd.DataFrame
-        area_id, hours_per_day, is_assumed; one row per area; defines the areas. Zero means unknown hours: the ratio is
-        then null and gets the middle percentile, which neither lists an area nor hides it.
+        area_id, hours_per_day, is_assumed; reported_days and force_days, where staffing is reported by the day; one row
+        per area; defines the areas. Zero means unknown hours: the ratio is then null and gets the middle percentile,
+        which neither lists an area nor hides it.
     band_priors : Mapping[str, BandPrior] | None
         result of `fit_band_priors` for an earlier as_of or for more areas; the draws of an area then depend only on its
         own events. None fits them to these events.
@@ -205,6 +206,7 @@ def rank_drawn(
             "police_count": drawn.police_count,
             "officer_hours": drawn.officer_hours["hours_per_day"].to_numpy(),
             "is_staffing_assumed": drawn.officer_hours["is_assumed"].to_numpy(dtype=bool),
+            **_cover(drawn.officer_hours),
             "evidence_ids": None,
         }
     )
@@ -481,6 +483,16 @@ def _chance(scores: Floats, top_k: int) -> Floats:
 def _harm(drawn: AreaDraws) -> dict[str, Floats]:
     lo, hi = np.quantile(drawn.harm, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=1)
     return {"harm_per_day": drawn.harm.mean(axis=1), "harm_per_day_lo": lo, "harm_per_day_hi": hi}
+
+
+def _cover(officer_hours: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return on how many of the force's days staffing is reported; null where it is not reported by the day."""
+    days = officer_hours.reindex(columns=["reported_days", "force_days"]).astype("Int64").reset_index(drop=True)
+    return {
+        "staffing_days": days["reported_days"],
+        "staffing_force_days": days["force_days"],
+        "is_staffing_partial": (days["reported_days"] < days["force_days"]).fillna(False).astype(bool),
+    }
 
 
 def _rates(drawn: AreaDraws) -> dict[str, Floats]:

@@ -174,6 +174,22 @@ def test_hours_reported_for_a_beat_are_its_own(town: Town) -> None:
     assert beats["is_staffing_assumed"].to_dict() == {"n1@1": True, "n2@1": False, "s1@1": True, "s2@1": True}
 
 
+def test_partial_cover_is_said_of_an_area_and_of_those_that_take_its_hours(town: Town) -> None:
+    earlier = [
+        {**row, "shift_start": row["shift_start"] - DAY, "shift_end": row["shift_end"] - DAY} for row in town.shifts
+    ]
+    town.shifts += earlier[:1]  # the north alone is reported on two days
+    main, sets = town.ranked()
+    districts = main.set_index("area_id")
+    assert districts["officer_hours"].to_dict() == {"north@1": 40.0, "south@1": 30.0}
+    assert districts["is_staffing_partial"].to_dict() == {"north@1": False, "south@1": True}
+    assert districts.loc["south@1", ["staffing_days", "staffing_force_days"]].tolist() == [1, 2]
+    beats = of_set(sets, "beat").set_index("area_id")
+    assert beats["officer_hours"].to_dict() == {"n1@1": 20.0, "n2@1": 20.0, "s1@1": 15.0, "s2@1": 15.0}
+    assert beats["is_staffing_partial"].to_dict() == {"n1@1": False, "n2@1": False, "s1@1": True, "s2@1": True}
+    assert "s1@1 on 1 of 2, s2@1 on 1 of 2" in said(sets)
+
+
 def test_hours_of_whole_districts_add_up_and_stay_reported(town: Town) -> None:
     town.further = {"half": areas(all=square(0, 0, 4), away=square(9, 9))}
     halves = of_set(town.ranked()[1], "half").set_index("area_id")

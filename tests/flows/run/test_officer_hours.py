@@ -1,21 +1,30 @@
-"""Officer hours a day: of shifts by the day they begin on, of a week by each of its days."""
+"""Officer hours a day: of shifts by the day they begin on, of a week by each of its days, over the force's days."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from flows.home.home import Home
+from flows.home.store_access import open_home_snapshot
+from flows.ingest.ingest import load_file
+from flows.run.assembly import area_names_of, areas_of, officer_hours
+from flows.run.quality import cover_measure
 from pipeline.database import connect, frame
+from tests.town import CLOCK, event
 
 ZONE = ZoneInfo("America/New_York")
 SQL = Path("flows/sql/officer_hours.sql").read_text(encoding="utf-8")
 AS_OF = datetime(2025, 11, 6)
 
 
-def hours(*shifts: tuple[str, str, str, float]) -> dict[str, float]:
-    """Hours a day by area; shifts are area, local start and end, hours."""
+def reported(*shifts: tuple[str, str, str, float]) -> pd.DataFrame:
+    """Hours a day and reported days by area; shifts are area, local start and end, hours."""
     connection = connect(is_encrypting=False)
     local = [(area, datetime.fromisoformat(a), datetime.fromisoformat(b), given) for area, a, b, given in shifts]
     rows = [(area, a.replace(tzinfo=ZONE), b.replace(tzinfo=ZONE), given) for area, a, b, given in local]
@@ -30,8 +39,18 @@ def hours(*shifts: tuple[str, str, str, float]) -> dict[str, float]:
         "CREATE TABLE area_name AS SELECT area_id AS raw_area_id, area_id || '@1' AS area_id FROM shifts"
     )
     parameters = {"time_zone": "America/New_York", "as_of_local": AS_OF}
-    found = frame(connection, SQL, parameters)
-    return dict(zip(found["area_id"], found["hours_per_day"], strict=True))
+    return frame(connection, SQL, parameters).set_index("area_id")
+
+
+def hours(*shifts: tuple[str, str, str, float]) -> dict[str, float]:
+    """Hours a day by area."""
+    return reported(*shifts)["hours_per_day"].to_dict()
+
+
+def daily(area: str, days: list[int], given: float) -> list[tuple[str, str, str, float]]:
+    """Return a shift of eight hours on each of the days before the day of the run (0 is the last)."""
+    starts = [AS_OF - timedelta(days=day + 1) + timedelta(hours=8) for day in days]
+    return [(area, f"{at:%Y-%m-%d %H:%M}", f"{at + timedelta(hours=8):%Y-%m-%d %H:%M}", given) for at in starts]
 
 
 def test_a_shift_counts_for_the_day_it_begins_on() -> None:
@@ -57,3 +76,56 @@ def test_seven_shifts_and_their_week_say_the_same() -> None:
     days = [first + timedelta(days=number) for number in range(7)]
     shifts = [("A", f"{day:%Y-%m-%d} 08:00", f"{day:%Y-%m-%d} 16:00", 12.5) for day in days]
     assert hours(*shifts) == hours(("A", "2025-10-20", "2025-10-27", 87.5)) == {"A@1": 12.5}
+
+
+def test_an_area_reported_on_four_of_28_days_has_the_hours_of_four_days() -> None:
+    found = reported(*daily("A", list(range(28)), 70.0), *daily("B", [3, 9, 15, 21], 70.0))
+    assert found["hours_per_day"].to_dict() == {"A@1": 70.0, "B@1": 10.0}
+    assert found["reported_days"].to_dict() == {"A@1": 28, "B@1": 4}
+    assert found["force_days"].eq(28).all()
+
+
+def test_days_on_which_the_force_reports_nobody_count_for_nobody() -> None:
+    found = reported(*daily("A", [0, 1, 2, 3], 50.0), *daily("B", [0, 1], 40.0))
+    assert found["hours_per_day"].to_dict() == {"A@1": 50.0, "B@1": 20.0}
+    assert found["force_days"].eq(4).all()
+
+
+@given(st.dictionaries(st.sampled_from("ABC"), st.sets(st.integers(0, 27), min_size=1), min_size=1))
+def test_the_hours_of_all_areas_and_days_are_those_of_the_shifts(days_of: dict[str, set[int]]) -> None:
+    shifts = [shift for area, days in sorted(days_of.items()) for shift in daily(area, sorted(days), 7.0)]
+    found = reported(*shifts)
+    assert (found["hours_per_day"] * found["force_days"]).sum() == pytest.approx(7.0 * len(shifts))
+    assert (found["reported_days"] <= found["force_days"]).all()
+    assert found["force_days"].eq(len(set().union(*days_of.values()))).all()
+
+
+def test_an_area_reported_on_four_days_of_the_force_is_said_to_be_so(
+    new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    """Through the store: hours, days and the sentence in data_quality."""
+    home, as_of = new_home(tmp_path / "home"), CLOCK.replace(hour=0)
+    path = tmp_path / "staffing.jsonl"
+    path.write_text("".join(_reports("A01", range(28), 72.0) + _reports("A02", range(0, 28, 7), 72.0)))
+    assert load_file(home, path, None).dead == 0
+    with open_home_snapshot(home, as_of, since=as_of) as snapshot:
+        areas = areas_of(home.settings.force)
+        area_names_of(snapshot.connection, areas)
+        found = officer_hours(snapshot.connection, areas, as_of, home.settings)
+    by_area = found.set_index("area_id")
+    assert by_area.loc[["A01@1", "A02@1"], "hours_per_day"].tolist() == [72.0, pytest.approx(72.0 * 4 / 28)]
+    assert by_area.loc[["A01@1", "A02@1"], "reported_days"].tolist() == [28, 4]
+    assert by_area.loc["A03@1", ["hours_per_day", "is_assumed"]].tolist() == [0.0, True]
+    measure, value, _, is_warning, detail = cover_measure(found)
+    assert (measure, value, is_warning) == ("staffing_partial", 1.0, True)
+    assert detail.endswith("with no hours: A02@1 on 4 of 28")
+
+
+def _reports(area: str, days: Iterable[int], given: float) -> list[str]:
+    lines = []
+    for day in days:
+        begins = CLOCK.replace(hour=7) - timedelta(days=day + 1)
+        shift = {"shift_start": f"{begins:%Y-%m-%dT%H:%M:%SZ}", "shift_end": f"{begins:%Y-%m-%d}T15:00:00Z"}
+        data = {"area_id": area, **shift, "rostered_hours": given, "available_hours": given}
+        lines.append(event("staffing.reported", f"{area}-{day}", data))
+    return lines

@@ -125,11 +125,95 @@ def planned(harm: pd.Series, hours: pd.Series, shares: pd.DataFrame | None = Non
 def test_most_is_averted_where_the_next_hour_averts_most() -> None:
     harm, hours = frames([(80.0, 20.0), (20.0, 20.0)])
     plan = planned(harm, hours, floor_share=0.0).areas["marginal_hours"].tolist()
-    # Marginal harm is equal: κ·80·e^(−κx) = κ·20·e^(−κ(40−x)), so that x = 20 + ln 4 / 2κ, above the ceiling of 40.
+    # Marginal harm is equal: κ·80·e^(−κ(x−20)) = κ·20·e^(−κ(20−x)), so x = 20 + ln 4 / 2κ, above the ceiling of 40.
     assert plan == pytest.approx([40.0, 0.0])
     kappa = -np.log(0.2) / 20
     mild = planned(harm, hours, floor_share=0.0, averted_share=0.8).areas["marginal_hours"].tolist()
     assert mild == pytest.approx([20 + np.log(4) / (2 * kappa), 20 - np.log(4) / (2 * kappa)])
+
+
+def test_harm_without_officers_is_inferred_under_the_assumption_it_is_planned_with() -> None:
+    """Ten hours halve the harm: 40 measured under twenty were 160 without, 30 under ten were 60."""
+    harm, hours = frames([(40.0, 20.0), (30.0, 10.0)])
+    share = 1 - 0.5**1.5  # that the mean of fifteen hours averts
+    found = planned(harm, hours, averted_share=share)
+    assert found.areas["harm_without_officers"].tolist() == pytest.approx([160.0, 60.0])
+    today = found.curve.query("hours_share == 1").set_index("kappa_multiple")
+    assert today.loc[1.0, ["averted_today", "harm_without_officers"]].tolist() == pytest.approx([150.0, 220.0])
+    assert today.loc[0.5, "harm_without_officers"] == pytest.approx(80.0 + 30 * 2**0.5)
+    assert today.loc[2.0, "harm_without_officers"] == pytest.approx(640.0 + 120.0)
+
+
+@settings(max_examples=60)
+@given(
+    hours=st.lists(st.floats(0.5, 300), min_size=2, max_size=8),
+    level=st.floats(0.1, 200),
+    share=st.floats(0.05, 0.6),
+    floor=st.floats(0, 1),
+)
+def test_where_today_is_optimal_nothing_moves_and_nothing_is_claimed(
+    hours: list[float], level: float, share: float, floor: float
+) -> None:
+    """The next hour averts as much everywhere where measured harm is alike, whatever it was without officers."""
+    harm, today = frames([(level, given_hours) for given_hours in hours])
+    found = planned(harm, today, averted_share=share, floor_share=floor)
+    for name in ("marginal_hours", "marginal_hours_half", "marginal_hours_double"):
+        assert found.areas[name].tolist() == pytest.approx(hours, rel=1e-6, abs=1e-6)
+    now = found.curve[found.curve["hours_share"] == 1.0]
+    assert now["gain_today"].abs().max() <= 1e-9 * level * len(hours)
+    assert now["gain_marginal"].abs().max() <= 1e-6 * now["harm_without_officers"].max()
+
+
+def true_gain(areas: pd.DataFrame, untreated: np.ndarray, kappa: float) -> float:
+    """The share of measured harm that the plan takes away in truth; harm is untreated times e^(−κ hours)."""
+    before, after = (
+        (untreated * np.exp(-kappa * areas[name].to_numpy())).sum() for name in ("today_hours", "marginal_hours")
+    )
+    return float(1 - after / before)
+
+
+def claimed_gain(found: Allocation) -> float:
+    now = found.curve.query("kappa_multiple == 1 and hours_share == 1").iloc[0]
+    return float(now["gain_marginal"] / found.areas["harm_per_day"].sum())
+
+
+@settings(max_examples=60)
+@given(pairs=HARMED, share=st.floats(0.05, 0.6), ceiling=st.floats(1, 3))
+def test_the_gain_claimed_is_the_gain_planted(pairs: list[tuple[float, float]], share: float, ceiling: float) -> None:
+    """Known harm without officers, measured under today's hours: plan, then count what the plan does to it."""
+    untreated, hours = frames(pairs)
+    kappa = -np.log1p(-share) / hours.mean()
+    measured = untreated * np.exp(-kappa * hours)
+    if measured.sum() == 0:
+        return
+    found = planned(measured, hours, averted_share=share, ceiling_share=ceiling)
+    claimed, true = claimed_gain(found), true_gain(found.areas, untreated.to_numpy(), kappa)
+    assert claimed == pytest.approx(true, abs=1e-9)
+    assert claimed >= -1e-12
+
+
+def test_officers_who_stand_where_the_harm_would_be_are_not_called_a_loss() -> None:
+    """Taken as untreated, measured harm claimed a gain of 2.7% for a plan that in truth lost 5.6%."""
+    untreated, hours = frames([(200.0, 180.0), (100.0, 90.0), (60.0, 30.0)])
+    kappa = -np.log(0.5) / hours.mean()
+    found = planned(untreated * np.exp(-kappa * hours), hours, averted_share=0.5)
+    assert found.areas["marginal_hours"].tolist() == pytest.approx([191.2, 91.2, 17.5], abs=0.1)
+    assert true_gain(found.areas, untreated.to_numpy(), kappa) == pytest.approx(0.0023, abs=0.0002)
+    assert claimed_gain(found) == pytest.approx(0.0023, abs=0.0002)
+
+
+@pytest.mark.parametrize(("multiple", "least", "most"), [(0.5, 0.3, 1.0), (2.0, 1.0, 3.0)])
+def test_an_effect_assumed_wrongly_misstates_the_gain_and_not_its_sign(
+    multiple: float, least: float, most: float
+) -> None:
+    """Half the true effect claims less than is gained, twice of it more."""
+    untreated, hours = town(20)[1:3]
+    kappa = -np.log(0.8) / hours.mean()
+    share = 1 - np.exp(-kappa * multiple * hours.mean())
+    found = planned(untreated * np.exp(-kappa * hours), hours, averted_share=share)
+    true = true_gain(found.areas, untreated.to_numpy(), kappa)
+    assert true > 0
+    assert least < claimed_gain(found) / true < most
 
 
 @settings(max_examples=60)
@@ -141,7 +225,8 @@ def test_removing_a_floor_never_averts_less_and_every_constraint_holds(
     bounds = {"ceiling_share": ceiling, "averted_share": share}
     held, freed = (planned(harm, hours, floor_share=f, **bounds).areas for f in (floor, 0.0))
     kappa = -np.log1p(-share) / hours.mean()
-    with_floor, without = (averted(harm.to_numpy(), a["marginal_hours"].to_numpy(), kappa) for a in (held, freed))
+    untreated = held["harm_without_officers"].to_numpy()
+    with_floor, without = (averted(untreated, a["marginal_hours"].to_numpy(), kappa) for a in (held, freed))
     assert without >= with_floor - 1e-9 * max(with_floor, 1)
     for name in ("marginal_hours", "marginal_hours_half", "marginal_hours_double", "proposed_hours"):
         assert held[name].sum() == pytest.approx(hours.sum(), abs=1e-6)
@@ -161,7 +246,7 @@ def test_caps_hold_and_no_other_plan_averts_more() -> None:
     kappa = -np.log(0.8) / hours.mean()
     wide = shares.set_index(["area_id", "group"])["share"].unstack()[list("xyz")]  # noqa: PD010
     due = costs.loc["hours", "price"] + (wide @ caps["price"].to_numpy()).to_numpy()
-    h, low, high = (plan[c].to_numpy() for c in ("harm_per_day", "floor_hours", "ceiling_hours"))
+    h, low, high = (plan[c].to_numpy() for c in ("harm_without_officers", "floor_hours", "ceiling_hours"))
     best = np.clip(np.log(kappa * h / due) / kappa, low, high)
     bound = averted(h, best, kappa) - due @ best
     bound += costs.loc["hours", "price"] * hours.sum() + caps["price"] @ caps["limit_hours"]
@@ -176,12 +261,14 @@ def test_prices_are_what_an_hour_brings() -> None:
     found = planned(harm, hours)
     price = found.costs.set_index("constraint_name").loc["hours", "price"]
     at_floor = found.areas.loc[found.areas["floor_price"].idxmax()]
-    total = averted(found.areas["harm_per_day"].to_numpy(), found.areas["marginal_hours"].to_numpy(), kappa)
-    lost = kappa * at_floor["harm_per_day"] * np.exp(-kappa * at_floor["marginal_hours"])
+    total = averted(found.areas["harm_without_officers"].to_numpy(), found.areas["marginal_hours"].to_numpy(), kappa)
+    lost = kappa * at_floor["harm_without_officers"] * np.exp(-kappa * at_floor["marginal_hours"])
     assert at_floor["floor_price"] == pytest.approx(price - lost)
     today = found.curve.query("kappa_multiple == 1 and hours_share == 1").iloc[0]
     assert today["averted_marginal"] == pytest.approx(total)
     assert today["averted_marginal"] >= max(today["averted_minimax"], today["averted_today"])
+    assert today["gain_marginal"] == pytest.approx(today["averted_marginal"] - today["averted_today"])
+    assert today["gain_today"] == 0
 
 
 def test_more_hours_and_stronger_hours_avert_more() -> None:

@@ -1,19 +1,23 @@
 """Proposals need a benefit case; both sides are in the same unit."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.operations.benefit import BenefitConfig, draw_averted, weigh
+from models.operations.benefit import Averted, BenefitConfig, draw_averted, weigh
 
 CASE = {
     "proposal_id": "op-1", "kind": "operation", "harm_averted": 90.0, "harm_averted_lo": 40.0, "harm_averted_hi": 200.0,
     "officer_hours": 900.0, "custody_days": 5.0, "prison_days": 30.0, "treatment_interrupted": 1.0,
     "overdose_watch_days": 21.0,
 }  # fmt: skip
-CONFIG = BenefitConfig(0.1, 0.3, 90, 1, 5)
+CONFIG = BenefitConfig(0.1, 0.3, 90, 1, 5, sites_trained=7, sites_carried_out=4, sites_worked=1)
 
 
 def verdict(**changes: object) -> pd.Series:
@@ -45,7 +49,63 @@ def test_other_costs_stand_beside_and_decide_nothing(hours: float, interrupted: 
     assert (others["officer_hours"], others["treatment_interrupted"]) == (hours, interrupted)
 
 
-def test_harm_averted_is_rate_times_effect_times_days() -> None:
-    drawn = draw_averted(1, "m", np.array([9000.0, 0.0]), np.array([10.0, 0.0]), 900.0, config=CONFIG, draws=20_000)
-    assert np.median(drawn) == pytest.approx(10 * 10 * 0.2 * 90, rel=0.03)
-    assert np.quantile(drawn, [0.1, 0.9]) == pytest.approx([900, 2700], rel=0.08)
+def test_the_expectation_decides_where_it_is_stated() -> None:
+    failing = {"harm_averted": 0.0, "harm_averted_lo": 0.0, "expected_averted": 60.0, "expected_averted_lo": 36.0}
+    assert not verdict(**{**failing, "expected_averted_lo": 35.0})["is_accepted"]
+    accepted = verdict(**failing, p_averts_more=0.143)
+    assert accepted["is_accepted"]
+    assert accepted["why"] == (
+        "accepted: at least 36.0 harm-days averted in expectation (80%) against 35.0 days of custody and prison; "
+        "it averts more than these with probability 0.14"
+    )
+    assert not verdict(**{**failing, "expected_averted": 30.0})["is_accepted"]  # the interval does not hold its middle
+
+
+def drawn(*, is_carried_out: bool = False, events: float = 9000.0) -> Averted:
+    """Ten harm-days a day over 900 days."""
+    counts, weights = np.array([events, 0.0]), np.array([9000.0 / events, 0.0])
+    return draw_averted(
+        1, "m", counts, weights, 900.0, is_carried_out=is_carried_out, config=CONFIG, draws=40_000
+    )  # fmt: skip
+
+
+def test_where_it_works_it_averts_rate_times_effect_times_days() -> None:
+    """Ten harm-days a day, a fifth of it, over ninety days."""
+    worked = drawn().outcome[drawn().outcome != 0]
+    assert np.median(worked) == pytest.approx(10 * 0.2 * 90, rel=0.03)
+    assert np.quantile(worked, [0.1, 0.9]) == pytest.approx([90, 270], rel=0.08)
+
+
+@pytest.mark.parametrize(("is_carried_out", "share"), [(False, 1 / 7), (True, 1 / 4)])
+def test_most_operations_avert_nothing(is_carried_out: bool, share: float) -> None:
+    """As in the record: of seven sites one, of the four that carried it out one; the interval begins at zero."""
+    found = drawn(is_carried_out=is_carried_out)
+    assert (found.outcome > 0).mean() == pytest.approx(share, abs=0.01)
+    assert np.quantile(found.outcome, [0.1, 0.5]).tolist() == [0.0, 0.0]
+    assert found.expected.mean() == pytest.approx(share * 180, rel=0.02)
+    assert found.outcome.mean() == pytest.approx(found.expected.mean(), rel=0.06)
+
+
+def test_the_shipped_record_gives_the_effect_found_over_all_sites() -> None:
+    """28% at one of seven is the 4% of the trial."""
+    shipped = yaml.safe_load((Path(__file__).parents[3] / "configs/default.yaml").read_text(encoding="utf-8"))
+    config = BenefitConfig(**shipped["benefit"])
+    middle = (config.effect_lo + config.effect_hi) / 2
+    assert middle == pytest.approx(0.28)
+    assert config.chance(is_carried_out=False) * middle == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("sites", [(7, 8, 1), (7, 4, 5), (7, 0, 0), (7, 4, -1)])
+def test_a_record_that_cannot_be_is_refused(sites: tuple[int, int, int]) -> None:
+    with pytest.raises(ValueError, match=r"benefit\.sites_trained"):
+        BenefitConfig(0.1, 0.3, 90, 1, 5, *sites)
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=2))
+def test_a_rate_drawn_has_the_mean_counted(counts: list[int]) -> None:
+    """Also of few events: half an event more, of a band in which one weighs years, would overstate most streets."""
+    config = replace(CONFIG, sites_carried_out=1, sites_worked=1, sites_trained=1)
+    found = draw_averted(
+        3, "m", np.array(counts, float), np.ones(2), 90.0, is_carried_out=True, config=config, draws=20_000
+    )
+    assert found.expected.mean() == pytest.approx(0.2 * sum(counts), rel=0.05, abs=1e-12)
