@@ -47,11 +47,9 @@ class Standing:
 
     def change(self) -> tuple[float, float, float]:
         """Return observed less expected, with an 80% interval that holds it."""
-        drawn = self.untouched()
-        rank = _rank(TAIL, self.independent, len(drawn))
+        low, high = _ends(self.untouched(), self.independent)
         change = self.observed - self.expected
-        lower, upper = self.observed - drawn[-1 - rank], self.observed - drawn[rank]
-        return change, min(change, float(lower)), max(change, float(upper))
+        return change, min(change, self.observed - high), max(change, self.observed - low)
 
     def p_rise(self) -> float:
         """Return how often chance alone rises as much."""
@@ -60,7 +58,7 @@ class Standing:
     def power_of_fall(self, share: float) -> float:
         """Return how often the interval would lie below zero if each report stayed away with this probability."""
         drawn = self.untouched()
-        limit = drawn[_rank(TAIL, self.independent, len(drawn))]
+        limit, _ = _ends(drawn, self.independent)
         deviation = np.sqrt(share * (1 - share) * drawn * self.unit)
         room = limit - (1 - share) * drawn
         found = np.where(deviation > 0, ndtr(room / np.where(deviation > 0, deviation, 1.0)), room > 0)
@@ -132,10 +130,16 @@ def chance(share: float, independent: float) -> float:
     return (1 + share * independent) / (independent + 1)
 
 
-def _rank(tail: float, independent: float, placebos: int) -> int:
-    """Return the number of placebos beyond the end of an interval, so that chance passes it with probability `tail`."""
-    share = (tail * (independent + 1) - 1) / independent
-    return max(int(np.floor(share * placebos + 1e-9)), 0)
+def _beyond(independent: float, placebos: int) -> float:
+    """Return how many placebos lie beyond what chance passes with probability TAIL."""
+    return max((TAIL * (independent + 1) - 1) / independent * placebos, 0.0)
+
+
+def _ends(ascending: Floats, independent: float) -> tuple[float, float]:
+    """Return the ends of an 80% interval, between the two nearest placebos."""
+    ranks, beyond = np.arange(len(ascending)), _beyond(independent, len(ascending))
+    low, high = np.interp([beyond, len(ascending) - 1 - beyond], ranks, ascending).tolist()
+    return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,7 @@ def judge_together(families: Sequence[Sequence[Standing]]) -> Alarms:
         own = _share_as_high(np.array([row.departures[0] for row in family]), of_family)
         share = np.searchsorted(rarest, own + 1e-12, side="right") / count
         p_any.append((1 + share * independent) / (independent + 1))
-    allowed = _rank(TAIL, independent, count)
+    allowed = int(_beyond(independent, count) + 1e-9)
     # The rarest share that more placebos reach than may: a row must be rarer than this one.
     too_common = rarest[min(allowed, count - 1)]
     limits = [float(np.sort(of_family)[-max(round(too_common * count), 1)]) for of_family in highest]

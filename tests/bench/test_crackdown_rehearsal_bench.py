@@ -77,6 +77,8 @@ def planted(city: CityReports, middle: np.ndarray, plant: Plant) -> tuple[pd.Dat
     offset = np.stack([x, y], axis=1) - (middle + 0.5) * size
     since = told["occurred_at"].dt.tz_localize("America/New_York", ambiguous=True, nonexistent="shift_forward") >= START
     is_own = (metres_outside(offset[:, 0], offset[:, 1], size) == 0) & since.to_numpy()
+    finders = pd.read_csv(ROOT / "configs" / "mappings" / "philadelphia_offences.csv").set_index("offence")["discovery"]
+    is_own &= told["offence"].map(finders).eq("public").to_numpy()  # what police discover does not count
     drawn = np.random.default_rng(16).random(len(told))
     leaves = is_own & (drawn < plant.fall)
     returns = is_own & (drawn < plant.fall * plant.returning)
