@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, settings
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import RunSummary, daily_run
-from flows.simulation.town import TownFiles, write_town
+from flows.simulation.town import TownFiles
 from pipeline.events.batch import BatchCounts
 from tests.sharing import made_once
-from tests.town import AS_OF, CLOCK, KEY, TownRun, approve_tiers
+from tests.town import AS_OF, CLOCK, KEY, TownRun, approve_tiers, write_quick_town
 
 # How long an example takes says something of the machine, nothing of the code; in CI the examples are always the same.
 settings.register_profile(
@@ -31,9 +31,6 @@ os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "900")
 
 # Where the long tests stand. They go first, so that the workers end together on short ones.
 LONG_FIRST = ("tests/integration", "tests/test_docs.py", "tests/flows", "tests/pipeline")
-
-# Of the shared town; two homes agree, and ranks stand out, with a tenth of those that a force draws.
-DRAWS = {"places": 200, "people": 200, "crackdowns": 200}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,15 +55,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def town(shared: Path) -> TownFiles:
-    """The town's files; nobody writes to them. Its runs draw less often than those of a force, which proves as much."""
-
-    def write(folder: Path) -> TownFiles:
-        files = write_town(folder, seed=11, days=500, end=AS_OF)
-        with files.config_file.open("a") as config:
-            config.write("".join(f"{section}: {{draws: {draws}}}\n" for section, draws in DRAWS.items()))
-        return files
-
-    return made_once(shared / "town", write)
+    """The town's files; nobody writes to them."""
+    return made_once(shared / "town", lambda folder: write_quick_town(folder, seed=11, days=500, end=AS_OF))
 
 
 @pytest.fixture(scope="session")

@@ -78,8 +78,6 @@ def home(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HARMSPOT_CLOCK", CLOCK)
     shutil.copytree(template, tmp_path, dirs_exist_ok=True)
-    remembered = tmp_path / "home" / "config-path"
-    remembered.write_text(remembered.read_text().replace(str(template), str(tmp_path)))
     return tmp_path / "home"
 
 
