@@ -4,7 +4,7 @@ import gc
 import os
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,24 @@ def town_run(
     shutil.copytree(shared / "run", own)
     counts, said_before = loaded
     return TownRun(town, new_home(own), counts, summary, said_before + said)
+
+
+@pytest.fixture(scope="session")
+def two_days(
+    shared: Path,
+    loaded_home: Callable[..., Home],
+    new_home: Callable[..., Home],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Home, str, str]:
+    """A home of this process with a run of 200 days before and that of AS_OF, to be left as it is; their ids."""
+
+    def run_both(folder: Path) -> list[str]:
+        home = loaded_home(folder)
+        return [daily_run(home, AS_OF - timedelta(days=days)).run_id for days in (200, 0)]
+
+    first, second = made_once(shared / "two days", run_both)
+    own = shutil.copytree(shared / "two days", tmp_path_factory.mktemp("two") / "days")
+    return new_home(own), first, second
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import io
 import json
 import random
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -302,8 +303,10 @@ def test_an_unusable_run_replaces_no_usable_one(
     assert kept.loc[summary.run_id, "predecessor_run_id"] == usable
 
 
-def test_the_last_usable_run_outlives_unusable_ones(loaded_home: Callable[..., Home], tmp_path: Path) -> None:
-    home = loaded_home(tmp_path / "home")
+def test_the_last_usable_run_outlives_unusable_ones(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    home, usable = new_home(shutil.copytree(town_run.home.path, tmp_path / "home")), town_run.summary.run_id
     assert home.config_file is not None
     text = home.config_file.read_text()
     for name in ("areas.geojson", "points_of_interest.geojson"):
@@ -311,17 +314,17 @@ def test_the_last_usable_run_outlives_unusable_ones(loaded_home: Callable[..., H
     config = tmp_path / "one.yaml"
     config.write_text(text + "publication: {history_runs: 1}\n")
     home = Home(home.path, config, CLOCK, lambda text: None)
-    usable = daily_run(home, AS_OF).run_id
     unusable = [daily_run(home, date(2026, month, 1), allow_empty=True).run_id for month in (7, 8)]
     assert runs(home.path)["run_id"].iloc[-1] == usable
     assert len(runs(home.path)) == 2
     assert unusable[-1] in set(runs(home.path)["run_id"])
 
 
-def test_the_identity_differs_only_if_the_content_does(loaded_home: Callable[..., Home], tmp_path: Path) -> None:
-    one, other = (loaded_home(tmp_path / name) for name in ("one", "other"))
-    first, second = daily_run(one, AS_OF), daily_run(other, AS_OF, allow_empty=True)
-    assert first.run_id == second.run_id
+def test_the_identity_differs_only_if_the_content_does(
+    town_run: TownRun, loaded_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    one, other = town_run.home, loaded_home(tmp_path / "other")
+    assert daily_run(other, AS_OF, allow_empty=True).run_id == town_run.summary.run_id
     tables = [name for name, table in read_tables().published.items() if not table.is_projection]
     for name in tables:
         assert read_published(one.path, name).equals(read_published(other.path, name)), name
@@ -340,9 +343,11 @@ def test_a_day_refused_as_future_is_a_different_run_once_it_has_begun(
     assert read_published(home.path, "run")["run_id"].tolist() == [daily.run_id]
 
 
-def test_a_fall_against_the_last_runs_is_refused(loaded_home: Callable[..., Home], tmp_path: Path) -> None:
-    home = loaded_home(tmp_path / "home")
-    daily_run(home, date(2025, 12, 31))
+def test_a_fall_against_the_last_runs_is_refused(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    tomorrow = CLOCK + timedelta(days=1)
+    home = new_home(shutil.copytree(town_run.home.path, tmp_path / "home"), clock=tomorrow)
     incidents = read_published(home.path, "quality_check").set_index("check_name").loc["ranked_incidents", "value"]
     assert home.config_file is not None
     ids = known_ids(home.config_file.parent / "events" / "incidents.jsonl")
@@ -351,7 +356,7 @@ def test_a_fall_against_the_last_runs_is_refused(loaded_home: Callable[..., Home
     (folder / "incidents.jsonl").write_text("".join(map(cancellation, ids[: int(len(ids) * 0.7)])))
     load_file(home, folder, None)
     with pytest.raises(QualityError, match=f"fewer than before \\({incidents:,.0f} in the latest"):
-        daily_run(home, AS_OF)
+        daily_run(home, tomorrow.date())
     assert len(runs(home.path)) == 1
 
 
