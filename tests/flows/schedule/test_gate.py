@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -76,36 +77,43 @@ def named(area_of: Callable[[str], str]) -> str:
     return text.getvalue()
 
 
-@pytest.fixture
-def city(tmp_path: Path) -> Callable[[str], Path]:
-    """Make the home of a city from a file of incidents."""
+@pytest.fixture(scope="module")
+def cities(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Make, once, the folder of a city with its home from a file of incidents."""
 
+    @cache
     def make(content: str) -> Path:
+        folder = tmp_path_factory.mktemp("city")
         place = ["x: lon", "y: lat"] if "lon" in content.splitlines()[0] else ["area_id: area"]
         kinds = "\n".join(f"{kind},{kind},public" for kind in KINDS)
-        (tmp_path / "areas.geojson").write_text(geojson())
-        (tmp_path / "offences.csv").write_text(f"offence,offence_code,discovery\n{kinds}\n")
-        (tmp_path / "mapping.yaml").write_text(
+        (folder / "areas.geojson").write_text(geojson())
+        (folder / "offences.csv").write_text(f"offence,offence_code,discovery\n{kinds}\n")
+        (folder / "mapping.yaml").write_text(
             "name: city\nabout: five areas\nsource: /city\ntime_zone: UTC\nprecision: instant\noffences: offences.csv\n"
             + ("crs: EPSG:4326\n" if "x: lon" in place else "")
             + "columns:\n  incident_id: id\n  occurred_at: at\n  offence: kind\n"
             + "".join(f"  {line}\n" for line in place)
         )
-        config = tmp_path / "config.yaml"
+        config = folder / "config.yaml"
         text = (
             "force:\n  name: Five areas\n  AREAS\n  staffing: {assumed_total_hours_per_day: 500}\n"
             "ingest: {mapping: mapping.yaml}\nplaces: {top_k: 2, draws: 200}\nforecast: {draws: 50}\n"
         )
-        (tmp_path / "incidents.csv").write_text(content)
+        (folder / "incidents.csv").write_text(content)
         # Loaded before there is a map, so that only the run can see that the two do not fit.
         config.write_text(text.replace("AREAS", ""))
-        home = tmp_path / "home"
-        done = harmspot(*CLOCKED, "--home", home, "--config", config, "load", tmp_path / "incidents.csv")
+        done = harmspot(*CLOCKED, "--home", folder / "home", "--config", config, "load", folder / "incidents.csv")
         assert done.returncode == 0, done.stderr
         config.write_text(text.replace("AREAS", "areas: {path: areas.geojson}"))
-        return home
+        return folder
 
     return make
+
+
+@pytest.fixture
+def city(cities: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """Copy the home of a city that is made from a file of incidents."""
+    return lambda content: Path(shutil.copytree(cities(content), tmp_path, dirs_exist_ok=True)) / "home"
 
 
 def run(
