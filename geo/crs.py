@@ -1,6 +1,7 @@
 """Coordinate systems: `geo` accepts only systems in true metres. A city may lie on both sides of the 180th meridian."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import geopandas as gpd
@@ -124,7 +125,13 @@ def _cut_at_180(shape: shapely.Geometry) -> shapely.Geometry:
 
 
 def _utm_zone(frame: gpd.GeoDataFrame) -> CRS:
-    return gpd.GeoSeries([shapely.Point(_centre(frame))], crs="EPSG:4326").estimate_utm_crs()
+    return _utm_zone_at(*_centre(frame))
+
+
+@lru_cache(maxsize=16)
+def _utm_zone_at(lon: float, lat: float) -> CRS:
+    """Return the UTM zone of a place; to look it up takes 70 ms, and a command reads its map several times."""
+    return gpd.GeoSeries([shapely.Point(lon, lat)], crs="EPSG:4326").estimate_utm_crs()
 
 
 def _scale_error(frame: gpd.GeoDataFrame, crs: CRS) -> float:

@@ -1,9 +1,10 @@
 """One simulated town, loaded and run once per test run, that the tests of the whole share."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from hypothesis import HealthCheck, settings
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
 from flows.schedule.daily import RunSummary, daily_run
-from flows.simulation.town import TownFiles, write_town
+from flows.simulation.town import TownFiles
 from pipeline.events.batch import BatchCounts
 from tests.sharing import made_once
-from tests.town import AS_OF, CLOCK, KEY, TownRun, approve_tiers
+from tests.town import AS_OF, CLOCK, KEY, TownRun, approve_tiers, write_quick_town
 
 # How long an example takes says something of the machine, nothing of the code; in CI the examples are always the same.
 settings.register_profile(
@@ -46,10 +47,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what stays for the whole run: modules, tests, parameters."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def town(shared: Path) -> TownFiles:
     """The town's files; nobody writes to them."""
-    return made_once(shared / "town", lambda folder: write_town(folder, seed=11, days=500, end=AS_OF))
+    return made_once(shared / "town", lambda folder: write_quick_town(folder, seed=11, days=500, end=AS_OF))
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +118,24 @@ def town_run(
     shutil.copytree(shared / "run", own)
     counts, said_before = loaded
     return TownRun(town, new_home(own), counts, summary, said_before + said)
+
+
+@pytest.fixture(scope="session")
+def two_days(
+    shared: Path,
+    loaded_home: Callable[..., Home],
+    new_home: Callable[..., Home],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Home, str, str]:
+    """A home of this process with a run of 200 days before and that of AS_OF, to be left as it is; their ids."""
+
+    def run_both(folder: Path) -> list[str]:
+        home = loaded_home(folder)
+        return [daily_run(home, AS_OF - timedelta(days=days)).run_id for days in (200, 0)]
+
+    first, second = made_once(shared / "two days", run_both)
+    own = shutil.copytree(shared / "two days", tmp_path_factory.mktemp("two") / "days")
+    return new_home(own), first, second
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def _texts(kind: str, language: str) -> Mapping[str, Any]:
             f"language {language!r}: no file of texts {path.name}; available: {', '.join(languages())}; "
             "add the file or change notices.languages"
         )
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 
 def _text(texts: Mapping[str, Any], name: str) -> str:

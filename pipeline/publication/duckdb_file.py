@@ -9,7 +9,7 @@ import glob
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.complete_file import finish
-from pipeline.database import attach, connect, literal_sql, name_sql, query, transaction
+from pipeline.database import attach, literal_sql, name_sql, query, reused, transaction
 from pipeline.errors import StoreBusyError
 from pipeline.publication.content_hash import HASHES, OF_NO_RUN, Hashes, content_hash
 from pipeline.publication.tables import Table
@@ -31,9 +31,10 @@ def opened(path: Path, encryption_key: str | None) -> Iterator[duckdb.DuckDBPyCo
     DuckDB's shell opens files for writing by default and so locks them. The file is then copied and the copy read, so
     that no reader can block a run. So is a file with a log beside it, which is no part of a publication.
     """
-    with TemporaryDirectory(prefix="harmspot-") as folder, closing(_connect(encryption_key)) as connection:
+    with _connected(encryption_key) as connection, ExitStack() as after:
 
         def copy() -> Path:
+            folder = after.enter_context(TemporaryDirectory(prefix="harmspot-"))
             return Path(shutil.copyfile(path, Path(folder) / path.name))
 
         try:
@@ -41,6 +42,13 @@ def opened(path: Path, encryption_key: str | None) -> Iterator[duckdb.DuckDBPyCo
         except StoreBusyError:
             attach(connection, copy(), encryption_key, alias="kept", read_only=True)
         yield connection
+        connection.execute("DETACH kept")
+
+
+def version_of(path: Path) -> tuple[int, ...]:
+    """Return what differs between any two versions of the file: a publication renames, whoever else writes is dated."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def logs_of(path: Path) -> list[Path]:
@@ -134,7 +142,7 @@ def write_file(
         Ids of erased people, whose rows are left out.
     """
     rows = {name: without_people(table_rows, forgotten) for name, table_rows in rows.items()}
-    with opened(history, encryption_key) if history else closing(_connect(encryption_key)) as connection:
+    with opened(history, encryption_key) if history else _connected(encryption_key) as connection:
         attach(connection, path, encryption_key, alias="fresh")
         shared = _shared_columns(connection, tables) if history else {}
         with transaction(connection):
@@ -158,7 +166,7 @@ def rewrite_tables(
 ) -> None:
     """Write a copy of `path` to `fresh` in which the projections of `rows` hold only those rows."""
     shutil.copyfile(path, fresh)
-    with closing(_connect(encryption_key)) as connection:
+    with _connected(encryption_key) as connection:
         attach(connection, fresh, encryption_key, alias="fresh")
         with transaction(connection):
             for name, table_rows in rows.items():
@@ -334,18 +342,23 @@ def hashes_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Hashes:
 
     Every harmspot that writes hashes also notes in `run` with which shapes a run is drawn.
     """
-    columns = connection.execute(query("publication/kept_columns")).fetchall()
+    of_run = connection.execute("SELECT column_name FROM (DESCRIBE kept.run)").fetchall()
     hashed: frozenset[str] = frozenset()
-    if ("run", "shapes_id") in columns:
+    if ("shapes_id",) in of_run:
         ids = connection.execute("SELECT run_id FROM kept.run WHERE shapes_id IS NOT NULL").fetchall()
         hashed = frozenset(run_id for (run_id,) in ids)
-    if HASHES not in {name for name, _ in columns}:
+    if HASHES not in table_names(connection):
         return Hashes(path, {}, hashed)
     found = connection.execute(f"SELECT run_id, table_name, row_count, sha256 FROM kept.{HASHES}").fetchall()  # noqa: S608
     by_run: dict[str, dict[str, tuple[int, str]]] = {}
     for run_id, name, count, sha256 in found:
         by_run.setdefault(run_id, {})[name] = (count, sha256)
     return Hashes(path, by_run, hashed)
+
+
+def table_names(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the names of the tables of the file attached as `kept`."""
+    return {name for (name,) in connection.execute(query("publication/kept_tables")).fetchall()}
 
 
 def _hashed_now(
@@ -392,8 +405,8 @@ def _note_hashes(connection: duckdb.DuckDBPyConnection, hashed: Mapping[tuple[st
     connection.unregister("rows_of_this_run")
 
 
-def _connect(encryption_key: str | None) -> duckdb.DuckDBPyConnection:
-    return connect(is_encrypting=encryption_key is not None)
+def _connected(encryption_key: str | None) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    return reused(is_encrypting=encryption_key is not None)
 
 
 def _shared_columns(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ from pipeline.publication.duckdb_file import (
     rewrite_tables,
     rows_of_run_sql,
     runs_with_rows_sql,
+    table_names,
+    version_of,
     without_people,
     write_file,
 )
@@ -205,7 +208,7 @@ def _rows_without(
     """Return, by run and table, the rows without withheld markets where some name them, and which were damaged."""
     changed, damaged = {}, set()
     with opened(path, None) as connection:
-        hashes, present = hashes_of(connection, path), _table_names(connection)
+        hashes, present = hashes_of(connection, path), table_names(connection)
         named = markets_by_run(connection, tables)
         for run in _kept_rows_of_runs(connection, hashes).to_pylist():
             run_id = run["run_id"]
@@ -234,6 +237,12 @@ def runs(home: Path) -> pd.DataFrame:
     table, path = read_tables().published["run"], home / PUBLISHED
     if not path.exists():
         return pd.DataFrame(columns=table.column_names)
+    return _runs_in(path, version_of(path)).copy()
+
+
+@lru_cache(maxsize=8)
+def _runs_in(path: Path, version: tuple[int, ...]) -> pd.DataFrame:
+    """Return what `runs` does, read once per version of the file: a command asks a dozen times."""
     with opened(path, None) as connection:
         return _kept(connection, hashes_of(connection, path))
 
@@ -307,7 +316,7 @@ def read_places(home: Path, table_names: Iterable[str], run_id: str | None = Non
         raise PublicationError(f"{unknown[0]!r} is not a table of {PUBLISHED}; available: {', '.join(tables)}")
     with _opened_published(home) as connection:
         hashes = hashes_of(connection, home / PUBLISHED)
-        run_id = _required_run(home, connection, hashes, run_id)
+        run_id = _required_run(home, _kept(connection, hashes), run_id)
         return _tables_of_run(connection, hashes, [tables[name] for name in wanted], run_id)
 
 
@@ -339,8 +348,7 @@ def read_restricted(
             f"{table_name!r} is not a table of {RESTRICTED}; available: {', '.join(read_tables().restricted)}"
         )
     require_purpose(reader, purpose)
-    with _opened_published(home) as connection:
-        wanted = _required_run(home, connection, hashes_of(connection, home / PUBLISHED), run_id)
+    wanted = _required_run(home, runs(home), run_id)
     detail = {"table": table_name, "run_id": wanted}
     log.append(reader=reader, purpose=purpose, action="read", detail=detail, now=now)
     with opened(home / RESTRICTED, key.encryption) as connection:
@@ -510,9 +518,9 @@ def _kept_rows_of_runs(connection: duckdb.DuckDBPyConnection, hashes: Hashes) ->
     return connection.execute(query("publication/runs")).to_arrow_table()
 
 
-def _required_run(home: Path, connection: duckdb.DuckDBPyConnection, hashes: Hashes, run_id: str | None) -> str:
-    """Return the requested run, or the latest."""
-    kept = _kept(connection, hashes)["run_id"].tolist()
+def _required_run(home: Path, rows: pd.DataFrame, run_id: str | None) -> str:
+    """Return the requested run, or the latest, of the rows of table run."""
+    kept = rows["run_id"].tolist()
     if not kept:
         raise PublicationError(f"nothing is published in {home} yet; run: harmspot run --as-of DAY")
     if run_id is not None and run_id not in kept:
@@ -526,7 +534,7 @@ def _tables_of_run(
     connection: duckdb.DuckDBPyConnection, hashes: Hashes, tables: Sequence[Table], run_id: str
 ) -> dict[str, pd.DataFrame]:
     """Return tables of the attached file by name, checked; one that an older harmspot did not write is empty."""
-    kept = _table_names(connection)
+    kept = table_names(connection)
     found = {table.name: _rows_of_run(connection, table, run_id, kept) for table in tables}
     for table in tables:
         if table.name not in ("run", HASHES):  # the first is checked whole, the second holds the hashes
@@ -556,7 +564,7 @@ def unchecked_runs(home: Path, key: Key) -> list[str]:
 
 def _changed(path: Path, encryption_key: str | None, tables: Mapping[str, Table]) -> Iterator[str]:
     with opened(path, encryption_key) as connection:
-        hashes, kept = hashes_of(connection, path), _table_names(connection)
+        hashes, kept = hashes_of(connection, path), table_names(connection)
         in_order = connection.execute("SELECT * FROM kept.run ORDER BY rowid").to_arrow_table()
         if not hashes.is_as_published("run", OF_NO_RUN, in_order):
             yield f"{path.name}: run"
@@ -603,11 +611,7 @@ def _run_ids(path: Path, encryption_key: str | None) -> list[str]:
 def _counts(path: Path, encryption_key: str | None, tables: Mapping[str, Table], run_id: str) -> dict[str, int]:
     names = [name for name, table in tables.items() if table.is_of_one_run]
     with opened(path, encryption_key) as connection:
-        kept = _table_names(connection)  # an older harmspot wrote fewer
+        kept = table_names(connection)  # an older harmspot wrote fewer
         counted = counts_sql([name for name in names if name in kept])
         found = connection.execute(counted, {"run_id": run_id}).fetchall()
     return dict.fromkeys(names, 0) | dict(found)
-
-
-def _table_names(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    return {name for name, _ in connection.execute(query("publication/kept_columns")).fetchall()}

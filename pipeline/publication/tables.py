@@ -297,7 +297,7 @@ def _cast(table: Table, column: Column, values: pd.Series) -> pa.Array:
 def _check_key(table: Table, rows: pa.Table) -> None:
     key = rows.select(list(table.key))
     null = [name for name in table.key if key[name].null_count]
-    if null or len(key.group_by(list(table.key)).aggregate([])) < len(key):
+    if null or len(key.group_by(list(table.key), use_threads=False).aggregate([])) < len(key):
         raise PublicationError(
             f"table {table.name!r} has rows with a null or duplicate key {list(table.key)}"
             + (f": {null} is null" if null else "")

@@ -15,6 +15,7 @@ from kafka import KafkaAdminClient
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.schedule.prefect_server import prefect_server
 from pipeline.events.columns import TOPICS
 from tests.integration.broker import BrokerUnavailableError, own_broker, ports
 from tests.sharing import forget, locked, made_once
@@ -86,6 +87,18 @@ def skip_or_fail(error: BrokerUnavailableError) -> NoReturn:
     if os.environ.get("HARMSPOT_REQUIRE_SERVERS") == "1":
         pytest.fail(f"HARMSPOT_REQUIRE_SERVERS=1, but Kafka cannot run: {error}")
     pytest.skip(f"Kafka cannot run here: {error}")
+
+
+@pytest.fixture(scope="session")
+def migrated(shared: Path) -> Path:
+    """Folder `prefect` of a home in which a server was started once: its database is migrated, which takes longest."""
+
+    def start_once(home: Path) -> None:
+        with prefect_server(home) as wait_for_server:
+            wait_for_server()
+
+    made_once(shared / "migrated", start_once)
+    return shared / "migrated" / "prefect"
 
 
 @pytest.fixture

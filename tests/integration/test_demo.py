@@ -29,13 +29,16 @@ PATIENCE_S = 1200
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Folder of a finished demo, and all it printed."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """Folder of a finished demo, and all it printed; its runs and later ones draw as those of the tests' town."""
     folder = tmp_path_factory.mktemp("demo") / "town"
     command = [HARMSPOT, "demo", "--folder", folder, "--seed", "3", "--as-of", "2026-01-01"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout + done.stderr
+    with pytest.MonkeyPatch.context() as environment:
+        for section, draws in town.DRAWS.items():
+            environment.setenv(f"HARMSPOT__{section.upper()}__DRAWS", str(draws))
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        yield folder, done.stdout + done.stderr
 
 
 def harmspot(folder: Path, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -57,7 +58,8 @@ def environment() -> Iterator[MutableMapping[str, str]]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("is_killed", [True, False])
-def test_the_server_ends_with_the_run_which_never_imports_it(tmp_path: Path, is_killed: bool) -> None:
+def test_the_server_ends_with_the_run_which_never_imports_it(tmp_path: Path, migrated: Path, is_killed: bool) -> None:
+    shutil.copytree(migrated, tmp_path / "prefect")
     command = [sys.executable, "-c", RUN, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdin and run.stdout
@@ -95,7 +97,10 @@ def test_the_users_own_server_is_used(tmp_path: Path, environment: MutableMappin
     assert not (tmp_path / "prefect").exists()
 
 
-def test_the_web_pages_are_told_where_the_api_is(tmp_path: Path, environment: MutableMapping[str, str]) -> None:
+def test_the_web_pages_are_told_where_the_api_is(
+    tmp_path: Path, migrated: Path, environment: MutableMapping[str, str]
+) -> None:
+    shutil.copytree(migrated, tmp_path / "prefect")
     with prefect_server(tmp_path, is_scheduling=True) as wait_for_server:
         root = wait_for_server()
         with urllib.request.urlopen(f"{root}/ui-settings", timeout=60) as answer:

@@ -44,17 +44,22 @@ pytestmark = pytest.mark.integration
 
 HARMSPOT = Path(sys.executable).parent / "harmspot"
 POSITION = {"source_partition", "source_offset"}
-SAMPLE = 1_500  # events: enough for several micro-batches
 CAUGHT_UP = StreamLimits(max_seconds=PATIENCE_S, until_caught_up=True)
 
 
 @pytest.fixture
-def events(town: TownFiles, tmp_path: Path) -> Path:
+def sample() -> int:
+    """How many events of each topic there are: enough for several micro-batches."""
+    return 500
+
+
+@pytest.fixture
+def events(town: TownFiles, sample: int, tmp_path: Path) -> Path:
     """A folder of events of every topic, shuffled, some of them twice; corrections stand before originals."""
     folder = tmp_path / "events"
     folder.mkdir()
     for topic in TOPICS:
-        lines = (town.events / f"{topic}.jsonl").read_bytes().splitlines()[-SAMPLE:]
+        lines = (town.events / f"{topic}.jsonl").read_bytes().splitlines()[-sample:]
         lines += lines[:50]
         random.Random(7).shuffle(lines)
         (folder / f"{topic}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
@@ -159,6 +164,7 @@ def test_the_store_is_that_of_the_same_events_by_file(
     assert contents(by_topic) == oracle
 
 
+@pytest.mark.parametrize("sample", [1_500])  # so that there is work for whoever joins later
 def test_members_that_join_and_leave_share_the_work(
     by_topic: Home,
     new_home: Callable[..., Home],

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.database import connect
+from pipeline.database import connect, reused
 
 
 def test_no_unsigned_extension_is_loaded(tmp_path: Path) -> None:
@@ -19,3 +19,20 @@ def test_no_unsigned_extension_is_loaded(tmp_path: Path) -> None:
             assert allowed == [(False,)]
             connection.execute(f"ATTACH '{tmp_path / 'store.duckdb'}' AS store (ENCRYPTION_KEY 'a key')")
             connection.execute("CREATE OR REPLACE TABLE store.kept AS SELECT 1 AS n")
+
+
+@pytest.mark.parametrize("is_encrypting", [True, False])
+def test_a_connection_is_used_again_unless_its_block_failed(is_encrypting: bool) -> None:
+    with reused(is_encrypting=is_encrypting) as first:
+        with reused(is_encrypting=is_encrypting) as within:
+            assert within is not first
+        with reused(is_encrypting=not is_encrypting) as of_the_other_kind:
+            assert of_the_other_kind is not within
+    with reused(is_encrypting=is_encrypting) as again:
+        assert again is first
+    with pytest.raises(ZeroDivisionError), reused(is_encrypting=is_encrypting) as failed:
+        raise ZeroDivisionError
+    with pytest.raises(duckdb.ConnectionException):
+        failed.execute("SELECT 1")
+    with reused(is_encrypting=is_encrypting) as last:
+        assert last is not failed

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.simulation.town import TownFiles, write_town
+from flows.simulation.town import TownFiles
 from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import create_key
 from pipeline.store.store import open_store
 from tests import killed
+from tests.town import write_quick_town
 
 AS_OF = date(2026, 3, 1)
 CLOCK = "2026-03-01T12:00:00Z"
@@ -39,7 +40,7 @@ AT_MOST_S = 0.004
 
 @pytest.fixture(scope="module")
 def small_town(tmp_path_factory: pytest.TempPathFactory) -> TownFiles:
-    return write_town(tmp_path_factory.mktemp("small"), seed=5, days=40, end=AS_OF)
+    return write_quick_town(tmp_path_factory.mktemp("small"), seed=5, days=40, end=AS_OF)
 
 
 @pytest.fixture(scope="module")

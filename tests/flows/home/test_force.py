@@ -19,6 +19,7 @@ from tests.flows.command.test_command import harmspot
 
 Changed = dict[str, Any]
 SIDE = 0.1  # degrees
+CLOCK = "2026-03-01T00:00:00Z"
 
 
 def city(folder: Path, *, west: float = -75.2, name: str | None = None, **changes: Any) -> Path:
@@ -61,14 +62,22 @@ def rows(folder: Path, points: list[tuple[object, object, str]], name: str = "in
 INSIDE = [(-75.2 + 0.009 * n, 39.95, "") for n in range(1, 21)]
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of a city into which one incident was loaded, without a name as new-city's users may leave it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HARMSPOT_CLOCK", "2026-03-01T00:00:00Z")
-    config = city(tmp_path / "here")
-    done = harmspot("--home", "home", "--config", config, "load", rows(tmp_path, INSIDE))
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the configuration of a city and its home, into which twenty incidents were loaded."""
+    folder = tmp_path_factory.mktemp("template")
+    at = ("--clock", CLOCK, "--home", folder / "home", "--config", city(folder / "here"))
+    done = harmspot(*at, "load", rows(folder, INSIDE))
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def home(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the city's home, without a name as new-city's users may leave it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARMSPOT_CLOCK", CLOCK)
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
     return tmp_path / "home"
 
 

@@ -28,15 +28,20 @@ from tests.town import CLOCK, TownRun
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
 
 
-@pytest.fixture
-def home(town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+@pytest.fixture(scope="module")
+def template(town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the town's home, with a list that somebody opened."""
-    shutil.copytree(town_run.home.path, tmp_path / "home")
-    home = new_home(tmp_path / "home")
+    home = new_home(shutil.copytree(town_run.home.path, tmp_path_factory.mktemp("template") / "home"))
     said = {"outcome": "harm a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
     register_effect(home, "person_tier", stop_on=home.today() + timedelta(days=60), **said)
     lists.open_list(home, list_id(town_run), reader=READER, purpose=PURPOSE)
-    return home
+    return home.path
+
+
+@pytest.fixture
+def home(template: Path, new_home: Callable[..., Home], tmp_path: Path) -> Home:
+    """A copy of it for one test."""
+    return new_home(shutil.copytree(template, tmp_path / "home"))
 
 
 def list_id(town_run: TownRun) -> str:

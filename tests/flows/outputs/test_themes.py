@@ -1,7 +1,6 @@
 """The layers of a run: each says what it means in the words of the tables, and lies beside the run before."""
 
-from collections.abc import Callable
-from datetime import timedelta
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -14,23 +13,14 @@ from flows.outputs.themes import THEMES, Drawn, descriptions, place_layers
 from flows.run.map_shapes import drawn_map
 from flows.run.previous_run import Previous
 from flows.run.prioritise import changed_places
-from flows.schedule.daily import daily_run
 from models.changes import MEASURES
 from pipeline.publication.publish import read_places, runs
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
-from tests.town import AS_OF
 
 OTHERS = ("area_set_ranking", "cell_forecast", "person_tier", "tier_term", "seller_term")
 AREAS = pd.DataFrame(columns=["area_id", "rank", "is_listed", *MEASURES["area"]])
 MARKETS = pd.DataFrame(columns=["market_id", "rank", "grade", *MEASURES["market"], "geometry_wkb"])
 RANKED = {"areas": "area_id", "cells": "cell_id", "hotspots": "hotspot_id", "markets": "market_id"}
-
-
-@pytest.fixture(scope="module")
-def two_days(loaded_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str, str]:
-    home = loaded_home(tmp_path_factory.mktemp("two") / "days")
-    first = daily_run(home, AS_OF - timedelta(days=200)).run_id
-    return home, first, daily_run(home, AS_OF).run_id
 
 
 def drawn(home: Home, run_id: str) -> Drawn:
@@ -124,7 +114,7 @@ def test_the_formats_of_the_settings_are_written(two_days: tuple[Home, str, str]
     config.write_text(f"{home.config_file.read_text()}\nlayers: {{formats: [flatgeobuf]}}\n")  # type: ignore[union-attr]
     for name in ("areas.geojson", "points_of_interest.geojson"):
         (tmp_path / name).write_bytes((home.config_file.parent / name).read_bytes())  # type: ignore[union-attr]
-    chosen = Home(home.path, config, home.clock, lambda text: None)
+    chosen = Home(shutil.copytree(home.path, tmp_path / "home"), config, home.clock, lambda text: None)
     names = {path.name for path in write_outputs(chosen)}
     assert names == {
         *("harmspot.gpkg", "harmspot.qgz", "report.html"),

@@ -6,9 +6,11 @@ import io
 import json
 import random
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -75,36 +77,43 @@ def named(area_of: Callable[[str], str]) -> str:
     return text.getvalue()
 
 
-@pytest.fixture
-def city(tmp_path: Path) -> Callable[[str], Path]:
-    """Make the home of a city from a file of incidents."""
+@pytest.fixture(scope="module")
+def cities(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Make, once, the folder of a city with its home from a file of incidents."""
 
+    @cache
     def make(content: str) -> Path:
+        folder = tmp_path_factory.mktemp("city")
         place = ["x: lon", "y: lat"] if "lon" in content.splitlines()[0] else ["area_id: area"]
         kinds = "\n".join(f"{kind},{kind},public" for kind in KINDS)
-        (tmp_path / "areas.geojson").write_text(geojson())
-        (tmp_path / "offences.csv").write_text(f"offence,offence_code,discovery\n{kinds}\n")
-        (tmp_path / "mapping.yaml").write_text(
+        (folder / "areas.geojson").write_text(geojson())
+        (folder / "offences.csv").write_text(f"offence,offence_code,discovery\n{kinds}\n")
+        (folder / "mapping.yaml").write_text(
             "name: city\nabout: five areas\nsource: /city\ntime_zone: UTC\nprecision: instant\noffences: offences.csv\n"
             + ("crs: EPSG:4326\n" if "x: lon" in place else "")
             + "columns:\n  incident_id: id\n  occurred_at: at\n  offence: kind\n"
             + "".join(f"  {line}\n" for line in place)
         )
-        config = tmp_path / "config.yaml"
+        config = folder / "config.yaml"
         text = (
             "force:\n  name: Five areas\n  AREAS\n  staffing: {assumed_total_hours_per_day: 500}\n"
             "ingest: {mapping: mapping.yaml}\nplaces: {top_k: 2, draws: 200}\nforecast: {draws: 50}\n"
         )
-        (tmp_path / "incidents.csv").write_text(content)
+        (folder / "incidents.csv").write_text(content)
         # Loaded before there is a map, so that only the run can see that the two do not fit.
         config.write_text(text.replace("AREAS", ""))
-        home = tmp_path / "home"
-        done = harmspot(*CLOCKED, "--home", home, "--config", config, "load", tmp_path / "incidents.csv")
+        done = harmspot(*CLOCKED, "--home", folder / "home", "--config", config, "load", folder / "incidents.csv")
         assert done.returncode == 0, done.stderr
         config.write_text(text.replace("AREAS", "areas: {path: areas.geojson}"))
-        return home
+        return folder
 
     return make
+
+
+@pytest.fixture
+def city(cities: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """Copy the home of a city that is made from a file of incidents."""
+    return lambda content: Path(shutil.copytree(cities(content), tmp_path, dirs_exist_ok=True)) / "home"
 
 
 def run(
@@ -302,8 +311,10 @@ def test_an_unusable_run_replaces_no_usable_one(
     assert kept.loc[summary.run_id, "predecessor_run_id"] == usable
 
 
-def test_the_last_usable_run_outlives_unusable_ones(loaded_home: Callable[..., Home], tmp_path: Path) -> None:
-    home = loaded_home(tmp_path / "home")
+def test_the_last_usable_run_outlives_unusable_ones(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    home, usable = new_home(shutil.copytree(town_run.home.path, tmp_path / "home")), town_run.summary.run_id
     assert home.config_file is not None
     text = home.config_file.read_text()
     for name in ("areas.geojson", "points_of_interest.geojson"):
@@ -311,17 +322,17 @@ def test_the_last_usable_run_outlives_unusable_ones(loaded_home: Callable[..., H
     config = tmp_path / "one.yaml"
     config.write_text(text + "publication: {history_runs: 1}\n")
     home = Home(home.path, config, CLOCK, lambda text: None)
-    usable = daily_run(home, AS_OF).run_id
     unusable = [daily_run(home, date(2026, month, 1), allow_empty=True).run_id for month in (7, 8)]
     assert runs(home.path)["run_id"].iloc[-1] == usable
     assert len(runs(home.path)) == 2
     assert unusable[-1] in set(runs(home.path)["run_id"])
 
 
-def test_the_identity_differs_only_if_the_content_does(loaded_home: Callable[..., Home], tmp_path: Path) -> None:
-    one, other = (loaded_home(tmp_path / name) for name in ("one", "other"))
-    first, second = daily_run(one, AS_OF), daily_run(other, AS_OF, allow_empty=True)
-    assert first.run_id == second.run_id
+def test_the_identity_differs_only_if_the_content_does(
+    town_run: TownRun, loaded_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    one, other = town_run.home, loaded_home(tmp_path / "other")
+    assert daily_run(other, AS_OF, allow_empty=True).run_id == town_run.summary.run_id
     tables = [name for name, table in read_tables().published.items() if not table.is_projection]
     for name in tables:
         assert read_published(one.path, name).equals(read_published(other.path, name)), name
@@ -340,9 +351,11 @@ def test_a_day_refused_as_future_is_a_different_run_once_it_has_begun(
     assert read_published(home.path, "run")["run_id"].tolist() == [daily.run_id]
 
 
-def test_a_fall_against_the_last_runs_is_refused(loaded_home: Callable[..., Home], tmp_path: Path) -> None:
-    home = loaded_home(tmp_path / "home")
-    daily_run(home, date(2025, 12, 31))
+def test_a_fall_against_the_last_runs_is_refused(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    tomorrow = CLOCK + timedelta(days=1)
+    home = new_home(shutil.copytree(town_run.home.path, tmp_path / "home"), clock=tomorrow)
     incidents = read_published(home.path, "quality_check").set_index("check_name").loc["ranked_incidents", "value"]
     assert home.config_file is not None
     ids = known_ids(home.config_file.parent / "events" / "incidents.jsonl")
@@ -351,7 +364,7 @@ def test_a_fall_against_the_last_runs_is_refused(loaded_home: Callable[..., Home
     (folder / "incidents.jsonl").write_text("".join(map(cancellation, ids[: int(len(ids) * 0.7)])))
     load_file(home, folder, None)
     with pytest.raises(QualityError, match=f"fewer than before \\({incidents:,.0f} in the latest"):
-        daily_run(home, AS_OF)
+        daily_run(home, tomorrow.date())
     assert len(runs(home.path)) == 1
 
 

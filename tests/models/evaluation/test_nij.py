@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.evaluation.nij import LEAST_FORECAST_FT2, MOST_FORECAST_FT2, choose_cells, pool_scores, score_cells
+from tests.soak import sample
 
 CELL_FT2 = 500.0**2
 
@@ -55,6 +56,8 @@ def test_the_forecast_never_passes_three_quarters_of_a_square_mile() -> None:
     assert chosen[-1] and not chosen[0]
 
 
+@pytest.mark.sampled
+@settings(max_examples=sample(25, whole=100))
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.floats(1.0, 360_000.0)), min_size=250, max_size=400),
     st.floats(LEAST_FORECAST_FT2, MOST_FORECAST_FT2),

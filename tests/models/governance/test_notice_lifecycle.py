@@ -32,6 +32,7 @@ from models.governance.notice_lifecycle import (
     start_refusal,
     withdrawal_reason,
 )
+from tests.soak import sample
 
 WRITTEN = date(2026, 3, 1)
 AREA: dict[str, Any] = {
@@ -462,8 +463,8 @@ class Office(RuleBasedStateMachine):
         assert all(event.kind == "served" or len(event.detail["reason"].split()) > 1 for _, event in self.reached)
 
 
-Office.TestCase.settings = settings(max_examples=150, stateful_step_count=25)
-TestOffice = Office.TestCase
+Office.TestCase.settings = settings(max_examples=sample(50, whole=150), stateful_step_count=25)
+TestOffice = pytest.mark.sampled(Office.TestCase)
 
 
 @pytest.mark.parametrize(
@@ -581,5 +582,5 @@ class Desk(RuleBasedStateMachine):
                 assert status.served_on is None
 
 
-Desk.TestCase.settings = settings(max_examples=60, stateful_step_count=20)
-TestDesk = Desk.TestCase
+Desk.TestCase.settings = settings(max_examples=sample(20, whole=60), stateful_step_count=20)
+TestDesk = pytest.mark.sampled(Desk.TestCase)

@@ -21,6 +21,7 @@ from models.places.ranking import (
     rank_drawn,
     spread_weights,
 )
+from tests.soak import sample
 
 ROOT = Path(__file__).parents[3]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["places"]
@@ -309,7 +310,8 @@ COUNTS = st.dictionaries(
 )
 
 
-@settings(max_examples=60)
+@pytest.mark.sampled
+@settings(max_examples=sample(20, whole=60))
 @given(
     counts=COUNTS,
     area_count=st.integers(1, 4),

@@ -242,6 +242,7 @@ def test_whoever_reads_a_changed_table_is_refused_and_told_which(tmp_path: Path,
 def test_a_changed_table_of_runs_stops_readers_and_publishers(tmp_path: Path, statement: str) -> None:
     publish_day(tmp_path, 1)
     publish_day(tmp_path, 2)
+    assert len(runs(tmp_path)) == 2  # what was read of a version is kept in memory
     with writing(tmp_path / "published.duckdb") as connection:
         connection.execute(statement)
     for use in (lambda: runs(tmp_path), lambda: read_published(tmp_path, "market"), lambda: publish_day(tmp_path, 3)):
