@@ -169,10 +169,10 @@ def test_draw_the_power() -> None:
     curves = {}
     for trial in TRIALS:
         whole = measured(trial).query("split == 'all'")
-        curves[trial.name] = [float(found(whole, fall).mean()) for fall in falls]
+        label = f"{trial.city.title()} {trial.window} d"
+        curves[label] = [float(found(whole, fall).mean()) for fall in falls]
         print(
-            f"\n{trial.name}: found "
-            + ", ".join(f"{f:.0%} {s:.0%}" for f, s in zip(falls, curves[trial.name], strict=True))
+            f"\n{trial.name}: found " + ", ".join(f"{f:.0%} {s:.0%}" for f, s in zip(falls, curves[label], strict=True))
         )
     title = "Share of planted falls that are found, by how much of the market's reports stay away"
     write_figure(ROOT / "docs" / "displacement-power.svg", ["no fall", "70% stay away"], len(falls), curves, title)
