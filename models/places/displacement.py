@@ -288,15 +288,18 @@ def _why(row: Row, compared: Compared) -> str:
         named = ", ".join(compared.next_ids) or "none within 3 km that has reports"
         return f"{_rise(row)}; next places: {named}"
     if row["split"] != WHOLE:
-        return _rise(row)
-    return f"{_effect(row)}; within 500 m {_rise(row)}; moves further than that are seen at the next places alone"
+        return f"{row['part']}, around the market: {_rise(row)}"
+    return f"{_effect(row)}; within 500 m around it {_rise(row)}; what moves further is seen at the next places alone"
 
 
 def _effect(row: Row) -> str:
     if "target_change" not in row:
         return f"the effect at the market cannot be measured: {_too_few(row['control_count'])}"
     told = _beside_expected(row["target_after"], row["target_expected"], row, "target_change")
-    return f"at the market {told}; a fall by {FALL:.0%} is found in {row['power_of_fall']:.0%} of such cases"
+    low, high = row["target_change_lo"], row["target_change_hi"]
+    verdict = "a fall" if high < 0 else "a rise" if low > 0 else "undecided"
+    power = f"at places like it, a fall by {FALL:.0%} would be told from chance {row['power_of_fall']:.0%} of the time"
+    return f"at the market {told}: {verdict}; {power}"
 
 
 def _rise(row: Row) -> str:
@@ -305,9 +308,21 @@ def _rise(row: Row) -> str:
     told = _beside_expected(row["ring_after"], row["ring_expected"], row, "displaced")
     risen = [name for name, alarm in (("reports", "is_alarm"), ("harm", "is_harm_alarm")) if row[alarm]]
     if risen:
-        return f"{told}; {' and '.join(risen)} rose beyond chance"
+        return f"{told}; {' and '.join(risen)} rose beyond chance, by the operation or by something else"
+    return f"{told}; {_no_rise(row)}"
+
+
+def _no_rise(row: Row) -> str:
+    """Return what a row without an alarm could not have seen."""
     least = f"{np.ceil(row['least_rise']):.0f}"
-    return f"{told}; no rise beyond chance, but a rise by fewer than {least} reports could be missed"
+    is_up = row["displaced_lo"] > 0
+    found = "a rise, as one of so many rows has by chance" if is_up else "no rise beyond chance"
+    if "target_expected" in row and row["least_rise"] > row["target_expected"]:
+        return (
+            f"{found}; it says nothing of displacement: a rise is noticed from {least} reports on, and "
+            f"{row['target_expected']:.0f} were expected at the market in all"
+        )
+    return f"{found}; one by fewer than {least} reports could be missed"
 
 
 def _beside_expected(observed: int, expected: float, row: Row, change: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from geo.cells import Grid
 from geo.market_shapes import Ground
-from models.places.displacement import DISPLACEMENT_COLUMNS, measure_displacement
+from models.places.displacement import DISPLACEMENT_COLUMNS, _effect, _rise, measure_displacement
 from models.places.placebos import days_of
 from tests.soak import sample
 
@@ -187,7 +187,7 @@ def test_what_moves_to_the_next_place_is_found_there() -> None:
     row = row_of(table, "next places")
     assert row["is_alarm"] and not row_of(before, "next places")["is_alarm"]
     assert first not in row_of(table, "all")["control_ids"]
-    assert "reports rose beyond chance; next places: " in row["why"] or "harm rose beyond chance" in row["why"]
+    assert "rose beyond chance, by the operation or by something else; next places: " in row["why"]
 
 
 def test_a_fall_is_found_and_is_no_displacement() -> None:
@@ -321,3 +321,17 @@ def test_no_two_dates_share_a_day_since_the_start_and_none_begins_before_the_rec
     assert all(later[0][0] >= earlier[0][1] for later, earlier in pairwise(spans))
     assert all(span[-1][0] >= -max(on_record, 84) for span in spans)
     assert days.step % 7 == 0
+
+
+def test_the_words_give_a_verdict_and_say_where_nothing_could_be_seen() -> None:
+    ends = {"target_change": -9.0, "target_change_lo": -14.0, "target_change_hi": -3.0, "power_of_fall": 0.5}
+    rises = {"displaced": 4.0, "displaced_lo": 1.0, "displaced_hi": 9.0, "is_alarm": False, "is_harm_alarm": False}
+    row = {"target_after": 21, "target_expected": 30.0, "ring_after": 64, "ring_expected": 60.0, **ends, **rises}
+    assert ": a fall; at places like it" in _effect(row)
+    assert ": undecided; " in _effect({**row, "target_change_hi": 1.0})
+    assert "a rise is noticed from 41 reports on, and 30 were expected at the market" in _rise(
+        {**row, "least_rise": 41}
+    )
+    seen = _rise({**row, "least_rise": 20.0})
+    assert "a rise, as one of so many rows has by chance; one by fewer than 20 reports could be missed" in seen
+    assert "no rise beyond chance; one by" in _rise({**row, "least_rise": 20.0, "displaced_lo": -1.0})
