@@ -166,7 +166,7 @@ def test_half_of_a_market_that_moves_is_seen_or_said_to_be_out_of_reach(size_m: 
         assert row["is_alarm"] or moved < 1.5 * row["least_rise"]
     else:
         assert not table["is_alarm"].any()
-        assert "moves further than that are seen at the next places alone" in row_of(table, "all")["why"]
+        assert "what moves further is seen at the next places alone" in row_of(table, "all")["why"]
 
 
 @pytest.mark.parametrize("size_m", [100, 150, 200, 250, 300])
