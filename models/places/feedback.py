@@ -12,7 +12,7 @@ Finds are more uneven than Poisson counts: they are negative binomial with one s
 themselves, so that the squared spread of an area's finds is s² + b²/p. For each area, c, a, b and s are learnt from the
 other areas alone, by their likelihood over a grid, and its finds are compared with the prediction that follows (a
 posterior predictive p-value with the area left out: Marshall and Spiegelhalter 2003, Statistics in Medicine 22:1649).
-In what is learnt from, one area in fifty may be quite unlike the others, so that biased areas do not hide each other.
+In what is learnt from, one area in 200 may be quite unlike the others, so that biased areas do not hide each other.
 The p-values are adjusted for their number by Šidák: about one run in ten has any false alarm, however many areas.
 """
 
@@ -30,7 +30,7 @@ HOW = np.array([(a, b) for a in (0.0, 0.5, 1.0) for b in (0.0, 0.5, 1.0)])  # po
 SPREADS = np.geomspace(0.05, 2.2, 20)  # s
 LEVELS = np.linspace(-4.5, 4.5, 25)  # of ln c around its median, in standard errors
 USUAL_SPREAD = 1.5  # s comes from the upper half of a normal distribution with this deviation
-ODD_SHARE, ODD_SHAPE = 0.02, 0.25  # share of areas that may be quite unlike the others, and how unlike
+ODD_SHARE, ODD_SHAPE = 0.005, 0.25  # share of areas that may be quite unlike the others, and how unlike
 NEGLIGIBLE = 1e-7  # weight of a combination on the grid from which its tail is not computed
 FEEDBACK_COLUMNS = (
     "area_id", "public_count", "police_count", "public_share", "police_share", "hours_share", "proposed_share",
@@ -118,8 +118,8 @@ def expected_and_p_value(finds: Floats, hours: Floats, reports: Floats) -> tuple
     of_reports = (HOW[:, 1] ** 2)[None, :, None, None] / reports[:, None, None, None]
     shape = 1 / (SPREADS[None, None, :, None] ** 2 + of_reports)
     likelihood = np.logaddexp(
-        np.log1p(-ODD_SHARE) + _log_probability(count, mean, shape),
-        np.log(ODD_SHARE) + _log_probability(count, mean, np.array(ODD_SHAPE)),
+        np.log1p(-ODD_SHARE) + _log_probability(count, log_mean, shape),
+        np.log(ODD_SHARE) + _log_probability(count, log_mean, np.array(ODD_SHAPE)),
     )
     prior = (np.log(SPREADS) - (SPREADS / USUAL_SPREAD) ** 2 / 2)[None, :, None] + np.log(step)[:, None, None]
     weight = likelihood.sum(axis=0)[None] - likelihood + prior[None]
@@ -148,10 +148,10 @@ def _log_means(finds: Floats, hours: Floats, reports: Floats) -> tuple[Floats, F
     return shape[:, :, None, None] + levels[None, :, None, :], step
 
 
-def _log_probability(count: Floats, mean: Floats, shape: Floats) -> Floats:
+def _log_probability(count: Floats, log_mean: Floats, shape: Floats) -> Floats:
     """Return the log-probability of a negative binomial count."""
-    constant = gammaln(count + shape) - gammaln(shape) - gammaln(count + 1)
-    return np.asarray(constant - shape * np.log1p(mean / shape) - count * np.log1p(shape / mean))
+    constant = gammaln(count + shape) - gammaln(shape) - gammaln(count + 1) + shape * np.log(shape)
+    return np.asarray(constant + count * log_mean - (shape + count) * np.log(np.exp(log_mean) + shape))
 
 
 def _share(values: Floats) -> Floats:

@@ -17,8 +17,8 @@ STYLE = (
     ".level{stroke:#ddd}.line{fill:none;stroke-width:2.4}.line.ours{stroke:#b3372f}"
     '.line.theirs{stroke:#777;stroke-dasharray:5 4}circle{r:0}</style><rect width="100%" height="100%" fill="#fff"/>'
 )
-RUNS = {5: 2000, 21: 2000, 400: 100}  # of each; 2,000 of 400 areas would take hours
-RANGE = range(200)
+RUNS = {5: 2000, 21: 2000, 400: 300}  # of each; 2,000 of 400 areas would take hours
+RANGE = range(100)
 TIMES = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0)
 
 
@@ -32,7 +32,7 @@ def test_false_alarms(number: int, spread: float) -> None:
 
 
 def test_power() -> None:
-    """Alarms in the first area, which has so many times the finds, as a share of 200 runs."""
+    """Alarms in the first area, which has so many times the finds, as a share of 100 runs."""
     power = {}
     for number, spread in ((21, 0.3), (21, 0.0), (21, 0.5), (5, 0.3)):
         rng = np.random.default_rng([8, number, round(10 * spread)])
