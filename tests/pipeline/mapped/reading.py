@@ -33,7 +33,7 @@ def read(folder: Path, rows: list[dict[str, Any]], mapping: Mapping, name: str =
     """Return each row's values, with `reason` and `detail` where it is refused, in the order of the rows."""
     table = pd.DataFrame([{**GOOD, **row} for row in rows])
     table.to_parquet(folder / name) if name.endswith(".parquet") else table.to_csv(folder / name, index=False)
-    with closing(connect(is_encrypting=False)) as connection:
+    with closing(connect(is_encrypting=False, at_most_threads=1)) as connection:  # of a few rows
         mapped_files.read_raw(connection, folder / name, mapping)
         mapped_files.map_incidents(connection, mapping, NOW)
         mapped_files.stage_incidents(connection)
