@@ -31,12 +31,14 @@ HISTORY_DAYS, LEAST_HISTORY_DAYS = 365, 56
 ALARM_P = 0.012
 FALSE_ALARMS = 0.1  # of the test over all seizures, its nine windows together
 SHOWN_AFTER_DAYS = 7
+LEAST_EXPECTED = 0.1  # overdoses; a ratio to fewer says nothing
 CITY_WEIGHT = 10.0  # the city's rate is held to be unchanged, with the weight of so many overdoses in the same days
 REFERENCE_PLACES = 500
 FLIPS = 999
 TAILS = (0.1, 0.9)  # of 80% intervals
 ALL_SEIZURES = "all seizures"
 NO_POINT = "it names an area and no point: record it with lon=…; lat=… in its detail"
+NOT_BEGUN = "it has not begun"
 NO_HISTORY = f"fewer than {LEAST_HISTORY_DAYS} days of recorded overdoses before it"
 
 
@@ -171,13 +173,12 @@ class _Near:
 def _event_rows(event: Row, city: _City, plan: WatchPlan) -> list[Row]:
     started = (event["started_at"] - plan.as_of) / pd.Timedelta(days=1)
     history = city.history_days(started)
-    too_short = NO_HISTORY if history < LEAST_HISTORY_DAYS else None
-    problem: str | None = NO_POINT if pd.isna(event["x_m"]) else too_short
+    problem = _problem(event, started, history)
     days_since = city.day - started
     away_m = np.full(len(city.day), np.inf) if problem == NO_POINT else _away(city.at_m, event)
     rows = []
     for radius, length in plan.windows:
-        elapsed = min(float(length), -started)
+        elapsed = max(0.0, min(float(length), -started))
         row: Row = {
             **{name: event[name] for name in ("event_id", "cause", "area_id", "started_at")},
             "event_count": 1,
@@ -203,6 +204,15 @@ def _event_rows(event: Row, city: _City, plan: WatchPlan) -> list[Row]:
             )
         rows.append(row)
     return rows
+
+
+def _problem(event: Row, started: float, history: float) -> str | None:
+    """Return in words why an event cannot be watched."""
+    if pd.isna(event["x_m"]):
+        return NO_POINT
+    if started >= 0:
+        return NOT_BEGUN
+    return NO_HISTORY if history < LEAST_HISTORY_DAYS else None
 
 
 def _days(moments: pd.Series, plan: WatchPlan) -> Floats:
@@ -247,20 +257,36 @@ def _compared(
     sure = 1 / (1 / shape + 1 / trend_shape)  # shape of a gamma with the spread of rate and trend together
     mean = expected / cluster
     low, high = scipy.stats.nbinom.ppf(TAILS, sure, sure / (sure + mean)) * cluster
-    between = betaincinv(observed / cluster + 0.5, sure, np.array(TAILS))
-    ratios = between / np.maximum(1 - between, 1e-12) * sure / mean
+    ratio, ratio_lo, ratio_hi = _ratio(observed / cluster, mean, sure) if expected >= LEAST_EXPECTED else [np.nan] * 3
     p_value = _p_value(observed / cluster, before / cluster, share, trend_shape, trend_rate)
     return {
         "expected": expected,
         "expected_lo": float(np.floor(low)),
         "expected_hi": float(np.ceil(high)),
         "observed": observed,
-        "ratio": observed / expected,
-        "ratio_lo": float(ratios[0]),
-        "ratio_hi": float(ratios[1]),
+        "ratio": ratio,
+        "ratio_lo": ratio_lo,
+        "ratio_hi": ratio_hi,
         "p_value": p_value,
         "is_alarm": p_value <= ALARM_P,
     }
+
+
+def _ratio(observed: float, mean: float, sure: float) -> tuple[float, float, float]:
+    """Return the ratio of clusters observed to their expected number, and the ends of its 80% interval.
+
+    As in the exact interval of a Poisson mean (Garwood 1936, Biometrika 28:437), the lower end is that at which so many
+    or more have the probability of the tail, and zero if there are none; the upper end that at which so many or fewer
+    have it. The expected number is a gamma with shape `sure`, so that counts are negative binomial.
+    """
+    ratio = observed / mean
+
+    def end(shape: float, tail: float) -> float:
+        share, rest = betaincinv(shape, sure, tail), betaincinv(sure, shape, 1 - tail)
+        return float(share / max(rest, np.finfo(float).tiny) * sure / mean)
+
+    low = min(end(observed, TAILS[0]), ratio) if observed else 0.0
+    return ratio, low, max(end(observed + 1, TAILS[1]), ratio)
 
 
 def _p_value(observed: float, before: float, share: float, trend_shape: float, trend_rate: float) -> float:

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from models.operations.overdose_watch import (
     ALL_SEIZURES,
     COLUMNS,
+    LEAST_EXPECTED,
     NO_HISTORY,
     NO_POINT,
+    NOT_BEGUN,
     _City,
+    _ratio,
     watch_overdoses,
 )
 from tests.models.operations.overdose_towns import (
@@ -115,6 +118,56 @@ def test_the_columns_are_the_published_ones_also_without_events() -> None:
     empty = watched_on(7, even_city(1.0), seizures(HERE).iloc[:0])
     assert list(empty.columns) == list(COLUMNS)
     assert empty.empty
+
+
+@settings(max_examples=200)
+@given(
+    observed=st.integers(0, 60),
+    cluster=st.floats(1, 4),
+    expected=st.floats(LEAST_EXPECTED, 60),
+    sure=st.floats(0.01, 500),
+)
+def test_the_interval_holds_its_ratio(observed: int, cluster: float, expected: float, sure: float) -> None:
+    ratio, low, high = _ratio(observed / cluster, expected / cluster, sure)
+    assert ratio == pytest.approx(observed / expected)
+    assert 0 <= low <= ratio <= high < np.inf
+    assert (low == 0) == (observed == 0) or low < 1e-9
+
+
+def test_with_a_sure_expectation_the_ends_are_those_of_a_poisson_mean() -> None:
+    """Garwood: of 3 observed 1.10 to 6.68, of none 0 to 2.30."""
+    assert _ratio(3, 1, 1e9) == pytest.approx((3, 1.102, 6.681), abs=0.001)
+    assert _ratio(0, 1, 1e9) == pytest.approx((0, 0, 2.303), abs=0.001)
+
+
+def test_a_minute_after_a_seizure_no_ratio_is_given() -> None:
+    """Of none observed the interval was 419 to 81,767."""
+    own = watched_on(1 / 1440, even_city(0.2), seizures(HERE)).query("cause == 'seizure'")
+    assert own["expected"].between(0, LEAST_EXPECTED).all()
+    assert own[["ratio", "ratio_lo", "ratio_hi"]].isna().all(axis=None)
+    assert own["observed"].notna().all()
+
+
+@pytest.mark.parametrize("day", [0.0, -2.0])
+def test_what_has_not_begun_says_so(day: float) -> None:
+    """A start at the time of the run gave a ratio of minus infinity, a later one a negative expectation."""
+    known = even_city(1.0, until=-3)
+    table = watch_overdoses(seizures(HERE), known, plan=plan_on(day), seed=1).query("cause == 'seizure'")
+    assert set(table["not_measurable_because"]) == {NOT_BEGUN}
+    assert table["days_watched"].eq(0).all()
+    assert table[["expected", "ratio", "p_value"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("day", [0.5, 3.0, 7.0, 20.9])
+def test_where_nothing_happens_one_window_in_ten_has_its_lower_end_above_one(day: float) -> None:
+    """In such a city the lower end lay above one in half of the windows on the first days."""
+    rng = np.random.default_rng(4)
+    known = overdoses(rng.uniform(-400, 25, 2_000), rng.uniform(0, 8_000, (2_000, 2)))
+    own = watched_on(day, known, seizures(rng.uniform(500, 7_500, (150, 2)))).query("cause == 'seizure'")
+    above = own["ratio_lo"].gt(1)
+    assert above.mean() <= 0.1 + 2 * np.sqrt(0.09 / 150)  # windows of a seizure overlap
+    shown = own.dropna(subset="ratio")
+    assert ((shown["ratio_lo"] <= shown["ratio"]) & (shown["ratio"] <= shown["ratio_hi"])).all()
 
 
 @settings(max_examples=4, deadline=None)
