@@ -29,7 +29,7 @@ HISTORY_DAYS, LEAST_HISTORY_DAYS = 365, 56
 # A window alarms at this p-value. Over nine windows and every day of a watch, at most one watch in ten then alarms by
 # chance (simulated: docs/method-places.md).
 ALARM_P = 0.012
-FALSE_ALARMS = 0.1  # of the test over all seizures, its nine windows together
+FALSE_ALARMS = 0.1  # of one watch by its last day, and of the test over all seizures, nine windows together
 SHOWN_AFTER_DAYS = 7
 LEAST_EXPECTED = 0.1  # overdoses; a ratio to fewer says nothing
 CITY_WEIGHT = 10.0  # the city's rate is held to be unchanged, with the weight of so many overdoses in the same days
@@ -77,7 +77,8 @@ def watch_overdoses(watched: pd.DataFrame, overdoses: pd.DataFrame, *, plan: Wat
     Returns
     -------
     DataFrame
-        COLUMNS, nine rows for each watched event, and nine over all seizures of the last year if there are any.
+        COLUMNS, nine rows for each watched event, and nine over all seizures of the last year if there are any. Of
+        seizures started_at and days_watched are given by the local day; their exact time counts and is not told.
     """
     city = _City.of(overdoses, plan)
     watched = watched.sort_values(["started_at", "event_id"], ignore_index=True)
@@ -89,6 +90,18 @@ def watch_overdoses(watched: pd.DataFrame, overdoses: pd.DataFrame, *, plan: Wat
         rows += _all_seizures(seizures, city, plan, seed)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({name: kind for name, kind in COLUMNS.items() if kind})
     return table.sort_values(["cause", "event_id", "radius_m", "days"], ignore_index=True)
+
+
+def count_alarms(table: pd.DataFrame) -> str:
+    """Return in words how many measured watches alarm, beside how many would by chance."""
+    measured = table[table["cause"].ne(ALL_SEIZURES) & table["not_measurable_because"].isna()]
+    alarms = measured.groupby(["cause", "event_id"])["is_alarm"].any()
+    if alarms.empty:
+        return "no watch can be measured"
+    return (
+        f"{int(alarms.sum())} of {len(alarms)} watches {'alarms' if alarms.sum() == 1 else 'alarm'}; "
+        f"by chance alone at most about {FALSE_ALARMS * len(alarms):.1f} would on some day until they end"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +189,18 @@ def _event_rows(event: Row, city: _City, plan: WatchPlan) -> list[Row]:
     problem = _problem(event, started, history)
     days_since = city.day - started
     away_m = np.full(len(city.day), np.inf) if problem == NO_POINT else _away(city.at_m, event)
+    shown_at = _midnight(event["started_at"], plan) if event["cause"] == "seizure" else event["started_at"]
+    shown_days = max(0.0, (plan.as_of - shown_at) / pd.Timedelta(days=1))
     rows = []
     for radius, length in plan.windows:
         elapsed = max(0.0, min(float(length), -started))
         row: Row = {
-            **{name: event[name] for name in ("event_id", "cause", "area_id", "started_at")},
+            **{name: event[name] for name in ("event_id", "cause", "area_id")},
+            "started_at": shown_at,
             "event_count": 1,
             "radius_m": radius,
             "days": length,
-            "days_watched": elapsed,
+            "days_watched": min(float(length), shown_days) if started < 0 else 0.0,
             "watch_until": _day(event["started_at"], plan) + timedelta(days=length),
             "not_measurable_because": problem,
             "is_alarm": False,
@@ -232,6 +248,15 @@ def _within(days_since: Floats, first: float, last: float) -> np.ndarray:
 
 def _day(moment: pd.Timestamp, plan: WatchPlan) -> Any:
     return moment.tz_convert(ZoneInfo(plan.time_zone)).date()
+
+
+def _midnight(moment: pd.Timestamp, plan: WatchPlan) -> pd.Timestamp:
+    """Return when the local day of a moment begins, in UTC."""
+    return (
+        pd.Timestamp(_day(moment, plan))
+        .tz_localize(ZoneInfo(plan.time_zone), nonexistent="shift_forward", ambiguous=True)
+        .tz_convert("UTC")
+    )
 
 
 def _compared(

@@ -1,5 +1,6 @@
 """The overdose watch on planted cities: expected to date, alarms at the stated rate, a doubled rate seen."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from models.operations.overdose_watch import (
     NOT_BEGUN,
     _City,
     _ratio,
+    count_alarms,
     watch_overdoses,
 )
 from tests.models.operations.overdose_towns import (
@@ -85,7 +87,7 @@ def test_there_are_nine_windows_and_each_counts_its_own_overdoses() -> None:
         (100, 7): 1, (100, 14): 2, (100, 21): 2, (250, 7): 2, (250, 14): 3, (250, 21): 4,
         (500, 7): 2, (500, 14): 4, (500, 21): 5,
     }  # fmt: skip
-    assert list(table["days_watched"].dropna().unique()) == [7.0, 14.0, 20.5]
+    assert list(table["days_watched"].dropna().unique()) == [7.0, 14.0, 21.0]
 
 
 def test_an_operation_is_watched_around_its_square() -> None:
@@ -256,6 +258,32 @@ def test_pairs_before_and_after_are_those_of_brute_force() -> None:
             after += int((away & (since >= 0) & (since < days)).sum())
             before += int((away & (since >= -days) & (since < 0)).sum())
         assert (row["observed"], row["expected"]) == (after, before)
+
+
+def test_of_a_seizure_the_local_day_is_told_and_the_exact_time_counts() -> None:
+    """The time is not to be had from days_watched either; an operation's start is public."""
+    event = seizures(HERE, 0.9)  # 21:36 in UTC, the next day in Auckland
+    known = pd.concat([even_city(1.0, until=0, at_m=(5_000, 0)), overdoses(np.array([0.8, 1.0]), np.zeros((2, 2)))])
+    plan = replace(plan_on(5), time_zone="Pacific/Auckland")
+    midnight = pd.Timestamp("2026-03-01T11:00Z")
+    told = watch_overdoses(event, known, plan=plan, seed=1).query("cause == 'seizure'")
+    assert set(told["started_at"]) == {midnight}
+    assert set(told["days_watched"]) == {(plan.as_of - midnight) / pd.Timedelta(days=1)}
+    assert set(told["observed"]) == {1}
+    operation = watch_overdoses(event.assign(cause="operation"), known, plan=plan, seed=1).query("cause == 'operation'")
+    assert set(operation["started_at"]) == set(event["started_at"])
+    assert operation["days_watched"].tolist() == pytest.approx([5 - 0.9] * 9)
+
+
+def test_alarms_are_counted_by_watch_beside_those_by_chance() -> None:
+    known = pd.concat([even_city(2.0), even_city(2.0, from_day=0), even_city(6.0, at_m=(9_000, 0))])
+    at_m = np.concatenate([np.zeros((1, 2)), np.tile([[9_000.0, 0.0]], (18, 1)), np.full((1, 2), np.nan)])
+    table = watched_on(21, known, seizures(at_m))
+    assert table.query("cause == 'seizure'")["is_alarm"].sum() > 1  # of one watch
+    assert count_alarms(table) == (
+        "1 of 19 watches alarms; by chance alone at most about 1.9 would on some day until they end"
+    )
+    assert count_alarms(table.iloc[:0]) == "no watch can be measured"
 
 
 def test_no_person_and_no_point_is_in_the_table() -> None:
