@@ -223,7 +223,7 @@ def test_the_shipped_checklist_reads_and_a_broken_one_is_named(town_run: TownRun
 
 GOOD = (
     "{proposal_id: op, kind: operation, harm_averted: 9, harm_averted_lo: 5, harm_averted_hi: 12, "
-    "custody_days: 1, prison_days: 1}"
+    "expected_averted: 4, expected_averted_lo: 3, custody_days: 1, prison_days: 1}"
 )
 
 
