@@ -321,8 +321,9 @@ def benefit(home: "Home", path: Path, as_json: bool) -> None:
     """Weigh proposed arrests and operations: harm averted against days of custody and prison. Exit 3: some rejected.
 
     Each proposal has proposal_id, kind (arrest or operation), harm_averted, harm_averted_lo and harm_averted_hi (80%),
-    custody_days and prison_days; also expected_averted and expected_averted_lo (80%), which then decides,
-    p_averts_more, officer_hours, treatment_interrupted and overdose_watch_days.
+    custody_days and prison_days; an operation also expected_averted and expected_averted_lo (80%), failures included,
+    of which the lower end decides; and, if known, p_averts_more, officer_hours, treatment_interrupted and
+    overdose_watch_days. The 80% take as known how many such operations work.
 
     \b
     Example:

@@ -117,6 +117,10 @@ def command(
         frame, table = _in_rank_order(read_ranking(home, area_set, run_id)), f"areas of set {area_set}"
     if shown.table == "area_ranking":
         say_warnings(home, run_id)
+    if shown.table == "overdose_watch":
+        from models.operations.overdose_watch import count_alarms
+
+        click.echo(f"Overdose watch: {count_alarms(frame)}.", err=True)
     columns = shown.columns
     if is_resolved and shown.is_about_people:
         from flows.human_log.list_rows import resolve_people

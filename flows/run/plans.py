@@ -1,5 +1,6 @@
 """Plans of a run: operations against street markets, visits, and promises."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from geo.placement import place_points
 from geo.same_place import Boxes
 from models.operations.crackdowns import Calendar, plan_crackdowns
 from models.operations.history import is_same_market, operations_of, particulars
-from models.operations.overdose_watch import HISTORY_DAYS, WatchPlan, watch_overdoses
+from models.operations.overdose_watch import HISTORY_DAYS, SHOWN_AFTER_DAYS, WatchPlan, watch_overdoses
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
 from models.places.displacement import DISPLACEMENT_COLUMNS, measure_displacement
@@ -85,18 +86,25 @@ def plan_frames(
 def overdose_watch(
     connection: duckdb.DuckDBPyConnection, operations: pd.DataFrame, geography: Map, as_of: datetime, settings: Settings
 ) -> pd.DataFrame:
-    """Return overdose_watch less run columns: overdoses near running operations and seizures, for health partners."""
+    """Return overdose_watch less run columns: overdoses near operations and seizures, for health partners."""
     seizures = query(connection, "overdose_watch#seizure", since=as_of - timedelta(days=HISTORY_DAYS))
-    watched = pd.concat([_watched_operations(operations, geography), _watched_seizures(seizures, geography)])
-    watched["started_at"] = pd.to_datetime(watched["started_at"], utc=True)
     config = settings.crackdowns
+    shown_from = pd.Timestamp(as_of) - timedelta(days=config.watch_days + SHOWN_AFTER_DAYS)
+    own = _watched_operations(operations, geography, shown_from)
+    watched = pd.concat([own, _watched_seizures(seizures, geography)])
+    watched["started_at"] = pd.to_datetime(watched["started_at"], utc=True)
     plan = WatchPlan(pd.Timestamp(as_of), settings.force.time_zone, config.watch_days, config.watch_m)
     return watch_overdoses(watched, query(connection, "overdose_watch#overdose"), plan=plan, seed=settings.seed)
 
 
-def _watched_operations(operations: pd.DataFrame, geography: Map) -> pd.DataFrame:
-    """Return the running operations as squares: the patrolled cells around the middle of the market."""
-    running = operations[operations["started_at"].notna() & operations["ended_at"].isna()]
+def _watched_operations(operations: pd.DataFrame, geography: Map, shown_from: pd.Timestamp) -> pd.DataFrame:
+    """Return operations as squares: the patrolled cells around the middle of the market.
+
+    They are those that run and those that began since `shown_from`: who was told of a watch has it to its end, whether
+    or not the operation ends before.
+    """
+    begun = operations[operations["started_at"].notna()]
+    running = begun[begun["ended_at"].isna() | pd.to_datetime(begun["started_at"], utc=True).ge(shown_from)]
     running = running.drop_duplicates("market_id", keep="last")
     size_m = geography.grid.size_m
     middles = [middle_of(market) for market in running["market_id"].dropna()]
@@ -113,6 +121,11 @@ def _watched_operations(operations: pd.DataFrame, geography: Map) -> pd.DataFram
     )
 
 
+def _seizure_id(action_id: str) -> str:
+    """Return the published id of a seizure: its action's own may be the number of a case."""
+    return "seizure_" + hashlib.sha256(action_id.encode()).hexdigest()[:12]
+
+
 def _watched_seizures(seizures: pd.DataFrame, geography: Map) -> pd.DataFrame:
     """Return the seizures as points, those that their detail names with lon and lat in degrees."""
     details = [particulars(detail) for detail in seizures["detail"]]
@@ -122,7 +135,7 @@ def _watched_seizures(seizures: pd.DataFrame, geography: Map) -> pd.DataFrame:
     placed = place_points(degrees[is_on_earth], geography.areas, geography.grid).reindex(degrees.index)
     return pd.DataFrame(
         {
-            "event_id": seizures["action_id"],
+            "event_id": [_seizure_id(action_id) for action_id in seizures["action_id"]],
             "cause": "seizure",
             "area_id": seizures["area_id"].where(seizures["area_id"].notna(), placed["area_id"]),
             "started_at": seizures["at"],

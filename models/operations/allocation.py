@@ -27,6 +27,7 @@ from models.statistics.water_filling import fill_in
 # The effect of an officer-hour is rarely identified, so plans are also shown for half and twice the assumed effect.
 KAPPA_MULTIPLES = {"half": 0.5, "default": 1.0, "double": 2.0}
 CURVE_STEPS = 11
+MOST_AVERTED = 0.95  # share of its harm that no area is said to have averted by its hours of today
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,8 @@ def allocate(
         marginal_hours=plans["default"].hours,
         marginal_hours_half=plans["half"].hours,
         marginal_hours_double=plans["double"].hours,
-        floor_price=np.where(plans["default"].hours <= problem.floor + TOUCHING, floor_price, 0.0),
-        harm_without_officers=problem.untreated(),
+        floor_price=np.where(problem.is_known & (plans["default"].hours <= problem.floor + TOUCHING), floor_price, 0.0),
+        harm_without_officers=np.where(problem.is_known, problem.untreated(), np.nan),
     )
     return Allocation(areas, _curve(problem), _costs(problem, plans["default"]))
 
@@ -129,6 +130,11 @@ class _Problem:
     ceiling: Floats
     kappa: float
     caps: Caps
+
+    @property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """Return whether hours are known; other areas are left out."""
+        return self.today > 0
 
     @classmethod
     def of(
@@ -149,25 +155,34 @@ class _Problem:
             caps=_caps(areas["area_id"], today, group_shares, config.equity_cap_ratio),
         )
 
+    def effect(self, multiple: float = 1.0) -> float:
+        """Return a multiple of κ, as far as no area's hours of today avert more than `MOST_AVERTED` of its harm.
+
+        The limit is one for all areas: a limit for each would move hours where measured harm is alike.
+        """
+        return min(
+            multiple * self.kappa, -float(np.log1p(-MOST_AVERTED)) / max(float(self.today.max(initial=0.0)), 1e-12)
+        )
+
     def untreated(self, multiple: float = 1.0) -> Floats:
-        """Return the harm per day of areas without officers, if an hour does a multiple of κ."""
-        return without_officers(self.harm, self.today, multiple * self.kappa)
+        """Return the harm per day of areas without officers, if an hour does a multiple of κ; 0 where left out."""
+        return np.where(self.is_known, without_officers(self.harm, self.today, self.effect(multiple)), 0.0)
 
     def averted(self, hours: Floats, multiple: float = 1.0) -> float:
         """Return harm-days averted per day compared with no officers."""
-        return averted(self.untreated(multiple), hours, multiple * self.kappa)
+        return averted(self.untreated(multiple), hours, self.effect(multiple))
 
     def prices(self, plan: MarginalPlan) -> tuple[Floats, Floats]:
         """Return the prices of floors and ceilings, as `harm_prices` does."""
-        return harm_prices(self.untreated(), self.kappa, plan, self.caps)
+        return harm_prices(self.untreated(), self.effect(), plan, self.caps)
 
     def solve(self, multiple: float = 1.0, *, share: float = 1.0, without: str = "") -> MarginalPlan:
         """Return the marginal plan at a multiple of κ and a share of today's hours, with one constraint left out."""
         return most_averted(
             self.untreated(multiple),
-            multiple * self.kappa,
+            self.effect(multiple),
             np.zeros_like(self.floor) if without == "floor" else self.floor,
-            np.where(self.today > 0, share * self.today.sum(), 0.0) if without == "ceiling" else self.ceiling,
+            np.where(self.is_known, share * self.today.sum(), 0.0) if without == "ceiling" else self.ceiling,
             share * float(self.today.sum()),
             self.caps.without(without),
         )

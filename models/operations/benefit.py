@@ -8,7 +8,8 @@ What an operation averts is drawn from the record of similar ones, most of which
 Point's drug market intervention four carried it out and one brought crime down, by 28%; over all seven it was 4%
 (Saunders, Robbins and Ober 2017, Criminology & Public Policy 16:787). The interval of the outcome of such a mixture
 begins at zero, whatever the operation: it would refuse all. So the expectation decides, failures included: the lower
-end of its 80% interval, given what is not known of the harm at the place and of the effect where it works.
+end of its 80% interval, given what is not known of the harm at the place and of the effect where it works. It takes
+the record's share of operations that worked as known: of 1 in 7 it might be 2% or 30%.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.arrays import Floats
+from models.arrays import Floats, Row
 from models.checks import expect
 from models.operations.tipping import Z_80
 from models.statistics.rank_draws import generator
@@ -27,6 +28,10 @@ NUMBERS = (
     "treatment_interrupted", "overdose_watch_days", "expected_averted", "expected_averted_lo", "p_averts_more",
 )  # fmt: skip
 CASE = ("harm_averted", "harm_averted_lo", "harm_averted_hi", "custody_days", "prison_days")  # no verdict without
+NO_CHANCE_OF_FAILURE = (
+    "no chance of failure stated: give expected_averted and expected_averted_lo, or let harmspot draw them"
+)
+IN_EXPECTATION = " in expectation (80%, the share of operations that work taken as known)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Averted:
     expected: Floats
 
 
-def weigh(proposals: pd.DataFrame) -> pd.DataFrame:
+def weigh(proposals: pd.DataFrame, *, is_drawn: bool = False) -> pd.DataFrame:
     """Accept or reject proposals by their benefit case.
 
     Parameters
@@ -75,41 +80,53 @@ def weigh(proposals: pd.DataFrame) -> pd.DataFrame:
     proposals : DataFrame
         proposal_id, kind (operation or arrest) and NUMBERS; harm and days in days of guideline prison. Missing values
         are null.
+    is_drawn : bool
+        True for the draws of `draw_averted`: their expectation may exceed the interval of the outcome, namely where
+        fewer than one operation in ten works and the interval is zero.
 
     Returns
     -------
     DataFrame
         The proposals with is_accepted and why (text). The lower end of expected harm averted must exceed the days of
-        custody and prison; a proposal that does not state it is held to harm_averted_lo, the lower end of the outcome.
-        A proposal without harm averted, its interval, or its days of custody and prison is rejected as incomplete.
+        custody and prison. An operation that does not state its expectation is rejected, since its interval may leave
+        out that it fails; an arrest is then held to harm_averted_lo, the lower end of the outcome. A proposal without
+        harm averted, its interval, or its days of custody and prison is rejected as incomplete.
     """
     rows = proposals.reindex(columns=["proposal_id", "kind", *NUMBERS])
     numbers = rows[list(NUMBERS)].astype(float)
-    missing = numbers[list(CASE)].isna()
-    is_disordered = (
-        (numbers["harm_averted_lo"] > numbers["harm_averted"])
-        | (numbers["harm_averted"] > numbers["harm_averted_hi"])
-        | (numbers["expected_averted_lo"] > numbers["expected_averted"])
+    cases = [{"kind": kind, **case} for kind, case in zip(rows["kind"], numbers.to_dict("records"), strict=True)]
+    verdicts = [_verdict(case, is_drawn=is_drawn) for case in cases]
+    accepted = np.array([is_accepted for is_accepted, _ in verdicts], dtype=bool)
+    return rows.assign(**numbers, is_accepted=accepted, why=[why for _, why in verdicts])
+
+
+def _verdict(case: Row, *, is_drawn: bool) -> tuple[bool, str]:
+    if problem := _problem(case, is_drawn=is_drawn):
+        return False, f"rejected: {problem}"
+    is_expectation = not np.isnan(case["expected_averted_lo"])
+    least = case["expected_averted_lo"] if is_expectation else case["harm_averted_lo"]
+    imposed, chance = case["custody_days"] + case["prison_days"], case["p_averts_more"]
+    why = (
+        f"{'accepted' if least > imposed else 'rejected'}: at least {least:,.1f} harm-days averted"
+        f"{IN_EXPECTATION if is_expectation else ' (80%)'} against {imposed:,.1f} days of custody and prison"
     )
-    imposed = numbers["custody_days"] + numbers["prison_days"]
-    is_expectation = numbers["expected_averted_lo"].notna()
-    least = numbers["expected_averted_lo"].where(is_expectation, numbers["harm_averted_lo"])
-    is_met = least > imposed
-    why = [
-        f"rejected: no benefit case, {', '.join(missing.columns[gaps])} is not stated"
-        if gaps.any()
-        else "rejected: the interval of harm averted does not hold its middle"
-        if disordered
-        else f"{'accepted' if met else 'rejected'}: at least {low:,.1f} harm-days averted"
-        f"{' in expectation' if expectation else ''} (80%) against {days:,.1f} days of custody and prison"
-        + (f"; it averts more than these with probability {chance:.2f}" if np.isfinite(chance) else "")
-        for gaps, disordered, met, expectation, low, days, chance in zip(
-            missing.to_numpy(), is_disordered, is_met, is_expectation, least, imposed, numbers["p_averts_more"],
-            strict=True,
-        )
-    ]  # fmt: skip
-    accepted = is_met & ~is_disordered & ~missing.any(axis=1)
-    return rows.assign(**numbers, is_accepted=accepted.to_numpy(bool), why=why)
+    return least > imposed, why + (f"; it averts more than these with probability {chance:.2f}" if chance >= 0 else "")
+
+
+def _problem(case: Row, *, is_drawn: bool) -> str | None:
+    """Return in words what a case lacks or where its numbers contradict each other."""
+    missing = [name for name in CASE if np.isnan(case[name])]
+    if missing:
+        return f"no benefit case, {', '.join(missing)} is not stated"
+    if case["kind"] != "arrest" and np.isnan([case["expected_averted"], case["expected_averted_lo"]]).any():
+        return NO_CHANCE_OF_FAILURE
+    if not case["harm_averted_lo"] <= case["harm_averted"] <= case["harm_averted_hi"]:
+        return "the interval of harm averted does not hold its middle"
+    ends = [case["expected_averted_lo"], case["expected_averted"], *([] if is_drawn else [case["harm_averted_hi"]])]
+    stated = [end for end in ends if not np.isnan(end)]
+    if stated != sorted(stated):
+        return "expected_averted is below expected_averted_lo, or one of them above harm_averted_hi"
+    return None
 
 
 def draw_averted(

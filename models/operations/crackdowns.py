@@ -278,7 +278,8 @@ def _benefit(
     if days < LEAST_DAYS:  # the operation was registered so long ago that the year before is no longer read
         numbers = dict.fromkeys(numbers, np.nan)
     case: Row = {**numbers, "custody_days": custody, "prison_days": prison}
-    verdict: Any = weigh(pd.DataFrame([{"proposal_id": site["market_id"], "kind": "operation", **case}])).iloc[0]
+    proposal = pd.DataFrame([{"proposal_id": site["market_id"], "kind": "operation", **case}])
+    verdict: Any = weigh(proposal, is_drawn=True).iloc[0]
     return {**dict(case), "is_benefit_met": bool(verdict["is_accepted"]), "benefit_why": verdict["why"]}
 
 

@@ -4,6 +4,8 @@ Maximise Σ U_a (1 − e^{−κ x_a}) subject to Σ x_a ≤ X, floors and ceilin
 group g. U_a is the harm per day that the area would have without officers. It is not measured: the measured harm H_a
 arose under today's hours, which by the same assumption averted a part of it, so that U_a = H_a e^{κ today_a}. κ, the
 effect of an officer-hour, is rarely identified, so plans are shown for several, each with the U_a that follows from it.
+Where hours are skewed e^{κ today_a} explodes, so κ is held to what averts 95% in the area with most hours
+(`models.operations.allocation.MOST_AVERTED`).
 Without a binding cap the solution is exact: the marginal harm κ U_a e^{−κ x_a} is equal in all areas between their
 bounds, so that x_a = (ln κU_a − t)/κ clipped. With a binding cap it is a linear programme over chords of the
 curve, solved by HiGHS (Huangfu and Hall 2018, Mathematical Programming Computation 10:119) and again on finer chords

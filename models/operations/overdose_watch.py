@@ -29,14 +29,16 @@ HISTORY_DAYS, LEAST_HISTORY_DAYS = 365, 56
 # A window alarms at this p-value. Over nine windows and every day of a watch, at most one watch in ten then alarms by
 # chance (simulated: docs/method-places.md).
 ALARM_P = 0.012
-FALSE_ALARMS = 0.1  # of the test over all seizures, its nine windows together
+FALSE_ALARMS = 0.1  # of one watch by its last day, and of the test over all seizures, nine windows together
 SHOWN_AFTER_DAYS = 7
+LEAST_EXPECTED = 0.1  # overdoses; a ratio to fewer says nothing
 CITY_WEIGHT = 10.0  # the city's rate is held to be unchanged, with the weight of so many overdoses in the same days
 REFERENCE_PLACES = 500
 FLIPS = 999
 TAILS = (0.1, 0.9)  # of 80% intervals
 ALL_SEIZURES = "all seizures"
 NO_POINT = "it names an area and no point: record it with lon=…; lat=… in its detail"
+NOT_BEGUN = "it has not begun"
 NO_HISTORY = f"fewer than {LEAST_HISTORY_DAYS} days of recorded overdoses before it"
 
 
@@ -75,7 +77,8 @@ def watch_overdoses(watched: pd.DataFrame, overdoses: pd.DataFrame, *, plan: Wat
     Returns
     -------
     DataFrame
-        COLUMNS, nine rows for each watched event, and nine over all seizures of the last year if there are any.
+        COLUMNS, nine rows for each watched event, and nine over all seizures of the last year if there are any. Of
+        seizures started_at and days_watched are given by the local day; their exact time counts and is not told.
     """
     city = _City.of(overdoses, plan)
     watched = watched.sort_values(["started_at", "event_id"], ignore_index=True)
@@ -87,6 +90,18 @@ def watch_overdoses(watched: pd.DataFrame, overdoses: pd.DataFrame, *, plan: Wat
         rows += _all_seizures(seizures, city, plan, seed)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({name: kind for name, kind in COLUMNS.items() if kind})
     return table.sort_values(["cause", "event_id", "radius_m", "days"], ignore_index=True)
+
+
+def count_alarms(table: pd.DataFrame) -> str:
+    """Return in words how many measured watches alarm, beside how many would by chance."""
+    measured = table[table["cause"].ne(ALL_SEIZURES) & table["not_measurable_because"].isna()]
+    alarms = measured.groupby(["cause", "event_id"])["is_alarm"].any()
+    if alarms.empty:
+        return "no watch can be measured"
+    return (
+        f"{int(alarms.sum())} of {len(alarms)} watches {'alarms' if alarms.sum() == 1 else 'alarm'}; "
+        f"by chance alone at most about {FALSE_ALARMS * len(alarms):.1f} would on some day until they end"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,19 +186,21 @@ class _Near:
 def _event_rows(event: Row, city: _City, plan: WatchPlan) -> list[Row]:
     started = (event["started_at"] - plan.as_of) / pd.Timedelta(days=1)
     history = city.history_days(started)
-    too_short = NO_HISTORY if history < LEAST_HISTORY_DAYS else None
-    problem: str | None = NO_POINT if pd.isna(event["x_m"]) else too_short
+    problem = _problem(event, started, history)
     days_since = city.day - started
     away_m = np.full(len(city.day), np.inf) if problem == NO_POINT else _away(city.at_m, event)
+    shown_at = _midnight(event["started_at"], plan) if event["cause"] == "seizure" else event["started_at"]
+    shown_days = max(0.0, (plan.as_of - shown_at) / pd.Timedelta(days=1))
     rows = []
     for radius, length in plan.windows:
-        elapsed = min(float(length), -started)
+        elapsed = max(0.0, min(float(length), -started))
         row: Row = {
-            **{name: event[name] for name in ("event_id", "cause", "area_id", "started_at")},
+            **{name: event[name] for name in ("event_id", "cause", "area_id")},
+            "started_at": shown_at,
             "event_count": 1,
             "radius_m": radius,
             "days": length,
-            "days_watched": elapsed,
+            "days_watched": min(float(length), shown_days) if started < 0 else 0.0,
             "watch_until": _day(event["started_at"], plan) + timedelta(days=length),
             "not_measurable_because": problem,
             "is_alarm": False,
@@ -205,6 +222,15 @@ def _event_rows(event: Row, city: _City, plan: WatchPlan) -> list[Row]:
     return rows
 
 
+def _problem(event: Row, started: float, history: float) -> str | None:
+    """Return in words why an event cannot be watched."""
+    if pd.isna(event["x_m"]):
+        return NO_POINT
+    if started >= 0:
+        return NOT_BEGUN
+    return NO_HISTORY if history < LEAST_HISTORY_DAYS else None
+
+
 def _days(moments: pd.Series, plan: WatchPlan) -> Floats:
     """Return the days from as_of to each moment: negative before it."""
     return np.asarray((moments - plan.as_of) / pd.Timedelta(days=1), np.float64)
@@ -222,6 +248,15 @@ def _within(days_since: Floats, first: float, last: float) -> np.ndarray:
 
 def _day(moment: pd.Timestamp, plan: WatchPlan) -> Any:
     return moment.tz_convert(ZoneInfo(plan.time_zone)).date()
+
+
+def _midnight(moment: pd.Timestamp, plan: WatchPlan) -> pd.Timestamp:
+    """Return when the local day of a moment begins, in UTC."""
+    return (
+        pd.Timestamp(_day(moment, plan))
+        .tz_localize(ZoneInfo(plan.time_zone), nonexistent="shift_forward", ambiguous=True)
+        .tz_convert("UTC")
+    )
 
 
 def _compared(
@@ -247,20 +282,36 @@ def _compared(
     sure = 1 / (1 / shape + 1 / trend_shape)  # shape of a gamma with the spread of rate and trend together
     mean = expected / cluster
     low, high = scipy.stats.nbinom.ppf(TAILS, sure, sure / (sure + mean)) * cluster
-    between = betaincinv(observed / cluster + 0.5, sure, np.array(TAILS))
-    ratios = between / np.maximum(1 - between, 1e-12) * sure / mean
+    ratio, ratio_lo, ratio_hi = _ratio(observed / cluster, mean, sure) if expected >= LEAST_EXPECTED else [np.nan] * 3
     p_value = _p_value(observed / cluster, before / cluster, share, trend_shape, trend_rate)
     return {
         "expected": expected,
         "expected_lo": float(np.floor(low)),
         "expected_hi": float(np.ceil(high)),
         "observed": observed,
-        "ratio": observed / expected,
-        "ratio_lo": float(ratios[0]),
-        "ratio_hi": float(ratios[1]),
+        "ratio": ratio,
+        "ratio_lo": ratio_lo,
+        "ratio_hi": ratio_hi,
         "p_value": p_value,
         "is_alarm": p_value <= ALARM_P,
     }
+
+
+def _ratio(observed: float, mean: float, sure: float) -> tuple[float, float, float]:
+    """Return the ratio of clusters observed to their expected number, and the ends of its 80% interval.
+
+    As in the exact interval of a Poisson mean (Garwood 1936, Biometrika 28:437), the lower end is that at which so many
+    or more have the probability of the tail, and zero if there are none; the upper end that at which so many or fewer
+    have it. The expected number is a gamma with shape `sure`, so that counts are negative binomial.
+    """
+    ratio = observed / mean
+
+    def end(shape: float, tail: float) -> float:
+        share, rest = betaincinv(shape, sure, tail), betaincinv(sure, shape, 1 - tail)
+        return float(share / max(rest, np.finfo(float).tiny) * sure / mean)
+
+    low = min(end(observed, TAILS[0]), ratio) if observed else 0.0
+    return ratio, low, max(end(observed + 1, TAILS[1]), ratio)
 
 
 def _p_value(observed: float, before: float, share: float, trend_shape: float, trend_rate: float) -> float:

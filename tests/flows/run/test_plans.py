@@ -1,5 +1,6 @@
 """Plans of a run: in the tables, on the page, and no announcement before its time."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from flows.run.assembly import areas_of, place_incidents, query, read_map, read_
 from flows.run.plans import overdose_watch, read_checklist
 from models.operations.crackdowns import FACTS
 from models.operations.history import operations_of
+from models.operations.overdose_watch import count_alarms
 from pipeline.errors import HarmspotError, PublicationError, SourceError
 from pipeline.store.snapshot import open_snapshot
 from tests.town import CLOCK, TownRun
@@ -221,7 +223,7 @@ def test_the_shipped_checklist_reads_and_a_broken_one_is_named(town_run: TownRun
 
 GOOD = (
     "{proposal_id: op, kind: operation, harm_averted: 9, harm_averted_lo: 5, harm_averted_hi: 12, "
-    "custody_days: 1, prison_days: 1}"
+    "expected_averted: 4, expected_averted_lo: 3, custody_days: 1, prison_days: 1}"
 )
 
 
@@ -250,6 +252,16 @@ def test_proposals_are_weighed_in_order(tmp_path: Path) -> None:
     assert weigh_file(path)["is_accepted"].tolist() == [True, False]
 
 
+def watch_of(home: Home) -> pd.DataFrame:
+    """Return the overdose watch of what is recorded today."""
+    as_of, settings = home.midnight(CLOCK.date()), home.settings
+    chart = read_map(settings)
+    with open_snapshot(home.store, home.key, as_of=as_of, wait_s=1) as known:
+        place_incidents(known.connection, chart, read_run_codebook(settings, as_of), as_of, settings)
+        operations = operations_of(query(known.connection, "place_action"))
+        return overdose_watch(known.connection, operations, chart, as_of, settings)
+
+
 def test_a_seizure_is_watched_by_its_point_and_one_without_says_why(
     loaded_home: Callable[..., Home], tmp_path: Path
 ) -> None:
@@ -258,16 +270,12 @@ def test_a_seizure_is_watched_by_its_point_and_one_without_says_why(
     area_id = str(areas_of(home.settings.force)["area_id"].iloc[0])
     at = CLOCK - timedelta(days=5)
     points = ("lon=1.35; lat=54.02", "found in a bin", "lon=east; lat=54", "lon=400; lat=54")
-    ids = [
+    recorded = [
         record_action(home, kind="seizure", area_id=area_id, actor="Sgt. M. Okafor", at=at, detail=detail)
         for detail in points
     ]
-    as_of, settings = home.midnight(CLOCK.date()), home.settings
-    chart = read_map(settings)
-    with open_snapshot(home.store, home.key, as_of=as_of, wait_s=1) as known:
-        place_incidents(known.connection, chart, read_run_codebook(settings, as_of), as_of, settings)
-        operations = operations_of(query(known.connection, "place_action"))
-        table = overdose_watch(known.connection, operations, chart, as_of, settings)
+    table = watch_of(home)
+    ids = ["seizure_" + hashlib.sha256(action_id.encode()).hexdigest()[:12] for action_id in recorded]
     own = table[table["cause"] == "seizure"].set_index("event_id")
     assert own.groupby(level=0).size().to_dict() == dict.fromkeys(ids, 9)
     measured = own.loc[[ids[0]]]
@@ -278,7 +286,26 @@ def test_a_seizure_is_watched_by_its_point_and_one_without_says_why(
     assert measured["expected"].gt(0).all()
     assert own.loc[ids[1:], "not_measurable_because"].str.contains("no point").all()
     assert own.loc[ids[1:], "observed"].isna().all()
-    assert not table.astype(str).apply(lambda column: column.str.contains("Okafor|54.02|in a bin")).any(axis=None)
+    assert set(own["started_at"]) == {pd.Timestamp(home.midnight(at.date()))}
+    secrets = "|".join(["Okafor", "54.02", "in a bin", *recorded])
+    assert not table.astype(str).apply(lambda column: column.str.contains(secrets)).any(axis=None)
+
+
+def test_an_operation_that_ends_early_is_watched_to_the_day_that_partners_were_told(
+    loaded_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    home = loaded_home(tmp_path / "home")
+    watch_days = home.settings.crackdowns.watch_days
+    for area_id, began, ended in (("A03@1", 12, 7), ("A04@1", watch_days + 30, 20), ("A05@1", watch_days + 30, None)):
+        said = {"area_id": area_id, "actor": "Insp. A"}
+        detail = f"market_id=market_{area_id[2]}0_20; outcome=o; comparison=c; stop_on=2026-09-01"
+        start = CLOCK - timedelta(days=began)
+        record_action(home, kind="registration", at=start - timedelta(days=9), detail=detail, **said)
+        record_action(home, kind="crackdown_start", hours=40.0, at=start, **said)
+        if ended is not None:
+            record_action(home, kind="crackdown_end", at=CLOCK - timedelta(days=ended), **said)
+    own = watch_of(home).query("cause == 'operation'")
+    assert own.groupby("event_id").size().to_dict() == {"market_30_20": 9, "market_50_20": 9}
 
 
 def test_the_watch_of_a_run_is_published_and_shown(town_run: TownRun) -> None:
@@ -286,3 +313,4 @@ def test_the_watch_of_a_run_is_published_and_shown(town_run: TownRun) -> None:
     assert set(table["cause"]) <= {"operation", "seizure", "all seizures"}
     shown = CliRunner().invoke(cli, ["--home", str(town_run.home.path), "show", "overdoses"])
     assert shown.exit_code == 0, shown.output
+    assert f"Overdose watch: {count_alarms(table)}." in shown.stderr

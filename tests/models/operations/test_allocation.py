@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -148,7 +148,7 @@ def test_harm_without_officers_is_inferred_under_the_assumption_it_is_planned_wi
 @given(
     hours=st.lists(st.floats(0.5, 300), min_size=2, max_size=8),
     level=st.floats(0.1, 200),
-    share=st.floats(0.05, 0.6),
+    share=st.floats(0.05, 0.95),
     floor=st.floats(0, 1),
 )
 def test_where_today_is_optimal_nothing_moves_and_nothing_is_claimed(
@@ -162,6 +162,35 @@ def test_where_today_is_optimal_nothing_moves_and_nothing_is_claimed(
     now = found.curve[found.curve["hours_share"] == 1.0]
     assert now["gain_today"].abs().max() <= 1e-9 * level * len(hours)
     assert now["gain_marginal"].abs().max() <= 1e-6 * now["harm_without_officers"].max()
+
+
+@settings(max_examples=60)
+@given(pairs=HARMED, share=st.floats(0.01, 0.999))
+def test_no_area_is_said_to_have_more_than_95_of_100_averted(pairs: list[tuple[float, float]], share: float) -> None:
+    harm, hours = frames(pairs)
+    found = planned(harm, hours, averted_share=share)
+    assert (found.areas["harm_without_officers"] <= 20 * harm.to_numpy() * (1 + 1e-9)).all()
+    assert found.curve["harm_without_officers"].le(20 * harm.sum() * (1 + 1e-9)).all()
+
+
+def test_skewed_hours_claim_no_more_harm_than_there_can_be() -> None:
+    """With κ·today of 62 one area had more than 10 to the 26th times its measured harm."""
+    harm, hours = frames([(5.0, 1_000.0), *[(5.0, 1.0)] * 20])
+    found = planned(harm, hours, averted_share=0.95)
+    assert found.areas["harm_without_officers"].max() == pytest.approx(100)
+    assert np.isfinite(found.curve.to_numpy()).all()
+    assert found.areas["marginal_hours"].tolist() == pytest.approx(hours.tolist())
+
+
+def test_an_area_with_unknown_hours_is_in_no_total_and_no_cost() -> None:
+    """It counted with its measured harm, as if it were known that nobody is there."""
+    harm, hours = frames([(40.0, 20.0), (30.0, 10.0), (5.0, 0.0), (500.0, 0.0)])
+    with_unknown, without = planned(harm, hours), planned(harm[:2], hours[:2])
+    assert with_unknown.areas["harm_without_officers"].isna().tolist() == [False, False, True, True]
+    assert with_unknown.areas["floor_price"].tolist()[2:] == [0.0, 0.0]
+    pd.testing.assert_frame_equal(with_unknown.areas[:2], without.areas)
+    pd.testing.assert_frame_equal(with_unknown.curve, without.curve)
+    pd.testing.assert_frame_equal(with_unknown.costs, without.costs)
 
 
 def true_gain(areas: pd.DataFrame, untreated: np.ndarray, kappa: float) -> float:
@@ -183,6 +212,7 @@ def test_the_gain_claimed_is_the_gain_planted(pairs: list[tuple[float, float]], 
     """Known harm without officers, measured under today's hours: plan, then count what the plan does to it."""
     untreated, hours = frames(pairs)
     kappa = -np.log1p(-share) / hours.mean()
+    assume(kappa * hours.max() <= np.log(20))  # an area with more averted is not believed
     measured = untreated * np.exp(-kappa * hours)
     if measured.sum() == 0:
         return
@@ -224,7 +254,7 @@ def test_removing_a_floor_never_averts_less_and_every_constraint_holds(
     harm, hours = frames(pairs)
     bounds = {"ceiling_share": ceiling, "averted_share": share}
     held, freed = (planned(harm, hours, floor_share=f, **bounds).areas for f in (floor, 0.0))
-    kappa = -np.log1p(-share) / hours.mean()
+    kappa = min(-np.log1p(-share) / hours.mean(), np.log(20) / hours.max())
     untreated = held["harm_without_officers"].to_numpy()
     with_floor, without = (averted(untreated, a["marginal_hours"].to_numpy(), kappa) for a in (held, freed))
     assert without >= with_floor - 1e-9 * max(with_floor, 1)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from models.operations.benefit import Averted, BenefitConfig, draw_averted, weigh
 
 CASE = {
-    "proposal_id": "op-1", "kind": "operation", "harm_averted": 90.0, "harm_averted_lo": 40.0, "harm_averted_hi": 200.0,
-    "officer_hours": 900.0, "custody_days": 5.0, "prison_days": 30.0, "treatment_interrupted": 1.0,
-    "overdose_watch_days": 21.0,
+    "proposal_id": "arrest-1", "kind": "arrest", "harm_averted": 90.0, "harm_averted_lo": 40.0,
+    "harm_averted_hi": 200.0, "officer_hours": 900.0, "custody_days": 5.0, "prison_days": 30.0,
+    "treatment_interrupted": 1.0, "overdose_watch_days": 21.0,
 }  # fmt: skip
 CONFIG = BenefitConfig(0.1, 0.3, 90, 1, 5, sites_trained=7, sites_carried_out=4, sites_worked=1)
 
@@ -49,14 +49,63 @@ def test_other_costs_stand_beside_and_decide_nothing(hours: float, interrupted: 
     assert (others["officer_hours"], others["treatment_interrupted"]) == (hours, interrupted)
 
 
+OPERATION = {
+    "proposal_id": "op-1", "kind": "operation", "harm_averted": 0.0, "harm_averted_lo": 0.0,
+    "expected_averted": 60.0, "expected_averted_lo": 36.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", [("expected_averted",), ("expected_averted_lo",), tuple(OPERATION)[4:]])
+def test_an_operation_that_cannot_fail_is_refused(missing: tuple[str, ...]) -> None:
+    """300 harm-days averted (80 to 600), with no chance of nothing, was accepted against 30 days."""
+    sure = {**OPERATION, "harm_averted": 300.0, "harm_averted_lo": 80.0, "harm_averted_hi": 600.0, "prison_days": 25.0}
+    assert verdict(**sure)["is_accepted"]
+    refused = verdict(**{**sure, **dict.fromkeys(missing)})
+    assert not refused["is_accepted"]
+    assert refused["why"] == (
+        "rejected: no chance of failure stated: give expected_averted and expected_averted_lo, or let harmspot draw "
+        "them"
+    )
+
+
+@pytest.mark.parametrize("kind", ["operation", "arrest"])
+@pytest.mark.parametrize("expectation", [(1_000.0, None), (36.0, 1_000.0), (1_000.0, 1_000.0), (61.0, 60.0)], ids=str)
+def test_an_expectation_outside_its_bounds_is_refused(kind: str, expectation: tuple[float, float | None]) -> None:
+    """A thousand at least, of a hundred at most, was accepted where the expectation itself was not stated."""
+    low, middle = expectation
+    found = verdict(
+        **{**OPERATION, "kind": kind, "harm_averted_hi": 100.0, "expected_averted_lo": low, "expected_averted": middle}
+    )
+    assert not found["is_accepted"]
+    assert found["why"].startswith(
+        "rejected: expected_averted is" if middle or kind == "arrest" else "rejected: no chance"
+    )
+
+
+@given(st.floats(0, 500), st.floats(0, 500), st.floats(0, 500), st.floats(0, 100))
+def test_no_operation_is_accepted_beyond_what_it_states(low: float, middle: float, high: float, days: float) -> None:
+    found = verdict(
+        **{**OPERATION, "harm_averted_hi": high, "expected_averted_lo": low, "expected_averted": middle,
+           "custody_days": 0.0, "prison_days": days}
+    )  # fmt: skip
+    assert found["is_accepted"] == (days < low <= middle <= high)
+
+
+def test_draws_of_a_record_in_which_fewer_than_one_in_ten_worked_are_weighed_all_the_same() -> None:
+    """Nine in ten outcomes are then zero, and the expectation is above them."""
+    drawn_case = pd.DataFrame([{**CASE, **OPERATION, "harm_averted_hi": 0.0}])
+    assert weigh(drawn_case, is_drawn=True).iloc[0]["is_accepted"]
+    assert not weigh(drawn_case).iloc[0]["is_accepted"]
+
+
 def test_the_expectation_decides_where_it_is_stated() -> None:
-    failing = {"harm_averted": 0.0, "harm_averted_lo": 0.0, "expected_averted": 60.0, "expected_averted_lo": 36.0}
+    failing = OPERATION
     assert not verdict(**{**failing, "expected_averted_lo": 35.0})["is_accepted"]
     accepted = verdict(**failing, p_averts_more=0.143)
     assert accepted["is_accepted"]
     assert accepted["why"] == (
-        "accepted: at least 36.0 harm-days averted in expectation (80%) against 35.0 days of custody and prison; "
-        "it averts more than these with probability 0.14"
+        "accepted: at least 36.0 harm-days averted in expectation (80%, the share of operations that work taken as "
+        "known) against 35.0 days of custody and prison; it averts more than these with probability 0.14"
     )
     assert not verdict(**{**failing, "expected_averted": 30.0})["is_accepted"]  # the interval does not hold its middle
 

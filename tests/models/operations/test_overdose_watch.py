@@ -1,5 +1,6 @@
 """The overdose watch on planted cities: expected to date, alarms at the stated rate, a doubled rate seen."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,13 @@ from hypothesis import strategies as st
 from models.operations.overdose_watch import (
     ALL_SEIZURES,
     COLUMNS,
+    LEAST_EXPECTED,
     NO_HISTORY,
     NO_POINT,
+    NOT_BEGUN,
     _City,
+    _ratio,
+    count_alarms,
     watch_overdoses,
 )
 from tests.models.operations.overdose_towns import (
@@ -82,7 +87,7 @@ def test_there_are_nine_windows_and_each_counts_its_own_overdoses() -> None:
         (100, 7): 1, (100, 14): 2, (100, 21): 2, (250, 7): 2, (250, 14): 3, (250, 21): 4,
         (500, 7): 2, (500, 14): 4, (500, 21): 5,
     }  # fmt: skip
-    assert list(table["days_watched"].dropna().unique()) == [7.0, 14.0, 20.5]
+    assert list(table["days_watched"].dropna().unique()) == [7.0, 14.0, 21.0]
 
 
 def test_an_operation_is_watched_around_its_square() -> None:
@@ -115,6 +120,56 @@ def test_the_columns_are_the_published_ones_also_without_events() -> None:
     empty = watched_on(7, even_city(1.0), seizures(HERE).iloc[:0])
     assert list(empty.columns) == list(COLUMNS)
     assert empty.empty
+
+
+@settings(max_examples=200)
+@given(
+    observed=st.integers(0, 60),
+    cluster=st.floats(1, 4),
+    expected=st.floats(LEAST_EXPECTED, 60),
+    sure=st.floats(0.01, 500),
+)
+def test_the_interval_holds_its_ratio(observed: int, cluster: float, expected: float, sure: float) -> None:
+    ratio, low, high = _ratio(observed / cluster, expected / cluster, sure)
+    assert ratio == pytest.approx(observed / expected)
+    assert 0 <= low <= ratio <= high < np.inf
+    assert (low == 0) == (observed == 0) or low < 1e-9
+
+
+def test_with_a_sure_expectation_the_ends_are_those_of_a_poisson_mean() -> None:
+    """Garwood: of 3 observed 1.10 to 6.68, of none 0 to 2.30."""
+    assert _ratio(3, 1, 1e9) == pytest.approx((3, 1.102, 6.681), abs=0.001)
+    assert _ratio(0, 1, 1e9) == pytest.approx((0, 0, 2.303), abs=0.001)
+
+
+def test_a_minute_after_a_seizure_no_ratio_is_given() -> None:
+    """Of none observed the interval was 419 to 81,767."""
+    own = watched_on(1 / 1440, even_city(0.2), seizures(HERE)).query("cause == 'seizure'")
+    assert own["expected"].between(0, LEAST_EXPECTED).all()
+    assert own[["ratio", "ratio_lo", "ratio_hi"]].isna().all(axis=None)
+    assert own["observed"].notna().all()
+
+
+@pytest.mark.parametrize("day", [0.0, -2.0])
+def test_what_has_not_begun_says_so(day: float) -> None:
+    """A start at the time of the run gave a ratio of minus infinity, a later one a negative expectation."""
+    known = even_city(1.0, until=-3)
+    table = watch_overdoses(seizures(HERE), known, plan=plan_on(day), seed=1).query("cause == 'seizure'")
+    assert set(table["not_measurable_because"]) == {NOT_BEGUN}
+    assert table["days_watched"].eq(0).all()
+    assert table[["expected", "ratio", "p_value"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("day", [0.5, 3.0, 7.0, 20.9])
+def test_where_nothing_happens_one_window_in_ten_has_its_lower_end_above_one(day: float) -> None:
+    """In such a city the lower end lay above one in half of the windows on the first days."""
+    rng = np.random.default_rng(4)
+    known = overdoses(rng.uniform(-400, 25, 2_000), rng.uniform(0, 8_000, (2_000, 2)))
+    own = watched_on(day, known, seizures(rng.uniform(500, 7_500, (150, 2)))).query("cause == 'seizure'")
+    above = own["ratio_lo"].gt(1)
+    assert above.mean() <= 0.1 + 2 * np.sqrt(0.09 / 150)  # windows of a seizure overlap
+    shown = own.dropna(subset="ratio")
+    assert ((shown["ratio_lo"] <= shown["ratio"]) & (shown["ratio"] <= shown["ratio_hi"])).all()
 
 
 @settings(max_examples=4, deadline=None)
@@ -203,6 +258,32 @@ def test_pairs_before_and_after_are_those_of_brute_force() -> None:
             after += int((away & (since >= 0) & (since < days)).sum())
             before += int((away & (since >= -days) & (since < 0)).sum())
         assert (row["observed"], row["expected"]) == (after, before)
+
+
+def test_of_a_seizure_the_local_day_is_told_and_the_exact_time_counts() -> None:
+    """The time is not to be had from days_watched either; an operation's start is public."""
+    event = seizures(HERE, 0.9)  # 21:36 in UTC, the next day in Auckland
+    known = pd.concat([even_city(1.0, until=0, at_m=(5_000, 0)), overdoses(np.array([0.8, 1.0]), np.zeros((2, 2)))])
+    plan = replace(plan_on(5), time_zone="Pacific/Auckland")
+    midnight = pd.Timestamp("2026-03-01T11:00Z")
+    told = watch_overdoses(event, known, plan=plan, seed=1).query("cause == 'seizure'")
+    assert set(told["started_at"]) == {midnight}
+    assert set(told["days_watched"]) == {(plan.as_of - midnight) / pd.Timedelta(days=1)}
+    assert set(told["observed"]) == {1}
+    operation = watch_overdoses(event.assign(cause="operation"), known, plan=plan, seed=1).query("cause == 'operation'")
+    assert set(operation["started_at"]) == set(event["started_at"])
+    assert operation["days_watched"].tolist() == pytest.approx([5 - 0.9] * 9)
+
+
+def test_alarms_are_counted_by_watch_beside_those_by_chance() -> None:
+    known = pd.concat([even_city(2.0), even_city(2.0, from_day=0), even_city(6.0, at_m=(9_000, 0))])
+    at_m = np.concatenate([np.zeros((1, 2)), np.tile([[9_000.0, 0.0]], (18, 1)), np.full((1, 2), np.nan)])
+    table = watched_on(21, known, seizures(at_m))
+    assert table.query("cause == 'seizure'")["is_alarm"].sum() > 1  # of one watch
+    assert count_alarms(table) == (
+        "1 of 19 watches alarms; by chance alone at most about 1.9 would on some day until they end"
+    )
+    assert count_alarms(table.iloc[:0]) == "no watch can be measured"
 
 
 def test_no_person_and_no_point_is_in_the_table() -> None:
