@@ -1,7 +1,7 @@
 """Displacement on the real cities: what is said of places at which nothing was done, and of falls and moves planted.
 
 `python -m pytest tests/bench/test_displacement_bench.py -m bench -s` prints what docs/method-operations.md reports and
-draws docs/displacement-power.svg. The constants of `models.places.placebos` were chosen on Philadelphia after
+draws docs/displacement_power.svg. The constants of `models.places.placebos` were chosen on Philadelphia after
 2018-09-01; the starts here lie before, and Houston took no part.
 """
 
@@ -175,7 +175,7 @@ def test_draw_the_power() -> None:
             f"\n{trial.name}: found " + ", ".join(f"{f:.0%} {s:.0%}" for f, s in zip(falls, curves[label], strict=True))
         )
     title = "Share of planted falls that are found, by how much of the market's reports stay away"
-    write_figure(ROOT / "docs" / "displacement-power.svg", ["no fall", "70% stay away"], len(falls), curves, title)
+    write_figure(ROOT / "docs" / "displacement_power.svg", ["no fall", "70% stay away"], len(falls), curves, title)
 
 
 def write_figure(path: Path, ends: list[str], positions: int, curves: dict[str, list[float]], title: str) -> None:
