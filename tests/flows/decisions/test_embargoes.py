@@ -36,7 +36,7 @@ from tests.town import AS_OF, CLOCK, TownRun
 
 SECRET = {"reason": "a covert inquiry until the arrests", "by": "Supt. A. Lee"}
 UNTIL = AS_OF + timedelta(days=20)
-NAMED = re.compile(r"market_(-?\d+)_(-?\d+)")
+NAMED = re.compile(r"(?:market|place)_(-?\d+)_(-?\d+)")
 
 
 def near(market_id: str, text: str) -> list[str]:
