@@ -18,7 +18,7 @@ from geo.placement import place_points
 from geo.same_place import Boxes
 from models.arrays import Ints
 from models.operations.crackdowns import Calendar, plan_crackdowns
-from models.operations.history import is_same_market, operations_of, particulars
+from models.operations.history import is_same_market, operations_of, particulars, without_hidden_actions
 from models.operations.overdose_watch import HISTORY_DAYS, WatchPlan, watch_overdoses
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
@@ -84,16 +84,21 @@ def plan_frames(
         patrol_cell_ids=pd.Series([by_market.get(site, []) for site in sites["market_id"]], dtype=object),
         excluded_cell_count=excluded.reindex(sites["market_id"]).fillna(0).to_numpy(dtype=np.int64),
     )
-    watch = overdose_watch(connection, operations[~operations["is_hidden"]], geography, as_of, settings)
+    watch = overdose_watch(connection, operations, geography, as_of, settings)
     return PlanFrames(sites, operations, actions, events, watch, names)
 
 
 def overdose_watch(
     connection: duckdb.DuckDBPyConnection, operations: pd.DataFrame, geography: Map, as_of: datetime, settings: Settings
 ) -> pd.DataFrame:
-    """Return overdose_watch less run columns: overdoses near running operations and seizures, for health partners."""
+    """Return overdose_watch less run columns: overdoses near running operations and seizures, for health partners.
+
+    Operations that column is_hidden marks, and the seizures in their areas meanwhile, are left out.
+    """
     seizures = query(connection, "overdose_watch#seizure", since=as_of - timedelta(days=HISTORY_DAYS))
-    watched = pd.concat([_watched_operations(operations, geography), _watched_seizures(seizures, geography)])
+    seizures = without_hidden_actions(seizures, operations)
+    shown = operations[~operations["is_hidden"]]
+    watched = pd.concat([_watched_operations(shown, geography), _watched_seizures(seizures, geography)])
     watched["started_at"] = pd.to_datetime(watched["started_at"], utc=True)
     config = settings.crackdowns
     plan = WatchPlan(pd.Timestamp(as_of), settings.force.time_zone, config.watch_days, config.watch_m)

@@ -266,7 +266,7 @@ def test_a_seizure_is_watched_by_its_point_and_one_without_says_why(
     chart = read_map(settings)
     with open_snapshot(home.store, home.key, as_of=as_of, wait_s=1) as known:
         place_incidents(known.connection, chart, read_run_codebook(settings, as_of), as_of, settings)
-        operations = operations_of(query(known.connection, "place_action"))
+        operations = operations_of(query(known.connection, "place_action")).assign(is_hidden=False)
         table = overdose_watch(known.connection, operations, chart, as_of, settings)
     own = table[table["cause"] == "seizure"].set_index("event_id")
     assert own.groupby(level=0).size().to_dict() == dict.fromkeys(ids, 9)
