@@ -167,7 +167,7 @@ def test_an_evaluation_is_of_the_operation_in_its_area_then_of_the_nearest(own_f
         rows = (("registration", day, None, f"market_id={market_id}"), ("crackdown_start", day, 9.0, None))
         return actions(*rows).assign(area_id=area_id, action_id=[f"{number}a", f"{number}b"])
 
-    own, other = registered("A", "market_17_10", 2 - own_first, 1), registered("B", "market_20_10", 1 + own_first, 2)
+    own, other = registered("A", "market_14_10", 2 - own_first, 1), registered("B", "market_20_10", 1 + own_first, 2)
     evaluated = actions(("evaluation", 4, None, "market_id=market_17_10; " + FOUND))
     told = operations_of(pd.concat([own, other, evaluated]))
     assert told.set_index("area_id")["evaluated_at"].notna().to_dict() == {"A": True, "B": False}
