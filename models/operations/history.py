@@ -56,8 +56,9 @@ def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
     ----------
     actions : DataFrame
         action_id, kind, area_id, notice_id, at (UTC), hours, detail, and actor, without which no evaluation counts;
-        actions without an area are left out. recorded_at and revised_at (UTC) are when its first version was recorded
-        and when the next one was; without these columns each was recorded when it was done, and not revised.
+        actions without an area are left out. recorded_at and revised_at (UTC), of registrations alone, are when
+        the first version was recorded and when the next one was; without these columns each was recorded when it was
+        done, and not revised.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 -- Actions taken before $as_of, as known at $known_at: of each the latest version, but of a registration the first that
--- was recorded, because what was registered cannot be changed. recorded_at is when the first version was recorded,
--- revised_at when the next one was, null if none was.
+-- was recorded, because what was registered cannot be changed. Of registrations, recorded_at is when the first version
+-- was recorded, and revised_at when the next one was, null if none was; of other actions both are null.
 CREATE TABLE action_snapshot AS
 WITH known AS (
     SELECT
@@ -23,6 +23,7 @@ WITH known AS (
 )
 SELECT
     action_id, version, kind, actor, subject_person_id, area_id, notice_id, "at", hours, detail, event_time,
-    recorded_at, revised_at
+    CASE first_kind WHEN 'registration' THEN recorded_at END AS recorded_at,
+    CASE first_kind WHEN 'registration' THEN revised_at END AS revised_at
 FROM known
 WHERE "at" < $as_of AND (CASE first_kind WHEN 'registration' THEN from_first ELSE from_last END) = 1

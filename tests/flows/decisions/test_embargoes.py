@@ -283,7 +283,8 @@ def test_the_commands_neither_name_nor_end_the_operation_beside_it(home: Home, m
 def test_partners_hear_nothing_of_what_is_done_there(home: Home, market: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seizure = {"kind": "seizure"}
     _, area_id = begin_beside(home, market, STARTED, seizure)
-    other = record_action(home, kind="seizure", area_id="elsewhere", actor="Insp. A", at=CLOCK)
+    areas = read_published(home.path, "area_ranking")["area_id"]
+    other = record_action(home, kind="seizure", area_id=areas[areas != area_id].iloc[0], actor="Insp. A", at=CLOCK)
     monkeypatch.setattr(partners, "_watch", lambda desk, cause_id, *rest: [cause_id])
     lists = {"referral": pd.DataFrame(), "safeguarding": pd.DataFrame()}
     with open_home_store(home) as store:
@@ -311,7 +312,7 @@ def test_the_promises_of_a_hidden_operation_still_count(home: Home, market: str)
     assert "ANNOUNCING STOPS" in harmspot(home, "promises")
 
 
-def test_ground_is_hidden_in_metres_by_whatever_cells(home: Home, market: str) -> None:
+def test_ground_is_hidden_in_metres_by_whatever_cells() -> None:
     """The same ground has other indices in cells of 300 m, and the same indices are other ground."""
     cells = ("EPSG:27700:150:3600:1200",)
     assert is_covered(cells, "market_3600_1200", 150) and is_covered(cells, "place_1800_600", 300)
