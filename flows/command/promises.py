@@ -27,6 +27,7 @@ def command(home: "Home", run_id: str | None, as_json: bool) -> None:
     from pipeline.publication.publish import read_published
 
     promises = read_published(home.path, "promise", run_id)
+    refused = read_published(home.path, "crackdown_plan", run_id)["refused_because"]
     print_frame(promises, title="promises", as_json=as_json, columns=PROMISE_COLUMNS)
     if not as_json:
-        click.echo(words_of(promises, home.settings.promises))
+        click.echo(words_of(promises, home.settings.promises, refused))

@@ -101,14 +101,15 @@ def _cells_of(home: Home, market_id: str) -> tuple[str, ...]:
 
 def _messages_about(desk: Desk, cells: tuple[str, ...]) -> list[str]:
     """Return the ids of the messages that wait and name a market at the cells, or a notice to one."""
+    size_m = desk.home.settings.places.cell_size_m
     notices = [
         notice.notice_id
         for notice in notices_of(desk.ledger).values()
-        if not notice.kind.is_to_person and is_covered(cells, notice.subject)
+        if not notice.kind.is_to_person and is_covered(cells, notice.subject, size_m)
     ]
 
     def is_about(text: str) -> bool:
-        is_named = any(is_covered(cells, market_id) for market_id in re.findall(MARKET, text))
+        is_named = any(is_covered(cells, market_id, size_m) for market_id in re.findall(MARKET, text))
         return is_named or any(notice_id in text for notice_id in notices)
 
     waiting = desk.store.undelivered(EVERY)

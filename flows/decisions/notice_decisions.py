@@ -16,7 +16,7 @@ from flows.decisions.partners import deliver_or_log, is_withheld, notice_message
 from flows.home.home import Home
 from flows.home.store_access import open_home_store, read_people
 from flows.human_log.audit_events import halt_of
-from flows.human_log.embargoes import embargoed_cells, is_covered
+from flows.human_log.embargoes import embargoed_cells, is_covered, with_embargoes
 from flows.human_log.ledger import Ledger, read_ledger
 from flows.human_log.list_events import list_events
 from flows.human_log.list_runs import lists_in_use
@@ -156,7 +156,12 @@ def _shown_notice(desk: Desk, notice_id: str, *, reader: str | None, purpose: st
 def _owed(desk: Desk, notice: Notice, at: datetime) -> str | None:
     """Return why the place may not be told of another operation before the last one is evaluated; None if it may."""
     actions = desk.store.place_actions(at)
-    operations = operations_of(actions.assign(area_id=actions["area_id"].map(_raw)))
+    cells = embargoed_cells(desk.ledger, desk.home.now())
+    operations = with_embargoes(
+        operations_of(actions.assign(area_id=actions["area_id"].map(_raw))),
+        cells,
+        desk.home.settings.places.cell_size_m,
+    )
     calendar = calendar_of(at, desk.home.settings)
     return owed_because(operations, _raw(notice.fields["area_id"]), notice.fields["market_id"], calendar)
 
@@ -233,11 +238,11 @@ def all_notices(
     ledger = ledger or read_ledger(home)
     found = notices_of(ledger)
     drafts = {n.notice_id: n for kind in kinds for n in _drafts(home, KINDS[kind], reader=reader, purpose=purpose)}
-    cells = embargoed_cells(ledger, home.now())
+    cells, size_m = embargoed_cells(ledger, home.now()), home.settings.places.cell_size_m
     chosen = [
         notice
         for notice in {**drafts, **found}.values()
-        if notice.kind.name in kinds and (notice.kind.is_to_person or not is_covered(cells, notice.subject))
+        if notice.kind.name in kinds and (notice.kind.is_to_person or not is_covered(cells, notice.subject, size_m))
     ]
     return sorted(chosen, key=lambda n: (-n.fields["written_on"].toordinal(), n.kind.name, n.notice_id))
 

@@ -16,8 +16,9 @@ import pandas as pd
 from flows.decisions.desk import Desk
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from flows.human_log.embargoes import embargoed_cells, is_covered
+from flows.human_log.embargoes import embargoed_cells, is_covered, with_embargoes
 from models.governance.notice_lifecycle import Notice
+from models.operations.history import operations_of, without_hidden_actions
 from pipeline.errors import SourceError
 from pipeline.messages.outbox import FilePublisher, OutboxMessage, Publisher, deliver
 from pipeline.messages.partners import Partner
@@ -46,7 +47,9 @@ def notice_messages(desk: Desk, before: Notice, after: Notice) -> list[OutboxMes
 
 def is_withheld(desk: Desk, notice: Notice) -> bool:
     """Return whether the notice is to a market under an embargo: nobody hears anything of it meanwhile."""
-    return not notice.kind.is_to_person and is_covered(embargoed_cells(desk.ledger, desk.home.now()), notice.subject)
+    return not notice.kind.is_to_person and is_covered(
+        embargoed_cells(desk.ledger, desk.home.now()), notice.subject, desk.home.settings.places.cell_size_m
+    )
 
 
 def run_messages(
@@ -61,7 +64,8 @@ def run_messages(
     lists : mapping of str to DataFrame
         Tables `referral` and `safeguarding`, without run columns.
     actions : DataFrame
-        Columns kind, action_id, area_id and at of recent actions; a seizure or crackdown opens an overdose watch.
+        As `models.operations.history.operations_of` takes them; a recent seizure or crackdown opens an overdose watch,
+        unless it belongs to an operation under an embargo.
     at : datetime
         The run's as_of.
 
@@ -74,6 +78,11 @@ def run_messages(
     for topic, table in (("referrals", "referral"), ("safeguarding", "safeguarding")):
         for row in lists[table].to_dict("records"):
             messages += _messages(desk, topic, row["person_id"], row, at, person_id=row["person_id"])
+    if cells := embargoed_cells(desk.ledger, desk.home.now()):
+        operations = with_embargoes(
+            operations_of(desk.store.place_actions(desk.home.now())), cells, desk.home.settings.places.cell_size_m
+        )
+        actions = without_hidden_actions(actions, operations)
     recent = actions[actions["kind"].isin(WATCHED) & (actions["at"] >= at - timedelta(days=WATCH_DAYS))]
     for action in recent.sort_values(["at", "action_id"]).to_dict("records"):
         day = desk.home.day_of(action["at"])

@@ -9,6 +9,7 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.human_log.embargoes import embargoed_cells, with_embargoes
 from flows.human_log.ledger import read_ledger
 from flows.human_log.notice_records import notices_of
 from flows.human_log.report_file import sealed_report
@@ -17,7 +18,14 @@ from flows.run.assembly import area_names_of, query, read_map
 from flows.run.plans import calendar_of
 from models.governance.notice_lifecycle import Notice
 from models.operations.crackdowns import announcement_problems, owed_because
-from models.operations.history import is_evaluation, operations_of, owed_evaluations
+from models.operations.history import (
+    ON_HOLD,
+    is_evaluation,
+    may_be_evaluated,
+    operations_of,
+    owed_evaluations,
+    to_evaluate,
+)
 from pipeline.errors import PublicationError, SourceError
 from pipeline.events.batch import Record
 from pipeline.events.schema import Action, ActionRecorded, encode_event
@@ -67,13 +75,16 @@ def register_operation(
     Raises
     ------
     SourceError
-        The last operation there is not evaluated yet.
+        The last operation there is not evaluated yet, or the place is on hold.
     """
     plan = find_plan(home, market)
     operations, calendar = operations_at(home, home.now()), calendar_of(home.now(), home.settings)
+    waiting = owed_evaluations(operations, plan["area_id"], plan["market_id"])
+    if any(operation["is_hidden"] for operation in waiting):
+        raise SourceError(f"{plan['market_id']} cannot be registered: {ON_HOLD}")
     if owed := owed_because(operations, plan["area_id"], plan["market_id"], calendar):
         raise SourceError(f"{plan['market_id']} cannot be registered: {owed}; {_EVALUATE.format(market)}")
-    if owed_evaluations(operations, plan["area_id"], plan["market_id"]):
+    if waiting:
         raise SourceError(
             f"{plan['market_id']} cannot be registered: an operation there is registered already; that cannot be "
             f"changed and lasts until its stop date or its evaluation; {_EVALUATE.format(market)}"
@@ -91,23 +102,32 @@ def evaluate_operation(home: Home, market: str, *, found: str, report: Path, by:
     Raises
     ------
     SourceError
-        No operation there waits for an evaluation; or the finding is thin, or nobody is named.
+        No operation there waits for an evaluation, or it has not started and its stop date has not come; the place is
+        on hold; or the finding is thin, or nobody is named.
     PublicationError
         The report is missing or empty.
     """
     plan, sealed = find_plan(home, market), sealed_report(report)
     home.refuse_mentions({"found": found, "by": by})
-    owed = owed_evaluations(operations_at(home, home.now()), plan["area_id"], plan["market_id"])
-    if not owed:
-        raise SourceError(f"{plan['market_id']} cannot be evaluated: no operation there waits for an evaluation")
-    market_id = owed[0]["market_id"] or plan["market_id"]
+    operations = operations_at(home, home.now())
+    owed = to_evaluate(operations[~operations["is_hidden"]], plan["area_id"], plan["market_id"])
+    if owed is None:
+        is_hidden = bool(owed_evaluations(operations, plan["area_id"], plan["market_id"]))
+        why = ON_HOLD if is_hidden else "no operation there waits for an evaluation"
+        raise SourceError(f"{plan['market_id']} cannot be evaluated: {why}")
+    market_id = owed["market_id"] or plan["market_id"]
+    if not may_be_evaluated(owed, home.today()):
+        raise SourceError(
+            f"{market_id} cannot be evaluated: its operation has not started, and its stop date {owed['stop_on']} has "
+            "not come"
+        )
     detail = "; ".join(f"{name}={text}" for name, text in {"market_id": market_id, "found": found, **sealed}.items())
     if not is_evaluation(by, detail):
         raise SourceError(
             f"{market_id} cannot be evaluated: it takes a named person, not harmspot, and at least two different words "
             "on the registered outcome against its comparison"
         )
-    action_id = record_action(home, kind="evaluation", area_id=owed[0]["area_id"], actor=by, detail=detail)
+    action_id = record_action(home, kind="evaluation", area_id=owed["area_id"], actor=by, detail=detail)
     return market_id, action_id
 
 
@@ -115,7 +135,8 @@ def refuse_start(home: Home, plan: pd.Series, at: datetime) -> None:
     """Raise SourceError if officers may not start or go on at `at`: an operation there is over and not evaluated."""
     operations, calendar = operations_at(home, at), calendar_of(at, home.settings)
     if owed := owed_because(operations, plan["area_id"], plan["market_id"], calendar):
-        raise SourceError(f"{plan['market_id']} cannot be started: {owed}; {_EVALUATE.format(plan['market_id'])}")
+        way_out = "" if owed == ON_HOLD else f"; {_EVALUATE.format(plan['market_id'])}"
+        raise SourceError(f"{plan['market_id']} cannot be started: {owed}{way_out}")
 
 
 def announced_start(home: Home, plan: pd.Series, notice_id: str | None, at: datetime) -> date:
@@ -158,13 +179,14 @@ def _served_notice(
 
 
 def operations_at(home: Home, at: datetime) -> pd.DataFrame:
-    """Return the operations in the store, including actions at exactly `at`."""
+    """Return the operations in the store, including actions at exactly `at`; is_hidden says which are embargoed now."""
     settings, as_of = home.settings, at + timedelta(microseconds=1)  # as_of is exclusive
     with open_snapshot(
         home.store, home.key, as_of=as_of, since=as_of, wait_s=settings.store.wait_s, progress=home.progress
     ) as snapshot:
         area_names_of(snapshot.connection, read_map(settings).areas)
-        return operations_of(query(snapshot.connection, "place_action"))
+        operations = operations_of(query(snapshot.connection, "place_action"))
+    return with_embargoes(operations, embargoed_cells(read_ledger(home), home.now()), settings.places.cell_size_m)
 
 
 def find_plan(home: Home, market: str) -> pd.Series:

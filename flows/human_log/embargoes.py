@@ -3,21 +3,22 @@
 An embargo covers a place, not an id: a market gets another id when it drifts by a cell or two.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import chain
 
+import numpy as np
 import pandas as pd
 
 from flows.human_log.ledger import Ledger
+from geo.cells import Grid
 from geo.same_place import ground_of
 from models.governance.embargo import EMBARGO, EMBARGO_EVENTS, Embargo, Embargoes
 from models.governance.life_cycle import Event
-from models.operations.history import SAME_CELLS, is_same_market
+from models.operations.history import SAME_CELLS
+from models.places.markets import middle_of
 
 COLUMNS = ("market_id", "state", "embargoed_by", "embargoed_at", "reason", "ends_at", "lifted_by", "lifted_because")
-_INDICES = re.compile(r":(-?\d+):(-?\d+)$")
 
 
 def embargoes_of(ledger: Ledger) -> dict[str, Embargoes]:
@@ -46,10 +47,27 @@ def cells_of_run(ledger: Ledger, as_of: datetime, known_at: datetime, now: datet
     return tuple(sorted({*embargoed_cells(ledger.until(moment), moment), *embargoed_cells(ledger, now)}))
 
 
-def is_covered(cell_ids: Iterable[str], market_id: str) -> bool:
-    """Return whether a market, by its id, lies at one of the cells or within the drift of a market from it."""
-    found = (_INDICES.search(cell_id) for cell_id in cell_ids)
-    return any(match is not None and is_same_market(f"market_{match[1]}_{match[2]}", market_id) for match in found)
+def is_covered(cell_ids: Iterable[str], market_id: object, size_m: float) -> bool:
+    """Return whether a market, by its id, lies at one of the cells or within the drift of a market from it.
+
+    `size_m` is that of the cells by which the market is named; they lie in the system of coordinates of `cell_ids`.
+    """
+    cells, middle = tuple(cell_ids), middle_of(market_id) if isinstance(market_id, str) else None
+    if middle is None:
+        return False
+    systems = {cell_id.rsplit(":", 3)[0] for cell_id in cells}
+    return any(_holds(cells, middle, Grid(crs, size_m)) for crs in sorted(systems))
+
+
+def _holds(cell_ids: tuple[str, ...], middle: tuple[int, int], grid: Grid) -> bool:
+    ground = ground_of(cell_ids, grid.crs, reach_cells=SAME_CELLS)
+    return bool(ground.holds_cells([middle[0]], [middle[1]], grid)[0])
+
+
+def with_embargoes(operations: pd.DataFrame, cell_ids: tuple[str, ...], size_m: float) -> pd.DataFrame:
+    """Return the operations with column is_hidden: whether their market, by its id, is covered by the cells."""
+    is_hidden = [is_covered(cell_ids, market_id, size_m) for market_id in operations["market_id"]]
+    return operations.assign(is_hidden=np.array(is_hidden, dtype=bool))
 
 
 class Cover:
@@ -58,13 +76,19 @@ class Cover:
     def __init__(self, cell_ids: tuple[str, ...]) -> None:
         self.cell_ids = cell_ids
 
-    def __call__(self, crs: str, market: pd.DataFrame, named: Iterable[str]) -> set[str]:
-        """Return which of the named markets of a run are hidden; `market` is its table, with outlines in `crs`."""
-        hidden = {market_id for market_id in named if is_covered(self.cell_ids, market_id)}
+    def __call__(self, crs: str, size_m: float | None, market: pd.DataFrame, named: Iterable[str]) -> set[str]:
+        """Return which of the named markets of a run are hidden.
+
+        `size_m` is that of its cells, `market` its table, with outlines in `crs`.
+        """
+        grid = Grid(crs, size_m or float(self.cell_ids[0].rsplit(":", 3)[1]))
+        ground = ground_of(self.cell_ids, crs, reach_cells=SAME_CELLS)
+        middles = {name: middle for name in sorted(set(named)) if (middle := middle_of(name))}
+        ix, iy = [x for x, _ in middles.values()], [y for _, y in middles.values()]
+        is_hidden = ground.holds_cells(ix, iy, grid)
+        hidden = {name for name, is_on in zip(middles, is_hidden, strict=True) if is_on}
         if len(market):
-            ground = ground_of(self.cell_ids, crs, reach_cells=SAME_CELLS)
-            size_m = float(self.cell_ids[0].rsplit(":", 3)[1])
-            hidden |= set(market.loc[ground.meets_outlines(market["geometry_wkb"], size_m), "market_id"])
+            hidden |= set(market.loc[ground.meets_outlines(market["geometry_wkb"], grid.size_m), "market_id"])
         return hidden
 
 

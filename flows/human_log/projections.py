@@ -17,17 +17,20 @@ from pipeline.store.interface import Store
 def shown(home: Home, store: Store, ledger: Ledger) -> Shown:
     """Return the content of every projection from the ledger of the open store."""
     cells = embargoed_cells(ledger, home.now())
-    states = {name: _without_covered(rows, cells) for name, rows in notice_states(ledger).items()}
+    states = {
+        name: _without_covered(rows, cells, home.settings.places.cell_size_m)
+        for name, rows in notice_states(ledger).items()
+    }
     made = {**states, **list_tables(ledger), "audit_report": audit_report(home, ledger)}
     places = {name: store.redact_words(frame) for name, frame in made.items() if name in read_tables().published}
     return Shown({**made, **places}, ledger.erased_people, Cover(cells) if cells else None)
 
 
-def _without_covered(states: pd.DataFrame, cells: tuple[str, ...]) -> pd.DataFrame:
+def _without_covered(states: pd.DataFrame, cells: tuple[str, ...], size_m: float) -> pd.DataFrame:
     """Return the rows of a table of notices but for those to markets under an embargo."""
     if not cells or "market_id" not in states:
         return states
-    return states[~states["market_id"].map(lambda market_id: is_covered(cells, market_id)).astype(bool)]
+    return states[~states["market_id"].map(lambda market_id: is_covered(cells, market_id, size_m)).astype(bool)]
 
 
 def projector(home: Home) -> Projector:

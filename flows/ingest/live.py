@@ -141,9 +141,10 @@ class Live:
 
     def _is_hidden(self, kind: str, place_id: str) -> bool:
         """Return whether a change would name a market under an embargo, or a notice to one."""
+        size_m = self._geography.grid.size_m
         if kind == "evidence":
-            return any(is_covered(self._hidden, market_id) for market_id in self._told_markets.loc[[place_id]])
-        return kind == "market" and is_covered(self._hidden, place_id)
+            return any(is_covered(self._hidden, market_id, size_m) for market_id in self._told_markets.loc[[place_id]])
+        return kind == "market" and is_covered(self._hidden, place_id, size_m)
 
     def _read_run(self) -> None:
         """Read the incidents that the run knew, and draw its areas and markets from them."""

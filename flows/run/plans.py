@@ -1,8 +1,8 @@
 """Plans of a run: operations against street markets, visits, and promises."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from flows.run.assembly import Map, query
 from geo.market_shapes import PATROL_CELLS, Ground, near_treatment
 from geo.placement import place_points
 from geo.same_place import Boxes
+from models.arrays import Ints
 from models.operations.crackdowns import Calendar, plan_crackdowns
-from models.operations.history import is_same_market, operations_of, particulars
+from models.operations.history import is_same_market, operations_of, particulars, without_hidden_actions
 from models.operations.overdose_watch import HISTORY_DAYS, SHOWN_AFTER_DAYS, WatchPlan, watch_overdoses
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
@@ -38,6 +39,7 @@ class PlanFrames:
     actions: pd.DataFrame
     site_events: pd.DataFrame
     overdose_watch: pd.DataFrame  # less run columns
+    hidden: frozenset[str] = frozenset()  # sites that no row may name
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,17 @@ def plan_frames(
     settings: Settings,
     hidden: Boxes | None = None,
 ) -> PlanFrames:
-    """Return actions and reports at every market and operation, less those on `hidden` ground.
+    """Return actions and reports at every market that may be shown, and at every operation.
 
-    Call `place_incidents` first.
+    Operations on `hidden` ground count with their promises, hours and areas, and are named nowhere. Call
+    `place_incidents` first.
     """
     actions = query(connection, "place_action")
-    operations = _without_hidden(_with_markets(operations_of(actions), markets.markets), geography, hidden)
-    sites = _sites(shown_markets(markets, geography, hidden).markets, operations)
+    operations = _with_markets(operations_of(actions), markets.markets)
+    names = hidden_sites(markets, operations, geography, hidden)
+    operations = operations.assign(is_hidden=operations["market_id"].isin(names))
+    sites = _sites(markets.markets, operations)
+    sites = sites[~sites["market_id"].isin(names - set(operations["market_id"].dropna()))].reset_index(drop=True)
     around = _site_cells(sites["market_id"].tolist(), geography, settings)
     connection.register("site_cell", around[["market_id", "cell_ix", "cell_iy", "is_core"]])
     events = query(connection, "site_event")
@@ -80,17 +86,21 @@ def plan_frames(
         excluded_cell_count=excluded.reindex(sites["market_id"]).fillna(0).to_numpy(dtype=np.int64),
     )
     watch = overdose_watch(connection, operations, geography, as_of, settings)
-    return PlanFrames(sites, operations, actions, events, watch)
+    return PlanFrames(sites, operations, actions, events, watch, names)
 
 
 def overdose_watch(
     connection: duckdb.DuckDBPyConnection, operations: pd.DataFrame, geography: Map, as_of: datetime, settings: Settings
 ) -> pd.DataFrame:
-    """Return overdose_watch less run columns: overdoses near operations and seizures, for health partners."""
+    """Return overdose_watch less run columns: overdoses near operations and seizures, for health partners.
+
+    Operations that column is_hidden marks, and the seizures in their areas meanwhile, are left out.
+    """
     seizures = query(connection, "overdose_watch#seizure", since=as_of - timedelta(days=HISTORY_DAYS))
+    seizures = without_hidden_actions(seizures, operations)
     config = settings.crackdowns
     shown_from = pd.Timestamp(as_of) - timedelta(days=config.watch_days + SHOWN_AFTER_DAYS)
-    own = _watched_operations(operations, geography, shown_from)
+    own = _watched_operations(operations[~operations["is_hidden"]], geography, shown_from)
     watched = pd.concat([own, _watched_seizures(seizures, geography)])
     watched["started_at"] = pd.to_datetime(watched["started_at"], utc=True)
     plan = WatchPlan(pd.Timestamp(as_of), settings.force.time_zone, config.watch_days, config.watch_m)
@@ -150,20 +160,48 @@ def shown_markets(found: Markets, geography: Map, hidden: Boxes | None) -> Marke
 
     Lists of people count all markets: they name no place, and sellers at a hidden market must not be sought elsewhere.
     """
-    if hidden is None or found.cells.empty:
+    if hidden is None:
         return found
+    return found.without(_markets_on(hidden, found, geography))
+
+
+def hidden_sites(found: Markets, operations: pd.DataFrame, geography: Map, hidden: Boxes | None) -> frozenset[str]:
+    """Return the ids of markets with a cell on hidden ground, and of operations there or at such a market."""
+    if hidden is None:
+        return frozenset()
+    markets = _markets_on(hidden, found, geography)
+    others = set(operations["market_id"].dropna()) - set(found.markets["market_id"])
+    middles = {market_id: middle_of(market_id) for market_id in sorted(others)}
+    named = {market_id: middle for market_id, middle in middles.items() if middle}
+    is_hidden = hidden.holds_cells([x for x, _ in named.values()], [y for _, y in named.values()], geography.grid)
+    on_ground = {market_id for market_id, is_on in zip(named, is_hidden, strict=True) if is_on}
+    drifted = {name for name in others if any(is_same_market(name, market_id) for market_id in markets)}
+    return frozenset(markets | on_ground | drifted)
+
+
+def _markets_on(hidden: Boxes, found: Markets, geography: Map) -> set[str]:
+    """Return the markets with a cell on hidden ground."""
     is_hidden = hidden.holds_cells(found.cells["cell_ix"], found.cells["cell_iy"], geography.grid)
-    return found.without(set(found.cells.loc[is_hidden, "market_id"]))
+    return set(found.cells.loc[is_hidden, "market_id"])
 
 
 def where_harm_went(
-    connection: duckdb.DuckDBPyConnection, operations: pd.DataFrame, geography: Map, as_of: datetime, settings: Settings
+    connection: duckdb.DuckDBPyConnection,
+    frames: PlanFrames,
+    geography: Map,
+    as_of: datetime,
+    settings: Settings,
+    hidden: Boxes | None = None,
 ) -> pd.DataFrame:
-    """Return displacement less run columns; reads the reports of the map only if an operation has started."""
-    if operations["started_at"].isna().all():
+    """Return displacement less run columns; reads the reports of the map only if an operation has started.
+
+    Nothing on `hidden` ground is measured or compared with.
+    """
+    operations = frames.operations
+    if operations.loc[~operations["is_hidden"], "started_at"].isna().all():
         return pd.DataFrame(columns=list(DISPLACEMENT_COLUMNS))
     points = query(connection, "report_history#points")
-    return measure_displacement(
+    measured = measure_displacement(
         operations,
         query(
             connection,
@@ -174,7 +212,23 @@ def where_harm_went(
         Ground(geography.grid, geography.cells, points),
         as_of=pd.Timestamp(as_of),
         longest_days=settings.crackdowns.baseline_days,
+        withheld=_cells_on(hidden, geography),
     )
+    return _shown(measured, frames.hidden)
+
+
+def _cells_on(hidden: Boxes | None, geography: Map) -> Ints | None:
+    """Return cell_ix, cell_iy of the map on hidden ground."""
+    if hidden is None:
+        return None
+    cells = geography.cells[["cell_ix", "cell_iy"]].to_numpy(np.int64)
+    return cells[hidden.holds_cells(cells[:, 0], cells[:, 1], geography.grid)]
+
+
+def _shown(rows: pd.DataFrame, hidden: Collection[str]) -> pd.DataFrame:
+    """Return the rows that name no hidden market; positions close up."""
+    shown = rows[~rows["market_id"].isin(hidden)].reset_index(drop=True)
+    return shown.assign(position=np.arange(1, len(shown) + 1)) if "position" in shown else shown
 
 
 def plan_operations(
@@ -185,9 +239,10 @@ def plan_operations(
     as_of: datetime,
     settings: Settings,
 ) -> Plans:
-    """Return the plans; `forecast` is cell_forecast."""
+    """Return the plans; `forecast` is cell_forecast. No row names a hidden market, and no visit is made for it."""
     promises = promises_of(frames, as_of, settings)
-    crackdowns = plan_markets(frames, codebook, promises, _helped_areas(frames.actions, as_of), as_of, settings)
+    every = plan_markets(frames, codebook, promises, _helped_areas(frames.actions, as_of), as_of, settings)
+    crackdowns = _shown(every, frames.hidden)
     visits = plan_visits(
         _visited_cells(crackdowns, forecast, settings),
         day=as_of.astimezone(settings.force.zone).date(),
@@ -195,7 +250,7 @@ def plan_operations(
         seed=settings.seed,
         config=settings.visits,
     )
-    return Plans(crackdowns, visits, promises)
+    return Plans(crackdowns, visits, replace(promises, promises=_shown(promises.promises, frames.hidden)))
 
 
 def plan_markets(
@@ -260,16 +315,6 @@ def _with_markets(operations: pd.DataFrame, markets: pd.DataFrame) -> pd.DataFra
     first = markets.drop_duplicates("area_id").set_index("area_id")["market_id"]
     named = operations["market_id"].astype(object)
     return operations.assign(market_id=named.where(named.notna(), operations["area_id"].map(first)))
-
-
-def _without_hidden(operations: pd.DataFrame, geography: Map, hidden: Boxes | None) -> pd.DataFrame:
-    """Return the operations less those at markets whose middle lies on hidden ground."""
-    middles = [middle_of(market) if isinstance(market, str) else None for market in operations["market_id"]]
-    if hidden is None or not any(middles):
-        return operations
-    cells = np.array([middle or (0, 0) for middle in middles])
-    is_hidden = hidden.holds_cells(cells[:, 0], cells[:, 1], geography.grid)
-    return operations[~(is_hidden & np.array([middle is not None for middle in middles]))].reset_index(drop=True)
 
 
 def _sites(markets: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:

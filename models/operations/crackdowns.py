@@ -20,8 +20,8 @@ from scipy.special import gammaincinv
 from models.arrays import Row
 from models.checks import expect
 from models.operations.benefit import BANDS, BenefitConfig, draw_averted, weigh
-from models.operations.history import is_over, owed_evaluations
-from models.operations.promises import Promises
+from models.operations.history import ON_HOLD, is_over, owed_evaluations
+from models.operations.promises import STOPPED, Promises
 from models.operations.tipping import draw_hours_needed
 
 TROUBLE = ("dealing", "fear", "paraphernalia", "disorder", "violence")
@@ -156,12 +156,15 @@ def plan_crackdowns(
 def owed_because(operations: pd.DataFrame, area_id: str, market_id: str, calendar: Calendar) -> str | None:
     """Return why nothing may be announced or go on at a place before an evaluation; None if none is due.
 
-    An operation that runs before its stop date owes its evaluation only once it is over.
+    An operation that runs before its stop date owes its evaluation only once it is over. Nothing is said of one that
+    column is_hidden of the operations marks.
     """
     over = [each for each in owed_evaluations(operations, area_id, market_id) if is_over(each, calendar.today)]
     if not over:
         return None
     last = over[-1]
+    if last.get("is_hidden"):
+        return ON_HOLD
     ended_on, renewed_on = calendar.day(last["ended_at"]), calendar.day(last["renewed_at"])
     over_since = f"its operation ended on {ended_on}" if ended_on else f"its stop date {last['stop_on']} has come"
     renewed = f", and was renewed on {renewed_on} without an evaluation" if renewed_on else ""
@@ -169,11 +172,13 @@ def owed_because(operations: pd.DataFrame, area_id: str, market_id: str, calenda
 
 
 def _operation_of(site: Row, current: pd.DataFrame) -> Row:
-    """Return the running operation at this market; `is_elsewhere` if the area's one is elsewhere; empty if none."""
+    """Return the running operation at this market; `is_elsewhere`, why not if it is elsewhere; empty if none."""
     if site["area_id"] not in current.index:
         return {}
     operation: Row = {**current.loc[site["area_id"]].to_dict(), "area_id": site["area_id"]}
-    return operation if operation["market_id"] in (None, site["market_id"]) else {"is_elsewhere": True}
+    if operation["market_id"] in (None, site["market_id"]):
+        return operation
+    return {"is_elsewhere": ON_HOLD if operation.get("is_hidden") else "another operation runs in this area"}
 
 
 def _site_row(
@@ -319,9 +324,11 @@ def announcement_problems(
     """
     own = operations[(operations["area_id"] == plan["area_id"]) & operations["ended_at"].isna()]
     operation: Mapping[Any, Any] = dict(own.iloc[-1]) if len(own) else {}
+    if operation.get("is_hidden"):
+        return [ON_HOLD]
     problems = [f"refused: {reason}" for reason in plan["refused_because"]]
     if owed := owed_because(operations, plan["area_id"], plan["market_id"], calendar):
-        problems.append(f"{owed}: harmspot plan evaluate")
+        problems.append(owed if owed == ON_HOLD else f"{owed}: harmspot plan evaluate")
     if plan["phase"] != "announce":
         problems.append(f"its phase is {plan['phase']}: {plan['why']}")
     missing = [name for name in ("registered_at", "outcome", "comparison", "stop_on") if pd.isna(operation.get(name))]
@@ -439,8 +446,8 @@ def _whole_budget(needed: np.ndarray, config: CrackdownsConfig) -> tuple[float, 
 def _refusals(row: Row, promises: Promises, config: CrackdownsConfig) -> list[str]:
     """Return the reasons why it may not be announced, whatever the budget."""
     reasons = [row["owed"]] if row["owed"] else []
-    if row["operation"].get("is_elsewhere"):
-        reasons.append("another operation runs in this area")
+    if elsewhere := row["operation"].get("is_elsewhere"):
+        reasons.append(elsewhere)
     if row["grade"] != "flagrant" or row["is_provisional"]:
         reasons.append("not flagrant by public reports")
     if not row["patrol_cell_ids"]:
@@ -448,7 +455,7 @@ def _refusals(row: Row, promises: Promises, config: CrackdownsConfig) -> list[st
     if not row["is_benefit_met"]:
         reasons.append(f"its benefit case is {row['benefit_why']}")
     if not promises.may_announce:
-        reasons.append(f"only {promises.kept_rate:.0%} of promises were kept: nothing more is announced")
+        reasons.append(f"only {promises.kept_rate:.0%} {STOPPED}")
     return reasons
 
 

@@ -3,14 +3,15 @@
 An operation begins with its registration (or, if unregistered, with its announcement or first hours) and ends with
 `crackdown_end` or its evaluation. The next registration at the place waits for the evaluation, as that of a list does
 (`models.governance.list_effects`): one that comes sooner, by whatever way, begins nothing. The place is the area, and
-the market in whichever area it lies.
+the market in whichever area it lies. What was registered first holds: a registration that was recorded later never
+comes before one that was recorded earlier, whatever day it names, and a changed version of one is a renewal.
 
 The `detail` of an action holds `key=value; key=value`: market_id, outcome, comparison and stop_on of a registration,
 starts_on of an announcement, `phase=maintain` of the hours that hold a tipped market, found and report of an
 evaluation.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -27,6 +28,8 @@ COLUMNS = (
 )  # fmt: skip
 _MOMENTS = tuple(name for name in COLUMNS if name.endswith("_at"))
 SAME_CELLS = 3  # the largest drift, in cells, at which a market counts as the same
+LONGEST = timedelta(days=366)  # between a registration and its stop date
+ON_HOLD = "this place is on hold"  # all that is said of an operation that is hidden
 UNSTATED = "unstated"  # actor of an action whose source names nobody
 
 
@@ -53,25 +56,25 @@ def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
     ----------
     actions : DataFrame
         action_id, kind, area_id, notice_id, at (UTC), hours, detail, and actor, without which no evaluation counts;
-        actions without an area are left out.
+        actions without an area are left out. recorded_at and revised_at (UTC), of registrations alone, are when
+        the first version was recorded and when the next one was; without these columns each was recorded when it was
+        done, and not revised.
 
     Returns
     -------
     DataFrame
         COLUMNS: times in UTC, stop_on and promised_start dates; steps not yet done are null. An operation has no
-        market_id before it is registered. renewed_at is the first registration that came before its evaluation.
+        market_id before it is registered. renewed_at is the first registration, or version of its
+        own, that came before its evaluation.
     """
     operations: list[Row] = []
     current: dict[str, Row] = {}  # by area
-    # At the same time an operation ends, and is evaluated, before the next begins.
-    turn = actions["kind"].map({"crackdown_end": 0, "evaluation": 1}).fillna(2)
-    ordered = actions.assign(turn=turn).dropna(subset="area_id").sort_values(["at", "turn", "action_id"])
-    for action in ordered.to_dict("records"):  # actions on places are few
+    for action in _in_order(actions.dropna(subset="area_id")).to_dict("records"):  # actions on places are few
         if action["kind"] in ("registration", "evaluation"):
             market_id = particulars(_text(action["detail"])).get("market_id")
             owed = [each for each in operations if _is_owed(each) and _is_at(each, action["area_id"], market_id)]
             if action["kind"] == "evaluation":
-                _evaluate(owed[:1], action)
+                _evaluate(_of_evaluation(owed, action["area_id"], market_id), action)
                 continue
             if owed:
                 _note_renewal(owed, action)
@@ -87,6 +90,52 @@ def operations_of(actions: pd.DataFrame) -> pd.DataFrame:
             _record(own, action)
     in_order = sorted(operations, key=lambda each: str(each["area_id"]))
     return _typed(pd.DataFrame(in_order, columns=list(COLUMNS)))
+
+
+def _in_order(actions: pd.DataFrame) -> pd.DataFrame:
+    """Return the actions in the order in which they count, with recorded_at and revised_at.
+
+    At the same time an operation ends, and is evaluated, before the next begins.
+    """
+    turn = actions["kind"].map({"crackdown_end": 0, "evaluation": 1}).fillna(2)
+    every = actions.assign(turn=turn).reset_index(drop=True)
+    every["recorded_at"] = every.get("recorded_at", every["at"])
+    every["revised_at"] = every.get("revised_at", pd.Series(pd.NaT, index=every.index))
+    counts_at = every["at"].tolist()
+    counted: list[tuple[Any, Row]] = []  # moment and place of the registrations recorded so far
+    registered = every[every["kind"] == "registration"].sort_values(["recorded_at", "at", "action_id"])
+    for number, action in zip(registered.index.tolist(), registered.to_dict("records"), strict=True):
+        market_id = particulars(_text(action["detail"])).get("market_id")
+        place: Row = {"area_id": action["area_id"], "market_id": market_id}
+        earlier = [at for at, other in counted if _is_at(other, action["area_id"], market_id)]
+        counts_at[number] = max([action["at"], *earlier])
+        counted.append((counts_at[number], place))
+    every["at"] = pd.Series(counts_at, index=every.index, dtype=every["at"].dtype)
+    return every.sort_values(["at", "turn", "recorded_at", "action_id"])
+
+
+def without_hidden_actions(actions: pd.DataFrame, operations: pd.DataFrame) -> pd.DataFrame:
+    """Return the actions less those done in the area of an operation marked is_hidden while it lasts."""
+    for operation in operations[operations["is_hidden"]].to_dict("records"):
+        begun = min(
+            at for name in ("registered_at", "announced_at", "started_at") if not pd.isna(at := operation[name])
+        )
+        is_since = (actions["area_id"] == operation["area_id"]) & (actions["at"] >= begun)
+        actions = actions[~(is_since & ~(actions["at"] > operation["ended_at"]))]
+    return actions
+
+
+def to_evaluate(operations: pd.DataFrame, area_id: str, market_id: str | None) -> Row | None:
+    """Return the operation that an evaluation at a place is of; None if none there waits for one."""
+    return next(iter(_of_evaluation(owed_evaluations(operations, area_id, market_id), area_id, market_id)), None)
+
+
+def may_be_evaluated(operation: Row, today: date) -> bool:
+    """Return whether it has started or its stop date has come; without such a date, whether it started or ended."""
+    if not pd.isna(operation["started_at"]):
+        return True
+    stop_on = operation["stop_on"]
+    return not pd.isna(operation["ended_at"]) if pd.isna(stop_on) else today >= stop_on
 
 
 def owed_evaluations(operations: pd.DataFrame, area_id: str, market_id: str | None) -> list[Row]:
@@ -120,8 +169,23 @@ def _is_at(operation: Row, area_id: str, market_id: str | None) -> bool:
     return operation["area_id"] == area_id or is_same_market(operation["market_id"], market_id)
 
 
+def _of_evaluation(owed: list[Row], area_id: str, market_id: str | None) -> list[Row]:
+    """Return the operation that an evaluation is of: in the same area if one is, then the nearest, then the oldest."""
+
+    def distance(operation: Row) -> tuple[bool, int]:
+        left, right = (
+            middle_of(each) if isinstance(each, str) else None for each in (operation["market_id"], market_id)
+        )
+        away = max(abs(left[0] - right[0]), abs(left[1] - right[1])) if left and right else SAME_CELLS + 1
+        return operation["area_id"] != area_id, away
+
+    return sorted(owed, key=distance)[:1]
+
+
 def _evaluate(owed: list[Row], action: Row) -> None:
     for operation in owed if is_evaluation(action.get("actor"), action["detail"]) else []:
+        if not may_be_evaluated(operation, action["at"].date()):
+            continue
         operation |= {"evaluated_at": action["at"], "ended_at": operation["ended_at"] or action["at"]}
 
 
@@ -135,7 +199,10 @@ def _record(operation: Row, action: Row) -> None:
     match action["kind"]:
         case "registration":
             operation |= {name: details.get(name) for name in ("market_id", "outcome", "comparison")}
-            operation |= {"registered_at": at, "stop_on": _day(details.get("stop_on"))}
+            stop_on, latest = _day(details.get("stop_on")), at.date() + LONGEST
+            operation |= {"registered_at": at, "stop_on": min(stop_on, latest) if stop_on else None}
+            if not pd.isna(action["revised_at"]):
+                operation["renewed_at"] = action["revised_at"]
         case "partners_told":
             operation["partners_told_at"] = operation["partners_told_at"] or at
         case "announcement" if operation["announced_at"] is None:

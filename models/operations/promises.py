@@ -10,7 +10,7 @@ violation whose deadline is not over (earliest deadline first, which is optimal:
 Quarterly 14:313). What is left over answers late: the oldest consequence the oldest violation before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from models.arrays import Row
 from models.checks import expect
 
 CONSEQUENCES = ("sanction", "arrest", "seizure")
+STOPPED = "of promises were kept: nothing more is announced"  # end of the reason for which a plan refuses
 _HOUR = pd.Timedelta(hours=1)
 COLUMNS = (
     "area_id", "promise_kind", "announced_at", "market_id", "notice_id", "promised", "due_on", "status",
@@ -65,12 +66,16 @@ class Promises:
         return f"{words_of(self.promises, config)}; {swift}; {sure}"
 
 
-def words_of(promises: pd.DataFrame, config: PromisesConfig) -> str:
-    """Return text on how many promises (rows of `promise`) were kept, and whether announcing stops."""
+def words_of(promises: pd.DataFrame, config: PromisesConfig, refused: Iterable[Sequence[str]] = ()) -> str:
+    """Return text on how many promises (rows of `promise`) were kept, and whether announcing stops.
+
+    It stops also where the reasons in `refused` (refused_because of the plan) say so: promises not shown count too.
+    """
     rate, due = _kept_rate(promises)
+    is_stopped = any(reason.endswith(STOPPED) for reasons in refused for reason in reasons)
+    halt = "; ANNOUNCING STOPS until promises are kept again" if is_stopped or not _may_announce(rate, config) else ""
     if not due:
-        return "no promise is due yet"
-    halt = "" if _may_announce(rate, config) else "; ANNOUNCING STOPS until promises are kept again"
+        return f"no promise is due yet{halt}"
     return f"{due} promises due, {rate:.0%} kept (floor {config.kept_rate_floor:.0%}){halt}"
 
 

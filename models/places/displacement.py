@@ -31,6 +31,7 @@ SHOWN_CONTROLS = 5
 MEASURES = ("", "harm_")
 _ENDS = ("", "_lo", "_hi")
 _DAY_S = 86400.0
+_NO_CELLS = np.zeros((0, 2), dtype=np.int64)
 DISPLACEMENT_COLUMNS = (
     "market_id", "split", "part", "area_id", "started_at", "window_days", "control_count", "control_ids",
     *(f"{part}_{when}" for part in ("target", "ring", "control", "control_ring") for when in ("before", "after")),
@@ -49,6 +50,7 @@ def measure_displacement(
     *,
     as_of: pd.Timestamp,
     longest_days: int,
+    withheld: Ints | None = None,
 ) -> pd.DataFrame:
     """Measure the latest operation at each market, with as many days since its start as are compared with.
 
@@ -67,6 +69,8 @@ def measure_displacement(
         end of the history (UTC).
     longest_days : int
         maximum length of the window in days.
+    withheld : Ints, optional
+        cell_ix, cell_iy in rows: ground that no row names, as a next place or as a placebo.
 
     Returns
     -------
@@ -81,6 +85,7 @@ def measure_displacement(
     begun = known.dropna(subset="started_at").sort_values(["started_at", "area_id"])
     latest = begun.drop_duplicates("market_id", keep="last").sort_values("market_id")
     reports = None
+    withheld = _NO_CELLS if withheld is None else withheld
     rows: list[Row] = []
     for operation in latest.to_dict("records"):
         days_since = (as_of - operation["started_at"]) / pd.Timedelta(days=1)
@@ -90,7 +95,7 @@ def measure_displacement(
         if reason := _not_compared(row, days_since, reports):
             rows.append({**row, **_NONE, "why": reason})
         else:
-            rows += _measured(row, known, reports, ground)
+            rows += _measured(row, known, reports, ground, withheld)
     return pd.DataFrame(rows, columns=list(DISPLACEMENT_COLUMNS))
 
 
@@ -149,11 +154,11 @@ def _parts(reports: Reports) -> list[_Part]:
     return [whole, *(_Part("zone", zone, zones, whole.column) for zone, zones in ZONE_ROWS.items()), *others]
 
 
-def _measured(row: Row, known: pd.DataFrame, reports: Reports, ground: Ground) -> list[Row]:
+def _measured(row: Row, known: pd.DataFrame, reports: Reports, ground: Ground, withheld: Ints) -> list[Row]:
     """Return the rows of an operation: each part beside its placebos, then all of them judged together."""
     days = days_of(_day(row["started_at"]), row["window_days"], reports.day[0])
     others = _with_another_operation(row["market_id"], known, days)
-    compared = compare_places(place_middle(row["market_id"]), others, reports, ground, days)
+    compared = compare_places(place_middle(row["market_id"]), others, withheld, reports, ground, days)
     row |= {"control_count": len(compared.counts) - 1, "control_ids": list(compared.place_ids[:SHOWN_CONTROLS])}
     row |= {"independent_count": compared.independent}
     parts, unit = _parts(reports), _units(reports)
@@ -179,7 +184,7 @@ def _with_another_operation(market_id: str, known: pd.DataFrame, days: Days) -> 
     begin, end = (pd.Timestamp(day * _DAY_S, unit="s", tz="UTC") for day in (first, days.start + days.window))
     is_felt = (known["felt_from"] < end) & ~(known["ended_at"] < begin) & (known["market_id"] != market_id)
     middles = [place_middle(other) for other in sorted(known.loc[is_felt, "market_id"].unique())]
-    return np.concatenate([np.zeros((0, 2), dtype=np.int64), *middles])
+    return np.concatenate([_NO_CELLS, *middles])
 
 
 def _units(reports: Reports) -> Floats:

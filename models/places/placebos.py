@@ -133,7 +133,9 @@ class Compared:
     next_independent: int  # placebos that share no next place, nor days
 
 
-def compare_places(middle: Ints, others: Ints, reports: Reports, ground: Ground, days: Days) -> Compared:
+def compare_places(
+    middle: Ints, others: Ints, withheld: Ints, reports: Reports, ground: Ground, days: Days
+) -> Compared:
     """Choose the placebos of a place and count the reports around it and around them.
 
     Parameters
@@ -142,6 +144,8 @@ def compare_places(middle: Ints, others: Ints, reports: Reports, ground: Ground,
         cell_ix, cell_iy in the middle of the operation's place, as one row.
     others : Ints
         such middles of places with another operation in the days compared: no placebo shares a zone with them.
+    withheld : Ints
+        cells of the ground that nothing may name: no place that is compared with, and no next place, touches it.
     reports : Reports
         all reports of the map.
     ground : Ground
@@ -149,7 +153,7 @@ def compare_places(middle: Ints, others: Ints, reports: Reports, ground: Ground,
     days : Days
         the days compared.
     """
-    dates = [_Date(reports, ground, days.spans(back)) for back in range(days.dates)]
+    dates = [_Date(reports, ground, days.spans(back), withheld) for back in range(days.dates)]
     its_next = dates[0].next_places(middle, dates[0].are_beyond(others, RING_M))[0]
     own = dates[0].counts(middle, [its_next])
     counts, of_map = [own], [dates[0].of_map() - own[..., 0].sum(axis=1)]
@@ -174,13 +178,14 @@ def compare_places(middle: Ints, others: Ints, reports: Reports, ground: Ground,
 
 
 class _Date:
-    """The places of the map on one starting date, heaviest first."""
+    """The places of the map on one starting date, heaviest first, but for those on withheld ground."""
 
-    def __init__(self, reports: Reports, ground: Ground, spans: Sequence[tuple[float, float]]) -> None:
+    def __init__(self, reports: Reports, ground: Ground, spans: Sequence[tuple[float, float]], withheld: Ints) -> None:
         self.reports, self.ground, self.spans = reports, ground, spans
         self.cells = ground.cells[["cell_ix", "cell_iy"]].to_numpy(np.int64)
         self.weights = ground.weights(reports.trouble(spans[SPANS.index("recent")]))
         rows = ground.heaviest(self.weights)
+        rows = rows[ground.apart_m(self.cells[rows], withheld).min(axis=1, initial=np.inf) > 0]
         self.places, self.heights = self.cells[rows], self.weights[rows]
 
     def are_beyond(self, places: Ints, metres: float) -> Bools:

@@ -50,7 +50,15 @@ from pipeline.publication.duckdb_file import (
     write_file,
 )
 from pipeline.publication.tables import Table, conform, read_tables
-from pipeline.publication.withheld import Withheld, hidden_markets, markets_by_run, named_markets, without_markets
+from pipeline.publication.withheld import (
+    Withheld,
+    cell_size,
+    cell_sizes,
+    hidden_markets,
+    markets_by_run,
+    named_markets,
+    without_markets,
+)
 
 PUBLISHED = "published.duckdb"
 RESTRICTED = "restricted.duckdb"
@@ -144,7 +152,9 @@ def publish(
             shown_places, shown_people = _projected(shown)
             if shown.withheld:
                 _withhold(home, {}, shown.withheld)
-                hidden = hidden_markets(places["market"], run["crs"], shown.withheld, named_markets(places))
+                hidden = hidden_markets(
+                    places["market"], run["crs"], cell_size(places), shown.withheld, named_markets(places)
+                )
                 places |= without_markets(places, hidden)
             _replace_pair(
                 home,
@@ -209,11 +219,11 @@ def _rows_without(
     changed, damaged = {}, set()
     with opened(path, None) as connection:
         hashes, present = hashes_of(connection, path), table_names(connection)
-        named = markets_by_run(connection, tables)
+        named, sizes = markets_by_run(connection, tables), cell_sizes(connection)
         for run in _kept_rows_of_runs(connection, hashes).to_pylist():
             run_id = run["run_id"]
             market = _rows_of_run(connection, tables["market"], run_id, present)
-            hidden = hidden_markets(market, run["crs"], withheld, named.get(run_id, ()))
+            hidden = hidden_markets(market, run["crs"], sizes.get(run_id), withheld, named.get(run_id, ()))
             of_run = [table for table in tables.values() if hidden and table.is_of_one_run and table.name in present]
             rows = {table.name: _rows_of_run(connection, table, run_id, present) for table in of_run}
             for name, left in without_markets(rows, hidden).items():

@@ -1,7 +1,8 @@
 """Markets that are withheld: no published row of any run names them, and the others stand as if there were no more.
 
-A row that names a withheld market in a text goes; a list loses the entry, and the count beside it one. Ranks and
-positions close up, also those of the run before. Which markets are withheld is for the caller to say, run by run,
+A row that names a withheld market in a text goes; a list loses the entry, and the count beside it one. A place on the
+same ground (`place_IX_IY`) is cut out of the texts that list it. Ranks and positions close up, also those of the run
+before. Which markets are withheld is for the caller to say, run by run,
 because only the outlines of a run tell which of its markets lie where.
 """
 
@@ -16,13 +17,15 @@ import pyarrow as pa
 from pipeline.database import literal_sql, name_sql
 from pipeline.publication.tables import RUN_COLUMNS, Table
 
-# Returns which of some named markets are withheld, from the crs of a run, its table `market` and the names.
-Withheld = Callable[[str, pd.DataFrame, Iterable[str]], set[str]]
+# Returns which of some named markets are withheld, from the crs of a run, the metres of its cells (None if it has
+# none), its table `market` and the names.
+Withheld = Callable[[str, float | None, pd.DataFrame, Iterable[str]], set[str]]
 Row = dict[str, Any]
 
-MARKET = r"market_-?\d+_-?\d+"
-# Columns that name a market in a table of places; a run that names one nowhere there names it nowhere.
-NAMING = ("market_id", "place_id", "chosen_for", "event_id")
+MARKET = r"(?:market|place)_-?\d+_-?\d+"
+PLACES = re.compile(r"place_-?\d+_-?\d+(?:, place_-?\d+_-?\d+)*")
+# Columns that name a market or place in a table of places; a run that names one nowhere there names it nowhere.
+NAMING = ("market_id", "place_id", "chosen_for", "event_id", "control_ids", "why")
 ORDERS = ("rank", "position")
 UNMOVED = "This place hardly moved; others did."
 
@@ -44,35 +47,67 @@ _COLUMNS = "SELECT table_name, column_name FROM duckdb_columns() WHERE database_
 def _named_sql(table_name: str, column: str) -> str:
     table, name = name_sql(table_name), name_sql(column)
     return (
-        f"SELECT DISTINCT run_id, {name} FROM kept.{table} "  # noqa: S608 - names come from tables.yml
-        f"WHERE regexp_full_match({name}, {literal_sql(MARKET)}) ORDER BY ALL"
+        f"SELECT DISTINCT run_id, unnest(regexp_extract_all({name}::VARCHAR, {literal_sql(MARKET)})) "  # noqa: S608
+        f"FROM kept.{table} ORDER BY ALL"  # names come from tables.yml
     )
 
 
 def named_markets(tables: Mapping[str, pa.Table]) -> set[str]:
     """Return the markets that the tables of one run name in a column of NAMING."""
     columns = [rows[name].to_pylist() for rows in tables.values() for name in NAMING if name in rows.column_names]
-    return {name for column in columns for name in column if name and re.fullmatch(MARKET, name)}
+    return {name for column in columns for value in column if value for name in re.findall(MARKET, str(value))}
 
 
-def hidden_markets(market: pa.Table, crs: str, withheld: Withheld, named: Iterable[str]) -> set[str]:
-    """Return which of the `named` markets of a run are withheld; `market` is its table."""
+def cell_sizes(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    """Return the metres of the cells of each run in the attached file `kept`."""
+    if ("cell_forecast", "cell_size_m") not in connection.execute(_COLUMNS).fetchall():
+        return {}
+    found = connection.execute("SELECT run_id, max(cell_size_m) FROM kept.cell_forecast GROUP BY run_id")
+    return {run_id: float(size_m) for run_id, size_m in found.fetchall()}
+
+
+def cell_size(tables: Mapping[str, pa.Table]) -> float | None:
+    """Return the metres of the cells of a run; None if it has none."""
+    forecast = tables.get("cell_forecast")
+    return float(forecast["cell_size_m"][0].as_py()) if forecast is not None and len(forecast) else None
+
+
+def hidden_markets(
+    market: pa.Table, crs: str, size_m: float | None, withheld: Withheld, named: Iterable[str]
+) -> set[str]:
+    """Return which of the `named` markets of a run are withheld; `market` is its table, `size_m` that of its cells."""
     columns = ["market_id", "geometry_wkb"]
     outlines = market.select(columns).to_pandas() if len(market) else pd.DataFrame(columns=columns)
-    return withheld(crs, outlines, named)
+    return withheld(crs, size_m, outlines, named)
 
 
 def without_markets(tables: Mapping[str, pa.Table], hidden: Collection[str]) -> dict[str, pa.Table]:
     """Return those of the tables of one run that change if no row names a `hidden` market, changed."""
     if not hidden:
         return {}
+    given, tables = tables, {name: _without_places(rows, hidden) for name, rows in tables.items()}
     gone = {name: _gone(rows, hidden) for name, rows in tables.items()}
     now = [row["rank"] for row in gone["market"]]
     before = {row["market_id"]: row.get("rank_before") for row in gone["market"]}
     changes = {row["place_id"]: row["rank_before"] for row in gone.get("place_change", [])}
     earlier = [rank for rank in (changes | before).values() if rank is not None]
     left = {name: _cleaned(name, rows, hidden, gone[name], now, earlier) for name, rows in tables.items()}
-    return {name: rows for name, rows in left.items() if rows is not tables[name] and not rows.equals(tables[name])}
+    return {name: rows for name, rows in left.items() if rows is not given[name] and not rows.equals(given[name])}
+
+
+def _without_places(rows: pa.Table, hidden: Collection[str]) -> pa.Table:
+    """Return the rows with the hidden places cut out of the texts that list them; the table itself if none changes."""
+
+    def left(listed: re.Match[str]) -> str:
+        shown = [place for place in listed[0].split(", ") if place not in hidden]
+        return ", ".join(shown) or "none that is shown"
+
+    for name in _texts(rows):
+        texts = rows[name].to_pylist()
+        cut = [text if text is None or "place_" not in text else PLACES.sub(left, text) for text in texts]
+        if cut != texts:
+            rows = rows.set_column(rows.column_names.index(name), rows.field(name), pa.array(cut, rows[name].type))
+    return rows
 
 
 def _texts(rows: pa.Table) -> list[str]:
@@ -85,7 +120,11 @@ def _lists(rows: pa.Table) -> list[str]:
 
 
 def _names(text: str | None, hidden: Collection[str]) -> bool:
-    return text is not None and "market_" in text and any(found in hidden for found in re.findall(MARKET, text))
+    return (
+        text is not None
+        and ("market_" in text or "place_" in text)
+        and any(found in hidden for found in re.findall(MARKET, text))
+    )
 
 
 def _gone(rows: pa.Table, hidden: Collection[str]) -> list[Row]:

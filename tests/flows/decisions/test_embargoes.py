@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pandas as pd
@@ -15,28 +16,42 @@ import pytest
 from click.testing import CliRunner
 
 from flows.command import cli
+from flows.decisions import partners
+from flows.decisions.desk import Desk
 from flows.decisions.embargoes import embargo_market, lift_embargo, read_embargoes
 from flows.decisions.notice_decisions import Decision, NoticeRefusedError, all_notices, do, open_notice
-from flows.decisions.place_actions import announced_start, find_plan, record_action
+from flows.decisions.place_actions import (
+    announced_start,
+    evaluate_operation,
+    find_plan,
+    operations_at,
+    record_action,
+    register_operation,
+)
 from flows.home.home import Home
 from flows.home.stage import direct
 from flows.home.store_access import open_home_store
+from flows.human_log.embargoes import Cover, is_covered
 from flows.human_log.ledger import read_ledger
 from flows.ingest.live import CHANGES, Live, start_live, write_live
 from flows.outputs import render
 from flows.outputs.plan_page import write_plan_page
 from flows.outputs.render import write_outputs
 from flows.run.assembly import read_map
+from flows.run.plans import hidden_sites, shown_markets
 from flows.run.prioritise import prioritise
 from flows.schedule.daily import daily_run, identify_run, publish_run
-from pipeline.errors import HarmspotError, PublicationError, PurposeError
+from geo.cells import Grid
+from geo.same_place import ground_of
+from models.places.markets import Markets
+from pipeline.errors import HarmspotError, PublicationError, PurposeError, SourceError
 from pipeline.messages.outbox import make_message
 from pipeline.publication.publish import changed_tables, read_published, runs
 from tests.town import AS_OF, CLOCK, TownRun
 
 SECRET = {"reason": "a covert inquiry until the arrests", "by": "Supt. A. Lee"}
 UNTIL = AS_OF + timedelta(days=20)
-NAMED = re.compile(r"market_(-?\d+)_(-?\d+)")
+NAMED = re.compile(r"(?:market|place)_(-?\d+)_(-?\d+)")
 
 
 def near(market_id: str, text: str) -> list[str]:
@@ -223,6 +238,102 @@ def test_an_operation_there_is_hidden_with_it(home: Home, market: str) -> None:
     daily_run(home, AS_OF + timedelta(days=2))
     assert naming(home, market) == []
     assert len(read_published(home.path, "cell_forecast")) and len(read_published(home.path, "visit_plan"))
+
+
+def begin_beside(home: Home, market: str, *steps: dict) -> tuple[str, str]:
+    """Begin an operation ten cells from a market, in its area, and embargo it after the next run; return both."""
+    plan = find_plan(home, market)
+    x, y = map(int, NAMED.fullmatch(market).groups())  # type: ignore[union-attr]
+    secret = f"market_{x + 10}_{y}"
+    for step in (
+        {"kind": "registration", "detail": f"market_id={secret}; outcome=o; comparison=c; stop_on=2026-09-01"},
+        *steps,
+    ):
+        record_action(home, area_id=plan["area_id"], actor="Insp. A", **step)
+    home.clock = CLOCK + timedelta(days=3)
+    daily_run(home, AS_OF + timedelta(days=3))
+    assert "table crackdown_plan" in naming(home, secret)
+    embargo_market(home, secret, until=UNTIL, **SECRET)
+    home.clock = CLOCK + timedelta(days=4)
+    daily_run(home, AS_OF + timedelta(days=4))
+    assert naming(home, secret) == []
+    return secret, str(plan["area_id"])
+
+
+STARTED = {"kind": "crackdown_start", "hours": 5000.0}
+
+
+def test_the_commands_neither_name_nor_end_the_operation_beside_it(home: Home, market: str, tmp_path: Path) -> None:
+    secret, area_id = begin_beside(home, market, STARTED)
+    report = tmp_path / "report.txt"
+    report.write_text("reports fell by a third")
+    said = {"found": "reports fell by a third", "report": report}
+    for by in ("M. Ito", "harmspot"):
+        with pytest.raises(SourceError, match=r"cannot be evaluated: this place is on hold$") as refused:
+            evaluate_operation(home, market, by=by, **said)
+        assert near(secret, str(refused.value)) == []
+    terms = {"outcome": "o", "comparison": "c", "stop_on": UNTIL, "by": "Insp. A"}
+    with pytest.raises(SourceError, match=r"cannot be registered: this place is on hold$"):
+        register_operation(home, market, **terms)
+    operations = operations_at(home, home.now())
+    own = operations[operations["area_id"] == area_id]
+    assert own["market_id"].tolist() == [secret] and own["ended_at"].isna().all()
+
+
+def test_partners_hear_nothing_of_what_is_done_there(home: Home, market: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seizure = {"kind": "seizure"}
+    _, area_id = begin_beside(home, market, STARTED, seizure)
+    areas = read_published(home.path, "area_ranking")["area_id"]
+    other = record_action(home, kind="seizure", area_id=areas[areas != area_id].iloc[0], actor="Insp. A", at=CLOCK)
+    monkeypatch.setattr(partners, "_watch", lambda desk, cause_id, *rest: [cause_id])
+    lists = {"referral": pd.DataFrame(), "safeguarding": pd.DataFrame()}
+    with open_home_store(home) as store:
+        actions = store.place_actions(home.now())
+        assert area_id.rsplit("@", 1)[0] in set(actions.loc[actions["kind"] == "seizure", "area_id"])
+        told = partners.run_messages(Desk(home, store), lists, actions, home.now())
+    assert told == [other]
+
+
+def test_hours_and_area_of_a_hidden_operation_stay_taken(home: Home, market: str) -> None:
+    assert "announce" in set(read_published(home.path, "crackdown_plan")["phase"])
+    _, area_id = begin_beside(home, market, STARTED)
+    plan = read_published(home.path, "crackdown_plan")
+    assert set(plan["phase"]) == {"hold"} and sorted(plan["position"]) == list(range(1, len(plan) + 1))
+    own = plan[plan["area_id"] == area_id]
+    assert len(own) and all("this place is on hold" in reasons for reasons in own["refused_because"])
+    assert not any("another operation" in reason for reasons in plan["refused_because"] for reason in reasons)
+
+
+def test_the_promises_of_a_hidden_operation_still_count(home: Home, market: str) -> None:
+    begin_beside(home, market, {"kind": "announcement", "hours": 20.0, "detail": f"starts_on={AS_OF}"})
+    assert read_published(home.path, "promise").empty
+    reasons = [reason for each in read_published(home.path, "crackdown_plan")["refused_because"] for reason in each]
+    assert any("only 0% of promises were kept" in reason for reason in reasons)
+    assert "ANNOUNCING STOPS" in harmspot(home, "promises")
+
+
+def test_ground_is_hidden_in_metres_by_whatever_cells() -> None:
+    """The same ground has other indices in cells of 300 m, and the same indices are other ground."""
+    cells = ("EPSG:27700:150:3600:1200",)
+    assert is_covered(cells, "market_3600_1200", 150) and is_covered(cells, "place_1800_600", 300)
+    assert not is_covered(cells, "market_3600_1200", 300) and not is_covered(cells, "market_1800_600", 150)
+    cover, none = Cover(cells), pd.DataFrame({"market_id": [], "geometry_wkb": []})
+    named = {"market_3600_1200", "market_1800_600", "place_1801_600"}
+    assert cover("EPSG:27700", 150, none, named) == {"market_3600_1200"}
+    assert cover("EPSG:27700", 300, none, named) == {"market_1800_600", "place_1801_600"}
+
+
+def test_an_operation_at_a_market_with_a_cell_on_hidden_ground_is_hidden_with_it() -> None:
+    """Its middle lies outside; the market's table and the operation's agree."""
+    grid = Grid("EPSG:27700", 150)
+    cells = pd.DataFrame({"market_id": "market_10_10", "cell_ix": [10, 14], "cell_iy": [10, 10]})
+    markets = pd.DataFrame({"market_id": ["market_10_10"], "rank": [1]})
+    found = Markets(markets, cells, pd.DataFrame({"market_id": pd.Series(dtype=str)}))
+    ground = ground_of(grid.cell_id([17], [10]), grid.crs, reach_cells=3)
+    geography = SimpleNamespace(grid=grid)
+    operations = pd.DataFrame({"market_id": ["market_10_10", "market_9_10", "market_40_40", None]})
+    assert shown_markets(found, geography, ground).markets.empty
+    assert hidden_sites(found, operations, geography, ground) == {"market_10_10", "market_9_10"}
 
 
 def test_waiting_messages_are_withdrawn_and_none_follow(home: Home, market: str) -> None:

@@ -258,7 +258,7 @@ def watch_of(home: Home) -> pd.DataFrame:
     chart = read_map(settings)
     with open_snapshot(home.store, home.key, as_of=as_of, wait_s=1) as known:
         place_incidents(known.connection, chart, read_run_codebook(settings, as_of), as_of, settings)
-        operations = operations_of(query(known.connection, "place_action"))
+        operations = operations_of(query(known.connection, "place_action")).assign(is_hidden=False)
         return overdose_watch(known.connection, operations, chart, as_of, settings)
 
 

@@ -54,6 +54,7 @@ def test_after_its_evaluation_the_next_begins_and_what_was_registered_stays() ->
     told = operations_of(
         actions(
             ("registration", 1, None, REGISTERED),
+            ("crackdown_start", 1, 9.0, None),
             ("crackdown_end", 2, None, None),
             ("evaluation", 3, None, FOUND),
             ("visit", 3, 0.2, None),
@@ -73,8 +74,13 @@ def test_a_registration_before_the_evaluation_begins_nothing(again: str | None, 
     told = operations_of(actions(("registration", 1, None, REGISTERED), *before, ("registration", 4, None, again)))
     assert told["market_id"].tolist() == ["market_1_2"]
     assert (told["registered_at"][0].day, told["renewed_at"][0].day) == (1, 4)
+    started = ("crackdown_start", 2, 9.0, None)
     evaluated = actions(
-        ("registration", 1, None, REGISTERED), *before, ("evaluation", 4, None, FOUND), ("registration", 5, None, again)
+        ("registration", 1, None, REGISTERED),
+        started,
+        *before,
+        ("evaluation", 4, None, FOUND),
+        ("registration", 5, None, again),
     )
     second = operations_of(evaluated)
     assert second["registered_at"].map(lambda at: at.day).tolist() == [1, 5]
@@ -100,6 +106,7 @@ def test_a_market_that_drifted_into_the_next_area_is_the_same_place() -> None:
 def test_an_evaluation_needs_a_name_a_finding_and_a_report(actor: str | None, detail: str | None) -> None:
     rows = (
         ("registration", 1, None, REGISTERED),
+        ("crackdown_start", 1, 9.0, None),
         ("evaluation", 2, None, detail),
         ("registration", 3, None, REGISTERED),
     )
@@ -110,6 +117,7 @@ def test_an_evaluation_needs_a_name_a_finding_and_a_report(actor: str | None, de
 def test_each_evaluation_is_of_one_operation() -> None:
     rows = (
         ("registration", 1, None, REGISTERED),
+        ("crackdown_start", 1, 9.0, None),
         ("evaluation", 2, None, FOUND),
         ("registration", 3, None, REGISTERED),
     )
@@ -126,16 +134,76 @@ def test_an_operation_that_was_announced_unregistered_is_evaluated_too() -> None
     assert len(told) == 1 and told["registered_at"].isna().all()
 
 
+def recorded(frame: pd.DataFrame, *days: int) -> pd.DataFrame:
+    """The actions as recorded on days of 2026-01."""
+    return frame.assign(recorded_at=pd.to_datetime([f"2026-01-{day:02d}T10:00Z" for day in days]), revised_at=pd.NaT)
+
+
+@pytest.mark.parametrize("day", [1, 5, 8])
+def test_what_was_registered_first_holds_whatever_day_a_later_one_names(day: int) -> None:
+    rows = (("registration", 5, None, REGISTERED), ("registration", day, None, REGISTERED.replace("calls", "finds")))
+    for ids in (["n0", "n1"], ["n1", "n0"]):
+        told = operations_of(recorded(actions(*rows), 5, 9).assign(action_id=ids))
+        assert told["outcome"].tolist() == ["calls"]
+        assert (told["registered_at"][0].day, told["renewed_at"][0].day) == (5, max(day, 5))
+
+
+def test_a_later_version_of_a_registration_is_said_as_a_renewal() -> None:
+    revised = recorded(actions(("registration", 5, None, REGISTERED)), 5).assign(
+        revised_at=pd.Timestamp("2026-01-20T10:00Z")
+    )
+    told = operations_of(revised)
+    assert (told["outcome"][0], told["renewed_at"][0].day) == ("calls", 20)
+
+
+def test_a_stop_date_is_at_most_366_days_after_the_registration() -> None:
+    told = operations_of(actions(("registration", 1, None, REGISTERED.replace("2026-04-01", "2031-01-01"))))
+    assert told["stop_on"].tolist() == [date(2026, 1, 1) + timedelta(days=366)]
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_an_evaluation_is_of_the_operation_in_its_area_then_of_the_nearest(own_first: bool) -> None:
+    def registered(area_id: str, market_id: str, day: int, number: int) -> pd.DataFrame:
+        rows = (("registration", day, None, f"market_id={market_id}"), ("crackdown_start", day, 9.0, None))
+        return actions(*rows).assign(area_id=area_id, action_id=[f"{number}a", f"{number}b"])
+
+    own, other = registered("A", "market_14_10", 2 - own_first, 1), registered("B", "market_20_10", 1 + own_first, 2)
+    evaluated = actions(("evaluation", 4, None, "market_id=market_17_10; " + FOUND))
+    told = operations_of(pd.concat([own, other, evaluated]))
+    assert told.set_index("area_id")["evaluated_at"].notna().to_dict() == {"A": True, "B": False}
+    near, far = registered("B", "market_18_10", 2, 1), registered("C", "market_14_10", 1, 2)
+    told = operations_of(pd.concat([far, near, evaluated]))
+    assert told.set_index("area_id")["evaluated_at"].notna().to_dict() == {"B": True, "C": False}
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_free"),
+    [
+        ((), False),
+        ((("crackdown_end", 2, None, None),), False),
+        ((("crackdown_start", 2, 9.0, None),), True),
+    ],
+)
+def test_nothing_is_evaluated_before_it_starts_or_its_stop_date_comes(steps: tuple, is_free: bool) -> None:
+    late = REGISTERED.replace("2026-04-01", "2026-01-04")
+    again = ("registration", 6, None, REGISTERED)
+    early = operations_of(actions(("registration", 1, None, REGISTERED), *steps, ("evaluation", 4, None, FOUND), again))
+    assert len(early) == 1 + is_free
+    due = operations_of(actions(("registration", 1, None, late), *steps, ("evaluation", 4, None, FOUND), again))
+    assert len(due) == 2
+
+
 def test_nothing_done_is_no_operation() -> None:
     empty = operations_of(actions())
     assert list(empty.columns) == list(COLUMNS) and empty.empty
     assert operations_of(actions(("visit", 1, 0.2, None))).empty
 
 
-@pytest.mark.parametrize("ids", [["n0", "n1", "n2", "n3"], ["n3", "n2", "n1", "n0"]])
+@pytest.mark.parametrize("ids", [["n0", "n1", "n2", "n3", "n4"], ["n4", "n3", "n2", "n1", "n0"]])
 def test_at_one_moment_an_operation_ends_before_the_next_is_registered(ids: list[str]) -> None:
     done = actions(("registration", 1, None, REGISTERED), ("registration", 8, None, REGISTERED.replace("1_2", "8_9")),
-                   ("crackdown_end", 8, None, None), ("evaluation", 8, None, FOUND))  # fmt: skip
+                   ("crackdown_end", 8, None, None), ("evaluation", 8, None, FOUND),
+                   ("crackdown_start", 2, 9.0, None))  # fmt: skip
     told = operations_of(done.assign(action_id=ids))
     assert told["market_id"].tolist() == ["market_1_2", "market_8_9"]
     assert told["ended_at"].notna().tolist() == [True, False]

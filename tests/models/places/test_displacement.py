@@ -86,10 +86,12 @@ class Town:
             x_m=self.reports["x_m"].mask(moves, to[0]), y_m=self.reports["y_m"].mask(moves, to[1])
         ), int(moves.sum())
 
-    def measured(self, reports: pd.DataFrame, *rows: dict[str, Any], as_of: pd.Timestamp = AS_OF) -> pd.DataFrame:
+    def measured(
+        self, reports: pd.DataFrame, *rows: dict[str, Any], as_of: pd.Timestamp = AS_OF, withheld: Any = None
+    ) -> pd.DataFrame:
         ground, history = self.ground(reports)
         history = history[history["occurred_at"] < as_of].reset_index(drop=True)
-        return measure_displacement(operations(*rows), history, ground, as_of=as_of, longest_days=84)
+        return measure_displacement(operations(*rows), history, ground, as_of=as_of, longest_days=84, withheld=withheld)
 
 
 def operation(
@@ -239,6 +241,22 @@ def test_no_placebo_stands_near_the_market_its_next_places_or_another_operation(
     later = town.measured(town.reports, operation(middle), over)
     own = later[later["market_id"] == f"market_{middle[0]}_{middle[1]}"]
     assert row_of(own, "all")["control_count"] == alone["control_count"]
+
+
+def test_no_row_names_a_place_on_withheld_ground() -> None:
+    """Neither a next place nor a placebo; withheld ground that no place touches changes nothing."""
+    town = town_of(5)
+    middle = town.hottest()
+    alone = still(5)
+    named = row_of(alone, "next places")["why"].rsplit(": ", 1)[1].split(", ")
+    named += row_of(alone, "all")["control_ids"]
+    assert len(named) > 2
+    for name in named:
+        ground = np.array(name.split("_")[1:], dtype=int) + np.array([[1, 0], [2, 1]])
+        table = town.measured(town.reports, operation(middle), withheld=ground)
+        assert name not in str(table[["why", "control_ids"]].to_numpy().tolist())
+    far = np.array([[0, 0]])
+    pd.testing.assert_frame_equal(town.measured(town.reports, operation(middle), withheld=far), alone)
 
 
 def test_the_order_of_rows_changes_nothing() -> None:

@@ -105,3 +105,20 @@ def test_nothing_hidden_changes_nothing() -> None:
     rows = {name: rows_of(name, [{"market_id": "market_1_1"}] if name == "market" else []) for name in TABLES}
     assert without_markets(rows, set()) == {}
     assert without_markets(rows, {"market_11_1"}) == {}
+
+
+def test_places_on_hidden_ground_leave_the_texts_and_lists_that_name_them() -> None:
+    rows = [
+        {"market_id": "market_9_9", "part": "next places", "control_ids": ["place_1_1", "place_2_2"],
+         "control_count": 7,
+         "why": "12 reports; next places: place_1_1, place_2_2, place_3_3"},
+        {"market_id": "market_8_8", "part": "next places", "control_ids": [], "why": "next places: place_2_2"},
+    ]  # fmt: skip
+    tables = {"market": rows_of("market", []), "displacement": rows_of("displacement", rows)}
+    assert named_markets(tables) == {"market_9_9", "market_8_8", "place_1_1", "place_2_2", "place_3_3"}
+    left = without_markets(tables, {"place_2_2"})["displacement"].to_pylist()
+    assert [row["why"] for row in left] == [
+        "12 reports; next places: place_1_1, place_3_3",
+        "next places: none that is shown",
+    ]
+    assert (left[0]["control_ids"], left[0]["control_count"]) == (["place_1_1"], 7)
