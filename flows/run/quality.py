@@ -182,7 +182,7 @@ def missing_days_measure(
     Areas that take their hours from another set have its days: those with most days missing count.
     """
     missing = (hours["expected_days"] - hours["force_days"]).fillna(0.0)
-    days = hours.loc[missing.idxmax()]
+    days = hours.iloc[int(missing.to_numpy().argmax())]
     told = f": on {days['force_days']:.0f} of {days['expected_days']:.0f}" if missing.max() > 0 else ""
     detail = (
         f"days of the last four weeks, since the first report, on which the force reports no staffing of {area_set}; "
