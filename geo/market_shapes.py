@@ -189,6 +189,16 @@ class Ground:
         shape = (len(ZONE_M) * len(middles), len(self.points))
         return sparse.csr_matrix((np.ones(len(rows)), (rows, point[is_near])), shape=shape)
 
+    def ring_share(self, middle: Integers) -> float:
+        """Return the share of the rings around a middle that lies on the map, by the centres of its cells."""
+        size = float(self.grid.size_m)
+        reach = int(WIDE_CELLS + ZONE_M[-1] // size)
+        steps = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
+        outside = metres_outside(steps[0] * size, steps[1] * size, size)
+        ring = middle.reshape(2) + steps.T[(outside > 0) & (outside <= ZONE_M[-1])]
+        cells = pd.MultiIndex.from_frame(self.cells[["cell_ix", "cell_iy"]])
+        return float(pd.MultiIndex.from_arrays([ring[:, 0], ring[:, 1]]).isin(cells).mean())
+
 
 def metres_outside(dx: Floats, dy: Floats, size_m: float) -> Floats:
     """Return metres to the outline of a ground for points dx, dy metres from its centre, 0 inside."""

@@ -93,6 +93,8 @@ def _hours_doubt(row: dict[str, Any]) -> str:
     """Return why the officer hours are doubtful, in brackets; empty if they are not."""
     if row["is_staffing_assumed"]:
         return " (ASSUMED)"
+    if row["is_staffing_partial"] and row["staffing_days"] == row["staffing_force_days"]:
+        return f" (the force reports on {row['staffing_force_days']} days alone, its average is over these)"
     if row["is_staffing_partial"]:
         return f" (reported on {row['staffing_days']} of {row['staffing_force_days']} days, none on the others)"
     return ""

@@ -12,7 +12,7 @@ import pandas as pd
 from flows.home.settings import FurtherAreas, Settings
 from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, reported_hours
 from flows.run.previous_run import Previous
-from flows.run.quality import OUTSIDE_WARNING_SHARE, cover_measure, in_window
+from flows.run.quality import OUTSIDE_WARNING_SHARE, cover_measure, in_window, missing_days_measure
 from flows.run.repairs import Measure
 from geo.areas import find_overlaps, shared_ground
 from models.places.carried_hours import carry_hours
@@ -188,5 +188,6 @@ def _set_measures(
         (f"staffing_assumed_{name}", assumed, "areas", assumed > 0,
          f"officer hours of {where} are not reported: those of the main set, split equally over the areas in each"),
         cover_measure(frames.officer_hours, f"staffing_partial_{name}", f" of {where}"),
+        missing_days_measure(frames.officer_hours, f"staffing_days_missing_{name}", f"any area of {where}"),
         *[(f"note_{name}_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
     ]  # fmt: skip

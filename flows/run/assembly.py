@@ -18,6 +18,7 @@ from geo.crs import crs_name
 from geo.placement import place_points
 from geo.points_of_interest import read_points_of_interest
 from models.places.axes import codebook_axes
+from models.places.carried_hours import DAYS
 from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
 
@@ -242,10 +243,10 @@ def area_tables(connection: duckdb.DuckDBPyConnection, settings: Settings) -> di
 def officer_hours(
     connection: duckdb.DuckDBPyConnection, areas: gpd.GeoDataFrame, as_of: datetime, settings: Settings
 ) -> pd.DataFrame:
-    """Return area_id, hours_per_day, is_assumed, reported_days, force_days of each area.
+    """Return area_id, hours_per_day, is_assumed, and the days of `reported_hours` of each area.
 
     Hours come from staffing events, else from the file, else from the assumption. An area that none of them covers has
-    zero hours and counts as assumed. The days are those of `reported_hours`, missing where no event reports the area.
+    zero hours and counts as assumed. The days are missing where no event reports the area.
     """
     area_ids = areas["area_id"].to_numpy()
     reported = reported_hours(connection, as_of, settings).reindex(area_ids)
@@ -257,8 +258,7 @@ def officer_hours(
             "area_id": area_ids,
             "hours_per_day": snapshot.fillna(total / len(area_ids)).to_numpy(dtype=float),
             "is_assumed": snapshot.isna().to_numpy(),
-            "reported_days": reported["reported_days"].to_numpy(dtype=float),
-            "force_days": reported["force_days"].to_numpy(dtype=float),
+            **{name: reported[name].to_numpy(dtype=float) for name in DAYS},
         }
     )
 
@@ -267,7 +267,8 @@ def reported_hours(connection: duckdb.DuckDBPyConnection, as_of: datetime, setti
     """Return officer hours per day as staffing events report them in the last four weeks.
 
     Index area_id; hours_per_day over the days on which the force reports any area (force_days); reported_days, on how
-    many of these it reports the area.
+    many of these it reports the area; expected_days, on how many reports are due since its first one; report_age_days,
+    how old its last one is, which is told also of areas that it last reported earlier.
     """
     return query(connection, "officer_hours", **local_clock(as_of, settings)).set_index("area_id")
 

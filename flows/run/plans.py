@@ -23,7 +23,7 @@ from models.operations.history import is_same_market, operations_of, particulars
 from models.operations.overdose_watch import HISTORY_DAYS, SHOWN_AFTER_DAYS, WatchPlan, watch_overdoses
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
-from models.places.displacement import DISPLACEMENT_COLUMNS, measure_displacement
+from models.places.displacement import are_any_due, measure_displacement
 from models.places.markets import Markets, middle_of
 
 CORE_CELLS = 2.9  # distance of a market's core from its middle, in cells
@@ -187,34 +187,34 @@ def _markets_on(hidden: Boxes, found: Markets, geography: Map) -> set[str]:
 
 def where_harm_went(
     connection: duckdb.DuckDBPyConnection,
-    frames: PlanFrames,
+    operations: pd.DataFrame,
     geography: Map,
     as_of: datetime,
     settings: Settings,
     hidden: Boxes | None = None,
 ) -> pd.DataFrame:
-    """Return displacement less run columns; reads the reports of the map only if an operation has started.
+    """Return displacement less run columns; reads the reports of the map only if an operation is to be measured.
 
-    Nothing on `hidden` ground is measured or compared with.
+    Nothing on `hidden` ground is named; column is_hidden marks the operations there.
     """
-    operations = frames.operations
-    if operations.loc[~operations["is_hidden"], "started_at"].isna().all():
-        return pd.DataFrame(columns=list(DISPLACEMENT_COLUMNS))
-    points = query(connection, "report_history#points")
-    measured = measure_displacement(
-        operations,
-        query(
+    points, history = pd.DataFrame(columns=["x_m", "y_m"]), pd.DataFrame()
+    if are_any_due(operations, pd.Timestamp(as_of)):
+        points = query(connection, "report_history#points")
+        history = query(
             connection,
             "report_history#reports",
             categories=["category", "daypart", "kind"],
             time_zone=settings.force.time_zone,
-        ),
+        )
+    measured = measure_displacement(
+        operations,
+        history,
         Ground(geography.grid, geography.cells, points),
         as_of=pd.Timestamp(as_of),
         longest_days=settings.crackdowns.baseline_days,
         withheld=_cells_on(hidden, geography),
     )
-    return _shown(measured, frames.hidden)
+    return _shown(measured, set(operations.loc[operations["is_hidden"], "market_id"]))
 
 
 def _cells_on(hidden: Boxes | None, geography: Map) -> Ints | None:

@@ -124,7 +124,9 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         persons = call(people_frames, snapshot.connection, flagrant_cells(found), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
         plan_inputs = call(plan_frames, snapshot.connection, found, geography, as_of, settings, hidden)
-        displacement = call(where_harm_went, snapshot.connection, plan_inputs, geography, as_of, settings, hidden)
+        displacement = call(
+            where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings, hidden
+        )
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
         plans = call(

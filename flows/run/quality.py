@@ -11,6 +11,7 @@ from flows.run.assembly import PlaceFrames, query
 from flows.run.repairs import Measure
 from models.people_lists.assess import PeopleLists
 
+STALE_DAYS = 7  # age of the last staffing report above which it is doubtful
 NAMED = 5  # areas that a sentence names
 OUTSIDE_WARNING_SHARE = 0.02  # share of incidents outside every area above which the map is suspect
 
@@ -46,6 +47,7 @@ def data_quality(
         *_precision_measures(connection),
         _staffing_measure(frames.officer_hours, staffing_note),
         cover_measure(frames.officer_hours),
+        *force_cover_measures(frames.officer_hours),
         *(_people_measures(people) if people else []),
         *of_the_map,
         *[(f"note_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
@@ -157,3 +159,33 @@ def cover_measure(hours: pd.DataFrame, measure: str = "staffing_partial", area_s
         f"with no hours{named if said else ''}"
     )
     return (measure, float(len(partial)), "areas", len(partial) > 0, detail)
+
+
+def force_cover_measures(hours: pd.DataFrame) -> list[Measure]:
+    """Return on how many days the force lacks staffing of every area, and how old its last report is.
+
+    Columns of `officer_hours`; no rows where staffing is never reported.
+    """
+    age_days = hours["report_age_days"].max()
+    if pd.isna(age_days):
+        return []
+    age = ("staffing_report_age", float(age_days), "days", bool(age_days > STALE_DAYS),
+           "whole days since the last shift that staffing events report")  # fmt: skip
+    return [missing_days_measure(hours), age] if hours["force_days"].notna().any() else [age]
+
+
+def missing_days_measure(
+    hours: pd.DataFrame, measure: str = "staffing_days_missing", area_set: str = "any area"
+) -> Measure:
+    """Return on how many days no staffing event reports any area of a set; columns of `officer_hours`.
+
+    Areas that take their hours from another set have its days: those with most days missing count.
+    """
+    missing = (hours["expected_days"] - hours["force_days"]).fillna(0.0)
+    days = hours.iloc[int(missing.to_numpy().argmax())]
+    told = f": on {days['force_days']:.0f} of {days['expected_days']:.0f}" if missing.max() > 0 else ""
+    detail = (
+        f"days of the last four weeks, since the first report, on which the force reports no staffing of {area_set}; "
+        f"hours are averaged over those alone on which it reports some{told}"
+    )
+    return (measure, float(missing.max()), "days", bool(missing.max() > 0), detail)

@@ -1,6 +1,9 @@
 -- Available officer-hours per day and area over the days on which staffing events report any area of the set, of the last
 -- four weeks. An area without a report on such a day counts with no hours on it. A shift counts for the day it begins on;
--- one of over 24 hours, such as a week, is spread evenly over its days.
+-- one of over 24 hours, such as a week, is spread evenly over its days. An area that is reported in none of these weeks
+-- has no hours and no days.
+-- expected_days are those of the four weeks from the first report ever; those since the last one are left out while it is
+-- no older than a week, because a report may come in the week after its day.
 WITH named AS (
     SELECT raw_area_id, area_id FROM area_name
     UNION
@@ -25,24 +28,30 @@ shift_day AS (
         CAST(hours / days AS DECIMAL(18, 4)) AS hours
     FROM shift
 ),
-recent AS (
+reported AS (
     SELECT
         area_id,
         CAST((date_diff('microsecond', day_start, $as_of_local) - 1) // 86400000000 AS INTEGER) AS age_days,
+        age_days <= 27 AS is_recent,
         hours
     FROM shift_day
-    WHERE day_start < $as_of_local AND age_days BETWEEN 0 AND 27
+    WHERE day_start < $as_of_local
 ),
 force AS (
-    SELECT count(DISTINCT age_days) AS days
-    FROM recent
+    SELECT
+        count(DISTINCT age_days) FILTER (is_recent) AS days,
+        min(age_days) AS report_age_days,
+        least(max(age_days), 27) + 1 - CASE WHEN min(age_days) <= 7 THEN min(age_days) ELSE 0 END AS expected_days
+    FROM reported
 )
 SELECT
     area_id,
-    CAST(sum(hours) AS DOUBLE) / any_value(force.days) AS hours_per_day,
-    count(DISTINCT age_days) AS reported_days,
-    any_value(force.days) AS force_days
-FROM recent
+    CAST(sum(hours) FILTER (is_recent) AS DOUBLE) / any_value(force.days) AS hours_per_day,
+    nullif(count(DISTINCT age_days) FILTER (is_recent), 0) AS reported_days,
+    CASE WHEN bool_or(is_recent) THEN any_value(force.days) END AS force_days,
+    CASE WHEN bool_or(is_recent) THEN any_value(force.expected_days) END AS expected_days,
+    any_value(force.report_age_days) AS report_age_days
+FROM reported
 CROSS JOIN force
 GROUP BY area_id
 ORDER BY area_id

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-DAYS = {"reported_days": "min", "force_days": "max"}  # of the parts of an area
+# Of the parts of an area, where staffing is reported by the day.
+DAYS = {"reported_days": "min", "force_days": "max", "expected_days": "max", "report_age_days": "min"}
 COVERED = 0.99  # share of an area's ground from which it counts as covered; the rest is digitising noise
 
 
@@ -18,8 +19,8 @@ def carry_hours(officer_hours: pd.DataFrame, ground: pd.DataFrame, area_ids: pd.
     Parameters
     ----------
     officer_hours : pd.DataFrame
-        area_id, hours_per_day, is_assumed; reported_days and force_days, where staffing is reported by the day. Zero
-        hours are unknown ones.
+        area_id, hours_per_day, is_assumed; the columns of DAYS, where staffing is reported by the day. Zero hours are
+        unknown ones.
     ground : pd.DataFrame
         area_id (of the other set), other_area_id (of `officer_hours`), share (of the area's ground), other_share; one
         row for each pair with common ground.
@@ -30,7 +31,7 @@ def carry_hours(officer_hours: pd.DataFrame, ground: pd.DataFrame, area_ids: pd.
     -------
     pd.DataFrame
         In the order of `area_ids`: area_id, hours_per_day (zero, unknown, if those of a part are), is_assumed,
-        reported_days and force_days (those of the part with the least cover; missing if no part has any).
+        and DAYS (those of the part with the least cover; missing if no part has any).
     """
     pairs = ground.merge(officer_hours.rename(columns={"area_id": "other_area_id"}), on="other_area_id")
     pairs = pairs.sort_values(["area_id", "other_area_id"], ignore_index=True)

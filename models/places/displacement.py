@@ -10,18 +10,31 @@ Zones answer displacement in place, parts that to other offences and other times
 Eck. Reports by public, partners and sensors count, as in all models; overdoses do not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
 from models.arrays import Floats, Ints, Row
-from models.places.placebos import SPANS, Compared, Days, Ground, Reports, compare_places, days_of, place_middle
+from models.places.placebos import (
+    SPANS,
+    Compared,
+    Date,
+    Days,
+    Ground,
+    Reports,
+    compare_places,
+    dates_of,
+    days_of,
+    place_middle,
+)
 from models.statistics.placebo_test import FEWEST, TAIL, Standing, judge_together, stand
 
 LATEST_DAYS = 365  # an operation is measured for a year after its start
 SHORTEST_DAYS = 7  # a shorter window has too little information
+FULL_RING = 0.9  # a smaller share of the rings on the map is said
 FALL = 0.3  # the power to see a fall by this share is stated
 WHOLE = "all"
 SPLITS = {"offence": "category", "time": "daypart"}  # kind of split → column of the reports
@@ -58,7 +71,7 @@ def measure_displacement(
     ----------
     operations : pd.DataFrame
         `models.operations.history.operations_of`, with market_id. A place with one that is announced, whether or not it
-        starts, is no placebo.
+        starts, is no placebo. No other row tells of one that is_hidden, where there is such a column.
     history : pd.DataFrame
         All reports of the map in order of occurred_at: point (row of the ground's points), occurred_at (UTC), kind
         (dealing, disorder …, null if no market is found by it; overdose is left out), harm_days, category, daypart (the
@@ -82,33 +95,59 @@ def measure_displacement(
     """
     known = operations.dropna(subset="market_id")
     known = known.assign(felt_from=known[["announced_at", "started_at"]].min(axis=1)).dropna(subset="felt_from")
-    begun = known.dropna(subset="started_at").sort_values(["started_at", "area_id"])
-    latest = begun.drop_duplicates("market_id", keep="last").sort_values("market_id")
-    reports = None
-    withheld = _NO_CELLS if withheld is None else withheld
-    rows: list[Row] = []
-    for operation in latest.to_dict("records"):
+    reports = _reports(history, len(ground.points)) if are_any_due(operations, as_of) else None
+
+    @lru_cache(maxsize=1)  # operations of one start follow each other, and the dates of one start fill enough memory
+    def shared_dates(days: Days) -> list[Date]:
+        assert reports is not None
+        return dates_of(reports, ground, days, _NO_CELLS if withheld is None else withheld)
+
+    rows: dict[str, list[Row]] = {}
+    for operation in _latest(operations).sort_values(["started_at", "market_id"]).to_dict("records"):
         days_since = (as_of - operation["started_at"]) / pd.Timedelta(days=1)
         row: Row = {name: operation[name] for name in ("market_id", "area_id", "started_at")}
         row |= {"window_days": max(int(min(days_since, longest_days)), 0), "is_alarm": False, "is_harm_alarm": False}
-        reports = _reports(history, len(ground.points)) if reports is None else reports
-        if reason := _not_compared(row, days_since, reports):
-            rows.append({**row, **_NONE, "why": reason})
+        reason = _not_compared(row, days_since, ground)
+        if reports is None or reason or (reason := _too_short_a_record(row, reports)):
+            rows[row["market_id"]] = [{**row, **_NONE, "why": reason}]
         else:
-            rows += _measured(row, known, reports, ground, withheld)
-    return pd.DataFrame(rows, columns=list(DISPLACEMENT_COLUMNS))
+            rows[row["market_id"]] = _measured(row, known, reports, ground, shared_dates)
+    return pd.DataFrame([row for market_id in sorted(rows) for row in rows[market_id]], columns=[*DISPLACEMENT_COLUMNS])
+
+
+def are_any_due(operations: pd.DataFrame, as_of: pd.Timestamp) -> bool:
+    """Return whether the latest operation at any market began so long ago that it is measured, and no longer.
+
+    If none did, `measure_displacement` reads no reports; columns of its `operations`.
+    """
+    first, last = (as_of - pd.Timedelta(days=days) for days in (LATEST_DAYS, SHORTEST_DAYS))
+    return bool(_latest(operations)["started_at"].between(first, last).any())
+
+
+def _latest(operations: pd.DataFrame) -> pd.DataFrame:
+    """Return the latest operation that started at each market."""
+    begun = operations.dropna(subset=["market_id", "started_at"]).sort_values(["started_at", "area_id"])
+    return begun.drop_duplicates("market_id", keep="last")
 
 
 _NONE: Row = {"split": WHOLE, "part": WHOLE, "control_count": 0, "control_ids": [], "independent_count": 0}
 
 
-def _not_compared(row: Row, days_since: float, reports: Reports) -> str | None:
+def _not_compared(row: Row, days_since: float, ground: Ground) -> str | None:
+    """Return why an operation is not measured, whatever the reports are."""
     if days_since > LATEST_DAYS:
         return f"it began more than {LATEST_DAYS} days ago: runs of that time measured it"
     if row["window_days"] < SHORTEST_DAYS:
         return f"fewer than {SHORTEST_DAYS} days have passed since it began"
-    if not len(place_middle(row["market_id"])):
+    middle = place_middle(row["market_id"])
+    if not len(middle):
         return f"{row['market_id']} names no cell in its middle, as market_IX_IY does"
+    if not (ground.cells[["cell_ix", "cell_iy"]] == middle[0]).all(axis=1).any():
+        return f"{row['market_id']} is not on this map: no cell of the map is its middle"
+    return None
+
+
+def _too_short_a_record(row: Row, reports: Reports) -> str | None:
     start = _day(row["started_at"])
     if (on_record := start - next(iter(reports.day), start)) < row["window_days"]:
         return f"only {max(int(on_record), 0)} days before it are on record"
@@ -117,6 +156,10 @@ def _not_compared(row: Row, days_since: float, reports: Reports) -> str | None:
 
 def _day(moment: pd.Timestamp) -> float:
     return moment.timestamp() / _DAY_S
+
+
+def _moment(day: float) -> pd.Timestamp:
+    return pd.Timestamp(day * _DAY_S, unit="s", tz="UTC")
 
 
 def _reports(history: pd.DataFrame, points: int) -> Reports:
@@ -154,11 +197,15 @@ def _parts(reports: Reports) -> list[_Part]:
     return [whole, *(_Part("zone", zone, zones, whole.column) for zone, zones in ZONE_ROWS.items()), *others]
 
 
-def _measured(row: Row, known: pd.DataFrame, reports: Reports, ground: Ground, withheld: Ints) -> list[Row]:
+def _measured(
+    row: Row, known: pd.DataFrame, reports: Reports, ground: Ground, dates: Callable[[Days], Sequence[Date]]
+) -> list[Row]:
     """Return the rows of an operation: each part beside its placebos, then all of them judged together."""
     days = days_of(_day(row["started_at"]), row["window_days"], reports.day[0])
     others = _with_another_operation(row["market_id"], known, days)
-    compared = compare_places(place_middle(row["market_id"]), others, withheld, reports, ground, days)
+    middle = place_middle(row["market_id"])
+    compared = compare_places(middle, others, dates(days))
+    doubts = "".join(f"; {doubt}" for doubt in _doubts(row, known, ground, days))
     row |= {"control_count": len(compared.counts) - 1, "control_ids": list(compared.place_ids[:SHOWN_CONTROLS])}
     row |= {"independent_count": compared.independent}
     parts, unit = _parts(reports), _units(reports)
@@ -174,14 +221,29 @@ def _measured(row: Row, known: pd.DataFrame, reports: Reports, ground: Ground, w
             of_part |= {f"{measure}{name}": value for name, value in _changes(stood[measure][number]).items()}
             of_part |= judged.get((measure, number), {})
         if _is_shown(of_part):
-            rows.append({**of_part, "why": _why(of_part, compared)})
+            rows.append({**of_part, "why": _why(of_part, compared) + (doubts if part.split == WHOLE else "")})
     return rows
+
+
+def _doubts(row: Row, known: pd.DataFrame, ground: Ground, days: Days) -> list[str]:
+    """Return what makes the figures of a place less than they look: a cut ring, an earlier operation on its ground."""
+    middle = place_middle(row["market_id"])
+    share = ground.ring_share(middle)
+    first = min(begin for begin, _ in days.spans(0))
+    known = known[~known["is_hidden"]] if "is_hidden" in known else known
+    is_earlier = (known["started_at"] < row["started_at"]) & ~(known["ended_at"] < _moment(first))
+    grounds = [place_middle(market_id) for market_id in known.loc[is_earlier, "market_id"]]
+    is_here = any((ground.apart_m(middle, other) == 0).any() for other in grounds)
+    return [
+        *([f"the map holds {share:.0%} of the 500 m around the market, by cells"] if share < FULL_RING else []),
+        *(["an earlier operation here lies in the weeks compared with: the effect is understated"] if is_here else []),
+    ]
 
 
 def _with_another_operation(market_id: str, known: pd.DataFrame, days: Days) -> Ints:
     """Return the middles of the places with another operation in any of the days compared, on any date."""
     first = days.spans(days.dates - 1)[SPANS.index("earlier")][0]
-    begin, end = (pd.Timestamp(day * _DAY_S, unit="s", tz="UTC") for day in (first, days.start + days.window))
+    begin, end = _moment(first), _moment(days.start + days.window)
     is_felt = (known["felt_from"] < end) & ~(known["ended_at"] < begin) & (known["market_id"] != market_id)
     middles = [place_middle(other) for other in sorted(known.loc[is_felt, "market_id"].unique())]
     return np.concatenate([_NO_CELLS, *middles])

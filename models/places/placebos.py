@@ -7,10 +7,12 @@ the mean). Each has the same zones around it, and next places of its own by the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from models.arrays import Bools, Floats, Ints
 from models.places.markets import middle_of
@@ -50,6 +52,9 @@ class Ground(Protocol):
 
     def zones(self, middles: Ints) -> Any:
         """Return a sparse matrix, in which rows ZONES·i … of middle i mark the points in its zones."""
+
+    def ring_share(self, middle: Ints) -> float:
+        """Return the share of the rings around a middle that lies on the map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +138,7 @@ class Compared:
     next_independent: int  # placebos that share no next place, nor days
 
 
-def compare_places(
-    middle: Ints, others: Ints, withheld: Ints, reports: Reports, ground: Ground, days: Days
-) -> Compared:
+def compare_places(middle: Ints, others: Ints, dates: Sequence["Date"]) -> Compared:
     """Choose the placebos of a place and count the reports around it and around them.
 
     Parameters
@@ -144,19 +147,12 @@ def compare_places(
         cell_ix, cell_iy in the middle of the operation's place, as one row.
     others : Ints
         such middles of places with another operation in the days compared: no placebo shares a zone with them.
-    withheld : Ints
-        cells of the ground that nothing may name: no place that is compared with, and no next place, touches it.
-    reports : Reports
-        all reports of the map.
-    ground : Ground
-        geometry of the map.
-    days : Days
-        the days compared.
+    dates : sequence of Date
+        the map on the operation's own date and the earlier ones (`dates_of`).
     """
-    dates = [_Date(reports, ground, days.spans(back), withheld) for back in range(days.dates)]
     its_next = dates[0].next_places(middle, dates[0].are_beyond(others, RING_M))[0]
     own = dates[0].counts(middle, [its_next])
-    counts, of_map = [own], [dates[0].of_map() - own[..., 0].sum(axis=1)]
+    counts, of_map = [own], [dates[0].of_map - own[..., 0].sum(axis=1)]
     ids, independent, next_independent = [], 0, 0
     for date in dates:
         taken = np.concatenate([middle, others])
@@ -168,16 +164,24 @@ def compare_places(
             places, nexts = places[has_next], [of_place for of_place in nexts if len(of_place)]
         counts.append(date.counts(places, nexts))
         # What the operation does must not change the measure that it is held against.
-        of_date = of_map[0] if date is dates[0] else date.of_map()
+        of_date = of_map[0] if date is dates[0] else date.of_map
         of_map.append(np.repeat(of_date, len(places), axis=0))
         ids += [place_ids(places)]
-        independent += _count_apart(ground.apart_m(places, places) > 2 * RING_M)
+        independent += _count_apart(date.ground.apart_m(places, places) > 2 * RING_M)
         next_independent += _count_distinct([place_ids(of_place) for of_place in nexts])
     joined = np.concatenate(counts), np.concatenate(of_map)
     return Compared(*joined, ids[0], place_ids(its_next), independent, next_independent)
 
 
-class _Date:
+def dates_of(reports: Reports, ground: Ground, days: Days, withheld: Ints) -> list["Date"]:
+    """Return the starting dates to compare, the operation's own first; operations with the same days share them.
+
+    No place that is compared with, and no next place, touches the `withheld` cells: ground that nothing may name.
+    """
+    return [Date(reports, ground, days.spans(back), withheld) for back in range(days.dates)]
+
+
+class Date:
     """The places of the map on one starting date, heaviest first, but for those on withheld ground."""
 
     def __init__(self, reports: Reports, ground: Ground, spans: Sequence[tuple[float, float]], withheld: Ints) -> None:
@@ -209,15 +213,21 @@ class _Date:
         grounds, row = np.unique(np.concatenate([places, *nexts]), axis=0, return_inverse=True)
         row = row.reshape(-1)
         zones = self.ground.zones(grounds)
-        by_span = np.stack([zones @ self.reports.by_point(span) for span in self.spans], axis=1)
+        by_span = np.stack([zones @ by_point.toarray() for by_point in self.by_point], axis=1)
         by_ground = by_span.reshape(len(grounds), ZONES, len(self.spans), len(self.reports.parts), 2)
         of_next = np.zeros((len(places), 1, *by_ground.shape[2:]))
         owner = np.repeat(np.arange(len(places)), [len(of_place) for of_place in nexts])
         np.add.at(of_next[:, 0], owner, by_ground[row[len(places) :], 0])
         return np.concatenate([by_ground[row[: len(places)]], of_next], axis=1)
 
+    @cached_property
+    def by_point(self) -> list[Any]:
+        """Counts and days of harm of each span by point, kept sparse: few points have reports in a span."""
+        return [sparse.csr_matrix(self.reports.by_point(span)) for span in self.spans]
+
+    @cached_property
     def of_map(self) -> Floats:
-        """Return the reports of the map by span and part, as one row."""
+        """The reports of the map by span and part, as one row."""
         return np.stack([self.reports.of_map(span) for span in self.spans])[None]
 
 

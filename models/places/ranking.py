@@ -486,12 +486,17 @@ def _harm(drawn: AreaDraws) -> dict[str, Floats]:
 
 
 def _cover(officer_hours: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return on how many of the force's days staffing is reported; null where it is not reported by the day."""
-    days = officer_hours.reindex(columns=["reported_days", "force_days"]).astype("Int64").reset_index(drop=True)
+    """Return on how many of the force's days staffing is reported; null where it is not reported by the day.
+
+    It is partial where the area lacks on days of the force, or the force itself on days on which it was to report.
+    """
+    names = ["reported_days", "force_days", "expected_days"]
+    days = officer_hours.reindex(columns=names).astype("Int64").reset_index(drop=True)
+    is_partial = (days["reported_days"] < days["force_days"]) | (days["force_days"] < days["expected_days"])
     return {
         "staffing_days": days["reported_days"],
         "staffing_force_days": days["force_days"],
-        "is_staffing_partial": (days["reported_days"] < days["force_days"]).fillna(False).astype(bool),
+        "is_staffing_partial": is_partial.fillna(False).astype(bool),
     }
 
 

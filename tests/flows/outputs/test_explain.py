@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from flows.command import cli
 from flows.home.home import Home
-from flows.outputs.explain import LIST_TABLES, PERSON_TABLES, PersonRows, person_lines
+from flows.outputs.explain import LIST_TABLES, PERSON_TABLES, PersonRows, _hours_doubt, person_lines
 from flows.run.prioritise import people_of_run
 from models.people_lists.assess import PeopleLists
 from models.people_lists.explain import explain_person
@@ -118,3 +118,19 @@ def test_days_are_those_of_the_forces_own_clock() -> None:
     told = "Was listed since {}. After {} only an incident later than {} could bring the person back."
     assert told.format("2026-01-10", "2026-04-10", "2026-01-05") in said["Europe/London"]
     assert told.format("2026-01-09", "2026-04-09", "2026-01-04") in said["America/New_York"]
+
+
+@pytest.mark.parametrize(
+    ("assumed", "partial", "days", "force_days", "told"),
+    [
+        (False, True, 4, 28, " (reported on 4 of 28 days, none on the others)"),
+        (False, True, 4, 4, " (the force reports on 4 days alone, its average is over these)"),
+        (True, False, None, None, " (ASSUMED)"),
+        (False, False, 28, 28, ""),
+    ],
+)
+def test_doubtful_hours_say_why(
+    assumed: bool, partial: bool, days: int | None, force_days: int | None, told: str
+) -> None:
+    row = {"is_staffing_assumed": assumed, "is_staffing_partial": partial}
+    assert _hours_doubt({**row, "staffing_days": days, "staffing_force_days": force_days}) == told

@@ -190,6 +190,26 @@ def test_partial_cover_is_said_of_an_area_and_of_those_that_take_its_hours(town:
     assert "s1@1 on 1 of 2, s2@1 on 1 of 2" in said(sets)
 
 
+def test_days_without_any_staffing_are_said_of_the_set_that_lacks_them(town: Town) -> None:
+    town.shifts = [
+        {**row, "shift_start": row["shift_start"] - day * DAY, "shift_end": row["shift_end"] - day * DAY}
+        for row in town.shifts
+        for day in range(3)
+    ]
+    town.shifts += [
+        {**row, "shift_start": row["shift_start"] - day * DAY, "shift_end": row["shift_end"] - day * DAY}
+        for row in (shift("n1", 5), shift("n2", 5))
+        for day in (0, 2)
+    ]
+    main, sets = town.ranked()
+    assert not main["is_staffing_partial"].any()
+    beats = of_set(sets, "beat").set_index("area_id")
+    assert beats["is_staffing_partial"].to_dict() == {"n1@1": True, "n2@1": True, "s1@1": False, "s2@1": False}
+    missing = {measure: (value, is_warning) for measure, value, _, is_warning, _ in sets.measures}
+    assert missing["staffing_days_missing_beat"] == (1.0, True)
+    assert "reports some: on 2 of 3" in said(sets)
+
+
 def test_hours_of_whole_districts_add_up_and_stay_reported(town: Town) -> None:
     town.further = {"half": areas(all=square(0, 0, 4), away=square(9, 9))}
     halves = of_set(town.ranked()[1], "half").set_index("area_id")

@@ -14,13 +14,16 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_snapshot
 from flows.ingest.ingest import load_file
 from flows.run.assembly import area_names_of, areas_of, officer_hours
-from flows.run.quality import cover_measure
+from flows.run.quality import cover_measure, force_cover_measures
+from models.places.ranking import rank_areas
 from pipeline.database import connect, frame
 from tests.town import CLOCK, event
 
 ZONE = ZoneInfo("America/New_York")
 SQL = Path("flows/sql/officer_hours.sql").read_text(encoding="utf-8")
 AS_OF = datetime(2025, 11, 6)
+EVENT_COLUMNS = ["area_id", "offence_code", "n", "discovery", "is_minor_used_by_adult", "age_days"]
+CODEBOOK = pd.DataFrame({"axis": ["none"], "harm_days": [2.0], "band": ["low"]}, index=["theft"])
 
 
 def reported(*shifts: tuple[str, str, str, float]) -> pd.DataFrame:
@@ -119,6 +122,66 @@ def test_an_area_reported_on_four_days_of_the_force_is_said_to_be_so(
     measure, value, _, is_warning, detail = cover_measure(found)
     assert (measure, value, is_warning) == ("staffing_partial", 1.0, True)
     assert detail.endswith("with no hours: A02@1 on 4 of 28")
+
+
+@pytest.mark.parametrize(
+    ("days", "cover", "missing", "age"),
+    [
+        (range(28), [28, 28, 28], (0, False), (0, False)),
+        ([0, 7, 14, 21, 40], [4, 4, 28], (24, True), (0, False)),
+        (range(24, 28), [4, 4, 28], (24, True), (24, True)),  # the last report is 24 days old
+        (range(8, 40), [20, 20, 28], (8, True), (8, True)),
+        (range(6, 40), [22, 22, 22], (0, False), (6, False)),  # those of the last week may still come
+        (range(4), [4, 4, 4], (0, False), (0, False)),  # the first days of a force
+        ([30, 31], None, None, (30, True)),  # no hours of the last four weeks
+    ],
+)
+@pytest.mark.parametrize("areas", [["A01"], ["A01", "A02"]])
+def test_a_force_that_reports_nobody_on_some_days_is_flagged(
+    new_home: Callable[..., Home],
+    tmp_path: Path,
+    areas: list[str],
+    days: Iterable[int],
+    cover: list[int] | None,
+    missing: tuple[int, bool] | None,
+    age: tuple[int, bool],
+) -> None:
+    """Through the store: one area, or several alike, so that no area has fewer days than the force."""
+    home, as_of = new_home(tmp_path / "home"), CLOCK.replace(hour=0)
+    path = tmp_path / "staffing.jsonl"
+    path.write_text("".join(line for area in areas for line in _reports(area, days, 80.0)))
+    assert load_file(home, path, None).dead == 0
+    with open_home_snapshot(home, as_of, since=as_of) as snapshot:
+        of_map = areas_of(home.settings.force)
+        area_names_of(snapshot.connection, of_map)
+        found = officer_hours(snapshot.connection, of_map, as_of, home.settings)
+    events = pd.DataFrame([("A01@1", "theft", 1, "public", False, 1)], columns=EVENT_COLUMNS)
+    ranking = rank_areas(events, events.assign(incident_id="i1"), CODEBOOK, found, config=home.settings.places, seed=1)
+    assert ranking["is_staffing_partial"].sum() == (len(areas) if missing and missing[1] else 0)
+    by_area = found.set_index("area_id").loc[[f"{area}@1" for area in areas]]
+    if cover:
+        for row in by_area[["reported_days", "force_days", "expected_days"]].to_numpy().tolist():
+            assert row == cover
+        assert by_area["hours_per_day"].eq(80.0).all()
+    else:
+        assert by_area["is_assumed"].all()
+    assert not cover_measure(found)[3]
+    said = {measure: (value, is_warning) for measure, value, _, is_warning, _ in force_cover_measures(found)}
+    expected = {"staffing_report_age": age} | ({"staffing_days_missing": missing} if missing else {})
+    assert said == expected
+
+
+def test_where_staffing_of_no_area_of_the_map_is_reported_its_age_is_not_told(
+    new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    home, as_of = new_home(tmp_path / "home"), CLOCK.replace(hour=0)
+    path = tmp_path / "staffing.jsonl"
+    path.write_text("".join(_reports("elsewhere", range(4), 80.0)))
+    load_file(home, path, None)
+    with open_home_snapshot(home, as_of, since=as_of) as snapshot:
+        of_map = areas_of(home.settings.force)
+        area_names_of(snapshot.connection, of_map)
+        assert force_cover_measures(officer_hours(snapshot.connection, of_map, as_of, home.settings)) == []
 
 
 def _reports(area: str, days: Iterable[int], given: float) -> list[str]:

@@ -3,9 +3,11 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -28,10 +30,11 @@ from flows.home.settings import SettingsError
 from flows.home.store_access import open_home_store
 from flows.outputs.plan_page import write_plan_page
 from flows.run.assembly import areas_of, place_incidents, query, read_map, read_run_codebook
-from flows.run.plans import overdose_watch, read_checklist
+from flows.run.plans import overdose_watch, read_checklist, where_harm_went
 from models.operations.crackdowns import FACTS
 from models.operations.history import operations_of
 from models.operations.overdose_watch import count_alarms
+from pipeline.database import connect
 from pipeline.errors import HarmspotError, PublicationError, SourceError
 from pipeline.store.snapshot import open_snapshot
 from tests.town import CLOCK, TownRun
@@ -314,3 +317,20 @@ def test_the_watch_of_a_run_is_published_and_shown(town_run: TownRun) -> None:
     shown = CliRunner().invoke(cli, ["--home", str(town_run.home.path), "show", "overdoses"])
     assert shown.exit_code == 0, shown.output
     assert f"Overdose watch: {count_alarms(table)}." in shown.stderr
+
+
+def test_operations_out_of_reach_of_displacement_read_no_reports(town_run: TownRun) -> None:
+    """The connection has no tables: a query fails."""
+    settings, as_of = town_run.home.settings, CLOCK
+    market = town_run.published("market").iloc[0]
+    started = pd.to_datetime([as_of - timedelta(days=400), as_of - timedelta(days=20)], utc=True)
+    rows = pd.DataFrame({"market_id": market["market_id"], "area_id": market["area_id"], "started_at": started})
+    rows = rows.assign(
+        is_hidden=False, **dict.fromkeys(["announced_at", "ended_at"], pd.to_datetime([None, None], utc=True))
+    )
+    with closing(connect(is_encrypting=False)) as connection:
+        found = where_harm_went(connection, rows.iloc[:1], read_map(settings), as_of, settings)
+        assert found["why"].tolist() == ["it began more than 365 days ago: runs of that time measured it"]
+        assert where_harm_went(connection, rows.iloc[:0], read_map(settings), as_of, settings).empty
+        with pytest.raises(duckdb.CatalogException, match="point_placed"):
+            where_harm_went(connection, rows, read_map(settings), as_of, settings)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from geo.cells import Grid
 from geo.market_shapes import Ground
-from models.places.displacement import DISPLACEMENT_COLUMNS, _effect, _rise, measure_displacement
-from models.places.placebos import days_of
+from models.places.displacement import DISPLACEMENT_COLUMNS, _effect, _rise, are_any_due, measure_displacement
+from models.places.placebos import Reports, days_of
 from tests.soak import sample
 
 AS_OF = pd.Timestamp("2026-06-01", tz="UTC")
@@ -271,6 +271,7 @@ def test_the_order_of_rows_changes_nothing() -> None:
         (AS_OF - pd.Timedelta(days=6), None, "fewer than 7 days have passed since it began"),
         (AS_OF - pd.Timedelta(days=400), None, "it began more than 365 days ago: runs of that time measured it"),
         (START, "the corner", "the corner names no cell in its middle, as market_IX_IY does"),
+        (START, "market_500_500", "market_500_500 is not on this map: no cell of the map is its middle"),
     ],
 )
 def test_what_cannot_be_compared_says_why(started_at: pd.Timestamp, name: str | None, why: str) -> None:
@@ -279,6 +280,87 @@ def test_what_cannot_be_compared_says_why(started_at: pd.Timestamp, name: str | 
     row = table.iloc[0]
     assert len(table) == 1 and row["why"] == why
     assert pd.isna(row["wdd"]) and pd.isna(row["displaced_lo"]) and not row["is_alarm"]
+
+
+@pytest.mark.parametrize("size_m", [100, 150, 300])
+def test_a_ring_that_the_border_cuts_says_how_much_of_it_lies_on_the_map(size_m: float) -> None:
+    town = town_of(5, size_m)
+    lowest = town.cells.to_numpy().min(axis=0)
+    inside = town.cells.to_numpy().mean(axis=0).astype(int)
+    held = {}
+    for name, middle in (("corner", lowest), ("side", (inside[0], lowest[1])), ("inside", inside)):
+        steps = np.arange(-20, 21)
+        dx, dy = (offset.ravel() for offset in np.meshgrid(steps, steps))
+        away = np.hypot(np.maximum(np.abs(dx) - 1.5, 0), np.maximum(np.abs(dy) - 1.5, 0)) * size_m - size_m / 2
+        is_ring = (away > 0) & (away <= 500)
+        on_map = (dy >= 0) & ((dx >= 0) | (name != "corner")) if name != "inside" else np.ones(len(dx), dtype=bool)
+        held[name] = f"the map holds {(is_ring & on_map).sum() / is_ring.sum():.0%} of the 500 m around the market"
+        table = town.measured(town.reports, operation(tuple(middle)))
+        assert (held[name] in row_of(table, "all")["why"]) == (name != "inside")
+        assert table["why"].str.contains("the map holds").sum() == (name != "inside")
+    assert held["inside"].startswith("the map holds 100%")
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "steps", "is_said"),
+    [
+        (150, 120, 0, True),
+        (400, 300, 0, True),
+        (150, None, 0, True),  # it never ended
+        (150, 120, 2, True),  # the market's middle has drifted
+        (900, 500, 0, False),  # before the weeks compared with
+        (150, 120, 30, False),  # elsewhere
+    ],
+)
+def test_an_earlier_operation_in_the_weeks_compared_with_is_said(
+    began: int, ended: int | None, steps: int, is_said: bool
+) -> None:
+    town = town_of(5)
+    middle = town.hottest()
+    days_ago = [AS_OF - pd.Timedelta(days=days) if days else pd.NaT for days in (began, ended)]
+    earlier = operation((middle[0] + steps, middle[1]), *days_ago)
+    table = town.measured(town.reports, operation(middle), earlier)
+    own = table[table["market_id"] == f"market_{middle[0]}_{middle[1]}"]
+    said = "; an earlier operation here lies in the weeks compared with: the effect is understated"
+    assert (own["why"].str.contains(said)).tolist() == [is_said, *[False] * (len(own) - 1)]
+
+
+def test_operations_of_one_start_are_measured_as_if_alone_and_read_the_reports_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All know of each other; only which of them are measured in one call differs."""
+    town = town_of(5)
+    ends = pd.Timedelta(days=40)
+    rows = [operation(town.hottest(rank), START, START + ends) for rank in (0, 3, 6)]
+    rows.append(operation(town.hottest(9), START - pd.Timedelta(days=30), START + ends))
+    spans = []
+    by_point = Reports.by_point
+    monkeypatch.setattr(Reports, "by_point", lambda self, span: spans.append(span) or by_point(self, span))
+    together = town.measured(town.reports, *rows)
+    assert together["market_id"].is_monotonic_increasing
+    reads = len(spans)
+    reads_alone = []
+    for row in rows:
+        spans.clear()
+        unmeasured = [
+            other | {"started_at": pd.NaT, "announced_at": other["started_at"]} for other in rows if other != row
+        ]
+        alone = town.measured(town.reports, row, *unmeasured)
+        own = together[together["market_id"] == row["market_id"]].reset_index(drop=True)
+        pd.testing.assert_frame_equal(alone, own, check_exact=True)
+        reads_alone.append(len(spans))
+    assert reads == reads_alone[0] + reads_alone[-1]
+
+
+@pytest.mark.parametrize("days", [-3, 0, 6, 366, 2000])
+def test_operations_out_of_reach_need_no_reports(days: int) -> None:
+    table = town_of(5).cells
+    rows = operations(operation(tuple(table.to_numpy()[900]), AS_OF - pd.Timedelta(days=days)))
+    assert not are_any_due(rows, AS_OF)
+    assert are_any_due(rows, AS_OF + pd.Timedelta(days=100 - days))
+    ground = Ground(town_of(5).grid, table, pd.DataFrame(columns=["x_m", "y_m"]))
+    found = measure_displacement(rows, pd.DataFrame(), ground, as_of=AS_OF, longest_days=84)
+    assert found["why"].str.contains("days ago: runs of that time|fewer than 7 days").tolist() == [True]
 
 
 def test_a_town_too_small_to_compare_says_so_and_never_zero_to_zero() -> None:
