@@ -1,6 +1,7 @@
 """Options shared by several verbs, and the decorator that passes the home."""
 
 import functools
+import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,6 +24,17 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 PATH = click.Path(path_type=Path)
 COUNT = click.IntRange(1)
 ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
+
+
+class Amount(click.FloatRange):
+    """A finite number from zero up: click's range lets `nan` pass."""
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> float:
+        """Return the number; fail if it is negative or not finite."""
+        amount = float(super().convert(value, param, context))
+        if not math.isfinite(amount):
+            self.fail(f"{value!r} is not a finite number", param, context)
+        return amount
 
 
 class Day(click.ParamType):

@@ -12,6 +12,7 @@ from flows.command.options import (
     COUNT,
     FILE,
     FOLDER,
+    Amount,
     Day,
     json_option,
     limit_option,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 RECORDED = (
     "partners_told", "outreach", "announcement", "crackdown_start", "crackdown_end", "visit", "sanction",
-    "representation", "contest",
+    "representation", "contest", "arrest", "seizure",
 )  # fmt: skip
 
 
@@ -216,7 +217,7 @@ def _refuse_semicolons(texts: Mapping[str, str]) -> None:
 @click.argument("kind", type=click.Choice(RECORDED))
 @click.argument("market")
 @click.option("--actor", required=True, metavar="NAME", help="Who did it.")
-@click.option("--hours", type=click.FloatRange(0), help="Officer-hours: per day for an operation, total for a visit.")
+@click.option("--hours", type=Amount(0), help="Officer-hours: per day for an operation, total for a visit.")
 @click.option("--notice", "notice_id", metavar="NOTICE_ID", help="Notice that was served for the operation.")
 @click.option("--detail", help="Free text, or phase=maintain; no names or person ids.")
 @click.option("--at", type=Moment(), help="Time of the action, which may be earlier than now (default: now).")
@@ -239,6 +240,7 @@ def record(
     Example:
       harmspot --home town plan record partners_told A03 --actor "Public health"
       harmspot --home town plan record announcement A03 --hours 52 --notice n_3f9a --actor "Insp. J. Reyes"
+      harmspot --home town plan record seizure A03 --detail "lon=1.3106; lat=54.0140" --actor "Insp. J. Reyes"
     """
     from flows.decisions.place_actions import announced_start, find_plan, record_action, refuse_start
 
@@ -273,9 +275,9 @@ def embargo(home: "Home", market: str, reason: str, until: date, by: str) -> Non
     from flows.decisions.embargoes import embargo_market
     from flows.outputs.render import write_outputs
 
-    embargo_market(home, market, reason=reason, until=until, by=by)
+    last_day = embargo_market(home, market, reason=reason, until=until, by=by)
     write_outputs(home)
-    click.echo(f"nothing names {market} until {until} is over")
+    click.echo(f"nothing names {market} until {last_day} is over")
 
 
 @command.command("lift")

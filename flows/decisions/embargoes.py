@@ -14,7 +14,7 @@ from flows.human_log.notice_records import notices_of
 from flows.ingest.live import FILE
 from geo.cells import Grid
 from geo.same_place import cells_under
-from models.governance.embargo import EMBARGO
+from models.governance.embargo import EMBARGO, Embargo
 from models.places.markets import middle_of
 from pipeline.errors import PublicationError
 from pipeline.publication.publish import read_places
@@ -24,8 +24,8 @@ from pipeline.store.human_events import HumanEvent
 EVERY = 1_000_000  # more messages than ever wait
 
 
-def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: str) -> None:
-    """Put a market under an embargo until the local day `until` is over; of one under an embargo, set it anew.
+def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: str) -> date:
+    """Put a market under an embargo until the local day `until` is over, and return the last day of all in force.
 
     The published runs and the messages that wait name it no longer. `live.parquet`, which a stream writes anew with its
     next batch, is removed, and so are layers and report: whoever calls draws them anew (`flows.outputs.render`).
@@ -41,10 +41,12 @@ def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: 
         detail = {"reason": reason, "ends_at": ends_at, "cell_ids": cells}
         event = HumanEvent("embargoed", by, "market", market_id, home.now(), detail)
         _check(desk, event)
+        ends = [each.ends_at for each in _in_force(desk, market_id)]
         _remove_drawings(home)  # first: whoever dies after this leaves none that name it
         desk.record(event)
         desk.store.withdraw_messages(_messages_about(desk, cells), home.now())
     _remove_drawings(home)  # a run may have drawn meanwhile
+    return max([ends_at, *ends]).astimezone(home.settings.force.zone).date() - timedelta(days=1)
 
 
 def lift_embargo(home: Home, market_id: str, *, reason: str, by: str) -> None:
@@ -81,9 +83,13 @@ def _remove_drawings(home: Home) -> None:
 
 def _cells_under_embargo(desk: Desk, market_id: str) -> tuple[str, ...]:
     """Return the cells of the market's embargo that is in force: nothing published has them meanwhile."""
-    now = desk.home.now()
-    in_force = [each for each in embargoes_of(desk.ledger).get(market_id, ()) if each.is_in_force(now)]
+    in_force = _in_force(desk, market_id)
     return in_force[-1].cell_ids if in_force else ()
+
+
+def _in_force(desk: Desk, market_id: str) -> list[Embargo]:
+    now = desk.home.now()
+    return [each for each in embargoes_of(desk.ledger).get(market_id, ()) if each.is_in_force(now)]
 
 
 def _cells_of(home: Home, market_id: str) -> tuple[str, ...]:

@@ -132,9 +132,15 @@ def evaluate_operation(home: Home, market: str, *, found: str, report: Path, by:
 
 
 def refuse_start(home: Home, plan: pd.Series, at: datetime) -> None:
-    """Raise SourceError if officers may not start or go on at `at`: an operation there is over and not evaluated."""
-    operations, calendar = operations_at(home, at), calendar_of(at, home.settings)
-    if owed := owed_because(operations, plan["area_id"], plan["market_id"], calendar):
+    """Raise SourceError if officers may not start or go on at `at`: an operation there is over and not evaluated.
+
+    So is a start before that is recorded only now.
+    """
+    operations, now = operations_at(home, home.now()), calendar_of(home.now(), home.settings)
+    owed = owed_because(operations, plan["area_id"], plan["market_id"], now) or owed_because(
+        operations_at(home, at), plan["area_id"], plan["market_id"], calendar_of(at, home.settings)
+    )
+    if owed:
         way_out = "" if owed == ON_HOLD else f"; {_EVALUATE.format(plan['market_id'])}"
         raise SourceError(f"{plan['market_id']} cannot be started: {owed}{way_out}")
 

@@ -32,6 +32,9 @@ def weigh_file(path: Path) -> pd.DataFrame:
         raise SourceError(f"proposals {path}: expected a list of proposals")
     for number, proposal in enumerate(content, start=1):
         _check(path, number, proposal)
+    ids = [str(proposal["proposal_id"]) for proposal in content]
+    if repeated := [number for number, own in enumerate(ids, start=1) if ids.index(own) < number - 1]:
+        raise SourceError(f"proposals {path}, proposal {repeated[0]}: its proposal_id is that of an earlier one")
     return weigh(pd.DataFrame(content))
 
 

@@ -39,8 +39,8 @@ def same_person(one: str, other: str) -> bool:
 
 
 def is_machine(actor: str) -> bool:
-    """Return whether the actor is harmspot itself; words after its name are ignored."""
-    return name_of(actor).startswith(MACHINE)
+    """Return whether the actor is harmspot itself, however it is spaced; words after its name are ignored."""
+    return name_of(actor).replace(" ", "").startswith(MACHINE)
 
 
 def is_thin(text: str) -> bool:

@@ -27,6 +27,7 @@ NUMBERS = (
     "harm_averted", "harm_averted_lo", "harm_averted_hi", "officer_hours", "custody_days", "prison_days",
     "treatment_interrupted", "overdose_watch_days", "expected_averted", "expected_averted_lo", "p_averts_more",
 )  # fmt: skip
+COSTS = ("officer_hours", "custody_days", "prison_days", "treatment_interrupted", "overdose_watch_days")
 CASE = ("harm_averted", "harm_averted_lo", "harm_averted_hi", "custody_days", "prison_days")  # no verdict without
 NO_CHANCE_OF_FAILURE = (
     "no chance of failure stated: give expected_averted and expected_averted_lo, or let harmspot draw them"
@@ -118,6 +119,10 @@ def _problem(case: Row, *, is_drawn: bool) -> str | None:
     missing = [name for name in CASE if np.isnan(case[name])]
     if missing:
         return f"no benefit case, {', '.join(missing)} is not stated"
+    if negative := [name for name in COSTS if case[name] < 0]:
+        return f"{negative[0]}={case[negative[0]]:g}: expected zero or more"
+    if case["p_averts_more"] < 0 or case["p_averts_more"] > 1:
+        return f"p_averts_more={case['p_averts_more']:g}: expected a probability from 0 to 1"
     if case["kind"] != "arrest" and np.isnan([case["expected_averted"], case["expected_averted_lo"]]).any():
         return NO_CHANCE_OF_FAILURE
     if not case["harm_averted_lo"] <= case["harm_averted"] <= case["harm_averted_hi"]:

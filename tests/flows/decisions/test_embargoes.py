@@ -201,7 +201,8 @@ def test_its_notice_is_neither_read_nor_approved_nor_served_nor_listed(home: Hom
         open_notice(home, notice_id, reader=reader, purpose="to decide on it")
     do(home, notice_id, Decision("reviewed", "Sgt. B", reason))
     plan = find_plan(home, market)
-    embargo_market(home, market, until=UNTIL, **SECRET)
+    assert embargo_market(home, market, until=UNTIL, **SECRET) == UNTIL
+    assert embargo_market(home, market, until=UNTIL - timedelta(days=5), **SECRET) == UNTIL  # the later one holds
     assert notice_id not in {notice.notice_id for notice in all_notices(home, ["area"])}
     assert read_published(home.path, "area_notice_state").empty
     for refused in (

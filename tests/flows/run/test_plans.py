@@ -114,6 +114,8 @@ def test_no_operation_is_renewed_without_its_evaluation(
             register_operation(home, name, stop_on=stop_on + timedelta(days=9), **SAID)
     with pytest.raises(SourceError, match="cannot be started: its stop date"):
         refuse_start(home, plan, home.now())
+    with pytest.raises(SourceError, match="cannot be started: its stop date"):
+        refuse_start(home, plan, home.midnight(stop_on) - timedelta(hours=1))  # recorded only now
     with pytest.raises(SourceError, match=r"its stop date .* harmspot plan evaluate"):
         announced_start(home, plan, None, home.now())
     record_action(home, kind="crackdown_end", area_id=plan["area_id"], actor="Insp. A")
@@ -159,6 +161,8 @@ def test_the_commands_register_evaluate_and_refuse(
     semicolon = plan(6, "evaluate", market, "--found", "fell; a third", *found[2:])
     assert semicolon.exit_code == 2 and "without a semicolon" in semicolon.output
     home.clock = CLOCK + timedelta(days=40)
+    not_finite = plan(8, "record", "visit", market, "--actor", "Insp. A", "--hours", "nan")
+    assert not_finite.exit_code == 2 and "'nan' is not a finite number" in not_finite.output
     late = plan(60 * 24 * 40, "record", "crackdown_start", market, "--actor", "Insp. A", "--hours", "20")
     assert late.exit_code != 0 and "cannot be started" in str(late.output) + str(late.exception)
 
@@ -239,6 +243,7 @@ GOOD = (
         ("- {proposal_id: a, kind: sweep}", "expected arrest or operation"),
         ("- {proposal_id: a, kind: arrest, custody_days: many}", "custody_days is not a number"),
         ("- {proposal_id: a, kind: arrest, glory: 3}", "unknown 'glory'"),
+        (f"- {GOOD}\n- {GOOD}", "proposal 2: its proposal_id is that of an earlier one"),
     ],
 )
 def test_proposals_that_cannot_be_weighed_are_named_by_place(tmp_path: Path, text: str, words: str) -> None:
@@ -272,7 +277,7 @@ def test_a_seizure_is_watched_by_its_point_and_one_without_says_why(
     home = loaded_home(tmp_path / "home")
     area_id = str(areas_of(home.settings.force)["area_id"].iloc[0])
     at = CLOCK - timedelta(days=5)
-    points = ("lon=1.35; lat=54.02", "found in a bin", "lon=east; lat=54", "lon=400; lat=54")
+    points = ("lon=1.35; lat=54.02", "found in a bin", "lon=east; lat=54", "lon=400; lat=54", None)
     recorded = [
         record_action(home, kind="seizure", area_id=area_id, actor="Sgt. M. Okafor", at=at, detail=detail)
         for detail in points

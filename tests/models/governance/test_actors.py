@@ -32,7 +32,7 @@ def test_what_is_told_apart(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["harmspot", "\uff48armspot", "Harm\u200bspot run", "\u2066harmspot\u2069", "'harmspot'"]
+    "name", ["harmspot", "Harm-spot", "\uff48armspot", "Harm\u200bspot run", "\u2066harmspot\u2069", "'harmspot'"]
 )
 def test_harmspot_is_itself_in_any_letters(name: str) -> None:
     assert is_machine(name)

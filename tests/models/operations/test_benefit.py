@@ -38,6 +38,14 @@ def test_what_is_not_stated_cannot_be_weighed(name: str) -> None:
     assert not without["is_accepted"] and name in without["why"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("custody_days", -20.0), ("prison_days", -1.0), ("officer_hours", -5.0), ("p_averts_more", 7.0)]
+)
+def test_numbers_that_cannot_be_are_refused_by_name(name: str, value: float) -> None:
+    refused = verdict(**{name: value})
+    assert not refused["is_accepted"] and refused["why"].startswith(f"rejected: {name}={value:g}: expected")
+
+
 def test_an_interval_without_its_middle_is_refused() -> None:
     assert not verdict(harm_averted=30.0)["is_accepted"]
 
