@@ -31,7 +31,7 @@ class Amount(click.FloatRange):
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> float:
         """Return the number; fail if it is negative or not finite."""
-        amount = float(super().convert(value, param, context))
+        amount = float(super().convert(value, param, context))  # type: ignore[arg-type] # click's own takes any value
         if not math.isfinite(amount):
             self.fail(f"{value!r} is not a finite number", param, context)
         return amount

@@ -155,10 +155,13 @@ def test_the_commands_register_evaluate_and_refuse(
     refused = plan(2, "register", market, *registration, "2026-02-01")
     assert refused.exit_code != 0 and f"harmspot plan evaluate {market}" in str(refused.output) + str(refused.exception)
     found = ["--found", "reports fell by a third", "--report", str(report), "--by", "M. Ito"]
-    assert f"evaluated {market} as C" in plan(3, "evaluate", market, *found).output
-    assert plan(4, "evaluate", market, *found).exit_code != 0
-    assert f"registered {market} as C" in plan(5, "register", market, *registration, "2026-02-01").output
-    semicolon = plan(6, "evaluate", market, "--found", "fell; a third", *found[2:])
+    too_soon = plan(3, "evaluate", market, *found)
+    assert too_soon.exit_code != 0 and "its operation has not started" in str(too_soon.exception)
+    assert plan(3, "record", "crackdown_start", market, "--actor", "Insp. A", "--hours", "20").exit_code == 0
+    assert f"evaluated {market} as C" in plan(4, "evaluate", market, *found).output
+    assert plan(5, "evaluate", market, *found).exit_code != 0
+    assert f"registered {market} as C" in plan(6, "register", market, *registration, "2026-02-01").output
+    semicolon = plan(7, "evaluate", market, "--found", "fell; a third", *found[2:])
     assert semicolon.exit_code == 2 and "without a semicolon" in semicolon.output
     home.clock = CLOCK + timedelta(days=40)
     not_finite = plan(8, "record", "visit", market, "--actor", "Insp. A", "--hours", "nan")
