@@ -33,13 +33,13 @@ ON_HOLD = "this place is on hold"  # all that is said of an operation that is hi
 UNSTATED = "unstated"  # actor of an action whose source names nobody
 
 
-def particulars(detail: str | None) -> dict[str, str]:
+def particulars(detail: Any) -> dict[str, str]:
     """Return the `key=value` pairs of an action's detail; free text is left out.
 
     >>> particulars("market_id=market_3_4; outcome=calls about dealing; by hand")
     {'market_id': 'market_3_4', 'outcome': 'calls about dealing'}
     """
-    pairs = (part.partition("=") for part in (detail or "").split(";"))
+    pairs = (part.partition("=") for part in (detail if isinstance(detail, str) else "").split(";"))
     return {key.strip(): value.strip() for key, equals, value in pairs if equals}
 
 
