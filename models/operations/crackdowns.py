@@ -27,8 +27,8 @@ from models.operations.tipping import draw_hours_needed
 TROUBLE = ("dealing", "fear", "paraphernalia", "disorder", "violence")
 COVER = 0.8  # share of the draws in which the proposed surge suffices, if the budget allows
 UPPER = 0.9  # upper end of an 80% interval
-YEAR = 365  # days of reports at a market that are read
-LEAST_DAYS = 84  # of them, that a benefit case needs
+YEAR = 365  # days of reports at a market that are read at most
+LEAST_DAYS = 28  # of them before the market was chosen, that a benefit case needs
 MOMENTS = ("registered_at", "partners_told_at", "announced_at", "started_at", "maintained_at")
 FACTS = (
     "found_by_public_reports", "registered", "partners_told_first", "announced", "lead_time_given", "help_offered",
@@ -142,9 +142,11 @@ def plan_crackdowns(
         raise ValueError(f"fidelity checklist: fact {unknown[0]!r}: expected one of {', '.join(FACTS)}")
     current = operations[operations["ended_at"].isna()].drop_duplicates("area_id", keep="last").set_index("area_id")
     rows: list[Row] = []
+    read_days = _read_days(site_events)
     for site in sites.sort_values("market_id").to_dict("records"):
         events = site_events[site_events["market_id"] == site["market_id"]]
-        row = _site_row(site, _operation_of(site, current), events, harm_days, calendar, seed, config, benefit)
+        operation = _operation_of(site, current)
+        row = _site_row(site, operation, events, read_days, harm_days, calendar, seed, config, benefit)
         rows.append(row | {"owed": owed_because(operations, site["area_id"], site["market_id"], calendar)})
     _allocate_budget(rows, promises, calendar, config)
     for row in rows:
@@ -181,10 +183,16 @@ def _operation_of(site: Row, current: pd.DataFrame) -> Row:
     return {"is_elsewhere": ON_HOLD if operation.get("is_hidden") else "another operation runs in this area"}
 
 
+def _read_days(site_events: pd.DataFrame) -> int:
+    """Return how many days back reports reach: to the oldest at any market, as a force may have less than a year."""
+    return 0 if site_events.empty else min(int(site_events["age_days"].max()) + 1, YEAR)
+
+
 def _site_row(
     site: Row,
     operation: Row,
     events: pd.DataFrame,
+    read_days: int,
     harm_days: pd.Series,
     calendar: Calendar,
     seed: int,
@@ -217,7 +225,14 @@ def _site_row(
         **{name: operation.get(name) for name in ("outcome", "comparison", "stop_on")},
         **_report_rates(core, before, config),
         **_benefit(
-            site, core, begun_ago + config.baseline_days, bool(days["started"]), harm_days, seed, config, benefit
+            site,
+            core,
+            (begun_ago + config.baseline_days, read_days),
+            bool(days["started"]),
+            harm_days,
+            seed,
+            config,
+            benefit,
         ),
     }
 
@@ -241,7 +256,7 @@ def _report_rates(core: pd.DataFrame, before: pd.DataFrame, config: CrackdownsCo
 def _benefit(
     site: Row,
     core: pd.DataFrame,
-    chosen_ago: int,
+    between: tuple[int, int],
     is_carried_out: bool,
     harm_days: pd.Series,
     seed: int,
@@ -250,11 +265,12 @@ def _benefit(
 ) -> Row:
     """Weigh harm averted against what arrests impose.
 
-    Harm is counted before the days by which the market was chosen, which began `chosen_ago` days ago: a market is
-    chosen when it has more reports than usual, by chance too, and what is chance does not go on.
+    Harm is counted `between` two ages, before the days by which the market was chosen: a market is chosen when it has
+    more reports than usual, by chance too, and what is chance does not go on.
     """
-    days = YEAR - chosen_ago
-    earlier = core[(core["age_days"] >= chosen_ago) & (core["age_days"] < YEAR)]
+    youngest, oldest = between
+    days = oldest - youngest
+    earlier = core[(core["age_days"] >= youngest) & (core["age_days"] < oldest)]
     harm = earlier["offence_code"].map(harm_days).fillna(0.0).astype(float)
     band = pd.cut(harm, [0, 30, 365, np.inf], right=False, labels=list(reversed(BANDS)))
     counted = harm.groupby(band, observed=False).agg(["size", "mean"]).fillna(0.0)
@@ -280,7 +296,7 @@ def _benefit(
         "expected_averted_lo": float(np.quantile(averted.expected, 0.1)),
         "p_averts_more": float((averted.outcome > custody + prison).mean()),
     }
-    if days < LEAST_DAYS:  # the operation was registered so long ago that the year before is no longer read
+    if days < LEAST_DAYS:  # reports do not reach back so far, or the operation was registered too long ago
         numbers = dict.fromkeys(numbers, np.nan)
     case: Row = {**numbers, "custody_days": custody, "prison_days": prison}
     proposal = pd.DataFrame([{"proposal_id": site["market_id"], "kind": "operation", **case}])

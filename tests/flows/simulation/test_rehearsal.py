@@ -6,7 +6,7 @@ import pytest
 
 from flows.simulation.rehearsal import Rehearsal, rehearse
 
-START, DAYS = date(2025, 10, 1), 56
+START, DAYS = date(2025, 10, 1), 63
 
 
 @pytest.fixture(scope="module")

@@ -219,9 +219,18 @@ def test_harm_expected_to_be_averted_is_unbiased_though_markets_are_chosen_by_th
 
 
 def test_an_operation_older_than_what_is_read_has_no_new_case() -> None:
-    row = plan(sites("1"), actions(registered("1", 250)), events("market_1_0")).iloc[0]
+    row = plan(sites("1"), actions(registered("1", 260)), events("market_1_0")).iloc[0]
     assert pd.isna(row["expected_averted"]) and not row["is_benefit_met"]
     assert "is not stated" in row["refused_because"][0]
+
+
+def test_less_than_a_year_of_reports_is_counted_over_the_days_there_are() -> None:
+    whole, part = (
+        plan(sites("1"), NOTHING, events("market_1_0", days=days), draws=20_000).iloc[0]["expected_averted"]
+        for days in (365, 140)
+    )
+    assert part == pytest.approx(whole, rel=0.1)
+    assert pd.isna(plan(sites("1"), NOTHING, events("market_1_0", days=100)).iloc[0]["expected_averted"])
 
 
 RUNNING = [registered("1", 60), ("partners_told", 58, "1", None, None), ("announcement", 50, "1", 50.0, None)]
