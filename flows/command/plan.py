@@ -246,7 +246,7 @@ def record(
 
     plan = find_plan(home, market)
     if kind == "crackdown_start":
-        refuse_start(home, plan, at or home.now())
+        refuse_start(home, plan, at)
     if kind == "announcement":
         starts_on = f"starts_on={announced_start(home, plan, notice_id, at or home.now())}"
         detail = f"{starts_on}; {detail}" if detail else starts_on

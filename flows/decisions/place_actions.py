@@ -131,18 +131,13 @@ def evaluate_operation(home: Home, market: str, *, found: str, report: Path, by:
     return market_id, action_id
 
 
-def refuse_start(home: Home, plan: pd.Series, at: datetime) -> None:
-    """Raise SourceError if officers may not start or go on at `at`: an operation there is over and not evaluated.
-
-    So is a start before that is recorded only now.
-    """
-    operations, now = operations_at(home, home.now()), calendar_of(home.now(), home.settings)
-    owed = owed_because(operations, plan["area_id"], plan["market_id"], now) or owed_because(
-        operations_at(home, at), plan["area_id"], plan["market_id"], calendar_of(at, home.settings)
-    )
-    if owed:
-        way_out = "" if owed == ON_HOLD else f"; {_EVALUATE.format(plan['market_id'])}"
-        raise SourceError(f"{plan['market_id']} cannot be started: {owed}{way_out}")
+def refuse_start(home: Home, plan: pd.Series, at: datetime | None) -> None:
+    """Raise SourceError if an operation there is over and not evaluated, now or at `at`, when officers started."""
+    for moment in (home.now(), *([at] if at else [])):
+        operations, calendar = operations_at(home, moment), calendar_of(moment, home.settings)
+        if owed := owed_because(operations, plan["area_id"], plan["market_id"], calendar):
+            way_out = "" if owed == ON_HOLD else f"; {_EVALUATE.format(plan['market_id'])}"
+            raise SourceError(f"{plan['market_id']} cannot be started: {owed}{way_out}")
 
 
 def announced_start(home: Home, plan: pd.Series, notice_id: str | None, at: datetime) -> date:

@@ -176,7 +176,8 @@ def place_incidents(
 
 
 def prepare_placing(connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame) -> None:
-    """Add tables `codebook` and `area_name`."""
+    """Add tables `codebook` and `area_name`, and the macros of `report_macros.sql`."""
+    execute(connection, "report_macros")
     area_names_of(connection, geography.areas)
     _create(connection, "codebook", codebook.reset_index())
 

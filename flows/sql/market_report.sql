@@ -7,16 +7,10 @@ WITH kinds AS (
         cell_iy,
         area_id,
         age_days,
-        CASE
-            WHEN report_subject IS NOT NULL THEN report_subject
-            WHEN offence_code = 'drug_dealing_report' THEN 'dealing'
-            WHEN offence_code = 'overdose' THEN 'overdose'
-            WHEN offence_code = 'drug_paraphernalia' THEN 'paraphernalia'
-            WHEN codebook.axis IN ('disorder', 'violence') THEN codebook.axis
-        END AS kind,
+        report_kind(report_subject, offence_code, codebook.axis) AS kind,
         report_channel AS channel,
         reporter_ref,
-        hour(timezone($time_zone, occurred_at)) BETWEEN 7 AND 18 AS is_daylight
+        is_daytime(occurred_at, $time_zone) AS is_daylight
     FROM incident_placed
     JOIN codebook USING (offence_code)
     WHERE cell_ix IS NOT NULL AND area_id IS NOT NULL

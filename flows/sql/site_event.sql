@@ -6,13 +6,7 @@ SELECT
     incident.occurred_at,
     incident.age_days,
     incident.offence_code,
-    CASE
-        WHEN incident.report_subject IS NOT NULL THEN incident.report_subject
-        WHEN incident.offence_code = 'drug_dealing_report' THEN 'dealing'
-        WHEN incident.offence_code = 'overdose' THEN 'overdose'
-        WHEN incident.offence_code = 'drug_paraphernalia' THEN 'paraphernalia'
-        WHEN codebook.axis IN ('disorder', 'violence') THEN codebook.axis
-    END AS kind
+    report_kind(incident.report_subject, incident.offence_code, codebook.axis) AS kind
 FROM incident_placed AS incident
 JOIN site_cell AS site USING (cell_ix, cell_iy)
 JOIN codebook USING (offence_code)

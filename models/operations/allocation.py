@@ -27,7 +27,7 @@ from models.statistics.water_filling import fill_in
 # The effect of an officer-hour is rarely identified, so plans are also shown for half and twice the assumed effect.
 KAPPA_MULTIPLES = {"half": 0.5, "default": 1.0, "double": 2.0}
 CURVE_STEPS = 11
-MOST_AVERTED = 0.95  # share of its harm that no area is said to have averted by its hours of today
+MOST_AVERTED = 0.95  # greatest share of an area's harm that its hours of today avert
 
 
 @dataclass(frozen=True, slots=True)

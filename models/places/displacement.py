@@ -30,7 +30,7 @@ from models.places.placebos import (
     days_of,
     place_middle,
 )
-from models.statistics.placebo_test import FEWEST, TAIL, Standing, judge_together, stand
+from models.statistics.placebo_test import FEWEST, TAIL, Comparison, compare, judge_together
 
 LATEST_DAYS = 365  # an operation is measured for a year after its start
 SHORTEST_DAYS = 7  # a shorter window has too little information
@@ -209,16 +209,16 @@ def _measured(
     row |= {"control_count": len(compared.counts) - 1, "control_ids": list(compared.place_ids[:SHOWN_CONTROLS])}
     row |= {"independent_count": compared.independent}
     parts, unit = _parts(reports), _units(reports)
-    stood = {
-        measure: [_stand(compared, part, index, unit[part.column] if index else 1.0) for part in parts]
+    comparisons = {
+        measure: [_compare(compared, part, index, unit[part.column] if index else 1.0) for part in parts]
         for index, measure in enumerate(MEASURES)
     }
-    judged = _judge(stood)
+    judged = _judge(comparisons)
     rows = []
     for number, part in enumerate(parts):
         of_part: Row = {**row, "split": part.split, "part": part.part, **_counts(compared, part)}
         for measure in MEASURES:
-            of_part |= {f"{measure}{name}": value for name, value in _changes(stood[measure][number]).items()}
+            of_part |= {f"{measure}{name}": value for name, value in _changes(comparisons[measure][number]).items()}
             of_part |= judged.get((measure, number), {})
         if _is_shown(of_part):
             rows.append({**of_part, "why": _why(of_part, compared) + (doubts if part.split == WHOLE else "")})
@@ -257,15 +257,15 @@ def _units(reports: Reports) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stood:
-    """How the market, the row's zones and both together stand in one measure; None if there is nothing to compare."""
+class _Comparisons:
+    """The market, the row's zones and both together, in one measure; None if there is nothing to compare."""
 
-    target: Standing | None
-    displaced: Standing | None
-    wdd: Standing | None
+    target: Comparison | None
+    displaced: Comparison | None
+    wdd: Comparison | None
 
 
-def _stand(compared: Compared, part: _Part, measure: int, unit: float) -> _Stood:
+def _compare(compared: Compared, part: _Part, measure: int, unit: float) -> _Comparisons:
     after, _, recent, earlier = range(len(SPANS))
     of_map = compared.of_map[:, :, part.column]
     scales = [
@@ -274,7 +274,7 @@ def _stand(compared: Compared, part: _Part, measure: int, unit: float) -> _Stood
     ]
     is_next = part.zones == ZONE_ROWS[NEXT]
 
-    def standing(zones: Sequence[int]) -> Standing | None:
+    def comparison(zones: Sequence[int]) -> Comparison | None:
         counts = compared.counts[:, :, :, part.column][:, list(zones)].sum(axis=1)
         before = [counts[:, span, measure] * scale for span, scale in zip((recent, earlier), scales, strict=True)]
         if measure:
@@ -282,11 +282,11 @@ def _stand(compared: Compared, part: _Part, measure: int, unit: float) -> _Stood
             mean = counts[1:, :, 1].sum() / max(counts[1:, :, 0].sum(), 1.0)
             before += [counts[:, span, 0] * scale * mean for span, scale in zip((recent, earlier), scales, strict=True)]
         independent = _independent(compared, zones)
-        return stand(counts[:, after, measure], before, independent=independent, unit=unit)
+        return compare(counts[:, after, measure], before, independent=independent, unit=unit)
 
     if is_next and not compared.next_ids:
-        return _Stood(standing([0]), None, None)
-    return _Stood(standing([0]), standing(part.zones), standing([0, *part.zones]))
+        return _Comparisons(comparison([0]), None, None)
+    return _Comparisons(comparison([0]), comparison(part.zones), comparison([0, *part.zones]))
 
 
 def _independent(compared: Compared, zones: Sequence[int]) -> int:
@@ -308,25 +308,28 @@ def _counts(compared: Compared, part: _Part) -> Row:
     return counts
 
 
-def _changes(stood: _Stood) -> Row:
+def _changes(comparisons: _Comparisons) -> Row:
     """Return observed less expected with intervals, what was expected, and the power to see a fall."""
     changes: Row = {}
-    of_kinds = {"target_change": stood.target, "displaced": stood.displaced, "wdd": stood.wdd}
-    for name, standing in of_kinds.items():
-        if standing:
-            changes |= dict(zip((f"{name}{end}" for end in _ENDS), standing.change(), strict=True))
-    if stood.target:
-        changes |= {"target_expected": stood.target.expected, "power_of_fall": stood.target.power_of_fall(FALL)}
-    if stood.displaced:
-        changes |= {"ring_expected": stood.displaced.expected, "p_rise": stood.displaced.p_rise()}
+    of_kinds = {"target_change": comparisons.target, "displaced": comparisons.displaced, "wdd": comparisons.wdd}
+    for name, comparison in of_kinds.items():
+        if comparison:
+            changes |= dict(zip((f"{name}{end}" for end in _ENDS), comparison.change(), strict=True))
+    if comparisons.target:
+        changes |= {
+            "target_expected": comparisons.target.expected,
+            "power_of_fall": comparisons.target.power_of_fall(FALL),
+        }
+    if comparisons.displaced:
+        changes |= {"ring_expected": comparisons.displaced.expected, "p_rise": comparisons.displaced.p_rise()}
     return changes
 
 
-def _judge(stood: Mapping[str, Sequence[_Stood]]) -> dict[tuple[str, int], Row]:
+def _judge(comparisons: Mapping[str, Sequence[_Comparisons]]) -> dict[tuple[str, int], Row]:
     """Return the alarm of each measure and row, all judged together, and the least rise that would raise it."""
     families = {
         measure: {number: of_row.displaced for number, of_row in enumerate(rows) if of_row.displaced}
-        for measure, rows in stood.items()
+        for measure, rows in comparisons.items()
     }
     families = {measure: family for measure, family in families.items() if family}
     if not families:
@@ -334,11 +337,11 @@ def _judge(stood: Mapping[str, Sequence[_Stood]]) -> dict[tuple[str, int], Row]:
     alarms = judge_together([list(family.values()) for family in families.values()])
     verdicts: dict[tuple[str, int], Row] = {}
     for (measure, family), p_any, limit in zip(families.items(), alarms.p_any, alarms.limits, strict=True):
-        for (number, standing), p in zip(family.items(), p_any.tolist(), strict=True):
+        for (number, comparison), p in zip(family.items(), p_any.tolist(), strict=True):
             verdicts[measure, number] = {
                 f"is_{measure}alarm": p <= TAIL,
                 f"{measure}p_rise_any": p,
-                f"{measure}least_rise": standing.least_rise(limit),
+                f"{measure}least_rise": comparison.least_rise(limit),
             }
     return verdicts
 

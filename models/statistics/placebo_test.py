@@ -26,7 +26,7 @@ _ROUNDS = 4  # of reweighting; the weights settle after three
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Comparison:
     """One unit (row 0) among its placebos, in one measure."""
 
     observed: float
@@ -71,8 +71,8 @@ class Standing:
         return max(float(self.counts(np.array([departure]))[0]) - float(usual_low), 0.0)
 
 
-def stand(after: Floats, before: Sequence[Floats], *, independent: float, unit: float = 1.0) -> Standing | None:
-    """Fit what is expected on the placebos, and return how the unit stands among them.
+def compare(after: Floats, before: Sequence[Floats], *, independent: float, unit: float = 1.0) -> Comparison | None:
+    """Fit what is expected on the placebos, and compare the unit with them.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def stand(after: Floats, before: Sequence[Floats], *, independent: float, unit: 
 
     Returns
     -------
-    Standing or None
+    Comparison or None
         None if there are fewer than FEWEST independent placebos, or if they have nothing before or nothing after.
     """
     if independent < FEWEST:
@@ -107,7 +107,7 @@ def stand(after: Floats, before: Sequence[Floats], *, independent: float, unit: 
     chance_variance, grown = nnls(np.stack([np.ones(len(fitted) - 1), fitted[1:]], axis=1), roots[1:] ** 2)[0]
     # Never less than of Poisson counts: else a row of single reports would outweigh all others.
     spread = np.sqrt(np.maximum(1.0, chance_variance + grown * fitted) * (1 + doubt))
-    return Standing(
+    return Comparison(
         float(after[0]), float(expected[0] * unit), roots / spread, float(independent), unit, float(spread[0])
     )
 
@@ -150,7 +150,7 @@ class Alarms:
     limits: list[float]  # by family: the departure from which on a row has an alarm
 
 
-def judge_together(families: Sequence[Sequence[Standing]]) -> Alarms:
+def judge_together(families: Sequence[Sequence[Comparison]]) -> Alarms:
     """Judge all rows together by their highest departure (Westfall and Young 1993, single step).
 
     The highest departure of a family is compared with the placebos' own highest one, and the family in which it is

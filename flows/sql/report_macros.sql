@@ -1,0 +1,10 @@
+-- What a report is about, by its own subject, else by its offence; and whether it is of the day, from 7 to 19 o'clock.
+CREATE OR REPLACE TEMP MACRO report_kind(subject, code, axis) AS CASE
+    WHEN subject IS NOT NULL THEN subject
+    WHEN code = 'drug_dealing_report' THEN 'dealing'
+    WHEN code = 'overdose' THEN 'overdose'
+    WHEN code = 'drug_paraphernalia' THEN 'paraphernalia'
+    WHEN axis IN ('disorder', 'violence') THEN axis
+END;
+
+CREATE OR REPLACE TEMP MACRO is_daytime(moment, zone) AS hour(timezone(zone, moment)) BETWEEN 7 AND 18
