@@ -17,6 +17,7 @@ import yaml
 from models.forecast.forecast import ForecastConfig
 from models.governance.audits import AuditsConfig
 from models.governance.notice_drafts import NoticesConfig
+from models.governance.setting_bounds import check_bounds
 from models.operations.allocation import AllocationConfig
 from models.operations.benefit import BenefitConfig
 from models.operations.crackdowns import CrackdownsConfig
@@ -353,6 +354,7 @@ def load_settings(config_file: Path | None = None, environment: Mapping[str, str
         values["kafka"]["bootstrap_servers"] = environment["KAFKA_BOOTSTRAP_SERVERS"]
     try:
         settings: Settings = build_typed(Settings, values)
+        check_bounds(settings)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"configuration: {error}") from error
     return settings
