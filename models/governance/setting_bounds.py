@@ -42,7 +42,7 @@ BOUNDS: Mapping[str, Bound] = {
     "people.call_in_size": Bound(1, 50, FEW_PEOPLE),
     "publication.people_valid_days": Bound(1, 90, LISTING_ENDS),
     "publication.valid_days": Bound(1, 7, NO_OLD_RANKING),
-    "audits.fresh_days": Bound(1, 31, "lists halt where fairness, feedback or displacement were not looked at for a month"),
+    "audits.fresh_days": Bound(1, 31, "lists halt where nobody looked at fairness, feedback or displacement"),
     "notices.decision_days": Bound(1, 30, "a letter is served while its facts are new"),
     "notices.lead_days": Bound(3, ANY, TIME_TO_ANSWER),
     "notices.response_days": Bound(7, ANY, TIME_TO_ANSWER),
