@@ -103,7 +103,9 @@ def assess_people(
     recent = person_events[person_events["age_days"] < config.window_days]
     offences_held = offences(recent, codebook)
     recent = recent.join(codebook["category"], on="offence_code")
-    live = lists.live_warrants(warrants, codebook, as_of)
+    issued = lists.live_warrants(warrants, codebook, as_of)
+    is_returned = issued["route"].eq("return")
+    live, returned = issued[~is_returned], issued[is_returned]
     evidence = counted(offences_held, status["adult_days"], codebook)
     scoring = score_people(status, evidence, custody, as_of=as_of, config=config, seed=seed)
     latest = evidence.groupby("person_id")["occurred_at"].max()
@@ -149,7 +151,7 @@ def assess_people(
         tier_term=terms,
         seller_term=seller_terms,
         person_change=person_changes(before, tiers, why_now(before, decisions, facts, recent, evidence)),
-        counts=lists.count_people(decisions, queue, dealers),
+        counts=lists.count_people(decisions, queue, dealers, returned),
         decisions=decisions,
         evidence=evidence,
         gini=observed_gini,

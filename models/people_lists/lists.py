@@ -8,7 +8,7 @@ from models.people_lists import rules
 from models.people_lists.rule_features import child_events, grave_incidents, sales_outside_markets
 from models.people_scores.config import PeopleConfig
 from models.people_scores.counterfactuals import moves_out
-from models.people_scores.evidence import AXES, BANDS, SUPPLY_CODES
+from models.people_scores.evidence import AXES, BANDS, NO_OFFENCE, SUPPLY_CODES
 from models.people_scores.leave_one_axis_out import ranks_without
 from models.people_scores.scoring import Scoring
 from models.statistics.rank_draws import total_order
@@ -18,7 +18,10 @@ EVIDENCE_SHOWN = 3
 
 
 def live_warrants(warrants: pd.DataFrame, codebook: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the outstanding warrants with underlying band, `is_use`, age and the rule that applies to each."""
+    """Return the outstanding warrants with underlying band, `is_use`, age, and the rule and route of each.
+
+    A warrant over what is no offence has the route `return`: it holds nothing against the person.
+    """
     live = warrants[warrants["status"].eq("outstanding") & warrants["issued_at"].lt(as_of)]
     unknown = sorted(set(live["underlying_offence_code"]) - set(codebook.index))
     if unknown:
@@ -29,6 +32,7 @@ def live_warrants(warrants: pd.DataFrame, codebook: pd.DataFrame, as_of: pd.Time
     is_use = offence["category"].eq("drugs") & ~offence.index.isin(SUPPLY_CODES)
     live = live.assign(
         underlying_band=offence["band"].to_numpy(),
+        is_offence=~offence["category"].isin(NO_OFFENCE).to_numpy(),
         is_use=is_use.to_numpy(dtype=bool),
         age_days=(as_of - live["issued_at"]).dt.days.astype("int32"),
     )
@@ -177,7 +181,9 @@ def safeguarding(
     ).reset_index(drop=True)
 
 
-def count_people(decisions: pd.DataFrame, queue: pd.DataFrame, dealers: pd.DataFrame) -> pd.DataFrame:
+def count_people(
+    decisions: pd.DataFrame, queue: pd.DataFrame, dealers: pd.DataFrame, returned: pd.DataFrame
+) -> pd.DataFrame:
     """Count people by outcome, for reports; the counts hold no ids."""
     gates, tiers, rulings = decisions["gate"], decisions["tier"], decisions["tier_rule"]
     people = {
@@ -194,6 +200,7 @@ def count_people(decisions: pd.DataFrame, queue: pd.DataFrame, dealers: pd.DataF
         "dealer": len(dealers),
         "warrant_execute": int(queue.loc[queue["route"].eq("execute"), "person_id"].nunique()),
         "warrant_summons": int(queue.loc[queue["route"].eq("summons"), "person_id"].nunique()),
+        "warrant_return": int(returned["person_id"].nunique()),
     }
     return pd.DataFrame({"outcome": list(people), "people": list(people.values())})
 

@@ -282,6 +282,14 @@ def decide(
 # Warrants: a court order takes precedence over any harm score. The queue is in the order of these rules.
 WARRANT_RULES = (
     Rule(
+        "no_offence",
+        lambda w: ~w["is_offence"],
+        "return",
+        "Was the warrant issued over an overdose, a stop or a contact?",
+        "An overdose, a stop or a contact is no offence: the warrant goes back to the court and nobody is sent.",
+        "warrant",
+    ),
+    Rule(
         "bench_warrant_first",
         lambda w: w["kind"].eq("bench") & ~w["is_use"],
         "execute",

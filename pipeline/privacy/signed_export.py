@@ -1,8 +1,8 @@
 """Exported list of people: a signed file with its recipient, agreement and expiry.
 
 The signature is an HMAC-SHA256 (RFC 2104) over the canonical JSON (RFC 8785) of everything else, with a key of the
-home: a changed file cannot be signed again without the key. The file holds the canonical form and nothing else, so that two
-readers of it cannot read two things. Every entry states which actions it does not justify.
+home: a changed file cannot be signed again without the key. The file holds the canonical form and nothing else, so that
+two readers of it cannot read two things. Every entry states which actions it does not justify.
 """
 
 import hashlib

@@ -16,6 +16,13 @@ class Guard:
 
 GUARDS = (
     Guard(
+        "people_lists/lists",
+        "nobody is sent over what is no offence",
+        'is_offence=~offence["category"].isin(NO_OFFENCE).to_numpy()',
+        "is_offence=True",
+        "people_lists/test_assess.py::test_a_warrant_over_no_offence_sends_nobody_and_holds_nothing_against_anybody",
+    ),
+    Guard(
         "people_scores/evidence",
         "dropped arrests weigh nothing",
         '"no_further_action": 0.0',

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from models.people_lists.assess import PeopleLists, PreviousPeople, assess_people
 from models.people_scores.config import PeopleConfig
+from models.people_scores.evidence import NO_OFFENCE
 from models.people_scores.scoring import places
 
 AS_OF = pd.Timestamp("2026-01-01", tz="UTC")
@@ -316,6 +317,21 @@ def test_possession_only_is_never_enforced_and_always_informed(seed: int) -> Non
     assert (routes[routes.index.isin(here.heavy)] == "summons").all()
     referred = lists.referral.set_index("person_id")["route"].reindex(here.heavy)
     assert (referred == "treatment_information").all()
+
+
+@few
+@given(seed=TOWNS, code=st.sampled_from(CODEBOOK.index[CODEBOOK["category"].isin(NO_OFFENCE)].tolist()))
+def test_a_warrant_over_no_offence_sends_nobody_and_holds_nothing_against_anybody(seed: int, code: str) -> None:
+    """Lists are those without any warrant, to the bit; the warrants are counted."""
+    here, _ = town(seed)
+    lists = here.assess(warrants=here.warrants.assign(underlying_offence_code=code))
+    assert lists.warrant_queue.empty
+    without = here.assess(warrants=here.warrants.assign(status="recalled"))
+    known = lists.decisions[lists.decisions.index.isin(without.decisions.index)]
+    assert_same(without, replace(lists, warrant_queue=without.warrant_queue, counts=without.counts, decisions=known))
+    outstanding = here.warrants[here.warrants["status"].eq("outstanding")]
+    counts = lists.counts.set_index("outcome")["people"]
+    assert counts["warrant_return"] == outstanding["person_id"].nunique()
 
 
 @few

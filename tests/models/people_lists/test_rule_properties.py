@@ -176,6 +176,7 @@ def test_what_kind_of_evidence_decides_each_rule() -> None:
         "warn_too_few_grave_incidents": "counted",
         "warn_next_level": "counted",
         "seller_outside_flagrant_market": "sales",
+        "no_offence": "warrant",
         "summons_possession_only": "warrant",
         "bench_warrant_first": "warrant",
         "arrest_warrant_after": "warrant",

@@ -123,22 +123,26 @@ def test_tiers(facts: dict[str, object], tier: str, rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "is_use", "expected"),
+    ("kind", "is_use", "is_offence", "expected"),
     [
-        ("bench", False, ("execute", "bench_warrant_first")),
-        ("arrest", False, ("execute", "arrest_warrant_after")),
-        ("bench", True, ("summons", "summons_possession_only")),
-        ("arrest", True, ("summons", "summons_possession_only")),
+        ("bench", False, True, ("execute", "bench_warrant_first")),
+        ("arrest", False, True, ("execute", "arrest_warrant_after")),
+        ("bench", True, True, ("summons", "summons_possession_only")),
+        ("arrest", True, True, ("summons", "summons_possession_only")),
+        ("bench", False, False, ("return", "no_offence")),
+        ("arrest", False, False, ("return", "no_offence")),
     ],
 )
-def test_warrants(kind: str, is_use: bool, expected: tuple[str, str]) -> None:
-    ruled = rules.first_match(rules.WARRANT_RULES, pd.DataFrame({"kind": [kind], "is_use": [is_use]}), "none")
+def test_warrants(kind: str, is_use: bool, is_offence: bool, expected: tuple[str, str]) -> None:
+    warrant = pd.DataFrame({"kind": [kind], "is_use": [is_use], "is_offence": [is_offence]})
+    ruled = rules.first_match(rules.WARRANT_RULES, warrant, "none")
     assert tuple(ruled.loc[0]) == expected
 
 
 def test_every_rule_has_words_and_a_place() -> None:
     assert all(rule.words.endswith(".") and rule.asks.endswith("?") for rule in rules.RULES.values())
-    assert rules.WARRANT_ORDER == ("bench_warrant_first", "arrest_warrant_after", "summons_possession_only")
+    queue = ("bench_warrant_first", "arrest_warrant_after", "summons_possession_only")
+    assert ("no_offence", *queue) == rules.WARRANT_ORDER
 
 
 def test_a_view_and_an_invitation_lead_to_a_list_of_that_name() -> None:
@@ -153,7 +157,9 @@ def test_a_gate_is_one_entry_of_the_rule_book(monkeypatch: pytest.MonkeyPatch) -
     decisions = rules.decide(facts, target_probability=0.8, warn_probability=0.5, leave_margin=0.1)
     assert decisions[["gate", "gate_rule", "tier"]].iloc[0].tolist() == ["abroad", "abroad", "none"]
     decisions = decisions.assign(p_top_k=0.9)
-    counts = count_people(decisions, pd.DataFrame({"person_id": [], "route": []}), decisions[:0])
+    counts = count_people(
+        decisions, pd.DataFrame({"person_id": [], "route": []}), decisions[:0], pd.DataFrame({"person_id": []})
+    )
     assert counts.set_index("outcome")["people"][["known", "abroad", "out"]].tolist() == [1, 1, 0]
     status = facts[["is_deceased", "is_under_18", "is_age_unknown", "is_abroad"]]
     assert rules.protection(status).tolist() == ["abroad"]
