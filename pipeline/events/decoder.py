@@ -5,19 +5,20 @@ decides its table, regardless of its topic. Columns are built one at a time from
 checked; a row that fails becomes a dead letter with the first reason that applies.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.events.batch import DecodedBatch, Record
 from pipeline.events.checks import Check, checks_of, first_that_holds
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS, UTC_TIME
 from pipeline.events.diagnosis import Refusal, diagnose
-from pipeline.events.flatten import People, columns_of, pseudonyms_in
+from pipeline.events.flatten import People, columns_of, pseudonym_rows, pseudonyms_in
 from pipeline.events.schema import EVENT_TYPES, MAX_EVENT_BYTES, Event, decode_event
 from pipeline.local_time import to_utc
 
@@ -109,15 +110,21 @@ class Decoder:
             if not found.events:
                 continue
             columns = columns_of(entity, found.events, [records[at] for at in found.positions], people)
-            tables[entity], refused_rows = self._sift(entity, columns)
+            tables[entity], refused_rows = self._sift(entity, columns, people.refused)
             refused.update({found.positions[row]: refusal for row, refusal in refused_rows.items()})
         return tables, _dead_letters(records, refused)
 
-    def _sift(self, entity: str, columns: dict[str, Any]) -> tuple[pa.Table, dict[int, Refusal]]:
+    def _sift(
+        self, entity: str, columns: dict[str, Any], refused_people: Mapping[str, Refusal]
+    ) -> tuple[pa.Table, dict[int, Refusal]]:
         """Return the rows that pass every check as a table, and the refusal of each other row."""
         columns, is_naive = self._in_utc(entity, columns)
         table = pa.table({field.name: pa.array(columns[field.name], field.type) for field in SCHEMAS[entity]})
-        checks = [Check(_NAIVE, is_naive), *checks_of(entity, table, self._offence_codes, self._horizon)]
+        checks = [
+            Check(_NAIVE, is_naive),
+            *_unusable_people(table, refused_people),
+            *checks_of(entity, table, self._offence_codes, self._horizon),
+        ]
         first = first_that_holds(checks, table.num_rows)
         refused = {int(row): checks[first[row]].refusal for row in np.flatnonzero(first < len(checks))}
         kept = table.filter(pa.array(first == len(checks))) if refused else table
@@ -136,6 +143,16 @@ class Decoder:
                 if field.name == "occurred_at":
                     read["is_ambiguous_hour"] = occurs_twice
         return {**columns, **read}, is_naive
+
+
+def _unusable_people(table: pa.Table, refused_people: Mapping[str, Refusal]) -> Iterator[Check]:
+    """Yield a check for each reason why an id of a person identifies nobody."""
+    for refusal in dict.fromkeys(refused_people.values()):
+        people = pa.array(sorted(one for one, why in refused_people.items() if why == refusal), pa.string())
+        holds = np.zeros(table.num_rows, dtype=bool)
+        for rows, pseudonyms in pseudonym_rows(table):
+            holds[rows[pc.is_in(pseudonyms, value_set=people).to_numpy()]] = True
+        yield Check(refusal, holds)
 
 
 def _parse(records: Sequence[Record]) -> tuple[dict[str, _Parsed], dict[int, Refusal]]:
@@ -161,7 +178,7 @@ def _parse(records: Sequence[Record]) -> tuple[dict[str, _Parsed], dict[int, Ref
 def _identities(people: People, tables: dict[str, pa.Table]) -> pa.Table:
     """Return pseudonym and raw id of everybody in the tables; people only in refused events are left out."""
     present = pseudonyms_in(tables.values())
-    rows = sorted((pseudonym, raw) for raw, pseudonym in people.items() if pseudonym in present)
+    rows = sorted((pseudonym, raw) for pseudonym, raw in people.raw_ids.items() if pseudonym in present)
     return pa.table(
         {"person_id": [pseudonym for pseudonym, _ in rows], "raw_person_id": [raw for _, raw in rows]}, schema=IDENTITY
     )

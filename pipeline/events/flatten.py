@@ -1,14 +1,19 @@
 """Columns of typed events: one list per column of `pipeline.events.columns.SCHEMAS`, built a column at a time."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.events.batch import Record
 from pipeline.events.columns import ENVELOPE, INVOLVEMENTS, SCHEMAS
+from pipeline.events.diagnosis import Refusal
 from pipeline.events.schema import Drugs, Event, Flags, Involvement, Location, Market, Minors, Report, Treatment
 
 # Columns whose path in `data` differs from their name.
@@ -47,20 +52,39 @@ _ABSENT: dict[str, Any] = {
     "minors": Minors(),
     "treatment": Treatment(),
 }
+_LOOKS_EMPTY = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")  # printable by Unicode, and drawn as nothing
 _COMPUTED = {"is_ambiguous_hour"}  # not sent by any source: `pipeline.local_time` computes it
 _PERSON_COLUMNS = {"person_id", "subject_person_id"}
 
 
 class People(dict):
-    """Raw person id → pseudonym, computed once per person and batch; None stays None."""
+    """Raw person id → pseudonym, computed once per person and batch; None stays None.
+
+    `raw_ids` holds the id, in Unicode normalisation form C, behind each pseudonym; `refused` says why the id behind a
+    pseudonym identifies nobody.
+    """
 
     def __init__(self, pseudonymise: Callable[[str], str]) -> None:
         super().__init__({None: None})
+        self.raw_ids: dict[str, str] = {}
+        self.refused: dict[str, Refusal] = {}
         self._pseudonymise = pseudonymise
 
     def __missing__(self, raw_person_id: str) -> str:
         pseudonym = self[raw_person_id] = self._pseudonymise(raw_person_id)
+        self.raw_ids[pseudonym] = unicodedata.normalize("NFC", raw_person_id)
+        if refusal := _refusal_of(raw_person_id):
+            self.refused[pseudonym] = refusal
         return pseudonym
+
+
+def _refusal_of(raw_person_id: str) -> Refusal | None:
+    """Return why an id identifies nobody, or None: two ids that look the same would be two people."""
+    if not any(map(str.isalnum, raw_person_id)) or _LOOKS_EMPTY.search(raw_person_id):
+        return Refusal("empty_id", "an id of a person is blank: it has no letter or digit that can be seen.")
+    if not raw_person_id.isprintable():
+        return Refusal("bad_value", "an id of a person holds control, zero-width or other characters not printed.")
+    return None
 
 
 def columns_of(entity: str, events: Sequence[Event], records: Sequence[Record], people: People) -> dict[str, Any]:
@@ -110,9 +134,18 @@ def pseudonyms_in(tables: Iterable[pa.Table]) -> set[str]:
     """Return every pseudonym that occurs in these tables."""
     found: set[str] = set()
     for table in tables:
-        for name in _PERSON_COLUMNS.intersection(table.column_names):
-            found.update(table[name].unique().to_pylist())
-        if "involvements" in table.column_names:
-            for chunk in table["involvements"].chunks:
-                found.update(chunk.flatten().field("person_id").unique().to_pylist())
+        for _, pseudonyms in pseudonym_rows(table):
+            found.update(pseudonyms.unique().to_pylist())
     return found - {None}
+
+
+def pseudonym_rows(table: pa.Table) -> Iterator[tuple[np.ndarray, pa.ChunkedArray]]:
+    """Yield, for each column that names people, the rows of the table and the pseudonym in each."""
+    for name in sorted(_PERSON_COLUMNS.intersection(table.column_names)):
+        yield np.arange(table.num_rows), table[name]
+    if "involvements" in table.column_names:
+        involvements = table["involvements"].combine_chunks()
+        yield (
+            pc.list_parent_indices(involvements).to_numpy(),
+            pa.chunked_array([involvements.flatten().field("person_id")]),
+        )

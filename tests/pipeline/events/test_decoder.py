@@ -14,6 +14,7 @@ from pipeline.events.batch import Record
 from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.events.decoder import Decoder
 from pipeline.events.schema import EVENT_TYPES, encode_event
+from pipeline.privacy.pseudonyms import Pseudonymiser
 from tests import poison
 from tests.pipeline.events.test_schema import EVENTS
 
@@ -155,6 +156,14 @@ def test_identities_are_of_people_in_rows_only_once_and_sorted():
     ]
 
 
+def test_an_accent_may_be_encoded_in_either_way():
+    """É as one character or as E with a combining accent is one person with one id."""
+    events = [event("person", "data.person_id", raw) for raw in ("P-\u00c9", "P-E\u0301")]
+    decoded = Decoder(CODES, Pseudonymiser(b"key"), NOW, timedelta(minutes=10), None).decode(records(*events))
+    assert len(set(decoded.tables["person"]["person_id"].to_pylist())) == 1
+    assert decoded.identity["raw_person_id"].to_pylist() == ["P-\u00c9"]
+
+
 def test_a_bad_record_stops_nothing_and_keeps_its_place():
     decoded = decode(event("incident"), b"{", event("incident", "data.location", {"lon": 0, "lat": 0}), None)
     assert decoded.tables["incident"]["source_offset"].to_pylist() == [100]
@@ -198,6 +207,28 @@ UNUSABLE = [
     ("empty_id", event("incident", "data.incident_id", "")),
     ("empty_id", event("incident", "data.incident_id", " \t")),
     ("empty_id", event("warrant", "data.person_id", "")),
+    *(
+        (reason, event(entity, path, raw))
+        for entity, path in [
+            ("person", "data.person_id"),
+            ("custody", "data.person_id"),
+            ("warrant", "data.person_id"),
+            ("incident", "data.involvements.0.person_id"),
+            ("incident", "data.involvements.1.person_id"),
+            ("action", "data.subject"),
+        ]
+        for reason, raw in [
+            ("empty_id", " "),
+            ("empty_id", "\u00a0\u2003"),
+            ("empty_id", "\u200b"),
+            ("empty_id", "\u2800"),
+            ("empty_id", "\u3164"),
+            ("empty_id", "--"),
+            ("bad_value", "P-1\u200b"),
+            ("bad_value", "P-1\t"),
+            ("bad_value", "P\u202e1"),
+        ]
+    ),
     ("bad_value", event("incident", "data.status", SECRET)),
     ("bad_value", event("incident", "data.involvements.0.role", SECRET)),
     ("bad_value", event("incident", "data.version", -1)),
