@@ -121,12 +121,13 @@ def main() -> None:
 def _report(error: Exception) -> None:
     from pipeline.errors import HarmspotError
     from pipeline.privacy.pii_guard import without_people
+    from pipeline.terminal_text import inert
 
     error = _explained(error)
     is_expected = isinstance(error, HarmspotError | ValueError | OSError)
     if "--debug" in sys.argv or not is_expected:
         click.echo(without_people("".join(traceback.format_exception(error))), err=True, nl=False)
-    click.secho(f"harmspot: {without_people(str(error))}", fg="red", err=True)
+    click.secho(inert(f"harmspot: {without_people(str(error))}"), fg="red", err=True)
 
 
 def _explained(error: Exception) -> Exception:

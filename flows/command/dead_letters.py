@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command.options import PATH, json_option, pass_home
-from flows.command.printing import print_frame, print_json, print_waiting
+from flows.command.printing import print_frame, print_json, print_waiting, without_formulas
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -45,7 +45,7 @@ def command(
                 )
             letters = letters[letters[name] == wanted]
     if csv_file:
-        letters.to_csv(csv_file, index=False)
+        without_formulas(letters).to_csv(csv_file, index=False)
         click.echo(f"{len(letters):,} rows written to {csv_file}")
     elif as_json and not rows:
         listed = {"reasons": by_reason(letters), "unknown_words": unknown_words(letters)}

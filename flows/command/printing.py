@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from flows.home.rows import json_value, to_json_rows
+from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,19 +37,24 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(markup=False, emoji=False, highlight=False)  # texts come from outside
     if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+        console.width = PIPE_WIDTH
+    title = inert(title)
     shown = frame[columns] if columns else frame
-    texts = {str(name): [_text(value) for value in shown[name]] for name in shown.columns}
-    sizes = [_sizes(name, cells, is_prose=_is_prose(shown[name], cells)) for name, cells in texts.items()]
+    texts = {inert(str(name)): [inert(_text(value)) for value in shown[name]] for name in shown.columns}
+    sizes = [
+        _sizes(name, cells, is_prose=_is_prose(shown.iloc[:, at], cells))
+        for at, (name, cells) in enumerate(texts.items())
+    ]
     room = console.width - 3 * len(sizes) - 1  # minus a border and two blanks per column
     if sum(least for least, _ in sizes) > room:
         click.echo("\n".join([title, *_paragraphs(texts, console.width)]))
         return
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name, width in zip(texts, fitted(sizes, room), strict=True):
-        is_number = pd.api.types.is_numeric_dtype(shown[name]) and not pd.api.types.is_bool_dtype(shown[name])
+    for at, (name, width) in enumerate(zip(texts, fitted(sizes, room), strict=True)):
+        kind = shown.dtypes.iloc[at]
+        is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
         justify: Literal["right", "left"] = "right" if is_number else "left"
         table.add_column(name.replace("_", " "), justify=justify, overflow="fold", width=width)
     for row in zip(*texts.values(), strict=True):
@@ -56,6 +62,25 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
     console.print(table)
     if frame.empty:
         console.print("no rows")
+
+
+def without_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a frame whose texts no spreadsheet reads as a formula: an apostrophe is put before such a text."""
+    texts = frame.select_dtypes(["object", "string"]).columns
+    return frame.assign(**{name: frame[name].map(_without_formula) for name in texts})
+
+
+def _without_formula(value: Any) -> Any:
+    is_formula = isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@")) and not _is_number(value)
+    return f"'{value}" if is_formula or (isinstance(value, str) and value.startswith(("\t", "\r"))) else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def fitted(sizes: list[tuple[int, int]], room: int) -> list[int]:
@@ -132,7 +157,7 @@ def print_load(report: "LoadReport", *, as_json: bool) -> None:
         return
     print_frame(report.rows(), title=report.counts.text(), as_json=False)
     for reason, detail in zip(report.reasons["reason"], report.reasons["detail"], strict=True):
-        click.echo(f"  {reason}: {detail}")
+        click.echo(inert(f"  {reason}: {detail}"))
     if report.outside:
         share = report.outside / report.located
         click.secho(
@@ -141,7 +166,7 @@ def print_load(report: "LoadReport", *, as_json: bool) -> None:
             fg="yellow" if share > SUSPECT_SHARE else None,
         )
     for line in report.repairs:
-        click.secho(line, fg="yellow")
+        click.secho(inert(line), fg="yellow")
     print_words(report.words)
 
 
@@ -191,7 +216,7 @@ def print_summaries(summaries: "list[RunSummary]", *, as_json: bool) -> None:
 
 def _print_what_to_know(summary: "RunSummary") -> None:
     for warning in summary.warnings:
-        click.secho(f"Look: {warning}", fg="yellow", err=True)
+        click.secho(inert(f"Look: {warning}"), fg="yellow", err=True)
     if summary.unusable_because:
         from pipeline.publication.publish import unusable
 
@@ -205,7 +230,7 @@ def print_object(content: Any, lines: list[str], *, as_json: bool) -> None:
     if as_json:
         print_json(content)
     else:
-        click.echo("\n".join(lines))
+        click.echo(inert("\n".join(lines)))
 
 
 def print_json(content: Any) -> None:

@@ -22,11 +22,12 @@ from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.privacy.pii_scan import may_name_somebody, refuse_pseudonyms
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.store.store import open_store
+from pipeline.terminal_text import inert
 
 
 def progress(text: str) -> None:
     """Print a progress message to standard error, so that standard output holds results only."""
-    click.echo(text, err=True)
+    click.echo(inert(text), err=True)
 
 
 @dataclass

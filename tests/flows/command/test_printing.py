@@ -1,6 +1,8 @@
 """Printed tables: at most 120 characters wide, ids and numbers unbroken, prose wrapped, --json complete."""
 
 import json
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pandas as pd
 import pytest
@@ -9,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.command import cli
-from flows.command.printing import PIPE_WIDTH, fitted, print_frame
+from flows.command.printing import PIPE_WIDTH, fitted, print_frame, print_object, without_formulas
 from flows.command.show import TABLES, shown_table
+from pipeline.terminal_text import inert
 from tests.town import CLOCK, TownRun
 
 SIZES = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 60)).map(lambda s: (s[0], s[0] + s[1])), max_size=8)
@@ -54,6 +57,43 @@ def test_prose_wraps_between_words_and_ids_stay_whole(capsys: pytest.CaptureFixt
     for whole in (person, "2026-01-01 12:30Z", "1,234", *frame["evidence_ids"].iloc[0]):
         assert whole in out
     assert out.count("sentence") == 12
+
+
+# Rich's markup and emoji, escape sequences of terminals, marks that turn the direction of writing, ordinary text.
+OUTSIDE = st.lists(
+    st.sampled_from(
+        ["[/x]", "[b]", "[red]W7[/red]", ":smile:", "\x1b[2J", "\x9b31m", "\x07", "\u202e", "\r", "\0", "W7", " "]
+    )
+    | st.text(max_size=5),
+    min_size=1,
+    max_size=4,
+).map("".join)
+
+
+@given(title=OUTSIDE, name=OUTSIDE, cells=st.lists(OUTSIDE, min_size=1, max_size=3))
+def test_nothing_from_outside_steers_the_terminal(title: str, name: str, cells: list[str]) -> None:
+    """A warrant `W[/x]` ended in a traceback, and `W7[b]` was printed as `W7`."""
+    with redirect_stdout(StringIO()) as said:
+        print_frame(pd.DataFrame({name: cells}), title=title, as_json=False)
+        print_object(None, cells, as_json=False)
+    out = said.getvalue()
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
+    printed = "".join(out.split())
+    for text in cells:
+        assert "".join(inert(text).split()) in printed
+
+
+@pytest.mark.parametrize("name", ["W[/x]", "W7[b]", ":warning:"])
+def test_words_in_brackets_are_printed_as_they_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_frame(pd.DataFrame({"warrant_id": [name], name: [1]}), title=name, as_json=False)
+    assert capsys.readouterr().out.count(name) == 3
+
+
+@given(text=st.text(max_size=6) | st.sampled_from(["=1+1", "+1", "-1", "-x", "@a", " =a", "\t=a", "1.5"]))
+def test_no_cell_of_a_csv_file_is_a_formula(text: str) -> None:
+    (cell,) = without_formulas(pd.DataFrame({"value": [text]}))["value"]
+    assert cell.removeprefix("'") == text.removeprefix("'")
+    assert not cell.lstrip().startswith(("=", "+", "-", "@")) or float(cell) is not None
 
 
 @pytest.mark.parametrize("table", list(TABLES))
