@@ -7,7 +7,7 @@ WITH kinds AS (
         cell_iy,
         area_id,
         age_days,
-        report_kind(report_subject, offence_code, codebook.axis) AS kind,
+        report_kind(report_subject, offence_code, codebook.category, codebook.axis) AS kind,
         report_channel AS channel,
         reporter_ref,
         is_daytime(occurred_at, $time_zone) AS is_daylight

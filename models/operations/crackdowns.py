@@ -185,7 +185,8 @@ def _operation_of(site: Row, current: pd.DataFrame) -> Row:
 
 def _read_days(site_events: pd.DataFrame) -> int:
     """Return how many days back reports reach: to the oldest at any market, as a force may have less than a year."""
-    return 0 if site_events.empty else min(int(site_events["age_days"].max()) + 1, YEAR)
+    grounds = site_events[site_events["kind"] != "overdose"]
+    return 0 if grounds.empty else min(int(grounds["age_days"].max()) + 1, YEAR)
 
 
 def _site_row(
