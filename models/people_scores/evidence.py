@@ -28,6 +28,7 @@ NAMED_BY_OTHERS = ("public", "partner", "sensor")  # discoveries that can raise 
 NO_OFFENCE = ("health", "contact")  # categories that are not offences: overdoses, stops, contacts
 NO_WEIGHT = ("drugs", *NO_OFFENCE)  # use and sale of drugs add nothing to a score, whatever the codebook says
 SUPPLY_CODES = ("drug_supply", "drug_production")
+USE_CODES = ("drug_possession", "drug_paraphernalia")
 SUPPLY_ACTIVITIES = ("supply", "production")
 USE_ACTIVITIES = ("possession", "paraphernalia")
 
@@ -71,8 +72,12 @@ def offences(person_events: pd.DataFrame, codebook: pd.DataFrame) -> pd.DataFram
 
 
 def supply(rows: pd.DataFrame) -> pd.Series:
-    """Return True where drugs were sold or made, by offence_code or drug_activity."""
-    return rows["offence_code"].isin(SUPPLY_CODES) | rows["drug_activity"].isin(SUPPLY_ACTIVITIES)
+    """Return True where drugs were sold or made, by offence_code, else by drug_activity.
+
+    An offence of possession stays one, whatever activity is stated beside it: of two meanings the lesser holds.
+    """
+    is_stated = rows["drug_activity"].isin(SUPPLY_ACTIVITIES) & ~rows["offence_code"].isin(USE_CODES)
+    return rows["offence_code"].isin(SUPPLY_CODES) | is_stated
 
 
 def use(rows: pd.DataFrame) -> pd.Series:

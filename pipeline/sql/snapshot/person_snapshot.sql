@@ -1,6 +1,7 @@
 -- People as known at $known_at, whatever the time of the report: a birth date applies at every time, and a death, a
 -- consent or its end applies as soon as it is known. Treatment that had not ended before $as_of applies too.
--- If the latest version has several contents, the youngest age and any death apply; a person of unknown age counts as
+-- A death that any version states stays: a later version that leaves it out revives nobody.
+-- If the latest version has several contents, the youngest age applies; a person of unknown age counts as
 -- eighteen today: older than a child, younger than every adult.
 CREATE TABLE person_snapshot AS
 WITH version AS (
@@ -14,7 +15,7 @@ WITH version AS (
 together AS (
     SELECT
         * REPLACE (
-            min(deceased_at) FILTER (is_latest) OVER same_person AS deceased_at,
+            min(deceased_at) OVER same_person AS deceased_at,
             bool_or(is_treatment_consented) FILTER (is_latest) OVER same_person AS is_treatment_consented,
             bool_or(is_treatment_engaged) FILTER (is_latest OR is_past) OVER same_person AS is_treatment_engaged
         )

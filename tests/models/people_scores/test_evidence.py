@@ -73,6 +73,7 @@ def test_use_and_supply() -> None:
     offences_held = offences(
         events(
             {"offence_code": "drug_possession"},
+            {"offence_code": "drug_possession", "drug_activity": "supply"},  # of two meanings the lesser
             {"offence_code": "drug_unspecified"},
             {"offence_code": "drug_unspecified", "drug_activity": "supply"},
             {"offence_code": "drug_supply"},
@@ -82,8 +83,8 @@ def test_use_and_supply() -> None:
         ),
         CODEBOOK,
     )
-    assert offences_held["is_use"].tolist() == [True, True, False, False, False]
-    assert offences_held["is_supply"].tolist() == [False, False, True, True, False]
+    assert offences_held["is_use"].tolist() == [True, True, True, False, False, False]
+    assert offences_held["is_supply"].tolist() == [False, False, False, True, True, False]
 
 
 def test_what_counts_on_which_axis() -> None:
