@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from models.arrays import Floats, Ints
 
@@ -113,7 +112,16 @@ def rank_draws(scores: npt.ArrayLike) -> Ints:
 
     Ties get the last rank so that no entity enters a list by a tie.
     """
-    return pd.DataFrame(-np.asarray(scores, dtype=np.float64)).rank(method="max").to_numpy(np.int64)
+    by_draw = np.ascontiguousarray(-np.asarray(scores, dtype=np.float64).T)
+    order = by_draw.argsort(axis=1)
+    ordered = np.take_along_axis(by_draw, order, axis=1)
+    n = by_draw.shape[1]
+    is_last = np.ones(by_draw.shape, bool)  # of those with the same score
+    is_last[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
+    last = np.where(is_last, np.arange(1, n + 1), n)
+    ranks = np.empty(by_draw.shape, np.int64)
+    np.put_along_axis(ranks, order, np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1], axis=1)
+    return np.ascontiguousarray(ranks.T)
 
 
 def chance_in_top(scores: Floats, top_k: int) -> Floats:
@@ -145,6 +153,9 @@ def total_ranks(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> Ints:
 def rank_interval(scores: npt.ArrayLike, interval: float) -> tuple[Ints, Ints]:
     """Return both ends of the central interval of each entity's rank over score draws [n, draws].
 
+    Ranks are whole, so an interval holds more than `interval` of the draws, and much more among few entities. Each end
+    is therefore moved in by one rank where what the interval holds is then nearer to it.
+
     Raises
     ------
     ValueError
@@ -152,6 +163,16 @@ def rank_interval(scores: npt.ArrayLike, interval: float) -> tuple[Ints, Ints]:
     """
     if not 0 < interval < 1:
         raise ValueError(f"interval={interval!r}: expected a probability between zero and one")
+    ranks = rank_draws(scores)
     tails = [(1 - interval) / 2, (1 + interval) / 2]
-    lowest, highest = np.quantile(rank_draws(scores), tails, axis=1, method="inverted_cdf").astype(np.int64)
-    return lowest, highest
+    lowest, highest = np.quantile(ranks, tails, axis=1, method="inverted_cdf").astype(np.int64)
+    ends = [(lowest + up, highest - down) for up, down in ((0, 0), (1, 0), (0, 1), (1, 1))]
+    misses = [_miss(ranks, *both, interval) for both in ends]
+    nearest = np.argmin(misses, axis=0)
+    return np.choose(nearest, [lo for lo, _ in ends]), np.choose(nearest, [hi for _, hi in ends])
+
+
+def _miss(ranks: Ints, lowest: Ints, highest: Ints, interval: float) -> Floats:
+    """Return how far what the intervals hold is from `interval`; infinite for none."""
+    held = ((ranks >= lowest[:, None]) & (ranks <= highest[:, None])).mean(axis=1)
+    return np.where(lowest <= highest, np.abs(held - interval), np.inf)
