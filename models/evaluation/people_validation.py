@@ -141,7 +141,7 @@ def evaluate_people(
     order = _random_order([*(stated[name] for name in stated), outcome, *scores.values()], config.seed)
     outcome, stated = outcome[order], stated.iloc[order]
     scores = {method: score[order] for method, score in scores.items()}
-    forecast = cross_fit(scores[RULE][:, None], outcome)
+    forecast = cross_fit(pd.Series(scores[RULE]).rank(pct=True).to_numpy()[:, None], outcome)
     scores[SPLINE] = cross_fit(np.log1p(known[list(KNOWN)].to_numpy(np.float64)[order]), outcome)
     rankings = {method: rank_score(score) for method, score in scores.items()}
     weights = list(resamples(len(outcome), config.resamples, config.seed))

@@ -9,7 +9,7 @@ import numpy as np
 from models.arrays import Floats
 
 FOLDS = 10
-KNOTS = 5
+KNOTS = 6
 PENALTY = 0.01  # of squared coefficients; it decides where an outcome is separated exactly, and little elsewhere
 
 
