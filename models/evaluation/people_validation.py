@@ -1,11 +1,11 @@
-"""Validation of scores of priors and years at risk on real people's records, against a published risk score.
+"""Validation of a score of priors and years at risk on real people's records, against a published risk score.
 
-The rule is fixed: priors^¾ − 3 ln(years + 3). Two such figures tell people apart as well as a score of 137
-(Dressel and Farid 2018, Science Advances 4:eaao5580). Beside it stand the gamma–Poisson rate of
+The score is that of `models.evaluation.record_score`. Beside it stand the gamma–Poisson rate of
 `models.statistics.empirical_bayes`, fitted on everybody in the file (if an index event brought everybody into it, that
-event counts, too, and the fit is zero-truncated), and a spline logistic regression. No score uses a group attribute:
-`score_records` takes two columns and rejects any other. Group attributes are used only in the audit (Hardt, Price and
-Srebro 2016 on false-positive rates). No forecast is fitted on the outcome of the person it is for.
+event counts, too, and the fit is zero-truncated), the simple rate (priors + 1) / (years + 2), and a spline logistic
+regression. No score uses a group attribute: `score_records` takes two columns and rejects any other. Group attributes
+are used only in the audit (Hardt, Price and Srebro 2016 on false-positive rates). Nobody is scored or foretold by a
+model that was fitted on the own outcome.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.evaluation.spline_logistic import cross_fit
+from models.evaluation.record_score import score_priors
+from models.evaluation.spline_logistic import Mask, cross_fit, spline_logistic
 from models.statistics.empirical_bayes import fit_gamma_prior, posterior
 from models.statistics.paired_bootstrap import Floats, Ranking, interval, rank_score, resamples
 
 KNOWN = ("priors", "years_at_risk")  # the only inputs of a score
-RULE, FIXED_RATE = "priors^¾ − 3 ln(years + 3)", "(priors + 1) / (years + 2)"
+SCORE, FIXED_RATE = "score", "(priors + 1) / (years + 2)"
 RATE, SPLINE, PUBLISHED, PRIORS = "gamma-Poisson rate", "spline logistic", "published score", "count of priors"
 TOP_SHARE = 0.05
 SUPPRESSED_BELOW = 10  # people; figures of smaller groups are suppressed
@@ -51,17 +52,17 @@ class PeopleTrial:
     Attributes
     ----------
     scores : pd.DataFrame
-        method (the rule is first), measure (auc, top_share), value, lo, hi; top_share is the share of outcomes in the
+        method (the score is first), measure (auc, top_share), value, lo, hi; top_share is the share of outcomes in the
         top 5%.
     differences : pd.DataFrame
-        against, measure, difference, lo, hi; the rule minus the method.
+        against, measure, difference, lo, hi; the score minus the method.
     calibration : pd.DataFrame
         tenth (1 has the lowest forecasts), people, forecast, came, lo, hi (interval of came: Wilson 1927), is_within
         (the forecast lies in it).
     gaps : pd.DataFrame
-        flagged_share, attribute, group, people, without_outcome, rule_fpr, rule_gap, published_fpr, published_gap,
+        flagged_share, attribute, group, people, without_outcome, score_fpr, score_gap, published_fpr, published_gap,
         excess, lo, hi, verdict. A gap is the group's false-positive rate minus that of everybody else; excess is the
-        absolute gap of the rule minus that of the published score; verdict is narrower, wider, level or too few.
+        absolute gap of the score minus that of the published score; verdict is narrower, wider, level or too few.
     groups : pd.DataFrame
         attribute, group, people, came, forecast, lo, hi; the interval is that of came minus forecast.
     summary : pd.DataFrame
@@ -76,32 +77,46 @@ class PeopleTrial:
     summary: pd.DataFrame
 
 
-def score_records(known: pd.DataFrame, *, index_events: int) -> dict[str, Floats]:
-    """Return the scores of each person that are fitted on no outcome, by method: rule, rate, fixed rate and priors.
+def score_records(known: pd.DataFrame, came: npt.ArrayLike, *, index_events: int) -> tuple[dict[str, Floats], Floats]:
+    """Return the scores of each person by method, and the probability of the outcome from the first of them.
 
     Parameters
     ----------
     known : pd.DataFrame
-        priors (events, ≥ 0) and years_at_risk (≥ 0); no other column.
+        priors (events, ≥ 0) and years_at_risk (≥ 0); no other column. Rows are in random order.
+    came : npt.ArrayLike
+        1 if the outcome occurred, else 0.
     index_events : int
         number of events besides the priors that brought everybody into the file; 0 if the file has everybody at risk.
 
     Raises
     ------
     ValueError
-        A column is missing or unexpected, or a value is negative or missing.
+        A column is missing or unexpected, a value is negative or missing, or see `cross_fit` and `spline_logistic`.
     """
     if set(known.columns) != set(KNOWN):
         raise ValueError(f"columns {sorted(known.columns)}: expected {' and '.join(KNOWN)} and no other")
     priors, years = known["priors"].to_numpy(np.float64), known["years_at_risk"].to_numpy(np.float64)
+    outcome = np.asarray(came, dtype=np.float64)
     prior = fit_gamma_prior(priors + index_events, years, zero_truncated=index_events > 0)
     shape, rate = posterior(prior, priors + index_events, years)
+
+    def foretell(is_fitted: Mask) -> Floats:
+        score = score_priors(priors, years, outcome, is_fitted)
+        place = pd.Series(score).rank(pct=True).to_numpy()
+        return np.column_stack([score, spline_logistic(place[:, None], outcome, is_fitted)])
+
+    def compare(is_fitted: Mask) -> Floats:
+        return spline_logistic(np.log1p(np.column_stack([priors, years])), outcome, is_fitted)
+
+    score, forecast = cross_fit(foretell, outcome).T
     return {
-        RULE: priors**0.75 - 3 * np.log(years + 3),
+        SCORE: score,
         RATE: shape / rate,
         FIXED_RATE: (priors + 1) / (years + 2),
+        SPLINE: cross_fit(compare, outcome),
         PRIORS: priors,
-    }
+    }, forecast
 
 
 def evaluate_people(
@@ -113,7 +128,7 @@ def evaluate_people(
     index_events: int,
     config: PeopleTrialConfig,
 ) -> PeopleTrial:
-    """Score everybody from `known` alone and compare with the outcomes.
+    """Score everybody from `known`, fitted on the outcomes of others, and compare with the outcomes.
 
     Parameters
     ----------
@@ -129,20 +144,18 @@ def evaluate_people(
     Raises
     ------
     ValueError
-        See `score_records` and `cross_fit`; or `came` is not 0 and 1, or nobody or everybody has the outcome.
+        See `score_records`; or `came` is not 0 and 1, or nobody or everybody has the outcome.
     """
     outcome = np.asarray(came, dtype=np.float64)
     if not (np.isin(outcome, (0, 1)).all() and 0 < outcome.mean() < 1):
         raise ValueError("the outcome (came): expected 0 or 1, with both values present")
-    scores = score_records(known, index_events=index_events)
-    if published is not None:
-        scores[PUBLISHED] = np.asarray(published, dtype=np.float64)
     stated = attributes.astype(object).where(attributes.notna(), NOT_STATED).astype(str)
-    order = _random_order([*(stated[name] for name in stated), outcome, *scores.values()], config.seed)
+    rated = np.zeros(len(outcome)) if published is None else np.asarray(published, dtype=np.float64)
+    order = _random_order([*(stated[name] for name in stated), rated, outcome, *(known[c] for c in known)], config.seed)
     outcome, stated = outcome[order], stated.iloc[order]
-    scores = {method: score[order] for method, score in scores.items()}
-    forecast = cross_fit(pd.Series(scores[RULE]).rank(pct=True).to_numpy()[:, None], outcome)
-    scores[SPLINE] = cross_fit(np.log1p(known[list(KNOWN)].to_numpy(np.float64)[order]), outcome)
+    scores, forecast = score_records(known.iloc[order], outcome, index_events=index_events)
+    if published is not None:
+        scores[PUBLISHED] = rated[order]
     rankings = {method: rank_score(score) for method, score in scores.items()}
     weights = list(resamples(len(outcome), config.resamples, config.seed))
     drawn = np.array([[_measures(ranking, w, outcome) for ranking in rankings.values()] for w in weights])
@@ -233,7 +246,7 @@ def _gap_table(
     rankings: dict[str, Ranking], came: Floats, members: _Members, weights: list[Floats], config: PeopleTrialConfig
 ) -> pd.DataFrame:
     """Return false-positive rates of groups if both scores flag the same share of people."""
-    compared = [RULE] + [PUBLISHED] * (PUBLISHED in rankings)
+    compared = [SCORE] + [PUBLISHED] * (PUBLISHED in rankings)
     people, free = members.sums(np.ones(len(came))), members.sums(1 - came)
     parts = []
     for share in config.flagged_shares:
@@ -252,7 +265,7 @@ def _gap_table(
         table = pd.DataFrame(members.names, columns=["attribute", "group"]).assign(
             flagged_share=share, people=people.astype(int), without_outcome=free.astype(int)
         )
-        for m, name in enumerate(("rule", "published")):
+        for m, name in enumerate(("score", "published")):
             shown = drawn[0, m] if m < len(compared) else np.full_like(drawn[0, 0], np.nan)
             table[f"{name}_fpr"], table[f"{name}_gap"] = np.where(is_few, np.nan, shown)
         table = table.assign(excess=excess[0], lo=lo, hi=hi)
@@ -265,7 +278,7 @@ def _gap_table(
         table.loc[unknown, ["lo", "hi"]] = np.nan
         table.loc[is_few, ["people", "without_outcome"]] = 0
         parts.append(table)
-    columns = ["flagged_share", "attribute", "group", "people", "without_outcome", "rule_fpr", "rule_gap"]
+    columns = ["flagged_share", "attribute", "group", "people", "without_outcome", "score_fpr", "score_gap"]
     return pd.concat(parts, ignore_index=True)[
         [*columns, "published_fpr", "published_gap", "excess", "lo", "hi", "verdict"]
     ]
