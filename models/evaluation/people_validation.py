@@ -10,6 +10,7 @@ model that was fitted on the own outcome.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +104,7 @@ def score_records(known: pd.DataFrame, came: npt.ArrayLike, *, index_events: int
 
     def foretell(is_fitted: Mask) -> Floats:
         score = score_priors(priors, years, outcome, is_fitted)
-        place = pd.Series(score).rank(pct=True).to_numpy()
+        place = pd.Series(score).rank(pct=True).to_numpy(np.float64)
         return np.column_stack([score, spline_logistic(place[:, None], outcome, is_fitted)])
 
     def compare(is_fitted: Mask) -> Floats:
@@ -170,9 +171,9 @@ def evaluate_people(
     )
 
 
-def _random_order(keys: list[npt.ArrayLike], seed: int) -> npt.NDArray[np.int64]:
+def _random_order(keys: list[Any], seed: int) -> npt.NDArray[np.int64]:
     """Return an order drawn with the seed that does not depend on the order of the rows given."""
-    return np.lexsort([np.asarray(key) for key in keys])[np.random.default_rng(seed).permutation(len(keys[-1]))]
+    return np.lexsort(keys)[np.random.default_rng(seed).permutation(len(keys[-1]))]
 
 
 MEASURES = ("auc", "top_share")

@@ -17,9 +17,11 @@ PENALTY = 1e-4
 
 
 def score_priors(priors: Floats, years: Floats, came: Floats, is_fitted: Mask) -> Floats:
-    """Return the score [n], on the scale of log-odds: β (priors^0.85 − expected) + 0.85 γ ln(years + 3).
+    """Return the score [n], in units of priors^0.85: (priors^0.85 − expected) + 0.85 (γ / β) ln(years + 3).
 
-    The expected value is linear in ln(years + 3). It is fitted without outcomes, β and γ by logistic regression.
+    The expected value is linear in ln(years + 3) and fitted without outcomes. γ and β are the effects of the years and
+    of the first term on the log-odds of the outcome, by logistic regression; where β is not above zero, the priors
+    alone count. More priors never lower a score.
 
     Parameters
     ----------
@@ -38,4 +40,5 @@ def score_priors(priors: Floats, years: Floats, came: Floats, is_fitted: Mask) -
     beyond = count - length * ((count * length).sum() / spread if spread else 0.0)
     terms = np.column_stack([beyond, length])
     model = LogisticRegression(C=1 / PENALTY, max_iter=1000).fit(terms[is_fitted], came[is_fitted])
-    return terms @ (model.coef_[0] * [1.0, KEPT])
+    by_count, by_length = model.coef_[0]
+    return beyond + KEPT * (by_length / by_count if by_count > 0 else 0.0) * length
