@@ -104,7 +104,7 @@ def score_records(known: pd.DataFrame, came: npt.ArrayLike, *, index_events: int
 
     def foretell(is_fitted: Mask) -> Floats:
         score = score_priors(priors, years, outcome, is_fitted)
-        place = pd.Series(score).rank(pct=True).to_numpy(np.float64)
+        place = np.asarray(pd.Series(score).rank(pct=True), dtype=np.float64)
         return np.column_stack([score, spline_logistic(place[:, None], outcome, is_fitted)])
 
     def compare(is_fitted: Mask) -> Floats:

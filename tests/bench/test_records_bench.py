@@ -1,4 +1,4 @@
-"""What the score is worth on real people's records, how long finding out takes, and whether it holds on other halves."""
+"""What the score is worth on real people's records, how long finding out takes, and what it is on random halves."""
 
 import time
 from pathlib import Path
@@ -68,8 +68,8 @@ def test_a_half_judged_by_a_score_of_the_other_half(
         within.append(_calibration(forecast[half], came[half])["is_within"].sum())
     with capsys.disabled():
         print(
-            f"\n{name}, {outcome}: 20 random halves, AUC {np.mean(ahead):+.4f} ({min(ahead):+.4f} to {max(ahead):+.4f}) "
-            f"beside the simple rate; {np.mean(within):.2f} of ten tenths within their interval"
+            f"\n{name}, {outcome}: 20 random halves, AUC {np.mean(ahead):+.4f} ({min(ahead):+.4f} to {max(ahead):+.4f})"
+            f" beside the simple rate; {np.mean(within):.2f} of ten tenths within their interval"
         )
     assert np.mean(ahead) > -0.008
     assert np.mean(within) > 8.5
