@@ -28,7 +28,7 @@ def tried(name: str) -> RecordsTrial:
     path = DATA / FILES[name]
     if not path.exists():
         pytest.skip(f"{path.name} is not beside the repository under shared/data")
-    return evaluate_records(path, MAPPINGS / f"{name}.yaml", flagged_shares=(0.05, 0.2), resamples=300, seed=20261123)
+    return evaluate_records(path, MAPPINGS / f"{name}.yaml", flagged_shares=(0.05, 0.2), resamples=200, seed=20261123)
 
 
 ROWS = [("broward", "any"), ("broward_violent", "violent"), ("georgia", "any")]
