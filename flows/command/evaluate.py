@@ -231,10 +231,12 @@ def people(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Validate the rate of offending on real records of people, beside a published risk score and a count of priors.
+    """Validate a score of priors and years at risk on real records of people, beside a published risk score.
 
-    Nothing of the file is stored. No group attribute enters a score: groups serve only to compare false positives, and
-    groups of fewer than ten people are shown without figures. Intervals are 95% and paired.
+    Beside it stand the gamma-Poisson rate, (priors + 1) / (years + 2), a spline logistic regression and the priors.
+    Whatever is fitted on outcomes is fitted on other people than those it is judged on. Nothing of the file is
+    stored. No group attribute enters a score: groups serve only to compare false positives, and groups of fewer than
+    ten people are shown without figures. Intervals are 95% and paired.
 
     \b
     Example:
@@ -260,14 +262,14 @@ def _print_people(trial: "RecordsTrial") -> None:
     click.echo(trial.mapping.about)
     titles = {
         "scores": "discrimination, and share of outcomes in the top 5%",
-        "differences": "the rate less each other score, 95% interval",
-        "calibration": "predicted and observed outcomes, by decile",
-        "gaps": "false positives with the same share flagged; excess is the rate's gap less the published score's",
+        "differences": "the score less each other score, 95% interval",
+        "calibration": "predicted and observed outcomes by tenths of people who were not fitted, with 95% intervals",
+        "gaps": "false positives with the same share flagged; excess is the score's gap less the published score's",
         "groups": "predicted and observed outcomes, by group, with the interval of their difference",
         "summary": "summary",
     }
     columns = {
-        "gaps": ["outcome", "flagged_share", "group", "rate_gap", "published_gap", "excess", "lo", "hi", "verdict"],
+        "gaps": ["outcome", "flagged_share", "group", "score_gap", "published_gap", "excess", "lo", "hi", "verdict"],
     }
     for name, table in trial.tables().items():
         print_frame(table, title=titles[name], as_json=False, columns=columns.get(name))

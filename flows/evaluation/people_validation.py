@@ -1,4 +1,4 @@
-"""Validation of the offending rate on records of real people: a file read through a mapping, by outcome."""
+"""Validation of scores on records of real people: a file read through a mapping, by outcome."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -33,13 +33,15 @@ class RecordsTrial:
     def as_json(self) -> dict[str, Any]:
         """Return one JSON-ready object: the setup, counts of people left out, and every table as rows."""
         rows = {name: to_json_rows(table) for name, table in self.tables().items()}
-        return {"name": self.mapping.name, "about": self.mapping.about, "left_out": self.left_out, **rows}
+        mapping = self.mapping
+        setup = {"name": mapping.name, "about": mapping.about, "horizon_years": mapping.horizon_years}
+        return {**setup, "left_out": self.left_out, **rows}
 
 
 def evaluate_records(
     path: Path, mapping_file: Path, *, flagged_shares: tuple[float, ...], resamples: int, seed: int
 ) -> RecordsTrial:
-    """Evaluate the rate on every outcome that the mapping names.
+    """Evaluate the scores on every outcome that the mapping names.
 
     Raises
     ------
@@ -65,6 +67,5 @@ def _evaluate(selection: Records, mapping: RecordMapping, config: PeopleTrialCon
         selection.published,
         selection.attributes,
         index_events=mapping.index_events,
-        horizon_years=mapping.horizon_years,
         config=config,
     )

@@ -1,24 +1,29 @@
-"""Validation of the offending rate on real people's records, against a published risk score and a count of priors.
+"""Validation of a score of priors and years at risk on real people's records, against a published risk score.
 
-The rate is the gamma–Poisson posterior mean of `models.statistics.empirical_bayes`: events over years at risk, with a
-prior fitted on everybody in the file. If an index event brought everybody into the file, that event counts too, and
-the fit is zero-truncated. The score uses no outcome and no group attribute: `score_records` takes two columns and
-rejects any other. Group attributes are used only in the audit (Hardt, Price and Srebro 2016 on false-positive rates).
+The score is that of `models.evaluation.record_score`. Beside it stand the gamma–Poisson rate of
+`models.statistics.empirical_bayes`, fitted on everybody in the file (if an index event brought everybody into it, that
+event counts, too, and the fit is zero-truncated), the simple rate (priors + 1) / (years + 2), and a spline logistic
+regression. No score uses a group attribute: `score_records` takes two columns and rejects any other. Group attributes
+are used only in the audit (Hardt, Price and Srebro 2016 on false-positive rates). Nobody is scored or foretold by a
+model that was fitted on the own outcome.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import brentq
 
+from models.evaluation.record_score import score_priors
+from models.evaluation.spline_logistic import Mask, cross_fit, spline_logistic
 from models.statistics.empirical_bayes import fit_gamma_prior, posterior
 from models.statistics.paired_bootstrap import Floats, Ranking, interval, rank_score, resamples
 
 KNOWN = ("priors", "years_at_risk")  # the only inputs of a score
-RATE, FIXED_RATE, PUBLISHED, PRIORS = "rate", "(priors + 1) / (years + 2)", "published score", "count of priors"
+SCORE, FIXED_RATE = "score", "(priors + 1) / (years + 2)"
+RATE, SPLINE, PUBLISHED, PRIORS = "gamma-Poisson rate", "spline logistic", "published score", "count of priors"
 TOP_SHARE = 0.05
 SUPPRESSED_BELOW = 10  # people; figures of smaller groups are suppressed
 TENTHS = 10
@@ -48,15 +53,17 @@ class PeopleTrial:
     Attributes
     ----------
     scores : pd.DataFrame
-        method, measure (auc, top_share), value, lo, hi; top_share is the share of outcomes in the top 5%.
+        method (the score is first), measure (auc, top_share), value, lo, hi; top_share is the share of outcomes in the
+        top 5%.
     differences : pd.DataFrame
-        against, measure, difference, lo, hi; the rate minus the method.
+        against, measure, difference, lo, hi; the score minus the method.
     calibration : pd.DataFrame
-        tenth (1 has the lowest forecasts), people, forecast, came.
+        tenth (1 has the lowest forecasts), people, forecast, came, lo, hi (interval of came: Wilson 1927), is_within
+        (the forecast lies in it).
     gaps : pd.DataFrame
-        flagged_share, attribute, group, people, without_outcome, rate_fpr, rate_gap, published_fpr, published_gap,
+        flagged_share, attribute, group, people, without_outcome, score_fpr, score_gap, published_fpr, published_gap,
         excess, lo, hi, verdict. A gap is the group's false-positive rate minus that of everybody else; excess is the
-        absolute gap of the rate minus that of the published score; verdict is narrower, wider, level or too few.
+        absolute gap of the score minus that of the published score; verdict is narrower, wider, level or too few.
     groups : pd.DataFrame
         attribute, group, people, came, forecast, lo, hi; the interval is that of came minus forecast.
     summary : pd.DataFrame
@@ -71,43 +78,46 @@ class PeopleTrial:
     summary: pd.DataFrame
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Posterior of each person's rate: gamma shape and rate."""
-
-    shape: Floats
-    rate: Floats
-
-    @property
-    def mean(self) -> Floats:
-        """Posterior mean rate per person, events per year."""
-        return self.shape / self.rate
-
-    def chance(self, years: float) -> Floats:
-        """Return P(at least one event within `years`) per person."""
-        return 1 - (self.rate / (self.rate + years)) ** self.shape
-
-
-def score_records(known: pd.DataFrame, *, index_events: int) -> Scored:
-    """Fit the posterior rate of events per year at risk of each person.
+def score_records(known: pd.DataFrame, came: npt.ArrayLike, *, index_events: int) -> tuple[dict[str, Floats], Floats]:
+    """Return the scores of each person by method, and the probability of the outcome from the first of them.
 
     Parameters
     ----------
     known : pd.DataFrame
-        priors (events, ≥ 0) and years_at_risk (≥ 0); no other column.
+        priors (events, ≥ 0) and years_at_risk (≥ 0); no other column. Rows are in random order.
+    came : npt.ArrayLike
+        1 if the outcome occurred, else 0.
     index_events : int
         number of events besides the priors that brought everybody into the file; 0 if the file has everybody at risk.
 
     Raises
     ------
     ValueError
-        A column is missing or unexpected, or a value is negative or missing.
+        A column is missing or unexpected, a value is negative or missing, or see `cross_fit` and `spline_logistic`.
     """
     if set(known.columns) != set(KNOWN):
         raise ValueError(f"columns {sorted(known.columns)}: expected {' and '.join(KNOWN)} and no other")
-    count, years = known["priors"] + index_events, known["years_at_risk"]
-    prior = fit_gamma_prior(count, years, zero_truncated=index_events > 0)
-    return Scored(*posterior(prior, count, years))
+    priors, years = known["priors"].to_numpy(np.float64), known["years_at_risk"].to_numpy(np.float64)
+    outcome = np.asarray(came, dtype=np.float64)
+    prior = fit_gamma_prior(priors + index_events, years, zero_truncated=index_events > 0)
+    shape, rate = posterior(prior, priors + index_events, years)
+
+    def foretell(is_fitted: Mask) -> Floats:
+        score = score_priors(priors, years, outcome, is_fitted)
+        place = np.asarray(pd.Series(score).rank(pct=True), dtype=np.float64)
+        return np.column_stack([score, spline_logistic(place[:, None], outcome, is_fitted)])
+
+    def compare(is_fitted: Mask) -> Floats:
+        return spline_logistic(np.log1p(np.column_stack([priors, years])), outcome, is_fitted)
+
+    score, forecast = cross_fit(foretell, outcome).T
+    return {
+        SCORE: score,
+        RATE: shape / rate,
+        FIXED_RATE: (priors + 1) / (years + 2),
+        SPLINE: cross_fit(compare, outcome),
+        PRIORS: priors,
+    }, forecast
 
 
 def evaluate_people(
@@ -117,10 +127,9 @@ def evaluate_people(
     attributes: pd.DataFrame,
     *,
     index_events: int,
-    horizon_years: float,
     config: PeopleTrialConfig,
 ) -> PeopleTrial:
-    """Score everybody from `known` alone and compare with the outcomes.
+    """Score everybody from `known`, fitted on the outcomes of others, and compare with the outcomes.
 
     Parameters
     ----------
@@ -141,25 +150,30 @@ def evaluate_people(
     outcome = np.asarray(came, dtype=np.float64)
     if not (np.isin(outcome, (0, 1)).all() and 0 < outcome.mean() < 1):
         raise ValueError("the outcome (came): expected 0 or 1, with both values present")
-    scored = score_records(known, index_events=index_events)
-    priors, years = known["priors"].to_numpy(np.float64), known["years_at_risk"].to_numpy(np.float64)
-    scores = {RATE: scored.mean, FIXED_RATE: (priors + 1) / (years + 2), PRIORS: priors}
+    stated = attributes.astype(object).where(attributes.notna(), NOT_STATED).astype(str)
+    rated = np.zeros(len(outcome)) if published is None else np.asarray(published, dtype=np.float64)
+    order = _random_order([*(stated[name] for name in stated), rated, outcome, *(known[c] for c in known)], config.seed)
+    outcome, stated = outcome[order], stated.iloc[order]
+    scores, forecast = score_records(known.iloc[order], outcome, index_events=index_events)
     if published is not None:
-        scores[PUBLISHED] = np.asarray(published, dtype=np.float64)
+        scores[PUBLISHED] = rated[order]
     rankings = {method: rank_score(score) for method, score in scores.items()}
-    multiple = _multiple(scored, outcome, horizon_years)
-    forecast = scored.chance(multiple * horizon_years)
     weights = list(resamples(len(outcome), config.resamples, config.seed))
     drawn = np.array([[_measures(ranking, w, outcome) for ranking in rankings.values()] for w in weights])
-    members, methods = _members(attributes), list(rankings)
+    members, methods, tenths = _members(stated), list(rankings), _calibration(forecast, outcome)
     return PeopleTrial(
         scores=_measure_table(methods, drawn, ("method", "value")),
         differences=_measure_table(methods[1:], drawn[:, :1] - drawn[:, 1:], ("against", "difference")),
-        calibration=_calibration(forecast, outcome),
+        calibration=tenths,
         gaps=_gap_table(rankings, outcome, members, weights, config),
         groups=_group_table(forecast, outcome, members, weights),
-        summary=_summary(outcome, multiple, forecast),
+        summary=_summary(outcome, tenths),
     )
+
+
+def _random_order(keys: list[Any], seed: int) -> npt.NDArray[np.int64]:
+    """Return an order drawn with the seed that does not depend on the order of the rows given."""
+    return np.lexsort(keys)[np.random.default_rng(seed).permutation(len(keys[-1]))]
 
 
 MEASURES = ("auc", "top_share")
@@ -181,23 +195,22 @@ def _measure_table(methods: list[str], drawn: Floats, columns: tuple[str, str]) 
     return pd.DataFrame(rows, columns=[columns[0], "measure", columns[1], "lo", "hi"])
 
 
-def _multiple(scored: Scored, came: Floats, years: float) -> float:
-    """Return the factor on all rates at which the expected number of outcomes equals the observed one."""
-
-    def surplus(log_multiple: float) -> float:
-        return float(scored.chance(np.exp(log_multiple) * years).mean() - came.mean())
-
-    return float(np.exp(brentq(surplus, -20, 20)))
-
-
 def _calibration(forecast: Floats, came: Floats) -> pd.DataFrame:
     order = np.argsort(forecast, kind="stable")
-    rows = [
-        (tenth + 1, len(part), forecast[part].mean(), came[part].mean())
-        for tenth, part in enumerate(np.array_split(order, TENTHS))
-        if len(part)
-    ]
-    return pd.DataFrame(rows, columns=["tenth", "people", "forecast", "came"])
+    rows = []
+    for tenth, part in enumerate(np.array_split(order, TENTHS)):
+        if len(part):
+            lo, hi = _wilson(came[part].mean(), len(part))
+            rows.append((tenth + 1, len(part), forecast[part].mean(), came[part].mean(), lo, hi))
+    table = pd.DataFrame(rows, columns=["tenth", "people", "forecast", "came", "lo", "hi"])
+    return table.assign(is_within=table["forecast"].between(table["lo"], table["hi"]))
+
+
+def _wilson(share: float, people: int) -> tuple[float, float]:
+    """Return the 95% interval of a share (Wilson 1927)."""
+    z2 = 1.96**2 / people
+    centre, half = (share + z2 / 2) / (1 + z2), np.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
+    return centre - half, centre + half
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +225,13 @@ class _Members:
         return values @ self.within
 
 
-def _members(attributes: pd.DataFrame) -> _Members:
+def _members(stated: pd.DataFrame) -> _Members:
     names, columns = [], []
-    for attribute in attributes:
-        stated = attributes[attribute].astype(object).where(attributes[attribute].notna(), NOT_STATED).astype(str)
-        for group in sorted(stated.unique()):
+    for attribute in stated:
+        for group in sorted(stated[attribute].unique()):
             names.append((str(attribute), group))
-            columns.append(stated.eq(group).to_numpy(np.float64))
-    return _Members(names, np.array(columns, dtype=np.float64).reshape(len(names), len(attributes)).T)
+            columns.append(stated[attribute].eq(group).to_numpy(np.float64))
+    return _Members(names, np.array(columns, dtype=np.float64).reshape(len(names), len(stated)).T)
 
 
 def _false_positives(flags: Floats, free: Floats, members: _Members) -> tuple[Floats, Floats]:
@@ -235,7 +247,7 @@ def _gap_table(
     rankings: dict[str, Ranking], came: Floats, members: _Members, weights: list[Floats], config: PeopleTrialConfig
 ) -> pd.DataFrame:
     """Return false-positive rates of groups if both scores flag the same share of people."""
-    compared = [RATE] + [PUBLISHED] * (PUBLISHED in rankings)
+    compared = [SCORE] + [PUBLISHED] * (PUBLISHED in rankings)
     people, free = members.sums(np.ones(len(came))), members.sums(1 - came)
     parts = []
     for share in config.flagged_shares:
@@ -254,7 +266,7 @@ def _gap_table(
         table = pd.DataFrame(members.names, columns=["attribute", "group"]).assign(
             flagged_share=share, people=people.astype(int), without_outcome=free.astype(int)
         )
-        for m, name in enumerate(("rate", "published")):
+        for m, name in enumerate(("score", "published")):
             shown = drawn[0, m] if m < len(compared) else np.full_like(drawn[0, 0], np.nan)
             table[f"{name}_fpr"], table[f"{name}_gap"] = np.where(is_few, np.nan, shown)
         table = table.assign(excess=excess[0], lo=lo, hi=hi)
@@ -267,7 +279,7 @@ def _gap_table(
         table.loc[unknown, ["lo", "hi"]] = np.nan
         table.loc[is_few, ["people", "without_outcome"]] = 0
         parts.append(table)
-    columns = ["flagged_share", "attribute", "group", "people", "without_outcome", "rate_fpr", "rate_gap"]
+    columns = ["flagged_share", "attribute", "group", "people", "without_outcome", "score_fpr", "score_gap"]
     return pd.concat(parts, ignore_index=True)[
         [*columns, "published_fpr", "published_gap", "excess", "lo", "hi", "verdict"]
     ]
@@ -289,13 +301,12 @@ def _group_table(forecast: Floats, came: Floats, members: _Members, weights: lis
     return table
 
 
-def _summary(came: Floats, multiple: float, forecast: Floats) -> pd.DataFrame:
-    tenths = _calibration(forecast, came)
+def _summary(came: Floats, tenths: pd.DataFrame) -> pd.DataFrame:
     error = (tenths["people"] * (tenths["forecast"] - tenths["came"]).abs()).sum() / len(came)
     measures = {
         "people": float(len(came)),
         "share with the outcome": float(came.mean()),
-        "outcomes for each event foretold": multiple,
+        "tenths whose forecast lies in their 95% interval": float(tenths["is_within"].sum()),
         "mean distance of forecast and outcome by tenths": float(error),
     }
     return pd.DataFrame(measures.items(), columns=["measure", "value"])

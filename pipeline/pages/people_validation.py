@@ -1,4 +1,4 @@
-"""Self-contained page about the validation of offending rates on real people's records: plots and tables."""
+"""Self-contained page about the validation of scores on real people's records: plots and tables."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,6 @@ from markupsafe import Markup
 from pipeline.pages.base import page_environment, page_rows
 from pipeline.pages.svg_plots import Interval, calibration_plot, interval_plot
 
-OURS = "rate"
 MEASURES = {"auc": "Chance of telling two people apart (AUC)", "top_share": "Share of outcomes in the top 5% of people"}
 
 
@@ -37,15 +36,16 @@ def _section(outcome: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, obje
     return {
         "name": outcome,
         "plots": {words: _intervals(of["scores"], measure, words) for measure, words in MEASURES.items()},
-        "calibration": _calibration(of["calibration"]),
-        **{name: page_rows(of[name]) for name in ("differences", "gaps", "groups", "summary")},
+        "calibration_plot": _calibration(of["calibration"]),
+        **{name: page_rows(of[name]) for name in ("differences", "calibration", "gaps", "groups", "summary")},
     }
 
 
 def _intervals(scores: pd.DataFrame, measure: str, title: str) -> Markup:
+    ours = scores["method"].iloc[0]
     rows = scores.loc[scores["measure"] == measure, ["method", "value", "lo", "hi"]]
     intervals = [
-        Interval(method, value, lo, hi, "ours" if method == OURS else "theirs")
+        Interval(method, value, lo, hi, "ours" if method == ours else "theirs")
         for method, value, lo, hi in rows.itertuples(index=False)
     ]
     return interval_plot(intervals, title=title, is_share=True)

@@ -17,10 +17,11 @@ from pipeline.errors import MappingError, SourceError
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A numeric column; `words` maps text values to numbers, `add` is added to every value."""
+    """A numeric column; `words` maps text values to numbers; every value is taken `times` a number, and `add` added."""
 
     column: str
     words: Mapping[str, float] = field(default_factory=dict)
+    times: float = 1.0
     add: float = 0.0
 
 
@@ -202,7 +203,7 @@ def _figures(rows: pd.DataFrame, mapping: RecordMapping, measures: tuple[Measure
                 f"mapping {mapping.name}: column {measure.column!r} holds {text[is_unread].iloc[0]!r}, which is not "
                 "a number; give it one under `words`"
             )
-        total += figures.astype("float64") + measure.add
+        total += figures.astype("float64") * measure.times + measure.add
     return total
 
 

@@ -48,6 +48,12 @@ def test_figures_words_and_sums(tmp_path: Path) -> None:
     assert found.left_out == {"no time at risk": 1, "outcome unknown": 1, "no published score": 1}
 
 
+def test_a_column_may_count_in_part(tmp_path: Path) -> None:
+    priors = [{"column": "felonies", "words": {"10 or more": 10}, "times": 0.5}, {"column": "others", "times": 0.5}]
+    found = select_records(ROWS, read_record_mapping(mapping(tmp_path, priors=priors)), "any")
+    assert found.known["priors"].tolist() == [2.0, 1.5]
+
+
 def test_a_score_is_not_needed(tmp_path: Path) -> None:
     chosen = read_record_mapping(mapping(tmp_path, outcomes={"any": {"column": "again"}}))
     assert select_records(ROWS, chosen, "any").published is None
