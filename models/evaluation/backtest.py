@@ -184,11 +184,16 @@ def top_parts(harm: Floats, places: int) -> Floats:
 
 def block_bootstrap(values: Floats, block: int, seed: int, level: float = 0.95) -> tuple[float, float]:
     """Return the interval of the mean of a series by circular block bootstrap (Politis and Romano 1992)."""
-    random = np.random.default_rng(seed)
-    starts = random.integers(len(values), size=(RESAMPLES, -(-len(values) // block)))
-    picked = (starts[:, :, None] + np.arange(block)).reshape(RESAMPLES, -1)[:, : len(values)] % len(values)
-    lo, hi = np.quantile(values[picked].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    means = values[block_resamples(len(values), block, seed)].mean(axis=1)
+    lo, hi = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(lo), float(hi)
+
+
+def block_resamples(count: int, block: int, seed: int) -> Ints:
+    """Return positions [resamples, count] of a series in a circular block bootstrap of it."""
+    starts = np.random.default_rng(seed).integers(count, size=(RESAMPLES, -(-count // block)))
+    picked: Ints = (starts[:, :, None] + np.arange(block)).reshape(RESAMPLES, -1)[:, :count] % count
+    return picked
 
 
 def block_length(count: int, origins: Sequence[int], horizon_days: int) -> int:
