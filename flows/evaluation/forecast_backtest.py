@@ -30,8 +30,13 @@ class Plan:
 
     def first_days(self, last_day: date) -> list[date]:
         """Return the first days of the horizons, the last of which ends with `last_day`."""
-        latest = last_day - timedelta(days=self.horizon_days - 1)
-        return [latest - timedelta(days=self.every_days * n) for n in reversed(range(self.origins))]
+        return first_days_of(last_day, origins=self.origins, every_days=self.every_days, horizon_days=self.horizon_days)
+
+
+def first_days_of(last_day: date, *, origins: int, every_days: int, horizon_days: int) -> list[date]:
+    """Return the first days of horizons, the last of which ends with `last_day`."""
+    latest = last_day - timedelta(days=horizon_days - 1)
+    return [latest - timedelta(days=every_days * n) for n in reversed(range(origins))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ wide intervals, so the interval score of Gneiting and Raftery (2007, J. American
 the median width are given beside it. Intervals of all figures come from a circular block bootstrap over the origins.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,14 @@ import pandas as pd
 from models.arrays import Floats, Ints
 from models.evaluation.backtest import block_length, block_resamples
 from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
-from models.places.ranking import INTERVAL, PlacesConfig, axis_percentiles, rank_areas, spread_weights
+from models.places.ranking import (
+    INTERVAL,
+    PlacesConfig,
+    axis_percentiles,
+    draw_areas,
+    rank_drawn,
+    spread_weights,
+)
 from models.statistics.rank_draws import rank_draws, total_ranks
 
 MINIMUM_CASES = 200  # in a bin of P(in the top K); bins with fewer are pooled
@@ -28,11 +35,27 @@ JUDGED = {
     "rank by harm": ("harm_rank_lo", "harm_rank_hi", "came_harm_rank"),
     "harm per day": ("harm_per_day_lo", "harm_per_day_hi", "came_harm_per_day"),
 }
-NO_EVIDENCE = pd.DataFrame(
-    {name: pd.Series(dtype="str") for name in ("area_id", "incident_id", "offence_code")}
-).assign(age_days=pd.Series(dtype=int))
+SAID = {end for lo, hi, _ in JUDGED.values() for end in (lo, hi)} | {"rank", "p_top_k", "score", "harm_per_day"}
+CAME = {"by score": "in_top_k", "by harm": "in_top_k_by_harm"}
 
-Rank = Callable[[pd.DataFrame], pd.DataFrame]
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What is judged at one origin.
+
+    Attributes
+    ----------
+    table : pd.DataFrame
+        area_id, rank, p_top_k, harm_per_day and any of the intervals in `JUDGED`; one row per area.
+    score : Callable[[Mapping[str, Floats]], Floats] | None
+        scores [areas] of what came, by area_id, from the value [areas] that came of each axis; None judges by harm.
+    """
+
+    table: pd.DataFrame
+    score: Callable[[Mapping[str, Floats]], Floats] | None = None
+
+
+Rank = Callable[[pd.DataFrame], Ranked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +148,8 @@ def evaluate_areas(
         the incidents, as far back as the ranking may look.
     origins : Sequence[int]
         first days of the horizons, increasing.
-    rank : Callable[[pd.DataFrame], pd.DataFrame] | None
-        ranks areas from the events before an origin (`AreaHistory.before`) and returns area_id, rank, p_top_k,
-        harm_per_day and any of the intervals in `JUDGED`. None takes `models.places.ranking.rank_areas`.
+    rank : Callable[[pd.DataFrame], Ranked] | None
+        ranks the areas from the events before an origin (`AreaHistory.before`); None takes `rank_by_harmspot`.
 
     Raises
     ------
@@ -136,14 +158,16 @@ def evaluate_areas(
     """
     if not (len(origins) and all(np.diff(origins) > 0)):
         raise ValueError(f"origins={list(origins)!r}: expected at least one day, in increasing order")
-    rank = rank or (lambda past: _rank(history, past, seed))
+    rank = rank or (lambda past: rank_by_harmspot(history, past, seed))
     cases, held = [], []
     for origin in origins:
         coming = history.counted(origin, origin + horizon_days)
         if not len(coming):
             continue
-        table = rank(history.before(origin)).set_index("area_id").loc[history.area_ids]
-        cases.append(_with_outcomes(table, history, coming, horizon_days).assign(origin_day=origin))
+        ranked = rank(history.before(origin))
+        table = ranked.table.set_index("area_id").loc[history.area_ids]
+        outcomes = _outcomes(ranked, history, coming, horizon_days)
+        cases.append(table[[name for name in table if name in SAID]].assign(**outcomes, origin_day=origin))
         held += [(origin, method, share) for method, share in _harm_held(table, history, coming, origin)]
     if not cases:
         raise ValueError(f"no event in any of {len(origins)} horizons: expected origins within the days of the events")
@@ -162,30 +186,40 @@ def judge_cases(cases: pd.DataFrame, by_origin: pd.DataFrame, horizon_days: int,
     picked = block_resamples(len(origins), block, seed)
     return AreaTrial(
         coverage=pd.DataFrame(_coverage(cases, picked)),
-        reliability=pd.concat([_reliability(cases, came, picked) for came in _CAME], ignore_index=True),
-        chances=pd.DataFrame([_chances(cases, came) for came in _CAME]),
+        reliability=pd.concat(
+            [_reliability(cases, came, picked) for came in CAME if CAME[came] in cases], ignore_index=True
+        ),
+        chances=pd.DataFrame([_chances(cases, came) for came in CAME if CAME[came] in cases]),
         harm_held=_held_table(by_origin, picked),
         by_origin=by_origin,
         cases=cases,
     )
 
 
-_CAME = {"by score": "in_top_k", "by harm": "in_top_k_by_harm"}
+def rank_by_harmspot(history: AreaHistory, past: pd.DataFrame, seed: int) -> Ranked:
+    """Rank the areas as a run does.
 
-
-def came_scores(history: AreaHistory, coming: pd.DataFrame, horizon_days: int) -> Floats:
-    """Return the score of each area that the configured weights give to what came: `counted` events of a horizon.
-
-    It is the score of the ranking, on the rates of the horizon itself in place of draws.
+    What came is scored as one more draw, with the configured weights: on the same scale as what was foretold.
     """
+    config = history.config
+    drawn = draw_areas(past, history.codebook, history.officer_hours, config=config, seed=seed)
+
+    def score(came: Mapping[str, Floats]) -> Floats:
+        parts = {axis: axis_percentiles(np.column_stack([drawn.axes[axis], came[axis]])) for axis in AXES}
+        weights = spread_weights(np.array([[config.weights[axis] for axis in AXES]]), parts)[0]
+        return np.sum([weight * parts[axis][:, -1] for weight, axis in zip(weights, AXES, strict=True)], axis=0)
+
+    return Ranked(rank_drawn(drawn, config=config, seed=seed, previously_listed=frozenset()), score)
+
+
+def came_by_axis(history: AreaHistory, coming: pd.DataFrame, horizon_days: int) -> dict[str, Floats]:
+    """Return the value [areas] per day of each axis in `counted` events of a horizon, NaN where it is unknown."""
     hours = history.officer_hours.set_index("area_id").loc[history.area_ids, "hours_per_day"].to_numpy(float)
-    of_group = {name: history.total(coming[is_in], "harm") for name, is_in in groups(coming).items()}
-    harm = {name: of_group[name][:, None] / horizon_days for name in group_names()}
-    crimes = sum(history.total(coming[is_in], "n") for name, is_in in groups(coming).items() if is_counted_once(name))
-    drawn = GroupDraws(harm, np.asarray(crimes)[:, None] / horizon_days, hours)
-    parts = {name: axis_percentiles(axis.draw(drawn) if axis.draw else harm[name]) for name, axis in AXES.items()}
-    weights = spread_weights(np.array([[history.config.weights[axis] for axis in AXES]]), parts)[0]
-    return sum(weight * parts[axis][:, 0] for weight, axis in zip(weights, AXES, strict=True))
+    of_group = groups(coming)
+    harm = {name: history.total(coming[of_group[name]], "harm")[:, None] / horizon_days for name in group_names()}
+    once = [history.total(coming[of_group[name]], "n") for name in group_names() if is_counted_once(name)]
+    came = GroupDraws(harm, np.sum(once, axis=0)[:, None] / horizon_days, hours)
+    return {name: (axis.draw(came) if axis.draw else harm[name])[:, 0] for name, axis in AXES.items()}
 
 
 def pooled_bins(chance: Floats, minimum: int = MINIMUM_CASES, width: float = BIN_WIDTH) -> Ints:
@@ -210,22 +244,17 @@ def interval_scores(lo: Floats, hi: Floats, came: Floats, level: float = INTERVA
     return hi - lo + 2 / (1 - level) * outside
 
 
-def _rank(history: AreaHistory, past: pd.DataFrame, seed: int) -> pd.DataFrame:
-    return rank_areas(past, NO_EVIDENCE, history.codebook, history.officer_hours, config=history.config, seed=seed)
-
-
-def _with_outcomes(table: pd.DataFrame, history: AreaHistory, coming: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
-    names = {name for lo, hi, _ in JUDGED.values() for name in (lo, hi)} | {"rank", "p_top_k", "score", "harm_per_day"}
-    harm, score = history.total(coming, "harm") / horizon_days, came_scores(history, coming, horizon_days)
-    by_score, by_harm = (rank_draws(values[:, None])[:, 0] for values in (score, harm))
-    return table[[name for name in table if name in names]].assign(
-        came_harm_per_day=harm,
-        came_score=score,
-        came_rank=by_score,
-        came_harm_rank=by_harm,
-        in_top_k=(by_score <= history.config.top_k).astype(float),
-        in_top_k_by_harm=(by_harm <= history.config.top_k).astype(float),
-    )
+def _outcomes(
+    ranked: Ranked, history: AreaHistory, coming: pd.DataFrame, horizon_days: int
+) -> dict[str, Floats | Ints]:
+    top_k, harm = history.config.top_k, history.total(coming, "harm") / horizon_days
+    by_harm = rank_draws(harm[:, None])[:, 0]
+    found = {"came_harm_per_day": harm, "came_harm_rank": by_harm, "in_top_k_by_harm": (by_harm <= top_k).astype(float)}
+    if ranked.score is None:
+        return found
+    score = ranked.score(came_by_axis(history, coming, horizon_days))
+    by_score = rank_draws(score[:, None])[:, 0]
+    return found | {"came_score": score, "came_rank": by_score, "in_top_k": (by_score <= top_k).astype(float)}
 
 
 def _harm_held(
@@ -246,7 +275,7 @@ def _harm_held(
 
 def _coverage(cases: pd.DataFrame, picked: Ints) -> Iterator[dict[str, object]]:
     for interval, (lower, upper, outcome) in JUDGED.items():
-        if lower not in cases:
+        if not {lower, upper, outcome} <= set(cases):
             continue
         lo, hi, came = (cases[name].to_numpy(float) for name in (lower, upper, outcome))
         held = (came >= lo) & (came <= hi)
@@ -270,7 +299,7 @@ def _reliability(cases: pd.DataFrame, outcome: str, picked: Ints) -> pd.DataFram
     bins = pooled_bins(cases["p_top_k"].to_numpy(float))
     rows = []
     for _, of_bin in cases.groupby(bins):
-        came = of_bin[_CAME[outcome]]
+        came = of_bin[CAME[outcome]]
         lo, hi = _ratio_interval(of_bin["origin_day"], came.to_numpy(float), picked, cases["origin_day"])
         rows.append(
             (outcome, of_bin["p_top_k"].min(), of_bin["p_top_k"].max(), len(of_bin), of_bin["p_top_k"].mean(),
@@ -280,7 +309,7 @@ def _reliability(cases: pd.DataFrame, outcome: str, picked: Ints) -> pd.DataFram
 
 
 def _chances(cases: pd.DataFrame, outcome: str) -> dict[str, object]:
-    chance, came = cases["p_top_k"].to_numpy(float), cases[_CAME[outcome]].to_numpy(float)
+    chance, came = cases["p_top_k"].to_numpy(float), cases[CAME[outcome]].to_numpy(float)
     return {"outcome": outcome, "log_score": log_score(chance, came), "brier": float(np.mean((chance - came) ** 2))}
 
 

@@ -54,8 +54,8 @@ def line_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *, 
     return _figure(title, WIDTH, HEIGHT, [*_levels(top), *_ends(moments), *lines, *_names(ends)])
 
 
-def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool) -> Markup:
-    """Plot one row per value: its label, a dot, its interval, and the number."""
+def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool, promised: float | None = None) -> Markup:
+    """Plot one row per value: its label, a dot, its interval, and the number; a dashed line is at what was promised."""
     left, right = 230, 60
     span = _round_up(max((row.hi for row in rows if math.isfinite(row.hi)), default=1.0))
     scale = (WIDTH - left - right) / span
@@ -68,8 +68,14 @@ def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool) -> Ma
         marks.append(_dot(left + row.value * scale, y, 4.5, row.kind))
         marks.append(_text(WIDTH - right + 12, y + 4, text, f"label {row.kind}"))
     foot = TOP + ROW * len(rows)
-    axis = _segment(left, TOP, left, foot, "axis")
-    return _figure(title, WIDTH, foot + 8, [axis, *marks])
+    axis = [_segment(left, TOP, left, foot, "axis")]
+    if promised is not None:
+        x = left + promised * scale
+        axis += [
+            _segment(x, TOP, x, foot, "axis dashed"),
+            _text(x - 34, foot + 16, f"promised {promised:.0%}", "label theirs"),
+        ]
+    return _figure(title, WIDTH, foot + (8 if promised is None else 24), [*axis, *marks])
 
 
 def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float]) -> Markup:
@@ -86,13 +92,22 @@ def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float
     return _figure(title, WIDTH, HEIGHT, [*_levels(top), allowed, *bars, name])
 
 
-def calibration_plot(points: Sequence[tuple[float, float, float]], *, title: str) -> Markup:
-    """Plot (forecast, observed, count) points; a calibrated forecast lies on the diagonal."""
+def calibration_plot(
+    points: Sequence[tuple[float, float, float]], *, title: str, ends: Sequence[tuple[float, float]] = ()
+) -> Markup:
+    """Plot (forecast, observed, count) points, with the ends of the intervals of what was observed, if any.
+
+    A calibrated forecast lies on the diagonal.
+    """
     side = HEIGHT - TOP - BOTTOM
     largest = max((count for _, _, count in points), default=1.0)
     dots = [
         _dot(LEFT + forecast * side, _height(observed, 1.0), 2 + 5 * math.log1p(count) / math.log1p(largest), "ours")
         for forecast, observed, count in points
+    ]
+    dots += [
+        _segment(LEFT + at * side, _height(lo, 1.0), LEFT + at * side, _height(hi, 1.0), "whisk ours")
+        for (at, _, _), (lo, hi) in zip(points, ends, strict=bool(ends))
     ]
     diagonal = _segment(LEFT, _height(0, 1), LEFT + side, _height(1, 1), "axis dashed")
     foot = [

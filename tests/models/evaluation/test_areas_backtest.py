@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,8 @@ from models.evaluation.areas_backtest import (
     MINIMUM_CASES,
     AreaHistory,
     AreaTrial,
-    came_scores,
+    Ranked,
+    came_by_axis,
     evaluate_areas,
     interval_scores,
     log_score,
@@ -35,7 +38,7 @@ def judged() -> AreaHistory:
     return history(PLANTED)
 
 
-def foreknowing(judged: AreaHistory, lower: float, upper: float):
+def foreknowing(lower: float, upper: float) -> Callable[[pd.DataFrame], Ranked]:
     """A ranking that knows the planted rates, with intervals at these quantiles of what then comes."""
     rates = PLANTED.rates().mean(axis=2)
     weights = CODEBOOK.loc[list(OFFENCES), "harm_days"].to_numpy()
@@ -46,18 +49,18 @@ def foreknowing(judged: AreaHistory, lower: float, upper: float):
         harm_per_day_lo=ends[0], harm_per_day_hi=ends[1], p_top_k=0.05
     )
     table["rank"] = table["harm_per_day"].rank(ascending=False)
-    return lambda past: table
+    return lambda past: Ranked(table)
 
 
 def test_intervals_of_a_ranking_that_knows_the_rates_cover_as_stated(judged: AreaHistory) -> None:
-    trial = evaluate_areas(judged, MONTHS, horizon_days=HORIZON, seed=1, rank=foreknowing(judged, 0.1, 0.9))
+    trial = evaluate_areas(judged, MONTHS, horizon_days=HORIZON, seed=1, rank=foreknowing(0.1, 0.9))
     row = trial.coverage.set_index("interval").loc["harm per day"]
     assert row["cases"] == 600
     assert row["covered"] == pytest.approx(0.8, abs=0.04)
     assert row["lo"] <= row["covered"] <= row["hi"]
     assert row["covered"] + row["below"] + row["above"] == pytest.approx(1)
-    narrow = evaluate_areas(judged, MONTHS, horizon_days=HORIZON, seed=1, rank=foreknowing(judged, 0.45, 0.55))
-    wide = evaluate_areas(judged, MONTHS, horizon_days=HORIZON, seed=1, rank=foreknowing(judged, 0.0, 1.0))
+    narrow = evaluate_areas(judged, MONTHS, horizon_days=HORIZON, seed=1, rank=foreknowing(0.45, 0.55))
+    wide = evaluate_areas(judged, MONTHS, horizon_days=HORIZON, seed=1, rank=foreknowing(0.0, 1.0))
     scores = [found.coverage["interval_score"].iloc[0] for found in (narrow, trial, wide)]
     assert scores[1] == min(scores)  # neither wide nor narrow intervals pass
 
@@ -100,8 +103,11 @@ def test_what_came_is_scored_and_held_by_hand() -> None:
     shares = trial.harm_held.set_index("method")["share"]
     assert shares["harm of 365 days"] == pytest.approx(5475 / 5846)  # b: nine thefts before
     assert shares["after the fact (no method)"] == pytest.approx(5475 / 5846)
-    scores = came_scores(found, found.counted(40, 50), 10)
-    assert scores[1] > scores[0] > scores[2]
+    assert cases["came_rank"].to_dict() == {"a": 2, "b": 1, "c": 3}
+    by_axis = came_by_axis(found, found.counted(40, 50), 10)
+    assert by_axis["violence"].tolist() == [36.5, 547.5, 0]
+    assert by_axis["minors"].tolist() == [0, 0, 0]
+    assert np.isnan(by_axis["ratio"]).all()
 
 
 @settings(max_examples=50)
