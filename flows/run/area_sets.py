@@ -15,7 +15,7 @@ from flows.run.previous_run import Previous
 from flows.run.quality import OUTSIDE_WARNING_SHARE, cover_measure, in_window, missing_days_measure
 from flows.run.repairs import Measure
 from geo.areas import find_overlaps, shared_ground
-from models.places.carried_hours import carry_hours
+from models.operations.carried_hours import carry_hours
 from models.places.quality_checks import check_set
 from models.places.ranking import PlacesConfig, rank_areas
 from pipeline.publication.tables import RUN_COLUMNS, read_tables

@@ -18,7 +18,7 @@ from geo.crs import crs_name
 from geo.placement import place_points
 from geo.points_of_interest import read_points_of_interest
 from models.places.axes import codebook_axes
-from models.places.carried_hours import DAYS
+from models.operations.carried_hours import DAYS
 from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
 

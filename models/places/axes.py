@@ -5,13 +5,15 @@ and `rank_without_<key>`. Ranking, explanations, changes, commands and pages rea
 axes.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from models.arrays import Floats
+from models.area_rates.decay import AHEAD
+from models.arrays import Floats, Ints
 
 Chosen = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
@@ -53,6 +55,9 @@ class Axis:
         chooses the events whose harm is the rate, from events with the codebook's `axis`; None if `draw` needs none.
     is_overlap : bool
         True if these events are also part of other groups; they are then not added to all harm and crimes again.
+    most : float
+        how many times the mean of the areas counts in a score at most. Beyond it, crimes per officer-hour tell of
+        hours that were not reported rather than of crime.
     draw : Callable | None
         computes the draws [areas, draws] of the rate, NaN where it is unknown; None takes the harm of its group.
     """
@@ -64,6 +69,7 @@ class Axis:
     colours: tuple[str, str]
     counts: Chosen | None = None
     is_overlap: bool = False
+    most: float = math.inf
     draw: Callable[[GroupDraws], Floats] | None = None
 
     @property
@@ -98,9 +104,10 @@ AXES: dict[str, Axis] = {
     ),
     "ratio": Axis(
         "crimes_per_officer_hour", "crimes per officer-hour", "reported crime", "crimes per officer-hour",
-        ("#6d7f8b", "#8796a1"), draw=_per_officer_hour,
+        ("#6d7f8b", "#8796a1"), most=4.0, draw=_per_officer_hour,
     ),
 }  # fmt: skip
+BANDS = ("high", "mid", "low")  # of severity, as in the codebook
 REST = "rest"  # group of the events that no axis counts
 
 
@@ -126,3 +133,68 @@ def is_counted_once(group: str) -> bool:
 def codebook_axes() -> tuple[str, ...]:
     """Return the words that column `axis` of the codebook may hold."""
     return (*(name for name in group_names() if name != REST), "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The offences of one group and severity band.
+
+    Attributes
+    ----------
+    weights : Floats
+        [w] their distinct harm days, increasing.
+    column : Ints
+        position in `weights` of each kind of event (see `Kinds`), -1 for kinds of other bands.
+    """
+
+    weights: Floats
+    column: Ints
+
+
+class Kinds:
+    """Kinds of events, an offence and use of minors each, and the `Stream`s that they count in.
+
+    Parameters
+    ----------
+    codebook : pd.DataFrame
+        that of `draw_areas`.
+    """
+
+    def __init__(self, codebook: pd.DataFrame) -> None:
+        self._offences = pd.Index(sorted(codebook.index))
+        kinds = codebook.loc[self._offences.repeat(2), ["axis", "harm_days", "band"]].reset_index(drop=True)
+        kinds["is_minor_used_by_adult"] = np.tile([False, True], len(self._offences))
+        harm_days = kinds["harm_days"].to_numpy(float)
+        self.is_harmful = harm_days > 0
+        self.streams: dict[str, Stream] = {}
+        for group, is_in in groups(kinds).items():
+            for band in BANDS:
+                chosen = is_in.to_numpy(bool) & kinds["band"].eq(band).to_numpy() & self.is_harmful
+                weights = np.unique(harm_days[chosen])
+                column = np.where(chosen, np.searchsorted(weights, harm_days), -1)
+                self.streams[f"{group} {band}"] = Stream(weights, column)
+
+    def of(self, events: pd.DataFrame, where: str = "codebook") -> Ints:
+        """Return the kind of each event; raises ValueError for an offence of no kind, which is then not in `where`."""
+        offence = find(events["offence_code"], self._offences, where)
+        return offence * 2 + events["is_minor_used_by_adult"].to_numpy(np.int64)
+
+    def count(self, stream: str, area: Ints, kind: Ints, age_days: Ints, n: Ints, shape: tuple[int, int]) -> Floats:
+        """Return whole incidents [areas, w, days] of a stream by age from -1 day on; `shape` is (areas, days)."""
+        of = self.streams[stream]
+        column, width, days = of.column[kind], len(of.weights), shape[1]
+        here = column >= 0
+        at = (area[here] * width + column[here]) * days + age_days[here] + AHEAD
+        counts = np.bincount(at, n[here], shape[0] * width * days)
+        return counts.astype(np.float64).reshape(shape[0], width, days)
+
+
+def find(values: pd.Series, known: pd.Index, where: str) -> Ints:
+    """Return the position of each value in an index; raises ValueError for one that is not in it."""
+    column = values.astype("category")
+    at = np.append(known.get_indexer(pd.Index(column.cat.categories)), -1)[column.cat.codes]
+    if (at < 0).any():
+        raise ValueError(
+            f"area_events: {values.name} {values[at < 0].iloc[0]!r} is not in {where}; add it there first"
+        )
+    return np.asarray(at, np.int64)

@@ -1,4 +1,4 @@
-"""Counterfactual explanations: the change that would remove an area from the list, by the drawn percentiles."""
+"""Counterfactual explanations: the change that would remove an area from the list, by its share of the harm."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,25 +8,18 @@ import pandas as pd
 from models.arrays import Floats
 from models.places.axes import AXES
 
-# Number of draws for the figure in an explanation; the ranking itself uses all draws.
-COUNTERFACTUAL_DRAWS = 200
-
 
 def moves_out_if(
-    table: pd.DataFrame,
-    drawn: Mapping[str, tuple[Floats, Floats]],
-    weights: Sequence[float],
-    *,
-    top_k: int,
+    table: pd.DataFrame, shares: Mapping[str, Floats], weights: Sequence[float], *, top_k: int
 ) -> list[str | None]:
     """Return the change that would bring each listed area's score below that of the first area outside the top K.
 
     Parameters
     ----------
     table : pd.DataFrame
-        one row per area: rank, score, is_listed and the rate of each axis.
-    drawn : Mapping[str, tuple[Floats, Floats]]
-        axis → (values, percentiles), both [areas, draws] in the order of the table; axes in the order of `weights`.
+        one row per area: rank, is_listed and the rate of each axis.
+    shares : Mapping[str, Floats]
+        axis → mean share of each area, in the order of the table; axes in the order of `weights`.
     weights : Sequence[float]
         mean weight of each axis.
     top_k : int
@@ -45,24 +38,19 @@ def moves_out_if(
                 "It stays only because it was listed before: one more run as low as this, or lower, may end it."
             )
         else:
-            sentences[area] = _fall_needed(table, area, int(np.flatnonzero(rank == top_k + 1)[0]), drawn, weights)
+            sentences[area] = _fall_needed(table, area, int(np.flatnonzero(rank == top_k + 1)[0]), shares, weights)
     return sentences
 
 
 def _fall_needed(
-    table: pd.DataFrame,
-    area: int,
-    outside: int,
-    drawn: Mapping[str, tuple[Floats, Floats]],
-    weights: Sequence[float],
+    table: pd.DataFrame, area: int, outside: int, shares: Mapping[str, Floats], weights: Sequence[float]
 ) -> str:
-    score = table["score"].to_numpy(dtype=float)
-    gap = max(score[area] - score[outside], 0.0)
-    factors = [_factor(*drawn[axis], area, gap, weight) for axis, weight in zip(drawn, weights, strict=True)]
+    gap = sum(weight * (shares[axis][area] - shares[axis][outside]) for axis, weight in zip(shares, weights, strict=True))
+    factors = [_factor(shares[axis], area, outside, gap, weight) for axis, weight in zip(shares, weights, strict=True)]
     best = int(np.argmax(factors))
-    axis = AXES[list(drawn)[best]]
+    axis = AXES[list(shares)[best]]
     now = float(table[axis.rate].to_numpy(dtype=float)[area])
-    if not factors[best] > 0:
+    if not factors[best] > 0 or np.isnan(now):
         return _falls_together(table, area, outside)
     wanted = factors[best] * now
     return (
@@ -71,21 +59,18 @@ def _fall_needed(
     )
 
 
-def _factor(values: Floats, parts: Floats, area: int, gap: float, weight: float) -> float:
-    """Return the factor on an area's rate on one axis that lowers its score by `gap`; zero if no decrease suffices.
+def _factor(shares: Floats, area: int, outside: int, gap: float, weight: float) -> float:
+    """Return the factor on an area's rate on one axis that closes the gap; zero if no decrease suffices.
 
-    The expected percentile at a factor f is given by the share of ratios other / own, over draws, below f.
+    A fall by d takes d from the axis's sum, too, so that the others' shares grow: with w·s and w·t the two parts in the
+    scores, and s and t of one sum, w(s - d - t) / (1 - d) is to be -g, what the other axes leave of the gap.
     """
-    if not weight > 0:
+    own, other = shares[area], shares[outside]
+    if not (weight > 0 and own > 0):
         return 0.0
-    known = ~np.isnan(values[:, 0])
-    count = int(known.sum())
-    below = ((parts[area].mean() - gap / weight) * count - 0.5) / max(count - 1, 1)
-    own = values[area, :COUNTERFACTUAL_DRAWS]
-    known[area] = False
-    if not (below > 0 and known.any() and (own > 0).all()):
-        return 0.0
-    return float(min(np.quantile(values[known, :COUNTERFACTUAL_DRAWS] / own, below, method="lower"), 1.0))
+    rest = (gap - weight * (own - other)) / weight
+    fall = (own - other + rest) / (1 + rest) if rest > -1 else np.inf
+    return float(np.clip(1 - fall / own, 0.0, 1.0))
 
 
 def _falls_together(table: pd.DataFrame, area: int, outside: int) -> str:

@@ -8,23 +8,19 @@ the bit, what `draw_areas` and `rank_drawn` return for all events at once with t
 import numpy as np
 import pandas as pd
 
-from models.arrays import Bools, Floats, Ints
-from models.places.axes import AXES
-from models.places.ranking import (
-    PlacesConfig,
-    axis_percentiles,
-    combine_bands,
-    counted_by_band,
-    decayed_days,
-    draw_rates,
-    fit_band_priors,
-    rank_percentiles,
-)
+from models.area_rates.bands import decayed_counts, draw_band
+from models.area_rates.decay import AHEAD
+from models.arrays import Floats, Ints
+from models.places.area_scores import axis_shares, spread_weights, summed, weigh
+from models.places.axes import AXES, GroupDraws, find, group_names, is_counted_once
+from models.places.ranking import CountedEvents, PlacesConfig, combine_groups
 from models.statistics.rank_draws import draw_weights
+
+RUN = "the run"
 
 
 class LiveAreas:
-    """Draws of every area: 8 bytes times `config.draws` for each band, each axis and the percentile on each axis.
+    """Draws of every area: 8 bytes times `config.draws`, two for each band and one for each axis and its shares.
 
     Parameters
     ----------
@@ -42,25 +38,23 @@ class LiveAreas:
         seed: int,
     ) -> None:
         self._config, self._seed = config, seed
-        self._priors = fit_band_priors(area_events, codebook, officer_hours, config=config)
         hours = officer_hours.set_index("area_id").sort_index()["hours_per_day"]
-        self._area_ids, self._hours = hours.index, hours.to_numpy()
+        self._area_ids, self._hours = hours.index, hours.to_numpy(float)
         self._weights = draw_weights(seed, [config.weights[axis] for axis in AXES], config.concentration, config.draws)
-        self._order = _EventOrder(codebook, config)
+        events = CountedEvents(area_events, self._area_ids, codebook, config)
+        self._priors, self._kinds = events.fit_priors(), events.kinds
+        self._harmful_incidents = events.whole_counts()[0]
+        self._counts = {stream: events.of_window(stream) for stream in self._priors}
         shape = (len(hours), config.draws)
-        kinds = self._order.kinds(codebook, config)
-        self._kinds = {stream: kinds[stream] for stream in self._priors}
-        self._is_harmful = np.logical_or.reduce(list(kinds.values()))  # by kind
-        self._harmful_incidents = np.zeros(len(hours), np.int64)
-        self._counts = {stream: _Counts() for stream in self._priors}
-        self._rates = {stream: np.empty(shape) for stream in self._priors}
+        self._crimes = {stream: np.empty(shape) for stream in self._priors}
+        self._harm = {stream: np.empty(shape) for stream in self._priors}
         self._axes: dict[str, Floats] = {axis: np.zeros(shape) for axis in AXES}
         self._harm_per_day = np.empty(len(hours))
-        self._percentiles: dict[str, Floats] = {}
-        self._count(area_events)
+        self._shares: dict[str, Floats] = {}
+        everywhere = np.arange(len(hours))
         for stream in self._priors:
-            self._draw(stream, np.arange(len(hours)))
-        self._combine(np.arange(len(hours)))
+            self._draw(stream, everywhere)
+        self._combine(everywhere)
 
     def change(self, area_events: pd.DataFrame) -> None:
         """Add events; those with a negative `n` are removed. The columns are those of `draw_areas`."""
@@ -73,127 +67,54 @@ class LiveAreas:
     def rank(self, previously_listed: frozenset[str]) -> pd.DataFrame:
         """Return area_id, rank, p_top_k, score, is_listed and harm_per_day in rank order, as `rank_drawn` does."""
         for axis in AXES:
-            if axis not in self._percentiles:
-                self._percentiles[axis] = axis_percentiles(self._axes[axis])
-        table = rank_percentiles(
-            self._percentiles,
-            self._area_ids,
-            self._weights,
-            config=self._config,
-            previously_listed=previously_listed,
-            has_harm=self._harmful_incidents > 0,
-        )
+            if axis not in self._shares:
+                self._shares[axis] = axis_shares(self._axes[axis], AXES[axis])
+        scores = summed(weigh(self._shares, spread_weights(self._weights, self._shares)))
+        table = self._config.rank(scores, self._area_ids, previously_listed, self._harmful_incidents > 0)
         return table.assign(harm_per_day=self._harm_per_day).sort_values("rank", ignore_index=True)
 
     def _count(self, area_events: pd.DataFrame) -> dict[str, Ints]:
         """Count events and return the rows of the areas that they touch in each band."""
         recent = area_events[area_events["age_days"] < self._config.window_days]
-        keys, n = self._order.keys(recent, self._area_ids), recent["n"].to_numpy(np.int64)
-        keys, n = keys[keys >= 0], n[keys >= 0]
-        area, kind = self._order.area_and_kind(keys)
-        is_harmful = self._is_harmful[kind]
-        np.add.at(self._harmful_incidents, area[is_harmful], n[is_harmful])
+        recent = recent.assign(area=find(recent["area_id"], self._area_ids, RUN), kind=self._kinds.of(recent, RUN))
+        recent = recent[recent["discovery"].isin(self._config.discoveries) & self._kinds.is_harmful[recent["kind"]]]
+        area, kind, age, n = (recent[name].to_numpy(np.int64) for name in ("area", "kind", "age_days", "n"))
+        np.add.at(self._harmful_incidents, area, n)
         touched = {}
-        for stream, is_in in self._kinds.items():
-            here = is_in[kind]
+        for stream, counts in self._counts.items():
+            column = self._kinds.streams[stream].column[kind]
+            here = column >= 0
             if here.any():
-                self._counts[stream].add(keys[here], n[here])
+                np.add.at(counts, (area[here], column[here], age[here] + AHEAD), n[here])
                 touched[stream] = np.unique(area[here])
         return touched
 
     def _draw(self, stream: str, areas: Ints) -> None:
         config = self._config
-        exposure = np.full(len(areas), decayed_days(config.window_days, config.half_life_days))
-        self._rates[stream][areas] = draw_rates(
-            self._order.decayed_counts(self._counts[stream], areas),
-            exposure,
+        drawn = draw_band(
+            decayed_counts(self._counts[stream][areas], config.decay),
+            self._priors[stream],
             stream,
             self._area_ids[areas],
+            decay=config.decay,
+            horizon_days=config.horizon_days,
             draws=config.draws,
             seed=self._seed,
-            prior=self._priors[stream].prior,
         )
+        self._crimes[stream][areas], self._harm[stream][areas] = drawn.crimes_ahead, drawn.harm_ahead
 
     def _combine(self, areas: Ints) -> None:
-        """Compute the axes of some areas again; the percentiles of an axis that changes are out of date."""
-        rates = ((stream, of_band[areas]) for stream, of_band in self._rates.items())
-        axes, harm = combine_bands(rates, self._hours[areas], config=self._config, band_priors=self._priors)
-        for axis, draws in axes.items():
+        """Compute the axes of some areas again; the shares of an axis that changes are out of date."""
+        shape = (len(areas), self._config.draws)
+        total = GroupDraws({group: np.zeros(shape) for group in group_names()}, np.zeros(shape), self._hours[areas])
+        for stream in self._priors:
+            group = stream.rsplit(" ", 1)[0]
+            total.harm[group][...] += self._harm[stream][areas]
+            if is_counted_once(group):
+                total.crimes[...] += self._crimes[stream][areas]
+        ahead = combine_groups(total)
+        for axis, draws in ahead.axes.items():
             if not np.array_equal(draws, self._axes[axis][areas], equal_nan=True):
                 self._axes[axis][areas] = draws
-                self._percentiles.pop(axis, None)
-        self._harm_per_day[areas] = harm.mean(axis=1)
-
-
-class _Counts:
-    """Incidents by key, in the order of keys; a key whose incidents are all gone stays with none."""
-
-    def __init__(self) -> None:
-        self.keys: Ints = np.empty(0, np.int64)
-        self.incidents: Ints = np.empty(0, np.int64)
-
-    def add(self, keys: Ints, incidents: Ints) -> None:
-        keys, at = np.unique(keys, return_inverse=True)
-        incidents = np.bincount(at, weights=incidents, minlength=len(keys)).astype(np.int64)
-        place = self.keys.searchsorted(keys)
-        is_new = np.append(self.keys, -1)[place] != keys
-        self.incidents[place[~is_new]] += incidents[~is_new]
-        self.keys = np.insert(self.keys, place[is_new], keys[is_new])
-        self.incidents = np.insert(self.incidents, place[is_new], incidents[is_new])
-
-
-class _EventOrder:
-    """The total order in which decayed incidents are added up, because floating-point sums depend on it.
-
-    A key numbers area, offence, use of minors, age and discovery, in this order. The kind is offence and use of minors.
-    """
-
-    def __init__(self, codebook: pd.DataFrame, config: PlacesConfig) -> None:
-        self._offences = pd.Index(sorted(codebook.index))
-        self._discoveries = pd.Index(sorted(config.discoveries))
-        # From -1: the local hour that a change of clocks repeats before as_of is of the day to come.
-        self._decay = 0.5 ** (np.arange(-1, config.window_days) / config.half_life_days)
-        self._per_kind = len(self._decay) * len(self._discoveries)
-        self._per_area = len(self._offences) * 2 * self._per_kind
-
-    def keys(self, events: pd.DataFrame, area_ids: pd.Index) -> Ints:
-        """Return the keys of events inside the window, -1 for those of a discovery that does not count.
-
-        Raises ValueError for an area or an offence that is not known.
-        """
-        area = _known(events["area_id"], area_ids)
-        kind = _known(events["offence_code"], self._offences) * 2 + events["is_minor_used_by_adult"].to_numpy(np.int64)
-        day = events["age_days"].to_numpy(np.int64) + 1
-        discovery = self._discoveries.get_indexer(pd.Index(events["discovery"]))
-        keys = area * self._per_area + kind * self._per_kind + day * len(self._discoveries) + discovery
-        return np.where(discovery >= 0, keys, -1)
-
-    def area_and_kind(self, keys: Ints) -> tuple[Ints, Ints]:
-        """Return the rows of areas, and the kinds."""
-        return keys // self._per_area, keys % self._per_area // self._per_kind
-
-    def kinds(self, codebook: pd.DataFrame, config: PlacesConfig) -> dict[str, Bools]:
-        """Return for each band whether events of each kind count in it."""
-        one_each = pd.DataFrame({"offence_code": self._offences.repeat(2), "area_id": "", "age_days": 0, "n": 1})
-        one_each["is_minor_used_by_adult"] = np.tile([False, True], len(self._offences))
-        one_each["discovery"] = self._discoveries[0]
-        found = {}
-        for stream, events in counted_by_band(one_each, codebook, pd.Index([""]), config=config):
-            found[stream] = np.zeros(len(one_each), bool)
-            found[stream][self.area_and_kind(self.keys(events, pd.Index([""])))[1]] = True
-        return found
-
-    def decayed_counts(self, counts: _Counts, areas: Ints) -> Floats:
-        """Return the decayed incidents of each of the areas."""
-        begin, end = (counts.keys.searchsorted(edge * self._per_area) for edge in (areas, areas + 1))
-        rows = np.concatenate([np.arange(first, last) for first, last in zip(begin, end, strict=True)])
-        days = counts.keys[rows] % self._per_kind // len(self._discoveries)
-        area = np.repeat(np.arange(len(areas)), end - begin)
-        return np.bincount(area, counts.incidents[rows] * self._decay[days], len(areas)).astype(np.float64)
-
-
-def _known(values: pd.Series, known: pd.Index) -> Ints:
-    at = known.get_indexer(pd.Index(values))
-    if (at < 0).any():
-        raise ValueError(f"area_events: {values.name} {values[at < 0].iloc[0]!r} is not known to the run")
-    return np.asarray(at, np.int64)
+                self._shares.pop(axis, None)
+        self._harm_per_day[areas] = ahead.harm.mean(axis=1)

@@ -1,47 +1,53 @@
 """Areas ranked by harm on the axes of `models.places.axes`: violence, disorder, use of minors, crimes per officer-hour.
 
-An axis that counts events is a rate of harm: per severity band a gamma–Poisson empirical-Bayes rate of reports
-(Clayton and Kaldor 1987, Biometrics 43:671), times the band's mean weight in days of guideline prison (Sherman,
-Neyroud and Neyroud 2016, Policing 10:171). The axes become percentiles in every posterior draw and are combined
-with weights that are drawn too: stochastic multicriteria acceptability analysis (Lahdelma and Salminen 2001, Operations
-Research 49:444). Police discoveries are counted but do not affect the ranking, because they follow patrols (Ensign
-et al. 2018, PMLR 81).
+An axis that counts events is a rate of harm: per severity band the incidents of `models.area_rates`, each with its
+weight in days of guideline prison (Sherman, Neyroud and Neyroud 2016, Policing 10:171). Areas are ranked by what the
+days of the plan may bring: draws of the counts to come, weighed and ranked by `models.places.area_scores`. The
+underlying rate now stands beside it. Police discoveries are counted but do not affect the ranking, because they follow
+patrols (Ensign et al. 2018, PMLR 81).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from models.area_rates.bands import BandDraws, BandPrior, decayed_counts, draw_band, fit_band
+from models.area_rates.decay import AHEAD, Decay
+from models.area_rates.past_origins import origins_known
 from models.arrays import Bools, Floats, Ints
 from models.checks import expect
-from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
-from models.places.counterfactuals import moves_out_if
-from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior, posterior
-from models.statistics.intervals import hold_points
-from models.statistics.pareto import is_on_front
-from models.statistics.rank_draws import (
-    chance_in_top,
-    draw_gamma,
-    draw_weights,
-    percentiles,
-    rank_interval,
-    total_ranks,
+from models.places.area_scores import (
+    axis_shares,
+    chance,
+    rank_scores,
+    ranks_without,
+    shares_of_score,
+    spread_weights,
+    summed,
+    weigh,
 )
+from models.places.axes import AXES, GroupDraws, Kinds, find, group_names, is_counted_once
+from models.places.counterfactuals import moves_out_if
+from models.statistics.intervals import LOWER, UPPER, hold_points
+from models.statistics.pareto import is_on_front
+from models.statistics.rank_draws import draw_weights, rank_interval, total_ranks
 
-BANDS = ("high", "mid", "low")
 INTERVAL = 0.8
 EVIDENCE_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PlacesConfig:
-    """Settings of the area ranking: window and decay, list size and hysteresis, draws and axis weights."""
+    """Settings of the area ranking: window, decay and days ahead, list size and hysteresis, draws and axis weights."""
 
     cell_size_m: float
     window_days: int
     half_life_days: float
+    horizon_days: int
     top_k: int
     list_enter: float
     list_leave: float
@@ -51,7 +57,7 @@ class PlacesConfig:
     discoveries: Sequence[str]
 
     def __post_init__(self) -> None:
-        for name in ("cell_size_m", "window_days", "half_life_days", "top_k", "draws", "concentration"):
+        for name in ("cell_size_m", "window_days", "half_life_days", "horizon_days", "top_k", "draws", "concentration"):
             expect(getattr(self, name) > 0, "places.", self, name, "a number above zero")
         is_in_order = 0 <= self.list_leave <= self.list_enter <= 1
         expect(is_in_order, "places.", self, "list_leave list_enter", "probabilities with list_leave ≤ list_enter")
@@ -64,26 +70,44 @@ class PlacesConfig:
         why = "what the police discover follows their patrols and may not raise a score"
         expect(is_public, "places.", self, "discoveries", f"a list of public, partner, sensor; {why}")
 
+    @property
+    def decay(self) -> Decay:
+        """Decay of incidents within the window."""
+        return Decay(self.window_days, self.half_life_days)
+
+    def rank(
+        self, scores: Floats, area_ids: pd.Index, previously_listed: frozenset[str], has_harm: Bools
+    ) -> pd.DataFrame:
+        """Return the result of `rank_scores` with these settings."""
+        return rank_scores(
+            scores,
+            area_ids,
+            top_k=self.top_k,
+            list_enter=self.list_enter,
+            list_leave=self.list_leave,
+            previously_listed=previously_listed,
+            has_harm=has_harm,
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class BandPrior:
-    """Prior of the rates of one group and severity band over all areas, and the mean harm days per incident."""
+class AxisDraws:
+    """Draws [areas, draws] per day of every axis and of all harm; the ratio is NaN if hours are unknown."""
 
-    prior: GammaPrior
-    weight: float
+    axes: Mapping[str, Floats]
+    harm: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class AreaDraws:
-    """Posterior draws [areas, draws] of every axis and of all harm, and counts, as returned by `draw_areas`.
+    """What `draw_areas` returns: draws of the rates now and of the days ahead, and counts.
 
-    Rows are in the order of `officer_hours`, by area_id; the ratio is NaN if hours are unknown. The row of an area
-    depends only on its own events.
+    Rows are in the order of `officer_hours`, by area_id. The row of an area depends only on its own events.
     """
 
     officer_hours: pd.DataFrame  # index area_id; hours_per_day, is_assumed
-    axes: Mapping[str, Floats]
-    harm: Floats
+    now: AxisDraws
+    ahead: AxisDraws
     public_count: Ints
     police_count: Ints
 
@@ -98,7 +122,7 @@ def rank_areas(
     seed: int,
     previously_listed: frozenset[str] = frozenset(),
 ) -> pd.DataFrame:
-    """Rank areas by P(in the top K) over posterior draws in which the axis weights are drawn too.
+    """Rank areas by P(in the top K) over draws of the next `horizon_days` days, the axis weights drawn too.
 
     Parameters
     ----------
@@ -136,19 +160,20 @@ def draw_areas(
     seed: int,
     band_priors: Mapping[str, BandPrior] | None = None,
 ) -> AreaDraws:
-    """Draw from the posterior of every area on every axis.
+    """Draw the rates of every area on every axis, and what the next `horizon_days` days may bring.
 
     Parameters
     ----------
     area_events : pd.DataFrame
         area_id, offence_code, discovery, is_minor_used_by_adult (bool), age_days (whole days before as_of), n
-        (incidents). All discoveries; those not in `config.discoveries` are only counted.
+        (incidents). All discoveries; those not in `config.discoveries` are only counted. Rates are those of the window;
+        events before it teach how far the days after earlier origins fell from what was expected.
     codebook : pd.DataFrame
         index offence_code; axis, harm_days, band.
     officer_hours : pd.DataFrame
         area_id, hours_per_day, is_assumed; reported_days and force_days, where staffing is reported by the day; one row
-        per area; defines the areas. Zero means unknown hours: the ratio is then null and gets the middle percentile,
-        which neither lists an area nor hides it.
+        per area; defines the areas. Zero means unknown hours: the ratio is then null and counts as the mean of the
+        others, which neither lists an area nor hides it.
     band_priors : Mapping[str, BandPrior] | None
         result of `fit_band_priors` for an earlier as_of or for more areas; the draws of an area then depend only on its
         own events. None fits them to these events.
@@ -160,13 +185,116 @@ def draw_areas(
         hours are negative.
     """
     hours = _checked_hours(officer_hours)
-    events = _checked_events(area_events, hours.index, codebook, config.window_days)
-    counted = _counted(events, config)
+    events = CountedEvents(area_events, hours.index, codebook, config)
+    decay = config.decay
     if band_priors is None:
-        band_priors = _band_priors(counted, hours.index, config)
-    axes, harm = _draw_axes(counted, hours["hours_per_day"].to_numpy(), hours.index, config, seed, band_priors)
-    of_police = events[events["discovery"] == "police"]
-    return AreaDraws(hours, axes, harm, _whole_counts(counted, hours.index), _whole_counts(of_police, hours.index))
+        band_priors = events.fit_priors()
+    drawn = (
+        (
+            stream,
+            draw_band(
+                decayed_counts(events.of_window(stream), decay), prior, stream, hours.index, decay=decay,
+                horizon_days=config.horizon_days, draws=config.draws, seed=seed,
+            ),
+        )
+        for stream, prior in band_priors.items()
+    )  # fmt: skip
+    now, ahead = combine_bands(drawn, hours["hours_per_day"].to_numpy(float), draws=config.draws)
+    return AreaDraws(hours, now, ahead, *events.whole_counts())
+
+
+def fit_band_priors(
+    area_events: pd.DataFrame, codebook: pd.DataFrame, officer_hours: pd.DataFrame, *, config: PlacesConfig
+) -> dict[str, BandPrior]:
+    """Return the priors of `draw_areas` by group and band; arguments are those of `draw_areas`."""
+    return CountedEvents(area_events, _checked_hours(officer_hours).index, codebook, config).fit_priors()
+
+
+class CountedEvents:
+    """The events of `draw_areas`, checked and numbered, without those that count nowhere."""
+
+    def __init__(
+        self, area_events: pd.DataFrame, area_ids: pd.Index, codebook: pd.DataFrame, config: PlacesConfig
+    ) -> None:
+        self.kinds, self._config, self._areas = Kinds(codebook), config, len(area_ids)
+        in_window = area_events["age_days"].to_numpy() < config.window_days
+        # The codebook need not know an offence of the past.
+        is_known = in_window | area_events["offence_code"].isin(codebook.index).to_numpy()
+        events = area_events[is_known]
+        self._area = find(events["area_id"], area_ids, "officer_hours")
+        self._kind = self.kinds.of(events)
+        self._age, self._n = (events[name].to_numpy(np.int64) for name in ("age_days", "n"))
+        self._is_police = events["discovery"].eq("police").to_numpy(bool)
+        counts = events["discovery"].isin(config.discoveries).to_numpy(bool)
+        self._is_counted = counts & self.kinds.is_harmful[self._kind]
+        self._in_window = self._age < config.window_days
+
+    def fit_priors(self) -> dict[str, BandPrior]:
+        """Return the prior of each band with events; a band without events has none."""
+        config, oldest = self._config, int(self._age.max(initial=0))
+        origins = origins_known(oldest, config.decay, config.horizon_days)
+        days = config.window_days + origins * config.horizon_days
+        return {
+            stream: fit_band(
+                self._count(stream, days),
+                self.kinds.streams[stream].weights,
+                config.decay,
+                horizon_days=config.horizon_days,
+                origins=origins,
+            )
+            for stream in self.streams_with_events()
+        }
+
+    def streams_with_events(self) -> list[str]:
+        """Return the groups and bands in which an event of the window counts."""
+        kinds = np.unique(self._kind[self._is_counted & self._in_window])
+        return [stream for stream, of in self.kinds.streams.items() if (of.column[kinds] >= 0).any()]
+
+    def of_window(self, stream: str) -> Floats:
+        """Return whole incidents [areas, w, days] of the window by age from -1 day on."""
+        return self._count(stream, self._config.window_days)
+
+    def whole_counts(self) -> tuple[Ints, Ints]:
+        """Return by area the incidents of the window that count, and those discovered by police."""
+        counted, police = np.zeros((2, self._areas), np.int64)
+        for counts, which in ((counted, self._is_counted), (police, self._is_police)):
+            which = which & self._in_window
+            np.add.at(counts, self._area[which], self._n[which])
+        return counted, police
+
+    def _count(self, stream: str, days: int) -> Floats:
+        which = self._is_counted & (self._age < days)
+        columns = (values[which] for values in (self._area, self._kind, self._age, self._n))
+        return self.kinds.count(stream, *columns, shape=(self._areas, days + AHEAD))
+
+
+def combine_bands(
+    drawn: Iterable[tuple[str, BandDraws]], hours_per_day: Floats, *, draws: int
+) -> tuple[AxisDraws, AxisDraws]:
+    """Return the draws of every axis and of all harm, now and ahead, from those of every group and band.
+
+    Parameters
+    ----------
+    hours_per_day : Floats
+        [areas] officer hours; zero means unknown.
+    """
+    shape = (len(hours_per_day), draws)
+    now, ahead = (GroupDraws({g: np.zeros(shape) for g in group_names()}, np.zeros(shape), hours_per_day) for _ in "na")
+    for stream, band in drawn:
+        group = stream.rsplit(" ", 1)[0]
+        for total, crimes, harm in (
+            (now, band.crimes_now, band.harm_now), (ahead, band.crimes_ahead, band.harm_ahead)
+        ):  # fmt: skip
+            total.harm[group][...] += harm
+            if is_counted_once(group):
+                total.crimes[...] += crimes
+    return combine_groups(now), combine_groups(ahead)
+
+
+def combine_groups(drawn: GroupDraws) -> AxisDraws:
+    """Return the draws of every axis and of all harm from those of every group."""
+    axes = {name: axis.draw(drawn) if axis.draw else drawn.harm[name] for name, axis in AXES.items()}
+    return AxisDraws(axes, summed(harm for group, harm in drawn.harm.items() if is_counted_once(group)))
 
 
 def rank_drawn(
@@ -177,30 +305,37 @@ def rank_drawn(
     previously_listed: frozenset[str],
 ) -> pd.DataFrame:
     """Rank areas from existing draws as `rank_areas` does; `evidence_ids` is null."""
-    area_ids = drawn.officer_hours.index
-    parts = {axis: axis_percentiles(drawn.axes[axis]) for axis in AXES}
+    area_ids, ahead = drawn.officer_hours.index, drawn.ahead
     centre = [config.weights[axis] for axis in AXES]
-    weights = spread_weights(draw_weights(seed, centre, config.concentration, config.draws), parts)
-    weighed = [weights[:, i] * parts[axis] for i, axis in enumerate(AXES)]
-    around = spread_weights(np.array([centre]), parts)[0]
-    fixed = _summed([weight * parts[axis] for weight, axis in zip(around, AXES, strict=True)])
-    scores, rates = _summed(weighed), _rates(drawn)
-    ranked = _ranked(scores, area_ids, config, previously_listed, has_harm=drawn.public_count > 0)
-    rank_lo, rank_hi = rank_interval(scores, INTERVAL)
+    weights = draw_weights(seed, centre, config.concentration, config.draws)
+    parts = {axis: axis_shares(ahead.axes[axis], AXES[axis]) for axis in AXES}
+    spread = spread_weights(weights, parts)
+    weighed = weigh(parts, spread)
+    scores, fixed = summed(weighed), summed(weigh(parts, spread_weights(np.array([centre]), parts)))
+    parts_now = {axis: axis_shares(drawn.now.axes[axis], AXES[axis]) for axis in AXES}
+    scores_now = summed(weigh(parts_now, spread_weights(weights, parts_now)))
+    ranked = config.rank(scores, area_ids, previously_listed, drawn.public_count > 0)
+    rates = {axis.rate: drawn.now.axes[name].mean(axis=1) for name, axis in AXES.items()}
+    harm = ahead.harm.mean(axis=1)
     table = pd.DataFrame(
         {
             "area_id": area_ids,
             "rank": ranked["rank"],
-            "rank_lo": rank_lo,
-            "rank_hi": rank_hi,
+            **_interval("rank", rank_interval(scores, INTERVAL)),
             "p_top_k": ranked["p_top_k"],
-            "p_top_k_fixed_weights": _chance(fixed, config.top_k),
+            "p_top_k_fixed_weights": chance(fixed, config.top_k),
             "is_listed": ranked["is_listed"],
             "score": ranked["score"],
-            **_harm(drawn),
+            "harm_per_day": harm,
+            **_interval("harm_per_day", _quantiles(ahead.harm)),
+            "harm_rank": total_ranks(harm, ids=area_ids),
+            **_interval("harm_rank", rank_interval(ahead.harm, INTERVAL)),
+            "p_top_k_now": chance(scores_now, config.top_k),
+            **_interval("rank_now", rank_interval(scores_now, INTERVAL)),
+            **_interval("harm_rate", _quantiles(drawn.now.harm)),
             **rates,
-            **_shares(weighed),
-            **_ranks_without(weighed, weights, area_ids, config),
+            **shares_of_score(weighed),
+            **ranks_without(weighed, spread, area_ids, config.top_k),
             "is_pareto": is_on_front(np.column_stack(list(rates.values()))),
             "public_count": drawn.public_count,
             "police_count": drawn.police_count,
@@ -210,68 +345,9 @@ def rank_drawn(
             "evidence_ids": None,
         }
     )
-    table["moves_out_if"] = moves_out_if(
-        table,
-        {axis: (drawn.axes[axis], parts[axis]) for axis in AXES},
-        weights.mean(axis=0).tolist(),
-        top_k=config.top_k,
-    )
+    shares = {axis: parts[axis].mean(axis=1) for axis in AXES}
+    table["moves_out_if"] = moves_out_if(table, shares, spread.mean(axis=0).tolist(), top_k=config.top_k)
     return hold_points(table).sort_values("rank", ignore_index=True)
-
-
-def fit_band_priors(
-    area_events: pd.DataFrame, codebook: pd.DataFrame, officer_hours: pd.DataFrame, *, config: PlacesConfig
-) -> dict[str, BandPrior]:
-    """Return the priors of `draw_areas` by group and band; arguments are those of `draw_areas`."""
-    area_ids = _checked_hours(officer_hours).index
-    events = _checked_events(area_events, area_ids, codebook, config.window_days)
-    return _band_priors(_counted(events, config), area_ids, config)
-
-
-def counted_by_band(
-    area_events: pd.DataFrame, codebook: pd.DataFrame, area_ids: pd.Index, *, config: PlacesConfig
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield each key of `fit_band_priors` and the events that count in it, with `area`, their row in `area_ids`."""
-    events = _checked_events(area_events, area_ids, codebook, config.window_days)
-    for _, stream, of_band in _bands(_counted(events, config)):
-        yield stream, of_band
-
-
-def rank_percentiles(
-    parts: Mapping[str, Floats],
-    area_ids: pd.Index,
-    weights: Floats,
-    *,
-    config: PlacesConfig,
-    previously_listed: frozenset[str],
-    has_harm: Bools,
-) -> pd.DataFrame:
-    """Return area_id, rank, p_top_k, score and is_listed from each axis's `axis_percentiles` and drawn weights.
-
-    `has_harm` says which areas have a counted incident with a weight above zero; no other area is listed.
-    """
-    weights = spread_weights(weights, parts)
-    scores = _summed(weights[:, i] * parts[axis] for i, axis in enumerate(AXES))
-    return _ranked(scores, area_ids, config, previously_listed, has_harm=has_harm)
-
-
-def spread_weights(weights: Floats, parts: Mapping[str, Floats]) -> Floats:
-    """Return weights [draws, axes] in which an axis without data has none and the others still sum to one.
-
-    Parts of a Dirichlet that are rescaled to sum to one are Dirichlet around the rescaled centres, with the
-    concentration that is left: an axis without data makes nobody surer of the others. Without data on any axis all
-    weights are zero.
-
-    Parameters
-    ----------
-    weights : Floats
-        [draws, axes] weights in the order of `AXES`, each row with sum one.
-    parts : Mapping[str, Floats]
-        `axis_percentiles` of each axis, all zero where it has no data.
-    """
-    kept = weights * np.array([bool(parts[axis].any()) for axis in AXES])
-    total = kept.sum(axis=1, keepdims=True)
-    return np.divide(kept, total, out=np.zeros(kept.shape), where=total > 0)
 
 
 def axes_without_data(
@@ -283,20 +359,15 @@ def axes_without_data(
     event counts at all.
     """
     hours = _checked_hours(officer_hours)
-    counted = _counted(_checked_events(area_events, hours.index, codebook, config.window_days), config)
-    is_in = groups(counted)
+    events = CountedEvents(area_events, hours.index, codebook, config)
+    with_data = {stream.rsplit(" ", 1)[0] for stream in events.streams_with_events()}
     one_each = np.ones((len(hours), 1))
     drawn = GroupDraws(dict.fromkeys(group_names(), one_each), one_each, hours["hours_per_day"].to_numpy(float))
     return [
         name
         for name, axis in AXES.items()
-        if counted.empty or (bool(np.isnan(axis.draw(drawn)).all()) if axis.draw else not is_in[name].any())
+        if not with_data or (bool(np.isnan(axis.draw(drawn)).all()) if axis.draw else name not in with_data)
     ]
-
-
-def decayed_days(window_days: int, half_life_days: float) -> float:
-    """Return exposure in decayed days: Σ ½^(age / half-life) over the whole days of the window."""
-    return float(np.sum(0.5 ** (np.arange(window_days) / half_life_days)))
 
 
 def _checked_hours(officer_hours: pd.DataFrame) -> pd.DataFrame:
@@ -309,180 +380,12 @@ def _checked_hours(officer_hours: pd.DataFrame) -> pd.DataFrame:
     return hours
 
 
-def _checked_events(
-    area_events: pd.DataFrame, area_ids: pd.Index, codebook: pd.DataFrame, window_days: int
-) -> pd.DataFrame:
-    """Return events inside the window with area position and offence weight, in a total order."""
-    events = area_events[area_events["age_days"] < window_days]
-    for column, known, where in (("area_id", area_ids, "officer_hours"), ("offence_code", codebook.index, "codebook")):
-        unknown = events.loc[~events[column].isin(known), column]
-        if len(unknown):
-            raise ValueError(f"area_events: {column} {unknown.iloc[0]!r} is not in {where}; add it there first")
-    # Floating-point sums depend on the order of rows, so sort by content, not by arrival.
-    order = ["area_id", "offence_code", "is_minor_used_by_adult", "age_days", "discovery", "n"]
-    events = events.sort_values(order, ignore_index=True)
-    weights = codebook.loc[events["offence_code"], ["axis", "harm_days", "band"]].reset_index(drop=True)
-    return events.join(weights).assign(area=area_ids.get_indexer(pd.Index(events["area_id"])))
+def _quantiles(draws: Floats) -> Floats:
+    return np.quantile(draws, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=1)
 
 
-def _counted(events: pd.DataFrame, config: PlacesConfig) -> pd.DataFrame:
-    return events[events["discovery"].isin(config.discoveries) & (events["harm_days"] > 0)]
-
-
-def _bands(counted: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Yield every group and band with its events."""
-    for group, is_in in groups(counted).items():
-        for band in BANDS:
-            yield group, f"{group} {band}", counted[is_in & (counted["band"] == band)]
-
-
-def _band_priors(counted: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> dict[str, BandPrior]:
-    """Return the prior of each band with reports; a band without reports has no mean weight and no prior."""
-    return {
-        stream: _fit_band_prior(events, area_ids, config) for _, stream, events in _bands(counted) if not events.empty
-    }
-
-
-def _fit_band_prior(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> BandPrior:
-    decayed, count, exposure = _decayed_counts(events, area_ids, config)
-    weight = np.bincount(np.zeros(len(events), int), weights=decayed * events["harm_days"].to_numpy())[0]
-    total = np.bincount(np.zeros(len(events), int), weights=decayed)[0]
-    return BandPrior(fit_gamma_prior(count, exposure), float(weight / total))
-
-
-def _decayed_counts(events: pd.DataFrame, area_ids: pd.Index, config: PlacesConfig) -> tuple[Floats, Floats, Floats]:
-    """Return decayed incidents, their sum by area, and the exposure of each area."""
-    decayed = events["n"].to_numpy() * 0.5 ** (events["age_days"].to_numpy() / config.half_life_days)
-    count = np.bincount(events["area"].to_numpy(), weights=decayed, minlength=len(area_ids))
-    return (
-        decayed,
-        count.astype(np.float64),
-        np.full(len(area_ids), decayed_days(config.window_days, config.half_life_days)),
-    )
-
-
-def _draw_axes(
-    counted: pd.DataFrame,
-    hours: Floats,
-    area_ids: pd.Index,
-    config: PlacesConfig,
-    seed: int,
-    band_priors: Mapping[str, BandPrior],
-) -> tuple[dict[str, Floats], Floats]:
-    """Return draws of every axis and of all harm."""
-    rates = (
-        (stream, _draw_band(of_band, stream, area_ids, config, seed, band_priors[stream].prior))
-        for _, stream, of_band in _bands(counted)
-        if stream in band_priors
-    )
-    return combine_bands(rates, hours, config=config, band_priors=band_priors)
-
-
-def combine_bands(
-    rates: Iterable[tuple[str, Floats]],
-    hours_per_day: Floats,
-    *,
-    config: PlacesConfig,
-    band_priors: Mapping[str, BandPrior],
-) -> tuple[dict[str, Floats], Floats]:
-    """Return the draws [areas, draws] of every axis and of all harm.
-
-    Parameters
-    ----------
-    rates : Iterable[tuple[str, Floats]]
-        key in `band_priors` and draws [areas, draws] of incidents per day, in the order of `band_priors`.
-    hours_per_day : Floats
-        [areas] officer hours; zero means unknown.
-    """
-    harm = {group: np.zeros((len(hours_per_day), config.draws)) for group in group_names()}
-    crimes = np.zeros((len(hours_per_day), config.draws))
-    for stream, of_band in rates:
-        group = stream.rsplit(" ", 1)[0]
-        harm[group] += band_priors[stream].weight * of_band
-        if is_counted_once(group):
-            crimes += of_band
-    drawn = GroupDraws(harm, crimes, hours_per_day)
-    axes = {name: axis.draw(drawn) if axis.draw else harm[name] for name, axis in AXES.items()}
-    return axes, _summed([of_group for group, of_group in harm.items() if is_counted_once(group)])
-
-
-def _draw_band(
-    events: pd.DataFrame, stream: str, area_ids: pd.Index, config: PlacesConfig, seed: int, prior: GammaPrior
-) -> Floats:
-    _, count, exposure = _decayed_counts(events, area_ids, config)
-    return draw_rates(count, exposure, stream, area_ids, draws=config.draws, seed=seed, prior=prior)
-
-
-def draw_rates(
-    decayed_count: Floats,
-    exposure: Floats,
-    stream: str,
-    area_ids: Iterable[str],
-    *,
-    draws: int,
-    seed: int,
-    prior: GammaPrior,
-) -> Floats:
-    """Return draws [areas, draws] of incidents per day in one group and band, whose key in `BandPrior`s is `stream`."""
-    shape, rate = posterior(prior, decayed_count, exposure)
-    streams = [f"{area_id} {stream}" for area_id in area_ids]
-    return draw_gamma(seed, streams, shape[:, None], rate[:, None], draws)[:, :, 0]
-
-
-def axis_percentiles(values: Floats) -> Floats:
-    """Return percentiles among areas with a value, 0.5 for the others, and zero for all if values do not differ."""
-    if values.size and np.nanmax(values, initial=-np.inf) <= np.nanmin(values, initial=np.inf):
-        return np.zeros(values.shape)
-    known = ~np.isnan(values[:, 0]) if values.size else np.zeros(len(values), bool)
-    if known.all():
-        return percentiles(values)
-    placed = np.full_like(values, 0.5)
-    placed[known] = percentiles(values[known])
-    return placed
-
-
-def _summed(parts: Iterable[Floats]) -> Floats:
-    first, *others = parts
-    total = 0.0 + first
-    for part in others:
-        total += part
-    return total
-
-
-def _ranked(
-    scores: Floats,
-    area_ids: pd.Index,
-    config: PlacesConfig,
-    previously_listed: frozenset[str] = frozenset(),
-    *,
-    has_harm: Bools | bool = True,
-) -> pd.DataFrame:
-    """Return area_id, rank, p_top_k, score and is_listed from score draws [areas, draws].
-
-    No area is listed without harm of its own, and none if the list has room for all of them: it would choose nothing.
-    """
-    p_top_k, score = _chance(scores, config.top_k), scores.mean(axis=1)
-    stays = area_ids.isin(previously_listed) & (p_top_k >= config.list_leave)
-    may_be_listed = np.asarray(has_harm) & (config.top_k < len(area_ids))
-    return pd.DataFrame(
-        {
-            "area_id": area_ids,
-            "rank": total_ranks(p_top_k, score, ids=area_ids),
-            "p_top_k": p_top_k,
-            "score": score,
-            "is_listed": ((p_top_k >= config.list_enter) | stays) & may_be_listed,
-        }
-    )
-
-
-def _chance(scores: Floats, top_k: int) -> Floats:
-    """Return P(in the top K); zero for an area whose score is zero because no axis has data."""
-    return chance_in_top(scores, top_k) * (scores > 0).any(axis=1)
-
-
-def _harm(drawn: AreaDraws) -> dict[str, Floats]:
-    lo, hi = np.quantile(drawn.harm, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=1)
-    return {"harm_per_day": drawn.harm.mean(axis=1), "harm_per_day_lo": lo, "harm_per_day_hi": hi}
+def _interval(name: str, ends: Sequence[npt.NDArray[Any]] | npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    return {f"{name}{LOWER}": ends[0], f"{name}{UPPER}": ends[1]}
 
 
 def _cover(officer_hours: pd.DataFrame) -> dict[str, pd.Series]:
@@ -498,36 +401,6 @@ def _cover(officer_hours: pd.DataFrame) -> dict[str, pd.Series]:
         "staffing_force_days": days["force_days"],
         "is_staffing_partial": is_partial.fillna(False).astype(bool),
     }
-
-
-def _rates(drawn: AreaDraws) -> dict[str, Floats]:
-    return {axis.rate: drawn.axes[name].mean(axis=1) for name, axis in AXES.items()}
-
-
-def _shares(weighed: Sequence[Floats]) -> dict[str, Floats]:
-    """Return shares of the score, all zero if the score is zero because the areas do not differ."""
-    means = np.stack([part.mean(axis=1) for part in weighed], axis=1)
-    totals = means.sum(axis=1, keepdims=True)
-    shares = np.divide(means, totals, out=np.zeros(means.shape), where=totals > 0)
-    return {f"{axis}_share": share for axis, share in zip(AXES, shares.T, strict=True)}
-
-
-def _ranks_without(
-    weighed: Sequence[Floats], weights: Floats, area_ids: pd.Index, config: PlacesConfig
-) -> dict[str, Ints]:
-    """Return ranks without each axis; the other drawn weights, rescaled to sum to one, are Dirichlet again."""
-    ranks = {}
-    for left_out, axis in enumerate(AXES):
-        others = [part for i, part in enumerate(weighed) if i != left_out]
-        scores = _summed(others) / np.maximum(1 - weights[:, left_out], np.finfo(float).tiny)
-        ranks[f"rank_without_{axis}"] = _ranked(scores, area_ids, config)["rank"].to_numpy()
-    return ranks
-
-
-def _whole_counts(events: pd.DataFrame, area_ids: pd.Index) -> Ints:
-    counts = np.zeros(len(area_ids), np.int64)
-    np.add.at(counts, events["area"].to_numpy(), events["n"].to_numpy(dtype=np.int64))
-    return counts
 
 
 def _heaviest_evidence(

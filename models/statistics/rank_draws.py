@@ -145,6 +145,9 @@ def total_ranks(*scores: npt.ArrayLike, ids: npt.ArrayLike) -> Ints:
 def rank_interval(scores: npt.ArrayLike, interval: float) -> tuple[Ints, Ints]:
     """Return both ends of the central interval of each entity's rank over score draws [n, draws].
 
+    Ranks are whole, so an interval holds more than `interval` of the draws, and much more among few entities. Each end
+    is therefore moved in by one rank where what the interval holds is then nearer to it.
+
     Raises
     ------
     ValueError
@@ -152,6 +155,16 @@ def rank_interval(scores: npt.ArrayLike, interval: float) -> tuple[Ints, Ints]:
     """
     if not 0 < interval < 1:
         raise ValueError(f"interval={interval!r}: expected a probability between zero and one")
+    ranks = rank_draws(scores)
     tails = [(1 - interval) / 2, (1 + interval) / 2]
-    lowest, highest = np.quantile(rank_draws(scores), tails, axis=1, method="inverted_cdf").astype(np.int64)
-    return lowest, highest
+    lowest, highest = np.quantile(ranks, tails, axis=1, method="inverted_cdf").astype(np.int64)
+    ends = [(lowest + up, highest - down) for up, down in ((0, 0), (1, 0), (0, 1), (1, 1))]
+    misses = [_miss(ranks, *both, interval) for both in ends]
+    nearest = np.argmin(misses, axis=0)
+    return np.choose(nearest, [lo for lo, _ in ends]), np.choose(nearest, [hi for _, hi in ends])
+
+
+def _miss(ranks: Ints, lowest: Ints, highest: Ints, interval: float) -> Floats:
+    """Return how far what the intervals hold is from `interval`; infinite for none."""
+    held = ((ranks >= lowest[:, None]) & (ranks <= highest[:, None])).mean(axis=1)
+    return np.where(lowest <= highest, np.abs(held - interval), np.inf)

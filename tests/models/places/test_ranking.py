@@ -13,7 +13,7 @@ from models.places.live_areas import LiveAreas
 from models.places.ranking import (
     PlacesConfig,
     axes_without_data,
-    axis_percentiles,
+    axis_shares,
     decayed_days,
     draw_areas,
     fit_band_priors,
@@ -387,4 +387,4 @@ def test_axes_without_data_are_those_on_which_no_area_differs(
     staffing = hours(a=per_day, b=per_day)
     assert axes_without_data(area_events, CODEBOOK, staffing, config=config()) == missing
     drawn = draw_areas(area_events, CODEBOOK, staffing, config=config(), seed=7)
-    assert [axis for axis in AXES if not axis_percentiles(drawn.axes[axis]).any()] == missing
+    assert [axis for axis in AXES if not axis_shares(drawn.axes[axis]).any()] == missing

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.places.carried_hours import carry_hours
+from models.operations.carried_hours import carry_hours
 
 HOURS = pd.DataFrame(
     {"area_id": ["n", "s", "u"], "hours_per_day": [40.0, 60.0, 0.0], "is_assumed": [False, False, True]}

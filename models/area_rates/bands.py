@@ -1,0 +1,148 @@
+"""Rates of one group and severity band: prior over the areas, posterior of each area, and draws for the days ahead.
+
+The rate is gamma–Poisson (Clayton and Kaldor 1987, Biometrics 43:671), its prior fitted on whole counts. A decayed
+count y of a constant rate has less variance than a Poisson count of its mean, so y and its exposure are scaled by
+k = Σδ / Σδ² before they enter the posterior (the scaling of a quasi-Poisson count, McCullagh and Nelder 1989, section
+6.2). The offences of an area are a multinomial whose probabilities are Dirichlet around those of the whole force.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from models.area_rates.decay import AHEAD, Decay
+from models.area_rates.past_origins import Spread, learn_spread
+from models.arrays import Floats
+from models.statistics.empirical_bayes import GammaPrior, fit_gamma_prior
+from models.statistics.rank_draws import TOGETHER, generator
+
+MIX_SIZES = np.geomspace(1.0, 1e6, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class BandPrior:
+    """What is known of one group and severity band over all areas.
+
+    Attributes
+    ----------
+    prior : GammaPrior
+        of incidents per day.
+    weights : Floats
+        [w] distinct harm days of its offences.
+    mix : Floats
+        [w] share of the force's decayed incidents with each.
+    mix_size : float
+        incidents that the force's mix is worth beside an area's own.
+    spread : Spread
+        of what comes around what is expected.
+    expected_level : float
+        of the whole force in the days ahead, over that of the decayed window.
+    """
+
+    prior: GammaPrior
+    weights: Floats
+    mix: Floats
+    mix_size: float
+    spread: Spread
+    expected_level: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BandDraws:
+    """Draws [areas, draws] per day of one band: incidents and harm days, by the rate now and in the days ahead."""
+
+    crimes_now: Floats
+    harm_now: Floats
+    crimes_ahead: Floats
+    harm_ahead: Floats
+
+
+def fit_band(counts: Floats, weights: Floats, decay: Decay, *, horizon_days: int, origins: int) -> BandPrior:
+    """Fit the prior of a band.
+
+    Parameters
+    ----------
+    counts : Floats
+        [areas, w, days] whole incidents by age from -1 day on; older ones than the window teach the spread.
+    weights : Floats
+        [w] harm days.
+    origins : int
+        result of `origins_known`.
+    """
+    recent = counts[:, :, : decay.window_days + AHEAD]
+    whole = recent.sum(axis=2)
+    in_all = whole.sum(axis=1)
+    prior = fit_gamma_prior(in_all, np.full(len(counts), float(decay.window_days)))
+    decayed = decayed_counts(recent, decay).sum(axis=0)
+    mix = decayed / decayed.sum()
+    spread = learn_spread(counts.sum(axis=1), prior, decay, horizon_days, origins)
+    return BandPrior(prior, weights, mix, _fit_mix_size(whole, mix), spread)
+
+
+def decayed_counts(counts: Floats, decay: Decay) -> Floats:
+    """Return decayed incidents [areas, w] of whole ones [areas, w, days] by age from -1 day on."""
+    return np.einsum("awd,d->aw", counts, decay.factors())
+
+
+def draw_band(
+    decayed: Floats,
+    prior: BandPrior,
+    stream: str,
+    area_ids: Sequence[str],
+    *,
+    decay: Decay,
+    horizon_days: int,
+    draws: int,
+    seed: int,
+) -> BandDraws:
+    """Draw rates and the days ahead of each area, from streams keyed by seed, area and band.
+
+    Parameters
+    ----------
+    decayed : Floats
+        [areas, w] result of `decayed_counts`.
+    """
+    seen = decay.scale * decayed
+    shape = prior.prior.shape + seen.sum(axis=1)
+    rate = prior.prior.rate + decay.scale * decay.days
+    mix = seen + prior.mix_size * prior.mix
+    mix /= mix.sum(axis=1, keepdims=True)
+    level = prior.expected_level * _draw_level(prior.spread.force, draws, seed)
+    drawn = BandDraws(*np.empty((4, len(decayed), draws)))
+
+    # Area by area on purpose: one stream each makes the draws independent of which others are present, and of which
+    # thread draws them. NumPy draws outside Python's lock.
+    def draw(first: int) -> None:
+        for area in range(first, min(first + TOGETHER, len(decayed))):
+            random = generator(seed, f"{area_ids[area]} {stream}")
+            drawn.crimes_now[area] = random.standard_gamma(shape[area], draws) / rate
+            drawn.harm_now[area] = drawn.crimes_now[area] * (mix[area] * prior.weights).sum()
+            drift = random.standard_gamma(1 / prior.spread.area, draws) * prior.spread.area
+            mean = horizon_days * level * drift * drawn.crimes_now[area]
+            of_kind = np.flatnonzero(mix[area])
+            come = random.poisson(mix[area, of_kind, None] * mean)
+            drawn.crimes_ahead[area] = come.sum(axis=0) / horizon_days
+            drawn.harm_ahead[area] = (prior.weights[of_kind, None] * come).sum(axis=0) / horizon_days
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(draw, range(0, len(decayed), TOGETHER)))
+    return drawn
+
+
+def _draw_level(variance: float, draws: int, seed: int) -> Floats:
+    """Draw log-normal factors with mean one: the same for all areas, and high or low together in all bands."""
+    sd = np.sqrt(np.log1p(variance))
+    return np.exp(sd * generator(seed, "level of the force").standard_normal(draws) - sd**2 / 2)
+
+
+def _fit_mix_size(counts: Floats, mix: Floats) -> float:
+    """Return the size of the Dirichlet around `mix` under which the counts [areas, w] are most likely."""
+    kinds = mix > 0
+    alpha = MIX_SIZES[:, None, None] * mix[kinds]
+    in_all = counts[:, kinds].sum(axis=1)
+    by_kind = (gammaln(alpha + counts[:, kinds]) - gammaln(alpha)).sum(axis=(1, 2))
+    by_area = (gammaln(MIX_SIZES[:, None]) - gammaln(MIX_SIZES[:, None] + in_all)).sum(axis=1)
+    return float(MIX_SIZES[np.argmax(by_kind + by_area)])

@@ -1,0 +1,122 @@
+"""Scores of areas: the part of the force's harm that an area has, axes weighed, and the ranks that follow from it.
+
+A score is linear in harm, so that ten times the violence counts ten times as much; percentiles would make the worst
+area the neighbour of the second. The weights of the axes are drawn too: stochastic multicriteria acceptability analysis
+(Lahdelma and Salminen 2001, Operations Research 49:444).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from models.arrays import Bools, Floats, Ints
+from models.places.axes import AXES, Axis
+from models.statistics.rank_draws import chance_in_top, total_ranks
+
+
+def axis_shares(values: Floats, axis: Axis) -> Floats:
+    """Return shares of the sum over all areas of the means over draws.
+
+    An unknown value takes the mean of the known ones. An area whose mean is more than `axis.most` times that of the
+    known areas is scaled down to it. All shares are zero if no value differs from another.
+
+    Parameters
+    ----------
+    values : Floats
+        [areas, draws], NaN where unknown.
+    """
+    if not values.size or not np.nanmax(values, initial=-np.inf) > np.nanmin(values, initial=np.inf):
+        return np.zeros(values.shape)
+    own = values.mean(axis=1)
+    known = ~np.isnan(own)
+    mean = own[known].sum() / known.sum()
+    factor = np.minimum(1.0, np.divide(axis.most * mean, own, out=np.ones(len(own)), where=own > 0))
+    shares = values * (factor / (mean * len(own)))[:, None]
+    shares[~known] = 1 / len(own)
+    return shares
+
+
+def spread_weights(weights: Floats, parts: Mapping[str, Floats]) -> Floats:
+    """Return weights [draws, axes] in which an axis without data has none and the others still sum to one.
+
+    Parts of a Dirichlet that are rescaled to sum to one are Dirichlet around the rescaled centres, with the
+    concentration that is left: an axis without data makes nobody surer of the others. Without data on any axis all
+    weights are zero.
+
+    Parameters
+    ----------
+    weights : Floats
+        [draws, axes] weights in the order of `AXES`, each row with sum one.
+    parts : Mapping[str, Floats]
+        `axis_shares` of each axis, all zero where it has no data.
+    """
+    kept = weights * np.array([bool(parts[axis].any()) for axis in AXES])
+    total = kept.sum(axis=1, keepdims=True)
+    return np.divide(kept, total, out=np.zeros(kept.shape), where=total > 0)
+
+
+def weigh(parts: Mapping[str, Floats], weights: Floats) -> list[Floats]:
+    """Return the part of each axis in the score [areas, draws]; `weights` [draws, axes] are those of `spread_weights`."""
+    return [weights[:, i] * parts[axis] for i, axis in enumerate(AXES)]
+
+
+def summed(parts: Iterable[Floats]) -> Floats:
+    """Return the sum, added up in the order of the parts."""
+    first, *others = parts
+    total = 0.0 + first
+    for part in others:
+        total += part
+    return total
+
+
+def rank_scores(
+    scores: Floats,
+    area_ids: pd.Index,
+    *,
+    top_k: int,
+    list_enter: float,
+    list_leave: float,
+    previously_listed: frozenset[str] = frozenset(),
+    has_harm: Bools | bool = True,
+) -> pd.DataFrame:
+    """Return area_id, rank, p_top_k, score and is_listed from score draws [areas, draws].
+
+    No area is listed without harm of its own (`has_harm`: it has a counted incident with a weight above zero), and none
+    if the list has room for all of them: it would choose nothing.
+    """
+    p_top_k, score = chance(scores, top_k), scores.mean(axis=1)
+    stays = area_ids.isin(previously_listed) & (p_top_k >= list_leave)
+    may_be_listed = np.asarray(has_harm) & (top_k < len(area_ids))
+    return pd.DataFrame(
+        {
+            "area_id": area_ids,
+            "rank": total_ranks(p_top_k, score, ids=area_ids),
+            "p_top_k": p_top_k,
+            "score": score,
+            "is_listed": ((p_top_k >= list_enter) | stays) & may_be_listed,
+        }
+    )
+
+
+def chance(scores: Floats, top_k: int) -> Floats:
+    """Return P(in the top K); zero for an area whose score is zero because no axis has data."""
+    return chance_in_top(scores, top_k) * (scores > 0).any(axis=1)
+
+
+def shares_of_score(weighed: Sequence[Floats]) -> dict[str, Floats]:
+    """Return shares of the score, all zero if the score is zero because no axis has data."""
+    means = np.stack([part.mean(axis=1) for part in weighed], axis=1)
+    totals = means.sum(axis=1, keepdims=True)
+    shares = np.divide(means, totals, out=np.zeros(means.shape), where=totals > 0)
+    return {f"{axis}_share": share for axis, share in zip(AXES, shares.T, strict=True)}
+
+
+def ranks_without(weighed: Sequence[Floats], weights: Floats, area_ids: pd.Index, top_k: int) -> dict[str, Ints]:
+    """Return ranks without each axis; the other drawn weights, rescaled to sum to one, are Dirichlet again."""
+    ranks = {}
+    for left_out, axis in enumerate(AXES):
+        others = [part for i, part in enumerate(weighed) if i != left_out]
+        scores = summed(others) / np.maximum(1 - weights[:, left_out], np.finfo(float).tiny)
+        ranks[f"rank_without_{axis}"] = total_ranks(chance(scores, top_k), scores.mean(axis=1), ids=area_ids)
+    return ranks
