@@ -109,7 +109,7 @@ def forecast(
 @click.option("--origins", type=COUNT, default=12, help="Number of past days to rank as of.")
 @click.option("--every-days", type=COUNT, help="Days between origins (default: the horizon).")
 @click.option("--last", type=Day(), help="Last day that is scored (default: day of the latest incident).")
-@click.option("--horizon-days", type=COUNT, default=30, help="Days ahead.")
+@click.option("--horizon-days", type=COUNT, help="Days ahead (default: from the settings).")
 @area_set_option
 @page_option
 @json_option
@@ -119,7 +119,7 @@ def areas(
     origins: int,
     every_days: int | None,
     last: date | None,
-    horizon_days: int,
+    horizon_days: int | None,
     area_set: str | None,
     out: Path | None,
     as_json: bool,
@@ -136,6 +136,7 @@ def areas(
     """
     from flows.evaluation.areas_backtest import evaluate_area_set
 
+    horizon_days = horizon_days or home.settings.places.horizon_days
     found = evaluate_area_set(
         home,
         origins=origins,
@@ -151,6 +152,7 @@ def areas(
         click.echo("\n".join(found.verdicts()))
         print_frame(found.trial.coverage, title="intervals and what came", as_json=False)
         print_frame(found.trial.reliability, title=f"chance of being in the top {found.top_k}", as_json=False)
+        print_frame(found.trial.chances, title="chances as published and calibrated", as_json=False)
         print_frame(found.trial.harm_held, title="share of harm held, mean over the origins", as_json=False)
     if out:
         from pipeline.pages.area_evaluation import render_area_evaluation

@@ -1,5 +1,6 @@
 """Backtest of the area ranking on the loaded city: rolling origins, what was published against what came."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -42,6 +43,7 @@ class AreaSetTrial:
         return [
             *map(_coverage_words, self.trial.coverage.to_dict("records")),
             *self._chance_words(),
+            *self._calibration_words(),
             f"The {self.top_k} areas ranked first held {held.iloc[0]:.1%} of the harm of the next {self.horizon_days} "
             f"days; the {self.top_k} that then had most held {held.iloc[-1]:.1%}.",
         ]
@@ -57,6 +59,17 @@ class AreaSetTrial:
         return [
             f"The {top['cases']:,} highest chances of being in the top {self.top_k}, {top['foretold']:.0%} on average, "
             f"came true in {top['came']:.0%} ({top['lo']:.0%} to {top['hi']:.0%}): {judged}."
+        ]
+
+    def _calibration_words(self) -> list[str]:
+        """Return a sentence on whether isotonic calibration would have helped; none without enough origins."""
+        published, calibrated = self.trial.chances["log_score"].iloc[:2]
+        if math.isnan(published):
+            return []
+        words = "better" if calibrated < published else "no better"
+        return [
+            f"Calibrated on the outcomes of earlier origins they would have been {words} (log score {published:.3f} as "
+            f"published, {calibrated:.3f} calibrated)."
         ]
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -100,7 +113,7 @@ def evaluate_area_set(
     name = area_set or settings.force.areas.set
     further = settings.force.areas.further.get(name)
     top_k = (further and further.top_k) or settings.places.top_k
-    history = AreaHistory(events, codebook, hours, replace(settings.places, top_k=top_k))
+    history = AreaHistory(events, codebook, hours, replace(settings.places, top_k=top_k, horizon_days=horizon_days))
     home.progress(f"ranking {len(hours):,} areas at {origins} origins")
     trial = evaluate_areas(history, days, horizon_days=horizon_days, seed=settings.seed)
     return AreaSetTrial(

@@ -17,8 +17,8 @@ from geo.cells import Grid
 from geo.crs import crs_name
 from geo.placement import place_points
 from geo.points_of_interest import read_points_of_interest
-from models.places.axes import codebook_axes
 from models.operations.carried_hours import DAYS
+from models.places.axes import codebook_axes
 from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
 

@@ -13,15 +13,10 @@ import pandas as pd
 
 from models.arrays import Floats, Ints
 from models.evaluation.backtest import block_length, block_resamples
+from models.evaluation.isotonic import isotonic_curve, judge_calibration
+from models.places.area_scores import axis_shares, spread_weights, summed, weigh
 from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
-from models.places.ranking import (
-    INTERVAL,
-    PlacesConfig,
-    axis_percentiles,
-    draw_areas,
-    rank_drawn,
-    spread_weights,
-)
+from models.places.ranking import INTERVAL, PlacesConfig, draw_areas, rank_drawn
 from models.statistics.rank_draws import rank_draws, total_ranks
 
 MINIMUM_CASES = 200  # in a bin of P(in the top K); bins with fewer are pooled
@@ -70,7 +65,9 @@ class AreaTrial:
     reliability : pd.DataFrame
         outcome (`by score` or `by harm`), bin_from, bin_to, cases, foretold, came, lo, hi; bins of p_top_k.
     chances : pd.DataFrame
-        outcome, log_score, brier; means over all cases; lower is better.
+        outcome and the columns of `models.evaluation.isotonic.judge_calibration`.
+    curve : pd.DataFrame
+        outcome, foretold, calibrated; corners of the isotonic curve through all cases.
     harm_held : pd.DataFrame
         method, share, lo, hi; share of the harm of the horizon in the K areas ranked first.
     by_origin : pd.DataFrame
@@ -83,6 +80,7 @@ class AreaTrial:
     coverage: pd.DataFrame
     reliability: pd.DataFrame
     chances: pd.DataFrame
+    curve: pd.DataFrame
     harm_held: pd.DataFrame
     by_origin: pd.DataFrame
     cases: pd.DataFrame
@@ -184,12 +182,12 @@ def judge_cases(cases: pd.DataFrame, by_origin: pd.DataFrame, horizon_days: int,
     origins = np.sort(cases["origin_day"].unique())
     block = block_length(len(origins), origins.tolist(), horizon_days)
     picked = block_resamples(len(origins), block, seed)
+    outcomes = [outcome for outcome, column in CAME.items() if column in cases]
     return AreaTrial(
         coverage=pd.DataFrame(_coverage(cases, picked)),
-        reliability=pd.concat(
-            [_reliability(cases, came, picked) for came in CAME if CAME[came] in cases], ignore_index=True
-        ),
-        chances=pd.DataFrame([_chances(cases, came) for came in CAME if CAME[came] in cases]),
+        reliability=pd.concat([_reliability(cases, came, picked) for came in outcomes], ignore_index=True),
+        chances=pd.concat([_chances(cases, came, horizon_days) for came in outcomes], ignore_index=True),
+        curve=pd.concat([_curve(cases, came) for came in outcomes], ignore_index=True),
         harm_held=_held_table(by_origin, picked),
         by_origin=by_origin,
         cases=cases,
@@ -205,9 +203,12 @@ def rank_by_harmspot(history: AreaHistory, past: pd.DataFrame, seed: int) -> Ran
     drawn = draw_areas(past, history.codebook, history.officer_hours, config=config, seed=seed)
 
     def score(came: Mapping[str, Floats]) -> Floats:
-        parts = {axis: axis_percentiles(np.column_stack([drawn.axes[axis], came[axis]])) for axis in AXES}
-        weights = spread_weights(np.array([[config.weights[axis] for axis in AXES]]), parts)[0]
-        return np.sum([weight * parts[axis][:, -1] for weight, axis in zip(weights, AXES, strict=True)], axis=0)
+        parts = {
+            name: axis_shares(np.column_stack([drawn.ahead.axes[name], came[name]]), axis)
+            for name, axis in AXES.items()
+        }
+        weights = spread_weights(np.array([[config.weights[axis] for axis in AXES]]), parts)
+        return summed(weigh(parts, weights))[:, -1]
 
     return Ranked(rank_drawn(drawn, config=config, seed=seed, previously_listed=frozenset()), score)
 
@@ -308,15 +309,14 @@ def _reliability(cases: pd.DataFrame, outcome: str, picked: Ints) -> pd.DataFram
     return pd.DataFrame(rows, columns=["outcome", "bin_from", "bin_to", "cases", "foretold", "came", "lo", "hi"])
 
 
-def _chances(cases: pd.DataFrame, outcome: str) -> dict[str, object]:
-    chance, came = cases["p_top_k"].to_numpy(float), cases[CAME[outcome]].to_numpy(float)
-    return {"outcome": outcome, "log_score": log_score(chance, came), "brier": float(np.mean((chance - came) ** 2))}
+def _chances(cases: pd.DataFrame, outcome: str, horizon_days: int) -> pd.DataFrame:
+    columns = (cases["origin_day"].to_numpy(), *(cases[name].to_numpy(float) for name in ("p_top_k", CAME[outcome])))
+    return judge_calibration(*columns, horizon_days=horizon_days).assign(outcome=outcome)
 
 
-def log_score(chance: Floats, came: Floats, least: float = 1 / 4000) -> float:
-    """Return the mean of minus the log-probability of what came; chances are held within `least` of zero and one."""
-    held = np.clip(chance, least, 1 - least)
-    return float(-np.mean(came * np.log(held) + (1 - came) * np.log(1 - held)))
+def _curve(cases: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    chance, came = (cases[name].to_numpy(float) for name in ("p_top_k", CAME[outcome]))
+    return isotonic_curve(chance, came).assign(outcome=outcome)
 
 
 def _held_table(by_origin: pd.DataFrame, picked: Ints) -> pd.DataFrame:

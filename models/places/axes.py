@@ -194,7 +194,5 @@ def find(values: pd.Series, known: pd.Index, where: str) -> Ints:
     column = values.astype("category")
     at = np.append(known.get_indexer(pd.Index(column.cat.categories)), -1)[column.cat.codes]
     if (at < 0).any():
-        raise ValueError(
-            f"area_events: {values.name} {values[at < 0].iloc[0]!r} is not in {where}; add it there first"
-        )
+        raise ValueError(f"area_events: {values.name} {values[at < 0].iloc[0]!r} is not in {where}; add it there first")
     return np.asarray(at, np.int64)

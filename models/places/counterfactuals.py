@@ -45,7 +45,9 @@ def moves_out_if(
 def _fall_needed(
     table: pd.DataFrame, area: int, outside: int, shares: Mapping[str, Floats], weights: Sequence[float]
 ) -> str:
-    gap = sum(weight * (shares[axis][area] - shares[axis][outside]) for axis, weight in zip(shares, weights, strict=True))
+    gap = sum(
+        weight * (shares[axis][area] - shares[axis][outside]) for axis, weight in zip(shares, weights, strict=True)
+    )
     factors = [_factor(shares[axis], area, outside, gap, weight) for axis, weight in zip(shares, weights, strict=True)]
     best = int(np.argmax(factors))
     axis = AXES[list(shares)[best]]

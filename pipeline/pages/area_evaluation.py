@@ -19,18 +19,20 @@ def render_area_evaluation(title: str, verdicts: Sequence[str], tables: Mapping[
     verdicts : sequence of str
         What was found, as sentences.
     tables : mapping of str to pandas.DataFrame
-        coverage, reliability, chances, harm_held, with the columns of `harmspot evaluate areas --json`.
+        coverage, reliability, curve, chances, harm_held, with the columns of `harmspot evaluate areas --json`.
 
     Returns
     -------
     str
         The page.
     """
-    coverage, reliability = tables["coverage"], tables["reliability"]
+    coverage, reliability, curve = (tables[name] for name in ("coverage", "reliability", "curve"))
     plots = {
         "coverage": coverage_plot(coverage),
         "reliability": {
-            outcome: reliability_plot(reliability[reliability["outcome"] == outcome], outcome)
+            outcome: reliability_plot(
+                reliability[reliability["outcome"] == outcome], curve[curve["outcome"] == outcome], outcome
+            )
             for outcome in reliability["outcome"].unique().tolist()
         },
         "harm_held": _harm_held(tables["harm_held"]),
@@ -54,12 +56,16 @@ def coverage_plot(coverage: pd.DataFrame) -> Markup:
     )
 
 
-def reliability_plot(bins: pd.DataFrame, outcome: str) -> Markup:
-    """Plot chances of being among the first K, in bins, against how often it came true; columns as `reliability`."""
+def reliability_plot(bins: pd.DataFrame, curve: pd.DataFrame, outcome: str) -> Markup:
+    """Plot chances of being among the first K against how often it came true, in bins and as the isotonic curve.
+
+    Columns are those of `reliability` and `curve`.
+    """
     points = bins[["foretold", "came", "cases"]].to_numpy(float).tolist()
     return calibration_plot(
         [(foretold, came, cases) for foretold, came, cases in points],
         ends=[(lo, hi) for lo, hi in bins[["lo", "hi"]].to_numpy(float).tolist()],
+        curve=[(foretold, came) for foretold, came in curve[["foretold", "calibrated"]].to_numpy(float).tolist()],
         title=f"Chance of being among the top areas {outcome}: foretold and what came",
     )
 

@@ -3,6 +3,7 @@
 Colours and fonts come from `templates/plots.css`; texts are escaped. The same data give the same bytes.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,11 +94,15 @@ def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float
 
 
 def calibration_plot(
-    points: Sequence[tuple[float, float, float]], *, title: str, ends: Sequence[tuple[float, float]] = ()
+    points: Sequence[tuple[float, float, float]],
+    *,
+    title: str,
+    ends: Sequence[tuple[float, float]] = (),
+    curve: Sequence[tuple[float, float]] = (),
 ) -> Markup:
-    """Plot (forecast, observed, count) points, with the ends of the intervals of what was observed, if any.
+    """Plot (forecast, observed, count) points; a calibrated forecast lies on the diagonal.
 
-    A calibrated forecast lies on the diagonal.
+    With `ends`, what was observed has an interval; `curve` is drawn as a line through (forecast, observed).
     """
     side = HEIGHT - TOP - BOTTOM
     largest = max((count for _, _, count in points), default=1.0)
@@ -109,6 +114,8 @@ def calibration_plot(
         _segment(LEFT + at * side, _height(lo, 1.0), LEFT + at * side, _height(hi, 1.0), "whisk ours")
         for (at, _, _), (lo, hi) in zip(points, ends, strict=bool(ends))
     ]
+    corners = [(LEFT + at * side, _height(observed, 1.0)) for at, observed in curve]
+    dots += [_segment(*one, *other, "line theirs") for one, other in itertools.pairwise(corners)]
     diagonal = _segment(LEFT, _height(0, 1), LEFT + side, _height(1, 1), "axis dashed")
     foot = [
         _text(LEFT, HEIGHT - 8, "forecast 0%", "label theirs"),

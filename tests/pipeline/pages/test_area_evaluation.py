@@ -19,7 +19,10 @@ def tables() -> dict[str, pd.DataFrame]:
     return {
         "coverage": coverage,
         "reliability": reliability,
-        "chances": pd.DataFrame({"outcome": ["by score"], "log_score": [0.1234], "brier": [0.05]}),
+        "curve": pd.DataFrame({"outcome": "by score", "foretold": [0.0, 0.4, 0.9], "calibrated": [0.1, 0.1, 0.8]}),
+        "chances": pd.DataFrame(
+            {"outcome": ["by score"], "chances": ["as published"], "log_score": [0.1234], "brier": [0.05], "cases": [9]}
+        ),
         "harm_held": pd.DataFrame({"method": ["harmspot", "after the fact (no method)"], "share": [0.4, 0.42]}).assign(
             lo=0.39, hi=0.43
         ),
@@ -31,6 +34,7 @@ def test_the_page_says_in_short_what_was_found_and_shows_it() -> None:
     assert html.index(VERDICTS[0]) < html.index("<svg")
     assert html.count('<svg class="plot"') == 4  # coverage, reliability by both outcomes, harm held
     assert "Testford &amp; Co: 12 origins" in html
+    assert html.count('class="line theirs"') == 2  # two pieces of the isotonic curve
     for figure in ("81%", "74% to 86%", "31% to 53%", "0.123", "promised 80%"):
         assert figure in html
 
