@@ -22,6 +22,7 @@ from flows.home.home import Home
 from flows.human_log.embargoes import cells_in_force, is_covered
 from flows.ingest.known_incidents import KnownIncidents, decode, encode, find
 from flows.run.assembly import (
+    area_events,
     earliest,
     officer_hours,
     place_snapshot,
@@ -169,7 +170,7 @@ class Live:
 
         settings, geography = self._settings, self._geography
         self._areas = LiveAreas(
-            query(connection, "area_events", window_days=settings.places.window_days),
+            area_events(connection, settings),
             self._codebook,
             officer_hours(connection, geography.areas, self._as_of, settings),
             config=settings.places,

@@ -155,7 +155,7 @@ def earliest(as_of: datetime, settings: Settings) -> datetime:
 
 
 def _earliest_of_places(as_of: datetime, settings: Settings) -> datetime:
-    days = max(settings.places.window_days, settings.forecast.history_days, 7 * settings.markets.window_weeks)
+    days = max(settings.places.learning_days, settings.forecast.history_days, 7 * settings.markets.window_weeks)
     return as_of - timedelta(days=days + 1)
 
 
@@ -224,12 +224,22 @@ def place_frames(
     )
 
 
+def area_events(connection: duckdb.DuckDBPyConnection, settings: Settings) -> pd.DataFrame:
+    """Return the events of `rank_areas`: those of the window, and older ones to learn from where they are known."""
+    return query(
+        connection,
+        "area_events",
+        categories=["area_id", "offence_code", "discovery"],
+        learning_days=settings.places.learning_days,
+    )
+
+
 def area_tables(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, Any]:
     """Return the fields of `AreaFrames` that are counted from placed incidents: all but the officer hours."""
     window_days, discoveries = settings.places.window_days, list(settings.places.discoveries)
     placement = query(connection, "quality#placement", window_days=window_days, discoveries=discoveries).iloc[0]
     return {
-        "area_events": query(connection, "area_events", window_days=window_days),
+        "area_events": area_events(connection, settings),
         "area_evidence": query(
             connection,
             "area_evidence",

@@ -383,4 +383,5 @@ def allocate_officers(ranking: pd.DataFrame, geography: Map, settings: Settings)
 
 def focus_on_crimes(frames: PlaceFrames, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Return crime_focus less run columns."""
-    return rank_focus(frames.area_events, codebook, discoveries=settings.places.discoveries)
+    recent = frames.area_events[frames.area_events["age_days"] < settings.places.window_days]
+    return rank_focus(recent, codebook, discoveries=settings.places.discoveries)

@@ -51,13 +51,24 @@ class BandPrior:
 
 
 @dataclass(frozen=True, slots=True)
-class BandDraws:
-    """Draws [areas, draws] per day of one band: incidents and harm days, by the rate now and in the days ahead."""
+class Drawn:
+    """Incidents and harm days a day: means [areas, 1] and draws [areas, draws].
 
-    crimes_now: Floats
-    harm_now: Floats
-    crimes_ahead: Floats
-    harm_ahead: Floats
+    The means are exact: of events as rare as homicide, draws seldom hold one.
+    """
+
+    mean_crimes: Floats
+    mean_harm: Floats
+    crimes: Floats
+    harm: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class BandDraws:
+    """Incidents and harm days a day of one band, by the rate now and in the days ahead: what is expected, and draws."""
+
+    now: Drawn
+    ahead: Drawn
 
 
 def fit_band(counts: Floats, weights: Floats, decay: Decay, *, horizon_days: int, origins: int) -> BandPrior:
@@ -75,8 +86,9 @@ def fit_band(counts: Floats, weights: Floats, decay: Decay, *, horizon_days: int
     recent = counts[:, :, : decay.window_days + AHEAD]
     whole = recent.sum(axis=2)
     in_all = whole.sum(axis=1)
-    prior = fit_gamma_prior(in_all, np.full(len(counts), float(decay.window_days)))
     decayed = decayed_counts(recent, decay).sum(axis=0)
+    shape = fit_gamma_prior(in_all, np.full(len(counts), float(decay.window_days))).shape
+    prior = GammaPrior(shape, shape * len(counts) * decay.days / float(decayed.sum()))  # the level is that of late
     mix = decayed / decayed.sum()
     spread = learn_spread(counts.sum(axis=1), prior, decay, horizon_days, origins)
     return BandPrior(prior, weights, mix, _fit_mix_size(whole, mix), spread)
@@ -111,25 +123,30 @@ def draw_band(
     mix = seen + prior.mix_size * prior.mix
     mix /= mix.sum(axis=1, keepdims=True)
     level = prior.expected_level * _draw_level(prior.spread.force, draws, seed)
-    drawn = BandDraws(*np.empty((4, len(decayed), draws)))
+    mean = (shape / rate)[:, None]
+    mean_weight = (mix * prior.weights).sum(axis=1)[:, None]
+    now = Drawn(mean, mean * mean_weight, *np.empty((2, len(decayed), draws)))
+    ahead = Drawn(
+        *(prior.expected_level * of_rate for of_rate in (now.mean_crimes, now.mean_harm)),
+        *np.empty((2, len(decayed), draws)),
+    )
 
     # Area by area on purpose: one stream each makes the draws independent of which others are present, and of which
     # thread draws them. NumPy draws outside Python's lock.
     def draw(first: int) -> None:
         for area in range(first, min(first + TOGETHER, len(decayed))):
             random = generator(seed, f"{area_ids[area]} {stream}")
-            drawn.crimes_now[area] = random.standard_gamma(shape[area], draws) / rate
-            drawn.harm_now[area] = drawn.crimes_now[area] * (mix[area] * prior.weights).sum()
+            now.crimes[area] = random.standard_gamma(shape[area], draws) / rate
+            now.harm[area] = now.crimes[area] * mean_weight[area]
             drift = random.standard_gamma(1 / prior.spread.area, draws) * prior.spread.area
-            mean = horizon_days * level * drift * drawn.crimes_now[area]
             of_kind = np.flatnonzero(mix[area])
-            come = random.poisson(mix[area, of_kind, None] * mean)
-            drawn.crimes_ahead[area] = come.sum(axis=0) / horizon_days
-            drawn.harm_ahead[area] = (prior.weights[of_kind, None] * come).sum(axis=0) / horizon_days
+            come = random.poisson(mix[area, of_kind, None] * (horizon_days * level * drift * now.crimes[area]))
+            ahead.crimes[area] = come.sum(axis=0) / horizon_days
+            ahead.harm[area] = (prior.weights[of_kind, None] * come).sum(axis=0) / horizon_days
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(draw, range(0, len(decayed), TOGETHER)))
-    return drawn
+    return BandDraws(now, ahead)
 
 
 def _draw_level(variance: float, draws: int, seed: int) -> Floats:

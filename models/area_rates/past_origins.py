@@ -17,6 +17,8 @@ from models.statistics.empirical_bayes import GammaPrior
 
 ORIGINS = 13  # a year of 28 days and more
 SPREADS = np.geomspace(1e-5, 3.0, 64)
+KNOWN_SHARE = 0.5
+STEP = 6  # of the coarse search
 PRIOR_SD = 1.0  # of the logarithm of a variance
 
 
@@ -32,9 +34,23 @@ class Spread:
 DEFAULT = Spread(area=0.01, force=0.01)
 
 
-def origins_known(oldest_age_days: float, decay: Decay, horizon_days: int) -> int:
-    """Return the number of earlier origins, `horizon_days` apart, whose whole window is known; at most `ORIGINS`."""
-    return int(np.clip((oldest_age_days + 1 - decay.window_days) // horizon_days, 0, ORIGINS))
+def origins_known(per_day: Floats, decay: Decay, horizon_days: int) -> int:
+    """Return the number of earlier origins, `horizon_days` apart, whose whole window is known; at most `ORIGINS`.
+
+    A record that begins within the first days of such a window would be taken for a rise. It reaches back as long as
+    each `horizon_days` days hold half of what as many days of the latest window do.
+
+    Parameters
+    ----------
+    per_day : Floats
+        [days] incidents by age, from day 0 on.
+    """
+    usual = per_day[: decay.window_days].sum() / decay.window_days * horizon_days
+    for origin in range(ORIGINS):
+        last = decay.window_days + horizon_days * (origin + 1)
+        if last > len(per_day) or not per_day[last - horizon_days : last].sum() > KNOWN_SHARE * usual:
+            return origin
+    return ORIGINS
 
 
 def learn_spread(counts: Floats, prior: GammaPrior, decay: Decay, horizon_days: int, origins: int) -> Spread:
@@ -68,7 +84,11 @@ def learn_spread(counts: Floats, prior: GammaPrior, decay: Decay, horizon_days: 
 
 def _most_likely(count: Floats, mean: Floats, shape: Floats, default: float) -> float:
     """Return the variance of a factor on gamma means of given shape under which the counts are most likely."""
-    size = 1 / ((1 + 1 / shape) * (1 + SPREADS[:, None]) - 1)
-    likelihood = gammaln(size + count) - gammaln(size) - size * np.log1p(mean / size) - count * np.log(size + mean)
-    prior = -0.5 * (np.log(SPREADS / default) / PRIOR_SD) ** 2
-    return float(SPREADS[np.argmax(likelihood.sum(axis=1) + prior)])
+    spreads = SPREADS[::STEP]
+    for _ in range(2):  # coarse, then fine around the best
+        size = 1 / ((1 + 1 / shape) * (1 + spreads[:, None]) - 1)
+        likelihood = gammaln(size + count) - gammaln(size) - size * np.log1p(mean / size) - count * np.log(size + mean)
+        posterior = likelihood.sum(axis=1) - 0.5 * (np.log(spreads / default) / PRIOR_SD) ** 2
+        best = int(np.searchsorted(SPREADS, spreads[np.argmax(posterior)]))
+        spreads = SPREADS[max(best - STEP + 1, 0) : best + STEP]
+    return float(SPREADS[best])

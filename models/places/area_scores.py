@@ -15,25 +15,27 @@ from models.places.axes import AXES, Axis
 from models.statistics.rank_draws import chance_in_top, total_ranks
 
 
-def axis_shares(values: Floats, axis: Axis) -> Floats:
-    """Return shares of the sum over all areas of the means over draws.
+def axis_shares(values: Floats, means: Floats, axis: Axis) -> Floats:
+    """Return values as shares of the sum of the means over all areas; all zero if no mean is above zero.
 
     An unknown value takes the mean of the known ones. An area whose mean is more than `axis.most` times that of the
-    known areas is scaled down to it. All shares are zero if no value differs from another.
+    known areas is scaled down to it.
 
     Parameters
     ----------
     values : Floats
         [areas, draws], NaN where unknown.
+    means : Floats
+        [areas, 1] expected values.
     """
-    if not values.size or not np.nanmax(values, initial=-np.inf) > np.nanmin(values, initial=np.inf):
+    known = ~np.isnan(means)
+    total = means[known].sum()
+    if not total > 0:
         return np.zeros(values.shape)
-    own = values.mean(axis=1)
-    known = ~np.isnan(own)
-    mean = own[known].sum() / known.sum()
-    factor = np.minimum(1.0, np.divide(axis.most * mean, own, out=np.ones(len(own)), where=own > 0))
-    shares = values * (factor / (mean * len(own)))[:, None]
-    shares[~known] = 1 / len(own)
+    mean = total / known.sum()
+    factor = np.minimum(1.0, np.divide(axis.most * mean, means, out=np.ones(means.shape), where=means > 0))
+    shares = values * (factor / (mean * len(means)))
+    shares[~known[:, 0]] = 1 / len(means)
     return shares
 
 
@@ -57,7 +59,7 @@ def spread_weights(weights: Floats, parts: Mapping[str, Floats]) -> Floats:
 
 
 def weigh(parts: Mapping[str, Floats], weights: Floats) -> list[Floats]:
-    """Return the part of each axis in the score [areas, draws]; `weights` [draws, axes] are those of `spread_weights`."""
+    """Return the part of each axis in the score [areas, draws]; `weights` [draws, axes]: see `spread_weights`."""
     return [weights[:, i] * parts[axis] for i, axis in enumerate(AXES)]
 
 
@@ -72,6 +74,7 @@ def summed(parts: Iterable[Floats]) -> Floats:
 
 def rank_scores(
     scores: Floats,
+    score: Floats,
     area_ids: pd.Index,
     *,
     top_k: int,
@@ -80,12 +83,12 @@ def rank_scores(
     previously_listed: frozenset[str] = frozenset(),
     has_harm: Bools | bool = True,
 ) -> pd.DataFrame:
-    """Return area_id, rank, p_top_k, score and is_listed from score draws [areas, draws].
+    """Return area_id, rank, p_top_k, score and is_listed from score draws [areas, draws] and their means.
 
     No area is listed without harm of its own (`has_harm`: it has a counted incident with a weight above zero), and none
     if the list has room for all of them: it would choose nothing.
     """
-    p_top_k, score = chance(scores, top_k), scores.mean(axis=1)
+    p_top_k = chance(scores, top_k)
     stays = area_ids.isin(previously_listed) & (p_top_k >= list_leave)
     may_be_listed = np.asarray(has_harm) & (top_k < len(area_ids))
     return pd.DataFrame(
@@ -105,8 +108,8 @@ def chance(scores: Floats, top_k: int) -> Floats:
 
 
 def shares_of_score(weighed: Sequence[Floats]) -> dict[str, Floats]:
-    """Return shares of the score, all zero if the score is zero because no axis has data."""
-    means = np.stack([part.mean(axis=1) for part in weighed], axis=1)
+    """Return shares of the score from the means [areas, 1] of its parts; all zero if no axis has data."""
+    means = np.concatenate(weighed, axis=1)
     totals = means.sum(axis=1, keepdims=True)
     shares = np.divide(means, totals, out=np.zeros(means.shape), where=totals > 0)
     return {f"{axis}_share": share for axis, share in zip(AXES, shares.T, strict=True)}

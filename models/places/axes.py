@@ -104,7 +104,7 @@ AXES: dict[str, Axis] = {
     ),
     "ratio": Axis(
         "crimes_per_officer_hour", "crimes per officer-hour", "reported crime", "crimes per officer-hour",
-        ("#6d7f8b", "#8796a1"), most=4.0, draw=_per_officer_hour,
+        ("#6d7f8b", "#8796a1"), most=2.0, draw=_per_officer_hour,
     ),
 }  # fmt: skip
 BANDS = ("high", "mid", "low")  # of severity, as in the codebook
@@ -174,9 +174,9 @@ class Kinds:
                 column = np.where(chosen, np.searchsorted(weights, harm_days), -1)
                 self.streams[f"{group} {band}"] = Stream(weights, column)
 
-    def of(self, events: pd.DataFrame, where: str = "codebook") -> Ints:
-        """Return the kind of each event; raises ValueError for an offence of no kind, which is then not in `where`."""
-        offence = find(events["offence_code"], self._offences, where)
+    def of(self, events: pd.DataFrame, unknown: str = "is not in codebook; add it there first") -> Ints:
+        """Return the kind of each event; raises ValueError as `find` for an offence that is not in the codebook."""
+        offence = find(events["offence_code"], self._offences, unknown)
         return offence * 2 + events["is_minor_used_by_adult"].to_numpy(np.int64)
 
     def count(self, stream: str, area: Ints, kind: Ints, age_days: Ints, n: Ints, shape: tuple[int, int]) -> Floats:
@@ -189,10 +189,10 @@ class Kinds:
         return counts.astype(np.float64).reshape(shape[0], width, days)
 
 
-def find(values: pd.Series, known: pd.Index, where: str) -> Ints:
-    """Return the position of each value in an index; raises ValueError for one that is not in it."""
+def find(values: pd.Series, known: pd.Index, unknown: str) -> Ints:
+    """Return positions of values in an index; raises ValueError for one that is not there, ending in `unknown`."""
     column = values.astype("category")
     at = np.append(known.get_indexer(pd.Index(column.cat.categories)), -1)[column.cat.codes]
     if (at < 0).any():
-        raise ValueError(f"area_events: {values.name} {values[at < 0].iloc[0]!r} is not in {where}; add it there first")
+        raise ValueError(f"area_events: {values.name} {values[at < 0].iloc[0]!r} {unknown}")
     return np.asarray(at, np.int64)

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.area_rates.bands import BandDraws, BandPrior, decayed_counts, draw_band, fit_band
+from models.area_rates.bands import BandPrior, Drawn, decayed_counts, draw_band, fit_band
 from models.area_rates.decay import AHEAD, Decay
-from models.area_rates.past_origins import origins_known
+from models.area_rates.past_origins import ORIGINS, origins_known
 from models.arrays import Bools, Floats, Ints
 from models.checks import expect
 from models.places.area_scores import (
@@ -75,12 +75,18 @@ class PlacesConfig:
         """Decay of incidents within the window."""
         return Decay(self.window_days, self.half_life_days)
 
+    @property
+    def learning_days(self) -> int:
+        """Days of events that the ranking can use: the window, and earlier origins to learn from."""
+        return self.window_days + ORIGINS * self.horizon_days
+
     def rank(
-        self, scores: Floats, area_ids: pd.Index, previously_listed: frozenset[str], has_harm: Bools
+        self, scores: Floats, score: Floats, area_ids: pd.Index, previously_listed: frozenset[str], has_harm: Bools
     ) -> pd.DataFrame:
         """Return the result of `rank_scores` with these settings."""
         return rank_scores(
             scores,
+            score,
             area_ids,
             top_k=self.top_k,
             list_enter=self.list_enter,
@@ -92,10 +98,15 @@ class PlacesConfig:
 
 @dataclass(frozen=True, slots=True)
 class AxisDraws:
-    """Draws [areas, draws] per day of every axis and of all harm; the ratio is NaN if hours are unknown."""
+    """Draws [areas, draws] per day of every axis and of all harm, and their means [areas, 1].
+
+    The ratio is NaN if hours are unknown.
+    """
 
     axes: Mapping[str, Floats]
     harm: Floats
+    mean_axes: Mapping[str, Floats]
+    mean_harm: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +200,20 @@ def draw_areas(
     decay = config.decay
     if band_priors is None:
         band_priors = events.fit_priors()
-    drawn = (
-        (
-            stream,
-            draw_band(
-                decayed_counts(events.of_window(stream), decay), prior, stream, hours.index, decay=decay,
-                horizon_days=config.horizon_days, draws=config.draws, seed=seed,
-            ),
+    drawn = {
+        stream: draw_band(
+            decayed_counts(events.of_window(stream), decay), prior, stream, hours.index, decay=decay,
+            horizon_days=config.horizon_days, draws=config.draws, seed=seed,
         )
         for stream, prior in band_priors.items()
+    }  # fmt: skip
+    now, ahead = (
+        combine_bands(
+            ((stream, getattr(band, when)) for stream, band in drawn.items()),
+            hours["hours_per_day"].to_numpy(float), draws=config.draws,
+        )
+        for when in ("now", "ahead")
     )  # fmt: skip
-    now, ahead = combine_bands(drawn, hours["hours_per_day"].to_numpy(float), draws=config.draws)
     return AreaDraws(hours, now, ahead, *events.whole_counts())
 
 
@@ -221,7 +235,7 @@ class CountedEvents:
         # The codebook need not know an offence of the past.
         is_known = in_window | area_events["offence_code"].isin(codebook.index).to_numpy()
         events = area_events[is_known]
-        self._area = find(events["area_id"], area_ids, "officer_hours")
+        self._area = find(events["area_id"], area_ids, "is not in officer_hours; add it there first")
         self._kind = self.kinds.of(events)
         self._age, self._n = (events[name].to_numpy(np.int64) for name in ("age_days", "n"))
         self._is_police = events["discovery"].eq("police").to_numpy(bool)
@@ -231,8 +245,9 @@ class CountedEvents:
 
     def fit_priors(self) -> dict[str, BandPrior]:
         """Return the prior of each band with events; a band without events has none."""
-        config, oldest = self._config, int(self._age.max(initial=0))
-        origins = origins_known(oldest, config.decay, config.horizon_days)
+        config, which = self._config, self._is_counted & (self._age >= 0)
+        per_day = np.bincount(self._age[which], self._n[which]).astype(np.float64)
+        origins = origins_known(per_day, config.decay, config.horizon_days)
         days = config.window_days + origins * config.horizon_days
         return {
             stream: fit_band(
@@ -268,33 +283,35 @@ class CountedEvents:
         return self.kinds.count(stream, *columns, shape=(self._areas, days + AHEAD))
 
 
-def combine_bands(
-    drawn: Iterable[tuple[str, BandDraws]], hours_per_day: Floats, *, draws: int
-) -> tuple[AxisDraws, AxisDraws]:
-    """Return the draws of every axis and of all harm, now and ahead, from those of every group and band.
+def combine_bands(bands: Iterable[tuple[str, Drawn]], hours_per_day: Floats, *, draws: int) -> AxisDraws:
+    """Return the draws of every axis and of all harm from those of every group and band.
 
     Parameters
     ----------
     hours_per_day : Floats
         [areas] officer hours; zero means unknown.
     """
-    shape = (len(hours_per_day), draws)
-    now, ahead = (GroupDraws({g: np.zeros(shape) for g in group_names()}, np.zeros(shape), hours_per_day) for _ in "na")
-    for stream, band in drawn:
+    mean, drawn = (
+        GroupDraws(
+            {group: np.zeros((len(hours_per_day), n)) for group in group_names()},
+            np.zeros((len(hours_per_day), n)),
+            hours_per_day,
+        )
+        for n in (1, draws)
+    )
+    for stream, band in bands:
         group = stream.rsplit(" ", 1)[0]
-        for total, crimes, harm in (
-            (now, band.crimes_now, band.harm_now), (ahead, band.crimes_ahead, band.harm_ahead)
-        ):  # fmt: skip
+        for total, crimes, harm in ((mean, band.mean_crimes, band.mean_harm), (drawn, band.crimes, band.harm)):
             total.harm[group][...] += harm
             if is_counted_once(group):
                 total.crimes[...] += crimes
-    return combine_groups(now), combine_groups(ahead)
+    return AxisDraws(*_axes_of(drawn), *_axes_of(mean))
 
 
-def combine_groups(drawn: GroupDraws) -> AxisDraws:
-    """Return the draws of every axis and of all harm from those of every group."""
+def _axes_of(drawn: GroupDraws) -> tuple[dict[str, Floats], Floats]:
+    """Return the values of every axis and of all harm from those of every group."""
     axes = {name: axis.draw(drawn) if axis.draw else drawn.harm[name] for name, axis in AXES.items()}
-    return AxisDraws(axes, summed(harm for group, harm in drawn.harm.items() if is_counted_once(group)))
+    return axes, summed(harm for group, harm in drawn.harm.items() if is_counted_once(group))
 
 
 def rank_drawn(
@@ -308,15 +325,15 @@ def rank_drawn(
     area_ids, ahead = drawn.officer_hours.index, drawn.ahead
     centre = [config.weights[axis] for axis in AXES]
     weights = draw_weights(seed, centre, config.concentration, config.draws)
-    parts = {axis: axis_shares(ahead.axes[axis], AXES[axis]) for axis in AXES}
+    parts, means = shares_of(ahead)
     spread = spread_weights(weights, parts)
-    weighed = weigh(parts, spread)
+    weighed, weighed_means = weigh(parts, spread), weigh(means, spread.mean(axis=0, keepdims=True))
     scores, fixed = summed(weighed), summed(weigh(parts, spread_weights(np.array([centre]), parts)))
-    parts_now = {axis: axis_shares(drawn.now.axes[axis], AXES[axis]) for axis in AXES}
+    parts_now, _ = shares_of(drawn.now)
     scores_now = summed(weigh(parts_now, spread_weights(weights, parts_now)))
-    ranked = config.rank(scores, area_ids, previously_listed, drawn.public_count > 0)
-    rates = {axis.rate: drawn.now.axes[name].mean(axis=1) for name, axis in AXES.items()}
-    harm = ahead.harm.mean(axis=1)
+    ranked = config.rank(scores, summed(weighed_means)[:, 0], area_ids, previously_listed, drawn.public_count > 0)
+    rates = {axis.rate: drawn.now.mean_axes[name][:, 0] for name, axis in AXES.items()}
+    harm = ahead.mean_harm[:, 0]
     table = pd.DataFrame(
         {
             "area_id": area_ids,
@@ -334,7 +351,7 @@ def rank_drawn(
             **_interval("rank_now", rank_interval(scores_now, INTERVAL)),
             **_interval("harm_rate", _quantiles(drawn.now.harm)),
             **rates,
-            **shares_of_score(weighed),
+            **shares_of_score(weighed_means),
             **ranks_without(weighed, spread, area_ids, config.top_k),
             "is_pareto": is_on_front(np.column_stack(list(rates.values()))),
             "public_count": drawn.public_count,
@@ -345,9 +362,16 @@ def rank_drawn(
             "evidence_ids": None,
         }
     )
-    shares = {axis: parts[axis].mean(axis=1) for axis in AXES}
+    shares = {axis: of_axis[:, 0] for axis, of_axis in means.items()}
     table["moves_out_if"] = moves_out_if(table, shares, spread.mean(axis=0).tolist(), top_k=config.top_k)
     return hold_points(table).sort_values("rank", ignore_index=True)
+
+
+def shares_of(drawn: AxisDraws) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Return the `axis_shares` of each axis [areas, draws], and of its means [areas, 1]."""
+    values = (drawn.axes, drawn.mean_axes)
+    parts, means = ({a: axis_shares(of[a], drawn.mean_axes[a], AXES[a]) for a in AXES} for of in values)
+    return parts, means
 
 
 def axes_without_data(

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from models.arrays import Floats, Ints
 
@@ -113,7 +112,16 @@ def rank_draws(scores: npt.ArrayLike) -> Ints:
 
     Ties get the last rank so that no entity enters a list by a tie.
     """
-    return pd.DataFrame(-np.asarray(scores, dtype=np.float64)).rank(method="max").to_numpy(np.int64)
+    by_draw = np.ascontiguousarray(-np.asarray(scores, dtype=np.float64).T)
+    order = by_draw.argsort(axis=1)
+    ordered = np.take_along_axis(by_draw, order, axis=1)
+    n = by_draw.shape[1]
+    is_last = np.ones(by_draw.shape, bool)  # of those with the same score
+    is_last[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
+    last = np.where(is_last, np.arange(1, n + 1), n)
+    ranks = np.empty(by_draw.shape, np.int64)
+    np.put_along_axis(ranks, order, np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1], axis=1)
+    return np.ascontiguousarray(ranks.T)
 
 
 def chance_in_top(scores: Floats, top_k: int) -> Floats:

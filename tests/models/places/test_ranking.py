@@ -8,18 +8,18 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.area_rates.decay import Decay
+from models.places.area_scores import spread_weights
 from models.places.axes import AXES
 from models.places.live_areas import LiveAreas
 from models.places.ranking import (
     PlacesConfig,
     axes_without_data,
-    axis_shares,
-    decayed_days,
     draw_areas,
     fit_band_priors,
     rank_areas,
     rank_drawn,
-    spread_weights,
+    shares_of,
 )
 from tests.soak import sample
 
@@ -92,7 +92,7 @@ def test_columns_are_the_published_ones() -> None:
 def test_rates_follow_decayed_counts_where_there_is_much_evidence() -> None:
     area_events = events(("a", "robbery", 4000), ("b", "robbery", 2000)).assign(age_days=180)
     table = rank(area_events, hours(a=8.0, b=8.0), draws=2000).set_index("area_id")
-    days = decayed_days(365, 180)
+    days = Decay(365, 180).days
     assert days == pytest.approx(sum(0.5 ** (age / 180) for age in range(365)))
     assert table.loc["a", "violence_per_day"] == pytest.approx(365 * 2000 / days, rel=0.02)
     assert table.loc["b", "harm_per_day"] == pytest.approx(365 * 1000 / days, rel=0.02)
@@ -197,13 +197,13 @@ def test_with_fixed_band_priors_the_rate_of_an_area_depends_on_its_own_events_on
     pd.testing.assert_frame_equal(again[shown], tables[1].reset_index()[shown], check_exact=True)
 
 
-def test_unknown_hours_take_the_middle_percentile() -> None:
+def test_unknown_hours_take_the_mean_of_the_others() -> None:
     area_events = events(("a", "theft", 9), ("b", "theft", 9), ("c", "theft", 900))
     table = rank(area_events, hours(a=5.0, b=0.0, c=5.0), concentration=float("inf")).set_index("area_id")
     weighed = table["score"] * table["ratio_share"]
     # Theft is on no axis, so the ratio is the only axis with data and has the whole weight.
-    assert weighed["b"] == pytest.approx(1.0 * 0.5)
-    assert weighed["a"] == pytest.approx(1.0 * 0.25)
+    assert weighed["b"] == pytest.approx(1 / 3)
+    assert weighed["a"] == pytest.approx(2 / 3 * 9 / 909, rel=0.1)
     assert np.isnan(table.loc["b", "crimes_per_officer_hour"])
 
 
@@ -242,18 +242,42 @@ def test_evidence_is_the_three_heaviest_after_decay_ties_by_id() -> None:
 
 
 def test_the_figure_that_moves_an_area_out_is_about_right() -> None:
-    area_events = events(*[(f"a{i:02d}", "robbery", 10 * (i + 1)) for i in range(30)])
+    area_events = events(*[(f"a{i:02d}", "robbery", 50 * (i + 1)) for i in range(30)])
     officer_hours = hours(**{f"a{i:02d}": 10.0 for i in range(30)})
     before = rank(area_events, officer_hours, top_k=3, draws=1000)
     top = before.iloc[0]
     words = top["moves_out_if"]
-    now, wanted = (float(part) for part in words.split("(from ")[1].split(")")[0].split(" to "))
+    now, wanted = (float(part.replace(",", "")) for part in words.split("(from ")[1].split(")")[0].split(" to "))
     assert now == pytest.approx(top["violence_per_day"], rel=0.01)
     assert wanted < before.iloc[3]["violence_per_day"]
     fewer = area_events.copy()
-    fewer.loc[fewer["area_id"] == top["area_id"], "n"] = int(300 * wanted / now)
+    fewer.loc[fewer["area_id"] == top["area_id"], "n"] = int(1500 * wanted / now)
     after = rank(fewer, officer_hours, top_k=3, draws=1000).set_index("area_id")
     assert after.loc[top["area_id"], "rank"] > 3
+
+
+def test_the_area_with_ten_times_the_violence_and_a_quarter_of_all_harm_comes_first() -> None:
+    """By percentiles it was ninth of 21, for what it has of disorder and crimes is the least of all."""
+    others = [f"a{i:02d}" for i in range(20)]
+    rows = [(name, offence, n) for name in others for offence, n in (("robbery", 20), ("antisocial_behaviour", 400))]
+    rows += [(name, "theft", 300 + 10 * i) for i, name in enumerate(others)]
+    rows += [("worst", "robbery", 200), ("worst", "antisocial_behaviour", 100), ("worst", "theft", 20)]
+    area_events = pd.concat(
+        [events(*rows).assign(age_days=age, n=lambda frame: frame["n"] // 10) for age in range(15, 365, 35)]
+    )
+    table = rank(area_events, hours(**dict.fromkeys([*others, "worst"], 10.0)), top_k=5).set_index("area_id")
+    assert 0.2 < table.loc["worst", "harm_per_day"] / table["harm_per_day"].sum() < 0.4
+    assert table.loc["worst", "rank"] == 1
+    assert table.loc["worst", "p_top_k"] > 0.9
+
+
+def test_hours_that_were_hardly_reported_list_no_area_by_themselves() -> None:
+    names = [f"a{i:02d}" for i in range(20)]
+    area_events = events(*[(name, "robbery", 2 + 12 * i) for i, name in enumerate(names)])
+    table = rank(area_events, hours(**{name: 0.01 if name == "a00" else 24.0 for name in names}), top_k=5).set_index(
+        "area_id"
+    )
+    assert not table.loc["a00", "is_listed"]
 
 
 def test_planted_order_is_recovered_within_its_intervals() -> None:
@@ -387,4 +411,4 @@ def test_axes_without_data_are_those_on_which_no_area_differs(
     staffing = hours(a=per_day, b=per_day)
     assert axes_without_data(area_events, CODEBOOK, staffing, config=config()) == missing
     drawn = draw_areas(area_events, CODEBOOK, staffing, config=config(), seed=7)
-    assert [axis for axis in AXES if not axis_shares(drawn.axes[axis]).any()] == missing
+    assert [axis for axis in AXES if not shares_of(drawn.now)[0][axis].any()] == missing
