@@ -92,6 +92,7 @@ def forecast(
         print_json(trial_object(trial))
     else:
         click.echo(trial.title())
+        click.echo("\n".join(trial.verdicts()))
         print_frame(score_table(trial.evaluation), title="means over the origins", as_json=False)
         print_frame(difference_table(trial.evaluation), title="harmspot less each method, 95% interval", as_json=False)
         print_frame(trial.evaluation.reliability, title="calibration of the uncertainty", as_json=False)
@@ -101,7 +102,7 @@ def forecast(
         from pipeline.pages.evaluation import render_evaluation
 
         tables = {**trial.tables(), "differences": difference_table(trial.evaluation)}
-        out.write_text(render_evaluation(trial.title(), tables), encoding="utf-8")
+        out.write_text(render_evaluation(trial.title(), trial.verdicts(), tables), encoding="utf-8")
         home.progress(f"wrote {out}")
 
 

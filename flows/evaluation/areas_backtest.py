@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.evaluation.forecast_backtest import EPOCH, first_days_of
+from flows.evaluation.forecast_backtest import EPOCH, coverage_words, first_days_of
 from flows.evaluation.placed_city import open_city
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
@@ -41,7 +41,7 @@ class AreaSetTrial:
         """Return what was found as sentences for a reader who knows no statistics."""
         held = self.trial.harm_held.set_index("method")["share"]
         return [
-            *map(_coverage_words, self.trial.coverage.to_dict("records")),
+            *map(coverage_words, self.trial.coverage.to_dict("records")),
             *self._chance_words(),
             *self._calibration_words(),
             f"The {self.top_k} areas ranked first held {held.iloc[0]:.1%} of the harm of the next {self.horizon_days} "
@@ -126,16 +126,4 @@ def evaluate_area_set(
         int(events["n"].sum()),
         known_days,
         trial,
-    )
-
-
-def _coverage_words(row: dict[Any, Any]) -> str:
-    said = f"{row['nominal']:.0%}"
-    if row["lo"] <= row["nominal"] <= row["hi"]:
-        judged = "as promised"
-    else:
-        judged = "too narrow" if row["covered"] < row["nominal"] else "wider than promised"
-    return (
-        f"Of {row['cases']:,} intervals of the {row['interval']} {row['held']:,} held what came: {row['covered']:.1%} "
-        f"({row['lo']:.0%} to {row['hi']:.0%}), promised {said}: {judged}."
     )

@@ -1,5 +1,6 @@
 """Backtest of the forecast on the loaded city: rolling origins, compared with published methods."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from flows.evaluation.placed_city import open_city
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
 from geo.cells import Grid
-from models.evaluation.backtest import Evaluation, evaluate_forecast, study_cells
+from models.evaluation.backtest import HARM_FORECAST, NAIVE, Evaluation, evaluate_forecast, study_cells
 from pipeline.errors import StoreError
 
 EPOCH = date(1970, 1, 1)
@@ -58,6 +59,16 @@ class CityTrial:
             f"{self.horizon_days} days ahead, {self.cell_count:,} cells of {self.cell_size_m:g} m, "
             f"{self.event_count:,} incidents"
         )
+
+    def verdicts(self) -> list[str]:
+        """Return what was found as sentences for a reader who knows no statistics."""
+        found = self.evaluation.scores
+        harm = found[(found["metric"] == "harm_share") & (found["share"] == 0.05)].set_index("method")["value"]
+        return [
+            *map(coverage_words, self.evaluation.coverage.to_dict("records")),
+            f"The 5% of cells ranked first held {harm[HARM_FORECAST]:.1%} of the harm of the next {self.horizon_days} "
+            f"days; a plain count of a year's incidents found {harm[NAIVE]:.1%}.",
+        ]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables of the evaluation by name."""
@@ -162,5 +173,19 @@ def trial_object(trial: CityTrial) -> dict[str, Any]:
         "cell_count": trial.cell_count,
         "event_count": trial.event_count,
         **{name: to_json_rows(table) for name, table in trial.tables().items()},
+        "verdicts": trial.verdicts(),
         "notes": list(trial.evaluation.notes),
     }
+
+
+def coverage_words(row: Mapping[Any, Any]) -> str:
+    """Return a sentence about a row of `coverage`: how many intervals held what came, and how many should have."""
+    said = f"{row['nominal']:.0%}"
+    if row["lo"] <= row["nominal"] <= row["hi"]:
+        judged = "as promised"
+    else:
+        judged = "too narrow" if row["covered"] < row["nominal"] else "wider than promised"
+    return (
+        f"Of {row['cases']:,} intervals of the {row['interval']} {row['held']:,} held what came: {row['covered']:.1%} "
+        f"({row['lo']:.0%} to {row['hi']:.0%}), promised {said}: {judged}."
+    )

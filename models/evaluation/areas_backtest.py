@@ -197,18 +197,16 @@ def judge_cases(cases: pd.DataFrame, by_origin: pd.DataFrame, horizon_days: int,
 def rank_by_harmspot(history: AreaHistory, past: pd.DataFrame, seed: int) -> Ranked:
     """Rank the areas as a run does.
 
-    What came is scored as one more draw, with the configured weights: on the same scale as what was foretold.
+    What came is scored as a draw is, on the scale of what was expected, with the configured weights.
     """
     config = history.config
     drawn = draw_areas(past, history.codebook, history.officer_hours, config=config, seed=seed)
 
     def score(came: Mapping[str, Floats]) -> Floats:
-        parts = {
-            name: axis_shares(np.column_stack([drawn.ahead.axes[name], came[name]]), axis)
-            for name, axis in AXES.items()
-        }
+        means = drawn.ahead.mean_axes
+        parts = {name: axis_shares(came[name][:, None], means[name], axis) for name, axis in AXES.items()}
         weights = spread_weights(np.array([[config.weights[axis] for axis in AXES]]), parts)
-        return summed(weigh(parts, weights))[:, -1]
+        return summed(weigh(parts, weights))[:, 0]
 
     return Ranked(rank_drawn(drawn, config=config, seed=seed, previously_listed=frozenset()), score)
 

@@ -42,7 +42,7 @@ def test_events_by_day_are_those_of_the_run(home: Home) -> None:
     with open_city(home, None) as city:
         events, hours = city.area_days(None)
         window = home.settings.places.window_days
-        of_run = area_tables(city.connection, home.settings)["area_events"]
+        of_run = area_tables(city.connection, home.settings)["area_events"].query("age_days < @window")
     days = (city.last_day - date(1970, 1, 1)).days - events.pop("day")
     again = events.assign(age_days=days)[days < window]
     keys = ["area_id", "offence_code", "discovery", "is_minor_used_by_adult", "age_days"]

@@ -88,7 +88,8 @@ def test_the_order_of_rows_changes_no_bit(judged: AreaHistory) -> None:
 
 
 def test_what_came_is_scored_and_held_by_hand() -> None:
-    rows = [("a", "robbery", 40, 1), ("a", "theft", 45, 3), ("b", "homicide", 41, 1), ("b", "theft", 5, 9)]
+    rows = [("a", "robbery", 40, 1), ("a", "theft", 45, 3), ("b", "homicide", 41, 1)]
+    rows += [("a", "robbery", 3, 1), ("b", "theft", 5, 9)]  # before the origin
     events = pd.DataFrame(rows, columns=["area_id", "offence_code", "day", "n"]).assign(
         discovery="public", is_minor_used_by_adult=False
     )
@@ -102,7 +103,8 @@ def test_what_came_is_scored_and_held_by_hand() -> None:
     assert cases["came_harm_rank"].to_dict() == {"a": 2, "b": 1, "c": 3}
     assert cases["in_top_k_by_harm"].to_dict() == {"a": 0, "b": 1, "c": 0}
     shares = trial.harm_held.set_index("method")["share"]
-    assert shares["harm of 365 days"] == pytest.approx(5475 / 5846)  # b: nine thefts before
+    assert shares["harm of 365 days"] == pytest.approx(371 / 5846)
+    assert shares["incidents of 365 days"] == pytest.approx(5475 / 5846)
     assert shares["after the fact (no method)"] == pytest.approx(5475 / 5846)
     assert cases["came_rank"].to_dict() == {"a": 2, "b": 1, "c": 3}
     by_axis = came_by_axis(found, found.counted(40, 50), 10)
