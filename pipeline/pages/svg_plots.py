@@ -121,7 +121,7 @@ def calibration_plot(
         _text(LEFT, HEIGHT - 8, "forecast 0%", "label theirs"),
         _text(LEFT + side, HEIGHT - 8, "100%", "label end theirs"),
     ]
-    return _figure(title, LEFT + side + 40, HEIGHT, [*_levels(1.0, LEFT + side), diagonal, *dots, *foot])
+    return _figure(title, WIDTH, HEIGHT, [*_levels(1.0, LEFT + side), diagonal, *dots, *foot])
 
 
 def _figure(title: str, width: float, height: float, marks: Sequence[Markup]) -> Markup:

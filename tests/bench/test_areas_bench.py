@@ -55,7 +55,7 @@ def draw(name: str, plot: str) -> None:
 @pytest.mark.parametrize("town", TOWNS)
 def test_intervals_cover_planted_towns(town: str) -> None:
     planted = TOWNS[town]
-    history = AreaHistory(planted.events(), CODEBOOK, planted.officer_hours(), PlacesConfig(**PLACES))
+    history = AreaHistory(planted.events(), CODEBOOK, planted.officer_hours(), PlacesConfig(**{**PLACES, "draws": 500}))
     last = planted.days - HORIZON_DAYS
     origins = [last - HORIZON_DAYS * n for n in reversed(range(3 if planted.areas > 100 else 36))]
     found = evaluate_areas(history, origins, horizon_days=HORIZON_DAYS, seed=SEED).coverage.set_index("interval")
