@@ -6,13 +6,74 @@ area the neighbour of the second. The weights of the axes are drawn too: stochas
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from models.area_rates.bands import Drawn
 from models.arrays import Bools, Floats, Ints
-from models.places.axes import AXES, Axis
+from models.places.axes import AXES, Axis, GroupDraws, group_names, is_counted_once
 from models.statistics.rank_draws import chance_in_top, total_ranks
+
+
+@dataclass(frozen=True, slots=True)
+class AxisDraws:
+    """Draws [areas, draws] per day of every axis and of all harm, and their means [areas, 1].
+
+    The ratio is NaN if hours are unknown.
+    """
+
+    axes: Mapping[str, Floats]
+    harm: Floats
+    mean_axes: Mapping[str, Floats]
+    mean_harm: Floats
+
+
+class AxisTotals:
+    """Adds up the draws of bands, and gives those of every axis and of all harm.
+
+    Parameters
+    ----------
+    hours_per_day : Floats
+        [areas] officer hours; zero means unknown.
+    draws : int
+        number of draws.
+    """
+
+    def __init__(self, hours_per_day: Floats, draws: int) -> None:
+        self._means, self._draws = (
+            GroupDraws({group: np.zeros(shape) for group in group_names()}, np.zeros(shape), hours_per_day)
+            for shape in ((len(hours_per_day), 1), (len(hours_per_day), draws))
+        )
+
+    def add(self, stream: str, band: Drawn) -> None:
+        """Add a band; the order of bands matters to the last bit."""
+        group = stream.rsplit(" ", 1)[0]
+        for total, crimes, harm in (
+            (self._means, band.mean_crimes, band.mean_harm),
+            (self._draws, band.crimes, band.harm),
+        ):
+            total.harm[group][...] += harm
+            if is_counted_once(group):
+                total.crimes[...] += crimes
+
+    def axes(self) -> AxisDraws:
+        """Return every axis and all harm."""
+        return AxisDraws(*_axes_of(self._draws), *_axes_of(self._means))
+
+
+def _axes_of(drawn: GroupDraws) -> tuple[dict[str, Floats], Floats]:
+    """Return the values of every axis and of all harm from those of every group."""
+    axes = {name: axis.draw(drawn) if axis.draw else drawn.harm[name] for name, axis in AXES.items()}
+    return axes, summed(harm for group, harm in drawn.harm.items() if is_counted_once(group))
+
+
+def shares_of(drawn: AxisDraws) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Return the `axis_shares` of each axis [areas, draws], and of its means [areas, 1]."""
+    values = (drawn.axes, drawn.mean_axes)
+    parts, means = ({a: axis_shares(of[a], drawn.mean_axes[a], AXES[a]) for a in AXES} for of in values)
+    return parts, means
 
 
 def axis_shares(values: Floats, means: Floats, axis: Axis) -> Floats:

@@ -13,9 +13,9 @@ import pandas as pd
 from models.area_rates.bands import Drawn, decayed_counts, draw_band
 from models.area_rates.decay import AHEAD
 from models.arrays import Floats, Ints
-from models.places.area_scores import spread_weights, summed, weigh
+from models.places.area_scores import AxisDraws, AxisTotals, shares_of, spread_weights, summed, weigh
 from models.places.axes import AXES, find
-from models.places.ranking import AxisDraws, CountedEvents, PlacesConfig, combine_bands, shares_of
+from models.places.ranking import CountedEvents, PlacesConfig
 from models.statistics.rank_draws import draw_weights
 
 UNKNOWN = "is not known to the run"
@@ -96,7 +96,7 @@ class LiveAreas:
             decayed_counts(self._counts[stream][areas], config.decay),
             self._priors[stream],
             stream,
-            self._area_ids[areas],
+            self._area_ids[areas].tolist(),
             decay=config.decay,
             horizon_days=config.horizon_days,
             draws=config.draws,
@@ -105,11 +105,10 @@ class LiveAreas:
 
     def _combine(self, areas: Ints) -> AxisDraws:
         """Return the axes of some areas."""
-        bands = (
-            (stream, Drawn(*(getattr(drawn, field.name)[areas] for field in fields(drawn))))
-            for stream, drawn in self._ahead.items()
-        )
-        return combine_bands(bands, self._hours[areas], draws=self._config.draws)
+        total = AxisTotals(self._hours[areas], self._config.draws)
+        for stream, drawn in self._ahead.items():
+            total.add(stream, Drawn(*(getattr(drawn, field.name)[areas] for field in fields(drawn))))
+        return total.axes()
 
 
 def _replace(drawn: Drawn, areas: Ints, new: Drawn) -> None:

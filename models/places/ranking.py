@@ -7,7 +7,7 @@ underlying rate now stands beside it. Police discoveries are counted but do not 
 patrols (Ensign et al. 2018, PMLR 81).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,22 +15,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.area_rates.bands import BandPrior, Drawn, decayed_counts, draw_band, fit_band
+from models.area_rates.bands import BandPrior, decayed_counts, draw_band, fit_band
 from models.area_rates.decay import AHEAD, Decay
 from models.area_rates.past_origins import ORIGINS, origins_known
 from models.arrays import Bools, Floats, Ints
 from models.checks import expect
 from models.places.area_scores import (
-    axis_shares,
+    AxisDraws,
+    AxisTotals,
     chance,
     rank_scores,
     ranks_without,
+    shares_of,
     shares_of_score,
     spread_weights,
     summed,
     weigh,
 )
-from models.places.axes import AXES, GroupDraws, Kinds, find, group_names, is_counted_once
+from models.places.axes import AXES, GroupDraws, Kinds, find, group_names
 from models.places.counterfactuals import moves_out_if
 from models.statistics.intervals import LOWER, UPPER, hold_points
 from models.statistics.pareto import is_on_front
@@ -94,19 +96,6 @@ class PlacesConfig:
             previously_listed=previously_listed,
             has_harm=has_harm,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class AxisDraws:
-    """Draws [areas, draws] per day of every axis and of all harm, and their means [areas, 1].
-
-    The ratio is NaN if hours are unknown.
-    """
-
-    axes: Mapping[str, Floats]
-    harm: Floats
-    mean_axes: Mapping[str, Floats]
-    mean_harm: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,21 +189,22 @@ def draw_areas(
     decay = config.decay
     if band_priors is None:
         band_priors = events.fit_priors()
-    drawn = {
-        stream: draw_band(
-            decayed_counts(events.of_window(stream), decay), prior, stream, hours.index, decay=decay,
-            horizon_days=config.horizon_days, draws=config.draws, seed=seed,
+    now, ahead = (AxisTotals(hours["hours_per_day"].to_numpy(float), config.draws) for _ in ("now", "ahead"))
+    for stream, prior in band_priors.items():
+        decayed = decayed_counts(events.of_window(stream), decay)
+        drawn = draw_band(
+            decayed,
+            prior,
+            stream,
+            hours.index.tolist(),
+            decay=decay,
+            horizon_days=config.horizon_days,
+            draws=config.draws,
+            seed=seed,
         )
-        for stream, prior in band_priors.items()
-    }  # fmt: skip
-    now, ahead = (
-        combine_bands(
-            ((stream, getattr(band, when)) for stream, band in drawn.items()),
-            hours["hours_per_day"].to_numpy(float), draws=config.draws,
-        )
-        for when in ("now", "ahead")
-    )  # fmt: skip
-    return AreaDraws(hours, now, ahead, *events.whole_counts())
+        now.add(stream, drawn.now)
+        ahead.add(stream, drawn.ahead)
+    return AreaDraws(hours, now.axes(), ahead.axes(), *events.whole_counts())
 
 
 def fit_band_priors(
@@ -279,39 +269,8 @@ class CountedEvents:
 
     def _count(self, stream: str, days: int) -> Floats:
         which = self._is_counted & (self._age < days)
-        columns = (values[which] for values in (self._area, self._kind, self._age, self._n))
-        return self.kinds.count(stream, *columns, shape=(self._areas, days + AHEAD))
-
-
-def combine_bands(bands: Iterable[tuple[str, Drawn]], hours_per_day: Floats, *, draws: int) -> AxisDraws:
-    """Return the draws of every axis and of all harm from those of every group and band.
-
-    Parameters
-    ----------
-    hours_per_day : Floats
-        [areas] officer hours; zero means unknown.
-    """
-    mean, drawn = (
-        GroupDraws(
-            {group: np.zeros((len(hours_per_day), n)) for group in group_names()},
-            np.zeros((len(hours_per_day), n)),
-            hours_per_day,
-        )
-        for n in (1, draws)
-    )
-    for stream, band in bands:
-        group = stream.rsplit(" ", 1)[0]
-        for total, crimes, harm in ((mean, band.mean_crimes, band.mean_harm), (drawn, band.crimes, band.harm)):
-            total.harm[group][...] += harm
-            if is_counted_once(group):
-                total.crimes[...] += crimes
-    return AxisDraws(*_axes_of(drawn), *_axes_of(mean))
-
-
-def _axes_of(drawn: GroupDraws) -> tuple[dict[str, Floats], Floats]:
-    """Return the values of every axis and of all harm from those of every group."""
-    axes = {name: axis.draw(drawn) if axis.draw else drawn.harm[name] for name, axis in AXES.items()}
-    return axes, summed(harm for group, harm in drawn.harm.items() if is_counted_once(group))
+        area, kind, age, n = (values[which] for values in (self._area, self._kind, self._age, self._n))
+        return self.kinds.count(stream, area, kind, age, n, shape=(self._areas, days + AHEAD))
 
 
 def rank_drawn(
@@ -365,13 +324,6 @@ def rank_drawn(
     shares = {axis: of_axis[:, 0] for axis, of_axis in means.items()}
     table["moves_out_if"] = moves_out_if(table, shares, spread.mean(axis=0).tolist(), top_k=config.top_k)
     return hold_points(table).sort_values("rank", ignore_index=True)
-
-
-def shares_of(drawn: AxisDraws) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Return the `axis_shares` of each axis [areas, draws], and of its means [areas, 1]."""
-    values = (drawn.axes, drawn.mean_axes)
-    parts, means = ({a: axis_shares(of[a], drawn.mean_axes[a], AXES[a]) for a in AXES} for of in values)
-    return parts, means
 
 
 def axes_without_data(

@@ -260,7 +260,7 @@ def test_a_set_has_its_own_size_of_list(town: Town) -> None:
     main, sets = town.ranked()
     beats = of_set(sets, "beat")
     assert beats["top_k"].unique().tolist() == [2]
-    assert beats["p_top_k"].sum() == pytest.approx(2)
+    assert 1.8 < beats["p_top_k"].sum() <= 2  # less where nothing is drawn in more than all but two: nobody ties in
     assert main["p_top_k"].sum() == pytest.approx(1)
 
 

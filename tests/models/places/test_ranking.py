@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.area_rates.decay import Decay
-from models.places.area_scores import spread_weights
+from models.places.area_scores import shares_of, spread_weights
 from models.places.axes import AXES
 from models.places.live_areas import LiveAreas
 from models.places.ranking import (
@@ -19,7 +19,6 @@ from models.places.ranking import (
     fit_band_priors,
     rank_areas,
     rank_drawn,
-    shares_of,
 )
 from tests.soak import sample
 
