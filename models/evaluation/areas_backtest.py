@@ -17,10 +17,11 @@ from models.evaluation.isotonic import isotonic_curve, judge_calibration
 from models.places.area_scores import axis_shares, spread_weights, summed, weigh
 from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
 from models.places.ranking import INTERVAL, PlacesConfig, draw_areas, rank_drawn
-from models.statistics.rank_draws import rank_draws, total_ranks
+from models.statistics.rank_draws import draw_weights, rank_draws, total_ranks
 
 MINIMUM_CASES = 200  # in a bin of P(in the top K); bins with fewer are pooled
 BIN_WIDTH = 0.1
+JUDGING_WEIGHTS = 101  # draws of the axis weights, of which each area is judged with one
 LOOK_BACK_DAYS = 365  # of the simple comparators
 OURS, CEILING = "harmspot", "after the fact (no method)"
 # What each interval is judged by: lower end, upper end, and the outcome, which are columns of `AreaTrial.cases`.
@@ -43,7 +44,8 @@ class Ranked:
     table : pd.DataFrame
         area_id, rank, p_top_k, harm_per_day and any of the intervals in `JUDGED`; one row per area.
     score : Callable[[Mapping[str, Floats]], Floats] | None
-        scores [areas] of what came, by area_id, from the value [areas] that came of each axis; None judges by harm.
+        scores [areas, draws of the weights] of what came, by area_id, from the value [areas] that came of each axis;
+        None judges by harm.
     """
 
     table: pd.DataFrame
@@ -74,7 +76,7 @@ class AreaTrial:
         origin_day, method, share.
     cases : pd.DataFrame
         origin_day, area_id; the columns of the ranking that are judged, and the outcomes: came_harm_per_day,
-        came_harm_rank, came_score, came_rank, in_top_k, in_top_k_by_harm.
+        came_harm_rank, came_rank (by score, with drawn weights), in_top_k, in_top_k_by_harm.
     """
 
     coverage: pd.DataFrame
@@ -164,7 +166,7 @@ def evaluate_areas(
             continue
         ranked = rank(history.before(origin))
         table = ranked.table.set_index("area_id").loc[history.area_ids]
-        outcomes = _outcomes(ranked, history, coming, horizon_days)
+        outcomes = _outcomes(ranked, history, coming, horizon_days, origin)
         cases.append(table[[name for name in table if name in SAID]].assign(**outcomes, origin_day=origin))
         held += [(origin, method, share) for method, share in _harm_held(table, history, coming, origin)]
     if not cases:
@@ -197,7 +199,8 @@ def judge_cases(cases: pd.DataFrame, by_origin: pd.DataFrame, horizon_days: int,
 def rank_by_harmspot(history: AreaHistory, past: pd.DataFrame, seed: int) -> Ranked:
     """Rank the areas as a run does.
 
-    What came is scored as a draw is, on the scale of what was expected, with the configured weights.
+    What came is scored as a draw is, on the scale of what was expected. Nobody can observe which weights of the axes
+    are right, and what is published holds that doubt, too: so what came is scored with drawn weights.
     """
     config = history.config
     drawn = draw_areas(past, history.codebook, history.officer_hours, config=config, seed=seed)
@@ -205,8 +208,9 @@ def rank_by_harmspot(history: AreaHistory, past: pd.DataFrame, seed: int) -> Ran
     def score(came: Mapping[str, Floats]) -> Floats:
         means = drawn.ahead.mean_axes
         parts = {name: axis_shares(came[name][:, None], means[name], axis) for name, axis in AXES.items()}
-        weights = spread_weights(np.array([[config.weights[axis] for axis in AXES]]), parts)
-        return summed(weigh(parts, weights))[:, 0]
+        centre = [config.weights[axis] for axis in AXES]
+        weights = draw_weights(seed + 1, centre, config.concentration, JUDGING_WEIGHTS)
+        return summed(weigh(parts, spread_weights(weights, parts)))
 
     return Ranked(rank_drawn(drawn, config=config, seed=seed, previously_listed=frozenset()), score)
 
@@ -244,16 +248,18 @@ def interval_scores(lo: Floats, hi: Floats, came: Floats, level: float = INTERVA
 
 
 def _outcomes(
-    ranked: Ranked, history: AreaHistory, coming: pd.DataFrame, horizon_days: int
+    ranked: Ranked, history: AreaHistory, coming: pd.DataFrame, horizon_days: int, origin: int
 ) -> dict[str, Floats | Ints]:
     top_k, harm = history.config.top_k, history.total(coming, "harm") / horizon_days
     by_harm = rank_draws(harm[:, None])[:, 0]
     found = {"came_harm_per_day": harm, "came_harm_rank": by_harm, "in_top_k_by_harm": (by_harm <= top_k).astype(float)}
     if ranked.score is None:
         return found
-    score = ranked.score(came_by_axis(history, coming, horizon_days))
-    by_score = rank_draws(score[:, None])[:, 0]
-    return found | {"came_score": score, "came_rank": by_score, "in_top_k": (by_score <= top_k).astype(float)}
+    scores = ranked.score(came_by_axis(history, coming, horizon_days))
+    areas = np.arange(len(scores))
+    one = (areas + origin) % scores.shape[1]  # each area at each origin with one of the draws of the weights
+    by_score = rank_draws(scores)[areas, one]
+    return found | {"came_rank": by_score, "in_top_k": (by_score <= top_k).astype(float)}
 
 
 def _harm_held(
