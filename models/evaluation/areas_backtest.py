@@ -27,7 +27,6 @@ OURS, CEILING = "harmspot", "after the fact (no method)"
 # What each interval is judged by: lower end, upper end, and the outcome, which are columns of `AreaTrial.cases`.
 JUDGED = {
     "rank by score": ("rank_lo", "rank_hi", "came_rank"),
-    "rank by score, against harm": ("rank_lo", "rank_hi", "came_harm_rank"),
     "rank by harm": ("harm_rank_lo", "harm_rank_hi", "came_harm_rank"),
     "harm per day": ("harm_per_day_lo", "harm_per_day_hi", "came_harm_per_day"),
 }

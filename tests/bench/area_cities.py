@@ -1,10 +1,13 @@
 """Incidents of Philadelphia and Houston by area and day, and the area ranking as it was before scores were shares."""
 
+from collections.abc import Mapping
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import yaml
 
+from models.arrays import Floats
 from models.evaluation.areas_backtest import AreaHistory, Ranked
 from models.places.axes import AXES, codebook_axes, group_names, groups, is_counted_once
 from models.places.ranking import PlacesConfig
@@ -88,8 +91,7 @@ def ranked_by_percentiles(history: AreaHistory, past: pd.DataFrame) -> Ranked:
     axes = {name: crimes / hours if axis.draw else harm[name] for name, axis in AXES.items()}
     parts = {name: percentiles(values) * bool(np.ptp(values)) for name, values in axes.items()}
     weights = draw_weights(SEED, [config.weights[axis] for axis in AXES], config.concentration, config.draws)
-    weights = weights * [bool(parts[axis].any()) for axis in AXES]
-    scores = sum(weights[:, n] / weights.sum(axis=1) * parts[axis] for n, axis in enumerate(AXES))
+    scores = _weighed(parts, weights)
     all_harm = sum(values for group, values in harm.items() if is_counted_once(group))
     p_top_k = chance_in_top(scores, config.top_k)
     lo, hi = np.quantile(rank_draws(scores), [0.1, 0.9], axis=1, method="inverted_cdf")
@@ -100,10 +102,22 @@ def ranked_by_percentiles(history: AreaHistory, past: pd.DataFrame) -> Ranked:
             "rank": total_ranks(p_top_k, scores.mean(axis=1), ids=ids),
             "rank_lo": lo,
             "rank_hi": hi,
+            "harm_rank_lo": lo,  # it published one rank, for harm as for all else
+            "harm_rank_hi": hi,
             "p_top_k": p_top_k,
             "harm_per_day": all_harm.mean(axis=1),
             "harm_per_day_lo": harm_lo,
             "harm_per_day_hi": harm_hi,
         }
     )
-    return Ranked(hold_points(table))
+
+    def score(came: Mapping[str, Floats]) -> Floats:
+        placed = {name: percentiles(values[:, None]) * bool(np.ptp(values)) for name, values in came.items()}
+        return _weighed(placed, weights[:101])
+
+    return Ranked(hold_points(table), score)
+
+
+def _weighed(parts: Mapping[str, Floats], weights: Floats) -> Floats:
+    known = weights * [bool(parts[axis].any()) for axis in AXES]
+    return sum(known[:, n] / known.sum(axis=1) * parts[axis] for n, axis in enumerate(AXES))

@@ -85,9 +85,9 @@ def test_coverage_is_drawn() -> None:
     for city in ORIGINS:
         for rule, kind in (("before", "theirs"), ("now", "ours")):
             found = judged(city, rule).coverage.set_index("interval")
-            for interval, words in (("rank by score, against harm", "rank"), ("harm per day", "harm per day")):
+            for interval, words in (("rank by harm", "rank"), ("harm per day", "harm")):
                 covered, lo, hi = found.loc[interval, ["covered", "lo", "hi"]]
-                rows.append(Interval(f"{city}: {words}, {rule}", covered, lo, hi, kind))
+                rows.append(Interval(f"{city}: {words}, {rule}".removeprefix("Philadelphia, "), covered, lo, hi, kind))
     title = "Share of 80% intervals that held what came in 30 days"
     draw("area_coverage.svg", str(interval_plot(rows, title=title, is_share=True, promised=0.8)))
     found = judged("Philadelphia, tracts")
