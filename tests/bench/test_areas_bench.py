@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from models.evaluation.areas_backtest import AreaHistory, AreaTrial, evaluate_areas
+from models.evaluation.backtest import block_bootstrap, block_length
 from models.places.ranking import PlacesConfig
 from pipeline.pages.area_evaluation import reliability_plot
 from pipeline.pages.svg_plots import Interval, interval_plot, line_plot
@@ -110,7 +111,9 @@ def test_the_months_of_2019(city: str) -> None:
     print(f"\n{city}: the first five, and the share of the next 30 days' harm in them\n{table.round(4).to_string()}")
     print("mean", {name: round(float(values.mean()), 4) for name, values in held.items()})
     ahead = held["now"] - held["before"]
-    print(f"now less before {ahead.mean():.4f}: ahead in {(ahead > 0).sum()}, behind in {(ahead < 0).sum()} months")
+    lo, hi = block_bootstrap(ahead.to_numpy(), block_length(len(ahead), ORIGINS[city], HORIZON_DAYS), SEED)
+    print(f"now less before {ahead.mean():.4f} ({lo:.4f} to {hi:.4f}): ahead in {(ahead > 0).sum()} months, "
+          f"behind in {(ahead < 0).sum()}")  # fmt: skip
     for rule, trial in (("before", before), ("now", now)):
         print(f"rank correlation with the harm that came, {rule}: {_agreement(trial):.4f}")
     if city == "Philadelphia, districts":
