@@ -75,7 +75,8 @@ def area_lines(row: dict[str, Any]) -> list[str]:
         f"{area_set}{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
         f"(80% between {row['rank_lo']} and {row['rank_hi']}), {'listed' if row['is_listed'] else 'not listed'}",
         f"Chance of being among the top over the days ahead: {row['p_top_k']:.2f} "
-        f"(with the axis weights held fixed {row['p_top_k_fixed_weights']:.2f}; by the rates now {row['p_top_k_now']:.2f})",
+        f"(with the axis weights held fixed {row['p_top_k_fixed_weights']:.2f}, "
+        f"by the rates now {row['p_top_k_now']:.2f})",
         f"Expected harm {row['harm_per_day']:,.1f} days of guideline prison a day "
         f"(80% between {row['harm_per_day_lo']:,.1f} and {row['harm_per_day_hi']:,.1f})",
         f"What the score is made of: {shares}",
