@@ -48,7 +48,7 @@ def rank_set(
         frames.area_evidence,
         codebook,
         frames.officer_hours,
-        config=config,
+        config=config.on_record(frames.area_events),
         seed=seed,
         previously_listed=previously_listed,
     )
