@@ -12,7 +12,7 @@ from models.evaluation.areas_backtest import AreaHistory, AreaTrial, evaluate_ar
 from models.evaluation.backtest import block_bootstrap, block_length
 from models.places.ranking import PlacesConfig
 from pipeline.pages.area_evaluation import reliability_plot
-from pipeline.pages.svg_plots import Interval, interval_plot, line_plot
+from pipeline.pages.svg_plots import Interval, interval_plot
 from tests.bench.area_cities import BOUNDARIES, DATA, ORIGINS, ROOT, SEED, area_history, ranked_by_percentiles
 from tests.models.places.planted_areas import CODEBOOK, PlantedAreas
 
@@ -117,9 +117,6 @@ def test_the_months_of_2019(city: str) -> None:
           f"behind in {(ahead < 0).sum()}")  # fmt: skip
     for rule, trial in (("before", before), ("now", now)):
         print(f"rank correlation with the harm that came, {rule}: {_agreement(trial):.4f}")
-    if city == "Philadelphia, districts":
-        title = "Share of the next 30 days' harm in the first five districts"
-        draw("area_months.svg", str(line_plot(months, {name: list(each) for name, each in held.items()}, title=title)))
 
 
 def _shares(trial: AreaTrial, method: str) -> pd.Series:
