@@ -62,7 +62,7 @@ MODELS = {
     "models.operations": BASICS | {"models.statistics", "models.governance", "models.places"},
     "models.people_scores": BASICS | {"models.statistics"},
     "models.people_lists": BASICS | {"models.statistics", "models.people_scores", "models.changes"},
-    "models.evaluation": BASICS | {"models.statistics", "models.forecast"},
+    "models.evaluation": BASICS | {"models.statistics", "models.forecast", "models.places"},
     "models.simulate.world": set(),
     "models.simulate.output": {"models.simulate.world"},
     "models.simulate.behaviour": {"models.simulate.world", "models.simulate.output"},

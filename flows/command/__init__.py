@@ -33,7 +33,7 @@ VERBS = {
     "promises": "Print announced promises and whether they were kept.",
     "lists": "Register, open, approve, override, revoke and export the lists of people.",
     "layers": "Rewrite the map layers and the report of a kept run.",
-    "evaluate": "Score forecasts and person rates against outcomes; test near repeats; run the NIJ challenge.",
+    "evaluate": "Score forecasts, area rankings and person rates; test near repeats; run the NIJ challenge.",
     "simulate": "Write a simulated town as event files.",
     "dead-letters": "List the rows that could not be used, with reason, column, value and line.",
     "replay": "Reprocess dead letters after fixing their cause.",

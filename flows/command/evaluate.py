@@ -1,4 +1,4 @@
-"""`harmspot evaluate`: score forecasts and person rates against outcomes, and test for near repeats."""
+"""`harmspot evaluate`: score forecasts, area rankings and person rates against outcomes; test for near repeats."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from flows.command.options import (
     FOLDER,
     PATH,
     Day,
+    area_set_option,
     json_option,
     page_option,
     pass_any_home,
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 
 @click.group("evaluate")
 def command() -> None:
-    """Score forecasts and person rates against outcomes, and test the near-repeat pattern behind them.
+    """Score forecasts, area rankings and person rates against outcomes, and test for near repeats.
 
     \b
     Examples:
       harmspot --home city evaluate forecast --origins 12 --out record.html
+      harmspot --home city evaluate areas --origins 12 --out areas.html
       harmspot --home city evaluate near-repeat
       harmspot evaluate nij --events portland.parquet --boundary districts.geojson --month 2017-02
       harmspot evaluate people --records people.parquet --mapping configs/records/broward.yaml --out people.html
@@ -90,6 +92,7 @@ def forecast(
         print_json(trial_object(trial))
     else:
         click.echo(trial.title())
+        click.echo("\n".join(trial.verdicts()))
         print_frame(score_table(trial.evaluation), title="means over the origins", as_json=False)
         print_frame(difference_table(trial.evaluation), title="harmspot less each method, 95% interval", as_json=False)
         print_frame(trial.evaluation.reliability, title="calibration of the uncertainty", as_json=False)
@@ -99,7 +102,63 @@ def forecast(
         from pipeline.pages.evaluation import render_evaluation
 
         tables = {**trial.tables(), "differences": difference_table(trial.evaluation)}
-        out.write_text(render_evaluation(trial.title(), tables), encoding="utf-8")
+        out.write_text(render_evaluation(trial.title(), trial.verdicts(), tables), encoding="utf-8")
+        home.progress(f"wrote {out}")
+
+
+@command.command("areas")
+@click.option("--origins", type=COUNT, default=12, help="Number of past days to rank as of.")
+@click.option("--every-days", type=COUNT, help="Days between origins (default: the horizon).")
+@click.option("--last", type=Day(), help="Last day that is scored (default: day of the latest incident).")
+@click.option("--horizon-days", type=COUNT, help="Days ahead (default: from the settings).")
+@area_set_option
+@page_option
+@json_option
+@pass_home
+def areas(
+    home: "Home",
+    origins: int,
+    every_days: int | None,
+    last: date | None,
+    horizon_days: int | None,
+    area_set: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Rank the areas as of past days and compare what was published of them with what came.
+
+    Says how many of the 80% intervals of rank and harm held what came, how often a chance of being among the first
+    areas came true, and how much of the harm the first areas held. Intervals of these figures are 95% block-bootstrap
+    intervals over the origins.
+
+    \b
+    Example:
+      harmspot --home city evaluate areas --origins 12 --out areas.html
+    """
+    from flows.evaluation.areas_backtest import evaluate_area_set
+
+    horizon_days = horizon_days or home.settings.places.horizon_days
+    found = evaluate_area_set(
+        home,
+        origins=origins,
+        every_days=every_days or horizon_days,
+        horizon_days=horizon_days,
+        area_set=area_set,
+        last_day=last,
+    )
+    if as_json:
+        print_json(found.as_json())
+    else:
+        click.echo(found.title())
+        click.echo("\n".join(found.verdicts()))
+        print_frame(found.trial.coverage, title="intervals and what came", as_json=False)
+        print_frame(found.trial.reliability, title=f"chance of being in the top {found.top_k}", as_json=False)
+        print_frame(found.trial.chances, title="chances as published and calibrated", as_json=False)
+        print_frame(found.trial.harm_held, title="share of harm held, mean over the origins", as_json=False)
+    if out:
+        from pipeline.pages.area_evaluation import render_area_evaluation
+
+        out.write_text(render_area_evaluation(found.title(), found.verdicts(), found.tables()), encoding="utf-8")
         home.progress(f"wrote {out}")
 
 

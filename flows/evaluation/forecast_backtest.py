@@ -1,5 +1,6 @@
 """Backtest of the forecast on the loaded city: rolling origins, compared with published methods."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from flows.evaluation.placed_city import open_city
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
 from geo.cells import Grid
-from models.evaluation.backtest import Evaluation, evaluate_forecast, study_cells
+from models.evaluation.backtest import HARM_FORECAST, NAIVE, Evaluation, evaluate_forecast, study_cells
 from pipeline.errors import StoreError
 
 EPOCH = date(1970, 1, 1)
@@ -30,8 +31,13 @@ class Plan:
 
     def first_days(self, last_day: date) -> list[date]:
         """Return the first days of the horizons, the last of which ends with `last_day`."""
-        latest = last_day - timedelta(days=self.horizon_days - 1)
-        return [latest - timedelta(days=self.every_days * n) for n in reversed(range(self.origins))]
+        return first_days_of(last_day, origins=self.origins, every_days=self.every_days, horizon_days=self.horizon_days)
+
+
+def first_days_of(last_day: date, *, origins: int, every_days: int, horizon_days: int) -> list[date]:
+    """Return the first days of horizons, the last of which ends with `last_day`."""
+    latest = last_day - timedelta(days=horizon_days - 1)
+    return [latest - timedelta(days=every_days * n) for n in reversed(range(origins))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,16 @@ class CityTrial:
             f"{self.horizon_days} days ahead, {self.cell_count:,} cells of {self.cell_size_m:g} m, "
             f"{self.event_count:,} incidents"
         )
+
+    def verdicts(self) -> list[str]:
+        """Return what was found as sentences for a reader who knows no statistics."""
+        found = self.evaluation.scores
+        harm = found[(found["metric"] == "harm_share") & (found["share"] == 0.05)].set_index("method")["value"]
+        return [
+            *map(coverage_words, self.evaluation.coverage.to_dict("records")),
+            f"The 5% of cells ranked first held {harm[HARM_FORECAST]:.1%} of the harm of the next {self.horizon_days} "
+            f"days; a plain count of a year's incidents found {harm[NAIVE]:.1%}.",
+        ]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables of the evaluation by name."""
@@ -157,5 +173,19 @@ def trial_object(trial: CityTrial) -> dict[str, Any]:
         "cell_count": trial.cell_count,
         "event_count": trial.event_count,
         **{name: to_json_rows(table) for name, table in trial.tables().items()},
+        "verdicts": trial.verdicts(),
         "notes": list(trial.evaluation.notes),
     }
+
+
+def coverage_words(row: Mapping[Any, Any]) -> str:
+    """Return a sentence about a row of `coverage`: how many intervals held what came, and how many should have."""
+    said = f"{row['nominal']:.0%}"
+    if row["lo"] <= row["nominal"] <= row["hi"]:
+        judged = "as promised"
+    else:
+        judged = "too narrow" if row["covered"] < row["nominal"] else "wider than promised"
+    return (
+        f"Of {row['cases']:,} intervals of the {row['interval']} {row['held']:,} held what came: {row['covered']:.1%} "
+        f"({row['lo']:.0%} to {row['hi']:.0%}), promised {said}: {judged}."
+    )

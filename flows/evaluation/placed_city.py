@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -12,7 +13,8 @@ import pandas as pd
 from flows.home.home import Home
 from flows.home.settings import Settings
 from flows.home.store_access import open_home_snapshot
-from flows.run.assembly import Map, place_incidents, query, read_map, read_run_codebook
+from flows.run.area_sets import further_set
+from flows.run.assembly import Map, officer_hours, place_incidents, query, read_map, read_run_codebook
 from pipeline.errors import StoreError
 
 
@@ -37,6 +39,27 @@ class PlacedCity:
             time_zone=self.settings.force.time_zone,
             **parameters,
         )
+
+    def area_days(self, area_set: str | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the incidents before `until` by area and day, and the officer hours, of a set; None is the main one.
+
+        Raises
+        ------
+        StoreError
+            The settings name no such set.
+        """
+        sets, geography = self.settings.force.areas, self.geography
+        hours = officer_hours(self.connection, geography.areas, self.until, self.settings)
+        read = partial(
+            query, self.connection, "evaluation#area_days", until=self.until, time_zone=self.settings.force.time_zone
+        )
+        if area_set in (None, sets.set):
+            return read(), hours
+        if area_set not in geography.further:
+            known = ", ".join([sets.set, *sorted(geography.further)])
+            raise StoreError(f"no set of areas {area_set!r}; the settings have {known}")
+        with further_set(self.connection, area_set, geography, hours, self.until, self.settings) as hours_of_set:
+            return read(), hours_of_set
 
 
 @contextmanager

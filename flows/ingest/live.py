@@ -169,11 +169,12 @@ class Live:
         from geo.market_shapes import visibility
 
         settings, geography = self._settings, self._geography
+        events = area_events(connection, settings)
         self._areas = LiveAreas(
-            area_events(connection, settings),
+            events,
             self._codebook,
             officer_hours(connection, geography.areas, self._as_of, settings),
-            config=settings.places,
+            config=settings.places.on_record(events),
             seed=settings.seed,
         )
         visible = visibility(

@@ -48,7 +48,7 @@ def rank_set(
         frames.area_evidence,
         codebook,
         frames.officer_hours,
-        config=config,
+        config=config.on_record(frames.area_events),
         seed=seed,
         previously_listed=previously_listed,
     )
@@ -126,14 +126,27 @@ def _frames_of(
     settings: Settings,
 ) -> AreaFrames:
     """Return the frames of a further set, by the queries of the main set."""
+    with further_set(connection, name, geography, officer_hours, as_of, settings) as hours:
+        return AreaFrames(**area_tables(connection, settings), officer_hours=hours)
+
+
+@contextmanager
+def further_set(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    geography: Map,
+    officer_hours: pd.DataFrame,
+    as_of: datetime,
+    settings: Settings,
+) -> Iterator[pd.DataFrame]:
+    """Yield the officer hours of a further set, while queries find its placed incidents in place of the main set's."""
     areas = geography.further[name]
     others = [geography.areas, *(further for other, further in geography.further.items() if other != name)]
     with _own_schema(connection):
         area_names_of(connection, own_names(areas, others))
         place_snapshot(connection, replace(geography, areas=areas), as_of, settings)
         reported = reported_hours(connection, as_of, settings)
-        tables = area_tables(connection, settings)
-    return AreaFrames(**tables, officer_hours=_officer_hours(areas, reported, geography.areas, officer_hours))
+        yield _officer_hours(areas, reported, geography.areas, officer_hours)
 
 
 @contextmanager

@@ -12,12 +12,13 @@ import numpy as np
 from scipy.special import gammaln
 
 from models.area_rates.decay import AHEAD, Decay
-from models.arrays import Floats
+from models.arrays import Floats, Ints
 from models.statistics.empirical_bayes import GammaPrior
 
 ORIGINS = 13  # a year of 28 days and more
 SPREADS = np.geomspace(1e-5, 3.0, 64)
 KNOWN_SHARE = 0.5
+RECORDED_SHARE, WHOLE_SHARE, MANY = 0.99, 0.9, 200
 STEP = 6  # of the coarse search
 PRIOR_SD = 1.0  # of the logarithm of a variance
 
@@ -32,6 +33,25 @@ class Spread:
 
 # Median over groups and bands of Philadelphia's districts (2017–2019) and Houston's beats (2010), 30 days.
 DEFAULT = Spread(area=0.01, force=0.01)
+
+
+def days_on_record(age_days: Ints, n: Ints, window_days: int) -> int:
+    """Return over how many days the incidents of the window are recorded.
+
+    A record younger than the window has its exposure: counts over the whole window would halve the rates of a force
+    that has sent half a year. The oldest hundredth of the incidents may be strays from before it began. A record of
+    nearly the whole window, or of few incidents, counts as whole.
+
+    Parameters
+    ----------
+    age_days, n : Ints
+        ages in whole days, and incidents of each.
+    """
+    inside = age_days < window_days
+    per_day = np.bincount(np.maximum(age_days[inside], 0), n[inside], minlength=1)
+    total = per_day.sum()
+    days = int(np.searchsorted(per_day.cumsum(), RECORDED_SHARE * total)) + 1
+    return window_days if total < MANY or days > WHOLE_SHARE * window_days else days
 
 
 def origins_known(per_day: Floats, decay: Decay, horizon_days: int) -> int:

@@ -41,6 +41,9 @@ class Evaluation:
         decile, share; of the randomised probability integral transform of counts in cells with P(none) < 0.8.
     calibration : pd.DataFrame
         share, bin, cell_horizons, forecast, observed; chances of being in the top share.
+    coverage : pd.DataFrame
+        interval, nominal, cases, held, covered, lo, hi (95% block-bootstrap interval over origins); of the interval of
+        expected harm in cells with P(none) < 0.8.
     reliability : pd.DataFrame
         measure, value.
     stability : pd.DataFrame
@@ -55,6 +58,7 @@ class Evaluation:
     differences: pd.DataFrame
     transform: pd.DataFrame
     calibration: pd.DataFrame
+    coverage: pd.DataFrame
     reliability: pd.DataFrame
     stability: pd.DataFrame
     by_origin: pd.DataFrame
@@ -163,6 +167,7 @@ def evaluate_forecast(
         differences=_difference_table(by_origin, block, seed),
         transform=transform_deciles(judged, seed),
         calibration=pd.concat([calibration_table(judged, share) for share in TOP_SHARES], ignore_index=True),
+        coverage=_coverage(forecasts, block, seed),
         reliability=_reliability(judged),
         stability=_stability(tops),
         by_origin=by_origin,
@@ -184,11 +189,16 @@ def top_parts(harm: Floats, places: int) -> Floats:
 
 def block_bootstrap(values: Floats, block: int, seed: int, level: float = 0.95) -> tuple[float, float]:
     """Return the interval of the mean of a series by circular block bootstrap (Politis and Romano 1992)."""
-    random = np.random.default_rng(seed)
-    starts = random.integers(len(values), size=(RESAMPLES, -(-len(values) // block)))
-    picked = (starts[:, :, None] + np.arange(block)).reshape(RESAMPLES, -1)[:, : len(values)] % len(values)
-    lo, hi = np.quantile(values[picked].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    means = values[block_resamples(len(values), block, seed)].mean(axis=1)
+    lo, hi = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(lo), float(hi)
+
+
+def block_resamples(count: int, block: int, seed: int) -> Ints:
+    """Return positions [resamples, count] of a series in a circular block bootstrap of it."""
+    starts = np.random.default_rng(seed).integers(count, size=(RESAMPLES, -(-count // block)))
+    picked: Ints = (starts[:, :, None] + np.arange(block)).reshape(RESAMPLES, -1)[:, :count] % count
+    return picked
 
 
 def block_length(count: int, origins: Sequence[int], horizon_days: int) -> int:
@@ -300,6 +310,20 @@ def _judged(drawn: pd.DataFrame, excess: Floats, events: Floats, harm: Floats) -
     parts = {f"in_top_{share}": top_parts(harm, places_of(share, len(harm))) for share in TOP_SHARES}
     names = {f"p_top{share * 100:.0f}": f"p_top_{share}" for share in TOP_SHARES}
     return drawn.rename(columns=names).assign(excess=excess, p_none=np.exp(log_none), events=events, harm=harm, **parts)
+
+
+def _coverage(forecasts: Sequence[pd.DataFrame], block: int, seed: int) -> pd.DataFrame:
+    held, cases = np.zeros(len(forecasts)), np.zeros(len(forecasts))
+    for origin, judged in enumerate(forecasts):
+        busy = judged[judged["p_none"] < BUSY_NO_EVENT]
+        held[origin] = ((busy["harm"] >= busy["expected_harm_lo"]) & (busy["harm"] <= busy["expected_harm_hi"])).sum()
+        cases[origin] = len(busy)
+    picked = block_resamples(len(forecasts), block, seed)
+    shares = held[picked].sum(axis=1) / np.maximum(cases[picked].sum(axis=1), 1)
+    lo, hi = np.quantile(shares, [0.025, 0.975])
+    covered = held.sum() / max(cases.sum(), 1)
+    row = ("harm where something is expected", 0.8, int(cases.sum()), int(held.sum()), covered, lo, hi)
+    return pd.DataFrame([row], columns=["interval", "nominal", "cases", "held", "covered", "lo", "hi"])
 
 
 def _reliability(judged: pd.DataFrame) -> pd.DataFrame:

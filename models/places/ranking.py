@@ -8,7 +8,7 @@ patrols (Ensign et al. 2018, PMLR 81).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import pandas as pd
 
 from models.area_rates.bands import BandPrior, decayed_counts, draw_band, fit_band
 from models.area_rates.decay import AHEAD, Decay
-from models.area_rates.past_origins import ORIGINS, origins_known
+from models.area_rates.past_origins import ORIGINS, days_on_record, origins_known
 from models.arrays import Bools, Floats, Ints
 from models.checks import expect
 from models.places.area_scores import (
@@ -81,6 +81,12 @@ class PlacesConfig:
     def learning_days(self) -> int:
         """Days of events that the ranking can use: the window, and earlier origins to learn from."""
         return self.window_days + ORIGINS * self.horizon_days
+
+    def on_record(self, area_events: pd.DataFrame) -> "PlacesConfig":
+        """Return these settings with a window no longer than the record: `days_on_record` of the events that count."""
+        counts = area_events[area_events["discovery"].isin(self.discoveries)]
+        age_days, n = (counts[name].to_numpy(np.int64) for name in ("age_days", "n"))
+        return replace(self, window_days=days_on_record(age_days, n, self.window_days))
 
     def rank(
         self, scores: Floats, score: Floats, area_ids: pd.Index, previously_listed: frozenset[str], has_harm: Bools

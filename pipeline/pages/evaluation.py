@@ -1,10 +1,11 @@
 """Self-contained page about a backtest of the forecast: plots and tables, no network needed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from markupsafe import Markup
 
+from pipeline.pages.area_evaluation import coverage_plot
 from pipeline.pages.base import page_environment, page_rows
 from pipeline.pages.svg_plots import Interval, calibration_plot, decile_plot, interval_plot, line_plot
 
@@ -15,16 +16,18 @@ COUNT = "count"
 BAND = (0.08, 0.12)  # expected share of outcomes in each tenth
 
 
-def render_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
+def render_evaluation(title: str, verdicts: Sequence[str], tables: Mapping[str, pd.DataFrame]) -> str:
     """Return the page as HTML.
 
     Parameters
     ----------
     title : str
         What was evaluated.
+    verdicts : sequence of str
+        What was found, as sentences.
     tables : mapping of str to pandas.DataFrame
-        scores, by_origin, transform, calibration, reliability, stability, with the columns of `harmspot evaluate
-        forecast --json`; differences with measure, against, difference, lo, hi, ratio.
+        scores, by_origin, transform, calibration, coverage, reliability, stability, with the columns of `harmspot
+        evaluate forecast --json`; differences with measure, against, difference, lo, hi, ratio.
 
     Returns
     -------
@@ -41,9 +44,11 @@ def render_evaluation(title: str, tables: Mapping[str, pd.DataFrame]) -> str:
             tables["transform"]["share"].tolist(), title="Share of outcomes in each tenth of the forecast", band=BAND
         ),
         "calibration": _calibrations(tables["calibration"]),
+        "coverage": coverage_plot(tables["coverage"]),
     }
     return page_environment().get_template("evaluation.html.jinja").render(
         title=title,
+        verdicts=verdicts,
         plots=plots,
         **{name: page_rows(tables[name]) for name in ("differences", "reliability", "stability")},
     )  # fmt: skip

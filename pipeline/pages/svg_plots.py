@@ -3,6 +3,7 @@
 Colours and fonts come from `templates/plots.css`; texts are escaped. The same data give the same bytes.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,8 +55,8 @@ def line_plot(moments: Sequence[str], series: Mapping[str, Sequence[float]], *, 
     return _figure(title, WIDTH, HEIGHT, [*_levels(top), *_ends(moments), *lines, *_names(ends)])
 
 
-def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool) -> Markup:
-    """Plot one row per value: its label, a dot, its interval, and the number."""
+def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool, promised: float | None = None) -> Markup:
+    """Plot one row per value: its label, a dot, its interval, and the number; a dashed line is at what was promised."""
     left, right = 230, 60
     span = _round_up(max((row.hi for row in rows if math.isfinite(row.hi)), default=1.0))
     scale = (WIDTH - left - right) / span
@@ -68,8 +69,14 @@ def interval_plot(rows: Sequence[Interval], *, title: str, is_share: bool) -> Ma
         marks.append(_dot(left + row.value * scale, y, 4.5, row.kind))
         marks.append(_text(WIDTH - right + 12, y + 4, text, f"label {row.kind}"))
     foot = TOP + ROW * len(rows)
-    axis = _segment(left, TOP, left, foot, "axis")
-    return _figure(title, WIDTH, foot + 8, [axis, *marks])
+    axis = [_segment(left, TOP, left, foot, "axis")]
+    if promised is not None:
+        x = left + promised * scale
+        axis += [
+            _segment(x, TOP, x, foot, "axis dashed"),
+            _text(x - 34, foot + 16, f"promised {promised:.0%}", "label theirs"),
+        ]
+    return _figure(title, WIDTH, foot + (8 if promised is None else 24), [*axis, *marks])
 
 
 def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float]) -> Markup:
@@ -86,20 +93,35 @@ def decile_plot(shares: Sequence[float], *, title: str, band: tuple[float, float
     return _figure(title, WIDTH, HEIGHT, [*_levels(top), allowed, *bars, name])
 
 
-def calibration_plot(points: Sequence[tuple[float, float, float]], *, title: str) -> Markup:
-    """Plot (forecast, observed, count) points; a calibrated forecast lies on the diagonal."""
+def calibration_plot(
+    points: Sequence[tuple[float, float, float]],
+    *,
+    title: str,
+    ends: Sequence[tuple[float, float]] = (),
+    curve: Sequence[tuple[float, float]] = (),
+) -> Markup:
+    """Plot (forecast, observed, count) points; a calibrated forecast lies on the diagonal.
+
+    With `ends`, what was observed has an interval; `curve` is drawn as a line through (forecast, observed).
+    """
     side = HEIGHT - TOP - BOTTOM
     largest = max((count for _, _, count in points), default=1.0)
     dots = [
         _dot(LEFT + forecast * side, _height(observed, 1.0), 2 + 5 * math.log1p(count) / math.log1p(largest), "ours")
         for forecast, observed, count in points
     ]
+    dots += [
+        _segment(LEFT + at * side, _height(lo, 1.0), LEFT + at * side, _height(hi, 1.0), "whisk ours")
+        for (at, _, _), (lo, hi) in zip(points, ends, strict=bool(ends))
+    ]
+    corners = [(LEFT + at * side, _height(observed, 1.0)) for at, observed in curve]
+    dots += [_segment(*one, *other, "line theirs") for one, other in itertools.pairwise(corners)]
     diagonal = _segment(LEFT, _height(0, 1), LEFT + side, _height(1, 1), "axis dashed")
     foot = [
         _text(LEFT, HEIGHT - 8, "forecast 0%", "label theirs"),
         _text(LEFT + side, HEIGHT - 8, "100%", "label end theirs"),
     ]
-    return _figure(title, LEFT + side + 40, HEIGHT, [*_levels(1.0, LEFT + side), diagonal, *dots, *foot])
+    return _figure(title, WIDTH, HEIGHT, [*_levels(1.0, LEFT + side), diagonal, *dots, *foot])
 
 
 def _figure(title: str, width: float, height: float, marks: Sequence[Markup]) -> Markup:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.area_rates.bands import BandDraws, BandPrior, decayed_counts, draw_band, fit_band
 from models.area_rates.decay import AHEAD, Decay
-from models.area_rates.past_origins import DEFAULT, ORIGINS, Spread, origins_known
+from models.area_rates.past_origins import DEFAULT, ORIGINS, Spread, days_on_record, origins_known
 from models.arrays import Floats
 
 DECAY = Decay(365, 180)
@@ -104,3 +104,15 @@ def test_the_draws_of_an_area_do_not_depend_on_the_others(seed: int, which: int)
         for values in ("mean_crimes", "mean_harm", "crimes", "harm"):
             row = getattr(getattr(together, when), values)[which]
             assert np.array_equal(row, getattr(getattr(alone, when), values)[0]), (when, values)
+
+
+@pytest.mark.parametrize(
+    ("first", "strays", "n", "expected"),
+    [(364, 0, 3, 365), (340, 0, 3, 365), (179, 0, 3, 180), (59, 0, 5, 60), (59, 1, 5, 60), (59, 0, 1, 365)],
+)
+def test_a_young_record_is_exposed_for_its_own_days(first: int, strays: int, n: int, expected: int) -> None:
+    """Strays from before it began do not lengthen it; of few incidents nothing can be told."""
+    ages = np.append(np.arange(first + 1), np.full(strays, 300))
+    found = days_on_record(ages, np.append(np.full(first + 1, n), np.ones(strays, int)), 365)
+    assert found == pytest.approx(expected, abs=2)
+    assert (found == 365) == (expected == 365)

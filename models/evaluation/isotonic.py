@@ -1,0 +1,74 @@
+"""Isotonic calibration of chances on past origins, and whether it would have made the chances published better.
+
+Isotonic regression (Zadrozny and Elkan 2002, KDD, 694) finds the increasing curve from chances to how often they came
+true. At each origin it is fitted to the origins whose days were over by then, and judged on the days that followed.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from models.arrays import Floats, Ints
+
+if TYPE_CHECKING:
+    from sklearn.isotonic import IsotonicRegression
+
+MINIMUM_CASES, MINIMUM_ORIGINS = 200, 6  # to fit a curve to
+LEAST = 1 / 4000  # half a draw of 2,000
+
+
+def judge_calibration(origin_day: Ints, chance: Floats, came: Floats, *, horizon_days: int) -> pd.DataFrame:
+    """Return the scores of chances as published and as calibrated on the past, at origins with enough of a past.
+
+    Parameters
+    ----------
+    origin_day, chance, came : array
+        [cases] first day of the horizon, chance, and what came: 0, 1, or a share where ties were split.
+
+    Returns
+    -------
+    pd.DataFrame
+        chances (`as published`, `calibrated on the past`), origins, cases, log_score, brier (both means, lower is
+        better; null without an origin).
+    """
+    judged = [np.empty((3, 0)), *_by_origin(origin_day, chance, came, horizon_days)]
+    published, calibrated, outcome = np.concatenate(judged, axis=1)
+    rows = [
+        (name, len(judged) - 1, len(outcome), log_score(said, outcome), brier_score(said, outcome))
+        for name, said in (("as published", published), ("calibrated on the past", calibrated))
+    ]
+    return pd.DataFrame(rows, columns=["chances", "origins", "cases", "log_score", "brier"])
+
+
+def isotonic_curve(chance: Floats, came: Floats) -> pd.DataFrame:
+    """Return the corners of the isotonic curve through all cases: foretold, calibrated."""
+    fitted = _fit(chance, came)
+    return pd.DataFrame({"foretold": fitted.X_thresholds_, "calibrated": fitted.y_thresholds_})
+
+
+def log_score(chance: Floats, came: Floats) -> float:
+    """Return the mean of minus the log-probability of what came, NaN for no case; no chance counts as zero or one."""
+    held = np.clip(chance, LEAST, 1 - LEAST)
+    surprise = came * np.log(held) + (1 - came) * np.log(1 - held)
+    return float(-surprise.sum() / (len(surprise) or np.nan))
+
+
+def brier_score(chance: Floats, came: Floats) -> float:
+    """Return the mean squared difference of chance and what came (Brier 1950), NaN for no case."""
+    return float(((chance - came) ** 2).sum() / (len(chance) or np.nan))
+
+
+def _by_origin(origin_day: Ints, chance: Floats, came: Floats, horizon_days: int) -> Iterator[Floats]:
+    """Yield [3, cases] chance as published, as calibrated, and what came at each origin."""
+    for origin in np.unique(origin_day):
+        past, now = origin_day + horizon_days <= origin, origin_day == origin
+        if past.sum() >= MINIMUM_CASES and len(np.unique(origin_day[past])) >= MINIMUM_ORIGINS:
+            yield np.stack([chance[now], _fit(chance[past], came[past]).predict(chance[now]), came[now]])
+
+
+def _fit(chance: Floats, came: Floats) -> "IsotonicRegression":
+    from sklearn.isotonic import IsotonicRegression  # takes a second to import
+
+    return IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(chance, came)

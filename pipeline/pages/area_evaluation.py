@@ -1,0 +1,79 @@
+"""Self-contained page about a backtest of the area ranking: verdicts, plots and tables, no network needed."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from markupsafe import Markup
+
+from pipeline.pages.base import page_environment, page_rows
+from pipeline.pages.svg_plots import Interval, calibration_plot, interval_plot
+
+
+def render_area_evaluation(title: str, verdicts: Sequence[str], tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    title : str
+        What was evaluated.
+    verdicts : sequence of str
+        What was found, as sentences.
+    tables : mapping of str to pandas.DataFrame
+        coverage, reliability, curve, chances, harm_held, with the columns of `harmspot evaluate areas --json`.
+
+    Returns
+    -------
+    str
+        The page.
+    """
+    coverage, reliability, curve = (tables[name] for name in ("coverage", "reliability", "curve"))
+    plots = {
+        "coverage": coverage_plot(coverage),
+        "reliability": {
+            outcome: reliability_plot(
+                reliability[reliability["outcome"] == outcome], curve[curve["outcome"] == outcome], outcome
+            )
+            for outcome in reliability["outcome"].unique().tolist()
+        },
+        "harm_held": _harm_held(tables["harm_held"]),
+    }
+    return page_environment().get_template("area_evaluation.html.jinja").render(
+        title=title,
+        verdicts=verdicts,
+        plots=plots,
+        **{name: page_rows(tables[name]) for name in ("coverage", "reliability", "chances")},
+    )  # fmt: skip
+
+
+def coverage_plot(coverage: pd.DataFrame) -> Markup:
+    """Plot the share of intervals that held what came, beside the share promised; columns are those of `coverage`."""
+    rows = coverage[["interval", "covered", "lo", "hi"]].itertuples(index=False)
+    return interval_plot(
+        [Interval(name, covered, lo, hi, "ours") for name, covered, lo, hi in rows],
+        title="Share of intervals that held what came",
+        is_share=True,
+        promised=float(coverage["nominal"].iloc[0]),
+    )
+
+
+def reliability_plot(bins: pd.DataFrame, curve: pd.DataFrame, outcome: str) -> Markup:
+    """Plot chances of being among the first K against how often it came true, in bins and as the isotonic curve.
+
+    Columns are those of `reliability` and `curve`.
+    """
+    points = bins[["foretold", "came", "cases"]].to_numpy(float).tolist()
+    return calibration_plot(
+        [(foretold, came, cases) for foretold, came, cases in points],
+        ends=[(lo, hi) for lo, hi in bins[["lo", "hi"]].to_numpy(float).tolist()],
+        curve=[(foretold, came) for foretold, came in curve[["foretold", "calibrated"]].to_numpy(float).tolist()],
+        title=f"Chance of being among the top areas {outcome}: foretold and what came",
+    )
+
+
+def _harm_held(held: pd.DataFrame) -> Markup:
+    rows = held[["method", "share", "lo", "hi"]].itertuples(index=False)
+    intervals = [
+        Interval(method, share, lo, hi, "ours" if n == 0 else "ceiling" if "no method" in method else "theirs")
+        for n, (method, share, lo, hi) in enumerate(rows)
+    ]
+    return interval_plot(intervals, title="Share of the harm that came in the areas ranked first", is_share=True)
