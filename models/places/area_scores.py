@@ -155,12 +155,20 @@ def rank_scores(
     return pd.DataFrame(
         {
             "area_id": area_ids,
-            "rank": total_ranks(p_top_k, score, ids=area_ids),
+            "rank": in_rank_order(p_top_k, score, area_ids),
             "p_top_k": p_top_k,
             "score": score,
             "is_listed": ((p_top_k >= list_enter) | stays) & may_be_listed,
         }
     )
+
+
+def in_rank_order(p_top_k: Floats, score: Floats, area_ids: pd.Index) -> Ints:
+    """Return ranks by P(in the top K), then by mean score: chances that agree to a hundredth are equal.
+
+    A couple of thousand draws tell them no further apart; below the first few areas their order would be noise.
+    """
+    return total_ranks(np.round(p_top_k, 2), score, ids=area_ids)
 
 
 def chance(scores: Floats, top_k: int) -> Floats:
@@ -182,5 +190,5 @@ def ranks_without(weighed: Sequence[Floats], weights: Floats, area_ids: pd.Index
     for left_out, axis in enumerate(AXES):
         others = [part for i, part in enumerate(weighed) if i != left_out]
         scores = summed(others) / np.maximum(1 - weights[:, left_out], np.finfo(float).tiny)
-        ranks[f"rank_without_{axis}"] = total_ranks(chance(scores, top_k), scores.mean(axis=1), ids=area_ids)
+        ranks[f"rank_without_{axis}"] = in_rank_order(chance(scores, top_k), scores.mean(axis=1), area_ids)
     return ranks

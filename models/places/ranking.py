@@ -143,7 +143,7 @@ def rank_areas(
     Returns
     -------
     pd.DataFrame
-        Rows in rank order (P(in the top K), then score, then area_id): the columns of `area_ranking` without the run's
+        Rows in rank order (P(in the top K) to a hundredth, then score, then area_id): the columns of `area_ranking` without the run's
         columns and area_name. `moves_out_if` is null if the area is not listed.
 
     Raises
