@@ -1,5 +1,6 @@
 """Areas: the districts, beats or wards that are ranked, read from a boundary file of any coordinate system."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -10,6 +11,7 @@ import shapely
 from geo.crs import chosen_crs, metric_crs
 from geo.vector_file import ONE_LAYER, made_valid, read_vector_file
 
+FIGURES = ("residents", "street_km")  # of an area, if its file has columns of them
 SHARED_SHARE = 0.01  # of the smaller of two areas: less common ground is digitising noise
 
 
@@ -22,6 +24,7 @@ def read_areas(
     crs: object,
     layer: str | None = None,
     choose_with: str = ONE_LAYER,
+    figures: Mapping[str, str] | None = None,
 ) -> gpd.GeoDataFrame:
     """Read the areas of a boundary file and bring them into metres.
 
@@ -45,24 +48,29 @@ def read_areas(
         layer to read if a file has several.
     choose_with : str
         see `read_vector_file`.
+    figures : Mapping[str, str] | None
+        columns of the file with the figures in `FIGURES`, by figure; each row of an area has that of the whole area.
 
     Returns
     -------
     gpd.GeoDataFrame
         In metres, sorted by area_id: area_id ("<raw id>@<version>"), raw_area_id, area_name, repaired_m2 (see
         `made_valid`: the ground that a repair changed; missing where the shape was valid as drawn), part_count (rows
-        of the file that were joined into it), geometry.
+        of the file that were joined into it), residents, street_km (missing where the file has none), geometry.
 
     Raises
     ------
     ValueError
         The file, a column or the coordinate system is missing; `crs` is not metric; an id is null, empty, or repeated
-        (with another name or over the same ground); a feature is not a polygon or has no area.
+        (with another name or figure, or over the same ground); a feature is not a polygon or has no area; a figure is
+        negative or no number.
     """
     if not str(version).strip():
         raise ValueError(f"version={version!r}: expected the version of boundary file {path}")
     name_columns = [] if name_column is None else [name_column]
-    source = read_vector_file(path, columns=[id_column, *name_columns], layer=layer, choose_with=choose_with)
+    figures = figures or {}
+    columns = [id_column, *name_columns, *figures.values()]
+    source = read_vector_file(path, columns=columns, layer=layer, choose_with=choose_with)
     raw_ids = _texts(source[id_column])
     _check_ids(raw_ids, path, id_column)
     names = raw_ids if name_column is None else _texts(source[name_column]).where(source[name_column].notna(), raw_ids)
@@ -75,6 +83,7 @@ def read_areas(
             "area_name": names,
             "repaired_m2": repaired_m2,
             "part_count": 1,
+            **{name: _figure(source, figures.get(name), raw_ids, path) for name in FIGURES},
         },
         geometry=shapes,
         crs=metric.crs,
@@ -195,6 +204,21 @@ def _texts(values: pd.Series) -> pd.Series:
     return texts.where(values.notna(), "")
 
 
+def _figure(source: gpd.GeoDataFrame, column: str | None, raw_ids: pd.Series, path: Path) -> pd.Series:
+    """Return a figure of each row as a number, missing where its cell is null or blank."""
+    if column is None:
+        return pd.Series(np.nan, index=source.index)
+    is_given = source[column].notna() & (source[column].astype("str").str.strip() != "")
+    values = pd.to_numeric(source[column].where(is_given), errors="coerce").astype(float)
+    wrong = np.flatnonzero(is_given & ~(np.isfinite(values) & (values >= 0)))
+    if wrong.size:
+        raise ValueError(
+            f"{path}: area {raw_ids[wrong[0]]!r} has {column}={source[column][wrong[0]]!r}; expected a number from "
+            "zero up, or null where it is not known"
+        )
+    return values
+
+
 def _check_ids(raw_ids: pd.Series, path: Path, id_column: str) -> None:
     empty_rows = np.flatnonzero(raw_ids == "")
     if empty_rows.size:
@@ -224,17 +248,18 @@ def _dissolved(parts: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
     areas["repaired_m2"] = repaired_m2.reindex(areas["area_id"]).to_numpy()
     areas["part_count"] = parts.groupby("area_id").size().reindex(areas["area_id"]).to_numpy()
     _check_parts(repeated, areas.set_index("area_id"), path)
-    return areas[["area_id", "raw_area_id", "area_name", "repaired_m2", "part_count", "geometry"]]
+    return areas[parts.columns]
 
 
 def _check_parts(repeated: gpd.GeoDataFrame, areas: gpd.GeoDataFrame, path: Path) -> None:
     by_id = repeated.groupby("area_id")
     parts_m2 = repeated.area.groupby(repeated["area_id"]).sum()
     covers_twice = parts_m2 > areas.area.reindex(parts_m2.index) * (1 + 1e-6)
-    wrong = parts_m2.index[covers_twice | by_id["area_name"].nunique().gt(1)]
+    differs = by_id[["area_name", *FIGURES]].nunique(dropna=False).gt(1).any(axis=1)
+    wrong = parts_m2.index[covers_twice | differs]
     if len(wrong):
         raw_id = areas.loc[wrong[0], "raw_area_id"]
         raise ValueError(
             f"{path}: id {raw_id!r} is used by {by_id.size()[wrong[0]]} different features; parts of one area must "
-            "have one name and not overlap"
+            "have one name, each the figures of the whole area, and not overlap"
         )

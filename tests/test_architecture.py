@@ -59,6 +59,7 @@ MODELS = {
     "models.area_rates": BASICS | {"models.statistics"},
     "models.governance": {"models.places"},
     "models.places": BASICS | {"models.statistics", "models.area_rates"},
+    "models.area_review": BASICS | {"models.places"},
     "models.operations": BASICS | {"models.statistics", "models.governance", "models.places"},
     "models.people_scores": BASICS | {"models.statistics"},
     "models.people_lists": BASICS | {"models.statistics", "models.people_scores", "models.changes"},

@@ -197,6 +197,8 @@ def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None
     click.echo(summary.text())
     if summary.unusable_because and (latest := latest_usable(home.path)):
         click.echo(f"  readers still get run {latest}, the latest usable one; this one by --run {summary.run_id}")
+    if summary.near:
+        click.echo(f"  {summary.near}")
     _print_what_to_know(summary)
     for path in (home.published, home.restricted, home.layers, home.report):
         click.echo(f"  {path}")

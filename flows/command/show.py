@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # Name on the command line → published name of a table; `show:` in pipeline/publication/tables.yml chooses its columns.
 TABLES = {
     "areas": "area_ranking",
+    "sensitivity": "sensitivity",
+    "sensitivity-summary": "sensitivity_summary",
     "cells": "cell_forecast",
     "piles": "address_pile",
     "hotspots": "hotspot",
@@ -117,6 +119,7 @@ def command(
         frame, table = _in_rank_order(read_ranking(home, area_set, run_id)), f"areas of set {area_set}"
     if shown.table == "area_ranking":
         say_warnings(home, run_id)
+        say_near(home, run_id, None if area_set == home.settings.force.areas.set else area_set)
     if shown.table == "overdose_watch":
         from models.operations.overdose_watch import count_alarms
 
@@ -145,6 +148,15 @@ def say_warnings(home: "Home", run_id: str | None) -> None:
 
     for warning in warnings(read_published(home.path, "quality_check", run_id)):
         click.secho(f"Look: {warning}", fg="yellow", err=True)
+
+
+def say_near(home: "Home", run_id: str | None, area_set: str | None) -> None:
+    """Say on standard error which areas come next on a list that is not empty."""
+    from models.area_review.near_list import near_line
+    from pipeline.publication.publish import read_published
+
+    if near := near_line(read_published(home.path, "quality_check", run_id), area_set):
+        click.echo(near, err=True)
 
 
 def read_table(

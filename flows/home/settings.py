@@ -37,6 +37,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # The keys of `geo.layers.FORMATS`, whose libraries are heavy; a test holds them to each other.
 LAYER_FORMATS = ("geopackage", "geoparquet", "geojson", "flatgeobuf", "filegdb", "pmtiles", "shapefile")
 ENVIRONMENT_PREFIX = "HARMSPOT__"
+FIGURE_COLUMNS = {"residents": "residents_column", "street_km": "street_km_column"}  # figure of an area → its setting
 
 
 def find_mapping(name: str, folder: Path) -> Path:
@@ -87,6 +88,14 @@ class AreaFile:
     name_column: str | None = None
     version: str | int | float | date = "1"  # as YAML reads it without quotes
     note: str | None = None
+    residents_column: str | None = None
+    street_km_column: str | None = None
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """The columns of figures of an area that the file has, by figure."""
+        columns = {name: getattr(self, setting) for name, setting in FIGURE_COLUMNS.items()}
+        return {name: column for name, column in columns.items() if column is not None}
 
     @property
     def deciding(self) -> dict[str, Any]:
@@ -300,6 +309,15 @@ class Settings:
     stream: StreamSettings
     schedule: ScheduleSettings
 
+    def __post_init__(self) -> None:
+        per, areas = self.places.per, self.force.areas
+        for key, file in {"force.areas": areas, **_further_keys(areas)}.items():
+            if per in FIGURE_COLUMNS and file.path is not None and per not in file.figures:
+                raise SettingsError(
+                    f"places.per={per!r}: {key}.{FIGURE_COLUMNS[per]} is not set; name the column of its boundary "
+                    "file, or rank by total or area_km2"
+                )
+
     def identity(self) -> str:
         """Return a hash of all settings that can change a run's content; files are hashed elsewhere, by content."""
         force = self.force
@@ -315,6 +333,10 @@ class Settings:
             },
         }
         return hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _further_keys(areas: AreasSettings) -> dict[str, AreaFile]:
+    return {f"force.areas.further.{name}": file for name, file in areas.further.items()}
 
 
 # Sections that cannot change a run's content; RunIdentity adds the seed, and identity() the rest of `force`.

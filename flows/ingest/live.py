@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from flows.home.home import Home
 from flows.human_log.embargoes import cells_in_force, is_covered
 from flows.ingest.known_incidents import KnownIncidents, decode, encode, find
+from flows.run.area_sets import area_sizes
 from flows.run.assembly import (
     area_events,
     earliest,
@@ -32,6 +33,7 @@ from flows.run.assembly import (
     read_run_codebook,
 )
 from geo.same_place import ground_of
+from models.area_review.sizes import sized_hours
 from models.operations.history import SAME_CELLS
 from models.places.live_areas import LiveAreas
 from models.places.markets import KINDS, LiveMarkets, relevant_reports
@@ -173,7 +175,11 @@ class Live:
         self._areas = LiveAreas(
             events,
             self._codebook,
-            officer_hours(connection, geography.areas, self._as_of, settings),
+            sized_hours(
+                officer_hours(connection, geography.areas, self._as_of, settings),
+                area_sizes(geography.areas),
+                settings.places.per,
+            ),
             config=settings.places.on_record(events),
             seed=settings.seed,
         )

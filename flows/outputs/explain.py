@@ -23,6 +23,11 @@ from pipeline.store.interface import TOMBSTONE
 
 LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
 PILE_LINES = 3  # address piles that the explanation of an area names; --json has all
+PER_SIZE = {
+    "harm_per_1000_residents": "per 1,000 residents",
+    "harm_per_street_km": "per kilometre of street",
+    "harm_per_km2": "per square kilometre",
+}
 PERSON_TABLES = (*LIST_TABLES, "tier_term", "seller_term", "person_change")
 
 
@@ -71,6 +76,7 @@ def area_lines(row: dict[str, Any]) -> list[str]:
     shares = ", ".join(f"{axis.words} {row[f'{name}_share']:.0%}" for name, axis in AXES.items())
     area_set = f"set {row['area_set']}, " if "area_set" in row else ""
     without = ", ".join(f"without {axis.words} {row[f'rank_without_{name}']}" for name, axis in AXES.items())
+    sizes = ", ".join(f"{row[column]:,.0f} {words}" for column, words in PER_SIZE.items() if row[column] is not None)
     return [
         f"{area_set}{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
         f"(80% between {row['rank_lo']} and {row['rank_hi']}), {'listed' if row['is_listed'] else 'not listed'}",
@@ -79,12 +85,13 @@ def area_lines(row: dict[str, Any]) -> list[str]:
         f"by the rates now {row['p_top_k_now']:.2f})",
         f"Expected harm {row['harm_per_day']:,.1f} days of guideline prison a day "
         f"(80% between {row['harm_per_day_lo']:,.1f} and {row['harm_per_day_hi']:,.1f})",
+        *([f"Harm a year {sizes}"] if sizes else []),
         f"What the score is made of: {shares}",
         f"Rank {without}",
         f"Counted incidents {row['public_count']:,}; discovered by police, shown apart, {row['police_count']:,}",
         f"Officer hours a day {row['officer_hours']:,.0f}{_hours_doubt(row)}",
         f"Heaviest evidence: {', '.join(row['evidence_ids']) or 'none'}",
-        *([row["moves_out_if"]] if row["moves_out_if"] else []),
+        *(row[name] for name in ("moves_out_if", "moves_in_if") if row[name]),
         *[_pile_line(pile) for pile in row["address_piles"][:PILE_LINES]],
         "A rank says where harm was reported, not who lives there; it is no ground for a stop or a search.",
     ]

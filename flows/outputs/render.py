@@ -20,6 +20,7 @@ from pipeline.publication.publish import read_places, read_published, runs, tabl
 TABLES = (
     "area_ranking",
     "area_set_ranking",
+    "sensitivity_summary",
     "cell_forecast",
     "address_pile",
     "hotspot",

@@ -12,9 +12,12 @@ import pandas as pd
 from flows.home.settings import FurtherAreas, Settings
 from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, reported_hours
 from flows.run.previous_run import Previous
-from flows.run.quality import OUTSIDE_WARNING_SHARE, cover_measure, in_window, missing_days_measure
+from flows.run.quality import NAMED, OUTSIDE_WARNING_SHARE, cover_measure, in_window, missing_days_measure
 from flows.run.repairs import Measure
-from geo.areas import find_overlaps, shared_ground
+from geo.areas import FIGURES, find_overlaps, shared_ground
+from models.area_review.near_list import check_list, moves_in_if
+from models.area_review.sensitivity import draws_for
+from models.area_review.sizes import sized_hours, with_sizes, without_size
 from models.operations.carried_hours import carry_hours
 from models.places.quality_checks import check_set
 from models.places.ranking import PlacesConfig, rank_areas
@@ -43,16 +46,34 @@ def rank_set(
     previously_listed: frozenset[str],
 ) -> pd.DataFrame:
     """Return the ranking of one set of areas with their names, by rank: area_ranking less run columns."""
+    sizes, events = area_sizes(areas), frames.area_events
+    config = config.on_record(events)
+    hours = sized_hours(frames.officer_hours, sizes, config.per)
     ranking = rank_areas(
-        frames.area_events,
-        frames.area_evidence,
-        codebook,
-        frames.officer_hours,
-        config=config.on_record(frames.area_events),
-        seed=seed,
-        previously_listed=previously_listed,
+        events, frames.area_evidence, codebook, hours, config=config, seed=seed, previously_listed=previously_listed
     )
-    return ranking.merge(areas[["area_id", "area_name"]], on="area_id")
+    ranking = with_sizes(ranking, sizes).merge(areas[["area_id", "area_name"]], on="area_id")
+    reviewed = draws_for(len(areas), config)
+    return ranking.assign(
+        moves_in_if=moves_in_if(
+            ranking, events, codebook, hours, config=reviewed, seed=seed, previously_listed=previously_listed
+        )
+    )
+
+
+def area_sizes(areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return area_id, residents, street_km, area_km2 of each area; the ground is that of its shape as drawn."""
+    return pd.DataFrame(areas.reindex(columns=["area_id", *FIGURES])).assign(area_km2=areas.area / 1e6)
+
+
+def size_measure(areas: gpd.GeoDataFrame, per: str, name: str = "", where: str = "") -> list[Measure]:
+    """Return the row of data_quality about areas that rank last for want of a size; none if every area has one."""
+    last = without_size(area_sizes(areas), per)
+    if not last:
+        return []
+    named = ", ".join(last[:NAMED]) + (" …" if len(last) > NAMED else "")
+    detail = f"areas{where} without a figure of {per} above zero: they rank last and are not listed ({named})"
+    return [(f"without_{per}{name}", float(len(last)), "areas", True, detail)]
 
 
 def rank_further_sets(
@@ -94,6 +115,7 @@ def rank_further_sets(
         of_set = settings.force.areas.further[name]
         config = replace(settings.places, top_k=of_set.top_k or settings.places.top_k)
         measures += _set_measures(name, areas, frames, of_set, config.top_k)
+        measures += size_measure(areas, config.per, f"_{name}", f" of set {name!r}")
         placed = frames.placement
         checks.append(
             check_set(name, in_window(placed), placed["outside_count"], placed["ranked_count"], settings.quality)
@@ -102,6 +124,7 @@ def rank_further_sets(
             listed = previous.listed_in(name) if previous else frozenset()
             ranking = rank_set(frames, areas, codebook, config=config, seed=settings.seed, previously_listed=listed)
             rankings.append(ranking.assign(area_set=name, top_k=config.top_k))
+            checks.append(check_list(ranking, None, top_k=config.top_k, list_enter=config.list_enter, area_set=name))
     ranking = pd.concat(rankings, ignore_index=True) if rankings else pd.DataFrame(columns=columns)
     return RankedSets(ranking, checks, measures)
 

@@ -31,7 +31,7 @@ POINT_TYPES = {"area_id": "str", "cell_ix": "Int64", "cell_iy": "Int64"}
 class Map:
     """The geography of a run: areas and points of interest in metres, and the grid laid over them."""
 
-    areas: gpd.GeoDataFrame  # area_id, raw_area_id, area_name, geometry
+    areas: gpd.GeoDataFrame  # as read by `geo.areas.read_areas`
     grid: Grid
     cells: pd.DataFrame  # cell_ix, cell_iy, cell_id, area_id, x_min_m, y_min_m, inside_m2
     points_of_interest: gpd.GeoDataFrame  # kind, geometry
@@ -115,6 +115,7 @@ def _read_areas(file: AreaFile, section: str, crs: Any) -> gpd.GeoDataFrame:
         crs=crs,
         layer=file.layer,
         choose_with=f"{section}.layer",
+        figures=file.figures,
     )
 
 

@@ -12,7 +12,7 @@ from flows.home.settings import Settings
 from flows.home.stage import Call
 from flows.home.store_access import open_home_snapshot
 from flows.run.address_piles import address_piles, left_out, not_left_out, pile_measures, pile_table, with_pile_mark
-from flows.run.area_sets import rank_further_sets, rank_set
+from flows.run.area_sets import area_sizes, rank_further_sets, rank_set, size_measure
 from flows.run.assembly import (
     Map,
     PeopleFrames,
@@ -37,6 +37,8 @@ from flows.run.repairs import map_repairs
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from geo.same_place import Boxes, ground_of
+from models.area_review.near_list import check_list
+from models.area_review.sensitivity import Sensitivity, rank_variants
 from models.changes import place_changes, with_rank_before
 from models.forecast.forecast import forecast_cells
 from models.operations.allocation import Allocation, allocate
@@ -109,6 +111,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
             return unusable_products(ranking, quality, checks, map_shape(geography), unusable_because)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
+        reviewed = call(review_ranking, frames, geography, codebook, settings, previous)
         sets = call(
             rank_further_sets,
             snapshot.connection, geography, frames.officer_hours, codebook, as_of, settings, previous,
@@ -135,6 +138,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
         of_the_map = [
             *map_repairs(geography),
+            *size_measure(geography.areas, settings.places.per),
             *sets.measures,
             *pile_measures(piles, pile_cells, forecast, settings),
         ]
@@ -144,6 +148,8 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
     places = {
         "area_ranking": ranking,
         "area_set_ranking": sets.ranking,
+        "sensitivity": reviewed.areas,
+        "sensitivity_summary": reviewed.summary,
         "cell_forecast": forecast,
         "address_pile": pile_cells,
         "hotspot": with_wkb(hotspots),
@@ -162,7 +168,15 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "outcome_monitor": outcomes,
         "data_quality": quality,
         "quality_check": pd.concat(
-            [checks, check_ranking(ranking, settings.places.top_k), *sets.checks], ignore_index=True
+            [
+                checks,
+                check_ranking(ranking, settings.places.top_k),
+                check_list(
+                    ranking, reviewed.summary, top_k=settings.places.top_k, list_enter=settings.places.list_enter
+                ),
+                *sets.checks,
+            ],
+            ignore_index=True,
         ),
         "map_shape": map_shape(geography),
     }
@@ -197,7 +211,7 @@ def unusable_products(
     )
     shown = {
         "area_ranking": with_rank_before(ranking, None, RANKED["area_ranking"]).assign(
-            is_listed=False, moves_out_if=None
+            is_listed=False, moves_out_if=None, moves_in_if=None
         ),
         "data_quality": quality,
         "quality_check": checks,
@@ -220,6 +234,21 @@ def rank_places(
     listed = previous.listed_area_ids if previous else frozenset()
     config, seed = settings.places, settings.seed
     return rank_set(frames, geography.areas, codebook, config=config, seed=seed, previously_listed=listed)
+
+
+def review_ranking(
+    frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+) -> Sensitivity:
+    """Return sensitivity and sensitivity_summary less run columns."""
+    return rank_variants(
+        frames.area_events,
+        codebook,
+        frames.officer_hours,
+        area_sizes(geography.areas),
+        config=settings.places.on_record(frames.area_events),
+        seed=settings.seed,
+        previously_listed=previous.listed_area_ids if previous else frozenset(),
+    )
 
 
 def forecast_places(frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from flows.ingest.ingest import ingest_sources
 from flows.outputs.render import write_outputs, written_run
 from flows.run.assembly import Map, read_map
 from flows.run.prioritise import Products, prioritise
+from models.area_review.near_list import near_line
 from models.places.quality_checks import warnings
 from pipeline.publication.publish import has_run, predecessor, publish, read_published, runs, table_counts, unusable
 from pipeline.store.snapshot import resolve_known_at
@@ -42,6 +43,7 @@ class RunSummary:
     halted_because: str | None = None  # why lists that choose people cannot be approved, with the remedy
     unusable_because: str | None = None  # the failed checks of a run that nobody may act on
     warnings: tuple[str, ...] = ()  # what its checks say beside that
+    near: str | None = None  # which area comes next on a list that is not empty
 
     def as_json(self) -> dict[str, Any]:
         """Return one JSON-ready object."""
@@ -55,6 +57,7 @@ class RunSummary:
             "halted_because": self.halted_because,
             "unusable_because": self.unusable_because,
             "warnings": list(self.warnings),
+            "near": self.near,
         }
 
     def text(self) -> str:
@@ -71,6 +74,7 @@ class RunSummary:
         said = [unusable(self.unusable_because)] if self.unusable_because else []
         said += [self.halted_because] if self.halted_because else []
         lines = [*(f"**{text}**" for text in said), *(f"Look: {text}" for text in self.warnings)]
+        lines += [self.near] if self.near else []
         on_top = [line for text in lines for line in (text, "")]
         return "\n".join([f"# Run {self.run_id}", "", *on_top, "| table | rows |", "| --- | --- |", *rows])
 
@@ -131,7 +135,7 @@ def daily_run(
         step(write_outputs, home)  # of the run that is the latest by then
     places, people = table_counts(home.path, home.key, identity.run_id)
     halted = halt_of(home, read_ledger(home), home.now())
-    said = warnings(read_published(home.path, "quality_check", identity.run_id))
+    checks = read_published(home.path, "quality_check", identity.run_id)
     seconds = time.perf_counter() - began
     return RunSummary(
         identity.run_id,
@@ -143,7 +147,8 @@ def daily_run(
         seconds,
         halted,
         identity.unusable_because,
-        tuple(said) if identity.is_usable else (),
+        tuple(warnings(checks)) if identity.is_usable else (),
+        near_line(checks),
     )
 
 

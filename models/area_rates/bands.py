@@ -29,7 +29,7 @@ class BandPrior:
     Attributes
     ----------
     prior : GammaPrior
-        of incidents per day.
+        of incidents per day and unit of size.
     weights : Floats
         [w] distinct harm days of its offences.
     mix : Floats
@@ -71,7 +71,9 @@ class BandDraws:
     ahead: Drawn
 
 
-def fit_band(counts: Floats, weights: Floats, decay: Decay, *, horizon_days: int, origins: int) -> BandPrior:
+def fit_band(
+    counts: Floats, weights: Floats, decay: Decay, *, horizon_days: int, origins: int, size: Floats | None = None
+) -> BandPrior:
     """Fit the prior of a band.
 
     Parameters
@@ -82,15 +84,22 @@ def fit_band(counts: Floats, weights: Floats, decay: Decay, *, horizon_days: int
         [w] harm days.
     origins : int
         result of `origins_known`.
+    size : Floats | None
+        [areas] sizes; rates vary per unit of them. An area without one, NaN, has no part in the prior of rates. None is
+        one for all.
     """
+    size = np.ones(len(counts)) if size is None else size
     recent = counts[:, :, : decay.window_days + AHEAD]
     whole = recent.sum(axis=2)
     in_all = whole.sum(axis=1)
-    decayed = decayed_counts(recent, decay).sum(axis=0)
-    shape = fit_gamma_prior(in_all, np.full(len(counts), float(decay.window_days))).shape
-    prior = GammaPrior(shape, shape * len(counts) * decay.days / float(decayed.sum()))  # the level is that of late
+    by_area = decayed_counts(recent, decay)
+    decayed, is_sized = by_area.sum(axis=0), ~np.isnan(size)
+    prior = fit_gamma_prior(in_all, float(decay.window_days) * np.nan_to_num(size))
+    if in_all[is_sized].any():  # the level is that of late
+        seen = float(by_area[is_sized].sum(axis=0).sum())
+        prior = GammaPrior(prior.shape, prior.shape * size[is_sized].sum() * decay.days / seen)
     mix = decayed / decayed.sum()
-    spread = learn_spread(counts.sum(axis=1), prior, decay, horizon_days, origins)
+    spread = learn_spread(counts.sum(axis=1), prior, np.nan_to_num(size, nan=1.0), decay, horizon_days, origins)
     return BandPrior(prior, weights, mix, _fit_mix_size(whole, mix), spread)
 
 
@@ -109,6 +118,7 @@ def draw_band(
     horizon_days: int,
     draws: int,
     seed: int,
+    size: Floats | None = None,
 ) -> BandDraws:
     """Draw rates and the days ahead of each area, from streams keyed by seed, area and band.
 
@@ -116,10 +126,13 @@ def draw_band(
     ----------
     decayed : Floats
         [areas, w] result of `decayed_counts`.
+    size : Floats | None
+        [areas] that of `fit_band`; an area without one is drawn as one of size one. All draws are of the whole area.
     """
     seen = decay.scale * decayed
     shape = prior.prior.shape + seen.sum(axis=1)
-    rate = prior.prior.rate + decay.scale * decay.days
+    units = np.ones(len(decayed)) if size is None else np.nan_to_num(size, nan=1.0)
+    rate = prior.prior.rate / units + decay.scale * decay.days
     mix = seen + prior.mix_size * prior.mix
     mix /= mix.sum(axis=1, keepdims=True)
     level = prior.expected_level * _draw_level(prior.spread.force, draws, seed)
@@ -136,7 +149,7 @@ def draw_band(
     def draw(first: int) -> None:
         for area in range(first, min(first + TOGETHER, len(decayed))):
             random = generator(seed, f"{area_ids[area]} {stream}")
-            now.crimes[area] = random.standard_gamma(shape[area], draws) / rate
+            now.crimes[area] = random.standard_gamma(shape[area], draws) / rate[area]
             now.harm[area] = now.crimes[area] * mean_weight[area]
             drift = random.standard_gamma(1 / prior.spread.area, draws) * prior.spread.area
             of_kind = np.flatnonzero(mix[area])

@@ -73,7 +73,9 @@ def origins_known(per_day: Floats, decay: Decay, horizon_days: int) -> int:
     return ORIGINS
 
 
-def learn_spread(counts: Floats, prior: GammaPrior, decay: Decay, horizon_days: int, origins: int) -> Spread:
+def learn_spread(
+    counts: Floats, prior: GammaPrior, size: Floats, decay: Decay, horizon_days: int, origins: int
+) -> Spread:
     """Learn both variances for one kind of incident.
 
     Parameters
@@ -81,19 +83,21 @@ def learn_spread(counts: Floats, prior: GammaPrior, decay: Decay, horizon_days: 
     counts : Floats
         [areas, days] whole incidents by age from -1 day on, at least `window_days + origins * horizon_days` ages.
     prior : GammaPrior
-        of the rate per day.
+        of the rate per day and unit of size.
+    size : Floats
+        [areas] sizes.
     origins : int
         result of `origins_known`; without any the result is `DEFAULT`.
     """
     if not origins:
         return DEFAULT
     expected, shape, came = np.empty((3, origins, len(counts)))
-    factors = decay.factors()[AHEAD:]
+    factors, scale, days = decay.factors()[AHEAD:], decay.scale, decay.days
     for origin in range(origins):
         first = AHEAD + horizon_days * (origin + 1)
         seen = np.einsum("ad,d->a", counts[:, first : first + decay.window_days], factors)
-        shape[origin] = prior.shape + decay.scale * seen
-        expected[origin] = horizon_days * shape[origin] / (prior.rate + decay.scale * decay.days)
+        shape[origin] = prior.shape + scale * seen
+        expected[origin] = horizon_days * shape[origin] / (prior.rate / size + scale * days)
         came[origin] = counts[:, first - horizon_days : first].sum(axis=1)
     in_all, in_all_expected = came.sum(axis=1), expected.sum(axis=1)
     force = _most_likely(in_all, in_all_expected, np.full(origins, np.inf), DEFAULT.force)

@@ -69,11 +69,22 @@ def _axes_of(drawn: GroupDraws) -> tuple[dict[str, Floats], Floats]:
     return axes, summed(harm for group, harm in drawn.harm.items() if is_counted_once(group))
 
 
-def shares_of(drawn: AxisDraws) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Return the `axis_shares` of each axis [areas, draws], and of its means [areas, 1]."""
-    values = (drawn.axes, drawn.mean_axes)
-    parts, means = ({a: axis_shares(of[a], drawn.mean_axes[a], AXES[a]) for a in AXES} for of in values)
+def shares_of(drawn: AxisDraws, size: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Return the `axis_shares` of each axis per size [areas, draws], and of its means [areas, 1].
+
+    They are zero for areas without a size, NaN.
+    """
+    values, is_sized = (drawn.axes, drawn.mean_axes), ~np.isnan(size)[:, None]
+    per = {axis: per_size(axis, drawn.mean_axes[axis], size) for axis in AXES}
+    parts, means = (
+        {a: axis_shares(per_size(a, of[a], size), per[a], AXES[a]) * is_sized for a in AXES} for of in values
+    )
     return parts, means
+
+
+def per_size(axis: str, values: Floats, size: Floats) -> Floats:
+    """Return the values of an axis as they are ranked: per unit of size, but for those with another denominator."""
+    return values if AXES[axis].draw else values / size[:, None]
 
 
 def axis_shares(values: Floats, means: Floats, axis: Axis) -> Floats:

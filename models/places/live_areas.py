@@ -15,7 +15,7 @@ from models.area_rates.decay import AHEAD
 from models.arrays import Floats, Ints
 from models.places.area_scores import AxisDraws, AxisTotals, shares_of, spread_weights, summed, weigh
 from models.places.axes import AXES, find
-from models.places.ranking import CountedEvents, PlacesConfig
+from models.places.ranking import CountedEvents, PlacesConfig, relative_sizes
 from models.statistics.rank_draws import draw_weights
 
 UNKNOWN = "is not known to the run"
@@ -40,11 +40,12 @@ class LiveAreas:
         seed: int,
     ) -> None:
         self._config, self._seed = config, seed
-        hours = officer_hours.set_index("area_id").sort_index()["hours_per_day"]
-        self._area_ids, self._hours = hours.index, hours.to_numpy(float)
+        hours = officer_hours.set_index("area_id").sort_index()
+        self._area_ids, self._hours = hours.index, hours["hours_per_day"].to_numpy(float)
+        self._size = np.asarray(relative_sizes(hours), np.float64)
         self._weights = draw_weights(seed, [config.weights[axis] for axis in AXES], config.concentration, config.draws)
         events = CountedEvents(area_events, self._area_ids, codebook, config)
-        self._priors, self._kinds = events.fit_priors(), events.kinds
+        self._priors, self._kinds = events.fit_priors(self._size), events.kinds
         self._harmful_incidents = events.whole_counts()[0]
         self._counts = {stream: events.of_window(stream) for stream in self._priors}
         everywhere = np.arange(len(hours))
@@ -64,10 +65,10 @@ class LiveAreas:
 
     def rank(self, previously_listed: frozenset[str]) -> pd.DataFrame:
         """Return area_id, rank, p_top_k, score, is_listed and harm_per_day in rank order, as `rank_drawn` does."""
-        parts, means = shares_of(self._axes)
+        parts, means = shares_of(self._axes, self._size)
         weights = spread_weights(self._weights, parts)
         score = summed(weigh(means, weights.mean(axis=0, keepdims=True)))[:, 0]
-        scores, has_harm = summed(weigh(parts, weights)), self._harmful_incidents > 0
+        scores, has_harm = summed(weigh(parts, weights)), (self._harmful_incidents > 0) & ~np.isnan(self._size)
         table = self._config.rank(scores, score, self._area_ids, previously_listed, has_harm)
         return table.assign(harm_per_day=self._axes.mean_harm[:, 0]).sort_values("rank", ignore_index=True)
 
@@ -101,6 +102,7 @@ class LiveAreas:
             horizon_days=config.horizon_days,
             draws=config.draws,
             seed=self._seed,
+            size=self._size[areas],
         ).ahead
 
     def _combine(self, areas: Ints) -> AxisDraws:

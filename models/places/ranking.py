@@ -24,6 +24,7 @@ from models.places.area_scores import (
     AxisDraws,
     AxisTotals,
     chance,
+    per_size,
     rank_scores,
     ranks_without,
     shares_of,
@@ -39,12 +40,13 @@ from models.statistics.pareto import is_on_front
 from models.statistics.rank_draws import draw_weights, rank_interval, total_ranks
 
 INTERVAL = 0.8
+PER = ("total", "residents", "street_km", "area_km2")
 EVIDENCE_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PlacesConfig:
-    """Settings of the area ranking: window, decay and days ahead, list size and hysteresis, draws and axis weights."""
+    """Settings of the area ranking: window, decay, days ahead, list, hysteresis, draws, what to rank per, weights."""
 
     cell_size_m: float
     window_days: int
@@ -54,6 +56,7 @@ class PlacesConfig:
     list_enter: float
     list_leave: float
     draws: int
+    per: str
     concentration: float
     weights: Mapping[str, float]
     discoveries: Sequence[str]
@@ -61,6 +64,7 @@ class PlacesConfig:
     def __post_init__(self) -> None:
         for name in ("cell_size_m", "window_days", "half_life_days", "horizon_days", "top_k", "draws", "concentration"):
             expect(getattr(self, name) > 0, "places.", self, name, "a number above zero")
+        expect(self.per in PER, "places.", self, "per", f"one of {', '.join(PER)}")
         is_in_order = 0 <= self.list_leave <= self.list_enter <= 1
         expect(is_in_order, "places.", self, "list_leave list_enter", "probabilities with list_leave ≤ list_enter")
         expect(set(self.weights) == set(AXES), "places.", self, "weights", f"exactly the axes {', '.join(AXES)}")
@@ -111,7 +115,7 @@ class AreaDraws:
     Rows are in the order of `officer_hours`, by area_id. The row of an area depends only on its own events.
     """
 
-    officer_hours: pd.DataFrame  # index area_id; hours_per_day, is_assumed
+    officer_hours: pd.DataFrame  # index area_id; hours_per_day, is_assumed, size
     now: AxisDraws
     ahead: AxisDraws
     public_count: Ints
@@ -143,14 +147,15 @@ def rank_areas(
     Returns
     -------
     pd.DataFrame
-        Rows in rank order (P(in the top K) to a hundredth, then score, then area_id): the columns of `area_ranking` without the run's
-        columns and area_name. `moves_out_if` is null if the area is not listed.
+        Rows in rank order (P(in the top K) to a hundredth, then score, then area_id): the columns of `area_ranking`
+        without the run's columns and area_name. `moves_out_if` is null if the area is not listed.
 
     Raises
     ------
     ValueError
         See `draw_areas`.
     """
+    config = config.on_record(area_events)
     drawn = draw_areas(area_events, codebook, officer_hours, config=config, seed=seed)
     table = rank_drawn(drawn, config=config, seed=seed, previously_listed=previously_listed)
     table["evidence_ids"] = _heaviest_evidence(area_evidence, codebook, table["area_id"], config)
@@ -179,7 +184,10 @@ def draw_areas(
     officer_hours : pd.DataFrame
         area_id, hours_per_day, is_assumed; reported_days and force_days, where staffing is reported by the day; one row
         per area; defines the areas. Zero means unknown hours: the ratio is then null and counts as the mean of the
-        others, which neither lists an area nor hides it.
+        others, which neither lists an area nor hides it. With a column size (residents, kilometres …) areas are ranked
+        by harm per unit of size: the prior is of such rates, and the exposure of an area is days × size, so that a
+        small area is drawn to the mean rate per unit. All draws are of the whole area. An area without a size above
+        zero ranks last.
     band_priors : Mapping[str, BandPrior] | None
         result of `fit_band_priors` for an earlier as_of or for more areas; the draws of an area then depend only on its
         own events. None fits them to these events.
@@ -188,13 +196,13 @@ def draw_areas(
     ------
     ValueError
         An area repeats, an event names an area without a row in `officer_hours`, an offence is not in the codebook, or
-        hours are negative.
+        hours are negative, or no area has a size.
     """
     hours = _checked_hours(officer_hours)
     events = CountedEvents(area_events, hours.index, codebook, config)
-    decay = config.decay
+    decay, size = config.decay, hours["size"].to_numpy()
     if band_priors is None:
-        band_priors = events.fit_priors()
+        band_priors = events.fit_priors(size)
     now, ahead = (AxisTotals(hours["hours_per_day"].to_numpy(float), config.draws) for _ in ("now", "ahead"))
     for stream, prior in band_priors.items():
         decayed = decayed_counts(events.of_window(stream), decay)
@@ -207,6 +215,7 @@ def draw_areas(
             horizon_days=config.horizon_days,
             draws=config.draws,
             seed=seed,
+            size=size,
         )
         now.add(stream, drawn.now)
         ahead.add(stream, drawn.ahead)
@@ -217,7 +226,8 @@ def fit_band_priors(
     area_events: pd.DataFrame, codebook: pd.DataFrame, officer_hours: pd.DataFrame, *, config: PlacesConfig
 ) -> dict[str, BandPrior]:
     """Return the priors of `draw_areas` by group and band; arguments are those of `draw_areas`."""
-    return CountedEvents(area_events, _checked_hours(officer_hours).index, codebook, config).fit_priors()
+    hours = _checked_hours(officer_hours)
+    return CountedEvents(area_events, hours.index, codebook, config).fit_priors(hours["size"].to_numpy())
 
 
 class CountedEvents:
@@ -238,9 +248,10 @@ class CountedEvents:
         counts = events["discovery"].isin(config.discoveries).to_numpy(bool)
         self._is_counted = counts & self.kinds.is_harmful[self._kind]
         self._in_window = self._age < config.window_days
+        self._columns: dict[int, tuple[Ints, Ints, Ints, Ints]] = {}  # of what counts, by the days it is of
 
-    def fit_priors(self) -> dict[str, BandPrior]:
-        """Return the prior of each band with events; a band without events has none."""
+    def fit_priors(self, size: Floats) -> dict[str, BandPrior]:
+        """Return the prior of each band with events, by `relative_sizes`; a band without events has none."""
         config, which = self._config, self._is_counted & (self._age >= 0)
         per_day = np.bincount(self._age[which], self._n[which]).astype(np.float64)
         origins = origins_known(per_day, config.decay, config.horizon_days)
@@ -252,6 +263,7 @@ class CountedEvents:
                 config.decay,
                 horizon_days=config.horizon_days,
                 origins=origins,
+                size=size,
             )
             for stream in self.streams_with_events()
         }
@@ -274,9 +286,10 @@ class CountedEvents:
         return counted, police
 
     def _count(self, stream: str, days: int) -> Floats:
-        which = self._is_counted & (self._age < days)
-        area, kind, age, n = (values[which] for values in (self._area, self._kind, self._age, self._n))
-        return self.kinds.count(stream, area, kind, age, n, shape=(self._areas, days + AHEAD))
+        if days not in self._columns:
+            which = self._is_counted & (self._age < days)
+            self._columns[days] = self._area[which], self._kind[which], self._age[which], self._n[which]
+        return self.kinds.count(stream, *self._columns[days], (self._areas, days + AHEAD))
 
 
 def rank_drawn(
@@ -287,17 +300,19 @@ def rank_drawn(
     previously_listed: frozenset[str],
 ) -> pd.DataFrame:
     """Rank areas from existing draws as `rank_areas` does; `evidence_ids` is null."""
-    area_ids, ahead = drawn.officer_hours.index, drawn.ahead
+    area_ids, ahead, now = drawn.officer_hours.index, drawn.ahead, drawn.now
+    size = drawn.officer_hours["size"].to_numpy()
     centre = [config.weights[axis] for axis in AXES]
     weights = draw_weights(seed, centre, config.concentration, config.draws)
-    parts, means = shares_of(ahead)
+    parts, means = shares_of(ahead, size)
     spread = spread_weights(weights, parts)
     weighed, weighed_means = weigh(parts, spread), weigh(means, spread.mean(axis=0, keepdims=True))
     scores, fixed = summed(weighed), summed(weigh(parts, spread_weights(np.array([centre]), parts)))
-    parts_now, _ = shares_of(drawn.now)
+    parts_now, _ = shares_of(now, size)
     scores_now = summed(weigh(parts_now, spread_weights(weights, parts_now)))
-    ranked = config.rank(scores, summed(weighed_means)[:, 0], area_ids, previously_listed, drawn.public_count > 0)
-    rates = {axis.rate: drawn.now.mean_axes[name][:, 0] for name, axis in AXES.items()}
+    has_harm = (drawn.public_count > 0) & ~np.isnan(size)
+    ranked = config.rank(scores, summed(weighed_means)[:, 0], area_ids, previously_listed, has_harm)
+    rates = {axis.rate: now.mean_axes[name][:, 0] for name, axis in AXES.items()}
     harm = ahead.mean_harm[:, 0]
     table = pd.DataFrame(
         {
@@ -314,11 +329,11 @@ def rank_drawn(
             **_interval("harm_rank", rank_interval(ahead.harm, INTERVAL)),
             "p_top_k_now": chance(scores_now, config.top_k),
             **_interval("rank_now", rank_interval(scores_now, INTERVAL)),
-            **_interval("harm_rate", _quantiles(drawn.now.harm)),
+            **_interval("harm_rate", _quantiles(now.harm)),
             **rates,
             **shares_of_score(weighed_means),
             **ranks_without(weighed, spread, area_ids, config.top_k),
-            "is_pareto": is_on_front(np.column_stack(list(rates.values()))),
+            "is_pareto": is_on_front(np.hstack([per_size(name, now.mean_axes[name], size) for name in AXES])),
             "public_count": drawn.public_count,
             "police_count": drawn.police_count,
             "officer_hours": drawn.officer_hours["hours_per_day"].to_numpy(),
@@ -330,6 +345,17 @@ def rank_drawn(
     shares = {axis: of_axis[:, 0] for axis, of_axis in means.items()}
     table["moves_out_if"] = moves_out_if(table, shares, spread.mean(axis=0).tolist(), top_k=config.top_k)
     return hold_points(table).sort_values("rank", ignore_index=True)
+
+
+def rank_ahead(drawn: AreaDraws, *, config: PlacesConfig, seed: int, previously_listed: frozenset[str]) -> pd.DataFrame:
+    """Return area_id, rank, p_top_k, score and is_listed of `rank_drawn`, in the order of area_id."""
+    size = drawn.officer_hours["size"].to_numpy()
+    weights = draw_weights(seed, [config.weights[axis] for axis in AXES], config.concentration, config.draws)
+    parts, means = shares_of(drawn.ahead, size)
+    spread = spread_weights(weights, parts)
+    score = summed(weigh(means, spread.mean(axis=0, keepdims=True)))[:, 0]
+    has_harm = (drawn.public_count > 0) & ~np.isnan(size)
+    return config.rank(summed(weigh(parts, spread)), score, drawn.officer_hours.index, previously_listed, has_harm)
 
 
 def axes_without_data(
@@ -359,7 +385,16 @@ def _checked_hours(officer_hours: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(f"officer_hours: area {repeated!r} has more than one row; expected one per area")
     if not (hours["hours_per_day"] >= 0).all() or np.isinf(hours["hours_per_day"]).any():
         raise ValueError(f"officer_hours: {sorted(set(hours['hours_per_day']))!r}: expected finite hours ≥ 0")
-    return hours
+    return hours.assign(size=relative_sizes(hours))
+
+
+def relative_sizes(officer_hours: pd.DataFrame) -> "pd.Series[float]":
+    """Return the size of each area over their mean, missing where it is not above zero; one without a column `size`."""
+    size = officer_hours["size"].astype(float) if "size" in officer_hours else pd.Series(1.0, officer_hours.index)
+    known = size.where(size > 0)
+    if known.isna().all():
+        raise ValueError("officer_hours: no area has a size above zero; rank by totals (places.per: total)")
+    return known / known.mean()
 
 
 def _quantiles(draws: Floats) -> Floats:

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.errors import MappingError
 
 COLUMNS = ("valid_from", "offence_code", "label", "category", "axis", "harm_days", "is_visible")
+SCORE = "severity_score"  # a further column that a codebook may have
 HIGH_DAYS, MID_DAYS = 365.0, 30.0
 
 
@@ -30,6 +31,8 @@ def read_codebook(path: Path, as_of: date, axes: Collection[str]) -> pd.DataFram
     pandas.DataFrame
         Index offence_code, sorted; label, category, axis, harm_days (days of
         guideline prison), band (high from 365, mid from 30, low), is_visible.
+        From a file with a column severity_score (days of the sentences that
+        courts give, for comparison) also that and severity_band.
 
     Raises
     ------
@@ -43,8 +46,16 @@ def read_codebook(path: Path, as_of: date, axes: Collection[str]) -> pd.DataFram
             f"codebook {path}: no row is valid on {as_of}; the first is on {rows['valid_from'].min():%Y-%m-%d}"
         )
     latest = valid.groupby("offence_code").tail(1).set_index("offence_code").sort_index()
-    band = np.select([latest["harm_days"] >= HIGH_DAYS, latest["harm_days"] >= MID_DAYS], ["high", "mid"], "low")
-    return latest.assign(band=band)[["label", "category", "axis", "harm_days", "band", "is_visible"]]
+    columns = ["label", "category", "axis", "harm_days", "band", "is_visible"]
+    latest["band"] = _band(latest["harm_days"])
+    if SCORE in latest:
+        latest["severity_band"] = _band(latest[SCORE])
+        columns += [SCORE, "severity_band"]
+    return latest[columns]
+
+
+def _band(days: pd.Series) -> np.ndarray:
+    return np.select([days >= HIGH_DAYS, days >= MID_DAYS], ["high", "mid"], "low")
 
 
 def _read(path: Path, axes: Collection[str]) -> pd.DataFrame:
@@ -62,6 +73,10 @@ def _read(path: Path, axes: Collection[str]) -> pd.DataFrame:
     )
     _refuse(path, rows, typed["valid_from"].isna(), "valid_from", "a day such as 2026-01-31")
     _refuse(path, rows, ~(np.isfinite(typed["harm_days"]) & (typed["harm_days"] >= 0)), "harm_days", "days, 0 or more")
+    if SCORE in rows:
+        typed[SCORE] = pd.to_numeric(rows[SCORE], errors="coerce")
+        is_right = np.isfinite(typed[SCORE]) & ((typed[SCORE] > 0) == (typed["harm_days"] > 0)) & (typed[SCORE] >= 0)
+        _refuse(path, rows, ~is_right, SCORE, "a number, 0 exactly where harm_days is 0")
     _refuse(path, rows, typed["is_visible"].isna(), "is_visible", "true or false")
     _refuse(path, rows, ~typed["axis"].isin(list(axes)), "axis", f"one of {', '.join(axes)}")
     _refuse(path, rows, typed["offence_code"].str.strip() == "", "offence_code", "a code")

@@ -19,7 +19,16 @@ from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.tables import Cell, read_tables
 
-CELLS_OF = ("area_ranking", "cell_forecast", "address_pile", "market", "hotspot", "officer_allocation")
+NEAR_LIST = "near_list"  # the check that says how near the next area is to the list
+CELLS_OF = (
+    "area_ranking",
+    "sensitivity_summary",
+    "cell_forecast",
+    "address_pile",
+    "market",
+    "hotspot",
+    "officer_allocation",
+)
 FORECAST_ROWS = 20
 SET_ROWS = 20
 OUTCOME_ROWS = 8
@@ -50,9 +59,9 @@ def render_report(
     run : mapping
         The row of table `run`.
     tables : mapping of str to pandas.DataFrame
-        The run's tables of places as published: area_ranking, area_set_ranking, cell_forecast, address_pile, hotspot,
-        market, officer_allocation, area_notice, outcome_monitor, place_change, data_quality, quality_check; area_notice
-        also with `state` and `superseded_by`, the notice that replaces it.
+        The run's tables of places as published: area_ranking, area_set_ranking, sensitivity_summary, cell_forecast,
+        address_pile, hotspot, market, officer_allocation, area_notice, outcome_monitor, place_change, data_quality,
+        quality_check; area_notice also with `state` and `superseded_by`, the notice that replaces it.
     shapes : mapping of str to geopandas.GeoDataFrame or None
         Layers of the map, see `pipeline.pages.svg_map.draw_map`.
     people_counts : mapping of str to int
@@ -86,6 +95,8 @@ def render_report(
         areas=page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"])),
         area_sets=[_area_set(name, of_set, environment, run) for name, of_set in _by_set(tables["area_set_ranking"])],
         area_count=len(ranking),
+        near_list=_near_list(tables["quality_check"]),
+        variants=page_rows(_in_file_order(tables["sensitivity_summary"])),
         names=dict(zip(ranking["area_id"], ranking["area_name"], strict=True)),
         forecast=page_rows(tables["cell_forecast"].nsmallest(FORECAST_ROWS, "rank")),
         forecast_count=len(tables["cell_forecast"]),
@@ -133,19 +144,30 @@ def _area_set(name: str, of_set: pd.DataFrame, environment: Environment, run: Ma
 
 
 def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return the warnings about a run as text."""
+    """Return the warnings about a run as text, but for the one that stands at the list itself."""
     quality = page_rows(tables["data_quality"])
     doubtful = [row for row in quality if row["is_warning"] and row["measure"] != "staffing_assumed"]
     why = next((str(row["detail"]).partition(": ")[2] for row in quality if row["measure"] == "staffing_assumed"), "")
     checks = page_rows(tables["quality_check"])
     return [
-        *[row["detail"] for row in checks if row["outcome"] != "passed"],
+        *[row["detail"] for row in checks if row["outcome"] != "passed" and row["check_name"] != NEAR_LIST],
         *([f"Officer hours are assumed, not reported: crimes per officer-hour compares areas on a guess. {why}".strip()]
           if run["is_staffing_assumed"] else []),
         *(["Markets are provisional: graded from single cells, before the full detector."]
           if tables["market"]["is_provisional"].astype(bool).any() else []),
         *[_warning(row) for row in doubtful],
     ]  # fmt: skip
+
+
+def _near_list(checks: pd.DataFrame) -> str | None:
+    found = checks.loc[checks["check_name"] == NEAR_LIST, "detail"]
+    return None if found.empty else str(found.iloc[0])
+
+
+def _in_file_order(variants: pd.DataFrame) -> pd.DataFrame:
+    """Return the variants with the greatest change first, the ranking itself on top."""
+    is_other = variants["variant"] != "published"
+    return variants.assign(is_other=is_other).sort_values(["is_other", "rank_correlation", "variant"])
 
 
 def balance(quality: pd.DataFrame) -> dict[str, int] | None:

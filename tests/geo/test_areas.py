@@ -232,3 +232,28 @@ def test_the_districts_of_philadelphia() -> None:
     assert areas["area_id"].is_monotonic_increasing
     assert np.isclose(areas.area.sum() / 1e6, 370, atol=15)  # square kilometres, water included
     assert areas.is_valid.all()
+
+
+FIGURES = {"residents": "people", "street_km": "km"}
+
+
+def test_figures_are_read_by_area_and_missing_ones_stay_missing(tmp_path: Path) -> None:
+    rows = TWO | {"people": ["1200", " "], "km": [3.5, None]}
+    areas = read(written(frame(rows), tmp_path), figures=FIGURES).set_index("raw_area_id")
+    assert areas.loc["b", ["residents", "street_km"]].tolist() == [1200, 3.5]
+    assert areas.loc["a", ["residents", "street_km"]].isna().all()
+    assert read(written(frame(rows), tmp_path))[["residents", "street_km"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("wrong", ["-1", "many", "inf", "1,200"])
+def test_a_figure_that_is_none_is_refused_with_area_and_value(tmp_path: Path, wrong: str) -> None:
+    path = written(frame(TWO | {"people": ["5", wrong]}), tmp_path)
+    with pytest.raises(ValueError, match=f"area 'a' has people='{wrong}'; expected a number from zero up, or null"):
+        read(path, figures={"residents": "people"})
+
+
+def test_parts_of_an_area_have_the_figure_of_the_whole(tmp_path: Path) -> None:
+    rows = {"id": ["a", "a"], "people": [7, 7], "geometry": [square(0, 0), square(2000, 0)]}
+    assert read(written(frame(rows), tmp_path), figures={"residents": "people"})["residents"].tolist() == [7]
+    with pytest.raises(ValueError, match=r"id 'a' .*each the figures of the whole area"):
+        read(written(frame(rows | {"people": [7, 8]}), tmp_path), figures={"residents": "people"})

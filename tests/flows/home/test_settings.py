@@ -246,3 +246,16 @@ def test_files_of_the_security_settings_are_relative_to_their_configuration(tmp_
     chosen = written(tmp_path, "kafka: {security: {ssl_cafile: ca.pem, ssl_password: key.pem}}\n")
     security = load_settings(chosen, environment={}).kafka.security
     assert security == {"ssl_cafile": (tmp_path / "ca.pem").resolve(), "ssl_password": "key.pem"}
+
+
+@pytest.mark.parametrize("key", ["force.areas", "force.areas.further.beat"])
+def test_ranking_per_resident_needs_the_column_of_every_set(tmp_path: Path, key: str) -> None:
+    column = {"path": "a.geojson", "residents_column": "people"}
+    further = {"beat": column if key == "force.areas" else {"path": "b.geojson"}}
+    areas = {**({"path": "a.geojson"} if key == "force.areas" else column), "further": further}
+    file = tmp_path / "c.yaml"
+    file.write_text(yaml.safe_dump({"force": {"areas": areas}, "places": {"per": "residents"}}), encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"places.per='residents': {key}.residents_column is not set"):
+        load_settings(file, environment={})
+    file.write_text(yaml.safe_dump({"force": {"areas": areas}, "places": {"per": "area_km2"}}), encoding="utf-8")
+    assert load_settings(file, environment={}).places.per == "area_km2"

@@ -23,7 +23,7 @@ from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.home.settings import Settings, load_settings
 from flows.ingest.ingest import load_file
-from flows.run.area_sets import RankedSets, rank_further_sets
+from flows.run.area_sets import RankedSets, rank_further_sets, size_measure
 from flows.run.assembly import Map, officer_hours, place_frames, place_incidents, read_map, read_run_codebook
 from flows.run.previous_run import Previous
 from flows.run.prioritise import rank_places
@@ -85,11 +85,13 @@ class Town:
     config: Path
     top_k: int | None = None
     outside_share: float = 1.0
+    per: str = "total"
 
     @property
     def settings(self) -> Settings:
-        of_set = {"path": "not-read.geojson", **({"top_k": self.top_k} if self.top_k else {})}
-        places = {"draws": 200, "top_k": 1}
+        of_set = {"path": "not-read.geojson", "residents_column": "people"}
+        of_set |= {"top_k": self.top_k} if self.top_k else {}
+        places = {"draws": 200, "top_k": 1, "per": self.per}
         force = {"areas": {"set": "district", "further": dict.fromkeys(self.further, of_set)}}
         quality = {"outside_share": self.outside_share}
         content = yaml.safe_dump({"force": force, "places": places, "quality": quality})
@@ -156,6 +158,29 @@ def test_beats_are_ranked_by_what_lies_in_them(town: Town) -> None:
     assert beats["is_listed"].to_dict() == {"n1@1": False, "n2@1": True, "s1@1": False, "s2@1": False}
     assert len(beats["evidence_ids"]["n2@1"]) == 3
     assert not set(main["evidence_ids"].explode()) - {row["incident_id"] for row in town.incidents}
+
+
+def test_areas_without_residents_rank_last_in_each_set_and_are_named(town: Town) -> None:
+    town.per = "residents"
+    town.main = town.main.assign(residents=[5000.0, 4000.0])
+    town.further = {"beat": BEATS.assign(residents=[2000.0, 0.0, 1000.0, None])}
+    main, sets = town.ranked()
+    assert main.loc[main["area_id"] == "north@1", "harm_per_1000_residents"].item() == pytest.approx(
+        main.loc[main["area_id"] == "north@1", "harm_per_day"].item() * 365 / 5
+    )
+    beats = of_set(sets, "beat").set_index("area_id")
+    assert beats.loc[["n2@1", "s2@1"], "rank"].tolist() == [3, 4]  # n2 has the harm
+    assert not beats.loc[["n2@1", "s2@1"], "is_listed"].any()
+    assert beats["area_km2"].tolist() == pytest.approx([1] * 4)
+    found = "of set 'beat' without a figure of residents above zero: they rank last and are not listed (n2@1, s2@1)"
+    assert found in said(sets)
+    assert size_measure(town.main, "residents") == []
+
+
+def test_each_set_says_how_near_its_list_is(town: Town) -> None:
+    town.top_k = 2
+    checks = pd.concat(town.ranked()[1].checks).set_index("check_name")
+    assert checks["detail"]["near_list_beat"].startswith("Set beat: next on its target list is")
 
 
 def test_hours_of_a_district_are_split_over_its_beats_and_called_assumed(town: Town) -> None:
@@ -288,6 +313,7 @@ def test_a_set_of_which_few_incidents_lie_in_an_area_is_not_ranked(town: Town) -
     _, sets = town.ranked()
     assert set(sets.ranking["area_set"]) == {"all"}
     outcomes = {row["check_name"]: row["outcome"] for checks in sets.checks for row in checks.to_dict("records")}
+    assert outcomes.pop("near_list_all")
     assert outcomes == {"further_set_all": "passed", "further_set_east": "warning"}
 
 

@@ -63,3 +63,16 @@ def test_what_the_run_does_not_know_is_refused(column: str, value: str) -> None:
     live = LiveAreas(counted(some(1, 50)), CODEBOOK, STAFFING, config=CONFIG, seed=3)
     with pytest.raises(ValueError, match=f"area_events: {column} '{value}' is not known to the run"):
         live.change(some(2, 1).assign(n=1, age_days=1, **{column: value}))
+
+
+def test_areas_with_sizes_are_kept_up_to_date_by_rates_per_size() -> None:
+    sized = STAFFING.assign(size=[1.0, 0.2, 5.0, None])
+    before, come = some(1, 200), some(2, 20)
+    live = LiveAreas(counted(before), CODEBOOK, sized, config=CONFIG, seed=3)
+    live.change(counted(come))
+    priors = fit_band_priors(counted(before), CODEBOOK, sized, config=CONFIG)
+    held = counted(pd.concat([before, come]))
+    drawn = draw_areas(held, CODEBOOK, sized, config=CONFIG, seed=3, band_priors=priors)
+    at_once = rank_drawn(drawn, config=CONFIG, seed=3, previously_listed=frozenset())
+    pd.testing.assert_frame_equal(live.rank(frozenset())[SHOWN], at_once[SHOWN], check_exact=True)
+    assert at_once.set_index("area_id").loc["d", ["rank", "p_top_k", "is_listed"]].tolist() == [4, 0, False]

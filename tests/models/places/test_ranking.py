@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.area_rates.decay import Decay
+from models.area_review.sizes import HARM_PER
 from models.places.area_scores import shares_of, spread_weights
 from models.places.axes import AXES
 from models.places.live_areas import LiveAreas
@@ -25,7 +26,8 @@ from tests.soak import sample
 ROOT = Path(__file__).parents[3]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["places"]
 
-ADDED_BY_THE_RUN = {"area_name", "rank_before", "rank_change"}
+ADDED_BY_THE_RUN = {"area_name", "rank_before", "rank_change", "moves_in_if"}
+ADDED_BY_THE_RUN |= {"residents", "street_km", "area_km2", *(column for column, _ in HARM_PER.values())}
 CODEBOOK = pd.DataFrame(
     [
         ("antisocial_behaviour", "disorder", 1.0, "low"),
@@ -410,4 +412,4 @@ def test_axes_without_data_are_those_on_which_no_area_differs(
     staffing = hours(a=per_day, b=per_day)
     assert axes_without_data(area_events, CODEBOOK, staffing, config=config()) == missing
     drawn = draw_areas(area_events, CODEBOOK, staffing, config=config(), seed=7)
-    assert [axis for axis in AXES if not shares_of(drawn.now)[0][axis].any()] == missing
+    assert [axis for axis in AXES if not shares_of(drawn.now, np.ones(len(staffing)))[0][axis].any()] == missing

@@ -81,3 +81,20 @@ def test_a_day_before_every_row_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match=r"none\.csv"):
         read_codebook(tmp_path / "none.csv", date(2024, 1, 1), AXES)
+
+
+SCORED = HEADER.replace("\n", ",severity_score\n")
+
+
+def test_a_second_weight_stands_beside_the_days_with_its_own_band(tmp_path: Path) -> None:
+    rows = (ROBBERY.replace("\n", ",746\n"), LITTER.replace("\n", ",31\n"))
+    codebook = read(tmp_path, *rows, header=SCORED)
+    assert codebook["severity_score"].to_dict() == {"robbery": 746, "litter": 31}
+    assert codebook["severity_band"].to_dict() == {"robbery": "high", "litter": "mid"}
+    assert codebook["band"].to_dict() == {"robbery": "mid", "litter": "low"}
+
+
+@pytest.mark.parametrize("score", ["", "0", "-3", "much"])
+def test_a_score_that_does_not_fit_is_refused(tmp_path: Path, score: str) -> None:
+    with pytest.raises(MappingError, match=f"severity_score='{score}': expected a number, 0 exactly where harm_days"):
+        read(tmp_path, ROBBERY.replace("\n", f",{score}\n"), header=SCORED)

@@ -72,6 +72,8 @@ def tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
                                  top_k=[9] * 25 + [1] * 2, area_id=[f"s{i}@1" for i in range(27)],
                                  area_name=[f"{name} {i}" for i in range(27)],
                                  rank=[*range(25, 0, -1), 2, 1], rank_hi=25),
+        "sensitivity_summary": rows("sensitivity_summary", 2, variant=["published", "half_life_halved"],
+                                    meaning=["the ranking itself", "half-life 90 days"], into_top_k=[[], ["a@1"]]),
         "cell_forecast": rows("cell_forecast", 40, cell_id=[f"c{i:02d}" for i in range(40)], area_id="a@1",
                               rank=range(1, 41), naive_rank=range(40, 0, -1),
                               expected_harm=[41.0 - i for i in range(1, 41)],
@@ -447,3 +449,18 @@ def test_an_unusable_run_says_so_at_the_head_of_the_page() -> None:
     assert said not in page()
     html = page(is_usable=False, unusable_because="100% of incidents lie outside every area.")
     assert html.index(said) < html.index("<main>")
+
+
+def test_how_near_the_list_is_stands_under_it_and_not_among_the_warnings() -> None:
+    of = tables()
+    near = of["quality_check"].iloc[:1].assign(check_name="near_list", outcome="warning", detail="The nearest is Hill.")
+    of["quality_check"] = pd.concat([of["quality_check"], near])
+    assert "The nearest is Hill." not in warnings_of(RUN, of)
+    assert '<p class="when">The nearest is Hill.</p>' in page(of)
+
+
+def test_other_choices_are_shown_with_the_names_of_areas() -> None:
+    html = page(tables("Old Town"))
+    section = html[html.index('id="sensitivity"') :].split("</table>")[0]
+    assert section.index("the ranking itself") < section.index("half-life 90 days")
+    assert "<td>Old Town</td>" in section
