@@ -13,6 +13,7 @@ import pandas as pd
 
 from models.arrays import Bools, Floats
 from models.checks import expect
+from models.forecast.blend import learn_blend, with_harm
 from models.forecast.history import History, read_history
 from models.forecast.learn import expected_events, learn
 from models.forecast.long_memory import remember
@@ -122,10 +123,10 @@ def predict_cells(
     weights = weights[weights.index.isin(cell_events["offence_code"].unique())]
     history = read_history(cell_events, place, tuple(weights.index), config.history_days)
     days = weights.to_numpy(np.float64)
-    rates, excess = forecast_rates(history, pyramid, days, horizon_days)
+    rates, excess, basis = forecast_rates(history, pyramid, days, horizon_days)
     recent = (place >= 0) & cell_events["offence_code"].isin(weights.index) & (cell_events["age_days"] < NAIVE_DAYS)
     naive = np.bincount(place[recent], cell_events["n"][recent], len(cells))
-    return Prediction(rates, excess, days, naive.astype(np.float64), history.notes)
+    return Prediction(rates, excess, days, naive.astype(np.float64), (*history.notes, *basis))
 
 
 def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: int) -> pd.DataFrame:
@@ -144,18 +145,23 @@ def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: 
     return forecast
 
 
-def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizon_days: int) -> tuple[Floats, Floats]:
-    """Return expected events [cells, offences] over the horizon, and the excess variance of each cell's count."""
+def forecast_rates(
+    history: History, pyramid: Pyramid, harm_days: Floats, horizon_days: int
+) -> tuple[Floats, Floats, tuple[str, ...]]:
+    """Return expected events [cells, offences] over the horizon, the excess variance of each cell's count, and notes."""
     if not len(history.age):
-        return np.zeros((pyramid.cells, len(history.codes))), np.zeros(pyramid.cells)
+        return np.zeros((pyramid.cells, len(history.codes))), np.zeros(pyramid.cells), ()
     windows, now = past_and_present(history, pyramid, horizon_days)
     # The minimum rate of an offence is half an event in the whole history.
     least = 0.5 / (history.span_days * pyramid.cells)
     is_high_harm, is_rare = _kinds(history, harm_days)
     learned = learn(windows, now, is_high_harm, least)
-    rates = remember(expected_events(now, learned), history, pyramid, is_high_harm & is_rare, horizon_days)
+    is_spread = is_high_harm & is_rare
+    rates = remember(expected_events(now, learned), history, pyramid, is_spread, horizon_days)
+    blend = learn_blend(history, pyramid, learned, harm_days, is_spread, horizon_days)
+    rates = with_harm(rates, harm_days, is_high_harm, blend.target(rates @ harm_days))
     clustering, doubt = learned.excess
-    return rates, clustering + doubt * rates.sum(axis=1)
+    return rates, clustering + doubt * rates.sum(axis=1), blend.notes()
 
 
 def _kinds(history: History, harm_days: Floats) -> tuple[Bools, Bools]:

@@ -5,7 +5,7 @@ no dilution at the edge of the study area. Wide scales are smoothed on a coarser
 kernel is a few pixels wide and the cost depends only on the number of cells.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,9 +73,13 @@ class Pyramid:
 
     def around(self, per_cell: Floats) -> Floats:
         """Smooth one value per cell over its nearest neighbours, as a mean over existing cells."""
+        return self.near(per_cell[None])[0]
+
+    def near(self, per_cell: Floats) -> Floats:
+        """Smooth per_cell [layers, cells] over the nearest neighbours, as means over existing cells."""
         every = np.arange(self.cells)
         level, seen, sigma = self.levels[1], self.seen[1], SCALES[1][1]
-        return level.read(level.smoothed(per_cell[None], sigma), every)[0] / seen
+        return level.read(level.smoothed(per_cell, sigma), every) / seen
 
     def spread(self, per_cell: Floats) -> Floats:
         """Smooth per_cell [layers, cells] with a Gaussian of about four cells, as means over existing cells."""
@@ -105,19 +109,30 @@ def decayed_rates(history: History, cells: int, ages: list[int]) -> Iterator[Flo
     Yields
     ------
     Floats
-        [offences × mean lives, cells]; every event is added once per mean life, then only decays.
+        [offences × mean lives, cells].
     """
-    sums = np.zeros((len(MEAN_LIVES), len(history.codes) * cells))
     place = history.code * cells + history.cell
+    sums = decayed_sums(place, history.age, history.n, len(history.codes) * cells, MEAN_LIVES, ages)
+    for age, sum_ in zip(ages, sums, strict=True):
+        yield _per_day(sum_, len(history.codes), max(history.span_days - age, 1.0))
+
+
+def decayed_sums(
+    place: Ints, age: Ints, n: Floats, places: int, mean_lives: Sequence[float], ages: Sequence[int]
+) -> Iterator[Floats]:
+    """Yield sums of `n` per place [mean lives, places], decayed as of each of the decreasing `ages`.
+
+    Every event is added once per mean life, then only decays.
+    """
+    sums = np.zeros((len(mean_lives), places))
     older = float("inf")
-    for age in ages:
-        new = (history.age >= age) & (history.age < older)
-        for n, mean_life in enumerate(MEAN_LIVES):
-            fresh = history.n[new] * np.exp(-(history.age[new] - age) / mean_life)
-            faded = np.exp(-(older - age) / mean_life)
-            sums[n] = sums[n] * faded + np.bincount(place[new], fresh, sums.shape[1])
-        older = age
-        yield _per_day(sums, len(history.codes), max(history.span_days - age, 1.0))
+    for now in ages:
+        new = (age >= now) & (age < older)
+        for row, mean_life in enumerate(mean_lives):
+            fresh = n[new] * np.exp(-(age[new] - now) / mean_life)
+            sums[row] = sums[row] * np.exp(-(older - now) / mean_life) + np.bincount(place[new], fresh, places)
+        older = now
+        yield sums
 
 
 def _per_day(sums: Floats, codes: int, days: float) -> Floats:
