@@ -124,14 +124,19 @@ def decayed_sums(
 
     Every event is added once per mean life, then only decays.
     """
+    order = np.argsort(-age, kind="stable")
+    place, age, n = place[order], age[order], n[order]
     sums = np.zeros((len(mean_lives), places))
-    older = float("inf")
+    older, start = float("inf"), 0
     for now in ages:
-        new = (age >= now) & (age < older)
+        stop = int(np.searchsorted(-age, -now, side="right"))
+        new = slice(start, stop)
+        waited = age[new] - now
         for row, mean_life in enumerate(mean_lives):
-            fresh = n[new] * np.exp(-(age[new] - now) / mean_life)
-            sums[row] = sums[row] * np.exp(-(older - now) / mean_life) + np.bincount(place[new], fresh, places)
-        older = now
+            faded = np.exp(-np.arange(waited.max(initial=0) + 1) / mean_life)
+            sums[row] *= np.exp(-(older - now) / mean_life)
+            sums[row] += np.bincount(place[new], n[new] * faded[waited], places)
+        older, start = now, stop
         yield sums
 
 
