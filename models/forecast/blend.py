@@ -15,10 +15,10 @@ import numpy as np
 from models.arrays import Bools, Floats, Ints
 from models.forecast.experts import EXPERTS, expert_maps, shares
 from models.forecast.history import History
-from models.forecast.learn import Learned, expected_events
+from models.forecast.learn import Learned, expected_per_day, known_at
 from models.forecast.long_memory import faded_counts, with_memory
 from models.forecast.scales import Pyramid, decayed_rates
-from models.forecast.windows import known_window, sample_rows
+from models.forecast.windows import sample_rows, seen_days
 
 # Windows of the past on which candidates are judged, at most a year of fortnights, within the later half of the past.
 JUDGED_WINDOWS = 26
@@ -26,8 +26,8 @@ JUDGED_DAYS = 14
 TOP_SHARES = (0.01, 0.05)
 # Parts that candidates give to the learned forecast, and the weight of each candidate at the start.
 LEARNED_PARTS = (0.75, 0.5, 0.25, 0.0)
-PART_PRIORS = (2.0, 2.0, 1.0, 1.0)
-LEARNED_PRIOR = 10.0
+PART_PRIORS = (3.0, 2.0, 1.0, 0.5)
+LEARNED_PRIOR = 30.0
 # A candidate ahead by this share of the harm found, beyond doubt, gains e times the weight: a learning rate of 1 / it.
 GAIN = 0.003
 # Standard deviation of true gains between candidates; windows count as evidence by their error against it.
@@ -38,6 +38,8 @@ VARIANCE_WINDOWS = 3
 MOST_MOVED = 5.0
 # Other cells in a window, to estimate the sum of a map.
 OTHER_ROWS = 1500
+# Lesser offences with less than this share of all harm are left out of the learned map of past windows.
+LITTLE_HARM = 0.02
 TINY = 1e-300
 
 
@@ -61,20 +63,17 @@ class Blend:
 
     def target(self, learned: Floats) -> Floats:
         """Return the blended harm [cells] from the learned harm [cells]; the total stays."""
-        if not self.windows:
+        if self.parts[0] == 1.0:
             return learned
         mixed = self.parts[0] * shares(learned) + self.parts[1:] @ self.maps
         total = float(learned.sum())
         bounded = np.clip(total * mixed, learned / MOST_MOVED, learned * MOST_MOVED)
         return total * shares(bounded)
 
-    def notes(self) -> tuple[str, ...]:
-        """Say what the forecast rests on, as text."""
-        if not self.windows:
-            return ()
-        order = np.argsort(-self.parts[1:], kind="stable")[:3]
-        parts = [f"{EXPERTS[n]} {self.parts[1 + n]:.0%}" for n in order if self.parts[1 + n] >= 0.005]
-        return (f"Basis, judged on {self.windows} past windows: {'; '.join([f'learned rates {self.parts[0]:.0%}', *parts])}.",)
+    def basis(self) -> tuple[tuple[str, float], ...]:
+        """Return what the forecast rests on with its part, greatest first; parts below half a per cent are left out."""
+        named = zip(("learned rates", *map(str, EXPERTS)), self.parts.tolist(), strict=True)
+        return tuple(sorted(((name, part) for name, part in named if part >= 0.005), key=lambda of: -of[1]))
 
 
 def candidates() -> tuple[Floats, Floats]:
@@ -102,6 +101,8 @@ def learn_blend(
     harm = history.n * harm_days[history.code]
     maps = expert_maps(history, pyramid, harm_days, is_spread, [*ages, 0])
     rates, counts = (known(history, pyramid.cells, ages) for known in (decayed_rates, faded_counts))
+    by_offence = np.bincount(history.code, harm, len(harm_days))
+    judged = np.flatnonzero(learned.is_high_harm | (by_offence >= LITTLE_HARM * by_offence.sum()))
     mixes, priors = candidates()
     found = []
     for age, per_cell, counted, known in zip(ages, rates, counts, maps, strict=False):
@@ -110,15 +111,15 @@ def learn_blend(
         if not happened.any():
             continue
         rows, weight = contenders(known)
-        window = known_window(history, pyramid, per_cell, age, rows, weight, days)
-        events = expected_events(window, learned)
+        past = known_at(pyramid, per_cell, learned, judged, rows, weight, seen_days(history, age))
+        per_day = expected_per_day(past, learned.only(judged))
         span_days = max(history.span_days - age, 1.0)
-        own = with_memory(events, counted, span_days, pyramid, is_spread, days, rows) @ harm_days
+        own = with_memory(per_day, counted[judged], span_days, pyramid, is_spread[judged], 1, rows) @ harm_days[judged]
         maps_here = np.vstack([own / max(float(weight @ own), TINY), known[:, rows]])
         first = weight == 1.0
         found.append(held_by_top(mixes @ maps_here[:, first], happened[rows[first]], pyramid.cells) / happened.sum())
     weights = blend_weights(np.array(found).reshape(-1, len(mixes), len(TOP_SHARES)), priors)
-    return Blend(weights @ mixes, len(found), next(maps))
+    return Blend(weights @ mixes if found else mixes[0], len(found), next(maps))
 
 
 def with_harm(rates: Floats, harm_days: Floats, is_high_harm: Bools, target: Floats) -> Floats:
@@ -153,12 +154,12 @@ def contenders(maps: Floats) -> tuple[Ints, Floats]:
 
 def held_by_top(maps: Floats, harm: Floats, cells: int) -> Floats:
     """Return the harm [maps, TOP_SHARES] in the top cells of each map [maps, rows]; ties at the edge share the places."""
+    places = [min(_places(share, cells), maps.shape[1]) for share in TOP_SHARES]
+    edges = np.partition(maps, [-place for place in places], axis=1)
     held = np.empty((len(maps), len(TOP_SHARES)))
-    for n, share in enumerate(TOP_SHARES):
-        places = min(_places(share, cells), maps.shape[1])
-        edge = np.partition(maps, -places, axis=1)[:, -places, None]
-        above, level = maps > edge, maps == edge
-        left = (places - above.sum(axis=1)) / level.sum(axis=1)
+    for n, place in enumerate(places):
+        above, level = maps > edges[:, -place, None], maps == edges[:, -place, None]
+        left = (place - above.sum(axis=1)) / level.sum(axis=1)
         held[:, n] = above @ harm + left * (level @ harm)
     return held
 

@@ -26,7 +26,7 @@ STALE_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Events inside the study area, oldest first, events of one day in the order given.
+    """Events inside the study area, in the order given.
 
     Attributes
     ----------
@@ -82,8 +82,6 @@ def read_history(cell_events: pd.DataFrame, cell: Ints, codes: tuple[str, ...], 
     age, is_past, lump_notes = _spread_lumps(age, count)
     cell, code, age, count = cell[is_past], code[is_past], age[is_past], count[is_past]
     age, gap_notes = _close_gaps(age, count)
-    oldest_first = np.argsort(-age, kind="stable")
-    cell, code, age, count = cell[oldest_first], code[oldest_first], age[oldest_first], count[oldest_first]
     total = float(count.sum())
     # The source began before its first event: on average by the mean interval between events.
     span_days = float(age.max() + 1) * (total + 1) / total if len(age) else 0.0

@@ -43,6 +43,8 @@ class Level:
 
     def read(self, raster: Floats, rows: Ints) -> Floats:
         """Return the rasters interpolated at the cells `rows`, [layers, rows]."""
+        if len(self.corner) == 1:
+            return raster[:, self.corner[0, rows]]
         parts = zip(self.corner[:, rows], self.corner_weight[:, rows], strict=True)
         return sum((raster[:, corner] * weight for corner, weight in parts), start=np.zeros((len(raster), len(rows))))
 
@@ -64,12 +66,15 @@ class Pyramid:
 
     def rates(self, per_cell: Floats, rows: Ints) -> Floats:
         """Return rates [layers, rows, scales] of the cells `rows` from rates per_cell [layers, cells] of all cells."""
-        rates = np.empty((len(per_cell), len(rows), SCALE_COUNT))
-        for n, ((_, sigma), level, seen) in enumerate(zip(SCALES, self.levels, self.seen, strict=True)):
-            around = level.read(level.smoothed(per_cell, sigma), rows) if sigma else per_cell[:, rows]
-            rates[:, :, n] = around / seen[rows]
-        rates[:, :, -1] = per_cell.mean(axis=1)[:, None]
-        return rates
+        return np.stack([self.at_scale(per_cell, rows, scale) for scale in range(SCALE_COUNT)], axis=2)
+
+    def at_scale(self, per_cell: Floats, rows: Ints, scale: int) -> Floats:
+        """Return rates [layers, rows] at one scale."""
+        if scale == len(SCALES):
+            return np.repeat(per_cell.mean(axis=1)[:, None], len(rows), axis=1)
+        level, seen, sigma = self.levels[scale], self.seen[scale], SCALES[scale][1]
+        around = level.read(level.smoothed(per_cell, sigma), rows) if sigma else per_cell[:, rows]
+        return around / seen[rows]
 
     def around(self, per_cell: Floats) -> Floats:
         """Smooth one value per cell over its nearest neighbours, as a mean over existing cells."""
@@ -77,9 +82,7 @@ class Pyramid:
 
     def near(self, per_cell: Floats) -> Floats:
         """Smooth per_cell [layers, cells] over the nearest neighbours, as means over existing cells."""
-        every = np.arange(self.cells)
-        level, seen, sigma = self.levels[1], self.seen[1], SCALES[1][1]
-        return level.read(level.smoothed(per_cell, sigma), every) / seen
+        return self.at_scale(per_cell, np.arange(self.cells), 1)
 
     def spread(self, per_cell: Floats) -> Floats:
         """Smooth per_cell [layers, cells] with a Gaussian of about four cells, as means over existing cells."""

@@ -57,8 +57,9 @@ def past_and_present(history: History, pyramid: Pyramid, horizon_days: int) -> t
     ages = [latest * sum(WINDOW_GROWTH[:n]) for n in range(len(WINDOW_GROWTH) if latest else 0, -1, -1)]
     known = decayed_rates(history, pyramid.cells, ages)
     past = [_window(history, pyramid, next(known), age, upto, horizon_days) for age, upto in pairwise(ages)]
-    every, each = np.arange(pyramid.cells), np.ones(pyramid.cells)
-    return past, known_window(history, pyramid, next(known), 0, every, each, horizon_days)
+    every, nothing = np.arange(pyramid.cells), np.empty((pyramid.cells, 0))
+    rates, each = _rates(pyramid, next(known), every), np.ones(pyramid.cells)
+    return past, Window(rates, nothing, nothing, each, float(horizon_days), seen_days(history, 0))
 
 
 def _window(history: History, pyramid: Pyramid, per_cell: Floats, age: int, upto: int, horizon_days: int) -> Window:
@@ -70,18 +71,11 @@ def _window(history: History, pyramid: Pyramid, per_cell: Floats, age: int, upto
     by_part = _counted(cell, (history.age[in_window] - upto) * parts // days, n, (pyramid.cells, parts))
     rows, weight = sample_rows(events.sum(axis=1) > 0, QUIET_ROWS)
     rates = _rates(pyramid, per_cell, rows)
-    return Window(rates, events[rows], by_part[rows], weight, float(days), _seen_days(history, age))
+    return Window(rates, events[rows], by_part[rows], weight, float(days), seen_days(history, age))
 
 
-def known_window(
-    history: History, pyramid: Pyramid, per_cell: Floats, age: int, rows: Ints, weight: Floats, days: int
-) -> Window:
-    """Return the window that starts `age` days ago for some cells, with what was known then and no events."""
-    nothing = np.empty((len(rows), 0))
-    return Window(_rates(pyramid, per_cell, rows), nothing, nothing, weight, float(days), _seen_days(history, age))
-
-
-def _seen_days(history: History, age: int) -> float:
+def seen_days(history: History, age: int) -> float:
+    """Return the days observed until `age` days ago, decayed with the longest mean life."""
     return float(-MEAN_LIVES[-1] * np.expm1(-max(history.span_days - age, 1.0) / MEAN_LIVES[-1]))
 
 

@@ -1,0 +1,129 @@
+"""The blend finds planted truths: how long to remember, whether severity counts, where to spread rare harm."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.forecast.blend import blend_weights, candidates, contenders, held_by_top, judged_ages, with_harm
+from models.forecast.experts import EXPERTS, expert_maps
+from models.forecast.forecast import ForecastConfig, forecast_cells
+from models.forecast.history import History
+from models.forecast.scales import build_pyramid
+
+SIDE = 40
+CELLS = pd.DataFrame([(x, y) for x in range(SIDE) for y in range(SIDE)], columns=["cell_ix", "cell_iy"])
+PYRAMID = build_pyramid(CELLS["cell_ix"], CELLS["cell_iy"])
+CONFIG = ForecastConfig(horizon_days=7, history_days=1095, draws=50)
+LEARNED, COUNT = "learned rates", "count"
+
+
+def town(rate_at, *, days=800, codes=("petty",), seed=0):
+    """Events by cell and day; `rate_at(age)` is the rate per day [cells, offences] in force `age` days ago."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for age in range(days):
+        cell, code = np.nonzero(counts := random.poisson(rate_at(age)))
+        rows.append(pd.DataFrame({"cell": cell, "code": code, "age_days": age, "n": counts[cell, code]}))
+    events = pd.concat(rows, ignore_index=True)
+    places = CELLS.iloc[events["cell"]].reset_index(drop=True)
+    return places.assign(offence_code=np.array(codes)[events["code"]], age_days=events["age_days"], n=events["n"])
+
+
+def moving(every_days, *, per_day=60.0, seed=1):
+    """Rates of one offence on 60 busy cells that are chosen anew every so many days."""
+    random = np.random.default_rng(seed)
+    maps = [random.permutation(len(CELLS)) < 60 for _ in range(1 + 1000 // every_days)]
+    return lambda age: ((maps[age // every_days] * 0.9 + 0.02) / 70 * per_day)[:, None]
+
+
+def forecast(events, harm_days):
+    return forecast_cells(events, CELLS, pd.Series(harm_days), horizon_days=7, seed=1, config=CONFIG)
+
+
+def top(outcome, count=60):
+    return np.argsort(-outcome["expected_harm"].to_numpy(), kind="stable")[:count]
+
+
+def test_where_only_the_recent_past_matters_the_memory_is_short():
+    # The busy cells move every 28 days, the last time 13 days ago.
+    rates = moving(28)
+    events = town(lambda age: rates(age + 15))
+    outcome = forecast(events, {"petty": 2.0})
+    basis = dict(outcome.attrs["basis"])
+    short = sum(part for name, part in basis.items() if name.endswith("over 30 days"))
+    long = sum(part for name, part in basis.items() if name.endswith(("over 365 days", "over 1500 days")))
+    assert short > 0.5
+    assert long < 0.05
+    busy = np.flatnonzero(rates(15)[:, 0] > 0.1)
+    assert np.isin(top(outcome), busy).mean() > 0.8
+
+
+def test_a_level_past_keeps_its_long_memory_and_its_total():
+    rates = moving(10_000, per_day=8.0)
+    outcome = forecast(town(rates), {"petty": 2.0})
+    basis = dict(outcome.attrs["basis"])
+    assert sum(part for name, part in basis.items() if name.endswith("over 30 days")) < 0.02
+    assert np.isin(top(outcome), np.flatnonzero(rates(0)[:, 0] > 0.02)).mean() > 0.95
+    assert outcome["expected_harm"].sum() == pytest.approx(7 * 2 * rates(0).sum(), rel=0.1)
+    assert outcome["expected_events"].sum() == pytest.approx(7 * rates(0).sum(), rel=0.1)
+
+
+def test_with_harm_reaches_the_target_through_grave_offences_first():
+    rates, days, grave = np.array([[1.0, 0.01], [2.0, 0.01], [0.0, 0.0]]), np.array([2.0, 365.0]), np.array([False, True])
+    found = with_harm(rates, days, grave, np.array([2.0 + 7.3, 60.0, 0.0]))
+    np.testing.assert_allclose(found @ days, [9.3, 60.0, 0.0])
+    np.testing.assert_allclose(found[0], [1.0, 0.02])
+    # Five times the grave rate is the most; what remains scales both.
+    np.testing.assert_allclose(found[1], np.array([2.0, 0.05]) * 60 / 22.25)
+
+
+def test_weights_are_those_of_the_start_without_windows_and_follow_a_clear_lead():
+    mixes, priors = candidates()
+    assert mixes.sum(axis=1) == pytest.approx(1.0)
+    np.testing.assert_array_equal(blend_weights(np.empty((0, len(mixes), 2)), priors), priors)
+    random = np.random.default_rng(0)
+    found = 0.3 + random.normal(0, 0.01, (26, 1, 2)) + random.normal(0, 0.002, (26, len(mixes), 2))
+    np.testing.assert_array_less(np.abs(blend_weights(found, priors) - priors), 0.2)
+    found[:, 40] *= 1.05
+    assert blend_weights(found, priors)[40] > 0.9
+
+
+def test_a_lead_in_noise_moves_little():
+    mixes, priors = candidates()
+    found = np.random.default_rng(1).uniform(0.0, 0.6, (26, len(mixes), 2))
+    assert blend_weights(found, priors)[0] > priors[0] / 4
+
+
+def test_ties_at_the_edge_share_the_places():
+    maps = np.array([[3.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    harm = np.array([10.0, 4.0, 0.0, 2.0])
+    # 40 cells: one place at 1%, two at 5%.
+    np.testing.assert_allclose(held_by_top(maps, harm, 40), [[10.0, 12.0], [4.0, 8.0]])
+
+
+def test_experts_are_sums_by_hand():
+    history = History(("grave", "petty"), np.array([3, 3, 5]), np.array([1, 1, 0]), np.array([70, 20, 10]), np.array([2.0, 1.0, 1.0]), 100.0, ())
+    maps = list(expert_maps(history, PYRAMID, np.array([365.0, 2.0]), np.array([True, False]), [15, 0]))
+    count = [n for n, expert in enumerate(EXPERTS) if expert.view == COUNT and expert.mean_life_days == 30.0][0]
+    np.testing.assert_allclose(maps[0][count, [3, 5]], [1.0, 0.0])
+    old, mid, new = 2 * np.exp(-70 / 30), np.exp(-20 / 30), np.exp(-10 / 30)
+    np.testing.assert_allclose(maps[1][count, [3, 5]], np.array([old + mid, new]) / (old + mid + new))
+    np.testing.assert_allclose(maps[1].sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("span_days", "horizon_days", "count", "days"),
+    [(1095.0, 7, 26, 14), (120.0, 7, 8, 7), (10.0, 7, 0, 7), (1095.0, 30, 18, 30)],
+)
+def test_windows_stay_in_the_later_half(span_days, horizon_days, count, days):
+    ages, each = judged_ages(span_days, horizon_days)
+    assert (len(ages), each) == (count, days)
+    assert not ages or (ages[-1] == days and ages[0] <= span_days / 2)
+
+
+def test_contenders_hold_the_top_of_every_map():
+    maps = np.random.default_rng(2).random((5, 2000))
+    rows, weight = contenders(maps)
+    first = set(rows[weight == 1.0])
+    assert all(set(np.argsort(-row)[:100]) <= first for row in maps)
+    assert weight.sum() == pytest.approx(2000)
