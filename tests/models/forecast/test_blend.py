@@ -14,7 +14,7 @@ SIDE = 40
 CELLS = pd.DataFrame([(x, y) for x in range(SIDE) for y in range(SIDE)], columns=["cell_ix", "cell_iy"])
 PYRAMID = build_pyramid(CELLS["cell_ix"], CELLS["cell_iy"])
 CONFIG = ForecastConfig(horizon_days=7, history_days=1095, draws=50)
-LEARNED, COUNT = "learned rates", "count"
+COUNT = "count"
 
 
 def town(rate_at, *, days=800, codes=("petty",), seed=0):
@@ -29,11 +29,17 @@ def town(rate_at, *, days=800, codes=("petty",), seed=0):
     return places.assign(offence_code=np.array(codes)[events["code"]], age_days=events["age_days"], n=events["n"])
 
 
-def moving(every_days, *, per_day=60.0, seed=1):
-    """Rates of one offence on 60 busy cells that are chosen anew every so many days."""
+def moving(mean_days, *, days=800, seed=1):
+    """Rates [days, cells] by age: 80 of the cells are busy at any time, each for `mean_days` on average."""
     random = np.random.default_rng(seed)
-    maps = [random.permutation(len(CELLS)) < 60 for _ in range(1 + 1000 // every_days)]
-    return lambda age: ((maps[age // every_days] * 0.9 + 0.02) / 70 * per_day)[:, None]
+    busy = random.permutation(len(CELLS)) < 80
+    maps = []
+    for _ in range(days + 1):
+        maps.append(np.where(busy, 0.5, 0.01))
+        gone = busy & (random.random(len(CELLS)) < 1 / mean_days)
+        busy = busy & ~gone
+        busy[random.choice(np.flatnonzero(~busy), gone.sum(), replace=False)] = True
+    return maps[::-1]
 
 
 def forecast(events, harm_days):
@@ -45,27 +51,36 @@ def top(outcome, count=60):
 
 
 def test_where_only_the_recent_past_matters_the_memory_is_short():
-    # The busy cells move every 28 days, the last time 13 days ago.
-    rates = moving(28)
-    events = town(lambda age: rates(age + 15))
-    outcome = forecast(events, {"petty": 2.0})
+    # The age of a day before as_of is its place less one: place 0 is the first day to come.
+    rates = moving(40)
+    outcome = forecast(town(lambda age: rates[age + 1][:, None]), {"petty": 2.0})
     basis = dict(outcome.attrs["basis"])
-    short = sum(part for name, part in basis.items() if name.endswith("over 30 days"))
-    long = sum(part for name, part in basis.items() if name.endswith(("over 365 days", "over 1500 days")))
-    assert short > 0.5
-    assert long < 0.05
-    busy = np.flatnonzero(rates(15)[:, 0] > 0.1)
-    assert np.isin(top(outcome), busy).mean() > 0.8
+    assert sum(part for name, part in basis.items() if name.endswith("over 30 days")) > 0.6
+    assert rates[0][top(outcome, 80)].sum() > 0.6 * np.sort(rates[0])[-80:].sum()
 
 
-def test_a_level_past_keeps_its_long_memory_and_its_total():
-    rates = moving(10_000, per_day=8.0)
-    outcome = forecast(town(rates), {"petty": 2.0})
+def test_where_nothing_changes_the_memory_is_long_and_the_total_stays():
+    rate = np.random.default_rng(3).gamma(0.5, 1.0, len(CELLS))[:, None]
+    rate *= 20 / rate.sum()
+    outcome = forecast(town(lambda age: rate), {"petty": 2.0})
     basis = dict(outcome.attrs["basis"])
-    assert sum(part for name, part in basis.items() if name.endswith("over 30 days")) < 0.02
-    assert np.isin(top(outcome), np.flatnonzero(rates(0)[:, 0] > 0.02)).mean() > 0.95
-    assert outcome["expected_harm"].sum() == pytest.approx(7 * 2 * rates(0).sum(), rel=0.1)
-    assert outcome["expected_events"].sum() == pytest.approx(7 * rates(0).sum(), rel=0.1)
+    assert sum(part for name, part in basis.items() if name.endswith("over 30 days")) < 0.1
+    assert rate[top(outcome)].sum() > 0.95 * np.sort(rate[:, 0])[-60:].sum()
+    assert outcome["expected_harm"].sum() == pytest.approx(7 * 2 * 20, rel=0.1)
+    assert outcome["expected_events"].sum() == pytest.approx(7 * 20, rel=0.1)
+
+
+def test_where_rare_grave_offences_decide_severity_and_spread_are_found():
+    # Grave harm lies in two wide districts and hardly ever twice in a cell; petty offences lie elsewhere.
+    x, y = CELLS["cell_ix"].to_numpy(), CELLS["cell_iy"].to_numpy()
+    wide = np.exp(-((x - 10) ** 2 + (y - 10) ** 2) / 50) + np.exp(-((x - 28) ** 2 + (y - 30) ** 2) / 50)
+    petty = np.random.default_rng(4).gamma(0.2, 1.0, len(CELLS)) * (x > 20) * (y < 20)
+    rate = np.column_stack([wide / wide.sum() * 0.4, petty / petty.sum() * 40])
+    outcome = forecast(town(lambda age: rate, codes=("grave", "petty")), {"grave": 3000.0, "petty": 2.0})
+    basis = dict(outcome.attrs["basis"])
+    assert wide[top(outcome, 80)].sum() > 0.85 * np.sort(wide)[-80:].sum()
+    assert sum(part for name, part in basis.items() if name.startswith(COUNT)) < 0.01
+    assert sum(part for name, part in basis.items() if "spread" in name) > 0.3
 
 
 def test_with_harm_reaches_the_target_through_grave_offences_first():
