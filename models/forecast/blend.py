@@ -146,14 +146,14 @@ def judged_ages(span_days: float, horizon_days: int) -> tuple[list[int], int]:
 
 
 def contenders(maps: Floats) -> tuple[Ints, Floats]:
-    """Return the cells that some expert may choose, an even sample of the others, and the cells that each stands for."""
+    """Return the cells that some map may choose, an even sample of the others, and the cells that each stands for."""
     places = min(2 * _places(max(TOP_SHARES), maps.shape[1]), maps.shape[1])
     edge = np.partition(maps, -places, axis=1)[:, -places]
     return sample_rows((maps > np.maximum(edge, 0)[:, None]).any(axis=0), OTHER_ROWS)
 
 
 def held_by_top(maps: Floats, harm: Floats, cells: int) -> Floats:
-    """Return the harm [maps, TOP_SHARES] in the top cells of each map [maps, rows]; ties at the edge share the places."""
+    """Return the harm [maps, TOP_SHARES] in the top cells of each map [maps, rows]; ties share the last places."""
     places = [min(_places(share, cells), maps.shape[1]) for share in TOP_SHARES]
     edges = np.partition(maps, [-place for place in places], axis=1)
     held = np.empty((len(maps), len(TOP_SHARES)))

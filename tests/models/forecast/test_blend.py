@@ -84,7 +84,8 @@ def test_where_rare_grave_offences_decide_severity_and_spread_are_found():
 
 
 def test_with_harm_reaches_the_target_through_grave_offences_first():
-    rates, days, grave = np.array([[1.0, 0.01], [2.0, 0.01], [0.0, 0.0]]), np.array([2.0, 365.0]), np.array([False, True])
+    rates, days = np.array([[1.0, 0.01], [2.0, 0.01], [0.0, 0.0]]), np.array([2.0, 365.0])
+    grave = np.array([False, True])
     found = with_harm(rates, days, grave, np.array([2.0 + 7.3, 60.0, 0.0]))
     np.testing.assert_allclose(found @ days, [9.3, 60.0, 0.0])
     np.testing.assert_allclose(found[0], [1.0, 0.02])
@@ -117,9 +118,10 @@ def test_ties_at_the_edge_share_the_places():
 
 
 def test_experts_are_sums_by_hand():
-    history = History(("grave", "petty"), np.array([3, 3, 5]), np.array([1, 1, 0]), np.array([70, 20, 10]), np.array([2.0, 1.0, 1.0]), 100.0, ())
+    cell, code, age, n = np.array([3, 3, 5]), np.array([1, 1, 0]), np.array([70, 20, 10]), np.array([2.0, 1.0, 1.0])
+    history = History(("grave", "petty"), cell, code, age, n, 100.0, ())
     maps = list(expert_maps(history, PYRAMID, np.array([365.0, 2.0]), np.array([True, False]), [15, 0]))
-    count = [n for n, expert in enumerate(EXPERTS) if expert.view == COUNT and expert.mean_life_days == 30.0][0]
+    count = next(n for n, expert in enumerate(EXPERTS) if expert.view == COUNT and expert.mean_life_days == 30.0)
     np.testing.assert_allclose(maps[0][count, [3, 5]], [1.0, 0.0])
     old, mid, new = 2 * np.exp(-70 / 30), np.exp(-20 / 30), np.exp(-10 / 30)
     np.testing.assert_allclose(maps[1][count, [3, 5]], np.array([old + mid, new]) / (old + mid + new))
