@@ -20,9 +20,9 @@ from models.forecast.long_memory import faded_counts, with_memory
 from models.forecast.scales import Pyramid, decayed_rates
 from models.forecast.windows import sample_rows, seen_days
 
-# Windows of the past on which candidates are judged, at most a year of fortnights, within the later half of the past.
-JUDGED_WINDOWS = 26
-JUDGED_DAYS = 14
+# Windows of the past on which candidates are judged: a year of four weeks each, within the later half of the past.
+JUDGED_WINDOWS = 13
+JUDGED_DAYS = 28
 TOP_SHARES = (0.01, 0.05)
 # Parts that candidates give to the learned forecast, and the weight of each candidate at the start.
 LEARNED_PARTS = (0.75, 0.5, 0.25, 0.0)
@@ -36,8 +36,9 @@ SPREAD_OF_GAINS = 0.03
 VARIANCE_WINDOWS = 3
 # No cell's harm moves by more than this factor.
 MOST_MOVED = 5.0
-# Other cells in a window, to estimate the sum of a map.
-OTHER_ROWS = 1500
+# Cells in a window that may be chosen, over the places of the largest share; other cells, to estimate the sum of a map.
+CONTENDERS = 1.25
+OTHER_ROWS = 500
 # Lesser offences with less than this share of all harm are left out of the learned map of past windows.
 LITTLE_HARM = 0.02
 TINY = 1e-300
@@ -147,9 +148,10 @@ def judged_ages(span_days: float, horizon_days: int) -> tuple[list[int], int]:
 
 def contenders(maps: Floats) -> tuple[Ints, Floats]:
     """Return the cells that some map may choose, an even sample of the others, and the cells that each stands for."""
-    places = min(2 * _places(max(TOP_SHARES), maps.shape[1]), maps.shape[1])
+    places = min(round(CONTENDERS * _places(max(TOP_SHARES), maps.shape[1])), maps.shape[1])
     edge = np.partition(maps, -places, axis=1)[:, -places]
-    return sample_rows((maps > np.maximum(edge, 0)[:, None]).any(axis=0), OTHER_ROWS)
+    may_lead = np.asarray((maps > np.maximum(edge, 0)[:, None]).any(axis=0), dtype=np.bool_)
+    return sample_rows(may_lead, OTHER_ROWS)
 
 
 def held_by_top(maps: Floats, harm: Floats, cells: int) -> Floats:

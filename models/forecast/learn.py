@@ -46,8 +46,13 @@ class Learned:
 
     def only(self, offences: Ints) -> "Learned":
         """Return the parameters of some of the offences, among them all of high harm."""
-        parts = (part[offences] for part in (self.is_high_harm, self.mixtures, self.powers, self.anchors))
-        return Learned(*parts, self.excess)
+        return Learned(
+            self.is_high_harm[offences],
+            self.mixtures[offences],
+            self.powers[offences],
+            self.anchors[offences],
+            self.excess,
+        )
 
 
 def learn(windows: Sequence[Window], now: Window, is_high_harm: Bools, least: float) -> Learned:
