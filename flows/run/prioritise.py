@@ -33,7 +33,7 @@ from flows.run.outcomes import monitor_outcomes
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import data_quality
-from flows.run.repairs import map_repairs
+from flows.run.repairs import Measure, map_repairs
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from geo.same_place import Boxes, ground_of
@@ -141,6 +141,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             *size_measure(geography.areas, settings.places.per),
             *sets.measures,
             *pile_measures(piles, pile_cells, forecast, settings),
+            basis_measure(forecast),
         ]
         why_assumed = settings.force.staffing.note
         quality = call(data_quality, snapshot.connection, frames, people, notes, why_assumed, of_the_map)
@@ -268,8 +269,16 @@ def forecast_places(frames: PlaceFrames, geography: Map, codebook: pd.DataFrame,
         rank=total_ranks(cells["expected_harm"], ids=cells["cell_id"]),
         naive_rank=total_ranks(cells["naive_count"], ids=cells["cell_id"]),
     ).sort_values("rank", ignore_index=True)
-    cells.attrs["notes"] = outcome.attrs.get("notes", [])
+    cells.attrs |= outcome.attrs
     return cells
+
+
+def basis_measure(forecast: pd.DataFrame) -> Measure:
+    """Return the row of data_quality that says what expected harm rests on."""
+    basis = dict(forecast.attrs.get("basis", []))
+    named = "; ".join(f"{name} {part:.0%}" for name, part in basis.items())
+    detail = f"part of expected harm that rests on learned rates; judged on this city's past it rests on: {named}"
+    return ("forecast_learned_part", basis.get("learned rates", 0.0), "share", False, detail if basis else "no past")
 
 
 def notes_of(frame: pd.DataFrame) -> list[str]:

@@ -3,7 +3,8 @@
 Raw harm counts overreact to single homicides. Here every offence has its own rate per cell, from decayed counts at
 several scales of time and space and from the rates of the other offences, so that rare offences rely on wide scales
 and on frequent offences. The weights are learned from past windows of the given events only. Harm is the sum of rates
-times harm days; its uncertainty comes from draws of the counts.
+times harm days, blended with simple sums of the past as far as those ranked harm better in the city's own past; its
+uncertainty comes from draws of the counts.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pandas as pd
 
 from models.arrays import Bools, Floats
 from models.checks import expect
+from models.forecast.blend import learn_blend, with_harm
 from models.forecast.history import History, read_history
 from models.forecast.learn import expected_events, learn
 from models.forecast.long_memory import remember
@@ -57,6 +59,8 @@ class Prediction:
         [cells], events of the last 365 days.
     notes : tuple[str, ...]
         limitations of the forecast, as text.
+    basis : tuple[tuple[str, float], ...]
+        what the harm rests on and its part: the learned rates, and experts (`models.forecast.experts`).
     """
 
     rates: Floats
@@ -64,6 +68,7 @@ class Prediction:
     harm_days: Floats
     naive_count: Floats
     notes: tuple[str, ...]
+    basis: tuple[tuple[str, float], ...] = ()
 
 
 def forecast_cells(
@@ -93,7 +98,7 @@ def forecast_cells(
         On cells' index: expected_harm, expected_harm_lo, expected_harm_hi (80% interval, widened where it does not hold
         expected_harm), expected_events, p_top1, p_top5 (probability of being in the top 1% and 5% by harm; ties at the
         edge share the ranks), naive_count (events of the last 365 days). `attrs["notes"]` lists limitations of the
-        forecast as text.
+        forecast as text, `attrs["basis"]` what its harm rests on.
 
     Raises
     ------
@@ -122,10 +127,10 @@ def predict_cells(
     weights = weights[weights.index.isin(cell_events["offence_code"].unique())]
     history = read_history(cell_events, place, tuple(weights.index), config.history_days)
     days = weights.to_numpy(np.float64)
-    rates, excess = forecast_rates(history, pyramid, days, horizon_days)
+    rates, excess, basis = forecast_rates(history, pyramid, days, horizon_days)
     recent = (place >= 0) & cell_events["offence_code"].isin(weights.index) & (cell_events["age_days"] < NAIVE_DAYS)
     naive = np.bincount(place[recent], cell_events["n"][recent], len(cells))
-    return Prediction(rates, excess, days, naive.astype(np.float64), history.notes)
+    return Prediction(rates, excess, days, naive.astype(np.float64), history.notes, basis)
 
 
 def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: int) -> pd.DataFrame:
@@ -141,21 +146,27 @@ def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: 
     forecast = hold_points(pd.DataFrame(columns, index=index, columns=names))
     forecast["naive_count"] = prediction.naive_count.astype(np.int64)
     forecast.attrs["notes"] = list(prediction.notes)
+    forecast.attrs["basis"] = list(prediction.basis)
     return forecast
 
 
-def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizon_days: int) -> tuple[Floats, Floats]:
-    """Return expected events [cells, offences] over the horizon, and the excess variance of each cell's count."""
+def forecast_rates(
+    history: History, pyramid: Pyramid, harm_days: Floats, horizon_days: int
+) -> tuple[Floats, Floats, tuple[tuple[str, float], ...]]:
+    """Return expected events [cells, offences] over the horizon, each cell's excess variance, and their basis."""
     if not len(history.age):
-        return np.zeros((pyramid.cells, len(history.codes))), np.zeros(pyramid.cells)
+        return np.zeros((pyramid.cells, len(history.codes))), np.zeros(pyramid.cells), ()
     windows, now = past_and_present(history, pyramid, horizon_days)
     # The minimum rate of an offence is half an event in the whole history.
     least = 0.5 / (history.span_days * pyramid.cells)
     is_high_harm, is_rare = _kinds(history, harm_days)
     learned = learn(windows, now, is_high_harm, least)
-    rates = remember(expected_events(now, learned), history, pyramid, is_high_harm & is_rare, horizon_days)
+    is_spread = is_high_harm & is_rare
+    rates = remember(expected_events(now, learned), history, pyramid, is_spread, horizon_days)
+    blend = learn_blend(history, pyramid, learned, harm_days, is_spread, horizon_days)
+    rates = with_harm(rates, harm_days, is_high_harm, blend.target(rates @ harm_days))
     clustering, doubt = learned.excess
-    return rates, clustering + doubt * rates.sum(axis=1)
+    return rates, clustering + doubt * rates.sum(axis=1), blend.basis()
 
 
 def _kinds(history: History, harm_days: Floats) -> tuple[Bools, Bools]:

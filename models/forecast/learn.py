@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.arrays import Bools, Floats
+from models.arrays import Bools, Floats, Ints
 from models.forecast.fit import anchored, fit_anchor, fit_excess, fit_mixture, fit_powers, relative_log
+from models.forecast.scales import MEAN_LIVES, SCALE_COUNT, Pyramid
 from models.forecast.windows import Window
 
 # Excess variance without data to learn from: typical values for near repeats and uncertain rates.
@@ -43,6 +44,16 @@ class Learned:
     anchors: Floats
     excess: tuple[float, float]
 
+    def only(self, offences: Ints) -> "Learned":
+        """Return the parameters of some of the offences, among them all of high harm."""
+        return Learned(
+            self.is_high_harm[offences],
+            self.mixtures[offences],
+            self.powers[offences],
+            self.anchors[offences],
+            self.excess,
+        )
+
 
 def learn(windows: Sequence[Window], now: Window, is_high_harm: Bools, least: float) -> Learned:
     """Learn from the windows; `least` is the minimum rate of any offence per day and cell."""
@@ -59,17 +70,80 @@ def learn(windows: Sequence[Window], now: Window, is_high_harm: Bools, least: fl
     return replace(learned, excess=_excess(learned, windows))
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the learned forecast needs of the rates known at one time.
+
+    Attributes
+    ----------
+    mixed : Floats
+        [cells, offences], rates mixed over all scales.
+    lesser : Floats
+        [cells], the mixed rates of all lesser offences together.
+    single : Floats
+        [cells, offences], each cell's own long-run rates.
+    high_harm, every : Floats
+        [cells, scales except the city], long-run rates of the high-harm and of all offences together.
+    weight : Floats
+        [cells], number of cells that each represents.
+    seen_days : float
+        observed days, decayed with the longest mean life.
+    """
+
+    mixed: Floats
+    lesser: Floats
+    single: Floats
+    high_harm: Floats
+    every: Floats
+    weight: Floats
+    seen_days: float
+
+
+def known_in(window: Window, learned: Learned) -> Known:
+    """Return what was known at the start of a window."""
+    mixed = np.einsum("kcs,ks->ck", window.rates, learned.mixtures)
+    high_harm, every = window.usual[learned.is_high_harm].sum(axis=0), window.usual.sum(axis=0)
+    lesser = mixed[:, ~learned.is_high_harm].sum(axis=1)
+    return Known(mixed, lesser, window.usual[:, :, 0].T, high_harm, every, window.weight, window.seen_days)
+
+
+def known_at(
+    pyramid: Pyramid, per_cell: Floats, learned: Learned, offences: Ints, rows: Ints, weight: Floats, seen_days: float
+) -> Known:
+    """Return what the rates per_cell [offences × mean lives, cells] tell of some cells and some of the offences.
+
+    As `known_in`, but the mean lives are mixed before they are smoothed, at less than half the cost.
+    """
+    by_life = per_cell.reshape(len(learned.mixtures), len(MEAN_LIVES), -1)
+    parts = learned.mixtures.reshape(len(learned.mixtures), len(MEAN_LIVES), -1)
+    usual, lesser = by_life[:, -1], np.flatnonzero(~learned.is_high_harm)
+    mixed = np.zeros((len(offences) + 1, len(rows)))
+    for scale in range(parts.shape[2]):
+        each = np.einsum("klc,kl->kc", by_life[offences], parts[offences, :, scale])
+        together = np.einsum("klc,kl->c", by_life[lesser], parts[lesser, :, scale])
+        mixed += pyramid.at_scale(np.vstack([each, together]), rows, scale)
+    sums = np.stack([usual[learned.is_high_harm].sum(axis=0), usual.sum(axis=0)])
+    high_harm, every = np.stack([pyramid.at_scale(sums, rows, n) for n in range(SCALE_COUNT - 1)], axis=2)
+    single = pyramid.at_scale(usual[offences], rows, 0).T
+    return Known(mixed[:-1].T, mixed[-1], single, high_harm, every, weight, seen_days)
+
+
 def expected_events(window: Window, learned: Learned) -> Floats:
     """Return expected events [cells, offences] over the days of a window."""
+    return expected_per_day(known_in(window, learned), learned) * window.days
+
+
+def expected_per_day(known: Known, learned: Learned) -> Floats:
+    """Return expected events [cells, offences] per day from what is known."""
     strength, level = learned.anchors.T
-    rate, peers = _regressed(window, learned), _peers(learned.is_high_harm)
+    rate, peers = _regressed(known, learned), _peers(learned.is_high_harm)
     together = rate @ peers
-    drawn = anchored(together, window.usual[:, :, 0].T @ peers, window.seen_days, strength)
-    return rate * drawn / together * level * window.days
+    drawn = anchored(together, known.single @ peers, known.seen_days, strength)
+    return rate * drawn / together * level
 
 
 def _powers(learned: Learned, windows: Sequence[Window]) -> Floats:
-    columns = [_columns(window, learned) for window in windows]
+    columns = [_columns(known_in(window, learned), learned) for window in windows]
     weight, days = np.concatenate([window.weight for window in windows]), _days(windows)
     powers = np.empty_like(learned.powers)
     for offence, start in enumerate(learned.powers):
@@ -81,7 +155,7 @@ def _powers(learned: Learned, windows: Sequence[Window]) -> Floats:
 
 def _anchors(learned: Learned, windows: Sequence[Window]) -> Floats:
     peers = _peers(learned.is_high_harm)
-    rate = np.concatenate([_regressed(window, learned) for window in windows]) @ peers
+    rate = np.concatenate([_regressed(known_in(window, learned), learned) for window in windows]) @ peers
     own = np.concatenate([window.usual[:, :, 0].T for window in windows]) @ peers
     events = np.concatenate([window.events for window in windows]) @ peers
     weight, days = np.concatenate([window.weight for window in windows]), _days(windows)
@@ -105,20 +179,18 @@ def _excess(learned: Learned, windows: Sequence[Window]) -> tuple[float, float]:
     )
 
 
-def _regressed(window: Window, learned: Learned) -> Floats:
+def _regressed(known: Known, learned: Learned) -> Floats:
     """Return rates [cells, offences] per day before shrinkage towards a cell's own count."""
-    shared, own = _columns(window, learned)
+    shared, own = _columns(known, learned)
     logs = [_of_offence(shared, own, offence) @ powers for offence, powers in enumerate(learned.powers)]
     return np.exp(np.clip(np.column_stack(logs), -40, 20))
 
 
-def _columns(window: Window, learned: Learned) -> tuple[Floats, Floats]:
+def _columns(known: Known, learned: Learned) -> tuple[Floats, Floats]:
     """Return the columns shared by all offences, and each offence's own [cells, offences], as relative logarithms."""
-    own = np.einsum("kcs,ks->ck", window.rates, learned.mixtures)
-    high_harm, every = window.usual[learned.is_high_harm].sum(axis=0), window.usual.sum(axis=0)
-    lesser = own[:, ~learned.is_high_harm].sum(axis=1)
-    shared = [own[:, learned.is_high_harm].sum(axis=1), lesser, *high_harm.T, *every.T]
-    return _relative(shared, window.weight), _relative(list(own.T), window.weight)
+    own = known.mixed
+    shared = [own[:, learned.is_high_harm].sum(axis=1), known.lesser, *known.high_harm.T, *known.every.T]
+    return _relative(shared, known.weight), _relative(list(own.T), known.weight)
 
 
 def _relative(rates: Sequence[Floats], weight: Floats) -> Floats:

@@ -6,12 +6,14 @@ most harm. A cell's own count of a frequent offence gets more weight the more ev
 chosen by the harm captured on early origins of two cities, not by likelihood (docs/decisions.md).
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
-from models.arrays import Bools, Floats
+from models.arrays import Bools, Floats, Ints
 from models.forecast.fit import anchored
 from models.forecast.history import History
-from models.forecast.scales import Pyramid
+from models.forecast.scales import Pyramid, decayed_sums
 
 # Mean life of the memory in days.
 MEMORY_LIFE = 500.0
@@ -36,14 +38,26 @@ def remember(rates: Floats, history: History, pyramid: Pyramid, is_rare: Bools, 
     Floats
         [cells, offences], expected events over the horizon.
     """
-    seen_days = -MEMORY_LIFE * np.expm1(-history.span_days / MEMORY_LIFE)
-    faded = history.n * np.exp(-history.age / MEMORY_LIFE)
-    place = history.code * pyramid.cells + history.cell
-    counts: Floats = np.bincount(place, faded, rates.size).reshape(-1, pyramid.cells).astype(np.float64, copy=False)
-    horizons = seen_days / horizon_days
-    remembered = anchored(rates, counts.T / horizons, horizons, OWN_EVENTS)
+    counts = next(faded_counts(history, pyramid.cells, [0]))
+    every = np.arange(pyramid.cells)
+    return with_memory(rates, counts, history.span_days, pyramid, is_rare, horizon_days, every)
+
+
+def faded_counts(history: History, cells: int, ages: Sequence[int]) -> Iterator[Floats]:
+    """Yield the counts [offences, cells] that memory holds as of each of the decreasing `ages`."""
+    place = history.code * cells + history.cell
+    for sums in decayed_sums(place, history.age, history.n, len(history.codes) * cells, (MEMORY_LIFE,), ages):
+        yield sums[0].reshape(-1, cells)
+
+
+def with_memory(
+    rates: Floats, counts: Floats, span_days: float, pyramid: Pyramid, is_rare: Bools, horizon_days: float, rows: Ints
+) -> Floats:
+    """Shrink rates [rows, offences] over `horizon_days` towards the counts [offences, cells] of `span_days`."""
+    horizons = -MEMORY_LIFE * np.expm1(-span_days / MEMORY_LIFE) / horizon_days
+    remembered = anchored(rates, counts[:, rows].T / horizons, horizons, OWN_EVENTS)
     if is_rare.any():
-        share = history.span_days / (history.span_days + WIDE_DAYS)
-        wide = pyramid.spread(counts[is_rare]).T / horizons
+        share = span_days / (span_days + WIDE_DAYS)
+        wide = pyramid.spread(counts[is_rare])[:, rows].T / horizons
         remembered[:, is_rare] = (1 - share) * rates[:, is_rare] + share * wide
     return remembered

@@ -5,7 +5,7 @@ no dilution at the edge of the study area. Wide scales are smoothed on a coarser
 kernel is a few pixels wide and the cost depends only on the number of cells.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,8 @@ class Level:
 
     def read(self, raster: Floats, rows: Ints) -> Floats:
         """Return the rasters interpolated at the cells `rows`, [layers, rows]."""
+        if len(self.corner) == 1:
+            return raster[:, self.corner[0, rows]]
         parts = zip(self.corner[:, rows], self.corner_weight[:, rows], strict=True)
         return sum((raster[:, corner] * weight for corner, weight in parts), start=np.zeros((len(raster), len(rows))))
 
@@ -64,18 +66,23 @@ class Pyramid:
 
     def rates(self, per_cell: Floats, rows: Ints) -> Floats:
         """Return rates [layers, rows, scales] of the cells `rows` from rates per_cell [layers, cells] of all cells."""
-        rates = np.empty((len(per_cell), len(rows), SCALE_COUNT))
-        for n, ((_, sigma), level, seen) in enumerate(zip(SCALES, self.levels, self.seen, strict=True)):
-            around = level.read(level.smoothed(per_cell, sigma), rows) if sigma else per_cell[:, rows]
-            rates[:, :, n] = around / seen[rows]
-        rates[:, :, -1] = per_cell.mean(axis=1)[:, None]
-        return rates
+        return np.stack([self.at_scale(per_cell, rows, scale) for scale in range(SCALE_COUNT)], axis=2)
+
+    def at_scale(self, per_cell: Floats, rows: Ints, scale: int) -> Floats:
+        """Return rates [layers, rows] at one scale."""
+        if scale == len(SCALES):
+            return np.repeat(per_cell.mean(axis=1)[:, None], len(rows), axis=1)
+        level, seen, sigma = self.levels[scale], self.seen[scale], SCALES[scale][1]
+        around = level.read(level.smoothed(per_cell, sigma), rows) if sigma else per_cell[:, rows]
+        return around / seen[rows]
 
     def around(self, per_cell: Floats) -> Floats:
         """Smooth one value per cell over its nearest neighbours, as a mean over existing cells."""
-        every = np.arange(self.cells)
-        level, seen, sigma = self.levels[1], self.seen[1], SCALES[1][1]
-        return level.read(level.smoothed(per_cell[None], sigma), every)[0] / seen
+        return self.near(per_cell[None])[0]
+
+    def near(self, per_cell: Floats) -> Floats:
+        """Smooth per_cell [layers, cells] over the nearest neighbours, as means over existing cells."""
+        return self.at_scale(per_cell, np.arange(self.cells), 1)
 
     def spread(self, per_cell: Floats) -> Floats:
         """Smooth per_cell [layers, cells] with a Gaussian of about four cells, as means over existing cells."""
@@ -105,19 +112,35 @@ def decayed_rates(history: History, cells: int, ages: list[int]) -> Iterator[Flo
     Yields
     ------
     Floats
-        [offences × mean lives, cells]; every event is added once per mean life, then only decays.
+        [offences × mean lives, cells].
     """
-    sums = np.zeros((len(MEAN_LIVES), len(history.codes) * cells))
     place = history.code * cells + history.cell
-    older = float("inf")
-    for age in ages:
-        new = (history.age >= age) & (history.age < older)
-        for n, mean_life in enumerate(MEAN_LIVES):
-            fresh = history.n[new] * np.exp(-(history.age[new] - age) / mean_life)
-            faded = np.exp(-(older - age) / mean_life)
-            sums[n] = sums[n] * faded + np.bincount(place[new], fresh, sums.shape[1])
-        older = age
-        yield _per_day(sums, len(history.codes), max(history.span_days - age, 1.0))
+    sums = decayed_sums(place, history.age, history.n, len(history.codes) * cells, MEAN_LIVES, ages)
+    for age, sum_ in zip(ages, sums, strict=True):
+        yield _per_day(sum_, len(history.codes), max(history.span_days - age, 1.0))
+
+
+def decayed_sums(
+    place: Ints, age: Ints, n: Floats, places: int, mean_lives: Sequence[float], ages: Sequence[int]
+) -> Iterator[Floats]:
+    """Yield sums of `n` per place [mean lives, places], decayed as of each of the decreasing `ages`.
+
+    Every event is added once per mean life, then only decays.
+    """
+    order = np.argsort(-age, kind="stable")
+    place, age, n = place[order], age[order], n[order]
+    sums = np.zeros((len(mean_lives), places))
+    older, start = float("inf"), 0
+    for now in ages:
+        stop = int(np.searchsorted(-age, -now, side="right"))
+        new = slice(start, stop)
+        waited = age[new] - now
+        for row, mean_life in enumerate(mean_lives):
+            faded = np.exp(-np.arange(waited.max(initial=0) + 1) / mean_life)
+            sums[row] *= np.exp(-(older - now) / mean_life)
+            sums[row] += np.bincount(place[new], n[new] * faded[waited], places)
+        older, start = now, stop
+        yield sums
 
 
 def _per_day(sums: Floats, codes: int, days: float) -> Floats:

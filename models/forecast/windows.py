@@ -59,7 +59,7 @@ def past_and_present(history: History, pyramid: Pyramid, horizon_days: int) -> t
     past = [_window(history, pyramid, next(known), age, upto, horizon_days) for age, upto in pairwise(ages)]
     every, nothing = np.arange(pyramid.cells), np.empty((pyramid.cells, 0))
     rates, each = _rates(pyramid, next(known), every), np.ones(pyramid.cells)
-    return past, Window(rates, nothing, nothing, each, float(horizon_days), _seen_days(history, 0))
+    return past, Window(rates, nothing, nothing, each, float(horizon_days), seen_days(history, 0))
 
 
 def _window(history: History, pyramid: Pyramid, per_cell: Floats, age: int, upto: int, horizon_days: int) -> Window:
@@ -69,12 +69,13 @@ def _window(history: History, pyramid: Pyramid, per_cell: Floats, age: int, upto
     cell, n = history.cell[in_window], history.n[in_window]
     events = _counted(cell, history.code[in_window], n, (pyramid.cells, codes))
     by_part = _counted(cell, (history.age[in_window] - upto) * parts // days, n, (pyramid.cells, parts))
-    rows, weight = _sample(events.sum(axis=1) > 0)
+    rows, weight = sample_rows(events.sum(axis=1) > 0, QUIET_ROWS)
     rates = _rates(pyramid, per_cell, rows)
-    return Window(rates, events[rows], by_part[rows], weight, float(days), _seen_days(history, age))
+    return Window(rates, events[rows], by_part[rows], weight, float(days), seen_days(history, age))
 
 
-def _seen_days(history: History, age: int) -> float:
+def seen_days(history: History, age: int) -> float:
+    """Return the days observed until `age` days ago, decayed with the longest mean life."""
     return float(-MEAN_LIVES[-1] * np.expm1(-max(history.span_days - age, 1.0) / MEAN_LIVES[-1]))
 
 
@@ -82,11 +83,11 @@ def _counted(row: Ints, column: Ints, n: Floats, shape: tuple[int, int]) -> Floa
     return np.bincount(row * shape[1] + column, n, shape[0] * shape[1]).reshape(shape).astype(np.float64, copy=False)
 
 
-def _sample(is_busy: Bools) -> tuple[Ints, Floats]:
+def sample_rows(is_busy: Bools, quiet_rows: int) -> tuple[Ints, Floats]:
     """Return rows of all busy cells and of an even sample of the quiet ones, and the number of cells per row."""
     quiet = np.flatnonzero(~is_busy)
     # Multiples of the golden ratio spread evenly over the cells without aliasing with the rows of the grid.
-    sampled = quiet[(np.arange(len(quiet)) * 0.6180339887498949) % 1.0 < QUIET_ROWS / max(len(quiet), 1)]
+    sampled = quiet[(np.arange(len(quiet)) * 0.6180339887498949) % 1.0 < quiet_rows / max(len(quiet), 1)]
     busy = np.flatnonzero(is_busy)
     cells_per_row = len(quiet) / max(len(sampled), 1)
     return np.concatenate([busy, sampled]), np.repeat([1.0, cells_per_row], [len(busy), len(sampled)])

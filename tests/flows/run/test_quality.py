@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from flows.home.home import Home
 from flows.home.store_access import open_home_snapshot, open_home_store
 from flows.run.assembly import query
+from flows.run.prioritise import basis_measure
 from pipeline.pages.report import balance
 from pipeline.publication.tables import read_tables
 from tests.flows.ingest.test_load_report import csv, folder, in_home, row
@@ -119,3 +120,12 @@ def test_every_interval_of_every_table_holds_its_point(town_run: TownRun) -> Non
                 outside += [f"{name}.{end}"] * bool(beyond.any())
     assert outside == []
     assert tried > 1000
+
+
+def test_quality_says_what_the_forecast_rests_on() -> None:
+    forecast = pd.DataFrame()
+    assert basis_measure(forecast)[1:] == (0.0, "share", False, "no past")
+    forecast.attrs["basis"] = [("learned rates", 0.6), ("count over 30 days", 0.4)]
+    _, part, _, is_warning, detail = basis_measure(forecast)
+    assert (part, is_warning) == (0.6, False)
+    assert detail.endswith("rests on: learned rates 60%; count over 30 days 40%")
