@@ -46,7 +46,7 @@ from models.places.address_piles import harm_off_piles
 from models.places.crime_focus import rank_focus
 from models.places.feedback import measure_feedback
 from models.places.markets import Markets, rank_markets
-from models.places.quality_checks import check_ranking
+from models.places.quality_checks import check_forecasts, check_ranking
 from models.statistics.rank_draws import total_ranks
 from pipeline.publication.publish import runs
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
@@ -162,7 +162,8 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "outcome_monitor": outcomes,
         "data_quality": quality,
         "quality_check": pd.concat(
-            [checks, check_ranking(ranking, settings.places.top_k), *sets.checks], ignore_index=True
+            [checks, check_ranking(ranking, settings.places.top_k), check_forecasts(outcomes), *sets.checks],
+            ignore_index=True,
         ),
         "map_shape": map_shape(geography),
     }

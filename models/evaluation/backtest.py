@@ -10,20 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import nbinom
 
 from models.arrays import Floats, Ints
 from models.evaluation import baselines
 from models.evaluation.baselines import CellEvents
 from models.forecast.forecast import TOP_SHARES, ForecastConfig, Prediction, draw_forecast, predict_cells
+from models.forecast.outcomes import BUSY_NO_EVENT
 from models.forecast.scales import Pyramid, build_pyramid
 from models.statistics.rank_draws import total_order
+from models.statistics.stated_counts import log_chance_of_none, transform
 
 HARM_FORECAST, EVENTS_FORECAST, NAIVE = "harmspot, by harm", "harmspot, by events", "count, 365 days"
 METRICS = ("hit_rate", "pai", "pei", "rri", "harm_share")
 RESAMPLES = 2000
-# The distribution of counts is tested only on cells with P(no event) below this.
-BUSY_NO_EVENT = 0.8
 CALIBRATION_BINS = 20
 
 
@@ -207,11 +206,9 @@ def transform_deciles(judged: pd.DataFrame, seed: int) -> pd.DataFrame:
         expected_events, excess, events, p_none.
     """
     busy = judged[judged["p_none"] < BUSY_NO_EVENT]
-    mean, excess = busy["expected_events"].to_numpy(), np.maximum(busy["excess"].to_numpy(), 1e-9)
-    count, size, chance = busy["events"].to_numpy(), mean / excess, 1 / (1 + excess)
-    below, upto = nbinom.cdf(count - 1, size, chance), nbinom.cdf(count, size, chance)
-    transform = below + np.random.default_rng(seed).random(len(busy)) * (upto - below)
-    decile = np.minimum((transform * 10).astype(np.int64), 9)
+    count, mean, excess = (busy[name].to_numpy() for name in ("events", "expected_events", "excess"))
+    places = transform(count, mean, excess, np.random.default_rng(seed).random(len(busy)))
+    decile = np.minimum((places * 10).astype(np.int64), 9)
     share = np.bincount(decile, minlength=10) / (len(busy) or np.nan)
     return pd.DataFrame({"decile": np.arange(1, 11), "share": share, "cell_horizons": len(busy)})
 
@@ -296,10 +293,10 @@ def jaccard(one: Ints, other: Ints) -> float:
 def _judged(drawn: pd.DataFrame, excess: Floats, events: Floats, harm: Floats) -> pd.DataFrame:
     """Return a forecast joined to the outcomes, one row per cell."""
     mean = drawn["expected_events"].to_numpy()
-    log_none = -mean * np.divide(np.log1p(excess), excess, out=np.ones_like(excess), where=excess > 1e-9)
+    none = np.exp(log_chance_of_none(mean, excess))
     parts = {f"in_top_{share}": top_parts(harm, places_of(share, len(harm))) for share in TOP_SHARES}
     names = {f"p_top{share * 100:.0f}": f"p_top_{share}" for share in TOP_SHARES}
-    return drawn.rename(columns=names).assign(excess=excess, p_none=np.exp(log_none), events=events, harm=harm, **parts)
+    return drawn.rename(columns=names).assign(excess=excess, p_none=none, events=events, harm=harm, **parts)
 
 
 def _reliability(judged: pd.DataFrame) -> pd.DataFrame:

@@ -53,8 +53,10 @@ def decayed_density(past: CellEvents, pyramid: Pyramid) -> Floats:
 
 
 def hawkes(past: CellEvents, horizon_days: int, days: int = HAWKES_DAYS) -> Floats:
-    """Return expected events of a self-exciting process on the grid, fitted to the last `days`."""
-    daily = _by_day(past, days)
+    """Return expected events of a self-exciting process, fitted to the last `days` or to all since the first event."""
+    if not len(past.age):
+        return np.zeros(past.cells)
+    daily = _by_day(past, min(days, int(past.age.max()) + 1))
     return expected_ahead(fit_hawkes(daily), daily, horizon_days) if daily.any() else np.zeros(past.cells)
 
 

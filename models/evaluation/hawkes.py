@@ -15,9 +15,9 @@ from scipy.optimize import minimize_scalar
 from models.arrays import Floats, Ints
 
 CLASSES = 10
-STEPS = 200
+STEPS = 100
 # The fit ends where a step adds less than this to the log likelihood per event.
-TOLERANCE = 1e-6
+TOLERANCE = 2e-6
 # Upper bound of the events triggered per event: at one, the process would not be stationary.
 MOST_TRIGGERED = 0.9
 # Bounds of the decay per day: a mean delay of half a day, and one that a year does not tell from the background.
@@ -53,7 +53,7 @@ def fit_hawkes(daily: Floats) -> Hawkes:
     background = _start(np.bincount(cell, n, cells) / days)
     share, triggered, decay = np.full(CLASSES, 1 / CLASSES), 0.3, 0.1
     # Events by the days that remain to the end of the window: what they trigger later is not seen.
-    remaining = np.bincount(days - 1 - day, n, days)
+    remaining = np.bincount(days - 1 - day, n, days).astype(np.float64, copy=False)
     likelihoods: list[float] = []
     while True:
         pressure, delay = _pressure(n, rounds, np.exp(-decay))

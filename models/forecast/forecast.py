@@ -92,7 +92,8 @@ def forecast_cells(
     pd.DataFrame
         On cells' index: expected_harm, expected_harm_lo, expected_harm_hi (80% interval, widened where it does not hold
         expected_harm), expected_events, p_top1, p_top5 (probability of being in the top 1% and 5% by harm; ties at the
-        edge share the ranks), naive_count (events of the last 365 days). `attrs["notes"]` lists limitations of the
+        edge share the ranks), events_dispersion (variance of the count over its mean), harm_sd (standard deviation of
+        the harm), naive_count (events of the last 365 days). `attrs["notes"]` lists limitations of the
         forecast as text.
 
     Raises
@@ -131,17 +132,26 @@ def predict_cells(
 def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: int) -> pd.DataFrame:
     """Draw from the predictive distribution and return the table of `forecast_cells` on `index`."""
     rates, days = prediction.rates, prediction.harm_days
-    columns = np.empty((len(rates), 6))
+    columns = np.empty((len(rates), 8))
     if len(rates):
         drawn = draw_harm(rates, days, prediction.excess, draws=draws, seed=seed)
         lo, hi = central_interval(drawn)
         top1, top5 = chances_of_top(drawn, TOP_SHARES)
-        columns = np.column_stack([rates @ days, lo, hi, rates.sum(axis=1), top1, top5])
+        spread = 1 + prediction.excess, harm_deviation(prediction)
+        columns = np.column_stack([rates @ days, lo, hi, rates.sum(axis=1), top1, top5, *spread])
     names = ["expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events", "p_top1", "p_top5"]
-    forecast = hold_points(pd.DataFrame(columns, index=index, columns=names))
+    forecast = hold_points(pd.DataFrame(columns, index=index, columns=[*names, "events_dispersion", "harm_sd"]))
     forecast["naive_count"] = prediction.naive_count.astype(np.int64)
     forecast.attrs["notes"] = list(prediction.notes)
     return forecast
+
+
+def harm_deviation(prediction: Prediction) -> Floats:
+    """Return the standard deviation of each cell's harm: clusters of events, each event of an offence by chance."""
+    rates, days = prediction.rates, prediction.harm_days
+    mean, harm = rates.sum(axis=1), rates @ days
+    of_count = np.divide(prediction.excess * harm**2, mean, out=np.zeros_like(mean), where=mean > 0)
+    return np.sqrt(rates @ days**2 + of_count)
 
 
 def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizon_days: int) -> tuple[Floats, Floats]:

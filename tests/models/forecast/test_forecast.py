@@ -17,6 +17,8 @@ FORECAST = [
     "expected_events",
     "p_top1",
     "p_top5",
+    "events_dispersion",
+    "harm_sd",
     "naive_count",
 ]
 
