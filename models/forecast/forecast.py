@@ -20,6 +20,7 @@ from models.forecast.predictive import central_interval, chances_of_top, draw_ha
 from models.forecast.scales import Pyramid, build_pyramid
 from models.forecast.windows import past_and_present
 from models.statistics.intervals import hold_points
+from models.statistics.level import level_factor
 
 NAIVE_DAYS = 365
 TOP_SHARES = (0.01, 0.05)
@@ -164,8 +165,18 @@ def forecast_rates(history: History, pyramid: Pyramid, harm_days: Floats, horizo
     is_high_harm, is_rare = _kinds(history, harm_days)
     learned = learn(windows, now, is_high_harm, least)
     rates = remember(expected_events(now, learned), history, pyramid, is_high_harm & is_rare, horizon_days)
+    rates = rates * _drift(history, rates, is_high_harm, horizon_days)
     clustering, doubt = learned.excess
     return rates, clustering + doubt * rates.sum(axis=1)
+
+
+def _drift(history: History, rates: Floats, is_high_harm: Bools, horizon_days: int) -> Floats:
+    """Return the factor [offences] by which trend and season change the level; high-harm offences share one."""
+    daily = np.zeros((2, max(int(history.span_days), 1)))
+    inside = history.age < daily.shape[1]
+    np.add.at(daily, (is_high_harm[history.code[inside]].astype(np.int64), history.age[inside]), history.n[inside])
+    stated = np.array([rates[:, ~is_high_harm].sum(), rates[:, is_high_harm].sum()])
+    return level_factor(daily, horizon_days, stated)[is_high_harm.astype(np.int64)]
 
 
 def _kinds(history: History, harm_days: Floats) -> tuple[Bools, Bools]:
