@@ -14,6 +14,8 @@ import pandas as pd
 from models.arrays import Floats, Ints
 from models.evaluation import baselines
 from models.evaluation.baselines import CellEvents
+from models.evaluation.boosting import boosted
+from models.evaluation.recalibration import recalibration
 from models.forecast.forecast import TOP_SHARES, ForecastConfig, Prediction, draw_forecast, predict_cells
 from models.forecast.outcomes import BUSY_NO_EVENT
 from models.forecast.scales import Pyramid, build_pyramid
@@ -40,6 +42,8 @@ class Evaluation:
         decile, share; of the randomised probability integral transform of counts in cells with P(none) < 0.8.
     calibration : pd.DataFrame
         share, bin, cell_horizons, forecast, observed; chances of being in the top share.
+    recalibration : pd.DataFrame
+        the same of the later origins, after isotonic recalibration on the earlier ones (`recalibration`).
     reliability : pd.DataFrame
         measure, value.
     stability : pd.DataFrame
@@ -54,6 +58,7 @@ class Evaluation:
     differences: pd.DataFrame
     transform: pd.DataFrame
     calibration: pd.DataFrame
+    recalibration: pd.DataFrame
     reliability: pd.DataFrame
     stability: pd.DataFrame
     by_origin: pd.DataFrame
@@ -145,24 +150,27 @@ def evaluate_forecast(
             continue
         prediction = trial.predict(origin, config)
         ranked = {
-            name: total_order(score, ids=ties) for name, score in _scores(trial, prediction, origin, raw_mean_life_days)
+            name: total_order(score, ids=ties)
+            for name, score in _scores(trial, prediction, origin, raw_mean_life_days, seed)
         }
         before = trial.between(origin - baselines.NAIVE_DAYS, origin).count()
         rows += [(origin, *row) for row in _metrics(ranked, events, harm, before)]
         tops += _overlaps(trial, ranked, origin, config, ties)
         drawn = draw_forecast(prediction, cells.index, seed=seed, draws=config.draws)
-        forecasts.append(_judged(drawn, prediction.excess, events, harm))
+        forecasts.append(_judged(drawn, prediction.excess, events, harm).assign(origin=origin))
     if not rows:
         raise ValueError(f"no event in any of {len(origins)} horizons: expected origins within the days of the events")
     by_origin = pd.DataFrame(rows, columns=["origin_day", "method", "metric", "share", "value"])
     block = block_length(len(by_origin["origin_day"].unique()), origins, horizon_days)
     judged = pd.concat(forecasts, ignore_index=True)
+    recalibrated = recalibration(judged, TOP_SHARES, CALIBRATION_BINS)
     return Evaluation(
         scores=_interval_table(by_origin, block, seed),
         differences=_difference_table(by_origin, block, seed),
         transform=transform_deciles(judged, seed),
         calibration=pd.concat([calibration_table(judged, share) for share in TOP_SHARES], ignore_index=True),
-        reliability=_reliability(judged),
+        recalibration=recalibrated,
+        reliability=_reliability(judged, recalibrated),
         stability=_stability(tops),
         by_origin=by_origin,
         notes=tuple(forecasts[-1].attrs["notes"]),
@@ -233,7 +241,7 @@ def _trial(cell_days: pd.DataFrame, cells: pd.DataFrame, harm_days: pd.Series, h
 
 
 def _scores(
-    trial: Trial, prediction: Prediction, origin: int, raw_mean_life_days: float
+    trial: Trial, prediction: Prediction, origin: int, raw_mean_life_days: float, seed: int
 ) -> Iterator[tuple[str, Floats]]:
     past = trial.between(-np.inf, origin, now=origin)
     horizon = range(origin, origin + trial.horizon_days)
@@ -244,6 +252,9 @@ def _scores(
     yield f"raw harm, mean life {raw_mean_life_days:g} days", baselines.decayed_harm(past, raw_mean_life_days)
     yield "kernel density, decayed", baselines.decayed_density(past, trial.pyramid)
     yield "self-exciting process", baselines.hawkes(past, trial.horizon_days)
+    by_events, by_harm = boosted(past, trial.pyramid, trial.horizon_days, seed)
+    yield "boosted trees, by events", by_events
+    yield "boosted trees, by harm", by_harm
     yield "look-ahead count (no method)", baselines.look_ahead_count(both_sides)
     yield "look-ahead harm (no method)", baselines.look_ahead_harm(both_sides, trial.pyramid)
 
@@ -299,7 +310,7 @@ def _judged(drawn: pd.DataFrame, excess: Floats, events: Floats, harm: Floats) -
     return drawn.rename(columns=names).assign(excess=excess, p_none=none, events=events, harm=harm, **parts)
 
 
-def _reliability(judged: pd.DataFrame) -> pd.DataFrame:
+def _reliability(judged: pd.DataFrame, recalibrated: pd.DataFrame) -> pd.DataFrame:
     busy = judged[judged["p_none"] < BUSY_NO_EVENT]
     inside = (busy["harm"] >= busy["expected_harm_lo"]) & (busy["harm"] <= busy["expected_harm_hi"])
     measures = {
@@ -308,6 +319,10 @@ def _reliability(judged: pd.DataFrame) -> pd.DataFrame:
         "events that came over events expected": float(judged["events"].sum() / judged["expected_events"].sum()),
         "harm that came over harm expected": float(judged["harm"].sum() / judged["expected_harm"].sum()),
     }
+    for _, row in recalibrated.drop_duplicates("share").iterrows():
+        name = f"log score of P(top {row['share']:.0%}), later origins (lower is better)"
+        measures[name] = float(row["log_score"])
+        measures[f"{name}, after isotonic recalibration"] = float(row["log_score_recalibrated"])
     return pd.DataFrame(measures.items(), columns=["measure", "value"])
 
 
