@@ -38,16 +38,8 @@ def monitor_outcomes(
     fresh = [_score(home, identity, connection, codebook, run) for _, run in chain[is_open].iterrows()]
     rows = [part for part in (before, *fresh) if len(part)]
     record = pd.concat(rows, ignore_index=True) if rows else before
-    return _with_flags(record.sort_values(["forecast_as_of", "forecast_run_id"], ignore_index=True))
-
-
-def _with_flags(record: pd.DataFrame) -> pd.DataFrame:
-    """Return the record with the flags of forecasts that have none yet."""
-    flags, is_new = flag_forecasts(record), record["is_off"].isna()
-    return record.assign(
-        is_off=record["is_off"].where(~is_new, flags["is_off"]).astype("bool"),
-        off_because=record["off_because"].where(~is_new, flags["off_because"]),
-    )
+    record = record.sort_values(["forecast_as_of", "forecast_run_id"], ignore_index=True)
+    return record.assign(**flag_forecasts(record))
 
 
 def predecessors(kept: pd.DataFrame, run_id: str | None) -> pd.DataFrame:

@@ -72,7 +72,7 @@ def flag_forecasts(record: pd.DataFrame) -> pd.DataFrame:
     record : pd.DataFrame
         forecast_as_of, horizon_days, evidence (JSON of `count_evidence` and `harm_evidence`), event_count,
         expected_events, harm_days, expected_harm. A forecast is judged with up to three before it; of forecasts whose
-        days overlap only one counts.
+        days overlap only one counts. Rows that already have is_off keep it and off_because.
     """
     rows = record.reset_index(drop=True)
     begin = pd.DatetimeIndex(pd.to_datetime(rows["forecast_as_of"], utc=True))
@@ -80,7 +80,11 @@ def flag_forecasts(record: pd.DataFrame) -> pd.DataFrame:
     horizon = pd.to_timedelta(rows["horizon_days"].astype(np.int64), unit="D") - pd.Timedelta(hours=2)
     end = pd.DatetimeIndex(begin + horizon)
     evidence = [json.loads(text) if isinstance(text, str) else {} for text in rows["evidence"]]
-    flags = [_flag(rows, evidence, _chain(begin, end, last)) for last in range(len(rows))]
+    known = rows.reindex(columns=FLAG_COLUMNS)
+    flags = [
+        _flag(rows, evidence, _chain(begin, end, last)) if pd.isna(is_off) else (is_off, because)
+        for last, (is_off, because) in enumerate(known.itertuples(index=False))
+    ]
     return pd.DataFrame(flags, columns=FLAG_COLUMNS, index=record.index).astype({"is_off": "bool"})
 
 
