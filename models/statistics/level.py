@@ -25,8 +25,8 @@ SEASON_DAYS = 2 * YEAR
 # Rolling origins: at most and at least this many; the oldest has this share of the past before it.
 MOST_ORIGINS, LEAST_ORIGINS = 26, 8
 PAST_SHARE = 0.5
-# A gain is proven if it exceeds this many standard errors.
-PROOF = 2.5
+# A gain is proven if it exceeds this many standard errors; one that follows all groups together, the second number.
+PROOF, PROOF_OF_ALL = 2.5, 1.0
 # A trend loses this share of its slope a day.
 DAMPING = 0.01
 # No factor goes beyond these.
@@ -49,34 +49,49 @@ def level_factor(daily: Floats, horizon_days: int, stated: Floats) -> Floats:
     stated : Floats
         [groups], events that are expected over the horizon without a drift or a season.
     """
-    expected = np.array([_expected(counts, horizon_days) for counts in daily])
+    of_all = _drift(daily.sum(axis=0), horizon_days)[1] if len(daily) > 1 else None
+    expected = np.array([_drift(counts, horizon_days, of_all)[0] for counts in daily])
     factor = np.divide(expected, stated, out=np.full(len(daily), np.nan), where=stated > 0)
     drift = np.where(np.isnan(factor), 1.0, np.clip(factor, LEAST_FACTOR, MOST_FACTOR))
     return drift * np.array([_week_factor(counts, horizon_days) for counts in daily])
 
 
-def _expected(counts: Floats, horizon_days: int) -> float:
-    """Return expected events of the next whole weeks, scaled to the horizon; missing if no drift is proven."""
+def _drift(counts: Floats, horizon_days: int, of_all: Floats | None = None) -> tuple[float, Floats | None]:
+    """Return expected events over the horizon, missing if no drift is proven; and the drift at each origin, then now.
+
+    A drift is the ratio to the steady level. `of_all` is that of all groups together: a group that proves none of its
+    own follows it where that serves it.
+    """
     weeks = counts[: len(counts) // WEEK * WEEK].reshape(-1, WEEK).sum(axis=1)
     ahead = horizon_days / WEEK
     step = int(np.ceil(ahead))
     origins = min(MOST_ORIGINS, int(len(weeks) * (1 - PAST_SHARE)) // step)
     if origins < LEAST_ORIGINS or not weeks.any():
-        return np.nan
+        return np.nan, None
     came = np.array([weeks[n * step : (n + 1) * step].sum() for n in range(origins)])
     pasts = [weeks[(n + 1) * step :] for n in range(origins)]
-    steady = [[_decayed(past, life) * step for past in pasts] for life in STEADY_LIVES]
-    usual = min((_deviance(came, np.array(said)) for said in steady), key=np.sum)
-    proven: list[tuple[float, Candidate]] = []
+    levels = np.array([[_decayed(past, life) * step for past in pasts] for life in STEADY_LIVES])
+    best = int(np.argmin([_deviance(came, level).sum() for level in levels]))
+    steady, now = levels[best], _decayed(weeks, STEADY_LIVES[best]) * ahead
+    proven: list[tuple[float, float, Floats]] = []
     for least_days, candidate in CANDIDATES:
         usable = sum(len(past) * WEEK >= least_days for past in pasts)
-        if usable < LEAST_ORIGINS:
-            continue
-        said = np.array([candidate(past, step) for past in pasts[:usable]])
-        gain = usual[:usable] - _deviance(came[:usable], said)
-        if gain.mean() > PROOF * gain.std(ddof=1) / np.sqrt(usable):
-            proven.append((float(gain.mean()), candidate))
-    return max(proven, key=lambda pair: pair[0])[1](weeks, ahead) if proven else np.nan
+        said = steady.copy()
+        said[:usable] = [candidate(past, step) for past in pasts[:usable]]
+        if usable >= LEAST_ORIGINS and (gain := _gain(came, said, steady, usable, PROOF)):
+            proven.append((gain, candidate(weeks, ahead), said))
+    if proven:
+        _, expected, said = max(proven, key=lambda each: each[0])
+        return expected, np.append(said / np.maximum(steady, 1e-9), expected / max(now, 1e-9))
+    if of_all is not None and _gain(came, steady * of_all[:-1], steady, origins, PROOF_OF_ALL):
+        return now * float(of_all[-1]), of_all
+    return np.nan, None
+
+
+def _gain(came: Floats, said: Floats, steady: Floats, usable: int, proof: float) -> float:
+    """Return the mean gain in deviance over the usable origins, zero if it is not above so many standard errors."""
+    gain = (_deviance(came, steady) - _deviance(came, said))[:usable]
+    return float(gain.mean()) if gain.mean() > proof * gain.std(ddof=1) / np.sqrt(usable) else 0.0
 
 
 def _decayed(past: Floats, life_days: float) -> float:
