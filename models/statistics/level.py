@@ -26,7 +26,7 @@ SEASON_DAYS = 2 * YEAR
 MOST_ORIGINS, LEAST_ORIGINS = 26, 8
 PAST_SHARE = 0.5
 # A gain is proven if it exceeds this many standard errors; one that follows all groups together, the second number.
-PROOF, PROOF_OF_ALL = 2.5, 1.0
+PROOF, PROOF_OF_ALL = 2.5, 2.0
 # A trend loses this share of its slope a day.
 DAMPING = 0.01
 # No factor goes beyond these.
