@@ -15,11 +15,12 @@ from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.run.assembly import earliest, query
 from geo.cells import Grid
+from models.forecast.flags import FLAG_COLUMNS, flag_forecasts
 from models.forecast.outcomes import OUTCOME_COLUMNS, score_forecast
 from pipeline.publication.publish import read_published, runs
 
 RECORD_DAYS = 365
-RECORD_COLUMNS = ["forecast_run_id", "forecast_as_of", "horizon_days", *OUTCOME_COLUMNS]
+RECORD_COLUMNS = ["forecast_run_id", "forecast_as_of", "horizon_days", *OUTCOME_COLUMNS, *FLAG_COLUMNS]
 
 
 def monitor_outcomes(
@@ -37,7 +38,8 @@ def monitor_outcomes(
     fresh = [_score(home, identity, connection, codebook, run) for _, run in chain[is_open].iterrows()]
     rows = [part for part in (before, *fresh) if len(part)]
     record = pd.concat(rows, ignore_index=True) if rows else before
-    return record.sort_values(["forecast_as_of", "forecast_run_id"], ignore_index=True)
+    record = record.sort_values(["forecast_as_of", "forecast_run_id"], ignore_index=True)
+    return record.assign(**flag_forecasts(record))
 
 
 def predecessors(kept: pd.DataFrame, run_id: str | None) -> pd.DataFrame:
@@ -80,8 +82,15 @@ def _score(
         discoveries=list(identity.settings.places.discoveries),
     )
     grid = Grid(crs=run["crs"], size_m=float(forecast["cell_size_m"].iloc[0]))
-    row = score_forecast(forecast, realised_by_cell(incidents, codebook["harm_days"], grid))
-    stamped = row.assign(forecast_run_id=run["run_id"], forecast_as_of=run["as_of"], horizon_days=horizon_days)
+    realised = realised_by_cell(incidents, codebook["harm_days"], grid)
+    row = score_forecast(forecast, realised, seed=int(begin.timestamp()))
+    stamped = row.assign(
+        forecast_run_id=run["run_id"],
+        forecast_as_of=run["as_of"],
+        horizon_days=horizon_days,
+        is_off=None,
+        off_because=None,
+    )
     return stamped[RECORD_COLUMNS]
 
 

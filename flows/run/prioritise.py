@@ -48,7 +48,7 @@ from models.places.address_piles import harm_off_piles
 from models.places.crime_focus import rank_focus
 from models.places.feedback import measure_feedback
 from models.places.markets import Markets, rank_markets
-from models.places.quality_checks import check_ranking
+from models.places.quality_checks import check_forecasts, check_ranking
 from models.statistics.rank_draws import total_ranks
 from pipeline.publication.publish import runs
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
@@ -175,6 +175,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
                 check_list(
                     ranking, reviewed.summary, top_k=settings.places.top_k, list_enter=settings.places.list_enter
                 ),
+                check_forecasts(outcomes),
                 *sets.checks,
             ],
             ignore_index=True,

@@ -10,20 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import nbinom
 
 from models.arrays import Floats, Ints
 from models.evaluation import baselines
 from models.evaluation.baselines import CellEvents
+from models.evaluation.boosting import boosted
+from models.evaluation.recalibration import recalibration
 from models.forecast.forecast import TOP_SHARES, ForecastConfig, Prediction, draw_forecast, predict_cells
+from models.forecast.outcomes import BUSY_NO_EVENT
 from models.forecast.scales import Pyramid, build_pyramid
 from models.statistics.rank_draws import total_order
+from models.statistics.stated_counts import log_chance_of_none, transform
 
 HARM_FORECAST, EVENTS_FORECAST, NAIVE = "harmspot, by harm", "harmspot, by events", "count, 365 days"
 METRICS = ("hit_rate", "pai", "pei", "rri", "harm_share")
 RESAMPLES = 2000
-# The distribution of counts is tested only on cells with P(no event) below this.
-BUSY_NO_EVENT = 0.8
 CALIBRATION_BINS = 20
 
 
@@ -44,6 +45,8 @@ class Evaluation:
     coverage : pd.DataFrame
         interval, nominal, cases, held, covered, lo, hi (95% block-bootstrap interval over origins); of the interval of
         expected harm in cells with P(none) < 0.8.
+    recalibration : pd.DataFrame
+        the same of the later origins, after isotonic recalibration on the earlier ones (`recalibration`).
     reliability : pd.DataFrame
         measure, value.
     stability : pd.DataFrame
@@ -59,6 +62,7 @@ class Evaluation:
     transform: pd.DataFrame
     calibration: pd.DataFrame
     coverage: pd.DataFrame
+    recalibration: pd.DataFrame
     reliability: pd.DataFrame
     stability: pd.DataFrame
     by_origin: pd.DataFrame
@@ -150,25 +154,28 @@ def evaluate_forecast(
             continue
         prediction = trial.predict(origin, config)
         ranked = {
-            name: total_order(score, ids=ties) for name, score in _scores(trial, prediction, origin, raw_mean_life_days)
+            name: total_order(score, ids=ties)
+            for name, score in _scores(trial, prediction, origin, raw_mean_life_days, seed)
         }
         before = trial.between(origin - baselines.NAIVE_DAYS, origin).count()
         rows += [(origin, *row) for row in _metrics(ranked, events, harm, before)]
         tops += _overlaps(trial, ranked, origin, config, ties)
         drawn = draw_forecast(prediction, cells.index, seed=seed, draws=config.draws)
-        forecasts.append(_judged(drawn, prediction.excess, events, harm))
+        forecasts.append(_judged(drawn, prediction.excess, events, harm).assign(origin=origin))
     if not rows:
         raise ValueError(f"no event in any of {len(origins)} horizons: expected origins within the days of the events")
     by_origin = pd.DataFrame(rows, columns=["origin_day", "method", "metric", "share", "value"])
     block = block_length(len(by_origin["origin_day"].unique()), origins, horizon_days)
     judged = pd.concat(forecasts, ignore_index=True)
+    recalibrated = recalibration(judged, TOP_SHARES, CALIBRATION_BINS)
     return Evaluation(
         scores=_interval_table(by_origin, block, seed),
         differences=_difference_table(by_origin, block, seed),
         transform=transform_deciles(judged, seed),
         calibration=pd.concat([calibration_table(judged, share) for share in TOP_SHARES], ignore_index=True),
         coverage=_coverage(forecasts, block, seed),
-        reliability=_reliability(judged),
+        recalibration=recalibrated,
+        reliability=_reliability(judged, recalibrated),
         stability=_stability(tops),
         by_origin=by_origin,
         notes=tuple(forecasts[-1].attrs["notes"]),
@@ -217,11 +224,9 @@ def transform_deciles(judged: pd.DataFrame, seed: int) -> pd.DataFrame:
         expected_events, excess, events, p_none.
     """
     busy = judged[judged["p_none"] < BUSY_NO_EVENT]
-    mean, excess = busy["expected_events"].to_numpy(), np.maximum(busy["excess"].to_numpy(), 1e-9)
-    count, size, chance = busy["events"].to_numpy(), mean / excess, 1 / (1 + excess)
-    below, upto = nbinom.cdf(count - 1, size, chance), nbinom.cdf(count, size, chance)
-    transform = below + np.random.default_rng(seed).random(len(busy)) * (upto - below)
-    decile = np.minimum((transform * 10).astype(np.int64), 9)
+    count, mean, excess = (busy[name].to_numpy() for name in ("events", "expected_events", "excess"))
+    places = transform(count, mean, excess, np.random.default_rng(seed).random(len(busy)))
+    decile = np.minimum((places * 10).astype(np.int64), 9)
     share = np.bincount(decile, minlength=10) / (len(busy) or np.nan)
     return pd.DataFrame({"decile": np.arange(1, 11), "share": share, "cell_horizons": len(busy)})
 
@@ -246,7 +251,7 @@ def _trial(cell_days: pd.DataFrame, cells: pd.DataFrame, harm_days: pd.Series, h
 
 
 def _scores(
-    trial: Trial, prediction: Prediction, origin: int, raw_mean_life_days: float
+    trial: Trial, prediction: Prediction, origin: int, raw_mean_life_days: float, seed: int
 ) -> Iterator[tuple[str, Floats]]:
     past = trial.between(-np.inf, origin, now=origin)
     horizon = range(origin, origin + trial.horizon_days)
@@ -257,6 +262,9 @@ def _scores(
     yield f"raw harm, mean life {raw_mean_life_days:g} days", baselines.decayed_harm(past, raw_mean_life_days)
     yield "kernel density, decayed", baselines.decayed_density(past, trial.pyramid)
     yield "self-exciting process", baselines.hawkes(past, trial.horizon_days)
+    by_events, by_harm = boosted(past, trial.pyramid, trial.horizon_days, seed)
+    yield "boosted trees, by events", by_events
+    yield "boosted trees, by harm", by_harm
     yield "look-ahead count (no method)", baselines.look_ahead_count(both_sides)
     yield "look-ahead harm (no method)", baselines.look_ahead_harm(both_sides, trial.pyramid)
 
@@ -306,10 +314,10 @@ def jaccard(one: Ints, other: Ints) -> float:
 def _judged(drawn: pd.DataFrame, excess: Floats, events: Floats, harm: Floats) -> pd.DataFrame:
     """Return a forecast joined to the outcomes, one row per cell."""
     mean = drawn["expected_events"].to_numpy()
-    log_none = -mean * np.divide(np.log1p(excess), excess, out=np.ones_like(excess), where=excess > 1e-9)
+    none = np.exp(log_chance_of_none(mean, excess))
     parts = {f"in_top_{share}": top_parts(harm, places_of(share, len(harm))) for share in TOP_SHARES}
     names = {f"p_top{share * 100:.0f}": f"p_top_{share}" for share in TOP_SHARES}
-    return drawn.rename(columns=names).assign(excess=excess, p_none=np.exp(log_none), events=events, harm=harm, **parts)
+    return drawn.rename(columns=names).assign(excess=excess, p_none=none, events=events, harm=harm, **parts)
 
 
 def _coverage(forecasts: Sequence[pd.DataFrame], block: int, seed: int) -> pd.DataFrame:
@@ -326,7 +334,7 @@ def _coverage(forecasts: Sequence[pd.DataFrame], block: int, seed: int) -> pd.Da
     return pd.DataFrame([row], columns=["interval", "nominal", "cases", "held", "covered", "lo", "hi"])
 
 
-def _reliability(judged: pd.DataFrame) -> pd.DataFrame:
+def _reliability(judged: pd.DataFrame, recalibrated: pd.DataFrame) -> pd.DataFrame:
     busy = judged[judged["p_none"] < BUSY_NO_EVENT]
     inside = (busy["harm"] >= busy["expected_harm_lo"]) & (busy["harm"] <= busy["expected_harm_hi"])
     measures = {
@@ -335,6 +343,10 @@ def _reliability(judged: pd.DataFrame) -> pd.DataFrame:
         "events that came over events expected": float(judged["events"].sum() / judged["expected_events"].sum()),
         "harm that came over harm expected": float(judged["harm"].sum() / judged["expected_harm"].sum()),
     }
+    for _, row in recalibrated.drop_duplicates("share").iterrows():
+        name = f"log score of P(top {row['share']:.0%}), later origins (lower is better)"
+        measures[name] = float(row["log_score"])
+        measures[f"{name}, after isotonic recalibration"] = float(row["log_score_recalibrated"])
     return pd.DataFrame(measures.items(), columns=["measure", "value"])
 
 

@@ -22,6 +22,7 @@ from models.forecast.predictive import central_interval, chances_of_top, draw_ha
 from models.forecast.scales import Pyramid, build_pyramid
 from models.forecast.windows import past_and_present
 from models.statistics.intervals import hold_points
+from models.statistics.level import level_factor
 
 NAIVE_DAYS = 365
 TOP_SHARES = (0.01, 0.05)
@@ -97,8 +98,9 @@ def forecast_cells(
     pd.DataFrame
         On cells' index: expected_harm, expected_harm_lo, expected_harm_hi (80% interval, widened where it does not hold
         expected_harm), expected_events, p_top1, p_top5 (probability of being in the top 1% and 5% by harm; ties at the
-        edge share the ranks), naive_count (events of the last 365 days). `attrs["notes"]` lists limitations of the
-        forecast as text, `attrs["basis"]` what its harm rests on.
+        edge share the ranks), events_dispersion (variance of the count over its mean), harm_sd (standard deviation of
+        the harm), naive_count (events of the last 365 days). `attrs["notes"]` lists limitations of the forecast as
+        text, `attrs["basis"]` what its harm rests on.
 
     Raises
     ------
@@ -136,18 +138,27 @@ def predict_cells(
 def draw_forecast(prediction: Prediction, index: pd.Index, *, seed: int, draws: int) -> pd.DataFrame:
     """Draw from the predictive distribution and return the table of `forecast_cells` on `index`."""
     rates, days = prediction.rates, prediction.harm_days
-    columns = np.empty((len(rates), 6))
+    columns = np.empty((len(rates), 8))
     if len(rates):
         drawn = draw_harm(rates, days, prediction.excess, draws=draws, seed=seed)
         lo, hi = central_interval(drawn)
         top1, top5 = chances_of_top(drawn, TOP_SHARES)
-        columns = np.column_stack([rates @ days, lo, hi, rates.sum(axis=1), top1, top5])
+        spread = 1 + prediction.excess, harm_deviation(prediction)
+        columns = np.column_stack([rates @ days, lo, hi, rates.sum(axis=1), top1, top5, *spread])
     names = ["expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events", "p_top1", "p_top5"]
-    forecast = hold_points(pd.DataFrame(columns, index=index, columns=names))
+    forecast = hold_points(pd.DataFrame(columns, index=index, columns=[*names, "events_dispersion", "harm_sd"]))
     forecast["naive_count"] = prediction.naive_count.astype(np.int64)
     forecast.attrs["notes"] = list(prediction.notes)
     forecast.attrs["basis"] = list(prediction.basis)
     return forecast
+
+
+def harm_deviation(prediction: Prediction) -> Floats:
+    """Return the standard deviation of each cell's harm: clusters of events, each event of an offence by chance."""
+    rates, days = prediction.rates, prediction.harm_days
+    mean, harm = rates.sum(axis=1), rates @ days
+    of_count = np.divide(prediction.excess * harm**2, mean, out=np.zeros_like(mean), where=mean > 0)
+    return np.sqrt(rates @ days**2 + of_count)
 
 
 def forecast_rates(
@@ -165,8 +176,18 @@ def forecast_rates(
     rates = remember(expected_events(now, learned), history, pyramid, is_spread, horizon_days)
     blend = learn_blend(history, pyramid, learned, harm_days, is_spread, horizon_days)
     rates = with_harm(rates, harm_days, is_high_harm, blend.target(rates @ harm_days))
+    rates = rates * _drift(history, rates, is_high_harm, horizon_days)
     clustering, doubt = learned.excess
     return rates, clustering + doubt * rates.sum(axis=1), blend.basis()
+
+
+def _drift(history: History, rates: Floats, is_high_harm: Bools, horizon_days: int) -> Floats:
+    """Return the factor [offences] by which trend and season change the level; high-harm offences share one."""
+    daily = np.zeros((2, max(int(history.span_days), 1)))
+    inside = history.age < daily.shape[1]
+    np.add.at(daily, (is_high_harm[history.code[inside]].astype(np.int64), history.age[inside]), history.n[inside])
+    stated = np.array([rates[:, ~is_high_harm].sum(), rates[:, is_high_harm].sum()])
+    return level_factor(daily, horizon_days, stated)[is_high_harm.astype(np.int64)]
 
 
 def _kinds(history: History, harm_days: Floats) -> tuple[Bools, Bools]:

@@ -139,6 +139,33 @@ def check_ranking(area_ranking: pd.DataFrame, top_k: int) -> pd.DataFrame:
     return _frame((_list_size(len(area_ranking), top_k), _staffing(area_ranking, top_k)))
 
 
+def check_forecasts(record: pd.DataFrame) -> pd.DataFrame:
+    """Check whether the latest forecast that has come due was right; this check only warns.
+
+    Parameters
+    ----------
+    record : pd.DataFrame
+        is_off and off_because of each forecast that has come due, the latest last.
+
+    Returns
+    -------
+    pd.DataFrame
+        rows as those of `check_input`; none while no forecast has come due.
+    """
+    if record.empty:
+        return _frame(())
+    is_off, why = bool(record["is_off"].iloc[-1]), record["off_because"].iloc[-1]
+    return _frame(
+        (
+            _Check(
+                "forecast_right", float(is_off), 1, "flags", "warning" if is_off else "passed",
+                f"The forecast is flagged: {why}." if is_off else "The latest forecast to come due is not flagged.",
+                "See `harmspot show outcomes`; do not rely on the forecast's figures until they are right again.",
+            ),
+        )
+    )  # fmt: skip
+
+
 def check_set(area_set: str, incidents: int, outside: int, ranked: int, config: QualityConfig) -> pd.DataFrame:
     """Check whether a further set of areas can be ranked; one that cannot is left out, and the run goes on.
 

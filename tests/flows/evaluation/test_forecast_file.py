@@ -45,7 +45,7 @@ def test_one_row_per_cell_on_whole_multiples() -> None:
     assert (table["x_min_m"].min(), table["y_min_m"].max()) == (480_000, 4_424_750)
     assert list(table.columns) == [
         "x_min_m", "y_min_m", "expected_harm", "expected_harm_lo", "expected_harm_hi", "expected_events", "p_top1",
-        "p_top5", "naive_count",
+        "p_top5", "events_dispersion", "harm_sd", "naive_count",
     ]  # fmt: skip
 
 

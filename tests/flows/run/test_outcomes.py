@@ -112,12 +112,16 @@ def identity_of(home: Home, as_of: datetime, predecessor_run_id: str | None) -> 
 
 
 def run_chain(
-    home: Home, publication: Shelf | Files, days: list[datetime], horizon_days: int = 7
+    home: Home,
+    publication: Shelf | Files,
+    days: list[datetime],
+    horizon_days: int = 7,
+    incidents: list[tuple[str, int, str, str]] = INCIDENTS,
 ) -> tuple[list[RunIdentity], list[pd.DataFrame]]:
     """Run each of the days after the one before; return what makes each run and its record."""
     chain: list[RunIdentity] = []
     records: list[pd.DataFrame] = []
-    connection = connection_of(INCIDENTS)
+    connection = connection_of(incidents)
     for as_of in days:
         identity = identity_of(home, as_of, chain[-1].run_id if chain else None)
         records.append(monitor_outcomes(home, identity, connection, CODEBOOK))
@@ -145,6 +149,15 @@ def test_a_chain_of_three_runs_gives_the_record(home: Home) -> None:
     assert record["naive_pai_top1"].tolist() == [1.0, 2.0]
     assert record["expected_events"].tolist() == [3.0, 3.0]
     assert record["interval_coverage"].tolist() == [0.5, 0.5]
+    assert record["busy_count"].tolist() == [2, 2]
+    assert record["is_off"].tolist() == [False, False]
+
+
+def test_a_forecast_far_too_low_is_flagged_in_the_record(home: Home, shelf: Shelf) -> None:
+    burst = [(f"2026-01-02 {hour:02}:00:00+00", 0, "theft", "public") for hour in range(24)]
+    _, (_, record) = run_chain(home, shelf, DAYS[:2], incidents=burst)
+    assert record["is_off"].tolist() == [True]
+    assert record["off_because"].tolist() == ["too low by about 8×"]
 
 
 def test_the_predecessors_rows_are_taken_over_as_they_stand(home: Home, shelf: Shelf) -> None:

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
+from sklearn.linear_model import PoissonRegressor
 
-from models.forecast.fit import anchored, fit_anchor, fit_excess, fit_mixture, fit_powers, relative_log
+from models.forecast.fit import (
+    LEVEL_RIDGE,
+    POWER_RIDGE,
+    anchored,
+    fit_anchor,
+    fit_excess,
+    fit_mixture,
+    fit_powers,
+    relative_log,
+)
 from models.forecast.windows import Window
 
 
@@ -15,6 +25,22 @@ def test_a_planted_mixture_is_found():
     rates = random.gamma(0.5, 1, (20_000, 3))
     events = random.poisson(10 * rates @ [0.7, 0.0, 0.2]).astype(float)
     np.testing.assert_allclose(fit_mixture([window(rates, events)], 0, 3), [0.7, 0.0, 0.2], atol=0.02)
+
+
+def test_powers_are_the_optimum_that_scikit_learn_finds():
+    random = np.random.default_rng(5)
+    x = np.column_stack([np.ones(3000), random.normal(size=(3000, 3))])
+    weight, days, start = random.choice([1.0, 4.0], 3000), np.full(3000, 14.0), np.array([-3.0, 1.0, 0.0, 0.0])
+    events = random.poisson(14 * np.exp(x @ [-3.5, 0.7, 0.2, -0.1])).astype(float)
+    exposure = weight * days * np.exp(x @ start)
+    # One penalty for all columns there, so the level's column is stretched.
+    stretch = np.array([(POWER_RIDGE / LEVEL_RIDGE) ** 0.5, 1.0, 1.0, 1.0])
+    model = PoissonRegressor(
+        alpha=POWER_RIDGE / exposure.sum(), fit_intercept=False, solver="newton-cholesky", tol=1e-9
+    )
+    model.fit(x * stretch, weight * events / exposure, sample_weight=exposure)
+    found = fit_powers(x, events, weight, days, start)
+    np.testing.assert_allclose(found, start + stretch * model.coef_, atol=1e-6)
 
 
 def test_without_evidence_a_mixture_is_even():

@@ -17,6 +17,8 @@ FORECAST = [
     "expected_events",
     "p_top1",
     "p_top5",
+    "events_dispersion",
+    "harm_sd",
     "naive_count",
 ]
 
@@ -260,3 +262,19 @@ def test_what_cannot_be_meant_is_refused(change, message):
 def test_settings_below_one_are_refused(key):
     with pytest.raises(ValueError, match=key):
         ForecastConfig(**{"horizon_days": 7, "history_days": 365, "draws": 10, key: 0})
+
+
+def test_where_harm_doubles_within_a_year_the_level_keeps_up():
+    said, true = [], []
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        per_day = 25 * 2.0 ** (-np.arange(1095) / 365)
+        age = np.repeat(np.arange(1095), random.poisson(per_day))
+        place = random.choice(400, len(age), p=random.dirichlet(np.full(400, 0.5)))
+        events = square().iloc[place].reset_index(drop=True)
+        events = events.assign(offence_code=random.choice(["petty", "grave"], len(age), p=[0.9, 0.1]), age_days=age)
+        events = events.groupby(COLUMNS[:4], as_index=False).size().rename(columns={"size": "n"})
+        prediction = predict_cells(events, square(), HARM_DAYS, horizon_days=7, config=CONFIG)
+        said.append((prediction.rates @ prediction.harm_days).sum())
+        true.append(25 * (2.0 ** (np.arange(1, 8) / 365)).sum() * (0.9 * 2 + 0.1 * 365))
+    assert sum(said) / sum(true) == pytest.approx(1, abs=0.07)

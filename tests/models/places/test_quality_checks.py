@@ -13,6 +13,7 @@ from models.places.quality_checks import (
     COLUMNS,
     InputMeasures,
     QualityConfig,
+    check_forecasts,
     check_input,
     check_ranking,
     refusal,
@@ -193,3 +194,11 @@ def test_a_run_without_ranked_incidents_or_a_newest_one_never_passes(
 def test_limits_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"quality.{name}="):
         QualityConfig(**{**DEFAULTS["quality"], name: value})
+
+
+def test_a_flagged_forecast_is_a_warning_in_words() -> None:
+    record = pd.DataFrame({"is_off": [False, True], "off_because": [None, "too low by about 5×"]})
+    check = check_forecasts(record).iloc[0]
+    assert (check["outcome"], check["detail"]) == ("warning", "The forecast is flagged: too low by about 5×.")
+    assert check_forecasts(record.iloc[:1])["outcome"].tolist() == ["passed"]
+    assert check_forecasts(record.iloc[:0]).empty
