@@ -44,13 +44,13 @@ def judge_calibration(origin_day: Ints, chance: Floats, came: Floats, *, horizon
 
 def isotonic_curve(chance: Floats, came: Floats) -> pd.DataFrame:
     """Return the corners of the isotonic curve through all cases: foretold, calibrated."""
-    fitted = _fit(chance, came)
+    fitted = fit_isotonic(chance, came)
     return pd.DataFrame({"foretold": fitted.X_thresholds_, "calibrated": fitted.y_thresholds_})
 
 
-def log_score(chance: Floats, came: Floats) -> float:
-    """Return the mean of minus the log-probability of what came, NaN for no case; no chance counts as zero or one."""
-    held = np.clip(chance, LEAST, 1 - LEAST)
+def log_score(chance: Floats, came: Floats, least: float = LEAST) -> float:
+    """Return the mean of minus the log-probability of what came, NaN for no case; no chance is below `least`."""
+    held = np.clip(chance, least, 1 - least)
     surprise = came * np.log(held) + (1 - came) * np.log(1 - held)
     return float(-surprise.sum() / (len(surprise) or np.nan))
 
@@ -65,10 +65,11 @@ def _by_origin(origin_day: Ints, chance: Floats, came: Floats, horizon_days: int
     for origin in np.unique(origin_day):
         past, now = origin_day + horizon_days <= origin, origin_day == origin
         if past.sum() >= MINIMUM_CASES and len(np.unique(origin_day[past])) >= MINIMUM_ORIGINS:
-            yield np.stack([chance[now], _fit(chance[past], came[past]).predict(chance[now]), came[now]])
+            yield np.stack([chance[now], fit_isotonic(chance[past], came[past]).predict(chance[now]), came[now]])
 
 
-def _fit(chance: Floats, came: Floats) -> "IsotonicRegression":
+def fit_isotonic(chance: Floats, came: Floats, cases: Floats | None = None) -> "IsotonicRegression":
+    """Fit the curve to chances and how often each came true, over `cases` each (one where None)."""
     from sklearn.isotonic import IsotonicRegression  # takes a second to import
 
-    return IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(chance, came)
+    return IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(chance, came, sample_weight=cases)

@@ -3,10 +3,16 @@
 Method: Zadrozny and Elkan 2002, KDD, 694.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from models.arrays import Floats
+from models.evaluation.isotonic import fit_isotonic, log_score
+
+if TYPE_CHECKING:
+    from sklearn.isotonic import IsotonicRegression
 
 # Chances are held off 0 and 1 by this much: a finite number of draws does not show that a thing never happens.
 LEAST_CHANCE = 1e-4
@@ -14,17 +20,14 @@ LEAST_CHANCE = 1e-4
 LEAST_CASES = 200
 
 
-def isotonic_curve(forecast: Floats, observed: Floats) -> tuple[Floats, Floats]:
-    """Return points (forecast, recalibrated), both increasing, of the isotonic curve through groups of LEAST_CASES."""
-    from sklearn.isotonic import IsotonicRegression
-
+def fit_pooled(forecast: Floats, observed: Floats) -> "IsotonicRegression":
+    """Fit the isotonic curve through groups of LEAST_CASES, by decreasing chance."""
     order = np.argsort(forecast, kind="stable")[::-1]
     groups = max(1, len(order) // LEAST_CASES)
     group = np.minimum(np.arange(len(order)) // LEAST_CASES, groups - 1)
-    n = np.bincount(group)
+    n = np.bincount(group).astype(np.float64)
     said, came = (np.bincount(group, values[order]) / n for values in (forecast, observed))
-    curve = IsotonicRegression(y_min=0.0, y_max=1.0).fit(said, came, sample_weight=n)
-    return np.asarray(curve.X_thresholds_), np.asarray(curve.y_thresholds_)
+    return fit_isotonic(said, came, n)
 
 
 def recalibration(judged: pd.DataFrame, shares: tuple[float, ...], bins: int) -> pd.DataFrame:
@@ -49,21 +52,18 @@ def recalibration(judged: pd.DataFrame, shares: tuple[float, ...], bins: int) ->
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
-def log_score(chance: Floats, observed: Floats) -> float:
-    """Return the mean negative log likelihood; a tie at the edge counts with its part."""
-    p = np.clip(chance, LEAST_CHANCE, 1 - LEAST_CHANCE)
-    return float(-(observed * np.log(p) + (1 - observed) * np.log1p(-p)).mean())
-
-
 def _of_share(earlier: pd.DataFrame, later: pd.DataFrame, share: float, bins: int) -> pd.DataFrame:
     names = f"p_top_{share}", f"in_top_{share}"
     said, came = (later[name].to_numpy(np.float64) for name in names)
-    better = np.interp(said, *isotonic_curve(*(earlier[name].to_numpy(np.float64) for name in names)))
+    better = fit_pooled(*(earlier[name].to_numpy(np.float64) for name in names)).predict(said)
     bin_from = np.minimum((said * bins).astype(np.int64), bins - 1) / bins
     cells = pd.DataFrame({"bin_from": bin_from, "forecast": said, "recalibrated": better, "observed": came})
     means = cells.groupby("bin_from").agg(
         cell_horizons=("observed", "size"),
         **{name: (name, "mean") for name in ("forecast", "recalibrated", "observed")},
     )
-    scores = {"log_score": log_score(said, came), "log_score_recalibrated": log_score(better, came)}
+    scores = {
+        "log_score": log_score(said, came, LEAST_CHANCE),
+        "log_score_recalibrated": log_score(better, came, LEAST_CHANCE),
+    }
     return means.reset_index().assign(share=share, **scores)
