@@ -257,7 +257,7 @@ class CountedEvents:
         per_day = np.bincount(self._age[which], self._n[which]).astype(np.float64)
         origins = origins_known(per_day, config.decay, config.horizon_days)
         days = config.window_days + origins * config.horizon_days
-        level = self._expected_levels(days)
+        level = self._expected_levels()
         return {
             stream: fit_band(
                 self._count(stream, days),
@@ -271,15 +271,12 @@ class CountedEvents:
             for stream in self.streams_with_events()
         }
 
-    def _expected_levels(self, days: int) -> list[float]:
-        """Return the factor of `level_factor` for the force's incidents of lower bands, and for those of the highest.
+    def _expected_levels(self) -> list[float]:
+        """Return `level_factor` of the force's incidents of lower bands, and of those of the highest.
 
-        Parameters
-        ----------
-        days : int
-            of the past that the priors are fitted on.
+        It judges all days on record: a force that grows has, by `origins_known`, too few.
         """
-        decay, horizon_days = self._config.decay, self._config.horizon_days
+        decay, horizon_days, days = self._config.decay, self._config.horizon_days, self._config.learning_days
         which = self._is_counted & (self._age >= 0) & (self._age < days)
         daily = np.zeros((2, days))
         np.add.at(daily, (self.kinds.is_highest[self._kind[which]].astype(np.int64), self._age[which]), self._n[which])
