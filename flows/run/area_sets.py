@@ -47,7 +47,7 @@ def rank_set(
 ) -> pd.DataFrame:
     """Return the ranking of one set of areas with their names, by rank: area_ranking less run columns."""
     sizes, events = area_sizes(areas), frames.area_events
-    config = config.on_record(events)
+    config = config.on_record(events, codebook)
     hours = sized_hours(frames.officer_hours, sizes, config.per)
     ranking = rank_areas(
         events, frames.area_evidence, codebook, hours, config=config, seed=seed, previously_listed=previously_listed

@@ -247,7 +247,7 @@ def review_ranking(
         codebook,
         frames.officer_hours,
         area_sizes(geography.areas),
-        config=settings.places.on_record(frames.area_events),
+        config=settings.places.on_record(frames.area_events, codebook),
         seed=settings.seed,
         previously_listed=previous.listed_area_ids if previous else frozenset(),
     )

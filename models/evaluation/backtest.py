@@ -15,9 +15,9 @@ from models.arrays import Floats, Ints
 from models.evaluation import baselines
 from models.evaluation.baselines import CellEvents
 from models.evaluation.boosting import boosted
-from models.evaluation.recalibration import recalibration
+from models.evaluation.isotonic import recalibration
+from models.evaluation.outcomes import BUSY_NO_EVENT
 from models.forecast.forecast import TOP_SHARES, ForecastConfig, Prediction, draw_forecast, predict_cells
-from models.forecast.outcomes import BUSY_NO_EVENT
 from models.forecast.scales import Pyramid, build_pyramid
 from models.statistics.rank_draws import total_order
 from models.statistics.stated_counts import log_chance_of_none, transform
