@@ -56,7 +56,7 @@ def _fall_needed(
         return _falls_together(table, area, outside)
     wanted = factors[best] * now
     return (
-        f"If {axis.noun} fell by {_figure(now - wanted)} {axis.unit} (from {_figure(now)} to {_figure(wanted)}), "
+        f"If {axis.noun} fell by {_figure(now - wanted)} {axis.unit} (from {_figure(now)} now to {_figure(wanted)}), "
         "other areas unchanged, its score would be below that of the first area off the list."
     )
 
