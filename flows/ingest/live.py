@@ -180,7 +180,7 @@ class Live:
                 area_sizes(geography.areas),
                 settings.places.per,
             ),
-            config=settings.places.on_record(events),
+            config=settings.places.on_record(events, self._codebook),
             seed=settings.seed,
         )
         visible = visibility(

@@ -52,7 +52,7 @@ def rank_set(
         events, frames.area_evidence, codebook, hours, config=config, seed=seed, previously_listed=previously_listed
     )
     ranking = with_sizes(ranking, sizes).merge(areas[["area_id", "area_name"]], on="area_id")
-    reviewed = draws_for(len(areas), config.on_record(events))
+    reviewed = draws_for(len(areas), config.on_record(events, codebook))
     return ranking.assign(
         moves_in_if=moves_in_if(
             ranking, events, codebook, hours, config=reviewed, seed=seed, previously_listed=previously_listed

@@ -111,7 +111,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
             return unusable_products(ranking, quality, checks, map_shape(geography), unusable_because)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
-        reviewed = call(review_ranking, frames, geography, codebook, settings, previous)
+        reviewed = call(review_ranking, ranking, frames, geography, codebook, settings, previous)
         sets = call(
             rank_further_sets,
             snapshot.connection, geography, frames.officer_hours, codebook, as_of, settings, previous,
@@ -145,7 +145,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         ]
         why_assumed = settings.force.staffing.note
         quality = call(data_quality, snapshot.connection, frames, people, notes, why_assumed, of_the_map)
-    window_days = settings.places.on_record(frames.area_events).window_days  # of the counts in `ranking`
+    window_days = settings.places.on_record(frames.area_events, codebook).window_days  # of the counts
     officers = call(allocate_officers, ranking, geography, settings, window_days)
     places = {
         "area_ranking": ranking,
@@ -240,15 +240,21 @@ def rank_places(
 
 
 def review_ranking(
-    frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+    ranking: pd.DataFrame,
+    frames: PlaceFrames,
+    geography: Map,
+    codebook: pd.DataFrame,
+    settings: Settings,
+    previous: Previous | None,
 ) -> Sensitivity:
     """Return sensitivity and sensitivity_summary less run columns."""
     return rank_variants(
+        ranking,
         frames.area_events,
         codebook,
         frames.officer_hours,
         area_sizes(geography.areas),
-        config=settings.places.on_record(frames.area_events),
+        config=settings.places.on_record(frames.area_events, codebook),
         seed=settings.seed,
         previously_listed=previous.listed_area_ids if previous else frozenset(),
     )

@@ -174,9 +174,7 @@ def _reports_needed(
     return enough if is_enough else None
 
 
-def _sentence(
-    needed: tuple[str, int] | None, area_id: str, area_events: pd.DataFrame, config: PlacesConfig
-) -> str:
+def _sentence(needed: tuple[str, int] | None, area_id: str, area_events: pd.DataFrame, config: PlacesConfig) -> str:
     if needed is None:
         return f"No {MOST:,} more reports of one kind in the last {DAYS} days would bring it on."
     offence, count = needed

@@ -213,7 +213,7 @@ def rank_by_harmspot(history: AreaHistory, past: pd.DataFrame, seed: int) -> Ran
     What came is scored as a draw is, on the scale of what was expected. Nobody can observe which weights of the axes
     are right, and what is published holds that doubt, too: so what came is scored with drawn weights.
     """
-    config = history.config.on_record(past)
+    config = history.config.on_record(past, history.codebook)
     drawn = draw_areas(past, history.codebook, history.officer_hours, config=config, seed=seed)
 
     def score(came: Mapping[str, Floats]) -> Floats:
