@@ -19,7 +19,7 @@ OUTSIDE = {  # libraries that a package does not know
 }
 SHARED = {
     *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database", "pipeline.complete_file"),
-    *("pipeline.typed_sections", "pipeline.complete_folder"),
+    *("pipeline.typed_sections", "pipeline.complete_folder", "pipeline.terminal_text"),
 }
 PIPELINE = {
     "pipeline.errors": set(),
@@ -27,6 +27,7 @@ PIPELINE = {
     "pipeline.complete_file": set(),
     "pipeline.complete_folder": {"pipeline.complete_file"},
     "pipeline.clock": {"pipeline.errors"},
+    "pipeline.terminal_text": set(),
     "pipeline.typed_sections": {"pipeline.errors"},
     "pipeline.database": {"pipeline.errors"},
     "pipeline.messages": SHARED,

@@ -125,9 +125,9 @@ def areas(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Rank the areas as of past days and compare what was published of them with what came.
+    """Rank the areas as of past days and compare the published figures with the observed ones.
 
-    Says how many of the 80% intervals of rank and harm held what came, how often a chance of being among the first
+    Says how many of the 80% intervals of rank and harm contained the outcome, how often a chance of being among the first
     areas came true, and how much of the harm the first areas held. Intervals of these figures are 95% block-bootstrap
     intervals over the origins.
 
@@ -150,7 +150,7 @@ def areas(
         print_json(found.as_json())
     else:
         click.echo(inert("\n".join([found.title(), *found.verdicts()])))
-        print_frame(found.trial.coverage, title="intervals and what came", as_json=False)
+        print_frame(found.trial.coverage, title="coverage of the intervals", as_json=False)
         print_frame(found.trial.reliability, title=f"chance of being in the top {found.top_k}", as_json=False)
         print_frame(found.trial.chances, title="chances as published and calibrated", as_json=False)
         print_frame(found.trial.harm_held, title="share of harm held, mean over the origins", as_json=False)

@@ -25,8 +25,8 @@ from models.evaluation.nij import (
     pool_scores,
     score_cells,
 )
+from models.evaluation.outcomes import fixed_order
 from models.forecast.forecast import ForecastConfig, forecast_cells
-from models.forecast.outcomes import fixed_order
 
 SIZES_FT = (250, 300, 400, 500, 600)
 TARGETS_FT2 = (LEAST_FORECAST_FT2, (LEAST_FORECAST_FT2 + MOST_FORECAST_FT2) / 2, MOST_FORECAST_FT2)

@@ -47,12 +47,13 @@ def rank_set(
 ) -> pd.DataFrame:
     """Return the ranking of one set of areas with their names, by rank: area_ranking less run columns."""
     sizes, events = area_sizes(areas), frames.area_events
+    config = config.on_record(events, codebook)
     hours = sized_hours(frames.officer_hours, sizes, config.per)
     ranking = rank_areas(
         events, frames.area_evidence, codebook, hours, config=config, seed=seed, previously_listed=previously_listed
     )
     ranking = with_sizes(ranking, sizes).merge(areas[["area_id", "area_name"]], on="area_id")
-    reviewed = draws_for(len(areas), config.on_record(events, codebook))
+    reviewed = draws_for(len(areas), config)
     return ranking.assign(
         moves_in_if=moves_in_if(
             ranking, events, codebook, hours, config=reviewed, seed=seed, previously_listed=previously_listed

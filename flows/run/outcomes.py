@@ -15,8 +15,8 @@ from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.run.assembly import earliest, query
 from geo.cells import Grid
-from models.forecast.flags import FLAG_COLUMNS, flag_forecasts
-from models.forecast.outcomes import OUTCOME_COLUMNS, score_forecast
+from models.evaluation.flags import FLAG_COLUMNS, flag_forecasts
+from models.evaluation.outcomes import OUTCOME_COLUMNS, score_forecast
 from pipeline.publication.publish import read_published, runs
 
 RECORD_DAYS = 365

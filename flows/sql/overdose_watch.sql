@@ -3,7 +3,8 @@
 SELECT incident.occurred_at, point.x_m, point.y_m
 FROM incident_placed AS incident
 JOIN point_placed AS point ON incident.lon = point.lon AND incident.lat = point.lat
-WHERE (incident.offence_code = 'overdose' OR incident.report_subject = 'overdose')
+JOIN codebook ON incident.offence_code = codebook.offence_code
+WHERE report_kind(incident.report_subject, incident.offence_code, codebook.category, codebook.axis) = 'overdose'
     AND incident.discovery <> 'police'
     AND coalesce(incident.report_channel, '') <> 'officer'
     AND point.x_m IS NOT NULL

@@ -64,11 +64,11 @@ class AreaTrial:
         interval, nominal, cases, held, covered, lo, hi, below, above (shares of outcomes outside), median_width,
         interval_score (in places, or harm-days a day; lower is better).
     reliability : pd.DataFrame
-        outcome (`by score` or `by harm`), bin_from, bin_to, cases, foretold, came, lo, hi; bins of p_top_k.
+        outcome (`by score` or `by harm`), bin_from, bin_to, cases, forecast, observed, lo, hi; bins of p_top_k.
     chances : pd.DataFrame
         outcome and the columns of `models.evaluation.isotonic.judge_calibration`.
     curve : pd.DataFrame
-        outcome, foretold, calibrated; corners of the isotonic curve through all cases.
+        outcome, forecast, calibrated; corners of the isotonic curve through all cases.
     harm_held : pd.DataFrame
         method, share, lo, hi; share of the harm of the horizon in the K areas ranked first.
     by_origin : pd.DataFrame
@@ -323,7 +323,7 @@ def _reliability(cases: pd.DataFrame, outcome: str, picked: Ints) -> pd.DataFram
             (outcome, of_bin["p_top_k"].min(), of_bin["p_top_k"].max(), len(of_bin), of_bin["p_top_k"].mean(),
              came.mean(), lo, hi)
         )  # fmt: skip
-    return pd.DataFrame(rows, columns=["outcome", "bin_from", "bin_to", "cases", "foretold", "came", "lo", "hi"])
+    return pd.DataFrame(rows, columns=["outcome", "bin_from", "bin_to", "cases", "forecast", "observed", "lo", "hi"])
 
 
 def _chances(cases: pd.DataFrame, outcome: str, horizon_days: int) -> pd.DataFrame:

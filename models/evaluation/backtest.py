@@ -15,9 +15,9 @@ from models.arrays import Floats, Ints
 from models.evaluation import baselines
 from models.evaluation.baselines import CellEvents
 from models.evaluation.boosting import boosted
-from models.evaluation.recalibration import recalibration
+from models.evaluation.isotonic import recalibration
+from models.evaluation.outcomes import BUSY_NO_EVENT
 from models.forecast.forecast import TOP_SHARES, ForecastConfig, Prediction, draw_forecast, predict_cells
-from models.forecast.outcomes import BUSY_NO_EVENT
 from models.forecast.scales import Pyramid, build_pyramid
 from models.statistics.rank_draws import total_order
 from models.statistics.stated_counts import log_chance_of_none, transform
@@ -340,8 +340,8 @@ def _reliability(judged: pd.DataFrame, recalibrated: pd.DataFrame) -> pd.DataFra
     measures = {
         "coverage of the 80% interval where P(no event) < 0.8": float(inside.mean()),
         "cell-horizons where P(no event) < 0.8": float(len(busy)),
-        "events that came over events expected": float(judged["events"].sum() / judged["expected_events"].sum()),
-        "harm that came over harm expected": float(judged["harm"].sum() / judged["expected_harm"].sum()),
+        "events observed over events expected": float(judged["events"].sum() / judged["expected_events"].sum()),
+        "harm observed over harm expected": float(judged["harm"].sum() / judged["expected_harm"].sum()),
     }
     for _, row in recalibrated.drop_duplicates("share").iterrows():
         name = f"log score of P(top {row['share']:.0%}), later origins (lower is better)"

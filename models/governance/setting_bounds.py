@@ -26,12 +26,16 @@ TIME_TO_ANSWER = "people have to be told in time to change what they do"
 LOW_ARREST = "operations are low-arrest"
 HEALTH_FIRST = "health partners are told first, and treatment stays out of reach of an operation"
 SEVERAL_SOURCES = "a market is called flagrant on lasting reports of several people alone"
+ENOUGH_DRAWS = "a chance is a share of draws"
+UNSURE_WEIGHTS = "nobody knows the weights of the axes exactly"
 NO_EMPTY_RANKING = "a ranking without data is not published"
 NO_OLD_RANKING = "a ranking is used while it is new"
 
 BOUNDS: Mapping[str, Bound] = {
     "people.window_days": Bound(1, 3650, "what somebody did longer ago is no evidence of a high rate now"),
     "people.half_life_days": Bound(1, 730, "old evidence fades"),
+    "people.draws": Bound(200, ANY, ENOUGH_DRAWS),
+    "people.concentration": Bound(1, 200, UNSURE_WEIGHTS),
     "people.top_k": Bound(1, 100, FEW_PEOPLE),
     "people.top_share": Bound(0, 0.1, FEW_PEOPLE),
     "people.target_probability": Bound(0.8, 1, SURE_ENOUGH),
@@ -66,6 +70,10 @@ BOUNDS: Mapping[str, Bound] = {
     "quality.unstated_share": Bound(0, 0.9, NO_EMPTY_RANKING),
     "quality.axes_share": Bound(0, 0.8, NO_EMPTY_RANKING),
     "quality.fall_share": Bound(0, 0.9, NO_EMPTY_RANKING),
+    "places.draws": Bound(100, ANY, ENOUGH_DRAWS),
+    "places.concentration": Bound(1, 200, UNSURE_WEIGHTS),
+    "places.horizon_days": Bound(1, 90, "days further ahead are not known"),
+    "places.list_leave": Bound(0.2, 1, "an area leaves the list when it no longer belongs there"),
     "places.list_enter": Bound(0.5, 1, "an area is listed that more probably belongs there than not"),
 }  # fmt: skip
 

@@ -88,8 +88,10 @@ class PlacesConfig:
 
     def on_record(self, area_events: pd.DataFrame, codebook: pd.DataFrame) -> "PlacesConfig":
         """Return these settings with a window no longer than the record: `days_on_record` of the events that count."""
-        is_harmful = area_events["offence_code"].isin(codebook.index[codebook["harm_days"] > 0])
-        counts = area_events[area_events["discovery"].isin(self.discoveries) & is_harmful]
+        harmful = codebook.index[codebook["harm_days"] > 0]
+        counts = area_events[
+            area_events["discovery"].isin(self.discoveries) & area_events["offence_code"].isin(harmful)
+        ]
         age_days, n = (counts[name].to_numpy(np.int64) for name in ("age_days", "n"))
         return replace(self, window_days=days_on_record(age_days, n, self.window_days))
 
@@ -156,7 +158,6 @@ def rank_areas(
     ValueError
         See `draw_areas`.
     """
-    config = config.on_record(area_events, codebook)
     drawn = draw_areas(area_events, codebook, officer_hours, config=config, seed=seed)
     table = rank_drawn(drawn, config=config, seed=seed, previously_listed=previously_listed)
     table["evidence_ids"] = _heaviest_evidence(area_evidence, codebook, table["area_id"], config)

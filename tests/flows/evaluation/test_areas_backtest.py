@@ -53,7 +53,7 @@ def test_events_by_day_are_those_of_the_run(home: Home) -> None:
 def test_sentences_say_what_was_promised_and_what_came(found: AreaSetTrial) -> None:
     row = found.trial.coverage.iloc[0]
     said = found.verdicts()
-    assert f"Of {row['cases']} intervals of the {row['interval']} {row['held']} held what came" in said[0]
+    assert f"Of {row['cases']} intervals of the {row['interval']} {row['held']} contained the outcome" in said[0]
     assert "promised 80%" in said[0]
     assert any("take more origins" in sentence for sentence in said)  # too few cases for a second bin
     assert f"The {found.top_k} areas ranked first held" in said[-1]
@@ -76,7 +76,7 @@ def test_the_command_writes_a_page(home: Home, town: TownFiles, tmp_path: Path) 
     options = ["areas", "--origins", "2", "--horizon-days", "14", "--out", page]
     done = CliRunner().invoke(cli, [str(part) for part in [*arguments, *options]], catch_exceptions=False)
     assert done.exit_code == 0
-    assert "held what came" in done.stdout
+    assert "contained the outcome" in done.stdout
     html = page.read_text(encoding="utf-8")
     assert "How good the area ranking is" in html
     assert "promised 80%" in html

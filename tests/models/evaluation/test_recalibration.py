@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.evaluation.recalibration import fit_pooled, recalibration
+from models.evaluation.isotonic import fit_pooled, recalibration
 
 
 def judged(truth, origins=6, cells=4000, seed=0):

@@ -118,6 +118,16 @@ def test_contacts_old_events_and_health_events_raise_nothing() -> None:
     pd.testing.assert_frame_equal(rank(base, hours(a=1.0, b=1.0)), rank(noise, hours(a=1.0, b=1.0)))
 
 
+@pytest.mark.parametrize("noise", [("contact_stop", "public"), ("robbery", "police")])
+def test_what_may_not_count_makes_no_record_longer(noise: tuple[str, str]) -> None:
+    code, discovery = noise
+    young = pd.concat([events(("a", "robbery", 3)).assign(age_days=age) for age in range(100)])
+    older = events(("a", code, 900)).assign(age_days=300, discovery=discovery)
+    record = config(window_days=365).on_record(young, CODEBOOK)
+    assert 95 <= record.window_days <= 100
+    assert config(window_days=365).on_record(pd.concat([young, older]), CODEBOOK) == record
+
+
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(["a", "b", "c"]),

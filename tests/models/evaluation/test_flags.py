@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.forecast.flags import THRESHOLD, count_evidence, flag_forecasts, harm_evidence
+from models.evaluation.flags import THRESHOLD, count_evidence, flag_forecasts, harm_evidence
+from models.evaluation.outcomes import score_forecast
 from models.forecast.forecast import Prediction, draw_forecast
-from models.forecast.outcomes import score_forecast
 from models.statistics.stated_counts import log_chance
 
 WEIGHTS = np.array([5475.0, 365.0, 42.0, 2.0])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.arrays import Floats, Ints
-from models.forecast.flags import count_evidence, harm_evidence
+from models.evaluation.flags import count_evidence, harm_evidence
 from models.forecast.learn import DEFAULT_EXCESS
 from models.statistics.rank_draws import total_order
 from models.statistics.stated_counts import log_chance_of_none, transform
@@ -81,7 +81,7 @@ def score_forecast(forecast: pd.DataFrame, realised: pd.DataFrame, *, seed: int 
         of the busy_count cells with P(no event) below BUSY_NO_EVENT. pit_mean and pit_ends describe the randomised
         transform of the counts of pit_count busy cells and groups of other cells, pooled in the order of naive_count
         until GROUP_EVENTS are expected: 0.5 and 0.2 if the forecast is right, with pit_ends the share in the outer two
-        tenths. evidence is JSON of `models.forecast.flags`.
+        tenths. evidence is JSON of `models.evaluation.flags`.
 
     Raises
     ------

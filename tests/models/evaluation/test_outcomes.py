@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.forecast.outcomes import OUTCOME_COLUMNS, fixed_order, score_forecast
+from models.evaluation.outcomes import OUTCOME_COLUMNS, fixed_order, score_forecast
 
 
 def forecast_of(harm: list[float], events: list[float], naive: list[int]) -> pd.DataFrame:
