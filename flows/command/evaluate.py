@@ -127,9 +127,9 @@ def areas(
 ) -> None:
     """Rank the areas as of past days and compare the published figures with the observed ones.
 
-    Says how many of the 80% intervals of rank and harm contained the outcome, how often a chance of being among the first
-    areas came true, and how much of the harm the first areas held. Intervals of these figures are 95% block-bootstrap
-    intervals over the origins.
+    Says how many of the 80% intervals of rank and harm contained the outcome, how often a chance of being among the
+    first areas came true, and how much of the harm the first areas held. Intervals of these figures are 95%
+    block-bootstrap intervals over the origins.
 
     \b
     Example:

@@ -45,8 +45,7 @@ def moves_out_if(
             )
         else:
             sentences[area] = (
-                f"Its chance of the top {top_k}, {p_top_k[area]:.2f}, lists it, although {rank[area] - 1} areas rank "
-                "above it."
+                f"Its chance of the top {top_k}, {p_top_k[area]:.2f}, lists it, although its rank is {rank[area]}."
             )
     return sentences
 
@@ -78,7 +77,7 @@ def _fall_needed(
         return _falls_together(now, {axis: shares[axis] for axis in known if apart[axis] > 0}, area, outside, left)
     wanted, axis = factors[best] * now[best], AXES[best]
     return (
-        f"If {axis.noun} fell by {_figure(now[best] - wanted)} {axis.unit} (from {_figure(now[best])} to "
+        f"If {axis.noun} fell by {_figure(now[best] - wanted)} {axis.unit} (from {_figure(now[best])} now to "
         f"{_figure(wanted)}), other areas unchanged, its score would be below that of the area ranked {place}."
     )
 

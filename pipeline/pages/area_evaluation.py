@@ -46,7 +46,7 @@ def render_area_evaluation(title: str, verdicts: Sequence[str], tables: Mapping[
 
 
 def coverage_plot(coverage: pd.DataFrame) -> Markup:
-    """Plot the share of intervals that contained the outcome, beside the share promised; columns are those of `coverage`."""
+    """Plot the share of intervals that contained the outcome, and the share promised; columns: those of `coverage`."""
     rows = coverage[["interval", "covered", "lo", "hi"]].itertuples(index=False)
     return interval_plot(
         [Interval(name, covered, lo, hi, "ours") for name, covered, lo, hi in rows],

@@ -1,4 +1,4 @@
-"""The area ranking against the observed days, in planted towns and two cities; prints and draws what the docs report."""
+"""The area ranking against later days, in planted towns and two cities; prints and draws what the docs report."""
 
 import re
 from functools import cache

@@ -50,6 +50,14 @@ def test_events_by_day_are_those_of_the_run(home: Home) -> None:
     assert set(events["area_id"]) <= set(hours["area_id"])
 
 
+def test_areas_that_are_ranked_per_size_have_their_size(home: Home) -> None:
+    with open_city(home, None) as city:
+        per_ground = replace(city.settings, places=replace(city.settings.places, per="area_km2"))
+        _, hours = replace(city, settings=per_ground).area_days(None)
+        assert "size" not in city.area_days(None)[1]
+    assert (hours["size"] > 0).all()
+
+
 def test_sentences_say_what_was_promised_and_what_came(found: AreaSetTrial) -> None:
     row = found.trial.coverage.iloc[0]
     said = found.verdicts()

@@ -258,7 +258,7 @@ def test_the_figure_that_moves_an_area_out_is_about_right() -> None:
     before = rank(area_events, officer_hours, top_k=3, draws=1000)
     top = before.iloc[0]
     words = top["moves_out_if"]
-    now, wanted = (float(part.replace(",", "")) for part in words.split("(from ")[1].split(")")[0].split(" to "))
+    now, wanted = (float(part.replace(",", "")) for part in words.split("(from ")[1].split(")")[0].split(" now to "))
     assert now == pytest.approx(top["violence_per_day"], rel=0.01)
     assert wanted < before.iloc[3]["violence_per_day"]
     fewer = area_events.copy()
