@@ -39,6 +39,7 @@ FREE = {
     "places.window_days",
     "promises.window_days",
     "publication.history_runs",
+    "quality.outside_share",  # a source may hold much that the map does not
     "quality.warn_at",
     "schedule",
     "store",
