@@ -10,6 +10,7 @@ import click
 from flows.command.options import Day, json_option, pass_home, reading_options
 from flows.command.printing import print_frame
 from models.governance.audits import REPORTS
+from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -96,7 +97,7 @@ def status(home: "Home", as_json: bool) -> None:
     columns = ["report", "state", "made_at", "signed_by", "signed_at", "fresh_until"]
     print_frame(audit_report(home, ledger), title="audits", as_json=as_json, columns=columns)
     if halted := halt_of(home, ledger, home.now()):
-        click.secho(halted, fg="red", err=True)
+        click.secho(inert(halted), fg="red", err=True)
         sys.exit(1)
 
 
@@ -116,7 +117,7 @@ def verify(home: "Home") -> None:
 
     problems = check_log(home) or home.access_log.back_in_time()
     for problem in problems:
-        click.secho(problem, fg="red", err=True)
+        click.secho(inert(problem), fg="red", err=True)
     if problems:
         sys.exit(1)
     log = home.access_log

@@ -19,6 +19,7 @@ from flows.command.options import (
     pass_home,
 )
 from flows.command.printing import print_frame, print_json
+from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
     from flows.evaluation.people_validation import RecordsTrial
@@ -91,13 +92,12 @@ def forecast(
     if as_json:
         print_json(trial_object(trial))
     else:
-        click.echo(trial.title())
-        click.echo("\n".join(trial.verdicts()))
+        click.echo(inert("\n".join([trial.title(), *trial.verdicts()])))
         print_frame(score_table(trial.evaluation), title="means over the origins", as_json=False)
         print_frame(difference_table(trial.evaluation), title="harmspot less each method, 95% interval", as_json=False)
         print_frame(trial.evaluation.reliability, title="calibration of the uncertainty", as_json=False)
         for note in trial.evaluation.notes:
-            click.echo(f"note: {note}")
+            click.echo(inert(f"note: {note}"))
     if out:
         from pipeline.pages.evaluation import render_evaluation
 
@@ -125,11 +125,11 @@ def areas(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Rank the areas as of past days and compare what was published of them with what came.
+    """Rank the areas as of past days and compare the published figures with the observed ones.
 
-    Says how many of the 80% intervals of rank and harm held what came, how often a chance of being among the first
-    areas came true, and how much of the harm the first areas held. Intervals of these figures are 95% block-bootstrap
-    intervals over the origins.
+    Says how many of the 80% intervals of rank and harm contained the outcome, how often a chance of being among the
+    first areas came true, and how much of the harm the first areas held. Intervals of these figures are 95%
+    block-bootstrap intervals over the origins.
 
     \b
     Example:
@@ -149,9 +149,8 @@ def areas(
     if as_json:
         print_json(found.as_json())
     else:
-        click.echo(found.title())
-        click.echo("\n".join(found.verdicts()))
-        print_frame(found.trial.coverage, title="intervals and what came", as_json=False)
+        click.echo(inert("\n".join([found.title(), *found.verdicts()])))
+        print_frame(found.trial.coverage, title="coverage of the intervals", as_json=False)
         print_frame(found.trial.reliability, title=f"chance of being in the top {found.top_k}", as_json=False)
         print_frame(found.trial.chances, title="chances as published and calibrated", as_json=False)
         print_frame(found.trial.harm_held, title="share of harm held, mean over the origins", as_json=False)
@@ -318,7 +317,7 @@ def people(
 
 
 def _print_people(trial: "RecordsTrial") -> None:
-    click.echo(trial.mapping.about)
+    click.echo(inert(trial.mapping.about))
     titles = {
         "scores": "discrimination, and share of outcomes in the top 5%",
         "differences": "the score less each other score, 95% interval",
@@ -334,4 +333,4 @@ def _print_people(trial: "RecordsTrial") -> None:
         print_frame(table, title=titles[name], as_json=False, columns=columns.get(name))
     for outcome, left_out in trial.left_out.items():
         for reason, count in left_out.items():
-            click.echo(f"left out for {outcome}: {count:,} with {reason}")
+            click.echo(inert(f"left out for {outcome}: {count:,} with {reason}"))

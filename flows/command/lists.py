@@ -8,6 +8,7 @@ import click
 
 from flows.command.options import Day, json_option, pass_home, reading_options
 from flows.command.printing import print_frame
+from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -59,7 +60,7 @@ def show(home: "Home", run_id: str | None, as_json: bool) -> None:
     if as_json:
         return
     if halted := halt_of(home, ledger, home.now()):
-        click.secho(halted, fg="red", err=True)
+        click.secho(inert(halted), fg="red", err=True)
     changes = human_changes(home, ledger)
     if len(changes):
         print_frame(changes, title="human changes to lists, over the kept runs", as_json=False)
@@ -134,7 +135,7 @@ def effects(home: "Home", as_json: bool) -> None:
     print_frame(effect_rows(ledger), title="effects of lists", as_json=as_json, columns=columns)
     if not as_json:
         for reason in lacking_effect(home, ledger).values():
-            click.echo(f"  {reason}")
+            click.echo(inert(f"  {reason}"))
 
 
 @command.command("open")

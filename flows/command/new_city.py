@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from flows.command.options import FILE, FOLDER, PATH, Day
+from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -110,16 +111,16 @@ def _answer(*, asks: bool) -> "Ask":
 
 
 def _print_guesses(new: "NewCity") -> None:
-    click.echo(f"{new.city.file}: {new.city.rows:,} rows")
+    click.echo(inert(f"{new.city.file}: {new.city.rows:,} rows"))
     for note in new.city.notes:
-        click.echo(f"  {note}")
+        click.echo(inert(f"  {note}"))
     for guess in new.city.guesses:
-        click.echo(f"  {guess.line()}")
+        click.echo(inert(f"  {guess.line()}"))
     words = new.city.offences
     known = words[words["check"] == ""]
     share = f", {known['count'].sum() / words['count'].sum():.1%} of rows" if words["count"].any() else ""
     click.echo(f"  offences: {len(known)} of {len(words)} words are known{share}; the others wait")
-    click.echo("wrote " + ", ".join(map(str, new.written)))
+    click.echo(inert("wrote " + ", ".join(map(str, new.written))))
 
 
 def _load_and_run(new: "NewCity", home: "Home", day: date, *, allows_outside: bool) -> None:
@@ -138,5 +139,5 @@ def _print_checks(new: "NewCity", following: str) -> None:
     from flows.new_city.checks import check_lines
 
     click.echo("To check, most harm first:")
-    click.echo("\n".join(check_lines(list(new.checks))))
+    click.echo(inert("\n".join(check_lines(list(new.checks)))))
     click.echo(f"Then: {following}")

@@ -23,6 +23,7 @@ from flows.command.options import (
 )
 from flows.command.printing import print_frame, print_json
 from flows.home.rows import to_json_rows
+from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -114,10 +115,10 @@ def crackdowns(home: "Home", run_id: str | None, page: Path | None, as_json: boo
     print_frame(plan, title="street markets in planned order", as_json=as_json, columns=CRACKDOWN_COLUMNS)
     if not as_json:
         for row in plan.to_dict("records"):
-            click.echo(f"  {row['market_id']}: {row['why']}")
+            click.echo(inert(f"  {row['market_id']}: {row['why']}"))
             for label, reasons in (("refused", row["refused_because"]), ("not shown", row["fidelity_missing"])):
                 for reason in reasons:
-                    click.echo(f"  {row['market_id']}: {label}: {reason}")
+                    click.echo(inert(f"  {row['market_id']}: {label}: {reason}"))
     if page:
         from flows.outputs.plan_page import write_plan_page
 
@@ -252,7 +253,7 @@ def record(
         detail = f"{starts_on}; {detail}" if detail else starts_on
     particulars = {"hours": hours, "notice_id": notice_id, "detail": detail}
     action_id = record_action(home, kind=kind, area_id=plan["area_id"], actor=actor, at=at, **particulars)
-    click.echo(f"recorded {kind} at {plan['area_id']} as {action_id}")
+    click.echo(inert(f"recorded {kind} at {plan['area_id']} as {action_id}"))
 
 
 @command.command("embargo")

@@ -110,7 +110,7 @@ def _sizes(name: str, cells: list[str], *, is_prose: bool) -> tuple[int, int]:
     whole = max(map(len, [*cells, *header]))
     if not is_prose:
         return whole, whole
-    word = max(len(word) for cell in [*cells, *header] for word in cell.split())
+    word = max((len(word) for cell in [*cells, *header] for word in cell.split()), default=1)
     return min(word, ID_WIDTH), whole
 
 
@@ -194,11 +194,11 @@ def print_summary(home: "Home", summary: "RunSummary", *, as_json: bool) -> None
     if as_json:
         print_json(summary.as_json())
         return
-    click.echo(summary.text())
+    click.echo(inert(summary.text()))
     if summary.unusable_because and (latest := latest_usable(home.path)):
         click.echo(f"  readers still get run {latest}, the latest usable one; this one by --run {summary.run_id}")
     if summary.near:
-        click.echo(f"  {summary.near}")
+        click.echo(inert(f"  {summary.near}"))
     _print_what_to_know(summary)
     for path in (home.published, home.restricted, home.layers, home.report):
         click.echo(f"  {path}")
@@ -222,9 +222,9 @@ def _print_what_to_know(summary: "RunSummary") -> None:
     if summary.unusable_because:
         from pipeline.publication.publish import unusable
 
-        click.secho(unusable(summary.unusable_because), fg="red", err=True)
+        click.secho(inert(unusable(summary.unusable_because)), fg="red", err=True)
     if summary.halted_because:
-        click.secho(summary.halted_because, fg="red", err=True)
+        click.secho(inert(summary.halted_because), fg="red", err=True)
 
 
 def print_object(content: Any, lines: list[str], *, as_json: bool) -> None:
@@ -245,4 +245,4 @@ def say_unusable(home: "Home", run_id: str | None) -> None:
     from pipeline.publication.publish import unusable_run
 
     if said := unusable_run(home.path, run_id):
-        click.secho(said, fg="red", err=True)
+        click.secho(inert(said), fg="red", err=True)

@@ -14,6 +14,7 @@ from flows.command.options import (
     run_option,
 )
 from flows.command.printing import print_frame
+from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +148,7 @@ def say_warnings(home: "Home", run_id: str | None) -> None:
     from pipeline.publication.publish import read_published
 
     for warning in warnings(read_published(home.path, "quality_check", run_id)):
-        click.secho(f"Look: {warning}", fg="yellow", err=True)
+        click.secho(inert(f"Look: {warning}"), fg="yellow", err=True)
 
 
 def say_near(home: "Home", run_id: str | None, area_set: str | None) -> None:
@@ -156,7 +157,7 @@ def say_near(home: "Home", run_id: str | None, area_set: str | None) -> None:
     from pipeline.publication.publish import read_published
 
     if near := near_line(read_published(home.path, "quality_check", run_id), area_set):
-        click.echo(near, err=True)
+        click.echo(inert(near), err=True)
 
 
 def read_table(

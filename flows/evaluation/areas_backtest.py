@@ -1,4 +1,4 @@
-"""Backtest of the area ranking on the loaded city: rolling origins, what was published against what came."""
+"""Backtest of the area ranking on the loaded city: rolling origins, published figures against observed ones."""
 
 import math
 from dataclasses import dataclass, fields, replace
@@ -55,10 +55,10 @@ class AreaSetTrial:
             return [f"{len(self.trial.cases):,} cases are too few to judge chances of being in the top {self.top_k}: "
                     "take more origins, such as --origins 52 --every-days 7."]  # fmt: skip
         top = bins.iloc[0]
-        judged = "as promised" if top["lo"] <= top["foretold"] <= top["hi"] else "not as promised"
+        judged = "as promised" if top["lo"] <= top["forecast"] <= top["hi"] else "not as promised"
         return [
-            f"The {top['cases']:,} highest chances of being in the top {self.top_k}, {top['foretold']:.0%} on average, "
-            f"came true in {top['came']:.0%} ({top['lo']:.0%} to {top['hi']:.0%}): {judged}."
+            f"The {top['cases']:,} highest chances of being in the top {self.top_k}, {top['forecast']:.0%} on average, "
+            f"came true in {top['observed']:.0%} ({top['lo']:.0%} to {top['hi']:.0%}): {judged}."
         ]
 
     def _calibration_words(self) -> list[str]:

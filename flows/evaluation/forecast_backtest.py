@@ -179,13 +179,13 @@ def trial_object(trial: CityTrial) -> dict[str, Any]:
 
 
 def coverage_words(row: Mapping[Any, Any]) -> str:
-    """Return a sentence about a row of `coverage`: how many intervals held what came, and how many should have."""
+    """Return a sentence about a row of `coverage`: how many intervals contained the outcome, and should have."""
     said = f"{row['nominal']:.0%}"
     if row["lo"] <= row["nominal"] <= row["hi"]:
         judged = "as promised"
     else:
         judged = "too narrow" if row["covered"] < row["nominal"] else "wider than promised"
     return (
-        f"Of {row['cases']:,} intervals of the {row['interval']} {row['held']:,} held what came: {row['covered']:.1%} "
-        f"({row['lo']:.0%} to {row['hi']:.0%}), promised {said}: {judged}."
+        f"Of {row['cases']:,} intervals of the {row['interval']} {row['held']:,} contained the outcome: "
+        f"{row['covered']:.1%} ({row['lo']:.0%} to {row['hi']:.0%}), promised {said}: {judged}."
     )

@@ -8,13 +8,15 @@ from functools import partial
 from typing import Any
 
 import duckdb
+import geopandas as gpd
 import pandas as pd
 
 from flows.home.home import Home
 from flows.home.settings import Settings
 from flows.home.store_access import open_home_snapshot
-from flows.run.area_sets import further_set
+from flows.run.area_sets import area_sizes, further_set
 from flows.run.assembly import Map, officer_hours, place_incidents, query, read_map, read_run_codebook
+from models.area_review.sizes import sized_hours
 from pipeline.errors import StoreError
 
 
@@ -43,6 +45,8 @@ class PlacedCity:
     def area_days(self, area_set: str | None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the incidents before `until` by area and day, and the officer hours, of a set; None is the main one.
 
+        The hours have the size that `places.per` names, if any.
+
         Raises
         ------
         StoreError
@@ -54,12 +58,15 @@ class PlacedCity:
             query, self.connection, "evaluation#area_days", until=self.until, time_zone=self.settings.force.time_zone
         )
         if area_set in (None, sets.set):
-            return read(), hours
+            return read(), self._sized(hours, geography.areas)
         if area_set not in geography.further:
             known = ", ".join([sets.set, *sorted(geography.further)])
             raise StoreError(f"no set of areas {area_set!r}; the settings have {known}")
         with further_set(self.connection, area_set, geography, hours, self.until, self.settings) as hours_of_set:
-            return read(), hours_of_set
+            return read(), self._sized(hours_of_set, geography.further[area_set])
+
+    def _sized(self, hours: pd.DataFrame, areas: gpd.GeoDataFrame) -> pd.DataFrame:
+        return sized_hours(hours, area_sizes(areas), self.settings.places.per)
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
             return unusable_products(ranking, quality, checks, map_shape(geography), unusable_because)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
-        reviewed = call(review_ranking, frames, geography, codebook, settings, previous)
+        reviewed = call(review_ranking, ranking, frames, geography, codebook, settings, previous)
         sets = call(
             rank_further_sets,
             snapshot.connection, geography, frames.officer_hours, codebook, as_of, settings, previous,
@@ -145,7 +145,8 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         ]
         why_assumed = settings.force.staffing.note
         quality = call(data_quality, snapshot.connection, frames, people, notes, why_assumed, of_the_map)
-    officers = call(allocate_officers, ranking, geography, settings)
+    window_days = settings.places.on_record(frames.area_events, codebook).window_days  # of the counts
+    officers = call(allocate_officers, ranking, geography, settings, window_days)
     places = {
         "area_ranking": ranking,
         "area_set_ranking": sets.ranking,
@@ -165,7 +166,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "crime_focus": call(focus_on_crimes, frames, codebook, settings),
         "area_notice": call(area_notices, markets, geography, identity),
         "displacement": displacement,
-        "feedback": call(where_police_find, ranking, officers.areas, settings),
+        "feedback": call(where_police_find, ranking, officers.areas, window_days),
         "outcome_monitor": outcomes,
         "data_quality": quality,
         "quality_check": pd.concat(
@@ -239,10 +240,16 @@ def rank_places(
 
 
 def review_ranking(
-    frames: PlaceFrames, geography: Map, codebook: pd.DataFrame, settings: Settings, previous: Previous | None
+    ranking: pd.DataFrame,
+    frames: PlaceFrames,
+    geography: Map,
+    codebook: pd.DataFrame,
+    settings: Settings,
+    previous: Previous | None,
 ) -> Sensitivity:
     """Return sensitivity and sensitivity_summary less run columns."""
     return rank_variants(
+        ranking,
         frames.area_events,
         codebook,
         frames.officer_hours,
@@ -366,11 +373,11 @@ def assess_everybody(
     )
 
 
-def where_police_find(ranking: pd.DataFrame, officers: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Return feedback less run columns."""
+def where_police_find(ranking: pd.DataFrame, officers: pd.DataFrame, window_days: int) -> pd.DataFrame:
+    """Return feedback less run columns; the counts of `ranking` are of `window_days`."""
     counts = ranking[["area_id", "public_count", "police_count", "is_staffing_assumed"]]
     areas = counts.merge(officers[["area_id", "today_hours", "proposed_hours"]], on="area_id")
-    return measure_feedback(areas, window_days=settings.places.window_days)
+    return measure_feedback(areas, window_days=window_days)
 
 
 def changed_places(places: dict[str, pd.DataFrame], previous: Previous | None) -> pd.DataFrame:
@@ -404,10 +411,10 @@ def with_wkb(shapes: gpd.GeoDataFrame) -> pd.DataFrame:
     return pd.DataFrame(shapes.drop(columns=shapes.geometry.name)).assign(geometry_wkb=wkb)
 
 
-def allocate_officers(ranking: pd.DataFrame, geography: Map, settings: Settings) -> Allocation:
-    """Return officer_allocation, allocation_curve and allocation_cost less run columns."""
+def allocate_officers(ranking: pd.DataFrame, geography: Map, settings: Settings, window_days: int) -> Allocation:
+    """Return the tables of the allocation less run columns; the counts of `ranking` are of `window_days`."""
     by_area = ranking.set_index("area_id").sort_index()
-    counted_per_day = by_area["public_count"] / settings.places.window_days
+    counted_per_day = by_area["public_count"] / window_days
     expected_per_day = by_area["crimes_per_officer_hour"] * by_area["officer_hours"]
     return allocate(
         expected_per_day.fillna(counted_per_day),

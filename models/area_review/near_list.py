@@ -61,7 +61,7 @@ def moves_in_if(
                 for offence in offences
                 if (count := _reports_needed(areas, area_id, offence, config, previously_listed))
             )
-            said[area_id] = _sentence(next(needed, None), area_id, area_events)
+            said[area_id] = _sentence(next(needed, None), area_id, area_events, config)
     return pd.Series([said.get(area_id) for area_id in ranking["area_id"]], index=ranking.index, dtype=object)
 
 
@@ -174,14 +174,20 @@ def _reports_needed(
     return enough if is_enough else None
 
 
-def _sentence(needed: tuple[str, int] | None, area_id: str, area_events: pd.DataFrame) -> str:
+def _sentence(needed: tuple[str, int] | None, area_id: str, area_events: pd.DataFrame, config: PlacesConfig) -> str:
     if needed is None:
         return f"No {MOST:,} more reports of one kind in the last {DAYS} days would bring it on."
     offence, count = needed
     is_here = (area_events["area_id"] == area_id) & (area_events["offence_code"] == offence)
+    is_here &= area_events["discovery"].isin(config.discoveries)
     were = int(area_events.loc[is_here & (area_events["age_days"] < DAYS), "n"].sum())
-    more = f"{count:,} more {'report' if count == 1 else 'reports'} of {offence.replace('_', ' ')}"
+    more = f"{count:,} more {'report' if count == 1 else 'reports'} of {_noun(offence)}"
     return f"{more} in the last {DAYS} days, beside the {were:,} there were, would bring it on."
+
+
+def _noun(offence: str) -> str:
+    """Return an offence as in "3 more reports of <noun>"."""
+    return offence.removesuffix("_report").replace("_", " ")
 
 
 def _why_empty(ranking: pd.DataFrame, list_enter: float) -> list[str]:

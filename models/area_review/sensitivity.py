@@ -15,7 +15,7 @@ from models.area_review.sizes import sized_hours
 from models.places.axes import AXES
 from models.places.ranking import PER, AreaDraws, PlacesConfig, draw_areas, rank_ahead
 
-AREA_DRAWS = 10_000  # areas × draws at most, for the time of a run
+AREA_DRAWS = 50_000  # areas × draws at most, for the time of a run
 LEAST_DRAWS = 500
 PER_WORDS = {"total": "total harm", "residents": "harm per resident", "street_km": "harm per kilometre of street",
              "area_km2": "harm per square kilometre"}  # fmt: skip
@@ -46,6 +46,7 @@ def draws_for(area_count: int, config: PlacesConfig) -> PlacesConfig:
 
 
 def rank_variants(
+    ranking: pd.DataFrame,
     area_events: pd.DataFrame,
     codebook: pd.DataFrame,
     officer_hours: pd.DataFrame,
@@ -59,6 +60,8 @@ def rank_variants(
 
     Parameters
     ----------
+    ranking : pd.DataFrame
+        area_id, p_top_k and is_listed of the ranking itself, as published.
     area_events, officer_hours : pd.DataFrame
         those of `models.places.ranking.draw_areas`.
     codebook : pd.DataFrame
@@ -74,7 +77,7 @@ def rank_variants(
         areas: variant, area_id, rank, rank_change (from the ranking itself, with as many draws), p_top_k, is_listed.
         summary: variant, meaning, rank_correlation (Spearman's; null for one area), top_k_kept (areas), into_top_k and
         out_of_top_k (area_ids by rank), median_rank_change and largest_rank_change (places), listed_count,
-        largest_p_top_k; the first row, `published`, is the ranking itself.
+        largest_p_top_k; the first row, `published`, is of `ranking`.
     """
     config = draws_for(len(officer_hours), config)
     events = area_events.astype(dict.fromkeys(("area_id", "offence_code", "discovery"), "category"))
@@ -100,6 +103,7 @@ def rank_variants(
     ]
     columns = ["variant", "area_id", "rank", "rank_change", "p_top_k", "is_listed"]
     summary = pd.DataFrame([_compared(each, base, table, config.top_k) for each, table in ranked])
+    summary.loc[0, ["listed_count", "largest_p_top_k"]] = ranking["is_listed"].sum(), ranking["p_top_k"].max()
     return Sensitivity(pd.concat(areas, ignore_index=True)[columns], summary)
 
 

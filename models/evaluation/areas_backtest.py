@@ -14,9 +14,9 @@ import pandas as pd
 from models.arrays import Floats, Ints
 from models.evaluation.backtest import block_length, block_resamples
 from models.evaluation.isotonic import isotonic_curve, judge_calibration
-from models.places.area_scores import axis_shares, spread_weights, summed, weigh
+from models.places.area_scores import axis_shares, per_size, spread_weights, summed, weigh
 from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
-from models.places.ranking import INTERVAL, PlacesConfig, draw_areas, rank_drawn
+from models.places.ranking import INTERVAL, PlacesConfig, draw_areas, rank_drawn, relative_sizes
 from models.statistics.rank_draws import draw_weights, rank_draws, total_ranks
 
 MINIMUM_CASES = 200  # in a bin of P(in the top K); bins with fewer are pooled
@@ -64,18 +64,19 @@ class AreaTrial:
         interval, nominal, cases, held, covered, lo, hi, below, above (shares of outcomes outside), median_width,
         interval_score (in places, or harm-days a day; lower is better).
     reliability : pd.DataFrame
-        outcome (`by score` or `by harm`), bin_from, bin_to, cases, foretold, came, lo, hi; bins of p_top_k.
+        outcome (`by score` or `by harm`), bin_from, bin_to, cases, forecast, observed, lo, hi; bins of p_top_k.
     chances : pd.DataFrame
         outcome and the columns of `models.evaluation.isotonic.judge_calibration`.
     curve : pd.DataFrame
-        outcome, foretold, calibrated; corners of the isotonic curve through all cases.
+        outcome, forecast, calibrated; corners of the isotonic curve through all cases.
     harm_held : pd.DataFrame
         method, share, lo, hi; share of the harm of the horizon in the K areas ranked first.
     by_origin : pd.DataFrame
         origin_day, method, share.
     cases : pd.DataFrame
         origin_day, area_id; the columns of the ranking that are judged, and the outcomes: came_harm_per_day,
-        came_harm_rank, came_rank (by score, with drawn weights), in_top_k, in_top_k_by_harm.
+        came_harm_rank, came_rank (by score, with drawn weights), in_top_k, in_top_k_by_harm (by harm per size where
+        areas are ranked so).
     """
 
     coverage: pd.DataFrame
@@ -96,7 +97,8 @@ class AreaHistory:
     events : pd.DataFrame
         area_id, offence_code, discovery, is_minor_used_by_adult, day (whole number), n.
     codebook, officer_hours : pd.DataFrame
-        those of `models.places.ranking.draw_areas`; the hours are taken for every origin.
+        those of `models.places.ranking.draw_areas`; the hours are taken for every origin, and a column size is what
+        areas are ranked per. Events of an offence that is not in the codebook are left out.
     config : PlacesConfig
         settings of the ranking; `top_k` is the K that is judged.
     """
@@ -111,19 +113,29 @@ class AreaHistory:
         """All areas, sorted."""
         return pd.Index(sorted(self.officer_hours["area_id"]), name="area_id")
 
+    @property
+    def sizes(self) -> Floats:
+        """`relative_sizes` [areas] of what areas are ranked per; one each where they are ranked by totals."""
+        hours = self.officer_hours.set_index("area_id").loc[self.area_ids]
+        return np.asarray(relative_sizes(hours), np.float64)
+
     def before(self, origin: int) -> pd.DataFrame:
         """Return the events of the days before the origin, with age_days for day."""
-        past = self.events[self.events["day"] < origin]
+        past = self._known(self.events["day"] < origin)
         return past.assign(age_days=origin - 1 - past["day"]).drop(columns="day")
 
     def counted(self, first_day: int, last_day: int) -> pd.DataFrame:
         """Return the events that count from first_day up to, not including, last_day, with axis, harm_days and area."""
         events = self.events
         is_in = events["day"].between(first_day, last_day, inclusive="left")
-        rows = events[is_in & events["discovery"].isin(self.config.discoveries)]
+        rows = self._known(is_in & events["discovery"].isin(self.config.discoveries))
         weights = self.codebook.loc[rows["offence_code"], ["axis", "harm_days"]].set_index(rows.index)
         rows = rows.join(weights)
         return rows[rows["harm_days"] > 0].assign(area=lambda e: self.area_ids.get_indexer(pd.Index(e["area_id"])))
+
+    def _known(self, chosen: "pd.Series[bool]") -> pd.DataFrame:
+        """Return the chosen events of offences in the codebook: it need not know an offence of the past."""
+        return self.events[chosen & self.events["offence_code"].isin(self.codebook.index)]
 
     def total(self, events: pd.DataFrame, by: str) -> Floats:
         """Return harm days (`by` harm) or incidents (`by` n) of `counted` events, by area."""
@@ -205,8 +217,10 @@ def rank_by_harmspot(history: AreaHistory, past: pd.DataFrame, seed: int) -> Ran
     drawn = draw_areas(past, history.codebook, history.officer_hours, config=config, seed=seed)
 
     def score(came: Mapping[str, Floats]) -> Floats:
-        means = drawn.ahead.mean_axes
-        parts = {name: axis_shares(came[name][:, None], means[name], axis) for name, axis in AXES.items()}
+        means, size, parts = drawn.ahead.mean_axes, history.sizes, {}
+        for name, axis in AXES.items():
+            observed, expected = (per_size(name, of, size) for of in (came[name][:, None], means[name]))
+            parts[name] = axis_shares(observed, expected, axis) * ~np.isnan(size)[:, None]
         centre = [config.weights[axis] for axis in AXES]
         weights = draw_weights(seed + 1, centre, config.concentration, JUDGING_WEIGHTS)
         return summed(weigh(parts, spread_weights(weights, parts)))
@@ -250,8 +264,8 @@ def _outcomes(
     ranked: Ranked, history: AreaHistory, coming: pd.DataFrame, horizon_days: int, origin: int
 ) -> dict[str, Floats | Ints]:
     top_k, harm = history.config.top_k, history.total(coming, "harm") / horizon_days
-    by_harm = rank_draws(harm[:, None])[:, 0]
-    found = {"came_harm_per_day": harm, "came_harm_rank": by_harm, "in_top_k_by_harm": (by_harm <= top_k).astype(float)}
+    by_harm, by_rate = (rank_draws(each[:, None])[:, 0] for each in (harm, np.nan_to_num(harm / history.sizes)))
+    found = {"came_harm_per_day": harm, "came_harm_rank": by_harm, "in_top_k_by_harm": (by_rate <= top_k).astype(float)}
     if ranked.score is None:
         return found
     scores = ranked.score(came_by_axis(history, coming, horizon_days))
@@ -309,7 +323,7 @@ def _reliability(cases: pd.DataFrame, outcome: str, picked: Ints) -> pd.DataFram
             (outcome, of_bin["p_top_k"].min(), of_bin["p_top_k"].max(), len(of_bin), of_bin["p_top_k"].mean(),
              came.mean(), lo, hi)
         )  # fmt: skip
-    return pd.DataFrame(rows, columns=["outcome", "bin_from", "bin_to", "cases", "foretold", "came", "lo", "hi"])
+    return pd.DataFrame(rows, columns=["outcome", "bin_from", "bin_to", "cases", "forecast", "observed", "lo", "hi"])
 
 
 def _chances(cases: pd.DataFrame, outcome: str, horizon_days: int) -> pd.DataFrame:

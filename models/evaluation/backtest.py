@@ -340,8 +340,8 @@ def _reliability(judged: pd.DataFrame, recalibrated: pd.DataFrame) -> pd.DataFra
     measures = {
         "coverage of the 80% interval where P(no event) < 0.8": float(inside.mean()),
         "cell-horizons where P(no event) < 0.8": float(len(busy)),
-        "events that came over events expected": float(judged["events"].sum() / judged["expected_events"].sum()),
-        "harm that came over harm expected": float(judged["harm"].sum() / judged["expected_harm"].sum()),
+        "events observed over events expected": float(judged["events"].sum() / judged["expected_events"].sum()),
+        "harm observed over harm expected": float(judged["harm"].sum() / judged["expected_harm"].sum()),
     }
     for _, row in recalibrated.drop_duplicates("share").iterrows():
         name = f"log score of P(top {row['share']:.0%}), later origins (lower is better)"

@@ -29,7 +29,7 @@ def judge_calibration(origin_day: Ints, chance: Floats, came: Floats, *, horizon
     Parameters
     ----------
     origin_day, chance, came : array
-        [cases] first day of the horizon, chance, and what came: 0, 1, or a share where ties were split.
+        [cases] first day of the horizon, chance, and outcome: 0, 1, or a share where ties were split.
 
     Returns
     -------
@@ -47,20 +47,20 @@ def judge_calibration(origin_day: Ints, chance: Floats, came: Floats, *, horizon
 
 
 def isotonic_curve(chance: Floats, came: Floats) -> pd.DataFrame:
-    """Return the corners of the isotonic curve through all cases: foretold, calibrated."""
+    """Return the corners of the isotonic curve through all cases: forecast, calibrated."""
     fitted = fit_isotonic(chance, came)
-    return pd.DataFrame({"foretold": fitted.X_thresholds_, "calibrated": fitted.y_thresholds_})
+    return pd.DataFrame({"forecast": fitted.X_thresholds_, "calibrated": fitted.y_thresholds_})
 
 
 def log_score(chance: Floats, came: Floats, least: float = LEAST) -> float:
-    """Return the mean of minus the log-probability of what came, NaN for no case; no chance is below `least`."""
+    """Return the mean of minus the log-probability of the outcome, NaN for no case; no chance is below `least`."""
     held = np.clip(chance, least, 1 - least)
     surprise = came * np.log(held) + (1 - came) * np.log(1 - held)
     return float(-surprise.sum() / (len(surprise) or np.nan))
 
 
 def brier_score(chance: Floats, came: Floats) -> float:
-    """Return the mean squared difference of chance and what came (Brier 1950), NaN for no case."""
+    """Return the mean squared difference of chance and outcome (Brier 1950), NaN for no case."""
     return float(((chance - came) ** 2).sum() / (len(chance) or np.nan))
 
 
@@ -114,7 +114,7 @@ def _of_share(earlier: pd.DataFrame, later: pd.DataFrame, share: float, bins: in
 
 
 def _by_origin(origin_day: Ints, chance: Floats, came: Floats, horizon_days: int) -> Iterator[Floats]:
-    """Yield [3, cases] chance as published, as calibrated, and what came at each origin."""
+    """Yield [3, cases] chance as published, as calibrated, and the outcome at each origin."""
     for origin in np.unique(origin_day):
         past, now = origin_day + horizon_days <= origin, origin_day == origin
         if past.sum() >= MINIMUM_CASES and len(np.unique(origin_day[past])) >= MINIMUM_ORIGINS:

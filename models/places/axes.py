@@ -186,7 +186,7 @@ class Kinds:
         here = column >= 0
         at = (area[here] * width + column[here]) * days + age_days[here] + AHEAD
         counts = np.bincount(at, n[here], shape[0] * width * days)
-        return counts.astype(np.float64).reshape(shape[0], width, days)
+        return counts.astype(np.float64, copy=False).reshape(shape[0], width, days)
 
 
 def find(values: pd.Series, known: pd.Index, unknown: str) -> Ints:

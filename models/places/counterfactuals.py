@@ -10,54 +10,75 @@ from models.places.axes import AXES
 
 
 def moves_out_if(
-    table: pd.DataFrame, shares: Mapping[str, Floats], weights: Sequence[float], *, top_k: int
+    table: pd.DataFrame, shares: Mapping[str, Floats], weights: Sequence[float], *, top_k: int, list_enter: float
 ) -> list[str | None]:
     """Return the change that would bring each listed area's score below that of the first area outside the top K.
+
+    The list goes by P(in the top K). Where the mean score is not what lists an area, the sentence says what does.
 
     Parameters
     ----------
     table : pd.DataFrame
-        one row per area: rank, is_listed and the rate of each axis.
+        one row per area: rank, p_top_k, is_listed and the rate of each axis.
     shares : Mapping[str, Floats]
         axis → mean share of each area, in the order of the table; axes in the order of `weights`.
     weights : Sequence[float]
         mean weight of each axis.
     top_k : int
         number of areas on the list.
+    list_enter : float
+        P(in the top K) from which an area is listed that was not listed before.
 
     Returns
     -------
     list[str | None]
         One sentence per row of `table`; None if the area is not listed.
     """
-    rank = table["rank"].to_numpy(dtype=int)
+    rank, p_top_k = table["rank"].to_numpy(dtype=int), table["p_top_k"].to_numpy(dtype=float)
     sentences: list[str | None] = [None] * len(table)
     for area in np.flatnonzero(table["is_listed"]).tolist():  # each sentence needs its own search
-        if rank[area] > top_k:
+        if rank[area] <= top_k:
+            sentences[area] = _fall_needed(table, area, int(np.flatnonzero(rank == top_k + 1)[0]), shares, weights)
+        elif p_top_k[area] < list_enter:
             sentences[area] = (
                 "It stays only because it was listed before: one more run as low as this, or lower, may end it."
             )
         else:
-            sentences[area] = _fall_needed(table, area, int(np.flatnonzero(rank == top_k + 1)[0]), shares, weights)
+            sentences[area] = (
+                f"Its chance of the top {top_k}, {p_top_k[area]:.2f}, lists it, although its rank is {rank[area]}."
+            )
     return sentences
 
 
 def _fall_needed(
     table: pd.DataFrame, area: int, outside: int, shares: Mapping[str, Floats], weights: Sequence[float]
 ) -> str:
-    gap = sum(
-        weight * (shares[axis][area] - shares[axis][outside]) for axis, weight in zip(shares, weights, strict=True)
-    )
-    factors = [_factor(shares[axis], area, outside, gap, weight) for axis, weight in zip(shares, weights, strict=True)]
-    best = int(np.argmax(factors))
-    axis = AXES[list(shares)[best]]
-    now = float(table[axis.rate].to_numpy(dtype=float)[area])
-    if not factors[best] > 0 or np.isnan(now):
-        return _falls_together(table, area, outside)
-    wanted = factors[best] * now
+    place = int(table["rank"].iloc[outside])
+    apart = {
+        axis: weight * float(shares[axis][area] - shares[axis][outside])
+        for axis, weight in zip(shares, weights, strict=True)
+    }
+    gap = sum(apart.values())
+    if gap <= 0:
+        return (
+            f"Its chance of the top {place - 1} lists it, not its mean score, which is no higher than that of the area "
+            f"ranked {place}."
+        )
+    now = {axis: float(table[AXES[axis].rate].iloc[area]) for axis in shares}
+    known = [axis for axis in shares if not np.isnan(now[axis])]
+    factors = {
+        axis: _factor(shares[axis], area, outside, gap, weight)
+        for axis, weight in zip(shares, weights, strict=True)
+        if axis in known
+    }
+    best = max(factors, key=factors.__getitem__, default=None)
+    if best is None or not factors[best] > 0:
+        left = gap - sum(max(apart[axis], 0.0) for axis in known)
+        return _falls_together(now, {axis: shares[axis] for axis in known if apart[axis] > 0}, area, outside, left)
+    wanted, axis = factors[best] * now[best], AXES[best]
     return (
-        f"If {axis.noun} fell by {_figure(now - wanted)} {axis.unit} (from {_figure(now)} now to {_figure(wanted)}), "
-        "other areas unchanged, its score would be below that of the first area off the list."
+        f"If {axis.noun} fell by {_figure(now[best] - wanted)} {axis.unit} (from {_figure(now[best])} now to "
+        f"{_figure(wanted)}), other areas unchanged, its score would be below that of the area ranked {place}."
     )
 
 
@@ -75,12 +96,22 @@ def _factor(shares: Floats, area: int, outside: int, gap: float, weight: float) 
     return float(np.clip(1 - fall / own, 0.0, 1.0))
 
 
-def _falls_together(table: pd.DataFrame, area: int, outside: int) -> str:
-    falls = []
-    for axis in AXES.values():
-        value = table[axis.rate].to_numpy(dtype=float)
-        if value[area] > value[outside]:
-            falls.append(f"{axis.noun} by {_figure(value[area] - value[outside])} {axis.unit}")
+def _falls_together(
+    now: Mapping[str, float], shares: Mapping[str, Floats], area: int, outside: int, left: float
+) -> str:
+    """Return the falls to the other area's level on the axes where the area is above it.
+
+    `left` is what remains of the gap then: above zero, only an axis on which the area has no figure keeps it above.
+    """
+    if left > 1e-12:
+        return (
+            "No fall of its own rates would: it has no officer hours, and an area without them counts with the mean of "
+            "the others in crimes per officer-hour."
+        )
+    falls = [
+        f"{AXES[axis].noun} by {_figure(now[axis] * (1 - of[outside] / of[area]))} {AXES[axis].unit}"
+        for axis, of in shares.items()
+    ]
     return f"No fall on one axis alone would. All of these together would: {'; '.join(falls)}."
 
 

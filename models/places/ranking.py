@@ -360,7 +360,9 @@ def rank_drawn(
         }
     )
     shares = {axis: of_axis[:, 0] for axis, of_axis in means.items()}
-    table["moves_out_if"] = moves_out_if(table, shares, spread.mean(axis=0).tolist(), top_k=config.top_k)
+    table["moves_out_if"] = moves_out_if(
+        table, shares, spread.mean(axis=0).tolist(), top_k=config.top_k, list_enter=config.list_enter
+    )
     return hold_points(table).sort_values("rank", ignore_index=True)
 
 

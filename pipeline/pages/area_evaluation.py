@@ -46,11 +46,11 @@ def render_area_evaluation(title: str, verdicts: Sequence[str], tables: Mapping[
 
 
 def coverage_plot(coverage: pd.DataFrame) -> Markup:
-    """Plot the share of intervals that held what came, beside the share promised; columns are those of `coverage`."""
+    """Plot the share of intervals that contained the outcome, and the share promised; columns: those of `coverage`."""
     rows = coverage[["interval", "covered", "lo", "hi"]].itertuples(index=False)
     return interval_plot(
         [Interval(name, covered, lo, hi, "ours") for name, covered, lo, hi in rows],
-        title="Share of intervals that held what came",
+        title="Share of intervals that contained the outcome",
         is_share=True,
         promised=float(coverage["nominal"].iloc[0]),
     )
@@ -61,12 +61,15 @@ def reliability_plot(bins: pd.DataFrame, curve: pd.DataFrame, outcome: str) -> M
 
     Columns are those of `reliability` and `curve`.
     """
-    points = bins[["foretold", "came", "cases"]].to_numpy(float).tolist()
+    points = bins[["forecast", "observed", "cases"]].to_numpy(float).tolist()
     return calibration_plot(
-        [(foretold, came, cases) for foretold, came, cases in points],
+        [(forecast, observed, cases) for forecast, observed, cases in points],
         ends=[(lo, hi) for lo, hi in bins[["lo", "hi"]].to_numpy(float).tolist()],
-        curve=[(foretold, came) for foretold, came in curve[["foretold", "calibrated"]].to_numpy(float).tolist()],
-        title=f"Chance of being among the top areas {outcome}: foretold and what came",
+        curve=[
+            (forecast, calibrated)
+            for forecast, calibrated in curve[["forecast", "calibrated"]].to_numpy(float).tolist()
+        ],
+        title=f"Chance of being among the top areas {outcome}: forecast and observed",
     )
 
 
@@ -76,4 +79,4 @@ def _harm_held(held: pd.DataFrame) -> Markup:
         Interval(method, share, lo, hi, "ours" if n == 0 else "ceiling" if "no method" in method else "theirs")
         for n, (method, share, lo, hi) in enumerate(rows)
     ]
-    return interval_plot(intervals, title="Share of the harm that came in the areas ranked first", is_share=True)
+    return interval_plot(intervals, title="Share of the observed harm in the areas ranked first", is_share=True)

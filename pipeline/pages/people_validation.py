@@ -56,4 +56,4 @@ def _calibration(tenths: pd.DataFrame) -> Markup:
         (float(forecast), float(came), float(people))
         for forecast, came, people in tenths[["forecast", "came", "people"]].to_numpy().tolist()
     ]
-    return calibration_plot(points, title="Foretold and what came, tenth by tenth")
+    return calibration_plot(points, title="Forecast and observed, tenth by tenth")

@@ -1,4 +1,4 @@
-"""The area ranking against what came, in planted towns and two cities; prints and draws what the docs report."""
+"""The area ranking against later days, in planted towns and two cities; prints and draws what the docs report."""
 
 import re
 from functools import cache
@@ -76,7 +76,7 @@ def test_intervals_of_real_cities_hold_what_comes(city: str) -> None:
     of_before, of_now = (trial.coverage.set_index("interval") for trial in (before, now))
     for interval, row in of_now.iterrows():
         is_known_wide = (city, interval) == ("Philadelphia, tracts", "rank by score")  # docs/method-places.md says so
-        assert row["lo"] - 0.02 * is_known_wide <= row["nominal"] <= row["hi"], interval
+        assert row["lo"] - 0.015 * is_known_wide <= row["nominal"] <= row["hi"], interval
     for interval in of_before.index:
         assert of_now["interval_score"][interval] < of_before["interval_score"][interval]
 
@@ -90,7 +90,7 @@ def test_coverage_is_drawn() -> None:
             for interval, words in (("rank by harm", "rank"), ("harm per day", "harm")):
                 covered, lo, hi = found.loc[interval, ["covered", "lo", "hi"]]
                 rows.append(Interval(f"{city}: {words}, {rule}".removeprefix("Philadelphia, "), covered, lo, hi, kind))
-    title = "Share of 80% intervals that held what came in 30 days"
+    title = "Share of 80% intervals that contained the outcome of 30 days"
     draw("area_coverage.svg", str(interval_plot(rows, title=title, is_share=True, promised=0.8)))
     found = judged("Philadelphia, tracts")
     bins, curve = (table[table["outcome"] == "by score"] for table in (found.reliability, found.curve))
@@ -116,7 +116,7 @@ def test_the_months_of_2019(city: str) -> None:
     print(f"now less before {ahead.mean():.4f} ({lo:.4f} to {hi:.4f}): ahead in {(ahead > 0).sum()} months, "
           f"behind in {(ahead < 0).sum()}")  # fmt: skip
     for rule, trial in (("before", before), ("now", now)):
-        print(f"rank correlation with the harm that came, {rule}: {_agreement(trial):.4f}")
+        print(f"rank correlation with the observed harm, {rule}: {_agreement(trial):.4f}")
 
 
 def _shares(trial: AreaTrial, method: str) -> pd.Series:
@@ -136,7 +136,7 @@ def _changed(before: AreaTrial, now: AreaTrial, origin: int) -> dict[str, object
 
 
 def _agreement(trial: AreaTrial) -> float:
-    """Mean over the origins of Spearman's correlation of rank and rank by harm that came."""
+    """Mean over the origins of Spearman's correlation of rank and rank by observed harm."""
     each = [
         np.corrcoef(of["rank"].rank(), of["came_harm_rank"].rank())[0, 1] for _, of in trial.cases.groupby("origin_day")
     ]

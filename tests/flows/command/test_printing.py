@@ -3,6 +3,7 @@
 import json
 from contextlib import redirect_stdout
 from io import StringIO
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from flows.command import cli
 from flows.command.printing import PIPE_WIDTH, fitted, print_frame, print_object, without_formulas
-from flows.command.show import TABLES, shown_table
+from flows.command.show import TABLES, say_near, say_warnings, shown_table
 from pipeline.terminal_text import inert
 from tests.town import CLOCK, TownRun
 
@@ -110,3 +111,23 @@ def test_a_table_of_the_town_fits_and_breaks_no_id(town_run: TownRun, table: str
             assert {*shown_table(table).columns} <= {*row}
             cells = [row[column] for column in columns if isinstance(row[column], str)]
             assert all(cell in text for cell in cells if " " not in cell and ":" not in cell)
+
+
+def test_names_from_a_boundary_file_steer_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "\x1b[2Jnorth\x07"
+    checks = pd.DataFrame({"check_name": ["near_list"], "outcome": ["passed"], "detail": [f"Next is {name}."]})
+    checks = checks.assign(way_out=None)
+    monkeypatch.setattr("pipeline.publication.publish.read_published", lambda *_: checks)
+    say_near(SimpleNamespace(path=None), None, None)  # type: ignore[arg-type]
+    checks["outcome"] = "warning"
+    say_warnings(SimpleNamespace(path=None), None)  # type: ignore[arg-type]
+    said = capsys.readouterr().err
+    assert said.count(r"\x1b[2Jnorth\x07") == 2
+    assert not {"\x1b", "\x07"} & set(said)
+
+
+def test_a_blank_column_with_blank_cells_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_frame(pd.DataFrame({" ": [" "], "a": ["b"]}), title="t", as_json=False)
+    assert "b" in capsys.readouterr().out

@@ -50,10 +50,18 @@ def test_events_by_day_are_those_of_the_run(home: Home) -> None:
     assert set(events["area_id"]) <= set(hours["area_id"])
 
 
+def test_areas_that_are_ranked_per_size_have_their_size(home: Home) -> None:
+    with open_city(home, None) as city:
+        per_ground = replace(city.settings, places=replace(city.settings.places, per="area_km2"))
+        _, hours = replace(city, settings=per_ground).area_days(None)
+        assert "size" not in city.area_days(None)[1]
+    assert (hours["size"] > 0).all()
+
+
 def test_sentences_say_what_was_promised_and_what_came(found: AreaSetTrial) -> None:
     row = found.trial.coverage.iloc[0]
     said = found.verdicts()
-    assert f"Of {row['cases']} intervals of the {row['interval']} {row['held']} held what came" in said[0]
+    assert f"Of {row['cases']} intervals of the {row['interval']} {row['held']} contained the outcome" in said[0]
     assert "promised 80%" in said[0]
     assert any("take more origins" in sentence for sentence in said)  # too few cases for a second bin
     assert f"The {found.top_k} areas ranked first held" in said[-1]
@@ -76,7 +84,7 @@ def test_the_command_writes_a_page(home: Home, town: TownFiles, tmp_path: Path) 
     options = ["areas", "--origins", "2", "--horizon-days", "14", "--out", page]
     done = CliRunner().invoke(cli, [str(part) for part in [*arguments, *options]], catch_exceptions=False)
     assert done.exit_code == 0
-    assert "held what came" in done.stdout
+    assert "contained the outcome" in done.stdout
     html = page.read_text(encoding="utf-8")
     assert "How good the area ranking is" in html
     assert "promised 80%" in html

@@ -61,6 +61,17 @@ def test_beside_a_list_the_next_area_is_named_without_a_warning() -> None:
     assert nearest(table)["area_id"].tolist() == ["b", "c"]  # the others have no incident
 
 
+def test_what_the_police_discovered_is_not_among_the_reports_there_were() -> None:
+    codebook = CODEBOOK.rename(index={"antisocial_behaviour": "drug_dealing_report"})
+    area_events = CLOSE.assign(offence_code="drug_dealing_report")
+    found = area_events.assign(discovery="police", n=500)
+    table = rank_areas(area_events, NO_EVIDENCE, codebook, STAFFING, config=CONFIG, seed=7)
+    both = pd.concat([area_events, found])
+    said = moves_in_if(table, both, codebook, STAFFING, config=CONFIG, seed=7).iloc[0]
+    assert "more reports of drug dealing in the last 30 days" in said
+    assert "beside the 80 there were" in said or "beside the 79 there were" in said
+
+
 @pytest.mark.parametrize("top_k", [6, 9])
 def test_a_list_that_cannot_choose_has_nobody_near(top_k: int) -> None:
     assert check_list(ranked(CLOSE), None, top_k=top_k, list_enter=0.6).empty

@@ -33,7 +33,8 @@ def ranked(cut: int, per: str) -> pd.DataFrame:
 
 def varied(*frames: pd.DataFrame, codebook: pd.DataFrame = CODEBOOK, settings: PlacesConfig = CONFIG) -> Sensitivity:
     area_events, staffing, sizes = frames
-    return rank_variants(area_events, codebook, staffing, sizes, config=settings, seed=7)
+    ranking = rank_areas(area_events, NO_EVIDENCE, codebook, staffing, config=settings, seed=7)
+    return rank_variants(ranking, area_events, codebook, staffing, sizes, config=settings, seed=7)
 
 
 def sizes_of(**residents: float) -> pd.DataFrame:
@@ -124,5 +125,19 @@ def test_the_order_of_rows_changes_no_bit() -> None:
     pd.testing.assert_frame_equal(straight.summary, other.summary, check_exact=True)
 
 
+def test_the_row_of_the_ranking_itself_is_what_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.area_review.sensitivity.AREA_DRAWS", 1)  # as with many areas: 500 draws
+    close = events(*zip("abcdef", ["robbery"] * 6, [130, 125, 120, 115, 20, 5], strict=True))
+    staffing, settings = hours(**dict.fromkeys("abcdef", 10.0)), config(top_k=2, draws=1999, list_enter=0.5)
+    table = rank_areas(close, NO_EVIDENCE, CODEBOOK, staffing, config=settings, seed=3)
+    result = rank_variants(
+        table, close, CODEBOOK, staffing, sizes_of(**dict.fromkeys("abcdef", 1)), config=settings, seed=3
+    )
+    row = result.summary.iloc[0]
+    assert (row["variant"], row["rank_correlation"], row["largest_rank_change"]) == ("published", 1.0, 0)
+    assert (row["listed_count"], row["largest_p_top_k"]) == (table["is_listed"].sum(), table["p_top_k"].max())
+    assert row["largest_p_top_k"] * 500 % 1  # of more draws than the variants have
+
+
 def test_many_areas_take_fewer_draws() -> None:
-    assert [draws_for(count, config(draws=2000)).draws for count in (1, 10_000)] == [2000, 500]
+    assert [draws_for(count, config(draws=2000)).draws for count in (1, 21, 10_000)] == [2000, 2000, 500]

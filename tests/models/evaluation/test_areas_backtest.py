@@ -113,6 +113,28 @@ def test_what_came_is_scored_and_held_by_hand() -> None:
     assert np.isnan(by_axis["ratio"]).all()
 
 
+def test_areas_ranked_per_size_are_judged_per_size() -> None:
+    """The small area has less in total and more per resident; one without residents ranks last, whatever happens."""
+    rows = [(area, "robbery", day, n) for day in (3, 20, 45) for area, n in (("park", 90), ("big", 50), ("small", 20))]
+    events = pd.DataFrame(rows, columns=["area_id", "offence_code", "day", "n"])
+    events = events.assign(discovery="public", is_minor_used_by_adult=False)
+    staffing = pd.DataFrame({"area_id": ["park", "small", "big"], "hours_per_day": 9.0, "is_assumed": True})
+    config = PlacesConfig(**{**DEFAULTS, "top_k": 1, "draws": 100, "per": "residents"})
+    found = AreaHistory(events, CODEBOOK, staffing.assign(size=[0.0, 100.0, 1000.0]), config)
+    cases = evaluate_areas(found, [40], horizon_days=10, seed=1).cases.set_index("area_id")
+    assert cases["rank"].to_dict() == {"small": 1, "big": 2, "park": 3}
+    assert cases["came_rank"].to_dict() == cases["rank"].to_dict()
+    assert cases["in_top_k_by_harm"].to_dict() == {"small": 1, "big": 0, "park": 0}
+    assert cases["came_harm_rank"].to_dict() == {"small": 3, "big": 2, "park": 1}  # as harm_rank is: of totals
+
+
+def test_offences_of_the_past_that_are_not_in_the_codebook_are_left_out(judged: AreaHistory) -> None:
+    more = judged.events.iloc[::50].assign(offence_code="witchcraft")
+    other = AreaHistory(pd.concat([judged.events, more]), CODEBOOK, judged.officer_hours, judged.config)
+    one, two = (evaluate_areas(each, MONTHS[:1], horizon_days=HORIZON, seed=1).cases for each in (judged, other))
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
 @settings(max_examples=50)
 @given(chance=st.lists(st.integers(0, 20), min_size=1, max_size=400), minimum=st.integers(1, 60))
 def test_bins_hold_enough_cases_and_leave_none_out(chance: list[int], minimum: int) -> None:

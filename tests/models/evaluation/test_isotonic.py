@@ -41,7 +41,7 @@ def test_an_origin_is_calibrated_by_what_was_over_alone() -> None:
 
 def test_the_curve_rises_through_what_came() -> None:
     found = isotonic_curve(np.array([0.1, 0.1, 0.4, 0.6, 0.9]), np.array([0.0, 0.0, 1.0, 0.0, 1.0]))
-    assert found["foretold"].tolist() == [0.1, 0.4, 0.6, 0.9]
+    assert found["forecast"].tolist() == [0.1, 0.4, 0.6, 0.9]
     assert found["calibrated"].tolist() == [0.0, 0.5, 0.5, 1.0]
 
 

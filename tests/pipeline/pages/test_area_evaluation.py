@@ -6,20 +6,22 @@ import pandas as pd
 
 from pipeline.pages.area_evaluation import render_area_evaluation
 
-VERDICTS = ["Of 252 intervals of the rank by score 203 held what came: 80.6% (74% to 86%), promised 80%: as promised."]
+VERDICTS = [
+    "Of 252 intervals of the rank by score 203 contained the outcome: 80.6% (74% to 86%), promised 80%: as promised."
+]
 
 
 def tables() -> dict[str, pd.DataFrame]:
     coverage = pd.DataFrame({"interval": ["rank by score", "harm per day"], "covered": [0.806, 0.5]}).assign(
         nominal=0.8, cases=252, held=203, lo=0.74, hi=0.86, below=0.1, above=0.094, median_width=4.0, interval_score=8.5
     )
-    reliability = pd.DataFrame({"outcome": ["by score", "by score", "by harm"], "foretold": [0.7, 0.1, 0.3]}).assign(
-        bin_from=0.05, bin_to=0.9, cases=200, came=0.4, lo=0.31, hi=0.53
+    reliability = pd.DataFrame({"outcome": ["by score", "by score", "by harm"], "forecast": [0.7, 0.1, 0.3]}).assign(
+        bin_from=0.05, bin_to=0.9, cases=200, observed=0.4, lo=0.31, hi=0.53
     )
     return {
         "coverage": coverage,
         "reliability": reliability,
-        "curve": pd.DataFrame({"outcome": "by score", "foretold": [0.0, 0.4, 0.9], "calibrated": [0.1, 0.1, 0.8]}),
+        "curve": pd.DataFrame({"outcome": "by score", "forecast": [0.0, 0.4, 0.9], "calibrated": [0.1, 0.1, 0.8]}),
         "chances": pd.DataFrame(
             {"outcome": ["by score"], "chances": ["as published"], "log_score": [0.1234], "brier": [0.05], "cases": [9]}
         ),

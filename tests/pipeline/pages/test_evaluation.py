@@ -9,7 +9,7 @@ from pipeline.pages.evaluation import render_evaluation
 METHODS = ["harmspot, by harm", "harmspot, by events", "count, 365 days", "look-ahead harm (no method)"]
 
 
-VERDICTS = ["Of 900 intervals of the harm 720 held what came: 80.0% (78% to 82%), promised 80%: as promised."]
+VERDICTS = ["Of 900 intervals of the harm 720 contained the outcome: 80.0% (78% to 82%), promised 80%: as promised."]
 
 
 def tables() -> dict[str, pd.DataFrame]:
