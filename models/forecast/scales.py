@@ -7,6 +7,7 @@ kernel is a few pixels wide and the cost depends only on the number of cells.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -117,7 +118,7 @@ def decayed_rates(history: History, cells: int, ages: list[int]) -> Iterator[Flo
     place = history.code * cells + history.cell
     sums = decayed_sums(place, history.age, history.n, len(history.codes) * cells, MEAN_LIVES, ages)
     for age, sum_ in zip(ages, sums, strict=True):
-        yield _per_day(sum_, len(history.codes), max(history.span_days - age, 1.0))
+        yield per_day(sum_, len(history.codes), max(history.span_days - age, 1.0))
 
 
 def decayed_sums(
@@ -125,29 +126,29 @@ def decayed_sums(
 ) -> Iterator[Floats]:
     """Yield sums of `n` per place [mean lives, places], decayed as of each of the decreasing `ages`.
 
-    Every event is added once per mean life, then only decays.
+    Every event is added once per mean life, decayed as of the first of `ages`; later events weigh more than one there.
     """
-    order = np.argsort(-age, kind="stable")
+    oldest = int(age.max(initial=0))
+    # Small integers are sorted in linear time.
+    order = np.argsort((oldest - age).astype(np.min_scalar_type(oldest)), kind="stable")
     place, age, n = place[order], age[order], n[order]
-    sums = np.zeros((len(mean_lives), places))
-    older, start = float("inf"), 0
-    for now in ages:
-        stop = int(np.searchsorted(-age, -now, side="right"))
+    lives = np.asarray(mean_lives, dtype=np.float64)[:, None]
+    fades = np.exp((ages[0] - np.arange(oldest + 1)) / lives) if len(ages) else lives
+    stops = [0, *np.searchsorted(-age, -np.asarray(ages), side="right").tolist()]
+    sums = np.zeros((len(lives), places))
+    for now, (start, stop) in zip(ages, pairwise(stops), strict=True):
         new = slice(start, stop)
-        waited = age[new] - now
-        for row, mean_life in enumerate(mean_lives):
-            faded = np.exp(-np.arange(waited.max(initial=0) + 1) / mean_life)
-            sums[row] *= np.exp(-(older - now) / mean_life)
-            sums[row] += np.bincount(place[new], n[new] * faded[waited], places)
-        older, start = now, stop
-        yield sums
+        for row, fade in zip(sums, fades, strict=True):
+            np.add.at(row, place[new], n[new] * fade[age[new]])
+        yield sums * np.exp((now - ages[0]) / lives)
 
 
-def _per_day(sums: Floats, codes: int, days: float) -> Floats:
+def per_day(sums: Floats, codes: int, days: float) -> Floats:
+    """Return rates [codes × mean lives, cells] from sums [mean lives, codes × cells] decayed over `days`."""
     lives = np.asarray(MEAN_LIVES)
     seen = -lives * np.expm1(-days / lives)
-    per_day = (sums / seen[:, None]).reshape(len(lives), codes, -1)
-    return np.ascontiguousarray(per_day.transpose(1, 0, 2)).reshape(codes * len(lives), -1)
+    rates = (sums / seen[:, None]).reshape(len(lives), codes, -1)
+    return np.ascontiguousarray(rates.transpose(1, 0, 2)).reshape(codes * len(lives), -1)
 
 
 def _level(ix: Ints, iy: Ints, factor: int) -> Level:
