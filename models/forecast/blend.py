@@ -3,9 +3,10 @@
 No single memory suits every city. Each candidate gives a part to the learned forecast and the rest to one expert. At
 the start of each past window every candidate ranks the cells by what was known then, and is judged by the share of the
 window's harm that its top cells held, from 0.5% to 10% of them, as in learning to rank for policing (Mohler, Porter,
-Carter and LaFree 2020, Crime Science 9:1). The blend is the average of the candidates with exponential weights (Cesa-Bianchi and
-Lugosi 2006, Prediction, Learning, and Games, chapter 2). While windows are few or candidates alike, the gain is shrunk
-towards zero by its own error, and the weights stay near those of the start, which favour the learned forecast.
+Carter and LaFree 2020, Crime Science 9:1). The blend is the average of the candidates with exponential
+weights (Cesa-Bianchi and Lugosi 2006, Prediction, Learning, and Games, chapter 2). While windows are few or candidates
+alike, the gain is shrunk towards zero by its own error, and the weights stay near those of the start, which favour the
+learned forecast.
 """
 
 from dataclasses import dataclass
@@ -107,9 +108,9 @@ def learn_blend(
     cells, codes = pyramid.cells, len(history.codes)
     harm = history.n * harm_days[history.code]
     # The windows follow each other, the latest first.
-    in_windows = history.age < len(ages) * days
-    place = history.age[in_windows] // days * cells + history.cell[in_windows]
-    happened = np.bincount(place, harm[in_windows], len(ages) * cells).reshape(-1, cells)[::-1]
+    recent = slice(np.count_nonzero(history.age >= len(ages) * days), None)
+    place = history.age[recent] // days * cells + history.cell[recent]
+    happened = np.bincount(place, harm[recent], len(ages) * cells).reshape(-1, cells)[::-1]
     by_offence = np.bincount(history.code, harm, codes)
     judged = np.flatnonzero(learned.is_high_harm | (by_offence >= LITTLE_HARM * by_offence.sum()))
     place = history.code * cells + history.cell
@@ -169,11 +170,13 @@ def held_by_top(maps: Floats, harm: Floats, cells: int) -> Floats:
     """Return the harm [maps, TOP_SHARES] in the top cells of each map [maps, rows]; ties share the last places."""
     places = [min(_places(share, cells), maps.shape[1]) for share in TOP_SHARES]
     edges = np.partition(maps, [-place for place in places], axis=1)
+    hit = harm > 0
+    maps_hit, harm_hit = maps[:, hit], harm[hit]
     held = np.empty((len(maps), len(TOP_SHARES)))
     for n, place in enumerate(places):
-        above, level = maps > edges[:, -place, None], maps == edges[:, -place, None]
-        left = (place - above.sum(axis=1)) / level.sum(axis=1)
-        held[:, n] = above @ harm + left * (level @ harm)
+        edge = edges[:, -place, None]
+        left = (place - (maps > edge).sum(axis=1)) / (maps == edge).sum(axis=1)
+        held[:, n] = (maps_hit > edge) @ harm_hit + left * ((maps_hit == edge) @ harm_hit)
     return held
 
 

@@ -57,6 +57,7 @@ class Pyramid:
     cells: int
     levels: tuple[Level, ...]
     seen: tuple[Floats, ...]
+    spread_seen: Floats
 
     def places(self, ix: npt.ArrayLike, iy: npt.ArrayLike) -> Ints:
         """Return the position of each (ix, iy) in the list of cells, −1 if it is not there."""
@@ -87,11 +88,8 @@ class Pyramid:
 
     def spread(self, per_cell: Floats) -> Floats:
         """Smooth per_cell [layers, cells] with a Gaussian of about four cells, as means over existing cells."""
-        every, one = np.arange(self.cells), np.ones((1, self.cells))
         level = self.levels[-1]
-        return level.read(level.smoothed(per_cell, SPREAD_SIGMA), every) / level.read(
-            level.smoothed(one, SPREAD_SIGMA), every
-        )
+        return level.read(level.smoothed(per_cell, SPREAD_SIGMA), np.arange(self.cells)) / self.spread_seen
 
 
 def build_pyramid(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Pyramid:
@@ -104,7 +102,8 @@ def build_pyramid(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Pyramid:
         level.read(level.smoothed(one, sigma), every)[0] if sigma else one[0]
         for (_, sigma), level in zip(SCALES, levels, strict=True)
     )
-    return Pyramid(len(ix), levels, seen)
+    spread_seen = levels[-1].read(levels[-1].smoothed(one, SPREAD_SIGMA), every)[0]
+    return Pyramid(len(ix), levels, seen, spread_seen)
 
 
 def decayed_rates(history: History, cells: int, ages: list[int]) -> Iterator[Floats]:
@@ -126,14 +125,11 @@ def decayed_sums(
 ) -> Iterator[Floats]:
     """Yield sums of `n` per place [mean lives, places], decayed as of each of the decreasing `ages`.
 
-    Every event is added once per mean life, decayed as of the first of `ages`; later events weigh more than one there.
+    Events come oldest first. Every event is added once per mean life, decayed as of the first of `ages`; later events
+    weigh more than one there.
     """
-    oldest = int(age.max(initial=0))
-    # Small integers are sorted in linear time.
-    order = np.argsort((oldest - age).astype(np.min_scalar_type(oldest)), kind="stable")
-    place, age, n = place[order], age[order], n[order]
     lives = np.asarray(mean_lives, dtype=np.float64)[:, None]
-    fades = np.exp((ages[0] - np.arange(oldest + 1)) / lives) if len(ages) else lives
+    fades = np.exp((ages[0] - np.arange(age.max(initial=0) + 1)) / lives)
     stops = [0, *np.searchsorted(-age, -np.asarray(ages), side="right").tolist()]
     sums = np.zeros((len(lives), places))
     for now, (start, stop) in zip(ages, pairwise(stops), strict=True):
