@@ -29,7 +29,7 @@ TOP_SHARES = (0.005, 0.01, 0.02, 0.05, 0.1)
 # Parts that candidates give to the learned forecast, and the weight of each candidate at the start.
 LEARNED_PARTS = (0.75, 0.5, 0.25, 0.0)
 PART_PRIORS = (3.0, 2.0, 1.0, 0.5)
-LEARNED_PRIOR = 30.0
+LEARNED_PRIOR = 100.0
 # A candidate ahead by this share of the harm found, beyond doubt, gains e times the weight: a learning rate of 1 / it.
 GAIN = 0.003
 # Standard deviation of true gains between candidates; windows count as evidence by their error against it.
