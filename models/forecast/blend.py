@@ -2,10 +2,11 @@
 
 No single memory suits every city. Each candidate gives a part to the learned forecast and the rest to one expert. At
 the start of each past window every candidate ranks the cells by what was known then, and is judged by the share of the
-window's harm that its top 1% and 5% of cells held, as in learning to rank for policing (Mohler, Porter, Carter and
-LaFree 2020, Crime Science 9:1). The blend is the average of the candidates with exponential weights (Cesa-Bianchi and
-Lugosi 2006, Prediction, Learning, and Games, chapter 2). While windows are few or candidates alike, the gain is shrunk
-towards zero by its own error, and the weights stay near those of the start, which favour the learned forecast.
+window's harm that its top cells held, from 0.5% to 10% of them, as in learning to rank for policing (Mohler, Porter,
+Carter and LaFree 2020, Crime Science 9:1). The blend is the average of the candidates with exponential
+weights (Cesa-Bianchi and Lugosi 2006, Prediction, Learning, and Games, chapter 2). While windows are few or candidates
+alike, the gain is shrunk towards zero by its own error, and the weights stay near those of the start, which favour the
+learned forecast.
 """
 
 from dataclasses import dataclass
@@ -13,21 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import Bools, Floats, Ints
-from models.forecast.experts import EXPERTS, expert_maps, shares
+from models.forecast.experts import EXPERTS, MEMORIES, expert_maps, shares
 from models.forecast.history import History
 from models.forecast.learn import Learned, expected_per_day, known_at
-from models.forecast.long_memory import faded_counts, with_memory
-from models.forecast.scales import Pyramid, decayed_rates
+from models.forecast.long_memory import MEMORY_LIFE, with_memory
+from models.forecast.scales import MEAN_LIVES, Pyramid, decayed_sums, per_day
 from models.forecast.windows import sample_rows, seen_days
 
-# Windows of the past on which candidates are judged: a year of four weeks each, within the later half of the past.
-JUDGED_WINDOWS = 13
-JUDGED_DAYS = 28
-TOP_SHARES = (0.01, 0.05)
+# Windows of the past on which candidates are judged: a year of two weeks each, within the later half of the past.
+JUDGED_WINDOWS = 26
+JUDGED_DAYS = 14
+# Several sizes of the top: where one of them holds more by luck, the others seldom do.
+TOP_SHARES = (0.005, 0.01, 0.02, 0.05, 0.1)
 # Parts that candidates give to the learned forecast, and the weight of each candidate at the start.
 LEARNED_PARTS = (0.75, 0.5, 0.25, 0.0)
 PART_PRIORS = (3.0, 2.0, 1.0, 0.5)
-LEARNED_PRIOR = 30.0
+LEARNED_PRIOR = 100.0
 # A candidate ahead by this share of the harm found, beyond doubt, gains e times the weight: a learning rate of 1 / it.
 GAIN = 0.003
 # Standard deviation of true gains between candidates; windows count as evidence by their error against it.
@@ -42,6 +44,10 @@ OTHER_ROWS = 500
 # Lesser offences with less than this share of all harm are left out of the learned map of past windows.
 LITTLE_HARM = 0.02
 TINY = 1e-300
+# All mean lives for which past events are summed, and the positions of those that each use needs.
+LIVES = tuple(sorted({*MEMORIES, *MEAN_LIVES, MEMORY_LIFE}))
+_MEMORIES, _RATES = ([LIVES.index(life) for life in lives] for lives in (MEMORIES, MEAN_LIVES))
+_LONG = LIVES.index(MEMORY_LIFE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +105,34 @@ def learn_blend(
         [offences], the rare grave offences.
     """
     ages, days = judged_ages(history.span_days, horizon_days)
+    cells, codes = pyramid.cells, len(history.codes)
     harm = history.n * harm_days[history.code]
-    maps = expert_maps(history, pyramid, harm_days, is_spread, [*ages, 0])
-    rates, counts = (known(history, pyramid.cells, ages) for known in (decayed_rates, faded_counts))
-    by_offence = np.bincount(history.code, harm, len(harm_days))
+    # The windows follow each other, the latest first.
+    recent = slice(np.count_nonzero(history.age >= len(ages) * days), None)
+    place = history.age[recent] // days * cells + history.cell[recent]
+    happened = np.bincount(place, harm[recent], len(ages) * cells).reshape(-1, cells)[::-1]
+    by_offence = np.bincount(history.code, harm, codes)
     judged = np.flatnonzero(learned.is_high_harm | (by_offence >= LITTLE_HARM * by_offence.sum()))
+    place = history.code * cells + history.cell
+    known = decayed_sums(place, history.age, history.n, codes * cells, LIVES, [*ages, 0])
     mixes, priors = candidates()
     found = []
-    for age, per_cell, counted, known in zip(ages, rates, counts, maps, strict=False):
-        in_window = (history.age < age) & (history.age >= age - days)
-        happened = np.bincount(history.cell[in_window], harm[in_window], pyramid.cells)
-        if not happened.any():
+    for age, sums, harm_held in zip(ages, known, happened, strict=False):
+        if not harm_held.any():
             continue
-        rows, weight = contenders(known)
-        past = known_at(pyramid, per_cell, learned, judged, rows, weight, seen_days(history, age))
-        per_day = expected_per_day(past, learned.only(judged))
+        maps = expert_maps(sums[_MEMORIES].reshape(-1, codes, cells), pyramid, harm_days, is_spread)
+        rows, weight = contenders(maps)
         span_days = max(history.span_days - age, 1.0)
-        own = with_memory(per_day, counted[judged], span_days, pyramid, is_spread[judged], 1, rows) @ harm_days[judged]
-        maps_here = np.vstack([own / max(float(weight @ own), TINY), known[:, rows]])
+        rates = per_day(sums[_RATES], codes, span_days)
+        past = known_at(pyramid, rates, learned, judged, rows, weight, seen_days(history, age))
+        expected, counts = expected_per_day(past, learned.only(judged)), sums[_LONG].reshape(codes, cells)[judged]
+        own = with_memory(expected, counts, span_days, pyramid, is_spread[judged], 1, rows) @ harm_days[judged]
+        rated = np.vstack([own / max(float(weight @ own), TINY), maps[:, rows]])
         first = weight == 1.0
-        found.append(held_by_top(mixes @ maps_here[:, first], happened[rows[first]], pyramid.cells) / happened.sum())
+        found.append(held_by_top(mixes @ rated[:, first], harm_held[rows[first]], cells) / harm_held.sum())
     weights = blend_weights(np.array(found).reshape(-1, len(mixes), len(TOP_SHARES)), priors)
-    return Blend(weights @ mixes if found else mixes[0], len(found), next(maps))
+    maps = expert_maps(next(known)[_MEMORIES].reshape(-1, codes, cells), pyramid, harm_days, is_spread)
+    return Blend(weights @ mixes if found else mixes[0], len(found), maps)
 
 
 def with_harm(rates: Floats, harm_days: Floats, is_high_harm: Bools, target: Floats) -> Floats:
@@ -158,11 +170,13 @@ def held_by_top(maps: Floats, harm: Floats, cells: int) -> Floats:
     """Return the harm [maps, TOP_SHARES] in the top cells of each map [maps, rows]; ties share the last places."""
     places = [min(_places(share, cells), maps.shape[1]) for share in TOP_SHARES]
     edges = np.partition(maps, [-place for place in places], axis=1)
+    hit = harm > 0
+    maps_hit, harm_hit = maps[:, hit], harm[hit]
     held = np.empty((len(maps), len(TOP_SHARES)))
     for n, place in enumerate(places):
-        above, level = maps > edges[:, -place, None], maps == edges[:, -place, None]
-        left = (place - above.sum(axis=1)) / level.sum(axis=1)
-        held[:, n] = above @ harm + left * (level @ harm)
+        edge = edges[:, -place, None]
+        left = (place - (maps > edge).sum(axis=1)) / (maps == edge).sum(axis=1)
+        held[:, n] = (maps_hit > edge) @ harm_hit + left * ((maps_hit == edge) @ harm_hit)
     return held
 
 

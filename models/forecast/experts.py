@@ -4,14 +4,12 @@ Every expert is a decayed sum per cell of the past, for one memory and one view 
 learns from the city's own past how far to trust each of them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.arrays import Bools, Floats
-from models.forecast.history import History
-from models.forecast.scales import Pyramid, decayed_sums
+from models.forecast.scales import Pyramid
 
 # Mean lives of the experts' memory in days.
 MEMORIES = (30.0, 120.0, 365.0, 1500.0)
@@ -34,33 +32,23 @@ class Expert:
 EXPERTS = tuple(Expert(life, view) for life in MEMORIES for view in VIEWS)
 
 
-def expert_maps(
-    history: History, pyramid: Pyramid, harm_days: Floats, is_spread: Bools, ages: list[int]
-) -> Iterator[Floats]:
-    """Yield each expert's map as known `age` days ago, for each of the decreasing `ages`.
+def expert_maps(counts: Floats, pyramid: Pyramid, harm_days: Floats, is_spread: Bools) -> Floats:
+    """Return each expert's map [EXPERTS, cells], with a sum of one; who has seen nothing expects the same everywhere.
 
     Parameters
     ----------
+    counts : Floats
+        [MEMORIES, offences, cells], decayed counts.
     harm_days : Floats
         [offences], weight per event.
     is_spread : Bools
         [offences], the rare grave offences.
-
-    Yields
-    ------
-    Floats
-        [EXPERTS, cells], each with a sum of one; an expert that has seen nothing expects the same everywhere.
     """
-    weight = history.n * harm_days[history.code]
-    # Layers of cells: the count, the harm of rare grave offences, and all other harm.
-    layer = np.where(is_spread, 1, 2)[history.code] * pyramid.cells
-    place = np.concatenate([history.cell, layer + history.cell])
-    age, n = np.tile(history.age, 2), np.concatenate([history.n, weight])
-    for sums in decayed_sums(place, age, n, 3 * pyramid.cells, MEMORIES, ages):
-        count, rare, other = sums.reshape(len(MEMORIES), 3, -1).transpose(1, 0, 2)
-        wide = pyramid.spread(rare) if rare.any() else rare
-        by_view = np.stack([count, rare + other, wide + other, wide + pyramid.near(other)], axis=1)
-        yield shares(by_view.reshape(len(EXPERTS), -1))
+    weights = np.stack([np.ones_like(harm_days), harm_days * is_spread, harm_days * ~is_spread])
+    count, rare, other = (weights @ counts).transpose(1, 0, 2)
+    wide = pyramid.spread(rare) if rare.any() else rare
+    by_view = np.stack([count, rare + other, wide + other, wide + pyramid.near(other)], axis=1)
+    return shares(by_view.reshape(len(EXPERTS), -1))
 
 
 def shares(maps: Floats) -> Floats:

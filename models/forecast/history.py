@@ -26,7 +26,7 @@ STALE_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Events inside the study area, in the order given.
+    """Events inside the study area, oldest first.
 
     Attributes
     ----------
@@ -87,7 +87,14 @@ def read_history(cell_events: pd.DataFrame, cell: Ints, codes: tuple[str, ...], 
     span_days = float(age.max() + 1) * (total + 1) / total if len(age) else 0.0
     span_days = min(span_days, float(history_days))
     notes += [*lump_notes, *gap_notes, *_thin(total, span_days)]
-    return History(codes, cell, code, age, count, span_days, tuple(notes))
+    order = _oldest_first(age)
+    return History(codes, cell[order], code[order], age[order], count[order], span_days, tuple(notes))
+
+
+def _oldest_first(age: Ints) -> Ints:
+    oldest = int(age.max(initial=0))
+    # Small integers are sorted in linear time.
+    return np.argsort((oldest - age).astype(np.min_scalar_type(oldest)), kind="stable")
 
 
 def _whole(events: pd.DataFrame, column: str) -> Ints:

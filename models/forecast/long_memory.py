@@ -6,8 +6,6 @@ most harm. A cell's own count of a frequent offence gets more weight the more ev
 chosen by the harm captured on early origins of two cities, not by likelihood (docs/decisions.md).
 """
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 
 from models.arrays import Bools, Floats, Ints
@@ -38,16 +36,10 @@ def remember(rates: Floats, history: History, pyramid: Pyramid, is_rare: Bools, 
     Floats
         [cells, offences], expected events over the horizon.
     """
-    counts = next(faded_counts(history, pyramid.cells, [0]))
+    place, places = history.code * pyramid.cells + history.cell, len(history.codes) * pyramid.cells
+    counts = next(decayed_sums(place, history.age, history.n, places, (MEMORY_LIFE,), [0])).reshape(-1, pyramid.cells)
     every = np.arange(pyramid.cells)
     return with_memory(rates, counts, history.span_days, pyramid, is_rare, horizon_days, every)
-
-
-def faded_counts(history: History, cells: int, ages: Sequence[int]) -> Iterator[Floats]:
-    """Yield the counts [offences, cells] that memory holds as of each of the decreasing `ages`."""
-    place = history.code * cells + history.cell
-    for sums in decayed_sums(place, history.age, history.n, len(history.codes) * cells, (MEMORY_LIFE,), ages):
-        yield sums[0].reshape(-1, cells)
 
 
 def with_memory(

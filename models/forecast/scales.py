@@ -7,6 +7,7 @@ kernel is a few pixels wide and the cost depends only on the number of cells.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,7 @@ class Pyramid:
     cells: int
     levels: tuple[Level, ...]
     seen: tuple[Floats, ...]
+    spread_seen: Floats
 
     def places(self, ix: npt.ArrayLike, iy: npt.ArrayLike) -> Ints:
         """Return the position of each (ix, iy) in the list of cells, −1 if it is not there."""
@@ -86,11 +88,8 @@ class Pyramid:
 
     def spread(self, per_cell: Floats) -> Floats:
         """Smooth per_cell [layers, cells] with a Gaussian of about four cells, as means over existing cells."""
-        every, one = np.arange(self.cells), np.ones((1, self.cells))
         level = self.levels[-1]
-        return level.read(level.smoothed(per_cell, SPREAD_SIGMA), every) / level.read(
-            level.smoothed(one, SPREAD_SIGMA), every
-        )
+        return level.read(level.smoothed(per_cell, SPREAD_SIGMA), np.arange(self.cells)) / self.spread_seen
 
 
 def build_pyramid(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Pyramid:
@@ -103,7 +102,8 @@ def build_pyramid(ix: npt.ArrayLike, iy: npt.ArrayLike) -> Pyramid:
         level.read(level.smoothed(one, sigma), every)[0] if sigma else one[0]
         for (_, sigma), level in zip(SCALES, levels, strict=True)
     )
-    return Pyramid(len(ix), levels, seen)
+    spread_seen = levels[-1].read(levels[-1].smoothed(one, SPREAD_SIGMA), every)[0]
+    return Pyramid(len(ix), levels, seen, spread_seen)
 
 
 def decayed_rates(history: History, cells: int, ages: list[int]) -> Iterator[Floats]:
@@ -117,7 +117,7 @@ def decayed_rates(history: History, cells: int, ages: list[int]) -> Iterator[Flo
     place = history.code * cells + history.cell
     sums = decayed_sums(place, history.age, history.n, len(history.codes) * cells, MEAN_LIVES, ages)
     for age, sum_ in zip(ages, sums, strict=True):
-        yield _per_day(sum_, len(history.codes), max(history.span_days - age, 1.0))
+        yield per_day(sum_, len(history.codes), max(history.span_days - age, 1.0))
 
 
 def decayed_sums(
@@ -125,29 +125,26 @@ def decayed_sums(
 ) -> Iterator[Floats]:
     """Yield sums of `n` per place [mean lives, places], decayed as of each of the decreasing `ages`.
 
-    Every event is added once per mean life, then only decays.
+    Events come oldest first. Every event is added once per mean life, decayed as of the first of `ages`; later events
+    weigh more than one there.
     """
-    order = np.argsort(-age, kind="stable")
-    place, age, n = place[order], age[order], n[order]
-    sums = np.zeros((len(mean_lives), places))
-    older, start = float("inf"), 0
-    for now in ages:
-        stop = int(np.searchsorted(-age, -now, side="right"))
+    lives = np.asarray(mean_lives, dtype=np.float64)[:, None]
+    fades = np.exp((ages[0] - np.arange(age.max(initial=0) + 1)) / lives)
+    stops = [0, *np.searchsorted(-age, -np.asarray(ages), side="right").tolist()]
+    sums = np.zeros((len(lives), places))
+    for now, (start, stop) in zip(ages, pairwise(stops), strict=True):
         new = slice(start, stop)
-        waited = age[new] - now
-        for row, mean_life in enumerate(mean_lives):
-            faded = np.exp(-np.arange(waited.max(initial=0) + 1) / mean_life)
-            sums[row] *= np.exp(-(older - now) / mean_life)
-            sums[row] += np.bincount(place[new], n[new] * faded[waited], places)
-        older, start = now, stop
-        yield sums
+        for row, fade in zip(sums, fades, strict=True):
+            np.add.at(row, place[new], n[new] * fade[age[new]])
+        yield sums * np.exp((now - ages[0]) / lives)
 
 
-def _per_day(sums: Floats, codes: int, days: float) -> Floats:
+def per_day(sums: Floats, codes: int, days: float) -> Floats:
+    """Return rates [codes × mean lives, cells] from sums [mean lives, codes × cells] decayed over `days`."""
     lives = np.asarray(MEAN_LIVES)
     seen = -lives * np.expm1(-days / lives)
-    per_day = (sums / seen[:, None]).reshape(len(lives), codes, -1)
-    return np.ascontiguousarray(per_day.transpose(1, 0, 2)).reshape(codes * len(lives), -1)
+    rates = (sums / seen[:, None]).reshape(len(lives), codes, -1)
+    return np.ascontiguousarray(rates.transpose(1, 0, 2)).reshape(codes * len(lives), -1)
 
 
 def _level(ix: Ints, iy: Ints, factor: int) -> Level:

@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 
 from models.forecast.blend import blend_weights, candidates, contenders, held_by_top, judged_ages, with_harm
-from models.forecast.experts import EXPERTS, expert_maps
+from models.forecast.experts import EXPERTS, MEMORIES, expert_maps
 from models.forecast.forecast import ForecastConfig, forecast_cells
-from models.forecast.history import History
-from models.forecast.scales import build_pyramid
+from models.forecast.scales import build_pyramid, decayed_sums
 
 SIDE = 40
 CELLS = pd.DataFrame([(x, y) for x in range(SIDE) for y in range(SIDE)], columns=["cell_ix", "cell_iy"])
@@ -113,14 +112,17 @@ def test_a_lead_in_noise_moves_little():
 def test_ties_at_the_edge_share_the_places():
     maps = np.array([[3.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     harm = np.array([10.0, 4.0, 0.0, 2.0])
-    # 40 cells: one place at 1%, two at 5%.
-    np.testing.assert_allclose(held_by_top(maps, harm, 40), [[10.0, 12.0], [4.0, 8.0]])
+    # 40 cells: one place up to 2%, two at 5%, four at 10%.
+    np.testing.assert_allclose(
+        held_by_top(maps, harm, 40), [[10.0, 10.0, 10.0, 12.0, 16.0], [4.0, 4.0, 4.0, 8.0, 16.0]]
+    )
 
 
 def test_experts_are_sums_by_hand():
     cell, code, age, n = np.array([3, 3, 5]), np.array([1, 1, 0]), np.array([70, 20, 10]), np.array([2.0, 1.0, 1.0])
-    history = History(("grave", "petty"), cell, code, age, n, 100.0, ())
-    maps = list(expert_maps(history, PYRAMID, np.array([365.0, 2.0]), np.array([True, False]), [15, 0]))
+    sums = decayed_sums(code * len(CELLS) + cell, age, n, 2 * len(CELLS), MEMORIES, [15, 0])
+    counts = (known.reshape(len(MEMORIES), 2, -1) for known in sums)
+    maps = [expert_maps(each, PYRAMID, np.array([365.0, 2.0]), np.array([True, False])) for each in counts]
     count = next(n for n, expert in enumerate(EXPERTS) if expert.view == COUNT and expert.mean_life_days == 30.0)
     np.testing.assert_allclose(maps[0][count, [3, 5]], [1.0, 0.0])
     old, mid, new = 2 * np.exp(-70 / 30), np.exp(-20 / 30), np.exp(-10 / 30)
@@ -130,7 +132,7 @@ def test_experts_are_sums_by_hand():
 
 @pytest.mark.parametrize(
     ("span_days", "horizon_days", "count", "days"),
-    [(1095.0, 7, 13, 28), (120.0, 7, 8, 7), (10.0, 7, 0, 7), (600.0, 30, 10, 30)],
+    [(1095.0, 7, 26, 14), (120.0, 7, 8, 7), (10.0, 7, 0, 7), (600.0, 30, 10, 30)],
 )
 def test_windows_stay_in_the_later_half(span_days, horizon_days, count, days):
     ages, each = judged_ages(span_days, horizon_days)
