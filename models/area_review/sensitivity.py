@@ -15,7 +15,7 @@ from models.area_review.sizes import sized_hours
 from models.places.axes import AXES
 from models.places.ranking import PER, AreaDraws, PlacesConfig, draw_areas, rank_ahead
 
-AREA_DRAWS = 50_000  # areas × draws at most, for the time of a run
+AREA_DRAWS = 20_000  # areas × draws at most, for the time of a run
 LEAST_DRAWS = 500
 PER_WORDS = {"total": "total harm", "residents": "harm per resident", "street_km": "harm per kilometre of street",
              "area_km2": "harm per square kilometre"}  # fmt: skip
