@@ -16,7 +16,7 @@ from flows.run.quality import NAMED, OUTSIDE_WARNING_SHARE, cover_measure, in_wi
 from flows.run.repairs import Measure
 from geo.areas import FIGURES, find_overlaps, shared_ground
 from models.area_review.near_list import check_list, moves_in_if
-from models.area_review.sensitivity import draws_for
+from models.area_review.sensitivity import for_review
 from models.area_review.sizes import sized_hours, with_sizes, without_size
 from models.operations.carried_hours import carry_hours
 from models.places.quality_checks import check_set
@@ -53,7 +53,7 @@ def rank_set(
         events, frames.area_evidence, codebook, hours, config=config, seed=seed, previously_listed=previously_listed
     )
     ranking = with_sizes(ranking, sizes).merge(areas[["area_id", "area_name"]], on="area_id")
-    reviewed = draws_for(len(areas), config)
+    reviewed = for_review(config)
     return ranking.assign(
         moves_in_if=moves_in_if(
             ranking, events, codebook, hours, config=reviewed, seed=seed, previously_listed=previously_listed

@@ -15,8 +15,7 @@ from models.area_review.sizes import sized_hours
 from models.places.axes import AXES
 from models.places.ranking import PER, AreaDraws, PlacesConfig, draw_areas, rank_ahead
 
-AREA_DRAWS = 20_000  # areas × draws at most, for the time of a run
-LEAST_DRAWS = 500
+REVIEW_DRAWS = 500  # at most, for the time of a run
 PER_WORDS = {"total": "total harm", "residents": "harm per resident", "street_km": "harm per kilometre of street",
              "area_km2": "harm per square kilometre"}  # fmt: skip
 
@@ -40,9 +39,9 @@ class _Variant:
     per: str | None = None
 
 
-def draws_for(area_count: int, config: PlacesConfig) -> PlacesConfig:
-    """Return the settings with as many draws as the review of so many areas may take."""
-    return replace(config, draws=min(config.draws, max(LEAST_DRAWS, AREA_DRAWS // max(area_count, 1))))
+def for_review(config: PlacesConfig) -> PlacesConfig:
+    """Return the settings with as many draws as the review of a ranking may take."""
+    return replace(config, draws=min(config.draws, REVIEW_DRAWS))
 
 
 def rank_variants(
@@ -79,7 +78,7 @@ def rank_variants(
         out_of_top_k (area_ids by rank), median_rank_change and largest_rank_change (places), listed_count,
         largest_p_top_k; the first row, `published`, is of `ranking`.
     """
-    config = draws_for(len(officer_hours), config)
+    config = for_review(config)
     events = area_events.astype(dict.fromkeys(("area_id", "offence_code", "discovery"), "category"))
 
     def draw(variant: _Variant) -> AreaDraws:

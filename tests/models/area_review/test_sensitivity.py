@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.area_review.sensitivity import Sensitivity, draws_for, rank_variants
+from models.area_review.sensitivity import Sensitivity, for_review, rank_variants
 from models.area_review.sizes import sized_hours
 from models.places.ranking import PlacesConfig, rank_areas
 from tests.models.places.test_ranking import CODEBOOK, NO_EVIDENCE, config, events, hours
@@ -125,8 +125,7 @@ def test_the_order_of_rows_changes_no_bit() -> None:
     pd.testing.assert_frame_equal(straight.summary, other.summary, check_exact=True)
 
 
-def test_the_row_of_the_ranking_itself_is_what_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.area_review.sensitivity.AREA_DRAWS", 1)  # as with many areas: 500 draws
+def test_the_row_of_the_ranking_itself_is_what_is_published() -> None:
     close = events(*zip("abcdef", ["robbery"] * 6, [130, 125, 120, 115, 20, 5], strict=True))
     staffing, settings = hours(**dict.fromkeys("abcdef", 10.0)), config(top_k=2, draws=1999, list_enter=0.5)
     table = rank_areas(close, NO_EVIDENCE, CODEBOOK, staffing, config=settings, seed=3)
@@ -139,5 +138,5 @@ def test_the_row_of_the_ranking_itself_is_what_is_published(monkeypatch: pytest.
     assert row["largest_p_top_k"] * 500 % 1  # of more draws than the variants have
 
 
-def test_many_areas_take_fewer_draws() -> None:
-    assert [draws_for(count, config(draws=2000)).draws for count in (1, 21, 10_000)] == [2000, 2000, 500]
+def test_a_review_takes_few_draws() -> None:
+    assert [for_review(config(draws=draws)).draws for draws in (2000, 200)] == [500, 200]
