@@ -83,10 +83,10 @@ def area_lines(row: dict[str, Any]) -> list[str]:
         f"Chance of being among the top over the days ahead: {row['p_top_k']:.2f} "
         f"(with the axis weights held fixed {row['p_top_k_fixed_weights']:.2f}, "
         f"by the rates now {row['p_top_k_now']:.2f})",
-        f"Expected harm {row['harm_per_day']:,.1f} days of guideline prison a day "
+        f"Expected harm in the days ahead {row['harm_per_day']:,.1f} days of guideline prison a day "
         f"(80% between {row['harm_per_day_lo']:,.1f} and {row['harm_per_day_hi']:,.1f})",
         *([f"Harm a year {sizes}"] if sizes else []),
-        f"What the score is made of: {shares}",
+        f"What the score of the days ahead is made of: {shares}",
         f"Rank {without}",
         f"Counted incidents {row['public_count']:,}; discovered by police, shown apart, {row['police_count']:,}",
         f"Officer hours a day {row['officer_hours']:,.0f}{_hours_doubt(row)}",

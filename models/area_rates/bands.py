@@ -39,7 +39,7 @@ class BandPrior:
     spread : Spread
         of what comes around what is expected.
     expected_level : float
-        of the whole force in the days ahead, over that of the decayed window.
+        of the whole force in the days ahead, over that of the decayed window: `level_factor`.
     """
 
     prior: GammaPrior
@@ -72,7 +72,14 @@ class BandDraws:
 
 
 def fit_band(
-    counts: Floats, weights: Floats, decay: Decay, *, horizon_days: int, origins: int, size: Floats | None = None
+    counts: Floats,
+    weights: Floats,
+    decay: Decay,
+    *,
+    horizon_days: int,
+    origins: int,
+    size: Floats | None = None,
+    expected_level: float = 1.0,
 ) -> BandPrior:
     """Fit the prior of a band.
 
@@ -87,6 +94,8 @@ def fit_band(
     size : Floats | None
         [areas] sizes; rates vary per unit of them. An area without one, NaN, has no part in the prior of rates. None is
         one for all.
+    expected_level : float
+        that of `BandPrior`.
     """
     size = np.ones(len(counts)) if size is None else size
     recent = counts[:, :, : decay.window_days + AHEAD]
@@ -100,7 +109,7 @@ def fit_band(
         prior = GammaPrior(prior.shape, prior.shape * size[is_sized].sum() * decay.days / seen)
     mix = decayed / decayed.sum()
     spread = learn_spread(counts.sum(axis=1), prior, np.nan_to_num(size, nan=1.0), decay, horizon_days, origins)
-    return BandPrior(prior, weights, mix, _fit_mix_size(whole, mix), spread)
+    return BandPrior(prior, weights, mix, _fit_mix_size(whole, mix), spread, expected_level)
 
 
 def decayed_counts(counts: Floats, decay: Decay) -> Floats:

@@ -49,9 +49,8 @@ def days_on_record(age_days: Ints, n: Ints, window_days: int) -> int:
     """
     inside = age_days < window_days
     per_day = np.bincount(np.maximum(age_days[inside], 0), n[inside], minlength=1)
-    total = per_day.sum()
-    days = int(np.searchsorted(per_day.cumsum(), RECORDED_SHARE * total)) + 1
-    return window_days if total < MANY or days > WHOLE_SHARE * window_days else days
+    days = days_known(per_day)
+    return window_days if per_day.sum() < MANY or days > WHOLE_SHARE * window_days else days
 
 
 def origins_known(per_day: Floats, decay: Decay, horizon_days: int) -> int:
@@ -73,10 +72,19 @@ def origins_known(per_day: Floats, decay: Decay, horizon_days: int) -> int:
     return ORIGINS
 
 
+def days_known(per_day: Floats) -> int:
+    """Return over how many days incidents [days] by age are recorded, without the oldest hundredth."""
+    return int(np.searchsorted(per_day.cumsum(), RECORDED_SHARE * per_day.sum())) + 1
+
+
 def learn_spread(
     counts: Floats, prior: GammaPrior, size: Floats, decay: Decay, horizon_days: int, origins: int
 ) -> Spread:
     """Learn both variances for one kind of incident.
+
+    Days are set against the decayed level before them, without a drift: where the level of the force drifts, the spread
+    of the force holds that lag too and intervals are wider than need be. `prior` is fitted on the latest window, whose
+    days are among the judged ones, which favours it slightly.
 
     Parameters
     ----------

@@ -116,9 +116,9 @@ def _flag(rows: pd.DataFrame, evidence: list[Mapping[str, float]], chain: list[i
 def _because(rival: str, rows: pd.DataFrame) -> str:
     kind, _, by = rival.partition(" ")
     if kind == "incidents":
-        return _level("", rows["event_count"].sum() / rows["expected_events"].sum())
+        return _level("", rows["event_count"].sum(), rows["expected_events"].sum())
     if kind == "harm":
-        return _level("harm ", rows["harm_days"].sum() / rows["expected_harm"].sum())
+        return _level("harm ", rows["harm_days"].sum(), rows["expected_harm"].sum())
     if kind == "spread":
         return f"counts vary {'more' if by == '×2' else 'less'} than forecast"
     if by == "by count":
@@ -126,7 +126,10 @@ def _because(rival: str, rows: pd.DataFrame) -> str:
     return "places are too far apart: incidents lie more evenly than forecast"
 
 
-def _level(what: str, ratio: float) -> str:
+def _level(what: str, came: float, expected: float) -> str:
+    if not expected > 0:
+        return f"{what}too low: nothing was expected"
+    ratio = came / expected
     if ratio >= 1:
         return f"{what}too low by about {ratio:.2g}×"
     return f"{what}too high by about {1 / ratio:.2g}×" if ratio > 0 else f"{what}too high: nothing came"

@@ -165,7 +165,7 @@ class Kinds:
         kinds = codebook.loc[self._offences.repeat(2), ["axis", "harm_days", "band"]].reset_index(drop=True)
         kinds["is_minor_used_by_adult"] = np.tile([False, True], len(self._offences))
         harm_days = kinds["harm_days"].to_numpy(float)
-        self.is_harmful = harm_days > 0
+        self.is_harmful, self.is_highest = harm_days > 0, kinds["band"].eq(BANDS[0]).to_numpy()
         self.streams: dict[str, Stream] = {}
         for group, is_in in groups(kinds).items():
             for band in BANDS:

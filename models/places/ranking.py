@@ -17,7 +17,7 @@ import pandas as pd
 
 from models.area_rates.bands import BandPrior, decayed_counts, draw_band, fit_band
 from models.area_rates.decay import AHEAD, Decay
-from models.area_rates.past_origins import ORIGINS, days_on_record, origins_known
+from models.area_rates.past_origins import ORIGINS, days_known, days_on_record, origins_known
 from models.arrays import Bools, Floats, Ints
 from models.checks import expect
 from models.places.area_scores import (
@@ -33,9 +33,10 @@ from models.places.area_scores import (
     summed,
     weigh,
 )
-from models.places.axes import AXES, GroupDraws, Kinds, find, group_names
+from models.places.axes import AXES, BANDS, GroupDraws, Kinds, find, group_names
 from models.places.counterfactuals import moves_out_if
 from models.statistics.intervals import LOWER, UPPER, hold_points
+from models.statistics.level import level_factor
 from models.statistics.pareto import is_on_front
 from models.statistics.rank_draws import draw_weights, rank_interval, total_ranks
 
@@ -258,6 +259,7 @@ class CountedEvents:
         per_day = np.bincount(self._age[which], self._n[which]).astype(np.float64)
         origins = origins_known(per_day, config.decay, config.horizon_days)
         days = config.window_days + origins * config.horizon_days
+        level = self._expected_levels()
         return {
             stream: fit_band(
                 self._count(stream, days),
@@ -266,9 +268,22 @@ class CountedEvents:
                 horizon_days=config.horizon_days,
                 origins=origins,
                 size=size,
+                expected_level=level[int(stream.endswith(f" {BANDS[0]}"))],
             )
             for stream in self.streams_with_events()
         }
+
+    def _expected_levels(self) -> list[float]:
+        """Return `level_factor` of the force's incidents of lower bands, and of those of the highest.
+
+        It judges all days on record: a force that grows has, by `origins_known`, too few.
+        """
+        decay, horizon_days, days = self._config.decay, self._config.horizon_days, self._config.learning_days
+        which = self._is_counted & (self._age >= 0) & (self._age < days)
+        daily = np.zeros((2, days))
+        np.add.at(daily, (self.kinds.is_highest[self._kind[which]].astype(np.int64), self._age[which]), self._n[which])
+        stated = horizon_days * (daily[:, : decay.window_days] @ decay.factors()[AHEAD:]) / decay.days
+        return level_factor(daily[:, : days_known(daily.sum(axis=0))], horizon_days, stated).tolist()
 
     def streams_with_events(self) -> list[str]:
         """Return the groups and bands in which an event of the window counts."""

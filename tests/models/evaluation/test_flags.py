@@ -130,3 +130,19 @@ def test_forecasts_whose_days_overlap_count_once():
     # The third forecast with separate days, 14 days after the first, has just enough.
     assert flag_forecasts(daily)["is_off"].tolist() == [False] * 14 + [True] * 6
     assert not flag_forecasts(daily.assign(evidence=None))["is_off"].any()
+
+
+def test_harm_that_nobody_expected_is_named_without_a_ratio():
+    """It said "too low by about inf×"."""
+    weekly = pd.DataFrame(
+        {
+            "forecast_as_of": ["2019-01-01"],
+            "horizon_days": [7],
+            "evidence": [json.dumps({"incidents ×5": 2 * THRESHOLD})],
+            "event_count": [3],
+            "expected_events": [0.0],
+            "harm_days": [30.0],
+            "expected_harm": [0.0],
+        }
+    )
+    assert flag_forecasts(weekly)["off_because"].tolist() == ["too low: nothing was expected"]

@@ -85,3 +85,25 @@ def test_groups_are_judged_apart_and_short_or_empty_pasts_change_nothing():
     assert factor[1] > 1.15
     np.testing.assert_array_equal(level_factor(both[:, :60], 7, stated), [1.0, 1.0])
     np.testing.assert_array_equal(level_factor(np.zeros((1, 730)), 7, np.zeros(1)), [1.0])
+
+
+@pytest.mark.parametrize("horizon_days", [7, 30])
+@pytest.mark.parametrize("per_day", [0.01, 0.02, 0.05, 0.2, 1.0])
+def test_rare_steady_events_keep_their_level_exactly(per_day, horizon_days):
+    """A quiet half year is no drift: 14 of 120 such series of .01 a day had a factor of a third."""
+    factors = []
+    for seed in range(60):
+        daily = np.random.default_rng(seed).poisson(per_day, (1, 365 if seed % 2 else 1095)).astype(float)
+        factors.append(level_factor(daily, horizon_days, steady_week(daily[0]) * horizon_days / 7)[0])
+    assert np.mean(np.array(factors) == 1.0) >= 0.95
+    assert max(abs(np.log(factors))) < 0.1
+
+
+@pytest.mark.parametrize(("before", "now", "stated"), [(20, 10, 80.0), (10, 20, 125.0)])
+def test_what_is_stated_of_a_sudden_step_is_not_moved_back(before, now, stated):
+    """Eight weeks after a step a memory of 60 days still holds much of the old level: it said 98 of 70 for 80."""
+    for seed in range(8):
+        mean = np.where(np.arange(1095) < 56, now, before)
+        daily = np.random.default_rng(seed).poisson(mean)[None].astype(float)
+        moved = stated * level_factor(daily, 7, np.array([stated]))[0]
+        assert abs(np.log(moved / (7 * now))) <= abs(np.log(stated / (7 * now)))
