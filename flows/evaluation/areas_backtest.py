@@ -13,6 +13,8 @@ from flows.home.rows import to_json_rows
 from models.evaluation.areas_backtest import LOOK_BACK_DAYS, MINIMUM_CASES, AreaHistory, AreaTrial, evaluate_areas
 from pipeline.errors import StoreError
 
+MORE_ORIGINS = "take more origins, such as --origins 40 --every-days 7"
+
 
 @dataclass(frozen=True, slots=True)
 class AreaSetTrial:
@@ -53,10 +55,10 @@ class AreaSetTrial:
         """Return a sentence about the highest chances, or how to get enough cases to tell one bin from another."""
         bins = self.trial.reliability[self.trial.reliability["outcome"] == self.trial.reliability["outcome"].iloc[0]]
         if len(self.first_days) < MINIMUM_ORIGINS:
-            return [f"Chances of being in the top {self.top_k}: {TOO_FEW}."]
+            return [f"Chances of being in the top {self.top_k}: {TOO_FEW}; {MORE_ORIGINS}."]
         if len(bins) < 2:
             return [f"{len(self.trial.cases):,} cases are too few to judge chances of being in the top {self.top_k}: "
-                    "take more origins, such as --origins 40 --every-days 7."]  # fmt: skip
+                    f"{MORE_ORIGINS}."]  # fmt: skip
         top = bins.iloc[0]
         judged = "as promised" if top["lo"] <= top["forecast"] <= top["hi"] else "not as promised"
         return [
