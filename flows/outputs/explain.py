@@ -78,8 +78,7 @@ def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = 
 
 
 def _top_k(home: Home, run_id: str) -> int:
-    of_home = runs(home.path).set_index("run_id")
-    return int(of_home.loc[run_id, "top_k"])
+    return int(runs(home.path).set_index("run_id")["top_k"].to_dict()[run_id])
 
 
 def area_lines(row: dict[str, Any]) -> list[str]:
