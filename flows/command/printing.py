@@ -110,7 +110,7 @@ def _sizes(name: str, cells: list[str], *, is_prose: bool) -> tuple[int, int]:
     whole = max(map(len, [*cells, *header]))
     if not is_prose:
         return whole, whole
-    word = max(len(word) for cell in [*cells, *header] for word in cell.split())
+    word = max((len(word) for cell in [*cells, *header] for word in cell.split()), default=1)
     return min(word, ID_WIDTH), whole
 
 

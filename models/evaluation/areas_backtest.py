@@ -119,7 +119,7 @@ class AreaHistory:
     def sizes(self) -> Floats:
         """`relative_sizes` [areas] of what areas are ranked per; one each where they are ranked by totals."""
         hours = self.officer_hours.set_index("area_id").loc[self.area_ids]
-        return relative_sizes(hours).to_numpy(np.float64)
+        return np.asarray(relative_sizes(hours), np.float64)
 
     def before(self, origin: int) -> pd.DataFrame:
         """Return the events of the days before the origin, with age_days for day."""

@@ -65,7 +65,6 @@ BOUNDS: Mapping[str, Bound] = {
     "promises.kept_rate_floor": Bound(0.5, 1, "who does not keep promises stops announcing"),
     "promises.delivered_share": Bound(0.5, 1, "who does not keep promises stops announcing"),
     "quality.located_share": Bound(0.5, 1, NO_EMPTY_RANKING),
-    "quality.outside_share": Bound(0, 0.5, NO_EMPTY_RANKING),
     "quality.newest_days": Bound(1, 400, NO_OLD_RANKING),
     "quality.unstated_share": Bound(0, 0.9, NO_EMPTY_RANKING),
     "quality.axes_share": Bound(0, 0.8, NO_EMPTY_RANKING),

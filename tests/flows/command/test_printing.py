@@ -126,3 +126,8 @@ def test_names_from_a_boundary_file_steer_no_terminal(
     said = capsys.readouterr().err
     assert said.count(r"\x1b[2Jnorth\x07") == 2
     assert not {"\x1b", "\x07"} & set(said)
+
+
+def test_a_blank_column_with_blank_cells_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_frame(pd.DataFrame({" ": [" "], "a": ["b"]}), title="t", as_json=False)
+    assert "b" in capsys.readouterr().out
