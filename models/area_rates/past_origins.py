@@ -72,7 +72,7 @@ def origins_known(per_day: Floats, decay: Decay, horizon_days: int) -> int:
     return ORIGINS
 
 
-def days_known(per_day: Floats) -> int:
+def days_known(per_day: Floats | Ints) -> int:
     """Return over how many days incidents [days] by age are recorded, without the oldest hundredth."""
     return int(np.searchsorted(per_day.cumsum(), RECORDED_SHARE * per_day.sum())) + 1
 

@@ -2,8 +2,9 @@
 
 A decayed mean lags a trend and knows no season. Here Poisson regressions of the weekly counts (log link, the past
 fading) compete with decayed means at rolling origins in the city's own past (Tashman 2000, International Journal of
-Forecasting 16:437), and are used only where their out-of-sample deviance is lower by more than noise, and where they fit the latest weeks: what
-is stated may know of a sudden step already. A trend is damped (Gardner and McKenzie 1985, Management Science 31:1237).
+Forecasting 16:437), and are used only where their out-of-sample deviance is lower by more than noise, and where they
+fit the latest weeks: what is stated may know of a sudden step already. A trend is damped (Gardner and McKenzie 1985,
+Management Science 31:1237).
 """
 
 from collections.abc import Callable
