@@ -109,7 +109,7 @@ def chance(value: float | None) -> str:
 
 def days_ahead(days: float | None) -> str:
     """Return a horizon as in "over the next 30 days"; runs of earlier versions published none."""
-    return "the days ahead" if days is None or math.isnan(days) else f"the next {days:.0f} days"
+    return "the days ahead" if days is None or pd.isna(days) else f"the next {days:.0f} days"
 
 
 def words(name: str) -> str:
