@@ -76,7 +76,14 @@ def forecast(
     Example:
       harmspot --home city evaluate forecast --origins 12 --out record.html
     """
-    from flows.evaluation.forecast_backtest import Plan, difference_table, evaluate_city, score_table, trial_object
+    from flows.evaluation.forecast_backtest import (
+        TOO_FEW,
+        Plan,
+        difference_table,
+        evaluate_city,
+        score_table,
+        trial_object,
+    )
 
     settings = home.settings
     horizon_days = horizon_days or settings.forecast.horizon_days
@@ -94,7 +101,9 @@ def forecast(
     else:
         click.echo(inert("\n".join([trial.title(), *trial.verdicts()])))
         print_frame(score_table(trial.evaluation), title="means over the origins", as_json=False)
-        print_frame(difference_table(trial.evaluation), title="harmspot less each method, 95% interval", as_json=False)
+        differences = difference_table(trial.evaluation)
+        judged = "95% interval" if differences["lo"].notna().any() else TOO_FEW
+        print_frame(differences, title=f"harmspot less each method, {judged}", as_json=False)
         print_frame(trial.evaluation.reliability, title="calibration of the uncertainty", as_json=False)
         for note in trial.evaluation.notes:
             click.echo(inert(f"note: {note}"))
@@ -150,10 +159,14 @@ def areas(
         print_json(found.as_json())
     else:
         click.echo(inert("\n".join([found.title(), *found.verdicts()])))
-        print_frame(found.trial.coverage, title="coverage of the intervals", as_json=False)
-        print_frame(found.trial.reliability, title=f"chance of being in the top {found.top_k}", as_json=False)
-        print_frame(found.trial.chances, title="chances as published and calibrated", as_json=False)
-        print_frame(found.trial.harm_held, title="share of harm held, mean over the origins", as_json=False)
+        for name, title in (
+            ("coverage", "coverage of the intervals"),
+            ("reliability", f"chance of being in the top {found.top_k}"),
+            ("chances", "chances as published and calibrated"),
+            ("harm_held", "share of harm held, mean over the origins"),
+        ):
+            if len(table := found.tables()[name]):
+                print_frame(table, title=title, as_json=False)
     if out:
         from pipeline.pages.area_evaluation import render_area_evaluation
 

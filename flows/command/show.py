@@ -135,6 +135,10 @@ def command(
         from pipeline.privacy.signed_export import NOT_GROUNDS
 
         frame = frame.assign(not_grounds=NOT_GROUNDS)  # a JSON object may be copied out of its table
+    if "horizon_days" in frame and "p_top_k" in frame and len(frame):
+        from pipeline.pages.base import days_ahead
+
+        table = f"{table} over {days_ahead(frame['horizon_days'].iloc[0])}"
     is_whole = as_json or len(frame) <= limit
     title = f"{table}: all {len(frame)} rows" if is_whole else f"{table}: first {limit} of {len(frame)} rows"
     print_frame(frame if as_json else frame.head(limit), title=title, as_json=as_json, columns=columns)
@@ -144,10 +148,11 @@ def command(
 
 def say_warnings(home: "Home", run_id: str | None) -> None:
     """Say on standard error what the checks of a run (default: the latest) say of its ranking."""
-    from models.places.quality_checks import warnings
+    from models.places.quality_checks import warnings, warnings_of_ranking
     from pipeline.publication.publish import read_published
 
-    for warning in warnings(read_published(home.path, "quality_check", run_id)):
+    checks, quality = (read_published(home.path, name, run_id) for name in ("quality_check", "data_quality"))
+    for warning in [*warnings(checks), *warnings_of_ranking(quality)]:
         click.secho(inert(f"Look: {warning}"), fg="yellow", err=True)
 
 

@@ -1,18 +1,19 @@
 """Backtest of the area ranking on the loaded city: rolling origins, published figures against observed ones."""
 
-import math
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
-from flows.evaluation.forecast_backtest import EPOCH, coverage_words, first_days_of
+from flows.evaluation.forecast_backtest import EPOCH, MINIMUM_ORIGINS, TOO_FEW, coverage_words, first_days_of
 from flows.evaluation.placed_city import open_city
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
-from models.evaluation.areas_backtest import AreaHistory, AreaTrial, evaluate_areas
+from models.evaluation.areas_backtest import LOOK_BACK_DAYS, MINIMUM_CASES, AreaHistory, AreaTrial, evaluate_areas
 from pipeline.errors import StoreError
+
+MORE_ORIGINS = "take more origins, such as --origins 40 --every-days 7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,24 @@ class AreaSetTrial:
     def verdicts(self) -> list[str]:
         """Return what was found as sentences for a reader who knows no statistics."""
         held = self.trial.harm_held.set_index("method")["share"]
+        plain = f"harm of {LOOK_BACK_DAYS} days"
         return [
-            *map(coverage_words, self.trial.coverage.to_dict("records")),
+            *(coverage_words(row, len(self.first_days)) for row in self.trial.coverage.to_dict("records")),
             *self._chance_words(),
             *self._calibration_words(),
             f"The {self.top_k} areas ranked first held {held.iloc[0]:.1%} of the harm of the next {self.horizon_days} "
-            f"days; the {self.top_k} that then had most held {held.iloc[-1]:.1%}.",
+            f"days; those first by the plain harm of the last {LOOK_BACK_DAYS} days held {held[plain]:.1%}, the "
+            f"{self.top_k} that then had most {held.iloc[-1]:.1%}.",
         ]
 
     def _chance_words(self) -> list[str]:
         """Return a sentence about the highest chances, or how to get enough cases to tell one bin from another."""
         bins = self.trial.reliability[self.trial.reliability["outcome"] == self.trial.reliability["outcome"].iloc[0]]
+        if len(self.first_days) < MINIMUM_ORIGINS:
+            return [f"Chances of being in the top {self.top_k}: {TOO_FEW}; {MORE_ORIGINS}."]
         if len(bins) < 2:
             return [f"{len(self.trial.cases):,} cases are too few to judge chances of being in the top {self.top_k}: "
-                    "take more origins, such as --origins 52 --every-days 7."]  # fmt: skip
+                    f"{MORE_ORIGINS}."]  # fmt: skip
         top = bins.iloc[0]
         judged = "as promised" if top["lo"] <= top["forecast"] <= top["hi"] else "not as promised"
         return [
@@ -63,9 +68,10 @@ class AreaSetTrial:
 
     def _calibration_words(self) -> list[str]:
         """Return a sentence on whether isotonic calibration would have helped; none without enough origins."""
-        published, calibrated = self.trial.chances["log_score"].iloc[:2]
-        if math.isnan(published):
+        scores = self.tables()["chances"]["log_score"]
+        if scores.empty:
             return []
+        published, calibrated = scores.iloc[:2]
         words = "better" if calibrated < published else "no better"
         return [
             f"Calibrated on the outcomes of earlier origins they would have been {words} (log score {published:.3f} as "
@@ -73,8 +79,19 @@ class AreaSetTrial:
         ]
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return the tables of the trial by name, all but the single cases."""
-        return {part.name: getattr(self.trial, part.name) for part in fields(self.trial) if part.name != "cases"}
+        """Return the tables of the trial by name without the single cases, and without rows of too few to judge.
+
+        Chances are judged in two bins or more, and calibration on at least `MINIMUM_CASES`.
+        """
+        found = {part.name: getattr(self.trial, part.name) for part in fields(self.trial) if part.name != "cases"}
+        bins = found["reliability"].groupby("outcome")["outcome"].transform("size")
+        judged = found["reliability"][bins >= 2]
+        curve, chances = found["curve"], found["chances"]
+        return found | {
+            "reliability": judged,
+            "curve": curve[curve["outcome"].isin(judged["outcome"])],
+            "chances": chances[chances["outcome"].isin(judged["outcome"]) & (chances["cases"] >= MINIMUM_CASES)],
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return all results as one JSON-ready object, with tables as lists of objects."""

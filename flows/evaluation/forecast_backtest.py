@@ -11,11 +11,13 @@ from flows.evaluation.placed_city import open_city
 from flows.home.home import Home
 from flows.home.rows import to_json_rows
 from geo.cells import Grid
-from models.evaluation.backtest import HARM_FORECAST, NAIVE, Evaluation, evaluate_forecast, study_cells
+from models.evaluation.backtest import HARM_FORECAST, MINIMUM_ORIGINS, NAIVE, Evaluation, evaluate_forecast, study_cells
 from pipeline.errors import StoreError
 
 EPOCH = date(1970, 1, 1)
 RAW_MEAN_LIFE_DAYS = 120.0
+TOO_FEW = f"too few origins to judge (fewer than {MINIMUM_ORIGINS})"
+USUAL_COVERAGE = 0.92  # of right 80% intervals of the harm of a cell, docs/method-forecast.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,10 @@ class CityTrial:
         found = self.evaluation.scores
         harm = found[(found["metric"] == "harm_share") & (found["share"] == 0.05)].set_index("method")["value"]
         return [
-            *map(coverage_words, self.evaluation.coverage.to_dict("records")),
+            *(
+                coverage_words(row, len(self.first_days), USUAL_COVERAGE)
+                for row in self.evaluation.coverage.to_dict("records")
+            ),
             f"The 5% of cells ranked first held {harm[HARM_FORECAST]:.1%} of the harm of the next {self.horizon_days} "
             f"days; a plain count of a year's incidents found {harm[NAIVE]:.1%}.",
         ]
@@ -178,10 +183,19 @@ def trial_object(trial: CityTrial) -> dict[str, Any]:
     }
 
 
-def coverage_words(row: Mapping[Any, Any]) -> str:
-    """Return a sentence about a row of `coverage`: how many intervals contained the outcome, and should have."""
+def coverage_words(row: Mapping[Any, Any], origins: int, usual: float | None = None) -> str:
+    """Return a sentence about a row of `coverage`: how many intervals contained the outcome, and should have.
+
+    `usual` is what right intervals hold where outcomes come in few sizes, so that they cannot hold what is promised.
+    """
     said = f"{row['nominal']:.0%}"
-    if row["lo"] <= row["nominal"] <= row["hi"]:
+    if usual is not None:
+        said = f"at least {said}, and a right one holds about {usual:.0%}, because harm comes in few sizes"
+    if origins < MINIMUM_ORIGINS:
+        judged = TOO_FEW
+    elif usual is not None and row["hi"] >= row["nominal"]:
+        judged = "as expected" if row["lo"] <= usual <= row["hi"] else "not too narrow"
+    elif row["lo"] <= row["nominal"] <= row["hi"]:
         judged = "as promised"
     else:
         judged = "too narrow" if row["covered"] < row["nominal"] else "wider than promised"

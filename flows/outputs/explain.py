@@ -17,7 +17,7 @@ from models.people_lists.explain import explain_person
 from models.people_lists.lists import decision
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
-from pipeline.pages.base import local_moments
+from pipeline.pages.base import days_ahead, local_moments
 from pipeline.publication.publish import read_published, runs
 from pipeline.store.interface import TOMBSTONE
 
@@ -68,25 +68,37 @@ def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = 
     row = to_json_rows(ranking[is_match])[0]
     piles = read_published(home.path, "address_pile", run_id)  # by areas of the main set alone
     is_here = piles["area_id"].eq(row["area_id"]) & piles["is_address_pile"].astype(bool) & ("area_set" not in row)
-    return {**row, "area_count": len(ranking), "address_piles": to_json_rows(piles[is_here].sort_values("rank"))}
+    top_k = row.get("top_k", _top_k(home, row["run_id"]))
+    return {
+        **row,
+        "top_k": top_k,
+        "area_count": len(ranking),
+        "address_piles": to_json_rows(piles[is_here].sort_values("rank")),
+    }
+
+
+def _top_k(home: Home, run_id: str) -> int:
+    return int(runs(home.path).set_index("run_id")["top_k"].to_dict()[run_id])
 
 
 def area_lines(row: dict[str, Any]) -> list[str]:
     """Return the lines that explain a row of `area_ranking` or `area_set_ranking`."""
     shares = ", ".join(f"{axis.words} {row[f'{name}_share']:.0%}" for name, axis in AXES.items())
     area_set = f"set {row['area_set']}, " if "area_set" in row else ""
+    ahead = days_ahead(row["horizon_days"])
     without = ", ".join(f"without {axis.words} {row[f'rank_without_{name}']}" for name, axis in AXES.items())
     sizes = ", ".join(f"{row[column]:,.0f} {words}" for column, words in PER_SIZE.items() if row[column] is not None)
     return [
         f"{area_set}{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
-        f"(80% between {row['rank_lo']} and {row['rank_hi']}), {'listed' if row['is_listed'] else 'not listed'}",
-        f"Chance of being among the top over the days ahead: {row['p_top_k']:.2f} "
+        f"over {ahead} (80% between {row['rank_lo']} and {row['rank_hi']}; by the rates now between "
+        f"{row['rank_now_lo']} and {row['rank_now_hi']}), {'listed' if row['is_listed'] else 'not listed'}",
+        f"Chance of being among the top {row['top_k']} over {ahead}: {row['p_top_k']:.2f} "
         f"(with the axis weights held fixed {row['p_top_k_fixed_weights']:.2f}, "
         f"by the rates now {row['p_top_k_now']:.2f})",
-        f"Expected harm in the days ahead {row['harm_per_day']:,.1f} days of guideline prison a day "
+        f"Expected harm over {ahead}: {row['harm_per_day']:,.1f} days of guideline prison a day "
         f"(80% between {row['harm_per_day_lo']:,.1f} and {row['harm_per_day_hi']:,.1f})",
         *([f"Harm a year {sizes}"] if sizes else []),
-        f"What the score of the days ahead is made of: {shares}",
+        f"What the score of these days is made of: {shares}",
         f"Rank {without}",
         f"Counted incidents {row['public_count']:,}; discovered by police, shown apart, {row['police_count']:,}",
         f"Officer hours a day {row['officer_hours']:,.0f}{_hours_doubt(row)}",

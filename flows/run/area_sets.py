@@ -15,9 +15,9 @@ from flows.run.previous_run import Previous
 from flows.run.quality import NAMED, OUTSIDE_WARNING_SHARE, cover_measure, in_window, missing_days_measure
 from flows.run.repairs import Measure
 from geo.areas import FIGURES, find_overlaps, shared_ground
-from models.area_review.near_list import check_list, moves_in_if
+from models.area_review.near_list import check_list, moves_in_if, nearest
 from models.area_review.sensitivity import for_review
-from models.area_review.sizes import sized_hours, with_sizes, without_size
+from models.area_review.sizes import few_residents, sized_hours, with_sizes, without_size
 from models.operations.carried_hours import carry_hours
 from models.places.quality_checks import check_set
 from models.places.ranking import PlacesConfig, rank_areas
@@ -55,9 +55,10 @@ def rank_set(
     ranking = with_sizes(ranking, sizes).merge(areas[["area_id", "area_name"]], on="area_id")
     reviewed = for_review(config)
     return ranking.assign(
+        horizon_days=config.horizon_days,
         moves_in_if=moves_in_if(
             ranking, events, codebook, hours, config=reviewed, seed=seed, previously_listed=previously_listed
-        )
+        ),
     )
 
 
@@ -74,6 +75,21 @@ def size_measure(areas: gpd.GeoDataFrame, per: str, name: str = "", where: str =
     named = ", ".join(last[:NAMED]) + (" …" if len(last) > NAMED else "")
     detail = f"areas{where} without a figure of {per} above zero: they rank last and are not listed ({named})"
     return [(f"without_{per}{name}", float(len(last)), "areas", True, detail)]
+
+
+def few_residents_measure(ranking: pd.DataFrame, config: PlacesConfig, name: str = "") -> list[Measure]:
+    """Return the row of data_quality about areas among the first or near the list where few live; none without any."""
+    if config.per != "residents":
+        return []
+    is_first = ranking["rank"].le(config.top_k) | ranking["area_id"].isin(nearest(ranking)["area_id"])
+    few = set(few_residents(ranking))
+    named = [area for area in ranking.loc[is_first, "area_name"] if area in few]
+    if not named:
+        return []
+    detail = (
+        f"{', '.join(named[:NAMED])}{' …' * (len(named) > NAMED)}: few live there, so harm per resident says little"
+    )
+    return [(f"few_residents{name}", float(len(named)), "areas", True, detail)]
 
 
 def rank_further_sets(
@@ -123,6 +139,7 @@ def rank_further_sets(
         if checks[-1]["outcome"].eq("passed").all():
             listed = previous.listed_in(name) if previous else frozenset()
             ranking = rank_set(frames, areas, codebook, config=config, seed=settings.seed, previously_listed=listed)
+            measures += few_residents_measure(ranking, config, f"_{name}")
             rankings.append(ranking.assign(area_set=name, top_k=config.top_k))
             checks.append(check_list(ranking, None, top_k=config.top_k, list_enter=config.list_enter, area_set=name))
     ranking = pd.concat(rankings, ignore_index=True) if rankings else pd.DataFrame(columns=columns)

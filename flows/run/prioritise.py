@@ -12,7 +12,7 @@ from flows.home.settings import Settings
 from flows.home.stage import Call
 from flows.home.store_access import open_home_snapshot
 from flows.run.address_piles import address_piles, left_out, not_left_out, pile_measures, pile_table, with_pile_mark
-from flows.run.area_sets import area_sizes, rank_further_sets, rank_set, size_measure
+from flows.run.area_sets import area_sizes, few_residents_measure, rank_further_sets, rank_set, size_measure
 from flows.run.assembly import (
     Map,
     PeopleFrames,
@@ -32,7 +32,7 @@ from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
-from flows.run.quality import data_quality
+from flows.run.quality import data_quality, dealing_measure, record_measures
 from flows.run.repairs import Measure, map_repairs
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
@@ -139,6 +139,9 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         of_the_map = [
             *map_repairs(geography),
             *size_measure(geography.areas, settings.places.per),
+            *few_residents_measure(ranking, settings.places),
+            *record_measures(frames.area_events, codebook, settings.places),
+            dealing_measure(frames.market_reports),
             *sets.measures,
             *pile_measures(piles, pile_cells, forecast, settings),
             basis_measure(forecast),

@@ -10,6 +10,7 @@ import pandas as pd
 from flows.run.assembly import PlaceFrames, query
 from flows.run.repairs import Measure
 from models.people_lists.assess import PeopleLists
+from models.places.ranking import PlacesConfig
 
 STALE_DAYS = 7  # age of the last staffing report above which it is doubtful
 NAMED = 5  # areas that a sentence names
@@ -115,6 +116,28 @@ def _placement_measures(placement: dict[str, int]) -> list[Measure]:
         ("before_window", placement["older_count"], "incidents", False,
          "older, back to where the forecast and the markets begin; not ranked"),
     ]  # fmt: skip
+
+
+def record_measures(area_events: pd.DataFrame, codebook: pd.DataFrame, config: PlacesConfig) -> list[Measure]:
+    """Return on how many days the ranking rests, and from how many earlier origins it learned the spread."""
+    used = config.on_record(area_events, codebook)
+    days, origins, window = used.window_days, used.earlier_origins(area_events, codebook), config.window_days
+    is_young = days < window
+    return [
+        ("record_days", float(days), "days", is_young,
+         f"the ranking rests on {days} days on record, fewer than the {window} of places.window_days"
+         if is_young else "days on record that the ranking uses"),
+        ("earlier_origins", float(origins), "origins", origins == 0,
+         "earlier days of ranking whose outcome is known, from which the spread of the days ahead was learned"
+         if origins else "no earlier origin is on record, so the spread of the days ahead is the default; intervals of "
+         "small areas are then too narrow"),
+    ]  # fmt: skip
+
+
+def dealing_measure(market_reports: pd.DataFrame) -> Measure:
+    """Return how many public reports of dealing there are of the weeks of the markets."""
+    count = float(market_reports["kind"].eq("dealing").sum())
+    return ("dealing_reports", count, "reports", False, "public reports from which a street market could be found")
 
 
 def _precision_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:

@@ -24,7 +24,7 @@ from flows.outputs.render import write_outputs, written_run
 from flows.run.assembly import Map, read_map
 from flows.run.prioritise import Products, prioritise
 from models.area_review.near_list import near_line
-from models.places.quality_checks import warnings
+from models.places.quality_checks import warnings, warnings_of_ranking
 from pipeline.publication.publish import has_run, predecessor, publish, read_published, runs, table_counts, unusable
 from pipeline.store.snapshot import resolve_known_at
 
@@ -135,7 +135,7 @@ def daily_run(
         step(write_outputs, home)  # of the run that is the latest by then
     places, people = table_counts(home.path, home.key, identity.run_id)
     halted = halt_of(home, read_ledger(home), home.now())
-    checks = read_published(home.path, "quality_check", identity.run_id)
+    checks, quality = (read_published(home.path, name, identity.run_id) for name in ("quality_check", "data_quality"))
     seconds = time.perf_counter() - began
     return RunSummary(
         identity.run_id,
@@ -147,7 +147,7 @@ def daily_run(
         seconds,
         halted,
         identity.unusable_because,
-        tuple(warnings(checks)) if identity.is_usable else (),
+        (*warnings(checks), *warnings_of_ranking(quality)) if identity.is_usable else (),
         near_line(checks),
     )
 

@@ -78,7 +78,8 @@ def check_list(
     Parameters
     ----------
     ranking : pd.DataFrame
-        area_name, rank, p_top_k, p_top_k_fixed_weights, is_listed, public_count and moves_in_if of every area.
+        area_name, rank, p_top_k, p_top_k_now, p_top_k_fixed_weights, is_listed, public_count and moves_in_if of every
+        area.
     summary : pd.DataFrame | None
         variant, meaning and largest_p_top_k of `models.area_review.sensitivity.Sensitivity`.
     area_set : str | None
@@ -102,7 +103,7 @@ def check_list(
         f"{first['area_name']}, with a chance of {first['p_top_k']:.2f} of the top {top_k} (the list begins at "
         f"{list_enter:.2f}).",
         *([str(first["moves_in_if"])] if pd.notna(first["moves_in_if"]) else []),
-        *([] if listed else _why_empty(ranking, list_enter)),
+        *([] if listed else _why_empty(ranking, top_k, list_enter)),
         *([] if listed or summary is None else _other_choices(summary)),
     ]  # fmt: skip
     row = {
@@ -112,7 +113,11 @@ def check_list(
         "unit": "probability",
         "outcome": "passed" if listed else "warning",
         "detail": " ".join(said),
-        "way_out": None if listed else "See table sensitivity for other choices; the limits stay as they are.",
+        "way_out": None
+        if listed
+        else "The limits stay as they are."
+        if area_set
+        else "See table sensitivity for other choices; the limits stay as they are.",
     }
     return pd.DataFrame([row], columns=COLUMNS).astype({"way_out": object})
 
@@ -190,10 +195,16 @@ def _noun(offence: str) -> str:
     return offence.removesuffix("_report").replace("_", " ")
 
 
-def _why_empty(ranking: pd.DataFrame, list_enter: float) -> list[str]:
-    """Return why nobody is on the list: thin data, the weights, or areas that lie too close together."""
+def _why_empty(ranking: pd.DataFrame, top_k: int, list_enter: float) -> list[str]:
+    """Return why nobody is on the list: rates too close together, days that are mostly chance, thin data, weights."""
     some = int((ranking["p_top_k"] > SOME_CHANCE).sum())
-    close = f"{some} areas have a chance above {SOME_CHANCE:.2f} and lie too close together to tell the worst apart."
+    apart = int((ranking["p_top_k_now"] >= list_enter).sum())
+    close = f"{some} areas have a chance above {SOME_CHANCE:.2f}" + (
+        f". The rates now put {apart} among the first {top_k} with a chance of at least {list_enter:.2f}, but what the "
+        "days ahead bring to areas this small is mostly chance."
+        if apart
+        else " and lie too close together to tell the worst apart."
+    )
     median, fixed = float(ranking["public_count"].median()), float(ranking["p_top_k_fixed_weights"].max())
     thin = f"Half of the areas have at most {median:,.0f} counted incidents." if median < THIN else ""
     decide = f"With the axis weights held fixed the largest chance would be {fixed:.2f}: the weights decide."

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 DAYS_PER_YEAR = 365
+FEW_SHARE = 0.05  # of the median of residents; harm per resident of an area with fewer says little
 # Size of an area → the column of its harm per size, and how many units of size that is per.
 HARM_PER = {
     "residents": ("harm_per_1000_residents", 1000),
@@ -49,3 +50,11 @@ def sized_hours(officer_hours: pd.DataFrame, sizes: pd.DataFrame, per: str) -> p
 def without_size(sizes: pd.DataFrame, per: str) -> list[str]:
     """Return the area_ids, sorted, that rank last because they have no size above zero."""
     return [] if per == "total" else sorted(sizes.loc[~(sizes[per] > 0), "area_id"])
+
+
+def few_residents(ranking: pd.DataFrame) -> list[str]:
+    """Return the area_names, as they stand in `ranking`, of areas with fewer residents than `FEW_SHARE` of the median.
+
+    Columns are area_name and residents.
+    """
+    return ranking.loc[ranking["residents"] < FEW_SHARE * ranking["residents"].median(), "area_name"].tolist()

@@ -2,7 +2,8 @@
 
 Each origin is ranked from the days before it and judged on the days of the horizon after it. Coverage alone rewards
 wide intervals, so the interval score of Gneiting and Raftery (2007, J. American Statistical Association 102:359) and
-the median width are given beside it. Intervals of all figures come from a circular block bootstrap over the origins.
+the median width are given beside it. Intervals of all figures come from a circular block bootstrap over the origins;
+that of a share is never narrower than Wilson's of as many independent cases (1927, J. Amer. Statist. Assoc. 22:209).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from models.evaluation.isotonic import isotonic_curve, judge_calibration
 from models.places.area_scores import axis_shares, per_size, spread_weights, summed, weigh
 from models.places.axes import AXES, GroupDraws, group_names, groups, is_counted_once
 from models.places.ranking import INTERVAL, PlacesConfig, draw_areas, rank_drawn, relative_sizes
+from models.statistics.intervals import wilson
 from models.statistics.rank_draws import draw_weights, rank_draws, total_ranks
 
 MINIMUM_CASES = 200  # in a bin of P(in the top K); bins with fewer are pooled
@@ -353,7 +355,9 @@ def _ratio_interval(
     at = np.searchsorted(origins, origin_day)
     sums, counts = np.bincount(at, values, len(origins))[picked], np.bincount(at, minlength=len(origins))[picked]
     total = counts.sum(axis=1)
-    return _ends(sums.sum(axis=1)[total > 0] / total[total > 0])
+    lo, hi = _ends(sums.sum(axis=1)[total > 0] / total[total > 0])
+    least, most = wilson(float(values.mean()), len(values))
+    return min(lo, least), max(hi, most)
 
 
 def _ends(means: Floats, level: float = 0.95) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from models.statistics.stated_counts import log_chance_of_none, transform
 HARM_FORECAST, EVENTS_FORECAST, NAIVE = "harmspot, by harm", "harmspot, by events", "count, 365 days"
 METRICS = ("hit_rate", "pai", "pei", "rri", "harm_share")
 RESAMPLES = 2000
+MINIMUM_ORIGINS = 6  # fewer give no interval of differences and no verdict
 CALIBRATION_BINS = 20
 
 
@@ -378,6 +379,7 @@ def _difference_table(by_origin: pd.DataFrame, block: int, seed: int) -> pd.Data
         for other in others:
             for metric, share in by_origin[["metric", "share"]].drop_duplicates().itertuples(index=False):
                 mine, theirs = series[ours, metric, share], series[other, metric, share]
-                ends = block_bootstrap(mine - theirs, block, seed)
+                enough = len(mine) >= MINIMUM_ORIGINS
+                ends = block_bootstrap(mine - theirs, block, seed) if enough else (np.nan, np.nan)
                 rows.append((ours, other, metric, share, (mine - theirs).mean(), *ends, mine.mean() / theirs.mean()))
     return pd.DataFrame(rows, columns=["method", "against", "metric", "share", "difference", "lo", "hi", "ratio"])

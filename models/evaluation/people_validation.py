@@ -19,6 +19,7 @@ import pandas as pd
 from models.evaluation.record_score import score_priors
 from models.evaluation.spline_logistic import Mask, cross_fit, spline_logistic
 from models.statistics.empirical_bayes import fit_gamma_prior, posterior
+from models.statistics.intervals import wilson
 from models.statistics.paired_bootstrap import Floats, Ranking, interval, rank_score, resamples
 
 KNOWN = ("priors", "years_at_risk")  # the only inputs of a score
@@ -200,17 +201,10 @@ def _calibration(forecast: Floats, came: Floats) -> pd.DataFrame:
     rows = []
     for tenth, part in enumerate(np.array_split(order, TENTHS)):
         if len(part):
-            lo, hi = _wilson(came[part].mean(), len(part))
+            lo, hi = wilson(came[part].mean(), len(part))
             rows.append((tenth + 1, len(part), forecast[part].mean(), came[part].mean(), lo, hi))
     table = pd.DataFrame(rows, columns=["tenth", "people", "forecast", "came", "lo", "hi"])
     return table.assign(is_within=table["forecast"].between(table["lo"], table["hi"]))
-
-
-def _wilson(share: float, people: int) -> tuple[float, float]:
-    """Return the 95% interval of a share (Wilson 1927)."""
-    z2 = 1.96**2 / people
-    centre, half = (share + z2 / 2) / (1 + z2), np.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
-    return centre - half, centre + half
 
 
 @dataclass(frozen=True, slots=True)

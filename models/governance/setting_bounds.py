@@ -71,6 +71,7 @@ BOUNDS: Mapping[str, Bound] = {
     "quality.fall_share": Bound(0, 0.9, NO_EMPTY_RANKING),
     "places.draws": Bound(100, ANY, ENOUGH_DRAWS),
     "places.concentration": Bound(1, 200, UNSURE_WEIGHTS),
+    "places.window_days": Bound(28, 3650, "four weeks at least tell areas apart, and ten years ago is not now"),
     "places.horizon_days": Bound(1, 90, "days further ahead are not known"),
     "places.list_leave": Bound(0.2, 1, "an area leaves the list when it no longer belongs there"),
     "places.list_enter": Bound(0.5, 1, "an area is listed that more probably belongs there than not"),

@@ -17,6 +17,7 @@ from models.places.axes import AXES
 Outcome = Literal["passed", "warning", "failed"]
 COLUMNS = ["check_name", "value", "limit_value", "unit", "outcome", "detail", "way_out"]
 RANKED = "ranked_incidents"  # its value and unit are what later runs compare with
+OF_RANKING = ("record_days", "earlier_origins", "few_residents")  # measures of data_quality, with any suffix
 SHOWN = 5  # areas named in a sentence, at most
 
 
@@ -205,6 +206,12 @@ def warnings(checks: pd.DataFrame) -> list[str]:
     return checks.loc[checks["outcome"] != "passed", "detail"].tolist()
 
 
+def warnings_of_ranking(quality: pd.DataFrame) -> list[str]:
+    """Return the sentences of `data_quality` that warn of what the ranking rests on (`OF_RANKING`)."""
+    is_of_ranking = quality["measure"].str.startswith(OF_RANKING)
+    return quality.loc[is_of_ranking & quality["is_warning"].astype(bool), "detail"].tolist()
+
+
 def _frame(checks: Sequence[_Check]) -> pd.DataFrame:
     rows = [
         (each.name, each.value, each.limit, each.unit, each.outcome, each.detail,
@@ -331,10 +338,11 @@ def _list_size(area_count: int, top_k: int) -> _Check:
     is_choosing = top_k < area_count
     return _Check(
         "list_chooses", top_k, area_count - 1, "areas", "passed" if is_choosing else "warning",
-        f"The target list has room for {top_k} of {area_count} areas."
+        f"The target list holds the areas that are probably among the worst {top_k} of {area_count}, be they more or "
+        f"fewer than {top_k}."
         if is_choosing
-        else f"The target list has room for {top_k} areas and there are {area_count}: it would choose nothing, so no "
-        "area is listed.",
+        else f"All of {area_count} areas are among the worst {top_k}: the target list would choose nothing, so no area "
+        "is listed.",
         "Set places.top_k below the number of areas.",
     )  # fmt: skip
 

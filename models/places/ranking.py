@@ -9,7 +9,7 @@ patrols (Ensign et al. 2018, PMLR 81).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,8 @@ from models.statistics.pareto import is_on_front
 from models.statistics.rank_draws import draw_weights, rank_interval, total_ranks
 
 INTERVAL = 0.8
-PER = ("total", "residents", "street_km", "area_km2")
+Per = Literal["total", "residents", "street_km", "area_km2"]
+PER = get_args(Per)
 EVIDENCE_SHOWN = 3
 
 
@@ -57,7 +58,7 @@ class PlacesConfig:
     list_enter: float
     list_leave: float
     draws: int
-    per: str
+    per: Per
     concentration: float
     weights: Mapping[str, float]
     discoveries: Sequence[str]
@@ -89,12 +90,21 @@ class PlacesConfig:
 
     def on_record(self, area_events: pd.DataFrame, codebook: pd.DataFrame) -> "PlacesConfig":
         """Return these settings with a window no longer than the record: `days_on_record` of the events that count."""
+        return replace(self, window_days=days_on_record(*self._counted(area_events, codebook), self.window_days))
+
+    def earlier_origins(self, area_events: pd.DataFrame, codebook: pd.DataFrame) -> int:
+        """Return how many earlier origins teach the spread of the days ahead: `origins_known` of what counts."""
+        age_days, n = self._counted(area_events, codebook)
+        per_day = np.bincount(age_days[age_days >= 0], n[age_days >= 0]).astype(np.float64)
+        return origins_known(per_day, self.decay, self.horizon_days)
+
+    def _counted(self, area_events: pd.DataFrame, codebook: pd.DataFrame) -> tuple[Ints, Ints]:
+        """Return age_days and n of the events that count."""
         harmful = codebook.index[codebook["harm_days"] > 0]
         counts = area_events[
             area_events["discovery"].isin(self.discoveries) & area_events["offence_code"].isin(harmful)
         ]
-        age_days, n = (counts[name].to_numpy(np.int64) for name in ("age_days", "n"))
-        return replace(self, window_days=days_on_record(age_days, n, self.window_days))
+        return counts["age_days"].to_numpy(np.int64), counts["n"].to_numpy(np.int64)
 
     def rank(
         self, scores: Floats, score: Floats, area_ids: pd.Index, previously_listed: frozenset[str], has_harm: Bools

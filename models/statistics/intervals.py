@@ -1,4 +1,6 @@
-"""Intervals that hold their own point."""
+"""Intervals that hold their own point, and the interval of a share."""
+
+import math
 
 import pandas as pd
 
@@ -31,3 +33,10 @@ def hold_points(table: pd.DataFrame) -> pd.DataFrame:
         elif str(name).endswith(UPPER) and point in table:
             held[name] = table[name].mask(table[point] > table[name], table[point])
     return table.assign(**held)
+
+
+def wilson(share: float, cases: int) -> tuple[float, float]:
+    """Return the 95% interval of a share of independent cases (Wilson 1927)."""
+    z2 = 1.96**2 / cases
+    centre, half = (share + z2 / 2) / (1 + z2), math.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
+    return centre - half, centre + half

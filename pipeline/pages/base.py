@@ -34,7 +34,14 @@ def page_environment(zone: ZoneInfo | None = None) -> Environment:
         return f"{value.day} {value:%B %Y}"
 
     environment.globals["asset"] = read_asset
-    environment.filters |= {"number": number, "percent": percent, "words": words, "day": day}
+    environment.filters |= {
+        "number": number,
+        "percent": percent,
+        "words": words,
+        "day": day,
+        "chance": chance,
+        "days_ahead": days_ahead,
+    }
     environment.filters |= {"moment": moment} if zone else {}
     return environment
 
@@ -87,6 +94,22 @@ def percent(value: float | None) -> str:
     if 0 < value < 0.005:
         return "<1%"
     return ">99%" if 0.995 <= value < 1 else f"{value:.0%}"
+
+
+def chance(value: float | None) -> str:
+    """Return a share of draws in whole percent; one of none is not told from one of few, nor one of all from most.
+
+    >>> chance(0.0), chance(0.008), chance(0.42), chance(1.0)
+    ('<1%', '<1%', '42%', '>99%')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    return "<1%" if value < 0.01 else ">99%" if value > 0.99 else f"{value:.0%}"
+
+
+def days_ahead(days: float | None) -> str:
+    """Return a horizon as in "over the next 30 days"; runs of earlier versions published none."""
+    return "the days ahead" if days is None or pd.isna(days) else f"the next {days:.0f} days"
 
 
 def words(name: str) -> str:

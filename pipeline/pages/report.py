@@ -95,6 +95,7 @@ def render_report(
         areas=page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"])),
         area_sets=[_area_set(name, of_set, environment, run) for name, of_set in _by_set(tables["area_set_ranking"])],
         area_count=len(ranking),
+        horizon_days=ranking["horizon_days"].iloc[0] if len(ranking) else None,
         near_list=_near_list(tables["quality_check"]),
         variants=page_rows(_in_file_order(tables["sensitivity_summary"])),
         names=dict(zip(ranking["area_id"], ranking["area_name"], strict=True)),
@@ -106,6 +107,7 @@ def render_report(
         outcomes=page_rows(latest_outcomes(tables["outcome_monitor"])),
         outcome_plot=plot_outcomes(tables["outcome_monitor"], zone),
         hotspots=page_rows(tables["hotspot"].sort_values("rank")),
+        has_market_reports=_has_market_reports(tables["data_quality"]),
         markets=page_rows(tables["market"].sort_values("rank")),
         allocation=page_rows(_by_rank(tables["officer_allocation"], ranking)),
         written_at=written_at,
@@ -233,6 +235,11 @@ def _with_axes(css: str, axes: Mapping[str, Any]) -> Markup:
 def _content_hash(script: str) -> str:
     """Return the hash that allows only this script in the page's content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _has_market_reports(quality: pd.DataFrame) -> bool:
+    """Return whether there is a report of dealing; runs of earlier versions did not count them."""
+    return not quality.loc[quality["measure"] == "dealing_reports", "value"].eq(0).any()
 
 
 def _warning(row: Mapping[str, Any]) -> str:

@@ -62,9 +62,14 @@ def test_sentences_say_what_was_promised_and_what_came(found: AreaSetTrial) -> N
     row = found.trial.coverage.iloc[0]
     said = found.verdicts()
     assert f"Of {row['cases']} intervals of the {row['interval']} {row['held']} contained the outcome" in said[0]
-    assert "promised 80%" in said[0]
+    assert "promised 80%: too few origins to judge" in said[0]
+    tables = found.tables()
+    assert [len(tables[name]) for name in ("reliability", "curve", "chances")] == [0, 0, 0]  # a bin, no case
+    assert not any("Calibrated" in sentence for sentence in said)
     assert any("take more origins" in sentence for sentence in said)  # too few cases for a second bin
     assert f"The {found.top_k} areas ranked first held" in said[-1]
+    assert "those first by the plain harm of the last 365 days held" in said[-1]
+    found = replace(found, first_days=2 * found.first_days)
     narrow = found.trial.coverage.assign(covered=0.5, lo=0.4, hi=0.6)
     right = replace(found, trial=replace(found.trial, coverage=narrow.assign(lo=0.4, hi=0.9)))
     assert "too narrow" in replace(found, trial=replace(found.trial, coverage=narrow)).verdicts()[0]

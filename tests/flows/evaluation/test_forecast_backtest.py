@@ -13,6 +13,7 @@ from flows.command import cli
 from flows.evaluation.forecast_backtest import (
     CityTrial,
     Plan,
+    coverage_words,
     difference_table,
     evaluate_city,
     on_cells,
@@ -108,3 +109,16 @@ def test_points_become_cells_and_are_counted() -> None:
         "day": [5, 6],
         "n": [3, 4],
     }
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "origins", "judged"),
+    [(0.91, 0.94, 12, "as expected"), (0.6, 0.7, 12, "too narrow"), (0.91, 0.94, 3, "too few origins to judge")],
+)
+def test_a_right_interval_of_harm_in_few_sizes_is_not_called_too_wide(
+    lo: float, hi: float, origins: int, judged: str
+) -> None:
+    row = {"interval": "harm", "nominal": 0.8, "cases": 100, "held": 92, "covered": (lo + hi) / 2, "lo": lo, "hi": hi}
+    said = coverage_words(row, origins, 0.92)
+    assert "at least 80%, and a right one holds about 92%" in said
+    assert judged in said

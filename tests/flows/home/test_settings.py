@@ -259,3 +259,8 @@ def test_ranking_per_resident_needs_the_column_of_every_set(tmp_path: Path, key:
         load_settings(file, environment={})
     file.write_text(yaml.safe_dump({"force": {"areas": areas}, "places": {"per": "area_km2"}}), encoding="utf-8")
     assert load_settings(file, environment={}).places.per == "area_km2"
+
+
+def test_what_areas_can_be_ranked_per_is_named_where_it_is_no_word(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"places.per=5: expected one of total, residents, street_km, area_km2"):
+        load_settings(written(tmp_path, "places: {per: 5}\n"), environment={})

@@ -3,7 +3,7 @@
 import json
 import shutil
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.home.settings import Settings, load_settings
 from flows.ingest.ingest import load_file
-from flows.run.area_sets import RankedSets, rank_further_sets, size_measure
+from flows.run.area_sets import RankedSets, few_residents_measure, rank_further_sets, size_measure
 from flows.run.assembly import Map, officer_hours, place_frames, place_incidents, read_map, read_run_codebook
 from flows.run.previous_run import Previous
 from flows.run.prioritise import rank_places
@@ -474,3 +474,15 @@ def test_a_shapefile_counts_with_its_table_and_a_geodatabase_with_all_its_files(
     other_ids.to_file(folder / "beats.gdb", driver="OpenFileGDB", layer="beats")
     after = [boundaries_hash("beats.shp", None), boundaries_hash("beats.gdb", "beats")]
     assert not set(before) & set(after)
+
+
+@pytest.mark.parametrize(("per", "count"), [("residents", 1), ("total", 0)])
+def test_areas_where_few_live_are_named_where_harm_per_resident_ranks_them_first(per: str, count: int) -> None:
+    config = replace(load_settings(environment={}).places, per=per, top_k=1)
+    ranking = pd.DataFrame(
+        {"area_id": list("abc"), "area_name": ["Port", "Hill", "Park"], "rank": [1, 2, 3], "is_listed": False,
+         "public_count": 9, "residents": [40.0, 1000.0, 1200.0]}
+    )  # fmt: skip
+    found = few_residents_measure(ranking, config)
+    assert [row[4] for row in found] == ["Port: few live there, so harm per resident says little"] * count
+    assert len(few_residents_measure(ranking.assign(residents=900.0), config)) == 0

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.home.home import Home
+from flows.home.settings import load_settings
 from flows.home.store_access import open_home_snapshot, open_home_store
 from flows.run.assembly import query
 from flows.run.prioritise import basis_measure
+from flows.run.quality import record_measures
 from pipeline.pages.report import balance
 from pipeline.publication.tables import read_tables
 from tests.flows.ingest.test_load_report import csv, folder, in_home, row
@@ -129,3 +131,15 @@ def test_quality_says_what_the_forecast_rests_on() -> None:
     _, part, _, is_warning, detail = basis_measure(forecast)
     assert (part, is_warning) == (0.6, False)
     assert detail.endswith("rests on: learned rates 60%; count over 30 days 40%")
+
+
+def test_a_young_record_says_so_and_that_no_earlier_origin_taught_the_spread() -> None:
+    codebook = pd.DataFrame({"harm_days": [30.0]}, index=["robbery"])
+
+    def measures(days: int) -> dict[str, tuple[float, bool]]:
+        events = pd.DataFrame({"offence_code": "robbery", "discovery": "public", "age_days": range(days), "n": 5})
+        found = record_measures(events, codebook, load_settings(environment={}).places)
+        return {name: (value, is_warning) for name, value, _, is_warning, _ in found}
+
+    assert measures(120) == {"record_days": (119, True), "earlier_origins": (0, True)}
+    assert measures(365 + 65) == {"record_days": (365, False), "earlier_origins": (2, False)}

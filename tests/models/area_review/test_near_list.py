@@ -75,3 +75,11 @@ def test_what_the_police_discovered_is_not_among_the_reports_there_were() -> Non
 @pytest.mark.parametrize("top_k", [6, 9])
 def test_a_list_that_cannot_choose_has_nobody_near(top_k: int) -> None:
     assert check_list(ranked(CLOSE), None, top_k=top_k, list_enter=0.6).empty
+
+
+def test_an_empty_list_of_areas_that_the_rates_tell_apart_does_not_call_them_close() -> None:
+    table = ranked(CLOSE).assign(p_top_k_now=[0.99, *[0.0] * 5], is_listed=False)
+    check = check_list(table, None, top_k=1, list_enter=0.6, area_set="beat").iloc[0]
+    assert "too close together" not in check["detail"]
+    assert "The rates now put 1 among the first 1 with a chance of at least 0.60, but what the days" in check["detail"]
+    assert check["way_out"] == "The limits stay as they are."  # table sensitivity is of the main set

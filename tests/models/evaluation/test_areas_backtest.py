@@ -19,6 +19,7 @@ from models.evaluation.areas_backtest import (
     pooled_bins,
 )
 from models.places.ranking import PlacesConfig
+from models.statistics.intervals import wilson
 from tests.models.places.planted_areas import CODEBOOK, OFFENCES, PlantedAreas
 
 DEFAULTS = yaml.safe_load((Path(__file__).parents[3] / "configs/default.yaml").read_text(encoding="utf-8"))["places"]
@@ -165,3 +166,11 @@ def test_origins_have_to_increase_and_something_has_to_happen(judged: AreaHistor
         evaluate_areas(judged, [760, 730], horizon_days=HORIZON, seed=1)
     with pytest.raises(ValueError, match="no event in any of 1 horizons"):
         evaluate_areas(judged, [5000], horizon_days=HORIZON, seed=1)
+
+
+def test_the_interval_of_a_share_is_never_narrower_than_that_of_as_many_tosses(judged: AreaHistory) -> None:
+    trial = evaluate_areas(judged, MONTHS[:1], horizon_days=HORIZON, seed=1)  # resamples of one origin are all alike
+    row = trial.coverage.iloc[0]
+    least, most = wilson(row["covered"], row["cases"])
+    assert row["lo"] <= least < row["covered"] < most <= row["hi"] or row["covered"] in (0, 1)
+    assert row["lo"] < row["hi"]

@@ -18,11 +18,11 @@ from models.evaluation.people_validation import (
     SCORE,
     PeopleTrial,
     PeopleTrialConfig,
-    _wilson,
     evaluate_people,
     score_records,
 )
 from models.evaluation.record_score import score_priors
+from models.statistics.intervals import wilson
 
 CONFIG = PeopleTrialConfig(flagged_shares=(0.2,), resamples=200, seed=3)
 
@@ -93,7 +93,7 @@ def test_of_two_people_of_the_same_years_the_one_with_more_priors_scores_higher(
 @pytest.mark.parametrize(("count", "people"), [(0, 40), (3, 40), (439, 439), (219, 439)])
 def test_the_interval_of_a_tenth_is_wilsons(count: int, people: int) -> None:
     expected = binomtest(count, people).proportion_ci(method="wilson")
-    assert _wilson(count / people, people) == pytest.approx((expected.low, expected.high), abs=1e-5)
+    assert wilson(count / people, people) == pytest.approx((expected.low, expected.high), abs=1e-5)
 
 
 @settings(max_examples=2)

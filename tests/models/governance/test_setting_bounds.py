@@ -36,7 +36,6 @@ FREE = {
     "places.cell_size_m",
     "places.half_life_days",
     "places.top_k",
-    "places.window_days",
     "promises.window_days",
     "publication.history_runs",
     "quality.outside_share",  # a source may hold much that the map does not

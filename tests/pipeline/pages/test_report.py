@@ -464,3 +464,20 @@ def test_other_choices_are_shown_with_the_names_of_areas() -> None:
     section = html[html.index('id="sensitivity"') :].split("</table>")[0]
     assert section.index("the ranking itself") < section.index("half-life 90 days")
     assert "<td>Old Town</td>" in section
+
+
+def test_the_page_says_how_far_ahead_it_looks_and_tells_no_chance_below_one_percent_from_another() -> None:
+    of = tables()
+    of["area_ranking"] = of["area_ranking"].assign(horizon_days=30, p_top_k=[0.004, 0.0], rank_now_lo=3, rank_now_hi=4)
+    html = page(of)
+    assert "areas over the next 30 days." in html
+    assert "by the rates now 3 to 4 (80%)" in html
+    assert html.count("<small>&lt;1%</small>") >= 2
+    assert "<small>0%</small>" not in html[html.index('<section id="areas">') : html.index("<h3>Set")]
+
+
+@pytest.mark.parametrize(("reports", "said"), [(0.0, "There is no public report"), (3.0, "No market was found")])
+def test_without_a_report_of_dealing_no_market_could_be_found(reports: float, said: str) -> None:
+    of = tables()
+    counted = pd.DataFrame([("dealing_reports", reports, "reports", False, "")], columns=of["data_quality"].columns)
+    assert said in page({**of, "market": of["market"].head(0), "data_quality": counted})
