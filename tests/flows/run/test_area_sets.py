@@ -411,7 +411,7 @@ def test_a_run_publishes_draws_shows_and_explains_a_further_set(home: Home) -> N
     code, text = command(home, "explain", "area", "--set", "beat", "s1")
     assert code == 0
     assert "set beat, s1@2026 (s1): rank" in text
-    assert "of 4 (80%" in text
+    assert "of 4 over the next 30 days (80%" in text
 
 
 def test_a_wrong_set_is_refused_with_those_there_are(home: Home) -> None:
