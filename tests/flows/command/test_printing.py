@@ -119,7 +119,11 @@ def test_names_from_a_boundary_file_steer_no_terminal(
     name = "\x1b[2Jnorth\x07"
     checks = pd.DataFrame({"check_name": ["near_list"], "outcome": ["passed"], "detail": [f"Next is {name}."]})
     checks = checks.assign(way_out=None)
-    monkeypatch.setattr("pipeline.publication.publish.read_published", lambda *_: checks)
+    quality = pd.DataFrame({"measure": [], "is_warning": [], "detail": []}, dtype=str)
+    monkeypatch.setattr(
+        "pipeline.publication.publish.read_published",
+        lambda _, table, *__: checks if table == "quality_check" else quality,
+    )
     say_near(SimpleNamespace(path=None), None, None)  # type: ignore[arg-type]
     checks["outcome"] = "warning"
     say_warnings(SimpleNamespace(path=None), None)  # type: ignore[arg-type]

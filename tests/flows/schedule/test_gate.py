@@ -158,7 +158,9 @@ def test_a_good_city_is_ranked_and_its_checks_are_published(city: Callable[[str]
     assert any(found["check"] == "quality" and spread in found["detail"] for found in findings)
     shown = json.loads(harmspot(*CLOCKED, "--home", home, "show", "checks", "--json").stdout)
     assert len(shown) == len(checks)
-    assert json.loads(run(home, "--json").stdout)["warnings"] == [checks.loc["axes_with_data", "detail"], near]
+    *warnings, young = json.loads(run(home, "--json").stdout)["warnings"]
+    assert warnings == [checks.loc["axes_with_data", "detail"], near]
+    assert "no earlier origin is on record" in young
 
 
 CASES = {
@@ -228,10 +230,10 @@ def test_an_empty_window_is_refused(city: Callable[[str], Path], tmp_path: Path)
     config = tmp_path / "config.yaml"
     # Incidents older than the window, newer than the limit of age, so that only the window is empty.
     config.write_text(config.read_text() + "quality: {newest_days: 400}\n")
-    config.write_text(config.read_text().replace("top_k: 2,", "top_k: 2, window_days: 20,"))
+    config.write_text(config.read_text().replace("top_k: 2,", "top_k: 2, window_days: 28,"))
     done = run(home, day="2026-02-01")
     assert done.returncode == 1
-    assert "0 of 0 incidents in the 20 days before the day of the run can be ranked" in done.stderr
+    assert "0 of 0 incidents in the 28 days before the day of the run can be ranked" in done.stderr
     assert "newest" not in done.stderr
     assert runs(home).empty
 

@@ -38,6 +38,7 @@ FREE = {
     "places.top_k",
     "promises.window_days",
     "publication.history_runs",
+    "quality.newest_days",  # an archive is ranked, too
     "quality.outside_share",  # a source may hold much that the map does not
     "quality.warn_at",
     "schedule",

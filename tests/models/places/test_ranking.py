@@ -26,7 +26,7 @@ from tests.soak import sample
 ROOT = Path(__file__).parents[3]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["places"]
 
-ADDED_BY_THE_RUN = {"area_name", "rank_before", "rank_change", "moves_in_if"}
+ADDED_BY_THE_RUN = {"area_name", "rank_before", "rank_change", "horizon_days", "moves_in_if"}
 ADDED_BY_THE_RUN |= {"residents", "street_km", "area_km2", *(column for column, _ in HARM_PER.values())}
 CODEBOOK = pd.DataFrame(
     [
