@@ -13,7 +13,7 @@ from flows.home.settings import FurtherAreas, Settings
 from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, reported_hours
 from flows.run.previous_run import Previous
 from flows.run.quality import NAMED, OUTSIDE_WARNING_SHARE, cover_measure, in_window, missing_days_measure
-from flows.run.repairs import Measure
+from flows.run.repairs import Measure, listed
 from geo.areas import FIGURES, find_overlaps, shared_ground
 from models.area_review.near_list import check_list, moves_in_if, nearest
 from models.area_review.sensitivity import for_review
@@ -72,7 +72,7 @@ def size_measure(areas: gpd.GeoDataFrame, per: str, name: str = "", where: str =
     last = without_size(area_sizes(areas), per)
     if not last:
         return []
-    named = ", ".join(last[:NAMED]) + (" …" if len(last) > NAMED else "")
+    named = listed(last, NAMED)
     detail = f"areas{where} without a figure of {per} above zero: they rank last and are not listed ({named})"
     return [(f"without_{per}{name}", float(len(last)), "areas", True, detail)]
 
@@ -86,9 +86,7 @@ def few_residents_measure(ranking: pd.DataFrame, config: PlacesConfig, name: str
     named = [area for area in ranking.loc[is_first, "area_name"] if area in few]
     if not named:
         return []
-    detail = (
-        f"{', '.join(named[:NAMED])}{' …' * (len(named) > NAMED)}: few live there, so harm per resident says little"
-    )
+    detail = f"{listed(named, NAMED)}: few live there, so harm per resident says little"
     return [(f"few_residents{name}", float(len(named)), "areas", True, detail)]
 
 
@@ -137,8 +135,8 @@ def rank_further_sets(
             check_set(name, in_window(placed), placed["outside_count"], placed["ranked_count"], settings.quality)
         )
         if checks[-1]["outcome"].eq("passed").all():
-            listed = previous.listed_in(name) if previous else frozenset()
-            ranking = rank_set(frames, areas, codebook, config=config, seed=settings.seed, previously_listed=listed)
+            was_listed = previous.listed_in(name) if previous else frozenset()
+            ranking = rank_set(frames, areas, codebook, config=config, seed=settings.seed, previously_listed=was_listed)
             measures += few_residents_measure(ranking, config, f"_{name}")
             rankings.append(ranking.assign(area_set=name, top_k=config.top_k))
             checks.append(check_list(ranking, None, top_k=config.top_k, list_enter=config.list_enter, area_set=name))

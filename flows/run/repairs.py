@@ -52,7 +52,7 @@ def _joined(areas: gpd.GeoDataFrame, suffix: str, where: str) -> list[Measure]:
         return []
     joined = joined.sort_values(["part_count", "area_id"], ascending=[False, True])
     shown = [f"{area_id} ({parts})" for area_id, parts in joined.itertuples(index=False)]
-    text = f"outlines{where} are several features of one id, joined: {_listed(shown)}"
+    text = f"outlines{where} are several features of one id, joined: {listed(shown)}"
     return [("areas_joined" + suffix, float(len(joined)), "areas", False, text)]
 
 
@@ -76,9 +76,10 @@ def _named(repairs: pd.DataFrame) -> str:
         f"{area_id} ({changed_m2:,.0f} m², {changed_share:.1%})"
         for area_id, changed_m2, changed_share in repairs.itertuples(index=False)
     ]
-    return _listed(shown)
+    return listed(shown)
 
 
-def _listed(names: list[str]) -> str:
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+def listed(names: list[str], most: int = NAMED) -> str:
+    """Return at most so many names, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
