@@ -22,6 +22,7 @@ from models.operations.allocation import AllocationConfig
 from models.operations.benefit import BenefitConfig
 from models.operations.crackdowns import CrackdownsConfig
 from models.operations.promises import PromisesConfig
+from models.operations.shifts import Shift, read_shifts
 from models.operations.visits import VisitsConfig
 from models.people_scores.config import PeopleConfig
 from models.places.address_piles import AddressPilesConfig
@@ -159,8 +160,14 @@ class ForceSettings:
     staffing: StaffingSettings
     fidelity: Path
     equity_shares: Path | None
+    shifts: Mapping[str, str]
+    language: str
 
     def __post_init__(self) -> None:
+        try:
+            read_shifts(self.shifts)
+        except ValueError as error:
+            raise SettingsError(f"force.shifts: {error}") from error
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -172,6 +179,11 @@ class ForceSettings:
     def zone(self) -> ZoneInfo:
         """The time zone."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def day_shifts(self) -> tuple[Shift, ...]:
+        """The shifts in their order."""
+        return read_shifts(self.shifts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +335,7 @@ class Settings:
         force = self.force
         deciding = {
             "force": [force.name, force.time_zone, force.crs, force.points_of_interest_layer, force.staffing.note],
+            "shifts": dict(force.shifts),
             "assumed_hours": force.staffing.assumed_total_hours_per_day,
             "areas": force.areas.deciding,
             "further_areas": {name: further.deciding for name, further in force.areas.further.items()},

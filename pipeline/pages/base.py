@@ -12,12 +12,16 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.wording.catalogue import Catalogue
 
-def page_environment(zone: ZoneInfo | None = None) -> Environment:
+
+def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None = None) -> Environment:
     """Return the environment for `templates/`: values are escaped, missing ones are errors, times are local to `zone`.
 
-    A template that shows times cannot be rendered without a zone.
+    A template that shows times cannot be rendered without a zone. `_("text {name}", name=value)` and
+    `_n("{count} area", "{count} areas", count)` are the messages of the catalogue (by default English).
     """
+    catalogue = catalogue or Catalogue()
     environment = Environment(
         loader=PackageLoader("pipeline.pages"),
         autoescape=True,
@@ -33,7 +37,12 @@ def page_environment(zone: ZoneInfo | None = None) -> Environment:
     def day(value: date) -> str:
         return f"{value.day} {value:%B %Y}"
 
-    environment.globals["asset"] = read_asset
+    environment.globals |= {
+        "asset": read_asset,
+        "_": catalogue.html,
+        "_n": catalogue.plural,
+        "lang": catalogue.language,
+    }
     environment.filters |= {
         "number": number,
         "percent": percent,
