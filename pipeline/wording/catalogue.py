@@ -4,6 +4,7 @@ from functools import cache
 from importlib import resources
 from io import BytesIO
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -48,7 +49,7 @@ def read_catalogue(language: str) -> Catalogue:
         return Catalogue(language, _compiled(read_po(file, locale=language)))
 
 
-def _compiled(messages: object) -> Translations:
+def _compiled(messages: Catalog) -> Translations:
     binary = BytesIO()
     write_mo(binary, messages)
     binary.seek(0)
