@@ -39,7 +39,7 @@ from geo.market_shapes import market_polygons, visibility
 from geo.same_place import Boxes, ground_of
 from models.area_review.near_list import check_list
 from models.area_review.sensitivity import Sensitivity, rank_variants
-from models.changes import place_changes, with_rank_before
+from models.changes import ANNOUNCED, place_changes, with_announced, with_rank_before
 from models.forecast.forecast import forecast_cells
 from models.operations.allocation import Allocation, allocate
 from models.operations.history import SAME_CELLS
@@ -189,6 +189,11 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
     places |= {
         table: with_rank_before(places[table], getattr(previous, table, None), key) for table, key in RANKED.items()
     }
+    today = as_of.astimezone(settings.force.zone).date()
+    places |= {
+        table: with_announced(places[table], getattr(previous, table, None), kind, today)
+        for kind, table in CHANGING.items()
+    }
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
     return Products(
         published={**places, "place_change": call(changed_places, places, previous)},
@@ -217,7 +222,7 @@ def unusable_products(
     )
     shown = {
         "area_ranking": with_rank_before(ranking, None, RANKED["area_ranking"]).assign(
-            is_listed=False, moves_out_if=None, moves_in_if=None
+            is_listed=False, moves_out_if=None, moves_in_if=None, **dict.fromkeys(ANNOUNCED)
         ),
         "data_quality": quality,
         "quality_check": checks,
