@@ -78,7 +78,8 @@ def place_changes(before: pd.DataFrame, after: pd.DataFrame, kind: str) -> pd.Da
     if kind not in FIGURES:
         raise ValueError(f"kind={kind!r}: expected area, market or hotspot")
     key, figure = f"{kind}_id", FIGURES[kind][0]
-    both = _join_runs(_with_announced(before, kind), after, key, ["rank", figure, *EXTRA[kind], *MEASURES[kind]])
+    columns = list(dict.fromkeys(["rank", figure, *EXTRA[kind], *MEASURES[kind]]))
+    both = _join_runs(_with_announced(before, kind), after, key, columns)
     was, now = _is_member(both, "before"), _is_member(both, "after")
     # An area that a change of boundaries adds or removes is reported whether it is listed or not.
     was, now = was | ~both["is_there"].to_numpy(), now | ~both["was_there"].to_numpy()

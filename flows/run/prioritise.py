@@ -12,7 +12,14 @@ from flows.home.settings import Settings
 from flows.home.stage import Call
 from flows.home.store_access import open_home_snapshot
 from flows.run.address_piles import address_piles, left_out, not_left_out, pile_measures, pile_table, with_pile_mark
-from flows.run.area_sets import area_sizes, few_residents_measure, rank_further_sets, rank_set, size_measure
+from flows.run.area_sets import (
+    area_sizes,
+    areas_lately,
+    few_residents_measure,
+    rank_further_sets,
+    rank_set,
+    size_measure,
+)
 from flows.run.assembly import (
     Map,
     PeopleFrames,
@@ -30,7 +37,7 @@ from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
 from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
-from flows.run.place_text import evidence_of, read_places_in_words, with_cell_place
+from flows.run.place_text import evidence_of, read_places_in_words, recent_incidents, with_cell_place
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import Measure, data_quality, dealing_measure, map_repairs, record_measures
@@ -139,6 +146,9 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
         )
         pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
+        lately = call(areas_lately, snapshot.connection, ranking, settings)
+        days = previous.days_until(as_of, settings.force.zone) if previous else 1
+        grave = call(recent_incidents, snapshot.connection, in_words, codebook, settings, hidden, days)
         evidence = call(evidence_of, ranking, snapshot.connection, in_words, codebook, settings, hidden)
         of_the_map = [
             *map_repairs(geography),
@@ -159,6 +169,8 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
     places = {
         "area_ranking": ranking,
         "area_evidence": evidence,
+        "area_recent": lately,
+        "recent_incident": grave,
         "area_set_ranking": sets.ranking,
         "sensitivity": reviewed.areas,
         "sensitivity_summary": reviewed.summary,
