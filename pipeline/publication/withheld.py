@@ -115,7 +115,7 @@ def _texts(rows: pa.Table) -> list[str]:
 
 
 def _lists(rows: pa.Table) -> list[str]:
-    return [field.name for field in rows.schema if pa.types.is_list(field.type)]
+    return [field.name for field in rows.schema if field.type == pa.list_(pa.string())]
 
 
 def _names(text: str | None, hidden: Collection[str]) -> bool:
