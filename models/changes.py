@@ -85,7 +85,9 @@ def place_changes(before: pd.DataFrame, after: pd.DataFrame, kind: str) -> pd.Da
     was, now = was | ~both["is_there"].to_numpy(), now | ~both["was_there"].to_numpy()
     changed = both.assign(change=_change(was, now, _real_step(both, figure)))
     if kind == "market":
-        changed["change"] = changed["change"].mask(changed["change"].eq("") & _is_regraded(changed), _grade_step(changed))
+        changed["change"] = changed["change"].mask(
+            changed["change"].eq("") & _is_regraded(changed), _grade_step(changed)
+        )
     changed["why"] = _why(changed, MEASURES[kind], subject="place")
     is_step = changed["change"].isin(["rose", "fell"])
     changed["why"] = changed["why"].mask(is_step, _figure_sentence(changed, kind) + _regraded(changed))
@@ -128,12 +130,11 @@ def _with_announced(before: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Return the table of the predecessor with ANNOUNCED filled by its own rank and figure where they are unknown."""
     known = before.reindex(columns=[*before.columns, *(name for name in ANNOUNCED if name not in before)])
     is_unknown = known["rank_announced"].isna()
-    filled = known.assign(
+    return known.assign(
         rank_announced=known["rank_announced"].astype("Int32").mask(is_unknown, known["rank"].astype("Int32")),
         figure_announced=known["figure_announced"].astype(float).mask(is_unknown, known[FIGURES[kind][0]]),
         announced_on=pd.to_datetime(known["announced_on"].astype(object)).dt.date,
     )
-    return filled
 
 
 def _real_step(both: pd.DataFrame, figure: str) -> Floats:

@@ -94,6 +94,7 @@ def with_cell_place(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     where = cells.set_index("cell_id")[WHERE].reindex(table["cell_id"])
     return table.assign(**{name: where[name].to_numpy() for name in WHERE})
 
+
 RECENT = [
     "position", "incident_id", "occurred_at", "occurred_on", "offence_code", "offence", "harm_days", "area_id",
     *WHERE, "is_coarse",

@@ -79,10 +79,11 @@ def usual_range(weeks: Ints) -> tuple[Floats, Floats]:
     is_wide = variance > mean
     size = np.divide(mean**2, variance - mean, out=np.ones(len(mean)), where=is_wide & (mean > 0))
     share = np.divide(mean, variance, out=np.ones(len(mean)), where=is_wide & (mean > 0))
-    return tuple(  # type: ignore[return-value]
+    lo, hi = (
         np.where(is_wide & (mean > 0), nbinom.ppf(tail, size, share), poisson.ppf(tail, mean))
         for tail in (TAIL, 1 - TAIL)
     )
+    return lo, hi
 
 
 def _profiles(counts: pd.DataFrame, area: Ints, areas: int) -> tuple[Ints, Ints, Ints]:

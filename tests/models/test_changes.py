@@ -21,7 +21,8 @@ TIER = ["person_id", "tier", "score", "p_top_k", "violence_share", "disorder_sha
 
 def areas(*rows: tuple[str, int, bool, float, float, float]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=AREA).assign(
-        crimes_per_officer_hour=float("nan"), harm_per_day=lambda table: table["violence_per_day"] + table["disorder_per_day"]
+        crimes_per_officer_hour=float("nan"),
+        harm_per_day=lambda table: table["violence_per_day"] + table["disorder_per_day"],
     )
 
 
@@ -108,7 +109,9 @@ def test_numbers_are_plain(value: float) -> None:
     assert float(text.replace(",", "")) == pytest.approx(value, rel=0.005, abs=1e-300 if value >= 1e-300 else 1e-299)
 
 
-@pytest.mark.parametrize(("value", "text"), [(1234.4, "1,234"), (99.97, "100"), (12.34, "12.3"), (0.81, "0.81"), (0, "0")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(1234.4, "1,234"), (99.97, "100"), (12.34, "12.3"), (0.81, "0.81"), (0, "0")]
+)
 def test_numbers_by_hand(value: float, text: str) -> None:
     assert plain_number(value) == text
 

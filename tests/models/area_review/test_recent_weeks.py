@@ -22,8 +22,9 @@ def every_day(per_day: np.ndarray) -> pd.DataFrame:
 
 def test_days_and_weeks_by_hand() -> None:
     found = counts(
-        ("a@1", 0, 6, 22, False, 3), ("a@1", 1, 5, 22, False, 2), ("a@1", 6, 0, 3, False, 1), ("a@1", 7, 6, 3, False, 5),
-        ("a@1", 364, 6, 1, False, 4), ("a@1", 370, 0, 1, False, 2), ("b@1", 0, 6, None, False, 1),
+        ("a@1", 0, 6, 22, False, 3), ("a@1", 1, 5, 22, False, 2), ("a@1", 6, 0, 3, False, 1),
+        ("a@1", 7, 6, 3, False, 5), ("a@1", 364, 6, 1, False, 4), ("a@1", 370, 0, 1, False, 2),
+        ("b@1", 0, 6, None, False, 1),
     )  # fmt: skip
     table = compare_weeks(found, AREAS).set_index("area_id")
     a = table.loc["a@1"]
