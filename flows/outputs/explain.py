@@ -95,7 +95,7 @@ def area_lines(row: dict[str, Any]) -> list[str]:
         f"Chance of being among the top {row['top_k']} over {ahead}: {row['p_top_k']:.2f} "
         f"(with the axis weights held fixed {row['p_top_k_fixed_weights']:.2f}, "
         f"by the rates now {row['p_top_k_now']:.2f})",
-        f"Expected harm over {ahead}: {row['harm_per_day']:,.1f} days of guideline prison a day "
+        f"Expected harm over {ahead}: {row['harm_per_day']:,.1f} harm points a day "
         f"(80% between {row['harm_per_day_lo']:,.1f} and {row['harm_per_day_hi']:,.1f})",
         *([f"Harm a year {sizes}"] if sizes else []),
         f"What the score of these days is made of: {shares}",

@@ -88,7 +88,7 @@ def _rank_lines(row: Mapping) -> list[str]:
         f"How likely: {row['p_top_k']:.2f} to be in the top group{_size(row)}; {row['p_top_k_fixed_weights']:.2f} were "
         f"it certain how much each kind of harm weighs. Rank {row['rank']:.0f}; with 80% certainty between "
         f"{row['rank_lo']:.0f} and {row['rank_hi']:.0f}.",
-        f"How much harm: {row['harm_per_year']:.0f} days of guideline prison per year at liberty, with 80% certainty "
+        f"How much harm: {row['harm_per_year']:.0f} harm points per year at liberty, with 80% certainty "
         f"between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}, seen over "
         f"{row['exposure_days']:.0f} days at liberty, of which older ones weigh less.",
     ]
