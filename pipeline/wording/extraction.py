@@ -64,9 +64,13 @@ def _all() -> Iterator[tuple[str, str | tuple[str, ...]]]:
         yield "pipeline/wording/sentences.txt", pattern
     for path in sorted((ROOT / "pipeline" / "pages" / "templates").rglob("*.jinja")):
         with path.open("rb") as file:
-            for _, _, found, _ in babel_extract(file, ["_", "_n"], [], {}):
-                texts = (found,) if isinstance(found, str) else found[:2]
-                yield _name(path), texts[0] if len(texts) == 1 else tuple(str(text) for text in texts)
+            for _, _, found, _ in babel_extract(file, ["_", "_n"], [], {"silent": "false"}):
+                if isinstance(found, str):
+                    yield _name(path), found
+                elif found is not None:  # a message that stands elsewhere has none here
+                    texts = tuple(text for text in found[:2] if text is not None)
+                    if texts:
+                        yield _name(path), texts if len(texts) == 2 else texts[0]
     for path in (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))):
         for found in of_python(path.read_text(encoding="utf-8")):
             yield _name(path), found
