@@ -12,6 +12,11 @@ from pipeline.wording.formats import Formats
 
 ENDS = re.compile(r"(?<=[.:;!?])\s+")  # where a text of several sentences may be cut
 FIELD = re.compile(r"\{(\w+)\}")
+FIGURE = r"(?:less than |more than )?[-+<>]?[\d,.]*\d%?"
+FIGURES = frozenset(  # fields that hold a figure, with or without a number behind the name; all others hold words
+    "all before chance count days delivered due harm hours incidents k least limit more most n other_share outside "
+    "promised rank ranked read share some unknown usual waiting were window".split()
+)
 
 
 def patterns() -> list[str]:
@@ -54,8 +59,10 @@ def _one(english: str, lookup: Callable[[str], str], formats: Formats) -> str | 
 
 
 def _field(value: str, lookup: Callable[[str], str], formats: Formats) -> str:
-    """Return a field's value: a number as the language writes it, words that are a message of their own translated."""
-    return lookup(value) if re.search("[A-Za-z]", value) else formats.rewritten(value)
+    """Return a field's value: a figure as the language writes it, words that are a message themselves translated."""
+    if not re.search("[A-Za-z]", value):
+        return formats.rewritten(value)
+    return _one(value, lookup, formats) or value
 
 
 @cache
@@ -66,6 +73,10 @@ def _expressions() -> list[tuple[str, re.Pattern[str]]]:
 
 
 def _expression(pattern: str) -> str:
-    """Return the expression of a pattern; `{…_n}` and names of figures hold digits, all others any text."""
     parts = FIELD.split(pattern)
-    return "".join(re.escape(part) if at % 2 == 0 else f"(?P<{part}>.+?)" for at, part in enumerate(parts))
+    return "".join(re.escape(part) if at % 2 == 0 else _group(part) for at, part in enumerate(parts))
+
+
+def _group(name: str) -> str:
+    is_figure = re.sub(r"_\d$", "", name) in FIGURES
+    return f"(?P<{name}>{FIGURE if is_figure else '.+?'})"
