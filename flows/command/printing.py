@@ -171,9 +171,7 @@ def print_counts(counts: "BatchCounts", *, as_json: bool) -> None:
     lines = [counts.text()]
     from pipeline.events.reasons import in_words
 
-    lines += [
-        f"  {count:,} left out: {in_words(reason)} ({reason})" for reason, count in counts.dead_by_reason.items()
-    ]
+    lines += [f"  {count:,} left out: {in_words(reason)} ({reason})" for reason, count in counts.dead_by_reason.items()]
     if counts.conflicts:
         lines.append(f"  {counts.conflicts:,} came more than once with different details; one version was used")
     print_object(asdict(counts), lines, as_json=as_json)

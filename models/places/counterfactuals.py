@@ -99,9 +99,7 @@ def _factor(shares: Floats, area: int, outside: int, gap: float, weight: float) 
     return float(np.clip(1 - fall / own, 0.0, 1.0))
 
 
-def _falls_together(
-    top_k: int, shares: Mapping[str, Floats], area: int, outside: int, left: float
-) -> str:
+def _falls_together(top_k: int, shares: Mapping[str, Floats], area: int, outside: int, left: float) -> str:
     """Return the falls to the other area's level on the axes where the area is above it.
 
     `left` is what remains of the gap then: above zero, only an axis on which the area has no figure keeps it above.

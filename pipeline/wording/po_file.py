@@ -13,7 +13,7 @@ from babel.support import Translations
 from pipeline.errors import SettingsError
 
 FIELD = re.compile(r"\{+\s*(\w+)")
-TAG = re.compile(r"</?\w+")
+TAG = re.compile(r"</?(\w+)")
 
 
 def read_messages(path: Path, language: str) -> Catalog:
@@ -30,7 +30,7 @@ def read_messages(path: Path, language: str) -> Catalog:
     except OSError as error:
         raise SettingsError(f"force.messages: {path} cannot be read: {error.strerror}; name a .po file") from error
     except (PoFileError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, PoFileError) else ""
+        line = f", line {error.lineno + 1}" if isinstance(error, PoFileError) else ""
         raise SettingsError(
             f"force.messages: {path}{line}: {error}; write the file as `python -m pipeline.wording template` does"
         ) from error
@@ -72,7 +72,7 @@ def _strange(message: Message, text: str) -> Iterator[str]:
         yield "its braces do not close; write a field as {name}"
     tags = sorted(set(TAG.findall(text)) - {tag for each in ids for tag in TAG.findall(each)})
     if tags:
-        yield f"{tags[0]}> is no tag of the message; write < as &lt;"
+        yield f"<{tags[0]}> is no tag of the message; write < as &lt;"
 
 
 def _is_formattable(text: str) -> bool:
