@@ -109,12 +109,10 @@ def _falls_together(top_k: int, shares: Mapping[str, Floats], area: int, outside
             "No fall of its own crime would take it off the list: it has no officer hours, and an area without them "
             "counts with the mean of the others in crimes per officer-hour."
         )
-    falls = [f"{AXES[axis].noun} by {part_in_words(1 - of[outside] / of[area])}" for axis, of in shares.items()]
-    *others, last = falls
-    return (
-        f"No fall of one measure alone would be enough. It would leave the {top_k} worst if {', '.join(others)} "
-        f"{'and ' if others else ''}{last} fell together."
-    )
+    falls = [(AXES[axis].noun, part_in_words(1 - of[outside] / of[area])) for axis, of in shares.items()]
+    (noun, part), *others = falls
+    told = ", ".join([f"{noun} fell by {part}", *(f"{noun} by {part}" for noun, part in others)])
+    return f"No fall of one measure alone would be enough. It would leave the {top_k} worst if {told}, all together."
 
 
 def part_in_words(share: float) -> str:

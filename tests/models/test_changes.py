@@ -48,10 +48,10 @@ def test_areas_by_hand() -> None:
         "old": "left",
     }
     assert changes["why"].to_dict() == {
-        "a": "Violence, in harm-days a day, went from 9 to 5.",
-        "b": "Violence, in harm-days a day, went from 4 to 8.",
+        "a": "Violence, in harm points a day, went from 9 to 5.",
+        "b": "Violence, in harm points a day, went from 4 to 8.",
         "c": "This place hardly moved; others did.",
-        "d": "Disorder, in harm-days a day, went from 1 to 2.",
+        "d": "Disorder, in harm points a day, went from 1 to 2.",
         "new": "This place was not in the run before.",
         "old": "This place meets no test for the table any more.",
     }
