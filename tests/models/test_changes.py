@@ -53,8 +53,8 @@ def test_areas_by_hand() -> None:
     changes = place_changes(before, after, "area").set_index("place_id")
     assert changes["change"].to_dict() == {"a": "left", "b": "entered", "new": "entered", "old": "left", "up": "rose"}
     assert changes["why"].to_dict() == {
-        "a": "Violence, in harm-days a day, went from 9 to 5.",
-        "b": "Violence, in harm-days a day, went from 4 to 8.",
+        "a": "Violence, in harm points a day, went from 9 to 5.",
+        "b": "Violence, in harm points a day, went from 4 to 8.",
         "new": "This place was not in the run before.",
         "old": "This place meets no test for the table any more.",
         "up": "Harm went from 1,230 to 1,540 harm points a day.",

@@ -39,24 +39,24 @@ def test_the_reports_named_bring_the_area_on_and_far_fewer_do_not() -> None:
 def test_an_empty_list_says_who_is_nearest_how_near_and_why_nobody_is_on() -> None:
     table = ranked(CLOSE)
     summary = pd.DataFrame(
-        {"variant": ["published", "x", "y"], "meaning": ["", "half-life 90 days", "equal weights of the axes"],
+        {"variant": ["published", "x", "y"], "meaning": ["", "half-life 90 days", "equal weights of the measures"],
          "largest_p_top_k": [0.3, 0.25, 0.41]}
     )  # fmt: skip
     check = check_list(table, summary, top_k=1, list_enter=0.6).iloc[0]
     assert check["outcome"] == "warning"
     name, chance = table.iloc[0]["area_name"], table.iloc[0]["p_top_k"]
-    start = f"No area is on the target list; the nearest is {name}, with a chance of {chance:.2f} of the top 1 (the "
-    assert check["detail"].startswith(start + "list begins at 0.60). " + table.iloc[0]["moves_in_if"])
+    start = f"No area is on the list; the nearest is {name}, with a chance of {chance:.0%} of being among the 1 worst (the "
+    assert check["detail"].startswith(start + "list begins at 60%). " + table.iloc[0]["moves_in_if"])
     some = int((table["p_top_k"] > 0.1).sum())
-    assert f"{some} areas have a chance above 0.10 and lie too close together" in check["detail"]
-    assert "from 0.25 (half-life 90 days) to 0.41 (equal weights of the axes)" in check["detail"]
+    assert f"{some} areas have a chance above 10% and lie too close together" in check["detail"]
+    assert "from 25% (half-life 90 days) to 41% (equal weights of the measures)" in check["detail"]
 
 
 def test_beside_a_list_the_next_area_is_named_without_a_warning() -> None:
     table = ranked(events(("a", "robbery", 900), ("b", "robbery", 30), ("c", "robbery", 1)))
     checks = check_list(table, None, top_k=1, list_enter=0.6)
     assert checks["outcome"].tolist() == ["passed"]
-    assert (near_line(checks) or "").startswith("Next on the target list is B, with a chance of")
+    assert (near_line(checks) or "").startswith("Next on the list is B, with a chance of")
     assert near_line(check_list(table, None, top_k=1, list_enter=0.6, area_set="beat")) is None
     assert nearest(table)["area_id"].tolist() == ["b", "c"]  # the others have no incident
 
@@ -81,5 +81,5 @@ def test_an_empty_list_of_areas_that_the_rates_tell_apart_does_not_call_them_clo
     table = ranked(CLOSE).assign(p_top_k_now=[0.99, *[0.0] * 5], is_listed=False)
     check = check_list(table, None, top_k=1, list_enter=0.6, area_set="beat").iloc[0]
     assert "too close together" not in check["detail"]
-    assert "The rates now put 1 among the first 1 with a chance of at least 0.60, but what the days" in check["detail"]
+    assert "By the level of harm now 1 would be among the 1 worst with a chance of at least 60%" in check["detail"]
     assert check["way_out"] == "The limits stay as they are."  # table sensitivity is of the main set

@@ -28,7 +28,7 @@ def test_the_lower_bound_decides_and_says_so() -> None:
     assert verdict()["is_accepted"]
     refused = verdict(prison_days=35.0)
     assert not refused["is_accepted"]
-    assert refused["why"] == "rejected: at least 40.0 harm-days averted (80%) against 40.0 days of custody and prison"
+    assert refused["why"] == "rejected: at least 40.0 harm points prevented (80%) against 40.0 days of custody and prison"
 
 
 @pytest.mark.parametrize("name", ["harm_averted", "harm_averted_lo", "harm_averted_hi", "custody_days", "prison_days"])
@@ -65,7 +65,7 @@ OPERATION = {
 
 @pytest.mark.parametrize("missing", [("expected_averted",), ("expected_averted_lo",), tuple(OPERATION)[4:]])
 def test_an_operation_that_cannot_fail_is_refused(missing: tuple[str, ...]) -> None:
-    """300 harm-days averted (80 to 600), with no chance of nothing, was accepted against 30 days."""
+    """300 harm points prevented (80 to 600), with no chance of nothing, was accepted against 30 days."""
     sure = {**OPERATION, "harm_averted": 300.0, "harm_averted_lo": 80.0, "harm_averted_hi": 600.0, "prison_days": 25.0}
     assert verdict(**sure)["is_accepted"]
     refused = verdict(**{**sure, **dict.fromkeys(missing)})
@@ -112,7 +112,7 @@ def test_the_expectation_decides_where_it_is_stated() -> None:
     accepted = verdict(**failing, p_averts_more=0.143)
     assert accepted["is_accepted"]
     assert accepted["why"] == (
-        "accepted: at least 36.0 harm-days averted in expectation (80%, the share of operations that work taken as "
+        "accepted: at least 36.0 harm points prevented in expectation (80%, the share of operations that work taken as "
         "known) against 35.0 days of custody and prison; it averts more than these with probability 0.14"
     )
     assert not verdict(**{**failing, "expected_averted": 30.0})["is_accepted"]  # the interval does not hold its middle

@@ -44,8 +44,8 @@ def test_a_listed_person_hears_why_how_sure_until_when_and_how_to_contest() -> N
         "target_high_rate_serious",
         "decided: i7, i8",
         "between 1 and 6",
-        "0.91",
-        "0.94",
+        "91%",
+        "94%",
         "violence makes 70%",
         "would stand 12th without violence, 3rd without disorder, 1st without use of minors. Nobody scored is",
         "Heaviest evidence: i1, i2",
@@ -156,8 +156,8 @@ def test_help_that_was_offered_and_taken_says_when() -> None:
 
 def test_what_moves_a_person_out() -> None:
     words = counterfactual_text(20, 0.4, 0.83, "i9", 0.31, 6)
-    assert "below 0.40 (now 0.83)" in words
+    assert "below 40% (now 83%)" in words
     assert "about 6 months" in words
-    assert "If i9 did not count, the chance would be 0.31: off the list." in words
+    assert "If i9 did not count, the chance would be 31%: off the list." in words
     assert "more than three years" in counterfactual_text(20, 0.4, 0.83, "i9", 0.5, None)
     assert "not enough by itself" in counterfactual_text(20, 0.4, 0.83, "i9", 0.5, None)

@@ -119,11 +119,11 @@ def test_a_refusal_names_each_failed_check_with_figures_and_the_way_out() -> Non
 @pytest.mark.parametrize(
     ("missing", "assumed", "said"),
     [
-        (("minors",), (), "Use of minors has no data, so its weight is spread over the other axes (20.0% of"),
+        (("minors",), (), "Use of minors has no data, so its weight is spread over the other measures (20.0% of"),
         (("minors", "disorder"), (), "Disorder and use of minors have no data, so their weights are spread"),
-        (("minors",), ("ratio",), "over the other axes; crimes per officer-hour rests on an assumption (40.0% of"),
-        (("violence", "disorder", "minors", "ratio"), (), "No axis has data (100% of"),
-        ((), (), "Every axis has data (0% of"),
+        (("minors",), ("ratio",), "over the other measures; crimes per officer-hour rests on an assumption (40.0% of"),
+        (("violence", "disorder", "minors", "ratio"), (), "No measure has data (100% of"),
+        ((), (), "Every measure has data (0% of"),
     ],
 )
 def test_the_check_of_axes_says_where_the_weight_goes(
@@ -199,6 +199,6 @@ def test_limits_out_of_range_are_refused(name: str, value: float) -> None:
 def test_a_flagged_forecast_is_a_warning_in_words() -> None:
     record = pd.DataFrame({"is_off": [False, True], "off_because": [None, "too low by about 5×"]})
     check = check_forecasts(record).iloc[0]
-    assert (check["outcome"], check["detail"]) == ("warning", "The forecast is flagged: too low by about 5×.")
+    assert (check["outcome"], check["detail"]) == ("warning", "Earlier forecasts were wrong: too low by about 5×.")
     assert check_forecasts(record.iloc[:1])["outcome"].tolist() == ["passed"]
     assert check_forecasts(record.iloc[:0]).empty
