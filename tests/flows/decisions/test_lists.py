@@ -563,7 +563,7 @@ def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None
     arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat()]
     asked = ["--reason", "court order seven", "--purpose", "right to erasure", "--reader", READER]
     before = len(people(home))
-    first = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", *asked])
+    first = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", "--yes", *asked])
     assert first.exit_code == 1
     assert "no person with that id" in first.output
     assert "P-typo" not in first.output
@@ -571,7 +571,7 @@ def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None
     with open_home_store(home) as store:
         assert store.resolve_pseudonym(home.pseudonym_of("P-typo")) == TOMBSTONE
     assert len(people(home)) == before
-    again = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", *asked])
+    again = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", "--yes", *asked])
     assert (again.exit_code, again.output) == (first.exit_code, first.output)
 
 
