@@ -41,7 +41,7 @@ def read_places(gazetteer: Gazetteer, folder: Path) -> pd.DataFrame:
         )
     if (twice := places[places["key"].duplicated()]).size:
         raise ValueError(
-            f"gazetteer {path}, row {twice.index[0]}: {twice['key'].iloc[0]!r} has two points; keep one row of each place"
+            f"gazetteer {path}, row {twice.index[0]}: {twice['key'].iloc[0]!r} has two points; keep one row"
         )
     return places[["key", "lon", "lat"]].reset_index(drop=True)
 
