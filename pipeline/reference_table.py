@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ class TableFile:
     def refuse(self, values: pd.Series, is_wrong: pd.Series, expected: str) -> None:
         """Raise the error with row, column and value of the first wrong cell, if there is one."""
         if is_wrong.any():
-            row = is_wrong.idxmax()
+            row: Any = is_wrong.idxmax()
             raise self.error(
                 f"{self.what} {self.path}, row {row}, column {values.name}: {values[row]!r}: expected {expected}"
             )
@@ -87,7 +87,9 @@ class TableFile:
         return typed
 
     def _typed(self, values: pd.Series, column: Column) -> pd.Series:
-        is_blank = values == ""
+        is_blank = values.eq("")
+        typed: Any = values
+        is_wrong: Any = is_blank
         if column.kind == "number":
             is_plain = values.str.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
             typed = pd.to_numeric(values.where(is_plain), errors="coerce").astype(float)
@@ -99,11 +101,11 @@ class TableFile:
         elif column.kind == "truth":
             typed = values.str.lower().map(_TRUTH)
             is_wrong = typed.isna()
-        else:
-            typed = values
-            is_wrong = ~values.isin(column.one_of) if column.one_of else is_blank
+        elif column.one_of:
+            is_wrong = ~values.isin(column.one_of)
         self.refuse(values, is_wrong & ~(is_blank & column.is_optional), column.expected)
-        return typed.astype(bool) if column.kind == "truth" and not is_blank.any() else typed
+        made: pd.Series = typed.astype(bool) if column.kind == "truth" and not is_blank.any() else typed
+        return made
 
     def read_text(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """Read every cell as text without blanks at its ends, and what was guessed; blank rows are left out.

@@ -183,7 +183,7 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
     from flows.decisions.erasure import erase_person, preview_erasure
 
     if not is_sure:
-        if not sys.stdin.isatty():
+        if not is_terminal():
             raise click.UsageError("an erasure cannot be undone, and nobody can be asked here; add --yes to go on")
         found = preview_erasure(home, person, reader=reader, purpose=purpose)
         click.echo(
@@ -206,3 +206,8 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
         f"{outcome}: {done.revoked_lists} active lists revoked, "
         f"{done.emptied_letters} dead letters emptied; later runs exclude the person, whatever their clocks"
     )
+
+
+def is_terminal() -> bool:
+    """Return whether somebody can be asked."""
+    return sys.stdin.isatty()

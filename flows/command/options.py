@@ -41,7 +41,7 @@ class NearGroup(click.Group):
         return super().resolve_command(context, args)
 
 
-class NearChoice(click.Choice):  # type: ignore[type-arg] # generic in its stub alone
+class NearChoice(click.Choice):
     """A choice that names the nearest word to an unknown one."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
