@@ -14,7 +14,7 @@ from geo.vector_file import read_vector_file
 COLUMNS = ("name", "kind")
 
 
-def read_institutions(path: Path, crs: Any, *, radius_m: float) -> gpd.GeoDataFrame:
+def read_institutions(path: Path, crs: Any, *, radius_m: float, table: pd.DataFrame | None = None) -> gpd.GeoDataFrame:
     """Read institutions and return the ground on which incidents count as recorded there.
 
     Parameters
@@ -26,6 +26,8 @@ def read_institutions(path: Path, crs: Any, *, radius_m: float) -> gpd.GeoDataFr
         Metric coordinate system of the result.
     radius_m : float
         Metres around an institution without a radius of its own.
+    table : pd.DataFrame | None
+        Rows of a CSV file, checked: name, kind, lon, lat (degrees), maybe radius_m. None for a map file.
 
     Returns
     -------
@@ -39,7 +41,10 @@ def read_institutions(path: Path, crs: Any, *, radius_m: float) -> gpd.GeoDataFr
         in degrees, or a radius is below zero.
     """
     target = metric_crs(crs, what="institutions")
-    source = _read_csv(path) if path.suffix.lower() == ".csv" else read_vector_file(path, columns=list(COLUMNS))
+    if table is None:
+        source = read_vector_file(path, columns=list(COLUMNS))
+    else:
+        source = gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs="EPSG:4326")
     names, kinds = (source[column].astype("str").str.strip().where(source[column].notna(), "") for column in COLUMNS)
     if (is_blank := names.eq("") | kinds.eq("")).any():
         raise ValueError(f"{path}: institution {int(np.flatnonzero(is_blank)[0]) + 1} has no name or no kind")
@@ -73,19 +78,6 @@ def institutions_at(points: pd.DataFrame, institutions: gpd.GeoDataFrame) -> pd.
     return pd.DataFrame(
         {column: np.array([*institutions[column], None], dtype=object)[first] for column in COLUMNS}, index=points.index
     )
-
-
-def _read_csv(path: Path) -> gpd.GeoDataFrame:
-    if not path.exists():
-        raise ValueError(f"{path}: no such file")
-    table = pd.read_csv(path)
-    missing = {*COLUMNS, "lon", "lat"} - set(table.columns)
-    if missing:
-        raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; it has {list(table.columns)}")
-    lon, lat = (pd.to_numeric(table[column], errors="coerce").astype(float) for column in ("lon", "lat"))
-    if (is_bad := ~(lon.abs().le(180) & lat.abs().le(90))).any():
-        raise ValueError(f"{path}: institution {int(np.flatnonzero(is_bad)[0]) + 1}: lon, lat are no degrees")
-    return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(lon, lat), crs="EPSG:4326")
 
 
 def _radii(source: gpd.GeoDataFrame, path: Path, radius_m: float) -> pd.Series:

@@ -1,14 +1,14 @@
 """Sections of YAML files as dataclasses: keys, paths and types are checked against the annotations of their fields."""
 
 import dataclasses
-import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pipeline.errors import SettingsError
+from pipeline.near_words import did_you_mean
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def checked_keys(kind: Any, value: Any, folder: Path, where: str, at: str = "") 
         path = f"{at}." if at else ""
         for key in value:
             if key not in kinds:
-                raise SettingsError(f"{where}: unknown key {path + str(key)!r}; {_nearest(str(key), kinds)}")
+                raise SettingsError(f"{where}: unknown key {path + str(key)!r}; {did_you_mean(str(key), kinds)}")
         return {key: checked_keys(kinds[key], item, folder, where, path + key) for key, item in value.items()}
     if get_origin(kind) is tuple and isinstance(value, list):
         return [checked_keys(get_args(kind)[0], item, folder, where, at) for item in value]
@@ -81,11 +81,6 @@ def _type_of(sections: Sections, name: str, where: str) -> type:
 
 def _resolved(path: str, folder: Path) -> Path:
     return (folder / path).resolve()
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
 
 
 _TYPE_NAMES: dict[Any, str] = {

@@ -27,6 +27,7 @@ SHARED = {
         "pipeline.complete_file",
     ),
     *("pipeline.typed_sections", "pipeline.complete_folder", "pipeline.terminal_text"),
+    *("pipeline.near_words", "pipeline.reference_table"),
 }
 PIPELINE = {
     "pipeline.errors": set(),
@@ -36,7 +37,9 @@ PIPELINE = {
     "pipeline.complete_folder": {"pipeline.complete_file"},
     "pipeline.clock": {"pipeline.errors"},
     "pipeline.terminal_text": set(),
-    "pipeline.typed_sections": {"pipeline.errors"},
+    "pipeline.near_words": set(),
+    "pipeline.reference_table": {"pipeline.errors", "pipeline.near_words"},
+    "pipeline.typed_sections": {"pipeline.errors", "pipeline.near_words"},
     "pipeline.database": {"pipeline.errors"},
     "pipeline.messages": SHARED,
     "pipeline.privacy": SHARED,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from flows.command.options import FILE, FOLDER, Moment
+from flows.command.options import FILE, FOLDER, Moment, NearGroup
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
@@ -43,7 +43,7 @@ VERBS = {
 }
 
 
-class Verbs(click.Group):
+class Verbs(NearGroup):
     """A command group that imports the module of a verb when the verb is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, json_option, pass_home, reading_options
+from flows.command.options import Day, NearGroup, json_option, pass_home, reading_options
 from flows.command.printing import print_frame
 from models.governance.audits import REPORTS
 from pipeline.terminal_text import inert
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DRAFTED = ("feedback", "displacement")  # keys of flows.outputs.audit_page.INTROS, too slow to import for --help
 
 
-@click.group("audit")
+@click.group("audit", cls=NearGroup)
 def command() -> None:
     """Sign reports on fairness, feedback and displacement, verify the access log, check an export, erase a person.
 
@@ -165,20 +165,33 @@ def embargoes(home: "Home", purpose: str | None, reader: str | None, as_json: bo
 @command.command("erase")
 @click.argument("person")
 @click.option("--reason", metavar="TEXT", required=True, help="Who asked and on what legal ground, in a sentence.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask; needed in scripts, where nobody can answer.")
 @reading_options
 @pass_home
-def erase(home: "Home", person: str, reason: str, purpose: str | None, reader: str | None) -> None:
+def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | None, reader: str | None) -> None:
     """Erase PERSON, given by pseudonym or by the force's own id; a tombstone remains, so that old hashes still verify.
+
+    Shows what would be erased, in counts, and asks first: it cannot be undone.
 
     Exits 1 if nothing was stored under the id, also when repeated; the tombstone remains in that case, too.
 
     \b
     Example:
-      harmspot --home town audit erase P000123 --reason "court order 7, records sealed" \\
+      harmspot --home town audit erase P000123 --yes --reason "court order 7, records sealed" \\
           --purpose "right to erasure" --reader "Records, M. Ito"
     """
-    from flows.decisions.erasure import erase_person
+    from flows.decisions.erasure import erase_person, preview_erasure
 
+    if not is_sure:
+        if not is_terminal():
+            raise click.UsageError("an erasure cannot be undone, and nobody can be asked here; add --yes to go on")
+        found = preview_erasure(home, person, reader=reader, purpose=purpose)
+        click.echo(
+            f"Under the id {'one person is' if found.is_known else 'nobody is'} stored. Erasing deletes identity and "
+            f"published rows, revokes {found.list_count} lists in use and deletes {found.copy_count} copies of the "
+            "store. It cannot be undone."
+        )
+        click.confirm("Erase?", abort=True)
     done = erase_person(home, person, reader=reader, purpose=purpose, reason=reason)
     if not done.is_known:
         click.secho(
@@ -193,3 +206,8 @@ def erase(home: "Home", person: str, reason: str, purpose: str | None, reader: s
         f"{outcome}: {done.revoked_lists} active lists revoked, "
         f"{done.emptied_letters} dead letters emptied; later runs exclude the person, whatever their clocks"
     )
+
+
+def is_terminal() -> bool:
+    """Return whether somebody can be asked."""
+    return sys.stdin.isatty()

@@ -12,6 +12,7 @@ from flows.command.options import (
     FOLDER,
     PATH,
     Day,
+    NearGroup,
     area_set_option,
     json_option,
     page_option,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from flows.home.home import Home
 
 
-@click.group("evaluate")
+@click.group("evaluate", cls=NearGroup)
 def command() -> None:
     """Score forecasts, area rankings and person rates against outcomes, and test for near repeats.
 

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import area_set_option, json_option, pass_home, reading_options
+from flows.command.options import NearGroup, area_set_option, json_option, pass_home, reading_options
 from flows.command.printing import print_object
 
 if TYPE_CHECKING:
     from flows.home.home import Home
 
 
-@click.group("explain")
+@click.group("explain", cls=NearGroup)
 def command() -> None:
     """Explain the rank of an area or person: the evidence behind it and what would change it.
 

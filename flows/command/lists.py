@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, json_option, pass_home, reading_options
+from flows.command.options import Day, NearGroup, json_option, pass_home, reading_options
 from flows.command.printing import print_frame
 from pipeline.terminal_text import inert
 
@@ -26,7 +26,7 @@ by_option = click.option("--by", metavar="NAME", required=True, help="Who is acc
 reason_option = click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence.")
 
 
-@click.group("lists")
+@click.group("lists", cls=NearGroup)
 def command() -> None:
     """Register, open, approve, override, revoke and export the lists of people. None is active until approved.
 

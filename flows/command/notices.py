@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.command import Moment
-from flows.command.options import json_option, pass_home, reading_options
+from flows.command.options import NearGroup, json_option, pass_home, reading_options
 from flows.command.printing import print_frame, print_object
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SHOWN = ["notice_id", "state", "subject", "serve_by", "first_day", "last_day", "
 SHOWN_WITH_PEOPLE = [name for name in SHOWN if name not in ("first_day", "last_day")]  # room for the pseudonym
 
 
-@click.group("notices")
+@click.group("notices", cls=NearGroup)
 def command() -> None:
     """List, read, review, approve, serve and close notices: draft → reviewed → approved → served → kept or broken.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.near_words import did_you_mean
+
 if TYPE_CHECKING:
     from flows.home.home import Home
 
@@ -24,6 +26,27 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 PATH = click.Path(path_type=Path)
 COUNT = click.IntRange(1)
 ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
+
+
+class NearGroup(click.Group):
+    """A group that names the nearest verb to an unknown one."""
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the named verb; fail with the nearest one."""
+        if args and not args[0].startswith("-") and self.get_command(context, args[0]) is None:
+            near = did_you_mean(args[0], self.list_commands(context), listing="verbs are")
+            context.fail(f"no verb {args[0]!r}; {near}")
+        return super().resolve_command(context, args)
+
+
+class NearChoice(click.Choice):
+    """A choice that names the nearest word to an unknown one."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return what is said of a word that is none of the choices."""
+        return f"{value!r} is not known; {did_you_mean(str(value), map(str, self.choices), listing='choose from')}"
 
 
 class Amount(click.FloatRange):

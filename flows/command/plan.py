@@ -14,6 +14,7 @@ from flows.command.options import (
     FOLDER,
     Amount,
     Day,
+    NearGroup,
     json_option,
     limit_option,
     pass_any_home,
@@ -35,7 +36,7 @@ RECORDED = (
 )  # fmt: skip
 
 
-@click.group("plan")
+@click.group("plan", cls=NearGroup)
 def command() -> None:
     """Print the plans of a run, register and record operations. No plan takes effect until a named person decides.
 

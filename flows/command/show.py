@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command.options import (
+    NearChoice,
     area_set_option,
     json_option,
     limit_option,
@@ -82,7 +83,7 @@ def shown_table(name: str) -> Shown:
 
 
 @click.command("show")
-@click.argument("table", type=click.Choice(list(TABLES)))
+@click.argument("table", type=NearChoice(list(TABLES)))
 @run_option
 @area_set_option
 @limit_option

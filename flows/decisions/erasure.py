@@ -24,6 +24,27 @@ class Erasure:
     emptied_letters: int
 
 
+@dataclass(frozen=True, slots=True)
+class ErasurePreview:
+    """What an erasure would find: whether a person is stored under the id, lists in use, copies of the store."""
+
+    is_known: bool
+    list_count: int
+    copy_count: int
+
+
+def preview_erasure(home: Home, person: str, *, reader: str | None, purpose: str | None) -> ErasurePreview:
+    """Return what `erase_person` would end and delete, in counts; logged, and nothing is changed."""
+    require_purpose(reader, purpose)
+    person_id = home.pseudonym_of(person)
+    with at_desk(home) as desk:
+        desk.store.refuse_mentions({"reader": reader, "purpose": purpose})
+        home.log_access("erase_preview", {"people": 1}, reader=reader, purpose=purpose)
+        is_named = person != person_id and desk.store.is_named(person)
+        is_known = is_named or desk.store.resolve_pseudonym(person_id) not in (None, TOMBSTONE)
+        return ErasurePreview(is_known, len(lists_holding(desk, person_id)), len(copies_of(home.store)))
+
+
 def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | None, reason: str) -> Erasure:
     """Erase a person given by pseudonym or by the force's own id; the access log records reader and reason first.
 

@@ -1,5 +1,6 @@
 """Benefit cases of proposed arrests and operations, read from a file."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from flows.home.settings import yaml_problem
 from models.operations.benefit import NUMBERS, weigh
 from pipeline.errors import SourceError
+from pipeline.near_words import did_you_mean
 from pipeline.privacy.pii_guard import PSEUDONYM
 
 KINDS = ("arrest", "operation")
@@ -25,9 +28,9 @@ def weigh_file(path: Path) -> pd.DataFrame:
         If a proposal is invalid. The error gives its position in the file, not its id, which might identify a person.
     """
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise SourceError(f"proposals {path}: not readable as YAML ({type(error).__name__})") from None
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SourceError(f"proposals {path}: not readable as YAML{yaml_problem(error)}") from None
     if not isinstance(content, list) or not content:
         raise SourceError(f"proposals {path}: expected a list of proposals")
     for number, proposal in enumerate(content, start=1):
@@ -46,8 +49,9 @@ def _check(path: Path, number: int, proposal: Any) -> None:
         raise SourceError(f"{where}: proposal_id names a person; give the proposal its own number")
     if proposal["kind"] not in KINDS:
         raise SourceError(f"{where}: kind={proposal['kind']!r}: expected {' or '.join(KINDS)}")
-    if unknown := sorted(set(proposal) - {"proposal_id", "kind", *NUMBERS}):
-        raise SourceError(f"{where}: unknown {unknown[0]!r}; known are {', '.join(NUMBERS)}")
+    if unknown := sorted(map(str, set(proposal) - {"proposal_id", "kind", *NUMBERS})):
+        raise SourceError(f"{where}: unknown {unknown[0]!r}; {did_you_mean(str(unknown[0]), NUMBERS)}")
     for name in filter(proposal.__contains__, NUMBERS):
-        if isinstance(proposal[name], bool) or not isinstance(proposal[name], int | float | None):
-            raise SourceError(f"{where}: {name} is not a number")
+        value = proposal[name]
+        if isinstance(value, bool) or not isinstance(value, int | float | None) or not math.isfinite(value or 0):
+            raise SourceError(f"{where}: {name} is not a number; write one such as 4.5, with a point")

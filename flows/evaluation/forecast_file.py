@@ -11,6 +11,7 @@ from pyproj import Transformer
 from geo.cells import Grid
 from models.forecast.forecast import ForecastConfig, forecast_cells
 from pipeline.errors import SourceError
+from pipeline.reference_table import Column, TableFile
 
 CANONICAL = ("occurred_at", "offence", "lon", "lat")
 
@@ -80,15 +81,9 @@ def _times(values: pd.Series, path: Path) -> pd.Series:
 
 def read_weights(path: Path) -> pd.Series:
     """Return harm_days by offence from a CSV `offence,harm_days`; raise SourceError if it is malformed."""
-    table = pd.read_csv(path, dtype={"offence": "str"})
-    if not {"offence", "harm_days"} <= set(table.columns):
-        raise SourceError(f"{path}: expected columns offence,harm_days; it has {', '.join(table.columns)}")
-    bad = table[~(pd.to_numeric(table["harm_days"], errors="coerce") >= 0) | table["offence"].duplicated()]
-    if len(bad):
-        row = bad.iloc[0]
-        raise SourceError(f"{path}: offence {row['offence']!r} with harm_days {row['harm_days']!r}: "
-                          "expected each offence once, with a number of at least 0")  # fmt: skip
-    return table.set_index("offence")["harm_days"].astype(float)
+    columns = {"offence": Column("an offence"), "harm_days": Column("a number of at least 0", "number", least=0)}
+    table = TableFile(path, "harm weights", SourceError).read(columns, key=("offence",))
+    return table.set_index("offence")["harm_days"]
 
 
 def forecast_file(

@@ -18,6 +18,7 @@ from flows.run.area_sets import area_sizes, further_set
 from flows.run.assembly import Map, officer_hours, place_incidents, query, read_map, read_run_codebook
 from models.area_review.sizes import sized_hours
 from pipeline.errors import StoreError
+from pipeline.near_words import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class PlacedCity:
         if area_set in (None, sets.set):
             return read(), self._sized(hours, geography.areas)
         if area_set not in geography.further:
-            known = ", ".join([sets.set, *sorted(geography.further)])
-            raise StoreError(f"no set of areas {area_set!r}; the settings have {known}")
+            near = did_you_mean(area_set, [sets.set, *sorted(geography.further)], listing="the settings have")
+            raise StoreError(f"no set of areas {area_set!r}; {near}")
         with further_set(self.connection, area_set, geography, hours, self.until, self.settings) as hours_of_set:
             return read(), self._sized(hours_of_set, geography.further[area_set])
 

@@ -444,17 +444,19 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SettingsError(f"configuration {path}: {error.strerror}; give an existing file with --config") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"configuration {path}: not readable as YAML{_yaml_problem(error)}") from None
+        raise SettingsError(f"configuration {path}: not readable as YAML{yaml_problem(error)}") from None
     if not isinstance(content, dict):
         raise SettingsError(f"configuration {path}: expected sections such as `force:`, found {type(content).__name__}")
     return content
 
 
-def _yaml_problem(error: Exception) -> str:
+def yaml_problem(error: Exception) -> str:
     """Return the place and kind of a YAML error, without any text of the file, which may hold passwords."""
+    if isinstance(error, OSError):
+        return f": {error.strerror}"
     mark = getattr(error, "problem_mark", None)
     if mark is None:
-        return ""
+        return ": not UTF-8 text" if isinstance(error, UnicodeDecodeError) else ""
     problem = re.split("['\"]", getattr(error, "problem", None) or "")[0].strip()  # quoted text comes from the file
     return f": line {mark.line + 1}, column {mark.column + 1}: {problem}"
 

@@ -17,6 +17,7 @@ from models.people_lists.explain import explain_person
 from models.people_lists.lists import decision
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
+from pipeline.near_words import did_you_mean
 from pipeline.pages.base import days_ahead, local_moments
 from pipeline.publication.publish import read_published, runs
 from pipeline.store.interface import TOMBSTONE
@@ -54,7 +55,10 @@ def read_ranking(home: Home, area_set: str | None, run_id: str | None) -> pd.Dat
     of_set = further[further["area_set"] == area_set].reset_index(drop=True)
     if of_set.empty:
         names = ", ".join([f"{main} (the main one)", *sorted(set(further["area_set"]))])
-        raise PublicationError(f"set {area_set!r} is not in the run; its sets: {names}; see force.areas.further")
+        near = did_you_mean(area_set, [main, *further["area_set"].unique()])
+        raise PublicationError(
+            f"set {area_set!r} is not in the run; {near}; its sets: {names}; see force.areas.further"
+        )
     return of_set
 
 
@@ -64,7 +68,9 @@ def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = 
     raw_id = ranking["area_id"].str.rsplit("@", n=1).str[0]
     is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
     if is_match.sum() != 1:
-        raise PublicationError(f"area {area!r}: {is_match.sum()} areas match; known: {', '.join(ranking['area_id'])}")
+        known = dict.fromkeys([*ranking["area_name"], *raw_id, *ranking["area_id"]])
+        near = did_you_mean(area, known) if not is_match.any() else "give one by its area_id"
+        raise PublicationError(f"area {area!r}: {is_match.sum()} areas match; {near}")
     row = to_json_rows(ranking[is_match])[0]
     piles = read_published(home.path, "address_pile", run_id)  # by areas of the main set alone
     is_here = piles["area_id"].eq(row["area_id"]) & piles["is_address_pile"].astype(bool) & ("area_set" not in row)

@@ -1,6 +1,10 @@
 """Address piles of a run: found, published, counted, left out of visits and hot spots unless the force allows them."""
 
+from pathlib import Path
+from typing import Any
+
 import duckdb
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
@@ -10,8 +14,17 @@ from flows.run.quality import Measure
 from geo.area_centres import metres_to_centre
 from geo.institutions import institutions_at, read_institutions
 from models.places.address_piles import CELL, CELL_COLUMNS, POINT, AddressPiles, find_address_piles
+from pipeline.near_words import did_you_mean
+from pipeline.reference_table import Column, TableFile
 
 OF_RECORDING = ("rounded_point", "area_centre", "default_point")
+INSTITUTIONS = {
+    "name": Column("a name"),
+    "kind": Column("a kind, such as police or hospital"),
+    "lon": Column("degrees from -180 to 180", "number", least=-180, most=180),
+    "lat": Column("degrees from -90 to 90", "number", least=-90, most=90),
+    "radius_m": Column("metres, 0 or more, or blank", "number", least=0, is_optional=True),
+}
 PUBLISHED = ("cell_id", "area_id", "rank", "is_allowed", *(name for name in CELL_COLUMNS if name not in CELL))
 
 
@@ -33,16 +46,24 @@ def address_piles(
     marks = points[POINT].assign(centre_m=metres_to_centre(points, geography.areas), name=None, institution_kind=None)
     names: list[str] = []
     if (path := settings.force.institutions) is not None:
-        institutions = read_institutions(path, geography.areas.crs, radius_m=config.institution_m)
+        institutions = known_institutions(path, geography.areas.crs, radius_m=config.institution_m)
         marks[["name", "institution_kind"]] = institutions_at(points, institutions)
         names = institutions["name"].tolist()
     for allowed in settings.visits.allowed_addresses:
         if allowed not in names and allowed not in set(geography.cells["cell_id"]):
             raise SettingsError(
                 f"visits.allowed_addresses: {allowed!r} is neither a cell_id of today's grid nor the name of an "
-                "institution in force.institutions; `harmspot show piles` lists the address piles"
+                f"institution in force.institutions; {did_you_mean(allowed, names, listing='named are')} "
+                "`harmspot show piles` lists the address piles"
             )
     return find_address_piles(events.drop(columns=["x_m", "y_m"]), marks, codebook, config=config)
+
+
+def known_institutions(path: Path, crs: Any, *, radius_m: float) -> gpd.GeoDataFrame:
+    """Return `read_institutions` of a CSV or map file; SettingsError names row and column of a wrong cell."""
+    is_csv = path.suffix.lower() == ".csv"
+    table = TableFile(path, "institutions").read(INSTITUTIONS, key=("name",)) if is_csv else None
+    return read_institutions(path, crs, radius_m=radius_m, table=table)
 
 
 def pile_table(piles: AddressPiles, forecast: pd.DataFrame, geography: Map, settings: Settings) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from models.operations.carried_hours import DAYS
 from models.places.axes import codebook_axes
 from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
+from pipeline.reference_table import Column, TableFile
 
 SQL = Path(__file__).parents[1] / "sql"
 # Explicit, because types cannot be inferred when there is no incident.
@@ -288,27 +289,30 @@ def reported_hours(connection: duckdb.DuckDBPyConnection, as_of: datetime, setti
 def _staffing_file(path: Path | None, areas: gpd.GeoDataFrame) -> pd.Series:
     if path is None:
         return pd.Series(dtype=float)
-    table = _by_area(path, "staffing file", ["available_hours_per_day"], areas)
-    return table.set_index("area_id")["available_hours_per_day"].astype(float)
+    hours = Column("hours a day, 0 or more", "number", least=0)
+    return _by_area(path, "staffing file", {"available_hours_per_day": hours}, areas).set_index("area_id")[
+        "available_hours_per_day"
+    ]
+
+
+SHARES = {"group": Column("a group"), "share": Column("a share from 0 to 1", "number", least=0, most=1)}
 
 
 def group_shares(areas: gpd.GeoDataFrame, settings: Settings) -> pd.DataFrame | None:
     """Return area_id, group, share from the file of equity shares, or None if the settings name none."""
     path = settings.force.equity_shares
-    return None if path is None else _by_area(path, "equity shares", ["group", "share"], areas)
+    return None if path is None else _by_area(path, "equity shares", SHARES, areas)
 
 
-def _by_area(path: Path, what: str, columns: list[str], areas: gpd.GeoDataFrame) -> pd.DataFrame:
+def _by_area(path: Path, what: str, columns: dict[str, Column], areas: gpd.GeoDataFrame) -> pd.DataFrame:
     """Read a CSV with area_id and `columns`; area_id may be the full id or the one in the boundary file."""
-    table = pd.read_csv(path, dtype={"area_id": str})
-    missing = {"area_id", *columns} - set(table.columns)
-    if missing:
-        raise SettingsError(f"{what} {path}: no column {sorted(missing)}; it has {list(table.columns)}")
-    full_id = dict(zip(areas["raw_area_id"], areas["area_id"], strict=True))
-    unknown = sorted(set(table["area_id"]) - set(full_id) - set(full_id.values()))
-    if unknown:
-        raise SettingsError(f"{what} {path}: area_id {unknown[0]!r} is not an area; known areas: {sorted(full_id)}")
-    return table.assign(area_id=table["area_id"].replace(full_id))[["area_id", *columns]]
+    file = TableFile(path, what)
+    table = file.read({"area_id": Column("an area"), **columns})
+    full_id = dict(zip(areas["raw_area_id"].astype(str), areas["area_id"], strict=True))
+    file.refuse_unknown(table["area_id"], [*full_id, *full_id.values()])
+    known = table.assign(area_id=table["area_id"].replace(full_id))[["area_id", *columns]]
+    file.refuse_repeats(known, [name for name in ("area_id", "group") if name in known])
+    return known.reset_index(drop=True)
 
 
 @dataclass(frozen=True, slots=True)

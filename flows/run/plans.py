@@ -12,19 +12,20 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from flows.home.settings import Settings, SettingsError
+from flows.home.settings import Settings, SettingsError, yaml_problem
 from flows.run.assembly import Map, query
 from geo.market_shapes import PATROL_CELLS, Ground, near_treatment
 from geo.placement import place_points
 from geo.same_place import Boxes
 from models.arrays import Ints
-from models.operations.crackdowns import Calendar, plan_crackdowns
+from models.operations.crackdowns import FACTS, Calendar, plan_crackdowns
 from models.operations.history import is_same_market, operations_of, particulars, without_hidden_actions
 from models.operations.overdose_watch import HISTORY_DAYS, SHOWN_AFTER_DAYS, WatchPlan, watch_overdoses
 from models.operations.promises import Promises, track_promises
 from models.operations.visits import plan_visits
 from models.places.displacement import are_any_due, measure_displacement
 from models.places.markets import Markets, middle_of
+from pipeline.near_words import did_you_mean
 
 CORE_CELLS = 2.9  # distance of a market's core from its middle, in cells
 HELP_DAYS = 90
@@ -301,13 +302,21 @@ def calendar_of(as_of: datetime, settings: Settings) -> Calendar:
 
 def read_checklist(path: Path) -> list[dict[str, str]]:
     """Return the items of the fidelity checklist; raise SettingsError if one is not item, fact and phase."""
-    items: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for item in items if isinstance(items, list) else [items]:
+    where = f"fidelity checklist {path}"
+    try:
+        items: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SettingsError(f"{where} cannot be read as YAML{yaml_problem(error)}") from None
+    if not isinstance(items, list) or not items:
+        raise SettingsError(f"{where}: expected a list of items, each with item, fact and due")
+    for number, item in enumerate(items, start=1):
         if not isinstance(item, dict) or set(item) != {"item", "fact", "due"}:
-            raise SettingsError(f"fidelity checklist {path}: {item!r}: expected item, fact and due")
-        if item["due"] not in ("announce", "concentrate", "move", "maintain"):
-            raise SettingsError(f"fidelity checklist {path}: due={item['due']!r}: expected a phase")
-    return list(items)
+            raise SettingsError(f"{where}, item {number}: {item!r}: expected item, fact and due")
+        for name, known in (("due", ("announce", "concentrate", "move", "maintain")), ("fact", FACTS)):
+            if item[name] not in known:
+                near = did_you_mean(str(item[name]), known)
+                raise SettingsError(f"{where}, item {number}: {name}={item[name]!r} is not known; {near}")
+    return items
 
 
 def _with_markets(operations: pd.DataFrame, markets: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import MappingError
+from pipeline.reference_table import Column, TableFile
 
 COLUMNS = ("valid_from", "offence_code", "label", "category", "axis", "harm_days", "is_visible")
 SCORE = "severity_score"  # a further column that a codebook may have
@@ -59,35 +60,20 @@ def _band(days: pd.Series) -> np.ndarray:
 
 
 def _read(path: Path, axes: Collection[str]) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise MappingError(f"codebook {path} cannot be read: {error}") from None
-    missing = [name for name in COLUMNS if name not in rows]
-    if missing:
-        raise MappingError(f"codebook {path}: no column {missing[0]!r}; it has {list(rows.columns)}")
-    typed = rows.assign(
-        valid_from=pd.to_datetime(rows["valid_from"], format="%Y-%m-%d", errors="coerce"),
-        harm_days=pd.to_numeric(rows["harm_days"], errors="coerce"),
-        is_visible=rows["is_visible"].str.strip().str.lower().map({"true": True, "false": False}),
-    )
-    _refuse(path, rows, typed["valid_from"].isna(), "valid_from", "a day such as 2026-01-31")
-    _refuse(path, rows, ~(np.isfinite(typed["harm_days"]) & (typed["harm_days"] >= 0)), "harm_days", "days, 0 or more")
+    file = TableFile(path, "codebook", MappingError)
+    days = Column("days, 0 or more", "number", least=0)
+    columns = {
+        "valid_from": Column("a day such as 2026-01-31", "day"),
+        "offence_code": Column("a code"),
+        "label": Column("a label"),
+        "category": Column("a category"),
+        "axis": Column(f"one of {', '.join(axes)}", one_of=tuple(axes)),
+        "harm_days": days,
+        "is_visible": Column("true or false", "truth"),
+        SCORE: Column("a number, 0 exactly where harm_days is 0", "number", least=0, is_optional=True),
+    }
+    rows = file.read(columns, key=("offence_code", "valid_from"))
     if SCORE in rows:
-        typed[SCORE] = pd.to_numeric(rows[SCORE], errors="coerce")
-        is_right = np.isfinite(typed[SCORE]) & ((typed[SCORE] > 0) == (typed["harm_days"] > 0)) & (typed[SCORE] >= 0)
-        _refuse(path, rows, ~is_right, SCORE, "a number, 0 exactly where harm_days is 0")
-    _refuse(path, rows, typed["is_visible"].isna(), "is_visible", "true or false")
-    _refuse(path, rows, ~typed["axis"].isin(list(axes)), "axis", f"one of {', '.join(axes)}")
-    _refuse(path, rows, typed["offence_code"].str.strip() == "", "offence_code", "a code")
-    _refuse(
-        path, rows, typed.duplicated(["offence_code", "valid_from"]), "offence_code", "one row per code and valid_from"
-    )
-    return typed.astype({"is_visible": bool})
-
-
-def _refuse(path: Path, rows: pd.DataFrame, is_wrong: pd.Series, column: str, expectation: str) -> None:
-    if is_wrong.any():
-        row = int(np.argmax(is_wrong.to_numpy()))
-        line, code, value = row + 2, rows["offence_code"].iloc[row], rows[column].iloc[row]
-        raise MappingError(f"codebook {path}, line {line} ({code}): {column}={value!r}: expected {expectation}")
+        is_right = rows[SCORE].notna() & ((rows[SCORE] > 0) == (rows["harm_days"] > 0))
+        file.refuse(rows[SCORE], ~is_right, columns[SCORE].expected)
+    return rows

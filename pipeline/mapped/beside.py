@@ -2,13 +2,13 @@
 
 from collections.abc import Collection
 from contextlib import closing
-from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.database import connect, query
 from pipeline.mapped.columns import BLANKS
+from pipeline.reference_table import TableFile
 
 
 def read_beside(path: Path, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -26,7 +26,7 @@ def read_beside(path: Path, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     Returns
     -------
     pandas.DataFrame
-        The rows.
+        The rows, by their number in a spreadsheet.
     tuple of str
         What was guessed, for people.
 
@@ -35,21 +35,7 @@ def read_beside(path: Path, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     ValueError
         The file cannot be read, or a column occurs twice.
     """
-    text, notes = _decoded(path, what)
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    try:
-        table = pd.read_csv(
-            StringIO(text), dtype=str, keep_default_na=False, sep=max(",;\t", key=header.count), index_col=False
-        )
-    except (ValueError, pd.errors.ParserWarning) as error:
-        raise ValueError(f"{what} {path} cannot be read: {error}") from None
-    table.columns = [str(name).strip().lower().replace(" ", "_") for name in table.columns]
-    if not table.columns.is_unique:
-        raise ValueError(
-            f"{what} {path}: column {table.columns[table.columns.duplicated()][0]!r} occurs twice; keep one"
-        )
-    table = table.fillna("").apply(lambda column: column.str.strip())
-    return table[(table != "").any(axis=1)].reset_index(drop=True), notes
+    return TableFile(path, what, ValueError).read_text()
 
 
 def folded(table: pd.DataFrame, macros: dict[str, str], numeric: Collection[str] = ()) -> pd.DataFrame:
@@ -72,16 +58,3 @@ def folded(table: pd.DataFrame, macros: dict[str, str], numeric: Collection[str]
         columns = ", ".join(f"{macro}({name}) AS {name}" for name, macro in macros.items())
         found = connection.execute(f"SELECT {columns} FROM given ORDER BY row")  # noqa: S608 - ours
         return found.to_arrow_table().to_pandas().set_axis(table.index).fillna("")
-
-
-def _decoded(path: Path, what: str) -> tuple[str, tuple[str, ...]]:
-    try:
-        found = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{what} {path} cannot be read: {error}") from None
-    try:
-        is_utf16 = found.startswith((b"\xff\xfe", b"\xfe\xff"))
-        return found.decode("utf-16" if is_utf16 else "utf-8-sig"), ()
-    except UnicodeDecodeError:
-        note = f"{path.name} is not UTF-8; read as cp1252, as spreadsheets write it. Save it as UTF-8."
-        return found.decode("cp1252", errors="replace"), (note,)

@@ -36,9 +36,13 @@ def read_places(gazetteer: Gazetteer, folder: Path) -> pd.DataFrame:
     points = _points(table[names[gazetteer.x]], table[names[gazetteer.y]], gazetteer.crs)
     places = points.assign(key=keys)[keys != ""].drop_duplicates()
     if (bad := places[places[["lon", "lat"]].isna().any(axis=1)]).size:
-        raise ValueError(f"gazetteer {path}: {bad['key'].iloc[0]!r} has no point on Earth in {gazetteer.crs}")
+        raise ValueError(
+            f"gazetteer {path}, row {bad.index[0]}: {bad['key'].iloc[0]!r} has no point on Earth in {gazetteer.crs}"
+        )
     if (twice := places[places["key"].duplicated()]).size:
-        raise ValueError(f"gazetteer {path}: {twice['key'].iloc[0]!r} has two points; keep one row of each place")
+        raise ValueError(
+            f"gazetteer {path}, row {twice.index[0]}: {twice['key'].iloc[0]!r} has two points; keep one row"
+        )
     return places[["key", "lon", "lat"]].reset_index(drop=True)
 
 
@@ -46,4 +50,5 @@ def _points(x: pd.Series, y: pd.Series, crs: str) -> pd.DataFrame:
     xs, ys = (pd.to_numeric(values, errors="coerce").to_numpy(dtype=float) for values in (x, y))
     lon, lat = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform(xs, ys)
     is_on_earth = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lon) <= 180) & (np.abs(lat) <= 90)
-    return pd.DataFrame({"lon": np.where(is_on_earth, lon, np.nan), "lat": np.where(is_on_earth, lat, np.nan)})
+    points = {"lon": np.where(is_on_earth, lon, np.nan), "lat": np.where(is_on_earth, lat, np.nan)}
+    return pd.DataFrame(points, index=x.index)

@@ -39,16 +39,17 @@ def read_offences(path: Path, numeric: Collection[str] = ()) -> tuple[pd.DataFra
     table = table.reindex(columns=list(OFFENCE_COLUMNS), fill_value="")
     table["discovery"] = table["discovery"].str.lower()
     _check(table, where, numeric)
-    return table, notes
+    return table.reset_index(drop=True), notes
 
 
 def _check(table: pd.DataFrame, where: str, numeric: Collection[str]) -> None:
     is_incomplete = (table["offence"] == "") | ((table["offence_code"] == "") & (table["check"] == ""))
-    for row in table[is_incomplete].to_dict("records"):
+    for number, row in table[is_incomplete].iterrows():
         missing = "offence_code" if row["offence"] else "offence"
-        raise ValueError(f"{where}: the row of {row['offence'] or row['offence_code']!r} has no {missing}")
+        named = row["offence"] or row["offence_code"]
+        raise ValueError(f"{where}, row {number}: the row of {named!r} has no {missing}; fill the cell")
     words = folded(table, {"offence": "offence_fold", "offence_detail": "detail_fold"}, numeric)
-    for word in table.loc[words.duplicated(), "offence"]:
-        raise ValueError(f"{where}: {word!r} occurs twice; keep one row")
-    for word in table.loc[table["discovery"] != "", "discovery"]:
-        check_one_of(f"{where}: discovery", word, DISCOVERIES)
+    for number, word in table.loc[words.duplicated(), "offence"].items():
+        raise ValueError(f"{where}, row {number}, column offence: {word!r} occurs twice; keep one row")
+    for number, word in table.loc[table["discovery"] != "", "discovery"].items():
+        check_one_of(f"{where}, row {number}: discovery", word, DISCOVERIES)

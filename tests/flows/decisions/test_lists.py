@@ -563,7 +563,7 @@ def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None
     arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat()]
     asked = ["--reason", "court order seven", "--purpose", "right to erasure", "--reader", READER]
     before = len(people(home))
-    first = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", *asked])
+    first = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", "--yes", *asked])
     assert first.exit_code == 1
     assert "no person with that id" in first.output
     assert "P-typo" not in first.output
@@ -571,8 +571,26 @@ def test_an_erasure_of_nobody_says_so_and_leaves_a_tombstone(home: Home) -> None
     with open_home_store(home) as store:
         assert store.resolve_pseudonym(home.pseudonym_of("P-typo")) == TOMBSTONE
     assert len(people(home)) == before
-    again = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", *asked])
+    again = CliRunner().invoke(cli, [*arguments, "audit", "erase", "P-typo", "--yes", *asked])
     assert (again.exit_code, again.output) == (first.exit_code, first.output)
+
+
+def test_an_erasure_asks_first_and_without_a_terminal_needs_yes(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["--home", str(home.path), "--config", str(home.config_file), "--clock", CLOCK.isoformat()]
+    asked = ["--reason", "court order seven", "--purpose", "right to erasure", "--reader", READER]
+    arguments += ["audit", "erase", "P-typo", *asked]
+    refused = CliRunner().invoke(cli, arguments)
+    assert refused.exit_code == 2
+    assert "add --yes" in refused.output
+    monkeypatch.setattr("flows.command.audit.is_terminal", lambda: True)
+    kept = CliRunner().invoke(cli, arguments, input="n\n")
+    assert kept.exit_code == 1
+    assert "nobody is stored" in kept.output
+    assert "P-typo" not in kept.output
+    actions = [entry["action"] for entry in home.access_log.entries()]
+    assert "erase_preview" in actions
+    assert "erase" not in actions
+    assert "tombstone" in CliRunner().invoke(cli, arguments, input="y\n").output
 
 
 def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(

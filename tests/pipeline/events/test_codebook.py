@@ -49,13 +49,13 @@ def test_the_shipped_codebook_reads() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("300", "", "line 2 .*harm_days=''"),
-        ("300", "-1", "harm_days='-1'"),
-        ("300", "inf", "harm_days='inf'"),
-        ("300", "many", "harm_days='many'"),
-        ("2020-01-01", "1/1/2020", "valid_from='1/1/2020'"),
-        ("true", "maybe", "is_visible='maybe'"),
-        ("violence,violence", "violence,anger", "axis='anger'"),
+        ("300", "", "row 2, column harm_days: ''"),
+        ("300", "-1", "column harm_days: '-1'"),
+        ("300", "inf", "column harm_days: 'inf'"),
+        ("300", "many", "column harm_days: 'many'"),
+        ("2020-01-01", "1/1/2020", "column valid_from: '1/1/2020'"),
+        ("true", "maybe", "column is_visible: 'maybe'"),
+        ("violence,violence", "violence,anger", "column axis: 'anger'"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_line(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -64,12 +64,12 @@ def test_a_wrong_value_is_named_with_its_line(tmp_path: Path, old: str, new: str
 
 
 def test_a_code_stated_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match=r"line 3 .*one row per code"):
+    with pytest.raises(MappingError, match=r"row 3, column offence_code: .*one row for each offence_code"):
         read(tmp_path, ROBBERY, ROBBERY)
 
 
 def test_a_missing_column_is_named_with_those_there(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match="no column 'axis'; it has"):
+    with pytest.raises(MappingError, match="no column 'axis' in its first row; it has"):
         read(tmp_path, "2020-01-01,robbery,Robbery,violence\n", header="valid_from,offence_code,label,category\n")
 
 
@@ -96,5 +96,5 @@ def test_a_second_weight_stands_beside_the_days_with_its_own_band(tmp_path: Path
 
 @pytest.mark.parametrize("score", ["", "0", "-3", "much"])
 def test_a_score_that_does_not_fit_is_refused(tmp_path: Path, score: str) -> None:
-    with pytest.raises(MappingError, match=f"severity_score='{score}': expected a number, 0 exactly where harm_days"):
+    with pytest.raises(MappingError, match=r"column severity_score: .*expected a number, 0 exactly where harm_days"):
         read(tmp_path, ROBBERY.replace("\n", f",{score}\n"), header=SCORED)
