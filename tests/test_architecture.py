@@ -18,7 +18,14 @@ OUTSIDE = {  # libraries that a package does not know
     "flows": set(),
 }
 SHARED = {
-    *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.map_link", "pipeline.database", "pipeline.complete_file"),
+    *(
+        "pipeline.errors",
+        "pipeline.clock",
+        "pipeline.local_time",
+        "pipeline.map_link",
+        "pipeline.database",
+        "pipeline.complete_file",
+    ),
     *("pipeline.typed_sections", "pipeline.complete_folder", "pipeline.terminal_text"),
 }
 PIPELINE = {
@@ -27,7 +34,7 @@ PIPELINE = {
     "pipeline.map_link": set(),
     "pipeline.complete_file": set(),
     "pipeline.complete_folder": {"pipeline.complete_file"},
-    "pipeline.clock": {"pipeline.errors"},
+    "pipeline.clock": {"pipeline.errors", "pipeline.local_time"},
     "pipeline.terminal_text": set(),
     "pipeline.typed_sections": {"pipeline.errors"},
     "pipeline.database": {"pipeline.errors"},
