@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import pandas as pd
 
 from flows.home.home import Home
@@ -30,6 +29,7 @@ from pipeline.local_time import local_text
 from pipeline.map_link import map_link
 from pipeline.pages.base import days_ahead
 from pipeline.publication.publish import read_places, runs
+from pipeline.store.snapshot import Snapshot
 
 MOST = 5  # incidents listed at a cell
 POINT = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*")
@@ -40,7 +40,7 @@ class OpenRun:
     """What a kept run knew, opened again with the settings of today."""
 
     home: Home
-    connection: duckdb.DuckDBPyConnection
+    snapshot: Snapshot
     places: Places
     codebook: pd.DataFrame
     hidden: Boxes | None
@@ -48,7 +48,7 @@ class OpenRun:
     def tell(self, incident_ids: list[str]) -> pd.DataFrame:
         """Return what may be told of incidents; see `tell_incidents`."""
         return tell_incidents(
-            self.connection, incident_ids, self.places, self.codebook, self.home.settings, self.hidden
+            self.snapshot.connection, incident_ids, self.places, self.codebook, self.home.settings, self.hidden
         )
 
 
@@ -61,7 +61,7 @@ def open_run(home: Home, run: pd.Series) -> Iterator[OpenRun]:
     hidden = ground_of(cells, geography.grid.crs, reach_cells=SAME_CELLS) if cells else None
     with open_home_snapshot(home, as_of, known_at=known_at, since=earliest(as_of, settings)) as snapshot:
         place_incidents(snapshot.connection, geography, codebook, as_of, settings)
-        yield OpenRun(home, snapshot.connection, read_places_in_words(geography, settings), codebook, hidden)
+        yield OpenRun(home, snapshot, read_places_in_words(geography, settings), codebook, hidden)
 
 
 def kept_run(home: Home, run_id: str | None) -> pd.Series:
@@ -116,7 +116,7 @@ def _matching(forecast: pd.DataFrame, cell: str, crs: str) -> pd.DataFrame:
     found = forecast[forecast["cell_id"].eq(cell) | places.eq(cell.casefold())]
     if found.empty:
         close = difflib.get_close_matches(cell.casefold(), places.unique().tolist(), n=1)
-        named = f"; did you mean {forecast.loc[places.eq(close[0]), 'place'].iloc[0]!r}?" if close else ""
+        named = f"; did you mean {forecast.loc[places.eq(close[0]), 'place'].iloc[0]!r}?" if close else "."
         raise PublicationError(
             f"no cell {cell!r}{named} Give a cell id or a place, as `harmspot show cells` prints them, or LAT,LON"
         )
@@ -129,7 +129,7 @@ def _heaviest_in(home: Home, run: pd.Series, cell_id: str) -> pd.DataFrame:
     config = home.settings.places
     with open_run(home, run) as opened:
         ids = query(
-            opened.connection,
+            opened.snapshot.connection,
             "cell_evidence",
             ix=int(ix),
             iy=int(iy),
@@ -235,8 +235,9 @@ def incident_lines(row: dict[str, Any], half_life_days: float) -> list[str]:
     return [
         f"{row['offence']}, {_day(row)}{' (of its month alone is known)' if row['is_of_month'] else ''}",
         f"Where: {where}{', told by day and area alone' if row['is_coarse'] else ''}",
-        f"Weight: {row['harm_days']:,.0f} harm points (1 = one day of starting sentence); after {row['age_days']:,} days "
-        f"it counts {row['harm_now']:,.0f}, as weight halves every {half_life_days:,.0f} days",
+        f"Weight: {row['harm_days']:,.0f} harm points (1 = one day of starting sentence); "
+        f"after {row['age_days']:,} days it counts {row['harm_now']:,.0f}, "
+        f"as weight halves every {half_life_days:,.0f} days",
         f"Counts for nothing: {'; '.join(because)}" if because else f"Counts for: {measure}; {row['area_name']}",
         f"Incident {row['incident_id']}, run {row['run_id']}",
     ]
