@@ -1,12 +1,27 @@
 """Convert local times without a time zone to UTC, and moments to the text that people read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 # Outside these years a time is a sentinel or an error, and zone arithmetic may overflow the calendar.
 EARLIEST = datetime(1901, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+# Zone of the people who read what a verb prints; asked for only when a time is told.
+_READING: ContextVar[Callable[[], tzinfo]] = ContextVar("_READING", default=lambda: UTC)
+
+
+@contextmanager
+def reading_in(zone: Callable[[], tzinfo]) -> Iterator[None]:
+    """Tell times in a zone within the block; `zone` returns it when the first is told."""
+    token = _READING.set(zone)
+    try:
+        yield
+    finally:
+        _READING.reset(token)
 
 
 def to_utc(times: Sequence[datetime | None], zone: ZoneInfo) -> tuple[list[datetime | None], list[bool]]:
@@ -26,15 +41,15 @@ def to_utc(times: Sequence[datetime | None], zone: ZoneInfo) -> tuple[list[datet
     )
 
 
-def local_text(moment: datetime, zone: tzinfo) -> str:
-    """Return a moment as people read it: the local time, and which zone it is in.
+def local_text(moment: datetime, zone: tzinfo | None = None) -> str:
+    """Return a moment as people read it: the local time, and which zone it is in, by default that of `reading_in`.
 
     >>> local_text(datetime(2019, 12, 1, 5, tzinfo=UTC), ZoneInfo("America/New_York"))
     '2019-12-01 00:00 EST'
     >>> local_text(datetime(2019, 12, 1, 5, tzinfo=UTC), ZoneInfo("America/Sao_Paulo"))
     '2019-12-01 02:00 UTC-03'
     """
-    local = moment.astimezone(zone)
+    local = moment.astimezone(zone or _READING.get()())
     name = local.tzname() or ""
     return f"{local:%Y-%m-%d %H:%M} {name if name.isalpha() else f'UTC{name}'}"
 

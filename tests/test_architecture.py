@@ -35,7 +35,7 @@ PIPELINE = {
     "pipeline.map_link": set(),
     "pipeline.complete_file": set(),
     "pipeline.complete_folder": {"pipeline.complete_file"},
-    "pipeline.clock": {"pipeline.errors"},
+    "pipeline.clock": {"pipeline.errors", "pipeline.local_time"},
     "pipeline.terminal_text": set(),
     "pipeline.near_words": set(),
     "pipeline.reference_table": {"pipeline.errors", "pipeline.near_words"},

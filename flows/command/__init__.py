@@ -27,7 +27,7 @@ VERBS = {
     "forecast": "Forecast harm per cell straight from a file of incidents.",
     "late": "Re-run retained days affected by late-arriving or corrected data.",
     "show": "Print a published table.",
-    "explain": "Explain the rank of an area or person.",
+    "explain": "Explain the rank of an area, cell or person.",
     "notices": "List, read, review, approve, serve and close notices.",
     "plan": "Print officer hours, crackdowns, visits and focus offences; register and record operations.",
     "promises": "Print announced promises and whether they were kept.",

@@ -10,6 +10,7 @@ import click
 from flows.command import Moment
 from flows.command.options import NearGroup, json_option, pass_home, reading_options
 from flows.command.printing import print_frame, print_object
+from pipeline.local_time import local_text
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -296,10 +297,7 @@ def _history(notice: "Notice") -> list[str]:
     fields, status = notice.fields, notice.status
     return [
         f"state {status.state}; serve by {fields['serve_by']}; records: {', '.join(fields['evidence_ids'])}",
-        *[
-            f"  {event.at:%Y-%m-%d %H:%MZ} {event.kind} by {event.actor} {_why(event)}".rstrip()
-            for event in notice.events
-        ],
+        *[f"  {local_text(event.at)} {event.kind} by {event.actor} {_why(event)}".rstrip() for event in notice.events],
     ]
 
 
@@ -307,7 +305,7 @@ def _why(event: "Event") -> str:
     detail = event.detail
     if served_at := detail.get("served_at"):
         in_breach = f", in breach: {detail['breach']}" if detail.get("breach") else ""
-        return f"at {served_at:%Y-%m-%d %H:%MZ}{in_breach}"
+        return f"at {local_text(served_at)}{in_breach}"
     return str(detail.get("reason", ""))
 
 

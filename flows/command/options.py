@@ -3,12 +3,14 @@
 import functools
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import HarmspotError
+from pipeline.local_time import reading_in
 from pipeline.near_words import did_you_mean
 
 if TYPE_CHECKING:
@@ -110,6 +112,10 @@ def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]
     @functools.wraps(verb)
     def with_home(*arguments: Any, **options: Any) -> Any:
         home = _chosen_home()
+        with reading_in(lambda: _zone_of(home)):
+            return in_zone(home, arguments, options)
+
+    def in_zone(home: "Home", arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         if is_needed:
             home.require()
         home.refuse_mentions({f"--{name.replace('_', '-')}": options[name] for name in FREE_TEXT if name in options})
@@ -120,6 +126,14 @@ def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]
         return verb(home, *arguments, **options)
 
     return with_home
+
+
+def _zone_of(home: "Home") -> tzinfo:
+    """Return the zone of a home's force; UTC where its settings cannot be read."""
+    try:
+        return home.settings.force.zone
+    except HarmspotError:
+        return UTC
 
 
 def _chosen_home() -> "Home":

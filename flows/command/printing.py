@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from flows.home.rows import json_value, to_json_rows
+from pipeline.local_time import local_text
 from pipeline.terminal_text import inert
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _is_prose(values: "pd.Series", cells: list[str]) -> bool:
 
 def _text(value: Any) -> str:
     if isinstance(value, datetime) and json_value(value) is not None:
-        return value.strftime("%Y-%m-%d %H:%MZ")
+        return local_text(value)
     plain = json_value(value)
     if plain is None:
         return "–"

@@ -119,7 +119,10 @@ def _publication(home: Home) -> tuple[State, str]:
     latest = kept.iloc[-1]
     state: State = "ok" if latest["valid_to"] > pd.Timestamp(home.now()) else "warning"
     expiry = "valid until" if state == "ok" else "EXPIRED at"
-    return state, f"{len(kept)} runs kept; the latest is {latest['run_id']}, {expiry} {latest['valid_to']}"
+    return (
+        state,
+        f"{len(kept)} runs kept; the latest is {latest['run_id']}, {expiry} {home.local_text(latest['valid_to'])}",
+    )
 
 
 def _quality(home: Home) -> list[Finding]:

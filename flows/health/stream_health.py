@@ -34,7 +34,7 @@ def waiting(home: Home, health: StoreHealth) -> Iterator[Finding]:
         yield Finding("dead letters", "ok", "none", 0)
     for topic, (messages, oldest_at) in health.undelivered.items():
         detail = (
-            f"{messages:,} not delivered, the oldest since {oldest_at:%Y-%m-%d %H:%MZ}; the next delivery sends them"
+            f"{messages:,} not delivered, the oldest since {home.local_text(oldest_at)}; the next delivery sends them"
         )
         yield Finding(f"outbox: {topic}", "warning", detail, messages)
     if not health.undelivered:
@@ -63,7 +63,7 @@ def clock(home: Home, health: StoreHealth) -> Iterator[Finding]:
     """Yield whether the clock is behind the store, whose own time never decreases."""
     if health.last_ingested_at is None:
         return
-    last, ahead = f"{health.last_ingested_at:%Y-%m-%d %H:%M:%SZ}", health.last_ingested_at - home.now()
+    last, ahead = home.local_text(health.last_ingested_at), health.last_ingested_at - home.now()
     if ahead > CLOCK_TOLERANCE:
         detail = f"the clock is {ahead} behind the store's last batch ({last}): correct the clock"
         yield Finding("clock", "warning", detail, ahead.total_seconds())

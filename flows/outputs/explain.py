@@ -12,6 +12,7 @@ from flows.home.run_identity import code_version
 from flows.home.store_access import open_home_store
 from flows.human_log.ledger import ledger_of
 from flows.human_log.list_rows import read_list
+from flows.outputs.explain_places import evidence_in_words, incident_line
 from flows.run.prioritise import people_of_run
 from models.people_lists.explain import explain_person
 from models.people_lists.lists import decision
@@ -79,6 +80,7 @@ def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = 
         **row,
         "top_k": top_k,
         "area_count": len(ranking),
+        "evidence": evidence_in_words(home, row),
         "address_piles": to_json_rows(piles[is_here].sort_values("rank")),
     }
 
@@ -109,7 +111,8 @@ def area_lines(row: dict[str, Any]) -> list[str]:
         f"Rank {without}",
         f"Reports counted {row['public_count']:,}; found by police, which raise no rank, {row['police_count']:,}",
         f"Officer hours a day {row['officer_hours']:,.0f}{_hours_doubt(row)}",
-        f"Gravest incidents: {', '.join(row['evidence_ids']) or 'none'}",
+        "Gravest incidents behind the score:" if row["evidence"] else "No incident stands behind the score",
+        *[f"  {incident_line(incident, is_placed=True)}" for incident in row["evidence"]],
         *(row[name] for name in ("moves_out_if", "moves_in_if") if row[name]),
         *[_pile_line(pile) for pile in row["address_piles"][:PILE_LINES]],
         "A rank says where harm was reported, not who lives there; it is no ground for a stop or a search.",
@@ -130,7 +133,8 @@ def _hours_doubt(row: dict[str, Any]) -> str:
 def _pile_line(pile: dict[str, Any]) -> str:
     """Return a line on an address pile, as `harmspot show piles` has it."""
     state = "visited" if pile["is_visited"] else "allowed" if pile["is_allowed"] else "not visited"
-    return f"Address pile, {state}: cell {pile['cell_id']}, rank {pile['rank']}: {pile['why']}"
+    place = f"{pile['place']}, " if pile["place"] else ""
+    return f"Address pile, {state}: {place}rank {pile['rank']}: {pile['why']} (cell {pile['cell_id']})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from flows.run.assembly import Map, read_map
 from flows.run.prioritise import Products, prioritise
 from models.area_review.near_list import near_line
 from models.places.quality_checks import warnings, warnings_of_ranking
+from pipeline.local_time import local_text
 from pipeline.publication.publish import has_run, predecessor, publish, read_published, runs, table_counts, unusable
 from pipeline.store.snapshot import resolve_known_at
 
@@ -66,7 +67,7 @@ class RunSummary:
         if self.unusable_because:
             what = f"{what}, marked UNUSABLE,"
         places = ", ".join(f"{n:,} {name}" for name, n in self.place_counts.items() if n)
-        return f"run {self.run_id} as of {self.as_of:%Y-%m-%d %H:%M}Z {what} in {self.seconds:.1f} s: {places}"
+        return f"run {self.run_id} as of {local_text(self.as_of)} {what} in {self.seconds:.1f} s: {places}"
 
     def markdown(self) -> str:
         """Return the summary attached to the flow run; of people, only counts."""
@@ -162,7 +163,7 @@ def identify_run(
     settings = home.settings
     if known_at is not None and known_at > home.now():
         home.progress(
-            f"--known-at {known_at.isoformat()} is in the future: data loaded until then will not make a new run"
+            f"--known-at {home.local_text(known_at)} is in the future: data loaded until then will not make a new run"
         )
     resolved = resolve_known_at(
         home.store,

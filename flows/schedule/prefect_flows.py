@@ -24,6 +24,7 @@ from flows.schedule.backfill import backfill as plain_backfill
 from flows.schedule.daily import EDGE_STAGES, RunSummary, daily_run
 from flows.schedule.late import rerun_late
 from pipeline.errors import BrokerError, HarmspotError, StoreBusyError
+from pipeline.local_time import local_text
 from pipeline.privacy.pii_guard import without_people
 from pipeline.publication.publish import read_published, unusable
 
@@ -141,6 +142,6 @@ def _create_artifacts(home: Home, summary: RunSummary) -> None:
     create_table_artifact(
         key="area-ranking",
         table=to_json_rows(ranking.sort_values("rank")[columns].round(4)),
-        description=f"Areas by harm, as of {summary.as_of}, run {summary.run_id}",
+        description=f"Areas by harm, as of {local_text(summary.as_of)}, run {summary.run_id}",
     )
     create_markdown_artifact(key="run-summary", markdown=summary.markdown())

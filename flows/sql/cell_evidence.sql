@@ -8,4 +8,3 @@ WHERE placed.cell_ix = $ix
     AND list_contains($discoveries, placed.discovery)
     AND codebook.harm_days > 0
 ORDER BY codebook.harm_days * pow(0.5, placed.age_days / $half_life_days) DESC, placed.incident_id
-LIMIT $most

@@ -15,6 +15,7 @@ from pipeline.events.batch import BatchCounts, DecodedBatch
 from pipeline.events.columns import DEAD_LETTER, IDENTITY
 from pipeline.events.version_sql import arrival_sql, keep_sql, stage_sql
 from pipeline.loading.dedup_index import DedupIndex
+from pipeline.local_time import local_text
 
 # Batches under a fixed clock are one microsecond apart; a larger step means that the clock went back.
 _CLOCK_STEP = timedelta(seconds=1)
@@ -55,8 +56,8 @@ class Rows:
         batch = BatchNumber(*row)
         if batch.ingested_at > ingested_at + _CLOCK_STEP:
             self._progress(
-                f"the clock reads {ingested_at.isoformat()}, earlier than the store's last batch; "
-                f"{batch.ingested_at.isoformat()} is used as ingested_at. Set the clock right."
+                f"the clock reads {local_text(ingested_at)}, earlier than the store's last batch; "
+                f"{local_text(batch.ingested_at)} is used as ingested_at. Set the clock right."
             )
         return batch
 

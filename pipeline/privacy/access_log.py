@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from pipeline.clock import SKEW, refuse_earlier
 from pipeline.errors import PurposeError
+from pipeline.local_time import local_text
 from pipeline.privacy.pii_scan import refuse_pseudonyms
 
 GENESIS = "0" * 64
@@ -102,7 +103,7 @@ class AccessLog:
         for number, entry in enumerate(self.entries(), start=1):
             at = datetime.fromisoformat(entry["at"])
             if at < latest - SKEW:
-                found.append(f"{self.path}, line {number}: dated {entry['at']}, after an entry of {latest.isoformat()}")
+                found.append(f"{self.path}, line {number}: dated {local_text(at)}, after one of {local_text(latest)}")
             latest = max(latest, at)
         return found
 
