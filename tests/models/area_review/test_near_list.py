@@ -45,7 +45,9 @@ def test_an_empty_list_says_who_is_nearest_how_near_and_why_nobody_is_on() -> No
     check = check_list(table, summary, top_k=1, list_enter=0.6).iloc[0]
     assert check["outcome"] == "warning"
     name, chance = table.iloc[0]["area_name"], table.iloc[0]["p_top_k"]
-    start = f"No area is on the list; the nearest is {name}, with a chance of {chance:.0%} of being among the 1 worst (the "
+    start = (
+        f"No area is on the list; the nearest is {name}, with a chance of {chance:.0%} of being among the 1 worst (the "
+    )
     assert check["detail"].startswith(start + "list begins at 60%). " + table.iloc[0]["moves_in_if"])
     some = int((table["p_top_k"] > 0.1).sum())
     assert f"{some} areas have a chance above 10% and lie too close together" in check["detail"]

@@ -28,7 +28,9 @@ def test_the_lower_bound_decides_and_says_so() -> None:
     assert verdict()["is_accepted"]
     refused = verdict(prison_days=35.0)
     assert not refused["is_accepted"]
-    assert refused["why"] == "rejected: at least 40.0 harm points prevented (80%) against 40.0 days of custody and prison"
+    assert (
+        refused["why"] == "rejected: at least 40.0 harm points prevented (80%) against 40.0 days of custody and prison"
+    )
 
 
 @pytest.mark.parametrize("name", ["harm_averted", "harm_averted_lo", "harm_averted_hi", "custody_days", "prison_days"])

@@ -38,14 +38,18 @@ def test_below_the_list_only_one_listed_before_stays_for_that() -> None:
 
 def test_without_hours_of_its_own_no_list_of_falls_is_empty() -> None:
     shares, rates = {"ratio": [1 / 3, 0.2, 7 / 15]}, {"ratio": [np.nan, 1.0, 2.0]}
-    assert (said(shares, rates)[0] or "").startswith("No fall of its own crime would take it off the list: it has no officer hours")
+    assert (said(shares, rates)[0] or "").startswith(
+        "No fall of its own crime would take it off the list: it has no officer hours"
+    )
 
 
 def test_an_area_ranked_by_its_rate_per_size_falls_to_the_share_of_the_other() -> None:
     """A small area has less in total than the one at place K + 1, and more per resident."""
     shares = {"violence": [0.5, 0.1, 0.4], "disorder": [0.5, 0.1, 0.4]}
     found = said(shares, {"violence": [5.0, 50.0, 9.0], "disorder": [1.0, 10.0, 2.0]})[0] or ""
-    assert "fell by" in found or "violence fell by about four fifths, disorder by about four fifths, all together" in found
+    assert (
+        "fell by" in found or "violence fell by about four fifths, disorder by about four fifths, all together" in found
+    )
 
 
 @pytest.mark.parametrize("seed", range(200))
