@@ -148,8 +148,8 @@ def record_measures(area_events: pd.DataFrame, codebook: pd.DataFrame, config: P
          if is_young else "days on record that the ranking uses"),
         ("earlier_origins", float(origins), "days", origins == 0,
          "earlier days of ranking whose outcome is known, from which was learned how much months differ by chance"
-         if origins else "no earlier day of ranking is on record, so how much months differ by chance is assumed; likely "
-         "ranges of small areas are then too narrow"),
+         if origins else "no earlier day of ranking is on record, so how much months differ by chance is assumed; "
+         "likely ranges of small areas are then too narrow"),
     ]  # fmt: skip
 
 

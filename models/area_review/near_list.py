@@ -200,8 +200,8 @@ def _why_empty(ranking: pd.DataFrame, top_k: int, list_enter: float) -> list[str
     some = int((ranking["p_top_k"] > SOME_CHANCE).sum())
     apart = int((ranking["p_top_k_now"] >= list_enter).sum())
     close = f"{some} areas have a chance above {SOME_CHANCE:.0%}" + (
-        f". By the level of harm now {apart} would be among the {top_k} worst with a chance of at least {list_enter:.0%}, but "
-        "what the days ahead bring to areas this small is mostly chance."
+        f". By the level of harm now {apart} would be among the {top_k} worst with a chance of at least "
+        f"{list_enter:.0%}, but what the days ahead bring to areas this small is mostly chance."
         if apart
         else " and lie too close together to tell the worst apart."
     )

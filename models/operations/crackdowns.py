@@ -492,8 +492,8 @@ def _reason(takes_turn: bool, refused: list[str], p_tips: float, config: Crackdo
         return f"its turn: with these hours the operation works with a chance of {p_tips:.0%}"
     if p_tips < config.minimum_p_tip:
         return (
-            f"even with all hours of the budget the chance the operation works is only {p_tips:.0%}: nothing is promised "
-            "that cannot be kept"
+            f"even with all hours of the budget the chance the operation works is only {p_tips:.0%}: nothing is "
+            "promised that cannot be kept"
         )
     return "its turn comes when hours are free: spread over several markets they would work in none"
 

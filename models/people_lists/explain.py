@@ -85,9 +85,9 @@ def _tier(row: Mapping) -> list[str]:
 
 def _rank_lines(row: Mapping) -> list[str]:
     return [
-        f"Chance of being among the worst{_size(row)}: {row['p_top_k']:.0%} ({row['p_top_k_fixed_weights']:.0%} were it "
-        f"certain how much each kind of harm weighs). Rank {row['rank']:.0f}, likely between {row['rank_lo']:.0f} and "
-        f"{row['rank_hi']:.0f}.",
+        f"Chance of being among the worst{_size(row)}: {row['p_top_k']:.0%} ({row['p_top_k_fixed_weights']:.0%} were "
+        f"it certain how much each kind of harm weighs). Rank {row['rank']:.0f}, likely between {row['rank_lo']:.0f} "
+        f"and {row['rank_hi']:.0f}.",
         f"How much harm: {row['harm_per_year']:.0f} harm points per year at liberty, likely "
         f"between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}, seen over "
         f"{row['exposure_days']:.0f} days at liberty, of which older ones weigh less.",

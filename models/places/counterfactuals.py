@@ -46,12 +46,13 @@ def moves_out_if(
             sentences[area] = _fall_needed(table, area, int(np.flatnonzero(rank == top_k + 1)[0]), shares, weights)
         elif p_top_k[area] < list_enter:
             sentences[area] = (
-                "It is still on the list because it was on it before; one more run as low as this, or lower, may end that."
+                "It is still on the list because it was on it before; one more run as low as this, or lower, may end "
+                "that."
             )
         else:
             sentences[area] = (
-                f"It is on the list because of its chance of being among the {top_k} worst, {p_top_k[area]:.0%}, although "
-                f"its rank is {rank[area]}."
+                f"It is on the list because of its chance of being among the {top_k} worst, {p_top_k[area]:.0%}, "
+                f"although its rank is {rank[area]}."
             )
     return sentences
 

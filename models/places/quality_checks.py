@@ -160,7 +160,8 @@ def check_forecasts(record: pd.DataFrame) -> pd.DataFrame:
         (
             _Check(
                 "forecast_right", float(is_off), 1, "flags", "warning" if is_off else "passed",
-                f"Earlier forecasts were wrong: {why}." if is_off else "The latest forecast whose days are over was not shown to be wrong.",
+                f"Earlier forecasts were wrong: {why}." if is_off
+                else "The latest forecast whose days are over was not shown to be wrong.",
                 "See `harmspot show outcomes`; do not rely on the forecast's figures until they are right again.",
             ),
         )
@@ -289,8 +290,8 @@ def _unstated(measures: InputMeasures, config: QualityConfig) -> _Check:
     share, limit = measures.unstated / max(measures.ranked, 1), config.unstated_share
     return _Check(
         "kind_unstated", share, limit, "share of ranked incidents", _outcome(share, limit, config),
-        f"{_percent(share)} of ranked incidents are offences of an unstated kind, whose measure and weight are missing or "
-        f"assumed; at most {_percent(limit)} may be.",
+        f"{_percent(share)} of ranked incidents are offences of an unstated kind, whose measure and weight are missing "
+        f"or assumed; at most {_percent(limit)} may be.",
         "Give their words a code of their own in the mapping's table of offences, then load the file again.",
     )  # fmt: skip
 
@@ -313,8 +314,8 @@ def _axes(measures: InputMeasures, config: QualityConfig) -> _Check:
         "warning" if outcome == "passed" and spread else outcome,
         f"{said[:1].upper()}{said[1:]} ({_percent(share)} of the weight is missing or assumed; "
         f"at most {_percent(limit)} may be).",
-        "Load what the measure counts, report staffing, or set the weight of a measure that you will never have to 0 in "
-        "places.weights.",
+        "Load what the measure counts, report staffing, or set the weight of a measure that you will never have to 0 "
+        "in places.weights.",
     )  # fmt: skip
 
 

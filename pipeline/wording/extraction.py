@@ -25,7 +25,7 @@ def extracted() -> Catalog:
     """Return every message of this version, with the files that use it."""
     messages = Catalog(project="harmspot", charset="utf-8", fuzzy=False)
     for path, message in sorted(_all(), key=lambda found: (found[0], str(found[1]))):
-        messages.add(message, locations=[(path, None)])
+        messages.add(message, locations=[(path, 0)])
     return messages
 
 
@@ -83,8 +83,8 @@ def of_python(source: str) -> Iterator[str | tuple[str, ...]]:
     """Yield the messages of calls as `catalogue.text("…")`, `self._catalogue.plural("…", "…", n)`, `message("…")`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and node.args and (name := _called(node.func)):
-            texts = [each.value for each in node.args[:2] if isinstance(each, ast.Constant)]
-            texts = [text for text in texts if isinstance(text, str)]
+            constants = [each.value for each in node.args[:2] if isinstance(each, ast.Constant)]
+            texts = [text for text in constants if isinstance(text, str)]
             if name in ("plural", "_n") and len(texts) == 2:
                 yield tuple(texts)
             elif texts and name not in ("plural", "_n"):

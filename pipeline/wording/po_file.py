@@ -79,5 +79,5 @@ def _is_formattable(text: str) -> bool:
     return re.sub(r"\{\w+\}", "", text).count("{") == re.sub(r"\{\w+\}", "", text).count("}") == 0
 
 
-def _texts(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
+def _texts(text: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (text or "",) if isinstance(text, str | None) else tuple(text)

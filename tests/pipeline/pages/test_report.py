@@ -248,7 +248,7 @@ def test_further_sets_stand_under_the_areas_each_with_its_own_k() -> None:
     html = page()
     section = html[html.index('<section id="areas">') : html.index('<section id="forecast">')]
     assert re.findall(r"<h3>(.*?)</h3>", section) == ["Set beat: the first 20 of 25 areas", "Set ward: all 2 areas"]
-    assert re.findall(r"P\(top (\d+)\)</button>", section) == ["5", "9", "1"]
+    assert re.findall(r"Chance of being among the (\d+) worst</button>", section) == ["5", "9", "1"]
     beats = section[section.index("Set beat") : section.index("Set ward")]
     assert re.findall(r'<th scope="row">Old Town (\d+)</th>', beats) == [str(i) for i in range(24, 4, -1)]  # by rank
     assert "80% interval 1 to 25 of 25" in beats

@@ -55,7 +55,11 @@ def test_messages_are_extracted_from_templates_python_tables_and_patterns():
 
 
 def test_python_calls_are_extracted_also_over_lines_and_plural():
-    source = 'a = home.catalogue.text("one " "two", x=1)\nself._catalogue.plural("{count} day", "{count} days", n)\nmessage("m")'
+    source = """
+a = home.catalogue.text("one " "two", x=1)
+self._catalogue.plural("{count} day", "{count} days", n)
+message("m")
+"""
     assert list(of_python(source)) == ["one two", ("{count} day", "{count} days"), "m"]
     assert list(of_python('row.text("no message")')) == []
 
@@ -131,7 +135,10 @@ def test_a_language_without_texts_is_refused_with_those_that_there_are(tmp_path,
 
 def test_pages_write_numbers_shares_and_days_as_the_language_does():
     zone = ZoneInfo("America/New_York")
-    page = "{{ 1234.5 | number(1) }} {{ 0.42 | percent }} {{ 0.999 | chance }} {{ day | day }} {{ at | moment }} {{ 30 | days_ahead }}"
+    page = (
+        "{{ 1234.5 | number(1) }} {{ 0.42 | percent }} {{ 0.999 | chance }} {{ day | day }} {{ at | moment }} "
+        "{{ 30 | days_ahead }}"
+    )
     at = datetime(2019, 12, 1, 12, 30, tzinfo=UTC)
     said = {
         language: page_environment(zone, read_catalogue(language))
