@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Of the tests: one more than two cores, as some tests wait for Kafka or Prefect.
 WORKERS ?= 3
 
-.PHONY: setup demo test soak check format wheel docs bench mutants chaos kafka lock clean help
+.PHONY: setup demo test soak check format wheel docs messages bench mutants chaos kafka lock clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -59,6 +59,9 @@ mutants: setup ## mutate the rules about people one by one, a few minutes; the t
 
 kafka: setup ## start one Apache Kafka broker on loopback in the foreground (Ctrl-C stops it)
 	$(BIN)/python -m tests.integration.broker
+
+messages: setup ## bring the catalogue of messages up to date with the texts of pages, sheets and tables
+	$(BIN)/python -m pipeline.wording
 
 lock: setup ## lock the dependencies with hashes and no index address
 	$(BIN)/uv pip compile requirements.in -o requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet

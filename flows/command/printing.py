@@ -1,6 +1,7 @@
 """Print tables and objects on standard output, as text or JSON."""
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from textwrap import fill
@@ -21,12 +22,23 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 120  # characters; width of redirected tables, instead of the default 80
 SUSPECT_SHARE = 0.15  # of points off the map: the field wants 85% located (Ratcliffe 2004)
+SMALL = 0.001  # a smaller figure is said to be smaller, without an exponent
 ID_WIDTH = 34  # characters of a pseudonym
 
 
-def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: list[str] | None = None) -> None:
+def print_frame(
+    frame: "pd.DataFrame",
+    *,
+    title: str,
+    as_json: bool,
+    columns: list[str] | None = None,
+    heads: Mapping[str, str] | None = None,
+    chances: Collection[str] = (),
+) -> None:
     """Print `columns` of a frame as a table, or all of it as a JSON array of objects.
 
+    `heads` are headings by column, in the table alone; a column without one is headed by its name in words.
+    Columns in `chances` are shown as percent.
     Text wraps if the table is too wide; ids, numbers and times are never broken over lines. If the columns do not fit
     even so, each row is printed as a paragraph.
     """
@@ -42,7 +54,11 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
         console.width = PIPE_WIDTH
     title = inert(title)
     shown = frame[columns] if columns else frame
-    texts = {inert(str(name)): [inert(_text(value)) for value in shown[name]] for name in shown.columns}
+    said = {name: (heads or {}).get(str(name), str(name).replace("_", " ")) for name in shown.columns}
+    texts = {
+        inert(said[name]): [inert(_percent(value) if name in chances else _text(value)) for value in shown[name]]
+        for name in shown.columns
+    }
     sizes = [
         _sizes(name, cells, is_prose=_is_prose(shown.iloc[:, at], cells))
         for at, (name, cells) in enumerate(texts.items())
@@ -56,7 +72,7 @@ def print_frame(frame: "pd.DataFrame", *, title: str, as_json: bool, columns: li
         kind = shown.dtypes.iloc[at]
         is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
         justify: Literal["right", "left"] = "right" if is_number else "left"
-        table.add_column(name.replace("_", " "), justify=justify, overflow="fold", width=width)
+        table.add_column(name, justify=justify, overflow="fold", width=width)
     for row in zip(*texts.values(), strict=True):
         table.add_row(*row)
     console.print(table)
@@ -106,7 +122,7 @@ def fitted(sizes: list[tuple[int, int]], room: int) -> list[int]:
 
 def _sizes(name: str, cells: list[str], *, is_prose: bool) -> tuple[int, int]:
     """Return minimum and wanted width: prose wraps between words, and a word longer than an id may be broken."""
-    header = name.split("_")
+    header = name.split()
     whole = max(map(len, [*cells, *header]))
     if not is_prose:
         return whole, whole
@@ -116,8 +132,7 @@ def _sizes(name: str, cells: list[str], *, is_prose: bool) -> tuple[int, int]:
 
 def _paragraphs(texts: dict[str, list[str]], width: int) -> list[str]:
     """Return one paragraph per row: every column with its name, wrapped between words."""
-    names = [name.replace("_", " ") for name in texts]
-    rows = [" · ".join(map(" ".join, zip(names, row, strict=True))) for row in zip(*texts.values(), strict=True)]
+    rows = [" · ".join(map(" ".join, zip(texts, row, strict=True))) for row in zip(*texts.values(), strict=True)]
     return [fill(row, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False) for row in rows]
 
 
@@ -137,16 +152,30 @@ def _text(value: Any) -> str:
     if isinstance(plain, bool):
         return "yes" if plain else "no"
     if isinstance(plain, float):
+        if 0 < abs(plain) < SMALL:
+            return f"<{SMALL}" if plain > 0 else f">-{SMALL}"
         return f"{plain:,.3g}" if abs(plain) < 1000 else f"{plain:,.0f}"
     return ", ".join(map(str, plain)) if isinstance(plain, list) else str(plain)
+
+
+def _percent(value: Any) -> str:
+    """Return a probability or share as a whole percentage; a small or great one is not 0% or 100%."""
+    plain = json_value(value)
+    if plain is None:
+        return "–"
+    return "<1%" if 0 < plain < 0.005 else ">99%" if 0.995 <= plain < 1 else f"{plain:.0%}"
 
 
 def print_counts(counts: "BatchCounts", *, as_json: bool) -> None:
     """Print the counts of rows read, stored, duplicate and dead."""
     lines = [counts.text()]
-    lines += [f"  dead letter {reason}: {count:,}" for reason, count in counts.dead_by_reason.items()]
+    from pipeline.events.reasons import in_words
+
+    lines += [
+        f"  {count:,} left out: {in_words(reason)} ({reason})" for reason, count in counts.dead_by_reason.items()
+    ]
     if counts.conflicts:
-        lines.append(f"  conflicts (two contents under one version; the greater hash wins): {counts.conflicts:,}")
+        lines.append(f"  {counts.conflicts:,} came more than once with different details; one version was used")
     print_object(asdict(counts), lines, as_json=as_json)
 
 
@@ -175,7 +204,7 @@ def print_waiting(letters: "pd.DataFrame") -> None:
     from flows.ingest.dead_letters import by_reason, unknown_words
 
     if len(letters):
-        print_frame(by_reason(letters), title="dead letters by reason", as_json=False)
+        print_frame(by_reason(letters), title="reports left out (dead letters), by reason", as_json=False)
         print_words(unknown_words(letters))
 
 

@@ -141,9 +141,31 @@ def command(
         table = f"{table} over {days_ahead(frame['horizon_days'].iloc[0])}"
     is_whole = as_json or len(frame) <= limit
     title = f"{table}: all {len(frame)} rows" if is_whole else f"{table}: first {limit} of {len(frame)} rows"
-    print_frame(frame if as_json else frame.head(limit), title=title, as_json=as_json, columns=columns)
+    rows = frame if as_json else frame.head(limit)
+    heads, chances = headings(home, shown.table, frame), chances_of(shown.table)
+    print_frame(rows, title=title, as_json=as_json, columns=columns, heads=heads, chances=chances)
     if shown.is_about_people and not as_json:
         click.echo("A place on this list is not grounds for stop, arrest or eviction.")
+
+
+def headings(home: "Home", table: str, frame: "pd.DataFrame") -> dict[str, str]:
+    """Return the headings of a published table's columns in plain words, with K as the number that it is for areas."""
+    from pipeline.publication.publish import runs
+    from pipeline.publication.tables import read_tables
+
+    top_k: object = "K"
+    if "top_k" in frame and len(frame):
+        top_k = frame["top_k"].iloc[0]
+    elif table in ("area_ranking", "sensitivity", "sensitivity_summary") and len(frame):
+        top_k = runs(home.path).set_index("run_id")["top_k"].to_dict()[frame["run_id"].iloc[0]]
+    return {each.name: each.title.replace("worst K", f"worst {top_k}") for each in read_tables().find(table).columns}
+
+
+def chances_of(table: str) -> list[str]:
+    """Return the columns of a published table that are probabilities or shares."""
+    from pipeline.publication.tables import read_tables
+
+    return [each.name for each in read_tables().find(table).columns if each.unit in ("probability", "0 to 1")]
 
 
 def say_warnings(home: "Home", run_id: str | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import click
 
@@ -23,6 +23,9 @@ from pipeline.privacy.pii_scan import may_name_somebody, refuse_pseudonyms
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.store.store import open_store
 from pipeline.terminal_text import inert
+
+if TYPE_CHECKING:
+    from pipeline.wording.catalogue import Catalogue
 
 
 def progress(text: str) -> None:
@@ -44,6 +47,13 @@ class Home:
     def settings(self) -> Settings:
         """The settings of the chosen configuration, else of the one recorded in the home."""
         return load_settings(self.config_file or self.remembered_config())
+
+    @cached_property
+    def catalogue(self) -> "Catalogue":
+        """The texts of pages and sheets in the force's language."""
+        from pipeline.wording.catalogue import read_catalogue
+
+        return read_catalogue(self.settings.force.language, self.settings.force.messages)
 
     @cached_property
     def key(self) -> Key:

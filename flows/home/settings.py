@@ -179,10 +179,15 @@ class ForceSettings:
     equity_shares: Path | None
     shifts: Mapping[str, str]
     language: str
+<<<<<<< HEAD
     place_names: PlaceNamesSettings
     map_link: str
+=======
+    messages: Path | None
+>>>>>>> w-words
 
     def __post_init__(self) -> None:
+        self._check_language()
         try:
             check_map_link(self.map_link)
         except ValueError as error:
@@ -197,6 +202,15 @@ class ForceSettings:
             raise SettingsError(
                 f"force.time_zone={self.time_zone!r}: expected an IANA zone such as 'Europe/London'"
             ) from error
+
+    def _check_language(self) -> None:
+        """Raise SettingsError if there are no texts in the language; what a file of messages says is read when used."""
+        shipped = ("en", "es")  # a test compares them with the catalogues
+        if self.language not in shipped and self.messages is None:
+            raise SettingsError(
+                f"force.language={self.language!r}: there are texts in {' and '.join(shipped)}; choose one of them, or "
+                "write them in this language and name the file as force.messages: python -m pipeline.wording template"
+            )
 
     @property
     def zone(self) -> ZoneInfo:

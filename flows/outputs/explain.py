@@ -86,23 +86,24 @@ def area_lines(row: dict[str, Any]) -> list[str]:
     shares = ", ".join(f"{axis.words} {row[f'{name}_share']:.0%}" for name, axis in AXES.items())
     area_set = f"set {row['area_set']}, " if "area_set" in row else ""
     ahead = days_ahead(row["horizon_days"])
-    without = ", ".join(f"without {axis.words} {row[f'rank_without_{name}']}" for name, axis in AXES.items())
+    without = ", ".join(f"{row[f'rank_without_{name}']} if {axis.words} did not count" for name, axis in AXES.items())
     sizes = ", ".join(f"{row[column]:,.0f} {words}" for column, words in PER_SIZE.items() if row[column] is not None)
     return [
         f"{area_set}{row['area_id']} ({row['area_name']}): rank {row['rank']} of {row['area_count']} "
-        f"over {ahead} (80% between {row['rank_lo']} and {row['rank_hi']}; by the rates now between "
-        f"{row['rank_now_lo']} and {row['rank_now_hi']}), {'listed' if row['is_listed'] else 'not listed'}",
-        f"Chance of being among the top {row['top_k']} over {ahead}: {row['p_top_k']:.2f} "
-        f"(with the axis weights held fixed {row['p_top_k_fixed_weights']:.2f}, "
-        f"by the rates now {row['p_top_k_now']:.2f})",
-        f"Expected harm over {ahead}: {row['harm_per_day']:,.1f} days of guideline prison a day "
-        f"(80% between {row['harm_per_day_lo']:,.1f} and {row['harm_per_day_hi']:,.1f})",
-        *([f"Harm a year {sizes}"] if sizes else []),
-        f"What the score of these days is made of: {shares}",
+        f"over {ahead} (likely between {row['rank_lo']} and {row['rank_hi']}; by the level of harm now between "
+        f"{row['rank_now_lo']} and {row['rank_now_hi']}), {'on the list' if row['is_listed'] else 'not on the list'}",
+        f"Chance of being among the {row['top_k']} worst over {ahead}: {row['p_top_k']:.0%} "
+        f"(with fixed weights of the measures {row['p_top_k_fixed_weights']:.0%}, "
+        f"by the level of harm now {row['p_top_k_now']:.0%})",
+        f"Expected harm over {ahead}: {row['harm_per_day']:,.1f} harm points a day "
+        f"(likely between {row['harm_per_day_lo']:,.1f} and {row['harm_per_day_hi']:,.1f}; 1 point is one day of the "
+        "starting sentence)",
+        *([f"Harm points a year {sizes}"] if sizes else []),
+        f"What the score is made of: {shares}",
         f"Rank {without}",
-        f"Counted incidents {row['public_count']:,}; discovered by police, shown apart, {row['police_count']:,}",
+        f"Reports counted {row['public_count']:,}; found by police, which raise no rank, {row['police_count']:,}",
         f"Officer hours a day {row['officer_hours']:,.0f}{_hours_doubt(row)}",
-        f"Heaviest evidence: {', '.join(row['evidence_ids']) or 'none'}",
+        f"Gravest incidents: {', '.join(row['evidence_ids']) or 'none'}",
         *(row[name] for name in ("moves_out_if", "moves_in_if") if row[name]),
         *[_pile_line(pile) for pile in row["address_piles"][:PILE_LINES]],
         "A rank says where harm was reported, not who lives there; it is no ground for a stop or a search.",

@@ -18,4 +18,5 @@ def write_plan_page(home: Home, run_id: str | None, path: Path) -> None:
     zone = ZoneInfo(run["time_zone"])
     day = run["as_of"].tz_convert(zone).date()
     promise_text = words_of(tables["promise"], home.settings.promises, tables["crackdown_plan"]["refused_because"])
-    path.write_text(render_plans(f"{run['force_name']}, {day}", tables, promise_text, zone), encoding="utf-8")
+    title = f"{run['force_name']}, {home.catalogue.formats.day(day)}"
+    path.write_text(render_plans(title, tables, promise_text, zone, home.catalogue), encoding="utf-8")

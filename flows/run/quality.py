@@ -12,8 +12,10 @@ from flows.run.assembly import Map, PlaceFrames, query
 from geo.areas import find_repairs
 from models.people_lists.assess import PeopleLists
 from models.places.ranking import PlacesConfig
+from pipeline.events.reasons import in_words
 
 STALE_DAYS = 7  # age of the last staffing report above which it is doubtful
+REASONS = 3  # that a sentence on reports left out names
 NAMED = 5  # areas that a sentence names
 LARGE_SHARE = 0.01  # of its ground: an area that a repair changes by more has to be looked at
 LISTED = 10  # areas that a list of repairs names
@@ -65,14 +67,14 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     totals = query(connection, "quality#ingest_totals").iloc[0]
     dead = query(connection, "quality#dead_by_reason")
     details = {
-        "rows_in": "rows read in every load, and of every topic = versions stored + duplicates + merged + dead letters",
+        "rows_in": "rows read in every load, and of every topic = versions stored + duplicates + merged + left out",
         "versions_stored": "versions of events kept",
         "duplicates": "events that had been delivered before",
         "merged": "rows of a file that are one with another row of the same id",
-        "dead_letters": "rows that could not be used, each time they came in, less those that a replay has read since",
-        "replayed": "rows that were dead letters and that a replay has read: they count as what they became",
-        "dead_letters_waiting": "dead letters that wait; harmspot replay takes them after the cause is mended",
-        "conflicts": "different contents under one version; the greater content hash won",
+        "dead_letters": "reports left out, each time they came in, less those that a replay has read since",
+        "replayed": "reports that were left out and that a replay has read: they count as what they became",
+        "dead_letters_waiting": _left_out(dead),
+        "conflicts": "reports came more than once with different details; one version of each was used",
     }
     doubtful = {"dead_letters_waiting", "conflicts"}
     return [
@@ -87,13 +89,25 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     ]
 
 
+def _left_out(dead: pd.DataFrame) -> str:
+    """Return why reports were left out, the commonest reasons first."""
+    if dead.empty:
+        return "reports left out; there are none"
+    by_count = dead.sort_values(["n", "reason"], ascending=[False, True])
+    (first, count), *others = by_count[["reason", "n"]].itertuples(index=False)
+    reasons = [in_words(first) if not others else f"{in_words(first)} ({count:,})"]
+    reasons += [f"{in_words(reason)} ({count:,})" for reason, count in others[: REASONS - 1]]
+    rest = f"; and {len(others) + 1 - REASONS} other reasons" if len(others) >= REASONS else ""
+    return f"reports left out: {'; '.join(reasons)}{rest}"
+
+
 def _dead_detail(row: Mapping[Hashable, Any]) -> str:
-    """Return a sentence on the dead letters of one reason: their columns, and where the first stands; no values."""
-    text = f"dead letters for {row['reason'].replace('_', ' ')}"
+    """Return a sentence on the reports left out for one reason: their columns, where the first stands; no values."""
+    text = f"reports left out: {in_words(row['reason'])}"
     if row["about"]:
-        text += f" in {row['about']}, {row['different_values']:,} different values"
+        text += f"; column {row['about']}, {row['different_values']:,} different values"
     if pd.notna(row["place"]):
-        text += f"; the first in {row['place']}; harmspot dead-letters lists them"
+        text += f"; the first in {row['place']}; `harmspot dead-letters` lists them"
     return text
 
 
@@ -107,7 +121,7 @@ def _placement_measures(placement: dict[str, int]) -> list[Measure]:
     is_far_out = placement["outside_count"] > OUTSIDE_WARNING_SHARE * in_window(placement)
     return [
         ("incidents_in_window", placement["ranked_count"], "incidents", placement["ranked_count"] == 0,
-         "incidents that the ranking counts, of places.window_days"),
+         "incidents that the ranking counts"),
         ("outside_areas", placement["outside_count"], "incidents", is_far_out,
          "of these days, points outside every area; not ranked"),
         ("area_only", placement["area_only_count"], "incidents", False,
@@ -130,12 +144,12 @@ def record_measures(area_events: pd.DataFrame, codebook: pd.DataFrame, config: P
     is_young = days < window
     return [
         ("record_days", float(days), "days", is_young,
-         f"the ranking rests on {days} days on record, fewer than the {window} of places.window_days"
+         f"the ranking rests on {days} days on record, fewer than the {window} it looks back"
          if is_young else "days on record that the ranking uses"),
-        ("earlier_origins", float(origins), "origins", origins == 0,
-         "earlier days of ranking whose outcome is known, from which the spread of the days ahead was learned"
-         if origins else "no earlier origin is on record, so the spread of the days ahead is the default; intervals of "
-         "small areas are then too narrow"),
+        ("earlier_origins", float(origins), "days", origins == 0,
+         "earlier days of ranking whose outcome is known, from which was learned how much months differ by chance"
+         if origins else "no earlier day of ranking is on record, so how much months differ by chance is assumed; likely "
+         "ranges of small areas are then too narrow"),
     ]  # fmt: skip
 
 
@@ -153,7 +167,7 @@ def _precision_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
         ("month_precision", float(row["month_count"]), "incidents", row["month_count"] > 0,
          "of all that the run looks back to, dated to the month only"),
         ("ambiguous_hour", float(row["ambiguous_count"]), "incidents", False,
-         "in the hour that occurs twice; the first was taken"),
+         "in the clock-change hour, which occurs twice; the first was taken"),
     ]  # fmt: skip
 
 

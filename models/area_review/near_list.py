@@ -96,12 +96,12 @@ def check_list(
     first = near.iloc[0]
     listed = int(ranking["is_listed"].sum())
     said = [
-        f"Set {area_set}: next on its target list is" if listed and area_set
-        else f"Set {area_set}: no area is on its target list; the nearest is" if area_set
-        else "Next on the target list is" if listed
-        else "No area is on the target list; the nearest is",
-        f"{first['area_name']}, with a chance of {first['p_top_k']:.2f} of the top {top_k} (the list begins at "
-        f"{list_enter:.2f}).",
+        f"Set {area_set}: next on its list is" if listed and area_set
+        else f"Set {area_set}: no area is on its list; the nearest is" if area_set
+        else "Next on the list is" if listed
+        else "No area is on the list; the nearest is",
+        f"{first['area_name']}, with a chance of {first['p_top_k']:.0%} of being among the {top_k} worst (the list "
+        f"begins at {list_enter:.0%}).",
         *([str(first["moves_in_if"])] if pd.notna(first["moves_in_if"]) else []),
         *([] if listed else _why_empty(ranking, top_k, list_enter)),
         *([] if listed or summary is None else _other_choices(summary)),
@@ -199,15 +199,15 @@ def _why_empty(ranking: pd.DataFrame, top_k: int, list_enter: float) -> list[str
     """Return why nobody is on the list: rates too close together, days that are mostly chance, thin data, weights."""
     some = int((ranking["p_top_k"] > SOME_CHANCE).sum())
     apart = int((ranking["p_top_k_now"] >= list_enter).sum())
-    close = f"{some} areas have a chance above {SOME_CHANCE:.2f}" + (
-        f". The rates now put {apart} among the first {top_k} with a chance of at least {list_enter:.2f}, but what the "
-        "days ahead bring to areas this small is mostly chance."
+    close = f"{some} areas have a chance above {SOME_CHANCE:.0%}" + (
+        f". By the level of harm now {apart} would be among the {top_k} worst with a chance of at least {list_enter:.0%}, but "
+        "what the days ahead bring to areas this small is mostly chance."
         if apart
         else " and lie too close together to tell the worst apart."
     )
     median, fixed = float(ranking["public_count"].median()), float(ranking["p_top_k_fixed_weights"].max())
     thin = f"Half of the areas have at most {median:,.0f} counted incidents." if median < THIN else ""
-    decide = f"With the axis weights held fixed the largest chance would be {fixed:.2f}: the weights decide."
+    decide = f"With fixed weights of the measures the largest chance would be {fixed:.0%}: the weights decide."
     return [text for text in (close, thin, decide if fixed >= list_enter else "") if text]
 
 
@@ -216,5 +216,5 @@ def _other_choices(summary: pd.DataFrame) -> list[str]:
     if others.empty:
         return []
     least, most = others.iloc[0], others.iloc[-1]
-    return [f"Other choices give a largest chance from {least['largest_p_top_k']:.2f} ({least['meaning']}) to "
-            f"{most['largest_p_top_k']:.2f} ({most['meaning']})."]  # fmt: skip
+    return [f"With other choices the largest chance is from {least['largest_p_top_k']:.0%} ({least['meaning']}) to "
+            f"{most['largest_p_top_k']:.0%} ({most['meaning']})."]  # fmt: skip

@@ -125,7 +125,7 @@ def _weight_variants(drawn: AreaDraws, config: PlacesConfig) -> Iterator[_Varian
     if len(weighed) < 2:
         return
     equal = {name: 1 / len(weighed) if name in weighed else 0.0 for name in AXES}
-    yield _Variant("weights_equal", "equal weights of the axes", _with_weights(config, equal))
+    yield _Variant("weights_equal", "equal weights of the measures", _with_weights(config, equal))
     for name in AXES:
         if name in weighed and _has_data(drawn, name):
             doubled = {**config.weights, name: 2 * config.weights[name]}

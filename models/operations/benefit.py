@@ -108,7 +108,7 @@ def _verdict(case: Row, *, is_drawn: bool) -> tuple[bool, str]:
     least = case["expected_averted_lo"] if is_expectation else case["harm_averted_lo"]
     imposed, chance = case["custody_days"] + case["prison_days"], case["p_averts_more"]
     why = (
-        f"{'accepted' if least > imposed else 'rejected'}: at least {least:,.1f} harm-days averted"
+        f"{'accepted' if least > imposed else 'rejected'}: at least {least:,.1f} harm points prevented"
         f"{IN_EXPECTATION if is_expectation else ' (80%)'} against {imposed:,.1f} days of custody and prison"
     )
     return least > imposed, why + (f"; it averts more than these with probability {chance:.2f}" if chance >= 0 else "")

@@ -489,12 +489,13 @@ def _reason(takes_turn: bool, refused: list[str], p_tips: float, config: Crackdo
     if refused:
         return "may not be announced"
     if takes_turn:
-        return f"its turn: the hours tip it in {p_tips:.0%} of the draws"
+        return f"its turn: with these hours the operation works with a chance of {p_tips:.0%}"
     if p_tips < config.minimum_p_tip:
         return (
-            f"the whole budget would tip it in {p_tips:.0%} of the draws only: no promise is made that cannot be kept"
+            f"even with all hours of the budget the chance the operation works is only {p_tips:.0%}: nothing is promised "
+            "that cannot be kept"
         )
-    return "its turn comes when hours are free: spread over several markets they would tip none"
+    return "its turn comes when hours are free: spread over several markets they would work in none"
 
 
 def _missing(

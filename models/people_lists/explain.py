@@ -85,10 +85,10 @@ def _tier(row: Mapping) -> list[str]:
 
 def _rank_lines(row: Mapping) -> list[str]:
     return [
-        f"How likely: {row['p_top_k']:.2f} to be in the top group{_size(row)}; {row['p_top_k_fixed_weights']:.2f} were "
-        f"it certain how much each kind of harm weighs. Rank {row['rank']:.0f}; with 80% certainty between "
-        f"{row['rank_lo']:.0f} and {row['rank_hi']:.0f}.",
-        f"How much harm: {row['harm_per_year']:.0f} days of guideline prison per year at liberty, with 80% certainty "
+        f"Chance of being among the worst{_size(row)}: {row['p_top_k']:.0%} ({row['p_top_k_fixed_weights']:.0%} were it "
+        f"certain how much each kind of harm weighs). Rank {row['rank']:.0f}, likely between {row['rank_lo']:.0f} and "
+        f"{row['rank_hi']:.0f}.",
+        f"How much harm: {row['harm_per_year']:.0f} harm points per year at liberty, likely "
         f"between {row['harm_per_year_lo']:.0f} and {row['harm_per_year_hi']:.0f}, seen over "
         f"{row['exposure_days']:.0f} days at liberty, of which older ones weigh less.",
     ]
@@ -180,8 +180,8 @@ def _ranks_without_axis(row: Mapping) -> list[str]:
 
 
 def _size(row: Mapping) -> str:
-    """Return the size of the top group; empty if the run did not record it."""
-    return "" if pd.isna(row.get("top_k")) else f" of {row['top_k']:.0f}"
+    """Return how many the worst are; empty if the run did not record it."""
+    return "" if pd.isna(row.get("top_k")) else f" {row['top_k']:.0f}"
 
 
 def _ordinal(rank: int) -> str:

@@ -111,7 +111,7 @@ def counterfactual_text(
     )
     effect = "off the list" if chance_without < leaves_below else "not enough by itself"
     return (
-        f"Leaves when the chance of being among the worst {top_k} falls below {leaves_below:.2f} (now {chance:.2f}); "
+        f"Leaves when the chance of being among the worst {top_k} falls below {leaves_below:.0%} (now {chance:.0%}); "
         f"{quiet}. "
-        f"If {incident_id} did not count, the chance would be {chance_without:.2f}: {effect}."
+        f"If {incident_id} did not count, the chance would be {chance_without:.0%}: {effect}."
     )

@@ -88,7 +88,7 @@ def _per_officer_hour(drawn: GroupDraws) -> Floats:
     return np.divide(drawn.crimes, hours, out=np.full(drawn.crimes.shape, np.nan), where=hours > 0)
 
 
-HARM_UNIT = "harm-days a day"
+HARM_UNIT = "harm points a day"
 AXES: dict[str, Axis] = {
     "violence": Axis(
         "violence_per_day", "violence", "violence", HARM_UNIT, ("#0072b2", "#3d9fdb"),

@@ -8,6 +8,11 @@ import pandas as pd
 from models.arrays import Floats
 from models.places.axes import AXES
 
+PARTS = {
+    0.1: "a tenth", 0.2: "a fifth", 0.25: "a quarter", 1 / 3: "a third", 0.4: "two fifths", 0.5: "half",
+    0.6: "three fifths", 2 / 3: "two thirds", 0.75: "three quarters", 0.8: "four fifths", 0.9: "nine tenths",
+}  # fmt: skip
+
 
 def moves_out_if(
     table: pd.DataFrame, shares: Mapping[str, Floats], weights: Sequence[float], *, top_k: int, list_enter: float
@@ -41,11 +46,12 @@ def moves_out_if(
             sentences[area] = _fall_needed(table, area, int(np.flatnonzero(rank == top_k + 1)[0]), shares, weights)
         elif p_top_k[area] < list_enter:
             sentences[area] = (
-                "It stays only because it was listed before: one more run as low as this, or lower, may end it."
+                "It is still on the list because it was on it before; one more run as low as this, or lower, may end that."
             )
         else:
             sentences[area] = (
-                f"Its chance of the top {top_k}, {p_top_k[area]:.2f}, lists it, although its rank is {rank[area]}."
+                f"It is on the list because of its chance of being among the {top_k} worst, {p_top_k[area]:.0%}, although "
+                f"its rank is {rank[area]}."
             )
     return sentences
 
@@ -53,7 +59,7 @@ def moves_out_if(
 def _fall_needed(
     table: pd.DataFrame, area: int, outside: int, shares: Mapping[str, Floats], weights: Sequence[float]
 ) -> str:
-    place = int(table["rank"].iloc[outside])
+    top_k = int(table["rank"].iloc[outside]) - 1
     apart = {
         axis: weight * float(shares[axis][area] - shares[axis][outside])
         for axis, weight in zip(shares, weights, strict=True)
@@ -61,8 +67,8 @@ def _fall_needed(
     gap = sum(apart.values())
     if gap <= 0:
         return (
-            f"Its chance of the top {place - 1} lists it, not its mean score, which is no higher than that of the area "
-            f"ranked {place}."
+            f"It is on the list because of its chance of being among the {top_k} worst: on average over the days ahead "
+            f"it is no worse than the area ranked {top_k + 1}."
         )
     now = {axis: float(table[AXES[axis].rate].iloc[area]) for axis in shares}
     known = [axis for axis in shares if not np.isnan(now[axis])]
@@ -74,12 +80,9 @@ def _fall_needed(
     best = max(factors, key=factors.__getitem__, default=None)
     if best is None or not factors[best] > 0:
         left = gap - sum(max(apart[axis], 0.0) for axis in known)
-        return _falls_together(now, {axis: shares[axis] for axis in known if apart[axis] > 0}, area, outside, left)
-    wanted, axis = factors[best] * now[best], AXES[best]
-    return (
-        f"If {axis.noun} fell by {_figure(now[best] - wanted)} {axis.unit} (from {_figure(now[best])} now to "
-        f"{_figure(wanted)}), other areas unchanged, its score would be below that of the area ranked {place}."
-    )
+        return _falls_together(top_k, {axis: shares[axis] for axis in known if apart[axis] > 0}, area, outside, left)
+    fall = part_in_words(1 - factors[best])
+    return f"It would leave the {top_k} worst if {AXES[best].noun} fell by {fall} and nothing else changed."
 
 
 def _factor(shares: Floats, area: int, outside: int, gap: float, weight: float) -> float:
@@ -97,7 +100,7 @@ def _factor(shares: Floats, area: int, outside: int, gap: float, weight: float) 
 
 
 def _falls_together(
-    now: Mapping[str, float], shares: Mapping[str, Floats], area: int, outside: int, left: float
+    top_k: int, shares: Mapping[str, Floats], area: int, outside: int, left: float
 ) -> str:
     """Return the falls to the other area's level on the axes where the area is above it.
 
@@ -105,16 +108,25 @@ def _falls_together(
     """
     if left > 1e-12:
         return (
-            "No fall of its own rates would: it has no officer hours, and an area without them counts with the mean of "
-            "the others in crimes per officer-hour."
+            "No fall of its own crime would take it off the list: it has no officer hours, and an area without them "
+            "counts with the mean of the others in crimes per officer-hour."
         )
-    falls = [
-        f"{AXES[axis].noun} by {_figure(now[axis] * (1 - of[outside] / of[area]))} {AXES[axis].unit}"
-        for axis, of in shares.items()
-    ]
-    return f"No fall on one axis alone would. All of these together would: {'; '.join(falls)}."
+    falls = [f"{AXES[axis].noun} by {part_in_words(1 - of[outside] / of[area])}" for axis, of in shares.items()]
+    *others, last = falls
+    return (
+        f"No fall of one measure alone would be enough. It would leave the {top_k} worst if {', '.join(others)} "
+        f"{'and ' if others else ''}{last} fell together."
+    )
 
 
-def _figure(value: float) -> str:
-    """Format with three significant digits, without exponent."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.001 else "less than 0.001"
+def part_in_words(share: float) -> str:
+    """Return a part of a whole as a rough fraction: nobody plans by its second digit.
+
+    >>> [part_in_words(share) for share in (0.004, 0.03, 0.31, 0.52, 0.97)]
+    ['less than 1%', 'about 3%', 'about a third', 'about half', 'almost all of it']
+    """
+    if share < 0.01:
+        return "less than 1%"
+    if share < 0.075:
+        return f"about {share:.0%}"
+    return "almost all of it" if share > 0.95 else f"about {PARTS[min(PARTS, key=lambda part: abs(part - share))]}"

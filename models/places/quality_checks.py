@@ -160,7 +160,7 @@ def check_forecasts(record: pd.DataFrame) -> pd.DataFrame:
         (
             _Check(
                 "forecast_right", float(is_off), 1, "flags", "warning" if is_off else "passed",
-                f"The forecast is flagged: {why}." if is_off else "The latest forecast to come due is not flagged.",
+                f"Earlier forecasts were wrong: {why}." if is_off else "The latest forecast whose days are over was not shown to be wrong.",
                 "See `harmspot show outcomes`; do not rely on the forecast's figures until they are right again.",
             ),
         )
@@ -289,7 +289,7 @@ def _unstated(measures: InputMeasures, config: QualityConfig) -> _Check:
     share, limit = measures.unstated / max(measures.ranked, 1), config.unstated_share
     return _Check(
         "kind_unstated", share, limit, "share of ranked incidents", _outcome(share, limit, config),
-        f"{_percent(share)} of ranked incidents are offences of an unstated kind, whose axis and weight are missing or "
+        f"{_percent(share)} of ranked incidents are offences of an unstated kind, whose measure and weight are missing or "
         f"assumed; at most {_percent(limit)} may be.",
         "Give their words a code of their own in the mapping's table of offences, then load the file again.",
     )  # fmt: skip
@@ -302,18 +302,18 @@ def _axes(measures: InputMeasures, config: QualityConfig) -> _Check:
     outcome = _outcome(round(share, 9), limit, config)
     spread = [axis for axis in AXES if axis in measures.missing_axes and measures.weights[axis] > 0]
     parts = [
-        "no axis has data" if len(measures.missing_axes) == len(AXES)
-        else f"{_words(spread)} has no data, so its weight is spread over the other axes" if len(spread) == 1
-        else f"{_words(spread)} have no data, so their weights are spread over the other axes" if spread else "",
+        "no measure has data" if len(measures.missing_axes) == len(AXES)
+        else f"{_words(spread)} has no data, so its weight is spread over the other measures" if len(spread) == 1
+        else f"{_words(spread)} have no data, so their weights are spread over the other measures" if spread else "",
         f"{_words(measures.assumed_axes)} rests on an assumption" if measures.assumed_axes else "",
     ]  # fmt: skip
-    said = "; ".join(part for part in parts if part) or "every axis has data"
+    said = "; ".join(part for part in parts if part) or "every measure has data"
     return _Check(
         "axes_with_data", share, limit, "share of weight",
         "warning" if outcome == "passed" and spread else outcome,
         f"{said[:1].upper()}{said[1:]} ({_percent(share)} of the weight is missing or assumed; "
         f"at most {_percent(limit)} may be).",
-        "Load what the axis counts, report staffing, or set the weight of an axis that you will never have to 0 in "
+        "Load what the measure counts, report staffing, or set the weight of a measure that you will never have to 0 in "
         "places.weights.",
     )  # fmt: skip
 

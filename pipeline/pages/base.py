@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
+from functools import partial
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,13 +14,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.wording.catalogue import Catalogue
+from pipeline.wording.formats import formats_of
+
+number, percent, chance = formats_of("en").number, formats_of("en").percent, formats_of("en").chance
 
 
 def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None = None) -> Environment:
     """Return the environment for `templates/`: values are escaped, missing ones are errors, times are local to `zone`.
 
     A template that shows times cannot be rendered without a zone. `_("text {name}", name=value)` and
-    `_n("{count} area", "{count} areas", count)` are the messages of the catalogue (by default English).
+    `_n("{count} area", "{count} areas", count)` are the messages of the catalogue (by default English), and
+    `text | sentence` is a sentence of a published table in its language.
     """
     catalogue = catalogue or Catalogue()
     environment = Environment(
@@ -30,12 +35,10 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
         lstrip_blocks=True,
     )
 
-    def moment(value: datetime) -> str:
-        local = value.astimezone(zone)
-        return f"{local.day} {local:%B %Y, %H:%M}"
+    formats = catalogue.formats
 
-    def day(value: date) -> str:
-        return f"{value.day} {value:%B %Y}"
+    def moment(value: datetime) -> str:
+        return formats.moment(value.astimezone(zone))
 
     environment.globals |= {
         "asset": read_asset,
@@ -44,12 +47,13 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
         "lang": catalogue.language,
     }
     environment.filters |= {
-        "number": number,
-        "percent": percent,
+        "number": formats.number,
+        "percent": formats.percent,
         "words": words,
-        "day": day,
-        "chance": chance,
-        "days_ahead": days_ahead,
+        "day": formats.day,
+        "chance": formats.chance,
+        "days_ahead": partial(days_ahead, catalogue=catalogue),
+        "sentence": catalogue.sentence_html,
     }
     environment.filters |= {"moment": moment} if zone else {}
     return environment
@@ -83,42 +87,12 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def number(value: float | None, digits: int = 0) -> str:
-    """Return a number with thousands separators, or a dash if it is missing.
-
-    >>> number(1234.5, 1), number(None), number(0.0312, 2)
-    ('1,234.5', '–', '0.03')
-    """
-    return "–" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
-
-
-def percent(value: float | None) -> str:
-    """Return a share in whole percent; 0% and 100% are only used for exact values.
-
-    >>> percent(0.999), percent(1.0), percent(0.004), percent(0.42)
-    ('>99%', '100%', '<1%', '42%')
-    """
-    if value is None or math.isnan(value):
-        return "–"
-    if 0 < value < 0.005:
-        return "<1%"
-    return ">99%" if 0.995 <= value < 1 else f"{value:.0%}"
-
-
-def chance(value: float | None) -> str:
-    """Return a share of draws in whole percent; one of none is not told from one of few, nor one of all from most.
-
-    >>> chance(0.0), chance(0.008), chance(0.42), chance(1.0)
-    ('<1%', '<1%', '42%', '>99%')
-    """
-    if value is None or math.isnan(value):
-        return "–"
-    return "<1%" if value < 0.01 else ">99%" if value > 0.99 else f"{value:.0%}"
-
-
-def days_ahead(days: float | None) -> str:
+def days_ahead(days: float | None, catalogue: Catalogue | None = None) -> str:
     """Return a horizon as in "over the next 30 days"; runs of earlier versions published none."""
-    return "the days ahead" if days is None or pd.isna(days) else f"the next {days:.0f} days"
+    catalogue = catalogue or Catalogue()
+    if days is None or pd.isna(days):
+        return catalogue.text("the days ahead")
+    return catalogue.text("the next {days} days", days=catalogue.formats.number(days))
 
 
 def words(name: str) -> str:

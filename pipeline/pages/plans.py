@@ -9,12 +9,49 @@ from markupsafe import Markup
 from pipeline.pages.base import page_environment, page_rows
 from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
+from pipeline.wording.catalogue import Catalogue, message
 
-PLANS = {"averted_marginal": "averts most", "averted_minimax": "even ratio", "averted_today": "as today"}
-DOSES = {1.0: "as assumed", 0.5: "half of it", 2.0: "twice"}
+PLANS = {
+    "averted_marginal": message("most harm prevented"),
+    "averted_minimax": message("even workload"),
+    "averted_today": message("as today"),
+}
+DOSES = {
+    1.0: message("if an hour does as assumed"),
+    0.5: message("if it does half as much"),
+    2.0: message("if it does twice as much"),
+}
+NEXT_STEPS = {
+    "register": message("register it"),
+    "tell_partners": message("tell health partners"),
+    "announce": message("announce it"),
+    "wait": message("wait for the day"),
+    "start": message("start"),
+    "go_on": message("go on"),
+    "move": message("move to the next market"),
+    "hold_it": message("hold it with few hours"),
+    "evaluate": message("evaluate it"),
+    "nothing": message("nothing"),
+}
+LIMITS = {
+    "hours": message("hours altogether"),
+    "floor": message("least hours of an area"),
+    "ceiling": message("most hours of an area"),
+}
+CODES = [
+    *(message("hold"), message("concentrate"), message("maintain")),  # phases; announce and move are next steps, too
+    *(message("announce"), message("move")),
+    *(message("open"), message("kept"), message("broken")),
+]
 
 
-def render_plans(title: str, tables: Mapping[str, pd.DataFrame], promise_words: str, zone: ZoneInfo) -> str:
+def render_plans(
+    title: str,
+    tables: Mapping[str, pd.DataFrame],
+    promise_words: str,
+    zone: ZoneInfo,
+    catalogue: Catalogue | None = None,
+) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -27,6 +64,8 @@ def render_plans(title: str, tables: Mapping[str, pd.DataFrame], promise_words: 
         A sentence about how many commitments were kept.
     zone : ZoneInfo
         Time zone of the times shown.
+    catalogue : Catalogue or None
+        The texts in the force's language; by default English.
 
     Returns
     -------
@@ -38,11 +77,19 @@ def render_plans(title: str, tables: Mapping[str, pd.DataFrame], promise_words: 
     PublicationError
         When the page would contain a pseudonym.
     """
-    html = page_environment(zone).get_template("plans.html.jinja").render(
+    catalogue = catalogue or Catalogue()
+    html = page_environment(zone, catalogue).get_template("plans.html.jinja").render(
         title=title,
-        by_plan=_by_plan(tables["allocation_curve"]),
-        by_dose=_by_dose(tables["allocation_curve"]),
-        gains=_gains(tables["allocation_curve"], float(tables["officer_allocation"]["harm_per_day"].sum())),
+        by_plan=_by_plan(tables["allocation_curve"], catalogue),
+        by_dose=_by_dose(tables["allocation_curve"], catalogue),
+        gains=[
+            (catalogue.text(words), share)
+            for words, share in _gains(
+                tables["allocation_curve"], float(tables["officer_allocation"]["harm_per_day"].sum())
+            )
+        ],
+        next_steps=NEXT_STEPS,
+        limits=LIMITS,
         costs=page_rows(tables["allocation_cost"]),
         allocation=page_rows(tables["officer_allocation"].sort_values("area_id")),
         crackdowns=page_rows(tables["crackdown_plan"].sort_values("position")),
@@ -55,20 +102,20 @@ def render_plans(title: str, tables: Mapping[str, pd.DataFrame], promise_words: 
     return html
 
 
-def _by_plan(curve: pd.DataFrame) -> Markup:
+def _by_plan(curve: pd.DataFrame, catalogue: Catalogue) -> Markup:
     rows = curve[curve["kappa_multiple"] == 1.0].sort_values("hours_share")
-    series = {words: _shares(rows, name) for name, words in PLANS.items()}
-    return line_plot(_moments(rows), series, title="Share of harm averted by hours, for three plans")
+    series = {catalogue.text(words): _shares(rows, name) for name, words in PLANS.items()}
+    title = catalogue.text("Share of harm prevented by hours, for three plans")
+    return line_plot(_moments(rows, catalogue), series, title=title)
 
 
-def _by_dose(curve: pd.DataFrame) -> Markup:
+def _by_dose(curve: pd.DataFrame, catalogue: Catalogue) -> Markup:
     by_dose = {
         words: curve[curve["kappa_multiple"] == dose].sort_values("hours_share") for dose, words in DOSES.items()
     }
-    series = {words: _shares(rows, "averted_marginal") for words, rows in by_dose.items()}
-    return line_plot(
-        _moments(next(iter(by_dose.values()))), series, title="Share of harm averted, by what an hour does"
-    )
+    series = {catalogue.text(words): _shares(rows, "averted_marginal") for words, rows in by_dose.items()}
+    title = catalogue.text("Share of harm prevented, by what an hour does")
+    return line_plot(_moments(next(iter(by_dose.values())), catalogue), series, title=title)
 
 
 def _shares(rows: pd.DataFrame, name: str) -> list[float]:
@@ -85,5 +132,6 @@ def _gains(curve: pd.DataFrame, harm: float) -> list[tuple[str, float]]:
     ]
 
 
-def _moments(rows: pd.DataFrame) -> list[str]:
-    return [f"{share:.0%} of today's hours" for share in rows["hours_share"]]
+def _moments(rows: pd.DataFrame, catalogue: Catalogue) -> list[str]:
+    percent = catalogue.formats.percent
+    return [catalogue.text("{share} of today's hours", share=percent(share)) for share in rows["hours_share"]]

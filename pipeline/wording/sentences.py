@@ -1,0 +1,71 @@
+"""Sentences of published tables, which are English by contract, in another language.
+
+`sentences.txt` holds their patterns, one a line, each a message of the catalogue: `{name}` stands for what differs.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+
+from pipeline.wording.formats import Formats
+
+ENDS = re.compile(r"(?<=[.:;!?])\s+")  # where a text of several sentences may be cut
+FIELD = re.compile(r"\{(\w+)\}")
+
+
+def patterns() -> list[str]:
+    """Return the patterns in the order of the file."""
+    lines = (resources.files("pipeline.wording") / "sentences.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
+def translated(english: str, lookup: Callable[[str], str], formats: Formats) -> str | None:
+    """Return a text of one or more sentences in another language; None where a part of it is not known.
+
+    Parameters
+    ----------
+    english : str
+        What a published table says.
+    lookup : callable
+        Translation of a message; the message itself where there is none.
+    formats : Formats
+        How the language writes numbers; numbers in the text are written so.
+    """
+    whole = _one(english, lookup, formats)
+    if whole is not None:
+        return whole
+    parts = ENDS.split(english)
+    for first in range(len(parts) - 1, 0, -1):  # the longest beginning that is known, then the rest
+        head = _one(" ".join(parts[:first]), lookup, formats)
+        rest = translated(" ".join(parts[first:]), lookup, formats) if head is not None else None
+        if head is not None and rest is not None:
+            return f"{head} {rest}"
+    return None
+
+
+def _one(english: str, lookup: Callable[[str], str], formats: Formats) -> str | None:
+    for pattern, expression in _expressions():
+        found = expression.fullmatch(english)
+        if found and ((said := lookup(pattern)) != pattern or not FIELD.search(pattern)):
+            fields = {name: _field(value, lookup, formats) for name, value in found.groupdict().items()}
+            return said.format(**fields)
+    return None
+
+
+def _field(value: str, lookup: Callable[[str], str], formats: Formats) -> str:
+    """Return a field's value: a number as the language writes it, words that are a message of their own translated."""
+    return lookup(value) if re.search("[A-Za-z]", value) else formats.rewritten(value)
+
+
+@cache
+def _expressions() -> list[tuple[str, re.Pattern[str]]]:
+    """Return the patterns as expressions, those with most text of their own first."""
+    ordered = sorted(patterns(), key=lambda pattern: (-len(FIELD.sub("", pattern)), pattern))
+    return [(pattern, re.compile(_expression(pattern), re.DOTALL)) for pattern in ordered]
+
+
+def _expression(pattern: str) -> str:
+    """Return the expression of a pattern; `{…_n}` and names of figures hold digits, all others any text."""
+    parts = FIELD.split(pattern)
+    return "".join(re.escape(part) if at % 2 == 0 else f"(?P<{part}>.+?)" for at, part in enumerate(parts))
