@@ -18,7 +18,14 @@ OUTSIDE = {  # libraries that a package does not know
     "flows": set(),
 }
 SHARED = {
-    *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.map_link", "pipeline.database", "pipeline.complete_file"),
+    *(
+        "pipeline.errors",
+        "pipeline.clock",
+        "pipeline.local_time",
+        "pipeline.map_link",
+        "pipeline.database",
+        "pipeline.complete_file",
+    ),
     *("pipeline.typed_sections", "pipeline.complete_folder", "pipeline.terminal_text"),
 }
 PIPELINE = {
@@ -36,7 +43,8 @@ PIPELINE = {
     "pipeline.events": SHARED | {"pipeline.privacy"},
     "pipeline.publication": SHARED | {"pipeline.privacy"},
     "pipeline.wording": SHARED,
-    "pipeline.pages": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording"},
+    "pipeline.briefing": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording"},
+    "pipeline.pages": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording", "pipeline.briefing"},
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},

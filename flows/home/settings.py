@@ -179,12 +179,9 @@ class ForceSettings:
     equity_shares: Path | None
     shifts: Mapping[str, str]
     language: str
-<<<<<<< HEAD
     place_names: PlaceNamesSettings
     map_link: str
-=======
     messages: Path | None
->>>>>>> w-words
 
     def __post_init__(self) -> None:
         self._check_language()
