@@ -112,7 +112,7 @@ def _check(frame: gpd.GeoDataFrame, path: Path, columns: list[str]) -> None:
     for name in columns:
         if name not in frame.columns:
             there = sorted(str(column) for column in frame.columns if column != frame.geometry.name)
-            raise ValueError(f"{path}: no column {name!r}; it has {there or 'geometry alone'}{_nearest(name, there)}")
+            raise ValueError(missing_column(path, name, there))
     if frame.crs is None or not (frame.crs.is_geographic or frame.crs.is_projected):
         raise ValueError(f"{path}: no coordinate system; write the file again with one, such as EPSG:4326")
     bad_rows = np.flatnonzero(frame.geometry.isna() | frame.geometry.is_empty)
@@ -120,6 +120,11 @@ def _check(frame: gpd.GeoDataFrame, path: Path, columns: list[str]) -> None:
         count = f" (and {bad_rows.size - 1} others)" if bad_rows.size > 1 else ""
         raise ValueError(f"{path}: no geometry in feature {bad_rows[0] + 1} of {len(frame)}{count}")
     _check_degrees(frame, path)
+
+
+def missing_column(path: Path, name: str, there: Sequence[str]) -> str:
+    """Return the message that a file has no such column, with those that it has."""
+    return f"{path}: no column {name!r}; it has {list(there) or 'geometry alone'}{_nearest(name, there)}"
 
 
 def _nearest(name: str, there: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""Convert local times without a time zone to UTC."""
+"""Convert local times without a time zone to UTC, and moments to the text that people read."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 # Outside these years a time is a sentinel or an error, and zone arithmetic may overflow the calendar.
@@ -24,6 +24,19 @@ def to_utc(times: Sequence[datetime | None], zone: ZoneInfo) -> tuple[list[datet
         [t.astimezone(UTC) if flag and t else t for t, flag in zip(local, is_local, strict=True)],
         [flag and t is not None and _occurs_twice(t) for t, flag in zip(local, is_local, strict=True)],
     )
+
+
+def local_text(moment: datetime, zone: tzinfo) -> str:
+    """Return a moment as people read it: the local time, and which zone it is in.
+
+    >>> local_text(datetime(2019, 12, 1, 5, tzinfo=UTC), ZoneInfo("America/New_York"))
+    '2019-12-01 00:00 EST'
+    >>> local_text(datetime(2019, 12, 1, 5, tzinfo=UTC), ZoneInfo("America/Sao_Paulo"))
+    '2019-12-01 02:00 UTC-03'
+    """
+    local = moment.astimezone(zone)
+    name = local.tzname() or ""
+    return f"{local:%Y-%m-%d %H:%M} {name if name.isalpha() else f'UTC{name}'}"
 
 
 def _occurs_twice(local: datetime) -> bool:

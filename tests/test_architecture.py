@@ -18,12 +18,20 @@ OUTSIDE = {  # libraries that a package does not know
     "flows": set(),
 }
 SHARED = {
-    *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.database", "pipeline.complete_file"),
+    *(
+        "pipeline.errors",
+        "pipeline.clock",
+        "pipeline.local_time",
+        "pipeline.map_link",
+        "pipeline.database",
+        "pipeline.complete_file",
+    ),
     *("pipeline.typed_sections", "pipeline.complete_folder", "pipeline.terminal_text"),
 }
 PIPELINE = {
     "pipeline.errors": set(),
     "pipeline.local_time": set(),
+    "pipeline.map_link": set(),
     "pipeline.complete_file": set(),
     "pipeline.complete_folder": {"pipeline.complete_file"},
     "pipeline.clock": {"pipeline.errors"},
@@ -35,7 +43,8 @@ PIPELINE = {
     "pipeline.events": SHARED | {"pipeline.privacy"},
     "pipeline.publication": SHARED | {"pipeline.privacy"},
     "pipeline.wording": SHARED,
-    "pipeline.pages": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording"},
+    "pipeline.briefing": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording"},
+    "pipeline.pages": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording", "pipeline.briefing"},
     "pipeline.sources": SHARED | {"pipeline.events", "pipeline.messages"},
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
@@ -61,7 +70,7 @@ MODELS = {
     "models.area_rates": BASICS | {"models.statistics"},
     "models.governance": {"models.places"},
     "models.places": BASICS | {"models.statistics", "models.area_rates"},
-    "models.area_review": BASICS | {"models.places"},
+    "models.area_review": BASICS | {"models.places", "models.area_rates", "models.statistics"},
     "models.operations": BASICS | {"models.statistics", "models.governance", "models.places"},
     "models.people_scores": BASICS | {"models.statistics"},
     "models.people_lists": BASICS | {"models.statistics", "models.people_scores", "models.changes"},

@@ -276,7 +276,7 @@ class Home:
 
     def local_text(self, moment: datetime) -> str:
         """Return a moment as text in the force's time zone."""
-        return f"{moment.astimezone(self.settings.force.zone):%Y-%m-%d %H:%M %Z}"
+        return local_text(moment, self.settings.force.zone)
 
     def midnight(self, day: date) -> datetime:
         """Return the local midnight that begins `day`, in UTC: the meaning of `--as-of DATE`."""

@@ -30,6 +30,7 @@ from models.places.markets import MarketsConfig
 from models.places.quality_checks import QualityConfig
 from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
+from pipeline.map_link import check_map_link
 from pipeline.messages.partners import Partner
 from pipeline.sources.registry import is_source_name, settings_type
 from pipeline.typed_sections import Sections, build_typed, checked_keys
@@ -147,6 +148,22 @@ class StaffingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceNamesSettings:
+    """Where the names of places come from: lines, points or outlines with a name, or a table of named points."""
+
+    path: Path | None
+    layer: str | None
+    name_column: str
+    x_column: str
+    y_column: str
+    crs: str | int
+    within_m: float
+
+    def __post_init__(self) -> None:
+        _require_from("force.place_names", self, within_m=0)
+
+
+@dataclass(frozen=True, slots=True)
 class ForceSettings:
     """The police force: name, time zone, coordinate system, areas and reference files."""
 
@@ -162,10 +179,16 @@ class ForceSettings:
     equity_shares: Path | None
     shifts: Mapping[str, str]
     language: str
+    place_names: PlaceNamesSettings
+    map_link: str
     messages: Path | None
 
     def __post_init__(self) -> None:
         self._check_language()
+        try:
+            check_map_link(self.map_link)
+        except ValueError as error:
+            raise SettingsError(f"force.map_link: {error}") from error
         try:
             read_shifts(self.shifts)
         except ValueError as error:
@@ -347,6 +370,7 @@ class Settings:
         deciding = {
             "force": [force.name, force.time_zone, force.crs, force.points_of_interest_layer, force.staffing.note],
             "shifts": dict(force.shifts),
+            "place_names": {**dataclasses.asdict(force.place_names), "path": None},  # the file by its content
             "assumed_hours": force.staffing.assumed_total_hours_per_day,
             "areas": force.areas.deciding,
             "further_areas": {name: further.deciding for name, further in force.areas.further.items()},

@@ -33,9 +33,9 @@ from flows.run.assembly import (
     read_run_codebook,
 )
 from geo.same_place import ground_of
+from models.area_review.live_areas import LiveAreas
 from models.area_review.sizes import sized_hours
 from models.operations.history import SAME_CELLS
-from models.places.live_areas import LiveAreas
 from models.places.markets import KINDS, LiveMarkets, relevant_reports
 from pipeline.database import attach, connect
 from pipeline.messages.outbox import OutboxMessage, make_message

@@ -6,7 +6,7 @@ import pandas as pd
 
 from flows.home.settings import Settings, SettingsError
 from flows.run.assembly import Map, query
-from flows.run.repairs import Measure
+from flows.run.quality import Measure
 from geo.area_centres import metres_to_centre
 from geo.institutions import institutions_at, read_institutions
 from models.places.address_piles import CELL, CELL_COLUMNS, POINT, AddressPiles, find_address_piles

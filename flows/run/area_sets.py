@@ -12,8 +12,15 @@ import pandas as pd
 from flows.home.settings import FurtherAreas, Settings
 from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, reported_hours
 from flows.run.previous_run import Previous
-from flows.run.quality import NAMED, OUTSIDE_WARNING_SHARE, cover_measure, in_window, missing_days_measure
-from flows.run.repairs import Measure, listed
+from flows.run.quality import (
+    NAMED,
+    OUTSIDE_WARNING_SHARE,
+    Measure,
+    cover_measure,
+    in_window,
+    listed,
+    missing_days_measure,
+)
 from geo.areas import FIGURES, find_overlaps, shared_ground
 from models.area_review.near_list import check_list, moves_in_if, nearest
 from models.area_review.sensitivity import for_review

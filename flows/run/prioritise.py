@@ -30,10 +30,10 @@ from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
 from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
+from flows.run.place_text import evidence_of, read_places_in_words, with_cell_place
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
-from flows.run.quality import data_quality, dealing_measure, record_measures
-from flows.run.repairs import Measure, map_repairs
+from flows.run.quality import Measure, data_quality, dealing_measure, map_repairs, record_measures
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from geo.same_place import Boxes, ground_of
@@ -75,6 +75,9 @@ RANKED = {
 CHANGING = {"area": "area_ranking", "market": "market", "hotspot": "hotspot"}  # kind of place → its table
 
 
+WITH_PLACE = ("place", "geometry_wkb")  # columns of place_change that a market or hot spot has itself
+
+
 @dataclass(frozen=True, slots=True)
 class Products:
     """The tables of one run, less run columns; keys are table names."""
@@ -111,6 +114,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
             return unusable_products(ranking, quality, checks, map_shape(geography), unusable_because)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
+        in_words, hidden = call(read_places_in_words, geography, settings), withheld_ground(identity)
         reviewed = call(review_ranking, ranking, frames, geography, codebook, settings, previous)
         sets = call(
             rank_further_sets,
@@ -122,7 +126,6 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         forecast = with_pile_mark(forecast, pile_cells)
         hotspots = call(find_places_of_harm, frames, geography, codebook, settings, previous, left_out(pile_cells))
         found = call(find_street_markets, frames, geography, settings)
-        hidden = withheld_ground(identity)
         markets = shown_markets(found, geography, hidden)
         persons = call(people_frames, snapshot.connection, flagrant_cells(found), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
@@ -136,6 +139,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
         )
         pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
+        evidence = call(evidence_of, ranking, snapshot.connection, in_words, codebook, settings, hidden)
         of_the_map = [
             *map_repairs(geography),
             *size_measure(geography.areas, settings.places.per),
@@ -148,23 +152,26 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         ]
         why_assumed = settings.force.staffing.note
         quality = call(data_quality, snapshot.connection, frames, people, notes, why_assumed, of_the_map)
+    forecast = forecast.join(in_words.of_cells(forecast))
+    market_rows = market_shapes(markets, geography)
     window_days = settings.places.on_record(frames.area_events, codebook).window_days  # of the counts
     officers = call(allocate_officers, ranking, geography, settings, window_days)
     places = {
         "area_ranking": ranking,
+        "area_evidence": evidence,
         "area_set_ranking": sets.ranking,
         "sensitivity": reviewed.areas,
         "sensitivity_summary": reviewed.summary,
         "cell_forecast": forecast,
-        "address_pile": pile_cells,
-        "hotspot": with_wkb(hotspots),
-        "market": with_wkb(market_shapes(markets, geography)),
+        "address_pile": with_cell_place(pile_cells, forecast),
+        "hotspot": with_wkb(hotspots.join(in_words.of_shapes(hotspots.geometry))),
+        "market": with_wkb(market_rows.join(in_words.of_shapes(market_rows.geometry))),
         "officer_allocation": officers.areas,
         "allocation_curve": officers.curve,
         "allocation_cost": officers.costs,
         "crackdown_plan": plans.crackdowns,
         "overdose_watch": plan_inputs.overdose_watch,
-        "visit_plan": plans.visits,
+        "visit_plan": with_cell_place(plans.visits, forecast),
         "promise": plans.promises.promises,
         "crime_focus": call(focus_on_crimes, frames, codebook, settings),
         "area_notice": call(area_notices, markets, geography, identity),
@@ -388,18 +395,19 @@ def changed_places(places: dict[str, pd.DataFrame], previous: Previous | None) -
     now = {kind: places[table] for kind, table in CHANGING.items()}
     before = {kind: getattr(previous, table) if previous else now[kind] for kind, table in CHANGING.items()}
     changes = [
-        place_changes(before[kind], now[kind], kind).pipe(_with_outline, before[kind], now[kind], f"{kind}_id")
+        place_changes(before[kind], now[kind], kind).pipe(_with_place, before[kind], now[kind], kind)
         for kind in CHANGING
     ]
     return pd.concat(changes, ignore_index=True)
 
 
-def _with_outline(changes: pd.DataFrame, before: pd.DataFrame, now: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Add the outline of each place, or the one it had; null for areas, whose shapes are those of the map."""
-    if "geometry_wkb" not in now:
-        return changes.assign(geometry_wkb=None)
-    outlines = pd.concat([now, before]).drop_duplicates(key).set_index(key)["geometry_wkb"]
-    return changes.assign(geometry_wkb=changes["place_id"].map(outlines).astype(object))
+def _with_place(changes: pd.DataFrame, before: pd.DataFrame, now: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Add what each place is called and its outline, or those it had; areas have the shapes of the map."""
+    called = {"place": "area_name", "geometry_wkb": None} if kind == "area" else {name: name for name in WITH_PLACE}
+    rows = pd.concat([now, before]).drop_duplicates(f"{kind}_id").set_index(f"{kind}_id")
+    return changes.assign(
+        **{name: changes["place_id"].map(rows[of]).astype(object) if of else None for name, of in called.items()}
+    )
 
 
 def market_shapes(markets: Markets, geography: Map) -> gpd.GeoDataFrame:

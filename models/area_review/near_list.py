@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from models.area_review.live_areas import LiveAreas
 from models.places.axes import AXES, groups
-from models.places.live_areas import LiveAreas
 from models.places.quality_checks import COLUMNS
 from models.places.ranking import PlacesConfig
 

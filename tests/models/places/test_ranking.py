@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.area_rates.decay import Decay
+from models.area_review.live_areas import LiveAreas
 from models.area_review.sizes import HARM_PER
 from models.places.area_scores import shares_of, spread_weights
 from models.places.axes import AXES
-from models.places.live_areas import LiveAreas
 from models.places.ranking import (
     PlacesConfig,
     axes_without_data,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.places.live_areas import LiveAreas
+from models.area_review.live_areas import LiveAreas
 from models.places.ranking import draw_areas, fit_band_priors, rank_drawn
 from tests.models.places.test_ranking import CODEBOOK, config, hours
 

@@ -6,7 +6,7 @@ import pytest
 from shapely import box
 
 from flows.run.assembly import Map
-from flows.run.repairs import map_repairs, repair_lines, repair_measures
+from flows.run.quality import map_repairs, repair_lines, repair_measures
 from geo.cells import Grid
 
 CRS = "EPSG:32618"

@@ -1,0 +1,184 @@
+"""Where things are, in words: names and coordinates of cells, hot spots and markets; incidents as they may be told."""
+
+from dataclasses import dataclass
+
+import duckdb
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from flows.home.settings import Settings, SettingsError
+from flows.run.assembly import Map, query
+from geo.cells import Floats
+from geo.place_names import PlaceNames, area_labels, area_parts, degrees_of, read_place_names
+from geo.placement import place_points
+from geo.same_place import Boxes
+from models.places.axes import uses_minors
+from models.places.coarse import is_coarse
+from models.places.ranking import PlacesConfig
+
+WHERE = ["place", "lat", "lon"]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The words for places of a run: what the force has named, and its areas."""
+
+    geography: Map
+    names: PlaceNames | None
+
+    def of_cells(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """Return place, lat, lon of the middle of cells with x_min_m, y_min_m and area_id, on their index."""
+        half = self.geography.grid.size_m / 2
+        x, y = (cells[name].to_numpy(dtype=float) + half for name in ("x_min_m", "y_min_m"))
+        named = None if self.names is None else self.names.of_cells(cells, self.geography.grid)
+        return self._told(x, y, cells["area_id"], named)
+
+    def of_shapes(self, shapes: gpd.GeoSeries) -> pd.DataFrame:
+        """Return place, lat, lon of a point inside of each shape, on their index."""
+        inside = shapely.point_on_surface(shapes.to_numpy())
+        x, y = shapely.get_x(inside), shapely.get_y(inside)
+        ix, iy = self.geography.grid.index(x, y)
+        areas = self.geography.cells.set_index(["cell_ix", "cell_iy"])["area_id"]
+        area_ids = areas.reindex(pd.MultiIndex.from_arrays([ix, iy])).set_axis(shapes.index)
+        return self._told(x, y, area_ids, self._nearest(x, y))
+
+    def of_points(self, points: pd.DataFrame) -> "pd.Series[str]":
+        """Return the place of each point with lon, lat and area_id; that without a point is its area."""
+        labels = dict(zip(self.geography.areas["area_id"], area_labels(self.geography.areas["area_name"]), strict=True))
+        place = points["area_id"].map(labels).astype(object)
+        located = points[points["lon"].notna()]
+        if len(located):
+            placed = place_points(located[["lon", "lat"]], self.geography.areas, self.geography.grid)
+            x, y = placed["x_m"].to_numpy(), placed["y_m"].to_numpy()
+            place.loc[located.index] = self._told(x, y, located["area_id"], self._nearest(x, y))["place"]
+        return place
+
+    def _nearest(self, x: Floats, y: Floats) -> npt.NDArray[np.object_] | None:
+        return None if self.names is None else self.names.of_points(x, y)
+
+    def _told(self, x: Floats, y: Floats, area_ids: pd.Series, named: npt.NDArray[np.object_] | None) -> pd.DataFrame:
+        place = area_parts(x, y, area_ids, self.geography.areas)
+        if named is not None:
+            place = np.where(pd.isna(named), place, named)
+        lat, lon = degrees_of(x, y, self.geography.areas.crs)
+        return pd.DataFrame({"place": place, "lat": lat, "lon": lon}, index=area_ids.index)
+
+
+def read_places_in_words(geography: Map, settings: Settings) -> Places:
+    """Return the words for places; SettingsError names what is wrong with `force.place_names`."""
+    config = settings.force.place_names
+    if config.path is None:
+        return Places(geography, None)
+    try:
+        names = read_place_names(
+            config.path,
+            geography.areas.crs,
+            within_m=config.within_m,
+            name_column=config.name_column,
+            x_column=config.x_column,
+            y_column=config.y_column,
+            table_crs=config.crs,
+            layer=config.layer,
+            choose_with="force.place_names.layer",
+        )
+    except ValueError as error:
+        raise SettingsError(f"force.place_names: {error}") from error
+    return Places(geography, names)
+
+
+def with_cell_place(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of cells by cell_id with place, lat and lon of `cells`, which has them by cell_id."""
+    where = cells.set_index("cell_id")[WHERE].reindex(table["cell_id"])
+    return table.assign(**{name: where[name].to_numpy() for name in WHERE})
+
+
+def tell_incidents(
+    connection: duckdb.DuckDBPyConnection,
+    incident_ids: list[str],
+    places: Places,
+    codebook: pd.DataFrame,
+    settings: Settings,
+    hidden: Boxes | None,
+) -> pd.DataFrame:
+    """Return incidents of the snapshot as they may be told; call `place_incidents` first.
+
+    Parameters
+    ----------
+    incident_ids : list of str
+        Those to tell; unknown ones are left out.
+    hidden : Boxes or None
+        Ground under an embargo: what lies on it is told by day and area alone, as coarse incidents are.
+
+    Returns
+    -------
+    pd.DataFrame
+        Index incident_id: offence_code, offence, occurred_at, occurred_on, harm_days, harm_now, axis, place, lat, lon,
+        is_coarse as in table area_evidence; area_id, discovery, age_days, is_of_month.
+    """
+    found = query(connection, "incident_told", incident_ids=incident_ids).set_index("incident_id")
+    about = codebook.reindex(found["offence_code"]).set_axis(found.index)
+    coarse = is_coarse(found, codebook) | _lies_on(found, hidden, places.geography)
+    moment = found["occurred_at"].astype("datetime64[us, UTC]")
+    local = moment.dt.tz_convert(settings.force.zone)
+    has_hour = found["has_hour"].astype(bool) & (local != local.dt.normalize())  # midnight stands for a day
+    point = found[["lon", "lat"]].astype(float)
+    point.loc[coarse] = np.nan
+    harm = about["harm_days"].fillna(0.0)
+    return pd.DataFrame(
+        {
+            "offence_code": found["offence_code"],
+            "offence": about["label"],
+            "occurred_at": moment.where(has_hour & ~coarse),
+            "occurred_on": local.dt.date,
+            "harm_days": harm,
+            "harm_now": harm * decay(found["age_days"], settings.places),
+            "axis": about["axis"].where(~uses_minors(found.assign(axis=about["axis"])), "minors"),
+            "place": places.of_points(point.assign(area_id=found["area_id"])),
+            "lat": point["lat"],
+            "lon": point["lon"],
+            "is_coarse": coarse,
+            "area_id": found["area_id"],
+            "discovery": found["discovery"],
+            "age_days": found["age_days"],
+            "is_of_month": found["is_of_month"].astype(bool),
+        }
+    )
+
+
+def decay(age_days: pd.Series, config: PlacesConfig) -> pd.Series:
+    """Return the share of its weight that an incident keeps at an age."""
+    return 0.5 ** (age_days / config.half_life_days)
+
+
+def area_evidence(ranking: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """Return area_evidence less run columns; `told` is of the incidents in `evidence_ids`."""
+    columns = ["offence_code", "offence", "occurred_at", "occurred_on", "harm_days", "harm_now", "axis", *WHERE]
+    of_areas = ranking[["area_id", "evidence_ids"]].explode("evidence_ids").dropna()
+    of_areas = of_areas.sort_values("area_id", kind="stable").rename(columns={"evidence_ids": "incident_id"})
+    of_areas["position"] = of_areas.groupby("area_id").cumcount().astype("int32") + 1
+    return of_areas.merge(told[[*columns, "is_coarse"]], left_on="incident_id", right_index=True, how="left")
+
+
+def evidence_of(
+    ranking: pd.DataFrame,
+    connection: duckdb.DuckDBPyConnection,
+    places: Places,
+    codebook: pd.DataFrame,
+    settings: Settings,
+    hidden: Boxes | None,
+) -> pd.DataFrame:
+    """Return area_evidence less run columns; call `place_incidents` first."""
+    incident_ids = sorted({incident_id for ids in ranking["evidence_ids"] for incident_id in ids})
+    return area_evidence(ranking, tell_incidents(connection, incident_ids, places, codebook, settings, hidden))
+
+
+def _lies_on(found: pd.DataFrame, hidden: Boxes | None, geography: Map) -> npt.NDArray[np.bool_]:
+    is_on = np.zeros(len(found), dtype=bool)
+    has_cell = found["cell_ix"].notna().to_numpy(dtype=bool)
+    if hidden is not None and has_cell.any():
+        ix, iy = (found.loc[has_cell, name].to_numpy(dtype=np.int64) for name in ("cell_ix", "cell_iy"))
+        is_on[has_cell] = hidden.holds_cells(ix, iy, geography.grid)
+    return is_on

@@ -1,0 +1,224 @@
+"""Names of places: the nearest street or landmark that the force has named, else the area and its part by compass."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import shapely
+from pyproj import Transformer
+
+from geo.cells import Floats, Grid
+from geo.crs import crs_name, metric_crs
+from geo.vector_file import ONE_LAYER, missing_column, read_vector_file
+
+DEGREES = "EPSG:4326"
+TABLES = (".csv", ".parquet")
+PARTS = ("east", "north-east", "north", "north-west", "west", "south-west", "south", "south-east")
+CENTRE_SHARE = 0.3  # of the radius of a circle as large as the area: nearer to its middle, a place is in its centre
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+CAPITALS = frozenset({"NE", "NW", "SE", "SW"})
+
+Names = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceNames:
+    """What the force has named, in metres.
+
+    `named` has name, count (rows of the file with that name and shape) and geometry, sorted by name. Points further
+    than `within_m` metres from everything named go by their area. `is_table` if the file is a table with a point per
+    row, in which counts tell how usual a name is.
+    """
+
+    named: gpd.GeoDataFrame
+    within_m: float
+    is_table: bool = False
+
+    def of_points(self, x_m: Floats, y_m: Floats) -> Names:
+        """Return the nearest name of each point, None if none is near; of equally near names the first by alphabet."""
+        points = shapely.points(x_m, y_m)
+        # All nearest, since a tree returns them in no order.
+        point, found = shapely.STRtree(self.named.geometry.to_numpy()).query_nearest(
+            points, max_distance=self.within_m, all_matches=True
+        )
+        first = np.full(len(points), len(self.named), dtype=np.int64)
+        np.minimum.at(first, point, found)
+        return np.array([*self.named["name"], None], dtype=object)[first]
+
+    def of_cells(self, cells: pd.DataFrame, grid: Grid) -> Names:
+        """Return the name of each cell: of a table the most frequent within it, else the nearest to its middle.
+
+        `cells` has x_min_m and y_min_m, the corner of each.
+        """
+        half = grid.size_m / 2
+        nearest = self.of_points(cells["x_min_m"].to_numpy() + half, cells["y_min_m"].to_numpy() + half)
+        if not self.is_table or self.named.empty:
+            return nearest
+        shapes = self.named.geometry
+        ix, iy = grid.index(shapes.x, shapes.y)
+        inside = pd.DataFrame({"ix": ix, "iy": iy, "name": self.named["name"], "count": self.named["count"]})
+        sums = inside.groupby(["ix", "iy", "name"], as_index=False)["count"].sum()
+        usual = sums.sort_values(["count", "name"], ascending=[False, True]).drop_duplicates(["ix", "iy"])
+        corner = dict(zip(("ix", "iy"), grid.index(cells["x_min_m"] + half, cells["y_min_m"] + half), strict=True))
+        found = pd.DataFrame(corner).merge(usual, on=["ix", "iy"], how="left")["name"]
+        return np.where(found.notna(), found.astype(object), nearest)
+
+
+def read_place_names(
+    path: Path,
+    crs: Any,
+    *,
+    within_m: float,
+    name_column: str = "name",
+    x_column: str = "lon",
+    y_column: str = "lat",
+    table_crs: Any = DEGREES,
+    layer: str | None = None,
+    choose_with: str = ONE_LAYER,
+) -> PlaceNames:
+    """Read what a force has named, in metres.
+
+    Parameters
+    ----------
+    path : Path
+        Lines, points or outlines with a name (GeoJSON, GeoPackage, GeoParquet), or a CSV or Parquet table with a name
+        and a point per row, in which many rows may have one name.
+    crs : Any
+        Metric coordinate system of the result.
+    within_m : float
+        How far a name reaches, metres.
+    name_column, x_column, y_column : str
+        Columns of the name and, in a table, of the point.
+    table_crs : Any
+        Coordinate system of the points of a table.
+    layer, choose_with
+        See `read_vector_file`.
+
+    Raises
+    ------
+    ValueError
+        The file cannot be read, a column is missing, no row has a name, or a named row of a table has coordinates that
+        are none; the message names file and column.
+    """
+    target = metric_crs(crs, what="place names")
+    is_table = path.suffix.lower() in TABLES and not _is_geoparquet(path)
+    if is_table:
+        named = _read_table(path, name_column, x_column, y_column, table_crs, target)
+    else:
+        source = read_vector_file(path, columns=[name_column], layer=layer, choose_with=choose_with)
+        shapes = source.geometry.to_crs(target)
+        named = gpd.GeoDataFrame(
+            {"name": _clean(source[name_column]), "count": 1}, geometry=shapes.to_numpy(), crs=target
+        )
+    named = named[named["name"] != ""]
+    if named.empty:
+        raise ValueError(f"{path}: column {name_column!r} is blank in every row; name the column of the names")
+    return PlaceNames(named.sort_values("name", kind="stable", ignore_index=True), within_m, is_table)
+
+
+def area_parts(x_m: Floats, y_m: Floats, area_ids: "pd.Series[str]", areas: gpd.GeoDataFrame) -> Names:
+    """Return name and part by compass of the area of each point, such as "Harbour, north-east"; None without area.
+
+    Parameters
+    ----------
+    x_m, y_m : Floats
+        The points, metres.
+    area_ids : pd.Series
+        area_id of each; missing outside every area.
+    areas : gpd.GeoDataFrame
+        area_id, area_name, geometry.
+    """
+    rows = pd.Index(areas["area_id"]).get_indexer(pd.Index(area_ids))
+    middle = shapely.centroid(areas.geometry.to_numpy())[rows]
+    east, north = x_m - shapely.get_x(middle), y_m - shapely.get_y(middle)
+    radius = np.sqrt(areas.geometry.area.to_numpy()[rows] / np.pi)
+    part = np.array(PARTS, dtype=object)[np.rint(np.arctan2(north, east) / (np.pi / 4)).astype(np.int64) % len(PARTS)]
+    words = np.where(np.hypot(east, north) < CENTRE_SHARE * radius, "centre", part)
+    names = area_labels(areas["area_name"]).to_numpy()[rows]
+    return np.where(rows >= 0, names + ", " + words, None)
+
+
+def area_labels(names: "pd.Series[str]") -> "pd.Series[str]":
+    """Return names of areas that can be read alone: a bare number or letter gets "Area" before it."""
+    text = names.astype(object)
+    return text.where(text.astype(str).str.contains(r"[^\W\d_]{2}", regex=True), "Area " + text.astype(str))
+
+
+def degrees_of(x_m: Floats, y_m: Floats, crs: Any) -> tuple[Floats, Floats]:
+    """Return latitude and longitude (WGS84, to about 0.1 m) of points in metres."""
+    lon, lat = Transformer.from_crs(crs, DEGREES, always_xy=True).transform(x_m, y_m)
+    return np.round(lat, 6), np.round(lon, 6)
+
+
+def readable(name: str) -> str:
+    """Return a name in the case of its file, or in title case if all its letters are capitals.
+
+    >>> readable("1900 BLOCK NW 5TH ST"), readable("O'NEIL'S Corner")
+    ('1900 Block NW 5th St', "O'NEIL'S Corner")
+    """
+    if not name.isupper():
+        return name
+    return WORD.sub(lambda word: word[0] if word[0] in CAPITALS else word[0].capitalize(), name)
+
+
+def _clean(names: pd.Series) -> "pd.Series[str]":
+    return names.astype("str").where(names.notna(), "").str.split().str.join(" ").map(readable)
+
+
+def _is_geoparquet(path: Path) -> bool:
+    if path.suffix.lower() != ".parquet" or not path.exists():
+        return False
+    try:
+        return b"geo" in (pyarrow.parquet.read_schema(path).metadata or {})
+    except (pa.ArrowException, OSError) as cause:
+        raise ValueError(f"{path}: cannot be read: {cause}") from cause
+
+
+def _read_table(path: Path, name: str, x: str, y: str, table_crs: Any, target: Any) -> gpd.GeoDataFrame:
+    rows = _rows(path, [name, x, y])
+    rows = rows.group_by([name, x, y]).aggregate([([], "count_all")]).to_pandas()
+    names = _clean(rows[name])
+    lon, lat = (pd.to_numeric(rows[column], errors="coerce").astype(float) for column in (x, y))
+    has_point = rows[x].notna() & rows[y].notna() & names.ne("")
+    to_metres = Transformer.from_crs(table_crs, target, always_xy=True)
+    x_m, y_m = to_metres.transform(lon.to_numpy(), lat.to_numpy())
+    is_bad = has_point & ~(np.isfinite(x_m) & np.isfinite(y_m))
+    if is_bad.any():
+        bad = rows[is_bad].sort_values([name, x, y]).iloc[0]
+        raise ValueError(
+            f"{path}: {names[bad.name]!r} is at {x}={bad[x]!r}, {y}={bad[y]!r}, which is no point of "
+            f"{crs_name(table_crs)}; name the columns with force.place_names.x_column and y_column, "
+            "their system with force.place_names.crs"
+        )
+    found = pd.DataFrame({"name": names, "x": x_m, "y": y_m, "count": rows["count_all"]})[has_point]
+    found = found.groupby(["name", "x", "y"], as_index=False)["count"].sum()
+    return gpd.GeoDataFrame(found[["name", "count"]], geometry=gpd.points_from_xy(found["x"], found["y"]), crs=target)
+
+
+def _rows(path: Path, columns: list[str]) -> pa.Table:
+    if not path.exists():
+        raise ValueError(f"{path}: no such file")
+    try:
+        if path.suffix.lower() == ".csv":
+            there = pyarrow.csv.open_csv(path).schema.names
+        else:
+            there = pyarrow.parquet.read_schema(path).names
+        for column in columns:
+            if column not in there:
+                raise ValueError(missing_column(path, column, there))
+        if path.suffix.lower() == ".csv":
+            kinds = {columns[0]: pa.string()}
+            return pyarrow.csv.read_csv(
+                path, convert_options=pyarrow.csv.ConvertOptions(include_columns=columns, column_types=kinds)
+            )
+        return pyarrow.parquet.read_table(path, columns=columns)
+    except (pa.ArrowException, OSError) as cause:
+        raise ValueError(f"{path}: cannot be read: {cause}") from cause
