@@ -44,6 +44,8 @@ TABLES = {
     "audits": "audit_report",
     "runs": "run",
     "changes": "place_change",
+    "recent": "area_recent",
+    "overnight": "recent_incident",
     "quality": "data_quality",
     "checks": "quality_check",
     "people": "person_tier",

@@ -15,6 +15,7 @@ from pipeline.publication.tables import Column, read_tables
 KINDS = {
     "VARCHAR": "string",
     "VARCHAR[]": "list",
+    "INTEGER[]": "list",
     "INTEGER": "int32",
     "BIGINT": "int64",
     "DOUBLE": "double",

@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 
 from flows.home.settings import FurtherAreas, Settings
-from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, reported_hours
+from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, query, reported_hours
 from flows.run.previous_run import Previous
 from flows.run.quality import (
     NAMED,
@@ -23,6 +23,7 @@ from flows.run.quality import (
 )
 from geo.areas import FIGURES, find_overlaps, shared_ground
 from models.area_review.near_list import check_list, moves_in_if, nearest
+from models.area_review.recent_weeks import WEEKS, compare_weeks
 from models.area_review.sensitivity import for_review
 from models.area_review.sizes import few_residents, sized_hours, with_sizes, without_size
 from models.operations.carried_hours import carry_hours
@@ -67,6 +68,18 @@ def rank_set(
             ranking, events, codebook, hours, config=reviewed, seed=seed, previously_listed=previously_listed
         ),
     )
+
+
+def areas_lately(connection: duckdb.DuckDBPyConnection, ranking: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """Return area_recent less run columns, of the main set; call `place_incidents` on the connection first."""
+    counts = query(
+        connection,
+        "area_recent",
+        time_zone=settings.force.time_zone,
+        last_day=7 * (WEEKS + 1) - 1,
+        discoveries=list(settings.places.discoveries),
+    )
+    return compare_weeks(counts, ranking)
 
 
 def area_sizes(areas: gpd.GeoDataFrame) -> pd.DataFrame:

@@ -95,6 +95,12 @@ def with_cell_place(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: where[name].to_numpy() for name in WHERE})
 
 
+RECENT = [
+    "position", "incident_id", "occurred_at", "occurred_on", "offence_code", "offence", "harm_days", "area_id",
+    *WHERE, "is_coarse",
+]  # fmt: skip
+
+
 def tell_incidents(
     connection: duckdb.DuckDBPyConnection,
     incident_ids: list[str],
@@ -173,6 +179,27 @@ def evidence_of(
     """Return area_evidence less run columns; call `place_incidents` first."""
     incident_ids = sorted({incident_id for ids in ranking["evidence_ids"] for incident_id in ids})
     return area_evidence(ranking, tell_incidents(connection, incident_ids, places, codebook, settings, hidden))
+
+
+def recent_incidents(
+    connection: duckdb.DuckDBPyConnection,
+    places: Places,
+    codebook: pd.DataFrame,
+    settings: Settings,
+    hidden: Boxes | None,
+    days: int,
+) -> pd.DataFrame:
+    """Return recent_incident less run columns: the grave incidents of the last `days` local days.
+
+    Within a day the gravest come first: an order by time would tell the hour of coarse incidents.
+    """
+    discoveries = list(settings.places.discoveries)
+    found = query(connection, "recent_incident", last_day=days - 1, discoveries=discoveries)["incident_id"]
+    told = tell_incidents(connection, found.tolist(), places, codebook, settings, hidden).reset_index()
+    by = ["occurred_on", "harm_days", "incident_id"]
+    told = told.sort_values(by, ascending=[False, False, True], ignore_index=True)
+    told["position"] = told.index.to_numpy(dtype="int32") + 1
+    return told[RECENT]
 
 
 def _lies_on(found: pd.DataFrame, hidden: Boxes | None, geography: Map) -> npt.NDArray[np.bool_]:

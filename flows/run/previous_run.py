@@ -1,6 +1,8 @@
 """Tables of the predecessor run, for hysteresis and change detection."""
 
+import math
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 
 import geopandas as gpd
 import pandas as pd
@@ -17,6 +19,7 @@ READER = "harmspot run"
 class Previous:
     """Tables of the predecessor run."""
 
+    as_of: pd.Timestamp
     area_ranking: pd.DataFrame
     area_set_ranking: pd.DataFrame
     cell_forecast: pd.DataFrame
@@ -25,6 +28,11 @@ class Previous:
     person_tier: pd.DataFrame
     tier_term: pd.DataFrame
     seller_term: pd.DataFrame
+
+    def days_until(self, as_of: datetime, zone: tzinfo) -> int:
+        """Return the local days from this run to a later one, begun ones counted, at least one and at most seven."""
+        then, now = (moment.astimezone(zone).replace(tzinfo=None) for moment in (self.as_of.to_pydatetime(), as_of))
+        return min(max(math.ceil((now - then) / timedelta(days=1)), 1), 7)
 
     @property
     def listed_area_ids(self) -> frozenset[str]:
@@ -48,9 +56,10 @@ def read_previous(home: Home, run_id: str | None, crs: str) -> Previous | None:
         return None
     names = ("run", "area_ranking", "area_set_ranking", "cell_forecast", "market", "hotspot")
     places = read_places(home.path, names, run_id)
-    crs_before = places.pop("run")["crs"].iloc[0]
-    outlined = {name: _in_crs(places[name], crs_before, crs) for name in ("market", "hotspot")}
+    run = places.pop("run").iloc[0]
+    outlined = {name: _in_crs(places[name], run["crs"], crs) for name in ("market", "hotspot")}
     return Previous(
+        as_of=run["as_of"],
         **{**places, **outlined},
         **{
             name: read_people(home, name, run_id, reader=READER, purpose=PURPOSE)

@@ -12,7 +12,14 @@ from flows.home.settings import Settings
 from flows.home.stage import Call
 from flows.home.store_access import open_home_snapshot
 from flows.run.address_piles import address_piles, left_out, not_left_out, pile_measures, pile_table, with_pile_mark
-from flows.run.area_sets import area_sizes, few_residents_measure, rank_further_sets, rank_set, size_measure
+from flows.run.area_sets import (
+    area_sizes,
+    areas_lately,
+    few_residents_measure,
+    rank_further_sets,
+    rank_set,
+    size_measure,
+)
 from flows.run.assembly import (
     Map,
     PeopleFrames,
@@ -30,7 +37,7 @@ from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
 from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
-from flows.run.place_text import evidence_of, read_places_in_words, with_cell_place
+from flows.run.place_text import evidence_of, read_places_in_words, recent_incidents, with_cell_place
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import Measure, data_quality, dealing_measure, map_repairs, record_measures
@@ -39,7 +46,7 @@ from geo.market_shapes import market_polygons, visibility
 from geo.same_place import Boxes, ground_of
 from models.area_review.near_list import check_list
 from models.area_review.sensitivity import Sensitivity, rank_variants
-from models.changes import place_changes, with_rank_before
+from models.changes import ANNOUNCED, place_changes, with_announced, with_rank_before
 from models.forecast.forecast import forecast_cells
 from models.operations.allocation import Allocation, allocate
 from models.operations.history import SAME_CELLS
@@ -139,6 +146,9 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
         )
         pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
+        lately = call(areas_lately, snapshot.connection, ranking, settings)
+        days = previous.days_until(as_of, settings.force.zone) if previous else 1
+        grave = call(recent_incidents, snapshot.connection, in_words, codebook, settings, hidden, days)
         evidence = call(evidence_of, ranking, snapshot.connection, in_words, codebook, settings, hidden)
         of_the_map = [
             *map_repairs(geography),
@@ -159,6 +169,8 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
     places = {
         "area_ranking": ranking,
         "area_evidence": evidence,
+        "area_recent": lately,
+        "recent_incident": grave,
         "area_set_ranking": sets.ranking,
         "sensitivity": reviewed.areas,
         "sensitivity_summary": reviewed.summary,
@@ -196,6 +208,11 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
     places |= {
         table: with_rank_before(places[table], getattr(previous, table, None), key) for table, key in RANKED.items()
     }
+    today = as_of.astimezone(settings.force.zone).date()
+    places |= {
+        table: with_announced(places[table], getattr(previous, table, None), kind, today)
+        for kind, table in CHANGING.items()
+    }
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
     return Products(
         published={**places, "place_change": call(changed_places, places, previous)},
@@ -224,7 +241,7 @@ def unusable_products(
     )
     shown = {
         "area_ranking": with_rank_before(ranking, None, RANKED["area_ranking"]).assign(
-            is_listed=False, moves_out_if=None, moves_in_if=None
+            is_listed=False, moves_out_if=None, moves_in_if=None, **dict.fromkeys(ANNOUNCED)
         ),
         "data_quality": quality,
         "quality_check": checks,

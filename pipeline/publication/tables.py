@@ -19,6 +19,7 @@ from pipeline.errors import PublicationError
 ARROW_TYPES = {
     "VARCHAR": pa.string(),
     "VARCHAR[]": pa.list_(pa.string()),
+    "INTEGER[]": pa.list_(pa.int32()),
     "DOUBLE": pa.float64(),
     "INTEGER": pa.int32(),
     "BIGINT": pa.int64(),

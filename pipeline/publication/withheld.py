@@ -27,7 +27,6 @@ PLACES = re.compile(r"place_-?\d+_-?\d+(?:, place_-?\d+_-?\d+)*")
 # Columns that name a market or place in a table of places; a run that names one nowhere there names it nowhere.
 NAMING = ("market_id", "place_id", "chosen_for", "event_id", "control_ids", "why")
 ORDERS = ("rank", "position")
-UNMOVED = "This place hardly moved; others did."
 
 
 def markets_by_run(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> dict[str, set[str]]:
@@ -116,7 +115,7 @@ def _texts(rows: pa.Table) -> list[str]:
 
 
 def _lists(rows: pa.Table) -> list[str]:
-    return [field.name for field in rows.schema if pa.types.is_list(field.type)]
+    return [field.name for field in rows.schema if field.type == pa.list_(pa.string())]
 
 
 def _names(text: str | None, hidden: Collection[str]) -> bool:
@@ -175,21 +174,22 @@ def _closed_up(row: Row, gone: list[Row], before: list[int]) -> Row:
         return row | orders
     rank_before = _close(row["rank_before"], before)
     change = None if rank_before is None or orders["rank"] is None else rank_before - orders["rank"]
-    return row | orders | {"rank_before": rank_before, "rank_change": change}
+    # The rank announced may be of any earlier run, so it cannot be closed up: later changes count from this run.
+    told = {"rank_announced": None} if "rank_announced" in row else {}
+    return row | orders | {"rank_before": rank_before, "rank_change": change} | told
 
 
 def _moved(row: Row, now: list[int], before: list[int]) -> Row | None:
-    """Return the change of a market with closed ranks; None if it did not move at all, but the hidden one did."""
+    """Return the change of a market with closed ranks; None if these do not move the way that it says."""
     if row["place_kind"] != "market":
         return row
     was, is_now = _close(row["rank_before"], before), _close(row["rank_after"], now)
     closed = row | {"rank_before": was, "rank_after": is_now}
+    if "rank_announced" in row:
+        closed["rank_announced"] = None
     if was is None or is_now is None:
         return closed
-    if was == is_now:
-        return None
-    change = "rose" if is_now < was else "fell"
-    return closed | ({} if change == row["change"] else {"change": change, "why": UNMOVED})
+    return closed if was != is_now and row["change"] == ("rose" if is_now < was else "fell") else None
 
 
 def _close(rank: int | None, gone: Iterable[int]) -> int | None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from models.area_rates.decay import Decay
 from models.area_review.live_areas import LiveAreas
 from models.area_review.sizes import HARM_PER
-from models.places.area_scores import shares_of, spread_weights
+from models.changes import place_changes
+from models.places.area_scores import in_rank_order, shares_of, spread_weights
 from models.places.axes import AXES
 from models.places.ranking import (
     PlacesConfig,
@@ -299,6 +300,27 @@ def test_planted_order_is_recovered_within_its_intervals() -> None:
     table = rank(drawn.assign(age_days=90), hours(**dict.fromkeys(names, 10.0)), top_k=10).set_index("area_id")
     assert len(set(table.index[:10]) & set(names[:10])) >= 8
     assert np.corrcoef(table.loc[names, "rank"], np.arange(60))[0, 1] > 0.9
+
+
+def test_other_draws_of_the_same_days_announce_no_change() -> None:
+    """Twenty areas close to each other: ranks differ from seed to seed, and none is a real change."""
+    names = [f"a{number:02d}" for number in range(20)]
+    of_days = events(*[(name, "robbery", 300 + number) for number, name in enumerate(names)]).assign(age_days=40)
+    per_day, steps = hours(**dict.fromkeys(names, 10.0)), 0
+    one, *others = (
+        rank_areas(of_days, NO_EVIDENCE, CODEBOOK, per_day, config=config(top_k=5, list_enter=1.0), seed=seed)
+        for seed in (7, 8, 9)
+    )
+    for other in others:
+        steps += int((one.set_index("area_id")["rank"] != other.set_index("area_id")["rank"].loc[one["area_id"]]).sum())
+        assert place_changes(one, other, "area").empty
+    assert steps > 10
+
+
+def test_among_chances_that_agree_to_a_hundredth_the_score_decides() -> None:
+    ids = pd.Index(["a", "b", "c", "d"])
+    chances, score = np.array([0.998, 1.0, 0.004, 0.0]), np.array([9.0, 8.0, 1.0, 2.0])
+    assert in_rank_order(chances, score, ids).tolist() == [1, 2, 4, 3]
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,11 @@ RUN = {
 CHANGES = pd.DataFrame(
     {
         "place_kind": ["market", "area", "area"],
+        "place": [None, None, None],
         "place_id": ["m", "b", "a"],
         "change": ["entered", "left", "rose"],
+        "announced_on": [None, None, None],
+        "rank_announced": [None, None, 3],
         "rank_before": [np.nan, 2.0, 3.0],
         "rank_after": [1, None, 2],
         "why": ["x", None, "z"],
