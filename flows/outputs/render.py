@@ -33,6 +33,10 @@ TABLES = (
     "quality_check",
     "map_shape",
     "visit_plan",
+    "crime_focus",
+    "area_evidence",
+    "area_recent",
+    "recent_incident",
 )
 REPORT = "report.html"  # beside layers that are written elsewhere
 
@@ -94,7 +98,16 @@ def _drawn(home: Home, run: dict[str, Any], out: Path | None) -> list[Path]:
     layers = place_layers(Drawn(tables, run, drawn))
     _, people_counts = table_counts(home.path, home.key, run["run_id"])
     on_page = {**layers, "points_of_interest": drawn.points_of_interest}
-    html = render_report(run, tables, on_page, people_counts, AXES, written_at=home.now()).encode()
+    html = render_report(
+        run,
+        tables,
+        on_page,
+        people_counts,
+        AXES,
+        written_at=home.now(),
+        catalogue=home.catalogue,
+        link=home.settings.force.map_link,
+    ).encode()
     because = run["unusable_because"]
     told = run if pd.isna(because) else {**run, "warning": unusable(because)}
     folder, report = (out, out / REPORT) if out else (home.layers, home.report)

@@ -1,4 +1,4 @@
 """Pages for people: HTML report, plans, audits, evaluations, notices as HTML and PDF, and their SVG drawings.
 
-May import privacy, publication and the shared modules of pipeline.
+May import privacy, publication, wording, briefing and the shared modules of pipeline.
 """

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,16 @@ import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 
+from pipeline.briefing.area_story import by_area, reason
+from pipeline.briefing.embedded import packed_tables, question_json
+from pipeline.briefing.today import coordinates, left_out, places_today
+from pipeline.map_link import DEFAULT as DEFAULT_LINK
 from pipeline.pages.base import number, page_environment, page_row, page_rows, read_asset, words
 from pipeline.pages.svg_map import CELL_STEPS, PROBABILITY_STEPS, draw_map
 from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.tables import Cell, read_tables
+from pipeline.wording.catalogue import Catalogue, message
 
 NEAR_LIST = "near_list"  # the check that says how near the next area is to the list
 CELLS_OF = (
@@ -31,15 +37,18 @@ CELLS_OF = (
 )
 FORECAST_ROWS = 20
 SET_ROWS = 20
+FOCUS_ROWS = 3
+LATER = ("visit_plan", "crime_focus", "area_evidence", "area_recent", "recent_incident", "offence_ranking")
+SCRIPTS = ("report.js", "report_labels.js", "report_question.js", "report_download.js")
 OUTCOME_ROWS = 8
 PEOPLE_WORDS = {
-    "warrant_queue": "live warrants in the queue",
-    "person_tier": "people proposed as targets or for warning",
-    "dealer_ranking": "sellers outside flagrant markets, by harm",
-    "referral": "people to be offered treatment or help",
-    "safeguarding": "people under 18 or of unknown age, for child protection",
-    "person_notice": "notices to persons, drafted",
-    "person_change": "people who entered, left or moved",
+    "warrant_queue": message("live warrants in the queue"),
+    "person_tier": message("people proposed as targets or for warning"),
+    "dealer_ranking": message("sellers outside flagrant markets, by harm"),
+    "referral": message("people to be offered treatment or help"),
+    "safeguarding": message("people under 18 or of unknown age, for child protection"),
+    "person_notice": message("notices to persons, drafted"),
+    "person_change": message("people who entered, left or moved"),
 }
 
 
@@ -51,6 +60,8 @@ def render_report(
     axes: Mapping[str, Any],
     *,
     written_at: datetime,
+    catalogue: Catalogue | None = None,
+    link: str = DEFAULT_LINK,
 ) -> str:
     """Return the page of one run as HTML; the same arguments give the same bytes.
 
@@ -61,7 +72,8 @@ def render_report(
     tables : mapping of str to pandas.DataFrame
         The run's tables of places as published: area_ranking, area_set_ranking, sensitivity_summary, cell_forecast,
         address_pile, hotspot, market, officer_allocation, area_notice, outcome_monitor, place_change, data_quality,
-        quality_check; area_notice also with `state` and `superseded_by`, the notice that replaces it.
+        quality_check; and, where the run has them, visit_plan, crime_focus, area_evidence, area_recent,
+        recent_incident, offence_ranking; area_notice also with `state` and `superseded_by`, the notice that replaces it.
     shapes : mapping of str to geopandas.GeoDataFrame or None
         Layers of the map, see `pipeline.pages.svg_map.draw_map`.
     people_counts : mapping of str to int
@@ -69,7 +81,12 @@ def render_report(
     axes : mapping
         The axes of the area ranking, by the name in their columns, with `words` and `colours` (light and dark page).
     written_at : datetime
-        Time at which `state` and `superseded_by` of the notices were valid; shown on the page.
+        Time at which `state` and `superseded_by` of the notices were valid; shown on the page. A run that had expired
+        by then says so also without script.
+    catalogue : Catalogue, optional
+        Language of the page; by default English.
+    link : str
+        Form of the link to a point, see `pipeline.map_link`.
 
     Returns
     -------
@@ -84,15 +101,39 @@ def render_report(
     zone = ZoneInfo(run["time_zone"])
     ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
     piles = tables["address_pile"][tables["address_pile"]["is_address_pile"].astype(bool)]
-    environment = page_environment(zone)
+    catalogue = catalogue or Catalogue()
+    environment = page_environment(zone, catalogue)
+    environment.globals |= {"coordinates": partial(coordinates, link=link), "translated": catalogue.text}
+    tables = {**{name: _empty(name) for name in LATER}, **tables}
+    areas = page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"]))
+    evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
+    recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}
+    js = Markup("\n").join(read_asset(name) for name in SCRIPTS)
     html = environment.get_template("report.html.jinja").render(
         run=page_row(run),
-        css=_with_axes(read_asset("report.css"), axes) + read_asset("plots.css"),
-        js=read_asset("report.js"),
-        js_hash=_content_hash(read_asset("report.js")),
+        css=_with_axes(read_asset("report.css"), axes) + read_asset("report_today.css") + read_asset("plots.css"),
+        js=js,
+        js_hash=_content_hash(js),
+        is_expired=written_at > run["valid_to"],
         warnings=warnings_of(run, tables),
         drawing=draw_map(shapes),
-        areas=page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"])),
+        areas=areas,
+        reasons={
+            area["area_id"]: reason(
+                area, recent.get(area["area_id"]), evidence.get(area["area_id"], []), axes, catalogue
+            )
+            for area in areas
+        },
+        recent=recent,
+        evidence=evidence,
+        focus=_focus(tables["crime_focus"]),
+        today=places_today(tables["visit_plan"], tables["cell_forecast"], zone, link, catalogue),
+        grave=page_rows(tables["recent_incident"].sort_values("position")),
+        left_out=left_out(tables["data_quality"], len(piles), catalogue),
+        question=question_json(tables["offence_ranking"], ranking["area_id"]),
+        groups=_labels(tables["offence_ranking"]),
+        shifts=sorted(set(tables["offence_ranking"]["shift"]) - {"all"}) if len(tables["offence_ranking"]) else [],
+        packed=packed_tables({name: frame for name, frame in tables.items() if name != "map_shape"}, zone),
         area_sets=[_area_set(name, of_set, environment, run) for name, of_set in _by_set(tables["area_set_ranking"])],
         area_count=len(ranking),
         horizon_days=ranking["horizon_days"].iloc[0] if len(ranking) else None,
@@ -105,8 +146,9 @@ def render_report(
         piles=page_rows(piles.nsmallest(FORECAST_ROWS, "rank")),
         pile_count=len(piles),
         outcomes=page_rows(latest_outcomes(tables["outcome_monitor"])),
-        outcome_plot=plot_outcomes(tables["outcome_monitor"], zone),
+        outcome_plot=plot_outcomes(tables["outcome_monitor"], zone, catalogue),
         hotspots=page_rows(tables["hotspot"].sort_values("rank")),
+        place_names=_place_names(tables),
         has_market_reports=_has_market_reports(tables["data_quality"]),
         markets=page_rows(tables["market"].sort_values("rank")),
         allocation=page_rows(_by_rank(tables["officer_allocation"], ranking)),
@@ -125,6 +167,33 @@ def render_report(
     )  # fmt: skip
     refuse_people_in_text("report.html", html)
     return html
+
+
+def _empty(name: str) -> pd.DataFrame:
+    """Return a table that a run does not have, without rows."""
+    known = read_tables().published
+    return pd.DataFrame(columns=known[name].column_names if name in known else [])
+
+
+def _focus(focus: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Return the first offences to look for in each area."""
+    first = focus[focus["focus_rank"].notna() & (focus["focus_rank"] <= FOCUS_ROWS)]
+    return {str(area): page_rows(rows) for area, rows in first.sort_values("focus_rank").groupby("area_id")}
+
+
+def _labels(ranking: pd.DataFrame) -> dict[str, str]:
+    """Return the label of each group of offences by its name, in the order of the labels."""
+    if ranking.empty:
+        return {}
+    label = "offence_group_label" if "offence_group_label" in ranking else "offence_group"
+    pairs = ranking[["offence_group", label]].drop_duplicates().sort_values(label)
+    return dict(zip(pairs["offence_group"], pairs[label], strict=True))
+
+
+def _place_names(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Return the places of hot spots and markets in words by their id; none in runs of earlier versions."""
+    found = (tables["hotspot"].set_index("hotspot_id"), tables["market"].set_index("market_id"))
+    return {str(key): place for frame in found if "place" in frame for key, place in frame["place"].dropna().items()}
 
 
 def _by_set(ranking: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -195,14 +264,15 @@ def latest_outcomes(record: pd.DataFrame) -> pd.DataFrame:
     return record.sort_values(["forecast_as_of", "forecast_run_id"], ascending=False).head(OUTCOME_ROWS)
 
 
-def plot_outcomes(record: pd.DataFrame, zone: ZoneInfo) -> Markup:
-    """Plot the share of harm in the top 5% of cells over time, for the forecast and the naive count."""
+def plot_outcomes(record: pd.DataFrame, zone: ZoneInfo, catalogue: Catalogue | None = None) -> Markup:
+    """Plot the share of harm in the top 5% of cells over time, for the forecast and last year's count."""
+    text = (catalogue or Catalogue()).text
     ordered = record.sort_values(["forecast_as_of", "forecast_run_id"])
-    series = {"forecast": ordered["harm_share_top5"], "naive count": ordered["naive_harm_share_top5"]}
+    series = {text("forecast"): ordered["harm_share_top5"], text("last year's count"): ordered["naive_harm_share_top5"]}
     return line_plot(
         [f"{moment.astimezone(zone):%Y-%m-%d}" for moment in ordered["forecast_as_of"]],
         {name: values.astype(float).tolist() for name, values in series.items()},
-        title="Share of harm in the 5% of cells ranked first, by forecast",
+        title=text("Share of harm in the 5% of cells ranked first, by forecast"),
     )
 
 
@@ -213,14 +283,20 @@ def _cells(table: str, environment: Environment, run: Mapping[str, Any]) -> list
             column.name,
             replace(
                 cell,
-                head=environment.from_string(cell.head).render(run),
-                tip=environment.from_string(cell.tip).render(run),
+                head=_rendered(cell.head, environment, run),
+                tip=_rendered(cell.tip, environment, run),
                 draw=cell.draw or ("number" if column.is_number else "text"),
             ),
         )
         for column in read_tables().published[table].shown
         for cell in column.show.report
     ]
+
+
+def _rendered(text: str, environment: Environment, run: Mapping[str, Any]) -> str:
+    """Return a heading of `tables.yml` in the language of the page, with its words about this run."""
+    said = str(environment.globals["translated"](text)) if text else ""  # type: ignore[operator]
+    return environment.from_string(said).render(run)
 
 
 def _with_axes(css: str, axes: Mapping[str, Any]) -> Markup:

@@ -6,7 +6,7 @@ length in metres and zooming changes the view box.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -17,19 +17,21 @@ MARGIN_SHARE = 0.03
 DRAWN_SHARE = 0.05  # of all cells; more would only enlarge the page
 DRAWN_MOST = 2000
 DETAIL_SHARE = 1 / 2500  # of the map's width; smaller details are simplified away
+DRAWN_WIDTH = 640  # units of the map's width, in which labels are measured
 PROBABILITY_STEPS = (0.05, 0.2, 0.4, 0.6, 0.8)
 CELL_STEPS = (0.005, 0.01, 0.02)  # shares of all cells, by expected harm
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One shape: its outline, colour class, an inner point for a label or marker, and its table row."""
+    """One shape: its outline, colour class, an inner point for a label or marker, its table row, and whether its name fits."""
 
     outline: str
     grade: int
     x: int
     y: int
     row: Mapping[str, object]
+    is_named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def draw_map(shapes: Mapping[str, gpd.GeoDataFrame | None]) -> Drawing:
     return Drawing(
         width_m=math.ceil(frame[2] - frame[0]),
         height_m=math.ceil(frame[3] - frame[1]),
-        areas=_areas(areas, frame, detail_m),
+        areas=_named(_areas(areas, frame, detail_m), (frame[2] - frame[0]) / DRAWN_WIDTH),
         cells=_shapes(cells, cells["grade"], frame) if not cells.empty else [],
         hotspots=_ungraded(shapes.get("hotspots"), frame),
         markets=_ungraded(shapes.get("markets"), frame),
@@ -143,6 +145,20 @@ def _areas(areas: gpd.GeoDataFrame, frame: tuple[float, float, float, float], de
     geometry = shapely.coverage_simplify(ordered.geometry.to_numpy(), detail_m)
     grades = np.digitize(ordered["p_top_k"], PROBABILITY_STEPS)
     return _shapes(ordered.set_geometry(gpd.GeoSeries(geometry, index=ordered.index, crs=areas.crs)), grades, frame)
+
+
+def _named(areas: list[Shape], unit_m: float) -> list[Shape]:
+    """Mark names that would cover the rank of another area or the name of a worse one; the page shows them zoomed in."""
+    taken = [(x - 9 * unit_m, y - 9 * unit_m, x + 9 * unit_m, y + 9 * unit_m) for x, y in ((s.x, s.y) for s in areas)]
+    found = []
+    for n, shape in enumerate(areas):
+        x, y, letters = shape.x, shape.y, len(str(shape.row["area_name"]))
+        box = (x + 11 * unit_m, y - 8 * unit_m, x + (13 + 7 * letters) * unit_m, y + 8 * unit_m)
+        others = taken[:n] + taken[n + 1 :]
+        is_free = not any(box[0] < o[2] and o[0] < box[2] and box[1] < o[3] and o[1] < box[3] for o in others)
+        found.append(replace(shape, is_named=is_free))
+        taken += [box] if is_free else []
+    return found
 
 
 def _drawn_cells(cells: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:

@@ -13,39 +13,11 @@ from pipeline.wording.formats import Formats
 ENDS = re.compile(r"(?<=[.:;!?])\s+")  # where a text of several sentences may be cut
 FIELD = re.compile(r"\{(\w+)\}")
 FIGURE = r"(?:less than |more than )?[-+<>]?[\d,.]*\d%?"
-FIGURES = frozenset(  # fields that hold a figure, with or without a number behind the name; all others hold words
-    [
-        "all",
-        "before",
-        "chance",
-        "count",
-        "days",
-        "delivered",
-        "due",
-        "harm",
-        "hours",
-        "incidents",
-        "k",
-        "least",
-        "limit",
-        "more",
-        "most",
-        "n",
-        "other_share",
-        "outside",
-        "promised",
-        "rank",
-        "ranked",
-        "read",
-        "share",
-        "some",
-        "unknown",
-        "usual",
-        "waiting",
-        "were",
-        "window",
-    ]
-)
+FIGURES = {  # fields that hold a figure, with or without a number behind the name; all others hold words
+    *("all", "before", "chance", "count", "days", "delivered", "due", "harm", "hours", "incidents", "k", "least"),
+    *("limit", "more", "most", "n", "other_share", "outside", "promised", "rank", "ranked", "read", "share", "some"),
+    *("unknown", "usual", "waiting", "were", "window"),
+}
 
 
 def patterns() -> list[str]:

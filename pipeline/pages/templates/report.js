@@ -28,6 +28,7 @@
     const length = round(unit * width / 5);
     scale.querySelector("span").style.width = `${length / unit}px`;
     scale.querySelector("b").textContent = length >= 1000 ? `${length / 1000} km` : `${length} m`;
+    map.dispatchEvent(new CustomEvent("measured", { detail: unit }));
   };
   const round = (length) => {
     const power = 10 ** Math.floor(Math.log10(Math.max(length, 1)));
@@ -152,5 +153,17 @@
 
   // An old run says so.
   const expired = document.getElementById("expired");
-  expired.hidden = Date.now() <= Date.parse(expired.dataset.validTo);
+  const check = () => { if (Date.now() > Date.parse(expired.dataset.validTo)) expired.hidden = false; };
+  check();
+
+  // On paper: what had expired by then, the whole map, and every detail open but the notices.
+  addEventListener("beforeprint", () => {
+    check();
+    show(all);
+    for (const one of document.querySelectorAll("details:not(.notice):not([open])")) { one.open = true; one.dataset.closed = ""; }
+  });
+  addEventListener("afterprint", () => {
+    for (const one of document.querySelectorAll("details[data-closed]")) { one.open = false; delete one.dataset.closed; }
+  });
+  for (const one of document.querySelectorAll(".script[hidden]")) one.hidden = false;
 })();

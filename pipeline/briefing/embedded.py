@@ -1,0 +1,64 @@
+"""Tables inside the page: compressed for downloads, as JSON for the question of the day."""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from pipeline.privacy.pii_guard import refuse_people_in_text
+
+UNPRINTED = ("geometry_wkb", "body_html")
+OF_RUN = ("run_id", "as_of", "valid_to")
+QUESTION = ("offence_group", "shift", "area_id", "rank", "rank_lo", "rank_hi", "p_top_k", "count_28_days",
+            "count_365_days", "expected_count", "expected_lo", "expected_hi")  # fmt: skip
+
+
+def packed_tables(tables: Mapping[str, pd.DataFrame], zone: ZoneInfo) -> str:
+    """Return the tables that have rows as base64 of compressed JSON; the same tables give the same text.
+
+    Times are local with their offset. The script of the page makes CSV and XLSX of them.
+
+    Raises
+    ------
+    PublicationError
+        When a table names a person by pseudonym: nobody could see it in the compressed text.
+    """
+    shown = {name: _columns_and_rows(frame, zone) for name, frame in tables.items() if len(frame)}
+    text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"), default=str)
+    refuse_people_in_text("report.html", text)
+    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
+
+
+def question_json(ranking: pd.DataFrame, area_ids: Iterable[str]) -> str:
+    """Return `offence_ranking` of the main set as JSON, one list for each of its columns; "" if there is none."""
+    if ranking.empty:
+        return ""
+    of_set = ranking[ranking["area_id"].isin(list(area_ids))].sort_values(["offence_group", "shift", "rank", "area_id"])
+    return json.dumps(_columns_and_rows(of_set[list(QUESTION)], None), ensure_ascii=False, separators=(",", ":"))
+
+
+def _columns_and_rows(frame: pd.DataFrame, zone: ZoneInfo | None) -> dict[str, Any]:
+    kept = frame.drop(columns=[*UNPRINTED, *OF_RUN], errors="ignore")
+    columns = {str(name): _plain(kept[name], zone) for name in kept}
+    return {"columns": list(columns), "values": list(columns.values())}
+
+
+def _plain(column: pd.Series, zone: ZoneInfo | None) -> list[Any]:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_convert(zone)
+        return [None if pd.isna(value) else value.isoformat(sep=" ", timespec="minutes") for value in column]
+    if column.dtype.kind == "f":
+        return [None if pd.isna(value) else float(f"{value:.8g}") for value in column.tolist()]
+    return [_text(value) for value in column.tolist()]
+
+
+def _text(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return None if pd.isna(value) else value if isinstance(value, bool | int | float | str) else str(value)
