@@ -24,7 +24,8 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
 
     A template that shows times cannot be rendered without a zone. `_("text {name}", name=value)` and
     `_n("{count} area", "{count} areas", count)` are the messages of the catalogue (by default English), and
-    `text | sentence` is a sentence of a published table in its language.
+    `text | sentence` is a sentence of a published table in its language, `value | translated` a value from data. A
+    message is part of the page and may hold HTML, so that only a literal may be one.
     """
     catalogue = catalogue or Catalogue()
     environment = Environment(
@@ -54,6 +55,7 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
         "chance": formats.chance,
         "days_ahead": partial(days_ahead, catalogue=catalogue),
         "sentence": catalogue.sentence_html,
+        "translated": catalogue.text,
     }
     environment.filters |= {"moment": moment} if zone else {}
     return environment
@@ -84,7 +86,7 @@ def page_row(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if value is pd.NaT or (isinstance(value, float) and math.isnan(value)) else value
 
 
 def days_ahead(days: float | None, catalogue: Catalogue | None = None) -> str:

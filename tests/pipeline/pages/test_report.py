@@ -157,8 +157,9 @@ def test_the_page_is_well_formed_and_stands_alone() -> None:
     outline = Outline(html)
     assert outline.open == []
     assert len(outline.ids) == len(set(outline.ids))
-    assert all(address.startswith("#") for address in outline.addresses)
-    assert {address[1:] for address in outline.addresses} <= set(outline.ids)
+    inside, points = ([a for a in outline.addresses if a.startswith(start)] for start in ("#", "geo:"))
+    assert len(inside) + len(points) == len(outline.addresses)
+    assert {address[1:] for address in inside} <= set(outline.ids)
     assert "http://" not in html
     assert "https://" not in html
     assert not re.search(r"@import|url\(", html)
@@ -220,6 +221,13 @@ def test_hostile_names_stay_text() -> None:
     assert parsed.tags.count("script") == 1
     assert parsed.handlers == []
     assert "{{ 7*7 }}" in html.replace("&#34;", '"')
+
+
+def test_only_a_literal_is_a_message_and_may_hold_html() -> None:
+    folder = Path(base.__file__).parent / "templates"
+    calls = [call for path in folder.glob("*.jinja") for call in re.findall(r"(?<![\w.])_n?\(.", path.read_text("utf-8"))]
+    assert len(calls) > 100
+    assert {call[-1] for call in calls} == {'"'}
 
 
 def test_a_draft_that_another_notice_speaks_instead_of_says_so() -> None:
@@ -367,7 +375,7 @@ def test_the_record_of_earlier_forecasts_is_shown_the_latest_first() -> None:
     made = re.findall(r"<th scope=\"row\">([^<]+)</th>", record)
     assert made == ["15 February 2026, 00:00", "8 February 2026, 00:00", "1 February 2026, 00:00"]
     assert 'class="line ours"' in record and 'class="line theirs"' in record
-    assert "naive count" in record
+    assert "last year's count" in record.replace("&#39;", "'")
 
 
 def test_a_run_without_a_record_says_so() -> None:
