@@ -65,7 +65,7 @@ class PlaceNames:
         shapes = self.named.geometry
         ix, iy = grid.index(shapes.x, shapes.y)
         inside = pd.DataFrame({"ix": ix, "iy": iy, "name": self.named["name"], "count": self.named["count"]})
-        sums = inside.groupby(["ix", "iy", "name"], as_index=False)["count"].sum()
+        sums = inside.groupby(["ix", "iy", "name"])["count"].sum().reset_index()
         usual = sums.sort_values(["count", "name"], ascending=[False, True]).drop_duplicates(["ix", "iy"])
         corner = dict(zip(("ix", "iy"), grid.index(cells["x_min_m"] + half, cells["y_min_m"] + half), strict=True))
         found = pd.DataFrame(corner).merge(usual, on=["ix", "iy"], how="left")["name"]
@@ -143,7 +143,7 @@ def area_parts(x_m: Floats, y_m: Floats, area_ids: "pd.Series[str]", areas: gpd.
     part = np.array(PARTS, dtype=object)[np.rint(np.arctan2(north, east) / (np.pi / 4)).astype(np.int64) % len(PARTS)]
     words = np.where(np.hypot(east, north) < CENTRE_SHARE * radius, "centre", part)
     names = area_labels(areas["area_name"]).to_numpy()[rows]
-    return np.where(rows >= 0, names + ", " + words, None)
+    return np.array(np.where(rows >= 0, names + ", " + words, None), dtype=object)
 
 
 def area_labels(names: "pd.Series[str]") -> "pd.Series[str]":
