@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.command import cli
-from flows.command.printing import PIPE_WIDTH, fitted, print_frame, print_object, without_formulas
+from flows.command.printing import PIPE_WIDTH, fitted, print_frame, print_object
 from flows.command.show import TABLES, say_near, say_warnings, shown_table
+from pipeline.publication.downloads import without_formulas
 from pipeline.terminal_text import inert
 from tests.town import CLOCK, TownRun
 
