@@ -18,7 +18,14 @@ OUTSIDE = {  # libraries that a package does not know
     "flows": set(),
 }
 SHARED = {
-    *("pipeline.errors", "pipeline.clock", "pipeline.local_time", "pipeline.map_link", "pipeline.database", "pipeline.complete_file"),
+    *(
+        "pipeline.errors",
+        "pipeline.clock",
+        "pipeline.local_time",
+        "pipeline.map_link",
+        "pipeline.database",
+        "pipeline.complete_file",
+    ),
     *("pipeline.typed_sections", "pipeline.complete_folder", "pipeline.terminal_text"),
 }
 PIPELINE = {

@@ -169,7 +169,7 @@ def _download(home: "Home", shown: Shown, frame: "pd.DataFrame", xlsx: Path | No
     if xlsx is None:
         click.echo(write_csv(frame, zone), nl=False)
         return
-    told = unusable_run(home, str(frame["run_id"].iloc[0])) if "run_id" in frame and len(frame) else None
+    told = unusable_run(home.path, str(frame["run_id"].iloc[0])) if "run_id" in frame and len(frame) else None
     notes = [note for note in (NOT_GROUNDS if shown.is_about_people else None, told) if note]
     made_at = frame["as_of"].max() if "as_of" in frame and len(frame) else runs(home.path)["as_of"].iloc[-1]
     write_new(xlsx, write_workbook({shown.table: frame}, zone=zone, made_at=made_at, notes=notes))
