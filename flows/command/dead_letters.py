@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command.options import PATH, json_option, pass_home
-from flows.command.printing import print_frame, print_json, print_waiting, without_formulas
+from flows.command.printing import print_frame, print_json, print_waiting
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -34,6 +34,7 @@ def command(
     """
     from flows.home.rows import to_json_rows
     from flows.ingest.dead_letters import by_reason, unknown_words, waiting_letters
+    from pipeline.publication.downloads import without_formulas
 
     letters = waiting_letters(home)
     for name, wanted in (("reason", reason), ("file", file)):

@@ -81,25 +81,6 @@ def print_frame(
         console.print("no rows")
 
 
-def without_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a frame whose texts no spreadsheet reads as a formula: an apostrophe is put before such a text."""
-    texts = frame.select_dtypes(["object", "string"]).columns
-    return frame.assign(**{name: frame[name].map(_without_formula) for name in texts})
-
-
-def _without_formula(value: Any) -> Any:
-    is_formula = isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@")) and not _is_number(value)
-    return f"'{value}" if is_formula or (isinstance(value, str) and value.startswith(("\t", "\r"))) else value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def fitted(sizes: list[tuple[int, int]], room: int) -> list[int]:
     """Return column widths that fill at most `room`: each minimum, then spare width to the smallest needs first.
 

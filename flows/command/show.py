@@ -1,11 +1,13 @@
 """`harmspot show`: print published tables."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from flows.command.options import (
+    FILE,
     NearChoice,
     area_set_option,
     json_option,
@@ -89,6 +91,8 @@ def shown_table(name: str) -> Shown:
 @limit_option
 @click.option("--resolve", "is_resolved", is_flag=True, help="Show the force's own ids of people; logged separately.")
 @reading_options
+@click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV.")
+@click.option("--xlsx", type=FILE, help="New workbook to write, with all rows.")
 @json_option
 @pass_home
 def command(
@@ -100,6 +104,8 @@ def command(
     is_resolved: bool,
     purpose: str | None,
     reader: str | None,
+    as_csv: bool,
+    xlsx: Path | None,
     as_json: bool,
 ) -> None:
     """Print a published TABLE. Tables about people need --purpose and --reader, and the read is logged.
@@ -111,7 +117,10 @@ def command(
       harmspot --home town show cells --limit 50
       harmspot --home town show people --purpose "morning tasking" --reader "Insp. J. Reyes"
       harmspot --home town show areas --json
+      harmspot --home town show cells --xlsx cells.xlsx
     """
+    if as_csv + as_json + bool(xlsx) > 1:
+        raise click.UsageError("--csv, --xlsx and --json exclude each other; choose one")
     shown = shown_table(table)
     if area_set is None:
         frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
@@ -134,10 +143,13 @@ def command(
 
         frame = resolve_people(home, frame, reader=reader, purpose=purpose)
         columns = ["raw_person_id" if name == "person_id" else name for name in columns]  # --json has both
-    if shown.is_about_people and as_json:
+    if shown.is_about_people and (as_json or as_csv or xlsx):
         from pipeline.privacy.signed_export import NOT_GROUNDS
 
-        frame = frame.assign(not_grounds=NOT_GROUNDS)  # a JSON object may be copied out of its table
+        frame = frame.assign(not_grounds=NOT_GROUNDS)  # a row may be copied out of its table
+    if as_csv or xlsx:
+        _download(home, shown, frame, xlsx)
+        return
     if "horizon_days" in frame and "p_top_k" in frame and len(frame):
         from pipeline.pages.base import days_ahead
 
@@ -169,6 +181,24 @@ def chances_of(table: str) -> list[str]:
     from pipeline.publication.tables import read_tables
 
     return [each.name for each in read_tables().find(table).columns if each.unit in ("probability", "0 to 1")]
+
+
+def _download(home: "Home", shown: Shown, frame: "pd.DataFrame", xlsx: Path | None) -> None:
+    """Print all rows as CSV, or write them to a new workbook that its owner alone can read."""
+    from pipeline.privacy.private_file import write_new
+    from pipeline.privacy.signed_export import NOT_GROUNDS
+    from pipeline.publication.downloads import write_csv, write_workbook
+    from pipeline.publication.publish import runs, unusable_run
+
+    zone = home.settings.force.zone
+    if xlsx is None:
+        click.echo(write_csv(frame, zone), nl=False)
+        return
+    told = unusable_run(home.path, str(frame["run_id"].iloc[0])) if "run_id" in frame and len(frame) else None
+    notes = [note for note in (NOT_GROUNDS if shown.is_about_people else None, told) if note]
+    made_at = frame["as_of"].max() if "as_of" in frame and len(frame) else runs(home.path)["as_of"].iloc[-1]
+    write_new(xlsx, write_workbook({shown.table: frame}, zone=zone, made_at=made_at, notes=notes))
+    home.progress(f"wrote {len(frame):,} rows to {xlsx}")
 
 
 def say_warnings(home: "Home", run_id: str | None) -> None:

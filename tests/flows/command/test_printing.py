@@ -1,8 +1,10 @@
 """Printed tables: at most 120 characters wide, ids and numbers unbroken, prose wrapped, --json complete."""
 
+import csv
 import json
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -12,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.command import cli
-from flows.command.printing import PIPE_WIDTH, fitted, print_frame, print_object, without_formulas
+from flows.command.printing import PIPE_WIDTH, fitted, print_frame, print_object
 from flows.command.show import TABLES, say_near, say_warnings, shown_table
+from pipeline.publication.downloads import without_formulas
 from pipeline.terminal_text import inert
 from tests.town import CLOCK, TownRun
 
@@ -135,3 +138,19 @@ def test_names_from_a_boundary_file_steer_no_terminal(
 def test_a_blank_column_with_blank_cells_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     print_frame(pd.DataFrame({" ": [" "], "a": ["b"]}), title="t", as_json=False)
     assert "b" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("table", ["areas", "people"])
+def test_a_table_is_downloaded_whole_and_rows_about_people_say_what_they_are_not(
+    town_run: TownRun, tmp_path: Path, table: str
+) -> None:
+    home = ["--home", str(town_run.home.path), "--config", str(town_run.home.config_file), "--clock", CLOCK.isoformat()]
+    words = [*home, "show", table, "--purpose", "a test", "--reader", "A. Test"]
+    rows = json.loads(CliRunner().invoke(cli, [*words, "--json"], catch_exceptions=False).stdout)
+    text = CliRunner().invoke(cli, [*words, "--csv"], catch_exceptions=False).stdout
+    read = list(csv.DictReader(StringIO(text, newline="")))
+    assert len(read) == len(rows) > 0
+    assert ("not_grounds" in read[0]) == (table == "people")
+    written = CliRunner().invoke(cli, [*words, "--xlsx", str(tmp_path / "t.xlsx")], catch_exceptions=False)
+    assert written.exit_code == 0
+    assert (tmp_path / "t.xlsx").stat().st_mode & 0o777 == 0o600

@@ -225,7 +225,9 @@ def test_hostile_names_stay_text() -> None:
 
 def test_only_a_literal_is_a_message_and_may_hold_html() -> None:
     folder = Path(base.__file__).parent / "templates"
-    calls = [call for path in folder.glob("*.jinja") for call in re.findall(r"(?<![\w.])_n?\(.", path.read_text("utf-8"))]
+    calls = [
+        call for path in folder.glob("*.jinja") for call in re.findall(r"(?<![\w.])_n?\(.", path.read_text("utf-8"))
+    ]
     assert len(calls) > 100
     assert {call[-1] for call in calls} == {'"'}
 
