@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 
 from flows.home.settings import FurtherAreas, Settings
-from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, place_snapshot, query, reported_hours
+from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, offence_counts, place_snapshot, query, reported_hours
 from flows.run.previous_run import Previous
 from flows.run.quality import (
     NAMED,
@@ -23,6 +23,7 @@ from flows.run.quality import (
 )
 from geo.areas import FIGURES, find_overlaps, shared_ground
 from models.area_review.near_list import check_list, moves_in_if, nearest
+from models.area_review.offence_ranking import rank_offences
 from models.area_review.recent_weeks import WEEKS, compare_weeks
 from models.area_review.sensitivity import for_review
 from models.area_review.sizes import few_residents, sized_hours, with_sizes, without_size
@@ -37,9 +38,10 @@ TABLE = "area_set_ranking"
 
 @dataclass(frozen=True, slots=True)
 class RankedSets:
-    """The further sets of a run: area_set_ranking and quality_check less run columns, and rows of data_quality."""
+    """The further sets of a run: rows of area_set_ranking, offence_ranking, quality_check and data_quality."""
 
     ranking: pd.DataFrame
+    offences: list[pd.DataFrame]
     checks: list[pd.DataFrame]
     measures: list[Measure]
 
@@ -80,6 +82,20 @@ def areas_lately(connection: duckdb.DuckDBPyConnection, ranking: pd.DataFrame, s
         discoveries=list(settings.places.discoveries),
     )
     return compare_weeks(counts, ranking)
+
+
+def rank_set_offences(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    areas: gpd.GeoDataFrame,
+    codebook: pd.DataFrame,
+    config: PlacesConfig,
+    settings: Settings,
+) -> pd.DataFrame:
+    """Return offence_ranking less run columns of one set of areas, whose incidents are placed on the connection."""
+    counts, shifts = offence_counts(connection, settings), [shift.name for shift in settings.force.day_shifts]
+    ranked = rank_offences(counts, areas, codebook, shifts=shifts, config=config, seed=settings.seed)
+    return ranked.assign(area_set=name)
 
 
 def area_sizes(areas: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -142,12 +158,16 @@ def rank_further_sets(
     """
     columns = [name for name in read_tables().find(TABLE).column_names if name not in RUN_COLUMNS]
     rankings: list[pd.DataFrame] = []
+    offences: list[pd.DataFrame] = []
     checks: list[pd.DataFrame] = []
     measures: list[Measure] = []
     for name, areas in sorted(geography.further.items()):
-        frames = _frames_of(connection, name, geography, officer_hours, as_of, settings)
         of_set = settings.force.areas.further[name]
         config = replace(settings.places, top_k=of_set.top_k or settings.places.top_k)
+        with further_set(connection, name, geography, officer_hours, as_of, settings) as hours:
+            frames = AreaFrames(**area_tables(connection, settings), officer_hours=hours)
+            on_record = config.on_record(frames.area_events, codebook)
+            by_offence = rank_set_offences(connection, name, areas, codebook, on_record, settings)
         measures += _set_measures(name, areas, frames, of_set, config.top_k)
         measures += size_measure(areas, config.per, f"_{name}", f" of set {name!r}")
         placed = frames.placement
@@ -159,9 +179,10 @@ def rank_further_sets(
             ranking = rank_set(frames, areas, codebook, config=config, seed=settings.seed, previously_listed=was_listed)
             measures += few_residents_measure(ranking, config, f"_{name}")
             rankings.append(ranking.assign(area_set=name, top_k=config.top_k))
+            offences.append(by_offence)
             checks.append(check_list(ranking, None, top_k=config.top_k, list_enter=config.list_enter, area_set=name))
     ranking = pd.concat(rankings, ignore_index=True) if rankings else pd.DataFrame(columns=columns)
-    return RankedSets(ranking, checks, measures)
+    return RankedSets(ranking, offences, checks, measures)
 
 
 def own_names(areas: gpd.GeoDataFrame, others: list[gpd.GeoDataFrame]) -> pd.DataFrame:
@@ -173,19 +194,6 @@ def own_names(areas: gpd.GeoDataFrame, others: list[gpd.GeoDataFrame]) -> pd.Dat
     raw = areas["raw_area_id"].where(~areas["raw_area_id"].isin(taken), areas["area_id"])
     names = pd.DataFrame({"raw_area_id": raw, "area_id": areas["area_id"]})
     return names[~raw.isin(taken)]
-
-
-def _frames_of(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    geography: Map,
-    officer_hours: pd.DataFrame,
-    as_of: datetime,
-    settings: Settings,
-) -> AreaFrames:
-    """Return the frames of a further set, by the queries of the main set."""
-    with further_set(connection, name, geography, officer_hours, as_of, settings) as hours:
-        return AreaFrames(**area_tables(connection, settings), officer_hours=hours)
 
 
 @contextmanager

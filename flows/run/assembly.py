@@ -18,6 +18,7 @@ from geo.crs import crs_name
 from geo.placement import place_points
 from geo.points_of_interest import read_points_of_interest
 from models.operations.carried_hours import DAYS
+from models.operations.shifts import DAY_MINUTES
 from models.places.axes import codebook_axes
 from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
@@ -251,6 +252,29 @@ def area_tables(connection: duckdb.DuckDBPyConnection, settings: Settings) -> di
         ),
         "placement": {str(name): int(count) for name, count in placement.items()},
     }
+
+
+def offence_counts(connection: duckdb.DuckDBPyConnection, settings: Settings) -> pd.DataFrame:
+    """Return the counts of `rank_offences` for the set of areas that is placed."""
+    minutes = np.arange(DAY_MINUTES)
+    spans = [(shift.name, minutes[shift.holds(minutes)]) for shift in settings.force.day_shifts]
+    of_shifts = pd.DataFrame(
+        {
+            "shift": pd.Series([name for name, held in spans for _ in held], dtype="str"),
+            "local_minute": np.array([minute for _, held in spans for minute in held], np.int64),
+        }
+    )
+    connection.register("shift_minute", of_shifts)
+    counts = query(
+        connection,
+        "offence_counts",
+        categories=["area_id", "offence_code", "shift"],
+        time_zone=settings.force.time_zone,
+        learning_days=settings.places.learning_days,
+        discoveries=list(settings.places.discoveries),
+    )
+    connection.unregister("shift_minute")
+    return counts
 
 
 def officer_hours(

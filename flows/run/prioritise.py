@@ -18,6 +18,7 @@ from flows.run.area_sets import (
     few_residents_measure,
     rank_further_sets,
     rank_set,
+    rank_set_offences,
     size_measure,
 )
 from flows.run.assembly import (
@@ -146,6 +147,12 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
         )
         pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
+        on_record = settings.places.on_record(frames.area_events, codebook)
+        of_day = [
+            call(rank_set_offences, snapshot.connection, settings.force.areas.set, geography.areas, codebook, on_record,
+                 settings),
+            *sets.offences,
+        ]  # fmt: skip
         lately = call(areas_lately, snapshot.connection, ranking, settings)
         days = previous.days_until(as_of, settings.force.zone) if previous else 1
         grave = call(recent_incidents, snapshot.connection, in_words, codebook, settings, hidden, days)
@@ -164,13 +171,14 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         quality = call(data_quality, snapshot.connection, frames, people, notes, why_assumed, of_the_map)
     forecast = forecast.join(in_words.of_cells(forecast))
     market_rows = market_shapes(markets, geography)
-    window_days = settings.places.on_record(frames.area_events, codebook).window_days  # of the counts
+    window_days = on_record.window_days  # of the counts
     officers = call(allocate_officers, ranking, geography, settings, window_days)
     places = {
         "area_ranking": ranking,
         "area_evidence": evidence,
         "area_recent": lately,
         "recent_incident": grave,
+        "offence_ranking": pd.concat(of_day, ignore_index=True),
         "area_set_ranking": sets.ranking,
         "sensitivity": reviewed.areas,
         "sensitivity_summary": reviewed.summary,

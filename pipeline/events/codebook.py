@@ -12,6 +12,7 @@ from pipeline.reference_table import Column, TableFile
 
 COLUMNS = ("valid_from", "offence_code", "label", "category", "axis", "harm_days", "is_visible")
 SCORE = "severity_score"  # a further column that a codebook may have
+GROUPS = "groups"  # a further column: names of groups that planners ask for, such as burglary, with spaces between them
 HIGH_DAYS, MID_DAYS = 365.0, 30.0
 
 
@@ -33,7 +34,8 @@ def read_codebook(path: Path, as_of: date, axes: Collection[str]) -> pd.DataFram
         Index offence_code, sorted; label, category, axis, harm_days (days of
         guideline prison), band (high from 365, mid from 30, low), is_visible.
         From a file with a column severity_score (days of the sentences that
-        courts give, for comparison) also that and severity_band.
+        courts give, for comparison) also that and severity_band. From a
+        file with a column groups also that, "" for an offence in none.
 
     Raises
     ------
@@ -52,6 +54,9 @@ def read_codebook(path: Path, as_of: date, axes: Collection[str]) -> pd.DataFram
     if SCORE in latest:
         latest["severity_band"] = _band(latest[SCORE])
         columns += [SCORE, "severity_band"]
+    if GROUPS in latest:
+        latest[GROUPS] = latest[GROUPS].fillna("")
+        columns.append(GROUPS)
     return latest[columns]
 
 
@@ -71,6 +76,7 @@ def _read(path: Path, axes: Collection[str]) -> pd.DataFrame:
         "harm_days": days,
         "is_visible": Column("true or false", "truth"),
         SCORE: Column("a number, 0 exactly where harm_days is 0", "number", least=0, is_optional=True),
+        GROUPS: Column("names of groups", is_optional=True),
     }
     rows = file.read(columns, key=("offence_code", "valid_from"))
     if SCORE in rows:

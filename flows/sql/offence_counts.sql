@@ -1,0 +1,31 @@
+-- Publicly reported incidents by area, offence, shift and local day: the input of the offence ranking. Each counts once
+-- in shift 'all', and once in each shift of table `shift_minute` that its local time lies in, where its hour is known.
+WITH counted AS (
+    SELECT
+        area_id,
+        offence_code,
+        is_weapon,
+        is_weapon AND is_injury AS is_weapon_injury,
+        age_days,
+        CASE WHEN has_hour THEN datepart('hour', timezone($time_zone, occurred_at)) * 60
+            + datepart('minute', timezone($time_zone, occurred_at)) END AS local_minute,
+        count(*) AS n
+    FROM incident_placed
+    JOIN codebook USING (offence_code)
+    WHERE area_id IS NOT NULL
+        AND NOT is_of_month
+        AND age_days < $learning_days
+        AND list_contains($discoveries, discovery)
+        AND may_count(category)
+        AND codebook.harm_days > 0
+    GROUP BY ALL
+)
+SELECT area_id, offence_code, is_weapon, is_weapon_injury, 'all' AS shift, age_days, CAST(sum(n) AS BIGINT) AS n
+FROM counted
+GROUP BY ALL
+UNION ALL
+SELECT area_id, offence_code, is_weapon, is_weapon_injury, shift, age_days, CAST(sum(n) AS BIGINT) AS n
+FROM counted
+JOIN shift_minute USING (local_minute)
+GROUP BY ALL
+ORDER BY ALL
