@@ -16,6 +16,7 @@ from flows.home.force import Force, force_of, hash_of, is_other, read_force
 from flows.home.settings import Settings, SettingsError, load_settings
 from pipeline.complete_file import remove_interrupted, write_complete
 from pipeline.errors import KeyFileError, StoreError
+from pipeline.local_time import local_text
 from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import Key, create_key, load_key
 from pipeline.privacy.pii_guard import PSEUDONYM

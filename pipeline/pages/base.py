@@ -84,7 +84,7 @@ def page_row(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if value is pd.NaT or (isinstance(value, float) and math.isnan(value)) else value
 
 
 def days_ahead(days: float | None, catalogue: Catalogue | None = None) -> str:

@@ -73,7 +73,8 @@ def render_report(
         The run's tables of places as published: area_ranking, area_set_ranking, sensitivity_summary, cell_forecast,
         address_pile, hotspot, market, officer_allocation, area_notice, outcome_monitor, place_change, data_quality,
         quality_check; and, where the run has them, visit_plan, crime_focus, area_evidence, area_recent,
-        recent_incident, offence_ranking; area_notice also with `state` and `superseded_by`, the notice that replaces it.
+        recent_incident, offence_ranking; area_notice also with `state` and `superseded_by`, the notice that replaces
+        it.
     shapes : mapping of str to geopandas.GeoDataFrame or None
         Layers of the map, see `pipeline.pages.svg_map.draw_map`.
     people_counts : mapping of str to int
