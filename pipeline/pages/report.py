@@ -51,6 +51,8 @@ PEOPLE_WORDS = {
     "person_change": message("people who entered, left or moved"),
 }
 
+COUNTED = ("reports ", "areas ", "cells ", "days ", "incidents ", "outlines ", "points ")  # nouns that take a figure
+
 
 def render_report(
     run: Mapping[str, Any],
@@ -322,8 +324,8 @@ def _has_market_reports(quality: pd.DataFrame) -> bool:
 def _warning(row: Mapping[str, Any]) -> str:
     """Return a data-quality warning as text; a note already is text."""
     text = row["detail"] or words(row["measure"])
-    if row["unit"] != "note":
-        text = f"{words(row['measure'])} ({number(row['value'])} {row['unit'] or ''}): {text}"
+    if text.startswith(COUNTED):
+        text = f"{number(row['value'])} {text}"
     return text[:1].upper() + text[1:]
 
 

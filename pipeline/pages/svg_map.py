@@ -24,7 +24,7 @@ CELL_STEPS = (0.005, 0.01, 0.02)  # shares of all cells, by expected harm
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One shape: its outline, colour class, an inner point for a label or marker, its row, and whether its name fits."""
+    """One shape: its outline, colour class, an inner point for label or marker, row, and whether the name fits."""
 
     outline: str
     grade: int
