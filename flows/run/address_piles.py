@@ -110,9 +110,9 @@ def pile_measures(
         ("address_piles", len(table.loc[table["is_address_pile"]]), "cells", False,
          "cells whose incidents or harm sit on few points where they were recorded, not met; harmspot show piles"),
         ("address_piles_passed_over", len(passed_over), "cells", len(passed_over) > 0,
-         f"would be among the {count} visited and are not: {cells}; harmspot show piles says why, "
+         f"cells that would be among the {count} visited and are not: {cells}; harmspot show piles says why, "
          "visits.allowed_addresses allows them" if len(passed_over) else "none would be among the visited cells"),
         ("recording_point_incidents", int(recording["incident_count"].sum()), "incidents", len(recording) > 0,
-         f"on {points} of the recording system (default, middle of an area, rounded); "
+         f"incidents on {points} of the recording system (default, middle of an area, rounded); "
          f"{outside:,} incidents lie outside every area"),
     ]  # fmt: skip

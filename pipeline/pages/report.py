@@ -51,6 +51,8 @@ PEOPLE_WORDS = {
     "person_change": message("people who entered, left or moved"),
 }
 
+COUNTED = ("reports ", "areas ", "cells ", "days ", "incidents ", "outlines ", "points ")  # nouns that take a figure
+
 
 def render_report(
     run: Mapping[str, Any],
@@ -73,7 +75,8 @@ def render_report(
         The run's tables of places as published: area_ranking, area_set_ranking, sensitivity_summary, cell_forecast,
         address_pile, hotspot, market, officer_allocation, area_notice, outcome_monitor, place_change, data_quality,
         quality_check; and, where the run has them, visit_plan, crime_focus, area_evidence, area_recent,
-        recent_incident, offence_ranking; area_notice also with `state` and `superseded_by`, the notice that replaces it.
+        recent_incident, offence_ranking; area_notice also with `state` and `superseded_by`, the notice that replaces
+        it.
     shapes : mapping of str to geopandas.GeoDataFrame or None
         Layers of the map, see `pipeline.pages.svg_map.draw_map`.
     people_counts : mapping of str to int
@@ -321,8 +324,8 @@ def _has_market_reports(quality: pd.DataFrame) -> bool:
 def _warning(row: Mapping[str, Any]) -> str:
     """Return a data-quality warning as text; a note already is text."""
     text = row["detail"] or words(row["measure"])
-    if row["unit"] != "note":
-        text = f"{words(row['measure'])} ({number(row['value'])} {row['unit'] or ''}): {text}"
+    if text.startswith(COUNTED):
+        text = f"{number(row['value'])} {text}"
     return text[:1].upper() + text[1:]
 
 

@@ -24,7 +24,7 @@ CELL_STEPS = (0.005, 0.01, 0.02)  # shares of all cells, by expected harm
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One shape: its outline, colour class, an inner point for a label or marker, its table row, and whether its name fits."""
+    """One shape: its outline, colour class, an inner point for label or marker, row, and whether the name fits."""
 
     outline: str
     grade: int
@@ -148,7 +148,7 @@ def _areas(areas: gpd.GeoDataFrame, frame: tuple[float, float, float, float], de
 
 
 def _named(areas: list[Shape], unit_m: float) -> list[Shape]:
-    """Mark names that would cover the rank of another area or the name of a worse one; the page shows them zoomed in."""
+    """Mark names that would cover the rank of another area or the name of a worse one; zoomed in they are shown."""
     taken = [(x - 9 * unit_m, y - 9 * unit_m, x + 9 * unit_m, y + 9 * unit_m) for x, y in ((s.x, s.y) for s in areas)]
     found = []
     for n, shape in enumerate(areas):

@@ -38,7 +38,11 @@ def translated(english: str, lookup: Callable[[str], str], formats: Formats) -> 
     formats : Formats
         How the language writes numbers; numbers in the text are written so.
     """
+    if (counted := re.fullmatch(r"([\d,.]+) (.+)", english)) and (said := _one(counted[2], lookup, formats)):
+        return f"{formats.rewritten(counted[1])} {said}"
     whole = _one(english, lookup, formats)
+    if whole is None and (said := _one(english[:1].lower() + english[1:], lookup, formats)):
+        whole = said[:1].upper() + said[1:]
     if whole is not None:
         return whole
     parts = ENDS.split(english)

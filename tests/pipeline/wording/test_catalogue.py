@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flows.home.settings import SettingsError, load_settings
 from pipeline.pages.base import page_environment
+from pipeline.publication.tables import read_tables
 from pipeline.wording.catalogue import Catalogue, read_catalogue, shipped_languages
 from pipeline.wording.extraction import LOCALE, extracted, of_python, template
 from pipeline.wording.formats import formats_of
@@ -168,3 +169,11 @@ def test_a_field_is_escaped_and_a_message_may_hold_tags():
 def test_a_plural_counts_as_the_language_does():
     assert Catalogue().plural("{count} area", "{count} areas", 1234) == "1,234 areas"
     assert Catalogue().plural("{count} area", "{count} areas", 1) == "1 area"
+
+
+def test_no_two_columns_of_a_table_have_the_same_heading():
+    """A GeoPackage refuses them, and nobody could tell them apart."""
+    tables = read_tables()
+    for table in [*tables.published.values(), *tables.restricted.values()]:
+        titles = [column.title for column in table.columns]
+        assert len(set(titles)) == len(titles), table.name
