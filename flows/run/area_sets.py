@@ -10,7 +10,16 @@ import geopandas as gpd
 import pandas as pd
 
 from flows.home.settings import FurtherAreas, Settings
-from flows.run.assembly import AreaFrames, Map, area_names_of, area_tables, offence_counts, place_snapshot, query, reported_hours
+from flows.run.assembly import (
+    AreaFrames,
+    Map,
+    area_names_of,
+    area_tables,
+    offence_counts,
+    place_snapshot,
+    query,
+    reported_hours,
+)
 from flows.run.previous_run import Previous
 from flows.run.quality import (
     NAMED,

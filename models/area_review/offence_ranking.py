@@ -110,9 +110,7 @@ def rank_offences(
     return found.sort_values(order, ignore_index=True)[[name for name in COLUMNS if name != "area_set"]]
 
 
-def _each_group(
-    rows: pd.DataFrame, groups: Mapping[str, tuple[str, list[str]]]
-) -> list[tuple[str, str, pd.DataFrame]]:
+def _each_group(rows: pd.DataFrame, groups: Mapping[str, tuple[str, list[str]]]) -> list[tuple[str, str, pd.DataFrame]]:
     """Return name, label and rows of each group that has any."""
     by_code = dict(tuple(rows.groupby(rows["offence_code"].astype(object), sort=True)))
     found = [
