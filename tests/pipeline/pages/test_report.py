@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -224,7 +225,7 @@ def test_hostile_names_stay_text() -> None:
 
 
 def test_only_a_literal_is_a_message_and_may_hold_html() -> None:
-    folder = Path(base.__file__).parent / "templates"
+    folder = Path(page_environment.__code__.co_filename).parent / "templates"
     calls = [
         call for path in folder.glob("*.jinja") for call in re.findall(r"(?<![\w.])_n?\(.", path.read_text("utf-8"))
     ]
