@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -201,7 +202,7 @@ def test_rows_that_went_missing_are_said(rows_in: float) -> None:
 def test_assumptions_and_doubts_come_first() -> None:
     assert warnings_of(RUN, tables()) == [
         "Markets are provisional: graded from single cells, before the full detector.",
-        "Dead letters (2 rows): could not be read",
+        "Could not be read",
     ]
     assert warnings_of({**RUN, "is_staffing_assumed": True}, tables())[0].startswith("Officer hours are assumed")
     assert "Officer hours are assumed" in page(is_staffing_assumed=True)
