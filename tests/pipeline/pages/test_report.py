@@ -16,6 +16,7 @@ import shapely
 
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
+from pipeline.pages import base
 from pipeline.pages.base import page_environment
 from pipeline.pages.report import balance, naive_overlap, render_report, warnings_of
 from pipeline.pages.svg_map import DRAWN_SHARE, draw_map, outline
@@ -202,7 +203,7 @@ def test_rows_that_went_missing_are_said(rows_in: float) -> None:
 def test_assumptions_and_doubts_come_first() -> None:
     assert warnings_of(RUN, tables()) == [
         "Markets are provisional: graded from single cells, before the full detector.",
-        "Dead letters (2 rows): could not be read",
+        "Could not be read",
     ]
     assert warnings_of({**RUN, "is_staffing_assumed": True}, tables())[0].startswith("Officer hours are assumed")
     assert "Officer hours are assumed" in page(is_staffing_assumed=True)
