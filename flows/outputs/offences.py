@@ -57,7 +57,9 @@ def _of_set(home: Home, area_set: str | None, run_id: str | None) -> pd.DataFram
         raise PublicationError("the run has no ranking by offence: no report is ranked, or an earlier version made it")
     area_set = area_set or home.settings.force.areas.set
     if area_set not in set(rows["area_set"]):
-        raise PublicationError(f"set {area_set!r} is not in the run; {did_you_mean(area_set, rows['area_set'].unique())}")
+        raise PublicationError(
+            f"set {area_set!r} is not in the run; {did_you_mean(area_set, rows['area_set'].unique())}"
+        )
     return rows[rows["area_set"] == area_set]
 
 

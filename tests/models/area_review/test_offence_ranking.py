@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from flows.home.settings import read_settings
+from flows.home.settings import load_settings
 from models.area_review.offence_ranking import offence_groups, rank_offences
 
 CODEBOOK = pd.DataFrame(
@@ -19,11 +19,13 @@ CODEBOOK = pd.DataFrame(
     ],
     columns=["offence_code", "label", "category", "axis", "harm_days", "groups"],
 ).set_index("offence_code")
-CONFIG = replace(read_settings().places, draws=500, top_k=3)
+CONFIG = replace(load_settings(environment={}).places, draws=500, top_k=3)
 AREAS = pd.DataFrame({"area_id": [f"a{i:02}" for i in range(20)]}).assign(area_name=lambda t: t["area_id"].str.upper())
 
 
-def planted(mean: float, code: str = "burglary_home", shift: str = "all", seed: int = 1) -> tuple[pd.DataFrame, np.ndarray]:
+def planted(
+    mean: float, code: str = "burglary_home", shift: str = "all", seed: int = 1
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Return counts of Poisson days, and the rate a day of each area; the last areas are the worst."""
     random, rates = np.random.default_rng(seed), mean * np.linspace(0.2, 3.0, len(AREAS))
     n = random.poisson(rates[:, None], (len(AREAS), CONFIG.learning_days))
@@ -64,7 +66,9 @@ def test_drugs_contacts_and_health_are_never_ranked() -> None:
 
 
 def test_offences_whose_time_may_not_be_told_have_no_shift() -> None:
-    counts = pd.concat([planted(0.5, code, shift)[0] for code in ("rape", "burglary_home") for shift in ("all", "late")])
+    counts = pd.concat(
+        [planted(0.5, code, shift)[0] for code in ("rape", "burglary_home") for shift in ("all", "late")]
+    )
     assert set(rank(counts).groupby("offence_group")["shift"].unique().map(tuple).to_dict().items()) == {
         ("rape", ("all",)), ("burglary", ("all", "late")), ("burglary_home", ("all", "late")),
     }  # fmt: skip
@@ -72,6 +76,8 @@ def test_offences_whose_time_may_not_be_told_have_no_shift() -> None:
 
 def test_a_group_does_not_depend_on_others_nor_on_the_order_of_rows() -> None:
     counts, more = planted(0.5)[0], planted(0.3, "burglary_shop", seed=2)[0]
-    alone, beside = (rank(rows).query("offence_group == 'burglary_home'") for rows in (counts, pd.concat([more, counts])))
+    alone, beside = (
+        rank(rows).query("offence_group == 'burglary_home'") for rows in (counts, pd.concat([more, counts]))
+    )
     pd.testing.assert_frame_equal(alone.reset_index(drop=True), beside.reset_index(drop=True))
     pd.testing.assert_frame_equal(rank(counts), rank(counts.sample(frac=1, random_state=3)))
