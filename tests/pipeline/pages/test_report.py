@@ -16,7 +16,6 @@ import shapely
 
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
-from pipeline.pages import base
 from pipeline.pages.base import page_environment
 from pipeline.pages.report import balance, naive_overlap, render_report, warnings_of
 from pipeline.pages.svg_map import DRAWN_SHARE, draw_map, outline
