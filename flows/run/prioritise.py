@@ -221,6 +221,8 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         table: with_announced(places[table], getattr(previous, table, None), kind, today)
         for kind, table in CHANGING.items()
     }
+    # Nothing is announced of further sets.
+    places["area_set_ranking"] = places["area_set_ranking"].assign(**dict.fromkeys(ANNOUNCED))
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
     return Products(
         published={**places, "place_change": call(changed_places, places, previous)},

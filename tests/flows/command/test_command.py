@@ -53,7 +53,7 @@ def test_the_command_runs_as_a_module() -> None:
 def test_an_unknown_verb_is_refused() -> None:
     done = subprocess.run([HARMSPOT, "rnu"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "No such command" in done.stderr
+    assert "no verb 'rnu'; verbs are: demo, " in done.stderr
 
 
 def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:

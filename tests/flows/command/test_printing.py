@@ -58,7 +58,7 @@ def test_prose_wraps_between_words_and_ids_stay_whole(capsys: pytest.CaptureFixt
     print_frame(frame, title="t", as_json=False)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= PIPE_WIDTH
-    for whole in (person, "2026-01-01 12:30Z", "1,234", *frame["evidence_ids"].iloc[0]):
+    for whole in (person, "2026-01-01 12:30 UTC", "1,234", *frame["evidence_ids"].iloc[0]):
         assert whole in out
     assert out.count("sentence") == 12
 
@@ -109,6 +109,8 @@ def test_a_table_of_the_town_fits_and_breaks_no_id(town_run: TownRun, table: str
         text = CliRunner().invoke(cli, [*home, *words, *more], catch_exceptions=False).stdout
         assert max(map(len, text.splitlines())) <= 120
         rows = json.loads(CliRunner().invoke(cli, [*home, *words, *more, "--json"], catch_exceptions=False).stdout)
+        if table == "offences":  # rows of `flows.outputs.offences.worst_areas`
+            continue
         columns = [column for column in shown_table(table).columns if not (more and column == "person_id")]
         for row in rows[:20]:
             assert {*shown_table(table).columns} <= {*row}

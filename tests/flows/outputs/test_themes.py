@@ -127,7 +127,7 @@ def test_a_place_that_left_keeps_the_outline_it_had() -> None:
     before = hotspots.assign(geometry_wkb=[b"a before", b"b before"])
     now = hotspots.iloc[:1].assign(rank=2, geometry_wkb=[b"a now"])
     others = {"area_ranking": AREAS, "market": MARKETS}
-    previous = Previous(**others, hotspot=before, **dict.fromkeys(OTHERS, pd.DataFrame()))
+    previous = Previous(as_of=pd.Timestamp(0, tz="UTC"), **others, hotspot=before, **dict.fromkeys(OTHERS, pd.DataFrame()))
     changes = changed_places({**others, "hotspot": now}, previous).set_index("place_id")
     assert changes["change"].to_dict() == {"a": "fell", "b": "left"}
     assert changes["geometry_wkb"].to_dict() == {"a": b"a now", "b": b"b before"}

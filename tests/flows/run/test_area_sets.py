@@ -60,7 +60,7 @@ def incident(number: int, offence: str, column: float | None, row: float = 0.5, 
         lon, lat = float(points.x[0]), float(points.y[0])
     happened = NOW - (1 + number % 90) * DAY
     known = {"occurred_precision": "instant", "is_ambiguous_hour": False, "discovery": "public"}
-    report = {"report_channel": None, "reporter_ref": None, "report_subject": None, "is_minor_used_by_adult": False}
+    report = {"report_channel": None, "reporter_ref": None, "report_subject": None, "is_minor_used_by_adult": False, "is_weapon": False, "is_injury": False}
     place = {"lon": lon, "lat": lat, "area_id": None}
     return {
         "incident_id": f"i{number}", "occurred_at": happened, "offence_code": offence,
@@ -180,7 +180,7 @@ def test_areas_without_residents_rank_last_in_each_set_and_are_named(town: Town)
 def test_each_set_says_how_near_its_list_is(town: Town) -> None:
     town.top_k = 2
     checks = pd.concat(town.ranked()[1].checks).set_index("check_name")
-    assert checks["detail"]["near_list_beat"].startswith("Set beat: next on its target list is")
+    assert checks["detail"]["near_list_beat"].startswith("Set beat: next on its list is")
 
 
 def test_hours_of_a_district_are_split_over_its_beats_and_called_assumed(town: Town) -> None:
@@ -325,7 +325,7 @@ def test_who_was_listed_in_a_set_stays_longer_in_that_set_alone(town: Town) -> N
     assert not before["is_listed"].any()
     listed = before.assign(is_listed=before["area_id"] == "n1@1")
     for name, expected in (("beat", ["n1@1"]), ("ward", [])):
-        previous = Previous(before, listed.assign(area_set=name), *([pd.DataFrame()] * 6))
+        previous = Previous(pd.Timestamp(NOW - DAY), before, listed.assign(area_set=name), *([pd.DataFrame()] * 6))
         beats = of_set(town.ranked(previous)[1], "beat")
         assert beats.loc[beats["is_listed"], "area_id"].tolist() == expected
 
