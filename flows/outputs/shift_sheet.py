@@ -101,7 +101,10 @@ def _composed(
     stay = (config.least_minutes + config.most_minutes) // 2
     route = plan_route(
         _planned(of_shift, cells, span),
-        [Visit(row.cell_id, int(row.rank), row.x_m, row.y_m, 0, stay) for row in others.itertuples()],
+        [
+            Visit(str(row["cell_id"]), int(row["rank"]), row["x_m"], row["y_m"], 0, stay)
+            for row in others.to_dict("records")
+        ],
         length=round((span[1] - span[0]).total_seconds() / 60),
     )
     zone = ZoneInfo(run["time_zone"])
@@ -123,6 +126,7 @@ def _composed(
         left_out=route.left_out,
         rings=_rings(drawn.areas, area["area_id"]),
         km_per_hour=KM_PER_HOUR,
+        cell_size_m=_cell_size(tables["cell_forecast"]),
         help_contact=str(notices.text("help_contact", language)),
         link=home.settings.force.map_link,
     )
@@ -134,15 +138,19 @@ def _cells(forecast: pd.DataFrame, crs: str) -> pd.DataFrame:
     middle = forecast.assign(x_m=forecast["x_min_m"] + half, y_m=forecast["y_min_m"] + half)
     if middle.empty:
         return middle.assign(cell_ix=0, cell_iy=0)
-    ix, iy = Grid(crs, float(forecast["cell_size_m"].iloc[0])).index(middle["x_m"], middle["y_m"])
+    ix, iy = Grid(crs, _cell_size(forecast)).index(middle["x_m"], middle["y_m"])
     return middle.assign(cell_ix=ix, cell_iy=iy)
 
 
+def _cell_size(forecast: pd.DataFrame) -> float:
+    return float(forecast["cell_size_m"].max())
+
+
 def _further_cells(cells: pd.DataFrame, drawn: DrawnMap, home: Home, run: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the cells of an area that may be added, worst first: no pile, not near treatment, on no withheld ground."""
+    """Return the cells of an area that may be added, worst first: no pile, not near treatment, not withheld."""
     if cells.empty:
         return cells
-    grid = Grid(run["crs"], float(cells["cell_size_m"].iloc[0]))
+    grid = Grid(run["crs"], _cell_size(cells))
     is_near = near_treatment(cells, grid, drawn.points_of_interest, distance_m=home.settings.crackdowns.buffer_m)
     is_pile = cells["is_address_pile"].fillna(False).astype(bool)
     return cells[~is_pile & ~is_near & ~_is_withheld(cells, grid, home, run)].sort_values(["rank", "cell_id"])

@@ -1,11 +1,14 @@
 """What a shift sheet says: the places of one crew, when, why, what to do there and what not."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from pipeline.briefing.today import coordinates
 from pipeline.wording.catalogue import Catalogue
+
+FEW = 3  # fewer places than this are explained
 
 
 class At(NamedTuple):
@@ -29,7 +32,7 @@ class Stop:
     moved: int
     is_planned: bool
     is_operation: bool
-    rank: int | None
+    rank: int
     cell_count: int
     expected_harm: float
     horizon_days: int
@@ -53,6 +56,7 @@ class ShiftSheet:
     left_out: int
     rings: tuple[tuple[At, ...], ...]  # the borders of the area
     km_per_hour: float
+    cell_size_m: float
     help_contact: str
     link: str
 
@@ -72,7 +76,9 @@ class Row:
 
 def title_of(sheet: ShiftSheet, catalogue: Catalogue) -> str:
     """Return the headline."""
-    return catalogue.text("Shift sheet: {area}, {shift}", area=sheet.area_name, shift=catalogue.text(sheet.shift_name))
+    is_word = re.search(r"[^\W\d_]{2}", sheet.area_name)
+    area = sheet.area_name if is_word else catalogue.text("Area {name}", name=sheet.area_name)
+    return catalogue.text("Shift sheet: {area}, {shift} shift", area=area, shift=sheet.shift_name)
 
 
 def when_of(sheet: ShiftSheet, catalogue: Catalogue) -> str:
@@ -94,7 +100,8 @@ def intro_of(sheet: ShiftSheet, catalogue: Catalogue) -> str:
         "The area has rank {rank} of {areas} by harm.",
         rank=catalogue.formats.number(sheet.area_rank), areas=catalogue.formats.number(sheet.area_count),
     )  # fmt: skip
-    return f"{count} {rank}"
+    few = catalogue.text("No other square of the area may be added.") if places < FEW else ""
+    return f"{count} {rank} {few}".rstrip()
 
 
 def numbers_of(sheet: ShiftSheet) -> dict[str, int]:
@@ -119,7 +126,7 @@ def rows_of(sheet: ShiftSheet, catalogue: Catalogue) -> list[Row]:
                 place=catalogue.sentence(stop.place) if stop.place else stop.cell_id,
                 at=where["at"] or "",
                 link=where["link"],
-                why=catalogue.text("Second visit, see above.") if stop.cell_id in seen else _why(stop, catalogue),
+                why=catalogue.text("Another visit here; see above.") if stop.cell_id in seen else _why(stop, catalogue),
             )
         )
         seen.add(stop.cell_id)
@@ -132,17 +139,16 @@ def _why(stop: Stop, catalogue: Catalogue) -> str:
     if stop.is_operation:
         said.append(catalogue.text("An announced operation runs here."))
     if not stop.is_planned:
-        said.append(catalogue.text("Added to the day's plan: the next worst square of the area."))
-    if stop.rank is not None:
-        said.append(
-            catalogue.text(
-                "Rank {rank} of {cells} squares of the force; {points} expected here in the next {days} days; "
-                "{count} incidents here last year.",
-                rank=number(stop.rank), cells=number(stop.cell_count), days=number(stop.horizon_days),
-                count=number(stop.last_year_count),
-                points=catalogue.plural("{count} harm point", "{count} harm points", round(stop.expected_harm)),
-            )
-        )  # fmt: skip
+        said.append(catalogue.text("Added to the plan of this shift: one of the next worst squares of the area."))
+    said.append(
+        catalogue.text(
+            "Rank {rank} of {cells} squares of the force; {points} expected here in the next {days} days; "
+            "{count} incidents here in the last year.",
+            rank=number(stop.rank), cells=number(stop.cell_count), days=number(stop.horizon_days),
+            count=number(stop.last_year_count),
+            points=catalogue.plural("{count} harm point", "{count} harm points", round(stop.expected_harm)),
+        )
+    )  # fmt: skip
     return " ".join(said)
 
 
@@ -153,6 +159,10 @@ def notes_of(sheet: ShiftSheet, catalogue: Catalogue) -> list[str]:
         catalogue.text(
             "The order leaves time to drive: distances in a straight line at {speed} km/h.",
             speed=catalogue.formats.number(sheet.km_per_hour),
+        ),
+        catalogue.text(
+            "A square is {metres} m wide; the coordinates are its middle, the name is what lies nearest.",
+            metres=catalogue.formats.number(sheet.cell_size_m),
         ),
         catalogue.text("One harm point is one day of the starting sentence for an offence."),
     ]
@@ -191,10 +201,12 @@ def to_do(sheet: ShiftSheet, catalogue: Catalogue) -> list[str]:
 def not_to_do(catalogue: Catalogue) -> list[str]:
     """Return what the sheet is no ground for."""
     return [
-        catalogue.text("This sheet is no ground for a stop, a search, an arrest or an eviction. Each needs its own."),
+        catalogue.text(
+            "This sheet is no ground for a stop, a search, an arrest or an eviction. Each needs grounds of its own."
+        ),
         catalogue.text("It names places, not people: nobody is a suspect because they are here."),
         catalogue.text("The figures are expectations. Most visits will see no offence, and that is no failure."),
-        catalogue.text("Keep people from no treatment or help, and do not wait for them in front of it."),
+        catalogue.text("Keep nobody away from treatment or help, and do not wait outside it for people."),
     ]
 
 

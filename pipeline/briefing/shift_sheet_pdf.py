@@ -33,7 +33,7 @@ from pipeline.wording.catalogue import Catalogue
 
 FONTS = Path(fontpkg_lato.__file__).parent / "files"
 MARGIN, MAP_WIDTH, MAP_HEIGHT, FOOT = 14.0, 92.0, 92.0, 283.0  # mm
-SIZES_PT = (10.0, 9.0, 8.0, 7.0)  # the largest in which all stands on one page
+SIZES_PT = (11.0, 10.0, 9.0, 8.0, 7.0)  # the largest in which all stands on one page
 DISC = 2.6  # mm
 INK, QUIET, RULE, GROUND = (17, 17, 17), (85, 85, 85), (150, 150, 150), (238, 238, 238)
 COLUMNS = (9.0, 30.0, 58.0)  # mm: number, time, place; the reason has the rest
@@ -64,6 +64,7 @@ class _Page(FPDF):
         self.sheet, self.catalogue, self.size, self.line_mm = sheet, catalogue, size, size * 0.44
         self.set_margins(MARGIN, 12, MARGIN)
         self.set_auto_page_break(False)
+        self.c_margin = 0
         for style, file in (("", "Lato-Regular.ttf"), ("B", "Lato-Bold.ttf")):
             self.add_font("sheet", style, FONTS / file)
         self.set_creation_date(made_at)
@@ -112,9 +113,9 @@ class _Page(FPDF):
             self.ln(0.8)
 
     def _table(self, rows: Sequence[Row]) -> None:
-        text = self.catalogue.text
         lefts = [MARGIN, *(MARGIN + sum(COLUMNS[:n]) for n in (1, 2, 3))]
-        heads = ("", text("Time"), text("Place"), text("Why there"))
+        catalogue = self.catalogue
+        heads = ("", catalogue.text("Time"), catalogue.text("Place"), catalogue.text("Why there"))
         top = self.y
         for left, head in zip(lefts, heads, strict=True):
             self.set_xy(left, top)
@@ -129,7 +130,7 @@ class _Page(FPDF):
         self._disc(lefts[0] + DISC, top + DISC, row.number)
         cells = (
             (lefts[1], COLUMNS[1] - 2, (row.time, "B", None), (row.minutes, "", None)),
-            (lefts[2], COLUMNS[2] - 3, (row.place, "B", None), (row.at, "", row.link)),
+            (lefts[2], COLUMNS[2] - 3, (row.place, "B", None), (row.at, "U" if row.link else "", row.link)),
             (lefts[3], self.w - MARGIN - lefts[3], (row.why, "", None)),
         )
         for left, width, *lines in cells:
@@ -196,7 +197,7 @@ class _Page(FPDF):
         self.line(x, y, x + length_m * mm_per_m, y)
         self.set_line_width(0.2)
         said = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m} m"
-        self.set_xy(x - 1, y + 0.5)
+        self.set_xy(x, y + 0.8)
         self._write(said, 8, width=30)
 
     def _rule(self, y: float) -> None:
