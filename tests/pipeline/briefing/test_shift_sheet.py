@@ -99,6 +99,11 @@ def test_few_places_and_none_are_explained() -> None:
     assert not [note for note in notes_of(one, ENGLISH) if "moved" in note or "more visit" in note]
 
 
+def test_the_place_of_an_operation_says_so() -> None:
+    row = rows_of(replace(SHEET, stops=(stop(1, 10, is_operation=True),)), ENGLISH)[0]
+    assert row.why.startswith("An announced operation runs here. Rank 1 of")
+
+
 def test_a_place_without_name_or_coordinates_is_its_cell() -> None:
     """Runs of earlier versions have neither."""
     row = rows_of(replace(SHEET, stops=(stop(4, 10, place=None, lat=None, lon=None),)), ENGLISH)[0]
