@@ -19,6 +19,7 @@ from flows.outputs.explain import find_area
 from flows.run.map_shapes import DrawnMap, drawn_map
 from geo.cells import Grid
 from geo.market_shapes import near_treatment
+from geo.place_names import degrees_of
 from geo.same_place import ground_of
 from models.operations.history import SAME_CELLS
 from models.operations.shift_route import KM_PER_HOUR, Visit, plan_route, span_of
@@ -133,13 +134,15 @@ def _composed(
 
 
 def _cells(forecast: pd.DataFrame, crs: str) -> pd.DataFrame:
-    """Return the forecast with cell_ix, cell_iy and the middle of each cell, x_m and y_m."""
+    """Return the forecast with cell_ix, cell_iy and the middle of each cell, x_m and y_m, in degrees too."""
     half = forecast["cell_size_m"] / 2
     middle = forecast.assign(x_m=forecast["x_min_m"] + half, y_m=forecast["y_min_m"] + half)
     if middle.empty:
         return middle.assign(cell_ix=0, cell_iy=0)
     ix, iy = Grid(crs, _cell_size(forecast)).index(middle["x_m"], middle["y_m"])
-    return middle.assign(cell_ix=ix, cell_iy=iy)
+    lat, lon = degrees_of(middle["x_m"].to_numpy(), middle["y_m"].to_numpy(), crs)  # earlier versions kept none
+    at = {"lat": middle["lat"].fillna(pd.Series(lat)), "lon": middle["lon"].fillna(pd.Series(lon))}
+    return middle.assign(cell_ix=ix, cell_iy=iy, **at)
 
 
 def _cell_size(forecast: pd.DataFrame) -> float:

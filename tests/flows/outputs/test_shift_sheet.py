@@ -15,7 +15,7 @@ from shapely.geometry import Point
 from flows.command import cli
 from flows.home.home import Home
 from flows.outputs import shift_sheet
-from flows.outputs.shift_sheet import _further_cells, write_shift_sheet
+from flows.outputs.shift_sheet import _cells, _further_cells, write_shift_sheet
 from flows.run.map_shapes import DrawnMap
 from models.operations.shift_route import LEAST_PLACES, MOST_STOPS
 from pipeline.errors import PublicationError
@@ -91,3 +91,12 @@ def test_no_pile_no_ground_near_treatment_and_none_under_an_embargo_is_added(mon
         monkeypatch.setattr(shift_sheet, "cells_of_run", lambda *asked, held=embargoed: held)
         found = _further_cells(cells, drawn, cast(Any, home), {"crs": CRS, "as_of": moment, "known_at": moment})
         assert found["cell_id"].tolist() == [f"{CRS}:100:{10 * n}:0" for n in left]
+
+
+def test_a_run_of_an_earlier_version_has_coordinates_all_the_same() -> None:
+    kept = pd.DataFrame({"x_min_m": [490_350.0, 0.0], "y_min_m": [4_427_400.0, 0.0], "cell_size_m": 150.0,
+                         "lat": [None, 7.5], "lon": [None, 8.5]}).astype({"lat": float, "lon": float})  # fmt: skip
+    cells = _cells(kept, CRS)
+    assert cells.loc[0, ["lat", "lon"]].round(5).tolist() == [39.99740, -75.11217]
+    assert cells.loc[1, ["lat", "lon"]].tolist() == [7.5, 8.5]
+    assert cells.loc[0, ["cell_ix", "cell_iy"]].tolist() == [3269, 29516]
