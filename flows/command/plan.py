@@ -22,6 +22,7 @@ from flows.command.options import (
     reading_options,
     run_option,
 )
+from flows.command.plan_sheet import sheet
 from flows.command.printing import print_frame, print_json
 from flows.home.rows import to_json_rows
 from pipeline.terminal_text import inert
@@ -45,6 +46,7 @@ def command() -> None:
       harmspot --home town plan areas
       harmspot --home town plan crackdowns
       harmspot --home town plan visits --delivered
+      harmspot --home town plan sheet --area A07 --shift late
       harmspot --home town plan focus --area A07
       harmspot --home town plan register A03 --outcome "public reports" --comparison "the other markets" \\
           --stop-on 2026-04-01 --actor "Insp. J. Reyes"
@@ -154,6 +156,9 @@ def visits(home: "Home", run_id: str | None, delivered: bool, limit: int, as_jso
     print_frame(
         table if as_json else table.head(limit), title=f"{title} ({len(table)})", as_json=as_json, columns=columns
     )
+
+
+command.add_command(sheet)
 
 
 @command.command("register")
