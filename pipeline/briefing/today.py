@@ -57,13 +57,15 @@ def left_out(quality: pd.DataFrame, pile_count: int, catalogue: Catalogue) -> li
     counts = {str(name): int(value) for name, value in zip(quality["measure"], quality["value"], strict=True)
               if not pd.isna(value)}  # fmt: skip
     plural = catalogue.plural
+    without = counts.get("dead_letters_no_location", 0)
+    unusable = counts.get("dead_letters", 0) - without
     found = [
-        (counts.get("dead_letters", 0), plural(
+        (without, plural(
+            "{count} report was left out: it has no location.",
+            "{count} reports were left out: they have no location.", without)),
+        (unusable, plural(
             "{count} report was left out: it could not be used.",
-            "{count} reports were left out: they could not be used.", counts.get("dead_letters", 0))),
-        (counts.get("dead_letters_no_location", 0), plural(
-            "{count} of them has no location.", "{count} of them have no location.",
-            counts.get("dead_letters_no_location", 0))),
+            "{count} reports were left out: they could not be used.", unusable)),
         (counts.get("outside_areas", 0), plural(
             "{count} incident lies outside every area and is not ranked.",
             "{count} incidents lie outside every area and are not ranked.", counts.get("outside_areas", 0))),

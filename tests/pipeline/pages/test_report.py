@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -15,6 +16,7 @@ import shapely
 
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
+from pipeline.pages import base
 from pipeline.pages.base import page_environment
 from pipeline.pages.report import balance, naive_overlap, render_report, warnings_of
 from pipeline.pages.svg_map import DRAWN_SHARE, draw_map, outline
@@ -49,6 +51,7 @@ DEFAULTS: dict[str, Any] = {
     "VARCHAR[]": ["v", "w"],
     "DOUBLE": 0.5,
     "INTEGER": 1,
+    "INTEGER[]": [1, 2],
     "BIGINT": 2,
     "BOOLEAN": False,
     "DATE": pd.Timestamp("2026-03-08").date(),
@@ -93,7 +96,7 @@ def tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
         "place_change": rows("place_change", 1, place_kind="area", place_id="a@1", change="rose", rank_before=None),
         "data_quality": pd.DataFrame(
             [("rows_in", 10.0, "rows", False, ""), ("versions_stored", 7.0, "rows", False, ""),
-             ("duplicates", 1.0, "rows", False, ""), ("dead_letters", 2.0, "rows", True, "could not be read")],
+             ("duplicates", 1.0, "rows", False, ""), ("dead_letters", 2.0, "rows", True, "reports left out: they have no location")],
             columns=["measure", "value", "unit", "is_warning", "detail"]),
         "quality_check": rows("quality_check", 2, check_name=["located", "list_chooses"], outcome="passed",
                               detail=["99.2% of incidents are located.", "Room for 5 of 21 areas."], way_out=None),
@@ -201,7 +204,7 @@ def test_rows_that_went_missing_are_said(rows_in: float) -> None:
 def test_assumptions_and_doubts_come_first() -> None:
     assert warnings_of(RUN, tables()) == [
         "Markets are provisional: graded from single cells, before the full detector.",
-        "Dead letters (2 rows): could not be read",
+        "2 reports left out: they have no location",
     ]
     assert warnings_of({**RUN, "is_staffing_assumed": True}, tables())[0].startswith("Officer hours are assumed")
     assert "Officer hours are assumed" in page(is_staffing_assumed=True)
