@@ -264,7 +264,7 @@ def test_further_sets_stand_under_the_areas_each_with_its_own_k() -> None:
     assert re.findall(r"Chance of being among the (\d+) worst</button>", section) == ["5", "9", "1"]
     beats = section[section.index("Set beat") : section.index("Set ward")]
     assert re.findall(r'<th scope="row">Old Town (\d+)</th>', beats) == [str(i) for i in range(24, 4, -1)]  # by rank
-    assert "80% interval 1 to 25 of 25" in beats
+    assert "likely 1 to 25 of 25" in beats
     assert "show areas --set beat" in beats
     assert "show areas --set ward" not in section
 
