@@ -44,7 +44,8 @@ def reason(
         heaviest = evidence[0]
         said.append(catalogue.text(
             "Heaviest incident: {offence}, {day}.",
-            offence=catalogue.text(heaviest["offence"]), day=catalogue.formats.day(heaviest["occurred_on"])))  # fmt: skip
+            offence=catalogue.text(heaviest["offence"]),
+            day=catalogue.formats.day(heaviest["occurred_on"])))  # fmt: skip
     return " ".join(said)
 
 

@@ -114,7 +114,7 @@ def render_report(
     evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
     recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}
     quality = tables["data_quality"]
-    quality = quality.assign(detail=[_with_places(text, tables["cell_forecast"]) for text in quality["detail"]])
+    quality = quality.assign(detail=quality["detail"].map(partial(_with_places, forecast=tables["cell_forecast"])))
     asked = answered(tables["offence_ranking"], ranking["area_id"])
     js = Markup("\n").join(read_asset(name) for name in SCRIPTS)
     html = environment.get_template("report.html.jinja").render(
@@ -243,7 +243,7 @@ def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> l
 
 def _with_places(text: str | None, forecast: pd.DataFrame) -> str | None:
     """Return a text with the places of the squares that it names by id; runs of earlier versions know none."""
-    ids = re.findall(r"EPSG:[\d:-]*\d", text or "")
+    ids = re.findall(r"EPSG:[\d:-]*\d", str(text))
     places = dict(zip(forecast["cell_id"], forecast["place"], strict=True)) if ids and "place" in forecast else {}
     for cell_id in ids:
         text = str(text).replace(cell_id, places.get(cell_id) or cell_id)

@@ -1,4 +1,4 @@
-"""The report of a large force in a browser: from the first byte to the load event, with 20,000 cells; size of the file."""
+"""The report of a large force in a browser: time from its request to the load event, and its size; 20,000 cells."""
 
 import shutil
 from pathlib import Path

@@ -96,7 +96,8 @@ def tables(name: str = "Old Town") -> dict[str, pd.DataFrame]:
         "place_change": rows("place_change", 1, place_kind="area", place_id="a@1", change="rose", rank_before=None),
         "data_quality": pd.DataFrame(
             [("rows_in", 10.0, "rows", False, ""), ("versions_stored", 7.0, "rows", False, ""),
-             ("duplicates", 1.0, "rows", False, ""), ("dead_letters", 2.0, "rows", True, "reports left out: they have no location")],
+             ("duplicates", 1.0, "rows", False, ""),
+             ("dead_letters", 2.0, "rows", True, "reports left out: they have no location")],
             columns=["measure", "value", "unit", "is_warning", "detail"]),
         "quality_check": rows("quality_check", 2, check_name=["located", "list_chooses"], outcome="passed",
                               detail=["99.2% of incidents are located.", "Room for 5 of 21 areas."], way_out=None),
