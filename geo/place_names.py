@@ -15,7 +15,7 @@ import pyarrow.parquet
 import shapely
 from pyproj import Transformer
 
-from geo.cells import Floats, Grid
+from geo.cells import Floats
 from geo.crs import crs_name, metric_crs
 from geo.vector_file import ONE_LAYER, missing_column, read_vector_file
 
@@ -33,14 +33,12 @@ Names = npt.NDArray[np.object_]
 class PlaceNames:
     """What the force has named, in metres.
 
-    `named` has name, count (rows of the file with that name and shape) and geometry, sorted by name. Points further
-    than `within_m` metres from everything named go by their area. `is_table` if the file is a table with a point per
-    row, in which counts tell how usual a name is.
+    `named` has name and geometry, sorted by name. Points further than `within_m` metres from everything named go by
+    their area.
     """
 
     named: gpd.GeoDataFrame
     within_m: float
-    is_table: bool = False
 
     def of_points(self, x_m: Floats, y_m: Floats) -> Names:
         """Return the nearest name of each point, None if none is near; of equally near names the first by alphabet."""
@@ -52,24 +50,6 @@ class PlaceNames:
         first = np.full(len(points), len(self.named), dtype=np.int64)
         np.minimum.at(first, point, found)
         return np.array([*self.named["name"], None], dtype=object)[first]
-
-    def of_cells(self, cells: pd.DataFrame, grid: Grid) -> Names:
-        """Return the name of each cell: of a table the most frequent within it, else the nearest to its middle.
-
-        `cells` has x_min_m and y_min_m, the corner of each.
-        """
-        half = grid.size_m / 2
-        nearest = self.of_points(cells["x_min_m"].to_numpy() + half, cells["y_min_m"].to_numpy() + half)
-        if not self.is_table or self.named.empty:
-            return nearest
-        shapes = self.named.geometry
-        ix, iy = grid.index(shapes.x, shapes.y)
-        inside = pd.DataFrame({"ix": ix, "iy": iy, "name": self.named["name"], "count": self.named["count"]})
-        sums = inside.groupby(["ix", "iy", "name"])["count"].sum().reset_index()
-        usual = sums.sort_values(["count", "name"], ascending=[False, True]).drop_duplicates(["ix", "iy"])
-        corner = dict(zip(("ix", "iy"), grid.index(cells["x_min_m"] + half, cells["y_min_m"] + half), strict=True))
-        found = pd.DataFrame(corner).merge(usual, on=["ix", "iy"], how="left")["name"]
-        return np.where(found.notna(), found.astype(object), nearest)
 
 
 def read_place_names(
@@ -115,13 +95,11 @@ def read_place_names(
     else:
         source = read_vector_file(path, columns=[name_column], layer=layer, choose_with=choose_with)
         shapes = source.geometry.to_crs(target)
-        named = gpd.GeoDataFrame(
-            {"name": _clean(source[name_column]), "count": 1}, geometry=shapes.to_numpy(), crs=target
-        )
+        named = gpd.GeoDataFrame({"name": _clean(source[name_column])}, geometry=shapes.to_numpy(), crs=target)
     named = named[named["name"] != ""]
     if named.empty:
         raise ValueError(f"{path}: column {name_column!r} is blank in every row; name the column of the names")
-    return PlaceNames(named.sort_values("name", kind="stable", ignore_index=True), within_m, is_table)
+    return PlaceNames(named.sort_values("name", kind="stable", ignore_index=True), within_m)
 
 
 def area_parts(x_m: Floats, y_m: Floats, area_ids: "pd.Series[str]", areas: gpd.GeoDataFrame) -> Names:
@@ -184,7 +162,7 @@ def _is_geoparquet(path: Path) -> bool:
 
 def _read_table(path: Path, name: str, x: str, y: str, table_crs: Any, target: Any) -> gpd.GeoDataFrame:
     rows = _rows(path, [name, x, y])
-    rows = rows.group_by([name, x, y]).aggregate([([], "count_all")]).to_pandas()
+    rows = rows.group_by([name, x, y]).aggregate([]).to_pandas()
     names = _clean(rows[name])
     lon, lat = (pd.to_numeric(rows[column], errors="coerce").astype(float) for column in (x, y))
     has_point = rows[x].notna() & rows[y].notna() & names.ne("")
@@ -198,9 +176,9 @@ def _read_table(path: Path, name: str, x: str, y: str, table_crs: Any, target: A
             f"{crs_name(table_crs)}; name the columns with force.place_names.x_column and y_column, "
             "their system with force.place_names.crs"
         )
-    found = pd.DataFrame({"name": names, "x": x_m, "y": y_m, "count": rows["count_all"]})[has_point]
-    found = found.groupby(["name", "x", "y"], as_index=False)["count"].sum()
-    return gpd.GeoDataFrame(found[["name", "count"]], geometry=gpd.points_from_xy(found["x"], found["y"]), crs=target)
+    found = pd.DataFrame({"name": names, "x": x_m, "y": y_m})[has_point].drop_duplicates()
+    found = found.sort_values(["name", "x", "y"], ignore_index=True)
+    return gpd.GeoDataFrame(found[["name"]], geometry=gpd.points_from_xy(found["x"], found["y"]), crs=target)
 
 
 def _rows(path: Path, columns: list[str]) -> pa.Table:

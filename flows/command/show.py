@@ -49,6 +49,8 @@ TABLES = {
     "changes": "place_change",
     "recent": "area_recent",
     "overnight": "recent_incident",
+    "offences": "offence_ranking",
+    "focus": "crime_focus",
     "quality": "data_quality",
     "checks": "quality_check",
     "people": "person_tier",
@@ -90,6 +92,8 @@ def shown_table(name: str) -> Shown:
 @area_set_option
 @limit_option
 @click.option("--resolve", "is_resolved", is_flag=True, help="Show the force's own ids of people; logged separately.")
+@click.option("--offence", metavar="OFFENCE", help="Areas by one offence or group; `show offences` lists them.")
+@click.option("--shift", metavar="SHIFT", help="With --offence: a shift of force.shifts (default: the whole day).")
 @reading_options
 @click.option("--csv", "as_csv", is_flag=True, help="Print all rows as CSV.")
 @click.option("--xlsx", type=FILE, help="New workbook to write, with all rows.")
@@ -102,6 +106,8 @@ def command(
     area_set: str | None,
     limit: int,
     is_resolved: bool,
+    offence: str | None,
+    shift: str | None,
     purpose: str | None,
     reader: str | None,
     as_csv: bool,
@@ -116,13 +122,24 @@ def command(
       harmspot --home town show areas --set beat
       harmspot --home town show cells --limit 50
       harmspot --home town show people --purpose "morning tasking" --reader "Insp. J. Reyes"
+      harmspot --home town show areas --offence burglary --shift late
       harmspot --home town show areas --json
       harmspot --home town show cells --xlsx cells.xlsx
     """
     if as_csv + as_json + bool(xlsx) > 1:
         raise click.UsageError("--csv, --xlsx and --json exclude each other; choose one")
-    shown = shown_table(table)
-    if area_set is None:
+    if (offence or shift) and (table != "areas" or not offence):
+        raise click.UsageError("--offence is for `show areas` alone, and --shift goes with --offence")
+    shown = shown_table("offences" if offence else table)
+    if shown.table == "offence_ranking":
+        from flows.outputs.offences import read_offence, worst_areas
+
+        if offence:
+            frame, table = read_offence(home, offence, shift, area_set, run_id)
+        else:
+            frame = worst_areas(home, area_set, run_id)
+            shown = Shown(shown.table, [*frame.columns], is_about_people=False)
+    elif area_set is None:
         frame = read_table(home, shown, run_id, purpose=purpose, reader=reader)
     else:
         if table != "areas":

@@ -1,5 +1,6 @@
 """Where things are, in words: names and coordinates of cells, hot spots and markets; incidents as they may be told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -33,8 +34,7 @@ class Places:
         """Return place, lat, lon of the middle of cells with x_min_m, y_min_m and area_id, on their index."""
         half = self.geography.grid.size_m / 2
         x, y = (cells[name].to_numpy(dtype=float) + half for name in ("x_min_m", "y_min_m"))
-        named = None if self.names is None else self.names.of_cells(cells, self.geography.grid)
-        return self._told(x, y, cells["area_id"], named)
+        return self._told(x, y, cells["area_id"], self._nearest(x, y))
 
     def of_shapes(self, shapes: gpd.GeoSeries) -> pd.DataFrame:
         """Return place, lat, lon of a point inside of each shape, on their index."""
@@ -89,10 +89,10 @@ def read_places_in_words(geography: Map, settings: Settings) -> Places:
     return Places(geography, names)
 
 
-def with_cell_place(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of cells by cell_id with place, lat and lon of `cells`, which has them by cell_id."""
-    where = cells.set_index("cell_id")[WHERE].reindex(table["cell_id"])
-    return table.assign(**{name: where[name].to_numpy() for name in WHERE})
+def with_cell_place(table: pd.DataFrame, cells: pd.DataFrame, columns: Sequence[str] = WHERE) -> pd.DataFrame:
+    """Return a table of cells by cell_id with `columns` (place, lat, lon) of `cells`, which has them by cell_id."""
+    where = cells.set_index("cell_id")[list(columns)].reindex(table["cell_id"])
+    return table.assign(**{name: where[name].to_numpy() for name in columns})
 
 
 RECENT = [

@@ -19,6 +19,16 @@ WITH counted AS (
         AND may_count(category)
         AND codebook.harm_days > 0
     GROUP BY ALL
+),
+sharp AS (
+    SELECT offence_code, local_minute, sum(n) AS n, sum(sum(n)) OVER (PARTITION BY offence_code) - sum(n) AS others
+    FROM counted
+    WHERE local_minute % 60 = 0
+    GROUP BY offence_code, local_minute
+),
+-- Midnight and noon stand for no time where more than twice as many reports pile up there as at the other full hours.
+no_time AS (
+    SELECT offence_code, local_minute FROM sharp WHERE local_minute IN (0, 720) AND 23 * n > 2 * greatest(others, 23)
 )
 SELECT area_id, offence_code, is_weapon, is_weapon_injury, 'all' AS shift, age_days, CAST(sum(n) AS BIGINT) AS n
 FROM counted
@@ -26,6 +36,7 @@ GROUP BY ALL
 UNION ALL
 SELECT area_id, offence_code, is_weapon, is_weapon_injury, shift, age_days, CAST(sum(n) AS BIGINT) AS n
 FROM counted
+ANTI JOIN no_time USING (offence_code, local_minute)
 JOIN shift_minute USING (local_minute)
 GROUP BY ALL
 ORDER BY ALL

@@ -125,7 +125,8 @@ def _each_group(rows: pd.DataFrame, groups: Mapping[str, tuple[str, list[str]]])
 def _by_age(rows: pd.DataFrame, area_ids: pd.Index, days: int) -> Floats:
     """Return incidents [areas, days] by age from -1 day on."""
     width = days + AHEAD
-    at = area_ids.get_indexer(rows["area_id"].astype(object)) * width + rows["age_days"].to_numpy(np.int64) + AHEAD
+    area = area_ids.get_indexer(pd.Index(rows["area_id"].astype(object)))
+    at = area * width + rows["age_days"].to_numpy(np.int64) + AHEAD
     return np.bincount(at, rows["n"], minlength=len(area_ids) * width).reshape(-1, width).astype(np.float64)
 
 
@@ -152,7 +153,8 @@ def _rank(
     lowest, highest = rank_interval(order, INTERVAL)
     ranked = table.assign(
         rank=total_ranks(chance, expected, ids=area_ids.to_numpy()), rank_lo=lowest, rank_hi=highest,
-        p_top_k=chance, expected_count=expected, expected_lo=np.minimum(low, expected), expected_hi=np.maximum(high, expected),
+        p_top_k=chance, expected_count=expected,
+        expected_lo=np.minimum(low, expected), expected_hi=np.maximum(high, expected),
     )  # fmt: skip
     return hold_points(ranked).astype(dict.fromkeys(figures, "Int64"))
 

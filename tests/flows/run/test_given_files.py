@@ -20,6 +20,7 @@ from flows.home.settings import ForceSettings
 from flows.run.address_piles import known_institutions
 from flows.run.assembly import SHARES, _by_area, _staffing_file
 from flows.run.plans import read_checklist
+from geo.place_names import read_place_names
 from geo.points_of_interest import read_points_of_interest
 from pipeline.errors import HarmspotError, MappingError, SettingsError
 from pipeline.events.codebook import read_codebook
@@ -27,6 +28,7 @@ from pipeline.mapped.gazetteer import read_places
 from pipeline.mapped.mapping import Gazetteer
 from pipeline.mapped.offence_table import read_offences
 from pipeline.near_words import did_you_mean
+from pipeline.wording.po_file import read_messages
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "files.md"
 CRS = "EPSG:32618"
@@ -40,6 +42,8 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "weights.csv": read_weights,
     "areas.geojson": lambda path: gpd.read_file(path),
     "points.geojson": lambda path: read_points_of_interest(path, CRS),
+    "streets.geojson": lambda path: read_place_names(path, CRS, within_m=250).named,
+    "words.po": lambda path: [m for m in read_messages(path, "en") if m.id],
     "fidelity.yaml": read_checklist,
     "proposals.yaml": weigh_file,
 }

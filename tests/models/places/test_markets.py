@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[3]
 DEFAULTS = yaml.safe_load((ROOT / "configs/default.yaml").read_text(encoding="utf-8"))["markets"]
 CONFIG = MarketsConfig(**DEFAULTS)
 SIDE = 18
-ADDED_BY_THE_RUN = {"geometry_wkb", "rank_before", "rank_change"}
+ADDED_BY_THE_RUN = {"geometry_wkb", "rank_before", "rank_change", "place", "lat", "lon"}
+ADDED_BY_THE_RUN |= {"rank_announced", "figure_announced", "announced_on"}
 CELLS = pd.DataFrame(
     [(ix, iy, "a@1" if ix < 10 else "b@1", ix % 5 == 0) for ix in range(SIDE) for iy in range(SIDE)],
     columns=["cell_ix", "cell_iy", "area_id", "is_visible"],

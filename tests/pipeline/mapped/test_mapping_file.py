@@ -116,7 +116,7 @@ def test_a_table_as_a_spreadsheet_saves_it_is_read(tmp_path: Path, table: bytes)
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("", "cannot be read"),
+        ("", "is empty"),
         ("word,code\nTheft,theft_other\n", r"no column 'offence'; it has \['word', 'code'\]"),
         (TABLE + "THEFT ,robbery,public\n", "'THEFT' occurs twice"),
         (TABLE + "Arson,,public\n", "the row of 'Arson' has no offence_code"),

@@ -205,7 +205,11 @@ def test_rows_that_went_missing_are_said(rows_in: float) -> None:
 def test_assumptions_and_doubts_come_first() -> None:
     assert warnings_of(RUN, tables()) == [
         "Markets are provisional: graded from single cells, before the full detector.",
+<<<<<<< HEAD
         "2 reports left out: they have no location",
+=======
+        "Could not be read",
+>>>>>>> 8c3a4074bd98586dc99fee900eedbc32eccd8f14
     ]
     assert warnings_of({**RUN, "is_staffing_assumed": True}, tables())[0].startswith("Officer hours are assumed")
     assert "Officer hours are assumed" in page(is_staffing_assumed=True)
@@ -228,7 +232,7 @@ def test_hostile_names_stay_text() -> None:
 
 
 def test_only_a_literal_is_a_message_and_may_hold_html() -> None:
-    folder = Path(base.__file__).parent / "templates"
+    folder = Path(page_environment.__code__.co_filename).parent / "templates"
     calls = [
         call for path in folder.glob("*.jinja") for call in re.findall(r"(?<![\w.])_n?\(.", path.read_text("utf-8"))
     ]

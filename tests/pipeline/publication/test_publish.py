@@ -41,6 +41,7 @@ PERSON = "p_" + "0123456789abcdef" * 2
 VALUES: dict[str, Any] = {
     "VARCHAR": "v",
     "VARCHAR[]": ["v", "w"],
+    "INTEGER[]": [1, 2],
     "DOUBLE": 0.5,
     "INTEGER": 1,
     "BIGINT": 2,
