@@ -37,6 +37,7 @@ TABLES = (
     "area_evidence",
     "area_recent",
     "recent_incident",
+    "offence_ranking",
 )
 REPORT = "report.html"  # beside layers that are written elsewhere
 

@@ -44,7 +44,8 @@ def reason(
         heaviest = evidence[0]
         said.append(catalogue.text(
             "Heaviest incident: {offence}, {day}.",
-            offence=heaviest["offence"], day=catalogue.formats.day(heaviest["occurred_on"])))  # fmt: skip
+            offence=catalogue.text(heaviest["offence"]),
+            day=catalogue.formats.day(heaviest["occurred_on"])))  # fmt: skip
     return " ".join(said)
 
 
@@ -59,10 +60,8 @@ def by_area(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> dict[str,
 def _last_week(recent: Mapping[str, Any], catalogue: Catalogue) -> str:
     count = catalogue.plural("{count} report last week", "{count} reports last week", int(recent["week_count"]))
     if recent["week_usual_lo"] is None or recent["week_usual_hi"] is None:
-        return catalogue.text("{reports}.", reports=count)
-    return catalogue.text(
-        "{reports}, more than the usual {lo} to {hi}." if recent["is_unusual"] else "{reports} (usual: {lo} to {hi}).",
-        reports=count,
-        lo=catalogue.formats.number(recent["week_usual_lo"]),
-        hi=catalogue.formats.number(recent["week_usual_hi"]),
-    )
+        return f"{count}."
+    lo, hi = (catalogue.formats.number(recent[name]) for name in ("week_usual_lo", "week_usual_hi"))
+    if recent["is_unusual"]:
+        return catalogue.text("{reports}, more than the usual {lo} to {hi}.", reports=count, lo=lo, hi=hi)
+    return catalogue.text("{reports} (usual: {lo} to {hi}).", reports=count, lo=lo, hi=hi)

@@ -33,12 +33,17 @@ def packed_tables(tables: Mapping[str, pd.DataFrame], zone: ZoneInfo) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
 
 
-def question_json(ranking: pd.DataFrame, area_ids: Iterable[str]) -> str:
-    """Return `offence_ranking` of the main set as JSON, one list for each of its columns; "" if there is none."""
+def answered(ranking: pd.DataFrame, area_ids: Iterable[str]) -> pd.DataFrame:
+    """Return the rows of `offence_ranking` about the areas of the main set that have a rank, by group, shift, rank."""
+    is_answer = ranking["area_id"].isin(list(area_ids)) & ranking["rank"].notna()
+    return ranking[is_answer].sort_values(["offence_group", "shift", "rank", "area_id"])
+
+
+def question_json(ranking: pd.DataFrame) -> str:
+    """Return `answered` rows as JSON, one list for each of the columns that the page shows; "" if there are none."""
     if ranking.empty:
         return ""
-    of_set = ranking[ranking["area_id"].isin(list(area_ids))].sort_values(["offence_group", "shift", "rank", "area_id"])
-    return json.dumps(_columns_and_rows(of_set[list(QUESTION)], None), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(_columns_and_rows(ranking[list(QUESTION)], None), ensure_ascii=False, separators=(",", ":"))
 
 
 def _columns_and_rows(frame: pd.DataFrame, zone: ZoneInfo | None) -> dict[str, Any]:

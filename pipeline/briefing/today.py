@@ -56,21 +56,22 @@ def left_out(quality: pd.DataFrame, pile_count: int, catalogue: Catalogue) -> li
     """Return what the run did not use, one sentence for each kind that there is."""
     counts = {str(name): int(value) for name, value in zip(quality["measure"], quality["value"], strict=True)
               if not pd.isna(value)}  # fmt: skip
-    plural = catalogue.plural
+    without = counts.get("dead_letters_no_location", 0)
+    unusable = counts.get("dead_letters", 0) - without
     found = [
-        (counts.get("dead_letters", 0), plural(
+        (without, catalogue.plural(
+            "{count} report was left out: it has no location.",
+            "{count} reports were left out: they have no location.", without)),
+        (unusable, catalogue.plural(
             "{count} report was left out: it could not be used.",
-            "{count} reports were left out: they could not be used.", counts.get("dead_letters", 0))),
-        (counts.get("dead_letters_no_location", 0), plural(
-            "{count} of them has no location.", "{count} of them have no location.",
-            counts.get("dead_letters_no_location", 0))),
-        (counts.get("outside_areas", 0), plural(
+            "{count} reports were left out: they could not be used.", unusable)),
+        (counts.get("outside_areas", 0), catalogue.plural(
             "{count} incident lies outside every area and is not ranked.",
             "{count} incidents lie outside every area and are not ranked.", counts.get("outside_areas", 0))),
-        (counts.get("police_discovered", 0), plural(
+        (counts.get("police_discovered", 0), catalogue.plural(
             "{count} incident that police found themselves raises no rank.",
             "{count} incidents that police found themselves raise no rank.", counts.get("police_discovered", 0))),
-        (pile_count, plural(
+        (pile_count, catalogue.plural(
             "{count} square where incidents are recorded but did not happen is not visited.",
             "{count} squares where incidents are recorded but did not happen are not visited.", pile_count)),
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from pipeline.briefing.area_story import by_area, reason
-from pipeline.briefing.embedded import packed_tables, question_json
+from pipeline.briefing.embedded import answered, packed_tables, question_json
 from pipeline.briefing.today import coordinates, left_out, places_today
 from pipeline.map_link import DEFAULT as DEFAULT_LINK
 from pipeline.pages.base import number, page_environment, page_row, page_rows, read_asset, words
@@ -38,6 +39,7 @@ CELLS_OF = (
 FORECAST_ROWS = 20
 SET_ROWS = 20
 FOCUS_ROWS = 3
+GRAVE_ROWS = 10
 LATER = ("visit_plan", "crime_focus", "area_evidence", "area_recent", "recent_incident", "offence_ranking")
 SCRIPTS = ("report.js", "report_labels.js", "report_question.js", "report_download.js")
 OUTCOME_ROWS = 8
@@ -111,6 +113,9 @@ def render_report(
     areas = page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"]))
     evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
     recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}
+    quality = tables["data_quality"]
+    quality = quality.assign(detail=quality["detail"].map(partial(_with_places, forecast=tables["cell_forecast"])))
+    asked = answered(tables["offence_ranking"], ranking["area_id"])
     js = Markup("\n").join(read_asset(name) for name in SCRIPTS)
     html = environment.get_template("report.html.jinja").render(
         run=page_row(run),
@@ -118,7 +123,7 @@ def render_report(
         js=js,
         js_hash=_content_hash(js),
         is_expired=written_at > run["valid_to"],
-        warnings=warnings_of(run, tables),
+        warnings=warnings_of(run, {**tables, "data_quality": quality}),
         drawing=draw_map(shapes),
         areas=areas,
         reasons={
@@ -131,11 +136,12 @@ def render_report(
         evidence=evidence,
         focus=_focus(tables["crime_focus"]),
         today=places_today(tables["visit_plan"], tables["cell_forecast"], zone, link, catalogue),
-        grave=page_rows(tables["recent_incident"].sort_values("position")),
+        grave=page_rows(_heaviest(tables["recent_incident"])),
+        grave_count=len(tables["recent_incident"]),
         left_out=left_out(tables["data_quality"], len(piles), catalogue),
-        question=question_json(tables["offence_ranking"], ranking["area_id"]),
-        groups=_labels(tables["offence_ranking"]),
-        shifts=sorted(set(tables["offence_ranking"]["shift"]) - {"all"}) if len(tables["offence_ranking"]) else [],
+        question=question_json(asked),
+        groups=_labels(asked),
+        shifts=sorted(set(asked["shift"]) - {"all"}),
         packed=packed_tables({name: frame for name, frame in tables.items() if name != "map_shape"}, zone),
         area_sets=[_area_set(name, of_set, environment, run) for name, of_set in _by_set(tables["area_set_ranking"])],
         area_count=len(ranking),
@@ -158,7 +164,7 @@ def render_report(
         written_at=written_at,
         notices=page_rows(tables["area_notice"].sort_values("notice_id")),
         changes=page_rows(tables["place_change"]),
-        quality=page_rows(tables["data_quality"]),
+        quality=page_rows(quality),
         checks=page_rows(tables["quality_check"]),
         balance=balance(tables["data_quality"]),
         people_counts=people_counts,
@@ -186,11 +192,13 @@ def _focus(focus: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
 
 def _labels(ranking: pd.DataFrame) -> dict[str, str]:
     """Return the label of each group of offences by its name, in the order of the labels."""
-    if ranking.empty:
-        return {}
-    label = "offence_group_label" if "offence_group_label" in ranking else "offence_group"
-    pairs = ranking[["offence_group", label]].drop_duplicates().sort_values(label)
-    return dict(zip(pairs["offence_group"], pairs[label], strict=True))
+    pairs = ranking[["offence_group", "offence_group_label"]].drop_duplicates().sort_values("offence_group_label")
+    return dict(zip(pairs["offence_group"], pairs["offence_group_label"], strict=True))
+
+
+def _heaviest(recent: pd.DataFrame) -> pd.DataFrame:
+    """Return the heaviest of the grave incidents, the newest of equal weight first."""
+    return recent.sort_values(["harm_days", "position"], ascending=[False, True]).head(GRAVE_ROWS)
 
 
 def _place_names(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
@@ -231,6 +239,15 @@ def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> l
           if tables["market"]["is_provisional"].astype(bool).any() else []),
         *[_warning(row) for row in doubtful],
     ]  # fmt: skip
+
+
+def _with_places(text: str | None, forecast: pd.DataFrame) -> str | None:
+    """Return a text with the places of the squares that it names by id; runs of earlier versions know none."""
+    ids = re.findall(r"EPSG:[\d:-]*\d", str(text))
+    places = dict(zip(forecast["cell_id"], forecast["place"], strict=True)) if ids and "place" in forecast else {}
+    for cell_id in ids:
+        text = str(text).replace(cell_id, places.get(cell_id) or cell_id)
+    return text
 
 
 def _near_list(checks: pd.DataFrame) -> str | None:

@@ -166,4 +166,5 @@
     for (const one of document.querySelectorAll("details[data-closed]")) { one.open = false; delete one.dataset.closed; }
   });
   for (const one of document.querySelectorAll(".script[hidden]")) one.hidden = false;
+  for (const one of document.querySelectorAll(".noscript")) one.hidden = true;
 })();

@@ -1,0 +1,54 @@
+"""What the report says first: what was left out, which questions have an answer; tables that the page must be given."""
+
+import json
+
+import pandas as pd
+
+from flows.outputs.render import TABLES
+from pipeline.briefing.embedded import answered, question_json
+from pipeline.briefing.today import left_out
+from pipeline.pages.report import LATER
+from pipeline.wording.catalogue import Catalogue, read_catalogue
+from tests.pipeline.pages.test_report import page, rows, tables
+
+SQUARE = "EPSG:32618:150:3288:29534"
+
+
+def counted(**values: float) -> pd.DataFrame:
+    return pd.DataFrame({"measure": list(values), "value": list(values.values())})
+
+
+def test_the_page_is_given_every_table_that_it_reads() -> None:
+    assert set(LATER) <= set(TABLES)
+
+
+def test_reports_without_location_are_counted_once() -> None:
+    all_without = counted(dead_letters=3730.0, dead_letters_no_location=3730.0)
+    assert left_out(all_without, 0, Catalogue()) == ["3,730 reports were left out: they have no location."]
+    assert left_out(counted(dead_letters=5.0, dead_letters_no_location=1.0), 0, Catalogue()) == [
+        "1 report was left out: it has no location.",
+        "4 reports were left out: they could not be used.",
+    ]
+    assert left_out(counted(dead_letters=0.0), 0, Catalogue()) == []
+    assert left_out(all_without, 0, read_catalogue("es")) == ["3.730 avisos se dejaron fuera: no tienen ubicación."]
+
+
+def test_only_what_is_ranked_in_the_main_set_is_an_answer() -> None:
+    ranking = rows("offence_ranking", 3, area_id=["a", "b", "of another set"], rank=[None, 2, 1])
+    found = answered(ranking, ["a", "b"])
+    assert found["area_id"].tolist() == ["b"]
+    told = json.loads(question_json(found))
+    assert dict(zip(told["columns"], told["values"], strict=True))["rank"] == [2]
+    assert question_json(answered(ranking.iloc[:0], ["a"])) == ""
+
+
+def test_a_warning_names_squares_by_their_place() -> None:
+    of = tables()
+    said = {"measure": "passed_over", "unit": "cells", "detail": f"cells passed over: {SQUARE} (rank 1)"}
+    of["data_quality"] = pd.concat([of["data_quality"], rows("data_quality", 1, value=1.0, is_warning=True, **said)])
+    of["cell_forecast"] = of["cell_forecast"].assign(
+        cell_id=[SQUARE, *of["cell_forecast"]["cell_id"][1:]], place="Mill"
+    )
+    warnings = page(of).split('id="warnings"')[1].split("</section>")[0]
+    assert "1 cells passed over: Mill (rank 1)" in warnings
+    assert SQUARE not in warnings
