@@ -18,8 +18,8 @@ from pipeline.publication.publish import read_places, runs
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
 
 OTHERS = ("area_set_ranking", "cell_forecast", "person_tier", "tier_term", "seller_term")
-AREAS = pd.DataFrame(columns=["area_id", "rank", "is_listed", *MEASURES["area"]])
-MARKETS = pd.DataFrame(columns=["market_id", "rank", "grade", *MEASURES["market"], "geometry_wkb"])
+AREAS = pd.DataFrame(columns=["area_id", "rank", "is_listed", "harm_per_day", *MEASURES["area"]])
+MARKETS = pd.DataFrame(columns=["market_id", "rank", "grade", "score", *MEASURES["market"], "geometry_wkb"])
 RANKED = {"areas": "area_id", "cells": "cell_id", "hotspots": "hotspot_id", "markets": "market_id"}
 
 
@@ -50,8 +50,8 @@ def test_every_column_of_every_layer_has_a_name_and_a_meaning(two_days: tuple[Ho
 def test_labels_of_columns_are_words() -> None:
     table = read_tables().published["area_ranking"]
     titles = {column.name: column.title for column in table.columns}
-    assert titles["p_top_k"] == "P(top K)"
-    assert titles["harm_per_day_lo"] == "Harm per day, lower end"
+    assert titles["p_top_k"] == "Chance of being among the worst K"
+    assert titles["harm_per_day_lo"] == "Harm points a day, likely from"
     assert titles["is_staffing_assumed"] == "Staffing assumed"
     assert not [title for column in table.columns for title in [column.title] if "_" in title]
 
@@ -127,7 +127,9 @@ def test_a_place_that_left_keeps_the_outline_it_had() -> None:
     before = hotspots.assign(geometry_wkb=[b"a before", b"b before"])
     now = hotspots.iloc[:1].assign(rank=2, geometry_wkb=[b"a now"])
     others = {"area_ranking": AREAS, "market": MARKETS}
-    previous = Previous(as_of=pd.Timestamp(0, tz="UTC"), **others, hotspot=before, **dict.fromkeys(OTHERS, pd.DataFrame()))
+    previous = Previous(
+        as_of=pd.Timestamp(0, tz="UTC"), **others, hotspot=before, **dict.fromkeys(OTHERS, pd.DataFrame())
+    )
     changes = changed_places({**others, "hotspot": now}, previous).set_index("place_id")
     assert changes["change"].to_dict() == {"a": "fell", "b": "left"}
     assert changes["geometry_wkb"].to_dict() == {"a": b"a now", "b": b"b before"}
