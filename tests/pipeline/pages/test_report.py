@@ -16,7 +16,6 @@ import shapely
 
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
-from pipeline.pages import base
 from pipeline.pages.base import page_environment
 from pipeline.pages.report import balance, naive_overlap, render_report, warnings_of
 from pipeline.pages.svg_map import DRAWN_SHARE, draw_map, outline
@@ -205,11 +204,7 @@ def test_rows_that_went_missing_are_said(rows_in: float) -> None:
 def test_assumptions_and_doubts_come_first() -> None:
     assert warnings_of(RUN, tables()) == [
         "Markets are provisional: graded from single cells, before the full detector.",
-<<<<<<< HEAD
         "2 reports left out: they have no location",
-=======
-        "Could not be read",
->>>>>>> 8c3a4074bd98586dc99fee900eedbc32eccd8f14
     ]
     assert warnings_of({**RUN, "is_staffing_assumed": True}, tables())[0].startswith("Officer hours are assumed")
     assert "Officer hours are assumed" in page(is_staffing_assumed=True)
