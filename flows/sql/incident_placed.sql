@@ -21,8 +21,6 @@ SELECT
     recent.report_subject,
     recent.reporter_ref,
     recent.is_minor_used_by_adult,
-    recent.is_weapon,
-    recent.is_injury,
     recent.occurred_precision = 'instant' AS has_hour,
     recent.occurred_precision = 'month' AS is_of_month,
     recent.lon IS NOT NULL AS has_point,

@@ -2,20 +2,21 @@
 -- in shift 'all', and once in each shift of table `shift_minute` that its local time lies in, where its hour is known.
 WITH counted AS (
     SELECT
-        area_id,
-        offence_code,
-        is_weapon,
-        is_weapon AND is_injury AS is_weapon_injury,
-        age_days,
-        CASE WHEN has_hour THEN datepart('hour', timezone($time_zone, occurred_at)) * 60
-            + datepart('minute', timezone($time_zone, occurred_at)) END AS local_minute,
+        placed.area_id,
+        placed.offence_code,
+        flags.is_weapon,
+        flags.is_weapon AND flags.is_injury AS is_weapon_injury,
+        placed.age_days,
+        CASE WHEN placed.has_hour THEN datepart('hour', timezone($time_zone, placed.occurred_at)) * 60
+            + datepart('minute', timezone($time_zone, placed.occurred_at)) END AS local_minute,
         count(*) AS n
-    FROM incident_placed
-    JOIN codebook USING (offence_code)
-    WHERE area_id IS NOT NULL
-        AND NOT is_of_month
-        AND age_days < $learning_days
-        AND list_contains($discoveries, discovery)
+    FROM incident_placed AS placed
+    JOIN incident_snapshot AS flags USING (incident_id)
+    JOIN codebook ON placed.offence_code = codebook.offence_code
+    WHERE placed.area_id IS NOT NULL
+        AND NOT placed.is_of_month
+        AND placed.age_days < $learning_days
+        AND list_contains($discoveries, placed.discovery)
         AND may_count(category)
         AND codebook.harm_days > 0
     GROUP BY ALL

@@ -125,7 +125,7 @@ def test_what_was_handed_over_in_a_halt_is_told_as_a_breach(home: Home) -> None:
     assert states.loc[notice_id, ["state", "breach"]].tolist() == ["served", how]
     shown = ["--home", str(home.path), "--config", str(home.config_file), "--clock", halted.now().isoformat()]
     told = CliRunner().invoke(cli, [*shown, "notices", "show", notice_id, "--reader", BELL, "--purpose", "to look"])
-    said = f"served by {LUND} at {halted.now():%Y-%m-%d %H:%MZ}, in breach: {how}"
+    said = f"served by {LUND} at {halted.now():%Y-%m-%d %H:%M} GMT, in breach: {how}"
     assert said in " ".join(told.output.split())
     with pytest.raises(NoticeRefusedError, match="HALTED"):
         approve(halted, other)

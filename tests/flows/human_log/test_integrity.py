@@ -113,7 +113,7 @@ def test_no_clock_goes_back(home: Home, town_run: TownRun, tmp_path: Path) -> No
     )
     for undo in undone:
         with pytest.raises(
-            ClockError, match=r"the clock reads 2026-01-01 12:00:00Z and .* is dated 2026-04-11 12:00:00Z"
+            ClockError, match=r"the clock reads 2026-01-01 12:00 UTC and .* is dated 2026-04-11 12:00 UTC"
         ):
             undo()
     assert not (tmp_path / "again.json").exists()

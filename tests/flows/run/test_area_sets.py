@@ -428,7 +428,7 @@ def test_a_wrong_set_is_refused_with_those_there_are(home: Home) -> None:
     assert "its sets: district (the main one), beat" in text
     code, text = command(home, "explain", "area", "s1")
     assert code == 1
-    assert "area 's1': 0 areas match; known: north@1, south@1" in text
+    assert "area 's1': 0 areas match; known here: north, south, north@1, south@1" in text
     code, text = command(home, "show", "cells", "--set", "beat")
     assert code == 2
 
