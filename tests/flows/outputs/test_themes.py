@@ -18,8 +18,8 @@ from pipeline.publication.publish import read_places, runs
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
 
 OTHERS = ("area_set_ranking", "cell_forecast", "person_tier", "tier_term", "seller_term")
-AREAS = pd.DataFrame(columns=["area_id", "rank", "is_listed", "harm_per_day", *MEASURES["area"]])
-MARKETS = pd.DataFrame(columns=["market_id", "rank", "grade", "score", *MEASURES["market"], "geometry_wkb"])
+AREAS = pd.DataFrame(columns=["area_id", "area_name", "rank", "is_listed", "harm_per_day", *MEASURES["area"]])
+MARKETS = pd.DataFrame(columns=["market_id", "place", "rank", "grade", "score", *MEASURES["market"], "geometry_wkb"])
 RANKED = {"areas": "area_id", "cells": "cell_id", "hotspots": "hotspot_id", "markets": "market_id"}
 
 
@@ -124,6 +124,7 @@ def test_the_formats_of_the_settings_are_written(two_days: tuple[Home, str, str]
 
 def test_a_place_that_left_keeps_the_outline_it_had() -> None:
     hotspots = pd.DataFrame({"hotspot_id": ["a", "b"], "rank": [1, 2], "harm_days": [9.0, 4.0], "cell_count": [3, 2]})
+    hotspots["place"] = ["Harbour Street", "Mill Lane"]
     before = hotspots.assign(geometry_wkb=[b"a before", b"b before"])
     now = hotspots.iloc[:1].assign(rank=2, geometry_wkb=[b"a now"])
     others = {"area_ranking": AREAS, "market": MARKETS}
@@ -132,4 +133,5 @@ def test_a_place_that_left_keeps_the_outline_it_had() -> None:
     )
     changes = changed_places({**others, "hotspot": now}, previous).set_index("place_id")
     assert changes["change"].to_dict() == {"a": "fell", "b": "left"}
+    assert changes["place"].to_dict() == {"a": "Harbour Street", "b": "Mill Lane"}
     assert changes["geometry_wkb"].to_dict() == {"a": b"a now", "b": b"b before"}

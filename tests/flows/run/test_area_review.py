@@ -32,6 +32,6 @@ def test_commands_show_them(town_run: TownRun) -> None:
         assert result.exit_code == 0, result.output
         return result.output
 
-    assert "target list" in show("areas")
+    assert "Next on the list is" in show("areas")
     assert {row["variant"] for row in json.loads(show("sensitivity", "--json"))} >= {"per_area_km2", "severity_scores"}
     assert "half-life" in show("sensitivity-summary")
