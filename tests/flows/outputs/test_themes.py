@@ -126,7 +126,7 @@ def test_a_place_that_left_keeps_the_outline_it_had() -> None:
     hotspots = pd.DataFrame({"hotspot_id": ["a", "b"], "rank": [1, 2], "harm_days": [9.0, 4.0], "cell_count": [3, 2]})
     hotspots["place"] = ["Harbour Street", "Mill Lane"]
     before = hotspots.assign(geometry_wkb=[b"a before", b"b before"])
-    now = hotspots.iloc[:1].assign(rank=2, geometry_wkb=[b"a now"])
+    now = hotspots.iloc[:1].assign(rank=3, harm_days=5.0, geometry_wkb=[b"a now"])
     others = {"area_ranking": AREAS, "market": MARKETS}
     previous = Previous(
         as_of=pd.Timestamp(0, tz="UTC"), **others, hotspot=before, **dict.fromkeys(OTHERS, pd.DataFrame())

@@ -57,7 +57,15 @@ def forecast(first: float, second: float) -> pd.DataFrame:
     counts = {"rank": [1, 2], "naive_rank": [2, 1], "naive_count": [0, 5], "horizon_days": [7, 7]}
     expected = {"expected_events": [first, second], "expected_harm": [first, second], "expected_harm_hi": [900.0, 0.0]}
     return pd.DataFrame(
-        {"cell_id": cells_of_points(), "area_id": "A", **columns, **counts, **expected, "cell_size_m": SIZE_M}
+        {
+            "cell_id": cells_of_points(),
+            "area_id": "A",
+            "place": "A, centre",
+            **columns,
+            **counts,
+            **expected,
+            "cell_size_m": SIZE_M,
+        }
     ).assign(is_address_pile=False, rank_before=None, rank_change=None)
 
 

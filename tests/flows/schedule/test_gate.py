@@ -134,7 +134,7 @@ def test_a_good_city_is_ranked_and_its_checks_are_published(city: Callable[[str]
     assert done.returncode == 0, done.stderr
     checks = read_published(home, "quality_check").set_index("check_name")
     near = checks.loc["near_list", "detail"]
-    assert "on the target list" in near
+    assert "on the list" in near
     assert near in done.stdout + done.stderr
     assert checks["outcome"].drop("near_list").to_dict() == {
         "axes_with_data": "warning",
