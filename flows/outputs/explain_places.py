@@ -84,6 +84,8 @@ def find_cell(home: Home, cell: str, run_id: str | None) -> dict[str, Any]:
     tables = read_places(home.path, ["cell_forecast", "address_pile", "area_ranking"], run_id)
     forecast = tables["cell_forecast"].sort_values("rank", ignore_index=True)
     run = kept_run(home, run_id)
+    if forecast.empty:
+        raise PublicationError(f"run {run['run_id']} has no cells: it is unusable, or nothing was forecast")
     found = _matching(forecast, cell, run["crs"])
     row = to_json_rows(found.iloc[:1])[0]
     names = dict(zip(tables["area_ranking"]["area_id"], area_labels(tables["area_ranking"]["area_name"]), strict=True))

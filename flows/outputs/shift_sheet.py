@@ -98,6 +98,8 @@ def _composed(
         visits["area_id"].eq(area["area_id"]) & visits["starts_at"].ge(span[0]) & visits["starts_at"].lt(span[1])
     ]
     others = _further_cells(cells[cells["area_id"].eq(area["area_id"])], drawn, home, run)
+    # A cell may have been embargoed, or treatment opened near it, since the run.
+    of_shift = of_shift[~of_shift["chosen_for"].eq("forecast") | of_shift["cell_id"].isin(others["cell_id"])]
     config = home.settings.visits
     stay = (config.least_minutes + config.most_minutes) // 2
     route = plan_route(

@@ -37,6 +37,7 @@ from models.area_review.recent_weeks import WEEKS, compare_weeks
 from models.area_review.sensitivity import for_review
 from models.area_review.sizes import few_residents, sized_hours, with_sizes, without_size
 from models.operations.carried_hours import carry_hours
+from models.places.coarse import sensitive_codes
 from models.places.quality_checks import check_set
 from models.places.ranking import PlacesConfig, rank_areas
 from pipeline.publication.tables import RUN_COLUMNS, read_tables
@@ -81,7 +82,9 @@ def rank_set(
     )
 
 
-def areas_lately(connection: duckdb.DuckDBPyConnection, ranking: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def areas_lately(
+    connection: duckdb.DuckDBPyConnection, ranking: pd.DataFrame, codebook: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
     """Return area_recent less run columns, of the main set; call `place_incidents` on the connection first."""
     counts = query(
         connection,
@@ -89,6 +92,7 @@ def areas_lately(connection: duckdb.DuckDBPyConnection, ranking: pd.DataFrame, s
         time_zone=settings.force.time_zone,
         last_day=7 * (WEEKS + 1) - 1,
         discoveries=list(settings.places.discoveries),
+        sensitive=sorted(sensitive_codes(codebook)),
     )
     return compare_weeks(counts, ranking)
 

@@ -116,7 +116,8 @@ def tell_incidents(
     incident_ids : list of str
         Those to tell; unknown ones are left out.
     hidden : Boxes or None
-        Ground under an embargo: what lies on it is told by day and area alone, as coarse incidents are.
+        Ground under an embargo. While there is any, every incident is told by day and area alone, as coarse ones are:
+        to tell those on it so would show where it is.
 
     Returns
     -------
@@ -126,7 +127,7 @@ def tell_incidents(
     """
     found = query(connection, "incident_told", incident_ids=incident_ids).set_index("incident_id")
     about = codebook.reindex(found["offence_code"]).set_axis(found.index)
-    coarse = is_coarse(found, codebook) | _lies_on(found, hidden, places.geography)
+    coarse = is_coarse(found, codebook) | (hidden is not None)
     moment = found["occurred_at"].astype("datetime64[us, UTC]")
     local = moment.dt.tz_convert(settings.force.zone)
     has_hour = found["has_hour"].astype(bool) & (local != local.dt.normalize())  # midnight stands for a day
@@ -141,7 +142,7 @@ def tell_incidents(
             "occurred_on": local.dt.date,
             "harm_days": harm,
             "harm_now": harm * decay(found["age_days"], settings.places),
-            "axis": about["axis"].where(~uses_minors(found.assign(axis=about["axis"])), "minors"),
+            "axis": about["axis"].where(~uses_minors(found.assign(axis=about["axis"])) | coarse, "minors"),
             "place": places.of_points(point.assign(area_id=found["area_id"])),
             "lat": point["lat"],
             "lon": point["lon"],
@@ -200,12 +201,3 @@ def recent_incidents(
     told = told.sort_values(by, ascending=[False, False, True], ignore_index=True)
     told["position"] = told.index.to_numpy(dtype="int32") + 1
     return told[RECENT]
-
-
-def _lies_on(found: pd.DataFrame, hidden: Boxes | None, geography: Map) -> npt.NDArray[np.bool_]:
-    is_on = np.zeros(len(found), dtype=bool)
-    has_cell = found["cell_ix"].notna().to_numpy(dtype=bool)
-    if hidden is not None and has_cell.any():
-        ix, iy = (found.loc[has_cell, name].to_numpy(dtype=np.int64) for name in ("cell_ix", "cell_iy"))
-        is_on[has_cell] = hidden.holds_cells(ix, iy, geography.grid)
-    return is_on

@@ -153,7 +153,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
                  settings),
             *sets.offences,
         ]  # fmt: skip
-        lately = call(areas_lately, snapshot.connection, ranking, settings)
+        lately = call(areas_lately, snapshot.connection, ranking, codebook, settings)
         days = previous.days_until(as_of, settings.force.zone) if previous else 1
         grave = call(recent_incidents, snapshot.connection, in_words, codebook, settings, hidden, days)
         evidence = call(evidence_of, ranking, snapshot.connection, in_words, codebook, settings, hidden)

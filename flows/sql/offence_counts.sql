@@ -7,7 +7,7 @@ WITH counted AS (
         flags.is_weapon,
         flags.is_weapon AND flags.is_injury AS is_weapon_injury,
         placed.age_days,
-        CASE WHEN placed.has_hour THEN datepart('hour', timezone($time_zone, placed.occurred_at)) * 60
+        CASE WHEN placed.has_hour AND NOT (flags.is_domestic OR flags.is_minor_victim OR flags.is_minor_used_by_adult) THEN datepart('hour', timezone($time_zone, placed.occurred_at)) * 60
             + datepart('minute', timezone($time_zone, placed.occurred_at)) END AS local_minute,
         count(*) AS n
     FROM incident_placed AS placed

@@ -13,7 +13,7 @@ from models.area_rates.bands import BandDraws, decayed_counts, draw_band, fit_ba
 from models.area_rates.decay import AHEAD
 from models.area_rates.past_origins import origins_known
 from models.arrays import Floats
-from models.places.coarse import coarse_codes
+from models.places.coarse import sensitive_codes
 from models.places.crime_focus import NEVER
 from models.places.ranking import INTERVAL, PlacesConfig
 from models.statistics.intervals import hold_points
@@ -89,7 +89,7 @@ def rank_offences(
     counts = counts[counts["area_id"].isin(area_ids) & (counts["age_days"] < days)]
     per_day = np.bincount(counts["age_days"].clip(lower=0), counts["n"] * counts["shift"].eq(ALL), minlength=1)
     origins = origins_known(per_day.astype(np.float64), config.decay, config.horizon_days)
-    coarse = coarse_codes(codebook)
+    coarse = sensitive_codes(codebook)
     groups = offence_groups(codebook)
     allowed = counts["offence_code"].isin({code for _, codes in groups.values() for code in codes}).to_numpy()
     by_shift = {shift: counts[allowed & counts["shift"].eq(shift).to_numpy()] for shift in (ALL, *shifts)}

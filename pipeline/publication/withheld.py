@@ -2,8 +2,8 @@
 
 A row that names a withheld market in a text goes; a list loses the entry, and the count beside it one. A place on the
 same ground (`place_IX_IY`) is cut out of the texts that list it. Ranks and positions close up, also those of the run
-before. Which markets are withheld is for the caller to say, run by run,
-because only the outlines of a run tell which of its markets lie where.
+before. Incidents that are told one by one lose hour, street and coordinates. Which markets are withheld is for the
+caller to say, run by run, because only the outlines of a run tell which of its markets lie where.
 """
 
 import re
@@ -27,6 +27,7 @@ PLACES = re.compile(r"place_-?\d+_-?\d+(?:, place_-?\d+_-?\d+)*")
 # Columns that name a market or place in a table of places; a run that names one nowhere there names it nowhere.
 NAMING = ("market_id", "place_id", "chosen_for", "event_id", "control_ids", "why")
 ORDERS = ("rank", "position")
+INCIDENTS = ("area_evidence", "recent_incident")
 
 
 def markets_by_run(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Table]) -> dict[str, set[str]]:
@@ -91,7 +92,16 @@ def without_markets(tables: Mapping[str, pa.Table], hidden: Collection[str]) -> 
     changes = {row["place_id"]: row["rank_before"] for row in gone.get("place_change", [])}
     earlier = [rank for rank in (changes | before).values() if rank is not None]
     left = {name: _cleaned(name, rows, hidden, gone[name], now, earlier) for name, rows in tables.items()}
+    left |= {name: _by_day_and_area(left[name]) for name in INCIDENTS if name in left}
     return {name: rows for name, rows in left.items() if rows is not given[name] and not rows.equals(given[name])}
+
+
+def _by_day_and_area(rows: pa.Table) -> pa.Table:
+    """Return all incidents without hour, street and coordinates: to blank those on withheld ground would show it."""
+    blank = {name: pa.nulls(len(rows), rows[name].type) for name in ("occurred_at", "place", "lat", "lon")}
+    for name, values in {**blank, "is_coarse": pa.array([True] * len(rows), pa.bool_())}.items():
+        rows = rows.set_column(rows.column_names.index(name), rows.field(name), values)
+    return rows
 
 
 def _without_places(rows: pa.Table, hidden: Collection[str]) -> pa.Table:

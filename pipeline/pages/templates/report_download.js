@@ -16,7 +16,7 @@
   // A text that a spreadsheet would take for a formula gets an apostrophe.
   const quoted = (value) => {
     if (value === null) return "";
-    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    const text = typeof value === "string" && /^\s*[=+\-@]|^[\t\r]/.test(value) ? `'${value}` : String(value);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const csv = (table) => "\ufeff" + rowsOf(table).map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
@@ -50,7 +50,7 @@
     if (value === null) return "<c/>";
     if (typeof value === "number") return `<c><v>${value}</v></c>`;
     if (typeof value === "boolean") return `<c t="b"><v>${Number(value)}</v></c>`;
-    return `<c t="inlineStr"><is><t xml:space="preserve">${safe(value).slice(0, 32000)}</t></is></c>`;
+    return `<c t="inlineStr"><is><t xml:space="preserve">${safe(String(value).slice(0, 32000))}</t></is></c>`;
   };
   const opening = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>';
   const scheme = ["http", "://schemas.openxmlformats.org/"].join("");

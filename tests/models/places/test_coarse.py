@@ -16,6 +16,9 @@ CODEBOOK = read_codebook(HARM, date(2026, 1, 1), ("violence", "disorder", "minor
 SENSITIVE = {
     *("rape", "other_sexual", "violence_unspecified", "family_offence", "prostitution"),
     *("child_criminal_exploitation", "supply_using_minor"),
+    # Violence that may be domestic, whether or not a record says so.
+    *("attempted_murder", "wounding_with_intent", "violence_with_injury", "violence_without_injury"),
+    *("stalking_harassment", "kidnapping"),
 }
 
 
@@ -31,7 +34,15 @@ def test_an_incident_is_coarse_exactly_if_its_code_or_a_flag_says_so(code: str, 
 
 @pytest.mark.parametrize(
     ("code", "label"),
-    [("ss", "Statutory sexual assault"), ("vs", "Violación"), ("dv", "Domestic battery"), ("SEX_CRIME", "No label")],
+    [
+        ("ss", "Statutory sexual assault"),
+        ("vs", "Violación"),
+        ("dv", "Domestic battery"),
+        ("SEX_CRIME", "No label"),
+        ("vd", "Violencia doméstica"),
+        ("vi", "Violencia intrafamiliar"),
+        ("tm", "Trata de menores"),
+    ],
 )
 def test_a_force_s_own_codes_are_known_by_their_words(code: str, label: str) -> None:
     own = pd.DataFrame({"label": [label, "Robbery"], "axis": "violence"}, index=pd.Index([code, "r"]))
