@@ -97,7 +97,7 @@ def intro_of(sheet: ShiftSheet, catalogue: Catalogue) -> str:
         )
     count = catalogue.plural("{count} place for one crew.", "{count} places for one crew.", places)
     rank = catalogue.text(
-        "The area has rank {rank} of {areas} by harm.",
+        "The area has rank {rank} of {areas} by its chance of being among the worst.",
         rank=catalogue.formats.number(sheet.area_rank), areas=catalogue.formats.number(sheet.area_count),
     )  # fmt: skip
     few = catalogue.text("No other square of the area may be added.") if places < FEW else ""

@@ -162,6 +162,7 @@ def render_report(
         markets=page_rows(tables["market"].sort_values("rank")),
         allocation=page_rows(_by_rank(tables["officer_allocation"], ranking)),
         written_at=written_at,
+        visit_day=run["as_of"].astimezone(zone).date(),
         notices=page_rows(tables["area_notice"].sort_values("notice_id")),
         changes=page_rows(tables["place_change"]),
         quality=page_rows(quality),

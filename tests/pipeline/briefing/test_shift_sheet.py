@@ -58,7 +58,7 @@ def test_the_sheet_says_where_when_why_and_what_not(monkeypatch: pytest.MonkeyPa
     for text in (
         "Shift sheet: Area 24, night shift",
         "1 December 2019, 23:00–07:00 EST · Town Police",
-        "3 places for one crew. The area has rank 2 of 21 by harm.",
+        "3 places for one crew. The area has rank 2 of 21 by its chance of being among the worst.",
         "100 Main St\n41.00000, -75.10000",
         "00:00–00:12 (next day)\n12 minutes",
         "Rank 1 of 16,929 squares of the force; 267 harm points expected here in the next 7 days; 1,500 incidents here",

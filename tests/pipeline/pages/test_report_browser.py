@@ -196,7 +196,7 @@ def test_without_script_the_tables_still_read(opened: Opened) -> None:
 def test_today_comes_first_and_names_the_heaviest_incidents_alone(opened: Opened) -> None:
     with opened() as page:
         heads = page.locator("main h2:visible, #today h3:visible").all_inner_texts()
-        assert heads[:5] == ["Today at a glance", "Where to be", "What changed", "What was left out",
+        assert heads[:5] == ["Today at a glance", "Where to be on 1 March 2026", "What changed", "What was left out",
                              "41 new grave incidents since the run before"]  # fmt: skip
         grave = page.locator(".grave li").all_inner_texts()
         assert len(grave) == 10
