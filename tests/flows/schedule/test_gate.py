@@ -150,7 +150,7 @@ def test_a_good_city_is_ranked_and_its_checks_are_published(city: Callable[[str]
     }
     assert checks.loc["ranked_incidents", "value"] == 300
     assert runs(home)["is_usable"].tolist() == [True]
-    spread = "Use of minors has no data, so its weight is spread over the other axes"
+    spread = "Use of minors has no data, so its weight is spread over the other measures"
     assert spread in done.stderr
     assert spread in (home / "report.html").read_text()
     assert spread in harmspot(*CLOCKED, "--home", home, "show", "areas").stderr
