@@ -73,7 +73,8 @@ def left_out(quality: pd.DataFrame, pile_count: int, catalogue: Catalogue) -> li
             "{count} incidents that police found themselves raise no rank.", counts.get("police_discovered", 0))),
         (pile_count, catalogue.plural(
             "{count} square where records are filed of incidents that happened elsewhere is not visited.",
-            "{count} squares where records are filed of incidents that happened elsewhere are not visited.", pile_count)),
+            "{count} squares where records are filed of incidents that happened elsewhere are not visited.",
+            pile_count)),
     ]  # fmt: skip
     return [text for count, text in found if count]
 
