@@ -160,7 +160,7 @@ def test_a_good_city_is_ranked_and_its_checks_are_published(city: Callable[[str]
     assert len(shown) == len(checks)
     *warnings, young = json.loads(run(home, "--json").stdout)["warnings"]
     assert warnings == [checks.loc["axes_with_data", "detail"], near]
-    assert "no earlier origin is on record" in young
+    assert "no earlier day of ranking is on record" in young
 
 
 CASES = {
