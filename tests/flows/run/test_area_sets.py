@@ -65,8 +65,7 @@ def incident(number: int, offence: str, column: float | None, row: float = 0.5, 
         "reporter_ref": None,
         "report_subject": None,
         "is_minor_used_by_adult": False,
-        "is_weapon": False,
-        "is_injury": False,
+        **dict.fromkeys(("is_weapon", "is_injury", "is_domestic", "is_minor_victim"), False),
     }
     place = {"lon": lon, "lat": lat, "area_id": None}
     return {
