@@ -1,19 +1,12 @@
-"""The shift sheet as PDF: one A4 page with a map, the stops, what to do and what not.
-
-The same sheet gives the same bytes: the output does not depend on the clock or the machine.
-"""
+"""The shift sheet as PDF: one A4 page with a map, the stops, what to do and what not."""
 
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
-import fontpkg_lato
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
-from fpdf.fonts import TTFFont
-
+from pipeline.briefing.lato_page import INK, QUIET, RULE, LatoPage
 from pipeline.briefing.shift_sheet import (
     At,
     Row,
@@ -31,11 +24,10 @@ from pipeline.briefing.shift_sheet import (
 from pipeline.errors import PublicationError
 from pipeline.wording.catalogue import Catalogue
 
-FONTS = Path(fontpkg_lato.__file__).parent / "files"
 MARGIN, MAP_WIDTH, MAP_HEIGHT, FOOT = 14.0, 92.0, 92.0, 283.0  # mm
 SIZES_PT = (11.0, 10.0, 9.0, 8.0, 7.0)  # the largest in which all stands on one page
 DISC = 2.6  # mm
-INK, QUIET, RULE, GROUND = (17, 17, 17), (85, 85, 85), (150, 150, 150), (238, 238, 238)
+GROUND = (238, 238, 238)
 COLUMNS = (9.0, 30.0, 58.0)  # mm: number, time, place; the reason has the rest
 
 
@@ -58,26 +50,12 @@ def shift_sheet_pdf(sheet: ShiftSheet, catalogue: Catalogue, *, made_at: datetim
     )
 
 
-class _Page(FPDF):
+class _Page(LatoPage):
     def __init__(self, sheet: ShiftSheet, catalogue: Catalogue, size: float, made_at: datetime) -> None:
-        super().__init__(format="A4", unit="mm")
+        super().__init__(title_of(sheet, catalogue), catalogue.language, made_at, margin_mm=MARGIN, top_mm=12)
         self.sheet, self.catalogue, self.size, self.line_mm = sheet, catalogue, size, size * 0.44
-        self.set_margins(MARGIN, 12, MARGIN)
         self.set_auto_page_break(False)
         self.c_margin = 0
-        for style, file in (("", "Lato-Regular.ttf"), ("B", "Lato-Bold.ttf")):
-            self.add_font("sheet", style, FONTS / file)
-        self.set_creation_date(made_at)
-        self.set_title(title_of(sheet, catalogue))
-        self.set_lang(catalogue.language)
-        self.set_producer("harmspot")
-        self.add_page()
-
-    def close(self) -> None:
-        """Close the font files, which fpdf2 keeps open."""
-        for typeface in self.fonts.values():
-            if isinstance(typeface, TTFFont):
-                typeface.close()
 
     def draw(self) -> None:
         sheet, catalogue = self.sheet, self.catalogue
@@ -107,7 +85,7 @@ class _Page(FPDF):
         self._write(heading, self.size + 2, style="B", line_mm=self.line_mm + 1.5)
         for item in items:
             self.set_x(left)
-            self.set_font("sheet", "", self.size)
+            self.set_font("lato", "", self.size)
             self.cell(3.5, self.line_mm, "•")
             self._write(item, self.size)
             self.ln(0.8)
@@ -179,7 +157,7 @@ class _Page(FPDF):
     def _disc(self, x: float, y: float, number: int) -> None:
         self.set_fill_color(*INK)
         self.circle(x, y, DISC, style="F")
-        self.set_font("sheet", "B", 9)
+        self.set_font("lato", "B", 9)
         self.set_text_color(255, 255, 255)
         self.set_xy(x - DISC, y - DISC)
         self.cell(2 * DISC, 2 * DISC, str(number), align="C")
@@ -201,31 +179,13 @@ class _Page(FPDF):
         self._write(said, 8, width=30)
 
     def _rule(self, y: float) -> None:
-        self.set_draw_color(*RULE)
-        self.line(MARGIN, y, self.w - MARGIN, y)
+        self.draw_rule(MARGIN, self.w - MARGIN, y)
 
     def _write(
-        self,
-        text: str,
-        size: float,
-        *,
-        style: str = "",
-        colour: tuple[int, int, int] = INK,
-        width: float = 0,
-        line_mm: float | None = None,
-        align: str = "L",
-        link: str | None = None,
+        self, text: str, size: float, *, line_mm: float | None = None, link: str | None = None, **how: Any
     ) -> None:
-        typeface = self.fonts["sheet"]
-        assert isinstance(typeface, TTFFont)  # add_font added it as one
-        if missing := sorted({ord(character) for character in text} - set(typeface.cmap) - {ord("\n")}):
-            named = ", ".join(f"U+{code:04X}" for code in missing[:5])
-            raise PublicationError(f"a shift sheet contains {named}, which the typeface Lato lacks; rename the place")
-        self.set_font("sheet", style, size)
-        self.set_text_color(*colour)
-        self.multi_cell(
-            width, line_mm or size * 0.44, text, align=align, link=link or "", new_x=XPos.LMARGIN, new_y=YPos.NEXT
-        )
+        self.refuse_missing_glyphs([text], "a shift sheet", "rename the place")
+        self.write_text(text, size, line_mm or size * 0.44, link=link or "", **how)
 
 
 class _ToPage:

@@ -1,26 +1,18 @@
-"""Notices as PDF, rendered from the published page: A4, with a typeface for Latin, Greek and Cyrillic.
-
-The same page and time give the same bytes; the output does not depend on the clock or the machine.
-"""
+"""Notices as PDF, rendered from the published page."""
 
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
-import fontpkg_lato
-from fpdf import FPDF
 from fpdf.enums import XPos, YPos
-from fpdf.fonts import TTFFont
 
-from pipeline.errors import PublicationError
+from pipeline.briefing.lato_page import INK, QUIET, LatoPage
 from pipeline.pages.notice_outline import Block, outline
 
-FONTS = Path(fontpkg_lato.__file__).parent / "files"
 MARGIN_MM = 22.0
 LINE_MM = 5.0
 BODY_PT, H1_PT, H2_PT, FILE_PT = 11.0, 18.0, 12.5, 10.0
 TO_FILL_IN = "[[recipient]]"  # models.governance.notice_drafts.RECIPIENT: filled in by hand if it is not set
-INK, QUIET, RULE = (17, 17, 17), (85, 85, 85), (150, 150, 150)
 
 
 def notice_pdf(body_html: str, *, title: str, language: str, written_at: datetime) -> bytes:
@@ -49,7 +41,7 @@ def notice_pdf(body_html: str, *, title: str, language: str, written_at: datetim
     """
     with closing(_Letter(title, language, written_at)) as letter:
         blocks = outline(body_html)
-        letter.refuse_missing_glyphs(blocks)
+        letter.refuse_missing_glyphs((block.text for block in blocks), "a notice", "use other characters")
         is_on_file = False
         for block in blocks:
             if block.is_on_file_only and not is_on_file:
@@ -59,37 +51,15 @@ def notice_pdf(body_html: str, *, title: str, language: str, written_at: datetim
         return bytes(letter.output())
 
 
-class _Letter(FPDF):
+class _Letter(LatoPage):
     def __init__(self, title: str, language: str, written_at: datetime) -> None:
-        super().__init__(format="A4", unit="mm")
-        self.set_margins(MARGIN_MM, 16, MARGIN_MM)
+        super().__init__(title, language, written_at, margin_mm=MARGIN_MM, top_mm=16)
         self.set_auto_page_break(True, margin=15)
-        for style, file in (("", "Lato-Regular.ttf"), ("B", "Lato-Bold.ttf")):
-            self.add_font("letter", style, FONTS / file)
-        self.set_creation_date(written_at)
-        self.set_title(title)
-        self.set_lang(language)
-        self.set_producer("harmspot")
-        self.add_page()
-
-    def close(self) -> None:
-        """Close the font files, which fpdf2 keeps open."""
-        for typeface in self.fonts.values():
-            if isinstance(typeface, TTFFont):
-                typeface.close()
 
     def footer(self) -> None:
         if self.page_no() > 1:
             self.set_y(-12)
             self._write(str(self.page_no()), 8, colour=QUIET, align="C")
-
-    def refuse_missing_glyphs(self, blocks: list[Block]) -> None:
-        drawn = {ord(character) for block in blocks for character in block.text} - {ord("\n")}
-        typeface = self.fonts["letter"]
-        assert isinstance(typeface, TTFFont)  # add_font added it as one
-        if missing := sorted(drawn - set(typeface.cmap)):
-            named = ", ".join(f"U+{code:04X}" for code in missing[:5])
-            raise PublicationError(f"a notice contains {named}, which the typeface Lato lacks; use other characters")
 
     def draw(self, block: Block) -> None:
         draw = {"h1": self._headline, "h2": self._heading, "li": self._item}.get(block.tag, self._paragraph)
@@ -110,7 +80,7 @@ class _Letter(FPDF):
     def _item(self, block: Block) -> None:
         size = FILE_PT if block.is_on_file_only else BODY_PT
         top = self.y
-        self.set_font("letter", "", size)
+        self.set_font("lato", "", size)
         self.set_x(MARGIN_MM + 2)
         self.cell(4, LINE_MM, "•")
         self.set_xy(MARGIN_MM + 6, top)
@@ -137,7 +107,7 @@ class _Letter(FPDF):
         self.set_draw_color(*INK)
         is_void = block.style == "void"
         size, align = (14.0, "C") if is_void else (BODY_PT, "L")
-        self.set_font("letter", "B", size)
+        self.set_font("lato", "B", size)
         self.multi_cell(
             0, LINE_MM + 0.6, block.text, border=1, align=align, padding=3, new_x=XPos.LMARGIN, new_y=YPos.NEXT
         )
@@ -158,20 +128,7 @@ class _Letter(FPDF):
         self._write(below, 9, colour=QUIET)
 
     def _rule(self, start: float, end: float) -> None:
-        self.set_draw_color(*RULE)
-        self.line(start, self.y, end, self.y)
+        self.draw_rule(start, end, self.y)
 
-    def _write(
-        self,
-        text: str,
-        size: float,
-        *,
-        style: str = "",
-        colour: tuple[int, int, int] = INK,
-        align: str = "L",
-        width: float = 0,
-        line_mm: float = LINE_MM,
-    ) -> None:
-        self.set_font("letter", style, size)
-        self.set_text_color(*colour)
-        self.multi_cell(width, line_mm, text, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    def _write(self, text: str, size: float, *, line_mm: float = LINE_MM, **how: Any) -> None:
+        self.write_text(text, size, line_mm, **how)
