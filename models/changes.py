@@ -98,13 +98,17 @@ def place_changes(before: pd.DataFrame, after: pd.DataFrame, kind: str) -> pd.Da
     return changed[PLACE_COLUMNS].astype(dict.fromkeys(ranks, "Int32") | {"announced_on": object})
 
 
-def with_announced(after: pd.DataFrame, before: pd.DataFrame | None, kind: str, today: date) -> pd.DataFrame:
+def with_announced(
+    after: pd.DataFrame, before: pd.DataFrame | None, changes: pd.DataFrame, kind: str, today: date
+) -> pd.DataFrame:
     """Add to the table of one kind of place what was last announced of each place: rank, figure and day.
 
     Parameters
     ----------
     after, before : pd.DataFrame
         As in `place_changes`; None for a first run.
+    changes : pd.DataFrame
+        place_kind and place_id of what this run announces, as `place_changes` returns them; also of other kinds.
     kind : str
         area, market or hotspot.
     today : date
@@ -118,7 +122,7 @@ def with_announced(after: pd.DataFrame, before: pd.DataFrame | None, kind: str, 
     key, figure = f"{kind}_id", FIGURES[kind][0]
     fresh = after.assign(rank_announced=after["rank"], figure_announced=after[figure], announced_on=today)
     if before is not None:
-        told = set(place_changes(before, after, kind)["place_id"])
+        told = changes.loc[changes["place_kind"] == kind, "place_id"]
         kept = _with_announced(before, kind).set_index(key)
         stays = after[key].isin(kept.index) & ~after[key].isin(told)
         for name in ANNOUNCED:

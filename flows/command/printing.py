@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 120  # characters; width of redirected tables, instead of the default 80
 SUSPECT_SHARE = 0.15  # of points off the map: the field wants 85% located (Ratcliffe 2004)
-SMALL = 0.001  # a smaller figure is said to be smaller, without an exponent
+SMALL = 0.001  # of a smaller figure the bound is shown, without an exponent
 ID_WIDTH = 34  # characters of a pseudonym
 
 

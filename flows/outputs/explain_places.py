@@ -17,18 +17,17 @@ from flows.home.rows import to_json_rows
 from flows.home.store_access import open_home_snapshot
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
+from flows.outputs.kept_run import kept_run
 from flows.run.assembly import earliest, place_incidents, query, read_map, read_run_codebook
 from flows.run.place_text import Places, read_places_in_words, tell_incidents
 from geo.cells import Grid
 from geo.place_names import area_labels
-from geo.same_place import Boxes, ground_of
-from models.operations.history import SAME_CELLS
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
 from pipeline.local_time import local_text
 from pipeline.map_link import map_link
 from pipeline.pages.base import days_ahead
-from pipeline.publication.publish import read_places, runs
+from pipeline.publication.publish import read_places
 from pipeline.store.snapshot import Snapshot
 
 MOST = 5  # incidents listed at a cell
@@ -43,12 +42,12 @@ class OpenRun:
     snapshot: Snapshot
     places: Places
     codebook: pd.DataFrame
-    hidden: Boxes | None
+    is_embargoed: bool
 
     def tell(self, incident_ids: list[str]) -> pd.DataFrame:
         """Return what may be told of incidents; see `tell_incidents`."""
         return tell_incidents(
-            self.snapshot.connection, incident_ids, self.places, self.codebook, self.home.settings, self.hidden
+            self.snapshot.connection, incident_ids, self.places, self.codebook, self.home.settings, self.is_embargoed
         )
 
 
@@ -57,20 +56,10 @@ def open_run(home: Home, run: pd.Series) -> Iterator[OpenRun]:
     """Open what a kept run knew; `run` is its row of table `run`."""
     settings, as_of, known_at = home.settings, run["as_of"].to_pydatetime(), run["known_at"].to_pydatetime()
     geography, codebook = read_map(settings), read_run_codebook(settings, as_of)
-    cells = cells_of_run(read_ledger(home), as_of, known_at, home.now())
-    hidden = ground_of(cells, geography.grid.crs, reach_cells=SAME_CELLS) if cells else None
+    is_embargoed = bool(cells_of_run(read_ledger(home), as_of, known_at, home.now()))
     with open_home_snapshot(home, as_of, known_at=known_at, since=earliest(as_of, settings)) as snapshot:
         place_incidents(snapshot.connection, geography, codebook, as_of, settings)
-        yield OpenRun(home, snapshot, read_places_in_words(geography, settings), codebook, hidden)
-
-
-def kept_run(home: Home, run_id: str | None) -> pd.Series:
-    """Return the row of table `run` of a kept run, by default the latest; PublicationError if there is none."""
-    kept = runs(home.path)
-    wanted = kept[kept["run_id"].eq(run_id)] if run_id else kept
-    if wanted.empty:
-        raise PublicationError(f"run {run_id!r} is not kept; `harmspot --home {home.path} show runs` lists those kept")
-    return wanted.iloc[-1]
+        yield OpenRun(home, snapshot, read_places_in_words(geography, settings), codebook, is_embargoed)
 
 
 def find_cell(home: Home, cell: str, run_id: str | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from flows.decisions.notice_decisions import marked
 from flows.home.home import Home
+from flows.outputs.kept_run import kept_run
 from flows.outputs.themes import Drawn, descriptions, place_layers
 from flows.run.map_shapes import drawn_map
 from geo.layers import write_layers
@@ -59,7 +60,7 @@ def write_outputs(home: Home, run_id: str | None = None, out: Path | None = None
         The run is not kept; it is not the latest and has no `out`; `out` holds other things or is the home's folder of
         layers; the run kept no shapes and the map has changed; or drawing failed, which leaves the files as they were.
     """
-    run = _run(home, run_id)
+    run = {str(name): value for name, value in kept_run(home, run_id).items()}
     if run_id or out:
         _check_place(home, run, out)
     try:
@@ -133,13 +134,3 @@ def written_run(home: Home) -> str | None:
 
 def _latest(home: Home) -> str:
     return str(runs(home.path)["run_id"].iloc[-1])
-
-
-def _run(home: Home, run_id: str | None) -> dict[str, Any]:
-    kept = runs(home.path)
-    chosen = kept[kept["run_id"] == run_id] if run_id else kept.tail(1)
-    if chosen.empty:
-        raise PublicationError(
-            f"run {run_id or '(the latest)'} is not kept in {home.path}; `harmspot show runs` lists them"
-        )
-    return {str(name): value for name, value in chosen.iloc[0].items()}

@@ -15,7 +15,6 @@ from flows.run.assembly import Map, query
 from geo.cells import Floats
 from geo.place_names import PlaceNames, area_labels, area_parts, degrees_of, read_place_names
 from geo.placement import place_points
-from geo.same_place import Boxes
 from models.places.axes import uses_minors
 from models.places.coarse import is_coarse
 from models.places.ranking import PlacesConfig
@@ -107,7 +106,7 @@ def tell_incidents(
     places: Places,
     codebook: pd.DataFrame,
     settings: Settings,
-    hidden: Boxes | None,
+    is_embargoed: bool,
 ) -> pd.DataFrame:
     """Return incidents of the snapshot as they may be told; call `place_incidents` first.
 
@@ -115,9 +114,9 @@ def tell_incidents(
     ----------
     incident_ids : list of str
         Those to tell; unknown ones are left out.
-    hidden : Boxes or None
-        Ground under an embargo. While there is any, every incident is told by day and area alone, as coarse ones are:
-        to tell those on it so would show where it is.
+    is_embargoed : bool
+        True while any place is under an embargo: every incident is then told by day and area alone, as coarse ones
+        are, because to tell those on its ground so would show where it is.
 
     Returns
     -------
@@ -127,7 +126,7 @@ def tell_incidents(
     """
     found = query(connection, "incident_told", incident_ids=incident_ids).set_index("incident_id")
     about = codebook.reindex(found["offence_code"]).set_axis(found.index)
-    coarse = is_coarse(found, codebook) | (hidden is not None)
+    coarse = is_coarse(found, codebook) | is_embargoed
     moment = found["occurred_at"].astype("datetime64[us, UTC]")
     local = moment.dt.tz_convert(settings.force.zone)
     has_hour = found["has_hour"].astype(bool) & (local != local.dt.normalize())  # midnight stands for a day
@@ -175,11 +174,11 @@ def evidence_of(
     places: Places,
     codebook: pd.DataFrame,
     settings: Settings,
-    hidden: Boxes | None,
+    is_embargoed: bool,
 ) -> pd.DataFrame:
     """Return area_evidence less run columns; call `place_incidents` first."""
     incident_ids = sorted({incident_id for ids in ranking["evidence_ids"] for incident_id in ids})
-    return area_evidence(ranking, tell_incidents(connection, incident_ids, places, codebook, settings, hidden))
+    return area_evidence(ranking, tell_incidents(connection, incident_ids, places, codebook, settings, is_embargoed))
 
 
 def recent_incidents(
@@ -187,7 +186,7 @@ def recent_incidents(
     places: Places,
     codebook: pd.DataFrame,
     settings: Settings,
-    hidden: Boxes | None,
+    is_embargoed: bool,
     days: int,
 ) -> pd.DataFrame:
     """Return recent_incident less run columns: the grave incidents of the last `days` local days.
@@ -196,7 +195,7 @@ def recent_incidents(
     """
     discoveries = list(settings.places.discoveries)
     found = query(connection, "recent_incident", last_day=days - 1, discoveries=discoveries)["incident_id"]
-    told = tell_incidents(connection, found.tolist(), places, codebook, settings, hidden).reset_index()
+    told = tell_incidents(connection, found.tolist(), places, codebook, settings, is_embargoed).reset_index()
     by = ["occurred_on", "harm_days", "incident_id"]
     told = told.sort_values(by, ascending=[False, False, True], ignore_index=True)
     told["position"] = told.index.to_numpy(dtype="int32") + 1

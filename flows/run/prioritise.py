@@ -155,8 +155,8 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         ]  # fmt: skip
         lately = call(areas_lately, snapshot.connection, ranking, codebook, settings)
         days = previous.days_until(as_of, settings.force.zone) if previous else 1
-        grave = call(recent_incidents, snapshot.connection, in_words, codebook, settings, hidden, days)
-        evidence = call(evidence_of, ranking, snapshot.connection, in_words, codebook, settings, hidden)
+        grave = call(recent_incidents, snapshot.connection, in_words, codebook, settings, hidden is not None, days)
+        evidence = call(evidence_of, ranking, snapshot.connection, in_words, codebook, settings, hidden is not None)
         of_the_map = [
             *map_repairs(geography),
             *size_measure(geography.areas, settings.places.per),
@@ -216,16 +216,16 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
     places |= {
         table: with_rank_before(places[table], getattr(previous, table, None), key) for table, key in RANKED.items()
     }
-    today = as_of.astimezone(settings.force.zone).date()
+    changes, today = call(changed_places, places, previous), as_of.astimezone(settings.force.zone).date()
     places |= {
-        table: with_announced(places[table], getattr(previous, table, None), kind, today)
+        table: with_announced(places[table], getattr(previous, table, None), changes, kind, today)
         for kind, table in CHANGING.items()
     }
     # Nothing is announced of further sets.
     places["area_set_ranking"] = places["area_set_ranking"].assign(**dict.fromkeys(ANNOUNCED))
     lists = {name: getattr(people, name) for name in PEOPLE_TABLES}
     return Products(
-        published={**places, "place_change": call(changed_places, places, previous)},
+        published={**places, "place_change": changes},
         restricted={
             **lists,
             "person_notice": call(person_notices, people.person_tier, persons, codebook, identity),

@@ -8,8 +8,6 @@ SELECT
     placed.is_of_month,
     placed.age_days,
     placed.area_id,
-    placed.cell_ix,
-    placed.cell_iy,
     placed.lon,
     placed.lat,
     told.is_domestic,

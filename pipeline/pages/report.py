@@ -108,7 +108,7 @@ def render_report(
     piles = tables["address_pile"][tables["address_pile"]["is_address_pile"].astype(bool)]
     catalogue = catalogue or Catalogue()
     environment = page_environment(zone, catalogue)
-    environment.globals |= {"coordinates": partial(coordinates, link=link), "translated": catalogue.text}
+    environment.globals |= {"coordinates": partial(coordinates, link=link)}
     tables = {**{name: _empty(name) for name in LATER}, **tables}
     areas = page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"]))
     evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
@@ -316,8 +316,7 @@ def _cells(table: str, environment: Environment, run: Mapping[str, Any]) -> list
 
 def _rendered(text: str, environment: Environment, run: Mapping[str, Any]) -> str:
     """Return a heading of `tables.yml` in the language of the page, with its words about this run."""
-    said = str(environment.globals["translated"](text)) if text else ""  # type: ignore[operator]
-    return environment.from_string(said).render(run)
+    return environment.from_string(environment.filters["translated"](text)).render(run)
 
 
 def _with_axes(css: str, axes: Mapping[str, Any]) -> Markup:

@@ -41,7 +41,9 @@ def replayed(kept: list[dict[str, pd.DataFrame]], days: list[object]) -> list[pd
     for tables, day in zip(kept, days, strict=True):
         found = [place_changes(before.get(kind, tables[table]), tables[table], kind) for kind, table in TABLES.items()]
         told.append(pd.concat(found, ignore_index=True))
-        before = {kind: with_announced(tables[table], before.get(kind), kind, day) for kind, table in TABLES.items()}
+        before = {
+            kind: with_announced(tables[table], before.get(kind), told[-1], kind, day) for kind, table in TABLES.items()
+        }
     return told
 
 

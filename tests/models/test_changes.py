@@ -70,10 +70,9 @@ def mornings(*steps: tuple[int, float]) -> list[tuple[str, str]]:
     told, before = [], None
     for day, (rank, harm_days) in enumerate(steps, 1):
         after = pd.DataFrame({"hotspot_id": ["h"], "rank": [rank], "harm_days": [harm_days], "cell_count": [4]})
-        if before is not None:
-            changes = place_changes(before, after, "hotspot")
-            told += [(change, why) for change, why in zip(changes["change"], changes["why"], strict=True)]
-        before = with_announced(after, before, "hotspot", date(2019, 11, day))
+        changes = place_changes(after if before is None else before, after, "hotspot")
+        told += [(change, why) for change, why in zip(changes["change"], changes["why"], strict=True)]
+        before = with_announced(after, before, changes, "hotspot", date(2019, 11, day))
     return told
 
 

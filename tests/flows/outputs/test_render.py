@@ -227,7 +227,7 @@ def test_layers_of_an_unusable_run_say_so(home: Home, tmp_path: Path) -> None:
         return runs(home.path).assign(unusable_because="no incident is on the map.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flows.outputs.render.runs", mark)
+        patch.setattr("flows.outputs.kept_run.runs", mark)
         write_outputs(home, out=tmp_path / "out")
     warning = "UNUSABLE RUN, do not act on it: no incident is on the map."
     with zipfile.ZipFile(tmp_path / "out" / "harmspot.qgz") as archive:
