@@ -30,6 +30,7 @@ from pipeline.local_time import local_text
 from pipeline.privacy.raw_ids import refuse_raw_ids
 from pipeline.publication.publish import has_run, predecessor, publish, read_published, runs, table_counts, unusable
 from pipeline.store.snapshot import resolve_known_at
+from pipeline.terminal_text import inert_in_markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ class RunSummary:
         rows = [f"| {name} | {n:,} |" for name, n in {**self.place_counts, **self.people_counts}.items()]
         said = [unusable(self.unusable_because)] if self.unusable_because else []
         said += [self.halted_because] if self.halted_because else []
-        lines = [*(f"**{text}**" for text in said), *(f"Look: {text}" for text in self.warnings)]
-        lines += [self.near] if self.near else []
+        lines = [f"**{inert_in_markdown(text)}**" for text in said]
+        lines += [inert_in_markdown(text) for text in (*(f"Look: {text}" for text in self.warnings), self.near or "")]
+        lines = [line for line in lines if line]
         on_top = [line for text in lines for line in (text, "")]
         return "\n".join([f"# Run {self.run_id}", "", *on_top, "| table | rows |", "| --- | --- |", *rows])
 

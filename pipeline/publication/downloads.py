@@ -20,6 +20,10 @@ CELL_CHARACTERS = 32_767  # that a cell of a workbook can hold
 SHEET_CHARACTERS = 31
 SHEET_ROWS = 1_048_575  # below the header
 NOT_IN_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+# What a spreadsheet may take for a formula, also behind what it does not show and in the wide forms of East Asia.
+UNSEEN = r"\s\x00-\x1f\x7f-\xa0\xad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff"
+FORMULA = re.compile(rf"[{UNSEEN}]*[=+\-@＝＋－＠]|[\t\r\n]")
+NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 WIDEST, SAMPLED = 60, 200  # characters of a column; rows that its width looks at
 FIRST_DAY = date(1900, 3, 1)  # before it workbooks count days differently
 
@@ -188,13 +192,4 @@ def _cell_text(text: str) -> str:
 
 
 def _without_formula(value: Any) -> Any:
-    is_formula = isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@")) and not _is_number(value)
-    return f"'{value}" if is_formula or (isinstance(value, str) and value.startswith(("\t", "\r"))) else value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) and not NUMBER.fullmatch(value) else value

@@ -1,4 +1,4 @@
-"""Ids of incidents and warrants that hold the id of a person: no run publishes one, and keyed short ids replace them."""
+"""Ids that hold the id of a person: no run publishes one, and keyed short ids of incidents and warrants replace them."""
 
 from pathlib import Path
 
@@ -48,7 +48,9 @@ def test_a_run_with_the_id_of_a_person_in_ids_of_incidents_publishes_nothing_and
     assert not city.held("SELECT kind FROM store.human_event")
 
 
-def test_keyed_ids_let_the_run_through_nothing_published_holds_the_id_and_both_ids_explain_the_incident(city: City) -> None:
+def test_keyed_ids_let_the_run_through_nothing_published_holds_the_id_and_both_ids_explain_the_incident(
+    city: City,
+) -> None:
     with_keyed_ids(city, "incidents", "involvements", "warrants")
     city.load("incidents", INCIDENTS, name="incidents")  # the same file again
     city.load("warrants", WARRANTS, name="warrants")
