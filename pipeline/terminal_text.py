@@ -6,7 +6,9 @@ import re
 _STEERING = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
+# Also the links that some readers of Markdown make by themselves.
 _ACTIVE_IN_MARKDOWN = re.compile(r"[\\`*_\[\]<>&!|~$#@]|(?<=www)\.|:(?=//)", re.IGNORECASE)
+_BEGINS_BLOCK = re.compile(r"^(\d*)([-+=.)])")  # a list or a heading
 
 
 def inert(text: str) -> str:
@@ -29,7 +31,8 @@ def inert_in_markdown(text: str) -> str:
     >>> inert_in_markdown("[x](http://y) *z*")
     '\\\\[x\\\\](http\\\\://y) \\\\*z\\\\*'
     """
-    return _ACTIVE_IN_MARKDOWN.sub(r"\\\g<0>", " ".join(inert_in_page(text).split()))
+    line = _ACTIVE_IN_MARKDOWN.sub(r"\\\g<0>", " ".join(inert_in_page(text).split()))
+    return _BEGINS_BLOCK.sub(r"\1\\\2", line)
 
 
 def inert_in_json(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Ids that hold the id of a person: no run publishes one, and keyed short ids of incidents and warrants replace them."""
+"""Ids that hold the id of a person: no run publishes one; keyed short ids of incidents and warrants replace them."""
 
 from pathlib import Path
 
