@@ -191,6 +191,25 @@ def subject(home: "Home", person: str, out: Path, is_left_out: bool, purpose: st
     click.echo(f"wrote {out}: {counts}; read what is marked may_be_withheld before you give it")
 
 
+@command.command("register")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Page to write (Markdown).")
+@pass_home
+def register(home: "Home", out: Path) -> None:
+    """Write the public register entry of the system: purpose, data, decisions, safeguards and tests, complaints.
+
+    Its sections are those of the Algorithmic Transparency Recording Standard. It names nobody; what only the force can
+    say is left to it, in brackets.
+
+    \b
+    Example:
+      harmspot --home town audit register --out register.md
+    """
+    from flows.disclosure.public_entry import FORCE, public_entry
+
+    out.write_text(public_entry(home), encoding="utf-8")
+    click.echo(f"wrote {out}; fill in what stands in brackets: {FORCE}")
+
+
 @command.command("erase")
 @click.argument("person")
 @click.option("--reason", metavar="TEXT", required=True, help="Who asked and on what legal ground, in a sentence.")
