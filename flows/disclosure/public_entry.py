@@ -1,7 +1,7 @@
 """The public register entry of the system in a force: purpose, data, decisions, tests, complaints.
 
-Its sections are those of the UK's Algorithmic Transparency Recording Standard, tier 1 and 2. What only the force can say
-is left to it, in brackets.
+Its sections are those of the UK's Algorithmic Transparency Recording Standard, tier 1 and 2. What only the force can
+say is left to it, in brackets.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ LISTS = ("warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral"
 FORCE = "[the force says]"
 
 DESCRIPTION = (
-    "harmspot ranks areas and places by reported harm, each with an interval, and drafts lists of people: warrants that "
-    "a court issued, people with a high rate of grave harm, sellers outside street markets, and people to be offered "
-    "treatment or protection. People read the evidence and decide; nothing acts by itself. It does not predict who will "
-    "offend, and its lists are no ground for a stop, an arrest or an eviction."
+    "harmspot ranks areas and places by reported harm, each with an interval, and drafts lists of people: warrants "
+    "that a court issued, people with a high rate of grave harm, sellers outside street markets, and people to be "
+    "offered treatment or protection. People read the evidence and decide; nothing acts by itself. It does not predict "
+    "who will offend, and its lists are no ground for a stop, an arrest or an eviction."
 )
 DATA = (
     ("incidents and reports", "offence, time, place, who found it, roles of people as pseudonyms"),
     ("people", "birth date or year, death, consent to and engagement in treatment"),
     ("warrants and custody", "kind, state, offence, dates"),
     ("staffing and actions", "hours by area, visits, notices and offers of help"),
-    ("never", "race, religion, health, social media, associations, addresses of people, stops as evidence"),
+    ("never", "race, religion, social media, associates, home addresses; stops as evidence"),
 )
 RISKS = (
     "Reports are not crimes: areas and people who report less are seen less. Police discoveries raise nothing.",
@@ -41,9 +41,8 @@ RISKS = (
 def public_entry(home: Home) -> str:
     """Return the register entry of a home as Markdown; counts of people are totals of lists, and nobody is named."""
     notices, language = home.settings.notices, home.settings.notices.languages[0]
-    told = {
-        name: inert_in_markdown(notices.text(name, language)) for name in ("sender", "legal_basis", "complaint_route")
-    }
+    texts = ("sender", "legal_basis", "complaint_route")
+    told = {name: inert_in_markdown(notices.text(name, language) or FORCE) for name in texts}
     return "\n".join(
         [
             f"# harmspot at {inert_in_markdown(home.settings.force.name)}: public register entry\n",
@@ -90,8 +89,8 @@ def _safeguards(register: Sequence[Safeguard]) -> list[str]:
     tests = {test for safeguard in register for test in safeguard.proven}
     mutants = {mutant for safeguard in register for mutant in safeguard.kills}
     return [
-        f"{len(register)} promises about people are enforced by code, proven by {len(tests)} tests, which notice when one "
-        f"of {len(mutants)} safeguards is taken away:\n",
+        f"{len(register)} promises about people are enforced by code and proven by {len(tests)} tests, which "
+        f"notice when one of {len(mutants)} safeguards is taken away:\n",
         *(f"- {safeguard.promise}" for safeguard in register),
         "",
     ]
