@@ -38,13 +38,13 @@ def refuse_raw_ids(tables: Mapping[str, pd.DataFrame], raw_ids: Iterable[str]) -
     by_anchor = _by_anchor(raw_ids)
     if not by_anchor:
         return
-    anchors = pa.array(sorted(by_anchor), pa.string())
     for name, frame in tables.items():
         for column in frame.columns:
             texts = _texts(frame[column])
             is_of_source = column in SOURCE_ID_COLUMNS
-            near = {anchor for anchor in _tokens_in(texts, anchors) if _any_counts(by_anchor[anchor], is_of_source)}
-            if near and any(_holds(text, by_anchor, is_of_source) for text in texts):
+            near = (by_anchor[run] for run in _runs_in(texts) if run in by_anchor)
+            is_near = any(_counts(own, is_of_source) for ids in near for own in ids)
+            if is_near and any(_holds(text, by_anchor, is_of_source) for text in texts):
                 raise PublicationError(_way_out(name, str(column), is_of_source))
 
 
@@ -67,10 +67,6 @@ def _by_anchor(raw_ids: Iterable[str]) -> dict[str, list[Runs]]:
         if _counts(runs := _runs(raw_id), is_of_source=True):
             found.setdefault(max(runs, key=len), []).append(runs)
     return found
-
-
-def _any_counts(ids: Iterable[Runs], is_of_source: bool) -> bool:
-    return any(_counts(runs, is_of_source) for runs in ids)
 
 
 def _counts(runs: Runs, is_of_source: bool) -> bool:
@@ -109,11 +105,10 @@ def _texts_of(value: object) -> Iterator[str]:
         yield from (text for part in value for text in _texts_of(part))
 
 
-def _tokens_in(texts: list[str], anchors: pa.Array) -> list[str]:
-    """Return the anchors that are a run of one of the texts."""
+def _runs_in(texts: list[str]) -> list[str]:
+    """Return the distinct runs of letters and digits of the texts."""
     folded = pa.array(map(_folded, texts), pa.string())
-    runs = pc.unique(pc.list_flatten(pc.split_pattern_regex(folded, _BETWEEN_RUNS)))
-    return list(runs.filter(pc.is_in(runs, value_set=anchors)).to_pylist())
+    return list(pc.unique(pc.list_flatten(pc.split_pattern_regex(folded, _BETWEEN_RUNS))).to_pylist())
 
 
 def _holds(text: str, by_anchor: Mapping[str, list[Runs]], is_of_source: bool) -> bool:

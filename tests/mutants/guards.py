@@ -380,7 +380,7 @@ GUARDS = (
     Guard(
         "pipeline/privacy/raw_ids",
         "raw ids stop a publication",
-        "if near and any(",
+        "if is_near and any(",
         "if False and any(",
         "pipeline/privacy/test_raw_ids.py",
     ),
