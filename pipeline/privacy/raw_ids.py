@@ -4,8 +4,8 @@ A text and an id are compared by their runs of letters and digits, in Unicode no
 without characters that are not seen: the id AB-12/7 is in "2026 ab 12 7 x", P1 is not in P12.
 
 What an id is made of decides where it counts. In a column of ids that sources give (`SOURCE_ID_COLUMNS`): letters and
-digits from two characters, letters from four, digits from five. In any other text, which is full of names and numbers:
-letters and digits together, from four characters.
+digits from two characters, letters from four, digits from four unless they are a year. In any other text, which is full
+of names and numbers: letters and digits together, from four characters.
 """
 
 import re
@@ -20,6 +20,7 @@ from pipeline.errors import PublicationError
 
 SOURCE_ID_COLUMNS = ("incident_id", "evidence_ids", "rule_evidence_ids", "warrant_id", "event_id")
 _RUN = re.compile(r"[^\W_]+")
+_YEAR = re.compile("(19|20)[0-9]{2}")
 _BETWEEN_RUNS = r"[^\p{L}\p{M}\p{N}]+"
 
 Runs = tuple[str, ...]
@@ -75,7 +76,7 @@ def _counts(runs: Runs, is_of_source: bool) -> bool:
     has_letter, has_digit = any(map(str.isalpha, text)), any(map(str.isdigit, text))
     if not is_of_source:
         return has_letter and has_digit and len(text) >= 4
-    return len(text) >= (2 if has_letter and has_digit else 4 if has_letter else 5)
+    return len(text) >= (2 if has_letter and has_digit else 4) and not _YEAR.fullmatch(text)
 
 
 def _runs(text: str) -> Runs:

@@ -430,7 +430,7 @@ GUARDS = (
     Guard(
         "flows/command/printing",
         "JSON steers no terminal",
-        "click.echo(inert_in_json(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)))",
+        "click.echo(inert_in_json(json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)))",
         "click.echo(json.dumps(content, indent=2, ensure_ascii=False))",
         "tests/test_printers.py::test_json_on_a_terminal_says_the_same_in_characters_that_are_printed",
     ),
