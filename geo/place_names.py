@@ -148,7 +148,10 @@ def readable(name: str) -> str:
 
 
 def _clean(names: pd.Series) -> "pd.Series[str]":
-    return names.astype("str").where(names.notna(), "").str.split().str.join(" ").map(readable)
+    """Return each name as people read it, blank where it is missing."""
+    codes, written = pd.factorize(names)
+    read = [readable(" ".join(str(name).split())) for name in written]
+    return pd.Series(np.array([*read, ""], dtype=object)[codes], index=names.index, dtype="str")
 
 
 def _is_geoparquet(path: Path) -> bool:
