@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import shapely
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 
 from geo.cells import Floats
 from geo.crs import crs_name, metric_crs
@@ -23,7 +23,7 @@ DEGREES = "EPSG:4326"
 TABLES = (".csv", ".parquet")
 PARTS = ("east", "north-east", "north", "north-west", "west", "south-west", "south", "south-east")
 CENTRE_SHARE = 0.3  # of the radius of a circle as large as the area: nearer to its middle, a place is in its centre
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 CAPITALS = frozenset({"NE", "NW", "SE", "SW"})
 
 Names = npt.NDArray[np.object_]
@@ -139,12 +139,18 @@ def degrees_of(x_m: Floats, y_m: Floats, crs: Any) -> tuple[Floats, Floats]:
 def readable(name: str) -> str:
     """Return a name in the case of its file, or in title case if all its letters are capitals.
 
-    >>> readable("1900 BLOCK NW 5TH ST"), readable("O'NEIL'S Corner")
-    ('1900 Block NW 5th St', "O'NEIL'S Corner")
+    >>> readable("1900 BLOCK NW 5TH ST"), readable("O'NEIL'S WAY"), readable("DeKalb St")
+    ('1900 Block NW 5th St', "O'Neil's Way", 'DeKalb St')
     """
     if not name.isupper():
         return name
-    return WORD.sub(lambda word: word[0] if word[0] in CAPITALS else word[0].capitalize(), name)
+    return WORD.sub(lambda word: word[0] if word[0] in CAPITALS else _titled(word[0]), name)
+
+
+def _titled(word: str) -> str:
+    """Return a word with a capital at its start, and after the O' or D' of a family name."""
+    start = 2 if word[1:2] in ("'", "’") and len(word) > 3 else 0
+    return word[:start] + word[start:].capitalize()
 
 
 def _clean(names: pd.Series) -> "pd.Series[str]":
@@ -175,9 +181,9 @@ def _read_table(path: Path, name: str, x: str, y: str, table_crs: Any, target: A
     if is_bad.any():
         bad = rows[is_bad].sort_values([name, x, y]).iloc[0]
         raise ValueError(
-            f"{path}: {names[bad.name]!r} is at {x}={bad[x]!r}, {y}={bad[y]!r}, which is no point of "
-            f"{crs_name(table_crs)}; name the columns with force.place_names.x_column and y_column, "
-            "their system with force.place_names.crs"
+            f"{path}: {names[bad.name]!r} is at {x}={str(bad[x])!r}, {y}={str(bad[y])!r}, which is no point of "
+            f"{crs_name(CRS.from_user_input(table_crs))}; name the columns with force.place_names.x_column and "
+            "y_column, their system with force.place_names.crs"
         )
     found = pd.DataFrame({"name": names, "x": x_m, "y": y_m})[has_point].drop_duplicates()
     found = found.sort_values(["name", "x", "y"], ignore_index=True)

@@ -262,6 +262,8 @@ def read_table(
 
 
 def _in_rank_order(rows: "pd.DataFrame") -> "pd.DataFrame":
+    if "focus_rank" in rows:
+        return rows.sort_values(["area_name", "area_id", "focus_rank", "offence_code"], ignore_index=True)
     ascending = {"rank": True, "position": True, "forecast_as_of": False}  # latest forecast first
     by = [column for column in ascending if column in rows.columns]
     return rows.sort_values(by, ascending=[ascending[column] for column in by], ignore_index=True) if by else rows

@@ -193,7 +193,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "overdose_watch": plan_inputs.overdose_watch,
         "visit_plan": with_cell_place(plans.visits, forecast),
         "promise": plans.promises.promises,
-        "crime_focus": call(focus_on_crimes, frames, codebook, settings),
+        "crime_focus": call(focus_on_crimes, frames, geography.areas, codebook, settings),
         "area_notice": call(area_notices, markets, geography, identity),
         "displacement": displacement,
         "feedback": call(where_police_find, ranking, officers.areas, window_days),
@@ -465,7 +465,10 @@ def allocate_officers(ranking: pd.DataFrame, geography: Map, settings: Settings,
     )
 
 
-def focus_on_crimes(frames: PlaceFrames, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def focus_on_crimes(
+    frames: PlaceFrames, areas: gpd.GeoDataFrame, codebook: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
     """Return crime_focus less run columns."""
     recent = frames.area_events[frames.area_events["age_days"] < settings.places.window_days]
-    return rank_focus(recent, codebook, discoveries=settings.places.discoveries)
+    focus = rank_focus(recent, codebook, discoveries=settings.places.discoveries)
+    return focus.merge(areas[["area_id", "area_name"]], on="area_id", how="left")
