@@ -120,14 +120,8 @@ def area_parts(x_m: Floats, y_m: Floats, area_ids: "pd.Series[str]", areas: gpd.
     radius = np.sqrt(areas.geometry.area.to_numpy()[rows] / np.pi)
     part = np.array(PARTS, dtype=object)[np.rint(np.arctan2(north, east) / (np.pi / 4)).astype(np.int64) % len(PARTS)]
     words = np.where(np.hypot(east, north) < CENTRE_SHARE * radius, "centre", part)
-    names = area_labels(areas["area_name"]).to_numpy()[rows]
+    names = areas["area_name"].astype(object).to_numpy()[rows]
     return np.array(np.where(rows >= 0, names + ", " + words, None), dtype=object)
-
-
-def area_labels(names: "pd.Series[str]") -> "pd.Series[str]":
-    """Return names of areas that can be read alone: a bare number or letter gets "Area" before it."""
-    text = names.astype(object)
-    return text.where(text.astype(str).str.contains(r"[^\W\d_]{2}", regex=True), "Area " + text.astype(str))
 
 
 def degrees_of(x_m: Floats, y_m: Floats, crs: Any) -> tuple[Floats, Floats]:

@@ -67,7 +67,8 @@ def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = 
     """Return the row of `read_ranking` for an id or name; PublicationError lists the known areas."""
     ranking = read_ranking(home, area_set, run_id)
     raw_id = ranking["area_id"].str.rsplit("@", n=1).str[0]
-    is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
+    labelled = area_labels(pd.Series([area]), area_set or home.settings.force.areas.set).iloc[0]
+    is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].isin([area, labelled])
     if is_match.sum() != 1:
         known = dict.fromkeys([*ranking["area_name"], *raw_id, *ranking["area_id"]])
         near = did_you_mean(area, known) if not is_match.any() else "give one by its area_id"

@@ -96,17 +96,18 @@ def read_map(settings: Settings) -> Map:
 
 def areas_of(force: ForceSettings) -> gpd.GeoDataFrame:
     """Return the main set of areas; raises as `read_map`."""
-    return _read_areas(force.areas, "force.areas", force.crs)
+    return _read_areas(force.areas, "force.areas", force.crs, force.areas.set)
 
 
 def further_areas_of(force: ForceSettings, crs: Any) -> dict[str, gpd.GeoDataFrame]:
     """Return the further sets of areas by name, in the system of the main set."""
     return {
-        name: _read_areas(of_set, f"force.areas.further.{name}", crs) for name, of_set in force.areas.further.items()
+        name: _read_areas(of_set, f"force.areas.further.{name}", crs, name)
+        for name, of_set in force.areas.further.items()
     }
 
 
-def _read_areas(file: AreaFile, section: str, crs: Any) -> gpd.GeoDataFrame:
+def _read_areas(file: AreaFile, section: str, crs: Any, called: str) -> gpd.GeoDataFrame:
     if file.path is None:
         raise SettingsError(f"{section}.path is not set; name a GeoJSON, GeoPackage or GeoParquet file of areas")
     return read_areas(
@@ -118,6 +119,7 @@ def _read_areas(file: AreaFile, section: str, crs: Any) -> gpd.GeoDataFrame:
         layer=file.layer,
         choose_with=f"{section}.layer",
         figures=file.figures,
+        called=called,
     )
 
 

@@ -13,7 +13,7 @@ import shapely
 from flows.home.settings import Settings, SettingsError
 from flows.run.assembly import Map, query
 from geo.cells import Floats
-from geo.place_names import PlaceNames, area_labels, area_parts, degrees_of, read_place_names
+from geo.place_names import PlaceNames, area_parts, degrees_of, read_place_names
 from geo.placement import place_points
 from models.places.axes import uses_minors
 from models.places.coarse import is_coarse
@@ -46,8 +46,7 @@ class Places:
 
     def of_points(self, points: pd.DataFrame) -> "pd.Series[str]":
         """Return the place of each point with lon, lat and area_id; that without a point is its area."""
-        labels = dict(zip(self.geography.areas["area_id"], area_labels(self.geography.areas["area_name"]), strict=True))
-        place = points["area_id"].map(labels).astype(object)
+        place = points["area_id"].map(self.geography.areas.set_index("area_id")["area_name"]).astype(object)
         located = points[points["lon"].notna()]
         if len(located):
             placed = place_points(located[["lon", "lat"]], self.geography.areas, self.geography.grid)

@@ -13,6 +13,7 @@ from pipeline.wording.formats import Formats
 ENDS = re.compile(r"(?<=[.:;!?])\s+")  # where a text of several sentences may be cut
 FIELD = re.compile(r"\{(\w+)\}")
 FIGURE = r"(?:less than |more than )?[-+<>]?[\d,.]*\d%?"
+CODE = r"\d[\w.-]*|[^\W\d_](?:[\d.-][\w.-]*)?"  # name of an area that is a bare number or letter
 FIGURES = {  # fields that hold a figure, with or without a number behind the name; all others hold words
     *("all", "before", "chance", "count", "days", "delivered", "due", "harm", "hours", "incidents", "k", "least"),
     *("limit", "more", "most", "n", "other_share", "outside", "promised", "rank", "ranked", "read", "share", "some"),
@@ -84,4 +85,4 @@ def _expression(pattern: str) -> str:
 
 def _group(name: str) -> str:
     is_figure = re.sub(r"_\d$", "", name) in FIGURES
-    return f"(?P<{name}>{FIGURE if is_figure else '.+?'})"
+    return f"(?P<{name}>{CODE if name == 'code' else FIGURE if is_figure else '.+?'})"
