@@ -25,7 +25,6 @@ def read_areas(
     layer: str | None = None,
     choose_with: str = ONE_LAYER,
     figures: Mapping[str, str] | None = None,
-    called: str | None = None,
 ) -> gpd.GeoDataFrame:
     """Read the areas of a boundary file and bring them into metres.
 
@@ -51,8 +50,6 @@ def read_areas(
         see `read_vector_file`.
     figures : Mapping[str, str] | None
         columns of the file with the figures in `FIGURES`, by figure; each row of an area has that of the whole area.
-    called : str | None
-        what one area is called, such as district: see `area_labels`; None leaves the names as they are.
 
     Returns
     -------
@@ -83,7 +80,7 @@ def read_areas(
         {
             "area_id": raw_ids + f"@{version}",
             "raw_area_id": raw_ids,
-            "area_name": names if called is None else area_labels(names, called),
+            "area_name": names,
             "repaired_m2": repaired_m2,
             "part_count": 1,
             **{name: _figure(source, figures.get(name), raw_ids, path) for name in FIGURES},
@@ -92,16 +89,6 @@ def read_areas(
         crs=metric.crs,
     )
     return _dissolved(parts, path)
-
-
-def area_labels(names: "pd.Series[str]", called: str) -> "pd.Series[str]":
-    """Return names that can be read alone: a bare number or letter, such as 24 or B2, gets what it is before it.
-
-    >>> area_labels(pd.Series(["24", "B2", "Harbour"]), "district").tolist()
-    ['District 24', 'District B2', 'Harbour']
-    """
-    text, word = names.astype(object), called.replace("_", " ")
-    return text.where(text.str.contains(r"[^\W\d_]{2}", regex=True), f"{word[:1].upper()}{word[1:]} " + text)
 
 
 def find_repairs(areas: gpd.GeoDataFrame) -> pd.DataFrame:

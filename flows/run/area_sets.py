@@ -121,8 +121,8 @@ def size_measure(areas: gpd.GeoDataFrame, per: str, name: str = "", where: str =
     last = without_size(area_sizes(areas), per)
     if not last:
         return []
-    named = listed(last, NAMED)
-    detail = f"areas{where} without a figure of {per} above zero: they rank last and are not listed ({named})"
+    named, size = listed(last, NAMED), {"street_km": "kilometres of street"}.get(per, per)
+    detail = f"areas{where} without a figure of {size} above zero: they rank last and are not listed ({named})"
     return [(f"without_{per}{name}", float(len(last)), "areas", True, detail)]
 
 

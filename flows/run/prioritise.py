@@ -25,7 +25,6 @@ from flows.run.assembly import (
     Map,
     PeopleFrames,
     PlaceFrames,
-    area_notes,
     earliest,
     group_shares,
     people_frames,
@@ -41,7 +40,7 @@ from flows.run.outcomes import monitor_outcomes
 from flows.run.place_text import evidence_of, read_places_in_words, recent_incidents, with_cell_place
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
-from flows.run.quality import Measure, data_quality, dealing_measure, map_repairs, record_measures
+from flows.run.quality import Measure, area_notes, data_quality, dealing_measure, map_repairs, record_measures
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from geo.same_place import Boxes, ground_of

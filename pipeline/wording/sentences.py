@@ -44,6 +44,9 @@ def translated(english: str, lookup: Callable[[str], str], formats: Formats) -> 
     whole = _one(english, lookup, formats)
     if whole is None and (said := _one(english[:1].lower() + english[1:], lookup, formats)):
         whole = said[:1].upper() + said[1:]
+    if whole is None and (counted := re.fullmatch(r"(.+) \(([\d,.]+)\)", english)):
+        said = translated(counted[1], lookup, formats)
+        whole = f"{said} ({formats.rewritten(counted[2])})" if said else None
     if whole is not None:
         return whole
     parts = ENDS.split(english)
@@ -68,7 +71,10 @@ def _field(value: str, lookup: Callable[[str], str], formats: Formats) -> str:
     """Return a field's value: a figure as the language writes it, words that are a message themselves translated."""
     if not re.search("[A-Za-z]", value):
         return formats.rewritten(value)
-    return _one(value, lookup, formats) or value
+    if (said := _one(value, lookup, formats)) is not None:
+        return said
+    between = next((mark for mark in ("; ", ", ") if mark in value), None)
+    return between.join(_field(part, lookup, formats) for part in value.split(between)) if between else value
 
 
 @cache
