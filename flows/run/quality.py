@@ -8,7 +8,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from flows.home.settings import Settings
 from flows.run.assembly import Map, PlaceFrames, query
 from geo.areas import find_overlaps, find_repairs
 from models.people_lists.assess import PeopleLists
@@ -24,10 +23,11 @@ OUTSIDE_WARNING_SHARE = 0.02  # share of incidents outside every area above whic
 
 LEFT_OUT = "dead_letters_"  # before the reason, in the name of a measure
 WAYS_OUT = {
-    "address_piles": "`harmspot show piles` lists them",
     "address_piles_passed_over": "`harmspot show piles` says why; visits.allowed_addresses allows them",
+    "address_piles": "`harmspot show piles` lists them",
     "areas_redrawn": "look at them on the map and mend the file of force.areas",
     "dead_letters_waiting": "`harmspot dead-letters` lists them; `harmspot replay` reads them again",
+    "list_holds_all": "set its top_k in force.areas.further",
     "not_counted": "places.discoveries names what counts, the table of offences its weight",
     "outside_areas": "compare the map of force.areas with the city of the incidents",
     "staffing_assumed": "load staffing, or set force.staffing",
@@ -74,12 +74,14 @@ def data_quality(
     ]
     table = pd.DataFrame(measures, columns=["measure", "value", "unit", "is_warning", "detail"])
     dead = query(connection, "quality#dead_by_reason").to_dict("records")
-    return table.assign(way_out=table["measure"].map(ways_out(dead)).astype(object))
+    of_reasons = {f"{LEFT_OUT}{row['reason']}": _where_left_out(row) for row in dead}
+    ways_out = [of_reasons.get(name) or _way_out(name) for name in table["measure"]]
+    return table.assign(way_out=pd.Series(ways_out, index=table.index, dtype=object))
 
 
-def ways_out(dead: Sequence[Mapping[Hashable, Any]]) -> dict[str, str]:
-    """Return what an analyst can do about a measure, by its name; `dead` counts the reports left out by reason."""
-    return WAYS_OUT | {f"{LEFT_OUT}{row['reason']}": _where_left_out(row) for row in dead}
+def _way_out(measure: str) -> str | None:
+    """Return what an analyst can do about a measure, which a set of areas may be named behind."""
+    return next((text for name, text in WAYS_OUT.items() if f"{measure}_".startswith(f"{name}_")), None)
 
 
 def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
@@ -262,9 +264,9 @@ def map_repairs(geography: Map) -> list[Measure]:
     return [*repair_measures(geography.areas), *(measure for of_set in of_sets for measure in of_set), *of_points]
 
 
-def area_notes(areas: gpd.GeoDataFrame, settings: Settings) -> list[str]:
+def area_notes(areas: gpd.GeoDataFrame, note: str | None) -> list[str]:
     """Return what readers have to know of the areas: the note of the settings, and which ones overlap."""
-    notes = [settings.force.areas.note] if settings.force.areas.note else []
+    notes = [note] if note else []
     if len(pairs := find_overlaps(areas)):
         first, second = (
             areas.set_index("area_id")["area_name"].reindex(pairs[key]) for key in ("area_id", "other_area_id")
@@ -305,7 +307,7 @@ def _joined(areas: gpd.GeoDataFrame, suffix: str, where: str) -> list[Measure]:
         return []
     joined = joined.sort_values(["part_count", "area_id"], ascending=[False, True])
     shown = [f"{area_id} ({parts})" for area_id, parts in joined.itertuples(index=False)]
-    text = f"outlines{where} are several features of one id, joined: {listed(shown)}"
+    text = f"outlines{where} are drawn in several parts, which were joined: {listed(shown)}"
     return [("areas_joined" + suffix, float(len(joined)), "areas", False, text)]
 
 
@@ -314,7 +316,7 @@ def outline_measures(points_of_interest: gpd.GeoDataFrame) -> list[Measure]:
     repaired = points_of_interest["repaired_m2"].dropna()
     if repaired.empty:
         return []
-    detail = f"crossed themselves and were repaired, which changed {repaired.sum():,.0f} m² of ground"
+    detail = f"outlines crossed themselves and were repaired, which changed {repaired.sum():,.0f} m² of ground"
     return [("outlines_repaired", float(len(repaired)), "points of interest", False, detail)]
 
 

@@ -156,5 +156,8 @@ def _shift_of(minute: int, shifts: Mapping[str, tuple[int, int]]) -> str | None:
 def _how_long(minutes: "pd.Series[int]", catalogue: Catalogue) -> str:
     """Return how many visits there are and how long each is, in one figure."""
     count = catalogue.plural("{count} visit", "{count} visits", len(minutes))
-    each = catalogue.plural("{count} minute each", "{count} minutes each", round(minutes.mean()))
+    if minutes.min() == minutes.max():
+        each = catalogue.plural("{count} minute each", "{count} minutes each", int(minutes.iloc[0]))
+    else:
+        each = catalogue.plural("about {count} minute each", "about {count} minutes each", round(minutes.mean()))
     return f"{count}, {each}"
