@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import geopandas as gpd
@@ -67,13 +68,18 @@ class Places:
 
 def read_places_in_words(geography: Map, settings: Settings) -> Places:
     """Return the words for places; SettingsError names what is wrong with `force.place_names`."""
+    return Places(geography, named_places(settings, geography.areas.crs))
+
+
+def named_places(settings: Settings, crs: Any) -> PlaceNames | None:
+    """Return what the force has named, if anything; SettingsError names what is wrong with `force.place_names`."""
     config = settings.force.place_names
     if config.path is None:
-        return Places(geography, None)
+        return None
     try:
-        names = read_place_names(
+        return read_place_names(
             config.path,
-            geography.areas.crs,
+            crs,
             within_m=config.within_m,
             name_column=config.name_column,
             x_column=config.x_column,
@@ -84,7 +90,6 @@ def read_places_in_words(geography: Map, settings: Settings) -> Places:
         )
     except ValueError as error:
         raise SettingsError(f"force.place_names: {error}") from error
-    return Places(geography, names)
 
 
 def with_cell_place(table: pd.DataFrame, cells: pd.DataFrame, columns: Sequence[str] = WHERE) -> pd.DataFrame:

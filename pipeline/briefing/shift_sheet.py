@@ -18,6 +18,13 @@ class At(NamedTuple):
     y: float
 
 
+class Street(NamedTuple):
+    """A street on the map: its name and its lines."""
+
+    name: str
+    lines: tuple[tuple[At, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """One stop: its cell as table cell_forecast has it, local times, and why it is one."""
@@ -59,6 +66,7 @@ class ShiftSheet:
     cell_size_m: float
     help_contact: str
     link: str
+    streets: tuple[Street, ...] = ()  # the longest first; none where the force names no lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +157,8 @@ def notes_of(sheet: ShiftSheet, catalogue: Catalogue) -> list[str]:
     moved = sum(stop.moved != 0 for stop in sheet.stops if stop.is_planned)
     notes = [
         catalogue.text(
-            "The order leaves time to drive: distances in a straight line at {speed} km/h.",
+            "The dashed line is the order of the places, not the road. Times leave room to drive: distances in a "
+            "straight line at {speed} km/h.",
             speed=catalogue.formats.number(sheet.km_per_hour),
         ),
         catalogue.text(

@@ -48,13 +48,13 @@ def test_only_what_is_ranked_in_the_main_set_is_an_answer() -> None:
 
 def test_a_warning_names_squares_by_their_place() -> None:
     of = tables()
-    said = {"measure": "passed_over", "unit": "cells", "detail": f"cells passed over: {SQUARE} (rank 1)"}
+    said = {"measure": "passed_over", "unit": "cells", "detail": f"squares passed over: {SQUARE} (rank 1)"}
     of["data_quality"] = pd.concat([of["data_quality"], rows("data_quality", 1, value=1.0, is_warning=True, **said)])
     of["cell_forecast"] = of["cell_forecast"].assign(
         cell_id=[SQUARE, *of["cell_forecast"]["cell_id"][1:]], place="Mill"
     )
     warnings = page(of).split('id="warnings"')[1].split("</section>")[0]
-    assert "1 cells passed over: Mill (rank 1)" in warnings
+    assert "Squares passed over: Mill (rank 1)" in warnings
     assert SQUARE not in warnings
 
 
