@@ -89,8 +89,7 @@ def read_place_names(
         are none; the message names file and column.
     """
     target = metric_crs(crs, what="place names")
-    is_table = path.suffix.lower() in TABLES and not _is_geoparquet(path)
-    if is_table:
+    if is_table(path):
         named = _read_table(path, name_column, x_column, y_column, table_crs, target)
     else:
         source = read_vector_file(path, columns=[name_column], layer=layer, choose_with=choose_with)
@@ -100,6 +99,21 @@ def read_place_names(
     if named.empty:
         raise ValueError(f"{path}: column {name_column!r} is blank in every row; name the column of the names")
     return PlaceNames(named.sort_values("name", kind="stable", ignore_index=True), within_m)
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file names points in columns, so that it holds no lines."""
+    return path.suffix.lower() in TABLES and not _is_geoparquet(path)
+
+
+def streets_in(names: PlaceNames, shape: shapely.Geometry, detail_m: float) -> gpd.GeoDataFrame:
+    """Return the named lines that cross a shape, one row a name and the longest first, cut to it and simplified."""
+    lines = names.named[names.named.geom_type.isin(["LineString", "MultiLineString"])]
+    cut = lines[lines.intersects(shape)].dissolve(by="name").geometry.intersection(shape).simplify(detail_m)
+    found = gpd.GeoDataFrame(
+        {"name": cut.index, "length_m": cut.length.to_numpy()}, geometry=cut.to_numpy(), crs=cut.crs
+    )
+    return found[found["length_m"] > 0].sort_values(["length_m", "name"], ascending=[False, True], ignore_index=True)
 
 
 def area_parts(x_m: Floats, y_m: Floats, area_ids: "pd.Series[str]", areas: gpd.GeoDataFrame) -> Names:
@@ -120,14 +134,8 @@ def area_parts(x_m: Floats, y_m: Floats, area_ids: "pd.Series[str]", areas: gpd.
     radius = np.sqrt(areas.geometry.area.to_numpy()[rows] / np.pi)
     part = np.array(PARTS, dtype=object)[np.rint(np.arctan2(north, east) / (np.pi / 4)).astype(np.int64) % len(PARTS)]
     words = np.where(np.hypot(east, north) < CENTRE_SHARE * radius, "centre", part)
-    names = area_labels(areas["area_name"]).to_numpy()[rows]
+    names = areas["area_name"].astype(object).to_numpy()[rows]
     return np.array(np.where(rows >= 0, names + ", " + words, None), dtype=object)
-
-
-def area_labels(names: "pd.Series[str]") -> "pd.Series[str]":
-    """Return names of areas that can be read alone: a bare number or letter gets "Area" before it."""
-    text = names.astype(object)
-    return text.where(text.astype(str).str.contains(r"[^\W\d_]{2}", regex=True), "Area " + text.astype(str))
 
 
 def degrees_of(x_m: Floats, y_m: Floats, crs: Any) -> tuple[Floats, Floats]:

@@ -22,6 +22,7 @@ from pipeline.near_words import did_you_mean
 from pipeline.pages.base import days_ahead, local_moments
 from pipeline.publication.publish import read_published, runs
 from pipeline.store.interface import TOMBSTONE
+from pipeline.wording.area_names import area_label
 
 LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
 PILE_LINES = 3  # address piles that the explanation of an area names; --json has all
@@ -67,7 +68,8 @@ def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = 
     """Return the row of `read_ranking` for an id or name; PublicationError lists the known areas."""
     ranking = read_ranking(home, area_set, run_id)
     raw_id = ranking["area_id"].str.rsplit("@", n=1).str[0]
-    is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
+    labelled = area_label(area, area_set or home.settings.force.areas.set)
+    is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].isin([area, labelled])
     if is_match.sum() != 1:
         known = dict.fromkeys([*ranking["area_name"], *raw_id, *ranking["area_id"]])
         near = did_you_mean(area, known) if not is_match.any() else "give one by its area_id"

@@ -21,7 +21,6 @@ from flows.outputs.kept_run import changed_since, kept_run
 from flows.run.assembly import area_events, earliest, place_incidents, query, read_map, read_run_codebook
 from flows.run.place_text import Places, read_places_in_words, tell_incidents
 from geo.cells import Grid
-from geo.place_names import area_labels
 from models.places.axes import AXES
 from models.places.ranking import PlacesConfig
 from pipeline.errors import PublicationError
@@ -83,7 +82,7 @@ def find_cell(home: Home, cell: str, run_id: str | None) -> dict[str, Any]:
         raise PublicationError(f"run {run['run_id']} has no cells: it is unusable, or nothing was forecast")
     found = _matching(forecast, cell, run["crs"])
     row = to_json_rows(found.iloc[:1])[0]
-    names = dict(zip(tables["area_ranking"]["area_id"], area_labels(tables["area_ranking"]["area_name"]), strict=True))
+    names = dict(zip(tables["area_ranking"]["area_id"], tables["area_ranking"]["area_name"], strict=True))
     piles = tables["address_pile"]
     return {
         **row,
@@ -205,7 +204,7 @@ def find_incident(home: Home, incident_id: str, run_id: str | None) -> dict[str,
                 f"{home.local_text(run['as_of'])}, came in after {home.local_text(run['known_at'])}, was cancelled, or "
                 "is older than the run reads is unknown to it"
             )
-        names, config = dict(zip(areas["area_id"], area_labels(areas["area_name"]), strict=True)), opened.config()
+        names, config = dict(zip(areas["area_id"], areas["area_name"], strict=True)), opened.config()
     row = to_json_rows(told)[0]
     row |= {"area_name": names.get(row["area_id"]), "map_link": _link(home, row), "run_id": run["run_id"]}
     row |= {"counts_for_nothing_because": _no_count(config, row), "changed_since_the_run": changed_since(home, run)}

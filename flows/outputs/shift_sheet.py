@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -17,14 +16,15 @@ from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
 from flows.outputs.explain import find_area
 from flows.run.map_shapes import DrawnMap, drawn_map
+from flows.run.place_text import named_places
 from geo.cells import Grid
 from geo.market_shapes import near_treatment
-from geo.place_names import degrees_of
+from geo.place_names import degrees_of, is_table, streets_in
 from geo.same_place import ground_of
 from models.operations.history import SAME_CELLS
 from models.operations.shift_route import KM_PER_HOUR, Visit, plan_route, span_of
 from models.operations.shifts import Shift
-from pipeline.briefing.shift_sheet import At, ShiftSheet, Stop
+from pipeline.briefing.shift_sheet import At, ShiftSheet, Stop, Street
 from pipeline.briefing.shift_sheet_pdf import shift_sheet_pdf
 from pipeline.complete_file import write_complete
 from pipeline.errors import PublicationError
@@ -110,6 +110,7 @@ def _composed(
         ],
         length=round((span[1] - span[0]).total_seconds() / 60),
     )
+    shape = drawn.areas.loc[drawn.areas["area_id"].eq(area["area_id"]), "geometry"].iloc[0]
     zone = ZoneInfo(run["time_zone"])
     by_cell: dict[str, Any] = {str(row["cell_id"]): row for row in cells.to_dict("records")}
     by_cell |= {row["cell_id"]: {**row, **by_cell.get(row["cell_id"], {})} for row in of_shift.to_dict("records")}
@@ -127,7 +128,8 @@ def _composed(
         run_id=run["run_id"],
         stops=tuple(_stop(visit, by_cell[visit.cell_id], span[0], zone, len(cells)) for visit in route.stops),
         left_out=route.left_out,
-        rings=_rings(drawn.areas, area["area_id"]),
+        rings=_rings(shape),
+        streets=_streets(home, shape, run["crs"]),
         km_per_hour=KM_PER_HOUR,
         cell_size_m=_cell_size(tables["cell_forecast"]),
         help_contact=str(notices.text("help_contact", language)),
@@ -201,13 +203,30 @@ def _stop(visit: Visit, cell: Mapping[str, Any], starts_at: datetime, zone: Zone
     )
 
 
-def _rings(areas: gpd.GeoDataFrame, area_id: str) -> tuple[tuple[At, ...], ...]:
-    """Return the outer borders of an area, simplified."""
-    shape = areas.loc[areas["area_id"].eq(area_id), "geometry"].iloc[0]
+def _detail_m(shape: shapely.Geometry) -> float:
     west, _, east, _ = shape.bounds
-    parts = shapely.get_parts(shapely.simplify(shape, (east - west) * DETAIL_SHARE))
+    return float((east - west) * DETAIL_SHARE)
+
+
+def _rings(shape: shapely.Geometry) -> tuple[tuple[At, ...], ...]:
+    """Return the outer borders of an area, simplified."""
+    parts = shapely.get_parts(shapely.simplify(shape, _detail_m(shape)))
+    return tuple(_points(part.exterior) for part in parts if part.geom_type == "Polygon")
+
+
+def _streets(home: Home, shape: shapely.Geometry, crs: str) -> tuple[Street, ...]:
+    """Return the streets of an area, the longest first; none where the force names no lines."""
+    path = home.settings.force.place_names.path
+    if path is None or is_table(path):
+        return ()
+    names = named_places(home.settings, crs)
+    assert names is not None  # there is a file
+    found = streets_in(names, shape, _detail_m(shape))
     return tuple(
-        tuple(At(float(x), float(y)) for x, y in shapely.get_coordinates(part.exterior))
-        for part in parts
-        if part.geom_type == "Polygon"
+        Street(name, tuple(_points(part) for part in shapely.get_parts(line)))
+        for name, line in zip(found["name"], found.geometry, strict=True)
     )
+
+
+def _points(line: shapely.Geometry) -> tuple[At, ...]:
+    return tuple(At(float(x), float(y)) for x, y in shapely.get_coordinates(line))

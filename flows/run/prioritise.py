@@ -25,7 +25,6 @@ from flows.run.assembly import (
     Map,
     PeopleFrames,
     PlaceFrames,
-    area_notes,
     earliest,
     group_shares,
     people_frames,
@@ -41,7 +40,7 @@ from flows.run.outcomes import monitor_outcomes
 from flows.run.place_text import evidence_of, read_places_in_words, recent_incidents, with_cell_place
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
-from flows.run.quality import Measure, data_quality, dealing_measure, map_repairs, record_measures
+from flows.run.quality import Measure, area_notes, data_quality, dealing_measure, map_repairs, record_measures
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from geo.same_place import Boxes, ground_of
@@ -118,7 +117,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         checks = call(examine_input, home, identity, snapshot.connection, frames, codebook)
         if unusable_because := call(pass_gate, identity, checks, allow_empty=allow_empty):
             ranking = call(rank_places, frames, geography, codebook, settings, None)
-            notes = area_notes(geography.areas, settings)
+            notes = area_notes(geography.areas, settings.force.areas.note)
             quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
             return unusable_products(ranking, quality, checks, map_shape(geography), unusable_because)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
@@ -142,7 +141,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings, hidden
         )
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
-        notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
+        notes = [*area_notes(geography.areas, settings.force.areas.note), *notes_of(forecast)]
         plans = call(
             plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
         )

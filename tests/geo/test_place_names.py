@@ -12,7 +12,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.place_names import PlaceNames, area_labels, area_parts, read_place_names, readable
+from geo.place_names import PlaceNames, area_parts, read_place_names, readable
 
 CRS = "EPSG:32618"
 METRES = st.integers(-400, 400)
@@ -59,7 +59,7 @@ def square(x: float, y: float, side: float = 1000.0) -> shapely.Polygon:
 
 
 AREAS = gpd.GeoDataFrame(
-    {"area_id": ["24@1", "harbour@1"], "area_name": ["24", "Harbour"]},
+    {"area_id": ["24@1", "harbour@1"], "area_name": ["District 24", "Harbour"]},
     geometry=[square(0, 0), square(1000, 0)],
     crs=CRS,
 )
@@ -68,10 +68,10 @@ AREAS = gpd.GeoDataFrame(
 @pytest.mark.parametrize(
     ("x", "y", "area_id", "said"),
     [
-        (500, 500, "24@1", "Area 24, centre"),
-        (900, 900, "24@1", "Area 24, north-east"),
-        (500, 900, "24@1", "Area 24, north"),
-        (100, 100, "24@1", "Area 24, south-west"),
+        (500, 500, "24@1", "District 24, centre"),
+        (900, 900, "24@1", "District 24, north-east"),
+        (500, 900, "24@1", "District 24, north"),
+        (100, 100, "24@1", "District 24, south-west"),
         (1900, 500, "harbour@1", "Harbour, east"),
         (1600, 50, "harbour@1", "Harbour, south"),
         (5000, 5000, None, None),
@@ -81,10 +81,6 @@ def test_without_a_name_near_a_place_goes_by_its_area_and_the_part_of_it(
     x: float, y: float, area_id: str | None, said: str | None
 ) -> None:
     assert area_parts(np.array([x]), np.array([y]), pd.Series([area_id]), AREAS).tolist() == [said]
-
-
-def test_a_bare_number_is_told_as_an_area_and_a_word_as_it_is() -> None:
-    assert area_labels(pd.Series(["24", "E7", "Zone 4"])).tolist() == ["Area 24", "Area E7", "Zone 4"]
 
 
 @pytest.mark.parametrize(

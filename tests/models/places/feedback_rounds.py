@@ -1,7 +1,7 @@
 """A minimal town, round after round: incidents, ranking, hours by the plan, and what officers then discover.
 
-The loop of Ensign et al. (2018, Proceedings of Machine Learning Research 81): officers find more where there are more of
-them. Reports by the public follow the true rates alone.
+The loop of Ensign et al. (2018, Proceedings of Machine Learning Research 81): officers find more where more of them
+are. Reports by the public follow the true rates alone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
