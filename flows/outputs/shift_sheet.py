@@ -24,6 +24,7 @@ from geo.same_place import ground_of
 from models.operations.history import SAME_CELLS
 from models.operations.shift_route import KM_PER_HOUR, Visit, plan_route, span_of
 from models.operations.shifts import Shift
+from models.operations.visits import BY_LOT
 from pipeline.briefing.shift_sheet import At, ShiftSheet, Stop, Street
 from pipeline.briefing.shift_sheet_pdf import shift_sheet_pdf
 from pipeline.complete_file import write_complete
@@ -32,6 +33,7 @@ from pipeline.near_words import did_you_mean
 from pipeline.publication.publish import read_places, unusable
 
 TABLES = ("run", "area_ranking", "cell_forecast", "visit_plan", "map_shape")
+OF_CELLS = ("forecast", BY_LOT)  # what a visit outside of operations is chosen for
 DETAIL_SHARE = 1 / 500  # of the area's width; smaller details of its border are not drawn
 Span = tuple[datetime, datetime]
 
@@ -99,7 +101,8 @@ def _composed(
     ]
     others = _further_cells(cells[cells["area_id"].eq(area["area_id"])], drawn, home, run)
     # A cell may have been embargoed, or treatment opened near it, since the run.
-    of_shift = of_shift[~of_shift["chosen_for"].eq("forecast") | of_shift["cell_id"].isin(others["cell_id"])]
+    is_of_cells = of_shift["chosen_for"].isin(OF_CELLS)
+    of_shift = of_shift[~is_of_cells | of_shift["cell_id"].isin(others["cell_id"])]
     config = home.settings.visits
     stay = (config.least_minutes + config.most_minutes) // 2
     route = plan_route(
@@ -175,7 +178,7 @@ def _planned(visits: pd.DataFrame, cells: pd.DataFrame, span: Span) -> list[Visi
     """Return planned visits; those of operations come first."""
     placed = visits.merge(cells[["cell_id", "rank", "x_m", "y_m"]], on="cell_id")
     minute = ((placed["starts_at"] - span[0]).dt.total_seconds() // 60).astype("int64")
-    rank = placed["rank"].where(placed["chosen_for"].eq("forecast"), 0)
+    rank = placed["rank"].where(placed["chosen_for"].isin(OF_CELLS), 0)
     columns = zip(placed["cell_id"], rank, placed["x_m"], placed["y_m"], minute, placed["minutes"], strict=True)
     return [Visit(str(cell), int(order), x, y, int(at), int(stay)) for cell, order, x, y, at, stay in columns]
 
@@ -194,7 +197,8 @@ def _stop(visit: Visit, cell: Mapping[str, Any], starts_at: datetime, zone: Zone
         ends_at=ends,
         moved=visit.moved,
         is_planned=visit.is_planned,
-        is_operation=visit.is_planned and cell["chosen_for"] != "forecast",
+        is_operation=visit.is_planned and cell["chosen_for"] not in OF_CELLS,
+        is_by_lot=visit.is_planned and cell["chosen_for"] == BY_LOT,
         rank=int(cell["rank"]),
         cell_count=cell_count,
         expected_harm=float(cell["expected_harm"]),

@@ -39,6 +39,7 @@ class Stop:
     moved: int
     is_planned: bool
     is_operation: bool
+    is_by_lot: bool
     rank: int
     cell_count: int
     expected_harm: float
@@ -144,6 +145,8 @@ def _why(stop: Stop, catalogue: Catalogue) -> str:
     said = []
     if stop.is_operation:
         said.append(catalogue.text("An announced operation runs here."))
+    if stop.is_by_lot:
+        said.append(catalogue.text("Drawn by lot: a few visits a day go where no forecast sends anybody."))
     if not stop.is_planned:
         said.append(catalogue.text("Added to the plan of this shift: one of the next worst squares of the area."))
     said.append(
