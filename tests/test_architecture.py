@@ -92,6 +92,7 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.ingest": {"flows.home", "flows.human_log", "flows.run"},
     "flows.decisions": {"flows.home", "flows.human_log", "flows.ingest", "flows.run"},
     "flows.outputs": {"flows.home", "flows.human_log", "flows.run", "flows.decisions"},
+    "flows.disclosure": {"flows.home", "flows.human_log", "flows.run", "flows.decisions", "flows.outputs"},
     "flows.health": {"flows.home", "flows.human_log", "flows.run", "flows.ingest", "flows.decisions"},
     "flows.schedule": {
         *("flows.home", "flows.human_log", "flows.run", "flows.ingest", "flows.decisions", "flows.outputs"),
@@ -101,7 +102,7 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.simulation": {"flows.home", "flows.run", "flows.ingest", "flows.decisions", "flows.schedule"},
     "flows.command": {
         *("flows.home", "flows.human_log", "flows.run", "flows.evaluation", "flows.ingest", "flows.decisions"),
-        *("flows.outputs", "flows.health", "flows.schedule", "flows.simulation", "flows.new_city"),
+        *("flows.outputs", "flows.disclosure", "flows.health", "flows.schedule", "flows.simulation", "flows.new_city"),
     },
 }
 ALLOWED: dict[str, set[str]] = (

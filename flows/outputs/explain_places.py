@@ -196,7 +196,7 @@ def find_incident(home: Home, incident_id: str, run_id: str | None) -> dict[str,
     """
     run = kept_run(home, run_id)
     with open_run(home, run) as opened:
-        told = opened.tell([incident_id]).reset_index()
+        told = opened.tell([incident_id, home.short_id(incident_id)]).reset_index()
         areas = opened.places.geography.areas
         if told.empty:
             raise PublicationError(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from pipeline.privacy.pii_guard import refuse_people_in_text
@@ -48,6 +49,7 @@ def question_json(ranking: pd.DataFrame) -> str:
 
 
 def _json(content: Any) -> str:
+    """Return JSON that a browser reads: it knows no NaN and no Infinity."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False)
 
 
@@ -63,6 +65,10 @@ def _plain(column: pd.Series, zone: ZoneInfo | None) -> list[Any]:
         return [None if pd.isna(value) else value.isoformat(sep=" ", timespec="minutes") for value in column]
     if column.dtype.kind == "f":
         return [float(f"{value:.8g}") if math.isfinite(value) else None for value in column.tolist()]
+    if isinstance(column.dtype, pd.StringDtype):
+        return list(column.astype(object).where(column.notna(), None))
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub":
+        return list(column.tolist())
     return [_text(value) for value in column.tolist()]
 
 

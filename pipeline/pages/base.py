@@ -13,6 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.terminal_text import inert_in_page
 from pipeline.wording.catalogue import Catalogue
 from pipeline.wording.formats import formats_of
 
@@ -32,6 +33,7 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
     environment = Environment(
         loader=PackageLoader("pipeline.pages"),
         autoescape=True,
+        finalize=inert_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -61,6 +63,11 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
     }
     environment.filters |= {"moment": moment} if zone else {}
     return environment
+
+
+def inert_value(value: Any) -> Any:
+    """Return what a template prints, without characters that steer the page; it is escaped after this."""
+    return type(value)(inert_in_page(value)) if isinstance(value, str) else value
 
 
 def local_moments(frame: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:

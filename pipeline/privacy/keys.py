@@ -23,6 +23,7 @@ class Key:
     encryption: str = field(repr=False)
     pseudonym: bytes = field(repr=False)
     signing: bytes = field(repr=False)
+    ids: bytes = field(repr=False)
     home_name: str = field(repr=False)
 
 
@@ -80,6 +81,7 @@ def derive_key(secret: bytes) -> Key:
         encryption=_expand(secret, b"harmspot encryption").hex(),
         pseudonym=_expand(secret, b"harmspot pseudonym"),
         signing=_expand(secret, b"harmspot signing"),
+        ids=_expand(secret, b"harmspot ids"),
         home_name=_expand(secret, b"harmspot home name").hex()[:12],
     )
 

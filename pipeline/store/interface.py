@@ -126,6 +126,9 @@ class Store(Protocol):
             A column is missing, or the mapping gives an offence code that the codebook lacks.
         """
 
+    def key_ids(self, event_source: str | None = None) -> int:
+        """Replace the ids of incidents and warrants of a source, or of all, by short ids; return how many versions."""
+
     def batch_number(self) -> int:
         """Return the number of the last batch."""
 
@@ -225,6 +228,9 @@ class Store(Protocol):
         int
             Number of dead letters whose payload was deleted.
         """
+
+    def raw_ids(self) -> list[str]:
+        """Return the raw ids of everybody not erased, sorted: for what must not hold any, never to be shown."""
 
     def refuse_mentions(self, words: Mapping[str, str | None]) -> None:
         """Raise PersonMentionedError for a field of `words` that names a person by pseudonym or raw id."""

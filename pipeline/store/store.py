@@ -24,6 +24,7 @@ from pipeline.loading.file_loading import Loading
 from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
 from pipeline.privacy.keys import Key
+from pipeline.privacy.short_ids import know_short_ids
 from pipeline.sources.registry import recreated_topic
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
@@ -266,6 +267,7 @@ def open_store(
     """Open the store at `path` as its only writer; raises the errors of `attach_store`."""
     connection = connect(path.parent / "spill")
     try:
+        know_short_ids(connection, key.ids)
         attach_store(connection, path, key, wait_s=wait_s, progress=progress)
     except BaseException:
         connection.close()

@@ -415,7 +415,7 @@ def test_no_key_and_no_database_are_refused_by_name(path: Path) -> None:
     with open_store(path, KEY, wait_s=0):
         pass
     with pytest.raises(KeyFileError, match="no key was given"):
-        open_store(path, Key("", b"", b"", ""), wait_s=0)
+        open_store(path, Key("", b"", b"", b"", ""), wait_s=0)
     path.write_bytes(b"junk" * 5000)
     with pytest.raises(StoreError, match="not a DuckDB file"):
         open_store(path, KEY, wait_s=0)
