@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, NearGroup, json_option, pass_home, reading_options
+from flows.command.options import Day, NearGroup, by_option, json_option, pass_home, reading_options
 from flows.command.printing import print_frame
 from models.governance.audits import REPORTS
 from pipeline.terminal_text import inert
@@ -36,7 +36,7 @@ def command() -> None:
 @click.option(
     "--found", metavar="TEXT", required=True, help="Finding of the report in one sentence, without names or person ids."
 )
-@click.option("--by", metavar="NAME", required=True, help="Who read and signs the report.")
+@by_option
 @click.option(
     "--made-on",
     type=Day(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.command import Moment
-from flows.command.options import NearGroup, json_option, pass_home, reading_options
+from flows.command.options import NearGroup, by_option, json_option, pass_home, reading_options
 from flows.command.printing import print_frame, print_object
 from pipeline.local_time import local_text
 
@@ -215,7 +215,7 @@ def _add_verb(name: str, kind: str, summary: str, example: str) -> None:
     verb.__doc__ = f"{summary}\n\n\b\nExample:\n  harmspot --home town notices {name} {example}\n"
     decorators: tuple[Callable[..., Any], ...] = (
         click.argument("notice_id", metavar="NOTICE"),
-        click.option("--by", required=True, metavar="NAME", help="Name of the person acting."),
+        by_option,
         click.option("--purpose", metavar="TEXT", help="Purpose of reading a notice to a person; logged."),
         *OPTIONS.get(kind, (REASON,)),
         json_option,
