@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.command.who_may import admit
+from flows.command.who_may import admit, marking_reads
 from pipeline.errors import HarmspotError
 from pipeline.local_time import reading_in
 from pipeline.near_words import did_you_mean
@@ -125,8 +125,10 @@ def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]
             from flows.command.printing import say_unusable
 
             say_unusable(home, options["run_id"])
-        return verb(home, *arguments, **options)
+        with marking_reads(home):
+            return verb(home, *arguments, **options)
 
+    with_home.asks_who = True  # type: ignore[attr-defined] # a test looks for verbs that ask nobody
     return with_home
 
 

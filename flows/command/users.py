@@ -75,9 +75,14 @@ def disable(home: "Home", name: str) -> None:
     Example:
       harmspot --home city users disable "J. Reyes"
     """
+    from flows.home.store_access import open_home_store
+    from flows.human_log.ledger import void_events
     from flows.users.accounts import disable
 
-    click.echo(f"{disable(home, name).user_id} is disabled")
+    user = disable(home, name)
+    with open_home_store(home) as store:
+        count = len(void_events(store, {user.look}))
+    click.echo(f"{user.user_id} is disabled; {count:,} decisions that nobody had acted on are void")
 
 
 @command.command("reset")

@@ -3,10 +3,14 @@
 On a home for rehearsals names are typed. On every other home the user who is logged in acts, as far as the role goes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from pipeline.errors import AccessError, HarmspotError, StoreError
 
 if TYPE_CHECKING:
     from flows.home.home import Home
@@ -44,6 +48,27 @@ def admit(home: "Home", options: dict[str, Any]) -> dict[str, Any]:
     return options | own | _purpose(verbs, options, home.session)
 
 
+@contextmanager
+def marking_reads(home: "Home") -> Iterator[None]:
+    """Log that a rule refused what a user does in the block, and mark in the store what it adds to the access log."""
+    log = home.path / "access.log"
+    before = _size_of(log)
+    try:
+        yield
+    except HarmspotError as error:
+        if home.session is not None and not isinstance(error, AccessError):  # those are logged
+            _log_refusal(home, error)
+        raise
+    finally:
+        if _size_of(log) != before and home.store.exists():
+            from flows.home.store_access import mark_reads
+
+            try:
+                mark_reads(home)
+            except StoreError as error:
+                home.progress(f"the access log is not marked in the store yet, the next read marks it: {error}")
+
+
 def asked(context: click.Context, options: Mapping[str, Any]) -> list[str]:
     """Return the rows of the table of roles that a call asks for: its verb, and its parts that have a row."""
     from models.users.roles import MAY
@@ -68,13 +93,10 @@ def verb_of(context: click.Context) -> str:
     return " ".join(words)
 
 
-def _rehearsed(
-    context: click.Context, home: "Home", options: dict[str, Any], *, needs_user: bool
-) -> dict[str, Any]:
+def _rehearsed(context: click.Context, home: "Home", options: dict[str, Any], *, needs_user: bool) -> dict[str, Any]:
     """Return the options as typed, their names checked; say that it is a rehearsal where people are concerned."""
     from models.governance.actors import is_machine
     from models.users.look_alikes import name_problem
-    from pipeline.errors import AccessError
 
     for name in ACTORS:
         if name in options and options[name] is None:
@@ -93,9 +115,19 @@ def _rehearsed(
 REHEARSAL = "REHEARSAL: home {home} has invented people, and names are typed; nothing in it may be used"
 
 
+def _log_refusal(home: "Home", error: Exception) -> None:
+    """Log which verb was refused by which kind of rule; the message itself may tell too much."""
+    detail = {"verb": verb_of(click.get_current_context()), "why": type(error).__name__}
+    with home.protecting(), suppress(HarmspotError):
+        home.log_access("refused", detail, reader=home.session and home.session.user_id, purpose="a rule refused it")
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
 def _refuse_empty_words(options: Mapping[str, Any]) -> None:
     from models.governance.actors import is_thin
-    from pipeline.errors import AccessError
 
     for name in SAYS:
         if options.get(name) and is_thin(options[name]):
@@ -103,8 +135,6 @@ def _refuse_empty_words(options: Mapping[str, Any]) -> None:
 
 
 def _refuse_typed(home: "Home", options: Mapping[str, Any]) -> None:
-    from pipeline.errors import AccessError
-
     for name in NAMES:
         if options.get(name):
             raise AccessError(
@@ -114,8 +144,6 @@ def _refuse_typed(home: "Home", options: Mapping[str, Any]) -> None:
 
 
 def _refuse_clock(home: "Home") -> None:
-    from pipeline.errors import AccessError
-
     if home.clock is not None:
         raise AccessError(
             f"--clock (HARMSPOT_CLOCK) is for places and rehearsals; in home {home.path} people are read and decided "
@@ -129,9 +157,8 @@ def _let_in(home: "Home", verbs: list[str], options: Mapping[str, Any]) -> "Sess
     from flows.users.login import UNKNOWN, refused, session_of
     from flows.users.session_file import read_token
     from models.users.roles import MAY, may
-    from pipeline.errors import AccessError
 
-    has_users = bool(home.users.all())
+    has_users = home.has_users
     if options.get("with_key") or (verbs[0] == "users add" and not has_users):
         return HOLDER
     if not has_users:

@@ -67,7 +67,7 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
 
 def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     """Revoke a list and all its copies permanently, and withdraw the person notices drafted to people on it."""
-    with at_desk(home) as desk:
+    with home.protecting(), at_desk(home) as desk:
         wanted = find_list(home, desk.ledger, list_id)
         event = _allowed(desk, "revoked", by, list_id, {"reason": reason})
         # If the run is no longer kept, nobody knows who is on it; rules in `notice_decisions` block its person notices.

@@ -149,6 +149,16 @@ class Home:
         """The users of the home."""
         return Users(self.path / "users.duckdb", self.key.encryption)
 
+    @property
+    def disabled_looks(self) -> frozenset[str]:
+        """How the names of the disabled users look: what they left pending is void."""
+        return frozenset(user.look for user in self.users.all() if user.disabled_at) if self.has_users else frozenset()
+
+    @property
+    def has_users(self) -> bool:
+        """Whether a user was ever added."""
+        return (self.path / "users.duckdb").exists()
+
     @cached_property
     def is_rehearsal(self) -> bool:
         """Whether the home was made for rehearsals: names are typed in it, and its people are invented."""

@@ -30,8 +30,8 @@ def name_of(actor: str) -> str:
     >>> name_of(" a.  REYES") == name_of("A Reyes")
     True
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", actor).casefold())
-    found = " ".join(skeleton("".join(map(_folded_letter, folded))).split())
+    folded = "".join(map(_folded_letter, unicodedata.normalize("NFKC", actor)))
+    found = " ".join(skeleton(folded).split())
     return found if found == actor else name_of(found)
 
 

@@ -5,7 +5,7 @@ confusable-homoglyphs; the classes of characters are those of regex.
 """
 
 import unicodedata
-from functools import cache, lru_cache
+from functools import cache
 
 import regex
 
@@ -22,9 +22,11 @@ def skeleton(text: str) -> str:
     >>> skeleton("hаrmspot") == skeleton("harmspot")  # the first has a Cyrillic а
     True
     """
-    visible = regex.sub(_INVISIBLE, "", unicodedata.normalize("NFKC", text))
-    # A small letter may look like another whose capital does not, and the other way round.
-    found = _prototypes(_prototypes(_prototypes(visible).upper()).casefold())
+    small = regex.sub(_INVISIBLE, "", unicodedata.normalize("NFKC", text)).casefold()
+    # Capitals tell more scripts from one another than small letters do; a Latin small letter may have a capital that
+    # looks like nothing else, and is looked up before.
+    latin = "".join(_plain_latin(letter) for letter in small)
+    found = _prototypes(_prototypes(latin.upper()).casefold())
     return found if found == text else skeleton(found)
 
 
@@ -68,7 +70,12 @@ def _scripts(name: str) -> set[str]:
     return {str(alias(letter)).capitalize() for letter in name if letter.isalpha()} - {"Common", "Inherited"}
 
 
-@lru_cache(maxsize=4096)
+def _plain_latin(letter: str) -> str:
+    """Return the ASCII letters that a Latin letter looks like, such as `a` for `ɑ`; else the letter itself."""
+    prototype = _table().get(letter, letter)
+    return prototype if prototype.isascii() and not letter.isascii() and regex.match(r"\p{Latin}", letter) else letter
+
+
 def _prototypes(text: str) -> str:
     table = _table()
     mapped = "".join(table.get(letter, letter) for letter in unicodedata.normalize("NFD", text))

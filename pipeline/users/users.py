@@ -108,9 +108,7 @@ class Users:
     @contextmanager
     def _attached(self, *, read_only: bool) -> Iterator[Connection]:
         with reused(is_encrypting=True) as connection:
-            attach(
-                connection, self.path, self.encryption_key, alias="users", read_only=read_only, wait_s=WAIT_S
-            )
+            attach(connection, self.path, self.encryption_key, alias="users", read_only=read_only, wait_s=WAIT_S)
             try:
                 yield connection
             finally:

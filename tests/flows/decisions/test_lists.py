@@ -37,6 +37,7 @@ from pipeline.store.interface import TOMBSTONE
 from tests.town import AS_OF, CLOCK, TownRun, event
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
+SECOND = "Sgt. A. Bell"  # of the two people who open a list
 
 
 @pytest.fixture
@@ -59,15 +60,27 @@ def registered(home: Home, name: str = "person_tier", *, days: int = 60) -> Home
     return home
 
 
+def opened(home: Home, list_id: str) -> None:
+    """Two people open a list, as its approval needs."""
+    for reader in (SECOND, READER):
+        lists.open_list(home, list_id, reader=reader, purpose=PURPOSE)
+
+
 def approved(home: Home, list_id: str, name: str = "person_tier") -> Home:
     registered(home, name)
-    lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
+    opened(home, list_id)
     lists.approve_list(home, list_id, by=READER, reason=WHY)
     return home
 
 
 def exported(home: Home, list_id: str, out: Path, **changes: object) -> Path:
-    chosen = {"recipient": "Offender unit", "agreement_id": "ISA-7", "reader": READER, "purpose": "visits", **changes}
+    chosen = {
+        "recipient": "Offender unit",
+        "agreement_id": "ISA-7",
+        "reader": READER,
+        "purpose": "plan the visits",
+        **changes,
+    }
     export_list(home, list_id, out, **chosen)  # type: ignore[arg-type]
     return out
 
