@@ -81,7 +81,7 @@ def disable(home: "Home", name: str) -> None:
 
     user = disable(home, name)
     with open_home_store(home) as store:
-        count = len(void_events(store, {user.look}))
+        count = len(void_events(store.ledger(), {user.look}))
     click.echo(f"{user.user_id} is disabled; {count:,} decisions that nobody had acted on are void")
 
 

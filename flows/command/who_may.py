@@ -107,7 +107,7 @@ def _rehearsed(context: click.Context, home: "Home", options: dict[str, Any], *,
             raise AccessError(f"--{name} {problem}")
         if typed and is_machine(typed):
             raise AccessError(f"--{name} {typed!r} looks like harmspot itself; name a person")
-    if needs_user:
+    if needs_user and not options.get("as_json"):
         click.secho(REHEARSAL.format(home=home.path), fg="yellow", err=True)
     return options
 

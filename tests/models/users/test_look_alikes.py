@@ -75,7 +75,9 @@ def test_what_says_nothing(text: str) -> None:
     assert not says_something(text)
 
 
-@pytest.mark.parametrize("text", ["evidence read", "morning tasking", "court order 7", "orden judicial", "证据已核实", "проверено дважды"])
+@pytest.mark.parametrize(
+    "text", ["evidence read", "morning tasking", "court order 7", "orden judicial", "证据已核实", "проверено дважды"]
+)
 def test_what_says_something(text: str) -> None:
     assert says_something(text)
 
