@@ -119,7 +119,7 @@ def show(
     from pipeline.privacy.private_file import write_new
 
     notice = open_notice(home, notice_id, reader=reader, purpose=purpose)
-    page = notice_page(notice, recipient)
+    page = notice_page(notice, recipient, is_rehearsal=home.is_rehearsal)
     if html:
         write_new(html, page.body_html.encode())
         home.progress(f"wrote {html}")

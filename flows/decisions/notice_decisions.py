@@ -43,7 +43,7 @@ from models.operations.history import operations_of
 from pipeline.clock import SKEW
 from pipeline.errors import HarmspotError
 from pipeline.publication.publish import read_published, runs
-from pipeline.store.human_events import PROTECTIVE, HumanEvent
+from pipeline.store.human_events import HumanEvent
 
 ON_HOLD = "it is on hold by a decision of a supervisor; ask whoever answers for notices before anything is done with it"
 PERSON_NOTICES_OF = "person_tier"  # person notices go only to people on this list
@@ -90,7 +90,7 @@ def do(home: Home, notice_id: str, decision: Decision, *, purpose: str | None = 
     NoticeRefusedError
         If a rule forbids the decision: the message names every reason, and nothing is recorded.
     """
-    is_protecting = home.protecting() if decision.kind in PROTECTIVE else nullcontext()
+    is_protecting = home.protecting() if decision.kind == "withdrawn" else nullcontext()
     with is_protecting, at_desk(home) as desk:
         notice = find_notice(desk, notice_id, reader=decision.actor, purpose=purpose)
         after = record(desk, notice, decision)

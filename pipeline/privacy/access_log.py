@@ -67,7 +67,7 @@ class AccessLog:
         self._key = key
         self._authenticated = authenticated
         self._refuse = refuse
-        self._is_any_time = is_any_time
+        self.is_any_time = is_any_time
 
     def append(self, *, reader: str | None, purpose: str | None, action: str, detail: Any = None, now: datetime) -> str:
         """Write one entry to the disk before returning, and return its hash.
@@ -175,7 +175,7 @@ class AccessLog:
             fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two writers must not chain to the same line
             last = _time_of(_last_line(file))
             at = entry["at"]
-            if not self._is_any_time:
+            if not self.is_any_time:
                 refuse_earlier(at, last, f"the last entry of {self.path}")
                 at = max(at, last or at)
             chained = {**entry, "at": at.isoformat(), "previous": _last_hash(file)}

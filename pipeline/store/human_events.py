@@ -18,8 +18,6 @@ from pipeline.errors import StoreError
 
 SUBJECT_KINDS = ("notice", "list", "person", "run", "plan", "audit", "market")
 
-PROTECTIVE = ("revoked", "withdrawn", "erased")  # kinds that no clock blocks: they take enforcement back
-
 Words = Annotated[str, Meta(min_length=1, max_length=4000)]
 Manner = Literal["in_person", "posted", "displayed"]
 Speaker = Literal["person", "resident", "partner"]

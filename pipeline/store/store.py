@@ -26,7 +26,7 @@ from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
 from pipeline.privacy.keys import Key
 from pipeline.sources.registry import recreated_topic
-from pipeline.store.human_events import PROTECTIVE, HumanEvent, events_of
+from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
 from pipeline.store.store_file import attach_store
@@ -241,7 +241,7 @@ class DuckDBStore(Loading, Identities):
         """Return the row of an event after checking that it may be recorded."""
         columns = event.columns()
         self.refuse_mentions(event.words)
-        if event.kind not in PROTECTIVE:
+        if not (self._log and self._log.is_any_time):
             refuse_earlier(event.at, self.last_event_at(), "the last recorded event")
         return columns
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from flows.command import cli
 from flows.decisions import lists
-from flows.decisions.list_effects import register_effect
 from flows.decisions.erasure import erase_person, preview_erasure
+from flows.decisions.list_effects import register_effect
 from flows.decisions.list_exports import export_list, verify_export
 from flows.health.doctor import examine
 from flows.home.home import Home

@@ -39,7 +39,8 @@ def test_different_names_stay_different(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["hаrmspot", "HARМSPOT", "harrnspot", "ｈａｒｍｓｐｏｔ run", "har\u200bmspot", "h a r m s p o t", "ℎarmspot", "hａrｍspot"],
+    ["hаrmspot", "HARМSPOT", "harrnspot", "ｈａｒｍｓｐｏｔ run", "har\u200bmspot", "h a r m s p o t", "ℎarmspot",
+     "hａrｍspot"],
 )  # fmt: skip
 def test_nothing_that_looks_like_harmspot_is_a_person(name: str) -> None:
     assert is_machine(name)
@@ -59,8 +60,8 @@ def test_what_is_no_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Insp. J. Reyes", "PC 4411 Lund", "O’Brien, M.", "Øystein Ås", "Мария Иванова", "山田 太郎", "田中 Tanaka", "김민수",
-     "Nguyễn Văn An", "محمد علي", "Supt. A. Lee (night)", "Jean-Luc B."],
+    ["Insp. J. Reyes", "PC 4411 Lund", "O’Brien, M.", "Øystein Ås", "Мария Иванова", "山田 太郎", "田中 Tanaka",
+     "김민수", "Nguyễn Văn An", "محمد علي", "Supt. A. Lee (night)", "Jean-Luc B."],
 )  # fmt: skip
 def test_names_of_all_scripts_are_names(name: str) -> None:
     assert name_problem(name) is None
