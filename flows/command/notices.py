@@ -36,7 +36,7 @@ def command() -> None:
     \b
     Examples:
       harmspot --home town notices list
-      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review"
+      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review the notice"
       harmspot --home town notices review n_5f0c --by "Sgt. A. Bell" --reason "Read all five records; they hold."
       harmspot --home town notices approve n_5f0c --by "Insp. J. Reyes" --reason "Lawful, needed, no lesser step."
       harmspot --home town notices serve n_5f0c --by "PC 4411 Lund" --manner displayed
@@ -110,7 +110,7 @@ def show(
 
     \b
     Examples:
-      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review"
+      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review the notice"
       harmspot --home town notices show n_5f0c --reader "PC 4411 Lund" --purpose "to serve it" --pdf notice.pdf
     """
     from flows.decisions.notice_decisions import open_notice

@@ -164,7 +164,8 @@ def _let_in(home: "Home", verbs: list[str], options: Mapping[str, Any]) -> "Sess
     if not has_users:
         raise AccessError(
             f"home {home.path} has no users, and people are read and decided on by users. The first administrator, "
-            f"with the home's key: harmspot --home {home.path} users add NAME --role administrator"
+            f"with the home's key: harmspot --home {home.path} users add NAME --role administrator. (In rehearsals, init "
+            "--rehearsal, names are typed instead: --by or --reader, with --purpose.)"
         )
     token = read_token(home)
     if token is None:
