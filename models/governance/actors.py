@@ -36,11 +36,11 @@ def name_of(actor: str) -> str:
 
 
 def _folded_letter(letter: str) -> str:
-    """Return a space for a separator, nothing for an unprintable character, else the letter itself."""
-    category = unicodedata.category(letter)
-    if letter.isspace() or category[0] in "ZP":
+    """Return a space for a separator or symbol, nothing for an unprintable character, else the letter itself."""
+    kind = unicodedata.category(letter)[0]
+    if letter.isspace() or kind in "ZPS":
         return " "
-    return "" if category in ("Cc", "Cf") else letter
+    return "" if kind == "C" else letter
 
 
 def same_person(one: str, other: str) -> bool:
@@ -54,7 +54,7 @@ def is_machine(actor: str) -> bool:
 
 
 def is_thin(text: str) -> bool:
-    """Return whether a text says too little to be a reason: it has fewer than two different words of two letters.
+    """Return whether a text says too little to be a reason: its words are fewer than two, the same or letters.
 
     >>> is_thin("fine Fine"), is_thin("a b"), is_thin("evidence read")
     (True, True, False)

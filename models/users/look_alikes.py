@@ -49,14 +49,17 @@ def name_problem(name: str) -> str | None:
 
 
 def says_something(text: str) -> bool:
-    """Return whether a text has two different words of two letters; without spaces between words, four letters.
+    """Return whether a text has two different words, one of them of three letters, and four different letters.
+
+    Where no spaces stand between words, four letters are enough.
 
     >>> says_something("evidence read"), says_something("a b"), says_something("fine Fine"), says_something("- ..")
     (True, False, False, False)
     """
-    seen = regex.sub(_INVISIBLE, "", unicodedata.normalize("NFKC", text))
-    words = {word.casefold() for word in regex.findall(r"(?:\p{L}\p{M}*){2,}", seen)}
-    return len(words) > 1 or regex.search(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}]{4}", seen) is not None
+    seen = regex.sub(_INVISIBLE, "", unicodedata.normalize("NFKC", text)).casefold()
+    words = set(regex.findall(r"(?:\p{L}\p{M}*)+", seen))
+    is_plain = len(words) > 1 and max(map(len, words)) > 2 and len(set("".join(words))) > 3
+    return is_plain or regex.search(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}]{4}", seen) is not None
 
 
 def _shown(letter: str) -> str:
