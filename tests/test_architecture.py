@@ -44,6 +44,7 @@ PIPELINE = {
     "pipeline.messages": SHARED,
     "pipeline.privacy": SHARED,
     "pipeline.events": SHARED | {"pipeline.privacy"},
+    "pipeline.users": SHARED | {"pipeline.privacy"},
     "pipeline.publication": SHARED | {"pipeline.privacy"},
     "pipeline.wording": SHARED,
     "pipeline.briefing": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording"},
@@ -71,7 +72,8 @@ MODELS = {
     "models.statistics": BASICS,
     "models.forecast": BASICS | {"models.statistics"},
     "models.area_rates": BASICS | {"models.statistics"},
-    "models.governance": {"models.places"},
+    "models.users": set(),
+    "models.governance": {"models.places", "models.users"},
     "models.places": BASICS | {"models.statistics", "models.area_rates"},
     "models.area_review": BASICS | {"models.places", "models.area_rates", "models.statistics"},
     "models.operations": BASICS | {"models.statistics", "models.governance", "models.places"},
@@ -86,6 +88,7 @@ MODELS = {
 GEO: dict[str, set[str]] = {"geo.layers": {"geo"}}  # the rest of geo is flat
 FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.home": set(),
+    "flows.users": {"flows.home"},
     "flows.human_log": {"flows.home"},
     "flows.run": {"flows.home"},
     "flows.evaluation": {"flows.home", "flows.run"},
@@ -103,6 +106,7 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.command": {
         *("flows.home", "flows.human_log", "flows.run", "flows.evaluation", "flows.ingest", "flows.decisions"),
         *("flows.outputs", "flows.disclosure", "flows.health", "flows.schedule", "flows.simulation", "flows.new_city"),
+        "flows.users",
     },
 }
 ALLOWED: dict[str, set[str]] = (

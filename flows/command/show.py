@@ -202,6 +202,7 @@ def chances_of(table: str) -> list[str]:
 
 def _download(home: "Home", shown: Shown, frame: "pd.DataFrame", xlsx: Path | None) -> None:
     """Print all rows as CSV, or write them to a new workbook that its owner alone can read."""
+    from flows.command.who_may import REHEARSAL
     from pipeline.privacy.private_file import write_new
     from pipeline.privacy.signed_export import NOT_GROUNDS
     from pipeline.publication.downloads import write_csv, write_workbook
@@ -212,7 +213,8 @@ def _download(home: "Home", shown: Shown, frame: "pd.DataFrame", xlsx: Path | No
         click.echo(write_csv(frame, zone), nl=False)
         return
     told = unusable_run(home.path, str(frame["run_id"].iloc[0])) if "run_id" in frame and len(frame) else None
-    notes = [note for note in (NOT_GROUNDS if shown.is_about_people else None, told) if note]
+    rehearsed = REHEARSAL.format(home=home.path) if home.is_rehearsal else None
+    notes = [note for note in (NOT_GROUNDS if shown.is_about_people else None, rehearsed, told) if note]
     made_at = frame["as_of"].max() if "as_of" in frame and len(frame) else runs(home.path)["as_of"].iloc[-1]
     write_new(xlsx, write_workbook({shown.table: frame}, zone=zone, made_at=made_at, notes=notes))
     home.progress(f"wrote {len(frame):,} rows to {xlsx}")

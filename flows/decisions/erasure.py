@@ -37,7 +37,7 @@ def preview_erasure(home: Home, person: str, *, reader: str | None, purpose: str
     """Return what `erase_person` would end and delete, in counts; logged, and nothing is changed."""
     require_purpose(reader, purpose)
     person_id = home.pseudonym_of(person)
-    with at_desk(home) as desk:
+    with home.protecting(), at_desk(home) as desk:
         desk.store.refuse_mentions({"reader": reader, "purpose": purpose})
         home.log_access("erase_preview", {"people": 1}, reader=reader, purpose=purpose)
         is_named = person != person_id and desk.store.is_named(person)
@@ -69,7 +69,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what legal ground")
     person_id = home.pseudonym_of(person)
     raw_person_id = None if person == person_id else person
-    with at_desk(home) as desk:
+    with home.protecting(), at_desk(home) as desk:
         store = desk.store
         store.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
         home.log_access("erase", {"reason": reason, "people": 1}, reader=reader, purpose=purpose)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.decisions.desk import Desk, at_desk
+from flows.decisions.desk import Desk, at_desk, refuse_unsaid
 from flows.decisions.notice_decisions import PERSON_NOTICES_OF
 from flows.decisions.person_notices import withdraw_person_notices
 from flows.home.home import Home
@@ -67,7 +67,7 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
 
 def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     """Revoke a list and all its copies permanently, and withdraw the person notices drafted to people on it."""
-    with at_desk(home) as desk:
+    with home.protecting(), at_desk(home) as desk:
         wanted = find_list(home, desk.ledger, list_id)
         event = _allowed(desk, "revoked", by, list_id, {"reason": reason})
         # If the run is no longer kept, nobody knows who is on it; rules in `notice_decisions` block its person notices.
@@ -187,6 +187,7 @@ def _allowed(desk: Desk, kind: str, by: str, list_id: str, detail: Mapping[str, 
     event = HumanEvent(kind, by, "list", list_id, desk.home.now(), detail)
     if problem := LIST.refusal(status_of(list_events(desk.ledger), list_id), event):
         raise PublicationError(f"list {list_id} cannot be {kind}: {problem}")
+    refuse_unsaid(event)
     halted = halt_of(desk.home, desk.ledger, event.at) if kind == "approved" else None
     if is_halted(split_list_id(list_id)[0], halted):
         raise PublicationError(f"list {list_id} cannot be approved. {halted}")

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from flows.decisions.desk import Desk, at_desk
+from flows.decisions.desk import Desk, at_desk, refuse_unsaid
 from flows.decisions.partners import deliver_or_log, is_withheld, notice_messages, topics_with_messages
 from flows.home.home import Home
 from flows.home.store_access import open_home_store, read_people
@@ -89,20 +90,23 @@ def do(home: Home, notice_id: str, decision: Decision, *, purpose: str | None = 
     NoticeRefusedError
         If a rule forbids the decision: the message names every reason, and nothing is recorded.
     """
-    with at_desk(home) as desk:
+    is_protecting = home.protecting() if decision.kind == "withdrawn" else nullcontext()
+    with is_protecting, at_desk(home) as desk:
         notice = find_notice(desk, notice_id, reader=decision.actor, purpose=purpose)
-        after = record(desk, notice, decision)
+        after = record(desk, notice, decision, is_by_people=True)
         topics = topics_with_messages(home, desk.store)
     deliver_or_log(home, topics)
     return after
 
 
-def record(desk: Desk, notice: Notice, decision: Decision) -> Notice:
+def record(desk: Desk, notice: Notice, decision: Decision, *, is_by_people: bool = False) -> Notice:
     """Check the rules, append the event (before the first one also the draft), and return the updated notice."""
     now, notice_id = desk.home.now(), notice.notice_id
     event = HumanEvent(decision.kind, decision.actor.strip(), "notice", notice_id, now, decision.detail).typed()
     if problems := refusals(desk, notice, event):
         raise NoticeRefusedError(f"notice {notice_id} is not {decision.kind}: {'; '.join(problems)}")
+    if is_by_people:
+        refuse_unsaid(event)
     if not notice.is_recorded:
         fields = msgspec.json.decode(fields_json(notice.fields))
         draft = {"fields": fields, "run_id": notice.run_id, "known_at": notice.known_at}

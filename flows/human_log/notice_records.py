@@ -28,12 +28,13 @@ def notices_of(ledger: Ledger) -> dict[str, Notice]:
     return notices
 
 
-def notice_page(notice: Notice, recipient: str | None = None) -> NoticePage:
-    """Render a notice with its current status, its approver and, if given, its recipient."""
+def notice_page(notice: Notice, recipient: str | None = None, *, is_rehearsal: bool = False) -> NoticePage:
+    """Render a notice with its current status, its approver and, if given, its recipient; a rehearsal says so."""
     status = notice.status
     signed = f"{status.approved_by}, {status.approved_on}" if status.approved_on else ""
     shown = {**notice.fields, "status": status.state, "approved_by": signed}
-    return render_notice({**shown, "recipient": recipient} if recipient else shown)
+    more = ({"recipient": recipient} if recipient else {}) | ({"is_rehearsal": True} if is_rehearsal else {})
+    return render_notice(shown | more)
 
 
 def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:

@@ -188,7 +188,7 @@ class Store(Protocol):
         """Return the clock time of the latest human event; None if there is none."""
 
     def log_mark(self) -> LogMark:
-        """Return the mark that the access log had reached at the last human event."""
+        """Return the mark that the access log had reached when the store was last closed."""
 
     # Messages out
 

@@ -5,6 +5,7 @@ duplicates an event. `pipeline.store.interface` describes the methods.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -46,7 +47,7 @@ class DuckDBStore(Loading, Identities):
     dedup_index : DedupIndex, optional
         Index that outlives this object, for a process that opens the store repeatedly.
     log : AccessLog, optional
-        Log of reads; every human event stores the mark that the log had reached.
+        Log of reads; every human event stores the mark that it had reached, and so does whoever closes the store.
     """
 
     def __init__(
@@ -68,8 +69,22 @@ class DuckDBStore(Loading, Identities):
         self.close()
 
     def close(self) -> None:
-        """Write everything to the file and release it."""
-        self._connection.close()
+        """Mark what was read, write everything to the file and release it."""
+        try:
+            with suppress(duckdb.Error):  # of a store that cannot be written; the next one to close it marks
+                self.mark_log()
+        finally:
+            self._connection.close()
+
+    def mark_log(self) -> None:
+        """Store the mark that the access log has reached, if it is not stored yet.
+
+        If the log lacks the last mark, it was truncated: the old mark stays as the evidence.
+        """
+        if self._log is None or (reached := self._log.mark()) == (held := self.log_mark()):
+            return
+        if self._log.holds(held):
+            self._connection.execute(query("store/human_events#keep_log_mark"), reached._asdict())
 
     def commit(
         self,
@@ -159,7 +174,7 @@ class DuckDBStore(Loading, Identities):
         return last
 
     def log_mark(self) -> LogMark:
-        """Return the mark that the access log had reached at the last human event."""
+        """Return the mark that the access log had reached when the store was last closed."""
         [row] = self._rows("store/human_events#log_mark")
         return LogMark(*row)
 
@@ -227,14 +242,13 @@ class DuckDBStore(Loading, Identities):
         """Return the row of an event after checking that it may be recorded."""
         columns = event.columns()
         self.refuse_mentions(event.words)
-        refuse_earlier(event.at, self.last_event_at(), "the last recorded event")
+        if not (self._log and self._log.is_any_time):
+            refuse_earlier(event.at, self.last_event_at(), "the last recorded event")
         return columns
 
     def _add_event(self, columns: dict[str, Any]) -> None:
         self._connection.execute(query("store/human_events#add"), columns)
-        # If the log lacks the last mark, the log was truncated: the old mark stays as the evidence.
-        if self._log and self._log.holds(self.log_mark()):
-            self._connection.execute(query("store/human_events#keep_log_mark"), self._log.mark()._asdict())
+        self.mark_log()
 
     def _check_offsets(self, first_offsets: Mapping[TopicPartition, int | None]) -> None:
         held = self.offsets() if first_offsets else {}

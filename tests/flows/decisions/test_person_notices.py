@@ -245,7 +245,8 @@ def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_dra
     lists.revoke_list(later, open_tiers(later, town_run), by=READER, reason="two incidents were recorded twice")
     assert (state(later, one), state(later, other)) == ("approved", "draft")
     second = list_id_of("person_tier", again.run_id)
-    lists.open_list(later, second, **READING)
+    for reader in (READER, "Sgt. A. Bell"):
+        lists.open_list(later, second, reader=reader, purpose="approve the list")
     handed_over = Decision("served", "Lund", {"served_at": later.now(), "manner": "in_person"})
     with pytest.raises(NoticeRefusedError, match=f"no active list .* harmspot lists approve {second}"):
         do(later, one.notice_id, handed_over, purpose="to serve it")
