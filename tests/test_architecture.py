@@ -86,8 +86,8 @@ MODELS = {
 GEO: dict[str, set[str]] = {"geo.layers": {"geo"}}  # the rest of geo is flat
 FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.home": set(),
-    "flows.human_log": {"flows.home"},
     "flows.run": {"flows.home"},
+    "flows.human_log": {"flows.home", "flows.run"},
     "flows.evaluation": {"flows.home", "flows.run"},
     "flows.ingest": {"flows.home", "flows.human_log", "flows.run"},
     "flows.decisions": {"flows.home", "flows.human_log", "flows.ingest", "flows.run"},

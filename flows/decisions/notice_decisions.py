@@ -20,8 +20,8 @@ from flows.human_log.embargoes import embargoed_cells, is_covered, with_embargoe
 from flows.human_log.ledger import Ledger, read_ledger
 from flows.human_log.list_events import list_events
 from flows.human_log.list_runs import lists_in_use
+from flows.human_log.listed_now import addressee_off
 from flows.human_log.notice_records import evidence_behind, notice_page, notices_of
-from flows.human_log.protection import protected
 from flows.run.draft_notices import reading_age_of
 from flows.run.plans import calendar_of
 from models.governance.actors import MACHINE
@@ -179,7 +179,7 @@ def _person_problems(desk: Desk, notice: Notice, event: HumanEvent, known_at: da
         problems.append(halted)
     if (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(desk.ledger), moment):
         problems.append("the person is excepted from the list of people")
-    if why := protected(desk.home, desk.store, known_at).get(notice.subject):
+    if why := addressee_off(desk.home, desk.store, notice, at=known_at):
         problems.append(f"the person is known to be {why}; the next run withdraws it")
     if event.kind != "reviewed":
         problems += _list_problems(desk, notice, moment)
