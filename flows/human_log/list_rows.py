@@ -91,9 +91,11 @@ def ask_list(
     reader: str | None,
     purpose: str | None,
     store: Store | None = None,
+    person_id: str | None = None,
 ) -> AskedRows:
-    """Return the rows of a table of people by whether they still stand; parameters as of `read_list`."""
+    """Return the rows of a table, or of one person in it, by whether they still stand; parameters as `read_list`."""
     rows = published_list(home, ledger, table, run_id, reader=reader, purpose=purpose)
+    rows = rows if person_id is None else rows[rows["person_id"].eq(person_id)]
     list_name = table if table in LISTS else OF_LIST.get(table)
     if list_name is None or rows.empty:
         return AskedRows(rows, rows.iloc[:0], pd.Series(dtype="str"))

@@ -7,7 +7,7 @@ people now; no other module says what takes somebody off. Erased people are left
 (`Ledger.erased_people`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,17 +63,30 @@ def why_off(
     return still_listed.why_off(list_name, entries, now)
 
 
-def addressee_off(home: Home, store: Store, notice: Notice, *, at: datetime | None = None) -> str:
-    """Return why a notice to a person must not reach the person; empty if it may.
+def addressees_off(
+    home: Home, store: Store, notices: Iterable[Notice], *, at: datetime | None = None
+) -> dict[str, str]:
+    """Return by notice_id why notices to people must not reach them; notices that may are left out.
 
     A letter goes to whom a run now would keep on the list of people, by gates, routes, holds and the term. That the
     person is on the list of the latest run is for each run to see to: it withdraws the letters to others.
     """
-    if (latest := latest_usable(home.path)) is None:
-        return ""
     kept = runs(home.path)["run_id"].tolist()
-    entry = pd.DataFrame({"person_id": [notice.subject], "tier": ["warn"]})
-    return str(why_off(home, store, LETTERS, entry, notice.run_id if notice.run_id in kept else latest, at=at).iloc[0])
+    letters = pd.DataFrame(
+        [
+            (
+                notice.notice_id,
+                notice.subject,
+                "warn",
+                notice.run_id if notice.run_id in kept else latest_usable(home.path),
+            )
+            for notice in notices
+            if notice.kind.is_to_person
+        ],
+        columns=["notice_id", "person_id", "tier", "run_id"],
+    ).set_index("notice_id")
+    asked = [why_off(home, store, LETTERS, rows, str(run_id), at=at) for run_id, rows in letters.groupby("run_id")]
+    return {str(notice_id): why for each in asked for notice_id, why in each.items() if why}
 
 
 def decided(
@@ -88,7 +101,7 @@ def decided(
 ) -> Decided:
     """Return what the rules of a run say now of some people; parameters as of `why_off`.
 
-    With `is_chance_sure` nobody is off for want of a chance: the one of a person whom the run did not list is not asked.
+    With `is_chance_sure` whoever the run did not list has every chance, and is off for other reasons alone.
     """
     settings, run = home.settings, runs(home.path).set_index("run_id").loc[run_id]
     known_at = at or store.latest_known_at(home.now())

@@ -14,7 +14,7 @@ import pandas as pd
 from models.people_lists import lists, rules
 from models.people_lists.assess import Held, PreviousPeople, decide_people, hold_against
 from models.people_scores.config import PeopleConfig
-from models.people_scores.scoring import at_risk_people
+from models.people_scores.scoring import UNSCORED, at_risk_people
 
 ENDED = "executed or recalled"  # of a warrant
 # What is said of an entry of a list where no gate and no hold takes it off.
@@ -107,6 +107,19 @@ def why_off(list_name: str, entries: pd.DataFrame, now: Decided) -> pd.Series:
         outstanding = pd.concat([now.held.live, now.held.returned])["warrant_id"]
         why = why.mask(own["gate"].eq("passed") & ~entries["warrant_id"].isin(outstanding), ENDED)
     return pd.Series(np.where(is_on, "", why), index=entries.index, dtype="str")
+
+
+def is_gated(person_id: str, now: Decided) -> bool:
+    """Return whether a gate holds the person now; nobody of whom nothing is known passes one."""
+    return not now.decisions["gate"].reindex([person_id]).eq("passed").all()
+
+
+def decision_now(person_id: str, now: Decided, config: PeopleConfig) -> pd.DataFrame:
+    """Return what `lists.decision` does of a person whom a gate or a hold keeps off lists now; no row of others."""
+    holding = {rule.name for rule in (*rules.GATES, *rules.HOLDS)}
+    is_held = now.decisions["gate_rule"].isin(holding) | now.decisions["tier_rule"].isin(holding)
+    unscored = now.decisions[is_held].assign(**UNSCORED, exposure_days=np.nan)
+    return lists.decision(person_id, unscored, now.held.evidence, config)
 
 
 def in_words(entries: pd.DataFrame, why: pd.Series) -> str:

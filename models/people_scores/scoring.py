@@ -68,7 +68,7 @@ def score_people(
     priors = fit_priors(offending.whole, mean_factors(at_risk_evidence), days.to_numpy()) if days.any() else []
     is_scored = (people["has_harm"] & people["has_exposure"]).to_numpy()
     if not is_scored.any():
-        return Scoring(people.assign(**_UNSCORED), 0.0, people.index[:0], 0, offending, priors, _NO_RATES, None, None)
+        return Scoring(people.assign(**UNSCORED), 0.0, people.index[:0], 0, offending, priors, _NO_RATES, None, None)
     rates = posterior_rates(offending, priors, exposure.to_numpy())
     harm = rates.shape / rates.rate @ rates.by_axis(len(AXES))
     scored = rates.rows(is_scored)
@@ -118,7 +118,7 @@ def places(config: PeopleConfig, scored: int) -> int:
 
 
 _NO_RATES = Rates(np.empty((0, 0)), np.empty((0, 0)), np.empty(0), np.empty(0, dtype=int))
-_UNSCORED = {
+UNSCORED = {
     **dict.fromkeys(("p_top_k", "p_top_k_fixed_weights", "score", "rank", "rank_lo", "rank_hi"), np.nan),
     **dict.fromkeys(("harm_per_day", "harm_per_day_lo", "harm_per_day_hi", "events_per_day"), np.nan),
     **dict.fromkeys((*(f"share_{i}" for i in range(len(AXES))), "is_pareto"), np.nan),
