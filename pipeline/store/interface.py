@@ -21,6 +21,7 @@ from pipeline.loading.file_loading import CheckPlaces
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.privacy.access_log import LogMark
+from pipeline.privacy.keys import Key
 from pipeline.store.human_events import HumanEvent
 
 # Called within a transaction with what its rows can be read through; returns more messages.
@@ -225,6 +226,15 @@ class Store(Protocol):
         -------
         int
             Number of dead letters whose payload was deleted.
+        """
+
+    def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
+        """Replace the store's file at `path` by a compact copy, which holds nothing that was deleted.
+
+        Raises
+        ------
+        StoreBusyError
+            The copy is in place, and another process held it for longer than `wait_s`.
         """
 
     def refuse_mentions(self, words: Mapping[str, str | None]) -> None:

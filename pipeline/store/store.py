@@ -28,7 +28,7 @@ from pipeline.sources.registry import recreated_topic
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
-from pipeline.store.store_file import attach_store
+from pipeline.store.store_file import attach_store, rewrite
 
 _EVIDENCE = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
 
@@ -141,8 +141,11 @@ class DuckDBStore(Loading, Identities):
             self._connection.execute(query("store/identities#bury"), buried)
             self._connection.execute(query("store/identities#add_tombstone"), buried)
             self._add_event(columns)
-        self._connection.execute("CHECKPOINT store")
         return emptied
+
+    def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
+        """Replace the store's file by a compact copy, which holds nothing that was deleted."""
+        rewrite(self._connection, path, key, wait_s=wait_s, progress=self._progress)
 
     def human_events(self) -> pd.DataFrame:
         """Return the human events in recording order: sequence, event_id, kind, actor, subject_kind, … detail."""

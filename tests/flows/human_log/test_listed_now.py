@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from flows.command import cli
 from flows.decisions import lists
+from flows.decisions.erasure import erase_person
 from flows.decisions.list_effects import register_effect
 from flows.decisions.list_exports import export_list, verify_export
 from flows.decisions.notice_decisions import (
@@ -24,6 +25,7 @@ from flows.decisions.notice_decisions import (
     standing_notices,
 )
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_rows import ask_list, read_list
 from flows.ingest.ingest import load_file
@@ -321,3 +323,28 @@ def test_no_letter_is_shown_printed_or_served_to_somebody_who_is_off_and_a_breac
     assert isinstance(result.exception, NoticeRefusedError) and not pdf.exists()
     with pytest.raises(NoticeRefusedError, match="known to be under 18; the next run withdraws it"):
         do(own.home, off["child"], Decision("reviewed", "Sgt. A. Bell", {"reason": WHY}), purpose="review")
+
+
+def test_after_an_erasure_no_read_act_or_publication_has_the_person_or_the_letter(own: Force) -> None:
+    home, who = own.home, own.person("ended")
+    [draft] = [notice for notice in all_notices(home, ["person"], **READING) if notice.subject == who]
+    open_notice(home, draft.notice_id, **READING)
+    erase_person(home, "P-ended", reader="Records", purpose="right to erasure", reason="court order seven")
+    assert who not in {notice.subject for notice in all_notices(home, ["person"], **READING)}
+    for act in (
+        lambda: open_notice(home, draft.notice_id, **READING),
+        lambda: do(
+            home, draft.notice_id, Decision("represented", "Bell", {"reason": WHY, "by": "person"}), purpose="x"
+        ),
+    ):
+        with pytest.raises(NoticeRefusedError, match="neither a draft of the latest run nor a notice"):
+            act()
+    for table in (*LISTS, "person_notice", "person_notice_state", "person_change", "tier_term"):
+        assert who not in set(read_people(home, table, own.run_id)["person_id"]), table
+    with open_home_store(home) as store:
+        [size] = store._connection.execute(
+            "SELECT free_blocks FROM pragma_database_size() WHERE database_name = 'store'"
+        ).fetchall()
+    assert size == (0,), "the store's file was written anew"
+    with pytest.raises(PublicationError, match="no person with that id"):
+        read_person(home, "P-ended", None, **READING)
