@@ -255,7 +255,9 @@ def read_table(
         from flows.human_log.list_rows import read_list
 
         with open_home_store(home) as store:  # held until the rows are read: nobody is excepted in between
-            rows = read_list(home, ledger_of(home, store), shown.table, run_id, reader=reader, purpose=purpose)
+            rows = read_list(
+                home, ledger_of(home, store), shown.table, run_id, reader=reader, purpose=purpose, store=store
+            )
     if shown.table.endswith("_notice"):
         from flows.decisions.notice_decisions import marked
 

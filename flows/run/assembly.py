@@ -163,6 +163,11 @@ def local_clock(as_of: datetime, settings: Settings) -> dict[str, Any]:
     }
 
 
+def local_zone_clock(as_of: datetime, settings: Settings) -> pd.Timestamp:
+    """Return as_of in the force's zone, as the models of people take it."""
+    return pd.Timestamp(as_of.astimezone(settings.force.zone))
+
+
 def place_incidents(
     connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame, as_of: datetime, settings: Settings
 ) -> None:
@@ -184,6 +189,14 @@ def place_snapshot(connection: duckdb.DuckDBPyConnection, geography: Map, as_of:
     placed = pd.concat([points, place_points(points, geography.areas, geography.grid)], axis=1).astype(POINT_TYPES)
     _create(connection, "point_placed", placed)
     execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **local_clock(as_of, settings))
+
+
+def place_nothing(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Add an empty `point_placed` instead of `place_incidents`; return no cells, as `people_frames` takes them."""
+    columns = {"lon": "float", "lat": "float", **POINT_TYPES}
+    nothing = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    _create(connection, "point_placed", nothing)
+    return nothing[["cell_ix", "cell_iy"]]
 
 
 def area_names_of(connection: duckdb.DuckDBPyConnection, areas: pd.DataFrame) -> None:
@@ -211,13 +224,14 @@ def place_frames(
             history_days=settings.forecast.history_days,
             discoveries=list(settings.places.discoveries),
         ),
-        market_reports=query(
-            connection,
-            "market_report",
-            time_zone=settings.force.time_zone,
-            window_days=7 * settings.markets.window_weeks,
-        ),
+        market_reports=market_reports(connection, settings),
     )
+
+
+def market_reports(connection: duckdb.DuckDBPyConnection, settings: Settings) -> pd.DataFrame:
+    """Return the reports that can indicate a street market; call `place_incidents` on the connection first."""
+    window_days = 7 * settings.markets.window_weeks
+    return query(connection, "market_report", time_zone=settings.force.time_zone, window_days=window_days)
 
 
 def area_events(connection: duckdb.DuckDBPyConnection, settings: Settings) -> pd.DataFrame:

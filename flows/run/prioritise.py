@@ -27,6 +27,8 @@ from flows.run.assembly import (
     PlaceFrames,
     earliest,
     group_shares,
+    local_zone_clock,
+    market_reports,
     people_frames,
     place_frames,
     place_incidents,
@@ -132,7 +134,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         pile_cells = pile_table(piles, forecast, geography, settings)
         forecast = with_pile_mark(forecast, pile_cells)
         hotspots = call(find_places_of_harm, frames, geography, codebook, settings, previous, left_out(pile_cells))
-        found = call(find_street_markets, frames, geography, settings)
+        found = call(find_street_markets, frames.market_reports, geography, settings)
         markets = shown_markets(found, geography, hidden)
         persons = call(people_frames, snapshot.connection, flagrant_cells(found), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
@@ -351,13 +353,13 @@ def find_places_of_harm(
     return find_hotspots(cells, geography.grid, previous=before)
 
 
-def find_street_markets(frames: PlaceFrames, geography: Map, settings: Settings) -> Markets:
-    """Return the street markets of the last weeks."""
+def find_street_markets(market_reports: pd.DataFrame, geography: Map, settings: Settings) -> Markets:
+    """Return the street markets of the last weeks, from the reports of `PlaceFrames`."""
     cells = geography.cells[["cell_ix", "cell_iy", "area_id"]]
     is_visible = visibility(
         cells, geography.grid, geography.points_of_interest, distance_m=settings.markets.visibility_distance_m
     )
-    return rank_markets(frames.market_reports, cells.assign(is_visible=is_visible), config=settings.markets)
+    return rank_markets(market_reports, cells.assign(is_visible=is_visible), config=settings.markets)
 
 
 def withheld_ground(identity: RunIdentity) -> Boxes | None:
@@ -384,9 +386,7 @@ def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
     known_at, since = run["known_at"].to_pydatetime(), earliest(as_of, settings)
     with open_home_snapshot(home, as_of, known_at=known_at, since=since) as snapshot:
         place_incidents(snapshot.connection, geography, codebook, as_of, settings)
-        markets = find_street_markets(
-            place_frames(snapshot.connection, geography, as_of, settings), geography, settings
-        )
+        markets = find_street_markets(market_reports(snapshot.connection, settings), geography, settings)
         persons = people_frames(snapshot.connection, flagrant_cells(markets), as_of, settings)
     return assess_everybody(persons, codebook, as_of, settings, previous)
 
@@ -402,7 +402,7 @@ def assess_everybody(
         frames.warrants,
         frames.actions,
         codebook,
-        as_of=pd.Timestamp(as_of.astimezone(settings.force.zone)),
+        as_of=local_zone_clock(as_of, settings),
         config=settings.people,
         seed=settings.seed,
         previous=PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None,
