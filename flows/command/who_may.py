@@ -57,7 +57,7 @@ def marking_reads(home: "Home") -> Iterator[None]:
         yield
     except HarmspotError as error:
         if home.session is not None and not isinstance(error, AccessError):  # those are logged
-            _log_refusal(home, error)
+            _log_refusal(home, home.session.user_id, error)
         raise
     finally:
         if _size_of(log) != before and home.store.exists():
@@ -115,11 +115,11 @@ def _rehearsed(context: click.Context, home: "Home", options: dict[str, Any], *,
 REHEARSAL = "REHEARSAL: home {home} has invented people, and names are typed; nothing in it may be used"
 
 
-def _log_refusal(home: "Home", error: Exception) -> None:
+def _log_refusal(home: "Home", user_id: str, error: Exception) -> None:
     """Log which verb was refused by which kind of rule; the message itself may tell too much."""
     detail = {"verb": verb_of(click.get_current_context()), "why": type(error).__name__}
     with home.protecting(), suppress(HarmspotError):
-        home.log_access("refused", detail, reader=home.session and home.session.user_id, purpose="a rule refused it")
+        home.log_access("refused", detail, reader=user_id, purpose="a rule refused it")
 
 
 def _size_of(path: Path) -> int:
@@ -164,8 +164,8 @@ def _let_in(home: "Home", verbs: list[str], options: Mapping[str, Any]) -> "Sess
     if not has_users:
         raise AccessError(
             f"home {home.path} has no users, and people are read and decided on by users. The first administrator, "
-            f"with the home's key: harmspot --home {home.path} users add NAME --role administrator. (In rehearsals, init "
-            "--rehearsal, names are typed instead: --by or --reader, with --purpose.)"
+            f"with the home's key: harmspot --home {home.path} users add NAME --role administrator. (In "
+            "rehearsals, init --rehearsal, names are typed instead: --by or --reader, with --purpose.)"
         )
     token = read_token(home)
     if token is None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pipeline.complete_file import completed
 from pipeline.database import Connection, attach, query, reused, transaction
@@ -82,7 +83,7 @@ class Users:
     def _tokens(self) -> list[Token]:
         return [Token(*row) for row in self._rows("tokens")]
 
-    def _rows(self, name: str) -> list[tuple[object, ...]]:
+    def _rows(self, name: str) -> list[tuple[Any, ...]]:
         if not self.path.exists():
             return []
         with self._attached(read_only=True) as connection:

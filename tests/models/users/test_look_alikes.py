@@ -69,7 +69,8 @@ def test_names_of_all_scripts_are_names(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a b", "fine", "fine Fine", "- -", "... ...", "1 2 3", "\u200b\u200b \u2800", "x y z", "a. b.", "a b c d e", "aa aaa", "xx yyy", "ok OK ok",
+    ["", "a b", "fine", "fine Fine", "- -", "... ...", "1 2 3", "\u200b\u200b \u2800", "x y z", "a. b.",
+     "a b c d e", "aa aaa", "xx yyy", "ok OK ok",
      "？！ ？！", "evidence\u200b ev\u200bidence", "case 12", "\u3164\u3164 \u115f\u115f"],
 )  # fmt: skip
 def test_what_says_nothing(text: str) -> None:
