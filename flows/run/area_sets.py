@@ -266,14 +266,13 @@ def _set_measures(
     notes = [f"{where}: {note}" for note in area_notes(areas, of_set.note)]
     return [
         (f"outside_areas_{name}", outside, "incidents", is_far_out,
-         f"incidents outside every area of {where}; they are not ranked there"),
+         f"incidents at points outside every area of {where}; they are not ranked there"),
         (f"not_in_set_{name}", placed["unknown_area_count"], "incidents", False,
          f"incidents known by an area of another set alone; they are not ranked in {where}"),
         (f"area_only_{name}", placed["area_only_count"], "incidents", False,
          f"incidents known by an area of {where} alone; they count in no other set"),
         (f"staffing_assumed_{name}", assumed, "areas", assumed > 0,
-         f"areas of {where} whose officer hours are not reported: those of the main set, "
-         "split equally over the areas in each"),
+         f"officer hours of {where} are not reported: those of the main set, split equally over the areas in each"),
         cover_measure(frames.officer_hours, f"staffing_partial_{name}", f" of {where}"),
         missing_days_measure(frames.officer_hours, f"staffing_days_missing_{name}", f"any area of {where}"),
         *([(f"list_holds_all_{name}", float(len(areas)), "areas", True,

@@ -6,7 +6,7 @@ import pytest
 from shapely import box
 
 from flows.run.assembly import Map
-from flows.run.quality import map_repairs, repair_lines, repair_measures
+from flows.run.quality import _way_out, area_notes, map_repairs, repair_lines, repair_measures
 from geo.cells import Grid
 
 CRS = "EPSG:32618"
@@ -64,3 +64,30 @@ def test_areas_joined_from_several_features_are_named_with_their_number() -> Non
 @pytest.mark.parametrize("share", [0.99, 1.0])
 def test_one_in_a_hundred_is_still_small(share: float) -> None:
     assert [name for name, *_ in repair_measures(areas(a=100 * share))] == ["areas_repaired"]
+
+
+def test_areas_that_overlap_are_named_the_one_that_counts_first() -> None:
+    shapes = {"a@1": box(0, 0, 2, 2), "b@1": box(1, 0, 3, 2)}
+    overlapping = gpd.GeoDataFrame(
+        {"area_id": list(shapes), "area_name": ["District 12", "Hill"]}, geometry=list(shapes.values()), crs=CRS
+    )
+    assert area_notes(overlapping, "A grid.") == [
+        "A grid.",
+        "Areas overlap; an incident in both counts for the one named first: District 12 and Hill",
+    ]
+    assert area_notes(overlapping.iloc[:1], None) == []
+
+
+@pytest.mark.parametrize(
+    ("measure", "said"),
+    [
+        ("address_piles", "show piles"),
+        ("address_piles_passed_over", "visits.allowed_addresses"),
+        ("list_holds_all_beat", "force.areas.further"),
+        ("staffing_assumed_beat", "load staffing"),
+        ("duplicates", None),
+        ("address", None),
+    ],
+)
+def test_what_an_analyst_can_do_about_a_measure_also_of_a_further_set(measure: str, said: str | None) -> None:
+    assert _way_out(measure) is None if said is None else said in str(_way_out(measure))
