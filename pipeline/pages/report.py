@@ -120,7 +120,8 @@ def render_report(
     evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
     recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}
     quality = tables["data_quality"]
-    quality = quality.assign(detail=quality["detail"].map(partial(_with_names, names=_names_of(packed))))
+    in_words = partial(_with_names, names=_names_of(packed), ids=_ids(packed))
+    quality = quality.assign(detail=quality["detail"].map(in_words))
     drawing = draw_map({name: layer if layer is None else _called(layer, catalogue) for name, layer in shapes.items()})
     today = places_today(tables["visit_plan"], tables["cell_forecast"], zone, link, catalogue, shifts or {})
     asked = answered(tables["offence_ranking"], ranking["area_id"])
@@ -269,15 +270,21 @@ def _names_of(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     forecast, areas = tables["cell_forecast"], [tables["area_ranking"], tables["area_set_ranking"]]
     places = dict(zip(forecast["cell_id"], forecast["place"], strict=True)) if "place" in forecast else {}
     named = [zip(frame["area_id"], frame["area_name"], strict=True) for frame in areas]
-    return {str(key): name for key, name in (*places.items(), *named[0], *named[1]) if isinstance(name, str)}
+    return {
+        str(key): area_label(name) for key, name in (*places.items(), *named[0], *named[1]) if isinstance(name, str)
+    }
 
 
-def _with_names(text: str | None, names: Mapping[str, str]) -> str | None:
+def _with_names(text: str | None, names: Mapping[str, str], ids: re.Pattern[str]) -> str | None:
     """Return a text with the names of the squares and areas that it names by id."""
-    return (
-        re.sub(r"EPSG:[\d:-]*\d|[^\s,;:()]+@[^\s,;:()]+", lambda found: names.get(found[0], found[0]), text or "")
-        or text
-    )
+    return ids.sub(lambda found: names.get(found[0], found[0]), text) if isinstance(text, str) else text
+
+
+def _ids(tables: Mapping[str, pd.DataFrame]) -> re.Pattern[str]:
+    """Return what the ids of squares look like, and the ids of areas."""
+    areas = {str(area_id) for name in ("area_ranking", "area_set_ranking") for area_id in tables[name]["area_id"]}
+    longest_first = sorted(map(re.escape, areas), key=lambda area_id: (-len(area_id), area_id))
+    return re.compile("|".join([r"EPSG:[\d:-]*\d", *(rf"(?<!\w){area_id}(?!\w)" for area_id in longest_first)]))
 
 
 def _near_list(checks: pd.DataFrame) -> str | None:
