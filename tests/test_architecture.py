@@ -53,7 +53,8 @@ PIPELINE = {
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
     "pipeline.records": SHARED | {"pipeline.mapped", "pipeline.files", "pipeline.events", "pipeline.privacy"},
-    "pipeline.loading": SHARED | {"pipeline.events", "pipeline.files", "pipeline.mapped", "pipeline.records"},
+    "pipeline.loading": SHARED
+    | {"pipeline.events", "pipeline.files", "pipeline.mapped", "pipeline.records", "pipeline.privacy"},
     "pipeline.store": SHARED
     | {
         "pipeline.events",
