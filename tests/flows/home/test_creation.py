@@ -19,7 +19,7 @@ from tests.town import write_quick_town
 
 AS_OF = date(2026, 3, 1)
 CLOCK = "2026-03-01T12:00:00Z"
-READ = ("show", "warrants", "--purpose", "test", "--reader", "R. Eader")
+READ = ("show", "warrants", "--purpose", "a test reads", "--reader", "R. Eader")
 RUN = ("run", "--without-prefect", "--as-of", str(AS_OF), "--json")
 # What is made first, by command; a kill within milliseconds of its appearance is the most likely to do harm.
 MADE = {
