@@ -205,7 +205,7 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
       harmspot --home town audit erase P000123 --yes --reason "court order 7, records sealed" \\
           --purpose "right to erasure" --reader "Records, M. Ito"
     """
-    from flows.decisions.erasure import erase_person, preview_erasure
+    from flows.decisions.erasure import OUT_OF_REACH, erase_person, preview_erasure
 
     if not is_sure:
         if not is_terminal():
@@ -231,6 +231,9 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
         f"{outcome}: {done.revoked_lists} active lists revoked, "
         f"{done.emptied_letters} dead letters emptied; later runs exclude the person, whatever their clocks"
     )
+    click.echo("Not reached, and left to you:")
+    for place in OUT_OF_REACH:
+        click.echo(f"  {place}")
 
 
 def is_terminal() -> bool:

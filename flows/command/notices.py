@@ -64,11 +64,11 @@ def list_(
     """
     import pandas as pd
 
-    from flows.decisions.notice_decisions import all_notices, live_rival, superseded_by
+    from flows.decisions.notice_decisions import live_rival, standing_notices, superseded_by
     from models.governance.notice_kinds import KINDS
 
     kinds = [kind.name for kind in KINDS.values() if people or not kind.is_to_person]
-    found = all_notices(home, kinds, reader=reader, purpose=purpose)
+    found = standing_notices(home, kinds, reader=reader, purpose=purpose)
     today = home.today()
     chosen = [notice for notice in found if state in (None, notice.status.state)]
     listed = pd.DataFrame([_row(notice, superseded_by(notice, found, today)) for notice in chosen], columns=COLUMNS)
@@ -106,7 +106,8 @@ def show(
     """Print NOTICE with its records and history, and record that --reader opened it.
 
     The reviewer and the approver must have opened it. Notices to people need --purpose and --reader. --pdf and --html
-    write a new file that only its owner can read.
+    write a new file that only its owner can read. A notice whose person must not be addressed by what is known now is
+    neither shown nor written.
 
     \b
     Examples:

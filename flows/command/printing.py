@@ -11,7 +11,7 @@ import click
 
 from flows.home.rows import json_value, to_json_rows
 from pipeline.local_time import local_text
-from pipeline.terminal_text import inert
+from pipeline.terminal_text import inert, inert_in_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -246,7 +246,7 @@ def print_object(content: Any, lines: list[str], *, as_json: bool) -> None:
 
 def print_json(content: Any) -> None:
     """Print JSON-ready content."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    click.echo(inert_in_json(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
 def say_unusable(home: "Home", run_id: str | None) -> None:

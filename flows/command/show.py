@@ -255,7 +255,9 @@ def read_table(
         from flows.human_log.list_rows import read_list
 
         with open_home_store(home) as store:  # held until the rows are read: nobody is excepted in between
-            rows = read_list(home, ledger_of(home, store), shown.table, run_id, reader=reader, purpose=purpose)
+            rows = read_list(
+                home, ledger_of(home, store), shown.table, run_id, reader=reader, purpose=purpose, store=store
+            )
     if shown.table.endswith("_notice"):
         from flows.decisions.notice_decisions import marked
 
@@ -264,6 +266,8 @@ def read_table(
 
 
 def _in_rank_order(rows: "pd.DataFrame") -> "pd.DataFrame":
+    if "focus_rank" in rows:
+        return rows.sort_values(["area_name", "area_id", "focus_rank", "offence_code"], ignore_index=True)
     ascending = {"rank": True, "position": True, "forecast_as_of": False}  # latest forecast first
     by = [column for column in ascending if column in rows.columns]
     return rows.sort_values(by, ascending=[ascending[column] for column in by], ignore_index=True) if by else rows

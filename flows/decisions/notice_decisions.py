@@ -3,6 +3,7 @@
 `do` is the whole of a decision, and `refusals` is everything that can forbid one.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_store, read_people
 from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import embargoed_cells, is_covered, with_embargoes
-from flows.human_log.ledger import Ledger, read_ledger
+from flows.human_log.ledger import Ledger, ledger_of, read_ledger
 from flows.human_log.list_events import list_events
 from flows.human_log.list_runs import lists_in_use
+from flows.human_log.listed_now import addressees_off
 from flows.human_log.notice_records import evidence_behind, notice_page, notices_of
-from flows.human_log.protection import protected
 from flows.run.draft_notices import reading_age_of
 from flows.run.plans import calendar_of
 from models.governance.actors import MACHINE
@@ -70,7 +71,7 @@ def open_notice(home: Home, notice_id: str, *, reader: str | None, purpose: str 
     Raises
     ------
     NoticeRefusedError
-        If no notice has that id, or it is on hold.
+        If no notice has that id, it is on hold, or its person must not be addressed by what is known now.
     """
     if not reader:
         with open_home_store(home) as store:
@@ -154,6 +155,11 @@ def _shown_notice(desk: Desk, notice_id: str, *, reader: str | None, purpose: st
     notice = find_notice(desk, notice_id, reader=reader, purpose=purpose)
     if is_withheld(desk, notice):
         raise NoticeRefusedError(f"notice {notice_id} is not shown: {ON_HOLD}")
+    if why := _off_because(desk, notice):
+        raise NoticeRefusedError(
+            f"notice {notice_id} is not shown: {why}. Withdraw it if it is open: harmspot notices withdraw; what was "
+            "done with it: harmspot show person-notice-states"
+        )
     return notice
 
 
@@ -183,11 +189,17 @@ def _person_problems(desk: Desk, notice: Notice, event: HumanEvent, known_at: da
         problems.append(halted)
     if (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(desk.ledger), moment):
         problems.append("the person is excepted from the list of people")
-    if why := protected(desk.home, desk.store, known_at).get(notice.subject):
-        problems.append(f"the person is known to be {why}; the next run withdraws it")
+    if why := _off_because(desk, notice, at=known_at):
+        problems.append(f"{why}; the next run withdraws it")
     if event.kind != "reviewed":
         problems += _list_problems(desk, notice, moment)
     return problems
+
+
+def _off_because(desk: Desk, notice: Notice, at: datetime | None = None) -> str:
+    """Return why the person of a notice must not be addressed by what is known now; empty if it may be handed over."""
+    why = addressees_off(desk.home, desk.store, [notice], at=at).get(notice.notice_id)
+    return f"the person is known to be {why}" if why else ""
 
 
 def _list_problems(desk: Desk, notice: Notice, moment: datetime) -> list[str]:
@@ -237,7 +249,8 @@ def all_notices(
 ) -> list[Notice]:
     """Return the drafts of the latest run and every opened notice, of the given kinds, newest first; none on hold.
 
-    `ledger` is that of a desk; without it, it is read from the home.
+    Whether their people stand is not asked: whoever shows them calls `standing_notices`. `ledger` is that of a desk;
+    without it, it is read from the home.
     """
     ledger = ledger or read_ledger(home)
     found = notices_of(ledger)
@@ -249,6 +262,21 @@ def all_notices(
         if notice.kind.name in kinds and (notice.kind.is_to_person or not is_covered(cells, notice.subject, size_m))
     ]
     return sorted(chosen, key=lambda n: (-n.fields["written_on"].toordinal(), n.kind.name, n.notice_id))
+
+
+def standing_notices(
+    home: Home, kinds: Sequence[str], *, reader: str | None = None, purpose: str | None = None
+) -> list[Notice]:
+    """Return `all_notices` but for those not yet served to people who must not be addressed by what is known now."""
+    with open_home_store(home) as store:
+        ledger = ledger_of(home, store)
+        found = all_notices(home, kinds, reader=reader, purpose=purpose, ledger=ledger)
+        unserved = [notice for notice in found if notice.is_open and notice.status.served_on is None]
+        off = addressees_off(home, store, unserved)
+    if off:
+        counts = ", ".join(f"{count} {why}" for why, count in sorted(Counter(off.values()).items()))
+        home.progress(f"{len(off)} notices are left out: those they are to are now known to be: {counts}")
+    return [notice for notice in found if notice.notice_id not in off]
 
 
 def live_rival(notice: Notice, others: Iterable[Notice], on: date) -> str | None:
@@ -269,7 +297,7 @@ def marked(
     home: Home, rows: pd.DataFrame, kind: str, *, reader: str | None = None, purpose: str | None = None
 ) -> pd.DataFrame:
     """Return rows of the table of a kind of notice with the current `state` and `superseded_by`."""
-    known = all_notices(home, [kind], reader=reader, purpose=purpose)
+    known = standing_notices(home, [kind], reader=reader, purpose=purpose)
     by_id = {notice.notice_id: notice for notice in known}
     drafts = [by_id.get(notice.notice_id, notice) for notice in _notices(home, rows)]
     states = pd.array([draft.status.state for draft in drafts], dtype="str")

@@ -25,6 +25,7 @@ from pipeline.privacy.keys import Key, create_key, load_key
 from pipeline.privacy.pii_guard import PSEUDONYM
 from pipeline.privacy.pii_scan import may_name_somebody, refuse_pseudonyms
 from pipeline.privacy.pseudonyms import Pseudonymiser
+from pipeline.privacy.short_ids import short_id
 from pipeline.store.store import open_store
 from pipeline.terminal_text import inert
 from pipeline.users.session import Session
@@ -80,6 +81,10 @@ class Home:
     def pseudonym_of(self, person: str) -> str:
         """Return the pseudonym of a person given as a pseudonym or as the force's own id."""
         return person if re.fullmatch(PSEUDONYM, person) else Pseudonymiser(self.key.pseudonym)(person)
+
+    def short_id(self, source_id: str) -> str:
+        """Return the keyed short id of a source's own id of an incident or warrant."""
+        return short_id(source_id, self.key.ids)
 
     def refuse_mentions(self, words: Mapping[str, str | None]) -> None:
         """Raise PersonMentionedError if a text names a person; the store must not be open.

@@ -32,6 +32,7 @@ from models.places.ranking import PlacesConfig
 from pipeline.errors import SettingsError
 from pipeline.map_link import check_map_link
 from pipeline.messages.partners import Partner
+from pipeline.privacy.short_ids import SOURCE_IDS
 from pipeline.sources.registry import is_source_name, settings_type
 from pipeline.typed_sections import Sections, build_typed, checked_keys
 
@@ -101,8 +102,8 @@ class AreaFile:
 
     @property
     def deciding(self) -> dict[str, Any]:
-        """What decides the content of a run, besides the content of the file; what the main set is called does not."""
-        names = [field.name for field in dataclasses.fields(self) if field.name not in ("path", "set", "further")]
+        """What decides the content of a run, besides the content of the files."""
+        names = [field.name for field in dataclasses.fields(self) if field.name not in ("path", "further")]
         return {name: getattr(self, name) for name in names}
 
 
@@ -247,13 +248,16 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class PublicationSettings:
-    """The number of runs kept and the days for which their rows may be used."""
+    """The number of runs kept, the days for which their rows may be used, and what becomes of sources' ids."""
 
     history_runs: int
     valid_days: int
     people_valid_days: int
+    source_ids: str
 
     def __post_init__(self) -> None:
+        if self.source_ids not in SOURCE_IDS:
+            raise SettingsError(f"publication.source_ids={self.source_ids!r}: expected one of {', '.join(SOURCE_IDS)}")
         _require_from("publication", self, history_runs=1, valid_days=1, people_valid_days=1)
 
 

@@ -19,7 +19,10 @@ def open_home_store(home: Home) -> Store:
     """Open the home's store as its single writer and return it; refuse settings of another force."""
     wait_s = home.settings.store.wait_s
     home.refuse_other_force()
-    return open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
+    store = open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
+    if home.settings.publication.source_ids == "keyed":
+        store.key_ids()  # of what came in before the settings said so
+    return store
 
 
 def mark_reads(home: Home) -> None:

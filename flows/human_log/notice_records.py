@@ -16,7 +16,7 @@ from pipeline.publication.tables import read_tables
 
 
 def notices_of(ledger: Ledger) -> dict[str, Notice]:
-    """Return every opened notice with its events, by id."""
+    """Return every opened notice with its events, by id; none to people who were erased."""
     notices: dict[str, Notice] = {}
     for event in ledger.about("notice"):  # a few a day
         if event.kind == "drafted":
@@ -25,7 +25,8 @@ def notices_of(ledger: Ledger) -> dict[str, Notice]:
             notices.setdefault(event.subject, Notice(fields, ledger.zone, **origin, is_recorded=True))
         elif event.subject in notices:
             notices[event.subject] = notices[event.subject].plus(event)
-    return notices
+    erased = set(ledger.erased_people)
+    return {notice_id: notice for notice_id, notice in notices.items() if notice.subject not in erased}
 
 
 def notice_page(notice: Notice, recipient: str | None = None, *, is_rehearsal: bool = False) -> NoticePage:

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline.events.codebook import read_codebook
 from pipeline.events.decoder import Decoder
 from pipeline.events.schema import MAX_EVENT_BYTES
 from pipeline.loading.file_loading import CheckPlaces
+from pipeline.mapped.mapping import KEYED_KINDS, Mapping
 from pipeline.mapped.mapping_file import read_mapping
 from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.sources.jsonl import JsonLinesSource
@@ -38,7 +40,15 @@ def new_decoder(home: Home) -> Decoder:
         now=home.now(),
         future_tolerance=timedelta(minutes=home.settings.ingest.future_tolerance_minutes),
         default_zone=None,
+        keep_id=home.short_id if home.settings.publication.source_ids == "keyed" else None,
     )
+
+
+def mapping_for(home: Home, path: Path) -> Mapping:
+    """Return a mapping of the home, with keyed ids where the settings say so of all sources."""
+    mapping = read_mapping(path)
+    is_keyed = home.settings.publication.source_ids == "keyed" and mapping.kind in KEYED_KINDS
+    return replace(mapping, source_ids="keyed") if is_keyed else mapping
 
 
 def harm_days(home: Home) -> dict[str, float]:
@@ -132,7 +142,7 @@ def load_file(home: Home, path: Path, mapping: Path | None = None, *, check: Che
     with open_home_store(home) as store:
         return store.load_mapped(
             path,
-            read_mapping(mapping),
+            mapping_for(home, mapping),
             decoder=new_decoder(home),
             harm_days=harm_days(home),
             ingested_at=home.now(),

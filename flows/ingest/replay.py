@@ -6,11 +6,10 @@ from pathlib import Path
 from flows.home.home import Home
 from flows.home.settings import find_mapping
 from flows.home.store_access import open_home_store
-from flows.ingest.ingest import harm_days, new_decoder
+from flows.ingest.ingest import harm_days, mapping_for, new_decoder
 from pipeline.errors import SettingsError
 from pipeline.events.batch import BatchCounts
 from pipeline.mapped.mapping import Mapping
-from pipeline.mapped.mapping_file import read_mapping
 
 
 def replay(home: Home, mapping_files: Sequence[Path] = ()) -> BatchCounts:
@@ -32,7 +31,7 @@ def replay(home: Home, mapping_files: Sequence[Path] = ()) -> BatchCounts:
         mappings, missing = [], []
         for name in store.waiting_mappings():
             try:
-                mappings.append(_mapping_named(name, known))
+                mappings.append(_mapping_named(home, name, known))
             except SettingsError as error:
                 missing.append(error)
                 home.progress(str(error))
@@ -43,12 +42,12 @@ def replay(home: Home, mapping_files: Sequence[Path] = ()) -> BatchCounts:
     return counts
 
 
-def _mapping_named(name: str, files: Sequence[Path]) -> Mapping:
-    for mapping in map(read_mapping, files):
-        if mapping.name == name:
+def _mapping_named(home: Home, name: str, files: Sequence[Path]) -> Mapping:
+    for file in files:
+        if (mapping := mapping_for(home, file)).name == name:
             return mapping
     try:
-        return read_mapping(find_mapping(name, Path.cwd()))
+        return mapping_for(home, find_mapping(name, Path.cwd()))
     except SettingsError:
         text = f"dead letters of mapping {name!r} wait, which is neither in the settings nor shipped"
         raise SettingsError(f"{text}; give its file: harmspot replay --mapping FILE") from None

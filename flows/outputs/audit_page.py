@@ -10,9 +10,10 @@ from flows.home.home import Home
 from pipeline.pages.audit import render_audit
 from pipeline.pages.base import local_moments
 from pipeline.publication.publish import read_published
+from pipeline.wording.catalogue import message
 
 INTROS = {
-    "displacement": (
+    "displacement": message(
         "Reports by public, partners and sensors since each operation started, less what was to be expected: at the "
         "market, within 250 and 500 m of its outline, and at the next places, up to five within 3 km that had most "
         "reports before; in reports and in days of harm, then by offence and by time of day. What was to be expected, "
@@ -24,7 +25,7 @@ INTROS = {
         "grave offences: judge by reports first, and hardly at all in the first weeks. Moves to elsewhere than these "
         "places are not seen. The reader has to examine other targets and methods; overdoses are in overdose_watch."
     ),
-    "feedback": (
+    "feedback": message(
         "What police discovered beside what was reported to them, area by area, and where officers are. harmspot "
         "counts no discovered incident; rank_with_police is the rank if it did. An alarm means that police find more "
         "per officer-hour than the other areas and the public reports let expect (expected_finds): by chance, one run "
@@ -57,7 +58,8 @@ def write_audit_page(home: Home, about: str, run_id: str | None, path: Path) -> 
     day: date = run["as_of"].tz_convert(zone).date()
     table = read_published(home.path, about, run_id).drop(columns=["run_id", "as_of", "valid_to"])
     title = f"{run['force_name']}, {day}, run {run['run_id']}"
-    html = render_audit(about, title, INTROS[about], local_moments(table, zone), day, _in_words(table))
+    shown = local_moments(table, zone)
+    html = render_audit(about, title, INTROS[about], shown, day, _in_words(table), home.catalogue)
     path.write_text(html, encoding="utf-8")
     return day
 

@@ -15,6 +15,7 @@ from flows.decisions.partners import deliver_or_log
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity, hash_of_erasures
 from flows.home.stage import Call, P, R, direct
+from flows.home.store_access import open_home_store
 from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
@@ -26,8 +27,10 @@ from flows.run.prioritise import Products, prioritise
 from models.area_review.near_list import near_line
 from models.places.quality_checks import warnings, warnings_of_ranking
 from pipeline.local_time import local_text
+from pipeline.privacy.raw_ids import refuse_raw_ids
 from pipeline.publication.publish import has_run, predecessor, publish, read_published, runs, table_counts, unusable
 from pipeline.store.snapshot import resolve_known_at
+from pipeline.terminal_text import inert_in_markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,9 @@ class RunSummary:
         rows = [f"| {name} | {n:,} |" for name, n in {**self.place_counts, **self.people_counts}.items()]
         said = [unusable(self.unusable_because)] if self.unusable_because else []
         said += [self.halted_because] if self.halted_because else []
-        lines = [*(f"**{text}**" for text in said), *(f"Look: {text}" for text in self.warnings)]
-        lines += [self.near] if self.near else []
+        lines = [f"**{inert_in_markdown(text)}**" for text in said]
+        lines += [inert_in_markdown(text) for text in (*(f"Look: {text}" for text in self.warnings), self.near or "")]
+        lines = [line for line in lines if line]
         on_top = [line for text in lines for line in (text, "")]
         return "\n".join([f"# Run {self.run_id}", "", *on_top, "| table | rows |", "| --- | --- |", *rows])
 
@@ -122,6 +126,8 @@ def daily_run(
         products = prioritise(home, identity, geography, step, allow_empty=allow_empty)
         identity = replace(identity, unusable_because=products.unusable_because)
         is_new = not has_run(home.path, home.key, identity.run_id)
+    if is_new:
+        step(search_for_people, home, products)
     if identity.is_usable:
         step(begin_audits, home, identity)
     if is_new:
@@ -184,6 +190,16 @@ def identify_run(
         withheld_cells=cells_of_run(ledger, as_of, resolved, home.now()),
         is_rehearsal=home.is_rehearsal,
     )
+
+
+def search_for_people(home: Home, products: Products) -> None:
+    """Raise PublicationError if a table of the run holds a raw id of somebody whom the store knows.
+
+    Nothing of the run is written before: a notice drafted from it would be shown by the next decision.
+    """
+    with open_home_store(home) as store:
+        raw_ids = store.raw_ids()
+    refuse_raw_ids({**products.published, **products.restricted}, raw_ids)
 
 
 def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[Path]:

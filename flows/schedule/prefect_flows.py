@@ -27,6 +27,7 @@ from pipeline.errors import BrokerError, HarmspotError, StoreBusyError
 from pipeline.local_time import local_text
 from pipeline.privacy.pii_guard import without_people
 from pipeline.publication.publish import read_published, unusable
+from pipeline.terminal_text import inert_in_markdown
 
 RETRY_DELAYS_S: list[float] = [1, 5, 25]  # growing, so that a broker or lock has time to recover
 
@@ -139,9 +140,10 @@ def _create_artifacts(home: Home, summary: RunSummary) -> None:
     """Create artifacts with the area ranking and a summary; of people, only counts."""
     ranking = read_published(home.path, "area_ranking", summary.run_id)
     columns = ["rank", "area_id", "p_top_k", "rank_lo", "rank_hi", "harm_per_day", "crimes_per_officer_hour"]
+    shown = ranking.sort_values("rank")[columns].round(4)
     create_table_artifact(
         key="area-ranking",
-        table=to_json_rows(ranking.sort_values("rank")[columns].round(4)),
+        table=to_json_rows(shown.assign(area_id=shown["area_id"].map(inert_in_markdown))),
         description=f"Areas by harm, as of {local_text(summary.as_of)}, run {summary.run_id}",
     )
     create_markdown_artifact(key="run-summary", markdown=summary.markdown())

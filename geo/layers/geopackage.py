@@ -13,7 +13,7 @@ import pyogrio
 
 from geo.crs import crs_name, extent_in_degrees
 from geo.layers.layer import Layer, shapes_of
-from geo.layers.styles import style_of
+from geo.layers.styles import in_xml, style_of
 
 NAME = "harmspot.gpkg"
 VERSION = "1.2"  # read by every QGIS 3 and by GDAL from 2.4 without a warning
@@ -116,7 +116,7 @@ def metadata(layers: Sequence[Layer], run: Mapping[str, Any]) -> str:
         "themes": "; ".join(abouts),
     }
     box = _box(extent_in_degrees(shapes)) if shapes else ""
-    return _filled(METADATA, {name: escape(text) for name, text in said.items()} | {"box": box})
+    return _filled(METADATA, {name: in_xml(escape(text)) for name, text in said.items()} | {"box": box})
 
 
 def _box(sides: Sequence[float]) -> str:

@@ -1,5 +1,6 @@
 """The style of a theme as QGIS keeps it: renderer, labels, names of columns, display name, map tip, validity."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ from geo.layers.renderers import BLEND_MODES, data_defined, renderer_of
 
 QGIS_VERSION = "3.22.0"  # files of an older version are read without a question
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 FEW_LABELS = 60  # so many areas all have theirs; of more those that do not cover each other, the first ranks first
 
 
@@ -56,9 +58,14 @@ def style_elements(layer: Layer) -> list[ET.Element]:
 
 
 def as_text(root: ET.Element) -> str:
-    """Return an XML document, indented."""
+    """Return an XML document, indented, without characters that XML cannot hold."""
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode") + "\n"
+    return in_xml(ET.tostring(root, encoding="unicode")) + "\n"
+
+
+def in_xml(text: str) -> str:
+    """Return a text in which characters that XML 1.0 cannot hold are replaced."""
+    return NOT_IN_XML.sub("�", text)
 
 
 def _text(tag: str, text: str) -> ET.Element:
@@ -100,13 +107,22 @@ def _map_tip(layer: Layer) -> ET.Element:
     """Return the tip of a feature: its name, then the columns that the description chooses."""
     chosen = [field for name in layer.description.tip for field in layer.fields if field.name == name]
     rows = "".join(f"<br>{escape(field.alias)}: [% {_shown(field)} %]" for field in chosen)
-    return _text("mapTip", f"<b>[% {layer.description.label} %]</b>{rows}")
+    return _text("mapTip", f"<b>[% {_escaped(layer.description.label)} %]</b>{rows}")
+
+
+def _escaped(expression: str) -> str:
+    """Return the expression of a text as HTML shows it: a tip is a page, and the text may come from outside."""
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        expression = f"replace({expression}, '{sign}', '{entity}')"
+    return expression
 
 
 def _shown(field: Field) -> str:
     """Return the expression of a value in a tip: of a real number, one digit behind the point, or three below 1."""
     name = f'"{field.name}"'
-    return f"round({name}, if(abs({name}) < 1, 3, 1))" if field.kind == "double" else name
+    if field.kind == "double":
+        return f"round({name}, if(abs({name}) < 1, 3, 1))"
+    return _escaped(name) if field.kind in ("string", "list", None) else name
 
 
 def _aliases(layer: Layer) -> ET.Element:

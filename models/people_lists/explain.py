@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from models.people_lists.rules import RULES, path
+from models.people_lists.still_listed import ENDED
 from models.people_scores.evidence import AXES
 
 NOT_GROUNDS = (
@@ -28,7 +29,8 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         The person to explain.
     tables : mapping of str to DataFrame
         The restricted tables of one run by name; absent ones count as empty. For a person on no list, the table
-        `decision`, as models.people_lists.lists returns it, gives the reason.
+        `decision`, as models.people_lists.lists returns it, gives the reason. Table `off_list` has person_id, list and
+        why of entries that no longer stand.
 
     Returns
     -------
@@ -44,6 +46,7 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         "referral": _referral,
         "decision": _decision,
     }
+    off = [_off(row) for row in _rows(person_id, tables, "off_list")]
     lines = [
         line
         for name, lines_of in formatters.items()
@@ -58,7 +61,12 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         for line in _expired_term(row, *texts)
     ]
     unlisted = [ABSENT, NOTHING_HELD] if "decision" in tables else [ABSENT]
-    return [*(lines or unlisted), *expired_terms, NOT_GROUNDS, CONTEST]
+    return [*off, *(lines or unlisted), *expired_terms, NOT_GROUNDS, CONTEST]
+
+
+def _off(row: Mapping) -> str:
+    known = f"its warrant was {ENDED}" if row["why"] == ENDED else f"the person is now known to be {row['why']}"
+    return f"No longer on the list {row['list']}: {known}."
 
 
 def _rows(person_id: str, tables: Mapping[str, pd.DataFrame], name: str) -> list[dict]:

@@ -3,10 +3,12 @@
 import base64
 import gzip
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from pipeline.privacy.pii_guard import refuse_people_in_text
@@ -28,7 +30,7 @@ def packed_tables(tables: Mapping[str, pd.DataFrame], zone: ZoneInfo) -> str:
         When a table names a person by pseudonym: nobody could see it in the compressed text.
     """
     shown = {name: _columns_and_rows(frame, zone) for name, frame in tables.items() if len(frame)}
-    text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = _json(shown)
     refuse_people_in_text("report.html", text)
     return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
 
@@ -43,7 +45,12 @@ def question_json(ranking: pd.DataFrame) -> str:
     """Return `answered` rows as JSON, one list for each of the columns that the page shows; "" if there are none."""
     if ranking.empty:
         return ""
-    return json.dumps(_columns_and_rows(ranking[list(QUESTION)], None), ensure_ascii=False, separators=(",", ":"))
+    return _json(_columns_and_rows(ranking[list(QUESTION)], None))
+
+
+def _json(content: Any) -> str:
+    """Return JSON that a browser reads: it knows no NaN and no Infinity."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False)
 
 
 def _columns_and_rows(frame: pd.DataFrame, zone: ZoneInfo | None) -> dict[str, Any]:
@@ -57,7 +64,11 @@ def _plain(column: pd.Series, zone: ZoneInfo | None) -> list[Any]:
         column = column.dt.tz_convert(zone)
         return [None if pd.isna(value) else value.isoformat(sep=" ", timespec="minutes") for value in column]
     if column.dtype.kind == "f":
-        return [None if pd.isna(value) else float(f"{value:.8g}") for value in column.tolist()]
+        return [float(f"{value:.8g}") if math.isfinite(value) else None for value in column.tolist()]
+    if isinstance(column.dtype, pd.StringDtype):
+        return list(column.astype(object).where(column.notna(), None))
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub":
+        return list(column.tolist())
     return [_text(value) for value in column.tolist()]
 
 
@@ -66,4 +77,6 @@ def _text(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return None if pd.isna(value) else value if isinstance(value, bool | int | float | str) else str(value)
+    if pd.isna(value) or (isinstance(value, float) and not math.isfinite(value)):  # JSON has no word for either
+        return None
+    return value if isinstance(value, bool | int | float | str) else str(value)

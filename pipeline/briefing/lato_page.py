@@ -13,6 +13,7 @@ from fpdf.enums import XPos, YPos
 from fpdf.fonts import TTFFont
 
 from pipeline.errors import PublicationError
+from pipeline.terminal_text import inert_in_page
 
 FONTS = Path(fontpkg_lato.__file__).parent / "files"
 INK, QUIET, RULE = (17, 17, 17), (85, 85, 85), (150, 150, 150)
@@ -40,6 +41,7 @@ class LatoPage(FPDF):
         self.set_title(title)
         self.set_lang(language)
         self.set_producer("harmspot")
+        self.str_alias_nb_pages = ""  # else fpdf2 writes the number of pages for "{nb}" in any text
         self.add_page()
 
     def close(self) -> None:
@@ -49,11 +51,15 @@ class LatoPage(FPDF):
                 typeface.close()
 
     def refuse_missing_glyphs(self, texts: Iterable[str], what: str, way_out: str) -> None:
-        """Raise PublicationError for characters of the texts that the typeface lacks; it names `what` holds them."""
+        """Raise PublicationError for characters of the texts that the typeface lacks; it names `what` holds them.
+
+        Characters that steer a document, such as one that turns the direction of the text, are refused as well.
+        """
         typeface = self.fonts["lato"]
         assert isinstance(typeface, TTFFont)  # add_font added it as one
         drawn = {ord(character) for text in texts for character in text} - {ord("\n")}
-        if missing := sorted(drawn - set(typeface.cmap)):
+        steering = {code for code in drawn if inert_in_page(chr(code)) != chr(code)}
+        if missing := sorted(drawn - set(typeface.cmap) | steering):
             named = ", ".join(f"U+{code:04X}" for code in missing[:5])
             raise PublicationError(f"{what} contains {named}, which the typeface Lato lacks; {way_out}")
 

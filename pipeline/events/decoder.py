@@ -21,6 +21,7 @@ from pipeline.events.diagnosis import Refusal, diagnose
 from pipeline.events.flatten import People, columns_of, pseudonym_rows, pseudonyms_in
 from pipeline.events.schema import EVENT_TYPES, MAX_EVENT_BYTES, Event, decode_event
 from pipeline.local_time import to_utc
+from pipeline.privacy.short_ids import KEYED
 
 _NAIVE = Refusal(
     "naive_time", "A time has no zone, and none is declared to read it in; send RFC 3339 times with an offset."
@@ -51,6 +52,8 @@ class Decoder:
         How far after `now` an event may be dated.
     default_zone : ZoneInfo, optional
         Zone of times without one; None refuses such times.
+    keep_id : callable, optional
+        Returns the id that is kept for a source's own id of an incident or warrant; None keeps their own.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Decoder:
         now: datetime,
         future_tolerance: timedelta,
         default_zone: ZoneInfo | None = None,
+        keep_id: Callable[[str], str] | None = None,
     ) -> None:
         if now.tzinfo is None:
             raise ValueError(f"now={now!r}: expected a time with a zone")
@@ -69,6 +73,7 @@ class Decoder:
         self._tolerance = future_tolerance
         self._horizon = now.astimezone(UTC) + future_tolerance
         self._default_zone = default_zone
+        self._keep_id = keep_id
 
     @property
     def horizon(self) -> datetime:
@@ -77,7 +82,8 @@ class Decoder:
 
     def in_zone(self, zone: ZoneInfo | None) -> "Decoder":
         """Return the same decoder that reads times without a zone in `zone`; None refuses them."""
-        return Decoder(self._codes, self._pseudonymise, self._horizon - self._tolerance, self._tolerance, zone)
+        now = self._horizon - self._tolerance
+        return Decoder(self._codes, self._pseudonymise, now, self._tolerance, zone, self._keep_id)
 
     def decode(self, records: Sequence[Record]) -> DecodedBatch:
         """Decode one batch; rows and dead letters keep the order of the records.
@@ -110,6 +116,8 @@ class Decoder:
             if not found.events:
                 continue
             columns = columns_of(entity, found.events, [records[at] for at in found.positions], people)
+            if self._keep_id and (name := KEYED.get(entity)):
+                columns[name] = list(map(self._keep_id, columns[name]))
             tables[entity], refused_rows = self._sift(entity, columns, people.refused)
             refused.update({found.positions[row]: refusal for row, refusal in refused_rows.items()})
         return tables, _dead_letters(records, refused)

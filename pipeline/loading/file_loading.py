@@ -54,6 +54,7 @@ class Loading(Settling):
         `check` sees each of them before any is stored.
         """
         check_offence_codes(mapping, harm_days)
+        self._key_held(mapping)
         self._weigh(harm_days)
         say = progress or self._progress
         parts, passed_over = find_parts(path, mapping.files)
@@ -107,11 +108,17 @@ class Loading(Settling):
     ) -> BatchCounts:
         """Apply the current version of `mapping` again to the waiting dead letters that came through it, by file."""
         check_offence_codes(mapping, harm_days)
+        self._key_held(mapping)
         self._weigh(harm_days)
         counts = BatchCounts()
         for topic, digest in self._rows("store/dead_letters#files", {"mapping": mapping.name}):
             counts += self._replay_file(topic, digest, mapping, decoder, ingested_at)
         return counts
+
+    def _key_held(self, mapping: Mapping) -> None:
+        """Give what was loaded before the mapping said `source_ids: keyed` the short ids that its rows have now."""
+        if mapping.source_ids == "keyed" and mapping.kind != "involvements":
+            self.key_ids(mapping.source)
 
     def _check_parts(self, parts: list[Part], mapping: Mapping, horizon: datetime, check: CheckPlaces) -> None:
         """Call `check` with the places of each file that can be read; nothing is stored."""

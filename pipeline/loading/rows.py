@@ -10,12 +10,13 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.database import Progress, frame, log_progress, query, unordered
+from pipeline.database import Progress, frame, log_progress, query, transaction, unordered
 from pipeline.events.batch import BatchCounts, DecodedBatch
 from pipeline.events.columns import DEAD_LETTER, IDENTITY
-from pipeline.events.version_sql import arrival_sql, keep_sql, stage_sql
+from pipeline.events.version_sql import arrival_sql, content_hash_sql, keep_sql, stage_sql
 from pipeline.loading.dedup_index import DedupIndex
 from pipeline.local_time import local_text
+from pipeline.privacy.short_ids import KEYED
 
 # Batches under a fixed clock are one microsecond apart; a larger step means that the clock went back.
 _CLOCK_STEP = timedelta(seconds=1)
@@ -50,6 +51,18 @@ class Rows:
     def batches(self) -> pd.DataFrame:
         """Return every batch with its counts: rows_in == stored + duplicates + merged + dead."""
         return frame(self._connection, query("store/batches#all"))
+
+    def key_ids(self, event_source: str | None = None) -> int:
+        """Replace the ids of incidents and warrants of a source, or of all, by short ids; return how many versions."""
+        return sum(self._key_ids_of(entity, column, event_source) for entity, column in KEYED.items())
+
+    def _key_ids_of(self, entity: str, column: str, event_source: str | None) -> int:
+        with transaction(self._connection):
+            keyed = self._scalar(query(f"store/short_ids#{entity}"), {"event_source": event_source})
+            if keyed:  # the hash of the content, by which an event that comes again is known, covers the id
+                hashed = f"SET content_hash = {content_hash_sql(entity)} WHERE starts_with({column}, 'k_')"
+                self._connection.execute(f"UPDATE store.{entity}_version {hashed}")
+        return keyed
 
     def _new_batch(self, ingested_at: datetime) -> BatchNumber:
         [row] = self._rows("store/batches#new", {"ingested_at": ingested_at})

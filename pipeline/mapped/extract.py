@@ -67,6 +67,8 @@ def set_reading(connection: Connection, mapping: FileMapping, systems: Sequence[
     parameters = {"words": list(words), "offsets": list(words.values())}
     connection.execute("SET VARIABLE zone_words = map($words::VARCHAR[], $offsets::BIGINT[])", parameters)
     connection.execute(query("mapped/macro"))
+    if mapping.source_ids == "keyed":
+        connection.execute("CREATE OR REPLACE TEMP MACRO kept_id(id) AS short_id(id)")
     return _told(connection, mapping, column_types(connection))
 
 

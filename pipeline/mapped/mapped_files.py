@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -147,7 +148,7 @@ def read_mapped_incidents(path: Path, mapping: Mapping, *, horizon: datetime) ->
         raise MappingError(f"mapping {mapping.name!r} reads {mapping.kind}: expected one of incidents")
     with closing(connect(is_encrypting=False)) as connection:
         files, _ = read_raw(connection, path, mapping)
-        map_incidents(connection, mapping, horizon, stated_crs(files))
+        map_incidents(connection, replace(mapping, source_ids="as_given"), horizon, stated_crs(files))
         incidents = frame(connection, query("mapped/file#readable"))
         [(unreadable,)] = connection.execute("SELECT count(*) FROM mapped WHERE rule IS NOT NULL").fetchall()
     return incidents, int(unreadable)

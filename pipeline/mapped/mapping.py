@@ -15,6 +15,7 @@ from pipeline.files.parsed import FileFormat
 from pipeline.mapped.columns import NamedColumns
 from pipeline.mapped.record_columns import COLUMNS_OF_KIND, WORD_KEYS, RecordColumns
 from pipeline.mapped.time_format import check_format
+from pipeline.privacy.short_ids import SOURCE_IDS
 
 DISCOVERIES = ("public", "police", "partner", "sensor")
 PRECISIONS = ("instant", "day", "month")
@@ -23,6 +24,7 @@ NO_WORDS = ("false", "f", "no", "n", "0")  # a plain no beside `true_values`
 BLANK_IDS = ("refuse", "hash")
 SAME_IDS = ("conflict", "gravest", "each", "later_load_corrects")
 _SAME_IDS_OF = {"incidents": SAME_IDS, "warrants": ("conflict", "gravest", "later_load_corrects")}
+KEYED_KINDS = ("incidents", "involvements", "warrants")
 _OF_PEOPLE = ("persons", "involvements", "warrants", "custody", "actions")
 DECIMALS = (".", ",")
 THOUSANDS = (",", ".", " ", "'")
@@ -76,6 +78,7 @@ class Mapping:
     # What they mean.
     blank_id: str = "refuse"  # or `hash`: an id from the row's content and its ordinal among equal rows
     same_id: str = "conflict"  # what several rows with one id are
+    source_ids: str = "as_given"  # or `keyed`: they may hold the id of a person, so short ids take their place
     discovery: str | None = None  # default for rows where neither offence nor column gives one
     discoveries: MappingOf[str, str] = field(default_factory=dict)  # the file's value → harmspot's
     statuses: MappingOf[str, str] = field(default_factory=dict)
@@ -91,6 +94,9 @@ class Mapping:
         check_one_of("kind", self.kind, tuple(COLUMNS_OF_KIND))
         check_one_of("precision", self.precision, PRECISIONS)
         check_one_of("blank_id", self.blank_id, BLANK_IDS)
+        check_one_of("source_ids", self.source_ids, SOURCE_IDS)
+        if self.source_ids == "keyed" and self.kind not in KEYED_KINDS:
+            raise ValueError(f"source_ids: a mapping of kind {self.kind} has no ids of incidents or warrants")
         check_one_of("same_id", self.same_id, _SAME_IDS_OF.get(self.kind, ("conflict", "later_load_corrects")))
         for word in (*self.discoveries.values(), *filter(None, [self.discovery])):
             check_one_of("discovery", word, DISCOVERIES)

@@ -13,6 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.terminal_text import inert_in_page
 from pipeline.wording.catalogue import Catalogue
 from pipeline.wording.formats import formats_of
 
@@ -24,13 +25,15 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
 
     A template that shows times cannot be rendered without a zone. `_("text {name}", name=value)` and
     `_n("{count} area", "{count} areas", count)` are the messages of the catalogue (by default English), and
-    `text | sentence` is a sentence of a published table in its language, `value | translated` a value from data. A
+    `text | sentence` is a sentence of a published table in its language, `value | translated` a value from data,
+    `name | named` the name of a place. A
     message is part of the page and may hold HTML, so that only a literal may be one.
     """
     catalogue = catalogue or Catalogue()
     environment = Environment(
         loader=PackageLoader("pipeline.pages"),
         autoescape=True,
+        finalize=inert_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -56,9 +59,15 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
         "days_ahead": partial(days_ahead, catalogue=catalogue),
         "sentence": catalogue.sentence_html,
         "translated": catalogue.text,
+        "named": lambda name: catalogue.sentence(name) if name else name,
     }
     environment.filters |= {"moment": moment} if zone else {}
     return environment
+
+
+def inert_value(value: Any) -> Any:
+    """Return what a template prints, without characters that steer the page; it is escaped after this."""
+    return type(value)(inert_in_page(value)) if isinstance(value, str) else value
 
 
 def local_moments(frame: pd.DataFrame, zone: ZoneInfo) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, Und
 from markupsafe import Markup
 
 from pipeline.errors import PublicationError
+from pipeline.pages.base import inert_value
 
 TEMPLATES = Path(__file__).parent / "templates"
 MONTHS = {
@@ -123,6 +124,7 @@ def _environment(language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=inert_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -26,6 +26,7 @@ class Key:
     encryption: str = field(repr=False)
     pseudonym: bytes = field(repr=False)
     signing: bytes = field(repr=False)
+    ids: bytes = field(repr=False)
     log: bytes = field(repr=False)
     rehearsal: str = field(repr=False)
     home_name: str = field(repr=False)
@@ -85,6 +86,7 @@ def derive_key(secret: bytes) -> Key:
         encryption=_expand(secret, b"harmspot encryption").hex(),
         pseudonym=_expand(secret, b"harmspot pseudonym"),
         signing=_expand(secret, b"harmspot signing"),
+        ids=_expand(secret, b"harmspot ids"),
         log=_expand(secret, b"harmspot access log"),
         rehearsal=_expand(secret, b"harmspot rehearsal").hex(),
         home_name=_expand(secret, b"harmspot home name").hex()[:12],

@@ -20,6 +20,8 @@ CELL_CHARACTERS = 32_767  # that a cell of a workbook can hold
 SHEET_CHARACTERS = 31
 SHEET_ROWS = 1_048_575  # below the header
 NOT_IN_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+FORMULA = "=+-@＝＋－＠"  # also the wide forms of East Asia
+NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 WIDEST, SAMPLED = 60, 200  # characters of a column; rows that its width looks at
 FIRST_DAY = date(1900, 3, 1)  # before it workbooks count days differently
 
@@ -188,13 +190,10 @@ def _cell_text(text: str) -> str:
 
 
 def _without_formula(value: Any) -> Any:
-    is_formula = isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@")) and not _is_number(value)
-    return f"'{value}" if is_formula or (isinstance(value, str) and value.startswith(("\t", "\r"))) else value
+    return f"'{value}" if isinstance(value, str) and _may_be_formula(value) else value
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _may_be_formula(text: str) -> bool:
+    """Return whether a spreadsheet may take a text for a formula, also behind what it does not show."""
+    first = next((sign for sign in text if sign.isprintable() and not sign.isspace()), "")
+    return text.startswith(("\t", "\r", "\n")) or (first in tuple(FORMULA) and not NUMBER.fullmatch(text))

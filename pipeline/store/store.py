@@ -4,7 +4,7 @@ Rows, identities, dead letters, offsets and messages of a batch are one transact
 duplicates an event. `pipeline.store.interface` describes the methods.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.clock import refuse_earlier
-from pipeline.database import Progress, connect, frame, log_progress, query, transaction
+from pipeline.database import Progress, connect, frame, log_progress, queries, query, transaction
 from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, TopicPartition
 from pipeline.events.columns import UTC_TIME
@@ -25,11 +25,12 @@ from pipeline.loading.file_loading import Loading
 from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
 from pipeline.privacy.keys import Key
+from pipeline.privacy.short_ids import know_short_ids
 from pipeline.sources.registry import recreated_topic
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
-from pipeline.store.store_file import attach_store
+from pipeline.store.store_file import attach_store, rewrite
 
 _EVIDENCE = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
 
@@ -156,8 +157,11 @@ class DuckDBStore(Loading, Identities):
             self._connection.execute(query("store/identities#bury"), buried)
             self._connection.execute(query("store/identities#add_tombstone"), buried)
             self._add_event(columns)
-        self._connection.execute("CHECKPOINT store")
         return emptied
+
+    def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
+        """Replace the store's file by a compact copy, which holds nothing that was deleted."""
+        rewrite(self._connection, path, key, wait_s=wait_s, progress=self._progress)
 
     def human_events(self) -> pd.DataFrame:
         """Return the human events in recording order: sequence, event_id, kind, actor, subject_kind, … detail."""
@@ -204,13 +208,18 @@ class DuckDBStore(Loading, Identities):
         [(known_until,)] = self._rows("store/batches#known_until")
         return max(now, known_until or now)
 
-    def people_now(self, at: datetime) -> pd.DataFrame:
-        """Return everybody not erased, as known at `at` regardless of any run: person_id and status columns."""
-        return self._known_now("person", "store/known_now#people", at)
-
-    def live_warrants(self, at: datetime) -> set[str]:
-        """Return the ids of the warrants outstanding as known at `at`, regardless of any run."""
-        return set(self._known_now("warrant", "store/known_now#live_warrants", at)["warrant_id"])
+    def versions_about(self, people: Collection[str], also_since: datetime | None = None) -> dict[str, pa.Table]:
+        """Return all versions about some people, by table: `pipeline.store.snapshot.snapshot_of` takes them."""
+        self._connection.register("person_asked", pa.table({"person_id": pa.array(sorted(people), pa.string())}))
+        try:
+            return {
+                name: self._connection.execute(
+                    sql, {"also_since": also_since} if "$also_since" in sql else None
+                ).to_arrow_table()
+                for name, sql in queries("store/about").items()
+            }
+        finally:
+            self._connection.unregister("person_asked")
 
     def place_actions(self, at: datetime) -> pd.DataFrame:
         """Return the actions before `at`, as known at `at` regardless of any run, that name an area."""
@@ -280,6 +289,7 @@ def open_store(
     """Open the store at `path` as its only writer; raises the errors of `attach_store`."""
     connection = connect(path.parent / "spill")
     try:
+        know_short_ids(connection, key.ids)
         attach_store(connection, path, key, wait_s=wait_s, progress=progress)
     except BaseException:
         connection.close()

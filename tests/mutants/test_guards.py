@@ -20,11 +20,12 @@ GUARD = Guard(
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.module}: {guard.guard}")
 def test_a_guard_stands_once_in_its_module_and_its_test_exists(guard: Guard) -> None:
-    source = (ROOT / "models" / f"{guard.module}.py").read_text(encoding="utf-8")
+    source = (ROOT / guard.path).read_text(encoding="utf-8")
     assert source.count(guard.old) == 1
-    compile(source.replace(guard.old, guard.new), guard.module, "exec")
-    file, *names = guard.test.split("::")
-    scope: list[ast.stmt] = ast.parse((ROOT / "tests" / "models" / file).read_text(encoding="utf-8")).body
+    if guard.path.endswith(".py"):
+        compile(source.replace(guard.old, guard.new), guard.module, "exec")
+    file, *names = run.test_path(guard.test).split("::")
+    scope: list[ast.stmt] = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
     for name in names:
         [named] = [each for each in scope if _name(each) == name]
         scope = getattr(named, "body", [])
@@ -39,6 +40,10 @@ def test_a_test_that_does_not_exist_notices_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(run, "GUARDS", (GUARD,))
     with pytest.raises(SystemExit, match="ended with 4, which is no verdict"):
         run.main(["guards"])
+
+
+def test_guards_are_told_apart_by_their_words() -> None:
+    assert len({guard.guard for guard in GUARDS}) == len(GUARDS)
 
 
 def test_a_guard_that_moved_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

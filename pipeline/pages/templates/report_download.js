@@ -16,7 +16,7 @@
   // A text that a spreadsheet would take for a formula gets an apostrophe.
   const quoted = (value) => {
     if (value === null) return "";
-    const text = typeof value === "string" && /^\s*[=+\-@]|^[\t\r]/.test(value) ? `'${value}` : String(value);
+    const text = typeof value === "string" && /^[\s\u0000-\u001f\u007f-\u00a0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]*[=+\-@＝＋－＠]|^[\t\r\n]/.test(value) ? `'${value}` : String(value);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const csv = (table) => "\ufeff" + rowsOf(table).map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";

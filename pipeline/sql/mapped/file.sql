@@ -80,7 +80,7 @@ WHERE id IS NOT NULL
 CREATE OR REPLACE TEMP VIEW identified AS
 SELECT
     extract.*,
-    coalesce(extract.harmspot_incident_id, derived_id.incident_id, extract.incident_id) AS id,
+    kept_id(coalesce(extract.harmspot_incident_id, derived_id.incident_id, extract.incident_id)) AS id,
     updated_at_fault IS DISTINCT FROM 'no' AS is_updated_at_given,
     coalesce(updated_at_absolute,
         make_timestamptz(epoch_us(updated_at_local) - 1000000 * updated_at_span.offset_s)) AS updated_at,

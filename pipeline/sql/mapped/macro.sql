@@ -1,6 +1,9 @@
 -- How texts of a file are read. A text that fits no known shape is never cast: a cast drops what it does not know, such
 -- as the offset of `2023-06-15 03:30:00+00`. Reads variables: blank_characters, blank_words, zone_words.
 
+-- The id that is kept for a source's own; `short_id` where the mapping says that theirs may hold the id of a person.
+CREATE OR REPLACE TEMP MACRO kept_id(id) AS id;
+
 -- A text without blanks of any kind at its ends.
 CREATE OR REPLACE TEMP MACRO trimmed(given) AS trim(given, getvariable('blank_characters'));
 

@@ -5,7 +5,7 @@
 CREATE OR REPLACE TEMP TABLE involvement AS
 SELECT
     record.row_number,
-    record.incident_id,
+    kept_id(record.incident_id) AS incident_id,
     {'person_id': decoded_person.person_id, 'role': record.role} AS involvement,
     record.role NOT IN ('victim', 'witness') AS is_course, -- a step of a suspect's way through the law
     -- A row that waits as a dead letter has not been read before.

@@ -26,7 +26,7 @@ ORDER BY row_number
 SELECT
     row_number,
     to_json({
-        'warrant_id': warrant_id,
+        'warrant_id': kept_id(warrant_id),
         'version': stated_version,
         'person_id': person_id,
         'kind': kind,

@@ -12,6 +12,12 @@ FROM store.identity
 WHERE person_id IN (SELECT unnest($person_ids::VARCHAR[]))
 ORDER BY person_id
 
+-- name: all
+SELECT raw_person_id
+FROM store.identity
+WHERE raw_person_id <> 'erased'
+ORDER BY raw_person_id
+
 -- name: named
 -- Pieces of text that are a person's raw id, regardless of case. A tombstone never matches: it has no digit.
 SELECT DISTINCT lower(raw_person_id) AS raw_id

@@ -1,0 +1,122 @@
+"""Raw ids of people in what is about to be published: whole tokens of every text, in whatever case and spelling.
+
+A text and an id are compared by their runs of letters and digits, in Unicode normalisation form KC, folded in case and
+without characters that are not seen: the id AB-12/7 is in "2026 ab 12 7 x", P1 is not in P12.
+
+What an id is made of decides where it counts. In a column of ids that sources give (`SOURCE_ID_COLUMNS`): letters and
+digits from two characters, letters from four, digits from five. In any other text, which is full of names and numbers:
+letters and digits together, from four characters.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import PublicationError
+
+SOURCE_ID_COLUMNS = ("incident_id", "evidence_ids", "rule_evidence_ids", "warrant_id", "event_id")
+_RUN = re.compile(r"[^\W_]+")
+_BETWEEN_RUNS = r"[^\p{L}\p{M}\p{N}]+"
+
+Runs = tuple[str, ...]
+
+
+def refuse_raw_ids(tables: Mapping[str, pd.DataFrame], raw_ids: Iterable[str]) -> None:
+    """Raise PublicationError, naming the column and the way out, if a value of a table holds one of the raw ids.
+
+    Parameters
+    ----------
+    tables : mapping of str to pandas.DataFrame
+        Tables by name. Texts are searched, alone and in lists.
+    raw_ids : iterable of str
+        The ids of people as their source gives them.
+    """
+    by_anchor = _by_anchor(raw_ids)
+    if not by_anchor:
+        return
+    anchors = pa.array(sorted(by_anchor), pa.string())
+    for name, frame in tables.items():
+        for column in frame.columns:
+            texts = _texts(frame[column])
+            is_of_source = column in SOURCE_ID_COLUMNS
+            near = {anchor for anchor in _tokens_in(texts, anchors) if _any_counts(by_anchor[anchor], is_of_source)}
+            if near and any(_holds(text, by_anchor, is_of_source) for text in texts):
+                raise PublicationError(_way_out(name, str(column), is_of_source))
+
+
+def _way_out(table: str, column: str, is_of_source: bool) -> str:
+    problem = f"column {table}.{column} holds the id of a person as the source gives it, so nothing is published: "
+    if is_of_source:
+        return problem + (
+            "say `source_ids: keyed` in the mapping of the incidents (and warrants) and load a file through it, or in "
+            "section publication of the settings for all sources; keyed short ids then take the place of theirs"
+        )
+    return problem + (
+        "take it out of the text where it comes from (names of areas and places, offences, notes of the settings)"
+    )
+
+
+def _by_anchor(raw_ids: Iterable[str]) -> dict[str, list[Runs]]:
+    """Return the ids that count anywhere, as runs, by their longest run."""
+    found: dict[str, list[Runs]] = {}
+    for raw_id in raw_ids:
+        if _counts(runs := _runs(raw_id), is_of_source=True):
+            found.setdefault(max(runs, key=len), []).append(runs)
+    return found
+
+
+def _any_counts(ids: Iterable[Runs], is_of_source: bool) -> bool:
+    return any(_counts(runs, is_of_source) for runs in ids)
+
+
+def _counts(runs: Runs, is_of_source: bool) -> bool:
+    """Return whether an id made of these runs can be told from a word or a number in such a column."""
+    text = "".join(runs)
+    has_letter, has_digit = any(map(str.isalpha, text)), any(map(str.isdigit, text))
+    if not is_of_source:
+        return has_letter and has_digit and len(text) >= 4
+    return len(text) >= (2 if has_letter and has_digit else 4 if has_letter else 5)
+
+
+def _runs(text: str) -> Runs:
+    return tuple(_RUN.findall(_folded(text)))
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    seen = "".join(each for each in text if unicodedata.category(each) != "Cf")
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
+
+
+def _texts(values: pd.Series) -> list[str]:
+    """Return the distinct texts of a column, those in lists included, in order of appearance."""
+    if not (values.dtype == object or pd.api.types.is_string_dtype(values)):
+        return []
+    return list(dict.fromkeys(text for value in values.dropna() for text in _texts_of(value)))
+
+
+def _texts_of(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for part in value.values() for text in _texts_of(part))
+    elif isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, memoryview)):
+        yield from (text for part in value for text in _texts_of(part))
+
+
+def _tokens_in(texts: list[str], anchors: pa.Array) -> list[str]:
+    """Return the anchors that are a run of one of the texts."""
+    folded = pa.array(map(_folded, texts), pa.string())
+    runs = pc.unique(pc.list_flatten(pc.split_pattern_regex(folded, _BETWEEN_RUNS)))
+    return list(runs.filter(pc.is_in(runs, value_set=anchors)).to_pylist())
+
+
+def _holds(text: str, by_anchor: Mapping[str, list[Runs]], is_of_source: bool) -> bool:
+    runs = _runs(text)
+    ids = (own for run in dict.fromkeys(runs) for own in by_anchor.get(run, ()) if _counts(own, is_of_source))
+    return any(own == runs[at : at + len(own)] for own in ids for at in range(len(runs) - len(own) + 1))
