@@ -123,7 +123,7 @@ def test_names_are_one_whatever_their_capitals_and_spaces() -> None:
 @settings(deadline=None)
 @given(EVENTS)
 def test_human_gate_holds_in_every_history(events: list[HumanEvent]) -> None:
-    """The approver is named, is not the machine, and opened the same list before."""
+    """The approver is named, is not the machine, and opened the same list before, as another person did."""
     for list_id, status in statuses([*REGISTERED, *events]).items():
         if status.approved:
             index = events.index(status.approved)
@@ -133,6 +133,7 @@ def test_human_gate_holds_in_every_history(events: list[HumanEvent]) -> None:
             approver = " ".join(status.approved.actor.lower().split())
             assert approver in names
             assert approver not in ("", "harmspot")
+            assert {*names} - {approver, "", "harmspot"}, "two people decide"
 
 
 @settings(deadline=None)
