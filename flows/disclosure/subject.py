@@ -5,6 +5,7 @@ texts are replaced. What law lets a force withhold is marked, item by item; whoe
 reads free text first. Sections are those of the Data Protection Act 2018, part 3 (law enforcement).
 """
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
@@ -252,6 +253,11 @@ def _with_texts(value: Any, said: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
         return {name: _with_texts(each, said) for name, each in value.items()}
     return [_with_texts(each, said) for each in value] if isinstance(value, list) else value
+
+
+def as_json(content: Content) -> bytes:
+    """Return the content as JSON."""
+    return f"{json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
 def left_out(value: Any) -> Any:
