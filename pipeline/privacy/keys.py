@@ -27,9 +27,9 @@ class Key:
     pseudonym: bytes = field(repr=False)
     signing: bytes = field(repr=False)
     ids: bytes = field(repr=False)
-    log: bytes = field(repr=False)
-    rehearsal: str = field(repr=False)
     home_name: str = field(repr=False)
+    log: bytes = field(default=b"", repr=False)
+    rehearsal: str = field(default="", repr=False)
 
 
 def create_key(home: Path) -> Key:

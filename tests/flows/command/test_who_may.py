@@ -172,6 +172,18 @@ def test_a_home_without_users_says_who_makes_the_first(real_home: Home) -> None:
     assert isinstance(call(real_home, "users", "list").exception, AccessError)  # from now on, one logs in
 
 
+def test_init_on_a_terminal_asks_for_the_first_administrator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("init", "asking"):
+        monkeypatch.setattr(f"flows.command.{module}.is_terminal", lambda: True)
+    home = Home(tmp_path / "home", progress=lambda text: None)
+    done = call(home, "init", input=f"A. Admin\n{PASSWORD}\n{PASSWORD}\n")
+    assert done.exit_code == 0, done.output
+    assert [(user.user_id, user.role) for user in home.users.all()] == [("A. Admin", "administrator")]
+    assert PASSWORD not in done.output
+    assert "Name" not in call(home, "init").output  # once
+    assert call(Home(tmp_path / "rehearsal"), "init", "--rehearsal").exit_code == 0  # has no users
+
+
 def test_login_keeps_a_session_for_its_owner_alone(real_home: Home, tmp_path: Path) -> None:
     done = call(real_home, "login", "auditor a lee", "--purpose", "yearly audit", "--password-stdin", input=PASSWORD)
     assert done.exit_code == 0, done.output
