@@ -212,9 +212,10 @@ def _figure(source: gpd.GeoDataFrame, column: str | None, raw_ids: pd.Series, pa
     values = pd.to_numeric(source[column].where(is_given), errors="coerce").astype(float)
     wrong = np.flatnonzero(is_given & ~(np.isfinite(values) & (values >= 0)))
     if wrong.size:
+        value = str(source[column][wrong[0]])
         raise ValueError(
-            f"{path}: area {raw_ids[wrong[0]]!r} has {column}={source[column][wrong[0]]!r}; expected a number from "
-            "zero up, or null where it is not known"
+            f"{path}: area {raw_ids[wrong[0]]!r} has {column}={value!r}; expected a number from zero up, or null where "
+            "it is not known"
         )
     return values
 

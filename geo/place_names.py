@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import shapely
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 
 from geo.cells import Floats
 from geo.crs import crs_name, metric_crs
@@ -23,7 +23,7 @@ DEGREES = "EPSG:4326"
 TABLES = (".csv", ".parquet")
 PARTS = ("east", "north-east", "north", "north-west", "west", "south-west", "south", "south-east")
 CENTRE_SHARE = 0.3  # of the radius of a circle as large as the area: nearer to its middle, a place is in its centre
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 CAPITALS = frozenset({"NE", "NW", "SE", "SW"})
 
 Names = npt.NDArray[np.object_]
@@ -89,8 +89,7 @@ def read_place_names(
         are none; the message names file and column.
     """
     target = metric_crs(crs, what="place names")
-    is_table = path.suffix.lower() in TABLES and not _is_geoparquet(path)
-    if is_table:
+    if is_table(path):
         named = _read_table(path, name_column, x_column, y_column, table_crs, target)
     else:
         source = read_vector_file(path, columns=[name_column], layer=layer, choose_with=choose_with)
@@ -100,6 +99,21 @@ def read_place_names(
     if named.empty:
         raise ValueError(f"{path}: column {name_column!r} is blank in every row; name the column of the names")
     return PlaceNames(named.sort_values("name", kind="stable", ignore_index=True), within_m)
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file names points in columns, so that it holds no lines."""
+    return path.suffix.lower() in TABLES and not _is_geoparquet(path)
+
+
+def streets_in(names: PlaceNames, shape: shapely.Geometry, detail_m: float) -> gpd.GeoDataFrame:
+    """Return the named lines that cross a shape, one row a name and the longest first, cut to it and simplified."""
+    lines = names.named[names.named.geom_type.isin(["LineString", "MultiLineString"])]
+    cut = lines[lines.intersects(shape)].dissolve(by="name").geometry.intersection(shape).simplify(detail_m)
+    found = gpd.GeoDataFrame(
+        {"name": cut.index, "length_m": cut.length.to_numpy()}, geometry=cut.to_numpy(), crs=cut.crs
+    )
+    return found[found["length_m"] > 0].sort_values(["length_m", "name"], ascending=[False, True], ignore_index=True)
 
 
 def area_parts(x_m: Floats, y_m: Floats, area_ids: "pd.Series[str]", areas: gpd.GeoDataFrame) -> Names:
@@ -120,14 +134,8 @@ def area_parts(x_m: Floats, y_m: Floats, area_ids: "pd.Series[str]", areas: gpd.
     radius = np.sqrt(areas.geometry.area.to_numpy()[rows] / np.pi)
     part = np.array(PARTS, dtype=object)[np.rint(np.arctan2(north, east) / (np.pi / 4)).astype(np.int64) % len(PARTS)]
     words = np.where(np.hypot(east, north) < CENTRE_SHARE * radius, "centre", part)
-    names = area_labels(areas["area_name"]).to_numpy()[rows]
+    names = areas["area_name"].astype(object).to_numpy()[rows]
     return np.array(np.where(rows >= 0, names + ", " + words, None), dtype=object)
-
-
-def area_labels(names: "pd.Series[str]") -> "pd.Series[str]":
-    """Return names of areas that can be read alone: a bare number or letter gets "Area" before it."""
-    text = names.astype(object)
-    return text.where(text.astype(str).str.contains(r"[^\W\d_]{2}", regex=True), "Area " + text.astype(str))
 
 
 def degrees_of(x_m: Floats, y_m: Floats, crs: Any) -> tuple[Floats, Floats]:
@@ -139,16 +147,25 @@ def degrees_of(x_m: Floats, y_m: Floats, crs: Any) -> tuple[Floats, Floats]:
 def readable(name: str) -> str:
     """Return a name in the case of its file, or in title case if all its letters are capitals.
 
-    >>> readable("1900 BLOCK NW 5TH ST"), readable("O'NEIL'S Corner")
-    ('1900 Block NW 5th St', "O'NEIL'S Corner")
+    >>> readable("1900 BLOCK NW 5TH ST"), readable("O'NEIL'S WAY"), readable("DeKalb St")
+    ('1900 Block NW 5th St', "O'Neil's Way", 'DeKalb St')
     """
     if not name.isupper():
         return name
-    return WORD.sub(lambda word: word[0] if word[0] in CAPITALS else word[0].capitalize(), name)
+    return WORD.sub(lambda word: word[0] if word[0] in CAPITALS else _titled(word[0]), name)
+
+
+def _titled(word: str) -> str:
+    """Return a word with a capital at its start, and after the O' or D' of a family name."""
+    start = 2 if word[1:2] in ("'", "’") and len(word) > 3 else 0
+    return word[:start] + word[start:].capitalize()
 
 
 def _clean(names: pd.Series) -> "pd.Series[str]":
-    return names.astype("str").where(names.notna(), "").str.split().str.join(" ").map(readable)
+    """Return each name as people read it, blank where it is missing."""
+    codes, written = pd.factorize(names)
+    read = [readable(" ".join(str(name).split())) for name in written]
+    return pd.Series(np.array([*read, ""], dtype=object)[codes], index=names.index, dtype="str")
 
 
 def _is_geoparquet(path: Path) -> bool:
@@ -172,9 +189,9 @@ def _read_table(path: Path, name: str, x: str, y: str, table_crs: Any, target: A
     if is_bad.any():
         bad = rows[is_bad].sort_values([name, x, y]).iloc[0]
         raise ValueError(
-            f"{path}: {names[bad.name]!r} is at {x}={bad[x]!r}, {y}={bad[y]!r}, which is no point of "
-            f"{crs_name(table_crs)}; name the columns with force.place_names.x_column and y_column, "
-            "their system with force.place_names.crs"
+            f"{path}: {names[bad.name]!r} is at {x}={str(bad[x])!r}, {y}={str(bad[y])!r}, which is no point of "
+            f"{crs_name(CRS.from_user_input(table_crs))}; name the columns with force.place_names.x_column and "
+            "y_column, their system with force.place_names.crs"
         )
     found = pd.DataFrame({"name": names, "x": x_m, "y": y_m})[has_point].drop_duplicates()
     found = found.sort_values(["name", "x", "y"], ignore_index=True)

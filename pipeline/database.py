@@ -53,6 +53,12 @@ def query(name: str) -> str:
     return named_queries(text)[part] if part else text
 
 
+@cache
+def queries(topic: str) -> dict[str, str]:
+    """Return the queries of `pipeline/sql/<topic>.sql` by name."""
+    return named_queries(query(topic))
+
+
 def named_queries(text: str) -> dict[str, str]:
     """Return the queries of a topic by the name in the line `-- name: …` before each; one without names has none."""
     _, *parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)

@@ -36,6 +36,10 @@ class PurposeError(HarmspotError):
     """People are read without a purpose or a named reader."""
 
 
+class AccessError(HarmspotError):
+    """Nobody is logged in, the user may not do it, or a name, password or token is wrong."""
+
+
 class ClockError(HarmspotError):
     """The clock is earlier than the latest recorded time."""
 

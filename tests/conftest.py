@@ -69,6 +69,7 @@ def new_home(town: TownFiles) -> Callable[..., Home]:
         if not key_file.exists():
             key_file.touch(mode=0o600)
             key_file.write_text(KEY)
+            Home(folder).mark_rehearsal()
         return Home(folder, town.config_file, clock, progress)
 
     return make

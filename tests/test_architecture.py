@@ -44,6 +44,7 @@ PIPELINE = {
     "pipeline.messages": SHARED,
     "pipeline.privacy": SHARED,
     "pipeline.events": SHARED | {"pipeline.privacy"},
+    "pipeline.users": SHARED | {"pipeline.privacy"},
     "pipeline.publication": SHARED | {"pipeline.privacy"},
     "pipeline.wording": SHARED,
     "pipeline.briefing": SHARED | {"pipeline.privacy", "pipeline.publication", "pipeline.wording"},
@@ -72,7 +73,8 @@ MODELS = {
     "models.statistics": BASICS,
     "models.forecast": BASICS | {"models.statistics"},
     "models.area_rates": BASICS | {"models.statistics"},
-    "models.governance": {"models.places"},
+    "models.users": set(),
+    "models.governance": {"models.places", "models.users"},
     "models.places": BASICS | {"models.statistics", "models.area_rates"},
     "models.area_review": BASICS | {"models.places", "models.area_rates", "models.statistics"},
     "models.operations": BASICS | {"models.statistics", "models.governance", "models.places"},
@@ -87,8 +89,9 @@ MODELS = {
 GEO: dict[str, set[str]] = {"geo.layers": {"geo"}}  # the rest of geo is flat
 FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.home": set(),
-    "flows.human_log": {"flows.home"},
+    "flows.users": {"flows.home"},
     "flows.run": {"flows.home"},
+    "flows.human_log": {"flows.home", "flows.run"},
     "flows.evaluation": {"flows.home", "flows.run"},
     "flows.ingest": {"flows.home", "flows.human_log", "flows.run"},
     "flows.decisions": {"flows.home", "flows.human_log", "flows.ingest", "flows.run"},
@@ -104,6 +107,7 @@ FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.command": {
         *("flows.home", "flows.human_log", "flows.run", "flows.evaluation", "flows.ingest", "flows.decisions"),
         *("flows.outputs", "flows.disclosure", "flows.health", "flows.schedule", "flows.simulation", "flows.new_city"),
+        "flows.users",
     },
 }
 ALLOWED: dict[str, set[str]] = (
@@ -339,3 +343,89 @@ def test_nothing_names_a_registry_or_a_machine() -> None:
         and forbidden.search(path.read_text(encoding="utf-8", errors="ignore"))
     ]
     assert not named
+
+
+# What reads people, or their ids, and where: whatever shows or uses the rows has asked `listed_now.why_off` of them
+# (`list_rows.ask_list`, `notice_decisions.standing_notices`), and only these read them without it.
+READS_OF_PEOPLE = {
+    *("read_people", "read_restricted", "read_for_rules", "published_list", "people_of_run"),
+    *("resolve_pseudonym", "resolve_pseudonyms", "all_notices", "find_notice", "open_snapshot", "open_home_snapshot"),
+    "rows_of_person",
+}
+UNASKED = {
+    # The one read, and what is built on it.
+    "flows.home.store_access.read_people": "the read itself",
+    "flows.home.store_access.open_home_snapshot": "opens the snapshot itself",
+    "flows.human_log.list_rows.published_list": "rows as published, of ask_list and of those named below",
+    "flows.human_log.list_rows.ask_list": "asks",
+    "flows.human_log.list_rows.resolve_people": "ids of rows that were asked about",
+    "flows.human_log.listed_now._published": "the question's own reads: chances and terms",
+    "flows.decisions.notice_decisions._drafts": "drafts, of find_notice and all_notices",
+    "flows.decisions.notice_decisions.standing_notices": "asks",
+    "flows.decisions.notice_decisions._shown_notice": "asks",
+    "flows.decisions.notice_decisions.do": "a decision: refusals ask; what protects or records is never refused",
+    "flows.decisions.list_exports._outdated": "asks",
+    "flows.decisions.list_exports.export_list": "ids of rows that were asked about",
+    "flows.decisions.list_exports._usable_rows": "ends of the tiers of rows that were asked about",
+    "flows.outputs.explain._decision": "of a person on no list, whom no gate and no hold keeps off now",
+    "flows.disclosure.subject.subject_access": "all that was held and published of one person, for that person",
+    # Acts that only protect.
+    "flows.decisions.lists._rows": "to revoke a list, or to take somebody off",
+    "flows.decisions.lists._revocation_reason": "to revoke a list that a run downgrades",
+    "flows.decisions.lists.lists_holding": "to revoke the lists that hold somebody who is erased",
+    "flows.decisions.person_notices.withdraw_person_notices": "to withdraw letters",
+    "flows.decisions.person_notices._not_of_later_runs": "to withdraw letters",
+    "flows.decisions.notice_upkeep._record_objections": "to hear an objection",
+    "flows.decisions.erasure.preview_erasure": "whether somebody is known",
+    "flows.decisions.erasure.erase_person": "whether somebody is known",
+    "flows.outputs.explain.read_person": "asks; whether somebody is known",
+    "flows.decisions.partners._withdraw_of_off": "asks",
+    "flows.decisions.partners._person_ref": "of a run's lists, or of a letter that was asked about",
+    "pipeline.store.identities.resolve_pseudonym": "the read itself",
+    "pipeline.store.store.erase_person": "the id to erase",
+    # The machine reads for a run, and shows nobody.
+    "flows.run.previous_run.read_previous": "a run reads its predecessor",
+    "flows.run.prioritise.prioritise": "a run",
+    "flows.run.prioritise.people_of_run": "a run, recomputed",
+    "pipeline.publication.publish.list_valid_to": "a date",
+    # Of places.
+    "flows.outputs.explain_places.open_run": "incidents and cells",
+    "flows.decisions.place_actions.operations_at": "operations",
+}
+# Rooms whose results are counts and figures of places.
+OF_NOBODY = ("flows.evaluation.", "flows.simulation.", "flows.ingest.", "flows.schedule.")
+
+
+def reads_of_people(module: str, tree: ast.AST) -> Iterator[str]:
+    """Yield the functions of a module that call one of READS_OF_PEOPLE."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            calls = (call.func for call in ast.walk(node) if isinstance(call, ast.Call))
+            names = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+            passed = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}  # to `call`, or as a value
+            if (names | passed) & READS_OF_PEOPLE:
+                yield f"{module}.{node.name}"
+
+
+def test_nobody_reads_people_without_asking_whether_they_still_stand() -> None:
+    found = {
+        name
+        for module, path in MODULES.items()
+        if not module.startswith(OF_NOBODY)
+        for name in reads_of_people(module, ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert found - set(UNASKED) == set(), "ask with list_rows.read_list or ask_list, or say here why not"
+    assert set(UNASKED) - found == set(), "these read nobody any more; take them off"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'def shown(home):\n    return read_people(home, "person_tier", reader="a", purpose="b")\n',
+        "def shown(home):\n    return home.store.resolve_pseudonyms(['p_1'])\n",
+        "def shown(call, home):\n    return call(people_of_run, home)\n",
+        "async def shown(home):\n    return [row for row in published_list(home)]\n",
+    ],
+)
+def test_a_read_that_passes_the_question_by_is_found(line: str) -> None:
+    assert list(reads_of_people("flows.command.new", ast.parse(line))) == ["flows.command.new.shown"]

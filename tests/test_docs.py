@@ -117,6 +117,21 @@ def test_the_commands_of_the_readme_make_a_city_of_a_file(tmp_path: Path) -> Non
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 
+def test_the_commands_of_the_page_of_users_run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert CliRunner().invoke(cli, ["--home", "city", "init"]).exit_code == 0
+    commands = printed(ROOT / "docs" / "users.md")
+    assert len(commands) > 15
+    for command in commands:
+        asks = re.search(r" (login|users add|users reset) ", command) and "--token-only" not in command
+        piped = [*shlex.split(command)[1:], *(["--password-stdin"] if asks else [])]
+        done = CliRunner().invoke(cli, piped, input="correct horse battery")
+        assert done.exit_code == 0, f"{command}\n{done.output}\n{done.exception}"
+
+
 def shown_mappings() -> dict[str, str]:
     """Return the mappings that docs/mappings.md shows, by the name of the file in their first line."""
     blocks = re.findall(r"^```yaml\n(# (\w+\.yaml).*?)^```", MAPPINGS.read_text(encoding="utf-8"), re.M | re.S)

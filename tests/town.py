@@ -90,7 +90,9 @@ def cancellation(incident_id: str) -> str:
 def read_people(home: Home, table: str, run_id: str) -> pd.DataFrame:
     log = home.access_log
     now = max(home.now(), log.last_at() or home.now())
-    return read_restricted(home.path, home.key, table, reader="a test", purpose="test", log=log, now=now, run_id=run_id)
+    return read_restricted(
+        home.path, home.key, table, reader="a test", purpose="a test reads", log=log, now=now, run_id=run_id
+    )
 
 
 def approve_tiers(home: Home, run_id: str) -> str:
@@ -98,6 +100,7 @@ def approve_tiers(home: Home, run_id: str) -> str:
     said = {"outcome": "harm reported a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
     register_effect(home, "person_tier", stop_on=home.today() + timedelta(days=60), **said)
     list_id = list_id_of("person_tier", run_id)
-    open_list(home, list_id, reader="Supt. A. Lee", purpose="approve the list")
+    for reader in ("Sgt. A. Bell", "Supt. A. Lee"):
+        open_list(home, list_id, reader=reader, purpose="approve the list")
     approve_list(home, list_id, by="Supt. A. Lee", reason="evidence read and found sound")
     return list_id

@@ -17,6 +17,9 @@ _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 VERBS = {
     "demo": "Simulate a town and do the complete daily run on it.",
     "init": "Create a home: its folder, key and empty store.",
+    "users": "Add users, give them roles and tokens, disable them.",
+    "login": "Begin a session.",
+    "logout": "End a session.",
     "upgrade": "Migrate a home created by an earlier version to this version.",
     "new-city": "Look at a file, write how it is read, load it and rank.",
     "load": "Load a file of events, or another system's file through a mapping.",

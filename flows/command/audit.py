@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, NearGroup, json_option, pass_home, reading_options
+from flows.command.options import Day, NearGroup, by_option, json_option, pass_home, reading_options
 from flows.command.printing import print_frame, print_json
 from models.governance.audits import REPORTS
 from pipeline.terminal_text import inert
@@ -36,7 +36,7 @@ def command() -> None:
 @click.option(
     "--found", metavar="TEXT", required=True, help="Finding of the report in one sentence, without names or person ids."
 )
-@click.option("--by", metavar="NAME", required=True, help="Who read and signs the report.")
+@by_option
 @click.option(
     "--made-on",
     type=Day(),
@@ -102,20 +102,27 @@ def status(home: "Home", as_json: bool) -> None:
 
 
 @command.command("verify")
+@click.option("--anchor", type=click.Path(dir_okay=False, exists=True, path_type=Path), help="File with anchors.")
 @pass_home
-def verify(home: "Home") -> None:
-    """Check the hash chain of the access log; exits 1 and names the line where it is broken or goes back in time.
+def verify(home: "Home", anchor: Path | None) -> None:
+    """Check the access log; exits 1 and names the line where it is broken, cut off or goes back in time.
 
-    The store records the length of the log with every human event, so entries removed from the end before the last
-    event are detected. For reads since then, only a copy of the head that you kept elsewhere shows a removal.
+    Each entry has a hash of the entry before it, keyed with the home's key, and the store records how far the log went
+    with every read of people and every decision. Whoever has the home and its key could change all three: against that
+    help anchors (`audit anchor`), kept where that person cannot write, and checked with --anchor.
 
     \b
-    Example:
+    Examples:
       harmspot --home town audit verify
+      harmspot --home town audit verify --anchor anchors.jsonl
     """
     from flows.human_log.integrity import check_log
 
     problems = check_log(home) or home.access_log.back_in_time()
+    if anchor is not None:
+        from flows.health.anchors import anchor_problems
+
+        problems = [*problems, *anchor_problems(home, anchor)]
     for problem in problems:
         click.secho(inert(problem), fg="red", err=True)
     if problems:
@@ -123,7 +130,25 @@ def verify(home: "Home") -> None:
     log = home.access_log
     count, head = sum(1 for _ in log.entries()), log.mark().entry_hash
     click.echo(f"access log {log.path}: the chain is intact, {count:,} entries, head {head}")
-    click.echo("Keep the head elsewhere: only it shows whether entries since the last human event were removed.")
+    if anchor is None:
+        click.echo("Anchor it elsewhere: harmspot audit anchor --out FILE; then check it with --anchor FILE.")
+
+
+@command.command("anchor")
+@click.option("--out", required=True, metavar="FILE|topic:NAME|syslog", help="Where it goes; to a file it is appended.")
+@pass_home
+def anchor(home: "Home", out: str) -> None:
+    """Write how far the access log goes, signed, to a place outside the home, for `audit verify --anchor`.
+
+    \b
+    Examples:
+      harmspot --home town audit anchor --out anchors.jsonl
+      harmspot --home town audit anchor --out syslog
+    """
+    from flows.health.anchors import write_anchor
+
+    mark = write_anchor(home, out)
+    click.echo(f"anchored in {out}: {mark.size_bytes:,} bytes, head {mark.entry_hash}")
 
 
 @command.command("export")
@@ -231,7 +256,7 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
       harmspot --home town audit erase P000123 --yes --reason "court order 7, records sealed" \\
           --purpose "right to erasure" --reader "Records, M. Ito"
     """
-    from flows.decisions.erasure import erase_person, preview_erasure
+    from flows.decisions.erasure import OUT_OF_REACH, erase_person, preview_erasure
 
     if not is_sure:
         if not is_terminal():
@@ -257,6 +282,9 @@ def erase(home: "Home", person: str, reason: str, is_sure: bool, purpose: str | 
         f"{outcome}: {done.revoked_lists} active lists revoked, "
         f"{done.emptied_letters} dead letters emptied; later runs exclude the person, whatever their clocks"
     )
+    click.echo("Not reached, and left to you:")
+    for place in OUT_OF_REACH:
+        click.echo(f"  {place}")
 
 
 def is_terminal() -> bool:

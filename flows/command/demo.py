@@ -140,4 +140,4 @@ def _home_in(folder: Path, as_of: date, now: datetime, progress: Callable[[str],
 
     noon = datetime.combine(as_of, time(12), tzinfo=UTC)
     clock = min(noon, now) if as_of == now.date() else noon
-    return Home(folder / "home", folder / "config.yaml", clock, progress)
+    return Home(folder / "home", folder / "config.yaml", clock, progress, is_for_rehearsals=True)

@@ -112,7 +112,7 @@ def forecast(
         from pipeline.pages.evaluation import render_evaluation
 
         tables = {**trial.tables(), "differences": difference_table(trial.evaluation)}
-        out.write_text(render_evaluation(trial.title(), trial.verdicts(), tables), encoding="utf-8")
+        out.write_text(render_evaluation(trial.title(), trial.verdicts(), tables, home.catalogue), encoding="utf-8")
         home.progress(f"wrote {out}")
 
 
@@ -171,7 +171,8 @@ def areas(
     if out:
         from pipeline.pages.area_evaluation import render_area_evaluation
 
-        out.write_text(render_area_evaluation(found.title(), found.verdicts(), found.tables()), encoding="utf-8")
+        page = render_area_evaluation(found.title(), found.verdicts(), found.tables(), home.catalogue)
+        out.write_text(page, encoding="utf-8")
         home.progress(f"wrote {out}")
 
 
@@ -326,7 +327,8 @@ def people(
     if out:
         from pipeline.pages.people_validation import render_people_evaluation
 
-        out.write_text(render_people_evaluation(trial.mapping.about, trial.tables()), encoding="utf-8")
+        page = render_people_evaluation(trial.mapping.about, trial.tables(), home.catalogue)
+        out.write_text(page, encoding="utf-8")
         home.progress(f"wrote {out}")
 
 

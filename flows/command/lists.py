@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.options import Day, NearGroup, json_option, pass_home, reading_options
+from flows.command.options import (
+    Day,
+    NearGroup,
+    by_option,
+    json_option,
+    pass_home,
+    reading_options,
+    reason_option,
+)
 from flows.command.printing import print_frame
 from pipeline.terminal_text import inert
 
@@ -21,9 +29,6 @@ EVIDENCE = [
 
 # `lists effects` prints when the registration of an effect ends.
 STATUS_COLUMNS = ["list_id", "status", "entries", "exceptions", "valid_to", "approved_by", "revoked_because"]
-
-by_option = click.option("--by", metavar="NAME", required=True, help="Who is accountable for it.")
-reason_option = click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence.")
 
 
 @click.group("lists", cls=NearGroup)

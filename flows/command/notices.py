@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.command import Moment
-from flows.command.options import NearGroup, json_option, pass_home, reading_options
+from flows.command.options import NearGroup, by_option, json_option, pass_home, reading_options
 from flows.command.printing import print_frame, print_object
 from pipeline.local_time import local_text
 
@@ -36,7 +36,7 @@ def command() -> None:
     \b
     Examples:
       harmspot --home town notices list
-      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review"
+      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review the notice"
       harmspot --home town notices review n_5f0c --by "Sgt. A. Bell" --reason "Read all five records; they hold."
       harmspot --home town notices approve n_5f0c --by "Insp. J. Reyes" --reason "Lawful, needed, no lesser step."
       harmspot --home town notices serve n_5f0c --by "PC 4411 Lund" --manner displayed
@@ -64,11 +64,11 @@ def list_(
     """
     import pandas as pd
 
-    from flows.decisions.notice_decisions import all_notices, live_rival, superseded_by
+    from flows.decisions.notice_decisions import live_rival, standing_notices, superseded_by
     from models.governance.notice_kinds import KINDS
 
     kinds = [kind.name for kind in KINDS.values() if people or not kind.is_to_person]
-    found = all_notices(home, kinds, reader=reader, purpose=purpose)
+    found = standing_notices(home, kinds, reader=reader, purpose=purpose)
     today = home.today()
     chosen = [notice for notice in found if state in (None, notice.status.state)]
     listed = pd.DataFrame([_row(notice, superseded_by(notice, found, today)) for notice in chosen], columns=COLUMNS)
@@ -106,11 +106,12 @@ def show(
     """Print NOTICE with its records and history, and record that --reader opened it.
 
     The reviewer and the approver must have opened it. Notices to people need --purpose and --reader. --pdf and --html
-    write a new file that only its owner can read.
+    write a new file that only its owner can read. A notice whose person must not be addressed by what is known now is
+    neither shown nor written.
 
     \b
     Examples:
-      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review"
+      harmspot --home town notices show n_5f0c --reader "Sgt. A. Bell" --purpose "review the notice"
       harmspot --home town notices show n_5f0c --reader "PC 4411 Lund" --purpose "to serve it" --pdf notice.pdf
     """
     from flows.decisions.notice_decisions import open_notice
@@ -119,7 +120,7 @@ def show(
     from pipeline.privacy.private_file import write_new
 
     notice = open_notice(home, notice_id, reader=reader, purpose=purpose)
-    page = notice_page(notice, recipient)
+    page = notice_page(notice, recipient, is_rehearsal=home.is_rehearsal)
     if html:
         write_new(html, page.body_html.encode())
         home.progress(f"wrote {html}")
@@ -215,7 +216,7 @@ def _add_verb(name: str, kind: str, summary: str, example: str) -> None:
     verb.__doc__ = f"{summary}\n\n\b\nExample:\n  harmspot --home town notices {name} {example}\n"
     decorators: tuple[Callable[..., Any], ...] = (
         click.argument("notice_id", metavar="NOTICE"),
-        click.option("--by", required=True, metavar="NAME", help="Name of the person acting."),
+        by_option,
         click.option("--purpose", metavar="TEXT", help="Purpose of reading a notice to a person; logged."),
         *OPTIONS.get(kind, (REASON,)),
         json_option,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.command.who_may import admit, marking_reads
 from pipeline.errors import HarmspotError
 from pipeline.local_time import reading_in
 from pipeline.near_words import did_you_mean
@@ -118,13 +119,16 @@ def _passing(verb: Callable[..., Any], *, is_needed: bool) -> Callable[..., Any]
     def in_zone(home: "Home", arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         if is_needed:
             home.require()
+        options = admit(home, options)
         home.refuse_mentions({f"--{name.replace('_', '-')}": options[name] for name in FREE_TEXT if name in options})
         if "run_id" in options:
             from flows.command.printing import say_unusable
 
             say_unusable(home, options["run_id"])
-        return verb(home, *arguments, **options)
+        with marking_reads(home):
+            return verb(home, *arguments, **options)
 
+    with_home.asks_who = True  # type: ignore[attr-defined] # a test looks for verbs that ask nobody
     return with_home
 
 
@@ -180,9 +184,21 @@ known_at_option = click.option(
 )
 
 
+password_option = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+reason_option = click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence.")
+
+
+def acting_option(name: str = "--by") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that names who acts; required in rehearsals, and refused elsewhere (`who_may.admit`)."""
+    return click.option(name, metavar="NAME", help="Who is accountable: in rehearsals; else it is who is logged in.")
+
+
+by_option = acting_option()
+
+
 def reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--purpose` and `--reader`, which every read of data about people requires."""
-    verb = click.option("--reader", metavar="NAME", help="Who reads; required for data about people, and logged.")(verb)
+    verb = click.option("--reader", metavar="NAME", help="Who reads: in rehearsals; else it is who is logged in.")(verb)
     return click.option(
-        "--purpose", metavar="TEXT", help="Purpose of the read; required for data about people, and logged."
+        "--purpose", metavar="TEXT", help="Purpose of the read, logged; of a list its own, else that of the session."
     )(verb)

@@ -15,6 +15,8 @@ from flows.command.options import (
     Amount,
     Day,
     NearGroup,
+    acting_option,
+    by_option,
     json_option,
     limit_option,
     pass_any_home,
@@ -166,7 +168,7 @@ command.add_command(sheet)
 @click.option("--outcome", required=True, help="Outcome that will be measured, in words.")
 @click.option("--comparison", required=True, help="Comparison for the outcome, in words.")
 @click.option("--stop-on", type=Day(), required=True, help="Day on which the operation ends and is evaluated.")
-@click.option("--actor", required=True, metavar="NAME", help="Who registers the operation.")
+@acting_option("--actor")
 @pass_home
 def register(home: "Home", market: str, outcome: str, comparison: str, stop_on: date, actor: str) -> None:
     """Register an operation against a MARKET or area before anything is announced; it cannot be changed afterwards.
@@ -195,7 +197,7 @@ def register(home: "Home", market: str, outcome: str, comparison: str, stop_on: 
     "--found", metavar="TEXT", required=True, help="Registered outcome against its comparison, in a sentence."
 )
 @click.option("--report", type=FILE, required=True, help="Report file with the evaluation; its hash is recorded.")
-@click.option("--by", metavar="NAME", required=True, help="Who evaluated it.")
+@by_option
 @pass_home
 def evaluate(home: "Home", market: str, found: str, report: Path, by: str) -> None:
     """Record the evaluation of the operation at a MARKET or area: what its registered outcome came to.
@@ -223,7 +225,7 @@ def _refuse_semicolons(texts: Mapping[str, str]) -> None:
 @command.command("record")
 @click.argument("kind", type=click.Choice(RECORDED))
 @click.argument("market")
-@click.option("--actor", required=True, metavar="NAME", help="Who did it.")
+@acting_option("--actor")
 @click.option("--hours", type=Amount(0), help="Officer-hours: per day for an operation, total for a visit.")
 @click.option("--notice", "notice_id", metavar="NOTICE_ID", help="Notice that was served for the operation.")
 @click.option("--detail", help="Free text, or phase=maintain; no names or person ids.")
@@ -266,7 +268,7 @@ def record(
 @click.argument("market")
 @click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence, without names of persons.")
 @click.option("--until", type=Day(), required=True, help="Last day, within 90 days; it ends by itself after it.")
-@click.option("--by", metavar="NAME", required=True, help="Supervisor who answers for it.")
+@by_option
 @pass_home
 def embargo(home: "Home", market: str, reason: str, until: date, by: str) -> None:
     """Let nothing name a MARKET until a day is over: no notice, plan, visit, layer, page, message or kept run.
@@ -290,7 +292,7 @@ def embargo(home: "Home", market: str, reason: str, until: date, by: str) -> Non
 @command.command("lift")
 @click.argument("market")
 @click.option("--reason", metavar="TEXT", required=True, help="Reason, in a sentence, without names of persons.")
-@click.option("--by", metavar="NAME", required=True, help="Who answers for it.")
+@by_option
 @pass_home
 def lift(home: "Home", market: str, reason: str, by: str) -> None:
     """End the embargo of a MARKET before its last day; the run of the next day names it again.

@@ -202,6 +202,7 @@ def chances_of(table: str) -> list[str]:
 
 def _download(home: "Home", shown: Shown, frame: "pd.DataFrame", xlsx: Path | None) -> None:
     """Print all rows as CSV, or write them to a new workbook that its owner alone can read."""
+    from flows.command.who_may import REHEARSAL
     from pipeline.privacy.private_file import write_new
     from pipeline.privacy.signed_export import NOT_GROUNDS
     from pipeline.publication.downloads import write_csv, write_workbook
@@ -212,7 +213,8 @@ def _download(home: "Home", shown: Shown, frame: "pd.DataFrame", xlsx: Path | No
         click.echo(write_csv(frame, zone), nl=False)
         return
     told = unusable_run(home.path, str(frame["run_id"].iloc[0])) if "run_id" in frame and len(frame) else None
-    notes = [note for note in (NOT_GROUNDS if shown.is_about_people else None, told) if note]
+    rehearsed = REHEARSAL.format(home=home.path) if home.is_rehearsal else None
+    notes = [note for note in (NOT_GROUNDS if shown.is_about_people else None, rehearsed, told) if note]
     made_at = frame["as_of"].max() if "as_of" in frame and len(frame) else runs(home.path)["as_of"].iloc[-1]
     write_new(xlsx, write_workbook({shown.table: frame}, zone=zone, made_at=made_at, notes=notes))
     home.progress(f"wrote {len(frame):,} rows to {xlsx}")
@@ -253,7 +255,9 @@ def read_table(
         from flows.human_log.list_rows import read_list
 
         with open_home_store(home) as store:  # held until the rows are read: nobody is excepted in between
-            rows = read_list(home, ledger_of(home, store), shown.table, run_id, reader=reader, purpose=purpose)
+            rows = read_list(
+                home, ledger_of(home, store), shown.table, run_id, reader=reader, purpose=purpose, store=store
+            )
     if shown.table.endswith("_notice"):
         from flows.decisions.notice_decisions import marked
 
@@ -262,6 +266,8 @@ def read_table(
 
 
 def _in_rank_order(rows: "pd.DataFrame") -> "pd.DataFrame":
+    if "focus_rank" in rows:
+        return rows.sort_values(["area_name", "area_id", "focus_rank", "offence_code"], ignore_index=True)
     ascending = {"rank": True, "position": True, "forecast_as_of": False}  # latest forecast first
     by = [column for column in ascending if column in rows.columns]
     return rows.sort_values(by, ascending=[ascending[column] for column in by], ignore_index=True) if by else rows

@@ -7,6 +7,8 @@ from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.ledger import Ledger, ledger_of
 from flows.human_log.projections import shown
+from models.governance.actors import is_thin
+from models.users.look_alikes import name_problem
 from pipeline.errors import PublicationError, StoreError
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.publication.publish import Shown, project, publication_lock
@@ -50,6 +52,22 @@ class Desk:
     def projections(self) -> Shown | None:
         """Return what the publication has to show now; None if it shows everything."""
         return None if self.is_shown else shown(self.home, self.store, self.ledger)
+
+
+def refuse_unsaid(event: HumanEvent) -> None:
+    """Raise PublicationError if the actor of a decision of people has no name, or a reason says nothing.
+
+    The life cycles forgive both in what takes enforcement back, so that what was recorded before counts.
+    """
+    if problem := name_problem(event.actor):
+        raise PublicationError(f"{event.subject} cannot be {event.kind}: the name of the actor {problem}")
+    if is_thin(event.detail.get("reason", ENOUGH)):
+        raise PublicationError(
+            f"{event.subject} cannot be {event.kind}: reason too short: give at least two different words"
+        )
+
+
+ENOUGH = "nothing to explain"  # of events without a reason
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from flows.decisions.desk import Desk, at_desk
+from flows.decisions.desk import Desk, at_desk, refuse_unsaid
 from flows.home.home import Home
 from flows.human_log.embargoes import embargo_rows, embargoes_of, is_covered
 from flows.human_log.ledger import read_ledger
@@ -72,6 +72,7 @@ def read_embargoes(home: Home, *, is_all: bool, reader: str | None, purpose: str
 def _check(desk: Desk, event: HumanEvent) -> None:
     if problem := EMBARGO.refusal(embargoes_of(desk.ledger).get(event.subject, ()), event):
         raise PublicationError(f"{event.subject} cannot be {event.kind}: {problem}")
+    refuse_unsaid(event)
 
 
 def _remove_drawings(home: Home) -> None:

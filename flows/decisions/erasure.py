@@ -13,6 +13,13 @@ from pipeline.store.human_events import HumanEvent
 from pipeline.store.interface import TOMBSTONE
 from pipeline.store.migrations import copies_of
 
+# What no erasure in a home reaches; the command names it, because somebody has to.
+OUT_OF_REACH = (
+    "copies of lists handed over and letters printed: audit export refuses them, ask who has them to destroy them",
+    "messages already delivered to partners, and records on Kafka topics until their retention ends",
+    "backups of the home, and the sources from which the person was loaded",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
@@ -37,7 +44,7 @@ def preview_erasure(home: Home, person: str, *, reader: str | None, purpose: str
     """Return what `erase_person` would end and delete, in counts; logged, and nothing is changed."""
     require_purpose(reader, purpose)
     person_id = home.pseudonym_of(person)
-    with at_desk(home) as desk:
+    with home.protecting(), at_desk(home) as desk:
         desk.store.refuse_mentions({"reader": reader, "purpose": purpose})
         home.log_access("erase_preview", {"people": 1}, reader=reader, purpose=purpose)
         is_named = person != person_id and desk.store.is_named(person)
@@ -48,7 +55,8 @@ def preview_erasure(home: Home, person: str, *, reader: str | None, purpose: str
 def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | None, reason: str) -> Erasure:
     """Erase a person given by pseudonym or by the force's own id; the access log records reader and reason first.
 
-    The raw id, every published row and the copies of the store that upgrades kept are deleted. The pseudonym remains as
+    The raw id, every published row and the copies of the store that upgrades kept are deleted, and the store's file is
+    written anew, so that no free block of it keeps the id. The pseudonym remains as
     a tombstone in the store, so that hashes and the log's chain still verify, later runs exclude the person at every
     clock, and old events that arrive again do not restore the person. With the force's own id, dead letters and
     messages that name the person are emptied, also if the store has no event of the person. Repeating an erasure after
@@ -69,7 +77,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         raise PublicationError("an erasure needs a reason of more than one word: who asked, and on what legal ground")
     person_id = home.pseudonym_of(person)
     raw_person_id = None if person == person_id else person
-    with at_desk(home) as desk:
+    with home.protecting(), at_desk(home) as desk:
         store = desk.store
         store.refuse_mentions({"reader": reader, "purpose": purpose, "reason": reason})
         home.log_access("erase", {"reason": reason, "people": 1}, reader=reader, purpose=purpose)
@@ -88,6 +96,7 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
             HumanEvent("erased", str(reader), "person", person_id, home.now(), detail), raw_person_id
         )
         _delete_copies(home)
+        store.rewrite(home.store, home.key, wait_s=home.settings.store.wait_s)
     return Erasure(is_known, known_as == TOMBSTONE, len(holding), emptied_letters)
 
 

@@ -1,5 +1,6 @@
 """Exported copies of lists of people: write one for a recipient, and check whether one may still be used."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from flows.human_log.audit_events import halt_of
 from flows.human_log.integrity import refuse_earlier_clock
 from flows.human_log.ledger import Ledger, ledger_of
 from flows.human_log.list_events import list_events
-from flows.human_log.list_rows import read_list
+from flows.human_log.list_rows import ask_list
 from flows.human_log.list_runs import ListRun, find_list
-from flows.human_log.protection import contradiction
+from flows.human_log.listed_now import why_off
 from models.governance.audits import is_halted
 from models.governance.list_lifecycle import (
     TIERED_LISTS,
@@ -25,10 +26,13 @@ from models.governance.list_lifecycle import (
     status_of,
     taken_off_since,
 )
+from models.people_lists.still_listed import in_words
 from pipeline.errors import ExportError
 from pipeline.privacy.access_log import require_purpose
 from pipeline.privacy.signed_export import NOT_GROUNDS, entry_token, read_export, write_export
+from pipeline.publication.publish import read_for_rules, runs
 from pipeline.store.human_events import HumanEvent
+from pipeline.store.interface import Store
 
 # The columns that a recipient needs for the purpose of the list, and no others.
 EXPORTED = {
@@ -68,8 +72,13 @@ def export_list(
         require_purpose(reader, purpose)
         _require_agreement(list_id, recipient=recipient, agreement=agreement_id)
         _refuse_inactive(home, desk.ledger, wanted)
-        rows = _usable_rows(home, desk.ledger, wanted, reader=reader, purpose=purpose)
-        if outdated := contradiction(home, desk.store, wanted.list_name, rows["person_id"], rows.get("warrant_id", ())):
+        asked = ask_list(
+            home, desk.ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose, store=desk.store
+        )
+        rows, off = (
+            _usable_rows(home, wanted, each, reader=reader, purpose=purpose) for each in (asked.rows, asked.off)
+        )
+        if outdated := asked.off_in_words(off.index):
             raise ExportError(f"list {list_id} cannot be exported: {outdated}; harmspot run makes a new one")
         detail = {"list_id": list_id, "recipient": recipient, "agreement_id": agreement_id, "entries": len(rows)}
         home.log_access("export", {**detail, "is_resolved": is_resolved}, reader=reader, purpose=purpose)
@@ -115,10 +124,7 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
     with open_home_store(home) as store:
         ledger = ledger_of(home, store)
         refuse_earlier_clock(home, ledger)
-        warrant_ids = [entry["warrant_id"] for entry in body["entries"] if "warrant_id" in entry]
-        outdated = contradiction(
-            home, store, name, body["people"], warrant_ids, named_by=lambda person_id: entry_token(person_id, home.key)
-        )
+        outdated = _outdated(home, store, list_id, body)
     events = list_events(ledger)
     status = status_of(events, list_id)
     usable_until = status.usable_until(datetime.fromisoformat(body["valid_to"]))
@@ -135,18 +141,31 @@ def verify_export(home: Home, path: Path) -> dict[str, Any]:
     off = taken_off_since(events, name, datetime.fromisoformat(body["exported_at"])) | {*ledger.erased_people}
     if {entry_token(person_id, home.key) for person_id in off} & {*body["people"]}:
         raise ExportError(f"{path}: a person on list {list_id} was taken off or erased since; ask for a new one")
-    if outdated:
-        raise ExportError(f"{path}: list {list_id}: {outdated}; destroy it and ask for a new one")
     ends = [datetime.fromisoformat(entry.get("valid_to", body["valid_to"])) for entry in body["entries"]]
     if over := [str(number) for number, end in enumerate(ends, 1) if now >= end]:
         raise ExportError(
             f"{path}: list {list_id}: entries {', '.join(over)} of {len(ends)} are past the end of the person's own "
             "tier; destroy it and ask for a new one"
         )
+    if outdated:
+        raise ExportError(f"{path}: list {list_id}: {outdated}; destroy it and ask for a new one")
     if is_halted(name, halted := halt_of(home, ledger, now)):
         raise ExportError(f"{path}: list {list_id} may not be used now. {halted}")
     metadata = {name: body[name] for name in ("list_id", "recipient", "agreement_id", "exported_at")}
     return {**metadata, "valid_to": home.local_text(min([usable_until, *ends]))}
+
+
+def _outdated(home: Home, store: Store, list_id: str, body: Mapping[str, Any]) -> str:
+    """Return why a run now would not put the entries of a copy on the list, as counts; empty if it would."""
+    name, run_id = split_list_id(list_id)
+    if run_id not in set(runs(home.path)["run_id"]):
+        return "its run is kept no longer, so nobody can say who is on it"
+    rows = read_for_rules(home.path, home.key, [name], run_id)[name]
+    is_copied = rows["person_id"].map(lambda person_id: entry_token(person_id, home.key)).isin(body["people"])
+    if "warrant_id" in rows:
+        is_copied &= rows["warrant_id"].isin([entry["warrant_id"] for entry in body["entries"]])
+    copied = rows[is_copied]
+    return in_words(copied, why_off(home, store, name, copied, run_id))
 
 
 def _require_agreement(list_id: str, **given: str) -> None:
@@ -169,10 +188,12 @@ def _refuse_inactive(home: Home, ledger: Ledger, wanted: ListRun) -> None:
 
 
 def _usable_rows(
-    home: Home, ledger: Ledger, wanted: ListRun, *, reader: str | None, purpose: str | None
+    home: Home, wanted: ListRun, rows: pd.DataFrame, *, reader: str | None, purpose: str | None
 ) -> pd.DataFrame:
     """Return the rows that may be used, each until its own `valid_to`; where people have a tier, the tiers are read."""
-    rows = tiers = read_list(home, ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
+    if rows.empty:
+        return rows
+    tiers = rows
     if wanted.list_name in TIERED_LISTS and "expires_at" not in rows:
         tiers = read_people(home, "person_tier", wanted.run_id, reader=reader, purpose=purpose)
     rows = rows.assign(valid_to=entries_valid_to(rows, wanted.list_name, tiers, wanted.usable_until))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.decisions.desk import Desk, at_desk
+from flows.decisions.desk import Desk, at_desk, refuse_unsaid
 from flows.decisions.notice_decisions import PERSON_NOTICES_OF
 from flows.decisions.person_notices import withdraw_person_notices
 from flows.home.home import Home
@@ -14,9 +14,8 @@ from flows.home.store_access import read_people
 from flows.human_log.audit_events import halt_of
 from flows.human_log.integrity import log_problems
 from flows.human_log.list_events import list_events
-from flows.human_log.list_rows import read_list
+from flows.human_log.list_rows import ask_list, published_list, read_list
 from flows.human_log.list_runs import ListRun, find_list, lists_in_use
-from flows.human_log.protection import contradiction
 from models.governance.actors import MACHINE
 from models.governance.audits import is_halted
 from models.governance.list_lifecycle import APPROVED_WITHIN, LIST, count_downgraded, split_list_id, status_of
@@ -36,7 +35,9 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
     with at_desk(home) as desk:
         wanted = find_list(home, desk.ledger, list_id)
         require_purpose(reader, purpose)
-        rows = _rows(desk, wanted, reader=reader, purpose=purpose)
+        rows = read_list(
+            home, desk.ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose, store=desk.store
+        )
         desk.record(HumanEvent("opened", str(reader), "list", list_id, home.now(), {"purpose": str(purpose)}))
     return rows
 
@@ -44,7 +45,7 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
 def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     """Make a list of the latest run active, if it is recent, its effect is registered and `by` opened it.
 
-    Approval fails if data since the run show that a person on it must never be listed, or that a warrant has ended.
+    Approval fails if a run now would not put every entry on it (`flows.human_log.listed_now`).
 
     Raises
     ------
@@ -59,15 +60,16 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
                 f"list {list_id} cannot be approved while the access log is not trusted: {problems[0]}"
             )
         event = _allowed(desk, "approved", by, list_id, {"reason": reason})
-        rows = _rows(desk, wanted, reader=by, purpose=f"approve the list: {reason}")
-        if outdated := contradiction(home, desk.store, wanted.list_name, rows["person_id"], rows.get("warrant_id", ())):
+        why = f"approve the list: {reason}"
+        asked = ask_list(home, desk.ledger, wanted.list_name, wanted.run_id, reader=by, purpose=why, store=desk.store)
+        if outdated := asked.off_in_words():
             raise PublicationError(f"list {list_id} cannot be approved: {outdated}; {RUN_AGAIN}")
         _record(desk, event)
 
 
 def revoke_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
     """Revoke a list and all its copies permanently, and withdraw the person notices drafted to people on it."""
-    with at_desk(home) as desk:
+    with home.protecting(), at_desk(home) as desk:
         wanted = find_list(home, desk.ledger, list_id)
         event = _allowed(desk, "revoked", by, list_id, {"reason": reason})
         # If the run is no longer kept, nobody knows who is on it; rules in `notice_decisions` block its person notices.
@@ -187,6 +189,7 @@ def _allowed(desk: Desk, kind: str, by: str, list_id: str, detail: Mapping[str, 
     event = HumanEvent(kind, by, "list", list_id, desk.home.now(), detail)
     if problem := LIST.refusal(status_of(list_events(desk.ledger), list_id), event):
         raise PublicationError(f"list {list_id} cannot be {kind}: {problem}")
+    refuse_unsaid(event)
     halted = halt_of(desk.home, desk.ledger, event.at) if kind == "approved" else None
     if is_halted(split_list_id(list_id)[0], halted):
         raise PublicationError(f"list {list_id} cannot be approved. {halted}")
@@ -202,4 +205,5 @@ def _record(desk: Desk, event: HumanEvent) -> None:
 
 
 def _rows(desk: Desk, wanted: ListRun, *, reader: str | None, purpose: str | None) -> pd.DataFrame:
-    return read_list(desk.home, desk.ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)
+    """Return everybody whom the run published on the list, to protect them."""
+    return published_list(desk.home, desk.ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose)

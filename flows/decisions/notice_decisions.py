@@ -3,7 +3,9 @@
 `do` is the whole of a decision, and `refusals` is everything that can forbid one.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,17 +13,17 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from flows.decisions.desk import Desk, at_desk
+from flows.decisions.desk import Desk, at_desk, refuse_unsaid
 from flows.decisions.partners import deliver_or_log, is_withheld, notice_messages, topics_with_messages
 from flows.home.home import Home
 from flows.home.store_access import open_home_store, read_people
 from flows.human_log.audit_events import halt_of
 from flows.human_log.embargoes import embargoed_cells, is_covered, with_embargoes
-from flows.human_log.ledger import Ledger, read_ledger
+from flows.human_log.ledger import Ledger, ledger_of, read_ledger
 from flows.human_log.list_events import list_events
 from flows.human_log.list_runs import lists_in_use
+from flows.human_log.listed_now import addressees_off
 from flows.human_log.notice_records import evidence_behind, notice_page, notices_of
-from flows.human_log.protection import protected
 from flows.run.draft_notices import reading_age_of
 from flows.run.plans import calendar_of
 from models.governance.actors import MACHINE
@@ -69,7 +71,7 @@ def open_notice(home: Home, notice_id: str, *, reader: str | None, purpose: str 
     Raises
     ------
     NoticeRefusedError
-        If no notice has that id, or it is on hold.
+        If no notice has that id, it is on hold, or its person must not be addressed by what is known now.
     """
     if not reader:
         with open_home_store(home) as store:
@@ -89,20 +91,23 @@ def do(home: Home, notice_id: str, decision: Decision, *, purpose: str | None = 
     NoticeRefusedError
         If a rule forbids the decision: the message names every reason, and nothing is recorded.
     """
-    with at_desk(home) as desk:
+    is_protecting = home.protecting() if decision.kind == "withdrawn" else nullcontext()
+    with is_protecting, at_desk(home) as desk:
         notice = find_notice(desk, notice_id, reader=decision.actor, purpose=purpose)
-        after = record(desk, notice, decision)
+        after = record(desk, notice, decision, is_by_people=True)
         topics = topics_with_messages(home, desk.store)
     deliver_or_log(home, topics)
     return after
 
 
-def record(desk: Desk, notice: Notice, decision: Decision) -> Notice:
+def record(desk: Desk, notice: Notice, decision: Decision, *, is_by_people: bool = False) -> Notice:
     """Check the rules, append the event (before the first one also the draft), and return the updated notice."""
     now, notice_id = desk.home.now(), notice.notice_id
     event = HumanEvent(decision.kind, decision.actor.strip(), "notice", notice_id, now, decision.detail).typed()
     if problems := refusals(desk, notice, event):
         raise NoticeRefusedError(f"notice {notice_id} is not {decision.kind}: {'; '.join(problems)}")
+    if is_by_people:
+        refuse_unsaid(event)
     if not notice.is_recorded:
         fields = msgspec.json.decode(fields_json(notice.fields))
         draft = {"fields": fields, "run_id": notice.run_id, "known_at": notice.known_at}
@@ -150,6 +155,11 @@ def _shown_notice(desk: Desk, notice_id: str, *, reader: str | None, purpose: st
     notice = find_notice(desk, notice_id, reader=reader, purpose=purpose)
     if is_withheld(desk, notice):
         raise NoticeRefusedError(f"notice {notice_id} is not shown: {ON_HOLD}")
+    if why := _off_because(desk, notice):
+        raise NoticeRefusedError(
+            f"notice {notice_id} is not shown: {why}. Withdraw it if it is open: harmspot notices withdraw; what was "
+            "done with it: harmspot show person-notice-states"
+        )
     return notice
 
 
@@ -179,11 +189,17 @@ def _person_problems(desk: Desk, notice: Notice, event: HumanEvent, known_at: da
         problems.append(halted)
     if (PERSON_NOTICES_OF, notice.subject) in withheld(list_events(desk.ledger), moment):
         problems.append("the person is excepted from the list of people")
-    if why := protected(desk.home, desk.store, known_at).get(notice.subject):
-        problems.append(f"the person is known to be {why}; the next run withdraws it")
+    if why := _off_because(desk, notice, at=known_at):
+        problems.append(f"{why}; the next run withdraws it")
     if event.kind != "reviewed":
         problems += _list_problems(desk, notice, moment)
     return problems
+
+
+def _off_because(desk: Desk, notice: Notice, at: datetime | None = None) -> str:
+    """Return why the person of a notice must not be addressed by what is known now; empty if it may be handed over."""
+    why = addressees_off(desk.home, desk.store, [notice], at=at).get(notice.notice_id)
+    return f"the person is known to be {why}" if why else ""
 
 
 def _list_problems(desk: Desk, notice: Notice, moment: datetime) -> list[str]:
@@ -233,7 +249,8 @@ def all_notices(
 ) -> list[Notice]:
     """Return the drafts of the latest run and every opened notice, of the given kinds, newest first; none on hold.
 
-    `ledger` is that of a desk; without it, it is read from the home.
+    Whether their people stand is not asked: whoever shows them calls `standing_notices`. `ledger` is that of a desk;
+    without it, it is read from the home.
     """
     ledger = ledger or read_ledger(home)
     found = notices_of(ledger)
@@ -245,6 +262,21 @@ def all_notices(
         if notice.kind.name in kinds and (notice.kind.is_to_person or not is_covered(cells, notice.subject, size_m))
     ]
     return sorted(chosen, key=lambda n: (-n.fields["written_on"].toordinal(), n.kind.name, n.notice_id))
+
+
+def standing_notices(
+    home: Home, kinds: Sequence[str], *, reader: str | None = None, purpose: str | None = None
+) -> list[Notice]:
+    """Return `all_notices` but for those not yet served to people who must not be addressed by what is known now."""
+    with open_home_store(home) as store:
+        ledger = ledger_of(home, store)
+        found = all_notices(home, kinds, reader=reader, purpose=purpose, ledger=ledger)
+        unserved = [notice for notice in found if notice.is_open and notice.status.served_on is None]
+        off = addressees_off(home, store, unserved)
+    if off:
+        counts = ", ".join(f"{count} {why}" for why, count in sorted(Counter(off.values()).items()))
+        home.progress(f"{len(off)} notices are left out: those they are to are now known to be: {counts}")
+    return [notice for notice in found if notice.notice_id not in off]
 
 
 def live_rival(notice: Notice, others: Iterable[Notice], on: date) -> str | None:
@@ -265,7 +297,7 @@ def marked(
     home: Home, rows: pd.DataFrame, kind: str, *, reader: str | None = None, purpose: str | None = None
 ) -> pd.DataFrame:
     """Return rows of the table of a kind of notice with the current `state` and `superseded_by`."""
-    known = all_notices(home, [kind], reader=reader, purpose=purpose)
+    known = standing_notices(home, [kind], reader=reader, purpose=purpose)
     by_id = {notice.notice_id: notice for notice in known}
     drafts = [by_id.get(notice.notice_id, notice) for notice in _notices(home, rows)]
     states = pd.array([draft.status.state for draft in drafts], dtype="str")

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
+from hmac import compare_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -14,8 +15,10 @@ import click
 
 from flows.home.force import Force, force_of, hash_of, is_other, read_force
 from flows.home.settings import Settings, SettingsError, load_settings
+from models.governance.actors import is_thin
+from models.users.look_alikes import name_problem
 from pipeline.complete_file import remove_interrupted, write_complete
-from pipeline.errors import KeyFileError, StoreError
+from pipeline.errors import KeyFileError, PurposeError, StoreError
 from pipeline.local_time import local_text
 from pipeline.privacy.access_log import AccessLog
 from pipeline.privacy.keys import Key, create_key, load_key
@@ -25,9 +28,19 @@ from pipeline.privacy.pseudonyms import Pseudonymiser
 from pipeline.privacy.short_ids import short_id
 from pipeline.store.store import open_store
 from pipeline.terminal_text import inert
+from pipeline.users.session import Session
+from pipeline.users.users import Users
 
 if TYPE_CHECKING:
     from pipeline.wording.catalogue import Catalogue
+
+
+def _refuse_unsaid(reader: str, purpose: str) -> None:
+    """Raise PurposeError for a reader who has no name or a purpose that says nothing."""
+    if problem := name_problem(reader):
+        raise PurposeError(f"the name of the reader {problem}")
+    if is_thin(purpose):
+        raise PurposeError(f"purpose {purpose!r} says too little: give at least two different words, which are logged")
 
 
 def progress(text: str) -> None:
@@ -44,6 +57,9 @@ class Home:
     clock: datetime | None = None
     progress: Callable[[str], None] = field(default=progress, repr=False)
     is_same_force: bool = False  # the settings are of the home's own force, whatever it has learnt
+    is_for_rehearsals: bool = False  # if the home is new, make it one for rehearsals
+    session: Session | None = None  # who acts, once authenticated
+    is_protecting: bool = False  # an act that protects people is being done: no clock blocks it
 
     @cached_property
     def settings(self) -> Settings:
@@ -124,7 +140,42 @@ class Home:
     @property
     def access_log(self) -> AccessLog:
         """The log of reads of restricted tables."""
-        return AccessLog(self.path / "access.log")
+        how = self.session.how if self.session else "rehearsal" if self.is_rehearsal else None
+        return AccessLog(
+            self.path / "access.log",
+            self.key.log,
+            authenticated=how,
+            refuse=_refuse_unsaid,
+            is_any_time=self.is_protecting,
+        )
+
+    @property
+    def users(self) -> Users:
+        """The users of the home."""
+        return Users(self.path / "users.duckdb", self.key.encryption)
+
+    @property
+    def disabled_looks(self) -> frozenset[str]:
+        """How the names of the disabled users look: what they left pending is void."""
+        return frozenset(user.look for user in self.users.all() if user.disabled_at) if self.has_users else frozenset()
+
+    @property
+    def has_users(self) -> bool:
+        """Whether a user was ever added."""
+        return (self.path / "users.duckdb").exists()
+
+    @cached_property
+    def is_rehearsal(self) -> bool:
+        """Whether the home was made for rehearsals: names are typed in it, and its people are invented."""
+        mark = self.path / "rehearsal"
+        return mark.is_file() and compare_digest(mark.read_bytes().strip(), self.key.rehearsal.encode())
+
+    def mark_rehearsal(self) -> None:
+        """Make a home without a store one for rehearsals, for good; raises StoreError if it has a store."""
+        if self.store.exists():
+            raise StoreError(f"home {self.path} is there already; make another one for rehearsals")
+        write_complete(self.path / "rehearsal", f"{self.key.rehearsal}\n".encode())
+        self.__dict__.pop("is_rehearsal", None)
 
     def log_access(self, action: str, detail: Mapping[str, object], *, reader: str | None, purpose: str | None) -> None:
         """Append an entry to the access log, before anything is read or done; raises as `AccessLog.append`."""
@@ -162,7 +213,18 @@ class Home:
                     f"new home {self.path}: made its key {self.path / 'key'}; keep a copy, nothing can be opened "
                     "without it"
                 )
+        if self.is_for_rehearsals and not self.is_rehearsal:
+            self.mark_rehearsal()
         return self
+
+    @contextmanager
+    def protecting(self) -> Iterator[None]:
+        """Let no clock block what the block does, an act that protects people, also where the log is ahead of it."""
+        before, self.is_protecting = self.is_protecting, True
+        try:
+            yield
+        finally:
+            self.is_protecting = before
 
     @contextmanager
     def made(self) -> Iterator["Home"]:

@@ -16,6 +16,7 @@ from flows.home.file_hash import hash_of_bytes, hash_of_files
 from flows.home.settings import ForceSettings, Settings
 
 CHECKLIST_OF_0_1 = "63a9eb78a3cfa962475316de420ffd4ef1982ead8733adfc8e3236e216d91584"  # SHA-256 of its fidelity.yaml
+REHEARSAL = " · REHEARSAL"
 PACKAGES = ("pipeline", "geo", "models", "flows")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +33,7 @@ class RunIdentity:
     erasures_hash: str | None = None  # erased people are in no later run, so the run is a different one
     # Sorted cells of places under an embargo, which the run names in nothing; nor does a log.
     withheld_cells: tuple[str, ...] = field(default=(), repr=False)
+    is_rehearsal: bool = False  # of invented people: the name of the force says so, on every page and in every file
     unusable_because: str | None = None  # the failed checks of a run published with --allow-empty
 
     @property
@@ -48,6 +50,7 @@ class RunIdentity:
             self.predecessor_run_id,
             *([self.erasures_hash] if self.erasures_hash else []),
             *([{"withheld": self.withheld_cells}] if self.withheld_cells else []),
+            *([{"rehearsal": True}] if self.is_rehearsal else []),
             *([{"unusable": self.unusable_because}] if self.unusable_because else []),
         ]
         return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]
@@ -90,7 +93,7 @@ class RunIdentity:
             "boundaries_hash": self.boundaries_hash,
             "codebook_hash": self.codebook_hash,
             "seed": self.settings.seed,
-            "force_name": self.settings.force.name,
+            "force_name": self.settings.force.name + (REHEARSAL if self.is_rehearsal else ""),
             "time_zone": self.settings.force.time_zone,
             "crs": self.crs,
             "top_k": self.settings.places.top_k,

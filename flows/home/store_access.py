@@ -1,4 +1,8 @@
-"""Access to the home's store as its single writer, to its snapshots, and to its published tables of people."""
+"""Access to the home's store as its single writer, to its snapshots, and to its published tables of people.
+
+The store keeps the mark that the access log has reached whenever it is closed. `mark_reads` does it after reads for
+which nobody opened the store.
+"""
 
 from datetime import datetime
 
@@ -19,6 +23,12 @@ def open_home_store(home: Home) -> Store:
     if home.settings.publication.source_ids == "keyed":
         store.key_ids()  # of what came in before the settings said so
     return store
+
+
+def mark_reads(home: Home) -> None:
+    """Store the mark of the access log, so that nobody can cut off the last entries unseen; waits for the store."""
+    with open_home_store(home):
+        pass
 
 
 def open_home_snapshot(home: Home, as_of: datetime, **clocks: datetime) -> Snapshot:

@@ -1,4 +1,4 @@
-"""Reading of the human-decision log: lists, notices, audits, projections, protection checks, integrity.
+"""Reading of the human-decision log: lists, notices, audits, projections, who is still listed, integrity.
 
-May import home. The package decisions writes to the log.
+May import home and run. The package decisions writes to the log.
 """

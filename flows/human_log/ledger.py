@@ -1,12 +1,13 @@
 """The ledger: every human decision of a home in order of recording, read once and passed to whoever asks about it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from models.governance.actors import name_of
 from pipeline.store.human_events import HumanEvent
 from pipeline.store.interface import Store
 
@@ -38,8 +39,24 @@ class Ledger:
 
 
 def ledger_of(home: Home, store: Store) -> Ledger:
-    """Return the ledger of an open store."""
-    return Ledger(store.ledger(), home.settings.force.zone)
+    """Return the ledger of an open store, without what disabled users left pending."""
+    events = store.ledger()
+    void = void_events(events, home.disabled_looks)
+    return Ledger(tuple(event for event in events if event.event_id not in void), home.settings.force.zone)
+
+
+def void_events(events: Sequence[HumanEvent], disabled_looks: Collection[str]) -> set[str]:
+    """Return the ids of the events by which disabled users opened, reviewed or approved what was not used since.
+
+    A notice is used once it is served, a list once it is exported. What is void must be decided on again, by others.
+    """
+    used = {event.subject for event in events if event.kind in USING}
+    pending = (event for event in events if event.kind in DECIDING and event.subject not in used)
+    return {event.event_id for event in pending if name_of(event.actor) in disabled_looks}
+
+
+DECIDING = ("opened", "reviewed", "approved")
+USING = ("served", "exported")
 
 
 def read_ledger(home: Home) -> Ledger:

@@ -1,4 +1,12 @@
-"""Rows of the lists of people: usable ones, with their current status, and the force's own ids. Each read is logged."""
+"""Rows of the lists of people: those that still stand, with their current status, and the force's own ids.
+
+Each read is logged. `read_list` is how people are read; `published_list` returns what a run published, for acts that
+only protect: to revoke a list, to take somebody off, to erase.
+"""
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import pandas as pd
 
@@ -7,21 +15,104 @@ from flows.home.store_access import open_home_store, read_people
 from flows.human_log.audit_events import halt_of
 from flows.human_log.ledger import Ledger
 from flows.human_log.list_events import list_events
+from flows.human_log.listed_now import why_off
 from models.governance.audits import is_halted
 from models.governance.list_lifecycle import LISTS, list_id_of, status_of, withheld, without_withheld
+from models.people_lists.still_listed import in_words
+from pipeline.store.interface import Store
+
+# Tables that say something of people because they are on a list: rows of those who are off it now are left out.
+OF_LIST = {
+    "person_notice": "person_tier",
+    "person_change": "person_tier",
+    "tier_term": "person_tier",
+    "seller_term": "dealer_ranking",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRows:
+    """Rows of a table of people that still stand, and those that do not, with why."""
+
+    rows: pd.DataFrame = field(repr=False)
+    off: pd.DataFrame = field(repr=False)
+    why: pd.Series = field(repr=False)
+
+    def off_in_words(self, among: pd.Index | None = None) -> str:
+        """Return why rows are off, of all or of some, as counts without ids; empty if none is."""
+        off = self.off if among is None else self.off.loc[among]
+        return in_words(off, self.why.loc[off.index])
 
 
 def read_list(
-    home: Home, ledger: Ledger, table: str, run_id: str | None, *, reader: str | None, purpose: str | None
+    home: Home,
+    ledger: Ledger,
+    table: str,
+    run_id: str | None,
+    *,
+    reader: str | None,
+    purpose: str | None,
+    store: Store | None = None,
 ) -> pd.DataFrame:
-    """Return a usable table of people: without excepted or erased people, with the current `list_status`.
+    """Return the rows of a table of people that still stand; how many do not, and why, is said without ids.
 
-    Human decisions are read from the ledger, because the publication may lag behind it by one event.
+    Parameters
+    ----------
+    home : Home
+        Home to read.
+    ledger : Ledger
+        Its ledger: human decisions are read from it, because the publication may lag behind it by one event.
+    table : str
+        Name of the table.
+    run_id : str or None
+        A kept run; None for the latest.
+    reader, purpose : str or None
+        Who reads, and why; logged first.
+    store : Store, optional
+        The open store of the home; None opens it.
 
     Raises
     ------
     PurposeError, PublicationError
         As in `pipeline.publication.publish.read_restricted`.
+    """
+    asked = ask_list(home, ledger, table, run_id, reader=reader, purpose=purpose, store=store)
+    if off := asked.off_in_words():
+        home.progress(f"{len(asked.off)} rows of {table} are left out: {off}")
+    return asked.rows
+
+
+def ask_list(
+    home: Home,
+    ledger: Ledger,
+    table: str,
+    run_id: str | None,
+    *,
+    reader: str | None,
+    purpose: str | None,
+    store: Store | None = None,
+    person_id: str | None = None,
+) -> AskedRows:
+    """Return the rows of a table, or of one person in it, by whether they still stand; parameters as `read_list`."""
+    rows = published_list(home, ledger, table, run_id, reader=reader, purpose=purpose)
+    rows = rows if person_id is None else rows[rows["person_id"].eq(person_id)]
+    list_name = table if table in LISTS else OF_LIST.get(table)
+    if list_name is None or rows.empty:
+        return AskedRows(rows, rows.iloc[:0], pd.Series(dtype="str"))
+    is_asked = _is_entry(rows)
+    with nullcontext(store) if store else open_home_store(home) as opened:
+        asked = why_off(home, opened, list_name, rows[is_asked], str(rows["run_id"].iloc[0]))
+    why = asked.reindex(rows.index, fill_value="")
+    is_off = why.ne("")
+    return AskedRows(rows[~is_off].reset_index(drop=True), rows[is_off], why[is_off])
+
+
+def published_list(
+    home: Home, ledger: Ledger, table: str, run_id: str | None, *, reader: str | None, purpose: str | None
+) -> pd.DataFrame:
+    """Return a table of people as published, without excepted or erased people, with the current `list_status`.
+
+    Whether its rows still stand is not asked: see `read_list`, whose parameters it has.
     """
     rows = read_people(home, table, run_id, reader=reader, purpose=purpose)
     if "person_id" in rows:
@@ -30,11 +121,20 @@ def read_list(
         return rows
     events, now = list_events(ledger), home.now()
     kept = without_withheld(rows, table, withheld(events, now))
-    if kept.empty:
-        return kept
-    status = status_of(events, list_id_of(table, str(kept["run_id"].iloc[0])))
+    return kept if kept.empty else kept.assign(list_status=_state(home, ledger, kept, table, now))
+
+
+def _is_entry(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows are about somebody who is on the list, not about one who has left it."""
+    if "is_listed" in rows:
+        return rows["is_listed"].astype(bool)
+    return rows["tier_after"].notna() if "tier_after" in rows else pd.Series(True, index=rows.index)
+
+
+def _state(home: Home, ledger: Ledger, kept: pd.DataFrame, table: str, now: datetime) -> str:
+    status = status_of(list_events(ledger), list_id_of(table, str(kept["run_id"].iloc[0])))
     is_stopped = is_halted(table, halt_of(home, ledger, now))
-    return kept.assign(list_status=status.state_at(kept["valid_to"].iloc[0], now, is_halted=is_stopped))
+    return status.state_at(kept["valid_to"].iloc[0], now, is_halted=is_stopped)
 
 
 def resolve_people(home: Home, rows: pd.DataFrame, *, reader: str | None, purpose: str | None) -> pd.DataFrame:

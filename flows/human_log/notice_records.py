@@ -16,7 +16,7 @@ from pipeline.publication.tables import read_tables
 
 
 def notices_of(ledger: Ledger) -> dict[str, Notice]:
-    """Return every opened notice with its events, by id."""
+    """Return every opened notice with its events, by id; none to people who were erased."""
     notices: dict[str, Notice] = {}
     for event in ledger.about("notice"):  # a few a day
         if event.kind == "drafted":
@@ -25,15 +25,17 @@ def notices_of(ledger: Ledger) -> dict[str, Notice]:
             notices.setdefault(event.subject, Notice(fields, ledger.zone, **origin, is_recorded=True))
         elif event.subject in notices:
             notices[event.subject] = notices[event.subject].plus(event)
-    return notices
+    erased = set(ledger.erased_people)
+    return {notice_id: notice for notice_id, notice in notices.items() if notice.subject not in erased}
 
 
-def notice_page(notice: Notice, recipient: str | None = None) -> NoticePage:
-    """Render a notice with its current status, its approver and, if given, its recipient."""
+def notice_page(notice: Notice, recipient: str | None = None, *, is_rehearsal: bool = False) -> NoticePage:
+    """Render a notice with its current status, its approver and, if given, its recipient; a rehearsal says so."""
     status = notice.status
     signed = f"{status.approved_by}, {status.approved_on}" if status.approved_on else ""
     shown = {**notice.fields, "status": status.state, "approved_by": signed}
-    return render_notice({**shown, "recipient": recipient} if recipient else shown)
+    more = ({"recipient": recipient} if recipient else {}) | ({"is_rehearsal": True} if is_rehearsal else {})
+    return render_notice(shown | more)
 
 
 def evidence_behind(notices: Iterable[Notice]) -> pd.DataFrame:

@@ -11,17 +11,21 @@ from flows.home.rows import to_json_rows
 from flows.home.run_identity import code_version
 from flows.home.store_access import open_home_store
 from flows.human_log.ledger import ledger_of
-from flows.human_log.list_rows import read_list
+from flows.human_log.list_rows import ask_list
+from flows.human_log.listed_now import decided
 from flows.outputs.explain_places import evidence_in_words, incident_line
+from flows.outputs.kept_run import kept_run
 from flows.run.prioritise import people_of_run
 from models.people_lists.explain import explain_person
 from models.people_lists.lists import decision
+from models.people_lists.still_listed import decision_now, is_gated
 from models.places.axes import AXES
 from pipeline.errors import PublicationError
 from pipeline.near_words import did_you_mean
 from pipeline.pages.base import days_ahead, local_moments
 from pipeline.publication.publish import read_published, runs
 from pipeline.store.interface import TOMBSTONE
+from pipeline.wording.area_names import area_label
 
 LIST_TABLES = ("safeguarding", "warrant_queue", "person_tier", "dealer_ranking", "call_in", "referral")
 PILE_LINES = 3  # address piles that the explanation of an area names; --json has all
@@ -67,7 +71,8 @@ def find_area(home: Home, area: str, run_id: str | None, area_set: str | None = 
     """Return the row of `read_ranking` for an id or name; PublicationError lists the known areas."""
     ranking = read_ranking(home, area_set, run_id)
     raw_id = ranking["area_id"].str.rsplit("@", n=1).str[0]
-    is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].eq(area)
+    labelled = area_label(area, area_set or home.settings.force.areas.set)
+    is_match = ranking["area_id"].eq(area) | raw_id.eq(area) | ranking["area_name"].isin([area, labelled])
     if is_match.sum() != 1:
         known = dict.fromkeys([*ranking["area_name"], *raw_id, *ranking["area_id"]])
         near = did_you_mean(area, known) if not is_match.any() else "give one by its area_id"
@@ -152,7 +157,9 @@ class PersonRows:
 def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | None, reader: str | None) -> PersonRows:
     """Return the rows of a person given by pseudonym or by the force's own id; each table read is logged first.
 
-    For a person on no list, the run's decision is recomputed from its inputs, because unlisted people are unpublished.
+    Entries that a run now would not make are left out, and table `off_list` says why. Of a person on no list the gate
+    or hold that is known now is told; without one, the run's decision is recomputed from its inputs, because unlisted
+    people are unpublished.
 
     Raises
     ------
@@ -160,26 +167,32 @@ def read_person(home: Home, person: str, run_id: str | None, *, purpose: str | N
         If there is no person with that id; the read is logged in that case, too.
     """
     person_id = home.pseudonym_of(person)
+    read = {"reader": reader, "purpose": purpose, "person_id": person_id}
     with open_home_store(home) as store:
         ledger = ledger_of(home, store)
-        read = {name: read_list(home, ledger, name, run_id, reader=reader, purpose=purpose) for name in PERSON_TABLES}
+        asked = {name: ask_list(home, ledger, name, run_id, **read, store=store) for name in PERSON_TABLES}
         if store.resolve_pseudonym(person_id) in (None, TOMBSTONE):
             raise PublicationError(
                 "no person with that id (ids match exactly, including case and spaces): give the force's own id, or "
                 "the pseudonym that a list shows"
             )
-    tables = {name: table[table["person_id"].eq(person_id)] for name, table in read.items()}
+        run = kept_run(home, run_id)
+        now = decided(home, store, "person_tier", [person_id], run["run_id"])
+    tables = {name: each.rows for name, each in asked.items()}
+    if is_gated(person_id, now):
+        tables |= {name: tables[name].iloc[:0] for name in ("tier_term", "seller_term", "person_change")}
+    off = [(person_id, name, why) for name in LIST_TABLES for why in asked[name].why]
+    tables["off_list"] = pd.DataFrame(off, columns=["person_id", "list", "why"], dtype="str")
     if all(tables[name].empty for name in LIST_TABLES):
-        tables["decision"] = _decision(home, person_id, run_id)
+        tables["decision"] = decision_now(person_id, now, home.settings.people)
+        if tables["decision"].empty and not off and person_id in now.decisions.index:
+            tables["decision"] = _decision(home, person_id, run)
     return PersonRows(person_id, tables)
 
 
-def _decision(home: Home, person_id: str, run_id: str | None) -> pd.DataFrame:
-    kept = runs(home.path)
-    wanted = kept[kept["run_id"].eq(run_id)] if run_id else kept
-    run = wanted.iloc[-1]
-    now = {"code_version": code_version(), "config_hash": home.settings.identity(), "seed": home.settings.seed}
-    if any(run[name] != value for name, value in now.items()):
+def _decision(home: Home, person_id: str, run: pd.Series) -> pd.DataFrame:
+    settings_now = {"code_version": code_version(), "config_hash": home.settings.identity(), "seed": home.settings.seed}
+    if any(run[name] != value for name, value in settings_now.items()):
         home.progress("settings or version have changed since the run; this explanation uses the current ones")
     people = people_of_run(home, run)
     return decision(person_id, people.decisions, people.evidence, home.settings.people)

@@ -17,12 +17,12 @@ from flows.home.rows import to_json_rows
 from flows.home.store_access import open_home_snapshot
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
-from flows.outputs.kept_run import kept_run
-from flows.run.assembly import earliest, place_incidents, query, read_map, read_run_codebook
+from flows.outputs.kept_run import changed_since, kept_run
+from flows.run.assembly import area_events, earliest, place_incidents, query, read_map, read_run_codebook
 from flows.run.place_text import Places, read_places_in_words, tell_incidents
 from geo.cells import Grid
-from geo.place_names import area_labels
 from models.places.axes import AXES
+from models.places.ranking import PlacesConfig
 from pipeline.errors import PublicationError
 from pipeline.local_time import local_text
 from pipeline.map_link import map_link
@@ -49,6 +49,11 @@ class OpenRun:
         return tell_incidents(
             self.snapshot.connection, incident_ids, self.places, self.codebook, self.home.settings, self.is_embargoed
         )
+
+    def config(self) -> PlacesConfig:
+        """Return the settings of the ranking of areas, with a window no longer than the record."""
+        events = area_events(self.snapshot.connection, self.home.settings)
+        return self.home.settings.places.on_record(events, self.codebook)
 
 
 @contextmanager
@@ -77,7 +82,7 @@ def find_cell(home: Home, cell: str, run_id: str | None) -> dict[str, Any]:
         raise PublicationError(f"run {run['run_id']} has no cells: it is unusable, or nothing was forecast")
     found = _matching(forecast, cell, run["crs"])
     row = to_json_rows(found.iloc[:1])[0]
-    names = dict(zip(tables["area_ranking"]["area_id"], area_labels(tables["area_ranking"]["area_name"]), strict=True))
+    names = dict(zip(tables["area_ranking"]["area_id"], tables["area_ranking"]["area_name"], strict=True))
     piles = tables["address_pile"]
     return {
         **row,
@@ -87,6 +92,7 @@ def find_cell(home: Home, cell: str, run_id: str | None) -> dict[str, Any]:
         "same_place_cell_ids": found["cell_id"].iloc[1:].tolist(),
         "address_pile": next(iter(to_json_rows(piles[piles["cell_id"].eq(row["cell_id"])])), None),
         "incidents": to_json_rows(_heaviest_in(home, run, row["cell_id"])),
+        "changed_since_the_run": changed_since(home, run),
     }
 
 
@@ -148,6 +154,7 @@ def cell_lines(row: dict[str, Any]) -> list[str]:
         "Incidents that are told by day and area alone are listed at no cell.",
         *([f"Address pile: {pile['why']}"] if pile else []),
         *([f"{len(same)} more cells have this name: {', '.join(same[:MOST])}"] if same else []),
+        *_changed_line(row),
         f"Cell {row['cell_id']}, area {row['area_id']}",
     ]
 
@@ -197,15 +204,15 @@ def find_incident(home: Home, incident_id: str, run_id: str | None) -> dict[str,
                 f"{home.local_text(run['as_of'])}, came in after {home.local_text(run['known_at'])}, was cancelled, or "
                 "is older than the run reads is unknown to it"
             )
-        names = dict(zip(areas["area_id"], area_labels(areas["area_name"]), strict=True))
+        names, config = dict(zip(areas["area_id"], areas["area_name"], strict=True)), opened.config()
     row = to_json_rows(told)[0]
     row |= {"area_name": names.get(row["area_id"]), "map_link": _link(home, row), "run_id": run["run_id"]}
-    return {**row, "counts_for_nothing_because": _no_count(home, row)}
+    row |= {"counts_for_nothing_because": _no_count(config, row), "changed_since_the_run": changed_since(home, run)}
+    return row
 
 
-def _no_count(home: Home, row: dict[str, Any]) -> list[str]:
+def _no_count(config: PlacesConfig, row: dict[str, Any]) -> list[str]:
     """Return why an incident counts for nothing in the ranking of areas; empty if it counts."""
-    config = home.settings.places
     reasons = {
         f"its offence has no weight: {row['offence']}": not row["harm_days"],
         "police discovered it themselves, which raises nothing": row["discovery"] not in config.discoveries,
@@ -230,8 +237,16 @@ def incident_lines(row: dict[str, Any], half_life_days: float) -> list[str]:
         f"after {row['age_days']:,} days it counts {row['harm_now']:,.0f}, "
         f"as weight halves every {half_life_days:,.0f} days",
         f"Counts for nothing: {'; '.join(because)}" if because else f"Counts for: {measure}; {row['area_name']}",
+        *_changed_line(row),
         f"Incident {row['incident_id']}, run {row['run_id']}",
     ]
+
+
+def _changed_line(row: dict[str, Any]) -> list[str]:
+    changed = row["changed_since_the_run"]
+    return (
+        [f"Changed since the run: {', '.join(changed)}; what is told here is told by those of now"] if changed else []
+    )
 
 
 def _link(home: Home, row: dict[str, Any]) -> str | None:

@@ -1,8 +1,10 @@
-"""A kept run, by its id or the latest."""
+"""A kept run, by its id or the latest, and what the home has changed since."""
 
 import pandas as pd
 
+from flows.home.file_hash import hash_of_files
 from flows.home.home import Home
+from flows.home.run_identity import hash_of_boundaries
 from pipeline.errors import PublicationError
 from pipeline.publication.publish import runs
 
@@ -16,3 +18,14 @@ def kept_run(home: Home, run_id: str | None) -> pd.Series:
             f"run {run_id or '(the latest)'} is not kept in {home.path}; `harmspot show runs` lists them"
         )
     return chosen.iloc[0]
+
+
+def changed_since(home: Home, run: pd.Series) -> list[str]:
+    """Return what the home has changed since a run: its settings, the files of its force, the weights of offences."""
+    settings = home.settings
+    now = {
+        "settings": (settings.identity(), run["config_hash"]),
+        "areas and other files of the force": (hash_of_boundaries(settings.force), run["boundaries_hash"]),
+        "weights of offences": (hash_of_files({"codebook": settings.ingest.codebook}), run["codebook_hash"]),
+    }
+    return [what for what, (today, then) in now.items() if today != then]

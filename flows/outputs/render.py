@@ -109,6 +109,7 @@ def _drawn(home: Home, run: dict[str, Any], out: Path | None) -> list[Path]:
         written_at=home.now(),
         catalogue=home.catalogue,
         link=home.settings.force.map_link,
+        shifts={shift.name: (shift.starts, shift.ends) for shift in home.settings.force.day_shifts},
     ).encode()
     because = run["unusable_because"]
     told = run if pd.isna(because) else {**run, "warning": unusable(because)}

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -17,14 +16,16 @@ from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
 from flows.outputs.explain import find_area
 from flows.run.map_shapes import DrawnMap, drawn_map
+from flows.run.place_text import named_places
 from geo.cells import Grid
 from geo.market_shapes import near_treatment
-from geo.place_names import degrees_of
+from geo.place_names import degrees_of, is_table, streets_in
 from geo.same_place import ground_of
 from models.operations.history import SAME_CELLS
 from models.operations.shift_route import KM_PER_HOUR, Visit, plan_route, span_of
 from models.operations.shifts import Shift
-from pipeline.briefing.shift_sheet import At, ShiftSheet, Stop
+from models.operations.visits import BY_LOT
+from pipeline.briefing.shift_sheet import At, ShiftSheet, Stop, Street
 from pipeline.briefing.shift_sheet_pdf import shift_sheet_pdf
 from pipeline.complete_file import write_complete
 from pipeline.errors import PublicationError
@@ -32,6 +33,7 @@ from pipeline.near_words import did_you_mean
 from pipeline.publication.publish import read_places, unusable
 
 TABLES = ("run", "area_ranking", "cell_forecast", "visit_plan", "map_shape")
+OF_CELLS = ("forecast", BY_LOT)  # what a visit outside of operations is chosen for
 DETAIL_SHARE = 1 / 500  # of the area's width; smaller details of its border are not drawn
 Span = tuple[datetime, datetime]
 
@@ -99,7 +101,8 @@ def _composed(
     ]
     others = _further_cells(cells[cells["area_id"].eq(area["area_id"])], drawn, home, run)
     # A cell may have been embargoed, or treatment opened near it, since the run.
-    of_shift = of_shift[~of_shift["chosen_for"].eq("forecast") | of_shift["cell_id"].isin(others["cell_id"])]
+    is_of_cells = of_shift["chosen_for"].isin(OF_CELLS)
+    of_shift = of_shift[~is_of_cells | of_shift["cell_id"].isin(others["cell_id"])]
     config = home.settings.visits
     stay = (config.least_minutes + config.most_minutes) // 2
     route = plan_route(
@@ -110,6 +113,7 @@ def _composed(
         ],
         length=round((span[1] - span[0]).total_seconds() / 60),
     )
+    shape = drawn.areas.loc[drawn.areas["area_id"].eq(area["area_id"]), "geometry"].iloc[0]
     zone = ZoneInfo(run["time_zone"])
     by_cell: dict[str, Any] = {str(row["cell_id"]): row for row in cells.to_dict("records")}
     by_cell |= {row["cell_id"]: {**row, **by_cell.get(row["cell_id"], {})} for row in of_shift.to_dict("records")}
@@ -127,7 +131,8 @@ def _composed(
         run_id=run["run_id"],
         stops=tuple(_stop(visit, by_cell[visit.cell_id], span[0], zone, len(cells)) for visit in route.stops),
         left_out=route.left_out,
-        rings=_rings(drawn.areas, area["area_id"]),
+        rings=_rings(shape),
+        streets=_streets(home, shape, run["crs"]),
         km_per_hour=KM_PER_HOUR,
         cell_size_m=_cell_size(tables["cell_forecast"]),
         help_contact=str(notices.text("help_contact", language)),
@@ -173,7 +178,7 @@ def _planned(visits: pd.DataFrame, cells: pd.DataFrame, span: Span) -> list[Visi
     """Return planned visits; those of operations come first."""
     placed = visits.merge(cells[["cell_id", "rank", "x_m", "y_m"]], on="cell_id")
     minute = ((placed["starts_at"] - span[0]).dt.total_seconds() // 60).astype("int64")
-    rank = placed["rank"].where(placed["chosen_for"].eq("forecast"), 0)
+    rank = placed["rank"].where(placed["chosen_for"].isin(OF_CELLS), 0)
     columns = zip(placed["cell_id"], rank, placed["x_m"], placed["y_m"], minute, placed["minutes"], strict=True)
     return [Visit(str(cell), int(order), x, y, int(at), int(stay)) for cell, order, x, y, at, stay in columns]
 
@@ -192,7 +197,8 @@ def _stop(visit: Visit, cell: Mapping[str, Any], starts_at: datetime, zone: Zone
         ends_at=ends,
         moved=visit.moved,
         is_planned=visit.is_planned,
-        is_operation=visit.is_planned and cell["chosen_for"] != "forecast",
+        is_operation=visit.is_planned and cell["chosen_for"] not in OF_CELLS,
+        is_by_lot=visit.is_planned and cell["chosen_for"] == BY_LOT,
         rank=int(cell["rank"]),
         cell_count=cell_count,
         expected_harm=float(cell["expected_harm"]),
@@ -201,13 +207,30 @@ def _stop(visit: Visit, cell: Mapping[str, Any], starts_at: datetime, zone: Zone
     )
 
 
-def _rings(areas: gpd.GeoDataFrame, area_id: str) -> tuple[tuple[At, ...], ...]:
-    """Return the outer borders of an area, simplified."""
-    shape = areas.loc[areas["area_id"].eq(area_id), "geometry"].iloc[0]
+def _detail_m(shape: shapely.Geometry) -> float:
     west, _, east, _ = shape.bounds
-    parts = shapely.get_parts(shapely.simplify(shape, (east - west) * DETAIL_SHARE))
+    return float((east - west) * DETAIL_SHARE)
+
+
+def _rings(shape: shapely.Geometry) -> tuple[tuple[At, ...], ...]:
+    """Return the outer borders of an area, simplified."""
+    parts = shapely.get_parts(shapely.simplify(shape, _detail_m(shape)))
+    return tuple(_points(part.exterior) for part in parts if part.geom_type == "Polygon")
+
+
+def _streets(home: Home, shape: shapely.Geometry, crs: str) -> tuple[Street, ...]:
+    """Return the streets of an area, the longest first; none where the force names no lines."""
+    path = home.settings.force.place_names.path
+    if path is None or is_table(path):
+        return ()
+    names = named_places(home.settings, crs)
+    assert names is not None  # there is a file
+    found = streets_in(names, shape, _detail_m(shape))
     return tuple(
-        tuple(At(float(x), float(y)) for x, y in shapely.get_coordinates(part.exterior))
-        for part in parts
-        if part.geom_type == "Polygon"
+        Street(name, tuple(_points(part) for part in shapely.get_parts(line)))
+        for name, line in zip(found["name"], found.geometry, strict=True)
     )
+
+
+def _points(line: shapely.Geometry) -> tuple[At, ...]:
+    return tuple(At(float(x), float(y)) for x, y in shapely.get_coordinates(line))

@@ -141,7 +141,7 @@ THEMES: Mapping[str, Theme] = {
         "area_set_ranking",
         "Further sets of areas",
         _further_sets,
-        """concat("area_set", ' ', "area_name", '\\n', 'rank ', "rank", ' (', "rank_lo", '–', "rank_hi", ')')""",
+        """concat("area_name", '\\n', 'rank ', "rank", ', likely ', "rank_lo", ' to ', "rank_hi")""",
         is_shown=False,
         needs_rows=True,
     ),
@@ -149,17 +149,20 @@ THEMES: Mapping[str, Theme] = {
         "area_ranking",
         "Areas",
         _area_shapes,
-        """concat("area_name", '\\n', 'rank ', "rank", ' (', "rank_lo", '–', "rank_hi", ')')""",
+        """concat("area_name", '\\n', 'rank ', "rank", ', likely ', "rank_lo", ' to ', "rank_hi")""",
         is_always_labelled=True,
     ),
-    "cells": Theme("cell_forecast", "Cells", _squares, """concat('cell, rank ', "rank")""", labels_from_scale=10_000),
+    "cells": Theme(
+        "cell_forecast", "Squares", _squares, """concat('square, rank ', "rank")""", labels_from_scale=10_000
+    ),
     "hotspots": Theme("hotspot", "Hot spots", _outlines, """concat('hot spot ', "rank")"""),
     "markets": Theme("market", "Street markets", _outlines, """concat("grade", ' market, rank ', "rank")"""),
     "changes": Theme(
         "place_change",
         "Changes since the run before",
         _changed,
-        """concat("place_kind", ' ', "change", ' ', coalesce("rank_before", '–'), '→', coalesce("rank_after", '–'))""",
+        """concat(coalesce("place", "place_kind"), ' ', "change", ', rank ', """
+        """coalesce("rank_before", '–'), '→', coalesce("rank_after", '–'))""",
         is_shown=False,
     ),
     "visits": Theme(

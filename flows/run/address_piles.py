@@ -102,17 +102,18 @@ def pile_measures(
     out = left_out(table[~table["is_visited"]])
     visited = not_left_out(forecast, table).nsmallest(count, "rank")["rank"]
     passed_over = out[out["rank"] < visited.max()] if len(visited) else out
-    cells = ", ".join(passed_over["cell_id"] + " (rank " + passed_over["rank"].astype(str) + ")")
+    cells = "; ".join(passed_over["cell_id"] + " (rank " + passed_over["rank"].astype(str) + ")")
     recording = piles.points[piles.points["kind"].isin(OF_RECORDING)]
     outside = int(recording.loc[recording["area_id"].isna(), "incident_count"].sum())
     points = "1 point" if len(recording) == 1 else f"{len(recording)} points"
     return [
         ("address_piles", len(table.loc[table["is_address_pile"]]), "cells", False,
-         "cells whose incidents or harm sit on few points where they were recorded, not met; harmspot show piles"),
+         "squares where incidents are recorded that did not happen there"),
         ("address_piles_passed_over", len(passed_over), "cells", len(passed_over) > 0,
-         f"cells that would be among the {count} visited and are not: {cells}; harmspot show piles says why, "
-         "visits.allowed_addresses allows them" if len(passed_over) else "none would be among the visited cells"),
+         f"squares that would be among the {count} to visit get no visit, since most of what is recorded there did "
+         f"not happen there: {cells}" if len(passed_over)
+         else "squares that would be visited if they were no address piles"),
         ("recording_point_incidents", int(recording["incident_count"].sum()), "incidents", len(recording) > 0,
-         f"incidents on {points} of the recording system (default, middle of an area, rounded); "
-         f"{outside:,} incidents lie outside every area"),
+         f"incidents are recorded at {points} where the recording system puts what it cannot place; {outside:,} of "
+         "them lie outside every area, among those not ranked"),
     ]  # fmt: skip

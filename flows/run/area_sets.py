@@ -25,12 +25,13 @@ from flows.run.quality import (
     NAMED,
     OUTSIDE_WARNING_SHARE,
     Measure,
+    area_notes,
     cover_measure,
     in_window,
     listed,
     missing_days_measure,
 )
-from geo.areas import FIGURES, find_overlaps, shared_ground
+from geo.areas import FIGURES, shared_ground
 from models.area_review.near_list import check_list, moves_in_if, nearest
 from models.area_review.offence_ranking import rank_offences
 from models.area_review.recent_weeks import WEEKS, compare_weeks
@@ -121,8 +122,8 @@ def size_measure(areas: gpd.GeoDataFrame, per: str, name: str = "", where: str =
     last = without_size(area_sizes(areas), per)
     if not last:
         return []
-    named = listed(last, NAMED)
-    detail = f"areas{where} without a figure of {per} above zero: they rank last and are not listed ({named})"
+    named, size = listed(last, NAMED), {"street_km": "kilometres of street"}.get(per, per)
+    detail = f"areas{where} without a figure of {size} above zero: they rank last and are not listed ({named})"
     return [(f"without_{per}{name}", float(len(last)), "areas", True, detail)]
 
 
@@ -262,24 +263,20 @@ def _set_measures(
     outside = placed["outside_count"]
     is_far_out = outside > OUTSIDE_WARNING_SHARE * in_window(placed)
     assumed = int(frames.officer_hours["is_assumed"].sum())
-    overlaps = len(find_overlaps(areas))
-    notes = [
-        *([f"{where} has {len(areas)} areas, no more than the {top_k} of its target list, so that none is "
-           f"listed; set force.areas.further.{name}.top_k"] if len(areas) <= top_k else []),
-        *([f"{where}: {of_set.note}"] if of_set.note else []),
-        *([f"{where}: {overlaps} pairs of areas overlap; what lies in both counts for the one with the smaller area_id"]
-          if overlaps else []),
-    ]  # fmt: skip
+    notes = [f"{where}: {note}" for note in area_notes(areas, of_set.note)]
     return [
         (f"outside_areas_{name}", outside, "incidents", is_far_out,
-         f"points outside every area of {where}; not ranked there"),
+         f"incidents at points outside every area of {where}; they are not ranked there"),
         (f"not_in_set_{name}", placed["unknown_area_count"], "incidents", False,
-         f"known by an area of another set alone; not ranked in {where}"),
+         f"incidents known by an area of another set alone; they are not ranked in {where}"),
         (f"area_only_{name}", placed["area_only_count"], "incidents", False,
-         f"known by an area of {where} alone; they count in no other set"),
+         f"incidents known by an area of {where} alone; they count in no other set"),
         (f"staffing_assumed_{name}", assumed, "areas", assumed > 0,
          f"officer hours of {where} are not reported: those of the main set, split equally over the areas in each"),
         cover_measure(frames.officer_hours, f"staffing_partial_{name}", f" of {where}"),
         missing_days_measure(frames.officer_hours, f"staffing_days_missing_{name}", f"any area of {where}"),
+        *([(f"list_holds_all_{name}", float(len(areas)), "areas", True,
+            f"{where} has {len(areas)} areas, no more than the {top_k} of its target list, so that none is listed")]
+          if len(areas) <= top_k else []),
         *[(f"note_{name}_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
     ]  # fmt: skip

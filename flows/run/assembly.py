@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from flows.home.settings import AreaFile, ForceSettings, Settings, SettingsError
-from geo.areas import find_overlaps, read_areas
+from geo.areas import read_areas
 from geo.cells import Grid
 from geo.crs import crs_name
 from geo.placement import place_points
@@ -23,6 +23,7 @@ from models.places.axes import codebook_axes
 from pipeline.database import named_queries
 from pipeline.events.codebook import read_codebook
 from pipeline.reference_table import Column, TableFile
+from pipeline.wording.area_names import area_label
 
 SQL = Path(__file__).parents[1] / "sql"
 # Explicit, because types cannot be inferred when there is no incident.
@@ -96,20 +97,21 @@ def read_map(settings: Settings) -> Map:
 
 def areas_of(force: ForceSettings) -> gpd.GeoDataFrame:
     """Return the main set of areas; raises as `read_map`."""
-    return _read_areas(force.areas, "force.areas", force.crs)
+    return _read_areas(force.areas, "force.areas", force.crs, force.areas.set)
 
 
 def further_areas_of(force: ForceSettings, crs: Any) -> dict[str, gpd.GeoDataFrame]:
     """Return the further sets of areas by name, in the system of the main set."""
     return {
-        name: _read_areas(of_set, f"force.areas.further.{name}", crs) for name, of_set in force.areas.further.items()
+        name: _read_areas(of_set, f"force.areas.further.{name}", crs, name)
+        for name, of_set in force.areas.further.items()
     }
 
 
-def _read_areas(file: AreaFile, section: str, crs: Any) -> gpd.GeoDataFrame:
+def _read_areas(file: AreaFile, section: str, crs: Any, called: str) -> gpd.GeoDataFrame:
     if file.path is None:
         raise SettingsError(f"{section}.path is not set; name a GeoJSON, GeoPackage or GeoParquet file of areas")
-    return read_areas(
+    areas = read_areas(
         file.path,
         id_column=file.id_column,
         name_column=file.name_column,
@@ -119,6 +121,7 @@ def _read_areas(file: AreaFile, section: str, crs: Any) -> gpd.GeoDataFrame:
         choose_with=f"{section}.layer",
         figures=file.figures,
     )
+    return areas.assign(area_name=[area_label(name, called) for name in areas["area_name"]])
 
 
 def count_outside(points: pd.DataFrame, areas: gpd.GeoDataFrame, settings: Settings) -> int:
@@ -130,16 +133,6 @@ def lies_in_an_area(points: pd.DataFrame, areas: gpd.GeoDataFrame, settings: Set
     """Return which points lie in an area; `points` has lon, lat."""
     grid = Grid(crs=crs_name(areas.crs), size_m=settings.places.cell_size_m)
     return place_points(points[["lon", "lat"]], areas, grid)["area_id"].notna()
-
-
-def area_notes(areas: gpd.GeoDataFrame, settings: Settings) -> list[str]:
-    """Return what readers have to know of the areas: the note of the settings, and that some overlap."""
-    notes = [settings.force.areas.note] if settings.force.areas.note else []
-    if len(pairs := find_overlaps(areas)):
-        notes.append(
-            f"{len(pairs)} pairs of areas overlap; what lies in both counts for the one with the smaller area_id"
-        )
-    return notes
 
 
 def _read_points_of_interest(force: ForceSettings, crs: Any) -> gpd.GeoDataFrame:
@@ -170,6 +163,11 @@ def local_clock(as_of: datetime, settings: Settings) -> dict[str, Any]:
     }
 
 
+def local_zone_clock(as_of: datetime, settings: Settings) -> pd.Timestamp:
+    """Return as_of in the force's zone, as the models of people take it."""
+    return pd.Timestamp(as_of.astimezone(settings.force.zone))
+
+
 def place_incidents(
     connection: duckdb.DuckDBPyConnection, geography: Map, codebook: pd.DataFrame, as_of: datetime, settings: Settings
 ) -> None:
@@ -191,6 +189,14 @@ def place_snapshot(connection: duckdb.DuckDBPyConnection, geography: Map, as_of:
     placed = pd.concat([points, place_points(points, geography.areas, geography.grid)], axis=1).astype(POINT_TYPES)
     _create(connection, "point_placed", placed)
     execute(connection, "incident_placed", since=_earliest_of_places(as_of, settings), **local_clock(as_of, settings))
+
+
+def place_nothing(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Add an empty `point_placed` instead of `place_incidents`; return no cells, as `people_frames` takes them."""
+    columns = {"lon": "float", "lat": "float", **POINT_TYPES}
+    nothing = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    _create(connection, "point_placed", nothing)
+    return nothing[["cell_ix", "cell_iy"]]
 
 
 def area_names_of(connection: duckdb.DuckDBPyConnection, areas: pd.DataFrame) -> None:
@@ -218,13 +224,14 @@ def place_frames(
             history_days=settings.forecast.history_days,
             discoveries=list(settings.places.discoveries),
         ),
-        market_reports=query(
-            connection,
-            "market_report",
-            time_zone=settings.force.time_zone,
-            window_days=7 * settings.markets.window_weeks,
-        ),
+        market_reports=market_reports(connection, settings),
     )
+
+
+def market_reports(connection: duckdb.DuckDBPyConnection, settings: Settings) -> pd.DataFrame:
+    """Return the reports that can indicate a street market; call `place_incidents` on the connection first."""
+    window_days = 7 * settings.markets.window_weeks
+    return query(connection, "market_report", time_zone=settings.force.time_zone, window_days=window_days)
 
 
 def area_events(connection: duckdb.DuckDBPyConnection, settings: Settings) -> pd.DataFrame:

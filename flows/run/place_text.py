@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import geopandas as gpd
@@ -13,7 +14,7 @@ import shapely
 from flows.home.settings import Settings, SettingsError
 from flows.run.assembly import Map, query
 from geo.cells import Floats
-from geo.place_names import PlaceNames, area_labels, area_parts, degrees_of, read_place_names
+from geo.place_names import PlaceNames, area_parts, degrees_of, read_place_names
 from geo.placement import place_points
 from models.places.axes import uses_minors
 from models.places.coarse import is_coarse
@@ -46,8 +47,7 @@ class Places:
 
     def of_points(self, points: pd.DataFrame) -> "pd.Series[str]":
         """Return the place of each point with lon, lat and area_id; that without a point is its area."""
-        labels = dict(zip(self.geography.areas["area_id"], area_labels(self.geography.areas["area_name"]), strict=True))
-        place = points["area_id"].map(labels).astype(object)
+        place = points["area_id"].map(self.geography.areas.set_index("area_id")["area_name"]).astype(object)
         located = points[points["lon"].notna()]
         if len(located):
             placed = place_points(located[["lon", "lat"]], self.geography.areas, self.geography.grid)
@@ -68,13 +68,18 @@ class Places:
 
 def read_places_in_words(geography: Map, settings: Settings) -> Places:
     """Return the words for places; SettingsError names what is wrong with `force.place_names`."""
+    return Places(geography, named_places(settings, geography.areas.crs))
+
+
+def named_places(settings: Settings, crs: Any) -> PlaceNames | None:
+    """Return what the force has named, if anything; SettingsError names what is wrong with `force.place_names`."""
     config = settings.force.place_names
     if config.path is None:
-        return Places(geography, None)
+        return None
     try:
-        names = read_place_names(
+        return read_place_names(
             config.path,
-            geography.areas.crs,
+            crs,
             within_m=config.within_m,
             name_column=config.name_column,
             x_column=config.x_column,
@@ -85,7 +90,6 @@ def read_places_in_words(geography: Map, settings: Settings) -> Places:
         )
     except ValueError as error:
         raise SettingsError(f"force.place_names: {error}") from error
-    return Places(geography, names)
 
 
 def with_cell_place(table: pd.DataFrame, cells: pd.DataFrame, columns: Sequence[str] = WHERE) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from models.operations.crackdowns import FACTS, Calendar, plan_crackdowns
 from models.operations.history import is_same_market, operations_of, particulars, without_hidden_actions
 from models.operations.overdose_watch import HISTORY_DAYS, SHOWN_AFTER_DAYS, WatchPlan, watch_overdoses
 from models.operations.promises import Promises, track_promises
-from models.operations.visits import plan_visits
+from models.operations.visits import explore, plan_visits
 from models.places.displacement import are_any_due, measure_displacement
 from models.places.markets import Markets, middle_of
 from pipeline.near_words import did_you_mean
@@ -244,13 +244,7 @@ def plan_operations(
     promises = promises_of(frames, as_of, settings)
     every = plan_markets(frames, codebook, promises, _helped_areas(frames.actions, as_of), as_of, settings)
     crackdowns = _shown(every, frames.hidden)
-    visits = plan_visits(
-        _visited_cells(crackdowns, forecast, settings),
-        day=as_of.astimezone(settings.force.zone).date(),
-        time_zone=settings.force.time_zone,
-        seed=settings.seed,
-        config=settings.visits,
-    )
+    visits = _visits(_visited_cells(crackdowns, forecast, settings), forecast, as_of, settings)
     return Plans(crackdowns, visits, replace(promises, promises=_shown(promises.promises, frames.hidden)))
 
 
@@ -374,6 +368,20 @@ def _helped_areas(actions: pd.DataFrame, as_of: datetime) -> list[str]:
     is_help = actions["kind"].isin(["outreach", "referral_offered"])
     is_recent = actions["at"] >= pd.Timestamp(as_of - timedelta(days=HELP_DAYS))
     return sorted(actions.loc[is_help & is_recent, "area_id"].unique())
+
+
+def _visits(chosen: pd.DataFrame, forecast: pd.DataFrame, as_of: datetime, settings: Settings) -> pd.DataFrame:
+    """Return the day's visits to chosen cells, and those to cells of the forecast drawn by lot."""
+    given: dict[str, Any] = {
+        "day": as_of.astimezone(settings.force.zone).date(),
+        "time_zone": settings.force.time_zone,
+        "seed": settings.seed,
+        "config": settings.visits,
+    }
+    planned = plan_visits(chosen, **given)
+    others = forecast.loc[~forecast["cell_id"].isin(chosen["cell_id"]), ["cell_id", "area_id"]]
+    by_lot = explore(others, int(planned["minutes"].sum()), **given)
+    return pd.concat([planned, by_lot], ignore_index=True)
 
 
 def _visited_cells(crackdowns: pd.DataFrame, forecast: pd.DataFrame, settings: Settings) -> pd.DataFrame:

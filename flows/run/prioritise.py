@@ -25,9 +25,10 @@ from flows.run.assembly import (
     Map,
     PeopleFrames,
     PlaceFrames,
-    area_notes,
     earliest,
     group_shares,
+    local_zone_clock,
+    market_reports,
     people_frames,
     place_frames,
     place_incidents,
@@ -41,7 +42,7 @@ from flows.run.outcomes import monitor_outcomes
 from flows.run.place_text import evidence_of, read_places_in_words, recent_incidents, with_cell_place
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
-from flows.run.quality import Measure, data_quality, dealing_measure, map_repairs, record_measures
+from flows.run.quality import Measure, area_notes, data_quality, dealing_measure, map_repairs, record_measures
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
 from geo.same_place import Boxes, ground_of
@@ -118,7 +119,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         checks = call(examine_input, home, identity, snapshot.connection, frames, codebook)
         if unusable_because := call(pass_gate, identity, checks, allow_empty=allow_empty):
             ranking = call(rank_places, frames, geography, codebook, settings, None)
-            notes = area_notes(geography.areas, settings)
+            notes = area_notes(geography.areas, settings.force.areas.note)
             quality = call(data_quality, snapshot.connection, frames, None, notes, settings.force.staffing.note)
             return unusable_products(ranking, quality, checks, map_shape(geography), unusable_because)
         ranking = call(rank_places, frames, geography, codebook, settings, previous)
@@ -133,7 +134,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         pile_cells = pile_table(piles, forecast, geography, settings)
         forecast = with_pile_mark(forecast, pile_cells)
         hotspots = call(find_places_of_harm, frames, geography, codebook, settings, previous, left_out(pile_cells))
-        found = call(find_street_markets, frames, geography, settings)
+        found = call(find_street_markets, frames.market_reports, geography, settings)
         markets = shown_markets(found, geography, hidden)
         persons = call(people_frames, snapshot.connection, flagrant_cells(found), as_of, settings)
         people = call(assess_everybody, persons, codebook, as_of, settings, previous)
@@ -142,7 +143,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings, hidden
         )
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
-        notes = [*area_notes(geography.areas, settings), *notes_of(forecast)]
+        notes = [*area_notes(geography.areas, settings.force.areas.note), *notes_of(forecast)]
         plans = call(
             plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
         )
@@ -193,7 +194,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "overdose_watch": plan_inputs.overdose_watch,
         "visit_plan": with_cell_place(plans.visits, forecast),
         "promise": plans.promises.promises,
-        "crime_focus": call(focus_on_crimes, frames, codebook, settings),
+        "crime_focus": call(focus_on_crimes, frames, geography.areas, codebook, settings),
         "area_notice": call(area_notices, markets, geography, identity),
         "displacement": displacement,
         "feedback": call(where_police_find, ranking, officers.areas, window_days),
@@ -352,13 +353,13 @@ def find_places_of_harm(
     return find_hotspots(cells, geography.grid, previous=before)
 
 
-def find_street_markets(frames: PlaceFrames, geography: Map, settings: Settings) -> Markets:
-    """Return the street markets of the last weeks."""
+def find_street_markets(market_reports: pd.DataFrame, geography: Map, settings: Settings) -> Markets:
+    """Return the street markets of the last weeks, from the reports of `PlaceFrames`."""
     cells = geography.cells[["cell_ix", "cell_iy", "area_id"]]
     is_visible = visibility(
         cells, geography.grid, geography.points_of_interest, distance_m=settings.markets.visibility_distance_m
     )
-    return rank_markets(frames.market_reports, cells.assign(is_visible=is_visible), config=settings.markets)
+    return rank_markets(market_reports, cells.assign(is_visible=is_visible), config=settings.markets)
 
 
 def withheld_ground(identity: RunIdentity) -> Boxes | None:
@@ -385,9 +386,7 @@ def people_of_run(home: Home, run: pd.Series) -> PeopleLists:
     known_at, since = run["known_at"].to_pydatetime(), earliest(as_of, settings)
     with open_home_snapshot(home, as_of, known_at=known_at, since=since) as snapshot:
         place_incidents(snapshot.connection, geography, codebook, as_of, settings)
-        markets = find_street_markets(
-            place_frames(snapshot.connection, geography, as_of, settings), geography, settings
-        )
+        markets = find_street_markets(market_reports(snapshot.connection, settings), geography, settings)
         persons = people_frames(snapshot.connection, flagrant_cells(markets), as_of, settings)
     return assess_everybody(persons, codebook, as_of, settings, previous)
 
@@ -403,7 +402,7 @@ def assess_everybody(
         frames.warrants,
         frames.actions,
         codebook,
-        as_of=pd.Timestamp(as_of.astimezone(settings.force.zone)),
+        as_of=local_zone_clock(as_of, settings),
         config=settings.people,
         seed=settings.seed,
         previous=PreviousPeople(previous.person_tier, previous.tier_term, previous.seller_term) if previous else None,
@@ -465,7 +464,10 @@ def allocate_officers(ranking: pd.DataFrame, geography: Map, settings: Settings,
     )
 
 
-def focus_on_crimes(frames: PlaceFrames, codebook: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def focus_on_crimes(
+    frames: PlaceFrames, areas: gpd.GeoDataFrame, codebook: pd.DataFrame, settings: Settings
+) -> pd.DataFrame:
     """Return crime_focus less run columns."""
     recent = frames.area_events[frames.area_events["age_days"] < settings.places.window_days]
-    return rank_focus(recent, codebook, discoveries=settings.places.discoveries)
+    focus = rank_focus(recent, codebook, discoveries=settings.places.discoveries)
+    return focus.merge(areas[["area_id", "area_name"]], on="area_id", how="left")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flows.run.assembly import Map, PlaceFrames, query
-from geo.areas import find_repairs
+from geo.areas import find_overlaps, find_repairs
 from models.people_lists.assess import PeopleLists
 from models.places.ranking import PlacesConfig
 from pipeline.events.reasons import in_words
@@ -20,6 +20,18 @@ NAMED = 5  # areas that a sentence names
 LARGE_SHARE = 0.01  # of its ground: an area that a repair changes by more has to be looked at
 LISTED = 10  # areas that a list of repairs names
 OUTSIDE_WARNING_SHARE = 0.02  # share of incidents outside every area above which the map is suspect
+
+LEFT_OUT = "dead_letters_"  # before the reason, in the name of a measure
+WAYS_OUT = {
+    "address_piles_passed_over": "`harmspot show piles` says why; visits.allowed_addresses allows them",
+    "address_piles": "`harmspot show piles` lists them",
+    "areas_redrawn": "look at them on the map and mend the file of force.areas",
+    "dead_letters_waiting": "`harmspot dead-letters` lists them; `harmspot replay` reads them again",
+    "list_holds_all": "set its top_k in force.areas.further",
+    "not_counted": "places.discoveries names what counts, the table of offences its weight",
+    "outside_areas": "compare the map of force.areas with the city of the incidents",
+    "staffing_assumed": "load staffing, or set force.staffing",
+}
 
 Measure = tuple[str, float, str, bool, str]  # row of data_quality: measure, value, unit, is_warning, detail
 
@@ -60,19 +72,28 @@ def data_quality(
         *of_the_map,
         *[(f"note_{i}", 1.0, "note", True, note) for i, note in enumerate(notes, start=1)],
     ]
-    return pd.DataFrame(measures, columns=["measure", "value", "unit", "is_warning", "detail"])
+    table = pd.DataFrame(measures, columns=["measure", "value", "unit", "is_warning", "detail"])
+    dead = query(connection, "quality#dead_by_reason").to_dict("records")
+    of_reasons = {f"{LEFT_OUT}{row['reason']}": _where_left_out(row) for row in dead}
+    ways_out = [of_reasons.get(name) or _way_out(name) for name in table["measure"]]
+    return table.assign(way_out=pd.Series(ways_out, index=table.index, dtype=object))
+
+
+def _way_out(measure: str) -> str | None:
+    """Return what an analyst can do about a measure, which a set of areas may be named behind."""
+    return next((text for name, text in WAYS_OUT.items() if f"{measure}_".startswith(f"{name}_")), None)
 
 
 def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     totals = query(connection, "quality#ingest_totals").iloc[0]
     dead = query(connection, "quality#dead_by_reason")
     details = {
-        "rows_in": "rows read in every load, and of every topic = versions stored + duplicates + merged + left out",
-        "versions_stored": "versions of events kept",
-        "duplicates": "events that had been delivered before",
-        "merged": "rows of a file that are one with another row of the same id",
-        "dead_letters": "reports left out, each time they came in, less those that a replay has read since",
-        "replayed": "reports that were left out and that a replay has read: they count as what they became",
+        "rows_in": "rows that came in: stored, delivered before, joined with another row, or left out",
+        "versions_stored": "reports stored, a corrected one once for each version",
+        "duplicates": "reports that had been delivered before",
+        "merged": "rows that make up one report with another row of their file",
+        "dead_letters": "reports left out, counted each time they came in; those read since count no more",
+        "replayed": "reports that were left out at first and have been read since",
         "dead_letters_waiting": _left_out(dead),
         "conflicts": "reports came more than once with different details; one version of each was used",
     }
@@ -83,7 +104,13 @@ def _ingest_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
             for name in details
         ],
         *[
-            (f"dead_letters_{row['reason']}", float(row["n"]), "rows", False, _dead_detail(row))
+            (
+                f"{LEFT_OUT}{row['reason']}",
+                float(row["n"]),
+                "rows",
+                False,
+                f"reports left out: {in_words(row['reason'])}",
+            )
             for row in dead.to_dict("records")
         ],
     ]
@@ -101,14 +128,11 @@ def _left_out(dead: pd.DataFrame) -> str:
     return f"reports left out: {'; '.join(reasons)}{rest}"
 
 
-def _dead_detail(row: Mapping[Hashable, Any]) -> str:
-    """Return a sentence on the reports left out for one reason: their columns, where the first stands; no values."""
-    text = f"reports left out: {in_words(row['reason'])}"
-    if row["about"]:
-        text += f"; column {row['about']}, {row['different_values']:,} different values"
-    if pd.notna(row["place"]):
-        text += f"; the first in {row['place']}; `harmspot dead-letters` lists them"
-    return text
+def _where_left_out(row: Mapping[Hashable, Any]) -> str:
+    """Return where to look for the reports left out for one reason: columns, where the first stands; no values."""
+    column = f"column {row['about']}, {row['different_values']:,} different values; " if row["about"] else ""
+    first = f"the first in {row['place']}; " if pd.notna(row["place"]) else ""
+    return f"{column}{first}`harmspot dead-letters` lists them"
 
 
 def in_window(placement: Mapping[str, int]) -> int:
@@ -123,17 +147,17 @@ def _placement_measures(placement: dict[str, int]) -> list[Measure]:
         ("incidents_in_window", placement["ranked_count"], "incidents", placement["ranked_count"] == 0,
          "incidents that the ranking counts"),
         ("outside_areas", placement["outside_count"], "incidents", is_far_out,
-         "of these days, points outside every area; not ranked"),
+         "incidents outside every area; they are not ranked"),
         ("area_only", placement["area_only_count"], "incidents", False,
-         "of these days, known by area alone; ranked, but in no cell"),
+         "incidents known by their area alone; they are ranked, but lie in no square"),
         ("area_unknown", placement["unknown_area_count"], "incidents", placement["unknown_area_count"] > 0,
-         "of these days, neither a point nor an area of today's map"),
+         "incidents with neither a point nor an area of today's map; they are not ranked"),
         ("police_discovered", placement["police_count"], "incidents", False,
-         "of these days, discovered by police: shown apart, they raise no score"),
+         "incidents that police found themselves; they are shown apart and raise no rank"),
         ("not_counted", placement["uncounted_count"], "incidents", False,
-         "of these days, of an offence without weight, or of a discovery that places.discoveries leaves out"),
+         "incidents of an offence without weight, or found in a way that does not count"),
         ("before_window", placement["older_count"], "incidents", False,
-         "older, back to where the forecast and the markets begin; not ranked"),
+         "older incidents, which the forecast and the markets use; they are not ranked"),
     ]  # fmt: skip
 
 
@@ -163,11 +187,11 @@ def _precision_measures(connection: duckdb.DuckDBPyConnection) -> list[Measure]:
     row = query(connection, "quality#precision").iloc[0]
     return [
         ("day_precision", float(row["day_count"]), "incidents", row["day_count"] > 0,
-         "of all that the run looks back to, dated to the day only"),
+         "incidents known by their day only"),
         ("month_precision", float(row["month_count"]), "incidents", row["month_count"] > 0,
-         "of all that the run looks back to, dated to the month only"),
+         "incidents known by their month only"),
         ("ambiguous_hour", float(row["ambiguous_count"]), "incidents", False,
-         "in the clock-change hour, which occurs twice; the first was taken"),
+         "incidents in the clock-change hour, which occurs twice; the first was taken"),
     ]  # fmt: skip
 
 
@@ -178,7 +202,7 @@ def _people_measures(people: PeopleLists) -> list[Measure]:
         ("people_gini", people.gini, "0 to 1", False, "how unequally counted incidents fall on adults at risk"),
         ("people_gini_by_chance", people.gini_by_chance, "0 to 1", False,
          "the same if every adult at risk had one rate: what lies below it is chance"),
-        ("people_top_k", float(people.top_k), "people", False, "K of the lists of people: so many may be the worst"),
+        ("people_top_k", float(people.top_k), "people", False, "people whom the lists may call the worst"),
     ]  # fmt: skip
 
 
@@ -212,7 +236,7 @@ def force_cover_measures(hours: pd.DataFrame) -> list[Measure]:
     if pd.isna(age_days):
         return []
     age = ("staffing_report_age", float(age_days), "days", bool(age_days > STALE_DAYS),
-           "whole days since the last shift that staffing events report")  # fmt: skip
+           "days since the last shift of which staffing was reported")  # fmt: skip
     return [missing_days_measure(hours), age] if hours["force_days"].notna().any() else [age]
 
 
@@ -240,6 +264,18 @@ def map_repairs(geography: Map) -> list[Measure]:
     return [*repair_measures(geography.areas), *(measure for of_set in of_sets for measure in of_set), *of_points]
 
 
+def area_notes(areas: gpd.GeoDataFrame, note: str | None) -> list[str]:
+    """Return what readers have to know of the areas: the note of the settings, and which ones overlap."""
+    notes = [note] if note else []
+    if len(pairs := find_overlaps(areas)):
+        first, second = (
+            areas.set_index("area_id")["area_name"].reindex(pairs[key]) for key in ("area_id", "other_area_id")
+        )
+        both = [f"{name} and {other}" for name, other in zip(first, second, strict=True)]
+        notes.append(f"Areas overlap; an incident in both counts for the one named first: {listed(both)}")
+    return notes
+
+
 def repair_measures(areas: gpd.GeoDataFrame, area_set: str | None = None) -> list[Measure]:
     """Return rows of data_quality on areas repaired, by how much ground, and on areas joined from several features.
 
@@ -257,7 +293,7 @@ def repair_measures(areas: gpd.GeoDataFrame, area_set: str | None = None) -> lis
     for name, of_kind, is_warning, text in (
         ("areas_repaired", repairs[~is_large], False, f"outlines{where} crossed themselves and were repaired"),
         ("areas_redrawn", repairs[is_large], True,
-         f"outlines{where} crossed themselves, and the repair changed their ground: look at them, mend the file"),
+         f"outlines{where} crossed themselves, and the repair changed their ground"),
     ):  # fmt: skip
         if len(of_kind):
             measures.append((name + suffix, float(len(of_kind)), "areas", is_warning, f"{text}: {_named(of_kind)}"))
@@ -271,7 +307,7 @@ def _joined(areas: gpd.GeoDataFrame, suffix: str, where: str) -> list[Measure]:
         return []
     joined = joined.sort_values(["part_count", "area_id"], ascending=[False, True])
     shown = [f"{area_id} ({parts})" for area_id, parts in joined.itertuples(index=False)]
-    text = f"outlines{where} are several features of one id, joined: {listed(shown)}"
+    text = f"outlines{where} are drawn in several parts, which were joined: {listed(shown)}"
     return [("areas_joined" + suffix, float(len(joined)), "areas", False, text)]
 
 
@@ -280,7 +316,7 @@ def outline_measures(points_of_interest: gpd.GeoDataFrame) -> list[Measure]:
     repaired = points_of_interest["repaired_m2"].dropna()
     if repaired.empty:
         return []
-    detail = f"crossed themselves and were repaired, which changed {repaired.sum():,.0f} m² of ground"
+    detail = f"outlines crossed themselves and were repaired, which changed {repaired.sum():,.0f} m² of ground"
     return [("outlines_repaired", float(len(repaired)), "points of interest", False, detail)]
 
 

@@ -188,6 +188,7 @@ def identify_run(
         crs=geography.grid.crs,
         erasures_hash=hash_of_erasures(ledger.erased_people),
         withheld_cells=cells_of_run(ledger, as_of, resolved, home.now()),
+        is_rehearsal=home.is_rehearsal,
     )
 
 

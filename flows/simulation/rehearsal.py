@@ -18,7 +18,7 @@ from flows.home.home import Home
 from flows.home.stage import direct
 from flows.home.store_access import open_home_snapshot
 from flows.ingest.ingest import load_file
-from flows.run.assembly import Map, place_frames, place_incidents, read_map, read_run_codebook
+from flows.run.assembly import Map, market_reports, place_incidents, read_map, read_run_codebook
 from flows.run.plans import plan_frames, plan_markets, promises_of
 from flows.run.prioritise import find_street_markets, prioritise
 from flows.schedule.daily import identify_run, publish_run
@@ -93,7 +93,8 @@ class _Office:
         folder.mkdir(parents=True, exist_ok=True)
         state = new_town(seed, start=start - timedelta(days=HISTORY_DAYS))
         write_map(folder, seed, areas_geojson(state.town), points_of_interest_geojson(state.sites))
-        home = Home(folder / "home", folder / "config.yaml", _noon(start), lambda text: None).ensure()
+        home = Home(folder / "home", folder / "config.yaml", _noon(start), lambda text: None, is_for_rehearsals=True)
+        home.ensure()
         office = cls(folder, state, home, read_map(home.settings))
         progress(f"simulating {HISTORY_DAYS} days before the office begins to plan")
         office.state, records = step(office.state, (), HISTORY_DAYS)
@@ -126,9 +127,7 @@ class _Office:
         codebook = read_run_codebook(settings, as_of)
         with open_home_snapshot(home, as_of) as snapshot:
             place_incidents(snapshot.connection, self.geography, codebook, as_of, settings)
-            markets = find_street_markets(
-                place_frames(snapshot.connection, self.geography, as_of, settings), self.geography, settings
-            )
+            markets = find_street_markets(market_reports(snapshot.connection, settings), self.geography, settings)
             frames = plan_frames(snapshot.connection, markets, self.geography, as_of, settings)
         promises = promises_of(frames, as_of, settings)
         is_outreach = frames.actions["kind"] == "outreach"

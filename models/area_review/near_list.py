@@ -181,13 +181,13 @@ def _reports_needed(
 
 def _sentence(needed: tuple[str, int] | None, area_id: str, area_events: pd.DataFrame, config: PlacesConfig) -> str:
     if needed is None:
-        return f"No {MOST:,} more reports of one kind in the last {DAYS} days would bring it on."
+        return f"Not even {MOST:,} more reports of one kind in the last {DAYS} days would put it on the list."
     offence, count = needed
     is_here = (area_events["area_id"] == area_id) & (area_events["offence_code"] == offence)
     is_here &= area_events["discovery"].isin(config.discoveries)
     were = int(area_events.loc[is_here & (area_events["age_days"] < DAYS), "n"].sum())
     more = f"{count:,} more {'report' if count == 1 else 'reports'} of {_noun(offence)}"
-    return f"{more} in the last {DAYS} days, beside the {were:,} there were, would bring it on."
+    return f"It would be on the list with {more} in the last {DAYS} days (there were {were:,})."
 
 
 def _noun(offence: str) -> str:

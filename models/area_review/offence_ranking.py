@@ -5,6 +5,7 @@ prior over the areas of a set, and its own spread, learned from earlier origins.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,8 @@ FLAGGED = {
     "with_weapon": ("is_weapon", "Any offence with a weapon"),
     "weapon_injury": ("is_weapon_injury", "Injury with a weapon, such as a shooting"),
 }
+RANKS = ("rank", "rank_lo", "rank_hi")
+CHANCES = ("p_top_k", "expected_count", "expected_lo", "expected_hi")
 COLUMNS = (
     "area_set", "offence_group", "offence_group_label", "shift", "area_id", "area_name", "rank", "rank_lo", "rank_hi",
     "p_top_k", "top_k", "count_28_days", "count_365_days", "expected_count", "expected_lo", "expected_hi",
@@ -100,11 +103,13 @@ def rank_offences(
             by_age = _by_age(chosen, area_ids, days)
             if not by_age[:, : 365 + AHEAD].any():
                 continue
-            table = _rank(by_age, area_ids, f"{group} {shift}", origins, config, seed)
-            ranked.append(table.assign(offence_group=group, offence_group_label=label, shift=shift))
+            figures = _rank(by_age, area_ids, f"{group} {shift}", origins, config, seed)
+            ranked.append({**figures, "offence_group": group, "offence_group_label": label, "shift": shift})
     if not ranked:
         return pd.DataFrame(columns=[name for name in COLUMNS if name != "area_set"])
-    found = pd.concat(ranked, ignore_index=True).merge(areas[["area_id", "area_name"]], on="area_id")
+    found = pd.concat(map(pd.DataFrame, ranked), ignore_index=True).astype(dict.fromkeys(RANKS, "Int64"))
+    is_told = found["rank"].notna() | (found["count_365_days"] > 0)
+    found = hold_points(found[is_told]).merge(areas[["area_id", "area_name"]], on="area_id")
     found = found.assign(top_k=config.top_k, horizon_days=config.horizon_days)
     order = ["offence_group", "shift", "rank", "area_id"]
     return found.sort_values(order, ignore_index=True)[[name for name in COLUMNS if name != "area_set"]]
@@ -132,31 +137,22 @@ def _by_age(rows: pd.DataFrame, area_ids: pd.Index, days: int) -> Floats:
 
 def _rank(
     by_age: Floats, area_ids: pd.Index, stream: str, origins: int, config: PlacesConfig, seed: int
-) -> pd.DataFrame:
-    """Return the counts of each area, its expected count and its rank, by area_id."""
-    table = pd.DataFrame({"area_id": area_ids, **{
-        f"count_{days}_days": by_age[:, : days + AHEAD].sum(axis=1).astype(np.int64) for days in (28, 365)
-    }})  # fmt: skip
-    figures = ("rank", "rank_lo", "rank_hi")
+) -> dict[str, Any]:
+    """Return the counts of each area, its expected count and its rank: a column of each, by area_id."""
+    counts = {f"count_{days}_days": by_age[:, : days + AHEAD].sum(axis=1).astype(np.int64) for days in (28, 365)}
     in_window = by_age[:, : config.window_days + AHEAD].any()
-    if table["count_365_days"].sum() < max(LEAST_REPORTS, len(area_ids)) or not in_window:
-        few = table[table["count_365_days"] > 0]
-        none = pd.Series(pd.NA, few.index, dtype="Int64")
-        chances = dict.fromkeys(("p_top_k", "expected_count", "expected_lo", "expected_hi"), np.nan)
-        return few.assign(**dict.fromkeys(figures, none), **chances)
+    if counts["count_365_days"].sum() < max(LEAST_REPORTS, len(area_ids)) or not in_window:
+        return {"area_id": area_ids, **counts, **dict.fromkeys((*RANKS, *CHANCES), np.nan)}
     drawn = draw_counts(by_age, area_ids.tolist(), stream, origins, config, seed)
     come, expected = config.horizon_days * drawn.ahead.crimes, config.horizon_days * drawn.ahead.mean_crimes[:, 0]
     tails = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
     low, high = np.quantile(come, tails, axis=1, method="inverted_cdf")
     order = np.rint(come) + drawn.now.crimes / (1 + drawn.now.crimes)  # the drawn rate decides between equal counts
     chance = chance_in_top(order, config.top_k)
-    lowest, highest = rank_interval(order, INTERVAL)
-    ranked = table.assign(
-        rank=total_ranks(chance, expected, ids=area_ids.to_numpy()), rank_lo=lowest, rank_hi=highest,
-        p_top_k=chance, expected_count=expected,
-        expected_lo=np.minimum(low, expected), expected_hi=np.maximum(high, expected),
-    )  # fmt: skip
-    return hold_points(ranked).astype(dict.fromkeys(figures, "Int64"))
+    ranks = (total_ranks(chance, expected, ids=area_ids.to_numpy()), *rank_interval(order, INTERVAL))
+    chances = (chance, expected, np.minimum(low, expected), np.maximum(high, expected))
+    figures = dict(zip((*RANKS, *CHANCES), (*ranks, *chances), strict=True))
+    return {"area_id": area_ids, **counts, **figures}
 
 
 def draw_counts(

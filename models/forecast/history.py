@@ -128,7 +128,7 @@ def _spread_lumps(age: Ints, n: Floats) -> tuple[Ints, Bools, list[str]]:
     notes = [f"The source dates events to about every {usual_gap:.0f} days only; they are spread over those days."]
     is_past = age + 1 >= 0.9 * usual_gap
     if not is_past.all():
-        notes.append("Its latest date stands for days still to come; the events under it are left out.")
+        notes.append("The latest date of the source stands for days still to come; the events under it are left out.")
     return np.maximum(age - shift, 0), is_past, notes
 
 
@@ -169,9 +169,9 @@ def _thin(total: float, span_days: float) -> list[str]:
         return ["There is no past to learn from: nothing is expected anywhere, which is not the same as safe."]
     notes = []
     if total < FEW_EVENTS:
-        notes.append(f"Known events: {int(total)}, too few; rates are mostly assumption.")
+        notes.append(f"Known events: {int(total)}, too few; the forecast is mostly assumption.")
     if span_days < SHORT_DAYS:
-        notes.append(f"Known past: {span_days:.0f} days, too few; scales and decay are hardly learned.")
+        notes.append(f"Known past: {span_days:.0f} days, too few; the forecast has learned little from them.")
     return notes
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
-from models.governance.actors import is_machine, is_thin
+from models.governance.actors import NAMED, is_machine, is_thin
 from models.governance.life_cycle import Event, LifeCycle, Rule
 from models.governance.list_effects import CHOSEN_LISTS, has_report
 
@@ -72,12 +72,7 @@ def _is_not_made(event: Event) -> bool:
 
 
 RULES: tuple[Rule[Audits], ...] = (
-    Rule(
-        "nobody",
-        ("audited",),
-        lambda audits, event: not event.actor.strip(),
-        "actor is missing; give the name of the person who signs",
-    ),
+    replace(NAMED, kinds=("audited",)),
     Rule(
         "by_machine",
         ("audited",),

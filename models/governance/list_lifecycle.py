@@ -1,11 +1,11 @@
 """Life cycle of a list of people: draft → active → revoked, or expired at the end of its validity.
 
 The status of a list is a pure function of its human events in the order of recording; an event that a rule forbids
-changes nothing. A list is active only after a named person who opened it approved it (Data Protection Act 2018,
-sections 49 and 50). An exception takes one person off until a day: it can lower enforcement and cannot add anybody.
-If people change almost nothing, their approval is a rubber stamp, and an alarm reports it. A list on which harmspot
-chooses people is approved only while its effect is registered (`models.governance.list_effects`), and ends with that
-registration.
+changes nothing. A list is active only after two people opened it and one of them approved it (Data Protection Act
+2018, sections 49 and 50). An exception takes one person off until a day: it can lower enforcement and cannot add
+anybody. If people change almost nothing, their approval is a rubber stamp, and an alarm reports it. A list on which
+harmspot chooses people is approved only while its effect is registered (`models.governance.list_effects`), and ends
+with that registration.
 
 A halt (`models.governance.audits`) is not one of these rules, because it depends on a setting that may change. It is
 checked when an approval is recorded and at every use, but not when recorded events are read again. A halted list is
@@ -138,6 +138,12 @@ RULES: tuple[Rule[ListStatus], ...] = (
         ("approved",),
         lambda status, event: missing_effect(status.effects, _name(event), event.at) is not None,
         lambda status, event: str(missing_effect(status.effects, _name(event), event.at)),
+    ),
+    Rule(
+        "one_person",
+        ("approved",),
+        lambda status, event: not status.opened.keys() - {name_of(event.actor)},
+        "two people decide on a list: another person must open it, too, before it is approved",
     ),
 )
 

@@ -153,7 +153,7 @@ def is_over(operation: Row, today: date) -> bool:
 def is_evaluation(actor: Any, detail: Any) -> bool:
     """Return whether an evaluation counts: by a named person, with a finding of two different words and a report."""
     name, details = name_of(str(actor or "")), particulars(_text(detail))
-    is_named = name not in ("", UNSTATED) and not is_machine(name)
+    is_named = name not in ("", name_of(UNSTATED)) and not is_machine(name)
     return is_named and not is_thin(details.get("found", "")) and bool(details.get("report"))
 
 

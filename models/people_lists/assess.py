@@ -58,6 +58,28 @@ class PeopleLists:
     top_k: int
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held against people at a clock: status, involvements, offences, counted evidence, warrants."""
+
+    status: pd.DataFrame = field(repr=False)
+    recent: pd.DataFrame = field(repr=False)
+    offences_held: pd.DataFrame = field(repr=False)
+    evidence: pd.DataFrame = field(repr=False)
+    live: pd.DataFrame = field(repr=False)
+    returned: pd.DataFrame = field(repr=False)
+
+    @property
+    def latest(self) -> pd.Series:
+        """Time of the latest counted incident, by person_id."""
+        return self.evidence.groupby("person_id")["occurred_at"].max()
+
+    @property
+    def latest_sale(self) -> pd.Series:
+        """Time of the latest evidenced sale outside flagrant markets, by person_id."""
+        return sales_outside_markets(self.offences_held).groupby("person_id")["occurred_at"].max()
+
+
 def assess_people(
     person_events: pd.DataFrame,
     persons: pd.DataFrame,
@@ -99,45 +121,20 @@ def assess_people(
     ValueError
         If a person has two rows, or a role, warrant kind or offence code is unknown. No message names a person.
     """
-    status = make_register(persons, as_of)
-    recent = person_events[person_events["age_days"] < config.window_days]
-    offences_held = offences(recent, codebook)
-    recent = recent.join(codebook["category"], on="offence_code")
-    issued = lists.live_warrants(warrants, codebook, as_of)
-    is_returned = issued["route"].eq("return")
-    live, returned = issued[~is_returned], issued[is_returned]
-    evidence = counted(offences_held, status["adult_days"], codebook)
-    scoring = score_people(status, evidence, custody, as_of=as_of, config=config, seed=seed)
-    latest = evidence.groupby("person_id")["occurred_at"].max()
-    latest_sale = sales_outside_markets(offences_held).groupby("person_id")["occurred_at"].max()
-    terms = no_terms() if previous is None else previous.tier_term
-    seller_terms = no_terms() if previous is None else previous.seller_term
-    tiers_before = _NO_TIERS if previous is None else previous.person_tier
-    facts = make_rule_features(
-        status,
-        recent,
-        offences_held,
-        live,
-        evidence,
-        scoring,
-        tiers_before,
-        away=away_at(custody, as_of),
-        term_over=over(terms, latest, as_of),
-        sale_term_over=over(seller_terms, latest_sale, as_of),
-    )
-    decided = rules.decide(
-        facts,
-        target_probability=config.target_probability,
-        warn_probability=config.warn_probability,
-        leave_margin=config.leave_margin,
-    )
+    held = hold_against(person_events, persons, warrants, codebook, as_of=as_of, config=config)
+    offences_held, evidence, live = held.offences_held, held.evidence, held.live
+    scoring = score_people(held.status, evidence, custody, as_of=as_of, config=config, seed=seed)
+    before_all = previous or NO_PREVIOUS
+    facts, decided = decide_people(held, scoring.tested, custody, before_all, as_of=as_of, config=config)
     decisions = decided.join(scoring.people)
-    queue = lists.warrant_queue(live, decisions)
+    queue = lists.warrant_queue(live, decisions, facts)
     dealers = lists.dealer_ranking(decisions, offences_held, evidence, config)
-    listed = decisions.index[decisions["tier"].isin(["target", "warn"])]
-    terms = next_terms(terms, latest, listed, as_of=as_of, term_days=config.term_days)
-    sellers = decisions.index[decisions["view"].eq("dealer_ranking")]
-    seller_terms = next_terms(seller_terms, latest_sale, sellers, as_of=as_of, term_days=config.term_days)
+    listed = decisions.index[lists.MEMBERS["person_tier"](decisions)]
+    terms = next_terms(before_all.tier_term, held.latest, listed, as_of=as_of, term_days=config.term_days)
+    sellers = decisions.index[lists.MEMBERS["dealer_ranking"](decisions)]
+    seller_terms = next_terms(
+        before_all.seller_term, held.latest_sale, sellers, as_of=as_of, term_days=config.term_days
+    )
     tiers = lists.person_tier(decisions, facts, evidence, scoring, terms, config, seed)
     before = tiers if previous is None else previous.person_tier
     observed_gini, chance_gini = _inequality(scoring)
@@ -146,12 +143,12 @@ def assess_people(
         person_tier=tiers,
         dealer_ranking=dealers,
         referral=lists.referral(decisions, offences_held, live, actions),
-        safeguarding=lists.safeguarding(decisions, facts, recent, offences_held, live),
+        safeguarding=lists.safeguarding(decisions, facts, held.recent, offences_held, live),
         call_in=call_in(decisions, offences_held, size=config.call_in_size, attendance=config.attendance_probability),
         tier_term=terms,
         seller_term=seller_terms,
-        person_change=person_changes(before, tiers, why_now(before, decisions, facts, recent, evidence)),
-        counts=lists.count_people(decisions, queue, dealers, returned),
+        person_change=person_changes(before, tiers, why_now(before, decisions, facts, held.recent, evidence)),
+        counts=lists.count_people(decisions, queue, dealers, held.returned),
         decisions=decisions,
         evidence=evidence,
         gini=observed_gini,
@@ -160,7 +157,78 @@ def assess_people(
     )
 
 
-_NO_TIERS = pd.DataFrame({"person_id": [], "tier": []}, dtype="str")
+def hold_against(
+    person_events: pd.DataFrame,
+    persons: pd.DataFrame,
+    warrants: pd.DataFrame,
+    codebook: pd.DataFrame,
+    *,
+    as_of: pd.Timestamp,
+    config: PeopleConfig,
+) -> Held:
+    """Return what is held against people at the clock; parameters as of `assess_people`."""
+    status = make_register(persons, as_of)
+    recent = person_events[person_events["age_days"] < config.window_days]
+    offences_held = offences(recent, codebook)
+    issued = lists.live_warrants(warrants, codebook, as_of)
+    is_returned = issued["route"].eq("return")
+    return Held(
+        status,
+        recent.join(codebook["category"], on="offence_code"),
+        offences_held,
+        counted(offences_held, status["adult_days"], codebook),
+        issued[~is_returned],
+        issued[is_returned],
+    )
+
+
+def decide_people(
+    held: Held,
+    tested: pd.DataFrame,
+    custody: pd.DataFrame,
+    before: PreviousPeople,
+    *,
+    as_of: pd.Timestamp,
+    config: PeopleConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Apply the rules to what is held against people, and return the rule features and the decisions.
+
+    Parameters
+    ----------
+    held : Held
+        As `hold_against` returns.
+    tested : DataFrame
+        As models.people_scores.scoring.Scoring.tested.
+    custody : DataFrame
+        As of `assess_people`.
+    before : PreviousPeople
+        Tables of the run before, for hysteresis and terms.
+    as_of : Timestamp
+        The clock.
+    config : PeopleConfig
+        Settings of scores and lists.
+    """
+    facts = make_rule_features(
+        held.status,
+        held.recent,
+        held.offences_held,
+        held.live,
+        held.evidence,
+        tested,
+        before.person_tier,
+        away=away_at(custody, as_of),
+        term_over=over(before.tier_term, held.latest, as_of),
+        sale_term_over=over(before.seller_term, held.latest_sale, as_of),
+    )
+    return facts, rules.decide(
+        facts,
+        target_probability=config.target_probability,
+        warn_probability=config.warn_probability,
+        leave_margin=config.leave_margin,
+    )
+
+
+NO_PREVIOUS = PreviousPeople(pd.DataFrame({"person_id": [], "tier": []}, dtype="str"), no_terms(), no_terms())
 
 
 def _inequality(scoring: Scoring) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from models.people_lists.rules import RULES, path
+from models.people_lists.still_listed import ENDED
 from models.people_scores.evidence import AXES
 
 NOT_GROUNDS = (
@@ -13,6 +14,10 @@ NOT_GROUNDS = (
 CONTEST = (
     "To contest: say which incident is wrong or not yours, to the contact on the notice or the force's professional "
     "standards department. A named person must then look at the evidence again and answer."
+)
+TREATED = (
+    "The person is in treatment, or is to be offered it: the court's warrant stands; ask the court or the treatment "
+    "service before serving it."
 )
 ABSENT = "On no list in this run."
 NOTHING_HELD = RULES["nothing_held_against"].words  # for people who occur in events only, as a victim or witness
@@ -28,7 +33,8 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         The person to explain.
     tables : mapping of str to DataFrame
         The restricted tables of one run by name; absent ones count as empty. For a person on no list, the table
-        `decision`, as models.people_lists.lists returns it, gives the reason.
+        `decision`, as models.people_lists.lists returns it, gives the reason. Table `off_list` has person_id, list and
+        why of entries that no longer stand.
 
     Returns
     -------
@@ -44,6 +50,7 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         "referral": _referral,
         "decision": _decision,
     }
+    off = [_off(row) for row in _rows(person_id, tables, "off_list")]
     lines = [
         line
         for name, lines_of in formatters.items()
@@ -58,7 +65,12 @@ def explain_person(person_id: str, tables: Mapping[str, pd.DataFrame]) -> list[s
         for line in _expired_term(row, *texts)
     ]
     unlisted = [ABSENT, NOTHING_HELD] if "decision" in tables else [ABSENT]
-    return [*(lines or unlisted), *expired_terms, NOT_GROUNDS, CONTEST]
+    return [*off, *(lines or unlisted), *expired_terms, NOT_GROUNDS, CONTEST]
+
+
+def _off(row: Mapping) -> str:
+    known = f"its warrant was {ENDED}" if row["why"] == ENDED else f"the person is now known to be {row['why']}"
+    return f"No longer on the list {row['list']}: {known}."
 
 
 def _rows(person_id: str, tables: Mapping[str, pd.DataFrame], name: str) -> list[dict]:
@@ -126,7 +138,8 @@ def _call_in(row: Mapping) -> list[str]:
 def _warrant(row: Mapping) -> list[str]:
     return [
         f"Warrant {row['warrant_id']}, position {row['position']}: {RULES[row['rule']].words} "
-        f"Issued {row['age_days']} days ago over {row['underlying_offence_code']} (rule {row['rule']})."
+        f"Issued {row['age_days']} days ago over {row['underlying_offence_code']} (rule {row['rule']}).",
+        *([] if pd.isna(row.get("treatment_route")) else [TREATED]),
     ]
 
 

@@ -42,21 +42,51 @@ def live_warrants(warrants: pd.DataFrame, codebook: pd.DataFrame, as_of: pd.Time
     return live.assign(route=matched["outcome"], rule=matched["rule"])
 
 
-def warrant_queue(live: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """Return the queue of live warrants in the order of execution, with the rule of each."""
+# Who is on a list of people, by the decisions; `admitted` says which warrants are on the queue.
+MEMBERS: dict[str, rules.Test] = {
+    "person_tier": lambda d: d["tier"].isin(["target", "warn"]),
+    "dealer_ranking": lambda d: d["view"].eq("dealer_ranking"),
+    "call_in": rules.INVITED.holds,
+    "referral": lambda d: d["gate"].eq("treatment_information") | d["route"].eq("diversion"),
+    "safeguarding": lambda d: d["gate"].eq("safeguarding"),
+}
+
+
+def admitted(live: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Return the live warrants that are on the queue.
+
+    A person with only use of drugs may be summonsed, never arrested; the other gates admit no warrant.
+    """
     gate = decisions["gate"].reindex(live["person_id"]).to_numpy()
-    # A person with only use of drugs may be summonsed, never arrested; the other gates admit no warrant.
-    admitted = live[(gate == "passed") | ((gate == "treatment_information") & live["route"].eq("summons").to_numpy())]
-    order = admitted.assign(
-        by_rule=admitted["rule"].map(rules.WARRANT_ORDER.index),
-        is_arrest=admitted["kind"].eq("arrest"),
-        by_band=admitted["underlying_band"].map(BANDS.index),
+    return live[(gate == "passed") | ((gate == "treatment_information") & live["route"].eq("summons").to_numpy())]
+
+
+def warrant_queue(live: pd.DataFrame, decisions: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """Return the queue of live warrants in the order of execution, with the rule of each.
+
+    A court's warrant stays on it whatever treatment the person is in; `treatment_route` says which.
+    """
+    queued = admitted(live, decisions)
+    order = queued.assign(
+        by_rule=queued["rule"].map(rules.WARRANT_ORDER.index),
+        is_arrest=queued["kind"].eq("arrest"),
+        by_band=queued["underlying_band"].map(BANDS.index),
     ).sort_values(["by_rule", "is_arrest", "by_band", "issued_at", "warrant_id"], kind="stable")
     columns = ["warrant_id", "person_id", "kind", "route", "underlying_offence_code", "underlying_band", "issued_at"]
     queue = order[[*columns, "age_days", "rule"]].reset_index(drop=True)
-    queue = queue.assign(rule_evidence_ids=pd.Series([[warrant] for warrant in queue["warrant_id"]], dtype=object))
+    deciding = pd.Series([[warrant] for warrant in queue["warrant_id"]], dtype=object)
+    treated = _treatment_route(decisions, facts).reindex(queue["person_id"]).array
+    queue = queue.assign(rule_evidence_ids=deciding, treatment_route=treated)
     queue.insert(0, "position", np.arange(1, len(queue) + 1, dtype=np.int32))
     return queue
+
+
+def _treatment_route(decisions: pd.DataFrame, facts: pd.DataFrame) -> pd.Series:
+    """Return engaged, diversion or treatment_information per person; missing where none of them holds."""
+    is_engaged = facts["is_treatment_consented"] & facts["is_treatment_engaged"]
+    referred = decisions["route"].where(decisions["route"].ne("none"), decisions["gate"])
+    referred = referred.where(MEMBERS["referral"](decisions)).astype("str")
+    return referred.mask(is_engaged.reindex(decisions.index), "engaged")
 
 
 def person_tier(
@@ -69,7 +99,7 @@ def person_tier(
     seed: int,
 ) -> pd.DataFrame:
     """Return targets and people to warn, by rank; frequency, recency and harm are columns for explanation."""
-    listed = decisions[decisions["tier"].isin(["target", "warn"])].sort_values("rank")
+    listed = decisions[MEMBERS["person_tier"](decisions)].sort_values("rank")
     latest = evidence.groupby("person_id")["age_days"].min()
     heaviest = _heaviest(evidence, listed.index, config.half_life_days)
     counted, grave = _ids(heaviest, listed.index), _latest_ids(grave_incidents(evidence), listed.index)
@@ -125,7 +155,7 @@ def dealer_ranking(
     decisions: pd.DataFrame, offences_held: pd.DataFrame, evidence: pd.DataFrame, config: PeopleConfig
 ) -> pd.DataFrame:
     """Return sellers outside flagrant markets: selling decides who is in this view, harm alone decides the order."""
-    sellers = decisions[decisions["view"].eq("dealer_ranking")]
+    sellers = decisions[MEMBERS["dealer_ranking"](decisions)]
     sellers = sellers.iloc[total_order(sellers["score"], ids=sellers.index)]
     heaviest = _heaviest(evidence, sellers.index, config.half_life_days)
     return pd.DataFrame(
@@ -148,9 +178,8 @@ def referral(
     decisions: pd.DataFrame, offences_held: pd.DataFrame, live: pd.DataFrame, actions: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the people to be offered treatment, by information or diversion, with offers and starts recorded."""
-    is_informed, is_diverted = decisions["gate"].eq("treatment_information"), decisions["route"].eq("diversion")
-    referred = decisions[is_informed | is_diverted]
-    is_informed = is_informed.reindex(referred.index)
+    referred = decisions[MEMBERS["referral"](decisions)]
+    is_informed = referred["gate"].eq("treatment_information")
     return pd.DataFrame(
         {
             "person_id": referred.index,
@@ -167,7 +196,7 @@ def safeguarding(
     decisions: pd.DataFrame, facts: pd.DataFrame, events: pd.DataFrame, offences_held: pd.DataFrame, live: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the people under 18 or of unknown age, with the reason and the evidence."""
-    guarded = decisions[decisions["gate"].eq("safeguarding")]
+    guarded = decisions[MEMBERS["safeguarding"](decisions)]
     concern = child_events(events)
     used = concern[concern["is_minor_used_by_adult"]]
     return pd.DataFrame(

@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from models.people_scores.scoring import Scoring
-
 SPREE = pd.Timedelta(hours=24)
 
 
@@ -14,7 +12,7 @@ def make_rule_features(
     offences_held: pd.DataFrame,
     live: pd.DataFrame,
     evidence: pd.DataFrame,
-    scoring: Scoring,
+    scored: pd.DataFrame,
     tiers_before: pd.DataFrame,
     *,
     away: pd.Index,
@@ -31,8 +29,8 @@ def make_rule_features(
         All involvements in the window, with `category`; used only for children.
     live : DataFrame
         Live warrants with `is_use`.
-    scoring : Scoring
-        As scoring.score_people returns.
+    scored : DataFrame
+        As scoring.Scoring.tested.
     tiers_before : DataFrame
         person_id, tier.
     away : Index
@@ -54,7 +52,7 @@ def make_rule_features(
         .sort_values()
     )
     registered = status.reindex(everybody)
-    scored = scoring.people.reindex(everybody)
+    scored = scored.reindex(everybody)
     evidenced = offences_held[is_evidenced(offences_held)]
 
     def is_among(ids: pd.Series) -> np.ndarray:
@@ -84,7 +82,7 @@ def make_rule_features(
             "high_event_count": _high_events(evidence).reindex(everybody, fill_value=0).to_numpy(),
             "has_harm": flag(scored["has_harm"], False),
             "has_exposure": flag(scored["has_exposure"], False),
-            "is_above_average": (scored["harm_per_day_lo"] > scoring.mean_harm_per_day).to_numpy(),
+            "is_above_average": flag(scored["is_above_average"], False),
             "sells_outside_market": is_among(sales_outside_markets(offences_held)["person_id"]),
             "p_top_k": scored["p_top_k"].to_numpy(dtype=float),
             "tier_before": tiers_before.set_index("person_id")["tier"].reindex(everybody).to_numpy(),

@@ -39,8 +39,8 @@ class Rule:
 
     `grounds` names that evidence: held (everything held against the person, warrants included), child, counted (the
     evidence that raises the score), grave (high-band incidents), sales, warrant, links, or empty where none decides.
-    `protects` says why, in a word or two, where a gate reads the status of the person alone: it is asked again, of what
-    is known by then, whenever a list or a notice is used.
+    `briefly` says in a few words what the person is known to be, where the rule takes an entry off a list that is used
+    (`models.people_lists.still_listed`).
     """
 
     name: str
@@ -49,7 +49,7 @@ class Rule:
     asks: str
     words: str
     grounds: str = ""
-    protects: str = ""
+    briefly: str = ""
 
 
 GATES = (
@@ -59,7 +59,7 @@ GATES = (
         "out",
         "Has the person died?",
         "The person has died.",
-        protects="dead",
+        briefly="dead",
     ),
     Rule(
         "nothing_held_against",
@@ -67,6 +67,7 @@ GATES = (
         "unscorable",
         "Is nothing held against the person?",
         "Nothing is held against the person: victims, witnesses, contacts and dropped arrests are never scored.",
+        briefly="with nothing held against them",
     ),
     Rule(
         "under_18",
@@ -75,7 +76,7 @@ GATES = (
         "Is the person under 18?",
         "The person is under 18: a matter for child protection, never for a list.",
         "child",
-        protects="under 18",
+        briefly="under 18",
     ),
     Rule(
         "age_unknown",
@@ -84,7 +85,7 @@ GATES = (
         "Is the person's age unknown?",
         "No birth date is known, so the person may be a child.",
         "held",
-        protects="of unknown age",
+        briefly="of unknown age",
     ),
     Rule(
         "possession_only",
@@ -93,6 +94,7 @@ GATES = (
         "Is everything held against the person possession or use of drugs?",
         "Everything held against the person is possession or use of drugs: information on treatment, no enforcement.",
         "held",
+        briefly="with possession or use of drugs alone",
     ),
 )
 
@@ -108,18 +110,6 @@ ROUTES = (
 )
 
 
-def protection(status: pd.DataFrame) -> pd.Series:
-    """Return by person why a gate protects from every list and notice; empty where none does.
-
-    Parameters
-    ----------
-    status : DataFrame
-        As models.people_scores.person_status.make_register returns, at the present clock.
-    """
-    protecting = [gate for gate in GATES if gate.protects]
-    return first_match(protecting, status, "")["rule"].map({"": ""} | {gate.name: gate.protects for gate in protecting})
-
-
 def is_in_treatment(facts: pd.DataFrame) -> pd.Series:
     """Return True where the route to treatment holds and the person is engaged in it."""
     return ROUTES[0].holds(facts) & facts["is_treatment_engaged"]
@@ -133,6 +123,7 @@ HOLDS = (
         "unlisted",
         "Is there no counted evidence of violence, disorder or use of minors?",
         "No evidence of violence, disorder or use of minors counts: nobody is listed without harm.",
+        briefly="without counted harm",
     ),
     Rule(
         "insufficient_exposure",
@@ -140,6 +131,7 @@ HOLDS = (
         "unlisted",
         "Has the person been at liberty for too short a time to be scored?",
         "Too little time at liberty to say how often the person offends.",
+        briefly="at liberty for too short a time",
     ),
     Rule(
         "engaged_in_treatment",
@@ -147,6 +139,7 @@ HOLDS = (
         "unlisted",
         "Is the person in treatment, with no grave incident known?",
         "The person is in treatment and no grave incident is known: kept off enforcement lists while it lasts.",
+        briefly="in treatment",
     ),
     Rule(
         "away",
@@ -154,6 +147,7 @@ HOLDS = (
         "unlisted",
         "Is the person in custody, in hospital or away?",
         "In custody, in hospital or known to be away: nobody is targeted or warned who is not at liberty.",
+        briefly="in custody, in hospital or away",
     ),
     Rule(
         "term_over",
@@ -161,6 +155,7 @@ HOLDS = (
         "unlisted",
         "Has the person been listed for the whole term without a new counted incident?",
         "The term of the listing is over and no new incident counted in it: off the list until one does.",
+        briefly="at the end of their term",
     ),
 )
 
@@ -193,6 +188,7 @@ def tiers(target_probability: float, warn_probability: float, leave_margin: floa
             "Is the person very likely among the worst?",
             "Very likely among the worst, yet without two independent grave incidents: warned, not targeted.",
             "counted",
+            briefly="without two independent grave incidents",
         ),
         Rule(
             "warn_next_level",
@@ -211,6 +207,7 @@ BELOW = Rule(
     "unlisted",
     "Is the person scored, and not likely enough among the worst?",
     "Not likely enough among the worst.",
+    briefly="not likely enough among the worst",
 )
 
 # Views across tiers, whatever the tier.

@@ -36,6 +36,12 @@ class Scoring:
     ranking: PeopleRanking | None
 
     @property
+    def tested(self) -> pd.DataFrame:
+        """What the rules test: has_harm, has_exposure, p_top_k, is_above_average, by person_id."""
+        is_above_average = self.people["harm_per_day_lo"] > self.mean_harm_per_day
+        return self.people[["has_harm", "has_exposure", "p_top_k"]].assign(is_above_average=is_above_average)
+
+    @property
     def used(self) -> np.ndarray:
         """Columns with any counted incident [9], in the order of models.people_scores.offending.COLUMNS."""
         return self.offending.harm_days > 0
@@ -56,23 +62,13 @@ def score_people(
     seed: int,
 ) -> Scoring:
     """Score every adult with evidence and enough time at liberty; fit the priors on those with evidence."""
-    at_risk = status[~(status["is_deceased"] | status["is_under_18"] | status["is_age_unknown"])]
-
-    def days_at_liberty(half_life_days: float) -> pd.Series:
-        window = config.window_days
-        return liberty_days(at_risk, custody, as_of=as_of, window_days=window, half_life_days=half_life_days)
-
-    days, exposure = days_at_liberty(np.inf), days_at_liberty(config.half_life_days)
-    at_risk_evidence = evidence[evidence["person_id"].isin(at_risk.index)]
-    offending = count_offending(at_risk_evidence, at_risk.index, config.half_life_days)
-    has_harm, has_exposure = offending.has_evidence.any(axis=1), exposure >= config.minimum_exposure_days
-    people = pd.DataFrame(
-        {"exposure_days": exposure, "liberty_days": days, "has_harm": has_harm, "has_exposure": has_exposure}
-    )
+    people, offending = at_risk_people(status, evidence, custody, as_of=as_of, config=config)
+    at_risk_evidence = evidence[evidence["person_id"].isin(people.index)]
+    exposure, days = people["exposure_days"], people["liberty_days"]
     priors = fit_priors(offending.whole, mean_factors(at_risk_evidence), days.to_numpy()) if days.any() else []
     is_scored = (people["has_harm"] & people["has_exposure"]).to_numpy()
     if not is_scored.any():
-        return Scoring(people.assign(**_UNSCORED), 0.0, at_risk.index[:0], 0, offending, priors, _NO_RATES, None, None)
+        return Scoring(people.assign(**UNSCORED), 0.0, people.index[:0], 0, offending, priors, _NO_RATES, None, None)
     rates = posterior_rates(offending, priors, exposure.to_numpy())
     harm = rates.shape / rates.rate @ rates.by_axis(len(AXES))
     scored = rates.rows(is_scored)
@@ -86,7 +82,7 @@ def score_people(
         draws=config.draws,
         seed=seed,
     )
-    ids = at_risk.index[is_scored]
+    ids = people.index[is_scored]
     ranking = rank_people(seed, ids.tolist(), scored, scale, top_k)
     table = ranking.table
     table = table.assign(
@@ -98,13 +94,31 @@ def score_people(
     return Scoring(people, float(harm.sum(axis=1).mean()), ids, top_k, offending, priors, scored, scale, ranking)
 
 
+def at_risk_people(
+    status: pd.DataFrame, evidence: pd.DataFrame, custody: pd.DataFrame, *, as_of: pd.Timestamp, config: PeopleConfig
+) -> tuple[pd.DataFrame, Offending]:
+    """Return exposure_days, liberty_days, has_harm, has_exposure of every living adult, and their offending."""
+    at_risk = status[~(status["is_deceased"] | status["is_under_18"] | status["is_age_unknown"])]
+
+    def days_at_liberty(half_life_days: float) -> pd.Series:
+        window = config.window_days
+        return liberty_days(at_risk, custody, as_of=as_of, window_days=window, half_life_days=half_life_days)
+
+    days, exposure = days_at_liberty(np.inf), days_at_liberty(config.half_life_days)
+    own = evidence[evidence["person_id"].isin(at_risk.index)]
+    offending = count_offending(own, at_risk.index, config.half_life_days)
+    has_harm, has_exposure = offending.has_evidence.any(axis=1), exposure >= config.minimum_exposure_days
+    people = {"exposure_days": exposure, "liberty_days": days, "has_harm": has_harm, "has_exposure": has_exposure}
+    return pd.DataFrame(people), offending
+
+
 def places(config: PeopleConfig, scored: int) -> int:
     """Return K: the force's capacity, at most a share of those scored; zero where too few are scored."""
     return min(config.top_k, int(round(config.top_share * scored, 9)))
 
 
 _NO_RATES = Rates(np.empty((0, 0)), np.empty((0, 0)), np.empty(0), np.empty(0, dtype=int))
-_UNSCORED = {
+UNSCORED = {
     **dict.fromkeys(("p_top_k", "p_top_k_fixed_weights", "score", "rank", "rank_lo", "rank_hi"), np.nan),
     **dict.fromkeys(("harm_per_day", "harm_per_day_lo", "harm_per_day_hi", "events_per_day"), np.nan),
     **dict.fromkeys((*(f"share_{i}" for i in range(len(AXES))), "is_pareto"), np.nan),

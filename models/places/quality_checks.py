@@ -367,7 +367,7 @@ def _staffing(area_ranking: pd.DataFrame, top_k: int) -> _Check:
     return _Check(
         "staffing_decides", len(put_on) + len(kept_off), 0, "areas", "warning" if said else "passed",
         f"{doubt.capitalize()} officer hours {said} the target list: without crimes per officer-hour the list would be "
-        "another." if said else f"No place on the target list depends on {doubt} officer hours.",
+        "different." if said else f"No place on the target list depends on {doubt} officer hours.",
         "Report staffing, or set the weight of ratio to 0 in places.weights.",
     )  # fmt: skip
 
@@ -378,8 +378,7 @@ def _days(count: int) -> str:
 
 def _names(areas: "pd.Series[str]") -> str:
     more = f" and {len(areas) - SHOWN} more" if len(areas) > SHOWN else ""
-    noun = "area" if len(areas) == 1 else "areas"
-    return f"{noun} {', '.join(areas.iloc[:SHOWN])}{more}"
+    return f"{', '.join(areas.iloc[:SHOWN])}{more}"
 
 
 def _words(axes: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from pipeline.privacy.pii_guard import refuse_people_in_text
@@ -64,6 +65,10 @@ def _plain(column: pd.Series, zone: ZoneInfo | None) -> list[Any]:
         return [None if pd.isna(value) else value.isoformat(sep=" ", timespec="minutes") for value in column]
     if column.dtype.kind == "f":
         return [float(f"{value:.8g}") if math.isfinite(value) else None for value in column.tolist()]
+    if isinstance(column.dtype, pd.StringDtype):
+        return list(column.astype(object).where(column.notna(), None))
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub":
+        return list(column.tolist())
     return [_text(value) for value in column.tolist()]
 
 
@@ -72,6 +77,6 @@ def _text(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    if pd.isna(value) or (isinstance(value, float) and math.isinf(value)):
+    if pd.isna(value) or (isinstance(value, float) and not math.isfinite(value)):  # JSON has no word for either
         return None
     return value if isinstance(value, bool | int | float | str) else str(value)

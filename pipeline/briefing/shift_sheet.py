@@ -1,11 +1,11 @@
 """What a shift sheet says: the places of one crew, when, why, what to do there and what not."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from pipeline.briefing.today import coordinates
+from pipeline.briefing.today import coordinates, why_here
+from pipeline.wording.area_names import area_label
 from pipeline.wording.catalogue import Catalogue
 
 FEW = 3  # fewer places than this are explained
@@ -16,6 +16,13 @@ class At(NamedTuple):
 
     x: float
     y: float
+
+
+class Street(NamedTuple):
+    """A street on the map: its name and its lines."""
+
+    name: str
+    lines: tuple[tuple[At, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class Stop:
     moved: int
     is_planned: bool
     is_operation: bool
+    is_by_lot: bool
     rank: int
     cell_count: int
     expected_harm: float
@@ -59,6 +67,7 @@ class ShiftSheet:
     cell_size_m: float
     help_contact: str
     link: str
+    streets: tuple[Street, ...] = ()  # the longest first; none where the force names no lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +85,8 @@ class Row:
 
 def title_of(sheet: ShiftSheet, catalogue: Catalogue) -> str:
     """Return the headline."""
-    is_word = re.search(r"[^\W\d_]{2}", sheet.area_name)
-    area = sheet.area_name if is_word else catalogue.text("Area {name}", name=sheet.area_name)
-    return catalogue.text("Shift sheet: {area}, {shift} shift", area=area, shift=sheet.shift_name)
+    area, shift = catalogue.sentence(area_label(sheet.area_name)), catalogue.text(sheet.shift_name)
+    return catalogue.text("Shift sheet: {area}, {shift} shift", area=area, shift=shift)
 
 
 def when_of(sheet: ShiftSheet, catalogue: Catalogue) -> str:
@@ -134,21 +142,16 @@ def rows_of(sheet: ShiftSheet, catalogue: Catalogue) -> list[Row]:
 
 
 def _why(stop: Stop, catalogue: Catalogue) -> str:
-    number = catalogue.formats.number
     said = []
     if stop.is_operation:
         said.append(catalogue.text("An announced operation runs here."))
+    if stop.is_by_lot:
+        said.append(catalogue.text("Drawn by lot: a few visits a day go where no forecast sends anybody."))
     if not stop.is_planned:
         said.append(catalogue.text("Added to the plan of this shift: one of the next worst squares of the area."))
     said.append(
-        catalogue.text(
-            "Rank {rank} of {cells} squares of the force; {points} expected here in the next {days} days; "
-            "{count} incidents here in the last year.",
-            rank=number(stop.rank), cells=number(stop.cell_count), days=number(stop.horizon_days),
-            count=number(stop.last_year_count),
-            points=catalogue.plural("{count} harm point", "{count} harm points", round(stop.expected_harm)),
-        )
-    )  # fmt: skip
+        why_here(stop.rank, stop.cell_count, stop.expected_harm, stop.horizon_days, stop.last_year_count, catalogue)
+    )
     return " ".join(said)
 
 
@@ -157,7 +160,8 @@ def notes_of(sheet: ShiftSheet, catalogue: Catalogue) -> list[str]:
     moved = sum(stop.moved != 0 for stop in sheet.stops if stop.is_planned)
     notes = [
         catalogue.text(
-            "The order leaves time to drive: distances in a straight line at {speed} km/h.",
+            "The dashed line is the order of the places, not the road. Times leave room to drive: distances in a "
+            "straight line at {speed} km/h.",
             speed=catalogue.formats.number(sheet.km_per_hour),
         ),
         catalogue.text(

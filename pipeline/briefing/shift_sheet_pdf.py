@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from pipeline.briefing.lato_page import INK, QUIET, RULE, LatoPage
@@ -11,6 +12,7 @@ from pipeline.briefing.shift_sheet import (
     At,
     Row,
     ShiftSheet,
+    Street,
     foot_of,
     intro_of,
     not_to_do,
@@ -27,6 +29,7 @@ from pipeline.wording.catalogue import Catalogue
 MARGIN, MAP_WIDTH, MAP_HEIGHT, FOOT = 14.0, 92.0, 92.0, 283.0  # mm
 SIZES_PT = (11.0, 10.0, 9.0, 8.0, 7.0)  # the largest in which all stands on one page
 DISC = 2.6  # mm
+STREET_NAMES, NAME_MM = 10, 11.0  # names of streets on the map at most; half the room of a name
 GROUND = (238, 238, 238)
 COLUMNS = (9.0, 30.0, 58.0)  # mm: number, time, place; the reason has the rest
 
@@ -130,6 +133,9 @@ class _Page(LatoPage):
         for ring in self.sheet.rings:
             self.polygon([to_page(at) for at in ring], style="DF")
         self.set_line_width(0.2)
+        places = [to_page(stop.at_m) for stop in self.sheet.stops]
+        with self.rect_clip(left, top, MAP_WIDTH, MAP_HEIGHT):
+            self._streets(to_page, places)
         self._places([to_page(stop.at_m) for stop in self.sheet.stops])
         self._north(left + MAP_WIDTH - 6, top + 4)
         self._scale(left + 4, top + MAP_HEIGHT - 5, mm_per_m)
@@ -147,6 +153,28 @@ class _Page(LatoPage):
             self.set_fill_color(*INK)
             self.circle(*point, 0.6, style="F")
             self._disc(*disc, number)
+
+    def _streets(self, to_page: "_ToPage", places: Sequence[tuple[float, float]]) -> None:
+        """Draw the streets, and along the longest their names, where neither a place nor another name stands."""
+        self.set_draw_color(*RULE)
+        for street in self.sheet.streets:
+            for line in street.lines:
+                self.polyline([to_page(at) for at in line])
+        taken = list(places)
+        for street in self.sheet.streets:
+            start, end = (to_page(at) for at in max(_segments(street), key=lambda ends: math.dist(*ends)))
+            middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+            if len(taken) < len(places) + STREET_NAMES and all(math.dist(middle, other) > NAME_MM for other in taken):
+                self._street_name(street.name, middle, start, end)
+                taken.append(middle)
+
+    def _street_name(
+        self, name: str, middle: tuple[float, float], start: tuple[float, float], end: tuple[float, float]
+    ) -> None:
+        (west, south), (east, north) = sorted((start, end))
+        with self.rotation(math.degrees(math.atan2(south - north, east - west)), *middle):
+            self.set_xy(middle[0] - NAME_MM, middle[1] - 3)
+            self._write(name, 6, width=2 * NAME_MM, align="C", colour=QUIET)
 
     @contextmanager
     def _dashed(self) -> Iterator[None]:
@@ -203,6 +231,11 @@ class _ToPage:
         """Return x and y on the page."""
         east, south = at.x - self.middle[0], self.middle[1] - at.y
         return self.centre[0] + east * self.mm_per_m, self.centre[1] + south * self.mm_per_m
+
+
+def _segments(street: Street) -> Iterator[tuple[At, At]]:
+    for line in street.lines:
+        yield from pairwise(line)
 
 
 def _scaled(sheet: ShiftSheet, left: float, top: float) -> tuple[_ToPage, float]:

@@ -1,6 +1,8 @@
 """The first things a planner reads: the places to be today, why and how sure, and what was left out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from string import ascii_uppercase
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +20,7 @@ def places_today(
     zone: ZoneInfo,
     link: str,
     catalogue: Catalogue,
+    shifts: Mapping[str, tuple[int, int]],
 ) -> list[dict[str, Any]]:
     """Return the places to be, at most five, worst first; an address pile is none.
 
@@ -31,17 +34,34 @@ def places_today(
         Form of the link to a point.
     catalogue : Catalogue
         Language of the sentences.
+    shifts : mapping of str to (int, int)
+        When each shift starts and ends, minutes after local midnight; without any, times stand by themselves.
 
     Returns
     -------
     list of dict
-        `place` (None in runs of earlier versions), `cell_id`, `area_id`, `at` and `link` (None without coordinates),
-        `times` (local), `minutes`, `why`, `sure`.
+        `letter` (A is the worst), `place` (None in runs of earlier versions), `cell_id`, `area_id`, `at` and `link`
+        (None without coordinates), `times` (of each shift its name, span and local times), `visits` (how many and how
+        long, None without a plan), `why`, `sure`.
     """
     open_cells = forecast[~forecast["is_address_pile"].fillna(False).astype(bool)]
     planned = open_cells[open_cells["cell_id"].isin(visits["cell_id"])]
     chosen = (open_cells if planned.empty else planned).sort_values(["rank", "cell_id"]).head(MOST_PLACES)
-    return [_place(row, visits, zone, link, catalogue) for row in chosen.to_dict("records")]
+    return [
+        {"letter": letter, **_place(row, visits, len(forecast), zone, link, catalogue, shifts)}
+        for letter, row in zip(ascii_uppercase, chosen.to_dict("records"), strict=False)
+    ]
+
+
+def why_here(rank: int, cells: int, harm: float, days: int, count: int, catalogue: Catalogue) -> str:
+    """Return why to be at a square: its rank, the harm expected there, last year's incidents."""
+    number = catalogue.formats.number
+    return catalogue.text(
+        "Rank {rank} of {cells} squares of the force; {points} expected here in the next {days} days; "
+        "{count} incidents here in the last year.",
+        rank=number(rank), cells=number(cells), days=number(days), count=number(count),
+        points=catalogue.plural("{count} harm point", "{count} harm points", round(harm)),
+    )  # fmt: skip
 
 
 def coordinates(row: Mapping[Any, Any], link: str) -> dict[str, str | None]:
@@ -80,10 +100,15 @@ def left_out(quality: pd.DataFrame, pile_count: int, catalogue: Catalogue) -> li
 
 
 def _place(
-    row: dict[Any, Any], visits: pd.DataFrame, zone: ZoneInfo, link: str, catalogue: Catalogue
+    row: dict[Any, Any],
+    visits: pd.DataFrame,
+    cell_count: int,
+    zone: ZoneInfo,
+    link: str,
+    catalogue: Catalogue,
+    shifts: Mapping[str, tuple[int, int]],
 ) -> dict[str, Any]:
     planned = visits[visits["cell_id"] == row["cell_id"]].sort_values("starts_at")
-    times = [moment.astimezone(zone) for moment in planned["starts_at"]]
     number = catalogue.formats.number
     place = row.get("place")
     return {
@@ -91,18 +116,48 @@ def _place(
         "cell_id": row["cell_id"],
         "area_id": row["area_id"],
         **coordinates(row, link),
-        "times": [f"{time:%H:%M}" for time in times],
-        "minutes": None if planned.empty else int(planned["minutes"].iloc[0]),
-        "why": catalogue.text(
-            "{count} incidents here in the last year; {expected} of harm expected in the next {days} days.",
-            count=number(row["naive_count"]),
-            expected=catalogue.plural("{count} point", "{count} points", round(row["expected_harm"])),
-            days=number(row["horizon_days"]),
+        "times": _by_shift([moment.astimezone(zone) for moment in planned["starts_at"]], shifts, catalogue),
+        "visits": None if planned.empty else _how_long(planned["minutes"], catalogue),
+        "why": why_here(
+            row["rank"], cell_count, row["expected_harm"], row["horizon_days"], row["naive_count"], catalogue
         ),
         "sure": catalogue.text(
-            "Chance of being in the worst 1% of squares: {chance}. Likely {lo} to {hi} points (8 cases in 10).",
+            "Chance of being in the worst 1% of squares: {chance}. Likely {lo} to {hi} harm points (8 cases in 10).",
             chance=catalogue.formats.chance(row["p_top1"]),
             lo=number(row["expected_harm_lo"]),
             hi=number(row["expected_harm_hi"]),
         ),
     }
+
+
+def _by_shift(
+    times: Sequence[datetime], shifts: Mapping[str, tuple[int, int]], catalogue: Catalogue
+) -> list[dict[str, Any]]:
+    """Return the times of each shift, as they come, under its name and span; none without a shift that holds them."""
+    found: dict[str | None, list[str]] = {}
+    for time in times:
+        found.setdefault(_shift_of(time.hour * 60 + time.minute, shifts), []).append(f"{time:%H:%M}")
+    return [
+        {"shift": None if name is None else catalogue.text(name),
+         "span": None if name is None else "–".join(f"{end // 60:02}:{end % 60:02}" for end in shifts[name]),
+         "at": at}
+        for name, at in found.items()
+    ]  # fmt: skip
+
+
+def _shift_of(minute: int, shifts: Mapping[str, tuple[int, int]]) -> str | None:
+    day = 24 * 60
+    holds = (
+        name for name, (starts, ends) in shifts.items() if (minute - starts) % day < ((ends - starts) % day or day)
+    )
+    return next(holds, None)
+
+
+def _how_long(minutes: "pd.Series[int]", catalogue: Catalogue) -> str:
+    """Return how many visits there are and how long each is, in one figure."""
+    count = catalogue.plural("{count} visit", "{count} visits", len(minutes))
+    if minutes.min() == minutes.max():
+        each = catalogue.plural("{count} minute each", "{count} minutes each", int(minutes.iloc[0]))
+    else:
+        each = catalogue.plural("about {count} minute each", "about {count} minutes each", round(minutes.mean()))
+    return f"{count}, {each}"

@@ -25,7 +25,8 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
 
     A template that shows times cannot be rendered without a zone. `_("text {name}", name=value)` and
     `_n("{count} area", "{count} areas", count)` are the messages of the catalogue (by default English), and
-    `text | sentence` is a sentence of a published table in its language, `value | translated` a value from data. A
+    `text | sentence` is a sentence of a published table in its language, `value | translated` a value from data,
+    `name | named` the name of a place. A
     message is part of the page and may hold HTML, so that only a literal may be one.
     """
     catalogue = catalogue or Catalogue()
@@ -58,6 +59,7 @@ def page_environment(zone: ZoneInfo | None = None, catalogue: Catalogue | None =
         "days_ahead": partial(days_ahead, catalogue=catalogue),
         "sentence": catalogue.sentence_html,
         "translated": catalogue.text,
+        "named": lambda name: catalogue.sentence(name) if name else name,
     }
     environment.filters |= {"moment": moment} if zone else {}
     return environment

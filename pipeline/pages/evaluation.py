@@ -8,6 +8,7 @@ from markupsafe import Markup
 from pipeline.pages.area_evaluation import coverage_plot
 from pipeline.pages.base import page_environment, page_rows
 from pipeline.pages.svg_plots import Interval, calibration_plot, decile_plot, interval_plot, line_plot
+from pipeline.wording.catalogue import Catalogue
 
 OURS = "harmspot"
 OURS_BY_HARM = "harmspot, by harm"
@@ -16,7 +17,9 @@ COUNT = "count"
 BAND = (0.08, 0.12)  # expected share of outcomes in each tenth
 
 
-def render_evaluation(title: str, verdicts: Sequence[str], tables: Mapping[str, pd.DataFrame]) -> str:
+def render_evaluation(
+    title: str, verdicts: Sequence[str], tables: Mapping[str, pd.DataFrame], catalogue: Catalogue | None = None
+) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -28,25 +31,32 @@ def render_evaluation(title: str, verdicts: Sequence[str], tables: Mapping[str, 
     tables : mapping of str to pandas.DataFrame
         scores, by_origin, transform, calibration, coverage, reliability, stability, with the columns of `harmspot
         evaluate forecast --json`; differences with measure, against, difference, lo, hi, ratio.
+    catalogue : Catalogue, optional
+        Language of the page; by default English.
 
     Returns
     -------
     str
         The page.
     """
+    catalogue = catalogue or Catalogue()
     scores = tables["scores"]
     plots = {
-        "harm_1": _intervals(scores, "harm_share", 0.01, "Share of harm in 1% of cells, by method"),
-        "harm_5": _intervals(scores, "harm_share", 0.05, "Share of harm in 5% of cells, by method"),
-        "pai_1": _intervals(scores, "pai", 0.01, "Predictive accuracy index at 1% of cells, by method"),
-        "by_origin": _by_origin(tables["by_origin"]),
-        "transform": decile_plot(
-            tables["transform"]["share"].tolist(), title="Share of outcomes in each tenth of the forecast", band=BAND
+        "harm_1": _intervals(scores, "harm_share", 0.01, catalogue.text("Share of harm in 1% of squares, by method")),
+        "harm_5": _intervals(scores, "harm_share", 0.05, catalogue.text("Share of harm in 5% of squares, by method")),
+        "pai_1": _intervals(
+            scores, "pai", 0.01, catalogue.text("Predictive accuracy index at 1% of squares, by method")
         ),
-        "calibration": _calibrations(tables["calibration"]),
-        "coverage": coverage_plot(tables["coverage"]),
+        "by_origin": _by_origin(tables["by_origin"], catalogue),
+        "transform": decile_plot(
+            tables["transform"]["share"].tolist(),
+            title=catalogue.text("Share of outcomes in each tenth of the forecast"),
+            band=BAND,
+        ),
+        "calibration": _calibrations(tables["calibration"], catalogue),
+        "coverage": coverage_plot(tables["coverage"], catalogue),
     }
-    return page_environment().get_template("evaluation.html.jinja").render(
+    return page_environment(catalogue=catalogue).get_template("evaluation.html.jinja").render(
         title=title,
         verdicts=verdicts,
         plots=plots,
@@ -67,21 +77,24 @@ def _kind(method: str) -> str:
     return "ceiling" if CEILING in method else "theirs"
 
 
-def _by_origin(by_origin: pd.DataFrame) -> Markup:
+def _by_origin(by_origin: pd.DataFrame, catalogue: Catalogue) -> Markup:
     """Plot the harm forecast and the plain count by origin."""
     rows = by_origin[(by_origin["metric"] == "harm_share") & (by_origin["share"] == 0.05)]
     wide = rows.pivot(index="origin_day", columns="method", values="value")  # noqa: PD010 - one value each
     shown = [name for start in (OURS_BY_HARM, COUNT) for name in wide.columns if name.startswith(start)]
     days = pd.to_datetime(wide.index.to_numpy(), unit="D").strftime("%Y-%m-%d").tolist()
     series = {name: wide[name].tolist() for name in shown}
-    return line_plot(days, series, title="Share of harm in 5% of cells over time")
+    return line_plot(days, series, title=catalogue.text("Share of harm in 5% of squares over time"))
 
 
-def _calibrations(calibration: pd.DataFrame) -> dict[float, Markup]:
+def _calibrations(calibration: pd.DataFrame, catalogue: Catalogue) -> dict[float, Markup]:
     """Plot forecast against observed frequencies, by top share."""
     plots = {}
     for share in calibration["share"].unique().tolist():
         rows = calibration.loc[calibration["share"] == share, ["forecast", "observed", "cell_horizons"]]
         points = [(forecast, observed, count) for forecast, observed, count in rows.to_numpy(dtype=float).tolist()]
-        plots[share] = calibration_plot(points, title=f"Chance of being in the top {share:.0%}: forecast and observed")
+        title = catalogue.text(
+            "Chance of being in the worst {share}: forecast and observed", share=catalogue.formats.percent(share)
+        )
+        plots[share] = calibration_plot(points, title=title)
     return plots

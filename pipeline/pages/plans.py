@@ -1,12 +1,13 @@
 """Self-contained page for planners: sequence of crackdowns, hours, commitments; no network needed."""
 
+import re
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline.pages.base import page_environment, page_rows
+from pipeline.pages.base import page_environment, page_rows, read_asset
 from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.wording.catalogue import Catalogue, message
@@ -80,6 +81,7 @@ def render_plans(
     catalogue = catalogue or Catalogue()
     html = page_environment(zone, catalogue).get_template("plans.html.jinja").render(
         title=title,
+        equilibria=_equilibria(catalogue),
         by_plan=_by_plan(tables["allocation_curve"], catalogue),
         by_dose=_by_dose(tables["allocation_curve"], catalogue),
         gains=[
@@ -135,3 +137,10 @@ def _gains(curve: pd.DataFrame, harm: float) -> list[tuple[str, float]]:
 def _moments(rows: pd.DataFrame, catalogue: Catalogue) -> list[str]:
     percent = catalogue.formats.percent
     return [catalogue.text("{share} of today's hours", share=percent(share)) for share in rows["hours_share"]]
+
+
+def _equilibria(catalogue: Catalogue) -> Markup:
+    """Return the drawing of the model, its words in the language of the page."""
+    words = re.compile(r"(?<=>)\s*[^<>]*[A-Za-z][^<>]*(?=<)|(?<=aria-label=\")[^\"]+")
+    drawn = str(read_asset("equilibria.html"))
+    return Markup(words.sub(lambda text: re.sub(r"\S.*\S", lambda said: catalogue.sentence(said[0]), text[0]), drawn))

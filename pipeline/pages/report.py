@@ -3,11 +3,11 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import geopandas as gpd
@@ -20,12 +20,14 @@ from pipeline.briefing.embedded import answered, packed_tables, question_json
 from pipeline.briefing.today import coordinates, left_out, places_today
 from pipeline.map_link import DEFAULT as DEFAULT_LINK
 from pipeline.pages.base import number, page_environment, page_row, page_rows, read_asset, words
-from pipeline.pages.svg_map import CELL_STEPS, PROBABILITY_STEPS, draw_map
+from pipeline.pages.svg_map import CELL_STEPS, PROBABILITY_STEPS, Drawing, Shape, draw_map
 from pipeline.pages.svg_plots import line_plot
 from pipeline.privacy.pii_guard import refuse_people_in_text
 from pipeline.publication.tables import Cell, read_tables
+from pipeline.wording.area_names import area_label
 from pipeline.wording.catalogue import Catalogue, message
 
+Frame = TypeVar("Frame", bound=pd.DataFrame)
 NEAR_LIST = "near_list"  # the check that says how near the next area is to the list
 CELLS_OF = (
     "area_ranking",
@@ -53,7 +55,7 @@ PEOPLE_WORDS = {
     "person_change": message("people who entered, left or moved"),
 }
 
-COUNTED = ("reports ", "areas ", "cells ", "days ", "incidents ", "outlines ", "points ")  # nouns that take a figure
+COUNTED = ("reports ", "areas ", "squares ", "days ", "incidents ", "outlines ", "points ")  # nouns that take a figure
 
 
 def render_report(
@@ -66,6 +68,7 @@ def render_report(
     written_at: datetime,
     catalogue: Catalogue | None = None,
     link: str = DEFAULT_LINK,
+    shifts: Mapping[str, tuple[int, int]] | None = None,
 ) -> str:
     """Return the page of one run as HTML; the same arguments give the same bytes.
 
@@ -92,6 +95,8 @@ def render_report(
         Language of the page; by default English.
     link : str
         Form of the link to a point, see `pipeline.map_link`.
+    shifts : mapping of str to (int, int), optional
+        When each shift starts and ends, minutes after local midnight; visits are told by shift.
 
     Returns
     -------
@@ -104,17 +109,21 @@ def render_report(
         When the page would contain a pseudonym.
     """
     zone = ZoneInfo(run["time_zone"])
-    ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
     piles = tables["address_pile"][tables["address_pile"]["is_address_pile"].astype(bool)]
     catalogue = catalogue or Catalogue()
     environment = page_environment(zone, catalogue)
     environment.globals |= {"coordinates": partial(coordinates, link=link)}
-    tables = {**{name: _empty(name) for name in LATER}, **tables}
+    packed = {**{name: _empty(name) for name in LATER}, **tables}
+    tables = {name: _called(frame, catalogue) for name, frame in packed.items()}
+    ranking = tables["area_ranking"].sort_values(["rank", "area_id"])
     areas = page_rows(ranking.assign(area_count=len(ranking), top_k=run["top_k"]))
     evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
     recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}
     quality = tables["data_quality"]
-    quality = quality.assign(detail=quality["detail"].map(partial(_with_places, forecast=tables["cell_forecast"])))
+    in_words = partial(_with_names, names=_names_of(packed), ids=_ids(packed))
+    quality = quality.assign(detail=quality["detail"].map(in_words))
+    drawing = draw_map({name: layer if layer is None else _called(layer, catalogue) for name, layer in shapes.items()})
+    today = places_today(tables["visit_plan"], tables["cell_forecast"], zone, link, catalogue, shifts or {})
     asked = answered(tables["offence_ranking"], ranking["area_id"])
     js = Markup("\n").join(read_asset(name) for name in SCRIPTS)
     html = environment.get_template("report.html.jinja").render(
@@ -124,7 +133,8 @@ def render_report(
         js_hash=_content_hash(js),
         is_expired=written_at > run["valid_to"],
         warnings=warnings_of(run, {**tables, "data_quality": quality}),
-        drawing=draw_map(shapes),
+        drawing=drawing,
+        today_at=_drawn_at(drawing, today),
         areas=areas,
         reasons={
             area["area_id"]: reason(
@@ -135,14 +145,14 @@ def render_report(
         recent=recent,
         evidence=evidence,
         focus=_focus(tables["crime_focus"]),
-        today=places_today(tables["visit_plan"], tables["cell_forecast"], zone, link, catalogue),
+        today=today,
         grave=page_rows(_heaviest(tables["recent_incident"])),
         grave_count=len(tables["recent_incident"]),
         left_out=left_out(tables["data_quality"], len(piles), catalogue),
         question=question_json(asked),
         groups=_labels(asked),
         shifts=sorted(set(asked["shift"]) - {"all"}),
-        packed=packed_tables({name: frame for name, frame in tables.items() if name != "map_shape"}, zone),
+        packed=packed_tables({name: frame for name, frame in packed.items() if name != "map_shape"}, zone),
         area_sets=[_area_set(name, of_set, environment, run) for name, of_set in _by_set(tables["area_set_ranking"])],
         area_count=len(ranking),
         horizon_days=ranking["horizon_days"].iloc[0] if len(ranking) else None,
@@ -177,6 +187,19 @@ def render_report(
     )  # fmt: skip
     refuse_people_in_text("report.html", html)
     return html
+
+
+def _called(frame: Frame, catalogue: Catalogue) -> Frame:
+    """Return a table with the names of areas in the language of the page, such as "Distrito 24"."""
+    if "area_name" not in frame:
+        return frame
+    return frame.assign(area_name=frame["area_name"].map(lambda name: catalogue.sentence(area_label(name))))
+
+
+def _drawn_at(drawing: Drawing, today: Sequence[Mapping[str, Any]]) -> list[tuple[str, Shape]]:
+    """Return letter and shape of each place of today that the map draws."""
+    cells = {shape.row["cell_id"]: shape for shape in drawing.cells}
+    return [(place["letter"], cells[place["cell_id"]]) for place in today if place["cell_id"] in cells]
 
 
 def _empty(name: str) -> pd.DataFrame:
@@ -236,19 +259,32 @@ def warnings_of(run: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> l
         *[row["detail"] for row in checks if row["outcome"] != "passed" and row["check_name"] != NEAR_LIST],
         *([f"Officer hours are assumed, not reported: crimes per officer-hour compares areas on a guess. {why}".strip()]
           if run["is_staffing_assumed"] else []),
-        *(["Markets are provisional: graded from single cells, before the full detector."]
+        *(["Markets are provisional: each was judged from a single square, before all rules were applied."]
           if tables["market"]["is_provisional"].astype(bool).any() else []),
         *[_warning(row) for row in doubtful],
     ]  # fmt: skip
 
 
-def _with_places(text: str | None, forecast: pd.DataFrame) -> str | None:
-    """Return a text with the places of the squares that it names by id; runs of earlier versions know none."""
-    ids = re.findall(r"EPSG:[\d:-]*\d", str(text))
-    places = dict(zip(forecast["cell_id"], forecast["place"], strict=True)) if ids and "place" in forecast else {}
-    for cell_id in ids:
-        text = str(text).replace(cell_id, places.get(cell_id) or cell_id)
-    return text
+def _names_of(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Return the places of squares and the names of areas by id; runs of earlier versions know no places."""
+    forecast, areas = tables["cell_forecast"], [tables["area_ranking"], tables["area_set_ranking"]]
+    places = dict(zip(forecast["cell_id"], forecast["place"], strict=True)) if "place" in forecast else {}
+    named = [zip(frame["area_id"], frame["area_name"], strict=True) for frame in areas]
+    return {
+        str(key): area_label(name) for key, name in (*places.items(), *named[0], *named[1]) if isinstance(name, str)
+    }
+
+
+def _with_names(text: str | None, names: Mapping[str, str], ids: re.Pattern[str]) -> str | None:
+    """Return a text with the names of the squares and areas that it names by id."""
+    return ids.sub(lambda found: names.get(found[0], found[0]), text) if isinstance(text, str) else text
+
+
+def _ids(tables: Mapping[str, pd.DataFrame]) -> re.Pattern[str]:
+    """Return what the ids of squares look like, and the ids of areas."""
+    areas = {str(area_id) for name in ("area_ranking", "area_set_ranking") for area_id in tables[name]["area_id"]}
+    longest_first = sorted(map(re.escape, areas), key=lambda area_id: (-len(area_id), area_id))
+    return re.compile("|".join([r"EPSG:[\d:-]*\d", *(rf"(?<!\w){area_id}(?!\w)" for area_id in longest_first)]))
 
 
 def _near_list(checks: pd.DataFrame) -> str | None:
@@ -341,8 +377,8 @@ def _has_market_reports(quality: pd.DataFrame) -> bool:
 def _warning(row: Mapping[str, Any]) -> str:
     """Return a data-quality warning as text; a note already is text."""
     text = row["detail"] or words(row["measure"])
-    if text.startswith(COUNTED):
-        text = f"{number(row['value'])} {text}"
+    if text.startswith(COUNTED):  # plural nouns, which a single one cannot stand before
+        text = f"{text} (1)" if row["value"] == 1 else f"{number(row['value'])} {text}"
     return text[:1].upper() + text[1:]
 
 

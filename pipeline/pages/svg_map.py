@@ -84,7 +84,7 @@ def draw_map(shapes: Mapping[str, gpd.GeoDataFrame | None]) -> Drawing:
     return Drawing(
         width_m=math.ceil(frame[2] - frame[0]),
         height_m=math.ceil(frame[3] - frame[1]),
-        areas=_named(_areas(areas, frame, detail_m), (frame[2] - frame[0]) / DRAWN_WIDTH),
+        areas=_named(_areas(areas, frame, detail_m), frame[2] - frame[0]),
         cells=_shapes(cells, cells["grade"], frame) if not cells.empty else [],
         hotspots=_ungraded(shapes.get("hotspots"), frame),
         markets=_ungraded(shapes.get("markets"), frame),
@@ -147,15 +147,18 @@ def _areas(areas: gpd.GeoDataFrame, frame: tuple[float, float, float, float], de
     return _shapes(ordered.set_geometry(gpd.GeoSeries(geometry, index=ordered.index, crs=areas.crs)), grades, frame)
 
 
-def _named(areas: list[Shape], unit_m: float) -> list[Shape]:
-    """Mark names that would cover the rank of another area or the name of a worse one; zoomed in they are shown."""
+def _named(areas: list[Shape], width_m: float) -> list[Shape]:
+    """Mark names that would be cut off or cover the rank of another area or the name of a worse one."""
+    unit_m = width_m / DRAWN_WIDTH
     taken = [(x - 9 * unit_m, y - 9 * unit_m, x + 9 * unit_m, y + 9 * unit_m) for x, y in ((s.x, s.y) for s in areas)]
     found = []
     for n, shape in enumerate(areas):
         x, y, letters = shape.x, shape.y, len(str(shape.row["area_name"]))
         box = (x + 11 * unit_m, y - 8 * unit_m, x + (13 + 7 * letters) * unit_m, y + 8 * unit_m)
         others = taken[:n] + taken[n + 1 :]
-        is_free = not any(box[0] < o[2] and o[0] < box[2] and box[1] < o[3] and o[1] < box[3] for o in others)
+        is_free = box[2] <= width_m and not any(
+            box[0] < o[2] and o[0] < box[2] and box[1] < o[3] and o[1] < box[3] for o in others
+        )
         found.append(replace(shape, is_named=is_free))
         taken += [box] if is_free else []
     return found

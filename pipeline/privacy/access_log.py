@@ -1,14 +1,17 @@
 """Log of who read what about people, when and why: JSON lines, each with the hash of the previous line.
 
-A changed, dropped or moved line breaks the hash chain at its place. Truncation is detected by a mark of the log's
-length and last hash that is stored elsewhere: the store saves one with every human event (`AccessLog.mark`).
+A changed, dropped or moved line breaks the hash chain at its place. Each line has a hash keyed with the home's key, so
+that nobody without the key can write the chain anew; lines of a harmspot before that have none. Truncation is detected
+by a mark of the log's length and last hash that is stored elsewhere: the store saves one with every human event and
+after every read of people (`AccessLog.mark`), and `harmspot audit anchor` writes one outside the home.
 """
 
 import fcntl
 import hashlib
+import hmac
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from io import FileIO
@@ -21,6 +24,7 @@ from pipeline.local_time import local_text
 from pipeline.privacy.pii_scan import refuse_pseudonyms
 
 GENESIS = "0" * 64
+MACHINE = "harmspot"  # how the name of a reader begins who is no person
 
 
 class LogMark(NamedTuple):
@@ -34,10 +38,36 @@ NO_MARK = LogMark(0, GENESIS)
 
 
 class AccessLog:
-    """Append-only log at `path`; entries never contain a person id, neither raw nor pseudonym."""
+    """Append-only log at `path`; entries never contain a person id, neither raw nor pseudonym.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path : Path
+        The file.
+    key : bytes, optional
+        Key of the hashes of its entries; without it, entries are written without one and not checked for one.
+    authenticated : str, optional
+        How those who read were authenticated.
+    refuse : callable, optional
+        Raises for a reader or a purpose that says nothing.
+    is_any_time : bool, optional
+        Whether entries may be dated before the last one: of acts that protect people, which no clock may block.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        key: bytes | None = None,
+        *,
+        authenticated: str | None = None,
+        refuse: Callable[[str, str], None] = lambda reader, purpose: None,
+        is_any_time: bool = False,
+    ) -> None:
         self.path = path
+        self._key = key
+        self._authenticated = authenticated
+        self._refuse = refuse
+        self.is_any_time = is_any_time
 
     def append(self, *, reader: str | None, purpose: str | None, action: str, detail: Any = None, now: datetime) -> str:
         """Write one entry to the disk before returning, and return its hash.
@@ -70,6 +100,7 @@ class AccessLog:
             `now` is before the last entry by more than the skew.
         """
         require_purpose(reader, purpose)
+        self._refuse(str(reader), str(purpose))
         refuse_pseudonyms({"reader": reader, "purpose": purpose, "detail": json.dumps(detail)})
         if now.tzinfo is None:
             raise ValueError(f"now={now!r}: expected a time with a zone")
@@ -80,14 +111,15 @@ class AccessLog:
             "action": action,
             "detail": detail,
         }
-        return self._append(entry)
+        how = "machine" if entry["reader"].casefold().startswith(MACHINE) else self._authenticated
+        return self._append(entry | ({"authenticated": how} if how else {}))
 
     def verify(self, mark: LogMark = NO_MARK) -> list[str]:
         """Return the problems, naming the first broken line; empty if the chain is intact and reaches `mark`."""
-        reached, size, previous = mark == NO_MARK, 0, GENESIS
+        reached, size, previous, is_keyed = mark == NO_MARK, 0, GENESIS, False
         with self.path.open("rb") if self.path.exists() else nullcontext(()) as file:
             for number, line in enumerate(file, start=1):
-                problem, previous = _check(line, previous)
+                problem, previous, is_keyed = _check(line, previous, self._key, is_keyed)
                 if problem:
                     return [f"{self.path}, line {number}: {problem}; entries from this line on cannot be trusted"]
                 size += len(line)
@@ -142,9 +174,13 @@ class AccessLog:
         with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until closed: two writers must not chain to the same line
             last = _time_of(_last_line(file))
-            refuse_earlier(entry["at"], last, f"the last entry of {self.path}")
-            at = max(entry["at"], last or entry["at"])
+            at = entry["at"]
+            if not self.is_any_time:
+                refuse_earlier(at, last, f"the last entry of {self.path}")
+                at = max(at, last or at)
             chained = {**entry, "at": at.isoformat(), "previous": _last_hash(file)}
+            if self._key is not None:
+                chained["keyed_hash"] = _keyed_hash(chained, self._key)
             chained["hash"] = _hash(chained)
             self._write(file, _missing_newline(file) + _line(chained))
         return chained["hash"]
@@ -181,18 +217,27 @@ def _line(entry: dict[str, Any]) -> bytes:
     return json.dumps(entry, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
-def _check(line: bytes, previous: str) -> tuple[str | None, str]:
-    """Return the problem of a line, if any, and its hash."""
+def _keyed_hash(entry: dict[str, Any], key: bytes) -> str:
+    return hmac.new(key, _line(entry), hashlib.sha256).hexdigest()
+
+
+def _check(line: bytes, previous: str, key: bytes | None, is_keyed: bool) -> tuple[str | None, str, bool]:
+    """Return the problem of a line, if any, its hash, and whether it has a keyed hash, as all after it must have."""
     try:
         entry = json.loads(line)
         stated = entry.pop("hash")
     except (ValueError, KeyError, AttributeError, TypeError):
-        return "not a valid entry", previous
+        return "not a valid entry", previous, is_keyed
     if entry.get("previous") != previous:
-        return "an earlier entry is missing or was changed", previous
+        return "an earlier entry is missing or was changed", previous, is_keyed
     if stated != _hash(entry) or line != _line({**entry, "hash": stated}):
-        return "the entry was changed", previous
-    return None, stated
+        return "the entry was changed", previous, is_keyed
+    keyed_hash = entry.pop("keyed_hash", None)
+    if is_keyed and keyed_hash is None:
+        return "the entry was written without the home's key", previous, is_keyed
+    if key is not None and keyed_hash is not None and str(keyed_hash) != _keyed_hash(entry, key):
+        return "the entry was written without the home's key", previous, is_keyed
+    return None, stated, keyed_hash is not None
 
 
 def _last_hash(file: FileIO | Any) -> str:

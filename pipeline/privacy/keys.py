@@ -18,13 +18,18 @@ _SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Keys of one home, hidden from the repr. `home_name` identifies the home and reveals nothing of the secret."""
+    """Keys of one home, hidden from the repr. `home_name` identifies the home and reveals nothing of the secret.
+
+    `rehearsal` is what a home contains that was made for rehearsals: it cannot be copied from another home.
+    """
 
     encryption: str = field(repr=False)
     pseudonym: bytes = field(repr=False)
     signing: bytes = field(repr=False)
     ids: bytes = field(repr=False)
     home_name: str = field(repr=False)
+    log: bytes = field(default=b"", repr=False)
+    rehearsal: str = field(default="", repr=False)
 
 
 def create_key(home: Path) -> Key:
@@ -82,6 +87,8 @@ def derive_key(secret: bytes) -> Key:
         pseudonym=_expand(secret, b"harmspot pseudonym"),
         signing=_expand(secret, b"harmspot signing"),
         ids=_expand(secret, b"harmspot ids"),
+        log=_expand(secret, b"harmspot access log"),
+        rehearsal=_expand(secret, b"harmspot rehearsal").hex(),
         home_name=_expand(secret, b"harmspot home name").hex()[:12],
     )
 

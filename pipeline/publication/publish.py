@@ -366,12 +366,22 @@ def read_restricted(
         return _tables_of_run(connection, hashes, [table], wanted)[table_name]
 
 
+def read_for_rules(home: Path, key: Key, table_names: Iterable[str], run_id: str) -> dict[str, pd.DataFrame]:
+    """Return tables of people of a kept run by name, unlogged: for rules that ask of people and show nobody to anybody.
+
+    Raises
+    ------
+    PublicationError
+        When the rows of a table are not those that were published.
+    """
+    tables = [read_tables().restricted[name] for name in table_names]
+    with opened(home / RESTRICTED, key.encryption) as connection:
+        return _tables_of_run(connection, hashes_of(connection, home / RESTRICTED), tables, run_id)
+
+
 def list_valid_to(home: Path, key: Key, table_name: str, run_id: str) -> datetime | None:
     """Return the expiry of a run's list, None if it has no rows; reveals nothing about any person."""
-    table = read_tables().restricted[table_name]
-    with opened(home / RESTRICTED, key.encryption) as connection:
-        hashes = hashes_of(connection, home / RESTRICTED)
-        expiry = _tables_of_run(connection, hashes, [table], run_id)[table_name]["valid_to"]
+    expiry = read_for_rules(home, key, [table_name], run_id)[table_name]["valid_to"]
     return None if expiry.empty else expiry.max().to_pydatetime()
 
 

@@ -4,7 +4,7 @@ Rows, identities, dead letters, offsets and messages of a batch commit together.
 through `pipeline.store.snapshot`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import pandas as pd
+import pyarrow as pa
 
 from pipeline.database import Progress
 from pipeline.events.batch import BatchCounts, DecodedBatch, Record, TopicPartition
@@ -20,6 +21,7 @@ from pipeline.loading.file_loading import CheckPlaces
 from pipeline.mapped.mapping import Mapping as FileMapping
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.privacy.access_log import LogMark
+from pipeline.privacy.keys import Key
 from pipeline.store.human_events import HumanEvent
 
 # Called within a transaction with what its rows can be read through; returns more messages.
@@ -188,7 +190,7 @@ class Store(Protocol):
         """Return the clock time of the latest human event; None if there is none."""
 
     def log_mark(self) -> LogMark:
-        """Return the mark that the access log had reached at the last human event."""
+        """Return the mark that the access log had reached when the store was last closed."""
 
     # Messages out
 
@@ -239,6 +241,15 @@ class Store(Protocol):
     def raw_ids(self) -> list[str]:
         """Return the raw ids of everybody not erased, sorted: for what must not hold any, never to be shown."""
 
+    def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
+        """Replace the store's file at `path` by a compact copy, which holds nothing that was deleted.
+
+        Raises
+        ------
+        StoreBusyError
+            The copy is in place, and another process held it for longer than `wait_s`.
+        """
+
     def refuse_mentions(self, words: Mapping[str, str | None]) -> None:
         """Raise PersonMentionedError for a field of `words` that names a person by pseudonym or raw id."""
 
@@ -250,11 +261,16 @@ class Store(Protocol):
     def latest_known_at(self, now: datetime) -> datetime:
         """Return `now`, or the time of the store's last change if that is later (the writer's clock was ahead)."""
 
-    def people_now(self, at: datetime) -> pd.DataFrame:
-        """Return everybody not erased, as known at `at` regardless of any run: person_id and status columns."""
+    def versions_about(self, people: Collection[str], also_since: datetime | None = None) -> dict[str, pa.Table]:
+        """Return all versions about some people, by table: `pipeline.store.snapshot.snapshot_of` takes them.
 
-    def live_warrants(self, at: datetime) -> set[str]:
-        """Return the ids of the warrants outstanding as known at `at`, regardless of any run."""
+        Parameters
+        ----------
+        people : collection of str
+            Pseudonyms.
+        also_since : datetime, optional
+            Incidents from this moment on are returned whoever is in them; None returns no others.
+        """
 
     def place_actions(self, at: datetime) -> pd.DataFrame:
         """Return the actions before `at`, as known at `at` regardless of any run, that name an area.

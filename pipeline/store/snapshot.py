@@ -1,5 +1,6 @@
 """Bitemporal snapshot: events that occurred before `as_of`, in the version that the store knew at `known_at`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -8,7 +9,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.database import Progress, attach, connect, log_progress, query
+from pipeline.database import Progress, attach, connect, log_progress, name_sql, query
 from pipeline.errors import StoreError
 from pipeline.local_time import EARLIEST
 from pipeline.privacy.keys import Key
@@ -32,6 +33,7 @@ _TABLES = {
     "batch_snapshot": ("known_at",),
     "dead_letter_snapshot": ("known_at",),
 }
+_OF_NO_PERSON = ("staffing_snapshot", "batch_snapshot", "dead_letter_snapshot")
 
 _REDACTED = pa.schema([("original", pa.string()), ("clean", pa.string())])
 
@@ -105,16 +107,39 @@ def open_snapshot(
     connection = _read(path, key, wait_s, progress)
     try:
         resolved = known_at or _known_until(connection)
-        clocks = {"as_of": as_of, "known_at": resolved, "since": since}
-        for name, names in _TABLES.items():
-            connection.execute(query(f"snapshot/{name}"), {clock: clocks[clock] for clock in names})
-        connection.execute(query("snapshot/without_erased"))
-        _redact_actions(connection)
-        connection.execute("DETACH store; DROP TABLE superseded_incident")
+        _copy(connection, _TABLES, as_of=as_of, known_at=resolved, since=since)
     except BaseException:
         connection.close()
         raise
     return Snapshot(connection, as_of, resolved)
+
+
+def snapshot_of(
+    versions: Mapping[str, pa.Table], *, as_of: datetime, known_at: datetime, since: datetime = EARLIEST
+) -> Snapshot:
+    """Return the snapshot of an excerpt of the store, as `open_snapshot` does of the whole.
+
+    Parameters
+    ----------
+    versions : mapping of str to Table
+        As `Store.versions_about` returns them.
+    as_of, known_at, since : datetime
+        As of `open_snapshot`.
+    """
+    _check_clocks(as_of=as_of, known_at=known_at, since=since)
+    connection = connect(is_encrypting=False)
+    try:
+        connection.execute("ATTACH ':memory:' AS store")
+        for name, rows in versions.items():
+            connection.register("incoming", rows)
+            connection.execute(f"CREATE TABLE store.{name_sql(name)} AS SELECT * FROM incoming")  # noqa: S608
+            connection.unregister("incoming")
+        of_people = {name: clocks for name, clocks in _TABLES.items() if name not in _OF_NO_PERSON}
+        _copy(connection, of_people, as_of=as_of, known_at=known_at, since=since)
+    except BaseException:
+        connection.close()
+        raise
+    return Snapshot(connection, as_of, known_at)
 
 
 def resolve_known_at(
@@ -167,6 +192,15 @@ def _read(path: Path, key: Key, wait_s: float, progress: Progress) -> duckdb.Duc
         connection.close()
         raise
     return connection
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, tuple[str, ...]], **clocks: datetime) -> None:
+    """Make the tables of a snapshot from the attached `store`, and detach it."""
+    for name, names in tables.items():
+        connection.execute(query(f"snapshot/{name}"), {clock: clocks[clock] for clock in names})
+    connection.execute(query("snapshot/without_erased"))
+    _redact_actions(connection)
+    connection.execute("DETACH store; DROP TABLE superseded_incident")
 
 
 def _redact_actions(connection: duckdb.DuckDBPyConnection) -> None:

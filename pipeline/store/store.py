@@ -4,7 +4,8 @@ Rows, identities, dead letters, offsets and messages of a batch are one transact
 duplicates an event. `pipeline.store.interface` describes the methods.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.clock import refuse_earlier
-from pipeline.database import Progress, connect, frame, log_progress, query, transaction
+from pipeline.database import Progress, connect, frame, log_progress, queries, query, transaction
 from pipeline.errors import StaleOffsetsError
 from pipeline.events.batch import BatchCounts, DecodedBatch, TopicPartition
 from pipeline.events.columns import UTC_TIME
@@ -29,7 +30,7 @@ from pipeline.sources.registry import recreated_topic
 from pipeline.store.human_events import HumanEvent, events_of
 from pipeline.store.identities import Identities
 from pipeline.store.interface import TOMBSTONE, StoreHealth, Tell
-from pipeline.store.store_file import attach_store
+from pipeline.store.store_file import attach_store, rewrite
 
 _EVIDENCE = {"notice_id": pa.string(), "incident_id": pa.string(), "person_id": pa.string(), "known_then": UTC_TIME}
 
@@ -46,7 +47,7 @@ class DuckDBStore(Loading, Identities):
     dedup_index : DedupIndex, optional
         Index that outlives this object, for a process that opens the store repeatedly.
     log : AccessLog, optional
-        Log of reads; every human event stores the mark that the log had reached.
+        Log of reads; every human event stores the mark that it had reached, and so does whoever closes the store.
     """
 
     def __init__(
@@ -68,8 +69,22 @@ class DuckDBStore(Loading, Identities):
         self.close()
 
     def close(self) -> None:
-        """Write everything to the file and release it."""
-        self._connection.close()
+        """Mark what was read, write everything to the file and release it."""
+        try:
+            with suppress(duckdb.Error):  # of a store that cannot be written; the next one to close it marks
+                self.mark_log()
+        finally:
+            self._connection.close()
+
+    def mark_log(self) -> None:
+        """Store the mark that the access log has reached, if it is not stored yet.
+
+        If the log lacks the last mark, it was truncated: the old mark stays as the evidence.
+        """
+        if self._log is None or (reached := self._log.mark()) == (held := self.log_mark()):
+            return
+        if self._log.holds(held):
+            self._connection.execute(query("store/human_events#keep_log_mark"), reached._asdict())
 
     def commit(
         self,
@@ -142,8 +157,11 @@ class DuckDBStore(Loading, Identities):
             self._connection.execute(query("store/identities#bury"), buried)
             self._connection.execute(query("store/identities#add_tombstone"), buried)
             self._add_event(columns)
-        self._connection.execute("CHECKPOINT store")
         return emptied
+
+    def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
+        """Replace the store's file by a compact copy, which holds nothing that was deleted."""
+        rewrite(self._connection, path, key, wait_s=wait_s, progress=self._progress)
 
     def human_events(self) -> pd.DataFrame:
         """Return the human events in recording order: sequence, event_id, kind, actor, subject_kind, … detail."""
@@ -159,7 +177,7 @@ class DuckDBStore(Loading, Identities):
         return last
 
     def log_mark(self) -> LogMark:
-        """Return the mark that the access log had reached at the last human event."""
+        """Return the mark that the access log had reached when the store was last closed."""
         [row] = self._rows("store/human_events#log_mark")
         return LogMark(*row)
 
@@ -190,13 +208,18 @@ class DuckDBStore(Loading, Identities):
         [(known_until,)] = self._rows("store/batches#known_until")
         return max(now, known_until or now)
 
-    def people_now(self, at: datetime) -> pd.DataFrame:
-        """Return everybody not erased, as known at `at` regardless of any run: person_id and status columns."""
-        return self._known_now("person", "store/known_now#people", at)
-
-    def live_warrants(self, at: datetime) -> set[str]:
-        """Return the ids of the warrants outstanding as known at `at`, regardless of any run."""
-        return set(self._known_now("warrant", "store/known_now#live_warrants", at)["warrant_id"])
+    def versions_about(self, people: Collection[str], also_since: datetime | None = None) -> dict[str, pa.Table]:
+        """Return all versions about some people, by table: `pipeline.store.snapshot.snapshot_of` takes them."""
+        self._connection.register("person_asked", pa.table({"person_id": pa.array(sorted(people), pa.string())}))
+        try:
+            return {
+                name: self._connection.execute(
+                    sql, {"also_since": also_since} if "$also_since" in sql else None
+                ).to_arrow_table()
+                for name, sql in queries("store/about").items()
+            }
+        finally:
+            self._connection.unregister("person_asked")
 
     def place_actions(self, at: datetime) -> pd.DataFrame:
         """Return the actions before `at`, as known at `at` regardless of any run, that name an area."""
@@ -227,14 +250,13 @@ class DuckDBStore(Loading, Identities):
         """Return the row of an event after checking that it may be recorded."""
         columns = event.columns()
         self.refuse_mentions(event.words)
-        refuse_earlier(event.at, self.last_event_at(), "the last recorded event")
+        if not (self._log and self._log.is_any_time):
+            refuse_earlier(event.at, self.last_event_at(), "the last recorded event")
         return columns
 
     def _add_event(self, columns: dict[str, Any]) -> None:
         self._connection.execute(query("store/human_events#add"), columns)
-        # If the log lacks the last mark, the log was truncated: the old mark stays as the evidence.
-        if self._log and self._log.holds(self.log_mark()):
-            self._connection.execute(query("store/human_events#keep_log_mark"), self._log.mark()._asdict())
+        self.mark_log()
 
     def _check_offsets(self, first_offsets: Mapping[TopicPartition, int | None]) -> None:
         held = self.offsets() if first_offsets else {}

@@ -41,6 +41,31 @@ def attach_store(
         raise
 
 
+def rewrite(
+    connection: duckdb.DuckDBPyConnection, path: Path, key: Key, *, wait_s: float, progress: Progress = log_progress
+) -> None:
+    """Replace the file of the attached `store` by a compact copy: DuckDB leaves what was deleted in free blocks.
+
+    A process that is killed leaves the old file or the new one, each complete. The old file stays locked until the new
+    one has its name, so that nobody writes to the old one meanwhile.
+
+    Raises
+    ------
+    StoreBusyError
+        The new file is in place, and another process held it for longer than `wait_s`.
+    """
+    connection.execute("CHECKPOINT store")  # leaves no log that could be replayed into the new file
+    with completed(path) as fresh:
+        attach(connection, fresh, key.encryption, alias="fresh")
+        try:
+            connection.execute("COPY FROM DATABASE store TO fresh")
+            connection.execute("CHECKPOINT fresh")
+        finally:
+            connection.execute("DETACH fresh")
+    connection.execute("DETACH store")
+    attach(connection, path, key.encryption, alias="store", wait_s=wait_s, progress=progress)
+
+
 def _create(connection: duckdb.DuckDBPyConnection, path: Path, key: Key) -> None:
     """Create an empty store with all its tables, unless another process is first."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 """A catalogue of messages: English texts of pages and sheets and their translation (gettext, read with Babel)."""
 
+import re
+from datetime import date
 from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
@@ -13,6 +15,7 @@ from pipeline.wording.po_file import compiled, read_messages
 from pipeline.wording.sentences import translated
 
 ENGLISH = "en"
+ISO_DAY = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])")
 
 
 class Sentence(NamedTuple):
@@ -60,6 +63,16 @@ class Catalogue:
         return escape(text) if is_translated else Markup('<span lang="en">{}</span>').format(text)
 
     def _find_sentence(self, english: str) -> Sentence:
+        text, is_translated = self._translate(english)
+        return Sentence(ISO_DAY.sub(self._day, text), is_translated)
+
+    def _day(self, written: re.Match[str]) -> str:
+        try:
+            return self.formats.day(date.fromisoformat(written[0]))
+        except ValueError:  # figures that look like a day
+            return written[0]
+
+    def _translate(self, english: str) -> Sentence:
         if isinstance(self._translations, Translations):
             said = translated(english, self._translations.gettext, self.formats)
             return Sentence(said or english, said is not None or self.language == ENGLISH)

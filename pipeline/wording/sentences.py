@@ -13,6 +13,7 @@ from pipeline.wording.formats import Formats
 ENDS = re.compile(r"(?<=[.:;!?])\s+")  # where a text of several sentences may be cut
 FIELD = re.compile(r"\{(\w+)\}")
 FIGURE = r"(?:less than |more than )?[-+<>]?[\d,.]*\d%?"
+CODE = r"\d[\w.-]*|[^\W\d_](?:[\d.-][\w.-]*)?"  # name of an area that is a bare number or letter
 FIGURES = {  # fields that hold a figure, with or without a number behind the name; all others hold words
     *("all", "before", "chance", "count", "days", "delivered", "due", "harm", "hours", "incidents", "k", "least"),
     *("limit", "more", "most", "n", "other_share", "outside", "promised", "rank", "ranked", "read", "share", "some"),
@@ -43,6 +44,9 @@ def translated(english: str, lookup: Callable[[str], str], formats: Formats) -> 
     whole = _one(english, lookup, formats)
     if whole is None and (said := _one(english[:1].lower() + english[1:], lookup, formats)):
         whole = said[:1].upper() + said[1:]
+    if whole is None and (counted := re.fullmatch(r"(.+) \(([\d,.]+)\)", english)):
+        said = translated(counted[1], lookup, formats)
+        whole = f"{said} ({formats.rewritten(counted[2])})" if said else None
     if whole is not None:
         return whole
     parts = ENDS.split(english)
@@ -67,7 +71,10 @@ def _field(value: str, lookup: Callable[[str], str], formats: Formats) -> str:
     """Return a field's value: a figure as the language writes it, words that are a message themselves translated."""
     if not re.search("[A-Za-z]", value):
         return formats.rewritten(value)
-    return _one(value, lookup, formats) or value
+    if (said := _one(value, lookup, formats)) is not None:
+        return said
+    between = next((mark for mark in ("; ", ", ") if mark in value), None)
+    return between.join(_field(part, lookup, formats) for part in value.split(between)) if between else value
 
 
 @cache
@@ -84,4 +91,4 @@ def _expression(pattern: str) -> str:
 
 def _group(name: str) -> str:
     is_figure = re.sub(r"_\d$", "", name) in FIGURES
-    return f"(?P<{name}>{FIGURE if is_figure else '.+?'})"
+    return f"(?P<{name}>{CODE if name == 'code' else FIGURE if is_figure else '.+?'})"

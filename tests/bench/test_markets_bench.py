@@ -31,7 +31,7 @@ def found_markets(folder: Path, seed: int, with_markets: bool) -> tuple[gpd.GeoD
     with open_snapshot(home.store, home.key, as_of=as_of, wait_s=1) as known:
         place_incidents(known.connection, chart, read_run_codebook(settings, as_of), as_of, settings)
         frames = place_frames(known.connection, chart, as_of, settings)
-    shapes = market_shapes(find_street_markets(frames, chart, settings), chart)
+    shapes = market_shapes(find_street_markets(frames.market_reports, chart, settings), chart)
     planted = pd.read_parquet(folder / "truth" / "markets.parquet").query("is_flagrant")
     return shapes, planted
 

@@ -127,7 +127,7 @@ from models.people_scores.person_status import make_register
 from pipeline.publication.publish import read_restricted
 from pipeline.publication.tables import conform
 
-reading = {"reader": "a test", "purpose": "test", "log": home.access_log, "now": home.now()}
+reading = {"reader": "a test", "purpose": "a test reads", "log": home.access_log, "now": home.now()}
 people = read_restricted(home.path, home.key, "person_tier", **reading)
 
 def cast_by_library(): duckdb.sql("SELECT CAST(person_id AS INTEGER) FROM people").fetchall()
@@ -224,7 +224,7 @@ def test_show_and_explain_print_tables_and_json(demo: tuple[Path, str]) -> None:
     assert [row["rank"] for row in areas] == list(range(1, 13))
     assert {"rank_lo", "rank_hi", "p_top_k", "evidence_ids", "moves_out_if"} <= set(areas[0])
     assert areas[0]["area_id"] in harmspot(folder, "explain", "area", areas[0]["area_id"].split("@")[0])
-    reading = ("--purpose", "test", "--reader", "A. Tester")
+    reading = ("--purpose", "a test reads", "--reader", "A. Tester")
     people = json.loads(harmspot(folder, "show", "people", "--json", *reading))
     explained = harmspot(folder, "explain", "person", people[0]["person_id"], *reading)
     assert "no grounds for a stop" in explained

@@ -165,6 +165,11 @@
   addEventListener("afterprint", () => {
     for (const one of document.querySelectorAll("details[data-closed]")) { one.open = false; delete one.dataset.closed; }
   });
+  // Long tables are folded on a phone.
+  const narrow = matchMedia("(max-width: 600px)");
+  const fold = () => { for (const one of document.querySelectorAll(".fold")) one.open = !narrow.matches; };
+  narrow.addEventListener("change", fold);
+  fold();
   for (const one of document.querySelectorAll(".script[hidden]")) one.hidden = false;
   for (const one of document.querySelectorAll(".noscript")) one.hidden = true;
 })();

@@ -108,7 +108,7 @@ def test_an_unknown_mapping_names_the_shipped_ones(tmp_path: Path) -> None:
 
 def test_people_are_not_read_without_purpose_and_reader(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert harmspot("--home", home, "init").returncode == 0
+    assert harmspot("--home", home, "init", "--rehearsal").returncode == 0
     done = harmspot("--home", home, "show", "people")
     assert done.returncode == 1
     assert "--purpose" in done.stderr and "--reader" in done.stderr

@@ -74,7 +74,8 @@ def audit_reports(home: Home) -> pd.DataFrame:
 
 
 def approve(home: Home, list_id: str) -> None:
-    lists.open_list(home, list_id, **READING)
+    for reader in (READER, "Sgt. A. Bell"):
+        lists.open_list(home, list_id, reader=reader, purpose="approve the list")
     lists.approve_list(home, list_id, by=READER, reason=WHY)
 
 
@@ -159,7 +160,8 @@ def test_a_shorter_term_halts_lists_and_copies_before_the_next_publication(
 def test_a_halt_that_begins_while_an_approval_is_under_way_stops_it(
     home: Home, tiers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lists.open_list(home, tiers, **READING)
+    for reader in (READER, "Sgt. A. Bell"):
+        lists.open_list(home, tiers, reader=reader, purpose="approve the list")
     home.settings = halted_soon(home).settings
     home.clock = CLOCK + timedelta(days=0.9)
 

@@ -35,7 +35,7 @@ def opening(home: Home, list_id: str) -> HumanEvent:
 
 
 def shown(home: Home) -> list[str]:
-    return read_people(home, "approval", reader="a test", purpose="test")["list_id"].tolist()
+    return read_people(home, "approval", reader="a test", purpose="a test reads")["list_id"].tolist()
 
 
 def test_a_publication_shows_what_was_recorded_even_if_a_later_step_is_refused(home: Home, queue: str) -> None:
@@ -101,9 +101,10 @@ def test_an_act_reads_the_ledger_once(home: Home, queue: str, monkeypatch: pytes
     read = Store.human_events
     monkeypatch.setattr(Store, "human_events", lambda store: (reads.append(1), read(store))[1])
     lists.open_list(home, queue, **READING)
+    lists.open_list(home, queue, **READING | {"reader": "B. Reyes"})
     lists.approve_list(home, queue, by="A. Lee", reason=WHY)
     lists.revoke_list(home, queue, by="A. Lee", reason=WHY)
-    assert len(reads) == 3
+    assert len(reads) == 4
 
 
 def test_the_same_event_twice_is_one_in_the_ledger_as_in_the_store(home: Home, queue: str) -> None:

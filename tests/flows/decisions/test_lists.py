@@ -37,6 +37,7 @@ from pipeline.store.interface import TOMBSTONE
 from tests.town import AS_OF, CLOCK, TownRun, event
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
+SECOND = "Sgt. A. Bell"  # of the two people who open a list
 
 
 @pytest.fixture
@@ -59,15 +60,27 @@ def registered(home: Home, name: str = "person_tier", *, days: int = 60) -> Home
     return home
 
 
+def opened(home: Home, list_id: str) -> None:
+    """Two people open a list, as its approval needs."""
+    for reader in (SECOND, READER):
+        lists.open_list(home, list_id, reader=reader, purpose=PURPOSE)
+
+
 def approved(home: Home, list_id: str, name: str = "person_tier") -> Home:
     registered(home, name)
-    lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
+    opened(home, list_id)
     lists.approve_list(home, list_id, by=READER, reason=WHY)
     return home
 
 
 def exported(home: Home, list_id: str, out: Path, **changes: object) -> Path:
-    chosen = {"recipient": "Offender unit", "agreement_id": "ISA-7", "reader": READER, "purpose": "visits", **changes}
+    chosen = {
+        "recipient": "Offender unit",
+        "agreement_id": "ISA-7",
+        "reader": READER,
+        "purpose": "plan the visits",
+        **changes,
+    }
     export_list(home, list_id, out, **chosen)  # type: ignore[arg-type]
     return out
 
@@ -87,7 +100,7 @@ def test_human_gate(home: Home, tiers: str) -> None:
     """No approval without opening, as another person, without reason, with a tampered log, or too late."""
     with pytest.raises(PublicationError, match="must open the list"):
         lists.approve_list(home, tiers, by=READER, reason=WHY)
-    lists.open_list(registered(home), tiers, reader=READER, purpose=PURPOSE)
+    opened(registered(home), tiers)
     for by, reason, said in (
         ("B. Lee", WHY, "must open the list"),
         (READER, "fine", "reason too short"),
@@ -151,7 +164,7 @@ def test_single_criteria_an_exception_takes_one_person_off_and_ends(home: Home, 
 
 
 def test_nobody_can_be_added_to_a_list(home: Home, tiers: str, town_run: TownRun) -> None:
-    lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
+    opened(home, tiers)
     before = people(home)
     stranger = next(p for p in town_run.people()["person_id"] if p not in set(before["person_id"]))
     until = CLOCK + timedelta(days=20)
@@ -232,7 +245,7 @@ def test_no_entry_of_a_copy_outlives_the_persons_own_tier(
         assert "p_" not in str(refused.value).replace(str(tmp_path), "")
         assert export_list(
             over, list_id, tmp_path / f"late_{name}.json", recipient="Unit", agreement_id="ISA-7",
-            reader=READER, purpose="visits",
+            reader=READER, purpose="plan the visits",
         ) == 0  # fmt: skip
 
 
@@ -240,7 +253,7 @@ def test_whoever_is_excepted_from_the_tiers_is_called_in_by_no_list_and_no_copy(
     run_id = str(runs(home.path)["run_id"].iloc[-1])
     tiers, called = (list_id_of(name, run_id) for name in ("person_tier", "call_in"))
     before = exported(approved(home, called, "call_in"), called, tmp_path / "before.json")
-    lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
+    opened(home, tiers)
     invited, sellers = people(home, "call_in")["person_id"], people(home, "dealer_ranking")
     until = CLOCK + timedelta(days=20)
     lists.override_entry(home, tiers, invited[0], by=READER, reason="it names his brother", expires_at=until)
@@ -269,7 +282,7 @@ def test_what_protects_a_person_holds_before_the_next_run(home: Home, tiers: str
     others = [person_id for person_id in people(home)["person_id"] if person_id not in invited]
     registered(home, "call_in")
     for list_id in (called, children):
-        lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
+        opened(home, list_id)
     with open_home_store(home) as store:
         raw = [store.resolve_pseudonym(person_id) for person_id in (invited[0], *others[:2])]
     later = at(home, CLOCK + timedelta(hours=1))
@@ -313,13 +326,13 @@ def test_a_warrant_that_was_recalled_is_on_no_copy_before_the_next_run(
 
 
 def approved_queue(home: Home, queue: str) -> Home:
-    lists.open_list(home, queue, reader=READER, purpose=PURPOSE)
+    opened(home, queue)
     lists.approve_list(home, queue, by=READER, reason=WHY)
     return home
 
 
 def test_a_list_is_approved_within_three_days_of_its_run(home: Home, tiers: str) -> None:
-    lists.open_list(registered(home), tiers, reader=READER, purpose=PURPOSE)
+    opened(registered(home), tiers)
     end = home.midnight(AS_OF) + timedelta(days=3)
     with pytest.raises(PublicationError, match="state on 2026-01-01, more than 3 days ago; harmspot run"):
         lists.approve_list(at(home, end), tiers, by=READER, reason=WHY)
@@ -394,7 +407,7 @@ def test_what_was_revoked_is_refused_before_any_publication_shows_it(
 def test_what_was_approved_holds_before_any_publication_shows_it(
     home: Home, tiers: str, tmp_path: Path, killed: Killed
 ) -> None:
-    lists.open_list(registered(home), tiers, reader=READER, purpose=PURPOSE)
+    opened(registered(home), tiers)
     killed(lambda: lists.approve_list(home, tiers, by=READER, reason=WHY))
     assert people(home)["list_status"].eq("active").all()
     assert verify_export(home, exported(home, tiers, tmp_path / "list.json"))["list_id"] == tiers
@@ -457,6 +470,7 @@ def test_the_commands_exit_with_the_reason(home: Home, tiers: str, tmp_path: Pat
 
     reading = ["--purpose", PURPOSE, "--reader", READER]
     call("lists", "open", tiers, *reading)
+    call("lists", "open", tiers, "--purpose", PURPOSE, "--reader", SECOND)
     with pytest.raises(HarmspotError, match="no effect of person_tier is registered"):
         call("lists", "approve", tiers, "--by", READER, "--reason", WHY)
     said = ["--outcome", "harm reported a year on", "--comparison", "those just below", "--by", "Supt. A. Lee"]
@@ -628,7 +642,7 @@ def test_a_later_run_revokes_the_copies_that_hold_somebody_who_left(
 
 def test_effect_registered(home: Home, tiers: str, tmp_path: Path) -> None:
     """No approval without a registration; its stop date ends list and copies; renewal waits for the evaluation."""
-    lists.open_list(home, tiers, reader=READER, purpose=PURPOSE)
+    opened(home, tiers)
     with pytest.raises(
         PublicationError, match=f"list {tiers} cannot be approved: no effect of person_tier .* register"
     ):
@@ -675,7 +689,7 @@ def test_an_early_evaluation_ends_a_copy_whose_own_date_is_later(home: Home, tie
 def test_what_a_court_ordered_and_what_helps_needs_no_registration(home: Home, town_run: TownRun) -> None:
     for name in ("warrant_queue", "referral", "safeguarding"):
         list_id = list_id_of(name, town_run.summary.run_id)
-        lists.open_list(home, list_id, reader=READER, purpose=PURPOSE)
+        opened(home, list_id)
         lists.approve_list(home, list_id, by=READER, reason=WHY)
     assert shown_lists(home, read_ledger(home), None)["status"].eq("active").sum() == 3
 

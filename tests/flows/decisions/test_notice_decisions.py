@@ -38,7 +38,7 @@ from tests.town import CLOCK, cancellation, read_people
 
 WHY = {"reason": "Read every record behind it; they hold."}
 BELL, REYES, LUND = "Sgt. A. Bell", "Insp. J. Reyes", "PC 4411 Lund"
-READING = {"reader": BELL, "purpose": "test"}
+READING = {"reader": BELL, "purpose": "a test reads"}
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_a_second_notice_waits_until_the_live_one_is_withdrawn(home: Home) -> No
     newer = replace(first, fields={**fields, "notice_id": id_of(fields)})
     approve(home, first.notice_id)
     with at_desk(home) as desk:
-        record(desk, newer, Decision("opened", BELL, {"purpose": "test"}))
+        record(desk, newer, Decision("opened", BELL, {"purpose": "a test reads"}))
     before = events(home)
     with pytest.raises(NoticeRefusedError, match=f"{first.notice_id} .*is live; withdraw it first"):
         do(home, newer.notice_id, Decision("reviewed", BELL, WHY))
@@ -278,7 +278,7 @@ def test_a_draft_that_a_newer_one_took_the_place_of_says_so(home: Home) -> None:
     fields = {**first.fields, "written_on": first.fields["written_on"] - timedelta(days=1)}
     older = replace(first, fields={**fields, "notice_id": id_of(fields)})
     with at_desk(home) as desk:
-        record(desk, older, Decision("opened", BELL, {"purpose": "test"}))
+        record(desk, older, Decision("opened", BELL, {"purpose": "a test reads"}))
     listed = {row["notice_id"]: row for row in json.loads(harmspot(home, "notices", "list", "--json").stdout)}
     assert listed[older.notice_id]["superseded_by"] == first.notice_id
     said = " ".join(harmspot(home, "notices", "list").stdout.split())

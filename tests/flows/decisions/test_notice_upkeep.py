@@ -57,7 +57,7 @@ class Tended:
         return next(n for n in all_notices(self.home, ["area", "person"], **READING) if n.notice_id == notice_id)
 
 
-READING = {"reader": "a test", "purpose": "test"}
+READING = {"reader": "a test", "purpose": "a test reads"}
 
 
 def serve(home: Home, notice_id: str, manner: str) -> None:

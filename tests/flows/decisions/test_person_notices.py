@@ -227,8 +227,10 @@ def test_what_came_in_by_a_clock_ahead_of_ours_counts_now(home: Home, tmp_path: 
     ahead = replace(home, clock=datetime.now(UTC) + timedelta(hours=1))
     assert load_file(ahead, tmp_path / "later.jsonl", None).stored == 2
     ours = replace(home, clock=None)
-    with pytest.raises(NoticeRefusedError, match=f"{cancelled_id} behind it was cancelled.*known to be under 18"):
+    with pytest.raises(NoticeRefusedError, match="not shown: the person is known to be under 18"):
         carry(ours, one, "reviewed")
+    with pytest.raises(NoticeRefusedError, match=f"{cancelled_id} behind it was cancelled.*known to be under 18"):
+        do(ours, one.notice_id, Decision("reviewed", "Sgt. A. Bell", {"reason": "read and sound"}), purpose="review")
 
 
 def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_drafted(
@@ -245,7 +247,8 @@ def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_dra
     lists.revoke_list(later, open_tiers(later, town_run), by=READER, reason="two incidents were recorded twice")
     assert (state(later, one), state(later, other)) == ("approved", "draft")
     second = list_id_of("person_tier", again.run_id)
-    lists.open_list(later, second, **READING)
+    for reader in (READER, "Sgt. A. Bell"):
+        lists.open_list(later, second, reader=reader, purpose="approve the list")
     handed_over = Decision("served", "Lund", {"served_at": later.now(), "manner": "in_person"})
     with pytest.raises(NoticeRefusedError, match=f"no active list .* harmspot lists approve {second}"):
         do(later, one.notice_id, handed_over, purpose="to serve it")

@@ -50,7 +50,9 @@ def test_an_act_upon_a_list_that_names_somebody_leaves_no_trace(
     home: Home, town_run: TownRun, raw_id: str, event: str
 ) -> None:
     list_id = list_id_of("person_tier", town_run.summary.run_id)
-    person = read_list(home, read_ledger(home), "person_tier", None, reader=READER, purpose="test")["person_id"].iloc[0]
+    person = read_list(home, read_ledger(home), "person_tier", None, reader=READER, purpose="a test reads")[
+        "person_id"
+    ].iloc[0]
     lists.open_list(home, list_id, reader=READER, purpose="approve the list")
     before = home.access_log.path.read_bytes()
     with open_home_store(home) as store:

@@ -12,14 +12,14 @@ import pytest
 
 from flows.simulation.town import TownFiles
 from pipeline.privacy.access_log import AccessLog
-from pipeline.privacy.keys import create_key
+from pipeline.privacy.keys import create_key, load_key
 from pipeline.store.store import open_store
 from tests import killed
 from tests.town import write_quick_town
 
 AS_OF = date(2026, 3, 1)
 CLOCK = "2026-03-01T12:00:00Z"
-READ = ("show", "warrants", "--purpose", "test", "--reader", "R. Eader")
+READ = ("show", "warrants", "--purpose", "a test reads", "--reader", "R. Eader")
 RUN = ("run", "--without-prefect", "--as-of", str(AS_OF), "--json")
 # What is made first, by command; a kill within milliseconds of its appearance is the most likely to do harm.
 MADE = {
@@ -87,6 +87,8 @@ def kill_many(tmp_path: Path, kills: dict[str, int], seed: int, town: TownFiles,
     whole = tmp_path / "whole"  # shows how long a command takes, and is copied as the home that the next one finds
     for name, count in kills.items():
         homes = [tmp_path / f"{name}-{number}" for number in range(count)]
+        if name == "show":  # without a user who is logged in, people are read in rehearsals alone
+            (whole / "rehearsal").write_text(load_key(whole).rehearsal)
         for home in homes:
             if whole.exists():
                 shutil.copytree(whole, home)

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from flows.command import cli
 from flows.decisions import lists
+from flows.decisions.erasure import erase_person, preview_erasure
 from flows.decisions.list_effects import register_effect
 from flows.decisions.list_exports import export_list, verify_export
 from flows.health.doctor import examine
@@ -20,21 +21,24 @@ from flows.home.store_access import open_home_store
 from flows.human_log.integrity import check_log
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_rows import read_list
+from flows.human_log.list_runs import shown_lists
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import ClockError, PublicationError, StoreError
 from pipeline.store.store import DuckDBStore as Store
 from tests.town import CLOCK, TownRun
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
+EFFECT = {"outcome": "harm a year on", "comparison": "those just below the list"}
 
 
 @pytest.fixture(scope="module")
 def template(town_run: TownRun, new_home: Callable[..., Home], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the town's home, with a list that somebody opened."""
     home = new_home(shutil.copytree(town_run.home.path, tmp_path_factory.mktemp("template") / "home"))
-    said = {"outcome": "harm a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
-    register_effect(home, "person_tier", stop_on=home.today() + timedelta(days=60), **said)
-    lists.open_list(home, list_id(town_run), reader=READER, purpose=PURPOSE)
+    stop_on = home.today() + timedelta(days=60)
+    register_effect(home, "person_tier", stop_on=stop_on, by="Supt. A. Lee", **EFFECT)
+    for reader in ("Sgt. A. Bell", READER):
+        lists.open_list(home, list_id(town_run), reader=reader, purpose=PURPOSE)
     return home.path
 
 
@@ -95,7 +99,12 @@ def test_a_crash_between_log_and_store_leaves_a_log_that_holds(
 
 
 def test_no_clock_goes_back(home: Home, town_run: TownRun, tmp_path: Path) -> None:
-    said: dict[str, Any] = {"recipient": "Unit", "agreement_id": "ISA-7", "reader": READER, "purpose": "visits"}
+    said: dict[str, Any] = {
+        "recipient": "Unit",
+        "agreement_id": "ISA-7",
+        "reader": READER,
+        "purpose": "plan the visits",
+    }
     lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
     export_list(home, list_id(town_run), tmp_path / "copy.json", **said)
     late = replace(home, clock=CLOCK + timedelta(days=100))
@@ -108,7 +117,6 @@ def test_no_clock_goes_back(home: Home, town_run: TownRun, tmp_path: Path) -> No
     undone: tuple[Callable[[], Any], ...] = (
         lambda: verify_export(home, tmp_path / "copy.json"),
         lambda: export_list(home, list_id(town_run), tmp_path / "again.json", **said),
-        lambda: lists.revoke_list(home, list_id(town_run), by=READER, reason=WHY),
         lambda: read_list(home, read_ledger(home), "person_tier", None, reader=READER, purpose=PURPOSE),
     )
     for undo in undone:
@@ -119,3 +127,20 @@ def test_no_clock_goes_back(home: Home, town_run: TownRun, tmp_path: Path) -> No
     assert not (tmp_path / "again.json").exists()
     with open_home_store(home) as store:
         assert store.human_events().equals(events)
+
+
+def test_no_clock_blocks_what_protects_people(home: Home, town_run: TownRun) -> None:
+    """A read and an event of a century ahead, and still a list is revoked and a person erased, as of now."""
+    lists.approve_list(home, list_id(town_run), by=READER, reason=WHY)
+    late = replace(home, clock=CLOCK + timedelta(days=36525))
+    read_list(late, read_ledger(late), "person_tier", None, reader=READER, purpose=PURPOSE)
+    register_effect(late, "dealer_ranking", stop_on=late.today() + timedelta(days=60), by=READER, **EFFECT)
+    lists.revoke_list(home, list_id(town_run), by=READER, reason=WHY)
+    asked = {"reader": "Records, M. Ito", "purpose": "right to erasure"}
+    preview_erasure(home, "P000001", **asked)
+    assert erase_person(home, "P000001", **asked, reason="court order seven").is_known
+    events = read_ledger(home).events
+    assert [event.kind for event in events if event.at == CLOCK][-2:] == ["revoked", "erased"]
+    assert shown_lists(home, read_ledger(home), None).set_index("list_id").loc[list_id(town_run), "status"] == "revoked"
+    assert check_log(home) == []
+    assert home.access_log.back_in_time()  # `audit verify` says that a clock was wrong

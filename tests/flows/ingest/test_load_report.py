@@ -88,9 +88,7 @@ def test_areas_that_crossed_themselves_are_said_at_every_load_and_by_doctor(fold
     feature = {"type": "Feature", "properties": {"id": "7"}, "geometry": bow_tie}
     crossed = {"type": "FeatureCollection", "features": [*AREAS["features"], feature]}
     (folder / "areas.geojson").write_text(json.dumps(crossed))
-    words = (
-        "1 areas: outlines crossed themselves, and the repair changed their ground: look at them, mend the file: 7@1"
-    )
+    words = "1 areas: outlines crossed themselves, and the repair changed their ground: 7@1"
     assert words in " ".join(in_home(folder, "load", csv(folder, row("a"))).stdout.split())
     [line] = json.loads(in_home(folder, "load", "--json", csv(folder, row("b"), name="b.csv")).stdout)["repaired_areas"]
     assert line.startswith(words)

@@ -102,7 +102,10 @@ def test_it_is_counted_explained_and_shown_apart(home: Home, quiet: pd.Series) -
     report = home.report.read_text(encoding="utf-8")
     assert quiet["cell_id"] in report[report.index('id="piles"') : report.index('id="markets"')]
     place = read_published(home.path, "cell_forecast").set_index("cell_id").loc[quiet["cell_id"], "place"]
-    assert f"1 cells that would be among the {VISITED} visited and are not: {place}" in report
+    assert f"Squares that would be among the {VISITED} to visit get no visit" in report
+    assert f"most of what is recorded there did not happen there: {place}" in report
+    assert "harmspot show piles" not in report and "allowed_addresses" not in report
+    assert "visits.allowed_addresses" in quality.loc["address_piles_passed_over", "way_out"]
     result = CliRunner().invoke(cli, ["--home", str(home.path), "show", "piles", "--json"])
     assert result.exit_code == 0 and quiet["cell_id"] in result.output
     layer = gpd.read_file(home.layers / "harmspot.gpkg", layer="cells")

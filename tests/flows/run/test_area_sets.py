@@ -416,7 +416,7 @@ def test_a_run_publishes_draws_shows_and_explains_a_further_set(home: Home) -> N
     assert command(home, "show", "areas", "--set", "district", "--json") == command(home, "show", "areas", "--json")
     code, text = command(home, "explain", "area", "--set", "beat", "s1")
     assert code == 0
-    assert "set beat, s1@2026 (s1): rank" in text
+    assert "set beat, s1@2026 (Beat s1): rank" in text
     assert "of 4 over the next 30 days (likely" in text
 
 

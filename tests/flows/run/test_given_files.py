@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 import geopandas as gpd
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,9 +17,9 @@ from hypothesis import strategies as st
 from flows.command import cli
 from flows.evaluation.benefit_cases import weigh_file
 from flows.evaluation.forecast_file import read_weights
-from flows.home.settings import ForceSettings
+from flows.home.settings import ForceSettings, load_settings
 from flows.run.address_piles import known_institutions
-from flows.run.assembly import SHARES, _by_area, _staffing_file
+from flows.run.assembly import SHARES, _by_area, _staffing_file, read_map
 from flows.run.plans import read_checklist
 from geo.place_names import read_place_names
 from geo.points_of_interest import read_points_of_interest
@@ -31,6 +32,7 @@ from pipeline.near_words import did_you_mean
 from pipeline.wording.po_file import read_messages
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "files.md"
+DEFAULTS = DOCS.parents[1] / "configs" / "default.yaml"
 CRS = "EPSG:32618"
 AREAS: Any = pd.DataFrame({"raw_area_id": ["north", "south"], "area_id": ["north@1", "south@1"]})
 EXAMPLES = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.M | re.S))
@@ -44,6 +46,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "points.geojson": lambda path: read_points_of_interest(path, CRS),
     "streets.geojson": lambda path: read_place_names(path, CRS, within_m=250).named,
     "words.po": lambda path: [m for m in read_messages(path, "en") if m.id],
+    "config.yaml": lambda path: [load_settings(path, {})],
     "fidelity.yaml": read_checklist,
     "proposals.yaml": weigh_file,
 }
@@ -67,6 +70,32 @@ def test_the_docs_name_every_setting_of_the_force_that_is_a_file() -> None:
     paths = [name for name, kind in hints.items() if Path in (kind, *get_args(kind))]
     assert len(paths) >= 4
     assert not [name for name in paths if f"`force.{name}`" not in DOCS.read_text(encoding="utf-8")]
+
+
+def test_the_example_sets_every_key_that_has_no_default_and_its_files_are_read(tmp_path: Path) -> None:
+    def unset(values: dict[str, Any], at: str = "") -> set[str]:
+        keys: set[str] = set()
+        for name, value in values.items():
+            keys |= unset(value, f"{at}{name}.") if isinstance(value, dict) and value else set()
+            keys |= {at + name} if value in (None, [], {}) else set()
+        return keys
+
+    def is_set(key: str, values: Any) -> bool:
+        for name in key.split("."):
+            values = (values or {}).get(name)
+        return bool(values)
+
+    defaults, example = (
+        yaml.safe_load(text) for text in (DEFAULTS.read_text(encoding="utf-8"), EXAMPLES["config.yaml"])
+    )
+    of_one_layer = {"force.areas.layer", "force.points_of_interest_layer", "force.place_names.layer"}
+    of_a_plugin = {"sources"}
+    assert {key for key in unset(defaults) if not is_set(key, example)} == of_one_layer | of_a_plugin
+    for name, content in EXAMPLES.items():
+        written(tmp_path, name, content)
+    config = load_settings(tmp_path / "config.yaml", {})
+    assert read_map(config).areas["area_name"].tolist() == ["North End"]
+    assert config.force.messages == tmp_path / "words.po"
 
 
 @pytest.mark.parametrize("name", TABLES)

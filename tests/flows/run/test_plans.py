@@ -34,6 +34,7 @@ from flows.run.plans import overdose_watch, read_checklist, where_harm_went
 from models.operations.crackdowns import FACTS
 from models.operations.history import operations_of
 from models.operations.overdose_watch import count_alarms
+from models.operations.visits import BY_LOT
 from pipeline.database import connect
 from pipeline.errors import HarmspotError, PublicationError, SourceError
 from pipeline.store.snapshot import open_snapshot
@@ -59,7 +60,15 @@ def test_both_plans_keep_every_bound_to_a_millionth(town_run: TownRun) -> None:
 
 def test_visits_are_planned_for_the_day_and_compared_with_those_made(town_run: TownRun) -> None:
     visits = town_run.published("visit_plan")
-    assert visits["cell_id"].nunique() == town_run.home.settings.visits.forecast_cells
+    config = town_run.home.settings.visits
+    by_lot = visits["chosen_for"] == BY_LOT
+    assert visits.loc[~by_lot, "cell_id"].nunique() == config.forecast_cells
+    expected = visits.loc[~by_lot, "minutes"].sum() / visits["minutes"].sum()
+    assert expected == pytest.approx(1 - config.exploration_share, abs=0.015)
+    assert (visits["visit_chance"] < 1).eq(by_lot).all()
+    cells = town_run.published("cell_forecast")["cell_id"]
+    others = cells[~cells.isin(visits.loc[~by_lot, "cell_id"])]
+    assert set(visits.loc[by_lot, "cell_id"]) <= set(others)
     assert set(visits["starts_at"].dt.tz_convert("Europe/London").dt.date) == {CLOCK.date()}
     table = visit_delivery(town_run.home, datetime(2026, 1, 2, tzinfo=UTC))
     assert table["planned_visits"].sum() == len(visits)

@@ -6,7 +6,7 @@ import pytest
 from shapely import box
 
 from flows.run.assembly import Map
-from flows.run.quality import map_repairs, repair_lines, repair_measures
+from flows.run.quality import _way_out, area_notes, map_repairs, repair_lines, repair_measures
 from geo.cells import Grid
 
 CRS = "EPSG:32618"
@@ -29,7 +29,7 @@ def test_small_repairs_are_counted_and_large_ones_are_warnings() -> None:
     assert small[:4] == ("areas_repaired", 2.0, "areas", False)
     assert small[4].endswith("crossed themselves and were repaired: b@1 (100 m², 1.0%), a@1 (0 m², 0.0%)")
     assert large[:4] == ("areas_redrawn", 2.0, "areas", True)
-    assert large[4].endswith("look at them, mend the file: e@1 (5,000 m², 50.0%), c@1 (101 m², 1.0%)")
+    assert large[4].endswith("changed their ground: e@1 (5,000 m², 50.0%), c@1 (101 m², 1.0%)")
 
 
 def test_of_many_repairs_the_greatest_are_named() -> None:
@@ -50,7 +50,7 @@ def test_each_set_and_the_points_of_interest_have_their_own_rows() -> None:
     assert "outlines of set 'beat' crossed themselves" in found[1][4]
     assert (
         repair_lines(found)[-1]
-        == "1 points of interest: crossed themselves and were repaired, which changed 12 m² of ground"
+        == "1 points of interest: outlines crossed themselves and were repaired, which changed 12 m² of ground"
     )
 
 
@@ -58,9 +58,36 @@ def test_areas_joined_from_several_features_are_named_with_their_number() -> Non
     joined = areas(a=None, b=None, c=None).assign(part_count=[2, 1, 5])
     [measure] = repair_measures(joined, "ward")
     assert measure[:4] == ("areas_joined_ward", 2.0, "areas", False)
-    assert measure[4] == "outlines of set 'ward' are several features of one id, joined: c@1 (5), a@1 (2)"
+    assert measure[4] == "outlines of set 'ward' are drawn in several parts, which were joined: c@1 (5), a@1 (2)"
 
 
 @pytest.mark.parametrize("share", [0.99, 1.0])
 def test_one_in_a_hundred_is_still_small(share: float) -> None:
     assert [name for name, *_ in repair_measures(areas(a=100 * share))] == ["areas_repaired"]
+
+
+def test_areas_that_overlap_are_named_the_one_that_counts_first() -> None:
+    shapes = {"a@1": box(0, 0, 2, 2), "b@1": box(1, 0, 3, 2)}
+    overlapping = gpd.GeoDataFrame(
+        {"area_id": list(shapes), "area_name": ["District 12", "Hill"]}, geometry=list(shapes.values()), crs=CRS
+    )
+    assert area_notes(overlapping, "A grid.") == [
+        "A grid.",
+        "Areas overlap; an incident in both counts for the one named first: District 12 and Hill",
+    ]
+    assert area_notes(overlapping.iloc[:1], None) == []
+
+
+@pytest.mark.parametrize(
+    ("measure", "said"),
+    [
+        ("address_piles", "show piles"),
+        ("address_piles_passed_over", "visits.allowed_addresses"),
+        ("list_holds_all_beat", "force.areas.further"),
+        ("staffing_assumed_beat", "load staffing"),
+        ("duplicates", None),
+        ("address", None),
+    ],
+)
+def test_what_an_analyst_can_do_about_a_measure_also_of_a_further_set(measure: str, said: str | None) -> None:
+    assert _way_out(measure) is None if said is None else said in str(_way_out(measure))

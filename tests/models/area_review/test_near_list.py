@@ -22,8 +22,8 @@ def test_the_reports_named_bring_the_area_on_and_far_fewer_do_not() -> None:
     table = ranked(CLOSE)
     assert not table["is_listed"].any()
     first = table.iloc[0]
-    count = int(first["moves_in_if"].split()[0].replace(",", ""))
-    said = f"{count} more reports of robbery in the last 30 days, beside the 80 there were, would bring it on."
+    count = int(first["moves_in_if"].split()[7].replace(",", ""))
+    said = f"It would be on the list with {count} more reports of robbery in the last 30 days (there were 80)."
     assert first["moves_in_if"] == said
 
     def is_listed_with(more: int) -> bool:
@@ -71,7 +71,7 @@ def test_what_the_police_discovered_is_not_among_the_reports_there_were() -> Non
     both = pd.concat([area_events, found])
     said = moves_in_if(table, both, codebook, STAFFING, config=CONFIG, seed=7).iloc[0]
     assert "more reports of drug dealing in the last 30 days" in said
-    assert "beside the 80 there were" in said or "beside the 79 there were" in said
+    assert "(there were 80)" in said or "(there were 79)" in said
 
 
 @pytest.mark.parametrize("top_k", [6, 9])

@@ -1,10 +1,15 @@
 """Spellings of one name are one person, and harmspot is recognised in any spelling."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.governance.actors import is_machine, name_of, same_person
+from models.governance.actors import NAMED, PROTECTIVE, is_machine, name_of, same_person, with_reason
+from pipeline.store.human_events import HumanEvent
+
+WHY = "evidence read and found sound"
 
 
 @pytest.mark.parametrize(
@@ -41,3 +46,37 @@ def test_harmspot_is_itself_in_any_letters(name: str) -> None:
 @given(st.text())
 def test_a_folded_name_is_its_own(name: str) -> None:
     assert name_of(name_of(name)) == name_of(name)
+
+
+def decided(kind: str, actor: str, reason: str) -> HumanEvent:
+    return HumanEvent(kind, actor, "list", "l", datetime(2026, 1, 1, tzinfo=UTC), {"reason": reason})
+
+
+def forbids(event: HumanEvent) -> bool:
+    return NAMED.forbids(None, event) or with_reason().forbids(None, event)
+
+
+@pytest.mark.parametrize("kind", ["approved", "reviewed", "registered", "audited", "lifted", "served"])
+@pytest.mark.parametrize(
+    ("actor", "reason"),
+    [
+        ("\u200b", WHY),
+        ("\u2800", WHY),
+        (".", WHY),
+        ("A. Rеyes", WHY),
+        (" ", WHY),
+        ("A. Reyes", "a b"),
+        ("A. Reyes", "- ."),
+    ],
+)
+def test_nobody_decides_without_a_name_and_a_reason(kind: str, actor: str, reason: str) -> None:
+    assert forbids(decided(kind, actor, reason))
+    assert not forbids(decided(kind, "A. Reyes", WHY))
+
+
+@pytest.mark.parametrize("kind", PROTECTIVE)
+def test_a_stricter_rule_undoes_nothing_that_protects(kind: str) -> None:
+    """What a harmspot before recorded under a name or for a reason of its time still counts."""
+    for actor, reason in ((".", WHY), ("A. Rеyes", WHY), ("A. Reyes", "case 12"), ("A. Reyes", "a b")):
+        assert not forbids(decided(kind, actor, reason))
+    assert {"revoked", "withdrawn", "overridden", "erased", "contested", "represented", "embargoed"} <= {*PROTECTIVE}

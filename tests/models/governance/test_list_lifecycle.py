@@ -74,12 +74,14 @@ EVENTS = st.lists(
 
 def test_a_list_is_active_once_somebody_who_opened_it_approved_it() -> None:
     later = START + timedelta(days=90)
-    one = statuses([*REGISTERED, event("opened"), event("approved")])[LIST_ID]
+    one = statuses([*REGISTERED, event("opened"), event("opened", "B. Lee"), event("approved")])[LIST_ID]
     assert one.state_at(later, START) == "active"
     assert one.state_at(START + timedelta(days=5), START + timedelta(days=5)) == "expired"
     assert NOTHING_DONE.state_at(later, START) == "draft"
     assert (
-        statuses([*REGISTERED, event("opened"), event("approved"), event("revoked")])[LIST_ID].state_at(later, START)
+        statuses([*REGISTERED, event("opened"), event("opened", "B. Lee"), event("approved"), event("revoked")])[
+            LIST_ID
+        ].state_at(later, START)
         == "revoked"
     )
 
@@ -93,8 +95,9 @@ def test_a_list_is_active_once_somebody_who_opened_it_approved_it() -> None:
         ([event("opened")], event("approved", reason="fine Fine"), "reason too short"),
         ([event("opened")], event("approved", " "), "actor is missing"),
         ([event("opened", "harmspot")], event("approved", "harmspot run"), "named person"),
-        ([event("opened"), event("approved")], event("approved"), "already approved"),
+        ([event("opened"), event("opened", "B. Lee"), event("approved")], event("approved"), "already approved"),
         ([event("opened"), event("revoked")], event("approved"), "was revoked"),
+        ([event("opened"), event("opened", "a.  rеyes")], event("approved"), "two people decide"),  # a Cyrillic е
         ([], excepted(), "must open the list"),
         ([event("opened")], excepted(days=0), "must expire"),
         ([event("opened")], excepted(days=91), "must expire"),
@@ -112,13 +115,15 @@ def test_what_may_not_be_done(before: list[HumanEvent], asked: HumanEvent, said:
 
 
 def test_names_are_one_whatever_their_capitals_and_spaces() -> None:
-    assert statuses([*REGISTERED, event("opened", "a.  REYES"), event("approved", "A. Reyes")])[LIST_ID].approved
+    assert statuses(
+        [*REGISTERED, event("opened", "B. Lee"), event("opened", "a.  REYES"), event("approved", "A. Reyes")]
+    )[LIST_ID].approved
 
 
 @settings(deadline=None)
 @given(EVENTS)
 def test_human_gate_holds_in_every_history(events: list[HumanEvent]) -> None:
-    """The approver is named, is not the machine, and opened the same list before."""
+    """The approver is named, is not the machine, and opened the same list before, as another person did."""
     for list_id, status in statuses([*REGISTERED, *events]).items():
         if status.approved:
             index = events.index(status.approved)
@@ -128,6 +133,7 @@ def test_human_gate_holds_in_every_history(events: list[HumanEvent]) -> None:
             approver = " ".join(status.approved.actor.lower().split())
             assert approver in names
             assert approver not in ("", "harmspot")
+            assert {*names} - {approver, "", "harmspot"}, "two people decide"
 
 
 @settings(deadline=None)
@@ -210,7 +216,13 @@ def test_a_copy_is_outdated_where_a_row_is_gone_or_milder(
 
 
 def decided(count: int, exceptions: int) -> pd.DataFrame:
-    events = [*REGISTERED, event("opened"), *[excepted(f"p_{n}") for n in range(exceptions)], event("approved")]
+    events = [
+        *REGISTERED,
+        event("opened"),
+        event("opened", "B. Lee"),
+        *[excepted(f"p_{n}") for n in range(exceptions)],
+        event("approved"),
+    ]
     return human_changes(statuses(events), {LIST_ID: count})
 
 
@@ -226,7 +238,10 @@ def test_an_alarm_says_that_nobody_changes_anything(entries: int, exceptions: in
 def test_a_list_that_a_person_revoked_was_changed_whole_and_one_that_the_machine_did_not() -> None:
     for actor, changed in (("B. Lee", 80), ("harmspot", 0)):
         found = human_changes(
-            statuses([*REGISTERED, event("opened"), event("approved"), event("revoked", actor)]), {LIST_ID: 80}
+            statuses(
+                [*REGISTERED, event("opened"), event("opened", "B. Lee"), event("approved"), event("revoked", actor)]
+            ),
+            {LIST_ID: 80},
         )
         assert found["changed_entries"].tolist() == [changed]
 
@@ -245,21 +260,21 @@ def test_a_list_that_chooses_people_is_approved_only_while_its_effect_is_registe
     later = START + timedelta(days=90)
     for name in LISTS:
         one = list_id_of(name, "abc123")
-        events = [event("opened", list_id=one), event("approved", list_id=one)]
+        events = [event("opened", list_id=one), event("opened", "B. Lee", list_id=one), event("approved", list_id=one)]
         needs_none = name in ("warrant_queue", "referral", "safeguarding")
         assert statuses(events)[one].state_at(later, START) == ("active" if needs_none else "draft")
         assert statuses([registered(name), *events])[one].state_at(later, START) == "active" or needs_none
 
 
 def test_a_list_ends_with_the_stop_date_of_its_registration_whatever_its_own_term() -> None:
-    one = statuses([registered(days=10), event("opened"), event("approved")])[LIST_ID]
+    one = statuses([registered(days=10), event("opened"), event("opened", "B. Lee"), event("approved")])[LIST_ID]
     later = START + timedelta(days=90)
     assert one.state_at(later, START + timedelta(days=10, seconds=-1)) == "active"
     assert one.state_at(later, START + timedelta(days=10)) == "expired"
 
 
 def test_an_early_evaluation_ends_the_lists_approved_under_it() -> None:
-    events = [registered(days=60), event("opened"), event("approved"), evaluated(days=3)]
+    events = [registered(days=60), event("opened"), event("opened", "B. Lee"), event("approved"), evaluated(days=3)]
     one = statuses(events)[LIST_ID]
     assert one.state_at(START + timedelta(days=90), START + timedelta(days=3)) == "expired"
     again = statuses([*events, registered(hours=24 * 4, days=60)])[LIST_ID]
@@ -277,14 +292,15 @@ EFFECT_EVENTS = st.builds(
 )
 APPROVALS = st.builds(
     lambda name, days: [
-        event(kind, list_id=list_id_of(name, f"run{days}"), hours=24 * days) for kind in ("opened", "approved")
+        event(kind, actor, list_id=list_id_of(name, f"run{days}"), hours=24 * days)
+        for kind, actor in (("opened", "B. Lee"), ("opened", "A. Reyes"), ("approved", "A. Reyes"))
     ],
     st.sampled_from(LISTS),
     st.integers(0, 60),
 )
 
 
-APPROVED = [event("opened", hours=24), event("approved", hours=24)]
+APPROVED = [event("opened", hours=24), event("opened", "B. Lee", hours=24), event("approved", hours=24)]
 
 
 @settings(deadline=None)

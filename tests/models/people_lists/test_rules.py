@@ -151,7 +151,7 @@ def test_a_view_and_an_invitation_lead_to_a_list_of_that_name() -> None:
 
 def test_a_gate_is_one_entry_of_the_rule_book(monkeypatch: pytest.MonkeyPatch) -> None:
     asks, words = "Is the person abroad?", "The person is abroad."
-    abroad = rules.Rule("abroad", lambda f: f["is_abroad"], "abroad", asks, words, protects="abroad")
+    abroad = rules.Rule("abroad", lambda f: f["is_abroad"], "abroad", asks, words, briefly="abroad")
     monkeypatch.setattr(rules, "GATES", (*rules.GATES, abroad))
     facts = pd.DataFrame([BLANK | {"is_abroad": True}], index=["a"])
     decisions = rules.decide(facts, target_probability=0.8, warn_probability=0.5, leave_margin=0.1)
@@ -161,20 +161,3 @@ def test_a_gate_is_one_entry_of_the_rule_book(monkeypatch: pytest.MonkeyPatch) -
         decisions, pd.DataFrame({"person_id": [], "route": []}), decisions[:0], pd.DataFrame({"person_id": []})
     )
     assert counts.set_index("outcome")["people"][["known", "abroad", "out"]].tolist() == [1, 1, 0]
-    status = facts[["is_deceased", "is_under_18", "is_age_unknown", "is_abroad"]]
-    assert rules.protection(status).tolist() == ["abroad"]
-
-
-@pytest.mark.parametrize(
-    ("status", "why"),
-    [
-        ({}, ""),
-        ({"is_deceased": True, "is_under_18": True}, "dead"),
-        ({"is_under_18": True, "is_age_unknown": True}, "under 18"),
-        ({"is_age_unknown": True}, "of unknown age"),
-    ],
-)
-def test_protection_says_why(status: dict[str, bool], why: str) -> None:
-    nothing = {"is_deceased": False, "is_under_18": False, "is_age_unknown": False}
-    frame = pd.DataFrame([nothing | status], index=["p_a"])
-    assert rules.protection(frame).to_dict() == {"p_a": why}

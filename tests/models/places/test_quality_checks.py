@@ -148,7 +148,7 @@ def test_assumed_staffing_that_decides_a_place_is_said_by_name() -> None:
     check = check_ranking(table, 2).set_index("check_name").loc["staffing_decides"]
     assert check["outcome"] == "warning"
     assert check["value"] == 2
-    assert "put area Quarry on and keep area Old Town off the target list" in check["detail"]
+    assert "put Quarry on and keep Old Town off the target list" in check["detail"]
     assert set(check_ranking(table.assign(is_staffing_assumed=False), 2)["outcome"]) == {"passed"}
     same = ranking(("Castle", 1, True, 2), ("Quarry", 2, True, 1), ("Old Town", 3, False, 3))
     assert set(check_ranking(same, 2)["outcome"]) == {"passed"}

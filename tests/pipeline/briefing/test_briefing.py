@@ -1,11 +1,15 @@
 """What the report says first: what was left out, which questions have an answer; tables that the page must be given."""
 
+import base64
+import gzip
 import json
+from zoneinfo import ZoneInfo
 
 import pandas as pd
+import pytest
 
 from flows.outputs.render import TABLES
-from pipeline.briefing.embedded import answered, question_json
+from pipeline.briefing.embedded import answered, packed_tables, question_json
 from pipeline.briefing.today import left_out
 from pipeline.pages.report import LATER
 from pipeline.wording.catalogue import Catalogue, read_catalogue
@@ -44,11 +48,38 @@ def test_only_what_is_ranked_in_the_main_set_is_an_answer() -> None:
 
 def test_a_warning_names_squares_by_their_place() -> None:
     of = tables()
-    said = {"measure": "passed_over", "unit": "cells", "detail": f"cells passed over: {SQUARE} (rank 1)"}
+    said = {"measure": "passed_over", "unit": "cells", "detail": f"squares passed over: {SQUARE} (rank 1)"}
     of["data_quality"] = pd.concat([of["data_quality"], rows("data_quality", 1, value=1.0, is_warning=True, **said)])
     of["cell_forecast"] = of["cell_forecast"].assign(
         cell_id=[SQUARE, *of["cell_forecast"]["cell_id"][1:]], place="Mill"
     )
     warnings = page(of).split('id="warnings"')[1].split("</section>")[0]
-    assert "1 cells passed over: Mill (rank 1)" in warnings
+    assert "Squares passed over: Mill (rank 1)" in warnings
     assert SQUARE not in warnings
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("-inf"), float("nan"), None, pd.NA, pd.NaT])
+@pytest.mark.parametrize("kind", ["float", "object"])
+def test_what_is_no_number_is_null_in_the_embedded_tables(bad: object, kind: str) -> None:
+    column = pd.Series([1.5, bad], dtype="object").astype(kind, errors="ignore")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    packed = packed_tables({"area_ranking": pd.DataFrame({"harm": column})}, ZoneInfo("UTC"))
+    told = json.loads(gzip.decompress(base64.b64decode(packed)), parse_constant=refuse)
+    assert told["area_ranking"]["values"] == [[1.5, None]]
+    asked = rows("offence_ranking", 2, expected_hi=column)
+    assert json.loads(question_json(asked), parse_constant=refuse)["values"][-1] == [1.5, None]
+
+
+def test_a_warning_names_areas_by_their_names() -> None:
+    of = tables()
+    ids = ["4@2024", "24@2024"]
+    of["area_ranking"] = of["area_ranking"].assign(area_id=ids, area_name=["4", "Old Town"])
+    said = {"measure": "areas_redrawn", "detail": "outlines crossed: 24@2024 (5 m²), 4@2024 (1 m²), 124@2024"}
+    of["data_quality"] = pd.concat([of["data_quality"], rows("data_quality", 1, value=3.0, is_warning=True, **said)])
+    for name in ("cell_forecast", "officer_allocation", "market", "area_notice", "address_pile", "place_change"):
+        of[name] = of[name].iloc[:0]
+    warnings = page(of).split('id="warnings"')[1].split("</section>")[0]
+    assert "3 outlines crossed: Old Town (5 m²), Area 4 (1 m²), 124@2024" in warnings

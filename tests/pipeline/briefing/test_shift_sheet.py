@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipeline.briefing import shift_sheet_pdf as drawing
-from pipeline.briefing.shift_sheet import At, ShiftSheet, Stop, intro_of, notes_of, rows_of, title_of
+from pipeline.briefing.shift_sheet import At, ShiftSheet, Stop, Street, intro_of, notes_of, rows_of, title_of
 from pipeline.briefing.shift_sheet_pdf import shift_sheet_pdf
 from pipeline.errors import PublicationError
 from pipeline.wording.catalogue import Catalogue, read_catalogue
@@ -23,7 +23,7 @@ def stop(cell: int, minute: int, **known: object) -> Stop:
     begins = (START.astimezone(UTC) + timedelta(minutes=minute)).astimezone(ZONE)
     return replace(
         Stop(f"EPSG:32618:150:{cell}:9", f"{cell}00 Main St", 40.0 + cell, -75.1, At(cell * 150.0, 0.0), begins,
-             begins + timedelta(minutes=12), 0, True, False, cell, 16_929, 267.4, 7, 1_500), **known)  # type: ignore[arg-type]  # fmt: skip
+             begins + timedelta(minutes=12), 0, True, False, False, cell, 16_929, 267.4, 7, 1_500), **known)  # type: ignore[arg-type]  # fmt: skip
 
 
 SHEET = ShiftSheet(
@@ -82,12 +82,26 @@ def test_it_is_one_page_with_links_and_the_same_bytes() -> None:
     assert made.count(b"https://maps.example/?q=41.000000,-75.100000") == 2  # both visits
 
 
+def test_streets_are_drawn_and_the_longest_named_away_from_the_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    streets = (
+        Street("Long Road", ((At(0, 400), At(900, 400)),)),
+        Street("Main St", ((At(0, 0), At(900, 0)),)),  # its middle is at a place
+        Street("North Way", ((At(600, 500), At(600, 900)), (At(600, 300), At(600, 350)))),
+    )
+    with_streets = replace(SHEET, streets=streets)
+    texts = drawn(with_streets, ENGLISH, monkeypatch).split("\n")
+    assert [text for text in texts if text in {"Long Road", "Main St", "North Way"}] == ["Long Road", "North Way"]
+    assert pdf(with_streets) == pdf(with_streets) != pdf(SHEET)
+    many = tuple(Street(f"Street {n}", ((At(0, 9.0 * n), At(900, 9.0 * n)),)) for n in range(100))
+    assert 1 < drawn(replace(SHEET, streets=many), ENGLISH, monkeypatch).count("Street ") <= drawing.STREET_NAMES
+
+
 def test_spanish_says_all_of_it_in_spanish(monkeypatch: pytest.MonkeyPatch) -> None:
     english = set(drawn(SHEET, ENGLISH, monkeypatch).split("\n"))
     spanish = set(drawn(SHEET, SPANISH, monkeypatch).split("\n"))
     same = {text for text in english & spanish if not text.startswith(("41", "42", "43")) and "Main St" not in text}
     assert same == {"", "N", "200 m", "23:10–23:22"}
-    assert title_of(SHEET, SPANISH) == "Hoja de turno: Zona 24, turno night"
+    assert title_of(SHEET, SPANISH) == "Hoja de turno: Zona 24, turno noche"
 
 
 def test_few_places_and_none_are_explained() -> None:
@@ -100,6 +114,8 @@ def test_few_places_and_none_are_explained() -> None:
 
 
 def test_the_place_of_an_operation_says_so() -> None:
+    row = rows_of(replace(SHEET, stops=(stop(1, 10, is_by_lot=True),)), ENGLISH)[0]
+    assert row.why.startswith("Drawn by lot: ")
     row = rows_of(replace(SHEET, stops=(stop(1, 10, is_operation=True),)), ENGLISH)[0]
     assert row.why.startswith("An announced operation runs here. Rank 1 of")
 

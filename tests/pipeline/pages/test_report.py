@@ -203,7 +203,7 @@ def test_rows_that_went_missing_are_said(rows_in: float) -> None:
 
 def test_assumptions_and_doubts_come_first() -> None:
     assert warnings_of(RUN, tables()) == [
-        "Markets are provisional: graded from single cells, before the full detector.",
+        "Markets are provisional: each was judged from a single square, before all rules were applied.",
         "2 reports left out: they have no location",
     ]
     assert warnings_of({**RUN, "is_staffing_assumed": True}, tables())[0].startswith("Officer hours are assumed")
@@ -249,7 +249,7 @@ def test_a_page_without_anything_but_areas_still_reads() -> None:
     assert Outline(html).open == []
     for said in (
         "None of 2 areas",
-        "No cell was forecast",
+        "No square was forecast",
         "No market was found",
         "No notice was drafted",
         "first kept run",
@@ -265,8 +265,8 @@ def test_further_sets_stand_under_the_areas_each_with_its_own_k() -> None:
     beats = section[section.index("Set beat") : section.index("Set ward")]
     assert re.findall(r'<th scope="row">Old Town (\d+)</th>', beats) == [str(i) for i in range(24, 4, -1)]  # by rank
     assert "likely 1 to 25 of 25" in beats
-    assert "show areas --set beat" in beats
-    assert "show areas --set ward" not in section
+    assert "The others are in the downloads." in beats
+    assert "in the downloads" not in section[section.index("Set ward") :]
 
 
 def test_missing_figures_are_dashes() -> None:
@@ -454,7 +454,8 @@ def test_what_the_checks_say_stands_on_top_and_every_check_in_the_table() -> Non
     assert warnings_of(RUN, of)[:2] == said["detail"]
     html = page(of)
     assert html.count("No axis &lt;has&gt; data.") == 2 and "<has>" not in html
-    assert html.count("All outside. <em>Load it.</em>") == 1
+    assert html.count("<td>All outside.</td>") == 1
+    assert "Load it." not in html  # what an analyst can do stands in the terminal
 
 
 def test_an_unusable_run_says_so_at_the_head_of_the_page() -> None:

@@ -21,6 +21,7 @@ from pipeline.events.columns import DEAD_LETTER, IDENTITY, SCHEMAS
 from pipeline.messages.outbox import make_message
 from pipeline.privacy.keys import Key, derive_key
 from pipeline.store.human_events import HumanEvent
+from pipeline.store.snapshot import open_snapshot, snapshot_of
 from pipeline.store.store import DuckDBStore as Store
 from pipeline.store.store import open_store
 from tests.disk import no_file_beyond
@@ -518,23 +519,43 @@ WARRANT = {
 }
 
 
-def test_what_is_known_now_is_asked_of_everybody_at_a_moment_and_leaves_nothing_behind(store: Store) -> None:
-    """Whom no event described is there all the same, who was erased is not; what comes later is not known yet."""
+def test_an_excerpt_about_people_is_the_snapshot_of_the_whole_store_as_far_as_it_is_about_them(
+    store: Store, path: Path
+) -> None:
+    """Of two moments, with a version that leaves somebody out, a warrant that ends, and somebody who is erased."""
     who = {"event_source": "force", "event_time": None, "source_partition": 0, "source_offset": 0, "person_id": "p_1"}
     born = {**who, "event_id": "b1", "version": 1, "birth_date": datetime(1990, 5, 5, tzinfo=UTC).date()}
     owed = [
         {**WARRANT, "event_id": f"w{i}", "warrant_id": f"W{i}", "version": 1, "status": "outstanding"} for i in (1, 2)
     ]
     names = (("p_1", "one"), ("p_2", "two"), ("p_3", "three"))
-    commit(store, batch({"event_id": "e1"}, people=names, person=[born], warrant=owed))
+    roles = [{"person_id": person, "role": "charged"} for person in ("p_1", "p_2", "p_3")]
+    commit(store, batch({"event_id": "e1", "involvements": roles}, people=names, person=[born], warrant=owed))
     later = NOON + timedelta(hours=1)
     died = {**who, "event_id": "b2", "version": 2, "birth_year": 1990, "deceased_at": NOON}
     recalled = {**owed[0], "event_id": "w3", "version": 2, "status": "recalled"}
-    commit(store, batch(person=[died], warrant=[recalled]), at=later)
+    left_out = {"event_id": "e2", "version": 2, "involvements": roles[1:]}
+    commit(store, batch(left_out, person=[died], warrant=[recalled]), at=later)
     store.erase_person(HumanEvent("erased", "M. Ito", "person", "p_3", later, {"reason": "court order seven"}))
-    for at, is_dead, live in ((NOON, False, {"W1", "W2"}), (later, True, {"W2"})):
-        known = store.people_now(at).set_index("person_id")
-        assert known.index.tolist() == ["p_1", "p_2"]
-        assert known["deceased_at"].notna().tolist() == [is_dead, False]
-        assert known.loc["p_2"].isna().all()
-        assert store.live_warrants(at) == live
+    versions = store.versions_about(["p_1", "p_3"])
+    store.close()
+    about = "person_id IN ('p_1', 'p_3')"
+    for at in (NOON, later, later + timedelta(days=1)):
+        with (
+            snapshot_of(versions, as_of=at, known_at=at) as part,
+            open_snapshot(path, KEY, as_of=at, known_at=at, wait_s=0) as whole,
+        ):
+            for table in ("person", "custody", "warrant", "involvement"):
+                rows = [
+                    each.connection.execute(f"SELECT * FROM {table}_snapshot WHERE {about} ORDER BY ALL").fetchall()
+                    for each in (part, whole)
+                ]
+                assert rows[0] == rows[1], (at, table)
+            assert "p_3" not in str(part.connection.execute("FROM involvement_snapshot").fetchall())
+    assert store_about_nobody(path)
+
+
+def store_about_nobody(path: Path) -> bool:
+    """Return whether an excerpt about nobody holds no version."""
+    with open_store(path, KEY, wait_s=0) as store:
+        return not any(len(table) for table in store.versions_about([]).values())

@@ -1,0 +1,189 @@
+"""Who may call a verb: the one place where each call is let in or refused.
+
+On a home for rehearsals names are typed. On every other home the user who is logged in acts, as far as the role goes.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.errors import AccessError, HarmspotError, StoreError
+
+if TYPE_CHECKING:
+    from flows.home.home import Home
+    from pipeline.users.session import Session
+
+NAMES = ("by", "actor", "reader")  # options that name who acts or reads
+ACTORS = ("by", "actor")
+SAYS = ("purpose", "reason", "outcome", "comparison", "found", "breach")  # options that must say something
+OF_SESSIONS = ("login", "logout")
+
+
+def admit(home: "Home", options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the verb that is called, completed with who acts; `home.session` is then the user's.
+
+    Raises
+    ------
+    AccessError
+        Nobody is logged in who may call it, a name is typed that may not be, or a text says nothing.
+    """
+    from models.users.roles import ANYONE, MAY
+
+    context = click.get_current_context()
+    verbs = asked(context, options)
+    needs_user = any(MAY[verb] is not ANYONE for verb in verbs)
+    _refuse_empty_words(options)
+    if home.is_rehearsal:
+        return _rehearsed(context, home, options, needs_user=needs_user)
+    _refuse_typed(home, options)
+    if needs_user or verbs[0] in OF_SESSIONS:
+        _refuse_clock(home)
+    if not needs_user:
+        return options
+    home.session = _let_in(home, verbs, options)
+    own = {name: home.session.user_id for name in NAMES if name in options}
+    return options | own | _purpose(verbs, options, home.session)
+
+
+@contextmanager
+def marking_reads(home: "Home") -> Iterator[None]:
+    """Log that a rule refused what a user does in the block, and mark in the store what it adds to the access log."""
+    log = home.path / "access.log"
+    before = _size_of(log)
+    try:
+        yield
+    except HarmspotError as error:
+        if home.session is not None and not isinstance(error, AccessError):  # those are logged
+            _log_refusal(home, home.session.user_id, error)
+        raise
+    finally:
+        if _size_of(log) != before and home.store.exists():
+            from flows.home.store_access import mark_reads
+
+            try:
+                mark_reads(home)
+            except StoreError as error:
+                home.progress(f"the access log is not marked in the store yet, the next read marks it: {error}")
+
+
+def asked(context: click.Context, options: Mapping[str, Any]) -> list[str]:
+    """Return the rows of the table of roles that a call asks for: its verb, and its parts that have a row."""
+    from models.users.roles import MAY
+
+    verb = verb_of(context)
+    parts = []
+    for param in context.command.params:
+        value = options.get(param.name or "")
+        if isinstance(param, click.Argument) and isinstance(value, str):
+            parts.append(f"{verb} {value}")
+        elif value is True:
+            parts += [f"{verb} {flag}" for flag in param.opts]
+    return [verb, *(part for part in parts if part in MAY)]
+
+
+def verb_of(context: click.Context) -> str:
+    """Return the words of a verb, such as `lists open`."""
+    words: list[str] = []
+    while context.parent is not None:
+        words.insert(0, str(context.info_name))
+        context = context.parent
+    return " ".join(words)
+
+
+def _rehearsed(context: click.Context, home: "Home", options: dict[str, Any], *, needs_user: bool) -> dict[str, Any]:
+    """Return the options as typed, their names checked; say that it is a rehearsal where people are concerned."""
+    from models.governance.actors import is_machine
+    from models.users.look_alikes import name_problem
+
+    for name in ACTORS:
+        if name in options and options[name] is None:
+            raise click.UsageError(f"Missing option '--{name}'.", context)
+    for name in NAMES:
+        typed = options.get(name)
+        if typed and (problem := name_problem(typed)):
+            raise AccessError(f"--{name} {problem}")
+        if typed and is_machine(typed):
+            raise AccessError(f"--{name} {typed!r} looks like harmspot itself; name a person")
+    if needs_user and not options.get("as_json"):
+        click.secho(REHEARSAL.format(home=home.path), fg="yellow", err=True)
+    return options
+
+
+REHEARSAL = "REHEARSAL: home {home} has invented people, and names are typed; nothing in it may be used"
+
+
+def _log_refusal(home: "Home", user_id: str, error: Exception) -> None:
+    """Log which verb was refused by which kind of rule; the message itself may tell too much."""
+    detail = {"verb": verb_of(click.get_current_context()), "why": type(error).__name__}
+    with home.protecting(), suppress(HarmspotError):
+        home.log_access("refused", detail, reader=user_id, purpose="a rule refused it")
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _refuse_empty_words(options: Mapping[str, Any]) -> None:
+    from models.governance.actors import is_thin
+
+    for name in SAYS:
+        if options.get(name) and is_thin(options[name]):
+            raise AccessError(f"--{name} {options[name]!r} says too little: give at least two different words")
+
+
+def _refuse_typed(home: "Home", options: Mapping[str, Any]) -> None:
+    for name in NAMES:
+        if options.get(name):
+            raise AccessError(
+                f"--{name} is for rehearsals (init --rehearsal); in home {home.path} it is who is logged in: "
+                f"harmspot --home {home.path} login NAME"
+            )
+
+
+def _refuse_clock(home: "Home") -> None:
+    if home.clock is not None:
+        raise AccessError(
+            f"--clock (HARMSPOT_CLOCK) is for places and rehearsals; in home {home.path} people are read and decided "
+            "on by the clock of the system: leave it out"
+        )
+
+
+def _let_in(home: "Home", verbs: list[str], options: Mapping[str, Any]) -> "Session":
+    """Return the session of the user who calls; AccessError, logged, if there is none who may."""
+    from flows.users.accounts import HOLDER
+    from flows.users.login import UNKNOWN, refused, session_of
+    from flows.users.session_file import read_token
+    from models.users.roles import MAY, may
+
+    has_users = home.has_users
+    if options.get("with_key") or (verbs[0] == "users add" and not has_users):
+        return HOLDER
+    if not has_users:
+        raise AccessError(
+            f"home {home.path} has no users, and people are read and decided on by users. The first administrator, "
+            f"with the home's key: harmspot --home {home.path} users add NAME --role administrator. (In "
+            "rehearsals, init --rehearsal, names are typed instead: --by or --reader, with --purpose.)"
+        )
+    token = read_token(home)
+    if token is None:
+        why = f"nobody is logged in; harmspot --home {home.path} login NAME"
+        raise refused(home, UNKNOWN, why)
+    session = session_of(home, token)
+    if not may(session.role, verbs):
+        roles = [role for role in MAY[verbs[-1]] if role and may(role, verbs)]
+        why = f"{session.user_id} is {session.role}; `{verbs[-1]}` is for {', '.join(roles)}"
+        home.session = session
+        raise refused(home, session.user_id, why)
+    return session
+
+
+def _purpose(verbs: list[str], options: Mapping[str, Any], session: "Session") -> dict[str, Any]:
+    """Return the purpose of the session, where none is typed and the verb needs none of its own."""
+    from models.users.roles import OWN_PURPOSE
+
+    if "purpose" not in options or options["purpose"] or OWN_PURPOSE & set(verbs):
+        return {}
+    return {"purpose": session.purpose}

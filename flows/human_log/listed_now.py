@@ -1,0 +1,154 @@
+"""The question before anything is done with a list of people: would a run now still put this entry on this list.
+
+A run reads the store once. What comes in later may protect a person, end a warrant or take the evidence away, and it
+counts at once: wherever a list or letter is approved, served, exported, checked, read, explained or printed, `why_off`
+is asked. It applies the rules of a run (`models.people_lists.still_listed`) to what the store knows of the listed
+people now; no other module says what takes somebody off. Erased people are left out wherever people are read
+(`Ledger.erased_people`).
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from flows.home.home import Home
+from flows.run.assembly import (
+    local_zone_clock,
+    market_reports,
+    people_frames,
+    place_incidents,
+    place_nothing,
+    read_map,
+    read_run_codebook,
+)
+from flows.run.prioritise import find_street_markets, flagrant_cells
+from models.governance.notice_lifecycle import Notice
+from models.people_lists import still_listed
+from models.people_lists.assess import NO_PREVIOUS, PreviousPeople
+from models.people_lists.still_listed import Decided, decide_again
+from pipeline.publication.publish import latest_usable, read_for_rules, runs
+from pipeline.store.interface import Store
+from pipeline.store.snapshot import snapshot_of
+
+BY_CHANCE = ("person_tier", "dealer_ranking", "call_in")  # a run lists people on these by their chance, for a term
+LETTERS = "person_tier"  # the list whose people get letters
+SELLERS = "dealer_ranking"  # who sells in flagrant markets is not on it
+
+
+def why_off(
+    home: Home, store: Store, list_name: str, entries: pd.DataFrame, run_id: str, *, at: datetime | None = None
+) -> pd.Series:
+    """Return, on the index of entries of a list, why a run now would not put them on it; empty where it would.
+
+    Parameters
+    ----------
+    home : Home
+        Home of the list.
+    store : Store
+        Its open store.
+    list_name : str
+        Name of the list.
+    entries : DataFrame
+        Rows of the list: person_id, with tier, or warrant_id and route, as the list has them.
+    run_id : str
+        The kept run that published the list: its chances and terms hold.
+    at : datetime, optional
+        Ask of what was known at this moment; None asks of what is known now, on a list that has expired as of its end.
+    """
+    if entries.empty:
+        return pd.Series(dtype="str", index=entries.index)
+    now = decided(home, store, list_name, entries["person_id"].unique(), run_id, at=at, is_chance_sure=True)
+    return still_listed.why_off(list_name, entries, now)
+
+
+def addressees_off(
+    home: Home, store: Store, notices: Iterable[Notice], *, at: datetime | None = None
+) -> dict[str, str]:
+    """Return by notice_id why notices to people must not reach them; notices that may are left out.
+
+    A letter goes to whom a run now would keep on the list of people, by gates, routes, holds and the term. That the
+    person is on the list of the latest run is for each run to see to: it withdraws the letters to others.
+    """
+    kept = runs(home.path)["run_id"].tolist()
+    letters = pd.DataFrame(
+        [
+            (
+                notice.notice_id,
+                notice.subject,
+                "warn",
+                notice.run_id if notice.run_id in kept else latest_usable(home.path),
+            )
+            for notice in notices
+            if notice.kind.is_to_person
+        ],
+        columns=["notice_id", "person_id", "tier", "run_id"],
+    ).set_index("notice_id")
+    asked = [why_off(home, store, LETTERS, rows, str(run_id), at=at) for run_id, rows in letters.groupby("run_id")]
+    return {str(notice_id): why for each in asked for notice_id, why in each.items() if why}
+
+
+def decided(
+    home: Home,
+    store: Store,
+    list_name: str,
+    people: Collection[str],
+    run_id: str,
+    *,
+    at: datetime | None = None,
+    is_chance_sure: bool = False,
+) -> Decided:
+    """Return what the rules of a run say now of some people; parameters as of `why_off`.
+
+    With `is_chance_sure` whoever the run did not list has every chance, and is off for other reasons alone.
+    """
+    settings, run = home.settings, runs(home.path).set_index("run_id").loc[run_id]
+    known_at = at or store.latest_known_at(home.now())
+    as_of = at or _within(run, known_at, timedelta(days=settings.publication.people_valid_days))
+    codebook, is_of_sellers = read_run_codebook(settings, as_of), list_name == SELLERS
+    markets_since = as_of - timedelta(days=7 * settings.markets.window_weeks + 1) if is_of_sellers else None
+    since = as_of - timedelta(days=settings.people.window_days + 1)
+    before, chances = _published(home, list_name, run_id, people)
+    with snapshot_of(store.versions_about(people, markets_since), as_of=as_of, known_at=known_at, since=since) as known:
+        if is_of_sellers:
+            geography = read_map(settings)
+            place_incidents(known.connection, geography, codebook, as_of, settings)
+            ground = flagrant_cells(
+                find_street_markets(market_reports(known.connection, settings), geography, settings)
+            )
+        else:
+            ground = place_nothing(known.connection)
+        frames = people_frames(known.connection, ground, as_of, settings)
+    asked = frames.events["person_id"].isin(people)  # not those on record with them
+    return decide_again(
+        frames.events[asked],
+        frames.persons,
+        frames.custody,
+        frames.warrants,
+        codebook,
+        chances.reindex(pd.Index(people), fill_value=1.0) if is_chance_sure else chances,
+        before,
+        as_of=local_zone_clock(as_of, settings),
+        config=settings.people,
+    )
+
+
+def _within(run: Any, now: datetime, term: timedelta) -> datetime:
+    """Return the clock of the question: now, but no earlier than the run and no later than its lists are valid."""
+    as_of: datetime = run["as_of"].to_pydatetime()
+    return min(max(now, as_of), as_of + term)
+
+
+def _published(
+    home: Home, list_name: str, run_id: str, people: Collection[str]
+) -> tuple[PreviousPeople, "pd.Series[float]"]:
+    """Return the tables of the run about the people, and their chances, as far as the list is made by them."""
+    if list_name not in BY_CHANCE:
+        return NO_PREVIOUS, pd.Series(dtype=float)
+
+    tables = read_for_rules(home.path, home.key, ["person_tier", "tier_term", "seller_term", SELLERS], run_id)
+    *own, sellers = (rows[rows["person_id"].isin(people)] for rows in tables.values())
+    before, listed = PreviousPeople(*own), [own[0], sellers]
+    chances = pd.concat([rows[["person_id", "p_top_k"]] for rows in listed]).drop_duplicates("person_id")
+    return before, chances.set_index("person_id")["p_top_k"]

@@ -1,0 +1,96 @@
+"""Login with a password, and the session of whoever has a token. What is refused is logged.
+
+Times are of the system clock, whatever clock the home was given: a session must not outlive its hours.
+"""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from flows.home.home import Home
+from models.governance.actors import name_of
+from pipeline.errors import AccessError
+from pipeline.users.credentials import is_password, new_token, token_hash
+from pipeline.users.session import PASSWORD, TOKEN, Session
+from pipeline.users.users import Token, User
+
+SESSION = timedelta(hours=12)
+FREE_GUESSES = 5  # wrong passwords until the user is locked
+SHORTEST_LOCK, LONGEST_LOCK = timedelta(minutes=1), timedelta(hours=1)  # doubled with each wrong password
+GUESS_S = 0.5  # wait of whoever gives a wrong token
+UNKNOWN = "unknown user"
+LOG_IN = "log in with: harmspot login NAME"
+
+
+def log_in(home: Home, name: str, password: str, purpose: str, now: datetime | None = None) -> str:
+    """Begin a session and return its token; logged.
+
+    Raises
+    ------
+    AccessError
+        Name or password is wrong, or the user is disabled or locked. It does not tell which of the first two.
+    PurposeError
+        The purpose says too little.
+    """
+    now = now or datetime.now(UTC)
+    user = home.users.by_look(name_of(name))
+    if user and user.locked_until and now < user.locked_until:
+        raise refused(home, user.user_id, f"{user.user_id} is locked until {home.local_text(user.locked_until)}")
+    is_right = is_password(password, user.password_hash if user else None)
+    if user is None or not is_right:
+        if user:
+            home.users.put(_after_wrong(user, now))
+        raise refused(home, user.user_id if user else UNKNOWN, "the name or the password is wrong")
+    if user.disabled_at:
+        raise refused(home, user.user_id, f"{user.user_id} is disabled; ask an administrator")
+    home.session = Session(user.user_id, user.role, PASSWORD, purpose)
+    home.log_access("login", {"role": user.role}, reader=user.user_id, purpose=purpose)
+    home.users.put(replace(user, wrong_count=0, locked_until=None))
+    token = new_token()
+    home.users.put_token(Token(token_hash(token), user.user_id, "session", purpose, now, now + SESSION))
+    return token
+
+
+def log_out(home: Home, token: str, now: datetime | None = None) -> None:
+    """End the session of a token."""
+    home.users.revoke(token_hash(token), now or datetime.now(UTC))
+
+
+def session_of(home: Home, token: str, now: datetime | None = None) -> Session:
+    """Return the session of whoever has a token.
+
+    Raises
+    ------
+    AccessError
+        No such token was given out, or it has expired or was revoked, or its user is disabled; logged.
+    """
+    now = now or datetime.now(UTC)
+    held = home.users.token(token_hash(token))
+    if held is None:
+        time.sleep(GUESS_S)
+        raise refused(home, UNKNOWN, f"no such token; {LOG_IN}")
+    user = home.users.by_id(held.user_id)
+    if user is None or user.disabled_at:
+        raise refused(home, held.user_id, f"{held.user_id} is disabled; ask an administrator")
+    if held.revoked_at:
+        raise refused(home, held.user_id, f"the token of {held.user_id} was revoked; {LOG_IN}")
+    if now >= held.expires_at:
+        ended = home.local_text(held.expires_at)
+        raise refused(home, held.user_id, f"the token of {held.user_id} expired at {ended}; {LOG_IN}")
+    return Session(user.user_id, user.role, PASSWORD if held.kind == "session" else TOKEN, held.purpose)
+
+
+def refused(home: Home, user_id: str, why: str) -> AccessError:
+    """Log that a user was refused, and return the error to raise."""
+    with home.protecting():  # a log that is ahead of the clock must not hide it
+        home.log_access("refused", {"why": why}, reader=user_id, purpose="to be let in")
+    return AccessError(why)
+
+
+def _after_wrong(user: User, now: datetime) -> User:
+    """Return the user after one more wrong password; from the fifth on locked, each time for twice as long."""
+    count = user.wrong_count + 1
+    if count < FREE_GUESSES:
+        return replace(user, wrong_count=count)
+    doubled = min(SHORTEST_LOCK * 2 ** min(count - FREE_GUESSES, 10), LONGEST_LOCK)
+    return replace(user, wrong_count=count, locked_until=now + doubled)

@@ -1,0 +1,116 @@
+"""The users of a home and their tokens, in an encrypted file of its own: a store that is held keeps nobody out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipeline.complete_file import completed
+from pipeline.database import Connection, attach, query, reused, transaction
+
+WAIT_S = 20.0  # for another process that writes to the file
+KEPT = timedelta(days=366)  # of an expired token: until then it is refused as expired, after that as unknown
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user: id, how it looks (its skeleton), role, and when disabled; one without a password has tokens alone.
+
+    `wrong_count` counts the wrong passwords since the last right one.
+    """
+
+    user_id: str
+    look: str
+    role: str
+    password_hash: str | None
+    made_at: datetime
+    disabled_at: datetime | None = None
+    wrong_count: int = 0
+    locked_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token by its hash: of a session, which has a purpose, or of an unattended service."""
+
+    token_hash: str
+    user_id: str
+    kind: str
+    purpose: str | None
+    made_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """The table at `path`, encrypted with the home's key; a missing file has no users."""
+
+    path: Path
+    encryption_key: str
+
+    def all(self) -> list[User]:
+        """Return all users by id, also those disabled."""
+        return [User(*row) for row in self._rows("all")]
+
+    def by_id(self, user_id: str) -> User | None:
+        """Return the user with an id."""
+        return next((user for user in self.all() if user.user_id == user_id), None)
+
+    def by_look(self, look: str) -> User | None:
+        """Return the user whose name looks like that."""
+        return next((user for user in self.all() if user.look == look), None)
+
+    def put(self, user: User) -> None:
+        """Add a user, or replace the one with its id."""
+        self._execute("put", asdict(user))
+
+    def token(self, token_hash: str) -> Token | None:
+        """Return the token with a hash."""
+        return next((token for token in self._tokens() if token.token_hash == token_hash), None)
+
+    def put_token(self, token: Token) -> None:
+        """Add a token; those that expired long ago are forgotten."""
+        self._execute("forget", {"before": token.made_at - KEPT})
+        self._execute("put_token", asdict(token))
+
+    def revoke(self, token_hash_or_user_id: str, at: datetime) -> None:
+        """Revoke a token, or all tokens of a user."""
+        self._execute("revoke", {"value": token_hash_or_user_id, "at": at})
+
+    def _tokens(self) -> list[Token]:
+        return [Token(*row) for row in self._rows("tokens")]
+
+    def _rows(self, name: str) -> list[tuple[Any, ...]]:
+        if not self.path.exists():
+            return []
+        with self._attached(read_only=True) as connection:
+            return connection.execute(query(f"users/users#{name}")).fetchall()
+
+    def _execute(self, name: str, values: dict[str, object]) -> None:
+        if not self.path.exists():
+            self._create()
+        with self._attached(read_only=False) as connection, transaction(connection):
+            connection.execute(query(f"users/users#{name}"), values)
+
+    def _create(self) -> None:
+        with completed(self.path) as fresh:
+            if self.path.exists():
+                return
+            with reused(is_encrypting=True) as connection:
+                attach(connection, fresh, self.encryption_key, alias="users")
+                connection.execute(query("users/users#user_table"))
+                connection.execute(query("users/users#token_table"))
+                connection.execute("DETACH users")
+            fresh.chmod(0o600)
+
+    @contextmanager
+    def _attached(self, *, read_only: bool) -> Iterator[Connection]:
+        with reused(is_encrypting=True) as connection:
+            attach(connection, self.path, self.encryption_key, alias="users", read_only=read_only, wait_s=WAIT_S)
+            try:
+                yield connection
+            finally:
+                connection.execute("DETACH users")

@@ -1,0 +1,230 @@
+"""Login, tokens and accounts: what is wrong, expired, revoked, guessed, lost or disabled is refused and logged."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flows.home.home import Home
+from flows.users import accounts, login
+from flows.users.accounts import HOLDER, add_user, disable, give_token, reset_password, revoke_tokens, set_role
+from flows.users.login import FREE_GUESSES, LONGEST_LOCK, SESSION, log_in, log_out, session_of
+from models.users.roles import ROLES
+from pipeline.errors import AccessError, PurposeError
+from pipeline.users.session import PASSWORD as BY_PASSWORD
+from pipeline.users.session import TOKEN, Session
+from tests.users import PASSWORD, name_in
+
+NOW = datetime.now(UTC)
+WHY = "morning tasking"
+
+
+@pytest.fixture(autouse=True)
+def no_wait(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Guesses wait, but not in tests; the waits."""
+    waits: list[float] = []
+    monkeypatch.setattr(login.time, "sleep", waits.append)
+    return waits
+
+
+def last(home: Home) -> dict[str, object]:
+    return list(home.access_log.entries())[-1]
+
+
+def is_refused(home: Home, said: str, do: Callable[[], object]) -> dict[str, object]:
+    """Whoever does it is refused, and that is logged; the entry."""
+    before = sum(1 for _ in home.access_log.entries())
+    with pytest.raises(AccessError, match=said):
+        do()
+    entry = last(home)
+    assert sum(1 for _ in home.access_log.entries()) == before + 1
+    assert entry["action"] == "refused"
+    return entry
+
+
+def test_whoever_logs_in_is_who_reads(real_home: Home) -> None:
+    token = log_in(real_home, "reader, a lee", PASSWORD, WHY)
+    assert last(real_home) | {"reader": name_in("reader"), "authenticated": BY_PASSWORD, "purpose": WHY} == last(
+        real_home
+    )
+    real_home.session = None
+    assert session_of(real_home, token) == Session(name_in("reader"), "reader", BY_PASSWORD, WHY)
+
+
+@pytest.mark.parametrize("name", ["nobody of that name", name_in("reader"), "Rеader, A. Lee?"])
+def test_a_wrong_password_and_an_unknown_name_are_told_alike(real_home: Home, name: str) -> None:
+    entry = is_refused(
+        real_home, "the name or the password is wrong", lambda: log_in(real_home, name, f"{PASSWORD}?", WHY)
+    )
+    assert "authenticated" not in entry
+
+
+@pytest.mark.parametrize("password", ["", " ", PASSWORD.upper(), f" {PASSWORD}", f"{PASSWORD}\n", PASSWORD[:-1]])
+def test_nearly_the_password_is_wrong(real_home: Home, password: str) -> None:
+    is_refused(real_home, "is wrong", lambda: log_in(real_home, name_in("planner"), password, WHY))
+
+
+def test_guessing_passwords_locks_for_longer_and_longer(real_home: Home) -> None:
+    name, now = name_in("reader"), NOW
+    for _ in range(FREE_GUESSES):
+        is_refused(real_home, "is wrong", lambda: log_in(real_home, name, "a wrong password", WHY, now))
+    is_refused(real_home, "is locked until", lambda: log_in(real_home, name, PASSWORD, WHY, now))
+    now += timedelta(minutes=1)
+    is_refused(real_home, "is wrong", lambda: log_in(real_home, name, "a wrong password", WHY, now))
+    is_refused(real_home, "is locked", lambda: log_in(real_home, name, PASSWORD, WHY, now + timedelta(minutes=1)))
+    log_in(real_home, name_in("planner"), PASSWORD, WHY, now)  # nobody else is locked out
+    assert log_in(real_home, name, PASSWORD, WHY, now + timedelta(minutes=2))
+    is_refused(real_home, "is wrong", lambda: log_in(real_home, name, "a wrong password", WHY, now))  # counted anew
+    assert log_in(real_home, name, PASSWORD, WHY, now)
+
+
+def test_a_lock_has_an_end(real_home: Home) -> None:
+    user = accounts.find_user(real_home, name_in("reader"))
+    real_home.users.put(replace(user, wrong_count=10_000))
+    is_refused(real_home, "is wrong", lambda: log_in(real_home, user.user_id, "a wrong password", WHY, NOW))
+    assert log_in(real_home, user.user_id, PASSWORD, WHY, NOW + LONGEST_LOCK)
+
+
+@pytest.mark.parametrize("purpose", ["", "-", "a b", "tasking", "\u2800 \u2800"])
+def test_a_session_has_a_purpose(real_home: Home, purpose: str) -> None:
+    with pytest.raises(PurposeError):
+        log_in(real_home, name_in("reader"), PASSWORD, purpose)
+
+
+def test_a_guessed_token_waits_and_is_refused(real_home: Home, no_wait: list[float]) -> None:
+    for guess in ("", "hs_", "hs_" + "A" * 43, "' OR 1=1 --"):
+        is_refused(real_home, "no such token", lambda guess=guess: session_of(real_home, guess))
+    assert no_wait == [login.GUESS_S] * 4
+
+
+def test_the_table_holds_no_token_and_no_password(real_home: Home, token_of: Callable[[str], str]) -> None:
+    token = token_of("reader")
+    held = repr(real_home.users.all()) + repr(real_home.users.token(login.token_hash(token)))
+    assert token not in held and token[3:] not in held and PASSWORD not in held
+    assert "argon2id" in held
+    assert real_home.users.path.stat().st_mode & 0o77 == 0
+    for path in real_home.path.iterdir():
+        content = path.read_bytes() if path.is_file() else b""
+        assert token.encode() not in content and PASSWORD.encode() not in content
+        assert path.name != "users.duckdb" or name_in("reader").encode() not in content
+
+
+def test_an_expired_token_is_refused(real_home: Home) -> None:
+    token = log_in(real_home, name_in("reader"), PASSWORD, WHY, NOW)
+    assert session_of(real_home, token, NOW + SESSION - timedelta(seconds=1))
+    is_refused(real_home, "expired at", lambda: session_of(real_home, token, NOW + SESSION))
+    real_home.clock = NOW - timedelta(days=1)  # no clock makes it valid again
+    entry = is_refused(real_home, "expired at", lambda: session_of(real_home, token, NOW + SESSION))
+    assert entry["reader"] == name_in("reader")
+
+
+def test_a_revoked_token_is_refused_and_a_session_ends_with_logout(
+    real_home: Home, token_of: Callable[[str], str]
+) -> None:
+    token = log_in(real_home, name_in("reader"), PASSWORD, WHY)
+    log_out(real_home, token)
+    is_refused(real_home, "was revoked", lambda: session_of(real_home, token))
+    assert session_of(real_home, token_of("reader")).how == TOKEN  # another one of the user stays
+    revoke_tokens(real_home, name_in("reader"))
+    is_refused(real_home, "was revoked", lambda: session_of(real_home, token_of("reader")))
+
+
+def test_a_disabled_user_has_nothing_left(real_home: Home, token_of: Callable[[str], str]) -> None:
+    real_home.session = Session(name_in("administrator"), "administrator", BY_PASSWORD, WHY)
+    disable(real_home, name_in("supervisor"))
+    assert last(real_home) | {"action": "disable_user", "reader": name_in("administrator")} == last(real_home)
+    is_refused(real_home, "is disabled", lambda: session_of(real_home, token_of("supervisor")))
+    is_refused(real_home, "is disabled", lambda: log_in(real_home, name_in("supervisor"), PASSWORD, WHY))
+    with pytest.raises(AccessError, match="is disabled, for good"):
+        give_token(real_home, name_in("supervisor"), 1)
+    with pytest.raises(AccessError, match="looks like"):  # nor does anybody take the name
+        add_user(real_home, name_in("supervisor"), "reader", PASSWORD)
+
+
+def test_another_role_counts_at_once(real_home: Home, token_of: Callable[[str], str]) -> None:
+    set_role(real_home, name_in("supervisor"), "reader")
+    assert session_of(real_home, token_of("supervisor")).role == "reader"
+
+
+def test_a_lost_password_is_reset_by_another_administrator_or_with_the_key(
+    real_home: Home, token_of: Callable[[str], str]
+) -> None:
+    admin = name_in("administrator")
+    real_home.session = Session(admin, "administrator", BY_PASSWORD, WHY)
+    with pytest.raises(AccessError, match="another administrator resets your password"):
+        reset_password(real_home, admin, "another long one")
+    reset_password(real_home, name_in("reader"), "another long one")
+    assert last(real_home) | {"action": "reset_password", "authenticated": BY_PASSWORD} == last(real_home)
+    is_refused(real_home, "is wrong", lambda: log_in(real_home, name_in("reader"), PASSWORD, WHY))
+    is_refused(real_home, "was revoked", lambda: session_of(real_home, token_of("reader")))
+    assert log_in(real_home, name_in("reader"), "another long one", WHY)
+    real_home.session = HOLDER
+    reset_password(real_home, admin, "another long one")
+    assert last(real_home) | {"reader": HOLDER.user_id, "authenticated": "home key"} == last(real_home)
+    assert log_in(real_home, admin, "another long one", WHY)
+
+
+def test_a_reset_unlocks_and_does_not_enable(real_home: Home) -> None:
+    user = accounts.find_user(real_home, name_in("reader"))
+    real_home.users.put(replace(user, wrong_count=9, locked_until=NOW + timedelta(hours=1), disabled_at=NOW))
+    reset_password(real_home, user.user_id, "another long one")
+    is_refused(real_home, "is disabled", lambda: log_in(real_home, user.user_id, "another long one", WHY))
+
+
+@pytest.mark.parametrize("password", ["", "short", "eleven char", "aaaaaaaaaaaaaaaa", "abababababab"])
+def test_a_password_is_long_enough(real_home: Home, password: str) -> None:
+    with pytest.raises(AccessError, match="12 characters"):
+        add_user(real_home, "N. New", "reader", password)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Reader A Lee", "looks like"),
+        ("READER, A. LEE", "looks like"),
+        ("Reаder, A. Lee", "mixes letters"),
+        ("Reader, A. Iee", "looks like"),
+        ("Reɑder, A. Lee", "looks like"),
+        ("harmspot", "looks like harmspot"),
+        ("Harrnspot run", "looks like harmspot"),
+        ("h.a.r.m.s.p.o.t", "looks like harmspot"),
+        ("hаrmspot", "mixes letters"),
+        ("\u200b\u200b", "U\\+200B"),
+        ("\u2800", "U\\+2800"),
+        (".", "two letters"),
+        ("-", "two letters"),
+        ("", "two letters"),
+    ],
+)
+def test_no_user_looks_like_another_or_like_harmspot(real_home: Home, name: str, said: str) -> None:
+    with pytest.raises(AccessError, match=said):
+        add_user(real_home, name, "reader", PASSWORD)
+    assert len(real_home.users.all()) == len(ROLES)
+
+
+def test_the_last_administrator_stays(real_home: Home) -> None:
+    for change in (lambda: disable(real_home, name_in("administrator")),
+                   lambda: set_role(real_home, name_in("administrator"), "reader")):  # fmt: skip
+        with pytest.raises(AccessError, match="last administrator"):
+            change()
+    add_user(real_home, "B. Robot", "administrator", None)  # one without a password counts for nothing
+    with pytest.raises(AccessError, match="last administrator"):
+        disable(real_home, name_in("administrator"))
+    add_user(real_home, "B. Second", "administrator", PASSWORD)
+    disable(real_home, name_in("administrator"))
+
+
+def test_the_first_user_is_an_administrator(real_home: Home) -> None:
+    real_home.users.path.unlink()
+    for role, password in (("reader", PASSWORD), ("administrator", None)):
+        with pytest.raises(AccessError, match="first user"):
+            add_user(real_home, "A. First", role, password)
+    assert add_user(real_home, "A. First", "administrator", PASSWORD)
+    assert last(real_home)["authenticated"] == "home key"
+
+
+@pytest.mark.parametrize("days", [0, 367])
+def test_tokens_end(real_home: Home, days: int) -> None:
+    with pytest.raises(AccessError, match="1 to 366 days"):
+        give_token(real_home, name_in("reader"), days)
