@@ -193,7 +193,8 @@ def _called(frame: Frame, catalogue: Catalogue) -> Frame:
     """Return a table with the names of areas in the language of the page, such as "Distrito 24"."""
     if "area_name" not in frame:
         return frame
-    return frame.assign(area_name=frame["area_name"].map(lambda name: catalogue.sentence(area_label(name))))
+    names = frame["area_name"].map(lambda name: catalogue.sentence(area_label(name)), na_action="ignore")
+    return frame.assign(area_name=names)
 
 
 def _drawn_at(drawing: Drawing, today: Sequence[Mapping[str, Any]]) -> list[tuple[str, Shape]]:

@@ -83,3 +83,10 @@ def test_a_warning_names_areas_by_their_names() -> None:
         of[name] = of[name].iloc[:0]
     warnings = page(of).split('id="warnings"')[1].split("</section>")[0]
     assert "3 outlines crossed: Old Town (5 m²), Area 4 (1 m²), 124@2024" in warnings
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_a_table_whose_areas_have_no_names_in_runs_of_before_is_shown(missing: object) -> None:
+    of = tables()
+    of["officer_allocation"] = of["officer_allocation"].assign(area_name=pd.Series([missing] * 2, dtype=object))
+    assert "Old Town" in page(of)
