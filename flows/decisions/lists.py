@@ -35,8 +35,9 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
     with at_desk(home) as desk:
         wanted = find_list(home, desk.ledger, list_id)
         require_purpose(reader, purpose)
-        read = {"reader": reader, "purpose": purpose, "store": desk.store}
-        rows = read_list(home, desk.ledger, wanted.list_name, wanted.run_id, **read)
+        rows = read_list(
+            home, desk.ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose, store=desk.store
+        )
         desk.record(HumanEvent("opened", str(reader), "list", list_id, home.now(), {"purpose": str(purpose)}))
     return rows
 
@@ -59,8 +60,8 @@ def approve_list(home: Home, list_id: str, *, by: str, reason: str) -> None:
                 f"list {list_id} cannot be approved while the access log is not trusted: {problems[0]}"
             )
         event = _allowed(desk, "approved", by, list_id, {"reason": reason})
-        read = {"reader": by, "purpose": f"approve the list: {reason}", "store": desk.store}
-        asked = ask_list(home, desk.ledger, wanted.list_name, wanted.run_id, **read)
+        why = f"approve the list: {reason}"
+        asked = ask_list(home, desk.ledger, wanted.list_name, wanted.run_id, reader=by, purpose=why, store=desk.store)
         if outdated := asked.off_in_words():
             raise PublicationError(f"list {list_id} cannot be approved: {outdated}; {RUN_AGAIN}")
         _record(desk, event)
