@@ -95,14 +95,15 @@ def passed_over(forecast: pd.DataFrame, today: Sequence[Mapping[str, Any]]) -> l
 
 
 def _share(part: int, whole: int, catalogue: Catalogue) -> str:
-    return catalogue.formats.percent(part / whole if whole else None)
+    """Return a share in words; a run of an earlier version may not say of what."""
+    return catalogue.formats.percent(part / whole) if whole else catalogue.text("an unknown part")
 
 
 def left_out(quality: pd.DataFrame, pile_count: int, catalogue: Catalogue) -> list[str]:
     """Return what the run did not use, one sentence for each kind that there is."""
     counts = {str(name): int(value) for name, value in zip(quality["measure"], quality["value"], strict=True)
               if not pd.isna(value)}  # fmt: skip
-    without = counts.get("dead_letters_no_location", 0)
+    without, found_by_police = counts.get("dead_letters_no_location", 0), counts.get("police_discovered", 0)
     unusable = counts.get("dead_letters", 0) - without
     rows, in_window = counts.get("rows_in", 0), sum(counts.get(name, 0) for name in OF_THE_WINDOW)
     found = [
@@ -118,10 +119,10 @@ def left_out(quality: pd.DataFrame, pile_count: int, catalogue: Catalogue) -> li
             "{count} incident lies outside every area and is not ranked ({share} of those in the window).",
             "{count} incidents lie outside every area and are not ranked ({share} of those in the window).",
             counts.get("outside_areas", 0), share=_share(counts.get("outside_areas", 0), in_window, catalogue))),
-        (counts.get("police_discovered", 0), catalogue.plural(
+        (found_by_police, catalogue.plural(
             "{count} incident that police found themselves raises no rank ({share} of those in the window).",
             "{count} incidents that police found themselves raise no rank ({share} of those in the window).",
-            counts.get("police_discovered", 0), share=_share(counts.get("police_discovered", 0), in_window, catalogue))),
+            found_by_police, share=_share(found_by_police, in_window, catalogue))),
         (pile_count, catalogue.plural(
             "{count} square where records are filed of incidents that happened elsewhere is not visited.",
             "{count} squares where records are filed of incidents that happened elsewhere are not visited.",
