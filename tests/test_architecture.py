@@ -53,7 +53,8 @@ PIPELINE = {
     "pipeline.files": SHARED,
     "pipeline.mapped": SHARED | {"pipeline.files", "pipeline.events", "pipeline.privacy"},
     "pipeline.records": SHARED | {"pipeline.mapped", "pipeline.files", "pipeline.events", "pipeline.privacy"},
-    "pipeline.loading": SHARED | {"pipeline.events", "pipeline.files", "pipeline.mapped", "pipeline.records"},
+    "pipeline.loading": SHARED
+    | {"pipeline.events", "pipeline.files", "pipeline.mapped", "pipeline.records", "pipeline.privacy"},
     "pipeline.store": SHARED
     | {
         "pipeline.events",
@@ -349,6 +350,7 @@ def test_nothing_names_a_registry_or_a_machine() -> None:
 READS_OF_PEOPLE = {
     *("read_people", "read_restricted", "read_for_rules", "published_list", "people_of_run"),
     *("resolve_pseudonym", "resolve_pseudonyms", "all_notices", "find_notice", "open_snapshot", "open_home_snapshot"),
+    "rows_of_person",
 }
 UNASKED = {
     # The one read, and what is built on it.
@@ -366,6 +368,7 @@ UNASKED = {
     "flows.decisions.list_exports.export_list": "ids of rows that were asked about",
     "flows.decisions.list_exports._usable_rows": "ends of the tiers of rows that were asked about",
     "flows.outputs.explain._decision": "of a person on no list, whom no gate and no hold keeps off now",
+    "flows.disclosure.subject.subject_access": "all that was held and published of one person, for that person",
     # Acts that only protect.
     "flows.decisions.lists._rows": "to revoke a list, or to take somebody off",
     "flows.decisions.lists._revocation_reason": "to revoke a list that a run downgrades",
@@ -376,6 +379,7 @@ UNASKED = {
     "flows.decisions.erasure.preview_erasure": "whether somebody is known",
     "flows.decisions.erasure.erase_person": "whether somebody is known",
     "flows.outputs.explain.read_person": "asks; whether somebody is known",
+    "flows.decisions.partners._withdraw_of_off": "asks",
     "flows.decisions.partners._person_ref": "of a run's lists, or of a letter that was asked about",
     "pipeline.store.identities.resolve_pseudonym": "the read itself",
     "pipeline.store.store.erase_person": "the id to erase",

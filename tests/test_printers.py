@@ -145,8 +145,8 @@ def test_json_on_a_terminal_says_the_same_in_characters_that_are_printed(texts: 
     said = printed(print_json, {"texts": texts})
     assert json.loads(said) == {"texts": texts}
     assert all(sign.isprintable() or sign == "\n" for sign in said)
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        printed(print_json, {"figure": float("nan")})
+    figures = {"figures": [float("nan"), float("-inf"), 1.5]}
+    assert json.loads(printed(print_json, figures), parse_constant=pytest.fail) == {"figures": [None, None, 1.5]}
 
 
 def page_with(text: str) -> str:
@@ -335,3 +335,26 @@ def test_tables_inside_the_page_are_json_that_a_browser_reads(texts: list[str]) 
     read = json.loads(question_json(frame), parse_constant=pytest.fail)
     assert dict(zip(read["columns"], read["values"], strict=True))["offence_group"] == texts
     assert packed_tables({"t": frame}, ZONE)
+
+
+def sources(*packages: str) -> Iterator[tuple[str, str]]:
+    root = Path(__file__).parents[1]
+    for package in packages:
+        for path in sorted((root / package).rglob("*")):
+            if path.suffix in (".py", ".jinja", ".html"):
+                yield str(path.relative_to(root)), path.read_text(encoding="utf-8")
+
+
+def test_every_page_is_made_where_texts_are_escaped_and_nothing_steers() -> None:
+    made = {name: text for name, text in sources("pipeline", "flows", "geo") if " Environment(" in text}
+    assert made.keys() == {"pipeline/pages/base.py", "pipeline/pages/notice.py"}
+    assert all("autoescape=True,\n" in text and "finalize=inert_value,\n" in text for text in made.values())
+    unescaped = [name for name, text in sources("pipeline") if re.search(r"\|\s*safe\b|autoescape\s+false", text)]
+    assert not unescaped
+
+
+def test_every_csv_is_written_without_formulas() -> None:
+    writing = {name: text for name, text in sources("pipeline", "flows", "geo", "models") if ".to_csv(" in text}
+    assert writing.keys() == {"pipeline/publication/downloads.py", "flows/command/dead_letters.py"}
+    for text in writing.values():
+        assert all(line.count("without_formulas(") for line in text.splitlines() if ".to_csv(" in line)

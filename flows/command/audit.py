@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.command.options import Day, NearGroup, by_option, json_option, pass_home, reading_options
-from flows.command.printing import print_frame
+from flows.command.printing import print_frame, print_json
 from models.governance.audits import REPORTS
 from pipeline.terminal_text import inert
 
@@ -185,6 +185,57 @@ def embargoes(home: "Home", purpose: str | None, reader: str | None, as_json: bo
 
     table = read_embargoes(home, is_all=True, reader=reader, purpose=purpose)
     print_frame(table, title=f"embargoes ({len(table)})", as_json=as_json)
+
+
+@command.command("subject")
+@click.argument("person")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="New file to write; else it is printed.")
+@click.option("--leave-out", "is_left_out", is_flag=True, help="Leave out what may be withheld; its reason stays.")
+@reading_options
+@pass_home
+def subject(
+    home: "Home", person: str, out: Path | None, is_left_out: bool, purpose: str | None, reader: str | None
+) -> None:
+    """Write all that is held, read, listed, shared and erased about PERSON as JSON, for a subject access request.
+
+    PERSON is the force's own id or a pseudonym. What law lets be withheld is marked with the reason; nothing is about
+    anybody else. A file is new and readable by its owner alone.
+
+    \b
+    Example:
+      harmspot --home town audit subject P000123 --out request-12.json --purpose "subject access request 12" \\
+          --reader "Records, M. Ito"
+    """
+    from flows.disclosure.subject import as_json, left_out, subject_access
+    from pipeline.privacy.private_file import write_new
+
+    found = subject_access(home, person, reader=reader, purpose=purpose)
+    told = left_out(found) if is_left_out else found
+    if out is None:
+        print_json(told)
+        return
+    write_new(out, as_json(told))
+    counts = ", ".join(f"{len(found[part])} {part}" for part in ("listed", "letters", "decisions", "read", "shared"))
+    click.echo(f"wrote {out}: {counts}; read what is marked may_be_withheld before you give it")
+
+
+@command.command("register")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Page to write (Markdown).")
+@pass_home
+def register(home: "Home", out: Path) -> None:
+    """Write the public register entry of the system: purpose, data, decisions, safeguards and tests, complaints.
+
+    Its sections are those of the Algorithmic Transparency Recording Standard. It names nobody; what only the force can
+    say is left to it, in brackets.
+
+    \b
+    Example:
+      harmspot --home town audit register --out register.md
+    """
+    from flows.disclosure.public_entry import FORCE, public_entry
+
+    out.write_text(public_entry(home), encoding="utf-8")
+    click.echo(f"wrote {out}; fill in what stands in brackets: {FORCE}")
 
 
 @command.command("erase")

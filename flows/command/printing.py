@@ -1,6 +1,7 @@
 """Print tables and objects on standard output, as text or JSON."""
 
 import json
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -245,8 +246,16 @@ def print_object(content: Any, lines: list[str], *, as_json: bool) -> None:
 
 
 def print_json(content: Any) -> None:
-    """Print JSON-ready content."""
-    click.echo(inert_in_json(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)))
+    """Print JSON-ready content; a figure that is none (NaN, infinite) is null, as JSON knows no other."""
+    click.echo(inert_in_json(json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)))
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {name: _finite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def say_unusable(home: "Home", run_id: str | None) -> None:

@@ -72,8 +72,9 @@ def export_list(
         require_purpose(reader, purpose)
         _require_agreement(list_id, recipient=recipient, agreement=agreement_id)
         _refuse_inactive(home, desk.ledger, wanted)
-        read = {"reader": reader, "purpose": purpose, "store": desk.store}
-        asked = ask_list(home, desk.ledger, wanted.list_name, wanted.run_id, **read)
+        asked = ask_list(
+            home, desk.ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose, store=desk.store
+        )
         rows, off = (
             _usable_rows(home, wanted, each, reader=reader, purpose=purpose) for each in (asked.rows, asked.off)
         )

@@ -35,8 +35,9 @@ def open_list(home: Home, list_id: str, *, reader: str | None, purpose: str | No
     with at_desk(home) as desk:
         wanted = find_list(home, desk.ledger, list_id)
         require_purpose(reader, purpose)
-        read = {"reader": reader, "purpose": purpose, "store": desk.store}
-        rows = read_list(home, desk.ledger, wanted.list_name, wanted.run_id, **read)
+        rows = read_list(
+            home, desk.ledger, wanted.list_name, wanted.run_id, reader=reader, purpose=purpose, store=desk.store
+        )
         desk.record(HumanEvent("opened", str(reader), "list", list_id, home.now(), {"purpose": str(purpose)}))
     return rows
 

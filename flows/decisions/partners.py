@@ -17,15 +17,19 @@ from flows.decisions.desk import Desk
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.embargoes import embargoed_cells, is_covered, with_embargoes
+from flows.human_log.listed_now import why_off
 from models.governance.notice_lifecycle import Notice
 from models.operations.history import operations_of, without_hidden_actions
 from pipeline.errors import SourceError
 from pipeline.messages.outbox import FilePublisher, OutboxMessage, Publisher, deliver
 from pipeline.messages.partners import Partner
+from pipeline.publication.publish import latest_usable, read_for_rules
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.store.interface import Store
 
 READER = "harmspot"
+OF_LIST = {"referrals": "referral", "safeguarding": "safeguarding"}  # topic → list of the people on it
+EVERY = 1_000_000  # messages
 # Overdoses rise for three weeks within 500 m of a seizure (Ray et al. 2023, American Journal of Public Health).
 WATCH_DAYS, WATCH_RADIUS_M = 21, 500
 WATCHED = {"crackdown_start": "crackdown", "seizure": "seizure"}
@@ -75,7 +79,7 @@ def run_messages(
         One message per partner and topic that it receives.
     """
     messages: list[OutboxMessage] = []
-    for topic, table in (("referrals", "referral"), ("safeguarding", "safeguarding")):
+    for topic, table in OF_LIST.items():
         for row in lists[table].to_dict("records"):
             messages += _messages(desk, topic, row["person_id"], row, at, person_id=row["person_id"])
     if cells := embargoed_cells(desk.ledger, desk.home.now()):
@@ -111,8 +115,29 @@ def deliver_to_partners(home: Home, topics: Sequence[str] | None = None) -> int:
             topics = topics_with_messages(home, store)
     if not topics:
         return 0
+    with open_home_store(home) as store:
+        _withdraw_of_off(home, store, topics)
     with closing(_publisher(home)) as publisher:
         return sum(deliver(partial(open_home_store, home), publisher, home.now(), topic) for topic in topics)
+
+
+def _withdraw_of_off(home: Home, store: Store, topics: Sequence[str]) -> None:
+    """Withdraw the waiting messages about people whom a run now would no longer put on the list behind them."""
+    run_id = latest_usable(home.path)
+    for topic, list_name in OF_LIST.items():
+        partners = {f"{topic}.{partner.name}": partner for partner in home.settings.partners.recipients}
+        if run_id is None or not (waiting := {*topics} & {*partners}):
+            continue
+        rows = read_for_rules(home.path, home.key, [list_name], run_id)[list_name]
+        off = rows.loc[why_off(home, store, list_name, rows, run_id).ne(""), "person_id"]
+        for own_topic in sorted(waiting):
+            cases = {partners[own_topic].case_id(topic, person_id) for person_id in off}
+            outdated = [each.message_id for each in store.undelivered(EVERY, own_topic) if each.key in cases]
+            store.withdraw_messages(outdated, home.now())
+            if outdated:
+                home.progress(
+                    f"{len(outdated)} messages on {own_topic} are withdrawn: {list_name} no longer holds them"
+                )
 
 
 def deliver_or_log(home: Home, topics: Sequence[str] | None = None) -> None:

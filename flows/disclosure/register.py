@@ -15,9 +15,10 @@ from pipeline.typed_sections import build_typed
 
 HEAD = """# Safeguards
 
-What harmspot promises about people, why, where the code enforces it, which tests prove it, and which mutants these tests kill: each mutant is the
-code without the safeguard, and a test must fail on it (`make mutants`). The register is data, `flows/disclosure/safeguards.yml`; this page is made from it by
-`python -m flows.disclosure.register`, and a test fails where a function, a test or a mutant is missing.
+What harmspot promises about people, why, where the code enforces it, which tests prove it, and which mutants these
+tests kill: each mutant is the code without the safeguard, and a test must fail on it (`make mutants`). The register is
+data, `flows/disclosure/safeguards.yml`; `python -m flows.disclosure.register` makes this page of it, and a test fails
+where a function, a test or a mutant is missing.
 
 What the software cannot promise stands in the [threat model](threat-model.md) and the [checklists](checklists.md).
 """

@@ -102,8 +102,8 @@ class AreaFile:
 
     @property
     def deciding(self) -> dict[str, Any]:
-        """What decides the content of a run, besides the content of the files."""
-        names = [field.name for field in dataclasses.fields(self) if field.name not in ("path", "further")]
+        """What decides the figures of a run, besides the content of the file; what the main set is called does not."""
+        names = [field.name for field in dataclasses.fields(self) if field.name not in ("path", "set", "further")]
         return {name: getattr(self, name) for name in names}
 
 

@@ -25,7 +25,7 @@ def waiting_letters(home: Home) -> pd.DataFrame:
     if not home.store.exists():
         raise StoreError(f"{home.store} does not exist; load something first (harmspot load)")
     with open_home_store(home) as store:
-        return listed(store.dead_letters())
+        return listed(store.redact_words(store.dead_letters()))
 
 
 def listed(letters: pd.DataFrame) -> pd.DataFrame:

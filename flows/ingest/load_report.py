@@ -74,7 +74,7 @@ def load_and_report(home: Home, path: Path, mapping: Path | None, *, allows_outs
         before = store.batch_number()
     counts = load_file(home, path, mapping, check=None if allows_outside else partial(refuse_other_city, home))
     with open_home_store(home) as store:
-        points, letters = store.points_since(before), listed(store.letters_since(before))
+        points, letters = store.points_since(before), listed(store.redact_words(store.letters_since(before)))
     outside, repairs = _on_the_map(points, home.settings)
     located = int(points["incidents"].sum())
     return LoadReport(counts, by_reason(letters), unknown_words(letters), located, outside, repairs)

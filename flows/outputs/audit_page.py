@@ -16,20 +16,21 @@ INTROS = {
     "displacement": message(
         "Reports by public, partners and sensors since each operation started, less what was to be expected: at the "
         "market, within 250 and 500 m of its outline, and at the next places, up to five within 3 km that had most "
-        "reports before; in reports and in days of harm, then by offence and by time of day. What was to be expected, "
-        "its 80% intervals and the alarms come from placebos: places like the market where nothing was done, on the "
-        "same days and on earlier ones (control_count of them). Where nothing moves, chance raises any alarm at a "
-        "market one time in ten, and often the same one week after week: a second look is no confirmation. An alarm "
-        "says that something rose, not that the operation moved it: look at the reports. No alarm means no more than "
-        "that a rise as large as least_rise would have been seen in 80 of 100 cases. Harm at one place hangs on a few "
-        "grave offences: judge by reports first, and hardly at all in the first weeks. Moves to elsewhere than these "
-        "places are not seen. The reader has to examine other targets and methods; overdoses are in overdose_watch."
+        "reports before; in reports and in days of harm, then by offence and by time of day. What was to be expected,"
+        " its 80% intervals and the alarms come from placebos: places like the market where nothing was done, on the "
+        "same days and on earlier ones. Where nothing moves, chance raises any alarm at a market one time in ten, and"
+        " often the same one week after week: a second look is no confirmation. An alarm says that something rose, "
+        "not that the operation moved it: look at the reports. No alarm means no more than that the least rise stated"
+        " of a row would have been seen in 80 of 100 cases. Harm at one place hangs on a few grave offences: judge by"
+        " reports first, and hardly at all in the first weeks. Moves to elsewhere than these places are not seen. The"
+        " reader has to examine other targets and methods; overdoses are watched apart."
     ),
     "feedback": message(
         "What police discovered beside what was reported to them, area by area, and where officers are. harmspot "
-        "counts no discovered incident; rank_with_police is the rank if it did. An alarm means that police find more "
-        "per officer-hour than the other areas and the public reports let expect (expected_finds): by chance, one run "
-        "in ten at most has any. It does not see what is alike everywhere; find_ratio beside hours_share does."
+        "counts no discovered incident; the rank if finds counted stands beside the rank by reports. An alarm means "
+        "that police find more per officer-hour than the other areas and the public reports let expect: by chance, "
+        "one run in ten at most has any. It does not see what is alike everywhere; the share of what police found "
+        "beside the share of hours does."
     ),
 }
 

@@ -127,7 +127,7 @@ def assess_people(
     before_all = previous or NO_PREVIOUS
     facts, decided = decide_people(held, scoring.tested, custody, before_all, as_of=as_of, config=config)
     decisions = decided.join(scoring.people)
-    queue = lists.warrant_queue(live, decisions)
+    queue = lists.warrant_queue(live, decisions, facts)
     dealers = lists.dealer_ranking(decisions, offences_held, evidence, config)
     listed = decisions.index[lists.MEMBERS["person_tier"](decisions)]
     terms = next_terms(before_all.tier_term, held.latest, listed, as_of=as_of, term_days=config.term_days)

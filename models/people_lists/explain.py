@@ -15,6 +15,10 @@ CONTEST = (
     "To contest: say which incident is wrong or not yours, to the contact on the notice or the force's professional "
     "standards department. A named person must then look at the evidence again and answer."
 )
+TREATED = (
+    "The person is in treatment, or is to be offered it: the court's warrant stands; ask the court or the treatment "
+    "service before serving it."
+)
 ABSENT = "On no list in this run."
 NOTHING_HELD = RULES["nothing_held_against"].words  # for people who occur in events only, as a victim or witness
 TIERS = {"target": "people to target, the high-rate serious", "warn": "people to warn, the next level"}
@@ -134,7 +138,8 @@ def _call_in(row: Mapping) -> list[str]:
 def _warrant(row: Mapping) -> list[str]:
     return [
         f"Warrant {row['warrant_id']}, position {row['position']}: {RULES[row['rule']].words} "
-        f"Issued {row['age_days']} days ago over {row['underlying_offence_code']} (rule {row['rule']})."
+        f"Issued {row['age_days']} days ago over {row['underlying_offence_code']} (rule {row['rule']}).",
+        *([] if pd.isna(row.get("treatment_route")) else [TREATED]),
     ]
 
 

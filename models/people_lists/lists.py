@@ -61,8 +61,11 @@ def admitted(live: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     return live[(gate == "passed") | ((gate == "treatment_information") & live["route"].eq("summons").to_numpy())]
 
 
-def warrant_queue(live: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """Return the queue of live warrants in the order of execution, with the rule of each."""
+def warrant_queue(live: pd.DataFrame, decisions: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """Return the queue of live warrants in the order of execution, with the rule of each.
+
+    A court's warrant stays on it whatever treatment the person is in; `treatment_route` says which.
+    """
     queued = admitted(live, decisions)
     order = queued.assign(
         by_rule=queued["rule"].map(rules.WARRANT_ORDER.index),
@@ -71,9 +74,19 @@ def warrant_queue(live: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     ).sort_values(["by_rule", "is_arrest", "by_band", "issued_at", "warrant_id"], kind="stable")
     columns = ["warrant_id", "person_id", "kind", "route", "underlying_offence_code", "underlying_band", "issued_at"]
     queue = order[[*columns, "age_days", "rule"]].reset_index(drop=True)
-    queue = queue.assign(rule_evidence_ids=pd.Series([[warrant] for warrant in queue["warrant_id"]], dtype=object))
+    deciding = pd.Series([[warrant] for warrant in queue["warrant_id"]], dtype=object)
+    treated = _treatment_route(decisions, facts).reindex(queue["person_id"]).array
+    queue = queue.assign(rule_evidence_ids=deciding, treatment_route=treated)
     queue.insert(0, "position", np.arange(1, len(queue) + 1, dtype=np.int32))
     return queue
+
+
+def _treatment_route(decisions: pd.DataFrame, facts: pd.DataFrame) -> pd.Series:
+    """Return engaged, diversion or treatment_information per person; missing where none of them holds."""
+    is_engaged = facts["is_treatment_consented"] & facts["is_treatment_engaged"]
+    referred = decisions["route"].where(decisions["route"].ne("none"), decisions["gate"])
+    referred = referred.where(MEMBERS["referral"](decisions)).astype("str")
+    return referred.mask(is_engaged.reindex(decisions.index), "engaged")
 
 
 def person_tier(

@@ -27,7 +27,7 @@ MAY: Mapping[str, Roles] = {
     # Places, and what a service does unattended: nobody is shown.
     **dict.fromkeys(("demo", "init", "upgrade", "new-city", "simulate", "doctor", "login", "logout"), ANYONE),
     **dict.fromkeys(("load", "ingest", "stream", "run", "backfill", "late", "schedule", "replay", "layers"), ANYONE),
-    **dict.fromkeys(("forecast", "promises", "dead-letters", "audit draft"), ANYONE),
+    **dict.fromkeys(("forecast", "promises", "dead-letters", "audit draft", "audit register"), ANYONE),
     **dict.fromkeys((f"evaluate {each}" for each in ("areas", "forecast", "near-repeat", "nij", "people")), ANYONE),
     **dict.fromkeys((f"explain {each}" for each in ("area", "cell", "incident")), ANYONE),
     **dict.fromkeys((f"plan {each}" for each in ("areas", "benefit", "crackdowns", "focus", "visits")), ANYONE),
@@ -52,7 +52,7 @@ MAY: Mapping[str, Roles] = {
     # Audits.
     "audit record": AUDITS,
     "audit embargoes": ERASES,
-    "audit erase": ERASES,
+    **dict.fromkeys(("audit erase", "audit subject"), ERASES),
     **dict.fromkeys(("audit verify", "audit anchor"), WATCHES),
     # Users.
     **dict.fromkeys((f"users {each}" for each in ("add", "role", "disable", "reset", "token")), ADMINISTERS),

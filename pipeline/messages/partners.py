@@ -63,6 +63,10 @@ class Partner:
         """Return whether the partner may see the field on the topic."""
         return self.has_agreement and field in self.topics.get(topic, ())
 
+    def case_id(self, topic: str, entity_id: str) -> str:
+        """Return the id of an entity on a topic, which no other partner shares."""
+        return hashlib.sha256(f"{self.name}\x1f{topic}\x1f{entity_id}".encode()).hexdigest()[:24]
+
     def message(self, topic: str, entity_id: str, data: Mapping[str, Any], time: datetime) -> OutboxMessage | None:
         """Return the message about an entity with only the permitted fields; None if the topic is not shared.
 
@@ -70,7 +74,7 @@ class Partner:
         """
         if not self.has_agreement or topic not in self.topics:
             return None
-        case_id = hashlib.sha256(f"{self.name}\x1f{topic}\x1f{entity_id}".encode()).hexdigest()[:24]
+        case_id = self.case_id(topic, entity_id)
         permitted = {
             name: data[name] for name in FIELDS[topic] if name in self.topics[topic] and data.get(name) is not None
         }

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from pipeline.briefing.area_story import by_area, reason
 from pipeline.briefing.embedded import answered, packed_tables, question_json
-from pipeline.briefing.today import coordinates, left_out, places_today
+from pipeline.briefing.today import coordinates, left_out, passed_over, places_today
 from pipeline.map_link import DEFAULT as DEFAULT_LINK
 from pipeline.pages.base import number, page_environment, page_row, page_rows, read_asset, words
 from pipeline.pages.svg_map import CELL_STEPS, PROBABILITY_STEPS, Drawing, Shape, draw_map
@@ -120,7 +120,8 @@ def render_report(
     evidence = by_area(tables["area_evidence"], page_rows(tables["area_evidence"]))
     recent = {row["area_id"]: row for row in page_rows(tables["area_recent"])}
     quality = tables["data_quality"]
-    quality = quality.assign(detail=quality["detail"].map(partial(_with_names, names=_names_of(packed))))
+    in_words = partial(_with_names, names=_names_of(packed), ids=_ids(packed))
+    quality = quality.assign(detail=quality["detail"].map(in_words))
     drawing = draw_map({name: layer if layer is None else _called(layer, catalogue) for name, layer in shapes.items()})
     today = places_today(tables["visit_plan"], tables["cell_forecast"], zone, link, catalogue, shifts or {})
     asked = answered(tables["offence_ranking"], ranking["area_id"])
@@ -145,6 +146,7 @@ def render_report(
         evidence=evidence,
         focus=_focus(tables["crime_focus"]),
         today=today,
+        passed_over=passed_over(tables["cell_forecast"], today),
         grave=page_rows(_heaviest(tables["recent_incident"])),
         grave_count=len(tables["recent_incident"]),
         left_out=left_out(tables["data_quality"], len(piles), catalogue),
@@ -192,7 +194,8 @@ def _called(frame: Frame, catalogue: Catalogue) -> Frame:
     """Return a table with the names of areas in the language of the page, such as "Distrito 24"."""
     if "area_name" not in frame:
         return frame
-    return frame.assign(area_name=frame["area_name"].map(lambda name: catalogue.sentence(area_label(name))))
+    names = frame["area_name"].map(lambda name: catalogue.sentence(area_label(name)), na_action="ignore")
+    return frame.assign(area_name=names)
 
 
 def _drawn_at(drawing: Drawing, today: Sequence[Mapping[str, Any]]) -> list[tuple[str, Shape]]:
@@ -269,15 +272,21 @@ def _names_of(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     forecast, areas = tables["cell_forecast"], [tables["area_ranking"], tables["area_set_ranking"]]
     places = dict(zip(forecast["cell_id"], forecast["place"], strict=True)) if "place" in forecast else {}
     named = [zip(frame["area_id"], frame["area_name"], strict=True) for frame in areas]
-    return {str(key): name for key, name in (*places.items(), *named[0], *named[1]) if isinstance(name, str)}
+    return {
+        str(key): area_label(name) for key, name in (*places.items(), *named[0], *named[1]) if isinstance(name, str)
+    }
 
 
-def _with_names(text: str | None, names: Mapping[str, str]) -> str | None:
+def _with_names(text: str | None, names: Mapping[str, str], ids: re.Pattern[str]) -> str | None:
     """Return a text with the names of the squares and areas that it names by id."""
-    return (
-        re.sub(r"EPSG:[\d:-]*\d|[^\s,;:()]+@[^\s,;:()]+", lambda found: names.get(found[0], found[0]), text or "")
-        or text
-    )
+    return ids.sub(lambda found: names.get(found[0], found[0]), text) if isinstance(text, str) else text
+
+
+def _ids(tables: Mapping[str, pd.DataFrame]) -> re.Pattern[str]:
+    """Return what the ids of squares look like, and the ids of areas."""
+    areas = {str(area_id) for name in ("area_ranking", "area_set_ranking") for area_id in tables[name]["area_id"]}
+    longest_first = sorted(map(re.escape, areas), key=lambda area_id: (-len(area_id), area_id))
+    return re.compile("|".join([r"EPSG:[\d:-]*\d", *(rf"(?<!\w){area_id}(?!\w)" for area_id in longest_first)]))
 
 
 def _near_list(checks: pd.DataFrame) -> str | None:

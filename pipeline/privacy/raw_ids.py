@@ -4,8 +4,8 @@ A text and an id are compared by their runs of letters and digits, in Unicode no
 without characters that are not seen: the id AB-12/7 is in "2026 ab 12 7 x", P1 is not in P12.
 
 What an id is made of decides where it counts. In a column of ids that sources give (`SOURCE_ID_COLUMNS`): letters and
-digits from two characters, letters from four, digits from five. In any other text, which is full of names and numbers:
-letters and digits together, from four characters.
+digits from two characters, letters from four, digits from four unless they are a year. In any other text, which is full
+of names and numbers: letters and digits together, from four characters.
 """
 
 import re
@@ -20,6 +20,7 @@ from pipeline.errors import PublicationError
 
 SOURCE_ID_COLUMNS = ("incident_id", "evidence_ids", "rule_evidence_ids", "warrant_id", "event_id")
 _RUN = re.compile(r"[^\W_]+")
+_YEAR = re.compile("(19|20)[0-9]{2}")
 _BETWEEN_RUNS = r"[^\p{L}\p{M}\p{N}]+"
 
 Runs = tuple[str, ...]
@@ -38,13 +39,13 @@ def refuse_raw_ids(tables: Mapping[str, pd.DataFrame], raw_ids: Iterable[str]) -
     by_anchor = _by_anchor(raw_ids)
     if not by_anchor:
         return
-    anchors = pa.array(sorted(by_anchor), pa.string())
     for name, frame in tables.items():
         for column in frame.columns:
             texts = _texts(frame[column])
             is_of_source = column in SOURCE_ID_COLUMNS
-            near = {anchor for anchor in _tokens_in(texts, anchors) if _any_counts(by_anchor[anchor], is_of_source)}
-            if near and any(_holds(text, by_anchor, is_of_source) for text in texts):
+            near = (by_anchor[run] for run in _runs_in(texts) if run in by_anchor)
+            is_near = any(_counts(own, is_of_source) for ids in near for own in ids)
+            if is_near and any(_holds(text, by_anchor, is_of_source) for text in texts):
                 raise PublicationError(_way_out(name, str(column), is_of_source))
 
 
@@ -69,17 +70,13 @@ def _by_anchor(raw_ids: Iterable[str]) -> dict[str, list[Runs]]:
     return found
 
 
-def _any_counts(ids: Iterable[Runs], is_of_source: bool) -> bool:
-    return any(_counts(runs, is_of_source) for runs in ids)
-
-
 def _counts(runs: Runs, is_of_source: bool) -> bool:
     """Return whether an id made of these runs can be told from a word or a number in such a column."""
     text = "".join(runs)
     has_letter, has_digit = any(map(str.isalpha, text)), any(map(str.isdigit, text))
     if not is_of_source:
         return has_letter and has_digit and len(text) >= 4
-    return len(text) >= (2 if has_letter and has_digit else 4 if has_letter else 5)
+    return len(text) >= (2 if has_letter and has_digit else 4) and not _YEAR.fullmatch(text)
 
 
 def _runs(text: str) -> Runs:
@@ -109,11 +106,10 @@ def _texts_of(value: object) -> Iterator[str]:
         yield from (text for part in value for text in _texts_of(part))
 
 
-def _tokens_in(texts: list[str], anchors: pa.Array) -> list[str]:
-    """Return the anchors that are a run of one of the texts."""
+def _runs_in(texts: list[str]) -> list[str]:
+    """Return the distinct runs of letters and digits of the texts."""
     folded = pa.array(map(_folded, texts), pa.string())
-    runs = pc.unique(pc.list_flatten(pc.split_pattern_regex(folded, _BETWEEN_RUNS)))
-    return list(runs.filter(pc.is_in(runs, value_set=anchors)).to_pylist())
+    return list(pc.unique(pc.list_flatten(pc.split_pattern_regex(folded, _BETWEEN_RUNS))).to_pylist())
 
 
 def _holds(text: str, by_anchor: Mapping[str, list[Runs]], is_of_source: bool) -> bool:

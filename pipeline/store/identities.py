@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.database import query
+from pipeline.database import frame, query
 from pipeline.loading.rows import Rows
 from pipeline.privacy.pii_scan import redact_words, refuse_mentions
 
@@ -30,6 +30,18 @@ class Identities(Rows):
     def raw_ids(self) -> list[str]:
         """Return the raw ids of everybody not erased, sorted: for what must not hold any, never to be shown."""
         return [raw_id for (raw_id,) in self._rows("store/identities#all")]
+
+    def held_about(self, person_id: str, raw_person_id: str | None) -> dict[str, pd.DataFrame]:
+        """Return what the store holds about a person by kind. Log the access before you call this."""
+        ids = [each for each in (raw_person_id, person_id) if each]
+        messages = self._rows_containing("store.outbox", ids)
+        kinds = ("identity", "registered", "custody", "warrants", "incidents", "actions")
+        found = {kind: self._subject(kind, {"person_id": person_id}) for kind in kinds}
+        waiting = pd.DataFrame({"letters": [len(self._rows_containing("store.dead_letter", ids))]})
+        return {**found, "messages": self._subject("messages", {"rows": messages}), "dead_letters": waiting}
+
+    def _subject(self, kind: str, parameters: dict[str, Any]) -> pd.DataFrame:
+        return frame(self._connection, query(f"store/subject#{kind}"), parameters)
 
     def refuse_mentions(self, words: Mapping[str, str | None]) -> None:
         """Raise PersonMentionedError for a field of `words` that names a person by pseudonym or raw id."""

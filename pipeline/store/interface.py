@@ -231,6 +231,13 @@ class Store(Protocol):
             Number of dead letters whose payload was deleted.
         """
 
+    def held_about(self, person_id: str, raw_person_id: str | None) -> dict[str, pd.DataFrame]:
+        """Return what the store holds about a person by kind. Log the access before you call this.
+
+        Kinds: identity, registered, custody, warrants, incidents (with the person's own role), actions, each in every
+        version; messages to partners that name the person, and the number of dead_letters that do.
+        """
+
     def raw_ids(self) -> list[str]:
         """Return the raw ids of everybody not erased, sorted: for what must not hold any, never to be shown."""
 

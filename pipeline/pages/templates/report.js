@@ -160,7 +160,7 @@
   addEventListener("beforeprint", () => {
     check();
     show(all);
-    for (const one of document.querySelectorAll("details:not(.notice):not([open])")) { one.open = true; one.dataset.closed = ""; }
+    for (const one of document.querySelectorAll("tr.listed details:not([open])")) { one.open = true; one.dataset.closed = ""; }
   });
   addEventListener("afterprint", () => {
     for (const one of document.querySelectorAll("details[data-closed]")) { one.open = false; delete one.dataset.closed; }

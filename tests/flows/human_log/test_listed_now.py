@@ -1,5 +1,6 @@
 """Whoever uses a list or a letter is told what a run now would say: literal changes after a run, on every path."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from flows.command import cli
 from flows.decisions import lists
+from flows.decisions.desk import Desk
 from flows.decisions.erasure import erase_person
 from flows.decisions.list_effects import register_effect
 from flows.decisions.list_exports import export_list, verify_export
@@ -24,6 +26,7 @@ from flows.decisions.notice_decisions import (
     open_notice,
     standing_notices,
 )
+from flows.decisions.partners import deliver_to_partners, run_messages
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.ledger import read_ledger
@@ -348,3 +351,22 @@ def test_after_an_erasure_no_read_act_or_publication_has_the_person_or_the_lette
     assert size == (0,), "the store's file was written anew"
     with pytest.raises(PublicationError, match="no person with that id"):
         read_person(home, "P-ended", None, **READING)
+
+
+def test_what_waits_for_partners_about_somebody_who_is_off_is_withdrawn_and_not_sent(
+    own: Force, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics = {"referrals": ["route", "person_ref"], "safeguarding": ["reason", "person_ref"]}
+    monkeypatch.setenv(
+        "HARMSPOT__PARTNERS__RECIPIENTS", json.dumps([{"name": "help", "agreement_id": "ISA-7", "topics": topics}])
+    )
+    monkeypatch.setenv("HARMSPOT__PARTNERS__TO", json.dumps(["files"]))
+    home = Home(own.home.path, own.home.config_file, LATER, lambda text: None)
+    held = {name: read_people(home, name, own.run_id) for name in ("referral", "safeguarding")}
+    actions = pd.DataFrame({"kind": [], "at": [], "action_id": []})
+    with open_home_store(home) as store:
+        store.add_messages(run_messages(Desk(home, store), held, actions, LATER), LATER)
+    deliver_to_partners(home)
+    sent = "".join(file.read_text() for file in (home.path / "partners").rglob("*") if file.is_file())
+    assert "P-helped" in sent
+    assert not [who for who in ("convict", "grown") if f'"P-{who}"' in sent]

@@ -7,6 +7,7 @@ import pytest
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
+from flows.ingest.dead_letters import waiting_letters
 from flows.ingest.ingest import load_file
 from flows.outputs.explain_places import find_incident
 from flows.schedule.daily import daily_run
@@ -79,6 +80,14 @@ def test_roles_and_corrections_find_the_incident_under_its_short_id(city: City) 
     later = city.load("involvements", [f"2025-{RAW}-1,V1,VIC"], name="later")
     assert (later.stored, later.dead) == (1, 0)
     assert len(city.roles()[city.home.short_id(f"2025-{RAW}-1")]) == 2
+
+
+def test_dead_letters_that_are_shown_hold_no_id_of_a_person(city: City) -> None:
+    city.load("incidents", [f"x1,2025-12-01 12:00,AFFRAY BY {RAW},-75.15,39.95"], name=f"export-{RAW}")
+    shown = waiting_letters(city.home)
+    assert len(shown) == 1
+    assert "AFFRAY BY [person]" in set(shown["value"])
+    assert RAW not in shown.to_csv()
 
 
 def test_the_settings_key_the_ids_of_every_source_and_what_is_held(city: City) -> None:

@@ -36,8 +36,3 @@ def test_a_number_gets_the_word_of_its_set(
     assert sorted(areas["area_name"]) == names
     assert sorted(areas["area_id"]) == ["15@1", "24@1", "3@1"]  # ids stay what they are
     assert sorted(areas["raw_area_id"]) == ["15", "24", "3"]
-
-
-def test_what_the_main_set_is_called_decides_the_content_of_a_run(boundaries: Path) -> None:
-    one, other = (AreasSettings(path=boundaries, set=called).deciding for called in ("district", "precinct"))
-    assert one != other

@@ -455,7 +455,11 @@ def test_treatment_data_can_only_lower_priority(seed: int, consented: bool) -> N
     here, _ = town(seed)
     plain = here.assess(persons=here.persons.assign(is_treatment_consented=consented, is_treatment_engaged=False))
     known = here.assess(persons=here.persons.assign(is_treatment_consented=True, is_treatment_engaged=True))
-    assert_same(plain, known, "warrant_queue", "safeguarding")
+    assert_same(plain, known, "safeguarding")
+    queue = known.warrant_queue.assign(treatment_route="engaged")
+    pd.testing.assert_frame_equal(known.warrant_queue, queue.astype(known.warrant_queue.dtypes))
+    told = ["treatment_route"]
+    pd.testing.assert_frame_equal(plain.warrant_queue.drop(columns=told), queue.drop(columns=told), check_exact=True)
     kept = known.person_tier.set_index("person_id")
     before = plain.person_tier.set_index("person_id")
     assert set(kept.index) <= set(before.index)

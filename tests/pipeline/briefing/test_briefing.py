@@ -71,3 +71,22 @@ def test_what_is_no_number_is_null_in_the_embedded_tables(bad: object, kind: str
     assert told["area_ranking"]["values"] == [[1.5, None]]
     asked = rows("offence_ranking", 2, expected_hi=column)
     assert json.loads(question_json(asked), parse_constant=refuse)["values"][-1] == [1.5, None]
+
+
+def test_a_warning_names_areas_by_their_names() -> None:
+    of = tables()
+    ids = ["4@2024", "24@2024"]
+    of["area_ranking"] = of["area_ranking"].assign(area_id=ids, area_name=["4", "Old Town"])
+    said = {"measure": "areas_redrawn", "detail": "outlines crossed: 24@2024 (5 m²), 4@2024 (1 m²), 124@2024"}
+    of["data_quality"] = pd.concat([of["data_quality"], rows("data_quality", 1, value=3.0, is_warning=True, **said)])
+    for name in ("cell_forecast", "officer_allocation", "market", "area_notice", "address_pile", "place_change"):
+        of[name] = of[name].iloc[:0]
+    warnings = page(of).split('id="warnings"')[1].split("</section>")[0]
+    assert "3 outlines crossed: Old Town (5 m²), Area 4 (1 m²), 124@2024" in warnings
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_a_table_whose_areas_have_no_names_in_runs_of_before_is_shown(missing: object) -> None:
+    of = tables()
+    of["officer_allocation"] = of["officer_allocation"].assign(area_name=pd.Series([missing] * 2, dtype=object))
+    assert "Old Town" in page(of)

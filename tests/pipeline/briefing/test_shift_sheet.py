@@ -23,7 +23,7 @@ def stop(cell: int, minute: int, **known: object) -> Stop:
     begins = (START.astimezone(UTC) + timedelta(minutes=minute)).astimezone(ZONE)
     return replace(
         Stop(f"EPSG:32618:150:{cell}:9", f"{cell}00 Main St", 40.0 + cell, -75.1, At(cell * 150.0, 0.0), begins,
-             begins + timedelta(minutes=12), 0, True, False, False, cell, 16_929, 267.4, 7, 1_500), **known)  # type: ignore[arg-type]  # fmt: skip
+             begins + timedelta(minutes=12), 0, True, False, False, ("Robbery",), None, cell, 16_929, 267.4, 7, 1_500), **known)  # type: ignore[arg-type]  # fmt: skip
 
 
 SHEET = ShiftSheet(

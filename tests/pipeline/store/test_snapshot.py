@@ -17,6 +17,7 @@ from pipeline.errors import StoreError
 from pipeline.events.batch import DecodedBatch
 from pipeline.events.columns import DEAD_LETTER, ENVELOPE, IDENTITY, SCHEMAS
 from pipeline.privacy.keys import derive_key
+from pipeline.store.human_events import HumanEvent
 from pipeline.store.snapshot import Snapshot, open_snapshot, resolve_known_at
 from pipeline.store.store import open_store
 from tests.soak import sample
@@ -351,3 +352,31 @@ def test_order_batches_and_repeats_of_events_change_nothing(data: st.DataObject)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=3)))
     batches = [events[low:high] for low, high in pairwise([0, *cuts, len(events)])]
     assert tables(batches) == EXPECTED
+
+
+def test_who_was_erased_is_in_no_table_whatever_the_clocks(path: Path) -> None:
+    """Each role, stay, warrant, visit and the register; what is left of others stays."""
+    involved = [{"person_id": name, "role": role} for name in ("p1", "p2") for role in ("suspect", "victim")]
+    people = [("person", 1), ("custody", 2), ("warrant", 3)]
+    events = [event(entity, f"{name}{n}", person_id=name) for entity, n in people for name in ("p1", "p2")]
+    events = [
+        (entity, {**row, "warrant_id": f"w{row['person_id']}"}) if entity == "warrant" else (entity, row)
+        for entity, row in events
+    ]
+    visits = [event("action", f"x{name}", action_id=name, subject_person_id=name) for name in ("p1", "p2")]
+    keep(path, [*events, *visits, event("incident", "i1", involvements=involved)])
+    with open_store(path, KEY, wait_s=0) as store:
+        store.erase_person(HumanEvent("erased", "M. Ito", "person", "p1", NOON, {"reason": "court order seven"}))
+    with known(path, known_at=NOON) as view:
+        tables = {
+            "involvement": "person_id",
+            "person": "person_id",
+            "custody": "person_id",
+            "warrant": "person_id",
+            "action": "subject_person_id",
+        }
+        left = {
+            table: set(rows(view, f"SELECT DISTINCT {column} FROM {table}_snapshot"))
+            for table, column in tables.items()
+        }
+    assert left == {key: {("p2",)} for key in tables}

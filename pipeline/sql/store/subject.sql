@@ -1,0 +1,48 @@
+-- Everything that the store holds about one person, $person_id, in every version; of others nothing.
+
+-- name: identity
+SELECT raw_person_id
+FROM store.identity
+WHERE person_id = $person_id
+ORDER BY raw_person_id
+
+-- name: registered
+SELECT birth_date, birth_year, deceased_at, is_treatment_consented, is_treatment_engaged, version, event_source, ingested_at
+FROM store.person_version
+WHERE person_id = $person_id
+ORDER BY version, ingested_at, content_hash
+
+-- name: custody
+SELECT kind, custody_from, custody_to, version, event_source, ingested_at
+FROM store.custody_version
+WHERE person_id = $person_id
+ORDER BY custody_from, version, ingested_at, content_hash
+
+-- name: warrants
+SELECT warrant_id, kind, status, issued_at, underlying_offence_code, version, event_source, ingested_at
+FROM store.warrant_version
+WHERE person_id = $person_id
+ORDER BY warrant_id, version, ingested_at, content_hash
+
+-- name: incidents
+-- Incidents in which the person has a role, with that role alone.
+SELECT incident_id, own.role AS role, status, occurred_at, offence_code, area_id, version, event_source, ingested_at
+FROM (
+    SELECT *, unnest(list_filter(involvements, lambda part: part.person_id = $person_id)) AS own
+    FROM store.incident_version
+    WHERE len(list_filter(involvements, lambda part: part.person_id = $person_id)) > 0
+)
+ORDER BY occurred_at, incident_id, version, ingested_at, role, content_hash
+
+-- name: actions
+SELECT action_id, kind, actor, "at", area_id, hours, detail, version, event_source, ingested_at
+FROM store.action_version
+WHERE subject_person_id = $person_id
+ORDER BY "at", action_id, version, ingested_at, content_hash
+
+-- name: messages
+-- Messages to partners by their row.
+SELECT topic, created_at, delivered_at
+FROM store.outbox
+WHERE rowid IN (SELECT unnest($rows::BIGINT[]))
+ORDER BY sequence
