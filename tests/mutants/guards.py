@@ -337,4 +337,25 @@ GUARDS = (
         '("person_id",) if name in before',
         "governance/test_list_lifecycle.py::test_a_copy_is_outdated_where_a_row_is_gone_or_milder",
     ),
+    Guard(
+        "people_lists/still_listed",
+        "an entry of a list is asked about again before it is used",
+        'np.where(is_on, "", why)',
+        'np.where(is_on | True, "", why)',
+        "people_lists/test_still_listed.py::test_a_seller_of_whom_no_harm_is_left_is_off_whatever_chance_the_run_published",
+    ),
+    Guard(
+        "people_lists/still_listed",
+        "a target whom a run would only warn is off",
+        'entries["tier"].eq("target") & own["tier"].ne("target")',
+        'entries["tier"].eq("none")',
+        "people_lists/test_still_listed.py::test_a_target_whom_a_run_would_only_warn_is_off_and_one_to_warn_whom_it_would_target_is_on",
+    ),
+    Guard(
+        "people_lists/still_listed",
+        "a chance counts only for whom a run would score",
+        ".where(is_scored)",
+        "",
+        "people_lists/test_still_listed.py::test_a_seller_of_whom_no_harm_is_left_is_off_whatever_chance_the_run_published",
+    ),
 )
