@@ -773,8 +773,6 @@ GUARDS = (
         'READS: Roles = (None, "reader",',
         "users/test_roles.py::test_nobody_reads_people_or_decides_on_them_without_a_role",
     ),
-    ),
-    # What is known now of who is listed.
     Guard(
         "people_lists/still_listed",
         "a run now must still put an entry on its list",
@@ -782,6 +780,7 @@ GUARDS = (
         'return pd.Series("", index=entries.index, dtype="str")',
         "flows/human_log/test_listed_now.py::"
         "test_what_becomes_known_of_each_takes_the_entry_off_by_the_rule_that_a_run_would_name",
+    ),
     Guard(
         "people_lists/still_listed",
         "an entry of a list is asked about again before it is used",
