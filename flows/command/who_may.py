@@ -107,11 +107,14 @@ def _rehearsed(context: click.Context, home: "Home", options: dict[str, Any], *,
             raise AccessError(f"--{name} {problem}")
         if typed and is_machine(typed):
             raise AccessError(f"--{name} {typed!r} looks like harmspot itself; name a person")
-    if needs_user and not options.get("as_json"):
-        click.secho(REHEARSAL.format(home=home.path), fg="yellow", err=True)
+    if not options.get("as_json") and (needs_user or verb_of(context) in FEEDS):
+        said = REHEARSAL if needs_user else INVENTED
+        click.secho(said.format(home=home.path), fg="yellow", err=True)
     return options
 
 
+FEEDS = ("load", "ingest", "stream")
+INVENTED = "REHEARSAL: home {home} is for invented people; load no real ones"
 REHEARSAL = "REHEARSAL: home {home} has invented people, and names are typed; nothing in it may be used"
 
 

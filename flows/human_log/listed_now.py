@@ -71,22 +71,18 @@ def addressees_off(
     A letter goes to whom a run now would keep on the list of people, by gates, routes, holds and the term. That the
     person is on the list of the latest run is for each run to see to: it withdraws the letters to others.
     """
-    kept = runs(home.path)["run_id"].tolist()
-    letters = pd.DataFrame(
-        [
-            (
-                notice.notice_id,
-                notice.subject,
-                "warn",
-                notice.run_id if notice.run_id in kept else latest_usable(home.path),
-            )
-            for notice in notices
-            if notice.kind.is_to_person
-        ],
-        columns=["notice_id", "person_id", "tier", "run_id"],
-    ).set_index("notice_id")
-    asked = [why_off(home, store, LETTERS, rows, str(run_id), at=at) for run_id, rows in letters.groupby("run_id")]
-    return {str(notice_id): why for each in asked for notice_id, why in each.items() if why}
+    kept, latest = runs(home.path)["run_id"].tolist(), latest_usable(home.path)
+    to_people = [notice for notice in notices if notice.kind.is_to_person]
+    rows = [
+        (notice.notice_id, notice.subject, "warn", notice.run_id if notice.run_id in kept else latest)
+        for notice in to_people
+    ]
+    letters = pd.DataFrame(rows, columns=["notice_id", "person_id", "tier", "run_id"]).set_index("notice_id")
+    off = dict.fromkeys(letters.index[letters["run_id"].isna()], "on no list that is kept")
+    for run_id, of_run in letters.groupby("run_id"):
+        why = why_off(home, store, LETTERS, of_run, str(run_id), at=at)
+        off |= why[why.ne("")].to_dict()
+    return off
 
 
 def decided(

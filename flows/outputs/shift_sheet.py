@@ -27,6 +27,7 @@ from models.operations.shifts import Shift
 from models.operations.visits import BY_LOT
 from pipeline.briefing.shift_sheet import At, ShiftSheet, Stop, Street
 from pipeline.briefing.shift_sheet_pdf import shift_sheet_pdf
+from pipeline.briefing.today import letters_today
 from pipeline.complete_file import write_complete
 from pipeline.errors import PublicationError
 from pipeline.near_words import did_you_mean
@@ -117,6 +118,7 @@ def _composed(
     zone = ZoneInfo(run["time_zone"])
     by_cell: dict[str, Any] = {str(row["cell_id"]): row for row in cells.to_dict("records")}
     by_cell |= {row["cell_id"]: {**row, **by_cell.get(row["cell_id"], {})} for row in of_shift.to_dict("records")}
+    letters = letters_today(visits, tables["cell_forecast"])
     notices = home.settings.notices
     language = home.catalogue.language if home.catalogue.language in notices.languages else notices.languages[0]
     return ShiftSheet(
@@ -129,7 +131,10 @@ def _composed(
         ends_at=span[1].astimezone(zone),
         valid_to=min(span[1], run["valid_to"].to_pydatetime()).astimezone(zone),
         run_id=run["run_id"],
-        stops=tuple(_stop(visit, by_cell[visit.cell_id], span[0], zone, len(cells)) for visit in route.stops),
+        stops=tuple(
+            _stop(visit, by_cell[visit.cell_id], span[0], zone, len(cells), letters.get(visit.cell_id))
+            for visit in route.stops
+        ),
         left_out=route.left_out,
         rings=_rings(shape),
         streets=_streets(home, shape, run["crs"]),
@@ -183,7 +188,9 @@ def _planned(visits: pd.DataFrame, cells: pd.DataFrame, span: Span) -> list[Visi
     return [Visit(str(cell), int(order), x, y, int(at), int(stay)) for cell, order, x, y, at, stay in columns]
 
 
-def _stop(visit: Visit, cell: Mapping[str, Any], starts_at: datetime, zone: ZoneInfo, cell_count: int) -> Stop:
+def _stop(
+    visit: Visit, cell: Mapping[str, Any], starts_at: datetime, zone: ZoneInfo, cell_count: int, letter: str | None
+) -> Stop:
     begins, ends = (
         (pd.Timestamp(starts_at) + pd.Timedelta(minutes=at)).to_pydatetime().astimezone(zone)
         for at in (visit.minute, visit.minute + visit.minutes)
@@ -199,6 +206,8 @@ def _stop(visit: Visit, cell: Mapping[str, Any], starts_at: datetime, zone: Zone
         is_planned=visit.is_planned,
         is_operation=visit.is_planned and cell["chosen_for"] not in OF_CELLS,
         is_by_lot=visit.is_planned and cell["chosen_for"] == BY_LOT,
+        mostly=tuple(mostly) if isinstance(mostly := cell.get("mostly"), np.ndarray | list) else (),
+        letter=letter,
         rank=int(cell["rank"]),
         cell_count=cell_count,
         expected_harm=float(cell["expected_harm"]),

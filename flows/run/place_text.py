@@ -17,10 +17,11 @@ from geo.cells import Floats
 from geo.place_names import PlaceNames, area_parts, degrees_of, read_place_names
 from geo.placement import place_points
 from models.places.axes import uses_minors
-from models.places.coarse import is_coarse
+from models.places.coarse import coarse_codes, is_coarse
 from models.places.ranking import PlacesConfig
 
 WHERE = ["place", "lat", "lon"]
+MOST_OFFENCES, LEAST_INCIDENTS = 3, 3  # named at a cell; fewer incidents of one are no pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,31 @@ def with_cell_place(table: pd.DataFrame, cells: pd.DataFrame, columns: Sequence[
     """Return a table of cells by cell_id with `columns` (place, lat, lon) of `cells`, which has them by cell_id."""
     where = cells.set_index("cell_id")[list(columns)].reindex(table["cell_id"])
     return table.assign(**{name: where[name].to_numpy() for name in columns})
+
+
+def main_offences(
+    connection: duckdb.DuckDBPyConnection, cell_ids: pd.Series, codebook: pd.DataFrame, config: PlacesConfig
+) -> pd.Series:
+    """Return by cell_id the offences that make up most of a cell's harm in the window, at most three.
+
+    Offences whose incidents are told by day and area alone are left out: to name them at a cell would tell the place.
+    Call `place_incidents` on the connection first.
+    """
+    cells = pd.DataFrame({"cell_id": cell_ids.drop_duplicates().astype(str)})
+    cells[["cell_ix", "cell_iy"]] = cells["cell_id"].str.rsplit(":", n=2, expand=True)[[1, 2]].astype("int64")
+    connection.register("wanted_cell", cells)
+    found = query(
+        connection,
+        "cell_offences",
+        window_days=config.window_days,
+        half_life_days=config.half_life_days,
+        discoveries=list(config.discoveries),
+    )
+    connection.unregister("wanted_cell")
+    told = found[~found["offence_code"].isin(coarse_codes(codebook)) & found["n"].ge(LEAST_INCIDENTS)]
+    first = told[told.groupby("cell_id").cumcount() < MOST_OFFENCES]
+    labels = first["offence_code"].map(codebook["label"]).astype(object)
+    return labels.groupby(first["cell_id"].astype(object)).agg(list)
 
 
 RECENT = [

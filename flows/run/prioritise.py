@@ -39,7 +39,13 @@ from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
 from flows.run.map_shapes import map_shape
 from flows.run.outcomes import monitor_outcomes
-from flows.run.place_text import evidence_of, read_places_in_words, recent_incidents, with_cell_place
+from flows.run.place_text import (
+    evidence_of,
+    main_offences,
+    read_places_in_words,
+    recent_incidents,
+    with_cell_place,
+)
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
 from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import Measure, area_notes, data_quality, dealing_measure, map_repairs, record_measures
@@ -147,6 +153,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         plans = call(
             plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
         )
+        mostly = call(main_offences, snapshot.connection, plans.visits["cell_id"], codebook, settings.places)
         pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
         on_record = settings.places.on_record(frames.area_events, codebook)
         of_day = [
@@ -192,7 +199,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "allocation_cost": officers.costs,
         "crackdown_plan": plans.crackdowns,
         "overdose_watch": plan_inputs.overdose_watch,
-        "visit_plan": with_cell_place(plans.visits, forecast),
+        "visit_plan": with_cell_place(plans.visits.assign(mostly=plans.visits["cell_id"].map(mostly)), forecast),
         "promise": plans.promises.promises,
         "crime_focus": call(focus_on_crimes, frames, geography.areas, codebook, settings),
         "area_notice": call(area_notices, markets, geography, identity),

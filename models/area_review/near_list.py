@@ -187,7 +187,8 @@ def _sentence(needed: tuple[str, int] | None, area_id: str, area_events: pd.Data
     is_here &= area_events["discovery"].isin(config.discoveries)
     were = int(area_events.loc[is_here & (area_events["age_days"] < DAYS), "n"].sum())
     more = f"{count:,} more {'report' if count == 1 else 'reports'} of {_noun(offence)}"
-    return f"It would be on the list with {more} in the last {DAYS} days (there were {were:,})."
+    how_far = "It is far from the list, and would be on it" if count > were else "It would be on the list"
+    return f"{how_far} with {more} in the last {DAYS} days (there were {were:,})."
 
 
 def _noun(offence: str) -> str:

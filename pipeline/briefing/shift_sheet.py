@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from pipeline.briefing.today import coordinates, why_here
+from pipeline.briefing.today import coordinates, offences_here, why_here
 from pipeline.wording.area_names import area_label
 from pipeline.wording.catalogue import Catalogue
 
@@ -40,6 +40,8 @@ class Stop:
     is_planned: bool
     is_operation: bool
     is_by_lot: bool
+    mostly: tuple[str, ...]
+    letter: str | None
     rank: int
     cell_count: int
     expected_harm: float
@@ -149,6 +151,10 @@ def _why(stop: Stop, catalogue: Catalogue) -> str:
         said.append(catalogue.text("Drawn by lot: a few visits a day go where no forecast sends anybody."))
     if not stop.is_planned:
         said.append(catalogue.text("Added to the plan of this shift: one of the next worst squares of the area."))
+    if mostly := offences_here(stop.mostly, catalogue):
+        said.append(mostly)
+    if stop.letter:
+        said.append(catalogue.text("Place {letter} of the morning page.", letter=stop.letter))
     said.append(
         why_here(stop.rank, stop.cell_count, stop.expected_harm, stop.horizon_days, stop.last_year_count, catalogue)
     )
@@ -180,10 +186,10 @@ def notes_of(sheet: ShiftSheet, catalogue: Catalogue) -> list[str]:
     if sheet.left_out:
         notes.append(
             catalogue.plural(
-                "{count} more visit of the day's plan in this area and shift is not on this sheet; it needs another "
-                "crew.",
-                "{count} more visits of the day's plan in this area and shift are not on this sheet; they need another "
-                "crew.", sheet.left_out,
+                "A sheet holds five stops. {count} more visit of the day's plan in this area and shift is not on it: "
+                "make it in between where nothing else calls, or give it to another crew.",
+                "A sheet holds five stops. {count} more visits of the day's plan in this area and shift are not on it: "
+                "make them in between where nothing else calls, or give them to another crew.", sheet.left_out,
             )
         )  # fmt: skip
     return notes

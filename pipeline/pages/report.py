@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from pipeline.briefing.area_story import by_area, reason
 from pipeline.briefing.embedded import answered, packed_tables, question_json
-from pipeline.briefing.today import coordinates, left_out, places_today
+from pipeline.briefing.today import coordinates, left_out, passed_over, places_today
 from pipeline.map_link import DEFAULT as DEFAULT_LINK
 from pipeline.pages.base import number, page_environment, page_row, page_rows, read_asset, words
 from pipeline.pages.svg_map import CELL_STEPS, PROBABILITY_STEPS, Drawing, Shape, draw_map
@@ -146,6 +146,7 @@ def render_report(
         evidence=evidence,
         focus=_focus(tables["crime_focus"]),
         today=today,
+        passed_over=passed_over(tables["cell_forecast"], today),
         grave=page_rows(_heaviest(tables["recent_incident"])),
         grave_count=len(tables["recent_incident"]),
         left_out=left_out(tables["data_quality"], len(piles), catalogue),
@@ -193,7 +194,8 @@ def _called(frame: Frame, catalogue: Catalogue) -> Frame:
     """Return a table with the names of areas in the language of the page, such as "Distrito 24"."""
     if "area_name" not in frame:
         return frame
-    return frame.assign(area_name=frame["area_name"].map(lambda name: catalogue.sentence(area_label(name))))
+    names = frame["area_name"].map(lambda name: catalogue.sentence(area_label(name)), na_action="ignore")
+    return frame.assign(area_name=names)
 
 
 def _drawn_at(drawing: Drawing, today: Sequence[Mapping[str, Any]]) -> list[tuple[str, Shape]]:

@@ -708,7 +708,7 @@ GUARDS = (
         "two people decide on a list",
         "not status.opened.keys() - {name_of(event.actor)}",
         "False",
-        "governance/test_list_lifecycle.py",
+        "governance/test_list_lifecycle.py::test_what_may_not_be_done",
     ),
     Guard(
         "governance/actors",
@@ -772,5 +772,34 @@ GUARDS = (
         'READS: Roles = ("reader",',
         'READS: Roles = (None, "reader",',
         "users/test_roles.py::test_nobody_reads_people_or_decides_on_them_without_a_role",
+    ),
+    Guard(
+        "people_lists/still_listed",
+        "a run now must still put an entry on its list",
+        'return pd.Series(np.where(is_on, "", why), index=entries.index, dtype="str")',
+        'return pd.Series("", index=entries.index, dtype="str")',
+        "flows/human_log/test_listed_now.py::"
+        "test_what_becomes_known_of_each_takes_the_entry_off_by_the_rule_that_a_run_would_name",
+    ),
+    Guard(
+        "people_lists/still_listed",
+        "an entry of a list is asked about again before it is used",
+        'np.where(is_on, "", why)',
+        'np.where(is_on | True, "", why)',
+        "people_lists/test_still_listed.py::test_a_seller_of_whom_no_harm_is_left_is_off_whatever_chance_the_run_published",
+    ),
+    Guard(
+        "people_lists/still_listed",
+        "a target whom a run would only warn is off",
+        'entries["tier"].eq("target") & own["tier"].ne("target")',
+        'entries["tier"].eq("none")',
+        "people_lists/test_still_listed.py::test_a_target_whom_a_run_would_only_warn_is_off_and_one_to_warn_whom_it_would_target_is_on",
+    ),
+    Guard(
+        "people_lists/still_listed",
+        "a chance counts only for whom a run would score",
+        ".where(is_scored)",
+        "",
+        "people_lists/test_still_listed.py::test_a_seller_of_whom_no_harm_is_left_is_off_whatever_chance_the_run_published",
     ),
 )

@@ -31,6 +31,7 @@
   const show = () => {
     const isAll = chosenGroup.value === "";
     answer.hidden = isAll;
+    map.classList.toggle("by-question", !isAll);
     chosenShift.disabled = isAll;
     for (const { path, classes, tip } of areas) { path.setAttribute("class", classes); path.dataset.tip = tip; path.setAttribute("aria-label", tip); }
     for (const { text, rank } of ranks) text.textContent = rank;
@@ -48,9 +49,10 @@
       const name = cell(of.title, "th");
       name.scope = "row";
       line.dataset.area = row.area_id;
-      line.append(cell(row.rank, "td", "rank"), name, cell(share(row.p_top_k)), cell(of.textContent || "–"), cell(`${row.rank_lo}–${row.rank_hi}`),
+      line.append(cell(row.rank, "td", "rank"), name, cell(share(row.p_top_k)),
         cell(`${number.format(row.expected_count)} (${number.format(row.expected_lo)}–${number.format(row.expected_hi)})`, "td", "n"),
-        cell(number.format(row.count_28_days), "td", "n"), cell(number.format(row.count_365_days), "td", "n"));
+        cell(`${row.rank_lo}–${row.rank_hi}`), cell(number.format(row.count_28_days), "td", "n"),
+        cell(number.format(row.count_365_days), "td", "n"), cell(of.textContent || "–"));
       return line;
     }));
     const byArea = new Map(found.map((row) => [row.area_id, row]));

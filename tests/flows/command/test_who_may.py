@@ -151,6 +151,13 @@ def test_a_rehearsal_says_so_and_asks_for_a_name(tmp_path: Path, capsys: pytest.
             admit(home, options)
         assert admit(home, options | {"by": "Insp. J. Reyes"})["by"] == "Insp. J. Reyes"
     assert "REHEARSAL" in capsys.readouterr().err
+    for feed in ("load", "ingest", "stream"):
+        with calling(feed) as options:
+            admit(home, options)
+        assert "load no real ones" in capsys.readouterr().err
+    with calling("show") as options:
+        admit(home, options)
+    assert not capsys.readouterr().err  # places are places
 
 
 def test_a_home_is_no_rehearsal_by_anothers_mark(real_home: Home, tmp_path: Path) -> None:

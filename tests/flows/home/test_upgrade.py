@@ -23,7 +23,7 @@ from flows.human_log.ledger import read_ledger
 from flows.human_log.list_runs import shown_lists
 from flows.schedule.daily import daily_run
 from pipeline.database import attach, connect
-from pipeline.errors import StoreError
+from pipeline.errors import ExportError, StoreError
 from pipeline.publication.publish import runs
 from pipeline.store.migrations import migration_names, pending_migrations
 from pipeline.store.snapshot import open_snapshot
@@ -159,10 +159,10 @@ def test_what_people_decided_still_holds_and_a_run_goes_on_from_the_old_one(old:
     before = runs(old.home.path)["run_id"].iloc[-1]
     assert runs(old.home.path)["is_usable"].all()  # runs from before there were checks
     lists = shown_lists(old.home, read_ledger(old.home), before).set_index("list_id")
-    assert lists.loc[f"person_tier-{before}", "status"] == "active"
+    assert lists.loc[f"person_tier-{before}", "status"] == "draft"  # one person approved it; two must have opened it
     assert {notice.status.state for notice in all_notices(old.home, ["area"])} == {"approved", "draft"}
-    copy = verify_export(old.home, old.home.path.parent / "copy.json")
-    assert copy["recipient"] == "Neighbourhood team"
+    with pytest.raises(ExportError, match="nobody approved list"):
+        verify_export(old.home, old.home.path.parent / "copy.json")
     later = Home(old.home.path, None, CLOCK + timedelta(days=1), old.said.append)
     summary = daily_run(later, date(2026, 1, 5))
     kept = runs(later.path).set_index("run_id")

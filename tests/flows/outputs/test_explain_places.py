@@ -17,7 +17,7 @@ from flows.home.home import Home
 from flows.ingest.ingest import load_file
 from flows.run.assembly import read_run_codebook
 from flows.schedule.daily import daily_run
-from models.places.coarse import is_coarse
+from models.places.coarse import coarse_codes, is_coarse
 from pipeline.publication.publish import read_published
 from tests.flows.run.test_address_piles import point_in
 from tests.town import AS_OF, CLOCK, TownRun, event
@@ -225,3 +225,19 @@ def test_focus_and_offences_are_printed_by_area_and_rank(home: Home) -> None:
         assert sum(area["count_365_days"] for area in ranked) == row["count_365_days"]
         worst = [area["area_name"] for area in ranked if area["rank"] is not None and area["rank"] <= 3]
         assert row["worst_areas"] == (", ".join(worst) or "too few to rank")
+
+
+def test_what_happens_most_at_a_visited_square_is_told_without_what_would_point_to_a_victim(home: Home) -> None:
+    visits = read_published(home.path, "visit_plan")
+    book = codebook_of(home)
+    coarse = set(book.loc[list(coarse_codes(book)), "label"])
+    named = {label for labels in visits["mostly"].dropna() for label in labels}
+    assert named and not named & coarse and named <= set(book["label"])
+    assert visits["mostly"].dropna().map(len).between(1, 3).all()
+    assert (
+        visits.dropna(subset="mostly")
+        .groupby("cell_id")["mostly"]
+        .agg(lambda rows: len({*map(tuple, rows)}))
+        .eq(1)
+        .all()
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from flows.outputs.render import TABLES
 from pipeline.briefing.embedded import answered, packed_tables, question_json
-from pipeline.briefing.today import left_out
+from pipeline.briefing.today import left_out, letters_today, offences_here, passed_over
 from pipeline.pages.report import LATER
 from pipeline.wording.catalogue import Catalogue, read_catalogue
 from tests.pipeline.pages.test_report import page, rows, tables
@@ -27,14 +27,18 @@ def test_the_page_is_given_every_table_that_it_reads() -> None:
 
 
 def test_reports_without_location_are_counted_once() -> None:
-    all_without = counted(dead_letters=3730.0, dead_letters_no_location=3730.0)
-    assert left_out(all_without, 0, Catalogue()) == ["3,730 reports were left out: they have no location."]
+    all_without = counted(dead_letters=3730.0, dead_letters_no_location=3730.0, rows_in=373_000.0)
+    assert left_out(all_without, 0, Catalogue()) == [
+        "3,730 reports were left out: they have no location (1% of all rows that came in)."
+    ]
     assert left_out(counted(dead_letters=5.0, dead_letters_no_location=1.0), 0, Catalogue()) == [
-        "1 report was left out: it has no location.",
-        "4 reports were left out: they could not be used.",
+        "1 report was left out: it has no location (an unknown part of all rows that came in).",
+        "4 reports were left out: they could not be used (an unknown part of all rows that came in).",
     ]
     assert left_out(counted(dead_letters=0.0), 0, Catalogue()) == []
-    assert left_out(all_without, 0, read_catalogue("es")) == ["3.730 avisos se dejaron fuera: no tienen ubicación."]
+    assert left_out(all_without, 0, read_catalogue("es")) == [
+        "3.730 avisos se dejaron fuera: no tienen ubicación (1\N{NO-BREAK SPACE}% de todas las filas llegadas)."
+    ]
 
 
 def test_only_what_is_ranked_in_the_main_set_is_an_answer() -> None:
@@ -83,3 +87,40 @@ def test_a_warning_names_areas_by_their_names() -> None:
         of[name] = of[name].iloc[:0]
     warnings = page(of).split('id="warnings"')[1].split("</section>")[0]
     assert "3 outlines crossed: Old Town (5 m²), Area 4 (1 m²), 124@2024" in warnings
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_a_table_whose_areas_have_no_names_in_runs_of_before_is_shown(missing: object) -> None:
+    of = tables()
+    of["officer_allocation"] = of["officer_allocation"].assign(area_name=pd.Series([missing] * 2, dtype=object))
+    assert "Old Town" in page(of)
+
+
+def test_what_was_left_out_is_told_beside_what_it_is_part_of() -> None:
+    quality = counted(dead_letters_no_location=30, dead_letters=40, rows_in=1000, incidents_in_window=150,
+                      outside_areas=10, police_discovered=40)  # fmt: skip
+    said = " ".join(left_out(quality, 0, Catalogue()))
+    assert "30 reports were left out: they have no location (3% of all rows that came in)" in said
+    assert "10 reports were left out: they could not be used (1% of all rows" in said
+    assert "10 incidents lie outside every area and are not ranked (5% of those in the window)" in said
+    assert "40 incidents that police found themselves raise no rank (20% of those in the window)" in said
+
+
+def forecast_of(*piles: bool) -> pd.DataFrame:
+    ranks = range(1, len(piles) + 1)
+    return pd.DataFrame({"cell_id": [f"c{n}" for n in ranks], "rank": list(ranks), "is_address_pile": list(piles),
+                         "place": [f"{n} High St" for n in ranks]})  # fmt: skip
+
+
+def test_squares_that_rank_higher_and_are_not_visited_are_named() -> None:
+    forecast = forecast_of(True, False, True, False, False, False, False, True)
+    visits = pd.DataFrame({"cell_id": ["c2", "c4", "c5", "c6", "c7"]})
+    letters = letters_today(visits, forecast)
+    assert letters == {"c2": "A", "c4": "B", "c5": "C", "c6": "D", "c7": "E"}
+    assert passed_over(forecast, [{"cell_id": cell} for cell in letters]) == ["1 High St", "3 High St"]
+    assert passed_over(forecast, []) == []
+
+
+def test_what_happens_most_at_a_place_is_said_in_the_language_of_the_page() -> None:
+    assert offences_here(["Robbery", "Burglary"], Catalogue()) == "Mostly: Robbery, Burglary."
+    assert offences_here([], Catalogue()) is None

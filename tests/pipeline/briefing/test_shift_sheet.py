@@ -23,7 +23,9 @@ def stop(cell: int, minute: int, **known: object) -> Stop:
     begins = (START.astimezone(UTC) + timedelta(minutes=minute)).astimezone(ZONE)
     return replace(
         Stop(f"EPSG:32618:150:{cell}:9", f"{cell}00 Main St", 40.0 + cell, -75.1, At(cell * 150.0, 0.0), begins,
-             begins + timedelta(minutes=12), 0, True, False, False, cell, 16_929, 267.4, 7, 1_500), **known)  # type: ignore[arg-type]  # fmt: skip
+             begins + timedelta(minutes=12), 0, True, False, False, ("Robbery",), None, cell, 16_929, 267.4, 7, 1_500),
+        **known,
+    )  # type: ignore[arg-type]  # fmt: skip
 
 
 SHEET = ShiftSheet(
@@ -117,7 +119,7 @@ def test_the_place_of_an_operation_says_so() -> None:
     row = rows_of(replace(SHEET, stops=(stop(1, 10, is_by_lot=True),)), ENGLISH)[0]
     assert row.why.startswith("Drawn by lot: ")
     row = rows_of(replace(SHEET, stops=(stop(1, 10, is_operation=True),)), ENGLISH)[0]
-    assert row.why.startswith("An announced operation runs here. Rank 1 of")
+    assert row.why.startswith("An announced operation runs here. Mostly: Robbery. Rank 1 of")
 
 
 def test_a_place_without_name_or_coordinates_is_its_cell() -> None:

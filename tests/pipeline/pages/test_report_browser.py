@@ -150,6 +150,8 @@ def test_the_question_of_the_day_changes_the_map_and_the_ranking(opened: Opened)
         assert page.locator("#question-answer").is_hidden()
         assert page.locator("#question-group option").all_inner_texts() == ["All harm", "Burglary", "Rape"]
         page.select_option("#question-group", "burglary")
+        assert all(page.locator(f"#layer-{layer}").is_hidden() for layer in ("cells", "hotspots", "today"))
+        assert "are of all harm; they are hidden" in page.locator("#question-answer").inner_text()
         assert shown(page) == (["area a1", "area a5"], ["2", "1"], ["Hill", "Area 24"])
         assert "Burglary by night" in page.locator(".by-question tbody tr").first.inner_text()
         page.select_option("#question-shift", "night")
@@ -160,6 +162,7 @@ def test_the_question_of_the_day_changes_the_map_and_the_ranking(opened: Opened)
         assert "<1%" in page.locator(".by-question tbody tr").nth(1).inner_text()
         page.select_option("#question-group", "")
         assert shown(page)[:2] == before[:2]
+        assert page.locator("#layer-cells").is_visible()
 
 
 def test_downloads_hold_the_rows_and_no_formula(opened: Opened, tmp_path: Path) -> None:
