@@ -36,7 +36,7 @@ from flows.outputs.explain import person_lines, read_person
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import LISTS, list_id_of
 from pipeline.errors import ExportError, PublicationError
-from tests.town import event, read_people
+from tests.town import TownRun, event, read_people
 
 DAY, CLOCK = date(2026, 1, 1), datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = CLOCK + timedelta(hours=1)
@@ -370,3 +370,11 @@ def test_what_waits_for_partners_about_somebody_who_is_off_is_withdrawn_and_not_
     sent = "".join(file.read_text() for file in (home.path / "partners").rglob("*") if file.is_file())
     assert "P-helped" in sent
     assert not [who for who in ("convict", "grown") if f'"P-{who}"' in sent]
+
+
+def test_in_a_town_with_markets_every_entry_stands_until_something_becomes_known(town_run: TownRun) -> None:
+    home = replace(town_run.home, clock=town_run.home.now() + timedelta(hours=1))
+    ledger = read_ledger(home)
+    found = {name: ask_list(home, ledger, name, None, **READING) for name in LISTS}
+    assert {name: each.off_in_words() for name, each in found.items()} == dict.fromkeys(LISTS, "")
+    assert all(len(found[name].rows) for name in ("person_tier", "dealer_ranking", "warrant_queue", "safeguarding"))
