@@ -21,7 +21,7 @@ from flows.simulation.town import write_town
 from models.governance.list_lifecycle import LISTS, list_id_of
 from pipeline.privacy.keys import create_key
 
-PEOPLE, INCIDENTS, HEAVY, AT_MOST_S = 200_000, 400_000, 40, 3.0
+PEOPLE, INCIDENTS, HEAVY, AT_MOST_S = 200_000, 400_000, 10, 3.0
 DAY, CLOCK = date(2026, 1, 1), datetime(2026, 1, 1, 12, tzinfo=UTC)
 READING = {"reader": "Insp. J. Reyes", "purpose": "approve the list"}
 CODES = ("robbery", "violence_with_injury", "public_order", "drug_supply", "drug_possession")
