@@ -21,7 +21,7 @@ from flows.simulation.town import write_town
 from models.governance.list_lifecycle import LISTS, list_id_of
 from pipeline.privacy.keys import create_key
 
-PEOPLE, INCIDENTS, HEAVY, AT_MOST_S = 200_000, 400_000, 10, 3.0
+PEOPLE, INCIDENTS, AT_MOST_S = 200_000, 400_000, 3.0
 DAY, CLOCK = date(2026, 1, 1), datetime(2026, 1, 1, 12, tzinfo=UTC)
 READING = {"reader": "Insp. J. Reyes", "purpose": "approve the list"}
 CODES = ("robbery", "violence_with_injury", "public_order", "drug_supply", "drug_possession")
@@ -34,9 +34,7 @@ def write_people(path: Path) -> None:
     envelope = {"specversion": "1.0", "source": "/bench"}
     weight = rng.gamma(0.3, 5.0, PEOPLE)
     who = rng.choice(PEOPLE, INCIDENTS, p=weight / weight.sum())
-    who[: HEAVY * 20] = np.tile(np.arange(HEAVY), 20)  # who stand out, so that there are tiers
     days, codes = rng.integers(1, 1800, INCIDENTS), rng.choice(len(CODES), INCIDENTS, p=SHARES)
-    codes[: HEAVY * 20] = 0
 
     def line(kind: str, number: int, data: dict) -> str:
         return json.dumps({**envelope, "type": f"harmspot.{kind}.v1", "id": f"{kind}{number}", "data": data}) + "\n"
