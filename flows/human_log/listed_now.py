@@ -9,7 +9,6 @@ people now; no other module says what takes somebody off. Erased people are left
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
 
@@ -55,12 +54,19 @@ def why_off(
     run_id : str
         The kept run that published the list: its chances and terms hold.
     at : datetime, optional
-        Ask of what was known at this moment; None asks of what is known now, on a list that has expired as of its end.
+        Ask of what was known at this moment; None asks of what is known now. That alone takes an entry off a list that
+        has expired, not the time that passed since: it is read as it stood.
     """
     if entries.empty:
         return pd.Series(dtype="str", index=entries.index)
-    now = decided(home, store, list_name, entries["person_id"].unique(), run_id, at=at, is_chance_sure=True)
-    return still_listed.why_off(list_name, entries, now)
+    people = entries["person_id"].unique()
+    now = decided(home, store, list_name, people, run_id, at=at, is_chance_sure=True)
+    why = still_listed.why_off(list_name, entries, now)
+    if at is not None or list_name not in BY_CHANCE or not _has_expired(home, run_id):
+        return why
+    listed = decided(home, store, list_name, people, run_id, as_of=_as_of(home, run_id), is_chance_sure=True)
+    is_gated = now.decisions["gate"].reindex(entries["person_id"]).ne("passed").to_numpy()
+    return why.where(is_gated, still_listed.why_off(list_name, entries, listed))
 
 
 def addressees_off(
@@ -93,15 +99,16 @@ def decided(
     run_id: str,
     *,
     at: datetime | None = None,
+    as_of: datetime | None = None,
     is_chance_sure: bool = False,
 ) -> Decided:
     """Return what the rules of a run say now of some people; parameters as of `why_off`.
 
-    With `is_chance_sure` whoever the run did not list has every chance, and is off for other reasons alone.
+    `as_of` is the clock, by default the home's, within the time that the lists of the run are valid. With `is_chance_sure` whoever the run did not list has every chance, and is off for other reasons alone.
     """
-    settings, run = home.settings, runs(home.path).set_index("run_id").loc[run_id]
+    settings = home.settings
     known_at = at or store.latest_known_at(home.now())
-    as_of = at or _within(run, known_at, timedelta(days=settings.publication.people_valid_days))
+    as_of = as_of or at or min(max(home.now(), _as_of(home, run_id)), _end(home, run_id))
     codebook, is_of_sellers = read_run_codebook(settings, as_of), list_name == SELLERS
     markets_since = as_of - timedelta(days=7 * settings.markets.window_weeks + 1) if is_of_sellers else None
     since = as_of - timedelta(days=settings.people.window_days + 1)
@@ -130,10 +137,19 @@ def decided(
     )
 
 
-def _within(run: Any, now: datetime, term: timedelta) -> datetime:
-    """Return the clock of the question: now, but no earlier than the run and no later than its lists are valid."""
-    as_of: datetime = run["as_of"].to_pydatetime()
-    return min(max(now, as_of), as_of + term)
+def _as_of(home: Home, run_id: str) -> datetime:
+    run: Any = runs(home.path).set_index("run_id").loc[run_id]
+    moment: datetime = run["as_of"].to_pydatetime()
+    return moment
+
+
+def _end(home: Home, run_id: str) -> datetime:
+    """Return the end of the lists of a run."""
+    return _as_of(home, run_id) + timedelta(days=home.settings.publication.people_valid_days)
+
+
+def _has_expired(home: Home, run_id: str) -> bool:
+    return home.now() >= _end(home, run_id)
 
 
 def _published(

@@ -378,3 +378,16 @@ def test_in_a_town_with_markets_every_entry_stands_until_something_becomes_known
     found = {name: ask_list(home, ledger, name, None, **READING) for name in LISTS}
     assert {name: each.off_in_words() for name, each in found.items()} == dict.fromkeys(LISTS, "")
     assert all(len(found[name].rows) for name in ("person_tier", "dealer_ranking", "warrant_queue", "safeguarding"))
+
+
+@pytest.mark.parametrize("table", [*LISTS])
+def test_a_list_that_has_expired_is_read_as_it_stood(
+    table: str, town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(town_run.home.path, tmp_path / "home")
+    listed = []
+    for clock in (CLOCK, CLOCK + timedelta(days=400)):
+        home = new_home(folder, clock=clock)
+        rows = read_list(home, read_ledger(home), table, None, reader="a reader", purpose="a test reads")
+        listed.append(sorted(rows["person_id"]))
+    assert listed[0] == listed[1]
