@@ -46,7 +46,8 @@ def add_user(home: Home, name: str, role: str, password: str | None) -> User:
     home.refuse_mentions({"name": user_id})
     user = User(user_id, look, _role(role), _hashed(password), datetime.now(UTC))
     _log(home, "add_user", user, role=role)
-    home.users.put(user)
+    if not home.users.add(user):
+        raise AccessError(f"{name!r} was added by somebody else meanwhile; harmspot users list prints it")
     return user
 
 
@@ -55,7 +56,7 @@ def set_role(home: Home, name: str, role: str) -> User:
     user = replace(find_user(home, name), role=_role(role))
     _keep_an_administrator(home, user)
     _log(home, "set_role", user, role=role)
-    home.users.put(user)
+    home.users.set_role(user.user_id, role)
     return user
 
 
@@ -66,7 +67,7 @@ def disable(home: Home, name: str) -> User:
     user = replace(user, disabled_at=user.disabled_at or now)
     _keep_an_administrator(home, user)
     _log(home, "disable_user", user)
-    home.users.put(user)
+    home.users.disable(user.user_id, now)
     home.users.revoke(user.user_id, now)
     return user
 
@@ -82,9 +83,9 @@ def reset_password(home: Home, name: str, password: str) -> User:
     user = find_user(home, name)
     if home.session is not None and home.session.user_id == user.user_id:
         raise AccessError("another administrator resets your password, or you do with the home's key: --with-key")
-    user = replace(user, password_hash=_hashed(password), wrong_count=0, locked_until=None)
+    password_hash = _hashed(password)
     _log(home, "reset_password", user)
-    home.users.put(user)
+    home.users.set_password(user.user_id, password_hash)
     home.users.revoke(user.user_id, datetime.now(UTC))
     return user
 
