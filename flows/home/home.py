@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from hmac import compare_digest
@@ -179,7 +179,16 @@ class Home:
 
     def log_access(self, action: str, detail: Mapping[str, object], *, reader: str | None, purpose: str | None) -> None:
         """Append an entry to the access log, before anything is read or done; raises as `AccessLog.append`."""
-        self.access_log.append(reader=reader, purpose=purpose, action=action, detail=dict(detail), now=self.now())
+        self.access_log.append(
+            reader=reader, purpose=purpose, action=action, detail=dict(detail), now=self.acting().now()
+        )
+
+    def acting(self) -> "Home":
+        """Return the home as it logs and records: by the system's clock, except in rehearsals.
+
+        The clock that is passed in names a day of data; anybody may pass one, and a recorded time binds later acts.
+        """
+        return self if self.clock is None or self.is_rehearsal else replace(self, clock=None)
 
     def now(self) -> datetime:
         """Return the clock that was passed in, or the system clock; no other code reads the system clock."""

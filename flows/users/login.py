@@ -42,7 +42,8 @@ def log_in(home: Home, name: str, password: str, purpose: str, now: datetime | N
     if user.disabled_at:
         raise refused(home, user.user_id, f"{user.user_id} is disabled; ask an administrator")
     home.session = Session(user.user_id, user.role, PASSWORD, purpose)
-    home.log_access("login", {"role": user.role}, reader=user.user_id, purpose=purpose)
+    with home.protecting():  # whoever revokes or erases logs in first
+        home.log_access("login", {"role": user.role}, reader=user.user_id, purpose=purpose)
     token = new_token()
     session = Token(token_hash(token), user.user_id, "session", purpose, now, now + SESSION)
     if not home.users.begin_session(session, user.password_hash):
