@@ -78,11 +78,14 @@ def reset_password(home: Home, name: str, password: str) -> User:
     Raises
     ------
     AccessError
-        An administrator resets the own password: another one does it, or whoever holds the home's key.
+        An administrator resets the own password: another one does it, or whoever holds the home's key. Or the user has
+        tokens alone, and stays a service.
     """
     user = find_user(home, name)
     if home.session is not None and home.session.user_id == user.user_id:
         raise AccessError("another administrator resets your password, or you do with the home's key: --with-key")
+    if not user.password_hash:
+        raise AccessError(f"{user.user_id} has tokens alone and takes no password; add another user")
     password_hash = _hashed(password)
     _log(home, "reset_password", user)
     home.users.set_password(user.user_id, password_hash)
@@ -96,11 +99,15 @@ def give_token(home: Home, name: str, days: int) -> tuple[str, datetime]:
     Raises
     ------
     AccessError
-        The user is disabled, or the days are none or more than LONGEST_TOKEN_DAYS.
+        The user is disabled or has a password, or the days are none or more than LONGEST_TOKEN_DAYS.
     """
     user = find_user(home, name)
     if user.disabled_at:
         raise AccessError(f"{user.user_id} is disabled, for good; add another user")
+    if user.password_hash:
+        raise AccessError(
+            f"{user.user_id} logs in with a password; a token is of a service: harmspot users add NAME --token-only"
+        )
     if not 1 <= days <= LONGEST_TOKEN_DAYS:
         raise AccessError(f"days={days}: a token is valid for 1 to {LONGEST_TOKEN_DAYS} days")
     now, token = datetime.now(UTC), new_token()

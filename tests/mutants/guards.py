@@ -669,6 +669,13 @@ GUARDS = (
         "flows/users/test_login.py::test_a_login_undoes_no_change_that_is_made_meanwhile",
     ),
     Guard(
+        "flows/command/who_may",
+        "a token is no person",
+        "if session.how == TOKEN and (decided := need_a_person(verbs)):",
+        "if False and (decided := need_a_person(verbs)):",
+        "flows/decisions/test_two_people.py::test_a_token_is_none_of_the_two_people",
+    ),
+    Guard(
         "flows/users/login",
         "a disabled user is not let in",
         "if user is None or user.disabled_at:",

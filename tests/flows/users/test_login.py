@@ -131,7 +131,7 @@ def test_a_revoked_token_is_refused_and_a_session_ends_with_logout(
     token = log_in(real_home, name_in("reader"), PASSWORD, WHY)
     log_out(real_home, token)
     is_refused(real_home, "was revoked", lambda: session_of(real_home, token))
-    assert session_of(real_home, token_of("reader")).how == TOKEN  # another one of the user stays
+    assert session_of(real_home, token_of("reader"))  # another one of the user stays
     revoke_tokens(real_home, name_in("reader"))
     is_refused(real_home, "was revoked", lambda: session_of(real_home, token_of("reader")))
 
@@ -235,7 +235,16 @@ def test_the_first_user_is_an_administrator(real_home: Home) -> None:
 @pytest.mark.parametrize("days", [0, 367])
 def test_tokens_end(real_home: Home, days: int) -> None:
     with pytest.raises(AccessError, match="1 to 366 days"):
-        give_token(real_home, name_in("reader"), days)
+        give_token(real_home, add_user(real_home, "Nightly export", "reader", None).user_id, days)
+
+
+def test_a_service_has_tokens_and_a_person_a_password(real_home: Home) -> None:
+    with pytest.raises(AccessError, match="logs in with a password"):
+        give_token(real_home, name_in("supervisor"), 1)
+    service = add_user(real_home, "Nightly export", "supervisor", None).user_id
+    assert session_of(real_home, give_token(real_home, service, 1)[0]).how == TOKEN
+    with pytest.raises(AccessError, match="takes no password"):
+        reset_password(real_home, service, PASSWORD)
 
 
 def during_check(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
