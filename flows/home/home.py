@@ -151,18 +151,24 @@ class Home:
 
     @property
     def users(self) -> Users:
-        """The users of the home."""
-        return Users(self.path / "users.duckdb", self.key.encryption)
+        """The users of the home; raises StoreError if their file is missing but the access log knows of users."""
+        users = Users(self.path / "users.duckdb", self.key.encryption)
+        if not (users.path.exists() or self.is_rehearsal) and self.access_log.knows("add_user"):
+            raise StoreError(
+                f"{users.path} is missing, and this home has had users: restore it from a backup. Without it nobody "
+                "knows who may read and decide, nor whose decisions are void"
+            )
+        return users
 
     @property
     def disabled_looks(self) -> frozenset[str]:
         """How the names of the disabled users look: what they left pending is void."""
-        return frozenset(user.look for user in self.users.all() if user.disabled_at) if self.has_users else frozenset()
+        return frozenset(user.look for user in self.users.all() if user.disabled_at)
 
     @property
     def has_users(self) -> bool:
         """Whether a user was ever added."""
-        return (self.path / "users.duckdb").exists()
+        return bool(self.users.all())
 
     @cached_property
     def is_rehearsal(self) -> bool:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from flows.home.home import Home
+from flows.human_log.integrity import check_log
 from models.governance.actors import is_machine, name_of
 from models.users.look_alikes import name_problem
 from models.users.roles import ROLES
@@ -30,11 +31,13 @@ def add_user(home: Home, name: str, role: str, password: str | None) -> User:
     ------
     AccessError
         The name is none, or looks like that of another user or of harmspot; the role is unknown; the first user is no
-        administrator; or the password is too short.
+        administrator, or the access log was cut; or the password is too short.
     """
     known = home.users.all()
     if not known and (role != ADMINISTRATOR or password is None):
         raise AccessError("the first user of a home is an administrator with a password")
+    if not known and home.store.exists() and (problems := check_log(home)):  # which knows whether there were users
+        raise AccessError(f"the first user is added once the access log is trusted: {problems[0]}")
     user_id = " ".join(name.split())
     if problem := name_problem(user_id):
         raise AccessError(f"{name!r} {problem}")
@@ -45,6 +48,7 @@ def add_user(home: Home, name: str, role: str, password: str | None) -> User:
         raise AccessError(f"{name!r} looks like {like!r}, who is a user; choose another name")
     home.refuse_mentions({"name": user_id})
     user = User(user_id, look, _role(role), _hashed(password), datetime.now(UTC))
+    home.users.make()  # before the log says that there are users
     _log(home, "add_user", user, role=role)
     if not home.users.add(user):
         raise AccessError(f"{name!r} was added by somebody else meanwhile; harmspot users list prints it")

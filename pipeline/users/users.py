@@ -65,6 +65,11 @@ class Users:
         """Return the user whose name looks like that."""
         return next((user for user in self.all() if user.look == look), None)
 
+    def make(self) -> None:
+        """Make the file if it is missing."""
+        if not self.path.exists():
+            self._create()
+
     def add(self, user: User) -> bool:
         """Add a user; return whether it was added: not if another one has its id or look."""
         return bool(self._execute("add", asdict(user)))
@@ -121,8 +126,7 @@ class Users:
 
     def _execute(self, name: str, values: dict[str, object], after: str | None = None) -> list[tuple[Any, ...]]:
         """Execute a query and return its rows; if it returns one, execute `after` for its user, in one transaction."""
-        if not self.path.exists():
-            self._create()
+        self.make()
         with self._attached(read_only=False) as connection, transaction(connection):
             rows = connection.execute(query(f"users/users#{name}"), values).fetchall()
             if rows and after:

@@ -676,6 +676,13 @@ GUARDS = (
         "flows/decisions/test_two_people.py::test_a_token_is_none_of_the_two_people",
     ),
     Guard(
+        "flows/home/home",
+        "a home that lost its users is no home without users",
+        'self.access_log.knows("add_user")',
+        "False",
+        "flows/command/test_who_may.py::test_a_home_that_lost_its_users_is_refused",
+    ),
+    Guard(
         "flows/users/login",
         "a disabled user is not let in",
         "if user is None or user.disabled_at:",
