@@ -159,7 +159,8 @@ def _let_in(home: "Home", verbs: list[str], options: Mapping[str, Any]) -> "Sess
     from flows.users.accounts import HOLDER
     from flows.users.login import UNKNOWN, refused, session_of
     from flows.users.session_file import read_token
-    from models.users.roles import MAY, may
+    from models.users.roles import MAY, may, need_a_person
+    from pipeline.users.session import TOKEN
 
     has_users = home.has_users
     if options.get("with_key") or (verbs[0] == "users add" and not has_users):
@@ -179,6 +180,10 @@ def _let_in(home: "Home", verbs: list[str], options: Mapping[str, Any]) -> "Sess
         roles = [role for role in MAY[verbs[-1]] if role and may(role, verbs)]
         why = f"{session.user_id} is {session.role}; `{verbs[-1]}` is for {', '.join(roles)}"
         home.session = session
+        raise refused(home, session.user_id, why)
+    if session.how == TOKEN and (decided := need_a_person(verbs)):
+        home.session = session
+        why = f"`{decided[-1]}` needs a person who logs in with a password; {session.user_id} has come with a token"
         raise refused(home, session.user_id, why)
     return session
 

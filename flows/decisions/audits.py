@@ -18,7 +18,7 @@ def begin_audits(home: Home, identity: RunIdentity) -> None:
     """Start the clock of the audits at the home's first run; later runs do not change it."""
     with at_desk(home) as desk:
         if not desk.ledger.about("run", kinds=["began"]):
-            desk.record(HumanEvent("began", MACHINE, "run", identity.run_id, home.now()))
+            desk.record(HumanEvent("began", MACHINE, "run", identity.run_id, desk.home.now()))
 
 
 def record_audit(home: Home, about: str, *, report: Path, found: str, made_on: date | None, by: str) -> date:

@@ -25,7 +25,7 @@ class Desk:
     """
 
     def __init__(self, home: Home, store: Store) -> None:
-        self.home = home
+        self.home = home.acting()
         self.store = store
         self.ledger: Ledger = ledger_of(home, store)
         self.is_shown = True

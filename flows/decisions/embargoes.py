@@ -35,7 +35,7 @@ def embargo_market(home: Home, market_id: str, *, reason: str, until: date, by: 
     PublicationError
         A rule forbids it, or no such market is known; the message names the rule, or the known markets.
     """
-    with at_desk(home) as desk:
+    with home.protecting(), at_desk(home) as desk:
         cells = _cells_under_embargo(desk, market_id) or _cells_of(home, market_id)
         ends_at = home.midnight(until + timedelta(days=1))
         detail = {"reason": reason, "ends_at": ends_at, "cell_ids": cells}

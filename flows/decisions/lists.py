@@ -96,7 +96,7 @@ def override_entry(home: Home, list_id: str, person: str, *, by: str, reason: st
         If a rule forbids it, or the person is not on the list.
     """
     person_id = home.pseudonym_of(person)
-    with at_desk(home) as desk:
+    with home.protecting(), at_desk(home) as desk:
         wanted = find_list(home, desk.ledger, list_id)
         detail = {"reason": reason, "rule": wanted.list_name, "expires_at": expires_at, "person_id": person_id}
         event = _allowed(desk, "overridden", by, list_id, detail)

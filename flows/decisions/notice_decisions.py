@@ -26,7 +26,7 @@ from flows.human_log.listed_now import addressees_off
 from flows.human_log.notice_records import evidence_behind, notice_page, notices_of
 from flows.run.draft_notices import reading_age_of
 from flows.run.plans import calendar_of
-from models.governance.actors import MACHINE
+from models.governance.actors import MACHINE, PROTECTIVE
 from models.governance.list_lifecycle import list_id_of, withheld
 from models.governance.notice_drafts import fields_from_json, fields_json
 from models.governance.notice_kinds import KINDS, NoticeKind
@@ -91,7 +91,7 @@ def do(home: Home, notice_id: str, decision: Decision, *, purpose: str | None = 
     NoticeRefusedError
         If a rule forbids the decision: the message names every reason, and nothing is recorded.
     """
-    is_protecting = home.protecting() if decision.kind == "withdrawn" else nullcontext()
+    is_protecting = home.protecting() if decision.kind in PROTECTIVE else nullcontext()
     with is_protecting, at_desk(home) as desk:
         notice = find_notice(desk, notice_id, reader=decision.actor, purpose=purpose)
         after = record(desk, notice, decision, is_by_people=True)

@@ -45,7 +45,7 @@ def maintain_notices(home: Home, identity: RunIdentity, products: Products) -> d
             + withdraw_person_notices_at_run(desk, identity, products),
             "expired": _expire(desk),
         }
-        store.add_messages(run_messages(desk, products.restricted, products.actions, identity.as_of), home.now())
+        store.add_messages(run_messages(desk, products.restricted, products.actions, identity.as_of), desk.home.now())
     if changes := [f"{count} {what}" for what, count in counts.items() if count]:
         home.progress(f"notices: {', '.join(changes)}")
     return counts

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from hmac import compare_digest
@@ -151,18 +151,24 @@ class Home:
 
     @property
     def users(self) -> Users:
-        """The users of the home."""
-        return Users(self.path / "users.duckdb", self.key.encryption)
+        """The users of the home; raises StoreError if their file is missing but the access log knows of users."""
+        users = Users(self.path / "users.duckdb", self.key.encryption)
+        if not (users.path.exists() or self.is_rehearsal) and self.access_log.knows("add_user"):
+            raise StoreError(
+                f"{users.path} is missing, and this home has had users: restore it from a backup. Without it nobody "
+                "knows who may read and decide, nor whose decisions are void"
+            )
+        return users
 
     @property
     def disabled_looks(self) -> frozenset[str]:
         """How the names of the disabled users look: what they left pending is void."""
-        return frozenset(user.look for user in self.users.all() if user.disabled_at) if self.has_users else frozenset()
+        return frozenset(user.look for user in self.users.all() if user.disabled_at)
 
     @property
     def has_users(self) -> bool:
         """Whether a user was ever added."""
-        return (self.path / "users.duckdb").exists()
+        return bool(self.users.all())
 
     @cached_property
     def is_rehearsal(self) -> bool:
@@ -179,7 +185,16 @@ class Home:
 
     def log_access(self, action: str, detail: Mapping[str, object], *, reader: str | None, purpose: str | None) -> None:
         """Append an entry to the access log, before anything is read or done; raises as `AccessLog.append`."""
-        self.access_log.append(reader=reader, purpose=purpose, action=action, detail=dict(detail), now=self.now())
+        self.access_log.append(
+            reader=reader, purpose=purpose, action=action, detail=dict(detail), now=self.acting().now()
+        )
+
+    def acting(self) -> "Home":
+        """Return the home as it logs and records: by the system's clock, except in rehearsals.
+
+        The clock that is passed in names a day of data; anybody may pass one, and a recorded time binds later acts.
+        """
+        return self if self.clock is None or self.is_rehearsal else replace(self, clock=None)
 
     def now(self) -> datetime:
         """Return the clock that was passed in, or the system clock; no other code reads the system clock."""

@@ -48,6 +48,6 @@ def read_people(
         reader=reader,
         purpose=purpose,
         log=home.access_log,
-        now=home.now(),
+        now=home.acting().now(),
         run_id=run_id,
     )

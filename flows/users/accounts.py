@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from flows.home.home import Home
+from flows.human_log.integrity import check_log
 from models.governance.actors import is_machine, name_of
 from models.users.look_alikes import name_problem
 from models.users.roles import ROLES
@@ -30,11 +31,13 @@ def add_user(home: Home, name: str, role: str, password: str | None) -> User:
     ------
     AccessError
         The name is none, or looks like that of another user or of harmspot; the role is unknown; the first user is no
-        administrator; or the password is too short.
+        administrator, or the access log was cut; or the password is too short.
     """
     known = home.users.all()
     if not known and (role != ADMINISTRATOR or password is None):
         raise AccessError("the first user of a home is an administrator with a password")
+    if not known and home.store.exists() and (problems := check_log(home)):  # which knows whether there were users
+        raise AccessError(f"the first user is added once the access log is trusted: {problems[0]}")
     user_id = " ".join(name.split())
     if problem := name_problem(user_id):
         raise AccessError(f"{name!r} {problem}")
@@ -45,8 +48,10 @@ def add_user(home: Home, name: str, role: str, password: str | None) -> User:
         raise AccessError(f"{name!r} looks like {like!r}, who is a user; choose another name")
     home.refuse_mentions({"name": user_id})
     user = User(user_id, look, _role(role), _hashed(password), datetime.now(UTC))
+    home.users.make()  # before the log says that there are users
     _log(home, "add_user", user, role=role)
-    home.users.put(user)
+    if not home.users.add(user):
+        raise AccessError(f"{name!r} was added by somebody else meanwhile; harmspot users list prints it")
     return user
 
 
@@ -55,7 +60,7 @@ def set_role(home: Home, name: str, role: str) -> User:
     user = replace(find_user(home, name), role=_role(role))
     _keep_an_administrator(home, user)
     _log(home, "set_role", user, role=role)
-    home.users.put(user)
+    home.users.set_role(user.user_id, role)
     return user
 
 
@@ -66,7 +71,7 @@ def disable(home: Home, name: str) -> User:
     user = replace(user, disabled_at=user.disabled_at or now)
     _keep_an_administrator(home, user)
     _log(home, "disable_user", user)
-    home.users.put(user)
+    home.users.disable(user.user_id, now)
     home.users.revoke(user.user_id, now)
     return user
 
@@ -77,14 +82,17 @@ def reset_password(home: Home, name: str, password: str) -> User:
     Raises
     ------
     AccessError
-        An administrator resets the own password: another one does it, or whoever holds the home's key.
+        An administrator resets the own password: another one does it, or whoever holds the home's key. Or the user has
+        tokens alone, and stays a service.
     """
     user = find_user(home, name)
     if home.session is not None and home.session.user_id == user.user_id:
         raise AccessError("another administrator resets your password, or you do with the home's key: --with-key")
-    user = replace(user, password_hash=_hashed(password), wrong_count=0, locked_until=None)
+    if not user.password_hash:
+        raise AccessError(f"{user.user_id} has tokens alone and takes no password; add another user")
+    password_hash = _hashed(password)
     _log(home, "reset_password", user)
-    home.users.put(user)
+    home.users.set_password(user.user_id, password_hash)
     home.users.revoke(user.user_id, datetime.now(UTC))
     return user
 
@@ -95,11 +103,15 @@ def give_token(home: Home, name: str, days: int) -> tuple[str, datetime]:
     Raises
     ------
     AccessError
-        The user is disabled, or the days are none or more than LONGEST_TOKEN_DAYS.
+        The user is disabled or has a password, or the days are none or more than LONGEST_TOKEN_DAYS.
     """
     user = find_user(home, name)
     if user.disabled_at:
         raise AccessError(f"{user.user_id} is disabled, for good; add another user")
+    if user.password_hash:
+        raise AccessError(
+            f"{user.user_id} logs in with a password; a token is of a service: harmspot users add NAME --token-only"
+        )
     if not 1 <= days <= LONGEST_TOKEN_DAYS:
         raise AccessError(f"days={days}: a token is valid for 1 to {LONGEST_TOKEN_DAYS} days")
     now, token = datetime.now(UTC), new_token()
@@ -162,4 +174,5 @@ def _keep_an_administrator(home: Home, changed: User) -> None:
 
 def _log(home: Home, action: str, user: User, **detail: object) -> None:
     home.session = home.session or HOLDER
-    home.log_access(action, {"user": user.user_id, **detail}, reader=home.session.user_id, purpose=WHY)
+    with home.protecting():  # who may act is changed whatever clock the log has seen
+        home.log_access(action, {"user": user.user_id, **detail}, reader=home.session.user_id, purpose=WHY)

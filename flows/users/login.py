@@ -4,7 +4,6 @@ Times are of the system clock, whatever clock the home was given: a session must
 """
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from flows.home.home import Home
@@ -12,13 +11,15 @@ from models.governance.actors import name_of
 from pipeline.errors import AccessError
 from pipeline.users.credentials import is_password, new_token, token_hash
 from pipeline.users.session import PASSWORD, TOKEN, Session
-from pipeline.users.users import Token, User
+from pipeline.users.users import Token
 
 SESSION = timedelta(hours=12)
-FREE_GUESSES = 5  # wrong passwords until the user is locked
-SHORTEST_LOCK, LONGEST_LOCK = timedelta(minutes=1), timedelta(hours=1)  # doubled with each wrong password
 GUESS_S = 0.5  # wait of whoever gives a wrong token
 UNKNOWN = "unknown user"
+WRONG = (
+    "the name or the password is wrong, or too many wrong ones were given: then wait up to an hour, or have an "
+    "administrator set a new password"
+)  # one text, so that it tells nobody who is a user, nor whether a guess during a lock was right
 LOG_IN = "log in with: harmspot login NAME"
 
 
@@ -28,26 +29,25 @@ def log_in(home: Home, name: str, password: str, purpose: str, now: datetime | N
     Raises
     ------
     AccessError
-        Name or password is wrong, or the user is disabled or locked. It does not tell which of the first two.
+        Name or password is wrong or the user is locked, which are told alike; or the user is disabled.
     PurposeError
         The purpose says too little.
     """
-    now = now or datetime.now(UTC)
-    user = home.users.by_look(name_of(name))
-    if user and user.locked_until and now < user.locked_until:
-        raise refused(home, user.user_id, f"{user.user_id} is locked until {home.local_text(user.locked_until)}")
+    now, look = now or datetime.now(UTC), name_of(name)
+    may_be_checked = home.users.count_guess(look, now)  # before it is checked: others may be guessing, too
+    user = home.users.by_look(look)
     is_right = is_password(password, user.password_hash if user else None)
-    if user is None or not is_right:
-        if user:
-            home.users.put(_after_wrong(user, now))
-        raise refused(home, user.user_id if user else UNKNOWN, "the name or the password is wrong")
+    if user is None or not (is_right and may_be_checked):
+        raise refused(home, user.user_id if user else UNKNOWN, WRONG)
     if user.disabled_at:
         raise refused(home, user.user_id, f"{user.user_id} is disabled; ask an administrator")
     home.session = Session(user.user_id, user.role, PASSWORD, purpose)
-    home.log_access("login", {"role": user.role}, reader=user.user_id, purpose=purpose)
-    home.users.put(replace(user, wrong_count=0, locked_until=None))
+    with home.protecting():  # whoever revokes or erases logs in first
+        home.log_access("login", {"role": user.role}, reader=user.user_id, purpose=purpose)
     token = new_token()
-    home.users.put_token(Token(token_hash(token), user.user_id, "session", purpose, now, now + SESSION))
+    session = Token(token_hash(token), user.user_id, "session", purpose, now, now + SESSION)
+    if not home.users.begin_session(session, user.password_hash):
+        raise refused(home, user.user_id, f"{user.user_id} was disabled or given another password; {LOG_IN}")
     return token
 
 
@@ -85,12 +85,3 @@ def refused(home: Home, user_id: str, why: str) -> AccessError:
     with home.protecting():  # a log that is ahead of the clock must not hide it
         home.log_access("refused", {"why": why}, reader=user_id, purpose="to be let in")
     return AccessError(why)
-
-
-def _after_wrong(user: User, now: datetime) -> User:
-    """Return the user after one more wrong password; from the fifth on locked, each time for twice as long."""
-    count = user.wrong_count + 1
-    if count < FREE_GUESSES:
-        return replace(user, wrong_count=count)
-    doubled = min(SHORTEST_LOCK * 2 ** min(count - FREE_GUESSES, 10), LONGEST_LOCK)
-    return replace(user, wrong_count=count, locked_until=now + doubled)

@@ -60,8 +60,18 @@ MAY: Mapping[str, Roles] = {
 }
 # A purpose is stated for each list; for the rest, that of the session counts.
 OWN_PURPOSE = frozenset({"lists open", "lists export", *(f"show {table}" for table in LIST_TABLES)})
+# What a service does with a token, which is no person: it reads, exports, and takes enforcement back.
+UNATTENDED = frozenset(
+    {"lists export", "notices deliver", "users list"}
+    | {verb for verb, roles in MAY.items() if roles in (READS, STOPS, WATCHES)}
+)
 
 
 def may(role: str | None, verbs: Iterable[str]) -> bool:
     """Return whether a role (None: nobody is logged in) may do all of the verbs; KeyError if the table lacks one."""
     return all(role in MAY[verb] for verb in verbs)
+
+
+def need_a_person(verbs: Iterable[str]) -> list[str]:
+    """Return the verbs that somebody who has logged in with a password does, not whoever has a token."""
+    return [verb for verb in verbs if MAY[verb] is not ANYONE and verb not in UNATTENDED]

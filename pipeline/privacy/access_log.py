@@ -168,6 +168,12 @@ class AccessLog:
             with self.path.open("rb") as file:
                 yield from map(json.loads, file)
 
+    def knows(self, action: str) -> bool:
+        """Return whether an action was ever logged; lines are not parsed, so that a broken one hides nothing."""
+        wanted = f'"action":{json.dumps(action)}'.encode()
+        with self.path.open("rb") if self.path.exists() else nullcontext(()) as file:
+            return any(wanted in line for line in file)
+
     def _append(self, entry: dict[str, Any]) -> str:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)

@@ -11,6 +11,8 @@ from pipeline.complete_file import completed
 from pipeline.database import Connection, attach, query, reused, transaction
 
 WAIT_S = 20.0  # for another process that writes to the file
+FREE_GUESSES = 5  # wrong passwords until the user is locked
+SHORTEST_LOCK, LONGEST_LOCK = timedelta(minutes=1), timedelta(hours=1)  # doubled with each wrong password
 KEPT = timedelta(days=366)  # of an expired token: until then it is refused as expired, after that as unknown
 
 
@@ -63,9 +65,42 @@ class Users:
         """Return the user whose name looks like that."""
         return next((user for user in self.all() if user.look == look), None)
 
-    def put(self, user: User) -> None:
-        """Add a user, or replace the one with its id."""
-        self._execute("put", asdict(user))
+    def make(self) -> None:
+        """Make the file if it is missing."""
+        if not self.path.exists():
+            self._create()
+
+    def add(self, user: User) -> bool:
+        """Add a user; return whether it was added: not if another one has its id or look."""
+        return bool(self._execute("add", asdict(user)))
+
+    def set_role(self, user_id: str, role: str) -> None:
+        """Give a user another role."""
+        self._execute("set_role", {"user_id": user_id, "role": role})
+
+    def disable(self, user_id: str, at: datetime) -> None:
+        """Disable a user, once."""
+        self._execute("disable", {"user_id": user_id, "at": at})
+
+    def set_password(self, user_id: str, password_hash: str | None) -> None:
+        """Give a user another password, and end a lock."""
+        self._execute("set_password", {"user_id": user_id, "password_hash": password_hash})
+
+    def count_guess(self, look: str, now: datetime) -> bool:
+        """Count a password that is about to be checked as a wrong one; return whether it may be checked.
+
+        It may not where the user is locked or nobody looks like that. From the fifth on in a row the user is locked,
+        each time for twice as long.
+        """
+        limits = {"free": FREE_GUESSES, "shortest": SHORTEST_LOCK, "longest": LONGEST_LOCK}
+        return bool(self._execute("count_guess", {"look": look, "now": now, **limits}))
+
+    def begin_session(self, token: Token, password_hash: str | None) -> bool:
+        """Add the token of a user whose password was right, and count its guesses anew; return whether it was added.
+
+        It is not if the user was disabled or given another password while the password was checked.
+        """
+        return bool(self._execute("begin_session", asdict(token) | {"password_hash": password_hash}, "forgive"))
 
     def token(self, token_hash: str) -> Token | None:
         """Return the token with a hash."""
@@ -89,11 +124,14 @@ class Users:
         with self._attached(read_only=True) as connection:
             return connection.execute(query(f"users/users#{name}")).fetchall()
 
-    def _execute(self, name: str, values: dict[str, object]) -> None:
-        if not self.path.exists():
-            self._create()
+    def _execute(self, name: str, values: dict[str, object], after: str | None = None) -> list[tuple[Any, ...]]:
+        """Execute a query and return its rows; if it returns one, execute `after` for its user, in one transaction."""
+        self.make()
         with self._attached(read_only=False) as connection, transaction(connection):
-            connection.execute(query(f"users/users#{name}"), values)
+            rows = connection.execute(query(f"users/users#{name}"), values).fetchall()
+            if rows and after:
+                connection.execute(query(f"users/users#{after}"), {"user_id": values["user_id"]})
+            return rows
 
     def _create(self) -> None:
         with completed(self.path) as fresh:

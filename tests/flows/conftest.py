@@ -8,7 +8,8 @@ import pytest
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
-from flows.users.accounts import add_user, give_token
+from flows.users.accounts import add_user
+from flows.users.login import log_in
 from models.users.roles import ROLES
 from tests.sharing import made_once
 from tests.users import PASSWORD, name_in
@@ -24,7 +25,7 @@ def template(shared: Path) -> tuple[Path, dict[str, str]]:
             pass
         for role in ("administrator", *(role for role in ROLES if role != "administrator")):
             add_user(home, name_in(role), role, PASSWORD)
-        return {role: give_token(home, name_in(role), 2)[0] for role in ROLES}
+        return {role: log_in(home, name_in(role), PASSWORD, "morning tasking") for role in ROLES}
 
     return shared / "with users", made_once(shared / "with users", make)
 
@@ -38,5 +39,5 @@ def real_home(template: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch
 
 @pytest.fixture
 def token_of(template: tuple[Path, dict[str, str]]) -> Callable[[str], str]:
-    """The token of the user in a role."""
+    """The token of a session of the user in a role."""
     return lambda role: template[1][role]

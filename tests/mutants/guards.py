@@ -655,6 +655,34 @@ GUARDS = (
         "flows/command/test_who_may.py::test_another_role_and_a_disabled_user_count_from_the_next_call",
     ),
     Guard(
+        "flows/home/home",
+        "no clock that is passed in is recorded but in rehearsals",
+        "return self if self.clock is None or self.is_rehearsal else replace(self, clock=None)",
+        "return self",
+        "flows/human_log/test_integrity.py::test_no_clock_of_a_run_is_logged_or_recorded",
+    ),
+    Guard(
+        "flows/users/login",
+        "a login undoes no change made meanwhile",
+        "if not home.users.begin_session(session, user.password_hash):",
+        "home.users.put_token(session)\n    if False:",
+        "flows/users/test_login.py::test_a_login_undoes_no_change_that_is_made_meanwhile",
+    ),
+    Guard(
+        "flows/command/who_may",
+        "a token is no person",
+        "if session.how == TOKEN and (decided := need_a_person(verbs)):",
+        "if False and (decided := need_a_person(verbs)):",
+        "flows/decisions/test_two_people.py::test_a_token_is_none_of_the_two_people",
+    ),
+    Guard(
+        "flows/home/home",
+        "a home that lost its users is no home without users",
+        'self.access_log.knows("add_user")',
+        "False",
+        "flows/command/test_who_may.py::test_a_home_that_lost_its_users_is_refused",
+    ),
+    Guard(
         "flows/users/login",
         "a disabled user is not let in",
         "if user is None or user.disabled_at:",
@@ -678,8 +706,8 @@ GUARDS = (
     Guard(
         "flows/users/login",
         "nobody guesses on",
-        "now < user.locked_until",
-        "False",
+        "is_right and may_be_checked",
+        "is_right",
         "flows/users/test_login.py::test_guessing_passwords_locks_for_longer_and_longer",
     ),
     Guard(

@@ -28,16 +28,44 @@ SELECT user_id, look, role, password_hash, made_at, disabled_at, wrong_count, lo
 FROM users.account
 ORDER BY user_id
 
--- name: put
-INSERT INTO users.account VALUES (
-    $user_id, $look, $role, $password_hash, $made_at, $disabled_at, $wrong_count, $locked_until
-)
-ON CONFLICT (user_id) DO UPDATE SET
-    role = excluded.role,
-    password_hash = excluded.password_hash,
-    disabled_at = excluded.disabled_at,
-    wrong_count = excluded.wrong_count,
-    locked_until = excluded.locked_until
+-- name: add
+INSERT INTO users.account
+SELECT $user_id, $look, $role, $password_hash, $made_at, $disabled_at, $wrong_count, $locked_until
+WHERE NOT EXISTS (SELECT 1 FROM users.account AS other WHERE other.user_id = $user_id OR other.look = $look)
+RETURNING user_id
+
+-- name: set_role
+UPDATE users.account SET role = $role
+WHERE user_id = $user_id
+
+-- name: disable
+UPDATE users.account SET disabled_at = coalesce(disabled_at, $at)
+WHERE user_id = $user_id
+
+-- name: set_password
+UPDATE users.account SET password_hash = $password_hash, wrong_count = 0, locked_until = NULL
+WHERE user_id = $user_id
+
+-- name: count_guess
+UPDATE users.account SET
+    wrong_count = wrong_count + 1,
+    locked_until = CASE
+        WHEN wrong_count + 1 < $free THEN locked_until
+        ELSE $now + least($shortest * power(2, least(wrong_count + 1 - $free, 10))::INTEGER, $longest)
+    END
+WHERE look = $look AND (locked_until IS NULL OR locked_until <= $now)
+RETURNING user_id
+
+-- name: forgive
+UPDATE users.account SET wrong_count = 0, locked_until = NULL
+WHERE user_id = $user_id
+
+-- name: begin_session
+INSERT INTO users.token
+SELECT $token_hash, $user_id, $kind, $purpose, $made_at, $expires_at, $revoked_at
+FROM users.account
+WHERE user_id = $user_id AND disabled_at IS NULL AND password_hash = $password_hash
+RETURNING user_id
 
 -- name: tokens
 SELECT token_hash, user_id, kind, purpose, made_at, expires_at, revoked_at

@@ -13,10 +13,11 @@ from click.testing import CliRunner, Result
 from flows.command import cli
 from flows.command.who_may import admit
 from flows.home.home import Home
+from flows.home.store_access import mark_reads
 from flows.users import login
 from flows.users.accounts import disable, set_role
 from models.users.roles import ANYONE, MAY, OWN_PURPOSE, ROLES, may
-from pipeline.errors import AccessError
+from pipeline.errors import AccessError, StoreError
 from pipeline.users.session import Session
 from tests.town import CLOCK
 from tests.users import PASSWORD, name_in
@@ -170,13 +171,35 @@ def test_a_home_is_no_rehearsal_by_anothers_mark(real_home: Home, tmp_path: Path
 
 
 def test_a_home_without_users_says_who_makes_the_first(real_home: Home) -> None:
-    real_home.users.path.unlink()
+    for name in ("users.duckdb", "access.log"):  # it never had any
+        (real_home.path / name).unlink()
     done = call(real_home, "lists", "show")
     assert isinstance(done.exception, AccessError)
     assert "users add NAME --role administrator" in str(done.exception)
     assert call(real_home, "users", "add", "A. First", "--role", "administrator", "--password-stdin",
                 input=f"{PASSWORD}\n").exit_code == 0  # fmt: skip
     assert isinstance(call(real_home, "users", "list").exception, AccessError)  # from now on, one logs in
+
+
+def test_a_home_that_lost_its_users_is_refused(real_home: Home) -> None:
+    """Whoever removes the file makes no first administrator, and what a disabled user approved stays void."""
+    disable(real_home, name_in("supervisor"))
+    mark_reads(real_home)  # as after every verb
+    real_home.users.path.unlink()
+    for arguments in (
+        ["lists", "show"],
+        ["users", "add", "A. First", "--role", "administrator", "--password-stdin"],
+        ["users", "reset", name_in("administrator"), "--with-key", "--password-stdin"],
+        ["login", name_in("reader"), "--purpose", "morning tasking", "--password-stdin"],
+    ):
+        done = call(real_home, *arguments, input=f"{PASSWORD}\n")
+        assert isinstance(done.exception, StoreError) and "restore it from a backup" in str(done.exception)
+    with pytest.raises(StoreError, match="restore it"):
+        _ = real_home.disabled_looks
+    assert not (real_home.path / "users.duckdb").exists()
+    real_home.access_log.path.unlink()  # nor with the log that knows of them: the store knows of the log
+    done = call(real_home, "users", "add", "A. First", "--role", "administrator", "--password-stdin", input=PASSWORD)
+    assert isinstance(done.exception, AccessError) and "the access log is trusted" in str(done.exception)
 
 
 def test_init_on_a_terminal_asks_for_the_first_administrator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,13 @@ from flows.home.home import Home
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_runs import shown_lists
 from flows.users.accounts import add_user, give_token
+from flows.users.login import log_in
 from models.governance.list_lifecycle import list_id_of
-from pipeline.errors import ExportError, PublicationError
+from pipeline.errors import AccessError, ExportError, PublicationError
 from tests.town import CLOCK, TownRun
 from tests.users import PASSWORD
 
-ADMIN, PLANNER, FIRST, SECOND = "A. Admin", "P. Lund", "S. Bell", "S. Reyes"
+ADMIN, PLANNER, FIRST, SECOND, SERVICE = "A. Admin", "P. Lund", "S. Bell", "S. Reyes", "Nightly export"
 WHY = ("--reason", "evidence read and found sound")
 PURPOSE = ("--purpose", "approve the list")
 
@@ -26,12 +27,15 @@ PURPOSE = ("--purpose", "approve the list")
 def template(town_run: TownRun, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """The town's home as one of real people: without the mark of a rehearsal, and with users."""
     path = shutil.copytree(town_run.home.path, tmp_path_factory.mktemp("real") / "home")
-    (path / "rehearsal").unlink()
     home = Home(path, town_run.home.config_file, CLOCK, lambda text: None)
     roles = {ADMIN: "administrator", PLANNER: "planner", FIRST: "supervisor", SECOND: "supervisor"}
     for name, role in roles.items():
         add_user(home, name, role, PASSWORD)
-    return path, {name: give_token(home, name, 3)[0] for name in roles}
+    tokens = {name: log_in(home, name, PASSWORD, "morning tasking") for name in roles}
+    add_user(home, SERVICE, "supervisor", None)
+    tokens[SERVICE] = give_token(home, SERVICE, 3)[0]
+    (path / "rehearsal").unlink()
+    return path, tokens
 
 
 @pytest.fixture
@@ -78,7 +82,7 @@ def test_a_list_needs_two_users_and_each_is_logged_by_id(
     opened, approved = (read_ledger(home).about("list", kinds=[kind]) for kind in ("opened", "approved"))
     assert [event.actor for event in (*opened, *approved)] == [FIRST, PLANNER, FIRST]
     read = [entry for entry in home.access_log.entries() if entry["action"] == "read" and entry["reader"] == PLANNER]
-    assert {entry["authenticated"] for entry in read} == {"token"}
+    assert {entry["authenticated"] for entry in read} == {"password session"}
 
 
 def test_a_list_asks_for_a_purpose_of_its_own(call: Callable[..., Result], queue: str) -> None:
@@ -128,3 +132,17 @@ def test_a_notice_that_a_disabled_user_reviewed_is_a_draft_again(home: Home, cal
     assert "cannot be approved while it is draft" in str(call(SECOND, "notices", "approve", notice, *WHY).exception)
     assert call(PLANNER, "notices", "review", notice, *WHY).exit_code == 0
     assert call(SECOND, "notices", "approve", notice, *WHY).exit_code == 0
+
+
+def test_a_token_is_none_of_the_two_people(home: Home, call: Callable[..., Result], queue: str, tmp_path: Path) -> None:
+    assert call(FIRST, "lists", "open", queue, *PURPOSE).exit_code == 0
+    opened = call(SERVICE, "lists", "open", queue, *PURPOSE)
+    assert isinstance(opened.exception, AccessError) and "needs a person" in str(opened.exception)
+    assert refusals(home)[-1]["reader"] == SERVICE
+    assert call(FIRST, "lists", "approve", queue, *WHY).exit_code == 1
+    assert call(SERVICE, "lists", "approve", queue, *WHY).exit_code == 1
+    assert call(SECOND, "lists", "open", queue, *PURPOSE).exit_code == 0
+    assert call(FIRST, "lists", "approve", queue, *WHY).exit_code == 0
+    copy = ("--recipient", "Unit", "--agreement", "ISA-7", "--out", str(tmp_path / "copy.json"), *PURPOSE)
+    exported = call(SERVICE, "lists", "export", queue, *copy)
+    assert exported.exit_code == 0, exported.output

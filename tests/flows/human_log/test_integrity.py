@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,18 @@ from flows.decisions.list_effects import register_effect
 from flows.decisions.list_exports import export_list, verify_export
 from flows.health.doctor import examine
 from flows.home.home import Home
-from flows.home.store_access import open_home_store
+from flows.home.store_access import open_home_store, read_people
 from flows.human_log.integrity import check_log
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_rows import read_list
 from flows.human_log.list_runs import shown_lists
+from flows.users.accounts import HOLDER, add_user, disable, reset_password
+from flows.users.login import log_in
 from models.governance.list_lifecycle import list_id_of
 from pipeline.errors import ClockError, PublicationError, StoreError
 from pipeline.store.store import DuckDBStore as Store
 from tests.town import CLOCK, TownRun
+from tests.users import PASSWORD
 
 READER, PURPOSE, WHY = "Insp. J. Reyes", "approve the list", "evidence read and found sound"
 EFFECT = {"outcome": "harm a year on", "comparison": "those just below the list"}
@@ -144,3 +147,33 @@ def test_no_clock_blocks_what_protects_people(home: Home, town_run: TownRun) -> 
     assert shown_lists(home, read_ledger(home), None).set_index("list_id").loc[list_id(town_run), "status"] == "revoked"
     assert check_log(home) == []
     assert home.access_log.back_in_time()  # `audit verify` says that a clock was wrong
+
+
+def test_no_clock_of_a_run_is_logged_or_recorded(home: Home, town_run: TownRun) -> None:
+    """Whoever is not logged in runs a century ahead: in a real home nothing that protects people is blocked."""
+    (home.path / "rehearsal").unlink()
+    ahead = ["--home", str(home.path), "--config", str(home.config_file), "--clock", "2126-01-01T12:00:00Z"]
+    before = sum(1 for _ in home.access_log.entries())
+    CliRunner().invoke(cli, [*ahead, "run", "--as-of", "2026-01-02", "--known-at", CLOCK.isoformat()])
+    now = datetime.now(UTC)
+    times = [datetime.fromisoformat(entry["at"]) for entry in home.access_log.entries()]
+    assert len(times) > before  # the run read about people
+    assert max(times) <= now
+    assert all(event.at <= now for event in read_ledger(home).events)
+    real = Home(home.path, home.config_file, progress=lambda text: None)
+    add_user(real, "A. Admin", "administrator", PASSWORD)
+    log_in(real, "A. Admin", PASSWORD, "morning tasking")
+    lists.revoke_list(real, list_id(town_run), by="A. Admin", reason=WHY)
+
+
+def test_no_clock_blocks_a_login_an_account_or_an_exception(home: Home, town_run: TownRun) -> None:
+    """A log that is a century ahead, of a system whose clock was wrong."""
+    late = replace(home, clock=CLOCK + timedelta(days=36525))
+    person = read_people(late, "person_tier", reader=READER, purpose=PURPOSE)["person_id"].iloc[0]
+    add_user(home, "A. Admin", "administrator", PASSWORD)
+    add_user(home, "S. Bell", "supervisor", PASSWORD)
+    log_in(home, "A. Admin", PASSWORD, "morning tasking")
+    home.session = HOLDER
+    reset_password(home, "S. Bell", "another long one")
+    disable(home, "S. Bell")
+    lists.override_entry(home, list_id(town_run), person, by=READER, reason=WHY, expires_at=CLOCK + timedelta(days=30))

@@ -1,7 +1,7 @@
 """Login, tokens and accounts: what is wrong, expired, revoked, guessed, lost or disabled is refused and logged."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,11 +9,12 @@ import pytest
 from flows.home.home import Home
 from flows.users import accounts, login
 from flows.users.accounts import HOLDER, add_user, disable, give_token, reset_password, revoke_tokens, set_role
-from flows.users.login import FREE_GUESSES, LONGEST_LOCK, SESSION, log_in, log_out, session_of
+from flows.users.login import SESSION, log_in, log_out, session_of
 from models.users.roles import ROLES
 from pipeline.errors import AccessError, PurposeError
 from pipeline.users.session import PASSWORD as BY_PASSWORD
 from pipeline.users.session import TOKEN, Session
+from pipeline.users.users import FREE_GUESSES, LONGEST_LOCK, User
 from tests.users import PASSWORD, name_in
 
 NOW = datetime.now(UTC)
@@ -69,10 +70,12 @@ def test_guessing_passwords_locks_for_longer_and_longer(real_home: Home) -> None
     name, now = name_in("reader"), NOW
     for _ in range(FREE_GUESSES):
         is_refused(real_home, "is wrong", lambda: log_in(real_home, name, "a wrong password", WHY, now))
-    is_refused(real_home, "is locked until", lambda: log_in(real_home, name, PASSWORD, WHY, now))
+    is_refused(real_home, "is wrong, or too many", lambda: log_in(real_home, name, PASSWORD, WHY, now))
     now += timedelta(minutes=1)
     is_refused(real_home, "is wrong", lambda: log_in(real_home, name, "a wrong password", WHY, now))
-    is_refused(real_home, "is locked", lambda: log_in(real_home, name, PASSWORD, WHY, now + timedelta(minutes=1)))
+    is_refused(
+        real_home, "is wrong, or too many", lambda: log_in(real_home, name, PASSWORD, WHY, now + timedelta(minutes=1))
+    )
     log_in(real_home, name_in("planner"), PASSWORD, WHY, now)  # nobody else is locked out
     assert log_in(real_home, name, PASSWORD, WHY, now + timedelta(minutes=2))
     is_refused(real_home, "is wrong", lambda: log_in(real_home, name, "a wrong password", WHY, now))  # counted anew
@@ -81,7 +84,10 @@ def test_guessing_passwords_locks_for_longer_and_longer(real_home: Home) -> None
 
 def test_a_lock_has_an_end(real_home: Home) -> None:
     user = accounts.find_user(real_home, name_in("reader"))
-    real_home.users.put(replace(user, wrong_count=10_000))
+    now = NOW - timedelta(days=30)
+    for _ in range(40):
+        real_home.users.count_guess(user.look, now)
+        now += LONGEST_LOCK
     is_refused(real_home, "is wrong", lambda: log_in(real_home, user.user_id, "a wrong password", WHY, NOW))
     assert log_in(real_home, user.user_id, PASSWORD, WHY, NOW + LONGEST_LOCK)
 
@@ -125,7 +131,7 @@ def test_a_revoked_token_is_refused_and_a_session_ends_with_logout(
     token = log_in(real_home, name_in("reader"), PASSWORD, WHY)
     log_out(real_home, token)
     is_refused(real_home, "was revoked", lambda: session_of(real_home, token))
-    assert session_of(real_home, token_of("reader")).how == TOKEN  # another one of the user stays
+    assert session_of(real_home, token_of("reader"))  # another one of the user stays
     revoke_tokens(real_home, name_in("reader"))
     is_refused(real_home, "was revoked", lambda: session_of(real_home, token_of("reader")))
 
@@ -167,7 +173,9 @@ def test_a_lost_password_is_reset_by_another_administrator_or_with_the_key(
 
 def test_a_reset_unlocks_and_does_not_enable(real_home: Home) -> None:
     user = accounts.find_user(real_home, name_in("reader"))
-    real_home.users.put(replace(user, wrong_count=9, locked_until=NOW + timedelta(hours=1), disabled_at=NOW))
+    for _ in range(FREE_GUESSES):
+        real_home.users.count_guess(user.look, NOW)
+    real_home.users.disable(user.user_id, NOW)
     reset_password(real_home, user.user_id, "another long one")
     is_refused(real_home, "is disabled", lambda: log_in(real_home, user.user_id, "another long one", WHY))
 
@@ -216,7 +224,8 @@ def test_the_last_administrator_stays(real_home: Home) -> None:
 
 
 def test_the_first_user_is_an_administrator(real_home: Home) -> None:
-    real_home.users.path.unlink()
+    for name in ("users.duckdb", "access.log"):  # a home that never had users
+        (real_home.path / name).unlink()
     for role, password in (("reader", PASSWORD), ("administrator", None)):
         with pytest.raises(AccessError, match="first user"):
             add_user(real_home, "A. First", role, password)
@@ -227,4 +236,77 @@ def test_the_first_user_is_an_administrator(real_home: Home) -> None:
 @pytest.mark.parametrize("days", [0, 367])
 def test_tokens_end(real_home: Home, days: int) -> None:
     with pytest.raises(AccessError, match="1 to 366 days"):
-        give_token(real_home, name_in("reader"), days)
+        give_token(real_home, add_user(real_home, "Nightly export", "reader", None).user_id, days)
+
+
+def test_a_service_has_tokens_and_a_person_a_password(real_home: Home) -> None:
+    with pytest.raises(AccessError, match="logs in with a password"):
+        give_token(real_home, name_in("supervisor"), 1)
+    service = add_user(real_home, "Nightly export", "supervisor", None).user_id
+    assert session_of(real_home, give_token(real_home, service, 1)[0]).how == TOKEN
+    with pytest.raises(AccessError, match="takes no password"):
+        reset_password(real_home, service, PASSWORD)
+
+
+def during_check(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Let something be done while the next password is checked, which takes half a second."""
+    check = login.is_password
+
+    def slow(password: str, password_hash: str | None) -> bool:
+        monkeypatch.setattr(login, "is_password", check)
+        do()
+        return check(password, password_hash)
+
+    monkeypatch.setattr(login, "is_password", slow)
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "a wrong password"])
+def test_a_login_undoes_no_change_that_is_made_meanwhile(
+    real_home: Home, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    name = name_in("reader")
+    for change in (
+        lambda: set_role(real_home, name, "auditor"),
+        lambda: reset_password(real_home, name, "another long one"),
+        lambda: disable(real_home, name),
+    ):
+        before = accounts.find_user(real_home, name)
+        during_check(monkeypatch, change)
+        with suppress(AccessError):
+            token = log_in(real_home, name, password, WHY)
+            user = accounts.find_user(real_home, name)
+            assert user.password_hash == before.password_hash and not user.disabled_at
+            assert session_of(real_home, token).role == "auditor"  # the change that a session outlives
+        real_home.session = None
+    user = accounts.find_user(real_home, name)
+    assert user.disabled_at and user.role == "auditor"
+    assert login.is_password("another long one", user.password_hash)
+
+
+def test_guesses_at_once_are_each_counted(real_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eleven guess while the first one's password is checked; the lock holds, and the last one is right."""
+    name, checked = name_in("reader"), []
+    check = login.is_password
+
+    def slow(password: str, password_hash: str | None) -> bool:
+        checked.append(password)
+        if len(checked) < 12:
+            with pytest.raises(AccessError, match="is wrong"):
+                log_in(real_home, name, PASSWORD if len(checked) == 11 else "a wrong password", WHY, NOW)
+        return check(password, password_hash) if password == PASSWORD else False
+
+    monkeypatch.setattr(login, "is_password", slow)
+    with pytest.raises(AccessError, match="is wrong"):
+        log_in(real_home, name, "a wrong password", WHY, NOW)
+    user = accounts.find_user(real_home, name)
+    assert (user.wrong_count, user.locked_until) == (FREE_GUESSES, NOW + timedelta(minutes=1))
+
+
+def test_nobody_takes_the_place_of_a_user_added_meanwhile(real_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(_: Home, __: object) -> None:
+        real_home.users.add(User("N. New", accounts.name_of("N. New"), "auditor", None, NOW))
+
+    monkeypatch.setattr(Home, "refuse_mentions", meanwhile)
+    with pytest.raises(AccessError, match="meanwhile"):
+        add_user(real_home, "N. New", "supervisor", PASSWORD)
+    assert accounts.find_user(real_home, "N. New").role == "auditor"

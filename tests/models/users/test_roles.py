@@ -7,7 +7,7 @@ import pytest
 
 from flows.command import cli
 from flows.command.show import TABLES, shown_table
-from models.users.roles import ANYONE, LIST_TABLES, MAY, OWN_PURPOSE, PEOPLE_TABLES, ROLES, may
+from models.users.roles import ANYONE, LIST_TABLES, MAY, OWN_PURPOSE, PEOPLE_TABLES, ROLES, may, need_a_person
 
 
 def verbs(command: click.Command = cli, words: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
@@ -79,3 +79,19 @@ def test_a_part_needs_its_own_row_and_that_of_its_verb() -> None:
     assert may("supervisor", ["show", "show people", "show --resolve"])
     with pytest.raises(KeyError):
         may("supervisor", ["a verb of tomorrow"])
+
+
+def test_whoever_decides_is_a_person() -> None:
+    """A token is of a service, and whoever made it knows it: a second person it is not."""
+    decides = {
+        row
+        for row in MAY
+        if row.split()[0] in ("lists", "notices", "plan", "audit", "users")
+        and row.split()[-1] in ("open", "approve", "register", "evaluate", "override", "review", "serve", "record")
+        and MAY[row] is not ANYONE
+    }
+    assert {"lists open", "notices review", "audit record"} < decides
+    further = {"users add", "users token", "users reset", "audit erase", "plan embargo", "plan lift", "show --resolve"}
+    for row in decides | further:
+        assert need_a_person([row]) == [row]
+    assert not need_a_person(["show", "show people", "lists export", "lists revoke", "run"])
