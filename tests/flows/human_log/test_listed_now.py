@@ -219,7 +219,8 @@ def approve(force: Force, name: str) -> None:
     if name in ("person_tier", "dealer_ranking", "call_in"):
         said = {"outcome": "harm reported a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
         register_effect(force.home, name, stop_on=DAY + timedelta(days=60), **said)
-    lists.open_list(force.home, force.list_id(name), **READING)
+    for reader in ("Sgt. A. Bell", READING["reader"]):
+        lists.open_list(force.home, force.list_id(name), reader=reader, purpose=READING["purpose"])
     lists.approve_list(force.home, force.list_id(name), by=READING["reader"], reason=WHY)
 
 
@@ -325,7 +326,7 @@ def test_no_letter_is_shown_printed_or_served_to_somebody_who_is_off_and_a_breac
     )
     assert isinstance(result.exception, NoticeRefusedError) and not pdf.exists()
     with pytest.raises(NoticeRefusedError, match="known to be under 18; the next run withdraws it"):
-        do(own.home, off["child"], Decision("reviewed", "Sgt. A. Bell", {"reason": WHY}), purpose="review")
+        do(own.home, off["child"], Decision("reviewed", "Sgt. A. Bell", {"reason": WHY}), purpose="review the letter")
 
 
 def test_after_an_erasure_no_read_act_or_publication_has_the_person_or_the_letter(own: Force) -> None:
@@ -337,7 +338,7 @@ def test_after_an_erasure_no_read_act_or_publication_has_the_person_or_the_lette
     for act in (
         lambda: open_notice(home, draft.notice_id, **READING),
         lambda: do(
-            home, draft.notice_id, Decision("represented", "Bell", {"reason": WHY, "by": "person"}), purpose="x"
+            home, draft.notice_id, Decision("represented", "Bell", {"reason": WHY, "by": "person"}), purpose="hear an objection"
         ),
     ):
         with pytest.raises(NoticeRefusedError, match="neither a draft of the latest run nor a notice"):
