@@ -379,7 +379,6 @@ UNASKED = {
     "flows.decisions.erasure.preview_erasure": "whether somebody is known",
     "flows.decisions.erasure.erase_person": "whether somebody is known",
     "flows.outputs.explain.read_person": "asks; whether somebody is known",
-    "flows.decisions.partners._withdraw_of_off": "asks",
     "flows.decisions.partners._person_ref": "of a run's lists, or of a letter that was asked about",
     "pipeline.store.identities.resolve_pseudonym": "the read itself",
     "pipeline.store.store.erase_person": "the id to erase",

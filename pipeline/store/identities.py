@@ -27,6 +27,10 @@ class Identities(Rows):
         """Return whether a dead letter or a message contains a raw id, even one without an ingested event."""
         return any(self._rows_containing(table, [raw_person_id]) for table in ("store.dead_letter", "store.outbox"))
 
+    def pseudonyms(self) -> list[str]:
+        """Return the pseudonyms of everybody not erased, sorted."""
+        return [person_id for (person_id,) in self._rows("store/identities#pseudonyms")]
+
     def raw_ids(self) -> list[str]:
         """Return the raw ids of everybody not erased, sorted: for what must not hold any, never to be shown."""
         return [raw_id for (raw_id,) in self._rows("store/identities#all")]

@@ -200,6 +200,9 @@ class Store(Protocol):
     def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]:
         """Return at most `at_most` undelivered messages (of `topic`, if given), oldest first."""
 
+    def told_keys(self, topic: str) -> set[str]:
+        """Return the keys of the entities of which something on a topic was delivered."""
+
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
         """Mark messages as acknowledged; they are not sent again."""
 
@@ -213,6 +216,9 @@ class Store(Protocol):
 
     def resolve_pseudonyms(self, person_ids: Sequence[str]) -> dict[str, str]:
         """Return the raw ids of those pseudonyms that have one. Log the access before you call this."""
+
+    def pseudonyms(self) -> list[str]:
+        """Return the pseudonyms of everybody not erased, sorted."""
 
     def is_named(self, raw_person_id: str) -> bool:
         """Return whether a dead letter or a message contains a raw id, even one without an ingested event."""

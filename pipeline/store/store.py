@@ -191,6 +191,10 @@ class DuckDBStore(Loading, Identities):
         rows = self._rows("store/outbox#undelivered", {"at_most": at_most, "topic": topic})
         return [OutboxMessage(*row) for row in rows]
 
+    def told_keys(self, topic: str) -> set[str]:
+        """Return the keys of the entities of which something on a topic was delivered."""
+        return {key for (key,) in self._rows("store/outbox#told_keys", {"topic": topic})}
+
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
         """Mark messages as acknowledged; they are not sent again."""
         with transaction(self._connection):

@@ -219,6 +219,7 @@ def approve(force: Force, name: str) -> None:
     if name in ("person_tier", "dealer_ranking", "call_in"):
         said = {"outcome": "harm reported a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
         register_effect(force.home, name, stop_on=DAY + timedelta(days=60), **said)
+    lists.open_list(force.home, force.list_id(name), reader="Sgt. A. Bell", purpose=READING["purpose"])
     lists.open_list(force.home, force.list_id(name), **READING)
     lists.approve_list(force.home, force.list_id(name), by=READING["reader"], reason=WHY)
 
@@ -370,6 +371,45 @@ def test_what_waits_for_partners_about_somebody_who_is_off_is_withdrawn_and_not_
     sent = "".join(file.read_text() for file in (home.path / "partners").rglob("*") if file.is_file())
     assert "P-helped" in sent
     assert not [who for who in ("convict", "grown") if f'"P-{who}"' in sent]
+
+
+def test_messages_of_earlier_runs_and_of_letters_are_asked_about_too(
+    before: Force, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latest run lists neither of those with a referral; letters are to people who are on a list and then not."""
+    topics = {"referrals": ["route", "person_ref"], "notices": ["kind", "state", "person_ref"]}
+    monkeypatch.setenv(
+        "HARMSPOT__PARTNERS__RECIPIENTS", json.dumps([{"name": "help", "agreement_id": "ISA-7", "topics": topics}])
+    )
+    monkeypatch.setenv("HARMSPOT__PARTNERS__TO", json.dumps(["files"]))
+    shutil.copytree(before.home.path, tmp_path / "home")
+    home = Home(tmp_path / "home", before.home.config_file, CLOCK, lambda text: None)
+    [partner] = home.settings.partners.recipients
+    letters = {notice.subject: notice.notice_id for notice in all_notices(home, ["person"], **READING)}
+    who = {letters[before.person(name)]: name for name in ("child", "dead", "ended")}
+    for notice_id in who:
+        open_notice(home, notice_id, **READING)
+    home = Home(home.path, home.config_file, LATER, lambda text: None)
+    load(home, tmp_path / "later.jsonl", becomes_known())
+
+    def message(topic: str, entity_id: str, name: str, state: str = "served") -> Any:
+        told = partner.message(topic, entity_id, {"person_ref": f"P-{name}", "state": state}, LATER)
+        assert told
+        return told
+
+    with open_home_store(home) as store:
+        heard = [message("notices", notice_id, "dead") for notice_id, name in who.items() if name == "dead"]
+        store.add_messages(heard, LATER)
+        store.mark_delivered([each.message_id for each in heard], LATER)
+        told = [message("notices", notice_id, name, "withdrawn") for notice_id, name in who.items()]
+        told += [message("referrals", before.person(name), name) for name in ("victim", "quiet 1", "helped")]
+        told += [message("notices", "n_gone", "gone"), message("referrals", "p_gone", "gone")]
+        store.add_messages(told, LATER)
+    deliver_to_partners(home)
+    lines = [line for file in (home.path / "partners").iterdir() for line in file.read_text().splitlines()]
+    assert {json.loads(line)["data"]["person_ref"] for line in lines} == {"P-helped", "P-ended", "P-dead"}
+    with open_home_store(home) as store:
+        assert not store.undelivered(9)
 
 
 def test_in_a_town_with_markets_every_entry_stands_until_something_becomes_known(town_run: TownRun) -> None:
