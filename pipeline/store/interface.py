@@ -227,8 +227,8 @@ class Store(Protocol):
         """Replace the identity of the event's subject with a tombstone and record the event, in one transaction.
 
         The pseudonym stays, so that hashes and chains over it still verify, and is never assigned again. The payload
-        of dead letters that contain the raw id is deleted, as is that of messages that contain either id; such
-        messages are never sent. The raw id is the one of the identity and, if given, `raw_person_id`: dead letters
+        of dead letters that contain the raw id is deleted, as is that of messages that contain either id or are about
+        the person or a letter to the person by a partner's case id; such messages are never sent. The raw id is the one of the identity and, if given, `raw_person_id`: dead letters
         were never decoded, so they may name a person without an identity.
 
         Returns
@@ -241,7 +241,8 @@ class Store(Protocol):
         """Return what the store holds about a person by kind. Log the access before you call this.
 
         Kinds: identity, registered, custody, warrants, incidents (with the person's own role), actions, each in every
-        version; messages to partners that name the person, and the number of dead_letters that do.
+        version; messages to partners about the person, also by a case id, and the number of dead_letters that name
+        the person.
         """
 
     def raw_ids(self) -> list[str]:

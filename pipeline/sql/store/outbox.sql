@@ -62,7 +62,6 @@ WHERE topic = $topic AND delivered_at IS NOT NULL AND octet_length(payload) > 0
 ORDER BY key
 
 -- name: about
--- Messages whose key is one of $keys (the keys of the entities on each topic).
 SELECT rowid
 FROM store.outbox
 WHERE key IN (SELECT unnest($keys::VARCHAR[]))
@@ -72,3 +71,13 @@ ORDER BY rowid
 SELECT DISTINCT topic
 FROM store.outbox
 ORDER BY topic
+
+-- name: letters_to
+-- Notices to $person_id that somebody opened.
+SELECT DISTINCT subject
+FROM store.human_event
+WHERE
+    subject_kind = 'notice'
+    AND kind = 'drafted'
+    AND json_extract_string(detail, '$.fields.person_id') = $person_id
+ORDER BY subject
