@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.database import frame, query
 from pipeline.loading.rows import Rows
 from pipeline.messages.partners import case_id
+from pipeline.privacy.erased_ids import erased_in
 from pipeline.privacy.pii_scan import redact_words, refuse_mentions
 
 
@@ -35,6 +36,10 @@ class Identities(Rows):
     def raw_ids(self) -> list[str]:
         """Return the raw ids of everybody not erased, sorted: for what must not hold any, never to be shown."""
         return [raw_id for (raw_id,) in self._rows("store/identities#all")]
+
+    def erased_ids_in(self, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+        """Return the raw ids of erased people that values of tables hold: never to be shown."""
+        return erased_in(self._connection, tables)
 
     def held_about(self, person_id: str, raw_person_id: str | None) -> dict[str, pd.DataFrame]:
         """Return what the store holds about a person by kind. Log the access before you call this."""

@@ -228,7 +228,8 @@ class Store(Protocol):
 
         The pseudonym stays, so that hashes and chains over it still verify, and is never assigned again. The payload
         of dead letters that contain the raw id is deleted, as is that of messages that contain either id or are about
-        the person or a letter to the person by a partner's case id; such messages are never sent. The raw id is the one of the identity and, if given, `raw_person_id`: dead letters
+        the person or a letter to the person by a partner's case id; such messages are never sent. A keyed hash of the raw id stays, by which texts that
+        still hold it are found. The raw id is the one of the identity and, if given, `raw_person_id`: dead letters
         were never decoded, so they may name a person without an identity.
 
         Returns
@@ -247,6 +248,9 @@ class Store(Protocol):
 
     def raw_ids(self) -> list[str]:
         """Return the raw ids of everybody not erased, sorted: for what must not hold any, never to be shown."""
+
+    def erased_ids_in(self, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+        """Return the raw ids of erased people that values of tables hold: never to be shown."""
 
     def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
         """Replace the store's file at `path` by a compact copy, which holds nothing that was deleted.

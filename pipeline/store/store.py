@@ -24,6 +24,7 @@ from pipeline.loading.dedup_index import DedupIndex
 from pipeline.loading.file_loading import Loading
 from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
+from pipeline.privacy.erased_ids import remember_erased
 from pipeline.privacy.keys import Key
 from pipeline.privacy.short_ids import know_short_ids
 from pipeline.sources.registry import recreated_topic
@@ -155,6 +156,8 @@ class DuckDBStore(Loading, Identities):
             emptied = self._delete_payloads("store.dead_letter", "store/dead_letters#empty", raw_ids, {})
             told = self._messages_about(event.subject, [*raw_ids, event.subject])
             self._connection.execute(query("store/outbox#empty"), {"rows": told, "at": event.at})
+            for raw_id in raw_ids:
+                remember_erased(self._connection, str(raw_id))
             self._connection.execute(query("store/identities#bury"), buried)
             self._connection.execute(query("store/identities#add_tombstone"), buried)
             self._add_event(columns)

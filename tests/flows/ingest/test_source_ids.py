@@ -5,13 +5,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from flows.decisions.erasure import erase_person
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.ingest.dead_letters import waiting_letters
 from flows.ingest.ingest import load_file
 from flows.outputs.explain_places import find_incident
 from flows.schedule.daily import daily_run
-from pipeline.errors import MappingError, PublicationError
+from pipeline.errors import MappingError, PersonMentionedError, PublicationError
 from pipeline.mapped.mapping_file import read_mapping
 from pipeline.publication.publish import read_published
 from tests.flows.ingest.test_record_files import AS_OF, CLOCK, MAPPINGS, City
@@ -47,6 +48,23 @@ def test_a_run_with_the_id_of_a_person_in_ids_of_incidents_publishes_nothing_and
     assert RAW not in str(refused.value)
     assert not city.home.published.exists()
     assert not city.held("SELECT kind FROM store.human_event")
+
+
+def test_an_erased_id_stops_the_run_and_is_redacted_as_before(city: City) -> None:
+    said = {"reader": "Records, M. Ito", "purpose": "right to erasure", "reason": "court order seven"}
+    city.load("incidents", [f"x1,2025-12-01 12:00,AFFRAY BY {RAW.lower()},-75.15,39.95"], name="dead")
+    assert erase_person(city.home, RAW, **said).is_known
+    city.load("incidents", [f"x2,2025-12-01 12:00,FRACAS ({RAW.lower()}) 7,-75.15,39.95"], name="later")
+    with pytest.raises(PublicationError, match="source_ids: keyed") as refused:
+        daily_run(city.home, AS_OF)
+    assert RAW not in str(refused.value)
+    assert "FRACAS ([person]) 7" in set(waiting_letters(city.home)["value"])
+    with pytest.raises(PersonMentionedError):
+        city.home.refuse_mentions({"reason": f"asked by {RAW}"})
+    city.home.refuse_mentions({"reason": "asked by QX4712, 4711 and XQX4711"})
+    with_keyed_ids(city, "incidents", "involvements")
+    city.load("incidents", INCIDENTS, name="incidents")
+    assert daily_run(city.home, AS_OF).is_new
 
 
 def test_keyed_ids_let_the_run_through_nothing_published_holds_the_id_and_both_ids_explain_the_incident(
