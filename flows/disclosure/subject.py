@@ -183,7 +183,11 @@ def _is_about(detail: Any, listed_in: Collection[tuple[str, str]], letters: Coll
     if not isinstance(detail, Mapping):
         return False
     read = (str(detail.get("table")), str(detail.get("run_id")))
-    return read in listed_in or detail.get("notice") in letters or detail.get("list_id") in {list_id_of(*each) for each in listed_in}
+    return (
+        read in listed_in
+        or detail.get("notice") in letters
+        or detail.get("list_id") in {list_id_of(*each) for each in listed_in}
+    )
 
 
 def _read(entry: Mapping[str, Any]) -> Content:
