@@ -1,4 +1,4 @@
-"""Raw ids of erased people: an erasure deletes them, and keeps keyed hashes by which texts that still hold one are found.
+"""Raw ids of erased people: an erasure deletes them and keeps keyed hashes, by which texts that hold one are found.
 
 What is hashed is the id as `raw_ids` compares it: its runs of letters and digits, folded in case, with a space between.
 The hash is the short id of that (`short_ids`), whose key is the home's.

@@ -1,4 +1,4 @@
-"""PII scan of free text: pseudonyms are found by their form, raw ids by the store's identities and hashes of erased ids.
+"""PII scan of free text: pseudonyms are found by their form, raw ids by the store's identities and hashes of erased.
 
 A raw id is matched regardless of case if no letter or digit precedes or follows it: P1 is not in P12. Ids without a
 digit, with fewer than four characters, or of fewer than five digits alone are not searched: they cannot be

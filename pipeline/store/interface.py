@@ -128,8 +128,8 @@ class Store(Protocol):
             A column is missing, or the mapping gives an offence code that the codebook lacks.
         """
 
-    def key_ids(self, event_source: str | None = None) -> int:
-        """Replace the ids of incidents and warrants of a source, or of all, by short ids; return how many versions."""
+    def key_new_ids(self) -> None:
+        """Replace the ids of incidents and warrants of the batches since the last call by short ids."""
 
     def batch_number(self) -> int:
         """Return the number of the last batch."""
@@ -228,9 +228,9 @@ class Store(Protocol):
 
         The pseudonym stays, so that hashes and chains over it still verify, and is never assigned again. The payload
         of dead letters that contain the raw id is deleted, as is that of messages that contain either id or are about
-        the person or a letter to the person by a partner's case id; such messages are never sent. A keyed hash of the raw id stays, by which texts that
-        still hold it are found. The raw id is the one of the identity and, if given, `raw_person_id`: dead letters
-        were never decoded, so they may name a person without an identity.
+        the person or a letter to the person by a partner's case id; such messages are never sent. A keyed hash of the
+        raw id stays, by which texts that still hold it are found. The raw id is the one of the identity and, if given,
+        `raw_person_id`: dead letters were never decoded, so they may name a person without an identity.
 
         Returns
         -------
