@@ -48,14 +48,14 @@ def read_mapping(path: Path) -> Mapping:
 def _build(document: dict[str, Any], folder: Path) -> Mapping:
     kind = build_typed(str, document.get("kind", "incidents"), "kind")
     check_one_of("kind", kind, tuple(COLUMNS_OF_KIND))
+    hints, reads = get_type_hints(Mapping), COLUMNS_OF_KIND[kind].READS
+    times = [name + _FORMAT for name, read in reads.items() if read == "time"]
+    _check_keys(document, {item.name for item in fields(Mapping)} - _MADE | {*times, *_SECTIONS}, "the mapping")
     columns = _columns(document.pop("columns", None), COLUMNS_OF_KIND[kind], document.get("blank_id"))
     numeric = build_typed(get_type_hints(Mapping)["numeric"], document.get("numeric", []), "numeric")
     offences, notes = _offences(document.pop("offences", None), kind, folder, numeric)
     gazetteer = _gazetteer(document.pop("gazetteer", None))
     formats = {key.removesuffix(_FORMAT): document.pop(key) for key in _formats_of(document, columns)}
-    hints = get_type_hints(Mapping)
-    times = [name + _FORMAT for name, read in columns.READS.items() if read == "time"]
-    _check_keys(document, {item.name for item in fields(Mapping)} - _MADE | {*times, *_SECTIONS}, "the mapping")
     given = {key: build_typed(hints[key], value, key) for key, value in document.items()}
     given["formats"] = {ours: build_typed(str, value, ours + _FORMAT) for ours, value in formats.items()}
     if kind != "incidents":

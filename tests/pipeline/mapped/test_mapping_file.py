@@ -195,3 +195,11 @@ def test_words_that_yaml_takes_for_truth_values_are_words(tmp_path: Path) -> Non
     assert mapping.statuses == {"no": "cancelled"}
     assert mapping.gazetteer is not None
     assert mapping.gazetteer.on == ("street",)
+
+
+@pytest.mark.parametrize("key", ["columns", "offences", "name", "source", "time_zone", "precision"])
+def test_a_misspelt_key_is_named_before_what_is_missing_for_it(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(f"{key[:-1]}: x\n", encoding="utf-8")
+    with pytest.raises(MappingError, match=f"unknown key {key[:-1]!r} in the mapping .did you mean {key!r}"):
+        read_mapping(path)
