@@ -127,6 +127,8 @@ ONE_ROW = {
     "pipeline/sql/records/involvement#counts",
     *("pipeline/sql/store/human_events#last_at", "pipeline/sql/store/human_events#log_mark"),
     "pipeline/sql/publication/has_hashes",
+    *(f"pipeline/sql/store/erased_ids#{name}" for name in ("is_there", "longest", "most_runs")),
+    "pipeline/sql/store/short_ids#keyed_until",
 }
 HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -379,7 +381,6 @@ UNASKED = {
     "flows.decisions.erasure.preview_erasure": "whether somebody is known",
     "flows.decisions.erasure.erase_person": "whether somebody is known",
     "flows.outputs.explain.read_person": "asks; whether somebody is known",
-    "flows.decisions.partners._withdraw_of_off": "asks",
     "flows.decisions.partners._person_ref": "of a run's lists, or of a letter that was asked about",
     "pipeline.store.identities.resolve_pseudonym": "the read itself",
     "pipeline.store.store.erase_person": "the id to erase",

@@ -9,6 +9,7 @@ from flows.human_log.ledger import Ledger, ledger_of
 from flows.human_log.projections import shown
 from models.governance.actors import is_thin
 from models.users.look_alikes import name_problem
+from pipeline.database import DatabaseError
 from pipeline.errors import PublicationError, StoreError
 from pipeline.messages.outbox import OutboxMessage
 from pipeline.publication.publish import Shown, project, publication_lock
@@ -88,7 +89,7 @@ def at_desk(home: Home) -> Iterator[Desk]:
         try:
             yield desk
         except BaseException:
-            with suppress(PublicationError, StoreError, OSError):  # the first error is the one to report
+            with suppress(PublicationError, StoreError, OSError, DatabaseError):  # the first error is the one to report
                 _publish(desk, stack)
             raise
         try:

@@ -6,6 +6,7 @@ from flows.decisions.desk import at_desk
 from flows.decisions.lists import end_list, lists_holding
 from flows.decisions.person_notices import withdraw_person_notices
 from flows.home.home import Home
+from flows.home.store_access import open_home_store
 from models.governance.actors import is_thin
 from pipeline.errors import PublicationError
 from pipeline.privacy.access_log import require_purpose
@@ -71,6 +72,8 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         If the reason is a single word.
     PersonMentionedError
         If the reason, purpose or reader names a person.
+    StoreBusyError
+        The person is erased, and another process kept the store's file from being written anew: repeat the erasure.
     """
     require_purpose(reader, purpose)
     if is_thin(reason):
@@ -95,7 +98,9 @@ def erase_person(home: Home, person: str, *, reader: str | None, purpose: str | 
         emptied_letters = desk.erase_person(
             HumanEvent("erased", str(reader), "person", person_id, home.now(), detail), raw_person_id
         )
-        _delete_copies(home)
+    # The publications no longer hold the person; only then is the store closed to others for a while.
+    _delete_copies(home)
+    with home.protecting(), open_home_store(home) as store:
         store.rewrite(home.store, home.key, wait_s=home.settings.store.wait_s)
     return Erasure(is_known, known_as == TOMBSTONE, len(holding), emptied_letters)
 

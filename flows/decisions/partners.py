@@ -4,7 +4,7 @@ Messages are written in the transaction of their cause and delivered after it. P
 whose agreement names them, and the access log records each disclosure first.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -17,13 +17,15 @@ from flows.decisions.desk import Desk
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.human_log.embargoes import embargoed_cells, is_covered, with_embargoes
-from flows.human_log.listed_now import why_off
+from flows.human_log.ledger import ledger_of
+from flows.human_log.listed_now import addressees_off, why_off
+from flows.human_log.notice_records import notices_of
 from models.governance.notice_lifecycle import Notice
 from models.operations.history import operations_of, without_hidden_actions
 from pipeline.errors import SourceError
 from pipeline.messages.outbox import FilePublisher, OutboxMessage, Publisher, deliver
 from pipeline.messages.partners import Partner
-from pipeline.publication.publish import latest_usable, read_for_rules
+from pipeline.publication.publish import latest_usable
 from pipeline.sources.kafka import KafkaPublisher
 from pipeline.store.interface import Store
 
@@ -116,28 +118,50 @@ def deliver_to_partners(home: Home, topics: Sequence[str] | None = None) -> int:
     if not topics:
         return 0
     with open_home_store(home) as store:
-        _withdraw_of_off(home, store, topics)
+        topics = _withdraw_of_off(home, store, topics)
     with closing(_publisher(home)) as publisher:
         return sum(deliver(partial(open_home_store, home), publisher, home.now(), topic) for topic in topics)
 
 
-def _withdraw_of_off(home: Home, store: Store, topics: Sequence[str]) -> None:
-    """Withdraw the waiting messages about people whom a run now would no longer put on the list behind them."""
-    run_id = latest_usable(home.path)
-    for topic, list_name in OF_LIST.items():
-        partners = {f"{topic}.{partner.name}": partner for partner in home.settings.partners.recipients}
-        if run_id is None or not (waiting := {*topics} & {*partners}):
-            continue
-        rows = read_for_rules(home.path, home.key, [list_name], run_id)[list_name]
-        off = rows.loc[why_off(home, store, list_name, rows, run_id).ne(""), "person_id"]
-        for own_topic in sorted(waiting):
-            cases = {partners[own_topic].case_id(topic, person_id) for person_id in off}
-            outdated = [each.message_id for each in store.undelivered(EVERY, own_topic) if each.key in cases]
+def _withdraw_of_off(home: Home, store: Store, topics: Sequence[str]) -> list[str]:
+    """Withdraw the waiting messages about whom a run now would not tell of, and return the topics to deliver now.
+
+    Every waiting message is asked about, whichever run wrote it. While no usable run is kept, nobody can be asked
+    about, and messages about people on lists wait.
+    """
+    is_askable, to_deliver = latest_usable(home.path) is not None, []
+    for partner in home.settings.partners.recipients:
+        for topic in partner.topics:
+            own_topic = f"{topic}.{partner.name}"
+            if own_topic not in topics or (topic in OF_LIST and not is_askable):
+                continue
+            to_deliver.append(own_topic)
+            waiting = store.undelivered(EVERY, own_topic)
+            may_go = _may_go(home, store, partner, topic, {each.key for each in waiting})
+            outdated = [each.message_id for each in waiting if each.key not in may_go]
             store.withdraw_messages(outdated, home.now())
             if outdated:
-                home.progress(
-                    f"{len(outdated)} messages on {own_topic} are withdrawn: {list_name} no longer holds them"
-                )
+                home.progress(f"{len(outdated)} messages on {own_topic} are withdrawn: a run now would not send them")
+    return to_deliver
+
+
+def _may_go(home: Home, store: Store, partner: Partner, topic: str, keys: Collection[str]) -> Collection[str]:
+    """Return which case ids a partner may be told of now.
+
+    Of a letter whose addressee is off the list it may if the partner was told of it before: that it ended is news.
+    """
+    if topic == "notices":
+        notices = {partner.case_id(topic, each.notice_id): each for each in notices_of(ledger_of(home, store)).values()}
+        about = {key: notices[key] for key in keys if key in notices}
+        off = addressees_off(home, store, about.values())
+        told = store.told_keys(f"{topic}.{partner.name}")
+        return {key for key, notice in about.items() if notice.notice_id not in off or key in told}
+    if topic in OF_LIST:
+        people = {partner.case_id(topic, person_id): person_id for person_id in store.pseudonyms()}
+        rows = pd.DataFrame({"person_id": [people[key] for key in sorted(keys) if key in people]}, dtype="str")
+        why = why_off(home, store, OF_LIST[topic], rows, str(latest_usable(home.path)))
+        return {partner.case_id(topic, person_id) for person_id in rows.loc[why.eq(""), "person_id"]}
+    return keys  # of places
 
 
 def deliver_or_log(home: Home, topics: Sequence[str] | None = None) -> None:

@@ -77,6 +77,7 @@ def subject_access(home: Home, person: str, *, reader: str | None, purpose: str 
         log, now = home.access_log, home.now()
         rows = rows_of_person(home.path, home.key, person_id, reader=reader, purpose=purpose, log=log, now=now)
         listed_in = {(name, run_id) for name, frame in rows.items() if "run_id" in frame for run_id in frame["run_id"]}
+        letters = _letter_ids(ledger, rows, person_id)
         held = store.held_about(person_id, own)
         content = {
             "about": _about(home, person_id, own, reader, purpose),
@@ -86,7 +87,7 @@ def subject_access(home: Home, person: str, *, reader: str | None, purpose: str 
             },
             "letters": _letters(ledger, person_id),
             "decisions": [_decision(event) for event in ledger.events if _concerns(event, person_id, listed_in)],
-            "read": [_read(entry) for entry in log.entries() if _is_about(entry.get("detail"), listed_in)],
+            "read": [_read(entry) for entry in log.entries() if _is_about(entry.get("detail"), listed_in, letters)],
             "shared": [*_copies(ledger, listed_in), *_messages(held["messages"])],
             "erased": [_erasure(event) for event in erased],
             "limits": LIMITS,
@@ -95,7 +96,8 @@ def subject_access(home: Home, person: str, *, reader: str | None, purpose: str 
 
 
 LIMITS = [
-    "The access log holds no id of a person: a read is told here if it read a list that held the person.",
+    "The access log holds no id of a person: a read is told here if it read a list that held the person, or a "
+    "letter to the person.",
     "Runs that are no longer kept are gone, and their lists with them; copies of them are told by the decisions.",
     "Dead letters and messages are counted, not quoted: each may be about several people.",
     "Copies of the home outside it (backups, exports that were handed over) are not known to harmspot.",
@@ -169,12 +171,23 @@ def _decision(event: Any) -> Content:
     return {**row, "by": _name(event.actor), "detail": detail}
 
 
-def _is_about(detail: Any, listed_in: Collection[tuple[str, str]]) -> bool:
-    """Return whether an entry of the access log is about a list that held the person."""
+def _letter_ids(ledger: Ledger, rows: Mapping[str, pd.DataFrame], person_id: str) -> set[str]:
+    """Return the ids of all letters to the person: drafts of kept runs, and those that somebody opened."""
+    drafts = {notice_id for frame in rows.values() if "notice_id" in frame for notice_id in frame["notice_id"]}
+    opened = ledger.about("notice", kinds=["drafted"])
+    return drafts | {event.subject for event in opened if event.detail["fields"].get("person_id") == person_id}
+
+
+def _is_about(detail: Any, listed_in: Collection[tuple[str, str]], letters: Collection[str]) -> bool:
+    """Return whether an entry of the access log is about a list that held the person, or a letter to the person."""
     if not isinstance(detail, Mapping):
         return False
     read = (str(detail.get("table")), str(detail.get("run_id")))
-    return read in listed_in or detail.get("list_id") in {list_id_of(*each) for each in listed_in}
+    return (
+        read in listed_in
+        or detail.get("notice") in letters
+        or detail.get("list_id") in {list_id_of(*each) for each in listed_in}
+    )
 
 
 def _read(entry: Mapping[str, Any]) -> Content:

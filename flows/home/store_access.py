@@ -21,7 +21,7 @@ def open_home_store(home: Home) -> Store:
     home.refuse_other_force()
     store = open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
     if home.settings.publication.source_ids == "keyed":
-        store.key_ids()  # of what came in before the settings said so
+        store.key_new_ids()  # and those of what came in before the settings said so
     return store
 
 

@@ -154,6 +154,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
             plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
         )
         mostly = call(main_offences, snapshot.connection, plans.visits["cell_id"], codebook, settings.places)
+        visits = plans.visits.assign(mostly=plans.visits["cell_id"].map(mostly).astype(object))
         pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
         on_record = settings.places.on_record(frames.area_events, codebook)
         of_day = [
@@ -199,7 +200,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "allocation_cost": officers.costs,
         "crackdown_plan": plans.crackdowns,
         "overdose_watch": plan_inputs.overdose_watch,
-        "visit_plan": with_cell_place(plans.visits.assign(mostly=plans.visits["cell_id"].map(mostly)), forecast),
+        "visit_plan": with_cell_place(visits, forecast),
         "promise": plans.promises.promises,
         "crime_focus": call(focus_on_crimes, frames, geography.areas, codebook, settings),
         "area_notice": call(area_notices, markets, geography, identity),

@@ -198,7 +198,7 @@ def search_for_people(home: Home, products: Products) -> None:
     Nothing of the run is written before: a notice drafted from it would be shown by the next decision.
     """
     with open_home_store(home) as store:
-        raw_ids = store.raw_ids()
+        raw_ids = [*store.raw_ids(), *store.erased_ids_in({**products.published, **products.restricted})]
     refuse_raw_ids({**products.published, **products.restricted}, raw_ids)
 
 

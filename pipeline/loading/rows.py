@@ -52,13 +52,23 @@ class Rows:
         """Return every batch with its counts: rows_in == stored + duplicates + merged + dead."""
         return frame(self._connection, query("store/batches#all"))
 
-    def key_ids(self, event_source: str | None = None) -> int:
-        """Replace the ids of incidents and warrants of a source, or of all, by short ids; return how many versions."""
-        return sum(self._key_ids_of(entity, column, event_source) for entity, column in KEYED.items())
+    def key_ids(self, event_source: str | None = None, since: int = 0) -> int:
+        """Replace the ids of incidents and warrants of a source, or of all, by short ids; return how many versions.
 
-    def _key_ids_of(self, entity: str, column: str, event_source: str | None) -> int:
+        Nothing is done where no batch after `since` has such an id.
+        """
+        return sum(self._key_ids_of(entity, column, event_source, since) for entity, column in KEYED.items())
+
+    def key_new_ids(self) -> None:
+        """Replace the ids of the batches since the last call; another call without a new batch reads no version."""
+        [(until, last)] = self._rows("store/short_ids#keyed_until")
+        if last > until:
+            self.key_ids(since=until)
+            self._connection.execute(query("store/short_ids#keep_keyed_until"), {"batch_id": last})
+
+    def _key_ids_of(self, entity: str, column: str, event_source: str | None, since: int) -> int:
         with transaction(self._connection):
-            keyed = self._scalar(query(f"store/short_ids#{entity}"), {"event_source": event_source})
+            keyed = self._scalar(query(f"store/short_ids#{entity}"), {"event_source": event_source, "since": since})
             if keyed:  # the hash of the content, by which an event that comes again is known, covers the id
                 hashed = f"SET content_hash = {content_hash_sql(entity)} WHERE starts_with({column}, 'k_')"
                 self._connection.execute(f"UPDATE store.{entity}_version {hashed}")

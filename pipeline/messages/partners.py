@@ -31,6 +31,12 @@ EVENT_TYPES = {
 }
 
 
+def case_id(own_topic: str, entity_id: str) -> str:
+    """Return the id of an entity on a partner's own topic."""
+    topic, _, name = own_topic.partition(".")
+    return hashlib.sha256(f"{name}\x1f{topic}\x1f{entity_id}".encode()).hexdigest()[:24]
+
+
 @dataclass(frozen=True, slots=True)
 class Partner:
     """A recipient: its name, its agreement, and the fields it may see by topic."""
@@ -65,7 +71,7 @@ class Partner:
 
     def case_id(self, topic: str, entity_id: str) -> str:
         """Return the id of an entity on a topic, which no other partner shares."""
-        return hashlib.sha256(f"{self.name}\x1f{topic}\x1f{entity_id}".encode()).hexdigest()[:24]
+        return case_id(f"{topic}.{self.name}", entity_id)
 
     def message(self, topic: str, entity_id: str, data: Mapping[str, Any], time: datetime) -> OutboxMessage | None:
         """Return the message about an entity with only the permitted fields; None if the topic is not shared.

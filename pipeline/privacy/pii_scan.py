@@ -1,4 +1,4 @@
-"""PII scan of free text: pseudonyms are found by their form, raw ids by the store's identity table.
+"""PII scan of free text: pseudonyms are found by their form, raw ids by the store's identities and hashes of erased.
 
 A raw id is matched regardless of case if no letter or digit precedes or follows it: P1 is not in P12. Ids without a
 digit, with fewer than four characters, or of fewer than five digits alone are not searched: they cannot be
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from pipeline.database import query
 from pipeline.errors import PersonMentionedError
+from pipeline.privacy.erased_ids import erased_among, longest_erased
 from pipeline.privacy.pii_guard import PSEUDONYM, without_people
 
 BLOT = "[person]"
@@ -81,11 +82,13 @@ def _is_searchable(piece: str) -> bool:
 def _named_in(connection: duckdb.DuckDBPyConnection, texts: Iterable[str]) -> set[str]:
     """Return the raw ids, in lower case, that occur in the texts."""
     row = connection.execute("SELECT max(length(raw_person_id)) FROM store.identity").fetchone()
-    longest = (row[0] if row else None) or 0
+    of_erased = longest_erased(connection)
+    longest = max((row[0] if row else None) or 0, of_erased)
     pieces = sorted({piece for text in texts for piece in _candidates(text, longest)})
     if not pieces:
         return set()
     connection.register("piece", pa.table({"piece": pa.array(pieces, pa.string())}))
     named = connection.execute(query("store/identities#named")).fetchall()
     connection.unregister("piece")
-    return {raw_id for (raw_id,) in named}
+    edged = (piece for piece in pieces if piece[0].isalnum() and piece[-1].isalnum())
+    return {raw_id for (raw_id,) in named} | (erased_among(connection, edged) if of_erased else set())

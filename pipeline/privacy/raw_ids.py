@@ -49,6 +49,19 @@ def refuse_raw_ids(tables: Mapping[str, pd.DataFrame], raw_ids: Iterable[str]) -
                 raise PublicationError(_way_out(name, str(column), is_of_source))
 
 
+def spelled(raw_id: str) -> str:
+    """Return an id as it is compared: its runs with a space between."""
+    return " ".join(_runs(raw_id))
+
+
+def pieces_in(tables: Mapping[str, pd.DataFrame], most_runs: int) -> set[str]:
+    """Return what values of tables hold that could be an id of at most so many runs, each as `spelled` returns it."""
+    texts = {text for frame in tables.values() for column in frame for text in _texts(frame[column])}
+    split = [_runs(text) for text in texts]
+    sizes = range(1, most_runs + 1)
+    return {" ".join(runs[at : at + n]) for runs in split for n in sizes for at in range(len(runs) - n + 1)}
+
+
 def _way_out(table: str, column: str, is_of_source: bool) -> str:
     problem = f"column {table}.{column} holds the id of a person as the source gives it, so nothing is published: "
     if is_of_source:

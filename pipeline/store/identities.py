@@ -9,6 +9,8 @@ import pandas as pd
 
 from pipeline.database import frame, query
 from pipeline.loading.rows import Rows
+from pipeline.messages.partners import case_id
+from pipeline.privacy.erased_ids import erased_in
 from pipeline.privacy.pii_scan import redact_words, refuse_mentions
 
 
@@ -27,14 +29,22 @@ class Identities(Rows):
         """Return whether a dead letter or a message contains a raw id, even one without an ingested event."""
         return any(self._rows_containing(table, [raw_person_id]) for table in ("store.dead_letter", "store.outbox"))
 
+    def pseudonyms(self) -> list[str]:
+        """Return the pseudonyms of everybody not erased, sorted."""
+        return [person_id for (person_id,) in self._rows("store/identities#pseudonyms")]
+
     def raw_ids(self) -> list[str]:
         """Return the raw ids of everybody not erased, sorted: for what must not hold any, never to be shown."""
         return [raw_id for (raw_id,) in self._rows("store/identities#all")]
 
+    def erased_ids_in(self, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+        """Return the raw ids of erased people that values of tables hold: never to be shown."""
+        return erased_in(self._connection, tables)
+
     def held_about(self, person_id: str, raw_person_id: str | None) -> dict[str, pd.DataFrame]:
         """Return what the store holds about a person by kind. Log the access before you call this."""
         ids = [each for each in (raw_person_id, person_id) if each]
-        messages = self._rows_containing("store.outbox", ids)
+        messages = self._messages_about(person_id, ids)
         kinds = ("identity", "registered", "custody", "warrants", "incidents", "actions")
         found = {kind: self._subject(kind, {"person_id": person_id}) for kind in kinds}
         waiting = pd.DataFrame({"letters": [len(self._rows_containing("store.dead_letter", ids))]})
@@ -56,6 +66,17 @@ class Identities(Rows):
         held = self._rows_containing(table, ids)
         self._connection.execute(query(sql_name), {"rows": held, **parameters})
         return len(held)
+
+    def _messages_about(self, person_id: str, ids: Sequence[str]) -> list[int]:
+        """Return the rows of messages that contain one of the ids, or tell a partner of the person or of a letter.
+
+        A partner without the field `person_ref` knows the person, and each letter, by a case id alone.
+        """
+        letters = [notice_id for (notice_id,) in self._rows("store/outbox#letters_to", {"person_id": person_id})]
+        topics = [topic for (topic,) in self._rows("store/outbox#topics")]
+        keys = [case_id(topic, entity_id) for topic in topics for entity_id in (person_id, *letters)]
+        rows = [number for (number,) in self._rows("store/outbox#about", {"keys": keys})]
+        return sorted({*rows, *self._rows_containing("store.outbox", ids)})
 
     def _rows_containing(self, table: str, ids: Sequence[str]) -> list[int]:
         """Return the rows whose payload contains one of the ids; it is searched as bytes, as it may not be text.

@@ -128,8 +128,8 @@ class Store(Protocol):
             A column is missing, or the mapping gives an offence code that the codebook lacks.
         """
 
-    def key_ids(self, event_source: str | None = None) -> int:
-        """Replace the ids of incidents and warrants of a source, or of all, by short ids; return how many versions."""
+    def key_new_ids(self) -> None:
+        """Replace the ids of incidents and warrants of the batches since the last call by short ids."""
 
     def batch_number(self) -> int:
         """Return the number of the last batch."""
@@ -200,6 +200,9 @@ class Store(Protocol):
     def undelivered(self, at_most: int, topic: str | None = None) -> list[OutboxMessage]:
         """Return at most `at_most` undelivered messages (of `topic`, if given), oldest first."""
 
+    def told_keys(self, topic: str) -> set[str]:
+        """Return the keys of the entities of which something on a topic was delivered."""
+
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
         """Mark messages as acknowledged; they are not sent again."""
 
@@ -214,6 +217,9 @@ class Store(Protocol):
     def resolve_pseudonyms(self, person_ids: Sequence[str]) -> dict[str, str]:
         """Return the raw ids of those pseudonyms that have one. Log the access before you call this."""
 
+    def pseudonyms(self) -> list[str]:
+        """Return the pseudonyms of everybody not erased, sorted."""
+
     def is_named(self, raw_person_id: str) -> bool:
         """Return whether a dead letter or a message contains a raw id, even one without an ingested event."""
 
@@ -221,9 +227,10 @@ class Store(Protocol):
         """Replace the identity of the event's subject with a tombstone and record the event, in one transaction.
 
         The pseudonym stays, so that hashes and chains over it still verify, and is never assigned again. The payload
-        of dead letters that contain the raw id is deleted, as is that of messages that contain either id; such
-        messages are never sent. The raw id is the one of the identity and, if given, `raw_person_id`: dead letters
-        were never decoded, so they may name a person without an identity.
+        of dead letters that contain the raw id is deleted, as is that of messages that contain either id or are about
+        the person or a letter to the person by a partner's case id; such messages are never sent. A keyed hash of the
+        raw id stays, by which texts that still hold it are found. The raw id is the one of the identity and, if given,
+        `raw_person_id`: dead letters were never decoded, so they may name a person without an identity.
 
         Returns
         -------
@@ -235,11 +242,15 @@ class Store(Protocol):
         """Return what the store holds about a person by kind. Log the access before you call this.
 
         Kinds: identity, registered, custody, warrants, incidents (with the person's own role), actions, each in every
-        version; messages to partners that name the person, and the number of dead_letters that do.
+        version; messages to partners about the person, also by a case id, and the number of dead_letters that name
+        the person.
         """
 
     def raw_ids(self) -> list[str]:
         """Return the raw ids of everybody not erased, sorted: for what must not hold any, never to be shown."""
+
+    def erased_ids_in(self, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+        """Return the raw ids of erased people that values of tables hold: never to be shown."""
 
     def rewrite(self, path: Path, key: Key, *, wait_s: float) -> None:
         """Replace the store's file at `path` by a compact copy, which holds nothing that was deleted.

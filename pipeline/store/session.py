@@ -13,6 +13,7 @@ from types import TracebackType
 from pipeline.database import Progress, connect, log_progress
 from pipeline.loading.dedup_index import DedupIndex
 from pipeline.privacy.keys import Key
+from pipeline.privacy.short_ids import know_short_ids
 from pipeline.store.interface import Store
 from pipeline.store.store import DuckDBStore
 from pipeline.store.store_file import attach_store
@@ -34,6 +35,7 @@ class StoreSession:
         self._until = until
         # A batch is too small to parallelise: synchronising a second thread takes as long as the batch itself.
         self._connection = connect(path.parent / "spill", at_most_threads=1)
+        know_short_ids(self._connection, key.ids)
         self._dedup_index = DedupIndex()
 
     def __enter__(self) -> "StoreSession":

@@ -14,6 +14,7 @@ from pipeline.errors import StoreError
 from pipeline.local_time import EARLIEST
 from pipeline.privacy.keys import Key
 from pipeline.privacy.pii_scan import without_mentions
+from pipeline.privacy.short_ids import know_short_ids
 from pipeline.store.migrations import missing_migrations
 from pipeline.store.store import open_store
 
@@ -183,6 +184,7 @@ def touched_runs(
 def _read(path: Path, key: Key, wait_s: float, progress: Progress) -> duckdb.DuckDBPyConnection:
     connection = connect(path.parent / "spill", at_most_bytes=_AT_MOST_BYTES)
     try:
+        know_short_ids(connection, key.ids)
         attach(connection, path, key.encryption, alias="store", read_only=True, wait_s=wait_s, progress=progress)
         if missing_migrations(connection):
             connection.execute("DETACH store")

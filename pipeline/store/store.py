@@ -24,6 +24,7 @@ from pipeline.loading.dedup_index import DedupIndex
 from pipeline.loading.file_loading import Loading
 from pipeline.messages.outbox import OutboxMessage, as_rows
 from pipeline.privacy.access_log import AccessLog, LogMark
+from pipeline.privacy.erased_ids import remember_erased
 from pipeline.privacy.keys import Key
 from pipeline.privacy.short_ids import know_short_ids
 from pipeline.sources.registry import recreated_topic
@@ -153,7 +154,10 @@ class DuckDBStore(Loading, Identities):
             held = self.resolve_pseudonym(event.subject)
             raw_ids = sorted({raw_id for raw_id in (held, raw_person_id) if raw_id not in (None, TOMBSTONE)}, key=str)
             emptied = self._delete_payloads("store.dead_letter", "store/dead_letters#empty", raw_ids, {})
-            self._delete_payloads("store.outbox", "store/outbox#empty", [*raw_ids, event.subject], {"at": event.at})
+            told = self._messages_about(event.subject, [*raw_ids, event.subject])
+            self._connection.execute(query("store/outbox#empty"), {"rows": told, "at": event.at})
+            for raw_id in raw_ids:
+                remember_erased(self._connection, str(raw_id))
             self._connection.execute(query("store/identities#bury"), buried)
             self._connection.execute(query("store/identities#add_tombstone"), buried)
             self._add_event(columns)
@@ -190,6 +194,10 @@ class DuckDBStore(Loading, Identities):
         """Return at most `at_most` undelivered messages (of `topic`, if given), oldest first."""
         rows = self._rows("store/outbox#undelivered", {"at_most": at_most, "topic": topic})
         return [OutboxMessage(*row) for row in rows]
+
+    def told_keys(self, topic: str) -> set[str]:
+        """Return the keys of the entities of which something on a topic was delivered."""
+        return {key for (key,) in self._rows("store/outbox#told_keys", {"topic": topic})}
 
     def mark_delivered(self, message_ids: Sequence[str], at: datetime) -> None:
         """Mark messages as acknowledged; they are not sent again."""

@@ -1,5 +1,8 @@
 """The file of the store: created complete, attached for its only writer, and migrated to the schema of this code."""
 
+import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -52,7 +55,7 @@ def rewrite(
     Raises
     ------
     StoreBusyError
-        The new file is in place, and another process held it for longer than `wait_s`.
+        The new file is in place, and another process held it for longer than `wait_s`; no `store` is attached then.
     """
     connection.execute("CHECKPOINT store")  # leaves no log that could be replayed into the new file
     with completed(path) as fresh:
@@ -62,8 +65,17 @@ def rewrite(
             connection.execute("CHECKPOINT fresh")
         finally:
             connection.execute("DETACH fresh")
+        _make_like(path, fresh)
     connection.execute("DETACH store")
     attach(connection, path, key.encryption, alias="store", wait_s=wait_s, progress=progress)
+
+
+def _make_like(path: Path, fresh: Path) -> None:
+    """Give a new file the mode and, where this is permitted, the owner of the old one."""
+    shutil.copymode(path, fresh)
+    old = path.stat()
+    with suppress(PermissionError):
+        os.chown(fresh, old.st_uid, old.st_gid)
 
 
 def _create(connection: duckdb.DuckDBPyConnection, path: Path, key: Key) -> None:

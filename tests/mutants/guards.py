@@ -399,6 +399,27 @@ GUARDS = (
         "pipeline/privacy/test_raw_ids.py",
     ),
     Guard(
+        "pipeline/store/store",
+        "an erased id is still searched for",
+        "remember_erased(self._connection, str(raw_id))",
+        "pass",
+        "flows/ingest/test_source_ids.py::test_an_erased_id_stops_the_run_and_is_redacted_as_before",
+    ),
+    Guard(
+        "pipeline/store/identities",
+        "messages that hold no id are found by case id",
+        "return sorted({*rows, *self._rows_containing",
+        "return sorted({*self._rows_containing",
+        "flows/disclosure/test_subject.py::test_reads_of_own_letters_and_messages_without_an_id_are_told_and_erased",
+    ),
+    Guard(
+        "flows/decisions/partners",
+        "what a run now would not tell is not sent",
+        "if each.key not in may_go]",
+        "if False]",
+        "flows/human_log/test_listed_now.py::test_messages_of_earlier_runs_and_of_letters_are_asked_about_too",
+    ),
+    Guard(
         "flows/schedule/daily",
         "a run is searched before anything of it is written",
         "step(search_for_people, home, products)",

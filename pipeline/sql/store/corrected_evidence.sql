@@ -1,30 +1,35 @@
 -- Evidence records of notices (`evidence`: notice_id, incident_id, person_id, known_then) that were known when the
 -- notice was drafted and differ at $known_at: cancelled, amended in content, or, for a notice to a person, without any
 -- remaining role that is evidence against that person.
-WITH version AS (
+WITH cited AS (
+    -- The store holds a cited incident under its short id once ids are keyed.
+    SELECT *, unnest(list_distinct([incident_id, short_id(incident_id)])) AS held_id
+    FROM evidence
+),
+version AS (
     SELECT
-        evidence.notice_id,
-        evidence.incident_id,
-        evidence.person_id,
-        held.ingested_at <= evidence.known_then AS is_of_then,
+        cited.notice_id,
+        cited.incident_id,
+        cited.person_id,
+        held.ingested_at <= cited.known_then AS is_of_then,
         held.status,
         held.offence_code,
         held.drug_activity,
         held.involvements,
         row_number() OVER (
-            PARTITION BY evidence.notice_id, evidence.incident_id, held.ingested_at <= evidence.known_then
+            PARTITION BY cited.notice_id, cited.incident_id, held.ingested_at <= cited.known_then
             ORDER BY
                 held.version DESC, held.content_hash DESC, held.event_source DESC, held.event_id DESC,
                 held.event_time DESC NULLS LAST
         ) AS age,
         row_number() OVER (
-            PARTITION BY evidence.notice_id, evidence.incident_id
+            PARTITION BY cited.notice_id, cited.incident_id
             ORDER BY
                 held.version DESC, held.content_hash DESC, held.event_source DESC, held.event_id DESC,
                 held.event_time DESC NULLS LAST
         ) AS age_of_all
     FROM store.incident_version AS held
-    JOIN evidence ON held.incident_id = evidence.incident_id
+    JOIN cited ON held.incident_id = cited.held_id
     WHERE held.ingested_at <= $known_at
 ),
 compared AS (

@@ -18,6 +18,12 @@ FROM store.identity
 WHERE raw_person_id <> 'erased'
 ORDER BY raw_person_id
 
+-- name: pseudonyms
+SELECT person_id
+FROM store.identity
+WHERE raw_person_id <> 'erased'
+ORDER BY person_id
+
 -- name: named
 -- Pieces of text that are a person's raw id, regardless of case. A tombstone never matches: it has no digit.
 SELECT DISTINCT lower(raw_person_id) AS raw_id

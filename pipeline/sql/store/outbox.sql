@@ -53,3 +53,31 @@ FROM store.outbox
 WHERE delivered_at IS NULL
 GROUP BY topic
 ORDER BY topic
+
+-- name: told_keys
+-- Entities of which something on $topic was delivered; what was withdrawn or emptied has no payload.
+SELECT DISTINCT key
+FROM store.outbox
+WHERE topic = $topic AND delivered_at IS NOT NULL AND octet_length(payload) > 0
+ORDER BY key
+
+-- name: about
+SELECT rowid
+FROM store.outbox
+WHERE key IN (SELECT unnest($keys::VARCHAR[]))
+ORDER BY rowid
+
+-- name: topics
+SELECT DISTINCT topic
+FROM store.outbox
+ORDER BY topic
+
+-- name: letters_to
+-- Notices to $person_id that somebody opened.
+SELECT DISTINCT subject
+FROM store.human_event
+WHERE
+    subject_kind = 'notice'
+    AND kind = 'drafted'
+    AND json_extract_string(detail, '$.fields.person_id') = $person_id
+ORDER BY subject

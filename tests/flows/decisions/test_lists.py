@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
+import duckdb
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -29,7 +30,7 @@ from flows.ingest.ingest import load_file
 from flows.outputs.explain import read_person
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import LISTS, list_id_of
-from pipeline.errors import ExportError, HarmspotError, KeyFileError, PublicationError, PurposeError
+from pipeline.errors import ExportError, HarmspotError, KeyFileError, PublicationError, PurposeError, StoreBusyError
 from pipeline.messages.outbox import make_message
 from pipeline.publication.publish import read_restricted, runs
 from pipeline.store.human_events import HumanEvent
@@ -549,6 +550,27 @@ def test_erasure_leaves_a_tombstone_and_nobody(home: Home, tiers: str, town_run:
     assert len(rows)
     assert person_id not in set(rows["person_id"])
     assert len(runs(home.path)) == 2
+
+
+def test_an_erasure_whose_file_is_held_by_others_has_taken_the_person_off_all_lists(
+    home: Home, tiers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = people(home)["person_id"].iloc[0]
+
+    def held(connection: duckdb.DuckDBPyConnection, *_: object, **__: object) -> None:
+        connection.execute("DETACH store")
+        raise StoreBusyError("held by process 7")
+
+    asked = {"reader": "Records, M. Ito", "purpose": "right to erasure", "reason": "court order seven"}
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.store.store.rewrite", held)
+        with pytest.raises(StoreBusyError, match="held by process 7"):
+            erase_person(home, gone, **asked)
+    kept = read_restricted(
+        home.path, home.key, "person_tier", reader=READER, purpose=PURPOSE, log=home.access_log, now=CLOCK
+    )
+    assert len(kept) and gone not in set(kept["person_id"])
+    assert erase_person(home, gone, **asked).was_erased
 
 
 def test_somebody_who_never_came_in_is_erased_from_what_waits(home: Home, tmp_path: Path) -> None:

@@ -230,7 +230,12 @@ def test_what_came_in_by_a_clock_ahead_of_ours_counts_now(home: Home, tmp_path: 
     with pytest.raises(NoticeRefusedError, match="not shown: the person is known to be under 18"):
         carry(ours, one, "reviewed")
     with pytest.raises(NoticeRefusedError, match=f"{cancelled_id} behind it was cancelled.*known to be under 18"):
-        do(ours, one.notice_id, Decision("reviewed", "Sgt. A. Bell", {"reason": "read and sound"}), purpose="review the letter")
+        do(
+            ours,
+            one.notice_id,
+            Decision("reviewed", "Sgt. A. Bell", {"reason": "read and sound"}),
+            purpose="review the letter",
+        )
 
 
 def test_revoking_the_earlier_of_two_runs_of_a_day_leaves_what_the_later_one_drafted(

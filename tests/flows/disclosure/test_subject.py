@@ -17,6 +17,7 @@ from flows.disclosure.subject import MARK, left_out, subject_access
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from pipeline.errors import PublicationError, PurposeError
+from pipeline.messages.partners import Partner
 from pipeline.privacy.pii_guard import PSEUDONYM
 from tests.town import CLOCK, TownRun
 
@@ -98,6 +99,30 @@ def test_a_letter_that_was_not_handed_over_is_told_and_marked(home: Home, town_r
     told = subject_access(home, letters["person_id"].iloc[0], **WHO)["letters"]
     assert [letter["notice_id"] for letter in told] == [letters["notice_id"].iloc[0]]
     assert "s.45(4)(b)" in told[0][MARK]
+
+
+def test_reads_of_own_letters_and_messages_without_an_id_are_told_and_erased(home: Home, town_run: TownRun) -> None:
+    letters = town_run.restricted("person_notice")
+    (notice_id, other), person_id = letters["notice_id"].head(2), letters["person_id"].iloc[0]
+    for each in (notice_id, other):
+        open_notice(home, each, **WHO)
+    partner = Partner("help", {"referrals": ["route"], "notices": ["state"]}, "ISA-7")
+    about = [("referrals", person_id), ("notices", notice_id), ("notices", other)]
+    told = [partner.message(topic, each, {"route": "offer", "state": "served"}, CLOCK) for topic, each in about]
+    with open_home_store(home) as store:
+        store.add_messages([each for each in told if each], CLOCK)
+    for each in (notice_id, other):
+        home.log_access("read", {"notice": each}, **WHO)  # as of one that was opened before
+    found = subject_access(home, person_id, **WHO)
+    assert [entry["detail"] for entry in found["read"] if "notice" in entry["detail"]] == [{"notice": notice_id}]
+    assert {each["topic"] for each in found["shared"] if "topic" in each} == {"referrals.help", "notices.help"}
+    assert sum("topic" in each for each in found["shared"]) == 2
+    erase_person(home, person_id, reason="court order 7, records sealed", **WHO)
+    with open_home_store(home) as store:
+        own = ("referrals.help", "notices.help")
+        assert [each.key for topic in own for each in store.undelivered(9, topic)] == [
+            partner.case_id("notices", other)
+        ]
 
 
 def test_everybody_in_the_town_is_told_nothing_about_others(home: Home, town_run: TownRun) -> None:

@@ -338,7 +338,10 @@ def test_after_an_erasure_no_read_act_or_publication_has_the_person_or_the_lette
     for act in (
         lambda: open_notice(home, draft.notice_id, **READING),
         lambda: do(
-            home, draft.notice_id, Decision("represented", "Bell", {"reason": WHY, "by": "person"}), purpose="hear an objection"
+            home,
+            draft.notice_id,
+            Decision("represented", "Bell", {"reason": WHY, "by": "person"}),
+            purpose="hear an objection",
         ),
     ):
         with pytest.raises(NoticeRefusedError, match="neither a draft of the latest run nor a notice"):
@@ -371,6 +374,45 @@ def test_what_waits_for_partners_about_somebody_who_is_off_is_withdrawn_and_not_
     sent = "".join(file.read_text() for file in (home.path / "partners").rglob("*") if file.is_file())
     assert "P-helped" in sent
     assert not [who for who in ("convict", "grown") if f'"P-{who}"' in sent]
+
+
+def test_messages_of_earlier_runs_and_of_letters_are_asked_about_too(
+    before: Force, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latest run lists neither of those with a referral; letters are to people who are on a list and then not."""
+    topics = {"referrals": ["route", "person_ref"], "notices": ["kind", "state", "person_ref"]}
+    monkeypatch.setenv(
+        "HARMSPOT__PARTNERS__RECIPIENTS", json.dumps([{"name": "help", "agreement_id": "ISA-7", "topics": topics}])
+    )
+    monkeypatch.setenv("HARMSPOT__PARTNERS__TO", json.dumps(["files"]))
+    shutil.copytree(before.home.path, tmp_path / "home")
+    home = Home(tmp_path / "home", before.home.config_file, CLOCK, lambda text: None)
+    [partner] = home.settings.partners.recipients
+    letters = {notice.subject: notice.notice_id for notice in all_notices(home, ["person"], **READING)}
+    who = {letters[before.person(name)]: name for name in ("child", "dead", "ended")}
+    for notice_id in who:
+        open_notice(home, notice_id, **READING)
+    home = Home(home.path, home.config_file, LATER, lambda text: None)
+    load(home, tmp_path / "later.jsonl", becomes_known())
+
+    def message(topic: str, entity_id: str, name: str, state: str = "served") -> Any:
+        told = partner.message(topic, entity_id, {"person_ref": f"P-{name}", "state": state}, LATER)
+        assert told
+        return told
+
+    with open_home_store(home) as store:
+        heard = [message("notices", notice_id, "dead") for notice_id, name in who.items() if name == "dead"]
+        store.add_messages(heard, LATER)
+        store.mark_delivered([each.message_id for each in heard], LATER)
+        told = [message("notices", notice_id, name, "withdrawn") for notice_id, name in who.items()]
+        told += [message("referrals", before.person(name), name) for name in ("victim", "quiet 1", "helped")]
+        told += [message("notices", "n_gone", "gone"), message("referrals", "p_gone", "gone")]
+        store.add_messages(told, LATER)
+    deliver_to_partners(home)
+    lines = [line for file in (home.path / "partners").iterdir() for line in file.read_text().splitlines()]
+    assert {json.loads(line)["data"]["person_ref"] for line in lines} == {"P-helped", "P-ended", "P-dead"}
+    with open_home_store(home) as store:
+        assert not store.undelivered(9)
 
 
 def test_in_a_town_with_markets_every_entry_stands_until_something_becomes_known(town_run: TownRun) -> None:

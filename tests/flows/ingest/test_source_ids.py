@@ -1,19 +1,23 @@
 """Ids that hold the id of a person: no run publishes one; keyed short ids of incidents and warrants replace them."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
+from flows.decisions.erasure import erase_person
 from flows.home.home import Home
 from flows.home.store_access import open_home_store
 from flows.ingest.dead_letters import waiting_letters
 from flows.ingest.ingest import load_file
 from flows.outputs.explain_places import find_incident
 from flows.schedule.daily import daily_run
-from pipeline.errors import MappingError, PublicationError
+from pipeline.errors import MappingError, PersonMentionedError, PublicationError
 from pipeline.mapped.mapping_file import read_mapping
 from pipeline.publication.publish import read_published
+from pipeline.store.store import DuckDBStore
 from tests.flows.ingest.test_record_files import AS_OF, CLOCK, MAPPINGS, City
 from tests.town import event, read_people
 
@@ -47,6 +51,23 @@ def test_a_run_with_the_id_of_a_person_in_ids_of_incidents_publishes_nothing_and
     assert RAW not in str(refused.value)
     assert not city.home.published.exists()
     assert not city.held("SELECT kind FROM store.human_event")
+
+
+def test_an_erased_id_stops_the_run_and_is_redacted_as_before(city: City) -> None:
+    said = {"reader": "Records, M. Ito", "purpose": "right to erasure", "reason": "court order seven"}
+    city.load("incidents", [f"x1,2025-12-01 12:00,AFFRAY BY {RAW.lower()},-75.15,39.95"], name="dead")
+    assert erase_person(city.home, RAW, **said).is_known
+    city.load("incidents", [f"x2,2025-12-01 12:00,FRACAS ({RAW.lower()}) 7,-75.15,39.95"], name="later")
+    with pytest.raises(PublicationError, match="source_ids: keyed") as refused:
+        daily_run(city.home, AS_OF)
+    assert RAW not in str(refused.value)
+    assert "FRACAS ([person]) 7" in set(waiting_letters(city.home)["value"])
+    with pytest.raises(PersonMentionedError):
+        city.home.refuse_mentions({"reason": f"asked by {RAW}"})
+    city.home.refuse_mentions({"reason": "asked by QX4712, 4711 and XQX4711"})
+    with_keyed_ids(city, "incidents", "involvements")
+    city.load("incidents", INCIDENTS, name="incidents")
+    assert daily_run(city.home, AS_OF).is_new
 
 
 def test_keyed_ids_let_the_run_through_nothing_published_holds_the_id_and_both_ids_explain_the_incident(
@@ -115,6 +136,56 @@ def test_an_event_that_comes_again_after_its_id_was_keyed_is_a_duplicate(city: C
     config.write_text(config.read_text() + "publication: {source_ids: keyed}\n")
     home = Home(city.home.path, config, CLOCK, lambda text: None)
     assert load_file(home, file).duplicates == 1
+
+
+def test_evidence_that_was_cited_before_its_id_was_keyed_is_still_corrected(city: City) -> None:
+    city.load("incidents", ["x1,2025-12-01 12:00,ROBBERY,-75.15,39.95"], name="more")
+    with_keyed_ids(city, "incidents")
+    city.load("incidents", ["x1,2025-12-01 12:00,ROBBERY,-75.15,39.95"], name="more")
+    city.held(
+        "INSERT INTO store.incident_version SELECT * REPLACE (2 AS version, 'cancelled' AS status, "
+        "ingested_at + INTERVAL 1 HOUR AS ingested_at) FROM store.incident_version "
+        f"WHERE incident_id = '{city.home.short_id('x1')}'"
+    )
+    cited = pd.DataFrame({"notice_id": "n", "incident_id": ["x1", city.home.short_id("x1"), f"2025-{RAW}-2"]})
+    with open_home_store(city.home) as store:
+        now = store.latest_known_at(CLOCK)
+        found = store.corrected_evidence(
+            cited.assign(person_id=None, known_then=pd.Timestamp(now)), now + timedelta(hours=2)
+        )
+    assert found.to_dict("list") == {
+        "notice_id": ["n", "n"],
+        "incident_id": [city.home.short_id("x1"), "x1"],
+        "what": ["cancelled", "cancelled"],
+    }
+
+
+def test_ids_are_keyed_once_and_those_of_later_batches_when_they_come(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = city.folder / "config.yaml"
+    config.write_text(config.read_text() + "publication: {source_ids: keyed}\n")
+    home = Home(city.home.path, config, CLOCK, lambda text: None)
+    asked: list[int] = []
+    key_ids = DuckDBStore.key_ids
+
+    def counted(store: DuckDBStore, source: str | None = None, since: int = 0) -> int:
+        asked.append(since)
+        return key_ids(store, source, since)
+
+    monkeypatch.setattr(DuckDBStore, "key_ids", counted)
+    for _ in range(3):
+        with open_home_store(home):
+            pass
+    assert asked == [0]
+    assert all(each.startswith("k_") for each in ids(city))
+    city.load("incidents", ["late,2025-12-02 12:00,ROBBERY,-75.15,39.95"], name="late")  # under the old settings
+    assert "late" in ids(city)
+    for _ in range(2):
+        with open_home_store(home):
+            pass
+    assert len(asked) == 2 and asked[1] > 0
+    assert "late" not in ids(city) and home.short_id("late") in ids(city)
 
 
 @pytest.mark.parametrize(
