@@ -558,9 +558,16 @@ GUARDS = (
     Guard(
         "governance/list_lifecycle",
         "whoever approves has opened the list",
-        "name_of(event.actor) not in status.opened,",
-        "False,",
+        "name_of(event.actor) not in status.opened",
+        "False",
         "governance/test_list_lifecycle.py",
+    ),
+    Guard(
+        "governance/list_lifecycle",
+        "a recorded exception stands although the opening before it is void",
+        'Rule("unopened", ("overridden",), _is_unopened, UNOPENED, of_new=True)',
+        'Rule("unopened", ("overridden",), _is_unopened, UNOPENED)',
+        "governance/test_list_lifecycle.py::test_a_recorded_exception_stands_although_the_opening_before_it_is_void",
     ),
     Guard(
         "governance/list_lifecycle",
