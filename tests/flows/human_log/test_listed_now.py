@@ -246,7 +246,12 @@ def test_the_next_run_lists_of_those_exactly_whom_the_question_leaves_on(own: Fo
         name: own.names(read_list(own.home, read_ledger(own.home), name, None, **READING)["person_id"])
         for name in LISTS
     }
-    run = daily_run(replace(own.home, clock=LATER + timedelta(days=1)), DAY + timedelta(days=1))
+    home = replace(own.home, clock=LATER + timedelta(days=1))
+    run = daily_run(home, DAY + timedelta(days=1))
+    changes = read_people(home, "person_change", run.run_id)
+    changed = own.names(read_list(home, read_ledger(home), "person_change", None, **READING)["person_id"])
+    assert {"child", "dead"} <= own.names(changes.loc[changes["change"].eq("left"), "person_id"])
+    assert not changed & {"child", "dead", "ageless"}, "who left the list and is behind a gate is not shown either"
     for name in ("person_tier", "dealer_ranking", "warrant_queue"):
         listed = read_people(own.home, name, run.run_id)
         listed = listed[listed["tier"].eq("target")] if name == "person_tier" else listed
@@ -286,6 +291,24 @@ def test_reading_leaves_out_who_is_off_and_says_how_many_without_ids(force: Forc
         assert not force.names(rows["person_id"]) & (
             set(OFF["person_tier"]) - {"one grave"}
         )  # on it still, as one to warn
+
+
+def test_the_state_of_a_letter_that_was_not_served_is_left_out_as_the_letter_is(before: Force, tmp_path: Path) -> None:
+    shutil.copytree(before.home.path.parent, tmp_path / "own")
+    home = replace(before.home, path=tmp_path / "own" / "home")
+    drafts = {notice.subject: notice.notice_id for notice in all_notices(home, ["person"], **READING)}
+    people = [before.person(who) for who in ("child", "dead")]
+    other = next(person_id for person_id in drafts if not before.names(pd.Series([person_id])))
+    for person_id in (*people, other):
+        open_notice(home, drafts[person_id], **READING)
+    assert {*people, other} == {
+        *read_list(home, read_ledger(home), "person_notice_state", None, **READING)["person_id"]
+    }
+    later = replace(home, clock=LATER)
+    load(later, tmp_path / "later.jsonl", becomes_known())
+    off = ask_list(later, read_ledger(later), "person_notice_state", None, **READING)
+    assert [*off.rows["person_id"]] == [other]
+    assert {*off.why} == {"under 18", "dead"}
 
 
 def test_an_explanation_tells_what_is_known_now_and_no_score(force: Force) -> None:
