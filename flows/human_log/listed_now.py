@@ -9,6 +9,7 @@ people now; no other module says what takes somebody off. Erased people are left
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -113,7 +114,8 @@ def decided(
 ) -> Decided:
     """Return what the rules of a run say now of some people; parameters as of `why_off`.
 
-    `as_of` is the clock, by default the home's, within the time that the lists of the run are valid. With `is_chance_sure` whoever the run did not list has every chance, and is off for other reasons alone.
+    `as_of` is the clock, by default the home's, within the time that the lists of the run are valid. With
+    `is_chance_sure` whoever the run did not list has every chance, and is off for other reasons alone.
     """
     settings = home.settings
     known_at = at or store.latest_known_at(home.now())

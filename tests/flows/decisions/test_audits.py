@@ -182,7 +182,7 @@ def test_a_halted_run_is_done_and_stored_and_says_so(home: Home, town_run: TownR
     again = daily_run(late, AS_OF)
     assert not again.is_new  # the clock of the audits moves no run
     assert again.run_id == town_run.summary.run_id
-    assert "HALTED" in str(again.halted_because) and str(again.halted_because) in again.markdown()
+    assert "HALTED" in str(again.halted_because) and str(again.halted_because) in again.markdown().replace("\\", "")
     assert read_published(late.path, "audit_report")["state"].tolist() == ["stale"] * 3
 
     fresh = daily_run(late, AS_OF + timedelta(days=31))

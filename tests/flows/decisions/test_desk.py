@@ -30,8 +30,8 @@ def approval(home: Home, list_id: str, kind: str = "approved") -> HumanEvent:
     return HumanEvent(kind, "A. Lee", "list", list_id, home.now(), {"reason": WHY})
 
 
-def opening(home: Home, list_id: str) -> HumanEvent:
-    return HumanEvent("opened", "A. Lee", "list", list_id, home.now(), {"purpose": "approve the list"})
+def opening(home: Home, list_id: str, by: str) -> HumanEvent:
+    return HumanEvent("opened", by, "list", list_id, home.now(), {"purpose": "approve the list"})
 
 
 def shown(home: Home) -> list[str]:
@@ -41,12 +41,13 @@ def shown(home: Home) -> list[str]:
 def test_a_publication_shows_what_was_recorded_even_if_a_later_step_is_refused(home: Home, queue: str) -> None:
     with pytest.raises(PublicationError, match="a later step"), at_desk(home) as desk:
         before = len(desk.ledger.events)
-        desk.record(opening(home, queue))
+        for by in ("B. Reyes", "A. Lee"):
+            desk.record(opening(home, queue, by))
         desk.record(approval(home, queue))
-        assert [event.kind for event in desk.ledger.events[before:]] == ["opened", "approved"]
+        assert [event.kind for event in desk.ledger.events[before:]] == ["opened", "opened", "approved"]
         raise PublicationError("a later step is refused")
     assert shown(home) == [queue]
-    assert [event.kind for event in read_ledger(home).events[before:]] == ["opened", "approved"]
+    assert [event.kind for event in read_ledger(home).events[before:]] == ["opened", "opened", "approved"]
 
 
 def test_what_is_not_recorded_is_not_shown_and_leaves_the_files_alone(home: Home, queue: str) -> None:
@@ -55,7 +56,8 @@ def test_what_is_not_recorded_is_not_shown_and_leaves_the_files_alone(home: Home
         raise PublicationError("refused")
     assert [home.published.read_bytes(), home.restricted.read_bytes()] == files
     with at_desk(home) as desk:
-        desk.store.record_human_event(opening(home, queue))
+        for by in ("B. Reyes", "A. Lee"):
+            desk.store.record_human_event(opening(home, queue, by))
         desk.store.record_human_event(approval(home, queue))  # as by a process that died before it published
     assert shown(home) == []
     with at_desk(home) as desk:
