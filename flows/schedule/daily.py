@@ -7,6 +7,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from flows.decisions.audits import begin_audits
 from flows.decisions.desk import at_desk
 from flows.decisions.lists import revoke_outdated
@@ -193,7 +195,7 @@ def identify_run(
 
 
 def search_for_people(home: Home, identity: RunIdentity, products: Products) -> None:
-    """Raise PublicationError if a table of the run, or its row in table `run`, holds a raw id of somebody whom the store knows.
+    """Raise PublicationError if a table of the run, or its row in table `run`, holds a known raw id.
 
     Nothing of the run is written before: a notice drafted from it would be shown by the next decision.
     """

@@ -387,7 +387,7 @@ GUARDS = (
     Guard(
         "pipeline/privacy/raw_ids",
         "an id is found in any case and spelling",
-        'unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())',
+        'unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())',
         "text",
         "pipeline/privacy/test_raw_ids.py",
     ),
@@ -401,7 +401,7 @@ GUARDS = (
     Guard(
         "flows/schedule/daily",
         "a run is searched before anything of it is written",
-        "step(search_for_people, home, products)",
+        "step(search_for_people, home, identity, products)",
         "pass",
         "flows/ingest/test_source_ids.py::"
         "test_a_run_with_the_id_of_a_person_in_ids_of_incidents_publishes_nothing_and_drafts_nothing",

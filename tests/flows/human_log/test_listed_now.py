@@ -219,7 +219,8 @@ def approve(force: Force, name: str) -> None:
     if name in ("person_tier", "dealer_ranking", "call_in"):
         said = {"outcome": "harm reported a year on", "comparison": "those just below the list", "by": "Supt. A. Lee"}
         register_effect(force.home, name, stop_on=DAY + timedelta(days=60), **said)
-    lists.open_list(force.home, force.list_id(name), **READING)
+    for reader in (READING["reader"], "Sgt. A. Bell"):
+        lists.open_list(force.home, force.list_id(name), reader=reader, purpose=READING["purpose"])
     lists.approve_list(force.home, force.list_id(name), by=READING["reader"], reason=WHY)
 
 
@@ -409,7 +410,7 @@ def test_a_list_that_has_expired_is_read_as_it_stood(
 ) -> None:
     folder = shutil.copytree(town_run.home.path, tmp_path / "home")
     listed = []
-    for clock in (CLOCK, CLOCK + timedelta(days=400)):
+    for clock in (CLOCK + timedelta(hours=1), CLOCK + timedelta(days=400)):
         home = new_home(folder, clock=clock)
         rows = read_list(home, read_ledger(home), table, None, reader="a reader", purpose="a test reads")
         listed.append(sorted(rows["person_id"]))
