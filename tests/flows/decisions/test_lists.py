@@ -193,7 +193,7 @@ def test_access_and_sharing_no_copy_without_approval_purpose_recipient_or_agreem
     with pytest.raises(ExportError, match="draft"):
         exported(home, tiers, out)
     approved(home, tiers)
-    for changes in ({"recipient": " "}, {"agreement_id": ""}):
+    for changes in ({"recipient": " "}, {"agreement_id": ""}, {"recipient": "\u200b"}, {"agreement_id": "\u3164-"}):
         with pytest.raises(ExportError, match="cannot be exported without"):
             exported(home, tiers, out, **changes)
     for changes in ({"reader": None}, {"purpose": " "}):
