@@ -697,6 +697,13 @@ GUARDS = (
         "flows/users/test_login.py::test_no_user_looks_like_another_or_like_harmspot",
     ),
     Guard(
+        "flows/health/anchors",
+        "a log that was cut is not anchored",
+        "if problems := check_log(home):",
+        "if problems := []:",
+        "flows/health/test_anchors.py::test_a_log_that_was_cut_is_not_anchored",
+    ),
+    Guard(
         "flows/human_log/ledger",
         "what a disabled user left pending is void",
         "if name_of(event.actor) in disabled_looks",
