@@ -94,7 +94,7 @@ def addressees_off(
         for notice in to_people
     ]
     letters = pd.DataFrame(rows, columns=["notice_id", "person_id", "tier", "run_id"]).set_index("notice_id")
-    off = dict.fromkeys(letters.index[letters["run_id"].isna()], "on no list that is kept")
+    off = dict.fromkeys(letters.index[letters["run_id"].isna()], "on none of the lists still kept")
     for run_id, of_run in letters.groupby("run_id"):
         why = why_off(home, store, LETTERS, of_run, str(run_id), at=at)
         off |= why[why.ne("")].to_dict()

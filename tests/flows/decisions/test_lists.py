@@ -319,9 +319,9 @@ def test_a_warrant_that_was_recalled_is_on_no_copy_before_the_next_run(
     later = at(home, CLOCK + timedelta(hours=1))
     assert verify_export(later, out)
     told(later, tmp_path, "warrant.changed", {**over, **issued})
-    with pytest.raises(ExportError, match="1 of its warrants executed or recalled; destroy it"):
+    with pytest.raises(ExportError, match="1 warrant on the list was executed or recalled since; destroy it"):
         verify_export(later, out)
-    with pytest.raises(ExportError, match="1 of its warrants executed or recalled; harmspot run"):
+    with pytest.raises(ExportError, match="1 warrant on the list was executed or recalled since; harmspot run"):
         exported(later, queue, tmp_path / "again.json")
 
 
