@@ -399,6 +399,27 @@ GUARDS = (
         "pipeline/privacy/test_raw_ids.py",
     ),
     Guard(
+        "pipeline/privacy/raw_ids",
+        "a number as long as an id is one, in any text",
+        "(4 if has_letter and has_digit else _NUMBER_FROM) and has_digit",
+        "4 and has_letter and has_digit",
+        "pipeline/privacy/test_raw_ids.py",
+    ),
+    Guard(
+        "pipeline/privacy/raw_ids",
+        "no mark hides an id",
+        'return category == "Cf" or category[0] == "M"',
+        'return category == "Cf"',
+        "pipeline/privacy/test_raw_ids.py",
+    ),
+    Guard(
+        "flows/schedule/daily",
+        "the row of a run is searched, too",
+        'refuse_raw_ids({"run": run, **products',
+        "refuse_raw_ids({**products",
+        "flows/ingest/test_source_ids.py::test_the_row_of_the_run_is_searched_as_its_tables_are",
+    ),
+    Guard(
         "flows/schedule/daily",
         "a run is searched before anything of it is written",
         "step(search_for_people, home, identity, products)",
