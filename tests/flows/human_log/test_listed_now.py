@@ -357,6 +357,11 @@ def test_after_an_erasure_no_read_act_or_publication_has_the_person_or_the_lette
     [draft] = [notice for notice in all_notices(home, ["person"], **READING) if notice.subject == who]
     open_notice(home, draft.notice_id, **READING)
     erase_person(home, "P-ended", reader="Records", purpose="right to erasure", reason="court order seven")
+    with open_home_store(home) as store:
+        [size] = store._connection.execute(
+            "SELECT free_blocks FROM pragma_database_size() WHERE database_name = 'store'"
+        ).fetchall()
+    assert size == (0,), "the store's file was written anew"
     assert who not in {notice.subject for notice in all_notices(home, ["person"], **READING)}
     for act in (
         lambda: open_notice(home, draft.notice_id, **READING),
@@ -371,11 +376,6 @@ def test_after_an_erasure_no_read_act_or_publication_has_the_person_or_the_lette
             act()
     for table in (*LISTS, "person_notice", "person_notice_state", "person_change", "tier_term"):
         assert who not in set(read_people(home, table, own.run_id)["person_id"]), table
-    with open_home_store(home) as store:
-        [size] = store._connection.execute(
-            "SELECT free_blocks FROM pragma_database_size() WHERE database_name = 'store'"
-        ).fetchall()
-    assert size == (0,), "the store's file was written anew"
     with pytest.raises(PublicationError, match="no person with that id"):
         read_person(home, "P-ended", None, **READING)
 
