@@ -27,6 +27,7 @@ from models.governance.list_lifecycle import (
     taken_off_since,
 )
 from models.people_lists.still_listed import in_words
+from models.users.look_alikes import is_seen
 from pipeline.errors import ExportError
 from pipeline.privacy.access_log import require_purpose
 from pipeline.privacy.signed_export import NOT_GROUNDS, entry_token, read_export, write_export
@@ -169,8 +170,8 @@ def _outdated(home: Home, store: Store, list_id: str, body: Mapping[str, Any]) -
 
 
 def _require_agreement(list_id: str, **given: str) -> None:
-    """Raise ExportError if recipient or agreement is blank."""
-    if missing := [name for name, text in given.items() if not text.strip()]:
+    """Raise ExportError if recipient or agreement has no letter or digit that is seen."""
+    if missing := [name for name, text in given.items() if not is_seen(text)]:
         raise ExportError(
             f"list {list_id} cannot be exported without {' and '.join(missing)}: a sharing agreement names both"
         )

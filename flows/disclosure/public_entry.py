@@ -57,9 +57,10 @@ def public_entry(home: Home) -> str:
             f"To lower harm with few arrests: the worst places first, announced, with help before force. Legal basis: "
             f"{told['legal_basis']}. Alternatives considered and assessment of impact: {FORCE}.\n",
             "## 3. Decisions\n",
-            "A named person opens a list, reads its evidence and approves it with a reason; a second person approves a "
-            "letter. Lists expire. Their effect is registered before and evaluated after. Whoever is concerned may "
-            "represent, contest, and ask what is held about them.\n",
+            "Two people decide on every list and every notice: both open it and read its evidence, and one of them "
+            "approves it with a reason; of a notice, the one who did not review it. Lists expire. Their effect is "
+            "registered before and evaluated after. Whoever is concerned may represent, contest, and ask what is held "
+            "about them.\n",
             *_use(home),
             "## 4. Method and data\n",
             "Rates by empirical Bayes with intervals, rules in one rule book, no learning from groups. The method is "

@@ -15,6 +15,7 @@ from typing import Any
 import rfc8785
 
 from flows.home.home import Home
+from flows.human_log.integrity import check_log
 from pipeline.errors import StoreError
 from pipeline.messages.outbox import make_message
 from pipeline.privacy.access_log import LogMark
@@ -28,11 +29,17 @@ def write_anchor(home: Home, out: str) -> LogMark:
 
     Raises
     ------
+    StoreError
+        The log is cut off, rewritten or broken: an anchor made now would vouch for what is left of it.
     OSError
         The file cannot be written.
     BrokerError
         The broker does not take it.
     """
+    if problems := check_log(home):
+        raise StoreError(
+            f"nothing is anchored: {problems[0]}. Restore the log from a backup, check it with: harmspot audit verify"
+        )
     mark, at = home.access_log.mark(), home.now()
     data = {"home": home.key.home_name, "at": at.isoformat(), **mark._asdict()}
     data["signature"] = _signature(home, data)

@@ -19,11 +19,13 @@ from flows.human_log.listed_now import why_off
 from models.governance.audits import is_halted
 from models.governance.list_lifecycle import LISTS, list_id_of, status_of, withheld, without_withheld
 from models.people_lists.still_listed import in_words
+from pipeline.publication.publish import latest_usable
 from pipeline.store.interface import Store
 
 # Tables that say something of people because they are on a list: rows of those who are off it now are left out.
 OF_LIST = {
     "person_notice": "person_tier",
+    "person_notice_state": "person_tier",
     "person_change": "person_tier",
     "tier_term": "person_tier",
     "seller_term": "dealer_ranking",
@@ -99,9 +101,10 @@ def ask_list(
     list_name = table if table in LISTS else OF_LIST.get(table)
     if list_name is None or rows.empty:
         return AskedRows(rows, rows.iloc[:0], pd.Series(dtype="str"))
-    is_asked = _is_entry(rows)
+    rows_run = rows["run_id"].iloc[0] if "run_id" in rows else latest_usable(home.path)
+    asked_of = rows[rows["served_at"].isna()] if "served_at" in rows else rows  # what was served stays on record
     with nullcontext(store) if store else open_home_store(home) as opened:
-        asked = why_off(home, opened, list_name, rows[is_asked], str(rows["run_id"].iloc[0]))
+        asked = why_off(home, opened, list_name, asked_of, str(rows_run), is_listed=_is_entry(asked_of))
     why = asked.reindex(rows.index, fill_value="")
     is_off = why.ne("")
     return AskedRows(rows[~is_off].reset_index(drop=True), rows[is_off], why[is_off])
@@ -128,7 +131,7 @@ def _is_entry(rows: pd.DataFrame) -> pd.Series:
     """Return which rows are about somebody who is on the list, not about one who has left it."""
     if "is_listed" in rows:
         return rows["is_listed"].astype(bool)
-    return rows["tier_after"].notna() if "tier_after" in rows else pd.Series(True, index=rows.index)
+    return rows["tier_after"].notna() if "tier_after" in rows else pd.Series(data=True, index=rows.index)
 
 
 def _state(home: Home, ledger: Ledger, kept: pd.DataFrame, table: str, now: datetime) -> str:

@@ -38,7 +38,14 @@ SELLERS = "dealer_ranking"  # who sells in flagrant markets is not on it
 
 
 def why_off(
-    home: Home, store: Store, list_name: str, entries: pd.DataFrame, run_id: str, *, at: datetime | None = None
+    home: Home,
+    store: Store,
+    list_name: str,
+    entries: pd.DataFrame,
+    run_id: str,
+    *,
+    at: datetime | None = None,
+    is_listed: pd.Series | None = None,
 ) -> pd.Series:
     """Return, on the index of entries of a list, why a run now would not put them on it; empty where it would.
 
@@ -57,17 +64,19 @@ def why_off(
     at : datetime, optional
         Ask of what was known at this moment; None asks of what is known now. That alone takes an entry off a list that
         has expired, not the time that passed since: it is read as it stood.
+    is_listed : Series, optional
+        False for rows about people who left the list: of these only a gate takes away what is said of them.
     """
     if entries.empty:
         return pd.Series(dtype="str", index=entries.index)
     people = entries["person_id"].unique()
     now = decided(home, store, list_name, people, run_id, at=at, is_chance_sure=True)
     why = still_listed.why_off(list_name, entries, now)
-    if at is not None or list_name not in BY_CHANCE or not _has_expired(home, run_id):
-        return why
-    listed = decided(home, store, list_name, people, run_id, as_of=_as_of(home, run_id), is_chance_sure=True)
     is_gated = now.decisions["gate"].reindex(entries["person_id"]).ne("passed").to_numpy()
-    return why.where(is_gated, still_listed.why_off(list_name, entries, listed))
+    if at is None and list_name in BY_CHANCE and _has_expired(home, run_id):
+        listed = decided(home, store, list_name, people, run_id, as_of=_as_of(home, run_id), is_chance_sure=True)
+        why = why.where(is_gated, still_listed.why_off(list_name, entries, listed))
+    return why if is_listed is None else why.where(is_listed | is_gated, "")
 
 
 def addressees_off(
@@ -85,7 +94,7 @@ def addressees_off(
         for notice in to_people
     ]
     letters = pd.DataFrame(rows, columns=["notice_id", "person_id", "tier", "run_id"]).set_index("notice_id")
-    off = dict.fromkeys(letters.index[letters["run_id"].isna()], "on no list that is kept")
+    off = dict.fromkeys(letters.index[letters["run_id"].isna()], "on none of the lists still kept")
     for run_id, of_run in letters.groupby("run_id"):
         why = why_off(home, store, LETTERS, of_run, str(run_id), at=at)
         off |= why[why.ne("")].to_dict()

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from flows.decisions.audits import begin_audits
 from flows.decisions.desk import at_desk
 from flows.decisions.lists import revoke_outdated
@@ -127,7 +129,7 @@ def daily_run(
         identity = replace(identity, unusable_because=products.unusable_because)
         is_new = not has_run(home.path, home.key, identity.run_id)
     if is_new:
-        step(search_for_people, home, products)
+        step(search_for_people, home, identity, products)
     if identity.is_usable:
         step(begin_audits, home, identity)
     if is_new:
@@ -192,20 +194,26 @@ def identify_run(
     )
 
 
-def search_for_people(home: Home, products: Products) -> None:
-    """Raise PublicationError if a table of the run holds a raw id of somebody whom the store knows.
+def search_for_people(home: Home, identity: RunIdentity, products: Products) -> None:
+    """Raise PublicationError if a table of the run, or its row in table `run`, holds a known raw id.
 
     Nothing of the run is written before: a notice drafted from it would be shown by the next decision.
     """
     with open_home_store(home) as store:
-        raw_ids = [*store.raw_ids(), *store.erased_ids_in({**products.published, **products.restricted})]
-    refuse_raw_ids({**products.published, **products.restricted}, raw_ids)
+        run = pd.DataFrame([_row_of(identity, products)])
+        tables = {"run": run, **products.published, **products.restricted}
+        raw_ids = [*store.raw_ids(), *store.erased_ids_in(tables)]
+    refuse_raw_ids(tables, raw_ids)
+
+
+def _row_of(identity: RunIdentity, products: Products) -> dict[str, Any]:
+    shapes_id = products.published["map_shape"]["shapes_id"].iloc[0]
+    return identity.row(is_staffing_assumed=products.is_staffing_assumed, shapes_id=shapes_id)
 
 
 def publish_run(home: Home, identity: RunIdentity, products: Products) -> list[Path]:
     """Write both publication files and rename them over the old ones, restricted first."""
-    shapes_id = products.published["map_shape"]["shapes_id"].iloc[0]
-    row = identity.row(is_staffing_assumed=products.is_staffing_assumed, shapes_id=shapes_id)
+    row = _row_of(identity, products)
     people_valid_to = dict.fromkeys(products.restricted, identity.people_valid_to)
     result = publish(
         home.path,

@@ -41,13 +41,15 @@ class Event(Protocol):
 class Rule(Generic[State]):
     """A rule that forbids events: its name, the kinds it applies to (all if empty), its test and its message.
 
-    A message that depends on state or event is a function of both.
+    A message that depends on state or event is a function of both. A rule `of_new` forbids an act that is not recorded
+    yet; a recorded one counts although the state that allowed it is gone, as where the user who opened is disabled.
     """
 
     name: str
     kinds: Sequence[str]
     forbids: Callable[[State, Event], bool]
     message: str | Callable[[State, Event], str]
+    of_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,12 @@ class LifeCycle(Generic[State]):
     rules: Sequence[Rule[State]]
     after: Callable[[State, Event], State]
 
-    def refusals(self, state: State, event: Event) -> list[str]:
+    def refusals(self, state: State, event: Event, *, is_recorded: bool = False) -> list[str]:
         """Return the message of every rule that forbids the event in this state; empty if it is allowed."""
         rules = (rule for rule in self.rules if not rule.kinds or event.kind in rule.kinds)
-        forbidding = (rule.message for rule in rules if rule.forbids(state, event))
+        forbidding = (
+            rule.message for rule in rules if not (is_recorded and rule.of_new) and rule.forbids(state, event)
+        )
         return [message if isinstance(message, str) else message(state, event) for message in forbidding]
 
     def refusal(self, state: State, event: Event) -> str | None:
@@ -69,8 +73,8 @@ class LifeCycle(Generic[State]):
         return next(iter(self.refusals(state, event)), None)
 
     def step(self, state: State, event: Event) -> State:
-        """Return the state after one event: the same state if a rule forbids it."""
-        return state if self.refusals(state, event) else self.after(state, event)
+        """Return the state after one recorded event: the same state if a rule forbids it."""
+        return state if self.refusals(state, event, is_recorded=True) else self.after(state, event)
 
     def state_after(self, events: Iterable[Event], state: State | None = None) -> State:
         """Return the state after the events in order, from `start` or the given state."""

@@ -34,6 +34,7 @@ LIST_EVENTS = ("opened", "approved", "revoked", "overridden")
 APPROVED_WITHIN = timedelta(days=3)  # after the day of the run: long enough for a weekend
 LONGEST_EXCEPTION = timedelta(days=90)
 ALARM_BELOW = 0.02  # share of approved entries changed by people
+UNOPENED = "the actor must open the list and its evidence first: harmspot lists open LIST_ID"
 ALARM_FROM = 50  # entries; with fewer, no change is not informative
 
 
@@ -93,6 +94,10 @@ def _name(event: Event) -> str:
     return split_list_id(event.subject)[0]
 
 
+def _is_unopened(status: ListStatus, event: Event) -> bool:
+    return name_of(event.actor) not in status.opened
+
+
 def _has_no_expiry(event: Event) -> bool:
     expires_at = event.detail.get("expires_at")
     return expires_at is None or not event.at < expires_at <= event.at + LONGEST_EXCEPTION
@@ -102,12 +107,8 @@ RULES: tuple[Rule[ListStatus], ...] = (
     NAMED,
     by_people("opened", "approved", "overridden"),
     with_reason("approved", "revoked", "overridden"),
-    Rule(
-        "unopened",
-        ("approved", "overridden"),
-        lambda status, event: name_of(event.actor) not in status.opened,
-        "the actor must open the list and its evidence first: harmspot lists open LIST_ID",
-    ),
+    Rule("unopened", ("approved",), _is_unopened, UNOPENED),
+    Rule("unopened", ("overridden",), _is_unopened, UNOPENED, of_new=True),
     Rule(
         "revoked",
         ("approved", "revoked", "overridden"),

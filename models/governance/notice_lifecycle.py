@@ -282,12 +282,12 @@ def _changes(notice: Notice, event: Event) -> dict[str, Any]:
 class NoticeLifeCycle(LifeCycle[Notice]):
     """The life cycle of a notice; every decision also requires that its fields break no rule."""
 
-    def refusals(self, state: Notice, event: Event) -> list[str]:
+    def refusals(self, state: Notice, event: Event, *, is_recorded: bool = False) -> list[str]:
         """Return why the event is forbidden; of a notice without its days, only what is wrong with its fields."""
         if not _has_days(state.fields):
             return check_notice(state.fields)
         problems = check_notice(state.fields) if event.kind in DECISIONS else []
-        return [*super().refusals(state, event), *problems]
+        return [*super().refusals(state, event, is_recorded=is_recorded), *problems]
 
 
 # Each notice starts from its own fields (`Notice.plus`), so the common start is empty.

@@ -137,7 +137,8 @@ def in_words(entries: pd.DataFrame, why: pd.Series) -> str:
     who = ", ".join(f"{count} {reason}" for reason, count in counts.items())
     ended = int(why.eq(ENDED).sum())
     parts = [f"those on it are now known to be: {who}"] if who else []
-    return " and ".join([*parts, *([f"{ended} of its warrants {ENDED}"] if ended else [])])
+    was = "warrant on the list was" if ended == 1 else "warrants on the list were"
+    return ", and ".join([*parts, *([f"{ended} {was} {ENDED} since"] if ended else [])])
 
 
 def _is_queued(entries: pd.DataFrame, now: Decided) -> pd.Series:

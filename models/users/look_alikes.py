@@ -48,6 +48,15 @@ def name_problem(name: str) -> str | None:
     return None
 
 
+def is_seen(text: str) -> bool:
+    """Return whether a text has a letter or digit that is seen: an id, or the name of an organisation, has one.
+
+    >>> is_seen("ISA-7"), is_seen(" "), is_seen("\u200b"), is_seen("\u3164"), is_seen("--")
+    (True, False, False, False, False)
+    """
+    return regex.search(r"[\p{L}\p{N}]", regex.sub(_INVISIBLE, "", text)) is not None
+
+
 def says_something(text: str) -> bool:
     """Return whether a text has two different words, one of them of three letters, and four different letters.
 

@@ -58,8 +58,8 @@ class Partner:
 
     @property
     def has_agreement(self) -> bool:
-        """Whether the partner has an agreement id."""
-        return bool(self.agreement_id and self.agreement_id.strip())
+        """Whether the partner has an agreement id, with a letter or digit."""
+        return any(map(str.isalnum, self.agreement_id or ""))
 
     def own_topics(self) -> list[str]:
         """Return the partner's own topics; empty without an agreement."""

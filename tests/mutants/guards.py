@@ -387,7 +387,7 @@ GUARDS = (
     Guard(
         "pipeline/privacy/raw_ids",
         "an id is found in any case and spelling",
-        'unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())',
+        'unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())',
         "text",
         "pipeline/privacy/test_raw_ids.py",
     ),
@@ -420,9 +420,30 @@ GUARDS = (
         "flows/human_log/test_listed_now.py::test_messages_of_earlier_runs_and_of_letters_are_asked_about_too",
     ),
     Guard(
+        "pipeline/privacy/raw_ids",
+        "a number as long as an id is one, in any text",
+        "(4 if has_letter and has_digit else _NUMBER_FROM) and has_digit",
+        "4 and has_letter and has_digit",
+        "pipeline/privacy/test_raw_ids.py",
+    ),
+    Guard(
+        "pipeline/privacy/raw_ids",
+        "no mark hides an id",
+        'return category == "Cf" or category[0] == "M"',
+        'return category == "Cf"',
+        "pipeline/privacy/test_raw_ids.py",
+    ),
+    Guard(
+        "flows/schedule/daily",
+        "the row of a run is searched, too",
+        'tables = {"run": run, **products',
+        "tables = {**products",
+        "flows/ingest/test_source_ids.py::test_the_row_of_the_run_is_searched_as_its_tables_are",
+    ),
+    Guard(
         "flows/schedule/daily",
         "a run is searched before anything of it is written",
-        "step(search_for_people, home, products)",
+        "step(search_for_people, home, identity, products)",
         "pass",
         "flows/ingest/test_source_ids.py::"
         "test_a_run_with_the_id_of_a_person_in_ids_of_incidents_publishes_nothing_and_drafts_nothing",
@@ -579,9 +600,16 @@ GUARDS = (
     Guard(
         "governance/list_lifecycle",
         "whoever approves has opened the list",
-        "name_of(event.actor) not in status.opened,",
-        "False,",
+        "name_of(event.actor) not in status.opened",
+        "False",
         "governance/test_list_lifecycle.py",
+    ),
+    Guard(
+        "governance/list_lifecycle",
+        "a recorded exception stands although the opening before it is void",
+        'Rule("unopened", ("overridden",), _is_unopened, UNOPENED, of_new=True)',
+        'Rule("unopened", ("overridden",), _is_unopened, UNOPENED)',
+        "governance/test_list_lifecycle.py::test_a_recorded_exception_stands_although_the_opening_before_it_is_void",
     ),
     Guard(
         "governance/list_lifecycle",
@@ -737,6 +765,13 @@ GUARDS = (
         "if user.look == look",
         "if user.user_id == user_id",
         "flows/users/test_login.py::test_no_user_looks_like_another_or_like_harmspot",
+    ),
+    Guard(
+        "flows/health/anchors",
+        "a log that was cut is not anchored",
+        "if problems := check_log(home):",
+        "if problems := []:",
+        "flows/health/test_anchors.py::test_a_log_that_was_cut_is_not_anchored",
     ),
     Guard(
         "flows/human_log/ledger",

@@ -194,7 +194,7 @@ def test_access_and_sharing_no_copy_without_approval_purpose_recipient_or_agreem
     with pytest.raises(ExportError, match="draft"):
         exported(home, tiers, out)
     approved(home, tiers)
-    for changes in ({"recipient": " "}, {"agreement_id": ""}):
+    for changes in ({"recipient": " "}, {"agreement_id": ""}, {"recipient": "\u200b"}, {"agreement_id": "\u3164-"}):
         with pytest.raises(ExportError, match="cannot be exported without"):
             exported(home, tiers, out, **changes)
     for changes in ({"reader": None}, {"purpose": " "}):
@@ -320,9 +320,9 @@ def test_a_warrant_that_was_recalled_is_on_no_copy_before_the_next_run(
     later = at(home, CLOCK + timedelta(hours=1))
     assert verify_export(later, out)
     told(later, tmp_path, "warrant.changed", {**over, **issued})
-    with pytest.raises(ExportError, match="1 of its warrants executed or recalled; destroy it"):
+    with pytest.raises(ExportError, match="1 warrant on the list was executed or recalled since; destroy it"):
         verify_export(later, out)
-    with pytest.raises(ExportError, match="1 of its warrants executed or recalled; harmspot run"):
+    with pytest.raises(ExportError, match="1 warrant on the list was executed or recalled since; harmspot run"):
         exported(later, queue, tmp_path / "again.json")
 
 

@@ -24,6 +24,7 @@ def test_it_says_purpose_data_decisions_tests_and_complaints_and_names_nobody(to
     assert inert_in_markdown(notices.text("complaint_route", notices.languages[0])) in entry
     assert all(safeguard.promise in entry for safeguard in read_register())
     assert f"person tier {len(town_run.restricted('person_tier')):,}" in entry
+    assert "Two people decide on every list and every notice" in entry
     assert FORCE in entry
     assert not re.search(PSEUDONYM, entry)
     assert entry == public_entry(town_run.home)

@@ -87,6 +87,18 @@ def test_an_anchor_finds_what_whoever_has_the_key_rewrites(home: Home, tmp_path:
     assert "cut off or rewritten" in problem and "anchored at" in problem
 
 
+def test_a_log_that_was_cut_is_not_anchored(home: Home, tmp_path: Path) -> None:
+    """Else the anchor would vouch for what is left, and so would everybody who trusts it."""
+    out = tmp_path / "anchors.jsonl"
+    log = home.access_log.path
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+    for target in (str(out), anchors.SYSLOG, "topic:audit-anchors"):
+        with pytest.raises(StoreError, match=r"nothing is anchored: .*cut off or rewritten"):
+            write_anchor(home, target)
+    done = CliRunner().invoke(cli, ["--home", str(home.path), "audit", "anchor", "--out", str(out)])
+    assert done.exit_code != 0 and not out.exists()
+
+
 def test_an_altered_anchor_is_none(home: Home, tmp_path: Path) -> None:
     out = tmp_path / "anchors.jsonl"
     write_anchor(home, str(out))

@@ -247,7 +247,12 @@ def test_the_next_run_lists_of_those_exactly_whom_the_question_leaves_on(own: Fo
         name: own.names(read_list(own.home, read_ledger(own.home), name, None, **READING)["person_id"])
         for name in LISTS
     }
-    run = daily_run(replace(own.home, clock=LATER + timedelta(days=1)), DAY + timedelta(days=1))
+    home = replace(own.home, clock=LATER + timedelta(days=1))
+    run = daily_run(home, DAY + timedelta(days=1))
+    changes = read_people(home, "person_change", run.run_id)
+    changed = own.names(read_list(home, read_ledger(home), "person_change", None, **READING)["person_id"])
+    assert {"child", "dead"} <= own.names(changes.loc[changes["change"].eq("left"), "person_id"])
+    assert not changed & {"child", "dead", "ageless"}, "who left the list and is behind a gate is not shown either"
     for name in ("person_tier", "dealer_ranking", "warrant_queue"):
         listed = read_people(own.home, name, run.run_id)
         listed = listed[listed["tier"].eq("target")] if name == "person_tier" else listed
@@ -287,6 +292,24 @@ def test_reading_leaves_out_who_is_off_and_says_how_many_without_ids(force: Forc
         assert not force.names(rows["person_id"]) & (
             set(OFF["person_tier"]) - {"one grave"}
         )  # on it still, as one to warn
+
+
+def test_the_state_of_a_letter_that_was_not_served_is_left_out_as_the_letter_is(before: Force, tmp_path: Path) -> None:
+    shutil.copytree(before.home.path.parent, tmp_path / "own")
+    home = replace(before.home, path=tmp_path / "own" / "home")
+    drafts = {notice.subject: notice.notice_id for notice in all_notices(home, ["person"], **READING)}
+    people = [before.person(who) for who in ("child", "dead")]
+    other = before.person("ended")
+    for person_id in (*people, other):
+        open_notice(home, drafts[person_id], **READING)
+    assert {*people, other} == {
+        *read_list(home, read_ledger(home), "person_notice_state", None, **READING)["person_id"]
+    }
+    later = replace(home, clock=LATER)
+    load(later, tmp_path / "later.jsonl", becomes_known())
+    off = ask_list(later, read_ledger(later), "person_notice_state", None, **READING)
+    assert [*off.rows["person_id"]] == [other]
+    assert {*off.why} == {"under 18", "dead"}
 
 
 def test_an_explanation_tells_what_is_known_now_and_no_score(force: Force) -> None:
@@ -334,6 +357,11 @@ def test_after_an_erasure_no_read_act_or_publication_has_the_person_or_the_lette
     [draft] = [notice for notice in all_notices(home, ["person"], **READING) if notice.subject == who]
     open_notice(home, draft.notice_id, **READING)
     erase_person(home, "P-ended", reader="Records", purpose="right to erasure", reason="court order seven")
+    with open_home_store(home) as store:
+        [size] = store._connection.execute(
+            "SELECT free_blocks FROM pragma_database_size() WHERE database_name = 'store'"
+        ).fetchall()
+    assert size == (0,), "the store's file was written anew"
     assert who not in {notice.subject for notice in all_notices(home, ["person"], **READING)}
     for act in (
         lambda: open_notice(home, draft.notice_id, **READING),
@@ -348,11 +376,6 @@ def test_after_an_erasure_no_read_act_or_publication_has_the_person_or_the_lette
             act()
     for table in (*LISTS, "person_notice", "person_notice_state", "person_change", "tier_term"):
         assert who not in set(read_people(home, table, own.run_id)["person_id"]), table
-    with open_home_store(home) as store:
-        [size] = store._connection.execute(
-            "SELECT free_blocks FROM pragma_database_size() WHERE database_name = 'store'"
-        ).fetchall()
-    assert size == (0,), "the store's file was written anew"
     with pytest.raises(PublicationError, match="no person with that id"):
         read_person(home, "P-ended", None, **READING)
 
@@ -429,7 +452,7 @@ def test_a_list_that_has_expired_is_read_as_it_stood(
 ) -> None:
     folder = shutil.copytree(town_run.home.path, tmp_path / "home")
     listed = []
-    for clock in (CLOCK, CLOCK + timedelta(days=400)):
+    for clock in (CLOCK + timedelta(hours=1), CLOCK + timedelta(days=400)):
         home = new_home(folder, clock=clock)
         rows = read_list(home, read_ledger(home), table, None, reader="a reader", purpose="a test reads")
         listed.append(sorted(rows["person_id"]))

@@ -1,7 +1,10 @@
 """Ids that hold the id of a person: no run publishes one; keyed short ids of incidents and warrants replace them."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import duckdb
 import pandas as pd
@@ -13,6 +16,7 @@ from flows.home.store_access import open_home_store
 from flows.ingest.dead_letters import waiting_letters
 from flows.ingest.ingest import load_file
 from flows.outputs.explain_places import find_incident
+from flows.schedule import daily
 from flows.schedule.daily import daily_run
 from pipeline.errors import MappingError, PersonMentionedError, PublicationError
 from pipeline.mapped.mapping_file import read_mapping
@@ -196,3 +200,14 @@ def test_a_mapping_with_another_word_is_refused(city: City, kind: str, word: str
     city.map(kind, **MAPPINGS[kind], source_ids=word)
     with pytest.raises(MappingError, match=said):
         read_mapping(city.folder / f"{kind}.yaml")
+
+
+def test_the_row_of_the_run_is_searched_as_its_tables_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SimpleNamespace(raw_ids=lambda: [RAW])
+    monkeypatch.setattr(daily, "open_home_store", lambda home: nullcontext(store))
+    identity = SimpleNamespace(row=lambda **_: {"force_name": f"Force of {RAW}"})
+    products = SimpleNamespace(
+        published={"map_shape": pd.DataFrame({"shapes_id": ["s1"]})}, restricted={}, is_staffing_assumed=False
+    )
+    with pytest.raises(PublicationError, match=r"column run\.force_name holds the id"):
+        daily.search_for_people(cast(Any, None), cast(Any, identity), cast(Any, products))

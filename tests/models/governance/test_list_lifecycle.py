@@ -98,7 +98,6 @@ def test_a_list_is_active_once_somebody_who_opened_it_approved_it() -> None:
         ([event("opened"), event("opened", "B. Lee"), event("approved")], event("approved"), "already approved"),
         ([event("opened"), event("revoked")], event("approved"), "was revoked"),
         ([event("opened"), event("opened", "a.  rеyes")], event("approved"), "two people decide"),  # a Cyrillic е
-        ([], excepted(), "must open the list"),
         ([event("opened")], excepted(days=0), "must expire"),
         ([event("opened")], excepted(days=91), "must expire"),
         ([event("opened")], event("overridden", person_id="p_1"), "must expire"),
@@ -112,6 +111,15 @@ def test_what_may_not_be_done(before: list[HumanEvent], asked: HumanEvent, said:
     assert said in LIST.refusals(status, asked)[0]
     assert status_of([*before, asked], asked.subject) == status
     assert statuses([*before, asked]) == statuses(before)
+
+
+def test_a_recorded_exception_stands_although_the_opening_before_it_is_void() -> None:
+    """Whoever disables a user voids what the user opened; that puts nobody back on a list. A new one needs it."""
+    assert "must open the list" in str(LIST.refusal(NOTHING_DONE, excepted()))
+    recorded = excepted(hours=1)
+    assert withheld([recorded], START + timedelta(days=1)) == {("person_tier", "p_1"), ("call_in", "p_1")}
+    assert taken_off_since([recorded], "call_in", START) == {"p_1"}
+    assert not status_of([recorded, event("opened", "B. Lee"), event("approved", "B. Lee")], LIST_ID).approved
 
 
 def test_names_are_one_whatever_their_capitals_and_spaces() -> None:
@@ -156,7 +164,7 @@ def test_forbidden_acts_leave_no_trace(events: list[HumanEvent]) -> None:
     allowed = [
         each
         for index, each in enumerate(events)
-        if not LIST.refusals(status_of([*REGISTERED, *events[:index]], each.subject), each)
+        if not LIST.refusals(status_of([*REGISTERED, *events[:index]], each.subject), each, is_recorded=True)
     ]
     found = statuses([*REGISTERED, *events])
     assert statuses([*REGISTERED, *allowed]) == found

@@ -77,7 +77,7 @@ def test_reasons_are_counts_of_people_and_of_warrants() -> None:
     entries = pd.DataFrame({"person_id": ["a", "a", "b", "c", "d"], "warrant_id": [f"W{i}" for i in range(5)]})
     why = pd.Series(["dead", "dead", "in treatment", "executed or recalled", ""])
     known = "those on it are now known to be: 1 dead, 1 in treatment"
-    assert in_words(entries, why) == f"{known} and 1 of its warrants executed or recalled"
+    assert in_words(entries, why) == f"{known}, and 1 warrant on the list was executed or recalled since"
     assert in_words(entries, pd.Series([""] * 5)) == ""
     assert set(OTHERWISE) == set(LISTS)
 

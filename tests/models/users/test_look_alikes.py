@@ -5,7 +5,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from models.governance.actors import is_machine, name_of, same_person
-from models.users.look_alikes import name_problem, says_something, skeleton
+from models.users.look_alikes import is_seen, name_problem, says_something, skeleton
+
+
+@pytest.mark.parametrize("text", ["", " ", "--", "\u200b", "\u3164", "\u2800", "\u00ad\ufe0f", "\U000e0041"])
+def test_what_shows_no_letter_or_digit_names_nothing(text: str) -> None:
+    assert not is_seen(text)
+    assert is_seen(f"{text}7") and is_seen(f"é{text}")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_a_partner_sees_its_fields_and_no_other(data: st.DataObject) -> None:
     assert set(seen) == {"recipient", "agreement_id", "case_id", *fields}
 
 
-@pytest.mark.parametrize("agreement_id", [None, "", "  "])
+@pytest.mark.parametrize("agreement_id", [None, "", "  ", "\u200b", "-"])
 def test_without_an_agreement_nothing_goes_out(agreement_id: str | None) -> None:
     partner = Partner("health", dict(FIELDS), agreement_id)
     assert [told(partner, topic) for topic in FIELDS] == [None] * 4

@@ -42,6 +42,17 @@ def is_refused(value: Any, raw_id: str, column: str = "incident_id") -> bool:
         (np.array(["I1", "I2-P4711"]), "P4711"),
         ({"incident": ["P4711"]}, "P4711"),
         (json.dumps({"incident": "P4711"}), "P4711"),
+        (json.dumps({"incident": "É4711"}), "É4711"),  # as an escape
+        ({"P4711": 3}, "P4711"),
+        ({"by": {"P4711": []}}, "P4711"),
+        (4711, "4711"),
+        (np.int64(4711), "4711"),
+        ([4711], "4711"),
+        ("2026-P4711\u20e0-1", "P4711"),
+        ("2026-P47\u030111", "P4711"),
+        ("2026-की4711-1", "की4711"),
+        ("2026-P४७११-1", "P4711"),
+        ("2026-P٤٧١١-1", "P4711"),
     ],
 )
 def test_an_id_of_an_incident_that_holds_the_id_of_a_person_stops_the_publication(value: Any, raw_id: str) -> None:
@@ -62,7 +73,7 @@ def test_an_id_of_an_incident_that_holds_the_id_of_a_person_stops_the_publicatio
         ("AB-12-CD", "AB-CD"),
         ("k_0123456789abcdef01234567", "P4711"),
         (None, "P4711"),
-        (4711, "4711"),
+        (True, "4711"),
         (b"P4711", "P4711"),
     ],
 )
@@ -75,7 +86,14 @@ def test_what_is_no_whole_token_or_too_common_stops_nothing(value: Any, raw_id: 
     [
         ("Flat of P4711, 12 Mill Lane", "P4711", True),
         ('{"why": "reported by p-4711"}', "P 4711", True),
+        ("Flat of 123456789", "123456789", True),
+        ("Flat of 123 456 789", "123456789", False),
+        ("Flat of 123-456-789", "123456789", False),
+        ("tel. 1234567", "1234567", True),
+        ('{"place": "x", "seen": 123456789}', "123456789", True),
+        ("39.9523312, -75.1651234", "9523312", False),
         ("12345 Mill Lane", "12345", False),
+        ("123456 Mill Lane", "123456", False),
         ("-75.16512, 39.95233", "95233", False),
         ("M25 northbound", "M25", False),
         ("Smith Street", "SMITH", False),
@@ -83,6 +101,18 @@ def test_what_is_no_whole_token_or_too_common_stops_nothing(value: Any, raw_id: 
 )
 def test_in_other_texts_only_letters_and_digits_together_are_an_id(value: str, raw_id: str, is_found: bool) -> None:
     assert is_refused(value, raw_id, "place") is is_found
+
+
+@pytest.mark.parametrize(("number", "is_found"), [(123456789, True), (123456, False)])
+def test_a_column_of_whole_numbers_is_searched_as_texts_are(number: int, is_found: bool) -> None:
+    """Counts and ranks stay short; a number that is as long as an id and equals one is one."""
+    frame = pd.DataFrame({"area_number": [number, 5]})
+    for each in (frame, frame.astype("Int64"), frame.astype("uint32")):
+        if is_found:
+            with pytest.raises(PublicationError, match=r"t\.area_number"):
+                refuse_raw_ids({"t": each}, [str(number)])
+        else:
+            refuse_raw_ids({"t": each}, [str(number)])
 
 
 def test_the_error_names_the_column_and_the_way_out() -> None:
