@@ -127,6 +127,7 @@ ONE_ROW = {
     "pipeline/sql/records/involvement#counts",
     *("pipeline/sql/store/human_events#last_at", "pipeline/sql/store/human_events#log_mark"),
     "pipeline/sql/publication/has_hashes",
+    "pipeline/sql/store/rehearsal#is_one",
 }
 HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
