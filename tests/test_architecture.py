@@ -129,6 +129,7 @@ ONE_ROW = {
     "pipeline/sql/publication/has_hashes",
     *(f"pipeline/sql/store/erased_ids#{name}" for name in ("is_there", "longest", "most_runs")),
     "pipeline/sql/store/short_ids#keyed_until",
+    "pipeline/sql/store/rehearsal#is_one",
 }
 HASHES = {"pipeline/sql/load/arrival_hash", "pipeline/sql/load/held_hash"}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

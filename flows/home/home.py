@@ -177,8 +177,9 @@ class Home:
         return mark.is_file() and compare_digest(mark.read_bytes().strip(), self.key.rehearsal.encode())
 
     def mark_rehearsal(self) -> None:
-        """Make a home without a store one for rehearsals, for good; raises StoreError if it has a store."""
-        if self.store.exists():
+        """Make a new home one for rehearsals, for good; raises StoreError if a home is or was there."""
+        kept = (self.store, self.users.path, self.restricted, self.published, self.access_log.path)
+        if any(path.exists() for path in kept):
             raise StoreError(f"home {self.path} is there already; make another one for rehearsals")
         write_complete(self.path / "rehearsal", f"{self.key.rehearsal}\n".encode())
         self.__dict__.pop("is_rehearsal", None)

@@ -9,6 +9,7 @@ from datetime import datetime
 import pandas as pd
 
 from flows.home.home import Home
+from pipeline.errors import StoreError
 from pipeline.publication.publish import read_restricted
 from pipeline.store.interface import Store
 from pipeline.store.snapshot import Snapshot, open_snapshot
@@ -16,10 +17,24 @@ from pipeline.store.store import open_store
 
 
 def open_home_store(home: Home) -> Store:
-    """Open the home's store as its single writer and return it; refuse settings of another force."""
+    """Open the home's store as its single writer and return it.
+
+    Raises
+    ------
+    SettingsError
+        The settings are of another force.
+    StoreError
+        The home is for rehearsals, and the store was not made for them; or as `open_store`.
+    """
     wait_s = home.settings.store.wait_s
     home.refuse_other_force()
     store = open_store(home.store, home.key, wait_s=wait_s, progress=home.progress, log=home.access_log)
+    if home.is_rehearsal and not store.is_for_rehearsals():
+        store.close()
+        raise StoreError(
+            f"{home.store} was not made for rehearsals and may hold real people; remove {home.path / 'rehearsal'} to "
+            "open it as what it is"
+        )
     if home.settings.publication.source_ids == "keyed":
         store.key_new_ids()  # and those of what came in before the settings said so
     return store

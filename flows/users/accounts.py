@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from flows.home.home import Home
-from flows.human_log.integrity import check_log
+from flows.home.store_access import open_home_store
 from models.governance.actors import is_machine, name_of
 from models.users.look_alikes import name_problem
 from models.users.roles import ROLES
@@ -36,8 +36,8 @@ def add_user(home: Home, name: str, role: str, password: str | None) -> User:
     known = home.users.all()
     if not known and (role != ADMINISTRATOR or password is None):
         raise AccessError("the first user of a home is an administrator with a password")
-    if not known and home.store.exists() and (problems := check_log(home)):  # which knows whether there were users
-        raise AccessError(f"the first user is added once the access log is trusted: {problems[0]}")
+    if not known:
+        _refuse_cut_log(home)
     user_id = " ".join(name.split())
     if problem := name_problem(user_id):
         raise AccessError(f"{name!r} {problem}")
@@ -150,6 +150,16 @@ def user_rows(home: Home) -> pd.DataFrame:
         for user in home.users.all()
     ]
     return pd.DataFrame(rows, columns=["user_id", "role", "made_at", "disabled_at", "locked_until", "has_password"])
+
+
+def _refuse_cut_log(home: Home) -> None:
+    """Raise AccessError if the access log, which knows whether there were users, lacks entries that the store marked."""
+    if not home.store.exists():
+        return
+    with open_home_store(home) as store:
+        problems = home.access_log.verify(store.log_mark())
+    if problems:
+        raise AccessError(f"the first user is added once the access log is trusted: {problems[0]}")
 
 
 def _role(role: str) -> str:

@@ -192,6 +192,9 @@ class Store(Protocol):
     def log_mark(self) -> LogMark:
         """Return the mark that the access log had reached when the store was last closed."""
 
+    def is_for_rehearsals(self) -> bool:
+        """Return whether the store is one for rehearsals; an empty one is marked as one, which it then stays."""
+
     # Messages out
 
     def add_messages(self, messages: Sequence[OutboxMessage], at: datetime) -> None:

@@ -185,6 +185,12 @@ class DuckDBStore(Loading, Identities):
         [row] = self._rows("store/human_events#log_mark")
         return LogMark(*row)
 
+    def is_for_rehearsals(self) -> bool:
+        """Return whether the store is one for rehearsals; an empty one is marked as one, which it then stays."""
+        if not self._rows("store/rehearsal#is_one"):
+            self._connection.execute(query("store/rehearsal#mark"))
+        return bool(self._rows("store/rehearsal#is_one"))
+
     def add_messages(self, messages: Sequence[OutboxMessage], at: datetime) -> None:
         """Write messages that come from no human event or batch, such as results of a run; each is written once."""
         with transaction(self._connection):

@@ -732,6 +732,13 @@ GUARDS = (
         "flows/command/test_who_may.py::test_a_home_that_lost_its_users_is_refused",
     ),
     Guard(
+        "flows/home/store_access",
+        "a rehearsal opens no store of real people",
+        "if home.is_rehearsal and not store.is_for_rehearsals():",
+        "if False:",
+        "flows/command/test_who_may.py::test_a_home_of_real_people_becomes_no_rehearsal",
+    ),
+    Guard(
         "flows/users/login",
         "a disabled user is not let in",
         "if user is None or user.disabled_at:",

@@ -170,6 +170,25 @@ def test_a_home_is_no_rehearsal_by_anothers_mark(real_home: Home, tmp_path: Path
     assert "is there already" in str(done.exception)
 
 
+def test_a_home_of_real_people_becomes_no_rehearsal(real_home: Home, tmp_path: Path) -> None:
+    mark_reads(real_home)  # something was read: the store is not empty
+    aside = real_home.store.rename(tmp_path / "aside.duckdb")
+    assert "is there already" in str(call(real_home, "init", "--rehearsal").exception)
+    others = ("users.duckdb", "access.log")
+    for name in others:
+        (real_home.path / name).rename(tmp_path / name)
+    assert call(real_home, "init", "--rehearsal").exit_code == 0
+    for name in others:
+        (tmp_path / name).rename(real_home.path / name)
+    aside.rename(real_home.store)
+    home = Home(real_home.path, progress=lambda text: None)
+    assert home.is_rehearsal  # by the mark, which is of its key
+    with pytest.raises(StoreError, match="not made for rehearsals"):
+        mark_reads(home)
+    done = call(home, "lists", "show")
+    assert isinstance(done.exception, StoreError)
+
+
 def test_a_home_without_users_says_who_makes_the_first(real_home: Home) -> None:
     for name in ("users.duckdb", "access.log"):  # it never had any
         (real_home.path / name).unlink()
