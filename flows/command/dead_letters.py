@@ -13,15 +13,13 @@ if TYPE_CHECKING:
 
 
 @click.command("dead-letters")
-@click.option("--reason", metavar="CODE", help="Only these, such as unknown_offence_code.")
+@click.option("--reason", "code", metavar="CODE", help="Only these, such as unknown_offence_code.")
 @click.option("--file", "file", metavar="NAME", help="Only those of this file or topic.")
 @click.option("--rows", is_flag=True, help="Every row instead of one line per reason.")
 @click.option("--csv", "csv_file", type=PATH, help="Write the rows to this CSV file.")
 @json_option
 @pass_home
-def command(
-    home: "Home", reason: str | None, file: str | None, rows: bool, csv_file: Path | None, as_json: bool
-) -> None:
+def command(home: "Home", code: str | None, file: str | None, rows: bool, csv_file: Path | None, as_json: bool) -> None:
     """List the rows and events that could not be used and wait: reason, file, line, column, value.
 
     The value is shown of times, numbers and offence words, never of ids or free text.
@@ -37,7 +35,7 @@ def command(
     from pipeline.publication.downloads import without_formulas
 
     letters = waiting_letters(home)
-    for name, wanted in (("reason", reason), ("file", file)):
+    for name, wanted in (("reason", code), ("file", file)):
         if wanted is not None:
             known = sorted(letters[name].unique())
             if wanted not in known:

@@ -162,7 +162,8 @@ def open_(home: "Home", list_id: str, purpose: str | None, reader: str | None, a
     order = [name for name in ("position", "rank") if name in rows]
     rows = rows.sort_values([*order, "person_id"], ignore_index=True)
     wanted = [name for name in EVIDENCE if name in rows]
-    print_frame(rows, title=f"{list_id}: {len(rows)} entries", as_json=as_json, columns=wanted)
+    state = f", {rows['list_status'].iloc[0]}" if len(rows) else ""
+    print_frame(rows, title=f"{list_id}{state}: {len(rows)} entries", as_json=as_json, columns=wanted)
     if not as_json:
         click.echo(f"{NOT_GROUNDS} To see why a person is on it: harmspot explain person PSEUDONYM")
 

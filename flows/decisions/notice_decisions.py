@@ -137,10 +137,9 @@ def refusals(desk: Desk, notice: Notice, event: HumanEvent) -> list[str]:
         problems.append(f"its reading age is {age:.1f} years, and notices.reading_age is {limit:g}")
     # For the present, events count that a process whose clock is ahead ingested; a decision precedes its recording.
     known_at = desk.store.latest_known_at(event.at) if event.at - moment <= SKEW else moment
-    corrected = desk.store.corrected_evidence(evidence_behind([notice]), known_at)
     if notice.kind.announces_operation and event.kind != "reviewed" and (owed := _owed(desk, notice, known_at)):
         problems.append(f"{owed}; harmspot plan evaluate")
-    protection = [f"record {row.incident_id} behind it was {row.what}; run again" for row in corrected.itertuples()]
+    protection = [f"{why}; run again" for why in _corrected(desk, notice, known_at)]
     if notice.kind.is_to_person:
         protection += _person_problems(desk, notice, event, known_at)
     if event.detail.get("breach"):  # a service that happened anyway is recorded as a breach
@@ -148,6 +147,12 @@ def refusals(desk: Desk, notice: Notice, event: HumanEvent) -> list[str]:
     if protection and event.kind == "served":
         protection.append("if it was handed over anyway, record that with --breach and how it happened")
     return [*problems, *protection]
+
+
+def _corrected(desk: Desk, notice: Notice, known_at: datetime) -> list[str]:
+    """Return which records behind a notice were cancelled or amended, as far as it is known at a moment."""
+    found = desk.store.corrected_evidence(evidence_behind([notice]), known_at)
+    return [f"record {row.incident_id} behind it was {row.what}" for row in found.itertuples()]
 
 
 def _shown_notice(desk: Desk, notice_id: str, *, reader: str | None, purpose: str | None) -> Notice:
@@ -159,6 +164,11 @@ def _shown_notice(desk: Desk, notice_id: str, *, reader: str | None, purpose: st
         raise NoticeRefusedError(
             f"notice {notice_id} is not shown: {why}. Withdraw it if it is open: harmspot notices withdraw; what was "
             "done with it: harmspot show person-notice-states"
+        )
+    if notice.is_pending and (wrong := _corrected(desk, notice, desk.store.latest_known_at(desk.home.now()))):
+        raise NoticeRefusedError(
+            f"notice {notice_id} is not shown: {'; '.join(wrong)}. Nobody may serve it: harmspot run withdraws it, or "
+            "harmspot notices withdraw"
         )
     return notice
 

@@ -111,6 +111,11 @@ class Notice:
         return day
 
     @property
+    def is_pending(self) -> bool:
+        """Return whether it is open and has not been served: it may still be handed over."""
+        return self.is_open and self.status.served_on is None
+
+    @property
     def is_open(self) -> bool:
         """Whether the notice is not closed."""
         return self.status.state not in CLOSED
@@ -328,8 +333,7 @@ def withdrawal_reason(notice: Notice, off: Mapping[str, str]) -> str | None:
     off : Mapping of str to str
         Reason by person_id, for those who are off the list.
     """
-    is_pending = notice.is_open and notice.status.served_on is None
-    if not notice.kind.is_to_person or not is_pending or notice.subject not in off:
+    if not notice.kind.is_to_person or not notice.is_pending or notice.subject not in off:
         return None
     reason = off[notice.subject]
     quoted = reason if len(reason) <= LONGEST_QUOTE else f"{reason[: LONGEST_QUOTE - 1]}…"  # its event has the whole

@@ -101,6 +101,8 @@ def test_no_notice_goes_out_whose_evidence_was_cancelled_since_the_run(
     before = events(later)
     with pytest.raises(NoticeRefusedError, match=f"record {cancelled_id} behind it was cancelled; run again"):
         do(later, notice_id, serving(kind, later.now()), purpose="to serve it")
+    with pytest.raises(NoticeRefusedError, match=f"not shown: record {cancelled_id} behind it was cancelled"):
+        open_notice(later, notice_id, **READING)  # so it is not printed either
     assert events(later) == before
 
 
