@@ -10,7 +10,7 @@ of names and numbers: letters and digits together, from four characters.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -54,12 +54,14 @@ def spelled(raw_id: str) -> str:
     return " ".join(_runs(raw_id))
 
 
-def pieces_in(tables: Mapping[str, pd.DataFrame], most_runs: int) -> set[str]:
-    """Return what values of tables hold that could be an id of at most so many runs, each as `spelled` returns it."""
+def pieces_in(tables: Mapping[str, pd.DataFrame], shapes: Collection[tuple[int, int]]) -> set[str]:
+    """Return what values of tables hold in one of the shapes (number of runs, size), each as `spelled` returns it."""
     texts = {text for frame in tables.values() for column in frame for text in _texts(frame[column])}
-    split = [_runs(text) for text in texts]
-    sizes = range(1, most_runs + 1)
-    return {" ".join(runs[at : at + n]) for runs in split for n in sizes for at in range(len(runs) - n + 1)}
+    counts, found = sorted({count for count, _ in shapes}), set()
+    for runs in map(_runs, texts):
+        pieces = ((n, " ".join(runs[at : at + n])) for n in counts for at in range(len(runs) - n + 1))
+        found.update(piece for n, piece in pieces if (n, len(piece)) in shapes)
+    return found
 
 
 def _way_out(table: str, column: str, is_of_source: bool) -> str:
