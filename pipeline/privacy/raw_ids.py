@@ -57,7 +57,8 @@ def spelled(raw_id: str) -> str:
 def pieces_in(tables: Mapping[str, pd.DataFrame], shapes: Collection[tuple[int, int]]) -> set[str]:
     """Return what values of tables hold in one of the shapes (number of runs, size), each as `spelled` returns it."""
     texts = {text for frame in tables.values() for column in frame for text in _texts(frame[column])}
-    counts, found = sorted({count for count, _ in shapes}), set()
+    counts = sorted({count for count, _ in shapes})
+    found: set[str] = set()
     for runs in map(_runs, texts):
         pieces = ((n, " ".join(runs[at : at + n])) for n in counts for at in range(len(runs) - n + 1))
         found.update(piece for n, piece in pieces if (n, len(piece)) in shapes)
