@@ -127,7 +127,7 @@ ONE_ROW = {
     "pipeline/sql/records/involvement#counts",
     *("pipeline/sql/store/human_events#last_at", "pipeline/sql/store/human_events#log_mark"),
     "pipeline/sql/publication/has_hashes",
-    *(f"pipeline/sql/store/erased_ids#{name}" for name in ("is_there", "longest", "most_runs")),
+    *(f"pipeline/sql/store/erased_ids#{name}" for name in ("is_there", "longest")),
     "pipeline/sql/store/short_ids#keyed_until",
     "pipeline/sql/store/rehearsal#is_one",
 }

@@ -16,8 +16,8 @@ from pipeline.privacy.raw_ids import pieces_in, spelled
 def remember_erased(connection: Connection, raw_id: str) -> None:
     """Keep the hash of a raw id in the attached `store`."""
     if spelling := spelled(raw_id):
-        row = {"spelling": spelling, "run_count": len(spelling.split()), "longest": len(raw_id)}
-        connection.execute(query("store/erased_ids#add"), row)
+        sizes = {"run_count": len(spelling.split()), "size": len(spelling), "longest": len(raw_id)}
+        connection.execute(query("store/erased_ids#add"), {"spelling": spelling, **sizes})
 
 
 def longest_erased(connection: Connection) -> int:
@@ -40,7 +40,5 @@ def erased_among(connection: Connection, pieces: Iterable[str]) -> set[str]:
 
 def erased_in(connection: Connection, tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """Return the raw ids of erased people that values of tables hold, sorted, as `refuse_raw_ids` takes them."""
-    most = connection.execute(query("store/erased_ids#most_runs")).fetchone()
-    if not most or not most[0]:
-        return []
-    return sorted(erased_among(connection, pieces_in(tables, most[0])))
+    shapes = set(connection.execute(query("store/erased_ids#shapes")).fetchall())
+    return sorted(erased_among(connection, pieces_in(tables, shapes))) if shapes else []

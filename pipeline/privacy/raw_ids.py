@@ -2,7 +2,7 @@
 
 A text and an id are compared by their runs of letters and digits, in Unicode compatibility form, folded in case, with
 digits of any script as 0 to 9, and without accents, other marks and characters that are not seen: the id AB-12/7 is in
-"2026 ab 12 7 x", P1 is not in P12. Whole numbers, keys of mappings and texts that JSON writes as escapes are texts, too.
+"2026 ab 12 7 x", P1 is not in P12. Whole numbers, keys of mappings and texts that JSON writes as escapes are texts.
 
 What an id is made of decides where it counts. In a column of ids that sources give (`SOURCE_ID_COLUMNS`): letters and
 digits from two characters, letters from four, digits from four unless they are a year. In any other text, which is full
@@ -14,7 +14,7 @@ import json
 import numbers
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 import pandas as pd
@@ -61,12 +61,15 @@ def spelled(raw_id: str) -> str:
     return " ".join(_runs(raw_id))
 
 
-def pieces_in(tables: Mapping[str, pd.DataFrame], most_runs: int) -> set[str]:
-    """Return what values of tables hold that could be an id of at most so many runs, each as `spelled` returns it."""
+def pieces_in(tables: Mapping[str, pd.DataFrame], shapes: Collection[tuple[int, int]]) -> set[str]:
+    """Return what values of tables hold in one of the shapes (number of runs, size), each as `spelled` returns it."""
     texts = {text for frame in tables.values() for column in frame for text in _texts(frame[column])}
-    split = [_runs(text) for text in texts]
-    sizes = range(1, most_runs + 1)
-    return {" ".join(runs[at : at + n]) for runs in split for n in sizes for at in range(len(runs) - n + 1)}
+    counts = sorted({count for count, _ in shapes})
+    found: set[str] = set()
+    for runs in map(_runs, texts):
+        pieces = ((n, " ".join(runs[at : at + n])) for n in counts for at in range(len(runs) - n + 1))
+        found.update(piece for n, piece in pieces if (n, len(piece)) in shapes)
+    return found
 
 
 def _way_out(table: str, column: str, is_of_source: bool) -> str:

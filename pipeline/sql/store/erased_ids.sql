@@ -2,7 +2,7 @@
 
 -- name: add
 INSERT INTO store.erased_id BY NAME
-SELECT short_id($spelling) AS keyed_hash, $run_count AS run_count, $longest AS longest
+SELECT short_id($spelling) AS keyed_hash, $run_count AS run_count, $size AS size, $longest AS longest
 ON CONFLICT DO NOTHING
 
 -- name: is_there
@@ -14,8 +14,10 @@ WHERE database_name = 'store' AND table_name = 'erased_id'
 -- name: longest
 SELECT max(longest) FROM store.erased_id
 
--- name: most_runs
-SELECT max(run_count) FROM store.erased_id
+-- name: shapes
+SELECT DISTINCT run_count, size
+FROM store.erased_id
+ORDER BY run_count, size
 
 -- name: among
 SELECT spelling
