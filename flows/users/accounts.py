@@ -153,7 +153,7 @@ def user_rows(home: Home) -> pd.DataFrame:
 
 
 def _refuse_cut_log(home: Home) -> None:
-    """Raise AccessError if the log, which tells whether there were users, lacks entries that the store marked."""
+    """Raise AccessError if the access log, which knows whether there were users, was cut since the store marked it."""
     if not home.store.exists():
         return
     with open_home_store(home) as store:

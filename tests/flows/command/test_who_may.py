@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,26 @@ def test_every_role_on_every_verb(
                     admit(real_home, options)
                 assert len(refusals(real_home)) == before + 1
                 assert refusals(real_home)[-1]["reader"] == (name_in(role) if role else login.UNKNOWN)
+
+
+@pytest.mark.parametrize("row", sorted(row for row in MAY if MAY[row] is ANYONE))
+@pytest.mark.parametrize("days", [-36500, 36500])
+def test_no_clock_and_no_configuration_of_ones_own_dates_the_log(row: str, days: int, real_home: Home) -> None:
+    """Of any verb that needs no user: what is logged on its way has the time of the system's clock."""
+    other = real_home.path.parent / "mine.yaml"
+    other.write_text("force: {name: Mine}\n")
+    home = Home(real_home.path, other, CLOCK + timedelta(days=days), lambda text: None)
+    begin = datetime.now(UTC)
+    with calling(row) as options:
+        if "logout" in row or "login" in row:
+            with pytest.raises(AccessError, match="--clock"):
+                admit(home, options)
+        else:
+            admit(home, options)
+            assert home.session is None
+    home.log_access("read", {}, reader="harmspot run", purpose="compare this run with its predecessor")
+    at = [datetime.fromisoformat(entry["at"]) for entry in home.access_log.entries()][-1]
+    assert begin <= at <= datetime.now(UTC)
 
 
 def call(home: Home, *arguments: str, **more: Any) -> Result:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from argon2 import PasswordHasher
 
 from flows.home.home import Home
 from flows.users import accounts, login
@@ -12,6 +13,7 @@ from flows.users.accounts import HOLDER, add_user, disable, give_token, reset_pa
 from flows.users.login import SESSION, log_in, log_out, session_of
 from models.users.roles import ROLES
 from pipeline.errors import AccessError, PurposeError
+from pipeline.users import credentials
 from pipeline.users.session import PASSWORD as BY_PASSWORD
 from pipeline.users.session import TOKEN, Session
 from pipeline.users.users import FREE_GUESSES, LONGEST_LOCK, User
@@ -310,3 +312,24 @@ def test_nobody_takes_the_place_of_a_user_added_meanwhile(real_home: Home, monke
     with pytest.raises(AccessError, match="meanwhile"):
         add_user(real_home, "N. New", "supervisor", PASSWORD)
     assert accounts.find_user(real_home, "N. New").role == "auditor"
+
+
+@pytest.mark.parametrize("name", [name_in("reader"), "nobody of that name"])
+def test_an_unknown_name_costs_as_much_as_a_known_one(
+    real_home: Home, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """In a new process, too: one verification, of a hash with the same parameters, and no hash is made."""
+    credentials._hasher.cache_clear()
+    made: list[str] = []
+    checked: list[str] = []
+    verify = PasswordHasher.verify
+
+    def counted(self: PasswordHasher, password_hash: str, password: str) -> bool:
+        checked.append(password_hash)
+        return bool(verify(self, password_hash, password))
+
+    monkeypatch.setattr(PasswordHasher, "hash", lambda self, password: made.append(password))
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    is_refused(real_home, "is wrong", lambda: log_in(real_home, name, "a wrong password", WHY))
+    assert not made and len(checked) == 1
+    assert not PasswordHasher().check_needs_rehash(checked[0])
