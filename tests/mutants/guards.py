@@ -246,15 +246,15 @@ GUARDS = (
     Guard(
         "governance/notice_lifecycle",
         "off the list, no letter waits",
-        "not is_pending or notice.subject not in off",
+        "not notice.is_pending or notice.subject not in off",
         "True",
         "governance/test_notice_lifecycle.py::TestDesk",
     ),
     Guard(
         "governance/notice_lifecycle",
         "what is in somebody's hands is not withdrawn in silence",
-        "is_pending = notice.is_open and notice.status.served_on is None",
-        "is_pending = notice.is_open",
+        "return self.is_open and self.status.served_on is None",
+        "return self.is_open",
         "governance/test_notice_lifecycle.py::TestDesk",
     ),
     Guard(
