@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # Columns printed before a list is approved, as far as the list has them.
 EVIDENCE = [
     "person_id", "position", "rank", "tier", "route", "reason", "kind", "warrant_id", "underlying_offence_code",
-    "high_event_count", "recency_days", "rule", "evidence_ids", "rule_evidence_ids", "moves_out_if",
+    "high_event_count", "recency_days", "rule", "evidence_ids", "rule_evidence_ids", "corrected_evidence",
+    "moves_out_if",
 ]  # fmt: skip
 
 # `lists effects` prints when the registration of an effect ends.

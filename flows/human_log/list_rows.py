@@ -7,6 +7,7 @@ only protect: to revoke a list, to take somebody off, to erase.
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ from flows.human_log.listed_now import why_off
 from models.governance.audits import is_halted
 from models.governance.list_lifecycle import LISTS, list_id_of, status_of, withheld, without_withheld
 from models.people_lists.still_listed import in_words
-from pipeline.publication.publish import latest_usable
+from pipeline.publication.publish import latest_usable, runs
 from pipeline.store.interface import Store
 
 # Tables that say something of people because they are on a list: rows of those who are off it now are left out.
@@ -30,6 +31,9 @@ OF_LIST = {
     "tier_term": "person_tier",
     "seller_term": "dealer_ranking",
 }
+
+
+EVIDENCE = ("evidence_ids", "rule_evidence_ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ def read_list(
     """
     asked = ask_list(home, ledger, table, run_id, reader=reader, purpose=purpose, store=store)
     if off := asked.off_in_words():
-        home.progress(f"{len(asked.off)} rows of {table} are left out: {off}")
+        left = "1 row" if len(asked.off) == 1 else f"{len(asked.off)} rows"
+        home.progress(f"of {table} {left} left out: {off}")
     return asked.rows
 
 
@@ -105,9 +110,32 @@ def ask_list(
     asked_of = rows[rows["served_at"].isna()] if "served_at" in rows else rows  # what was served stays on record
     with nullcontext(store) if store else open_home_store(home) as opened:
         asked = why_off(home, opened, list_name, asked_of, str(rows_run), is_listed=_is_entry(asked_of))
+        rows = _with_corrections(home, opened, rows, str(rows_run))
     why = asked.reindex(rows.index, fill_value="")
     is_off = why.ne("")
     return AskedRows(rows[~is_off].reset_index(drop=True), rows[is_off], why[is_off])
+
+
+def _with_corrections(home: Home, store: Store, rows: pd.DataFrame, run_id: str) -> pd.DataFrame:
+    """Return the rows with `corrected_evidence`, which of the incidents behind each were corrected since the run.
+
+    An entry may stand on other evidence; whoever reads it is told that part of what it cites has fallen. Without any
+    correction the column is left out.
+    """
+    lists = [rows[name].explode().dropna() for name in EVIDENCE if name in rows]
+    cited = pd.concat(lists) if lists else pd.Series(dtype="str")
+    if cited.empty:
+        return rows
+    known_then: Any = runs(home.path).set_index("run_id").loc[run_id, "known_at"]
+    evidence = pd.DataFrame({"notice_id": cited.index.astype(str), "incident_id": cited.to_numpy()}).drop_duplicates()
+    evidence = evidence.assign(person_id=pd.Series(None, index=evidence.index, dtype="str"), known_then=known_then)
+    found = store.corrected_evidence(evidence, store.latest_known_at(home.now()))
+    if found.empty:
+        return rows
+    told = (found["incident_id"] + " " + found["what"]).groupby(found["notice_id"].astype("int64")).agg(list)
+    cite = "1 row cites" if len(told) == 1 else f"{len(told)} rows cite"
+    home.progress(f"{cite} evidence that was cancelled or amended since the run: column corrected_evidence")
+    return rows.assign(corrected_evidence=told.reindex(rows.index).to_numpy())
 
 
 def published_list(

@@ -36,7 +36,7 @@ from flows.outputs.explain import person_lines, read_person
 from flows.schedule.daily import daily_run
 from models.governance.list_lifecycle import LISTS, list_id_of
 from pipeline.errors import ExportError, PublicationError
-from tests.town import TownRun, event, read_people
+from tests.town import TownRun, cancellation, event, read_people
 
 DAY, CLOCK = date(2026, 1, 1), datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = CLOCK + timedelta(hours=1)
@@ -285,7 +285,7 @@ def test_reading_leaves_out_who_is_off_and_says_how_many_without_ids(force: Forc
     rows = read_list(home, read_ledger(home), "person_tier", None, **READING)
     assert not force.names(rows["person_id"]) & set(OFF["person_tier"])
     [line] = [line for line in said if "left out" in line]
-    assert line.startswith("13 rows of person_tier are left out: those on it are now known to be: 2 dead, ")
+    assert line.startswith("of person_tier 13 rows left out: those on it are now known to be: 2 dead, ")
     assert "p_" not in line
     for table in ("tier_term", "seller_term", "person_notice"):
         rows = read_list(home, read_ledger(home), table, None, **READING)
@@ -457,3 +457,19 @@ def test_a_list_that_has_expired_is_read_as_it_stood(
         rows = read_list(home, read_ledger(home), table, None, reader="a reader", purpose="a test reads")
         listed.append(sorted(rows["person_id"]))
     assert listed[0] == listed[1]
+
+
+def test_an_entry_that_stands_says_which_of_its_evidence_has_fallen(before: Force, tmp_path: Path) -> None:
+    shutil.copytree(before.home.path.parent, tmp_path / "own")
+    said: list[str] = []
+    home = replace(before.home, path=tmp_path / "own" / "home", clock=LATER, progress=said.append)
+    rows = read_list(home, read_ledger(home), "person_tier", None, **READING)
+    assert "corrected_evidence" not in rows
+    person, other = before.person("ended"), before.person("warned")
+    cited = rows.set_index("person_id")["evidence_ids"]
+    fallen = str(cited[person][0])
+    load(home, tmp_path / "cancelled.jsonl", [cancellation(fallen)])
+    rows = read_list(home, read_ledger(home), "person_tier", None, **READING).set_index("person_id")
+    assert rows.loc[person, "corrected_evidence"] == [f"{fallen} cancelled"]
+    assert rows["corrected_evidence"].drop(person).isna().all() and other in rows.index
+    assert any("1 row cites evidence that was cancelled or amended" in line for line in said)
