@@ -112,7 +112,7 @@ def test_an_act_reads_the_ledger_once(home: Home, queue: str, monkeypatch: pytes
 def test_the_same_event_twice_is_one_in_the_ledger_as_in_the_store(home: Home, queue: str) -> None:
     with at_desk(home) as desk:
         for _ in range(2):
-            desk.record(opening(home, queue))
+            desk.record(opening(home, queue, "A. Lee"))
         seen = desk.ledger.events
     assert seen == read_ledger(home).events
 
@@ -125,7 +125,7 @@ def test_a_publication_that_cannot_be_replaced_says_that_the_decision_stands(
 
     monkeypatch.setattr("flows.decisions.desk.project", full)
     with pytest.raises(PublicationError, match=r"is recorded, but .*No space left"), at_desk(home) as desk:
-        desk.record(opening(home, queue))
+        desk.record(opening(home, queue, "A. Lee"))
     with pytest.raises(PublicationError, match="refused later"), at_desk(home) as desk:
         desk.record(approval(home, queue))
         raise PublicationError("refused later")
