@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -22,11 +23,12 @@ def summer(town_run: TownRun, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The town's home, read by people whose clock is never that of UTC."""
     config = town_run.home.config_file
     assert config is not None
+    folder = shutil.copytree(town_run.home.path, tmp_path_factory.mktemp("summer") / "home")  # reads are logged
     elsewhere = config.with_name(f"elsewhere-{tmp_path_factory.getbasetemp().name}.yaml")
     text = config.read_text(encoding="utf-8")
     elsewhere.write_text(re.sub(r"time_zone: \S+", "time_zone: America/Sao_Paulo", text), encoding="utf-8")
     assert elsewhere.read_text(encoding="utf-8") != text
-    return Home(town_run.home.path, elsewhere, CLOCK)
+    return Home(folder, elsewhere, CLOCK)
 
 
 def show(home: Home, table: str, *more: str) -> str:

@@ -438,8 +438,10 @@ def test_messages_of_earlier_runs_and_of_letters_are_asked_about_too(
         assert not store.undelivered(9)
 
 
-def test_in_a_town_with_markets_every_entry_stands_until_something_becomes_known(town_run: TownRun) -> None:
-    home = replace(town_run.home, clock=town_run.home.now() + timedelta(hours=1))
+def test_in_a_town_with_markets_every_entry_stands_until_something_becomes_known(
+    town_run: TownRun, new_home: Callable[..., Home], tmp_path: Path
+) -> None:
+    home = new_home(shutil.copytree(town_run.home.path, tmp_path / "home"), clock=CLOCK + timedelta(hours=1))
     ledger = read_ledger(home)
     found = {name: ask_list(home, ledger, name, None, **READING) for name in LISTS}
     assert {name: each.off_in_words() for name, each in found.items()} == dict.fromkeys(LISTS, "")

@@ -203,7 +203,7 @@ def test_a_mapping_with_another_word_is_refused(city: City, kind: str, word: str
 
 
 def test_the_row_of_the_run_is_searched_as_its_tables_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = SimpleNamespace(raw_ids=lambda: [RAW])
+    store = SimpleNamespace(raw_ids=lambda: [RAW], erased_ids_in=lambda tables: set())
     monkeypatch.setattr(daily, "open_home_store", lambda home: nullcontext(store))
     identity = SimpleNamespace(row=lambda **_: {"force_name": f"Force of {RAW}"})
     products = SimpleNamespace(
