@@ -31,8 +31,6 @@ OF_LIST = {
     "tier_term": "person_tier",
     "seller_term": "dealer_ranking",
 }
-
-
 EVIDENCE = ("evidence_ids", "rule_evidence_ids")
 
 
@@ -127,6 +125,7 @@ def _with_corrections(home: Home, store: Store, rows: pd.DataFrame, run_id: str)
     if cited.empty:
         return rows
     known_then: Any = runs(home.path).set_index("run_id").loc[run_id, "known_at"]
+    # The store compares what anything cites; here the row takes the place of the notice.
     evidence = pd.DataFrame({"notice_id": cited.index.astype(str), "incident_id": cited.to_numpy()}).drop_duplicates()
     evidence = evidence.assign(person_id=pd.Series(None, index=evidence.index, dtype="str"), known_then=known_then)
     found = store.corrected_evidence(evidence, store.latest_known_at(home.now()))

@@ -69,12 +69,13 @@ def why_off(
     """
     if entries.empty:
         return pd.Series(dtype="str", index=entries.index)
-    people = entries["person_id"].unique()
-    now = decided(home, store, list_name, people, run_id, at=at, is_chance_sure=True)
+    people, (begins, ends) = entries["person_id"].unique(), _validity(home, run_id)
+    as_of = at or _within(home.now(), begins, ends)
+    now = decided(home, store, list_name, people, run_id, at=at, as_of=as_of, is_chance_sure=True)
     why = still_listed.why_off(list_name, entries, now)
     is_gated = now.decisions["gate"].reindex(entries["person_id"]).ne("passed").to_numpy()
-    if at is None and list_name in BY_CHANCE and _has_expired(home, run_id):
-        listed = decided(home, store, list_name, people, run_id, as_of=_as_of(home, run_id), is_chance_sure=True)
+    if at is None and list_name in BY_CHANCE and home.now() >= ends:
+        listed = decided(home, store, list_name, people, run_id, as_of=begins, is_chance_sure=True)
         why = why.where(is_gated, still_listed.why_off(list_name, entries, listed))
     return why if is_listed is None else why.where(is_listed | is_gated, "")
 
@@ -119,7 +120,7 @@ def decided(
     """
     settings = home.settings
     known_at = at or store.latest_known_at(home.now())
-    as_of = as_of or at or min(max(home.now(), _as_of(home, run_id)), _end(home, run_id))
+    as_of = as_of or at or _within(home.now(), *_validity(home, run_id))
     codebook, is_of_sellers = read_run_codebook(settings, as_of), list_name == SELLERS
     markets_since = as_of - timedelta(days=7 * settings.markets.window_weeks + 1) if is_of_sellers else None
     since = as_of - timedelta(days=settings.people.window_days + 1)
@@ -148,19 +149,15 @@ def decided(
     )
 
 
-def _as_of(home: Home, run_id: str) -> datetime:
+def _validity(home: Home, run_id: str) -> tuple[datetime, datetime]:
+    """Return the clock of a run and the end of its lists."""
     run: Any = runs(home.path).set_index("run_id").loc[run_id]
-    moment: datetime = run["as_of"].to_pydatetime()
-    return moment
+    begins: datetime = run["as_of"].to_pydatetime()
+    return begins, begins + timedelta(days=home.settings.publication.people_valid_days)
 
 
-def _end(home: Home, run_id: str) -> datetime:
-    """Return the end of the lists of a run."""
-    return _as_of(home, run_id) + timedelta(days=home.settings.publication.people_valid_days)
-
-
-def _has_expired(home: Home, run_id: str) -> bool:
-    return home.now() >= _end(home, run_id)
+def _within(now: datetime, begins: datetime, ends: datetime) -> datetime:
+    return min(max(now, begins), ends)
 
 
 def _published(

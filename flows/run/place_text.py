@@ -100,16 +100,14 @@ def with_cell_place(table: pd.DataFrame, cells: pd.DataFrame, columns: Sequence[
 
 
 def main_offences(
-    connection: duckdb.DuckDBPyConnection, cell_ids: pd.Series, codebook: pd.DataFrame, config: PlacesConfig
+    connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame, codebook: pd.DataFrame, config: PlacesConfig
 ) -> pd.Series:
     """Return by cell_id the offences that make up most of a cell's harm in the window, at most three.
 
     Offences whose incidents are told by day and area alone are left out: to name them at a cell would tell the place.
-    Call `place_incidents` on the connection first.
+    Call `place_incidents` on the connection first; `cells` has cell_id, cell_ix, cell_iy.
     """
-    cells = pd.DataFrame({"cell_id": cell_ids.drop_duplicates().astype(str)})
-    cells[["cell_ix", "cell_iy"]] = cells["cell_id"].str.rsplit(":", n=2, expand=True)[[1, 2]].astype("int64")
-    connection.register("wanted_cell", cells)
+    connection.register("wanted_cell", pd.DataFrame(cells[["cell_id", "cell_ix", "cell_iy"]]))
     found = query(
         connection,
         "cell_offences",

@@ -153,7 +153,8 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         plans = call(
             plan_operations, plan_inputs, not_left_out(forecast, pile_cells), codebook, geography, as_of, settings
         )
-        mostly = call(main_offences, snapshot.connection, plans.visits["cell_id"], codebook, settings.places)
+        visited = geography.cells[geography.cells["cell_id"].isin(plans.visits["cell_id"])]
+        mostly = call(main_offences, snapshot.connection, visited, codebook, settings.places)
         visits = plans.visits.assign(mostly=plans.visits["cell_id"].map(mostly).astype(object))
         pile_cells = pile_cells.assign(is_visited=pile_cells["cell_id"].isin(plans.visits["cell_id"]))
         on_record = settings.places.on_record(frames.area_events, codebook)

@@ -27,7 +27,7 @@ OTHERWISE = {
     "safeguarding": "18 or over",
 }
 _SAID = {name: rule.briefly for name, rule in rules.RULES.items() if rule.briefly}
-# The reasons of a list that are not its own: who is 18 is said to be that, whatever treatment is offered.
+# Reasons that are not told of a list: who has turned 18 leaves safeguarding as that, whatever treatment is offered.
 _UNSAID = {"dealer_ranking": {"term_over", rules.BELOW.name}, "safeguarding": {"possession_only"}}
 _BY_TIER = ("person_tier", "dealer_ranking", "call_in")
 

@@ -77,8 +77,8 @@ def main(parts: Sequence[str] = PARTS) -> int:
 def _check_as_it_stands(*groups: list[Trial]) -> None:
     """Run the tests of every trial once on the source as it stands."""
     tests = dict.fromkeys((trial.path, trial.tests) for group in groups for trial in group)
-    standing = [Trial(path, _source(path), f"{path} as it stands: {named}", named) for path, named in tests]
-    if failing := [trial.what for trial, is_killed in _run(standing) if is_killed]:
+    unchanged = [Trial(path, _source(path), f"{path} as it stands: {named}", named) for path, named in tests]
+    if failing := [trial.what for trial, is_killed in _run(unchanged) if is_killed]:
         raise SystemExit("fail on the source as it stands, and can tell nothing from something: " + "; ".join(failing))
 
 
