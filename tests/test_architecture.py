@@ -81,33 +81,36 @@ MODELS = {
     "models.people_scores": BASICS | {"models.statistics"},
     "models.people_lists": BASICS | {"models.statistics", "models.people_scores", "models.changes"},
     "models.evaluation": BASICS | {"models.statistics", "models.forecast", "models.places"},
+    "models.effects": BASICS | {"models.statistics", "models.places", "models.operations"},
+    "models.outcomes": BASICS | {"models.statistics", "models.places", "models.operations"},
     "models.simulate.world": set(),
     "models.simulate.output": {"models.simulate.world"},
     "models.simulate.behaviour": {"models.simulate.world", "models.simulate.output"},
     "models.simulate": {"models.simulate.world", "models.simulate.output", "models.simulate.behaviour"},
 }
 GEO: dict[str, set[str]] = {"geo.layers": {"geo"}}  # the rest of geo is flat
+_READING = ("flows.home", "flows.inputs", "flows.run")
 FLOWS = {  # from the ground up: the rooms of flows that each room may import
     "flows.home": set(),
     "flows.users": {"flows.home"},
-    "flows.run": {"flows.home"},
-    "flows.human_log": {"flows.home", "flows.run"},
-    "flows.evaluation": {"flows.home", "flows.run"},
-    "flows.ingest": {"flows.home", "flows.human_log", "flows.run"},
-    "flows.decisions": {"flows.home", "flows.human_log", "flows.ingest", "flows.run"},
-    "flows.outputs": {"flows.home", "flows.human_log", "flows.run", "flows.decisions"},
-    "flows.disclosure": {"flows.home", "flows.human_log", "flows.run", "flows.decisions", "flows.outputs"},
-    "flows.health": {"flows.home", "flows.human_log", "flows.run", "flows.ingest", "flows.decisions"},
+    "flows.inputs": {"flows.home"},
+    "flows.measures": {"flows.home", "flows.inputs"},
+    "flows.run": {"flows.home", "flows.inputs", "flows.measures"},
+    "flows.human_log": {*_READING},
+    "flows.evaluation": {*_READING},
+    "flows.ingest": {*_READING, "flows.human_log"},
+    "flows.decisions": {*_READING, "flows.human_log", "flows.ingest"},
+    "flows.outputs": {*_READING, "flows.human_log", "flows.decisions"},
+    "flows.disclosure": {*_READING, "flows.human_log", "flows.decisions", "flows.outputs"},
+    "flows.health": {*_READING, "flows.human_log", "flows.ingest", "flows.decisions"},
     "flows.schedule": {
-        *("flows.home", "flows.human_log", "flows.run", "flows.ingest", "flows.decisions", "flows.outputs"),
-        "flows.health",
+        *(*_READING, "flows.human_log", "flows.ingest", "flows.decisions", "flows.outputs", "flows.health"),
     },
     "flows.new_city": {"flows.home", "flows.ingest"},
-    "flows.simulation": {"flows.home", "flows.run", "flows.ingest", "flows.decisions", "flows.schedule"},
+    "flows.simulation": {*_READING, "flows.ingest", "flows.decisions", "flows.schedule"},
     "flows.command": {
-        *("flows.home", "flows.human_log", "flows.run", "flows.evaluation", "flows.ingest", "flows.decisions"),
-        *("flows.outputs", "flows.disclosure", "flows.health", "flows.schedule", "flows.simulation", "flows.new_city"),
-        "flows.users",
+        *(*_READING, "flows.human_log", "flows.evaluation", "flows.ingest", "flows.decisions", "flows.outputs"),
+        *("flows.disclosure", "flows.health", "flows.schedule", "flows.simulation", "flows.new_city", "flows.users"),
     },
 }
 ALLOWED: dict[str, set[str]] = (
@@ -258,6 +261,8 @@ KEEPING = ("pipeline.database", "pipeline.store.", "pipeline.loading.", "pipelin
 COMPUTING = (
     "pipeline.privacy.pii_scan",  # searches the identities of the store or snapshot that it is given
     "pipeline.mapped.",
+    "flows.inputs.",
+    "flows.measures.",
     "flows.run.",
     "flows.evaluation.",
     "flows.ingest.live",
@@ -267,7 +272,7 @@ COMPUTING = (
 def test_only_who_keeps_or_computes_knows_duckdb() -> None:
     users = {module for module, path in MODULES.items() if "duckdb" in set(imported(path))}
     assert not {module for module in users if not module.startswith((*KEEPING, *COMPUTING))}
-    assert {"pipeline.database", "pipeline.store.store", "flows.run.assembly"} <= users
+    assert {"pipeline.database", "pipeline.store.store", "flows.inputs.assembly"} <= users
 
 
 def test_flows_depend_on_the_interface_of_the_store() -> None:
@@ -386,7 +391,7 @@ UNASKED = {
     "pipeline.store.identities.resolve_pseudonym": "the read itself",
     "pipeline.store.store.erase_person": "the id to erase",
     # The machine reads for a run, and shows nobody.
-    "flows.run.previous_run.read_previous": "a run reads its predecessor",
+    "flows.inputs.previous_run.read_previous": "a run reads its predecessor",
     "flows.run.prioritise.prioritise": "a run",
     "flows.run.prioritise.people_of_run": "a run, recomputed",
     "pipeline.publication.publish.list_valid_to": "a date",

@@ -14,7 +14,7 @@ from flows.human_log.ledger import read_ledger
 from flows.human_log.notice_records import notices_of
 from flows.human_log.report_file import sealed_report
 from flows.ingest.ingest import new_decoder
-from flows.run.assembly import area_names_of, query, read_map
+from flows.inputs.assembly import area_names_of, query, read_map
 from flows.run.plans import calendar_of
 from models.governance.notice_lifecycle import Notice
 from models.operations.crackdowns import announcement_problems, owed_because

@@ -14,8 +14,8 @@ import pandas as pd
 from flows.home.home import Home
 from flows.home.settings import Settings
 from flows.home.store_access import open_home_snapshot
+from flows.inputs.assembly import Map, officer_hours, place_incidents, query, read_map, read_run_codebook
 from flows.run.area_sets import area_sizes, further_set
-from flows.run.assembly import Map, officer_hours, place_incidents, query, read_map, read_run_codebook
 from models.area_review.sizes import sized_hours
 from pipeline.errors import StoreError
 from pipeline.near_words import did_you_mean

@@ -6,7 +6,7 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_snapshot
-from flows.run.assembly import area_names_of, query, read_map
+from flows.inputs.assembly import area_names_of, query, read_map
 from pipeline.publication.publish import read_published, usable_runs
 
 

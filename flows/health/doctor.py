@@ -16,7 +16,7 @@ from flows.human_log.integrity import check_log
 from flows.human_log.ledger import read_ledger
 from flows.human_log.list_runs import human_changes, shown_lists
 from flows.ingest.ingest import harm_days
-from flows.run.assembly import read_map
+from flows.inputs.assembly import read_map
 from flows.run.quality import map_repairs, repair_lines
 from pipeline.database import DatabaseError, connect, explained
 from pipeline.errors import HarmspotError, StoreBusyError

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from flows.home.home import Home
-from flows.run.assembly import (
+from flows.inputs.assembly import (
     local_zone_clock,
     market_reports,
     people_frames,

@@ -21,8 +21,7 @@ import pyarrow.parquet as pq
 from flows.home.home import Home
 from flows.human_log.embargoes import cells_in_force, is_covered
 from flows.ingest.known_incidents import KnownIncidents, decode, encode, find
-from flows.run.area_sets import area_sizes
-from flows.run.assembly import (
+from flows.inputs.assembly import (
     area_events,
     earliest,
     officer_hours,
@@ -32,6 +31,7 @@ from flows.run.assembly import (
     read_map,
     read_run_codebook,
 )
+from flows.run.area_sets import area_sizes
 from geo.same_place import ground_of
 from models.area_review.live_areas import LiveAreas
 from models.area_review.sizes import sized_hours

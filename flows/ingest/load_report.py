@@ -14,7 +14,7 @@ from flows.home.store_access import open_home_store
 from flows.ingest.dead_letters import by_reason, listed, unknown_words
 from flows.ingest.ingest import load_file
 from flows.ingest.other_city import refuse_other_city
-from flows.run.assembly import areas_of, count_outside
+from flows.inputs.assembly import areas_of, count_outside
 from flows.run.quality import repair_lines, repair_measures
 from pipeline.events.batch import BatchCounts
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from flows.home.home import Home
-from flows.run.assembly import areas_of, further_areas_of, lies_in_an_area
+from flows.inputs.assembly import areas_of, further_areas_of, lies_in_an_area
 from pipeline.errors import SourceError
 from pipeline.events.batch import RecordBatch
 

@@ -17,8 +17,8 @@ from flows.home.rows import to_json_rows
 from flows.home.store_access import open_home_snapshot
 from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
+from flows.inputs.assembly import area_events, earliest, place_incidents, query, read_map, read_run_codebook
 from flows.outputs.kept_run import changed_since, kept_run
-from flows.run.assembly import area_events, earliest, place_incidents, query, read_map, read_run_codebook
 from flows.run.place_text import Places, read_places_in_words, tell_incidents
 from geo.cells import Grid
 from models.places.axes import AXES

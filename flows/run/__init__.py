@@ -1,4 +1,4 @@
 """The stages of a daily run: frames from a snapshot, scores, plans, quality, outcomes, draft notices.
 
-May import home.
+May import home, inputs, measures.
 """

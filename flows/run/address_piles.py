@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flows.home.settings import Settings, SettingsError
-from flows.run.assembly import Map, query
+from flows.inputs.assembly import Map, query
 from flows.run.quality import Measure
 from geo.area_centres import metres_to_centre
 from geo.institutions import institutions_at, read_institutions

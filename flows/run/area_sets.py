@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 
 from flows.home.settings import FurtherAreas, Settings
-from flows.run.assembly import (
+from flows.inputs.assembly import (
     AreaFrames,
     Map,
     area_names_of,
@@ -20,7 +20,7 @@ from flows.run.assembly import (
     query,
     reported_hours,
 )
-from flows.run.previous_run import Previous
+from flows.inputs.previous_run import Previous
 from flows.run.quality import (
     NAMED,
     OUTSIDE_WARNING_SHARE,

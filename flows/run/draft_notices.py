@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 
 from flows.home.run_identity import RunIdentity
-from flows.run.assembly import Map, PeopleFrames
+from flows.inputs.assembly import Map, PeopleFrames
 from models.governance.notice_drafts import draft_area_notices, draft_person_notices, fields_json
 from models.governance.notice_kinds import KINDS, NoticeKind
 from models.governance.reading_age import LANGUAGE as READABLE_LANGUAGE

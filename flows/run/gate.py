@@ -7,7 +7,7 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
-from flows.run.assembly import PlaceFrames, query
+from flows.inputs.assembly import PlaceFrames, query
 from flows.run.outcomes import predecessors
 from flows.run.quality import in_window
 from models.places.axes import AXES

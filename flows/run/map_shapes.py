@@ -10,7 +10,7 @@ import pandas as pd
 
 from flows.home.run_identity import earlier_hashes_of_boundaries
 from flows.home.settings import Settings
-from flows.run.assembly import Map, read_map
+from flows.inputs.assembly import Map, read_map
 from pipeline.errors import PublicationError
 
 AREAS = "area"

@@ -13,7 +13,7 @@ from pyproj import Transformer
 
 from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
-from flows.run.assembly import earliest, query
+from flows.inputs.assembly import earliest, query
 from geo.cells import Grid
 from models.evaluation.flags import FLAG_COLUMNS, flag_forecasts
 from models.evaluation.outcomes import OUTCOME_COLUMNS, score_forecast

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from flows.home.settings import Settings, SettingsError
-from flows.run.assembly import Map, query
+from flows.inputs.assembly import Map, query
 from geo.cells import Floats
 from geo.place_names import PlaceNames, area_parts, degrees_of, read_place_names
 from geo.placement import place_points

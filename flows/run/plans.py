@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from flows.home.settings import Settings, SettingsError, yaml_problem
-from flows.run.assembly import Map, query
+from flows.inputs.assembly import Map, query
 from geo.market_shapes import PATROL_CELLS, Ground, near_treatment
 from geo.placement import place_points
 from geo.same_place import Boxes

@@ -11,17 +11,7 @@ from flows.home.run_identity import RunIdentity
 from flows.home.settings import Settings
 from flows.home.stage import Call
 from flows.home.store_access import open_home_snapshot
-from flows.run.address_piles import address_piles, left_out, not_left_out, pile_measures, pile_table, with_pile_mark
-from flows.run.area_sets import (
-    area_sizes,
-    areas_lately,
-    few_residents_measure,
-    rank_further_sets,
-    rank_set,
-    rank_set_offences,
-    size_measure,
-)
-from flows.run.assembly import (
+from flows.inputs.assembly import (
     Map,
     PeopleFrames,
     PlaceFrames,
@@ -35,6 +25,18 @@ from flows.run.assembly import (
     read_map,
     read_run_codebook,
 )
+from flows.inputs.previous_run import Previous, read_previous
+from flows.measures.measured import measure_outcomes
+from flows.run.address_piles import address_piles, left_out, not_left_out, pile_measures, pile_table, with_pile_mark
+from flows.run.area_sets import (
+    area_sizes,
+    areas_lately,
+    few_residents_measure,
+    rank_further_sets,
+    rank_set,
+    rank_set_offences,
+    size_measure,
+)
 from flows.run.draft_notices import area_notices, person_notices
 from flows.run.gate import examine_input, pass_gate
 from flows.run.map_shapes import map_shape
@@ -47,7 +49,6 @@ from flows.run.place_text import (
     with_cell_place,
 )
 from flows.run.plans import plan_frames, plan_operations, shown_markets, where_harm_went
-from flows.run.previous_run import Previous, read_previous
 from flows.run.quality import Measure, area_notes, data_quality, dealing_measure, map_repairs, record_measures
 from geo.hotspots import find_hotspots
 from geo.market_shapes import market_polygons, visibility
@@ -148,6 +149,9 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         displacement = call(
             where_harm_went, snapshot.connection, plan_inputs.operations, geography, as_of, settings, hidden
         )
+        measured = call(
+            measure_outcomes, home, identity, snapshot.connection, geography, plan_inputs.operations, codebook
+        )
         outcomes = call(monitor_outcomes, home, identity, snapshot.connection, codebook)
         notes = [*area_notes(geography.areas, settings.force.areas.note), *notes_of(forecast)]
         plans = call(
@@ -208,6 +212,7 @@ def prioritise(home: Home, identity: RunIdentity, geography: Map, call: Call, *,
         "displacement": displacement,
         "feedback": call(where_police_find, ranking, officers.areas, window_days),
         "outcome_monitor": outcomes,
+        **measured,
         "data_quality": quality,
         "quality_check": pd.concat(
             [

@@ -8,7 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from flows.run.assembly import Map, PlaceFrames, query
+from flows.inputs.assembly import Map, PlaceFrames, query
 from geo.areas import find_overlaps, find_repairs
 from models.people_lists.assess import PeopleLists
 from models.places.ranking import PlacesConfig

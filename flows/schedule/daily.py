@@ -23,8 +23,8 @@ from flows.human_log.embargoes import cells_of_run
 from flows.human_log.ledger import read_ledger
 from flows.human_log.projections import projector
 from flows.ingest.ingest import ingest_sources
+from flows.inputs.assembly import Map, read_map
 from flows.outputs.render import write_outputs, written_run
-from flows.run.assembly import Map, read_map
 from flows.run.prioritise import Products, prioritise
 from models.area_review.near_list import near_line
 from models.places.quality_checks import warnings, warnings_of_ranking

@@ -18,7 +18,7 @@ from flows.home.home import Home
 from flows.home.stage import direct
 from flows.home.store_access import open_home_snapshot
 from flows.ingest.ingest import load_file
-from flows.run.assembly import Map, market_reports, place_incidents, read_map, read_run_codebook
+from flows.inputs.assembly import Map, market_reports, place_incidents, read_map, read_run_codebook
 from flows.run.plans import plan_frames, plan_markets, promises_of
 from flows.run.prioritise import find_street_markets, prioritise
 from flows.schedule.daily import identify_run, publish_run

@@ -12,7 +12,7 @@ import pandas as pd
 
 from flows.home.home import Home
 from flows.home.store_access import open_home_snapshot
-from flows.run.assembly import offence_counts, place_incidents, read_map, read_run_codebook
+from flows.inputs.assembly import offence_counts, place_incidents, read_map, read_run_codebook
 from models.area_review.offence_ranking import offence_groups, rank_offences
 
 ORIGINS = 12

@@ -14,8 +14,8 @@ from flows.home.home import Home
 from flows.home.settings import Settings
 from flows.home.store_access import open_home_snapshot
 from flows.ingest.ingest import load_file
+from flows.inputs.assembly import Map, earliest, place_frames, place_incidents, query, read_map, read_run_codebook
 from flows.run.address_piles import address_piles, left_out, pile_table
-from flows.run.assembly import Map, earliest, place_frames, place_incidents, query, read_map, read_run_codebook
 from flows.run.prioritise import forecast_places
 from geo.placement import place_points
 from models.places.address_piles import POINT

@@ -15,8 +15,8 @@ import pytest
 from flows.home.home import Home
 from flows.home.store_access import open_home_snapshot
 from flows.ingest.ingest import load_file
+from flows.inputs.assembly import earliest, place_frames, place_incidents, read_map, read_run_codebook
 from flows.run.area_sets import area_sizes
-from flows.run.assembly import earliest, place_frames, place_incidents, read_map, read_run_codebook
 from models.area_review.sensitivity import rank_variants
 from models.area_review.sizes import sized_hours
 from models.places.ranking import rank_areas

@@ -19,7 +19,7 @@ import shapely
 from flows.home.home import Home
 from flows.home.store_access import open_home_snapshot
 from flows.ingest.ingest import load_file
-from flows.run.assembly import earliest, place_frames, place_incidents, read_map, read_run_codebook
+from flows.inputs.assembly import earliest, place_frames, place_incidents, read_map, read_run_codebook
 from geo.cells import Grid
 from geo.hotspots import find_hotspots
 

@@ -9,7 +9,7 @@ import pytest
 
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
-from flows.run.assembly import place_frames, place_incidents, read_map, read_run_codebook
+from flows.inputs.assembly import place_frames, place_incidents, read_map, read_run_codebook
 from flows.run.prioritise import find_street_markets, market_shapes
 from flows.simulation.town import write_town
 from pipeline.store.snapshot import open_snapshot

@@ -17,7 +17,7 @@ import pytest
 
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
-from flows.run.assembly import earliest, people_frames, place_incidents, read_map, read_run_codebook
+from flows.inputs.assembly import earliest, people_frames, place_incidents, read_map, read_run_codebook
 from flows.simulation.town import write_town
 from models.people_lists.assess import assess_people
 from models.people_scores.config import PeopleConfig

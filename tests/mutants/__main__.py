@@ -164,7 +164,7 @@ def _put_sql_in_place(trial: Trial) -> None:
     if package == "pipeline":
         vars(importlib.import_module("pipeline.database"))["resources"] = SimpleNamespace(files=lambda _: copy)
     else:
-        vars(importlib.import_module("flows.run.assembly"))["SQL"] = copy / "sql"
+        vars(importlib.import_module("flows.inputs.assembly"))["SQL"] = copy / "sql"
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ from flows.home.store_access import open_home_store
 from flows.human_log.embargoes import Cover, is_covered
 from flows.human_log.ledger import read_ledger
 from flows.ingest.live import CHANGES, Live, start_live, write_live
+from flows.inputs.assembly import read_map
 from flows.outputs import render
 from flows.outputs.plan_page import write_plan_page
 from flows.outputs.render import write_outputs
-from flows.run.assembly import read_map
 from flows.run.plans import hidden_sites, shown_markets
 from flows.run.prioritise import prioritise
 from flows.schedule.daily import daily_run, identify_run, publish_run

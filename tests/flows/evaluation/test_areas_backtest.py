@@ -14,7 +14,7 @@ from flows.evaluation.areas_backtest import AreaSetTrial, evaluate_area_set
 from flows.evaluation.placed_city import open_city
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
-from flows.run.assembly import area_tables
+from flows.inputs.assembly import area_tables
 from flows.simulation.town import TownFiles
 from pipeline.errors import StoreError
 

@@ -15,7 +15,7 @@ from flows.command import cli
 from flows.decisions.embargoes import embargo_market
 from flows.home.home import Home
 from flows.ingest.ingest import load_file
-from flows.run.assembly import read_run_codebook
+from flows.inputs.assembly import read_run_codebook
 from flows.schedule.daily import daily_run
 from models.places.coarse import coarse_codes, is_coarse
 from pipeline.publication.publish import read_published

@@ -8,10 +8,10 @@ import pyogrio
 import pytest
 
 from flows.home.home import Home
+from flows.inputs.previous_run import Previous
 from flows.outputs.render import TABLES, write_outputs
 from flows.outputs.themes import THEMES, Drawn, descriptions, place_layers
 from flows.run.map_shapes import drawn_map
-from flows.run.previous_run import Previous
 from flows.run.prioritise import changed_places
 from models.changes import MEASURES
 from pipeline.publication.publish import read_places, runs

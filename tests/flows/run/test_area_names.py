@@ -7,7 +7,7 @@ import pytest
 from shapely import box
 
 from flows.home.settings import AreasSettings, FurtherAreas
-from flows.run.assembly import _read_areas
+from flows.inputs.assembly import _read_areas
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from flows.home.home import Home
 from flows.home.run_identity import RunIdentity
 from flows.home.settings import Settings, load_settings
 from flows.ingest.ingest import load_file
+from flows.inputs.assembly import Map, officer_hours, place_frames, place_incidents, read_map, read_run_codebook
+from flows.inputs.previous_run import Previous
 from flows.run.area_sets import RankedSets, few_residents_measure, rank_further_sets, size_measure
-from flows.run.assembly import Map, officer_hours, place_frames, place_incidents, read_map, read_run_codebook
-from flows.run.previous_run import Previous
 from flows.run.prioritise import rank_places
 from flows.schedule.daily import daily_run
 from geo.cells import Grid

@@ -18,8 +18,8 @@ from flows.command import cli
 from flows.evaluation.benefit_cases import weigh_file
 from flows.evaluation.forecast_file import read_weights
 from flows.home.settings import ForceSettings, load_settings
+from flows.inputs.assembly import SHARES, _by_area, _staffing_file, read_map
 from flows.run.address_piles import known_institutions
-from flows.run.assembly import SHARES, _by_area, _staffing_file, read_map
 from flows.run.plans import read_checklist
 from geo.place_names import read_place_names
 from geo.points_of_interest import read_points_of_interest

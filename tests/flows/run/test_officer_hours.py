@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flows.home.home import Home
 from flows.home.store_access import open_home_snapshot
 from flows.ingest.ingest import load_file
-from flows.run.assembly import area_names_of, areas_of, officer_hours
+from flows.inputs.assembly import area_names_of, areas_of, officer_hours
 from flows.run.quality import cover_measure, force_cover_measures
 from models.places.ranking import rank_areas
 from pipeline.database import connect, frame

@@ -28,8 +28,8 @@ from flows.evaluation.visit_compliance import visit_delivery
 from flows.home.home import Home
 from flows.home.settings import SettingsError
 from flows.home.store_access import open_home_store
+from flows.inputs.assembly import areas_of, place_incidents, query, read_map, read_run_codebook
 from flows.outputs.plan_page import write_plan_page
-from flows.run.assembly import areas_of, place_incidents, query, read_map, read_run_codebook
 from flows.run.plans import overdose_watch, read_checklist, where_harm_went
 from models.operations.crackdowns import FACTS
 from models.operations.history import operations_of

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flows.home.home import Home
 from flows.home.settings import load_settings
 from flows.home.store_access import open_home_snapshot, open_home_store
-from flows.run.assembly import query
+from flows.inputs.assembly import query
 from flows.run.prioritise import basis_measure
 from flows.run.quality import record_measures
 from pipeline.pages.report import balance

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from shapely import box
 
-from flows.run.assembly import Map
+from flows.inputs.assembly import Map
 from flows.run.quality import _way_out, area_notes, map_repairs, repair_lines, repair_measures
 from geo.cells import Grid
 

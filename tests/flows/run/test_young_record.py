@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from flows.home.settings import load_settings
-from flows.run.assembly import Map
+from flows.inputs.assembly import Map
 from flows.run.prioritise import allocate_officers, where_police_find
 from geo.cells import Grid
 from models.places.ranking import rank_areas

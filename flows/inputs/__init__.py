@@ -1,0 +1,4 @@
+"""What a run computes from: its map, frames of its snapshot, the run before it.
+
+May import home.
+"""
