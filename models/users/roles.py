@@ -57,6 +57,7 @@ MAY: Mapping[str, Roles] = {
     # Users.
     **dict.fromkeys((f"users {each}" for each in ("add", "role", "disable", "reset", "token")), ADMINISTERS),
     "users list": ("auditor", "administrator"),
+    "users password": ROLES,
 }
 # A purpose is stated for each list; for the rest, that of the session counts.
 OWN_PURPOSE = frozenset({"lists open", "lists export", *(f"show {table}" for table in LIST_TABLES)})
