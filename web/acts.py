@@ -1,0 +1,185 @@
+"""Acts: forms on the board, each of which does what one verb of the command does, in its words and with its refusals."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+
+from flows.home.home import Home
+from flows.users.login import refused
+from models.users.roles import may
+from pipeline.complete_file import write_complete
+from pipeline.errors import AccessError, HarmspotError
+from pipeline.privacy.pii_guard import without_people
+from pipeline.wording.catalogue import message
+from web.board import Board
+from web.visitors import Visitor
+
+FORGED = message("This form is not of your session, or the board was started anew: load the page again.")
+MISSING = message("{field} is missing")
+LONGEST = 2000  # characters of a text
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a form; `kind` is text, words (a sentence), day, time (local), number, file, or choice of `options`."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    options: tuple[str, ...] = ()
+    is_required: bool = True
+    help: str = ""
+    is_logged_words: bool = False  # a free text that is recorded or logged, and must name nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an act came to: a sentence, and what the page shows because of it and never by itself."""
+
+    said: str
+    shown: Mapping[str, Any] | None = None
+
+
+Do = Callable[[Home, str, Visitor, Mapping[str, Any]], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An act: its name in addresses, the verb whose roles may do it, its words, its fields, and what it does."""
+
+    name: str
+    verb: str
+    title: str
+    about: str
+    fields: tuple[Field, ...]
+    do: Do
+
+
+class Subjects(Protocol):
+    """A kind of thing that is acted on: its path, its acts, and its page."""
+
+    path: str
+    acts: Mapping[str, Act]
+
+    def page(self, request: Request, key: str, **values: Any) -> Response:
+        """Return the page of one of them; `status`, `said`, `shown`, `refused` and `entered` as acts pass them."""
+
+
+def reason(label: str = message("Reason, in a sentence")) -> Field:
+    """Return the field of a reason."""
+    return Field("reason", label, "words", is_logged_words=True)
+
+
+def acts_for(board: Board, request: Request, acts: Mapping[str, Act]) -> list[Act]:
+    """Return the acts that the role of whoever sends a request may do."""
+    visitor = board.visitor_of(request)
+    return [act for act in acts.values() if visitor and may(visitor.session.role, [act.verb])]
+
+
+def act_routes(board: Board, subjects: Subjects) -> APIRouter:
+    """Return the route that takes the forms of a kind of subject."""
+    router = APIRouter()
+
+    @router.post(subjects.path + "/{key}/{name}")
+    async def act(request: Request, key: str, name: str) -> Response:
+        form = await request.form(max_files=1, max_fields=20, max_part_size=2**20)
+        return await run_in_threadpool(_done, board, subjects, request, key, name, form)
+
+    return router
+
+
+def _done(board: Board, subjects: Subjects, request: Request, key: str, name: str, form: FormData) -> Response:
+    visitor, act = board.visitor_of(request), subjects.acts.get(name)
+    if visitor is None:
+        return board.to_sign_in(request)
+    if act is None:
+        return board.message(request, 404, "Not found", f"There is no act {name!r}.")
+    if not board.forms.is_genuine(form.get("token"), visitor.secret, request.url.path):
+        refused(board.fresh_home(), visitor.name, "a form that is not of the session")
+        return board.message(request, 403, "Refused", board.home.catalogue.text(FORGED))
+    entered = {field.name: str(form.get(field.name) or "").strip() for field in act.fields if field.kind != "file"}
+
+    def again(status: int, why: str) -> Response:
+        said = without_people(why)
+        return subjects.page(request, key, status=status, refused={act.name: said}, entered={act.name: entered})
+
+    try:
+        values = _values(board.home, act, form)
+    except ValueError as error:
+        return again(422, str(error))
+    texts = {field.name: entered[field.name] for field in act.fields if field.is_logged_words}
+    try:
+        with board.acting(visitor, act.verb, **texts) as home:
+            outcome = act.do(home, key, visitor, values)
+    except AccessError as error:
+        return again(403, str(error))
+    except HarmspotError as error:
+        return again(409, str(error))
+    return subjects.page(request, key, said=outcome.said, shown=outcome.shown)
+
+
+def _values(home: Home, act: Act, form: FormData) -> dict[str, Any]:
+    """Return the fields of a form as values; ValueError names one that is missing or none."""
+    return {field.name: _value(home, field, form.get(field.name)) for field in act.fields}
+
+
+def _value(home: Home, field: Field, given: Any) -> Any:
+    text = home.catalogue.text
+    if field.kind == "file":
+        return _kept(home, field, given)
+    entered = str(given or "").strip()
+    if len(entered) > LONGEST:
+        raise ValueError(text("{field} is longer than {most} characters", field=text(field.label), most=LONGEST))
+    if not entered:
+        if field.is_required:
+            raise ValueError(text(MISSING, field=text(field.label)))
+        return None
+    if field.kind == "choice" and entered not in field.options:
+        raise ValueError(text("{field}: choose one of {options}", field=text(field.label),
+                              options=", ".join(field.options)))  # fmt: skip
+    try:
+        return _READ.get(field.kind, lambda value, _: value)(entered, home)
+    except ValueError:
+        raise ValueError(text("{field}: {given} cannot be read", field=text(field.label), given=entered)) from None
+
+
+def _moment(entered: str, home: Home) -> datetime:
+    moment = datetime.fromisoformat(entered)
+    return moment if moment.tzinfo else moment.replace(tzinfo=home.settings.force.zone)
+
+
+def _amount(entered: str, _: Home) -> float:
+    amount = float(entered)
+    if not 0 <= amount < float("inf"):
+        raise ValueError
+    return amount
+
+
+_READ: Mapping[str, Callable[[str, Home], Any]] = {
+    "day": lambda entered, _: date.fromisoformat(entered),
+    "time": _moment,
+    "number": _amount,
+}
+
+
+def _kept(home: Home, field: Field, given: Any) -> Path:
+    """Keep a file that was sent in the home's folder of reports, and return its path."""
+    text = home.catalogue.text
+    if not isinstance(given, UploadFile) or not given.filename:
+        raise ValueError(text(MISSING, field=text(field.label)))
+    name = re.sub(r"[^\w.-]", "_", Path(given.filename.replace("\\", "/")).name).lstrip(".")[-100:]
+    path, content = home.path / "reports" / (name or "report"), given.file.read()
+    if path.exists() and path.read_bytes() != content:
+        raise ValueError(text("{field}: another file of that name was signed before; rename it", field=text(field.label)))
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    write_complete(path, content)
+    path.chmod(0o600)
+    return path
